@@ -1,0 +1,87 @@
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import { request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { GatewayUnreachable, RequestRefused } from './errors.ts';
+
+export interface Exchange {
+  readonly method: 'GET' | 'PUT';
+  readonly url: URL;
+  readonly headers: OutgoingHttpHeaders;
+  readonly body?: Readable | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A transfer may take hours; one on which nothing moves for this long is taken for dead. */
+const idleTimeoutMs = 30_000;
+
+/**
+ * Sends one HTTP request with a body of any length and resolves with the response, its body not yet read.
+ * node:http rather than fetch: fetch limits how long the headers of the answer may take, from before a long upload has ended.
+ * @throws GatewayUnreachable when the connection failed or stood still; the signal's reason when it was aborted.
+ */
+export async function exchange(options: Exchange): Promise<IncomingMessage> {
+  const { method, url, headers, body, signal } = options;
+  const send = url.protocol === 'https:' ? requestHttps : requestHttp;
+  const request = send(url, { method, headers, ...(signal && { signal }) });
+  const answered = new Promise<IncomingMessage>((resolve, reject) => {
+    request.once('response', resolve);
+    request.on('error', reject);
+  });
+  request.setTimeout(idleTimeoutMs, () => request.destroy(new Error(`nothing moved for ${idleTimeoutMs / 1000} s`)));
+  if (body === undefined) request.end();
+  // A gateway that refuses an upload answers before it has all of it; that answer says more than the broken pipe after it.
+  else pipeline(body, request).catch((error) => request.destroy(error));
+  try {
+    return await answered;
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw new GatewayUnreachable(`${url.origin} cannot be reached: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/**
+ * Reads an answer that is not the one wanted and turns it into an error.
+ * @returns GatewayUnreachable for a 5xx (try again), else RequestRefused.
+ */
+export async function refusal(response: IncomingMessage): Promise<GatewayUnreachable | RequestRefused> {
+  const status = response.statusCode ?? 0;
+  let text = '';
+  try {
+    for await (const chunk of response.setEncoding('utf8')) {
+      text += String(chunk);
+      if (text.length > 2_000) break;
+    }
+  } catch {
+    // The status alone has to do.
+  }
+  const message = `HTTP ${status}${text === '' ? '' : `: ${describeBody(text)}`}`;
+  return status >= 500 || status === 429 ? new GatewayUnreachable(message) : new RequestRefused(codeOf(text) ?? `HTTP_${status}`, message);
+}
+
+function describeBody(text: string): string {
+  const parsed = parseObject(text);
+  return typeof parsed?.message === 'string' ? parsed.message : (text.trim().split('\n', 1)[0] ?? '').slice(0, 300);
+}
+
+function codeOf(text: string): string | undefined {
+  const parsed = parseObject(text);
+  return typeof parsed?.code === 'string' ? parsed.code : undefined;
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    // Any object can be read by names; each member is checked where it is used.
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Of several addresses that were tried, each failure is in a list and the message is empty. */
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.message || ('code' in error ? String(error.code) : error.name);
+}

@@ -1,0 +1,111 @@
+import { GatewayUnreachable, RequestRefused, type ResponseError, refuseRequest } from './errors.ts';
+import type { TypedDocumentString } from './generated.ts';
+import { authorization, graphqlUrl, type Target } from './target.ts';
+
+export interface RequestOptions {
+  /** Ends the request; it then rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** How long the whole answer may take. Default: 30. A claim that waits for work needs more than it waits. */
+  readonly timeoutSeconds?: number | undefined;
+}
+
+/** Queries and mutations over HTTP, typed by their documents. */
+export interface Client {
+  readonly target: Target;
+  /**
+   * Runs a query or a mutation once; retrying is the caller's decision.
+   * @throws GatewayUnreachable when there was no answer, or a 5xx.
+   * @throws RequestRefused when the answer has top-level errors.
+   */
+  request<Data, Variables>(document: TypedDocumentString<Data, Variables>, variables: Variables, options?: RequestOptions): Promise<Data>;
+}
+
+const defaultTimeoutSeconds = 30;
+
+/** A client of one gateway; it holds nothing open between requests. */
+export function createClient(target: Target): Client {
+  return {
+    target,
+    async request(document, variables, options = {}) {
+      const response = await post(target, JSON.stringify({ query: document.toString(), variables }), options);
+      return readData(response);
+    },
+  };
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+async function post(target: Target, body: string, options: RequestOptions): Promise<Answer> {
+  const { signal: caller, timeoutSeconds = defaultTimeoutSeconds } = options;
+  const timeout = AbortSignal.timeout(timeoutSeconds * 1000);
+  const signal = caller === undefined ? timeout : AbortSignal.any([caller, timeout]);
+  try {
+    const response = await fetch(graphqlUrl(target), {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/graphql-response+json, application/json',
+        ...authorization(target),
+      },
+      body,
+      signal,
+    });
+    const text = await response.text();
+    if (response.status >= 500) throw new GatewayUnreachable(`${target.url} answered ${response.status}${firstLine(text)}`);
+    return { status: response.status, body: parseJson(text) };
+  } catch (error) {
+    caller?.throwIfAborted();
+    if (error instanceof GatewayUnreachable) throw error;
+    if (timeout.aborted) throw new GatewayUnreachable(`${target.url} did not answer within ${timeoutSeconds} s`, { cause: error });
+    throw new GatewayUnreachable(`${target.url} cannot be reached: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+function readData<Data>(answer: Answer): Data {
+  const { body, status } = answer;
+  if (isObject(body)) {
+    if (Array.isArray(body.errors) && body.errors.length > 0) throw refuseRequest(body.errors.filter(isResponseError));
+    // The document's type says what its data looks like; the gateway answers by the same schema that it was generated from.
+    if (status < 300 && isObject(body.data)) return body.data as Data;
+  }
+  throw new RequestRefused(codeOfStatus(status), `The answer (HTTP ${status}) is not one of a Trainyard gateway.`);
+}
+
+function codeOfStatus(status: number): string {
+  if (status === 401) return 'UNAUTHENTICATED';
+  if (status === 403) return 'FORBIDDEN';
+  if (status === 413 || status === 429) return 'LIMIT_EXCEEDED';
+  return 'BAD_REQUEST';
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+function isResponseError(value: unknown): value is ResponseError {
+  return isObject(value) && typeof value.message === 'string';
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** fetch says only "fetch failed"; what happened is its cause. */
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  if (!(cause instanceof Error)) return String(cause);
+  // Of several addresses that were tried, each failure is in a list and the message is empty.
+  return cause.message || ('code' in cause ? String(cause.code) : cause.name);
+}
+
+function firstLine(text: string): string {
+  const line = text.trim().split('\n', 1)[0] ?? '';
+  return line === '' ? '' : `: ${line.slice(0, 200)}`;
+}
