@@ -1,0 +1,77 @@
+/** The closed sets of words that are stored: each is a GraphQL enum and a CHECK in the database as well. */
+export const jobTypes = ['TRAINING', 'VALIDATION', 'CONVERSION'] as const;
+export type JobType = (typeof jobTypes)[number];
+
+export const jobInitiators = ['MANUAL', 'GIT', 'DATA'] as const;
+export type JobInitiator = (typeof jobInitiators)[number];
+
+export const itemValueTypes = ['INT', 'FLOAT', 'NUMBER', 'TEXT', 'MULTI', 'BOOL', 'STRING_ARRAY'] as const;
+export type ItemValueType = (typeof itemValueTypes)[number];
+
+export const fragmentTypes = ['METRICS', 'BUILD_LOGS', 'MODEL', 'DATA', 'OUTPUT'] as const;
+export type FragmentType = (typeof fragmentTypes)[number];
+
+export const fragmentStatuses = ['PENDING', 'READY'] as const;
+export type FragmentStatus = (typeof fragmentStatuses)[number];
+
+export const logStreams = ['STDOUT', 'STDERR', 'SYSTEM'] as const;
+export type LogStream = (typeof logStreams)[number];
+
+export const deviceKinds = ['WORKER', 'EDGE'] as const;
+export type DeviceKind = (typeof deviceKinds)[number];
+
+export const principalKinds = ['USER', 'DEVICE', 'JOB', 'WATCH'] as const;
+export const roles = ['VIEWER', 'EDITOR', 'ADMIN'] as const;
+
+export const eventTypes = [
+  'JOB_CREATED',
+  'JOB_STATUS_CHANGED',
+  'STEPS_ADDED',
+  'STEP_STATUS_CHANGED',
+  'FRAGMENT_READY',
+  'JOB_UPDATED',
+  'ROUND_CHANGED',
+] as const;
+export type EventType = (typeof eventTypes)[number];
+
+/** The four kinds of stored rows that a job's streams read, each numbered 1, 2, 3 … within the job. */
+export const streamKinds = ['event', 'metric', 'telemetry', 'log'] as const;
+export type StreamKind = (typeof streamKinds)[number];
+
+// ── shapes that are kept as JSON ──
+
+export interface Label {
+  readonly key: string;
+  readonly value: string;
+}
+
+/** What a step needs of its device, or what a device has. `cpu` in cores; null asks for nothing. */
+export interface Resources {
+  readonly memoryMb: number | null;
+  readonly cpu: number | null;
+  readonly gpu: number | null;
+  readonly gpuModel: string | null;
+  readonly shm: boolean;
+}
+
+export interface Container {
+  readonly image: string | null;
+  readonly entrypoint: string | null;
+  readonly command: string | null;
+  readonly build: { readonly context: string; readonly dockerfile: string; readonly properties: Record<string, unknown> } | null;
+  readonly env: readonly { readonly name: string; readonly value: string }[];
+  readonly volumes: readonly { readonly storage: string; readonly containerPath: string; readonly isReadOnly: boolean }[];
+  readonly http: { readonly port: number; readonly requiresAuth: boolean } | null;
+  readonly resources: Resources;
+  readonly properties: Record<string, unknown>;
+}
+
+/** A step as it is asked for: in a project's pipeline, in createJob, in addSteps. */
+export interface StepTemplate {
+  readonly name: string;
+  readonly container: Container | null;
+  readonly resources: Resources;
+  readonly pinnedDeviceId: string | null;
+  readonly requiredLabels: readonly Label[];
+  readonly maxAttempts: number;
+}

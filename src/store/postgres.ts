@@ -1,0 +1,216 @@
+/**
+ * The store as a PostgreSQL database that any number of gateways share.
+ *
+ * Transactions overlap, so three things are done here that SQLite's one writer makes needless: conflicts are tried again, events get their
+ * place in the feed across jobs after they are committed (`Sequencer`), and wake-ups cross from gateway to gateway (`Wire`).
+ */
+import { type SQL, sql } from 'drizzle-orm';
+import { drizzle } from 'drizzle-orm/node-postgres';
+import { migrate } from 'drizzle-orm/node-postgres/migrator';
+import pg from 'pg';
+import { Connection } from './connection.ts';
+import { readIdentity } from './identity.ts';
+import { migrationsOf } from './migrations.ts';
+import { Sequencer } from './sequencer.ts';
+import {
+  type Database,
+  type Dialect,
+  feedTopic,
+  type Queries,
+  type Statement,
+  type Store,
+  StoreUnusable,
+  type Topic,
+  type Tx,
+} from './store.ts';
+import { tables } from './tables.postgres.ts';
+import { Wire } from './wire.ts';
+
+const MOST_CONNECTIONS = 12;
+const MOST_TRIES = 12;
+/** Any number that no one else is likely to take: held while migrations run, so that gateways that start together take turns. */
+const MIGRATION_LOCK = 7_203_411;
+/** serialization_failure, deadlock_detected: PostgreSQL's own advice is to run the transaction again. */
+const TRY_AGAIN = new Set(['40001', '40P01']);
+
+export async function openPostgres(url: string): Promise<Store> {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: MOST_CONNECTIONS,
+    application_name: 'trainyard',
+    options: '-c TimeZone=UTC -c synchronous_commit=on',
+  });
+  // An idle connection that breaks (the server restarts) is replaced on the next query; without a listener it would end the process.
+  pool.on('error', () => {});
+  try {
+    const version = await migrateDatabase(pool);
+    const identity = await readIdentity(new Connection(asDatabase(pool), tables, dialect));
+    const wire = new Wire(url);
+    await wire.open();
+    return new PostgresStore(pool, wire, version, identity);
+  } catch (error) {
+    await pool.end();
+    if (error instanceof StoreUnusable) throw error;
+    throw new StoreUnusable(`PostgreSQL cannot be used: ${error instanceof Error ? error.message || String(error) : String(error)}`);
+  }
+}
+
+async function migrateDatabase(pool: pg.Pool): Promise<string> {
+  const { migrationsFolder, refuseNewer } = migrationsOf('postgres');
+  const client = await pool.connect();
+  try {
+    await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    const { rows } = await client.query(`select to_regclass('drizzle.__drizzle_migrations') is not null as known`);
+    if (rows[0].known) {
+      const applied = await client.query('select max(created_at) as newest from drizzle.__drizzle_migrations');
+      refuseNewer(Number(applied.rows[0].newest));
+    }
+    await migrate(drizzle(client), { migrationsFolder });
+    return String((await client.query('show server_version')).rows[0].server_version);
+  } finally {
+    await client.query('select pg_advisory_unlock($1)', [MIGRATION_LOCK]).catch(() => {});
+    client.release();
+  }
+}
+
+class PostgresStore implements Store {
+  readonly description: string;
+  readonly identity: string;
+  readonly secret: Buffer;
+  readonly tables = tables;
+  readonly read: Queries;
+  readonly #pool: pg.Pool;
+  readonly #connections = new WeakMap<pg.PoolClient, Connection>();
+  readonly #wire: Wire;
+  readonly #sequencer: Sequencer;
+
+  constructor(pool: pg.Pool, wire: Wire, version: string, { identity, secret }: { identity: string; secret: Buffer }) {
+    this.#pool = pool;
+    this.#wire = wire;
+    this.identity = identity;
+    this.secret = secret;
+    this.description = `postgres ${version}`;
+    this.#sequencer = new Sequencer(pool, () => wire.publish(new Set([feedTopic])));
+    this.read = {
+      db: asDatabase(pool),
+      t: tables,
+      dialect,
+      run: (query, values) => this.#withConnection((connection) => connection.run(query, values)),
+    };
+    this.#sequencer.wake();
+  }
+
+  async write<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      try {
+        const { value, touched } = await this.#withConnection((connection, client) => transact(connection, client, work));
+        this.#publish(touched);
+        return value;
+      } catch (error) {
+        if (tries === MOST_TRIES || !TRY_AGAIN.has(codeOf(error))) throw error;
+      }
+    }
+  }
+
+  onCommit(listener: (topics: ReadonlySet<Topic>) => void): () => void {
+    return this.#wire.listen(listener);
+  }
+
+  isUniqueViolation(error: unknown): boolean {
+    return codeOf(error) === '23505';
+  }
+
+  async close(): Promise<void> {
+    await this.#sequencer.stop();
+    await this.#wire.close();
+    await this.#pool.end();
+  }
+
+  #publish(touched: Set<Topic>): void {
+    // Events are in the feed only once they have their place in it: the sequencer says so.
+    if (touched.delete(feedTopic)) this.#sequencer.wake();
+    if (touched.size > 0) this.#wire.publish(touched);
+  }
+
+  async #withConnection<T>(use: (connection: Connection, client: pg.PoolClient) => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect();
+    let connection = this.#connections.get(client);
+    if (!connection) {
+      connection = new Connection(asDatabase(client), tables, dialect);
+      this.#connections.set(client, connection);
+    }
+    let broken: Error | undefined;
+    try {
+      return await use(connection, client);
+    } catch (error) {
+      if (error instanceof Error && isConnectionLost(error)) broken = error;
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+}
+
+class PostgresTx implements Tx {
+  readonly t = tables;
+  readonly dialect = dialect;
+  readonly db: Database;
+  readonly touched = new Set<Topic>();
+  readonly #connection: Connection;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    this.db = connection.db;
+  }
+  run<P, R>(query: Statement<P, R>, values: P): Promise<R> {
+    return this.#connection.run(query, values);
+  }
+  touch(topic: Topic): void {
+    this.touched.add(topic);
+  }
+}
+
+async function transact<T>(connection: Connection, client: pg.PoolClient, work: (tx: Tx) => Promise<T>) {
+  const tx = new PostgresTx(connection);
+  await client.query('BEGIN');
+  try {
+    const value = await work(tx);
+    await client.query('COMMIT');
+    return { value, touched: tx.touched };
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => {});
+    throw error;
+  }
+}
+
+const dialect: Dialect = {
+  arrival: sql<number>`-nextval('events_arrival')` as SQL<number>,
+  // Cast: a select of PostgreSQL's builder has `for`; the common type is SQLite's, which has not.
+  lock: (query, mode) =>
+    (query as unknown as { for(strength: 'update', config: { skipLocked?: true }): typeof query }).for(
+      'update',
+      mode === 'skip' ? { skipLocked: true } : {},
+    ),
+};
+
+/** Cast: see columns.ts. */
+function asDatabase(client: pg.Pool | pg.PoolClient): Database {
+  return drizzle(client, { casing: 'snake_case' }) as unknown as Database;
+}
+
+/** PostgreSQL's code of an error, through what Drizzle wraps around it. */
+function codeOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause ? error.cause : error;
+  return cause instanceof Object && 'code' in cause ? String(cause.code) : '';
+}
+
+function isConnectionLost(error: Error): boolean {
+  const code = codeOf(error);
+  return (
+    code.startsWith('08') ||
+    code.startsWith('57P') ||
+    code === 'ECONNRESET' ||
+    code === 'EPIPE' ||
+    /terminat|Connection/.test(error.message)
+  );
+}

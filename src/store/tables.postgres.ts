@@ -1,0 +1,29 @@
+import { pgSequence } from 'drizzle-orm/pg-core';
+import { postgresKit } from './columns.ts';
+import { defineTables } from './tables.ts';
+
+export const tables = defineTables(postgresKit);
+/** For drizzle-kit, which reads a module's exports. */
+export const {
+  meta,
+  projects,
+  devices,
+  jobs,
+  jobLabels,
+  jobItems,
+  queues,
+  steps,
+  attempts,
+  fragments,
+  streams,
+  events,
+  metricPoints,
+  latestMetrics,
+  telemetrySamples,
+  logChunks,
+  apiKeys,
+  idempotencyKeys,
+} = tables;
+
+/** Numbers events as they arrive; see `Dialect.arrival`. */
+export const eventsArrival = pgSequence('events_arrival');

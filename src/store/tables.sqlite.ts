@@ -1,0 +1,25 @@
+import { sqliteKit } from './columns.ts';
+import { defineTables } from './tables.ts';
+
+export const tables = defineTables(sqliteKit);
+/** For drizzle-kit, which reads a module's exports. */
+export const {
+  meta,
+  projects,
+  devices,
+  jobs,
+  jobLabels,
+  jobItems,
+  queues,
+  steps,
+  attempts,
+  fragments,
+  streams,
+  events,
+  metricPoints,
+  latestMetrics,
+  telemetrySamples,
+  logChunks,
+  apiKeys,
+  idempotencyKeys,
+} = tables;

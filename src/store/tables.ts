@@ -1,0 +1,503 @@
+/**
+ * Every table, declared once for both databases.
+ *
+ * The stream tables (events, metric points, telemetry, log) are append-only and numbered per job without holes; they carry no foreign keys,
+ * since checking the same parent for each of a million rows buys nothing that the one writer of each table does not already guarantee.
+ */
+
+import { sql } from 'drizzle-orm';
+import { attemptOutcomes, heldStepStatuses, jobStatuses, type StatusReason, statusReasons, stepStatuses } from '../domain/lifecycle.ts';
+import {
+  type Container,
+  deviceKinds,
+  eventTypes,
+  fragmentStatuses,
+  fragmentTypes,
+  itemValueTypes,
+  jobInitiators,
+  jobTypes,
+  type Label,
+  logStreams,
+  principalKinds,
+  type Resources,
+  roles,
+  type StepTemplate,
+  streamKinds,
+} from '../domain/vocabulary.ts';
+import { isOneOf, type Kit } from './columns.ts';
+
+export type Tables = ReturnType<typeof defineTables>;
+
+export function defineTables(kit: Kit) {
+  const { table, text, oneOf, int, long, real, bool, instant, json, index, unique, check, primaryKey } = kit;
+  const cascade = { onDelete: 'cascade' } as const;
+  const held = sql.raw(heldStepStatuses.map((status) => `'${status}'`).join(', '));
+
+  /** One row of each: this store's identity, its secret for signed URLs. */
+  const meta = table('meta', { key: text().primaryKey(), value: text().notNull() });
+
+  const projects = table('projects', {
+    id: text().primaryKey(),
+    name: text().notNull(),
+    gitRepository: text(),
+    pipeline: json<readonly StepTemplate[]>().notNull(),
+    createdAt: instant().notNull(),
+    updatedAt: instant().notNull(),
+  });
+
+  const devices = table(
+    'devices',
+    {
+      id: text().primaryKey(),
+      projectId: text().references(() => projects.id, cascade),
+      /** '' where there is no project: NULLs would not be unique. */
+      projectKey: text().notNull(),
+      name: text().notNull(),
+      kind: oneOf(deviceKinds).notNull(),
+      labels: json<readonly Label[]>().notNull(),
+      resources: json<Resources>().notNull(),
+      slots: int().notNull(),
+      isDraining: bool().notNull(),
+      /** Written at most every few seconds: see `noteSeen`. */
+      lastSeenAt: instant(),
+      createdAt: instant().notNull(),
+      updatedAt: instant().notNull(),
+    },
+    (t) => [
+      unique('devices_name').on(t.projectKey, t.name),
+      index('devices_project').on(t.projectId, t.id),
+      check('devices_kind', isOneOf(t.kind, deviceKinds)),
+    ],
+  );
+
+  const jobs = table(
+    'jobs',
+    {
+      id: text().primaryKey(),
+      projectId: text()
+        .notNull()
+        .references(() => projects.id, cascade),
+      name: text().notNull(),
+      description: text(),
+      type: oneOf(jobTypes).notNull(),
+      initiator: oneOf(jobInitiators).notNull(),
+      status: oneOf(jobStatuses).notNull(),
+      statusMessage: text(),
+      /** Of the newest change of status. */
+      reason: oneOf(statusReasons).notNull(),
+      reasonDescription: text().notNull(),
+      exitCode: int(),
+      owner: text().notNull(),
+      priority: int().notNull(),
+      labels: json<readonly Label[]>().notNull(),
+      isPreemptible: bool().notNull(),
+      scheduleTimeoutSeconds: real(),
+      runTimeoutSeconds: real(),
+      container: json<Container>(),
+      settings: json<Record<string, unknown>>().notNull(),
+      settingsWarnings: json<readonly string[]>().notNull(),
+      output: json<Record<string, unknown>>(),
+      datasetId: text(),
+      datasetVersionId: text(),
+      /** The createJob input that made it, for retryJob. */
+      input: json<Record<string, unknown>>().notNull(),
+      cpuStartedAt: instant(),
+      cpuEndedAt: instant(),
+      gpuStartedAt: instant(),
+      gpuEndedAt: instant(),
+      httpUrl: text(),
+      sshServer: text(),
+      internalHostname: text(),
+      /** Of the newest attempt at any of its steps. */
+      deviceId: text(),
+      cancelReason: text(),
+      stepCount: int().notNull(),
+      createdAt: instant().notNull(),
+      updatedAt: instant().notNull(),
+      startedAt: instant(),
+      finishedAt: instant(),
+      /** The next moment at which the clock has something to do with this job: schedule, run or cancel timeout. */
+      deadlineAt: instant(),
+    },
+    (t) => [
+      index('jobs_project').on(t.projectId, t.id),
+      index('jobs_project_status').on(t.projectId, t.status, t.id),
+      index('jobs_status').on(t.status, t.id),
+      index('jobs_updated').on(t.updatedAt, t.id),
+      index('jobs_project_updated').on(t.projectId, t.updatedAt, t.id),
+      index('jobs_priority').on(t.priority, t.id),
+      index('jobs_name').on(t.name, t.id),
+      index('jobs_deadline').on(t.deadlineAt).where(sql`${t.deadlineAt} is not null`),
+      check('jobs_status_known', isOneOf(t.status, jobStatuses)),
+      check('jobs_type_known', isOneOf(t.type, jobTypes)),
+    ],
+  );
+
+  /** What jobs are filtered by; what is shown is the copy on the row itself. */
+  const jobLabels = table(
+    'job_labels',
+    {
+      jobId: text()
+        .notNull()
+        .references(() => jobs.id, cascade),
+      key: text().notNull(),
+      value: text().notNull(),
+    },
+    (t) => [primaryKey({ columns: [t.jobId, t.key] }), index('job_labels_value').on(t.key, t.value, t.jobId)],
+  );
+
+  const jobItems = table(
+    'job_items',
+    {
+      id: text().primaryKey(),
+      jobId: text()
+        .notNull()
+        .references(() => jobs.id, cascade),
+      position: int().notNull(),
+      name: text().notNull(),
+      description: text(),
+      label: text(),
+      value: text().notNull(),
+      defaultValue: text(),
+      valueType: oneOf(itemValueTypes).notNull(),
+      createdAt: instant().notNull(),
+      updatedAt: instant().notNull(),
+    },
+    (t) => [unique('job_items_name').on(t.jobId, t.name)],
+  );
+
+  /**
+   * What a set of steps asks of a device: project, pinned device, resources, labels. Steps that ask the same stand in the same queue, so that a
+   * claim looks at the head of each queue that its device can serve, and never walks over steps that it cannot run.
+   */
+  const queues = table(
+    'queues',
+    {
+      id: text().primaryKey(),
+      /** The demand in canonical JSON. */
+      demand: text().notNull(),
+      projectId: text()
+        .notNull()
+        .references(() => projects.id, cascade),
+      pinnedDeviceId: text(),
+      resources: json<Resources>().notNull(),
+      requiredLabels: json<readonly Label[]>().notNull(),
+    },
+    (t) => [unique('queues_demand').on(t.demand), index('queues_project').on(t.projectId)],
+  );
+
+  const steps = table(
+    'steps',
+    {
+      id: text().primaryKey(),
+      jobId: text()
+        .notNull()
+        .references(() => jobs.id, cascade),
+      projectId: text().notNull(),
+      number: int().notNull(),
+      name: text().notNull(),
+      status: oneOf(stepStatuses).notNull(),
+      statusMessage: text(),
+      container: json<Container>(),
+      queueId: text()
+        .notNull()
+        .references(() => queues.id),
+      /** The job's, copied for the order of the queue. */
+      priority: int().notNull(),
+      maxAttempts: int().notNull(),
+      /** Attempts so far: the newest one's number. */
+      attemptCount: int().notNull(),
+      /** Attempts that their device reported as failed: counted against maxAttempts. */
+      failedCount: int().notNull(),
+      /** Attempts whose device was lost: counted against the limit of lost attempts. */
+      lostCount: int().notNull(),
+      /** The job's event in which it came to be, and the status that it had then: the start of its transitions. */
+      createdSeq: long().notNull(),
+      initialStatus: oneOf(stepStatuses).notNull(),
+      createdAt: instant().notNull(),
+      queuedAt: instant(),
+      startedAt: instant(),
+      finishedAt: instant(),
+      /** The lease: all null unless the step is held. */
+      leaseHash: text(),
+      leaseDeviceId: text(),
+      leaseExpiresAt: instant(),
+      isPreempted: bool().notNull(),
+      /** Bytes of the newest attempt's log that are stored. */
+      logSize: long().notNull(),
+    },
+    (t) => [
+      unique('steps_number').on(t.jobId, t.number),
+      index('steps_queue').on(t.queueId, sql`${t.priority} desc`, t.queuedAt, t.id).where(sql`${t.status} = 'QUEUED'`),
+      index('steps_lease_expiry').on(t.leaseExpiresAt).where(sql`${t.leaseExpiresAt} is not null`),
+      index('steps_device').on(t.leaseDeviceId).where(sql`${t.leaseDeviceId} is not null`),
+      check('steps_status_known', isOneOf(t.status, stepStatuses)),
+      // A lease holds a step exactly while its status says so.
+      check('steps_held', sql`(${t.leaseHash} is not null) = (${t.status} in (${held}))`),
+    ],
+  );
+
+  const attempts = table(
+    'attempts',
+    {
+      stepId: text()
+        .notNull()
+        .references(() => steps.id, cascade),
+      number: int().notNull(),
+      jobId: text().notNull(),
+      deviceId: text(),
+      outcome: oneOf(attemptOutcomes).notNull(),
+      reason: oneOf(statusReasons),
+      description: text().notNull(),
+      exitCode: int(),
+      claimedAt: instant().notNull(),
+      leaseExpiresAt: instant().notNull(),
+      finishedAt: instant(),
+    },
+    (t) => [
+      primaryKey({ columns: [t.stepId, t.number] }),
+      index('attempts_device').on(t.deviceId, t.claimedAt, t.stepId),
+      check('attempts_outcome', isOneOf(t.outcome, attemptOutcomes)),
+    ],
+  );
+
+  const fragments = table(
+    'fragments',
+    {
+      id: text().primaryKey(),
+      projectId: text()
+        .notNull()
+        .references(() => projects.id, cascade),
+      jobId: text().references(() => jobs.id, cascade),
+      stepId: text(),
+      stepNumber: int(),
+      attempt: int(),
+      deviceId: text(),
+      /** The job's id, or the project's for a file of its own: the scope in which a filename is used once. */
+      scopeId: text().notNull(),
+      filename: text().notNull(),
+      /** Folded to lower case: case does not matter. */
+      filenameKey: text().notNull(),
+      name: text().notNull(),
+      type: oneOf(fragmentTypes).notNull(),
+      status: oneOf(fragmentStatuses).notNull(),
+      contentType: text().notNull(),
+      /** Announced while PENDING, as stored when READY. */
+      sizeBytes: long(),
+      sha256: text(),
+      /** The principal that announced it. */
+      owner: text().notNull(),
+      createdAt: instant().notNull(),
+      readyAt: instant(),
+    },
+    (t) => [
+      unique('fragments_filename').on(t.scopeId, t.filenameKey),
+      index('fragments_job').on(t.jobId, t.id),
+      index('fragments_project_filename').on(t.projectId, t.filenameKey, t.readyAt),
+      check('fragments_status', isOneOf(t.status, fragmentStatuses)),
+      check('fragments_type', isOneOf(t.type, fragmentTypes)),
+    ],
+  );
+
+  /**
+   * How far each stream of a job has come: the last number given, and the first that is still kept. The row of `feedOfAllJobs` counts the
+   * positions of the feed across jobs.
+   */
+  const streams = table(
+    'streams',
+    {
+      jobId: text().notNull(),
+      kind: oneOf(streamKinds).notNull(),
+      last: long().notNull(),
+      first: long().notNull(),
+    },
+    (t) => [primaryKey({ columns: [t.jobId, t.kind] })],
+  );
+
+  const events = table(
+    'events',
+    {
+      jobId: text().notNull(),
+      seq: long().notNull(),
+      /** Its place in the feed across jobs, in commit order. Below zero on PostgreSQL until it has one: see `Dialect.arrival`. */
+      position: long().notNull(),
+      projectId: text().notNull(),
+      type: oneOf(eventTypes).notNull(),
+      at: instant().notNull(),
+      actor: text().notNull(),
+      stepId: text(),
+      fragmentId: text(),
+      from: text().$type<string | null>(),
+      to: text().$type<string | null>(),
+      attempt: int(),
+      reason: oneOf(statusReasons).$type<StatusReason>(),
+      description: text().notNull(),
+      exitCode: int(),
+      /** Of JOB_UPDATED: the fields that changed; of STEPS_ADDED: the steps' ids. */
+      details: json<readonly string[]>(),
+    },
+    (t) => [
+      primaryKey({ columns: [t.jobId, t.seq] }),
+      unique('events_position').on(t.position),
+      index('events_project').on(t.projectId, t.position),
+      index('events_step').on(t.stepId, t.seq).where(sql`${t.stepId} is not null`),
+      check('events_type', isOneOf(t.type, eventTypes)),
+    ],
+  );
+
+  const metricPoints = table(
+    'metric_points',
+    {
+      jobId: text().notNull(),
+      seq: long().notNull(),
+      stepNumber: int().notNull(),
+      attempt: int().notNull(),
+      name: text().notNull(),
+      value: real().notNull(),
+      iteration: long(),
+      at: instant().notNull(),
+    },
+    (t) => [
+      primaryKey({ columns: [t.jobId, t.seq] }),
+      // Serves the curve of a metric, and makes a point that is reported twice one point.
+      unique('metric_points_iteration').on(t.jobId, t.name, t.iteration, t.stepNumber, t.attempt),
+    ],
+  );
+
+  /** The newest value of each metric of each step. */
+  const latestMetrics = table(
+    'latest_metrics',
+    {
+      jobId: text()
+        .notNull()
+        .references(() => jobs.id, cascade),
+      stepNumber: int().notNull(),
+      name: text().notNull(),
+      attempt: int().notNull(),
+      value: real().notNull(),
+      iteration: long(),
+      at: instant().notNull(),
+      seq: long().notNull(),
+    },
+    (t) => [primaryKey({ columns: [t.jobId, t.stepNumber, t.name] })],
+  );
+
+  const telemetrySamples = table(
+    'telemetry_samples',
+    {
+      jobId: text().notNull(),
+      seq: long().notNull(),
+      stepNumber: int().notNull(),
+      attempt: int().notNull(),
+      at: instant().notNull(),
+      cpu: real().notNull(),
+      memoryMb: real().notNull(),
+      gpuDutyCycle: int(),
+      gpuMemory: real(),
+    },
+    (t) => [
+      primaryKey({ columns: [t.jobId, t.seq] }),
+      // Serves a stretch of time, and makes a sample that is reported twice one sample.
+      unique('telemetry_samples_at').on(t.jobId, t.at, t.stepNumber, t.attempt),
+    ],
+  );
+
+  const logChunks = table(
+    'log_chunks',
+    {
+      jobId: text().notNull(),
+      seq: long().notNull(),
+      stepNumber: int().notNull(),
+      attempt: int().notNull(),
+      offset: long().notNull(),
+      /** Bytes of UTF-8 that it came with. */
+      size: int().notNull(),
+      stream: oneOf(logStreams).notNull(),
+      text: text().notNull(),
+      at: instant().notNull(),
+    },
+    (t) => [primaryKey({ columns: [t.jobId, t.seq] }), index('log_chunks_step').on(t.jobId, t.stepNumber, t.seq)],
+  );
+
+  const apiKeys = table(
+    'api_keys',
+    {
+      id: text().primaryKey(),
+      name: text().notNull(),
+      kind: oneOf(principalKinds).notNull(),
+      role: oneOf(roles),
+      projectId: text().references(() => projects.id, cascade),
+      jobId: text().references(() => jobs.id, cascade),
+      deviceId: text().references(() => devices.id, cascade),
+      /** SHA-256 of the secret, hex. The secret itself is kept nowhere. */
+      hash: text().notNull(),
+      hint: text().notNull(),
+      createdAt: instant().notNull(),
+      lastUsedAt: instant(),
+      expiresAt: instant(),
+      revokedAt: instant(),
+    },
+    (t) => [
+      unique('api_keys_hash').on(t.hash),
+      index('api_keys_job').on(t.jobId),
+      index('api_keys_device').on(t.deviceId),
+      check('api_keys_kind', isOneOf(t.kind, principalKinds)),
+    ],
+  );
+
+  /** What an idempotency key was first used for. */
+  const idempotencyKeys = table(
+    'idempotency_keys',
+    {
+      scope: text().notNull(),
+      operation: text().notNull(),
+      key: text().notNull(),
+      /** The input in canonical JSON, to name what differs. */
+      input: json<Record<string, unknown>>().notNull(),
+      /** Ids of what came of it. */
+      result: json<readonly string[]>().notNull(),
+      createdAt: instant().notNull(),
+    },
+    (t) => [primaryKey({ columns: [t.scope, t.operation, t.key] })],
+  );
+
+  return {
+    meta,
+    projects,
+    devices,
+    jobs,
+    jobLabels,
+    jobItems,
+    queues,
+    steps,
+    attempts,
+    fragments,
+    streams,
+    events,
+    metricPoints,
+    latestMetrics,
+    telemetrySamples,
+    logChunks,
+    apiKeys,
+    idempotencyKeys,
+  };
+}
+
+/** The `streams` row of no job: the feed across all of them. */
+export const feedOfAllJobs = '';
+
+type Row<T extends keyof Tables> = Tables[T]['$inferSelect'];
+export type ProjectRow = Row<'projects'>;
+export type DeviceRow = Row<'devices'>;
+export type JobRow = Row<'jobs'>;
+export type JobItemRow = Row<'jobItems'>;
+export type QueueRow = Row<'queues'>;
+export type StepRow = Row<'steps'>;
+export type AttemptRow = Row<'attempts'>;
+export type FragmentRow = Row<'fragments'>;
+export type EventRow = Row<'events'>;
+export type MetricPointRow = Row<'metricPoints'>;
+export type LatestMetricRow = Row<'latestMetrics'>;
+export type TelemetrySampleRow = Row<'telemetrySamples'>;
+export type LogChunkRow = Row<'logChunks'>;
+export type ApiKeyRow = Row<'apiKeys'>;

@@ -1,0 +1,95 @@
+/**
+ * Carries topics between the gateways of one PostgreSQL, by LISTEN and NOTIFY.
+ *
+ * Hints alone: each says that something may have changed. They are sent after the commit and on a connection of their own (a NOTIFY inside a
+ * transaction makes every commit of the database wait for a global lock), gathered for a moment. When the connection is lost, hints are
+ * too; on its return everyone is woken, and until then the safety poll of each stream does.
+ */
+import pg from 'pg';
+import { anyTopic, type Topic } from './store.ts';
+
+const CHANNEL = 'trainyard';
+/** Of NOTIFY's payload: PostgreSQL takes under 8,000 bytes. */
+const MOST_BYTES = 7_500;
+const FIRST_RETRY_MS = 100;
+const LAST_RETRY_MS = 5_000;
+
+export class Wire {
+  readonly #url: string;
+  readonly #listeners = new Set<(topics: ReadonlySet<Topic>) => void>();
+  #client: pg.Client | null = null;
+  #outgoing = new Set<Topic>();
+  #isSending = false;
+  #isClosed = false;
+  #retryTimer: NodeJS.Timeout | null = null;
+
+  constructor(url: string) {
+    this.#url = url;
+  }
+
+  async open(): Promise<void> {
+    const client = new pg.Client({ connectionString: this.#url, application_name: 'trainyard wire' });
+    client.on('error', () => {});
+    client.on('end', () => this.#lost(client));
+    client.on('notification', ({ processId, payload }) => {
+      if (processId === Reflect.get(client, 'processID')) return;
+      this.#deliver(new Set(payload ? payload.split(' ') : [anyTopic]));
+    });
+    await client.connect();
+    await client.query(`LISTEN ${CHANNEL}`);
+    this.#client = client;
+  }
+
+  listen(listener: (topics: ReadonlySet<Topic>) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Tells this process at once, and the others as soon as the connection is free. */
+  publish(topics: ReadonlySet<Topic>): void {
+    this.#deliver(topics);
+    for (const topic of topics) this.#outgoing.add(topic);
+    if (!this.#isSending) setImmediate(() => void this.#send());
+    this.#isSending = true;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    if (this.#retryTimer) clearTimeout(this.#retryTimer);
+    await this.#client?.end().catch(() => {});
+  }
+
+  #deliver(topics: ReadonlySet<Topic>): void {
+    for (const listener of this.#listeners) listener(topics);
+  }
+
+  async #send(): Promise<void> {
+    while (this.#outgoing.size > 0 && this.#client) {
+      const payload = [...this.#outgoing].join(' ');
+      this.#outgoing = new Set();
+      try {
+        await this.#client.query('select pg_notify($1, $2)', [CHANNEL, payload.length > MOST_BYTES ? anyTopic : payload]);
+      } catch {
+        break; // The connection is gone: `lost` sees to it.
+      }
+    }
+    this.#isSending = false;
+  }
+
+  #lost(client: pg.Client): void {
+    if (this.#isClosed || (this.#client && this.#client !== client)) return;
+    this.#client = null;
+    this.#retry(FIRST_RETRY_MS);
+  }
+
+  #retry(delay: number): void {
+    if (this.#isClosed) return;
+    this.#retryTimer = setTimeout(() => {
+      this.open().then(
+        () => this.publish(new Set([anyTopic])),
+        () => this.#retry(Math.min(delay * 2, LAST_RETRY_MS)),
+      );
+    }, delay);
+    this.#retryTimer.unref();
+  }
+}
