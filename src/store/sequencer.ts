@@ -16,8 +16,8 @@ const MOST_AT_ONCE = 2_000;
 const SAFETY_POLL_MS = 2_000;
 
 const takeCounter = `
-  /* Sequencer: whoever has the counter places events */
-  select last from streams where job_id = '' and kind = 'event' for update skip locked`;
+  /* Sequencer: one places at a time */
+  select last from streams where job_id = '' and kind = 'event' for update`;
 const makeCounter = `insert into streams (job_id, kind, last, first) values ('', 'event', 0, 1) on conflict do nothing`;
 const place = `
   with arrived as (
@@ -79,7 +79,7 @@ export class Sequencer {
         await client.query(makeCounter);
         counter = (await client.query(takeCounter)).rows[0];
       }
-      // Another gateway is placing: it sees what is committed by now, or its own safety poll does.
+      // Waits its turn when another gateway is placing: what was committed meanwhile is seen after that.
       const placed = counter ? await client.query(place, [counter.last]) : null;
       await client.query('COMMIT');
       return placed !== null && Number(placed.rows[0].last) > Number(counter.last);

@@ -1,0 +1,65 @@
+/**
+ * Ids are TypeIDs: a prefix that says what it is, and a UUIDv7 in Crockford's base32. They sort by the time they were made.
+ * https://github.com/jetify-com/typeid/tree/main/spec
+ */
+export const prefixes = {
+  Project: 'proj',
+  Job: 'job',
+  JobItem: 'item',
+  Step: 'step',
+  Device: 'dev',
+  Fragment: 'frag',
+  ApiKey: 'key',
+  Experiment: 'exp',
+  Application: 'app',
+  Model: 'model',
+  ModelVersion: 'mver',
+} as const;
+export type NodeType = keyof typeof prefixes;
+
+const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
+const typeOfPrefix = new Map(Object.entries(prefixes).map(([type, prefix]) => [prefix, type as NodeType])); // keys of the literal above
+
+/** 16 bytes of a UUIDv7 as 26 characters; the first holds 3 bits, the others 5 each. */
+function encode(bytes: Uint8Array): string {
+  let value = 0n;
+  for (const byte of bytes) value = (value << 8n) | BigInt(byte);
+  let text = '';
+  for (let i = 0; i < 26; i++) {
+    text = ALPHABET.charAt(Number(value & 31n)) + text;
+    value >>= 5n;
+  }
+  return text;
+}
+
+export interface Ids {
+  next(type: NodeType): string;
+}
+
+/** Makes ids in ascending order, also within a millisecond and when the clock goes back: the 12 bits after the time count up. */
+export function createIds(now: () => Date, random: (bytes: number) => Uint8Array): Ids {
+  let lastMs = 0;
+  let count = 0;
+  return {
+    next(type) {
+      const ms = Math.max(now().getTime(), lastMs);
+      count = ms === lastMs ? count + 1 : 0;
+      // 4,096 in one millisecond: borrow from the next one.
+      lastMs = count > 0xfff ? ms + 1 : ms;
+      if (count > 0xfff) count = 0;
+      const bytes = random(16);
+      const view = new DataView(bytes.buffer, bytes.byteOffset, 16);
+      view.setUint32(0, Math.floor(lastMs / 0x10000));
+      view.setUint16(4, lastMs % 0x10000);
+      view.setUint16(6, 0x7000 | count);
+      view.setUint8(8, 0x80 | (view.getUint8(8) & 0x3f));
+      return `${prefixes[type]}_${encode(bytes)}`;
+    },
+  };
+}
+
+/** What kind of thing this id names, or null if it is no id of ours. */
+export function typeOfId(id: string): NodeType | null {
+  const match = /^([a-z]+)_[0-7][0-9a-hjkmnp-tv-z]{25}$/.exec(id);
+  return (match && typeOfPrefix.get(match[1] ?? '')) ?? null;
+}

@@ -1,0 +1,49 @@
+/** How much of anything is taken, and how long things may last. Each is a setting of the gateway; the reason stands beside the default. */
+export interface DomainLimits {
+  readonly leaseSecondsAtLeast: number;
+  readonly leaseSecondsAtMost: number;
+  readonly waitSecondsAtMost: number;
+  readonly claimsAtMost: number;
+  readonly lostAttemptsAtMost: number;
+  readonly heartbeatSeconds: number;
+  readonly stepsAtMost: number;
+  readonly itemsAtMost: number;
+  readonly labelsAtMost: number;
+  readonly attemptsAtMost: number;
+  readonly textAtMost: number;
+  readonly messageAtMost: number;
+  readonly jsonBytesAtMost: number;
+  readonly entriesAtMost: number;
+  readonly fragmentBytesAtMost: number;
+  readonly uploadSeconds: number;
+  readonly idempotencyHours: number;
+}
+
+export const defaultDomainLimits: DomainLimits = {
+  /** Below a second, a busy machine's pause is taken for a death. */
+  leaseSecondsAtLeast: 1,
+  leaseSecondsAtMost: 3_600,
+  /** Under the minute after which proxies commonly cut an idle request. */
+  waitSecondsAtMost: 50,
+  claimsAtMost: 100,
+  /** A step that took three machines down is not tried on a fourth. */
+  lostAttemptsAtMost: 3,
+  /** A device is ONLINE if it was seen this recently: a lease renewed at a third of a minute passes twice. */
+  heartbeatSeconds: 60,
+  stepsAtMost: 1_000,
+  itemsAtMost: 200,
+  labelsAtMost: 50,
+  attemptsAtMost: 100,
+  /** Characters of a name or a label. */
+  textAtMost: 200,
+  /** Characters of a description or a message. */
+  messageAtMost: 10_000,
+  /** Bytes of settings, of an output document, of properties. */
+  jsonBytesAtMost: 262_144,
+  /** Metrics, samples or log chunks in one report. */
+  entriesAtMost: 1_000,
+  fragmentBytesAtMost: 5 * 1024 ** 3,
+  /** How long a signed URL is good for. */
+  uploadSeconds: 3_600,
+  idempotencyHours: 24 * 7,
+};
