@@ -18,7 +18,7 @@ export const prefixes = {
 export type NodeType = keyof typeof prefixes;
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
-const typeOfPrefix = new Map(Object.entries(prefixes).map(([type, prefix]) => [prefix, type as NodeType])); // keys of the literal above
+const typeOfPrefix: ReadonlyMap<string, NodeType> = new Map(Object.entries(prefixes).map(([type, prefix]) => [prefix, type as NodeType])); // keys of the literal above
 
 /** 16 bytes of a UUIDv7 as 26 characters; the first holds 3 bits, the others 5 each. */
 function encode(bytes: Uint8Array): string {
