@@ -1,0 +1,184 @@
+/**
+ * A server of the contract's `log` and `claimableSteps` subscriptions on real sockets, whose connections a test can cut, freeze and close
+ * as it likes. Rows live in a LogStore, so that they outlast the server. Only for what a whole gateway cannot be made to do at will.
+ */
+import { readFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { buildSchema, GraphQLError } from 'graphql';
+import { useServer } from 'graphql-ws/use/ws';
+import { type WebSocket, WebSocketServer } from 'ws';
+
+/** Stored lines of one job's log, and who waits for more. */
+export class LogStore {
+  readonly rows: string[] = [];
+  isEnded = false;
+  readonly #waiting = new Set<() => void>();
+
+  append(...texts: string[]): void {
+    this.rows.push(...texts);
+    this.#wake();
+  }
+
+  end(): void {
+    this.isEnded = true;
+    this.#wake();
+  }
+
+  change(): { promise: Promise<void>; forget(): void } {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.add(resolve);
+    return { promise, forget: () => this.#waiting.delete(resolve) || resolve() };
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting) resolve();
+    this.#waiting.clear();
+  }
+}
+
+export interface LogGateway {
+  readonly url: string;
+  readonly port: number;
+  /** The `after` of each subscription to the log that came, in order; null for none. */
+  readonly asked: (string | null)[];
+  /** How many sockets were opened so far, and how many are open. */
+  readonly opened: () => number;
+  readonly open: () => number;
+  /** How many frames the subscriptions have asked the store for. */
+  readonly pulled: () => number;
+  /** Destroys every TCP connection, without a word. */
+  cut(): void;
+  /** Answers nothing any more on the connections that are open, which stay open. */
+  freeze(): void;
+  closeSockets(code: number, reason: string): void;
+  stop(): Promise<void>;
+}
+
+interface Settings {
+  readonly port?: number;
+  /** Most rows of one frame. */
+  readonly batch?: number;
+  /** Refuses a key when a connection is made. */
+  readonly closeOnInit?: () => { code: number; reason: string } | undefined;
+  /** Completes the operation after this many frames, as a server does that lets go of a connection gracefully. */
+  readonly completeAfter?: number;
+}
+
+const schemaText = await readFile(new URL('../../schema.graphql', import.meta.url), 'utf8');
+
+export async function openLogGateway(store: LogStore, settings: Settings = {}): Promise<LogGateway> {
+  const asked: (string | null)[] = [];
+  let openedCount = 0;
+  let pulledCount = 0;
+  const tcp = new Set<Socket>();
+  const sockets = new Set<WebSocket>();
+  const http: Server = createServer((_request, response) => response.writeHead(404).end());
+  const ws = new WebSocketServer({ server: http, path: '/graphql' });
+  ws.on('connection', (socket) => {
+    openedCount += 1;
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  http.on('connection', (socket) => {
+    tcp.add(socket);
+    socket.once('close', () => tcp.delete(socket));
+  });
+
+  const subscription = {
+    log: ({ after, jobId }: { after?: string | null; jobId: string }) => {
+      if (jobId === 'job_none') throw new GraphQLError('There is no such job.', { extensions: { code: 'NOT_FOUND' } });
+      if (jobId === 'job_fault') throw new GraphQLError('Something broke.', { extensions: { code: 'INTERNAL_ERROR' } });
+      asked.push(after ?? null);
+      return readLog(store, after ?? null, settings, () => {
+        pulledCount += 1;
+      });
+    },
+    claimableSteps: async function* () {
+      yield { claimableSteps: 2 };
+      yield { claimableSteps: 0 };
+    },
+  };
+  useServer(
+    {
+      schema: buildSchema(schemaText),
+      roots: { subscription },
+      onConnect: (context) => {
+        const close = settings.closeOnInit?.();
+        if (close !== undefined) context.extra.socket.close(close.code, close.reason);
+        return close === undefined;
+      },
+    },
+    ws,
+  );
+  http.listen(settings.port ?? 0, '127.0.0.1');
+  await new Promise((resolve) => http.once('listening', resolve));
+  // A server that listens on TCP has an address of this shape.
+  const { port } = http.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    asked,
+    opened: () => openedCount,
+    open: () => sockets.size,
+    pulled: () => pulledCount,
+    cut() {
+      for (const socket of tcp) socket.destroy();
+    },
+    freeze() {
+      for (const socket of sockets) socket.pause();
+    },
+    closeSockets(code, reason) {
+      for (const socket of sockets) socket.close(code, reason);
+    },
+    async stop() {
+      for (const socket of sockets) socket.close(1012, 'restart');
+      ws.close();
+      for (const socket of tcp) socket.destroySoon();
+      await new Promise((resolve) => http.close(resolve));
+    },
+  };
+}
+
+/** Frames of a log after a cursor, as the contract says: history, a LIVE frame at once, then what comes, ENDED last. */
+function readLog(store: LogStore, after: string | null, settings: Settings, onPull: () => void): AsyncIterableIterator<unknown> {
+  let position = after === null ? 0 : Number(after);
+  let frames = 0;
+  let isOver = false;
+  let isLive = false;
+  let forget = () => {};
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    async next() {
+      for (;;) {
+        if (isOver || frames === settings.completeAfter) return { done: true, value: undefined };
+        const texts = store.rows.slice(position, position + (settings.batch ?? 3));
+        const isLast = store.isEnded && position + texts.length === store.rows.length;
+        if (texts.length > 0 || isLast || !isLive) {
+          onPull();
+          frames += 1;
+          isLive = position + texts.length === store.rows.length;
+          const chunks = texts.map((text, index) => chunkOf(position + index, text));
+          position += texts.length;
+          isOver = isLast;
+          const state = isLast ? 'ENDED' : isLive ? 'LIVE' : 'REPLAYING';
+          return { done: false, value: { log: { cursor: String(position), state, missed: 0, chunks } } };
+        }
+        const change = store.change();
+        forget = change.forget;
+        await change.promise;
+      }
+    },
+    async return() {
+      isOver = true;
+      forget();
+      return { done: true, value: undefined };
+    },
+  };
+}
+
+function chunkOf(index: number, text: string) {
+  return { cursor: String(index + 1), stepNumber: 0, attempt: 1, offset: index, stream: 'STDOUT', text, at: '2026-01-01T00:00:00.000Z' };
+}
