@@ -1,0 +1,61 @@
+"""Step 2: trains a small network on the fragment train.digits and leaves it as model.safetensors.
+
+Settings: epochs, learning_rate, hidden (units of the hidden layer), batch_size, seed, and train_digits (how many to use
+at most; all by default). A tenth of the digits is held out of training, to see how well it does on what it has not seen.
+"""
+
+import random
+import time
+
+import trainyard_job
+from digit_file import read_digits
+from network import Network, most_likely, sparse
+from tensor_file import write_tensors
+
+DEFAULTS = {"epochs": 12, "learning_rate": 0.3, "hidden": 32, "batch_size": 20, "seed": 1, "train_digits": None}
+
+
+def main():
+    settings = trainyard_job.settings(DEFAULTS)
+    side, digits = read_digits(trainyard_job.fragment("train.digits"))
+    samples = [(label, sparse(pixels)) for label, pixels in digits[: settings["train_digits"]]]
+    held_out, samples = samples[: len(samples) // 10], samples[len(samples) // 10 :]
+    print(f"{len(samples)} digits to learn from, {len(held_out)} held out; settings {settings}", flush=True)
+
+    network = Network.fresh(side * side, settings["hidden"], settings["seed"])
+    shuffle = random.Random(settings["seed"]).shuffle
+    started = time.monotonic()
+    for epoch in range(1, settings["epochs"] + 1):
+        shuffle(samples)
+        loss, accuracy = train_epoch(network, samples, settings)
+        seen = accuracy_on(network, held_out)
+        trainyard_job.metric(iteration=epoch, loss=loss, accuracy=accuracy, held_out_accuracy=seen)
+        print(
+            f"epoch {epoch}/{settings['epochs']}: loss {loss:.4f}, accuracy {accuracy:.4f}, "
+            f"held out {seen:.4f}, {time.monotonic() - started:.1f} s",
+            flush=True,
+        )
+
+    metadata = {"format": "trainyard-digits", **{name: str(value) for name, value in settings.items()}}
+    write_tensors(trainyard_job.output("model.safetensors"), network.tensors(), metadata)
+
+
+def train_epoch(network, samples, settings):
+    """Learns from every sample once. Returns mean loss and accuracy, each sample judged just before it was learned from."""
+    size = settings["batch_size"]
+    batches = [samples[start : start + size] for start in range(0, len(samples), size)]
+    loss, correct, seen = 0.0, 0, 0
+    for number, batch in enumerate(batches, start=1):
+        batch_loss, batch_correct = network.learn(batch, settings["learning_rate"])
+        loss, correct, seen = loss + batch_loss, correct + batch_correct, seen + len(batch)
+        if number % 100 == 0:
+            print(f"  batch {number}/{len(batches)}: loss {loss / seen:.4f}", flush=True)
+    return loss / seen, correct / seen
+
+
+def accuracy_on(network, samples):
+    return sum(most_likely(network.classify(image)) == label for label, image in samples) / len(samples)
+
+
+if __name__ == "__main__":
+    main()
