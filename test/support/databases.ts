@@ -1,0 +1,129 @@
+/** Fresh databases for tests: a SQLite file in a folder of its own, a database of its own in a real PostgreSQL. */
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterAll, afterEach, beforeEach, describe, inject } from 'vitest';
+import { openPostgres } from '../../src/store/postgres.ts';
+import { openSqlite } from '../../src/store/sqlite.ts';
+import type { Store } from '../../src/store/store.ts';
+import { createFolder, removeFolder } from './folders.ts';
+import { password, user } from './postgres-server.ts';
+
+export interface TestDatabase {
+  readonly dialect: 'sqlite' | 'postgres';
+  /** Of its own: what `serve` takes as its data folder. */
+  readonly folder: string;
+  /** The SQLite file: the one that `serve --data-dir` opens. There is none on PostgreSQL. */
+  readonly file: string;
+  /** postgres://…, or null for SQLite. */
+  readonly url: string | null;
+  /** Opens a store on it; closed when the database is removed, if not before. */
+  open(): Promise<Store>;
+  remove(): Promise<void>;
+}
+
+export type Open = () => Promise<Store>;
+
+/**
+ * Runs the same tests on each database. `open` makes a fresh database and opens a store on it; `create` makes the database alone, for tests
+ * that open it more than once. What was made in a test is removed after it, what was made in beforeAll after the last.
+ */
+export function describeOnEachStore(
+  name: string,
+  define: (open: Open, create: () => Promise<TestDatabase>, dialect: TestDatabase['dialect']) => void,
+): void {
+  describe.each([
+    { dialect: 'sqlite', make: createSqliteDatabase },
+    { dialect: 'postgres', make: createPostgresDatabase },
+  ] as const)(`${name} ($dialect)`, ({ dialect, make }) => {
+    const ofAll: TestDatabase[] = [];
+    let current = ofAll;
+    beforeEach(() => {
+      current = [];
+    });
+    const removeAll = async (databases: TestDatabase[]) => {
+      for (const database of databases.splice(0)) await database.remove();
+    };
+    afterEach(() => removeAll(current));
+    afterAll(() => removeAll(ofAll));
+    const create = async () => {
+      const database = await make();
+      current.push(database);
+      return database;
+    };
+    define(async () => (await create()).open(), create, dialect);
+  });
+}
+
+export async function createSqliteDatabase(): Promise<TestDatabase> {
+  const folder = createFolder('sqlite');
+  const file = join(folder, 'trainyard.db');
+  const opened: Store[] = [];
+  return {
+    dialect: 'sqlite',
+    folder,
+    file,
+    url: null,
+    async open() {
+      const store = await openSqlite(file);
+      opened.push(store);
+      return store;
+    },
+    async remove() {
+      for (const store of opened) await store.close();
+      removeFolder(folder);
+    },
+  };
+}
+
+let nextNumber = 1;
+
+export async function createPostgresDatabase(): Promise<TestDatabase> {
+  const port = await askForPort();
+  const folder = createFolder('postgres');
+  const name = `test_${process.pid}_${nextNumber++}`;
+  await administer(port, `create database ${name}`);
+  const url = urlOf(port, name);
+  const opened = new Set<Store>();
+  return {
+    dialect: 'postgres',
+    folder,
+    file: '',
+    url,
+    async open() {
+      const store = await openPostgres(url);
+      opened.add(store);
+      const close = store.close.bind(store);
+      store.close = () => (opened.delete(store) ? close() : Promise.resolve());
+      return store;
+    },
+    async remove() {
+      for (const store of opened) await store.close();
+      await administer(port, `drop database if exists ${name} with (force)`);
+      removeFolder(folder);
+    },
+  };
+}
+
+const urlOf = (port: number, database: string) => `postgres://${user}:${password}@127.0.0.1:${port}/${database}`;
+
+/** Runs one statement on a connection of its own. */
+export async function querySql(url: string, text: string, values: unknown[] = []): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query(text, values)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+const administer = (port: number, text: string) => querySql(urlOf(port, 'postgres'), text);
+
+async function askForPort(): Promise<number> {
+  const socket = connect(inject('postgresDoor'), '127.0.0.1').setEncoding('utf8');
+  let answer = '';
+  for await (const part of socket) answer += part;
+  if (!/^\d+$/.test(answer)) throw new Error(answer);
+  return Number(answer);
+}
