@@ -1,0 +1,87 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, test } from 'vitest';
+import { GatewayUnreachable, isPayload, Refused, unwrap } from '../../src/client/errors.ts';
+import { createClient } from '../../src/client/fetch.ts';
+import { RenewLeaseDocument, type ReportProgressMutation } from '../../src/client/generated.ts';
+
+const servers: Server[] = [];
+afterEach(() => {
+  for (const server of servers.splice(0)) {
+    server.close();
+    server.closeAllConnections();
+  }
+});
+
+async function listen(listener: RequestListener): Promise<string> {
+  const server = createServer(listener).listen(0, '127.0.0.1');
+  servers.push(server);
+  await new Promise((resolve) => server.once('listening', resolve));
+  // A server that listens on TCP has an address of this shape.
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const variables = { input: { leaseToken: 'lease_1' } };
+
+function answer(status: number, body: unknown): RequestListener {
+  return (request, response) => {
+    request.resume();
+    response.writeHead(status, { 'content-type': 'application/json' }).end(typeof body === 'string' ? body : JSON.stringify(body));
+  };
+}
+
+describe('a request', () => {
+  test('carries the document, its variables and the key, under the path of its base address', async () => {
+    const seen: unknown[] = [];
+    const url = await listen(async (request, response) => {
+      let text = '';
+      for await (const chunk of request.setEncoding('utf8')) text += chunk;
+      seen.push(request.url, request.headers.authorization, JSON.parse(text).variables);
+      response.end(JSON.stringify({ data: { renewLease: { __typename: 'StaleLeaseError', code: 'STALE_LEASE', message: 'gone' } } }));
+    });
+    const data = await createClient({ url: `${url}/train`, token: 'tyk_1' }).request(RenewLeaseDocument, variables);
+    expect(seen).toEqual(['/train/graphql', 'Bearer tyk_1', variables]);
+    expect(isPayload(data.renewLease)).toBe(false);
+    expect(() => unwrap(data.renewLease)).toThrow(expect.objectContaining({ name: 'Refused', code: 'STALE_LEASE', message: 'gone' }));
+  });
+
+  test('that is refused field by field throws what is wrong with each', () => {
+    const issues = [{ path: ['leaseSeconds'], message: 'must be more than 0' }];
+    const result: ReportProgressMutation['reportProgress'] = {
+      __typename: 'InvalidInputError',
+      code: 'INVALID_INPUT',
+      message: 'no',
+      issues,
+    };
+    expect(() => unwrap(result)).toThrow(Refused);
+    expect(() => unwrap(result)).toThrow(expect.objectContaining({ code: 'INVALID_INPUT', message: 'no', issues }));
+  });
+
+  test.each([
+    ['with a top-level error', 200, { errors: [{ message: 'Who?', extensions: { code: 'UNAUTHENTICATED' } }] }, 'UNAUTHENTICATED', 'Who?'],
+    ['with HTTP 401 and no GraphQL answer', 401, '', 'UNAUTHENTICATED', /HTTP 401/],
+    ['by something that is no gateway', 200, '<html>hello</html>', 'BAD_REQUEST', /not one of a Trainyard gateway/],
+  ])('answered %s is refused', async (_case, status, body, code, message) => {
+    const url = await listen(answer(status, body));
+    const request = createClient({ url }).request(RenewLeaseDocument, variables);
+    await expect(request).rejects.toMatchObject({ name: 'RequestRefused', code, message: expect.stringMatching(message) });
+  });
+
+  test('answered with a 5xx, cut off, late or not taken at all may be tried again', async () => {
+    const down = await listen(answer(503, 'restarting'));
+    const cut = await listen((request) => request.socket.destroy());
+    const late = await listen(() => {});
+    for (const url of [down, cut, late, 'http://127.0.0.1:1']) {
+      const request = createClient({ url }).request(RenewLeaseDocument, variables, { timeoutSeconds: 0.2 });
+      await expect(request).rejects.toBeInstanceOf(GatewayUnreachable);
+    }
+  });
+
+  test("that its caller aborts rejects with the caller's reason", async () => {
+    const url = await listen(() => {});
+    const stop = new AbortController();
+    const request = createClient({ url }).request(RenewLeaseDocument, variables, { signal: stop.signal });
+    stop.abort(new Error('enough'));
+    await expect(request).rejects.toThrow('enough');
+  });
+});
