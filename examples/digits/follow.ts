@@ -1,0 +1,137 @@
+import type { Client } from '../../src/client/fetch.ts';
+import { EventsDocument, type EventsSubscription, JobDocument, LogDocument, MetricsDocument } from '../../src/client/generated.ts';
+import { type SubscribeOptions, subscribe } from '../../src/client/subscribe.ts';
+import { sparkline } from './plot.ts';
+
+/** A gateway that is restarted is back long before. */
+const giveUpAfterSeconds = 120;
+
+/** A step of this machine's own agent is claimed in milliseconds: after this long something is in the way. */
+const explainAfterMs = 10_000;
+
+/** What was reported for each name, by iteration; of a step that was tried again, the newest attempt's. */
+export type Curves = Map<string, Map<number, number>>;
+
+type JobEvent = EventsSubscription['events']['events'][number];
+
+/**
+ * Prints what happens to a job, its log and its metrics as they come, until the job has ended or the signal is aborted.
+ * Each of the three is a stream that goes on where it was when the connection was lost.
+ * @throws GatewayUnreachable when the gateway is away for two minutes.
+ */
+export async function followJob(client: Client, jobId: string, print: (line: string) => void, signal: AbortSignal): Promise<Curves> {
+  // One that fails stops the others, or their reconnecting would keep this from ending.
+  const failed = new AbortController();
+  const either = AbortSignal.any([signal, failed.signal]);
+  const follow = async <Result>(run: () => Promise<Result>): Promise<Result> => {
+    try {
+      return await run();
+    } catch (error) {
+      failed.abort();
+      throw error;
+    }
+  };
+  const [curves] = await Promise.all([
+    follow(() => followMetrics(client, jobId, print, either)),
+    follow(() => followLog(client, jobId, print, either)),
+    follow(() => followEvents(client, jobId, print, either)),
+  ]);
+  return curves;
+}
+
+async function followEvents(client: Client, jobId: string, print: (line: string) => void, signal: AbortSignal): Promise<void> {
+  const explain = setTimeout(() => void explainWaiting(client, jobId, print).catch(() => {}), explainAfterMs);
+  const options: SubscribeOptions = {
+    signal,
+    giveUpAfterSeconds,
+    onState: announceLosses(print),
+  };
+  try {
+    for await (const { events } of subscribe(client.target, EventsDocument, { filter: { jobId } }, options)) {
+      for (const event of events) {
+        const line = describeEvent(event);
+        if (line !== null) print(line);
+        if (event.__typename === 'StepStatusChangedEvent' && event.stepTo === 'RUNNING') clearTimeout(explain);
+      }
+      if (events.some(endsJob)) return;
+    }
+  } finally {
+    clearTimeout(explain);
+  }
+}
+
+function endsJob(event: JobEvent): boolean {
+  return event.__typename === 'JobStatusChangedEvent' && ['SUCCEEDED', 'FAILED', 'CANCELLED'].includes(event.jobTo);
+}
+
+function describeEvent(event: JobEvent): string | null {
+  switch (event.__typename) {
+    case 'JobStatusChangedEvent':
+      return `● job ${event.jobTo}  ${event.description}`.trimEnd();
+    case 'StepStatusChangedEvent': {
+      const exit = event.exitCode === null ? '' : ` (exit code ${event.exitCode})`;
+      return `● step ${event.step.number} ${event.step.name} ${event.stepTo}${exit}  ${event.description}`.trimEnd();
+    }
+    case 'FragmentReadyEvent':
+      return `■ fragment ${event.fragment.filename} (${event.fragment.type}, ${event.fragment.sizeBytes} bytes)`;
+    default:
+      return null;
+  }
+}
+
+/** Says when the connection is lost and when it is back. */
+function announceLosses(print: (line: string) => void): NonNullable<SubscribeOptions['onState']> {
+  let isLost = false;
+  return (state, reason) => {
+    if (state === 'reconnecting') print(`○ connection lost (${reason}); trying again`);
+    if (state === 'live' && isLost) print('○ connected again');
+    isLost = state === 'reconnecting';
+  };
+}
+
+async function explainWaiting(client: Client, jobId: string, print: (line: string) => void): Promise<void> {
+  const { job } = await client.request(JobDocument, { id: jobId });
+  for (const step of job?.steps ?? []) {
+    if (step.status !== 'QUEUED') continue;
+    if (step.whyNot.length === 0) print(`○ step ${step.number} ${step.name} waits: no device has claimed it; is an agent running?`);
+    for (const unmet of step.whyNot) {
+      print(`○ step ${step.number} ${step.name} waits${unmet.device === null ? '' : ` for ${unmet.device.name}`}: ${unmet.explanation}`);
+    }
+  }
+}
+
+async function followLog(client: Client, jobId: string, print: (line: string) => void, signal: AbortSignal): Promise<void> {
+  const { job } = await client.request(JobDocument, { id: jobId }, { signal });
+  const names = new Map(job?.steps.map((step) => [step.number, step.name]));
+  const unfinished = new Map<string, string>();
+  for await (const { chunks } of subscribe(client.target, LogDocument, { jobId }, { signal, giveUpAfterSeconds })) {
+    for (const { stepNumber, attempt, stream, text } of chunks) {
+      // A chunk may end within a line, and each attempt's streams go on from their own last one.
+      const source = `${stepNumber}/${attempt}/${stream}`;
+      const lines = `${unfinished.get(source) ?? ''}${text}`.split('\n');
+      unfinished.set(source, lines.pop() ?? '');
+      for (const line of lines) print(`  ${names.get(stepNumber) ?? stepNumber} │ ${line}`);
+    }
+  }
+  for (const [source, rest] of unfinished) {
+    const stepNumber = Number.parseInt(source, 10);
+    if (rest !== '') print(`  ${names.get(stepNumber) ?? stepNumber} │ ${rest}`);
+  }
+}
+
+async function followMetrics(client: Client, jobId: string, print: (line: string) => void, signal: AbortSignal): Promise<Curves> {
+  const curves: Curves = new Map();
+  for await (const { points } of subscribe(client.target, MetricsDocument, { jobId }, { signal, giveUpAfterSeconds })) {
+    const byIteration = Map.groupBy(points, (point) => point.iteration);
+    for (const [iteration, together] of byIteration) {
+      const values = together.map((point) => `${point.name} ${Number(point.value.toFixed(4))}`).join('  ');
+      if (iteration === null) {
+        print(`▲ ${values}`);
+        continue;
+      }
+      for (const { name, value } of together) curves.set(name, (curves.get(name) ?? new Map()).set(iteration, value));
+      print(`▲ epoch ${iteration}  ${values}  ${sparkline([...(curves.get('accuracy')?.values() ?? [])])}`.trimEnd());
+    }
+  }
+  return curves;
+}

@@ -1,0 +1,122 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { GatewayUnreachable, RequestRefused } from '../../src/client/errors.ts';
+import { createClient } from '../../src/client/fetch.ts';
+import { ViewerDocument } from '../../src/client/generated.ts';
+import type { Target } from '../../src/client/target.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+/** A cold start migrates a new store; on a busy machine that may take some seconds. */
+const startTimeoutSeconds = 60;
+
+/** The gateway says that it stops within 15 s of SIGTERM; after this long it is not asked any more. */
+const stopTimeoutSeconds = 20;
+
+export interface Gateway {
+  readonly target: Target;
+  /** Whether it was started here, on a store that goes away with it. */
+  readonly isTemporary: boolean;
+  /** Ends it if it was started here. */
+  stop(): Promise<void>;
+}
+
+/**
+ * The gateway to use: the one that TRAINYARD_URL and TRAINYARD_TOKEN name; else the one that `npm start` runs on this machine; else a new one
+ * on a temporary store.
+ * @throws GatewayUnreachable, RequestRefused when the one that is named does not answer or does not know the key.
+ */
+export async function openGateway(signal: AbortSignal): Promise<Gateway> {
+  const { TRAINYARD_URL: url, TRAINYARD_TOKEN: token, TRAINYARD_DATA_DIR: dataDir } = process.env;
+  if (url !== undefined || token !== undefined) {
+    const target = { url: url ?? 'http://127.0.0.1:4000', token };
+    await greet(target, signal);
+    return { target, isTemporary: false, stop: async () => {} };
+  }
+  const local = await readCredentials(dataDir ?? join(root, 'data'));
+  if (local !== null && (await answers(local, signal))) return { target: local, isTemporary: false, stop: async () => {} };
+  return startGateway(signal);
+}
+
+async function greet(target: Target, signal: AbortSignal): Promise<void> {
+  await createClient(target).request(ViewerDocument, {}, { timeoutSeconds: 5, signal });
+}
+
+/** Credentials outlive the gateway that wrote them: another program may have its port now, another gateway other keys. */
+async function answers(target: Target, signal: AbortSignal): Promise<boolean> {
+  try {
+    await greet(target, signal);
+    return true;
+  } catch (error) {
+    if (error instanceof GatewayUnreachable || error instanceof RequestRefused) return false;
+    throw error;
+  }
+}
+
+/** What a gateway with a local agent leaves in its data folder once it is ready; null if it is not there, or not whole yet. */
+async function readCredentials(dataDir: string): Promise<Target | null> {
+  const text = await readFile(join(dataDir, 'credentials.json'), 'utf8').catch(() => '');
+  try {
+    const { url, token } = JSON.parse(text);
+    return typeof url === 'string' && typeof token === 'string' ? { url, token } : null;
+  } catch {
+    return null;
+  }
+}
+
+async function startGateway(signal: AbortSignal): Promise<Gateway> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'trainyard-example-'));
+  // Without the user's own settings: a database that they name is not for an example.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('TRAINYARD_')));
+  const args = ['src/main.ts', 'up', '--port', '0', '--data-dir', dataDir];
+  const child = spawn(process.execPath, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const said: string[] = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      said.push(text);
+      if (said.length > 50) said.shift();
+    });
+  }
+  const stop = async () => {
+    await stopProcess(child);
+    await rm(dataDir, { recursive: true, force: true });
+  };
+  try {
+    const target = await waitUntilReady(child, dataDir, signal);
+    return { target, isTemporary: true, stop };
+  } catch (error) {
+    await stop();
+    signal.throwIfAborted();
+    const output = said.join('').trim();
+    throw new Error(`${error instanceof Error ? error.message : error}${output === '' ? '' : `\n${output}`}`);
+  }
+}
+
+async function waitUntilReady(child: ChildProcess, dataDir: string, signal: AbortSignal): Promise<Target> {
+  const deadline = performance.now() + startTimeoutSeconds * 1000;
+  while (isRunning(child)) {
+    const target = await readCredentials(dataDir);
+    if (target !== null && (await answers(target, signal))) return target;
+    if (performance.now() > deadline) throw new Error(`The gateway was not ready within ${startTimeoutSeconds} s.`);
+    await sleep(100, undefined, { signal });
+  }
+  throw new Error('The gateway could not be started.');
+}
+
+async function stopProcess(child: ChildProcess): Promise<void> {
+  if (!isRunning(child)) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  const impatience = setTimeout(() => child.kill('SIGKILL'), stopTimeoutSeconds * 1000);
+  await ended;
+  clearTimeout(impatience);
+}
+
+function isRunning(child: ChildProcess): boolean {
+  return child.exitCode === null && child.signalCode === null;
+}

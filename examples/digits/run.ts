@@ -1,0 +1,121 @@
+/**
+ * Runs the digits example on a gateway and follows it to its end.
+ *
+ *   npm run example                       with the settings of job.yaml
+ *   npm run example -- epochs=5 seed=3    with others
+ *
+ * Ends with 0 when the job SUCCEEDED, 1 when it did not or could not be run, 130 when it was interrupted.
+ */
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { parse } from 'yaml';
+import { Refused, unwrap } from '../../src/client/errors.ts';
+import { type Client, createClient } from '../../src/client/fetch.ts';
+import {
+  CancelJobDocument,
+  CreateJobDocument,
+  type CreateJobInput,
+  CreateProjectDocument,
+  JobDocument,
+  JobFragmentsDocument,
+  ProjectsDocument,
+  type SettingOverrideInput,
+  ViewerDocument,
+} from '../../src/client/generated.ts';
+import { type Curves, followJob } from './follow.ts';
+import { openGateway } from './gateway.ts';
+import { plot } from './plot.ts';
+
+const home = fileURLToPath(new URL('.', import.meta.url));
+const print = (line: string) => process.stdout.write(`${line}\n`);
+
+async function runExample(overrides: SettingOverrideInput[], signal: AbortSignal): Promise<number> {
+  const gateway = await openGateway(signal);
+  try {
+    print(`gateway ${gateway.target.url}${gateway.isTemporary ? ' (started for this, on a temporary store)' : ''}`);
+    const client = createClient(gateway.target);
+    const jobId = await submit(client, overrides, signal);
+    print(`job ${jobId}`);
+    const curves = await followJob(client, jobId, print, signal);
+    if (!signal.aborted) return await conclude(client, jobId, curves);
+    if (!gateway.isTemporary) {
+      print(`The job goes on. To cancel it: trainyard cancel ${jobId}`);
+    } else {
+      // Its agent ends with the gateway; a cancelled step is stopped in an orderly way before that.
+      await client.request(CancelJobDocument, { input: { jobId, reason: 'The example was interrupted.' } }).catch(() => {});
+    }
+    return 130;
+  } finally {
+    await gateway.stop();
+  }
+}
+
+async function submit(client: Client, settingsOverrides: SettingOverrideInput[], signal: AbortSignal): Promise<string> {
+  const input: CreateJobInput = { ...(await readJobFile()), projectId: await findProject(client, signal), settingsOverrides };
+  const { createJob } = await client.request(CreateJobDocument, { input }, { signal });
+  return unwrap(createJob).job.id;
+}
+
+/** job.yaml, with this folder filled in as DIGITS_HOME. */
+async function readJobFile(): Promise<Omit<CreateJobInput, 'projectId'>> {
+  const text = await readFile(new URL('job.yaml', import.meta.url), 'utf8');
+  // What the file holds is judged by the gateway, field by field, better than it could be here.
+  return parse(text, (_, value) => (isScriptsHome(value) ? { ...value, value: home } : value));
+}
+
+function isScriptsHome(value: unknown): value is { name: string; value: string } {
+  return typeof value === 'object' && value !== null && 'name' in value && value.name === 'DIGITS_HOME';
+}
+
+/** The project that the key is good for, else the one named `examples`, which is made when it is not there. */
+async function findProject(client: Client, signal: AbortSignal): Promise<string> {
+  const { viewer } = await client.request(ViewerDocument, {}, { signal });
+  if (viewer.project !== null) return viewer.project.id;
+  const { projects } = await client.request(ProjectsDocument, { first: 100 }, { signal });
+  const found = projects.edges.find(({ node }) => node.name === 'examples');
+  if (found !== undefined) return found.node.id;
+  const { createProject } = await client.request(CreateProjectDocument, { input: { name: 'examples' } }, { signal });
+  return unwrap(createProject).project.id;
+}
+
+async function conclude(client: Client, jobId: string, curves: Curves): Promise<number> {
+  const series = (name: string, mark: string) => ({ name, mark, values: curves.get(name) ?? new Map<number, number>() });
+  for (const line of ['', ...plot([series('accuracy', '●'), series('held_out_accuracy', '○')]), '']) print(line);
+
+  const fragments = await client.request(JobFragmentsDocument, { jobId, first: 100 });
+  for (const { node } of fragments.job?.fragments.edges.toReversed() ?? []) {
+    print(
+      `${node.filename.padEnd(20)} ${node.type.padEnd(10)} ${String(node.sizeBytes).padStart(9)} bytes  ${node.sha256}  by ${node.step?.name}`,
+    );
+  }
+  const { job } = await client.request(JobDocument, { id: jobId });
+  if (job === null) throw new Error('The job was deleted while it was followed.');
+  print(`\njob ${job.status}  ${job.history.description}`.trimEnd());
+  return job.status === 'SUCCEEDED' ? 0 : 1;
+}
+
+/** `name=value` arguments: the value as JSON where it is some, else as text. */
+function readOverride(argument: string): SettingOverrideInput {
+  const [, path, value] = /^([\w.]+)=(.*)$/.exec(argument) ?? [];
+  if (path === undefined || value === undefined) throw new Error(`${argument} is not of the form setting=value, for example epochs=5.`);
+  try {
+    return { path, value: JSON.parse(value) };
+  } catch {
+    return { path, value };
+  }
+}
+
+function describeError(error: unknown): string {
+  if (error instanceof Refused)
+    return [error.message, ...error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)].join('\n');
+  return error instanceof Error ? error.message : String(error);
+}
+
+const interruption = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => interruption.abort());
+try {
+  process.exitCode = await runExample(process.argv.slice(2).map(readOverride), interruption.signal);
+} catch (error) {
+  if (!interruption.signal.aborted) console.error(describeError(error));
+  process.exitCode = interruption.signal.aborted ? 130 : 1;
+}

@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import { plot, sparkline } from '../../examples/digits/plot.ts';
+
+const points = (values: number[]) => new Map(values.map((value, index) => [index + 1, value]));
+
+test('a plot has its highest value in the top row, its lowest in the bottom row, and x below', () => {
+  const rows = plot([
+    { name: 'rising', mark: '●', values: points([0, 1]) },
+    { name: 'falling', mark: '○', values: points([1, 0]) },
+  ]);
+  expect(rows[0]?.trim()).toBe('● rising   ○ falling');
+  expect(rows[1]).toBe('   1.000 ┤   ○   ●');
+  expect(rows.at(-2)).toBe('   0.000 ┤   ●   ○');
+  expect(rows.at(-1)).toBe('         └   1   2');
+});
+
+test('a plot of one value is one row, and a plot of none is empty', () => {
+  expect(plot([{ name: 'one', mark: '●', values: points([0.5]) }])).toHaveLength(3);
+  expect(plot([{ name: 'none', mark: '●', values: new Map() }])).toEqual([]);
+});
+
+test('a plot of many points stays within 82 columns', () => {
+  const rows = plot([{ name: 'many', mark: '●', values: points(Array.from({ length: 1000 }, (_, x) => x)) }]);
+  expect(Math.max(...rows.map((row) => row.length))).toBeLessThanOrEqual(82);
+});
+
+test('a sparkline rises from the lowest value to the highest', () => {
+  expect(sparkline([0, 1, 2, 3, 4, 5, 6, 7])).toBe('▁▂▃▄▅▆▇█');
+  expect(sparkline([])).toBe('');
+});
