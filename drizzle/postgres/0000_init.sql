@@ -252,6 +252,7 @@ CREATE TABLE "steps" (
 	"lease_hash" text,
 	"lease_device_id" text,
 	"lease_expires_at" timestamp(3) with time zone,
+	"lease_seconds" double precision,
 	"is_preempted" boolean NOT NULL,
 	"log_size" bigint NOT NULL,
 	CONSTRAINT "steps_status_known" CHECK ("steps"."status" in ('BLOCKED', 'QUEUED', 'RUNNING', 'CANCELLING', 'SUCCEEDED', 'FAILED', 'CANCELLED', 'SKIPPED')),

@@ -289,6 +289,7 @@ CREATE TABLE `steps` (
 	`lease_hash` text,
 	`lease_device_id` text,
 	`lease_expires_at` integer,
+	`lease_seconds` real,
 	`is_preempted` integer NOT NULL,
 	`log_size` integer NOT NULL,
 	FOREIGN KEY (`job_id`) REFERENCES `jobs`(`id`) ON UPDATE no action ON DELETE cascade,

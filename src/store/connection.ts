@@ -7,9 +7,9 @@ interface Prepared {
   execute(values: unknown): unknown;
 }
 
-function placeholder(name: string, column?: { mapToDriverValue(value: unknown): unknown }): SQL {
+function placeholder(name: string, column?: { mapToDriverValue(value: unknown): unknown }): DrizzlePlaceholder | SQL {
   const value = new DrizzlePlaceholder(name);
-  return column ? sql`${new Param(value, column)}` : sql`${value}`;
+  return column ? sql`${new Param(value, column)}` : value;
 }
 
 export class Connection implements Queries {

@@ -5,7 +5,7 @@
  * - A query on a hot path is a `Statement`: built by Drizzle once for each connection and then prepared (11 µs against 143 µs built per call).
  * - News flows out after commit, as topics: hints that something changed, never the change itself. A lost hint costs a safety poll.
  */
-import type { SQL } from 'drizzle-orm';
+import type { Placeholder as DrizzlePlaceholder, SQL } from 'drizzle-orm';
 import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core';
 import type { Tables } from './tables.ts';
 
@@ -13,10 +13,13 @@ import type { Tables } from './tables.ts';
 export type Database = BaseSQLiteDatabase<'async', unknown, Record<string, never>>;
 
 /**
- * A value that a statement is given each time it runs. With a column, the value goes through that column's codec: needed for
- * dates, booleans and JSON in conditions; inserted values get it anyway.
+ * A value that a statement is given each time it runs. Inserted values go through their column's codec; in a condition or a SET, name the
+ * column so that dates, booleans and JSON do so there as well.
  */
-export type Placeholder<P> = (name: keyof P & string, column?: { mapToDriverValue(value: unknown): unknown }) => SQL;
+export interface Placeholder<P> {
+  (name: keyof P & string): DrizzlePlaceholder;
+  (name: keyof P & string, column: { mapToDriverValue(value: unknown): unknown }): SQL;
+}
 
 /** A query that is built once: its shape is fixed, its values come with each run. */
 export interface Statement<P, R> {

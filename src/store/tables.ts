@@ -222,6 +222,7 @@ export function defineTables(kit: Kit) {
       leaseHash: text(),
       leaseDeviceId: text(),
       leaseExpiresAt: instant(),
+      leaseSeconds: real(),
       isPreempted: bool().notNull(),
       /** Bytes of the newest attempt's log that are stored. */
       logSize: long().notNull(),

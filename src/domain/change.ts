@@ -1,0 +1,68 @@
+/** One write in progress: the transaction, with who does it and when. */
+import { insertRows } from '../store/changes/inserts.ts';
+import { insertEvent, takeNumbers } from '../store/changes/streams.ts';
+import { feedTopic, type Tx } from '../store/store.ts';
+import type { EventRow } from '../store/tables.ts';
+import type { Domain } from './domain.ts';
+import type { Principal } from './principal.ts';
+
+export interface Change {
+  readonly tx: Tx;
+  readonly domain: Domain;
+  /** The moment of the whole change. */
+  readonly now: Date;
+  /** Who did it, as events say: a principal's name, or `trainyard` for what the gateway does by itself. */
+  readonly actor: string;
+}
+
+/** The gateway itself, where no one asked: an expired lease, a timeout. */
+export const gatewayActor = 'trainyard';
+
+/** Runs a write on behalf of a principal; null is the gateway itself. */
+export function change<T>(domain: Domain, principal: Principal | null, work: (change: Change) => Promise<T>): Promise<T> {
+  return domain.store.write((tx) => work({ tx, domain, now: domain.clock.now(), actor: principal?.name ?? gatewayActor }));
+}
+
+type Happened = Pick<EventRow, 'type'> & Partial<Omit<EventRow, 'type' | 'jobId' | 'seq' | 'position' | 'projectId' | 'at' | 'actor'>>;
+
+/** Stores that something happened to a job, in the transaction that makes it true. Answers the event's number in the job's stream. */
+export async function record({ tx, now, actor }: Change, job: { id: string; projectId: string }, happened: Happened): Promise<number> {
+  const seq = await takeNumbers(tx, job.id, 'event', 1);
+  await insertRows(tx, insertEvent, [
+    {
+      jobId: job.id,
+      seq,
+      projectId: job.projectId,
+      at: now,
+      actor,
+      stepId: null,
+      fragmentId: null,
+      from: null,
+      to: null,
+      attempt: null,
+      reason: null,
+      description: '',
+      exitCode: null,
+      details: null,
+      ...happened,
+    },
+  ]);
+  tx.touch(topics.events(job.id));
+  tx.touch(feedTopic);
+  return seq;
+}
+
+/** The names of what a listener can wait for. */
+export const topics = {
+  events: (jobId: string) => `job:${jobId}:event`,
+  metrics: (jobId: string) => `job:${jobId}:metric`,
+  telemetry: (jobId: string) => `job:${jobId}:telemetry`,
+  log: (jobId: string) => `job:${jobId}:log`,
+  /** A step of this project can be claimed. */
+  queue: (projectId: string) => `queue:${projectId}`,
+  /** A step of any project can be claimed. */
+  anyQueue: 'queue',
+  /** A device's slots, labels, resources or draining changed, or a lease of it ended. */
+  device: (deviceId: string) => `device:${deviceId}`,
+  key: (keyId: string) => `key:${keyId}`,
+};

@@ -1,0 +1,59 @@
+/** Inserts of whole rows, prepared once: one row at a time, or many in a few sizes. */
+import { getTableColumns, Placeholder } from 'drizzle-orm';
+import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
+import { type Statement, statement, type Tx } from '../store.ts';
+import type { Tables } from '../tables.ts';
+
+/** 64 rows of the widest stream table stay far below both databases' bound on parameters. */
+const SIZES = [64, 8, 1] as const;
+
+type TableName = keyof Tables;
+type Row<N extends TableName> = Tables[N]['$inferSelect'];
+/** Columns that a statement fills in by itself. */
+type Given<N extends TableName, O extends keyof Row<N>> = Omit<Row<N>, O>;
+
+export interface Insert<R> {
+  readonly bySize: ReadonlyMap<number, Statement<Record<string, unknown>, unknown>>;
+  /** Only for the type: what a row has. */
+  readonly row?: R;
+}
+
+/** An insert of rows of this table. `computed` columns get an expression of the dialect instead of a value. */
+export function insertOf<N extends TableName, O extends keyof Row<N> & string = never>(
+  table: N,
+  { sizes = [1], arrival }: { sizes?: readonly number[]; arrival?: O } = {},
+): Insert<Given<N, O>> {
+  const columnsOf = (t: Tables) => Object.keys(getTableColumns(t[table] as SQLiteTable)).filter((name) => name !== arrival);
+  const bySize = new Map(
+    sizes.map((size) => [
+      size,
+      statement<Record<string, unknown>, unknown>(`insert ${size} ${table}`, (db, t, _, dialect) => {
+        const rows = Array.from({ length: size }, (_unused, i) => ({
+          ...Object.fromEntries(columnsOf(t).map((name) => [name, new Placeholder(`${name}${i}`)])),
+          ...(arrival === undefined ? {} : { [arrival]: dialect.arrival }),
+        }));
+        // Cast: the rows are made from the table's own columns.
+        return db.insert(t[table] as SQLiteTable).values(rows as never);
+      }),
+    ]),
+  );
+  return { bySize };
+}
+
+/** For the stream tables: as few statements as the number of rows allows. */
+export const inSizes = { sizes: SIZES };
+
+/** Inserts these rows in order. */
+export async function insertRows<R extends object>(tx: Tx, insert: Insert<R>, rows: readonly R[]): Promise<void> {
+  for (let from = 0; from < rows.length; ) {
+    const left = rows.length - from;
+    const [size, query] = [...insert.bySize].find(([n]) => n <= left) ?? [];
+    if (!size || !query) throw new Error('An insert has a statement for one row.');
+    const values: Record<string, unknown> = {};
+    for (let i = 0; i < size; i++) {
+      for (const [name, value] of Object.entries(rows[from + i] as object)) values[`${name}${i}`] = value; // i < size <= rows left
+    }
+    await tx.run(query, values);
+    from += size;
+  }
+}

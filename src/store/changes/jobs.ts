@@ -1,0 +1,98 @@
+/** Jobs, as changes see them: read under a lock, saved by compare-and-swap. */
+import { and, asc, eq, inArray, isNotNull, isNull, lte } from 'drizzle-orm';
+import { type JobStatus, jobStatuses, terminalJobStatuses } from '../../domain/lifecycle.ts';
+import { type Placeholder, statement, type Tx } from '../store.ts';
+import type { JobRow } from '../tables.ts';
+import { insertOf } from './inserts.ts';
+
+export const insertJob = insertOf('jobs');
+export const insertJobLabel = insertOf('jobLabels');
+export const insertJobItem = insertOf('jobItems');
+
+export const lockJob = statement('lock job', (db, t, $: Placeholder<{ id: string }>, { lock }) =>
+  lock(
+    db
+      .select()
+      .from(t.jobs)
+      .where(eq(t.jobs.id, $('id'))),
+    'wait',
+  ),
+);
+
+/** Saves the columns in which a job's life shows, if it is still in the status that it was read in. */
+const saveLife = statement('save job', (db, t, $: Placeholder<JobRow & { fromStatus: JobStatus }>) =>
+  db
+    .update(t.jobs)
+    .set({
+      status: $('status', t.jobs.status),
+      statusMessage: $('statusMessage', t.jobs.statusMessage),
+      reason: $('reason', t.jobs.reason),
+      reasonDescription: $('reasonDescription', t.jobs.reasonDescription),
+      exitCode: $('exitCode', t.jobs.exitCode),
+      deviceId: $('deviceId', t.jobs.deviceId),
+      cancelReason: $('cancelReason', t.jobs.cancelReason),
+      stepCount: $('stepCount', t.jobs.stepCount),
+      startedAt: $('startedAt', t.jobs.startedAt),
+      finishedAt: $('finishedAt', t.jobs.finishedAt),
+      deadlineAt: $('deadlineAt', t.jobs.deadlineAt),
+      updatedAt: $('updatedAt', t.jobs.updatedAt),
+    })
+    .where(and(eq(t.jobs.id, $('id')), eq(t.jobs.status, $('fromStatus'))))
+    .returning({ id: t.jobs.id }),
+);
+
+/** Whether it was saved: false when someone else moved the job since it was read. */
+export async function saveJob(tx: Tx, before: JobRow, after: JobRow): Promise<boolean> {
+  return (await tx.run(saveLife, { ...after, fromStatus: before.status })).length === 1;
+}
+
+/** Saves whatever else of a job changes: rarely, so built for each call. */
+export async function saveJobFields(tx: Tx, jobId: string, fields: Partial<JobRow>): Promise<void> {
+  await tx.db.update(tx.t.jobs).set(fields).where(eq(tx.t.jobs.id, jobId));
+}
+
+/** Jobs whose schedule, run or cancel timeout has come. */
+export const dueJobs = statement('due jobs', (db, t, $: Placeholder<{ now: Date; limit: number }>) =>
+  db
+    .select({ id: t.jobs.id })
+    .from(t.jobs)
+    .where(and(isNotNull(t.jobs.deadlineAt), lte(t.jobs.deadlineAt, $('now', t.jobs.deadlineAt))))
+    .orderBy(asc(t.jobs.deadlineAt))
+    .limit($('limit')),
+);
+
+/** The keys that are good for this job alone, and end with it. */
+export const endJobKeys = statement('end job keys', (db, t, $: Placeholder<{ jobId: string; now: Date }>) =>
+  db
+    .update(t.apiKeys)
+    .set({ revokedAt: $('now', t.apiKeys.revokedAt) })
+    .where(and(eq(t.apiKeys.jobId, $('jobId')), eq(t.apiKeys.kind, 'JOB'), isNull(t.apiKeys.revokedAt)))
+    .returning({ id: t.apiKeys.id }),
+);
+
+/** One job of a project that is not at its end, if there is any. */
+export const unfinishedJob = statement('unfinished job', (db, t, $: Placeholder<{ projectId: string }>) =>
+  db
+    .select({ id: t.jobs.id, status: t.jobs.status })
+    .from(t.jobs)
+    .where(
+      and(
+        eq(t.jobs.projectId, $('projectId')),
+        inArray(
+          t.jobs.status,
+          jobStatuses.filter((status) => !terminalJobStatuses.includes(status)),
+        ),
+      ),
+    )
+    .limit(1),
+);
+
+/** Removes a job with all that is its own; answers the ids of its fragments, whose files are to go as well. */
+export async function removeJob(tx: Tx, jobId: string): Promise<string[]> {
+  const { t, db } = tx;
+  const files = await db.select({ id: t.fragments.id }).from(t.fragments).where(eq(t.fragments.jobId, jobId));
+  for (const table of [t.events, t.metricPoints, t.telemetrySamples, t.logChunks, t.streams])
+    await db.delete(table).where(eq(table.jobId, jobId));
+  await db.delete(t.jobs).where(eq(t.jobs.id, jobId));
+  return files.map(({ id }) => id);
+}

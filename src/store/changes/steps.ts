@@ -1,0 +1,229 @@
+/** Steps, their attempts and queues, as changes see them: read under a lock, saved by compare-and-swap. */
+import { and, asc, desc, eq, inArray, isNotNull, lte, sql } from 'drizzle-orm';
+import { heldStepStatuses, type StepStatus } from '../../domain/lifecycle.ts';
+import { type Placeholder, type Queries, statement, type Tx } from '../store.ts';
+import type { StepRow } from '../tables.ts';
+import { insertOf } from './inserts.ts';
+
+export const insertStep = insertOf('steps', { sizes: [8, 1] });
+export const insertAttempt = insertOf('attempts');
+export const insertQueue = insertOf('queues');
+
+export const lockStep = statement('lock step', (db, t, $: Placeholder<{ id: string }>, { lock }) =>
+  lock(
+    db
+      .select()
+      .from(t.steps)
+      .where(eq(t.steps.id, $('id'))),
+    'wait',
+  ),
+);
+
+export const lockStepByNumber = statement('lock step by number', (db, t, $: Placeholder<{ jobId: string; number: number }>, { lock }) =>
+  lock(
+    db
+      .select()
+      .from(t.steps)
+      .where(and(eq(t.steps.jobId, $('jobId')), eq(t.steps.number, $('number')))),
+    'wait',
+  ),
+);
+
+export const lockStepsOfJob = statement('lock steps of job', (db, t, $: Placeholder<{ jobId: string }>, { lock }) =>
+  lock(
+    db
+      .select()
+      .from(t.steps)
+      .where(eq(t.steps.jobId, $('jobId')))
+      .orderBy(asc(t.steps.number)),
+    'wait',
+  ),
+);
+
+/** The step that comes next in its job, if it waits for an earlier one. */
+export const lockNextBlockedStep = statement('lock next blocked step', (db, t, $: Placeholder<{ jobId: string }>, { lock }) =>
+  lock(
+    db
+      .select()
+      .from(t.steps)
+      .where(and(eq(t.steps.jobId, $('jobId')), eq(t.steps.status, 'BLOCKED')))
+      .orderBy(asc(t.steps.number))
+      .limit(1),
+    'wait',
+  ),
+);
+
+type Saved = Pick<
+  StepRow,
+  | 'id'
+  | 'status'
+  | 'statusMessage'
+  | 'attemptCount'
+  | 'failedCount'
+  | 'lostCount'
+  | 'queuedAt'
+  | 'startedAt'
+  | 'finishedAt'
+  | 'leaseHash'
+  | 'leaseDeviceId'
+  | 'leaseExpiresAt'
+  | 'leaseSeconds'
+  | 'isPreempted'
+  | 'logSize'
+>;
+
+/** Saves all that can change of a step, if it is still in the status and attempt that it was read in. */
+const save = statement('save step', (db, t, $: Placeholder<Saved & { fromStatus: StepStatus; fromAttempt: number }>) =>
+  db
+    .update(t.steps)
+    .set({
+      status: $('status', t.steps.status),
+      statusMessage: $('statusMessage', t.steps.statusMessage),
+      attemptCount: $('attemptCount', t.steps.attemptCount),
+      failedCount: $('failedCount', t.steps.failedCount),
+      lostCount: $('lostCount', t.steps.lostCount),
+      queuedAt: $('queuedAt', t.steps.queuedAt),
+      startedAt: $('startedAt', t.steps.startedAt),
+      finishedAt: $('finishedAt', t.steps.finishedAt),
+      leaseHash: $('leaseHash', t.steps.leaseHash),
+      leaseDeviceId: $('leaseDeviceId', t.steps.leaseDeviceId),
+      leaseExpiresAt: $('leaseExpiresAt', t.steps.leaseExpiresAt),
+      leaseSeconds: $('leaseSeconds', t.steps.leaseSeconds),
+      isPreempted: $('isPreempted', t.steps.isPreempted),
+      logSize: $('logSize', t.steps.logSize),
+    })
+    .where(and(eq(t.steps.id, $('id')), eq(t.steps.status, $('fromStatus')), eq(t.steps.attemptCount, $('fromAttempt'))))
+    .returning({ id: t.steps.id }),
+);
+
+/** Whether it was saved: false when someone else moved the step since it was read. */
+export async function saveStep(tx: Tx, before: StepRow, after: StepRow): Promise<boolean> {
+  return (await tx.run(save, { ...after, fromStatus: before.status, fromAttempt: before.attemptCount })).length === 1;
+}
+
+export const saveAttempt = statement(
+  'save attempt',
+  (
+    db,
+    t,
+    $: Placeholder<{
+      stepId: string;
+      number: number;
+      outcome: string;
+      reason: string | null;
+      description: string;
+      exitCode: number | null;
+      finishedAt: Date | null;
+    }>,
+  ) =>
+    db
+      .update(t.attempts)
+      .set({
+        outcome: $('outcome', t.attempts.outcome),
+        reason: $('reason', t.attempts.reason),
+        description: $('description', t.attempts.description),
+        exitCode: $('exitCode', t.attempts.exitCode),
+        finishedAt: $('finishedAt', t.attempts.finishedAt),
+      })
+      .where(and(eq(t.attempts.stepId, $('stepId')), eq(t.attempts.number, $('number')))),
+);
+
+export const extendAttempt = statement(
+  'extend attempt',
+  (db, t, $: Placeholder<{ stepId: string; number: number; leaseExpiresAt: Date }>) =>
+    db
+      .update(t.attempts)
+      .set({ leaseExpiresAt: $('leaseExpiresAt', t.attempts.leaseExpiresAt) })
+      .where(and(eq(t.attempts.stepId, $('stepId')), eq(t.attempts.number, $('number')))),
+);
+
+export const extendLease = statement('extend lease', (db, t, $: Placeholder<{ id: string; leaseExpiresAt: Date; leaseSeconds: number }>) =>
+  db
+    .update(t.steps)
+    .set({ leaseExpiresAt: $('leaseExpiresAt', t.steps.leaseExpiresAt), leaseSeconds: $('leaseSeconds', t.steps.leaseSeconds) })
+    .where(eq(t.steps.id, $('id'))),
+);
+
+/** Keeps what a report changes of a held step. */
+export const saveReport = statement('save report', (db, t, $: Placeholder<{ id: string; statusMessage: string | null; logSize: number }>) =>
+  db
+    .update(t.steps)
+    .set({ statusMessage: $('statusMessage', t.steps.statusMessage), logSize: $('logSize', t.steps.logSize) })
+    .where(eq(t.steps.id, $('id'))),
+);
+
+export const queueByDemand = statement('queue by demand', (db, t, $: Placeholder<{ demand: string }>) =>
+  db
+    .select()
+    .from(t.queues)
+    .where(eq(t.queues.demand, $('demand'))),
+);
+
+export const queueById = statement('queue by id', (db, t, $: Placeholder<{ id: string }>) =>
+  db
+    .select()
+    .from(t.queues)
+    .where(eq(t.queues.id, $('id'))),
+);
+
+export const queuesOfProject = statement('queues of project', (db, t, $: Placeholder<{ projectId: string }>) =>
+  db
+    .select()
+    .from(t.queues)
+    .where(eq(t.queues.projectId, $('projectId'))),
+);
+
+export const allQueues = statement('all queues', (db, t) => db.select().from(t.queues));
+
+/** The head of a queue: what would be claimed first. Not locked: a look. */
+export const headOfQueue = statement('head of queue', (db, t, $: Placeholder<{ queueId: string; limit: number }>) =>
+  db
+    .select({ id: t.steps.id, priority: t.steps.priority, queuedAt: t.steps.queuedAt })
+    .from(t.steps)
+    .where(and(eq(t.steps.queueId, $('queueId')), sql`${t.steps.status} = 'QUEUED'`))
+    .orderBy(desc(t.steps.priority), asc(t.steps.queuedAt), asc(t.steps.id))
+    .limit($('limit')),
+);
+
+/** Takes the head of a queue; a step that another claim has in its hands is passed over, so that claims in a race do not wait for one another. */
+export const lockHeadOfQueue = statement('lock head of queue', (db, t, $: Placeholder<{ queueId: string; limit: number }>, { lock }) =>
+  lock(
+    db
+      .select()
+      .from(t.steps)
+      .where(and(eq(t.steps.queueId, $('queueId')), sql`${t.steps.status} = 'QUEUED'`))
+      .orderBy(desc(t.steps.priority), asc(t.steps.queuedAt), asc(t.steps.id))
+      .limit($('limit')),
+    'skip',
+  ),
+);
+
+/** The steps that a device holds, with what they ask of it. */
+export const heldByDevice = statement('held by device', (db, t, $: Placeholder<{ deviceId: string }>) =>
+  db
+    .select({ stepId: t.steps.id, resources: t.queues.resources })
+    .from(t.steps)
+    .innerJoin(t.queues, eq(t.queues.id, t.steps.queueId))
+    .where(eq(t.steps.leaseDeviceId, $('deviceId'))),
+);
+
+/** Leases that have run out, the longest gone first. */
+export const expiredLeases = statement('expired leases', (db, t, $: Placeholder<{ now: Date; limit: number }>) =>
+  db
+    .select({ id: t.steps.id })
+    .from(t.steps)
+    .where(and(isNotNull(t.steps.leaseExpiresAt), lte(t.steps.leaseExpiresAt, $('now', t.steps.leaseExpiresAt))))
+    .orderBy(asc(t.steps.leaseExpiresAt))
+    .limit($('limit')),
+);
+
+/** Every lease that is held, for a gateway that starts after no gateway was there to renew with. */
+export const heldLeases = (queries: Queries) =>
+  queries.db.select().from(queries.t.steps).where(inArray(queries.t.steps.status, heldStepStatuses));
+
+export const setPriorityOfSteps = statement('set priority of steps', (db, t, $: Placeholder<{ jobId: string; priority: number }>) =>
+  db
+    .update(t.steps)
+    .set({ priority: $('priority', t.steps.priority) })
+    .where(eq(t.steps.jobId, $('jobId'))),
+);

@@ -1,0 +1,99 @@
+/** Appending to the streams of a job. The stream's row is the lock under which its numbers are given. */
+import { and, eq, sql } from 'drizzle-orm';
+import type { StreamKind } from '../../domain/vocabulary.ts';
+import { type Placeholder, statement, type Tx } from '../store.ts';
+import { inSizes, insertOf } from './inserts.ts';
+
+const advance = statement('advance stream', (db, t, $: Placeholder<{ jobId: string; kind: StreamKind; by: number }>) =>
+  db
+    .insert(t.streams)
+    .values({ jobId: $('jobId'), kind: $('kind'), last: $('by'), first: 1 })
+    .onConflictDoUpdate({ target: [t.streams.jobId, t.streams.kind], set: { last: sql`${t.streams.last} + excluded.last` } })
+    .returning({ last: t.streams.last }),
+);
+
+/** Takes the next `count` numbers of a stream; answers the first of them. The stream is locked until the end of the transaction. */
+export async function takeNumbers(tx: Tx, jobId: string, kind: StreamKind, count: number): Promise<number> {
+  const [row] = await tx.run(advance, { jobId, kind, by: count });
+  if (!row) throw new Error('A stream has a row once it was advanced.');
+  return row.last - count + 1;
+}
+
+export const insertEvent = insertOf<'events', 'position'>('events', { arrival: 'position' });
+export const insertMetricPoints = insertOf('metricPoints', inSizes);
+export const insertTelemetrySamples = insertOf('telemetrySamples', inSizes);
+export const insertLogChunks = insertOf('logChunks', inSizes);
+
+export const keepLatestMetric = statement(
+  'keep latest metric',
+  (
+    db,
+    t,
+    $: Placeholder<{
+      jobId: string;
+      stepNumber: number;
+      name: string;
+      attempt: number;
+      value: number;
+      iteration: number | null;
+      at: Date;
+      seq: number;
+    }>,
+  ) =>
+    db
+      .insert(t.latestMetrics)
+      .values({
+        jobId: $('jobId'),
+        stepNumber: $('stepNumber'),
+        name: $('name'),
+        attempt: $('attempt'),
+        value: $('value'),
+        iteration: $('iteration'),
+        at: $('at'),
+        seq: $('seq'),
+      })
+      .onConflictDoUpdate({
+        target: [t.latestMetrics.jobId, t.latestMetrics.stepNumber, t.latestMetrics.name],
+        set: {
+          attempt: sql`excluded.attempt`,
+          value: sql`excluded.value`,
+          iteration: sql`excluded.iteration`,
+          at: sql`excluded.at`,
+          seq: sql`excluded.seq`,
+        },
+      }),
+);
+
+/** Whether this point is there already: a report is sent again when its answer was lost. */
+export const knownIteration = statement(
+  'known iteration',
+  (db, t, $: Placeholder<{ jobId: string; stepNumber: number; attempt: number; name: string; iteration: number }>) =>
+    db
+      .select({ seq: t.metricPoints.seq })
+      .from(t.metricPoints)
+      .where(
+        and(
+          eq(t.metricPoints.jobId, $('jobId')),
+          eq(t.metricPoints.name, $('name')),
+          eq(t.metricPoints.iteration, $('iteration')),
+          eq(t.metricPoints.stepNumber, $('stepNumber')),
+          eq(t.metricPoints.attempt, $('attempt')),
+        ),
+      ),
+);
+
+export const knownSample = statement(
+  'known sample',
+  (db, t, $: Placeholder<{ jobId: string; stepNumber: number; attempt: number; at: Date }>) =>
+    db
+      .select({ seq: t.telemetrySamples.seq })
+      .from(t.telemetrySamples)
+      .where(
+        and(
+          eq(t.telemetrySamples.jobId, $('jobId')),
+          eq(t.telemetrySamples.at, $('at', t.telemetrySamples.at)),
+          eq(t.telemetrySamples.stepNumber, $('stepNumber')),
+          eq(t.telemetrySamples.attempt, $('attempt')),
+        ),
+      ),
+);
