@@ -1,0 +1,57 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { refuse, UNAUTHENTICATED } from './errors.ts';
+import type { Answer } from './operations.ts';
+import { Refusal } from './params.ts';
+
+/** The two media types of GraphQL over HTTP. They differ in one thing: what the status says of a request that was refused. */
+export type MediaType = 'application/graphql-response+json' | 'application/json';
+
+/** The media type that the client asked for first. JSON where it asked for neither: the answer's text is JSON whatever we call it. */
+export function chooseMediaType(accept: string | undefined): MediaType {
+  if (accept === undefined || accept === '*/*' || accept === 'application/json') return 'application/json';
+  const response = accept.indexOf('application/graphql-response+json');
+  const json = accept.search(/application\/json|application\/\*|\*\/\*/);
+  return response >= 0 && (json < 0 || response < json) ? 'application/graphql-response+json' : 'application/json';
+}
+
+/** Per the GraphQL-over-HTTP specification: `application/json` cannot tell whose answer it is, so 200 means "a GraphQL server answered". */
+export function statusOf(answer: Answer, mediaType: MediaType): number {
+  if (answer.outcome === 'fault') return 500;
+  return answer.outcome === 'refused' && mediaType !== 'application/json' ? 400 : 200;
+}
+
+/** Sends an answer. Does nothing where the client has gone. */
+export function sendAnswer(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+  const mediaType = chooseMediaType(request.headers.accept);
+  sendText(response, statusOf(answer, mediaType), mediaType, answer.text);
+}
+
+/** Sends a refusal with a status of its own: it was refused before it was GraphQL. */
+export function sendRefusal(request: IncomingMessage, response: ServerResponse, refusal: Refusal): void {
+  // What is left of the body is not read: the connection cannot be used again.
+  const close = request.complete ? {} : { connection: 'close' };
+  const text = JSON.stringify({ errors: [refusal.error.toJSON()] });
+  sendText(response, refusal.status, chooseMediaType(request.headers.accept), text, { ...close, ...refusal.headers });
+}
+
+export function sendUnauthenticated(request: IncomingMessage, response: ServerResponse): void {
+  sendRefusal(request, response, new Refusal(401, refuse('UNAUTHENTICATED', UNAUTHENTICATED), { 'www-authenticate': 'Bearer' }));
+}
+
+function sendText(
+  response: ServerResponse,
+  status: number,
+  mediaType: MediaType,
+  text: string,
+  headers: Record<string, string> = {},
+): void {
+  if (response.destroyed || response.headersSent) return;
+  response.writeHead(status, {
+    'content-type': `${mediaType}; charset=utf-8`,
+    'content-length': Buffer.byteLength(text),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    ...headers,
+  });
+  response.end(text);
+}

@@ -1,0 +1,44 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { GraphQLSchema } from 'graphql';
+import type { Principal } from '../domain/principal.ts';
+import type { Limits } from './limits.ts';
+
+/** What the gateway hands to its server: everything that is not bytes. */
+export interface ServerParts<C extends object> {
+  readonly schema: GraphQLSchema;
+  /** Who has this key: `authorization` is the header's value, or that of the field of connection_init's payload. Null: no or no valid key. Throws nothing. */
+  authenticate(authorization: string | undefined): Promise<Principal | null>;
+  /** The context of one execution, with fresh loaders: called once a query or mutation, and once a frame of a subscription. */
+  context(principal: Principal | null): C;
+  /** Calls `ended` once when the principal's key expires or is revoked. Returns what stops the watching. */
+  onKeyEnd(principal: Principal, ended: (why: KeyEnd) => void): () => void;
+  /** Other doors, by the path they begin with: `/fragments/`. They answer by themselves, errors included, and check their own keys. */
+  readonly handlers: Readonly<Record<string, RequestDoor>>;
+  /** Whether the store can be read and written: what /health/ready says. */
+  ready(): Promise<boolean>;
+  readonly limits: Limits;
+  /** Takes one line of the log. */
+  log(entry: object): void;
+}
+
+export type KeyEnd = 'expired' | 'revoked';
+export type RequestDoor = (request: IncomingMessage, response: ServerResponse, url: URL) => Promise<void>;
+
+/** Where to listen. */
+export interface Address {
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  /** Other origins whose pages may call the gateway from a browser, like `https://console.example.com`. Default: none, only its own. */
+  readonly origins?: readonly string[];
+}
+
+export interface RunningServer {
+  /** `http://host:port`, without a slash at the end. */
+  readonly url: string;
+  /**
+   * Takes no new connections, asks the clients of sockets and streams to come back (1012, spread over up to 3 s), lets requests under way
+   * finish, and ends what is left after `graceMs`.
+   */
+  close(graceMs: number): Promise<void>;
+}

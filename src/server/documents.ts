@@ -1,0 +1,106 @@
+import {
+  type DocumentNode,
+  GraphQLError,
+  type GraphQLSchema,
+  Kind,
+  type OperationDefinitionNode,
+  parse,
+  specifiedRules,
+  validate,
+} from 'graphql';
+import type { CompiledQuery } from 'graphql-jit';
+import { refuse } from './errors.ts';
+import type { Limits } from './limits.ts';
+import { limitMeasures } from './measures.ts';
+
+/** One operation of a valid document, with what was learnt of it. */
+export interface Operation {
+  readonly document: DocumentNode;
+  readonly node: OperationDefinitionNode;
+  /** The document as it was sent: what makes two requests the same. */
+  readonly text: string;
+  /** How often it was executed. */
+  runs: number;
+  /** Undefined until it was compiled; null where it cannot be. */
+  compiled: CompiledQuery | null | undefined;
+}
+
+/** Enough for every operation of a few hundred apps; at 32 KB each this is bounded by 32 MB of text and what parsing makes of it. */
+const MAX_DOCUMENTS = 1_000;
+
+/** Parses and validates documents, and remembers the valid ones by their text, the least recently used going first. */
+export class Documents {
+  readonly #schema: GraphQLSchema;
+  readonly #limits: Limits;
+  readonly #rules: Parameters<typeof validate>[2];
+  readonly #known = new Map<string, readonly Operation[]>();
+
+  constructor(schema: GraphQLSchema, limits: Limits) {
+    this.#schema = schema;
+    this.#limits = limits;
+    this.#rules = [...specifiedRules, limitMeasures(limits)];
+  }
+
+  /**
+   * The operation to execute. Refusals (syntax, validation, limits, an operation name that is missing or unknown) are the errors to
+   * answer with; invalid documents are not remembered, so that nobody can push out the valid ones with rubbish.
+   */
+  find(text: string, operationName: string | null | undefined): Operation | readonly GraphQLError[] {
+    const operations = this.#operations(text);
+    if (areErrors(operations)) return operations;
+    const [first] = operations;
+    if (operationName == null || operationName === '') {
+      if (first && operations.length === 1) return first;
+      return [
+        refuse('BAD_REQUEST', first ? 'The document has several operations: name one in operationName.' : 'The document has no operation.'),
+      ];
+    }
+    const named = operations.find((operation) => operation.node.name?.value === operationName);
+    return named ?? [refuse('BAD_REQUEST', `The document has no operation named ${JSON.stringify(operationName)}.`)];
+  }
+
+  #operations(text: string): readonly Operation[] | readonly GraphQLError[] {
+    const known = this.#known.get(text);
+    if (known) {
+      this.#known.delete(text);
+      this.#known.set(text, known);
+      return known;
+    }
+    const document = this.#parse(text);
+    if (Array.isArray(document)) return document;
+    const errors = validate(this.#schema, document, this.#rules, { maxErrors: 20 });
+    if (errors.length > 0) return errors;
+    const operations = document.definitions.flatMap((node) =>
+      node.kind === Kind.OPERATION_DEFINITION ? [{ document, node, text, runs: 0, compiled: undefined }] : [],
+    );
+    this.#known.set(text, operations);
+    if (this.#known.size > MAX_DOCUMENTS) {
+      const [oldest] = this.#known.keys();
+      if (oldest !== undefined) this.#known.delete(oldest);
+    }
+    return operations;
+  }
+
+  #parse(text: string): DocumentNode | GraphQLError[] {
+    const { documentBytes, tokens } = this.#limits;
+    // Only a text near the limit needs its bytes counted: a UTF-16 unit makes at most three of them.
+    if (text.length > documentBytes || (text.length * 3 > documentBytes && Buffer.byteLength(text) > documentBytes)) {
+      return [
+        refuse('LIMIT_EXCEEDED', `The document is longer than ${documentBytes} bytes.`, { limit: 'documentBytes', allowed: documentBytes }),
+      ];
+    }
+    try {
+      return parse(text, { maxTokens: tokens });
+    } catch (error) {
+      if (!(error instanceof GraphQLError)) throw error;
+      if (error.message.includes('Document contains more that') || error.message.includes('Document contains more than')) {
+        return [refuse('LIMIT_EXCEEDED', `The document has more than ${tokens} tokens.`, { limit: 'tokens', allowed: tokens })];
+      }
+      return [error];
+    }
+  }
+}
+
+function areErrors(found: readonly Operation[] | readonly GraphQLError[]): found is readonly GraphQLError[] {
+  return found[0] instanceof GraphQLError;
+}

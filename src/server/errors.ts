@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto';
+import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+
+/** The codes of top-level errors. Expected refusals of mutations are data, not errors. */
+export type ErrorCode = 'UNAUTHENTICATED' | 'FORBIDDEN' | 'BAD_REQUEST' | 'LIMIT_EXCEEDED' | 'INTERNAL_ERROR';
+
+/** An error that a client may read as it stands. */
+export function refuse(code: ErrorCode, message: string, extensions: Record<string, unknown> = {}): GraphQLError {
+  return new GraphQLError(message, { extensions: { code, ...extensions } });
+}
+
+export const UNAUTHENTICATED = 'Send a valid key: "Authorization: Bearer tyk_…", or "authorization" in the payload of connection_init.';
+
+/** Turns whatever was thrown into what a client may see. */
+export type Mask = (error: unknown) => GraphQLFormattedError;
+
+/**
+ * Errors with `extensions.code` are meant for the client and pass. Errors of the request itself (syntax, validation, variables) are
+ * BAD_REQUEST, without graphql-js's "Did you mean", which would give the schema away name by name. Everything else is a fault of ours:
+ * the client gets INTERNAL_ERROR with an id, and `log` gets the same id with the message and the stack.
+ */
+export function createMask(log: (entry: object) => void): Mask {
+  const faults = new WeakMap<object, GraphQLFormattedError>();
+  return (error) => {
+    if (error instanceof GraphQLError) {
+      if (typeof error.extensions?.code === 'string') return format(error, error.message, error.extensions);
+      if (isRequestError(error)) return format(error, error.message.replace(/ ?Did you mean [\s\S]*$/, ''), { code: 'BAD_REQUEST' });
+    }
+    const known = error instanceof Error ? faults.get(error) : undefined;
+    if (known) return known; // what many subscribers share fails once
+    const id = randomUUID();
+    const cause = rootCause(error);
+    log({
+      level: 'error',
+      code: 'INTERNAL_ERROR',
+      id,
+      ...(error instanceof GraphQLError && error.path ? { path: error.path.join('.') } : {}),
+      message: cause instanceof Error ? cause.message : String(cause),
+      ...(cause instanceof Error && cause.stack ? { stack: cause.stack } : {}),
+    });
+    const message = `Something went wrong on our side. The gateway's log has it under ${id}.`;
+    const masked = format(error instanceof GraphQLError ? error : undefined, message, { code: 'INTERNAL_ERROR', id });
+    if (error instanceof Error) faults.set(error, masked);
+    return masked;
+  };
+}
+
+/**
+ * Of what was asked, not of what came of it. An error with a path comes from execution, with one exception: a null variable in an
+ * argument that must not be null is found only there.
+ */
+function isRequestError(error: GraphQLError): boolean {
+  return error.path === undefined || (error.originalError === undefined && error.message.startsWith('Argument "'));
+}
+
+function rootCause(error: unknown): unknown {
+  let cause = error;
+  while (cause instanceof GraphQLError && cause.originalError) cause = cause.originalError;
+  return cause;
+}
+
+/** graphql-jit's errors have no nodes, only locations: copying the properties is what makes both look the same. */
+function format(error: GraphQLError | undefined, message: string, extensions: { [name: string]: unknown }): GraphQLFormattedError {
+  return {
+    message,
+    ...(error?.locations ? { locations: error.locations } : {}),
+    ...(error?.path ? { path: error.path } : {}),
+    extensions,
+  };
+}

@@ -1,0 +1,96 @@
+// The script of GraphiQL's page: finds the key, fills the example tabs with ids that exist, and starts GraphiQL.
+//
+// The key comes in the fragment of the link (#key=tyk_…), which no server and no log ever sees. It is kept for this tab alone and taken
+// out of the address bar, so that it is in no history, bookmark or screenshot.
+(() => {
+  const KEPT_AS = 'trainyard.key';
+  const { version } = document.currentScript.dataset;
+  const form = document.querySelector('#sign-in');
+
+  function takeKey() {
+    const given = new URLSearchParams(location.hash.slice(1)).get('key');
+    if (given) {
+      sessionStorage.setItem(KEPT_AS, given.trim());
+      history.replaceState(null, '', location.pathname + location.search);
+    }
+    return sessionStorage.getItem(KEPT_AS);
+  }
+
+  async function ask(key, query) {
+    const response = await fetch('/graphql', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
+      body: JSON.stringify({ query }),
+    });
+    return { status: response.status, body: await response.json() };
+  }
+
+  // The newest project and job, so that the tabs run as they are. An older schema, or a key that sees neither, leaves them as written.
+  async function findIds(key) {
+    const { body } = await ask(key, '{ projects(first: 1) { nodes { id } } jobs(first: 1) { nodes { id } } }');
+    return { projectId: body.data?.projects?.nodes?.[0]?.id, jobId: body.data?.jobs?.nodes?.[0]?.id };
+  }
+
+  function fillTab(tab, ids) {
+    const variables = Object.entries(tab.variables ?? {}).map(([name, value]) => [name, ids[name] ?? value]);
+    return { query: tab.query, variables: variables.length ? JSON.stringify(Object.fromEntries(variables), null, 2) : '' };
+  }
+
+  function load(file) {
+    return new Promise((resolve, reject) => {
+      const script = document.createElement('script');
+      script.src = `/graphql/${file}?v=${version}`;
+      script.onload = resolve;
+      script.onerror = () => reject(new Error(`${file} did not load`));
+      document.head.append(script);
+    });
+  }
+
+  function signIn(message) {
+    form.hidden = false;
+    form.querySelector('output').textContent = message;
+    form.onsubmit = (event) => {
+      event.preventDefault();
+      sessionStorage.setItem(KEPT_AS, form.elements.key.value.trim());
+      form.reset();
+      start().catch(fail);
+    };
+  }
+
+  async function start() {
+    const key = takeKey();
+    if (!key) return signIn('');
+    const { status } = await ask(key, '{ __typename }');
+    if (status === 401) {
+      sessionStorage.removeItem(KEPT_AS);
+      return signIn('This key is not valid: it may have expired or been revoked.');
+    }
+    form.hidden = true;
+    const workers = { editorWorkerService: 'editor', json: 'json', graphql: 'graphql' };
+    self.MonacoEnvironment = {
+      globalAPI: false,
+      getWorkerUrl: (_module, label) => `/graphql/${workers[label] ?? 'editor'}.worker.js?v=${version}`,
+    };
+    const [ids] = await Promise.all([findIds(key), load('graphiql.js')]);
+    const authorization = `Bearer ${key}`;
+    YogaGraphiQL.renderYogaGraphiQL(document.querySelector('#root'), {
+      title: 'Trainyard',
+      logo: ' ',
+      endpoint: '/graphql',
+      subscriptionsProtocol: 'WS',
+      additionalHeaders: { authorization },
+      connectionParams: { authorization },
+      defaultTabs: JSON.parse(document.querySelector('#tabs').textContent).map((tab) => fillTab(tab, ids)),
+      shouldPersistHeaders: false,
+      onEditQuery: () => {}, // GraphiQL of Yoga would write every query into the address bar, and so into logs
+    });
+  }
+
+  function fail(error) {
+    signIn(`GraphiQL could not start: ${error.message}`);
+  }
+
+  // Another link, opened in the same tab, changes nothing but the fragment.
+  addEventListener('hashchange', () => location.hash.includes('key=') && location.reload());
+  start().catch(fail);
+})();

@@ -1,0 +1,108 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { sendRefusal } from './answers.ts';
+import type { Address, RequestDoor, RunningServer, ServerParts } from './app.ts';
+import { Connections } from './connections.ts';
+import { refuse } from './errors.ts';
+import { answerGraphql } from './front.ts';
+import { answerLive, answerReady } from './health.ts';
+import { Operations } from './operations.ts';
+import { answerCors } from './origins.ts';
+import { Refusal } from './params.ts';
+import { WebSocketDoor } from './websocket.ts';
+
+/** Over how long the clients of sockets and streams are asked to come back, so that they do not all do at once. */
+const LEAVE_SPREAD_MS = 3_000;
+
+/**
+ * Starts serving. Rejects with Node's error where the address cannot be listened on (EADDRINUSE, EACCES …).
+ *
+ *     /graphql          POST, GET, SSE (front.ts), WebSocket (websocket.ts); GET for a page gives GraphiQL (graphiql.ts)
+ *     /health/live, /health/ready
+ *     parts.handlers    by the beginning of the path
+ *     /                 leads to GraphiQL
+ */
+export async function startServer<C extends object>(parts: ServerParts<C>, address: Address): Promise<RunningServer> {
+  const origins = address.origins ?? [];
+  const connections = new Connections(parts.limits);
+  const operations = new Operations(parts);
+  const sockets = new WebSocketDoor(parts, operations, connections, origins);
+  let isStopping = false;
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (isStopping) response.setHeader('connection', 'close');
+    if ((request.headers.origin !== undefined || request.method === 'OPTIONS') && answerCors(request, response, origins)) return;
+    const target = request.url ?? '/';
+    const path = target.split('?', 1)[0] ?? '/';
+    if (path === '/graphql') {
+      if (wantsPage(request)) return (await import('./graphiql.ts')).answerPage(request, response);
+      return answerGraphql(parts, operations, connections, request, response);
+    }
+    if (path === '/health/live') return answerLive(response);
+    if (path === '/health/ready') return answerReady(response, async () => !isStopping && (await parts.ready()));
+    if (path.startsWith('/graphql/')) return (await import('./graphiql.ts')).answerAsset(path, request, response);
+    if (path === '/') return void response.writeHead(302, { location: '/graphql' }).end();
+    const door = findDoor(parts.handlers, path);
+    if (door) return door(request, response, new URL(target, 'http://gateway'));
+    sendRefusal(request, response, new Refusal(404, refuse('BAD_REQUEST', 'Nothing is here. GraphQL is at /graphql.')));
+  }
+
+  const server = createServer((request, response) => {
+    answer(request, response).catch((error: unknown) => {
+      const fault = operations.mask(error);
+      const { message, extensions } = fault;
+      if (response.headersSent) response.destroy();
+      else sendRefusal(request, response, new Refusal(500, refuse('INTERNAL_ERROR', message, extensions)));
+    });
+  });
+  // Uploads may take hours. /graphql bounds its own bodies; headers stay bounded by Node's headersTimeout.
+  server.requestTimeout = 0;
+  // Longer than the 5 s of Node: clients that reuse a connection now and then would else meet one that is just being closed.
+  server.keepAliveTimeout = 30_000;
+  server.on('upgrade', (request, connection, head) => sockets.upgrade(request, connection, head));
+  await listen(server, address);
+
+  return {
+    url: urlOf(server),
+    async close(graceMs) {
+      isStopping = true;
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      // A connection that was busy turns idle only after its answer, and would then keep the server open.
+      const idle = setInterval(() => server.closeIdleConnections(), 50);
+      const deadline = setTimeout(() => {
+        connections.stop();
+        server.closeAllConnections();
+      }, graceMs);
+      await connections.leave(Math.min(LEAVE_SPREAD_MS, graceMs / 3));
+      await closed;
+      clearInterval(idle);
+      clearTimeout(deadline);
+      connections.stop();
+    },
+  };
+}
+
+/** A browser that opens the address, not a client that asks for data. */
+function wantsPage(request: IncomingMessage): boolean {
+  return request.method === 'GET' && (request.headers.accept?.includes('text/html') ?? false);
+}
+
+function findDoor(doors: Readonly<Record<string, RequestDoor>>, path: string): RequestDoor | undefined {
+  for (const prefix in doors) if (path.startsWith(prefix)) return doors[prefix];
+  return undefined;
+}
+
+function listen(server: Server, { host, port }: Address): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function urlOf(server: Server): string {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('The server listens on no port.');
+  return `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
+}

@@ -1,0 +1,60 @@
+/**
+ * What one client may ask of the gateway. Every limit is refused with LIMIT_EXCEEDED (or, on a socket, with a close code), never with
+ * a slow answer. Figures are bytes, counts and milliseconds, as the name says.
+ */
+export interface Limits {
+  /** Of an HTTP request to /graphql, as sent. Fragments are streamed and have a limit of their own. */
+  readonly bodyBytes: number;
+  /** How long the body of such a request may take to arrive: a client that sends a byte a minute holds no connection. */
+  readonly bodyMs: number;
+  /** Of the GraphQL document, before it is parsed. */
+  readonly documentBytes: number;
+  /** Lexical tokens of a document; the parser stops at the first one too many. GraphiQL's introspection takes about 350. */
+  readonly tokens: number;
+  /** Fields inside fields, fragments expanded. Introspection is exempt: graphql-js bounds its nesting itself. */
+  readonly depth: number;
+  /** Aliased fields of an operation, fragments expanded, `__typename` included: each alias is one more run of the same resolver. */
+  readonly aliases: number;
+  /** Fields of Query, Mutation or Subscription in one operation, fragments expanded. */
+  readonly rootFields: number;
+  /** Directives of an operation, fragments expanded. */
+  readonly directives: number;
+  /**
+   * Of a query, and of the execution of one frame of a subscription. Mutations have no such limit: one that is answered "too slow" may
+   * take effect a moment later, and claimNextSteps waits for work on purpose.
+   */
+  readonly executionMs: number;
+  /** Of one WebSocket message from a client. */
+  readonly messageBytes: number;
+  /** From the opening of a socket to its connection_init. */
+  readonly initMs: number;
+  /** Operations under way on one socket. */
+  readonly subscriptionsPerSocket: number;
+  readonly socketsPerKey: number;
+  /** Sockets of one address that have not shown a key yet. */
+  readonly strangersPerAddress: number;
+  /** How long a consumer may take nothing of what waits for it before it is let go. */
+  readonly stallMs: number;
+  /** Between the pings that find out about dead peers, on sockets and SSE streams alike. Below the 30 to 60 s of usual proxies. */
+  readonly pingMs: number;
+}
+
+/** The limits of docs and promises (sources: OWASP's GraphQL and WebSocket cheat sheets, graphql-armor, GitHub's and Shopify's published ones). */
+export const DEFAULT_LIMITS: Limits = {
+  bodyBytes: 1_000_000,
+  bodyMs: 30_000,
+  documentBytes: 32_768,
+  tokens: 1_000,
+  depth: 12,
+  aliases: 15,
+  rootFields: 20,
+  directives: 10,
+  executionMs: 10_000,
+  messageBytes: 65_536,
+  initMs: 3_000,
+  subscriptionsPerSocket: 50,
+  socketsPerKey: 200,
+  strangersPerAddress: 20,
+  stallMs: 30_000,
+  pingMs: 12_000,
+};

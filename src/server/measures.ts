@@ -1,0 +1,101 @@
+import {
+  type ASTVisitor,
+  type FragmentDefinitionNode,
+  GraphQLError,
+  Kind,
+  type OperationDefinitionNode,
+  type SelectionSetNode,
+  type ValidationContext,
+} from 'graphql';
+import type { Limits } from './limits.ts';
+
+/** The size of a selection set with every fragment expanded, as often as it is spread. */
+interface Measures {
+  depth: number;
+  fields: number;
+  aliases: number;
+  directives: number;
+}
+
+const NOTHING: Measures = { depth: 0, fields: 0, aliases: 0, directives: 0 };
+
+/**
+ * A validation rule that refuses operations larger than `limits` (depth, aliases, root fields, directives).
+ *
+ * Fragments are measured once and added up where they are spread, so that a document whose fragments double at each level (2^n fields
+ * in n lines) costs n steps here. Cycles count as nothing: another rule refuses them. Written here, since the libraries for it each
+ * visit the document once per limit and expand fragments anew at every spread.
+ */
+export function limitMeasures(limits: Limits): (context: ValidationContext) => ASTVisitor {
+  return (context) => {
+    const known = new Map<string, Measures>();
+    return {
+      OperationDefinition(operation) {
+        const measures = measureOperation(operation, (name) => context.getFragment(name), known);
+        for (const [name, limit] of [
+          ['depth', limits.depth],
+          ['aliases', limits.aliases],
+          ['fields', limits.rootFields],
+          ['directives', limits.directives],
+        ] as const) {
+          if (measures[name] > limit) {
+            const what = name === 'fields' ? 'root fields' : name;
+            context.reportError(
+              new GraphQLError(`The operation has more than ${limit} ${what === 'depth' ? 'levels of fields' : what}.`, {
+                nodes: operation,
+                extensions: { code: 'LIMIT_EXCEEDED', limit: what === 'root fields' ? 'rootFields' : what, allowed: limit },
+              }),
+            );
+          }
+        }
+        return false;
+      },
+    };
+  };
+}
+
+type FindFragment = (name: string) => FragmentDefinitionNode | null | undefined;
+
+function measureOperation(operation: OperationDefinitionNode, find: FindFragment, known: Map<string, Measures>): Measures {
+  const own = operation.directives?.length ?? 0;
+  const inside = measureSelections(operation.selectionSet, find, known);
+  return { ...inside, directives: inside.directives + own };
+}
+
+/** `fields` counts those of this level alone, which for an operation are its root fields. */
+function measureSelections(selections: SelectionSetNode, find: FindFragment, known: Map<string, Measures>): Measures {
+  const sum = { ...NOTHING };
+  for (const selection of selections.selections) {
+    sum.directives += selection.directives?.length ?? 0;
+    if (selection.kind === Kind.FIELD) {
+      sum.fields += 1;
+      if (selection.alias) sum.aliases += 1;
+      const isIntrospection = selection.name.value.startsWith('__');
+      const inside = selection.selectionSet ? measureSelections(selection.selectionSet, find, known) : NOTHING;
+      sum.aliases += inside.aliases;
+      sum.directives += inside.directives;
+      sum.depth = Math.max(sum.depth, isIntrospection ? 1 : 1 + inside.depth);
+    } else {
+      const inside =
+        selection.kind === Kind.INLINE_FRAGMENT
+          ? measureSelections(selection.selectionSet, find, known)
+          : measureFragment(selection.name.value, find, known);
+      sum.fields += inside.fields;
+      sum.aliases += inside.aliases;
+      sum.directives += inside.directives;
+      sum.depth = Math.max(sum.depth, inside.depth);
+    }
+  }
+  return sum;
+}
+
+function measureFragment(name: string, find: FindFragment, known: Map<string, Measures>): Measures {
+  const before = known.get(name);
+  if (before) return before;
+  known.set(name, NOTHING);
+  const fragment = find(name);
+  if (!fragment) return NOTHING;
+  const measures = measureSelections(fragment.selectionSet, find, known);
+  known.set(name, measures);
+  return measures;
+}

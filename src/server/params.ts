@@ -1,0 +1,128 @@
+import type { IncomingMessage } from 'node:http';
+import type { GraphQLError } from 'graphql';
+import { refuse } from './errors.ts';
+import type { Limits } from './limits.ts';
+import type { Params } from './operations.ts';
+
+/** A request that is refused before it is GraphQL: `status` is the HTTP one, `error` the body's only error. */
+export class Refusal extends Error {
+  readonly status: number;
+  readonly error: GraphQLError;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(status: number, error: GraphQLError, headers: Readonly<Record<string, string>> = {}) {
+    super(error.message);
+    this.status = status;
+    this.error = error;
+    this.headers = headers;
+  }
+}
+
+/**
+ * The params of a POST. Throws a Refusal: 415 for anything but JSON in UTF-8 (a form of another site can send neither the type nor a
+ * header that would make a browser ask first), 413 above `bodyBytes`, 408 after `bodyMs`, 400 for what is no GraphQL request.
+ */
+export async function readParams(request: IncomingMessage, limits: Limits): Promise<Params> {
+  checkMediaType(request);
+  const text = (await readBody(request, limits)).toString('utf8');
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    throw badRequest(text === '' ? 'The body is empty: send {"query": "…"}.' : 'The body is not valid JSON.');
+  }
+  return checkParams(body);
+}
+
+/** The params of a GET. Throws a Refusal of 400. */
+export function readQueryString(request: IncomingMessage): Params {
+  const { searchParams } = new URL(request.url ?? '/', 'http://gateway');
+  const readJson = (name: string) => {
+    const text = searchParams.get(name);
+    if (text === null || text === '') return null;
+    try {
+      return JSON.parse(text);
+    } catch {
+      throw badRequest(`"${name}" must be JSON.`);
+    }
+  };
+  return checkParams({
+    query: searchParams.get('query'),
+    operationName: searchParams.get('operationName'),
+    variables: readJson('variables'),
+    extensions: readJson('extensions'),
+  });
+}
+
+/** The params among the JSON that came. Throws a Refusal of 400 that names the field. */
+function checkParams(body: unknown): Params {
+  if (Array.isArray(body)) throw badRequest('Send one operation a request: batching is off.');
+  if (!isRecord(body)) throw badRequest('The body must be a JSON object.');
+  const { query, operationName, variables, extensions } = body;
+  if (typeof query !== 'string') throw badRequest('"query" must be a string: the GraphQL document.');
+  if (operationName != null && typeof operationName !== 'string') throw badRequest('"operationName" must be a string or null.');
+  if (variables != null && !isRecord(variables)) throw badRequest('"variables" must be an object or null.');
+  if (extensions != null && !isRecord(extensions)) throw badRequest('"extensions" must be an object or null.');
+  return { query, operationName: operationName ?? null, variables: variables ?? undefined };
+}
+
+function checkMediaType(request: IncomingMessage): void {
+  const type = request.headers['content-type'];
+  // The usual one by comparison, the rest by a parser: this is on the path of every request.
+  const isJson = type === 'application/json' || (type !== undefined && isUtf8Json(type));
+  if (!isJson) throw new Refusal(415, refuse('BAD_REQUEST', 'Send the request as JSON in UTF-8: "Content-Type: application/json".'));
+  const encoding = request.headers['content-encoding'];
+  if (encoding !== undefined && encoding !== 'identity') {
+    throw new Refusal(415, refuse('BAD_REQUEST', 'Send the body as it is, without a Content-Encoding.'));
+  }
+}
+
+function isUtf8Json(type: string): boolean {
+  const [essence, ...parameters] = type.toLowerCase().split(';');
+  if (essence?.trim() !== 'application/json') return false;
+  return parameters.every((parameter) => {
+    const [name, value] = parameter.split('=');
+    return name?.trim() !== 'charset' || /^"?utf-?8"?$/.test(value?.trim() ?? '');
+  });
+}
+
+function readBody(request: IncomingMessage, limits: Limits): Promise<Buffer> {
+  const tooLarge = () =>
+    new Refusal(
+      413,
+      refuse('LIMIT_EXCEEDED', `The body is larger than ${limits.bodyBytes} bytes.`, { limit: 'bodyBytes', allowed: limits.bodyBytes }),
+    );
+  if (Number(request.headers['content-length'] ?? 0) > limits.bodyBytes) return Promise.reject(tooLarge());
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const timer = setTimeout(() => settle(new Refusal(408, refuse('BAD_REQUEST', 'The body took too long to arrive.'))), limits.bodyMs);
+    const take = (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > limits.bodyBytes) settle(tooLarge());
+      else chunks.push(chunk);
+    };
+    const done = () => settle(null);
+    const broken = () => settle(new Refusal(400, refuse('BAD_REQUEST', 'The body broke off.')));
+    const settle = (refusal: Refusal | null) => {
+      clearTimeout(timer);
+      request.off('data', take).off('end', done).off('close', broken).off('error', broken);
+      if (refusal) {
+        request.on('error', () => {}); // a peer that breaks off while it is refused
+        reject(refusal);
+      } else {
+        const [only] = chunks;
+        resolve(only && chunks.length === 1 ? only : Buffer.concat(chunks));
+      }
+    };
+    request.on('data', take).on('end', done).on('close', broken).on('error', broken);
+  });
+}
+
+function badRequest(message: string): Refusal {
+  return new Refusal(400, refuse('BAD_REQUEST', message));
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

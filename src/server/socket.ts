@@ -1,0 +1,95 @@
+import { WebSocket } from 'ws';
+import type { Connection } from './connections.ts';
+
+/** Why a socket is closed by the gateway. Clients try again after 1012, 1013 and 4403, and stop after 4401. */
+export const CLOSE = {
+  restart: { code: 1012, reason: 'The gateway restarts' },
+  tooSlow: { code: 1013, reason: 'Too slow: nothing was taken for too long' },
+  tooMany: { code: 1013, reason: 'Too many sockets of this key' },
+  unauthorized: { code: 4401, reason: 'Unauthorized' },
+  revoked: { code: 4401, reason: 'The key was revoked' },
+  expired: { code: 4403, reason: 'The key expired' },
+} as const;
+
+/** What a peer has to answer a close frame, or to take what still waits for it, before the connection is cut. */
+const CLOSE_GRACE_MS = 5_000;
+
+/** Messages that may wait for one peer. Above, nothing more is read from it: its pings would fill our memory with pongs. */
+const MAX_WAITING = 100;
+
+/** One WebSocket as its writers see it: text in, and a promise that says when it has left. */
+export class Socket implements Connection {
+  readonly socket: WebSocket;
+  #waiting = 0;
+  #taken = 0;
+  #isPongDue = false;
+  #requests = 0;
+  #isLeaving = false;
+
+  constructor(socket: WebSocket) {
+    this.socket = socket;
+    socket.on('pong', () => {
+      this.#isPongDue = false;
+    });
+  }
+
+  /** Resolves when the text has left for the peer, or the peer has gone. */
+  send(text: string): Promise<void> {
+    if (this.socket.readyState !== WebSocket.OPEN) return Promise.resolve();
+    this.#waiting += 1;
+    if (this.#waiting === MAX_WAITING) this.socket.pause();
+    return new Promise((resolve) => {
+      this.socket.send(text, () => {
+        if (this.#waiting === MAX_WAITING) this.socket.resume();
+        this.#waiting -= 1;
+        this.#taken += 1;
+        resolve();
+      });
+    });
+  }
+
+  close({ code, reason }: { code: number; reason: string }): void {
+    if (this.socket.readyState !== WebSocket.OPEN) return;
+    this.socket.close(code, reason);
+    const timer = setTimeout(() => this.socket.terminate(), CLOSE_GRACE_MS).unref();
+    this.socket.once('close', () => clearTimeout(timer));
+  }
+
+  /** Counts a query or mutation under way: a socket that leaves waits for its answer. */
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    this.#requests += 1;
+    try {
+      return await work();
+    } finally {
+      this.#requests -= 1;
+      if (this.#isLeaving && this.#requests === 0) setImmediate(() => this.close(CLOSE.restart));
+    }
+  }
+
+  isBehind(): boolean {
+    return this.#waiting > 0;
+  }
+
+  taken(): number {
+    return this.#taken;
+  }
+
+  ping(): void {
+    if (this.#isPongDue) this.socket.terminate();
+    this.#isPongDue = true;
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.ping();
+  }
+
+  drop(): void {
+    this.close(CLOSE.tooSlow);
+  }
+
+  leave(): void {
+    this.#isLeaving = true;
+    if (this.#requests === 0) this.close(CLOSE.restart);
+  }
+
+  cut(): void {
+    this.socket.terminate();
+  }
+}

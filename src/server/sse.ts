@@ -1,0 +1,97 @@
+import type { ServerResponse } from 'node:http';
+import type { Connection, Connections } from './connections.ts';
+import type { Answer } from './operations.ts';
+import type { FrameStream } from './subscribe.ts';
+
+/**
+ * Sends frames, or one answer, as server-sent events in the "distinct connections" mode of graphql-sse's protocol:
+ *
+ *     event: next        one for each frame
+ *     data: {"data": …}
+ *
+ *     event: complete    nothing more comes
+ *     data:
+ *
+ * The next frame is made once the last one has left, so that a slow consumer costs one frame of memory. A stream that breaks off without
+ * `complete` (the gateway stops, or the consumer was too slow) is to be asked for again, from the last cursor.
+ */
+export function sendStream(response: ServerResponse, connections: Connections, frames: FrameStream | Answer): void {
+  if (response.destroyed) {
+    if (!('outcome' in frames)) void frames.return();
+    return;
+  }
+  const stream = new EventStream(response);
+  connections.add(stream);
+  response.once('close', () => {
+    connections.remove(stream);
+    if (!('outcome' in frames)) void frames.return();
+  });
+  void ('outcome' in frames ? stream.finish(frames.text) : pump(stream, frames));
+}
+
+async function pump(stream: EventStream, frames: FrameStream): Promise<void> {
+  for await (const frame of frames) await stream.write(`event: next\ndata: ${frame}\n\n`);
+  await stream.finish();
+}
+
+class EventStream implements Connection {
+  readonly #response: ServerResponse;
+  #waiting = 0;
+  #taken = 0;
+
+  constructor(response: ServerResponse) {
+    this.#response = response;
+    response.on('error', () => {}); // 'close' follows and ends the stream
+    response.writeHead(200, {
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-cache, no-transform',
+      'x-accel-buffering': 'no',
+      'x-content-type-options': 'nosniff',
+    });
+    // Some clients see the headers only with the first byte of the body.
+    void this.write(':\n\n');
+  }
+
+  /** Resolves when the text has left for the peer, or the peer has gone. */
+  write(text: string): Promise<void> {
+    if (this.#response.destroyed || this.#response.writableEnded) return Promise.resolve();
+    this.#waiting += 1;
+    return new Promise((resolve) => {
+      this.#response.write(text, () => {
+        this.#waiting -= 1;
+        this.#taken += 1;
+        resolve();
+      });
+    });
+  }
+
+  async finish(answer?: string): Promise<void> {
+    if (answer !== undefined) await this.write(`event: next\ndata: ${answer}\n\n`);
+    await this.write('event: complete\ndata:\n\n');
+    this.#response.end();
+  }
+
+  isBehind(): boolean {
+    return this.#waiting > 0;
+  }
+
+  taken(): number {
+    return this.#taken;
+  }
+
+  ping(): void {
+    void this.write(':\n\n');
+  }
+
+  drop(): void {
+    this.#response.destroy();
+  }
+
+  leave(): void {
+    this.#response.destroy();
+  }
+
+  cut(): void {
+    this.#response.destroy();
+  }
+}

@@ -1,0 +1,113 @@
+import type { Answer } from './operations.ts';
+
+/** How a stream turns what its source gives into frames. */
+export interface FrameMaker {
+  /** The frame of one event. One without data is the stream's last: to go on after it would hide a hole. */
+  frame(event: unknown): Promise<Answer>;
+  /** The last frame, when the source or an execution failed. */
+  failure(error: unknown): string;
+}
+
+const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
+
+/**
+ * The frames of one subscription: one event is pulled from the source for each frame asked for, never ahead.
+ *
+ * Written by hand and not as `async function*`: a generator that waits for its source cannot be ended until the source speaks, and a
+ * quiet job's subscribers would leak. Here `return` and `end` settle what waits, at once.
+ *
+ *     waiting ── the source gives an event ──▶ frame ──▶ waiting
+ *        │
+ *        ├── the source ends, or return() ──▶ done
+ *        └── the source or a frame fails, or end(frame) ──▶ one last frame ──▶ done
+ */
+export class FrameStream implements AsyncIterableIterator<string> {
+  readonly #source: AsyncIterator<unknown>;
+  readonly #maker: FrameMaker;
+  readonly #waiting = new Set<(result: IteratorResult<string, undefined>) => void>();
+  #last: string | undefined;
+  #isEnded = false;
+
+  constructor(source: AsyncIterator<unknown>, maker: FrameMaker) {
+    this.#source = source;
+    this.#maker = maker;
+  }
+
+  next(): Promise<IteratorResult<string, undefined>> {
+    if (this.#isEnded) return Promise.resolve(this.#final());
+    return new Promise((resolve) => {
+      this.#waiting.add(resolve);
+      void this.#pull(resolve);
+    });
+  }
+
+  /** The consumer wants no more. Does not wait for the source to agree. */
+  return(): Promise<IteratorReturnResult<undefined>> {
+    this.#last = undefined;
+    this.#finish();
+    return Promise.resolve(DONE);
+  }
+
+  /** Nothing more comes but `last`: the key of the one who reads has ended. */
+  end(last: string): void {
+    if (this.#isEnded) return;
+    this.#last = last;
+    this.#finish();
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async #pull(resolve: (result: IteratorResult<string, undefined>) => void): Promise<void> {
+    try {
+      const event = await this.#source.next();
+      if (this.#isEnded) return;
+      if (event.done) return this.#finish(true);
+      const frame = await this.#maker.frame(event.value);
+      if (frame.outcome !== 'data') return this.end(frame.text);
+      if (this.#waiting.delete(resolve)) resolve({ done: false, value: frame.text });
+    } catch (error) {
+      if (!this.#isEnded) this.end(this.#maker.failure(error));
+    }
+  }
+
+  #finish(isSourceDone = false): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    for (const resolve of this.#waiting) resolve(this.#final());
+    this.#waiting.clear();
+    // A source that refuses to end has nobody left to tell.
+    if (!isSourceDone) Promise.resolve(this.#source.return?.()).catch(() => {});
+  }
+
+  #final(): IteratorResult<string, undefined> {
+    if (this.#last === undefined) return DONE;
+    const value = this.#last;
+    this.#last = undefined;
+    return { done: false, value };
+  }
+}
+
+/**
+ * Frames of the same event for the same question, made once. Sources that give many subscribers one and the same event object have it
+ * executed and serialised once, for all of them; the memory goes with the event.
+ */
+export class SharedFrames {
+  readonly #byEvent = new WeakMap<object, Map<string, Promise<Answer>>>();
+
+  frame(event: unknown, key: string, make: () => Promise<Answer>): Promise<Answer> {
+    if (typeof event !== 'object' || event === null) return make();
+    let byKey = this.#byEvent.get(event);
+    if (!byKey) {
+      byKey = new Map();
+      this.#byEvent.set(event, byKey);
+    }
+    let frame = byKey.get(key);
+    if (!frame) {
+      frame = make();
+      byKey.set(key, frame);
+    }
+    return frame;
+  }
+}

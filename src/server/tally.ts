@@ -1,0 +1,24 @@
+/** How many of something each name holds, none holding more than `limit`. */
+export class Tally {
+  readonly #limit: number;
+  readonly #counts = new Map<string, number>();
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** Takes one more for `name`. Null: it holds as many as it may. Else what gives it back, once, however often it is called. */
+  take(name: string): (() => void) | null {
+    const count = this.#counts.get(name) ?? 0;
+    if (count >= this.#limit) return null;
+    this.#counts.set(name, count + 1);
+    let isHeld = true;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
+      const left = (this.#counts.get(name) ?? 1) - 1;
+      if (left === 0) this.#counts.delete(name);
+      else this.#counts.set(name, left);
+    };
+  }
+}

@@ -1,0 +1,167 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type Context, type ExecutionResult, handleProtocols, makeServer, type Server, type SubscribePayload } from 'graphql-ws';
+import { WebSocketServer } from 'ws';
+import type { Principal } from '../domain/principal.ts';
+import type { ServerParts } from './app.ts';
+import type { Connections } from './connections.ts';
+import { deliverAnswer, deliverFrames } from './delivery.ts';
+import type { Operation } from './documents.ts';
+import { refuse } from './errors.ts';
+import type { Operations, Params } from './operations.ts';
+import { isAllowedOrigin } from './origins.ts';
+import { CLOSE, Socket } from './socket.ts';
+import { Tally } from './tally.ts';
+
+/** What belongs to one socket beside graphql-ws's own state of it. */
+interface Extra {
+  readonly socket: Socket;
+  principal: Principal | null;
+  /** What to undo when the socket closes. */
+  readonly undo: Set<() => void>;
+}
+
+/** What one operation takes from `onSubscribe` to its execution. */
+interface Asked {
+  readonly operation: Operation;
+  readonly params: Params;
+  readonly id: string;
+  readonly extra: Extra;
+  readonly principal: Principal;
+}
+
+/**
+ * The graphql-transport-ws protocol on `/graphql`, by graphql-ws's protocol machine.
+ *
+ * A syntax or validation error answers its operation with `error` and leaves the socket and its other operations alone. The limits are
+ * ours, since graphql-ws has none: size of messages, operations under way, sockets of a key and of an address that has shown no key,
+ * and slow consumers (connections.ts).
+ */
+export class WebSocketDoor<C extends object> {
+  readonly #parts: ServerParts<C>;
+  readonly #operations: Operations<C>;
+  readonly #connections: Connections;
+  readonly #origins: readonly string[];
+  readonly #sockets: WebSocketServer;
+  readonly #protocol: Server<Extra>;
+  readonly #ofKey: Tally;
+  readonly #strangers: Tally;
+
+  constructor(parts: ServerParts<C>, operations: Operations<C>, connections: Connections, origins: readonly string[]) {
+    this.#parts = parts;
+    this.#operations = operations;
+    this.#connections = connections;
+    this.#origins = origins;
+    this.#ofKey = new Tally(parts.limits.socketsPerKey);
+    this.#strangers = new Tally(parts.limits.strangersPerAddress);
+    // No compression: it costs some hundred KB a socket, and frames are small.
+    this.#sockets = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: parts.limits.messageBytes,
+      handleProtocols,
+    });
+    this.#protocol = makeServer<Record<string, unknown>, Extra>({
+      connectionInitWaitTimeout: parts.limits.initMs,
+      onConnect: (context) => this.#welcome(context),
+      onSubscribe: (context, id, payload) => this.#find(context, id, payload),
+      execute: ({ contextValue }) => this.#execute(contextValue as Asked), // as #find made it
+      subscribe: ({ contextValue }) => this.#subscribe(contextValue as Asked), // as #find made it
+      onError: (_context, _id, _payload, errors) => errors.map((error) => operations.mask(error)),
+    });
+  }
+
+  /** Takes over a connection that asked to be upgraded. */
+  upgrade(request: IncomingMessage, connection: Duplex, head: Buffer): void {
+    connection.on('error', () => connection.destroy());
+    const isOurs = request.url?.split('?')[0] === '/graphql';
+    const isAllowed = isOurs && isAllowedOrigin(request, this.#origins);
+    const acquainted = isAllowed ? this.#strangers.take(request.socket.remoteAddress ?? '') : null;
+    if (!acquainted) {
+      const status = isAllowed ? '429 Too Many Requests' : isOurs ? '403 Forbidden' : '404 Not Found';
+      connection.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      return;
+    }
+    connection.once('close', acquainted); // a handshake that fails opens no socket
+    this.#sockets.handleUpgrade(request, connection, head, (opened) => {
+      const socket = new Socket(opened);
+      const extra: Extra = { socket, principal: null, undo: new Set([acquainted]) };
+      this.#connections.add(socket);
+      const closed = this.#protocol.opened(
+        {
+          protocol: opened.protocol,
+          send: (text) => socket.send(text),
+          close: (code, reason) => opened.close(code, reason),
+          onMessage: (take) => {
+            opened.on('message', (data) => {
+              take(String(data)).catch((error: unknown) => {
+                this.#operations.mask(error); // logs it
+                opened.close(1011, 'Something went wrong on our side');
+              });
+            });
+          },
+        },
+        extra,
+      );
+      opened.on('error', () => {}); // a message too large, or not of the protocol: ws closes with 1009 or 1002 by itself
+      opened.once('close', (code, reason) => {
+        this.#connections.remove(socket);
+        for (const undo of extra.undo) undo();
+        closed(code, String(reason)).catch(() => {});
+      });
+    });
+  }
+
+  /** connection_init: who is there? */
+  async #welcome({ connectionParams, extra }: Context<Record<string, unknown>, Extra>): Promise<boolean> {
+    const { socket, undo } = extra;
+    const authorization = connectionParams?.authorization;
+    const principal = await this.#parts.authenticate(typeof authorization === 'string' ? authorization : undefined);
+    if (socket.socket.readyState !== socket.socket.OPEN) return false;
+    if (!principal) {
+      socket.close(CLOSE.unauthorized);
+      return false;
+    }
+    const release = this.#ofKey.take(principal.keyId ?? principal.name);
+    if (!release) {
+      socket.close(CLOSE.tooMany);
+      return false;
+    }
+    for (const acquainted of undo) acquainted();
+    undo.clear();
+    undo.add(release);
+    undo.add(this.#parts.onKeyEnd(principal, (why) => socket.close(CLOSE[why])));
+    extra.principal = principal;
+    return true;
+  }
+
+  #find({ subscriptions, extra }: Context<Record<string, unknown>, Extra>, id: string, payload: SubscribePayload) {
+    const { subscriptionsPerSocket } = this.#parts.limits;
+    if (!extra.principal) return [refuse('UNAUTHENTICATED', 'Begin with connection_init.')];
+    if (Object.keys(subscriptions).length > subscriptionsPerSocket) {
+      const extensions = { limit: 'subscriptionsPerSocket', allowed: subscriptionsPerSocket };
+      return [refuse('LIMIT_EXCEEDED', `A socket takes ${subscriptionsPerSocket} operations at a time.`, extensions)];
+    }
+    const params: Params = {
+      query: payload.query,
+      operationName: payload.operationName ?? null,
+      variables: payload.variables ?? undefined,
+    };
+    const operation = this.#operations.find(params);
+    if (!('node' in operation)) return operation;
+    const asked: Asked = { operation, params, id, extra, principal: extra.principal };
+    return { schema: this.#parts.schema, document: operation.document, operationName: params.operationName, contextValue: asked };
+  }
+
+  #execute({ operation, params, id, extra, principal }: Asked): AsyncIterable<ExecutionResult> {
+    const { socket } = extra;
+    return deliverAnswer(socket, id, () => this.#operations.execute(operation, params, principal));
+  }
+
+  async #subscribe({ operation, params, id, extra, principal }: Asked): Promise<AsyncIterable<ExecutionResult>> {
+    const frames = await this.#operations.subscribe(operation, params, principal);
+    if ('outcome' in frames) return deliverAnswer(extra.socket, id, () => Promise.resolve(frames));
+    return deliverFrames(extra.socket, id, frames);
+  }
+}
