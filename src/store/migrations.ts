@@ -3,8 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { readMigrationFiles } from 'drizzle-orm/migrator';
 import { StoreUnusable } from './store.ts';
 
-export function migrationsOf(dialect: 'sqlite' | 'postgres') {
-  const migrationsFolder = fileURLToPath(new URL(`../../drizzle/${dialect}`, import.meta.url));
+const folderOf = (dialect: 'sqlite' | 'postgres') => fileURLToPath(new URL(`../../drizzle/${dialect}`, import.meta.url));
+
+export function migrationsOf(dialect: 'sqlite' | 'postgres', migrationsFolder = folderOf(dialect)) {
   const newest = readMigrationFiles({ migrationsFolder }).at(-1)?.folderMillis ?? 0;
   return {
     migrationsFolder,

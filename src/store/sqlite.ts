@@ -4,24 +4,18 @@
  * One connection writes, with group commit: works that are waiting when the loop comes round share one transaction and one fsync, each in a
  * SAVEPOINT of its own so that a refusal undoes that caller's work alone. A second, read-only connection reads what is committed.
  */
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
 import SqliteDatabase from 'better-sqlite3';
 import { sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
-import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
 import { Connection } from './connection.ts';
-import { readIdentity } from './identity.ts';
-import { migrationsOf } from './migrations.ts';
-import { type Database, type Dialect, type Store, StoreUnusable, type Topic, type Tx } from './store.ts';
+import { type Identity, readIdentity } from './identity.ts';
+import { openFile, type SqliteFile, type SqliteOptions } from './sqlite-file.ts';
+import type { Database, Dialect, Store, Topic, Tx } from './store.ts';
 import { tables } from './tables.sqlite.ts';
 import { feedOfAllJobs } from './tables.ts';
 
 /** Bounds how long one group holds the event loop: 200 works are about 20 ms. */
 const MOST_WORKS_IN_A_GROUP = 200;
-/** Nobody else writes to the file; the wait is for a backup's or a shell's short lock, and it blocks the loop. */
-const BUSY_TIMEOUT_MS = 200;
-const PAGE_CACHE_KIB = 65_536;
 
 interface Waiting {
   /** Resolves to the topics that it touched. */
@@ -30,62 +24,14 @@ interface Waiting {
   resolve(): void;
 }
 
-export interface SqliteOptions {
-  /** FULL is the promise (P1). Only the proof that it matters opens a store with NORMAL. */
-  readonly synchronous?: 'FULL' | 'NORMAL';
-}
-
-export async function openSqlite(file: string, { synchronous = 'FULL' }: SqliteOptions = {}): Promise<Store> {
-  mkdirSync(dirname(file), { recursive: true });
-  const lock = takeLock(`${file}.lock`);
-  let writer: SqliteDatabase.Database | undefined;
+export async function openSqlite(file: string, options?: SqliteOptions): Promise<Store> {
+  const opened = openFile(file, options);
   try {
-    writer = connect(file, synchronous);
-    migrateFile(writer);
-    return await SqliteStore.open(file, writer, lock);
+    return await SqliteStore.open(opened);
   } catch (error) {
-    writer?.close();
-    lock.close();
-    if (error instanceof SqliteDatabase.SqliteError && error.code === 'SQLITE_NOTADB') {
-      throw new StoreUnusable(`${file} is not a SQLite database.`);
-    }
+    opened.close();
     throw error;
   }
-}
-
-/** Held while the process lives, let go by the system however it ends: a second gateway on the same file would not hear of this one's news. */
-function takeLock(file: string): SqliteDatabase.Database {
-  const lock = new SqliteDatabase(file, { timeout: 0 });
-  try {
-    lock.exec('BEGIN EXCLUSIVE');
-  } catch {
-    lock.close();
-    throw new StoreUnusable(`Another gateway is using ${file.replace(/\.lock$/, '')}.`);
-  }
-  return lock;
-}
-
-function connect(file: string, synchronous: 'FULL' | 'NORMAL'): SqliteDatabase.Database {
-  const connection = new SqliteDatabase(file, { timeout: BUSY_TIMEOUT_MS });
-  connection.pragma('journal_mode = WAL');
-  // On every open: better-sqlite3 is compiled to fall back to NORMAL when it opens a file that is in WAL mode already.
-  connection.pragma(`synchronous = ${synchronous}`);
-  connection.pragma('foreign_keys = ON');
-  connection.pragma(`cache_size = -${PAGE_CACHE_KIB}`);
-  return connection;
-}
-
-function migrateFile(writer: SqliteDatabase.Database): void {
-  const { migrationsFolder, refuseNewer } = migrationsOf('sqlite');
-  const isMigrated = writer.prepare(`select 1 from sqlite_master where name = '__drizzle_migrations'`).get() !== undefined;
-  if (isMigrated) refuseNewer(Number(writer.prepare('select max(created_at) from __drizzle_migrations').pluck().get()));
-  // A generated rebuild of a table drops the old one: with foreign keys on, that would delete its children.
-  writer.pragma('foreign_keys = OFF');
-  migrate(drizzle(writer), { migrationsFolder });
-  const broken = writer.pragma('foreign_key_check');
-  if (Array.isArray(broken) && broken.length > 0)
-    throw new StoreUnusable(`The migration left ${broken.length} rows without their parents.`);
-  writer.pragma('foreign_keys = ON');
 }
 
 class SqliteStore implements Store {
@@ -94,10 +40,9 @@ class SqliteStore implements Store {
   readonly secret: Buffer;
   readonly tables = tables;
   readonly read: Connection;
+  readonly #file: SqliteFile;
   readonly #writer: SqliteDatabase.Database;
   readonly #write: Connection;
-  readonly #reader: SqliteDatabase.Database;
-  readonly #lock: SqliteDatabase.Database;
   readonly #listeners = new Set<(topics: ReadonlySet<Topic>) => void>();
   readonly #control: Record<'begin' | 'commit' | 'rollback' | 'savepoint' | 'release' | 'undo' | 'keepPosition', SqliteDatabase.Statement>;
   #waiting: Waiting[] = [];
@@ -109,23 +54,16 @@ class SqliteStore implements Store {
   #keptPosition = 0;
   #touched = new Set<Topic>();
 
-  static async open(file: string, writer: SqliteDatabase.Database, lock: SqliteDatabase.Database): Promise<SqliteStore> {
-    const identity = await readIdentity(new Connection(asDatabase(writer), tables, dialect));
-    return new SqliteStore(file, writer, lock, identity);
+  static async open(file: SqliteFile): Promise<SqliteStore> {
+    return new SqliteStore(file, await readIdentity(new Connection(asDatabase(file.writer), tables, dialect)));
   }
 
-  private constructor(
-    file: string,
-    writer: SqliteDatabase.Database,
-    lock: SqliteDatabase.Database,
-    { identity, secret }: { identity: string; secret: Buffer },
-  ) {
+  private constructor(file: SqliteFile, { identity, secret }: Identity) {
+    const { writer, reader } = file;
+    this.#file = file;
     this.#writer = writer;
-    this.#lock = lock;
-    this.#reader = new SqliteDatabase(file, { readonly: true, timeout: BUSY_TIMEOUT_MS });
-    this.#reader.pragma(`cache_size = -${PAGE_CACHE_KIB}`);
     this.#write = new Connection(asDatabase(writer), tables, dialect);
-    this.read = new Connection(asDatabase(this.#reader), tables, dialect);
+    this.read = new Connection(asDatabase(reader), tables, dialect);
     this.identity = identity;
     this.secret = secret;
     this.description = `sqlite ${String(writer.prepare('select sqlite_version()').pluck().get())}`;
@@ -179,9 +117,7 @@ class SqliteStore implements Store {
     if (this.#isClosed) return;
     this.#isClosed = true;
     if (this.#isScheduled) await new Promise<void>((resolve) => (this.#idle = resolve));
-    this.#reader.close();
-    this.#writer.close();
-    this.#lock.close();
+    this.#file.close();
   }
 
   /** After this turn of the loop, so that the works of all requests that came in with it share a group. */

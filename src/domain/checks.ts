@@ -1,0 +1,237 @@
+/** Checks of input. All that is wrong is gathered, each with its path as in the input, and thrown as one InvalidInput. */
+import type { Domain } from './domain.ts';
+import type { DomainLimits } from './limits.ts';
+import { type InputIssue, InvalidInput } from './refusals.ts';
+import type { Container, Label, Resources, StepTemplate } from './vocabulary.ts';
+
+type Path = readonly (string | number)[];
+type Optional<T> = T | null | undefined;
+
+export interface ResourcesInput {
+  memoryMb?: Optional<number>;
+  cpu?: Optional<number>;
+  gpu?: Optional<number>;
+  gpuModel?: Optional<string>;
+  shm?: Optional<boolean>;
+}
+export interface ContainerInput {
+  image?: Optional<string>;
+  entrypoint?: Optional<string>;
+  command?: Optional<string>;
+  build?: Optional<{ context: string; dockerfile?: Optional<string>; properties?: Optional<Record<string, unknown>> }>;
+  env?: Optional<readonly { name: string; value: string }[]>;
+  volumes?: Optional<readonly { storage: string; containerPath: string; isReadOnly?: Optional<boolean> }[]>;
+  http?: Optional<{ port: number; requiresAuth?: Optional<boolean> }>;
+  resources?: Optional<ResourcesInput>;
+  properties?: Optional<Record<string, unknown>>;
+}
+export interface StepInput {
+  name: string;
+  container?: Optional<ContainerInput>;
+  resources?: Optional<ResourcesInput>;
+  pinnedDeviceId?: Optional<string>;
+  requiredLabels?: Optional<readonly Label[]>;
+  maxAttempts?: Optional<number>;
+}
+
+export const noResources: Resources = { memoryMb: null, cpu: null, gpu: null, gpuModel: null, shm: false };
+
+/** PostgreSQL's text holds no NUL, so no text of ours does. */
+const NUL = '\u0000';
+/** What nesting of JSON is good for; deeper is an attack on whoever reads it. */
+const DEEPEST_JSON = 32;
+
+export class Checks {
+  readonly limits: DomainLimits;
+  readonly #issues: InputIssue[] = [];
+
+  constructor({ limits }: Domain) {
+    this.limits = limits;
+  }
+
+  refuse(path: Path, message: string): void {
+    this.#issues.push({ path: path.map(String), message });
+  }
+
+  /** Throws what was found, if anything was. */
+  done(): void {
+    if (this.#issues.length > 0) throw new InvalidInput(this.#issues);
+  }
+
+  /** A name: something to read, on one line, not too long. */
+  name(path: Path, value: Optional<string>): void {
+    if (value === null || value === undefined) return;
+    if (value.trim() === '') this.refuse(path, 'must not be empty.');
+    else if (/\p{Cc}/u.test(value)) this.refuse(path, 'must not hold control characters.');
+    else this.length(path, value, this.limits.textAtMost);
+  }
+
+  /** Free text. */
+  text(path: Path, value: Optional<string>, atMost = this.limits.messageAtMost): void {
+    if (value === null || value === undefined) return;
+    if (value.includes(NUL)) this.refuse(path, 'must not hold the character NUL.');
+    this.length(path, value, atMost);
+  }
+
+  length(path: Path, value: string, atMost: number): void {
+    if (value.length > atMost) this.refuse(path, `must have at most ${atMost} characters; it has ${value.length}.`);
+  }
+
+  range(path: Path, value: Optional<number>, atLeast: number, atMost: number): void {
+    if (value === null || value === undefined) return;
+    if (!(value >= atLeast && value <= atMost)) this.refuse(path, `must be from ${atLeast} to ${atMost}; it is ${value}.`);
+  }
+
+  /** Seconds of a timeout: more than none, at most a year. */
+  seconds(path: Path, value: Optional<number>): void {
+    if (value === null || value === undefined) return;
+    if (!(value > 0 && value <= 31_536_000)) this.refuse(path, `must be more than 0 and at most 31536000 (a year); it is ${value}.`);
+  }
+
+  count(path: Path, list: Optional<readonly unknown[]>, atMost: number, atLeast = 0): void {
+    if (!list) return;
+    if (list.length < atLeast) this.refuse(path, atLeast === 1 ? 'must not be empty.' : `must have at least ${atLeast} entries.`);
+    if (list.length > atMost) this.refuse(path, `must have at most ${atMost} entries; it has ${list.length}.`);
+  }
+
+  unique(path: Path, keys: readonly string[], ofWhat: string): void {
+    const seen = new Set<string>();
+    for (const [i, key] of keys.entries()) {
+      if (seen.has(key)) this.refuse([...path, i], `${ofWhat} ${JSON.stringify(key)} comes twice.`);
+      seen.add(key);
+    }
+  }
+
+  json(path: Path, value: unknown): void {
+    if (value === null || value === undefined) return;
+    const text = JSON.stringify(value);
+    const bytes = Buffer.byteLength(text);
+    if (bytes > this.limits.jsonBytesAtMost)
+      this.refuse(path, `must have at most ${this.limits.jsonBytesAtMost} bytes as JSON; it has ${bytes}.`);
+    else if (text.includes('\\u0000')) this.refuse(path, 'must not hold the character NUL.');
+    else if (depthOf(value) > DEEPEST_JSON) this.refuse(path, `must be nested at most ${DEEPEST_JSON} deep.`);
+  }
+
+  labels(path: Path, labels: Optional<readonly Label[]>): void {
+    if (!labels) return;
+    this.count(path, labels, this.limits.labelsAtMost);
+    for (const [i, { key, value }] of labels.entries()) {
+      this.name([...path, i, 'key'], key);
+      this.text([...path, i, 'value'], value, this.limits.textAtMost);
+    }
+    this.unique(
+      path,
+      labels.map(({ key }) => key),
+      'The label',
+    );
+  }
+
+  resources(path: Path, input: Optional<ResourcesInput>): void {
+    if (!input) return;
+    this.range([...path, 'memoryMb'], input.memoryMb, 1, 2 ** 31 - 1);
+    this.range([...path, 'cpu'], input.cpu, 0.001, 100_000);
+    this.range([...path, 'gpu'], input.gpu, 0, 10_000);
+    this.name([...path, 'gpuModel'], input.gpuModel);
+  }
+
+  container(path: Path, input: Optional<ContainerInput>): void {
+    if (!input) return;
+    this.name([...path, 'image'], input.image);
+    if (input.image && input.build) this.refuse([...path, 'build'], 'must not be given beside image: a container has one or the other.');
+    this.text([...path, 'entrypoint'], input.entrypoint);
+    this.text([...path, 'command'], input.command);
+    if (input.build) {
+      this.text([...path, 'build', 'context'], input.build.context);
+      this.name([...path, 'build', 'dockerfile'], input.build.dockerfile);
+      this.json([...path, 'build', 'properties'], input.build.properties);
+    }
+    this.count([...path, 'env'], input.env, 1_000);
+    for (const [i, { name, value }] of (input.env ?? []).entries()) {
+      if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
+        this.refuse([...path, 'env', i, 'name'], 'must be letters, digits and _, and not start with a digit.');
+      this.text([...path, 'env', i, 'value'], value, 32_768);
+    }
+    this.unique(
+      [...path, 'env'],
+      (input.env ?? []).map(({ name }) => name),
+      'The variable',
+    );
+    this.count([...path, 'volumes'], input.volumes, 100);
+    for (const [i, volume] of (input.volumes ?? []).entries()) {
+      this.name([...path, 'volumes', i, 'storage'], volume.storage);
+      if (!volume.containerPath.startsWith('/'))
+        this.refuse([...path, 'volumes', i, 'containerPath'], 'must be an absolute path: it starts with /.');
+      this.text([...path, 'volumes', i, 'containerPath'], volume.containerPath, 4_096);
+    }
+    this.range([...path, 'http', 'port'], input.http?.port, 1, 65_535);
+    this.resources([...path, 'resources'], input.resources);
+    this.json([...path, 'properties'], input.properties);
+  }
+
+  steps(path: Path, steps: Optional<readonly StepInput[]>): void {
+    if (!steps) return;
+    this.count(path, steps, this.limits.stepsAtMost, 1);
+    for (const [i, step] of steps.entries()) {
+      this.name([...path, i, 'name'], step.name);
+      this.container([...path, i, 'container'], step.container);
+      this.resources([...path, i, 'resources'], step.resources);
+      this.labels([...path, i, 'requiredLabels'], step.requiredLabels);
+      this.range([...path, i, 'maxAttempts'], step.maxAttempts, 1, this.limits.attemptsAtMost);
+    }
+  }
+}
+
+function depthOf(value: unknown): number {
+  let depth = 0;
+  for (let level: unknown[] = [value]; level.length > 0 && depth <= DEEPEST_JSON; depth++) {
+    level = level.flatMap((entry) => (entry !== null && typeof entry === 'object' ? Object.values(entry) : []));
+  }
+  return depth;
+}
+
+// ── inputs as they are kept: nothing undefined, every default there ──
+
+export function resourcesOf(input: Optional<ResourcesInput>): Resources {
+  return {
+    memoryMb: input?.memoryMb ?? null,
+    cpu: input?.cpu ?? null,
+    gpu: input?.gpu ?? null,
+    gpuModel: input?.gpuModel ?? null,
+    shm: input?.shm ?? false,
+  };
+}
+
+export function containerOf(input: Optional<ContainerInput>): Container | null {
+  if (!input) return null;
+  const { build, http } = input;
+  return {
+    image: input.image ?? null,
+    entrypoint: input.entrypoint ?? null,
+    command: input.command ?? null,
+    build: build ? { context: build.context, dockerfile: build.dockerfile ?? 'Dockerfile', properties: build.properties ?? {} } : null,
+    env: (input.env ?? []).map(({ name, value }) => ({ name, value })),
+    volumes: (input.volumes ?? []).map(({ storage, containerPath, isReadOnly }) => ({
+      storage,
+      containerPath,
+      isReadOnly: isReadOnly ?? false,
+    })),
+    http: http ? { port: http.port, requiresAuth: http.requiresAuth ?? true } : null,
+    resources: resourcesOf(input.resources),
+    properties: input.properties ?? {},
+  };
+}
+
+export function stepTemplateOf(input: StepInput): StepTemplate {
+  const container = containerOf(input.container);
+  return {
+    name: input.name,
+    container,
+    // What the step asks for itself comes first; a container's own demand holds where the step says nothing.
+    resources: input.resources ? resourcesOf(input.resources) : (container?.resources ?? noResources),
+    pinnedDeviceId: input.pinnedDeviceId ?? null,
+    requiredLabels: labelsOf(input.requiredLabels),
+    maxAttempts: input.maxAttempts ?? 1,
+  };
+}
+
+export const labelsOf = (labels: Optional<readonly Label[]>): Label[] => (labels ?? []).map(({ key, value }) => ({ key, value }));

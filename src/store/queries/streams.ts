@@ -1,0 +1,79 @@
+/** Reading the streams of jobs, after a number. */
+import { and, asc, eq, gt, inArray } from 'drizzle-orm';
+import type { EventType, StreamKind } from '../../domain/vocabulary.ts';
+import { type Placeholder, type Queries, statement } from '../store.ts';
+
+/** How far a stream has come, and from where on it is kept. No row: nothing was ever appended. */
+export const streamBounds = statement('stream bounds', (db, t, $: Placeholder<{ jobId: string; kind: StreamKind }>) =>
+  db
+    .select({ last: t.streams.last, first: t.streams.first })
+    .from(t.streams)
+    .where(and(eq(t.streams.jobId, $('jobId')), eq(t.streams.kind, $('kind')))),
+);
+
+interface After {
+  jobId: string;
+  after: number;
+  limit: number;
+}
+
+export const eventsAfter = statement('events after', (db, t, $: Placeholder<After>) =>
+  db
+    .select()
+    .from(t.events)
+    .where(and(eq(t.events.jobId, $('jobId')), gt(t.events.seq, $('after'))))
+    .orderBy(asc(t.events.seq))
+    .limit($('limit')),
+);
+export const metricPointsAfter = statement('metric points after', (db, t, $: Placeholder<After>) =>
+  db
+    .select()
+    .from(t.metricPoints)
+    .where(and(eq(t.metricPoints.jobId, $('jobId')), gt(t.metricPoints.seq, $('after'))))
+    .orderBy(asc(t.metricPoints.seq))
+    .limit($('limit')),
+);
+export const telemetrySamplesAfter = statement('telemetry samples after', (db, t, $: Placeholder<After>) =>
+  db
+    .select()
+    .from(t.telemetrySamples)
+    .where(and(eq(t.telemetrySamples.jobId, $('jobId')), gt(t.telemetrySamples.seq, $('after'))))
+    .orderBy(asc(t.telemetrySamples.seq))
+    .limit($('limit')),
+);
+export const logChunksAfter = statement('log chunks after', (db, t, $: Placeholder<After>) =>
+  db
+    .select()
+    .from(t.logChunks)
+    .where(and(eq(t.logChunks.jobId, $('jobId')), gt(t.logChunks.seq, $('after'))))
+    .orderBy(asc(t.logChunks.seq))
+    .limit($('limit')),
+);
+export const logChunksOfStepAfter = statement('log chunks of step after', (db, t, $: Placeholder<After & { stepNumber: number }>) =>
+  db
+    .select()
+    .from(t.logChunks)
+    .where(and(eq(t.logChunks.jobId, $('jobId')), eq(t.logChunks.stepNumber, $('stepNumber')), gt(t.logChunks.seq, $('after'))))
+    .orderBy(asc(t.logChunks.seq))
+    .limit($('limit')),
+);
+
+/** Events of all jobs, or of one project, in the order of the feed. */
+export function feedAfter(
+  queries: Queries,
+  of: { after: number; limit: number; projectId: string | null; types: readonly EventType[] | null },
+) {
+  const { events } = queries.t;
+  return queries.db
+    .select()
+    .from(events)
+    .where(
+      and(
+        gt(events.position, of.after),
+        of.projectId === null ? undefined : eq(events.projectId, of.projectId),
+        of.types === null ? undefined : inArray(events.type, [...of.types]),
+      ),
+    )
+    .orderBy(asc(events.position))
+    .limit(of.limit);
+}

@@ -1,0 +1,98 @@
+/** Opening a SQLite file: the lock that makes it one gateway's, the settings of each connection, and its migrations. */
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import SqliteDatabase from 'better-sqlite3';
+import { readMigrationFiles } from 'drizzle-orm/migrator';
+import { migrationsOf } from './migrations.ts';
+import { StoreUnusable } from './store.ts';
+
+/** Nobody else writes to the file; the wait is for a backup's or a shell's short lock, and it blocks the loop. */
+const BUSY_TIMEOUT_MS = 200;
+const PAGE_CACHE_KIB = 65_536;
+
+export interface SqliteOptions {
+  /** FULL is the promise (P1). Only the proof that it matters opens a store with NORMAL. */
+  readonly synchronous?: 'FULL' | 'NORMAL';
+}
+
+export interface SqliteFile {
+  readonly writer: SqliteDatabase.Database;
+  readonly reader: SqliteDatabase.Database;
+  close(): void;
+}
+
+/** Opens the file, making or migrating it as needed. */
+export function openFile(file: string, { synchronous = 'FULL' }: SqliteOptions = {}): SqliteFile {
+  mkdirSync(dirname(file), { recursive: true });
+  const lock = takeLock(`${file}.lock`);
+  let writer: SqliteDatabase.Database | undefined;
+  try {
+    writer = connect(file, synchronous);
+    migrateFile(writer);
+    const reader = new SqliteDatabase(file, { readonly: true, timeout: BUSY_TIMEOUT_MS });
+    reader.pragma(`cache_size = -${PAGE_CACHE_KIB}`);
+    const connections = [reader, writer, lock];
+    return { writer, reader, close: () => connections.forEach((connection) => void connection.close()) };
+  } catch (error) {
+    writer?.close();
+    lock.close();
+    if (error instanceof SqliteDatabase.SqliteError && error.code === 'SQLITE_NOTADB') {
+      throw new StoreUnusable(`${file} is not a SQLite database.`);
+    }
+    throw error;
+  }
+}
+
+/** Held while the process lives, let go by the system however it ends: a second gateway on the same file would not hear of this one's news. */
+function takeLock(file: string): SqliteDatabase.Database {
+  const lock = new SqliteDatabase(file, { timeout: 0 });
+  try {
+    lock.exec('BEGIN EXCLUSIVE');
+  } catch {
+    lock.close();
+    throw new StoreUnusable(`Another gateway is using ${file.replace(/\.lock$/, '')}.`);
+  }
+  return lock;
+}
+
+function connect(file: string, synchronous: 'FULL' | 'NORMAL'): SqliteDatabase.Database {
+  const connection = new SqliteDatabase(file, { timeout: BUSY_TIMEOUT_MS });
+  connection.pragma('journal_mode = WAL');
+  // On every open: better-sqlite3 is compiled to fall back to NORMAL when it opens a file that is in WAL mode already.
+  connection.pragma(`synchronous = ${synchronous}`);
+  connection.pragma('foreign_keys = ON');
+  connection.pragma(`cache_size = -${PAGE_CACHE_KIB}`);
+  return connection;
+}
+
+/**
+ * Brings the file up to date: all of what is missing in one transaction, or nothing.
+ *
+ * Drizzle's own migrator commits before rows that lost their parents can be looked for; the table in which it keeps count is used as it is.
+ */
+export function migrateFile(writer: SqliteDatabase.Database, folder?: string): void {
+  const { migrationsFolder, refuseNewer } = migrationsOf('sqlite', folder);
+  const isKnown = writer.prepare(`select 1 from sqlite_master where name = '__drizzle_migrations'`).get() !== undefined;
+  const applied = isKnown ? Number(writer.prepare('select max(created_at) from __drizzle_migrations').pluck().get()) : null;
+  refuseNewer(applied);
+  const missing = readMigrationFiles({ migrationsFolder }).filter(({ folderMillis }) => folderMillis > (applied ?? -1));
+  if (missing.length === 0) return;
+  // A generated rebuild of a table drops the old one: with foreign keys on, that would delete its children. Inside a transaction the pragma,
+  // which is in those migrations too, does nothing.
+  writer.pragma('foreign_keys = OFF');
+  try {
+    writer
+      .transaction(() => {
+        writer.exec('create table if not exists __drizzle_migrations (id serial primary key, hash text not null, created_at numeric)');
+        for (const { sql, hash, folderMillis } of missing) {
+          for (const statement of sql) writer.exec(statement);
+          writer.prepare('insert into __drizzle_migrations (hash, created_at) values (?, ?)').run(hash, folderMillis);
+        }
+        const orphans = writer.prepare('pragma foreign_key_check').all().length;
+        if (orphans > 0) throw new StoreUnusable(`A migration would leave ${orphans} rows without their parents; nothing was changed.`);
+      })
+      .immediate();
+  } finally {
+    writer.pragma('foreign_keys = ON');
+  }
+}
