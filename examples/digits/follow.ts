@@ -1,5 +1,12 @@
 import type { Client } from '../../src/client/fetch.ts';
-import { EventsDocument, type EventsSubscription, JobDocument, LogDocument, MetricsDocument } from '../../src/client/generated.ts';
+import {
+  EventsDocument,
+  type EventsSubscription,
+  JobDocument,
+  LogDocument,
+  MetricsDocument,
+  type MetricsSubscription,
+} from '../../src/client/generated.ts';
 import { type SubscribeOptions, subscribe } from '../../src/client/subscribe.ts';
 import { sparkline } from './plot.ts';
 
@@ -12,6 +19,9 @@ const explainAfterMs = 10_000;
 /** What was reported for each name, by iteration; of a step that was tried again, the newest attempt's. */
 export type Curves = Map<string, Map<number, number>>;
 
+type Print = (line: string) => void;
+type StepNames = ReadonlyMap<number, string>;
+type MetricPoint = MetricsSubscription['metrics']['points'][number];
 type JobEvent = EventsSubscription['events']['events'][number];
 
 /**
@@ -19,7 +29,9 @@ type JobEvent = EventsSubscription['events']['events'][number];
  * Each of the three is a stream that goes on where it was when the connection was lost.
  * @throws GatewayUnreachable when the gateway is away for two minutes.
  */
-export async function followJob(client: Client, jobId: string, print: (line: string) => void, signal: AbortSignal): Promise<Curves> {
+export async function followJob(client: Client, jobId: string, print: Print, signal: AbortSignal): Promise<Curves> {
+  const { job } = await client.request(JobDocument, { id: jobId }, { signal });
+  const names = new Map(job?.steps.map((step) => [step.number, step.name]));
   // One that fails stops the others, or their reconnecting would keep this from ending.
   const failed = new AbortController();
   const either = AbortSignal.any([signal, failed.signal]);
@@ -32,14 +44,14 @@ export async function followJob(client: Client, jobId: string, print: (line: str
     }
   };
   const [curves] = await Promise.all([
-    follow(() => followMetrics(client, jobId, print, either)),
-    follow(() => followLog(client, jobId, print, either)),
+    follow(() => followMetrics(client, jobId, names, print, either)),
+    follow(() => followLog(client, jobId, names, print, either)),
     follow(() => followEvents(client, jobId, print, either)),
   ]);
   return curves;
 }
 
-async function followEvents(client: Client, jobId: string, print: (line: string) => void, signal: AbortSignal): Promise<void> {
+async function followEvents(client: Client, jobId: string, print: Print, signal: AbortSignal): Promise<void> {
   const explain = setTimeout(() => void explainWaiting(client, jobId, print).catch(() => {}), explainAfterMs);
   const options: SubscribeOptions = {
     signal,
@@ -80,7 +92,7 @@ function describeEvent(event: JobEvent): string | null {
 }
 
 /** Says when the connection is lost and when it is back. */
-function announceLosses(print: (line: string) => void): NonNullable<SubscribeOptions['onState']> {
+function announceLosses(print: Print): NonNullable<SubscribeOptions['onState']> {
   let isLost = false;
   return (state, reason) => {
     if (state === 'reconnecting') print(`○ connection lost (${reason}); trying again`);
@@ -89,7 +101,7 @@ function announceLosses(print: (line: string) => void): NonNullable<SubscribeOpt
   };
 }
 
-async function explainWaiting(client: Client, jobId: string, print: (line: string) => void): Promise<void> {
+async function explainWaiting(client: Client, jobId: string, print: Print): Promise<void> {
   const { job } = await client.request(JobDocument, { id: jobId });
   for (const step of job?.steps ?? []) {
     if (step.status !== 'QUEUED') continue;
@@ -100,9 +112,7 @@ async function explainWaiting(client: Client, jobId: string, print: (line: strin
   }
 }
 
-async function followLog(client: Client, jobId: string, print: (line: string) => void, signal: AbortSignal): Promise<void> {
-  const { job } = await client.request(JobDocument, { id: jobId }, { signal });
-  const names = new Map(job?.steps.map((step) => [step.number, step.name]));
+async function followLog(client: Client, jobId: string, names: StepNames, print: Print, signal: AbortSignal): Promise<void> {
   const unfinished = new Map<string, string>();
   for await (const { chunks } of subscribe(client.target, LogDocument, { jobId }, { signal, giveUpAfterSeconds })) {
     for (const { stepNumber, attempt, stream, text } of chunks) {
@@ -119,19 +129,25 @@ async function followLog(client: Client, jobId: string, print: (line: string) =>
   }
 }
 
-async function followMetrics(client: Client, jobId: string, print: (line: string) => void, signal: AbortSignal): Promise<Curves> {
+async function followMetrics(client: Client, jobId: string, names: StepNames, print: Print, signal: AbortSignal): Promise<Curves> {
   const curves: Curves = new Map();
   for await (const { points } of subscribe(client.target, MetricsDocument, { jobId }, { signal, giveUpAfterSeconds })) {
-    const byIteration = Map.groupBy(points, (point) => point.iteration);
-    for (const [iteration, together] of byIteration) {
-      const values = together.map((point) => `${point.name} ${Number(point.value.toFixed(4))}`).join('  ');
-      if (iteration === null) {
-        print(`▲ ${values}`);
-        continue;
+    for (const together of Map.groupBy(points, (point) => `${point.stepNumber}/${point.attempt}/${point.iteration}`).values()) {
+      for (const { name, value, iteration } of together) {
+        if (iteration !== null) curves.set(name, (curves.get(name) ?? new Map()).set(iteration, value));
       }
-      for (const { name, value } of together) curves.set(name, (curves.get(name) ?? new Map()).set(iteration, value));
-      print(`▲ epoch ${iteration}  ${values}  ${sparkline([...(curves.get('accuracy')?.values() ?? [])])}`.trimEnd());
+      print(describePoints(together, names, curves));
     }
   }
   return curves;
+}
+
+/** What a step reported together, and how its accuracy went so far. */
+function describePoints(points: readonly MetricPoint[], names: StepNames, curves: Curves): string {
+  const [first] = points;
+  const values = points.map((point) => `${point.name} ${Number(point.value.toFixed(4))}`).join('  ');
+  // A value that stands alone has the first place on its curve, 0; epochs count from 1.
+  const epoch = first?.iteration ? ` epoch ${first.iteration}` : '';
+  const curve = points.some((point) => point.name === 'accuracy') ? `  ${sparkline([...(curves.get('accuracy')?.values() ?? [])])}` : '';
+  return `▲ ${names.get(first?.stepNumber ?? -1) ?? 'step'}${epoch}  ${values}${curve}`;
 }

@@ -32,13 +32,16 @@ export interface Gateway {
  * @throws GatewayUnreachable, RequestRefused when the one that is named does not answer or does not know the key.
  */
 export async function openGateway(signal: AbortSignal): Promise<Gateway> {
-  const { TRAINYARD_URL: url, TRAINYARD_TOKEN: token, TRAINYARD_DATA_DIR: dataDir } = process.env;
+  const url = process.env.TRAINYARD_URL || undefined;
+  const token = process.env.TRAINYARD_TOKEN || undefined;
+  const local = await readCredentials(process.env.TRAINYARD_DATA_DIR || join(root, 'data'));
   if (url !== undefined || token !== undefined) {
-    const target = { url: url ?? 'http://127.0.0.1:4000', token };
+    // The local key is only ever sent to the gateway that gave it.
+    const isLocal = local !== null && (url === undefined || url === local.url);
+    const target = { url: url ?? 'http://127.0.0.1:4000', token: token ?? (isLocal ? local.token : undefined) };
     await greet(target, signal);
     return { target, isTemporary: false, stop: async () => {} };
   }
-  const local = await readCredentials(dataDir ?? join(root, 'data'));
   if (local !== null && (await answers(local, signal))) return { target: local, isTemporary: false, stop: async () => {} };
   return startGateway(signal);
 }

@@ -2,13 +2,14 @@
  * Runs the digits example on a gateway and follows it to its end.
  *
  *   npm run example                       with the settings of job.yaml
- *   npm run example -- epochs=5 seed=3    with others
+ *   npm run example -- --epochs 5 --seed 3    with others
  *
  * Ends with 0 when the job SUCCEEDED, 1 when it did not or could not be run, 130 when it was interrupted.
  */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
+import { takeOverrides } from '../../src/cli/overrides.ts';
 import { Refused, unwrap } from '../../src/client/errors.ts';
 import { type Client, createClient } from '../../src/client/fetch.ts';
 import {
@@ -29,7 +30,7 @@ import { plot } from './plot.ts';
 const home = fileURLToPath(new URL('.', import.meta.url));
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
-async function runExample(overrides: SettingOverrideInput[], signal: AbortSignal): Promise<number> {
+async function runExample(overrides: readonly SettingOverrideInput[], signal: AbortSignal): Promise<number> {
   const gateway = await openGateway(signal);
   try {
     print(`gateway ${gateway.target.url}${gateway.isTemporary ? ' (started for this, on a temporary store)' : ''}`);
@@ -50,7 +51,7 @@ async function runExample(overrides: SettingOverrideInput[], signal: AbortSignal
   }
 }
 
-async function submit(client: Client, settingsOverrides: SettingOverrideInput[], signal: AbortSignal): Promise<string> {
+async function submit(client: Client, settingsOverrides: readonly SettingOverrideInput[], signal: AbortSignal): Promise<string> {
   const input: CreateJobInput = { ...(await readJobFile()), projectId: await findProject(client, signal), settingsOverrides };
   const { createJob } = await client.request(CreateJobDocument, { input }, { signal });
   return unwrap(createJob).job.id;
@@ -94,17 +95,6 @@ async function conclude(client: Client, jobId: string, curves: Curves): Promise<
   return job.status === 'SUCCEEDED' ? 0 : 1;
 }
 
-/** `name=value` arguments: the value as JSON where it is some, else as text. */
-function readOverride(argument: string): SettingOverrideInput {
-  const [, path, value] = /^([\w.]+)=(.*)$/.exec(argument) ?? [];
-  if (path === undefined || value === undefined) throw new Error(`${argument} is not of the form setting=value, for example epochs=5.`);
-  try {
-    return { path, value: JSON.parse(value) };
-  } catch {
-    return { path, value };
-  }
-}
-
 function describeError(error: unknown): string {
   if (error instanceof Refused)
     return [error.message, ...error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)].join('\n');
@@ -114,7 +104,9 @@ function describeError(error: unknown): string {
 const interruption = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => interruption.abort());
 try {
-  process.exitCode = await runExample(process.argv.slice(2).map(readOverride), interruption.signal);
+  const { argv, overrides } = takeOverrides({}, process.argv.slice(2));
+  if (argv.length > 0) throw new Error(`${argv[0]} is no setting; give them like this: --epochs 5 --seed 3`);
+  process.exitCode = await runExample(overrides, interruption.signal);
 } catch (error) {
   if (!interruption.signal.aborted) console.error(describeError(error));
   process.exitCode = interruption.signal.aborted ? 130 : 1;
