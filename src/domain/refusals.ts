@@ -93,5 +93,9 @@ export class RequestRefused extends Error {
     super(message);
     this.code = code;
   }
+  /** Where GraphQL looks for what goes out with an error, whichever engine executes. */
+  get extensions(): { readonly code: RequestRefused['code'] } {
+    return { code: this.code };
+  }
 }
 export const forbidden = (what: string) => new RequestRefused('FORBIDDEN', `This key may not ${what}.`);

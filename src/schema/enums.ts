@@ -1,0 +1,165 @@
+/** The closed sets of words, from the domain's own lists; a word without a description does not compile. */
+import type {
+  AttemptOutcome as AttemptOutcomeWord,
+  JobStatus as JobStatusWord,
+  StatusReason as StatusReasonWord,
+  StepStatus as StepStatusWord,
+} from '../domain/lifecycle.ts';
+import type { PrincipalKind as PrincipalKindWord, Role as RoleWord } from '../domain/principal.ts';
+import type {
+  DeviceKind as DeviceKindWord,
+  EventType as EventTypeWord,
+  FragmentStatus as FragmentStatusWord,
+  FragmentType as FragmentTypeWord,
+  ItemValueType as ItemValueTypeWord,
+  JobInitiator as JobInitiatorWord,
+  JobType as JobTypeWord,
+  LogStream as LogStreamWord,
+} from '../domain/vocabulary.ts';
+import { builder } from './builder.ts';
+
+/** Makes an enum whose values are stored and shown under the same names. */
+export function describeEnum<Word extends string>(name: string, description: string, words: Readonly<Record<Word, string>>) {
+  const values = Object.fromEntries(Object.entries<string>(words).map(([word, meaning]) => [word, { value: word, description: meaning }]));
+  return builder.enumType(name, { description, values: values as Record<Word, { value: Word; description: string }> }); // keys and values of `words`
+}
+
+export const JobType = describeEnum<JobTypeWord>('JobType', 'What a job is for.', {
+  TRAINING: 'Makes or improves a model.',
+  VALIDATION: 'Measures a model.',
+  CONVERSION: 'Turns a model or data into another form.',
+});
+
+export const JobInitiator = describeEnum<JobInitiatorWord>('JobInitiator', 'What started the job.', {
+  MANUAL: 'A person, or a program on their behalf.',
+  GIT: 'A change of the code.',
+  DATA: 'A change of the data.',
+});
+
+export const JobStatus = describeEnum<JobStatusWord>('JobStatus', 'How far a job has come. SUCCEEDED, FAILED and CANCELLED are its ends.', {
+  BLOCKED: 'Waits for an earlier job of its experiment.',
+  QUEUED: 'No step has been claimed yet.',
+  RUNNING: 'A step has been claimed, and there is more to do.',
+  SUSPENDED: 'Preempted: nothing of it runs, and its work is queued again.',
+  CANCELLING: 'Someone asked to cancel it; a device still holds one of its steps.',
+  SUCCEEDED: 'All its steps have succeeded.',
+  FAILED: 'A step failed for good, or the job ran into one of its timeouts.',
+  CANCELLED: 'Ended before its end, because someone asked for it.',
+});
+
+export const StepStatus = describeEnum<StepStatusWord>(
+  'StepStatus',
+  'How far a step has come. SUCCEEDED, FAILED, CANCELLED and SKIPPED are its ends.',
+  {
+    BLOCKED: 'Waits for an earlier step of its job.',
+    QUEUED: 'Can be claimed by a device that meets its demands.',
+    RUNNING: 'A device holds it under a lease.',
+    CANCELLING: 'Its device has been told to stop, and has not let go yet.',
+    SUCCEEDED: 'Its device completed it.',
+    FAILED: 'It was reported as failed as often as it may be, or its devices were lost too often, or it ran out of time.',
+    CANCELLED: 'It was tried, and ended because its job was cancelled.',
+    SKIPPED: 'Never ran: the job ended first.',
+  },
+);
+
+export const ItemValueType = describeEnum<ItemValueTypeWord>('ItemValueType', 'What the text of an item stands for.', {
+  INT: 'A whole number.',
+  FLOAT: 'A number with a fraction.',
+  NUMBER: 'A number, whole or not.',
+  TEXT: 'Text as it is.',
+  MULTI: 'One of several given options.',
+  BOOL: '`true` or `false`.',
+  STRING_ARRAY: 'A list of strings, as JSON.',
+});
+
+export const StatusReason = describeEnum<StatusReasonWord>(
+  'StatusReason',
+  'Why something is in its status, for programs. The description beside it is for people.',
+  {
+    CREATED: 'It was just made.',
+    BLOCKED_BY_STEP: 'An earlier step has to end first.',
+    BLOCKED_BY_JOB: 'An earlier job of the experiment has to end first.',
+    CLAIMED: 'A device took it.',
+    COMPLETED: 'The work was done.',
+    DEVICE_REPORTED: 'The device said so, without an exit code.',
+    EXIT_CODE: 'The program ended with an exit code other than 0.',
+    USER_REQUESTED: 'Someone asked for it.',
+    LEASE_EXPIRED: 'The device was not heard of for as long as its lease lasted.',
+    ATTEMPTS_EXHAUSTED: 'It was tried as often as it may be.',
+    SCHEDULE_TIMEOUT: 'It was queued for longer than scheduleTimeoutSeconds.',
+    RUN_TIMEOUT: 'It ran for longer than runTimeoutSeconds.',
+    CANCEL_TIMEOUT: 'Its devices did not let go within cancelTimeoutSeconds.',
+    PREEMPTED: 'It had to make room for other work.',
+    RELEASED: 'The device gave it back unfinished.',
+    QUORUM_REACHED: 'As many devices as the round needs have submitted their models.',
+    QUORUM_UNREACHABLE: 'Too few devices are left for the round to succeed.',
+    TERMINATION_CRITERION: 'A criterion for the end of the federated job holds.',
+    CONTAINER_CREATING: 'Its container is being made.',
+    IMAGE_PULL_FAILED: 'The image of its container could not be fetched.',
+    OUT_OF_MEMORY: 'It used more memory than it was given.',
+    JOB_ENDED: 'Its job ended.',
+  },
+);
+
+export const AttemptOutcome = describeEnum<AttemptOutcomeWord>('AttemptOutcome', 'How one try at a step ended.', {
+  RUNNING: 'It has not ended: this attempt holds the step.',
+  SUCCEEDED: 'The device completed the step.',
+  FAILED: 'The device reported a failure.',
+  CANCELLED: 'The job was cancelled.',
+  RELEASED: 'The device gave the step back; it does not count as a try.',
+  PREEMPTED: 'The step had to make room for other work; it does not count as a try.',
+  LOST: 'The lease expired: the device was not heard of any more.',
+});
+
+export const FragmentType = describeEnum<FragmentTypeWord>('FragmentType', 'What a file is.', {
+  METRICS: 'Numbers that training or validation measured.',
+  BUILD_LOGS: 'The log of a build or a run.',
+  MODEL: 'A trained model.',
+  DATA: 'Data that was read or made.',
+  OUTPUT: 'The result document of a job.',
+});
+
+export const FragmentStatus = describeEnum<FragmentStatusWord>('FragmentStatus', 'Whether the bytes of a file are here.', {
+  PENDING: 'Announced; its bytes are not all here.',
+  READY: 'Whole, checked and stored.',
+});
+
+export const LogStream = describeEnum<LogStreamWord>('LogStream', 'Where a line of the log comes from.', {
+  STDOUT: "The program's standard output.",
+  STDERR: "The program's standard error.",
+  SYSTEM: 'The agent that runs the program.',
+});
+
+export const DeviceKind = describeEnum<DeviceKindWord>('DeviceKind', 'What part a device takes.', {
+  WORKER: 'A machine that claims queued steps.',
+  EDGE: 'One that takes part in federated rounds with data of its own.',
+});
+
+export const DeviceStatus = describeEnum<'ONLINE' | 'OFFLINE' | 'DRAINING'>('DeviceStatus', 'Whether a device can be counted on.', {
+  ONLINE: 'Seen within the heartbeat interval.',
+  OFFLINE: 'Not seen for longer than the heartbeat interval.',
+  DRAINING: 'Finishes what it holds and claims nothing more.',
+});
+
+export const PrincipalKind = describeEnum<PrincipalKindWord>('PrincipalKind', 'Whom a key is for.', {
+  USER: 'A person or a program of theirs; its role says what it may do.',
+  DEVICE: 'One device: claims steps and reports on them.',
+  JOB: 'What runs inside one job: reads that job and reports on it.',
+  WATCH: 'Reads one job and its streams, nothing else; for a browser or a shared link.',
+});
+
+export const Role = describeEnum<RoleWord>('Role', 'What a USER key may do in its project, or in all projects.', {
+  VIEWER: 'Reads.',
+  EDITOR: 'Reads, and creates and changes jobs, fragments and devices.',
+  ADMIN: 'All of it, keys and projects included.',
+});
+
+export const EventType = describeEnum<EventTypeWord>('EventType', 'The kinds of events, to filter by.', {
+  JOB_CREATED: 'A job was made: JobCreatedEvent.',
+  JOB_STATUS_CHANGED: 'The status of a job changed: JobStatusChangedEvent.',
+  STEPS_ADDED: 'Steps were added to a job: StepsAddedEvent.',
+  STEP_STATUS_CHANGED: 'The status of a step changed: StepStatusChangedEvent.',
+  FRAGMENT_READY: 'A file of a job is whole: FragmentReadyEvent.',
+  JOB_UPDATED: "A job's own fields changed: JobUpdatedEvent.",
+  ROUND_CHANGED: 'A round of a federated job changed.',
+});

@@ -1,0 +1,61 @@
+/**
+ * Rows by key, asked for one by one and read together.
+ *
+ * A loader is declared once, at module level, beside the type that it serves; what it has read lives in the context of one operation.
+ *
+ *     export const deviceById = defineLoader<string, DeviceRow>((context, ids) => …);
+ *     deviceById.load(context, id)
+ */
+import DataLoader from 'dataloader';
+import type { Context } from './context.ts';
+
+/** What the loaders of one operation have read so far. */
+export class Loaders {
+  readonly #started = new Map<object, unknown>();
+
+  /** The one of this kind, made on first use. */
+  of<T>(kind: object, make: () => T): T {
+    let loader = this.#started.get(kind) as T | undefined; // under a kind there is only what its own `make` made
+    if (loader === undefined) {
+      loader = make();
+      this.#started.set(kind, loader);
+    }
+    return loader;
+  }
+
+  /** Forgets all rows: after a write, none may be true any more. */
+  clear(): void {
+    this.#started.clear();
+  }
+}
+
+export interface Loader<K, V> {
+  /** All keys that are asked for in one turn of the loop are read together. */
+  load(context: Context, key: K): Promise<V>;
+  /** Gives it a row that was read otherwise. */
+  prime(context: Context, key: K, value: V): void;
+}
+
+/** `read` gives one value for each key, in the order of the keys; what may not be seen it leaves out as null or an empty list. */
+export function defineLoader<K, V>(read: (context: Context, keys: readonly K[]) => Promise<readonly V[]>): Loader<K, V> {
+  const kind = {};
+  const loaderOf = (context: Context) => context.loaders.of(kind, () => new DataLoader<K, V>((keys) => read(context, keys)));
+  return {
+    load: (context, key) => loaderOf(context).load(key),
+    prime: (context, key, value) => void loaderOf(context).prime(key, value),
+  };
+}
+
+/** Puts rows in the order of the ids that were asked for; null where there is none. */
+export function byId<R extends { readonly id: string }>(ids: readonly string[], rows: readonly R[]): (R | null)[] {
+  if (ids.length === 1) return [rows[0] ?? null];
+  const found = new Map(rows.map((row) => [row.id, row]));
+  return ids.map((id) => found.get(id) ?? null);
+}
+
+/** Puts rows into one list for each key that was asked for, keeping their order. */
+export function grouped<R>(keys: readonly string[], rows: readonly R[], keyOf: (row: R) => string): R[][] {
+  const lists = new Map<string, R[]>(keys.map((key) => [key, []]));
+  for (const row of rows) lists.get(keyOf(row))?.push(row);
+  return keys.map((key) => lists.get(key) ?? []);
+}

@@ -1,0 +1,87 @@
+/** The leaves that GraphQL itself does not have. */
+import { GraphQLError, Kind, valueFromASTUntyped } from 'graphql';
+import { builder } from './builder.ts';
+
+/** TypeScript's view of each scalar. (A type and not an interface: Pothos asks for an index signature.) */
+export type Scalars = {
+  ID: { Input: string; Output: string };
+  DateTime: { Input: Date; Output: Date };
+  JSON: { Input: unknown; Output: unknown };
+  JSONObject: { Input: Record<string, unknown>; Output: Readonly<Record<string, unknown>> };
+  ByteCount: { Input: number; Output: number };
+  Cursor: { Input: string; Output: string };
+};
+
+const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i;
+
+function parseDateTime(value: unknown): Date {
+  const date = typeof value === 'string' && RFC_3339.test(value) ? new Date(value) : null;
+  if (!date || Number.isNaN(date.getTime())) {
+    throw new GraphQLError(`DateTime must be RFC 3339 text with a time zone, like "2026-01-31T12:00:00.000Z"; got ${show(value)}.`);
+  }
+  return date;
+}
+
+function parseObject(value: unknown): Record<string, unknown> {
+  if (isObject(value)) return value;
+  throw new GraphQLError(`JSONObject must be an object; got ${show(value)}.`);
+}
+
+function parseByteCount(value: unknown): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  throw new GraphQLError(`ByteCount must be a whole number from 0 to 2^53-1; got ${show(value)}.`);
+}
+
+function parseCursor(value: unknown): string {
+  if (typeof value === 'string') return value;
+  throw new GraphQLError(`Cursor must be text that a frame or a page gave; got ${show(value)}.`);
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Enough of a wrong value to recognise it by, whatever its size. */
+function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
+
+builder.scalarType('DateTime', {
+  description:
+    'A moment, as RFC 3339 text. Answers are in UTC with milliseconds: `2026-01-31T12:00:00.000Z`. Input takes any offset; finer fractions are cut to milliseconds.',
+  specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc3339',
+  serialize: (value) => value.toISOString(),
+  parseValue: parseDateTime,
+  parseLiteral: (node) => parseDateTime(node.kind === Kind.STRING ? node.value : valueFromASTUntyped(node)),
+});
+
+builder.scalarType('JSON', {
+  description: 'Any JSON value: an object, a list, text, a number, true, false or null.',
+  specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc8259',
+  serialize: (value) => value,
+  parseValue: (value) => value,
+  parseLiteral: (node, variables) => valueFromASTUntyped(node, variables),
+});
+
+builder.scalarType('JSONObject', {
+  description: 'A JSON object. Its keys come back in the order in which they were given.',
+  specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc8259',
+  serialize: (value) => value,
+  parseValue: parseObject,
+  parseLiteral: (node, variables) => parseObject(valueFromASTUntyped(node, variables)),
+});
+
+builder.scalarType('ByteCount', {
+  description: 'A whole number of bytes from 0 to 2^53-1: more than Int holds, and exact in JavaScript.',
+  serialize: (value) => value,
+  parseValue: parseByteCount,
+  parseLiteral: (node) => parseByteCount(node.kind === Kind.INT ? Number(node.value) : valueFromASTUntyped(node)),
+});
+
+builder.scalarType('Cursor', {
+  description:
+    'A position in a stream of stored entries. It is opaque, good for that stream of this store alone, and stays good across restarts. Keep the last one ' +
+    'that you have seen, and pass it as `after` to go on without loss or repetition.',
+  serialize: (value) => value,
+  parseValue: parseCursor,
+  parseLiteral: (node) => parseCursor(node.kind === Kind.STRING ? node.value : valueFromASTUntyped(node)),
+});
