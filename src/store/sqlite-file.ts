@@ -23,46 +23,46 @@ export interface SqliteFile {
 
 /** Opens the file, making or migrating it as needed. */
 export function openFile(file: string, { synchronous = 'FULL' }: SqliteOptions = {}): SqliteFile {
-  mkdirSync(dirname(file), { recursive: true });
-  const lock = takeLock(`${file}.lock`);
-  let writer: SqliteDatabase.Database | undefined;
+  const opened: SqliteDatabase.Database[] = [];
+  const keep = (connection: SqliteDatabase.Database) => {
+    opened.unshift(connection);
+    return connection;
+  };
+  const close = () => {
+    for (const connection of opened) connection.close();
+  };
   try {
-    writer = connect(file, synchronous);
+    mkdirSync(dirname(file), { recursive: true });
+    keep(new SqliteDatabase(`${file}.lock`, { timeout: 0 })).exec('BEGIN EXCLUSIVE');
+    const writer = keep(new SqliteDatabase(file, { timeout: BUSY_TIMEOUT_MS }));
+    setUp(writer, synchronous);
     migrateFile(writer);
-    const reader = new SqliteDatabase(file, { readonly: true, timeout: BUSY_TIMEOUT_MS });
+    const reader = keep(new SqliteDatabase(file, { readonly: true, timeout: BUSY_TIMEOUT_MS }));
     reader.pragma(`cache_size = -${PAGE_CACHE_KIB}`);
-    const connections = [reader, writer, lock];
-    return { writer, reader, close: () => connections.forEach((connection) => void connection.close()) };
+    return { writer, reader, close };
   } catch (error) {
-    writer?.close();
-    lock.close();
-    if (error instanceof SqliteDatabase.SqliteError && error.code === 'SQLITE_NOTADB') {
-      throw new StoreUnusable(`${file} is not a SQLite database.`);
-    }
-    throw error;
+    close();
+    throw explain(error, file, opened.length);
   }
 }
 
-/** Held while the process lives, let go by the system however it ends: a second gateway on the same file would not hear of this one's news. */
-function takeLock(file: string): SqliteDatabase.Database {
-  const lock = new SqliteDatabase(file, { timeout: 0 });
-  try {
-    lock.exec('BEGIN EXCLUSIVE');
-  } catch {
-    lock.close();
-    throw new StoreUnusable(`Another gateway is using ${file.replace(/\.lock$/, '')}.`);
-  }
-  return lock;
+/** In one line, for whoever started the gateway. Anything that is not expected here stays what it is. */
+function explain(error: unknown, file: string, opened: number): unknown {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  // The lock is held while a process lives, and let go by the system however it ends. A second gateway would not hear of the first one's news.
+  if (code === 'SQLITE_BUSY' && opened === 1) return new StoreUnusable(`Another gateway is using ${file}.`);
+  if (code === 'SQLITE_NOTADB') return new StoreUnusable(`${file} is not a SQLite database.`);
+  if (/^(SQLITE_(CANTOPEN|READONLY|PERM)|EACCES|EPERM|EROFS|ENOTDIR|EEXIST)/.test(code))
+    return new StoreUnusable(`${file} cannot be written: ${error instanceof Error ? error.message : code}`);
+  return error;
 }
 
-function connect(file: string, synchronous: 'FULL' | 'NORMAL'): SqliteDatabase.Database {
-  const connection = new SqliteDatabase(file, { timeout: BUSY_TIMEOUT_MS });
+function setUp(connection: SqliteDatabase.Database, synchronous: 'FULL' | 'NORMAL'): void {
   connection.pragma('journal_mode = WAL');
   // On every open: better-sqlite3 is compiled to fall back to NORMAL when it opens a file that is in WAL mode already.
   connection.pragma(`synchronous = ${synchronous}`);
   connection.pragma('foreign_keys = ON');
   connection.pragma(`cache_size = -${PAGE_CACHE_KIB}`);
-  return connection;
 }
 
 /**

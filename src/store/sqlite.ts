@@ -140,7 +140,9 @@ class SqliteStore implements Store {
       if (this.#writer.inTransaction) this.#control.rollback.run();
       this.#touched = new Set();
       this.#keptPosition = 0;
-      for (const work of group) work.reject(error);
+      // Those that wait to be done again are not over: rejected now, they would land after their callers were told that they did not.
+      const waiting = new Set(this.#waiting);
+      for (const work of group) if (!waiting.has(work)) work.reject(error);
     }
     this.#isScheduled = false;
     if (this.#waiting.length > 0) this.#schedule();

@@ -1,0 +1,81 @@
+/** Making the steps of a job: at its creation, and those that are added while it runs. */
+import { insertRows } from '../store/changes/inserts.ts';
+import { insertStep } from '../store/changes/steps.ts';
+import { deviceById } from '../store/queries/rows.ts';
+import type { JobRow, StepRow } from '../store/tables.ts';
+import { type Change, topics } from './change.ts';
+import { queueFor } from './queues.ts';
+import { InvalidInput } from './refusals.ts';
+import type { StepTemplate } from './vocabulary.ts';
+
+type JobOfSteps = Pick<JobRow, 'id' | 'projectId' | 'priority'>;
+
+export interface StepsToMake {
+  readonly job: JobOfSteps;
+  readonly templates: readonly StepTemplate[];
+  /** The number of the first; steps are numbered from 0 without a gap. */
+  readonly from: number;
+  /** Whether the first can be claimed at once: nothing stands before it. */
+  readonly isFirstReady: boolean;
+  /** The job's event in which they come to be. */
+  readonly seq: number;
+  /** Where the templates stand in the input, for refusals. */
+  readonly path?: readonly string[];
+}
+
+export async function makeSteps(
+  change: Change,
+  { job, templates, from, isFirstReady, seq, path = ['steps'] }: StepsToMake,
+): Promise<StepRow[]> {
+  const { tx, domain, now } = change;
+  const steps: StepRow[] = [];
+  for (const [i, template] of templates.entries()) {
+    await checkPinnedDevice(change, job.projectId, template.pinnedDeviceId, [...path, String(i), 'pinnedDeviceId']);
+    const status = i === 0 && isFirstReady ? 'QUEUED' : 'BLOCKED';
+    steps.push({
+      id: domain.ids.next('Step'),
+      jobId: job.id,
+      projectId: job.projectId,
+      number: from + i,
+      name: template.name,
+      status,
+      statusMessage: null,
+      container: template.container,
+      queueId: await queueFor(change, job.projectId, template),
+      priority: job.priority,
+      maxAttempts: template.maxAttempts,
+      attemptCount: 0,
+      failedCount: 0,
+      lostCount: 0,
+      createdSeq: seq,
+      initialStatus: status,
+      createdAt: now,
+      queuedAt: status === 'QUEUED' ? now : null,
+      startedAt: null,
+      finishedAt: null,
+      leaseHash: null,
+      leaseDeviceId: null,
+      leaseExpiresAt: null,
+      leaseSeconds: null,
+      isPreempted: false,
+      logSize: 0,
+    });
+  }
+  await insertRows(tx, insertStep, steps);
+  if (isFirstReady) announceQueued(change, job.projectId);
+  return steps;
+}
+
+/** Wakes who waits for work. */
+export function announceQueued({ tx }: Change, projectId: string): void {
+  tx.touch(topics.queue(projectId));
+  tx.touch(topics.anyQueue);
+}
+
+async function checkPinnedDevice({ tx }: Change, projectId: string, id: string | null, path: readonly string[]): Promise<void> {
+  if (id === null) return;
+  const [device] = await tx.run(deviceById, { id });
+  if (!device || (device.projectId !== null && device.projectId !== projectId)) {
+    throw new InvalidInput([{ path, message: `There is no device ${id} in the job's project.` }]);
+  }
+}

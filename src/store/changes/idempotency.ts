@@ -1,0 +1,41 @@
+import { and, eq, lt } from 'drizzle-orm';
+import { type Placeholder, statement } from '../store.ts';
+
+interface KeyName {
+  scope: string;
+  operation: string;
+  key: string;
+}
+
+/** Takes the key, or answers nothing when it was taken before; one that another transaction is about to take is waited for. */
+export const takeIdempotencyKey = statement(
+  'take idempotency key',
+  (db, t, $: Placeholder<KeyName & { input: Record<string, unknown>; now: Date }>) =>
+    db
+      .insert(t.idempotencyKeys)
+      .values({ scope: $('scope'), operation: $('operation'), key: $('key'), input: $('input'), result: [], createdAt: $('now') })
+      .onConflictDoNothing()
+      .returning({ key: t.idempotencyKeys.key }),
+);
+
+export const readIdempotencyKey = statement('read idempotency key', (db, t, $: Placeholder<KeyName>) =>
+  db
+    .select()
+    .from(t.idempotencyKeys)
+    .where(
+      and(eq(t.idempotencyKeys.scope, $('scope')), eq(t.idempotencyKeys.operation, $('operation')), eq(t.idempotencyKeys.key, $('key'))),
+    ),
+);
+
+export const keepIdempotentResult = statement('keep idempotent result', (db, t, $: Placeholder<KeyName & { result: string[] }>) =>
+  db
+    .update(t.idempotencyKeys)
+    .set({ result: $('result', t.idempotencyKeys.result) })
+    .where(
+      and(eq(t.idempotencyKeys.scope, $('scope')), eq(t.idempotencyKeys.operation, $('operation')), eq(t.idempotencyKeys.key, $('key'))),
+    ),
+);
+
+export const forgetIdempotencyKeys = statement('forget idempotency keys', (db, t, $: Placeholder<{ before: Date }>) =>
+  db.delete(t.idempotencyKeys).where(lt(t.idempotencyKeys.createdAt, $('before', t.idempotencyKeys.createdAt))),
+);
