@@ -28,7 +28,7 @@ export function plot(series: readonly Series[]): string[] {
       });
       return (line?.mark ?? '').padStart(columnWidth);
     });
-    return `${valueAt(row).toFixed(3).padStart(8)} ┤${columns.join('')}`;
+    return `${valueAt(row).toFixed(3).padStart(8)} ┤${columns.join('')}`.trimEnd();
   });
   const labels = xs.map((x) => (columnWidth > String(x).length ? String(x) : '').padStart(columnWidth)).join('');
   const legend = series.map((line) => `${line.mark} ${line.name}`).join('   ');

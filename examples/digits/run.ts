@@ -7,7 +7,6 @@
  * Ends with 0 when the job SUCCEEDED, 1 when it did not or could not be run, 130 when it was interrupted.
  */
 import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { takeOverrides } from '../../src/cli/overrides.ts';
 import { Refused, unwrap } from '../../src/client/errors.ts';
@@ -27,7 +26,7 @@ import { type Curves, followJob } from './follow.ts';
 import { openGateway } from './gateway.ts';
 import { plot } from './plot.ts';
 
-const home = fileURLToPath(new URL('.', import.meta.url));
+const home = import.meta.dirname;
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
 async function runExample(overrides: readonly SettingOverrideInput[], signal: AbortSignal): Promise<number> {
