@@ -318,7 +318,6 @@ CREATE INDEX "jobs_name" ON "jobs" USING btree ("name","id");--> statement-break
 CREATE INDEX "jobs_deadline" ON "jobs" USING btree ("deadline_at") WHERE "jobs"."deadline_at" is not null;--> statement-breakpoint
 CREATE INDEX "log_chunks_step" ON "log_chunks" USING btree ("job_id","step_number","seq");--> statement-breakpoint
 CREATE UNIQUE INDEX "metric_points_iteration" ON "metric_points" USING btree ("job_id","name","iteration","step_number","attempt");--> statement-breakpoint
-CREATE UNIQUE INDEX "queues_demand" ON "queues" USING btree ("demand");--> statement-breakpoint
 CREATE INDEX "queues_project" ON "queues" USING btree ("project_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "steps_number" ON "steps" USING btree ("job_id","number");--> statement-breakpoint
 CREATE INDEX "steps_queue" ON "steps" USING btree ("queue_id","priority" desc,"queued_at","id") WHERE "steps"."status" = 'QUEUED';--> statement-breakpoint

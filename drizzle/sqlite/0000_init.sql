@@ -263,7 +263,6 @@ CREATE TABLE `queues` (
 	FOREIGN KEY (`project_id`) REFERENCES `projects`(`id`) ON UPDATE no action ON DELETE cascade
 );
 --> statement-breakpoint
-CREATE UNIQUE INDEX `queues_demand` ON `queues` (`demand`);--> statement-breakpoint
 CREATE INDEX `queues_project` ON `queues` (`project_id`);--> statement-breakpoint
 CREATE TABLE `steps` (
 	`id` text PRIMARY KEY NOT NULL,

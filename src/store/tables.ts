@@ -173,6 +173,7 @@ export function defineTables(kit: Kit) {
   const queues = table(
     'queues',
     {
+      /** Follows from the demand: its hash. */
       id: text().primaryKey(),
       /** The demand in canonical JSON. */
       demand: text().notNull(),
@@ -183,7 +184,7 @@ export function defineTables(kit: Kit) {
       resources: json<Resources>().notNull(),
       requiredLabels: json<readonly Label[]>().notNull(),
     },
-    (t) => [unique('queues_demand').on(t.demand), index('queues_project').on(t.projectId)],
+    (t) => [index('queues_project').on(t.projectId)],
   );
 
   const steps = table(

@@ -30,13 +30,14 @@ export class Wire {
   async open(): Promise<void> {
     const client = new pg.Client({ connectionString: this.#url, application_name: 'trainyard wire' });
     client.on('error', () => {});
-    client.on('end', () => this.#lost(client));
     client.on('notification', ({ processId, payload }) => {
       if (processId === Reflect.get(client, 'processID')) return;
       this.#deliver(new Set(payload ? payload.split(' ') : [anyTopic]));
     });
     await client.connect();
     await client.query(`LISTEN ${CHANNEL}`);
+    // Not before it is in use: one that never opened is tried again by whoever waits for it here.
+    client.on('end', () => this.#lost(client));
     this.#client = client;
   }
 
@@ -77,7 +78,7 @@ export class Wire {
   }
 
   #lost(client: pg.Client): void {
-    if (this.#isClosed || (this.#client && this.#client !== client)) return;
+    if (this.#isClosed || this.#client !== client) return;
     this.#client = null;
     this.#retry(FIRST_RETRY_MS);
   }

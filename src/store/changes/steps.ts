@@ -2,12 +2,11 @@
 import { and, asc, desc, eq, inArray, isNotNull, lte, sql } from 'drizzle-orm';
 import { heldStepStatuses, type StepStatus } from '../../domain/lifecycle.ts';
 import { type Placeholder, type Queries, statement, type Tx } from '../store.ts';
-import type { StepRow } from '../tables.ts';
+import type { QueueRow, StepRow } from '../tables.ts';
 import { insertOf } from './inserts.ts';
 
 export const insertStep = insertOf('steps', { sizes: [8, 1] });
 export const insertAttempt = insertOf('attempts');
-export const insertQueue = insertOf('queues');
 
 export const lockStep = statement('lock step', (db, t, $: Placeholder<{ id: string }>, { lock }) =>
   lock(
@@ -152,11 +151,19 @@ export const saveReport = statement('save report', (db, t, $: Placeholder<{ id: 
     .where(eq(t.steps.id, $('id'))),
 );
 
-export const queueByDemand = statement('queue by demand', (db, t, $: Placeholder<{ demand: string }>) =>
+/** Makes a queue unless it is there. */
+export const ensureQueue = statement('ensure queue', (db, t, $: Placeholder<QueueRow>) =>
   db
-    .select()
-    .from(t.queues)
-    .where(eq(t.queues.demand, $('demand'))),
+    .insert(t.queues)
+    .values({
+      id: $('id'),
+      demand: $('demand'),
+      projectId: $('projectId'),
+      pinnedDeviceId: $('pinnedDeviceId'),
+      resources: $('resources'),
+      requiredLabels: $('requiredLabels'),
+    })
+    .onConflictDoNothing(),
 );
 
 export const queueById = statement('queue by id', (db, t, $: Placeholder<{ id: string }>) =>

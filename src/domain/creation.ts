@@ -1,0 +1,264 @@
+/** Making a job: from steps, from one container, from a project's pipeline, or bare with one step. */
+import { insertRows } from '../store/changes/inserts.ts';
+import { insertJob, insertJobItem, insertJobLabel } from '../store/changes/jobs.ts';
+import { jobById, projectById } from '../store/queries/rows.ts';
+import type { JobItemRow, JobRow, ProjectRow } from '../store/tables.ts';
+import { type Change, change, record } from './change.ts';
+import { Checks, type ContainerInput, containerOf, labelsOf, type StepInput, stepTemplateOf } from './checks.ts';
+import type { Domain } from './domain.ts';
+import { once } from './idempotency.ts';
+import { spell } from './items.ts';
+import { addKey } from './keys.ts';
+import { isTerminalJob, terminalJobStatuses } from './lifecycle.ts';
+import { makeSteps } from './planning.ts';
+import type { Principal } from './principal.ts';
+import { InvalidState, NotFound } from './refusals.ts';
+import { requireRight, sees } from './rights.ts';
+import { applyOverrides, type SettingOverride } from './settings.ts';
+import type { ItemValueType, JobInitiator, JobType, Label, StepTemplate } from './vocabulary.ts';
+
+type Optional<T> = T | null | undefined;
+
+export interface JobItemInput {
+  name: string;
+  description?: Optional<string>;
+  label?: Optional<string>;
+  value?: Optional<string>;
+  defaultValue?: Optional<string>;
+  valueType?: Optional<ItemValueType>;
+}
+
+export interface CreateJobInput {
+  projectId: string;
+  name: string;
+  description?: Optional<string>;
+  type?: Optional<JobType>;
+  initiator?: Optional<JobInitiator>;
+  items?: Optional<readonly JobItemInput[]>;
+  settings?: Optional<Record<string, unknown>>;
+  settingsOverrides?: Optional<readonly SettingOverride[]>;
+  steps?: Optional<readonly StepInput[]>;
+  container?: Optional<ContainerInput>;
+  priority?: Optional<number>;
+  labels?: Optional<readonly Label[]>;
+  isPreemptible?: Optional<boolean>;
+  scheduleTimeoutSeconds?: Optional<number>;
+  runTimeoutSeconds?: Optional<number>;
+  datasetId?: Optional<string>;
+  datasetVersionId?: Optional<string>;
+  idempotencyKey?: Optional<string>;
+}
+
+export interface CreatedJob {
+  readonly job: JobRow;
+  /** A key that is good for this job alone; empty when this is a replay. */
+  readonly token: string;
+  readonly isReplay: boolean;
+}
+
+/** Creates a job. Its first step can be claimed at once. */
+export async function createJob(domain: Domain, principal: Principal, input: CreateJobInput): Promise<CreatedJob> {
+  requireRight(principal, 'createJob');
+  return change(domain, principal, async (change) => {
+    const project = await visibleProject(change, principal, input.projectId);
+    return once(change, {
+      operation: 'createJob',
+      scope: project.id,
+      input,
+      run: async () => made(await makeJob(change, input, checkJob(domain, input))),
+      replay: (ids) => replayed(change, ids),
+    });
+  });
+}
+
+/** Starts a job of a project from its pipeline. */
+export async function triggerJob(
+  domain: Domain,
+  principal: Principal,
+  input: { projectId: string; initiator?: Optional<JobInitiator>; name?: Optional<string>; idempotencyKey?: Optional<string> },
+): Promise<CreatedJob> {
+  requireRight(principal, 'createJob');
+  return change(domain, principal, async (change) => {
+    const project = await visibleProject(change, principal, input.projectId);
+    const job: CreateJobInput = {
+      projectId: project.id,
+      initiator: input.initiator,
+      name: input.name ?? project.name,
+      steps: project.pipeline,
+    };
+    return once(change, {
+      operation: 'triggerJob',
+      scope: project.id,
+      input,
+      run: async () => made(await makeJob(change, job, checkJob(domain, job))),
+      replay: (ids) => replayed(change, ids),
+    });
+  });
+}
+
+/** Makes a new job with the input of one that has ended. */
+export async function retryJob(
+  domain: Domain,
+  principal: Principal,
+  input: { jobId: string; idempotencyKey?: Optional<string> },
+): Promise<CreatedJob> {
+  requireRight(principal, 'createJob');
+  return change(domain, principal, async (change) => {
+    const job = await visibleJob(change, principal, input.jobId);
+    if (!isTerminalJob(job.status)) {
+      throw new InvalidState(`The job is ${job.status}; one that has ended can be tried again.`, job.status, terminalJobStatuses);
+    }
+    const again = job.input as unknown as CreateJobInput; // what `makeJob` kept of the input that made it
+    return once(change, {
+      operation: 'retryJob',
+      scope: job.projectId,
+      input,
+      run: async () => made(await makeJob(change, again, checkJob(domain, again))),
+      replay: (ids) => replayed(change, ids),
+    });
+  });
+}
+
+export async function visibleProject({ tx }: Change, principal: Principal, id: string): Promise<ProjectRow> {
+  const [project] = await tx.run(projectById, { id });
+  if (!project || !sees(principal, { projectId: id })) throw new NotFound('project', id);
+  return project;
+}
+
+export async function visibleJob({ tx }: Change, principal: Principal, id: string): Promise<JobRow> {
+  const [job] = await tx.run(jobById, { id });
+  if (!job || !sees(principal, { projectId: job.projectId, jobId: id })) throw new NotFound('job', id);
+  return job;
+}
+
+const made = ({ job, token }: { job: JobRow; token: string }) => ({ value: { job, token, isReplay: false }, ids: [job.id] });
+
+async function replayed({ tx }: Change, [id = '']: readonly string[]): Promise<CreatedJob> {
+  const [job] = await tx.run(jobById, { id });
+  if (!job) throw new NotFound('job', id);
+  return { job, token: '', isReplay: true };
+}
+
+interface CheckedJob {
+  readonly settings: Record<string, unknown>;
+  readonly items: readonly (Required<Pick<JobItemInput, 'name'>> & Omit<JobItemRow, 'id' | 'jobId' | 'createdAt' | 'updatedAt'>)[];
+  readonly steps: readonly StepTemplate[];
+}
+
+/** All that can be judged of the input by itself. */
+function checkJob(domain: Domain, input: CreateJobInput): CheckedJob {
+  const checks = new Checks(domain);
+  const { limits } = checks;
+  checks.name(['name'], input.name);
+  checks.text(['description'], input.description);
+  checks.range(['priority'], input.priority, -1_000_000, 1_000_000);
+  checks.labels(['labels'], input.labels);
+  checks.seconds(['scheduleTimeoutSeconds'], input.scheduleTimeoutSeconds);
+  checks.seconds(['runTimeoutSeconds'], input.runTimeoutSeconds);
+  checks.text(['datasetId'], input.datasetId, limits.textAtMost);
+  checks.text(['datasetVersionId'], input.datasetVersionId, limits.textAtMost);
+  checks.container(['container'], input.container);
+  checks.steps(['steps'], input.steps);
+  if (input.steps && input.container) checks.refuse(['container'], 'must not be given beside steps: give each step its own.');
+  const items = checkItems(checks, input.items ?? []);
+  const settings = applyOverrides(checks, input.settings, input.settingsOverrides);
+  checks.json(['settings'], settings);
+  checks.done();
+  const steps = input.steps ?? [{ name: 'Run', container: input.container }];
+  return { settings, items, steps: steps.map(stepTemplateOf) };
+}
+
+/** Items with their values in canonical spelling. */
+export function checkItems(checks: Checks, inputs: readonly JobItemInput[]): CheckedJob['items'] {
+  checks.count(['items'], inputs, checks.limits.itemsAtMost);
+  checks.unique(
+    ['items'],
+    inputs.map(({ name }) => name),
+    'The item',
+  );
+  return inputs.map((input, i) => {
+    const valueType = input.valueType ?? 'TEXT';
+    const spelled = (field: 'value' | 'defaultValue', text: Optional<string>): string | null => {
+      if (text === null || text === undefined) return null;
+      checks.text(['items', i, field], text);
+      const spelling = spell(valueType, text);
+      if ('wrong' in spelling) checks.refuse(['items', i, field], spelling.wrong);
+      return 'text' in spelling ? spelling.text : null;
+    };
+    checks.name(['items', i, 'name'], input.name);
+    checks.text(['items', i, 'description'], input.description);
+    checks.text(['items', i, 'label'], input.label, checks.limits.textAtMost);
+    const defaultValue = spelled('defaultValue', input.defaultValue);
+    const value = spelled('value', input.value) ?? defaultValue;
+    if (value === null && input.value == null && input.defaultValue == null)
+      checks.refuse(['items', i, 'value'], 'is needed: there is no default.');
+    const { name, description = null, label = null } = input;
+    return { position: i, name, description, label, value: value ?? '', defaultValue, valueType };
+  });
+}
+
+async function makeJob(
+  change: Change,
+  input: CreateJobInput,
+  { settings, items, steps }: CheckedJob,
+): Promise<{ job: JobRow; token: string }> {
+  const { tx, domain, now, actor } = change;
+  const { idempotencyKey: _, ...again } = input;
+  const scheduleTimeoutSeconds = input.scheduleTimeoutSeconds ?? null;
+  const job: JobRow = {
+    id: domain.ids.next('Job'),
+    projectId: input.projectId,
+    name: input.name,
+    description: input.description ?? null,
+    type: input.type ?? 'TRAINING',
+    initiator: input.initiator ?? 'MANUAL',
+    status: 'QUEUED',
+    statusMessage: null,
+    reason: 'CREATED',
+    reasonDescription: '',
+    exitCode: null,
+    owner: actor,
+    priority: input.priority ?? 0,
+    labels: labelsOf(input.labels),
+    isPreemptible: input.isPreemptible ?? false,
+    scheduleTimeoutSeconds,
+    runTimeoutSeconds: input.runTimeoutSeconds ?? null,
+    container: containerOf(input.container),
+    settings,
+    settingsWarnings: [],
+    output: null,
+    datasetId: input.datasetId ?? null,
+    datasetVersionId: input.datasetVersionId ?? null,
+    input: again as unknown as Record<string, unknown>, // a plain object: kept as JSON
+    cpuStartedAt: null,
+    cpuEndedAt: null,
+    gpuStartedAt: null,
+    gpuEndedAt: null,
+    httpUrl: null,
+    sshServer: null,
+    internalHostname: null,
+    deviceId: null,
+    cancelReason: null,
+    stepCount: steps.length,
+    createdAt: now,
+    updatedAt: now,
+    startedAt: null,
+    finishedAt: null,
+    deadlineAt: scheduleTimeoutSeconds === null ? null : new Date(now.getTime() + scheduleTimeoutSeconds * 1_000),
+  };
+  await insertRows(tx, insertJob, [job]);
+  await insertRows(
+    tx,
+    insertJobLabel,
+    job.labels.map(({ key, value }) => ({ jobId: job.id, key, value })),
+  );
+  await insertRows(
+    tx,
+    insertJobItem,
+    items.map((item) => ({ ...item, id: domain.ids.next('JobItem'), jobId: job.id, createdAt: now, updatedAt: now })),
+  );
+  const seq = await record(change, job, { type: 'JOB_CREATED', to: job.status, reason: 'CREATED' });
+  await makeSteps(change, { job, templates: steps, from: 0, isFirstReady: true, seq });
+  const { secret } = await addKey(domain, tx, now, { name: `token of ${job.id}`, kind: 'JOB', projectId: job.projectId, jobId: job.id });
+  return { job, token: secret };
+}
