@@ -1,0 +1,222 @@
+/** What only PostgreSQL does: many gateways on one database, connections that break, transactions that have to run again. */
+import { eq, sql } from 'drizzle-orm';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openPostgres } from '../../src/store/postgres.ts';
+import { type Store, StoreUnusable, type Topic, type Tx } from '../../src/store/store.ts';
+import { createPostgresDatabase, querySql, type TestDatabase } from '../support/databases.ts';
+import { openProxy } from '../support/proxy.ts';
+
+const note =
+  (key: string, value = '') =>
+  (tx: Tx) =>
+    Promise.resolve(tx.db.insert(tx.t.meta).values({ key, value }));
+const readNote = async (store: Store, key: string) =>
+  (await store.read.db.select().from(store.tables.meta).where(eq(store.tables.meta.key, key)))[0]?.value;
+const execute = (tx: Tx, text: string) =>
+  // Cast: the common type of the builders has no `execute`, PostgreSQL's has.
+  (tx.db as unknown as { execute(query: unknown): Promise<{ rows: Record<string, unknown>[] }> }).execute(sql.raw(text));
+
+describe('A PostgreSQL store', () => {
+  let database: TestDatabase;
+  let url: string;
+  beforeEach(async () => {
+    database = await createPostgresDatabase();
+    url = database.url ?? '';
+  });
+  afterEach(() => database.remove());
+
+  /** Resolves with the first set of topics that has this one. */
+  const hear = (store: Store, topic: Topic) =>
+    new Promise<ReadonlySet<Topic>>((resolve) => {
+      const end = store.onCommit((topics) => {
+        if (!topics.has(topic) && !topics.has('*')) return;
+        end();
+        resolve(topics);
+      });
+    });
+  /** Ends every connection to the database but the one that asks. */
+  const cutConnections = (like = '%') =>
+    querySql(
+      url,
+      'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and application_name like $1',
+      [like],
+    );
+
+  test('waits for the disk at every commit, also where the database is set not to (P1)', async () => {
+    await querySql(url, `alter database ${new URL(url).pathname.slice(1)} set synchronous_commit = off`);
+    const store = await database.open();
+    const { rows } = await store.write((tx) => execute(tx, 'show synchronous_commit'));
+    expect(rows).toEqual([{ synchronous_commit: 'on' }]);
+  });
+
+  test('opens for two gateways that start at once on a new database, with one identity', async () => {
+    const [first, second] = await Promise.all([database.open(), database.open()]);
+    expect(second.identity).toBe(first.identity);
+    expect(second.secret).toEqual(first.secret);
+  });
+
+  test('carries topics to the other gateways of its database, and none that were undone', async () => {
+    const [first, second] = await Promise.all([database.open(), database.open()]);
+    const heard: Topic[] = [];
+    second.onCommit((topics) => heard.push(...topics));
+    const last = hear(second, 'job:last');
+    await expect(
+      first.write(async (tx) => {
+        tx.touch('job:undone');
+        throw new Error('no');
+      }),
+    ).rejects.toThrow('no');
+    await first.write(async (tx) => {
+      await note('seen')(tx);
+      tx.touch('job:one');
+    });
+    await first.write(async (tx) => tx.touch('job:last'));
+    await last;
+    expect(heard).toEqual(['job:one', 'job:last']);
+    expect(await readNote(second, 'seen')).toBe('');
+  });
+
+  test('more topics than a notification holds wake everyone', async () => {
+    const [first, second] = await Promise.all([database.open(), database.open()]);
+    const woken = hear(second, '*');
+    await first.write(async (tx) => {
+      for (let i = 0; i < 1_000; i++) tx.touch(`job:job_${i}:log`);
+    });
+    expect(await woken).toEqual(new Set(['*']));
+  });
+
+  test('wakes everyone when its connection for topics is back', async () => {
+    const store = await database.open();
+    const woken = hear(store, '*');
+    await cutConnections('trainyard wire');
+    expect(await woken).toEqual(new Set(['*']));
+    const other = await database.open();
+    const heard = hear(store, 'job:again');
+    await other.write(async (tx) => tx.touch('job:again'));
+    await heard;
+  });
+
+  test('tries the lost connection for topics again at growing intervals, one attempt at a time', async () => {
+    const proxy = await openProxy(Number(new URL(url).port));
+    const through = new URL(url);
+    through.port = String(proxy.port);
+    const store = await openPostgres(through.href);
+    try {
+      const woken = hear(store, '*');
+      const attempts = proxy.refuse('trainyard wire', 4);
+      const before = performance.now();
+      await attempts;
+      // 100 + 200 + 400 + 800 ms; the timers of the first and of a second retry side by side would take less than half of it.
+      expect(performance.now() - before).toBeGreaterThan(1_400);
+      proxy.accept();
+      await woken;
+    } finally {
+      await store.close();
+      proxy.close();
+    }
+  });
+
+  test('a connection that breaks in the middle of a write refuses that write alone', async () => {
+    const store = await database.open();
+    const writing = store.write(async (tx) => {
+      await note('half')(tx);
+      await cutConnections();
+      await note('other half')(tx);
+    });
+    await expect(writing).rejects.toThrow();
+    await store.write(note('next'));
+    expect(await readNote(store, 'half')).toBeUndefined();
+    expect(await readNote(store, 'next')).toBe('');
+  });
+
+  test('a connection that breaks while nothing is asked of it refuses nothing that comes later', async () => {
+    const store = await database.open();
+    let cut: Promise<unknown> | undefined;
+    // In a transaction, between two statements: the driver reports the loss to nobody but the connection itself.
+    const writing = store.write(async (tx) => {
+      await note('half')(tx);
+      cut ??= cutConnections();
+      await cut;
+      await new Promise(setImmediate);
+      await new Promise(setImmediate);
+    });
+    await expect(writing).rejects.toThrow();
+    await store.write(note('next'));
+    expect(await readNote(store, 'next')).toBe('');
+  });
+
+  test('writes that lock rows in opposite order both land', async () => {
+    const store = await database.open();
+    await store.write(note('a'));
+    await store.write(note('b'));
+    const meeting = Promise.withResolvers<void>();
+    let arrived = 0;
+    const append = (first: string, second: string) =>
+      store.write(async ({ db, t }) => {
+        const add = (key: string) =>
+          db
+            .update(t.meta)
+            .set({ value: sql`${t.meta.value} || ${first}` })
+            .where(eq(t.meta.key, key));
+        await add(first);
+        if (++arrived === 2) meeting.resolve();
+        await meeting.promise;
+        await add(second);
+      });
+    await Promise.all([append('a', 'b'), append('b', 'a')]);
+    expect([...((await readNote(store, 'a')) ?? '')].sort()).toEqual(['a', 'b']);
+    expect([...((await readNote(store, 'b')) ?? '')].sort()).toEqual(['a', 'b']);
+  });
+
+  test('lets rows that another transaction holds be skipped, or waited for', async () => {
+    const store = await database.open();
+    await store.write(note('one'));
+    await store.write(note('two'));
+    const take = (tx: Tx, mode: 'wait' | 'skip') =>
+      tx.dialect
+        .lock(tx.db.select().from(tx.t.meta).where(sql`${tx.t.meta.key} in ('one', 'two')`).orderBy(tx.t.meta.key).limit(1), mode)
+        .then((rows) => rows[0]?.key);
+    const taken = Promise.withResolvers<void>();
+    const letGo = Promise.withResolvers<void>();
+    const holder = store.write(async (tx) => {
+      const key = await take(tx, 'skip');
+      taken.resolve();
+      await letGo.promise;
+      return key;
+    });
+    await taken.promise;
+    expect(await store.write((tx) => take(tx, 'skip'))).toBe('two');
+    let hasWaited = false;
+    const waiter = store.write((tx) => take(tx, 'wait')).then((key) => ({ key, hasWaited }));
+    hasWaited = true;
+    letGo.resolve();
+    expect(await holder).toBe('one');
+    expect(await waiter).toEqual({ key: 'one', hasWaited: true });
+  });
+
+  test('refuses a database that a newer version has migrated', async () => {
+    await (await database.open()).close();
+    await querySql(url, `insert into drizzle.__drizzle_migrations (hash, created_at) values ('of the future', $1)`, [Date.now() + 1e12]);
+    await expect(openPostgres(url)).rejects.toThrow(StoreUnusable);
+    await expect(openPostgres(url)).rejects.toThrow(/newer version/);
+  });
+
+  test('says in one line that there is no server, no database, or another password', async () => {
+    const nowhere = new URL(url);
+    nowhere.port = '1';
+    const missing = new URL(url);
+    missing.pathname = '/no_such_database';
+    const stranger = new URL(url);
+    stranger.password = 'wrong';
+    for (const [address, why] of [
+      [nowhere, /ECONNREFUSED/],
+      [missing, /"no_such_database" does not exist/],
+      [stranger, /password authentication failed/],
+    ] as const) {
+      const failure = await openPostgres(address.href).catch((error: unknown) => error);
+      expect(failure).toBeInstanceOf(StoreUnusable);
+      expect(String(failure)).toMatch(why);
+      expect(String(failure)).not.toMatch(/\n|for-tests-alone/);
+    }
+  });
+});
