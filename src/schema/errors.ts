@@ -40,11 +40,7 @@ export const ErrorInterface = builder.interfaceRef<Refusal>('Error').implement({
 const InputIssue = builder.objectRef<Issue>('InputIssue').implement({
   description: 'One thing that is wrong with the input.',
   fields: (t) => ({
-    path: t.field({
-      type: ['String'],
-      description: 'Where, from the input downwards: `["items", "2", "value"]`.',
-      resolve: ({ path }) => path,
-    }),
+    path: t.exposeStringList('path', { description: 'Where, from the input downwards: `["items", "2", "value"]`.' }),
     message: t.exposeString('message', { description: 'What is wrong there, and what would be right.' }),
   }),
 });
@@ -61,7 +57,7 @@ builder.objectType(InvalidInput, {
   description: 'The input breaks rules that its types cannot express.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
-    issues: t.field({ type: [InputIssue], description: 'All that is wrong, in the order of the input.', resolve: ({ issues }) => issues }),
+    issues: t.expose('issues', { type: [InputIssue], description: 'All that is wrong, in the order of the input.' }),
   }),
 });
 
@@ -78,7 +74,7 @@ builder.objectType(InvalidState, {
   interfaces: [ErrorInterface],
   fields: (t) => ({
     status: t.exposeString('status', { description: 'The status that it is in.' }),
-    allowed: t.field({ type: ['String'], description: 'The statuses that would have allowed it.', resolve: ({ allowed }) => allowed }),
+    allowed: t.exposeStringList('allowed', { description: 'The statuses that would have allowed it.' }),
   }),
 });
 
@@ -95,11 +91,7 @@ builder.objectType(IdempotencyConflict, {
   description: 'The same idempotency key came earlier with another input. Keys are kept for a week.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
-    differingPaths: t.field({
-      type: ['String'],
-      description: 'Where the two inputs differ, as dot paths.',
-      resolve: ({ differingPaths }) => differingPaths,
-    }),
+    differingPaths: t.exposeStringList('differingPaths', { description: 'Where the two inputs differ, as dot paths.' }),
   }),
 });
 

@@ -1,0 +1,59 @@
+/** Anything that has an id, by that id. */
+import { type NodeType, typeOfId } from '../domain/ids.ts';
+import { RequestRefused } from '../domain/refusals.ts';
+import { builder } from './builder.ts';
+import { type Context, viewerOf } from './context.ts';
+import type { Loader } from './loaders.ts';
+
+const MOST_IDS = 100;
+
+interface Identified {
+  readonly id: string;
+}
+
+const loaders = new Map<NodeType, Loader<string, Identified | null>>();
+
+/** Says how rows of a type are read by id: null for those that are not there or may not be seen. */
+export function readNodes(type: NodeType, loader: Loader<string, Identified | null>): void {
+  loaders.set(type, loader);
+}
+
+function load(context: Context, id: string): Promise<Identified | null> | null {
+  const type = typeOfId(id);
+  return (type && loaders.get(type)?.load(context, id)) ?? null;
+}
+
+export const Node = builder.interfaceRef<Identified>('Node').implement({
+  description: 'Something that is stored under an id of its own.',
+  resolveType: ({ id }) => typeOfId(id) ?? undefined,
+  fields: (t) => ({
+    id: t.exposeID('id', {
+      description:
+        'Its id: a prefix that says what it is, and 26 characters that sort by the time it was made. Unique across all types, and never used again.',
+    }),
+  }),
+});
+
+builder.queryField('node', (t) =>
+  t.field({
+    type: Node,
+    nullable: true,
+    description: 'The thing with this id, of whatever type. Null: there is none, or this key may not see it.',
+    args: { id: t.arg.id({ required: true, description: 'The id of any Node: `job_…`, `step_…`, `dev_…`.' }) },
+    resolve: (_, { id }, context) => viewerOf(context) && load(context, id),
+  }),
+);
+
+builder.queryField('nodes', (t) =>
+  t.field({
+    type: [Node],
+    nullable: { list: false, items: true },
+    description: `The things with these ids, in their order; null where there is none, or this key may not see it. Throws BAD_REQUEST for more than ${MOST_IDS}.`,
+    args: { ids: t.arg.idList({ required: true, description: `Ids of any Nodes: at most ${MOST_IDS}.` }) },
+    resolve: (_, { ids }, context) => {
+      viewerOf(context);
+      if (ids.length > MOST_IDS) throw new RequestRefused('BAD_REQUEST', `ids: at most ${MOST_IDS} at once; got ${ids.length}.`);
+      return ids.map((id) => load(context, id));
+    },
+  }),
+);
