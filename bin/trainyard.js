@@ -1,0 +1,48 @@
+#!/usr/bin/env node
+// Starts Trainyard with a Node that can run it: this one, or else the one that `npm ci` brought along (package "node").
+// This file has to be read by the old ones too, so it holds nothing that they would not know.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const oldestNode = 26;
+const top = dirname(dirname(fileURLToPath(import.meta.url)));
+const main = join(top, 'src', 'main.ts');
+
+if (Number(process.versions.node.split('.')[0]) >= oldestNode) {
+  process.argv[1] = main;
+  import('../src/main.ts');
+} else {
+  const names = [join(top, 'node_modules', 'node', 'bin', 'node'), join(top, 'node_modules', 'node', 'bin', 'node.exe')];
+  const newer = names.find((name) => existsSync(name));
+  if (newer === undefined) {
+    console.error(
+      `trainyard: Node ${oldestNode} or newer is needed, this is ${process.version}; run "npm ci" in ${top}, which brings one along.`,
+    );
+    process.exitCode = 1;
+  } else {
+    handOver(newer);
+  }
+}
+
+function handOver(node) {
+  const child = spawn(node, [main].concat(process.argv.slice(2)), { stdio: 'inherit' });
+  // Ctrl-C on a terminal reaches the child by itself, as one of the terminal's group: passing it on would make it two.
+  const ofTerminal = process.stdin.isTTY ? ['SIGINT', 'SIGQUIT', 'SIGHUP'] : [];
+  const signals = process.platform === 'win32' ? ['SIGINT', 'SIGTERM'] : ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGHUP', 'SIGUSR2'];
+  for (const signal of signals) {
+    process.on(signal, () => {
+      if (ofTerminal.indexOf(signal) < 0) child.kill(signal);
+    });
+  }
+  child.on('error', (error) => {
+    console.error(`trainyard: ${node} does not start: ${error.message}`);
+    process.exit(1);
+  });
+  child.on('exit', (code, signal) => {
+    if (signal === null) process.exit(code);
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+  });
+}

@@ -1,0 +1,109 @@
+/** The commands of `trainyard` that talk to a gateway. `up` and `serve`, which are one, are elsewhere. */
+import { GatewayUnreachable, Refused, RequestRefused } from '../client/errors.ts';
+import { agent } from './agent.ts';
+import { cancel } from './cancel.ts';
+import { type Command, runCommand } from './command.ts';
+import { devices } from './devices.ts';
+import { getFragment, listFragments, putFragment } from './fragments.ts';
+import { exitCodes, type Io, UsageError } from './io.ts';
+import { job } from './job.ts';
+import { jobs } from './jobs.ts';
+import { createKey, revokeKey } from './keys.ts';
+import { logs } from './logs.ts';
+import { submit } from './submit.ts';
+import { cleanName } from './terminal.ts';
+import { watch } from './watch.ts';
+
+export type { Io } from './io.ts';
+
+const commands: readonly Command[] = [
+  agent,
+  submit,
+  watch,
+  jobs,
+  job,
+  cancel,
+  logs,
+  listFragments,
+  getFragment,
+  putFragment,
+  devices,
+  createKey,
+  revokeKey,
+];
+
+/** Of every command that is run here: its name and what it does, for the list that `trainyard --help` shows. */
+export const summaries: readonly { readonly name: string; readonly summary: string }[] = commands.map(({ name, summary }) => ({
+  name,
+  summary,
+}));
+
+/**
+ * Runs one command: `argv` is what follows `trainyard`, `["submit", "job.yaml", "--follow"]`.
+ * Resolves with the exit code; whatever went wrong has been said on stderr, in one line where one is enough.
+ */
+export async function run(argv: readonly string[], io: Io): Promise<number> {
+  const broken = new AbortController();
+  for (const output of [io.stdout, io.stderr]) output.on('error', () => broken.abort());
+  const stoppable: Io = { ...io, signal: AbortSignal.any([io.signal, broken.signal]) };
+  try {
+    const code = await dispatch(argv, stoppable);
+    return broken.signal.aborted ? exitCodes.brokenPipe : code;
+  } catch (error) {
+    if (broken.signal.aborted) return exitCodes.brokenPipe;
+    if (io.signal.aborted) return exitCodes.interrupted;
+    return explain(error, io);
+  }
+}
+
+async function dispatch(argv: readonly string[], io: Io): Promise<number> {
+  const [first = '', second = ''] = argv;
+  const command = commands.find(({ name }) => name === first || name === `${first} ${second}`);
+  if (command !== undefined) return runCommand(command, argv.slice(command.name.split(' ').length), io);
+  const family = commands.filter(({ name }) => name.startsWith(`${first} `));
+  const isHelp = first === '' || first === 'help' || argv.includes('--help') || argv.includes('-h');
+  if (isHelp) {
+    io.stdout.write(
+      `Usage: trainyard COMMAND [flags]\n\n${renderList(family.length > 0 ? family : commands)}\nSee trainyard COMMAND --help.\n`,
+    );
+    return exitCodes.succeeded;
+  }
+  if (family.length > 0) throw new UsageError(`trainyard ${first} is one of:\n${renderList(family)}`.trimEnd());
+  throw new UsageError(`There is no command "${cleanName(first)}". See trainyard --help.`);
+}
+
+function renderList(list: readonly Command[]): string {
+  const width = Math.max(...list.map(({ name }) => name.length));
+  return list.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}\n`).join('');
+}
+
+function explain(error: unknown, io: Io): number {
+  const say = (text: string) => io.stderr.write(`trainyard: ${text}\n`);
+  if (error instanceof UsageError) {
+    say(error.message);
+    return exitCodes.refused;
+  }
+  if (error instanceof Refused) {
+    say(
+      `${error.code}: ${cleanName(error.message)}${error.issues.map((issue) => `\n  ${cleanName(issue.path.join('.'))}: ${cleanName(issue.message)}`).join('')}`,
+    );
+    return exitCodes.refused;
+  }
+  if (error instanceof RequestRefused) {
+    const hint = error.code === 'UNAUTHENTICATED' ? ' Give a key with TRAINYARD_TOKEN or --token.' : '';
+    say(`${error.code}: ${error.message.split('\n').map(cleanName).join('\n  ')}${hint}`);
+    return exitCodes.refused;
+  }
+  if (error instanceof GatewayUnreachable) {
+    say(cleanName(error.message));
+    return exitCodes.unreachable;
+  }
+  // A system error says all there is to know in its message (no such file, no space); anything else is a fault of ours and needs its place.
+  const isSystem = error instanceof Error && 'syscall' in error;
+  say(error instanceof Error ? cleanLines(isSystem ? error.message : (error.stack ?? error.message)) : String(error));
+  return isSystem ? exitCodes.refused : exitCodes.fault;
+}
+
+function cleanLines(text: string): string {
+  return text.split('\n').map(cleanName).join('\n');
+}

@@ -1,0 +1,227 @@
+/**
+ * Follows a job to its end: its status, steps, log and metrics, each a resumable stream. The log goes to stdout; what happens
+ * around it goes to stderr, so that a pipe gets the log alone. With JSON, every entry is a line of stdout.
+ */
+import {
+  EventsDocument,
+  type EventsSubscription,
+  JobDocument,
+  type JobStatus,
+  JobStatusDocument,
+  LogDocument,
+  type MetricPointFieldsFragment,
+  MetricsDocument,
+  type TransitionFieldsFragment,
+} from '../client/generated.ts';
+import { type SubscribeOptions, subscribe } from '../client/subscribe.ts';
+import type { Context } from './command.ts';
+import type { FlagSet } from './flags.ts';
+import { formatNumber, formatSeconds } from './format.ts';
+import { exitCodes, UsageError } from './io.ts';
+import { LogLines } from './loglines.ts';
+import { Screen } from './screen.ts';
+import { cleanName } from './terminal.ts';
+
+type Event = EventsSubscription['events']['events'][number];
+
+export const followFlags: FlagSet = {
+  'patience-seconds': { value: 'N', description: 'how long to go on without a connection', defaultText: '300' },
+};
+
+/** Once the job is over its other streams are complete within moments; a gateway that does not end them must not hold us for ever. */
+const graceMs = 5_000;
+
+/** Follows until the job is terminal; the exit code tells how it ended, or 130 after Ctrl-C. */
+export async function followJob(context: Context, jobId: string): Promise<number> {
+  const { io, client, target } = context;
+  const { job } = await client.request(JobDocument, { id: jobId }, { signal: io.signal });
+  if (job === null) throw new UsageError(`There is no job ${cleanName(jobId)}, or the key may not see it.`);
+  const follower = new Follower(context, job.name);
+  const over = new AbortController();
+  const options = {
+    signal: AbortSignal.any([io.signal, over.signal]),
+    giveUpAfterSeconds: context.given.number('patience-seconds') ?? 300,
+  };
+  let grace: NodeJS.Timeout | undefined;
+  const endSoon = () => {
+    grace = setTimeout(() => over.abort(), graceMs);
+  };
+  const open = <T>(start: (options: SubscribeOptions) => T): T => start({ ...options, onState: follower.watchConnection() });
+  const status = open((watched) => subscribe(target, JobStatusDocument, { jobId }, watched));
+  const filter = { jobId, types: ['STEP_STATUS_CHANGED', 'STEPS_ADDED', 'FRAGMENT_READY'] as const };
+  const events = open((watched) => subscribe(target, EventsDocument, { filter }, watched));
+  const log = open((watched) => subscribe(target, LogDocument, { jobId }, watched));
+  const metrics = open((watched) => subscribe(target, MetricsDocument, { jobId }, watched));
+  try {
+    await Promise.all([
+      each(status, async (frame) => {
+        for (const transition of frame.transitions) await follower.showTransition(transition);
+        if (frame.state === 'ENDED') endSoon();
+      }),
+      each(events, async (frame) => {
+        for (const event of frame.events) await follower.showEvent(event);
+      }),
+      each(log, async (frame) => {
+        if (frame.missed > 0) follower.note(`-- ${frame.missed} entries of the log are past retention --`);
+        for (const chunk of frame.chunks) await follower.showLog(chunk);
+      }),
+      each(metrics, (frame) => follower.showMetrics(frame.points)),
+    ]);
+  } finally {
+    clearTimeout(grace);
+    over.abort();
+    await follower.stop();
+  }
+  if (io.signal.aborted) {
+    follower.note(`The job goes on. To cancel it: trainyard cancel ${jobId}\nTo follow it again: trainyard watch ${jobId}`);
+    return exitCodes.interrupted;
+  }
+  return follower.end();
+}
+
+async function each<Value>(stream: AsyncIterable<Value>, show: (value: Value) => Promise<void>): Promise<void> {
+  for await (const value of stream) await show(value);
+}
+
+/** What is known of the job so far, and how it is shown. */
+class Follower {
+  readonly #context: Context;
+  readonly #name: string;
+  readonly #screen: Screen;
+  readonly #lines: LogLines;
+  readonly #newest = new Map<string, MetricPointFieldsFragment>();
+  readonly #startedAt = performance.now();
+  readonly #tick: NodeJS.Timeout | undefined;
+  readonly #lost = new Set<symbol>();
+  #status: JobStatus | undefined;
+  #step = '';
+
+  constructor(context: Context, name: string) {
+    this.#context = context;
+    this.#name = cleanName(name);
+    this.#screen = new Screen(context.io);
+    this.#lines = new LogLines(context.io.stdout.isTTY === true && !context.io.env.NO_COLOR);
+    if (this.#screen.hasProgress && !context.isJson) this.#tick = setInterval(() => this.#showProgress(), 1_000);
+  }
+
+  async showTransition(transition: TransitionFieldsFragment): Promise<void> {
+    // The column holds the words of JobStatus; the history of steps uses the same type with those of StepStatus.
+    this.#status = transition.to as JobStatus;
+    await this.#tell('status', transition, () => `== job ${transition.to} (${because(transition)})`);
+    this.#showProgress();
+  }
+
+  async showEvent(event: Event): Promise<void> {
+    if (event.__typename === 'StepStatusChangedEvent') {
+      const { number, name } = event.step;
+      this.#step = `step ${number} ${cleanName(name)}`;
+      await this.#tell('step', event, () => `== step ${number} ${cleanName(name)} ${event.stepTo} (${because(event)})`);
+    } else if (event.__typename === 'FragmentReadyEvent') {
+      const { id, filename, type } = event.fragment;
+      await this.#tell('fragment', event, () => `== fragment ${cleanName(filename)} (${type}) ${id}`);
+    } else if (event.__typename === 'StepsAddedEvent') {
+      await this.#tell('steps', event, () => `== ${event.steps.length} steps added`);
+    }
+    this.#showProgress();
+  }
+
+  async showLog(chunk: Parameters<LogLines['take']>[0]): Promise<void> {
+    if (this.#context.isJson) await this.#printLine('log', chunk);
+    else await this.#screen.write(this.#lines.take(chunk));
+  }
+
+  async showMetrics(points: readonly MetricPointFieldsFragment[]): Promise<void> {
+    for (const point of points) this.#newest.set(point.name, point);
+    if (this.#context.isJson) {
+      for (const point of points) await this.#printLine('metric', point);
+    } else if (this.#screen.hasProgress) {
+      this.#showProgress();
+    } else {
+      for (const line of metricLines(points)) this.#screen.note(line);
+    }
+  }
+
+  /** Tells of lost and found connections, once for all the streams together. */
+  watchConnection(): NonNullable<SubscribeOptions['onState']> {
+    const stream = Symbol('stream');
+    return (state, reason) => {
+      const before = this.#lost.size;
+      if (state === 'reconnecting') this.#lost.add(stream);
+      else this.#lost.delete(stream);
+      if (before === 0 && this.#lost.size === 1) {
+        void this.#tell(
+          'connection',
+          { state: 'reconnecting', reason },
+          () => `-- connection lost (${cleanName(reason ?? '')}), reconnecting --`,
+        );
+      } else if (before === 1 && this.#lost.size === 0) {
+        void this.#tell('connection', { state: 'live' }, () => '-- connected again, nothing was missed --');
+      }
+    };
+  }
+
+  note(text: string): void {
+    this.#screen.note(text);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#tick);
+    this.#screen.progress('');
+    await this.#screen.write(this.#lines.flush());
+  }
+
+  async end(): Promise<number> {
+    const exitCode = codeOf(this.#status);
+    const metrics = this.#metricsText();
+    const text = `== ${this.#name} ${this.#status} after ${this.#elapsed()}${metrics === '' ? '' : `: ${metrics}`}`;
+    await this.#tell('outcome', { status: this.#status, exitCode }, () => text);
+    return exitCode;
+  }
+
+  async #tell(type: string, entry: object, text: () => string): Promise<void> {
+    if (this.#context.isJson) await this.#printLine(type, entry);
+    else this.#screen.note(text());
+  }
+
+  #printLine(type: string, entry: object): Promise<void> {
+    return this.#screen.write(`${JSON.stringify({ type, ...entry })}\n`);
+  }
+
+  #showProgress(): void {
+    if (this.#context.isJson) return;
+    const state = this.#lost.size > 0 ? 'reconnecting' : (this.#status ?? 'connecting');
+    this.#screen.progress([state, this.#step, this.#metricsText(), this.#elapsed()].filter((part) => part !== '').join(' · '));
+  }
+
+  #metricsText(): string {
+    const points = [...this.#newest.values()];
+    const iteration = Math.max(...points.map((point) => point.iteration ?? -1));
+    const values = points.map((point) => `${cleanName(point.name)} ${formatNumber(point.value)}`).join('  ');
+    return iteration < 0 ? values : `${values} (iteration ${iteration})`;
+  }
+
+  #elapsed(): string {
+    return formatSeconds((performance.now() - this.#startedAt) / 1000);
+  }
+}
+
+function because(change: { readonly reason: string; readonly description: string; readonly exitCode: number | null }): string {
+  const exit = change.exitCode === null ? '' : `, exit code ${change.exitCode}`;
+  return `${change.reason}${exit}${change.description === '' ? '' : `: ${cleanName(change.description)}`}`;
+}
+
+/** A line for each iteration, with all that was reported of it. */
+function metricLines(points: readonly MetricPointFieldsFragment[]): string[] {
+  const groups = Map.groupBy(points, (point) => `${point.stepNumber}/${point.attempt}/${point.iteration}`);
+  return [...groups.values()].map((group) => {
+    const values = group.map((point) => `${cleanName(point.name)} ${formatNumber(point.value)}`).join('  ');
+    const iteration = group[0]?.iteration ?? null;
+    return iteration === null ? `-- ${values}` : `-- iteration ${iteration}: ${values}`;
+  });
+}
+
+function codeOf(status: JobStatus | undefined): number {
+  if (status === 'SUCCEEDED') return exitCodes.succeeded;
+  if (status === 'CANCELLED') return exitCodes.cancelled;
+  return exitCodes.failed;
+}

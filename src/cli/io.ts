@@ -1,0 +1,56 @@
+/** Where a command writes, what it reads its settings from, and what stops it. */
+export interface Io {
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal;
+}
+
+/** process.stdout, or anything like it. */
+export interface Output {
+  write(text: string): boolean;
+  once(event: 'drain' | 'close', listener: () => void): unknown;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+}
+
+/** The process was told to stop, by Ctrl-C. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+}
+
+/** What was typed, or a file that was named, is not right. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** Exit codes, for scripts. */
+export const exitCodes = {
+  succeeded: 0,
+  failed: 1,
+  /** Usage, input or key not taken. */
+  refused: 2,
+  cancelled: 3,
+  unreachable: 4,
+  /** A fault of this program. */
+  fault: 70,
+  interrupted: 130,
+  /** The reader of a pipe is gone (`| head`). */
+  brokenPipe: 141,
+} as const;
+
+/** Writes, and waits until the other side has taken it: a long log must not pile up in memory before a slow pipe. */
+export async function print(output: Output, text: string): Promise<void> {
+  if (output.write(text)) return;
+  await new Promise<void>((resolve) => {
+    output.once('drain', resolve);
+    output.once('close', resolve);
+  });
+}
+
+/** One JSON document for programs. */
+export function printJson(io: Io, value: unknown): Promise<void> {
+  return print(io.stdout, `${JSON.stringify(value, null, io.stdout.isTTY ? 2 : undefined)}\n`);
+}

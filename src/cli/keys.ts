@@ -1,0 +1,76 @@
+import { unwrap } from '../client/errors.ts';
+import { type ApiKeyFieldsFragment, CreateApiKeyDocument, RevokeApiKeyDocument } from '../client/generated.ts';
+import { type Command, jsonFlag } from './command.ts';
+import { exitCodes, print, printJson } from './io.ts';
+import { resolveProjectId } from './projects.ts';
+import { renderFields } from './table.ts';
+
+export const createKey: Command = {
+  name: 'keys create',
+  summary: 'Makes an API key. Its secret is printed this once; the gateway keeps only its hash.',
+  usage: 'NAME',
+  argCount: [1, 1],
+  flags: {
+    kind: { value: 'KIND', description: 'USER, DEVICE, JOB, or WATCH (reads one job and its streams, nothing else)', defaultText: 'USER' },
+    role: { value: 'ROLE', description: 'of a USER: VIEWER, EDITOR, ADMIN', defaultText: 'VIEWER' },
+    project: { value: 'NAME', description: 'good for this project only, by name or id', defaultText: 'for all' },
+    job: { value: 'JOB', description: 'of JOB and WATCH: the job' },
+    device: { value: 'DEVICE', description: 'of DEVICE: the device' },
+    'expires-in-seconds': { value: 'N', description: 'how long it is good', defaultText: 'until it is revoked' },
+    ...jsonFlag,
+  },
+
+  async run({ io, client, given, args, isJson }) {
+    const kind = given.choice('kind', ['USER', 'DEVICE', 'JOB', 'WATCH']);
+    const role = given.choice('role', ['VIEWER', 'EDITOR', 'ADMIN']);
+    const project = given.text('project');
+    const input = {
+      name: args[0] ?? '',
+      ...(kind && { kind }),
+      ...(role && { role }),
+      ...(project !== undefined && { projectId: await resolveProjectId(client, project, io.signal) }),
+      jobId: given.text('job'),
+      deviceId: given.text('device'),
+      expiresInSeconds: given.number('expires-in-seconds'),
+    };
+    const { createApiKey } = await client.request(CreateApiKeyDocument, { input }, { signal: io.signal });
+    const { apiKey, secret } = unwrap(createApiKey);
+    if (isJson) {
+      await printJson(io, { apiKey, secret });
+    } else {
+      // The secret alone on stdout, so that a script can take it.
+      io.stderr.write(renderKey(apiKey));
+      await print(io.stdout, `${secret}\n`);
+    }
+    return exitCodes.succeeded;
+  },
+};
+
+export const revokeKey: Command = {
+  name: 'keys revoke',
+  summary: 'Ends a key at once, its open subscriptions included.',
+  usage: 'KEY-ID',
+  argCount: [1, 1],
+  flags: jsonFlag,
+
+  async run({ io, client, args, isJson }) {
+    const { revokeApiKey } = await client.request(RevokeApiKeyDocument, { input: { apiKeyId: args[0] ?? '' } }, { signal: io.signal });
+    const { apiKey } = unwrap(revokeApiKey);
+    if (isJson) await printJson(io, apiKey);
+    else await print(io.stdout, renderKey(apiKey));
+    return exitCodes.succeeded;
+  },
+};
+
+function renderKey(key: ApiKeyFieldsFragment): string {
+  return renderFields([
+    ['id', key.id],
+    ['name', key.name],
+    ['kind', key.kind],
+    ['role', key.role],
+    ['project', key.project?.name],
+    ['begins with', key.hint],
+    ['expires', key.expiresAt],
+    ['revoked', key.revokedAt],
+  ]);
+}

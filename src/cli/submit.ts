@@ -1,0 +1,160 @@
+import { randomUUID } from 'node:crypto';
+import { defaultBackoff, delayMs, wait } from '../client/backoff.ts';
+import { GatewayUnreachable, unwrap } from '../client/errors.ts';
+import { type ContainerInput, CreateJobDocument, type CreateJobInput } from '../client/generated.ts';
+import { type Command, type Context, jsonFlag } from './command.ts';
+import type { Given } from './flags.ts';
+import { followFlags, followJob } from './follow.ts';
+import { exitCodes, print, printJson, UsageError } from './io.ts';
+import { type JobFile, readJobFile } from './jobfile.ts';
+import { parseValue } from './overrides.ts';
+import { resolveProjectId } from './projects.ts';
+import { cleanName } from './terminal.ts';
+
+/** A gateway that restarts just now must not cost a job; the idempotency key makes trying again safe. */
+const attempts = 4;
+
+export const submit: Command = {
+  name: 'submit',
+  summary: 'Creates a job, from a job file, from flags, or from both (flags win).',
+  usage: '[FILE] [-- COMMAND …]',
+  argCount: [0, 1],
+  isOpen: true,
+  flags: {
+    file: { short: 'f', value: 'FILE', description: 'job file in YAML or JSON, - for standard input; the same as FILE' },
+    project: { value: 'NAME', description: 'the project, by name or id', defaultText: 'of the file, else the only one that the key sees' },
+    name: { value: 'NAME', description: "the job's name", defaultText: 'of the file, else the first word of the command' },
+    description: { value: 'TEXT', description: 'what it is about' },
+    type: { value: 'TYPE', description: 'TRAINING, VALIDATION or CONVERSION', defaultText: 'TRAINING' },
+    image: { value: 'IMAGE', description: 'container image to run in', defaultText: 'none: a process in a folder of its own' },
+    entrypoint: { value: 'TEXT', description: "the container's entrypoint" },
+    command: { value: 'TEXT', description: 'what to run, as one text for the shell; or give it after --' },
+    env: { value: 'NAME=VALUE', isRepeatable: true, description: 'environment variable of the job' },
+    cpu: { value: 'N', description: 'cores that it needs' },
+    'memory-mb': { value: 'N', description: 'memory that it needs' },
+    gpu: { value: 'N', description: 'GPUs that it needs' },
+    'gpu-model': { value: 'NAME', description: 'model of GPU that it needs' },
+    label: { value: 'KEY=VALUE', isRepeatable: true, description: 'label of the job' },
+    item: { value: 'NAME=VALUE', isRepeatable: true, description: 'typed item of the job' },
+    settings: { value: 'JSON', description: "the job's settings" },
+    set: { value: 'PATH=VALUE', isRepeatable: true, description: 'override a setting whose name is a flag of this command' },
+    priority: { value: 'N', description: 'higher is claimed first', defaultText: '0' },
+    preemptible: { description: 'may be suspended for others' },
+    'schedule-timeout-seconds': { value: 'N', description: 'fail when it is not claimed by then', defaultText: 'never' },
+    'run-timeout-seconds': { value: 'N', description: 'fail when it runs longer', defaultText: 'never' },
+    'idempotency-key': { value: 'KEY', description: 'the same key and input give the same job', defaultText: 'a random one' },
+    follow: { description: 'stay and show status, log and metrics until it ends' },
+    ...followFlags,
+    ...jsonFlag,
+  },
+  notes: `Any other long flag overrides a setting, by dot path; its value is JSON where it parses, else text:
+  trainyard submit train.yaml --param_3 '{"k":"v"}' --custom.custom_param 5
+
+With --follow the log goes to stdout and the rest to stderr, and the exit code is the job's outcome: 0 SUCCEEDED, 1 FAILED,
+3 CANCELLED. Others: 2 refused, 4 gateway unreachable, 130 Ctrl-C, which leaves the job running.`,
+
+  async run(context) {
+    const { io, client, given, isJson } = context;
+    const input = await readInput(context);
+    const payload = await create(context, input);
+    if (!given.has('follow')) {
+      if (isJson) await printJson(io, { job: payload.job, token: payload.token, isReplay: payload.isReplay });
+      else await print(io.stdout, `${payload.job.id}\n`);
+      return exitCodes.succeeded;
+    }
+    const { job } = payload;
+    if (isJson) await print(io.stdout, `${JSON.stringify({ type: 'job', job, token: payload.token, isReplay: payload.isReplay })}\n`);
+    else io.stderr.write(`== ${payload.isReplay ? 'the same as' : 'created'} ${job.id} (${cleanName(job.name)}) at ${client.target.url}\n`);
+    return followJob(context, job.id);
+  },
+};
+
+async function create({ client, io }: Context, input: CreateJobInput) {
+  for (let failures = 1; ; failures += 1) {
+    try {
+      const { createJob } = await client.request(CreateJobDocument, { input }, { signal: io.signal });
+      return unwrap(createJob);
+    } catch (error) {
+      if (!(error instanceof GatewayUnreachable) || failures === attempts) throw error;
+      await wait(delayMs(defaultBackoff, failures), io.signal);
+    }
+  }
+}
+
+async function readInput(context: Context): Promise<CreateJobInput> {
+  const { given, args, client, io } = context;
+  const path = given.text('file') ?? args[0];
+  if (given.has('file') && args[0] !== undefined) throw new UsageError('Give one job file, not two.');
+  const file: JobFile = path === undefined ? { input: { name: '' } } : await readJobFile(path);
+  const container = readContainer(context);
+  if (container !== undefined && file.input.steps)
+    throw new UsageError('The file has steps; a command, image or resources on the command line would go unused.');
+  const name = given.text('name') ?? (file.input.name || firstWord(context));
+  if (!name) throw new UsageError('A job needs a name, and something to run: give a job file, or --name and a command after --.');
+  const type = given.choice('type', ['TRAINING', 'VALIDATION', 'CONVERSION']);
+  const overrides = [...(file.input.settingsOverrides ?? []), ...given.pairs('set').map(asOverride), ...context.overrides];
+  const [priority, schedule, run] = [
+    given.integer('priority'),
+    given.number('schedule-timeout-seconds'),
+    given.number('run-timeout-seconds'),
+  ];
+  return {
+    ...file.input,
+    name,
+    projectId: await resolveProjectId(client, given.text('project') ?? file.project ?? file.input.projectId, io.signal),
+    idempotencyKey: given.text('idempotency-key') ?? file.input.idempotencyKey ?? randomUUID(),
+    ...(container && { container: { ...file.input.container, ...container } }),
+    ...(type && { type }),
+    ...(given.has('description') && { description: given.text('description') }),
+    ...(given.has('label') && { labels: [...(file.input.labels ?? []), ...given.pairs('label')] }),
+    ...(given.has('item') && {
+      items: [...(file.input.items ?? []), ...given.pairs('item').map(({ key, value }) => ({ name: key, value }))],
+    }),
+    ...(given.has('settings') && { settings: readSettings(given) }),
+    ...(overrides.length > 0 && { settingsOverrides: overrides }),
+    ...(given.has('preemptible') && { isPreemptible: true }),
+    ...(priority !== undefined && { priority }),
+    ...(schedule !== undefined && { scheduleTimeoutSeconds: schedule }),
+    ...(run !== undefined && { runTimeoutSeconds: run }),
+  };
+}
+
+function readContainer({ given, commandLine }: Context): ContainerInput | undefined {
+  if (given.has('command') && commandLine.length > 0) throw new UsageError('Give the command once: with --command, or after --.');
+  const [cpu, memoryMb, gpu] = [given.number('cpu'), given.integer('memory-mb'), given.integer('gpu')];
+  const command = given.text('command') ?? (commandLine.length > 0 ? commandLine.map(quote).join(' ') : undefined);
+  const resources = {
+    ...(cpu !== undefined && { cpu }),
+    ...(memoryMb !== undefined && { memoryMb }),
+    ...(gpu !== undefined && { gpu }),
+    ...(given.has('gpu-model') && { gpuModel: given.text('gpu-model') }),
+  };
+  const container = {
+    ...(given.has('image') && { image: given.text('image') }),
+    ...(given.has('entrypoint') && { entrypoint: given.text('entrypoint') }),
+    ...(command !== undefined && { command }),
+    ...(given.has('env') && { env: given.pairs('env').map(({ key, value }) => ({ name: key, value })) }),
+    ...(Object.keys(resources).length > 0 && { resources }),
+  };
+  return Object.keys(container).length > 0 ? container : undefined;
+}
+
+/** Words as they were typed, in one text that a shell splits into the same words again. */
+function quote(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+function firstWord({ commandLine }: Context): string | undefined {
+  return commandLine[0]?.split('/').at(-1);
+}
+
+function asOverride({ key, value }: { key: string; value: string }) {
+  return { path: key, value: parseValue(value) };
+}
+
+function readSettings(given: Given): Record<string, unknown> {
+  const value = parseValue(given.text('settings') ?? '');
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new UsageError('--settings takes a JSON object.');
+  // An object of JSON has text keys.
+  return value as Record<string, unknown>;
+}

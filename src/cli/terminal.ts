@@ -1,0 +1,73 @@
+/**
+ * Text of others on our terminal. A job's name, a message or a log comes from whoever may write to the gateway; an escape sequence in it could
+ * rename the window, move the cursor or have the terminal type. So names lose every control character, and logs keep only lines, tabs and colours.
+ */
+
+// All control characters but tab and line feed, and the marks that turn the direction of writing.
+const controls = /[^\P{Cc}\t\n]|[\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+
+const [esc, bell] = ['\u001b', '\u0007'];
+
+// Sequences as a whole, so that their letters do not stay behind: CSI … letter; OSC, DCS, SOS, PM, APC … BEL or ST; ESC and one letter.
+const sequences = new RegExp(
+  `${esc}\\[[0-?]*[ -/]*[@-~]|${esc}[\\]PX^_][^${bell}${esc}\\n]*(?:${bell}|${esc}\\\\)?|${esc}[ -/]*[0-~]`,
+  'g',
+);
+const colour = new RegExp(`^${esc}\\[[0-9;:]*m$`);
+
+const reset = '\u001b[0m';
+
+/** A name, message or value on one line, with nothing in it that a terminal would obey. */
+export function cleanName(text: string): string {
+  return text
+    .replace(sequences, '')
+    .replace(/[\t\n]/g, ' ')
+    .replace(controls, '');
+}
+
+/** Lines of a log: `\r` begins a line of its own, colours stay if wanted and end with their line. */
+export function cleanLog(text: string, keepColours: boolean): string {
+  const lines = text.replace(/\r\n?/g, '\n').split('\n');
+  return lines.map((line) => cleanLine(line, keepColours)).join('\n');
+}
+
+function cleanLine(line: string, keepColours: boolean): string {
+  const parts: string[] = [];
+  let end = 0;
+  let isColoured = false;
+  for (const match of line.matchAll(sequences)) {
+    parts.push(line.slice(end, match.index).replace(controls, ''));
+    end = match.index + match[0].length;
+    if (keepColours && colour.test(match[0])) {
+      parts.push(match[0]);
+      isColoured = true;
+    }
+  }
+  parts.push(line.slice(end).replace(controls, ''));
+  return isColoured ? `${parts.join('')}${reset}` : parts.join('');
+}
+
+// Of two columns: Hangul, CJK, kana, full-width forms and pictures.
+const wide =
+  /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|^\p{Emoji_Presentation}/u;
+const segmenter = new Intl.Segmenter();
+
+/** How many columns a clean text takes. */
+export function widthOf(text: string): number {
+  let width = 0;
+  for (const { segment } of segmenter.segment(text)) width += wide.test(segment) ? 2 : 1;
+  return width;
+}
+
+/** At most `width` columns of a clean text, with … where something is left out. */
+export function truncate(text: string, width: number): string {
+  if (widthOf(text) <= width) return text;
+  let kept = '';
+  let used = 0;
+  for (const { segment } of segmenter.segment(text)) {
+    used += wide.test(segment) ? 2 : 1;
+    if (used > width - 1) break;
+    kept += segment;
+  }
+  return `${kept}…`;
+}
