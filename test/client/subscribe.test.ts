@@ -1,10 +1,16 @@
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { GatewayUnreachable } from '../../src/client/errors.ts';
 import { ClaimableStepsDocument, LogDocument } from '../../src/client/generated.ts';
 import { type ConnectionState, type SubscribeOptions, subscribe } from '../../src/client/subscribe.ts';
 import { type LogGateway, LogStore, openLogGateway } from './log-gateway.ts';
 
 const quick = { baseMs: 5, capMs: 40, random: () => 1 };
+
+// graphql-ws's server reports each socket that was cut under it; cutting them is the point here.
+beforeAll(() => {
+  const quiet = vi.spyOn(console, 'error').mockImplementation(() => {});
+  return () => quiet.mockRestore();
+});
 
 let gateways: LogGateway[] = [];
 afterEach(async () => {
