@@ -1,0 +1,70 @@
+/**
+ * Draws docs/lifecycle.md from the two tables of src/domain/lifecycle.ts.
+ *
+ *   node scripts/lifecycle-diagram.ts           writes the file
+ *   node scripts/lifecycle-diagram.ts --check   ends with 1 if the file in the checkout is not what would be written
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import { jobLifecycle, jobStatuses, stepLifecycle, stepStatuses } from '../src/domain/lifecycle.ts';
+
+type Lifecycle = Readonly<Record<string, Readonly<Record<string, string>>>>;
+
+const file = new URL('../docs/lifecycle.md', import.meta.url);
+
+function happeningsOf(lifecycle: Lifecycle): string[] {
+  return [...new Set(Object.values(lifecycle).flatMap((row) => Object.keys(row)))];
+}
+
+/** Arrows between two statuses are one arrow with all its happenings. What leads back to its own status is in the table alone. */
+function diagram(lifecycle: Lifecycle, starts: readonly string[]): string[] {
+  const lines = ['```mermaid', 'stateDiagram-v2', ...starts.map((status) => `  [*] --> ${status}`)];
+  for (const [from, row] of Object.entries(lifecycle)) {
+    const targets = [...new Set(Object.values(row))].filter((to) => to !== from);
+    for (const to of targets) {
+      const happenings = Object.keys(row).filter((happening) => row[happening] === to);
+      lines.push(`  ${from} --> ${to}: ${happenings.join(', ')}`);
+    }
+    if (targets.length === 0) lines.push(`  ${from} --> [*]`);
+  }
+  return [...lines, '```'];
+}
+
+function table(lifecycle: Lifecycle, statuses: readonly string[]): string[] {
+  const happenings = happeningsOf(lifecycle);
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [
+    line(['', ...happenings]),
+    line(['---', ...happenings.map(() => '---')]),
+    ...statuses.map((status) => line([`**${status}**`, ...happenings.map((happening) => lifecycle[status]?.[happening] ?? '')])),
+  ];
+}
+
+function section(title: string, intro: string, lifecycle: Lifecycle, statuses: readonly string[], starts: readonly string[]): string[] {
+  return [`## ${title}`, '', intro, '', ...diagram(lifecycle, starts), '', ...table(lifecycle, statuses), ''];
+}
+
+const page = [
+  '<!-- Made by `npm run lifecycle` from src/domain/lifecycle.ts. Do not edit. -->',
+  '# Lifecycle',
+  '',
+  'What can become of a job and of a step. In the tables a row is a status, a column is something that can happen, and a cell says where it leads;',
+  'where a cell is empty, it is refused with `INVALID_STATE`.',
+  '',
+  ...section('Job', 'A job is as far as its steps are.', jobLifecycle, jobStatuses, ['QUEUED', 'BLOCKED']),
+  ...section(
+    'Step',
+    'A step waits for the ones before it, is claimed by a device, and ends once. `requeue` is every way back to the queue: a failure with attempts left, a release, a lost device, a preemption.',
+    stepLifecycle,
+    stepStatuses,
+    ['QUEUED', 'BLOCKED'],
+  ),
+].join('\n');
+
+if (process.argv.includes('--check')) {
+  if ((await readFile(file, 'utf8').catch(() => '')) !== page) {
+    console.error('docs/lifecycle.md is not what src/domain/lifecycle.ts gives: run `npm run lifecycle`.');
+    process.exitCode = 1;
+  }
+} else {
+  await writeFile(file, page);
+}
