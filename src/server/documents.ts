@@ -8,8 +8,8 @@ import {
   specifiedRules,
   validate,
 } from 'graphql';
-import type { CompiledQuery } from 'graphql-jit';
 import { refuse } from './errors.ts';
+import type { Compiled } from './jit.ts';
 import type { Limits } from './limits.ts';
 import { limitMeasures } from './measures.ts';
 
@@ -22,7 +22,7 @@ export interface Operation {
   /** How often it was executed. */
   runs: number;
   /** Undefined until it was compiled; null where it cannot be. */
-  compiled: CompiledQuery | null | undefined;
+  compiled: Compiled | null | undefined;
 }
 
 /** Enough for every operation of a few hundred apps; at 32 KB each this is bounded by 32 MB of text and what parsing makes of it. */

@@ -24,7 +24,7 @@ export function createMask(log: (entry: object) => void): Mask {
   return (error) => {
     if (error instanceof GraphQLError) {
       if (typeof error.extensions?.code === 'string') return format(error, error.message, error.extensions);
-      if (isRequestError(error)) return format(error, error.message.replace(/ ?Did you mean [\s\S]*$/, ''), { code: 'BAD_REQUEST' });
+      if (isRequestError(error)) return format(error, sayRequestError(error.message), { code: 'BAD_REQUEST' });
     }
     const known = error instanceof Error ? faults.get(error) : undefined;
     if (known) return known; // what many subscribers share fails once
@@ -50,7 +50,12 @@ export function createMask(log: (entry: object) => void): Mask {
  * argument that must not be null is found only there.
  */
 function isRequestError(error: GraphQLError): boolean {
-  return error.path === undefined || (error.originalError === undefined && error.message.startsWith('Argument "'));
+  return error.path === undefined || (rootCause(error) instanceof GraphQLError && error.message.startsWith('Argument "'));
+}
+
+/** Without hints, and with the full stop that graphql-jit leaves out. */
+function sayRequestError(message: string): string {
+  return message.replace(/ ?Did you mean [\s\S]*$/, '').replace(/([^.?])$/, '$1.');
 }
 
 function rootCause(error: unknown): unknown {

@@ -3,7 +3,7 @@ import type { Principal } from '../domain/principal.ts';
 import type { ServerParts } from './app.ts';
 import { Documents, type Operation } from './documents.ts';
 import { createMask, type Mask, refuse } from './errors.ts';
-import { executeOperation, type Run } from './jit.ts';
+import { executeOperation, nameResolvers, type Run } from './jit.ts';
 import type { Limits } from './limits.ts';
 import { FrameStream, SharedFrames } from './subscribe.ts';
 
@@ -37,6 +37,7 @@ export class Operations<C extends object> {
   readonly mask: Mask;
 
   constructor(parts: Pick<ServerParts<C>, 'schema' | 'limits' | 'context' | 'log'>) {
+    nameResolvers(parts.schema);
     this.#schema = parts.schema;
     this.#limits = parts.limits;
     this.#context = (principal) => parts.context(principal);

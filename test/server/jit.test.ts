@@ -1,0 +1,134 @@
+import { type ExecutionResult, execute, GraphQLError, type GraphQLFormattedError, parse, validate } from 'graphql';
+import { expect, test } from 'vitest';
+import { Documents } from '../../src/server/documents.ts';
+import { createMask } from '../../src/server/errors.ts';
+import { executeOperation, nameResolvers } from '../../src/server/jit.ts';
+import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
+import { buildSampleSchema, type SampleContext } from './sample-schema.ts';
+import { Source } from './source.ts';
+
+const schema = buildSampleSchema(new Source());
+nameResolvers(schema);
+const context: SampleContext = { name: 'user:alice', number: 1 };
+const mask = createMask(() => {});
+
+/** As a client sees it: errors masked (without the id, which is new each time), in order of path, since their order is nobody's promise. */
+function seen(result: ExecutionResult): string {
+  const errors = result.errors?.map(mask).map(({ extensions, message, ...error }) => {
+    return { ...error, code: extensions?.code, message: message.replace(/[0-9a-f-]{36}/, 'ID') };
+  });
+  const order = ({ path }: Pick<GraphQLFormattedError, 'path'>) => JSON.stringify(path ?? []);
+  errors?.sort((a, b) => order(a).localeCompare(order(b)));
+  // Not `toEqual` of objects: the order of the fields is part of the answer.
+  return JSON.stringify('data' in result ? { errors, data: result.data } : { errors });
+}
+
+const CORPUS: [query: string, variables?: Record<string, unknown>][] = [
+  ['{ hello }'],
+  ['{ b: hello a: me hello }'],
+  ['query Named { hello slow me }'],
+  ['{ __typename hello }'],
+  ['{ slow hello boom me forbidden wrongInt }'],
+  ['{ boomNonNull hello }'],
+  ['{ hello boom }'],
+  ['{ forbidden }'],
+  ['{ wrongInt }'],
+  ['{ animals { name ... on Dog { barks later friend { name __typename } } ... on Cat { lives } __typename } }'],
+  ['{ animals { ...A } } fragment A on Animal { ...B name } fragment B on Animal { __typename friend { name friend { name } } }'],
+  ['{ brokenAnimals { name } }'],
+  ['{ brokenAnimals { name ... on Dog { later } } hello }'],
+  ['{ search { __typename ... on Stone { weight } ... on Animal { name } } }'],
+  ['{ search { ... on Dog { n: name } ... on Cat { n: name } } }'],
+  ['{ deep { value deep { value deep { value } } } }'],
+  ['{ deep { deep { deep { deep { value } } } } hello }'],
+  ['{ deep { value } deep { deep { value } } }'],
+  ['query($t: String!, $n: Int!) { echo(text: $t, times: 3, list: [1, $n]) }', { t: 'x', n: 2 }],
+  ['query($t: String!, $n: Int! = 9) { echo(text: $t, times: 3, list: [1, $n]) }', { t: 'x' }],
+  ['query($t: String!) { echo(text: $t) }', {}],
+  ['query($t: String!) { echo(text: $t) }', { t: null }],
+  ['query($t: String!) { echo(text: $t) }', { t: 5 }],
+  ['query($t: String!) { echo(text: $t) }', { t: 'x', unknown: 1 }],
+  ['{ echo(text: "x", color: GREEN) hello }'],
+  ['query($l: [Int!], $c: Color) { echo(text: "x", list: $l, color: $c) }', {}],
+  ['query($l: [Int!], $c: Color) { echo(text: "x", list: $l, color: $c) }'],
+  ['query($i: Box!) { take(input: $i) }', { i: { name: 'a' } }],
+  ['query($i: Box!) { take(input: $i) }', { i: { name: 'a', note: null, colors: ['RED'], inner: { name: 'b', size: 4 } } }],
+  ['query($i: Box!) { take(input: $i) }', { i: { name: 'a', colors: 'GREEN' } }],
+  ['query($i: Box!) { take(input: $i) }', { i: { name: 'a', unknown: 1 } }],
+  ['query($i: Box!) { take(input: $i) }', { i: { note: 'no name' } }],
+  ['query($i: Box!) { take(input: $i) }', { i: { name: 'a', size: null } }],
+  ['query($i: Box!) { take(input: $i) }', { i: { name: 'a', either: { left: 1 } } }],
+  ['query($i: Box!) { take(input: $i) }', { i: { name: 'a', either: { left: 1, right: 'b' } } }],
+  ['query($i: Box!) { take(input: $i) }', { i: { name: 'a', either: { left: null } } }],
+  ['query($i: Box!) { take(input: $i) }', { i: { name: 'a', either: {} } }],
+  ['query($n: String, $s: Int! = 8) { take(input: { name: "a", note: $n, size: $s, inner: { name: "b", note: null } }) }', {}],
+  ['query($n: String, $s: Int! = 8) { take(input: { name: "a", note: $n, size: $s }) }', { n: null, s: 1 }],
+  ['query($r: String!) { take(input: { name: "a", either: { right: $r } }) }', { r: 'x' }],
+  ['query($t: String! = "d") { echo(text: $t) }'],
+  ['query($n: Int = 5) { echo(text: "x", times: $n) }', { n: null }],
+  ['query($n: Int = 5) { echo(text: "x", times: $n) }', {}],
+  ['query($c: Color) { echo(text: "x", color: $c) }', { c: 'RED' }],
+  ['query($c: Color) { echo(text: "x", color: $c) }', { c: null }],
+  ['query($c: Color) { echo(text: "x", color: $c) }', { c: 'BLUE' }],
+  ['query($l: [Int!]) { echo(text: "x", list: $l) }', { l: [1, 2] }],
+  ['query($l: [Int!]) { echo(text: "x", list: $l) }', { l: 1 }],
+  ['query($l: [Int!]) { echo(text: "x", list: $l) }', { l: [1, null] }],
+  ...[true, false].flatMap((on): [string, Record<string, unknown>][] => [
+    ['query($on: Boolean!) { hello @include(if: $on) me @skip(if: $on) }', { on }],
+    ['query($on: Boolean!) { hello ...F @include(if: $on) } fragment F on Query { me slow }', { on }],
+    ['query($on: Boolean!) { ... @skip(if: $on) { me } ...F } fragment F on Query { me hello @include(if: $on) }', { on }],
+    [
+      'query($on: Boolean!) { animals { name @skip(if: $on) ... on Dog @include(if: $on) { barks } ...F } } fragment F on Animal { friend { name @include(if: $on) __typename } }',
+      { on },
+    ],
+    [
+      'query($on: Boolean!) { deep { ...A @include(if: $on) ...B @skip(if: $on) } } fragment A on Deep { value } fragment B on Deep { value deep { value } }',
+      { on },
+    ],
+    ['query($on: Boolean!) { boom @skip(if: $on) boomNonNull @include(if: $on) }', { on }],
+    ['query($on: Boolean!, $off: Boolean!) { hello @skip(if: $on) @include(if: $off) me }', { on, off: !on }],
+  ]),
+  ['query($on: Boolean = true) { hello @include(if: $on) me }'],
+  ['{ hello @skip(if: true) me @include(if: false) slow }'],
+  ['mutation { push(value: 1) fail }'],
+  ['{ __schema { queryType { name } } __type(name: "Dog") { name fields { name type { name kind ofType { name } } } } }'],
+];
+
+test.each(CORPUS)('answers are the same compiled and interpreted: %s %j', async (text, variables) => {
+  const document = parse(text);
+  expect(validate(schema, document)).toEqual([]);
+  const operation = new Documents(schema, DEFAULT_LIMITS).find(text, undefined);
+  if (!('node' in operation)) throw operation[0];
+  const run = { rootValue: undefined, context, variables };
+  const interpret = async () => seen(await execute({ schema, document, contextValue: context, variableValues: variables ?? null }));
+  const normal = text.startsWith('mutation') ? undefined : await interpret();
+  for (const turn of [1, 2, 3]) {
+    const result = seen(await executeOperation(schema, operation, run));
+    if (normal !== undefined) expect(result, `turn ${turn}`).toBe(normal);
+    else expect(JSON.parse(result), `turn ${turn}`).toMatchObject({ data: null, errors: [{ path: ['fail'], code: 'INTERNAL_ERROR' }] });
+  }
+  expect(operation.compiled, 'it was compiled').toBeTruthy();
+});
+
+test('compiled mutations run one after the other', async () => {
+  const text = 'mutation { a: push(value: 1) b: push(value: 2) c: push(value: 3) }';
+  const operation = new Documents(schema, DEFAULT_LIMITS).find(text, undefined);
+  if (!('node' in operation)) throw operation[0];
+  const last = async () => {
+    const { data } = await executeOperation(schema, operation, { rootValue: undefined, context, variables: undefined });
+    return JSON.stringify(data);
+  };
+  await last();
+  const { a, b, c } = JSON.parse(await last());
+  expect([a.slice(-1), b.slice(-2), c.slice(-3)]).toEqual([[1], [1, 2], [1, 2, 3]]);
+});
+
+test('an error with a code keeps it when compiled', async () => {
+  const operation = new Documents(schema, DEFAULT_LIMITS).find('{ forbidden }', undefined);
+  if (!('node' in operation)) throw operation[0];
+  for (const _ of [1, 2]) {
+    const { errors } = await executeOperation(schema, operation, { rootValue: undefined, context, variables: undefined });
+    expect(errors?.[0]).toBeInstanceOf(GraphQLError);
+    expect(errors?.[0]?.extensions.code).toBe('FORBIDDEN');
+  }
+});

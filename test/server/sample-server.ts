@@ -1,0 +1,96 @@
+import type { Principal } from '../../src/domain/principal.ts';
+import type { Address, KeyEnd, RequestDoor, RunningServer } from '../../src/server/app.ts';
+import { startServer } from '../../src/server/http.ts';
+import { DEFAULT_LIMITS, type Limits } from '../../src/server/limits.ts';
+import { buildSampleSchema, type SampleContext } from './sample-schema.ts';
+import { Source } from './source.ts';
+
+const NOBODY: Principal = {
+  kind: 'USER',
+  role: 'ADMIN',
+  name: 'user:nobody',
+  keyId: null,
+  projectId: null,
+  jobId: null,
+  deviceId: null,
+  stepId: null,
+  expiresAt: null,
+};
+
+/** `tyk_NAME` is the key of user:NAME, an admin; `tyk_viewer-NAME` that of a viewer. Everything else is no key. */
+function whoIs(authorization: string | undefined): Principal | null {
+  const name = /^Bearer tyk_(.+)$/.exec(authorization ?? '')?.[1];
+  if (!name) return null;
+  return { ...NOBODY, name: `user:${name}`, keyId: `key_${name}`, role: name.startsWith('viewer-') ? 'VIEWER' : 'ADMIN' };
+}
+
+export interface SampleServer extends RunningServer {
+  readonly source: Source;
+  readonly log: Record<string, unknown>[];
+  /** How many contexts were made. */
+  contexts(): number;
+  /** Ends every key that is watched now. */
+  endKeys(why: KeyEnd): void;
+  /** How many keys are watched. */
+  watchedKeys(): number;
+  /** Posts `body` as JSON, with alice's key unless the headers say otherwise. */
+  post(body: unknown, headers?: Record<string, string>): Promise<{ status: number; headers: Headers; body: Body }>;
+}
+
+export interface Body {
+  data?: Record<string, unknown> | null;
+  errors?: { message: string; path?: unknown[]; extensions: Record<string, unknown> }[];
+}
+
+export interface SampleOptions {
+  readonly limits?: Partial<Limits>;
+  readonly origins?: Address['origins'];
+  readonly handlers?: Record<string, RequestDoor>;
+  readonly ready?: () => Promise<boolean>;
+}
+
+/** A server on a free port, with the sample schema behind it. */
+export async function startSample(options: SampleOptions = {}): Promise<SampleServer> {
+  const source = new Source();
+  const log: Record<string, unknown>[] = [];
+  const ends = new Set<(why: KeyEnd) => void>();
+  let contexts = 0;
+  const server = await startServer<SampleContext>(
+    {
+      schema: buildSampleSchema(source),
+      authenticate: (authorization) => Promise.resolve(whoIs(authorization)),
+      context: (principal) => {
+        contexts += 1;
+        return { name: principal?.name ?? '', number: contexts };
+      },
+      onKeyEnd: (_principal, ended) => {
+        ends.add(ended);
+        return () => ends.delete(ended);
+      },
+      handlers: options.handlers ?? {},
+      ready: options.ready ?? (() => Promise.resolve(true)),
+      limits: { ...DEFAULT_LIMITS, ...options.limits },
+      log: (entry) => log.push({ ...entry }),
+    },
+    { host: '127.0.0.1', port: 0, ...(options.origins ? { origins: options.origins } : {}) },
+  );
+  return {
+    ...server,
+    source,
+    log,
+    contexts: () => contexts,
+    endKeys: (why) => {
+      for (const ended of ends) ended(why);
+    },
+    watchedKeys: () => ends.size,
+    async post(body, headers = {}) {
+      const response = await fetch(`${server.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: 'Bearer tyk_alice', ...headers },
+        body: typeof body === 'string' ? body : JSON.stringify(body),
+      });
+      // The body of a GraphQL answer, as the tests go on to check.
+      return { status: response.status, headers: response.headers, body: (await response.json()) as Body };
+    },
+  };
+}
