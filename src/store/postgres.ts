@@ -193,6 +193,7 @@ const dialect: Dialect = {
       'update',
       mode === 'skip' ? { skipLocked: true } : {},
     ),
+  contains: (column, part) => sql`strpos(lower(${column} collate "C"), ${part}) > 0`,
 };
 
 /** Cast: see columns.ts. */

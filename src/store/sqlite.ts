@@ -230,7 +230,11 @@ class SqliteTx implements Tx {
   }
 }
 
-const dialect: Dialect = { arrival: sql<number>`next_position()`, lock: (query) => query };
+const dialect: Dialect = {
+  arrival: sql<number>`next_position()`,
+  lock: (query) => query,
+  contains: (column, part) => sql`instr(lower(${column}), ${part}) > 0`,
+};
 
 /** Cast: the driver's mode is 'sync', and awaiting its builders works just the same. */
 function asDatabase(connection: SqliteDatabase.Database): Database {

@@ -5,7 +5,7 @@
  * - A query on a hot path is a `Statement`: built by Drizzle once for each connection and then prepared (11 µs against 143 µs built per call).
  * - News flows out after commit, as topics: hints that something changed, never the change itself. A lost hint costs a safety poll.
  */
-import type { Placeholder as DrizzlePlaceholder, SQL } from 'drizzle-orm';
+import type { Placeholder as DrizzlePlaceholder, SQL, SQLWrapper } from 'drizzle-orm';
 import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core';
 import type { Tables } from './tables.ts';
 
@@ -37,6 +37,11 @@ export interface Dialect {
   readonly arrival: SQL<number>;
   /** Waits for rows that another transaction holds, or skips them. SQLite has one writer: nothing to say. */
   lock<Q>(query: Q, mode: 'wait' | 'skip'): Q;
+  /**
+   * Whether the column's text has this part in it, where A to Z are taken as a to z and every other letter as it is: what each database's own search
+   * without regard to case does beyond ASCII differs. `part` comes with A to Z in lower case.
+   */
+  contains(column: SQLWrapper, part: SQLWrapper): SQL;
 }
 
 /** What all of Drizzle's builders have in common. */

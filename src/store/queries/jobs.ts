@@ -1,0 +1,78 @@
+/** Jobs: by id, and in lists. */
+import { asc, count, desc, getTableColumns, inArray, type SQL } from 'drizzle-orm';
+import type { Queries } from '../store.ts';
+import type { JobRow, Tables } from '../tables.ts';
+import { batch } from './batch.ts';
+import type { JobCondition } from './job-filter.ts';
+import { instantKey, type Key, numberKey, type Position, type Slice, textKey } from './keyset.ts';
+import { boundTerm, runShaped } from './shapes.ts';
+
+/** A job as it is shown. Left out is `input`: only retryJob needs it, and it would be parsed for each row of a list. */
+export type ShownJob = Omit<JobRow, 'input'>;
+
+function shownColumns(t: Tables) {
+  const { input: _, ...shown } = getTableColumns(t.jobs);
+  return shown;
+}
+
+export const jobsById = batch<ShownJob>('jobs by id', (db, t, ids) =>
+  db.select(shownColumns(t)).from(t.jobs).where(inArray(t.jobs.id, ids)),
+);
+
+export interface JobOrder {
+  readonly field: 'CREATED_AT' | 'UPDATED_AT' | 'PRIORITY';
+  readonly direction: 'ASC' | 'DESC';
+}
+
+interface Sorting {
+  keys(t: Tables): readonly Key[];
+  positionOf(job: ShownJob): Position;
+}
+
+/** None of these can be null, and the id breaks ties: it is in the order in which jobs were made. */
+const sortings: Readonly<Record<JobOrder['field'], Sorting>> = {
+  CREATED_AT: { keys: ({ jobs }) => [textKey(jobs.id)], positionOf: ({ id }) => [id] },
+  UPDATED_AT: {
+    keys: ({ jobs }) => [instantKey(jobs.updatedAt), textKey(jobs.id)],
+    positionOf: ({ updatedAt, id }) => [updatedAt.toISOString(), id],
+  },
+  PRIORITY: {
+    keys: ({ jobs }) => [numberKey(jobs.priority), textKey(jobs.id)],
+    positionOf: ({ priority, id }) => [priority, id],
+  },
+};
+
+/** Where a job stands in a list of this order. */
+export const jobPosition = (order: JobOrder, job: ShownJob): Position => sortings[order.field].positionOf(job);
+
+/** A slice of the jobs that the condition takes, in the order in which the slice walks. Throws UnknownPosition. */
+export async function listJobs(queries: Queries, where: JobCondition, order: JobOrder, slice: Slice): Promise<readonly ShownJob[]> {
+  if (where === 'none') return [];
+  const { keys } = sortings[order.field];
+  const isAscending = order.direction === 'ASC';
+  const bound = { keys, order: order.field + order.direction, isAscending, t: queries.t };
+  const walk: (column: Key['column']) => SQL = isAscending === slice.isBackward ? desc : asc;
+  return runShaped(queries, {
+    name: 'list jobs',
+    variant: `${order.field} ${isAscending !== slice.isBackward}`,
+    terms: [...where, ...boundTerm('after', slice.after, bound), ...boundTerm('before', slice.before, bound)],
+    values: { limit: slice.limit },
+    build: (db, t, condition, $) =>
+      db
+        .select(shownColumns(t))
+        .from(t.jobs)
+        .where(condition)
+        .orderBy(...keys(t).map(({ column }) => walk(column)))
+        .limit($('limit')),
+  });
+}
+
+export async function countJobs(queries: Queries, where: JobCondition): Promise<number> {
+  if (where === 'none') return 0;
+  const [row] = await runShaped(queries, {
+    name: 'count jobs',
+    terms: where,
+    build: (db, t, condition) => db.select({ count: count() }).from(t.jobs).where(condition),
+  });
+  return row?.count ?? 0;
+}
