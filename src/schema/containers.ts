@@ -1,0 +1,102 @@
+import type { Container as ContainerShape } from '../domain/vocabulary.ts';
+import { builder } from './builder.ts';
+import { Resources, ResourcesInput } from './resources.ts';
+
+const ContainerBuild = builder.objectRef<NonNullable<ContainerShape['build']>>('ContainerBuild').implement({
+  description: 'How to build the image, where none is given.',
+  fields: (t) => ({
+    context: t.exposeString('context', { description: 'The folder or Git URL that the build starts from.' }),
+    dockerfile: t.exposeString('dockerfile', { description: 'The path of the Dockerfile within the context.' }),
+    properties: t.expose('properties', { type: 'JSONObject', description: 'Whatever else the builder takes, as it was given.' }),
+  }),
+});
+
+const EnvironmentVariable = builder.objectRef<ContainerShape['env'][number]>('EnvironmentVariable').implement({
+  description: 'A variable of the environment that a step runs in.',
+  fields: (t) => ({
+    name: t.exposeString('name', { description: 'Its name.' }),
+    value: t.exposeString('value', { description: 'Its value, as text.' }),
+  }),
+});
+
+const Volume = builder.objectRef<ContainerShape['volumes'][number]>('Volume').implement({
+  description: 'Storage that is mounted into the container.',
+  fields: (t) => ({
+    storage: t.exposeString('storage', { description: 'What is mounted: a path or a URL that the device understands.' }),
+    containerPath: t.exposeString('containerPath', { description: 'Where it is found inside the container.' }),
+    isReadOnly: t.exposeBoolean('isReadOnly', { description: 'Whether the container cannot write to it.' }),
+  }),
+});
+
+const HttpPort = builder.objectRef<NonNullable<ContainerShape['http']>>('HttpPort').implement({
+  description: 'A port on which the container serves HTTP.',
+  fields: (t) => ({
+    port: t.exposeInt('port', { description: 'The port inside the container.' }),
+    requiresAuth: t.exposeBoolean('requiresAuth', { description: 'Whether whoever opens it has to sign in.' }),
+  }),
+});
+
+export const Container = builder.objectRef<ContainerShape>('Container').implement({
+  description:
+    'What a step runs, and where. A device without Docker runs `command` as a process; with Docker and an `image`, in a container.',
+  fields: (t) => ({
+    image: t.exposeString('image', { nullable: true, description: 'The image to run. Null: the command runs as a process of the device.' }),
+    entrypoint: t.exposeString('entrypoint', { nullable: true, description: "Replaces the image's own entrypoint." }),
+    command: t.exposeString('command', { nullable: true, description: 'The command line to run. Null: what the image runs by itself.' }),
+    build: t.expose('build', { type: ContainerBuild, nullable: true, description: 'How to build the image, if it is to be built.' }),
+    env: t.expose('env', { type: [EnvironmentVariable], description: 'Variables of its environment, beside those that every step gets.' }),
+    volumes: t.expose('volumes', { type: [Volume], description: 'Storage that is mounted into it.' }),
+    http: t.expose('http', { type: HttpPort, nullable: true, description: 'The port on which it serves HTTP, if it does.' }),
+    resources: t.expose('resources', { type: Resources, description: 'What it needs of its device.' }),
+    properties: t.expose('properties', { type: 'JSONObject', description: 'Whatever else its device understands, as it was given.' }),
+  }),
+});
+
+const ContainerBuildInput = builder.inputType('ContainerBuildInput', {
+  description: 'How to build an image.',
+  fields: (t) => ({
+    context: t.string({ required: true, description: 'The folder or Git URL that the build starts from.' }),
+    dockerfile: t.string({ required: true, defaultValue: 'Dockerfile', description: 'The path of the Dockerfile within the context.' }),
+    properties: t.field({ type: 'JSONObject', description: 'Whatever else the builder takes.' }),
+  }),
+});
+
+const EnvironmentVariableInput = builder.inputType('EnvironmentVariableInput', {
+  description: 'A variable of the environment.',
+  fields: (t) => ({
+    name: t.string({ required: true, description: 'Its name: letters, digits and underscores, not beginning with a digit.' }),
+    value: t.string({ required: true, description: 'Its value, as text.' }),
+  }),
+});
+
+const VolumeInput = builder.inputType('VolumeInput', {
+  description: 'Storage to mount into the container.',
+  fields: (t) => ({
+    storage: t.string({ required: true, description: 'What to mount: a path or a URL that the device understands.' }),
+    containerPath: t.string({ required: true, description: 'Where it is to be found inside the container.' }),
+    isReadOnly: t.boolean({ required: true, defaultValue: false, description: 'Whether the container may not write to it.' }),
+  }),
+});
+
+const HttpPortInput = builder.inputType('HttpPortInput', {
+  description: 'A port on which the container serves HTTP.',
+  fields: (t) => ({
+    port: t.int({ required: true, description: 'The port inside the container: 1 to 65535.' }),
+    requiresAuth: t.boolean({ required: true, defaultValue: true, description: 'Whether whoever opens it has to sign in.' }),
+  }),
+});
+
+export const ContainerInput = builder.inputType('ContainerInput', {
+  description: 'What to run: an image, a command, or both.',
+  fields: (t) => ({
+    image: t.string({ description: 'The image to run. Without one, the command runs as a process of the device.' }),
+    entrypoint: t.string({ description: "Replaces the image's own entrypoint." }),
+    command: t.string({ description: 'The command line to run, like `python train.py --epochs 5`.' }),
+    build: t.field({ type: ContainerBuildInput, description: 'How to build the image, if it is to be built.' }),
+    env: t.field({ type: [EnvironmentVariableInput], description: 'Variables of its environment.' }),
+    volumes: t.field({ type: [VolumeInput], description: 'Storage to mount into it.' }),
+    http: t.field({ type: HttpPortInput, description: 'The port on which it serves HTTP.' }),
+    resources: t.field({ type: ResourcesInput, description: "What it needs of its device. A step's own resources win over these." }),
+    properties: t.field({ type: 'JSONObject', description: 'Whatever else its device understands.' }),
+  }),
+});

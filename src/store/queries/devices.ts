@@ -1,0 +1,111 @@
+/** Devices and what they did, for who reads them. */
+import { and, count, eq, gte, inArray, isNotNull, isNull, lt, or, type SQL } from 'drizzle-orm';
+import type { DeviceKind, Label } from '../../domain/vocabulary.ts';
+import type { Queries } from '../store.ts';
+import type { AttemptRow, DeviceRow } from '../tables.ts';
+import { batch } from './batch.ts';
+import { instantKey, keyset, numberKey, type Slice, textKey } from './keyset.ts';
+
+export const devicesByIds = batch<DeviceRow>('devices', (db, t, ids) => db.select().from(t.devices).where(inArray(t.devices.id, ids)));
+
+export interface DevicesOf {
+  /** Null: of all projects and of none. */
+  readonly projectId: string | null;
+  readonly kinds: readonly DeviceKind[] | null;
+  readonly statuses: readonly ('ONLINE' | 'OFFLINE' | 'DRAINING')[] | null;
+  /** A device was seen in time if it was seen since then. */
+  readonly onlineSince: Date;
+  /** All of these it has to have. */
+  readonly labels: readonly Label[] | null;
+}
+
+type Devices = Queries['t']['devices'];
+
+function isOf({ t: { devices } }: Queries, of: DevicesOf): SQL | undefined {
+  return and(
+    of.projectId === null ? undefined : eq(devices.projectId, of.projectId),
+    of.kinds === null ? undefined : inArray(devices.kind, [...of.kinds]),
+    of.statuses === null ? undefined : or(isNothing(devices), ...of.statuses.map((status) => hasStatus(devices, status, of.onlineSince))),
+  );
+}
+
+/** What an empty list of statuses leaves. */
+const isNothing = (devices: Devices) => isNull(devices.id);
+
+/** As `statusOf` in domain/devices.ts says it of a row. */
+function hasStatus(devices: Devices, status: 'ONLINE' | 'OFFLINE' | 'DRAINING', onlineSince: Date): SQL | undefined {
+  if (status === 'DRAINING') return eq(devices.isDraining, true);
+  const isSeen =
+    status === 'ONLINE'
+      ? and(isNotNull(devices.lastSeenAt), gte(devices.lastSeenAt, onlineSince))
+      : or(isNull(devices.lastSeenAt), lt(devices.lastSeenAt, onlineSince));
+  return and(eq(devices.isDraining, false), isSeen);
+}
+
+const hasLabels = (labels: readonly Label[], has: readonly Label[]): boolean =>
+  labels.every(({ key, value }) => has.some((label) => label.key === key && label.value === value));
+
+/** Newest first. Labels are a JSON column, so a filter by them looks at the rows: devices are counted in thousands at most. */
+export async function listDevices(queries: Queries, of: DevicesOf, slice: Slice): Promise<DeviceRow[]> {
+  const { devices } = queries.t;
+  const { where, orderBy } = keyset([textKey(devices.id)], 'desc', slice);
+  const rows = queries.db
+    .select()
+    .from(devices)
+    .where(and(isOf(queries, of), where))
+    .orderBy(...orderBy);
+  const { labels } = of;
+  if (labels === null) return rows.limit(slice.limit);
+  return (await rows).filter((row) => hasLabels(labels, row.labels)).slice(0, slice.limit);
+}
+
+export async function countDevices(queries: Queries, of: DevicesOf): Promise<number> {
+  const { devices } = queries.t;
+  const { labels } = of;
+  if (labels !== null) {
+    const rows = await queries.db.select({ labels: devices.labels }).from(devices).where(isOf(queries, of));
+    return rows.filter((row) => hasLabels(labels, row.labels)).length;
+  }
+  const [row] = await queries.db.select({ count: count() }).from(devices).where(isOf(queries, of));
+  return row?.count ?? 0;
+}
+
+/** The attempts of a device: all, or those at the steps of one project or job. */
+export interface AttemptsOf {
+  readonly deviceId: string;
+  readonly projectId: string | null;
+  readonly jobId: string | null;
+}
+
+function isAttemptOf({ t: { attempts, jobs } }: Queries, { deviceId, projectId, jobId }: AttemptsOf): SQL | undefined {
+  return and(
+    eq(attempts.deviceId, deviceId),
+    projectId === null ? undefined : eq(jobs.projectId, projectId),
+    jobId === null ? undefined : eq(attempts.jobId, jobId),
+  );
+}
+
+/** Newest claim first. */
+export async function listAttempts(queries: Queries, of: AttemptsOf, slice: Slice): Promise<AttemptRow[]> {
+  const { attempts, jobs } = queries.t;
+  const keys = [instantKey(attempts.claimedAt), textKey(attempts.stepId), numberKey(attempts.number)];
+  const { where, orderBy } = keyset(keys, 'desc', slice);
+  const rows = await queries.db
+    .select({ attempt: attempts })
+    .from(attempts)
+    .innerJoin(jobs, eq(jobs.id, attempts.jobId))
+    .where(and(isAttemptOf(queries, of), where))
+    .orderBy(...orderBy)
+    .limit(slice.limit);
+  return rows.map(({ attempt }) => attempt);
+}
+
+export async function countAttempts(queries: Queries, of: AttemptsOf): Promise<number> {
+  const { attempts, jobs } = queries.t;
+  const [row] = await queries.db
+    .select({ count: count() })
+    .from(attempts)
+    .innerJoin(jobs, eq(jobs.id, attempts.jobId))
+    .where(isAttemptOf(queries, of));
+  return row?.count ?? 0;
+}

@@ -1,0 +1,77 @@
+/** Fragments, for who reads them. */
+import { and, count, desc, eq, inArray, type SQL } from 'drizzle-orm';
+import type { FragmentStatus, FragmentType } from '../../domain/vocabulary.ts';
+import { type Placeholder, type Queries, statement } from '../store.ts';
+import type { FragmentRow } from '../tables.ts';
+import { batch } from './batch.ts';
+import { keyset, type Slice, textKey } from './keyset.ts';
+
+export const fragmentsByIds = batch<FragmentRow>('fragments', (db, t, ids) =>
+  db.select().from(t.fragments).where(inArray(t.fragments.id, ids)),
+);
+
+export interface FragmentsOf {
+  readonly jobId: string;
+  readonly stepNumber: number | null;
+  readonly types: readonly FragmentType[] | null;
+  readonly statuses: readonly FragmentStatus[] | null;
+  /** Folded, as it is stored. */
+  readonly filenameKey: string | null;
+}
+
+function isOf({ t: { fragments } }: Queries, of: FragmentsOf): SQL | undefined {
+  return and(
+    eq(fragments.jobId, of.jobId),
+    of.stepNumber === null ? undefined : eq(fragments.stepNumber, of.stepNumber),
+    of.types === null ? undefined : inArray(fragments.type, [...of.types]),
+    of.statuses === null ? undefined : inArray(fragments.status, [...of.statuses]),
+    of.filenameKey === null ? undefined : eq(fragments.filenameKey, of.filenameKey),
+  );
+}
+
+/** Newest first. */
+export async function listFragments(queries: Queries, of: FragmentsOf, slice: Slice): Promise<FragmentRow[]> {
+  const { fragments } = queries.t;
+  const { where, orderBy } = keyset([textKey(fragments.id)], 'desc', slice);
+  return queries.db
+    .select()
+    .from(fragments)
+    .where(and(isOf(queries, of), where))
+    .orderBy(...orderBy)
+    .limit(slice.limit);
+}
+
+export async function countFragments(queries: Queries, of: FragmentsOf): Promise<number> {
+  const [row] = await queries.db.select({ count: count() }).from(queries.t.fragments).where(isOf(queries, of));
+  return row?.count ?? 0;
+}
+
+type ByFilename = Placeholder<{ id: string; filenameKey: string }>;
+
+/** The newest whole file of this name of a job. */
+export const latestFragmentOfJob = statement('latest fragment of job', (db, t, $: ByFilename) =>
+  db
+    .select()
+    .from(t.fragments)
+    .where(and(eq(t.fragments.scopeId, $('id')), eq(t.fragments.filenameKey, $('filenameKey')), eq(t.fragments.status, 'READY')))
+    .orderBy(desc(t.fragments.readyAt), desc(t.fragments.id))
+    .limit(1),
+);
+
+/** The newest whole file of this name among those of the project's succeeded jobs. */
+export const latestFragmentOfProject = statement('latest fragment of project', (db, t, $: ByFilename) =>
+  db
+    .select({ fragment: t.fragments })
+    .from(t.fragments)
+    .innerJoin(t.jobs, eq(t.jobs.id, t.fragments.jobId))
+    .where(
+      and(
+        eq(t.fragments.projectId, $('id')),
+        eq(t.fragments.filenameKey, $('filenameKey')),
+        eq(t.fragments.status, 'READY'),
+        eq(t.jobs.status, 'SUCCEEDED'),
+      ),
+    )
+    .orderBy(desc(t.fragments.readyAt), desc(t.fragments.id))
+    .limit(1),
+);

@@ -1,0 +1,32 @@
+/** Projects, for who reads them. */
+import { and, count, eq, inArray } from 'drizzle-orm';
+import type { Queries } from '../store.ts';
+import type { ProjectRow } from '../tables.ts';
+import { batch } from './batch.ts';
+import { keyset, type Slice, textKey } from './keyset.ts';
+
+export const projectsByIds = batch<ProjectRow>('projects', (db, t, ids) => db.select().from(t.projects).where(inArray(t.projects.id, ids)));
+
+/** All projects, or the one that a key is for. */
+interface Of {
+  readonly projectId: string | null;
+}
+
+const isOf = ({ t }: Queries, { projectId }: Of) => (projectId === null ? undefined : eq(t.projects.id, projectId));
+
+/** Newest first. */
+export async function listProjects(queries: Queries, of: Of, slice: Slice): Promise<ProjectRow[]> {
+  const { projects } = queries.t;
+  const { where, orderBy } = keyset([textKey(projects.id)], 'desc', slice);
+  return queries.db
+    .select()
+    .from(projects)
+    .where(and(isOf(queries, of), where))
+    .orderBy(...orderBy)
+    .limit(slice.limit);
+}
+
+export async function countProjects(queries: Queries, of: Of): Promise<number> {
+  const [row] = await queries.db.select({ count: count() }).from(queries.t.projects).where(isOf(queries, of));
+  return row?.count ?? 0;
+}
