@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import type { Command } from './command.ts';
 import { UsageError } from './io.ts';
-import { resolveProjectId } from './projects.ts';
+import { resolveProjectId } from './project.ts';
 
 export const agent: Command = {
   name: 'agent',

@@ -10,6 +10,7 @@ import { job } from './job.ts';
 import { jobs } from './jobs.ts';
 import { createKey, revokeKey } from './keys.ts';
 import { logs } from './logs.ts';
+import { createProject, listAllProjects } from './projects.ts';
 import { submit } from './submit.ts';
 import { cleanName } from './terminal.ts';
 import { watch } from './watch.ts';
@@ -28,6 +29,8 @@ const commands: readonly Command[] = [
   getFragment,
   putFragment,
   devices,
+  listAllProjects,
+  createProject,
   createKey,
   revokeKey,
 ];

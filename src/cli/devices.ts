@@ -4,7 +4,7 @@ import { formatAge, formatLabels } from './format.ts';
 import { exitCodes, print, printJson } from './io.ts';
 import { readLimit } from './jobs.ts';
 import { readPages } from './pages.ts';
-import { resolveProjectId } from './projects.ts';
+import { resolveProjectId } from './project.ts';
 import { type Column, renderTable } from './table.ts';
 
 const columns: readonly Column<DeviceFieldsFragment>[] = [

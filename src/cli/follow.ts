@@ -2,16 +2,17 @@
  * Follows a job to its end: its status, steps, log and metrics, each a resumable stream. The log goes to stdout; what happens
  * around it goes to stderr, so that a pipe gets the log alone. With JSON, every entry is a line of stdout.
  */
+import { wait } from '../client/backoff.ts';
 import {
   EventsDocument,
   type EventsSubscription,
   JobDocument,
   type JobStatus,
   JobStatusDocument,
+  type JobStatusSubscription,
   LogDocument,
   type MetricPointFieldsFragment,
   MetricsDocument,
-  type TransitionFieldsFragment,
 } from '../client/generated.ts';
 import { type SubscribeOptions, subscribe } from '../client/subscribe.ts';
 import type { Context } from './command.ts';
@@ -22,14 +23,15 @@ import { LogLines } from './loglines.ts';
 import { Screen } from './screen.ts';
 import { cleanName } from './terminal.ts';
 
+type StatusFrame = JobStatusSubscription['jobStatus'];
 type Event = EventsSubscription['events']['events'][number];
 
 export const followFlags: FlagSet = {
   'patience-seconds': { value: 'N', description: 'how long to go on without a connection', defaultText: '300' },
 };
 
-/** Once the job is over its other streams are complete within moments; a gateway that does not end them must not hold us for ever. */
-const graceMs = 5_000;
+/** The job's other streams end with it. If its events do not, what they still have to say is here within this time. */
+const eventsGraceMs = 2_000;
 
 /** Follows until the job is terminal; the exit code tells how it ended, or 130 after Ctrl-C. */
 export async function followJob(context: Context, jobId: string): Promise<number> {
@@ -38,37 +40,24 @@ export async function followJob(context: Context, jobId: string): Promise<number
   if (job === null) throw new UsageError(`There is no job ${cleanName(jobId)}, or the key may not see it.`);
   const follower = new Follower(context, job.name);
   const over = new AbortController();
-  const options = {
-    signal: AbortSignal.any([io.signal, over.signal]),
-    giveUpAfterSeconds: context.given.number('patience-seconds') ?? 300,
-  };
-  let grace: NodeJS.Timeout | undefined;
-  const endSoon = () => {
-    grace = setTimeout(() => over.abort(), graceMs);
-  };
-  const open = <T>(start: (options: SubscribeOptions) => T): T => start({ ...options, onState: follower.watchConnection() });
-  const status = open((watched) => subscribe(target, JobStatusDocument, { jobId }, watched));
+  const giveUpAfterSeconds = context.given.number('patience-seconds') ?? 300;
+  const watched = () => ({ signal: AbortSignal.any([io.signal, over.signal]), giveUpAfterSeconds, onState: follower.watchConnection() });
   const filter = { jobId, types: ['STEP_STATUS_CHANGED', 'STEPS_ADDED', 'FRAGMENT_READY'] as const };
-  const events = open((watched) => subscribe(target, EventsDocument, { filter }, watched));
-  const log = open((watched) => subscribe(target, LogDocument, { jobId }, watched));
-  const metrics = open((watched) => subscribe(target, MetricsDocument, { jobId }, watched));
   try {
-    await Promise.all([
-      each(status, async (frame) => {
-        for (const transition of frame.transitions) await follower.showTransition(transition);
-        if (frame.state === 'ENDED') endSoon();
-      }),
-      each(events, async (frame) => {
-        for (const event of frame.events) await follower.showEvent(event);
-      }),
-      each(log, async (frame) => {
+    const events = each(subscribe(target, EventsDocument, { filter }, watched()), async (frame) => {
+      for (const event of frame.events) await follower.showEvent(event);
+    });
+    const others = Promise.all([
+      each(subscribe(target, JobStatusDocument, { jobId }, watched()), (frame) => follower.showStatus(frame)),
+      each(subscribe(target, LogDocument, { jobId }, watched()), async (frame) => {
         if (frame.missed > 0) follower.note(`-- ${frame.missed} entries of the log are past retention --`);
         for (const chunk of frame.chunks) await follower.showLog(chunk);
       }),
-      each(metrics, (frame) => follower.showMetrics(frame.points)),
+      each(subscribe(target, MetricsDocument, { jobId }, watched()), (frame) => follower.showMetrics(frame.points)),
     ]);
+    const patience = others.then(() => wait(eventsGraceMs, over.signal)).then(() => over.abort());
+    await Promise.all([events, others, Promise.race([events, patience])]);
   } finally {
-    clearTimeout(grace);
     over.abort();
     await follower.stop();
   }
@@ -104,10 +93,10 @@ class Follower {
     if (this.#screen.hasProgress && !context.isJson) this.#tick = setInterval(() => this.#showProgress(), 1_000);
   }
 
-  async showTransition(transition: TransitionFieldsFragment): Promise<void> {
-    // The column holds the words of JobStatus; the history of steps uses the same type with those of StepStatus.
-    this.#status = transition.to as JobStatus;
-    await this.#tell('status', transition, () => `== job ${transition.to} (${because(transition)})`);
+  async showStatus(frame: StatusFrame): Promise<void> {
+    for (const transition of frame.transitions)
+      await this.#tell('status', transition, () => `== job ${transition.to} (${because(transition)})`);
+    this.#status = frame.history.status;
     this.#showProgress();
   }
 

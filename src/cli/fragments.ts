@@ -17,7 +17,7 @@ import { formatAge, formatBytes } from './format.ts';
 import { exitCodes, print, printJson, UsageError } from './io.ts';
 import { readLimit } from './jobs.ts';
 import { readPages } from './pages.ts';
-import { resolveProjectId } from './projects.ts';
+import { resolveProjectId } from './project.ts';
 import { Screen } from './screen.ts';
 import { type Column, renderTable } from './table.ts';
 import { cleanName } from './terminal.ts';

@@ -10,15 +10,10 @@ export interface Io {
 /** process.stdout, or anything like it. */
 export interface Output {
   write(text: string): boolean;
-  once(event: 'drain' | 'close', listener: () => void): unknown;
+  once(event: 'drain' | 'close' | 'error', listener: () => void): unknown;
   on(event: 'error', listener: (error: Error) => void): unknown;
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
-}
-
-/** The process was told to stop, by Ctrl-C. */
-export class Interrupted extends Error {
-  override readonly name = 'Interrupted';
 }
 
 /** What was typed, or a file that was named, is not right. */
@@ -47,6 +42,7 @@ export async function print(output: Output, text: string): Promise<void> {
   await new Promise<void>((resolve) => {
     output.once('drain', resolve);
     output.once('close', resolve);
+    output.once('error', resolve);
   });
 }
 

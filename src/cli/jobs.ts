@@ -4,7 +4,7 @@ import type { FlagSet, Given } from './flags.ts';
 import { formatAge, formatSpan } from './format.ts';
 import { exitCodes, print, printJson, UsageError } from './io.ts';
 import { readPages } from './pages.ts';
-import { resolveProjectId } from './projects.ts';
+import { resolveProjectId } from './project.ts';
 import { type Column, renderTable } from './table.ts';
 
 const statuses = ['BLOCKED', 'QUEUED', 'RUNNING', 'SUSPENDED', 'CANCELLING', 'SUCCEEDED', 'FAILED', 'CANCELLED'] as const;

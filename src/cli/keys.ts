@@ -2,7 +2,7 @@ import { unwrap } from '../client/errors.ts';
 import { type ApiKeyFieldsFragment, CreateApiKeyDocument, RevokeApiKeyDocument } from '../client/generated.ts';
 import { type Command, jsonFlag } from './command.ts';
 import { exitCodes, print, printJson } from './io.ts';
-import { resolveProjectId } from './projects.ts';
+import { resolveProjectId } from './project.ts';
 import { renderFields } from './table.ts';
 
 export const createKey: Command = {

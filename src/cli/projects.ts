@@ -1,39 +1,43 @@
-import type { Client } from '../client/fetch.ts';
-import { ProjectsDocument } from '../client/generated.ts';
-import { UsageError } from './io.ts';
-import { readPages } from './pages.ts';
-import { cleanName } from './terminal.ts';
+import { unwrap } from '../client/errors.ts';
+import { CreateProjectDocument } from '../client/generated.ts';
+import { type Command, jsonFlag } from './command.ts';
+import { exitCodes, print, printJson } from './io.ts';
+import { listProjects } from './project.ts';
+import { renderTable } from './table.ts';
 
-interface Project {
-  readonly id: string;
-  readonly name: string;
-}
+export const listAllProjects: Command = {
+  name: 'projects list',
+  summary: 'Lists the projects that the key sees.',
+  usage: '',
+  argCount: [0, 0],
+  flags: jsonFlag,
 
-/** How many projects are looked through for a name. */
-const mostProjects = 1_000;
+  async run({ io, client, isJson }) {
+    const found = await listProjects(client, io.signal);
+    const columns = [
+      { title: 'ID', value: (project: { id: string }) => project.id },
+      { title: 'NAME', value: (project: { name: string }) => project.name, isFlexible: true },
+    ];
+    if (isJson) await printJson(io, found);
+    else if (found.length > 0) await print(io.stdout, renderTable(io.stdout, columns, found));
+    else io.stderr.write('No projects.\n');
+    return exitCodes.succeeded;
+  },
+};
 
-/**
- * The project that is meant: by id, by name, or, when none is given, the only one that the key can see.
- * @throws UsageError that lists the projects when there are several to choose from, or none of that name.
- */
-export async function resolveProjectId(client: Client, given: string | undefined, signal: AbortSignal): Promise<string> {
-  if (given?.startsWith('proj_')) return given;
-  const projects = await listProjects(client, signal);
-  const found = given === undefined ? projects : projects.filter((project) => project.name === given);
-  const [only] = found;
-  if (only !== undefined && found.length === 1) return only.id;
-  if (projects.length === 0) throw new UsageError('The key sees no project. Create one first (GraphiQL: createProject).');
-  const problem =
-    given === undefined
-      ? 'Say which project with --project NAME or ID'
-      : `There ${found.length === 0 ? 'is no project' : 'are several projects'} named "${cleanName(given)}"`;
-  throw new UsageError(`${problem}. The key sees:\n${(found.length > 1 ? found : projects).map(describe).join('\n')}`);
-}
+export const createProject: Command = {
+  name: 'projects create',
+  summary: 'Makes a project, which jobs, devices and keys belong to.',
+  usage: 'NAME',
+  argCount: [1, 1],
+  flags: { repository: { value: 'URL', description: 'the Git repository that it is about' }, ...jsonFlag },
 
-function listProjects(client: Client, signal: AbortSignal): Promise<Project[]> {
-  return readPages(mostProjects, async (first, after) => (await client.request(ProjectsDocument, { first, after }, { signal })).projects);
-}
-
-function describe(project: Project): string {
-  return `  ${project.id}  ${cleanName(project.name)}`;
-}
+  async run({ io, client, given, args, isJson }) {
+    const input = { name: args[0] ?? '', gitRepository: given.text('repository') };
+    const { createProject } = await client.request(CreateProjectDocument, { input }, { signal: io.signal });
+    const { project } = unwrap(createProject);
+    if (isJson) await printJson(io, project);
+    else await print(io.stdout, `${project.id}\n`);
+    return exitCodes.succeeded;
+  },
+};

@@ -8,7 +8,7 @@ import { followFlags, followJob } from './follow.ts';
 import { exitCodes, print, printJson, UsageError } from './io.ts';
 import { type JobFile, readJobFile } from './jobfile.ts';
 import { parseValue } from './overrides.ts';
-import { resolveProjectId } from './projects.ts';
+import { resolveProjectId } from './project.ts';
 import { cleanName } from './terminal.ts';
 
 /** A gateway that restarts just now must not cost a job; the idempotency key makes trying again safe. */
