@@ -1,0 +1,238 @@
+/**
+ * Claiming: a device takes a step under a lease.
+ *
+ * A claim first lets expired leases go, so that no reclaim waits for the sweep. Then it looks at the head of each queue that the device can
+ * serve, and takes from the best: priority first, then age. Claims in a race skip the rows that another has in hand and take the next.
+ */
+import { insertRows } from '../store/changes/inserts.ts';
+import { expiredLeases, headOfQueue, insertAttempt, lockHeadOfQueue, lockStepByNumber, queueById } from '../store/changes/steps.ts';
+import type { StepRow } from '../store/tables.ts';
+import { type Change, change, topics } from './change.ts';
+import { Checks } from './checks.ts';
+import { visibleJob } from './creation.ts';
+import { keepSeen, noteSeen, statusOf, visibleDevice } from './devices.ts';
+import type { Domain } from './domain.ts';
+import { expireLease } from './expiry.ts';
+import { stepStatusesThatAllow } from './lifecycle.ts';
+import { type Claimant, claimantOf, servedQueues, slotsLeft, unmetBy } from './matching.ts';
+import type { Principal } from './principal.ts';
+import { lockedJob } from './progression.ts';
+import { InvalidInput, InvalidState, NotFound } from './refusals.ts';
+import { requireRight } from './rights.ts';
+import { hashOf, newLeaseToken } from './secrets.ts';
+import { moveJob, moveStep } from './transitions.ts';
+import type { Waker } from './waker.ts';
+
+type Optional<T> = T | null | undefined;
+
+export interface Lease {
+  readonly token: string;
+  readonly attempt: number;
+  readonly expiresAt: Date;
+}
+export interface Claim {
+  readonly step: StepRow;
+  readonly lease: Lease;
+}
+
+/** Expired leases that one claim lets go: more than a device's worth, and few enough not to hold up the claim. */
+const EXPIRED_AT_ONCE = 20;
+/** Wakes a waiting claim whose wake-up was lost. */
+const SAFETY_POLL_MS = 5_000;
+
+/** Takes one named step. */
+export async function claimStep(
+  domain: Domain,
+  principal: Principal,
+  input: { jobId: string; stepNumber: number; deviceId?: Optional<string>; leaseSeconds: number },
+): Promise<Claim> {
+  requireRight(principal, 'claimSteps');
+  checkLeaseSeconds(domain, input.leaseSeconds);
+  return change(domain, principal, async (change) => {
+    await visibleJob(change, principal, input.jobId);
+    const claimant = await claimantFor(change, principal, input.deviceId);
+    await letGo(change);
+    const [step] = await change.tx.run(lockStepByNumber, { jobId: input.jobId, number: input.stepNumber });
+    if (!step) throw new NotFound('step', `${input.jobId} ${input.stepNumber}`);
+    if (step.status !== 'QUEUED')
+      throw new InvalidState(`Step ${step.number} is ${step.status}.`, step.status, stepStatusesThatAllow('claim'));
+    await requireFit(change, claimant, step);
+    return take(change, claimant, step, input.leaseSeconds);
+  });
+}
+
+async function requireFit({ tx, domain }: Change, claimant: Claimant, step: StepRow): Promise<void> {
+  const [queue] = await tx.run(queueById, { id: step.queueId });
+  const issues = queue ? unmetBy(claimant, queue).map(({ explanation }) => explanation) : [];
+  if (claimant.device && slotsLeft(claimant) === 0) issues.push(`All ${claimant.device.slots} slots of the device are taken.`);
+  if (claimant.device && statusOf(domain, claimant.device) === 'DRAINING') issues.push('The device is draining: it claims nothing more.');
+  if (issues.length > 0) throw new InvalidInput(issues.map((message) => ({ path: ['deviceId'], message })));
+}
+
+export interface ClaimNextStepsInput {
+  deviceId?: Optional<string>;
+  projectId?: Optional<string>;
+  limit: number;
+  leaseSeconds: number;
+  waitSeconds: number;
+}
+
+/** Takes the steps that come first among those the device may run, waiting for one if there is none. An empty list when none came. */
+export async function claimNextSteps(
+  domain: Domain,
+  principal: Principal,
+  input: ClaimNextStepsInput,
+  { signal, wakeups }: { signal?: AbortSignal | undefined; wakeups: Waker },
+): Promise<{ claims: Claim[] }> {
+  requireRight(principal, 'claimSteps');
+  checkClaim(domain, input);
+  const until = domain.clock.now().getTime() + input.waitSeconds * 1_000;
+  for (;;) {
+    // Listening starts before looking: a step that is queued in between wakes the wait.
+    const wait = waitFor(domain, wakeups, input.deviceId ?? principal.deviceId, until, signal);
+    try {
+      const claims = await claimNow(domain, principal, input);
+      if (claims.length > 0 || domain.clock.now().getTime() >= until || signal?.aborted) return { claims };
+      await wait.woken;
+    } finally {
+      wait.end();
+    }
+    if (input.deviceId ?? principal.deviceId) await keepSeen(domain, input.deviceId ?? principal.deviceId ?? '');
+  }
+}
+
+function claimNow(domain: Domain, principal: Principal, input: ClaimNextStepsInput): Promise<Claim[]> {
+  return change(domain, principal, async (change) => {
+    const claimant = await claimantFor(change, principal, input.deviceId);
+    await letGo(change);
+    if (claimant.device?.isDraining) return [];
+    const claims: Claim[] = [];
+    const wanted = Math.min(input.limit, slotsLeft(claimant));
+    let now = claimant;
+    while (claims.length < wanted) {
+      const step = await takeBest(change, now, input.projectId ?? null);
+      if (!step) break;
+      claims.push(await take(change, now, step.step, input.leaseSeconds));
+      now = { ...now, held: [...now.held, { resources: step.resources }] };
+    }
+    return claims;
+  });
+}
+
+/** The step that comes first in the queues that the claimant may serve with what it has left, under its lock. */
+async function takeBest({ tx }: Change, claimant: Claimant, projectId: string | null) {
+  const queues = (await servedQueues(tx, claimant)).filter((queue) => projectId === null || queue.projectId === projectId);
+  const heads = [];
+  for (const queue of queues) {
+    const [head] = await tx.run(headOfQueue, { queueId: queue.id, limit: 1 });
+    if (head) heads.push({ queue, ...head });
+  }
+  heads.sort((a, b) => b.priority - a.priority || (a.queuedAt?.getTime() ?? 0) - (b.queuedAt?.getTime() ?? 0) || (a.id < b.id ? -1 : 1));
+  for (const { queue } of heads) {
+    const [step] = await tx.run(lockHeadOfQueue, { queueId: queue.id, limit: 1 });
+    if (step) return { step, resources: queue.resources };
+  }
+  return null;
+}
+
+/** Gives the step to the claimant: a new attempt under a new lease. */
+async function take(change: Change, { device }: Claimant, step: StepRow, leaseSeconds: number): Promise<Claim> {
+  const { tx, domain, now } = change;
+  const attempt = step.attemptCount + 1;
+  const token = newLeaseToken(domain, { stepId: step.id, attempt });
+  const expiresAt = new Date(now.getTime() + leaseSeconds * 1_000);
+  const description = device ? `Claimed by ${device.name}.` : `Claimed by ${change.actor}.`;
+  const taken = await moveStep(
+    change,
+    step,
+    'claim',
+    { reason: 'CLAIMED', description },
+    {
+      attemptCount: attempt,
+      startedAt: step.startedAt ?? now,
+      leaseHash: hashOf(token),
+      leaseDeviceId: device?.id ?? null,
+      leaseExpiresAt: expiresAt,
+      leaseSeconds,
+      logSize: 0,
+    },
+  );
+  await insertRows(tx, insertAttempt, [
+    {
+      stepId: step.id,
+      number: attempt,
+      jobId: step.jobId,
+      deviceId: device?.id ?? null,
+      outcome: 'RUNNING',
+      reason: null,
+      description: '',
+      exitCode: null,
+      claimedAt: now,
+      leaseExpiresAt: expiresAt,
+      finishedAt: null,
+    },
+  ]);
+  const job = await lockedJob(change, step.jobId);
+  const starts = job.startedAt === null;
+  await moveJob(
+    change,
+    job,
+    'start',
+    { reason: 'CLAIMED', description },
+    {
+      startedAt: job.startedAt ?? now,
+      deviceId: device?.id ?? null,
+      deadlineAt: starts
+        ? job.runTimeoutSeconds === null
+          ? null
+          : new Date(now.getTime() + job.runTimeoutSeconds * 1_000)
+        : job.deadlineAt,
+    },
+  );
+  return { step: taken, lease: { token, attempt, expiresAt } };
+}
+
+/** Lets the leases go that have run out. */
+async function letGo(change: Change): Promise<void> {
+  for (const { id } of await change.tx.run(expiredLeases, { now: change.now, limit: EXPIRED_AT_ONCE })) await expireLease(change, id);
+}
+
+/** Who claims: the device that is named, the device whose key it is, or a person. */
+async function claimantFor(change: Change, principal: Principal, deviceId: Optional<string>): Promise<Claimant> {
+  const id = deviceId ?? principal.deviceId;
+  if (id === null) return { device: null, projectId: principal.projectId, held: [] };
+  const device = await visibleDevice(change, principal, id);
+  await noteSeen(change, device);
+  return claimantOf(change.tx, device);
+}
+
+/** Ends when there may be work for the device, when the time is up, or when the request was given up. */
+function waitFor(domain: Domain, wakeups: Waker, deviceId: string | null, until: number, signal: AbortSignal | undefined) {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const stopListening = wakeups.on([topics.anyQueue, ...(deviceId ? [topics.device(deviceId)] : [])], resolve);
+  const left = until - domain.clock.now().getTime();
+  const stopTimer = left > 0 ? domain.clock.after(Math.min(left, SAFETY_POLL_MS), resolve) : () => {};
+  signal?.addEventListener('abort', () => resolve(), { once: true });
+  return {
+    woken: promise,
+    end() {
+      stopListening();
+      stopTimer();
+      resolve();
+    },
+  };
+}
+
+export function checkLeaseSeconds(domain: Domain, leaseSeconds: number): void {
+  const checks = new Checks(domain);
+  checks.range(['leaseSeconds'], leaseSeconds, domain.limits.leaseSecondsAtLeast, domain.limits.leaseSecondsAtMost);
+  checks.done();
+}
+
+function checkClaim(domain: Domain, input: ClaimNextStepsInput): void {
+  const checks = new Checks(domain);
+  checks.range(['leaseSeconds'], input.leaseSeconds, domain.limits.leaseSecondsAtLeast, domain.limits.leaseSecondsAtMost);
+  checks.range(['waitSeconds'], input.waitSeconds, 0, domain.limits.waitSecondsAtMost);
+  checks.range(['limit'], input.limit, 1, domain.limits.claimsAtMost);
+  checks.done();
+}

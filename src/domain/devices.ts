@@ -1,0 +1,185 @@
+/** Devices: the machines that run steps. */
+import { eq } from 'drizzle-orm';
+import { anyHeldStep, insertDevice, lockDevice, noteDeviceSeen } from '../store/changes/devices.ts';
+import { insertRows } from '../store/changes/inserts.ts';
+import { deviceByName } from '../store/queries/rows.ts';
+import type { DeviceRow } from '../store/tables.ts';
+import { type Change, change, topics } from './change.ts';
+import { Checks, labelsOf, type ResourcesInput, resourcesOf } from './checks.ts';
+import { visibleProject } from './creation.ts';
+import type { Domain } from './domain.ts';
+import { addKey } from './keys.ts';
+import type { Principal } from './principal.ts';
+import { InvalidInput, InvalidState, NotFound } from './refusals.ts';
+import { requireAllProjects, requireRight, sees } from './rights.ts';
+import { later } from './transitions.ts';
+import type { DeviceKind, Label } from './vocabulary.ts';
+
+type Optional<T> = T | null | undefined;
+export type DeviceStatus = 'ONLINE' | 'OFFLINE' | 'DRAINING';
+
+export interface RegisterDeviceInput {
+  projectId?: Optional<string>;
+  name: string;
+  kind?: Optional<DeviceKind>;
+  labels?: Optional<readonly Label[]>;
+  resources?: Optional<ResourcesInput>;
+  slots?: Optional<number>;
+}
+
+/** What the device is now. Being seen is what keeps it ONLINE: every claim, renewal and report counts. */
+export function statusOf({ clock, limits }: Domain, { isDraining, lastSeenAt }: DeviceRow): DeviceStatus {
+  if (isDraining) return 'DRAINING';
+  const since = lastSeenAt === null ? Number.POSITIVE_INFINITY : clock.now().getTime() - lastSeenAt.getTime();
+  return since <= limits.heartbeatSeconds * 1_000 ? 'ONLINE' : 'OFFLINE';
+}
+
+/** Notes that the device was seen: at a quarter of the heartbeat interval, so that most requests write nothing for it. */
+export async function noteSeen({ tx, domain, now }: Change, device: DeviceRow | null): Promise<void> {
+  if (!device) return;
+  const before = new Date(now.getTime() - domain.limits.heartbeatSeconds * 250);
+  if (device.lastSeenAt === null || device.lastSeenAt < before) await tx.run(noteDeviceSeen, { id: device.id, now, before });
+}
+
+/** The same for a device of which only the id is known, outside a change: it waits for work, and nothing else of it is heard. */
+export async function keepSeen(domain: Domain, deviceId: string): Promise<void> {
+  const now = domain.clock.now();
+  const before = new Date(now.getTime() - domain.limits.heartbeatSeconds * 250);
+  await domain.store.write((tx) => tx.run(noteDeviceSeen, { id: deviceId, now, before }));
+}
+
+/** Registers a device, or takes over the one of this name in the project: it gets what is given here, and keeps its key. */
+export async function registerDevice(
+  domain: Domain,
+  principal: Principal,
+  input: RegisterDeviceInput,
+): Promise<{ device: DeviceRow; apiKey: string | null }> {
+  requireRight(principal, 'registerDevice');
+  checkDevice(domain, input);
+  return change(domain, principal, async (change) => {
+    const projectId = input.projectId ?? principal.projectId;
+    if (projectId === null) requireAllProjects(principal, 'registerDevice');
+    else await visibleProject(change, principal, projectId);
+    const { tx, now } = change;
+    const [known] = await tx.run(deviceByName, { projectKey: projectId ?? '', name: input.name });
+    if (principal.kind === 'DEVICE' && known?.id !== principal.deviceId) {
+      throw new InvalidInput([
+        { path: ['name'], message: "This key is another device's: by its own key a device registers under its own name." },
+      ]);
+    }
+    return known ? takeOver(change, known, input) : addDevice(change, projectId, input, now);
+  });
+}
+
+async function addDevice(change: Change, projectId: string | null, input: RegisterDeviceInput, now: Date) {
+  const { tx, domain } = change;
+  const device: DeviceRow = {
+    id: domain.ids.next('Device'),
+    projectId,
+    projectKey: projectId ?? '',
+    name: input.name,
+    kind: input.kind ?? 'WORKER',
+    labels: labelsOf(input.labels),
+    resources: resourcesOf(input.resources),
+    slots: input.slots ?? 1,
+    isDraining: false,
+    lastSeenAt: now,
+    createdAt: now,
+    updatedAt: now,
+  };
+  await insertRows(tx, insertDevice, [device]);
+  const { secret } = await addKey(domain, tx, now, { name: device.name, kind: 'DEVICE', projectId, deviceId: device.id });
+  tx.touch(topics.device(device.id));
+  return { device, apiKey: secret };
+}
+
+async function takeOver(change: Change, known: DeviceRow, input: RegisterDeviceInput) {
+  const device = await saveDevice(change, known, {
+    kind: input.kind ?? known.kind,
+    labels: labelsOf(input.labels),
+    resources: resourcesOf(input.resources),
+    slots: input.slots ?? 1,
+    isDraining: false,
+    lastSeenAt: change.now,
+  });
+  return { device, apiKey: null };
+}
+
+async function saveDevice({ tx, now }: Change, before: DeviceRow, columns: Partial<DeviceRow>): Promise<DeviceRow> {
+  const fields = { ...columns, updatedAt: later(now, before.updatedAt) };
+  await tx.db.update(tx.t.devices).set(fields).where(eq(tx.t.devices.id, before.id));
+  tx.touch(topics.device(before.id));
+  return { ...before, ...fields };
+}
+
+export interface UpdateDeviceInput {
+  deviceId: string;
+  name?: Optional<string>;
+  labels?: Optional<readonly Label[]>;
+  resources?: Optional<ResourcesInput>;
+  slots?: Optional<number>;
+  isDraining?: Optional<boolean>;
+}
+
+/** Changes what is given; null leaves as is. */
+export async function updateDevice(domain: Domain, principal: Principal, input: UpdateDeviceInput): Promise<{ device: DeviceRow }> {
+  requireRight(principal, 'updateDevice');
+  checkDevice(domain, input);
+  return change(domain, principal, async (change) => {
+    const device = await visibleDevice(change, principal, input.deviceId);
+    const name = input.name ?? device.name;
+    const [sameName] = await change.tx.run(deviceByName, { projectKey: device.projectKey, name });
+    if (sameName && sameName.id !== device.id)
+      throw new InvalidInput([{ path: ['name'], message: `There is a device of this name: ${sameName.id}.` }]);
+    return {
+      device: await saveDevice(change, device, {
+        name,
+        labels: input.labels ? labelsOf(input.labels) : device.labels,
+        resources: input.resources ? resourcesOf(input.resources) : device.resources,
+        slots: input.slots ?? device.slots,
+        isDraining: input.isDraining ?? device.isDraining,
+      }),
+    };
+  });
+}
+
+/** Removes a device that holds nothing, and its keys with it. Its attempts stay, without a device. */
+export async function deleteDevice(
+  domain: Domain,
+  principal: Principal,
+  { deviceId }: { deviceId: string },
+): Promise<{ deletedDeviceId: string }> {
+  requireRight(principal, 'deleteDevice');
+  return change(domain, principal, async (change) => {
+    const device = await visibleDevice(change, principal, deviceId);
+    const { tx } = change;
+    const [held] = await tx.run(anyHeldStep, { deviceId });
+    if (held)
+      throw new InvalidState('The device holds a step; drain it, and delete it when it has let go.', statusOf(domain, device), [
+        'OFFLINE',
+        'ONLINE',
+      ]);
+    for (const { id } of await tx.db.select({ id: tx.t.apiKeys.id }).from(tx.t.apiKeys).where(eq(tx.t.apiKeys.deviceId, deviceId)))
+      tx.touch(topics.key(id));
+    await tx.db.delete(tx.t.devices).where(eq(tx.t.devices.id, deviceId));
+    tx.touch(topics.device(deviceId));
+    return { deletedDeviceId: deviceId };
+  });
+}
+
+/** The device, under its lock, if the principal sees it; a device's own key sees itself alone. */
+export async function visibleDevice({ tx }: Change, principal: Principal, id: string): Promise<DeviceRow> {
+  const [device] = await tx.run(lockDevice, { id });
+  const isOther = principal.kind === 'DEVICE' && principal.deviceId !== id;
+  if (!device || isOther || !sees(principal, device)) throw new NotFound('device', id);
+  return device;
+}
+
+function checkDevice(domain: Domain, input: Omit<RegisterDeviceInput, 'name' | 'kind' | 'projectId'> & { name?: Optional<string> }): void {
+  const checks = new Checks(domain);
+  checks.name(['name'], input.name);
+  checks.labels(['labels'], input.labels);
+  checks.resources(['resources'], input.resources);
+  checks.range(['slots'], input.slots, 1, 10_000);
+  checks.done();
+}

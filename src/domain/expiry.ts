@@ -1,0 +1,25 @@
+/** A lease that has run out: the device is taken for lost, and its step for claimable again. */
+import { lockStep } from '../store/changes/steps.ts';
+import type { Change } from './change.ts';
+import { endAttempt, endJob, finishCancel, lockedJob } from './progression.ts';
+
+/** Lets go of a step whose lease has run out. Does nothing when it was renewed, or let go of, meanwhile. */
+export async function expireLease(change: Change, stepId: string): Promise<void> {
+  const { tx, domain, now } = change;
+  const [step] = await tx.run(lockStep, { id: stepId });
+  if (!step || step.leaseExpiresAt === null || step.leaseExpiresAt > now) return;
+  const lostCount = step.lostCount + 1;
+  const lost = { reason: 'LEASE_EXPIRED', description: `Attempt ${step.attemptCount} was not heard of within its lease.` } as const;
+  if (step.status === 'CANCELLING') {
+    await endAttempt(change, step, 'LOST', 'requeue', lost, { lostCount });
+    await finishCancel(change, await lockedJob(change, step.jobId));
+    return;
+  }
+  if (lostCount < domain.limits.lostAttemptsAtMost) {
+    await endAttempt(change, step, 'LOST', 'requeue', lost, { lostCount });
+    return;
+  }
+  const exhausted = { reason: 'ATTEMPTS_EXHAUSTED', description: `Step ${step.number} lost its device ${lostCount} times.` } as const;
+  await endAttempt(change, step, 'LOST', 'fail', exhausted, { lostCount });
+  await endJob(change, await lockedJob(change, step.jobId), 'fail', exhausted);
+}

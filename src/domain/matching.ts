@@ -1,0 +1,126 @@
+/** What a step asks of a device, and what a device has left: the one judgement behind claims and `whyNot` alike. */
+
+import { devicesFor } from '../store/changes/devices.ts';
+import { allQueues, headOfQueue, heldByDevice, queueById, queuesOfProject } from '../store/changes/steps.ts';
+import { deviceById } from '../store/queries/rows.ts';
+import type { Queries } from '../store/store.ts';
+import type { DeviceRow, QueueRow, StepRow } from '../store/tables.ts';
+import { statusOf } from './devices.ts';
+import type { Domain } from './domain.ts';
+import type { Principal } from './principal.ts';
+import { sees } from './rights.ts';
+import type { Resources } from './vocabulary.ts';
+
+export interface Unmet {
+  /** What is asked for: `gpu`, `label`, `slots` … */
+  readonly requirement: string;
+  readonly explanation: string;
+}
+
+/** Who wants to claim: a device with what it has left, or a person, whom nothing but a pinned device keeps out. */
+export interface Claimant {
+  readonly device: DeviceRow | null;
+  readonly projectId: string | null;
+  /** What its steps hold now. */
+  readonly held: readonly { readonly resources: Resources }[];
+}
+
+const amounts = ['memoryMb', 'cpu', 'gpu'] as const;
+const units = { memoryMb: 'MB of memory', cpu: 'cores', gpu: 'GPUs' } as const;
+
+/** All that keeps this claimant from the steps of this queue; empty when it may take them. */
+export function unmetBy({ device, projectId, held }: Claimant, queue: QueueRow): Unmet[] {
+  const unmet: Unmet[] = [];
+  const add = (requirement: string, explanation: string) => unmet.push({ requirement, explanation });
+  if (projectId !== null && projectId !== queue.projectId) add('project', 'The device belongs to another project.');
+  if (queue.pinnedDeviceId !== null && queue.pinnedDeviceId !== device?.id)
+    add('pinnedDevice', `Only device ${queue.pinnedDeviceId} may claim it.`);
+  if (!device) return unmet;
+  for (const amount of amounts) {
+    const asked = queue.resources[amount];
+    if (asked === null || asked === 0) continue;
+    const has = device.resources[amount] ?? 0;
+    const used = held.reduce((sum, { resources }) => sum + (resources[amount] ?? 0), 0);
+    if (has < asked) add(amount, `It needs ${asked} ${units[amount]}; the device has ${has}.`);
+    else if (has - used < asked) add(amount, `It needs ${asked} ${units[amount]}; the device has ${has}, and ${used} of them are in use.`);
+  }
+  const { gpuModel, shm } = queue.resources;
+  if (gpuModel !== null && gpuModel !== device.resources.gpuModel) {
+    add('gpuModel', `It needs a GPU of model ${gpuModel}; the device has ${device.resources.gpuModel ?? 'none'}.`);
+  }
+  if (shm && !device.resources.shm) add('shm', 'It needs shared memory; the device has none.');
+  for (const { key, value } of queue.requiredLabels) {
+    const label = device.labels.find((own) => own.key === key);
+    if (label?.value !== value)
+      add('label', `It needs the label ${key}=${value}; the device has ${label ? `${key}=${label.value}` : `no label ${key}`}.`);
+  }
+  return unmet;
+}
+
+export const slotsLeft = ({ device, held }: Claimant): number =>
+  device ? Math.max(0, device.slots - held.length) : Number.POSITIVE_INFINITY;
+
+/** The claimant that a device is now. */
+export async function claimantOf(queries: Queries, device: DeviceRow): Promise<Claimant> {
+  return { device, projectId: device.projectId, held: await queries.run(heldByDevice, { deviceId: device.id }) };
+}
+
+/** The queues that the claimant may take steps from. */
+export async function servedQueues(queries: Queries, claimant: Claimant): Promise<QueueRow[]> {
+  const { projectId } = claimant;
+  const queues = projectId === null ? await queries.run(allQueues, {}) : await queries.run(queuesOfProject, { projectId });
+  return queues.filter((queue) => unmetBy(claimant, queue).length === 0);
+}
+
+/** How many steps the device could claim now, were it to claim one; at most `atMost` are counted in each queue. */
+export async function countClaimable(domain: Domain, deviceId: string, atMost = 100): Promise<number> {
+  const { read } = domain.store;
+  const [device] = await read.run(deviceById, { id: deviceId });
+  if (!device || device.isDraining) return 0;
+  const claimant = await claimantOf(read, device);
+  if (slotsLeft(claimant) === 0) return 0;
+  let count = 0;
+  for (const queue of await servedQueues(read, claimant))
+    count += (await read.run(headOfQueue, { queueId: queue.id, limit: atMost })).length;
+  return count;
+}
+
+export interface WhyNot extends Unmet {
+  readonly device: DeviceRow | null;
+}
+
+/** Why a step is not claimed now: what is unmet, by device, or what the step itself waits for. Empty for a step that is held or has ended. */
+export async function whyNot(domain: Domain, principal: Principal, step: StepRow, deviceId: string | null): Promise<WhyNot[]> {
+  if (step.status === 'BLOCKED') {
+    return [
+      { device: null, requirement: 'earlierStep', explanation: `Step ${step.number} waits for an earlier step of its job to succeed.` },
+    ];
+  }
+  if (step.status !== 'QUEUED') return [];
+  const { read } = domain.store;
+  const [queue] = await read.run(queueById, { id: step.queueId });
+  if (!queue) return [];
+  const devices = (await devicesFor(read, step.projectId)).filter(
+    (device) => sees(principal, device) && (deviceId === null || device.id === deviceId),
+  );
+  if (devices.length === 0) {
+    return [
+      {
+        device: null,
+        requirement: 'device',
+        explanation: deviceId ? `There is no device ${deviceId} in its project.` : 'Its project has no device.',
+      },
+    ];
+  }
+  const reasons: WhyNot[] = [];
+  for (const device of devices) {
+    const claimant = await claimantOf(read, device);
+    const status = statusOf(domain, device);
+    const add = (requirement: string, explanation: string) => reasons.push({ device, requirement, explanation });
+    if (status === 'OFFLINE') add('online', 'The device is offline: it was not seen within its heartbeat interval.');
+    if (status === 'DRAINING') add('draining', 'The device is draining: it claims nothing more.');
+    if (slotsLeft(claimant) === 0) add('slots', `All ${device.slots} slots of the device are taken.`);
+    reasons.push(...unmetBy(claimant, queue).map((unmet) => ({ device, ...unmet })));
+  }
+  return reasons;
+}

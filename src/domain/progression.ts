@@ -1,0 +1,91 @@
+/** How a job goes on when something of it ends: the next step, the job's own end, and the end of what is left. */
+import { endJobKeys, lockJob } from '../store/changes/jobs.ts';
+import { lockNextBlockedStep, lockStepsOfJob, saveAttempt } from '../store/changes/steps.ts';
+import type { JobRow, StepRow } from '../store/tables.ts';
+import { type Change, topics } from './change.ts';
+import { type AttemptOutcome, isHeldStep, isTerminalStep, type JobHappening, nextStepStatus, type StepHappening } from './lifecycle.ts';
+import { announceQueued } from './planning.ts';
+import { type Cause, moveJob, moveStep } from './transitions.ts';
+
+/** What a step has when no lease holds it. */
+const noLease = { leaseHash: null, leaseDeviceId: null, leaseExpiresAt: null, leaseSeconds: null, isPreempted: false } as const;
+
+/** Ends the attempt that holds a step, and moves the step on. */
+export async function endAttempt(
+  change: Change,
+  step: StepRow,
+  outcome: Exclude<AttemptOutcome, 'RUNNING'>,
+  happening: StepHappening,
+  cause: Cause,
+  columns: Partial<StepRow> = {},
+): Promise<StepRow> {
+  const { tx, now } = change;
+  await tx.run(saveAttempt, {
+    stepId: step.id,
+    number: step.attemptCount,
+    outcome,
+    reason: cause.reason,
+    description: cause.description ?? '',
+    exitCode: cause.exitCode ?? null,
+    finishedAt: now,
+  });
+  const to = nextStepStatus(step.status, happening);
+  const finishedAt = to !== null && isTerminalStep(to) ? now : null;
+  const moved = await moveStep(change, step, happening, cause, { ...noLease, finishedAt, ...columns });
+  if (moved.status === 'QUEUED') announceQueued(change, step.projectId);
+  if (step.leaseDeviceId) tx.touch(topics.device(step.leaseDeviceId));
+  return moved;
+}
+
+export async function lockedJob({ tx }: Change, id: string): Promise<JobRow> {
+  const [job] = await tx.run(lockJob, { id });
+  if (!job) throw new Error(`A step's job is there as long as the step: ${id}`);
+  return job;
+}
+
+/** After a step of a job succeeded: the next one can be claimed, or the job has succeeded. */
+export async function advanceJob(change: Change, job: JobRow): Promise<JobRow> {
+  if (job.status === 'CANCELLING') return finishCancel(change, job);
+  const [next] = await change.tx.run(lockNextBlockedStep, { jobId: job.id });
+  if (!next) return endJob(change, job, 'succeed', { reason: 'COMPLETED' });
+  await moveStep(
+    change,
+    next,
+    'unblock',
+    { reason: 'COMPLETED', description: `Step ${next.number - 1} succeeded.` },
+    { queuedAt: change.now },
+  );
+  announceQueued(change, job.projectId);
+  return job;
+}
+
+/** After a device let go of a step of a job that is being cancelled: the job is, once no other device holds on. */
+export async function finishCancel(change: Change, job: JobRow): Promise<JobRow> {
+  const steps = await change.tx.run(lockStepsOfJob, { jobId: job.id });
+  if (steps.some((step) => isHeldStep(step.status))) return job;
+  return endJob(change, job, 'cancel', { reason: 'USER_REQUESTED', description: job.cancelReason ?? '' });
+}
+
+/** Ends a job, and with it the steps that have not ended, and the keys that were good for it alone. */
+export async function endJob(change: Change, job: JobRow, happening: JobHappening, cause: Cause): Promise<JobRow> {
+  const { tx, now } = change;
+  if (happening !== 'succeed') {
+    for (const step of await tx.run(lockStepsOfJob, { jobId: job.id })) await endStep(change, step, happening, cause);
+  }
+  const ended = await moveJob(change, job, happening, cause, { finishedAt: now, deadlineAt: null });
+  for (const { id } of await tx.run(endJobKeys, { jobId: job.id, now })) tx.touch(topics.key(id));
+  return ended;
+}
+
+/** Ends a step because its job does. */
+async function endStep(change: Change, step: StepRow, happening: JobHappening, cause: Cause): Promise<void> {
+  if (isTerminalStep(step.status)) return;
+  if (isHeldStep(step.status)) {
+    const isFailure = happening === 'fail' && step.status === 'RUNNING';
+    await endAttempt(change, step, isFailure ? 'FAILED' : 'CANCELLED', isFailure ? 'fail' : 'cancel', cause);
+    return;
+  }
+  const wasTried = step.attemptCount > 0;
+  const description = cause.description ?? '';
+  await moveStep(change, step, wasTried ? 'cancel' : 'skip', { reason: 'JOB_ENDED', description }, { finishedAt: change.now });
+}

@@ -1,0 +1,50 @@
+import { and, eq, isNull, lt, or } from 'drizzle-orm';
+import { type Placeholder, type Queries, statement } from '../store.ts';
+import type { DeviceRow } from '../tables.ts';
+import { insertOf } from './inserts.ts';
+
+export const insertDevice = insertOf('devices');
+
+/** The devices that could serve a project: its own, and those of no project. */
+export const devicesFor = async ({ db, t }: Queries, projectId: string): Promise<DeviceRow[]> =>
+  db
+    .select()
+    .from(t.devices)
+    .where(or(eq(t.devices.projectId, projectId), isNull(t.devices.projectId)))
+    .limit(1_000);
+
+export const lockDevice = statement('lock device', (db, t, $: Placeholder<{ id: string }>, { lock }) =>
+  lock(
+    db
+      .select()
+      .from(t.devices)
+      .where(eq(t.devices.id, $('id'))),
+    'wait',
+  ),
+);
+
+/** Notes that a device was seen, if the last note is older than `before`. */
+export const noteDeviceSeen = statement('note device seen', (db, t, $: Placeholder<{ id: string; now: Date; before: Date }>) =>
+  db
+    .update(t.devices)
+    .set({ lastSeenAt: $('now', t.devices.lastSeenAt) })
+    .where(and(eq(t.devices.id, $('id')), or(isNull(t.devices.lastSeenAt), lt(t.devices.lastSeenAt, $('before', t.devices.lastSeenAt))))),
+);
+
+/** A step that the device holds, if it holds any. */
+export const anyHeldStep = statement('any held step', (db, t, $: Placeholder<{ deviceId: string }>) =>
+  db
+    .select({ id: t.steps.id })
+    .from(t.steps)
+    .where(eq(t.steps.leaseDeviceId, $('deviceId')))
+    .limit(1),
+);
+
+/** A step that waits for this device alone, if there is any. */
+export const anyPinnedStep = async ({ db, t }: Queries, deviceId: string) =>
+  db
+    .select({ id: t.steps.id, status: t.steps.status })
+    .from(t.steps)
+    .innerJoin(t.queues, eq(t.queues.id, t.steps.queueId))
+    .where(and(eq(t.queues.pinnedDeviceId, deviceId), or(eq(t.steps.status, 'QUEUED'), eq(t.steps.status, 'BLOCKED'))))
+    .limit(1);
