@@ -1,0 +1,95 @@
+/** Steps that can be claimed, in the order in which they would be: priority first, then age, then id. */
+import { and, asc, count, desc, eq, inArray, type SQL, sql } from 'drizzle-orm';
+import type { Queries } from '../store.ts';
+import type { StepRow, Tables } from '../tables.ts';
+import { type Position, UnknownPosition } from './keyset.ts';
+import { runShaped, type Term } from './shapes.ts';
+
+export interface ClaimableFilter {
+  readonly projectId: string | null;
+  readonly jobId: string | null;
+  /** Those that a device can serve; null: of any. */
+  readonly queueIds: readonly string[] | null;
+}
+
+/** Where a step stands in the order of claims. */
+export const claimPosition = ({ priority, queuedAt, id }: StepRow): Position => [priority, queuedAt?.toISOString() ?? '', id];
+
+/** The next steps after a position. Throws UnknownPosition. */
+export async function listClaimable(
+  queries: Queries,
+  filter: ClaimableFilter,
+  { after, limit }: { readonly after: Position | null; readonly limit: number },
+): Promise<readonly StepRow[]> {
+  if (filter.queueIds?.length === 0) return [];
+  return runShaped(queries, {
+    name: 'list claimable',
+    terms: [...termsOf(filter), ...afterTerm(after)],
+    values: { limit },
+    build: (db, t, where, $) =>
+      db
+        .select()
+        .from(t.steps)
+        .where(and(isQueued(t), where))
+        .orderBy(desc(t.steps.priority), asc(t.steps.queuedAt), asc(t.steps.id))
+        .limit($('limit')),
+  });
+}
+
+export async function countClaimable(queries: Queries, filter: ClaimableFilter): Promise<number> {
+  if (filter.queueIds?.length === 0) return 0;
+  const [row] = await runShaped(queries, {
+    name: 'count claimable',
+    terms: termsOf(filter),
+    build: (db, t, where) =>
+      db
+        .select({ count: count() })
+        .from(t.steps)
+        .where(and(isQueued(t), where)),
+  });
+  return row?.count ?? 0;
+}
+
+/** As text and not as a parameter: so it is in the index of queued steps, which is partial. */
+const isQueued = (t: Tables): SQL => sql`${t.steps.status} = 'QUEUED'`;
+
+function termsOf({ projectId, jobId, queueIds }: ClaimableFilter): Term[] {
+  const terms: Term[] = [];
+  if (projectId !== null)
+    terms.push({ shape: 'project', values: { projectId }, condition: (t, $) => eq(t.steps.projectId, $('projectId')) });
+  if (jobId !== null) terms.push({ shape: 'job', values: { jobId }, condition: (t, $) => eq(t.steps.jobId, $('jobId')) });
+  if (queueIds) terms.push(queuesTerm(queueIds));
+  return terms;
+}
+
+/** Filled up to the next power of two by repeating the last, so that there are few shapes. */
+function queuesTerm(queueIds: readonly string[]): Term {
+  const size = 2 ** Math.ceil(Math.log2(queueIds.length));
+  const names = Array.from({ length: size }, (_, i) => `queue${i}`);
+  return {
+    shape: `queues ${size}`,
+    values: Object.fromEntries(names.map((name, i) => [name, queueIds[Math.min(i, queueIds.length - 1)]])),
+    condition: (t, $) =>
+      inArray(
+        t.steps.queueId,
+        names.map((name) => $(name)),
+      ),
+  };
+}
+
+function afterTerm(position: Position | null): Term[] {
+  if (!position) return [];
+  const [priority, queued, id] = position;
+  const queuedAt = new Date(queued ?? '');
+  if (typeof priority !== 'number' || Number.isNaN(queuedAt.getTime()) || typeof id !== 'string') throw new UnknownPosition();
+  return [
+    {
+      shape: 'after',
+      values: { priority, queuedAt, id },
+      condition({ steps }, $) {
+        const at = [$('priority', steps.priority), $('queuedAt', steps.queuedAt), $('id', steps.id)] as const;
+        return sql`(${steps.priority} < ${at[0]} or (${steps.priority} = ${at[0]} and (${steps.queuedAt}, ${steps.id}) > (${at[1]}, ${at[2]})))`;
+      },
+    },
+  ];
+}

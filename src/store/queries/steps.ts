@@ -1,0 +1,25 @@
+/** Steps, their attempts, and what they ask of a device; the items of jobs. */
+import { asc, inArray } from 'drizzle-orm';
+import type { AttemptRow, JobItemRow, QueueRow, StepRow } from '../tables.ts';
+import { batch } from './batch.ts';
+
+export const stepsById = batch<StepRow>('steps by id', (db, t, ids) => db.select().from(t.steps).where(inArray(t.steps.id, ids)));
+
+/** In order of number. */
+export const stepsOfJobs = batch<StepRow>('steps of jobs', (db, t, jobIds) =>
+  db.select().from(t.steps).where(inArray(t.steps.jobId, jobIds)).orderBy(asc(t.steps.jobId), asc(t.steps.number)),
+);
+
+/** In order of number. */
+export const attemptsOfSteps = batch<AttemptRow>('attempts of steps', (db, t, stepIds) =>
+  db.select().from(t.attempts).where(inArray(t.attempts.stepId, stepIds)).orderBy(asc(t.attempts.stepId), asc(t.attempts.number)),
+);
+
+export const queuesById = batch<QueueRow>('queues by id', (db, t, ids) => db.select().from(t.queues).where(inArray(t.queues.id, ids)));
+
+/** In the order in which they were given. */
+export const itemsOfJobs = batch<JobItemRow>('items of jobs', (db, t, jobIds) =>
+  db.select().from(t.jobItems).where(inArray(t.jobItems.jobId, jobIds)).orderBy(asc(t.jobItems.jobId), asc(t.jobItems.position)),
+);
+
+export const itemsById = batch<JobItemRow>('items by id', (db, t, ids) => db.select().from(t.jobItems).where(inArray(t.jobItems.id, ids)));
