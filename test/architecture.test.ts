@@ -1,0 +1,151 @@
+/** The arrows of the architecture and the house style, as far as a machine can see them. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+interface Import {
+  readonly file: string;
+  /** A file of the project, from its top, or the name of a package. */
+  readonly target: string;
+  readonly isTypeOnly: boolean;
+}
+
+function filesUnder(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !name.includes('node_modules'))
+    .map((name) => join(folder, name))
+    .sort();
+}
+
+const read = (file: string) => readFileSync(join(root, file), 'utf8');
+const sources = filesUnder('src');
+/** Made by codegen: neither read nor edited by people. */
+const generated = ['src/client/generated.ts'];
+
+const IMPORT = /^\s*(?:import|export)\s+(type\s)?[^'";]*?from\s+'([^']+)'|^\s*import\s+()'([^']+)'|\bimport\(()'([^']+)'\)/gm;
+
+function importsOf(file: string): Import[] {
+  return [...read(file).matchAll(IMPORT)].map((match) => {
+    const name = match[2] ?? match[4] ?? match[6] ?? '';
+    const target = name.startsWith('.') ? relative(root, join(root, dirname(file), name)) : name;
+    return { file, target, isTypeOnly: match[1] !== undefined };
+  });
+}
+
+const imports = sources.flatMap(importsOf);
+const folderOf = (path: string) => /^src\/(?:([^/]+)\/)?/.exec(path)?.[1] ?? (path.startsWith('src/') ? 'top' : null);
+const show = ({ file, target }: Import) => `${file} → ${target}`;
+
+/** Which folders each folder may import from, itself left out. `types` are for `import type` alone. */
+const arrows: Readonly<Record<string, { readonly values: readonly string[]; readonly types?: readonly string[] }>> = {
+  store: { values: [], types: ['domain'] },
+  domain: { values: ['store'], types: ['realtime'] },
+  realtime: { values: ['domain', 'store'] },
+  schema: { values: ['realtime', 'domain', 'store'] },
+  server: { values: ['schema', 'realtime', 'domain', 'store'] },
+  client: { values: [] },
+  agent: { values: ['client'] },
+  cli: { values: ['client', 'agent'] },
+};
+
+/** Words and rules that need no database: they import nothing of the project, so the store may make its CHECKs of them. */
+const shared = ['src/domain/lifecycle.ts', 'src/domain/vocabulary.ts'];
+
+describe('The arrows between the folders', () => {
+  test('every folder has its place in them', () => {
+    expect(sources.map(folderOf).filter((folder) => folder !== 'top' && !(folder !== null && folder in arrows))).toEqual([]);
+  });
+
+  test.each(Object.entries(arrows))('src/%s imports only what lies below it', (folder, { values, types = [] }) => {
+    const wrong = imports.filter(({ file, target, isTypeOnly }) => {
+      const to = folderOf(target);
+      if (folderOf(file) !== folder || to === null || to === folder) return false;
+      if (values.includes(to) || (isTypeOnly && types.includes(to))) return false;
+      return !(folder === 'store' && shared.includes(target));
+    });
+    expect(wrong.map(show)).toEqual([]);
+  });
+
+  test('what the store shares with the domain imports nothing of the project', () => {
+    expect(imports.filter(({ file, target }) => shared.includes(file) && target.startsWith('src/')).map(show)).toEqual([]);
+  });
+
+  test('only the store knows a database', () => {
+    const drivers = /^(drizzle-orm|drizzle-kit|pg|better-sqlite3)(\/|$)/;
+    expect(imports.filter(({ file, target }) => drivers.test(target) && folderOf(file) !== 'store').map(show)).toEqual([]);
+  });
+
+  test('store, domain and realtime know no GraphQL', () => {
+    const wrong = imports.filter(
+      ({ file, target }) => /^(graphql|@pothos|dataloader)/.test(target) && ['store', 'domain', 'realtime'].includes(folderOf(file) ?? ''),
+    );
+    expect(wrong.map(show)).toEqual([]);
+  });
+
+  test('nothing imports the entry', () => {
+    expect(imports.filter(({ target }) => target === 'src/main.ts').map(show)).toEqual([]);
+  });
+
+  // GraphQL types name each other, so their files do: Pothos reads those references once all are loaded.
+  test('no file imports itself by way of others, src/schema left out', () => {
+    const files = sources.filter((file) => folderOf(file) !== 'schema');
+    const targets = new Map(files.map((file) => [file, imports.filter((one) => one.file === file && !one.isTypeOnly)]));
+    const state = new Map<string, 'open' | 'done'>();
+    const circles: string[] = [];
+    const walk = (file: string, path: readonly string[]): void => {
+      if (state.get(file) === 'open') circles.push([...path.slice(path.indexOf(file)), file].join(' → '));
+      if (state.has(file)) return;
+      state.set(file, 'open');
+      for (const { target } of targets.get(file) ?? []) walk(target, [...path, file]);
+      state.set(file, 'done');
+    };
+    for (const file of files) walk(file, []);
+    expect(circles).toEqual([]);
+  });
+});
+
+describe('The house style', () => {
+  const written = [...sources, ...filesUnder('test'), ...filesUnder('scripts')].filter((file) => !generated.includes(file));
+
+  /** Longer than the rest, each for a reason. */
+  const long: Readonly<Record<string, string>> = {
+    'src/store/tables.ts': 'all tables: they name each other, so they are declared in one function',
+  };
+
+  test('a file has at most 350 lines', () => {
+    const tooLong = written.filter((file) => !(file in long) && read(file).split('\n').length > 351);
+    expect(tooLong).toEqual([]);
+  });
+
+  test('a file is named after what it is about', () => {
+    expect(written.filter((file) => /(^|[/.-])(utils?|helpers?|common|misc|types)[/.-]/.test(file))).toEqual([]);
+  });
+
+  test('no name says Manager, Service or Handler', () => {
+    const named = /\b(?:class|interface|function|const)\s+(\w*(?:Manager|Service|Handler|Helper|Util))\b/g;
+    expect(written.flatMap((file) => [...read(file).matchAll(named)].map(([, name]) => `${file}: ${name}`))).toEqual([]);
+  });
+
+  test('src exports by name', () => {
+    expect(sources.filter((file) => /^export default\b|\bas default\b/m.test(read(file)))).toEqual([]);
+  });
+
+  test('the gateway reads the environment in one place', () => {
+    const readers = sources.filter((file) => /\bprocess\.env\b/.test(read(file)));
+    expect(readers.filter((file) => !/^src\/(main|config)\.ts$|^src\/(agent|cli|client)\//.test(file))).toEqual([]);
+  });
+
+  test('time and randomness come into the domain through one door', () => {
+    const doors = ['src/domain/clock.ts', 'src/domain/domain.ts'];
+    const wrong = sources.filter(
+      (file) =>
+        file.startsWith('src/domain/') &&
+        !doors.includes(file) &&
+        /\bDate\.now\(|new Date\(\)|Math\.random|\bsetTimeout\(|\brandomBytes\(/.test(read(file)),
+    );
+    expect(wrong).toEqual([]);
+  });
+});
