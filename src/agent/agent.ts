@@ -1,0 +1,120 @@
+/**
+ * The agent: registers this machine as a device, claims steps and runs them, until it is told to stop.
+ *
+ *     occupy the folder → end orphans → register → claim up to the free slots → work on each claim (worker.ts) → claim again …
+ *
+ * What to run, and on which device, is the gateway's decision alone: the agent runs what it is given.
+ */
+import { homedir, hostname } from 'node:os';
+import { join } from 'node:path';
+import type { Client } from '../client/fetch.ts';
+import type { LabelInput, ResourcesInput } from '../client/generated.ts';
+import { watchClient } from './asking.ts';
+import { AgentError, occupyFolder, type Registration, registerDevice } from './device.ts';
+import type { AgentEvent } from './events.ts';
+import { removeOrphans } from './orphans.ts';
+import { findResources } from './resources.ts';
+import { runSlots } from './slots.ts';
+
+export interface AgentOptions {
+  /** The gateway's base address, and a key that may register a device there: an editor's, or the device's own. */
+  readonly url: string;
+  readonly token: string;
+  /** Only steps of this project. Default: of all that the key sees. */
+  readonly projectId?: string | undefined;
+  /** Default: the host's name. The same name takes over the same device. */
+  readonly name?: string | undefined;
+  readonly labels?: readonly LabelInput[] | undefined;
+  /** What the machine offers. Default: what is found on it. */
+  readonly resources?: ResourcesInput | undefined;
+  /** How many steps to run at the same time. Default: 1. */
+  readonly slots?: number | undefined;
+  /** The device's key, the steps' working folders and what is not delivered yet; of one agent alone. Default: a folder in the user's home. */
+  readonly workDir?: string | undefined;
+  /** Default: 60. */
+  readonly leaseSeconds?: number | undefined;
+  /** From SIGTERM to SIGKILL, for a step that is told to stop. Default: 10, well within the gateway's default for a cancel (30). */
+  readonly graceSeconds?: number | undefined;
+  readonly onEvent?: ((event: AgentEvent) => void) | undefined;
+  /** Takes the sentence of each event. */
+  readonly log?: ((line: string) => void) | undefined;
+  /** Aborted when the agent is to stop. */
+  readonly stop: AbortSignal;
+  /** What to do then with the steps that it holds. Read when `stop` is aborted. Default: release. */
+  readonly stopMode?: 'finish' | 'release' | undefined;
+}
+
+/**
+ * How long after its grace an agent that gives back what it holds goes on trying to reach a gateway that is away. After it, the steps are
+ * taken for lost when their leases run out. An agent that finishes what it holds waits for the gateway as long as it takes.
+ */
+const releaseSeconds = 10;
+
+/** Runs until `stop` is aborted and what it holds is finished or given back. Answers the exit code: 0, or 1 when the gateway does not let it go on. */
+export async function runAgent(options: AgentOptions): Promise<number> {
+  const tell = (event: AgentEvent) => {
+    options.onEvent?.(event);
+    options.log?.(event.message);
+  };
+  try {
+    const name = options.name ?? hostname();
+    const workDir = options.workDir ?? join(homedir(), '.trainyard', `agent-${name.replace(/[^\w.-]/g, '_')}`);
+    const leave = await occupyFolder(workDir);
+    try {
+      const orphans = await removeOrphans(workDir);
+      if (orphans > 0) tell({ kind: 'ORPHANS_REMOVED', message: `Ended ${orphans} steps that an agent before this one left.` });
+      return await serve(options, { name, workDir, tell });
+    } finally {
+      await leave();
+    }
+  } catch (error) {
+    if (options.stop.aborted && error === options.stop.reason) return 0;
+    if (!(error instanceof AgentError)) throw error;
+    tell({ kind: 'STOPPED', message: error.message });
+    return 1;
+  }
+}
+
+interface Setting {
+  readonly name: string;
+  readonly workDir: string;
+  readonly tell: (event: AgentEvent) => void;
+}
+
+async function serve(options: AgentOptions, setting: Setting): Promise<number> {
+  const { stop, slots = 1, projectId, graceSeconds = 10, leaseSeconds = 60 } = options;
+  const { workDir, tell } = setting;
+  const resources = options.resources ?? (await findResources());
+  const { client, deviceId } = await register(options, setting, resources);
+  const release = new AbortController();
+  const giveUp = new AbortController();
+  const onStop = () => {
+    const isFinishing = options.stopMode === 'finish';
+    tell({ kind: 'STOPPING', message: isFinishing ? 'Stopping: finishes what it holds.' : 'Stopping: gives back what it holds.' });
+    if (isFinishing) return;
+    release.abort();
+    setTimeout(() => giveUp.abort(), (graceSeconds + releaseSeconds) * 1000).unref();
+  };
+  if (stop.aborted) onStop();
+  stop.addEventListener('abort', onStop, { once: true });
+  try {
+    const hasGpus = (resources.gpu ?? 0) > 0;
+    const work = { client, workDir, leaseSeconds, graceSeconds, hasGpus, release: release.signal, giveUp: giveUp.signal };
+    return await runSlots({ work, deviceId, projectId, slots, stop, tell });
+  } finally {
+    stop.removeEventListener('abort', onStop);
+  }
+}
+
+async function register(options: AgentOptions, { name, workDir, tell }: Setting, resources: ResourcesInput): Promise<Registration> {
+  const { url, token, projectId, labels = [], slots = 1 } = options;
+  const onAway = (message: string) =>
+    tell({ kind: 'GATEWAY_AWAY', message: `The gateway is away, and is asked again until it is back: ${message}` });
+  const onBack = () => tell({ kind: 'GATEWAY_BACK', message: 'The gateway is back.' });
+  const wrap = (client: Client) => watchClient(client, onAway, onBack);
+  const input = { projectId, name, kind: 'WORKER', labels, resources, slots } as const;
+  const registration = await registerDevice({ url, token, workDir, wrap }, input, options.stop);
+  const { deviceId, deviceName } = registration;
+  tell({ kind: 'REGISTERED', deviceId, message: `Registered at ${url} as ${deviceName} (${deviceId}) with ${slots} slots.` });
+  return registration;
+}

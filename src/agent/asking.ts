@@ -1,0 +1,57 @@
+import { type Backoff, delayMs, wait } from '../client/backoff.ts';
+import { GatewayUnreachable, RequestRefused } from '../client/errors.ts';
+import type { Client, RequestOptions } from '../client/fetch.ts';
+import type { TypedDocumentString } from '../client/generated.ts';
+
+/** A step's news should be there soon after the gateway is: it is asked more often than a person's client would. */
+const backoff: Backoff = { baseMs: 200, capMs: 5_000, random: Math.random };
+
+/** Whether the same request may well be answered later: the gateway is away, or has a fault of its own (a full disk, say). */
+export function isPassing(error: unknown): boolean {
+  return error instanceof GatewayUnreachable || (error instanceof RequestRefused && error.code === 'INTERNAL_ERROR');
+}
+
+/** Whether the gateway does not take the key (any more). */
+export function isKeyRefused(error: unknown): error is RequestRefused {
+  return error instanceof RequestRefused && (error.code === 'UNAUTHENTICATED' || error.code === 'FORBIDDEN');
+}
+
+/** Asks until there is an answer. Rejects with the signal's reason when that is aborted, and with what is no passing failure. */
+export async function askUntilAnswered<Data, Variables>(
+  client: Client,
+  document: TypedDocumentString<Data, Variables>,
+  variables: Variables,
+  options: RequestOptions & { readonly signal: AbortSignal },
+): Promise<Data> {
+  for (let failures = 1; ; failures += 1) {
+    try {
+      return await client.request(document, variables, options);
+    } catch (error) {
+      options.signal.throwIfAborted();
+      if (!isPassing(error)) throw error;
+      await wait(delayMs(backoff, failures), options.signal);
+    }
+  }
+}
+
+/** The same client, that tells when the gateway goes away and when it is back: once each, however many requests are waiting. */
+export function watchClient(client: Client, onAway: (message: string) => void, onBack: () => void): Client {
+  let isAway = false;
+  return {
+    target: client.target,
+    async request(document, variables, options) {
+      try {
+        const data = await client.request(document, variables, options);
+        if (isAway) onBack();
+        isAway = false;
+        return data;
+      } catch (error) {
+        if (error instanceof GatewayUnreachable && !isAway) {
+          isAway = true;
+          onAway(error.message);
+        }
+        throw error;
+      }
+    },
+  };
+}

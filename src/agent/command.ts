@@ -1,0 +1,75 @@
+/**
+ * How the text of `entrypoint` and `command` becomes something to run.
+ *
+ * - As a process, the text is handed to `/bin/sh -c` unchanged, so pipes, `&&`, `$VARIABLES` and globs do what they do in a terminal.
+ * - In a container there may be no shell, so the text is split into words here, by the quoting rules of the POSIX shell and nothing else
+ *   of it: quotes and backslashes work, but nothing is expanded and `|`, `>` and `;` are ordinary characters. Who wants a shell there says so: `sh -c "…"`.
+ */
+
+/** The arguments of `/bin/sh` for a step that runs as a process; null when there is nothing to run. */
+export function shellArguments(container: { readonly entrypoint: string | null; readonly command: string | null }): string[] | null {
+  const text = [container.entrypoint, container.command].filter((part) => part !== null && part.trim() !== '').join(' ');
+  return text === '' ? null : ['-c', text];
+}
+
+/** A command line that cannot be split: a quote that is never closed, a backslash with nothing after it. */
+export class CommandSyntaxError extends Error {
+  override readonly name = 'CommandSyntaxError';
+}
+
+/**
+ * Splits a command line into words as the POSIX shell does with quotes (XCU 2.2): `'…'` keeps everything, `"…"` keeps everything but a
+ * backslash before `$`, a backtick, `"`, `\` and a line's end, a backslash outside quotes keeps the next character. `''` is an empty word.
+ * Throws CommandSyntaxError.
+ */
+export function splitCommand(text: string): string[] {
+  const words: string[] = [];
+  let word: string | null = null;
+  let position = 0;
+  const characters = [...text];
+  const next = () => characters[position++];
+  for (let character = next(); character !== undefined; character = next()) {
+    if (character === "'") {
+      word = (word ?? '') + readQuoted(next);
+    } else if (character === '"') {
+      word = (word ?? '') + readDoubleQuoted(next);
+    } else if (character === '\\') {
+      const kept = next();
+      if (kept === undefined) throw new CommandSyntaxError('The command ends with a backslash that has nothing after it.');
+      // A backslash at the end of a line joins the lines.
+      if (kept !== '\n') word = (word ?? '') + kept;
+    } else if (/[ \t\r\n]/.test(character)) {
+      if (word !== null) words.push(word);
+      word = null;
+    } else {
+      word = (word ?? '') + character;
+    }
+  }
+  if (word !== null) words.push(word);
+  return words;
+}
+
+function readQuoted(next: () => string | undefined): string {
+  let content = '';
+  for (let character = next(); character !== "'"; character = next()) {
+    if (character === undefined) throw new CommandSyntaxError("The command has a ' that is never closed.");
+    content += character;
+  }
+  return content;
+}
+
+function readDoubleQuoted(next: () => string | undefined): string {
+  let content = '';
+  for (let character = next(); character !== '"'; character = next()) {
+    if (character === undefined) throw new CommandSyntaxError('The command has a " that is never closed.');
+    if (character !== '\\') {
+      content += character;
+      continue;
+    }
+    const escaped = next();
+    if (escaped === undefined) throw new CommandSyntaxError('The command has a " that is never closed.');
+    if (escaped === '\n') continue;
+    content += '$`"\\'.includes(escaped) ? escaped : `\\${escaped}`;
+  }
+  return content;
+}

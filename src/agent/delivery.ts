@@ -1,0 +1,107 @@
+import { wait } from '../client/backoff.ts';
+import { Refused, RequestRefused, unwrap } from '../client/errors.ts';
+import type { Client } from '../client/fetch.ts';
+import { ReportProgressDocument, type ReportProgressInput } from '../client/generated.ts';
+import { askUntilAnswered } from './asking.ts';
+import type { LeaseKeeper } from './lease.ts';
+import type { Outbox, OutboxBatch, OutboxEntry } from './outbox.ts';
+
+/** Between two reports: what the log, the metrics and the samples have to say in that time goes together. */
+const periodMilliseconds = 100;
+
+/**
+ * Delivers an outbox to the gateway, oldest first, one report at a time: the next one is sent when the one before was answered, so the order of the log holds
+ * across any failure. An answer also says whether to stop, which the lease keeper learns.
+ */
+export class Delivery {
+  readonly #client: Client;
+  readonly #token: string;
+  readonly #outbox: Outbox;
+  readonly #lease: LeaseKeeper;
+  readonly #note: (line: string) => void;
+  /** What the gateway's offsets are behind the outbox's: bytes that were left out on the way, because it did not take them. */
+  #behind = 0;
+  /** Halved when a report is refused, to find the entry that is to blame. */
+  #maxEntries: number | undefined = undefined;
+
+  constructor(options: { client: Client; token: string; outbox: Outbox; lease: LeaseKeeper; note: (line: string) => void }) {
+    this.#client = options.client;
+    this.#token = options.token;
+    this.#outbox = options.outbox;
+    this.#lease = options.lease;
+    this.#note = options.note;
+  }
+
+  /** Delivers until the outbox has ended and is empty, the lease is lost, or `giveUp` is aborted. Never rejects for a failure of the gateway. */
+  async run(giveUp: AbortSignal): Promise<void> {
+    const signal = AbortSignal.any([this.#lease.lost, giveUp]);
+    while (!signal.aborted) {
+      await this.#outbox.hasEntries();
+      if (this.#outbox.isEmpty || signal.aborted) return;
+      await this.#deliver(this.#outbox.peek(this.#maxEntries), signal);
+      if (!this.#outbox.isEnded) await wait(periodMilliseconds, signal).catch(() => {});
+    }
+  }
+
+  async #deliver(batch: OutboxBatch, signal: AbortSignal): Promise<void> {
+    const input = { leaseToken: this.#token, ...toReport(batch.entries, this.#behind) };
+    try {
+      const { reportProgress } = await askUntilAnswered(this.#client, ReportProgressDocument, { input }, { signal });
+      const answer = unwrap(reportProgress);
+      this.#maxEntries = undefined;
+      this.#lease.learn(answer);
+      if (!this.#isBehind(batch.entries, answer.nextLogOffset)) this.#outbox.drop(batch);
+    } catch (error) {
+      if (signal.aborted || this.#lease.learnRefusal(error)) return;
+      this.#takeRefusal(batch, error);
+    }
+  }
+
+  /**
+   * A hole in the log: the gateway goes on from before the batch's first chunk. What is missing was delivered and dropped once, or refused; it is not here any
+   * more. So from now on all offsets are that much less, and the batch is sent again.
+   */
+  #isBehind(entries: readonly OutboxEntry[], nextLogOffset: number): boolean {
+    const first = entries.find((entry) => entry.kind === 'log');
+    if (first === undefined || nextLogOffset >= first.offset - this.#behind) return false;
+    const missing = first.offset - this.#behind - nextLogOffset;
+    this.#behind += missing;
+    this.#note(`${missing} bytes of the log before this line are missing at the gateway.`);
+    return true;
+  }
+
+  /** The gateway does not take something in the batch: halves of it are tried until the entry is found, and left out with a note. */
+  #takeRefusal(batch: OutboxBatch, error: unknown): void {
+    if (!(error instanceof Refused || error instanceof RequestRefused)) throw error;
+    if (batch.entries.length > 1) {
+      this.#maxEntries = Math.ceil(batch.entries.length / 2);
+      return;
+    }
+    this.#outbox.drop(batch);
+    this.#maxEntries = undefined;
+    // Not for a refused line of the agent's own: that would go on for ever.
+    const [entry] = batch.entries;
+    if (entry !== undefined && !(entry.kind === 'log' && entry.stream === 'SYSTEM'))
+      this.#note(`Left out ${describe(entry)}: ${error.message}`);
+  }
+}
+
+function describe(entry: OutboxEntry): string {
+  if (entry.kind === 'metric') return `the metric ${JSON.stringify(entry.name)} of iteration ${entry.iteration}`;
+  if (entry.kind === 'log') return `${Buffer.byteLength(entry.text)} bytes of the log`;
+  return entry.kind === 'telemetry' ? 'a telemetry sample' : 'a report of its state';
+}
+
+/** The entries as the lists of one report, each in order. */
+function toReport(entries: readonly OutboxEntry[], behind: number): Omit<ReportProgressInput, 'leaseToken'> {
+  const metrics = entries.filter((entry) => entry.kind === 'metric').map(({ kind: _, ...metric }) => metric);
+  const telemetry = entries.filter((entry) => entry.kind === 'telemetry').map(({ kind: _, ...sample }) => sample);
+  const log = entries.filter((entry) => entry.kind === 'log').map(({ kind: _, ...chunk }) => ({ ...chunk, offset: chunk.offset - behind }));
+  const states = entries.filter((entry) => entry.kind === 'state').map(({ kind: _, ...state }) => state);
+  return {
+    ...(metrics.length > 0 && { metrics }),
+    ...(telemetry.length > 0 && { telemetry }),
+    ...(log.length > 0 && { log }),
+    ...Object.assign({}, ...states),
+  };
+}

@@ -1,0 +1,91 @@
+import { execFile } from 'node:child_process';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { stepsFolder } from './folder.ts';
+import { findProcess, listProcesses } from './processes.ts';
+
+const run = promisify(execFile);
+
+/** Which process an attempt is. A pid alone says nothing: after the process ended, or the machine started anew, it may be anybody's. */
+export interface ProcessRecord {
+  readonly pid: number;
+  readonly startedAt: string;
+  /** Of this start of the machine; null where the system has no such number. */
+  readonly bootId: string | null;
+  /** The name of its container, if it is one. */
+  readonly container: string | null;
+}
+
+/** Writes down which process an attempt is, while it lives. */
+export async function recordProcess(path: string, pid: number, container: string | null): Promise<void> {
+  const row = await findProcess(pid);
+  // It has ended already: there is nothing to find again.
+  if (row === null) return;
+  const record: ProcessRecord = { pid, startedAt: row.startedAt, bootId: await readBootId(), container };
+  await writeFile(path, JSON.stringify(record), { mode: 0o600 });
+}
+
+/** Whether the process of a record is still the one that it was. */
+export async function isAlive(record: ProcessRecord): Promise<boolean> {
+  if (record.bootId !== (await readBootId())) return false;
+  return (await findProcess(record.pid))?.startedAt === record.startedAt;
+}
+
+export async function readRecord(path: string): Promise<ProcessRecord | null> {
+  const text = await readFile(path, 'utf8').catch(() => null);
+  if (text === null) return null;
+  try {
+    // Written by recordProcess; half of a file, of an agent killed while it wrote, is no JSON.
+    return JSON.parse(text) as ProcessRecord;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Ends what an agent that was killed left in this folder: its steps' process groups, containers and files. Their leases run out by themselves.
+ * Answers how many attempts there were. Only to be called by the one agent that uses the folder.
+ */
+export async function removeOrphans(workDir: string): Promise<number> {
+  const folder = stepsFolder(workDir);
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names) {
+    const root = join(folder, name);
+    const record = await readRecord(join(root, 'process.json'));
+    if (record !== null) await killProcess(record);
+    await killMarked(join(root, 'work', 'fragments'));
+    await rm(root, { recursive: true, force: true }).catch(() => {});
+  }
+  return names.length;
+}
+
+async function killProcess(record: ProcessRecord): Promise<void> {
+  if (await isAlive(record)) signalQuietly(-record.pid);
+  if (record.container !== null) await run('docker', ['rm', '--force', record.container], { timeout: 60_000 }).catch(() => {});
+}
+
+/** On Linux also what outlived its group's leader or left the group: it is known by the TRAINYARD_FRAGMENTS of this very attempt in its environment. */
+async function killMarked(fragments: string): Promise<void> {
+  if (process.platform !== 'linux') return;
+  const marker = `TRAINYARD_FRAGMENTS=${fragments}`;
+  for (const { pid } of await listProcesses()) {
+    const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
+    if (environment.split('\0').includes(marker)) signalQuietly(pid);
+  }
+}
+
+function signalQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended meanwhile.
+  }
+}
+
+async function readBootId(): Promise<string | null> {
+  return readFile('/proc/sys/kernel/random/boot_id', 'utf8').then(
+    (text) => text.trim(),
+    () => null,
+  );
+}

@@ -1,0 +1,96 @@
+import { execFile } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** What the operating system says of one process. */
+export interface ProcessRow {
+  readonly pid: number;
+  readonly parent: number;
+  readonly group: number;
+  /** CPU time that it and the children that it has waited for have used so far. */
+  readonly cpuSeconds: number;
+  /** When it was started, in a form that is only good for comparing: a pid with another value is another process. */
+  readonly startedAt: string;
+}
+
+/** USER_HZ, the unit of the times in /proc: 100 on every Linux that Node runs on, whatever the kernel's own tick is. */
+const ticksPerSecond = 100;
+
+/** All processes of the machine: from /proc where there is one, else from `ps`. */
+export async function listProcesses(): Promise<ProcessRow[]> {
+  return process.platform === 'linux' ? listFromProc() : listFromPs();
+}
+
+/** One process, or null when there is none with this pid. */
+export async function findProcess(pid: number): Promise<ProcessRow | null> {
+  if (process.platform === 'linux') return readStat(pid);
+  return (await listFromPs(['-p', String(pid)])).find((row) => row.pid === pid) ?? null;
+}
+
+/** `root` with everything that it started, and what has left its tree but is still in its process group. */
+export function selectTree(rows: readonly ProcessRow[], root: number): ProcessRow[] {
+  const children = Map.groupBy(rows, (row) => row.parent);
+  const found = new Map(rows.filter((row) => row.pid === root || row.group === root).map((row) => [row.pid, row]));
+  // A map is walked in order of insertion, what is added on the way included: this visits every generation.
+  for (const row of found.values()) {
+    for (const child of children.get(row.pid) ?? []) found.set(child.pid, child);
+  }
+  return [...found.values()];
+}
+
+async function listFromProc(): Promise<ProcessRow[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  const rows = await Promise.all(pids.map(readStat));
+  return rows.filter((row) => row !== null);
+}
+
+async function readStat(pid: number): Promise<ProcessRow | null> {
+  // It may have ended since the folder was listed.
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => null);
+  return stat === null ? null : parseStat(stat);
+}
+
+/** A line of /proc/<pid>/stat (proc(5)). Its second field is the program's name in parentheses, which may hold spaces and parentheses itself. */
+export function parseStat(stat: string): ProcessRow | null {
+  const nameEnd = stat.lastIndexOf(')');
+  const pid = Number.parseInt(stat, 10);
+  // From the third field on; so field n of the manual is fields[n - 3].
+  const fields = stat.slice(nameEnd + 2).split(' ');
+  const [, parent, group] = fields;
+  const startedAt = fields[19];
+  if (nameEnd < 0 || Number.isNaN(pid) || startedAt === undefined) return null;
+  // utime, stime and the same of the children that ended: so a child that ends between two samples is not lost.
+  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+  return { pid, parent: Number(parent), group: Number(group), cpuSeconds: ticks / ticksPerSecond, startedAt };
+}
+
+async function listFromPs(selection: readonly string[] = ['-A']): Promise<ProcessRow[]> {
+  const columns = ['-o', 'pid=', '-o', 'ppid=', '-o', 'pgid=', '-o', 'time=', '-o', 'lstart='];
+  // `ps -p` ends with 1 when there is no such process.
+  const { stdout } = await run('ps', [...selection, ...columns], { env: { ...process.env, LC_ALL: 'C' } }).catch(() => ({ stdout: '' }));
+  return parsePs(stdout);
+}
+
+/** The output of `ps -o pid=,ppid=,pgid=,time=,lstart=`. */
+export function parsePs(output: string): ProcessRow[] {
+  return output
+    .split('\n')
+    .map((line) => /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(.+?)\s*$/.exec(line))
+    .filter((match) => match !== null)
+    .map(([, pid, parent, group, time, startedAt]) => ({
+      pid: Number(pid),
+      parent: Number(parent),
+      group: Number(group),
+      cpuSeconds: parseCpuTime(time ?? ''),
+      startedAt: startedAt ?? '',
+    }));
+}
+
+/** `[[days-]hours:]minutes:seconds[.hundredths]`, as ps writes a CPU time. */
+function parseCpuTime(text: string): number {
+  const [days, clock] = text.includes('-') ? text.split('-', 2) : ['0', text];
+  const seconds = (clock ?? '0').split(':').reduce((sum, part) => sum * 60 + Number(part), 0);
+  return Number(days) * 86_400 + seconds;
+}

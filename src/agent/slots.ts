@@ -1,0 +1,119 @@
+import { type Backoff, delayMs, wait } from '../client/backoff.ts';
+import { Refused, RequestRefused, unwrap } from '../client/errors.ts';
+import { ClaimNextStepsDocument } from '../client/generated.ts';
+import { isPassing } from './asking.ts';
+import type { AgentEvent } from './events.ts';
+import { describeOutcome } from './report.ts';
+import { type Claim, type WorkOptions, workOn } from './worker.ts';
+
+export interface SlotsOptions {
+  readonly work: Omit<WorkOptions, 'onDraining'>;
+  readonly deviceId: string;
+  readonly projectId: string | undefined;
+  readonly slots: number;
+  readonly stop: AbortSignal;
+  readonly tell: (event: AgentEvent) => void;
+}
+
+/** How long the gateway holds a claim open until there is work: one request in this time is all that an idle agent costs. */
+const waitSeconds = 20;
+
+/** After a claim that brought nothing at once, or failed. Jitter, so that the agents of a restarted gateway do not come back together. */
+const backoff: Backoff = { baseMs: 250, capMs: 15_000, random: Math.random };
+
+/**
+ * Claims steps for the free slots and works on them, until `stop`; then waits for those that are at work. Answers the exit code: 1 when the gateway does not let
+ * this device claim any more (its key was revoked, the device deleted), else 0.
+ */
+export async function runSlots(options: SlotsOptions): Promise<number> {
+  const slots = new Slots(options);
+  const exitCode = await slots.claimUntilStopped();
+  await slots.finish();
+  return exitCode;
+}
+
+class Slots {
+  readonly #options: SlotsOptions;
+  readonly #atWork = new Set<Promise<void>>();
+  #isDraining = false;
+  #wake = () => {};
+
+  constructor(options: SlotsOptions) {
+    this.#options = options;
+    options.stop.addEventListener('abort', () => this.#wake(), { once: true });
+  }
+
+  async claimUntilStopped(): Promise<number> {
+    const { stop, slots, tell } = this.#options;
+    let failures = 0;
+    while (!stop.aborted) {
+      await this.#freeSlot();
+      if (stop.aborted) break;
+      const askedAt = performance.now();
+      try {
+        const claims = await this.#claim(slots - this.#atWork.size);
+        for (const claim of claims) this.#start(claim);
+        // Nothing, and at once: a gateway that does not wait (it is stopping, say) must not be asked in a storm.
+        failures = claims.length === 0 && performance.now() - askedAt < 1_000 ? failures + 1 : 0;
+      } catch (error) {
+        if (stop.aborted) break;
+        if (!isPassing(error) && !(error instanceof RequestRefused && error.code === 'LIMIT_EXCEEDED')) {
+          if (!(error instanceof RequestRefused || error instanceof Refused)) throw error;
+          tell({ kind: 'STOPPED', message: `The gateway does not give this device work any more: ${error.message}` });
+          return 1;
+        }
+        failures += 1;
+      }
+      if (failures > 0) await wait(delayMs(backoff, failures), stop).catch(() => {});
+    }
+    return 0;
+  }
+
+  /** Waits for all that is at work. */
+  async finish(): Promise<void> {
+    while (this.#atWork.size > 0) await Promise.all(this.#atWork);
+  }
+
+  /** Resolves when a slot is free and the device is not draining as far as it knows, or on `stop`. */
+  async #freeSlot(): Promise<void> {
+    const { stop, slots } = this.#options;
+    // What is at work hears when draining is over; a device that holds nothing asks, and is given nothing as long as it drains.
+    const mustWait = () => this.#atWork.size >= slots || (this.#isDraining && this.#atWork.size > 0);
+    while (!stop.aborted && mustWait()) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  async #claim(limit: number): Promise<readonly Claim[]> {
+    const { work, deviceId, projectId, stop } = this.#options;
+    const input = { deviceId, projectId, limit, leaseSeconds: work.leaseSeconds, waitSeconds };
+    const answer = await work.client.request(ClaimNextStepsDocument, { input }, { signal: stop, timeoutSeconds: waitSeconds + 20 });
+    return unwrap(answer.claimNextSteps).claims;
+  }
+
+  #start(claim: Claim): void {
+    const { step, lease } = claim;
+    const { tell, work } = this.#options;
+    const subject = { jobId: step.job.id, stepNumber: step.number, attempt: lease.attempt };
+    const title = `Step ${step.number} (${step.name}) of ${step.job.name}, attempt ${lease.attempt},`;
+    tell({ kind: 'CLAIMED', ...subject, message: `${title} is claimed.` });
+    const working = workOn(claim, { ...work, onDraining: (isDraining) => this.#learnDraining(isDraining) }).then(
+      (outcome) => tell({ kind: 'ENDED', ...subject, message: `${title} ${describeOutcome(outcome)}` }),
+      (error: Error) => tell({ kind: 'REPORT_FAILED', ...subject, message: `${title} could not be reported: ${error.message}` }),
+    );
+    this.#atWork.add(working);
+    void working.finally(() => {
+      this.#atWork.delete(working);
+      this.#wake();
+    });
+  }
+
+  #learnDraining(isDraining: boolean): void {
+    if (isDraining && !this.#isDraining)
+      this.#options.tell({ kind: 'DRAINING', message: 'This device is draining: it claims nothing more.' });
+    this.#isDraining = isDraining;
+    this.#wake();
+  }
+}

@@ -1,0 +1,78 @@
+import { hostname } from 'node:os';
+import type { ClaimedStepFieldsFragment, LeaseFieldsFragment } from '../client/generated.ts';
+import { CommandSyntaxError, shellArguments } from './command.ts';
+import { startContainer } from './container.ts';
+import { describeStep, passEnvironment } from './environment.ts';
+import type { StepFolder } from './folder.ts';
+import { GroupProcess, type ProcessExit, type ProcessOptions, SpawnError } from './process.ts';
+import { CannotRunError, type RunningStep, type StepFailure } from './running.ts';
+import { ProcessMeter } from './telemetry.ts';
+
+export interface StartOptions {
+  readonly step: ClaimedStepFieldsFragment;
+  readonly lease: LeaseFieldsFragment;
+  readonly folder: StepFolder;
+  /** The gateway's address, for the step. */
+  readonly url: string;
+  readonly hasGpus: boolean;
+  readonly onOutput: ProcessOptions['onOutput'];
+  /** A line for the step's log. */
+  readonly note: (line: string) => void;
+  /** Gives up what comes before the start: the pull or the build of an image. */
+  readonly signal: AbortSignal;
+}
+
+/** Starts a step: in a container where it has an image or a build, else as a process. Rejects with CannotRunError where this device cannot. */
+export async function startStep(options: StartOptions): Promise<RunningStep> {
+  const { container } = options.step;
+  try {
+    return container?.image || container?.build ? await startContainer(options) : await startProcess(options);
+  } catch (error) {
+    if (error instanceof SpawnError || error instanceof CommandSyntaxError) throw new CannotRunError('DEVICE_REPORTED', error.message);
+    throw error;
+  }
+}
+
+/** Runs the step's command with `/bin/sh -c`, in its work folder, with the environment that it may have. */
+async function startProcess({ step, lease, folder, url, hasGpus, onOutput, note }: StartOptions): Promise<RunningStep> {
+  const { container } = step;
+  const args = container ? shellArguments(container) : null;
+  if (container === null || args === null) {
+    throw new CannotRunError(
+      'DEVICE_REPORTED',
+      'The step has neither a command nor an image: there is nothing that this device could run.',
+    );
+  }
+  if (container.volumes.length > 0) note('Volumes are mounted in containers only: a step without an image sees the files of the device.');
+  let lastError = '';
+  const child = await GroupProcess.start({
+    file: '/bin/sh',
+    args,
+    cwd: folder.work,
+    env: { ...passEnvironment(process.env), ...describeStep(step, lease, url, folder.paths) },
+    onOutput(stream, bytes) {
+      if (stream === 'STDERR') lastError = lastLine(bytes) || lastError;
+      onOutput(stream, bytes);
+    },
+  });
+  const withFailure = (exit: ProcessExit) => ({ ...exit, failure: explainExit(exit, lastError) });
+  return {
+    pid: child.pid,
+    container: null,
+    meter: new ProcessMeter(child.pid, hasGpus),
+    exited: child.exited.then(withFailure),
+    findHttpUrl: async () => (container.http === null ? null : `http://${hostname()}:${container.http.port}`),
+    stop: async (graceSeconds) => withFailure(await child.stop(graceSeconds)),
+    kill: () => child.kill(),
+  };
+}
+
+/** 127 and 126 are the shell's own words for a command that is not there and one that may not be run: that is the device's failure. */
+function explainExit({ exitCode, signal }: ProcessExit, lastError: string): StepFailure | null {
+  if (signal !== null) return { reason: 'EXIT_CODE', description: `The command was ended by ${signal}.` };
+  if (exitCode === 127) return { reason: 'DEVICE_REPORTED', description: `This device has no such command: ${lastError}` };
+  if (exitCode === 126) return { reason: 'DEVICE_REPORTED', description: `The command cannot be run on this device: ${lastError}` };
+  return null;
+}
+
+const lastLine = (bytes: Buffer) => bytes.toString('utf8').trim().split('\n').at(-1) ?? '';

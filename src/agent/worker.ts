@@ -1,0 +1,236 @@
+import { hostname } from 'node:os';
+import { wait } from '../client/backoff.ts';
+import type { Client } from '../client/fetch.ts';
+import type { ClaimedStepFieldsFragment, LeaseFieldsFragment } from '../client/generated.ts';
+import { Delivery } from './delivery.ts';
+import { createStepFolder, removeStepFolder, type StepFolder } from './folder.ts';
+import { handInFragments } from './fragments.ts';
+import { LeaseKeeper } from './lease.ts';
+import { flushMilliseconds, LogWriter } from './log.ts';
+import { MetricsReader } from './metrics.ts';
+import { recordProcess } from './orphans.ts';
+import { Outbox } from './outbox.ts';
+import { type Outcome, outcomeOfExit, outcomeOfOrder, reportOutcome } from './report.ts';
+import { CannotRunError, type RunningStep, type StepExit } from './running.ts';
+import { startStep } from './start.ts';
+import { samplePeriodMilliseconds } from './telemetry.ts';
+
+export interface Claim {
+  readonly step: ClaimedStepFieldsFragment;
+  readonly lease: LeaseFieldsFragment;
+}
+
+export interface WorkOptions {
+  readonly client: Client;
+  /** The agent's folder. */
+  readonly workDir: string;
+  readonly leaseSeconds: number;
+  /** Between SIGTERM and SIGKILL. */
+  readonly graceSeconds: number;
+  readonly hasGpus: boolean;
+  readonly onDraining: (isDraining: boolean) => void;
+  /** Aborted when the step is to be given back, because the agent stops. */
+  readonly release: AbortSignal;
+  /** Aborted when what is not delivered by now is not going to be. */
+  readonly giveUp: AbortSignal;
+}
+
+/** All that an attempt has, from its claim to its end. */
+interface Attempt extends WorkOptions {
+  readonly claim: Claim;
+  readonly folder: StepFolder;
+  readonly outbox: Outbox;
+  readonly log: LogWriter;
+  readonly metrics: MetricsReader;
+  readonly lease: LeaseKeeper;
+}
+
+/**
+ * Takes a claimed step from its start to its end: starts its command, follows it, hands in its files, delivers what is left to say and
+ * reports how it ended. Answers that. Rejects only when the outcome could not be reported.
+ */
+export async function workOn(claim: Claim, options: WorkOptions): Promise<Outcome> {
+  const lease = new LeaseKeeper(options.client, claim.lease.token, options.leaseSeconds, options.onDraining);
+  const keeping = lease.keep();
+  const release = () => lease.command({ kind: 'RELEASE' });
+  if (options.release.aborted) release();
+  options.release.addEventListener('abort', release, { once: true });
+  try {
+    return await carryOut(claim, lease, options);
+  } finally {
+    options.release.removeEventListener('abort', release);
+    lease.close();
+    await keeping;
+  }
+}
+
+async function carryOut(claim: Claim, lease: LeaseKeeper, options: WorkOptions): Promise<Outcome> {
+  const attempt = await prepare(claim, lease, options);
+  const delivery = new Delivery({ ...attempt, token: claim.lease.token, note: (line) => attempt.log.note(line) });
+  const delivering = delivery.run(options.giveUp);
+  // It is waited for below; until then a failure of it is not nobody's.
+  delivering.catch(() => {});
+  const endOutbox = () => attempt.outbox.end();
+  // Then nothing more will be delivered, and who waits for something to deliver must hear of it.
+  for (const signal of [lease.lost, options.giveUp]) signal.addEventListener('abort', endOutbox, { once: true });
+  try {
+    const ran = await runCommand(attempt);
+    const outcome = await handIn(attempt, ran);
+    await settle(attempt);
+    await delivering;
+    return await report(attempt, outcome);
+  } finally {
+    options.giveUp.removeEventListener('abort', endOutbox);
+    attempt.outbox.end();
+    await delivering.catch(() => {});
+    attempt.outbox.close();
+    await removeStepFolder(attempt.folder);
+  }
+}
+
+async function prepare(claim: Claim, lease: LeaseKeeper, options: WorkOptions): Promise<Attempt> {
+  const folder = await createStepFolder(options.workDir, claim.step, claim.lease.attempt);
+  const outbox = new Outbox(folder.outbox);
+  const log = new LogWriter((entry) => outbox.add({ kind: 'log', ...entry }));
+  const metrics = new MetricsReader(
+    folder.paths.metrics,
+    (entry) => outbox.add({ kind: 'metric', ...entry }),
+    (line) => log.note(line),
+  );
+  return { ...options, claim, lease, folder, outbox, log, metrics };
+}
+
+/** Starts the command and follows it to its end, or to the end that an order makes of it. */
+async function runCommand(attempt: Attempt): Promise<Outcome> {
+  const { claim, folder, client, log, lease, hasGpus } = attempt;
+  let running: RunningStep;
+  try {
+    running = await startStep({
+      ...claim,
+      folder,
+      hasGpus,
+      url: client.target.url.replace(/\/+$/, ''),
+      onOutput: (stream, bytes) => log.write(stream, bytes),
+      note: (line) => log.note(line),
+      signal: lease.stop,
+    });
+  } catch (error) {
+    if (lease.order !== null) return outcomeOfOrder(lease.order, null);
+    if (!(error instanceof CannotRunError)) throw error;
+    log.note(error.failure.description);
+    return { kind: 'FAIL', failure: error.failure, exitCode: null };
+  }
+  await recordProcess(folder.record, running.pid, running.container);
+  return follow(attempt, running);
+}
+
+async function follow(attempt: Attempt, running: RunningStep): Promise<Outcome> {
+  const startedAt = new Date().toISOString();
+  attempt.outbox.add({ kind: 'state', internalHostname: hostname(), ...describeComputing(attempt, { startedAt }) });
+  const ended = new AbortController();
+  const following = [
+    repeat(flushMilliseconds, ended.signal, () => readMetrics(attempt)),
+    repeat(samplePeriodMilliseconds, ended.signal, () => takeSample(attempt, running)),
+    running.findHttpUrl(ended.signal).then((httpUrl) => httpUrl !== null && attempt.outbox.add({ kind: 'state', httpUrl })),
+  ];
+  // What came first decides: a command that ended by itself before it was told to stop has the outcome that it had.
+  const first = await Promise.race([running.exited, whenAborted(attempt.lease.stop, ended.signal)]);
+  const exit = first ?? (await stop(attempt, running));
+  ended.abort();
+  await Promise.all(following);
+  const endedAt = new Date().toISOString();
+  attempt.outbox.add({ kind: 'state', ...describeComputing(attempt, { startedAt, endedAt }) });
+  const { order } = attempt.lease;
+  return order !== null && (first === null || order.kind === 'LOST') ? outcomeOfOrder(order, exit) : outcomeOfExit(exit);
+}
+
+/** Ends the command: at once when the lease is lost, also when that comes while it is being asked to stop. */
+async function stop({ lease, graceSeconds }: Attempt, running: RunningStep): Promise<StepExit> {
+  const kill = () => running.kill();
+  if (lease.lost.aborted) kill();
+  lease.lost.addEventListener('abort', kill, { once: true });
+  try {
+    return await running.stop(lease.lost.aborted ? 0 : graceSeconds);
+  } finally {
+    lease.lost.removeEventListener('abort', kill);
+  }
+}
+
+function describeComputing({ claim }: Attempt, { startedAt, endedAt }: { startedAt: string; endedAt?: string }) {
+  const usesGpu = (claim.step.resources.gpu ?? 0) > 0;
+  return {
+    computeTime: {
+      cpuStartedAt: startedAt,
+      ...(endedAt !== undefined && { cpuEndedAt: endedAt }),
+      ...(usesGpu && { gpuStartedAt: startedAt, ...(endedAt !== undefined && { gpuEndedAt: endedAt }) }),
+    },
+  };
+}
+
+async function readMetrics({ metrics, outbox, log }: Attempt): Promise<void> {
+  await metrics.read();
+  const refused = outbox.takeRefused();
+  if (refused > 0)
+    log.note(`${refused} pieces of log, metrics and telemetry were left out: there was no room to keep them while the gateway was away.`);
+}
+
+async function takeSample({ outbox }: Attempt, running: RunningStep): Promise<void> {
+  const sample = await running.meter.sample();
+  if (sample !== null) outbox.add({ kind: 'telemetry', ...sample });
+}
+
+/** Uploads what a step left that came to its own end. A step whose files could not be stored has not succeeded: the next one would look for them. */
+async function handIn(attempt: Attempt, outcome: Outcome): Promise<Outcome> {
+  const { client, claim, folder, log, lease, giveUp } = attempt;
+  // Told to stop before its files were stored, it did not finish.
+  if (lease.order !== null) return outcome.kind === 'COMPLETE' ? outcomeOfOrder(lease.order, null) : outcome;
+  try {
+    const problems = await handInFragments({
+      client,
+      folder: folder.paths.fragments,
+      jobId: claim.step.job.id,
+      stepNumber: claim.step.number,
+      leaseToken: claim.lease.token,
+      note: (line) => log.note(line),
+      signal: AbortSignal.any([lease.stop, giveUp]),
+    });
+    for (const problem of problems) log.note(problem);
+    const [problem] = problems;
+    if (problem === undefined || outcome.kind === 'FAIL') return outcome;
+    return { kind: 'FAIL', failure: { reason: 'DEVICE_REPORTED', description: problem }, exitCode: 0 };
+  } catch (error) {
+    if (lease.order === null) throw error;
+    return outcomeOfOrder(lease.order, null);
+  }
+}
+
+/** The last of the metrics and of the log; after it the outbox has all that the step had to say. */
+async function settle({ metrics, log, outbox }: Attempt): Promise<void> {
+  await metrics.end();
+  log.end();
+  outbox.end();
+}
+
+async function report({ client, claim, lease, giveUp }: Attempt, outcome: Outcome): Promise<Outcome> {
+  if (lease.lost.aborted) return { kind: 'NOTHING' };
+  await reportOutcome(client, claim.lease.token, outcome, AbortSignal.any([lease.lost, giveUp]));
+  return outcome;
+}
+
+/** Does something again and again, never twice at the same time, until the signal. */
+async function repeat(periodMilliseconds: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  while (!signal.aborted) {
+    await wait(periodMilliseconds, signal).catch(() => {});
+    if (!signal.aborted) await work();
+  }
+}
+
+/** Null when `signal` is aborted; never when `over` is. */
+function whenAborted(signal: AbortSignal, over: AbortSignal): Promise<null> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve(null);
+    const stop = () => resolve(null);
+    signal.addEventListener('abort', stop, { once: true });
+    over.addEventListener('abort', () => signal.removeEventListener('abort', stop), { once: true });
+  });
+}
