@@ -2,7 +2,7 @@
 import { and, asc, count, desc, eq, inArray, type SQL, sql } from 'drizzle-orm';
 import type { Queries } from '../store.ts';
 import type { StepRow, Tables } from '../tables.ts';
-import { type Position, UnknownPosition } from './keyset.ts';
+import { instantOf, type Position, UnknownPosition } from './keyset.ts';
 import { runShaped, type Term } from './shapes.ts';
 
 export interface ClaimableFilter {
@@ -80,8 +80,8 @@ function queuesTerm(queueIds: readonly string[]): Term {
 function afterTerm(position: Position | null): Term[] {
   if (!position) return [];
   const [priority, queued, id] = position;
-  const queuedAt = new Date(queued ?? '');
-  if (typeof priority !== 'number' || Number.isNaN(queuedAt.getTime()) || typeof id !== 'string') throw new UnknownPosition();
+  const queuedAt = instantOf(queued);
+  if (!Number.isInteger(priority) || queuedAt === null || typeof id !== 'string' || id.includes('\0')) throw new UnknownPosition();
   return [
     {
       shape: 'after',

@@ -37,6 +37,15 @@ export type JobCondition = readonly Term[] | 'none';
 export function jobCondition(filter: JobFilter, scope: JobScope): JobCondition {
   const { statuses, types, initiators } = filter;
   const isForeign = filter.projectId != null && scope.projectId !== null && filter.projectId !== scope.projectId;
+  // PostgreSQL's text has no NUL, and so no name does.
+  const texts = [
+    filter.projectId,
+    filter.name,
+    filter.nameContains,
+    filter.owner,
+    ...(filter.labels ?? []).flatMap(({ key, value }) => [key, value]),
+  ];
+  if (texts.some((text) => text?.includes('\0'))) return 'none';
   if (isForeign || statuses?.length === 0 || types?.length === 0 || initiators?.length === 0) return 'none';
   return [
     equalTerm('jobId', scope.jobId, (t) => t.jobs.id),
@@ -104,7 +113,11 @@ function labelTerm({ key, value }: Label, i: number): Term {
   };
 }
 
+/** Jobs were made in this age: moments that PostgreSQL cannot write down are moved to its ends. */
+const AGE = [0, Date.UTC(9999, 11, 31)] as const;
+
 function instantTerm(name: string, value: Optional<Date>, compare: typeof gt): Term | null {
   if (value == null) return null;
-  return { shape: name, values: { [name]: value }, condition: (t, $) => compare(t.jobs.createdAt, $(name, t.jobs.createdAt)) };
+  const moment = new Date(Math.min(Math.max(value.getTime(), AGE[0]), AGE[1]));
+  return { shape: name, values: { [name]: moment }, condition: (t, $) => compare(t.jobs.createdAt, $(name, t.jobs.createdAt)) };
 }

@@ -24,15 +24,22 @@ export interface Key {
   readonly column: AnySQLiteColumn;
   decode(part: string | number): unknown;
 }
-export const textKey = (column: AnySQLiteColumn): Key => ({ column, decode: (part) => (typeof part === 'string' ? part : null) });
-export const numberKey = (column: AnySQLiteColumn): Key => ({ column, decode: (part) => (typeof part === 'number' ? part : null) });
-export const instantKey = (column: AnySQLiteColumn): Key => ({
+// A position comes from a client: what PostgreSQL has no value for (a NUL in text, a number or a year out of range) is no position.
+export const textKey = (column: AnySQLiteColumn): Key => ({
   column,
-  decode(part) {
-    const date = new Date(part);
-    return Number.isNaN(date.getTime()) ? null : date;
-  },
+  decode: (part) => (typeof part === 'string' && !part.includes('\0') ? part : null),
 });
+export const numberKey = (column: AnySQLiteColumn): Key => ({
+  column,
+  decode: (part) => (typeof part === 'number' && Number.isInteger(part) && Math.abs(part) < 2 ** 31 ? part : null),
+});
+export const instantKey = (column: AnySQLiteColumn): Key => ({ column, decode: instantOf });
+
+/** The moment that a part of a position says; null when it says none between the years 1970 and 9999. */
+export function instantOf(part: string | number | undefined): Date | null {
+  const date = new Date(part ?? '');
+  return date.getTime() >= 0 && date.getTime() < Date.UTC(10_000, 0) ? date : null;
+}
 
 /**
  * The condition and the order of a slice of a list that is ordered by `keys`, all in one direction (so that both databases walk the index of
