@@ -5,8 +5,8 @@
  *
  * What to run, and on which device, is the gateway's decision alone: the agent runs what it is given.
  */
-import { homedir, hostname } from 'node:os';
-import { join } from 'node:path';
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
 import type { Client } from '../client/fetch.ts';
 import type { LabelInput, ResourcesInput } from '../client/generated.ts';
 import { watchClient } from './asking.ts';
@@ -29,7 +29,7 @@ export interface AgentOptions {
   readonly resources?: ResourcesInput | undefined;
   /** How many steps to run at the same time. Default: 1. */
   readonly slots?: number | undefined;
-  /** The device's key, the steps' working folders and what is not delivered yet; of one agent alone. Default: a folder in the user's home. */
+  /** The device's key, the steps' working folders and what is not delivered yet; of one agent alone. Default: ./data/agent. */
   readonly workDir?: string | undefined;
   /** Default: 60. */
   readonly leaseSeconds?: number | undefined;
@@ -58,7 +58,8 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   };
   try {
     const name = options.name ?? hostname();
-    const workDir = options.workDir ?? join(homedir(), '.trainyard', `agent-${name.replace(/[^\w.-]/g, '_')}`);
+    // Absolute: a step runs in a folder of its own and is told paths.
+    const workDir = resolve(options.workDir ?? 'data/agent');
     const leave = await occupyFolder(workDir);
     try {
       const orphans = await removeOrphans(workDir);

@@ -35,7 +35,9 @@ export const agent: Command = {
       labels: given.pairs('label'),
       ...(slots !== undefined && { slots }),
       ...(given.has('work-dir') && { workDir: given.text('work-dir') }),
-      signal: io.signal,
+      log: (line) => void io.stderr.write(`${line}\n`),
+      stop: io.signal,
+      stopMode: 'release',
     });
   },
 };
