@@ -4,11 +4,12 @@
  * The file of each implements it (`Project.implement({…})`); all others refer to it from here, so that types that lead to each other do not
  * import each other in a circle. A field that leads to a list is added beside that list: `Job.fragments` in fragments.ts, `Project.jobs` in jobs.ts.
  */
-import type { ApiKeyRow, AttemptRow, DeviceRow, FragmentRow, JobItemRow, JobRow, ProjectRow, StepRow } from '../store/tables.ts';
+import type { ShownJob } from '../store/queries/jobs.ts';
+import type { ApiKeyRow, AttemptRow, DeviceRow, FragmentRow, JobItemRow, ProjectRow, StepRow } from '../store/tables.ts';
 import { builder } from './builder.ts';
 
 export const Project = builder.objectRef<ProjectRow>('Project');
-export const Job = builder.objectRef<JobRow>('Job');
+export const Job = builder.objectRef<ShownJob>('Job');
 export const JobItem = builder.objectRef<JobItemRow>('JobItem');
 export const Step = builder.objectRef<StepRow>('Step');
 export const Attempt = builder.objectRef<AttemptRow>('Attempt');
