@@ -1,7 +1,8 @@
 import { hostname } from 'node:os';
-import type { Command } from './command.ts';
+import { type Command, jsonFlag } from './command.ts';
 import { UsageError } from './io.ts';
 import { resolveProjectId } from './project.ts';
+import { cleanName } from './terminal.ts';
 
 export const agent: Command = {
   name: 'agent',
@@ -16,28 +17,42 @@ export const agent: Command = {
     },
     project: { value: 'NAME', description: 'only run steps of this project, by name or id', defaultText: 'of all that the key sees' },
     label: { value: 'KEY=VALUE', isRepeatable: true, description: 'what steps may require of a device' },
-    slots: { value: 'N', description: 'how many steps to run at a time', defaultText: '1' },
-    'work-dir': { value: 'DIR', description: 'where working folders and undelivered reports are kept', defaultText: 'in ./data/agent' },
+    slots: { value: 'N', description: 'how many steps to run at the same time', defaultText: '1' },
+    'work-dir': {
+      value: 'DIR',
+      description: 'for working folders and what is not delivered yet; of one agent alone',
+      defaultText: '~/.trainyard/agent-NAME',
+    },
+    'lease-seconds': { value: 'N', description: 'after how long a step is taken from an agent that is gone', defaultText: '60' },
+    'grace-seconds': { value: 'N', description: 'from SIGTERM to SIGKILL, for a step that is to stop', defaultText: '10' },
+    'on-stop': { value: 'WHAT', description: 'finish or release the steps that it holds when it is told to stop', defaultText: 'release' },
+    ...jsonFlag,
   },
-  notes: 'Ctrl-C or SIGTERM: claims nothing more and gives back what it holds.',
+  notes:
+    'Ctrl-C or SIGTERM tells it to stop: it claims nothing more, and finishes or gives back what it holds. With --json, each event is a line.',
 
-  async run({ io, client, given, target }) {
+  async run({ io, client, given, target, isJson }) {
     const slots = given.integer('slots');
     if (slots !== undefined && slots < 1) throw new UsageError(`--slots takes a whole number from 1 on, not ${slots}.`);
+    if (target.token === undefined) throw new UsageError('An agent needs a key that may register a device: TRAINYARD_TOKEN or --token.');
+    const stopMode = given.choice('on-stop', ['FINISH', 'RELEASE']) === 'FINISH' ? 'finish' : 'release';
     const project = given.text('project');
+    const projectId = project === undefined ? undefined : await resolveProjectId(client, project, io.signal);
     // Only who runs an agent loads it.
     const { runAgent } = await import('../agent/agent.ts');
     return runAgent({
       url: target.url,
-      token: target.token ?? '',
-      ...(project !== undefined && { projectId: await resolveProjectId(client, project, io.signal) }),
-      name: given.text('name') ?? hostname(),
+      token: target.token,
+      projectId,
+      name: given.text('name'),
       labels: given.pairs('label'),
-      ...(slots !== undefined && { slots }),
-      ...(given.has('work-dir') && { workDir: given.text('work-dir') }),
-      log: (line) => void io.stderr.write(`${line}\n`),
+      slots,
+      workDir: given.text('work-dir'),
+      leaseSeconds: given.number('lease-seconds'),
+      graceSeconds: given.number('grace-seconds'),
       stop: io.signal,
-      stopMode: 'release',
+      stopMode,
+      onEvent: (event) => (isJson ? io.stdout.write(`${JSON.stringify(event)}\n`) : io.stderr.write(`${cleanName(event.message)}\n`)),
     });
   },
 };
