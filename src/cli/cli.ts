@@ -93,7 +93,7 @@ function explain(error: unknown, io: Io): number {
     return exitCodes.refused;
   }
   if (error instanceof RequestRefused) {
-    const hint = error.code === 'UNAUTHENTICATED' ? ' Give a key with TRAINYARD_TOKEN or --token.' : '';
+    const hint = error.code === 'UNAUTHENTICATED' ? ' (TRAINYARD_TOKEN or --token gives the key)' : '';
     say(`${error.code}: ${error.message.split('\n').map(cleanName).join('\n  ')}${hint}`);
     return exitCodes.refused;
   }

@@ -17,11 +17,11 @@ import {
 import { type SubscribeOptions, subscribe } from '../client/subscribe.ts';
 import type { Context } from './command.ts';
 import type { FlagSet } from './flags.ts';
-import { formatNumber, formatSeconds } from './format.ts';
+import { formatNumber, formatSpan } from './format.ts';
 import { exitCodes, UsageError } from './io.ts';
 import { LogLines } from './loglines.ts';
 import { Screen } from './screen.ts';
-import { cleanName } from './terminal.ts';
+import { cleanName, truncate } from './terminal.ts';
 
 type StatusFrame = JobStatusSubscription['jobStatus'];
 type Event = EventsSubscription['events']['events'][number];
@@ -79,10 +79,9 @@ class Follower {
   readonly #screen: Screen;
   readonly #lines: LogLines;
   readonly #newest = new Map<string, MetricPointFieldsFragment>();
-  readonly #startedAt = performance.now();
   readonly #tick: NodeJS.Timeout | undefined;
   readonly #lost = new Set<symbol>();
-  #status: JobStatus | undefined;
+  #history: StatusFrame['history'] | undefined;
   #step = '';
 
   constructor(context: Context, name: string) {
@@ -96,7 +95,7 @@ class Follower {
   async showStatus(frame: StatusFrame): Promise<void> {
     for (const transition of frame.transitions)
       await this.#tell('status', transition, () => `== job ${transition.to} (${because(transition)})`);
-    this.#status = frame.history.status;
+    this.#history = frame.history;
     this.#showProgress();
   }
 
@@ -160,10 +159,11 @@ class Follower {
   }
 
   async end(): Promise<number> {
-    const exitCode = codeOf(this.#status);
-    const metrics = this.#metricsText();
-    const text = `== ${this.#name} ${this.#status} after ${this.#elapsed()}${metrics === '' ? '' : `: ${metrics}`}`;
-    await this.#tell('outcome', { status: this.#status, exitCode }, () => text);
+    const status = this.#history?.status;
+    const exitCode = codeOf(status);
+    const [metrics, ran] = [this.#metricsText(), this.#ran()];
+    const text = `== ${this.#name} ${status}${ran === '' ? '' : ` after ${ran}`}${metrics === '' ? '' : `: ${metrics}`}`;
+    await this.#tell('outcome', { status, exitCode }, () => text);
     return exitCode;
   }
 
@@ -178,8 +178,8 @@ class Follower {
 
   #showProgress(): void {
     if (this.#context.isJson) return;
-    const state = this.#lost.size > 0 ? 'reconnecting' : (this.#status ?? 'connecting');
-    this.#screen.progress([state, this.#step, this.#metricsText(), this.#elapsed()].filter((part) => part !== '').join(' · '));
+    const state = this.#lost.size > 0 ? 'reconnecting' : (this.#history?.status ?? 'connecting');
+    this.#screen.progress([state, this.#ran(), truncate(this.#step, 30), this.#metricsText()].filter((part) => part !== '').join(' · '));
   }
 
   #metricsText(): string {
@@ -189,8 +189,9 @@ class Follower {
     return iteration < 0 ? values : `${values} (iteration ${iteration})`;
   }
 
-  #elapsed(): string {
-    return formatSeconds((performance.now() - this.#startedAt) / 1000);
+  /** For how long it has run, or ran. */
+  #ran(): string {
+    return this.#history === undefined ? '' : formatSpan(this.#history.startedAt, this.#history.finishedAt);
   }
 }
 

@@ -758,7 +758,7 @@ export type JobStatusSubscriptionVariables = Exact<{
 }>;
 
 
-export type JobStatusSubscription = { readonly jobStatus: { readonly cursor: string, readonly state: StreamState, readonly missed: number, readonly history: { readonly status: JobStatus, readonly reason: StatusReason, readonly description: string, readonly exitCode: number | null }, readonly transitions: ReadonlyArray<{ readonly cursor: string, readonly from: string | null, readonly to: string, readonly reason: StatusReason, readonly description: string, readonly exitCode: number | null, readonly actor: string, readonly at: string }> } };
+export type JobStatusSubscription = { readonly jobStatus: { readonly cursor: string, readonly state: StreamState, readonly missed: number, readonly history: { readonly status: JobStatus, readonly reason: StatusReason, readonly description: string, readonly exitCode: number | null, readonly createdAt: string, readonly startedAt: string | null, readonly finishedAt: string | null }, readonly transitions: ReadonlyArray<{ readonly cursor: string, readonly from: string | null, readonly to: string, readonly reason: StatusReason, readonly description: string, readonly exitCode: number | null, readonly actor: string, readonly at: string }> } };
 
 export type EventsSubscriptionVariables = Exact<{
   filter?: EventFilter | null | undefined;
@@ -2351,6 +2351,9 @@ export const JobStatusDocument = new TypedDocumentString(`
       reason
       description
       exitCode
+      createdAt
+      startedAt
+      finishedAt
     }
     transitions {
       ...TransitionFields

@@ -1,0 +1,246 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { unwrap } from '../../src/client/errors.ts';
+import { type Client, createClient } from '../../src/client/fetch.ts';
+import {
+  ClaimNextStepsDocument,
+  CompleteStepDocument,
+  FailStepDocument,
+  JobDocument,
+  ReportProgressDocument,
+} from '../../src/client/generated.ts';
+import { adminKey, type GatewayProcess, runCommand, startCommand, startGateway } from './processes.ts';
+
+let folder: string;
+let gateway: GatewayProcess;
+let client: Client;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'trainyard-commands-'));
+  gateway = await startGateway(join(folder, 'store'));
+  client = createClient({ url: gateway.url, token: adminKey });
+  const created = await trainyard('projects', 'create', 'vision');
+  expect(created).toMatchObject({ code: 0, stderr: '' });
+});
+afterAll(async () => {
+  await gateway?.kill('SIGKILL');
+  await rm(folder, { recursive: true, force: true });
+});
+
+function trainyard(...args: string[]) {
+  return runCommand(folder, gateway.url, args);
+}
+
+function startTrainyard(...args: string[]) {
+  return startCommand(folder, gateway.url, args);
+}
+
+/** Claims the one step that is queued, as a device would. */
+async function claim() {
+  const { claimNextSteps } = await client.request(ClaimNextStepsDocument, { input: { waitSeconds: 10 } });
+  const [claimed] = unwrap(claimNextSteps).claims;
+  if (claimed === undefined) throw new Error('Nothing came to be claimed.');
+  return { token: claimed.lease.token, step: claimed.step, jobId: claimed.step.job.id };
+}
+
+async function report(leaseToken: string, offset: number, text: string, epoch?: number): Promise<number> {
+  const metrics = epoch === undefined ? [] : [{ name: 'loss', value: 1 / epoch, iteration: epoch }];
+  const input = { leaseToken, log: [{ offset, text }], metrics };
+  return unwrap((await client.request(ReportProgressDocument, { input })).reportProgress).nextLogOffset;
+}
+
+async function complete(leaseToken: string): Promise<void> {
+  unwrap((await client.request(CompleteStepDocument, { input: { leaseToken } })).completeStep);
+}
+
+describe('trainyard submit', () => {
+  test('--follow shows a job to its end, also across a gateway that is killed and started again (P7)', async () => {
+    await writeFile(
+      join(folder, 'job.yaml'),
+      'name: digits\nlabels: {team: a}\nsettings: {lr: 0.1, custom: {depth: 2}}\nsteps:\n  - name: train\n    container: {command: python train.py}\n',
+    );
+    const submit = startTrainyard('submit', 'job.yaml', '--follow', '--custom.depth', '5', '--param_3', '{"k":"v"}');
+    const { token, jobId, step } = await claim();
+    expect(step.job.settings).toEqual({ lr: 0.1, custom: { depth: 5 }, param_3: { k: 'v' } });
+    let offset = await report(token, 0, 'epoch 1\nhalf of ', 1);
+    await vi.waitFor(() => expect(submit.stdout()).toBe('epoch 1\n'), { timeout: 5_000 });
+    await gateway.kill('SIGKILL');
+    gateway = await startGateway(join(folder, 'store'), gateway.port);
+    offset = await report(token, offset, 'a line\n', 2);
+    await report(token, offset, 'the end, without a line\u001b[2J feed', 3);
+    await complete(token);
+    expect(await submit.ended).toBe(0);
+    expect(submit.stdout()).toBe('epoch 1\nhalf of a line\nthe end, without a line feed\n');
+    const notes = submit.stderr();
+    expect(notes).toMatch(/^== created job_\w+ \(digits\)/);
+    expect(notes).toContain('-- connection lost');
+    expect(notes).toContain('-- connected again');
+    for (const epoch of [1, 2, 3]) expect(notes.split(`-- iteration ${epoch}: loss`)).toHaveLength(2);
+    expect(notes).toMatch(/== job RUNNING/);
+    expect(notes).toMatch(/== step 0 train RUNNING/);
+    expect(notes).toMatch(/== digits SUCCEEDED after .*: loss 0\.33333 \(iteration 3\)\n$/);
+
+    const again = await trainyard('watch', jobId, '--json');
+    expect(again.code).toBe(0);
+    const lines: { type: string; text?: string }[] = again.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(
+      lines
+        .filter(({ type }) => type === 'log')
+        .map(({ text }) => text)
+        .join(''),
+    ).toBe('epoch 1\nhalf of a line\nthe end, without a line\u001b[2J feed');
+    expect(lines.filter(({ type }) => type === 'metric')).toHaveLength(3);
+    expect(lines.at(-1)).toEqual({ type: 'outcome', status: 'SUCCEEDED', exitCode: 0 });
+  });
+
+  test('--follow ends with 1 when the job fails', async () => {
+    const submit = startTrainyard('submit', '--follow', '--', 'python', 'train.py', '--name', "it's");
+    const { token, step } = await claim();
+    expect(step.container?.command).toBe(`python train.py --name 'it'\\''s'`);
+    const input = { leaseToken: token, description: 'out of \u001b]0;owned\u0007luck', exitCode: 9 };
+    unwrap((await client.request(FailStepDocument, { input })).failStep);
+    expect(await submit.ended).toBe(1);
+    expect(submit.stderr()).toMatch(/== python FAILED/);
+    expect(submit.stderr()).toContain('out of luck');
+  });
+
+  test('--follow ends with 3 when the job is cancelled', async () => {
+    const submit = startTrainyard('submit', '--follow', '--name', 'doomed', '--command', 'sleep 1', '--json');
+    await vi.waitFor(() => expect(submit.stdout()).toContain('"type":"status"'), { timeout: 10_000 });
+    const { job } = JSON.parse(submit.stdout().split('\n')[0] ?? '');
+    const cancelled = await trainyard('cancel', job.id, '--reason', 'a mistake');
+    expect(cancelled).toEqual({ code: 0, stdout: `${job.id} (doomed) is CANCELLED\n`, stderr: '' });
+    expect(await submit.ended).toBe(3);
+    expect(await trainyard('cancel', job.id)).toMatchObject({ code: 2, stderr: expect.stringMatching(/^trainyard: INVALID_STATE: /) });
+  });
+
+  test('that is interrupted leaves the job running, says how to cancel it, and ends with 130', async () => {
+    const submit = startTrainyard('submit', '--follow', '--name', 'goes on', '--command', 'sleep 1');
+    const { token, jobId } = await claim();
+    await vi.waitFor(() => expect(submit.stderr()).toContain('== job RUNNING'), { timeout: 10_000 });
+    submit.kill('SIGINT');
+    expect(await submit.ended).toBe(130);
+    expect(submit.stderr()).toContain(`trainyard cancel ${jobId}`);
+    expect((await client.request(JobDocument, { id: jobId })).job?.status).toBe('RUNNING');
+    await complete(token);
+  });
+
+  test('of a file that is wrong, an unknown project or a refused input says what is wrong, and ends with 2', async () => {
+    await writeFile(join(folder, 'bad.yaml'), 'name: x\nstep: []\n');
+    expect(await trainyard('submit', 'bad.yaml')).toMatchObject({ code: 2, stderr: expect.stringContaining('there is no field "step"') });
+    const unknown = await trainyard('submit', '--name', 'x', '--command', 'y', '--project', 'nope');
+    expect(unknown).toMatchObject({ code: 2, stderr: expect.stringMatching(/no project named "nope".*\n {2}proj_\w+ {2}vision\n/) });
+    const refused = await trainyard('submit', '--name', 'x', '--command', 'y', '--run-timeout-seconds', '-1');
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(/INVALID_INPUT.*\n.*runTimeoutSeconds/) });
+  });
+
+  test('with the same idempotency key gives the same job', async () => {
+    const submit = () => trainyard('submit', '--name', 'once', '--command', 'y', '--idempotency-key', 'k1');
+    const [first, second] = [await submit(), await submit()];
+    expect(first.stdout).toMatch(/^job_\w+\n$/);
+    expect(second.stdout).toBe(first.stdout);
+    await trainyard('cancel', first.stdout.trim());
+  });
+});
+
+describe('trainyard', () => {
+  test('lists and shows jobs as tables and as JSON', async () => {
+    const submitted = await trainyard(
+      'submit',
+      '--name',
+      'shown\u001b[31m',
+      '--command',
+      'x',
+      '--label',
+      'find=me',
+      '--priority',
+      '7',
+      '--json',
+    );
+    const { job } = JSON.parse(submitted.stdout);
+    const table = await trainyard('jobs', '--label', 'find=me', '--status', 'queued,running');
+    expect(table.stdout.split('\n')).toHaveLength(3);
+    expect(table.stdout).toMatch(new RegExp(`^ID +STATUS +NAME .*\\n${job.id} +QUEUED +shown +vision`));
+    const listed = JSON.parse((await trainyard('jobs', '--json', '--name-contains', 'shown')).stdout);
+    expect(listed).toMatchObject([{ id: job.id, status: 'QUEUED', priority: 7 }]);
+    const shown = await trainyard('job', job.id);
+    expect(shown.stdout).toMatch(/^id +job_\w+\nname +shown\nstatus +QUEUED/);
+    expect(JSON.parse((await trainyard('job', job.id, '--json')).stdout)).toMatchObject({ id: job.id, steps: [{ status: 'QUEUED' }] });
+    await trainyard('cancel', job.id);
+    expect(await trainyard('job', 'job_00000000000000000000000000')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('There is no job'),
+    });
+  });
+
+  test('prints the log of a job that runs as far as it is written, and ends well when its reader leaves', async () => {
+    const id = (await trainyard('submit', '--name', 'talks', '--command', 'x')).stdout.trim();
+    const { token } = await claim();
+    let offset = 0;
+    for (let part = 0; part < 10; part += 1) offset = await report(token, offset, `${'x'.repeat(99)}\n`.repeat(500));
+    const { stdout, code } = await trainyard('logs', id, '--step', '0');
+    expect([code, stdout.length]).toEqual([0, 500_000]);
+    const follow = startTrainyard('logs', id, '--follow');
+    await vi.waitFor(() => expect(follow.stdout()).not.toBe(''), { timeout: 10_000 });
+    follow.closeStdout();
+    await report(token, offset, 'more\n');
+    expect(await follow.ended).toBe(141);
+    await complete(token);
+  });
+
+  test('puts files up and gets them back', async () => {
+    const id = (await trainyard('submit', '--name', 'files', '--command', 'x')).stdout.trim();
+    const bytes = randomBytes(2_000_000);
+    await writeFile(join(folder, 'model.bin'), bytes);
+    const put = await trainyard('fragments', 'put', 'model.bin', '--job', id, '--type', 'model');
+    expect(put).toEqual({ code: 0, stdout: expect.stringMatching(/^frag_\w+\n$/), stderr: '' });
+    const listed = await trainyard('fragments', 'list', id);
+    expect(listed.stdout).toMatch(/^ID +FILENAME .*\nfrag_\w+ +model\.bin +MODEL +READY +2\.00 MB/);
+    const taken = await trainyard('fragments', 'get', put.stdout.trim());
+    expect(taken).toMatchObject({ code: 2, stderr: expect.stringContaining('--force replaces it') });
+    expect(await trainyard('fragments', 'get', id, 'model.bin', '-o', 'copy.bin')).toEqual({ code: 0, stdout: 'copy.bin\n', stderr: '' });
+    expect((await readFile(join(folder, 'copy.bin'))).equals(bytes)).toBe(true);
+    await trainyard('cancel', id);
+  });
+
+  test('makes keys, and what follows with one ends when it is revoked (P15)', async () => {
+    const id = (await trainyard('submit', '--name', 'watched', '--command', 'x')).stdout.trim();
+    const { apiKey, secret } = JSON.parse((await trainyard('keys', 'create', 'link', '--kind', 'watch', '--job', id, '--json')).stdout);
+    const watch = startCommand(folder, gateway.url, ['watch', id], { TRAINYARD_TOKEN: secret });
+    await vi.waitFor(() => expect(watch.stderr()).toContain('== job QUEUED'), { timeout: 10_000 });
+    expect(await runCommand(folder, gateway.url, ['cancel', id], { TRAINYARD_TOKEN: secret })).toMatchObject({ code: 2 });
+    expect((await trainyard('keys', 'revoke', apiKey.id)).code).toBe(0);
+    expect(await watch.ended).toBe(2);
+    expect(watch.stderr()).toContain('UNAUTHENTICATED');
+    await trainyard('cancel', id);
+  });
+
+  test('lists no device where there is none', async () => {
+    expect(await trainyard('devices')).toEqual({ code: 0, stdout: '', stderr: 'No devices.\n' });
+    expect(await trainyard('devices', '--json')).toEqual({ code: 0, stdout: '[]\n', stderr: '' });
+  });
+
+  test('says in one line that the key is missing or the gateway away', async () => {
+    const stranger = await runCommand(folder, gateway.url, ['jobs'], { TRAINYARD_TOKEN: '' });
+    expect(stranger).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringMatching(/^trainyard: UNAUTHENTICATED: .*TRAINYARD_TOKEN.*\n$/),
+    });
+    const away = await runCommand(folder, 'http://127.0.0.1:9', ['watch', 'job_1']);
+    expect(away).toMatchObject({ code: 4, stdout: '', stderr: expect.stringMatching(/^trainyard: .*cannot be reached.*\n$/) });
+  });
+
+  test('finds the key of a local gateway beside its data', async () => {
+    const local = await mkdtemp(join(folder, 'local-'));
+    await writeFile(join(local, 'credentials.json'), JSON.stringify({ url: gateway.url, token: adminKey }));
+    const listed = await runCommand(folder, undefined, ['projects', 'list'], { TRAINYARD_DATA_DIR: local });
+    expect(listed).toMatchObject({ code: 0, stdout: expect.stringContaining('vision') });
+  });
+});
