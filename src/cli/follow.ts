@@ -6,7 +6,7 @@ import { wait } from '../client/backoff.ts';
 import {
   EventsDocument,
   type EventsSubscription,
-  JobDocument,
+  JobNameDocument,
   type JobStatus,
   JobStatusDocument,
   type JobStatusSubscription,
@@ -36,7 +36,7 @@ const eventsGraceMs = 2_000;
 /** Follows until the job is terminal; the exit code tells how it ended, or 130 after Ctrl-C. */
 export async function followJob(context: Context, jobId: string): Promise<number> {
   const { io, client, target } = context;
-  const { job } = await client.request(JobDocument, { id: jobId }, { signal: io.signal });
+  const { job } = await client.request(JobNameDocument, { id: jobId }, { signal: io.signal });
   if (job === null) throw new UsageError(`There is no job ${cleanName(jobId)}, or the key may not see it.`);
   const follower = new Follower(context, job.name);
   const over = new AbortController();

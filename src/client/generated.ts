@@ -579,6 +579,13 @@ export type JobQueryVariables = Exact<{
 
 export type JobQuery = { readonly job: { readonly description: string | null, readonly initiator: JobInitiator, readonly isPreemptible: boolean, readonly scheduleTimeoutSeconds: number | null, readonly runTimeoutSeconds: number | null, readonly settings: Record<string, unknown>, readonly settingsWarnings: ReadonlyArray<string>, readonly output: Record<string, unknown> | null, readonly agentName: string | null, readonly billableBytes: number, readonly datasetId: string | null, readonly datasetVersionId: string | null, readonly httpUrl: string | null, readonly sshServer: string | null, readonly internalHostname: string | null, readonly id: string, readonly name: string, readonly type: JobType, readonly status: JobStatus, readonly statusMessage: string | null, readonly priority: number, readonly owner: string, readonly createdAt: string, readonly updatedAt: string, readonly startedAt: string | null, readonly finishedAt: string | null, readonly container: { readonly image: string | null, readonly entrypoint: string | null, readonly command: string | null, readonly properties: Record<string, unknown>, readonly build: { readonly context: string, readonly dockerfile: string, readonly properties: Record<string, unknown> } | null, readonly env: ReadonlyArray<{ readonly name: string, readonly value: string }>, readonly volumes: ReadonlyArray<{ readonly storage: string, readonly containerPath: string, readonly isReadOnly: boolean }>, readonly http: { readonly port: number, readonly requiresAuth: boolean } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean } } | null, readonly device: { readonly id: string, readonly name: string, readonly status: DeviceStatus } | null, readonly items: ReadonlyArray<{ readonly name: string, readonly value: string, readonly typedValue: unknown, readonly valueType: ItemValueType }>, readonly metrics: ReadonlyArray<{ readonly name: string, readonly value: number, readonly iteration: number | null, readonly at: string, readonly attempt: number }>, readonly latestTelemetry: { readonly at: string, readonly cpu: number, readonly memoryMb: number, readonly gpuDutyCycle: number | null, readonly gpuMemory: number | null } | null, readonly computeTime: { readonly cpuStartedAt: string | null, readonly cpuEndedAt: string | null, readonly gpuStartedAt: string | null, readonly gpuEndedAt: string | null }, readonly history: { readonly status: JobStatus, readonly reason: StatusReason, readonly description: string, readonly exitCode: number | null, readonly transitions: ReadonlyArray<{ readonly cursor: string, readonly from: string | null, readonly to: string, readonly reason: StatusReason, readonly description: string, readonly exitCode: number | null, readonly actor: string, readonly at: string }> }, readonly steps: ReadonlyArray<{ readonly id: string, readonly number: number, readonly name: string, readonly status: StepStatus, readonly statusMessage: string | null, readonly maxAttempts: number, readonly queuedAt: string | null, readonly startedAt: string | null, readonly finishedAt: string | null, readonly container: { readonly image: string | null, readonly entrypoint: string | null, readonly command: string | null, readonly properties: Record<string, unknown>, readonly build: { readonly context: string, readonly dockerfile: string, readonly properties: Record<string, unknown> } | null, readonly env: ReadonlyArray<{ readonly name: string, readonly value: string }>, readonly volumes: ReadonlyArray<{ readonly storage: string, readonly containerPath: string, readonly isReadOnly: boolean }>, readonly http: { readonly port: number, readonly requiresAuth: boolean } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean } } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean }, readonly requiredLabels: ReadonlyArray<{ readonly key: string, readonly value: string }>, readonly attempts: ReadonlyArray<{ readonly number: number, readonly outcome: AttemptOutcome, readonly reason: StatusReason | null, readonly description: string, readonly exitCode: number | null, readonly claimedAt: string, readonly finishedAt: string | null, readonly device: { readonly id: string, readonly name: string } | null }>, readonly whyNot: ReadonlyArray<{ readonly requirement: string, readonly explanation: string, readonly device: { readonly id: string, readonly name: string } | null }> }>, readonly project: { readonly id: string, readonly name: string }, readonly labels: ReadonlyArray<{ readonly key: string, readonly value: string }> } | null };
 
+export type JobNameQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type JobNameQuery = { readonly job: { readonly id: string, readonly name: string, readonly status: JobStatus } | null };
+
 export type JobLogPageQueryVariables = Exact<{
   jobId: string;
   stepNumber: number;
@@ -1772,6 +1779,15 @@ fragment JobDetailFields on Job {
     }
   }
 }`) as unknown as TypedDocumentString<JobQuery, JobQueryVariables>;
+export const JobNameDocument = new TypedDocumentString(`
+    query jobName($id: ID!) {
+  job(id: $id) {
+    id
+    name
+    status
+  }
+}
+    `) as unknown as TypedDocumentString<JobNameQuery, JobNameQueryVariables>;
 export const JobLogPageDocument = new TypedDocumentString(`
     query jobLogPage($jobId: ID!, $stepNumber: Int!, $after: Cursor, $first: Int) {
   job(id: $jobId) {
