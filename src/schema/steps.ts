@@ -1,0 +1,137 @@
+import { type WhyNot, whyNot } from '../domain/matching.ts';
+import { sees } from '../domain/rights.ts';
+import { queuesById, stepsById, stepsOfJobs } from '../store/queries/steps.ts';
+import type { QueueRow, StepRow } from '../store/tables.ts';
+import { builder } from './builder.ts';
+import { Container } from './containers.ts';
+import { type Context, viewerOf } from './context.ts';
+import { pinnedDeviceOf } from './devices.ts';
+import { StepStatus } from './enums.ts';
+import { jobOf } from './jobs.ts';
+import { Label } from './labels.ts';
+import { byId, defineLoader, grouped } from './loaders.ts';
+import { Node, readNodes } from './node.ts';
+import { Device, Job, Step } from './nouns.ts';
+import { Resources } from './resources.ts';
+
+/** Null: there is none, or it may not be seen. */
+export const stepById = defineLoader<string, StepRow | null>(async (context, ids) => {
+  const principal = viewerOf(context);
+  const rows = await stepsById(context.domain.store.read, ids);
+  return byId(
+    ids,
+    rows.filter((row) => sees(principal, row)),
+  );
+});
+readNodes('Step', stepById);
+
+/** The step of something that may be seen, which its step then may too. */
+export async function stepOf(context: Context, stepId: string): Promise<StepRow> {
+  const step = await stepById.load(context, stepId);
+  if (!step) throw new Error(`The step ${stepId} of something that is shown cannot be read.`);
+  return step;
+}
+
+/** In order of number. Of a job that may be seen. */
+export const stepsOfJob = defineLoader<string, StepRow[]>(async ({ domain }, jobIds) =>
+  grouped(jobIds, await stepsOfJobs(domain.store.read, jobIds), ({ jobId }) => jobId),
+);
+
+/** What a step asks of its device is said once for all steps that ask the same. */
+const queueById = defineLoader<string, QueueRow | null>(async ({ domain }, ids) => byId(ids, await queuesById(domain.store.read, ids)));
+
+async function demandOf(context: Context, step: StepRow): Promise<QueueRow> {
+  const queue = await queueById.load(context, step.queueId);
+  if (!queue) throw new Error(`The queue of step ${step.id} cannot be read.`);
+  return queue;
+}
+
+const UnmetRequirement = builder.objectRef<WhyNot>('UnmetRequirement').implement({
+  description: 'One thing that keeps a step from being claimed.',
+  fields: (t) => ({
+    device: t.expose('device', {
+      type: Device,
+      nullable: true,
+      description: 'The device that does not meet it. Null: it is not about a device.',
+    }),
+    requirement: t.exposeString('requirement', {
+      description:
+        'What is unmet, for programs: `earlierStep`, `device`, `online`, `draining`, `slots`, `memoryMb`, `cpu`, `gpu`, `gpuModel`, `shm`, `label`, `pinnedDevice`, `project`.',
+    }),
+    explanation: t.exposeString('explanation', { description: 'A sentence for people, with what is asked and what there is.' }),
+  }),
+});
+
+Step.implement({
+  description: 'The unit that a device claims. The steps of a job run one after the other, in order of number.',
+  interfaces: [Node],
+  fields: (t) => ({
+    job: t.field({ type: Job, description: 'The job that it is of.', resolve: ({ jobId }, _, context) => jobOf(context, jobId) }),
+    number: t.exposeInt('number', { description: 'Its place in the job: from 0, without a gap.' }),
+    name: t.exposeString('name', { description: 'What it is called. Devices that know steps by name go by it.' }),
+    status: t.expose('status', { type: StepStatus, description: 'How far it has come. `transitions` says why.' }),
+    statusMessage: t.exposeString('statusMessage', {
+      nullable: true,
+      description: 'What it last said that it is doing, for people. Null: nothing yet.',
+    }),
+    container: t.expose('container', {
+      type: Container,
+      nullable: true,
+      description: 'What it runs. Null: whatever claims it knows what to do by its name.',
+    }),
+    resources: t.field({
+      type: Resources,
+      description: 'What it needs of its device.',
+      resolve: async (step, _, context) => (await demandOf(context, step)).resources,
+    }),
+    pinnedDevice: t.field({
+      type: Device,
+      nullable: true,
+      description: 'The only device that may claim it. Null: any that fits; or the device is gone, or this key may not see it.',
+      resolve: async (step, _, context) => pinnedDeviceOf(context, (await demandOf(context, step)).pinnedDeviceId),
+    }),
+    requiredLabels: t.field({
+      type: [Label],
+      description: 'Labels that its device must have, all of them.',
+      resolve: async (step, _, context) => (await demandOf(context, step)).requiredLabels,
+    }),
+    maxAttempts: t.exposeInt('maxAttempts', {
+      description: 'How many reported failures it may have before it is FAILED. Lost devices are counted apart, releases not at all.',
+    }),
+    whyNot: t.field({
+      type: [UnmetRequirement],
+      description: 'Why it is not claimed now: what is unmet, device by device. Empty: it can be claimed, is held, or has ended.',
+      args: { deviceId: t.arg.id({ description: 'Only for this device. Default: for all that this key sees.' }) },
+      resolve: async (step, { deviceId }, context) => whyNot(context.domain, viewerOf(context), step, deviceId ?? null),
+    }),
+    queuedAt: t.expose('queuedAt', { type: 'DateTime', nullable: true, description: 'When it last became claimable. Null: not yet.' }),
+    startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true, description: 'When it was first claimed. Null: not yet.' }),
+    finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true, description: 'When it reached its end. Null: not yet.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+  }),
+});
+
+builder.objectFields(Job, (t) => ({
+  steps: t.field({
+    type: [Step],
+    description: 'Its steps, in order of number.',
+    resolve: ({ id }, _, context) => stepsOfJob.load(context, id),
+  }),
+  step: t.field({
+    type: Step,
+    nullable: true,
+    description: 'The step of this number; null when there is none.',
+    args: { number: t.arg.int({ required: true, description: 'Its number, from 0.' }) },
+    resolve: async ({ id }, { number }, context) => (await stepsOfJob.load(context, id))[number] ?? null,
+  }),
+}));
+
+builder.queryField('step', (t) =>
+  t.field({
+    type: Step,
+    nullable: true,
+    description: 'The step with this id. Null: there is none, or this key may not see it.',
+    args: { id: t.arg.id({ required: true, description: 'Its id: `step_…`.' }) },
+    resolve: (_, { id }, context) => stepById.load(context, id),
+  }),
+);
