@@ -39,6 +39,14 @@ export const lockStepsOfJob = statement('lock steps of job', (db, t, $: Placehol
   ),
 );
 
+export const stepsOfJobInOrder = statement('steps of job in order', (db, t, $: Placeholder<{ jobId: string }>) =>
+  db
+    .select()
+    .from(t.steps)
+    .where(eq(t.steps.jobId, $('jobId')))
+    .orderBy(asc(t.steps.number)),
+);
+
 /** The step that comes next in its job, if it waits for an earlier one. */
 export const lockNextBlockedStep = statement('lock next blocked step', (db, t, $: Placeholder<{ jobId: string }>, { lock }) =>
   lock(

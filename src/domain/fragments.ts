@@ -1,0 +1,279 @@
+/** Fragments: the files of jobs and of projects. The row says what there is; the bytes are in the file store. */
+import { deleteFragmentRow, insertFragment, lockFragment, readyFragment } from '../store/changes/fragments.ts';
+import { insertRows } from '../store/changes/inserts.ts';
+import { lockStep } from '../store/changes/steps.ts';
+import type { StoredFile } from '../store/files.ts';
+import { fragmentByFilename, stepByNumber } from '../store/queries/rows.ts';
+import type { FragmentRow, JobRow, StepRow } from '../store/tables.ts';
+import { type Change, change, record } from './change.ts';
+import { Checks } from './checks.ts';
+import { contentTypeOf } from './contentTypes.ts';
+import { visibleJob, visibleProject } from './creation.ts';
+import type { Domain } from './domain.ts';
+import { once } from './idempotency.ts';
+import { requireLease } from './leases.ts';
+import { isHeldStep } from './lifecycle.ts';
+import type { Principal } from './principal.ts';
+import { AlreadyExists, InvalidInput, InvalidState, NotFound, StaleLease } from './refusals.ts';
+import { requireRight, sees } from './rights.ts';
+import { signUrl } from './signatures.ts';
+import type { FragmentType } from './vocabulary.ts';
+
+type Optional<T> = T | null | undefined;
+
+export interface CreateFragmentInput {
+  jobId?: Optional<string>;
+  projectId?: Optional<string>;
+  stepNumber?: Optional<number>;
+  leaseToken?: Optional<string>;
+  filename: string;
+  name?: Optional<string>;
+  type: FragmentType;
+  contentType?: Optional<string>;
+  sizeBytes?: Optional<number>;
+  sha256?: Optional<string>;
+  text?: Optional<string>;
+  idempotencyKey?: Optional<string>;
+}
+
+export interface CreatedFragment {
+  readonly fragment: FragmentRow;
+  /** Null once its bytes are stored. */
+  readonly uploadUrl: string | null;
+  readonly uploadExpiresAt: Date | null;
+}
+
+/** Announces a fragment and answers where to PUT its bytes; with `text`, stores that and is done. */
+export async function createFragment(domain: Domain, principal: Principal, input: CreateFragmentInput): Promise<CreatedFragment> {
+  requireRight(principal, 'writeFragments');
+  checkFragment(domain, input);
+  const id = domain.ids.next('Fragment');
+  // Files are written outside the transaction, and first: a row that is READY has its bytes.
+  const text =
+    typeof input.text === 'string' ? await domain.files.receive(id, [Buffer.from(input.text)], domain.limits.jsonBytesAtMost * 4) : null;
+  try {
+    await text?.keep();
+    // A token of the same attempt proves the same thing: it is no part of what was asked for.
+    const asked = { ...input, leaseToken: null };
+    const { fragment, replaced } = await change(domain, principal, async (change) => {
+      const place = await placeOf(change, principal, input);
+      return once(change, {
+        operation: 'createFragment',
+        scope: place.scopeId,
+        input: asked,
+        run: async () => {
+          const replaced = await makeRoom(change, principal, place, input.filename);
+          const fragment = await addFragment(change, principal, place, input, { id, file: text?.file ?? null });
+          return { value: { fragment, replaced }, ids: [fragment.id] };
+        },
+        replay: async ([known = '']) => {
+          const [fragment] = await change.tx.run(lockFragment, { id: known });
+          if (!fragment) throw new NotFound('fragment', known);
+          return { fragment, replaced: null };
+        },
+      });
+    });
+    if (replaced) await domain.files.remove(replaced);
+    if (text && fragment.id !== id) await domain.files.remove(id);
+    return { fragment, ...uploadOf(domain, fragment) };
+  } catch (error) {
+    if (text) await domain.files.remove(id);
+    throw error;
+  }
+}
+
+function uploadOf(domain: Domain, fragment: FragmentRow) {
+  if (fragment.status === 'READY') return { uploadUrl: null, uploadExpiresAt: null };
+  const { url, expiresAt } = signUrl(domain, 'PUT', fragment.id);
+  return { uploadUrl: url, uploadExpiresAt: expiresAt };
+}
+
+function checkFragment(domain: Domain, input: CreateFragmentInput): void {
+  const checks = new Checks(domain);
+  const { filename, contentType, sha256, sizeBytes, text } = input;
+  if (!input.jobId === !input.projectId) checks.refuse(['jobId'], 'must be given, or projectId: exactly one of the two.');
+  if (input.projectId && (input.stepNumber != null || input.leaseToken))
+    checks.refuse(['projectId'], "must not be given for a step's fragment: give jobId.");
+  checks.name(['filename'], filename);
+  if (Buffer.byteLength(filename) > 255) checks.refuse(['filename'], 'must have at most 255 bytes.');
+  if (/[/\\]/.test(filename) || filename === '.' || filename === '..') checks.refuse(['filename'], 'must be a name, not a path.');
+  checks.name(['name'], input.name);
+  if (contentType != null && !/^[\w!#$&^.+-]{1,80}\/[\w!#$&^.+-]{1,80}( *; *[\w-]+=[\w."-]+)*$/.test(contentType)) {
+    checks.refuse(['contentType'], 'must be a media type, such as text/plain.');
+  }
+  checks.range(['sizeBytes'], sizeBytes, 0, domain.limits.fragmentBytesAtMost);
+  if (sha256 != null && !/^[0-9a-f]{64}$/.test(sha256)) checks.refuse(['sha256'], 'must be 64 hexadecimal digits in lower case.');
+  if (text != null && (sizeBytes != null || sha256 != null))
+    checks.refuse(['text'], 'must not be given beside sizeBytes or sha256: they follow from it.');
+  checks.done();
+}
+
+/** What a new fragment belongs to. */
+interface Place {
+  readonly scopeId: string;
+  readonly projectId: string;
+  readonly job: JobRow | null;
+  readonly step: StepRow | null;
+  readonly attempt: number | null;
+  readonly deviceId: string | null;
+}
+
+async function placeOf(change: Change, principal: Principal, input: CreateFragmentInput): Promise<Place> {
+  if (input.projectId) {
+    const { id } = await visibleProject(change, principal, input.projectId);
+    if (principal.jobId !== null) throw new NotFound('project', id);
+    return { scopeId: id, projectId: id, job: null, step: null, attempt: null, deviceId: null };
+  }
+  const held = input.leaseToken ? await requireLease(change, principal, input.leaseToken) : await ownStep(change, principal);
+  const job = await visibleJob(change, principal, input.jobId ?? '');
+  if (held && held.step.jobId !== job.id) throw new InvalidInput([{ path: ['jobId'], message: "is not the job of the lease's step." }]);
+  const named = input.stepNumber != null ? await namedStep(change, job, input.stepNumber) : null;
+  if (held && named && named.id !== held.step.id)
+    throw new InvalidInput([{ path: ['stepNumber'], message: "is not the number of the lease's step." }]);
+  const step = held?.step ?? named;
+  return {
+    scopeId: job.id,
+    projectId: job.projectId,
+    job,
+    step,
+    attempt: held ? held.step.attemptCount : null,
+    deviceId: held?.step.leaseDeviceId ?? null,
+  };
+}
+
+/** The step of a principal that came with the lease's token itself. */
+async function ownStep({ tx }: Change, { stepId }: Principal): Promise<{ step: StepRow } | null> {
+  const [step] = stepId ? await tx.run(lockStep, { id: stepId }) : [];
+  return step ? { step } : null;
+}
+
+async function namedStep({ tx }: Change, job: JobRow, number: number): Promise<StepRow> {
+  const [step] = await tx.run(stepByNumber, { jobId: job.id, number });
+  if (!step) throw new InvalidInput([{ path: ['stepNumber'], message: `The job has ${job.stepCount} steps, numbered from 0.` }]);
+  return step;
+}
+
+/**
+ * A filename is used once in its scope. What an earlier attempt of the same step left makes room for this one's, and so does what was announced and
+ * never came; anything else is refused. Answers the id of what made room.
+ */
+async function makeRoom({ tx }: Change, principal: Principal, place: Place, filename: string): Promise<string | null> {
+  const [known] = await tx.run(fragmentByFilename, { scopeId: place.scopeId, filenameKey: keyOf(filename) });
+  if (!known) return null;
+  const isOfEarlierAttempt = known.stepId !== null && known.stepId === place.step?.id && (known.attempt ?? 0) < (place.attempt ?? 0);
+  const isUnfinished =
+    known.status === 'PENDING' && (known.owner === principal.name || (place.attempt !== null && known.stepId === place.step?.id));
+  if (!isOfEarlierAttempt && !isUnfinished)
+    throw new AlreadyExists(`There is a fragment ${known.filename} already; a filename is used once.`, known.id);
+  await tx.run(deleteFragmentRow, { id: known.id });
+  return known.id;
+}
+
+const keyOf = (filename: string) => filename.normalize('NFC').toLowerCase();
+
+async function addFragment(
+  change: Change,
+  principal: Principal,
+  { scopeId, projectId, job, step, attempt, deviceId }: Place,
+  input: CreateFragmentInput,
+  { id, file }: { id: string; file: StoredFile | null },
+): Promise<FragmentRow> {
+  const fragment: FragmentRow = {
+    id,
+    projectId,
+    jobId: job?.id ?? null,
+    stepId: step?.id ?? null,
+    stepNumber: step?.number ?? null,
+    attempt,
+    deviceId,
+    scopeId,
+    filename: input.filename,
+    filenameKey: keyOf(input.filename),
+    name: input.name ?? input.filename,
+    type: input.type,
+    status: file ? 'READY' : 'PENDING',
+    contentType: input.contentType ?? contentTypeOf(input.filename),
+    sizeBytes: file?.sizeBytes ?? input.sizeBytes ?? null,
+    sha256: file?.sha256 ?? input.sha256 ?? null,
+    owner: principal.name,
+    createdAt: change.now,
+    readyAt: file ? change.now : null,
+  };
+  await insertRows(change.tx, insertFragment, [fragment]);
+  if (file && job) await record(change, job, { type: 'FRAGMENT_READY', fragmentId: id, stepId: null, attempt });
+  return fragment;
+}
+
+/** Replaces a file that the gateway itself writes of a job, such as its output document. Called inside a write, with the bytes in place. */
+export async function putOwnFragment(
+  change: Change,
+  principal: Principal,
+  job: JobRow,
+  { id, file, filename, type }: { id: string; file: StoredFile; filename: string; type: FragmentType },
+): Promise<{ fragment: FragmentRow; replaced: string | null }> {
+  const place: Place = { scopeId: job.id, projectId: job.projectId, job, step: null, attempt: null, deviceId: null };
+  const [known] = await change.tx.run(fragmentByFilename, { scopeId: job.id, filenameKey: keyOf(filename) });
+  if (known && known.type !== type)
+    throw new InvalidState(`There is a fragment ${filename} of type ${known.type} already.`, job.status, []);
+  if (known) await change.tx.run(deleteFragmentRow, { id: known.id });
+  const fragment = await addFragment(change, principal, place, { filename, type }, { id, file });
+  return { fragment, replaced: known?.id ?? null };
+}
+
+/** Makes a fragment READY now that its bytes are in place. Throws StaleLease when the attempt that announced it no longer holds its step. */
+export async function finishUpload(domain: Domain, id: string, { sizeBytes, sha256 }: StoredFile): Promise<FragmentRow> {
+  return change(domain, null, async (anonymous) => {
+    const { tx, now } = anonymous;
+    const [announced] = await tx.run(lockFragment, { id });
+    if (!announced) throw new NotFound('fragment', id);
+    await requireAttempt(anonymous, announced);
+    const [fragment] = await tx.run(readyFragment, { id, sizeBytes, sha256, now });
+    if (!fragment) throw new InvalidState('The bytes of this fragment are stored already.', announced.status, ['PENDING']);
+    if (fragment.jobId) {
+      const job = { id: fragment.jobId, projectId: fragment.projectId };
+      await record({ ...anonymous, actor: fragment.owner }, job, { type: 'FRAGMENT_READY', fragmentId: id, attempt: fragment.attempt });
+    }
+    return fragment;
+  });
+}
+
+async function requireAttempt({ tx }: Change, { stepId, attempt }: FragmentRow): Promise<void> {
+  if (stepId === null || attempt === null) return;
+  const [step] = await tx.run(lockStep, { id: stepId });
+  if (step && (step.attemptCount !== attempt || !isHeldStep(step.status))) throw new StaleLease(step, attempt);
+}
+
+export async function deleteFragment(
+  domain: Domain,
+  principal: Principal,
+  { fragmentId }: { fragmentId: string },
+): Promise<{ deletedFragmentId: string }> {
+  requireRight(principal, 'deleteFragments');
+  await change(domain, principal, async ({ tx }) => {
+    const [fragment] = await tx.run(lockFragment, { id: fragmentId });
+    const isProjects = principal.jobId !== null && fragment?.jobId === null;
+    if (!fragment || isProjects || !sees(principal, fragment)) throw new NotFound('fragment', fragmentId);
+    await tx.run(deleteFragmentRow, { id: fragmentId });
+  });
+  await domain.files.remove(fragmentId);
+  return { deletedFragmentId: fragmentId };
+}
+
+/** Removes the bytes of fragments whose rows are gone. */
+export async function removeFiles(domain: Domain, ids: readonly string[]): Promise<void> {
+  for (const id of ids) await domain.files.remove(id);
+}
+
+/** A relative URL that carries a signature and expires; null while the bytes are not all here. */
+export const downloadUrlOf = (domain: Domain, fragment: FragmentRow): string | null =>
+  fragment.status === 'READY' ? signUrl(domain, 'GET', fragment.id).url : null;
+
+/** The content of a small text; null when it is no UTF-8, larger than asked for, or not all here. */
+export async function readText(domain: Domain, { id, status, sizeBytes, sha256 }: FragmentRow, maxBytes: number): Promise<string | null> {
+  if (status !== 'READY' || sha256 === null || sizeBytes === null || sizeBytes > maxBytes) return null;
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(await domain.files.readWhole(id, sha256));
+  } catch {
+    return null;
+  }
+}

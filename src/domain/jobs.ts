@@ -1,0 +1,177 @@
+/** What can be done to a job that is there: change it, add steps to it, delete it. */
+import { eq } from 'drizzle-orm';
+import { insertRows } from '../store/changes/inserts.ts';
+import { insertJobItem, insertJobLabel, lockJob, removeJob, saveJobFields } from '../store/changes/jobs.ts';
+import { setPriorityOfSteps, stepsOfJobInOrder } from '../store/changes/steps.ts';
+import type { JobRow, StepRow } from '../store/tables.ts';
+import { type Change, change, record, topics } from './change.ts';
+import { Checks, labelsOf, type StepInput, stepTemplateOf } from './checks.ts';
+import { checkItems, type JobItemInput } from './creation.ts';
+import type { Domain } from './domain.ts';
+import { removeFiles } from './fragments.ts';
+import { once } from './idempotency.ts';
+import { type JobHappening, jobStatusesThatAllow, nextJobStatus } from './lifecycle.ts';
+import { makeSteps } from './planning.ts';
+import type { Principal } from './principal.ts';
+import { InvalidState, NotFound } from './refusals.ts';
+import { requireRight, sees } from './rights.ts';
+import { later, moveJob } from './transitions.ts';
+import type { Label } from './vocabulary.ts';
+
+type Optional<T> = T | null | undefined;
+
+export interface UpdateJobInput {
+  jobId: string;
+  expectedUpdatedAt?: Optional<Date>;
+  name?: Optional<string>;
+  description?: Optional<string>;
+  statusMessage?: Optional<string>;
+  priority?: Optional<number>;
+  labels?: Optional<readonly Label[]>;
+  items?: Optional<readonly JobItemInput[]>;
+  settings?: Optional<Record<string, unknown>>;
+  datasetId?: Optional<string>;
+  datasetVersionId?: Optional<string>;
+}
+
+/** These are what the job runs with: once a step has been claimed they stay as they were. */
+const configuration = ['items', 'settings', 'datasetId', 'datasetVersionId'] as const;
+
+/** Changes what is given; null leaves as is. With expectedUpdatedAt, refused if the job changed since. */
+export async function updateJob(domain: Domain, principal: Principal, input: UpdateJobInput): Promise<{ job: JobRow }> {
+  requireRight(principal, 'updateJob');
+  const items = checkUpdate(domain, input);
+  return change(domain, principal, async (change) => {
+    const job = await requireJob(change, principal, input.jobId);
+    requireHappening(job, 'update');
+    if (input.expectedUpdatedAt && input.expectedUpdatedAt.getTime() !== job.updatedAt.getTime()) {
+      throw new InvalidState(`The job was changed at ${job.updatedAt.toISOString()}; read it again, and decide anew.`, job.status, []);
+    }
+    if (configuration.some((field) => input[field] != null)) requireHappening(job, 'reconfigure');
+    const fields = changedFields(job, input);
+    const changed = [...Object.keys(fields), ...(items ? ['items'] : [])];
+    if (changed.length === 0) return { job };
+    const updated = { ...job, ...fields, updatedAt: later(change.now, job.updatedAt) };
+    await saveJobFields(change.tx, job.id, { ...fields, updatedAt: updated.updatedAt });
+    if (fields.labels) await replaceLabels(change, job.id, fields.labels);
+    if (items) await replaceItems(change, job.id, items);
+    if (fields.priority !== undefined) {
+      await change.tx.run(setPriorityOfSteps, { jobId: job.id, priority: fields.priority });
+    }
+    await record(change, job, { type: 'JOB_UPDATED', details: changed });
+    return { job: updated };
+  });
+}
+
+function checkUpdate(domain: Domain, input: UpdateJobInput) {
+  const checks = new Checks(domain);
+  checks.name(['name'], input.name);
+  checks.text(['description'], input.description);
+  checks.text(['statusMessage'], input.statusMessage);
+  checks.range(['priority'], input.priority, -1_000_000, 1_000_000);
+  checks.labels(['labels'], input.labels);
+  checks.text(['datasetId'], input.datasetId, checks.limits.textAtMost);
+  checks.text(['datasetVersionId'], input.datasetVersionId, checks.limits.textAtMost);
+  checks.json(['settings'], input.settings);
+  const items = input.items ? checkItems(checks, input.items) : null;
+  checks.done();
+  return items;
+}
+
+function changedFields(job: JobRow, input: UpdateJobInput): Partial<JobRow> {
+  const fields: Partial<JobRow> = {};
+  for (const field of ['name', 'description', 'statusMessage', 'priority', 'settings', 'datasetId', 'datasetVersionId'] as const) {
+    const value = input[field];
+    if (value !== null && value !== undefined && JSON.stringify(value) !== JSON.stringify(job[field]))
+      Object.assign(fields, { [field]: value });
+  }
+  if (input.labels && JSON.stringify(labelsOf(input.labels)) !== JSON.stringify(job.labels)) fields.labels = labelsOf(input.labels);
+  return fields;
+}
+
+async function replaceLabels({ tx }: Change, jobId: string, labels: readonly Label[]): Promise<void> {
+  await tx.db.delete(tx.t.jobLabels).where(eq(tx.t.jobLabels.jobId, jobId));
+  await insertRows(
+    tx,
+    insertJobLabel,
+    labels.map(({ key, value }) => ({ jobId, key, value })),
+  );
+}
+
+/** Items keep their ids by name. */
+async function replaceItems({ tx, domain, now }: Change, jobId: string, items: ReturnType<typeof checkItems>): Promise<void> {
+  const { jobItems } = tx.t;
+  const known = new Map((await tx.db.select().from(jobItems).where(eq(jobItems.jobId, jobId))).map((row) => [row.name, row]));
+  await tx.db.delete(jobItems).where(eq(jobItems.jobId, jobId));
+  await insertRows(
+    tx,
+    insertJobItem,
+    items.map((item) => {
+      const before = known.get(item.name);
+      return { ...item, id: before?.id ?? domain.ids.next('JobItem'), jobId, createdAt: before?.createdAt ?? now, updatedAt: now };
+    }),
+  );
+}
+
+/** Appends steps to a job that is not terminal; they run after those it has. */
+export async function addSteps(
+  domain: Domain,
+  principal: Principal,
+  input: { jobId: string; steps: readonly StepInput[]; idempotencyKey?: Optional<string> },
+): Promise<{ job: JobRow; steps: StepRow[] }> {
+  requireRight(principal, 'addSteps');
+  const checks = new Checks(domain);
+  checks.steps(['steps'], input.steps);
+  checks.done();
+  return change(domain, principal, async (change) => {
+    const job = await requireJob(change, principal, input.jobId);
+    return once(change, {
+      operation: 'addSteps',
+      scope: job.id,
+      input,
+      run: async () => {
+        requireHappening(job, 'addSteps');
+        if (job.stepCount + input.steps.length > domain.limits.stepsAtMost) {
+          checks.refuse(['steps'], `would give the job more than ${domain.limits.stepsAtMost} steps; it has ${job.stepCount}.`);
+          checks.done();
+        }
+        const templates = input.steps.map(stepTemplateOf);
+        const grown = await moveJob(change, job, 'addSteps', { reason: 'CREATED' }, { stepCount: job.stepCount + templates.length });
+        const seq = await record(change, job, { type: 'STEPS_ADDED', details: templates.map((_, i) => String(job.stepCount + i)) });
+        // A job that is not terminal has a step that has not succeeded: what is added waits for that one.
+        const steps = await makeSteps(change, { job, templates, from: job.stepCount, isFirstReady: false, seq });
+        return { value: { job: grown, steps }, ids: steps.map(({ id }) => id) };
+      },
+      replay: async (ids) => ({
+        job,
+        steps: (await change.tx.run(stepsOfJobInOrder, { jobId: job.id })).filter(({ id }) => ids.includes(id)),
+      }),
+    });
+  });
+}
+
+/** Deletes a job that has ended, with its steps, fragments and streams. */
+export async function deleteJob(domain: Domain, principal: Principal, { jobId }: { jobId: string }): Promise<{ deletedJobId: string }> {
+  requireRight(principal, 'deleteJob');
+  const files = await change(domain, principal, async (change) => {
+    const job = await requireJob(change, principal, jobId);
+    requireHappening(job, 'delete');
+    change.tx.touch(topics.events(jobId));
+    for (const topic of [topics.log(jobId), topics.metrics(jobId), topics.telemetry(jobId)]) change.tx.touch(topic);
+    return removeJob(change.tx, jobId);
+  });
+  await removeFiles(domain, files);
+  return { deletedJobId: jobId };
+}
+
+/** The job under its lock, if the principal sees it. */
+async function requireJob(change: Change, principal: Principal, id: string): Promise<JobRow> {
+  const [job] = await change.tx.run(lockJob, { id });
+  if (!job || !sees(principal, { projectId: job.projectId, jobId: id })) throw new NotFound('job', id);
+  return job;
+}
+
+function requireHappening(job: JobRow, happening: JobHappening): void {
+  if (nextJobStatus(job.status, happening) !== null) return;
+  throw new InvalidState(`The job is ${job.status}.`, job.status, jobStatusesThatAllow(happening));
+}

@@ -1,0 +1,106 @@
+/** Leases: proving one, keeping one, giving one back. */
+import { extendAttempt, extendLease, lockStep } from '../store/changes/steps.ts';
+import { deviceById, jobById } from '../store/queries/rows.ts';
+import type { DeviceRow, StepRow } from '../store/tables.ts';
+import { type Change, change } from './change.ts';
+import { Checks } from './checks.ts';
+import { checkLeaseSeconds, type Lease } from './claims.ts';
+import { noteSeen } from './devices.ts';
+import type { Domain } from './domain.ts';
+import { holds } from './keys.ts';
+import type { Principal } from './principal.ts';
+import { endAttempt, finishCancel, lockedJob } from './progression.ts';
+import { InvalidInput, StaleLease } from './refusals.ts';
+import { requireRight, sees } from './rights.ts';
+import { parseLeaseToken } from './secrets.ts';
+
+export interface Held {
+  readonly step: StepRow;
+  readonly device: DeviceRow | null;
+}
+
+/**
+ * Runs a change on behalf of an attempt, with its step under lock. Throws StaleLease, and changes nothing, when the token is no longer the one that
+ * holds the step: this is the fence (P3), and everything that an attempt does goes through it.
+ */
+export async function underLease<T>(
+  domain: Domain,
+  principal: Principal,
+  token: string,
+  work: (change: Change, held: Held) => Promise<T>,
+): Promise<T> {
+  requireRight(principal, 'useLease');
+  return change(domain, principal, async (change) => {
+    const held = await requireLease(change, principal, token);
+    return work(change, held);
+  });
+}
+
+/** The step that this token holds, under its lock. */
+export async function requireLease(change: Change, principal: Principal, token: string): Promise<Held> {
+  const { tx, now } = change;
+  const name = parseLeaseToken(token);
+  const [step] = name ? await tx.run(lockStep, { id: name.stepId }) : [];
+  if (!name || !step || !sees(principal, step))
+    throw new InvalidInput([{ path: ['leaseToken'], message: 'is not a token that a claim here answered.' }]);
+  if (step.attemptCount !== name.attempt || !holds(step, token, now)) throw new StaleLease(step, name.attempt);
+  const [device = null] = step.leaseDeviceId ? await tx.run(deviceById, { id: step.leaseDeviceId }) : [];
+  await noteSeen(change, device);
+  return { step, device };
+}
+
+/** What a device learns whenever it speaks of a step. */
+export interface Orders {
+  /** Stop, and end the step. */
+  readonly isCancelRequested: boolean;
+  /** Stop, and release the step. */
+  readonly isPreempted: boolean;
+  /** Claim nothing more. */
+  readonly isDraining: boolean;
+}
+
+export const ordersOf = ({ step, device }: Held): Orders => ({
+  isCancelRequested: step.status === 'CANCELLING',
+  isPreempted: step.isPreempted,
+  isDraining: device?.isDraining ?? false,
+});
+
+/** Makes the lease last so long from now. */
+export async function extend({ tx, now }: Change, step: StepRow, token: string, leaseSeconds: number): Promise<Lease> {
+  const expiresAt = new Date(now.getTime() + leaseSeconds * 1_000);
+  await tx.run(extendLease, { id: step.id, leaseExpiresAt: expiresAt, leaseSeconds });
+  await tx.run(extendAttempt, { stepId: step.id, number: step.attemptCount, leaseExpiresAt: expiresAt });
+  return { token, attempt: step.attemptCount, expiresAt };
+}
+
+/** Keeps the lease, and tells the device whether to stop. */
+export async function renewLease(
+  domain: Domain,
+  principal: Principal,
+  { leaseToken, leaseSeconds }: { leaseToken: string; leaseSeconds: number },
+): Promise<Orders & { lease: Lease; cancelReason: string | null }> {
+  checkLeaseSeconds(domain, leaseSeconds);
+  return underLease(domain, principal, leaseToken, async (change, held) => {
+    const lease = await extend(change, held.step, leaseToken, leaseSeconds);
+    const orders = ordersOf(held);
+    const [job] = orders.isCancelRequested ? await change.tx.run(jobById, { id: held.step.jobId }) : [];
+    return { lease, ...orders, cancelReason: job?.cancelReason ?? null };
+  });
+}
+
+/** Gives the step back unfinished: it is queued again, and the attempt does not count. A step that was being cancelled is cancelled. */
+export async function releaseStep(
+  domain: Domain,
+  principal: Principal,
+  { leaseToken, description }: { leaseToken: string; description?: string | null | undefined },
+): Promise<{ step: StepRow }> {
+  const checks = new Checks(domain);
+  checks.text(['description'], description);
+  checks.done();
+  return underLease(domain, principal, leaseToken, async (change, { step }) => {
+    const outcome = step.status === 'CANCELLING' ? 'CANCELLED' : 'RELEASED';
+    const released = await endAttempt(change, step, outcome, 'requeue', { reason: 'RELEASED', description: description ?? '' });
+    if (step.status === 'CANCELLING') await finishCancel(change, await lockedJob(change, step.jobId));
+    return { step: released };
+  });
+}

@@ -1,0 +1,63 @@
+/** The log of an attempt: chunks of text, each at its offset in bytes. */
+import { insertRows } from '../store/changes/inserts.ts';
+import { insertLogChunks, takeNumbers } from '../store/changes/streams.ts';
+import type { LogChunkRow, StepRow } from '../store/tables.ts';
+import { type Change, topics } from './change.ts';
+import type { Checks } from './checks.ts';
+import type { LogStream } from './vocabulary.ts';
+
+type Optional<T> = T | null | undefined;
+
+export interface LogChunkInput {
+  /** Bytes (UTF-8) of this attempt's log before this chunk. */
+  offset: number;
+  text: string;
+  stream: LogStream;
+  at?: Optional<Date>;
+}
+
+/** What PostgreSQL's text cannot hold is shown as the picture of it. */
+const NUL = '\u0000';
+const NUL_PICTURE = '\u2400';
+
+export function checkLog(checks: Checks, path: readonly string[], chunks: Optional<readonly LogChunkInput[]>): void {
+  checks.count(path, chunks, checks.limits.entriesAtMost);
+}
+
+/**
+ * Appends what is new of these chunks; answers the step with the offset at which to go on. A chunk that is stored already is passed over, also
+ * when only a part of it is; one that would leave a hole ends the appending, and the answer says where to go on from.
+ */
+export async function storeLog(change: Change, step: StepRow, chunks: readonly LogChunkInput[]): Promise<StepRow> {
+  const { tx, now } = change;
+  let size = step.logSize;
+  const fresh: Omit<LogChunkRow, 'seq'>[] = [];
+  for (const { offset, text, stream, at } of chunks) {
+    if (offset > size) break;
+    const bytes = Buffer.from(text);
+    const known = size - offset;
+    if (bytes.length <= known) continue;
+    const rest = known === 0 ? text : bytes.subarray(known).toString();
+    const added = bytes.length - known;
+    fresh.push({
+      jobId: step.jobId,
+      stepNumber: step.number,
+      attempt: step.attemptCount,
+      offset: size,
+      size: added,
+      stream,
+      text: rest.replaceAll(NUL, NUL_PICTURE),
+      at: at ?? now,
+    });
+    size += added;
+  }
+  if (fresh.length === 0) return step;
+  const first = await takeNumbers(tx, step.jobId, 'log', fresh.length);
+  await insertRows(
+    tx,
+    insertLogChunks,
+    fresh.map((chunk, i) => ({ ...chunk, seq: first + i })),
+  );
+  tx.touch(topics.log(step.jobId));
+  return { ...step, logSize: size };
+}

@@ -1,0 +1,64 @@
+/** Metrics: numbers that training reports, by iteration. */
+import { insertRows } from '../store/changes/inserts.ts';
+import { insertMetricPoints, keepLatestMetric, knownIteration, takeNumbers } from '../store/changes/streams.ts';
+import type { MetricPointRow, StepRow } from '../store/tables.ts';
+import { type Change, topics } from './change.ts';
+import type { Checks } from './checks.ts';
+
+type Optional<T> = T | null | undefined;
+
+export interface MetricInput {
+  name: string;
+  value: number;
+  iteration?: Optional<number>;
+  at?: Optional<Date>;
+}
+
+export function checkMetrics(checks: Checks, path: readonly string[], metrics: Optional<readonly MetricInput[]>): void {
+  if (!metrics) return;
+  checks.count(path, metrics, checks.limits.entriesAtMost);
+  for (const [i, { name, iteration }] of metrics.entries()) {
+    checks.name([...path, i, 'name'], name);
+    checks.range([...path, i, 'iteration'], iteration, 0, Number.MAX_SAFE_INTEGER);
+  }
+}
+
+/**
+ * Stores points in the order given; answers how many are new. A point that this attempt reported before, by name and iteration, is there
+ * already: a report is sent again when its answer was lost.
+ */
+export async function storeMetrics(change: Change, step: StepRow, metrics: readonly MetricInput[]): Promise<number> {
+  if (metrics.length === 0) return 0;
+  const { tx, now } = change;
+  const of = { jobId: step.jobId, stepNumber: step.number, attempt: step.attemptCount };
+  const fresh = await newPoints(change, of, metrics);
+  if (fresh.length === 0) return 0;
+  const first = await takeNumbers(tx, step.jobId, 'metric', fresh.length);
+  const rows: MetricPointRow[] = fresh.map(({ name, value, iteration = null, at }, i) => ({
+    ...of,
+    seq: first + i,
+    name,
+    value,
+    iteration,
+    at: at ?? now,
+  }));
+  await insertRows(tx, insertMetricPoints, rows);
+  for (const row of new Map(rows.map((row) => [row.name, row])).values()) await tx.run(keepLatestMetric, row);
+  tx.touch(topics.metrics(step.jobId));
+  return rows.length;
+}
+
+async function newPoints({ tx }: Change, of: { jobId: string; stepNumber: number; attempt: number }, metrics: readonly MetricInput[]) {
+  const fresh: MetricInput[] = [];
+  const seen = new Set<string>();
+  for (const metric of metrics) {
+    const { name, iteration } = metric;
+    if (iteration !== null && iteration !== undefined) {
+      const key = `${iteration} ${name}`;
+      if (seen.has(key) || (await tx.run(knownIteration, { ...of, name, iteration })).length > 0) continue;
+      seen.add(key);
+    }
+    fresh.push(metric);
+  }
+  return fresh;
+}

@@ -1,0 +1,83 @@
+/** How an attempt says that it is done: completed, or failed. */
+
+import { saveJobFields } from '../store/changes/jobs.ts';
+import type { JobRow, StepRow } from '../store/tables.ts';
+import { record } from './change.ts';
+import { Checks } from './checks.ts';
+import type { Domain } from './domain.ts';
+import { underLease } from './leases.ts';
+import type { StatusReason } from './lifecycle.ts';
+import { checkMetrics, type MetricInput, storeMetrics } from './metrics.ts';
+import type { Principal } from './principal.ts';
+import { advanceJob, endAttempt, endJob, finishCancel, lockedJob } from './progression.ts';
+import { later } from './transitions.ts';
+
+type Optional<T> = T | null | undefined;
+
+export interface CompleteStepInput {
+  leaseToken: string;
+  exitCode?: Optional<number>;
+  description?: Optional<string>;
+  metrics?: Optional<readonly MetricInput[]>;
+  output?: Optional<Record<string, unknown>>;
+}
+
+/** Records that the step succeeded; the next one can be claimed, or the job has succeeded. */
+export async function completeStep(
+  domain: Domain,
+  principal: Principal,
+  input: CompleteStepInput,
+): Promise<{ step: StepRow; job: JobRow }> {
+  const checks = new Checks(domain);
+  checks.text(['description'], input.description);
+  checkMetrics(checks, ['metrics'], input.metrics);
+  checks.json(['output'], input.output);
+  checks.done();
+  return underLease(domain, principal, input.leaseToken, async (change, { step }) => {
+    await storeMetrics(change, step, input.metrics ?? []);
+    const cause = { reason: 'COMPLETED', description: input.description ?? '', exitCode: input.exitCode ?? 0 } as const;
+    const completed = await endAttempt(change, step, 'SUCCEEDED', 'complete', cause);
+    let job = await lockedJob(change, step.jobId);
+    if (input.output) {
+      const fields = { output: input.output, updatedAt: later(change.now, job.updatedAt) };
+      await saveJobFields(change.tx, job.id, fields);
+      await record(change, job, { type: 'JOB_UPDATED', details: ['output'] });
+      job = { ...job, ...fields };
+    }
+    return { step: completed, job: await advanceJob(change, job) };
+  });
+}
+
+/** What a device can know of why its attempt failed. The other reasons are the gateway's own to give. */
+const reportedReasons: readonly StatusReason[] = ['DEVICE_REPORTED', 'EXIT_CODE', 'IMAGE_PULL_FAILED', 'OUT_OF_MEMORY', 'RUN_TIMEOUT'];
+
+export interface FailStepInput {
+  leaseToken: string;
+  reason?: Optional<StatusReason>;
+  description?: Optional<string>;
+  exitCode?: Optional<number>;
+}
+
+/** Records that the attempt failed: the step is tried again while its maxAttempts allow it, or its job has failed. */
+export async function failStep(domain: Domain, principal: Principal, input: FailStepInput): Promise<{ step: StepRow; job: JobRow }> {
+  const reason = input.reason ?? 'DEVICE_REPORTED';
+  const checks = new Checks(domain);
+  checks.text(['description'], input.description);
+  if (!reportedReasons.includes(reason)) checks.refuse(['reason'], `must be one of ${reportedReasons.join(', ')}.`);
+  checks.done();
+  return underLease(domain, principal, input.leaseToken, async (change, { step }) => {
+    const cause = { reason, description: input.description ?? '', exitCode: input.exitCode ?? null };
+    if (step.status === 'CANCELLING') {
+      const cancelled = await endAttempt(change, step, 'CANCELLED', 'fail', cause);
+      return { step: cancelled, job: await finishCancel(change, await lockedJob(change, step.jobId)) };
+    }
+    const failedCount = step.failedCount + 1;
+    if (failedCount < step.maxAttempts) {
+      const requeued = await endAttempt(change, step, 'FAILED', 'requeue', cause, { failedCount });
+      return { step: requeued, job: await lockedJob(change, step.jobId) };
+    }
+    const failed = await endAttempt(change, step, 'FAILED', 'fail', cause, { failedCount });
+    const description = input.description || `Step ${step.number} (${step.name}) failed.`;
+    return { step: failed, job: await endJob(change, await lockedJob(change, step.jobId), 'fail', { ...cause, description }) };
+  });
+}

@@ -1,0 +1,82 @@
+/** The result document of a job: what it reported, beside what it ran with. */
+
+import { jobItemsOf } from '../store/changes/items.ts';
+import { saveJobFields } from '../store/changes/jobs.ts';
+import { jobById } from '../store/queries/rows.ts';
+import type { FragmentRow, JobRow } from '../store/tables.ts';
+import { change, record } from './change.ts';
+import { Checks } from './checks.ts';
+import type { Domain } from './domain.ts';
+import { putOwnFragment } from './fragments.ts';
+import { typedValue } from './items.ts';
+import { requireLease } from './leases.ts';
+import { isTerminalJob, jobStatuses } from './lifecycle.ts';
+import type { Principal } from './principal.ts';
+import { lockedJob } from './progression.ts';
+import { InvalidState, NotFound } from './refusals.ts';
+import { requireRight, sees } from './rights.ts';
+import { later } from './transitions.ts';
+
+const FILENAME = 'output.json';
+/** What a name says that should not be read by everyone who may read the job. */
+const SECRET = /key|token|secret|password|passwd|credential|auth/i;
+const MASK = '***';
+
+/** Stores `output` with the job's settings, items and environment as the fragment output.json, replacing the one before. */
+export async function setJobOutput(
+  domain: Domain,
+  principal: Principal,
+  input: { jobId: string; output: Record<string, unknown>; leaseToken?: string | null | undefined },
+): Promise<{ job: JobRow; fragment: FragmentRow }> {
+  requireRight(principal, 'writeOutput');
+  const checks = new Checks(domain);
+  checks.json(['output'], input.output);
+  checks.done();
+  const id = domain.ids.next('Fragment');
+  const text = JSON.stringify(await documentOf(domain, principal, input), null, 2);
+  const received = await domain.files.receive(id, [Buffer.from(text)], Buffer.byteLength(text));
+  await received.keep();
+  try {
+    const { replaced, ...result } = await change(domain, principal, async (change) => {
+      if (input.leaseToken) await requireLease(change, principal, input.leaseToken);
+      const job = await lockedJob(change, input.jobId);
+      if (isTerminalJob(job.status)) {
+        throw new InvalidState(
+          `The job is ${job.status}: its output stays as it is.`,
+          job.status,
+          jobStatuses.filter((status) => !isTerminalJob(status)),
+        );
+      }
+      const fields = { output: input.output, updatedAt: later(change.now, job.updatedAt) };
+      await saveJobFields(change.tx, job.id, fields);
+      await record(change, job, { type: 'JOB_UPDATED', details: ['output'] });
+      const stored = await putOwnFragment(change, principal, job, { id, file: received.file, filename: FILENAME, type: 'OUTPUT' });
+      return { job: { ...job, ...fields }, ...stored };
+    });
+    if (replaced) await domain.files.remove(replaced);
+    return result;
+  } catch (error) {
+    await domain.files.remove(id);
+    throw error;
+  }
+}
+
+async function documentOf(domain: Domain, principal: Principal, { jobId, output }: { jobId: string; output: Record<string, unknown> }) {
+  const { read } = domain.store;
+  const [job] = await read.run(jobById, { id: jobId });
+  if (!job || !sees(principal, { projectId: job.projectId, jobId })) throw new NotFound('job', jobId);
+  const items = await read.run(jobItemsOf, { jobId });
+  return {
+    output,
+    settings: masked(job.settings),
+    items: masked(Object.fromEntries(items.map((item) => [item.name, typedValue(item)]))),
+    environment: masked(Object.fromEntries((job.container?.env ?? []).map(({ name, value }) => [name, value]))),
+  };
+}
+
+/** The same with the values of what is named like a secret masked, at any depth. */
+function masked(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(masked);
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, SECRET.test(key) ? MASK : masked(entry)]));
+}

@@ -1,0 +1,130 @@
+/** All that a running step has to say: metrics, telemetry, log, message, addresses. */
+import { saveJobFields } from '../store/changes/jobs.ts';
+import { saveReport } from '../store/changes/steps.ts';
+import type { JobRow, StepRow } from '../store/tables.ts';
+import { type Change, record } from './change.ts';
+import { Checks } from './checks.ts';
+import { checkLeaseSeconds, type Lease } from './claims.ts';
+import type { Domain } from './domain.ts';
+import { extend, type Orders, ordersOf, underLease } from './leases.ts';
+import { checkLog, type LogChunkInput, storeLog } from './log.ts';
+import { checkMetrics, type MetricInput, storeMetrics } from './metrics.ts';
+import type { Principal } from './principal.ts';
+import { lockedJob } from './progression.ts';
+import { checkTelemetry, storeTelemetry, type TelemetryInput } from './telemetry.ts';
+import { later } from './transitions.ts';
+
+type Optional<T> = T | null | undefined;
+
+export interface ComputeTimeInput {
+  cpuStartedAt?: Optional<Date>;
+  cpuEndedAt?: Optional<Date>;
+  gpuStartedAt?: Optional<Date>;
+  gpuEndedAt?: Optional<Date>;
+}
+
+export interface ReportProgressInput {
+  leaseToken: string;
+  statusMessage?: Optional<string>;
+  metrics?: Optional<readonly MetricInput[]>;
+  telemetry?: Optional<readonly TelemetryInput[]>;
+  log?: Optional<readonly LogChunkInput[]>;
+  httpUrl?: Optional<string>;
+  sshServer?: Optional<string>;
+  internalHostname?: Optional<string>;
+  computeTime?: Optional<ComputeTimeInput>;
+  leaseSeconds?: Optional<number>;
+}
+
+/** Stores all of it, in one transaction, and answers what the device should know. */
+export async function reportProgress(
+  domain: Domain,
+  principal: Principal,
+  input: ReportProgressInput,
+): Promise<Orders & { lease: Lease; nextLogOffset: number }> {
+  checkProgress(domain, input);
+  return underLease(domain, principal, input.leaseToken, async (change, held) => {
+    const { step } = held;
+    await storeMetrics(change, step, input.metrics ?? []);
+    await storeTelemetry(change, step, input.telemetry ?? []);
+    const logged = await storeLog(change, step, input.log ?? []);
+    await keepReport(change, step, { ...logged, statusMessage: input.statusMessage ?? step.statusMessage });
+    await tellJob(change, step, input);
+    const lease = input.leaseSeconds
+      ? await extend(change, step, input.leaseToken, input.leaseSeconds)
+      : { token: input.leaseToken, attempt: step.attemptCount, expiresAt: step.leaseExpiresAt ?? change.now };
+    return { lease, nextLogOffset: logged.logSize, ...ordersOf(held) };
+  });
+}
+
+function checkProgress(domain: Domain, input: ReportProgressInput): void {
+  const checks = new Checks(domain);
+  checks.text(['statusMessage'], input.statusMessage);
+  checkMetrics(checks, ['metrics'], input.metrics);
+  checkTelemetry(checks, ['telemetry'], input.telemetry);
+  checkLog(checks, ['log'], input.log);
+  for (const field of ['httpUrl', 'sshServer', 'internalHostname'] as const) checks.text([field], input[field], 2_048);
+  if (input.httpUrl && !/^https?:\/\//i.test(input.httpUrl)) checks.refuse(['httpUrl'], 'must start with http:// or https://.');
+  checks.done();
+  if (input.leaseSeconds !== null && input.leaseSeconds !== undefined) checkLeaseSeconds(domain, input.leaseSeconds);
+}
+
+async function keepReport({ tx }: Change, before: StepRow, after: StepRow): Promise<void> {
+  if (after.logSize === before.logSize && after.statusMessage === before.statusMessage) return;
+  await tx.run(saveReport, { id: after.id, statusMessage: after.statusMessage, logSize: after.logSize });
+}
+
+/** What the report says of the job as a whole. */
+async function tellJob(change: Change, step: StepRow, input: ReportProgressInput): Promise<void> {
+  const { statusMessage, httpUrl, sshServer, internalHostname, computeTime } = input;
+  const said: Partial<JobRow> = {};
+  for (const [field, value] of Object.entries({ statusMessage, httpUrl, sshServer, internalHostname, ...computeTime })) {
+    if (value !== null && value !== undefined) Object.assign(said, { [field]: value });
+  }
+  if (Object.keys(said).length === 0) return;
+  const job = await lockedJob(change, step.jobId);
+  const changed = (Object.keys(said) as (keyof JobRow)[]).filter((field) => String(said[field]) !== String(job[field])); // keys of a Partial<JobRow>
+  if (changed.length === 0) return;
+  await saveJobFields(change.tx, job.id, { ...said, updatedAt: later(change.now, job.updatedAt) });
+  await record(change, job, { type: 'JOB_UPDATED', details: changed });
+}
+
+export async function reportMetrics(
+  domain: Domain,
+  principal: Principal,
+  { leaseToken, metrics }: { leaseToken: string; metrics: readonly MetricInput[] },
+): Promise<{ step: StepRow; accepted: number }> {
+  const checks = new Checks(domain);
+  checkMetrics(checks, ['metrics'], metrics);
+  checks.done();
+  return underLease(domain, principal, leaseToken, async (change, { step }) => ({
+    step,
+    accepted: await storeMetrics(change, step, metrics),
+  }));
+}
+
+export async function reportTelemetry(
+  domain: Domain,
+  principal: Principal,
+  { leaseToken, samples }: { leaseToken: string; samples: readonly TelemetryInput[] },
+): Promise<{ accepted: number }> {
+  const checks = new Checks(domain);
+  checkTelemetry(checks, ['samples'], samples);
+  checks.done();
+  return underLease(domain, principal, leaseToken, async (change, { step }) => ({ accepted: await storeTelemetry(change, step, samples) }));
+}
+
+export async function appendLog(
+  domain: Domain,
+  principal: Principal,
+  { leaseToken, chunks }: { leaseToken: string; chunks: readonly LogChunkInput[] },
+): Promise<{ nextLogOffset: number }> {
+  const checks = new Checks(domain);
+  checkLog(checks, ['chunks'], chunks);
+  checks.done();
+  return underLease(domain, principal, leaseToken, async (change, { step }) => {
+    const logged = await storeLog(change, step, chunks);
+    await keepReport(change, step, logged);
+    return { nextLogOffset: logged.logSize };
+  });
+}

@@ -1,0 +1,119 @@
+/** Projects: they own jobs, devices, fragments and keys. */
+import { eq } from 'drizzle-orm';
+import { insertRows } from '../store/changes/inserts.ts';
+import { removeJob, unfinishedJob } from '../store/changes/jobs.ts';
+import { insertProject } from '../store/changes/projects.ts';
+import { projectById } from '../store/queries/rows.ts';
+import type { ProjectRow } from '../store/tables.ts';
+import { change, topics } from './change.ts';
+import { Checks, type StepInput, stepTemplateOf } from './checks.ts';
+import { visibleProject } from './creation.ts';
+import type { Domain } from './domain.ts';
+import { removeFiles } from './fragments.ts';
+import { once } from './idempotency.ts';
+import { terminalJobStatuses } from './lifecycle.ts';
+import type { Principal } from './principal.ts';
+import { InvalidState, NotFound } from './refusals.ts';
+import { requireAllProjects, requireRight } from './rights.ts';
+import { later } from './transitions.ts';
+
+type Optional<T> = T | null | undefined;
+
+/** What triggerJob starts with where a project says nothing. */
+const defaultPipeline: readonly StepInput[] = [{ name: 'Bootstrap' }];
+
+interface ProjectInput {
+  name?: Optional<string>;
+  gitRepository?: Optional<string>;
+  pipeline?: Optional<readonly StepInput[]>;
+}
+
+function checkProject(domain: Domain, input: ProjectInput): void {
+  const checks = new Checks(domain);
+  checks.name(['name'], input.name);
+  checks.text(['gitRepository'], input.gitRepository, 2_048);
+  checks.steps(['pipeline'], input.pipeline);
+  checks.done();
+}
+
+export async function createProject(
+  domain: Domain,
+  principal: Principal,
+  input: ProjectInput & { name: string; idempotencyKey?: Optional<string> },
+): Promise<{ project: ProjectRow }> {
+  requireAllProjects(principal, 'createProject');
+  checkProject(domain, input);
+  return change(domain, principal, (change) =>
+    once(change, {
+      operation: 'createProject',
+      scope: '',
+      input,
+      run: async () => {
+        const project: ProjectRow = {
+          id: domain.ids.next('Project'),
+          name: input.name,
+          gitRepository: input.gitRepository ?? null,
+          pipeline: (input.pipeline ?? defaultPipeline).map(stepTemplateOf),
+          createdAt: change.now,
+          updatedAt: change.now,
+        };
+        await insertRows(change.tx, insertProject, [project]);
+        return { value: { project }, ids: [project.id] };
+      },
+      replay: async ([id = '']) => {
+        const [project] = await change.tx.run(projectById, { id });
+        if (!project) throw new NotFound('project', id);
+        return { project };
+      },
+    }),
+  );
+}
+
+/** Changes what is given; null leaves as is. */
+export async function updateProject(
+  domain: Domain,
+  principal: Principal,
+  input: ProjectInput & { projectId: string },
+): Promise<{ project: ProjectRow }> {
+  requireRight(principal, 'updateProject');
+  checkProject(domain, input);
+  return change(domain, principal, async (change) => {
+    const project = await visibleProject(change, principal, input.projectId);
+    const updated: ProjectRow = {
+      ...project,
+      name: input.name ?? project.name,
+      gitRepository: input.gitRepository ?? project.gitRepository,
+      pipeline: input.pipeline ? input.pipeline.map(stepTemplateOf) : project.pipeline,
+      updatedAt: later(change.now, project.updatedAt),
+    };
+    await change.tx.db.update(change.tx.t.projects).set(updated).where(eq(change.tx.t.projects.id, project.id));
+    return { project: updated };
+  });
+}
+
+/** Deletes a project with all that it owns. Refused while a job of it has not ended. */
+export async function deleteProject(
+  domain: Domain,
+  principal: Principal,
+  { projectId }: { projectId: string },
+): Promise<{ deletedProjectId: string }> {
+  requireRight(principal, 'deleteProject');
+  const files = await change(domain, principal, async (change) => {
+    await visibleProject(change, principal, projectId);
+    const { tx } = change;
+    const [unfinished] = await tx.run(unfinishedJob, { projectId });
+    if (unfinished) throw new InvalidState(`Its job ${unfinished.id} is ${unfinished.status}.`, unfinished.status, terminalJobStatuses);
+    const { t, db } = tx;
+    const removed: string[] = [];
+    for (const { id } of await db.select({ id: t.jobs.id }).from(t.jobs).where(eq(t.jobs.projectId, projectId)))
+      removed.push(...(await removeJob(tx, id)));
+    for (const { id } of await db.select({ id: t.fragments.id }).from(t.fragments).where(eq(t.fragments.projectId, projectId)))
+      removed.push(id);
+    for (const { id } of await db.select({ id: t.apiKeys.id }).from(t.apiKeys).where(eq(t.apiKeys.projectId, projectId)))
+      tx.touch(topics.key(id));
+    await db.delete(t.projects).where(eq(t.projects.id, projectId));
+    return removed;
+  });
+  await removeFiles(domain, files);
+  return { deletedProjectId: projectId };
+}

@@ -1,0 +1,97 @@
+/** What happens because time passes: leases run out, and jobs come to their schedule, run or cancel timeout. */
+
+import { forgetIdempotencyKeys } from '../store/changes/idempotency.ts';
+import { dueJobs, lockJob } from '../store/changes/jobs.ts';
+import { expiredLeases, extendLease, heldLeases, lockStepsOfJob } from '../store/changes/steps.ts';
+import { type Change, change } from './change.ts';
+import type { Domain } from './domain.ts';
+import { expireLease } from './expiry.ts';
+import type { JobHappening, JobStatus } from './lifecycle.ts';
+import { endJob } from './progression.ts';
+import type { Cause } from './transitions.ts';
+
+/** A dead device's step is claimable within its lease plus one second (P5); claims look by themselves as well. */
+const SWEEP_EVERY_MS = 500;
+const AT_ONCE = 100;
+const FORGET_EVERY_MS = 3_600_000;
+
+/** Sweeps until it is ended. What a sweep cannot do now (the disk is full, the database is away) the next one does. */
+export function keepTime(domain: Domain, onError: (error: unknown) => void): () => Promise<void> {
+  let isStopped = false;
+  let running: Promise<void> = Promise.resolve();
+  let stopTimer = () => {};
+  let forgottenAt = 0;
+  const schedule = () => {
+    if (isStopped) return;
+    stopTimer = domain.clock.after(SWEEP_EVERY_MS, () => {
+      running = sweep(domain)
+        .then(async () => {
+          const now = domain.clock.now().getTime();
+          if (now - forgottenAt < FORGET_EVERY_MS) return;
+          forgottenAt = now;
+          await forget(domain);
+        })
+        .catch(onError)
+        .finally(schedule);
+    });
+  };
+  schedule();
+  return async () => {
+    isStopped = true;
+    stopTimer();
+    await running;
+  };
+}
+
+/** Does all that is due by now. */
+export async function sweep(domain: Domain): Promise<void> {
+  const { read } = domain.store;
+  for (const { id } of await read.run(expiredLeases, { now: domain.clock.now(), limit: AT_ONCE })) {
+    await change(domain, null, (change) => expireLease(change, id));
+  }
+  for (const { id } of await read.run(dueJobs, { now: domain.clock.now(), limit: AT_ONCE })) {
+    await change(domain, null, (change) => endOverdue(change, id));
+  }
+}
+
+async function forget(domain: Domain): Promise<void> {
+  const before = new Date(domain.clock.now().getTime() - domain.limits.idempotencyHours * 3_600_000);
+  await domain.store.write((tx) => tx.run(forgetIdempotencyKeys, { before }));
+}
+
+/** Which timeout a job in this status can have run into. */
+const overdue: Partial<Record<JobStatus, { happening: JobHappening; cause: Cause }>> = {
+  QUEUED: {
+    happening: 'fail',
+    cause: { reason: 'SCHEDULE_TIMEOUT', description: 'No device claimed a step of it within its schedule timeout.' },
+  },
+  RUNNING: { happening: 'fail', cause: { reason: 'RUN_TIMEOUT', description: 'It ran longer than its run timeout.' } },
+  SUSPENDED: { happening: 'fail', cause: { reason: 'RUN_TIMEOUT', description: 'It ran longer than its run timeout.' } },
+  CANCELLING: {
+    happening: 'cancel',
+    cause: { reason: 'CANCEL_TIMEOUT', description: 'Its device did not let go within the cancel timeout.' },
+  },
+};
+
+async function endOverdue(change: Change, jobId: string): Promise<void> {
+  const { tx, now } = change;
+  await tx.run(lockStepsOfJob, { jobId });
+  const [job] = await tx.run(lockJob, { id: jobId });
+  const due = job && overdue[job.status];
+  if (!job || !due || job.deadlineAt === null || job.deadlineAt > now) return;
+  await endJob(change, job, due.happening, due.cause);
+}
+
+/**
+ * Gives every lease its full time again. For the start of a gateway when no other was there: while none was, no device could renew, and work that
+ * went on all the while would be taken for lost. A device that did die meanwhile is found out one lease later.
+ */
+export async function forgiveOutage(domain: Domain): Promise<void> {
+  await change(domain, null, async ({ tx, now }) => {
+    for (const { id, leaseExpiresAt, leaseSeconds } of await heldLeases(tx)) {
+      const full = new Date(now.getTime() + (leaseSeconds ?? 0) * 1_000);
+      if (leaseExpiresAt !== null && leaseExpiresAt < full)
+        await tx.run(extendLease, { id, leaseExpiresAt: full, leaseSeconds: leaseSeconds ?? 0 });
+    }
+  });
+}

@@ -1,0 +1,3 @@
+import { insertOf } from './inserts.ts';
+
+export const insertProject = insertOf('projects');

@@ -1,0 +1,111 @@
+/**
+ * The bytes of fragments, as files in a folder.
+ *
+ * A file is written beside its place, synced, and moved there whole; its name holds its SHA-256, so that two uploads of one fragment at once
+ * cannot mix: the row in the database says which of them it is. Whatever an upload that broke leaves is a `.part`, and is swept at the start.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { constants, createReadStream, mkdirSync, type ReadStream, readdirSync, rmSync } from 'node:fs';
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
+
+const PART = '.part';
+
+export interface StoredFile {
+  readonly sizeBytes: number;
+  /** Lower-case hex. */
+  readonly sha256: string;
+}
+
+/** The upload had more bytes than were allowed or announced. */
+export class TooManyBytes extends Error {}
+
+export class FileStore {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    mkdirSync(folder, { recursive: true });
+  }
+
+  /** Removes what uploads left that broke with the process. For the start: no upload is running. */
+  sweep(): void {
+    for (const entry of readdirSync(this.#folder, { recursive: true, withFileTypes: true })) {
+      if (entry.isFile() && entry.name.endsWith(PART)) rmSync(join(entry.parentPath, entry.name), { force: true });
+    }
+  }
+
+  /** Takes a stream to disk, whole and synced, at constant memory; answers what came. It leaves nothing behind when it fails. */
+  async receive(
+    id: string,
+    bytes: Readable | Iterable<Uint8Array>,
+    atMost: number,
+  ): Promise<{ file: StoredFile; keep(): Promise<void>; drop(): Promise<void> }> {
+    const part = join(this.#folder, shardOf(id), `${id}-${randomUUID()}${PART}`);
+    const drop = () => rm(part, { force: true });
+    await mkdir(dirname(part), { recursive: true });
+    const handle = await open(part, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
+    try {
+      const file = await copy(bytes, handle, atMost);
+      await handle.sync();
+      await handle.close();
+      return { file, drop, keep: () => this.#place(part, this.#pathOf(id, file.sha256)) };
+    } catch (error) {
+      await handle.close().catch(() => {});
+      await drop();
+      throw error;
+    }
+  }
+
+  /** Reads from `start` to `end`, both included. */
+  read(id: string, sha256: string, range: { start: number; end: number }): ReadStream {
+    return createReadStream(this.#pathOf(id, sha256), range);
+  }
+
+  readWhole(id: string, sha256: string): Promise<Buffer> {
+    return readFile(this.#pathOf(id, sha256));
+  }
+
+  /** Where the bytes are, for what reads them at random. */
+  pathOf(id: string, sha256: string): string {
+    return this.#pathOf(id, sha256);
+  }
+
+  /** Removes all that there is of a fragment. */
+  async remove(id: string): Promise<void> {
+    const folder = join(this.#folder, shardOf(id));
+    const names = await readdir(folder).catch(() => []);
+    for (const name of names) if (name.startsWith(`${id}-`)) await rm(join(folder, name), { force: true });
+  }
+
+  async #place(part: string, path: string): Promise<void> {
+    await rename(part, path);
+    // The name is durable only when its folder is.
+    const folder = await open(dirname(path), constants.O_RDONLY);
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
+  }
+
+  #pathOf(id: string, sha256: string): string {
+    return join(this.#folder, shardOf(id), `${id}-${sha256}`);
+  }
+}
+
+/** The last characters of an id are random: they spread the files over 1,024 folders. */
+const shardOf = (id: string) => id.slice(-2);
+
+async function copy(bytes: Readable | Iterable<Uint8Array>, handle: FileHandle, atMost: number): Promise<StoredFile> {
+  const hash = createHash('sha256');
+  let sizeBytes = 0;
+  for await (const chunk of bytes) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > atMost) throw new TooManyBytes(`More than ${atMost} bytes came.`);
+    hash.update(chunk);
+    await handle.writeFile(chunk);
+  }
+  return { sizeBytes, sha256: hash.digest('hex') };
+}
