@@ -1,11 +1,9 @@
 import { type DeviceFieldsFragment, type DeviceFilter, DevicesDocument } from '../client/generated.ts';
 import { type Command, jsonFlag } from './command.ts';
 import { formatAge, formatLabels } from './format.ts';
-import { exitCodes, print, printJson } from './io.ts';
-import { readLimit } from './jobs.ts';
-import { readPages } from './pages.ts';
+import { readLimit, readPages } from './pages.ts';
 import { resolveProjectId } from './project.ts';
-import { type Column, renderTable } from './table.ts';
+import { type Column, printList } from './table.ts';
 
 const columns: readonly Column<DeviceFieldsFragment>[] = [
   { title: 'ID', value: (device) => device.id },
@@ -48,10 +46,7 @@ export const devices: Command = {
       const page = await client.request(DevicesDocument, { filter, first, after }, { signal: io.signal });
       return page.devices;
     });
-    if (isJson) await printJson(io, found);
-    else if (found.length > 0) await print(io.stdout, renderTable(io.stdout, columns, found));
-    else io.stderr.write('No devices.\n');
-    return exitCodes.succeeded;
+    return printList(io, isJson, columns, found, 'No devices.');
   },
 };
 

@@ -15,11 +15,10 @@ import {
 import { type Command, type Context, jsonFlag } from './command.ts';
 import { formatAge, formatBytes } from './format.ts';
 import { exitCodes, print, printJson, UsageError } from './io.ts';
-import { readLimit } from './jobs.ts';
-import { readPages } from './pages.ts';
+import { readLimit, readPages } from './pages.ts';
 import { resolveProjectId } from './project.ts';
 import { Screen } from './screen.ts';
-import { type Column, renderTable } from './table.ts';
+import { type Column, printList } from './table.ts';
 import { cleanName } from './terminal.ts';
 
 const types = ['METRICS', 'BUILD_LOGS', 'MODEL', 'DATA', 'OUTPUT'] as const;
@@ -60,10 +59,7 @@ export const listFragments: Command = {
       if (job === null) throw new UsageError(`There is no job ${cleanName(jobId)}, or the key may not see it.`);
       return job.fragments;
     });
-    if (isJson) await printJson(io, found);
-    else if (found.length > 0) await print(io.stdout, renderTable(io.stdout, columns, found));
-    else io.stderr.write('No fragments.\n');
-    return exitCodes.succeeded;
+    return printList(io, isJson, columns, found, 'No fragments.');
   },
 };
 

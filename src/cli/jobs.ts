@@ -2,10 +2,10 @@ import { type JobFilter, type JobRowFieldsFragment, JobsDocument } from '../clie
 import { type Command, type Context, jsonFlag } from './command.ts';
 import type { FlagSet, Given } from './flags.ts';
 import { formatAge, formatSpan } from './format.ts';
-import { exitCodes, print, printJson, UsageError } from './io.ts';
-import { readPages } from './pages.ts';
+import { UsageError } from './io.ts';
+import { readLimit, readPages } from './pages.ts';
 import { resolveProjectId } from './project.ts';
-import { type Column, renderTable } from './table.ts';
+import { type Column, printList } from './table.ts';
 
 const statuses = ['BLOCKED', 'QUEUED', 'RUNNING', 'SUSPENDED', 'CANCELLING', 'SUCCEEDED', 'FAILED', 'CANCELLED'] as const;
 
@@ -49,10 +49,7 @@ export const jobs: Command = {
       const page = await client.request(JobsDocument, { filter, orderBy, first, after }, { signal: io.signal });
       return page.jobs;
     });
-    if (isJson) await printJson(io, found);
-    else if (found.length > 0) await print(io.stdout, renderTable(io.stdout, columns, found));
-    else io.stderr.write('No jobs.\n');
-    return exitCodes.succeeded;
+    return printList(io, isJson, columns, found, 'No jobs.');
   },
 };
 
@@ -71,13 +68,6 @@ async function readFilter({ client, given, io }: Context): Promise<JobFilter> {
     createdAfter: readTime(given, 'created-after'),
     createdBefore: readTime(given, 'created-before'),
   };
-}
-
-/** How many rows a list shows. */
-export function readLimit(given: Given, byDefault = 50): number {
-  const limit = given.integer('limit') ?? byDefault;
-  if (limit < 1) throw new UsageError(`--limit takes a whole number from 1 on, not ${limit}.`);
-  return limit;
 }
 
 const unitSeconds: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };

@@ -1,3 +1,6 @@
+import type { Given } from './flags.ts';
+import { UsageError } from './io.ts';
+
 /** One page of a Relay connection. */
 export interface Page<Node> {
   readonly edges: readonly { readonly node: Node }[];
@@ -17,4 +20,11 @@ export async function readPages<Node>(limit: number, read: (first: number, after
     if (!page.pageInfo.hasNextPage || after === null) break;
   }
   return nodes;
+}
+
+/** How many rows a list shows. */
+export function readLimit(given: Given, byDefault = 50): number {
+  const limit = given.integer('limit') ?? byDefault;
+  if (limit < 1) throw new UsageError(`--limit takes a whole number from 1 on, not ${limit}.`);
+  return limit;
 }

@@ -3,7 +3,7 @@ import { CreateProjectDocument } from '../client/generated.ts';
 import { type Command, jsonFlag } from './command.ts';
 import { exitCodes, print, printJson } from './io.ts';
 import { listProjects } from './project.ts';
-import { renderTable } from './table.ts';
+import { printList } from './table.ts';
 
 export const listAllProjects: Command = {
   name: 'projects list',
@@ -18,10 +18,7 @@ export const listAllProjects: Command = {
       { title: 'ID', value: (project: { id: string }) => project.id },
       { title: 'NAME', value: (project: { name: string }) => project.name, isFlexible: true },
     ];
-    if (isJson) await printJson(io, found);
-    else if (found.length > 0) await print(io.stdout, renderTable(io.stdout, columns, found));
-    else io.stderr.write('No projects.\n');
-    return exitCodes.succeeded;
+    return printList(io, isJson, columns, found, 'No projects.');
   },
 };
 

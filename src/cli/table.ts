@@ -1,4 +1,4 @@
-import type { Output } from './io.ts';
+import { exitCodes, type Io, type Output, print, printJson } from './io.ts';
 import { cleanName, truncate, widthOf } from './terminal.ts';
 
 export interface Column<Row> {
@@ -23,6 +23,20 @@ export function renderTable<Row>(output: Output, columns: readonly Column<Row>[]
     return padded.join(gap).trimEnd();
   });
   return `${lines.join('\n')}\n`;
+}
+
+/** What a command that lists answers: a table, a JSON document, or, on stderr, that there is nothing. */
+export async function printList<Row>(
+  io: Io,
+  isJson: boolean,
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  nothing: string,
+): Promise<number> {
+  if (isJson) await printJson(io, rows);
+  else if (rows.length > 0) await print(io.stdout, renderTable(io.stdout, columns, rows));
+  else io.stderr.write(`${nothing}\n`);
+  return exitCodes.succeeded;
 }
 
 /** Takes from the widest flexible column, again and again, until the line fits or nothing more can be given. */

@@ -88,3 +88,9 @@ export function refuseRequest(errors: readonly ResponseError[]): RequestRefused 
   const code = errors[0]?.extensions?.code;
   return new RequestRefused(typeof code === 'string' ? code : 'BAD_REQUEST', errors.map((error) => error.message).join('\n'));
 }
+
+/** What an error says. Of several addresses that were tried, each failure is in a list and the message is empty. */
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.message || ('code' in error ? String(error.code) : error.name);
+}

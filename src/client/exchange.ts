@@ -3,7 +3,7 @@ import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { GatewayUnreachable, RequestRefused } from './errors.ts';
+import { GatewayUnreachable, messageOf, RequestRefused } from './errors.ts';
 
 export interface Exchange {
   readonly method: 'GET' | 'PUT';
@@ -78,10 +78,4 @@ function parseObject(text: string): Record<string, unknown> | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Of several addresses that were tried, each failure is in a list and the message is empty. */
-export function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.message || ('code' in error ? String(error.code) : error.name);
 }

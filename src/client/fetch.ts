@@ -1,4 +1,4 @@
-import { GatewayUnreachable, RequestRefused, type ResponseError, refuseRequest } from './errors.ts';
+import { GatewayUnreachable, messageOf, RequestRefused, type ResponseError, refuseRequest } from './errors.ts';
 import type { TypedDocumentString } from './generated.ts';
 import { authorization, graphqlUrl, type Target } from './target.ts';
 
@@ -99,10 +99,7 @@ function parseJson(text: string): unknown {
 
 /** fetch says only "fetch failed"; what happened is its cause. */
 function reasonOf(error: unknown): string {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  if (!(cause instanceof Error)) return String(cause);
-  // Of several addresses that were tried, each failure is in a list and the message is empty.
-  return cause.message || ('code' in cause ? String(cause.code) : cause.name);
+  return messageOf(error instanceof Error && error.cause instanceof Error ? error.cause : error);
 }
 
 function firstLine(text: string): string {

@@ -5,8 +5,8 @@ import type { IncomingMessage } from 'node:http';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { defaultBackoff, delayMs, wait } from './backoff.ts';
-import { GatewayUnreachable, RequestRefused } from './errors.ts';
-import { exchange, messageOf, refusal } from './exchange.ts';
+import { GatewayUnreachable, messageOf, RequestRefused } from './errors.ts';
+import { exchange, refusal } from './exchange.ts';
 import { resolveUrl, type Target } from './target.ts';
 
 export interface TransferOptions {
