@@ -3,14 +3,17 @@ import { and, asc, gt } from 'drizzle-orm';
 import { expect, test } from 'vitest';
 import { type Change, change, record } from '../../src/domain/change.ts';
 import { createDomain } from '../../src/domain/domain.ts';
+import { FileStore } from '../../src/store/files.ts';
 import { feedTopic, type Store } from '../../src/store/store.ts';
 import type { EventRow } from '../../src/store/tables.ts';
 import { describeOnEachStore } from '../support/databases.ts';
+import { createFolder } from '../support/folders.ts';
 import { pickNumber, seedRandom } from '../support/random.ts';
 
 const happen = (change: Change, jobId: string, description = '') =>
   record(change, { id: jobId, projectId: 'proj_1' }, { type: 'JOB_UPDATED', description });
-const write = (store: Store, work: (change: Change) => Promise<unknown>) => change(createDomain({ store }), null, work);
+const files = new FileStore(createFolder('files'));
+const write = (store: Store, work: (change: Change) => Promise<unknown>) => change(createDomain({ store, files }), null, work);
 
 const eventsAfter = (store: Store, position: number, limit = 1_000): Promise<EventRow[]> => {
   const { db, t } = store.read;

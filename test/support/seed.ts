@@ -1,0 +1,114 @@
+/** The seed kit: a domain on a store, with a held clock and seeded randomness, and short ways to what most tests begin with. */
+import { asc, eq } from 'drizzle-orm';
+import { type Claim, claimStep } from '../../src/domain/claims.ts';
+import { type CreateJobInput, createJob } from '../../src/domain/creation.ts';
+import { type RegisterDeviceInput, registerDevice } from '../../src/domain/devices.ts';
+import { createDomain, type Domain } from '../../src/domain/domain.ts';
+import { authenticate } from '../../src/domain/keys.ts';
+import type { DomainLimits } from '../../src/domain/limits.ts';
+import type { Principal } from '../../src/domain/principal.ts';
+import { createProject } from '../../src/domain/projects.ts';
+import { FileStore } from '../../src/store/files.ts';
+import type { Store } from '../../src/store/store.ts';
+import type { DeviceRow, EventRow, JobRow, ProjectRow, StepRow } from '../../src/store/tables.ts';
+import { type HeldClock, holdClock } from './clock.ts';
+import { createFolder } from './folders.ts';
+import { seedRandom } from './random.ts';
+
+/** May do everything. */
+export const admin: Principal = {
+  kind: 'USER',
+  role: 'ADMIN',
+  name: 'user:admin',
+  keyId: null,
+  projectId: null,
+  jobId: null,
+  deviceId: null,
+  stepId: null,
+  expiresAt: null,
+};
+
+export interface SeededJob {
+  readonly job: JobRow;
+  readonly steps: readonly StepRow[];
+  /** The job's own key. */
+  readonly token: string;
+}
+
+export interface SeededDevice {
+  readonly device: DeviceRow;
+  readonly principal: Principal;
+  readonly apiKey: string;
+}
+
+export interface Seed {
+  readonly domain: Domain;
+  readonly clock: HeldClock;
+  readonly project: ProjectRow;
+  /** With so many steps, or with these; in the seed's project unless the input names another. */
+  createJob(steps?: number | CreateJobInput['steps'], input?: Partial<CreateJobInput>): Promise<SeededJob>;
+  /** Of the seed's project unless the input names another. */
+  registerDevice(input?: Partial<RegisterDeviceInput>): Promise<SeededDevice>;
+  claim(job: SeededJob | JobRow, stepNumber?: number, device?: SeededDevice, leaseSeconds?: number): Promise<Claim>;
+  principalOf(secret: string): Promise<Principal>;
+  readJob(id: string): Promise<JobRow>;
+  /** In order of number. */
+  readSteps(jobId: string): Promise<StepRow[]>;
+  /** In the order of the job's stream. Without their places in the feed across jobs, which they get a moment after the commit on PostgreSQL. */
+  readEvents(jobId: string): Promise<Omit<EventRow, 'position'>[]>;
+}
+
+/** The clock begins at `start`, 2026-01-01 unless said otherwise. */
+export async function plantSeed(
+  store: Store,
+  { seed = 1, start, limits = {} }: { seed?: string | number; start?: string; limits?: Partial<DomainLimits> } = {},
+): Promise<Seed> {
+  const clock = holdClock(start);
+  const domain = createDomain({ store, files: new FileStore(createFolder('files')), clock, random: seedRandom(seed), limits });
+  const { project } = await createProject(domain, admin, { name: 'Digits' });
+  let devices = 0;
+
+  const principalOf = async (secret: string) => {
+    const principal = await authenticate(domain, `Bearer ${secret}`);
+    if (!principal) throw new Error('No one has this key.');
+    return principal;
+  };
+  const readSteps = async (jobId: string) => {
+    const { db, t } = store.read;
+    return db.select().from(t.steps).where(eq(t.steps.jobId, jobId)).orderBy(asc(t.steps.number));
+  };
+
+  return {
+    domain,
+    clock,
+    project,
+    principalOf,
+    readSteps,
+    async createJob(steps = 1, input = {}) {
+      const list = typeof steps === 'number' ? Array.from({ length: steps }, (_, i) => ({ name: `Step ${i}` })) : steps;
+      const { job, token } = await createJob(domain, admin, { projectId: project.id, name: 'A job', steps: list, ...input });
+      return { job, token, steps: await readSteps(job.id) };
+    },
+    async registerDevice(input = {}) {
+      const name = `device-${devices++}`;
+      const { device, apiKey } = await registerDevice(domain, admin, { projectId: project.id, name, slots: 100, ...input });
+      if (apiKey === null) throw new Error('A seeded device is a new one.');
+      return { device, apiKey, principal: await principalOf(apiKey) };
+    },
+    claim(job, stepNumber = 0, device, leaseSeconds = 60) {
+      const jobId = 'job' in job ? job.job.id : job.id;
+      return claimStep(domain, device?.principal ?? admin, { jobId, stepNumber, leaseSeconds });
+    },
+    async readJob(id) {
+      const { db, t } = store.read;
+      const [job] = await db.select().from(t.jobs).where(eq(t.jobs.id, id));
+      if (!job) throw new Error(`There is no job ${id}.`);
+      return job;
+    },
+    async readEvents(jobId) {
+      const { db, t } = store.read;
+      const events = await db.select().from(t.events).where(eq(t.events.jobId, jobId)).orderBy(asc(t.events.seq));
+      return events.map(({ position: _, ...event }) => event);
+    },
+  };
+}
