@@ -68,7 +68,7 @@ function asksForHelp(argv: readonly string[]): boolean {
 
 /** The help of one command: its flags with what they mean and their defaults. */
 export function renderHelp(command: Command): string {
-  const lines = [`${command.summary}\n\nUsage: trainyard ${command.name} [flags] ${command.usage}\n`];
+  const lines = [`${command.summary}\n\nUsage: trainyard ${command.name} [flags] ${command.usage}`.trimEnd().concat('\n')];
   const rows = Object.entries({ ...command.flags, ...targetFlags, ...helpFlag }).map(([name, flag]) => {
     const short = flag.short === undefined ? '    ' : `-${flag.short}, `;
     const left = `${short}--${name}${flag.value === undefined ? '' : ` ${flag.value}`}`;
