@@ -1,0 +1,147 @@
+/** The real gateway in a process of its own, to be asked, killed and started again. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { TestDatabase } from './databases.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+/** An ended gateway has up to 15 s (P11); past this it hangs. */
+const END_WITHIN_MS = 20_000;
+const START_WITHIN_MS = 30_000;
+
+export interface Ending {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface Gateway {
+  /** http://127.0.0.1:PORT, the same after a restart. */
+  readonly url: string;
+  readonly port: number;
+  /** A key that may do everything. */
+  readonly adminKey: string;
+  readonly pid: number;
+  /** What it has printed since it was first started. */
+  output(): string;
+  /** Sends the signal and waits for the end. SIGKILL is what a power cut is to a process. */
+  kill(signal?: NodeJS.Signals): Promise<Ending>;
+  /** Resolves when the process has ended, by itself or by a signal. */
+  ended(): Promise<Ending>;
+  /** Starts it again on the same data and the same port; what still runs is killed first. */
+  restart(): Promise<void>;
+  /** Ends it, by force if need be. For `afterEach`. */
+  stop(): Promise<void>;
+}
+
+export interface GatewayOptions {
+  /** Where its data is: `createSqliteDatabase()`, `createPostgresDatabase()`. The test removes it after the gateway has stopped. */
+  readonly database: Pick<TestDatabase, 'folder' | 'url'>;
+  /** Beside `serve`, its port and its data: `['--some-setting', 'value']`. */
+  readonly flags?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** `serve`, the gateway alone; `up` runs an agent as well. */
+  readonly command?: 'serve' | 'up';
+}
+
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** Starts a gateway and waits until it has said where it is. Throws with its output when it ends instead. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { database, flags = [], env = {}, command = 'serve' } = options;
+  const adminKey = 'tyk_for-tests-alone-0123456789abcdefghijklmnopq';
+  let output = '';
+  let port = 0;
+  let child: ChildProcess;
+  let ending: Promise<Ending>;
+
+  function spawnGateway(): void {
+    const place = ['--host', '127.0.0.1', '--port', String(port), '--data-dir', database.folder];
+    const data = database.url === null ? [] : ['--database-url', database.url];
+    child = spawn(process.execPath, ['src/main.ts', command, ...place, ...data, ...flags], {
+      cwd: root,
+      // Without the settings of whoever runs the tests.
+      env: { ...withoutSettings(process.env), TRAINYARD_ADMIN_KEY: adminKey, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const started = child;
+    running.add(started);
+    const keep = (part: Buffer) => {
+      output += part.toString();
+    };
+    started.stdout?.on('data', keep);
+    started.stderr?.on('data', keep);
+    ending = new Promise((resolve) => {
+      started.once('close', (code, signal) => {
+        running.delete(started);
+        resolve({ code, signal });
+      });
+    });
+  }
+
+  async function start(): Promise<void> {
+    const before = output.length;
+    spawnGateway();
+    const address = new Promise<string>((resolve) => {
+      child.stdout?.on('data', () => {
+        const found = /http:\/\/127\.0\.0\.1:(\d+)/.exec(output.slice(before))?.[1];
+        if (found) resolve(found);
+      });
+    });
+    const failed = ending.then(({ code }) => Promise.reject(new Error(`The gateway ended with ${code}:\n${output.slice(before)}`)));
+    try {
+      port = Number(await within(START_WITHIN_MS, Promise.race([address, failed]), () => `The gateway said no address:\n${output}`));
+    } catch (error) {
+      child.kill('SIGKILL');
+      throw error;
+    }
+    failed.catch(() => {});
+  }
+
+  const isEnded = () => child.exitCode !== null || child.signalCode !== null;
+  async function kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<Ending> {
+    if (!isEnded()) child.kill(signal);
+    return within(END_WITHIN_MS, ending, () => `The gateway did not end after ${signal}:\n${output}`);
+  }
+
+  await start();
+  return {
+    adminKey,
+    get url() {
+      return `http://127.0.0.1:${port}`;
+    },
+    get port() {
+      return port;
+    },
+    get pid() {
+      return child.pid ?? -1;
+    },
+    output: () => output,
+    kill,
+    ended: () => ending,
+    async restart() {
+      await kill('SIGKILL');
+      await start();
+    },
+    async stop() {
+      await kill('SIGKILL');
+    },
+  };
+}
+
+function withoutSettings(env: NodeJS.ProcessEnv): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('TRAINYARD_')));
+}
+
+async function within<T>(milliseconds: number, promise: Promise<T>, message: () => string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(message())), milliseconds);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
