@@ -31,6 +31,7 @@ export class MetricsReader {
   #isSkipping = false;
   #lineNumber = 0;
   #hasFailed = false;
+  #hasEnded = false;
   #reading: Promise<void> = Promise.resolve();
 
   /** `note` takes what is wrong with a line, for the log of the step. */
@@ -51,9 +52,10 @@ export class MetricsReader {
     return this.#reading;
   }
 
-  /** Reads the rest, and takes what stands after the last line's end as a line. */
+  /** Reads the rest, takes what stands after the last line's end as a line, and lets go of the file. Again, it does nothing. */
   async end(): Promise<void> {
     await this.read();
+    this.#hasEnded = true;
     if (this.#rest.length > 0) this.#takeLine(this.#rest);
     this.#rest = Buffer.alloc(0);
     await this.#file?.close();
@@ -62,6 +64,7 @@ export class MetricsReader {
 
   async #readNew(): Promise<void> {
     // It is there from the start, but a script may take it away before it is first read.
+    if (this.#hasEnded) return;
     this.#file ??= await open(this.#path, 'r').catch(() => null);
     if (this.#file === null) return;
     for (;;) {

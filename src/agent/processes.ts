@@ -13,6 +13,8 @@ export interface ProcessRow {
   readonly cpuSeconds: number;
   /** When it was started, in a form that is only good for comparing: a pid with another value is another process. */
   readonly startedAt: string;
+  /** It has ended, and only waits for its parent to ask how. */
+  readonly isZombie: boolean;
 }
 
 /** USER_HZ, the unit of the times in /proc: 100 on every Linux that Node runs on, whatever the kernel's own tick is. */
@@ -23,10 +25,10 @@ export async function listProcesses(): Promise<ProcessRow[]> {
   return process.platform === 'linux' ? listFromProc() : listFromPs();
 }
 
-/** One process, or null when there is none with this pid. */
+/** One process, or null when there is none with this pid, or it has ended. */
 export async function findProcess(pid: number): Promise<ProcessRow | null> {
-  if (process.platform === 'linux') return readStat(pid);
-  return (await listFromPs(['-p', String(pid)])).find((row) => row.pid === pid) ?? null;
+  const row = process.platform === 'linux' ? await readStat(pid) : (await listFromPs(['-p', String(pid)])).find((each) => each.pid === pid);
+  return row === undefined || row === null || row.isZombie ? null : row;
 }
 
 /** `root` with everything that it started, and what has left its tree but is still in its process group. */
@@ -58,33 +60,34 @@ export function parseStat(stat: string): ProcessRow | null {
   const pid = Number.parseInt(stat, 10);
   // From the third field on; so field n of the manual is fields[n - 3].
   const fields = stat.slice(nameEnd + 2).split(' ');
-  const [, parent, group] = fields;
+  const [state, parent, group] = fields;
   const startedAt = fields[19];
   if (nameEnd < 0 || Number.isNaN(pid) || startedAt === undefined) return null;
   // utime, stime and the same of the children that ended: so a child that ends between two samples is not lost.
   const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
-  return { pid, parent: Number(parent), group: Number(group), cpuSeconds: ticks / ticksPerSecond, startedAt };
+  return { pid, parent: Number(parent), group: Number(group), cpuSeconds: ticks / ticksPerSecond, startedAt, isZombie: state === 'Z' };
 }
 
 async function listFromPs(selection: readonly string[] = ['-A']): Promise<ProcessRow[]> {
-  const columns = ['-o', 'pid=', '-o', 'ppid=', '-o', 'pgid=', '-o', 'time=', '-o', 'lstart='];
+  const columns = ['-o', 'pid=', '-o', 'ppid=', '-o', 'pgid=', '-o', 'state=', '-o', 'time=', '-o', 'lstart='];
   // `ps -p` ends with 1 when there is no such process.
   const { stdout } = await run('ps', [...selection, ...columns], { env: { ...process.env, LC_ALL: 'C' } }).catch(() => ({ stdout: '' }));
   return parsePs(stdout);
 }
 
-/** The output of `ps -o pid=,ppid=,pgid=,time=,lstart=`. */
+/** The output of `ps -o pid=,ppid=,pgid=,state=,time=,lstart=`. */
 export function parsePs(output: string): ProcessRow[] {
   return output
     .split('\n')
-    .map((line) => /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(.+?)\s*$/.exec(line))
+    .map((line) => /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(\S+)\s+(.+?)\s*$/.exec(line))
     .filter((match) => match !== null)
-    .map(([, pid, parent, group, time, startedAt]) => ({
+    .map(([, pid, parent, group, state, time, startedAt]) => ({
       pid: Number(pid),
       parent: Number(parent),
       group: Number(group),
       cpuSeconds: parseCpuTime(time ?? ''),
       startedAt: startedAt ?? '',
+      isZombie: state?.startsWith('Z') ?? false,
     }));
 }
 

@@ -38,7 +38,7 @@ export class ProcessMeter implements Meter {
   async sample(): Promise<TelemetryEntry | null> {
     const tree = selectTree(await listProcesses(), this.#root);
     const now = performance.now();
-    if (tree.length === 0) return null;
+    if (tree.every((row) => row.isZombie)) return null;
     const cpuSeconds = tree.reduce((sum, row) => sum + row.cpuSeconds, 0);
     const elapsed = (now - this.#before.at) / 1000;
     // A process that left the tree took its time along; that is no negative load.

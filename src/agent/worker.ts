@@ -83,6 +83,7 @@ async function carryOut(claim: Claim, lease: LeaseKeeper, options: WorkOptions):
     options.giveUp.removeEventListener('abort', endOutbox);
     attempt.outbox.end();
     await delivering.catch(() => {});
+    await attempt.metrics.end();
     attempt.outbox.close();
     await removeStepFolder(attempt.folder);
   }
