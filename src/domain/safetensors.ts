@@ -2,6 +2,9 @@
  * Reads tensors out of a safetensors file, without reading the file: 8 bytes of length, a header in JSON that says where each tensor lies, then
  * their bytes. https://huggingface.co/docs/safetensors
  */
+import { open } from 'node:fs/promises';
+import type { FragmentRow } from '../store/tables.ts';
+import type { Domain } from './domain.ts';
 
 export interface Tensor {
   readonly name: string;
@@ -39,6 +42,25 @@ interface Entry {
   readonly end: number;
 }
 
+/** The tensors of a stored file. Null: its bytes are not all here, or it is not a safetensors file. */
+export async function stateDictOf(
+  domain: Domain,
+  { id, sha256, sizeBytes, status }: FragmentRow,
+  asked: TensorsAsked,
+): Promise<StateDict | null> {
+  if (status !== 'READY' || sha256 === null || sizeBytes === null) return null;
+  const file = await open(domain.files.pathOf(id, sha256));
+  try {
+    return await readStateDict(async (position, length) => {
+      const bytes = Buffer.alloc(Math.max(0, Math.min(length, sizeBytes - position)));
+      const { bytesRead } = await file.read(bytes, 0, bytes.length, position);
+      return bytes.subarray(0, bytesRead);
+    }, asked);
+  } finally {
+    await file.close();
+  }
+}
+
 /** Null: it is not a safetensors file. */
 export async function readStateDict(read: ReadBytes, asked: TensorsAsked): Promise<StateDict | null> {
   const prefix = await read(0, 8);
@@ -66,6 +88,8 @@ export async function readStateDict(read: ReadBytes, asked: TensorsAsked): Promi
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 const isSize = (value: unknown): value is number => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+/** What GraphQL's Int holds; no tensor is longer than that. */
+const isDimension = (value: unknown): value is number => isSize(value) && value < 2 ** 31;
 
 function parseHeader(bytes: Buffer): { metadata: Record<string, unknown>; entries: Entry[] } | null {
   let header: unknown;
@@ -89,7 +113,7 @@ function parseHeader(bytes: Buffer): { metadata: Record<string, unknown>; entrie
 function parseEntry(name: string, description: unknown): Entry | null {
   if (!isRecord(description)) return null;
   const { dtype, shape, data_offsets: offsets } = description;
-  if (typeof dtype !== 'string' || !Array.isArray(shape) || !shape.every(isSize)) return null;
+  if (typeof dtype !== 'string' || !Array.isArray(shape) || !shape.every(isDimension)) return null;
   if (!Array.isArray(offsets)) return null;
   const [start, end]: unknown[] = offsets;
   if (!isSize(start) || !isSize(end) || end < start) return null;

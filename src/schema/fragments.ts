@@ -1,4 +1,4 @@
-import { createFragment, deleteFragment, downloadUrlOf, readText } from '../domain/fragments.ts';
+import { createFragment, deleteFragment, downloadUrlOf, keyOf as filenameKeyOf, readText } from '../domain/fragments.ts';
 import {
   AlreadyExists,
   IdempotencyConflict,
@@ -91,7 +91,8 @@ Fragment.implement({
     }),
     downloadUrl: t.string({
       nullable: true,
-      description: "Where to GET its bytes: relative to the gateway's address, signed, and good for an hour without a key. Null while it is PENDING.",
+      description:
+        "Where to GET its bytes: relative to the gateway's address, signed, and good for an hour without a key. Null while it is PENDING.",
       resolve: (fragment, _, { domain }) => downloadUrlOf(domain, fragment),
     }),
     text: t.string({
@@ -138,7 +139,7 @@ function fragmentsOf(context: Context, { jobId, stepNumber }: Of, filter: typeof
     stepNumber: asked,
     types: filter?.types ?? null,
     statuses: filter?.statuses ?? null,
-    filenameKey: filter?.filename == null ? null : foldFilename(filter.filename),
+    filenameKey: filter?.filename == null ? null : filenameKeyOf(filter.filename),
   };
   // Another step's, asked of this step: none.
   if (stepNumber !== null && asked !== stepNumber) return nothing;
@@ -166,7 +167,7 @@ builder.objectFields(Job, (t) => ({
     description: 'Its newest READY file of this name; null when there is none.',
     args: { filename: t.arg.string({ required: true, description: 'The filename, upper and lower case being the same.' }) },
     resolve: async ({ id }, { filename }, { domain }) => {
-      const [fragment] = await domain.store.read.run(latestFragmentOfJob, { id, filenameKey: foldFilename(filename) });
+      const [fragment] = await domain.store.read.run(latestFragmentOfJob, { id, filenameKey: filenameKeyOf(filename) });
       return fragment ?? null;
     },
   }),
@@ -189,7 +190,7 @@ builder.objectField(Project, 'latestFragment', (t) =>
     description: 'The newest READY file of this name among those of its succeeded jobs; null when there is none.',
     args: { filename: t.arg.string({ required: true, description: 'The filename, upper and lower case being the same.' }) },
     resolve: async ({ id }, { filename }, context) => {
-      const [row] = await context.domain.store.read.run(latestFragmentOfProject, { id, filenameKey: foldFilename(filename) });
+      const [row] = await context.domain.store.read.run(latestFragmentOfProject, { id, filenameKey: filenameKeyOf(filename) });
       return row && sees(viewerOf(context), row.fragment) ? row.fragment : null;
     },
   }),
@@ -211,16 +212,22 @@ defineMutation('createFragment', {
     description: 'The file to announce: of a job or of a project, exactly one of jobId and projectId.',
     fields: (t) => ({
       jobId: t.id({ description: 'The job that it is of.' }),
-      projectId: t.id({ description: 'The project that it is of, where it is no job’s.' }),
+      projectId: t.id({ description: "The project that it is of, where it is no job's." }),
       stepNumber: t.int({ description: 'The step that made it. Follows from leaseToken, where that is given.' }),
-      leaseToken: t.string({ description: 'The lease under which a step made it: needed from a device.' }),
+      leaseToken: t.string({
+        description: 'The lease under which a step makes it: names its step, attempt and device, and refuses it once the lease has ended.',
+      }),
       filename: t.string({ required: true, description: 'A name without a path: at most 200 characters, once in a job.' }),
       name: t.string({ description: 'What people will call it. Default: the filename.' }),
       type: t.field({ type: FragmentType, required: true, description: 'What it is.' }),
       contentType: t.string({ description: 'Its media type. Default: by the ending of the filename.' }),
       sizeBytes: t.field({ type: 'ByteCount', description: 'Its size, if it is known: the upload is refused unless it has just that.' }),
-      sha256: t.string({ description: 'The SHA-256 of its bytes in hex, if it is known: the upload is refused unless it has just that.' }),
-      text: t.string({ description: 'The whole content of a small text file, stored at once in place of an upload.' }),
+      sha256: t.string({
+        description: 'The SHA-256 of its bytes in lower-case hex, if it is known: the upload is refused unless it has just that.',
+      }),
+      text: t.string({
+        description: 'The whole content of a small text file, stored at once in place of an upload. Not beside sizeBytes or sha256.',
+      }),
       idempotencyKey: t.string({
         description: 'Any text of your own: the same key with the same input makes nothing new, and answers the first result.',
       }),
