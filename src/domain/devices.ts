@@ -1,6 +1,5 @@
 /** Devices: the machines that run steps. */
-import { eq } from 'drizzle-orm';
-import { anyHeldStep, insertDevice, lockDevice, noteDeviceSeen } from '../store/changes/devices.ts';
+import { anyHeldStep, insertDevice, lockDevice, noteDeviceSeen, removeDevice, saveDeviceFields } from '../store/changes/devices.ts';
 import { insertRows } from '../store/changes/inserts.ts';
 import { deviceByName } from '../store/queries/rows.ts';
 import type { DeviceRow } from '../store/tables.ts';
@@ -107,7 +106,7 @@ async function takeOver(change: Change, known: DeviceRow, input: RegisterDeviceI
 
 async function saveDevice({ tx, now }: Change, before: DeviceRow, columns: Partial<DeviceRow>): Promise<DeviceRow> {
   const fields = { ...columns, updatedAt: later(now, before.updatedAt) };
-  await tx.db.update(tx.t.devices).set(fields).where(eq(tx.t.devices.id, before.id));
+  await saveDeviceFields(tx, before.id, fields);
   tx.touch(topics.device(before.id));
   return { ...before, ...fields };
 }
@@ -159,9 +158,7 @@ export async function deleteDevice(
         'OFFLINE',
         'ONLINE',
       ]);
-    for (const { id } of await tx.db.select({ id: tx.t.apiKeys.id }).from(tx.t.apiKeys).where(eq(tx.t.apiKeys.deviceId, deviceId)))
-      tx.touch(topics.key(id));
-    await tx.db.delete(tx.t.devices).where(eq(tx.t.devices.id, deviceId));
+    for (const keyId of await removeDevice(tx, deviceId)) tx.touch(topics.key(keyId));
     tx.touch(topics.device(deviceId));
     return { deletedDeviceId: deviceId };
   });

@@ -1,7 +1,6 @@
 /** What can be done to a job that is there: change it, add steps to it, delete it. */
-import { eq } from 'drizzle-orm';
 import { insertRows } from '../store/changes/inserts.ts';
-import { insertJobItem, insertJobLabel, lockJob, removeJob, saveJobFields } from '../store/changes/jobs.ts';
+import { insertJobItem, insertJobLabel, lockJob, removeJob, removeJobLabels, saveJobFields, takeJobItems } from '../store/changes/jobs.ts';
 import { setPriorityOfSteps, stepsOfJobInOrder } from '../store/changes/steps.ts';
 import type { JobRow, StepRow } from '../store/tables.ts';
 import { type Change, change, record, topics } from './change.ts';
@@ -90,7 +89,7 @@ function changedFields(job: JobRow, input: UpdateJobInput): Partial<JobRow> {
 }
 
 async function replaceLabels({ tx }: Change, jobId: string, labels: readonly Label[]): Promise<void> {
-  await tx.db.delete(tx.t.jobLabels).where(eq(tx.t.jobLabels.jobId, jobId));
+  await removeJobLabels(tx, jobId);
   await insertRows(
     tx,
     insertJobLabel,
@@ -100,9 +99,7 @@ async function replaceLabels({ tx }: Change, jobId: string, labels: readonly Lab
 
 /** Items keep their ids by name. */
 async function replaceItems({ tx, domain, now }: Change, jobId: string, items: ReturnType<typeof checkItems>): Promise<void> {
-  const { jobItems } = tx.t;
-  const known = new Map((await tx.db.select().from(jobItems).where(eq(jobItems.jobId, jobId))).map((row) => [row.name, row]));
-  await tx.db.delete(jobItems).where(eq(jobItems.jobId, jobId));
+  const known = new Map((await takeJobItems(tx, jobId)).map((row) => [row.name, row]));
   await insertRows(
     tx,
     insertJobItem,

@@ -1,8 +1,7 @@
 /** Projects: they own jobs, devices, fragments and keys. */
-import { eq } from 'drizzle-orm';
 import { insertRows } from '../store/changes/inserts.ts';
-import { removeJob, unfinishedJob } from '../store/changes/jobs.ts';
-import { insertProject } from '../store/changes/projects.ts';
+import { unfinishedJob } from '../store/changes/jobs.ts';
+import { insertProject, removeProject, saveProjectFields } from '../store/changes/projects.ts';
 import { projectById } from '../store/queries/rows.ts';
 import type { ProjectRow } from '../store/tables.ts';
 import { change, topics } from './change.ts';
@@ -86,7 +85,7 @@ export async function updateProject(
       pipeline: input.pipeline ? input.pipeline.map(stepTemplateOf) : project.pipeline,
       updatedAt: later(change.now, project.updatedAt),
     };
-    await change.tx.db.update(change.tx.t.projects).set(updated).where(eq(change.tx.t.projects.id, project.id));
+    await saveProjectFields(change.tx, project.id, updated);
     return { project: updated };
   });
 }
@@ -103,16 +102,9 @@ export async function deleteProject(
     const { tx } = change;
     const [unfinished] = await tx.run(unfinishedJob, { projectId });
     if (unfinished) throw new InvalidState(`Its job ${unfinished.id} is ${unfinished.status}.`, unfinished.status, terminalJobStatuses);
-    const { t, db } = tx;
-    const removed: string[] = [];
-    for (const { id } of await db.select({ id: t.jobs.id }).from(t.jobs).where(eq(t.jobs.projectId, projectId)))
-      removed.push(...(await removeJob(tx, id)));
-    for (const { id } of await db.select({ id: t.fragments.id }).from(t.fragments).where(eq(t.fragments.projectId, projectId)))
-      removed.push(id);
-    for (const { id } of await db.select({ id: t.apiKeys.id }).from(t.apiKeys).where(eq(t.apiKeys.projectId, projectId)))
-      tx.touch(topics.key(id));
-    await db.delete(t.projects).where(eq(t.projects.id, projectId));
-    return removed;
+    const { fragmentIds, keyIds } = await removeProject(tx, projectId);
+    for (const keyId of keyIds) tx.touch(topics.key(keyId));
+    return fragmentIds;
   });
   await removeFiles(domain, files);
   return { deletedProjectId: projectId };

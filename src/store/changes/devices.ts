@@ -1,5 +1,5 @@
 import { and, eq, isNull, lt, or } from 'drizzle-orm';
-import { type Placeholder, type Queries, statement } from '../store.ts';
+import { type Placeholder, type Queries, statement, type Tx } from '../store.ts';
 import type { DeviceRow } from '../tables.ts';
 import { insertOf } from './inserts.ts';
 
@@ -48,3 +48,14 @@ export const anyPinnedStep = async ({ db, t }: Queries, deviceId: string) =>
     .innerJoin(t.queues, eq(t.queues.id, t.steps.queueId))
     .where(and(eq(t.queues.pinnedDeviceId, deviceId), or(eq(t.steps.status, 'QUEUED'), eq(t.steps.status, 'BLOCKED'))))
     .limit(1);
+
+export async function saveDeviceFields({ db, t }: Tx, id: string, fields: Partial<DeviceRow>): Promise<void> {
+  await db.update(t.devices).set(fields).where(eq(t.devices.id, id));
+}
+
+/** Removes the device, its keys with it; answers the ids of those keys. */
+export async function removeDevice({ db, t }: Tx, id: string): Promise<string[]> {
+  const keys = await db.select({ id: t.apiKeys.id }).from(t.apiKeys).where(eq(t.apiKeys.deviceId, id));
+  await db.delete(t.devices).where(eq(t.devices.id, id));
+  return keys.map((key) => key.id);
+}

@@ -2,7 +2,7 @@
 import { and, asc, eq, inArray, isNotNull, isNull, lte } from 'drizzle-orm';
 import { type JobStatus, jobStatuses, terminalJobStatuses } from '../../domain/lifecycle.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
-import type { JobRow } from '../tables.ts';
+import type { JobItemRow, JobRow } from '../tables.ts';
 import { insertOf } from './inserts.ts';
 
 export const insertJob = insertOf('jobs');
@@ -49,6 +49,15 @@ export async function saveJob(tx: Tx, before: JobRow, after: JobRow): Promise<bo
 /** Saves whatever else of a job changes: rarely, so built for each call. */
 export async function saveJobFields(tx: Tx, jobId: string, fields: Partial<JobRow>): Promise<void> {
   await tx.db.update(tx.t.jobs).set(fields).where(eq(tx.t.jobs.id, jobId));
+}
+
+export async function removeJobLabels({ db, t }: Tx, jobId: string): Promise<void> {
+  await db.delete(t.jobLabels).where(eq(t.jobLabels.jobId, jobId));
+}
+
+/** Removes a job's items, to be replaced; answers what they were. */
+export async function takeJobItems({ db, t }: Tx, jobId: string): Promise<JobItemRow[]> {
+  return db.delete(t.jobItems).where(eq(t.jobItems.jobId, jobId)).returning();
 }
 
 /** Jobs whose schedule, run or cancel timeout has come. */
