@@ -10,7 +10,7 @@ export interface ServerParts<C extends object> {
   authenticate(authorization: string | undefined): Promise<Principal | null>;
   /** The context of one execution, with fresh loaders: called once a query or mutation, and once a frame of a subscription. */
   context(principal: Principal | null): C;
-  /** Calls `ended` once when the principal's key expires or is revoked. Returns what stops the watching. */
+  /** Calls `ended` once when the principal's key expires or is revoked, or has been since it was authenticated. Returns what stops the watching. */
   onKeyEnd(principal: Principal, ended: (why: KeyEnd) => void): () => void;
   /** Other doors, by the path they begin with: `/fragments/`. They answer by themselves, errors included, and check their own keys. */
   readonly handlers: Readonly<Record<string, RequestDoor>>;

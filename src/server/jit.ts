@@ -16,6 +16,7 @@ import {
 } from 'graphql';
 import { compileQuery, isCompiledQuery } from 'graphql-jit';
 import type { Operation } from './documents.ts';
+import { isSmallCompiled } from './jit-size.ts';
 
 /** The root value, the context and the variables of one execution. */
 export interface Run {
@@ -74,6 +75,7 @@ function interpret(schema: GraphQLSchema, operation: Operation, run: Run): Promi
 }
 
 function compile(schema: GraphQLSchema, operation: Operation): Compiled | null {
+  if (!isSmallCompiled(schema, operation)) return null;
   try {
     const compiled = compileQuery(withRawType(schema), withoutCoercion(schema, operation), operation.node.name?.value);
     return isCompiledQuery(compiled) ? { query: compiled.query, nested: findNestedVariables(operation.document) } : null;

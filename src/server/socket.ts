@@ -3,6 +3,7 @@ import type { Connection } from './connections.ts';
 
 /** Why a socket is closed by the gateway. Clients try again after 1012, 1013 and 4403, and stop after 4401. */
 export const CLOSE = {
+  fault: { code: 1011, reason: 'Something went wrong on our side' },
   restart: { code: 1012, reason: 'The gateway restarts' },
   tooSlow: { code: 1013, reason: 'Too slow: nothing was taken for too long' },
   tooMany: { code: 1013, reason: 'Too many sockets of this key' },
@@ -20,6 +21,8 @@ const MAX_WAITING = 100;
 /** One WebSocket as its writers see it: text in, and a promise that says when it has left. */
 export class Socket implements Connection {
   readonly socket: WebSocket;
+  /** Called once when the socket ends, and already when the gateway decides that it shall: what it reads from is let go at once. */
+  onEnd: ((code: number, reason: string) => void) | null = null;
   #waiting = 0;
   #taken = 0;
   #isPongDue = false;
@@ -31,19 +34,24 @@ export class Socket implements Connection {
     socket.on('pong', () => {
       this.#isPongDue = false;
     });
+    socket.on('error', () => {}); // a message too large, or not of the protocol: ws closes with 1009 or 1002 by itself
+    socket.once('close', (code, reason) => this.#end(code, String(reason)));
   }
 
-  /** Resolves when the text has left for the peer, or the peer has gone. */
-  send(text: string): Promise<void> {
-    if (this.socket.readyState !== WebSocket.OPEN) return Promise.resolve();
+  /**
+   * Resolves when the text has left for the peer: false if the peer has gone. A turn of the event loop lies between, or a stream with
+   * much to say and a fast reader would leave no turn to anyone else.
+   */
+  send(text: string): Promise<boolean> {
+    if (this.socket.readyState !== WebSocket.OPEN) return Promise.resolve(false);
     this.#waiting += 1;
     if (this.#waiting === MAX_WAITING) this.socket.pause();
     return new Promise((resolve) => {
-      this.socket.send(text, () => {
+      this.socket.send(text, (error) => {
         if (this.#waiting === MAX_WAITING) this.socket.resume();
         this.#waiting -= 1;
         this.#taken += 1;
-        resolve();
+        setImmediate(resolve, !error);
       });
     });
   }
@@ -53,6 +61,12 @@ export class Socket implements Connection {
     this.socket.close(code, reason);
     const timer = setTimeout(() => this.socket.terminate(), CLOSE_GRACE_MS).unref();
     this.socket.once('close', () => clearTimeout(timer));
+    this.#end(code, reason);
+  }
+
+  #end(code: number, reason: string): void {
+    this.onEnd?.(code, reason);
+    this.onEnd = null;
   }
 
   /** Counts a query or mutation under way: a socket that leaves waits for its answer. */

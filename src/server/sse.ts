@@ -30,7 +30,7 @@ export function sendStream(response: ServerResponse, connections: Connections, f
 }
 
 async function pump(stream: EventStream, frames: FrameStream): Promise<void> {
-  for await (const frame of frames) await stream.write(`event: next\ndata: ${frame}\n\n`);
+  for await (const frame of frames) if (!(await stream.write(`event: next\ndata: ${frame}\n\n`))) return;
   await stream.finish();
 }
 
@@ -52,15 +52,15 @@ class EventStream implements Connection {
     void this.write(':\n\n');
   }
 
-  /** Resolves when the text has left for the peer, or the peer has gone. */
-  write(text: string): Promise<void> {
-    if (this.#response.destroyed || this.#response.writableEnded) return Promise.resolve();
+  /** Resolves a turn of the event loop after the text has left for the peer: false if the peer has gone. */
+  write(text: string): Promise<boolean> {
+    if (this.#response.destroyed || this.#response.writableEnded) return Promise.resolve(false);
     this.#waiting += 1;
     return new Promise((resolve) => {
-      this.#response.write(text, () => {
+      this.#response.write(text, (error) => {
         this.#waiting -= 1;
         this.#taken += 1;
-        resolve();
+        setImmediate(resolve, !error);
       });
     });
   }

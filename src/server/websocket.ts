@@ -91,25 +91,26 @@ export class WebSocketDoor<C extends object> {
       const closed = this.#protocol.opened(
         {
           protocol: opened.protocol,
-          send: (text) => socket.send(text),
-          close: (code, reason) => opened.close(code, reason),
+          send: async (text) => void (await socket.send(text)),
+          close: (code = 1000, reason = '') => socket.close({ code, reason }),
           onMessage: (take) => {
             opened.on('message', (data) => {
+              // After the key has ended nothing more is taken, though the peer may not know yet.
+              if (opened.readyState !== opened.OPEN) return;
               take(String(data)).catch((error: unknown) => {
                 this.#operations.mask(error); // logs it
-                opened.close(1011, 'Something went wrong on our side');
+                socket.close(CLOSE.fault);
               });
             });
           },
         },
         extra,
       );
-      opened.on('error', () => {}); // a message too large, or not of the protocol: ws closes with 1009 or 1002 by itself
-      opened.once('close', (code, reason) => {
-        this.#connections.remove(socket);
+      socket.onEnd = (code, reason) => {
         for (const undo of extra.undo) undo();
-        closed(code, String(reason)).catch(() => {});
-      });
+        closed(code, reason).catch(() => {});
+      };
+      opened.once('close', () => this.#connections.remove(socket));
     });
   }
 

@@ -1,0 +1,55 @@
+import {
+  type FragmentDefinitionNode,
+  type GraphQLNamedType,
+  type GraphQLSchema,
+  getNamedType,
+  isAbstractType,
+  isObjectType,
+  Kind,
+  type SelectionSetNode,
+} from 'graphql';
+import type { Operation } from './documents.ts';
+
+/** About 1 MB of compiled code. What apps and consoles ask stays below a tenth of it. */
+const MAX_FIELDS = 4_000;
+
+/**
+ * Whether compiling an operation stays cheap. graphql-jit writes out the fields of an interface or a union once for each type it can be,
+ * so that a few nested ones in a short document (events of jobs of events …) multiply: 118 characters made 1 MB of code, and aliases
+ * double that at will. Such operations stay with graphql-js.
+ */
+export function isSmallCompiled(schema: GraphQLSchema, { document, node }: Operation): boolean {
+  const fragments = new Map<string, FragmentDefinitionNode>();
+  for (const definition of document.definitions) {
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
+  }
+  let fields = 0;
+  const count = (selections: SelectionSetNode, type: GraphQLNamedType): void => {
+    if (isAbstractType(type)) {
+      for (const possible of schema.getPossibleTypes(type)) count(selections, possible);
+      return;
+    }
+    for (const selection of selections.selections) {
+      if (fields > MAX_FIELDS) return;
+      if (selection.kind === Kind.FIELD) {
+        fields += 1;
+        const field = isObjectType(type) ? type.getFields()[selection.name.value] : undefined;
+        if (field && selection.selectionSet) count(selection.selectionSet, getNamedType(field.type));
+        continue;
+      }
+      fields += 1; // spreads that lead nowhere are bounded as well
+      const inner = selection.kind === Kind.INLINE_FRAGMENT ? selection : fragments.get(selection.name.value);
+      if (inner && applies(schema, inner.typeCondition?.name.value, type)) count(inner.selectionSet, type);
+    }
+  };
+  const root = schema.getRootType(node.operation);
+  if (root) count(node.selectionSet, root);
+  return fields <= MAX_FIELDS;
+}
+
+function applies(schema: GraphQLSchema, condition: string | undefined, type: GraphQLNamedType): boolean {
+  if (condition === undefined || condition === type.name) return true;
+  const wanted = schema.getType(condition);
+  if (!isObjectType(type) || !wanted) return false;
+  return isAbstractType(wanted) && schema.isSubType(wanted, type);
+}

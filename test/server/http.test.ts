@@ -1,0 +1,107 @@
+import { request } from 'node:http';
+import { createClient } from 'graphql-ws';
+import { afterEach, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { openSocket } from './raw-socket.ts';
+import { type SampleServer, startSample } from './sample-server.ts';
+
+let server: SampleServer | undefined;
+afterEach(() => server?.close(0));
+
+test('health needs no key: live always, ready as the store says', async () => {
+  let isReady = true;
+  server = await startSample({ ready: () => Promise.resolve(isReady) });
+  const status = async (path: string) => (await fetch(`${server?.url}${path}`)).status;
+  expect([await status('/health/live'), await status('/health/ready')]).toEqual([200, 200]);
+  isReady = false;
+  expect([await status('/health/live'), await status('/health/ready')]).toEqual([200, 503]);
+});
+
+test('a door takes what begins with its path', async () => {
+  server = await startSample({
+    handlers: {
+      '/fragments/': async (_request, response, url) => void response.writeHead(201).end(url.pathname + url.search),
+      '/broken/': () => Promise.reject(new Error('a secret of ours')),
+    },
+  });
+  const response = await fetch(`${server.url}/fragments/frag_1?signature=x`, { method: 'PUT', body: 'bytes' });
+  expect([response.status, await response.text()]).toEqual([201, '/fragments/frag_1?signature=x']);
+  const broken = await fetch(`${server.url}/broken/`);
+  expect(broken.status).toBe(500);
+  expect(await broken.text()).not.toContain('secret');
+});
+
+test('a port that is taken is said, not crashed on', async () => {
+  server = await startSample();
+  const { startServer } = await import('../../src/server/http.ts');
+  const { DEFAULT_LIMITS } = await import('../../src/server/limits.ts');
+  const { buildSampleSchema } = await import('./sample-schema.ts');
+  const { Source } = await import('./source.ts');
+  const parts = {
+    schema: buildSampleSchema(new Source()),
+    authenticate: () => Promise.resolve(null),
+    context: () => ({}),
+    onKeyEnd: () => () => {},
+    handlers: {},
+    ready: () => Promise.resolve(true),
+    limits: DEFAULT_LIMITS,
+    log: () => {},
+  };
+  await expect(startServer(parts, { host: '127.0.0.1', port: Number(new URL(server.url).port) })).rejects.toMatchObject({
+    code: 'EADDRINUSE',
+  });
+});
+
+test('a server that stops closes its sockets with 1012 and is gone within its time', async () => {
+  server = await startSample();
+  const sockets = await Promise.all(Array.from({ length: 10 }, () => openSocket(server?.url ?? '', 'tyk_alice')));
+  sockets[0]?.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query: 'subscription { quiet { number } }' } }));
+  await server.source.untilOpen(1);
+  const started = performance.now();
+  await server.close(1_500);
+  expect(performance.now() - started).toBeLessThan(1_500);
+  for (const socket of sockets) expect((await socket.closed).code).toBe(1012);
+  await server.source.untilOpen(0);
+  await expect(fetch(server.url)).rejects.toThrow();
+});
+
+test('a server that stops answers what it was asked before, on HTTP and on a socket', async () => {
+  let answer = () => {};
+  server = await startSample({
+    handlers: { '/slow/': (_request, response) => new Promise((resolve) => (answer = () => resolve(void response.end('done')))) },
+  });
+  const pending = new Promise<string | undefined>((resolve, reject) => {
+    const sent = request(`${server?.url}/slow/`, (response) => {
+      response.setEncoding('utf8');
+      response.on('data', resolve);
+    });
+    sent.on('error', reject).end();
+  });
+  const client = createClient({
+    url: `${server.url.replace('http', 'ws')}/graphql`,
+    webSocketImpl: WebSocket,
+    connectionParams: { authorization: 'Bearer tyk_alice' },
+    retryAttempts: 0,
+  });
+  const first = client.iterate({ query: '{ hello }' });
+  await first.next();
+  const asked = client.iterate({ query: 'mutation { push(value: 1) }' }).next();
+  // The mutation is under way once a context was made for it.
+  while (server.contexts() < 2) await new Promise((resolve) => setImmediate(resolve));
+  const closed = server.close(5_000);
+  expect((await asked).value).toEqual({ data: { push: [1] } });
+  answer();
+  expect(await pending).toBe('done');
+  await closed;
+});
+
+test('a server that stops cuts off what does not end in its time', async () => {
+  server = await startSample({ handlers: { '/never/': () => new Promise(() => {}) } });
+  const pending = fetch(`${server.url}/never/`);
+  pending.catch(() => {});
+  await new Promise((resolve) => setImmediate(resolve));
+  const started = performance.now();
+  await server.close(300);
+  expect(performance.now() - started).toBeLessThan(2_000);
+  await expect(pending).rejects.toThrow();
+});

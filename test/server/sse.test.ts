@@ -1,0 +1,95 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { type Client, createClient } from 'graphql-sse';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type SampleServer, startSample } from './sample-server.ts';
+
+let server: SampleServer;
+let client: Client;
+beforeEach(async () => {
+  server = await startSample({ limits: { stallMs: 300, pingMs: 50 } });
+  client = createClient({ url: `${server.url}/graphql`, headers: { authorization: 'Bearer tyk_alice' }, retryAttempts: 0 });
+});
+afterEach(async () => {
+  client.dispose();
+  await server.close(0);
+});
+
+const collect = async (query: string) => {
+  const results: unknown[] = [];
+  for await (const result of client.iterate({ query })) results.push(result);
+  return results;
+};
+const stream = (path: string, init: RequestInit = {}) =>
+  fetch(`${server.url}/graphql${path}`, {
+    ...init,
+    headers: { accept: 'text/event-stream', authorization: 'Bearer tyk_alice', ...init.headers },
+  });
+
+test('graphql-sse gets the frames of a subscription and its end', async () => {
+  expect(await collect('subscription { ticks(to: 3) { number } }')).toEqual([1, 2, 3].map((number) => ({ data: { ticks: { number } } })));
+});
+
+test('a query is one event and an end, and so is a refusal', async () => {
+  expect(await collect('{ hello }')).toEqual([{ data: { hello: 'world' } }]);
+  expect(await collect('{ nothing }')).toMatchObject([{ errors: [{ extensions: { code: 'BAD_REQUEST' } }] }]);
+  expect(await collect('subscription { refused { number } }')).toMatchObject([{ errors: [{ extensions: { code: 'FORBIDDEN' } }] }]);
+});
+
+test('a GET is a stream as well, in the form that browsers read', async () => {
+  const response = await stream(`?query=${encodeURIComponent('subscription { ticks(to: 1) { number } }')}`);
+  expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
+  expect(await response.text()).toBe(':\n\nevent: next\ndata: {"data":{"ticks":{"number":1}}}\n\nevent: complete\ndata:\n\n');
+});
+
+test('without a key there is no stream', async () => {
+  expect((await stream('?query={hello}', { headers: { authorization: '' } })).status).toBe(401);
+});
+
+test('a quiet stream is kept alive by comments', async () => {
+  const response = await stream(`?query=${encodeURIComponent('subscription { quiet { number } }')}`);
+  let text = '';
+  for await (const chunk of response.body ?? []) {
+    text += Buffer.from(chunk).toString();
+    if (text.split(':\n\n').length > 3) break;
+  }
+  await server.source.untilOpen(0);
+});
+
+test('a stream whose client goes lets its source go', async () => {
+  const frames = client.iterate({ query: 'subscription { quiet { number } }' });
+  const first = frames.next();
+  await server.source.untilOpen(1);
+  await frames.return?.();
+  await first;
+  await server.source.untilOpen(0);
+});
+
+test('a stream whose key ends says so in its last frame', async () => {
+  const frames = client.iterate({ query: 'subscription { quiet { number } }' });
+  const first = frames.next();
+  await server.source.untilOpen(1);
+  while (server.watchedKeys() === 0) await new Promise((resolve) => setImmediate(resolve));
+  server.endKeys('revoked');
+  expect(await first).toMatchObject({ value: { errors: [{ extensions: { code: 'UNAUTHENTICATED' } }] } });
+  expect((await frames.next()).done).toBe(true);
+  await server.source.untilOpen(0);
+  expect(server.watchedKeys()).toBe(0);
+});
+
+test('a consumer that takes nothing is let go, having cost a frame or two', async () => {
+  const body = JSON.stringify({ query: 'subscription { big { number fill } }' });
+  const { hostname, port } = new URL(server.url);
+  const socket = connect(Number(port), hostname);
+  socket.on('error', () => {});
+  socket.pause();
+  socket.write(
+    `POST /graphql HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\nauthorization: Bearer tyk_alice\r\n` +
+      `content-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+  );
+  await server.source.untilOpen(1);
+  await server.source.untilOpen(0);
+  expect((server.source.pulled.get('big') ?? 0) * 200_000).toBeLessThan(20_000_000);
+  socket.resume();
+  await once(socket, 'close');
+});
