@@ -47,6 +47,7 @@ export async function answerGraphql<C extends object>(
     }
     const frames = await operations.subscribe(found, params, principal);
     if ('outcome' in frames) return sendStream(response, connections, frames);
+    if (response.destroyed) return void frames.return();
     // Clients of streams cannot be told by a close code: the last frame says it.
     const stopWatching = parts.onKeyEnd(principal, (why) =>
       frames.end(

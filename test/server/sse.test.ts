@@ -74,7 +74,7 @@ test('a stream whose key ends says so in its last frame', async () => {
   expect(await first).toMatchObject({ value: { errors: [{ extensions: { code: 'UNAUTHENTICATED' } }] } });
   expect((await frames.next()).done).toBe(true);
   await server.source.untilOpen(0);
-  expect(server.watchedKeys()).toBe(0);
+  while (server.watchedKeys() > 0) await new Promise((resolve) => setImmediate(resolve));
 });
 
 test('a consumer that takes nothing is let go, having cost a frame or two', async () => {
