@@ -77,3 +77,11 @@ export function feedAfter(
     .orderBy(asc(events.position))
     .limit(of.limit);
 }
+
+/** All that a stream needs to know of its job. */
+export const jobStatusById = statement('job status by id', (db, t, $: Placeholder<{ id: string }>) =>
+  db
+    .select({ status: t.jobs.status })
+    .from(t.jobs)
+    .where(eq(t.jobs.id, $('id'))),
+);

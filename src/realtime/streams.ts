@@ -1,0 +1,152 @@
+/** The streams: of one job, and the feed of events across jobs. Each is a resumable read of what is stored. */
+import { topics } from '../domain/change.ts';
+import { decodeCursor, feed } from '../domain/cursors.ts';
+import type { Domain } from '../domain/domain.ts';
+import { isTerminalJob } from '../domain/lifecycle.ts';
+import type { Principal } from '../domain/principal.ts';
+import { scopeOf } from '../domain/rights.ts';
+import type { EventType, StreamKind } from '../domain/vocabulary.ts';
+import type { Waker } from '../domain/waker.ts';
+import {
+  eventsAfter,
+  feedAfter,
+  jobStatusById,
+  logChunksAfter,
+  logChunksOfStepAfter,
+  metricPointsAfter,
+  streamBounds,
+  telemetrySamplesAfter,
+} from '../store/queries/streams.ts';
+import { feedTopic } from '../store/store.ts';
+import type { EventRow, LogChunkRow, MetricPointRow, TelemetrySampleRow } from '../store/tables.ts';
+import { type Batch, type Frame, frames } from './frames.ts';
+
+export type { Frame, StreamState } from './frames.ts';
+
+type Optional<T> = T | null | undefined;
+type Frames<R> = AsyncIterableIterator<Frame<R>, undefined>;
+
+/** Rows of one batch: what one slow consumer costs in memory. A log chunk has up to some tens of KB, the others some hundred bytes. */
+const BATCH = { event: 500, metric: 1_000, telemetry: 1_000, log: 100 } as const satisfies Record<StreamKind, number>;
+
+export interface RowsOf {
+  event: EventRow;
+  metric: MetricPointRow;
+  telemetry: TelemetrySampleRow;
+  log: LogChunkRow;
+}
+
+export interface JobStream<K extends StreamKind> {
+  readonly kind: K;
+  readonly jobId: string;
+  readonly after?: Optional<string>;
+  /** Of a log: one step's. */
+  readonly stepNumber?: Optional<number>;
+  /** Of metrics: only these. */
+  readonly names?: Optional<readonly string[]>;
+  /** Of events: only these. */
+  readonly eventTypes?: Optional<readonly EventType[]>;
+}
+
+/** Frames of one of a job's streams, to its end: when the job has ended and all is told. Throws BAD_REQUEST for a cursor that it never gave. */
+export async function jobStream<K extends StreamKind>(domain: Domain, wakeups: Waker, of: JobStream<K>): Promise<Frames<RowsOf[K]>> {
+  const { kind, jobId } = of;
+  const stream = { kind, jobId };
+  const after = await decodeCursor(domain, of.after, stream);
+  const wanted = wantedOf(of);
+  return frames<RowsOf[K]>(
+    domain,
+    wakeups,
+    {
+      stream,
+      name: JSON.stringify([kind, jobId, of.stepNumber ?? null, of.names ?? null, of.eventTypes ?? null]),
+      // The end of the job is an event.
+      topics: [...new Set([topicOf(kind, jobId), topics.events(jobId)])],
+      async read(after) {
+        // The status is read first: what is appended after a job was read as ended does not exist.
+        const [job] = await domain.store.read.run(jobStatusById, { id: jobId });
+        if (!job) return null;
+        const limit = BATCH[kind];
+        const rows = (await rowsAfter(domain, of, after, limit)) as RowsOf[K][]; // rows of the kind that is asked for
+        const upTo = rows.at(-1)?.seq ?? after;
+        return {
+          rows: wanted ? rows.filter(wanted) : rows,
+          upTo,
+          hasMore: rows.length === limit,
+          isOver: isTerminalJob(job.status),
+          missed: rows[0]?.seq === after + 1 ? 0 : await missedAfter(domain, stream, after),
+        } satisfies Batch<RowsOf[K]>;
+      },
+    },
+    after,
+  );
+}
+
+function topicOf(kind: StreamKind, jobId: string) {
+  return { event: topics.events, metric: topics.metrics, telemetry: topics.telemetry, log: topics.log }[kind](jobId);
+}
+
+function wantedOf<K extends StreamKind>({ names, eventTypes }: JobStream<K>): ((row: RowsOf[K]) => boolean) | null {
+  if (names) return (row) => 'name' in row && names.includes(row.name);
+  if (eventTypes) return (row) => 'type' in row && eventTypes.includes(row.type);
+  return null;
+}
+
+function rowsAfter(domain: Domain, { kind, jobId, stepNumber }: JobStream<StreamKind>, after: number, limit: number) {
+  const { read } = domain.store;
+  const values = { jobId, after, limit };
+  switch (kind) {
+    case 'event':
+      return read.run(eventsAfter, values);
+    case 'metric':
+      return read.run(metricPointsAfter, values);
+    case 'telemetry':
+      return read.run(telemetrySamplesAfter, values);
+    case 'log':
+      return stepNumber == null ? read.run(logChunksAfter, values) : read.run(logChunksOfStepAfter, { ...values, stepNumber });
+  }
+}
+
+/** How many entries after this number are past retention. */
+async function missedAfter(domain: Domain, { kind, jobId }: { kind: StreamKind; jobId: string }, after: number): Promise<number> {
+  const [bounds] = await domain.store.read.run(streamBounds, { jobId, kind });
+  return Math.max(0, (bounds?.first ?? 1) - 1 - after);
+}
+
+export interface FeedFilter {
+  readonly jobId?: Optional<string>;
+  readonly projectId?: Optional<string>;
+  readonly types?: Optional<readonly EventType[]>;
+}
+
+/** Frames of everything that happens to the jobs that the filter takes and the principal sees. Those of one job end with it; the others never. */
+export async function feedStream(
+  domain: Domain,
+  wakeups: Waker,
+  principal: Principal,
+  { filter, after: cursor }: { filter?: Optional<FeedFilter>; after?: Optional<string> },
+): Promise<Frames<EventRow>> {
+  const scope = scopeOf(principal);
+  const jobId = filter?.jobId ?? scope.jobId;
+  if (jobId) return jobStream(domain, wakeups, { kind: 'event', jobId, after: cursor, eventTypes: filter?.types });
+  const after = await decodeCursor(domain, cursor, feed);
+  const projectId = filter?.projectId ?? scope.projectId;
+  const types = filter?.types ?? null;
+  return frames<EventRow>(
+    domain,
+    wakeups,
+    {
+      stream: feed,
+      name: JSON.stringify(['feed', projectId, types]),
+      topics: [feedTopic],
+      async read(after) {
+        const rows = await feedAfter(domain.store.read, { after, limit: BATCH.event, projectId, types });
+        const upTo = rows.at(-1)?.position ?? after;
+        const [bounds] =
+          rows[0]?.position === after + 1 ? [] : await domain.store.read.run(streamBounds, { jobId: feed.jobId, kind: 'event' });
+        return { rows, upTo, hasMore: rows.length === BATCH.event, isOver: false, missed: Math.max(0, (bounds?.first ?? 1) - 1 - after) };
+      },
+    },
+    after,
+  );
+}

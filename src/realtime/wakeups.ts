@@ -1,0 +1,45 @@
+/** Who waits for what: after each commit, those are woken whose topics it touched. */
+import type { Waker } from '../domain/waker.ts';
+import { anyTopic, type Store, type Topic } from '../store/store.ts';
+
+export class Wakeups implements Waker {
+  readonly #byTopic = new Map<Topic, Set<() => void>>();
+  readonly #stop: () => void;
+
+  constructor(store: Store) {
+    this.#stop = store.onCommit((topics) => this.#wake(topics));
+  }
+
+  on(topics: readonly Topic[], wake: () => void): () => void {
+    for (const topic of topics) {
+      const sleepers = this.#byTopic.get(topic);
+      if (sleepers) sleepers.add(wake);
+      else this.#byTopic.set(topic, new Set([wake]));
+    }
+    return () => {
+      for (const topic of topics) {
+        const sleepers = this.#byTopic.get(topic);
+        sleepers?.delete(wake);
+        if (sleepers?.size === 0) this.#byTopic.delete(topic);
+      }
+    };
+  }
+
+  /** How many wait, for the leak tests and the metrics. */
+  get size(): number {
+    let size = 0;
+    for (const sleepers of this.#byTopic.values()) size += sleepers.size;
+    return size;
+  }
+
+  close(): void {
+    this.#stop();
+    this.#byTopic.clear();
+  }
+
+  #wake(topics: ReadonlySet<Topic>): void {
+    const woken = topics.has(anyTopic) ? [...this.#byTopic.keys()] : topics;
+    // Copied: waking may end the listening, or start another.
+    for (const topic of woken) for (const wake of [...(this.#byTopic.get(topic) ?? [])]) wake();
+  }
+}
