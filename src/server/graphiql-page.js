@@ -73,6 +73,9 @@
     };
     const [ids] = await Promise.all([findIds(key), load('graphiql.js')]);
     const authorization = `Bearer ${key}`;
+    const tabs = JSON.parse(document.querySelector('#tabs').textContent).map((tab) => fillTab(tab, ids));
+    // Someone's own tabs are kept by GraphiQL. Of the default ones it shows the first without its variables, unless told.
+    const isFirstVisit = localStorage.getItem('graphiql:tabState') === null;
     YogaGraphiQL.renderYogaGraphiQL(document.querySelector('#root'), {
       title: 'Trainyard',
       logo: ' ',
@@ -80,7 +83,8 @@
       subscriptionsProtocol: 'WS',
       additionalHeaders: { authorization },
       connectionParams: { authorization },
-      defaultTabs: JSON.parse(document.querySelector('#tabs').textContent).map((tab) => fillTab(tab, ids)),
+      defaultTabs: tabs,
+      ...(isFirstVisit ? { variables: tabs[0].variables } : {}),
       shouldPersistHeaders: false,
       onEditQuery: () => {}, // GraphiQL of Yoga would write every query into the address bar, and so into logs
     });

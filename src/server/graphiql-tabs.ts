@@ -8,10 +8,12 @@ export interface Tab {
 /** Create a job, watch it, its log, its metrics: in this order, a first walk through the product. */
 export const TABS: readonly Tab[] = [
   {
-    query: `# 1. Create a job. Press the run button (or Ctrl-Enter).
+    query: `# 1. Create a job: press the run button, or Ctrl-Enter.
 #
-# projectId, under "Variables" below, is your newest project. Open the second tab before you run this to see the job happen.
-# An agent claims its step and runs the command. The answer has the job's id, for the other tabs.
+# projectId, under "Variables" below, is your newest project.
+# Start the second tab first to see the job happen: an agent
+# claims its step and runs the command. The answer has the id
+# of the job, for the other tabs.
 mutation CreateJob($projectId: ID!) {
   createJob(
     input: {
@@ -21,7 +23,13 @@ mutation CreateJob($projectId: ID!) {
         {
           name: "Count"
           container: {
-            command: "for i in 1 2 3 4 5 6 7 8 9 10; do echo counting $i; echo '{\\"iteration\\": '$i', \\"count\\": '$i'}' >> \\"$TRAINYARD_METRICS\\"; sleep 1; done"
+            command: """
+            for i in 1 2 3 4 5 6 7 8 9 10; do
+              echo "counting $i"
+              echo "{\\"iteration\\": $i, \\"count\\": $i}" >> "$TRAINYARD_METRICS"
+              sleep 1
+            done
+            """
           }
         }
       ]
@@ -44,7 +52,8 @@ mutation CreateJob($projectId: ID!) {
     variables: { projectId: 'proj_…' },
   },
   {
-    query: `# 2. Watch every job that your key sees, live. It needs no id: run it, then run the first tab.
+    query: `# 2. Watch every job that your key sees, live. It needs no id:
+# run it, then run the first tab.
 subscription Watch {
   jobsUpdated {
     id
@@ -65,10 +74,12 @@ subscription Watch {
 `,
   },
   {
-    query: `# 3. The log of a job: what is stored, then line by line as it is written.
+    query: `# 3. The log of a job: what is stored, then what is written.
 #
-# jobId, under "Variables" below, is the newest job there was when this page opened. For another, put in the id that the first tab
-# answered. "NewestLog" needs no id: it reads the last lines of the newest job.
+# jobId, under "Variables" below, is the newest job that there
+# was when this page opened. For another, put in the id that
+# the first tab answered. "NewestLog" needs no id: it reads
+# the last lines of the newest job.
 subscription Log($jobId: ID!) {
   log(jobId: $jobId) {
     cursor
@@ -96,7 +107,8 @@ query NewestLog {
     variables: { jobId: 'job_…' },
   },
   {
-    query: `# 4. The metrics of a job, each as it is reported. jobId as in the third tab; "NewestMetrics" needs none.
+    query: `# 4. The metrics of a job, each as it is reported.
+# jobId as in the third tab; "NewestMetrics" needs none.
 subscription Metrics($jobId: ID!) {
   metrics(jobId: $jobId) {
     cursor
