@@ -4,7 +4,7 @@ import type { Client, RequestOptions } from '../client/fetch.ts';
 import type { TypedDocumentString } from '../client/generated.ts';
 
 /** A step's news should be there soon after the gateway is: it is asked more often than a person's client would. */
-const backoff: Backoff = { baseMs: 200, capMs: 5_000, random: Math.random };
+const backoff: Backoff = { baseMs: 200, capMs: 3_000, random: Math.random };
 
 /** Whether the same request may well be answered later: the gateway is away, or has a fault of its own (a full disk, say). */
 export function isPassing(error: unknown): boolean {

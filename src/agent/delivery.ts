@@ -4,9 +4,9 @@ import type { Client } from '../client/fetch.ts';
 import { ReportProgressDocument, type ReportProgressInput } from '../client/generated.ts';
 import { askUntilAnswered } from './asking.ts';
 import type { LeaseKeeper } from './lease.ts';
-import type { Outbox, OutboxBatch, OutboxEntry } from './outbox.ts';
+import { defaultOutboxLimits, type Outbox, type OutboxBatch, type OutboxEntry } from './outbox.ts';
 
-/** Between two reports: what the log, the metrics and the samples have to say in that time goes together. */
+/** After a report that left nothing over: what the log, the metrics and the samples have to say in that time goes together. */
 const periodMilliseconds = 100;
 
 /**
@@ -21,8 +21,8 @@ export class Delivery {
   readonly #note: (line: string) => void;
   /** What the gateway's offsets are behind the outbox's: bytes that were left out on the way, because it did not take them. */
   #behind = 0;
-  /** Halved when a report is refused, to find the entry that is to blame. */
-  #maxEntries: number | undefined = undefined;
+  /** Halved when a report is refused, to find the entry that is to blame; doubled when one is taken. */
+  #maxEntries = defaultOutboxLimits.batchEntries;
 
   constructor(options: { client: Client; token: string; outbox: Outbox; lease: LeaseKeeper; note: (line: string) => void }) {
     this.#client = options.client;
@@ -39,7 +39,8 @@ export class Delivery {
       await this.#outbox.hasEntries();
       if (this.#outbox.isEmpty || signal.aborted) return;
       await this.#deliver(this.#outbox.peek(this.#maxEntries), signal);
-      if (!this.#outbox.isEnded) await wait(periodMilliseconds, signal).catch(() => {});
+      // What is left over goes at once.
+      if (this.#outbox.isEmpty && !this.#outbox.isEnded) await wait(periodMilliseconds, signal).catch(() => {});
     }
   }
 
@@ -48,7 +49,7 @@ export class Delivery {
     try {
       const { reportProgress } = await askUntilAnswered(this.#client, ReportProgressDocument, { input }, { signal });
       const answer = unwrap(reportProgress);
-      this.#maxEntries = undefined;
+      this.#maxEntries = Math.min(defaultOutboxLimits.batchEntries, this.#maxEntries * 2);
       this.#lease.learn(answer);
       if (!this.#isBehind(batch.entries, answer.nextLogOffset)) this.#outbox.drop(batch);
     } catch (error) {
@@ -78,7 +79,6 @@ export class Delivery {
       return;
     }
     this.#outbox.drop(batch);
-    this.#maxEntries = undefined;
     // Not for a refused line of the agent's own: that would go on for ever.
     const [entry] = batch.entries;
     if (entry !== undefined && !(entry.kind === 'log' && entry.stream === 'SYSTEM'))

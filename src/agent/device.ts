@@ -1,6 +1,6 @@
 import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { RequestRefused, unwrap } from '../client/errors.ts';
+import { Refused, RequestRefused, unwrap } from '../client/errors.ts';
 import { type Client, createClient } from '../client/fetch.ts';
 import { RegisterDeviceDocument, type RegisterDeviceInput } from '../client/generated.ts';
 import { askUntilAnswered, isKeyRefused } from './asking.ts';
@@ -91,9 +91,9 @@ function isKeptKey(value: unknown): value is KeptKey {
   );
 }
 
-/** The kept key is of a store that is gone, or was revoked: the user's is tried. */
+/** The kept key is of a store that is gone, was revoked, or is that of the device of another project: the user's is tried. */
 function ignoreRefusedKey(error: unknown): null {
-  if (isKeyRefused(error)) return null;
+  if (isKeyRefused(error) || error instanceof Refused) return null;
   throw error;
 }
 

@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { extname, join } from 'node:path';
-import { Refused, RequestRefused, unwrap } from '../client/errors.ts';
+import { RequestRefused, unwrap } from '../client/errors.ts';
 import type { Client } from '../client/fetch.ts';
 import { digestFile, type FileDigest, uploadFile } from '../client/files.ts';
 import { CreateFragmentDocument, type CreateFragmentInput, type FragmentType } from '../client/generated.ts';
@@ -13,6 +14,7 @@ export interface HandIn {
   readonly jobId: string;
   readonly stepNumber: number;
   readonly leaseToken: string;
+  readonly attempt: number;
   /** A line for the step's log. */
   readonly note: (line: string) => void;
   /** Gives up when it is aborted. */
@@ -86,7 +88,7 @@ async function handInFile(handIn: HandIn, filename: string): Promise<void> {
 
 /** Where to PUT the file, or null when the gateway has it. The idempotency key makes a repeated announcement the same fragment. */
 async function announce(handIn: HandIn, filename: string, digest: FileDigest): Promise<string | null> {
-  const { jobId, stepNumber, leaseToken } = handIn;
+  const { jobId, stepNumber, leaseToken, attempt } = handIn;
   const input: CreateFragmentInput = {
     jobId,
     stepNumber,
@@ -95,7 +97,8 @@ async function announce(handIn: HandIn, filename: string, digest: FileDigest): P
     type: typeOfFile(filename),
     contentType: contentTypes[extname(filename).toLowerCase()] ?? 'application/octet-stream',
     ...digest,
-    idempotencyKey: `${leaseToken.slice(-16)}:${filename}:${digest.sha256.slice(0, 16)}`,
+    // A digest, because a key may be shorter than a filename.
+    idempotencyKey: createHash('sha256').update(`${stepNumber}:${attempt}:${digest.sha256}:${filename}`).digest('hex'),
   };
   const { createFragment } = await askUntilAnswered(handIn.client, CreateFragmentDocument, { input }, { signal: handIn.signal });
   const { fragment, uploadUrl } = unwrap(createFragment);
@@ -114,9 +117,4 @@ async function upload(client: Client, uploadUrl: string, path: string, signal: A
       if (!isPassing(error)) throw error;
     }
   }
-}
-
-/** Whether a refusal says that the attempt has no say any more. */
-export function isStale(error: unknown): boolean {
-  return error instanceof Refused && error.code === 'STALE_LEASE';
 }

@@ -79,8 +79,7 @@ export class LeaseKeeper {
 
   /** Takes in why a request was refused; answers whether that means that the lease is lost. */
   learnRefusal(error: unknown): boolean {
-    if (error instanceof Refused && error.code === 'STALE_LEASE') this.#lose(error.message);
-    else if (isKeyRefused(error)) this.#lose(error.message);
+    if (isKeyRefused(error) || (error instanceof Refused && isAboutLease(error))) this.#lose(error.message);
     return this.lost.aborted;
   }
 
@@ -111,3 +110,6 @@ export class LeaseKeeper {
     }
   }
 }
+
+/** STALE_LEASE, or a token that the gateway does not know: the job was deleted after its cancel had timed out, say. */
+const isAboutLease = ({ code, issues }: Refused) => code === 'STALE_LEASE' || issues.some(({ path }) => path[0] === 'leaseToken');

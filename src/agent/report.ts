@@ -23,7 +23,7 @@ export function outcomeOfOrder(order: StopOrder, exit: StepExit | null): Outcome
       return { kind: 'RELEASE', description: 'The agent is stopping and gave the step back.' };
     case 'CANCEL': {
       const description = order.reason ? `Stopped: ${order.reason}` : 'Stopped, as the job was cancelled.';
-      return { kind: 'FAIL', failure: { reason: 'USER_REQUESTED', description }, exitCode: exit?.exitCode ?? null };
+      return { kind: 'FAIL', failure: { reason: 'DEVICE_REPORTED', description }, exitCode: exit?.exitCode ?? null };
     }
   }
 }

@@ -192,6 +192,7 @@ async function handIn(attempt: Attempt, outcome: Outcome): Promise<Outcome> {
       jobId: claim.step.job.id,
       stepNumber: claim.step.number,
       leaseToken: claim.lease.token,
+      attempt: claim.lease.attempt,
       note: (line) => log.note(line),
       signal: AbortSignal.any([lease.stop, giveUp]),
     });
