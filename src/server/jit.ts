@@ -54,12 +54,12 @@ export function executeOperation(schema: GraphQLSchema, operation: Operation, ru
 
 /**
  * Gives every field that has no resolver graphql-js's default one. graphql-jit reads such fields as plain properties, and would answer
- * differently where the property is a function or a promise.
+ * differently where the property is a function or a promise. Where a schema says `isPlain` of a field, it is neither.
  */
 export function nameResolvers(schema: GraphQLSchema): void {
   for (const type of Object.values(schema.getTypeMap())) {
     if (!isObjectType(type)) continue;
-    for (const field of Object.values(type.getFields())) field.resolve ??= defaultFieldResolver;
+    for (const field of Object.values(type.getFields())) if (!field.extensions.isPlain) field.resolve ??= defaultFieldResolver;
   }
 }
 
