@@ -15,6 +15,16 @@ import './history.ts';
 import './items.ts';
 import './steps.ts';
 import './attempts.ts';
+import './job-creation.ts';
+import './job-changes.ts';
+import './claims.ts';
+import './leases.ts';
+import './reports.ts';
+import './metrics.ts';
+import './telemetry.ts';
+import './logs.ts';
+import './events.ts';
+import './watching.ts';
 import { builder } from './builder.ts';
 import { readPlainly } from './plain.ts';
 

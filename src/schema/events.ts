@@ -1,0 +1,137 @@
+import { feed } from '../domain/cursors.ts';
+import { RequestRefused } from '../domain/refusals.ts';
+import { scopeOf } from '../domain/rights.ts';
+import { type Frame, feedStream, jobStream } from '../realtime/streams.ts';
+import { listEvents } from '../store/queries/history.ts';
+import { feedAfter } from '../store/queries/streams.ts';
+import type { EventRow } from '../store/tables.ts';
+import { builder } from './builder.ts';
+import { type Context, viewerOf } from './context.ts';
+import { EventType } from './enums.ts';
+import { type FrameHead, StreamFrame, watchedJob } from './frames.ts';
+import { Event, type Happening, happeningsOf } from './happenings.ts';
+import { jobById } from './jobs.ts';
+import { Job } from './nouns.ts';
+import { pageOf, type StreamPage, streamArgs } from './pages.ts';
+import { projectById } from './projects.ts';
+
+const EventFilter = builder.inputType('EventFilter', {
+  description: 'Which events. What is left out or null does not matter; what is given must hold, all of it.',
+  fields: (t) => ({
+    jobId: t.id({ description: 'Only those of this job. Their cursors are good for this job alone.' }),
+    projectId: t.id({ description: 'Only those of jobs of this project.' }),
+    types: t.field({ type: [EventType], description: 'Only those of one of these kinds. An empty list takes none.' }),
+  }),
+});
+type Filter = typeof EventFilter.$inferInput;
+
+const EventPage = builder.objectRef<StreamPage<Happening>>('EventPage').implement({
+  description: 'A stretch of events.',
+  fields: (t) => ({
+    events: t.expose('rows', { type: [Event], description: 'They, in the order in which they were committed.' }),
+    endCursor: t.expose('endCursor', {
+      type: 'Cursor',
+      nullable: true,
+      description: 'Pass it as `after` to read on, here or with the subscription `events` of the same filter. Null: there was nothing.',
+    }),
+    hasMore: t.exposeBoolean('hasMore', { description: 'Whether more is stored after it.' }),
+  }),
+});
+
+type PageArgs = Parameters<typeof pageOf>[2];
+
+async function pageOfJob(context: Context, jobId: string, args: PageArgs, types: Filter['types'] = null) {
+  const { domain } = context;
+  const page = await pageOf(domain, { kind: 'event', jobId }, args, {
+    read: (after, limit) => listEvents(domain.store.read, { jobId, after, limit, types: types ?? null }),
+    seqOf: ({ seq }) => seq,
+  });
+  return { ...page, rows: await happeningsOf(context, page.rows, false) };
+}
+
+/** Of all jobs that this key sees; `projectId` narrows it further. */
+async function pageOfFeed(context: Context, args: PageArgs, projectId: string | null, types: Filter['types']) {
+  const { domain } = context;
+  const page = await pageOf(domain, feed, args, {
+    read: (after, limit) => feedAfter(domain.store.read, { after, limit, projectId, types: types ?? null }),
+    seqOf: ({ position }) => position,
+  });
+  return { ...page, rows: await happeningsOf(context, page.rows, true) };
+}
+
+const nothing = (after: string | null | undefined): StreamPage<Happening> => ({ rows: [], endCursor: after ?? null, hasMore: false });
+
+/** The job that events are narrowed to by the filter, or by the key; null: they are of the feed. */
+const oneJob = (context: Context, filter: Filter | null | undefined): string | null => filter?.jobId ?? scopeOf(viewerOf(context)).jobId;
+
+builder.objectField(Job, 'events', (t) =>
+  t.field({
+    type: EventPage,
+    description: 'What happened to it, the oldest first.',
+    args: streamArgs,
+    resolve: ({ id }, args, context) => pageOfJob(context, id, args),
+  }),
+);
+
+builder.queryField('events', (t) =>
+  t.field({
+    type: EventPage,
+    description: 'What happened to one job, or to all that the filter takes and this key may see; the oldest first.',
+    args: { filter: t.arg({ type: EventFilter, description: 'Which of them. Default: all.' }), ...streamArgs },
+    resolve: async (_, { filter, ...args }, context) => {
+      const jobId = oneJob(context, filter);
+      const { projectId: ownId } = scopeOf(viewerOf(context));
+      const askedId = filter?.projectId ?? null;
+      if (jobId !== null) {
+        const job = await jobById.load(context, jobId);
+        const isAsked = job !== null && (askedId === null || askedId === job.projectId);
+        return isAsked ? pageOfJob(context, jobId, args, filter?.types) : nothing(args.after);
+      }
+      if (ownId !== null && askedId !== null && ownId !== askedId) return nothing(args.after);
+      return pageOfFeed(context, args, askedId ?? ownId, filter?.types);
+    },
+  }),
+);
+
+interface FrameOfEvents extends FrameHead {
+  readonly events: readonly Happening[];
+}
+
+const EventFrame = builder.objectRef<FrameOfEvents>('EventFrame').implement({
+  description: 'Events that came, in the order in which they were committed.',
+  interfaces: [StreamFrame],
+  fields: (t) => ({ events: t.expose('events', { type: [Event], description: 'What came; may be empty.' }) }),
+});
+
+builder.subscriptionField('events', (t) =>
+  t.field({
+    type: EventFrame,
+    description:
+      'Everything that happens to one job, or to all that the filter takes and this key may see: what is stored, then each as it is committed. ' +
+      'Of one job it is ENDED once the job has.',
+    args: {
+      filter: t.arg({ type: EventFilter, description: 'Which of them. Default: all.' }),
+      after: t.arg({ type: 'Cursor', description: 'Go on after this cursor. Default: from the beginning.' }),
+    },
+    subscribe: async (_, { filter, after }, context): Promise<AsyncIterable<Frame<EventRow>>> => {
+      const { domain, wakeups } = context;
+      const jobId = oneJob(context, filter);
+      const projectId = filter?.projectId ?? null;
+      if (projectId !== null && !(await projectById.load(context, projectId))) {
+        throw new RequestRefused('BAD_REQUEST', `filter.projectId: there is no project ${projectId}.`);
+      }
+      if (jobId === null) return feedStream(domain, wakeups, viewerOf(context), { filter, after });
+      const job = await watchedJob(context, jobId);
+      if (projectId !== null && projectId !== job.projectId) {
+        throw new RequestRefused('BAD_REQUEST', `filter.jobId: there is no job ${jobId} in project ${projectId}.`);
+      }
+      return jobStream(domain, wakeups, { kind: 'event', jobId: job.id, after, ...(filter?.types ? { eventTypes: filter.types } : {}) });
+    },
+    resolve: async ({ cursor, state, missed, rows }, { filter }, context) => ({
+      cursor,
+      state,
+      missed,
+      events: await happeningsOf(context, rows, oneJob(context, filter) === null),
+    }),
+  }),
+);

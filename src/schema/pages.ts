@@ -1,0 +1,49 @@
+/** Pages of a stream of stored entries, for those who ask instead of watching. */
+import { decodeCursor, encodeCursor, type StreamName } from '../domain/cursors.ts';
+import type { Domain } from '../domain/domain.ts';
+import { RequestRefused } from '../domain/refusals.ts';
+import { builder } from './builder.ts';
+
+const DEFAULT_SIZE = 100;
+const LARGEST_SIZE = 100;
+
+interface PageArgs {
+  readonly after?: string | null | undefined;
+  readonly first?: number | null | undefined;
+}
+
+export interface StreamPage<Row> {
+  readonly rows: readonly Row[];
+  readonly endCursor: string | null;
+  readonly hasMore: boolean;
+}
+
+/** The arguments of every page of a stream. */
+export const streamArgs = builder.args((t) => ({
+  after: t.field({ type: 'Cursor', description: 'Only what comes after this cursor. Default: from the beginning.' }),
+  first: t.int({ description: `How many at most: 1 to ${LARGEST_SIZE}. Default ${DEFAULT_SIZE}.` }),
+}));
+
+/**
+ * The page of a stream that a field's arguments ask for. `read` gets the number after which to go on and how many entries to read;
+ * `seqOf` tells an entry's number in this stream. Throws BAD_REQUEST for sizes and cursors that cannot be.
+ */
+export async function pageOf<Row>(
+  domain: Domain,
+  stream: StreamName,
+  { after, first }: PageArgs,
+  { read, seqOf }: { read(after: number, limit: number): Promise<readonly Row[]>; seqOf(row: Row): number },
+): Promise<StreamPage<Row>> {
+  const limit = first ?? DEFAULT_SIZE;
+  if (limit < 1 || limit > LARGEST_SIZE) throw new RequestRefused('BAD_REQUEST', `first must be from 1 to ${LARGEST_SIZE}; got ${limit}.`);
+  // One more than asked for tells whether there are more.
+  const found = await read(await decodeCursor(domain, after, stream), limit + 1);
+  const rows = found.length > limit ? found.slice(0, limit) : found;
+  const last = rows.at(-1);
+  return {
+    rows,
+    // Where nothing came, what one had is still the place to go on from.
+    endCursor: last === undefined ? (after ?? null) : encodeCursor(domain, { ...stream, seq: seqOf(last) }),
+    hasMore: found.length > limit,
+  };
+}

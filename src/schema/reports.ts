@@ -1,0 +1,153 @@
+import type { Lease as LeaseShape } from '../domain/claims.ts';
+import { appendLog, reportMetrics, reportProgress, reportTelemetry } from '../domain/progress.ts';
+import { InvalidInput, StaleLease } from '../domain/refusals.ts';
+import type { StepRow } from '../store/tables.ts';
+import { builder } from './builder.ts';
+import { Lease } from './claims.ts';
+import { LogStream } from './enums.ts';
+import { defineMutation } from './errors.ts';
+import { Step } from './nouns.ts';
+
+const leaseToken = 'The token that the claim answered.';
+const nextLogOffset =
+  "Where this attempt's log goes on: the bytes (UTF-8) that are stored. Less than what was sent: something before it is missing, send from here on.";
+
+export const MetricInput = builder.inputType('MetricInput', {
+  description: 'One value of a metric. The same name and iteration of the same attempt, sent again, is stored once.',
+  fields: (t) => ({
+    name: t.string({ required: true, description: 'Which metric: `loss`. At most 200 characters.' }),
+    value: t.float({ required: true, description: 'The value.' }),
+    iteration: t.int({ description: 'The iteration that it is of, an epoch or a batch: 0 or more. Default: of none.' }),
+    at: t.field({ type: 'DateTime', description: 'When it was measured. Default: now.' }),
+  }),
+});
+
+const TelemetryInput = builder.inputType('TelemetryInput', {
+  description: 'What the step consumed at one moment. The same moment of the same attempt, sent again, is stored once.',
+  fields: (t) => ({
+    at: t.field({ type: 'DateTime', description: 'When it was measured. Default: now.' }),
+    cpu: t.float({ required: true, description: 'Processor load: 1 is one core fully loaded.' }),
+    memoryMb: t.float({ required: true, description: 'Memory in mebibytes (1,048,576 bytes).' }),
+    gpuDutyCycle: t.int({ description: 'How busy the GPU was, in percent: 0 to 100.' }),
+    gpuMemory: t.float({ description: "The share of the GPU's memory in use: 0 to 1." }),
+  }),
+});
+
+const LogChunkInput = builder.inputType('LogChunkInput', {
+  description: 'A piece of the log. One that is stored already is not stored twice; one that would leave a hole is not stored.',
+  fields: (t) => ({
+    offset: t.field({ type: 'ByteCount', required: true, description: "The bytes (UTF-8) of this attempt's log before it." }),
+    text: t.string({ required: true, description: 'What was written, line breaks included.' }),
+    stream: t.field({ type: LogStream, required: true, defaultValue: 'STDOUT', description: 'Where it comes from.' }),
+    at: t.field({ type: 'DateTime', description: 'When it was written. Default: now.' }),
+  }),
+});
+
+const ComputeTimeInput = builder.inputType('ComputeTimeInput', {
+  description: 'When the job really computed. What is left out or null stays as it is.',
+  fields: (t) => ({
+    cpuStartedAt: t.field({ type: 'DateTime', description: 'When work on processors began.' }),
+    cpuEndedAt: t.field({ type: 'DateTime', description: 'When work on processors ended.' }),
+    gpuStartedAt: t.field({ type: 'DateTime', description: 'When work on GPUs began.' }),
+    gpuEndedAt: t.field({ type: 'DateTime', description: 'When work on GPUs ended.' }),
+  }),
+});
+
+interface Progress {
+  readonly lease: LeaseShape;
+  readonly nextLogOffset: number;
+  readonly isCancelRequested: boolean;
+  readonly isPreempted: boolean;
+  readonly isDraining: boolean;
+}
+
+defineMutation('reportProgress', {
+  description: 'All that a running step has to say, in one request and one transaction: metrics, telemetry, log, message, addresses.',
+  input: builder.inputType('ReportProgressInput', {
+    description: 'What there is to say; at most 1,000 entries of a kind. What is left out or null is not reported.',
+    fields: (t) => ({
+      leaseToken: t.string({ required: true, description: leaseToken }),
+      statusMessage: t.string({ description: 'What the step is doing, for people: `epoch 3 of 10`.' }),
+      metrics: t.field({ type: [MetricInput], description: 'Values of metrics, in the order in which they were measured.' }),
+      telemetry: t.field({ type: [TelemetryInput], description: 'What the step consumed, in order of time.' }),
+      log: t.field({ type: [LogChunkInput], description: 'Pieces of its log, in order.' }),
+      httpUrl: t.string({ description: 'Where what it runs can be opened in a browser: http:// or https://.' }),
+      sshServer: t.string({ description: 'Where it can be reached by SSH.' }),
+      internalHostname: t.string({ description: 'Under what name other jobs can reach it.' }),
+      computeTime: t.field({ type: ComputeTimeInput, description: 'When it really computed.' }),
+      leaseSeconds: t.float({
+        description: 'Renew the lease too, to last so long from now: 1 to 3600 seconds. Default: leave it as it is.',
+      }),
+    }),
+  }),
+  payload: builder.objectRef<Progress>('ReportProgressPayload').implement({
+    description: 'The report is stored.',
+    fields: (t) => ({
+      lease: t.expose('lease', { type: Lease, description: 'The lease as it is now.' }),
+      nextLogOffset: t.expose('nextLogOffset', { type: 'ByteCount', description: nextLogOffset }),
+      isCancelRequested: t.exposeBoolean('isCancelRequested', { description: 'Stop, and end the step: its job is being cancelled.' }),
+      isPreempted: t.exposeBoolean('isPreempted', { description: 'Stop, and release the step: it has to make room for other work.' }),
+      isDraining: t.exposeBoolean('isDraining', { description: 'Finish this, and claim nothing more.' }),
+    }),
+  }),
+  refusals: [StaleLease, InvalidInput],
+  decide: reportProgress,
+});
+
+defineMutation('reportMetrics', {
+  description: 'Stores values of metrics.',
+  input: builder.inputType('ReportMetricsInput', {
+    description: 'The values to store.',
+    fields: (t) => ({
+      leaseToken: t.string({ required: true, description: leaseToken }),
+      metrics: t.field({
+        type: [MetricInput],
+        required: true,
+        description: 'They, in the order in which they were measured: at most 1,000.',
+      }),
+    }),
+  }),
+  payload: builder.objectRef<{ step: StepRow; accepted: number }>('ReportMetricsPayload').implement({
+    description: 'The values are stored.',
+    fields: (t) => ({
+      step: t.expose('step', { type: Step, description: 'The step that reported them.' }),
+      accepted: t.exposeInt('accepted', { description: 'How many of them were new.' }),
+    }),
+  }),
+  refusals: [StaleLease, InvalidInput],
+  decide: reportMetrics,
+});
+
+defineMutation('reportTelemetry', {
+  description: 'Stores what the step consumed.',
+  input: builder.inputType('ReportTelemetryInput', {
+    description: 'The samples to store.',
+    fields: (t) => ({
+      leaseToken: t.string({ required: true, description: leaseToken }),
+      samples: t.field({ type: [TelemetryInput], required: true, description: 'They, in order of time: at most 1,000.' }),
+    }),
+  }),
+  payload: builder.objectRef<{ accepted: number }>('ReportTelemetryPayload').implement({
+    description: 'The samples are stored.',
+    fields: (t) => ({ accepted: t.exposeInt('accepted', { description: 'How many of them were new.' }) }),
+  }),
+  refusals: [StaleLease, InvalidInput],
+  decide: reportTelemetry,
+});
+
+defineMutation('appendLog', {
+  description: "Appends to the attempt's log.",
+  input: builder.inputType('AppendLogInput', {
+    description: 'What to append.',
+    fields: (t) => ({
+      leaseToken: t.string({ required: true, description: leaseToken }),
+      chunks: t.field({ type: [LogChunkInput], required: true, description: 'Pieces of the log, in order: at most 1,000.' }),
+    }),
+  }),
+  payload: builder.objectRef<{ nextLogOffset: number }>('AppendLogPayload').implement({
+    description: 'What could be appended is stored.',
+    fields: (t) => ({ nextLogOffset: t.expose('nextLogOffset', { type: 'ByteCount', description: nextLogOffset }) }),
+  }),
+  refusals: [StaleLease, InvalidInput],
+  decide: appendLog,
+});

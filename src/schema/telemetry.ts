@@ -1,0 +1,83 @@
+import { type Frame, jobStream } from '../realtime/streams.ts';
+import { latestTelemetryOfJobs, readTelemetry } from '../store/queries/curves.ts';
+import type { TelemetrySampleRow } from '../store/tables.ts';
+import { builder } from './builder.ts';
+import { StreamFrame, watchedJob } from './frames.ts';
+import { defineLoader } from './loaders.ts';
+import { MOST_POINTS, pointsToShow } from './metrics.ts';
+import { Job } from './nouns.ts';
+
+/** Samples are of this age: what lies beyond takes nothing away, and databases can write these down. */
+const EARLIEST = new Date(0);
+const LATEST = new Date(Date.UTC(9999, 11, 31));
+const within = (moment: Date) => (moment < EARLIEST ? EARLIEST : moment > LATEST ? LATEST : moment);
+
+const latestOfJob = defineLoader<string, TelemetrySampleRow | null>(async ({ domain }, jobIds) => {
+  const found = new Map((await latestTelemetryOfJobs(domain.store.read, jobIds)).map(({ sample }) => [sample.jobId, sample]));
+  return jobIds.map((id) => found.get(id) ?? null);
+});
+
+const TelemetrySample = builder.objectRef<TelemetrySampleRow>('TelemetrySample').implement({
+  description: 'What a step consumed at one moment, all its processes together.',
+  fields: (t) => ({
+    at: t.expose('at', { type: 'DateTime', description: 'When it was measured.' }),
+    stepNumber: t.exposeInt('stepNumber', { description: 'The number of the step.' }),
+    attempt: t.exposeInt('attempt', { description: 'The number of the attempt at that step.' }),
+    cpu: t.exposeFloat('cpu', { description: 'Processor load: 1 is one core fully loaded.' }),
+    memoryMb: t.exposeFloat('memoryMb', { description: 'Memory in mebibytes (1,048,576 bytes).' }),
+    gpuDutyCycle: t.exposeInt('gpuDutyCycle', {
+      nullable: true,
+      description: 'How busy the GPU was, in percent: 0 to 100. Null without a GPU.',
+    }),
+    gpuMemory: t.exposeFloat('gpuMemory', {
+      nullable: true,
+      description: "The share of the GPU's memory that was in use: 0 to 1. Null without a GPU.",
+    }),
+  }),
+});
+
+builder.objectFields(Job, (t) => ({
+  telemetry: t.field({
+    type: [TelemetrySample],
+    description: 'What its steps consumed, in order of time.',
+    args: {
+      from: t.arg({ type: 'DateTime', description: 'Only samples of this moment or later. Default: from the beginning.' }),
+      to: t.arg({ type: 'DateTime', description: 'Only samples from before this moment. Default: to the end.' }),
+      maxPoints: t.arg.int({
+        description: `The most samples to answer, 1 to ${MOST_POINTS}: a longer stretch is thinned so that its curves keep their shape, peaks included. Default: ${MOST_POINTS}.`,
+      }),
+    },
+    resolve: async ({ id }, { from, to, maxPoints }, { domain }) => {
+      const most = pointsToShow(maxPoints);
+      return (await readTelemetry(domain.store.read, { jobId: id, from: within(from ?? EARLIEST), to: within(to ?? LATEST), most })).rows;
+    },
+  }),
+  latestTelemetry: t.field({
+    type: TelemetrySample,
+    nullable: true,
+    description: 'The sample that was reported last. Null: none yet.',
+    resolve: ({ id }, _, context) => latestOfJob.load(context, id),
+  }),
+}));
+
+const TelemetryFrame = builder.objectRef<Frame<TelemetrySampleRow>>('TelemetryFrame').implement({
+  description: 'Samples that came, in the order in which they were reported.',
+  interfaces: [StreamFrame],
+  fields: (t) => ({ samples: t.expose('rows', { type: [TelemetrySample], description: 'What came; may be empty.' }) }),
+});
+
+builder.subscriptionField('telemetry', (t) =>
+  t.field({
+    type: TelemetryFrame,
+    description: 'What the steps of one job consume: the samples that are stored, then each as it is reported. ENDED once the job has.',
+    args: {
+      jobId: t.arg.id({ required: true, description: 'The job to watch.' }),
+      after: t.arg({ type: 'Cursor', description: 'Go on after this cursor. Default: from the beginning.' }),
+    },
+    subscribe: async (_, { jobId, after }, context) => {
+      const job = await watchedJob(context, jobId);
+      return jobStream(context.domain, context.wakeups, { kind: 'telemetry', jobId: job.id, after });
+    },
+    resolve: (frame) => frame,
+  }),
+);
