@@ -5,6 +5,7 @@
  *
  * What to run, and on which device, is the gateway's decision alone: the agent runs what it is given.
  */
+import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { Client } from '../client/fetch.ts';
@@ -89,6 +90,8 @@ async function serve(options: AgentOptions, setting: Setting): Promise<number> {
   const { client, deviceId } = await register(options, setting, resources);
   const release = new AbortController();
   const giveUp = new AbortController();
+  // Every step listens to them: more listeners than slots would be a leak, more than ten are not.
+  setMaxListeners(0, release.signal, giveUp.signal);
   const onStop = () => {
     const isFinishing = options.stopMode === 'finish';
     tell({ kind: 'STOPPING', message: isFinishing ? 'Stopping: finishes what it holds.' : 'Stopping: gives back what it holds.' });

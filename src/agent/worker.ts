@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { wait } from '../client/backoff.ts';
+import { Refused, RequestRefused } from '../client/errors.ts';
 import type { Client } from '../client/fetch.ts';
 import type { ClaimedStepFieldsFragment, LeaseFieldsFragment } from '../client/generated.ts';
 import { Delivery } from './delivery.ts';
@@ -57,6 +58,13 @@ export async function workOn(claim: Claim, options: WorkOptions): Promise<Outcom
   options.release.addEventListener('abort', release, { once: true });
   try {
     return await carryOut(claim, lease, options);
+  } catch (error) {
+    // The gateway's own refusals, and orders to stop, are not the device's failure; a full disk here is.
+    if (lease.order !== null || options.giveUp.aborted || error instanceof Refused || error instanceof RequestRefused) throw error;
+    const description = `The agent could not run the step: ${error instanceof Error ? error.message : String(error)}`;
+    const outcome: Outcome = { kind: 'FAIL', failure: { reason: 'DEVICE_REPORTED', description }, exitCode: null };
+    await reportOutcome(options.client, claim.lease.token, outcome, AbortSignal.any([lease.lost, options.giveUp]));
+    return outcome;
   } finally {
     options.release.removeEventListener('abort', release);
     lease.close();
@@ -121,7 +129,10 @@ async function runCommand(attempt: Attempt): Promise<Outcome> {
     log.note(error.failure.description);
     return { kind: 'FAIL', failure: error.failure, exitCode: null };
   }
-  await recordProcess(folder.record, running.pid, running.container);
+  // Without its record a step runs as well; only an agent after this one would not find it.
+  await recordProcess(folder.record, running.pid, running.container).catch((error: Error) =>
+    log.note(`No record of the process: ${error.message}`),
+  );
   return follow(attempt, running);
 }
 
@@ -132,7 +143,7 @@ async function follow(attempt: Attempt, running: RunningStep): Promise<Outcome> 
   const following = [
     repeat(flushMilliseconds, ended.signal, () => readMetrics(attempt)),
     repeat(samplePeriodMilliseconds, ended.signal, () => takeSample(attempt, running)),
-    running.findHttpUrl(ended.signal).then((httpUrl) => httpUrl !== null && attempt.outbox.add({ kind: 'state', httpUrl })),
+    tellHttpUrl(attempt, running, ended.signal),
   ];
   // What came first decides: a command that ended by itself before it was told to stop has the outcome that it had.
   const first = await Promise.race([running.exited, whenAborted(attempt.lease.stop, ended.signal)]);
@@ -176,8 +187,14 @@ async function readMetrics({ metrics, outbox, log }: Attempt): Promise<void> {
 }
 
 async function takeSample({ outbox }: Attempt, running: RunningStep): Promise<void> {
-  const sample = await running.meter.sample();
+  // A sample that cannot be taken, when the machine has no file handle left, say, is one sample less.
+  const sample = await running.meter.sample().catch(() => null);
   if (sample !== null) outbox.add({ kind: 'telemetry', ...sample });
+}
+
+async function tellHttpUrl({ outbox }: Attempt, running: RunningStep, over: AbortSignal): Promise<void> {
+  const httpUrl = await running.findHttpUrl(over).catch(() => null);
+  if (httpUrl !== null) outbox.add({ kind: 'state', httpUrl });
 }
 
 /** Uploads what a step left that came to its own end. A step whose files could not be stored has not succeeded: the next one would look for them. */
