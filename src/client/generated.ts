@@ -4,470 +4,727 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
-export type ErrorCode =
-  | 'NOT_FOUND'
-  | 'INVALID_INPUT'
-  | 'ALREADY_EXISTS'
-  | 'INVALID_STATE'
-  | 'STALE_LEASE'
-  | 'IDEMPOTENCY_CONFLICT'
-  | 'QUOTA_EXCEEDED';
-
-export type JobType =
-  | 'TRAINING'
-  | 'VALIDATION'
-  | 'CONVERSION';
-
-/** What started the job. */
-export type JobInitiator =
-  | 'MANUAL'
-  | 'GIT'
-  | 'DATA';
-
-export type JobStatus =
-  /** Waits for an earlier job of its experiment. */
-  | 'BLOCKED'
-  /** No step has been claimed yet. */
-  | 'QUEUED'
-  | 'RUNNING'
-  /** Preempted: its work is queued again. */
-  | 'SUSPENDED'
-  /** Cancel asked for; a device still holds a lease. */
-  | 'CANCELLING'
-  | 'SUCCEEDED'
-  | 'FAILED'
-  | 'CANCELLED';
-
-export type StepStatus =
-  /** Waits for an earlier step. */
-  | 'BLOCKED'
-  /** Can be claimed. */
-  | 'QUEUED'
-  | 'RUNNING'
-  | 'CANCELLING'
-  | 'SUCCEEDED'
-  | 'FAILED'
-  | 'CANCELLED'
-  /** Never ran: the job ended first. */
-  | 'SKIPPED';
-
-export type ItemValueType =
-  | 'INT'
-  | 'FLOAT'
-  | 'NUMBER'
-  | 'TEXT'
-  | 'MULTI'
-  | 'BOOL'
-  | 'STRING_ARRAY';
-
-/** Why something is in its status, for programs. `description` beside it is for people. */
-export type StatusReason =
-  | 'CREATED'
-  | 'BLOCKED_BY_STEP'
-  | 'BLOCKED_BY_JOB'
-  | 'CLAIMED'
-  | 'COMPLETED'
-  | 'DEVICE_REPORTED'
-  | 'EXIT_CODE'
-  | 'USER_REQUESTED'
-  | 'LEASE_EXPIRED'
-  | 'ATTEMPTS_EXHAUSTED'
-  | 'SCHEDULE_TIMEOUT'
-  | 'RUN_TIMEOUT'
-  | 'CANCEL_TIMEOUT'
-  | 'PREEMPTED'
-  | 'RELEASED'
-  | 'QUORUM_REACHED'
-  | 'QUORUM_UNREACHABLE'
-  | 'TERMINATION_CRITERION'
-  | 'CONTAINER_CREATING'
-  | 'IMAGE_PULL_FAILED'
-  | 'OUT_OF_MEMORY'
-  | 'JOB_ENDED';
-
+/** How one try at a step ended. */
 export type AttemptOutcome =
-  | 'RUNNING'
-  | 'SUCCEEDED'
-  | 'FAILED'
+  /** The job was cancelled. */
   | 'CANCELLED'
-  | 'RELEASED'
+  /** The device reported a failure. */
+  | 'FAILED'
+  /** The lease expired: the device was not heard of any more. */
+  | 'LOST'
+  /** The step had to make room for other work; it does not count as a try. */
   | 'PREEMPTED'
-  | 'LOST';
+  /** The device gave the step back; it does not count as a try. */
+  | 'RELEASED'
+  /** It has not ended: this attempt holds the step. */
+  | 'RUNNING'
+  /** The device completed the step. */
+  | 'SUCCEEDED';
 
-export type FragmentType =
-  | 'METRICS'
-  | 'BUILD_LOGS'
-  | 'MODEL'
-  | 'DATA'
-  | 'OUTPUT';
-
-export type FragmentStatus =
-  /** Announced; its bytes are not all here. */
-  | 'PENDING'
-  | 'READY';
-
-export type LogStream =
-  | 'STDOUT'
-  | 'STDERR'
-  | 'SYSTEM';
-
-/** WORKER: a machine that claims queued steps. EDGE: one that takes part in federated rounds with data of its own. */
-export type DeviceKind =
-  | 'WORKER'
-  | 'EDGE';
-
-export type DeviceStatus =
-  /** Seen within its heartbeat interval. */
-  | 'ONLINE'
-  | 'OFFLINE'
-  /** Finishes what it holds and claims nothing more. */
-  | 'DRAINING';
-
-/** RANDOM: without replacement, from a seed that is kept, so that a selection can be replayed. */
-export type DeviceSelectionStrategy =
-  | 'RANDOM';
-
-export type ComparisonOperator =
-  | 'LT'
-  | 'LTE'
-  | 'GT'
-  | 'GTE';
-
-/** REPLAYING: history. LIVE: caught up; what follows is new. ENDED: nothing more will come; the server completes the stream after it. */
-export type StreamState =
-  | 'REPLAYING'
-  | 'LIVE'
-  | 'ENDED';
-
-export type PrincipalKind =
-  | 'USER'
-  | 'DEVICE'
-  | 'JOB'
-  | 'WATCH';
-
-export type Role =
-  | 'VIEWER'
-  | 'EDITOR'
-  | 'ADMIN';
-
-export type JobFilter = {
-  readonly projectId?: string | null | undefined;
-  readonly experimentId?: string | null | undefined;
-  readonly applicationId?: string | null | undefined;
-  readonly statuses?: ReadonlyArray<JobStatus> | null | undefined;
-  readonly types?: ReadonlyArray<JobType> | null | undefined;
-  readonly initiators?: ReadonlyArray<JobInitiator> | null | undefined;
-  readonly name?: string | null | undefined;
-  readonly nameContains?: string | null | undefined;
-  readonly owner?: string | null | undefined;
-  readonly labels?: ReadonlyArray<LabelInput> | null | undefined;
-  readonly createdAfter?: string | null | undefined;
-  readonly createdBefore?: string | null | undefined;
-};
-
-export type JobOrder = {
-  readonly field: JobOrderField;
-  readonly direction: OrderDirection;
-};
-
-export type JobOrderField =
-  | 'CREATED_AT'
-  | 'UPDATED_AT'
-  | 'PRIORITY';
-
-export type OrderDirection =
-  | 'ASC'
-  | 'DESC';
-
-export type FragmentFilter = {
-  readonly types?: ReadonlyArray<FragmentType> | null | undefined;
-  readonly filename?: string | null | undefined;
-  readonly stepNumber?: number | null | undefined;
-  readonly statuses?: ReadonlyArray<FragmentStatus> | null | undefined;
-};
-
-export type DeviceFilter = {
-  readonly projectId?: string | null | undefined;
-  readonly kinds?: ReadonlyArray<DeviceKind> | null | undefined;
-  readonly statuses?: ReadonlyArray<DeviceStatus> | null | undefined;
-  readonly labels?: ReadonlyArray<LabelInput> | null | undefined;
-};
-
-export type EventFilter = {
-  readonly jobId?: string | null | undefined;
-  readonly projectId?: string | null | undefined;
-  readonly types?: ReadonlyArray<EventType> | null | undefined;
-};
-
-export type EventType =
-  | 'JOB_CREATED'
-  | 'JOB_STATUS_CHANGED'
-  | 'STEPS_ADDED'
-  | 'STEP_STATUS_CHANGED'
-  | 'FRAGMENT_READY'
-  | 'JOB_UPDATED'
-  | 'ROUND_CHANGED';
-
-export type LabelInput = {
-  readonly key: string;
-  readonly value: string;
-};
-
-export type EnvironmentVariableInput = {
-  readonly name: string;
-  readonly value: string;
-};
-
-export type VolumeInput = {
-  readonly storage: string;
-  readonly containerPath: string;
-  readonly isReadOnly?: boolean;
-};
-
-export type HttpPortInput = {
-  readonly port: number;
-  readonly requiresAuth?: boolean;
-};
-
-export type ResourcesInput = {
-  readonly memoryMb?: number | null | undefined;
-  readonly cpu?: number | null | undefined;
-  readonly gpu?: number | null | undefined;
-  readonly gpuModel?: string | null | undefined;
-  readonly shm?: boolean;
-};
-
-export type ContainerBuildInput = {
-  readonly context: string;
-  readonly dockerfile?: string;
-  readonly properties?: Record<string, unknown> | null | undefined;
-};
-
-export type ContainerInput = {
-  readonly image?: string | null | undefined;
-  readonly entrypoint?: string | null | undefined;
-  readonly command?: string | null | undefined;
-  readonly build?: ContainerBuildInput | null | undefined;
-  readonly env?: ReadonlyArray<EnvironmentVariableInput> | null | undefined;
-  readonly volumes?: ReadonlyArray<VolumeInput> | null | undefined;
-  readonly http?: HttpPortInput | null | undefined;
-  readonly resources?: ResourcesInput | null | undefined;
-  readonly properties?: Record<string, unknown> | null | undefined;
-};
-
-export type StepInput = {
-  readonly name: string;
-  readonly container?: ContainerInput | null | undefined;
-  readonly resources?: ResourcesInput | null | undefined;
-  readonly pinnedDeviceId?: string | null | undefined;
-  readonly requiredLabels?: ReadonlyArray<LabelInput> | null | undefined;
-  readonly maxAttempts?: number;
-};
-
-export type JobItemInput = {
-  readonly name: string;
-  readonly description?: string | null | undefined;
-  readonly label?: string | null | undefined;
-  readonly value?: string | null | undefined;
-  readonly defaultValue?: string | null | undefined;
-  readonly valueType?: ItemValueType | null | undefined;
-};
-
-export type TerminationCriterionInput =
-  {   readonly maxDurationSeconds: number; readonly maxRounds?: never; readonly metric?: never; }
-  |  { readonly maxDurationSeconds?: never;   readonly maxRounds: number; readonly metric?: never; }
-  |  { readonly maxDurationSeconds?: never; readonly maxRounds?: never;   readonly metric: MetricCriterionInput; };
-
-export type MetricCriterionInput = {
-  readonly metric: string;
-  readonly operator: ComparisonOperator;
-  readonly threshold: number;
-};
-
-export type FederationInput = {
-  readonly deviceSelectionStrategy?: DeviceSelectionStrategy;
-  readonly numDevices: number;
-  readonly numBufferDevices?: number;
-  readonly selectionSeed?: string | null | undefined;
-  readonly terminationCriteria?: ReadonlyArray<TerminationCriterionInput>;
-  readonly roundDeadlineSeconds?: number | null | undefined;
-  readonly startModelFragmentId?: string | null | undefined;
-  readonly trainContainer?: ContainerInput | null | undefined;
-};
-
-export type CreateProjectInput = {
-  readonly name: string;
-  readonly gitRepository?: string | null | undefined;
-  readonly pipeline?: ReadonlyArray<StepInput> | null | undefined;
-  readonly idempotencyKey?: string | null | undefined;
-};
-
-export type CreateJobInput = {
-  readonly projectId: string;
-  readonly experimentId?: string | null | undefined;
-  readonly applicationId?: string | null | undefined;
-  readonly name: string;
-  readonly description?: string | null | undefined;
-  readonly type?: JobType;
-  readonly initiator?: JobInitiator;
-  readonly items?: ReadonlyArray<JobItemInput> | null | undefined;
-  readonly settings?: Record<string, unknown> | null | undefined;
-  /** Dot paths into settings, applied last: {path: "custom.custom_param", value: 5}. */
-  readonly settingsOverrides?: ReadonlyArray<SettingOverrideInput> | null | undefined;
-  readonly steps?: ReadonlyArray<StepInput> | null | undefined;
-  readonly container?: ContainerInput | null | undefined;
-  readonly federation?: FederationInput | null | undefined;
-  readonly priority?: number;
-  readonly labels?: ReadonlyArray<LabelInput> | null | undefined;
-  readonly isPreemptible?: boolean;
-  readonly scheduleTimeoutSeconds?: number | null | undefined;
-  readonly runTimeoutSeconds?: number | null | undefined;
-  readonly datasetId?: string | null | undefined;
-  readonly datasetVersionId?: string | null | undefined;
-  readonly modelId?: string | null | undefined;
-  readonly startModelVersionId?: string | null | undefined;
-  readonly idempotencyKey?: string | null | undefined;
-};
-
-export type SettingOverrideInput = {
-  readonly path: string;
-  readonly value?: unknown;
-};
-
+/** The job to cancel, and how long to wait for its devices. */
 export type CancelJobInput = {
-  readonly jobId: string;
-  readonly reason?: string | null | undefined;
+  /** How long its devices have to let go before it is CANCELLED all the same. 0: at once. At most a day. */
   readonly cancelTimeoutSeconds?: number;
+  /** The job to cancel. */
+  readonly jobId: string;
+  /** Why, for people; its devices are told too. */
+  readonly reason?: string | null | undefined;
 };
 
+/** Who takes how many, and how long it waits. */
 export type ClaimNextStepsInput = {
+  /** The device that takes it. Default: of a device's own key, that device; of an editor's key, none: the attempt then names no device, and only pinned steps are kept from it. */
   readonly deviceId?: string | null | undefined;
-  readonly projectId?: string | null | undefined;
-  readonly limit?: number;
+  /** How long the lease lasts unless it is renewed: 1 to 3600 seconds. */
   readonly leaseSeconds?: number;
-  /** How long to wait for work if there is none. */
+  /** How many at most: 1 to 100. Never more than the device has slots left. */
+  readonly limit?: number;
+  /** Only steps of this project. Default: of all that the device serves. */
+  readonly projectId?: string | null | undefined;
+  /** How long to wait for work if there is none: 0 to 50 seconds. */
   readonly waitSeconds?: number;
 };
 
-export type RenewLeaseInput = {
-  readonly leaseToken: string;
-  readonly leaseSeconds?: number;
-};
-
+/** How the step ended well. */
 export type CompleteStepInput = {
-  readonly leaseToken: string;
+  /** What came of it, for people. */
+  readonly description?: string | null | undefined;
+  /** The exit code of its program. */
   readonly exitCode?: number;
-  readonly description?: string | null | undefined;
+  /** The token that the claim answered. */
+  readonly leaseToken: string;
+  /** Last values of metrics, stored in the same transaction. */
   readonly metrics?: ReadonlyArray<MetricInput> | null | undefined;
+  /** The job's result document, as for setJobOutput, stored in the same transaction. */
   readonly output?: Record<string, unknown> | null | undefined;
-  /** Of a federated training step: how many samples the model saw. */
-  readonly numSamples?: number | null | undefined;
 };
 
-export type FailStepInput = {
-  readonly leaseToken: string;
-  readonly reason?: StatusReason;
-  readonly description?: string | null | undefined;
-  readonly exitCode?: number | null | undefined;
-};
-
-export type ReleaseStepInput = {
-  readonly leaseToken: string;
-  readonly description?: string | null | undefined;
-};
-
-export type MetricInput = {
-  readonly name: string;
-  readonly value: number;
-  readonly iteration?: number | null | undefined;
-  readonly at?: string | null | undefined;
-};
-
-export type TelemetryInput = {
-  readonly at?: string | null | undefined;
-  readonly cpu: number;
-  readonly memoryMb: number;
-  readonly gpuDutyCycle?: number | null | undefined;
-  readonly gpuMemory?: number | null | undefined;
-};
-
-/** `offset` is the bytes of this attempt's log before this chunk: a chunk that was stored already is not stored twice, and a hole is answered with where to go on from. */
-export type LogChunkInput = {
-  readonly offset: number;
-  readonly text: string;
-  readonly stream?: LogStream;
-  readonly at?: string | null | undefined;
-};
-
-export type ReportProgressInput = {
-  readonly leaseToken: string;
-  readonly statusMessage?: string | null | undefined;
-  readonly metrics?: ReadonlyArray<MetricInput> | null | undefined;
-  readonly telemetry?: ReadonlyArray<TelemetryInput> | null | undefined;
-  readonly log?: ReadonlyArray<LogChunkInput> | null | undefined;
-  readonly httpUrl?: string | null | undefined;
-  readonly sshServer?: string | null | undefined;
-  readonly internalHostname?: string | null | undefined;
-  readonly computeTime?: ComputeTimeInput | null | undefined;
-  /** Renew the lease too. */
-  readonly leaseSeconds?: number | null | undefined;
-};
-
+/** When the job really computed. What is left out or null stays as it is. */
 export type ComputeTimeInput = {
-  readonly cpuStartedAt?: string | null | undefined;
+  /** When work on processors ended. */
   readonly cpuEndedAt?: string | null | undefined;
-  readonly gpuStartedAt?: string | null | undefined;
+  /** When work on processors began. */
+  readonly cpuStartedAt?: string | null | undefined;
+  /** When work on GPUs ended. */
   readonly gpuEndedAt?: string | null | undefined;
+  /** When work on GPUs began. */
+  readonly gpuStartedAt?: string | null | undefined;
 };
 
-/** Exactly one of jobId and projectId. */
-export type CreateFragmentInput = {
-  readonly jobId?: string | null | undefined;
-  readonly projectId?: string | null | undefined;
-  readonly stepNumber?: number | null | undefined;
-  readonly leaseToken?: string | null | undefined;
-  readonly filename: string;
-  readonly name?: string | null | undefined;
-  readonly type: FragmentType;
-  readonly contentType?: string | null | undefined;
-  readonly sizeBytes?: number | null | undefined;
-  readonly sha256?: string | null | undefined;
-  readonly text?: string | null | undefined;
-  readonly idempotencyKey?: string | null | undefined;
+/** How to build an image. */
+export type ContainerBuildInput = {
+  /** The folder or Git URL that the build starts from. */
+  readonly context: string;
+  /** The path of the Dockerfile within the context. */
+  readonly dockerfile?: string;
+  /** Whatever else the builder takes. */
+  readonly properties?: Record<string, unknown> | null | undefined;
 };
 
-/** Registers, or with the name of one that exists in the project, takes it over again. `apiKey` is shown this once, on the first time. */
-export type RegisterDeviceInput = {
-  readonly projectId?: string | null | undefined;
-  readonly name: string;
-  readonly kind?: DeviceKind;
-  readonly labels?: ReadonlyArray<LabelInput> | null | undefined;
+/** What to run: an image, a command, or both. */
+export type ContainerInput = {
+  /** How to build the image, if it is to be built. */
+  readonly build?: ContainerBuildInput | null | undefined;
+  /** The command line to run, like `python train.py --epochs 5`. */
+  readonly command?: string | null | undefined;
+  /** Replaces the image's own entrypoint. */
+  readonly entrypoint?: string | null | undefined;
+  /** Variables of its environment. */
+  readonly env?: ReadonlyArray<EnvironmentVariableInput> | null | undefined;
+  /** The port on which it serves HTTP. */
+  readonly http?: HttpPortInput | null | undefined;
+  /** The image to run. Without one, the command runs as a process of the device. */
+  readonly image?: string | null | undefined;
+  /** Whatever else its device understands. */
+  readonly properties?: Record<string, unknown> | null | undefined;
+  /** What it needs of its device. A step's own resources win over these. */
   readonly resources?: ResourcesInput | null | undefined;
+  /** Storage to mount into it. */
+  readonly volumes?: ReadonlyArray<VolumeInput> | null | undefined;
+};
+
+/** The key to make. */
+export type CreateApiKeyInput = {
+  /** Of kind DEVICE: the device that it is for. */
+  readonly deviceId?: string | null | undefined;
+  /** After how many seconds it ends by itself. Default: never. */
+  readonly expiresInSeconds?: number | null | undefined;
+  /** Of kind JOB and WATCH: the job that it is for. */
+  readonly jobId?: string | null | undefined;
+  /** Whom it is for. */
+  readonly kind?: PrincipalKind;
+  /** What people will call it: at most 200 characters. */
+  readonly name: string;
+  /** Of kind USER: the only project that it will see. Default: the maker's own; for one of all projects, all. */
+  readonly projectId?: string | null | undefined;
+  /** What it may do; of kind USER only. */
+  readonly role?: Role | null | undefined;
+};
+
+/** The file to announce: of a job or of a project, exactly one of jobId and projectId. */
+export type CreateFragmentInput = {
+  /** Its media type. Default: by the ending of the filename. */
+  readonly contentType?: string | null | undefined;
+  /** A name without a path: at most 200 characters, once in a job. */
+  readonly filename: string;
+  /** Any text of your own: the same key with the same input makes nothing new, and answers the first result. */
+  readonly idempotencyKey?: string | null | undefined;
+  /** The job that it is of. */
+  readonly jobId?: string | null | undefined;
+  /** The lease under which a step makes it: names its step, attempt and device, and refuses it once the lease has ended. */
+  readonly leaseToken?: string | null | undefined;
+  /** What people will call it. Default: the filename. */
+  readonly name?: string | null | undefined;
+  /** The project that it is of, where it is no job's. */
+  readonly projectId?: string | null | undefined;
+  /** The SHA-256 of its bytes in lower-case hex, if it is known: the upload is refused unless it has just that. */
+  readonly sha256?: string | null | undefined;
+  /** Its size, if it is known: the upload is refused unless it has just that. */
+  readonly sizeBytes?: number | null | undefined;
+  /** The step that made it. Follows from leaseToken, where that is given. */
+  readonly stepNumber?: number | null | undefined;
+  /** The whole content of a small text file, stored at once in place of an upload. Not beside sizeBytes or sha256. */
+  readonly text?: string | null | undefined;
+  /** What it is. */
+  readonly type: FragmentType;
+};
+
+/** The job to make. */
+export type CreateJobInput = {
+  /** What its only step runs. Not together with `steps`. */
+  readonly container?: ContainerInput | null | undefined;
+  /** The dataset that it works on, as another system names it. */
+  readonly datasetId?: string | null | undefined;
+  /** The version of that dataset. */
+  readonly datasetVersionId?: string | null | undefined;
+  /** What it is about. */
+  readonly description?: string | null | undefined;
+  /** Any text of your own: the same key with the same input makes nothing new, and answers the first result. Kept for a week. */
+  readonly idempotencyKey?: string | null | undefined;
+  /** What started it. */
+  readonly initiator?: JobInitiator;
+  /** Whether its steps may be stopped to make room for more urgent work. */
+  readonly isPreemptible?: boolean;
+  /** Its named, typed settings. */
+  readonly items?: ReadonlyArray<JobItemInput> | null | undefined;
+  /** What to find it by. */
+  readonly labels?: ReadonlyArray<LabelInput> | null | undefined;
+  /** What people will call it: at most 200 characters. */
+  readonly name: string;
+  /** Steps of a higher priority are claimed before others. */
+  readonly priority?: number;
+  /** The project that will own it. */
+  readonly projectId: string;
+  /** How long it may run before it fails with RUN_TIMEOUT. Default: for ever. */
+  readonly runTimeoutSeconds?: number | null | undefined;
+  /** How long it may stay QUEUED before it fails with SCHEDULE_TIMEOUT. Default: for ever. */
+  readonly scheduleTimeoutSeconds?: number | null | undefined;
+  /** Its other settings, nested as you like: at most 256 KB as JSON. */
+  readonly settings?: Record<string, unknown> | null | undefined;
+  /** Single settings that are put over `settings`, in order. */
+  readonly settingsOverrides?: ReadonlyArray<SettingOverrideInput> | null | undefined;
+  /** Its steps, in order. Default: one step named Run. */
+  readonly steps?: ReadonlyArray<StepInput> | null | undefined;
+  /** What it is for. */
+  readonly type?: JobType;
+};
+
+/** The project to make. */
+export type CreateProjectInput = {
+  /** Where its code lives. */
+  readonly gitRepository?: string | null | undefined;
+  /** Any text of your own: the same key with the same input makes nothing new, and answers the first result. */
+  readonly idempotencyKey?: string | null | undefined;
+  /** What people will call it: at most 200 characters. */
+  readonly name: string;
+  /** The steps that triggerJob starts with. Default: one step named Bootstrap. */
+  readonly pipeline?: ReadonlyArray<StepInput> | null | undefined;
+};
+
+/** Which devices. What is left out or null does not matter; what is given must hold, all of it. */
+export type DeviceFilter = {
+  /** Only those of one of these kinds. */
+  readonly kinds?: ReadonlyArray<DeviceKind> | null | undefined;
+  /** Only those that have all of these labels. */
+  readonly labels?: ReadonlyArray<LabelInput> | null | undefined;
+  /** Only those of this project. */
+  readonly projectId?: string | null | undefined;
+  /** Only those in one of these statuses. */
+  readonly statuses?: ReadonlyArray<DeviceStatus> | null | undefined;
+};
+
+/** What part a device takes. */
+export type DeviceKind =
+  /** One that takes part in federated rounds with data of its own. */
+  | 'EDGE'
+  /** A machine that claims queued steps. */
+  | 'WORKER';
+
+/** Whether a device can be counted on. */
+export type DeviceStatus =
+  /** Finishes what it holds and claims nothing more. */
+  | 'DRAINING'
+  /** Not seen for longer than the heartbeat interval. */
+  | 'OFFLINE'
+  /** Seen within the heartbeat interval. */
+  | 'ONLINE';
+
+/** A variable of the environment. */
+export type EnvironmentVariableInput = {
+  /** Its name: letters, digits and underscores, not beginning with a digit. */
+  readonly name: string;
+  /** Its value, as text. */
+  readonly value: string;
+};
+
+/** What kind of refusal it is, for programs. The message beside it is for people. */
+export type ErrorCode =
+  /** Something else has the name already; `existingId` says what. */
+  | 'ALREADY_EXISTS'
+  /** The idempotency key came earlier with another input. */
+  | 'IDEMPOTENCY_CONFLICT'
+  /** The input breaks a rule; `issues` says where, and which. */
+  | 'INVALID_INPUT'
+  /** The thing is in a status that does not allow this; `allowed` lists those that would. */
+  | 'INVALID_STATE'
+  /** There is no such thing, or this key may not see it: the two are not told apart. */
+  | 'NOT_FOUND'
+  /** There would be more of them than is allowed. */
+  | 'QUOTA_EXCEEDED'
+  /** The lease is no longer current: it has expired, was released, or a later attempt holds the step. */
+  | 'STALE_LEASE';
+
+/** Which events. What is left out or null does not matter; what is given must hold, all of it. */
+export type EventFilter = {
+  /** Only those of this job. Their cursors are good for this job alone. */
+  readonly jobId?: string | null | undefined;
+  /** Only those of jobs of this project. */
+  readonly projectId?: string | null | undefined;
+  /** Only those of one of these kinds. An empty list takes none. */
+  readonly types?: ReadonlyArray<EventType> | null | undefined;
+};
+
+/** The kinds of events, to filter by. */
+export type EventType =
+  /** A file of a job is whole: FragmentReadyEvent. */
+  | 'FRAGMENT_READY'
+  /** A job was made: JobCreatedEvent. */
+  | 'JOB_CREATED'
+  /** The status of a job changed: JobStatusChangedEvent. */
+  | 'JOB_STATUS_CHANGED'
+  /** A job's own fields changed: JobUpdatedEvent. */
+  | 'JOB_UPDATED'
+  /** A round of a federated job changed. */
+  | 'ROUND_CHANGED'
+  /** Steps were added to a job: StepsAddedEvent. */
+  | 'STEPS_ADDED'
+  /** The status of a step changed: StepStatusChangedEvent. */
+  | 'STEP_STATUS_CHANGED';
+
+/** How the attempt failed. */
+export type FailStepInput = {
+  /** Why, for people. */
+  readonly description?: string | null | undefined;
+  /** The exit code of its program, if it had one. */
+  readonly exitCode?: number | null | undefined;
+  /** The token that the claim answered. */
+  readonly leaseToken: string;
+  /** Why, for programs. Only what a device can know: DEVICE_REPORTED, EXIT_CODE, IMAGE_PULL_FAILED, OUT_OF_MEMORY and the like. */
+  readonly reason?: StatusReason;
+};
+
+/** Which files. What is left out or null does not matter; what is given must hold, all of it. */
+export type FragmentFilter = {
+  /** Only the one of this filename, upper and lower case being the same. */
+  readonly filename?: string | null | undefined;
+  /** Only those in one of these statuses. */
+  readonly statuses?: ReadonlyArray<FragmentStatus> | null | undefined;
+  /** Only those that the step of this number made. */
+  readonly stepNumber?: number | null | undefined;
+  /** Only those of one of these types. */
+  readonly types?: ReadonlyArray<FragmentType> | null | undefined;
+};
+
+/** Whether the bytes of a file are here. */
+export type FragmentStatus =
+  /** Announced; its bytes are not all here. */
+  | 'PENDING'
+  /** Whole, checked and stored. */
+  | 'READY';
+
+/** What a file is. */
+export type FragmentType =
+  /** The log of a build or a run. */
+  | 'BUILD_LOGS'
+  /** Data that was read or made. */
+  | 'DATA'
+  /** Numbers that training or validation measured. */
+  | 'METRICS'
+  /** A trained model. */
+  | 'MODEL'
+  /** The result document of a job. */
+  | 'OUTPUT';
+
+/** A port on which the container serves HTTP. */
+export type HttpPortInput = {
+  /** The port inside the container: 1 to 65535. */
+  readonly port: number;
+  /** Whether whoever opens it has to sign in. */
+  readonly requiresAuth?: boolean;
+};
+
+/** What the text of an item stands for. */
+export type ItemValueType =
+  /** `true` or `false`. */
+  | 'BOOL'
+  /** A number with a fraction. */
+  | 'FLOAT'
+  /** A whole number. */
+  | 'INT'
+  /** One of several given options. */
+  | 'MULTI'
+  /** A number, whole or not. */
+  | 'NUMBER'
+  /** A list of strings, as JSON. */
+  | 'STRING_ARRAY'
+  /** Text as it is. */
+  | 'TEXT';
+
+/** Which jobs. What is left out or null does not matter; what is given must hold, all of it. An empty list of words takes no job at all. */
+export type JobFilter = {
+  /** Only those made later than this. */
+  readonly createdAfter?: string | null | undefined;
+  /** Only those made earlier than this. */
+  readonly createdBefore?: string | null | undefined;
+  /** Only those that one of these started. */
+  readonly initiators?: ReadonlyArray<JobInitiator> | null | undefined;
+  /** Only those that have all of these labels; at most 20. */
+  readonly labels?: ReadonlyArray<LabelInput> | null | undefined;
+  /** Only those of just this name. */
+  readonly name?: string | null | undefined;
+  /** Only those with this in their name; A to Z are taken as a to z. */
+  readonly nameContains?: string | null | undefined;
+  /** Only those that this principal created, as `user:alice`. */
+  readonly owner?: string | null | undefined;
+  /** Only those of this project. */
+  readonly projectId?: string | null | undefined;
+  /** Only those in one of these statuses. */
+  readonly statuses?: ReadonlyArray<JobStatus> | null | undefined;
+  /** Only those of one of these types. */
+  readonly types?: ReadonlyArray<JobType> | null | undefined;
+};
+
+/** What started the job. */
+export type JobInitiator =
+  /** A change of the data. */
+  | 'DATA'
+  /** A change of the code. */
+  | 'GIT'
+  /** A person, or a program on their behalf. */
+  | 'MANUAL';
+
+/** A named, typed setting to give a job. */
+export type JobItemInput = {
+  /** What it is if no value is given. */
+  readonly defaultValue?: string | null | undefined;
+  /** What it is for. */
+  readonly description?: string | null | undefined;
+  /** What a form calls it. */
+  readonly label?: string | null | undefined;
+  /** What programs know it by: at most 200 characters, once in a job. */
+  readonly name: string;
+  /** Its value as text. May be left out where there is a default. */
+  readonly value?: string | null | undefined;
+  /** What the text stands for. Default: TEXT. */
+  readonly valueType?: ItemValueType | null | undefined;
+};
+
+/** The order of a list of jobs. Cursors are good for the order in which they were given. */
+export type JobOrder = {
+  /** Which way. */
+  readonly direction: OrderDirection;
+  /** What to order by. */
+  readonly field: JobOrderField;
+};
+
+/** What a list of jobs is ordered by. Ties are ordered by age. */
+export type JobOrderField =
+  /** By when they were made. */
+  | 'CREATED_AT'
+  /** By their priority. */
+  | 'PRIORITY'
+  /** By when they last changed. A job that changes moves in the list while it is being read. */
+  | 'UPDATED_AT';
+
+/** How far a job has come. SUCCEEDED, FAILED and CANCELLED are its ends. */
+export type JobStatus =
+  /** Waits for an earlier job of its experiment. */
+  | 'BLOCKED'
+  /** Ended before its end, because someone asked for it. */
+  | 'CANCELLED'
+  /** Someone asked to cancel it; a device still holds one of its steps. */
+  | 'CANCELLING'
+  /** A step failed for good, or the job ran into one of its timeouts. */
+  | 'FAILED'
+  /** No step has been claimed yet. */
+  | 'QUEUED'
+  /** A step has been claimed, and there is more to do. */
+  | 'RUNNING'
+  /** All its steps have succeeded. */
+  | 'SUCCEEDED'
+  /** Preempted: nothing of it runs, and its work is queued again. */
+  | 'SUSPENDED';
+
+/** What a job is for. */
+export type JobType =
+  /** Turns a model or data into another form. */
+  | 'CONVERSION'
+  /** Makes or improves a model. */
+  | 'TRAINING'
+  /** Measures a model. */
+  | 'VALIDATION';
+
+/** A label to set or to look for. */
+export type LabelInput = {
+  /** At most 200 characters; once in a list. */
+  readonly key: string;
+  /** At most 200 characters. A match is exact, upper and lower case included. */
+  readonly value: string;
+};
+
+/** A piece of the log. One that is stored already is not stored twice; one that would leave a hole is not stored. */
+export type LogChunkInput = {
+  /** When it was written. Default: now. */
+  readonly at?: string | null | undefined;
+  /** The bytes (UTF-8) of this attempt's log before it. */
+  readonly offset: number;
+  /** Where it comes from. */
+  readonly stream?: LogStream;
+  /** What was written, line breaks included. */
+  readonly text: string;
+};
+
+/** Where a line of the log comes from. */
+export type LogStream =
+  /** The program's standard error. */
+  | 'STDERR'
+  /** The program's standard output. */
+  | 'STDOUT'
+  /** The agent that runs the program. */
+  | 'SYSTEM';
+
+/** One value of a metric. The same name and iteration of the same attempt, sent again, is stored once. */
+export type MetricInput = {
+  /** When it was measured. Default: now. */
+  readonly at?: string | null | undefined;
+  /** The iteration that it is of, an epoch or a batch: 0 or more. Default: of none. */
+  readonly iteration?: number | null | undefined;
+  /** Which metric: `loss`. At most 200 characters. */
+  readonly name: string;
+  /** The value. */
+  readonly value: number;
+};
+
+/** Which way a list runs. */
+export type OrderDirection =
+  /** From the earliest, or the lowest. */
+  | 'ASC'
+  /** From the latest, or the highest. */
+  | 'DESC';
+
+/** Whom a key is for. */
+export type PrincipalKind =
+  /** One device: claims steps and reports on them. */
+  | 'DEVICE'
+  /** What runs inside one job: reads that job and reports on it. */
+  | 'JOB'
+  /** A person or a program of theirs; its role says what it may do. */
+  | 'USER'
+  /** Reads one job and its streams, nothing else; for a browser or a shared link. */
+  | 'WATCH';
+
+/** What the device says of itself. */
+export type RegisterDeviceInput = {
+  /** What part it takes. */
+  readonly kind?: DeviceKind;
+  /** What steps may ask for by requiredLabels. */
+  readonly labels?: ReadonlyArray<LabelInput> | null | undefined;
+  /** Its name: at most 200 characters, once in a project. */
+  readonly name: string;
+  /** The only project it serves. Default: the key's own; for a key of all projects, all. */
+  readonly projectId?: string | null | undefined;
+  /** What it has. */
+  readonly resources?: ResourcesInput | null | undefined;
+  /** How many steps it runs at once. */
   readonly slots?: number;
 };
 
-export type UpdateDeviceInput = {
-  readonly deviceId: string;
-  readonly name?: string | null | undefined;
-  readonly labels?: ReadonlyArray<LabelInput> | null | undefined;
-  readonly resources?: ResourcesInput | null | undefined;
-  readonly slots?: number | null | undefined;
-  readonly isDraining?: boolean | null | undefined;
+/** The lease to give back. */
+export type ReleaseStepInput = {
+  /** Why, for people. */
+  readonly description?: string | null | undefined;
+  /** The token that the claim answered. */
+  readonly leaseToken: string;
 };
 
-/** kind WATCH: reads one job and its streams, nothing else; for a browser or a shared link. */
-export type CreateApiKeyInput = {
-  readonly name: string;
-  readonly kind?: PrincipalKind;
-  readonly role?: Role | null | undefined;
-  readonly projectId?: string | null | undefined;
-  readonly jobId?: string | null | undefined;
-  readonly deviceId?: string | null | undefined;
-  readonly expiresInSeconds?: number | null | undefined;
+/** The lease to keep. */
+export type RenewLeaseInput = {
+  /** How long it lasts from now: 1 to 3600 seconds. */
+  readonly leaseSeconds?: number;
+  /** The token that the claim answered. */
+  readonly leaseToken: string;
 };
 
+/** What there is to say; at most 1,000 entries of a kind. What is left out or null is not reported. */
+export type ReportProgressInput = {
+  /** When it really computed. */
+  readonly computeTime?: ComputeTimeInput | null | undefined;
+  /** Where what it runs can be opened in a browser: http:// or https://. */
+  readonly httpUrl?: string | null | undefined;
+  /** Under what name other jobs can reach it. */
+  readonly internalHostname?: string | null | undefined;
+  /** Renew the lease too, to last so long from now: 1 to 3600 seconds. Default: leave it as it is. */
+  readonly leaseSeconds?: number | null | undefined;
+  /** The token that the claim answered. */
+  readonly leaseToken: string;
+  /** Pieces of its log, in order. */
+  readonly log?: ReadonlyArray<LogChunkInput> | null | undefined;
+  /** Values of metrics, in the order in which they were measured. */
+  readonly metrics?: ReadonlyArray<MetricInput> | null | undefined;
+  /** Where it can be reached by SSH. */
+  readonly sshServer?: string | null | undefined;
+  /** What the step is doing, for people: `epoch 3 of 10`. */
+  readonly statusMessage?: string | null | undefined;
+  /** What the step consumed, in order of time. */
+  readonly telemetry?: ReadonlyArray<TelemetryInput> | null | undefined;
+};
+
+/** What a step needs, or what a device has. What is left out is not asked for. */
+export type ResourcesInput = {
+  /** Processor cores, like 0.5 or 8. */
+  readonly cpu?: number | null | undefined;
+  /** How many GPUs. */
+  readonly gpu?: number | null | undefined;
+  /** The model that the GPUs must be, or are. */
+  readonly gpuModel?: string | null | undefined;
+  /** Memory in mebibytes; at least 1. */
+  readonly memoryMb?: number | null | undefined;
+  /** Whether shared memory (/dev/shm) is needed, or offered. */
+  readonly shm?: boolean;
+};
+
+/** The key to end. */
 export type RevokeApiKeyInput = {
+  /** Its id: `key_…`, not its secret. */
   readonly apiKeyId: string;
+};
+
+/** What a USER key may do in its project, or in all projects. */
+export type Role =
+  /** All of it, keys and projects included. */
+  | 'ADMIN'
+  /** Reads, and creates and changes jobs, fragments and devices. */
+  | 'EDITOR'
+  /** Reads. */
+  | 'VIEWER';
+
+/** One setting, by its place in the settings: what a command line can say. */
+export type SettingOverrideInput = {
+  /** Where, as keys with dots between: `optimizer.learning_rate`. What is not there is made. */
+  readonly path: string;
+  /** What it is to be. Default: null. */
+  readonly value?: unknown;
+};
+
+/** Why something is in its status, for programs. The description beside it is for people. */
+export type StatusReason =
+  /** It was tried as often as it may be. */
+  | 'ATTEMPTS_EXHAUSTED'
+  /** An earlier job of the experiment has to end first. */
+  | 'BLOCKED_BY_JOB'
+  /** An earlier step has to end first. */
+  | 'BLOCKED_BY_STEP'
+  /** Its devices did not let go within cancelTimeoutSeconds. */
+  | 'CANCEL_TIMEOUT'
+  /** A device took it. */
+  | 'CLAIMED'
+  /** The work was done. */
+  | 'COMPLETED'
+  /** Its container is being made. */
+  | 'CONTAINER_CREATING'
+  /** It was just made. */
+  | 'CREATED'
+  /** The device said so, without an exit code. */
+  | 'DEVICE_REPORTED'
+  /** The program ended with an exit code other than 0. */
+  | 'EXIT_CODE'
+  /** The image of its container could not be fetched. */
+  | 'IMAGE_PULL_FAILED'
+  /** Its job ended. */
+  | 'JOB_ENDED'
+  /** The device was not heard of for as long as its lease lasted. */
+  | 'LEASE_EXPIRED'
+  /** It used more memory than it was given. */
+  | 'OUT_OF_MEMORY'
+  /** It had to make room for other work. */
+  | 'PREEMPTED'
+  /** As many devices as the round needs have submitted their models. */
+  | 'QUORUM_REACHED'
+  /** Too few devices are left for the round to succeed. */
+  | 'QUORUM_UNREACHABLE'
+  /** The device gave it back unfinished. */
+  | 'RELEASED'
+  /** It ran for longer than runTimeoutSeconds. */
+  | 'RUN_TIMEOUT'
+  /** It was queued for longer than scheduleTimeoutSeconds. */
+  | 'SCHEDULE_TIMEOUT'
+  /** A criterion for the end of the federated job holds. */
+  | 'TERMINATION_CRITERION'
+  /** Someone asked for it. */
+  | 'USER_REQUESTED';
+
+/** A step to make. */
+export type StepInput = {
+  /** What it runs. Default: the job's container. */
+  readonly container?: ContainerInput | null | undefined;
+  /** How many reported failures it may have before it is FAILED. Lost devices are counted apart. */
+  readonly maxAttempts?: number;
+  /** What it is called: at most 200 characters. Devices that know steps by name go by it. */
+  readonly name: string;
+  /** The only device that may claim it; one of the job's project. */
+  readonly pinnedDeviceId?: string | null | undefined;
+  /** Labels that its device must have, all of them. */
+  readonly requiredLabels?: ReadonlyArray<LabelInput> | null | undefined;
+  /** What it needs of its device. Default: its container's. */
+  readonly resources?: ResourcesInput | null | undefined;
+};
+
+/** How far a step has come. SUCCEEDED, FAILED, CANCELLED and SKIPPED are its ends. */
+export type StepStatus =
+  /** Waits for an earlier step of its job. */
+  | 'BLOCKED'
+  /** It was tried, and ended because its job was cancelled. */
+  | 'CANCELLED'
+  /** Its device has been told to stop, and has not let go yet. */
+  | 'CANCELLING'
+  /** It was reported as failed as often as it may be, or its devices were lost too often, or it ran out of time. */
+  | 'FAILED'
+  /** Can be claimed by a device that meets its demands. */
+  | 'QUEUED'
+  /** A device holds it under a lease. */
+  | 'RUNNING'
+  /** Never ran: the job ended first. */
+  | 'SKIPPED'
+  /** Its device completed it. */
+  | 'SUCCEEDED';
+
+/** How far a subscription has come in its stream. */
+export type StreamState =
+  /** Nothing more will come; the gateway completes the subscription after this frame. */
+  | 'ENDED'
+  /** Caught up. What follows is new. */
+  | 'LIVE'
+  /** This is history: more of it follows. */
+  | 'REPLAYING';
+
+/** What the step consumed at one moment. The same moment of the same attempt, sent again, is stored once. */
+export type TelemetryInput = {
+  /** When it was measured. Default: now. */
+  readonly at?: string | null | undefined;
+  /** Processor load: 1 is one core fully loaded. */
+  readonly cpu: number;
+  /** How busy the GPU was, in percent: 0 to 100. */
+  readonly gpuDutyCycle?: number | null | undefined;
+  /** The share of the GPU's memory in use: 0 to 1. */
+  readonly gpuMemory?: number | null | undefined;
+  /** Memory in mebibytes (1,048,576 bytes). */
+  readonly memoryMb: number;
+};
+
+/** What to change. What is left out or null stays as it is. */
+export type UpdateDeviceInput = {
+  /** The device to change. */
+  readonly deviceId: string;
+  /** True: it claims nothing more. False: it does again. */
+  readonly isDraining?: boolean | null | undefined;
+  /** Its labels, all of them. */
+  readonly labels?: ReadonlyArray<LabelInput> | null | undefined;
+  /** Its new name. */
+  readonly name?: string | null | undefined;
+  /** What it has, all of it. */
+  readonly resources?: ResourcesInput | null | undefined;
+  /** How many steps it runs at once. */
+  readonly slots?: number | null | undefined;
+};
+
+/** Storage to mount into the container. */
+export type VolumeInput = {
+  /** Where it is to be found inside the container. */
+  readonly containerPath: string;
+  /** Whether the container may not write to it. */
+  readonly isReadOnly?: boolean;
+  /** What to mount: a path or a URL that the device understands. */
+  readonly storage: string;
 };
 
 export type ResourcesFieldsFragment = { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean };
@@ -482,9 +739,9 @@ export type RegisterDeviceMutationVariables = Exact<{
 
 
 export type RegisterDeviceMutation = { readonly registerDevice:
-    | { readonly __typename: 'RegisterDevicePayload', readonly apiKey: string | null, readonly device: { readonly id: string, readonly name: string, readonly kind: DeviceKind, readonly status: DeviceStatus, readonly slots: number, readonly lastSeenAt: string | null, readonly createdAt: string, readonly updatedAt: string, readonly project: { readonly id: string, readonly name: string } | null, readonly labels: ReadonlyArray<{ readonly key: string, readonly value: string }>, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean } } }
-    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
     | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
+    | { readonly __typename: 'RegisterDevicePayload', readonly apiKey: string | null, readonly device: { readonly id: string, readonly name: string, readonly kind: DeviceKind, readonly status: DeviceStatus, readonly slots: number, readonly lastSeenAt: string | null, readonly createdAt: string, readonly updatedAt: string, readonly project: { readonly id: string, readonly name: string } | null, readonly labels: ReadonlyArray<{ readonly key: string, readonly value: string }>, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean } } }
    };
 
 export type UpdateDeviceMutationVariables = Exact<{
@@ -493,9 +750,9 @@ export type UpdateDeviceMutationVariables = Exact<{
 
 
 export type UpdateDeviceMutation = { readonly updateDevice:
-    | { readonly __typename: 'UpdateDevicePayload', readonly device: { readonly id: string, readonly name: string, readonly kind: DeviceKind, readonly status: DeviceStatus, readonly slots: number, readonly lastSeenAt: string | null, readonly createdAt: string, readonly updatedAt: string, readonly project: { readonly id: string, readonly name: string } | null, readonly labels: ReadonlyArray<{ readonly key: string, readonly value: string }>, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean } } }
-    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
     | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
+    | { readonly __typename: 'UpdateDevicePayload', readonly device: { readonly id: string, readonly name: string, readonly kind: DeviceKind, readonly status: DeviceStatus, readonly slots: number, readonly lastSeenAt: string | null, readonly createdAt: string, readonly updatedAt: string, readonly project: { readonly id: string, readonly name: string } | null, readonly labels: ReadonlyArray<{ readonly key: string, readonly value: string }>, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean } } }
    };
 
 export type DevicesQueryVariables = Exact<{
@@ -522,13 +779,13 @@ export type CreateFragmentMutationVariables = Exact<{
 
 
 export type CreateFragmentMutation = { readonly createFragment:
+    | { readonly __typename: 'AlreadyExistsError', readonly code: ErrorCode, readonly message: string }
     | { readonly __typename: 'CreateFragmentPayload', readonly uploadUrl: string | null, readonly uploadExpiresAt: string | null, readonly fragment: { readonly id: string, readonly filename: string, readonly name: string, readonly type: FragmentType, readonly status: FragmentStatus, readonly contentType: string, readonly sizeBytes: number | null, readonly sha256: string | null, readonly downloadUrl: string | null, readonly attempt: number | null, readonly createdAt: string, readonly readyAt: string | null, readonly job: { readonly id: string, readonly name: string } | null, readonly step: { readonly number: number, readonly name: string } | null } }
-    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
+    | { readonly __typename: 'IdempotencyConflictError', readonly differingPaths: ReadonlyArray<string>, readonly code: ErrorCode, readonly message: string }
     | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
     | { readonly __typename: 'InvalidStateError', readonly status: string, readonly allowed: ReadonlyArray<string>, readonly code: ErrorCode, readonly message: string }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
     | { readonly __typename: 'StaleLeaseError', readonly code: ErrorCode, readonly message: string }
-    | { readonly __typename: 'AlreadyExistsError', readonly code: ErrorCode, readonly message: string }
-    | { readonly __typename: 'IdempotencyConflictError', readonly differingPaths: ReadonlyArray<string>, readonly code: ErrorCode, readonly message: string }
    };
 
 export type FragmentQueryVariables = Exact<{
@@ -603,9 +860,9 @@ export type CreateJobMutationVariables = Exact<{
 
 export type CreateJobMutation = { readonly createJob:
     | { readonly __typename: 'CreateJobPayload', readonly token: string, readonly isReplay: boolean, readonly job: { readonly id: string, readonly name: string, readonly type: JobType, readonly status: JobStatus, readonly statusMessage: string | null, readonly priority: number, readonly owner: string, readonly createdAt: string, readonly updatedAt: string, readonly startedAt: string | null, readonly finishedAt: string | null, readonly project: { readonly id: string, readonly name: string }, readonly labels: ReadonlyArray<{ readonly key: string, readonly value: string }> } }
-    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
-    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
     | { readonly __typename: 'IdempotencyConflictError', readonly differingPaths: ReadonlyArray<string>, readonly code: ErrorCode, readonly message: string }
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
    };
 
 export type CancelJobMutationVariables = Exact<{
@@ -615,8 +872,8 @@ export type CancelJobMutationVariables = Exact<{
 
 export type CancelJobMutation = { readonly cancelJob:
     | { readonly __typename: 'CancelJobPayload', readonly job: { readonly id: string, readonly name: string, readonly type: JobType, readonly status: JobStatus, readonly statusMessage: string | null, readonly priority: number, readonly owner: string, readonly createdAt: string, readonly updatedAt: string, readonly startedAt: string | null, readonly finishedAt: string | null, readonly project: { readonly id: string, readonly name: string }, readonly labels: ReadonlyArray<{ readonly key: string, readonly value: string }> } }
-    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
     | { readonly __typename: 'InvalidStateError', readonly status: string, readonly allowed: ReadonlyArray<string>, readonly code: ErrorCode, readonly message: string }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
    };
 
 export type ApiKeyFieldsFragment = { readonly id: string, readonly name: string, readonly kind: PrincipalKind, readonly role: Role | null, readonly hint: string, readonly createdAt: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null, readonly revokedAt: string | null, readonly project: { readonly id: string, readonly name: string } | null };
@@ -628,8 +885,8 @@ export type CreateApiKeyMutationVariables = Exact<{
 
 export type CreateApiKeyMutation = { readonly createApiKey:
     | { readonly __typename: 'CreateApiKeyPayload', readonly secret: string, readonly apiKey: { readonly id: string, readonly name: string, readonly kind: PrincipalKind, readonly role: Role | null, readonly hint: string, readonly createdAt: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null, readonly revokedAt: string | null, readonly project: { readonly id: string, readonly name: string } | null } }
-    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
     | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
    };
 
 export type RevokeApiKeyMutationVariables = Exact<{
@@ -638,8 +895,8 @@ export type RevokeApiKeyMutationVariables = Exact<{
 
 
 export type RevokeApiKeyMutation = { readonly revokeApiKey:
-    | { readonly __typename: 'RevokeApiKeyPayload', readonly apiKey: { readonly id: string, readonly name: string, readonly kind: PrincipalKind, readonly role: Role | null, readonly hint: string, readonly createdAt: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null, readonly revokedAt: string | null, readonly project: { readonly id: string, readonly name: string } | null } }
     | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
+    | { readonly __typename: 'RevokeApiKeyPayload', readonly apiKey: { readonly id: string, readonly name: string, readonly kind: PrincipalKind, readonly role: Role | null, readonly hint: string, readonly createdAt: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null, readonly revokedAt: string | null, readonly project: { readonly id: string, readonly name: string } | null } }
    };
 
 export type LeaseFieldsFragment = { readonly token: string, readonly attempt: number, readonly expiresAt: string };
@@ -653,8 +910,8 @@ export type ClaimNextStepsMutationVariables = Exact<{
 
 export type ClaimNextStepsMutation = { readonly claimNextSteps:
     | { readonly __typename: 'ClaimNextStepsPayload', readonly claims: ReadonlyArray<{ readonly step: { readonly id: string, readonly number: number, readonly name: string, readonly maxAttempts: number, readonly container: { readonly image: string | null, readonly entrypoint: string | null, readonly command: string | null, readonly properties: Record<string, unknown>, readonly build: { readonly context: string, readonly dockerfile: string, readonly properties: Record<string, unknown> } | null, readonly env: ReadonlyArray<{ readonly name: string, readonly value: string }>, readonly volumes: ReadonlyArray<{ readonly storage: string, readonly containerPath: string, readonly isReadOnly: boolean }>, readonly http: { readonly port: number, readonly requiresAuth: boolean } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean } } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean }, readonly job: { readonly id: string, readonly name: string, readonly type: JobType, readonly settings: Record<string, unknown>, readonly runTimeoutSeconds: number | null, readonly project: { readonly id: string, readonly name: string, readonly gitRepository: string | null }, readonly items: ReadonlyArray<{ readonly name: string, readonly value: string, readonly typedValue: unknown, readonly valueType: ItemValueType }> } }, readonly lease: { readonly token: string, readonly attempt: number, readonly expiresAt: string } }> }
-    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
     | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
    };
 
 export type RenewLeaseMutationVariables = Exact<{
@@ -673,9 +930,9 @@ export type ReportProgressMutationVariables = Exact<{
 
 
 export type ReportProgressMutation = { readonly reportProgress:
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
     | { readonly __typename: 'ReportProgressPayload', readonly nextLogOffset: number, readonly isCancelRequested: boolean, readonly isPreempted: boolean, readonly isDraining: boolean, readonly lease: { readonly token: string, readonly attempt: number, readonly expiresAt: string } }
     | { readonly __typename: 'StaleLeaseError', readonly code: ErrorCode, readonly message: string }
-    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
    };
 
 export type CompleteStepMutationVariables = Exact<{
@@ -685,8 +942,8 @@ export type CompleteStepMutationVariables = Exact<{
 
 export type CompleteStepMutation = { readonly completeStep:
     | { readonly __typename: 'CompleteStepPayload', readonly step: { readonly id: string, readonly number: number, readonly status: StepStatus }, readonly job: { readonly id: string, readonly status: JobStatus } }
-    | { readonly __typename: 'StaleLeaseError', readonly code: ErrorCode, readonly message: string }
     | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
+    | { readonly __typename: 'StaleLeaseError', readonly code: ErrorCode, readonly message: string }
    };
 
 export type FailStepMutationVariables = Exact<{
@@ -696,8 +953,8 @@ export type FailStepMutationVariables = Exact<{
 
 export type FailStepMutation = { readonly failStep:
     | { readonly __typename: 'FailStepPayload', readonly step: { readonly id: string, readonly number: number, readonly status: StepStatus }, readonly job: { readonly id: string, readonly status: JobStatus } }
-    | { readonly __typename: 'StaleLeaseError', readonly code: ErrorCode, readonly message: string }
     | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
+    | { readonly __typename: 'StaleLeaseError', readonly code: ErrorCode, readonly message: string }
    };
 
 export type ReleaseStepMutationVariables = Exact<{
@@ -730,29 +987,29 @@ export type CreateProjectMutationVariables = Exact<{
 
 export type CreateProjectMutation = { readonly createProject:
     | { readonly __typename: 'CreateProjectPayload', readonly project: { readonly id: string, readonly name: string } }
-    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
     | { readonly __typename: 'IdempotencyConflictError', readonly differingPaths: ReadonlyArray<string>, readonly code: ErrorCode, readonly message: string }
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
    };
-
-type RefusalFields_NotFoundError_Fragment = { readonly code: ErrorCode, readonly message: string };
-
-type RefusalFields_InvalidInputError_Fragment = { readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> };
 
 type RefusalFields_AlreadyExistsError_Fragment = { readonly code: ErrorCode, readonly message: string };
 
+type RefusalFields_IdempotencyConflictError_Fragment = { readonly differingPaths: ReadonlyArray<string>, readonly code: ErrorCode, readonly message: string };
+
+type RefusalFields_InvalidInputError_Fragment = { readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> };
+
 type RefusalFields_InvalidStateError_Fragment = { readonly status: string, readonly allowed: ReadonlyArray<string>, readonly code: ErrorCode, readonly message: string };
+
+type RefusalFields_NotFoundError_Fragment = { readonly code: ErrorCode, readonly message: string };
 
 type RefusalFields_StaleLeaseError_Fragment = { readonly code: ErrorCode, readonly message: string };
 
-type RefusalFields_IdempotencyConflictError_Fragment = { readonly differingPaths: ReadonlyArray<string>, readonly code: ErrorCode, readonly message: string };
-
 export type RefusalFieldsFragment =
-  | RefusalFields_NotFoundError_Fragment
-  | RefusalFields_InvalidInputError_Fragment
   | RefusalFields_AlreadyExistsError_Fragment
-  | RefusalFields_InvalidStateError_Fragment
-  | RefusalFields_StaleLeaseError_Fragment
   | RefusalFields_IdempotencyConflictError_Fragment
+  | RefusalFields_InvalidInputError_Fragment
+  | RefusalFields_InvalidStateError_Fragment
+  | RefusalFields_NotFoundError_Fragment
+  | RefusalFields_StaleLeaseError_Fragment
 ;
 
 export type LogChunkFieldsFragment = { readonly cursor: string, readonly stepNumber: number, readonly attempt: number, readonly offset: number, readonly stream: LogStream, readonly text: string, readonly at: string };
@@ -774,13 +1031,12 @@ export type EventsSubscriptionVariables = Exact<{
 
 
 export type EventsSubscription = { readonly events: { readonly cursor: string, readonly state: StreamState, readonly missed: number, readonly events: ReadonlyArray<
+      | { readonly __typename: 'FragmentReadyEvent', readonly cursor: string, readonly at: string, readonly actor: string, readonly fragment: { readonly id: string, readonly filename: string, readonly type: FragmentType, readonly sizeBytes: number | null }, readonly job: { readonly id: string } }
       | { readonly __typename: 'JobCreatedEvent', readonly cursor: string, readonly at: string, readonly actor: string, readonly job: { readonly id: string } }
       | { readonly __typename: 'JobStatusChangedEvent', readonly reason: StatusReason, readonly description: string, readonly exitCode: number | null, readonly cursor: string, readonly at: string, readonly actor: string, readonly jobFrom: JobStatus, readonly jobTo: JobStatus, readonly job: { readonly id: string } }
-      | { readonly __typename: 'StepsAddedEvent', readonly cursor: string, readonly at: string, readonly actor: string, readonly steps: ReadonlyArray<{ readonly number: number, readonly name: string }>, readonly job: { readonly id: string } }
-      | { readonly __typename: 'StepStatusChangedEvent', readonly attempt: number | null, readonly reason: StatusReason, readonly description: string, readonly exitCode: number | null, readonly cursor: string, readonly at: string, readonly actor: string, readonly stepFrom: StepStatus, readonly stepTo: StepStatus, readonly step: { readonly number: number, readonly name: string }, readonly job: { readonly id: string } }
-      | { readonly __typename: 'FragmentReadyEvent', readonly cursor: string, readonly at: string, readonly actor: string, readonly fragment: { readonly id: string, readonly filename: string, readonly type: FragmentType, readonly sizeBytes: number | null }, readonly job: { readonly id: string } }
       | { readonly __typename: 'JobUpdatedEvent', readonly changed: ReadonlyArray<string>, readonly cursor: string, readonly at: string, readonly actor: string, readonly job: { readonly id: string } }
-      | { readonly __typename: 'RoundChangedEvent', readonly cursor: string, readonly at: string, readonly actor: string, readonly job: { readonly id: string } }
+      | { readonly __typename: 'StepStatusChangedEvent', readonly attempt: number | null, readonly reason: StatusReason, readonly description: string, readonly exitCode: number | null, readonly cursor: string, readonly at: string, readonly actor: string, readonly stepFrom: StepStatus, readonly stepTo: StepStatus, readonly step: { readonly number: number, readonly name: string }, readonly job: { readonly id: string } }
+      | { readonly __typename: 'StepsAddedEvent', readonly cursor: string, readonly at: string, readonly actor: string, readonly steps: ReadonlyArray<{ readonly number: number, readonly name: string }>, readonly job: { readonly id: string } }
     > } };
 
 export type MetricsSubscriptionVariables = Exact<{
