@@ -7,7 +7,10 @@ const Gateway = builder.objectRef<Domain>('Gateway').implement({
   description: 'The gateway that answers: one of several, where they share a PostgreSQL.',
   fields: (t) => ({
     version: t.string({ description: "Trainyard's version, as in package.json.", resolve: () => manifest.version }),
-    store: t.string({ description: 'The database behind it, with its version: `sqlite 3.51.0`.', resolve: ({ store }) => store.description }),
+    store: t.string({
+      description: 'The database behind it, with its version: `sqlite 3.51.0`.',
+      resolve: ({ store }) => store.description,
+    }),
     startedAt: t.field({
       type: 'DateTime',
       description: 'When its process began.',

@@ -53,7 +53,11 @@ ApiKey.implement({
     }),
     hint: t.exposeString('hint', { description: 'The first characters of its secret, to tell keys apart.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
-    lastUsedAt: t.expose('lastUsedAt', { type: 'DateTime', nullable: true, description: 'When it last came, to a minute. Null: never yet.' }),
+    lastUsedAt: t.expose('lastUsedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When it last came, to a minute. Null: never yet.',
+    }),
     expiresAt: t.expose('expiresAt', { type: 'DateTime', nullable: true, description: 'When it ends by itself. Null: never.' }),
     revokedAt: t.expose('revokedAt', { type: 'DateTime', nullable: true, description: 'When it was revoked. Null: it was not.' }),
   }),
@@ -76,7 +80,8 @@ function keysOf(context: Context, kinds: ApiKeysOf['kinds']): List<ApiKeyRow> {
 builder.queryField('apiKeys', (t) =>
   t.field({
     type: ApiKeyConnection,
-    description: 'The keys that there are, ended ones included, newest first. Throws FORBIDDEN unless by an ADMIN; of one project, its keys alone.',
+    description:
+      'The keys that there are, ended ones included, newest first. Throws FORBIDDEN unless by an ADMIN; of one project, its keys alone.',
     args: {
       kinds: t.arg({
         type: [PrincipalKind],
@@ -98,7 +103,9 @@ defineMutation('createApiKey', {
       name: t.string({ required: true, description: 'What people will call it: at most 200 characters.' }),
       kind: t.field({ type: PrincipalKind, required: true, defaultValue: 'USER', description: 'Whom it is for.' }),
       role: t.field({ type: Role, defaultValue: 'VIEWER', description: 'What it may do; of kind USER only.' }),
-      projectId: t.id({ description: "Of kind USER: the only project that it will see. Default: the maker's own; for one of all projects, all." }),
+      projectId: t.id({
+        description: "Of kind USER: the only project that it will see. Default: the maker's own; for one of all projects, all.",
+      }),
       jobId: t.id({ description: 'Of kind JOB and WATCH: the job that it is for.' }),
       deviceId: t.id({ description: 'Of kind DEVICE: the device that it is for.' }),
       expiresInSeconds: t.float({ description: 'After how many seconds it ends by itself. Default: never.' }),
