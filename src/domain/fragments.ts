@@ -3,7 +3,7 @@ import { deleteFragmentRow, insertFragment, lockFragment, readyFragment } from '
 import { insertRows } from '../store/changes/inserts.ts';
 import { lockStep } from '../store/changes/steps.ts';
 import type { StoredFile } from '../store/files.ts';
-import { fragmentByFilename, stepByNumber } from '../store/queries/rows.ts';
+import { fragmentByFilename, stepById, stepByNumber } from '../store/queries/rows.ts';
 import type { FragmentRow, JobRow, StepRow } from '../store/tables.ts';
 import { type Change, change, record } from './change.ts';
 import { Checks } from './checks.ts';
@@ -169,7 +169,8 @@ async function makeRoom({ tx }: Change, principal: Principal, place: Place, file
   return known.id;
 }
 
-const keyOf = (filename: string) => filename.normalize('NFC').toLowerCase();
+/** Folded: a filename is the same in upper and lower case, however its accents are written. */
+export const keyOf = (filename: string) => filename.normalize('NFC').toLowerCase();
 
 async function addFragment(
   change: Change,
@@ -237,10 +238,20 @@ export async function finishUpload(domain: Domain, id: string, { sizeBytes, sha2
   });
 }
 
+/** Refuses an upload that would be refused at its end: its attempt no longer holds the step. */
+export async function requireUpload({ store }: Domain, { stepId, attempt }: FragmentRow): Promise<void> {
+  const [step] = stepId && attempt !== null ? await store.read.run(stepById, { id: stepId }) : [];
+  if (step && attempt !== null) requireHolder(step, attempt);
+}
+
 async function requireAttempt({ tx }: Change, { stepId, attempt }: FragmentRow): Promise<void> {
   if (stepId === null || attempt === null) return;
   const [step] = await tx.run(lockStep, { id: stepId });
-  if (step && (step.attemptCount !== attempt || !isHeldStep(step.status))) throw new StaleLease(step, attempt);
+  if (step) requireHolder(step, attempt);
+}
+
+function requireHolder(step: StepRow, attempt: number): void {
+  if (step.attemptCount !== attempt || !isHeldStep(step.status)) throw new StaleLease(step, attempt);
 }
 
 export async function deleteFragment(

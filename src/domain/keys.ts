@@ -53,6 +53,7 @@ export function principalOf(key: ApiKeyRow, jobProjectId: string | null = null):
     jobId: key.jobId,
     deviceId: key.deviceId,
     stepId: null,
+    attempt: null,
     expiresAt: key.expiresAt,
   };
 }
@@ -81,6 +82,7 @@ function leasePrincipal(step: StepRow): Principal {
     jobId: step.jobId,
     deviceId: step.leaseDeviceId,
     stepId: step.id,
+    attempt: step.attemptCount,
     // Not the lease's end: it is renewed while it is used.
     expiresAt: null,
   };

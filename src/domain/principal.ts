@@ -18,5 +18,7 @@ export interface Principal {
   readonly deviceId: string | null;
   /** Of a lease's token: the step whose attempt it proves. */
   readonly stepId: string | null;
+  /** And the attempt's number. */
+  readonly attempt: number | null;
   readonly expiresAt: Date | null;
 }

@@ -68,6 +68,23 @@ export async function createProject(
   );
 }
 
+/** Makes a project where there is none, so that a first job needs nothing but a name. */
+export async function firstProject(domain: Domain): Promise<void> {
+  await change(domain, null, async ({ tx, domain, now }) => {
+    const [known] = await tx.db.select({ id: tx.t.projects.id }).from(tx.t.projects).limit(1);
+    if (known) return;
+    const project: ProjectRow = {
+      id: domain.ids.next('Project'),
+      name: 'default',
+      gitRepository: null,
+      pipeline: defaultPipeline.map(stepTemplateOf),
+      createdAt: now,
+      updatedAt: now,
+    };
+    await insertRows(tx, insertProject, [project]);
+  });
+}
+
 /** Changes what is given; null leaves as is. */
 export async function updateProject(
   domain: Domain,

@@ -80,6 +80,7 @@ class PostgresStore implements Store {
   readonly identity: string;
   readonly secret: Buffer;
   readonly tables = tables;
+  readonly isFirst: boolean;
   readonly read: Queries;
   readonly #pool: pg.Pool;
   readonly #connections = new WeakMap<pg.PoolClient, Connection>();
@@ -89,6 +90,7 @@ class PostgresStore implements Store {
   constructor(pool: pg.Pool, wire: Wire, version: string, { identity, secret }: { identity: string; secret: Buffer }) {
     this.#pool = pool;
     this.#wire = wire;
+    this.isFirst = wire.wasAlone;
     this.identity = identity;
     this.secret = secret;
     this.description = `postgres ${version}`;

@@ -39,6 +39,8 @@ class SqliteStore implements Store {
   readonly identity: string;
   readonly secret: Buffer;
   readonly tables = tables;
+  /** The lock says so. */
+  readonly isFirst = true;
   readonly read: Connection;
   readonly #file: SqliteFile;
   readonly #writer: SqliteDatabase.Database;

@@ -88,6 +88,8 @@ export interface Store {
   /** Signs the URLs of fragments. */
   readonly secret: Buffer;
   readonly tables: Tables;
+  /** Whether no other gateway was using the store when it was opened. */
+  readonly isFirst: boolean;
   /** Committed state only. */
   readonly read: Queries;
   /**

@@ -9,12 +9,15 @@ import pg from 'pg';
 import { anyTopic, type Topic } from './store.ts';
 
 const CHANNEL = 'trainyard';
+/** Held, shared, by every gateway while its wire is open: who can take it alone is the first. */
+const PRESENCE_LOCK = 7_203_412;
 /** Of NOTIFY's payload: PostgreSQL takes under 8,000 bytes. */
 const MOST_BYTES = 7_500;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
 
 export class Wire {
+  #wasAlone: boolean | null = null;
   readonly #url: string;
   readonly #listeners = new Set<(topics: ReadonlySet<Topic>) => void>();
   #client: pg.Client | null = null;
@@ -36,9 +39,16 @@ export class Wire {
     });
     await client.connect();
     await client.query(`LISTEN ${CHANNEL}`);
+    const wasAlone = await this.#takePresence(client);
+    this.#wasAlone ??= wasAlone;
     // Not before it is in use: one that never opened is tried again by whoever waits for it here.
     client.on('end', () => this.#lost(client));
     this.#client = client;
+  }
+
+  /** Whether no other gateway was there when it was first opened. */
+  get wasAlone(): boolean {
+    return this.#wasAlone === true;
   }
 
   listen(listener: (topics: ReadonlySet<Topic>) => void): () => void {
@@ -58,6 +68,14 @@ export class Wire {
     this.#isClosed = true;
     if (this.#retryTimer) clearTimeout(this.#retryTimer);
     await this.#client?.end().catch(() => {});
+  }
+
+  /** Answers whether it was nobody's. A wire that opens again after its connection was lost takes its share again. */
+  async #takePresence(client: pg.Client): Promise<boolean> {
+    const { rows } = await client.query('select pg_try_advisory_lock($1) as alone', [PRESENCE_LOCK]);
+    await client.query('select pg_advisory_lock_shared($1)', [PRESENCE_LOCK]);
+    if (rows[0].alone) await client.query('select pg_advisory_unlock($1)', [PRESENCE_LOCK]);
+    return Boolean(rows[0].alone);
   }
 
   #deliver(topics: ReadonlySet<Topic>): void {

@@ -14,6 +14,7 @@ const NOBODY: Principal = {
   jobId: null,
   deviceId: null,
   stepId: null,
+  attempt: null,
   expiresAt: null,
 };
 

@@ -25,6 +25,7 @@ export const admin: Principal = {
   jobId: null,
   deviceId: null,
   stepId: null,
+  attempt: null,
   expiresAt: null,
 };
 

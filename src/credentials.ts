@@ -1,0 +1,57 @@
+/** The keys that a gateway makes for its own operator: an admin key on the first start, and one for each start's link. */
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { change } from './domain/change.ts';
+import type { Domain } from './domain/domain.ts';
+import { acceptAdminKey, addKey, authenticate } from './domain/keys.ts';
+import { anyAdminKey } from './store/queries/keys.ts';
+
+const FILE = 'credentials.json';
+/** A link of a start is good for as long as a browser's tab is plausibly kept. */
+const LINK_DAYS = 7;
+
+export interface OperatorKey {
+  readonly secret: string;
+  /** Made just now: to be shown, this once. */
+  readonly isNew: boolean;
+}
+
+/** The key that the environment names, or one that is made because the store has no admin key yet; null when it has, and nobody says which. */
+export async function operatorKey(domain: Domain, chosen: string | null): Promise<OperatorKey | null> {
+  if (chosen !== null) {
+    await acceptAdminKey(domain, chosen);
+    return { secret: chosen, isNew: false };
+  }
+  const [known] = await domain.store.read.run(anyAdminKey, {});
+  return known ? null : { secret: await makeAdminKey(domain, 'operator', null), isNew: true };
+}
+
+/** The key of this machine's user, in a file of the data folder that only this user can read; made anew when the file is gone or its key is. */
+export async function localKey(domain: Domain, dataDir: string, url: string, given: OperatorKey | null): Promise<string> {
+  const kept = given?.secret ?? readKept(dataDir);
+  const principal = kept === null ? null : await authenticate(domain, `Bearer ${kept}`);
+  const token = kept !== null && principal?.role === 'ADMIN' ? kept : await makeAdminKey(domain, 'local', null);
+  const path = join(dataDir, FILE);
+  writeFileSync(`${path}.new`, `${JSON.stringify({ url, token })}\n`, { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+  return token;
+}
+
+/** A key for the link that a start prints: the admin key itself is shown only once. */
+export const linkKey = (domain: Domain): Promise<string> => makeAdminKey(domain, 'link of a start', LINK_DAYS);
+
+function makeAdminKey(domain: Domain, name: string, days: number | null): Promise<string> {
+  return change(domain, null, async ({ tx, now }) => {
+    const expiresAt = days === null ? null : new Date(now.getTime() + days * 86_400_000);
+    return (await addKey(domain, tx, now, { name, kind: 'USER', role: 'ADMIN', expiresAt })).secret;
+  });
+}
+
+function readKept(dataDir: string): string | null {
+  try {
+    const { token } = JSON.parse(readFileSync(join(dataDir, FILE), 'utf8'));
+    return typeof token === 'string' ? token : null;
+  } catch {
+    return null;
+  }
+}

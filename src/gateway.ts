@@ -1,0 +1,92 @@
+/** A gateway: store, domain, realtime, schema and server, started in this order and stopped in reverse. */
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from './config.ts';
+import { createDomain, type Domain } from './domain/domain.ts';
+import { watchKey } from './domain/keyEnds.ts';
+import { authenticate } from './domain/keys.ts';
+import { forgiveOutage, keepTime } from './domain/timekeeping.ts';
+import { Wakeups } from './realtime/wakeups.ts';
+import { createContext } from './schema/context.ts';
+import { schema } from './schema/index.ts';
+import { fragmentDoor } from './server/files.ts';
+import { startServer } from './server/http.ts';
+import { DEFAULT_LIMITS } from './server/limits.ts';
+import { writeLog } from './server/log.ts';
+import { FileStore } from './store/files.ts';
+import { openPostgres } from './store/postgres.ts';
+import { openSqlite } from './store/sqlite.ts';
+import type { Store } from './store/store.ts';
+
+export interface Gateway {
+  readonly url: string;
+  readonly domain: Domain;
+  /** Stops within so many milliseconds: asks clients to come back, ends what is left, closes the store. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** SIGTERM to exit within 15 s (P11), the store's closing included. */
+export const STOP_GRACE_MS = 10_000;
+
+export async function startGateway(config: Config): Promise<Gateway> {
+  requireWritable(config.dataDir);
+  const store = config.databaseUrl ? await openPostgres(config.databaseUrl) : await openSqlite(join(config.dataDir, 'trainyard.sqlite'));
+  try {
+    return await serve(config, store);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function serve({ dataDir, host, port, origins }: Config, store: Store): Promise<Gateway> {
+  const files = new FileStore(join(dataDir, 'fragments'));
+  if (store.isFirst) files.sweep();
+  const domain = createDomain({ store, files });
+  if (store.isFirst) await forgiveOutage(domain);
+  const wakeups = new Wakeups(store);
+  const stopTime = keepTime(domain, (error) =>
+    writeLog({ level: 'error', message: 'The sweep failed; the next one tries again.', error: String(error) }),
+  );
+  const server = await startServer(
+    {
+      schema,
+      authenticate: (authorization) => authenticate(domain, authorization),
+      context: (principal) => createContext({ domain, wakeups }, principal),
+      onKeyEnd: (principal, ended) => watchKey(domain, wakeups, principal, ended),
+      handlers: { '/fragments/': fragmentDoor(domain) },
+      ready: () => isReady(store),
+      limits: DEFAULT_LIMITS,
+      log: writeLog,
+    },
+    { host, port, origins },
+  ).catch(async (error: unknown) => {
+    await stopTime();
+    throw error;
+  });
+  return {
+    url: server.url,
+    domain,
+    async close(graceMs) {
+      await server.close(graceMs);
+      await stopTime();
+      wakeups.close();
+      await store.close();
+    },
+  };
+}
+
+async function isReady(store: Store): Promise<boolean> {
+  try {
+    await store.read.db.select().from(store.tables.meta).limit(1);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Throws Node's error where the folder cannot be made or written to, before anything is opened in it. */
+function requireWritable(folder: string): void {
+  mkdirSync(folder, { recursive: true });
+  accessSync(folder, constants.W_OK | constants.X_OK);
+}

@@ -1,0 +1,52 @@
+/** `trainyard`: the gateway's own commands, and the door to those that talk to one. */
+import { ConfigError, describeConfig, type GatewayCommand, readConfig } from './config.ts';
+
+/** Before anything else is loaded: better-sqlite3 ends an older Node without a word. */
+const OLDEST_NODE = 26;
+
+const [command = '', ...rest] = process.argv.slice(2);
+if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
+  process.stderr.write(
+    `Trainyard needs Node ${OLDEST_NODE} or newer; this is ${process.versions.node}. \`npm ci\` brings one along: use \`npm start\`.\n`,
+  );
+  process.exitCode = 1;
+} else if (command === 'up' || command === 'serve') {
+  await runGateway(command, rest);
+} else {
+  await runCommandLine();
+}
+
+async function runGateway(command: GatewayCommand, argv: readonly string[]): Promise<void> {
+  if (argv.includes('--help') || argv.includes('-h')) {
+    process.stdout.write(describeConfig(command));
+    return;
+  }
+  try {
+    const config = readConfig(command, argv, process.env);
+    const { up } = await import('./up.ts');
+    process.exitCode = await up(command, config);
+  } catch (error) {
+    const { explainStart } = await import('./up.ts');
+    process.stderr.write(`${error instanceof ConfigError ? error.message : explainStart(error)}\n`);
+    process.exitCode = 1;
+  }
+}
+
+async function runCommandLine(): Promise<void> {
+  const { run, summaries } = await import('./cli/cli.ts');
+  if (command === '' || command === '--help' || command === '-h' || command === 'help') {
+    const all = [
+      { name: 'up', summary: 'Starts a gateway and an agent on this machine: what `npm start` runs.' },
+      { name: 'serve', summary: 'Starts a gateway alone.' },
+      ...summaries,
+    ];
+    const width = Math.max(...all.map(({ name }) => name.length)) + 2;
+    const lines = all.map(({ name, summary }) => `  ${name.padEnd(width)}${summary}`);
+    process.stdout.write(`Usage: trainyard COMMAND [flags]\n\n${lines.join('\n')}\n\ntrainyard COMMAND --help says more.\n`);
+    return;
+  }
+  const interrupt = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupt.abort());
+  const { stdout, stderr, env } = process;
+  process.exitCode = await run([command, ...rest], { stdout, stderr, env, signal: interrupt.signal });
+}

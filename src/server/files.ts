@@ -1,0 +1,151 @@
+/**
+ * The door of fragments: PUT takes their bytes, GET and HEAD give them.
+ *
+ * A URL is good by its signature, or for whoever comes with a key that sees the fragment. What is given goes out as a download: an attachment,
+ * never sniffed, of its own content type only where a browser does nothing with it; a fragment is somebody's file, not a page of ours.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import type { Domain } from '../domain/domain.ts';
+import { finishUpload, requireUpload } from '../domain/fragments.ts';
+import { typeOfId } from '../domain/ids.ts';
+import { authenticate } from '../domain/keys.ts';
+import { Refusal } from '../domain/refusals.ts';
+import { may, sees } from '../domain/rights.ts';
+import { type FileAction, isSigned } from '../domain/signatures.ts';
+import { TooManyBytes } from '../store/files.ts';
+import { fragmentById } from '../store/queries/rows.ts';
+import type { FragmentRow } from '../store/tables.ts';
+import { parseRange } from './range.ts';
+
+/** Content types that a browser shows as what they are and runs nothing of. */
+const SAFE_TYPES =
+  /^(text\/plain|text\/csv|application\/json|application\/pdf|application\/zip|application\/gzip|image\/(png|jpeg|gif|webp))$/;
+
+class FileRefusal extends Error {
+  readonly status: number;
+  readonly code: string;
+  constructor(status: number, code: string, message: string) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+const notFound = () => new FileRefusal(404, 'NOT_FOUND', 'There is no such fragment, or this URL is not good for it any more.');
+
+export function fragmentDoor(domain: Domain) {
+  return async (request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> => {
+    try {
+      const id = url.pathname.slice('/fragments/'.length);
+      if (typeOfId(id) !== 'Fragment') throw notFound();
+      if (request.method === 'PUT') await put(domain, request, response, id, url);
+      else if (request.method === 'GET' || request.method === 'HEAD') await get(domain, request, response, id, url);
+      else throw new FileRefusal(405, 'BAD_REQUEST', 'A fragment takes PUT, GET and HEAD.');
+    } catch (error) {
+      answerError(request, response, error);
+    }
+  };
+}
+
+async function requireFragment(domain: Domain, request: IncomingMessage, id: string, action: FileAction, url: URL): Promise<FragmentRow> {
+  const [fragment] = await domain.store.read.run(fragmentById, { id });
+  if (!fragment) throw notFound();
+  if (isSigned(domain, action, id, url.searchParams)) return fragment;
+  const principal = await authenticate(domain, request.headers.authorization);
+  if (!principal || !sees(principal, fragment) || (action === 'PUT' && !may(principal, 'writeFragments'))) throw notFound();
+  return fragment;
+}
+
+async function put(domain: Domain, request: IncomingMessage, response: ServerResponse, id: string, url: URL): Promise<void> {
+  const announced = await requireFragment(domain, request, id, 'PUT', url);
+  if (announced.status === 'READY') throw new FileRefusal(409, 'INVALID_STATE', 'The bytes of this fragment are stored already.');
+  // Before the bytes are asked for: what is refused anyway need not be sent.
+  await requireUpload(domain, announced);
+  if (request.headers['content-range']) throw new FileRefusal(400, 'BAD_REQUEST', 'An upload is whole: Content-Range is not taken.');
+  const atMost = announced.sizeBytes ?? domain.limits.fragmentBytesAtMost;
+  const length = Number(request.headers['content-length'] ?? Number.NaN);
+  if (length > atMost) throw new FileRefusal(413, 'LIMIT_EXCEEDED', `At most ${atMost} bytes are taken; ${length} were announced.`);
+  if (request.headers.expect === '100-continue') response.writeContinue();
+  const received = await domain.files.receive(id, request, atMost);
+  try {
+    requireWhole(announced, received.file);
+    await received.keep();
+    const fragment = await finishUpload(domain, id, received.file);
+    const body = JSON.stringify({ id, status: fragment.status, sizeBytes: fragment.sizeBytes, sha256: fragment.sha256 });
+    response.writeHead(200, { 'content-type': 'application/json', etag: `"${fragment.sha256}"` }).end(body);
+  } finally {
+    // Nothing is left where it was kept; where it was not, the part goes.
+    await received.drop();
+  }
+}
+
+function requireWhole(announced: FragmentRow, { sizeBytes, sha256 }: { sizeBytes: number; sha256: string }): void {
+  if (announced.sizeBytes !== null && announced.sizeBytes !== sizeBytes) {
+    throw new FileRefusal(422, 'INVALID_INPUT', `sizeBytes: ${announced.sizeBytes} bytes were announced, ${sizeBytes} came.`);
+  }
+  if (announced.sha256 !== null && announced.sha256 !== sha256) {
+    throw new FileRefusal(422, 'INVALID_INPUT', `sha256: ${announced.sha256} was announced, the bytes have ${sha256}.`);
+  }
+}
+
+async function get(domain: Domain, request: IncomingMessage, response: ServerResponse, id: string, url: URL): Promise<void> {
+  const { status, sha256, sizeBytes, filename, contentType } = await requireFragment(domain, request, id, 'GET', url);
+  if (status !== 'READY' || sha256 === null || sizeBytes === null) throw notFound();
+  const etag = `"${sha256}"`;
+  const headers: Record<string, string | number> = {
+    etag,
+    'accept-ranges': 'bytes',
+    'cache-control': 'private, no-cache',
+    'content-type': SAFE_TYPES.test(contentType) ? contentType : 'application/octet-stream',
+    'content-disposition': `attachment; filename="${asciiOf(filename)}"; filename*=UTF-8''${encodeRfc5987(filename)}`,
+    'x-content-type-options': 'nosniff',
+    'content-security-policy': "default-src 'none'; sandbox",
+  };
+  if (matches(request.headers['if-none-match'], etag)) {
+    response.writeHead(304, headers).end();
+    return;
+  }
+  const ifRange = request.headers['if-range'];
+  const range = ifRange === undefined || ifRange === etag ? parseRange(request.headers.range, sizeBytes) : 'whole';
+  if (range === 'unsatisfiable') {
+    response.writeHead(416, { ...headers, 'content-range': `bytes */${sizeBytes}` }).end();
+    return;
+  }
+  const part = range === 'whole' ? { start: 0, end: sizeBytes - 1 } : range;
+  headers['content-length'] = part.end - part.start + 1;
+  if (range !== 'whole') headers['content-range'] = `bytes ${part.start}-${part.end}/${sizeBytes}`;
+  response.writeHead(range === 'whole' ? 200 : 206, headers);
+  if (request.method === 'HEAD' || sizeBytes === 0) {
+    response.end();
+    return;
+  }
+  await pipeline(domain.files.read(id, sha256, part), response);
+}
+
+const matches = (header: string | undefined, etag: string) =>
+  header !== undefined && (header === '*' || header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag));
+
+const asciiOf = (filename: string) => filename.replace(/[^\x20-\x7e]|["\\%]/g, '_');
+const encodeRfc5987 = (filename: string) =>
+  encodeURIComponent(filename).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+
+function answerError(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+  if (request.destroyed || request.errored || response.headersSent) {
+    // The client has gone, or its download broke on the way: there is nobody to tell but by the broken connection.
+    response.destroy();
+    return;
+  }
+  const refusal = refusalOf(error);
+  if (!refusal) throw error;
+  const body = JSON.stringify({ errors: [{ message: refusal.message, extensions: { code: refusal.code } }] });
+  // The rest of an upload that is refused is not read: the connection ends with the answer.
+  const headers = request.method === 'PUT' ? { connection: 'close' } : {};
+  response.writeHead(refusal.status, { 'content-type': 'application/json', ...headers }).end(body);
+}
+
+function refusalOf(error: unknown): FileRefusal | null {
+  if (error instanceof FileRefusal) return error;
+  if (error instanceof TooManyBytes) return new FileRefusal(413, 'LIMIT_EXCEEDED', error.message);
+  if (error instanceof Refusal) return new FileRefusal(error.code === 'NOT_FOUND' ? 404 : 409, error.code, error.message);
+  return null;
+}

@@ -1,0 +1,50 @@
+/** `trainyard serve` and `trainyard up`: a gateway, with an agent beside it or without, from its first line to its last. */
+import type { Config, GatewayCommand } from './config.ts';
+import { linkKey, localKey, type OperatorKey, operatorKey } from './credentials.ts';
+import { firstProject } from './domain/projects.ts';
+import { type Gateway, STOP_GRACE_MS, startGateway } from './gateway.ts';
+import { startLocalAgent } from './localAgent.ts';
+import { StoreUnusable } from './store/store.ts';
+
+/** Runs until SIGINT or SIGTERM; answers the exit code. Throws what kept it from starting. */
+export async function up(command: GatewayCommand, config: Config): Promise<number> {
+  const stop = Promise.withResolvers<void>();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.resolve());
+  const gateway = await startGateway(config);
+  const { domain, url } = gateway;
+  const operator = await operatorKey(domain, config.adminKey);
+  await firstProject(domain);
+  const token = command === 'up' ? await localKey(domain, config.dataDir, url, operator) : null;
+  const agent = token !== null && config.slots > 0 ? startLocalAgent({ ...config, url, token }) : null;
+  process.stdout.write(await greeting(command, gateway, operator));
+  await stop.promise;
+  // A second signal is for who does not want to wait.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+  await agent?.stop();
+  await gateway.close(STOP_GRACE_MS);
+  return 0;
+}
+
+async function greeting(command: GatewayCommand, { url, domain }: Gateway, operator: OperatorKey | null): Promise<string> {
+  const lines = [`Trainyard is at ${url} on ${domain.store.description}.`];
+  // In the fragment: a browser sends it to nobody, and no log has it.
+  if (command === 'up' || operator?.isNew) lines.push(`GraphiQL, signed in: ${url}/graphql#key=${await linkKey(domain)}`);
+  if (operator?.isNew) lines.push(`Admin key, shown this once: ${operator.secret}`);
+  return `${lines.join('\n')}\n`;
+}
+
+/** What kept a gateway from starting, in one line for the operator. */
+export function explainStart(error: unknown): string {
+  if (error instanceof StoreUnusable) return error.message;
+  const { code, address, port, path } = error as { code?: string; address?: string; port?: number; path?: string }; // Node's system errors
+  if (code === 'EADDRINUSE')
+    return `${address}:${port} is taken: another program listens there. Choose another port with --port, or 0 for any.`;
+  if (code === 'EADDRNOTAVAIL') return `${address} is no address of this machine; choose another with --host.`;
+  if (code === 'EACCES' && port !== undefined) return `Port ${port} may not be listened on by this user.`;
+  if (path !== undefined && (code === 'EACCES' || code === 'EPERM' || code === 'EROFS'))
+    return `The data folder ${path} cannot be written to (${code}).`;
+  if (path !== undefined && (code === 'ENOTDIR' || code === 'EEXIST' || code === 'ENOENT'))
+    return `The data folder ${path} cannot be made (${code}).`;
+  if (code?.startsWith('SQLITE_')) return `The database cannot be used: ${error instanceof Error ? error.message : code}.`;
+  return `Trainyard could not start: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+}
