@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { unwrap } from '../../src/client/errors.ts';
@@ -12,30 +11,37 @@ import {
   JobDocument,
   ReportProgressDocument,
 } from '../../src/client/generated.ts';
-import { adminKey, type GatewayProcess, runCommand, startCommand, startGateway } from './processes.ts';
+import { createSqliteDatabase, type TestDatabase } from '../support/databases.ts';
+import { createFolder } from '../support/folders.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+import { runCommand, startCommand } from './processes.ts';
 
-let folder: string;
-let gateway: GatewayProcess;
+const folder = createFolder('commands');
+let database: TestDatabase;
+let gateway: Gateway;
 let client: Client;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'trainyard-commands-'));
-  gateway = await startGateway(join(folder, 'store'));
-  client = createClient({ url: gateway.url, token: adminKey });
-  const created = await trainyard('projects', 'create', 'vision');
-  expect(created).toMatchObject({ code: 0, stderr: '' });
+  database = await createSqliteDatabase();
+  gateway = await startGateway({ database });
+  client = createClient({ url: gateway.url, token: gateway.adminKey });
+  expect(await trainyard('projects', 'create', 'vision')).toMatchObject({ code: 0, stderr: '' });
 });
 afterAll(async () => {
-  await gateway?.kill('SIGKILL');
-  await rm(folder, { recursive: true, force: true });
+  await gateway?.stop();
+  await database?.remove();
 });
 
+function settings(): Record<string, string> {
+  return { TRAINYARD_URL: gateway.url, TRAINYARD_TOKEN: gateway.adminKey };
+}
+
 function trainyard(...args: string[]) {
-  return runCommand(folder, gateway.url, args);
+  return runCommand(folder, args, settings());
 }
 
 function startTrainyard(...args: string[]) {
-  return startCommand(folder, gateway.url, args);
+  return startCommand(folder, args, settings());
 }
 
 /** Claims the one step that is queued, as a device would. */
@@ -67,8 +73,7 @@ describe('trainyard submit', () => {
     expect(step.job.settings).toEqual({ lr: 0.1, custom: { depth: 5 }, param_3: { k: 'v' } });
     let offset = await report(token, 0, 'epoch 1\nhalf of ', 1);
     await vi.waitFor(() => expect(submit.stdout()).toBe('epoch 1\n'), { timeout: 5_000 });
-    await gateway.kill('SIGKILL');
-    gateway = await startGateway(join(folder, 'store'), gateway.port);
+    await gateway.restart();
     offset = await report(token, offset, 'a line\n', 2);
     await report(token, offset, 'the end, without a line\u001b[2J feed', 3);
     await complete(token);
@@ -212,9 +217,9 @@ describe('trainyard', () => {
   test('makes keys, and what follows with one ends when it is revoked (P15)', async () => {
     const id = (await trainyard('submit', '--name', 'watched', '--command', 'x')).stdout.trim();
     const { apiKey, secret } = JSON.parse((await trainyard('keys', 'create', 'link', '--kind', 'watch', '--job', id, '--json')).stdout);
-    const watch = startCommand(folder, gateway.url, ['watch', id], { TRAINYARD_TOKEN: secret });
+    const watch = startCommand(folder, ['watch', id], { ...settings(), TRAINYARD_TOKEN: secret });
     await vi.waitFor(() => expect(watch.stderr()).toContain('== job QUEUED'), { timeout: 10_000 });
-    expect(await runCommand(folder, gateway.url, ['cancel', id], { TRAINYARD_TOKEN: secret })).toMatchObject({ code: 2 });
+    expect(await runCommand(folder, ['cancel', id], { ...settings(), TRAINYARD_TOKEN: secret })).toMatchObject({ code: 2 });
     expect((await trainyard('keys', 'revoke', apiKey.id)).code).toBe(0);
     expect(await watch.ended).toBe(2);
     expect(watch.stderr()).toContain('UNAUTHENTICATED');
@@ -227,20 +232,20 @@ describe('trainyard', () => {
   });
 
   test('says in one line that the key is missing or the gateway away', async () => {
-    const stranger = await runCommand(folder, gateway.url, ['jobs'], { TRAINYARD_TOKEN: '' });
+    const stranger = await runCommand(folder, ['jobs'], { TRAINYARD_URL: gateway.url, TRAINYARD_DATA_DIR: folder });
     expect(stranger).toMatchObject({
       code: 2,
       stdout: '',
       stderr: expect.stringMatching(/^trainyard: UNAUTHENTICATED: .*TRAINYARD_TOKEN.*\n$/),
     });
-    const away = await runCommand(folder, 'http://127.0.0.1:9', ['watch', 'job_1']);
+    const away = await runCommand(folder, ['watch', 'job_1'], { TRAINYARD_URL: 'http://127.0.0.1:9', TRAINYARD_TOKEN: 'tyk_any' });
     expect(away).toMatchObject({ code: 4, stdout: '', stderr: expect.stringMatching(/^trainyard: .*cannot be reached.*\n$/) });
   });
 
   test('finds the key of a local gateway beside its data', async () => {
-    const local = await mkdtemp(join(folder, 'local-'));
-    await writeFile(join(local, 'credentials.json'), JSON.stringify({ url: gateway.url, token: adminKey }));
-    const listed = await runCommand(folder, undefined, ['projects', 'list'], { TRAINYARD_DATA_DIR: local });
+    const local = createFolder('local');
+    await writeFile(join(local, 'credentials.json'), JSON.stringify({ url: gateway.url, token: gateway.adminKey }));
+    const listed = await runCommand(folder, ['projects', 'list'], { TRAINYARD_DATA_DIR: local });
     expect(listed).toMatchObject({ code: 0, stdout: expect.stringContaining('vision') });
   });
 });
