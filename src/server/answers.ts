@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Connection, Connections } from './connections.ts';
 import { refuse, UNAUTHENTICATED } from './errors.ts';
 import type { Answer } from './operations.ts';
 import { Refusal } from './params.ts';
@@ -36,6 +37,22 @@ export function sendRefusal(request: IncomingMessage, response: ServerResponse, 
 
 export function sendUnauthenticated(request: IncomingMessage, response: ServerResponse): void {
   sendRefusal(request, response, new Refusal(401, refuse('UNAUTHENTICATED', UNAUTHENTICATED), { 'www-authenticate': 'Bearer' }));
+}
+
+/** Lets go a client that asks and then does not take its answer. Most answers have left by now, and nothing is watched. */
+export function watchAnswer(connections: Connections, response: ServerResponse): void {
+  const { socket } = response;
+  if (!socket || socket.writableLength === 0 || !response.writableEnded) return;
+  const connection: Connection = {
+    isBehind: () => socket.writableLength > 0,
+    taken: () => socket.bytesWritten - socket.writableLength,
+    ping: () => {},
+    drop: () => socket.destroy(),
+    leave: () => {},
+    cut: () => socket.destroy(),
+  };
+  connections.add(connection);
+  response.once('close', () => connections.remove(connection));
 }
 
 function sendText(

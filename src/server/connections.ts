@@ -6,7 +6,7 @@ export interface Connection {
   taken(): number;
   /** The peer took nothing for too long: let it go. */
   drop(): void;
-  /** Asks whether the peer still lives. Called at each turn while nothing waits for it. */
+  /** Asks whether the peer still lives. One that is behind is not asked, nor blamed for having kept silent. */
   ping(): void;
   /** The gateway stops: asks the peer to come back, once it has what it is owed. */
   leave(): void;
@@ -21,7 +21,7 @@ interface Watched {
 }
 
 /**
- * Keeps every open connection honest with one timer for all: peers that take nothing for `stallMs` are dropped, quiet ones are pinged
+ * Keeps every open connection honest with one timer for all: peers that take nothing for `stallMs` are dropped, the others are pinged
  * every `pingMs`.
  *
  * Progress is judged by messages that left, not by their bytes: one that takes longer than `stallMs` for a single frame counts as
@@ -69,7 +69,7 @@ export class Connections {
   }
 
   #ping(): void {
-    for (const connection of this.#watched.keys()) if (!connection.isBehind()) connection.ping();
+    for (const connection of this.#watched.keys()) connection.ping();
   }
 
   #dropStalled(): void {

@@ -6,6 +6,7 @@ import { refuse } from './errors.ts';
 import type { Operations, Params } from './operations.ts';
 import { Refusal, readParams, readQueryString } from './params.ts';
 import { sendStream } from './sse.ts';
+import { keyOf, type Tally } from './tally.ts';
 
 /**
  * `/graphql` over HTTP: POST with JSON, GET with a query string, and either with "Accept: text/event-stream" for a stream.
@@ -19,6 +20,7 @@ export async function answerGraphql<C extends object>(
   parts: ServerParts<C>,
   operations: Operations<C>,
   connections: Connections,
+  ofKey: Tally,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -45,9 +47,14 @@ export async function answerGraphql<C extends object>(
         refuse('BAD_REQUEST', 'Subscribe over a WebSocket (graphql-transport-ws) or with "Accept: text/event-stream".'),
       );
     }
+    if (response.closed) return;
+    const release = ofKey.take(keyOf(principal));
+    if (!release)
+      throw new Refusal(429, refuse('LIMIT_EXCEEDED', 'This key has too many sockets and streams open.', { limit: 'socketsPerKey' }));
+    response.once('close', release);
     const frames = await operations.subscribe(found, params, principal);
     if ('outcome' in frames) return sendStream(response, connections, frames);
-    if (response.destroyed) return void frames.return();
+    if (response.closed) return void frames.return();
     // Clients of streams cannot be told by a close code: the last frame says it.
     const stopWatching = parts.onKeyEnd(principal, (why) =>
       frames.end(

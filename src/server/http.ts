@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { sendRefusal } from './answers.ts';
+import { sendRefusal, watchAnswer } from './answers.ts';
 import type { Address, RequestDoor, RunningServer, ServerParts } from './app.ts';
 import { Connections } from './connections.ts';
 import { refuse } from './errors.ts';
@@ -8,6 +8,7 @@ import { answerLive, answerReady } from './health.ts';
 import { Operations } from './operations.ts';
 import { answerCors } from './origins.ts';
 import { Refusal } from './params.ts';
+import { Tally } from './tally.ts';
 import { WebSocketDoor } from './websocket.ts';
 
 /** Over how long the clients of sockets and streams are asked to come back, so that they do not all do at once. */
@@ -25,7 +26,8 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
   const origins = address.origins ?? [];
   const connections = new Connections(parts.limits);
   const operations = new Operations(parts);
-  const sockets = new WebSocketDoor(parts, operations, connections, origins);
+  const ofKey = new Tally(parts.limits.socketsPerKey);
+  const sockets = new WebSocketDoor(parts, operations, connections, ofKey, origins);
   let isStopping = false;
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -35,7 +37,8 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
     const path = target.split('?', 1)[0] ?? '/';
     if (path === '/graphql') {
       if (wantsPage(request)) return (await import('./graphiql.ts')).answerPage(request, response);
-      return answerGraphql(parts, operations, connections, request, response);
+      await answerGraphql(parts, operations, connections, ofKey, request, response);
+      return watchAnswer(connections, response);
     }
     if (path === '/health/live') return answerLive(response);
     if (path === '/health/ready') return answerReady(response, async () => !isStopping && (await parts.ready()));

@@ -30,6 +30,7 @@ export interface Limits {
   readonly initMs: number;
   /** Operations under way on one socket. */
   readonly subscriptionsPerSocket: number;
+  /** Sockets and SSE streams that are open with one key. */
   readonly socketsPerKey: number;
   /** Sockets of one address that have not shown a key yet. */
   readonly strangersPerAddress: number;

@@ -89,9 +89,14 @@ export class Socket implements Connection {
   }
 
   ping(): void {
-    if (this.#isPongDue) this.socket.terminate();
-    this.#isPongDue = true;
-    if (this.socket.readyState === WebSocket.OPEN) this.socket.ping();
+    if (this.isBehind()) {
+      this.#isPongDue = false; // the pong may be behind what the peer has not taken yet
+    } else if (this.#isPongDue) {
+      this.socket.terminate();
+    } else if (this.socket.readyState === WebSocket.OPEN) {
+      this.#isPongDue = true;
+      this.socket.ping();
+    }
   }
 
   drop(): void {

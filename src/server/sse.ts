@@ -80,7 +80,7 @@ class EventStream implements Connection {
   }
 
   ping(): void {
-    void this.write(':\n\n');
+    if (!this.isBehind()) void this.write(':\n\n');
   }
 
   drop(): void {

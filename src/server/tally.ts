@@ -1,3 +1,10 @@
+import type { Principal } from '../domain/principal.ts';
+
+/** What a principal's sockets and streams are counted by: its key, or its name where there is none. */
+export function keyOf(principal: Principal): string {
+  return principal.keyId ?? principal.name;
+}
+
 /** How many of something each name holds, none holding more than `limit`. */
 export class Tally {
   readonly #limit: number;

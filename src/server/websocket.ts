@@ -11,7 +11,7 @@ import { refuse } from './errors.ts';
 import type { Operations, Params } from './operations.ts';
 import { isAllowedOrigin } from './origins.ts';
 import { CLOSE, Socket } from './socket.ts';
-import { Tally } from './tally.ts';
+import { keyOf, Tally } from './tally.ts';
 
 /** What belongs to one socket beside graphql-ws's own state of it. */
 interface Extra {
@@ -47,12 +47,12 @@ export class WebSocketDoor<C extends object> {
   readonly #ofKey: Tally;
   readonly #strangers: Tally;
 
-  constructor(parts: ServerParts<C>, operations: Operations<C>, connections: Connections, origins: readonly string[]) {
+  constructor(parts: ServerParts<C>, operations: Operations<C>, connections: Connections, ofKey: Tally, origins: readonly string[]) {
     this.#parts = parts;
     this.#operations = operations;
     this.#connections = connections;
     this.#origins = origins;
-    this.#ofKey = new Tally(parts.limits.socketsPerKey);
+    this.#ofKey = ofKey;
     this.#strangers = new Tally(parts.limits.strangersPerAddress);
     // No compression: it costs some hundred KB a socket, and frames are small.
     this.#sockets = new WebSocketServer({
@@ -124,7 +124,7 @@ export class WebSocketDoor<C extends object> {
       socket.close(CLOSE.unauthorized);
       return false;
     }
-    const release = this.#ofKey.take(principal.keyId ?? principal.name);
+    const release = this.#ofKey.take(keyOf(principal));
     if (!release) {
       socket.close(CLOSE.tooMany);
       return false;

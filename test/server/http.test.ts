@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { createClient } from 'graphql-ws';
 import { afterEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
@@ -50,6 +51,27 @@ test('a port that is taken is said, not crashed on', async () => {
   await expect(startServer(parts, { host: '127.0.0.1', port: Number(new URL(server.url).port) })).rejects.toMatchObject({
     code: 'EADDRINUSE',
   });
+});
+
+test('a client that does not take its answer is let go', async () => {
+  server = await startSample({ limits: { stallMs: 200 } });
+  const { hostname, port } = new URL(server.url);
+  const socket = connect(Number(port), hostname);
+  socket.pause();
+  const body = '{"query":"{ large }"}';
+  socket.write(
+    `POST /graphql HTTP/1.1\r\nhost: x\r\nauthorization: Bearer tyk_alice\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+  );
+  // Nobody reads, so the client learns that it was let go by what it goes on to send.
+  let isGone = false;
+  socket.once('error', () => {
+    isGone = true;
+  });
+  while (!isGone) {
+    socket.write('\r\n');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  expect(socket.bytesRead).toBeLessThan(20_000_000);
 });
 
 test('a server that stops closes its sockets with 1012 and is gone within its time', async () => {

@@ -136,7 +136,7 @@ test('an error with a code keeps it when compiled', async () => {
 test('a short document that would compile to megabytes is not compiled', async () => {
   const friends = (depth: number): string =>
     depth === 0 ? 'name' : `a: friend { ${friends(depth - 1)} } b: friend { ${friends(depth - 1)} }`;
-  const text = `{ animals { ${friends(7)} } }`;
+  const text = `{ animals { ${friends(6)} } }`;
   const operation = new Documents(schema, { ...DEFAULT_LIMITS, aliases: 1_000 }).find(text, undefined);
   if (!('node' in operation)) throw operation[0];
   const run = { rootValue: undefined, context, variables: undefined };

@@ -12,6 +12,7 @@ export interface SampleContext {
 const SDL = /* GraphQL */ `
   type Query {
     hello: String!
+    large: String!
     me: String!
     echo(text: String!, list: [Int!], color: Color, times: Int! = 1): String!
     take(input: Box!): String!
@@ -97,6 +98,7 @@ export function buildSampleSchema(source: Source): GraphQLSchema {
   };
   resolve(schema, 'Query', {
     hello: () => 'world',
+    large: () => 'x'.repeat(20_000_000),
     me: (_root, _args, context) => context.name,
     echo: (_root, args) => Promise.resolve(show(args)),
     take: (_root, args) => show(args),

@@ -7,7 +7,7 @@ import { type SampleServer, startSample } from './sample-server.ts';
 let server: SampleServer;
 let client: Client;
 beforeEach(async () => {
-  server = await startSample({ limits: { stallMs: 300, pingMs: 50 } });
+  server = await startSample({ limits: { stallMs: 300, pingMs: 50, socketsPerKey: 2 } });
   client = createClient({ url: `${server.url}/graphql`, headers: { authorization: 'Bearer tyk_alice' }, retryAttempts: 0 });
 });
 afterEach(async () => {
@@ -44,6 +44,17 @@ test('a GET is a stream as well, in the form that browsers read', async () => {
 
 test('without a key there is no stream', async () => {
   expect((await stream('?query={hello}', { headers: { authorization: '' } })).status).toBe(401);
+});
+
+test('a key has so many streams and no more, until one ends', async () => {
+  const open = () => stream(`?query=${encodeURIComponent('subscription { quiet { number } }')}`);
+  const first = await open();
+  await open();
+  const third = await open();
+  expect([third.status, await third.text()]).toEqual([429, expect.stringContaining('LIMIT_EXCEEDED')]);
+  await first.body?.cancel();
+  await server.source.untilOpen(1);
+  expect((await open()).status).toBe(200);
 });
 
 test('a quiet stream is kept alive by comments', async () => {
