@@ -36,7 +36,7 @@ export function startLocalAgent({
   ];
   const child = spawn(process.execPath, [main, 'agent', ...flags], {
     // The key by environment: an argument can be read by everyone on the machine.
-    env: { ...process.env, TRAINYARD_TOKEN: token },
+    env: { ...withoutSettings(env), TRAINYARD_TOKEN: token },
     stdio: ['ignore', 'inherit', 'pipe'],
     // A group of its own: Ctrl-C is for the gateway, which stops the agent while it still can give back what it holds.
     detached: true,
@@ -45,6 +45,9 @@ export function startLocalAgent({
   child.on('error', (error) => process.stderr.write(`agent: cannot be started: ${error.message}\n`));
   return { stop: () => stopChild(child) };
 }
+
+const withoutSettings = (env: LocalAgentOptions['env']) =>
+  Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('TRAINYARD_')));
 
 function stopChild(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return Promise.resolve();

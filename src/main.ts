@@ -24,7 +24,7 @@ async function runGateway(command: GatewayCommand, argv: readonly string[]): Pro
   try {
     const config = readConfig(command, argv, process.env);
     const { up } = await import('./up.ts');
-    process.exitCode = await up(command, config);
+    process.exitCode = await up(command, config, process.env);
   } catch (error) {
     const { explainStart } = await import('./up.ts');
     process.stderr.write(`${error instanceof ConfigError ? error.message : explainStart(error)}\n`);

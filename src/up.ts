@@ -3,11 +3,11 @@ import type { Config, GatewayCommand } from './config.ts';
 import { linkKey, localKey, type OperatorKey, operatorKey } from './credentials.ts';
 import { firstProject } from './domain/projects.ts';
 import { type Gateway, STOP_GRACE_MS, startGateway } from './gateway.ts';
-import { startLocalAgent } from './localAgent.ts';
+import { type LocalAgentOptions, startLocalAgent } from './localAgent.ts';
 import { StoreUnusable } from './store/store.ts';
 
 /** Runs until SIGINT or SIGTERM; answers the exit code. Throws what kept it from starting. */
-export async function up(command: GatewayCommand, config: Config): Promise<number> {
+export async function up(command: GatewayCommand, config: Config, env: LocalAgentOptions['env']): Promise<number> {
   const stop = Promise.withResolvers<void>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.resolve());
   const gateway = await startGateway(config);
@@ -15,7 +15,7 @@ export async function up(command: GatewayCommand, config: Config): Promise<numbe
   const operator = await operatorKey(domain, config.adminKey);
   await firstProject(domain);
   const token = command === 'up' ? await localKey(domain, config.dataDir, url, operator) : null;
-  const agent = token !== null && config.slots > 0 ? startLocalAgent({ ...config, url, token }) : null;
+  const agent = token !== null && config.slots > 0 ? startLocalAgent({ ...config, url, token, env }) : null;
   process.stdout.write(await greeting(command, gateway, operator));
   await stop.promise;
   // A second signal is for who does not want to wait.
