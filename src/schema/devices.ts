@@ -1,4 +1,5 @@
 import { deleteDevice, registerDevice, statusOf, updateDevice } from '../domain/devices.ts';
+import { typeOfId } from '../domain/ids.ts';
 import { InvalidInput, InvalidState, NotFound } from '../domain/refusals.ts';
 import { may, requireRight, scopeOf, sees } from '../domain/rights.ts';
 import {
@@ -107,8 +108,8 @@ function devicesLike(context: Context, filter: typeof DeviceFilter.$inferInput |
   const { read } = domain.store;
   const ownId = scopeOf(principal).projectId;
   const askedId = filter?.projectId ?? null;
-  // Another project than the key's own has no devices, as far as this key sees.
-  if (ownId !== null && askedId !== null && ownId !== askedId) return nothing;
+  // Another project than the key's own has no devices, as far as this key sees; and what is no project has none.
+  if (askedId !== null && (typeOfId(askedId) !== 'Project' || (ownId ?? askedId) !== askedId)) return nothing;
   const of: DevicesOf = {
     projectId: askedId ?? ownId,
     kinds: filter?.kinds ?? null,

@@ -134,6 +134,8 @@ interface Of {
 function fragmentsOf(context: Context, { jobId, stepNumber }: Of, filter: typeof FragmentFilter.$inferInput | null | undefined) {
   const { read } = context.domain.store;
   const asked = filter?.stepNumber ?? stepNumber;
+  // Another step's, asked of this step: none.
+  if ((stepNumber !== null && asked !== stepNumber) || isNoFilename(filter?.filename)) return nothing;
   const of: FragmentsOf = {
     jobId,
     stepNumber: asked,
@@ -141,8 +143,6 @@ function fragmentsOf(context: Context, { jobId, stepNumber }: Of, filter: typeof
     statuses: filter?.statuses ?? null,
     filenameKey: filter?.filename == null ? null : filenameKeyOf(filter.filename),
   };
-  // Another step's, asked of this step: none.
-  if (stepNumber !== null && asked !== stepNumber) return nothing;
   const list: List<FragmentRow> = {
     positionOf: ({ id }) => [id],
     read: (slice) => listFragments(read, of, slice),
@@ -150,6 +150,8 @@ function fragmentsOf(context: Context, { jobId, stepNumber }: Of, filter: typeof
   };
   return list;
 }
+/** PostgreSQL's text has no NUL, and so no filename does. */
+const isNoFilename = (filename: string | null | undefined): boolean => filename?.includes('\0') ?? false;
 const nothing: List<FragmentRow> = { positionOf: ({ id }) => [id], read: async () => [], count: async () => 0 };
 
 const filterArg = builder.args((t) => ({ filter: t.field({ type: FragmentFilter, description: 'Which of them. Default: all.' }) }));
@@ -167,6 +169,7 @@ builder.objectFields(Job, (t) => ({
     description: 'Its newest READY file of this name; null when there is none.',
     args: { filename: t.arg.string({ required: true, description: 'The filename, upper and lower case being the same.' }) },
     resolve: async ({ id }, { filename }, { domain }) => {
+      if (isNoFilename(filename)) return null;
       const [fragment] = await domain.store.read.run(latestFragmentOfJob, { id, filenameKey: filenameKeyOf(filename) });
       return fragment ?? null;
     },
@@ -190,6 +193,7 @@ builder.objectField(Project, 'latestFragment', (t) =>
     description: 'The newest READY file of this name among those of its succeeded jobs; null when there is none.',
     args: { filename: t.arg.string({ required: true, description: 'The filename, upper and lower case being the same.' }) },
     resolve: async ({ id }, { filename }, context) => {
+      if (isNoFilename(filename)) return null;
       const [row] = await context.domain.store.read.run(latestFragmentOfProject, { id, filenameKey: filenameKeyOf(filename) });
       return row && sees(viewerOf(context), row.fragment) ? row.fragment : null;
     },

@@ -12,14 +12,22 @@ export type Scalars = {
   Cursor: { Input: string; Output: string };
 };
 
-const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i;
+const RFC_3339 = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?)(?:Z|[+-]\d\d:\d\d)$/i;
+/** PostgreSQL's years of four digits, as text knows them too. */
+const EARLIEST = Date.parse('0001-01-01T00:00:00.000Z');
+const LATEST = Date.parse('9999-12-31T23:59:59.999Z');
 
 function parseDateTime(value: unknown): Date {
-  const date = typeof value === 'string' && RFC_3339.test(value) ? new Date(value) : null;
-  if (!date || Number.isNaN(date.getTime())) {
-    throw new GraphQLError(`DateTime must be RFC 3339 text with a time zone, like "2026-01-31T12:00:00.000Z"; got ${show(value)}.`);
-  }
-  return date;
+  const local = typeof value === 'string' ? RFC_3339.exec(value)?.[1] : undefined;
+  const time = local === undefined ? Number.NaN : Date.parse(String(value).toUpperCase());
+  if (local !== undefined && time >= EARLIEST && time <= LATEST && isOfCalendar(local.toUpperCase())) return new Date(time);
+  throw new GraphQLError(`DateTime must be RFC 3339 text with a time zone, like "2026-01-31T12:00:00.000Z"; got ${show(value)}.`);
+}
+
+/** JavaScript takes the 30th of February for the 2nd of March. */
+function isOfCalendar(local: string): boolean {
+  const time = Date.parse(`${local}Z`);
+  return !Number.isNaN(time) && new Date(time).toISOString().slice(0, 10) === local.slice(0, 10);
 }
 
 function parseObject(value: unknown): Record<string, unknown> {

@@ -25,7 +25,9 @@ export function batch<R>(name: string, build: (db: Database, t: Tables, keys: SQ
     for (let i = 0; i < fitting.size; i++) values[`key${i}`] = keys[i] ?? keys.at(-1) ?? '';
     return queries.run(fitting.query, values);
   };
-  return async (queries: Queries, keys: readonly string[]): Promise<R[]> => {
+  return async (queries: Queries, asked: readonly string[]): Promise<R[]> => {
+    // PostgreSQL's text has no NUL, and so no key does.
+    const keys = asked.some((key) => key.includes('\0')) ? asked.filter((key) => !key.includes('\0')) : asked;
     if (keys.length <= LARGEST) return keys.length === 0 ? [] : runOnce(queries, keys);
     const parts: Promise<R[]>[] = [];
     for (let i = 0; i < keys.length; i += LARGEST) parts.push(runOnce(queries, keys.slice(i, i + LARGEST)));
