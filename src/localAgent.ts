@@ -12,17 +12,16 @@ export interface LocalAgent {
   stop(): Promise<void>;
 }
 
-export function startLocalAgent({
-  dataDir,
-  slots,
-  url,
-  token,
-}: {
-  dataDir: string;
-  slots: number;
-  url: string;
-  token: string;
-}): LocalAgent {
+export interface LocalAgentOptions {
+  readonly dataDir: string;
+  readonly slots: number;
+  readonly url: string;
+  readonly token: string;
+  /** The gateway's environment; its settings, secrets among them, are not handed on. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+export function startLocalAgent({ dataDir, slots, url, token, env }: LocalAgentOptions): LocalAgent {
   const main = fileURLToPath(new URL('./main.ts', import.meta.url));
   const flags = [
     '--url',
