@@ -84,7 +84,7 @@ html, body, #root { height: 100%; margin: 0 }
 const compress = promisify(gzip);
 
 /** GET /graphql by a browser. The page needs no key; what it asks does. */
-export function answerPage(_request: IncomingMessage, response: ServerResponse): void {
+export function answerPage(response: ServerResponse): void {
   response.writeHead(200, {
     'content-type': 'text/html; charset=utf-8',
     'content-security-policy': POLICY,

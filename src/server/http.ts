@@ -36,7 +36,7 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
     const target = request.url ?? '/';
     const path = target.split('?', 1)[0] ?? '/';
     if (path === '/graphql') {
-      if (wantsPage(request)) return (await import('./graphiql.ts')).answerPage(request, response);
+      if (wantsPage(request)) return (await import('./graphiql.ts')).answerPage(response);
       await answerGraphql(parts, operations, connections, ofKey, request, response);
       return watchAnswer(connections, response);
     }

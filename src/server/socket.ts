@@ -109,6 +109,7 @@ export class Socket implements Connection {
   }
 
   cut(): void {
-    this.socket.terminate();
+    this.close(CLOSE.restart);
+    setImmediate(() => this.socket.terminate()); // the close frame has left by then, if the peer takes anything at all
   }
 }

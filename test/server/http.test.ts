@@ -117,8 +117,11 @@ test('a server that stops answers what it was asked before, on HTTP and on a soc
   await closed;
 });
 
-test('a server that stops cuts off what does not end in its time', async () => {
+test('a server that stops cuts off what does not end in its time, and tells sockets to come back', async () => {
   server = await startSample({ handlers: { '/never/': () => new Promise(() => {}) } });
+  const socket = await openSocket(server.url, 'tyk_alice');
+  socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query: 'mutation { hang }' } }));
+  while (server.contexts() === 0) await new Promise((resolve) => setImmediate(resolve));
   const pending = fetch(`${server.url}/never/`);
   pending.catch(() => {});
   await new Promise((resolve) => setImmediate(resolve));
@@ -126,4 +129,5 @@ test('a server that stops cuts off what does not end in its time', async () => {
   await server.close(300);
   expect(performance.now() - started).toBeLessThan(2_000);
   await expect(pending).rejects.toThrow();
+  expect((await socket.closed).code).toBe(1012);
 });

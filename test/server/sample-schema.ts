@@ -69,6 +69,7 @@ const SDL = /* GraphQL */ `
   type Mutation {
     push(value: Int!): [Int!]!
     fail: Int!
+    hang: Int
   }
   type Subscription {
     ticks(to: Int!): Tick!
@@ -122,6 +123,7 @@ export function buildSampleSchema(source: Source): GraphQLSchema {
       return [...pushed];
     },
     fail: boom,
+    hang: () => new Promise(() => {}),
   });
   resolve(schema, 'Tick', {
     context: (_root, _args, context) => context.number,
