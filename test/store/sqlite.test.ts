@@ -49,7 +49,7 @@ describe('A SQLite store', () => {
   test('is refused to a second gateway while the first one has it', async () => {
     const first = await database.open();
     await expect(openSqlite(database.file)).rejects.toThrow(StoreUnusable);
-    await expect(openSqlite(database.file)).rejects.toThrow(/^Another gateway is using .*\.db\.$/);
+    await expect(openSqlite(database.file)).rejects.toThrow(/^Another gateway is using .*\.sqlite\.$/);
     await first.write(note('still', 'works'));
     await first.close();
     expect(await keysOf(await database.open())).toContain('still');
@@ -65,8 +65,8 @@ describe('A SQLite store', () => {
   test('says in one line that its folder cannot be made or its file not be opened', async () => {
     const file = join(database.folder, 'a-file');
     writeFileSync(file, '');
-    await expect(openSqlite(join(file, 'trainyard.db'))).rejects.toThrow(/trainyard\.db cannot be written: .+$/);
-    await expect(openSqlite(join(file, 'trainyard.db'))).rejects.toThrow(StoreUnusable);
+    await expect(openSqlite(join(file, 'trainyard.sqlite'))).rejects.toThrow(/trainyard\.sqlite cannot be written: .+$/);
+    await expect(openSqlite(join(file, 'trainyard.sqlite'))).rejects.toThrow(StoreUnusable);
     mkdirSync(database.file);
     await expect(database.open()).rejects.toThrow(/cannot be written/);
   });

@@ -57,7 +57,7 @@ export function describeOnEachStore(
 
 export async function createSqliteDatabase(): Promise<TestDatabase> {
   const folder = createFolder('sqlite');
-  const file = join(folder, 'trainyard.db');
+  const file = join(folder, 'trainyard.sqlite');
   const opened: Store[] = [];
   return {
     dialect: 'sqlite',

@@ -85,7 +85,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     spawnGateway();
     const address = new Promise<string>((resolve) => {
       child.stdout?.on('data', () => {
-        const found = /http:\/\/127\.0\.0\.1:(\d+)/.exec(output.slice(before))?.[1];
+        const found = /http:\/\/127\.0\.0\.1:(\d+)\D/.exec(output.slice(before))?.[1];
         if (found) resolve(found);
       });
     });

@@ -1,0 +1,165 @@
+/** The gateway as a process: how it starts, why it does not, and that it goes on where it was. */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { createPostgresDatabase, createSqliteDatabase, querySql, type TestDatabase } from './support/databases.ts';
+import { type Gateway, type GatewayOptions, startGateway } from './support/gateway.ts';
+
+const ending: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const end of ending.splice(0).reverse()) await end();
+});
+
+async function createDatabase(create: () => Promise<TestDatabase>): Promise<TestDatabase> {
+  const database = await create();
+  ending.push(() => database.remove());
+  return database;
+}
+
+async function start(options: GatewayOptions): Promise<Gateway> {
+  const gateway = await startGateway(options);
+  ending.push(() => gateway.stop());
+  return gateway;
+}
+
+/** What a gateway that cannot start says before it ends with 1. */
+async function refusalOf(options: GatewayOptions): Promise<string> {
+  const failure = await startGateway(options).then(
+    async (gateway) => {
+      await gateway.stop();
+      throw new Error('The gateway started.');
+    },
+    (error: unknown) => String(error),
+  );
+  const [, said = ''] = /^Error: The gateway ended with 1:\n([\s\S]*)$/.exec(failure) ?? [];
+  // One line; that of a wrong flag is followed by where to look them up.
+  expect(said, failure).toMatch(/^[^\n]+\n(See trainyard \w+ --help\.\n)?$/);
+  return said.trim();
+}
+
+async function ask(gateway: Gateway, query: string, variables: object = {}, key = gateway.adminKey): Promise<Record<string, unknown>> {
+  const response = await fetch(`${gateway.url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
+    body: JSON.stringify({ query, variables }),
+  });
+  const body: unknown = await response.json();
+  if (!(body instanceof Object) || !('data' in body) || !(body.data instanceof Object)) throw new Error(JSON.stringify(body));
+  return { ...body.data };
+}
+
+const createProject =
+  'mutation ($name: String!) { createProject(input: { name: $name }) { __typename ... on CreateProjectPayload { project { id name } } } }';
+
+describe.each([
+  { dialect: 'sqlite', create: createSqliteDatabase },
+  { dialect: 'postgres', create: createPostgresDatabase },
+])('A gateway on $dialect', ({ dialect, create }) => {
+  test('says where it is and what it stands on', async () => {
+    const gateway = await start({ database: await createDatabase(create) });
+    expect(gateway.output()).toMatch(new RegExp(`^Trainyard is at ${gateway.url} on ${dialect} \\S+\\.\n`));
+    expect((await fetch(`${gateway.url}/health/ready`)).status).toBe(200);
+  });
+
+  test('keeps what it answered across SIGKILL (P1)', async () => {
+    const gateway = await start({ database: await createDatabase(create) });
+    const created = await ask(gateway, createProject, { name: 'Kept' });
+    await gateway.restart();
+    const { projects } = await ask(gateway, '{ projects(first: 10) { nodes { name } } }');
+    expect(JSON.stringify(created)).toContain('Kept');
+    expect(projects).toMatchObject({ nodes: expect.arrayContaining([{ name: 'Kept' }]) });
+  });
+
+  test('ends with 0 within 15 s of SIGTERM (P11)', async () => {
+    const gateway = await start({ database: await createDatabase(create) });
+    const before = performance.now();
+    expect(await gateway.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+    expect(performance.now() - before).toBeLessThan(15_000);
+  });
+
+  test('refuses a database that a newer version wrote, and damages nothing', async () => {
+    const database = await createDatabase(create);
+    const store = await database.open();
+    await store.write(async ({ db, t }) => db.insert(t.meta).values({ key: 'note', value: 'kept' }));
+    await store.close();
+    const future = `insert into ${database.url ? 'drizzle.' : ''}__drizzle_migrations (hash, created_at) values ('of the future', 9000000000000)`;
+    if (database.url) await querySql(database.url, future);
+    else await writeSqlite(database.file, future);
+    expect(await refusalOf({ database })).toMatch(/newer version of Trainyard/);
+    await (database.url ? querySql(database.url, undo(future)) : writeSqlite(database.file, undo(future)));
+    const again = await database.open();
+    const notes = await again.read.db.select().from(again.tables.meta);
+    expect(notes).toContainEqual({ key: 'note', value: 'kept' });
+  });
+});
+
+const undo = (insert: string) => insert.replace(/^insert into (\S+) .*$/, `delete from $1 where hash = 'of the future'`);
+
+async function writeSqlite(file: string, statement: string): Promise<void> {
+  const { default: SqliteDatabase } = await import('better-sqlite3');
+  const database = new SqliteDatabase(file);
+  database.exec(statement);
+  database.close();
+}
+
+describe('A gateway', () => {
+  test('refuses a port that is taken', async () => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    ending.push(async () => taken.close());
+    const address = taken.address();
+    const port = address instanceof Object ? address.port : 0;
+    const database = await createDatabase(createSqliteDatabase);
+    expect(await refusalOf({ database, flags: ['--port', String(port)] })).toContain(String(port));
+    // The port is free again: the refusal left the data as it found it.
+    taken.close();
+    await start({ database });
+  });
+
+  test('refuses a data folder that is a file', async () => {
+    const { folder } = await createDatabase(createSqliteDatabase);
+    const file = join(folder, 'file');
+    writeFileSync(file, 'mine');
+    expect(await refusalOf({ database: { folder: file, url: null } })).toContain(file);
+    expect(readFileSync(file, 'utf8')).toBe('mine');
+  });
+
+  test('refuses data that another gateway has open', async () => {
+    const database = await createDatabase(createSqliteDatabase);
+    const first = await start({ database });
+    expect(await refusalOf({ database })).toMatch(/^Another gateway is using /);
+    expect((await fetch(`${first.url}/health/ready`)).status).toBe(200);
+  });
+
+  test('refuses a file that is no database', async () => {
+    const database = await createDatabase(createSqliteDatabase);
+    writeFileSync(database.file, 'Dear diary, '.repeat(100));
+    expect(await refusalOf({ database })).toMatch(/is not a SQLite database\.$/);
+    expect(readFileSync(database.file, 'utf8')).toBe('Dear diary, '.repeat(100));
+  });
+
+  test('refuses a PostgreSQL that does not answer', async () => {
+    const { folder } = await createDatabase(createSqliteDatabase);
+    expect(await refusalOf({ database: { folder, url: 'postgres://nobody:secret@127.0.0.1:1/none' } })).toMatch(
+      /^PostgreSQL cannot be used: /,
+    );
+  });
+
+  test.each([
+    ['--port', 'none'],
+    ['--port', '70000'],
+    ['--database-url', 'mysql://localhost/x'],
+    ['--no-such-flag', '1'],
+  ])('refuses %s %s', async (flag, value) => {
+    const database = await createDatabase(createSqliteDatabase);
+    expect(await refusalOf({ database, flags: [flag, value] })).toContain(flag);
+    expect(readdirSync(database.folder)).toEqual([]);
+  });
+
+  test('prints no secret but the link that it shows once', async () => {
+    const gateway = await start({ database: await createDatabase(createSqliteDatabase) });
+    await ask(gateway, '{ viewer { name } }');
+    expect(gateway.output()).not.toContain(gateway.adminKey);
+  });
+});
