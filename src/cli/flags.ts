@@ -79,12 +79,25 @@ function parse(
   argv: readonly string[],
 ): { values: Record<string, (string | boolean)[] | undefined>; positionals: string[] } {
   try {
-    const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true, strict: true });
+    const { values, positionals } = parseArgs({ args: joinNegatives(options, argv), options, allowPositionals: true, strict: true });
     return { values, positionals };
   } catch (error) {
     // Its messages are for people: they name the option and say what is wrong with it. Only the first sentence is about ours.
     throw new UsageError((error instanceof Error ? error.message : String(error)).split('. To specify', 1)[0] ?? '');
   }
+}
+
+/** `--shift -5` as `--shift=-5`: parseArgs takes a value that begins with a dash for a flag. */
+function joinNegatives(options: Options, argv: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (const word of argv) {
+    const before = joined.at(-1);
+    const name = before?.startsWith('--') ? before.slice(2) : '';
+    if (/^-[\d.]/.test(word) && Object.hasOwn(options, name) && options[name]?.type === 'string')
+      joined[joined.length - 1] = `${before}=${word}`;
+    else joined.push(word);
+  }
+  return joined;
 }
 
 function choose<Word extends string>(name: string, words: readonly Word[], given: string): Word {

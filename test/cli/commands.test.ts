@@ -25,7 +25,6 @@ beforeAll(async () => {
   database = await createSqliteDatabase();
   gateway = await startGateway({ database });
   client = createClient({ url: gateway.url, token: gateway.adminKey });
-  expect(await trainyard('projects', 'create', 'vision')).toMatchObject({ code: 0, stderr: '' });
 });
 afterAll(async () => {
   await gateway?.stop();
@@ -140,7 +139,7 @@ describe('trainyard submit', () => {
     await writeFile(join(folder, 'bad.yaml'), 'name: x\nstep: []\n');
     expect(await trainyard('submit', 'bad.yaml')).toMatchObject({ code: 2, stderr: expect.stringContaining('there is no field "step"') });
     const unknown = await trainyard('submit', '--name', 'x', '--command', 'y', '--project', 'nope');
-    expect(unknown).toMatchObject({ code: 2, stderr: expect.stringMatching(/no project named "nope".*\n {2}proj_\w+ {2}vision\n/) });
+    expect(unknown).toMatchObject({ code: 2, stderr: expect.stringMatching(/no project named "nope".*\n {2}proj_\w+ {2}default\n/) });
     const refused = await trainyard('submit', '--name', 'x', '--command', 'y', '--run-timeout-seconds', '-1');
     expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(/INVALID_INPUT.*\n.*runTimeoutSeconds/) });
   });
@@ -156,22 +155,11 @@ describe('trainyard submit', () => {
 
 describe('trainyard', () => {
   test('lists and shows jobs as tables and as JSON', async () => {
-    const submitted = await trainyard(
-      'submit',
-      '--name',
-      'shown\u001b[31m',
-      '--command',
-      'x',
-      '--label',
-      'find=me',
-      '--priority',
-      '7',
-      '--json',
-    );
+    const submitted = await trainyard('submit', '--name', 'shown', '--command', 'x', '--label', 'find=me', '--priority', '7', '--json');
     const { job } = JSON.parse(submitted.stdout);
     const table = await trainyard('jobs', '--label', 'find=me', '--status', 'queued,running');
     expect(table.stdout.split('\n')).toHaveLength(3);
-    expect(table.stdout).toMatch(new RegExp(`^ID +STATUS +NAME .*\\n${job.id} +QUEUED +shown +vision`));
+    expect(table.stdout).toMatch(new RegExp(`^ID +STATUS +NAME .*\\n${job.id} +QUEUED +shown +default`));
     const listed = JSON.parse((await trainyard('jobs', '--json', '--name-contains', 'shown')).stdout);
     expect(listed).toMatchObject([{ id: job.id, status: 'QUEUED', priority: 7 }]);
     const shown = await trainyard('job', job.id);
@@ -246,6 +234,17 @@ describe('trainyard', () => {
     const local = createFolder('local');
     await writeFile(join(local, 'credentials.json'), JSON.stringify({ url: gateway.url, token: gateway.adminKey }));
     const listed = await runCommand(folder, ['projects', 'list'], { TRAINYARD_DATA_DIR: local });
-    expect(listed).toMatchObject({ code: 0, stdout: expect.stringContaining('vision') });
+    expect(listed).toMatchObject({ code: 0, stdout: expect.stringContaining('default') });
+  });
+
+  test('takes the only project that the key sees, and asks when there are several', async () => {
+    const created = await trainyard('projects', 'create', 'vision');
+    expect(created).toMatchObject({ code: 0, stdout: expect.stringMatching(/^proj_\w+\n$/) });
+    const asked = await trainyard('submit', '--name', 'x', '--command', 'y');
+    expect(asked).toMatchObject({ code: 2, stderr: expect.stringMatching(/--project NAME or ID.*\n.* vision\n.* default\n/) });
+    for (const project of ['vision', created.stdout.trim()]) {
+      const submitted = await trainyard('submit', '--name', 'x', '--command', 'y', '--project', project, '--json');
+      expect(JSON.parse(submitted.stdout).job.project.name).toBe('vision');
+    }
   });
 });
