@@ -16,6 +16,18 @@ CREATE TABLE "api_keys" (
 	CONSTRAINT "api_keys_kind" CHECK ("api_keys"."kind" in ('USER', 'DEVICE', 'JOB', 'WATCH'))
 );
 --> statement-breakpoint
+CREATE TABLE "applications" (
+	"id" text PRIMARY KEY NOT NULL,
+	"name" text NOT NULL,
+	"description" text,
+	"item_definitions" json NOT NULL,
+	"settings_schema" json,
+	"container" json,
+	"supports_continual_training" boolean NOT NULL,
+	"created_at" timestamp(3) with time zone NOT NULL,
+	"updated_at" timestamp(3) with time zone NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "attempts" (
 	"step_id" text NOT NULL,
 	"number" integer NOT NULL,
@@ -69,6 +81,30 @@ CREATE TABLE "events" (
 	CONSTRAINT "events_type" CHECK ("events"."type" in ('JOB_CREATED', 'JOB_STATUS_CHANGED', 'STEPS_ADDED', 'STEP_STATUS_CHANGED', 'FRAGMENT_READY', 'JOB_UPDATED', 'ROUND_CHANGED'))
 );
 --> statement-breakpoint
+CREATE TABLE "experiments" (
+	"id" text PRIMARY KEY NOT NULL,
+	"project_id" text NOT NULL,
+	"name" text NOT NULL,
+	"hyperparameters" json NOT NULL,
+	"start_model_id" text,
+	"result_model_id" text,
+	"created_at" timestamp(3) with time zone NOT NULL,
+	"updated_at" timestamp(3) with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "federations" (
+	"job_id" text PRIMARY KEY NOT NULL,
+	"device_selection_strategy" text NOT NULL,
+	"num_devices" integer NOT NULL,
+	"num_buffer_devices" integer NOT NULL,
+	"selection_seed" text NOT NULL,
+	"termination_criteria" json NOT NULL,
+	"round_deadline_seconds" double precision,
+	"train_container" json,
+	"aggregate_container" json,
+	"aggregate_model_id" text
+);
+--> statement-breakpoint
 CREATE TABLE "fragments" (
 	"id" text PRIMARY KEY NOT NULL,
 	"project_id" text NOT NULL,
@@ -113,6 +149,7 @@ CREATE TABLE "job_items" (
 	"value" text NOT NULL,
 	"default_value" text,
 	"value_type" text NOT NULL,
+	"source" text NOT NULL,
 	"created_at" timestamp(3) with time zone NOT NULL,
 	"updated_at" timestamp(3) with time zone NOT NULL
 );
@@ -146,8 +183,17 @@ CREATE TABLE "jobs" (
 	"settings" json NOT NULL,
 	"settings_warnings" json NOT NULL,
 	"output" json,
+	"settings_sources" json NOT NULL,
+	"application_id" text,
+	"experiment_id" text,
 	"dataset_id" text,
 	"dataset_version_id" text,
+	"model_id" text,
+	"model_version_id" text,
+	"start_model_version_id" text,
+	"start_model_id" text,
+	"result_model_id" text,
+	"is_federated" boolean NOT NULL,
 	"input" json NOT NULL,
 	"cpu_started_at" timestamp(3) with time zone,
 	"cpu_ended_at" timestamp(3) with time zone,
@@ -210,6 +256,37 @@ CREATE TABLE "metric_points" (
 	CONSTRAINT "metric_points_job_id_seq_pk" PRIMARY KEY("job_id","seq")
 );
 --> statement-breakpoint
+CREATE TABLE "model_versions" (
+	"id" text PRIMARY KEY NOT NULL,
+	"model_id" text NOT NULL,
+	"number" integer NOT NULL,
+	"job_id" text,
+	"fragment_id" text NOT NULL,
+	"created_at" timestamp(3) with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "models" (
+	"id" text PRIMARY KEY NOT NULL,
+	"project_id" text NOT NULL,
+	"name" text NOT NULL,
+	"created_at" timestamp(3) with time zone NOT NULL,
+	"updated_at" timestamp(3) with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "participants" (
+	"job_id" text NOT NULL,
+	"round" integer NOT NULL,
+	"device_id" text NOT NULL,
+	"step_id" text NOT NULL,
+	"status" text NOT NULL,
+	"fragment_id" text,
+	"num_samples" integer,
+	"metrics" json NOT NULL,
+	"position" integer NOT NULL,
+	CONSTRAINT "participants_job_id_round_device_id_pk" PRIMARY KEY("job_id","round","device_id"),
+	CONSTRAINT "participants_status" CHECK ("participants"."status" in ('INVITED', 'TRAINING', 'SUBMITTED', 'LATE', 'DROPPED'))
+);
+--> statement-breakpoint
 CREATE TABLE "projects" (
 	"id" text PRIMARY KEY NOT NULL,
 	"name" text NOT NULL,
@@ -228,6 +305,22 @@ CREATE TABLE "queues" (
 	"required_labels" json NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "rounds" (
+	"job_id" text NOT NULL,
+	"number" integer NOT NULL,
+	"status" text NOT NULL,
+	"quorum" integer NOT NULL,
+	"start_model_id" text,
+	"aggregate_model_id" text,
+	"metrics" json NOT NULL,
+	"is_weighted" boolean,
+	"started_at" timestamp(3) with time zone NOT NULL,
+	"deadline_at" timestamp(3) with time zone,
+	"finished_at" timestamp(3) with time zone,
+	CONSTRAINT "rounds_job_id_number_pk" PRIMARY KEY("job_id","number"),
+	CONSTRAINT "rounds_status" CHECK ("rounds"."status" in ('TRAINING', 'AGGREGATING', 'SUCCEEDED', 'FAILED', 'CANCELLED'))
+);
+--> statement-breakpoint
 CREATE TABLE "steps" (
 	"id" text PRIMARY KEY NOT NULL,
 	"job_id" text NOT NULL,
@@ -240,6 +333,8 @@ CREATE TABLE "steps" (
 	"queue_id" text NOT NULL,
 	"priority" integer NOT NULL,
 	"max_attempts" integer NOT NULL,
+	"round" integer,
+	"part" text,
 	"attempt_count" integer NOT NULL,
 	"failed_count" integer NOT NULL,
 	"lost_count" integer NOT NULL,
@@ -285,24 +380,32 @@ ALTER TABLE "api_keys" ADD CONSTRAINT "api_keys_job_id_jobs_id_fk" FOREIGN KEY (
 ALTER TABLE "api_keys" ADD CONSTRAINT "api_keys_device_id_devices_id_fk" FOREIGN KEY ("device_id") REFERENCES "public"."devices"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "attempts" ADD CONSTRAINT "attempts_step_id_steps_id_fk" FOREIGN KEY ("step_id") REFERENCES "public"."steps"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "devices" ADD CONSTRAINT "devices_project_id_projects_id_fk" FOREIGN KEY ("project_id") REFERENCES "public"."projects"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "experiments" ADD CONSTRAINT "experiments_project_id_projects_id_fk" FOREIGN KEY ("project_id") REFERENCES "public"."projects"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "federations" ADD CONSTRAINT "federations_job_id_jobs_id_fk" FOREIGN KEY ("job_id") REFERENCES "public"."jobs"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "fragments" ADD CONSTRAINT "fragments_project_id_projects_id_fk" FOREIGN KEY ("project_id") REFERENCES "public"."projects"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "fragments" ADD CONSTRAINT "fragments_job_id_jobs_id_fk" FOREIGN KEY ("job_id") REFERENCES "public"."jobs"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "job_items" ADD CONSTRAINT "job_items_job_id_jobs_id_fk" FOREIGN KEY ("job_id") REFERENCES "public"."jobs"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "job_labels" ADD CONSTRAINT "job_labels_job_id_jobs_id_fk" FOREIGN KEY ("job_id") REFERENCES "public"."jobs"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "jobs" ADD CONSTRAINT "jobs_project_id_projects_id_fk" FOREIGN KEY ("project_id") REFERENCES "public"."projects"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "latest_metrics" ADD CONSTRAINT "latest_metrics_job_id_jobs_id_fk" FOREIGN KEY ("job_id") REFERENCES "public"."jobs"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "model_versions" ADD CONSTRAINT "model_versions_model_id_models_id_fk" FOREIGN KEY ("model_id") REFERENCES "public"."models"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "models" ADD CONSTRAINT "models_project_id_projects_id_fk" FOREIGN KEY ("project_id") REFERENCES "public"."projects"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "participants" ADD CONSTRAINT "participants_job_id_jobs_id_fk" FOREIGN KEY ("job_id") REFERENCES "public"."jobs"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "queues" ADD CONSTRAINT "queues_project_id_projects_id_fk" FOREIGN KEY ("project_id") REFERENCES "public"."projects"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "rounds" ADD CONSTRAINT "rounds_job_id_jobs_id_fk" FOREIGN KEY ("job_id") REFERENCES "public"."jobs"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "steps" ADD CONSTRAINT "steps_job_id_jobs_id_fk" FOREIGN KEY ("job_id") REFERENCES "public"."jobs"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "steps" ADD CONSTRAINT "steps_queue_id_queues_id_fk" FOREIGN KEY ("queue_id") REFERENCES "public"."queues"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE UNIQUE INDEX "api_keys_hash" ON "api_keys" USING btree ("hash");--> statement-breakpoint
 CREATE INDEX "api_keys_job" ON "api_keys" USING btree ("job_id");--> statement-breakpoint
 CREATE INDEX "api_keys_device" ON "api_keys" USING btree ("device_id");--> statement-breakpoint
+CREATE UNIQUE INDEX "applications_name" ON "applications" USING btree ("name");--> statement-breakpoint
 CREATE INDEX "attempts_device" ON "attempts" USING btree ("device_id","claimed_at","step_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "devices_name" ON "devices" USING btree ("project_key","name");--> statement-breakpoint
 CREATE INDEX "devices_project" ON "devices" USING btree ("project_id","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "events_position" ON "events" USING btree ("position");--> statement-breakpoint
 CREATE INDEX "events_project" ON "events" USING btree ("project_id","position");--> statement-breakpoint
 CREATE INDEX "events_step" ON "events" USING btree ("step_id","seq") WHERE "events"."step_id" is not null;--> statement-breakpoint
+CREATE INDEX "experiments_project" ON "experiments" USING btree ("project_id","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "fragments_filename" ON "fragments" USING btree ("scope_id","filename_key");--> statement-breakpoint
 CREATE INDEX "fragments_job" ON "fragments" USING btree ("job_id","id");--> statement-breakpoint
 CREATE INDEX "fragments_project_filename" ON "fragments" USING btree ("project_id","filename_key","ready_at");--> statement-breakpoint
@@ -315,10 +418,17 @@ CREATE INDEX "jobs_updated" ON "jobs" USING btree ("updated_at","id");--> statem
 CREATE INDEX "jobs_project_updated" ON "jobs" USING btree ("project_id","updated_at","id");--> statement-breakpoint
 CREATE INDEX "jobs_priority" ON "jobs" USING btree ("priority","id");--> statement-breakpoint
 CREATE INDEX "jobs_name" ON "jobs" USING btree ("name","id");--> statement-breakpoint
+CREATE INDEX "jobs_experiment" ON "jobs" USING btree ("experiment_id","id") WHERE "jobs"."experiment_id" is not null;--> statement-breakpoint
+CREATE INDEX "jobs_application" ON "jobs" USING btree ("application_id","id") WHERE "jobs"."application_id" is not null;--> statement-breakpoint
 CREATE INDEX "jobs_deadline" ON "jobs" USING btree ("deadline_at") WHERE "jobs"."deadline_at" is not null;--> statement-breakpoint
 CREATE INDEX "log_chunks_step" ON "log_chunks" USING btree ("job_id","step_number","seq");--> statement-breakpoint
 CREATE UNIQUE INDEX "metric_points_iteration" ON "metric_points" USING btree ("job_id","name","iteration","step_number","attempt");--> statement-breakpoint
+CREATE UNIQUE INDEX "model_versions_number" ON "model_versions" USING btree ("model_id","number");--> statement-breakpoint
+CREATE INDEX "model_versions_fragment" ON "model_versions" USING btree ("fragment_id");--> statement-breakpoint
+CREATE INDEX "models_project" ON "models" USING btree ("project_id","id");--> statement-breakpoint
+CREATE UNIQUE INDEX "participants_step" ON "participants" USING btree ("step_id");--> statement-breakpoint
 CREATE INDEX "queues_project" ON "queues" USING btree ("project_id");--> statement-breakpoint
+CREATE INDEX "rounds_deadline" ON "rounds" USING btree ("deadline_at") WHERE "rounds"."status" = 'TRAINING' and "rounds"."deadline_at" is not null;--> statement-breakpoint
 CREATE UNIQUE INDEX "steps_number" ON "steps" USING btree ("job_id","number");--> statement-breakpoint
 CREATE INDEX "steps_queue" ON "steps" USING btree ("queue_id","priority" desc,"queued_at","id") WHERE "steps"."status" = 'QUEUED';--> statement-breakpoint
 CREATE INDEX "steps_lease_expiry" ON "steps" USING btree ("lease_expires_at") WHERE "steps"."lease_expires_at" is not null;--> statement-breakpoint

@@ -21,6 +21,19 @@ CREATE TABLE `api_keys` (
 CREATE UNIQUE INDEX `api_keys_hash` ON `api_keys` (`hash`);--> statement-breakpoint
 CREATE INDEX `api_keys_job` ON `api_keys` (`job_id`);--> statement-breakpoint
 CREATE INDEX `api_keys_device` ON `api_keys` (`device_id`);--> statement-breakpoint
+CREATE TABLE `applications` (
+	`id` text PRIMARY KEY NOT NULL,
+	`name` text NOT NULL,
+	`description` text,
+	`item_definitions` text NOT NULL,
+	`settings_schema` text,
+	`container` text,
+	`supports_continual_training` integer NOT NULL,
+	`created_at` integer NOT NULL,
+	`updated_at` integer NOT NULL
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX `applications_name` ON `applications` (`name`);--> statement-breakpoint
 CREATE TABLE `attempts` (
 	`step_id` text NOT NULL,
 	`number` integer NOT NULL,
@@ -82,6 +95,33 @@ CREATE TABLE `events` (
 CREATE UNIQUE INDEX `events_position` ON `events` (`position`);--> statement-breakpoint
 CREATE INDEX `events_project` ON `events` (`project_id`,`position`);--> statement-breakpoint
 CREATE INDEX `events_step` ON `events` (`step_id`,`seq`) WHERE "events"."step_id" is not null;--> statement-breakpoint
+CREATE TABLE `experiments` (
+	`id` text PRIMARY KEY NOT NULL,
+	`project_id` text NOT NULL,
+	`name` text NOT NULL,
+	`hyperparameters` text NOT NULL,
+	`start_model_id` text,
+	`result_model_id` text,
+	`created_at` integer NOT NULL,
+	`updated_at` integer NOT NULL,
+	FOREIGN KEY (`project_id`) REFERENCES `projects`(`id`) ON UPDATE no action ON DELETE cascade
+);
+--> statement-breakpoint
+CREATE INDEX `experiments_project` ON `experiments` (`project_id`,`id`);--> statement-breakpoint
+CREATE TABLE `federations` (
+	`job_id` text PRIMARY KEY NOT NULL,
+	`device_selection_strategy` text NOT NULL,
+	`num_devices` integer NOT NULL,
+	`num_buffer_devices` integer NOT NULL,
+	`selection_seed` text NOT NULL,
+	`termination_criteria` text NOT NULL,
+	`round_deadline_seconds` real,
+	`train_container` text,
+	`aggregate_container` text,
+	`aggregate_model_id` text,
+	FOREIGN KEY (`job_id`) REFERENCES `jobs`(`id`) ON UPDATE no action ON DELETE cascade
+);
+--> statement-breakpoint
 CREATE TABLE `fragments` (
 	`id` text PRIMARY KEY NOT NULL,
 	`project_id` text NOT NULL,
@@ -131,6 +171,7 @@ CREATE TABLE `job_items` (
 	`value` text NOT NULL,
 	`default_value` text,
 	`value_type` text NOT NULL,
+	`source` text NOT NULL,
 	`created_at` integer NOT NULL,
 	`updated_at` integer NOT NULL,
 	FOREIGN KEY (`job_id`) REFERENCES `jobs`(`id`) ON UPDATE no action ON DELETE cascade
@@ -168,8 +209,17 @@ CREATE TABLE `jobs` (
 	`settings` text NOT NULL,
 	`settings_warnings` text NOT NULL,
 	`output` text,
+	`settings_sources` text NOT NULL,
+	`application_id` text,
+	`experiment_id` text,
 	`dataset_id` text,
 	`dataset_version_id` text,
+	`model_id` text,
+	`model_version_id` text,
+	`start_model_version_id` text,
+	`start_model_id` text,
+	`result_model_id` text,
+	`is_federated` integer NOT NULL,
 	`input` text NOT NULL,
 	`cpu_started_at` integer,
 	`cpu_ended_at` integer,
@@ -198,6 +248,8 @@ CREATE INDEX `jobs_updated` ON `jobs` (`updated_at`,`id`);--> statement-breakpoi
 CREATE INDEX `jobs_project_updated` ON `jobs` (`project_id`,`updated_at`,`id`);--> statement-breakpoint
 CREATE INDEX `jobs_priority` ON `jobs` (`priority`,`id`);--> statement-breakpoint
 CREATE INDEX `jobs_name` ON `jobs` (`name`,`id`);--> statement-breakpoint
+CREATE INDEX `jobs_experiment` ON `jobs` (`experiment_id`,`id`) WHERE "jobs"."experiment_id" is not null;--> statement-breakpoint
+CREATE INDEX `jobs_application` ON `jobs` (`application_id`,`id`) WHERE "jobs"."application_id" is not null;--> statement-breakpoint
 CREATE INDEX `jobs_deadline` ON `jobs` (`deadline_at`) WHERE "jobs"."deadline_at" is not null;--> statement-breakpoint
 CREATE TABLE `latest_metrics` (
 	`job_id` text NOT NULL,
@@ -244,6 +296,44 @@ CREATE TABLE `metric_points` (
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `metric_points_iteration` ON `metric_points` (`job_id`,`name`,`iteration`,`step_number`,`attempt`);--> statement-breakpoint
+CREATE TABLE `model_versions` (
+	`id` text PRIMARY KEY NOT NULL,
+	`model_id` text NOT NULL,
+	`number` integer NOT NULL,
+	`job_id` text,
+	`fragment_id` text NOT NULL,
+	`created_at` integer NOT NULL,
+	FOREIGN KEY (`model_id`) REFERENCES `models`(`id`) ON UPDATE no action ON DELETE cascade
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX `model_versions_number` ON `model_versions` (`model_id`,`number`);--> statement-breakpoint
+CREATE INDEX `model_versions_fragment` ON `model_versions` (`fragment_id`);--> statement-breakpoint
+CREATE TABLE `models` (
+	`id` text PRIMARY KEY NOT NULL,
+	`project_id` text NOT NULL,
+	`name` text NOT NULL,
+	`created_at` integer NOT NULL,
+	`updated_at` integer NOT NULL,
+	FOREIGN KEY (`project_id`) REFERENCES `projects`(`id`) ON UPDATE no action ON DELETE cascade
+);
+--> statement-breakpoint
+CREATE INDEX `models_project` ON `models` (`project_id`,`id`);--> statement-breakpoint
+CREATE TABLE `participants` (
+	`job_id` text NOT NULL,
+	`round` integer NOT NULL,
+	`device_id` text NOT NULL,
+	`step_id` text NOT NULL,
+	`status` text NOT NULL,
+	`fragment_id` text,
+	`num_samples` integer,
+	`metrics` text NOT NULL,
+	`position` integer NOT NULL,
+	PRIMARY KEY(`job_id`, `round`, `device_id`),
+	FOREIGN KEY (`job_id`) REFERENCES `jobs`(`id`) ON UPDATE no action ON DELETE cascade,
+	CONSTRAINT "participants_status" CHECK("participants"."status" in ('INVITED', 'TRAINING', 'SUBMITTED', 'LATE', 'DROPPED'))
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX `participants_step` ON `participants` (`step_id`);--> statement-breakpoint
 CREATE TABLE `projects` (
 	`id` text PRIMARY KEY NOT NULL,
 	`name` text NOT NULL,
@@ -264,6 +354,24 @@ CREATE TABLE `queues` (
 );
 --> statement-breakpoint
 CREATE INDEX `queues_project` ON `queues` (`project_id`);--> statement-breakpoint
+CREATE TABLE `rounds` (
+	`job_id` text NOT NULL,
+	`number` integer NOT NULL,
+	`status` text NOT NULL,
+	`quorum` integer NOT NULL,
+	`start_model_id` text,
+	`aggregate_model_id` text,
+	`metrics` text NOT NULL,
+	`is_weighted` integer,
+	`started_at` integer NOT NULL,
+	`deadline_at` integer,
+	`finished_at` integer,
+	PRIMARY KEY(`job_id`, `number`),
+	FOREIGN KEY (`job_id`) REFERENCES `jobs`(`id`) ON UPDATE no action ON DELETE cascade,
+	CONSTRAINT "rounds_status" CHECK("rounds"."status" in ('TRAINING', 'AGGREGATING', 'SUCCEEDED', 'FAILED', 'CANCELLED'))
+);
+--> statement-breakpoint
+CREATE INDEX `rounds_deadline` ON `rounds` (`deadline_at`) WHERE "rounds"."status" = 'TRAINING' and "rounds"."deadline_at" is not null;--> statement-breakpoint
 CREATE TABLE `steps` (
 	`id` text PRIMARY KEY NOT NULL,
 	`job_id` text NOT NULL,
@@ -276,6 +384,8 @@ CREATE TABLE `steps` (
 	`queue_id` text NOT NULL,
 	`priority` integer NOT NULL,
 	`max_attempts` integer NOT NULL,
+	`round` integer,
+	`part` text,
 	`attempt_count` integer NOT NULL,
 	`failed_count` integer NOT NULL,
 	`lost_count` integer NOT NULL,

@@ -193,7 +193,16 @@ export function checkItems(checks: Checks, inputs: readonly JobItemInput[]): Che
     if (value === null && input.value == null && input.defaultValue == null)
       checks.refuse(['items', i, 'value'], 'is needed: there is no default.');
     const { name, description = null, label = null } = input;
-    return { position: i, name, description, label, value: value ?? '', defaultValue, valueType };
+    return {
+      position: i,
+      name,
+      description,
+      label,
+      value: value ?? '',
+      defaultValue,
+      valueType,
+      source: input.value == null ? 'DEFAULT' : 'GIVEN',
+    };
   });
 }
 
@@ -226,6 +235,15 @@ async function makeJob(
     container: containerOf(input.container),
     settings,
     settingsWarnings: [],
+    settingsSources: {},
+    applicationId: null,
+    experimentId: null,
+    modelId: null,
+    modelVersionId: null,
+    startModelVersionId: null,
+    startModelId: null,
+    resultModelId: null,
+    isFederated: false,
     output: null,
     datasetId: input.datasetId ?? null,
     datasetVersionId: input.datasetVersionId ?? null,

@@ -44,6 +44,8 @@ export async function makeSteps(
       queueId: await queueFor(change, job.projectId, template),
       priority: job.priority,
       maxAttempts: template.maxAttempts,
+      round: null,
+      part: null,
       attemptCount: 0,
       failedCount: 0,
       lostCount: 0,

@@ -38,6 +38,26 @@ export type EventType = (typeof eventTypes)[number];
 export const streamKinds = ['event', 'metric', 'telemetry', 'log'] as const;
 export type StreamKind = (typeof streamKinds)[number];
 
+/** Where an effective setting or item came from: the application's default, what was given, or an override. */
+export const settingSources = ['DEFAULT', 'GIVEN', 'OVERRIDE'] as const;
+export type SettingSource = (typeof settingSources)[number];
+
+export const deviceSelectionStrategies = ['RANDOM'] as const;
+export type DeviceSelectionStrategy = (typeof deviceSelectionStrategies)[number];
+
+export const roundStatuses = ['TRAINING', 'AGGREGATING', 'SUCCEEDED', 'FAILED', 'CANCELLED'] as const;
+export type RoundStatus = (typeof roundStatuses)[number];
+
+export const participantStatuses = ['INVITED', 'TRAINING', 'SUBMITTED', 'LATE', 'DROPPED'] as const;
+export type ParticipantStatus = (typeof participantStatuses)[number];
+
+/** What a step of a federated job does in its round. */
+export const stepParts = ['TRAIN', 'AGGREGATE'] as const;
+export type StepPart = (typeof stepParts)[number];
+
+export const comparisonOperators = ['LT', 'LTE', 'GT', 'GTE'] as const;
+export type ComparisonOperator = (typeof comparisonOperators)[number];
+
 // ── shapes that are kept as JSON ──
 
 export interface Label {
@@ -75,3 +95,21 @@ export interface StepTemplate {
   readonly requiredLabels: readonly Label[];
   readonly maxAttempts: number;
 }
+
+/** An item that an application's jobs take. */
+export interface ItemDefinition {
+  readonly name: string;
+  readonly label: string | null;
+  readonly description: string | null;
+  readonly valueType: ItemValueType;
+  readonly defaultValue: string | null;
+  /** The values that MULTI allows. */
+  readonly options: readonly string[];
+  readonly isRequired: boolean;
+}
+
+/** What ends a federated job as SUCCEEDED when it holds: exactly one of the three. */
+export type TerminationCriterion =
+  | { readonly maxDurationSeconds: number }
+  | { readonly maxRounds: number }
+  | { readonly metric: { readonly metric: string; readonly operator: ComparisonOperator; readonly threshold: number } };

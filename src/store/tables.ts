@@ -10,19 +10,27 @@ import { attemptOutcomes, heldStepStatuses, jobStatuses, type StatusReason, stat
 import {
   type Container,
   deviceKinds,
+  deviceSelectionStrategies,
   eventTypes,
   fragmentStatuses,
   fragmentTypes,
+  type ItemDefinition,
   itemValueTypes,
   jobInitiators,
   jobTypes,
   type Label,
   logStreams,
+  participantStatuses,
   principalKinds,
   type Resources,
   roles,
+  roundStatuses,
+  type SettingSource,
   type StepTemplate,
+  settingSources,
+  stepParts,
   streamKinds,
+  type TerminationCriterion,
 } from '../domain/vocabulary.ts';
 import { isOneOf, type Kit } from './columns.ts';
 
@@ -70,6 +78,43 @@ export function defineTables(kit: Kit) {
     ],
   );
 
+  /** The catalogue: the items and settings that a kind of job takes. */
+  const applications = table(
+    'applications',
+    {
+      id: text().primaryKey(),
+      name: text().notNull(),
+      description: text(),
+      itemDefinitions: json<readonly ItemDefinition[]>().notNull(),
+      settingsSchema: json<Record<string, unknown>>(),
+      container: json<Container>(),
+      supportsContinualTraining: bool().notNull(),
+      createdAt: instant().notNull(),
+      updatedAt: instant().notNull(),
+    },
+    (t) => [unique('applications_name').on(t.name)],
+  );
+
+  /** An ordered queue of jobs, each of which starts from the model that the one before it produced. */
+  const experiments = table(
+    'experiments',
+    {
+      id: text().primaryKey(),
+      projectId: text()
+        .notNull()
+        .references(() => projects.id, cascade),
+      name: text().notNull(),
+      hyperparameters: json<Record<string, unknown>>().notNull(),
+      /** A fragment; what the first job starts from. */
+      startModelId: text(),
+      /** A fragment; the result of the last job that succeeded, null while there is none. */
+      resultModelId: text(),
+      createdAt: instant().notNull(),
+      updatedAt: instant().notNull(),
+    },
+    (t) => [index('experiments_project').on(t.projectId, t.id)],
+  );
+
   const jobs = table(
     'jobs',
     {
@@ -97,8 +142,21 @@ export function defineTables(kit: Kit) {
       settings: json<Record<string, unknown>>().notNull(),
       settingsWarnings: json<readonly string[]>().notNull(),
       output: json<Record<string, unknown>>(),
+      /** Where each effective setting came from, by its dot path. */
+      settingsSources: json<Readonly<Record<string, SettingSource>>>().notNull(),
+      applicationId: text(),
+      experimentId: text(),
       datasetId: text(),
       datasetVersionId: text(),
+      /** The model that the finished job is added to; set when it is made for a new one. */
+      modelId: text(),
+      modelVersionId: text(),
+      startModelVersionId: text(),
+      /** A fragment; what the job starts from: of its model version, its experiment or its federation. */
+      startModelId: text(),
+      /** A fragment; what it produced: its newest model, or the aggregate of its last round. */
+      resultModelId: text(),
+      isFederated: bool().notNull(),
       /** The createJob input that made it, for retryJob. */
       input: json<Record<string, unknown>>().notNull(),
       cpuStartedAt: instant(),
@@ -127,6 +185,8 @@ export function defineTables(kit: Kit) {
       index('jobs_project_updated').on(t.projectId, t.updatedAt, t.id),
       index('jobs_priority').on(t.priority, t.id),
       index('jobs_name').on(t.name, t.id),
+      index('jobs_experiment').on(t.experimentId, t.id).where(sql`${t.experimentId} is not null`),
+      index('jobs_application').on(t.applicationId, t.id).where(sql`${t.applicationId} is not null`),
       index('jobs_deadline').on(t.deadlineAt).where(sql`${t.deadlineAt} is not null`),
       check('jobs_status_known', isOneOf(t.status, jobStatuses)),
       check('jobs_type_known', isOneOf(t.type, jobTypes)),
@@ -160,6 +220,7 @@ export function defineTables(kit: Kit) {
       value: text().notNull(),
       defaultValue: text(),
       valueType: oneOf(itemValueTypes).notNull(),
+      source: oneOf(settingSources).notNull(),
       createdAt: instant().notNull(),
       updatedAt: instant().notNull(),
     },
@@ -206,6 +267,9 @@ export function defineTables(kit: Kit) {
       /** The job's, copied for the order of the queue. */
       priority: int().notNull(),
       maxAttempts: int().notNull(),
+      /** Of a federated job: the round that it belongs to, and its part in it. */
+      round: int(),
+      part: oneOf(stepParts),
       /** Attempts so far: the newest one's number. */
       attemptCount: int().notNull(),
       /** Attempts that their device reported as failed: counted against maxAttempts. */
@@ -421,6 +485,106 @@ export function defineTables(kit: Kit) {
     (t) => [primaryKey({ columns: [t.jobId, t.seq] }), index('log_chunks_step').on(t.jobId, t.stepNumber, t.seq)],
   );
 
+  const models = table(
+    'models',
+    {
+      id: text().primaryKey(),
+      projectId: text()
+        .notNull()
+        .references(() => projects.id, cascade),
+      name: text().notNull(),
+      createdAt: instant().notNull(),
+      updatedAt: instant().notNull(),
+    },
+    (t) => [index('models_project').on(t.projectId, t.id)],
+  );
+
+  const modelVersions = table(
+    'model_versions',
+    {
+      id: text().primaryKey(),
+      modelId: text()
+        .notNull()
+        .references(() => models.id, cascade),
+      /** 1, 2, 3 … within the model. */
+      number: int().notNull(),
+      jobId: text(),
+      fragmentId: text().notNull(),
+      createdAt: instant().notNull(),
+    },
+    (t) => [unique('model_versions_number').on(t.modelId, t.number), index('model_versions_fragment').on(t.fragmentId)],
+  );
+
+  /** What makes a job a federated one. */
+  const federations = table('federations', {
+    jobId: text()
+      .primaryKey()
+      .references(() => jobs.id, cascade),
+    deviceSelectionStrategy: oneOf(deviceSelectionStrategies).notNull(),
+    numDevices: int().notNull(),
+    numBufferDevices: int().notNull(),
+    selectionSeed: text().notNull(),
+    terminationCriteria: json<readonly TerminationCriterion[]>().notNull(),
+    roundDeadlineSeconds: real(),
+    trainContainer: json<Container>(),
+    /** Null: the gateway's own aggregator does it. */
+    aggregateContainer: json<Container>(),
+    /** A fragment; of the newest round that succeeded. */
+    aggregateModelId: text(),
+  });
+
+  const rounds = table(
+    'rounds',
+    {
+      jobId: text()
+        .notNull()
+        .references(() => jobs.id, cascade),
+      /** 1, 2, 3 … */
+      number: int().notNull(),
+      status: oneOf(roundStatuses).notNull(),
+      quorum: int().notNull(),
+      startModelId: text(),
+      aggregateModelId: text(),
+      /** Of the aggregate: the mean of what the devices reported. */
+      metrics: json<Readonly<Record<string, number>>>().notNull(),
+      /** Whether the mean was weighted by numSamples; null until there is one. */
+      isWeighted: bool(),
+      startedAt: instant().notNull(),
+      deadlineAt: instant(),
+      finishedAt: instant(),
+    },
+    (t) => [
+      primaryKey({ columns: [t.jobId, t.number] }),
+      index('rounds_deadline').on(t.deadlineAt).where(sql`${t.status} = 'TRAINING' and ${t.deadlineAt} is not null`),
+      check('rounds_status', isOneOf(t.status, roundStatuses)),
+    ],
+  );
+
+  /** A device in a round. */
+  const participants = table(
+    'participants',
+    {
+      jobId: text()
+        .notNull()
+        .references(() => jobs.id, cascade),
+      round: int().notNull(),
+      deviceId: text().notNull(),
+      stepId: text().notNull(),
+      status: oneOf(participantStatuses).notNull(),
+      /** The model that it handed in. */
+      fragmentId: text(),
+      numSamples: int(),
+      metrics: json<Readonly<Record<string, number>>>().notNull(),
+      /** The order in which it was selected. */
+      position: int().notNull(),
+    },
+    (t) => [
+      primaryKey({ columns: [t.jobId, t.round, t.deviceId] }),
+      unique('participants_step').on(t.stepId),
+      check('participants_status', isOneOf(t.status, participantStatuses)),
+    ],
+  );
+
   const apiKeys = table(
     'api_keys',
     {
@@ -467,6 +631,13 @@ export function defineTables(kit: Kit) {
     meta,
     projects,
     devices,
+    applications,
+    experiments,
+    models,
+    modelVersions,
+    federations,
+    rounds,
+    participants,
     jobs,
     jobLabels,
     jobItems,
@@ -503,3 +674,10 @@ export type LatestMetricRow = Row<'latestMetrics'>;
 export type TelemetrySampleRow = Row<'telemetrySamples'>;
 export type LogChunkRow = Row<'logChunks'>;
 export type ApiKeyRow = Row<'apiKeys'>;
+export type ApplicationRow = Row<'applications'>;
+export type ExperimentRow = Row<'experiments'>;
+export type ModelRow = Row<'models'>;
+export type ModelVersionRow = Row<'modelVersions'>;
+export type FederationRow = Row<'federations'>;
+export type RoundRow = Row<'rounds'>;
+export type ParticipantRow = Row<'participants'>;

@@ -113,11 +113,7 @@ function labelTerm({ key, value }: Label, i: number): Term {
   };
 }
 
-/** Jobs were made in this age: moments that PostgreSQL cannot write down are moved to its ends. */
-const AGE = [0, Date.UTC(9999, 11, 31)] as const;
-
 function instantTerm(name: string, value: Optional<Date>, compare: typeof gt): Term | null {
   if (value == null) return null;
-  const moment = new Date(Math.min(Math.max(value.getTime(), AGE[0]), AGE[1]));
-  return { shape: name, values: { [name]: moment }, condition: (t, $) => compare(t.jobs.createdAt, $(name, t.jobs.createdAt)) };
+  return { shape: name, values: { [name]: value }, condition: (t, $) => compare(t.jobs.createdAt, $(name, t.jobs.createdAt)) };
 }
