@@ -7,10 +7,9 @@ import { defineLoader } from './loaders.ts';
 import { MOST_POINTS, pointsToShow } from './metrics.ts';
 import { Job } from './nouns.ts';
 
-/** Samples are of this age: what lies beyond takes nothing away, and databases can write these down. */
-const EARLIEST = new Date(0);
-const LATEST = new Date(Date.UTC(9999, 11, 31));
-const within = (moment: Date) => (moment < EARLIEST ? EARLIEST : moment > LATEST ? LATEST : moment);
+/** No bound is one that databases can write down, too. */
+const EARLIEST = new Date('0001-01-01T00:00:00.000Z');
+const LATEST = new Date('9999-12-31T23:59:59.999Z');
 
 const latestOfJob = defineLoader<string, TelemetrySampleRow | null>(async ({ domain }, jobIds) => {
   const found = new Map((await latestTelemetryOfJobs(domain.store.read, jobIds)).map(({ sample }) => [sample.jobId, sample]));
@@ -49,7 +48,7 @@ builder.objectFields(Job, (t) => ({
     },
     resolve: async ({ id }, { from, to, maxPoints }, { domain }) => {
       const most = pointsToShow(maxPoints);
-      return (await readTelemetry(domain.store.read, { jobId: id, from: within(from ?? EARLIEST), to: within(to ?? LATEST), most })).rows;
+      return (await readTelemetry(domain.store.read, { jobId: id, from: from ?? EARLIEST, to: to ?? LATEST, most })).rows;
     },
   }),
   latestTelemetry: t.field({

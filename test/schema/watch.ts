@@ -1,0 +1,49 @@
+/** Watches a subscription as a gateway does, without the gateway: a fresh context for each frame. */
+import { createSourceEventStream, execute, type GraphQLError, parse } from 'graphql';
+import type { Domain } from '../../src/domain/domain.ts';
+import type { Principal } from '../../src/domain/principal.ts';
+import { Wakeups } from '../../src/realtime/wakeups.ts';
+import { createContext } from '../../src/schema/context.ts';
+import { schema } from '../../src/schema/index.ts';
+
+export interface Watch<T> {
+  /** The data of the next frame; null at the end. */
+  next(): Promise<T | null>;
+  end(): Promise<void>;
+}
+
+/** The shape of a frame is what the test asked for: it says so where it watches. */
+export type WatchAs = <T>(source: string, variables?: Record<string, unknown>) => Promise<Watch<T>>;
+
+/** Throws the first error, of the subscription itself or of a frame, with its code in front. */
+export function watchAs(domain: Domain, principal: Principal | null): WatchAs {
+  const parts = { domain, wakeups: new Wakeups(domain.store) };
+  return async <T>(source: string, variableValues: Record<string, unknown> = {}) => {
+    const document = parse(source);
+    const stream = await createSourceEventStream({ schema, document, variableValues, contextValue: createContext(parts, principal) });
+    if (!(Symbol.asyncIterator in stream)) throw first(stream.errors);
+    const events = stream[Symbol.asyncIterator]();
+    return {
+      async next() {
+        const event = await events.next();
+        if (event.done) return null;
+        const { data, errors } = await execute({
+          schema,
+          document,
+          variableValues,
+          rootValue: event.value,
+          contextValue: createContext(parts, principal),
+        });
+        if (errors) throw first(errors);
+        return data as T; // see WatchAs
+      },
+      async end() {
+        await events.return?.();
+      },
+    };
+  };
+}
+
+function first([error]: readonly GraphQLError[] = []): Error {
+  return new Error(`${error?.extensions.code ?? 'fault'}: ${error?.message}`);
+}
