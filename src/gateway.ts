@@ -52,7 +52,7 @@ async function serve({ dataDir, host, port, origins }: Config, store: Store): Pr
     {
       schema,
       authenticate: (authorization) => authenticate(domain, authorization),
-      context: (principal) => createContext({ domain, wakeups }, principal),
+      context: (principal) => createContext({ domain, wakeups, serverLimits: DEFAULT_LIMITS }, principal),
       onKeyEnd: (principal, ended) => watchKey(domain, wakeups, principal, ended),
       handlers: { '/fragments/': fragmentDoor(domain) },
       ready: () => isReady(store),

@@ -12,6 +12,8 @@ export interface Context {
   /** Null: no key came with the request. Resolvers ask `viewerOf`. */
   readonly principal: Principal | null;
   readonly loaders: Loaders;
+  /** The server's limits, for who asks what they are. */
+  readonly serverLimits: object;
   /** Aborted when nobody waits for the answer any more. */
   readonly signal?: AbortSignal;
 }
@@ -19,11 +21,13 @@ export interface Context {
 export interface ContextParts {
   readonly domain: Domain;
   readonly wakeups: Wakeups;
+  readonly serverLimits?: object;
 }
 
-export function createContext({ domain, wakeups }: ContextParts, principal: Principal | null, signal?: AbortSignal): Context {
+export function createContext(parts: ContextParts, principal: Principal | null, signal?: AbortSignal): Context {
+  const { domain, wakeups, serverLimits = {} } = parts;
   const loaders = new Loaders();
-  return signal ? { domain, wakeups, principal, loaders, signal } : { domain, wakeups, principal, loaders };
+  return signal ? { domain, wakeups, serverLimits, principal, loaders, signal } : { domain, wakeups, serverLimits, principal, loaders };
 }
 
 /** Who is asking. Throws UNAUTHENTICATED when nobody said so. */

@@ -19,7 +19,7 @@ const Gateway = builder.objectRef<Domain>('Gateway').implement({
     limits: t.field({
       type: 'JSONObject',
       description: 'How much of anything it takes, and how long things may last: numbers by name, units in the names.',
-      resolve: ({ limits }) => ({ ...limits }),
+      resolve: ({ limits }, _, { serverLimits }) => ({ ...serverLimits, ...limits }),
     }),
   }),
 });
