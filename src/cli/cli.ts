@@ -8,7 +8,7 @@ import { getFragment, listFragments, putFragment } from './fragments.ts';
 import { exitCodes, type Io, UsageError } from './io.ts';
 import { job } from './job.ts';
 import { jobs } from './jobs.ts';
-import { createKey, revokeKey } from './keys.ts';
+import { createKey, listKeys, revokeKey } from './keys.ts';
 import { logs } from './logs.ts';
 import { createProject, listAllProjects } from './projects.ts';
 import { submit } from './submit.ts';
@@ -31,6 +31,7 @@ const commands: readonly Command[] = [
   devices,
   listAllProjects,
   createProject,
+  listKeys,
   createKey,
   revokeKey,
 ];

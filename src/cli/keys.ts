@@ -1,9 +1,43 @@
 import { unwrap } from '../client/errors.ts';
-import { type ApiKeyFieldsFragment, CreateApiKeyDocument, RevokeApiKeyDocument } from '../client/generated.ts';
+import { type ApiKeyFieldsFragment, ApiKeysDocument, CreateApiKeyDocument, RevokeApiKeyDocument } from '../client/generated.ts';
 import { type Command, jsonFlag } from './command.ts';
+import { formatAge } from './format.ts';
 import { exitCodes, print, printJson } from './io.ts';
+import { readLimit, readPages } from './pages.ts';
 import { resolveProjectId } from './project.ts';
-import { renderFields } from './table.ts';
+import { type Column, printList, renderFields } from './table.ts';
+
+const columns: readonly Column<ApiKeyFieldsFragment>[] = [
+  { title: 'ID', value: (key) => key.id },
+  { title: 'NAME', value: (key) => key.name, isFlexible: true },
+  { title: 'KIND', value: (key) => key.kind },
+  { title: 'ROLE', value: (key) => key.role ?? '' },
+  { title: 'PROJECT', value: (key) => key.project?.name ?? '', isFlexible: true },
+  { title: 'BEGINS', value: (key) => key.hint },
+  { title: 'USED', value: (key) => formatAge(key.lastUsedAt) },
+  { title: 'STATE', value: stateOf },
+];
+
+export const listKeys: Command = {
+  name: 'keys list',
+  summary: 'Lists API keys, ended ones included, newest first. For administrators.',
+  usage: '',
+  argCount: [0, 0],
+  flags: {
+    kind: { value: 'KIND', isRepeatable: true, description: 'USER, DEVICE, JOB, WATCH', defaultText: 'all but JOB' },
+    limit: { value: 'N', description: 'how many', defaultText: '100' },
+    ...jsonFlag,
+  },
+
+  async run({ io, client, given, isJson }) {
+    const kinds = given.choices('kind', ['USER', 'DEVICE', 'JOB', 'WATCH']);
+    const found = await readPages(readLimit(given, 100), async (first, after) => {
+      const variables = { ...(kinds.length > 0 && { kinds }), first, after };
+      return (await client.request(ApiKeysDocument, variables, { signal: io.signal })).apiKeys;
+    });
+    return printList(io, isJson, columns, found, 'No keys.');
+  },
+};
 
 export const createKey: Command = {
   name: 'keys create',
@@ -61,6 +95,12 @@ export const revokeKey: Command = {
     return exitCodes.succeeded;
   },
 };
+
+function stateOf(key: ApiKeyFieldsFragment): string {
+  if (key.revokedAt !== null) return 'revoked';
+  if (key.expiresAt === null) return 'good';
+  return Date.parse(key.expiresAt) < Date.now() ? 'expired' : `until ${key.expiresAt}`;
+}
 
 function renderKey(key: ApiKeyFieldsFragment): string {
   return renderFields([

@@ -899,6 +899,15 @@ export type RevokeApiKeyMutation = { readonly revokeApiKey:
     | { readonly __typename: 'RevokeApiKeyPayload', readonly apiKey: { readonly id: string, readonly name: string, readonly kind: PrincipalKind, readonly role: Role | null, readonly hint: string, readonly createdAt: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null, readonly revokedAt: string | null, readonly project: { readonly id: string, readonly name: string } | null } }
    };
 
+export type ApiKeysQueryVariables = Exact<{
+  kinds?: ReadonlyArray<PrincipalKind> | PrincipalKind;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type ApiKeysQuery = { readonly apiKeys: { readonly edges: ReadonlyArray<{ readonly node: { readonly id: string, readonly name: string, readonly kind: PrincipalKind, readonly role: Role | null, readonly hint: string, readonly createdAt: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null, readonly revokedAt: string | null, readonly project: { readonly id: string, readonly name: string } | null } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
+
 export type LeaseFieldsFragment = { readonly token: string, readonly attempt: number, readonly expiresAt: string };
 
 export type ClaimedStepFieldsFragment = { readonly id: string, readonly number: number, readonly name: string, readonly maxAttempts: number, readonly container: { readonly image: string | null, readonly entrypoint: string | null, readonly command: string | null, readonly properties: Record<string, unknown>, readonly build: { readonly context: string, readonly dockerfile: string, readonly properties: Record<string, unknown> } | null, readonly env: ReadonlyArray<{ readonly name: string, readonly value: string }>, readonly volumes: ReadonlyArray<{ readonly storage: string, readonly containerPath: string, readonly isReadOnly: boolean }>, readonly http: { readonly port: number, readonly requiresAuth: boolean } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean } } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean }, readonly job: { readonly id: string, readonly name: string, readonly type: JobType, readonly settings: Record<string, unknown>, readonly runTimeoutSeconds: number | null, readonly project: { readonly id: string, readonly name: string, readonly gitRepository: string | null }, readonly items: ReadonlyArray<{ readonly name: string, readonly value: string, readonly typedValue: unknown, readonly valueType: ItemValueType }> } };
@@ -2260,6 +2269,35 @@ fragment RefusalFields on Error {
     differingPaths
   }
 }`) as unknown as TypedDocumentString<RevokeApiKeyMutation, RevokeApiKeyMutationVariables>;
+export const ApiKeysDocument = new TypedDocumentString(`
+    query apiKeys($kinds: [PrincipalKind!]! = [USER, DEVICE, WATCH], $first: Int, $after: String) {
+  apiKeys(kinds: $kinds, first: $first, after: $after) {
+    edges {
+      node {
+        ...ApiKeyFields
+      }
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+    fragment ApiKeyFields on ApiKey {
+  id
+  name
+  kind
+  role
+  hint
+  project {
+    id
+    name
+  }
+  createdAt
+  lastUsedAt
+  expiresAt
+  revokedAt
+}`) as unknown as TypedDocumentString<ApiKeysQuery, ApiKeysQueryVariables>;
 export const ClaimNextStepsDocument = new TypedDocumentString(`
     mutation claimNextSteps($input: ClaimNextStepsInput!) {
   claimNextSteps(input: $input) {

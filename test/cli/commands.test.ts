@@ -208,7 +208,11 @@ describe('trainyard', () => {
     const watch = startCommand(folder, ['watch', id], { ...settings(), TRAINYARD_TOKEN: secret });
     await vi.waitFor(() => expect(watch.stderr()).toContain('== job QUEUED'), { timeout: 10_000 });
     expect(await runCommand(folder, ['cancel', id], { ...settings(), TRAINYARD_TOKEN: secret })).toMatchObject({ code: 2 });
+    expect((await trainyard('keys', 'list')).stdout).toMatch(new RegExp(`^ID +NAME .*\\n${apiKey.id} +link +WATCH .*good`));
     expect((await trainyard('keys', 'revoke', apiKey.id)).code).toBe(0);
+    expect(JSON.parse((await trainyard('keys', 'list', '--kind', 'watch', '--json')).stdout)).toMatchObject([
+      { id: apiKey.id, name: 'link' },
+    ]);
     expect(await watch.ended).toBe(2);
     expect(watch.stderr()).toContain('UNAUTHENTICATED');
     await trainyard('cancel', id);
