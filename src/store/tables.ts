@@ -399,7 +399,7 @@ export function defineTables(kit: Kit) {
       reason: oneOf(statusReasons).$type<StatusReason>(),
       description: text().notNull(),
       exitCode: int(),
-      /** Of JOB_UPDATED: the fields that changed; of STEPS_ADDED: the steps' ids. */
+      /** Of JOB_UPDATED: the fields that changed; of STEPS_ADDED: the steps' numbers. */
       details: json<readonly string[]>(),
     },
     (t) => [
