@@ -9,7 +9,7 @@ import { JobStatus, StatusReason, StepStatus } from './enums.ts';
 import { fragmentById } from './fragments.ts';
 import { jobById } from './jobs.ts';
 import { Fragment, Job, Step } from './nouns.ts';
-import { stepOf } from './steps.ts';
+import { stepOf, stepsOfJob } from './steps.ts';
 
 /** An event as it stands in one of the two streams that show it: its job's, or the feed across jobs. */
 export interface Happening extends EventRow {
@@ -93,7 +93,7 @@ builder.objectRef<Happening>(typeNames.STEPS_ADDED).implement({
     steps: t.field({
       type: [Step],
       description: 'The steps that were added, in order of number, as they are now.',
-      resolve: ({ details }, _, context) => Promise.all((details ?? []).map((id) => stepOf(context, id))),
+      resolve: async ({ jobId, seq }, _, context) => (await stepsOfJob.load(context, jobId)).filter(({ createdSeq }) => createdSeq === seq),
     }),
   }),
 });
