@@ -5,7 +5,7 @@ import { cancel } from './cancel.ts';
 import { type Command, runCommand } from './command.ts';
 import { devices } from './devices.ts';
 import { getFragment, listFragments, putFragment } from './fragments.ts';
-import { exitCodes, type Io, UsageError } from './io.ts';
+import { BrokenPipe, exitCodes, type Io, UsageError } from './io.ts';
 import { job } from './job.ts';
 import { jobs } from './jobs.ts';
 import { createKey, listKeys, revokeKey } from './keys.ts';
@@ -48,7 +48,7 @@ export const summaries: readonly { readonly name: string; readonly summary: stri
  */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   const broken = new AbortController();
-  for (const output of [io.stdout, io.stderr]) output.on('error', () => broken.abort());
+  for (const output of [io.stdout, io.stderr]) output.on('error', () => broken.abort(new BrokenPipe()));
   const stoppable: Io = { ...io, signal: AbortSignal.any([io.signal, broken.signal]) };
   try {
     const code = await dispatch(argv, stoppable);

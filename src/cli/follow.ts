@@ -18,7 +18,7 @@ import { type SubscribeOptions, subscribe } from '../client/subscribe.ts';
 import type { Context } from './command.ts';
 import type { FlagSet } from './flags.ts';
 import { formatNumber, formatSpan } from './format.ts';
-import { exitCodes, UsageError } from './io.ts';
+import { BrokenPipe, exitCodes, UsageError } from './io.ts';
 import { LogLines } from './loglines.ts';
 import { Screen } from './screen.ts';
 import { cleanName, truncate } from './terminal.ts';
@@ -62,6 +62,7 @@ export async function followJob(context: Context, jobId: string): Promise<number
     await follower.stop();
   }
   if (io.signal.aborted) {
+    if (io.signal.reason instanceof BrokenPipe) return exitCodes.brokenPipe;
     follower.note(`The job goes on. To cancel it: trainyard cancel ${jobId}\nTo follow it again: trainyard watch ${jobId}`);
     return exitCodes.interrupted;
   }

@@ -3,7 +3,7 @@ export interface Io {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Aborted by Ctrl-C. */
+  /** Aborted by Ctrl-C, or with a BrokenPipe as its reason. */
   readonly signal: AbortSignal;
 }
 
@@ -19,6 +19,11 @@ export interface Output {
 /** What was typed, or a file that was named, is not right. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
+}
+
+/** Why a command stops when the reader of its output is gone. */
+export class BrokenPipe extends Error {
+  override readonly name = 'BrokenPipe';
 }
 
 /** Exit codes, for scripts. */

@@ -44,7 +44,7 @@ export class Screen {
   }
 
   #draw(): void {
-    // One column short: in the last one, some terminals go to the next line.
-    if (this.#progress !== '') this.#io.stderr.write(truncate(this.#progress, (this.#io.stderr.columns ?? 80) - 1));
+    // One column short: in the last one, some terminals go to the next line. One that does not know its width says 0.
+    if (this.#progress !== '') this.#io.stderr.write(truncate(this.#progress, (this.#io.stderr.columns || 80) - 1));
   }
 }

@@ -17,7 +17,7 @@ const narrowest = 8;
 export function renderTable<Row>(output: Output, columns: readonly Column<Row>[], rows: readonly Row[]): string {
   const cells = rows.map((row) => columns.map((column) => cleanName(column.value(row))));
   const widths = columns.map((column, index) => Math.max(widthOf(column.title), ...cells.map((row) => widthOf(row[index] ?? ''))));
-  if (output.isTTY && output.columns !== undefined) shrink(columns, widths, output.columns - gap.length * (columns.length - 1));
+  if (output.isTTY && output.columns) shrink(columns, widths, output.columns - gap.length * (columns.length - 1));
   const lines = [columns.map((column) => column.title), ...cells].map((row) => {
     const padded = row.map((text, index) => pad(text, widths[index] ?? 0, columns[index]?.isNumber === true));
     return padded.join(gap).trimEnd();
