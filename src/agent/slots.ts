@@ -4,6 +4,7 @@ import { ClaimNextStepsDocument } from '../client/generated.ts';
 import { isPassing } from './asking.ts';
 import type { AgentEvent } from './events.ts';
 import { describeOutcome } from './report.ts';
+import { WorkWatch } from './watch.ts';
 import { type Claim, type WorkOptions, workOn } from './worker.ts';
 
 export interface SlotsOptions {
@@ -15,10 +16,13 @@ export interface SlotsOptions {
   readonly tell: (event: AgentEvent) => void;
 }
 
-/** How long the gateway holds a claim open until there is work: one request in this time is all that an idle agent costs. */
-const waitSeconds = 20;
+/** While the gateway tells of work: a wake-up that was lost costs no more than this. */
+const safetySeconds = 30;
 
-/** After a claim that brought nothing at once, or failed. Jitter, so that the agents of a restarted gateway do not come back together. */
+/** While it does not (a connection that is lost for now, a proxy that lets no WebSocket through) the agent has to ask. */
+const askingSeconds = 5;
+
+/** After a claim that failed. Jitter, so that the agents of a restarted gateway do not come back together. */
 const backoff: Backoff = { baseMs: 250, capMs: 15_000, random: Math.random };
 
 /**
@@ -32,15 +36,23 @@ export async function runSlots(options: SlotsOptions): Promise<number> {
   return exitCode;
 }
 
+/** Also too many requests at once may be answered later. */
+const mayPass = (error: unknown) => isPassing(error) || (error instanceof RequestRefused && error.code === 'LIMIT_EXCEEDED');
+
 class Slots {
   readonly #options: SlotsOptions;
   readonly #atWork = new Set<Promise<void>>();
   #isDraining = false;
+  /** Something that bears on claiming has happened since the last claim was sent. */
+  #hasNews = false;
   #wake = () => {};
+  readonly #watch: WorkWatch;
 
   constructor(options: SlotsOptions) {
     this.#options = options;
-    options.stop.addEventListener('abort', () => this.#wake(), { once: true });
+    const tell = () => this.#tell();
+    this.#watch = new WorkWatch(options.work.client, options.deviceId, options.stop, tell, tell);
+    options.stop.addEventListener('abort', tell, { once: true });
   }
 
   async claimUntilStopped(): Promise<number> {
@@ -49,15 +61,16 @@ class Slots {
     while (!stop.aborted) {
       await this.#freeSlot();
       if (stop.aborted) break;
-      const askedAt = performance.now();
+      this.#hasNews = false;
+      const limit = slots - this.#atWork.size;
       try {
-        const claims = await this.#claim(slots - this.#atWork.size);
+        const claims = await this.#claim(limit);
         for (const claim of claims) this.#start(claim);
-        // Nothing, and at once: a gateway that does not wait (it is stopping, say) must not be asked in a storm.
-        failures = claims.length === 0 && performance.now() - askedAt < 1_000 ? failures + 1 : 0;
+        failures = 0;
+        if (claims.length < limit) await this.#news();
       } catch (error) {
         if (stop.aborted) break;
-        if (!isPassing(error) && !(error instanceof RequestRefused && error.code === 'LIMIT_EXCEEDED')) {
+        if (!mayPass(error)) {
           if (!(error instanceof RequestRefused || error instanceof Refused)) throw error;
           tell({ kind: 'STOPPED', message: `The gateway does not give this device work any more: ${error.message}` });
           return 1;
@@ -86,10 +99,27 @@ class Slots {
     }
   }
 
+  /** Resolves when there may be something to claim: work was told of, what was at work has ended, or a while has passed. */
+  async #news(): Promise<void> {
+    if (this.#hasNews) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, (this.#watch.isLive ? safetySeconds : askingSeconds) * 1000);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #tell(): void {
+    this.#hasNews = true;
+    this.#wake();
+  }
+
   async #claim(limit: number): Promise<readonly Claim[]> {
     const { work, deviceId, projectId, stop } = this.#options;
-    const input = { deviceId, projectId, limit, leaseSeconds: work.leaseSeconds, waitSeconds };
-    const answer = await work.client.request(ClaimNextStepsDocument, { input }, { signal: stop, timeoutSeconds: waitSeconds + 20 });
+    const input = { deviceId, projectId, limit, leaseSeconds: work.leaseSeconds };
+    const answer = await work.client.request(ClaimNextStepsDocument, { input }, { signal: stop });
     return unwrap(answer.claimNextSteps).claims;
   }
 
@@ -106,14 +136,15 @@ class Slots {
     this.#atWork.add(working);
     void working.finally(() => {
       this.#atWork.delete(working);
-      this.#wake();
+      this.#tell();
     });
   }
 
   #learnDraining(isDraining: boolean): void {
     if (isDraining && !this.#isDraining)
       this.#options.tell({ kind: 'DRAINING', message: 'This device is draining: it claims nothing more.' });
+    if (isDraining === this.#isDraining) return;
     this.#isDraining = isDraining;
-    this.#wake();
+    this.#tell();
   }
 }

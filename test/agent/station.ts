@@ -22,7 +22,13 @@ export interface StepSeen {
     readonly exitCode: number | null;
     readonly device: { readonly name: string } | null;
   }>;
-  readonly log: { readonly chunks: ReadonlyArray<{ attempt: number; offset: number; stream: string; text: string }> };
+  readonly log: LogPage;
+}
+
+interface LogPage {
+  readonly chunks: ReadonlyArray<{ attempt: number; offset: number; stream: string; text: string }>;
+  readonly endCursor: string | null;
+  readonly hasMore: boolean;
 }
 
 export interface JobSeen {
@@ -79,9 +85,13 @@ const jobQuery = `query ($id: ID!, $metric: String!) {
     steps {
       id number status
       attempts { number outcome reason description exitCode device { name } }
-      log(first: 1000) { chunks { attempt offset stream text } }
+      log(first: 100) { chunks { attempt offset stream text } endCursor hasMore }
     }
   }
+}`;
+
+const logQuery = `query ($id: ID!, $after: Cursor) {
+  step(id: $id) { log(first: 100, after: $after) { chunks { attempt offset stream text } endCursor hasMore } }
 }`;
 
 const agentProcessFile = fileURLToPath(new URL('agent-process.ts', import.meta.url));
@@ -115,6 +125,13 @@ export async function openStation(database?: TestDatabase): Promise<Station> {
     name: `agent-${names++}`,
     workDir: createFolder('agent'),
   });
+
+  async function readRest(stepId: string, page: LogPage): Promise<LogPage> {
+    if (!page.hasMore) return page;
+    const { step } = await ask<{ step: { log: LogPage } }>(logQuery, { id: stepId, after: page.endCursor });
+    const rest = await readRest(stepId, step.log);
+    return { ...rest, chunks: [...page.chunks, ...rest.chunks] };
+  }
 
   const station: Station = {
     gateway,
@@ -170,7 +187,8 @@ export async function openStation(database?: TestDatabase): Promise<Station> {
       await ask('mutation ($input: CancelJobInput!) { cancelJob(input: $input) { __typename } }', { input: { jobId, reason: 'enough' } });
     },
     async readJob(jobId) {
-      return (await ask<{ job: JobSeen }>(jobQuery, { id: jobId, metric: 'loss' })).job;
+      const { job } = await ask<{ job: JobSeen }>(jobQuery, { id: jobId, metric: 'loss' });
+      return { ...job, steps: await Promise.all(job.steps.map(async (step) => ({ ...step, log: await readRest(step.id, step.log) }))) };
     },
     async waitForJob(jobId, isSo, seconds = 30) {
       return vi.waitFor(
