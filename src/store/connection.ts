@@ -1,5 +1,6 @@
 /** One connection with the statements that were prepared on it. */
 import { Placeholder as DrizzlePlaceholder, Param, type SQL, sql } from 'drizzle-orm';
+import { mapPlainly } from './mapping.ts';
 import type { Database, Dialect, Placeholder, Queries, Statement } from './store.ts';
 import type { Tables } from './tables.ts';
 
@@ -33,6 +34,7 @@ export class Connection implements Queries {
         prepare(name: string): Prepared;
       };
       prepared = builder.prepare(query.name);
+      mapPlainly(prepared);
       this.#prepared.set(query.name, prepared);
     }
     return (await prepared.execute(values)) as R; // what the builder itself would have resolved to

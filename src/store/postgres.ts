@@ -99,7 +99,7 @@ class PostgresStore implements Store {
       db: asDatabase(pool),
       t: tables,
       dialect,
-      run: (query, values) => this.#withConnection((connection) => connection.run(query, values)),
+      run: (query, values) => this.#readOnce(query, values).catch((error: unknown) => this.#readAgain(error, query, values)),
     };
     this.#sequencer.wake();
   }
@@ -111,7 +111,7 @@ class PostgresStore implements Store {
         this.#publish(touched);
         return value;
       } catch (error) {
-        if (tries === MOST_TRIES || !TRY_AGAIN.has(codeOf(error))) throw error;
+        if (tries === MOST_TRIES || !(error instanceof NeverBegun || TRY_AGAIN.has(codeOf(error)))) throw error;
       }
     }
   }
@@ -128,6 +128,16 @@ class PostgresStore implements Store {
     await this.#sequencer.stop();
     await this.#wire.close();
     await this.#pool.end();
+  }
+
+  #readOnce<P, R>(query: Statement<P, R>, values: P): Promise<R> {
+    return this.#withConnection((connection) => connection.run(query, values));
+  }
+
+  /** A read on a connection that had gone while it lay idle is as good on another one. */
+  #readAgain<P, R>(error: unknown, query: Statement<P, R>, values: P): Promise<R> {
+    if (error instanceof Error && isConnectionLost(error)) return this.#readOnce(query, values);
+    throw error;
   }
 
   #publish(touched: Set<Topic>): void {
@@ -147,7 +157,7 @@ class PostgresStore implements Store {
     try {
       return await use(connection, client);
     } catch (error) {
-      if (error instanceof Error && isConnectionLost(error)) broken = error;
+      if (error instanceof NeverBegun || (error instanceof Error && isConnectionLost(error))) broken = error;
       throw error;
     } finally {
       client.release(broken);
@@ -174,9 +184,18 @@ class PostgresTx implements Tx {
   }
 }
 
+/** The connection had gone while it lay idle (the server was restarted): nothing was begun, and another connection can do it all. */
+class NeverBegun extends Error {
+  constructor(cause: Error) {
+    super(cause.message, { cause });
+  }
+}
+
 async function transact<T>(connection: Connection, client: pg.PoolClient, work: (tx: Tx) => Promise<T>) {
   const tx = new PostgresTx(connection);
-  await client.query('BEGIN');
+  await client.query('BEGIN').catch((error: unknown) => {
+    throw error instanceof Error && isConnectionLost(error) ? new NeverBegun(error) : error;
+  });
   try {
     const value = await work(tx);
     await client.query('COMMIT');
