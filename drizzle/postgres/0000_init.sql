@@ -87,7 +87,6 @@ CREATE TABLE "experiments" (
 	"name" text NOT NULL,
 	"hyperparameters" json NOT NULL,
 	"start_model_id" text,
-	"result_model_id" text,
 	"created_at" timestamp(3) with time zone NOT NULL,
 	"updated_at" timestamp(3) with time zone NOT NULL
 );
@@ -419,6 +418,7 @@ CREATE INDEX "jobs_project_updated" ON "jobs" USING btree ("project_id","updated
 CREATE INDEX "jobs_priority" ON "jobs" USING btree ("priority","id");--> statement-breakpoint
 CREATE INDEX "jobs_name" ON "jobs" USING btree ("name","id");--> statement-breakpoint
 CREATE INDEX "jobs_experiment" ON "jobs" USING btree ("experiment_id","id") WHERE "jobs"."experiment_id" is not null;--> statement-breakpoint
+CREATE INDEX "jobs_start_model" ON "jobs" USING btree ("start_model_id") WHERE "jobs"."start_model_id" is not null;--> statement-breakpoint
 CREATE INDEX "jobs_application" ON "jobs" USING btree ("application_id","id") WHERE "jobs"."application_id" is not null;--> statement-breakpoint
 CREATE INDEX "jobs_deadline" ON "jobs" USING btree ("deadline_at") WHERE "jobs"."deadline_at" is not null;--> statement-breakpoint
 CREATE INDEX "log_chunks_step" ON "log_chunks" USING btree ("job_id","step_number","seq");--> statement-breakpoint

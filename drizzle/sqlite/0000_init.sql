@@ -101,7 +101,6 @@ CREATE TABLE `experiments` (
 	`name` text NOT NULL,
 	`hyperparameters` text NOT NULL,
 	`start_model_id` text,
-	`result_model_id` text,
 	`created_at` integer NOT NULL,
 	`updated_at` integer NOT NULL,
 	FOREIGN KEY (`project_id`) REFERENCES `projects`(`id`) ON UPDATE no action ON DELETE cascade
@@ -249,6 +248,7 @@ CREATE INDEX `jobs_project_updated` ON `jobs` (`project_id`,`updated_at`,`id`);-
 CREATE INDEX `jobs_priority` ON `jobs` (`priority`,`id`);--> statement-breakpoint
 CREATE INDEX `jobs_name` ON `jobs` (`name`,`id`);--> statement-breakpoint
 CREATE INDEX `jobs_experiment` ON `jobs` (`experiment_id`,`id`) WHERE "jobs"."experiment_id" is not null;--> statement-breakpoint
+CREATE INDEX `jobs_start_model` ON `jobs` (`start_model_id`) WHERE "jobs"."start_model_id" is not null;--> statement-breakpoint
 CREATE INDEX `jobs_application` ON `jobs` (`application_id`,`id`) WHERE "jobs"."application_id" is not null;--> statement-breakpoint
 CREATE INDEX `jobs_deadline` ON `jobs` (`deadline_at`) WHERE "jobs"."deadline_at" is not null;--> statement-breakpoint
 CREATE TABLE `latest_metrics` (

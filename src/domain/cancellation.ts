@@ -3,7 +3,6 @@ import { lockStepsOfJob } from '../store/changes/steps.ts';
 import type { JobRow } from '../store/tables.ts';
 import { change, topics } from './change.ts';
 import { Checks } from './checks.ts';
-import { visibleJob } from './creation.ts';
 import type { Domain } from './domain.ts';
 import { isHeldStep, isTerminalStep, jobStatusesThatAllow, nextJobStatus } from './lifecycle.ts';
 import type { Principal } from './principal.ts';
@@ -11,6 +10,7 @@ import { endJob, lockedJob } from './progression.ts';
 import { InvalidState } from './refusals.ts';
 import { requireRight } from './rights.ts';
 import { moveJob, moveStep } from './transitions.ts';
+import { visibleJob } from './visible.ts';
 
 export interface CancelJobInput {
   jobId: string;

@@ -9,7 +9,6 @@ import { expiredLeases, headOfQueue, insertAttempt, lockHeadOfQueue, lockStepByN
 import type { StepRow } from '../store/tables.ts';
 import { type Change, change, topics } from './change.ts';
 import { Checks } from './checks.ts';
-import { visibleJob } from './creation.ts';
 import { keepSeen, noteSeen, statusOf, visibleDevice } from './devices.ts';
 import type { Domain } from './domain.ts';
 import { expireLease } from './expiry.ts';
@@ -21,6 +20,7 @@ import { InvalidInput, InvalidState, NotFound } from './refusals.ts';
 import { requireRight } from './rights.ts';
 import { hashOf, newLeaseToken } from './secrets.ts';
 import { moveJob, moveStep } from './transitions.ts';
+import { visibleJob } from './visible.ts';
 import type { Waker } from './waker.ts';
 
 type Optional<T> = T | null | undefined;

@@ -1,20 +1,23 @@
 /** Making a job: from steps, from one container, from a project's pipeline, or bare with one step. */
 import { insertRows } from '../store/changes/inserts.ts';
 import { insertJob, insertJobItem, insertJobLabel } from '../store/changes/jobs.ts';
-import { jobById, projectById } from '../store/queries/rows.ts';
-import type { JobItemRow, JobRow, ProjectRow } from '../store/tables.ts';
+import { jobById } from '../store/queries/rows.ts';
+import type { JobItemRow, JobRow } from '../store/tables.ts';
 import { type Change, change, record } from './change.ts';
 import { Checks, type ContainerInput, containerOf, labelsOf, type StepInput, stepTemplateOf } from './checks.ts';
 import type { Domain } from './domain.ts';
+import { enterExperiment } from './experiments.ts';
 import { once } from './idempotency.ts';
 import { spell } from './items.ts';
 import { addKey } from './keys.ts';
 import { isTerminalJob, terminalJobStatuses } from './lifecycle.ts';
+import { requireOwnModel, startOf } from './models.ts';
 import { makeSteps } from './planning.ts';
 import type { Principal } from './principal.ts';
 import { InvalidState, NotFound } from './refusals.ts';
-import { requireRight, sees } from './rights.ts';
+import { requireRight } from './rights.ts';
 import { applyOverrides, type SettingOverride } from './settings.ts';
+import { visibleJob, visibleProject } from './visible.ts';
 import type { ItemValueType, JobInitiator, JobType, Label, StepTemplate } from './vocabulary.ts';
 
 type Optional<T> = T | null | undefined;
@@ -30,6 +33,9 @@ export interface JobItemInput {
 
 export interface CreateJobInput {
   projectId: string;
+  experimentId?: Optional<string>;
+  modelId?: Optional<string>;
+  startModelVersionId?: Optional<string>;
   name: string;
   description?: Optional<string>;
   type?: Optional<JobType>;
@@ -119,18 +125,6 @@ export async function retryJob(
   });
 }
 
-export async function visibleProject({ tx }: Change, principal: Principal, id: string): Promise<ProjectRow> {
-  const [project] = await tx.run(projectById, { id });
-  if (!project || !sees(principal, { projectId: id })) throw new NotFound('project', id);
-  return project;
-}
-
-export async function visibleJob({ tx }: Change, principal: Principal, id: string): Promise<JobRow> {
-  const [job] = await tx.run(jobById, { id });
-  if (!job || !sees(principal, { projectId: job.projectId, jobId: id })) throw new NotFound('job', id);
-  return job;
-}
-
 const made = ({ job, token }: { job: JobRow; token: string }) => ({ value: { job, token, isReplay: false }, ids: [job.id] });
 
 async function replayed({ tx }: Change, [id = '']: readonly string[]): Promise<CreatedJob> {
@@ -214,6 +208,13 @@ async function makeJob(
   const { tx, domain, now, actor } = change;
   const { idempotencyKey: _, ...again } = input;
   const scheduleTimeoutSeconds = input.scheduleTimeoutSeconds ?? null;
+  const place = input.experimentId
+    ? await enterExperiment(change, input.projectId, input.experimentId)
+    : { isBlocked: false, startModelId: null };
+  if (input.modelId) await requireOwnModel(change, input.projectId, input.modelId);
+  const startModelId = input.startModelVersionId
+    ? await startOf(change, input.projectId, input.startModelVersionId, false)
+    : place.startModelId;
   const job: JobRow = {
     id: domain.ids.next('Job'),
     projectId: input.projectId,
@@ -221,9 +222,9 @@ async function makeJob(
     description: input.description ?? null,
     type: input.type ?? 'TRAINING',
     initiator: input.initiator ?? 'MANUAL',
-    status: 'QUEUED',
+    status: place.isBlocked ? 'BLOCKED' : 'QUEUED',
     statusMessage: null,
-    reason: 'CREATED',
+    reason: place.isBlocked ? 'BLOCKED_BY_JOB' : 'CREATED',
     reasonDescription: '',
     exitCode: null,
     owner: actor,
@@ -237,11 +238,11 @@ async function makeJob(
     settingsWarnings: [],
     settingsSources: {},
     applicationId: null,
-    experimentId: null,
-    modelId: null,
+    experimentId: input.experimentId ?? null,
+    modelId: input.modelId ?? null,
     modelVersionId: null,
-    startModelVersionId: null,
-    startModelId: null,
+    startModelVersionId: input.startModelVersionId ?? null,
+    startModelId,
     resultModelId: null,
     isFederated: false,
     output: null,
@@ -262,7 +263,7 @@ async function makeJob(
     updatedAt: now,
     startedAt: null,
     finishedAt: null,
-    deadlineAt: scheduleTimeoutSeconds === null ? null : new Date(now.getTime() + scheduleTimeoutSeconds * 1_000),
+    deadlineAt: scheduleTimeoutSeconds === null || place.isBlocked ? null : new Date(now.getTime() + scheduleTimeoutSeconds * 1_000),
   };
   await insertRows(tx, insertJob, [job]);
   await insertRows(
@@ -275,8 +276,8 @@ async function makeJob(
     insertJobItem,
     items.map((item) => ({ ...item, id: domain.ids.next('JobItem'), jobId: job.id, createdAt: now, updatedAt: now })),
   );
-  const seq = await record(change, job, { type: 'JOB_CREATED', to: job.status, reason: 'CREATED' });
-  await makeSteps(change, { job, templates: steps, from: 0, isFirstReady: true, seq });
+  const seq = await record(change, job, { type: 'JOB_CREATED', to: job.status, reason: job.reason });
+  await makeSteps(change, { job, templates: steps, from: 0, isFirstReady: !place.isBlocked, seq });
   const { secret } = await addKey(domain, tx, now, { name: `token of ${job.id}`, kind: 'JOB', projectId: job.projectId, jobId: job.id });
   return { job, token: secret };
 }

@@ -5,13 +5,13 @@ import { deviceByName } from '../store/queries/rows.ts';
 import type { DeviceRow } from '../store/tables.ts';
 import { type Change, change, topics } from './change.ts';
 import { Checks, labelsOf, type ResourcesInput, resourcesOf } from './checks.ts';
-import { visibleProject } from './creation.ts';
 import type { Domain } from './domain.ts';
 import { addKey } from './keys.ts';
 import type { Principal } from './principal.ts';
 import { InvalidInput, InvalidState, NotFound } from './refusals.ts';
 import { requireAllProjects, requireRight, sees } from './rights.ts';
 import { later } from './transitions.ts';
+import { visibleProject } from './visible.ts';
 import type { DeviceKind, Label } from './vocabulary.ts';
 
 type Optional<T> = T | null | undefined;

@@ -1,6 +1,7 @@
 /** Fragments: the files of jobs and of projects. The row says what there is; the bytes are in the file store. */
 import { deleteFragmentRow, insertFragment, lockFragment, readyFragment } from '../store/changes/fragments.ts';
 import { insertRows } from '../store/changes/inserts.ts';
+import { jobStartingFrom, versionsOfFragment } from '../store/changes/models.ts';
 import { lockStep } from '../store/changes/steps.ts';
 import type { StoredFile } from '../store/files.ts';
 import { fragmentByFilename, stepById, stepByNumber } from '../store/queries/rows.ts';
@@ -8,15 +9,15 @@ import type { FragmentRow, JobRow, StepRow } from '../store/tables.ts';
 import { type Change, change, record } from './change.ts';
 import { Checks } from './checks.ts';
 import { contentTypeOf } from './contentTypes.ts';
-import { visibleJob, visibleProject } from './creation.ts';
 import type { Domain } from './domain.ts';
 import { once } from './idempotency.ts';
 import { requireLease } from './leases.ts';
-import { isHeldStep } from './lifecycle.ts';
+import { isHeldStep, terminalJobStatuses } from './lifecycle.ts';
 import type { Principal } from './principal.ts';
 import { AlreadyExists, InvalidInput, InvalidState, NotFound, StaleLease } from './refusals.ts';
 import { requireRight, sees } from './rights.ts';
 import { signUrl } from './signatures.ts';
+import { visibleJob, visibleProject } from './visible.ts';
 import type { FragmentType } from './vocabulary.ts';
 
 type Optional<T> = T | null | undefined;
@@ -264,6 +265,10 @@ export async function deleteFragment(
     const [fragment] = await tx.run(lockFragment, { id: fragmentId });
     const isProjects = principal.jobId !== null && fragment?.jobId === null;
     if (!fragment || isProjects || !sees(principal, fragment)) throw new NotFound('fragment', fragmentId);
+    const [starting] = await tx.run(jobStartingFrom, { fragmentId });
+    if (starting) throw new InvalidState(`Job ${starting.id} starts from it.`, starting.status, terminalJobStatuses);
+    const [versions] = await tx.run(versionsOfFragment, { fragmentId });
+    if (versions && versions.count > 0) throw new InvalidState('It is a version of a model.', fragment.status, []);
     await tx.run(deleteFragmentRow, { id: fragmentId });
   });
   await domain.files.remove(fragmentId);

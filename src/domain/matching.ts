@@ -90,7 +90,12 @@ export interface WhyNot extends Unmet {
 }
 
 /** Why a step is not claimed now: what is unmet, by device, or what the step itself waits for. Empty for a step that is held or has ended. */
-export async function whyNot(domain: Domain, principal: Principal, step: StepRow, deviceId: string | null): Promise<WhyNot[]> {
+export async function whyNot(
+  domain: Domain,
+  principal: Principal,
+  step: Pick<StepRow, 'status' | 'number' | 'queueId' | 'projectId'>,
+  deviceId: string | null,
+): Promise<WhyNot[]> {
   if (step.status === 'BLOCKED') {
     return [
       { device: null, requirement: 'earlierStep', explanation: `Step ${step.number} waits for an earlier step of its job to succeed.` },

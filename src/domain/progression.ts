@@ -3,7 +3,9 @@ import { endJobKeys, lockJob } from '../store/changes/jobs.ts';
 import { lockNextBlockedStep, lockStepsOfJob, saveAttempt } from '../store/changes/steps.ts';
 import type { JobRow, StepRow } from '../store/tables.ts';
 import { type Change, topics } from './change.ts';
+import { handOn } from './experiments.ts';
 import { type AttemptOutcome, isHeldStep, isTerminalStep, type JobHappening, nextStepStatus, type StepHappening } from './lifecycle.ts';
+import { keepResult } from './models.ts';
 import { announceQueued } from './planning.ts';
 import { type Cause, moveJob, moveStep } from './transitions.ts';
 
@@ -72,8 +74,10 @@ export async function endJob(change: Change, job: JobRow, happening: JobHappenin
   if (happening !== 'succeed') {
     for (const step of await tx.run(lockStepsOfJob, { jobId: job.id })) await endStep(change, step, happening, cause);
   }
-  const ended = await moveJob(change, job, happening, cause, { finishedAt: now, deadlineAt: null });
+  const result = happening === 'succeed' ? await keepResult(change, job) : {};
+  const ended = await moveJob(change, { ...job, ...result }, happening, cause, { finishedAt: now, deadlineAt: null });
   for (const { id } of await tx.run(endJobKeys, { jobId: job.id, now })) tx.touch(topics.key(id));
+  await handOn(change, ended);
   return ended;
 }
 

@@ -6,7 +6,6 @@ import { projectById } from '../store/queries/rows.ts';
 import type { ProjectRow } from '../store/tables.ts';
 import { change, topics } from './change.ts';
 import { Checks, type StepInput, stepTemplateOf } from './checks.ts';
-import { visibleProject } from './creation.ts';
 import type { Domain } from './domain.ts';
 import { removeFiles } from './fragments.ts';
 import { once } from './idempotency.ts';
@@ -15,6 +14,7 @@ import type { Principal } from './principal.ts';
 import { InvalidState, NotFound } from './refusals.ts';
 import { requireAllProjects, requireRight } from './rights.ts';
 import { later } from './transitions.ts';
+import { visibleProject } from './visible.ts';
 
 type Optional<T> = T | null | undefined;
 

@@ -107,8 +107,6 @@ export function defineTables(kit: Kit) {
       hyperparameters: json<Record<string, unknown>>().notNull(),
       /** A fragment; what the first job starts from. */
       startModelId: text(),
-      /** A fragment; the result of the last job that succeeded, null while there is none. */
-      resultModelId: text(),
       createdAt: instant().notNull(),
       updatedAt: instant().notNull(),
     },
@@ -186,6 +184,7 @@ export function defineTables(kit: Kit) {
       index('jobs_priority').on(t.priority, t.id),
       index('jobs_name').on(t.name, t.id),
       index('jobs_experiment').on(t.experimentId, t.id).where(sql`${t.experimentId} is not null`),
+      index('jobs_start_model').on(t.startModelId).where(sql`${t.startModelId} is not null`),
       index('jobs_application').on(t.applicationId, t.id).where(sql`${t.applicationId} is not null`),
       index('jobs_deadline').on(t.deadlineAt).where(sql`${t.deadlineAt} is not null`),
       check('jobs_status_known', isOneOf(t.status, jobStatuses)),

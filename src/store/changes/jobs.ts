@@ -4,6 +4,7 @@ import { type JobStatus, jobStatuses, terminalJobStatuses } from '../../domain/l
 import { type Placeholder, statement, type Tx } from '../store.ts';
 import type { JobItemRow, JobRow } from '../tables.ts';
 import { insertOf } from './inserts.ts';
+import { keepModelsOfJob } from './models.ts';
 
 export const insertJob = insertOf('jobs');
 export const insertJobLabel = insertOf('jobLabels');
@@ -99,6 +100,7 @@ export const unfinishedJob = statement('unfinished job', (db, t, $: Placeholder<
 /** Removes a job with all that is its own; answers the ids of its fragments, whose files are to go as well. */
 export async function removeJob(tx: Tx, jobId: string): Promise<string[]> {
   const { t, db } = tx;
+  await keepModelsOfJob(tx, jobId);
   const files = await db.select({ id: t.fragments.id }).from(t.fragments).where(eq(t.fragments.jobId, jobId));
   for (const table of [t.events, t.metricPoints, t.telemetrySamples, t.logChunks, t.streams])
     await db.delete(table).where(eq(table.jobId, jobId));

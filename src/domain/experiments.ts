@@ -1,0 +1,111 @@
+/** Experiments: an ordered queue of jobs. One runs at a time; each starts from the model that the one before it produced. */
+import { firstUnfinishedJob, insertExperiment, lockExperiment, newestResult } from '../store/changes/experiments.ts';
+import { insertRows } from '../store/changes/inserts.ts';
+import { lockJob, saveJobFields } from '../store/changes/jobs.ts';
+import { lockNextBlockedStep } from '../store/changes/steps.ts';
+import { fragmentById } from '../store/queries/rows.ts';
+import type { Queries } from '../store/store.ts';
+import type { ExperimentRow, JobRow } from '../store/tables.ts';
+import { type Change, change } from './change.ts';
+import { Checks } from './checks.ts';
+import type { Domain } from './domain.ts';
+import { announceQueued } from './planning.ts';
+import type { Principal } from './principal.ts';
+import { InvalidInput, NotFound } from './refusals.ts';
+import { requireRight, sees } from './rights.ts';
+import { moveJob, moveStep } from './transitions.ts';
+import { visibleProject } from './visible.ts';
+
+type Optional<T> = T | null | undefined;
+
+export interface CreateExperimentInput {
+  projectId: string;
+  name: string;
+  hyperparameters?: Optional<Record<string, unknown>>;
+  startModelFragmentId?: Optional<string>;
+}
+
+export async function createExperiment(
+  domain: Domain,
+  principal: Principal,
+  input: CreateExperimentInput,
+): Promise<{ experiment: ExperimentRow }> {
+  requireRight(principal, 'createJob');
+  const checks = new Checks(domain);
+  checks.name(['name'], input.name);
+  checks.json(['hyperparameters'], input.hyperparameters);
+  checks.done();
+  return change(domain, principal, async (change) => {
+    const project = await visibleProject(change, principal, input.projectId);
+    const startModelId = input.startModelFragmentId ?? null;
+    if (startModelId !== null) await requireModel(change.tx, principal, project.id, startModelId, ['startModelFragmentId']);
+    const experiment: ExperimentRow = {
+      id: domain.ids.next('Experiment'),
+      projectId: project.id,
+      name: input.name,
+      hyperparameters: input.hyperparameters ?? {},
+      startModelId,
+      createdAt: change.now,
+      updatedAt: change.now,
+    };
+    await insertRows(change.tx, insertExperiment, [experiment]);
+    return { experiment };
+  });
+}
+
+/** Refuses a fragment that is not a model of this project with all its bytes here. */
+export async function requireModel(
+  queries: Queries,
+  principal: Principal,
+  projectId: string,
+  id: string,
+  path: readonly string[],
+): Promise<void> {
+  const [fragment] = await queries.run(fragmentById, { id });
+  const refuse = (message: string) => new InvalidInput([{ path, message }]);
+  if (!fragment || fragment.projectId !== projectId || !sees(principal, fragment))
+    throw refuse(`There is no fragment ${id} in the project.`);
+  if (fragment.type !== 'MODEL') throw refuse(`The fragment ${id} is of type ${fragment.type}; a model is asked for.`);
+  if (fragment.status !== 'READY') throw refuse(`The bytes of the fragment ${id} are not all here yet.`);
+}
+
+/** The newest result of an experiment, else what it started from: a fragment's id, or null. */
+export async function currentModelOf(queries: Queries, experiment: ExperimentRow): Promise<string | null> {
+  const [newest] = await queries.run(newestResult, { experimentId: experiment.id });
+  return newest?.id ?? experiment.startModelId;
+}
+
+export interface PlaceInQueue {
+  /** Whether an earlier job of the experiment has not ended. */
+  readonly isBlocked: boolean;
+  /** What a job that starts now starts from. */
+  readonly startModelId: string | null;
+}
+
+/** Where a new job of the experiment stands, under the experiment's lock. */
+export async function enterExperiment({ tx }: Change, projectId: string, experimentId: string): Promise<PlaceInQueue> {
+  const [experiment] = await tx.run(lockExperiment, { id: experimentId });
+  if (!experiment || experiment.projectId !== projectId) throw new NotFound('experiment', experimentId);
+  const [earlier] = await tx.run(firstUnfinishedJob, { experimentId });
+  return { isBlocked: earlier !== undefined, startModelId: earlier ? null : await currentModelOf(tx, experiment) };
+}
+
+/** After a job of an experiment ended, however it did: the next one may start, from the newest result. One that is later in the queue waits on. */
+export async function handOn(change: Change, ended: JobRow): Promise<void> {
+  if (ended.experimentId === null) return;
+  const { tx, now } = change;
+  const [experiment] = await tx.run(lockExperiment, { id: ended.experimentId });
+  const [first] = await tx.run(firstUnfinishedJob, { experimentId: ended.experimentId });
+  if (!experiment || first?.status !== 'BLOCKED') return;
+  const [job] = await tx.run(lockJob, { id: first.id });
+  if (!job) return;
+  // A model version that the job names itself comes first.
+  const startModelId = job.startModelId ?? (await currentModelOf(tx, experiment));
+  await saveJobFields(tx, job.id, { startModelId });
+  const deadlineAt = job.scheduleTimeoutSeconds === null ? null : new Date(now.getTime() + job.scheduleTimeoutSeconds * 1_000);
+  const description = `Job ${ended.name} before it has ended.`;
+  await moveJob(change, { ...job, startModelId }, 'unblock', { reason: 'COMPLETED', description }, { deadlineAt });
+  const [step] = await tx.run(lockNextBlockedStep, { jobId: job.id });
+  if (step) await moveStep(change, step, 'unblock', { reason: 'COMPLETED', description }, { queuedAt: now });
+  announceQueued(change, job.projectId);
+}

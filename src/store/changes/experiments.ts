@@ -1,0 +1,46 @@
+import { and, asc, desc, eq, inArray } from 'drizzle-orm';
+import { jobStatuses, terminalJobStatuses } from '../../domain/lifecycle.ts';
+import { type Placeholder, statement } from '../store.ts';
+import { insertOf } from './inserts.ts';
+
+export const insertExperiment = insertOf('experiments');
+
+/** The row is the lock under which the queue of its jobs moves. */
+export const lockExperiment = statement('lock experiment', (db, t, $: Placeholder<{ id: string }>, { lock }) =>
+  lock(
+    db
+      .select()
+      .from(t.experiments)
+      .where(eq(t.experiments.id, $('id'))),
+    'wait',
+  ),
+);
+
+/** The first job of an experiment that has not ended: the one that all later ones wait for. */
+export const firstUnfinishedJob = statement('first unfinished job', (db, t, $: Placeholder<{ experimentId: string }>) =>
+  db
+    .select({ id: t.jobs.id, status: t.jobs.status })
+    .from(t.jobs)
+    .where(
+      and(
+        eq(t.jobs.experimentId, $('experimentId')),
+        inArray(
+          t.jobs.status,
+          jobStatuses.filter((status) => !terminalJobStatuses.includes(status)),
+        ),
+      ),
+    )
+    .orderBy(asc(t.jobs.id))
+    .limit(1),
+);
+
+/** The newest model that a job of the experiment produced, and that is still there. */
+export const newestResult = statement('newest result of experiment', (db, t, $: Placeholder<{ experimentId: string }>) =>
+  db
+    .select({ id: t.fragments.id })
+    .from(t.jobs)
+    .innerJoin(t.fragments, eq(t.fragments.id, t.jobs.resultModelId))
+    .where(and(eq(t.jobs.experimentId, $('experimentId')), eq(t.jobs.status, 'SUCCEEDED')))
+    .orderBy(desc(t.jobs.id))
+    .limit(1),
+);

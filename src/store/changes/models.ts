@@ -1,0 +1,84 @@
+import { and, count, desc, eq, inArray, max } from 'drizzle-orm';
+import { jobStatuses, terminalJobStatuses } from '../../domain/lifecycle.ts';
+import { type Placeholder, statement, type Tx } from '../store.ts';
+import { insertOf } from './inserts.ts';
+
+export const insertModel = insertOf('models');
+export const insertModelVersion = insertOf('modelVersions');
+
+/** The row is the lock under which its versions are numbered. */
+export const lockModel = statement('lock model', (db, t, $: Placeholder<{ id: string }>, { lock }) =>
+  lock(
+    db
+      .select()
+      .from(t.models)
+      .where(eq(t.models.id, $('id'))),
+    'wait',
+  ),
+);
+
+export const newestVersionNumber = statement('newest version number', (db, t, $: Placeholder<{ modelId: string }>) =>
+  db
+    .select({ number: max(t.modelVersions.number) })
+    .from(t.modelVersions)
+    .where(eq(t.modelVersions.modelId, $('modelId'))),
+);
+
+export const modelVersionById = statement('model version by id', (db, t, $: Placeholder<{ id: string }>) =>
+  db
+    .select({ version: t.modelVersions, projectId: t.models.projectId })
+    .from(t.modelVersions)
+    .innerJoin(t.models, eq(t.models.id, t.modelVersions.modelId))
+    .where(eq(t.modelVersions.id, $('id'))),
+);
+
+/** The newest model of a job whose bytes are all here. */
+export const newestModelOfJob = statement('newest model of job', (db, t, $: Placeholder<{ jobId: string }>) =>
+  db
+    .select({ id: t.fragments.id })
+    .from(t.fragments)
+    .where(and(eq(t.fragments.jobId, $('jobId')), eq(t.fragments.type, 'MODEL'), eq(t.fragments.status, 'READY')))
+    .orderBy(desc(t.fragments.readyAt), desc(t.fragments.id))
+    .limit(1),
+);
+
+/** A job that has not ended and starts from this fragment, if there is any. */
+export const jobStartingFrom = statement('job starting from', (db, t, $: Placeholder<{ fragmentId: string }>) =>
+  db
+    .select({ id: t.jobs.id, status: t.jobs.status })
+    .from(t.jobs)
+    .where(
+      and(
+        eq(t.jobs.startModelId, $('fragmentId')),
+        inArray(
+          t.jobs.status,
+          jobStatuses.filter((status) => !terminalJobStatuses.includes(status)),
+        ),
+      ),
+    )
+    .limit(1),
+);
+
+export const versionsOfFragment = statement('versions of fragment', (db, t, $: Placeholder<{ fragmentId: string }>) =>
+  db
+    .select({ count: count() })
+    .from(t.modelVersions)
+    .where(eq(t.modelVersions.fragmentId, $('fragmentId'))),
+);
+
+/** Frees the models of a job from it, so that its versions outlive it: each stays a file of the project, in a scope of its own. */
+export async function keepModelsOfJob(tx: Tx, jobId: string): Promise<void> {
+  const { fragments, modelVersions } = tx.t;
+  const kept = await tx.db
+    .select({ id: fragments.id, versionId: modelVersions.id })
+    .from(fragments)
+    .innerJoin(modelVersions, eq(modelVersions.fragmentId, fragments.id))
+    .where(eq(fragments.jobId, jobId));
+  for (const { id, versionId } of kept) {
+    await tx.db
+      .update(fragments)
+      .set({ jobId: null, stepId: null, stepNumber: null, attempt: null, scopeId: versionId })
+      .where(eq(fragments.id, id));
+  }
+  await tx.db.update(modelVersions).set({ jobId: null }).where(eq(modelVersions.jobId, jobId));
+}
