@@ -65,6 +65,7 @@ export async function startContainer(options: StartOptions): Promise<RunningStep
       if (port === null) return null;
       return usesHostNetwork ? `http://${hostname()}:${port}` : findPublishedUrl(name, port, over);
     },
+    hold: (isHeld) => client.hold(isHeld),
     async stop(graceSeconds) {
       await run('docker', ['stop', '-t', String(Math.ceil(graceSeconds)), name], { timeout: (graceSeconds + 30) * 1000 }).catch(() =>
         client.kill(),

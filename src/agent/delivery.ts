@@ -6,6 +6,9 @@ import { askUntilAnswered } from './asking.ts';
 import type { LeaseKeeper } from './lease.ts';
 import { defaultOutboxLimits, type Outbox, type OutboxBatch, type OutboxEntry } from './outbox.ts';
 
+/** Without an answer for this long, the gateway is taken to be away. */
+const awayMilliseconds = 5_000;
+
 /** After a report that left nothing over: what the log, the metrics and the samples have to say in that time goes together. */
 const periodMilliseconds = 100;
 
@@ -19,6 +22,7 @@ export class Delivery {
   readonly #outbox: Outbox;
   readonly #lease: LeaseKeeper;
   readonly #note: (line: string) => void;
+  #answeredAt = performance.now();
   /** What the gateway's offsets are behind the outbox's: bytes that were left out on the way, because it did not take them. */
   #behind = 0;
   /** Halved when a report is refused, to find the entry that is to blame; doubled when one is taken. */
@@ -30,6 +34,11 @@ export class Delivery {
     this.#outbox = options.outbox;
     this.#lease = options.lease;
     this.#note = options.note;
+  }
+
+  /** Whether the gateway takes what it is sent: then what waits will be gone soon. */
+  get isMoving(): boolean {
+    return performance.now() - this.#answeredAt < awayMilliseconds;
   }
 
   /** Delivers until the outbox has ended and is empty, the lease is lost, or `giveUp` is aborted. Never rejects for a failure of the gateway. */
@@ -48,6 +57,7 @@ export class Delivery {
     const input = { leaseToken: this.#token, ...toReport(batch.entries, this.#behind) };
     try {
       const { reportProgress } = await askUntilAnswered(this.#client, ReportProgressDocument, { input }, { signal });
+      this.#answeredAt = performance.now();
       const answer = unwrap(reportProgress);
       this.#maxEntries = Math.min(defaultOutboxLimits.batchEntries, this.#maxEntries * 2);
       this.#lease.learn(answer);

@@ -75,6 +75,11 @@ export class Outbox {
     return this.#undelivered === 0;
   }
 
+  /** Whether it is filling up: a quarter of what it can take is there. */
+  get isCrowded(): boolean {
+    return this.#undelivered > this.#limits.totalBytes / 4;
+  }
+
   /** Nothing more will be added. */
   get isEnded(): boolean {
     return this.#isEnded;

@@ -89,6 +89,15 @@ export class GroupProcess {
     return exit;
   }
 
+  /** Stops or goes on reading its output. Meanwhile who writes to it waits, as at any full pipe. What has ended is always read to its end. */
+  hold(isHeld: boolean): void {
+    const { stdout, stderr } = this.#child;
+    for (const pipe of [stdout, stderr]) {
+      if (isHeld && !this.#hasExited) pipe?.pause();
+      else pipe?.resume();
+    }
+  }
+
   /** SIGKILL to the whole group, now. */
   kill(): void {
     this.#signal('SIGKILL');
@@ -107,6 +116,7 @@ export class GroupProcess {
     const exit = await ended.promise;
     this.kill();
     this.#hasExited = true;
+    this.hold(false);
     await Promise.race([closed.promise, delay(strayOutputMilliseconds, undefined, { ref: false })]);
     child.stdout?.destroy();
     child.stderr?.destroy();

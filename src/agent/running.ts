@@ -23,6 +23,8 @@ export interface RunningStep {
   readonly exited: Promise<StepExit>;
   /** Where the HTTP server of a step that has one is reached; null for one that has none, or when it is over before that is known. */
   findHttpUrl(over: AbortSignal): Promise<string | null>;
+  /** Stops or goes on reading its output; meanwhile it waits when it writes. */
+  hold(isHeld: boolean): void;
   /** Asks it to end, and ends it after the grace. Resolves when it has ended. */
   stop(graceSeconds: number): Promise<StepExit>;
   /** Ends it now. */

@@ -62,6 +62,7 @@ async function startProcess({ step, lease, folder, url, hasGpus, onOutput, note 
     meter: new ProcessMeter(child.pid, hasGpus),
     exited: child.exited.then(withFailure),
     findHttpUrl: async () => (container.http === null ? null : `http://${hostname()}:${container.http.port}`),
+    hold: (isHeld) => child.hold(isHeld),
     stop: async (graceSeconds) => withFailure(await child.stop(graceSeconds)),
     kill: () => child.kill(),
   };

@@ -44,6 +44,7 @@ interface Attempt extends WorkOptions {
   readonly log: LogWriter;
   readonly metrics: MetricsReader;
   readonly lease: LeaseKeeper;
+  readonly delivery: Delivery;
 }
 
 /**
@@ -74,8 +75,7 @@ export async function workOn(claim: Claim, options: WorkOptions): Promise<Outcom
 
 async function carryOut(claim: Claim, lease: LeaseKeeper, options: WorkOptions): Promise<Outcome> {
   const attempt = await prepare(claim, lease, options);
-  const delivery = new Delivery({ ...attempt, token: claim.lease.token, note: (line) => attempt.log.note(line) });
-  const delivering = delivery.run(options.giveUp);
+  const delivering = attempt.delivery.run(options.giveUp);
   // It is waited for below; until then a failure of it is not nobody's.
   delivering.catch(() => {});
   const endOutbox = () => attempt.outbox.end();
@@ -106,20 +106,25 @@ async function prepare(claim: Claim, lease: LeaseKeeper, options: WorkOptions): 
     (entry) => outbox.add({ kind: 'metric', ...entry }),
     (line) => log.note(line),
   );
-  return { ...options, claim, lease, folder, outbox, log, metrics };
+  const { client } = options;
+  const delivery = new Delivery({ client, token: claim.lease.token, outbox, lease, note: (line) => log.note(line) });
+  return { ...options, claim, lease, folder, outbox, log, metrics, delivery };
 }
 
 /** Starts the command and follows it to its end, or to the end that an order makes of it. */
 async function runCommand(attempt: Attempt): Promise<Outcome> {
   const { claim, folder, client, log, lease, hasGpus } = attempt;
-  let running: RunningStep;
+  let running: RunningStep | null = null;
   try {
     running = await startStep({
       ...claim,
       folder,
       hasGpus,
       url: client.target.url.replace(/\/+$/, ''),
-      onOutput: (stream, bytes) => log.write(stream, bytes),
+      onOutput(stream, bytes) {
+        log.write(stream, bytes);
+        if (isTooFast(attempt)) running?.hold(true);
+      },
       note: (line) => log.note(line),
       signal: lease.stop,
     });
@@ -141,7 +146,10 @@ async function follow(attempt: Attempt, running: RunningStep): Promise<Outcome> 
   attempt.outbox.add({ kind: 'state', internalHostname: hostname(), ...describeComputing(attempt, { startedAt }) });
   const ended = new AbortController();
   const following = [
-    repeat(flushMilliseconds, ended.signal, () => readMetrics(attempt)),
+    repeat(flushMilliseconds, ended.signal, async () => {
+      running.hold(isTooFast(attempt));
+      await readMetrics(attempt);
+    }),
     repeat(samplePeriodMilliseconds, ended.signal, () => takeSample(attempt, running)),
     tellHttpUrl(attempt, running, ended.signal),
   ];
@@ -178,6 +186,9 @@ function describeComputing({ claim }: Attempt, { startedAt, endedAt }: { started
     },
   };
 }
+
+/** A step that prints faster than the gateway stores waits for it, rather than losing lines. One whose gateway is away goes on, and uses the room there is. */
+const isTooFast = ({ outbox, delivery }: Attempt) => outbox.isCrowded && delivery.isMoving;
 
 async function readMetrics({ metrics, outbox, log }: Attempt): Promise<void> {
   await metrics.read();

@@ -88,6 +88,38 @@ describe('a job of three steps', () => {
   });
 });
 
+describe('a device', () => {
+  test('that drains finishes what it holds and is given nothing more, until it drains no longer', async () => {
+    const agent = station.startAgent({ slots: 2, leaseSeconds: 3 });
+    const go = signalFile('go');
+    const held = await station.createJob([`echo begun; while [ ! -e ${go} ]; do sleep 0.05; done`]);
+    await station.waitForJob(held, (job) => expect(logOf(job.steps[0])).toBe('begun\n'));
+    const deviceId = agent.events.find(({ kind }) => kind === 'REGISTERED')?.deviceId;
+    const drain = (isDraining: boolean) =>
+      station.ask('mutation ($input: UpdateDeviceInput!) { updateDevice(input: $input) { __typename } }', {
+        input: { deviceId, isDraining },
+      });
+    await drain(true);
+    await vi.waitFor(() => expect(agent.events.map(({ kind }) => kind)).toContain('DRAINING'), { timeout: 10_000 });
+    const waiting = await station.createJob(['echo hello']);
+    writeFileSync(go, '');
+    await station.waitForJob(held, expectStatus('SUCCEEDED'));
+    expect((await station.readJob(waiting)).status).toBe('QUEUED');
+    await drain(false);
+    await station.waitForJob(waiting, expectStatus('SUCCEEDED'));
+    await agent.stop();
+  });
+
+  test('that is deleted is no device any more: its agent ends and says so', async () => {
+    const agent = station.startAgent();
+    await vi.waitFor(() => expect(agent.events.map(({ kind }) => kind)).toContain('REGISTERED'));
+    const deviceId = agent.events.find(({ kind }) => kind === 'REGISTERED')?.deviceId;
+    await station.ask('mutation ($input: DeleteDeviceInput!) { deleteDevice(input: $input) { __typename } }', { input: { deviceId } });
+    await vi.waitFor(() => expect(agent.events.at(-1)?.kind).toBe('STOPPED'), { timeout: 10_000 });
+    expect(await agent.stop()).toBe(1);
+  });
+});
+
 describe('a step that fails', () => {
   test('has its exit code and its reason in the history, and what it left is there', async () => {
     const agent = station.startAgent();

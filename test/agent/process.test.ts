@@ -69,6 +69,17 @@ describe('a process', () => {
     await vi.waitFor(async () => expect(await groupOf(child.pid)).toEqual([]));
   });
 
+  test('whose output is held waits, goes on when it is read again, and loses nothing', async () => {
+    const { child, output } = await start('i=0; while [ $i -lt 20000 ]; do echo "line $i"; i=$((i+1)); done; echo end');
+    child.hold(true);
+    const sizes: number[] = [];
+    await vi.waitFor(() => expect(sizes.push(output.STDOUT.length) > 3 && sizes.at(-1)).toBe(sizes.at(-4)));
+    expect(output.STDOUT).not.toContain('end');
+    child.hold(false);
+    expect((await child.exited).exitCode).toBe(0);
+    expect(output.STDOUT).toBe(`${Array.from({ length: 20_000 }, (_, i) => `line ${i}\n`).join('')}end\n`);
+  });
+
   test('that leaves something in the background is over when its command is', async () => {
     const { child, output } = await start('sleep 100 & echo $!');
     expect(await child.exited).toEqual({ exitCode: 0, signal: null });
