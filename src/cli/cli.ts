@@ -88,8 +88,12 @@ function explain(error: unknown, io: Io): number {
     return exitCodes.refused;
   }
   if (error instanceof Refused) {
+    // The message of a single issue tells it already.
+    const issues = error.issues.length > 1 ? error.issues : [];
     say(
-      `${error.code}: ${cleanName(error.message)}${error.issues.map((issue) => `\n  ${cleanName(issue.path.join('.'))}: ${cleanName(issue.message)}`).join('')}`,
+      [`${error.code}: ${error.message}`, ...issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`)]
+        .map(cleanName)
+        .join('\n'),
     );
     return exitCodes.refused;
   }

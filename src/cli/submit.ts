@@ -6,7 +6,7 @@ import { type Command, type Context, jsonFlag } from './command.ts';
 import type { Given } from './flags.ts';
 import { followFlags, followJob } from './follow.ts';
 import { exitCodes, print, printJson, UsageError } from './io.ts';
-import { type JobFile, readJobFile } from './jobfile.ts';
+import type { JobFile } from './jobfile.ts';
 import { parseValue } from './overrides.ts';
 import { resolveProjectId } from './project.ts';
 import { cleanName } from './terminal.ts';
@@ -85,7 +85,7 @@ async function readInput(context: Context): Promise<CreateJobInput> {
   const { given, args, client, io } = context;
   const path = given.text('file') ?? args[0];
   if (given.has('file') && args[0] !== undefined) throw new UsageError('Give one job file, not two.');
-  const file: JobFile = path === undefined ? { input: { name: '' } } : await readJobFile(path);
+  const file = path === undefined ? noFile : await readFile(path);
   const container = readContainer(context);
   if (container !== undefined && file.input.steps)
     throw new UsageError('The file has steps; a command, image or resources on the command line would go unused.');
@@ -117,6 +117,14 @@ async function readInput(context: Context): Promise<CreateJobInput> {
     ...(schedule !== undefined && { scheduleTimeoutSeconds: schedule }),
     ...(run !== undefined && { runTimeoutSeconds: run }),
   };
+}
+
+const noFile: JobFile = { input: { name: '' } };
+
+async function readFile(path: string): Promise<JobFile> {
+  // It brings a parser of YAML and one of GraphQL, which no other command has to wait for.
+  const { readJobFile } = await import('./jobfile.ts');
+  return readJobFile(path);
 }
 
 function readContainer({ given, commandLine }: Context): ContainerInput | undefined {

@@ -3,7 +3,7 @@ import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { GatewayUnreachable, messageOf, RequestRefused } from './errors.ts';
+import { GatewayUnreachable, messageOf, RequestRefused, type ResponseError, refuseRequest } from './errors.ts';
 
 export interface Exchange {
   readonly method: 'GET' | 'PUT';
@@ -56,25 +56,16 @@ export async function refusal(response: IncomingMessage): Promise<GatewayUnreach
   } catch {
     // The status alone has to do.
   }
-  const message = `HTTP ${status}${text === '' ? '' : `: ${describeBody(text)}`}`;
-  return status >= 500 || status === 429 ? new GatewayUnreachable(message) : new RequestRefused(codeOf(text) ?? `HTTP_${status}`, message);
+  const said = readErrors(text);
+  const message = `HTTP ${status}: ${said?.message ?? (text.trim().split('\n', 1)[0] ?? '').slice(0, 300)}`;
+  return status >= 500 || status === 429 ? new GatewayUnreachable(message) : new RequestRefused(said?.code ?? `HTTP_${status}`, message);
 }
 
-function describeBody(text: string): string {
-  const parsed = parseObject(text);
-  return typeof parsed?.message === 'string' ? parsed.message : (text.trim().split('\n', 1)[0] ?? '').slice(0, 300);
-}
-
-function codeOf(text: string): string | undefined {
-  const parsed = parseObject(text);
-  return typeof parsed?.code === 'string' ? parsed.code : undefined;
-}
-
-function parseObject(text: string): Record<string, unknown> | undefined {
+/** The doors of files refuse as GraphQL does: `{"errors": [{"message": …, "extensions": {"code": …}}]}`. */
+function readErrors(text: string): RequestRefused | undefined {
   try {
-    const parsed: unknown = JSON.parse(text);
-    // Any object can be read by names; each member is checked where it is used.
-    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : undefined;
+    const body: { errors?: ResponseError[] } | null = JSON.parse(text);
+    return body?.errors === undefined ? undefined : refuseRequest(body.errors);
   } catch {
     return undefined;
   }

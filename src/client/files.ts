@@ -42,7 +42,9 @@ export async function digestFile(path: string, signal?: AbortSignal): Promise<Fi
  * @throws RequestRefused when the gateway does not take them (wrong size or hash, expired URL); GatewayUnreachable after the last attempt.
  */
 export async function uploadFile(target: Target, uploadUrl: FragmentUrl, path: string, options: TransferOptions = {}): Promise<void> {
+  let tries = 0;
   await retry(options, async () => {
+    tries += 1;
     const { size } = await stat(path);
     const url = resolveUrl(target, await resolve(uploadUrl));
     // Only as many bytes as were announced: a file that is still being written to must not break the framing of the request.
@@ -52,7 +54,9 @@ export async function uploadFile(target: Target, uploadUrl: FragmentUrl, path: s
     try {
       const headers = { 'content-length': size, 'content-type': 'application/octet-stream' };
       const response = await exchange({ method: 'PUT', url, headers, body, signal: options.signal });
-      if (!isDone(response)) throw await refusal(response);
+      // "Stored already": the try before this one got there whole, only its answer was lost.
+      const isStored = response.statusCode === 409 && tries > 1;
+      if (!isDone(response) && !isStored) throw await refusal(response);
       response.resume();
     } finally {
       source.destroy();

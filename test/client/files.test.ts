@@ -82,7 +82,9 @@ describe('a download', () => {
     let requests = 0;
     const target = await serve((_request, response) => {
       requests += 1;
-      response.writeHead(403, { 'content-type': 'application/json' }).end('{"code":"FORBIDDEN","message":"The link has expired."}');
+      response
+        .writeHead(403, { 'content-type': 'application/json' })
+        .end('{"errors":[{"message":"The link has expired.","extensions":{"code":"FORBIDDEN"}}]}');
     });
     const download = downloadFile(target, '/fragments/f', { path: join(folder, 'f') });
     await expect(download).rejects.toMatchObject({ code: 'FORBIDDEN', message: expect.stringContaining('The link has expired.') });
@@ -114,12 +116,27 @@ describe('an upload', () => {
     let requests = 0;
     const target = await serve((_request, response) => {
       requests += 1;
-      response.writeHead(413, { connection: 'close' }).end('{"code":"LIMIT_EXCEEDED","message":"Too large."}');
+      response.writeHead(413, { connection: 'close' }).end('{"errors":[{"message":"Too large.","extensions":{"code":"LIMIT_EXCEEDED"}}]}');
     });
     const path = join(folder, 'model.bin');
     await writeFile(path, bytes);
     await expect(uploadFile(target, '/fragments/f', path)).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
     expect(requests).toBe(1);
+  });
+
+  test('whose answer is lost is not taken for refused when the bytes turn out to be stored', async () => {
+    let requests = 0;
+    const target = await serve(async (request, response) => {
+      requests += 1;
+      for await (const _chunk of request);
+      if (requests === 1) request.socket.destroy();
+      else response.writeHead(409).end('{"errors":[{"message":"Stored already.","extensions":{"code":"INVALID_STATE"}}]}');
+    });
+    const path = join(folder, 'model.bin');
+    await writeFile(path, bytes);
+    await uploadFile(target, '/fragments/f', path);
+    expect(requests).toBe(2);
+    await expect(uploadFile(target, '/fragments/f', path)).rejects.toMatchObject({ code: 'INVALID_STATE' });
   });
 
   test('of an empty file is an upload of no bytes', async () => {
