@@ -1,10 +1,11 @@
 /**
  * Turns what a driver answers into rows, for prepared statements.
  *
- * Drizzle's own mapping asks of each value of each row again what its column is; that was half of the time of reading 200 steps (measured: 955 µs
- * for fifty jobs with their steps, 545 µs with this). Here it is asked once, when the statement is prepared. Drizzle hands whole results to
- * `customResultMapper` where a prepared query has one, on both databases. Code made as text (`new Function`) would be another tenth faster, and
- * is code made as text.
+ * Drizzle's own mapping asks of each value of each row again what its column is. Here that is asked once, when the statement is prepared. Measured
+ * as CPU time on SQLite: `jobs(first: 50){steps}` 1,019 µs with Drizzle's, 610 with this; `job(id){steps}` 28 and 19. Rejected: code made as
+ * text for each statement (`new Function`), 458 and 16, because nobody can read it or step into it.
+ *
+ * Drizzle hands whole results to `customResultMapper` where a prepared query has one, on both databases.
  */
 import { Column, is, SQL } from 'drizzle-orm';
 
