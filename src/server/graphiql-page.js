@@ -31,9 +31,9 @@
     return { projectId: body.data?.projects?.nodes?.[0]?.id, jobId: body.data?.jobs?.nodes?.[0]?.id };
   }
 
-  function fillTab(tab, ids) {
-    const variables = Object.entries(tab.variables ?? {}).map(([name, value]) => [name, ids[name] ?? value]);
-    return { query: tab.query, variables: variables.length ? JSON.stringify(Object.fromEntries(variables), null, 2) : '' };
+  // In the text and not as variables: GraphiQL shows its first default tab without them.
+  function fillTab({ query }, { projectId, jobId }) {
+    return { query: query.replaceAll('proj_…', projectId ?? 'proj_…').replaceAll('job_…', jobId ?? 'job_…') };
   }
 
   function load(file) {
@@ -74,8 +74,6 @@
     const [ids] = await Promise.all([findIds(key), load('graphiql.js')]);
     const authorization = `Bearer ${key}`;
     const tabs = JSON.parse(document.querySelector('#tabs').textContent).map((tab) => fillTab(tab, ids));
-    // Someone's own tabs are kept by GraphiQL. Of the default ones it shows the first without its variables, unless told.
-    const isFirstVisit = localStorage.getItem('graphiql:tabState') === null;
     YogaGraphiQL.renderYogaGraphiQL(document.querySelector('#root'), {
       title: 'Trainyard',
       logo: ' ',
@@ -84,7 +82,6 @@
       additionalHeaders: { authorization },
       connectionParams: { authorization },
       defaultTabs: tabs,
-      ...(isFirstVisit ? { variables: tabs[0].variables } : {}),
       shouldPersistHeaders: false,
       onEditQuery: () => {}, // GraphiQL of Yoga would write every query into the address bar, and so into logs
     });

@@ -1,8 +1,7 @@
 /** A tab that GraphiQL opens with for someone who has none of their own. */
 export interface Tab {
+  /** The page puts the newest project's id in place of `proj_…` and the newest job's in place of `job_…`, where there are some. */
   readonly query: string;
-  /** The page puts the newest project's and job's ids where there are some. */
-  readonly variables?: { readonly [name: string]: string };
 }
 
 /** Create a job, watch it, its log, its metrics: in this order, a first walk through the product. */
@@ -10,21 +9,22 @@ export const TABS: readonly Tab[] = [
   {
     query: `# 1. Create a job: press the run button, or Ctrl-Enter.
 #
-# projectId, under "Variables" below, is your newest project.
-# Start the second tab first to see the job happen: an agent
-# claims its step and runs the command. The answer has the id
-# of the job, for the other tabs.
-mutation CreateJob($projectId: ID!) {
+# projectId is your newest project.
+# An agent claims the step and runs the command, which takes
+# half a minute. Go on to the second tab meanwhile: GraphiQL
+# runs one operation at a time, so the tabs take turns. The
+# answer has the id of the job, for the third and the fourth.
+mutation CreateJob {
   createJob(
     input: {
-      projectId: $projectId
-      name: "Count to ten"
+      projectId: "proj_…"
+      name: "Count to thirty"
       steps: [
         {
           name: "Count"
           container: {
             command: """
-            for i in 1 2 3 4 5 6 7 8 9 10; do
+            for i in $(seq 1 30); do
               echo "counting $i"
               echo "{\\"iteration\\": $i, \\"count\\": $i}" >> "$TRAINYARD_METRICS"
               sleep 1
@@ -49,11 +49,10 @@ mutation CreateJob($projectId: ID!) {
   }
 }
 `,
-    variables: { projectId: 'proj_…' },
   },
   {
-    query: `# 2. Watch every job that your key sees, live. It needs no id:
-# run it, then run the first tab.
+    query: `# 2. Watch all jobs that your key sees, live. It needs no id:
+# run the first tab, then this one.
 subscription Watch {
   jobsUpdated {
     id
@@ -76,12 +75,11 @@ subscription Watch {
   {
     query: `# 3. The log of a job: what is stored, then what is written.
 #
-# jobId, under "Variables" below, is the newest job that there
-# was when this page opened. For another, put in the id that
+# jobId is the newest job that there was when this page opened. For another, put in the id that
 # the first tab answered. "NewestLog" needs no id: it reads
 # the last lines of the newest job.
-subscription Log($jobId: ID!) {
-  log(jobId: $jobId) {
+subscription Log {
+  log(jobId: "job_…") {
     cursor
     state
     chunks {
@@ -104,13 +102,12 @@ query NewestLog {
   }
 }
 `,
-    variables: { jobId: 'job_…' },
   },
   {
     query: `# 4. The metrics of a job, each as it is reported.
 # jobId as in the third tab; "NewestMetrics" needs none.
-subscription Metrics($jobId: ID!) {
-  metrics(jobId: $jobId) {
+subscription Metrics {
+  metrics(jobId: "job_…") {
     cursor
     state
     points {
@@ -137,6 +134,5 @@ query NewestMetrics {
   }
 }
 `,
-    variables: { jobId: 'job_…' },
   },
 ];
