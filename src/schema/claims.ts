@@ -4,7 +4,8 @@ import { InvalidInput, InvalidState, NotFound, RequestRefused } from '../domain/
 import { requireRight, scopeOf } from '../domain/rights.ts';
 import { claimableCounts } from '../realtime/work.ts';
 import { type ClaimableFilter, claimPosition, countClaimable, listClaimable } from '../store/queries/claimable.ts';
-import type { DeviceRow, StepRow } from '../store/tables.ts';
+import type { ShownStep } from '../store/queries/steps.ts';
+import type { DeviceRow } from '../store/tables.ts';
 import { builder } from './builder.ts';
 import { connect, defineConnection, forwardArgs, type List } from './connections.ts';
 import { type Context, viewerOf } from './context.ts';
@@ -101,9 +102,9 @@ const ClaimableStepFilter = builder.inputType('ClaimableStepFilter', {
 
 const StepConnection = defineConnection('Step', Step, 'steps');
 
-const nothing: List<StepRow> = { positionOf: claimPosition, read: async () => [], count: async () => 0 };
+const nothing: List<ShownStep> = { positionOf: claimPosition, read: async () => [], count: async () => 0 };
 
-async function claimableSteps(context: Context, filter: typeof ClaimableStepFilter.$inferInput): Promise<List<StepRow>> {
+async function claimableSteps(context: Context, filter: typeof ClaimableStepFilter.$inferInput): Promise<List<ShownStep>> {
   const scope = scopeOf(viewerOf(context));
   if (scope.projectId !== null && filter.projectId != null && scope.projectId !== filter.projectId) return nothing;
   const { read } = context.domain.store;

@@ -2,7 +2,8 @@ import { gatewayActor } from '../domain/change.ts';
 import { encodeCursor } from '../domain/cursors.ts';
 import { originsOfSteps, transitionsOfJobs, transitionsOfSteps } from '../store/queries/history.ts';
 import type { ShownJob } from '../store/queries/jobs.ts';
-import type { EventRow, StepRow } from '../store/tables.ts';
+import type { ShownStep } from '../store/queries/steps.ts';
+import type { EventRow } from '../store/tables.ts';
 import { builder } from './builder.ts';
 import { JobStatus, StatusReason } from './enums.ts';
 import { defineLoader, grouped } from './loaders.ts';
@@ -76,7 +77,7 @@ builder.objectField(Step, 'transitions', (t) =>
 );
 
 /** That a step was made is one event for all steps that were made together; which status each had then is kept on the step. */
-function beginningOf(step: StepRow, origins: readonly EventRow[]): Transition {
+function beginningOf(step: ShownStep, origins: readonly EventRow[]): Transition {
   const origin = origins.find(({ seq }) => seq === step.createdSeq);
   return {
     jobId: step.jobId,

@@ -3,7 +3,8 @@ import { addSteps, deleteJob, updateJob } from '../domain/jobs.ts';
 import { setJobOutput } from '../domain/outputs.ts';
 import { IdempotencyConflict, InvalidInput, InvalidState, NotFound, StaleLease } from '../domain/refusals.ts';
 import type { ShownJob } from '../store/queries/jobs.ts';
-import type { FragmentRow, StepRow } from '../store/tables.ts';
+import type { ShownStep } from '../store/queries/steps.ts';
+import type { FragmentRow } from '../store/tables.ts';
 import { builder } from './builder.ts';
 import { defineMutation } from './errors.ts';
 import { JobItemInput } from './items.ts';
@@ -89,7 +90,7 @@ defineMutation('addSteps', {
       }),
     }),
   }),
-  payload: builder.objectRef<{ job: ShownJob; steps: StepRow[] }>('AddStepsPayload').implement({
+  payload: builder.objectRef<{ job: ShownJob; steps: ShownStep[] }>('AddStepsPayload').implement({
     description: 'The steps were added.',
     fields: (t) => ({
       job: t.expose('job', { type: Job, description: 'The job as it is now.' }),

@@ -3,7 +3,7 @@ import { releaseStep, renewLease } from '../domain/leases.ts';
 import { completeStep, failStep } from '../domain/outcomes.ts';
 import { InvalidInput, StaleLease } from '../domain/refusals.ts';
 import type { ShownJob } from '../store/queries/jobs.ts';
-import type { StepRow } from '../store/tables.ts';
+import type { ShownStep } from '../store/queries/steps.ts';
 import { builder } from './builder.ts';
 import { Lease } from './claims.ts';
 import { StatusReason } from './enums.ts';
@@ -45,7 +45,7 @@ defineMutation('renewLease', {
 });
 
 interface EndOfStep {
-  readonly step: StepRow;
+  readonly step: ShownStep;
   readonly job: ShownJob;
 }
 
@@ -113,7 +113,7 @@ defineMutation('releaseStep', {
       description: t.string({ description: 'Why, for people.' }),
     }),
   }),
-  payload: builder.objectRef<{ step: StepRow }>('ReleaseStepPayload').implement({
+  payload: builder.objectRef<{ step: ShownStep }>('ReleaseStepPayload').implement({
     description: 'The step was given back.',
     fields: (t) => ({ step: t.expose('step', { type: Step, description: 'The step as it is now.' }) }),
   }),

@@ -5,13 +5,14 @@
  * import each other in a circle. A field that leads to a list is added beside that list: `Job.fragments` in fragments.ts, `Project.jobs` in jobs.ts.
  */
 import type { ShownJob } from '../store/queries/jobs.ts';
-import type { ApiKeyRow, AttemptRow, DeviceRow, FragmentRow, JobItemRow, ProjectRow, StepRow } from '../store/tables.ts';
+import type { ShownStep } from '../store/queries/steps.ts';
+import type { ApiKeyRow, AttemptRow, DeviceRow, FragmentRow, JobItemRow, ProjectRow } from '../store/tables.ts';
 import { builder } from './builder.ts';
 
 export const Project = builder.objectRef<ProjectRow>('Project');
 export const Job = builder.objectRef<ShownJob>('Job');
 export const JobItem = builder.objectRef<JobItemRow>('JobItem');
-export const Step = builder.objectRef<StepRow>('Step');
+export const Step = builder.objectRef<ShownStep>('Step');
 export const Attempt = builder.objectRef<AttemptRow>('Attempt');
 export const Device = builder.objectRef<DeviceRow>('Device');
 export const Fragment = builder.objectRef<FragmentRow>('Fragment');

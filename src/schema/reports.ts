@@ -1,7 +1,7 @@
 import type { Lease as LeaseShape } from '../domain/claims.ts';
 import { appendLog, reportMetrics, reportProgress, reportTelemetry } from '../domain/progress.ts';
 import { InvalidInput, StaleLease } from '../domain/refusals.ts';
-import type { StepRow } from '../store/tables.ts';
+import type { ShownStep } from '../store/queries/steps.ts';
 import { builder } from './builder.ts';
 import { Lease } from './claims.ts';
 import { LogStream } from './enums.ts';
@@ -107,7 +107,7 @@ defineMutation('reportMetrics', {
       }),
     }),
   }),
-  payload: builder.objectRef<{ step: StepRow; accepted: number }>('ReportMetricsPayload').implement({
+  payload: builder.objectRef<{ step: ShownStep; accepted: number }>('ReportMetricsPayload').implement({
     description: 'The values are stored.',
     fields: (t) => ({
       step: t.expose('step', { type: Step, description: 'The step that reported them.' }),

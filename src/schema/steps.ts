@@ -1,7 +1,7 @@
 import { type WhyNot, whyNot } from '../domain/matching.ts';
 import { sees } from '../domain/rights.ts';
-import { queuesById, stepsById, stepsOfJobs } from '../store/queries/steps.ts';
-import type { QueueRow, StepRow } from '../store/tables.ts';
+import { queuesById, type ShownStep, stepsById, stepsOfJobs } from '../store/queries/steps.ts';
+import type { QueueRow } from '../store/tables.ts';
 import { builder } from './builder.ts';
 import { Container } from './containers.ts';
 import { type Context, viewerOf } from './context.ts';
@@ -15,7 +15,7 @@ import { Device, Job, Step } from './nouns.ts';
 import { Resources } from './resources.ts';
 
 /** Null: there is none, or it may not be seen. */
-export const stepById = defineLoader<string, StepRow | null>(async (context, ids) => {
+export const stepById = defineLoader<string, ShownStep | null>(async (context, ids) => {
   const principal = viewerOf(context);
   const rows = await stepsById(context.domain.store.read, ids);
   return byId(
@@ -26,21 +26,21 @@ export const stepById = defineLoader<string, StepRow | null>(async (context, ids
 readNodes('Step', stepById);
 
 /** The step of something that may be seen, which its step then may too. */
-export async function stepOf(context: Context, stepId: string): Promise<StepRow> {
+export async function stepOf(context: Context, stepId: string): Promise<ShownStep> {
   const step = await stepById.load(context, stepId);
   if (!step) throw new Error(`The step ${stepId} of something that is shown cannot be read.`);
   return step;
 }
 
 /** In order of number. Of a job that may be seen. */
-export const stepsOfJob = defineLoader<string, StepRow[]>(async ({ domain }, jobIds) =>
+export const stepsOfJob = defineLoader<string, ShownStep[]>(async ({ domain }, jobIds) =>
   grouped(jobIds, await stepsOfJobs(domain.store.read, jobIds), ({ jobId }) => jobId),
 );
 
 /** What a step asks of its device is said once for all steps that ask the same. */
 const queueById = defineLoader<string, QueueRow | null>(async ({ domain }, ids) => byId(ids, await queuesById(domain.store.read, ids)));
 
-async function demandOf(context: Context, step: StepRow): Promise<QueueRow> {
+async function demandOf(context: Context, step: ShownStep): Promise<QueueRow> {
   const queue = await queueById.load(context, step.queueId);
   if (!queue) throw new Error(`The queue of step ${step.id} cannot be read.`);
   return queue;

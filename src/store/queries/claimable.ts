@@ -1,9 +1,10 @@
 /** Steps that can be claimed, in the order in which they would be: priority first, then age, then id. */
 import { and, asc, count, desc, eq, inArray, type SQL, sql } from 'drizzle-orm';
 import type { Queries } from '../store.ts';
-import type { StepRow, Tables } from '../tables.ts';
+import type { Tables } from '../tables.ts';
 import { instantOf, type Position, UnknownPosition } from './keyset.ts';
 import { runShaped, type Term } from './shapes.ts';
+import { type ShownStep, shownStepColumns } from './steps.ts';
 
 export interface ClaimableFilter {
   readonly projectId: string | null;
@@ -13,14 +14,14 @@ export interface ClaimableFilter {
 }
 
 /** Where a step stands in the order of claims. */
-export const claimPosition = ({ priority, queuedAt, id }: StepRow): Position => [priority, queuedAt?.toISOString() ?? '', id];
+export const claimPosition = ({ priority, queuedAt, id }: ShownStep): Position => [priority, queuedAt?.toISOString() ?? '', id];
 
 /** The next steps after a position. Throws UnknownPosition. */
 export async function listClaimable(
   queries: Queries,
   filter: ClaimableFilter,
   { after, limit }: { readonly after: Position | null; readonly limit: number },
-): Promise<readonly StepRow[]> {
+): Promise<readonly ShownStep[]> {
   if (filter.queueIds?.length === 0) return [];
   return runShaped(queries, {
     name: 'list claimable',
@@ -28,7 +29,7 @@ export async function listClaimable(
     values: { limit },
     build: (db, t, where, $) =>
       db
-        .select()
+        .select(shownStepColumns(t))
         .from(t.steps)
         .where(and(isQueued(t), where))
         .orderBy(desc(t.steps.priority), asc(t.steps.queuedAt), asc(t.steps.id))

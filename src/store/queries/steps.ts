@@ -1,9 +1,41 @@
 /** Steps, their attempts, and what they ask of a device; the items of jobs. */
-import { asc, inArray } from 'drizzle-orm';
-import type { AttemptRow, JobItemRow, QueueRow, StepRow } from '../tables.ts';
+import { asc, getTableColumns, inArray } from 'drizzle-orm';
+import type { AttemptRow, JobItemRow, QueueRow, StepRow, Tables } from '../tables.ts';
 import { batch } from './batch.ts';
 
-export const stepsById = batch<StepRow>('steps by id', (db, t, ids) => db.select().from(t.steps).where(inArray(t.steps.id, ids)));
+/** A step as it is shown: without the state of its lease and its counters, a third of its columns, that only changes need. */
+export type ShownStep = Omit<
+  StepRow,
+  | 'leaseHash'
+  | 'leaseDeviceId'
+  | 'leaseExpiresAt'
+  | 'leaseSeconds'
+  | 'isPreempted'
+  | 'logSize'
+  | 'attemptCount'
+  | 'failedCount'
+  | 'lostCount'
+>;
+
+export function shownStepColumns(t: Tables) {
+  const {
+    leaseHash: _hash,
+    leaseDeviceId: _deviceId,
+    leaseExpiresAt: _expiresAt,
+    leaseSeconds: _seconds,
+    isPreempted: _isPreempted,
+    logSize: _logSize,
+    attemptCount: _attempts,
+    failedCount: _failed,
+    lostCount: _lost,
+    ...shown
+  } = getTableColumns(t.steps);
+  return shown;
+}
+
+export const stepsById = batch<ShownStep>('steps by id', (db, t, ids) =>
+  db.select(shownStepColumns(t)).from(t.steps).where(inArray(t.steps.id, ids)),
+);
 
 /** In order of number. */
 export const stepsOfJobs = batch<StepRow>('steps of jobs', (db, t, jobIds) =>
