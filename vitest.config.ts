@@ -5,7 +5,7 @@ export default defineConfig({
   resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/support/postgres-server.ts'],
+    globalSetup: ['test/support/run-folder.ts', 'test/support/postgres-server.ts'],
     pool: 'forks',
     // Two cores run the whole suite: a child process under load may take its time, and a wait that hangs must still end.
     testTimeout: 60_000,

@@ -1,21 +1,14 @@
-/** Temporary folders, gone when the test (or the file, for those made outside of a test) is over. */
+/** Temporary folders, gone at the latest when the run of vitest is over. */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inject } from 'vitest';
 
-const made = new Set<string>();
-process.on('exit', () => {
-  for (const folder of made) rmSync(folder, { recursive: true, force: true });
-});
-
-/** A new, empty folder. Removed when the worker ends, or earlier by `removeFolder`. */
+/** A new, empty folder. */
 export function createFolder(name = 'test'): string {
-  const folder = mkdtempSync(join(tmpdir(), `trainyard-${name}-`));
-  made.add(folder);
-  return folder;
+  return mkdtempSync(join(inject('runFolder'), `${name}-`));
 }
 
+/** Removes it before the run is over: what a test made need not stay while a thousand others run. */
 export function removeFolder(folder: string): void {
-  made.delete(folder);
   rmSync(folder, { recursive: true, force: true });
 }
