@@ -1,0 +1,46 @@
+/** Our side: the gateway as operators run it, on a SQLite file, with its keys and all its limits. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { HttpConnection, requestOf } from './http-load.ts';
+import { type Server, startServer } from './processes.ts';
+
+const ADMIN_KEY = 'tyk_for-benchmarks-alone-0123456789abcdefghijklm';
+
+export interface Gateway {
+  readonly server: Server;
+  /** A key that may do everything. */
+  readonly key: string;
+  /** Of its data. Others may read the database while it runs. */
+  readonly folder: string;
+  readonly database: string;
+  /** Runs one operation; answers its data. Throws when it is refused. */
+  ask<T>(query: string, variables?: object): Promise<T>;
+  /** Ends it and removes its data. */
+  stop(): Promise<void>;
+}
+
+/** Starts `trainyard serve` on an empty folder. */
+export async function startGateway(nodeFlags: readonly string[] = []): Promise<Gateway> {
+  const folder = mkdtempSync(join(tmpdir(), 'trainyard-bench-'));
+  const server = await startServer('src/main.ts', ['serve', '--port', '0', '--data-dir', folder], {
+    nodeFlags,
+    env: { TRAINYARD_ADMIN_KEY: ADMIN_KEY, TRAINYARD_HOST: '127.0.0.1', TRAINYARD_DATABASE_URL: '', TRAINYARD_ORIGINS: '' },
+  });
+  const connection = await HttpConnection.open(server.port);
+  return {
+    server,
+    key: ADMIN_KEY,
+    folder,
+    database: join(folder, 'trainyard.sqlite'),
+    async ask<T>(query: string, variables: object = {}) {
+      const body = await connection.ask(requestOf({ query, variables }, { key: ADMIN_KEY }));
+      return (JSON.parse(body.toString()) as { data: T }).data; // the caller knows what it asked for
+    },
+    async stop() {
+      connection.close();
+      await server.stop();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}

@@ -1,0 +1,46 @@
+/** Jobs to measure with, made through the API like anyone's. */
+import type { Gateway } from './gateway.ts';
+import { type HttpConnection, openConnections, requestOf } from './http-load.ts';
+
+export const CREATE_JOB = `
+  mutation CreateJob($input: CreateJobInput!) {
+    createJob(input: $input) { ... on CreateJobPayload { job { id status } token } ... on Error { code message } }
+  }`;
+
+/** A project to put jobs into; its id. */
+export async function createProject({ ask }: Gateway): Promise<string> {
+  const { createProject } = await ask<{ createProject: { project: { id: string } } }>(
+    'mutation { createProject(input: {name: "Bench"}) { ... on CreateProjectPayload { project { id } } ... on Error { code message } } }',
+  );
+  return createProject.project.id;
+}
+
+/** The request that makes a job with so many steps, each with a container. */
+export function createJobRequest(key: string, projectId: string, steps: number): Buffer {
+  const list = Array.from({ length: steps }, (_, i) => ({
+    name: `Step ${i}`,
+    container: { image: 'python:3.13', command: `python train.py --fold ${i}` },
+  }));
+  return requestOf({ query: CREATE_JOB, variables: { input: { projectId, name: 'Digits', steps: list } } }, { key });
+}
+
+/** Makes so many jobs, as fast as it goes; their ids. */
+export async function createJobs({ server, key }: Gateway, projectId: string, count: number, steps: number): Promise<string[]> {
+  const request = createJobRequest(key, projectId, steps);
+  const connections = await openConnections(server.port, 64);
+  const ids: string[] = [];
+  let left = count;
+  await Promise.all(
+    connections.map(async (connection) => {
+      while (left-- > 0) ids.push(await createOne(connection, request));
+    }),
+  );
+  for (const connection of connections) connection.close();
+  return ids;
+}
+
+async function createOne(connection: HttpConnection, request: Buffer): Promise<string> {
+  const id = /job_\w{26}/.exec((await connection.ask(request)).toString())?.[0];
+  if (!id) throw new Error('A job was not created.');
+  return id;
+}

@@ -1,0 +1,75 @@
+/** The servers that are measured, each a process of its own on the servers' core. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { onServerCore } from './cores.ts';
+
+export const root = fileURLToPath(new URL('..', import.meta.url));
+const START_WITHIN_MS = 30_000;
+/** Linux counts processor time in hundredths of a second. */
+const TICKS_PER_SECOND = 100;
+
+export interface Server {
+  readonly port: number;
+  /** Processor time that it has used since it started, in seconds, all its threads together; NaN where the system does not say. */
+  cpuSeconds(): number;
+  /** Asks it to end, and waits until it has. */
+  stop(): Promise<void>;
+}
+
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+export interface ServerOptions {
+  /** For Node itself: `--cpu-prof`. */
+  readonly nodeFlags?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Starts `node FILE ARGS…` and waits for the line that says where it listens. Throws with what it printed when it ends instead. */
+export async function startServer(
+  file: string,
+  args: readonly string[],
+  { nodeFlags = [], env = {} }: ServerOptions = {},
+): Promise<Server> {
+  const [program = '', ...rest] = [...onServerCore, process.execPath, ...nodeFlags, file, ...args];
+  const child = spawn(program, rest, { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  running.add(child);
+  const ended = new Promise<void>((resolve) => {
+    child.once('close', () => {
+      running.delete(child);
+      resolve();
+    });
+  });
+  let output = '';
+  const port = await new Promise<number>((resolve, reject) => {
+    const fail = (why: string) => reject(new Error(`${file} ${why}:\n${output}`));
+    const timer = setTimeout(() => fail('said no address'), START_WITHIN_MS);
+    const keep = (part: Buffer) => {
+      output += String(part);
+      const found = /http:\/\/127\.0\.0\.1:(\d+)\b/.exec(output)?.[1];
+      if (found) resolve(Number(found));
+    };
+    child.stdout.on('data', keep);
+    child.stderr.on('data', keep);
+    void ended.then(() => fail('ended'));
+    void ended.finally(() => clearTimeout(timer));
+  });
+  return {
+    port,
+    cpuSeconds: () => cpuSecondsOf(child.pid),
+    async stop() {
+      child.kill('SIGTERM');
+      await ended;
+    },
+  };
+}
+
+/** User and system time are fields 14 and 15; the name, field 2, may have spaces but ends with the last bracket. */
+function cpuSecondsOf(pid: number | undefined): number {
+  if (process.platform !== 'linux') return Number.NaN;
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}

@@ -1,0 +1,74 @@
+/**
+ * `npm run bench [-- NAME …] [--rounds N] [--seconds S] [--profile]`: how fast the gateway is, next to what else does the job, in one run on this machine.
+ *
+ * Figures drift from machine to machine and from hour to hour; ratios are what to compare. `--profile` measures nothing: it lists where our side's time went.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { canPin, takeLoadCore } from './cores.ts';
+import { benchFanOut } from './fan-out.ts';
+import { type Gateway, startGateway } from './gateway.ts';
+import { root } from './processes.ts';
+import { printHotspots, profileFlags } from './profile.ts';
+import { benchList, benchPoint, benchStock, prepareReads, type Reads } from './reads.ts';
+import { describeRatios, describeReport, type Report } from './report.ts';
+import type { Plan } from './rounds.ts';
+import { benchClaims, benchWrites } from './writes.ts';
+
+/** Each gets a gateway of its own, started for it. */
+const benches: Readonly<Record<string, (gateway: Gateway, plan: Plan) => Promise<Report | Report[]>>> = {
+  point: reading(benchPoint),
+  list: reading(benchList),
+  stock: reading(benchStock),
+  claims: benchClaims,
+  writes: benchWrites,
+  'fan-out': benchFanOut,
+};
+
+function reading(bench: (reads: Reads, plan: Plan) => Promise<Report | Report[]>) {
+  return async (gateway: Gateway, plan: Plan) => bench(await prepareReads(gateway), plan);
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '2' },
+    profile: { type: 'boolean', default: false },
+  },
+});
+const unknown = positionals.filter((name) => !(name in benches));
+if (unknown.length > 0) {
+  process.stderr.write(`No such bench: ${unknown.join(', ')}. There are ${Object.keys(benches).join(', ')}.\n`);
+  process.exit(1);
+}
+
+installPeers();
+takeLoadCore();
+process.stdout.write(canPin ? 'Server on core 0, load on core 1.\n\n' : 'Server and load are not pinned to cores here: figures waver.\n\n');
+
+const ms = Number(values.seconds) * 1_000;
+const plan: Plan = { rounds: Number(values.rounds), ms, warmUpMs: Math.max(ms, 2_000) };
+const reports: Report[] = [];
+for (const name of positionals.length > 0 ? positionals : Object.keys(benches)) {
+  const gateway = await startGateway(values.profile ? profileFlags : []);
+  for (const report of [await benches[name]?.(gateway, plan)].flat()) {
+    if (!report) continue;
+    process.stdout.write(`${describeReport(report)}\n\n`);
+    reports.push(report);
+  }
+  await gateway.stop();
+  if (values.profile) printHotspots(process.stdout);
+}
+process.stdout.write(`${describeRatios(reports)}\n`);
+
+/** The peers have a package.json of their own, and are brought in when they are first needed. */
+function installPeers(): void {
+  const folder = join(root, 'bench/peers');
+  if (existsSync(join(folder, 'node_modules/mercurius/package.json'))) return;
+  process.stdout.write('Bringing in the peers (npm ci in bench/peers) …\n');
+  const { status } = spawnSync('npm', ['ci', '--ignore-scripts'], { cwd: folder, stdio: 'inherit' });
+  if (status !== 0) throw new Error('The peers could not be installed.');
+}
