@@ -428,7 +428,7 @@ CREATE INDEX "model_versions_fragment" ON "model_versions" USING btree ("fragmen
 CREATE INDEX "models_project" ON "models" USING btree ("project_id","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "participants_step" ON "participants" USING btree ("step_id");--> statement-breakpoint
 CREATE INDEX "queues_project" ON "queues" USING btree ("project_id");--> statement-breakpoint
-CREATE INDEX "rounds_deadline" ON "rounds" USING btree ("deadline_at") WHERE "rounds"."status" = 'TRAINING' and "rounds"."deadline_at" is not null;--> statement-breakpoint
+CREATE INDEX "rounds_deadline" ON "rounds" USING btree ("deadline_at") WHERE "rounds"."finished_at" is null and "rounds"."deadline_at" is not null;--> statement-breakpoint
 CREATE UNIQUE INDEX "steps_number" ON "steps" USING btree ("job_id","number");--> statement-breakpoint
 CREATE INDEX "steps_queue" ON "steps" USING btree ("queue_id","priority" desc,"queued_at","id") WHERE "steps"."status" = 'QUEUED';--> statement-breakpoint
 CREATE INDEX "steps_lease_expiry" ON "steps" USING btree ("lease_expires_at") WHERE "steps"."lease_expires_at" is not null;--> statement-breakpoint

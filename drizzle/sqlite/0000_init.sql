@@ -371,7 +371,7 @@ CREATE TABLE `rounds` (
 	CONSTRAINT "rounds_status" CHECK("rounds"."status" in ('TRAINING', 'AGGREGATING', 'SUCCEEDED', 'FAILED', 'CANCELLED'))
 );
 --> statement-breakpoint
-CREATE INDEX `rounds_deadline` ON `rounds` (`deadline_at`) WHERE "rounds"."status" = 'TRAINING' and "rounds"."deadline_at" is not null;--> statement-breakpoint
+CREATE INDEX `rounds_deadline` ON `rounds` (`deadline_at`) WHERE "rounds"."finished_at" is null and "rounds"."deadline_at" is not null;--> statement-breakpoint
 CREATE TABLE `steps` (
 	`id` text PRIMARY KEY NOT NULL,
 	`job_id` text NOT NULL,

@@ -9,6 +9,7 @@ import type { Principal } from './principal.ts';
 import { endJob, lockedJob } from './progression.ts';
 import { InvalidState } from './refusals.ts';
 import { requireRight } from './rights.ts';
+import { lockRounds } from './rounds.ts';
 import { moveJob, moveStep } from './transitions.ts';
 import { visibleJob } from './visible.ts';
 
@@ -28,6 +29,7 @@ export async function cancelJob(domain: Domain, principal: Principal, input: Can
   checks.done();
   return change(domain, principal, async (change) => {
     await visibleJob(change, principal, input.jobId);
+    await lockRounds(change, { jobId: input.jobId, part: 'TRAIN' });
     const steps = await change.tx.run(lockStepsOfJob, { jobId: input.jobId });
     const job = await lockedJob(change, input.jobId);
     const cause = { reason: 'USER_REQUESTED', description: input.reason ?? '' } as const;

@@ -18,6 +18,7 @@ import type { Principal } from './principal.ts';
 import { lockedJob } from './progression.ts';
 import { InvalidInput, InvalidState, NotFound } from './refusals.ts';
 import { requireRight } from './rights.ts';
+import { noteTraining } from './rounds.ts';
 import { hashOf, newLeaseToken } from './secrets.ts';
 import { moveJob, moveStep } from './transitions.ts';
 import { visibleJob } from './visible.ts';
@@ -172,6 +173,7 @@ async function take(change: Change, { device }: Claimant, step: StepRow, leaseSe
       finishedAt: null,
     },
   ]);
+  await noteTraining(change, step);
   const job = await lockedJob(change, step.jobId);
   const starts = job.startedAt === null;
   await moveJob(

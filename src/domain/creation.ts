@@ -6,7 +6,8 @@ import type { JobItemRow, JobRow } from '../store/tables.ts';
 import { type Change, change, record } from './change.ts';
 import { Checks, type ContainerInput, containerOf, labelsOf, type StepInput, stepTemplateOf } from './checks.ts';
 import type { Domain } from './domain.ts';
-import { enterExperiment } from './experiments.ts';
+import { enterExperiment, requireModel } from './experiments.ts';
+import { beginFederation, checkFederation, type FederationInput } from './federation.ts';
 import { once } from './idempotency.ts';
 import { spell } from './items.ts';
 import { addKey } from './keys.ts';
@@ -18,7 +19,7 @@ import { InvalidState, NotFound } from './refusals.ts';
 import { requireRight } from './rights.ts';
 import { applyOverrides, type SettingOverride } from './settings.ts';
 import { visibleJob, visibleProject } from './visible.ts';
-import type { ItemValueType, JobInitiator, JobType, Label, StepTemplate } from './vocabulary.ts';
+import type { ItemValueType, JobInitiator, JobType, Label, StepTemplate, TerminationCriterion } from './vocabulary.ts';
 
 type Optional<T> = T | null | undefined;
 
@@ -44,6 +45,7 @@ export interface CreateJobInput {
   settings?: Optional<Record<string, unknown>>;
   settingsOverrides?: Optional<readonly SettingOverride[]>;
   steps?: Optional<readonly StepInput[]>;
+  federation?: Optional<FederationInput>;
   container?: Optional<ContainerInput>;
   priority?: Optional<number>;
   labels?: Optional<readonly Label[]>;
@@ -71,7 +73,7 @@ export async function createJob(domain: Domain, principal: Principal, input: Cre
       operation: 'createJob',
       scope: project.id,
       input,
-      run: async () => made(await makeJob(change, input, checkJob(domain, input))),
+      run: async () => made(await makeJob(change, principal, input, checkJob(domain, input))),
       replay: (ids) => replayed(change, ids),
     });
   });
@@ -96,7 +98,7 @@ export async function triggerJob(
       operation: 'triggerJob',
       scope: project.id,
       input,
-      run: async () => made(await makeJob(change, job, checkJob(domain, job))),
+      run: async () => made(await makeJob(change, principal, job, checkJob(domain, job))),
       replay: (ids) => replayed(change, ids),
     });
   });
@@ -119,7 +121,7 @@ export async function retryJob(
       operation: 'retryJob',
       scope: job.projectId,
       input,
-      run: async () => made(await makeJob(change, again, checkJob(domain, again))),
+      run: async () => made(await makeJob(change, principal, again, checkJob(domain, again))),
       replay: (ids) => replayed(change, ids),
     });
   });
@@ -137,6 +139,8 @@ interface CheckedJob {
   readonly settings: Record<string, unknown>;
   readonly items: readonly (Required<Pick<JobItemInput, 'name'>> & Omit<JobItemRow, 'id' | 'jobId' | 'createdAt' | 'updatedAt'>)[];
   readonly steps: readonly StepTemplate[];
+  /** Of a federated job. */
+  readonly criteria: readonly TerminationCriterion[];
 }
 
 /** All that can be judged of the input by itself. */
@@ -153,13 +157,15 @@ function checkJob(domain: Domain, input: CreateJobInput): CheckedJob {
   checks.text(['datasetVersionId'], input.datasetVersionId, limits.textAtMost);
   checks.container(['container'], input.container);
   checks.steps(['steps'], input.steps);
+  const criteria = input.federation ? checkFederation(checks, input.federation).criteria : [];
+  if (input.federation && input.steps) checks.refuse(['steps'], 'must not be given beside federation: its rounds make the steps.');
   if (input.steps && input.container) checks.refuse(['container'], 'must not be given beside steps: give each step its own.');
   const items = checkItems(checks, input.items ?? []);
   const settings = applyOverrides(checks, input.settings, input.settingsOverrides);
   checks.json(['settings'], settings);
   checks.done();
   const steps = input.steps ?? [{ name: 'Run', container: input.container }];
-  return { settings, items, steps: steps.map(stepTemplateOf) };
+  return { settings, items, criteria, steps: input.federation ? [] : steps.map(stepTemplateOf) };
 }
 
 /** Items with their values in canonical spelling. */
@@ -200,10 +206,23 @@ export function checkItems(checks: Checks, inputs: readonly JobItemInput[]): Che
   });
 }
 
+/** What the input itself names to start from, before what its experiment hands on. */
+async function namedStart(
+  change: Change,
+  principal: Principal,
+  { projectId, startModelVersionId, federation }: CreateJobInput,
+): Promise<string | null> {
+  if (startModelVersionId) return startOf(change, projectId, startModelVersionId, false);
+  const id = federation?.startModelFragmentId ?? null;
+  if (id !== null) await requireModel(change.tx, principal, projectId, id, ['federation', 'startModelFragmentId']);
+  return id;
+}
+
 async function makeJob(
   change: Change,
+  principal: Principal,
   input: CreateJobInput,
-  { settings, items, steps }: CheckedJob,
+  { settings, items, steps, criteria }: CheckedJob,
 ): Promise<{ job: JobRow; token: string }> {
   const { tx, domain, now, actor } = change;
   const { idempotencyKey: _, ...again } = input;
@@ -212,9 +231,7 @@ async function makeJob(
     ? await enterExperiment(change, input.projectId, input.experimentId)
     : { isBlocked: false, startModelId: null };
   if (input.modelId) await requireOwnModel(change, input.projectId, input.modelId);
-  const startModelId = input.startModelVersionId
-    ? await startOf(change, input.projectId, input.startModelVersionId, false)
-    : place.startModelId;
+  const startModelId = (await namedStart(change, principal, input)) ?? place.startModelId;
   const job: JobRow = {
     id: domain.ids.next('Job'),
     projectId: input.projectId,
@@ -244,7 +261,7 @@ async function makeJob(
     startModelVersionId: input.startModelVersionId ?? null,
     startModelId,
     resultModelId: null,
-    isFederated: false,
+    isFederated: input.federation != null,
     output: null,
     datasetId: input.datasetId ?? null,
     datasetVersionId: input.datasetVersionId ?? null,
@@ -277,7 +294,9 @@ async function makeJob(
     items.map((item) => ({ ...item, id: domain.ids.next('JobItem'), jobId: job.id, createdAt: now, updatedAt: now })),
   );
   const seq = await record(change, job, { type: 'JOB_CREATED', to: job.status, reason: job.reason });
-  await makeSteps(change, { job, templates: steps, from: 0, isFirstReady: !place.isBlocked, seq });
+  if (input.federation)
+    await beginFederation(change, job, input.federation, { criteria, container: job.container, seq, isBlocked: place.isBlocked });
+  else await makeSteps(change, { job, templates: steps, from: 0, isFirstReady: !place.isBlocked, seq });
   const { secret } = await addKey(domain, tx, now, { name: `token of ${job.id}`, kind: 'JOB', projectId: job.projectId, jobId: job.id });
   return { job, token: secret };
 }

@@ -13,6 +13,7 @@ import { announceQueued } from './planning.ts';
 import type { Principal } from './principal.ts';
 import { InvalidInput, NotFound } from './refusals.ts';
 import { requireRight, sees } from './rights.ts';
+import { beginWaiting } from './rounds.ts';
 import { moveJob, moveStep } from './transitions.ts';
 import { visibleProject } from './visible.ts';
 
@@ -105,6 +106,7 @@ export async function handOn(change: Change, ended: JobRow): Promise<void> {
   const deadlineAt = job.scheduleTimeoutSeconds === null ? null : new Date(now.getTime() + job.scheduleTimeoutSeconds * 1_000);
   const description = `Job ${ended.name} before it has ended.`;
   await moveJob(change, { ...job, startModelId }, 'unblock', { reason: 'COMPLETED', description }, { deadlineAt });
+  if (job.isFederated) return beginWaiting(change, { ...job, startModelId });
   const [step] = await tx.run(lockNextBlockedStep, { jobId: job.id });
   if (step) await moveStep(change, step, 'unblock', { reason: 'COMPLETED', description }, { queuedAt: now });
   announceQueued(change, job.projectId);

@@ -1,17 +1,22 @@
 /** A lease that has run out: the device is taken for lost, and its step for claimable again. */
 import { lockStep } from '../store/changes/steps.ts';
+import { stepById } from '../store/queries/rows.ts';
 import type { Change } from './change.ts';
 import { endAttempt, endJob, finishCancel, lockedJob } from './progression.ts';
+import { dropStep, leaveRound, lockRounds } from './rounds.ts';
 
 /** Lets go of a step whose lease has run out. Does nothing when it was renewed, or let go of, meanwhile. */
 export async function expireLease(change: Change, stepId: string): Promise<void> {
   const { tx, domain, now } = change;
+  const [seen] = await tx.run(stepById, { id: stepId });
+  if (seen) await lockRounds(change, seen);
   const [step] = await tx.run(lockStep, { id: stepId });
   if (!step || step.leaseExpiresAt === null || step.leaseExpiresAt > now) return;
   const lostCount = step.lostCount + 1;
   const lost = { reason: 'LEASE_EXPIRED', description: `Attempt ${step.attemptCount} was not heard of within its lease.` } as const;
   if (step.status === 'CANCELLING') {
     await endAttempt(change, step, 'LOST', 'requeue', lost, { lostCount });
+    await leaveRound(change, step);
     await finishCancel(change, await lockedJob(change, step.jobId));
     return;
   }
@@ -20,6 +25,7 @@ export async function expireLease(change: Change, stepId: string): Promise<void>
     return;
   }
   const exhausted = { reason: 'ATTEMPTS_EXHAUSTED', description: `Step ${step.number} lost its device ${lostCount} times.` } as const;
-  await endAttempt(change, step, 'LOST', 'fail', exhausted, { lostCount });
-  await endJob(change, await lockedJob(change, step.jobId), 'fail', exhausted);
+  const failed = await endAttempt(change, step, 'LOST', 'fail', exhausted, { lostCount });
+  if (step.part !== null) await dropStep(change, failed, exhausted);
+  else await endJob(change, await lockedJob(change, step.jobId), 'fail', exhausted);
 }

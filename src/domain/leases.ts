@@ -1,6 +1,6 @@
 /** Leases: proving one, keeping one, giving one back. */
 import { extendAttempt, extendLease, lockStep } from '../store/changes/steps.ts';
-import { deviceById, jobById } from '../store/queries/rows.ts';
+import { deviceById, jobById, stepById } from '../store/queries/rows.ts';
 import type { DeviceRow, StepRow } from '../store/tables.ts';
 import { type Change, change } from './change.ts';
 import { Checks } from './checks.ts';
@@ -12,6 +12,7 @@ import type { Principal } from './principal.ts';
 import { endAttempt, finishCancel, lockedJob } from './progression.ts';
 import { InvalidInput, StaleLease } from './refusals.ts';
 import { requireRight, sees } from './rights.ts';
+import { leaveRound, lockRounds } from './rounds.ts';
 import { parseLeaseToken } from './secrets.ts';
 
 export interface Held {
@@ -40,7 +41,9 @@ export async function underLease<T>(
 export async function requireLease(change: Change, principal: Principal, token: string): Promise<Held> {
   const { tx, now } = change;
   const name = parseLeaseToken(token);
-  const [step] = name ? await tx.run(lockStep, { id: name.stepId }) : [];
+  const [seen] = name ? await tx.run(stepById, { id: name.stepId }) : [];
+  if (seen) await lockRounds(change, seen);
+  const [step] = seen ? await tx.run(lockStep, { id: seen.id }) : [];
   if (!name || !step || !sees(principal, step))
     throw new InvalidInput([{ path: ['leaseToken'], message: 'is not a token that a claim here answered.' }]);
   if (step.attemptCount !== name.attempt || !holds(step, token, now)) throw new StaleLease(step, name.attempt);
@@ -100,7 +103,10 @@ export async function releaseStep(
   return underLease(domain, principal, leaseToken, async (change, { step }) => {
     const outcome = step.status === 'CANCELLING' ? 'CANCELLED' : 'RELEASED';
     const released = await endAttempt(change, step, outcome, 'requeue', { reason: 'RELEASED', description: description ?? '' });
-    if (step.status === 'CANCELLING') await finishCancel(change, await lockedJob(change, step.jobId));
+    if (step.status === 'CANCELLING') {
+      await leaveRound(change, step);
+      await finishCancel(change, await lockedJob(change, step.jobId));
+    }
     return { step: released };
   });
 }

@@ -11,8 +11,16 @@ type Lifecycle = Readonly<Record<string, Readonly<Record<string, string>>>>;
 export const jobLifecycle = {
   /** Waits for an earlier job of its experiment. */
   BLOCKED: { unblock: 'QUEUED', cancel: 'CANCELLED', addSteps: 'BLOCKED', update: 'BLOCKED', reconfigure: 'BLOCKED' },
-  /** No step has been claimed yet. */
-  QUEUED: { start: 'RUNNING', cancel: 'CANCELLED', fail: 'FAILED', addSteps: 'QUEUED', update: 'QUEUED', reconfigure: 'QUEUED' },
+  /** No step has been claimed yet. A federated job can come to the end of its duration before one is. */
+  QUEUED: {
+    start: 'RUNNING',
+    succeed: 'SUCCEEDED',
+    cancel: 'CANCELLED',
+    fail: 'FAILED',
+    addSteps: 'QUEUED',
+    update: 'QUEUED',
+    reconfigure: 'QUEUED',
+  },
   /** A step has been claimed, and there is more to do. */
   RUNNING: {
     start: 'RUNNING',

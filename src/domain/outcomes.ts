@@ -10,6 +10,7 @@ import type { StatusReason } from './lifecycle.ts';
 import { checkMetrics, type MetricInput, storeMetrics } from './metrics.ts';
 import type { Principal } from './principal.ts';
 import { advanceJob, endAttempt, endJob, finishCancel, lockedJob } from './progression.ts';
+import { advanceRound, dropStep, leaveRound } from './rounds.ts';
 import { later } from './transitions.ts';
 
 type Optional<T> = T | null | undefined;
@@ -20,7 +21,14 @@ export interface CompleteStepInput {
   description?: Optional<string>;
   metrics?: Optional<readonly MetricInput[]>;
   output?: Optional<Record<string, unknown>>;
+  /** Of a federated training step: how many samples the model saw. */
+  numSamples?: Optional<number>;
 }
+
+const submissionOf = ({ numSamples, metrics }: CompleteStepInput) => ({
+  numSamples: numSamples ?? null,
+  metrics: Object.fromEntries((metrics ?? []).map(({ name, value }) => [name, value])),
+});
 
 /** Records that the step succeeded; the next one can be claimed, or the job has succeeded. */
 export async function completeStep(
@@ -32,11 +40,13 @@ export async function completeStep(
   checks.text(['description'], input.description);
   checkMetrics(checks, ['metrics'], input.metrics);
   checks.json(['output'], input.output);
+  checks.range(['numSamples'], input.numSamples, 1, 2 ** 31 - 1);
   checks.done();
   return underLease(domain, principal, input.leaseToken, async (change, { step }) => {
     await storeMetrics(change, step, input.metrics ?? []);
     const cause = { reason: 'COMPLETED', description: input.description ?? '', exitCode: input.exitCode ?? 0 } as const;
     const completed = await endAttempt(change, step, 'SUCCEEDED', 'complete', cause);
+    if (step.part !== null) return { step: completed, job: await advanceRound(change, completed, submissionOf(input)) };
     let job = await lockedJob(change, step.jobId);
     if (input.output) {
       const fields = { output: input.output, updatedAt: later(change.now, job.updatedAt) };
@@ -69,6 +79,7 @@ export async function failStep(domain: Domain, principal: Principal, input: Fail
     const cause = { reason, description: input.description ?? '', exitCode: input.exitCode ?? null };
     if (step.status === 'CANCELLING') {
       const cancelled = await endAttempt(change, step, 'CANCELLED', 'fail', cause);
+      await leaveRound(change, step);
       return { step: cancelled, job: await finishCancel(change, await lockedJob(change, step.jobId)) };
     }
     const failedCount = step.failedCount + 1;
@@ -77,6 +88,7 @@ export async function failStep(domain: Domain, principal: Principal, input: Fail
       return { step: requeued, job: await lockedJob(change, step.jobId) };
     }
     const failed = await endAttempt(change, step, 'FAILED', 'fail', cause, { failedCount });
+    if (step.part !== null) return { step: failed, job: await dropStep(change, failed, cause) };
     const description = input.description || `Step ${step.number} (${step.name}) failed.`;
     return { step: failed, job: await endJob(change, await lockedJob(change, step.jobId), 'fail', { ...cause, description }) };
   });

@@ -6,7 +6,7 @@ import type { JobRow, StepRow } from '../store/tables.ts';
 import { type Change, topics } from './change.ts';
 import { queueFor } from './queues.ts';
 import { InvalidInput } from './refusals.ts';
-import type { StepTemplate } from './vocabulary.ts';
+import type { StepPart, StepTemplate } from './vocabulary.ts';
 
 type JobOfSteps = Pick<JobRow, 'id' | 'projectId' | 'priority'>;
 
@@ -17,6 +17,11 @@ export interface StepsToMake {
   readonly from: number;
   /** Whether the first can be claimed at once: nothing stands before it. */
   readonly isFirstReady: boolean;
+  /** Whether the others can be as well: those of a round run side by side. */
+  readonly areAllReady?: boolean;
+  /** Of a federated job. */
+  readonly round?: number;
+  readonly part?: StepPart;
   /** The job's event in which they come to be. */
   readonly seq: number;
   /** Where the templates stand in the input, for refusals. */
@@ -25,13 +30,13 @@ export interface StepsToMake {
 
 export async function makeSteps(
   change: Change,
-  { job, templates, from, isFirstReady, seq, path = ['steps'] }: StepsToMake,
+  { job, templates, from, isFirstReady, areAllReady = false, round, part, seq, path = ['steps'] }: StepsToMake,
 ): Promise<StepRow[]> {
   const { tx, domain, now } = change;
   const steps: StepRow[] = [];
   for (const [i, template] of templates.entries()) {
     await checkPinnedDevice(change, job.projectId, template.pinnedDeviceId, [...path, String(i), 'pinnedDeviceId']);
-    const status = i === 0 && isFirstReady ? 'QUEUED' : 'BLOCKED';
+    const status = isFirstReady && (i === 0 || areAllReady) ? 'QUEUED' : 'BLOCKED';
     steps.push({
       id: domain.ids.next('Step'),
       jobId: job.id,
@@ -44,8 +49,8 @@ export async function makeSteps(
       queueId: await queueFor(change, job.projectId, template),
       priority: job.priority,
       maxAttempts: template.maxAttempts,
-      round: null,
-      part: null,
+      round: round ?? null,
+      part: part ?? null,
       attemptCount: 0,
       failedCount: 0,
       lostCount: 0,

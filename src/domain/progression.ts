@@ -7,6 +7,7 @@ import { handOn } from './experiments.ts';
 import { type AttemptOutcome, isHeldStep, isTerminalStep, type JobHappening, nextStepStatus, type StepHappening } from './lifecycle.ts';
 import { keepResult } from './models.ts';
 import { announceQueued } from './planning.ts';
+import { endRounds } from './rounds.ts';
 import { type Cause, moveJob, moveStep } from './transitions.ts';
 
 /** What a step has when no lease holds it. */
@@ -63,6 +64,8 @@ export async function advanceJob(change: Change, job: JobRow): Promise<JobRow> {
 
 /** After a device let go of a step of a job that is being cancelled: the job is, once no other device holds on. */
 export async function finishCancel(change: Change, job: JobRow): Promise<JobRow> {
+  // A step that its round needs no more was told to stop, and its job goes on.
+  if (job.status !== 'CANCELLING') return job;
   const steps = await change.tx.run(lockStepsOfJob, { jobId: job.id });
   if (steps.some((step) => isHeldStep(step.status))) return job;
   return endJob(change, job, 'cancel', { reason: 'USER_REQUESTED', description: job.cancelReason ?? '' });
@@ -71,12 +74,14 @@ export async function finishCancel(change: Change, job: JobRow): Promise<JobRow>
 /** Ends a job, and with it the steps that have not ended, and the keys that were good for it alone. */
 export async function endJob(change: Change, job: JobRow, happening: JobHappening, cause: Cause): Promise<JobRow> {
   const { tx, now } = change;
-  if (happening !== 'succeed') {
+  // Of a federated job, devices may still train for a round that has what it needs.
+  if (happening !== 'succeed' || job.isFederated) {
     for (const step of await tx.run(lockStepsOfJob, { jobId: job.id })) await endStep(change, step, happening, cause);
   }
   const result = happening === 'succeed' ? await keepResult(change, job) : {};
   const ended = await moveJob(change, { ...job, ...result }, happening, cause, { finishedAt: now, deadlineAt: null });
   for (const { id } of await tx.run(endJobKeys, { jobId: job.id, now })) tx.touch(topics.key(id));
+  await endRounds(change, ended, cause);
   await handOn(change, ended);
   return ended;
 }

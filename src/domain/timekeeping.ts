@@ -8,6 +8,7 @@ import type { Domain } from './domain.ts';
 import { expireLease } from './expiry.ts';
 import type { JobHappening, JobStatus } from './lifecycle.ts';
 import { endJob } from './progression.ts';
+import { lockRounds, sweepRounds } from './rounds.ts';
 import type { Cause } from './transitions.ts';
 
 /** A dead device's step is claimable within its lease plus one second (P5); claims look by themselves as well. */
@@ -52,6 +53,7 @@ export async function sweep(domain: Domain): Promise<void> {
   for (const { id } of await read.run(dueJobs, { now: domain.clock.now(), limit: AT_ONCE })) {
     await change(domain, null, (change) => endOverdue(change, id));
   }
+  await sweepRounds(domain);
 }
 
 async function forget(domain: Domain): Promise<void> {
@@ -75,6 +77,7 @@ const overdue: Partial<Record<JobStatus, { happening: JobHappening; cause: Cause
 
 async function endOverdue(change: Change, jobId: string): Promise<void> {
   const { tx, now } = change;
+  await lockRounds(change, { jobId, part: 'TRAIN' });
   await tx.run(lockStepsOfJob, { jobId });
   const [job] = await tx.run(lockJob, { id: jobId });
   const due = job && overdue[job.status];

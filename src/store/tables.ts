@@ -554,7 +554,7 @@ export function defineTables(kit: Kit) {
     },
     (t) => [
       primaryKey({ columns: [t.jobId, t.number] }),
-      index('rounds_deadline').on(t.deadlineAt).where(sql`${t.status} = 'TRAINING' and ${t.deadlineAt} is not null`),
+      index('rounds_deadline').on(t.deadlineAt).where(sql`${t.finishedAt} is null and ${t.deadlineAt} is not null`),
       check('rounds_status', isOneOf(t.status, roundStatuses)),
     ],
   );

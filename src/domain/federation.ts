@@ -1,0 +1,213 @@
+/** Federated jobs: what is asked for, and the start of their rounds. */
+import { insertFederation, insertParticipant, insertRound, onlineEdgeDevices } from '../store/changes/federations.ts';
+import { insertRows } from '../store/changes/inserts.ts';
+import { saveJobFields } from '../store/changes/jobs.ts';
+import type { FederationRow, JobRow, ParticipantRow, RoundRow, StepRow } from '../store/tables.ts';
+import { type Change, record } from './change.ts';
+import { type Checks, type ContainerInput, containerOf, noResources } from './checks.ts';
+import { makeSteps } from './planning.ts';
+import { InvalidInput } from './refusals.ts';
+import { selectDevices } from './selection.ts';
+import { checkCriteria, durationEnd, type TerminationCriterionInput } from './termination.ts';
+import { later } from './transitions.ts';
+import type { Container, DeviceSelectionStrategy, Label, StepTemplate, TerminationCriterion } from './vocabulary.ts';
+
+type Optional<T> = T | null | undefined;
+
+export interface FederationInput {
+  deviceSelectionStrategy?: Optional<DeviceSelectionStrategy>;
+  numDevices: number;
+  numBufferDevices?: Optional<number>;
+  selectionSeed?: Optional<string>;
+  terminationCriteria?: Optional<readonly TerminationCriterionInput[]>;
+  roundDeadlineSeconds?: Optional<number>;
+  startModelFragmentId?: Optional<string>;
+  trainContainer?: Optional<ContainerInput>;
+  /** A worker claims the aggregation and runs this; null: the gateway's own aggregator averages. */
+  aggregateContainer?: Optional<ContainerInput>;
+}
+
+/** What the gateway's own aggregator has, and its steps ask for. */
+export const aggregatorLabel: Label = { key: 'trainyard/aggregator', value: 'federated-averaging' };
+
+/** Devices in one round: more would not be one transaction any more. */
+const MOST_DEVICES = 1_000;
+/** An aggregation that failed is tried again: its input is there, whatever became of the worker. */
+const AGGREGATE_ATTEMPTS = 3;
+
+export function checkFederation(checks: Checks, input: FederationInput): { criteria: TerminationCriterion[] } {
+  const path = ['federation'];
+  checks.range([...path, 'numDevices'], input.numDevices, 1, MOST_DEVICES);
+  checks.range([...path, 'numBufferDevices'], input.numBufferDevices, 0, MOST_DEVICES);
+  checks.text([...path, 'selectionSeed'], input.selectionSeed, checks.limits.textAtMost);
+  checks.seconds([...path, 'roundDeadlineSeconds'], input.roundDeadlineSeconds);
+  checks.container([...path, 'trainContainer'], input.trainContainer);
+  checks.container([...path, 'aggregateContainer'], input.aggregateContainer);
+  return { criteria: checkCriteria(checks, [...path, 'terminationCriteria'], input.terminationCriteria) };
+}
+
+export async function addFederation(
+  change: Change,
+  job: JobRow,
+  input: FederationInput,
+  { criteria, container }: { criteria: readonly TerminationCriterion[]; container: Container | null },
+): Promise<FederationRow> {
+  const federation: FederationRow = {
+    jobId: job.id,
+    deviceSelectionStrategy: input.deviceSelectionStrategy ?? 'RANDOM',
+    numDevices: input.numDevices,
+    numBufferDevices: input.numBufferDevices ?? 0,
+    selectionSeed: input.selectionSeed ?? change.domain.random(8).toString('hex'),
+    terminationCriteria: criteria,
+    roundDeadlineSeconds: input.roundDeadlineSeconds ?? null,
+    trainContainer: containerOf(input.trainContainer) ?? container,
+    aggregateContainer: containerOf(input.aggregateContainer),
+    aggregateModelId: null,
+  };
+  await insertRows(change.tx, insertFederation, [federation]);
+  return federation;
+}
+
+/** The devices for a round, or how many there are when they are too few. */
+export async function chooseDevices(
+  change: Change,
+  job: JobRow,
+  federation: FederationRow,
+  round: number,
+): Promise<string[] | { online: number }> {
+  const { tx, domain, now } = change;
+  const since = new Date(now.getTime() - domain.limits.heartbeatSeconds * 1_000);
+  const online = await tx.run(onlineEdgeDevices, { projectId: job.projectId, since });
+  const wanted = federation.numDevices + federation.numBufferDevices;
+  if (online.length < wanted) return { online: online.length };
+  return selectDevices(
+    online.map(({ id }) => id),
+    wanted,
+    federation.selectionSeed,
+    round,
+  );
+}
+
+/** The same at the creation of a job, where too few devices are the input's fault. */
+export async function requireDevices(change: Change, job: JobRow, federation: FederationRow): Promise<string[]> {
+  const chosen = await chooseDevices(change, job, federation, 1);
+  if (Array.isArray(chosen)) return chosen;
+  const wanted = federation.numDevices + federation.numBufferDevices;
+  const message = `The project has ${chosen.online} edge devices online; numDevices and numBufferDevices ask for ${wanted}.`;
+  throw new InvalidInput([{ path: ['federation', 'numDevices'], message }]);
+}
+
+/** Makes the federation of a new job, and starts its first round; that of a job that waits in its experiment starts when its turn comes. */
+export async function beginFederation(
+  change: Change,
+  job: JobRow,
+  input: FederationInput,
+  { seq, isBlocked, ...asked }: { criteria: readonly TerminationCriterion[]; container: Container | null; seq: number; isBlocked: boolean },
+): Promise<void> {
+  const federation = await addFederation(change, job, input, asked);
+  if (isBlocked) return;
+  const deviceIds = await requireDevices(change, job, federation);
+  await saveJobFields(change.tx, job.id, { stepCount: deviceIds.length });
+  await startRound(change, job, federation, { number: 1, deviceIds, from: 0, seq });
+}
+
+export interface RoundStart {
+  readonly number: number;
+  readonly deviceIds: readonly string[];
+  /** The number of its first step. */
+  readonly from: number;
+  /** The event in which its steps come to be. */
+  readonly seq: number;
+}
+
+/** Starts a round: a training step for each device, all to be claimed at once, each by its own device alone. */
+export async function startRound(
+  change: Change,
+  job: JobRow,
+  federation: FederationRow,
+  { number, deviceIds, from, seq }: RoundStart,
+): Promise<RoundRow> {
+  const { tx, now } = change;
+  const round: RoundRow = {
+    jobId: job.id,
+    number,
+    status: 'TRAINING',
+    quorum: federation.numDevices,
+    startModelId: federation.aggregateModelId ?? job.startModelId,
+    aggregateModelId: null,
+    metrics: {},
+    isWeighted: null,
+    startedAt: now,
+    deadlineAt: earlier(
+      federation.roundDeadlineSeconds === null ? null : new Date(now.getTime() + federation.roundDeadlineSeconds * 1_000),
+      durationEnd(federation.terminationCriteria, job.createdAt),
+    ),
+    finishedAt: null,
+  };
+  await insertRows(tx, insertRound, [round]);
+  const templates = deviceIds.map((deviceId) => trainTemplate(federation, number, deviceId));
+  const steps = await makeSteps(change, { job, templates, from, isFirstReady: true, areAllReady: true, seq, round: number, part: 'TRAIN' });
+  const participants = steps.map(
+    (step, position): ParticipantRow => ({
+      jobId: job.id,
+      round: number,
+      deviceId: deviceIds[position] ?? '',
+      stepId: step.id,
+      status: 'INVITED',
+      fragmentId: null,
+      numSamples: null,
+      metrics: {},
+      position,
+    }),
+  );
+  await insertRows(tx, insertParticipant, participants);
+  await record(change, job, { type: 'ROUND_CHANGED', from: null, to: 'TRAINING', details: [String(number)] });
+  return round;
+}
+
+const earlier = (a: Date | null, b: Date | null): Date | null => (a === null || (b !== null && b < a) ? b : a);
+
+function trainTemplate({ trainContainer }: FederationRow, round: number, deviceId: string): StepTemplate {
+  const resources = trainContainer?.resources ?? noResources;
+  return {
+    name: `Train, round ${round}`,
+    container: trainContainer,
+    resources,
+    pinnedDeviceId: deviceId,
+    requiredLabels: [],
+    maxAttempts: 1,
+  };
+}
+
+/** Adds the step that makes one model of those that came in. */
+export async function addAggregation(change: Change, job: JobRow, federation: FederationRow, round: number): Promise<StepRow> {
+  const { aggregateContainer: container } = federation;
+  const template: StepTemplate = {
+    name: `Aggregate, round ${round}`,
+    container,
+    resources: container?.resources ?? noResources,
+    pinnedDeviceId: null,
+    requiredLabels: container ? [] : [aggregatorLabel],
+    maxAttempts: AGGREGATE_ATTEMPTS,
+  };
+  const seq = await growJob(change, job, 1);
+  const steps = await makeSteps(change, {
+    job,
+    templates: [template],
+    from: job.stepCount,
+    isFirstReady: true,
+    seq,
+    round,
+    part: 'AGGREGATE',
+  });
+  const [step] = steps;
+  if (!step) throw new Error('One template makes one step.');
+  return step;
+}
+
+/** Makes room for so many steps; answers the event that says so. */
+export async function growJob(change: Change, job: JobRow, count: number): Promise<number> {
+  const fields = { stepCount: job.stepCount + count, updatedAt: later(change.now, job.updatedAt) };
+  await saveJobFields(change.tx, job.id, fields);
+  return record(change, job, { type: 'STEPS_ADDED', details: Array.from({ length: count }, (_, i) => String(job.stepCount + i)) });
+}

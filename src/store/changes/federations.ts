@@ -1,0 +1,112 @@
+/** Federated jobs, as changes see them. The federation's row is locked before any step of its job: see rounds.ts of the domain. */
+import { and, asc, desc, eq, gte, inArray, isNotNull, isNull, lt, lte, or } from 'drizzle-orm';
+import { type Placeholder, statement } from '../store.ts';
+import { insertOf } from './inserts.ts';
+
+export const insertFederation = insertOf('federations');
+export const insertRound = insertOf('rounds');
+export const insertParticipant = insertOf('participants', { sizes: [8, 1] });
+
+export const lockFederation = statement('lock federation', (db, t, $: Placeholder<{ jobId: string }>, { lock }) =>
+  lock(
+    db
+      .select()
+      .from(t.federations)
+      .where(eq(t.federations.jobId, $('jobId'))),
+    'wait',
+  ),
+);
+
+export const newestRound = statement('newest round', (db, t, $: Placeholder<{ jobId: string }>) =>
+  db
+    .select()
+    .from(t.rounds)
+    .where(eq(t.rounds.jobId, $('jobId')))
+    .orderBy(desc(t.rounds.number))
+    .limit(1),
+);
+
+export const roundByNumber = statement('round by number', (db, t, $: Placeholder<{ jobId: string; number: number }>) =>
+  db
+    .select()
+    .from(t.rounds)
+    .where(and(eq(t.rounds.jobId, $('jobId')), eq(t.rounds.number, $('number')))),
+);
+
+export const participantsOfRound = statement('participants of round', (db, t, $: Placeholder<{ jobId: string; round: number }>) =>
+  db
+    .select()
+    .from(t.participants)
+    .where(and(eq(t.participants.jobId, $('jobId')), eq(t.participants.round, $('round'))))
+    .orderBy(asc(t.participants.position)),
+);
+
+export const lockStepsOfRound = statement('lock steps of round', (db, t, $: Placeholder<{ jobId: string; round: number }>, { lock }) =>
+  lock(
+    db
+      .select()
+      .from(t.steps)
+      .where(and(eq(t.steps.jobId, $('jobId')), eq(t.steps.round, $('round'))))
+      .orderBy(asc(t.steps.number)),
+    'wait',
+  ),
+);
+
+/** The edge devices of a project that were seen since, in a fixed order: what a selection is made from. */
+export const onlineEdgeDevices = statement('online edge devices', (db, t, $: Placeholder<{ projectId: string; since: Date }>) =>
+  db
+    .select({ id: t.devices.id })
+    .from(t.devices)
+    .where(
+      and(
+        eq(t.devices.projectId, $('projectId')),
+        eq(t.devices.kind, 'EDGE'),
+        eq(t.devices.isDraining, false),
+        gte(t.devices.lastSeenAt, $('since', t.devices.lastSeenAt)),
+      ),
+    )
+    .orderBy(asc(t.devices.id)),
+);
+
+/** Rounds that have not ended, and whose deadline has come. */
+export const overdueRounds = statement('overdue rounds', (db, t, $: Placeholder<{ now: Date; limit: number }>) =>
+  db
+    .select({ jobId: t.rounds.jobId, number: t.rounds.number })
+    .from(t.rounds)
+    .where(and(isNull(t.rounds.finishedAt), isNotNull(t.rounds.deadlineAt), lte(t.rounds.deadlineAt, $('now', t.rounds.deadlineAt))))
+    .limit($('limit')),
+);
+
+/** Steps of rounds that wait for a device which was not seen since: it will not come. */
+export const abandonedSteps = statement('abandoned steps', (db, t, $: Placeholder<{ since: Date; limit: number }>) =>
+  db
+    .select({ id: t.steps.id })
+    .from(t.participants)
+    .innerJoin(t.steps, eq(t.steps.id, t.participants.stepId))
+    .leftJoin(t.devices, eq(t.devices.id, t.participants.deviceId))
+    .where(
+      and(
+        inArray(t.participants.status, ['INVITED', 'TRAINING']),
+        eq(t.steps.status, 'QUEUED'),
+        or(isNull(t.devices.lastSeenAt), lt(t.devices.lastSeenAt, $('since', t.devices.lastSeenAt))),
+      ),
+    )
+    .limit($('limit')),
+);
+
+export const modelOfAttempt = statement('model of attempt', (db, t, $: Placeholder<{ jobId: string; stepId: string; attempt: number }>) =>
+  db
+    .select()
+    .from(t.fragments)
+    .where(
+      and(
+        eq(t.fragments.jobId, $('jobId')),
+        eq(t.fragments.stepId, $('stepId')),
+        eq(t.fragments.attempt, $('attempt')),
+        eq(t.fragments.type, 'MODEL'),
+        eq(t.fragments.status, 'READY'),
+      ),
+    )
+    .orderBy(desc(t.fragments.readyAt), desc(t.fragments.id))
+    .limit(1),
+);
