@@ -171,6 +171,34 @@ describeOnEachStore('a list of jobs', (open) => {
     });
   });
 
+  test('is right in more shapes than are kept prepared', async () => {
+    const random = seedRandom('shapes');
+    const maybe = () => pickNumber(random, 2) === 0;
+    const labels = [
+      { key: 'team', value: 'a' },
+      { key: 'size', value: 's' },
+    ];
+    const parts: [Record<string, unknown>, (job: Job) => boolean][] = [
+      [{ projectId: projects[0] }, (job) => job.projectId === projects[0]],
+      [{ statuses: ['QUEUED'] }, (job) => job.status === 'QUEUED'],
+      [{ types: ['TRAINING', 'CONVERSION'] }, (job) => job.type !== 'VALIDATION'],
+      [{ initiators: ['GIT', 'DATA'] }, (job) => job.initiator !== 'MANUAL'],
+      [{ nameContains: 'd' }, (job) => job.name.toLowerCase().includes('d')],
+      [{ owner: 'user:admin' }, () => true],
+      [{ labels }, (job) => job.labels.some(({ value }) => value === 'a') && job.labels.some(({ value }) => value === 's')],
+      [{ createdAfter: jobs[1]?.createdAt.toISOString() }, (job) => job.createdAt > (jobs[1]?.createdAt ?? 0)],
+      [{ createdBefore: jobs[39]?.createdAt.toISOString() }, (job) => job.createdAt < (jobs[39]?.createdAt ?? 0)],
+    ];
+    for (let i = 0; i < 400; i++) {
+      const chosen = parts.filter(maybe);
+      const orderBy = { field: pickOne(random, ['CREATED_AT', 'PRIORITY']), direction: pickOne(random, ['ASC', 'DESC']) };
+      const page = await list({ filter: Object.assign({}, ...chosen.map(([filter]) => filter)), orderBy });
+      const expected = jobs.filter((job) => chosen.every(([, takes]) => takes(job))).map(({ id }) => id);
+      expect(idsOf(page).sort()).toEqual(expected.sort());
+      expect(page.totalCount).toBe(expected.length);
+    }
+  });
+
   test('of a project is what its project lists, and nothing when the filter asks for another', async () => {
     const ofProject = `query ($id: ID!, $filter: JobFilter) { project(id: $id) { jobs(first: 100, filter: $filter) { nodes { id } } } }`;
     const read = async (filter: unknown) =>
