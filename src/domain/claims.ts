@@ -95,6 +95,8 @@ export async function claimNextSteps(
       const claims = await claimNow(domain, principal, input);
       if (claims.length > 0 || domain.clock.now().getTime() >= until || signal?.aborted) return { claims };
       await wait.woken;
+      // Who gave up would never learn of a lease.
+      if (signal?.aborted) return { claims: [] };
     } finally {
       wait.end();
     }
@@ -214,12 +216,14 @@ function waitFor(domain: Domain, wakeups: Waker, deviceId: string | null, until:
   const stopListening = wakeups.on([topics.anyQueue, ...(deviceId ? [topics.device(deviceId)] : [])], resolve);
   const left = until - domain.clock.now().getTime();
   const stopTimer = left > 0 ? domain.clock.after(Math.min(left, SAFETY_POLL_MS), resolve) : () => {};
-  signal?.addEventListener('abort', () => resolve(), { once: true });
+  const giveUp = () => resolve();
+  signal?.addEventListener('abort', giveUp, { once: true });
   return {
     woken: promise,
     end() {
       stopListening();
       stopTimer();
+      signal?.removeEventListener('abort', giveUp);
       resolve();
     },
   };
