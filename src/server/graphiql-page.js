@@ -32,8 +32,16 @@
   }
 
   // In the text and not as variables: GraphiQL shows its first default tab without them.
-  function fillTab({ query }, { projectId, jobId }) {
-    return { query: query.replaceAll('proj_…', projectId ?? 'proj_…').replaceAll('job_…', jobId ?? 'job_…') };
+  function fillIn(text, { projectId, jobId }) {
+    return text.replaceAll('proj_…', projectId ?? 'proj_…').replaceAll('job_…', jobId ?? 'job_…');
+  }
+
+  // The tabs that GraphiQL kept from a time when there was no job yet.
+  function fillKept(ids) {
+    for (const name of ['graphiql:tabState', 'graphiql:query']) {
+      const kept = localStorage.getItem(name);
+      if (kept !== null) localStorage.setItem(name, fillIn(kept, ids));
+    }
   }
 
   function load(file) {
@@ -73,7 +81,8 @@
     };
     const [ids] = await Promise.all([findIds(key), load('graphiql.js')]);
     const authorization = `Bearer ${key}`;
-    const tabs = JSON.parse(document.querySelector('#tabs').textContent).map((tab) => fillTab(tab, ids));
+    const tabs = JSON.parse(document.querySelector('#tabs').textContent).map(({ query }) => ({ query: fillIn(query, ids) }));
+    fillKept(ids);
     YogaGraphiQL.renderYogaGraphiQL(document.querySelector('#root'), {
       title: 'Trainyard',
       logo: ' ',

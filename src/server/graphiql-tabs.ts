@@ -75,9 +75,9 @@ subscription Watch {
   {
     query: `# 3. The log of a job: what is stored, then what is written.
 #
-# jobId is the newest job that there was when this page opened. For another, put in the id that
-# the first tab answered. "NewestLog" needs no id: it reads
-# the last lines of the newest job.
+# Put the id that the first tab answered in place of job_…,
+# or reload this page: it fills in your newest job.
+# "NewestLog" needs no id: it reads its last lines.
 subscription Log {
   log(jobId: "job_…") {
     cursor
@@ -105,7 +105,7 @@ query NewestLog {
   },
   {
     query: `# 4. The metrics of a job, each as it is reported.
-# jobId as in the third tab; "NewestMetrics" needs none.
+# The id as in the third tab; "NewestMetrics" needs none.
 subscription Metrics {
   metrics(jobId: "job_…") {
     cursor
