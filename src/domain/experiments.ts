@@ -1,5 +1,6 @@
 /** Experiments: an ordered queue of jobs. One runs at a time; each starts from the model that the one before it produced. */
 import { firstUnfinishedJob, insertExperiment, lockExperiment, newestResult } from '../store/changes/experiments.ts';
+import { lockFederation } from '../store/changes/federations.ts';
 import { insertRows } from '../store/changes/inserts.ts';
 import { lockJob, saveJobFields } from '../store/changes/jobs.ts';
 import { lockNextBlockedStep } from '../store/changes/steps.ts';
@@ -9,12 +10,12 @@ import type { ExperimentRow, JobRow } from '../store/tables.ts';
 import { type Change, change } from './change.ts';
 import { Checks } from './checks.ts';
 import type { Domain } from './domain.ts';
+import { tryRound } from './federation.ts';
 import { announceQueued } from './planning.ts';
 import type { Principal } from './principal.ts';
 import { InvalidInput, NotFound } from './refusals.ts';
 import { requireRight, sees } from './rights.ts';
-import { beginWaiting } from './rounds.ts';
-import { moveJob, moveStep } from './transitions.ts';
+import { type Cause, moveJob, moveStep } from './transitions.ts';
 import { visibleProject } from './visible.ts';
 
 type Optional<T> = T | null | undefined;
@@ -91,23 +92,39 @@ export async function enterExperiment({ tx }: Change, projectId: string, experim
   return { isBlocked: earlier !== undefined, startModelId: earlier ? null : await currentModelOf(tx, experiment) };
 }
 
-/** After a job of an experiment ended, however it did: the next one may start, from the newest result. One that is later in the queue waits on. */
-export async function handOn(change: Change, ended: JobRow): Promise<void> {
-  if (ended.experimentId === null) return;
+/** After a job of an experiment ended, however it did: the next one may start, from the newest result. Answers the next one when it cannot. */
+export async function handOn(change: Change, ended: JobRow): Promise<Unstartable | null> {
+  if (ended.experimentId === null) return null;
   const { tx, now } = change;
   const [experiment] = await tx.run(lockExperiment, { id: ended.experimentId });
   const [first] = await tx.run(firstUnfinishedJob, { experimentId: ended.experimentId });
-  if (!experiment || first?.status !== 'BLOCKED') return;
+  if (!experiment || first?.status !== 'BLOCKED') return null;
   const [job] = await tx.run(lockJob, { id: first.id });
-  if (!job) return;
+  if (!job) return null;
   // A model version that the job names itself comes first.
   const startModelId = job.startModelId ?? (await currentModelOf(tx, experiment));
   await saveJobFields(tx, job.id, { startModelId });
   const deadlineAt = job.scheduleTimeoutSeconds === null ? null : new Date(now.getTime() + job.scheduleTimeoutSeconds * 1_000);
   const description = `Job ${ended.name} before it has ended.`;
   await moveJob(change, { ...job, startModelId }, 'unblock', { reason: 'COMPLETED', description }, { deadlineAt });
-  if (job.isFederated) return beginWaiting(change, { ...job, startModelId });
+  if (job.isFederated) return beginWaiting(change, job.id);
   const [step] = await tx.run(lockNextBlockedStep, { jobId: job.id });
   if (step) await moveStep(change, step, 'unblock', { reason: 'COMPLETED', description }, { queuedAt: now });
   announceQueued(change, job.projectId);
+  return null;
+}
+
+/** A federated job whose turn has come, and for which too few devices are there. */
+export interface Unstartable {
+  readonly job: JobRow;
+  readonly cause: Cause;
+}
+
+async function beginWaiting(change: Change, jobId: string): Promise<Unstartable | null> {
+  const { tx } = change;
+  const [federation] = await tx.run(lockFederation, { jobId });
+  const [job] = await tx.run(lockJob, { id: jobId });
+  if (!federation || !job) return null;
+  const cause = await tryRound(change, job, federation, 1);
+  return cause ? { job, cause } : null;
 }

@@ -3,7 +3,8 @@ import { lockStep } from '../store/changes/steps.ts';
 import { stepById } from '../store/queries/rows.ts';
 import type { Change } from './change.ts';
 import { endAttempt, endJob, finishCancel, lockedJob } from './progression.ts';
-import { dropStep, leaveRound, lockRounds } from './rounds.ts';
+import { leaveRound } from './roundEnds.ts';
+import { dropStep, lockRounds } from './rounds.ts';
 
 /** Lets go of a step whose lease has run out. Does nothing when it was renewed, or let go of, meanwhile. */
 export async function expireLease(change: Change, stepId: string): Promise<void> {

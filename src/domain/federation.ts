@@ -9,7 +9,7 @@ import { makeSteps } from './planning.ts';
 import { InvalidInput } from './refusals.ts';
 import { selectDevices } from './selection.ts';
 import { checkCriteria, durationEnd, type TerminationCriterionInput } from './termination.ts';
-import { later } from './transitions.ts';
+import { type Cause, later } from './transitions.ts';
 import type { Container, DeviceSelectionStrategy, Label, StepTemplate, TerminationCriterion } from './vocabulary.ts';
 
 type Optional<T> = T | null | undefined;
@@ -177,6 +177,18 @@ function trainTemplate({ trainContainer }: FederationRow, round: number, deviceI
     requiredLabels: [],
     maxAttempts: 1,
   };
+}
+
+/** Starts a round on a new selection; answers why it cannot when too few devices are online. */
+export async function tryRound(change: Change, job: JobRow, federation: FederationRow, number: number): Promise<Cause | null> {
+  const deviceIds = await chooseDevices(change, job, federation, number);
+  if (!Array.isArray(deviceIds)) {
+    const wanted = federation.numDevices + federation.numBufferDevices;
+    return { reason: 'QUORUM_UNREACHABLE', description: `Round ${number} needs ${wanted} edge devices; ${deviceIds.online} are online.` };
+  }
+  const seq = await growJob(change, job, deviceIds.length);
+  await startRound(change, job, federation, { number, deviceIds, from: job.stepCount, seq });
+  return null;
 }
 
 /** Adds the step that makes one model of those that came in. */

@@ -12,7 +12,8 @@ import type { Principal } from './principal.ts';
 import { endAttempt, finishCancel, lockedJob } from './progression.ts';
 import { InvalidInput, StaleLease } from './refusals.ts';
 import { requireRight, sees } from './rights.ts';
-import { leaveRound, lockRounds } from './rounds.ts';
+import { leaveRound } from './roundEnds.ts';
+import { lockRounds } from './rounds.ts';
 import { parseLeaseToken } from './secrets.ts';
 
 export interface Held {

@@ -10,7 +10,8 @@ import type { StatusReason } from './lifecycle.ts';
 import { checkMetrics, type MetricInput, storeMetrics } from './metrics.ts';
 import type { Principal } from './principal.ts';
 import { advanceJob, endAttempt, endJob, finishCancel, lockedJob } from './progression.ts';
-import { advanceRound, dropStep, leaveRound } from './rounds.ts';
+import { leaveRound } from './roundEnds.ts';
+import { advanceRound, dropStep } from './rounds.ts';
 import { later } from './transitions.ts';
 
 type Optional<T> = T | null | undefined;

@@ -7,7 +7,7 @@ import { handOn } from './experiments.ts';
 import { type AttemptOutcome, isHeldStep, isTerminalStep, type JobHappening, nextStepStatus, type StepHappening } from './lifecycle.ts';
 import { keepResult } from './models.ts';
 import { announceQueued } from './planning.ts';
-import { endRounds } from './rounds.ts';
+import { endRounds } from './roundEnds.ts';
 import { type Cause, moveJob, moveStep } from './transitions.ts';
 
 /** What a step has when no lease holds it. */
@@ -82,7 +82,8 @@ export async function endJob(change: Change, job: JobRow, happening: JobHappenin
   const ended = await moveJob(change, { ...job, ...result }, happening, cause, { finishedAt: now, deadlineAt: null });
   for (const { id } of await tx.run(endJobKeys, { jobId: job.id, now })) tx.touch(topics.key(id));
   await endRounds(change, ended, cause);
-  await handOn(change, ended);
+  const next = await handOn(change, ended);
+  if (next) await endJob(change, next.job, 'fail', next.cause);
   return ended;
 }
 

@@ -4,29 +4,30 @@
  * Many steps of such a job run at once, so its changes lock the federation's row first, then the steps of the round by number, then the job:
  * two devices that hand in at the same moment take turns instead of waiting for one another.
  */
-import { and, eq } from 'drizzle-orm';
 import {
   abandonedSteps,
+  keepAggregate,
   lockFederation,
   lockStepsOfRound,
   modelOfAttempt,
-  newestRound,
   overdueRounds,
   participantsOfRound,
   roundByNumber,
+  saveParticipant,
 } from '../store/changes/federations.ts';
 import { saveJobFields } from '../store/changes/jobs.ts';
 import { lockStep } from '../store/changes/steps.ts';
+import { stepById } from '../store/queries/rows.ts';
 import type { FederationRow, JobRow, ParticipantRow, RoundRow, StepRow } from '../store/tables.ts';
-import { type Change, change, record, topics } from './change.ts';
+import { type Change, change, topics } from './change.ts';
 import type { Domain } from './domain.ts';
-import { addAggregation, chooseDevices, growJob, startRound } from './federation.ts';
+import { addAggregation, tryRound } from './federation.ts';
 import { isTerminalJob } from './lifecycle.ts';
 import { endJob, finishCancel, lockedJob } from './progression.ts';
 import { InvalidInput } from './refusals.ts';
+import { moveRound } from './roundEnds.ts';
 import { durationEnd, isMet } from './termination.ts';
 import { type Cause, moveStep } from './transitions.ts';
-import type { ParticipantStatus, RoundStatus } from './vocabulary.ts';
 
 const AT_ONCE = 100;
 
@@ -43,7 +44,7 @@ export async function lockRounds({ tx }: Change, step: Pick<StepRow, 'jobId' | '
 
 /** A device has claimed its step of the round. */
 export async function noteTraining(change: Change, step: StepRow): Promise<void> {
-  if (step.part === 'TRAIN') await saveParticipant(change, step, { status: 'TRAINING' });
+  if (step.part === 'TRAIN') await saveParticipant(change.tx, step.id, { status: 'TRAINING' });
 }
 
 export interface Submission {
@@ -67,7 +68,7 @@ async function takeModel(change: Change, step: StepRow, fragmentId: string, subm
   const number = step.round ?? 0;
   const [round] = await tx.run(roundByNumber, { jobId: step.jobId, number });
   const isLate = round?.status !== 'TRAINING';
-  await saveParticipant(change, step, { status: isLate ? 'LATE' : 'SUBMITTED', fragmentId, ...submission });
+  await saveParticipant(change.tx, step.id, { status: isLate ? 'LATE' : 'SUBMITTED', fragmentId, ...submission });
   if (isLate) {
     const job = await lockedJob(change, step.jobId);
     return job.status === 'CANCELLING' ? finishCancel(change, job) : job;
@@ -95,7 +96,7 @@ async function stopOthers(change: Change, jobId: string, number: number, cause: 
       if (step.leaseDeviceId) change.tx.touch(topics.device(step.leaseDeviceId));
     } else if (step.status === 'QUEUED') {
       await moveStep(change, step, step.attemptCount > 0 ? 'cancel' : 'skip', cause, { finishedAt: change.now });
-      await saveParticipant(change, step, { status: 'DROPPED' });
+      await saveParticipant(change.tx, step.id, { status: 'DROPPED' });
     }
   }
 }
@@ -112,7 +113,7 @@ async function takeAggregate(change: Change, step: StepRow, fragmentId: string, 
   const isWeighted = submitted.every(({ numSamples }) => numSamples !== null);
   const all = { ...meanOf(submitted, isWeighted), ...metrics };
   await moveRound(change, job, round, 'SUCCEEDED', { aggregateModelId: fragmentId, metrics: all, isWeighted, finishedAt: now });
-  await tx.db.update(tx.t.federations).set({ aggregateModelId: fragmentId }).where(eq(tx.t.federations.jobId, job.id));
+  await tx.run(keepAggregate, { jobId: job.id, fragmentId });
   await saveJobFields(tx, job.id, { resultModelId: fragmentId });
   const grown: JobRow = { ...job, resultModelId: fragmentId };
   return goOn(change, grown, { ...federation, aggregateModelId: fragmentId }, { number, metrics: all });
@@ -150,21 +151,8 @@ async function goOn(
 }
 
 async function nextRound(change: Change, job: JobRow, federation: FederationRow, number: number): Promise<JobRow> {
-  const deviceIds = await chooseDevices(change, job, federation, number);
-  if (!Array.isArray(deviceIds)) {
-    const wanted = federation.numDevices + federation.numBufferDevices;
-    const description = `Round ${number} needs ${wanted} edge devices; ${deviceIds.online} are online.`;
-    return endJob(change, job, 'fail', { reason: 'QUORUM_UNREACHABLE', description });
-  }
-  const seq = await growJob(change, job, deviceIds.length);
-  await startRound(change, job, federation, { number, deviceIds, from: job.stepCount, seq });
-  return lockedJob(change, job.id);
-}
-
-/** Starts the first round of a job that waited in its experiment. */
-export async function beginWaiting(change: Change, { id }: JobRow): Promise<void> {
-  const federation = await federationOf(change, id);
-  await nextRound(change, await lockedJob(change, id), federation, 1);
+  const tooFew = await tryRound(change, job, federation, number);
+  return tooFew ? endJob(change, job, 'fail', tooFew) : lockedJob(change, job.id);
 }
 
 /** After a step of a round failed for good: its device is out, and the round with it when too few remain. Answers the job. */
@@ -177,10 +165,10 @@ export async function dropStep(change: Change, step: StepRow, cause: Cause): Pro
     const job = await lockedJob(change, step.jobId);
     return endJob(change, job, 'fail', { ...cause, description: cause.description || `Round ${number} could not be aggregated.` });
   }
-  await saveParticipant(change, step, { status: 'DROPPED' });
+  await saveParticipant(change.tx, step.id, { status: 'DROPPED' });
   const participants = await tx.run(participantsOfRound, { jobId: step.jobId, round: number });
   const remaining = participants.filter(({ status }) => status !== 'DROPPED').length;
-  if (!round || round.status !== 'TRAINING' || remaining >= round.quorum) return lockedJob(change, step.jobId);
+  if (round?.status !== 'TRAINING' || remaining >= round.quorum) return lockedJob(change, step.jobId);
   return failRound(change, step.jobId, round, `Round ${number} needs ${round.quorum} models; ${remaining} devices remain.`);
 }
 
@@ -189,40 +177,6 @@ async function failRound(change: Change, jobId: string, round: RoundRow, descrip
   const job = await lockedJob(change, jobId);
   if (isTerminalJob(job.status) || job.status === 'CANCELLING') return job;
   return endJob(change, job, 'fail', { reason: 'QUORUM_UNREACHABLE', description });
-}
-
-/** A device let go of a step that its round needed no more. */
-export async function leaveRound(change: Change, step: StepRow): Promise<void> {
-  if (step.part === 'TRAIN') await saveParticipant(change, step, { status: 'DROPPED' });
-}
-
-/** When a federated job ends, however it does: its round does too. */
-export async function endRounds(change: Change, job: JobRow, cause: Cause): Promise<void> {
-  if (!job.isFederated) return;
-  const { tx, now } = change;
-  const [round] = await tx.run(newestRound, { jobId: job.id });
-  if (!round || (round.status !== 'TRAINING' && round.status !== 'AGGREGATING')) return;
-  await moveRound(change, job, round, cause.reason === 'QUORUM_UNREACHABLE' ? 'FAILED' : 'CANCELLED', { finishedAt: now });
-  for (const { stepId, status } of await tx.run(participantsOfRound, { jobId: job.id, round: round.number })) {
-    if (status === 'INVITED' || status === 'TRAINING') await saveParticipant(change, { id: stepId }, { status: 'DROPPED' });
-  }
-}
-
-async function moveRound(change: Change, job: JobRow, round: RoundRow, status: RoundStatus, columns: Partial<RoundRow>): Promise<void> {
-  const { rounds } = change.tx.t;
-  await change.tx.db
-    .update(rounds)
-    .set({ ...columns, status })
-    .where(and(eq(rounds.jobId, round.jobId), eq(rounds.number, round.number)));
-  await record(change, job, { type: 'ROUND_CHANGED', from: round.status, to: status, details: [String(round.number)] });
-}
-
-async function saveParticipant(
-  { tx }: Change,
-  { id }: Pick<StepRow, 'id'>,
-  columns: Partial<Omit<ParticipantRow, 'status'>> & { status: ParticipantStatus },
-): Promise<void> {
-  await tx.db.update(tx.t.participants).set(columns).where(eq(tx.t.participants.stepId, id));
 }
 
 /** What time brings to rounds: deadlines, and devices that were invited and have gone. For the sweep. */
@@ -258,7 +212,7 @@ async function endDuration(change: Change, { jobId, terminationCriteria }: Feder
 
 async function abandon(change: Change, stepId: string): Promise<void> {
   const { tx, now } = change;
-  const [seen] = await tx.db.select().from(tx.t.steps).where(eq(tx.t.steps.id, stepId));
+  const [seen] = await tx.run(stepById, { id: stepId });
   if (seen) await lockRounds(change, seen);
   const [step] = await tx.run(lockStep, { id: stepId });
   if (step?.status !== 'QUEUED') return;

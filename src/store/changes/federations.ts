@@ -1,6 +1,7 @@
 /** Federated jobs, as changes see them. The federation's row is locked before any step of its job: see rounds.ts of the domain. */
 import { and, asc, desc, eq, gte, inArray, isNotNull, isNull, lt, lte, or } from 'drizzle-orm';
-import { type Placeholder, statement } from '../store.ts';
+import { type Placeholder, statement, type Tx } from '../store.ts';
+import type { ParticipantRow, RoundRow } from '../tables.ts';
 import { insertOf } from './inserts.ts';
 
 export const insertFederation = insertOf('federations');
@@ -109,4 +110,23 @@ export const modelOfAttempt = statement('model of attempt', (db, t, $: Placehold
     )
     .orderBy(desc(t.fragments.readyAt), desc(t.fragments.id))
     .limit(1),
+);
+
+export async function saveRound(tx: Tx, { jobId, number }: Pick<RoundRow, 'jobId' | 'number'>, columns: Partial<RoundRow>): Promise<void> {
+  const { rounds } = tx.t;
+  await tx.db
+    .update(rounds)
+    .set(columns)
+    .where(and(eq(rounds.jobId, jobId), eq(rounds.number, number)));
+}
+
+export async function saveParticipant(tx: Tx, stepId: string, columns: Partial<ParticipantRow>): Promise<void> {
+  await tx.db.update(tx.t.participants).set(columns).where(eq(tx.t.participants.stepId, stepId));
+}
+
+export const keepAggregate = statement('keep aggregate', (db, t, $: Placeholder<{ jobId: string; fragmentId: string }>) =>
+  db
+    .update(t.federations)
+    .set({ aggregateModelId: $('fragmentId', t.federations.aggregateModelId) })
+    .where(eq(t.federations.jobId, $('jobId'))),
 );
