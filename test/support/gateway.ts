@@ -1,7 +1,11 @@
 /** The real gateway in a process of its own, to be asked, killed and started again. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { inject } from 'vitest';
 import type { TestDatabase } from './databases.ts';
+import { noteOf } from './run-folder.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 /** An ended gateway has up to 15 s (P11); past this it hangs. */
@@ -42,11 +46,6 @@ export interface GatewayOptions {
   readonly command?: 'serve' | 'up';
 }
 
-const running = new Set<ChildProcess>();
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
-});
-
 /** Starts a gateway and waits until it has said where it is. Throws with its output when it ends instead. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { database, flags = [], env = {}, command = 'serve' } = options;
@@ -66,7 +65,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const started = child;
-    running.add(started);
+    const note = join(inject('runFolder'), noteOf(started.pid ?? 0));
+    writeFileSync(note, '');
     const keep = (part: Buffer) => {
       output += part.toString();
     };
@@ -74,7 +74,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     started.stderr?.on('data', keep);
     ending = new Promise((resolve) => {
       started.once('close', (code, signal) => {
-        running.delete(started);
+        rmSync(note, { force: true });
         resolve({ code, signal });
       });
     });
