@@ -1,10 +1,11 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Delivery } from '../../src/agent/delivery.ts';
 import { LeaseKeeper } from '../../src/agent/lease.ts';
 import { LogWriter } from '../../src/agent/log.ts';
 import { Outbox } from '../../src/agent/outbox.ts';
 import { createClient } from '../../src/client/fetch.ts';
 import { createFolder } from '../support/folders.ts';
+import { eventually } from './eventually.ts';
 import { type ProgressServer, startProgressServer } from './progress-server.ts';
 
 let server: ProgressServer;
@@ -51,7 +52,7 @@ describe('what a step has to say', () => {
       step.print(`line ${i}\n`);
       step.measure(i);
     }
-    await vi.waitFor(() => expect(server.metrics).toHaveLength(10), { timeout: 10_000 });
+    await eventually(() => expect(server.metrics).toHaveLength(10));
     server.faults.push('LOSE_ANSWER');
     step.print('last\n');
     step.outbox.end();
@@ -65,10 +66,10 @@ describe('what a step has to say', () => {
     const step = openStep();
     const running = step.run();
     step.print('kept\nlost\n');
-    await vi.waitFor(() => expect(server.log()).toBe('kept\nlost\n'));
+    await eventually(() => expect(server.log()).toBe('kept\nlost\n'));
     server.forgetLog(5);
     step.print('after\n');
-    await vi.waitFor(() => expect(server.log()).toContain('after\n'));
+    await eventually(() => expect(server.log()).toContain('after\n'));
     step.print('more\n');
     step.log.end();
     step.outbox.end();
@@ -83,7 +84,7 @@ describe('what a step has to say', () => {
     for (let i = 1; i <= 9; i += 1) step.measure(i, i === 5 ? 'bad name' : 'loss');
     step.print('text\n');
     const running = step.run();
-    await vi.waitFor(() => expect(server.log()).toContain('Left out the metric "bad name" of iteration 5'));
+    await eventually(() => expect(server.log()).toContain('Left out the metric "bad name" of iteration 5'));
     step.outbox.end();
     await running;
     expect(server.metrics.map(({ iteration }) => iteration)).toEqual([1, 2, 3, 4, 6, 7, 8, 9]);
@@ -94,7 +95,7 @@ describe('what a step has to say', () => {
     const step = openStep();
     const running = step.run();
     step.print('one\n');
-    await vi.waitFor(() => expect(server.log()).toBe('one\n'));
+    await eventually(() => expect(server.log()).toBe('one\n'));
     server.isStale = true;
     step.print('two\n');
     await running;
@@ -122,7 +123,7 @@ describe('a lease', () => {
     const { lease } = openStep(0.9);
     const keeping = lease.keep();
     const before = performance.now();
-    await vi.waitFor(() => expect(server.requests.length).toBeGreaterThanOrEqual(5), { timeout: 10_000 });
+    await eventually(() => expect(server.requests.length).toBeGreaterThanOrEqual(5));
     expect(performance.now() - before).toBeGreaterThan(900);
     expect(lease.order).toBeNull();
     lease.close();
@@ -133,7 +134,7 @@ describe('a lease', () => {
     const { lease } = openStep(0.3);
     const keeping = lease.keep();
     server.orders.isCancelRequested = true;
-    await vi.waitFor(() => expect(lease.order).toEqual({ kind: 'CANCEL', reason: 'enough' }));
+    await eventually(() => expect(lease.order).toEqual({ kind: 'CANCEL', reason: 'enough' }));
     expect(lease.lost.aborted).toBe(false);
     server.isStale = true;
     await keeping;
@@ -144,7 +145,7 @@ describe('a lease', () => {
     const { lease } = openStep(0.3);
     server.orders.isPreempted = true;
     const keeping = lease.keep();
-    await vi.waitFor(() => expect(lease.order).toEqual({ kind: 'PREEMPT' }));
+    await eventually(() => expect(lease.order).toEqual({ kind: 'PREEMPT' }));
     lease.close();
     await keeping;
   });

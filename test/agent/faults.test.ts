@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findProcess } from '../../src/agent/processes.ts';
+import { eventually } from './eventually.ts';
 import { logOf, openStation, type Station, signalFile } from './station.ts';
 
 let station: Station;
@@ -17,7 +18,7 @@ test('a gateway that is killed in the middle and started again has every line an
   const jobId = await station.createJob([`${loop}; echo weights > fragments/model.safetensors; touch ${ended}`]);
   await station.waitForJob(jobId, (job) => expect(logOf(job.steps[0])).toContain('line 20 '));
   await station.gateway.kill('SIGKILL');
-  await vi.waitFor(() => expect(agent.events.map(({ kind }) => kind)).toContain('GATEWAY_AWAY'));
+  await eventually(() => expect(agent.events.map(({ kind }) => kind)).toContain('GATEWAY_AWAY'));
   // The step goes on meanwhile.
   const isRunning = !existsSync(ended);
   await station.gateway.restart();
@@ -41,7 +42,7 @@ test('a step ends while the gateway is away: it is reported when the gateway is 
   await station.waitForJob(jobId, (job) => expect(logOf(job.steps[0])).toBe('begun\n'));
   await station.gateway.kill('SIGKILL');
   writeFileSync(go, '');
-  await vi.waitFor(() => expect(existsSync(ended)).toBe(true));
+  await eventually(() => expect(existsSync(ended)).toBe(true));
   await station.gateway.restart();
   const job = await station.waitForJob(jobId, ({ status }) => expect(status).toBe('SUCCEEDED'));
   expect(logOf(job.steps[0])).toBe('begun\nlast\n');
@@ -68,7 +69,7 @@ test('an agent that is killed loses its step to another; started again, it ends 
   expect(await findProcess(orphan)).not.toBeNull();
 
   const again = station.startAgentProcess({ name: 'dying', workDir: first.workDir });
-  await vi.waitFor(async () => expect(await findProcess(orphan)).toBeNull(), { timeout: 10_000 });
+  await eventually(async () => expect(await findProcess(orphan)).toBeNull());
   expect(await findProcess(heir)).not.toBeNull();
   await again.kill('SIGTERM');
 
@@ -93,8 +94,8 @@ test('an agent that hears that its lease is another’s kills its step at once a
   const [stale = 0] = readFileSync(pids, 'utf8').trim().split('\n').map(Number);
   expect(await findProcess(stale)).not.toBeNull();
   first.signal('SIGCONT');
-  await vi.waitFor(async () => expect(await findProcess(stale)).toBeNull(), { timeout: 10_000 });
-  await vi.waitFor(() => expect(first.output()).toMatch(/nothing was reported/), { timeout: 10_000 });
+  await eventually(async () => expect(await findProcess(stale)).toBeNull());
+  await eventually(() => expect(first.output()).toMatch(/nothing was reported/));
   expect(logOf((await station.readJob(jobId)).steps[0], 1)).toBe(said);
   await station.cancelJob(jobId);
   await station.waitForJob(jobId, ({ status }) => expect(status).toBe('CANCELLED'));
@@ -104,9 +105,9 @@ test('an agent that hears that its lease is another’s kills its step at once a
 
 test('two agents in one folder would end each other’s steps: the second one does not start', async () => {
   const first = station.startAgentProcess();
-  await vi.waitFor(() => expect(first.output()).toMatch(/Registered/), { timeout: 10_000 });
+  await eventually(() => expect(first.output()).toMatch(/Registered/));
   const second = station.startAgent({ workDir: first.workDir });
-  await vi.waitFor(() => expect(second.events.at(-1)?.message).toMatch(/Another agent/));
+  await eventually(() => expect(second.events.at(-1)?.message).toMatch(/Another agent/));
   expect(await second.stop()).toBe(1);
   await first.kill('SIGTERM');
 });

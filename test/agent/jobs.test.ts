@@ -1,9 +1,10 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stepsFolder } from '../../src/agent/folder.ts';
 import { findProcess } from '../../src/agent/processes.ts';
 import { createFolder } from '../support/folders.ts';
+import { eventually } from './eventually.ts';
 import { logOf, openStation, type Station, signalFile } from './station.ts';
 
 let station: Station;
@@ -61,7 +62,7 @@ describe('a job of three steps', () => {
   test('runs on a device that comes back with the key that it was given', async () => {
     const workDir = createFolder('agent');
     const first = station.startAgent({ workDir, name: 'returning' });
-    await vi.waitFor(() => expect(first.events.map(({ kind }) => kind)).toContain('REGISTERED'));
+    await eventually(() => expect(first.events.map(({ kind }) => kind)).toContain('REGISTERED'));
     await first.stop();
     const second = station.startAgent({ workDir, name: 'returning', token: 'tyk_not-a-key-any-more-0123456789abcdefghijkl' });
     const jobId = await station.createJob(['echo hello']);
@@ -73,7 +74,7 @@ describe('a job of three steps', () => {
 
   test('is not begun by an agent whose key is not taken: it ends and says so', async () => {
     const agent = station.startAgent({ token: 'tyk_nobody-0123456789abcdefghijklmnopqrstuvwxyz' });
-    await vi.waitFor(() => expect(agent.events.at(-1)?.message).toMatch(/does not let this agent register/));
+    await eventually(() => expect(agent.events.at(-1)?.message).toMatch(/does not let this agent register/));
     expect(await agent.stop()).toBe(1);
   });
 
@@ -100,7 +101,7 @@ describe('a device', () => {
         input: { deviceId, isDraining },
       });
     await drain(true);
-    await vi.waitFor(() => expect(agent.events.map(({ kind }) => kind)).toContain('DRAINING'), { timeout: 10_000 });
+    await eventually(() => expect(agent.events.map(({ kind }) => kind)).toContain('DRAINING'));
     const waiting = await station.createJob(['echo hello']);
     writeFileSync(go, '');
     await station.waitForJob(held, expectStatus('SUCCEEDED'));
@@ -112,10 +113,10 @@ describe('a device', () => {
 
   test('that is deleted is no device any more: its agent ends and says so', async () => {
     const agent = station.startAgent();
-    await vi.waitFor(() => expect(agent.events.map(({ kind }) => kind)).toContain('REGISTERED'));
+    await eventually(() => expect(agent.events.map(({ kind }) => kind)).toContain('REGISTERED'));
     const deviceId = agent.events.find(({ kind }) => kind === 'REGISTERED')?.deviceId;
     await station.ask('mutation ($input: DeleteDeviceInput!) { deleteDevice(input: $input) { __typename } }', { input: { deviceId } });
-    await vi.waitFor(() => expect(agent.events.at(-1)?.kind).toBe('STOPPED'), { timeout: 10_000 });
+    await eventually(() => expect(agent.events.at(-1)?.kind).toBe('STOPPED'));
     expect(await agent.stop()).toBe(1);
   });
 });
@@ -168,7 +169,7 @@ describe('a step that is told to stop', () => {
     const stubborn = `sh -c 'trap "" TERM; echo $$ >> ${pids}; while :; do sleep 0.1; done'`;
     const jobId = await station.createJob([`echo $$ >> ${pids}; ${stubborn} & ${stubborn} & echo started; wait`, 'echo never']);
     await station.waitForJob(jobId, (job) => expect(logOf(job.steps[0])).toBe('started\n'));
-    await vi.waitFor(() => expect(readFileSync(pids, 'utf8').trim().split('\n')).toHaveLength(3));
+    await eventually(() => expect(readFileSync(pids, 'utf8').trim().split('\n')).toHaveLength(3));
     await station.cancelJob(jobId);
     const job = await station.waitForJob(jobId, expectStatus('CANCELLED'), 10);
     expect(job.steps.map(({ status }) => status)).toEqual(['CANCELLED', 'SKIPPED']);

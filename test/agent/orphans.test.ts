@@ -1,12 +1,13 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { createStepFolder, stepsFolder } from '../../src/agent/folder.ts';
 import { readRecord, recordProcess, removeOrphans } from '../../src/agent/orphans.ts';
 import { GroupProcess } from '../../src/agent/process.ts';
 import { findProcess } from '../../src/agent/processes.ts';
 import { createFolder } from '../support/folders.ts';
 import { claimedStep } from './claims.ts';
+import { eventually } from './eventually.ts';
 
 /** A step as an agent that was killed leaves it: its process runs, its folder is there. */
 async function leaveStep(command: string) {
@@ -23,7 +24,7 @@ async function leaveStep(command: string) {
     },
   });
   await recordProcess(folder.record, child.pid, null);
-  await vi.waitFor(() => expect(output).toMatch(/ready/));
+  await eventually(() => expect(output).toMatch(/ready/));
   return { workDir, folder, child, output: () => output };
 }
 
@@ -39,7 +40,7 @@ test.runIf(process.platform === 'linux')('a process that left its group is found
   const stray = Number.parseInt(output(), 10);
   expect(await findProcess(stray)).not.toBeNull();
   await removeOrphans(workDir);
-  await vi.waitFor(async () => expect(await findProcess(stray)).toBeNull());
+  await eventually(async () => expect(await findProcess(stray)).toBeNull());
   await child.exited;
 });
 

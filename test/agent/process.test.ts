@@ -1,7 +1,8 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { GroupProcess, SpawnError } from '../../src/agent/process.ts';
 import { findProcess, listProcesses } from '../../src/agent/processes.ts';
 import { createFolder } from '../support/folders.ts';
+import { eventually } from './eventually.ts';
 
 async function start(command: string, env: Record<string, string> = {}) {
   const output = { STDOUT: '', STDERR: '' };
@@ -45,15 +46,15 @@ describe('a process', () => {
 
   test('told to stop ends with its whole group', async () => {
     const { child, output } = await start('sleep 100 & sleep 100 & echo ready; wait');
-    await vi.waitFor(() => expect(output.STDOUT).toBe('ready\n'));
+    await eventually(() => expect(output.STDOUT).toBe('ready\n'));
     expect((await groupOf(child.pid)).length).toBeGreaterThanOrEqual(3);
     expect(await child.stop(10)).toEqual({ exitCode: 143, signal: 'SIGTERM' });
-    await vi.waitFor(async () => expect(await groupOf(child.pid)).toEqual([]));
+    await eventually(async () => expect(await groupOf(child.pid)).toEqual([]));
   });
 
   test('may end in its own way within the grace', async () => {
     const { child, output } = await start('trap "echo saved; exit 0" TERM; echo ready; while :; do sleep 0.05; done');
-    await vi.waitFor(() => expect(output.STDOUT).toBe('ready\n'));
+    await eventually(() => expect(output.STDOUT).toBe('ready\n'));
     expect(await child.stop(10)).toEqual({ exitCode: 0, signal: null });
     expect(output.STDOUT).toContain('saved\n');
   });
@@ -62,18 +63,18 @@ describe('a process', () => {
     const { child, output } = await start(
       `trap "" TERM; sh -c 'trap "" TERM; echo ready; while :; do sleep 0.05; done' & while :; do sleep 0.05; done`,
     );
-    await vi.waitFor(() => expect(output.STDOUT).toBe('ready\n'));
+    await eventually(() => expect(output.STDOUT).toBe('ready\n'));
     const before = performance.now();
     expect(await child.stop(0.5)).toEqual({ exitCode: 137, signal: 'SIGKILL' });
     expect(performance.now() - before).toBeGreaterThanOrEqual(490);
-    await vi.waitFor(async () => expect(await groupOf(child.pid)).toEqual([]));
+    await eventually(async () => expect(await groupOf(child.pid)).toEqual([]));
   });
 
   test('whose output is held waits, goes on when it is read again, and loses nothing', async () => {
     const { child, output } = await start('i=0; while [ $i -lt 20000 ]; do echo "line $i"; i=$((i+1)); done; echo end');
     child.hold(true);
     const sizes: number[] = [];
-    await vi.waitFor(() => expect(sizes.push(output.STDOUT.length) > 3 && sizes.at(-1)).toBe(sizes.at(-4)));
+    await eventually(() => expect(sizes.push(output.STDOUT.length) > 3 && sizes.at(-1)).toBe(sizes.at(-4)), { interval: 100 });
     expect(output.STDOUT).not.toContain('end');
     child.hold(false);
     expect((await child.exited).exitCode).toBe(0);
@@ -83,7 +84,7 @@ describe('a process', () => {
   test('that leaves something in the background is over when its command is', async () => {
     const { child, output } = await start('sleep 100 & echo $!');
     expect(await child.exited).toEqual({ exitCode: 0, signal: null });
-    await vi.waitFor(async () => expect(await findProcess(Number(output.STDOUT))).toBeNull());
+    await eventually(async () => expect(await findProcess(Number(output.STDOUT))).toBeNull());
   });
 
   test('is over even when a process that left its group holds its output open', async () => {

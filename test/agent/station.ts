@@ -2,13 +2,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, vi } from 'vitest';
+import { expect } from 'vitest';
 import { type AgentOptions, runAgent } from '../../src/agent/agent.ts';
 import type { AgentEvent } from '../../src/agent/events.ts';
 import type { JobStatus } from '../../src/client/generated.ts';
 import { createSqliteDatabase, type TestDatabase } from '../support/databases.ts';
 import { createFolder } from '../support/folders.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
+import { eventually } from './eventually.ts';
 
 export interface StepSeen {
   readonly id: string;
@@ -191,7 +192,7 @@ export async function openStation(database?: TestDatabase): Promise<Station> {
       return { ...job, steps: await Promise.all(job.steps.map(async (step) => ({ ...step, log: await readRest(step.id, step.log) }))) };
     },
     async waitForJob(jobId, isSo, seconds = 30) {
-      return vi.waitFor(
+      return eventually(
         async () => {
           const job = await station.readJob(jobId);
           isSo(job);

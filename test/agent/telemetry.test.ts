@@ -1,10 +1,11 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parseGpuProcesses, parseGpus, sampleGpus } from '../../src/agent/gpus.ts';
 import { GroupProcess } from '../../src/agent/process.ts';
 import { listProcesses, parsePs, parseStat, selectTree } from '../../src/agent/processes.ts';
 import { findResources } from '../../src/agent/resources.ts';
 import { ProcessMeter, parseContainerStats } from '../../src/agent/telemetry.ts';
 import { createFolder } from '../support/folders.ts';
+import { eventually } from './eventually.ts';
 
 async function start(script: string) {
   let output = '';
@@ -32,7 +33,7 @@ describe('a sample', () => {
     try {
       const meter = new ProcessMeter(child.pid, false);
       // Other tests use the cores too: it is at most one core, and clearly more than processes that only wait have.
-      await vi.waitFor(
+      await eventually(
         async () => {
           const cpu = (await meter.sample())?.cpu;
           expect(cpu).toBeGreaterThan(0.2);
@@ -51,7 +52,7 @@ describe('a sample', () => {
       'global.held = Buffer.alloc(300 * 1024 * 1024, 1); console.log("held"); setTimeout(() => {}, 60000);',
     );
     try {
-      await vi.waitFor(() => expect(output()).toBe('held\n'), { timeout: 20_000 });
+      await eventually(() => expect(output()).toBe('held\n'), { timeout: 20_000 });
       const sample = await new ProcessMeter(child.pid, false).sample();
       expect(sample?.memoryMb).toBeGreaterThan(300);
       expect(sample?.memoryMb).toBeLessThan(450);
@@ -64,7 +65,7 @@ describe('a sample', () => {
   test('is null when the process has ended', async () => {
     const { child } = await start('');
     await child.exited;
-    await vi.waitFor(async () => expect(await new ProcessMeter(child.pid, false).sample()).toBeNull());
+    await eventually(async () => expect(await new ProcessMeter(child.pid, false).sample()).toBeNull());
   });
 });
 
