@@ -14,7 +14,7 @@ import {
 import { createSqliteDatabase, type TestDatabase } from '../support/databases.ts';
 import { createFolder } from '../support/folders.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
-import { runCommand, startCommand } from './processes.ts';
+import { type CommandProcess, runCommand, startCommand } from './processes.ts';
 
 const folder = createFolder('commands');
 let database: TestDatabase;
@@ -39,15 +39,22 @@ function trainyard(...args: string[]) {
   return runCommand(folder, args, settings());
 }
 
+/** What a command that has to succeed prints. */
+async function ask(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await trainyard(...args);
+  expect(code, stderr).toBe(0);
+  return stdout;
+}
+
 function startTrainyard(...args: string[]) {
   return startCommand(folder, args, settings());
 }
 
-/** Claims the one step that is queued, as a device would. */
-async function claim() {
+/** Claims the one step that is queued, as a device would; `submit` is the command that has queued it, if it still runs. */
+async function claim(submit?: CommandProcess) {
   const { claimNextSteps } = await client.request(ClaimNextStepsDocument, { input: { waitSeconds: 20 } });
   const [claimed] = unwrap(claimNextSteps).claims;
-  if (claimed === undefined) throw new Error('Nothing came to be claimed.');
+  if (claimed === undefined) throw new Error(`Nothing came to be claimed. ${submit?.stderr() ?? ''}`);
   return { token: claimed.lease.token, step: claimed.step, jobId: claimed.step.job.id };
 }
 
@@ -68,7 +75,7 @@ describe('trainyard submit', () => {
       'name: digits\nlabels: {team: a}\nsettings: {lr: 0.1, custom: {depth: 2}}\nsteps:\n  - name: train\n    container: {command: python train.py}\n',
     );
     const submit = startTrainyard('submit', 'job.yaml', '--follow', '--custom.depth', '5', '--param_3', '{"k":"v"}');
-    const { token, jobId, step } = await claim();
+    const { token, jobId, step } = await claim(submit);
     expect(step.job.settings).toEqual({ lr: 0.1, custom: { depth: 5 }, param_3: { k: 'v' } });
     let offset = await report(token, 0, 'epoch 1\nhalf of ', 1);
     await vi.waitFor(() => expect(submit.stdout()).toBe('epoch 1\n'), { timeout: 20_000 });
@@ -105,7 +112,7 @@ describe('trainyard submit', () => {
 
   test('--follow ends with 1 when the job fails', async () => {
     const submit = startTrainyard('submit', '--follow', '--', 'python', 'train.py', '--name', "it's");
-    const { token, step } = await claim();
+    const { token, step } = await claim(submit);
     expect(step.container?.command).toBe(`python train.py --name 'it'\\''s'`);
     const input = { leaseToken: token, description: 'out of \u001b]0;owned\u0007luck', exitCode: 9 };
     unwrap((await client.request(FailStepDocument, { input })).failStep);
@@ -126,7 +133,7 @@ describe('trainyard submit', () => {
 
   test('that is interrupted leaves the job running, says how to cancel it, and ends with 130', async () => {
     const submit = startTrainyard('submit', '--follow', '--name', 'goes on', '--command', 'sleep 1');
-    const { token, jobId } = await claim();
+    const { token, jobId } = await claim(submit);
     await vi.waitFor(() => expect(submit.stderr()).toContain('== job RUNNING'), { timeout: 20_000 });
     submit.kill('SIGINT');
     expect(await submit.ended).toBe(130);
@@ -145,26 +152,25 @@ describe('trainyard submit', () => {
   });
 
   test('with the same idempotency key gives the same job', async () => {
-    const submit = () => trainyard('submit', '--name', 'once', '--command', 'y', '--idempotency-key', 'k1');
+    const submit = () => ask('submit', '--name', 'once', '--command', 'y', '--idempotency-key', 'k1');
     const [first, second] = [await submit(), await submit()];
-    expect(first.stdout).toMatch(/^job_\w+\n$/);
-    expect(second.stdout).toBe(first.stdout);
-    await trainyard('cancel', first.stdout.trim());
+    expect(first).toMatch(/^job_\w+\n$/);
+    expect(second).toBe(first);
+    await ask('cancel', first.trim());
   });
 });
 
 describe('trainyard', () => {
   test('lists and shows jobs as tables and as JSON', async () => {
-    const submitted = await trainyard('submit', '--name', 'shown', '--command', 'x', '--label', 'find=me', '--priority', '7', '--json');
-    const { job } = JSON.parse(submitted.stdout);
+    const { job } = JSON.parse(await ask('submit', '--name', 'shown', '--command', 'x', '--label', 'find=me', '--priority', '7', '--json'));
     const table = await trainyard('jobs', '--label', 'find=me', '--status', 'queued,running');
     expect(table.stdout.split('\n')).toHaveLength(3);
     expect(table.stdout).toMatch(new RegExp(`^ID +STATUS +NAME .*\\n${job.id} +QUEUED +shown +default`));
-    const listed = JSON.parse((await trainyard('jobs', '--json', '--name-contains', 'shown')).stdout);
+    const listed = JSON.parse(await ask('jobs', '--json', '--name-contains', 'shown'));
     expect(listed).toMatchObject([{ id: job.id, status: 'QUEUED', priority: 7 }]);
     const shown = await trainyard('job', job.id);
     expect(shown.stdout).toMatch(/^id +job_\w+\nname +shown\nstatus +QUEUED/);
-    expect(JSON.parse((await trainyard('job', job.id, '--json')).stdout)).toMatchObject({ id: job.id, steps: [{ status: 'QUEUED' }] });
+    expect(JSON.parse(await ask('job', job.id, '--json'))).toMatchObject({ id: job.id, steps: [{ status: 'QUEUED' }] });
     await trainyard('cancel', job.id);
     expect(await trainyard('job', 'job_00000000000000000000000000')).toMatchObject({
       code: 2,
@@ -173,7 +179,7 @@ describe('trainyard', () => {
   });
 
   test('prints the log of a job that runs as far as it is written, and ends well when its reader leaves', async () => {
-    const id = (await trainyard('submit', '--name', 'talks', '--command', 'x')).stdout.trim();
+    const id = (await ask('submit', '--name', 'talks', '--command', 'x')).trim();
     const { token } = await claim();
     let offset = 0;
     for (let part = 0; part < 10; part += 1) offset = await report(token, offset, `${'x'.repeat(99)}\n`.repeat(500));
@@ -188,7 +194,7 @@ describe('trainyard', () => {
   });
 
   test('puts files up and gets them back', async () => {
-    const id = (await trainyard('submit', '--name', 'files', '--command', 'x')).stdout.trim();
+    const id = (await ask('submit', '--name', 'files', '--command', 'x')).trim();
     const bytes = randomBytes(2_000_000);
     await writeFile(join(folder, 'model.bin'), bytes);
     const put = await trainyard('fragments', 'put', 'model.bin', '--job', id, '--type', 'model');
@@ -203,16 +209,14 @@ describe('trainyard', () => {
   });
 
   test('makes keys, and what follows with one ends when it is revoked (P15)', async () => {
-    const id = (await trainyard('submit', '--name', 'watched', '--command', 'x')).stdout.trim();
-    const { apiKey, secret } = JSON.parse((await trainyard('keys', 'create', 'link', '--kind', 'watch', '--job', id, '--json')).stdout);
+    const id = (await ask('submit', '--name', 'watched', '--command', 'x')).trim();
+    const { apiKey, secret } = JSON.parse(await ask('keys', 'create', 'link', '--kind', 'watch', '--job', id, '--json'));
     const watch = startCommand(folder, ['watch', id], { ...settings(), TRAINYARD_TOKEN: secret });
     await vi.waitFor(() => expect(watch.stderr()).toContain('== job QUEUED'), { timeout: 20_000 });
     expect(await runCommand(folder, ['cancel', id], { ...settings(), TRAINYARD_TOKEN: secret })).toMatchObject({ code: 2 });
-    expect((await trainyard('keys', 'list')).stdout).toMatch(new RegExp(`^ID +NAME .*\\n${apiKey.id} +link +WATCH .*good`));
+    expect(await ask('keys', 'list')).toMatch(new RegExp(`^ID +NAME .*\\n${apiKey.id} +link +WATCH .*good`));
     expect((await trainyard('keys', 'revoke', apiKey.id)).code).toBe(0);
-    expect(JSON.parse((await trainyard('keys', 'list', '--kind', 'watch', '--json')).stdout)).toMatchObject([
-      { id: apiKey.id, name: 'link' },
-    ]);
+    expect(JSON.parse(await ask('keys', 'list', '--kind', 'watch', '--json'))).toMatchObject([{ id: apiKey.id, name: 'link' }]);
     expect(await watch.ended).toBe(2);
     expect(watch.stderr()).toContain('UNAUTHENTICATED');
     await trainyard('cancel', id);
@@ -247,8 +251,8 @@ describe('trainyard', () => {
     const asked = await trainyard('submit', '--name', 'x', '--command', 'y');
     expect(asked).toMatchObject({ code: 2, stderr: expect.stringMatching(/--project NAME or ID.*\n.* vision\n.* default\n/) });
     for (const project of ['vision', created.stdout.trim()]) {
-      const submitted = await trainyard('submit', '--name', 'x', '--command', 'y', '--project', project, '--json');
-      expect(JSON.parse(submitted.stdout).job.project.name).toBe('vision');
+      const submitted = await ask('submit', '--name', 'x', '--command', 'y', '--project', project, '--json');
+      expect(JSON.parse(submitted).job.project.name).toBe('vision');
     }
   });
 });
