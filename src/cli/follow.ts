@@ -2,7 +2,6 @@
  * Follows a job to its end: its status, steps, log and metrics, each a resumable stream. The log goes to stdout; what happens
  * around it goes to stderr, so that a pipe gets the log alone. With JSON, every entry is a line of stdout.
  */
-import { wait } from '../client/backoff.ts';
 import {
   EventsDocument,
   type EventsSubscription,
@@ -30,9 +29,6 @@ export const followFlags: FlagSet = {
   'patience-seconds': { value: 'N', description: 'how long to go on without a connection', defaultText: '300' },
 };
 
-/** The job's other streams end with it. If its events do not, what they still have to say is here within this time. */
-const eventsGraceMs = 2_000;
-
 /** Follows until the job is terminal; the exit code tells how it ended, or 130 after Ctrl-C. */
 export async function followJob(context: Context, jobId: string): Promise<number> {
   const { io, client, target } = context;
@@ -44,19 +40,18 @@ export async function followJob(context: Context, jobId: string): Promise<number
   const watched = () => ({ signal: AbortSignal.any([io.signal, over.signal]), giveUpAfterSeconds, onState: follower.watchConnection() });
   const filter = { jobId, types: ['STEP_STATUS_CHANGED', 'STEPS_ADDED', 'FRAGMENT_READY'] as const };
   try {
-    const events = each(subscribe(target, EventsDocument, { filter }, watched()), async (frame) => {
-      for (const event of frame.events) await follower.showEvent(event);
-    });
-    const others = Promise.all([
+    // All four end with the job: each says ENDED once everything of it is delivered.
+    await Promise.all([
       each(subscribe(target, JobStatusDocument, { jobId }, watched()), (frame) => follower.showStatus(frame)),
+      each(subscribe(target, EventsDocument, { filter }, watched()), async (frame) => {
+        for (const event of frame.events) await follower.showEvent(event);
+      }),
       each(subscribe(target, LogDocument, { jobId }, watched()), async (frame) => {
         if (frame.missed > 0) follower.note(`-- ${frame.missed} entries of the log are past retention --`);
         for (const chunk of frame.chunks) await follower.showLog(chunk);
       }),
       each(subscribe(target, MetricsDocument, { jobId }, watched()), (frame) => follower.showMetrics(frame.points)),
     ]);
-    const patience = others.then(() => wait(eventsGraceMs, over.signal)).then(() => over.abort());
-    await Promise.all([events, others, Promise.race([events, patience])]);
   } finally {
     over.abort();
     await follower.stop();
