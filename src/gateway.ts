@@ -52,7 +52,7 @@ async function serve({ dataDir, host, port, origins }: Config, store: Store): Pr
     {
       schema,
       authenticate: (authorization) => authenticate(domain, authorization),
-      context: (principal) => createContext({ domain, wakeups, serverLimits: DEFAULT_LIMITS }, principal),
+      context: (principal, signal) => createContext({ domain, wakeups, serverLimits: DEFAULT_LIMITS }, principal, signal),
       onKeyEnd: (principal, ended) => watchKey(domain, wakeups, principal, ended),
       handlers: { '/fragments/': fragmentDoor(domain) },
       ready: () => isReady(store),
@@ -68,6 +68,7 @@ async function serve({ dataDir, host, port, origins }: Config, store: Store): Pr
     url: server.url,
     domain,
     async close(graceMs) {
+      wakeups.stop();
       await server.close(graceMs);
       await stopTime();
       wakeups.close();

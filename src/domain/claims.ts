@@ -92,8 +92,9 @@ export async function claimNextSteps(
     // Listening starts before looking: a step that is queued in between wakes the wait.
     const wait = waitFor(domain, wakeups, input.deviceId ?? principal.deviceId, until, signal);
     try {
+      if (signal?.aborted || wakeups.isStopping) return { claims: [] };
       const claims = await claimNow(domain, principal, input);
-      if (claims.length > 0 || domain.clock.now().getTime() >= until || signal?.aborted) return { claims };
+      if (claims.length > 0 || domain.clock.now().getTime() >= until) return { claims };
       await wait.woken;
       // Who gave up would never learn of a lease.
       if (signal?.aborted) return { claims: [] };

@@ -5,6 +5,7 @@ import { anyTopic, type Store, type Topic } from '../store/store.ts';
 export class Wakeups implements Waker {
   readonly #byTopic = new Map<Topic, Set<() => void>>();
   readonly #stop: () => void;
+  #isStopping = false;
 
   constructor(store: Store) {
     this.#stop = store.onCommit((topics) => this.#wake(topics));
@@ -23,6 +24,16 @@ export class Wakeups implements Waker {
         if (sleepers?.size === 0) this.#byTopic.delete(topic);
       }
     };
+  }
+
+  get isStopping(): boolean {
+    return this.#isStopping;
+  }
+
+  /** Wakes everyone, so that who waits for work learns that there will be none here. */
+  stop(): void {
+    this.#isStopping = true;
+    this.#wake(new Set([anyTopic]));
   }
 
   /** How many wait, for the leak tests and the metrics. */

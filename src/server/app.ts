@@ -8,8 +8,11 @@ export interface ServerParts<C extends object> {
   readonly schema: GraphQLSchema;
   /** Who has this key: `authorization` is the header's value, or that of the field of connection_init's payload. Null: no or no valid key. Throws nothing. */
   authenticate(authorization: string | undefined): Promise<Principal | null>;
-  /** The context of one execution, with fresh loaders: called once a query or mutation, and once a frame of a subscription. */
-  context(principal: Principal | null): C;
+  /**
+   * The context of one execution, with fresh loaders: called once a query or mutation, and once a frame of a subscription. `signal` is aborted
+   * when nobody waits for the answer any more.
+   */
+  context(principal: Principal | null, signal?: AbortSignal): C;
   /** Calls `ended` once when the principal's key expires or is revoked, or has been since it was authenticated. Returns what stops the watching. */
   onKeyEnd(principal: Principal, ended: (why: KeyEnd) => void): () => void;
   /** Other doors, by the path they begin with: `/fragments/`. They answer by themselves, errors included, and check their own keys. */

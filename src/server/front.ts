@@ -38,7 +38,9 @@ export async function answerGraphql<C extends object>(
       throw new Refusal(405, refuse('BAD_REQUEST', 'Send mutations with POST.'), { allow: 'POST' });
     }
     if (found.node.operation !== 'subscription') {
-      const answer = await operations.execute(found, params, principal);
+      // Only a mutation may wait on purpose, for work to claim: when its client has gone, it must not be given any.
+      const signal = found.node.operation === 'mutation' ? goneSignal(response) : undefined;
+      const answer = await operations.execute(found, params, principal, signal);
       return isStream ? sendStream(response, connections, answer) : sendAnswer(request, response, answer);
     }
     if (!isStream) {
@@ -74,4 +76,13 @@ function takeParams<C extends object>(parts: ServerParts<C>, request: IncomingMe
   if (request.method === 'POST') return readParams(request, parts.limits);
   if (request.method === 'GET') return readQueryString(request);
   throw new Refusal(405, refuse('BAD_REQUEST', 'Use POST, or GET for queries.'), { allow: 'GET, POST' });
+}
+
+/** Aborted when the connection closes before the answer was sent. */
+function goneSignal(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  response.once('close', () => {
+    if (!response.writableFinished) gone.abort();
+  });
+  return gone.signal;
 }

@@ -31,7 +31,7 @@ export interface Answer {
 export class Operations<C extends object> {
   readonly #schema: GraphQLSchema;
   readonly #limits: Limits;
-  readonly #context: (principal: Principal | null) => C;
+  readonly #context: (principal: Principal | null, signal?: AbortSignal) => C;
   readonly #documents: Documents;
   readonly #shared = new SharedFrames();
   readonly mask: Mask;
@@ -40,7 +40,7 @@ export class Operations<C extends object> {
     nameResolvers(parts.schema);
     this.#schema = parts.schema;
     this.#limits = parts.limits;
-    this.#context = (principal) => parts.context(principal);
+    this.#context = (principal, signal) => parts.context(principal, signal);
     this.#documents = new Documents(parts.schema, parts.limits);
     this.mask = createMask((entry) => parts.log(entry));
   }
@@ -55,10 +55,10 @@ export class Operations<C extends object> {
     return { outcome: 'refused', text: JSON.stringify({ errors: errors.map((error) => this.mask(error)) }) };
   }
 
-  /** Executes a query or a mutation. Never rejects. */
-  async execute(operation: Operation, params: Params, principal: Principal): Promise<Answer> {
+  /** Executes a query or a mutation; `signal` is aborted when nobody waits for the answer any more. Never rejects. */
+  async execute(operation: Operation, params: Params, principal: Principal, signal?: AbortSignal): Promise<Answer> {
     try {
-      return await this.#run(operation, { rootValue: undefined, context: this.#context(principal), variables: params.variables });
+      return await this.#run(operation, { rootValue: undefined, context: this.#context(principal, signal), variables: params.variables });
     } catch (error) {
       return { outcome: 'fault', text: JSON.stringify({ errors: [this.mask(error)] }) };
     }
