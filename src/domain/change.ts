@@ -18,9 +18,20 @@ export interface Change {
 /** The gateway itself, where no one asked: an expired lease, a timeout. */
 export const gatewayActor = 'trainyard';
 
+/** A change that meets another one's row looks again; past this many it is no race but a fault. */
+const MOST_TRIES = 10;
+
 /** Runs a write on behalf of a principal; null is the gateway itself. */
-export function change<T>(domain: Domain, principal: Principal | null, work: (change: Change) => Promise<T>): Promise<T> {
-  return domain.store.write((tx) => work({ tx, domain, now: domain.clock.now(), actor: principal?.name ?? gatewayActor }));
+export async function change<T>(domain: Domain, principal: Principal | null, work: (change: Change) => Promise<T>): Promise<T> {
+  const { store, clock } = domain;
+  for (let tries = 1; ; tries++) {
+    try {
+      return await store.write((tx) => work({ tx, domain, now: clock.now(), actor: principal?.name ?? gatewayActor }));
+    } catch (error) {
+      // Another change made meanwhile what this one had looked for and not found. Where writes run one at a time there is no such thing.
+      if (tries === MOST_TRIES || !store.isUniqueViolation(error)) throw error;
+    }
+  }
 }
 
 type Happened = Pick<EventRow, 'type'> & Partial<Omit<EventRow, 'type' | 'jobId' | 'seq' | 'position' | 'projectId' | 'at' | 'actor'>>;

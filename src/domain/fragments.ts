@@ -142,10 +142,13 @@ async function placeOf(change: Change, principal: Principal, input: CreateFragme
   };
 }
 
-/** The step of a principal that came with the lease's token itself. */
-async function ownStep({ tx }: Change, { stepId }: Principal): Promise<{ step: StepRow } | null> {
+/** The step of a principal that came with the lease's token itself, which may have ended since. */
+async function ownStep({ tx, now }: Change, { stepId, attempt }: Principal): Promise<{ step: StepRow } | null> {
   const [step] = stepId ? await tx.run(lockStep, { id: stepId }) : [];
-  return step ? { step } : null;
+  if (!step) return null;
+  const isCurrent = isHeldStep(step.status) && step.attemptCount === attempt && step.leaseExpiresAt !== null && step.leaseExpiresAt > now;
+  if (!isCurrent) throw new StaleLease(step, attempt ?? 0);
+  return { step };
 }
 
 async function namedStep({ tx }: Change, job: JobRow, number: number): Promise<StepRow> {

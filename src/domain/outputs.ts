@@ -13,7 +13,7 @@ import { requireLease } from './leases.ts';
 import { isTerminalJob, jobStatuses } from './lifecycle.ts';
 import type { Principal } from './principal.ts';
 import { lockedJob } from './progression.ts';
-import { InvalidState, NotFound } from './refusals.ts';
+import { InvalidInput, InvalidState, NotFound } from './refusals.ts';
 import { requireRight, sees } from './rights.ts';
 import { later } from './transitions.ts';
 
@@ -38,7 +38,9 @@ export async function setJobOutput(
   await received.keep();
   try {
     const { replaced, ...result } = await change(domain, principal, async (change) => {
-      if (input.leaseToken) await requireLease(change, principal, input.leaseToken);
+      const held = input.leaseToken ? await requireLease(change, principal, input.leaseToken) : null;
+      if (held && held.step.jobId !== input.jobId)
+        throw new InvalidInput([{ path: ['jobId'], message: "is not the job of the lease's step." }]);
       const job = await lockedJob(change, input.jobId);
       if (isTerminalJob(job.status)) {
         throw new InvalidState(
