@@ -146,6 +146,7 @@ async function take(change: Change, { device }: Claimant, step: StepRow, leaseSe
   const token = newLeaseToken(domain, { stepId: step.id, attempt });
   const expiresAt = new Date(now.getTime() + leaseSeconds * 1_000);
   const description = device ? `Claimed by ${device.name}.` : `Claimed by ${change.actor}.`;
+  const job = await lockedJob(change, step.jobId);
   const taken = await moveStep(
     change,
     step,
@@ -177,7 +178,6 @@ async function take(change: Change, { device }: Claimant, step: StepRow, leaseSe
     },
   ]);
   await noteTraining(change, step);
-  const job = await lockedJob(change, step.jobId);
   const starts = job.startedAt === null;
   await moveJob(
     change,

@@ -1,7 +1,7 @@
 /** What can be done to a job that is there: change it, add steps to it, delete it. */
 import { insertRows } from '../store/changes/inserts.ts';
 import { insertJobItem, insertJobLabel, lockJob, removeJob, removeJobLabels, saveJobFields, takeJobItems } from '../store/changes/jobs.ts';
-import { setPriorityOfSteps, stepsOfJobInOrder } from '../store/changes/steps.ts';
+import { lockStepsOfJob, setPriorityOfSteps, stepsOfJobInOrder } from '../store/changes/steps.ts';
 import type { JobRow, StepRow } from '../store/tables.ts';
 import { type Change, change, record, topics } from './change.ts';
 import { Checks, labelsOf, type StepInput, stepTemplateOf } from './checks.ts';
@@ -41,6 +41,8 @@ export async function updateJob(domain: Domain, principal: Principal, input: Upd
   requireRight(principal, 'updateJob');
   const items = checkUpdate(domain, input);
   return change(domain, principal, async (change) => {
+    // Steps come before their job in the order of locks.
+    if (input.priority != null) await change.tx.run(lockStepsOfJob, { jobId: input.jobId });
     const job = await requireJob(change, principal, input.jobId);
     requireHappening(job, 'update');
     if (input.expectedUpdatedAt && input.expectedUpdatedAt.getTime() !== job.updatedAt.getTime()) {

@@ -23,6 +23,8 @@ export async function endAttempt(
   columns: Partial<StepRow> = {},
 ): Promise<StepRow> {
   const { tx, now } = change;
+  // Before the stream of events, which a change that begins with the job comes to only after it.
+  await lockedJob(change, step.jobId);
   await tx.run(saveAttempt, {
     stepId: step.id,
     number: step.attemptCount,
