@@ -47,6 +47,7 @@ export class HttpConnection {
   /** Sends a request; resolves to the body of its answer. Rejects unless that is a 200 without errors. */
   ask(request: Buffer): Promise<Buffer> {
     return new Promise((resolve, reject) => {
+      if (this.#waiting) throw new Error('One request at a time.');
       this.#waiting = { resolve, reject };
       this.#socket.write(request);
     });

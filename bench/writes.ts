@@ -42,7 +42,8 @@ export async function benchWrites(gateway: Gateway, plan: Plan): Promise<Report>
 /** claim → complete, one step a request, a device for each client. */
 export async function benchClaims(gateway: Gateway, plan: Plan): Promise<Report> {
   const projectId = await createProject(gateway);
-  const keys = await Promise.all(Array.from({ length: CLAIMERS }, (_, i) => registerDevice(gateway, projectId, `bench-${i}`)));
+  const keys: string[] = [];
+  for (let i = 0; i < CLAIMERS; i++) keys.push(await registerDevice(gateway, projectId, `bench-${i}`));
   const claims = keys.map((key) => requestOf({ query: CLAIM }, { key }));
   const connections = await openConnections(gateway.server.port, CLAIMERS);
   const inserts = await startInserts(gateway);
