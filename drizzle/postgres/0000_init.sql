@@ -347,7 +347,10 @@ CREATE TABLE "steps" (
 	"lease_device_id" text,
 	"lease_expires_at" timestamp(3) with time zone,
 	"lease_seconds" double precision,
-	"is_preempted" boolean NOT NULL,
+	"preempted_for_id" text,
+	"is_preemptible" boolean NOT NULL,
+	"reserved_device_id" text,
+	"displaced_ids" json,
 	"log_size" bigint NOT NULL,
 	CONSTRAINT "steps_status_known" CHECK ("steps"."status" in ('BLOCKED', 'QUEUED', 'RUNNING', 'CANCELLING', 'SUCCEEDED', 'FAILED', 'CANCELLED', 'SKIPPED')),
 	CONSTRAINT "steps_held" CHECK (("steps"."lease_hash" is not null) = ("steps"."status" in ('RUNNING', 'CANCELLING')))
@@ -433,4 +436,6 @@ CREATE UNIQUE INDEX "steps_number" ON "steps" USING btree ("job_id","number");--
 CREATE INDEX "steps_queue" ON "steps" USING btree ("queue_id","priority" desc,"queued_at","id") WHERE "steps"."status" = 'QUEUED';--> statement-breakpoint
 CREATE INDEX "steps_lease_expiry" ON "steps" USING btree ("lease_expires_at") WHERE "steps"."lease_expires_at" is not null;--> statement-breakpoint
 CREATE INDEX "steps_device" ON "steps" USING btree ("lease_device_id") WHERE "steps"."lease_device_id" is not null;--> statement-breakpoint
+CREATE INDEX "steps_reserved" ON "steps" USING btree ("reserved_device_id") WHERE "steps"."reserved_device_id" is not null;--> statement-breakpoint
+CREATE INDEX "steps_preemptible" ON "steps" USING btree ("lease_device_id") WHERE "steps"."is_preemptible" and "steps"."lease_device_id" is not null;--> statement-breakpoint
 CREATE UNIQUE INDEX "telemetry_samples_at" ON "telemetry_samples" USING btree ("job_id","at","step_number","attempt");

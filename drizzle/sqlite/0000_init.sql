@@ -399,7 +399,10 @@ CREATE TABLE `steps` (
 	`lease_device_id` text,
 	`lease_expires_at` integer,
 	`lease_seconds` real,
-	`is_preempted` integer NOT NULL,
+	`preempted_for_id` text,
+	`is_preemptible` integer NOT NULL,
+	`reserved_device_id` text,
+	`displaced_ids` text,
 	`log_size` integer NOT NULL,
 	FOREIGN KEY (`job_id`) REFERENCES `jobs`(`id`) ON UPDATE no action ON DELETE cascade,
 	FOREIGN KEY (`queue_id`) REFERENCES `queues`(`id`) ON UPDATE no action ON DELETE no action,
@@ -411,6 +414,8 @@ CREATE UNIQUE INDEX `steps_number` ON `steps` (`job_id`,`number`);--> statement-
 CREATE INDEX `steps_queue` ON `steps` (`queue_id`,"priority" desc,`queued_at`,`id`) WHERE "steps"."status" = 'QUEUED';--> statement-breakpoint
 CREATE INDEX `steps_lease_expiry` ON `steps` (`lease_expires_at`) WHERE "steps"."lease_expires_at" is not null;--> statement-breakpoint
 CREATE INDEX `steps_device` ON `steps` (`lease_device_id`) WHERE "steps"."lease_device_id" is not null;--> statement-breakpoint
+CREATE INDEX `steps_reserved` ON `steps` (`reserved_device_id`) WHERE "steps"."reserved_device_id" is not null;--> statement-breakpoint
+CREATE INDEX `steps_preemptible` ON `steps` (`lease_device_id`) WHERE "steps"."is_preemptible" and "steps"."lease_device_id" is not null;--> statement-breakpoint
 CREATE TABLE `streams` (
 	`job_id` text NOT NULL,
 	`kind` text NOT NULL,

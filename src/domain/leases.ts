@@ -65,7 +65,7 @@ export interface Orders {
 
 export const ordersOf = ({ step, device }: Held): Orders => ({
   isCancelRequested: step.status === 'CANCELLING',
-  isPreempted: step.isPreempted,
+  isPreempted: step.preemptedForId !== null,
   isDraining: device?.isDraining ?? false,
 });
 

@@ -32,8 +32,15 @@ export const jobLifecycle = {
     addSteps: 'RUNNING',
     update: 'RUNNING',
   },
-  /** Preempted: nothing of it runs, its work is queued again. */
-  SUSPENDED: { start: 'RUNNING', fail: 'FAILED', cancel: 'CANCELLED', addSteps: 'SUSPENDED', update: 'SUSPENDED' },
+  /** Preempted: nothing of it runs, its work is queued again. The duration of a federated job can be over meanwhile. */
+  SUSPENDED: {
+    start: 'RUNNING',
+    succeed: 'SUCCEEDED',
+    fail: 'FAILED',
+    cancel: 'CANCELLED',
+    addSteps: 'SUSPENDED',
+    update: 'SUSPENDED',
+  },
   /** Cancel was asked for; a device still holds a lease. */
   CANCELLING: { requestCancel: 'CANCELLING', cancel: 'CANCELLED', update: 'CANCELLING' },
   SUCCEEDED: { update: 'SUCCEEDED', delete: 'SUCCEEDED' },

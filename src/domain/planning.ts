@@ -8,7 +8,7 @@ import { queueFor } from './queues.ts';
 import { InvalidInput } from './refusals.ts';
 import type { StepPart, StepTemplate } from './vocabulary.ts';
 
-type JobOfSteps = Pick<JobRow, 'id' | 'projectId' | 'priority'>;
+type JobOfSteps = Pick<JobRow, 'id' | 'projectId' | 'priority' | 'isPreemptible'>;
 
 export interface StepsToMake {
   readonly job: JobOfSteps;
@@ -64,7 +64,10 @@ export async function makeSteps(
       leaseDeviceId: null,
       leaseExpiresAt: null,
       leaseSeconds: null,
-      isPreempted: false,
+      isPreemptible: job.isPreemptible,
+      preemptedForId: null,
+      reservedDeviceId: null,
+      displacedIds: null,
       logSize: 0,
     });
   }

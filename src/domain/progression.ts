@@ -11,7 +11,7 @@ import { endRounds } from './roundEnds.ts';
 import { type Cause, moveJob, moveStep } from './transitions.ts';
 
 /** What a step has when no lease holds it. */
-const noLease = { leaseHash: null, leaseDeviceId: null, leaseExpiresAt: null, leaseSeconds: null, isPreempted: false } as const;
+const noLease = { leaseHash: null, leaseDeviceId: null, leaseExpiresAt: null, leaseSeconds: null, preemptedForId: null } as const;
 
 /** Ends the attempt that holds a step, and moves the step on. */
 export async function endAttempt(

@@ -287,7 +287,13 @@ export function defineTables(kit: Kit) {
       leaseDeviceId: text(),
       leaseExpiresAt: instant(),
       leaseSeconds: real(),
-      isPreempted: bool().notNull(),
+      /** The step that is to have this one's place: its device is told to let go. Null: it may go on. */
+      preemptedForId: text(),
+      /** The job's, copied: whether it may be told to make room. */
+      isPreemptible: bool().notNull(),
+      /** The device on which others were told to make room for this one, while it is QUEUED; and the steps that were told. */
+      reservedDeviceId: text(),
+      displacedIds: json<readonly string[]>(),
       /** Bytes of the newest attempt's log that are stored. */
       logSize: long().notNull(),
     },
@@ -296,6 +302,9 @@ export function defineTables(kit: Kit) {
       index('steps_queue').on(t.queueId, sql`${t.priority} desc`, t.queuedAt, t.id).where(sql`${t.status} = 'QUEUED'`),
       index('steps_lease_expiry').on(t.leaseExpiresAt).where(sql`${t.leaseExpiresAt} is not null`),
       index('steps_device').on(t.leaseDeviceId).where(sql`${t.leaseDeviceId} is not null`),
+      index('steps_reserved').on(t.reservedDeviceId).where(sql`${t.reservedDeviceId} is not null`),
+      // Tells at once whether there is anyone who could be told to make room.
+      index('steps_preemptible').on(t.leaseDeviceId).where(sql`${t.isPreemptible} and ${t.leaseDeviceId} is not null`),
       check('steps_status_known', isOneOf(t.status, stepStatuses)),
       // A lease holds a step exactly while its status says so.
       check('steps_held', sql`(${t.leaseHash} is not null) = (${t.status} in (${held}))`),

@@ -75,7 +75,9 @@ type Saved = Pick<
   | 'leaseDeviceId'
   | 'leaseExpiresAt'
   | 'leaseSeconds'
-  | 'isPreempted'
+  | 'preemptedForId'
+  | 'reservedDeviceId'
+  | 'displacedIds'
   | 'logSize'
 >;
 
@@ -96,7 +98,9 @@ const save = statement('save step', (db, t, $: Placeholder<Saved & { fromStatus:
       leaseDeviceId: $('leaseDeviceId', t.steps.leaseDeviceId),
       leaseExpiresAt: $('leaseExpiresAt', t.steps.leaseExpiresAt),
       leaseSeconds: $('leaseSeconds', t.steps.leaseSeconds),
-      isPreempted: $('isPreempted', t.steps.isPreempted),
+      preemptedForId: $('preemptedForId', t.steps.preemptedForId),
+      reservedDeviceId: $('reservedDeviceId', t.steps.reservedDeviceId),
+      displacedIds: $('displacedIds', t.steps.displacedIds),
       logSize: $('logSize', t.steps.logSize),
     })
     .where(and(eq(t.steps.id, $('id')), eq(t.steps.status, $('fromStatus')), eq(t.steps.attemptCount, $('fromAttempt'))))

@@ -10,7 +10,10 @@ export type ShownStep = Omit<
   | 'leaseDeviceId'
   | 'leaseExpiresAt'
   | 'leaseSeconds'
-  | 'isPreempted'
+  | 'preemptedForId'
+  | 'isPreemptible'
+  | 'reservedDeviceId'
+  | 'displacedIds'
   | 'logSize'
   | 'attemptCount'
   | 'failedCount'
@@ -23,7 +26,10 @@ export function shownStepColumns(t: Tables) {
     leaseDeviceId: _deviceId,
     leaseExpiresAt: _expiresAt,
     leaseSeconds: _seconds,
-    isPreempted: _isPreempted,
+    preemptedForId: _preemptedForId,
+    isPreemptible: _isPreemptible,
+    reservedDeviceId: _reservedDeviceId,
+    displacedIds: _displacedIds,
     logSize: _logSize,
     attemptCount: _attempts,
     failedCount: _failed,
