@@ -1,0 +1,79 @@
+/** GraphiQL as a new user meets it: the link that the start prints, in a real Chromium. */
+import chromium from '@sparticuz/chromium';
+import { type Browser, type Page, chromium as playwright } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createSqliteDatabase, type TestDatabase } from '../support/databases.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+
+describe('GraphiQL', () => {
+  let database: TestDatabase;
+  let gateway: Gateway;
+  let browser: Browser;
+  let page: Page;
+  const faults: string[] = [];
+  const requested: string[] = [];
+
+  beforeAll(async () => {
+    database = await createSqliteDatabase();
+    gateway = await startGateway({ database, command: 'up' });
+    browser = await playwright.launch({
+      executablePath: await chromium.executablePath(),
+      args: [...chromium.args, '--no-sandbox'],
+      headless: true,
+    });
+    page = await browser.newPage({ viewport: { width: 1_400, height: 900 } });
+    page.on('pageerror', (error) => faults.push(error.message));
+    page.on('request', (request) => requested.push(request.url()));
+  });
+  afterAll(async () => {
+    await browser?.close();
+    // SIGTERM, so that the agent beside it ends as well.
+    await gateway?.kill('SIGTERM');
+    await database?.remove();
+  });
+
+  /** Opens a tab, and waits until GraphiQL has read which operation stands in it: until then it would run the one of the tab before. */
+  const open = async (name: string) => {
+    await tab(name).click();
+    await page.waitForFunction((operation) => {
+      const { tabs = [], activeTabIndex = 0 } = JSON.parse(localStorage.getItem('graphiql:tabState') ?? '{}');
+      return tabs[activeTabIndex]?.operationName === operation;
+    }, name);
+  };
+  const tab = (name: string) => page.locator('.graphiql-tab-button', { hasText: name });
+  const run = () => page.locator('.graphiql-execute-button').click();
+  /** Resolves when the response pane has shown this; the editor draws only what is in sight. */
+  const response = (text: string | RegExp) => page.locator('.result-window').filter({ hasText: text }).waitFor();
+
+  test('the link signs in, and the key leaves the address bar', async () => {
+    const link = /http:\S+#key=\S+/.exec(gateway.output())?.[0] ?? '';
+    await page.goto(link);
+    await tab('CreateJob').waitFor();
+    expect(page.url()).toBe(`${gateway.url}/graphql`);
+    expect(requested.filter((url) => url.includes('key='))).toEqual([]);
+  });
+
+  test('comes whole from the gateway, without an error', () => {
+    expect(requested.filter((url) => !url.startsWith(gateway.url) && !url.startsWith('data:') && !url.startsWith('blob:'))).toEqual([]);
+    expect(faults).toEqual([]);
+  });
+
+  test('the first tab creates a job, and the frames of the second show how it runs', async () => {
+    await tab('CreateJob').click();
+    await run();
+    await response(/"status":\s*"QUEUED"/);
+    await open('Watch');
+    await run();
+    // The agent beside the gateway claims the step and reports: each change is a frame of its own.
+    await response(/"status":\s*"RUNNING"/);
+  });
+
+  test('the third tab reads the log that the job writes', async () => {
+    await page.reload();
+    await open('Log');
+    // Two operations stand in it: the button asks which.
+    await run();
+    await page.getByRole('menuitem', { name: 'Log', exact: true }).click();
+    await response('counting');
+  });
+});
