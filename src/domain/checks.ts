@@ -49,6 +49,11 @@ export class Checks {
     this.limits = limits;
   }
 
+  /** How much was found to be wrong so far. */
+  get issueCount(): number {
+    return this.#issues.length;
+  }
+
   refuse(path: Path, message: string): void {
     this.#issues.push({ path: path.map(String), message });
   }

@@ -2,14 +2,15 @@
 import { insertRows } from '../store/changes/inserts.ts';
 import { insertJob, insertJobItem, insertJobLabel } from '../store/changes/jobs.ts';
 import { jobById } from '../store/queries/rows.ts';
-import type { JobItemRow, JobRow } from '../store/tables.ts';
+import type { JobRow } from '../store/tables.ts';
+import { applicationFor } from './applications.ts';
 import { type Change, change, record } from './change.ts';
-import { Checks, type ContainerInput, containerOf, labelsOf, type StepInput, stepTemplateOf } from './checks.ts';
+import { labelsOf } from './checks.ts';
 import type { Domain } from './domain.ts';
 import { enterExperiment, requireModel } from './experiments.ts';
-import { beginFederation, checkFederation, type FederationInput } from './federation.ts';
+import { beginFederation } from './federation.ts';
 import { once } from './idempotency.ts';
-import { spell } from './items.ts';
+import { type CheckedJob, type CreateJobInput, checkJob, type KeptInput, keptInputOf } from './jobInput.ts';
 import { addKey } from './keys.ts';
 import { isTerminalJob, terminalJobStatuses } from './lifecycle.ts';
 import { requireOwnModel, startOf } from './models.ts';
@@ -17,45 +18,10 @@ import { makeSteps } from './planning.ts';
 import type { Principal } from './principal.ts';
 import { InvalidState, NotFound } from './refusals.ts';
 import { requireRight } from './rights.ts';
-import { applyOverrides, type SettingOverride } from './settings.ts';
 import { visibleJob, visibleProject } from './visible.ts';
-import type { ItemValueType, JobInitiator, JobType, Label, StepTemplate, TerminationCriterion } from './vocabulary.ts';
+import type { JobInitiator } from './vocabulary.ts';
 
 type Optional<T> = T | null | undefined;
-
-export interface JobItemInput {
-  name: string;
-  description?: Optional<string>;
-  label?: Optional<string>;
-  value?: Optional<string>;
-  defaultValue?: Optional<string>;
-  valueType?: Optional<ItemValueType>;
-}
-
-export interface CreateJobInput {
-  projectId: string;
-  experimentId?: Optional<string>;
-  modelId?: Optional<string>;
-  startModelVersionId?: Optional<string>;
-  name: string;
-  description?: Optional<string>;
-  type?: Optional<JobType>;
-  initiator?: Optional<JobInitiator>;
-  items?: Optional<readonly JobItemInput[]>;
-  settings?: Optional<Record<string, unknown>>;
-  settingsOverrides?: Optional<readonly SettingOverride[]>;
-  steps?: Optional<readonly StepInput[]>;
-  federation?: Optional<FederationInput>;
-  container?: Optional<ContainerInput>;
-  priority?: Optional<number>;
-  labels?: Optional<readonly Label[]>;
-  isPreemptible?: Optional<boolean>;
-  scheduleTimeoutSeconds?: Optional<number>;
-  runTimeoutSeconds?: Optional<number>;
-  datasetId?: Optional<string>;
-  datasetVersionId?: Optional<string>;
-  idempotencyKey?: Optional<string>;
-}
 
 export interface CreatedJob {
   readonly job: JobRow;
@@ -73,7 +39,10 @@ export async function createJob(domain: Domain, principal: Principal, input: Cre
       operation: 'createJob',
       scope: project.id,
       input,
-      run: async () => made(await makeJob(change, principal, input, checkJob(domain, input))),
+      run: async () => {
+        const kept: KeptInput = { ...input, application: await applicationFor(change, principal, input.applicationId) };
+        return made(await makeJob(change, principal, kept, checkJob(domain, kept)));
+      },
       replay: (ids) => replayed(change, ids),
     });
   });
@@ -88,11 +57,12 @@ export async function triggerJob(
   requireRight(principal, 'createJob');
   return change(domain, principal, async (change) => {
     const project = await visibleProject(change, principal, input.projectId);
-    const job: CreateJobInput = {
+    const job: KeptInput = {
       projectId: project.id,
       initiator: input.initiator,
       name: input.name ?? project.name,
       steps: project.pipeline,
+      application: null,
     };
     return once(change, {
       operation: 'triggerJob',
@@ -104,7 +74,7 @@ export async function triggerJob(
   });
 }
 
-/** Makes a new job with the input of one that has ended. */
+/** Makes a new job with the input of one that has ended, and with the application as it was then. */
 export async function retryJob(
   domain: Domain,
   principal: Principal,
@@ -116,7 +86,7 @@ export async function retryJob(
     if (!isTerminalJob(job.status)) {
       throw new InvalidState(`The job is ${job.status}; one that has ended can be tried again.`, job.status, terminalJobStatuses);
     }
-    const again = job.input as unknown as CreateJobInput; // what `makeJob` kept of the input that made it
+    const again = keptInputOf(job);
     return once(change, {
       operation: 'retryJob',
       scope: job.projectId,
@@ -135,84 +105,13 @@ async function replayed({ tx }: Change, [id = '']: readonly string[]): Promise<C
   return { job, token: '', isReplay: true };
 }
 
-interface CheckedJob {
-  readonly settings: Record<string, unknown>;
-  readonly items: readonly (Required<Pick<JobItemInput, 'name'>> & Omit<JobItemRow, 'id' | 'jobId' | 'createdAt' | 'updatedAt'>)[];
-  readonly steps: readonly StepTemplate[];
-  /** Of a federated job. */
-  readonly criteria: readonly TerminationCriterion[];
-}
-
-/** All that can be judged of the input by itself. */
-function checkJob(domain: Domain, input: CreateJobInput): CheckedJob {
-  const checks = new Checks(domain);
-  const { limits } = checks;
-  checks.name(['name'], input.name);
-  checks.text(['description'], input.description);
-  checks.range(['priority'], input.priority, -1_000_000, 1_000_000);
-  checks.labels(['labels'], input.labels);
-  checks.seconds(['scheduleTimeoutSeconds'], input.scheduleTimeoutSeconds);
-  checks.seconds(['runTimeoutSeconds'], input.runTimeoutSeconds);
-  checks.text(['datasetId'], input.datasetId, limits.textAtMost);
-  checks.text(['datasetVersionId'], input.datasetVersionId, limits.textAtMost);
-  checks.container(['container'], input.container);
-  checks.steps(['steps'], input.steps);
-  const criteria = input.federation ? checkFederation(checks, input.federation).criteria : [];
-  if (input.federation && input.steps) checks.refuse(['steps'], 'must not be given beside federation: its rounds make the steps.');
-  if (input.steps && input.container) checks.refuse(['container'], 'must not be given beside steps: give each step its own.');
-  const items = checkItems(checks, input.items ?? []);
-  const settings = applyOverrides(checks, input.settings, input.settingsOverrides);
-  checks.json(['settings'], settings);
-  checks.done();
-  const steps = input.steps ?? [{ name: 'Run', container: input.container }];
-  return { settings, items, criteria, steps: input.federation ? [] : steps.map(stepTemplateOf) };
-}
-
-/** Items with their values in canonical spelling. */
-export function checkItems(checks: Checks, inputs: readonly JobItemInput[]): CheckedJob['items'] {
-  checks.count(['items'], inputs, checks.limits.itemsAtMost);
-  checks.unique(
-    ['items'],
-    inputs.map(({ name }) => name),
-    'The item',
-  );
-  return inputs.map((input, i) => {
-    const valueType = input.valueType ?? 'TEXT';
-    const spelled = (field: 'value' | 'defaultValue', text: Optional<string>): string | null => {
-      if (text === null || text === undefined) return null;
-      checks.text(['items', i, field], text);
-      const spelling = spell(valueType, text);
-      if ('wrong' in spelling) checks.refuse(['items', i, field], spelling.wrong);
-      return 'text' in spelling ? spelling.text : null;
-    };
-    checks.name(['items', i, 'name'], input.name);
-    checks.text(['items', i, 'description'], input.description);
-    checks.text(['items', i, 'label'], input.label, checks.limits.textAtMost);
-    const defaultValue = spelled('defaultValue', input.defaultValue);
-    const value = spelled('value', input.value) ?? defaultValue;
-    if (value === null && input.value == null && input.defaultValue == null)
-      checks.refuse(['items', i, 'value'], 'is needed: there is no default.');
-    const { name, description = null, label = null } = input;
-    return {
-      position: i,
-      name,
-      description,
-      label,
-      value: value ?? '',
-      defaultValue,
-      valueType,
-      source: input.value == null ? 'DEFAULT' : 'GIVEN',
-    };
-  });
-}
-
 /** What the input itself names to start from, before what its experiment hands on. */
 async function namedStart(
   change: Change,
   principal: Principal,
-  { projectId, startModelVersionId, federation }: CreateJobInput,
+  { projectId, startModelVersionId, federation, application }: KeptInput,
 ): Promise<string | null> {
-  if (startModelVersionId) return startOf(change, projectId, startModelVersionId, false);
+  if (startModelVersionId) return startOf(change, projectId, startModelVersionId, application?.supportsContinualTraining ?? false);
   const id = federation?.startModelFragmentId ?? null;
   if (id !== null) await requireModel(change.tx, principal, projectId, id, ['federation', 'startModelFragmentId']);
   return id;
@@ -221,8 +120,8 @@ async function namedStart(
 async function makeJob(
   change: Change,
   principal: Principal,
-  input: CreateJobInput,
-  { settings, items, steps, criteria }: CheckedJob,
+  input: KeptInput,
+  { settings: { settings, warnings, sources }, items, container, steps, criteria }: CheckedJob,
 ): Promise<{ job: JobRow; token: string }> {
   const { tx, domain, now, actor } = change;
   const { idempotencyKey: _, ...again } = input;
@@ -250,11 +149,11 @@ async function makeJob(
     isPreemptible: input.isPreemptible ?? false,
     scheduleTimeoutSeconds,
     runTimeoutSeconds: input.runTimeoutSeconds ?? null,
-    container: containerOf(input.container),
+    container,
     settings,
-    settingsWarnings: [],
-    settingsSources: {},
-    applicationId: null,
+    settingsWarnings: warnings,
+    settingsSources: sources,
+    applicationId: input.applicationId ?? null,
     experimentId: input.experimentId ?? null,
     modelId: input.modelId ?? null,
     modelVersionId: null,

@@ -5,15 +5,17 @@ import { lockStepsOfJob, setPriorityOfSteps, stepsOfJobInOrder } from '../store/
 import type { JobRow, StepRow } from '../store/tables.ts';
 import { type Change, change, record, topics } from './change.ts';
 import { Checks, labelsOf, type StepInput, stepTemplateOf } from './checks.ts';
-import { checkItems, type JobItemInput } from './creation.ts';
 import type { Domain } from './domain.ts';
 import { removeFiles } from './fragments.ts';
-import { once } from './idempotency.ts';
+import { differingPaths, once } from './idempotency.ts';
+import { keptInputOf } from './jobInput.ts';
+import { type CheckedItem, checkItems, type JobItemInput } from './jobItems.ts';
 import { type JobHappening, jobStatusesThatAllow, nextJobStatus } from './lifecycle.ts';
 import { makeSteps } from './planning.ts';
 import type { Principal } from './principal.ts';
 import { InvalidState, NotFound } from './refusals.ts';
 import { requireRight, sees } from './rights.ts';
+import { checkSettings } from './settings.ts';
 import { later, moveJob } from './transitions.ts';
 import type { Label } from './vocabulary.ts';
 
@@ -39,7 +41,6 @@ const configuration = ['items', 'settings', 'datasetId', 'datasetVersionId'] as 
 /** Changes what is given; null leaves as is. With expectedUpdatedAt, refused if the job changed since. */
 export async function updateJob(domain: Domain, principal: Principal, input: UpdateJobInput): Promise<{ job: JobRow }> {
   requireRight(principal, 'updateJob');
-  const items = checkUpdate(domain, input);
   return change(domain, principal, async (change) => {
     // Steps come before their job in the order of locks.
     if (input.priority != null) await change.tx.run(lockStepsOfJob, { jobId: input.jobId });
@@ -49,8 +50,9 @@ export async function updateJob(domain: Domain, principal: Principal, input: Upd
       throw new InvalidState(`The job was changed at ${job.updatedAt.toISOString()}; read it again, and decide anew.`, job.status, []);
     }
     if (configuration.some((field) => input[field] != null)) requireHappening(job, 'reconfigure');
-    const fields = changedFields(job, input);
-    const changed = [...Object.keys(fields), ...(items ? ['items'] : [])];
+    const { items, configured } = checkUpdate(domain, job, input);
+    const fields = { ...changedFields(job, input), ...configured };
+    const changed = [...updatable.filter((field) => fields[field] !== undefined), ...(items ? ['items'] : [])];
     if (changed.length === 0) return { job };
     const updated = { ...job, ...fields, updatedAt: later(change.now, job.updatedAt) };
     await saveJobFields(change.tx, job.id, { ...fields, updatedAt: updated.updatedAt });
@@ -64,7 +66,8 @@ export async function updateJob(domain: Domain, principal: Principal, input: Upd
   });
 }
 
-function checkUpdate(domain: Domain, input: UpdateJobInput) {
+/** What the input says of what the job runs with, by the rules of its application as it was when the job was made. */
+function checkUpdate(domain: Domain, job: JobRow, input: UpdateJobInput): { items: CheckedItem[] | null; configured: Partial<JobRow> } {
   const checks = new Checks(domain);
   checks.name(['name'], input.name);
   checks.text(['description'], input.description);
@@ -73,15 +76,21 @@ function checkUpdate(domain: Domain, input: UpdateJobInput) {
   checks.labels(['labels'], input.labels);
   checks.text(['datasetId'], input.datasetId, checks.limits.textAtMost);
   checks.text(['datasetVersionId'], input.datasetVersionId, checks.limits.textAtMost);
-  checks.json(['settings'], input.settings);
-  const items = input.items ? checkItems(checks, input.items) : null;
+  const { application } = keptInputOf(job);
+  const items = input.items ? checkItems(checks, input.items, application) : null;
+  const effective = input.settings ? checkSettings(checks, input.settings, null, application?.settingsSchema ?? null) : null;
   checks.done();
-  return items;
+  if (!effective || differingPaths(effective.settings, job.settings).length === 0) return { items, configured: {} };
+  const { settings, warnings: settingsWarnings, sources: settingsSources } = effective;
+  return { items, configured: { settings, settingsWarnings, settingsSources } };
 }
+
+/** The columns of a job that an update may change, as events name them. */
+const updatable = ['name', 'description', 'statusMessage', 'priority', 'datasetId', 'datasetVersionId', 'labels', 'settings'] as const;
 
 function changedFields(job: JobRow, input: UpdateJobInput): Partial<JobRow> {
   const fields: Partial<JobRow> = {};
-  for (const field of ['name', 'description', 'statusMessage', 'priority', 'settings', 'datasetId', 'datasetVersionId'] as const) {
+  for (const field of ['name', 'description', 'statusMessage', 'priority', 'datasetId', 'datasetVersionId'] as const) {
     const value = input[field];
     if (value !== null && value !== undefined && JSON.stringify(value) !== JSON.stringify(job[field]))
       Object.assign(fields, { [field]: value });
@@ -100,7 +109,7 @@ async function replaceLabels({ tx }: Change, jobId: string, labels: readonly Lab
 }
 
 /** Items keep their ids by name. */
-async function replaceItems({ tx, domain, now }: Change, jobId: string, items: ReturnType<typeof checkItems>): Promise<void> {
+async function replaceItems({ tx, domain, now }: Change, jobId: string, items: readonly CheckedItem[]): Promise<void> {
   const known = new Map((await takeJobItems(tx, jobId)).map((row) => [row.name, row]));
   await insertRows(
     tx,

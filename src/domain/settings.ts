@@ -1,34 +1,91 @@
-/** Settings of a job: nested JSON, with overrides by dot path applied last. */
+/** Settings of a job: nested JSON. What was given, overrides by dot path put over it, and the defaults of the application's schema below it. */
 import type { Checks } from './checks.ts';
+import { compileSchema, type SchemaProblem, SchemaUnusable } from './jsonSchema.ts';
+import type { SettingSource } from './vocabulary.ts';
+
+type Optional<T> = T | null | undefined;
 
 export interface SettingOverride {
   path: string;
   value?: unknown;
 }
 
+export interface EffectiveSettings {
+  readonly settings: Record<string, unknown>;
+  /** Dot paths of the settings that the application's schema does not know. */
+  readonly warnings: readonly string[];
+  /** Where each came from, by its dot path. A list is one setting, and so is an object without keys. */
+  readonly sources: Readonly<Record<string, SettingSource>>;
+}
+
+/** Keys from the top: where something stands in the settings. */
+type Place = readonly string[];
+
+/** From here down the settings are not simply as they were given. `override` is the index of the one that said it. */
+interface Mark {
+  readonly place: Place;
+  readonly source: SettingSource;
+  readonly override?: number;
+}
+
 /** These would reach the prototype of whatever the settings are read into. */
 const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
+/** As deep as JSON may be nested. */
+const LONGEST_PATH = 32;
+/** Characters of all dot paths together, beside the settings themselves: more is an attack on whoever stores them. */
+const PATHS_AT_MOST = 1_048_576;
 
-/** Settings with the overrides in; what is wrong with an override is refused in `checks`. */
-export function applyOverrides(
+/** What the job runs with; what is wrong is refused in `checks`, by the path at which it was given. */
+export function checkSettings(
   checks: Checks,
-  settings: Record<string, unknown> | null | undefined,
-  overrides: readonly SettingOverride[] | null | undefined,
-): Record<string, unknown> {
-  const result = structuredClone(settings ?? {});
-  for (const [i, { path, value }] of (overrides ?? []).entries()) {
-    const keys = path.split('.');
-    if (keys.some((key) => key === '' || FORBIDDEN_KEYS.has(key))) {
-      checks.refuse(['settingsOverrides', i, 'path'], 'must be names joined by dots, such as custom.custom_param.');
-      continue;
+  given: Optional<Record<string, unknown>>,
+  overrides: Optional<readonly SettingOverride[]>,
+  schema: Record<string, unknown> | null,
+): EffectiveSettings {
+  const nothing: EffectiveSettings = { settings: {}, warnings: [], sources: {} };
+  if (!isSound(checks, given, overrides ?? [])) return nothing;
+  const settings = structuredClone(given ?? {});
+  const marks = (overrides ?? []).reduce<Mark[]>((before, { path, value }, override) => {
+    const place = path.split('.');
+    set(settings, place, structuredClone(value ?? null));
+    // What an earlier one set below this place is gone.
+    return [...before.filter((mark) => !isWithin(mark.place, place)), { place, source: 'OVERRIDE', override }];
+  }, []);
+  let warnings: readonly string[] = [];
+  if (schema) {
+    try {
+      const outcome = compileSchema(schema).apply(settings);
+      for (const place of outcome.defaults) marks.push({ place, source: 'DEFAULT' });
+      for (const problem of outcome.problems) refuse(checks, marks, problem);
+      warnings = outcome.unknown.map((place) => place.join('.'));
+    } catch (error) {
+      if (!(error instanceof SchemaUnusable)) throw error;
+      checks.refuse(['settings'], error.message);
+      return nothing;
     }
-    set(result, keys, value ?? null);
   }
-  return result;
+  checks.json(['settings'], settings);
+  return { settings, warnings, sources: sourcesOf(checks, settings, marks) };
+}
+
+/** Whether the input may be worked on: it is neither too large nor too deep. */
+function isSound(checks: Checks, given: Optional<Record<string, unknown>>, overrides: readonly SettingOverride[]): boolean {
+  const before = checks.issueCount;
+  checks.json(['settings'], given);
+  checks.count(['settingsOverrides'], overrides, checks.limits.entriesAtMost);
+  for (const [i, { path, value }] of overrides.entries()) {
+    const keys = path.split('.');
+    if (keys.length > LONGEST_PATH) checks.refuse(['settingsOverrides', i, 'path'], `must have at most ${LONGEST_PATH} names.`);
+    else if (keys.some((key) => key === '' || FORBIDDEN_KEYS.has(key)))
+      checks.refuse(['settingsOverrides', i, 'path'], 'must be names joined by dots, such as custom.custom_param.');
+    checks.text(['settingsOverrides', i, 'path'], path);
+    checks.json(['settingsOverrides', i, 'value'], value);
+  }
+  return checks.issueCount === before;
 }
 
 /** What stands in the way and is no object is replaced by one. */
-function set(target: Record<string, unknown>, [key = '', ...rest]: readonly string[], value: unknown): void {
+function set(target: Record<string, unknown>, [key = '', ...rest]: Place, value: unknown): void {
   if (rest.length === 0) {
     target[key] = value;
     return;
@@ -39,4 +96,45 @@ function set(target: Record<string, unknown>, [key = '', ...rest]: readonly stri
   set(inner, rest, value);
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> => value !== null && typeof value === 'object' && !Array.isArray(value);
+const isWithin = (place: Place, outer: Place): boolean => outer.length <= place.length && outer.every((key, i) => place[i] === key);
+
+/** The deepest mark that holds there. */
+function markAt(marks: readonly Mark[], place: Place): Mark | undefined {
+  let deepest: Mark | undefined;
+  for (const mark of marks) {
+    if (isWithin(place, mark.place) && mark.place.length >= (deepest?.place.length ?? 0)) deepest = mark;
+  }
+  return deepest;
+}
+
+/** By the path as in the input: below an override, of that override. */
+function refuse(checks: Checks, marks: readonly Mark[], { place, message }: SchemaProblem): void {
+  const mark = markAt(marks, place);
+  if (mark?.override === undefined) checks.refuse(['settings', ...place], message);
+  else checks.refuse(['settingsOverrides', mark.override, 'value', ...place.slice(mark.place.length)], message);
+}
+
+function sourcesOf(checks: Checks, settings: Record<string, unknown>, marks: readonly Mark[]): Record<string, SettingSource> {
+  const marked = new Map(marks.map((mark) => [mark.place.join('\0'), mark.source]));
+  const sources: [string, SettingSource][] = [];
+  let length = 0;
+  const walk = (value: unknown, place: Place, above: SettingSource): void => {
+    if (length > PATHS_AT_MOST) return;
+    const source = marked.get(place.join('\0')) ?? above;
+    const keys = isObject(value) ? Object.keys(value) : [];
+    if (isObject(value) && (keys.length > 0 || place.length === 0)) {
+      for (const key of keys) walk(value[key], [...place, key], source);
+      return;
+    }
+    const path = place.join('.');
+    length += path.length;
+    sources.push([path, source]);
+  };
+  walk(settings, [], 'GIVEN');
+  if (length > PATHS_AT_MOST)
+    checks.refuse(['settings'], `must have at most ${PATHS_AT_MOST} characters in the dot paths of all settings.`);
+  return Object.fromEntries(sources);
+}
+
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  value !== null && typeof value === 'object' && !Array.isArray(value);

@@ -1,9 +1,10 @@
 /** The seed kit: a domain on a store, with a held clock and seeded randomness, and short ways to what most tests begin with. */
 import { asc, eq } from 'drizzle-orm';
 import { type Claim, claimStep } from '../../src/domain/claims.ts';
-import { type CreateJobInput, createJob } from '../../src/domain/creation.ts';
+import { createJob } from '../../src/domain/creation.ts';
 import { type RegisterDeviceInput, registerDevice } from '../../src/domain/devices.ts';
 import { createDomain, type Domain } from '../../src/domain/domain.ts';
+import type { CreateJobInput } from '../../src/domain/jobInput.ts';
 import { authenticate } from '../../src/domain/keys.ts';
 import type { DomainLimits } from '../../src/domain/limits.ts';
 import type { Principal } from '../../src/domain/principal.ts';

@@ -1,0 +1,90 @@
+/** What a job is made from, and all that can be judged of it without looking anything up but its application. */
+import type { ApplicationRow } from '../store/tables.ts';
+import { Checks, type ContainerInput, containerOf, type StepInput, stepTemplateOf } from './checks.ts';
+import type { Domain } from './domain.ts';
+import { checkFederation, type FederationInput } from './federation.ts';
+import { type CheckedItem, checkItems, type JobItemInput } from './jobItems.ts';
+import { checkSettings, type EffectiveSettings, type SettingOverride } from './settings.ts';
+import type { Container, JobInitiator, JobType, Label, StepTemplate, TerminationCriterion } from './vocabulary.ts';
+
+type Optional<T> = T | null | undefined;
+
+export interface CreateJobInput {
+  projectId: string;
+  experimentId?: Optional<string>;
+  applicationId?: Optional<string>;
+  modelId?: Optional<string>;
+  startModelVersionId?: Optional<string>;
+  name: string;
+  description?: Optional<string>;
+  type?: Optional<JobType>;
+  initiator?: Optional<JobInitiator>;
+  items?: Optional<readonly JobItemInput[]>;
+  settings?: Optional<Record<string, unknown>>;
+  settingsOverrides?: Optional<readonly SettingOverride[]>;
+  steps?: Optional<readonly StepInput[]>;
+  federation?: Optional<FederationInput>;
+  container?: Optional<ContainerInput>;
+  priority?: Optional<number>;
+  labels?: Optional<readonly Label[]>;
+  isPreemptible?: Optional<boolean>;
+  scheduleTimeoutSeconds?: Optional<number>;
+  runTimeoutSeconds?: Optional<number>;
+  datasetId?: Optional<string>;
+  datasetVersionId?: Optional<string>;
+  idempotencyKey?: Optional<string>;
+}
+
+/** What a job takes from its application, as it was when the job was made. */
+export type KeptApplication = Pick<
+  ApplicationRow,
+  'id' | 'name' | 'itemDefinitions' | 'settingsSchema' | 'container' | 'supportsContinualTraining'
+>;
+
+/** A job's input as its row keeps it: with it the job is changed and tried again, whatever becomes of the application later. */
+export interface KeptInput extends CreateJobInput {
+  readonly application: KeptApplication | null;
+}
+
+/** What was kept in `jobs.input`. */
+// Cast: `makeJob` put it there.
+export const keptInputOf = ({ input }: { readonly input: Record<string, unknown> }) => input as unknown as KeptInput;
+
+export interface CheckedJob {
+  readonly settings: EffectiveSettings;
+  readonly items: readonly CheckedItem[];
+  readonly container: Container | null;
+  readonly steps: readonly StepTemplate[];
+  /** Of a federated job. */
+  readonly criteria: readonly TerminationCriterion[];
+}
+
+/** Throws InvalidInput. */
+export function checkJob(domain: Domain, { application, ...input }: KeptInput): CheckedJob {
+  const checks = new Checks(domain);
+  const { limits } = checks;
+  checks.name(['name'], input.name);
+  checks.text(['description'], input.description);
+  checks.range(['priority'], input.priority, -1_000_000, 1_000_000);
+  checks.labels(['labels'], input.labels);
+  checks.seconds(['scheduleTimeoutSeconds'], input.scheduleTimeoutSeconds);
+  checks.seconds(['runTimeoutSeconds'], input.runTimeoutSeconds);
+  checks.text(['datasetId'], input.datasetId, limits.textAtMost);
+  checks.text(['datasetVersionId'], input.datasetVersionId, limits.textAtMost);
+  checks.container(['container'], input.container);
+  checks.steps(['steps'], input.steps);
+  const criteria = input.federation ? checkFederation(checks, input.federation).criteria : [];
+  if (input.federation && input.steps) checks.refuse(['steps'], 'must not be given beside federation: its rounds make the steps.');
+  if (input.steps && input.container) checks.refuse(['container'], 'must not be given beside steps: give each step its own.');
+  const items = checkItems(checks, input.items, application);
+  const settings = checkSettings(checks, input.settings, input.settingsOverrides, application?.settingsSchema ?? null);
+  checks.done();
+  const container = containerOf(input.container) ?? application?.container ?? null;
+  return { settings, items, criteria, container, steps: input.federation ? [] : stepsOf(input.steps, container) };
+}
+
+function stepsOf(steps: Optional<readonly StepInput[]>, container: Container | null): StepTemplate[] {
+  if (!steps) return [stepTemplateOf({ name: 'Run', container })];
+  // A step without a container of its own runs the job's, which then says what it needs.
+  return steps.map((step) => stepTemplateOf(step.container || step.resources ? step : { ...step, resources: container?.resources }));
+}

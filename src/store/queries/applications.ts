@@ -1,0 +1,26 @@
+/** The catalogue, for who reads it. */
+import { count, inArray } from 'drizzle-orm';
+import type { Queries } from '../store.ts';
+import type { ApplicationRow } from '../tables.ts';
+import { batch } from './batch.ts';
+import { keyset, type Slice, textKey } from './keyset.ts';
+
+export const applicationsByIds = batch<ApplicationRow>('applications', (db, t, ids) =>
+  db.select().from(t.applications).where(inArray(t.applications.id, ids)),
+);
+
+/** Newest first. */
+export async function listApplications({ db, t }: Queries, slice: Slice): Promise<ApplicationRow[]> {
+  const { where, orderBy } = keyset([textKey(t.applications.id)], 'desc', slice);
+  return db
+    .select()
+    .from(t.applications)
+    .where(where)
+    .orderBy(...orderBy)
+    .limit(slice.limit);
+}
+
+export async function countApplications({ db, t }: Queries): Promise<number> {
+  const [row] = await db.select({ count: count() }).from(t.applications);
+  return row?.count ?? 0;
+}
