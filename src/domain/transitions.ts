@@ -7,7 +7,7 @@
 import { saveJob } from '../store/changes/jobs.ts';
 import { saveStep } from '../store/changes/steps.ts';
 import type { JobRow, StepRow } from '../store/tables.ts';
-import { type Change, record } from './change.ts';
+import { type Change, record, topics } from './change.ts';
 import {
   type JobHappening,
   jobStatusesThatAllow,
@@ -39,6 +39,7 @@ export async function moveStep(
   if (to === null || !(await saveStep(change.tx, step, moved))) {
     throw new InvalidState(`Step ${step.number} is ${step.status}.`, step.status, stepStatusesThatAllow(happening));
   }
+  if (step.status === 'QUEUED') change.tx.touch(topics.taken);
   await record(
     change,
     { id: step.jobId, projectId: step.projectId },

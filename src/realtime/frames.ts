@@ -56,7 +56,7 @@ export function frames<R>(
   source: FrameSource<R>,
   after: number,
 ): AsyncIterableIterator<Frame<R>, undefined> {
-  const shared = watch(wakeups, source.name, source.topics);
+  const shared = watch(wakeups, domain.clock, source.name, source.topics);
   let place = after;
   let isCaughtUp = false;
   return pull<Frame<R>>(wakeups, domain.clock, {

@@ -2,27 +2,35 @@
  * Shares the reading of a stream among all who watch it. A new row wakes every subscriber; the first to look reads, and who stands at the same
  * place gets the result of that read: the very same frame, so that its execution and its text can be shared as well.
  */
+import type { Clock } from '../domain/clock.ts';
 import type { Waker } from '../domain/waker.ts';
 import type { Topic } from '../store/store.ts';
 
 /** Who is at the front, and who is catching up behind: more places than that are read without being kept. */
 const PLACES_KEPT = 2;
+/** What was read is good for this long: whoever looks because a wake-up may have got lost is not answered from before it. */
+const READ_KEPT_MS = 1_000;
 
 class Tail {
   watchers = 0;
-  readonly #reads = new Map<string, Promise<unknown>>();
+  readonly #clock: Clock;
+  readonly #reads = new Map<string, { readonly at: number; readonly result: Promise<unknown> }>();
   readonly #stopListening: () => void;
 
-  constructor(wakeups: Waker, topics: readonly Topic[]) {
+  constructor(wakeups: Waker, clock: Clock, topics: readonly Topic[]) {
+    this.#clock = clock;
     // Registered before any subscriber's own: what was read before a commit is gone when the subscribers it wakes come to look.
     this.#stopListening = wakeups.on(topics, () => this.#reads.clear());
   }
 
   read<T>(place: string, read: () => Promise<T>): Promise<T> {
+    const at = this.#clock.now().getTime();
     const known = this.#reads.get(place);
-    if (known) return known as Promise<T>; // a place is read in one way
+    // A clock that went back makes an age below none: read again.
+    if (known && at >= known.at && at - known.at < READ_KEPT_MS) return known.result as Promise<T>; // a place is read in one way
     const result = read();
-    this.#reads.set(place, result);
+    this.#reads.delete(place);
+    this.#reads.set(place, { at, result });
     result.catch(() => this.#reads.delete(place));
     for (const oldest of this.#reads.keys()) {
       if (this.#reads.size <= PLACES_KEPT) break;
@@ -46,10 +54,10 @@ export interface Shared {
 }
 
 /** Joins those who watch this stream; `name` names all that decides what is read. */
-export function watch(wakeups: Waker, name: string, topics: readonly Topic[]): Shared {
+export function watch(wakeups: Waker, clock: Clock, name: string, topics: readonly Topic[]): Shared {
   const all = tails.get(wakeups) ?? new Map<string, Tail>();
   tails.set(wakeups, all);
-  const tail = all.get(name) ?? new Tail(wakeups, topics);
+  const tail = all.get(name) ?? new Tail(wakeups, clock, topics);
   all.set(name, tail);
   tail.watchers++;
   return {

@@ -15,7 +15,7 @@ export function claimableCounts(domain: Domain, wakeups: Waker, deviceId: string
     news++;
   });
   return pull<number>(wakeups, domain.clock, {
-    topics: [topics.anyQueue, topics.device(deviceId)],
+    topics: [topics.anyQueue, topics.taken, topics.device(deviceId)],
     async look() {
       await keepSeen(domain, deviceId);
       const now = news;

@@ -1,0 +1,410 @@
+/** Streams: resumable reads of what is stored, from history through the seam to live, to the end (P7, P8, P9). */
+import { beforeEach, expect, test } from 'vitest';
+import { cancelJob } from '../../src/domain/cancellation.ts';
+import { encodeCursor, feed } from '../../src/domain/cursors.ts';
+import { createDomain } from '../../src/domain/domain.ts';
+import { deleteJob, updateJob } from '../../src/domain/jobs.ts';
+import { completeStep } from '../../src/domain/outcomes.ts';
+import { appendLog, reportMetrics, reportTelemetry } from '../../src/domain/progress.ts';
+import { createProject } from '../../src/domain/projects.ts';
+import type { StreamKind } from '../../src/domain/vocabulary.ts';
+import { jobChanges, jobsChanges } from '../../src/realtime/changes.ts';
+import { type Frame, feedStream, type JobStream, jobStream } from '../../src/realtime/streams.ts';
+import { Wakeups } from '../../src/realtime/wakeups.ts';
+import { claimableCounts } from '../../src/realtime/work.ts';
+import type { EventRow } from '../../src/store/tables.ts';
+import { describeOnGround, type Ground, refusalOf } from '../support/ground.ts';
+import { pickNumber, seedRandom } from '../support/random.ts';
+import { admin } from '../support/seed.ts';
+
+type Rows = readonly { readonly seq: number }[];
+type Frames = AsyncIterableIterator<Frame<{ readonly seq: number }>, undefined>;
+
+describeOnGround('A stream', (on, database) => {
+  let job: { id: string };
+  let leaseToken: string;
+  let written: number;
+  beforeEach(async () => {
+    const { seed } = on();
+    job = (await seed.createJob()).job;
+    leaseToken = (await seed.claim(job as Awaited<ReturnType<typeof seed.readJob>>)).lease.token;
+    written = 0;
+  });
+
+  const open = <K extends StreamKind>(kind: K, of: Partial<JobStream<K>> = {}) =>
+    jobStream(on().seed.domain, on().wakeups, { kind, jobId: job.id, ...of });
+  /** Appends so many chunks of the log, in one write. */
+  async function write(count: number): Promise<void> {
+    const chunks = Array.from({ length: count }, (_, i) => ({
+      offset: (written + i) * 10,
+      text: 'ten bytes\n',
+      stream: 'STDOUT' as const,
+    }));
+    written += count;
+    await appendLog(on().seed.domain, admin, { leaseToken, chunks });
+  }
+  const complete = () => completeStep(on().seed.domain, admin, { leaseToken });
+  const cursorAt = (seq: number, kind: StreamKind = 'log', jobId = job.id) => encodeCursor(on().seed.domain, { kind, jobId, seq });
+  async function take<T>(stream: AsyncIterator<T, undefined>): Promise<T> {
+    const { value } = await stream.next();
+    if (value === undefined) throw new Error('The stream is over.');
+    return value;
+  }
+  const seqsOf = (rows: Rows) => rows.map(({ seq }) => seq);
+  const fromTo = (first: number, last: number) => Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i);
+  /** Reads to the end; ends and resumes from the last cursor after as many frames as `patience` says. */
+  async function readAll(after: string | null, patience = () => Number.POSITIVE_INFINITY): Promise<number[]> {
+    const seqs: number[] = [];
+    for (let cursor = after; ; ) {
+      const stream = await open('log', { after: cursor });
+      for (let left = patience(); left > 0; left--) {
+        const frame = await take(stream);
+        expect(frame.missed).toBe(0);
+        seqs.push(...seqsOf(frame.rows));
+        cursor = frame.cursor;
+        if (frame.state === 'ENDED') return seqs;
+      }
+      await stream.return?.();
+      await new Promise(setImmediate);
+    }
+  }
+
+  test('tells history, says that it is live, goes on as it is written, and ends (P7)', async () => {
+    await write(250);
+    const stream = await open('log');
+    const history = [await take(stream), await take(stream), await take(stream)];
+    expect(history.map(({ state, rows }) => [state, rows.length])).toEqual([
+      ['REPLAYING', 100],
+      ['REPLAYING', 100],
+      ['LIVE', 50],
+    ]);
+    const next = take(stream);
+    await write(2);
+    const live = await next;
+    expect([live.state, ...seqsOf(live.rows)]).toEqual(['LIVE', 251, 252]);
+    const last = take(stream);
+    await complete();
+    expect(await last).toMatchObject({ state: 'ENDED', rows: [] });
+    expect(await stream.next()).toEqual({ value: undefined, done: true });
+    expect(seqsOf(history.flatMap(({ rows }) => [...rows]))).toEqual(fromTo(1, 250));
+    for (const { cursor, rows } of [...history, live]) {
+      expect(await readAll(cursor)).toEqual(fromTo((rows.at(-1)?.seq ?? 0) + 1, 252));
+    }
+    expect([on().wakeups.size, on().seed.clock.waiting]).toEqual([0, 0]);
+  });
+
+  test('says at once that it is live where there is nothing, and ENDED where nothing will come', async () => {
+    for (const kind of ['log', 'metric', 'telemetry'] as const) {
+      const stream = await open(kind);
+      expect(await take(stream)).toMatchObject({ state: 'LIVE', rows: [], missed: 0 });
+      await stream.return?.();
+    }
+    await complete();
+    for (const kind of ['log', 'metric', 'telemetry', 'event'] as const) {
+      const stream = await open(kind);
+      expect(await take(stream)).toMatchObject({ state: 'ENDED' });
+      expect((await stream.next()).done).toBe(true);
+    }
+  });
+
+  test('is without hole or repetition for who comes and goes while it is written (P7)', async () => {
+    const random = seedRandom('comes and goes');
+    const readers = Array.from({ length: 8 }, () => readAll(null, () => 1 + pickNumber(random, 3)));
+    for (let i = 0; i < 60; i++) await write(1 + pickNumber(random, 4));
+    await complete();
+    for (const reader of readers) expect(await reader).toEqual(fromTo(1, written));
+  });
+
+  test('is whole for 200 subscribers at random places, shared and under a writer (P7)', async () => {
+    const random = seedRandom('places');
+    await write(500);
+    const places = Array.from({ length: 200 }, (_, i) => (i % 4 === 0 ? 500 : pickNumber(random, 501)));
+    const readers = places.map((place) => readAll(place === 0 ? null : cursorAt(place)));
+    for (let i = 0; i < 20; i++) await write(1 + pickNumber(random, 20));
+    await complete();
+    for (const [i, reader] of readers.entries()) expect(await reader).toEqual(fromTo((places[i] ?? 0) + 1, written));
+    expect([on().wakeups.size, on().seed.clock.waiting]).toEqual([0, 0]);
+  });
+
+  test('gives the very same frame to all who stand at one place', async () => {
+    await write(3);
+    const streams = await Promise.all(Array.from({ length: 5 }, () => open('log')));
+    await Promise.all(streams.map(take));
+    const next = Promise.all(streams.map(take));
+    await write(2);
+    expect(new Set(await next).size).toBe(1);
+    for (const stream of streams) await stream.return?.();
+  });
+
+  test('gives a slow consumer fewer and larger frames (P9)', async () => {
+    const stream = await open('log');
+    await take(stream);
+    for (let i = 0; i < 30; i++) await write(2);
+    expect(seqsOf((await take(stream)).rows)).toEqual(fromTo(1, 60));
+    for (let i = 0; i < 3; i++) await write(100);
+    // Never more than one batch, and live it stays: what comes is new.
+    expect([await take(stream), await take(stream), await take(stream)].map(({ state, rows }) => [state, rows.length])).toEqual(
+      Array(3).fill(['LIVE', 100]),
+    );
+    await stream.return?.();
+  });
+
+  test('that loses a wake-up has it back with the next safety poll, and not before', async () => {
+    const { seed } = on();
+    const deaf = { on: () => () => {}, isStopping: false };
+    const stream = await jobStream(seed.domain, deaf, { kind: 'log', jobId: job.id });
+    await take(stream);
+    const next = take(stream);
+    await write(1);
+    while (seed.clock.waiting === 0) await new Promise(setImmediate);
+    seed.clock.advance(4_999);
+    const late = await Promise.race([next, new Promise((resolve) => setImmediate(() => resolve('nothing yet')))]);
+    expect(late).toBe('nothing yet');
+    seed.clock.advance(1);
+    expect(seqsOf((await next).rows)).toEqual([1]);
+    await stream.return?.();
+  });
+
+  test('is told of through another gateway on the same database at once', async () => {
+    const { seed } = on();
+    if (database().url === null) return;
+    const store = await database().open();
+    const { files, clock, limits } = seed.domain;
+    const other = createDomain({ store, files, clock, limits });
+    const wakeups = new Wakeups(store);
+    const stream = await jobStream(other, wakeups, { kind: 'log', jobId: job.id });
+    await take(stream);
+    const next = take(stream);
+    await write(3);
+    expect(seqsOf((await next).rows)).toEqual([1, 2, 3]);
+    const last = take(stream);
+    await complete();
+    expect((await last).state).toBe('ENDED');
+    expect(wakeups.size).toBe(0);
+    await store.close();
+  });
+
+  test('of metrics takes the names that are asked for, and its cursor passes over the others', async () => {
+    const { seed } = on();
+    const report = (...names: string[]) =>
+      reportMetrics(seed.domain, admin, { leaseToken, metrics: names.map((name) => ({ name, value: 1 })) });
+    await report('loss', 'accuracy', 'loss', 'speed');
+    const stream = await open('metric', { names: ['loss'] });
+    const first = await take(stream);
+    expect(seqsOf(first.rows)).toEqual([1, 3]);
+    expect(first.cursor).toBe(cursorAt(4, 'metric'));
+    const next = take(stream);
+    await report('speed');
+    await report('loss');
+    expect(seqsOf((await next).rows)).toEqual([6]);
+    await stream.return?.();
+  });
+
+  test('of telemetry and of one step of the log tells just that', async () => {
+    const { seed } = on();
+    await reportTelemetry(seed.domain, admin, { leaseToken, samples: [{ cpu: 1, memoryMb: 2 }] });
+    await write(2);
+    const telemetry = await open('telemetry');
+    expect((await take(telemetry)).rows).toMatchObject([{ seq: 1, cpu: 1, memoryMb: 2, stepNumber: 0, attempt: 1 }]);
+    await telemetry.return?.();
+    const other = await open('log', { stepNumber: 1 });
+    expect(await take(other)).toMatchObject({ state: 'LIVE', rows: [] });
+    await other.return?.();
+  });
+
+  test('ends when its job is deleted', async () => {
+    const { seed } = on();
+    const live = jobChanges(seed.domain, on().wakeups, job.id);
+    expect(await take(live)).toMatchObject({ id: job.id, status: 'RUNNING' });
+    await complete();
+    expect(await take(live)).toMatchObject({ status: 'SUCCEEDED' });
+    const end = live.next();
+    await deleteJob(seed.domain, admin, { jobId: job.id });
+    expect(await end).toEqual({ value: undefined, done: true });
+    const gone = await open('log');
+    expect((await gone.next()).done).toBe(true);
+  });
+
+  test('refuses a cursor that it never gave: foreign, future or garbage (P8)', async () => {
+    const { seed } = on();
+    await write(5);
+    const { job: other } = await seed.createJob();
+    const identity = seed.domain.store.identity;
+    const spelled = (text: string) => Buffer.from(text).toString('base64url');
+    const cursors = {
+      "another stream's": cursorAt(1, 'event'),
+      "another job's": cursorAt(1, 'log', other.id),
+      "another store's": spelled(`elsewhere.log.${job.id}.1`),
+      'of the future': cursorAt(6),
+      'of no number': spelled(`${identity}.log.${job.id}.`),
+      negative: spelled(`${identity}.log.${job.id}.-1`),
+      'a fraction': spelled(`${identity}.log.${job.id}.1.5`),
+      'too large a number': spelled(`${identity}.log.${job.id}.99999999999999999999`),
+      'in hexadecimal': spelled(`${identity}.log.${job.id}.0x1`),
+      empty: '',
+      garbage: 'not a cursor',
+      NUL: '\0',
+      long: 'A'.repeat(100_000),
+    };
+    for (const [what, after] of Object.entries(cursors))
+      expect(await refusalOf(open('log', { after })), what).toMatchObject({ code: 'BAD_REQUEST' });
+    expect(await refusalOf(feedStream(seed.domain, on().wakeups, admin, { after: cursorAt(1) }))).toMatchObject({ code: 'BAD_REQUEST' });
+    const future = encodeCursor(seed.domain, { ...feed, seq: 1e9 });
+    expect(await refusalOf(feedStream(seed.domain, on().wakeups, admin, { after: future }))).toMatchObject({ code: 'BAD_REQUEST' });
+    expect([on().wakeups.size, seed.clock.waiting]).toEqual([0, 0]);
+  });
+
+  test('that is ended while it waits is over, and leaves no listener behind (P9)', async () => {
+    const { seed, wakeups } = on();
+    const { device } = await seed.registerDevice();
+    const { domain } = seed;
+    const streams: AsyncIterableIterator<unknown, undefined>[] = [
+      ...(await Promise.all((['event', 'log', 'metric', 'telemetry'] as const).map((kind): Promise<Frames> => open(kind)))),
+      await feedStream(domain, wakeups, admin, { filter: { projectId: seed.project.id } }),
+      jobChanges(domain, wakeups, job.id),
+      await jobsChanges(domain, wakeups, admin, { projectId: seed.project.id }),
+      claimableCounts(domain, wakeups, device.id),
+    ];
+    for (const stream of streams) await stream.next();
+    expect(wakeups.size).toBeGreaterThanOrEqual(streams.length);
+    const waiting = streams.map((stream) => stream.next());
+    for (const stream of streams) await stream.return?.();
+    for (const result of await Promise.all(waiting)) expect(result.done).toBe(true);
+    for (const stream of streams) expect((await stream.next()).done).toBe(true);
+    expect([wakeups.size, seed.clock.waiting]).toEqual([0, 0]);
+  });
+
+  test('that is never read, or ended before, leaves nothing behind either', async () => {
+    const { seed, wakeups } = on();
+    const stream = await open('log');
+    await stream.return?.();
+    await stream.return?.();
+    expect((await stream.next()).done).toBe(true);
+    expect([wakeups.size, seed.clock.waiting]).toEqual([0, 0]);
+  });
+});
+
+describeOnGround('The feed', (on) => {
+  const openFeed = ({ seed, wakeups }: Ground, after: string | null = null, types: EventRow['type'][] | null = null) =>
+    feedStream(seed.domain, wakeups, admin, { filter: { projectId: seed.project.id, types }, after });
+  /** Reads until so many events are there. */
+  async function readEvents(ground: Ground, count: number, after: string | null = null, isImpatient = false) {
+    const rows: EventRow[] = [];
+    for (let cursor = after; rows.length < count; ) {
+      const stream = await openFeed(ground, cursor);
+      do {
+        const { value } = await stream.next();
+        if (!value) throw new Error('The feed does not end.');
+        rows.push(...value.rows);
+        cursor = value.cursor;
+      } while (rows.length < count && !isImpatient);
+      await stream.return?.();
+      await new Promise(setImmediate);
+    }
+    return rows;
+  }
+
+  test('tells of all jobs in the order of commits, each once, to who stays and to who comes and goes (P7)', async () => {
+    const ground = on();
+    const { seed } = ground;
+    const jobs = 12;
+    // Created, and three changes of two steps and of itself.
+    const count = jobs * 5;
+    const staying = readEvents(ground, count);
+    const restless = readEvents(ground, count, null, true);
+    const run = async () => {
+      const made = await seed.createJob();
+      const { lease } = await seed.claim(made);
+      await completeStep(seed.domain, admin, { leaseToken: lease.token });
+      return made.job.id;
+    };
+    const ids = await Promise.all(Array.from({ length: jobs }, run));
+    const all = await staying;
+    expect(await restless).toEqual(all);
+    const positions = all.map(({ position }) => position);
+    expect(positions).toEqual([...new Set(positions)].sort((a, b) => a - b));
+    for (const id of ids) expect(all.filter(({ jobId }) => jobId === id).map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  test('tells of one project, and of the types that are asked for', async () => {
+    const ground = on();
+    const { seed } = ground;
+    const { project } = await createProject(seed.domain, admin, { name: 'Other' });
+    await seed.createJob(1, { projectId: project.id });
+    const stream = await openFeed(ground, null, ['JOB_CREATED']);
+    expect(await stream.next()).toMatchObject({ value: { state: 'LIVE', rows: [] } });
+    const next = stream.next();
+    await seed.createJob(1, { projectId: project.id });
+    const { job } = await seed.createJob();
+    await seed.claim(job);
+    const { value } = await next;
+    expect(value?.rows.map(({ type, jobId }) => [type, jobId])).toEqual([['JOB_CREATED', job.id]]);
+    await stream.return?.();
+  });
+});
+
+describeOnGround('What is told of as it is now', (on) => {
+  test('is each job of a live list, the newest state alone however often it changed (P9)', async () => {
+    const { seed, wakeups } = on();
+    const { job: old } = await seed.createJob(1, { name: 'old' });
+    seed.clock.advance(1_000);
+    const { job } = await seed.createJob(1, { name: 'new' });
+    const stream = await jobsChanges(seed.domain, wakeups, admin, { projectId: seed.project.id });
+    const first = [await stream.next(), await stream.next()];
+    expect(first.map(({ value }) => value?.id).sort()).toEqual([old.id, job.id].sort());
+    for (let i = 1; i <= 30; i++) await updateJob(seed.domain, admin, { jobId: job.id, statusMessage: `message ${i}` });
+    let told = 0;
+    let message: string | null | undefined = null;
+    while (message !== 'message 30') {
+      const { value } = await stream.next();
+      if (value?.id !== job.id) continue;
+      message = value.statusMessage;
+      told++;
+    }
+    // One, unless events were still on their way to their places in the feed.
+    expect(told).toBeLessThan(15);
+    const { job: third } = await seed.createJob();
+    for (let id: string | undefined; id !== third.id; ) id = (await stream.next()).value?.id;
+    await stream.return?.();
+    expect(wakeups.size).toBe(0);
+  });
+
+  test('is one job, the newest state alone', async () => {
+    const { seed, wakeups } = on();
+    const { job } = await seed.createJob();
+    const stream = jobChanges(seed.domain, wakeups, job.id);
+    await stream.next();
+    for (let i = 1; i <= 30; i++) await updateJob(seed.domain, admin, { jobId: job.id, statusMessage: `message ${i}` });
+    expect((await stream.next()).value).toMatchObject({ statusMessage: 'message 30' });
+    const next = stream.next();
+    await seed.claim(job);
+    expect((await next).value).toMatchObject({ status: 'RUNNING' });
+    await stream.return?.();
+  });
+
+  test('is the number of steps that a device could claim, as soon as it changes', async () => {
+    const { seed, wakeups } = on();
+    const one = await seed.registerDevice({ resources: { cpu: 1 } });
+    const stream = claimableCounts(seed.domain, wakeups, one.device.id);
+    expect((await stream.next()).value).toBe(0);
+    const more = stream.next();
+    const { job } = await seed.createJob();
+    expect((await more).value).toBe(1);
+    // What it cannot run is none of its business.
+    await seed.createJob([{ name: 'Large', resources: { cpu: 2 } }]);
+    expect((await stream.next()).value).toBe(1);
+    const none = stream.next();
+    const { lease } = await seed.claim(job, 0, one);
+    expect((await none).value).toBe(0);
+    await completeStep(seed.domain, one.principal, { leaseToken: lease.token });
+    const again = stream.next();
+    const { job: cancelled } = await seed.createJob();
+    expect((await again).value).toBe(1);
+    // Taken by another, or cancelled: it hears of both.
+    const gone = stream.next();
+    await cancelJob(seed.domain, admin, { jobId: cancelled.id, cancelTimeoutSeconds: 0 });
+    expect((await gone).value).toBe(0);
+    await stream.return?.();
+    expect([wakeups.size, seed.clock.waiting]).toEqual([0, 0]);
+  });
+});
