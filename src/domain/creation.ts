@@ -126,10 +126,11 @@ async function makeJob(
   const { tx, domain, now, actor } = change;
   const { idempotencyKey: _, ...again } = input;
   const scheduleTimeoutSeconds = input.scheduleTimeoutSeconds ?? null;
+  // The model comes before the experiment, as where a job ends.
+  if (input.modelId) await requireOwnModel(change, input.projectId, input.modelId);
   const place = input.experimentId
     ? await enterExperiment(change, input.projectId, input.experimentId)
     : { isBlocked: false, startModelId: null };
-  if (input.modelId) await requireOwnModel(change, input.projectId, input.modelId);
   const startModelId = (await namedStart(change, principal, input)) ?? place.startModelId;
   const job: JobRow = {
     id: domain.ids.next('Job'),

@@ -7,7 +7,7 @@ import { lockNextBlockedStep } from '../store/changes/steps.ts';
 import { fragmentById } from '../store/queries/rows.ts';
 import type { Queries } from '../store/store.ts';
 import type { ExperimentRow, JobRow } from '../store/tables.ts';
-import { type Change, change } from './change.ts';
+import { type Change, change, record } from './change.ts';
 import { Checks } from './checks.ts';
 import type { Domain } from './domain.ts';
 import { tryRound } from './federation.ts';
@@ -15,7 +15,8 @@ import { announceQueued } from './planning.ts';
 import type { Principal } from './principal.ts';
 import { InvalidInput, NotFound } from './refusals.ts';
 import { requireRight, sees } from './rights.ts';
-import { type Cause, moveJob, moveStep } from './transitions.ts';
+import { lockRounds } from './roundLocks.ts';
+import { type Cause, later, moveJob, moveStep } from './transitions.ts';
 import { visibleProject } from './visible.ts';
 
 type Optional<T> = T | null | undefined;
@@ -32,7 +33,7 @@ export async function createExperiment(
   principal: Principal,
   input: CreateExperimentInput,
 ): Promise<{ experiment: ExperimentRow }> {
-  requireRight(principal, 'createJob');
+  requireRight(principal, 'createExperiment');
   const checks = new Checks(domain);
   checks.name(['name'], input.name);
   checks.json(['hyperparameters'], input.hyperparameters);
@@ -71,9 +72,9 @@ export async function requireModel(
   if (fragment.status !== 'READY') throw refuse(`The bytes of the fragment ${id} are not all here yet.`);
 }
 
-/** The newest result of an experiment, else what it started from: a fragment's id, or null. */
-export async function currentModelOf(queries: Queries, experiment: ExperimentRow): Promise<string | null> {
-  const [newest] = await queries.run(newestResult, { experimentId: experiment.id });
+/** The newest result of an experiment, else what it started from: a fragment's id, or null. `withoutJobId`: as if there were no such job. */
+export async function currentModelOf(queries: Queries, experiment: ExperimentRow, withoutJobId = ''): Promise<string | null> {
+  const [newest] = await queries.run(newestResult, { experimentId: experiment.id, withoutJobId });
   return newest?.id ?? experiment.startModelId;
 }
 
@@ -99,6 +100,8 @@ export async function handOn(change: Change, ended: JobRow): Promise<Unstartable
   const [experiment] = await tx.run(lockExperiment, { id: ended.experimentId });
   const [first] = await tx.run(firstUnfinishedJob, { experimentId: ended.experimentId });
   if (!experiment || first?.status !== 'BLOCKED') return null;
+  await lockRounds(change, { jobId: first.id, part: 'TRAIN' });
+  const [step] = await tx.run(lockNextBlockedStep, { jobId: first.id });
   const [job] = await tx.run(lockJob, { id: first.id });
   if (!job) return null;
   // A model version that the job names itself comes first.
@@ -108,10 +111,24 @@ export async function handOn(change: Change, ended: JobRow): Promise<Unstartable
   const description = `Job ${ended.name} before it has ended.`;
   await moveJob(change, { ...job, startModelId }, 'unblock', { reason: 'COMPLETED', description }, { deadlineAt });
   if (job.isFederated) return beginWaiting(change, job.id);
-  const [step] = await tx.run(lockNextBlockedStep, { jobId: job.id });
   if (step) await moveStep(change, step, 'unblock', { reason: 'COMPLETED', description }, { queuedAt: now });
   announceQueued(change, job.projectId);
   return null;
+}
+
+/** Before a job is deleted: its model no longer counts, so the next one starts from where it would have without that job, unless it has begun. */
+export async function withdrawResult(change: Change, job: JobRow): Promise<void> {
+  if (job.experimentId === null || job.resultModelId === null) return;
+  const { tx, now } = change;
+  const [experiment] = await tx.run(lockExperiment, { id: job.experimentId });
+  const [first] = await tx.run(firstUnfinishedJob, { experimentId: job.experimentId });
+  const [heir] = first ? await tx.run(lockJob, { id: first.id }) : [];
+  // The first round of a federated job starts with the job.
+  if (!experiment || heir?.status !== 'QUEUED' || heir.isFederated) return;
+  if (heir.startModelVersionId !== null || heir.startModelId !== job.resultModelId) return;
+  const startModelId = await currentModelOf(tx, experiment, job.id);
+  await saveJobFields(tx, heir.id, { startModelId, updatedAt: later(now, heir.updatedAt) });
+  await record(change, heir, { type: 'JOB_UPDATED', details: ['startModel'] });
 }
 
 /** A federated job whose turn has come, and for which too few devices are there. */

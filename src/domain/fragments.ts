@@ -1,4 +1,6 @@
 /** Fragments: the files of jobs and of projects. The row says what there is; the bytes are in the file store. */
+import { experimentStartingFrom } from '../store/changes/experiments.ts';
+import { roundThatNeeds } from '../store/changes/federations.ts';
 import { deleteFragmentRow, insertFragment, lockFragment, readyFragment } from '../store/changes/fragments.ts';
 import { insertRows } from '../store/changes/inserts.ts';
 import { jobStartingFrom, versionsOfFragment } from '../store/changes/models.ts';
@@ -270,6 +272,11 @@ export async function deleteFragment(
     if (!fragment || isProjects || !sees(principal, fragment)) throw new NotFound('fragment', fragmentId);
     const [starting] = await tx.run(jobStartingFrom, { fragmentId });
     if (starting) throw new InvalidState(`Job ${starting.id} starts from it.`, starting.status, terminalJobStatuses);
+    const [experiment] = await tx.run(experimentStartingFrom, { fragmentId });
+    if (experiment) throw new InvalidState(`Experiment ${experiment.id} starts from it.`, fragment.status, []);
+    const ofRound = fragment.jobId === null ? undefined : await roundThatNeeds(tx, { jobId: fragment.jobId, fragmentId });
+    if (ofRound)
+      throw new InvalidState(`Round ${ofRound.number} of its job needs it.`, ofRound.status, ['SUCCEEDED', 'FAILED', 'CANCELLED']);
     const [versions] = await tx.run(versionsOfFragment, { fragmentId });
     if (versions && versions.count > 0) throw new InvalidState('It is a version of a model.', fragment.status, []);
     await tx.run(deleteFragmentRow, { id: fragmentId });

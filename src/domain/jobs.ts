@@ -6,6 +6,7 @@ import type { JobRow, StepRow } from '../store/tables.ts';
 import { type Change, change, record, topics } from './change.ts';
 import { Checks, labelsOf, type StepInput, stepTemplateOf } from './checks.ts';
 import type { Domain } from './domain.ts';
+import { withdrawResult } from './experiments.ts';
 import { removeFiles } from './fragments.ts';
 import { differingPaths, once } from './idempotency.ts';
 import { keptInputOf } from './jobInput.ts';
@@ -139,6 +140,7 @@ export async function addSteps(
       input,
       run: async () => {
         requireHappening(job, 'addSteps');
+        if (job.isFederated) throw new InvalidState('The steps of a federated job are made by its rounds.', job.status, []);
         if (job.stepCount + input.steps.length > domain.limits.stepsAtMost) {
           checks.refuse(['steps'], `would give the job more than ${domain.limits.stepsAtMost} steps; it has ${job.stepCount}.`);
           checks.done();
@@ -165,6 +167,7 @@ export async function deleteJob(domain: Domain, principal: Principal, { jobId }:
     const job = await requireJob(change, principal, jobId);
     requireHappening(job, 'delete');
     change.tx.touch(topics.events(jobId));
+    await withdrawResult(change, job);
     for (const topic of [topics.log(jobId), topics.metrics(jobId), topics.telemetry(jobId)]) change.tx.touch(topic);
     return removeJob(change.tx, jobId);
   });

@@ -8,16 +8,19 @@ import {
   modelVersionById,
   newestModelOfJob,
   newestVersionNumber,
+  touchModel,
 } from '../store/changes/models.ts';
 import type { JobRow, ModelRow, ModelVersionRow } from '../store/tables.ts';
 import type { Change } from './change.ts';
 import { InvalidInput } from './refusals.ts';
+import { later } from './transitions.ts';
 
 /** Before a job is said to have succeeded: what it produced, and the version of a model that comes of it. Answers the job's columns that change. */
 export async function keepResult(change: Change, job: JobRow): Promise<Partial<JobRow>> {
   const { tx, domain, now } = change;
-  // A federated job's result is the aggregate of its last round, which is kept as it comes.
-  const resultModelId = job.resultModelId ?? (await tx.run(newestModelOfJob, { jobId: job.id }))[0]?.id ?? null;
+  // A federated job's result is the aggregate of its last round, which is kept as it comes: without one, what its devices handed in is no result.
+  const [newestModel] = job.isFederated ? [] : await tx.run(newestModelOfJob, { jobId: job.id });
+  const resultModelId = job.resultModelId ?? newestModel?.id ?? null;
   if (resultModelId === null) return {};
   const columns: Partial<JobRow> = { resultModelId };
   if (job.type === 'TRAINING') {
@@ -32,6 +35,7 @@ export async function keepResult(change: Change, job: JobRow): Promise<Partial<J
       createdAt: now,
     };
     await insertRows(tx, insertModelVersion, [version]);
+    await tx.run(touchModel, { id: model.id, now: later(now, model.updatedAt) });
     Object.assign(columns, { modelId: model.id, modelVersionId: version.id });
   }
   await saveJobFields(tx, job.id, columns);

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, inArray } from 'drizzle-orm';
+import { and, asc, desc, eq, inArray, ne } from 'drizzle-orm';
 import { jobStatuses, terminalJobStatuses } from '../../domain/lifecycle.ts';
 import { type Placeholder, statement } from '../store.ts';
 import { insertOf } from './inserts.ts';
@@ -35,12 +35,23 @@ export const firstUnfinishedJob = statement('first unfinished job', (db, t, $: P
 );
 
 /** The newest model that a job of the experiment produced, and that is still there. */
-export const newestResult = statement('newest result of experiment', (db, t, $: Placeholder<{ experimentId: string }>) =>
+export const newestResult = statement(
+  'newest result of experiment',
+  (db, t, $: Placeholder<{ experimentId: string; withoutJobId: string }>) =>
+    db
+      .select({ id: t.fragments.id })
+      .from(t.jobs)
+      .innerJoin(t.fragments, eq(t.fragments.id, t.jobs.resultModelId))
+      .where(and(eq(t.jobs.experimentId, $('experimentId')), eq(t.jobs.status, 'SUCCEEDED'), ne(t.jobs.id, $('withoutJobId'))))
+      .orderBy(desc(t.jobs.id))
+      .limit(1),
+);
+
+/** An experiment whose first job starts from this fragment, if there is any. */
+export const experimentStartingFrom = statement('experiment starting from', (db, t, $: Placeholder<{ fragmentId: string }>) =>
   db
-    .select({ id: t.fragments.id })
-    .from(t.jobs)
-    .innerJoin(t.fragments, eq(t.fragments.id, t.jobs.resultModelId))
-    .where(and(eq(t.jobs.experimentId, $('experimentId')), eq(t.jobs.status, 'SUCCEEDED')))
-    .orderBy(desc(t.jobs.id))
+    .select({ id: t.experiments.id })
+    .from(t.experiments)
+    .where(eq(t.experiments.startModelId, $('fragmentId')))
     .limit(1),
 );

@@ -1,7 +1,9 @@
-import { and, count, desc, eq, inArray, max } from 'drizzle-orm';
+import { and, count, desc, eq, exists, inArray, max, or, sql } from 'drizzle-orm';
 import { jobStatuses, terminalJobStatuses } from '../../domain/lifecycle.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
 import { insertOf } from './inserts.ts';
+
+const unfinished = jobStatuses.filter((status) => !terminalJobStatuses.includes(status));
 
 export const insertModel = insertOf('models');
 export const insertModelVersion = insertOf('modelVersions');
@@ -47,15 +49,7 @@ export const jobStartingFrom = statement('job starting from', (db, t, $: Placeho
   db
     .select({ id: t.jobs.id, status: t.jobs.status })
     .from(t.jobs)
-    .where(
-      and(
-        eq(t.jobs.startModelId, $('fragmentId')),
-        inArray(
-          t.jobs.status,
-          jobStatuses.filter((status) => !terminalJobStatuses.includes(status)),
-        ),
-      ),
-    )
+    .where(and(eq(t.jobs.startModelId, $('fragmentId')), inArray(t.jobs.status, unfinished)))
     .limit(1),
 );
 
@@ -66,19 +60,28 @@ export const versionsOfFragment = statement('versions of fragment', (db, t, $: P
     .where(eq(t.modelVersions.fragmentId, $('fragmentId'))),
 );
 
-/** Frees the models of a job from it, so that its versions outlive it: each stays a file of the project, in a scope of its own. */
+/**
+ * Frees the models of a job from it that others need: versions of models outlive their job, and so does what a job that has not ended or an experiment
+ * starts from. Each stays a file of the project, in a scope of its own.
+ */
 export async function keepModelsOfJob(tx: Tx, jobId: string): Promise<void> {
-  const { fragments, modelVersions } = tx.t;
-  const kept = await tx.db
-    .select({ id: fragments.id, versionId: modelVersions.id })
-    .from(fragments)
-    .innerJoin(modelVersions, eq(modelVersions.fragmentId, fragments.id))
-    .where(eq(fragments.jobId, jobId));
-  for (const { id, versionId } of kept) {
-    await tx.db
-      .update(fragments)
-      .set({ jobId: null, stepId: null, stepNumber: null, attempt: null, scopeId: versionId })
-      .where(eq(fragments.id, id));
-  }
+  const { fragments, modelVersions, jobs, experiments } = tx.t;
+  const isVersion = tx.db.select({ id: modelVersions.fragmentId }).from(modelVersions).where(eq(modelVersions.fragmentId, fragments.id));
+  const isStart = tx.db.select({ id: experiments.startModelId }).from(experiments).where(eq(experiments.startModelId, fragments.id));
+  const isInUse = tx.db
+    .select({ id: jobs.startModelId })
+    .from(jobs)
+    .where(and(eq(jobs.startModelId, fragments.id), inArray(jobs.status, unfinished)));
+  await tx.db
+    .update(fragments)
+    .set({ jobId: null, stepId: null, stepNumber: null, attempt: null, scopeId: sql`${fragments.id}` })
+    .where(and(eq(fragments.jobId, jobId), eq(fragments.type, 'MODEL'), or(exists(isVersion), exists(isStart), exists(isInUse))));
   await tx.db.update(modelVersions).set({ jobId: null }).where(eq(modelVersions.jobId, jobId));
 }
+
+export const touchModel = statement('touch model', (db, t, $: Placeholder<{ id: string; now: Date }>) =>
+  db
+    .update(t.models)
+    .set({ updatedAt: $('now', t.models.updatedAt) })
+    .where(eq(t.models.id, $('id'))),
+);

@@ -1,6 +1,9 @@
-/** The models that jobs have left, added up. */
-import { and, eq, inArray, sql } from 'drizzle-orm';
+/** Models and their versions, for who reads them. */
+import { and, count, eq, getTableColumns, inArray, sql } from 'drizzle-orm';
+import type { Queries } from '../store.ts';
+import type { ModelRow, ModelVersionRow, Tables } from '../tables.ts';
 import { batch } from './batch.ts';
+import { keyset, numberKey, type Slice, textKey } from './keyset.ts';
 
 /** The bytes of all models of these jobs that are stored; a job without one is not in it. */
 export const modelBytesOfJobs = batch<{ jobId: string | null; bytes: number }>('model bytes of jobs', (db, t, jobIds) =>
@@ -10,3 +13,66 @@ export const modelBytesOfJobs = batch<{ jobId: string | null; bytes: number }>('
     .where(and(inArray(t.fragments.jobId, jobIds), eq(t.fragments.type, 'MODEL'), eq(t.fragments.status, 'READY')))
     .groupBy(t.fragments.jobId),
 );
+
+export const modelsByIds = batch<ModelRow>('models', (db, t, ids) => db.select().from(t.models).where(inArray(t.models.id, ids)));
+
+/** Newest first. */
+export async function listModels(queries: Queries, { projectId }: { readonly projectId: string }, slice: Slice): Promise<ModelRow[]> {
+  const { models } = queries.t;
+  const { where, orderBy } = keyset([textKey(models.id)], 'desc', slice);
+  return queries.db
+    .select()
+    .from(models)
+    .where(and(eq(models.projectId, projectId), where))
+    .orderBy(...orderBy)
+    .limit(slice.limit);
+}
+
+export async function countModels({ db, t }: Queries, { projectId }: { readonly projectId: string }): Promise<number> {
+  const [row] = await db.select({ count: count() }).from(t.models).where(eq(t.models.projectId, projectId));
+  return row?.count ?? 0;
+}
+
+/** A version, with the project that its model is of. */
+export interface ShownModelVersion extends ModelVersionRow {
+  readonly projectId: string;
+}
+
+function shownVersionColumns({ modelVersions, models }: Tables) {
+  return { ...getTableColumns(modelVersions), projectId: models.projectId };
+}
+
+export const modelVersionsByIds = batch<ShownModelVersion>('model versions', (db, t, ids) =>
+  db
+    .select(shownVersionColumns(t))
+    .from(t.modelVersions)
+    .innerJoin(t.models, eq(t.models.id, t.modelVersions.modelId))
+    .where(inArray(t.modelVersions.id, ids)),
+);
+
+/** The versions of a model: all, or those that one job made. */
+export interface VersionsOf {
+  readonly modelId: string;
+  readonly jobId: string | null;
+}
+
+const isVersionOf = ({ modelVersions }: Tables, { modelId, jobId }: VersionsOf) =>
+  and(eq(modelVersions.modelId, modelId), jobId === null ? undefined : eq(modelVersions.jobId, jobId));
+
+/** Newest first. */
+export async function listVersions(queries: Queries, of: VersionsOf, slice: Slice): Promise<ShownModelVersion[]> {
+  const { modelVersions, models } = queries.t;
+  const { where, orderBy } = keyset([numberKey(modelVersions.number), textKey(modelVersions.id)], 'desc', slice);
+  return queries.db
+    .select(shownVersionColumns(queries.t))
+    .from(modelVersions)
+    .innerJoin(models, eq(models.id, modelVersions.modelId))
+    .where(and(isVersionOf(queries.t, of), where))
+    .orderBy(...orderBy)
+    .limit(slice.limit);
+}
+
+export async function countVersions({ db, t }: Queries, of: VersionsOf): Promise<number> {
+  const [row] = await db.select({ count: count() }).from(t.modelVersions).where(isVersionOf(t, of));
+  return row?.count ?? 0;
+}

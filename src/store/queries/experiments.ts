@@ -1,0 +1,76 @@
+/** Experiments, for who reads them. */
+import { and, count, eq, inArray, max, min } from 'drizzle-orm';
+import { jobStatuses, terminalJobStatuses } from '../../domain/lifecycle.ts';
+import type { Queries } from '../store.ts';
+import type { ExperimentRow } from '../tables.ts';
+import { batch } from './batch.ts';
+import { jobsById } from './jobs.ts';
+import { keyset, type Slice, textKey } from './keyset.ts';
+
+export const experimentsByIds = batch<ExperimentRow>('experiments', (db, t, ids) =>
+  db.select().from(t.experiments).where(inArray(t.experiments.id, ids)),
+);
+
+/** Those of one project. */
+interface Of {
+  readonly projectId: string;
+}
+
+/** Newest first. */
+export async function listExperiments(queries: Queries, { projectId }: Of, slice: Slice): Promise<ExperimentRow[]> {
+  const { experiments } = queries.t;
+  const { where, orderBy } = keyset([textKey(experiments.id)], 'desc', slice);
+  return queries.db
+    .select()
+    .from(experiments)
+    .where(and(eq(experiments.projectId, projectId), where))
+    .orderBy(...orderBy)
+    .limit(slice.limit);
+}
+
+export async function countExperiments({ db, t }: Queries, { projectId }: Of): Promise<number> {
+  const [row] = await db.select({ count: count() }).from(t.experiments).where(eq(t.experiments.projectId, projectId));
+  return row?.count ?? 0;
+}
+
+/** One job of an experiment. */
+interface Found {
+  readonly experimentId: string | null;
+  readonly jobId: string | null;
+}
+
+/** The first job of each that has not ended: the one that all later ones wait for. */
+export const currentJobsOfExperiments = batch<Found>('current jobs of experiments', (db, t, ids) =>
+  db
+    .select({ experimentId: t.jobs.experimentId, jobId: min(t.jobs.id) })
+    .from(t.jobs)
+    .where(
+      and(
+        inArray(t.jobs.experimentId, ids),
+        inArray(
+          t.jobs.status,
+          jobStatuses.filter((status) => !terminalJobStatuses.includes(status)),
+        ),
+      ),
+    )
+    .groupBy(t.jobs.experimentId),
+);
+
+const newestWithResult = batch<Found>('newest jobs with results', (db, t, ids) =>
+  db
+    .select({ experimentId: t.jobs.experimentId, jobId: max(t.jobs.id) })
+    .from(t.jobs)
+    .innerJoin(t.fragments, eq(t.fragments.id, t.jobs.resultModelId))
+    .where(and(inArray(t.jobs.experimentId, ids), eq(t.jobs.status, 'SUCCEEDED')))
+    .groupBy(t.jobs.experimentId),
+);
+
+/** The newest model that the jobs of each experiment produced, and that is still there: a fragment's id. */
+export async function newestResults(queries: Queries, experimentIds: readonly string[]): Promise<Map<string, string>> {
+  const newest = await newestWithResult(queries, experimentIds);
+  const jobs = await jobsById(
+    queries,
+    newest.map(({ jobId }) => jobId ?? ''),
+  );
+  return new Map(jobs.map(({ experimentId, resultModelId }) => [experimentId ?? '', resultModelId ?? '']));
+}
