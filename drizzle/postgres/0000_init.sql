@@ -430,6 +430,7 @@ CREATE UNIQUE INDEX "model_versions_number" ON "model_versions" USING btree ("mo
 CREATE INDEX "model_versions_fragment" ON "model_versions" USING btree ("fragment_id");--> statement-breakpoint
 CREATE INDEX "models_project" ON "models" USING btree ("project_id","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "participants_step" ON "participants" USING btree ("step_id");--> statement-breakpoint
+CREATE INDEX "participants_open" ON "participants" USING btree ("step_id") WHERE "participants"."status" in ('INVITED', 'TRAINING');--> statement-breakpoint
 CREATE INDEX "queues_project" ON "queues" USING btree ("project_id");--> statement-breakpoint
 CREATE INDEX "rounds_deadline" ON "rounds" USING btree ("deadline_at") WHERE "rounds"."finished_at" is null and "rounds"."deadline_at" is not null;--> statement-breakpoint
 CREATE UNIQUE INDEX "steps_number" ON "steps" USING btree ("job_id","number");--> statement-breakpoint

@@ -334,6 +334,7 @@ CREATE TABLE `participants` (
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `participants_step` ON `participants` (`step_id`);--> statement-breakpoint
+CREATE INDEX `participants_open` ON `participants` (`step_id`) WHERE "participants"."status" in ('INVITED', 'TRAINING');--> statement-breakpoint
 CREATE TABLE `projects` (
 	`id` text PRIMARY KEY NOT NULL,
 	`name` text NOT NULL,

@@ -1,15 +1,15 @@
 /** Cancelling a job. It always ends: when its devices let go, or at the cancel timeout (P10). */
-import { lockStepsOfJob } from '../store/changes/steps.ts';
+import { lockUnfinishedSteps } from '../store/changes/steps.ts';
 import type { JobRow } from '../store/tables.ts';
 import { change, topics } from './change.ts';
 import { Checks } from './checks.ts';
 import type { Domain } from './domain.ts';
-import { isHeldStep, isTerminalStep, jobStatusesThatAllow, nextJobStatus } from './lifecycle.ts';
+import { isHeldStep, jobStatusesThatAllow, nextJobStatus } from './lifecycle.ts';
 import type { Principal } from './principal.ts';
 import { endJob, lockedJob } from './progression.ts';
 import { InvalidState } from './refusals.ts';
 import { requireRight } from './rights.ts';
-import { lockRounds } from './rounds.ts';
+import { lockRounds } from './roundLocks.ts';
 import { moveJob, moveStep } from './transitions.ts';
 import { visibleJob } from './visible.ts';
 
@@ -30,7 +30,7 @@ export async function cancelJob(domain: Domain, principal: Principal, input: Can
   return change(domain, principal, async (change) => {
     await visibleJob(change, principal, input.jobId);
     await lockRounds(change, { jobId: input.jobId, part: 'TRAIN' });
-    const steps = await change.tx.run(lockStepsOfJob, { jobId: input.jobId });
+    const steps = await change.tx.run(lockUnfinishedSteps, { jobId: input.jobId });
     const job = await lockedJob(change, input.jobId);
     const cause = { reason: 'USER_REQUESTED', description: input.reason ?? '' } as const;
     if (!steps.some((step) => isHeldStep(step.status)) || (input.cancelTimeoutSeconds === 0 && nextJobStatus(job.status, 'cancel'))) {
@@ -45,7 +45,7 @@ export async function cancelJob(domain: Domain, principal: Principal, input: Can
       if (step.status === 'RUNNING') {
         await moveStep(change, step, 'requestCancel', cause);
         if (step.leaseDeviceId) change.tx.touch(topics.device(step.leaseDeviceId));
-      } else if (!isHeldStep(step.status) && !isTerminalStep(step.status)) {
+      } else if (!isHeldStep(step.status)) {
         await moveStep(
           change,
           step,

@@ -6,10 +6,20 @@ import { type Clock, systemClock } from './clock.ts';
 import { createIds, type Ids } from './ids.ts';
 import { type DomainLimits, defaultDomainLimits } from './limits.ts';
 
+/** What looks at models, whose bytes nothing else of the domain reads. */
+export interface Models {
+  /**
+   * What is wrong with the model in the file at `path`, a sentence for each finding, with the tensors named; nothing when it is as it should be.
+   * Beside another model, at `startPath`, it has to have the same tensors.
+   */
+  inspect(path: string, startPath: string | null): Promise<readonly string[]>;
+}
+
 export interface Domain {
   readonly store: Store;
   /** The bytes of fragments. */
   readonly files: FileStore;
+  readonly models: Models;
   readonly clock: Clock;
   readonly ids: Ids;
   random(bytes: number): Buffer;
@@ -19,11 +29,18 @@ export interface Domain {
 export interface DomainParts {
   readonly store: Store;
   readonly files: FileStore;
+  /** Without it, no model can be handed in to a federated job. */
+  readonly models?: Models;
   readonly clock?: Clock;
   readonly random?: (bytes: number) => Buffer;
   readonly limits?: Partial<DomainLimits>;
 }
 
-export function createDomain({ store, files, clock = systemClock, random = randomBytes, limits = {} }: DomainParts): Domain {
-  return { store, files, clock, random, ids: createIds(clock.now, random), limits: { ...defaultDomainLimits, ...limits } };
+const noModels: Models = {
+  inspect: () => Promise.reject(new Error('This domain was made without anything to look at models with.')),
+};
+
+export function createDomain(parts: DomainParts): Domain {
+  const { store, files, models = noModels, clock = systemClock, random = randomBytes, limits = {} } = parts;
+  return { store, files, models, clock, random, ids: createIds(clock.now, random), limits: { ...defaultDomainLimits, ...limits } };
 }

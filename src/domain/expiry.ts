@@ -3,8 +3,8 @@ import { lockStep } from '../store/changes/steps.ts';
 import { stepById } from '../store/queries/rows.ts';
 import type { Change } from './change.ts';
 import { endAttempt, endJob, finishCancel, lockedJob } from './progression.ts';
-import { leaveRound } from './roundEnds.ts';
-import { dropStep, lockRounds } from './rounds.ts';
+import { lockRounds } from './roundLocks.ts';
+import { dropStep } from './rounds.ts';
 
 /** Lets go of a step whose lease has run out. Does nothing when it was renewed, or let go of, meanwhile. */
 export async function expireLease(change: Change, stepId: string): Promise<void> {
@@ -17,7 +17,6 @@ export async function expireLease(change: Change, stepId: string): Promise<void>
   const lost = { reason: 'LEASE_EXPIRED', description: `Attempt ${step.attemptCount} was not heard of within its lease.` } as const;
   if (step.status === 'CANCELLING') {
     await endAttempt(change, step, 'LOST', 'requeue', lost, { lostCount });
-    await leaveRound(change, step);
     await finishCancel(change, await lockedJob(change, step.jobId));
     return;
   }

@@ -1,5 +1,5 @@
 /** Federated jobs: what is asked for, and the start of their rounds. */
-import { insertFederation, insertParticipant, insertRound, onlineEdgeDevices } from '../store/changes/federations.ts';
+import { insertFederation, insertParticipant, insertRound, onlineEdgeDevices, roundByNumber } from '../store/changes/federations.ts';
 import { insertRows } from '../store/changes/inserts.ts';
 import { saveJobFields } from '../store/changes/jobs.ts';
 import type { FederationRow, JobRow, ParticipantRow, RoundRow, StepRow } from '../store/tables.ts';
@@ -38,7 +38,7 @@ const AGGREGATE_ATTEMPTS = 3;
 export function checkFederation(checks: Checks, input: FederationInput): { criteria: TerminationCriterion[] } {
   const path = ['federation'];
   checks.range([...path, 'numDevices'], input.numDevices, 1, MOST_DEVICES);
-  checks.range([...path, 'numBufferDevices'], input.numBufferDevices, 0, MOST_DEVICES);
+  checks.range([...path, 'numBufferDevices'], input.numBufferDevices, 0, MOST_DEVICES - Math.min(input.numDevices, MOST_DEVICES));
   checks.text([...path, 'selectionSeed'], input.selectionSeed, checks.limits.textAtMost);
   checks.seconds([...path, 'roundDeadlineSeconds'], input.roundDeadlineSeconds);
   checks.container([...path, 'trainContainer'], input.trainContainer);
@@ -46,7 +46,7 @@ export function checkFederation(checks: Checks, input: FederationInput): { crite
   return { criteria: checkCriteria(checks, [...path, 'terminationCriteria'], input.terminationCriteria) };
 }
 
-export async function addFederation(
+async function addFederation(
   change: Change,
   job: JobRow,
   input: FederationInput,
@@ -68,50 +68,49 @@ export async function addFederation(
   return federation;
 }
 
-/** The devices for a round, or how many there are when they are too few. */
-export async function chooseDevices(
-  change: Change,
-  job: JobRow,
-  federation: FederationRow,
-  round: number,
-): Promise<string[] | { online: number }> {
-  const { tx, domain, now } = change;
+/** The devices for a round: as many as were asked for, or all that are online. */
+async function chooseDevices({ tx, domain, now }: Change, job: JobRow, federation: FederationRow, round: number): Promise<string[]> {
   const since = new Date(now.getTime() - domain.limits.heartbeatSeconds * 1_000);
   const online = await tx.run(onlineEdgeDevices, { projectId: job.projectId, since });
-  const wanted = federation.numDevices + federation.numBufferDevices;
-  if (online.length < wanted) return { online: online.length };
   return selectDevices(
     online.map(({ id }) => id),
-    wanted,
+    federation.numDevices + federation.numBufferDevices,
     federation.selectionSeed,
     round,
   );
 }
 
 /** The same at the creation of a job, where too few devices are the input's fault. */
-export async function requireDevices(change: Change, job: JobRow, federation: FederationRow): Promise<string[]> {
+async function requireDevices(change: Change, job: JobRow, federation: FederationRow): Promise<string[]> {
   const chosen = await chooseDevices(change, job, federation, 1);
-  if (Array.isArray(chosen)) return chosen;
   const wanted = federation.numDevices + federation.numBufferDevices;
-  const message = `The project has ${chosen.online} edge devices online; numDevices and numBufferDevices ask for ${wanted}.`;
+  if (chosen.length === wanted) return chosen;
+  const message = `The project has ${chosen.length} edge devices online; numDevices and numBufferDevices ask for ${wanted}.`;
   throw new InvalidInput([{ path: ['federation', 'numDevices'], message }]);
 }
 
-/** Makes the federation of a new job, and starts its first round; that of a job that waits in its experiment starts when its turn comes. */
+/** What the duration of a job is counted from; undefined while it waits for its turn in an experiment. */
+export async function firstRoundOf({ tx }: Change, jobId: string): Promise<RoundRow | undefined> {
+  const [first] = await tx.run(roundByNumber, { jobId, number: 1 });
+  return first;
+}
+
+/** Makes the federation of a new job, and starts its first round; that of a job that waits in its experiment starts when its turn comes. Answers the number of its steps. */
 export async function beginFederation(
   change: Change,
   job: JobRow,
   input: FederationInput,
   { seq, isBlocked, ...asked }: { criteria: readonly TerminationCriterion[]; container: Container | null; seq: number; isBlocked: boolean },
-): Promise<void> {
+): Promise<number> {
   const federation = await addFederation(change, job, input, asked);
-  if (isBlocked) return;
+  if (isBlocked) return 0;
   const deviceIds = await requireDevices(change, job, federation);
   await saveJobFields(change.tx, job.id, { stepCount: deviceIds.length });
   await startRound(change, job, federation, { number: 1, deviceIds, from: 0, seq });
+  return deviceIds.length;
 }
 
-export interface RoundStart {
+interface RoundStart {
   readonly number: number;
   readonly deviceIds: readonly string[];
   /** The number of its first step. */
@@ -121,13 +120,14 @@ export interface RoundStart {
 }
 
 /** Starts a round: a training step for each device, all to be claimed at once, each by its own device alone. */
-export async function startRound(
+async function startRound(
   change: Change,
   job: JobRow,
   federation: FederationRow,
   { number, deviceIds, from, seq }: RoundStart,
 ): Promise<RoundRow> {
   const { tx, now } = change;
+  const first = await firstRoundOf(change, job.id);
   const round: RoundRow = {
     jobId: job.id,
     number,
@@ -140,7 +140,7 @@ export async function startRound(
     startedAt: now,
     deadlineAt: earlier(
       federation.roundDeadlineSeconds === null ? null : new Date(now.getTime() + federation.roundDeadlineSeconds * 1_000),
-      durationEnd(federation.terminationCriteria, job.createdAt),
+      durationEnd(federation.terminationCriteria, first?.startedAt ?? now),
     ),
     finishedAt: null,
   };
@@ -179,12 +179,16 @@ function trainTemplate({ trainContainer }: FederationRow, round: number, deviceI
   };
 }
 
-/** Starts a round on a new selection; answers why it cannot when too few devices are online. */
+/**
+ * Starts a round on a new selection; answers why it cannot when too few devices are online. The devices beyond the quorum are there so that some
+ * may fail: a round of a job that has begun does without those that are gone.
+ */
 export async function tryRound(change: Change, job: JobRow, federation: FederationRow, number: number): Promise<Cause | null> {
   const deviceIds = await chooseDevices(change, job, federation, number);
-  if (!Array.isArray(deviceIds)) {
-    const wanted = federation.numDevices + federation.numBufferDevices;
-    return { reason: 'QUORUM_UNREACHABLE', description: `Round ${number} needs ${wanted} edge devices; ${deviceIds.online} are online.` };
+  const { numDevices } = federation;
+  if (deviceIds.length < numDevices) {
+    const description = `Round ${number} needs ${numDevices} edge devices; ${deviceIds.length} are online.`;
+    return { reason: 'QUORUM_UNREACHABLE', description };
   }
   const seq = await growJob(change, job, deviceIds.length);
   await startRound(change, job, federation, { number, deviceIds, from: job.stepCount, seq });
@@ -218,7 +222,7 @@ export async function addAggregation(change: Change, job: JobRow, federation: Fe
 }
 
 /** Makes room for so many steps; answers the event that says so. */
-export async function growJob(change: Change, job: JobRow, count: number): Promise<number> {
+async function growJob(change: Change, job: JobRow, count: number): Promise<number> {
   const fields = { stepCount: job.stepCount + count, updatedAt: later(change.now, job.updatedAt) };
   await saveJobFields(change.tx, job.id, fields);
   return record(change, job, { type: 'STEPS_ADDED', details: Array.from({ length: count }, (_, i) => String(job.stepCount + i)) });

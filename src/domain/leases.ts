@@ -12,8 +12,7 @@ import type { Principal } from './principal.ts';
 import { endAttempt, finishCancel, lockedJob } from './progression.ts';
 import { InvalidInput, StaleLease } from './refusals.ts';
 import { requireRight, sees } from './rights.ts';
-import { leaveRound } from './roundEnds.ts';
-import { lockRounds } from './rounds.ts';
+import { lockRounds } from './roundLocks.ts';
 import { parseLeaseToken } from './secrets.ts';
 
 export interface Held {
@@ -30,26 +29,35 @@ export async function underLease<T>(
   principal: Principal,
   token: string,
   work: (change: Change, held: Held) => Promise<T>,
+  { mayEnd = false }: { mayEnd?: boolean } = {},
 ): Promise<T> {
   requireRight(principal, 'useLease');
   return change(domain, principal, async (change) => {
-    const held = await requireLease(change, principal, token);
+    const held = await requireLease(change, principal, token, { mayEnd });
     return work(change, held);
   });
 }
 
-/** The step that this token holds, under its lock. */
-export async function requireLease(change: Change, principal: Principal, token: string): Promise<Held> {
+/** The step that this token holds, under its lock; with what may change along, when the attempt may end. See roundLocks.ts on the order of locks. */
+export async function requireLease(
+  change: Change,
+  principal: Principal,
+  token: string,
+  { mayEnd = false }: { mayEnd?: boolean } = {},
+): Promise<Held> {
   const { tx, now } = change;
   const name = parseLeaseToken(token);
   const [seen] = name ? await tx.run(stepById, { id: name.stepId }) : [];
-  if (seen) await lockRounds(change, seen);
+  // As in a claim, the device comes before all else.
+  const [device = null] = seen?.leaseDeviceId ? await tx.run(deviceById, { id: seen.leaseDeviceId }) : [];
+  await noteSeen(change, device);
+  if (seen && mayEnd) await lockRounds(change, seen);
   const [step] = seen ? await tx.run(lockStep, { id: seen.id }) : [];
   if (!name || !step || !sees(principal, step))
     throw new InvalidInput([{ path: ['leaseToken'], message: 'is not a token that a claim here answered.' }]);
   if (step.attemptCount !== name.attempt || !holds(step, token, now)) throw new StaleLease(step, name.attempt);
-  const [device = null] = step.leaseDeviceId ? await tx.run(deviceById, { id: step.leaseDeviceId }) : [];
-  await noteSeen(change, device);
+  // Other steps of a round write to the streams of the same job at the same time.
+  if (step.part !== null && !mayEnd) await lockedJob(change, step.jobId);
   return { step, device };
 }
 
@@ -101,13 +109,11 @@ export async function releaseStep(
   const checks = new Checks(domain);
   checks.text(['description'], description);
   checks.done();
-  return underLease(domain, principal, leaseToken, async (change, { step }) => {
+  const release = async (change: Change, { step }: Held) => {
     const outcome = step.status === 'CANCELLING' ? 'CANCELLED' : 'RELEASED';
     const released = await endAttempt(change, step, outcome, 'requeue', { reason: 'RELEASED', description: description ?? '' });
-    if (step.status === 'CANCELLING') {
-      await leaveRound(change, step);
-      await finishCancel(change, await lockedJob(change, step.jobId));
-    }
+    if (step.status === 'CANCELLING') await finishCancel(change, await lockedJob(change, step.jobId));
     return { step: released };
-  });
+  };
+  return underLease(domain, principal, leaseToken, release, { mayEnd: true });
 }

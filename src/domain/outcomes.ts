@@ -2,16 +2,16 @@
 
 import { saveJobFields } from '../store/changes/jobs.ts';
 import type { JobRow, StepRow } from '../store/tables.ts';
-import { record } from './change.ts';
+import { type Change, record } from './change.ts';
 import { Checks } from './checks.ts';
 import type { Domain } from './domain.ts';
-import { underLease } from './leases.ts';
+import { type Held, underLease } from './leases.ts';
 import type { StatusReason } from './lifecycle.ts';
 import { checkMetrics, type MetricInput, storeMetrics } from './metrics.ts';
 import type { Principal } from './principal.ts';
 import { advanceJob, endAttempt, endJob, finishCancel, lockedJob } from './progression.ts';
-import { leaveRound } from './roundEnds.ts';
 import { advanceRound, dropStep } from './rounds.ts';
+import { inspectSubmission } from './submissions.ts';
 import { later } from './transitions.ts';
 
 type Optional<T> = T | null | undefined;
@@ -26,11 +26,6 @@ export interface CompleteStepInput {
   numSamples?: Optional<number>;
 }
 
-const submissionOf = ({ numSamples, metrics }: CompleteStepInput) => ({
-  numSamples: numSamples ?? null,
-  metrics: Object.fromEntries((metrics ?? []).map(({ name, value }) => [name, value])),
-});
-
 /** Records that the step succeeded; the next one can be claimed, or the job has succeeded. */
 export async function completeStep(
   domain: Domain,
@@ -43,11 +38,15 @@ export async function completeStep(
   checks.json(['output'], input.output);
   checks.range(['numSamples'], input.numSamples, 1, 2 ** 31 - 1);
   checks.done();
-  return underLease(domain, principal, input.leaseToken, async (change, { step }) => {
+  const inspectedId = await inspectSubmission(domain, principal, input.leaseToken);
+  const complete = async (change: Change, { step }: Held) => {
     await storeMetrics(change, step, input.metrics ?? []);
     const cause = { reason: 'COMPLETED', description: input.description ?? '', exitCode: input.exitCode ?? 0 } as const;
     const completed = await endAttempt(change, step, 'SUCCEEDED', 'complete', cause);
-    if (step.part !== null) return { step: completed, job: await advanceRound(change, completed, submissionOf(input)) };
+    if (step.part !== null) {
+      const submission = { inspectedId, numSamples: input.numSamples ?? null };
+      return { step: completed, job: await advanceRound(change, completed, submission) };
+    }
     let job = await lockedJob(change, step.jobId);
     if (input.output) {
       const fields = { output: input.output, updatedAt: later(change.now, job.updatedAt) };
@@ -56,7 +55,8 @@ export async function completeStep(
       job = { ...job, ...fields };
     }
     return { step: completed, job: await advanceJob(change, job) };
-  });
+  };
+  return underLease(domain, principal, input.leaseToken, complete, { mayEnd: true });
 }
 
 /** What a device can know of why its attempt failed. The other reasons are the gateway's own to give. */
@@ -76,11 +76,10 @@ export async function failStep(domain: Domain, principal: Principal, input: Fail
   checks.text(['description'], input.description);
   if (!reportedReasons.includes(reason)) checks.refuse(['reason'], `must be one of ${reportedReasons.join(', ')}.`);
   checks.done();
-  return underLease(domain, principal, input.leaseToken, async (change, { step }) => {
+  const fail = async (change: Change, { step }: Held) => {
     const cause = { reason, description: input.description ?? '', exitCode: input.exitCode ?? null };
     if (step.status === 'CANCELLING') {
       const cancelled = await endAttempt(change, step, 'CANCELLED', 'fail', cause);
-      await leaveRound(change, step);
       return { step: cancelled, job: await finishCancel(change, await lockedJob(change, step.jobId)) };
     }
     const failedCount = step.failedCount + 1;
@@ -92,5 +91,6 @@ export async function failStep(domain: Domain, principal: Principal, input: Fail
     if (step.part !== null) return { step: failed, job: await dropStep(change, failed, cause) };
     const description = input.description || `Step ${step.number} (${step.name}) failed.`;
     return { step: failed, job: await endJob(change, await lockedJob(change, step.jobId), 'fail', { ...cause, description }) };
-  });
+  };
+  return underLease(domain, principal, input.leaseToken, fail, { mayEnd: true });
 }

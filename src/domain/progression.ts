@@ -1,13 +1,13 @@
 /** How a job goes on when something of it ends: the next step, the job's own end, and the end of what is left. */
 import { endJobKeys, lockJob } from '../store/changes/jobs.ts';
-import { lockNextBlockedStep, lockStepsOfJob, saveAttempt } from '../store/changes/steps.ts';
+import { lockNextBlockedStep, lockUnfinishedSteps, saveAttempt } from '../store/changes/steps.ts';
 import type { JobRow, StepRow } from '../store/tables.ts';
 import { type Change, topics } from './change.ts';
 import { handOn } from './experiments.ts';
 import { type AttemptOutcome, isHeldStep, isTerminalStep, type JobHappening, nextStepStatus, type StepHappening } from './lifecycle.ts';
 import { keepResult } from './models.ts';
 import { announceQueued } from './planning.ts';
-import { endRounds } from './roundEnds.ts';
+import { endRounds, followStep } from './roundEnds.ts';
 import { type Cause, moveJob, moveStep } from './transitions.ts';
 
 /** What a step has when no lease holds it. */
@@ -38,6 +38,7 @@ export async function endAttempt(
   const finishedAt = to !== null && isTerminalStep(to) ? now : null;
   const moved = await moveStep(change, step, happening, cause, { ...noLease, finishedAt, ...columns });
   if (moved.status === 'QUEUED') announceQueued(change, step.projectId);
+  await followStep(change, moved);
   if (step.leaseDeviceId) tx.touch(topics.device(step.leaseDeviceId));
   return moved;
 }
@@ -68,7 +69,7 @@ export async function advanceJob(change: Change, job: JobRow): Promise<JobRow> {
 export async function finishCancel(change: Change, job: JobRow): Promise<JobRow> {
   // A step that its round needs no more was told to stop, and its job goes on.
   if (job.status !== 'CANCELLING') return job;
-  const steps = await change.tx.run(lockStepsOfJob, { jobId: job.id });
+  const steps = await change.tx.run(lockUnfinishedSteps, { jobId: job.id });
   if (steps.some((step) => isHeldStep(step.status))) return job;
   return endJob(change, job, 'cancel', { reason: 'USER_REQUESTED', description: job.cancelReason ?? '' });
 }
@@ -78,12 +79,13 @@ export async function endJob(change: Change, job: JobRow, happening: JobHappenin
   const { tx, now } = change;
   // Of a federated job, devices may still train for a round that has what it needs.
   if (happening !== 'succeed' || job.isFederated) {
-    for (const step of await tx.run(lockStepsOfJob, { jobId: job.id })) await endStep(change, step, happening, cause);
+    for (const step of await tx.run(lockUnfinishedSteps, { jobId: job.id })) await endStep(change, step, happening, cause);
   }
+  // Its end is the last that is heard of a job.
+  await endRounds(change, job, happening);
   const result = happening === 'succeed' ? await keepResult(change, job) : {};
   const ended = await moveJob(change, { ...job, ...result }, happening, cause, { finishedAt: now, deadlineAt: null });
   for (const { id } of await tx.run(endJobKeys, { jobId: job.id, now })) tx.touch(topics.key(id));
-  await endRounds(change, ended, cause);
   const next = await handOn(change, ended);
   if (next) await endJob(change, next.job, 'fail', next.cause);
   return ended;
@@ -91,7 +93,6 @@ export async function endJob(change: Change, job: JobRow, happening: JobHappenin
 
 /** Ends a step because its job does. */
 async function endStep(change: Change, step: StepRow, happening: JobHappening, cause: Cause): Promise<void> {
-  if (isTerminalStep(step.status)) return;
   if (isHeldStep(step.status)) {
     const isFailure = happening === 'fail' && step.status === 'RUNNING';
     await endAttempt(change, step, isFailure ? 'FAILED' : 'CANCELLED', isFailure ? 'fail' : 'cancel', cause);

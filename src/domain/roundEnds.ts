@@ -1,25 +1,24 @@
 /** The ends of rounds, and of devices' parts in them. */
-import { newestRound, participantsOfRound, saveParticipant, saveRound } from '../store/changes/federations.ts';
+import { dropOpenParticipants, newestRound, saveParticipant, saveRound } from '../store/changes/federations.ts';
 import type { JobRow, RoundRow, StepRow } from '../store/tables.ts';
 import { type Change, record } from './change.ts';
-import type { Cause } from './transitions.ts';
+import type { JobHappening } from './lifecycle.ts';
 import type { RoundStatus } from './vocabulary.ts';
 
-/** A device let go of a step that its round needed no more. */
-export async function leaveRound(change: Change, step: StepRow): Promise<void> {
-  if (step.part === 'TRAIN') await saveParticipant(change.tx, step.id, { status: 'DROPPED' });
+/** After an attempt at a step ended: where its device stands in the round. What was completed is the round's to judge: see rounds.ts. */
+export async function followStep({ tx }: Change, { id, part, status }: StepRow): Promise<void> {
+  if (part !== 'TRAIN' || status === 'SUCCEEDED') return;
+  await saveParticipant(tx, id, { status: status === 'QUEUED' ? 'INVITED' : 'DROPPED' });
 }
 
-/** When a federated job ends, however it does: its round does too. */
-export async function endRounds(change: Change, job: JobRow, cause: Cause): Promise<void> {
+/** Before a federated job ends, however it does: its round does too. */
+export async function endRounds(change: Change, job: JobRow, happening: JobHappening): Promise<void> {
   if (!job.isFederated) return;
   const { tx, now } = change;
+  await dropOpenParticipants(tx, job.id);
   const [round] = await tx.run(newestRound, { jobId: job.id });
-  if (!round || (round.status !== 'TRAINING' && round.status !== 'AGGREGATING')) return;
-  await moveRound(change, job, round, cause.reason === 'QUORUM_UNREACHABLE' ? 'FAILED' : 'CANCELLED', { finishedAt: now });
-  for (const { stepId, status } of await tx.run(participantsOfRound, { jobId: job.id, round: round.number })) {
-    if (status === 'INVITED' || status === 'TRAINING') await saveParticipant(tx, stepId, { status: 'DROPPED' });
-  }
+  if (!round || round.finishedAt !== null) return;
+  await moveRound(change, job, round, happening === 'fail' ? 'FAILED' : 'CANCELLED', { finishedAt: now });
 }
 
 /** Moves a round, with the other columns that change along, and stores the event. */

@@ -2,13 +2,14 @@
 
 import { forgetIdempotencyKeys } from '../store/changes/idempotency.ts';
 import { dueJobs, lockJob } from '../store/changes/jobs.ts';
-import { expiredLeases, extendLease, heldLeases, lockStepsOfJob } from '../store/changes/steps.ts';
+import { expiredLeases, extendLease, heldLeases, lockUnfinishedSteps } from '../store/changes/steps.ts';
 import { type Change, change } from './change.ts';
 import type { Domain } from './domain.ts';
 import { expireLease } from './expiry.ts';
 import type { JobHappening, JobStatus } from './lifecycle.ts';
 import { endJob } from './progression.ts';
-import { lockRounds, sweepRounds } from './rounds.ts';
+import { sweepRounds } from './roundClock.ts';
+import { lockRounds } from './roundLocks.ts';
 import type { Cause } from './transitions.ts';
 
 /** A dead device's step is claimable within its lease plus one second (P5); claims look by themselves as well. */
@@ -78,7 +79,7 @@ const overdue: Partial<Record<JobStatus, { happening: JobHappening; cause: Cause
 async function endOverdue(change: Change, jobId: string): Promise<void> {
   const { tx, now } = change;
   await lockRounds(change, { jobId, part: 'TRAIN' });
-  await tx.run(lockStepsOfJob, { jobId });
+  await tx.run(lockUnfinishedSteps, { jobId });
   const [job] = await tx.run(lockJob, { id: jobId });
   const due = job && overdue[job.status];
   if (!job || !due || job.deadlineAt === null || job.deadlineAt > now) return;

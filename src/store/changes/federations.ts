@@ -1,7 +1,7 @@
 /** Federated jobs, as changes see them. The federation's row is locked before any step of its job: see rounds.ts of the domain. */
-import { and, asc, desc, eq, gte, inArray, isNotNull, isNull, lt, lte, or } from 'drizzle-orm';
+import { and, asc, desc, eq, gte, isNotNull, isNull, lt, lte, or } from 'drizzle-orm';
 import { type Placeholder, statement, type Tx } from '../store.ts';
-import type { ParticipantRow, RoundRow } from '../tables.ts';
+import { openParticipants, type ParticipantRow, type RoundRow } from '../tables.ts';
 import { insertOf } from './inserts.ts';
 
 export const insertFederation = insertOf('federations');
@@ -78,7 +78,7 @@ export const overdueRounds = statement('overdue rounds', (db, t, $: Placeholder<
     .limit($('limit')),
 );
 
-/** Steps of rounds that wait for a device which was not seen since: it will not come. */
+/** Steps of rounds that wait for a device which was not seen since, drains or is gone: it will not come. */
 export const abandonedSteps = statement('abandoned steps', (db, t, $: Placeholder<{ since: Date; limit: number }>) =>
   db
     .select({ id: t.steps.id })
@@ -87,9 +87,9 @@ export const abandonedSteps = statement('abandoned steps', (db, t, $: Placeholde
     .leftJoin(t.devices, eq(t.devices.id, t.participants.deviceId))
     .where(
       and(
-        inArray(t.participants.status, ['INVITED', 'TRAINING']),
+        openParticipants(t.participants.status),
         eq(t.steps.status, 'QUEUED'),
-        or(isNull(t.devices.lastSeenAt), lt(t.devices.lastSeenAt, $('since', t.devices.lastSeenAt))),
+        or(isNull(t.devices.lastSeenAt), lt(t.devices.lastSeenAt, $('since', t.devices.lastSeenAt)), eq(t.devices.isDraining, true)),
       ),
     )
     .limit($('limit')),
@@ -122,6 +122,58 @@ export async function saveRound(tx: Tx, { jobId, number }: Pick<RoundRow, 'jobId
 
 export async function saveParticipant(tx: Tx, stepId: string, columns: Partial<ParticipantRow>): Promise<void> {
   await tx.db.update(tx.t.participants).set(columns).where(eq(tx.t.participants.stepId, stepId));
+}
+
+/** Whoever has not handed in a model by the end of the job does not any more. */
+export async function dropOpenParticipants({ db, t }: Tx, jobId: string): Promise<void> {
+  await db
+    .update(t.participants)
+    .set({ status: 'DROPPED' })
+    .where(and(eq(t.participants.jobId, jobId), openParticipants(t.participants.status)));
+}
+
+/** What an attempt reported, the newest value of each metric. */
+export const metricsOfAttempt = statement(
+  'metrics of attempt',
+  (db, t, $: Placeholder<{ jobId: string; stepNumber: number; attempt: number }>) =>
+    db
+      .select({ name: t.latestMetrics.name, value: t.latestMetrics.value })
+      .from(t.latestMetrics)
+      .where(
+        and(
+          eq(t.latestMetrics.jobId, $('jobId')),
+          eq(t.latestMetrics.stepNumber, $('stepNumber')),
+          eq(t.latestMetrics.attempt, $('attempt')),
+        ),
+      )
+      .orderBy(asc(t.latestMetrics.name)),
+);
+
+const roundAwaiting = statement('round awaiting', (db, t, $: Placeholder<{ jobId: string; fragmentId: string }>) =>
+  db
+    .select({ number: t.rounds.number, status: t.rounds.status })
+    .from(t.participants)
+    .innerJoin(t.rounds, and(eq(t.rounds.jobId, t.participants.jobId), eq(t.rounds.number, t.participants.round)))
+    .where(
+      and(
+        eq(t.participants.jobId, $('jobId')),
+        eq(t.participants.fragmentId, $('fragmentId')),
+        eq(t.participants.status, 'SUBMITTED'),
+        isNull(t.rounds.finishedAt),
+      ),
+    ),
+);
+
+const roundStartingFrom = statement('round starting from', (db, t, $: Placeholder<{ jobId: string; fragmentId: string }>) =>
+  db
+    .select({ number: t.rounds.number, status: t.rounds.status })
+    .from(t.rounds)
+    .where(and(eq(t.rounds.jobId, $('jobId')), eq(t.rounds.startModelId, $('fragmentId')), isNull(t.rounds.finishedAt))),
+);
+
+/** A round that has not ended and for which this model was handed in, or which starts from it, if there is one. */
+export async function roundThatNeeds(tx: Tx, of: { jobId: string; fragmentId: string }) {
+  return [...(await tx.run(roundAwaiting, of)), ...(await tx.run(roundStartingFrom, of))][0];
 }
 
 export const keepAggregate = statement('keep aggregate', (db, t, $: Placeholder<{ jobId: string; fragmentId: string }>) =>

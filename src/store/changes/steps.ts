@@ -1,6 +1,6 @@
 /** Steps, their attempts and queues, as changes see them: read under a lock, saved by compare-and-swap. */
 import { and, asc, desc, eq, inArray, isNotNull, lte, sql } from 'drizzle-orm';
-import { heldStepStatuses, type StepStatus } from '../../domain/lifecycle.ts';
+import { heldStepStatuses, type StepStatus, stepStatuses, terminalStepStatuses } from '../../domain/lifecycle.ts';
 import { type Placeholder, type Queries, statement, type Tx } from '../store.ts';
 import type { QueueRow, StepRow } from '../tables.ts';
 import { insertOf } from './inserts.ts';
@@ -34,6 +34,26 @@ export const lockStepsOfJob = statement('lock steps of job', (db, t, $: Placehol
       .select()
       .from(t.steps)
       .where(eq(t.steps.jobId, $('jobId')))
+      .orderBy(asc(t.steps.number)),
+    'wait',
+  ),
+);
+
+/** In order of number: steps of a job are locked in this order and no other. */
+export const lockUnfinishedSteps = statement('lock unfinished steps', (db, t, $: Placeholder<{ jobId: string }>, { lock }) =>
+  lock(
+    db
+      .select()
+      .from(t.steps)
+      .where(
+        and(
+          eq(t.steps.jobId, $('jobId')),
+          inArray(
+            t.steps.status,
+            stepStatuses.filter((status) => !terminalStepStatuses.includes(status)),
+          ),
+        ),
+      )
       .orderBy(asc(t.steps.number)),
     'wait',
   ),
