@@ -1,0 +1,170 @@
+/**
+ * Federated averaging: one model out of several, tensor by tensor and piece by piece, so that memory stays at a few pieces whatever the size
+ * of the models and however many they are. Runs in a thread of its own.
+ *
+ * Sums are in double precision; each mean is rounded once more, to the tensor's own type, to the nearest with ties to even.
+ */
+import { dtypeBytes, inOrder, NotSafetensors, type TensorEntry, writeHeader } from '../domain/safetensorsHeader.ts';
+import { differencesOf, shorten } from './differences.ts';
+import { type FloatType, floatTypes } from './floats.ts';
+import { type ModelFile, openModel } from './safetensors.ts';
+
+export interface ModelToAverage {
+  readonly path: string;
+  /** As messages name it: `the model of device edge-3`. */
+  readonly label: string;
+  /** Above 0: how many samples it was trained with, or 1. */
+  readonly weight: number;
+}
+
+/** These models have no mean. The message says which tensor of which model is in the way. */
+export class NoMean extends Error {}
+
+/** Small enough that hashing one holds up nobody, large enough that reading one is worth the call. */
+const PIECE_BYTES = 256 * 1024;
+
+interface Opened extends ModelToAverage {
+  readonly file: ModelFile;
+  readonly entries: ReadonlyMap<string, TensorEntry>;
+}
+
+/** Answers the bytes of the mean. Each array is good until the next is asked for. Throws NoMean. */
+export function* averageModels(models: readonly ModelToAverage[]): Generator<Uint8Array> {
+  const opened: Opened[] = [];
+  try {
+    for (const model of models) opened.push(openOne(model));
+    const [first, ...others] = opened;
+    if (!first) throw new NoMean('There are no models to average.');
+    for (const other of others) requireSame(first, other);
+    const tensors = inOrder(first.file.header.entries);
+    yield writeHeader(tensors, sharedMetadata(opened));
+    const averaging = new Averaging(opened);
+    for (const tensor of tensors) yield* averaging.of(tensor);
+  } finally {
+    for (const { file } of opened) file.close();
+  }
+}
+
+function openOne(model: ModelToAverage): Opened {
+  try {
+    const file = openModel(model.path);
+    if (file.problems.length > 0) {
+      file.close();
+      throw new NotSafetensors(shorten(file.problems).join(' '));
+    }
+    return { ...model, file, entries: new Map(file.header.entries.map((entry) => [entry.name, entry])) };
+  } catch (error) {
+    if (error instanceof NotSafetensors) throw new NoMean(`${model.label} cannot be read: ${error.message}`);
+    throw error;
+  }
+}
+
+function requireSame(first: Opened, other: Opened): void {
+  const differences = differencesOf(other.file.header.entries, first.file.header.entries, first.label);
+  if (differences.length > 0) throw new NoMean(`${other.label} does not fit: ${shorten(differences).join(' ')}`);
+}
+
+/** What all of them say of themselves. */
+function sharedMetadata([first, ...others]: readonly Opened[]): Record<string, unknown> {
+  const entries = Object.entries(first?.file.header.metadata ?? {});
+  return Object.fromEntries(
+    entries.filter(([key, value]) => others.every(({ file }) => JSON.stringify(file.header.metadata[key]) === JSON.stringify(value))),
+  );
+}
+
+/** A power of two: what is large enough for it loses nothing. Small enough for a thousand models of two billion samples each. */
+const DOWNSCALE = 2 ** -64;
+
+class Averaging {
+  readonly #models: readonly Opened[];
+  readonly #total: number;
+  readonly #input = new Uint8Array(PIECE_BYTES);
+  readonly #output = new Uint8Array(PIECE_BYTES);
+  /** For the smallest type there is: two bytes. */
+  readonly #sums = new Float64Array(PIECE_BYTES / 2);
+
+  constructor(models: readonly Opened[]) {
+    this.#models = models;
+    this.#total = models.reduce((sum, { weight }) => sum + weight, 0);
+  }
+
+  *of(tensor: TensorEntry): Generator<Uint8Array> {
+    const type = floatTypes[tensor.dtype];
+    for (let from = 0; from < tensor.end - tensor.start; from += PIECE_BYTES) {
+      const length = Math.min(PIECE_BYTES, tensor.end - tensor.start - from);
+      if (type) this.#average(tensor, type, from, length);
+      else this.#copy(tensor, from, length);
+      yield this.#output.subarray(0, length);
+    }
+  }
+
+  #average(tensor: TensorEntry, type: FloatType, from: number, length: number): void {
+    const piece = { from, length, count: length / (dtypeBytes[tensor.dtype] ?? 1) };
+    const means = this.#sums;
+    this.#sum(tensor, type, piece, 1, means);
+    let overflows = false;
+    for (let k = 0; k < piece.count; k++) {
+      const mean = (means[k] ?? 0) / this.#total;
+      if (!Number.isFinite(mean)) overflows = true;
+      means[k] = mean;
+    }
+    if (overflows) this.#replaceOverflows(tensor, type, piece);
+    type.encode(means, piece.count, this.#output.buffer);
+  }
+
+  #sum(tensor: TensorEntry, type: FloatType, { from, length, count }: Piece, scale: number, sums: Float64Array): void {
+    for (const [i, model] of this.#models.entries()) {
+      const { weight } = model;
+      const values = type.decode(this.#read(model, tensor, from, length), count);
+      // The first is set, not added to zero: the sum of negative zeros is negative.
+      if (i === 0) for (let k = 0; k < count; k++) sums[k] = (values[k] ?? 0) * scale * weight;
+      else for (let k = 0; k < count; k++) sums[k] = (sums[k] ?? 0) + (values[k] ?? 0) * scale * weight;
+    }
+  }
+
+  /** The sum of the largest doubles is none any more, though their mean is: such sums are made again of smaller terms, which at that size are exact. */
+  #replaceOverflows(tensor: TensorEntry, type: FloatType, piece: Piece): void {
+    this.#requireFinite(tensor, type, piece);
+    const scaled = new Float64Array(piece.count);
+    this.#sum(tensor, type, piece, DOWNSCALE, scaled);
+    for (const [k, sum] of scaled.entries()) {
+      const mean = sum / this.#total / DOWNSCALE;
+      if (!Number.isFinite(this.#sums[k])) this.#sums[k] = Math.max(-Number.MAX_VALUE, Math.min(Number.MAX_VALUE, mean));
+    }
+  }
+
+  #requireFinite(tensor: TensorEntry, type: FloatType, { from, length, count }: Piece): void {
+    for (const model of this.#models) {
+      const wrong = type.decode(this.#read(model, tensor, from, length), count).find((value) => !Number.isFinite(value));
+      if (wrong !== undefined) throw new NoMean(`${model.label} has ${wrong} in tensor ${JSON.stringify(tensor.name)}.`);
+    }
+  }
+
+  /** Whole numbers have no mean of their own type: they are taken over where all agree. */
+  #copy(tensor: TensorEntry, from: number, length: number): void {
+    for (const [i, model] of this.#models.entries()) {
+      this.#read(model, tensor, from, length);
+      const bytes = this.#input.subarray(0, length);
+      if (i === 0) this.#output.set(bytes);
+      else if (Buffer.compare(bytes, this.#output.subarray(0, length)) !== 0) {
+        const [first] = this.#models;
+        throw new NoMean(
+          `Tensor ${JSON.stringify(tensor.name)} of ${tensor.dtype} has no mean, and is not the same in all: ${model.label} differs from ${first?.label}.`,
+        );
+      }
+    }
+  }
+
+  #read({ file, entries }: Pick<Opened, 'file' | 'entries'>, { name }: TensorEntry, from: number, length: number): ArrayBuffer {
+    const entry = entries.get(name);
+    if (!entry) throw new Error(`All models have the tensors of the first: ${name}`);
+    file.read(entry, from, this.#input.subarray(0, length));
+    return this.#input.buffer;
+  }
+}
+
+interface Piece {
+  readonly from: number;
+  readonly length: number;
+  readonly count: number;
+}

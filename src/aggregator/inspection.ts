@@ -1,0 +1,77 @@
+/** What is wrong with a model that was handed in, found by reading all of it, a piece at a time. Runs in a thread of its own. */
+import { elementCount, NotSafetensors, type TensorEntry } from '../domain/safetensorsHeader.ts';
+import { differencesOf, shorten } from './differences.ts';
+import { type FloatType, floatTypes } from './floats.ts';
+import { type ModelFile, openModel } from './safetensors.ts';
+
+const PIECE_BYTES = 256 * 1024;
+
+/** A sentence for each problem, naming the tensor; empty when the model can be averaged with others that differ as little from the start model. */
+export function findProblems(path: string, startPath: string | null): string[] {
+  return reading(path, 'The model is no safetensors file', (model) => {
+    if (model.problems.length > 0) return shorten(model.problems);
+    const differences = startPath === null ? [] : differencesFromStart(model, startPath);
+    return shorten([...differences, ...wrongNumbers(model)]);
+  });
+}
+
+const differencesFromStart = (model: ModelFile, startPath: string): string[] =>
+  reading(startPath, 'It cannot be compared with the start model, which is no safetensors file', (start) =>
+    differencesOf(model.header.entries, start.header.entries, 'the start model'),
+  );
+
+function reading(path: string, failure: string, work: (model: ModelFile) => string[]): string[] {
+  let model: ModelFile | null = null;
+  try {
+    model = openModel(path);
+    return work(model);
+  } catch (error) {
+    if (error instanceof NotSafetensors) return [`${failure}: ${error.message}`];
+    throw error;
+  } finally {
+    model?.close();
+  }
+}
+
+function* wrongNumbers(model: ModelFile): Generator<string> {
+  const bytes = new Uint8Array(PIECE_BYTES);
+  for (const entry of model.header.entries) {
+    const type = floatTypes[entry.dtype];
+    const problem = type && wrongNumbersOf(model, entry, type, bytes);
+    if (problem) yield problem;
+  }
+}
+
+/** Numbers that are none, and infinite ones: one of them in one model makes a mean of nothing. */
+function wrongNumbersOf(model: ModelFile, entry: TensorEntry, type: FloatType, bytes: Uint8Array<ArrayBuffer>): string | null {
+  const elementBytes = (entry.end - entry.start) / Math.max(1, elementCount(entry.shape));
+  let count = 0;
+  let first: { position: number; value: number } | null = null;
+  for (let at = 0; at < entry.end - entry.start; at += PIECE_BYTES) {
+    const piece = bytes.subarray(0, Math.min(PIECE_BYTES, entry.end - entry.start - at));
+    model.read(entry, at, piece);
+    const values = type.decode(bytes.buffer, piece.length / elementBytes);
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i] ?? 0;
+      if (Number.isFinite(value)) continue;
+      first ??= { position: at / elementBytes + i, value };
+      count += 1;
+    }
+  }
+  if (!first) return null;
+  const others = count > 1 ? `, and ${count - 1} more that are not finite` : '';
+  return `Tensor ${JSON.stringify(entry.name)} has ${first.value} at [${indexOf(entry.shape, first.position).join(', ')}]${others}.`;
+}
+
+/** Where an element stands, row-major. */
+function indexOf(shape: readonly number[], position: number): number[] {
+  let left = position;
+  return shape
+    .toReversed()
+    .map((size) => {
+      const index = left % size;
+      left = Math.floor(left / size);
+      return index;
+    })
+    .toReversed();
+}

@@ -1,0 +1,202 @@
+import { describe, expect, test } from 'vitest';
+import { averageModels, NoMean } from '../../src/aggregator/average.ts';
+import { averageOf } from '../../src/aggregator/threads.ts';
+import { pickNumber, seedRandom } from '../support/random.ts';
+import { exactValueOf, formats, roundTo } from './exact.ts';
+import { decodeModel, encodeModel, f32, f64, halves, i64, type Laid, withHeader, writeModel } from './models.ts';
+
+type Model = Record<string, Laid>;
+
+const named = (files: readonly (Model | Buffer)[], weights?: readonly number[]) =>
+  files.map((file, i) => ({
+    path: writeModel(Buffer.isBuffer(file) ? file : encodeModel(file)),
+    label: `The model of device ${'abcdefgh'[i]}`,
+    weight: weights?.[i] ?? 1,
+  }));
+
+function average(files: readonly (Model | Buffer)[], weights?: readonly number[]) {
+  const pieces: Buffer[] = [];
+  for (const bytes of averageModels(named(files, weights))) pieces.push(Buffer.from(bytes));
+  return decodeModel(Buffer.concat(pieces));
+}
+
+function refusalOf(files: readonly (Model | Buffer)[]): string {
+  try {
+    average(files);
+  } catch (error) {
+    if (error instanceof NoMean) return error.message;
+    throw error;
+  }
+  throw new Error('They have a mean.');
+}
+
+const buffer = (laid: Laid | undefined) => new Uint8Array(laid?.bytes ?? []).buffer;
+const singles = (laid: Laid | undefined) => [...new Float32Array(buffer(laid))];
+const doubles = (laid: Laid | undefined) => [...new Float64Array(buffer(laid))];
+const bitsOf = (laid: Laid | undefined) => [...new Uint16Array(buffer(laid))];
+
+/** The mean as one would write it down: whole arrays, plain loops. */
+function plainMean(arrays: readonly (readonly number[])[], weights: readonly number[]): number[] {
+  const [first = []] = arrays;
+  return first.map((_, i) => {
+    let sum = Number.NaN;
+    for (const [k, array] of arrays.entries()) {
+      const term = (array[i] ?? 0) * (weights[k] ?? 0);
+      sum = k === 0 ? term : sum + term;
+    }
+    return sum / weights.reduce((all, weight) => all + weight, 0);
+  });
+}
+
+describe('Federated averaging', () => {
+  // More than a piece of 256 KiB, and no multiple of one.
+  test.each([
+    { seed: 1, weights: [1, 1], size: 70_001 },
+    { seed: 2, weights: [1, 1, 1], size: 1_000 },
+    { seed: 3, weights: [600, 1, 77, 12_345], size: 65_536 },
+    { seed: 4, weights: [3], size: 131_073 },
+    { seed: 5, weights: [2_147_483_647, 1, 2, 999_999_937, 5], size: 333 },
+  ])('of random models (seed $seed, weights $weights) equals plain loops over whole arrays', ({ seed, weights, size }) => {
+    const random = seedRandom(seed);
+    const pick = () => (pickNumber(random, 2 ** 48) / 2 ** 47 - 1) * 10 ** (pickNumber(random, 60) - 30);
+    const models = weights.map(() => ({
+      single: Array.from({ length: size }, () => Math.fround(pick())),
+      double: Array.from({ length: Math.ceil(size / 3) }, pick),
+      scalar: [Math.fround(pick())],
+    }));
+    const { tensors } = average(
+      models.map(({ single, double, scalar }) => ({
+        single: f32(single),
+        scalar: f32(scalar, []),
+        none: f32([], [0, 3]),
+        double: f64(double),
+      })),
+      weights,
+    );
+    const mean = (name: 'single' | 'double' | 'scalar') =>
+      plainMean(
+        models.map((model) => model[name]),
+        weights,
+      );
+    expect(singles(tensors.single)).toEqual(mean('single').map(Math.fround));
+    expect(doubles(tensors.double)).toEqual(mean('double'));
+    expect(tensors.scalar).toMatchObject({ shape: [], dtype: 'F32' });
+    expect(singles(tensors.scalar)).toEqual(mean('scalar').map(Math.fround));
+    expect(tensors.none).toMatchObject({ shape: [0, 3], bytes: new Uint8Array() });
+  });
+
+  test.each(['F16', 'BF16'] as const)('of %s equals exact arithmetic on fractions, subnormals included', (dtype) => {
+    const random = seedRandom(dtype);
+    const format = formats[dtype];
+    const weights = [1, 20, 300, 4_000].map((below) => 1 + pickNumber(random, below));
+    // All of F16; of BF16 a span of exponents over which doubles hold every sum whole, from the smallest number on.
+    const highest = dtype === 'F16' ? 0x7c00 : 0x0f00;
+    const models = weights.map(() => Array.from({ length: 150_000 }, () => pickNumber(random, highest) | (pickNumber(random, 2) << 15)));
+    const { tensors } = average(
+      models.map((bits) => ({ w: halves(dtype, bits, [3, 50_000]) })),
+      weights,
+    );
+    const total = BigInt(weights.reduce((sum, weight) => sum + weight, 0));
+    const lowest = 1 - (2 ** (format.exponentBits - 1) - 1) - format.mantissaBits;
+    const wanted = Array.from({ length: 150_000 }, (_, i) => {
+      let sum = 0n;
+      for (const [k, bits] of models.entries()) {
+        const value = exactValueOf(BigInt(bits[i] ?? 0), format);
+        if (value) sum += BigInt(weights[k] ?? 0) * (value.mantissa << BigInt(value.exponent - lowest));
+      }
+      return Number(roundTo(sum, total, lowest, format));
+    });
+    const isZero = (bits: number) => (bits & 0x7fff) === 0;
+    expect(bitsOf(tensors.w).map((bits) => (isZero(bits) ? 0 : bits))).toEqual(wanted.map((bits) => (isZero(bits) ? 0 : bits)));
+  });
+
+  test('keeps the sign of zeros, the smallest subnormals and the largest numbers', () => {
+    const least = Number.MIN_VALUE;
+    const most = Number.MAX_VALUE;
+    const { tensors } = average([
+      {
+        zero: f64([-0, 0, -0]),
+        tiny: f64([least, least, 3 * least]),
+        huge: f64([most, -most, most, least]),
+        single: f32([2 ** -149, 2 ** -149]),
+      },
+      { zero: f64([-0, -0, 0]), tiny: f64([least, 0, 0]), huge: f64([most, -most, -most, least]), single: f32([2 ** -149, 0]) },
+    ]);
+    expect(doubles(tensors.zero)).toEqual([-0, 0, 0]);
+    // Half of the least is a tie, of which the even is zero; so is half of three of them, of which it is two.
+    expect(doubles(tensors.tiny)).toEqual([least, 0, 2 * least]);
+    expect(doubles(tensors.huge)).toEqual([most, -most, 0, least]);
+    expect(singles(tensors.single)).toEqual([2 ** -149, 0]);
+  });
+
+  test('finds tensors by name, wherever each file has them, and keeps what all files say of themselves', () => {
+    const first = encodeModel({ a: f32([1, 2]), b: f64([10]) }, { format: 'pt', device: 'a' });
+    const second = encodeModel({ b: f64([30]), a: f32([3, 6]) }, { format: 'pt', device: 'b' });
+    const { metadata, tensors } = average([first, second]);
+    expect(metadata).toEqual({ format: 'pt' });
+    expect([singles(tensors.a), doubles(tensors.b)]).toEqual([[2, 4], [20]]);
+  });
+
+  test('takes whole numbers over where all models agree, and refuses them where one does not', () => {
+    const model = (batches: bigint): Model => ({ w: f32([1]), num_batches_tracked: i64([batches]) });
+    expect(average([model(7n), model(7n)]).tensors.num_batches_tracked).toEqual(i64([7n]));
+    expect(refusalOf([model(7n), model(7n), model(8n)])).toBe(
+      'Tensor "num_batches_tracked" of I64 has no mean, and is not the same in all: The model of device c differs from The model of device a.',
+    );
+  });
+
+  test.each<[string, Model | Buffer, string]>([
+    ['a missing tensor', { b: f32([1, 2]) }, 'Tensor "a" is missing: The model of device a has it.'],
+    [
+      'an additional tensor',
+      { a: f32([1]), b: f32([1, 2]), c: f32([0]) },
+      'Tensor "c" is additional: The model of device a does not have it.',
+    ],
+    ['another shape', { a: f32([1]), b: f32([1, 2], [2, 1]) }, 'Tensor "b" has shape [2, 1]; in The model of device a it has [2].'],
+    ['another dtype', { a: f64([1]), b: f32([1, 2]) }, 'Tensor "a" has dtype F64; in The model of device a it has F32.'],
+    ['NaN', { a: f32([Number.NaN]), b: f32([1, 2]) }, 'has NaN in tensor "a".'],
+    ['infinity', { a: f32([1]), b: f32([1, Number.NEGATIVE_INFINITY]) }, 'has -Infinity in tensor "b".'],
+    [
+      'a file cut short',
+      encodeModel({ a: f32([1]), b: f32([1, 2]) }).subarray(0, -3),
+      'Tensor "b" ends at byte 12 of the data, of which the file has 9',
+    ],
+    ['no safetensors at all', Buffer.from('PK'), 'The file has 2 bytes, too few'],
+    ['no JSON', withHeader('{"a'), 'Its header is not JSON.'],
+  ])('refuses %s, and says which tensor of whose model', (_, other, message) => {
+    const good: Model = { a: f32([1]), b: f32([1, 2]) };
+    const said = refusalOf([good, good, other]);
+    expect(said).toContain(message);
+    expect(said).toContain('The model of device c');
+  });
+});
+
+describe('A thread that averages', () => {
+  const model: Model = { w: f32(Array.from({ length: 300_000 }, (_, i) => i)), b: f64([1]) };
+
+  test('gives the bytes that averaging gives', async () => {
+    const models = named([model, model]);
+    const pieces: Buffer[] = [];
+    for await (const bytes of averageOf(models, new AbortController().signal)) pieces.push(Buffer.from(bytes));
+    expect(decodeModel(Buffer.concat(pieces)).tensors).toEqual({ w: model.w, b: model.b });
+  });
+
+  test('says why there is no mean', async () => {
+    const models = named([model, { w: f32([1]), b: f64([1]) }]);
+    await expect(averageOf(models, new AbortController().signal).next()).rejects.toThrow(
+      /^The model of device b does not fit: Tensor "w" has shape \[1\]/,
+    );
+  });
+
+  test('ends when it is told to', async () => {
+    const stop = new AbortController();
+    const bytes = averageOf(named([model, model]), stop.signal);
+    await bytes.next();
+    stop.abort();
+    await expect(bytes.next()).rejects.toThrow('aborted');
+  });
+
+  test('fails with the reason when a file is not there', async () => {
+    await expect(averageOf([{ path: '/nowhere', label: 'It', weight: 1 }], new AbortController().signal).next()).rejects.toThrow('ENOENT');
+  });
+});
