@@ -45,6 +45,11 @@ export const fragmentById = defineLoader<string, FragmentRow | null>(async (cont
 });
 readNodes('Fragment', fragmentById);
 
+/** The file of something that may be seen, which the file then may too: the model that a job starts from is another job's. Null: it is gone. */
+export const fragmentOf = defineLoader<string, FragmentRow | null>(async ({ domain }, ids) =>
+  byId(ids, await fragmentsByIds(domain.store.read, ids)),
+);
+
 Fragment.implement({
   description:
     'A file of a job, or of a project. Its bytes go up by PUT to the uploadUrl that createFragment answers, and down by GET (with Range and ETag) ' +

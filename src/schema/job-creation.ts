@@ -44,15 +44,29 @@ defineMutation('createJob', {
     description: 'The job to make.',
     fields: (t) => ({
       projectId: t.id({ required: true, description: 'The project that will own it.' }),
+      experimentId: t.id({
+        description:
+          'The experiment in whose queue it stands: it waits for those before it, and starts from the newest model that they produced.',
+      }),
+      applicationId: t.id({
+        description: 'The kind of job that it is: says which items and settings it takes, and fills up what is left out here.',
+      }),
       name: t.string({ required: true, description: 'What people will call it: at most 200 characters.' }),
       description: t.string({ description: 'What it is about.' }),
       type: t.field({ type: JobType, required: true, defaultValue: 'TRAINING', description: 'What it is for.' }),
       initiator: t.field({ type: JobInitiator, required: true, defaultValue: 'MANUAL', description: 'What started it.' }),
-      items: t.field({ type: [JobItemInput], description: 'Its named, typed settings.' }),
-      settings: t.field({ type: 'JSONObject', description: 'Its other settings, nested as you like: at most 256 KB as JSON.' }),
+      items: t.field({ type: [JobItemInput], description: 'Its named, typed settings. Of an application: those that it defines.' }),
+      settings: t.field({
+        type: 'JSONObject',
+        description:
+          "Its other settings, nested as you like: at most 256 KB as JSON. What is left out is as the application's schema has it.",
+      }),
       settingsOverrides: t.field({ type: [SettingOverrideInput], description: 'Single settings that are put over `settings`, in order.' }),
       steps: t.field({ type: [StepInput], description: 'Its steps, in order. Default: one step named Run.' }),
-      container: t.field({ type: ContainerInput, description: 'What its only step runs. Not together with `steps`.' }),
+      container: t.field({
+        type: ContainerInput,
+        description: "What its only step runs. Not together with `steps`. Default: the application's.",
+      }),
       priority: t.int({ required: true, defaultValue: 0, description: 'Steps of a higher priority are claimed before others.' }),
       labels: t.field({ type: [LabelInput], description: 'What to find it by.' }),
       isPreemptible: t.boolean({
@@ -66,6 +80,13 @@ defineMutation('createJob', {
       runTimeoutSeconds: t.float({ description: 'How long it may run before it fails with RUN_TIMEOUT. Default: for ever.' }),
       datasetId: t.string({ description: 'The dataset that it works on, as another system names it.' }),
       datasetVersionId: t.string({ description: 'The version of that dataset.' }),
+      modelId: t.id({
+        description:
+          'Of a TRAINING job: the model of its project that it adds a version to when it succeeds. Default: a new model, named after the job.',
+      }),
+      startModelVersionId: t.id({
+        description: 'The model version that it starts from. Only where its application supports continual training.',
+      }),
       idempotencyKey: t.string({ description: idempotencyKey }),
     }),
   }),

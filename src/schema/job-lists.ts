@@ -17,6 +17,8 @@ export const JobFilter = builder.inputType('JobFilter', {
     'Which jobs. What is left out or null does not matter; what is given must hold, all of it. An empty list of words takes no job at all.',
   fields: (t) => ({
     projectId: t.id({ description: 'Only those of this project.' }),
+    experimentId: t.id({ description: 'Only those of this experiment.' }),
+    applicationId: t.id({ description: 'Only those of this application.' }),
     statuses: t.field({ type: [JobStatus], description: 'Only those in one of these statuses.' }),
     types: t.field({ type: [JobType], description: 'Only those of one of these types.' }),
     initiators: t.field({ type: [JobInitiator], description: 'Only those that one of these started.' }),
@@ -50,7 +52,7 @@ const JobOrder = builder.inputType('JobOrder', {
 
 export const JobConnection = defineConnection('Job', Job, 'jobs');
 
-const newestFirst: Order = { field: 'CREATED_AT', direction: 'DESC' };
+export const newestFirst: Order = { field: 'CREATED_AT', direction: 'DESC' };
 
 type Filter = typeof JobFilter.$inferInput;
 
@@ -59,7 +61,7 @@ export function checkJobFilter(filter: Filter | null | undefined): void {
   if ((filter?.labels?.length ?? 0) > MOST_LABELS) throw new RequestRefused('BAD_REQUEST', `filter.labels: at most ${MOST_LABELS}.`);
 }
 
-function jobsLike(context: Context, filter: Filter, order: Order): List<ShownJob> {
+export function jobsLike(context: Context, filter: Filter, order: Order): List<ShownJob> {
   checkJobFilter(filter);
   const where = jobCondition(filter, scopeOf(viewerOf(context)));
   const { read } = context.domain.store;

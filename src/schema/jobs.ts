@@ -1,6 +1,5 @@
 import { sees } from '../domain/rights.ts';
 import { jobsById, type ShownJob } from '../store/queries/jobs.ts';
-import { modelBytesOfJobs } from '../store/queries/models.ts';
 import { builder } from './builder.ts';
 import { Container } from './containers.ts';
 import { type Context, viewerOf } from './context.ts';
@@ -29,11 +28,6 @@ export async function jobOf(context: Context, jobId: string): Promise<ShownJob> 
   if (!job) throw new Error(`The job ${jobId} of something that is shown cannot be read.`);
   return job;
 }
-
-const modelBytes = defineLoader<string, number>(async ({ domain }, jobIds) => {
-  const found = new Map((await modelBytesOfJobs(domain.store.read, jobIds)).map(({ jobId, bytes }) => [jobId, bytes]));
-  return jobIds.map((id) => found.get(id) ?? 0);
-});
 
 const ComputeTime = builder
   .objectRef<Pick<ShownJob, 'cpuStartedAt' | 'cpuEndedAt' | 'gpuStartedAt' | 'gpuEndedAt'>>('ComputeTime')
@@ -86,9 +80,18 @@ Job.implement({
     }),
     settings: t.expose('settings', {
       type: 'JSONObject',
-      description: 'The settings that it runs with, overrides applied. Its steps find them in a file named by TRAINYARD_SETTINGS.',
+      description:
+        "The settings that it runs with: what was given, overrides applied, filled up by the defaults of its application's schema. Its steps find them " +
+        'in a file named by TRAINYARD_SETTINGS.',
     }),
-    settingsWarnings: t.exposeStringList('settingsWarnings', { description: 'What is odd about its settings, though it was taken.' }),
+    settingsWarnings: t.exposeStringList('settingsWarnings', {
+      description: "The settings that its application's schema does not know, by their dot paths. They were taken all the same.",
+    }),
+    settingsSources: t.expose('settingsSources', {
+      type: 'JSONObject',
+      description:
+        'Where each of its settings came from, by its dot path: `DEFAULT`, `GIVEN` or `OVERRIDE`, as SettingSource says. A list is one setting.',
+    }),
     output: t.expose('output', {
       type: 'JSONObject',
       nullable: true,
@@ -106,11 +109,6 @@ Job.implement({
       resolve: async ({ deviceId }, _, context) => (deviceId === null ? null : ((await deviceById.load(context, deviceId))?.name ?? null)),
     }),
     computeTime: t.field({ type: ComputeTime, description: 'When it really computed, as its device reported.', resolve: (job) => job }),
-    billableBytes: t.field({
-      type: 'ByteCount',
-      description: 'The sizes of the models that it has stored (its READY fragments of type MODEL), added up.',
-      resolve: ({ id }, _, context) => modelBytes.load(context, id),
-    }),
     datasetId: t.exposeString('datasetId', { nullable: true, description: 'The dataset that it works on, as another system names it.' }),
     datasetVersionId: t.exposeString('datasetVersionId', { nullable: true, description: 'The version of that dataset.' }),
     httpUrl: t.exposeString('httpUrl', { nullable: true, description: 'Where what it runs can be opened in a browser, if it said so.' }),

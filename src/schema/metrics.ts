@@ -30,7 +30,7 @@ async function stepOfMetric(context: Context, { jobId, stepNumber }: LatestMetri
   return step;
 }
 
-const Metric = builder.objectRef<LatestMetricRow>('Metric').implement({
+export const Metric = builder.objectRef<LatestMetricRow>('Metric').implement({
   description: 'The newest value of a metric.',
   fields: (t) => ({
     name: t.exposeString('name', { description: 'Which metric: `loss`, `val_accuracy`.' }),
@@ -71,6 +71,12 @@ const MetricSeries = builder.objectRef<Curve<MetricPointRow> & { name: string }>
   }),
 });
 
+/** The newest value of each metric of a job, whichever step reported it; by name. */
+export async function newestMetrics(context: Context, jobId: string): Promise<LatestMetricRow[]> {
+  const latest = new Map((await latestOfJob.load(context, jobId)).map((metric) => [metric.name, metric]));
+  return [...latest.values()].sort(byName);
+}
+
 const namesArg = builder.args((t) => ({
   names: t.stringList({ description: 'Only these metrics; those that are not there are left out. Default: all.' }),
 }));
@@ -83,10 +89,7 @@ builder.objectFields(Job, (t) => ({
     type: [Metric],
     description: 'The newest value of each metric, whichever step reported it; by name.',
     args: namesArg,
-    resolve: async ({ id }, { names }, context) => {
-      const latest = new Map((await latestOfJob.load(context, id)).map((metric) => [metric.name, metric]));
-      return [...latest.values()].filter(wanted(names)).sort(byName);
-    },
+    resolve: async ({ id }, { names }, context) => (await newestMetrics(context, id)).filter(wanted(names)),
   }),
   metricSeries: t.field({
     type: MetricSeries,

@@ -5,11 +5,23 @@
  * import each other in a circle. A field that leads to a list is added beside that list: `Job.fragments` in fragments.ts, `Project.jobs` in jobs.ts.
  */
 import type { ShownJob } from '../store/queries/jobs.ts';
+import type { ShownModelVersion } from '../store/queries/models.ts';
 import type { ShownStep } from '../store/queries/steps.ts';
-import type { ApiKeyRow, AttemptRow, DeviceRow, FragmentRow, JobItemRow, ProjectRow } from '../store/tables.ts';
+import type {
+  ApiKeyRow,
+  ApplicationRow,
+  AttemptRow,
+  DeviceRow,
+  ExperimentRow,
+  FragmentRow,
+  JobItemRow,
+  ModelRow,
+  ProjectRow,
+} from '../store/tables.ts';
 import { builder } from './builder.ts';
 
 export const Project = builder.objectRef<ProjectRow>('Project');
+export const Application = builder.objectRef<ApplicationRow>('Application');
 export const Job = builder.objectRef<ShownJob>('Job');
 export const JobItem = builder.objectRef<JobItemRow>('JobItem');
 export const Step = builder.objectRef<ShownStep>('Step');
@@ -17,3 +29,6 @@ export const Attempt = builder.objectRef<AttemptRow>('Attempt');
 export const Device = builder.objectRef<DeviceRow>('Device');
 export const Fragment = builder.objectRef<FragmentRow>('Fragment');
 export const ApiKey = builder.objectRef<ApiKeyRow>('ApiKey');
+export const Experiment = builder.objectRef<ExperimentRow>('Experiment');
+export const Model = builder.objectRef<ModelRow>('Model');
+export const ModelVersion = builder.objectRef<ShownModelVersion>('ModelVersion');

@@ -11,6 +11,8 @@ type Optional<T> = T | null | undefined;
 /** Null and left out do not filter. An empty list of words takes nothing: no job has one of them. */
 export interface JobFilter {
   readonly projectId?: Optional<string>;
+  readonly experimentId?: Optional<string>;
+  readonly applicationId?: Optional<string>;
   readonly statuses?: Optional<readonly JobStatus[]>;
   readonly types?: Optional<readonly JobType[]>;
   readonly initiators?: Optional<readonly JobInitiator[]>;
@@ -40,6 +42,8 @@ export function jobCondition(filter: JobFilter, scope: JobScope): JobCondition {
   // PostgreSQL's text has no NUL, and so no name does.
   const texts = [
     filter.projectId,
+    filter.applicationId,
+    filter.experimentId,
     filter.name,
     filter.nameContains,
     filter.owner,
@@ -50,6 +54,8 @@ export function jobCondition(filter: JobFilter, scope: JobScope): JobCondition {
   return [
     equalTerm('jobId', scope.jobId, (t) => t.jobs.id),
     equalTerm('projectId', filter.projectId ?? scope.projectId, (t) => t.jobs.projectId),
+    equalTerm('experimentId', filter.experimentId, (t) => t.jobs.experimentId),
+    equalTerm('applicationId', filter.applicationId, (t) => t.jobs.applicationId),
     wordsTerm('status', statuses, jobStatuses, (t) => t.jobs.status),
     wordsTerm('type', types, jobTypes, (t) => t.jobs.type),
     wordsTerm('initiator', initiators, jobInitiators, (t) => t.jobs.initiator),

@@ -1,0 +1,162 @@
+import { createExperiment } from '../domain/experiments.ts';
+import { InvalidInput, NotFound } from '../domain/refusals.ts';
+import { may, requireRight, sees } from '../domain/rights.ts';
+import {
+  countExperiments,
+  currentJobsOfExperiments,
+  experimentsByIds,
+  listExperiments,
+  newestResults,
+} from '../store/queries/experiments.ts';
+import type { ExperimentRow } from '../store/tables.ts';
+import { builder } from './builder.ts';
+import { connect, defineConnection, type List, pageArgs } from './connections.ts';
+import { type Context, viewerOf } from './context.ts';
+import { defineMutation } from './errors.ts';
+import { fragmentById } from './fragments.ts';
+import { JobConnection, jobsLike, newestFirst } from './job-lists.ts';
+import { jobById } from './jobs.ts';
+import { byId, defineLoader } from './loaders.ts';
+import { Node, readNodes } from './node.ts';
+import { Experiment, Fragment, Job, Project } from './nouns.ts';
+import { projectOf } from './projects.ts';
+
+/** The experiment of something that may be seen, which the experiment then may too. */
+const experimentOf = defineLoader<string, ExperimentRow | null>(async ({ domain }, ids) =>
+  byId(ids, await experimentsByIds(domain.store.read, ids)),
+);
+
+/** Null: there is none, or it may not be seen. */
+const experimentById = defineLoader<string, ExperimentRow | null>(async (context, ids) => {
+  const principal = viewerOf(context);
+  const rows = may(principal, 'readExperiments') ? await experimentsByIds(context.domain.store.read, ids) : [];
+  return byId(
+    ids,
+    rows.filter((row) => sees(principal, { projectId: row.projectId })),
+  );
+});
+readNodes('Experiment', experimentById);
+
+const newestResultOf = defineLoader<string, string | null>(async ({ domain }, ids) => {
+  const newest = await newestResults(domain.store.read, ids);
+  return ids.map((id) => newest.get(id) ?? null);
+});
+
+const currentJobOf = defineLoader<string, string | null>(async ({ domain }, ids) => {
+  const rows = await currentJobsOfExperiments(domain.store.read, ids);
+  const current = new Map(rows.map(({ experimentId, jobId }) => [experimentId, jobId]));
+  return ids.map((id) => current.get(id) ?? null);
+});
+
+const fileNamed = (context: Context, id: string | null) => (id === null ? null : fragmentById.load(context, id));
+
+Experiment.implement({
+  description:
+    'An ordered queue of jobs in which each starts from the model that the one before it produced. One runs at a time, the others are BLOCKED; one that ' +
+    'fails, is cancelled or is deleted is passed over, and the next starts from where it would have.',
+  interfaces: [Node],
+  fields: (t) => ({
+    name: t.exposeString('name', { description: 'What people call it. Not unique.' }),
+    project: t.field({
+      type: Project,
+      description: 'The project that owns it.',
+      resolve: ({ projectId }, _, context) => projectOf(context, projectId),
+    }),
+    hyperparameters: t.expose('hyperparameters', { type: 'JSONObject', description: 'What its jobs have in common, as it was given.' }),
+    startModel: t.field({
+      type: Fragment,
+      nullable: true,
+      description: 'What its first job starts from. Null: from nothing, or this key may not see it.',
+      resolve: ({ startModelId }, _, context) => fileNamed(context, startModelId),
+    }),
+    currentModel: t.field({
+      type: Fragment,
+      nullable: true,
+      description:
+        'What a job starts from whose turn comes now: the newest model that a job of it has produced and succeeded with (the aggregate, of a federated ' +
+        'one), else startModel. Null: there is neither, or this key may not see it.',
+      resolve: async ({ id, startModelId }, _, context) => fileNamed(context, (await newestResultOf.load(context, id)) ?? startModelId),
+    }),
+    currentJob: t.field({
+      type: Job,
+      nullable: true,
+      description: 'Its first job that has not ended: the one whose turn it is. Null: none waits, or this key may not see it.',
+      resolve: async ({ id }, _, context) => {
+        const jobId = await currentJobOf.load(context, id);
+        return jobId === null ? null : jobById.load(context, jobId);
+      },
+    }),
+    jobs: t.field({
+      type: JobConnection,
+      description: 'Its jobs, newest first: the one that was queued last comes first. `last` reads them from the head of the queue.',
+      args: pageArgs,
+      resolve: ({ id }, args, context) => connect(args, jobsLike(context, { experimentId: id }, newestFirst)),
+    }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+    updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When its own fields last changed.' }),
+  }),
+});
+
+const ExperimentConnection = defineConnection('Experiment', Experiment, 'experiments');
+
+function experimentsOf(context: Context, projectId: string): List<ExperimentRow> {
+  requireRight(viewerOf(context), 'readExperiments');
+  const { read } = context.domain.store;
+  return {
+    positionOf: ({ id }) => [id],
+    read: (slice) => listExperiments(read, { projectId }, slice),
+    count: () => countExperiments(read, { projectId }),
+  };
+}
+
+builder.objectField(Project, 'experiments', (t) =>
+  t.field({
+    type: ExperimentConnection,
+    description: 'Its experiments, newest first.',
+    args: pageArgs,
+    resolve: ({ id }, args, context) => connect(args, experimentsOf(context, id)),
+  }),
+);
+
+builder.objectField(Job, 'experiment', (t) =>
+  t.field({
+    type: Experiment,
+    nullable: true,
+    description: 'The experiment in whose queue it stands, or stood. Null: it is of none.',
+    resolve: ({ experimentId }, _, context) => (experimentId === null ? null : experimentOf.load(context, experimentId)),
+  }),
+);
+
+builder.queryField('experiment', (t) =>
+  t.field({
+    type: Experiment,
+    nullable: true,
+    description: 'The experiment with this id. Null: there is none, or this key may not see it.',
+    args: { id: t.arg.id({ required: true, description: 'Its id: `exp_…`.' }) },
+    resolve: (_, { id }, context) => experimentById.load(context, id),
+  }),
+);
+
+defineMutation('createExperiment', {
+  description: 'Makes an experiment. createJob puts jobs into its queue.',
+  input: builder.inputType('CreateExperimentInput', {
+    description: 'The experiment to make.',
+    fields: (t) => ({
+      projectId: t.id({ required: true, description: 'The project that will own it.' }),
+      name: t.string({ required: true, description: 'What people will call it: at most 200 characters.' }),
+      hyperparameters: t.field({
+        type: 'JSONObject',
+        description: 'What its jobs have in common: at most 256 KB as JSON. Default: empty.',
+      }),
+      startModelFragmentId: t.id({
+        description: 'What its first job starts from: a READY fragment of type MODEL of the project. Default: nothing.',
+      }),
+    }),
+  }),
+  payload: builder.objectRef<{ experiment: ExperimentRow }>('CreateExperimentPayload').implement({
+    description: 'The experiment was made.',
+    fields: (t) => ({ experiment: t.expose('experiment', { type: Experiment, description: 'The new experiment.' }) }),
+  }),
+  refusals: [NotFound, InvalidInput],
+  decide: createExperiment,
+});
