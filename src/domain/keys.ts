@@ -26,12 +26,12 @@ export async function authenticate(domain: Domain, authorization: string | undef
 
 async function authenticateKey(domain: Domain, secret: string): Promise<Principal | null> {
   // Found by its hash: what differs in time is the look-up of a hash, which says nothing of the secret.
-  const [found] = await domain.store.read.run(keyByHash, { hash: hashOf(secret) });
-  if (!found) return null;
+  const [key] = await domain.store.read.run(keyByHash, { hash: hashOf(secret) });
+  if (!key) return null;
   const now = domain.clock.now();
-  if (!isLive(found.key, now)) return null;
-  noteUse(domain, found.key, now);
-  return principalOf(found.key, found.jobProjectId);
+  if (!isLive(key, now)) return null;
+  noteUse(domain, key, now);
+  return principalOf(key);
 }
 
 export const isLive = (key: ApiKeyRow, now: Date): boolean => key.revokedAt === null && (key.expiresAt === null || key.expiresAt > now);
@@ -43,13 +43,13 @@ function noteUse(domain: Domain, key: ApiKeyRow, now: Date): void {
   domain.store.write((tx) => tx.run(noteKeyUse, { id: key.id, now, before })).catch(() => {});
 }
 
-export function principalOf(key: ApiKeyRow, jobProjectId: string | null = null): Principal {
+export function principalOf(key: ApiKeyRow): Principal {
   return {
     kind: key.kind,
     role: key.role,
     name: `${key.kind.toLowerCase()}:${key.kind === 'JOB' ? key.jobId : key.name}`,
     keyId: key.id,
-    projectId: key.projectId ?? jobProjectId,
+    projectId: key.projectId,
     jobId: key.jobId,
     deviceId: key.deviceId,
     stepId: null,

@@ -6,9 +6,8 @@ export const insertApiKey = insertOf('apiKeys');
 
 export const keyByHash = statement('key by hash', (db, t, $: Placeholder<{ hash: string }>) =>
   db
-    .select({ key: t.apiKeys, jobProjectId: t.jobs.projectId })
+    .select()
     .from(t.apiKeys)
-    .leftJoin(t.jobs, eq(t.jobs.id, t.apiKeys.jobId))
     .where(eq(t.apiKeys.hash, $('hash'))),
 );
 
