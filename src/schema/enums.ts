@@ -15,6 +15,7 @@ import type {
   JobInitiator as JobInitiatorWord,
   JobType as JobTypeWord,
   LogStream as LogStreamWord,
+  SettingSource as SettingSourceWord,
 } from '../domain/vocabulary.ts';
 import { builder } from './builder.ts';
 
@@ -70,6 +71,12 @@ export const ItemValueType = describeEnum<ItemValueTypeWord>('ItemValueType', 'W
   MULTI: 'One of several given options.',
   BOOL: '`true` or `false`.',
   STRING_ARRAY: 'A list of strings, as JSON.',
+});
+
+export const SettingSource = describeEnum<SettingSourceWord>('SettingSource', 'Where a setting or an item of a job came from.', {
+  DEFAULT: 'Nothing was said: it is the default.',
+  GIVEN: 'It was given with the job.',
+  OVERRIDE: 'It was put over what was given, by its dot path.',
 });
 
 export const StatusReason = describeEnum<StatusReasonWord>(

@@ -2,7 +2,7 @@ import { typedValue } from '../domain/items.ts';
 import { itemsById, itemsOfJobs } from '../store/queries/steps.ts';
 import type { JobItemRow } from '../store/tables.ts';
 import { builder } from './builder.ts';
-import { ItemValueType } from './enums.ts';
+import { ItemValueType, SettingSource } from './enums.ts';
 import { jobById, jobOf } from './jobs.ts';
 import { byId, defineLoader, grouped } from './loaders.ts';
 import { Node, readNodes } from './node.ts';
@@ -44,6 +44,7 @@ JobItem.implement({
       description: 'What it would be if no value had been given, if that was said.',
     }),
     valueType: t.expose('valueType', { type: ItemValueType, description: 'What its text stands for.' }),
+    source: t.expose('source', { type: SettingSource, description: 'Where its value came from: it was given, or is the default.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
     updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When it last changed.' }),
   }),
@@ -52,7 +53,7 @@ JobItem.implement({
 builder.objectFields(Job, (t) => ({
   items: t.field({
     type: [JobItem],
-    description: 'Its named, typed settings, in the order in which they were given.',
+    description: 'Its named, typed settings, in the order of its application, or else in the order in which they were given.',
     resolve: ({ id }, _, context) => itemsOfJob.load(context, id),
   }),
   item: t.field({
@@ -71,7 +72,7 @@ export const JobItemInput = builder.inputType('JobItemInput', {
     description: t.string({ description: 'What it is for.' }),
     label: t.string({ description: 'What a form calls it.' }),
     value: t.string({ description: 'Its value as text. May be left out where there is a default.' }),
-    defaultValue: t.string({ description: 'What it is if no value is given.' }),
-    valueType: t.field({ type: ItemValueType, description: 'What the text stands for. Default: TEXT.' }),
+    defaultValue: t.string({ description: "What it is if no value is given. Default: the application's." }),
+    valueType: t.field({ type: ItemValueType, description: 'What the text stands for. Default: what the application says, or TEXT.' }),
   }),
 });

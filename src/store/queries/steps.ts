@@ -1,5 +1,5 @@
 /** Steps, their attempts, and what they ask of a device; the items of jobs. */
-import { asc, getTableColumns, inArray } from 'drizzle-orm';
+import { and, asc, eq, getTableColumns, inArray } from 'drizzle-orm';
 import type { AttemptRow, JobItemRow, QueueRow, StepRow, Tables } from '../tables.ts';
 import { batch } from './batch.ts';
 
@@ -51,6 +51,14 @@ export const stepsOfJobs = batch<StepRow>('steps of jobs', (db, t, jobIds) =>
 /** In order of number. */
 export const attemptsOfSteps = batch<AttemptRow>('attempts of steps', (db, t, stepIds) =>
   db.select().from(t.attempts).where(inArray(t.attempts.stepId, stepIds)).orderBy(asc(t.attempts.stepId), asc(t.attempts.number)),
+);
+
+/** The jobs that have an aggregation under way. */
+export const jobsThatAggregate = batch<{ jobId: string }>('jobs that aggregate', (db, t, jobIds) =>
+  db
+    .select({ jobId: t.steps.jobId })
+    .from(t.steps)
+    .where(and(inArray(t.steps.jobId, jobIds), eq(t.steps.part, 'AGGREGATE'), eq(t.steps.status, 'RUNNING'))),
 );
 
 export const queuesById = batch<QueueRow>('queues by id', (db, t, ids) => db.select().from(t.queues).where(inArray(t.queues.id, ids)));
