@@ -1,6 +1,7 @@
 /** A gateway: store, domain, realtime, schema and server, started in this order and stopped in reverse. */
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { inspectModel } from './aggregator/threads.ts';
 import type { Config } from './config.ts';
 import { createDomain, type Domain } from './domain/domain.ts';
 import { watchKey } from './domain/keyEnds.ts';
@@ -42,7 +43,7 @@ export async function startGateway(config: Config): Promise<Gateway> {
 async function serve({ dataDir, host, port, origins }: Config, store: Store): Promise<Gateway> {
   const files = new FileStore(join(dataDir, 'fragments'));
   if (store.isFirst) files.sweep();
-  const domain = createDomain({ store, files });
+  const domain = createDomain({ store, files, models: { inspect: inspectModel } });
   if (store.isFirst) await forgiveOutage(domain);
   const wakeups = new Wakeups(store);
   const stopTime = keepTime(domain, (error) =>

@@ -45,6 +45,17 @@ export type ClaimNextStepsInput = {
   readonly waitSeconds?: number;
 };
 
+/** How a number compares with a threshold. */
+export type ComparisonOperator =
+  /** Greater than it. */
+  | 'GT'
+  /** Greater than it, or equal. */
+  | 'GTE'
+  /** Less than it. */
+  | 'LT'
+  /** Less than it, or equal. */
+  | 'LTE';
+
 /** How the step ended well. */
 export type CompleteStepInput = {
   /** What came of it, for people. */
@@ -55,6 +66,8 @@ export type CompleteStepInput = {
   readonly leaseToken: string;
   /** Last values of metrics, stored in the same transaction. */
   readonly metrics?: ReadonlyArray<MetricInput> | null | undefined;
+  /** Of a training step of a federated job: how many samples the model saw, 1 or more. Its weight in the mean, where every device gives one. */
+  readonly numSamples?: number | null | undefined;
   /** The job's result document, as for setJobOutput, stored in the same transaction. */
   readonly output?: Record<string, unknown> | null | undefined;
 };
@@ -151,7 +164,9 @@ export type CreateFragmentInput = {
 
 /** The job to make. */
 export type CreateJobInput = {
-  /** What its only step runs. Not together with `steps`. */
+  /** The kind of job that it is: says which items and settings it takes, and fills up what is left out here. */
+  readonly applicationId?: string | null | undefined;
+  /** What its only step runs. Not together with `steps`. Default: the application's. */
   readonly container?: ContainerInput | null | undefined;
   /** The dataset that it works on, as another system names it. */
   readonly datasetId?: string | null | undefined;
@@ -159,16 +174,22 @@ export type CreateJobInput = {
   readonly datasetVersionId?: string | null | undefined;
   /** What it is about. */
   readonly description?: string | null | undefined;
+  /** The experiment in whose queue it stands: it waits for those before it, and starts from the newest model that they produced. */
+  readonly experimentId?: string | null | undefined;
+  /** Makes it a federated job, whose rounds make its steps. Not together with `steps`. */
+  readonly federation?: FederationInput | null | undefined;
   /** Any text of your own: the same key with the same input makes nothing new, and answers the first result. Kept for a week. */
   readonly idempotencyKey?: string | null | undefined;
   /** What started it. */
   readonly initiator?: JobInitiator;
   /** Whether its steps may be stopped to make room for more urgent work. */
   readonly isPreemptible?: boolean;
-  /** Its named, typed settings. */
+  /** Its named, typed settings. Of an application: those that it defines. */
   readonly items?: ReadonlyArray<JobItemInput> | null | undefined;
   /** What to find it by. */
   readonly labels?: ReadonlyArray<LabelInput> | null | undefined;
+  /** Of a TRAINING job: the model of its project that it adds a version to when it succeeds. Default: a new model, named after the job. */
+  readonly modelId?: string | null | undefined;
   /** What people will call it: at most 200 characters. */
   readonly name: string;
   /** Steps of a higher priority are claimed before others. */
@@ -179,10 +200,12 @@ export type CreateJobInput = {
   readonly runTimeoutSeconds?: number | null | undefined;
   /** How long it may stay QUEUED before it fails with SCHEDULE_TIMEOUT. Default: for ever. */
   readonly scheduleTimeoutSeconds?: number | null | undefined;
-  /** Its other settings, nested as you like: at most 256 KB as JSON. */
+  /** Its other settings, nested as you like: at most 256 KB as JSON. What is left out is as the application's schema has it. */
   readonly settings?: Record<string, unknown> | null | undefined;
   /** Single settings that are put over `settings`, in order. */
   readonly settingsOverrides?: ReadonlyArray<SettingOverrideInput> | null | undefined;
+  /** The model version that it starts from. Only where its application supports continual training. */
+  readonly startModelVersionId?: string | null | undefined;
   /** Its steps, in order. Default: one step named Run. */
   readonly steps?: ReadonlyArray<StepInput> | null | undefined;
   /** What it is for. */
@@ -219,6 +242,11 @@ export type DeviceKind =
   | 'EDGE'
   /** A machine that claims queued steps. */
   | 'WORKER';
+
+/** How the devices of a round are selected. */
+export type DeviceSelectionStrategy =
+  /** At random and without replacement, from a seed that is kept, so that a selection can be replayed. */
+  | 'RANDOM';
 
 /** Whether a device can be counted on. */
 export type DeviceStatus =
@@ -274,7 +302,7 @@ export type EventType =
   | 'JOB_STATUS_CHANGED'
   /** A job's own fields changed: JobUpdatedEvent. */
   | 'JOB_UPDATED'
-  /** A round of a federated job changed. */
+  /** A round of a federated job started, went on or ended: RoundChangedEvent. */
   | 'ROUND_CHANGED'
   /** Steps were added to a job: StepsAddedEvent. */
   | 'STEPS_ADDED'
@@ -291,6 +319,28 @@ export type FailStepInput = {
   readonly leaseToken: string;
   /** Why, for programs. Only what a device can know: DEVICE_REPORTED, EXIT_CODE, IMAGE_PULL_FAILED, OUT_OF_MEMORY and the like. */
   readonly reason?: StatusReason;
+};
+
+/** Makes a job a federated one. Its devices are selected at once, from the edge devices of its project that are online. */
+export type FederationInput = {
+  /** What a worker runs to make one model of those that came in, in a step of its own. Default: the gateway's own aggregator takes their mean. */
+  readonly aggregateContainer?: ContainerInput | null | undefined;
+  /** How the devices of a round are selected. */
+  readonly deviceSelectionStrategy?: DeviceSelectionStrategy;
+  /** How many devices are selected beyond that, so that some may fail: with those above at most 1000. */
+  readonly numBufferDevices?: number;
+  /** How many models have to come in for a round to succeed: 1 to 1000. */
+  readonly numDevices: number;
+  /** How long a round may wait for its models before it fails with QUORUM_UNREACHABLE, and the job with it. Default: for ever. */
+  readonly roundDeadlineSeconds?: number | null | undefined;
+  /** Give that of another job to select as it did. Default: a new one. */
+  readonly selectionSeed?: string | null | undefined;
+  /** A READY fragment of type MODEL of the project, that the first round starts from. Default: that of its experiment, or none. */
+  readonly startModelFragmentId?: string | null | undefined;
+  /** Rounds go on until one of these holds: at most 20. Empty: one round. */
+  readonly terminationCriteria?: ReadonlyArray<TerminationCriterionInput>;
+  /** What the devices run. Default: the job's container; with neither, they know what to do. */
+  readonly trainContainer?: ContainerInput | null | undefined;
 };
 
 /** Which files. What is left out or null does not matter; what is given must hold, all of it. */
@@ -352,10 +402,14 @@ export type ItemValueType =
 
 /** Which jobs. What is left out or null does not matter; what is given must hold, all of it. An empty list of words takes no job at all. */
 export type JobFilter = {
+  /** Only those of this application. */
+  readonly applicationId?: string | null | undefined;
   /** Only those made later than this. */
   readonly createdAfter?: string | null | undefined;
   /** Only those made earlier than this. */
   readonly createdBefore?: string | null | undefined;
+  /** Only those of this experiment. */
+  readonly experimentId?: string | null | undefined;
   /** Only those that one of these started. */
   readonly initiators?: ReadonlyArray<JobInitiator> | null | undefined;
   /** Only those that have all of these labels; at most 20. */
@@ -385,7 +439,7 @@ export type JobInitiator =
 
 /** A named, typed setting to give a job. */
 export type JobItemInput = {
-  /** What it is if no value is given. */
+  /** What it is if no value is given. Default: the application's. */
   readonly defaultValue?: string | null | undefined;
   /** What it is for. */
   readonly description?: string | null | undefined;
@@ -395,7 +449,7 @@ export type JobItemInput = {
   readonly name: string;
   /** Its value as text. May be left out where there is a default. */
   readonly value?: string | null | undefined;
-  /** What the text stands for. Default: TEXT. */
+  /** What the text stands for. Default: what the application says, or TEXT. */
   readonly valueType?: ItemValueType | null | undefined;
 };
 
@@ -472,6 +526,16 @@ export type LogStream =
   | 'STDOUT'
   /** The agent that runs the program. */
   | 'SYSTEM';
+
+/** A metric of rounds, and what it has to come to. */
+export type MetricCriterionInput = {
+  /** The name of the metric, as devices or the aggregating step report it. */
+  readonly metric: string;
+  /** How it has to compare. */
+  readonly operator: ComparisonOperator;
+  /** With what. */
+  readonly threshold: number;
+};
 
 /** One value of a metric. The same name and iteration of the same attempt, sent again, is stored once. */
 export type MetricInput = {
@@ -700,6 +764,15 @@ export type TelemetryInput = {
   /** Memory in mebibytes (1,048,576 bytes). */
   readonly memoryMb: number;
 };
+
+/** What ends a federated job as SUCCEEDED when it holds: exactly one of the three. */
+export type TerminationCriterionInput =
+  {   /** It has lasted so many seconds since its first round started. What runs then is cancelled. */
+  readonly maxDurationSeconds: number; readonly maxRounds?: never; readonly metric?: never; }
+  |  { readonly maxDurationSeconds?: never;   /** So many rounds have succeeded: 1 to 10000. */
+  readonly maxRounds: number; readonly metric?: never; }
+  |  { readonly maxDurationSeconds?: never; readonly maxRounds?: never;   /** After a round, a metric of it has come to something. */
+  readonly metric: MetricCriterionInput; };
 
 /** What to change. What is left out or null stays as it is. */
 export type UpdateDeviceInput = {
@@ -1044,6 +1117,7 @@ export type EventsSubscription = { readonly events: { readonly cursor: string, r
       | { readonly __typename: 'JobCreatedEvent', readonly cursor: string, readonly at: string, readonly actor: string, readonly job: { readonly id: string } }
       | { readonly __typename: 'JobStatusChangedEvent', readonly reason: StatusReason, readonly description: string, readonly exitCode: number | null, readonly cursor: string, readonly at: string, readonly actor: string, readonly jobFrom: JobStatus, readonly jobTo: JobStatus, readonly job: { readonly id: string } }
       | { readonly __typename: 'JobUpdatedEvent', readonly changed: ReadonlyArray<string>, readonly cursor: string, readonly at: string, readonly actor: string, readonly job: { readonly id: string } }
+      | { readonly __typename: 'RoundChangedEvent', readonly cursor: string, readonly at: string, readonly actor: string, readonly job: { readonly id: string } }
       | { readonly __typename: 'StepStatusChangedEvent', readonly attempt: number | null, readonly reason: StatusReason, readonly description: string, readonly exitCode: number | null, readonly cursor: string, readonly at: string, readonly actor: string, readonly stepFrom: StepStatus, readonly stepTo: StepStatus, readonly step: { readonly number: number, readonly name: string }, readonly job: { readonly id: string } }
       | { readonly __typename: 'StepsAddedEvent', readonly cursor: string, readonly at: string, readonly actor: string, readonly steps: ReadonlyArray<{ readonly number: number, readonly name: string }>, readonly job: { readonly id: string } }
     > } };

@@ -193,10 +193,16 @@ async function makeJob(
     insertJobItem,
     items.map((item) => ({ ...item, id: domain.ids.next('JobItem'), jobId: job.id, createdAt: now, updatedAt: now })),
   );
+  let { stepCount } = job;
   const seq = await record(change, job, { type: 'JOB_CREATED', to: job.status, reason: job.reason });
   if (input.federation)
-    await beginFederation(change, job, input.federation, { criteria, container: job.container, seq, isBlocked: place.isBlocked });
+    stepCount = await beginFederation(change, job, input.federation, {
+      criteria,
+      container: job.container,
+      seq,
+      isBlocked: place.isBlocked,
+    });
   else await makeSteps(change, { job, templates: steps, from: 0, isFirstReady: !place.isBlocked, seq });
   const { secret } = await addKey(domain, tx, now, { name: `token of ${job.id}`, kind: 'JOB', projectId: job.projectId, jobId: job.id });
-  return { job, token: secret };
+  return { job: { ...job, stepCount }, token: secret };
 }

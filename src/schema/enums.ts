@@ -7,7 +7,9 @@ import type {
 } from '../domain/lifecycle.ts';
 import type { PrincipalKind as PrincipalKindWord, Role as RoleWord } from '../domain/principal.ts';
 import type {
+  ComparisonOperator as ComparisonOperatorWord,
   DeviceKind as DeviceKindWord,
+  DeviceSelectionStrategy as DeviceSelectionStrategyWord,
   EventType as EventTypeWord,
   FragmentStatus as FragmentStatusWord,
   FragmentType as FragmentTypeWord,
@@ -15,7 +17,10 @@ import type {
   JobInitiator as JobInitiatorWord,
   JobType as JobTypeWord,
   LogStream as LogStreamWord,
+  ParticipantStatus as ParticipantStatusWord,
+  RoundStatus as RoundStatusWord,
   SettingSource as SettingSourceWord,
+  StepPart as StepPartWord,
 } from '../domain/vocabulary.ts';
 import { builder } from './builder.ts';
 
@@ -168,5 +173,43 @@ export const EventType = describeEnum<EventTypeWord>('EventType', 'The kinds of 
   STEP_STATUS_CHANGED: 'The status of a step changed: StepStatusChangedEvent.',
   FRAGMENT_READY: 'A file of a job is whole: FragmentReadyEvent.',
   JOB_UPDATED: "A job's own fields changed: JobUpdatedEvent.",
-  ROUND_CHANGED: 'A round of a federated job changed.',
+  ROUND_CHANGED: 'A round of a federated job started, went on or ended: RoundChangedEvent.',
+});
+
+export const DeviceSelectionStrategy = describeEnum<DeviceSelectionStrategyWord>(
+  'DeviceSelectionStrategy',
+  'How the devices of a round are selected.',
+  { RANDOM: 'At random and without replacement, from a seed that is kept, so that a selection can be replayed.' },
+);
+
+export const RoundStatus = describeEnum<RoundStatusWord>(
+  'RoundStatus',
+  'How far a round has come. SUCCEEDED, FAILED and CANCELLED are its ends.',
+  {
+    TRAINING: 'Its devices train; as many models as it needs are not in yet.',
+    AGGREGATING: 'Its models are in, and are being made one.',
+    SUCCEEDED: 'It has its aggregate.',
+    FAILED: 'It could not have its models, or they could not be made one; or its job failed otherwise.',
+    CANCELLED: 'Its job was cancelled, or came to the end of its duration.',
+  },
+);
+
+export const ParticipantStatus = describeEnum<ParticipantStatusWord>('ParticipantStatus', 'How far a device has come in a round.', {
+  INVITED: 'It was selected; its step waits for it.',
+  TRAINING: 'It has claimed its step.',
+  SUBMITTED: 'Its model came in time.',
+  LATE: 'Its model came after the round had those that it needed: kept, and no part of the aggregate.',
+  DROPPED: 'It handed in nothing: it failed, it was not seen any more, or was not needed any more.',
+});
+
+export const StepPart = describeEnum<StepPartWord>('StepPart', 'What a step of a federated job does in its round.', {
+  TRAIN: 'Trains on one device, on the data that it has, and hands in a model.',
+  AGGREGATE: 'Makes one model of those that came in.',
+});
+
+export const ComparisonOperator = describeEnum<ComparisonOperatorWord>('ComparisonOperator', 'How a number compares with a threshold.', {
+  LT: 'Less than it.',
+  LTE: 'Less than it, or equal.',
+  GT: 'Greater than it.',
+  GTE: 'Greater than it, or equal.',
 });

@@ -1,14 +1,15 @@
 import { encodeCursor, feed } from '../domain/cursors.ts';
 import type { JobStatus as JobStatusWord, StepStatus as StepStatusWord } from '../domain/lifecycle.ts';
-import type { EventType } from '../domain/vocabulary.ts';
+import type { EventType, RoundStatus as RoundStatusWord } from '../domain/vocabulary.ts';
 import type { ShownJob } from '../store/queries/jobs.ts';
 import type { EventRow, FragmentRow } from '../store/tables.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
-import { JobStatus, StatusReason, StepStatus } from './enums.ts';
+import { JobStatus, RoundStatus, StatusReason, StepStatus } from './enums.ts';
 import { fragmentById } from './fragments.ts';
 import { jobById } from './jobs.ts';
 import { Fragment, Job, Step } from './nouns.ts';
+import { Round, roundOf } from './rounds.ts';
 import { stepOf, stepsOfJob } from './steps.ts';
 
 /** An event as it stands in one of the two streams that show it: its job's, or the feed across jobs. */
@@ -43,12 +44,12 @@ const typeNames = {
   STEP_STATUS_CHANGED: 'StepStatusChangedEvent',
   FRAGMENT_READY: 'FragmentReadyEvent',
   JOB_UPDATED: 'JobUpdatedEvent',
-} as const satisfies Partial<Record<EventType, string>>;
-type ShownType = keyof typeof typeNames;
+  ROUND_CHANGED: 'RoundChangedEvent',
+} as const satisfies Record<EventType, string>;
 
 export const Event = builder.interfaceRef<Happening>('Event').implement({
   description: 'Something that happened to a job, kept in the order in which it was committed.',
-  resolveType: ({ type }) => typeNames[type as ShownType], // ROUND_CHANGED is an event of federated jobs, of which there are none
+  resolveType: ({ type }) => typeNames[type],
   fields: (t) => ({
     cursor: t.field({
       type: 'Cursor',
@@ -133,5 +134,28 @@ builder.objectRef<Happening>(typeNames.JOB_UPDATED).implement({
   interfaces: [Event],
   fields: (t) => ({
     changed: t.stringList({ description: 'The names of the fields that changed.', resolve: ({ details }) => details ?? [] }),
+  }),
+});
+
+builder.objectRef<Happening>(typeNames.ROUND_CHANGED).implement({
+  description: 'A round of a federated job started, went on or ended.',
+  interfaces: [Event],
+  fields: (t) => ({
+    round: t.field({
+      type: Round,
+      description: 'The round, as it is now.',
+      resolve: async ({ jobId, details }, _, context) => {
+        const round = await roundOf(context, jobId, Number(details?.[0]));
+        if (!round) throw new Error(`The round ${details?.[0]} of job ${jobId}, of which an event tells, cannot be read.`);
+        return round;
+      },
+    }),
+    from: t.field({
+      type: RoundStatus,
+      nullable: true,
+      description: 'The status before. Null: it has just started.',
+      resolve: ({ from }) => from as RoundStatusWord | null,
+    }),
+    to: t.field({ type: RoundStatus, description: 'The status since.', resolve: ({ to }) => to as RoundStatusWord }),
   }),
 });

@@ -4,6 +4,7 @@ import { builder } from './builder.ts';
 import { ContainerInput } from './containers.ts';
 import { JobInitiator, JobType } from './enums.ts';
 import { defineMutation } from './errors.ts';
+import { FederationInput } from './federation-inputs.ts';
 import { JobItemInput } from './items.ts';
 import { LabelInput } from './labels.ts';
 import { Job } from './nouns.ts';
@@ -66,6 +67,10 @@ defineMutation('createJob', {
       container: t.field({
         type: ContainerInput,
         description: "What its only step runs. Not together with `steps`. Default: the application's.",
+      }),
+      federation: t.field({
+        type: FederationInput,
+        description: 'Makes it a federated job, whose rounds make its steps. Not together with `steps`.',
       }),
       priority: t.int({ required: true, defaultValue: 0, description: 'Steps of a higher priority are claimed before others.' }),
       labels: t.field({ type: [LabelInput], description: 'What to find it by.' }),

@@ -50,7 +50,9 @@ interface EndOfStep {
 }
 
 defineMutation('completeStep', {
-  description: 'Reports that the step has succeeded: the next one can be claimed, or the job has succeeded.',
+  description:
+    'Reports that the step has succeeded: the next one can be claimed, or the job has succeeded. A step of a federated round is completed once the attempt ' +
+    'has uploaded its model, a safetensors file: one whose tensors are not those of the start model, or not numbers, is refused with their names.',
   input: builder.inputType('CompleteStepInput', {
     description: 'How the step ended well.',
     fields: (t) => ({
@@ -61,6 +63,10 @@ defineMutation('completeStep', {
       output: t.field({
         type: 'JSONObject',
         description: "The job's result document, as for setJobOutput, stored in the same transaction.",
+      }),
+      numSamples: t.int({
+        description:
+          'Of a training step of a federated job: how many samples the model saw, 1 or more. Its weight in the mean, where every device gives one.',
       }),
     }),
   }),

@@ -1,0 +1,23 @@
+/** Federated jobs and their rounds, for who reads them. */
+import { and, asc, eq, inArray } from 'drizzle-orm';
+import { type Placeholder, statement } from '../store.ts';
+import type { FederationRow, RoundRow } from '../tables.ts';
+import { batch } from './batch.ts';
+
+export const federationsOfJobs = batch<FederationRow>('federations of jobs', (db, t, jobIds) =>
+  db.select().from(t.federations).where(inArray(t.federations.jobId, jobIds)),
+);
+
+/** In order of number. */
+export const roundsOfJobs = batch<RoundRow>('rounds of jobs', (db, t, jobIds) =>
+  db.select().from(t.rounds).where(inArray(t.rounds.jobId, jobIds)).orderBy(asc(t.rounds.jobId), asc(t.rounds.number)),
+);
+
+/** In the order in which they were selected. */
+export const shownParticipants = statement('shown participants', (db, t, $: Placeholder<{ jobId: string; round: number }>) =>
+  db
+    .select()
+    .from(t.participants)
+    .where(and(eq(t.participants.jobId, $('jobId')), eq(t.participants.round, $('round'))))
+    .orderBy(asc(t.participants.position)),
+);
