@@ -13,6 +13,8 @@ export interface Config {
   readonly origins: readonly string[];
   /** Of `up`: how many steps its agent runs at the same time; 0 starts no agent. */
   readonly slots: number;
+  /** Whether the gateway averages the models of federated rounds itself. */
+  readonly aggregator: boolean;
 }
 
 interface Setting {
@@ -49,6 +51,13 @@ const settings = {
     byDefault: '1',
     text: 'steps that its agent runs at once; 0 starts no agent',
     onlyUp: true,
+  },
+  aggregator: {
+    flag: 'aggregator',
+    env: 'TRAINYARD_AGGREGATOR',
+    value: 'on|off',
+    byDefault: 'on',
+    text: 'averages the models of federated rounds itself; off leaves that to other gateways on its database',
   },
   adminKey: {
     env: 'TRAINYARD_ADMIN_KEY',
@@ -94,6 +103,9 @@ export function readConfig(command: GatewayCommand, argv: readonly string[], env
     if (!URL.canParse(origin) || new URL(origin).origin !== origin)
       wrong.push(`${named(settings.origins)}: ${JSON.stringify(origin)} is no origin, such as https://example.com.`);
   }
+  const aggregator = read(settings.aggregator);
+  if (aggregator !== 'on' && aggregator !== 'off')
+    wrong.push(`${named(settings.aggregator)} must be on or off, not ${JSON.stringify(aggregator)}.`);
   if (wrong.length > 0) throw new ConfigError(wrong.join('\n'));
   return {
     host: read(settings.host),
@@ -103,6 +115,7 @@ export function readConfig(command: GatewayCommand, argv: readonly string[], env
     adminKey: adminKey === '' ? null : adminKey,
     origins,
     slots,
+    aggregator: aggregator === 'on',
   };
 }
 

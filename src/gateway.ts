@@ -1,6 +1,7 @@
 /** A gateway: store, domain, realtime, schema and server, started in this order and stopped in reverse. */
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Aggregator, startAggregator } from './aggregator/aggregator.ts';
 import { inspectModel } from './aggregator/threads.ts';
 import type { Config } from './config.ts';
 import { createDomain, type Domain } from './domain/domain.ts';
@@ -40,7 +41,7 @@ export async function startGateway(config: Config): Promise<Gateway> {
   }
 }
 
-async function serve({ dataDir, host, port, origins }: Config, store: Store): Promise<Gateway> {
+async function serve({ dataDir, host, port, origins, aggregator: aggregates }: Config, store: Store): Promise<Gateway> {
   const files = new FileStore(join(dataDir, 'fragments'));
   if (store.isFirst) files.sweep();
   const domain = createDomain({ store, files, models: { inspect: inspectModel } });
@@ -65,12 +66,19 @@ async function serve({ dataDir, host, port, origins }: Config, store: Store): Pr
     await stopTime();
     throw error;
   });
+  const aggregator: Aggregator | null = aggregates
+    ? startAggregator({
+        domain,
+        wakeups,
+        onError: (error) => writeLog({ level: 'error', message: 'The aggregator failed; it tries again.', error: String(error) }),
+      })
+    : null;
   return {
     url: server.url,
     domain,
     async close(graceMs) {
       wakeups.stop();
-      await server.close(graceMs);
+      await Promise.all([aggregator?.close(), server.close(graceMs)]);
       await stopTime();
       wakeups.close();
       await store.close();

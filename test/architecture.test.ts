@@ -44,6 +44,7 @@ const arrows: Readonly<Record<string, { readonly values: readonly string[]; read
   store: { values: [], types: ['domain'] },
   domain: { values: ['store'], types: ['realtime'] },
   realtime: { values: ['domain', 'store'] },
+  aggregator: { values: ['domain', 'store'] },
   schema: { values: ['realtime', 'domain', 'store'] },
   server: { values: ['schema', 'realtime', 'domain', 'store'] },
   client: { values: [] },

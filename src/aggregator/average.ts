@@ -55,6 +55,8 @@ function openOne(model: ModelToAverage): Opened {
     return { ...model, file, entries: new Map(file.header.entries.map((entry) => [entry.name, entry])) };
   } catch (error) {
     if (error instanceof NotSafetensors) throw new NoMean(`${model.label} cannot be read: ${error.message}`);
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
+      throw new NoMean(`${model.label} is not among the files of this gateway.`);
     throw error;
   }
 }

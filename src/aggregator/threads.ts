@@ -44,7 +44,7 @@ export async function inspectModel(path: string, startPath: string | null): Prom
 }
 
 /** The bytes of the mean of these models, as they are computed. Each array is good until the next is asked for. Throws NoMean; ends the thread when it is left. */
-export async function* averageOf(models: readonly ModelToAverage[], signal: AbortSignal): AsyncGenerator<Uint8Array> {
+export async function* averageOf(models: readonly ModelToAverage[], signal: AbortSignal): AsyncGenerator<Uint8Array, void, void> {
   const worker = startThread({ kind: 'average', models });
   try {
     for await (const [message] of on(worker, 'message', { signal, close: ['exit'] })) {

@@ -73,6 +73,8 @@ export const topics = {
   queue: (projectId: string) => `queue:${projectId}`,
   /** A step of any project can be claimed. */
   anyQueue: 'queue',
+  /** A round can be aggregated. */
+  aggregations: 'aggregations',
   /** A step of any project can no longer be claimed. For those who count them: to wake all who wait for work would be for nothing. */
   taken: 'taken',
   /** A device's slots, labels, resources or draining changed, or a lease of it ended. */

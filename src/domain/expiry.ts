@@ -1,7 +1,8 @@
 /** A lease that has run out: the device is taken for lost, and its step for claimable again. */
-import { lockStep } from '../store/changes/steps.ts';
+import { extendLease, heldByDevice, lockStep } from '../store/changes/steps.ts';
 import { stepById } from '../store/queries/rows.ts';
-import type { Change } from './change.ts';
+import { type Change, change } from './change.ts';
+import type { Domain } from './domain.ts';
 import { endAttempt, endJob, finishCancel, lockedJob } from './progression.ts';
 import { lockRounds } from './roundLocks.ts';
 import { dropStep } from './rounds.ts';
@@ -28,4 +29,19 @@ export async function expireLease(change: Change, stepId: string): Promise<void>
   const failed = await endAttempt(change, step, 'LOST', 'fail', exhausted, { lostCount });
   if (step.part !== null) await dropStep(change, failed, exhausted);
   else await endJob(change, await lockedJob(change, step.jobId), 'fail', exhausted);
+}
+
+/** Lets go of all that a device holds, without waiting for its leases to run out: it is known to hold nothing any more. */
+export async function loseDevice(domain: Domain, deviceId: string): Promise<void> {
+  for (const { stepId } of await domain.store.read.run(heldByDevice, { deviceId })) {
+    await change(domain, null, async (change) => {
+      const { tx, now } = change;
+      const [seen] = await tx.run(stepById, { id: stepId });
+      if (seen) await lockRounds(change, seen);
+      const [step] = await tx.run(lockStep, { id: stepId });
+      if (step?.leaseDeviceId !== deviceId) return;
+      await tx.run(extendLease, { id: stepId, leaseExpiresAt: now, leaseSeconds: step.leaseSeconds ?? 0 });
+      await expireLease(change, stepId);
+    });
+  }
 }

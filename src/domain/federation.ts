@@ -3,6 +3,7 @@ import { insertFederation, insertParticipant, insertRound, onlineEdgeDevices, ro
 import { insertRows } from '../store/changes/inserts.ts';
 import { saveJobFields } from '../store/changes/jobs.ts';
 import type { FederationRow, JobRow, ParticipantRow, RoundRow, StepRow } from '../store/tables.ts';
+import { aggregatorLabel } from './aggregator.ts';
 import { type Change, record } from './change.ts';
 import { type Checks, type ContainerInput, containerOf, noResources } from './checks.ts';
 import { makeSteps } from './planning.ts';
@@ -10,7 +11,7 @@ import { InvalidInput } from './refusals.ts';
 import { selectDevices } from './selection.ts';
 import { checkCriteria, durationEnd, type TerminationCriterionInput } from './termination.ts';
 import { type Cause, later } from './transitions.ts';
-import type { Container, DeviceSelectionStrategy, Label, StepTemplate, TerminationCriterion } from './vocabulary.ts';
+import type { Container, DeviceSelectionStrategy, StepTemplate, TerminationCriterion } from './vocabulary.ts';
 
 type Optional<T> = T | null | undefined;
 
@@ -26,9 +27,6 @@ export interface FederationInput {
   /** A worker claims the aggregation and runs this; null: the gateway's own aggregator averages. */
   aggregateContainer?: Optional<ContainerInput>;
 }
-
-/** What the gateway's own aggregator has, and its steps ask for. */
-export const aggregatorLabel: Label = { key: 'trainyard/aggregator', value: 'federated-averaging' };
 
 /** Devices in one round: more would not be one transaction any more. */
 const MOST_DEVICES = 1_000;

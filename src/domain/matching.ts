@@ -5,6 +5,7 @@ import { allQueues, headOfQueue, heldByDevice, queueById, queuesOfProject } from
 import { deviceById } from '../store/queries/rows.ts';
 import type { Queries } from '../store/store.ts';
 import type { DeviceRow, QueueRow, StepRow } from '../store/tables.ts';
+import { isForAggregator } from './aggregator.ts';
 import { statusOf } from './devices.ts';
 import type { Domain } from './domain.ts';
 import type { Principal } from './principal.ts';
@@ -36,6 +37,8 @@ export function unmetBy({ device, projectId, held }: Claimant, queue: QueueRow):
   if (queue.pinnedDeviceId !== null && queue.pinnedDeviceId !== device?.id)
     add('pinnedDevice', `Only device ${queue.pinnedDeviceId} may claim it.`);
   if (!device) return unmet;
+  if (isForAggregator(device.labels) && !isForAggregator(queue.requiredLabels))
+    add('aggregation', "The device is the gateway's own, which runs nothing but aggregations.");
   for (const amount of amounts) {
     const asked = queue.resources[amount];
     if (asked === null || asked === 0) continue;
@@ -105,8 +108,10 @@ export async function whyNot(
   const { read } = domain.store;
   const [queue] = await read.run(queueById, { id: step.queueId });
   if (!queue) return [];
+  // The gateway's own device would stand in every answer, and is the reason for nothing.
+  const isInPlay = (device: DeviceRow) => !isForAggregator(device.labels) || isForAggregator(queue.requiredLabels);
   const devices = (await devicesFor(read, step.projectId)).filter(
-    (device) => sees(principal, device) && (deviceId === null || device.id === deviceId),
+    (device) => sees(principal, device) && (deviceId === null ? isInPlay(device) : device.id === deviceId),
   );
   if (devices.length === 0) {
     return [

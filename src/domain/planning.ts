@@ -72,14 +72,15 @@ export async function makeSteps(
     });
   }
   await insertRows(tx, insertStep, steps);
-  if (isFirstReady) announceQueued(change, job.projectId);
+  if (isFirstReady) announceQueued(change, job.projectId, part);
   return steps;
 }
 
 /** Wakes who waits for work. */
-export function announceQueued({ tx }: Change, projectId: string): void {
+export function announceQueued({ tx }: Change, projectId: string, part: StepPart | null = null): void {
   tx.touch(topics.queue(projectId));
   tx.touch(topics.anyQueue);
+  if (part === 'AGGREGATE') tx.touch(topics.aggregations);
 }
 
 async function checkPinnedDevice({ tx }: Change, projectId: string, id: string | null, path: readonly string[]): Promise<void> {

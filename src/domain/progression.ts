@@ -37,7 +37,7 @@ export async function endAttempt(
   const to = nextStepStatus(step.status, happening);
   const finishedAt = to !== null && isTerminalStep(to) ? now : null;
   const moved = await moveStep(change, step, happening, cause, { ...noLease, finishedAt, ...columns });
-  if (moved.status === 'QUEUED') announceQueued(change, step.projectId);
+  if (moved.status === 'QUEUED') announceQueued(change, step.projectId, step.part);
   await followStep(change, moved);
   if (step.leaseDeviceId) tx.touch(topics.device(step.leaseDeviceId));
   return moved;

@@ -8,7 +8,6 @@ import { createHash, randomUUID } from 'node:crypto';
 import { constants, createReadStream, mkdirSync, type ReadStream, readdirSync, rmSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Readable } from 'node:stream';
 
 const PART = '.part';
 
@@ -39,7 +38,7 @@ export class FileStore {
   /** Takes a stream to disk, whole and synced, at constant memory; answers what came. It leaves nothing behind when it fails. */
   async receive(
     id: string,
-    bytes: Readable | Iterable<Uint8Array>,
+    bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
     atMost: number,
   ): Promise<{ file: StoredFile; keep(): Promise<void>; drop(): Promise<void> }> {
     const part = join(this.#folder, shardOf(id), `${id}-${randomUUID()}${PART}`);
@@ -98,7 +97,7 @@ export class FileStore {
 /** The last characters of an id are random: they spread the files over 1,024 folders. */
 const shardOf = (id: string) => id.slice(-2);
 
-async function copy(bytes: Readable | Iterable<Uint8Array>, handle: FileHandle, atMost: number): Promise<StoredFile> {
+async function copy(bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, handle: FileHandle, atMost: number): Promise<StoredFile> {
   const hash = createHash('sha256');
   let sizeBytes = 0;
   for await (const chunk of bytes) {

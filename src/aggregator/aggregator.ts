@@ -1,0 +1,168 @@
+/**
+ * The device that every gateway has inside: it claims the steps that aggregate rounds of federated jobs, averages, and hands the mean in.
+ *
+ * It goes through the same doors as any device, under a lease: a gateway that dies in the middle loses its lease, and the step is claimed again,
+ * by itself when it is back or by another gateway on the same database.
+ */
+import { type Aggregation, aggregationOf, NothingToAggregate } from '../domain/aggregation.ts';
+import { ensureAggregator } from '../domain/aggregator.ts';
+import { topics } from '../domain/change.ts';
+import { type Claim, claimNextSteps } from '../domain/claims.ts';
+import type { Domain } from '../domain/domain.ts';
+import { loseDevice } from '../domain/expiry.ts';
+import { createFragment, finishUpload } from '../domain/fragments.ts';
+import { releaseStep } from '../domain/leases.ts';
+import { completeStep, failStep } from '../domain/outcomes.ts';
+import type { Principal } from '../domain/principal.ts';
+import { InvalidInput, StaleLease } from '../domain/refusals.ts';
+import type { Waker } from '../domain/waker.ts';
+import { NoMean } from './average.ts';
+import { keepLease, LEASE_SECONDS, waitFor } from './lease.ts';
+import { averageOf } from './threads.ts';
+
+/** Looks without having been woken: a wake-up can get lost. */
+const SAFETY_POLL_MS = 5_000;
+/** Until the next try when the database or the disk would not have the last one. */
+const PAUSE_MS = 2_000;
+/** Of a reason; a description takes more, and says no more. */
+const MOST_CHARACTERS = 2_000;
+
+export interface AggregatorParts {
+  readonly domain: Domain;
+  readonly wakeups: Waker;
+  /** What went wrong here, and is nothing that the models are to blame for. */
+  onError(error: unknown): void;
+}
+
+type Self = Principal & { readonly deviceId: string };
+
+export interface Aggregator {
+  /** Stops at once; what it was at is released, for another or for after the restart. */
+  close(): Promise<void>;
+}
+
+export function startAggregator(parts: AggregatorParts): Aggregator {
+  const stop = new AbortController();
+  const running = run(parts, stop.signal);
+  return {
+    async close() {
+      stop.abort();
+      await running;
+    },
+  };
+}
+
+async function run(parts: AggregatorParts, signal: AbortSignal): Promise<void> {
+  const { domain, wakeups } = parts;
+  let self: Self | null = null;
+  // Where no other gateway was, what the device still holds is from a life before.
+  let isReborn = domain.store.isFirst;
+  while (!signal.aborted) {
+    // Listening starts before looking.
+    const heard = [topics.aggregations, ...(self ? [topics.device(self.deviceId)] : [])];
+    const wait = waitFor(parts, heard, SAFETY_POLL_MS, signal);
+    try {
+      self ??= await ensureAggregator(domain);
+      if (isReborn) await loseDevice(domain, self.deviceId);
+      isReborn = false;
+      const { claims } = await claimNextSteps(domain, self, { limit: 1, leaseSeconds: LEASE_SECONDS, waitSeconds: 0 }, { signal, wakeups });
+      const [claim] = claims;
+      if (claim) await aggregate(parts, self, claim, signal);
+      else await wait.woken;
+    } catch (error) {
+      parts.onError(error);
+      // Somebody may have deleted the device.
+      self = null;
+      await pause(parts, signal);
+    } finally {
+      wait.end();
+    }
+  }
+}
+
+async function pause(parts: AggregatorParts, signal: AbortSignal): Promise<void> {
+  const wait = waitFor(parts, [], PAUSE_MS, signal);
+  await wait.woken;
+  wait.end();
+}
+
+/** Does one step, and ends it one way or another. Throws what should not have happened. */
+async function aggregate(parts: AggregatorParts, self: Self, claim: Claim, stopping: AbortSignal): Promise<void> {
+  const { domain } = parts;
+  const leaseToken = claim.lease.token;
+  const lease = keepLease(parts, self, leaseToken, stopping);
+  try {
+    const aggregation = await aggregationOf(domain, claim.step);
+    await handIn(domain, self, claim, aggregation, lease.signal);
+    await completeStep(domain, self, { leaseToken, description: describe(aggregation) });
+  } catch (error) {
+    await lease.end();
+    if (!(error instanceof StaleLease)) await giveUp(parts, self, leaseToken, lease.signal.aborted ? null : error);
+  } finally {
+    await lease.end();
+  }
+}
+
+function describe({ models, isWeighted }: Aggregation): string {
+  return `The mean of ${models.length} models, ${isWeighted ? 'weighted by their numbers of samples' : 'each with the same weight'}.`;
+}
+
+/** Computes the mean and stores it as it comes. */
+async function handIn(domain: Domain, self: Self, claim: Claim, { round, models }: Aggregation, signal: AbortSignal): Promise<void> {
+  const bytes = averageOf(models, signal);
+  try {
+    // With the first of them it is known that there is a mean: nothing is announced that cannot come.
+    const first = await bytes.next();
+    const { fragment } = await createFragment(domain, self, {
+      jobId: claim.step.jobId,
+      leaseToken: claim.lease.token,
+      filename: `aggregate-round-${round}.safetensors`,
+      type: 'MODEL',
+    });
+    await store(domain, fragment.id, first.done ? bytes : chain(first.value, bytes));
+  } finally {
+    await bytes.return();
+  }
+}
+
+async function* chain(first: Uint8Array, rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield first;
+  yield* rest;
+}
+
+async function store(domain: Domain, fragmentId: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
+  const received = await domain.files.receive(fragmentId, bytes, domain.limits.fragmentBytesAtMost);
+  try {
+    await received.keep();
+    await finishUpload(domain, fragmentId, received.file);
+  } catch (error) {
+    await received.drop();
+    await domain.files.remove(fragmentId);
+    throw error;
+  }
+}
+
+/** What the operator can mend, after which the same try succeeds: it is no fault of the round. */
+const isOfTheMachine = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && ['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'EROFS'].includes(String(error.code));
+
+/** Ends the attempt: null is that it was told to stop. */
+async function giveUp(parts: AggregatorParts, self: Self, leaseToken: string, error: unknown): Promise<void> {
+  const { domain, onError } = parts;
+  try {
+    if (error === null) {
+      await releaseStep(domain, self, { leaseToken });
+    } else if (error instanceof NoMean || error instanceof NothingToAggregate || error instanceof InvalidInput) {
+      await failStep(domain, self, { leaseToken, description: error.message.slice(0, MOST_CHARACTERS) });
+    } else if (isOfTheMachine(error)) {
+      await releaseStep(domain, self, { leaseToken, description: 'The gateway has no room for the aggregate at the moment.' });
+      throw error;
+    } else {
+      await failStep(domain, self, { leaseToken, description: 'The gateway could not aggregate the models; its log says why.' });
+      onError(error);
+    }
+  } catch (failure) {
+    // It was let go of meanwhile.
+    if (!(failure instanceof StaleLease)) throw failure;
+  }
+}

@@ -1,0 +1,74 @@
+/** Keeps the lease of a step while it is worked on, and hears when to stop. */
+import { topics } from '../domain/change.ts';
+import type { Domain } from '../domain/domain.ts';
+import { renewLease } from '../domain/leases.ts';
+import type { Principal } from '../domain/principal.ts';
+import { StaleLease } from '../domain/refusals.ts';
+import type { Waker } from '../domain/waker.ts';
+
+/** Short, since nobody can lose a connection here: a gateway that died in the middle costs its round no more than this. */
+export const LEASE_SECONDS = 10;
+const RENEW_EVERY_MS = (LEASE_SECONDS * 1_000) / 3;
+
+export interface KeptLease {
+  /** Aborted when the step is no longer wanted or no longer held, or when the gateway stops. */
+  readonly signal: AbortSignal;
+  end(): Promise<void>;
+}
+
+export function keepLease(
+  { domain, wakeups }: { domain: Domain; wakeups: Waker },
+  principal: Principal & { readonly deviceId: string },
+  leaseToken: string,
+  stopping: AbortSignal,
+): KeptLease {
+  const over = new AbortController();
+  const unwanted = new AbortController();
+  const running = (async () => {
+    while (!over.signal.aborted && !unwanted.signal.aborted) {
+      // Listening starts before asking: an order that comes in between is heard.
+      const wait = waitFor({ domain, wakeups }, [topics.device(principal.deviceId)], RENEW_EVERY_MS, over.signal);
+      try {
+        const { isCancelRequested, isPreempted } = await renewLease(domain, principal, { leaseToken, leaseSeconds: LEASE_SECONDS });
+        if (isCancelRequested || isPreempted) unwanted.abort();
+        else await wait.woken;
+      } catch (error) {
+        if (error instanceof StaleLease) unwanted.abort();
+        // The database may be back before the lease is over.
+        else await wait.woken;
+      } finally {
+        wait.end();
+      }
+    }
+  })();
+  return {
+    signal: AbortSignal.any([stopping, unwanted.signal]),
+    async end() {
+      over.abort();
+      await running;
+    },
+  };
+}
+
+/** Ends when one of the topics is touched, after so many milliseconds, or when it is given up. */
+export function waitFor(
+  { domain, wakeups }: { domain: Domain; wakeups: Waker },
+  heard: readonly string[],
+  milliseconds: number,
+  signal: AbortSignal,
+): { readonly woken: Promise<void>; end(): void } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const wake = () => resolve();
+  const stopListening = wakeups.on(heard, wake);
+  const stopTimer = domain.clock.after(milliseconds, wake);
+  signal.addEventListener('abort', wake, { once: true });
+  if (signal.aborted) wake();
+  return {
+    woken: promise,
+    end() {
+      stopListening();
+      stopTimer();
+      signal.removeEventListener('abort', wake);
+    },
+  };
+}
