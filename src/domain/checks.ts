@@ -109,12 +109,16 @@ export class Checks {
 
   json(path: Path, value: unknown): void {
     if (value === null || value === undefined) return;
+    // First, and without recursion: JSON.stringify has no stack for what is nested without end.
+    if (depthOf(value) > DEEPEST_JSON) {
+      this.refuse(path, `must be nested at most ${DEEPEST_JSON} deep.`);
+      return;
+    }
     const text = JSON.stringify(value);
     const bytes = Buffer.byteLength(text);
     if (bytes > this.limits.jsonBytesAtMost)
       this.refuse(path, `must have at most ${this.limits.jsonBytesAtMost} bytes as JSON; it has ${bytes}.`);
     else if (text.includes('\\u0000')) this.refuse(path, 'must not hold the character NUL.');
-    else if (depthOf(value) > DEEPEST_JSON) this.refuse(path, `must be nested at most ${DEEPEST_JSON} deep.`);
   }
 
   labels(path: Path, labels: Optional<readonly Label[]>): void {

@@ -36,15 +36,19 @@ export async function once<T>({ tx, now }: Change, { operation, scope, input, ru
   return value;
 }
 
+/** More than any input is nested that passes its checks; what is nested without end has them still before it. */
+const DEEPEST = 64;
+
 /** As it comes back from JSON, with null and absent told apart no more. */
-function plainOf(value: unknown): unknown {
+function plainOf(value: unknown, path: readonly string[] = []): unknown {
   if (value instanceof Date) return value.toISOString();
-  if (Array.isArray(value)) return value.map(plainOf);
   if (value === null || typeof value !== 'object') return value;
+  if (path.length > DEEPEST) throw new InvalidInput([{ path: path.slice(0, 1), message: `must be nested at most ${DEEPEST} deep.` }]);
+  if (Array.isArray(value)) return value.map((entry, i) => plainOf(entry, [...path, String(i)]));
   return Object.fromEntries(
     Object.entries(value)
       .filter(([, entry]) => entry !== null && entry !== undefined)
-      .map(([key, entry]) => [key, plainOf(entry)]),
+      .map(([key, entry]) => [key, plainOf(entry, [...path, key])]),
   );
 }
 

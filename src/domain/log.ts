@@ -22,6 +22,7 @@ const NUL_PICTURE = '\u2400';
 
 export function checkLog(checks: Checks, path: readonly string[], chunks: Optional<readonly LogChunkInput[]>): void {
   checks.count(path, chunks, checks.limits.entriesAtMost);
+  for (const [i, { offset }] of (chunks ?? []).entries()) checks.range([...path, i, 'offset'], offset, 0, Number.MAX_SAFE_INTEGER);
 }
 
 /**

@@ -47,7 +47,7 @@ describe.each([
         const device = createClient({ url, token: registerDevice.apiKey ?? '' });
         while (completed < JOBS * STEPS) {
           const { claimNextSteps } = await device.request(ClaimNextStepsDocument, {
-            input: { limit: 4, leaseSeconds: 600, waitSeconds: 1 },
+            input: { limit: 1, leaseSeconds: 600, waitSeconds: 1 },
           });
           if (claimNextSteps.__typename !== 'ClaimNextStepsPayload') throw new Error(JSON.stringify(claimNextSteps));
           for (const { step, lease } of claimNextSteps.claims) {
