@@ -238,7 +238,17 @@ const dialect: Dialect = {
   contains: (column, part) => sql`instr(lower(${column}), ${part}) > 0`,
 };
 
+/**
+ * SQLite compiles a statement anew on each run when the planner has looked at the value of a parameter: it does so for `column = ?` beside an
+ * ORDER BY, a JOIN or a partial index. Each run then costs 10 to 40 µs instead of 1 to 5. The plus hides the value, and changes nothing else; the
+ * statements' plans never depend on values.
+ */
+const hideParameters = (text: string): string => text.replaceAll(/(?<=[=<>]) \?/g, ' +?');
+
 /** Cast: the driver's mode is 'sync', and awaiting its builders works just the same. */
 function asDatabase(connection: SqliteDatabase.Database): Database {
-  return drizzle(connection, { casing: 'snake_case' }) as unknown as Database;
+  const steady = Object.create(connection, {
+    prepare: { value: (text: string) => connection.prepare(hideParameters(text)) },
+  }) as SqliteDatabase.Database;
+  return drizzle(steady, { casing: 'snake_case' }) as unknown as Database;
 }
