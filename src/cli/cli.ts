@@ -1,6 +1,7 @@
 /** The commands of `trainyard` that talk to a gateway. `up` and `serve`, which are one, are elsewhere. */
 import { GatewayUnreachable, Refused, RequestRefused } from '../client/errors.ts';
 import { agent } from './agent.ts';
+import { applications } from './applications.ts';
 import { cancel } from './cancel.ts';
 import { type Command, runCommand } from './command.ts';
 import { devices } from './devices.ts';
@@ -29,6 +30,7 @@ const commands: readonly Command[] = [
   getFragment,
   putFragment,
   devices,
+  applications,
   listAllProjects,
   createProject,
   listKeys,

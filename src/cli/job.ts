@@ -38,7 +38,7 @@ function renderJob(output: Output, job: Job): string {
   parts.push(renderTable(output, transitionColumns, job.history.transitions));
   if (Object.keys(job.settings).length > 0)
     parts.push(`Settings: ${cleanName(JSON.stringify(job.settings, null, 2)).replaceAll(/ {2,}/g, ' ')}\n`);
-  if (job.settingsWarnings.length > 0) parts.push(`Warnings: ${job.settingsWarnings.map(cleanName).join('; ')}\n`);
+  if (job.settingsWarnings.length > 0) parts.push(`Not known to its application: ${job.settingsWarnings.map(cleanName).join(', ')}\n`);
   if (job.output !== null) parts.push(`Output: ${cleanName(JSON.stringify(job.output))}\n`);
   return parts.join('\n');
 }
@@ -55,6 +55,7 @@ function renderState(job: Job): string {
     ['description', job.description],
     ['type', `${job.type}, started by ${job.initiator}`],
     ['project', `${job.project.name} (${job.project.id})`],
+    ['application', job.application && `${job.application.name} (${job.application.id})`],
     ['owner', job.owner],
     ['priority', String(job.priority)],
     ['labels', formatLabels(job.labels)],

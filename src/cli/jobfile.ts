@@ -1,6 +1,6 @@
 /**
- * A job file: a CreateJobInput in YAML or JSON. `project` (name or id) may stand in place of projectId; labels, requiredLabels, env and items may
- * be mappings. What it may hold is read off schema.graphql, so that a field that the gateway takes is never refused here.
+ * A job file: a CreateJobInput in YAML or JSON. `project` and `application` (name or id) may stand in place of projectId and applicationId; labels,
+ * requiredLabels, env and items may be mappings. What it may hold is read off schema.graphql, so that a field that the gateway takes is never refused here.
  */
 import { readFile } from 'node:fs/promises';
 import {
@@ -16,9 +16,10 @@ import { parseDocument } from 'yaml';
 import type { CreateJobInput } from '../client/generated.ts';
 import { UsageError } from './io.ts';
 
-/** What a job file says, and which project it names. */
+/** What a job file says, and which project and application it names. */
 export interface JobFile {
   readonly project?: string;
+  readonly application?: string;
   readonly input: Omit<CreateJobInput, 'projectId'> & { readonly projectId?: string };
 }
 
@@ -42,19 +43,26 @@ export async function readJobFile(path: string): Promise<JobFile> {
 /** Checks what was read as a job. `source` is what the messages call it. */
 export async function checkJob(value: unknown, source: string): Promise<JobFile> {
   if (!isMapping(value)) throw new UsageError(`${source}: a job is a mapping of fields (name, steps, …), not ${describe(value)}.`);
-  const { project, ...fields } = value;
-  if (project !== undefined && typeof project !== 'string')
-    throw new UsageError(`${source}: project: takes a name or an id, not ${describe(project)}.`);
+  const { project, application, ...fields } = value;
+  const named = {
+    ...(project !== undefined && { project: readName(project, `${source}: project`) }),
+    ...(application !== undefined && { application: readName(application, `${source}: application`) }),
+  };
   const problems: string[] = [];
-  // Any id will do here: whether there is one, and which, is decided later.
-  const input = { projectId: 'proj_', ...(normalize(fields) as Mapping) };
+  // Any id will do here: whether there is one, and which, is decided later. So is the name of a job that its application may lend one.
+  const input = { projectId: 'proj_', ...(named.application !== undefined && { name: '' }), ...(normalize(fields) as Mapping) };
   const coerced: unknown = coerceInputValue(input, await inputType(), (at, invalid, error) => {
     problems.push(`${source}: ${describeProblem(at, invalid, error)}`);
   });
   if (problems.length > 0) throw new UsageError(problems.join('\n'));
   // It passed the check against the type that CreateJobInput was generated from. Defaults that the check fills in do no harm.
   const { projectId, ...job } = coerced as CreateJobInput;
-  return { ...(typeof project === 'string' && { project }), input: { ...job, ...(fields.projectId !== undefined && { projectId }) } };
+  return { ...named, input: { ...job, ...(fields.projectId !== undefined && { projectId }) } };
+}
+
+function readName(value: unknown, place: string): string {
+  if (typeof value === 'string') return value;
+  throw new UsageError(`${place}: takes a name or an id, not ${describe(value)}.`);
 }
 
 async function inputType(): Promise<GraphQLInputType> {

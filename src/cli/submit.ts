@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { defaultBackoff, delayMs, wait } from '../client/backoff.ts';
 import { GatewayUnreachable, unwrap } from '../client/errors.ts';
 import { type ContainerInput, CreateJobDocument, type CreateJobInput } from '../client/generated.ts';
+import { resolveApplication } from './applications.ts';
 import { type Command, type Context, jsonFlag } from './command.ts';
 import type { Given } from './flags.ts';
 import { followFlags, followJob } from './follow.ts';
@@ -23,7 +24,16 @@ export const submit: Command = {
   flags: {
     file: { short: 'f', value: 'FILE', description: 'job file in YAML or JSON, - for standard input; the same as FILE' },
     project: { value: 'NAME', description: 'the project, by name or id', defaultText: 'of the file, else the only one that the key sees' },
-    name: { value: 'NAME', description: "the job's name", defaultText: 'of the file, else the first word of the command' },
+    application: {
+      value: 'NAME',
+      description: 'the kind of job of the catalogue that it is, by name or id',
+      defaultText: 'of the file, else none',
+    },
+    name: {
+      value: 'NAME',
+      description: "the job's name",
+      defaultText: 'of the file, else the first word of the command, or the application',
+    },
     description: { value: 'TEXT', description: 'what it is about' },
     type: { value: 'TYPE', description: 'TRAINING, VALIDATION or CONVERSION', defaultText: 'TRAINING' },
     image: { value: 'IMAGE', description: 'container image to run in', defaultText: 'none: a process in a folder of its own' },
@@ -57,6 +67,8 @@ With --follow the log goes to stdout and the rest to stderr, and the exit code i
     const { io, client, given, isJson } = context;
     const input = await readInput(context);
     const payload = await create(context, input);
+    for (const path of payload.job.settingsWarnings)
+      io.stderr.write(`trainyard: the application does not know the setting ${cleanName(path)}\n`);
     if (!given.has('follow')) {
       if (isJson) await printJson(io, { job: payload.job, token: payload.token, isReplay: payload.isReplay });
       else await print(io.stdout, `${payload.job.id}\n`);
@@ -89,7 +101,8 @@ async function readInput(context: Context): Promise<CreateJobInput> {
   const container = readContainer(context);
   if (container !== undefined && file.input.steps)
     throw new UsageError('The file has steps; a command, image or resources on the command line would go unused.');
-  const name = given.text('name') ?? (file.input.name || firstWord(context));
+  const application = await readApplication(context, file);
+  const name = given.text('name') ?? (file.input.name || (firstWord(context) ?? application?.name));
   if (!name) throw new UsageError('A job needs a name, and something to run: give a job file, or --name and a command after --.');
   const type = given.choice('type', ['TRAINING', 'VALIDATION', 'CONVERSION']);
   const overrides = [...(file.input.settingsOverrides ?? []), ...given.pairs('set').map(asOverride), ...context.overrides];
@@ -103,6 +116,7 @@ async function readInput(context: Context): Promise<CreateJobInput> {
     name,
     projectId: await resolveProjectId(client, given.text('project') ?? file.project ?? file.input.projectId, io.signal),
     idempotencyKey: given.text('idempotency-key') ?? file.input.idempotencyKey ?? randomUUID(),
+    ...(application && { applicationId: application.id }),
     ...(container && { container: { ...file.input.container, ...container } }),
     ...(type && { type }),
     ...(given.has('description') && { description: given.text('description') }),
@@ -117,6 +131,12 @@ async function readInput(context: Context): Promise<CreateJobInput> {
     ...(schedule !== undefined && { scheduleTimeoutSeconds: schedule }),
     ...(run !== undefined && { runTimeoutSeconds: run }),
   };
+}
+
+/** Looked for only where it is named: an `applicationId` of the file goes as it is. */
+async function readApplication({ given, client, io }: Context, file: JobFile) {
+  const named = given.text('application') ?? file.application;
+  return named === undefined ? undefined : resolveApplication(client, named, io.signal);
 }
 
 const noFile: JobFile = { input: { name: '' } };

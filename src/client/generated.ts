@@ -556,6 +556,19 @@ export type OrderDirection =
   /** From the latest, or the highest. */
   | 'DESC';
 
+/** How far a device has come in a round. */
+export type ParticipantStatus =
+  /** It handed in nothing: it failed, it was not seen any more, or was not needed any more. */
+  | 'DROPPED'
+  /** It was selected; its step waits for it. */
+  | 'INVITED'
+  /** Its model came after the round had those that it needed: kept, and no part of the aggregate. */
+  | 'LATE'
+  /** Its model came in time. */
+  | 'SUBMITTED'
+  /** It has claimed its step. */
+  | 'TRAINING';
+
 /** Whom a key is for. */
 export type PrincipalKind =
   /** One device: claims steps and reports on them. */
@@ -652,6 +665,19 @@ export type Role =
   /** Reads. */
   | 'VIEWER';
 
+/** How far a round has come. SUCCEEDED, FAILED and CANCELLED are its ends. */
+export type RoundStatus =
+  /** Its models are in, and are being made one. */
+  | 'AGGREGATING'
+  /** Its job was cancelled, or came to the end of its duration. */
+  | 'CANCELLED'
+  /** It could not have its models, or they could not be made one; or its job failed otherwise. */
+  | 'FAILED'
+  /** It has its aggregate. */
+  | 'SUCCEEDED'
+  /** Its devices train; as many models as it needs are not in yet. */
+  | 'TRAINING';
+
 /** One setting, by its place in the settings: what a command line can say. */
 export type SettingOverrideInput = {
   /** Where, as keys with dots between: `optimizer.learning_rate`. What is not there is made. */
@@ -659,6 +685,15 @@ export type SettingOverrideInput = {
   /** What it is to be. Default: null. */
   readonly value?: unknown;
 };
+
+/** Where a setting or an item of a job came from. */
+export type SettingSource =
+  /** Nothing was said: it is the default. */
+  | 'DEFAULT'
+  /** It was given with the job. */
+  | 'GIVEN'
+  /** It was put over what was given, by its dot path. */
+  | 'OVERRIDE';
 
 /** Why something is in its status, for programs. The description beside it is for people. */
 export type StatusReason =
@@ -722,6 +757,13 @@ export type StepInput = {
   /** What it needs of its device. Default: its container's. */
   readonly resources?: ResourcesInput | null | undefined;
 };
+
+/** What a step of a federated job does in its round. */
+export type StepPart =
+  /** Makes one model of those that came in. */
+  | 'AGGREGATE'
+  /** Trains on one device, on the data that it has, and hands in a model. */
+  | 'TRAIN';
 
 /** How far a step has come. SUCCEEDED, FAILED, CANCELLED and SKIPPED are its ends. */
 export type StepStatus =
@@ -800,6 +842,23 @@ export type VolumeInput = {
   readonly storage: string;
 };
 
+export type ApplicationRowFieldsFragment = { readonly id: string, readonly name: string, readonly description: string | null, readonly supportsContinualTraining: boolean, readonly settingsSchema: Record<string, unknown> | null, readonly createdAt: string, readonly updatedAt: string, readonly itemDefinitions: ReadonlyArray<{ readonly name: string, readonly label: string | null, readonly description: string | null, readonly valueType: ItemValueType, readonly defaultValue: string | null, readonly options: ReadonlyArray<string>, readonly isRequired: boolean }>, readonly container: { readonly image: string | null, readonly entrypoint: string | null, readonly command: string | null, readonly properties: Record<string, unknown>, readonly build: { readonly context: string, readonly dockerfile: string, readonly properties: Record<string, unknown> } | null, readonly env: ReadonlyArray<{ readonly name: string, readonly value: string }>, readonly volumes: ReadonlyArray<{ readonly storage: string, readonly containerPath: string, readonly isReadOnly: boolean }>, readonly http: { readonly port: number, readonly requiresAuth: boolean } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean } } | null };
+
+export type ApplicationsQueryVariables = Exact<{
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type ApplicationsQuery = { readonly applications: { readonly edges: ReadonlyArray<{ readonly node: { readonly id: string, readonly name: string, readonly description: string | null, readonly supportsContinualTraining: boolean, readonly settingsSchema: Record<string, unknown> | null, readonly createdAt: string, readonly updatedAt: string, readonly itemDefinitions: ReadonlyArray<{ readonly name: string, readonly label: string | null, readonly description: string | null, readonly valueType: ItemValueType, readonly defaultValue: string | null, readonly options: ReadonlyArray<string>, readonly isRequired: boolean }>, readonly container: { readonly image: string | null, readonly entrypoint: string | null, readonly command: string | null, readonly properties: Record<string, unknown>, readonly build: { readonly context: string, readonly dockerfile: string, readonly properties: Record<string, unknown> } | null, readonly env: ReadonlyArray<{ readonly name: string, readonly value: string }>, readonly volumes: ReadonlyArray<{ readonly storage: string, readonly containerPath: string, readonly isReadOnly: boolean }>, readonly http: { readonly port: number, readonly requiresAuth: boolean } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean } } | null } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
+
+export type ApplicationQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type ApplicationQuery = { readonly application: { readonly id: string, readonly name: string, readonly description: string | null, readonly supportsContinualTraining: boolean, readonly settingsSchema: Record<string, unknown> | null, readonly createdAt: string, readonly updatedAt: string, readonly itemDefinitions: ReadonlyArray<{ readonly name: string, readonly label: string | null, readonly description: string | null, readonly valueType: ItemValueType, readonly defaultValue: string | null, readonly options: ReadonlyArray<string>, readonly isRequired: boolean }>, readonly container: { readonly image: string | null, readonly entrypoint: string | null, readonly command: string | null, readonly properties: Record<string, unknown>, readonly build: { readonly context: string, readonly dockerfile: string, readonly properties: Record<string, unknown> } | null, readonly env: ReadonlyArray<{ readonly name: string, readonly value: string }>, readonly volumes: ReadonlyArray<{ readonly storage: string, readonly containerPath: string, readonly isReadOnly: boolean }>, readonly http: { readonly port: number, readonly requiresAuth: boolean } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean } } | null } | null };
+
 export type ResourcesFieldsFragment = { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean };
 
 export type ContainerFieldsFragment = { readonly image: string | null, readonly entrypoint: string | null, readonly command: string | null, readonly properties: Record<string, unknown>, readonly build: { readonly context: string, readonly dockerfile: string, readonly properties: Record<string, unknown> } | null, readonly env: ReadonlyArray<{ readonly name: string, readonly value: string }>, readonly volumes: ReadonlyArray<{ readonly storage: string, readonly containerPath: string, readonly isReadOnly: boolean }>, readonly http: { readonly port: number, readonly requiresAuth: boolean } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean } };
@@ -843,6 +902,31 @@ export type ClaimableStepsSubscriptionVariables = Exact<{
 
 
 export type ClaimableStepsSubscription = { readonly claimableSteps: number };
+
+export type RoundFieldsFragment = { readonly number: number, readonly status: RoundStatus, readonly quorum: number, readonly submitted: number, readonly metrics: Record<string, unknown>, readonly isWeighted: boolean | null, readonly startedAt: string, readonly deadlineAt: string | null, readonly finishedAt: string | null, readonly participants: ReadonlyArray<{ readonly status: ParticipantStatus, readonly device: { readonly id: string, readonly name: string } }>, readonly models: ReadonlyArray<{ readonly isLate: boolean, readonly numSamples: number | null, readonly device: { readonly id: string, readonly name: string }, readonly fragment: { readonly id: string, readonly filename: string, readonly name: string, readonly type: FragmentType, readonly status: FragmentStatus, readonly contentType: string, readonly sizeBytes: number | null, readonly sha256: string | null, readonly downloadUrl: string | null, readonly attempt: number | null, readonly createdAt: string, readonly readyAt: string | null, readonly job: { readonly id: string, readonly name: string } | null, readonly step: { readonly number: number, readonly name: string } | null } }>, readonly aggregateModel: { readonly id: string, readonly filename: string, readonly name: string, readonly type: FragmentType, readonly status: FragmentStatus, readonly contentType: string, readonly sizeBytes: number | null, readonly sha256: string | null, readonly downloadUrl: string | null, readonly attempt: number | null, readonly createdAt: string, readonly readyAt: string | null, readonly job: { readonly id: string, readonly name: string } | null, readonly step: { readonly number: number, readonly name: string } | null } | null };
+
+export type RoundsQueryVariables = Exact<{
+  jobId: string;
+}>;
+
+
+export type RoundsQuery = { readonly job: { readonly id: string, readonly status: JobStatus, readonly federation: { readonly rounds: ReadonlyArray<{ readonly number: number, readonly status: RoundStatus, readonly quorum: number, readonly submitted: number, readonly metrics: Record<string, unknown>, readonly isWeighted: boolean | null, readonly startedAt: string, readonly deadlineAt: string | null, readonly finishedAt: string | null, readonly participants: ReadonlyArray<{ readonly status: ParticipantStatus, readonly device: { readonly id: string, readonly name: string } }>, readonly models: ReadonlyArray<{ readonly isLate: boolean, readonly numSamples: number | null, readonly device: { readonly id: string, readonly name: string }, readonly fragment: { readonly id: string, readonly filename: string, readonly name: string, readonly type: FragmentType, readonly status: FragmentStatus, readonly contentType: string, readonly sizeBytes: number | null, readonly sha256: string | null, readonly downloadUrl: string | null, readonly attempt: number | null, readonly createdAt: string, readonly readyAt: string | null, readonly job: { readonly id: string, readonly name: string } | null, readonly step: { readonly number: number, readonly name: string } | null } }>, readonly aggregateModel: { readonly id: string, readonly filename: string, readonly name: string, readonly type: FragmentType, readonly status: FragmentStatus, readonly contentType: string, readonly sizeBytes: number | null, readonly sha256: string | null, readonly downloadUrl: string | null, readonly attempt: number | null, readonly createdAt: string, readonly readyAt: string | null, readonly job: { readonly id: string, readonly name: string } | null, readonly step: { readonly number: number, readonly name: string } | null } | null }> } | null, readonly steps: ReadonlyArray<{ readonly number: number, readonly part: StepPart | null, readonly round: { readonly number: number } | null, readonly attempts: ReadonlyArray<{ readonly number: number, readonly outcome: AttemptOutcome }> }> } | null };
+
+export type RoundEventsSubscriptionVariables = Exact<{
+  jobId: string;
+  after?: string | null | undefined;
+}>;
+
+
+export type RoundEventsSubscription = { readonly events: { readonly cursor: string, readonly state: StreamState, readonly missed: number, readonly events: ReadonlyArray<
+      | { readonly __typename: 'FragmentReadyEvent' }
+      | { readonly __typename: 'JobCreatedEvent' }
+      | { readonly __typename: 'JobStatusChangedEvent', readonly description: string, readonly jobTo: JobStatus }
+      | { readonly __typename: 'JobUpdatedEvent' }
+      | { readonly __typename: 'RoundChangedEvent', readonly roundTo: RoundStatus, readonly round: { readonly number: number } }
+      | { readonly __typename: 'StepStatusChangedEvent', readonly stepTo: StepStatus, readonly step: { readonly part: StepPart | null, readonly round: { readonly number: number } | null, readonly pinnedDevice: { readonly id: string, readonly name: string } | null } }
+      | { readonly __typename: 'StepsAddedEvent' }
+    > } };
 
 export type FragmentFieldsFragment = { readonly id: string, readonly filename: string, readonly name: string, readonly type: FragmentType, readonly status: FragmentStatus, readonly contentType: string, readonly sizeBytes: number | null, readonly sha256: string | null, readonly downloadUrl: string | null, readonly attempt: number | null, readonly createdAt: string, readonly readyAt: string | null, readonly job: { readonly id: string, readonly name: string } | null, readonly step: { readonly number: number, readonly name: string } | null };
 
@@ -890,7 +974,7 @@ export type JobRowFieldsFragment = { readonly id: string, readonly name: string,
 
 export type TransitionFieldsFragment = { readonly cursor: string, readonly from: string | null, readonly to: string, readonly reason: StatusReason, readonly description: string, readonly exitCode: number | null, readonly actor: string, readonly at: string };
 
-export type JobDetailFieldsFragment = { readonly description: string | null, readonly initiator: JobInitiator, readonly isPreemptible: boolean, readonly scheduleTimeoutSeconds: number | null, readonly runTimeoutSeconds: number | null, readonly settings: Record<string, unknown>, readonly settingsWarnings: ReadonlyArray<string>, readonly output: Record<string, unknown> | null, readonly agentName: string | null, readonly billableBytes: number, readonly datasetId: string | null, readonly datasetVersionId: string | null, readonly httpUrl: string | null, readonly sshServer: string | null, readonly internalHostname: string | null, readonly id: string, readonly name: string, readonly type: JobType, readonly status: JobStatus, readonly statusMessage: string | null, readonly priority: number, readonly owner: string, readonly createdAt: string, readonly updatedAt: string, readonly startedAt: string | null, readonly finishedAt: string | null, readonly container: { readonly image: string | null, readonly entrypoint: string | null, readonly command: string | null, readonly properties: Record<string, unknown>, readonly build: { readonly context: string, readonly dockerfile: string, readonly properties: Record<string, unknown> } | null, readonly env: ReadonlyArray<{ readonly name: string, readonly value: string }>, readonly volumes: ReadonlyArray<{ readonly storage: string, readonly containerPath: string, readonly isReadOnly: boolean }>, readonly http: { readonly port: number, readonly requiresAuth: boolean } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean } } | null, readonly device: { readonly id: string, readonly name: string, readonly status: DeviceStatus } | null, readonly items: ReadonlyArray<{ readonly name: string, readonly value: string, readonly typedValue: unknown, readonly valueType: ItemValueType }>, readonly metrics: ReadonlyArray<{ readonly name: string, readonly value: number, readonly iteration: number | null, readonly at: string, readonly attempt: number }>, readonly latestTelemetry: { readonly at: string, readonly cpu: number, readonly memoryMb: number, readonly gpuDutyCycle: number | null, readonly gpuMemory: number | null } | null, readonly computeTime: { readonly cpuStartedAt: string | null, readonly cpuEndedAt: string | null, readonly gpuStartedAt: string | null, readonly gpuEndedAt: string | null }, readonly history: { readonly status: JobStatus, readonly reason: StatusReason, readonly description: string, readonly exitCode: number | null, readonly transitions: ReadonlyArray<{ readonly cursor: string, readonly from: string | null, readonly to: string, readonly reason: StatusReason, readonly description: string, readonly exitCode: number | null, readonly actor: string, readonly at: string }> }, readonly steps: ReadonlyArray<{ readonly id: string, readonly number: number, readonly name: string, readonly status: StepStatus, readonly statusMessage: string | null, readonly maxAttempts: number, readonly queuedAt: string | null, readonly startedAt: string | null, readonly finishedAt: string | null, readonly container: { readonly image: string | null, readonly entrypoint: string | null, readonly command: string | null, readonly properties: Record<string, unknown>, readonly build: { readonly context: string, readonly dockerfile: string, readonly properties: Record<string, unknown> } | null, readonly env: ReadonlyArray<{ readonly name: string, readonly value: string }>, readonly volumes: ReadonlyArray<{ readonly storage: string, readonly containerPath: string, readonly isReadOnly: boolean }>, readonly http: { readonly port: number, readonly requiresAuth: boolean } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean } } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean }, readonly requiredLabels: ReadonlyArray<{ readonly key: string, readonly value: string }>, readonly attempts: ReadonlyArray<{ readonly number: number, readonly outcome: AttemptOutcome, readonly reason: StatusReason | null, readonly description: string, readonly exitCode: number | null, readonly claimedAt: string, readonly finishedAt: string | null, readonly device: { readonly id: string, readonly name: string } | null }>, readonly whyNot: ReadonlyArray<{ readonly requirement: string, readonly explanation: string, readonly device: { readonly id: string, readonly name: string } | null }> }>, readonly project: { readonly id: string, readonly name: string }, readonly labels: ReadonlyArray<{ readonly key: string, readonly value: string }> };
+export type JobDetailFieldsFragment = { readonly description: string | null, readonly initiator: JobInitiator, readonly isPreemptible: boolean, readonly scheduleTimeoutSeconds: number | null, readonly runTimeoutSeconds: number | null, readonly settings: Record<string, unknown>, readonly settingsWarnings: ReadonlyArray<string>, readonly settingsSources: Record<string, unknown>, readonly output: Record<string, unknown> | null, readonly agentName: string | null, readonly billableBytes: number, readonly datasetId: string | null, readonly datasetVersionId: string | null, readonly httpUrl: string | null, readonly sshServer: string | null, readonly internalHostname: string | null, readonly id: string, readonly name: string, readonly type: JobType, readonly status: JobStatus, readonly statusMessage: string | null, readonly priority: number, readonly owner: string, readonly createdAt: string, readonly updatedAt: string, readonly startedAt: string | null, readonly finishedAt: string | null, readonly application: { readonly id: string, readonly name: string } | null, readonly container: { readonly image: string | null, readonly entrypoint: string | null, readonly command: string | null, readonly properties: Record<string, unknown>, readonly build: { readonly context: string, readonly dockerfile: string, readonly properties: Record<string, unknown> } | null, readonly env: ReadonlyArray<{ readonly name: string, readonly value: string }>, readonly volumes: ReadonlyArray<{ readonly storage: string, readonly containerPath: string, readonly isReadOnly: boolean }>, readonly http: { readonly port: number, readonly requiresAuth: boolean } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean } } | null, readonly device: { readonly id: string, readonly name: string, readonly status: DeviceStatus } | null, readonly items: ReadonlyArray<{ readonly name: string, readonly value: string, readonly typedValue: unknown, readonly valueType: ItemValueType, readonly source: SettingSource }>, readonly metrics: ReadonlyArray<{ readonly name: string, readonly value: number, readonly iteration: number | null, readonly at: string, readonly attempt: number }>, readonly latestTelemetry: { readonly at: string, readonly cpu: number, readonly memoryMb: number, readonly gpuDutyCycle: number | null, readonly gpuMemory: number | null } | null, readonly computeTime: { readonly cpuStartedAt: string | null, readonly cpuEndedAt: string | null, readonly gpuStartedAt: string | null, readonly gpuEndedAt: string | null }, readonly history: { readonly status: JobStatus, readonly reason: StatusReason, readonly description: string, readonly exitCode: number | null, readonly transitions: ReadonlyArray<{ readonly cursor: string, readonly from: string | null, readonly to: string, readonly reason: StatusReason, readonly description: string, readonly exitCode: number | null, readonly actor: string, readonly at: string }> }, readonly steps: ReadonlyArray<{ readonly id: string, readonly number: number, readonly name: string, readonly status: StepStatus, readonly statusMessage: string | null, readonly maxAttempts: number, readonly queuedAt: string | null, readonly startedAt: string | null, readonly finishedAt: string | null, readonly container: { readonly image: string | null, readonly entrypoint: string | null, readonly command: string | null, readonly properties: Record<string, unknown>, readonly build: { readonly context: string, readonly dockerfile: string, readonly properties: Record<string, unknown> } | null, readonly env: ReadonlyArray<{ readonly name: string, readonly value: string }>, readonly volumes: ReadonlyArray<{ readonly storage: string, readonly containerPath: string, readonly isReadOnly: boolean }>, readonly http: { readonly port: number, readonly requiresAuth: boolean } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean } } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean }, readonly requiredLabels: ReadonlyArray<{ readonly key: string, readonly value: string }>, readonly attempts: ReadonlyArray<{ readonly number: number, readonly outcome: AttemptOutcome, readonly reason: StatusReason | null, readonly description: string, readonly exitCode: number | null, readonly claimedAt: string, readonly finishedAt: string | null, readonly device: { readonly id: string, readonly name: string } | null }>, readonly whyNot: ReadonlyArray<{ readonly requirement: string, readonly explanation: string, readonly device: { readonly id: string, readonly name: string } | null }> }>, readonly project: { readonly id: string, readonly name: string }, readonly labels: ReadonlyArray<{ readonly key: string, readonly value: string }> };
 
 export type JobsQueryVariables = Exact<{
   filter?: JobFilter | null | undefined;
@@ -907,7 +991,7 @@ export type JobQueryVariables = Exact<{
 }>;
 
 
-export type JobQuery = { readonly job: { readonly description: string | null, readonly initiator: JobInitiator, readonly isPreemptible: boolean, readonly scheduleTimeoutSeconds: number | null, readonly runTimeoutSeconds: number | null, readonly settings: Record<string, unknown>, readonly settingsWarnings: ReadonlyArray<string>, readonly output: Record<string, unknown> | null, readonly agentName: string | null, readonly billableBytes: number, readonly datasetId: string | null, readonly datasetVersionId: string | null, readonly httpUrl: string | null, readonly sshServer: string | null, readonly internalHostname: string | null, readonly id: string, readonly name: string, readonly type: JobType, readonly status: JobStatus, readonly statusMessage: string | null, readonly priority: number, readonly owner: string, readonly createdAt: string, readonly updatedAt: string, readonly startedAt: string | null, readonly finishedAt: string | null, readonly container: { readonly image: string | null, readonly entrypoint: string | null, readonly command: string | null, readonly properties: Record<string, unknown>, readonly build: { readonly context: string, readonly dockerfile: string, readonly properties: Record<string, unknown> } | null, readonly env: ReadonlyArray<{ readonly name: string, readonly value: string }>, readonly volumes: ReadonlyArray<{ readonly storage: string, readonly containerPath: string, readonly isReadOnly: boolean }>, readonly http: { readonly port: number, readonly requiresAuth: boolean } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean } } | null, readonly device: { readonly id: string, readonly name: string, readonly status: DeviceStatus } | null, readonly items: ReadonlyArray<{ readonly name: string, readonly value: string, readonly typedValue: unknown, readonly valueType: ItemValueType }>, readonly metrics: ReadonlyArray<{ readonly name: string, readonly value: number, readonly iteration: number | null, readonly at: string, readonly attempt: number }>, readonly latestTelemetry: { readonly at: string, readonly cpu: number, readonly memoryMb: number, readonly gpuDutyCycle: number | null, readonly gpuMemory: number | null } | null, readonly computeTime: { readonly cpuStartedAt: string | null, readonly cpuEndedAt: string | null, readonly gpuStartedAt: string | null, readonly gpuEndedAt: string | null }, readonly history: { readonly status: JobStatus, readonly reason: StatusReason, readonly description: string, readonly exitCode: number | null, readonly transitions: ReadonlyArray<{ readonly cursor: string, readonly from: string | null, readonly to: string, readonly reason: StatusReason, readonly description: string, readonly exitCode: number | null, readonly actor: string, readonly at: string }> }, readonly steps: ReadonlyArray<{ readonly id: string, readonly number: number, readonly name: string, readonly status: StepStatus, readonly statusMessage: string | null, readonly maxAttempts: number, readonly queuedAt: string | null, readonly startedAt: string | null, readonly finishedAt: string | null, readonly container: { readonly image: string | null, readonly entrypoint: string | null, readonly command: string | null, readonly properties: Record<string, unknown>, readonly build: { readonly context: string, readonly dockerfile: string, readonly properties: Record<string, unknown> } | null, readonly env: ReadonlyArray<{ readonly name: string, readonly value: string }>, readonly volumes: ReadonlyArray<{ readonly storage: string, readonly containerPath: string, readonly isReadOnly: boolean }>, readonly http: { readonly port: number, readonly requiresAuth: boolean } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean } } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean }, readonly requiredLabels: ReadonlyArray<{ readonly key: string, readonly value: string }>, readonly attempts: ReadonlyArray<{ readonly number: number, readonly outcome: AttemptOutcome, readonly reason: StatusReason | null, readonly description: string, readonly exitCode: number | null, readonly claimedAt: string, readonly finishedAt: string | null, readonly device: { readonly id: string, readonly name: string } | null }>, readonly whyNot: ReadonlyArray<{ readonly requirement: string, readonly explanation: string, readonly device: { readonly id: string, readonly name: string } | null }> }>, readonly project: { readonly id: string, readonly name: string }, readonly labels: ReadonlyArray<{ readonly key: string, readonly value: string }> } | null };
+export type JobQuery = { readonly job: { readonly description: string | null, readonly initiator: JobInitiator, readonly isPreemptible: boolean, readonly scheduleTimeoutSeconds: number | null, readonly runTimeoutSeconds: number | null, readonly settings: Record<string, unknown>, readonly settingsWarnings: ReadonlyArray<string>, readonly settingsSources: Record<string, unknown>, readonly output: Record<string, unknown> | null, readonly agentName: string | null, readonly billableBytes: number, readonly datasetId: string | null, readonly datasetVersionId: string | null, readonly httpUrl: string | null, readonly sshServer: string | null, readonly internalHostname: string | null, readonly id: string, readonly name: string, readonly type: JobType, readonly status: JobStatus, readonly statusMessage: string | null, readonly priority: number, readonly owner: string, readonly createdAt: string, readonly updatedAt: string, readonly startedAt: string | null, readonly finishedAt: string | null, readonly application: { readonly id: string, readonly name: string } | null, readonly container: { readonly image: string | null, readonly entrypoint: string | null, readonly command: string | null, readonly properties: Record<string, unknown>, readonly build: { readonly context: string, readonly dockerfile: string, readonly properties: Record<string, unknown> } | null, readonly env: ReadonlyArray<{ readonly name: string, readonly value: string }>, readonly volumes: ReadonlyArray<{ readonly storage: string, readonly containerPath: string, readonly isReadOnly: boolean }>, readonly http: { readonly port: number, readonly requiresAuth: boolean } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean } } | null, readonly device: { readonly id: string, readonly name: string, readonly status: DeviceStatus } | null, readonly items: ReadonlyArray<{ readonly name: string, readonly value: string, readonly typedValue: unknown, readonly valueType: ItemValueType, readonly source: SettingSource }>, readonly metrics: ReadonlyArray<{ readonly name: string, readonly value: number, readonly iteration: number | null, readonly at: string, readonly attempt: number }>, readonly latestTelemetry: { readonly at: string, readonly cpu: number, readonly memoryMb: number, readonly gpuDutyCycle: number | null, readonly gpuMemory: number | null } | null, readonly computeTime: { readonly cpuStartedAt: string | null, readonly cpuEndedAt: string | null, readonly gpuStartedAt: string | null, readonly gpuEndedAt: string | null }, readonly history: { readonly status: JobStatus, readonly reason: StatusReason, readonly description: string, readonly exitCode: number | null, readonly transitions: ReadonlyArray<{ readonly cursor: string, readonly from: string | null, readonly to: string, readonly reason: StatusReason, readonly description: string, readonly exitCode: number | null, readonly actor: string, readonly at: string }> }, readonly steps: ReadonlyArray<{ readonly id: string, readonly number: number, readonly name: string, readonly status: StepStatus, readonly statusMessage: string | null, readonly maxAttempts: number, readonly queuedAt: string | null, readonly startedAt: string | null, readonly finishedAt: string | null, readonly container: { readonly image: string | null, readonly entrypoint: string | null, readonly command: string | null, readonly properties: Record<string, unknown>, readonly build: { readonly context: string, readonly dockerfile: string, readonly properties: Record<string, unknown> } | null, readonly env: ReadonlyArray<{ readonly name: string, readonly value: string }>, readonly volumes: ReadonlyArray<{ readonly storage: string, readonly containerPath: string, readonly isReadOnly: boolean }>, readonly http: { readonly port: number, readonly requiresAuth: boolean } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean } } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean }, readonly requiredLabels: ReadonlyArray<{ readonly key: string, readonly value: string }>, readonly attempts: ReadonlyArray<{ readonly number: number, readonly outcome: AttemptOutcome, readonly reason: StatusReason | null, readonly description: string, readonly exitCode: number | null, readonly claimedAt: string, readonly finishedAt: string | null, readonly device: { readonly id: string, readonly name: string } | null }>, readonly whyNot: ReadonlyArray<{ readonly requirement: string, readonly explanation: string, readonly device: { readonly id: string, readonly name: string } | null }> }>, readonly project: { readonly id: string, readonly name: string }, readonly labels: ReadonlyArray<{ readonly key: string, readonly value: string }> } | null };
 
 export type JobNameQueryVariables = Exact<{
   id: string;
@@ -932,7 +1016,7 @@ export type CreateJobMutationVariables = Exact<{
 
 
 export type CreateJobMutation = { readonly createJob:
-    | { readonly __typename: 'CreateJobPayload', readonly token: string, readonly isReplay: boolean, readonly job: { readonly id: string, readonly name: string, readonly type: JobType, readonly status: JobStatus, readonly statusMessage: string | null, readonly priority: number, readonly owner: string, readonly createdAt: string, readonly updatedAt: string, readonly startedAt: string | null, readonly finishedAt: string | null, readonly project: { readonly id: string, readonly name: string }, readonly labels: ReadonlyArray<{ readonly key: string, readonly value: string }> } }
+    | { readonly __typename: 'CreateJobPayload', readonly token: string, readonly isReplay: boolean, readonly job: { readonly settingsWarnings: ReadonlyArray<string>, readonly id: string, readonly name: string, readonly type: JobType, readonly status: JobStatus, readonly statusMessage: string | null, readonly priority: number, readonly owner: string, readonly createdAt: string, readonly updatedAt: string, readonly startedAt: string | null, readonly finishedAt: string | null, readonly project: { readonly id: string, readonly name: string }, readonly labels: ReadonlyArray<{ readonly key: string, readonly value: string }> } }
     | { readonly __typename: 'IdempotencyConflictError', readonly differingPaths: ReadonlyArray<string>, readonly code: ErrorCode, readonly message: string }
     | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
     | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
@@ -1175,6 +1259,97 @@ export const ResourcesFieldsFragmentDoc = new TypedDocumentString(`
   shm
 }
     `, {"fragmentName":"ResourcesFields"}) as unknown as TypedDocumentString<ResourcesFieldsFragment, unknown>;
+export const ContainerFieldsFragmentDoc = new TypedDocumentString(`
+    fragment ContainerFields on Container {
+  image
+  entrypoint
+  command
+  build {
+    context
+    dockerfile
+    properties
+  }
+  env {
+    name
+    value
+  }
+  volumes {
+    storage
+    containerPath
+    isReadOnly
+  }
+  http {
+    port
+    requiresAuth
+  }
+  resources {
+    ...ResourcesFields
+  }
+  properties
+}
+    fragment ResourcesFields on Resources {
+  memoryMb
+  cpu
+  gpu
+  gpuModel
+  shm
+}`, {"fragmentName":"ContainerFields"}) as unknown as TypedDocumentString<ContainerFieldsFragment, unknown>;
+export const ApplicationRowFieldsFragmentDoc = new TypedDocumentString(`
+    fragment ApplicationRowFields on Application {
+  id
+  name
+  description
+  supportsContinualTraining
+  settingsSchema
+  itemDefinitions {
+    name
+    label
+    description
+    valueType
+    defaultValue
+    options
+    isRequired
+  }
+  container {
+    ...ContainerFields
+  }
+  createdAt
+  updatedAt
+}
+    fragment ResourcesFields on Resources {
+  memoryMb
+  cpu
+  gpu
+  gpuModel
+  shm
+}
+fragment ContainerFields on Container {
+  image
+  entrypoint
+  command
+  build {
+    context
+    dockerfile
+    properties
+  }
+  env {
+    name
+    value
+  }
+  volumes {
+    storage
+    containerPath
+    isReadOnly
+  }
+  http {
+    port
+    requiresAuth
+  }
+  resources {
+    ...ResourcesFields
+  }
+  properties
+}`, {"fragmentName":"ApplicationRowFields"}) as unknown as TypedDocumentString<ApplicationRowFieldsFragment, unknown>;
 export const DeviceFieldsFragmentDoc = new TypedDocumentString(`
     fragment DeviceFields on Device {
   id
@@ -1228,6 +1403,61 @@ export const FragmentFieldsFragmentDoc = new TypedDocumentString(`
   }
 }
     `, {"fragmentName":"FragmentFields"}) as unknown as TypedDocumentString<FragmentFieldsFragment, unknown>;
+export const RoundFieldsFragmentDoc = new TypedDocumentString(`
+    fragment RoundFields on Round {
+  number
+  status
+  quorum
+  submitted
+  metrics
+  isWeighted
+  startedAt
+  deadlineAt
+  finishedAt
+  participants {
+    status
+    device {
+      id
+      name
+    }
+  }
+  models {
+    isLate
+    numSamples
+    device {
+      id
+      name
+    }
+    fragment {
+      ...FragmentFields
+    }
+  }
+  aggregateModel {
+    ...FragmentFields
+  }
+}
+    fragment FragmentFields on Fragment {
+  id
+  filename
+  name
+  type
+  status
+  contentType
+  sizeBytes
+  sha256
+  downloadUrl
+  attempt
+  createdAt
+  readyAt
+  job {
+    id
+    name
+  }
+  step {
+    number
+    name
+  }
+}`, {"fragmentName":"RoundFields"}) as unknown as TypedDocumentString<RoundFieldsFragment, unknown>;
 export const JobRowFieldsFragmentDoc = new TypedDocumentString(`
     fragment JobRowFields on Job {
   id
@@ -1251,41 +1481,6 @@ export const JobRowFieldsFragmentDoc = new TypedDocumentString(`
   finishedAt
 }
     `, {"fragmentName":"JobRowFields"}) as unknown as TypedDocumentString<JobRowFieldsFragment, unknown>;
-export const ContainerFieldsFragmentDoc = new TypedDocumentString(`
-    fragment ContainerFields on Container {
-  image
-  entrypoint
-  command
-  build {
-    context
-    dockerfile
-    properties
-  }
-  env {
-    name
-    value
-  }
-  volumes {
-    storage
-    containerPath
-    isReadOnly
-  }
-  http {
-    port
-    requiresAuth
-  }
-  resources {
-    ...ResourcesFields
-  }
-  properties
-}
-    fragment ResourcesFields on Resources {
-  memoryMb
-  cpu
-  gpu
-  gpuModel
-  shm
-}`, {"fragmentName":"ContainerFields"}) as unknown as TypedDocumentString<ContainerFieldsFragment, unknown>;
 export const TransitionFieldsFragmentDoc = new TypedDocumentString(`
     fragment TransitionFields on StatusTransition {
   cursor
@@ -1302,12 +1497,17 @@ export const JobDetailFieldsFragmentDoc = new TypedDocumentString(`
     fragment JobDetailFields on Job {
   ...JobRowFields
   description
+  application {
+    id
+    name
+  }
   initiator
   isPreemptible
   scheduleTimeoutSeconds
   runTimeoutSeconds
   settings
   settingsWarnings
+  settingsSources
   output
   agentName
   billableBytes
@@ -1329,6 +1529,7 @@ export const JobDetailFieldsFragmentDoc = new TypedDocumentString(`
     value
     typedValue
     valueType
+    source
   }
   metrics {
     name
@@ -1596,6 +1797,136 @@ export const MetricPointFieldsFragmentDoc = new TypedDocumentString(`
   attempt
 }
     `, {"fragmentName":"MetricPointFields"}) as unknown as TypedDocumentString<MetricPointFieldsFragment, unknown>;
+export const ApplicationsDocument = new TypedDocumentString(`
+    query applications($first: Int, $after: String) {
+  applications(first: $first, after: $after) {
+    edges {
+      node {
+        ...ApplicationRowFields
+      }
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+    fragment ApplicationRowFields on Application {
+  id
+  name
+  description
+  supportsContinualTraining
+  settingsSchema
+  itemDefinitions {
+    name
+    label
+    description
+    valueType
+    defaultValue
+    options
+    isRequired
+  }
+  container {
+    ...ContainerFields
+  }
+  createdAt
+  updatedAt
+}
+fragment ResourcesFields on Resources {
+  memoryMb
+  cpu
+  gpu
+  gpuModel
+  shm
+}
+fragment ContainerFields on Container {
+  image
+  entrypoint
+  command
+  build {
+    context
+    dockerfile
+    properties
+  }
+  env {
+    name
+    value
+  }
+  volumes {
+    storage
+    containerPath
+    isReadOnly
+  }
+  http {
+    port
+    requiresAuth
+  }
+  resources {
+    ...ResourcesFields
+  }
+  properties
+}`) as unknown as TypedDocumentString<ApplicationsQuery, ApplicationsQueryVariables>;
+export const ApplicationDocument = new TypedDocumentString(`
+    query application($id: ID!) {
+  application(id: $id) {
+    ...ApplicationRowFields
+  }
+}
+    fragment ApplicationRowFields on Application {
+  id
+  name
+  description
+  supportsContinualTraining
+  settingsSchema
+  itemDefinitions {
+    name
+    label
+    description
+    valueType
+    defaultValue
+    options
+    isRequired
+  }
+  container {
+    ...ContainerFields
+  }
+  createdAt
+  updatedAt
+}
+fragment ResourcesFields on Resources {
+  memoryMb
+  cpu
+  gpu
+  gpuModel
+  shm
+}
+fragment ContainerFields on Container {
+  image
+  entrypoint
+  command
+  build {
+    context
+    dockerfile
+    properties
+  }
+  env {
+    name
+    value
+  }
+  volumes {
+    storage
+    containerPath
+    isReadOnly
+  }
+  http {
+    port
+    requiresAuth
+  }
+  resources {
+    ...ResourcesFields
+  }
+  properties
+}`) as unknown as TypedDocumentString<ApplicationQuery, ApplicationQueryVariables>;
 export const RegisterDeviceDocument = new TypedDocumentString(`
     mutation registerDevice($input: RegisterDeviceInput!) {
   registerDevice(input: $input) {
@@ -1758,6 +2089,118 @@ export const ClaimableStepsDocument = new TypedDocumentString(`
   claimableSteps(deviceId: $deviceId)
 }
     `) as unknown as TypedDocumentString<ClaimableStepsSubscription, ClaimableStepsSubscriptionVariables>;
+export const RoundsDocument = new TypedDocumentString(`
+    query rounds($jobId: ID!) {
+  job(id: $jobId) {
+    id
+    status
+    federation {
+      rounds {
+        ...RoundFields
+      }
+    }
+    steps {
+      number
+      part
+      round {
+        number
+      }
+      attempts {
+        number
+        outcome
+      }
+    }
+  }
+}
+    fragment RoundFields on Round {
+  number
+  status
+  quorum
+  submitted
+  metrics
+  isWeighted
+  startedAt
+  deadlineAt
+  finishedAt
+  participants {
+    status
+    device {
+      id
+      name
+    }
+  }
+  models {
+    isLate
+    numSamples
+    device {
+      id
+      name
+    }
+    fragment {
+      ...FragmentFields
+    }
+  }
+  aggregateModel {
+    ...FragmentFields
+  }
+}
+fragment FragmentFields on Fragment {
+  id
+  filename
+  name
+  type
+  status
+  contentType
+  sizeBytes
+  sha256
+  downloadUrl
+  attempt
+  createdAt
+  readyAt
+  job {
+    id
+    name
+  }
+  step {
+    number
+    name
+  }
+}`) as unknown as TypedDocumentString<RoundsQuery, RoundsQueryVariables>;
+export const RoundEventsDocument = new TypedDocumentString(`
+    subscription roundEvents($jobId: ID!, $after: Cursor) {
+  events(filter: {jobId: $jobId}, after: $after) {
+    cursor
+    state
+    missed
+    events {
+      __typename
+      ... on JobStatusChangedEvent {
+        jobTo: to
+        description
+      }
+      ... on StepStatusChangedEvent {
+        stepTo: to
+        step {
+          part
+          round {
+            number
+          }
+          pinnedDevice {
+            id
+            name
+          }
+        }
+      }
+      ... on RoundChangedEvent {
+        roundTo: to
+        round {
+          number
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<RoundEventsSubscription, RoundEventsSubscriptionVariables>;
 export const CreateFragmentDocument = new TypedDocumentString(`
     mutation createFragment($input: CreateFragmentInput!) {
   createFragment(input: $input) {
@@ -2018,12 +2461,17 @@ fragment TransitionFields on StatusTransition {
 fragment JobDetailFields on Job {
   ...JobRowFields
   description
+  application {
+    id
+    name
+  }
   initiator
   isPreemptible
   scheduleTimeoutSeconds
   runTimeoutSeconds
   settings
   settingsWarnings
+  settingsSources
   output
   agentName
   billableBytes
@@ -2045,6 +2493,7 @@ fragment JobDetailFields on Job {
     value
     typedValue
     valueType
+    source
   }
   metrics {
     name
@@ -2159,6 +2608,7 @@ export const CreateJobDocument = new TypedDocumentString(`
     ... on CreateJobPayload {
       job {
         ...JobRowFields
+        settingsWarnings
       }
       token
       isReplay

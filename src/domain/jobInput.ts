@@ -83,8 +83,7 @@ export function checkJob(domain: Domain, { application, ...input }: KeptInput): 
   return { settings, items, criteria, container, steps: input.federation ? [] : stepsOf(input.steps, container) };
 }
 
+/** A step without a container of its own runs the job's. */
 function stepsOf(steps: Optional<readonly StepInput[]>, container: Container | null): StepTemplate[] {
-  if (!steps) return [stepTemplateOf({ name: 'Run', container })];
-  // A step without a container of its own runs the job's, which then says what it needs.
-  return steps.map((step) => stepTemplateOf(step.container || step.resources ? step : { ...step, resources: container?.resources }));
+  return (steps ?? [{ name: 'Run' }]).map((step) => stepTemplateOf({ ...step, container: step.container ?? container }));
 }

@@ -145,7 +145,7 @@ export async function addSteps(
           checks.refuse(['steps'], `would give the job more than ${domain.limits.stepsAtMost} steps; it has ${job.stepCount}.`);
           checks.done();
         }
-        const templates = input.steps.map(stepTemplateOf);
+        const templates = input.steps.map((step) => stepTemplateOf({ ...step, container: step.container ?? job.container }));
         const grown = await moveJob(change, job, 'addSteps', { reason: 'CREATED' }, { stepCount: job.stepCount + templates.length });
         const seq = await record(change, job, { type: 'STEPS_ADDED', details: templates.map((_, i) => String(job.stepCount + i)) });
         // A job that is not terminal has a step that has not succeeded: what is added waits for that one.

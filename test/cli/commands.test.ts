@@ -50,6 +50,18 @@ function startTrainyard(...args: string[]) {
   return startCommand(folder, args, settings());
 }
 
+/** Adds to the catalogue, for which there is no command; answers the id. */
+async function addApplication(input: object): Promise<string> {
+  const query = `mutation ($input: CreateApplicationInput!) { createApplication(input: $input) { ... on CreateApplicationPayload { application { id } } } }`;
+  const response = await fetch(`${gateway.url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${gateway.adminKey}` },
+    body: JSON.stringify({ query, variables: { input } }),
+  });
+  const { data } = (await response.json()) as { data: { createApplication: { application: { id: string } } } }; // see the query
+  return data.createApplication.application.id;
+}
+
 /** Claims the one step that is queued, as a device would; `submit` is the command that has queued it, if it still runs. */
 async function claim(submit?: CommandProcess) {
   const { claimNextSteps } = await client.request(ClaimNextStepsDocument, { input: { waitSeconds: 20 } });
@@ -149,6 +161,50 @@ describe('trainyard submit', () => {
     expect(unknown).toMatchObject({ code: 2, stderr: expect.stringMatching(/no project named "nope".*\n {2}proj_\w+ {2}default\n/) });
     const refused = await trainyard('submit', '--name', 'x', '--command', 'y', '--run-timeout-seconds', '-1');
     expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(/^trainyard: INVALID_INPUT: .*runTimeoutSeconds.*\n$/) });
+  });
+
+  test('of an application takes its items, settings and container from it, and says which settings it does not know', async () => {
+    expect(await trainyard('applications')).toEqual({ code: 0, stdout: '', stderr: 'No applications.\n' });
+    const id = await addApplication({
+      name: 'classifier',
+      itemDefinitions: [
+        { name: 'image_size', valueType: 'INT', isRequired: true },
+        { name: 'arch', valueType: 'TEXT', defaultValue: 'resnet34' },
+      ],
+      settingsSchema: {
+        properties: { param_3: { type: 'object' }, custom: { properties: { custom_param: { type: 'integer', default: 0 } } } },
+      },
+      container: { command: 'python classify.py' },
+    });
+    const listed = await trainyard('applications');
+    expect(listed.stdout).toMatch(new RegExp(`^ID +NAME +ITEMS .*\\n${id} +classifier +image_size! arch=resnet34 +no`));
+    expect(JSON.parse((await trainyard('applications', '--json')).stdout)).toMatchObject([{ id, itemDefinitions: [{}, {}] }]);
+
+    const overrides = ['--param_3', '{"k":"v"}', '--custom.custom_param', '5', '--other', 'x'];
+    const submitted = await trainyard('submit', '--application', 'classifier', '--item', 'image_size=224', ...overrides);
+    expect(submitted).toMatchObject({ code: 0, stderr: 'trainyard: the application does not know the setting other\n' });
+    const { step } = await claim();
+    expect(step).toMatchObject({
+      container: { command: 'python classify.py' },
+      job: { name: 'classifier', settings: { param_3: { k: 'v' }, custom: { custom_param: 5 }, other: 'x' } },
+    });
+    const shown = await trainyard('job', submitted.stdout.trim());
+    expect(shown.stdout).toContain(`classifier (${id})`);
+    expect(shown.stdout).toContain('image_size=224 arch=resnet34');
+    await trainyard('cancel', submitted.stdout.trim(), '--timeout-seconds', '0');
+
+    await writeFile(
+      join(folder, 'classify.yaml'),
+      'application: classifier\nitems: {image_size: 28}\nsettings: {custom: {custom_param: x}}\n',
+    );
+    expect(await trainyard('submit', 'classify.yaml')).toMatchObject({
+      code: 2,
+      stderr: 'trainyard: INVALID_INPUT: settings.custom.custom_param: must be integer.\n',
+    });
+    expect(await trainyard('submit', '--application', 'nope')).toMatchObject({
+      code: 2,
+      stderr: `trainyard: There is no application named "nope". There are:\n  ${id}  classifier\n`,
+    });
   });
 
   test('with the same idempotency key gives the same job', async () => {

@@ -125,6 +125,15 @@ describe('a job file', () => {
     });
   });
 
+  test('may name its application', async () => {
+    const path = await write('job.yaml', 'name: digits\napplication: classifier\n');
+    expect(await readJobFile(path)).toMatchObject({ application: 'classifier', input: { name: 'digits' } });
+    expect(await checkJob({ application: 'classifier' }, 'job.yaml')).toMatchObject({ application: 'classifier', input: { name: '' } });
+    await expect(checkJob({ name: 'digits', application: 7 }, 'job.yaml')).rejects.toThrow(
+      'job.yaml: application: takes a name or an id, not 7.',
+    );
+  });
+
   test('may be JSON', async () => {
     const path = await write('job.json', '{"name": "digits", "container": {"command": "echo"}}');
     expect((await readJobFile(path)).input).toMatchObject({ name: 'digits', container: { command: 'echo' } });

@@ -223,6 +223,7 @@ describeOnEachStore('An application', (open) => {
       expect(stepped.job.container).toEqual(container);
       const { db, t } = seed.domain.store.read;
       const queues = new Map((await db.select().from(t.queues)).map((queue) => [queue.id, queue.resources.gpu]));
+      expect([...bare.steps, ...stepped.steps].map((step) => step.container?.image)).toEqual(['train:1', 'train:1', null]);
       expect([...bare.steps, ...stepped.steps].map(({ queueId }) => queues.get(queueId))).toEqual([1, 1, null]);
     });
 
