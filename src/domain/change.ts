@@ -5,6 +5,7 @@ import { feedTopic, type Tx } from '../store/store.ts';
 import type { EventRow } from '../store/tables.ts';
 import type { Domain } from './domain.ts';
 import type { Principal } from './principal.ts';
+import { RequestRefused } from './refusals.ts';
 
 export interface Change {
   readonly tx: Tx;
@@ -28,6 +29,8 @@ export async function change<T>(domain: Domain, principal: Principal | null, wor
     try {
       return await store.write((tx) => work({ tx, domain, now: clock.now(), actor: principal?.name ?? gatewayActor }));
     } catch (error) {
+      // Names and texts are checked for it with a word about which; what is left is an id, and there is no such id.
+      if (store.isUnstorableText(error)) throw new RequestRefused('BAD_REQUEST', 'An id in the input holds the character NUL.');
       // Another change made meanwhile what this one had looked for and not found. Where writes run one at a time there is no such thing.
       if (tries === MOST_TRIES || !store.isUniqueViolation(error)) throw error;
     }

@@ -120,6 +120,10 @@ class PostgresStore implements Store {
     return this.#wire.listen(listener);
   }
 
+  isUnstorableText(error: unknown): boolean {
+    return codeOf(error) === '22021';
+  }
+
   isUniqueViolation(error: unknown): boolean {
     return codeOf(error) === '23505';
   }

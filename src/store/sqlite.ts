@@ -110,6 +110,10 @@ class SqliteStore implements Store {
     return () => this.#listeners.delete(listener);
   }
 
+  isUnstorableText(): boolean {
+    return false;
+  }
+
   isUniqueViolation(error: unknown): boolean {
     const cause = error instanceof Error && error.cause ? error.cause : error;
     return cause instanceof SqliteDatabase.SqliteError && /^SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY)$/.test(cause.code);

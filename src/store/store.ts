@@ -100,6 +100,8 @@ export interface Store {
   /** Calls back with the topics of each commit, of this process's and of other gateways' alike. Returns the end of it. */
   onCommit(listener: (topics: ReadonlySet<Topic>) => void): () => void;
   isUniqueViolation(error: unknown): boolean;
+  /** A value of the query is a text that this database has no place for: one that holds NUL. */
+  isUnstorableText(error: unknown): boolean;
   close(): Promise<void>;
 }
 
