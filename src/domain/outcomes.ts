@@ -41,7 +41,8 @@ export async function completeStep(
   const inspectedId = await inspectSubmission(domain, principal, input.leaseToken);
   const complete = async (change: Change, { step }: Held) => {
     await storeMetrics(change, step, input.metrics ?? []);
-    const cause = { reason: 'COMPLETED', description: input.description ?? '', exitCode: input.exitCode ?? 0 } as const;
+    const exitCode = input.exitCode ?? 0;
+    const cause = { reason: 'COMPLETED', description: input.description ?? '', exitCode } as const;
     const completed = await endAttempt(change, step, 'SUCCEEDED', 'complete', cause);
     if (step.part !== null) {
       const submission = { inspectedId, numSamples: input.numSamples ?? null };
@@ -54,7 +55,7 @@ export async function completeStep(
       await record(change, job, { type: 'JOB_UPDATED', details: ['output'] });
       job = { ...job, ...fields };
     }
-    return { step: completed, job: await advanceJob(change, job) };
+    return { step: completed, job: await advanceJob(change, job, exitCode) };
   };
   return underLease(domain, principal, input.leaseToken, complete, { mayEnd: true });
 }

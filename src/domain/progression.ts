@@ -49,11 +49,11 @@ export async function lockedJob({ tx }: Change, id: string): Promise<JobRow> {
   return job;
 }
 
-/** After a step of a job succeeded: the next one can be claimed, or the job has succeeded. */
-export async function advanceJob(change: Change, job: JobRow): Promise<JobRow> {
+/** After a step of a job succeeded: the next one can be claimed, or the job has succeeded, with the exit code of its last step. */
+export async function advanceJob(change: Change, job: JobRow, exitCode: number): Promise<JobRow> {
   if (job.status === 'CANCELLING') return finishCancel(change, job);
   const [next] = await change.tx.run(lockNextBlockedStep, { jobId: job.id });
-  if (!next) return endJob(change, job, 'succeed', { reason: 'COMPLETED' });
+  if (!next) return endJob(change, job, 'succeed', { reason: 'COMPLETED', exitCode });
   await moveStep(
     change,
     next,
