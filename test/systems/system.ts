@@ -1,0 +1,126 @@
+/** What tests of the five systems stand on: one running gateway for each database and file, and callers who reach it as anyone would. */
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import { type Payload, unwrap } from '../../src/client/errors.ts';
+import { createClient } from '../../src/client/fetch.ts';
+import type { TypedDocumentString } from '../../src/client/generated.ts';
+import { type Delivery, subscribe } from '../../src/client/subscribe.ts';
+import { resolveUrl, type Target } from '../../src/client/target.ts';
+import { startCommand } from '../cli/processes.ts';
+import { describeOnEachStore } from '../support/databases.ts';
+import { createFolder } from '../support/folders.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+
+/** Somebody with a key. */
+export interface Caller {
+  readonly target: Target;
+  /** The data of a query or a mutation. Throws RequestRefused when it is refused as a whole. */
+  ask<Data, Variables>(document: TypedDocumentString<Data, Variables>, variables: Variables): Promise<Data>;
+  /** Over a socket of its own, closed after the test. */
+  watch<Data, Variables extends Record<string, unknown>>(
+    document: TypedDocumentString<Data, Variables>,
+    variables: Variables,
+  ): AsyncIterableIterator<Delivery<Data>>;
+}
+
+export interface AgentProcess {
+  /** The agent's folder. */
+  readonly workDir: string;
+  /** What it has said of itself. */
+  output(): string;
+}
+
+export interface System {
+  readonly gateway: Gateway;
+  /** With a key that may do everything. */
+  readonly admin: Caller;
+  as(token: string): Caller;
+  /** PUTs a fragment's bytes where createFragment said. */
+  put(uploadUrl: string | null | undefined, bytes: string | Uint8Array): Promise<Response>;
+  /** GETs a fragment's bytes, without any key. */
+  get(downloadUrl: string | null | undefined): Promise<Response>;
+  /** Starts `trainyard agent`, ended after the test. */
+  startAgent(flags: readonly string[], options?: { readonly token?: string; readonly path?: string }): AgentProcess;
+}
+
+/** Runs the tests on each database. */
+export function describeSystem(name: string, define: (system: System) => void): void {
+  describeOnEachStore(name, (_open, create) => {
+    let gateway: Gateway | undefined;
+    let endings: (() => unknown)[] = [];
+    const running = () => {
+      if (!gateway) throw new Error('The gateway runs in tests and in beforeAll, not where they are defined.');
+      return gateway;
+    };
+    const as = (token: string): Caller => {
+      const target = { url: running().url, token };
+      const client = createClient(target);
+      return {
+        target,
+        ask: (document, variables) => client.request(document, variables, { timeoutSeconds: 60 }),
+        watch(document, variables) {
+          const stop = new AbortController();
+          endings.push(() => stop.abort());
+          return subscribe(target, document, variables, { signal: stop.signal });
+        },
+      };
+    };
+    const urlOf = (path: string | null | undefined) => resolveUrl({ url: running().url }, path ?? 'no-such-place');
+
+    beforeAll(async () => {
+      gateway = await startGateway({ database: await create() });
+    });
+    afterEach(async () => {
+      for (const end of endings) await end();
+      endings = [];
+    });
+    afterAll(() => gateway?.stop());
+
+    define({
+      get gateway() {
+        return running();
+      },
+      get admin() {
+        return as(running().adminKey);
+      },
+      as,
+      put: (path, bytes) => fetch(urlOf(path), { method: 'PUT', body: bytes }),
+      get: (path) => fetch(urlOf(path)),
+      startAgent(flags, { token = running().adminKey, path = process.env.PATH ?? '' } = {}) {
+        const workDir = createFolder('agent');
+        const settings = { TRAINYARD_URL: running().url, TRAINYARD_TOKEN: token, PATH: path };
+        const agent = startCommand(workDir, ['agent', '--work-dir', workDir, '--grace-seconds', '1', ...flags], settings);
+        endings.push(() => {
+          agent.kill('SIGTERM');
+          return agent.ended;
+        });
+        return { workDir, output: () => agent.stdout() + agent.stderr() };
+      },
+    });
+  });
+}
+
+type Result = { readonly __typename: string };
+
+/** The payload of a mutation. Throws what it was refused with. */
+export function done<R extends Result>(result: R): Payload<R> {
+  return unwrap(result);
+}
+
+/** What a mutation was refused with: its code and whatever else programs read, without the texts for people. The paths of an INVALID_INPUT stand as `a.0.b`. */
+export function refused(result: Result): Record<string, unknown> {
+  expect(result.__typename, JSON.stringify(result)).toMatch(/Error$/);
+  const refusal: Record<string, unknown> = { ...result };
+  delete refusal.__typename;
+  delete refusal.message;
+  if (Array.isArray(refusal.issues)) refusal.issues = refusal.issues.map(({ path }: { path: string[] }) => path.join('.'));
+  return refusal;
+}
+
+/** The next delivery that is as `isSo` says. */
+export async function next<T>(stream: AsyncIterableIterator<T>, isSo: (value: T) => boolean = () => true): Promise<T> {
+  for (;;) {
+    const { done, value } = await stream.next();
+    if (done) throw new Error('The stream ended.');
+    if (isSo(value)) return value;
+  }
+}
