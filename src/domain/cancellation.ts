@@ -4,6 +4,7 @@ import type { JobRow } from '../store/tables.ts';
 import { change, topics } from './change.ts';
 import { Checks } from './checks.ts';
 import type { Domain } from './domain.ts';
+import { lockQueueOf } from './experiments.ts';
 import { isHeldStep, jobStatusesThatAllow, nextJobStatus } from './lifecycle.ts';
 import type { Principal } from './principal.ts';
 import { endJob, lockedJob } from './progression.ts';
@@ -28,7 +29,8 @@ export async function cancelJob(domain: Domain, principal: Principal, input: Can
   // CancelJobResult knows no InvalidInput: the schema answers this one at the top.
   checks.done();
   return change(domain, principal, async (change) => {
-    await visibleJob(change, principal, input.jobId);
+    const seen = await visibleJob(change, principal, input.jobId);
+    if (seen.status === 'BLOCKED') await lockQueueOf(change, seen);
     await lockRounds(change, { jobId: input.jobId, part: 'TRAIN' });
     const steps = await change.tx.run(lockUnfinishedSteps, { jobId: input.jobId });
     const job = await lockedJob(change, input.jobId);

@@ -5,7 +5,15 @@
  * serve, and takes from the best: priority first, then age. Claims in a race skip the rows that another has in hand and take the next.
  */
 import { insertRows } from '../store/changes/inserts.ts';
-import { expiredLeases, headOfQueue, insertAttempt, lockHeadOfQueue, lockStepByNumber, queueById } from '../store/changes/steps.ts';
+import {
+  expiredLeases,
+  headOfQueue,
+  insertAttempt,
+  lockHeadOfQueue,
+  lockQueuedStep,
+  lockStepByNumber,
+  queueById,
+} from '../store/changes/steps.ts';
 import type { StepRow } from '../store/tables.ts';
 import { type Change, change, topics } from './change.ts';
 import { Checks } from './checks.ts';
@@ -13,7 +21,8 @@ import { keepSeen, noteSeen, statusOf, visibleDevice } from './devices.ts';
 import type { Domain } from './domain.ts';
 import { expireLease } from './expiry.ts';
 import { stepStatusesThatAllow } from './lifecycle.ts';
-import { type Claimant, claimantOf, servedQueues, slotsLeft, unmetBy } from './matching.ts';
+import { byTurn, type Claimant, claimantOf, hasRoom, servedQueues, slotsLeft, unmetBy } from './matching.ts';
+import { tellPlace } from './preemption.ts';
 import type { Principal } from './principal.ts';
 import { lockedJob } from './progression.ts';
 import { InvalidInput, InvalidState, NotFound } from './refusals.ts';
@@ -65,6 +74,8 @@ export async function claimStep(
 async function requireFit({ tx, domain }: Change, claimant: Claimant, step: StepRow): Promise<void> {
   const [queue] = await tx.run(queueById, { id: step.queueId });
   const issues = queue ? unmetBy(claimant, queue).map(({ explanation }) => explanation) : [];
+  if (queue && issues.length === 0 && slotsLeft(claimant) > 0 && !hasRoom(claimant, step, queue))
+    issues.push('What room the device has is kept for a step that others made room for.');
   if (claimant.device && slotsLeft(claimant) === 0) issues.push(`All ${claimant.device.slots} slots of the device are taken.`);
   if (claimant.device && statusOf(domain, claimant.device) === 'DRAINING') issues.push('The device is draining: it claims nothing more.');
   if (issues.length > 0) throw new InvalidInput(issues.map((message) => ({ path: ['deviceId'], message })));
@@ -117,7 +128,8 @@ function claimNow(domain: Domain, principal: Principal, input: ClaimNextStepsInp
       const step = await takeBest(change, now, input.projectId ?? null);
       if (!step) break;
       claims.push(await take(change, now, step.step, input.leaseSeconds));
-      now = { ...now, held: [...now.held, { resources: step.resources }] };
+      const reserved = now.reserved.filter(({ id }) => id !== step.step.id);
+      now = { ...now, held: [...now.held, { resources: step.resources }], reserved };
     }
     return claims;
   });
@@ -128,13 +140,15 @@ async function takeBest({ tx }: Change, claimant: Claimant, projectId: string | 
   const queues = (await servedQueues(tx, claimant)).filter((queue) => projectId === null || queue.projectId === projectId);
   const heads = [];
   for (const queue of queues) {
+    // Room that was made for a step is that step's, whoever stands before it in its queue.
+    for (const kept of claimant.reserved) if (kept.queueId === queue.id) heads.push({ ...kept, queue, isKept: true });
     const [head] = await tx.run(headOfQueue, { queueId: queue.id, limit: 1 });
-    if (head) heads.push({ queue, ...head });
+    if (head) heads.push({ ...head, queue, isKept: false });
   }
-  heads.sort((a, b) => b.priority - a.priority || (a.queuedAt?.getTime() ?? 0) - (b.queuedAt?.getTime() ?? 0) || (a.id < b.id ? -1 : 1));
-  for (const { queue } of heads) {
-    const [step] = await tx.run(lockHeadOfQueue, { queueId: queue.id, limit: 1 });
-    if (step) return { step, resources: queue.resources };
+  heads.sort((a, b) => b.priority - a.priority || Number(b.isKept) - Number(a.isKept) || byTurn(a, b));
+  for (const { queue, isKept, id } of heads) {
+    const [step] = isKept ? await tx.run(lockQueuedStep, { id }) : await tx.run(lockHeadOfQueue, { queueId: queue.id, limit: 1 });
+    if (step && hasRoom(claimant, step, queue)) return { step, resources: queue.resources };
   }
   return null;
 }
@@ -145,7 +159,7 @@ async function take(change: Change, { device }: Claimant, step: StepRow, leaseSe
   const attempt = step.attemptCount + 1;
   const token = newLeaseToken(domain, { stepId: step.id, attempt });
   const expiresAt = new Date(now.getTime() + leaseSeconds * 1_000);
-  const description = device ? `Claimed by ${device.name}.` : `Claimed by ${change.actor}.`;
+  const description = `Claimed by ${device?.name ?? change.actor}${await tellPlace(change, step, device)}.`;
   const job = await lockedJob(change, step.jobId);
   const taken = await moveStep(
     change,
@@ -159,6 +173,8 @@ async function take(change: Change, { device }: Claimant, step: StepRow, leaseSe
       leaseDeviceId: device?.id ?? null,
       leaseExpiresAt: expiresAt,
       leaseSeconds,
+      reservedDeviceId: null,
+      displacedIds: null,
       logSize: 0,
     },
   );
@@ -205,7 +221,7 @@ async function letGo(change: Change): Promise<void> {
 /** Who claims: the device that is named, the device whose key it is, or a person. */
 async function claimantFor(change: Change, principal: Principal, deviceId: Optional<string>): Promise<Claimant> {
   const id = deviceId ?? principal.deviceId;
-  if (id === null) return { device: null, projectId: principal.projectId, held: [] };
+  if (id === null) return { device: null, projectId: principal.projectId, held: [], reserved: [] };
   const device = await visibleDevice(change, principal, id);
   await noteSeen(change, device);
   return claimantOf(change.tx, device);

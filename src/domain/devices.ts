@@ -1,6 +1,7 @@
 /** Devices: the machines that run steps. */
 import { anyHeldStep, insertDevice, lockDevice, noteDeviceSeen, removeDevice, saveDeviceFields } from '../store/changes/devices.ts';
 import { insertRows } from '../store/changes/inserts.ts';
+import { forgetReservations } from '../store/changes/room.ts';
 import { deviceByName } from '../store/queries/rows.ts';
 import type { DeviceRow } from '../store/tables.ts';
 import { type Change, change, topics } from './change.ts';
@@ -107,6 +108,7 @@ async function takeOver(change: Change, known: DeviceRow, input: RegisterDeviceI
 async function saveDevice({ tx, now }: Change, before: DeviceRow, columns: Partial<DeviceRow>): Promise<DeviceRow> {
   const fields = { ...columns, updatedAt: later(now, before.updatedAt) };
   await saveDeviceFields(tx, before.id, fields);
+  await tx.run(forgetReservations, { deviceId: before.id });
   tx.touch(topics.device(before.id));
   return { ...before, ...fields };
 }

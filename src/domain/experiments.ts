@@ -93,6 +93,11 @@ export async function enterExperiment({ tx }: Change, projectId: string, experim
   return { isBlocked: earlier !== undefined, startModelId: earlier ? null : await currentModelOf(tx, experiment) };
 }
 
+/** Before a job that waits in its experiment is ended: the end of the one before it comes to the experiment first, and then to this job. */
+export async function lockQueueOf({ tx }: Change, { experimentId }: JobRow): Promise<void> {
+  if (experimentId !== null) await tx.run(lockExperiment, { id: experimentId });
+}
+
 /** After a job of an experiment ended, however it did: the next one may start, from the newest result. Answers the next one when it cannot. */
 export async function handOn(change: Change, ended: JobRow): Promise<Unstartable | null> {
   if (ended.experimentId === null) return null;

@@ -3,6 +3,7 @@ import { extendLease, heldByDevice, lockStep } from '../store/changes/steps.ts';
 import { stepById } from '../store/queries/rows.ts';
 import { type Change, change } from './change.ts';
 import type { Domain } from './domain.ts';
+import { leavePlace } from './preemption.ts';
 import { endAttempt, endJob, finishCancel, lockedJob } from './progression.ts';
 import { lockRounds } from './roundLocks.ts';
 import { dropStep } from './rounds.ts';
@@ -19,6 +20,10 @@ export async function expireLease(change: Change, stepId: string): Promise<void>
   if (step.status === 'CANCELLING') {
     await endAttempt(change, step, 'LOST', 'requeue', lost, { lostCount });
     await finishCancel(change, await lockedJob(change, step.jobId));
+    return;
+  }
+  if (step.preemptedForId !== null) {
+    await leavePlace(change, step, lost.description);
     return;
   }
   if (lostCount < domain.limits.lostAttemptsAtMost) {

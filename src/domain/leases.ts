@@ -8,6 +8,7 @@ import { checkLeaseSeconds, type Lease } from './claims.ts';
 import { noteSeen } from './devices.ts';
 import type { Domain } from './domain.ts';
 import { holds } from './keys.ts';
+import { leavePlace } from './preemption.ts';
 import type { Principal } from './principal.ts';
 import { endAttempt, finishCancel, lockedJob } from './progression.ts';
 import { InvalidInput, StaleLease } from './refusals.ts';
@@ -110,6 +111,8 @@ export async function releaseStep(
   checks.text(['description'], description);
   checks.done();
   const release = async (change: Change, { step }: Held) => {
+    if (step.status === 'RUNNING' && step.preemptedForId !== null)
+      return { step: (await leavePlace(change, step, description ?? '')).step };
     const outcome = step.status === 'CANCELLING' ? 'CANCELLED' : 'RELEASED';
     const released = await endAttempt(change, step, outcome, 'requeue', { reason: 'RELEASED', description: description ?? '' });
     if (step.status === 'CANCELLING') await finishCancel(change, await lockedJob(change, step.jobId));

@@ -1,7 +1,7 @@
 /** What a step asks of a device, and what a device has left: the one judgement behind claims and `whyNot` alike. */
 
 import { devicesFor } from '../store/changes/devices.ts';
-import { allQueues, headOfQueue, heldByDevice, queueById, queuesOfProject } from '../store/changes/steps.ts';
+import { allQueues, headOfQueue, loadOfDevice, queueById, queuesOfProject } from '../store/changes/steps.ts';
 import { deviceById } from '../store/queries/rows.ts';
 import type { Queries } from '../store/store.ts';
 import type { DeviceRow, QueueRow, StepRow } from '../store/tables.ts';
@@ -18,19 +18,34 @@ export interface Unmet {
   readonly explanation: string;
 }
 
+/** A queued step for which others make room on a device, or have made it: see preemption.ts. */
+export interface Reservation {
+  readonly id: string;
+  readonly priority: number;
+  readonly queuedAt: Date | null;
+  readonly queueId: string;
+  readonly resources: Resources;
+}
+
 /** Who wants to claim: a device with what it has left, or a person, whom nothing but a pinned device keeps out. */
 export interface Claimant {
   readonly device: DeviceRow | null;
   readonly projectId: string | null;
   /** What its steps hold now. */
   readonly held: readonly { readonly resources: Resources }[];
+  readonly reserved: readonly Reservation[];
+}
+
+/** The order of claims: priority first, then age. */
+export function byTurn(a: Pick<Reservation, 'id' | 'priority' | 'queuedAt'>, b: Pick<Reservation, 'id' | 'priority' | 'queuedAt'>): number {
+  return b.priority - a.priority || (a.queuedAt?.getTime() ?? 0) - (b.queuedAt?.getTime() ?? 0) || (a.id < b.id ? -1 : 1);
 }
 
 const amounts = ['memoryMb', 'cpu', 'gpu'] as const;
 const units = { memoryMb: 'MB of memory', cpu: 'cores', gpu: 'GPUs' } as const;
 
 /** All that keeps this claimant from the steps of this queue; empty when it may take them. */
-export function unmetBy({ device, projectId, held }: Claimant, queue: QueueRow): Unmet[] {
+export function unmetBy({ device, projectId, held }: Omit<Claimant, 'reserved'>, queue: QueueRow): Unmet[] {
   const unmet: Unmet[] = [];
   const add = (requirement: string, explanation: string) => unmet.push({ requirement, explanation });
   if (projectId !== null && projectId !== queue.projectId) add('project', 'The device belongs to another project.');
@@ -60,12 +75,22 @@ export function unmetBy({ device, projectId, held }: Claimant, queue: QueueRow):
   return unmet;
 }
 
-export const slotsLeft = ({ device, held }: Claimant): number =>
+export const slotsLeft = ({ device, held }: Pick<Claimant, 'device' | 'held'>): number =>
   device ? Math.max(0, device.slots - held.length) : Number.POSITIVE_INFINITY;
+
+/** Whether the claimant may take this step now: room that is kept for others of its priority or a higher one is not for it. */
+export function hasRoom(claimant: Claimant, step: Pick<StepRow, 'id' | 'priority'>, queue: QueueRow): boolean {
+  const isFor = claimant.reserved.some(({ id }) => id === step.id);
+  const keeps = ({ id, priority }: Reservation) => id !== step.id && (isFor ? priority > step.priority : priority >= step.priority);
+  const taken = { ...claimant, held: [...claimant.held, ...claimant.reserved.filter(keeps)] };
+  return slotsLeft(taken) > 0 && unmetBy(taken, queue).length === 0;
+}
 
 /** The claimant that a device is now. */
 export async function claimantOf(queries: Queries, device: DeviceRow): Promise<Claimant> {
-  return { device, projectId: device.projectId, held: await queries.run(heldByDevice, { deviceId: device.id }) };
+  const load = await queries.run(loadOfDevice, { deviceId: device.id });
+  const isQueued = ({ status }: { status: string }) => status === 'QUEUED';
+  return { device, projectId: device.projectId, held: load.filter((step) => !isQueued(step)), reserved: load.filter(isQueued) };
 }
 
 /** The queues that the claimant may take steps from. */
@@ -83,8 +108,10 @@ export async function countClaimable(domain: Domain, deviceId: string, atMost = 
   const claimant = await claimantOf(read, device);
   if (slotsLeft(claimant) === 0) return 0;
   let count = 0;
-  for (const queue of await servedQueues(read, claimant))
-    count += (await read.run(headOfQueue, { queueId: queue.id, limit: atMost })).length;
+  for (const queue of await servedQueues(read, claimant)) {
+    const heads = await read.run(headOfQueue, { queueId: queue.id, limit: atMost });
+    count += claimant.reserved.length === 0 ? heads.length : heads.filter((step) => hasRoom(claimant, step, queue)).length;
+  }
   return count;
 }
 
@@ -96,7 +123,7 @@ export interface WhyNot extends Unmet {
 export async function whyNot(
   domain: Domain,
   principal: Principal,
-  step: Pick<StepRow, 'status' | 'number' | 'queueId' | 'projectId'>,
+  step: Pick<StepRow, 'id' | 'status' | 'number' | 'priority' | 'queueId' | 'projectId'>,
   deviceId: string | null,
 ): Promise<WhyNot[]> {
   if (step.status === 'BLOCKED') {
@@ -130,7 +157,12 @@ export async function whyNot(
     if (status === 'OFFLINE') add('online', 'The device is offline: it was not seen within its heartbeat interval.');
     if (status === 'DRAINING') add('draining', 'The device is draining: it claims nothing more.');
     if (slotsLeft(claimant) === 0) add('slots', `All ${device.slots} slots of the device are taken.`);
-    reasons.push(...unmetBy(claimant, queue).map((unmet) => ({ device, ...unmet })));
+    const unmet = unmetBy(claimant, queue);
+    reasons.push(...unmet.map((one) => ({ device, ...one })));
+    if (claimant.reserved.some(({ id }) => id === step.id) && !hasRoom(claimant, step, queue))
+      add('preemption', 'What it runs was told to make room for this step, and has not let go yet.');
+    else if (slotsLeft(claimant) > 0 && unmet.length === 0 && !hasRoom(claimant, step, queue))
+      add('reserved', 'What room it has is kept for a step that others made room for.');
   }
   return reasons;
 }

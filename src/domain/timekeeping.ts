@@ -7,6 +7,7 @@ import { type Change, change } from './change.ts';
 import type { Domain } from './domain.ts';
 import { expireLease } from './expiry.ts';
 import type { JobHappening, JobStatus } from './lifecycle.ts';
+import { keepMakingRoom, makeRoom } from './preemption.ts';
 import { endJob } from './progression.ts';
 import { sweepRounds } from './roundClock.ts';
 import { lockRounds } from './roundLocks.ts';
@@ -38,9 +39,11 @@ export function keepTime(domain: Domain, onError: (error: unknown) => void): () 
     });
   };
   schedule();
+  const stopMakingRoom = keepMakingRoom(domain, onError);
   return async () => {
     isStopped = true;
     stopTimer();
+    await stopMakingRoom();
     await running;
   };
 }
@@ -55,6 +58,7 @@ export async function sweep(domain: Domain): Promise<void> {
     await change(domain, null, (change) => endOverdue(change, id));
   }
   await sweepRounds(domain);
+  await makeRoom(domain);
 }
 
 async function forget(domain: Domain): Promise<void> {

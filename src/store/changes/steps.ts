@@ -1,5 +1,5 @@
 /** Steps, their attempts and queues, as changes see them: read under a lock, saved by compare-and-swap. */
-import { and, asc, desc, eq, inArray, isNotNull, lte, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, inArray, isNotNull, lte, or, sql } from 'drizzle-orm';
 import { heldStepStatuses, type StepStatus, stepStatuses, terminalStepStatuses } from '../../domain/lifecycle.ts';
 import { type Placeholder, type Queries, statement, type Tx } from '../store.ts';
 import type { QueueRow, StepRow } from '../tables.ts';
@@ -244,6 +244,35 @@ export const heldByDevice = statement('held by device', (db, t, $: Placeholder<{
     .from(t.steps)
     .innerJoin(t.queues, eq(t.queues.id, t.steps.queueId))
     .where(eq(t.steps.leaseDeviceId, $('deviceId'))),
+);
+
+/** The same, and the queued steps that room is made for on the device: those are QUEUED. */
+export const loadOfDevice = statement('load of device', (db, t, $: Placeholder<{ deviceId: string }>) =>
+  db
+    .select({
+      id: t.steps.id,
+      status: t.steps.status,
+      priority: t.steps.priority,
+      queuedAt: t.steps.queuedAt,
+      queueId: t.steps.queueId,
+      resources: t.queues.resources,
+    })
+    .from(t.steps)
+    .innerJoin(t.queues, eq(t.queues.id, t.steps.queueId))
+    .where(
+      or(eq(t.steps.leaseDeviceId, $('deviceId')), and(eq(t.steps.reservedDeviceId, $('deviceId')), sql`${t.steps.status} = 'QUEUED'`)),
+    ),
+);
+
+/** Takes a queued step, unless another claim has it in its hands. */
+export const lockQueuedStep = statement('lock queued step', (db, t, $: Placeholder<{ id: string }>, { lock }) =>
+  lock(
+    db
+      .select()
+      .from(t.steps)
+      .where(and(eq(t.steps.id, $('id')), eq(t.steps.status, 'QUEUED'))),
+    'skip',
+  ),
 );
 
 /** Leases that have run out, the longest gone first. */
