@@ -83,7 +83,7 @@ async function requireDevices(change: Change, job: JobRow, federation: Federatio
   const chosen = await chooseDevices(change, job, federation, 1);
   const wanted = federation.numDevices + federation.numBufferDevices;
   if (chosen.length === wanted) return chosen;
-  const message = `The project has ${chosen.length} edge devices online; numDevices and numBufferDevices ask for ${wanted}.`;
+  const message = `asks, with numBufferDevices, for ${wanted} edge devices; the project has ${chosen.length} online.`;
   throw new InvalidInput([{ path: ['federation', 'numDevices'], message }]);
 }
 
@@ -185,7 +185,7 @@ export async function tryRound(change: Change, job: JobRow, federation: Federati
   const deviceIds = await chooseDevices(change, job, federation, number);
   const { numDevices } = federation;
   if (deviceIds.length < numDevices) {
-    const description = `Round ${number} needs ${numDevices} edge devices; ${deviceIds.length} are online.`;
+    const description = `Round ${number} needs ${numDevices} edge devices; online: ${deviceIds.length}.`;
     return { reason: 'QUORUM_UNREACHABLE', description };
   }
   const seq = await growJob(change, job, deviceIds.length);

@@ -173,7 +173,7 @@ export async function dropStep(change: Change, step: StepRow, cause: Cause): Pro
   const participants = await tx.run(participantsOfRound, { jobId, round: number });
   const remaining = participants.filter(({ status }) => status !== 'DROPPED').length;
   if (round.status !== 'TRAINING' || remaining >= quorum) return lockedJob(change, jobId);
-  return failRound(change, jobId, `Round ${number} needs ${quorum} models; ${remaining} devices remain.`);
+  return failRound(change, jobId, `Round ${number} needs ${quorum} models; devices that remain: ${remaining}.`);
 }
 
 /** Ends the job, since a round of it cannot have its models any more. */

@@ -1,5 +1,6 @@
 /** The seed kit: a domain on a store, with a held clock and seeded randomness, and short ways to what most tests begin with. */
 import { asc, eq } from 'drizzle-orm';
+import { inspectModel } from '../../src/aggregator/threads.ts';
 import { type Claim, claimStep } from '../../src/domain/claims.ts';
 import { createJob } from '../../src/domain/creation.ts';
 import { type RegisterDeviceInput, registerDevice } from '../../src/domain/devices.ts';
@@ -66,7 +67,8 @@ export async function plantSeed(
   { seed = 1, start, limits = {} }: { seed?: string | number; start?: string; limits?: Partial<DomainLimits> } = {},
 ): Promise<Seed> {
   const clock = holdClock(start);
-  const domain = createDomain({ store, files: new FileStore(createFolder('files')), clock, random: seedRandom(seed), limits });
+  const files = new FileStore(createFolder('files'));
+  const domain = createDomain({ store, files, models: { inspect: inspectModel }, clock, random: seedRandom(seed), limits });
   const { project } = await createProject(domain, admin, { name: 'Digits' });
   let devices = 0;
 
