@@ -148,7 +148,7 @@ async function takeBest({ tx }: Change, claimant: Claimant, projectId: string | 
   heads.sort((a, b) => b.priority - a.priority || Number(b.isKept) - Number(a.isKept) || byTurn(a, b));
   for (const { queue, isKept, id } of heads) {
     const [step] = isKept ? await tx.run(lockQueuedStep, { id }) : await tx.run(lockHeadOfQueue, { queueId: queue.id, limit: 1 });
-    if (step && hasRoom(claimant, step, queue)) return { step, resources: queue.resources };
+    if (step && (claimant.reserved.length === 0 || hasRoom(claimant, step, queue))) return { step, resources: queue.resources };
   }
   return null;
 }
