@@ -18,6 +18,8 @@ import './models.ts';
 import './history.ts';
 import './items.ts';
 import './steps.ts';
+import './rounds.ts';
+import './federations.ts';
 import './attempts.ts';
 import './job-creation.ts';
 import './job-changes.ts';
