@@ -8,6 +8,7 @@ import type { Domain } from './domain.ts';
 import { type Held, underLease } from './leases.ts';
 import type { StatusReason } from './lifecycle.ts';
 import { checkMetrics, type MetricInput, storeMetrics } from './metrics.ts';
+import { leavePlace } from './preemption.ts';
 import type { Principal } from './principal.ts';
 import { advanceJob, endAttempt, endJob, finishCancel, lockedJob } from './progression.ts';
 import { advanceRound, dropStep } from './rounds.ts';
@@ -83,6 +84,8 @@ export async function failStep(domain: Domain, principal: Principal, input: Fail
       const cancelled = await endAttempt(change, step, 'CANCELLED', 'fail', cause);
       return { step: cancelled, job: await finishCancel(change, await lockedJob(change, step.jobId)) };
     }
+    // Stopping what it was told to stop is no failure, also where the device takes it for one.
+    if (step.preemptedForId !== null) return leavePlace(change, step, cause.description);
     const failedCount = step.failedCount + 1;
     if (failedCount < step.maxAttempts) {
       const requeued = await endAttempt(change, step, 'FAILED', 'requeue', cause, { failedCount });
