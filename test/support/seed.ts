@@ -1,10 +1,10 @@
 /** The seed kit: a domain on a store, with a held clock and seeded randomness, and short ways to what most tests begin with. */
 import { asc, eq } from 'drizzle-orm';
-import { inspectModel } from '../../src/aggregator/threads.ts';
+import { findProblems } from '../../src/aggregator/inspection.ts';
 import { type Claim, claimStep } from '../../src/domain/claims.ts';
 import { createJob } from '../../src/domain/creation.ts';
 import { type RegisterDeviceInput, registerDevice } from '../../src/domain/devices.ts';
-import { createDomain, type Domain } from '../../src/domain/domain.ts';
+import { createDomain, type Domain, type Models } from '../../src/domain/domain.ts';
 import type { CreateJobInput } from '../../src/domain/jobInput.ts';
 import { authenticate } from '../../src/domain/keys.ts';
 import type { DomainLimits } from '../../src/domain/limits.ts';
@@ -68,7 +68,9 @@ export async function plantSeed(
 ): Promise<Seed> {
   const clock = holdClock(start);
   const files = new FileStore(createFolder('files'));
-  const domain = createDomain({ store, files, models: { inspect: inspectModel }, clock, random: seedRandom(seed), limits });
+  // In this thread: the models of tests are small, and those that come together are to meet in the store.
+  const models: Models = { inspect: async (path, startPath) => findProblems(path, startPath) };
+  const domain = createDomain({ store, files, models, clock, random: seedRandom(seed), limits });
   const { project } = await createProject(domain, admin, { name: 'Digits' });
   let devices = 0;
 
