@@ -279,8 +279,8 @@ describe('trainyard', () => {
   });
 
   test('lists no device where there is none', async () => {
-    expect(await trainyard('devices')).toEqual({ code: 0, stdout: '', stderr: 'No devices.\n' });
-    expect(await trainyard('devices', '--json')).toEqual({ code: 0, stdout: '[]\n', stderr: '' });
+    expect(await trainyard('devices', '--kind', 'edge')).toEqual({ code: 0, stdout: '', stderr: 'No devices.\n' });
+    expect(await trainyard('devices', '--kind', 'edge', '--json')).toEqual({ code: 0, stdout: '[]\n', stderr: '' });
   });
 
   test('says in one line that the key is missing or the gateway away', async () => {
