@@ -26,12 +26,23 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
+export interface StartOptions {
+  /** Steps that its agent runs at once; 0: it has no agent. Default: 1. */
+  readonly slots?: number;
+}
+
+/** A gateway that was started here, and may therefore be treated badly. */
+export interface OwnGateway extends Gateway {
+  /** Kills it without a word (SIGKILL) and starts it again on its store and port; resolves when it answers. */
+  crash(): Promise<void>;
+}
+
 /**
  * The gateway to use: the one that TRAINYARD_URL and TRAINYARD_TOKEN name; else the one that `npm start` runs on this machine; else a new one
  * on a temporary store.
  * @throws GatewayUnreachable, RequestRefused when the one that is named does not answer or does not know the key.
  */
-export async function openGateway(signal: AbortSignal): Promise<Gateway> {
+export async function openGateway(signal: AbortSignal, options: StartOptions = {}): Promise<Gateway> {
   const url = process.env.TRAINYARD_URL || undefined;
   const token = process.env.TRAINYARD_TOKEN || undefined;
   const local = await readCredentials(process.env.TRAINYARD_DATA_DIR || join(root, 'data'));
@@ -43,7 +54,7 @@ export async function openGateway(signal: AbortSignal): Promise<Gateway> {
     return { target, isTemporary: false, stop: async () => {} };
   }
   if (local !== null && (await answers(local, signal))) return { target: local, isTemporary: false, stop: async () => {} };
-  return startGateway(signal);
+  return startGateway(signal, options);
 }
 
 async function greet(target: Target, signal: AbortSignal): Promise<void> {
@@ -72,11 +83,37 @@ async function readCredentials(dataDir: string): Promise<Target | null> {
   }
 }
 
-async function startGateway(signal: AbortSignal): Promise<Gateway> {
+/** Starts a gateway on a temporary store. */
+export async function startGateway(signal: AbortSignal, { slots = 1 }: StartOptions = {}): Promise<OwnGateway> {
   const dataDir = await mkdtemp(join(tmpdir(), 'trainyard-example-'));
+  let run = launch(dataDir, { port: '0', slots });
+  const stop = async () => {
+    await stopProcess(run.child);
+    await rm(dataDir, { recursive: true, force: true });
+  };
+  try {
+    const target = await waitUntilReady(run.child, dataDir, signal);
+    const crash = async () => {
+      const gone = once(run.child, 'exit');
+      run.child.kill('SIGKILL');
+      await gone;
+      run = launch(dataDir, { port: new URL(target.url).port, slots });
+      await waitUntilReady(run.child, dataDir, signal);
+    };
+    return { target, isTemporary: true, stop, crash };
+  } catch (error) {
+    await stop();
+    signal.throwIfAborted();
+    const output = run.said.join('').trim();
+    throw new Error(`${error instanceof Error ? error.message : error}${output === '' ? '' : `\n${output}`}`);
+  }
+}
+
+/** A gateway's process, and the last of what it said. */
+function launch(dataDir: string, { port, slots }: { port: string; slots: number }): { child: ChildProcess; said: string[] } {
   // Without the user's own settings: a database that they name is not for an example.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('TRAINYARD_')));
-  const args = ['src/main.ts', 'up', '--port', '0', '--data-dir', dataDir];
+  const args = ['src/main.ts', 'up', '--port', port, '--slots', String(slots), '--data-dir', dataDir];
   const child = spawn(process.execPath, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const said: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
@@ -85,19 +122,7 @@ async function startGateway(signal: AbortSignal): Promise<Gateway> {
       if (said.length > 50) said.shift();
     });
   }
-  const stop = async () => {
-    await stopProcess(child);
-    await rm(dataDir, { recursive: true, force: true });
-  };
-  try {
-    const target = await waitUntilReady(child, dataDir, signal);
-    return { target, isTemporary: true, stop };
-  } catch (error) {
-    await stop();
-    signal.throwIfAborted();
-    const output = said.join('').trim();
-    throw new Error(`${error instanceof Error ? error.message : error}${output === '' ? '' : `\n${output}`}`);
-  }
+  return { child, said };
 }
 
 async function waitUntilReady(child: ChildProcess, dataDir: string, signal: AbortSignal): Promise<Target> {

@@ -903,6 +903,17 @@ export type ClaimableStepsSubscriptionVariables = Exact<{
 
 export type ClaimableStepsSubscription = { readonly claimableSteps: number };
 
+export type ExperimentFieldsFragment = { readonly id: string, readonly name: string, readonly hyperparameters: Record<string, unknown>, readonly createdAt: string, readonly updatedAt: string, readonly startModel: { readonly id: string, readonly filename: string } | null, readonly currentModel: { readonly id: string, readonly filename: string } | null, readonly currentJob: { readonly id: string, readonly name: string, readonly status: JobStatus } | null, readonly jobs: { readonly totalCount: number } };
+
+export type ExperimentsQueryVariables = Exact<{
+  projectId: string;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type ExperimentsQuery = { readonly project: { readonly experiments: { readonly edges: ReadonlyArray<{ readonly node: { readonly id: string, readonly name: string, readonly hyperparameters: Record<string, unknown>, readonly createdAt: string, readonly updatedAt: string, readonly startModel: { readonly id: string, readonly filename: string } | null, readonly currentModel: { readonly id: string, readonly filename: string } | null, readonly currentJob: { readonly id: string, readonly name: string, readonly status: JobStatus } | null, readonly jobs: { readonly totalCount: number } } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } } | null };
+
 export type RoundFieldsFragment = { readonly number: number, readonly status: RoundStatus, readonly quorum: number, readonly submitted: number, readonly metrics: Record<string, unknown>, readonly isWeighted: boolean | null, readonly startedAt: string, readonly deadlineAt: string | null, readonly finishedAt: string | null, readonly participants: ReadonlyArray<{ readonly status: ParticipantStatus, readonly device: { readonly id: string, readonly name: string } }>, readonly models: ReadonlyArray<{ readonly isLate: boolean, readonly numSamples: number | null, readonly device: { readonly id: string, readonly name: string }, readonly fragment: { readonly id: string, readonly filename: string, readonly name: string, readonly type: FragmentType, readonly status: FragmentStatus, readonly contentType: string, readonly sizeBytes: number | null, readonly sha256: string | null, readonly downloadUrl: string | null, readonly attempt: number | null, readonly createdAt: string, readonly readyAt: string | null, readonly job: { readonly id: string, readonly name: string } | null, readonly step: { readonly number: number, readonly name: string } | null } }>, readonly aggregateModel: { readonly id: string, readonly filename: string, readonly name: string, readonly type: FragmentType, readonly status: FragmentStatus, readonly contentType: string, readonly sizeBytes: number | null, readonly sha256: string | null, readonly downloadUrl: string | null, readonly attempt: number | null, readonly createdAt: string, readonly readyAt: string | null, readonly job: { readonly id: string, readonly name: string } | null, readonly step: { readonly number: number, readonly name: string } | null } | null };
 
 export type RoundsQueryVariables = Exact<{
@@ -924,7 +935,7 @@ export type RoundEventsSubscription = { readonly events: { readonly cursor: stri
       | { readonly __typename: 'JobStatusChangedEvent', readonly description: string, readonly jobTo: JobStatus }
       | { readonly __typename: 'JobUpdatedEvent' }
       | { readonly __typename: 'RoundChangedEvent', readonly roundTo: RoundStatus, readonly round: { readonly number: number } }
-      | { readonly __typename: 'StepStatusChangedEvent', readonly stepTo: StepStatus, readonly step: { readonly part: StepPart | null, readonly round: { readonly number: number } | null, readonly pinnedDevice: { readonly id: string, readonly name: string } | null } }
+      | { readonly __typename: 'StepStatusChangedEvent', readonly stepTo: StepStatus, readonly step: { readonly part: StepPart | null, readonly round: { readonly number: number } | null } }
       | { readonly __typename: 'StepsAddedEvent' }
     > } };
 
@@ -1132,6 +1143,17 @@ export type ReleaseStepMutation = { readonly releaseStep:
     | { readonly __typename: 'ReleaseStepPayload', readonly step: { readonly id: string, readonly number: number, readonly status: StepStatus } }
     | { readonly __typename: 'StaleLeaseError', readonly code: ErrorCode, readonly message: string }
    };
+
+export type ModelFieldsFragment = { readonly id: string, readonly name: string, readonly createdAt: string, readonly updatedAt: string, readonly versions: { readonly totalCount: number, readonly edges: ReadonlyArray<{ readonly node: { readonly id: string, readonly number: number, readonly createdAt: string, readonly job: { readonly id: string, readonly name: string } | null, readonly fragment: { readonly id: string, readonly filename: string, readonly sizeBytes: number | null }, readonly metrics: ReadonlyArray<{ readonly name: string, readonly value: number }> } }> } };
+
+export type ModelsQueryVariables = Exact<{
+  projectId: string;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type ModelsQuery = { readonly project: { readonly models: { readonly edges: ReadonlyArray<{ readonly node: { readonly id: string, readonly name: string, readonly createdAt: string, readonly updatedAt: string, readonly versions: { readonly totalCount: number, readonly edges: ReadonlyArray<{ readonly node: { readonly id: string, readonly number: number, readonly createdAt: string, readonly job: { readonly id: string, readonly name: string } | null, readonly fragment: { readonly id: string, readonly filename: string, readonly sizeBytes: number | null }, readonly metrics: ReadonlyArray<{ readonly name: string, readonly value: number }> } }> } } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } } | null };
 
 export type ViewerQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -1379,6 +1401,31 @@ export const DeviceFieldsFragmentDoc = new TypedDocumentString(`
   gpuModel
   shm
 }`, {"fragmentName":"DeviceFields"}) as unknown as TypedDocumentString<DeviceFieldsFragment, unknown>;
+export const ExperimentFieldsFragmentDoc = new TypedDocumentString(`
+    fragment ExperimentFields on Experiment {
+  id
+  name
+  hyperparameters
+  startModel {
+    id
+    filename
+  }
+  currentModel {
+    id
+    filename
+  }
+  currentJob {
+    id
+    name
+    status
+  }
+  jobs(first: 1) {
+    totalCount
+  }
+  createdAt
+  updatedAt
+}
+    `, {"fragmentName":"ExperimentFields"}) as unknown as TypedDocumentString<ExperimentFieldsFragment, unknown>;
 export const FragmentFieldsFragmentDoc = new TypedDocumentString(`
     fragment FragmentFields on Fragment {
   id
@@ -1757,6 +1804,37 @@ fragment ContainerFields on Container {
   }
   properties
 }`, {"fragmentName":"ClaimedStepFields"}) as unknown as TypedDocumentString<ClaimedStepFieldsFragment, unknown>;
+export const ModelFieldsFragmentDoc = new TypedDocumentString(`
+    fragment ModelFields on Model {
+  id
+  name
+  versions(first: 1) {
+    totalCount
+    edges {
+      node {
+        id
+        number
+        job {
+          id
+          name
+        }
+        fragment {
+          id
+          filename
+          sizeBytes
+        }
+        metrics {
+          name
+          value
+        }
+        createdAt
+      }
+    }
+  }
+  createdAt
+  updatedAt
+}
+    `, {"fragmentName":"ModelFields"}) as unknown as TypedDocumentString<ModelFieldsFragment, unknown>;
 export const RefusalFieldsFragmentDoc = new TypedDocumentString(`
     fragment RefusalFields on Error {
   code
@@ -2089,6 +2167,45 @@ export const ClaimableStepsDocument = new TypedDocumentString(`
   claimableSteps(deviceId: $deviceId)
 }
     `) as unknown as TypedDocumentString<ClaimableStepsSubscription, ClaimableStepsSubscriptionVariables>;
+export const ExperimentsDocument = new TypedDocumentString(`
+    query experiments($projectId: ID!, $first: Int, $after: String) {
+  project(id: $projectId) {
+    experiments(first: $first, after: $after) {
+      edges {
+        node {
+          ...ExperimentFields
+        }
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+  }
+}
+    fragment ExperimentFields on Experiment {
+  id
+  name
+  hyperparameters
+  startModel {
+    id
+    filename
+  }
+  currentModel {
+    id
+    filename
+  }
+  currentJob {
+    id
+    name
+    status
+  }
+  jobs(first: 1) {
+    totalCount
+  }
+  createdAt
+  updatedAt
+}`) as unknown as TypedDocumentString<ExperimentsQuery, ExperimentsQueryVariables>;
 export const RoundsDocument = new TypedDocumentString(`
     query rounds($jobId: ID!) {
   job(id: $jobId) {
@@ -2184,10 +2301,6 @@ export const RoundEventsDocument = new TypedDocumentString(`
           part
           round {
             number
-          }
-          pinnedDevice {
-            id
-            name
           }
         }
       }
@@ -3102,6 +3215,51 @@ export const ReleaseStepDocument = new TypedDocumentString(`
     differingPaths
   }
 }`) as unknown as TypedDocumentString<ReleaseStepMutation, ReleaseStepMutationVariables>;
+export const ModelsDocument = new TypedDocumentString(`
+    query models($projectId: ID!, $first: Int, $after: String) {
+  project(id: $projectId) {
+    models(first: $first, after: $after) {
+      edges {
+        node {
+          ...ModelFields
+        }
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+  }
+}
+    fragment ModelFields on Model {
+  id
+  name
+  versions(first: 1) {
+    totalCount
+    edges {
+      node {
+        id
+        number
+        job {
+          id
+          name
+        }
+        fragment {
+          id
+          filename
+          sizeBytes
+        }
+        metrics {
+          name
+          value
+        }
+        createdAt
+      }
+    }
+  }
+  createdAt
+  updatedAt
+}`) as unknown as TypedDocumentString<ModelsQuery, ModelsQueryVariables>;
 export const ViewerDocument = new TypedDocumentString(`
     query viewer {
   viewer {

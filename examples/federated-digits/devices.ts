@@ -1,0 +1,84 @@
+/** The edge devices of the example: each a Python process with a share of the digits and a folder of its own. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface, type Interface } from 'node:readline';
+import type { Target } from '../../src/client/target.ts';
+import { home, scriptEnv } from './scripts.ts';
+
+/** A device gives back what it holds within a request or two; one that does not is not asked again. */
+const leaveTimeoutMs = 5_000;
+
+export interface Ground {
+  readonly target: Target;
+  readonly projectId: string;
+  /** Holds the shares, and gets a folder for each device. */
+  readonly folder: string;
+  readonly print: (line: string) => void;
+}
+
+export class EdgeDevice {
+  readonly name: string;
+  readonly share: string;
+  readonly #ground: Ground;
+  #child: ChildProcess | null = null;
+  #lines: Interface | null = null;
+
+  constructor(name: string, ground: Ground) {
+    this.name = name;
+    this.share = join(ground.folder, `${name}.digits`);
+    this.#ground = ground;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Starts its process, again after it was killed; resolves when it is registered and waits for rounds. */
+  async start(): Promise<void> {
+    const { target, projectId, folder, print } = this.#ground;
+    const args = [join(home, 'device.py'), this.name, this.share, join(folder, this.name), '--leave-at-eof'];
+    const env = { ...scriptEnv, TRAINYARD_URL: target.url, TRAINYARD_TOKEN: target.token ?? '', TRAINYARD_PROJECT_ID: projectId };
+    const child = spawn('python3', args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
+    this.#child = child;
+    this.#lines = createInterface({ input: child.stdout }).on('line', (line) => print(`  ${this.name} │ ${line}`));
+    const complaints: string[] = [];
+    createInterface({ input: child.stderr }).on('line', (line) => complaints.push(line));
+    child.once('close', (code) => {
+      if (code) for (const line of complaints.slice(-5)) print(`  ${this.name} │ ${line}`);
+    });
+    await this.says('is there');
+  }
+
+  /** Resolves when its process prints this line, and rejects when it ends before. */
+  says(wanted: string): Promise<void> {
+    const [child, lines] = [this.#child, this.#lines];
+    return new Promise((resolve, reject) => {
+      lines?.on('line', (line) => line === wanted && resolve());
+      child?.once('close', (code, signal) =>
+        reject(new Error(`${this.name} ended (${signal ?? `exit code ${code}`}) without saying “${wanted}”.`)),
+      );
+      child?.once('error', (error) => reject(new Error(`python3 cannot be run: ${error.message}`)));
+    });
+  }
+
+  /** Takes it away without a word, as a power cut does (SIGKILL). */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  /** Has it give back what it holds, and waits until it has gone. */
+  async stop(): Promise<void> {
+    await this.#end('SIGTERM');
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    if (child === null || child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'close');
+    child.kill(signal);
+    const impatience = setTimeout(() => child.kill('SIGKILL'), leaveTimeoutMs);
+    await gone;
+    clearTimeout(impatience);
+  }
+}

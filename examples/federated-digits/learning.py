@@ -1,0 +1,51 @@
+"""Training and judging one network. The network itself, its file and that of the digits are the digits example's."""
+
+import random
+import sys
+from pathlib import Path
+
+DIGITS_EXAMPLE = Path(__file__).resolve().parents[1] / "digits"
+sys.path.append(str(DIGITS_EXAMPLE))
+
+from digit_file import read_digits  # noqa: E402
+from network import Network, most_likely, sparse  # noqa: E402
+from tensor_file import read_tensors, write_tensors  # noqa: E402
+
+EPOCHS = 2
+LEARNING_RATE = 0.2
+BATCH_SIZE = 10
+
+
+def read_samples(path):
+    """The (label, image) pairs of a file of digits, images as the network takes them."""
+    return [(label, sparse(pixels)) for label, pixels in read_digits(path)[1]]
+
+
+def read_network(path):
+    return Network(read_tensors(path)[0])
+
+
+def write_network(path, network, **metadata):
+    write_tensors(path, network.tensors(), {"format": "trainyard-digits", **{name: str(value) for name, value in metadata.items()}})
+
+
+def train(network, samples, round_number):
+    """One round of training: EPOCHS times over the samples, in an order that follows from the round's number.
+
+    Yields the mean loss so far after each batch, so that whoever trains can look up in between.
+    """
+    shuffle = random.Random(round_number).shuffle
+    samples = list(samples)
+    loss, seen = 0.0, 0
+    for _ in range(EPOCHS):
+        shuffle(samples)
+        for start in range(0, len(samples), BATCH_SIZE):
+            batch = samples[start : start + BATCH_SIZE]
+            loss += network.learn(batch, LEARNING_RATE)[0]
+            seen += len(batch)
+            yield loss / seen
+
+
+def accuracy_on(network, samples):
+    """The share of the samples that the network reads rightly."""
+    return sum(most_likely(network.classify(image)) == label for label, image in samples) / len(samples)

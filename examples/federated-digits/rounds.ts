@@ -1,0 +1,80 @@
+/** A federated job, followed round by round. */
+import { join } from 'node:path';
+import { askUntilAnswered } from '../../src/agent/asking.ts';
+import type { Client } from '../../src/client/fetch.ts';
+import { downloadFile } from '../../src/client/files.ts';
+import { RoundEventsDocument, RoundsDocument, type RoundsQuery } from '../../src/client/generated.ts';
+import { subscribe } from '../../src/client/subscribe.ts';
+
+/** A gateway that is restarted is back long before. */
+const giveUpAfterSeconds = 120;
+
+type Job = NonNullable<RoundsQuery['job']>;
+export type Round = NonNullable<Job['federation']>['rounds'][number];
+
+/** Told of what happens; each is waited for before the next event is looked at. */
+export interface RoundWatch {
+  /** The models that the round needs are in. */
+  onModels(round: number): Promise<void>;
+  /** The aggregator has taken the round's models, and makes one of them. */
+  onAggregating(round: number): Promise<void>;
+  /** The round has its aggregate. */
+  onAggregate(round: number): Promise<void>;
+}
+
+/**
+ * Resolves when the job has ended, with how and why.
+ * @throws GatewayUnreachable when the gateway is away for two minutes; the signal's reason.
+ */
+export async function followRounds(
+  client: Client,
+  jobId: string,
+  watch: RoundWatch,
+  signal: AbortSignal,
+): Promise<{ status: string; description: string }> {
+  for await (const { events } of subscribe(client.target, RoundEventsDocument, { jobId }, { signal, giveUpAfterSeconds })) {
+    for (const event of events) {
+      if (event.__typename === 'RoundChangedEvent') {
+        if (event.roundTo === 'AGGREGATING') await watch.onModels(event.round.number);
+        if (event.roundTo === 'SUCCEEDED') await watch.onAggregate(event.round.number);
+      } else if (event.__typename === 'StepStatusChangedEvent') {
+        const { part, round } = event.step;
+        if (event.stepTo === 'RUNNING' && part === 'AGGREGATE' && round) await watch.onAggregating(round.number);
+      } else if (event.__typename === 'JobStatusChangedEvent' && ['SUCCEEDED', 'FAILED', 'CANCELLED'].includes(event.jobTo)) {
+        return { status: event.jobTo, description: event.description };
+      }
+    }
+  }
+  signal.throwIfAborted();
+  throw new Error('The stream of events ended before the job did.');
+}
+
+/** The job's steps and rounds as they are now. Waits for a gateway that is away. */
+export async function readJob(
+  client: Client,
+  jobId: string,
+  signal: AbortSignal,
+): Promise<Pick<Job, 'steps'> & { rounds: readonly Round[] }> {
+  const { job } = await askUntilAnswered(client, RoundsDocument, { jobId }, { signal });
+  if (!job?.federation) throw new Error('The job was deleted while it was followed.');
+  return { steps: job.steps, rounds: job.federation.rounds };
+}
+
+/** Gets the models of a round into `folder`; answers the paths: of the aggregate, and by device of those that it was made of. */
+export async function fetchModels(
+  client: Client,
+  round: Round,
+  folder: string,
+  signal: AbortSignal,
+): Promise<{ aggregate: string; handedIn: ReadonlyMap<string, string> }> {
+  const fetch = async (model: Round['aggregateModel']) => {
+    if (!model?.downloadUrl) throw new Error(`A model of round ${round.number} is not there.`);
+    // Named by id: what a file is called is for whoever handed it in to say.
+    const path = join(folder, `${model.id}.safetensors`);
+    await downloadFile(client.target, model.downloadUrl, { path, sha256: model.sha256, signal });
+    return path;
+  };
+  const handedIn = new Map<string, string>();
+  for (const { device, fragment, isLate } of round.models) if (!isLate) handedIn.set(device.name, await fetch(fragment));
+  return { aggregate: await fetch(round.aggregateModel), handedIn };
+}

@@ -1,0 +1,21 @@
+/** Running this folder's Python scripts to their end. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+
+export const home = import.meta.dirname;
+
+/** Without the user's settings of Trainyard, and without leaving compiled files behind. */
+export const scriptEnv: Readonly<Record<string, string | undefined>> = {
+  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('TRAINYARD_'))),
+  PYTHONDONTWRITEBYTECODE: '1',
+};
+
+/** Runs a script in `folder`; answers what it printed. Rejects with what it complained of. */
+export function runScript(script: string, args: readonly string[], folder: string, signal: AbortSignal): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile('python3', [join(home, script), ...args], { cwd: folder, env: scriptEnv, signal }, (error, stdout, stderr) => {
+      if (error === null) resolve(stdout);
+      else reject(new Error(`${script} failed: ${stderr.trim().split('\n').at(-1) || error.message}`, { cause: error }));
+    });
+  });
+}

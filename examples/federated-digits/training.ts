@@ -1,0 +1,148 @@
+/** One run of the example: what it does to the rounds of its job, and what it makes of their results. */
+import type { Client } from '../../src/client/fetch.ts';
+import type { OwnGateway } from '../digits/gateway.ts';
+import { plot } from '../digits/plot.ts';
+import { evaluate } from './accuracies.ts';
+import type { EdgeDevice } from './devices.ts';
+import { fetchModels, followRounds, type Round, type RoundWatch, readJob } from './rounds.ts';
+import { bestAlone, heading, type RoundResult, row } from './table.ts';
+
+/** In this round this device is killed while it trains; when the round has its models without it, it comes back. */
+const powerCut = { round: 2, device: 'device-2' };
+/** With --kill-gateway: the gateway is killed while it aggregates this round, or the next one that it is still at when the signal comes. */
+const firstCrashRound = 3;
+
+export interface Setup {
+  readonly client: Client;
+  readonly jobId: string;
+  readonly devices: readonly EdgeDevice[];
+  /** Given if it is to be killed. */
+  readonly gateway: OwnGateway | null;
+  /** Each device's accuracy on its own share alone, by round. */
+  readonly alone: readonly (readonly number[])[];
+  readonly folder: string;
+  readonly print: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+export class Training implements RoundWatch {
+  readonly #setup: Setup;
+  readonly #results: RoundResult[] = [];
+  /** Models are judged one round after the other, while the devices train the next. */
+  #judging: Promise<void> = Promise.resolve();
+  #crash: { round: number; at: Date } | null = null;
+  readonly #powerBack = Promise.withResolvers<void>();
+
+  constructor(setup: Setup) {
+    this.#setup = setup;
+  }
+
+  /** Until the job has ended; answers the exit code. */
+  async follow(): Promise<number> {
+    const { client, jobId, devices, gateway, print, signal } = this.#setup;
+    this.#cutPower().catch((error: Error) => print(`○ ${error.message}`));
+    const end = await followRounds(client, jobId, this, signal);
+    await this.#judging;
+    print('');
+    const { rounds, steps } = await readJob(client, jobId, signal);
+    for (const line of heading(devices.length)) print(line);
+    for (const result of this.#results) {
+      const { participants = [] } = rounds.find(({ number }) => number === result.number) ?? {};
+      print(row(result, new Map(participants.map(({ device, status }) => [device.name, status]))));
+    }
+    if (gateway !== null) {
+      const hit = this.#crash?.round;
+      const aggregation = steps.find(({ part, round }) => part === 'AGGREGATE' && round?.number === hit);
+      const attempts = aggregation?.attempts.map(({ number, outcome }) => `attempt ${number} ${outcome}`) ?? [];
+      print(
+        hit ? `\nthe aggregation of round ${hit}, in which the gateway was killed: ${attempts.join(', ')}` : '\nno aggregation was hit',
+      );
+    }
+    print(`\njob ${end.status}  ${end.description}`.trimEnd());
+    return this.#conclude(end.status === 'SUCCEEDED' && (gateway === null || this.#crash !== null));
+  }
+
+  async onModels(round: number): Promise<void> {
+    this.#setup.print(`● round ${round} has its models`);
+    if (round === powerCut.round) this.#powerBack.resolve();
+  }
+
+  async onAggregating(round: number): Promise<void> {
+    const { gateway, print } = this.#setup;
+    if (gateway === null || round < firstCrashRound || this.#crash !== null) return;
+    const at = new Date();
+    this.#crash = { round, at };
+    await gateway.crash();
+    print(`✗ gateway killed while it aggregates round ${round}; back after ${((Date.now() - at.getTime()) / 1000).toFixed(1)} s`);
+  }
+
+  async onAggregate(number: number): Promise<void> {
+    const { client, jobId, print, signal } = this.#setup;
+    const round = (await readJob(client, jobId, signal)).rounds.find((one) => one.number === number);
+    if (round === undefined) throw new Error(`The job has no round ${number}.`);
+    if (number === this.#crash?.round && new Date(round.finishedAt ?? 0) < this.#crash.at) {
+      print(`○ round ${number} had its aggregate a moment before; the gateway is killed once more`);
+      this.#crash = null;
+    }
+    this.#judging = this.#judging.then(() => this.#judge(round));
+    // Waited for at the end; until then a failure is nobody's.
+    this.#judging.catch(() => {});
+  }
+
+  /** Takes a device away in the midst of its training, and brings it back when the round has its models without it. */
+  async #cutPower(): Promise<void> {
+    const { devices, print } = this.#setup;
+    const device = devices.find(({ name }) => name === powerCut.device);
+    if (device === undefined) return;
+    await device.says(`Train, round ${powerCut.round}: starts`);
+    const { pid } = device;
+    await device.kill();
+    print(`✗ ${device.name} (process ${pid}) killed while it trains`);
+    await this.#powerBack.promise;
+    await device.start();
+  }
+
+  async #judge(round: Round): Promise<void> {
+    const { client, devices, alone, folder, print, signal } = this.#setup;
+    const { number } = round;
+    const { aggregate, handedIn } = await fetchModels(client, round, folder, signal);
+    const [accuracy = 0, ...others] = await evaluate([aggregate, ...handedIn.values()], folder, signal);
+    const byDevice = new Map([...handedIn.keys()].map((name, index) => [name, others[index]]));
+    const result: RoundResult = {
+      number,
+      aggregate: accuracy,
+      devices: devices.map(({ name }, index) => ({
+        name,
+        handedIn: byDevice.get(name) ?? null,
+        alone: alone[index]?.[number - 1] ?? 0,
+      })),
+    };
+    this.#results.push(result);
+    print(
+      `■ round ${number}: aggregate of ${handedIn.size} models reads ${percent(accuracy)} of the test, the best device alone ${percent(bestAlone(result))}`,
+    );
+  }
+
+  #conclude(isAsPlanned: boolean): number {
+    const { alone, print } = this.#setup;
+    const aggregates = this.#results.map(({ aggregate }) => aggregate);
+    const bests = this.#results.map(bestAlone);
+    const curve = (values: readonly number[]) => new Map(values.map((value, index) => [index + 1, value]));
+    const lines = plot([
+      { name: 'aggregate', mark: '●', values: curve(aggregates) },
+      { name: 'best device alone', mark: '○', values: curve(bests) },
+    ]);
+    for (const line of ['', ...lines, '']) print(line);
+
+    const last = aggregates.at(-1) ?? 0;
+    const best = Math.max(...alone.flat());
+    const isBetter = aggregates.length > 0 && last > best;
+    print(
+      `The last aggregate reads ${percent(last)} of digits that no device has; the best device alone, in its best round, ${percent(best)}.`,
+    );
+    print(isBetter ? 'It is above every single device alone.' : 'It is not above every single device alone.');
+    return isAsPlanned && isBetter ? 0 : 1;
+  }
+}
+
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
