@@ -5,12 +5,14 @@ import { applications } from './applications.ts';
 import { cancel } from './cancel.ts';
 import { type Command, runCommand } from './command.ts';
 import { devices } from './devices.ts';
+import { experiments } from './experiments.ts';
 import { getFragment, listFragments, putFragment } from './fragments.ts';
 import { BrokenPipe, exitCodes, type Io, UsageError } from './io.ts';
 import { job } from './job.ts';
 import { jobs } from './jobs.ts';
 import { createKey, listKeys, revokeKey } from './keys.ts';
 import { logs } from './logs.ts';
+import { models } from './models.ts';
 import { createProject, listAllProjects } from './projects.ts';
 import { submit } from './submit.ts';
 import { cleanName } from './terminal.ts';
@@ -31,6 +33,8 @@ const commands: readonly Command[] = [
   putFragment,
   devices,
   applications,
+  experiments,
+  models,
   listAllProjects,
   createProject,
   listKeys,
