@@ -20,6 +20,7 @@ const table = {
   readDevices: { holders: [...viewers, 'DEVICE'], text: 'read devices' },
   readApplications: { holders: [...viewers, 'DEVICE', 'JOB'], text: 'read the catalogue' },
   readExperiments: { holders: [...viewers, 'DEVICE'], text: 'read experiments' },
+  readStartModels: { holders: [...viewers, 'DEVICE', 'JOB'], text: 'read what jobs start from' },
   readModels: { holders: [...viewers, 'DEVICE'], text: 'read models' },
   readKeys: { holders: admins, text: 'read keys' },
   createProject: { holders: editors, text: 'create projects' },
@@ -29,6 +30,7 @@ const table = {
   createExperiment: { holders: editors, text: 'create experiments' },
   createJob: { holders: editors, text: 'create jobs' },
   updateJob: { holders: [...editors, 'JOB'], text: 'change jobs' },
+  setPriority: { holders: editors, text: 'change the priority of jobs' },
   cancelJob: { holders: editors, text: 'cancel jobs' },
   deleteJob: { holders: editors, text: 'delete jobs' },
   addSteps: { holders: [...editors, 'JOB'], text: 'add steps' },
@@ -74,6 +76,16 @@ export interface Belonging {
 export function sees(principal: Principal, { projectId, jobId = null }: Belonging): boolean {
   if (principal.projectId !== null && principal.projectId !== projectId) return false;
   return principal.jobId === null || jobId === null || principal.jobId === jobId;
+}
+
+/** Whether a file exists for the principal: who watches one job is shown none of the files of the project itself. */
+export function seesFile(principal: Principal, of: Belonging): boolean {
+  return sees(principal, of) && (principal.kind !== 'WATCH' || (of.jobId ?? null) !== null);
+}
+
+/** Whether it may write this file: a job writes its own alone, and none of the project itself. */
+export function mayWriteFile(principal: Principal, of: Belonging): boolean {
+  return may(principal, 'writeFragments') && seesFile(principal, of) && (principal.jobId === null || principal.jobId === of.jobId);
 }
 
 /** What lists are narrowed to: null is no narrowing. */

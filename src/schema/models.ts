@@ -144,7 +144,8 @@ builder.objectField(Project, 'models', (t) =>
   }),
 );
 
-/** What a job starts from: another job made it, and yet the job's own key and the leases of its steps may read it. */
+/** What a job starts from: another job made it, and yet the job's own key and the leases of its steps may read it. Who only watches the job may not. */
+const mayReadStart = (context: Context): boolean => may(viewerOf(context), 'readStartModels');
 const startModelOf = async (context: Context, { startModelId }: ShownJob): Promise<FragmentRow | null> =>
   startModelId === null ? null : fragmentOf.load(context, startModelId);
 
@@ -171,16 +172,16 @@ builder.objectFields(Job, (t) => ({
   startModelVersion: t.field({
     type: ModelVersion,
     nullable: true,
-    description: 'The version that it was told to start from. Null: it was told none.',
-    resolve: ({ startModelVersionId }, _, context) => versionNamed(context, startModelVersionId),
+    description: 'The version that it was told to start from. Null: it was told none, or this key may not see it.',
+    resolve: ({ startModelVersionId }, _, context) => (mayReadStart(context) ? versionNamed(context, startModelVersionId) : null),
   }),
   startModel: t.field({
     type: Fragment,
     nullable: true,
     description:
       'The file that it starts from: of its startModelVersion, of its federation, or the newest model of its experiment. Its steps read it with the token of ' +
-      'their lease, and download it from downloadUrl. Null: it starts from nothing, or its turn in the experiment has not come.',
-    resolve: (job, _, context) => startModelOf(context, job),
+      'their lease, and download it from downloadUrl. Null: it starts from nothing, its turn in the experiment has not come, or this key may not see it.',
+    resolve: (job, _, context) => (mayReadStart(context) ? startModelOf(context, job) : null),
   }),
   billableBytes: t.field({
     type: 'ByteCount',
