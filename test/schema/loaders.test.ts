@@ -29,6 +29,7 @@ function listen(domain: Domain): { domain: Domain; statements: string[] } {
     write: (work) => store.write(work),
     onCommit: (listener) => store.onCommit(listener),
     isUniqueViolation: (error) => store.isUniqueViolation(error),
+    isUnstorableText: (error) => store.isUnstorableText(error),
     close: () => store.close(),
   };
   return { domain: { ...domain, store: heard }, statements };

@@ -81,6 +81,7 @@ export function watchWrites(domain: Domain): { readonly domain: Domain; next(): 
     },
     onCommit: (listener) => store.onCommit(listener),
     isUniqueViolation: (error) => store.isUniqueViolation(error),
+    isUnstorableText: (error) => store.isUnstorableText(error),
     close: () => store.close(),
   };
   return { domain: { ...domain, store: watched }, next: () => waiting.promise };
