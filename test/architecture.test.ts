@@ -109,7 +109,9 @@ describe('The arrows between the folders', () => {
 });
 
 describe('The house style', () => {
-  const written = [...sources, ...filesUnder('test'), ...filesUnder('scripts')].filter((file) => !generated.includes(file));
+  const written = [...sources, ...filesUnder('test'), ...filesUnder('scripts')].filter(
+    (file) => !generated.includes(file) && !file.includes('/generated/'),
+  );
 
   /** Longer than the rest, each for a reason. */
   const long: Readonly<Record<string, string>> = {
