@@ -56,7 +56,7 @@ async function serve({ dataDir, host, port, origins, aggregator: aggregates }: C
       authenticate: (authorization) => authenticate(domain, authorization),
       context: (principal, signal) => createContext({ domain, wakeups, serverLimits: DEFAULT_LIMITS }, principal, signal),
       onKeyEnd: (principal, ended) => watchKey(domain, wakeups, principal, ended),
-      handlers: { '/fragments/': fragmentDoor(domain) },
+      handlers: { '/fragments/': fragmentDoor(domain, DEFAULT_LIMITS) },
       ready: () => isReady(store),
       limits: DEFAULT_LIMITS,
       log: writeLog,

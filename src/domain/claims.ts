@@ -11,15 +11,17 @@ import {
   insertAttempt,
   lockHeadOfQueue,
   lockQueuedStep,
+  lockStep,
   lockStepByNumber,
   queueById,
 } from '../store/changes/steps.ts';
-import type { StepRow } from '../store/tables.ts';
+import type { QueueRow, StepRow } from '../store/tables.ts';
 import { type Change, change, topics } from './change.ts';
 import { Checks } from './checks.ts';
 import { keepSeen, noteSeen, statusOf, visibleDevice } from './devices.ts';
 import type { Domain } from './domain.ts';
 import { expireLease } from './expiry.ts';
+import { endOf } from './keyEnds.ts';
 import { stepStatusesThatAllow } from './lifecycle.ts';
 import { byTurn, type Claimant, claimantOf, hasRoom, servedQueues, slotsLeft, unmetBy } from './matching.ts';
 import { tellPlace } from './preemption.ts';
@@ -107,8 +109,8 @@ export async function claimNextSteps(
       const claims = await claimNow(domain, principal, input);
       if (claims.length > 0 || domain.clock.now().getTime() >= until) return { claims };
       await wait.woken;
-      // Who gave up would never learn of a lease.
-      if (signal?.aborted) return { claims: [] };
+      // Who gave up would never learn of a lease; and a key that was good when the wait began may have ended.
+      if (signal?.aborted || (await endOf(domain, principal)) !== null) return { claims: [] };
     } finally {
       wait.end();
     }
@@ -141,14 +143,20 @@ async function takeBest({ tx }: Change, claimant: Claimant, projectId: string | 
   const heads = [];
   for (const queue of queues) {
     // Room that was made for a step is that step's, whoever stands before it in its queue.
-    for (const kept of claimant.reserved) if (kept.queueId === queue.id) heads.push({ ...kept, queue, isKept: true });
+    for (const kept of claimant.reserved) if (kept.queueId === queue.id) heads.push({ ...kept, part: null, queue, isKept: true });
     const [head] = await tx.run(headOfQueue, { queueId: queue.id, limit: 1 });
     if (head) heads.push({ ...head, queue, isKept: false });
   }
-  heads.sort((a, b) => b.priority - a.priority || Number(b.isKept) - Number(a.isKept) || byTurn(a, b));
+  heads.sort(byTurn);
+  const isFree = (step: StepRow, queue: QueueRow) => claimant.reserved.length === 0 || hasRoom(claimant, step, queue);
   for (const { queue, isKept, id } of heads) {
     const [step] = isKept ? await tx.run(lockQueuedStep, { id }) : await tx.run(lockHeadOfQueue, { queueId: queue.id, limit: 1 });
-    if (step && (claimant.reserved.length === 0 || hasRoom(claimant, step, queue))) return { step, resources: queue.resources };
+    if (step && isFree(step, queue)) return { step, resources: queue.resources };
+  }
+  // One of a round is locked as well while another of its job ends, and nobody else takes it then: that is waited for.
+  for (const { queue, part, id } of heads) {
+    const [step] = part === null ? [] : await tx.run(lockStep, { id });
+    if (step?.status === 'QUEUED' && isFree(step, queue)) return { step, resources: queue.resources };
   }
   return null;
 }

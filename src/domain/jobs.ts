@@ -42,6 +42,8 @@ const configuration = ['items', 'settings', 'datasetId', 'datasetVersionId'] as 
 /** Changes what is given; null leaves as is. With expectedUpdatedAt, refused if the job changed since. */
 export async function updateJob(domain: Domain, principal: Principal, input: UpdateJobInput): Promise<{ job: JobRow }> {
   requireRight(principal, 'updateJob');
+  // What comes before what is not for the jobs themselves to say.
+  if (input.priority != null) requireRight(principal, 'setPriority');
   return change(domain, principal, async (change) => {
     // Steps come before their job in the order of locks.
     if (input.priority != null) await change.tx.run(lockStepsOfJob, { jobId: input.jobId });

@@ -39,7 +39,11 @@ export function watchKey(domain: Domain, wakeups: Waker, principal: Principal, e
   return stop;
 }
 
-async function endOf({ store, clock }: Domain, { keyId, stepId, attempt, expiresAt }: Principal): Promise<'expired' | 'revoked' | null> {
+/** Whether the principal's key has ended, or the lease that it stands for is gone; null: it is good. */
+export async function endOf(
+  { store, clock }: Domain,
+  { keyId, stepId, attempt, expiresAt }: Principal,
+): Promise<'expired' | 'revoked' | null> {
   if (expiresAt !== null && expiresAt <= clock.now()) return 'expired';
   if (keyId !== null) {
     const [key] = await store.read.run(keyById, { id: keyId });

@@ -1,13 +1,14 @@
 /** API keys: who comes with one, and making and ending them. */
 import { insertRows } from '../store/changes/inserts.ts';
+import { lockJob } from '../store/changes/jobs.ts';
 import { insertApiKey, keyByHash, keyById, noteKeyUse, revokeKey } from '../store/queries/keys.ts';
-import { deviceById, jobById, projectById, stepById } from '../store/queries/rows.ts';
+import { deviceById, projectById, stepById } from '../store/queries/rows.ts';
 import type { Tx } from '../store/store.ts';
 import type { ApiKeyRow, StepRow } from '../store/tables.ts';
 import { change, topics } from './change.ts';
 import { Checks } from './checks.ts';
 import type { Domain } from './domain.ts';
-import { isHeldStep } from './lifecycle.ts';
+import { isHeldStep, isTerminalJob } from './lifecycle.ts';
 import type { Principal, PrincipalKind, Role } from './principal.ts';
 import { InvalidInput, NotFound } from './refusals.ts';
 import { requireAllProjects, requireRight, sees } from './rights.ts';
@@ -158,10 +159,13 @@ function checkKey(domain: Domain, input: CreateApiKeyInput): void {
 }
 
 /** What the key will be for, if the principal sees it. */
-async function belongingOf(tx: Tx, principal: Principal, { projectId, jobId, deviceId }: CreateApiKeyInput) {
+async function belongingOf(tx: Tx, principal: Principal, { kind, projectId, jobId, deviceId }: CreateApiKeyInput) {
   if (jobId) {
-    const [job] = await tx.run(jobById, { id: jobId });
+    // Under its lock: a key that is made while the job ends would outlive it.
+    const [job] = await tx.run(lockJob, { id: jobId });
     if (!job || !sees(principal, { projectId: job.projectId, jobId })) throw new NotFound('job', jobId);
+    if (kind === 'JOB' && isTerminalJob(job.status))
+      throw new InvalidInput([{ path: ['jobId'], message: `is of a job that is ${job.status}: the keys of a job end with it.` }]);
     return { projectId: job.projectId, jobId, deviceId: null };
   }
   if (deviceId) {

@@ -9,7 +9,7 @@ import { isForAggregator } from './aggregator.ts';
 import { statusOf } from './devices.ts';
 import type { Domain } from './domain.ts';
 import type { Principal } from './principal.ts';
-import { sees } from './rights.ts';
+import { may, sees } from './rights.ts';
 import type { Resources } from './vocabulary.ts';
 
 export interface Unmet {
@@ -132,6 +132,9 @@ export async function whyNot(
     ];
   }
   if (step.status !== 'QUEUED') return [];
+  // What devices lack is told by their names, and says what else they run.
+  if (!may(principal, 'readDevices'))
+    return [{ device: null, requirement: 'device', explanation: 'No device has claimed it yet; this key may not read devices.' }];
   const { read } = domain.store;
   const [queue] = await read.run(queueById, { id: step.queueId });
   if (!queue) return [];

@@ -13,7 +13,7 @@ import { requireLease } from './leases.ts';
 import { isTerminalJob, jobStatuses } from './lifecycle.ts';
 import type { Principal } from './principal.ts';
 import { lockedJob } from './progression.ts';
-import { InvalidInput, InvalidState, NotFound } from './refusals.ts';
+import { forbidden, InvalidInput, InvalidState, NotFound } from './refusals.ts';
 import { requireRight, sees } from './rights.ts';
 import { later } from './transitions.ts';
 
@@ -29,6 +29,8 @@ export async function setJobOutput(
   input: { jobId: string; output: Record<string, unknown>; leaseToken?: string | null | undefined },
 ): Promise<{ job: JobRow; fragment: FragmentRow }> {
   requireRight(principal, 'writeOutput');
+  // A device writes for the step that it holds, and not for whatever job of its project.
+  if (principal.kind === 'DEVICE' && !input.leaseToken) throw forbidden('write job output without a lease');
   const checks = new Checks(domain);
   checks.json(['output'], input.output);
   checks.done();

@@ -1,7 +1,7 @@
 import { type Claim as ClaimShape, claimNextSteps, claimStep, type Lease as LeaseShape } from '../domain/claims.ts';
 import { claimantOf, servedQueues, slotsLeft } from '../domain/matching.ts';
 import { InvalidInput, InvalidState, NotFound, RequestRefused } from '../domain/refusals.ts';
-import { requireRight, scopeOf } from '../domain/rights.ts';
+import { may, requireRight, scopeOf } from '../domain/rights.ts';
 import { claimableCounts } from '../realtime/work.ts';
 import { type ClaimableFilter, claimPosition, countClaimable, listClaimable } from '../store/queries/claimable.ts';
 import type { ShownStep } from '../store/queries/steps.ts';
@@ -144,7 +144,10 @@ builder.subscriptionField('claimableSteps', (t) =>
     args: { deviceId: t.arg.id({ required: true, description: 'The device.' }) },
     subscribe: async (_, { deviceId }, context): Promise<AsyncIterable<number>> => {
       const device = await watchedDevice(context, deviceId);
-      return claimableCounts(context.domain, context.wakeups, device.id);
+      // Who only looks on does not bring a device to life that is gone.
+      const viewer = viewerOf(context);
+      const isDevice = may(viewer, 'claimSteps') && (viewer.deviceId === null || viewer.deviceId === device.id);
+      return claimableCounts(context.domain, context.wakeups, device.id, isDevice);
     },
     resolve: (count) => count,
   }),

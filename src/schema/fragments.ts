@@ -8,7 +8,7 @@ import {
   RequestRefused,
   StaleLease,
 } from '../domain/refusals.ts';
-import { sees } from '../domain/rights.ts';
+import { sees, seesFile } from '../domain/rights.ts';
 import {
   countFragments,
   type FragmentsOf,
@@ -40,7 +40,7 @@ export const fragmentById = defineLoader<string, FragmentRow | null>(async (cont
   const rows = await fragmentsByIds(context.domain.store.read, ids);
   return byId(
     ids,
-    rows.filter((row) => sees(principal, row)),
+    rows.filter((row) => seesFile(principal, row)),
   );
 });
 readNodes('Fragment', fragmentById);

@@ -11,9 +11,9 @@ import { finishUpload, requireUpload } from '../domain/fragments.ts';
 import { typeOfId } from '../domain/ids.ts';
 import { authenticate } from '../domain/keys.ts';
 import { Refusal } from '../domain/refusals.ts';
-import { may, sees } from '../domain/rights.ts';
+import { mayWriteFile, seesFile } from '../domain/rights.ts';
 import { type FileAction, isSigned } from '../domain/signatures.ts';
-import { TooManyBytes } from '../store/files.ts';
+import { RemovedMeanwhile, type StoredFile, TooManyBytes } from '../store/files.ts';
 import { fragmentById } from '../store/queries/rows.ts';
 import type { FragmentRow } from '../store/tables.ts';
 import { parseRange } from './range.ts';
@@ -33,11 +33,14 @@ class FileRefusal extends Error {
 }
 const notFound = () => new FileRefusal(404, 'NOT_FOUND', 'There is no such fragment, or this URL is not good for it any more.');
 
-export function fragmentDoor(domain: Domain) {
+/** `stallMs`: how long a client may send nothing of its upload, or take nothing of its download, before it is let go. */
+export function fragmentDoor(domain: Domain, { stallMs }: { readonly stallMs: number }) {
   return async (request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> => {
     try {
       const id = url.pathname.slice('/fragments/'.length);
       if (typeOfId(id) !== 'Fragment') throw notFound();
+      // The server bounds no transfer as a whole. A socket on which nothing moves for so long is destroyed.
+      request.socket.setTimeout(stallMs);
       if (request.method === 'PUT') await put(domain, request, response, id, url);
       else if (request.method === 'GET' || request.method === 'HEAD') await get(domain, request, response, id, url);
       else throw new FileRefusal(405, 'BAD_REQUEST', 'A fragment takes PUT, GET and HEAD.');
@@ -52,7 +55,8 @@ async function requireFragment(domain: Domain, request: IncomingMessage, id: str
   if (!fragment) throw notFound();
   if (isSigned(domain, action, id, url.searchParams)) return fragment;
   const principal = await authenticate(domain, request.headers.authorization);
-  if (!principal || !sees(principal, fragment) || (action === 'PUT' && !may(principal, 'writeFragments'))) throw notFound();
+  const isAllowed = principal && (action === 'PUT' ? mayWriteFile : seesFile)(principal, fragment);
+  if (!isAllowed) throw notFound();
   return fragment;
 }
 
@@ -66,16 +70,33 @@ async function put(domain: Domain, request: IncomingMessage, response: ServerRes
   const length = Number(request.headers['content-length'] ?? Number.NaN);
   if (length > atMost) throw new FileRefusal(413, 'LIMIT_EXCEEDED', `At most ${atMost} bytes are taken; ${length} were announced.`);
   if (request.headers.expect === '100-continue') response.writeContinue();
+  // All is here: the disk may take its time.
+  request.once('end', () => request.socket.setTimeout(0));
   const received = await domain.files.receive(id, request, atMost);
   try {
     requireWhole(announced, received.file);
     await received.keep();
-    const fragment = await finishUpload(domain, id, received.file);
+    const fragment = await finish(domain, id, received.file);
     const body = JSON.stringify({ id, status: fragment.status, sizeBytes: fragment.sizeBytes, sha256: fragment.sha256 });
     response.writeHead(200, { 'content-type': 'application/json', etag: `"${fragment.sha256}"` }).end(body);
   } finally {
     // Nothing is left where it was kept; where it was not, the part goes.
     await received.drop();
+  }
+}
+
+/** Bytes that are in place and then refused (the lease ran out, others were first, the fragment is gone) are nobody's. */
+async function finish(domain: Domain, id: string, file: StoredFile): Promise<FragmentRow> {
+  try {
+    return await finishUpload(domain, id, file);
+  } catch (error) {
+    if (error instanceof Refusal) {
+      const [fragment] = await domain.store.read.run(fragmentById, { id });
+      // Two uploads of the same bytes: they are those of the one that was first.
+      const areKept = fragment?.status === 'READY' && fragment.sha256 === file.sha256;
+      if (!areKept) await domain.files.removeBytes(id, file.sha256);
+    }
+    throw error;
   }
 }
 
@@ -106,7 +127,8 @@ async function get(domain: Domain, request: IncomingMessage, response: ServerRes
     return;
   }
   const ifRange = request.headers['if-range'];
-  const range = ifRange === undefined || ifRange === etag ? parseRange(request.headers.range, sizeBytes) : 'whole';
+  const isRangeMeant = request.method === 'GET' && (ifRange === undefined || ifRange === etag);
+  const range = isRangeMeant ? parseRange(request.headers.range, sizeBytes) : 'whole';
   if (range === 'unsatisfiable') {
     response.writeHead(416, { ...headers, 'content-range': `bytes */${sizeBytes}` }).end();
     return;
@@ -145,6 +167,7 @@ function answerError(request: IncomingMessage, response: ServerResponse, error: 
 
 function refusalOf(error: unknown): FileRefusal | null {
   if (error instanceof FileRefusal) return error;
+  if (error instanceof RemovedMeanwhile) return notFound();
   if (error instanceof TooManyBytes) return new FileRefusal(413, 'LIMIT_EXCEEDED', error.message);
   if (error instanceof Refusal) return new FileRefusal(error.code === 'NOT_FOUND' ? 404 : 409, error.code, error.message);
   return null;

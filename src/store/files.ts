@@ -20,6 +20,9 @@ export interface StoredFile {
 /** The upload had more bytes than were allowed or announced. */
 export class TooManyBytes extends Error {}
 
+/** While the bytes came, what they were for was removed. */
+export class RemovedMeanwhile extends Error {}
+
 export class FileStore {
   readonly #folder: string;
 
@@ -71,7 +74,12 @@ export class FileStore {
     return this.#pathOf(id, sha256);
   }
 
-  /** Removes all that there is of a fragment. */
+  /** Removes these bytes of a fragment, and no others that came for it. */
+  async removeBytes(id: string, sha256: string): Promise<void> {
+    await rm(this.#pathOf(id, sha256), { force: true });
+  }
+
+  /** Removes all that there is of a fragment, what is still coming included. */
   async remove(id: string): Promise<void> {
     const folder = join(this.#folder, shardOf(id));
     const names = await readdir(folder).catch(() => []);
@@ -79,7 +87,9 @@ export class FileStore {
   }
 
   async #place(part: string, path: string): Promise<void> {
-    await rename(part, path);
+    await rename(part, path).catch((error: unknown) => {
+      throw (error as NodeJS.ErrnoException).code === 'ENOENT' ? new RemovedMeanwhile() : error; // Node's system errors have a code
+    });
     // The name is durable only when its folder is.
     const folder = await open(dirname(path), constants.O_RDONLY);
     try {
