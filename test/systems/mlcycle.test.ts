@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { eventually } from '../agent/eventually.ts';
 import * as ask from './generated/mlcycle.ts';
+import { nameStatuses } from './statuses.ts';
 import { type Caller, describeSystem, done, next, refused } from './system.ts';
 
 const now = () => expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
@@ -343,6 +344,19 @@ describeSystem('mlcycle', (system) => {
       },
       // The token is a key, for this job.
       viewer: { kind: 'JOB', job: { id: job.id }, project: { id: project.id } },
+    });
+  });
+
+  test('statuses: in the numbers of mlcycle', async () => {
+    expect(await nameStatuses(system, 'MLCYCLE')).toEqual({
+      BLOCKED: '0',
+      QUEUED: '21',
+      RUNNING: '1',
+      SUSPENDED: '21',
+      CANCELLING: '1',
+      SUCCEEDED: '2',
+      FAILED: '31',
+      CANCELLED: '31',
     });
   });
 });

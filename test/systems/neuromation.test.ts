@@ -4,6 +4,7 @@ import { CreateProjectDocument } from '../../src/client/generated.ts';
 import { eventually } from '../agent/eventually.ts';
 import { placeDocker } from './docker.ts';
 import * as ask from './generated/neuromation.ts';
+import { nameStatuses } from './statuses.ts';
 import { type Caller, describeSystem, done, next, refused } from './system.ts';
 
 const now = () => expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
@@ -272,5 +273,55 @@ describeSystem('neuromation', (system) => {
     expect(await take(machine)).toBeUndefined();
     const small = await run({ projectId, name: 'small', container: { image: 'a', resources: { shm: true } } });
     expect((await taken(machine)).jobId).toBe(small.id);
+  });
+
+  test('n8: preemption: a non-preemptible step with nowhere to run takes the place of a preemptible one of lower or equal priority', async () => {
+    const projectId = await openProject();
+    const { machine } = await join(projectId, 'machine');
+    const container = { image: 'a' };
+    const night = await run({ projectId, name: 'night', container, isPreemptible: true, priority: 1 });
+    const { leaseToken } = await taken(machine);
+    const renew = async (leaseToken: string) => done((await machine.ask(ask.RenewDocument, { leaseToken })).renewLease).isPreempted;
+    const stepOf = async (id: string) => (await system.admin.ask(ask.AttemptsDocument, { id })).job?.steps[0];
+
+    // Neither one that may be preempted itself, nor one of lower priority, drives it away.
+    const polite = await run({ projectId, name: 'polite', container, isPreemptible: true, priority: 1 });
+    const lower = await run({ projectId, name: 'lower', container, priority: 0 });
+    const day = await run({ projectId, name: 'day', container, priority: 1 });
+    await eventually(async () => expect(await renew(leaseToken)).toBe(true));
+    expect(await stepOf(night.id)).toMatchObject({ status: 'RUNNING', attempts: [{ number: 1, outcome: 'RUNNING' }] });
+    // The machine has the step until it gives it back. Then the place is for the one that it was made for, though another waits longer.
+    expect(await take(machine)).toBeUndefined();
+    const { step } = done((await machine.ask(ask.ReleaseDocument, { leaseToken })).releaseStep);
+    expect(step).toEqual({ status: 'QUEUED', attempts: [{ number: 1, outcome: 'PREEMPTED' }], job: { status: 'SUSPENDED' } });
+    expect(await read(night.id)).toMatchObject({ status: 'SUSPENDED', nativeStatus: 'SUSPENDED' });
+    for (const { id } of [day, polite, night, lower]) {
+      const turn = await taken(machine);
+      expect(turn.jobId).toBe(id);
+      done((await machine.ask(ask.SucceedDocument, turn)).completeStep);
+    }
+
+    // That it had to leave does not count: it had one try. Its history tells for whom.
+    expect(await stepOf(night.id)).toMatchObject({
+      status: 'SUCCEEDED',
+      attempts: [{ outcome: 'PREEMPTED', reason: 'PREEMPTED' }, { outcome: 'SUCCEEDED' }],
+    });
+    const { transitions } = (await read(night.id)).history;
+    expect(transitions.map(({ to }) => to)).toEqual(['QUEUED', 'RUNNING', 'SUSPENDED', 'RUNNING', 'SUCCEEDED']);
+    expect(transitions[2]).toMatchObject({ reason: 'PREEMPTED', description: expect.stringContaining(day.id) });
+    expect((await read(day.id)).history.transitions[1]).toMatchObject({ to: 'RUNNING', description: expect.stringContaining(night.id) });
+  });
+
+  test('statuses: in the words of neuromation', async () => {
+    expect(await nameStatuses(system, 'NEUROMATION')).toEqual({
+      BLOCKED: 'PENDING',
+      QUEUED: 'PENDING',
+      RUNNING: 'RUNNING',
+      SUSPENDED: 'SUSPENDED',
+      CANCELLING: 'RUNNING',
+      SUCCEEDED: 'SUCCEEDED',
+      FAILED: 'FAILED',
+      CANCELLED: 'CANCELLED',
+    });
   });
 });

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { CreateProjectDocument } from '../../src/client/generated.ts';
 import * as ask from './generated/seeme.ts';
+import { nameStatuses } from './statuses.ts';
 import { describeSystem, done, refused } from './system.ts';
 
 const now = () => expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
@@ -276,5 +277,18 @@ describeSystem('SeeMe', (system) => {
     });
     const again = await system.admin.ask(ask.AddApplicationDocument, { input: { name: application.name } });
     expect(refused(again.createApplication)).toEqual({ code: 'ALREADY_EXISTS', existingId: application.id });
+  });
+
+  test('statuses: in the words of SeeMe', async () => {
+    expect(await nameStatuses(system, 'SEEME')).toEqual({
+      BLOCKED: 'WAITING',
+      QUEUED: 'WAITING',
+      RUNNING: 'STARTED',
+      SUSPENDED: 'STARTED',
+      CANCELLING: 'STARTED',
+      SUCCEEDED: 'FINISHED',
+      FAILED: 'ERROR',
+      CANCELLED: 'ERROR',
+    });
   });
 });

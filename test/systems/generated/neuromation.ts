@@ -696,6 +696,13 @@ export type FailMutation = { readonly failStep:
     | { readonly __typename: 'StaleLeaseError', readonly code: ErrorCode, readonly message: string }
    };
 
+export type AttemptsQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type AttemptsQuery = { readonly job: { readonly status: JobStatus, readonly steps: ReadonlyArray<{ readonly status: StepStatus, readonly attempts: ReadonlyArray<{ readonly number: number, readonly outcome: AttemptOutcome, readonly reason: StatusReason | null }> }> } | null };
+
 type Refusal_AlreadyExistsError_Fragment = { readonly existingId: string, readonly code: ErrorCode, readonly message: string };
 
 type Refusal_IdempotencyConflictError_Fragment = { readonly code: ErrorCode, readonly message: string };
@@ -1414,3 +1421,18 @@ export const FailDocument = new TypedDocumentString(`
     allowed
   }
 }`) as unknown as TypedDocumentString<FailMutation, FailMutationVariables>;
+export const AttemptsDocument = new TypedDocumentString(`
+    query attempts($id: ID!) {
+  job(id: $id) {
+    status
+    steps {
+      status
+      attempts {
+        number
+        outcome
+        reason
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AttemptsQuery, AttemptsQueryVariables>;
