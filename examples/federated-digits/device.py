@@ -201,8 +201,7 @@ class Device:
     def leave(self):
         """Goes in an orderly way: rounds to come are not planned with this device."""
         self.give_back("The device leaves.")
-        if self.id:
-            self.gateway.mutate("updateDevice", {"deviceId": self.id, "isDraining": True}, "device { status }")
+        self.gateway.mutate("updateDevice", {"deviceId": self.id, "isDraining": True}, "device { status }")
 
 
 def say(line):
@@ -225,14 +224,15 @@ def main():
     if arguments.leave_at_eof:
         threading.Thread(target=leave_at_eof, daemon=True).start()
     device = Device(arguments.name, read_samples(arguments.share), State(arguments.state))
-    device.register()
     try:
+        device.register()
         device.give_back("The device was cut off, and is back.")
         say("is there")
         device.serve()
     except SystemExit:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # who asks twice does not want to wait
-        device.leave()
+        if device.id:
+            device.leave()
         raise
 
 

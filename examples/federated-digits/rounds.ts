@@ -12,6 +12,11 @@ const giveUpAfterSeconds = 120;
 type Job = NonNullable<RoundsQuery['job']>;
 export type Round = NonNullable<Job['federation']>['rounds'][number];
 
+export interface RoundsOfJob {
+  readonly rounds: readonly Round[];
+  readonly steps: Job['steps'];
+}
+
 /** Told of what happens; each is waited for before the next event is looked at. */
 export interface RoundWatch {
   /** The models that the round needs are in. */
@@ -50,11 +55,7 @@ export async function followRounds(
 }
 
 /** The job's steps and rounds as they are now. Waits for a gateway that is away. */
-export async function readJob(
-  client: Client,
-  jobId: string,
-  signal: AbortSignal,
-): Promise<Pick<Job, 'steps'> & { rounds: readonly Round[] }> {
+export async function readJob(client: Client, jobId: string, signal: AbortSignal): Promise<RoundsOfJob> {
   const { job } = await askUntilAnswered(client, RoundsDocument, { jobId }, { signal });
   if (!job?.federation) throw new Error('The job was deleted while it was followed.');
   return { steps: job.steps, rounds: job.federation.rounds };

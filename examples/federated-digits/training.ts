@@ -4,7 +4,7 @@ import type { OwnGateway } from '../digits/gateway.ts';
 import { plot } from '../digits/plot.ts';
 import { evaluate } from './accuracies.ts';
 import type { EdgeDevice } from './devices.ts';
-import { fetchModels, followRounds, type Round, type RoundWatch, readJob } from './rounds.ts';
+import { fetchModels, followRounds, type Round, type RoundsOfJob, type RoundWatch, readJob } from './rounds.ts';
 import { bestAlone, heading, type RoundResult, row } from './table.ts';
 
 /** In this round this device is killed while it trains; when the round has its models without it, it comes back. */
@@ -30,7 +30,8 @@ export class Training implements RoundWatch {
   readonly #results: RoundResult[] = [];
   /** Models are judged one round after the other, while the devices train the next. */
   #judging: Promise<void> = Promise.resolve();
-  #crash: { round: number; at: Date } | null = null;
+  /** The round whose aggregation was cut off. */
+  #crashedIn: number | null = null;
   readonly #powerBack = Promise.withResolvers<void>();
 
   constructor(setup: Setup) {
@@ -40,26 +41,19 @@ export class Training implements RoundWatch {
   /** Until the job has ended; answers the exit code. */
   async follow(): Promise<number> {
     const { client, jobId, devices, gateway, print, signal } = this.#setup;
-    this.#cutPower().catch((error: Error) => print(`○ ${error.message}`));
+    this.#cutPower().catch((error: Error) => signal.aborted || print(`○ ${error.message}`));
     const end = await followRounds(client, jobId, this, signal);
     await this.#judging;
     print('');
-    const { rounds, steps } = await readJob(client, jobId, signal);
+    const job = await readJob(client, jobId, signal);
     for (const line of heading(devices.length)) print(line);
     for (const result of this.#results) {
-      const { participants = [] } = rounds.find(({ number }) => number === result.number) ?? {};
+      const { participants = [] } = job.rounds.find(({ number }) => number === result.number) ?? {};
       print(row(result, new Map(participants.map(({ device, status }) => [device.name, status]))));
     }
-    if (gateway !== null) {
-      const hit = this.#crash?.round;
-      const aggregation = steps.find(({ part, round }) => part === 'AGGREGATE' && round?.number === hit);
-      const attempts = aggregation?.attempts.map(({ number, outcome }) => `attempt ${number} ${outcome}`) ?? [];
-      print(
-        hit ? `\nthe aggregation of round ${hit}, in which the gateway was killed: ${attempts.join(', ')}` : '\nno aggregation was hit',
-      );
-    }
+    if (gateway !== null) print(`\n${describeCrash(this.#crashedIn, job)}`);
     print(`\njob ${end.status}  ${end.description}`.trimEnd());
-    return this.#conclude(end.status === 'SUCCEEDED' && (gateway === null || this.#crash !== null));
+    return this.#conclude(end.status === 'SUCCEEDED' && (gateway === null || this.#crashedIn !== null));
   }
 
   async onModels(round: number): Promise<void> {
@@ -69,20 +63,21 @@ export class Training implements RoundWatch {
 
   async onAggregating(round: number): Promise<void> {
     const { gateway, print } = this.#setup;
-    if (gateway === null || round < firstCrashRound || this.#crash !== null) return;
-    const at = new Date();
-    this.#crash = { round, at };
+    if (gateway === null || round < firstCrashRound || this.#crashedIn !== null) return;
+    this.#crashedIn = round;
+    const started = performance.now();
     await gateway.crash();
-    print(`✗ gateway killed while it aggregates round ${round}; back after ${((Date.now() - at.getTime()) / 1000).toFixed(1)} s`);
+    print(`✗ gateway killed while it aggregates round ${round}; back after ${((performance.now() - started) / 1000).toFixed(1)} s`);
   }
 
   async onAggregate(number: number): Promise<void> {
     const { client, jobId, print, signal } = this.#setup;
-    const round = (await readJob(client, jobId, signal)).rounds.find((one) => one.number === number);
+    const job = await readJob(client, jobId, signal);
+    const round = job.rounds.find((one) => one.number === number);
     if (round === undefined) throw new Error(`The job has no round ${number}.`);
-    if (number === this.#crash?.round && new Date(round.finishedAt ?? 0) < this.#crash.at) {
+    if (number === this.#crashedIn && !attemptsToAggregate(job, number).some(({ outcome }) => outcome === 'LOST')) {
       print(`○ round ${number} had its aggregate a moment before; the gateway is killed once more`);
-      this.#crash = null;
+      this.#crashedIn = null;
     }
     this.#judging = this.#judging.then(() => this.#judge(round));
     // Waited for at the end; until then a failure is nobody's.
@@ -143,6 +138,15 @@ export class Training implements RoundWatch {
     print(isBetter ? 'It is above every single device alone.' : 'It is not above every single device alone.');
     return isAsPlanned && isBetter ? 0 : 1;
   }
+}
+
+const attemptsToAggregate = ({ steps }: RoundsOfJob, number: number) =>
+  steps.find(({ part, round }) => part === 'AGGREGATE' && round?.number === number)?.attempts ?? [];
+
+function describeCrash(number: number | null, job: RoundsOfJob): string {
+  if (number === null) return 'The gateway was not killed while it aggregated.';
+  const attempts = attemptsToAggregate(job, number).map((attempt) => `attempt ${attempt.number} ${attempt.outcome}`);
+  return `The gateway was killed while it aggregated round ${number}: ${attempts.join(', ')}`;
 }
 
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
