@@ -217,7 +217,7 @@ export const allQueues = statement('all queues', (db, t) => db.select().from(t.q
 /** The head of a queue: what would be claimed first. Not locked: a look. */
 export const headOfQueue = statement('head of queue', (db, t, $: Placeholder<{ queueId: string; limit: number }>) =>
   db
-    .select({ id: t.steps.id, priority: t.steps.priority, queuedAt: t.steps.queuedAt })
+    .select({ id: t.steps.id, priority: t.steps.priority, queuedAt: t.steps.queuedAt, part: t.steps.part })
     .from(t.steps)
     .where(and(eq(t.steps.queueId, $('queueId')), sql`${t.steps.status} = 'QUEUED'`))
     .orderBy(desc(t.steps.priority), asc(t.steps.queuedAt), asc(t.steps.id))
