@@ -17,6 +17,7 @@ const checks: readonly (readonly [what: string, ...command: string[]])[] = [
   ['the contract is kept', 'node', 'scripts/compare-contract.ts'],
   ['client documents are what schema.graphql gives', 'node', 'codegen.ts', '--check'],
   ['docs/lifecycle.md is what the tables give', 'node', 'scripts/lifecycle-diagram.ts', '--check'],
+  ['docs/moving.md is what the tests do', 'node', 'scripts/moving-page.ts', '--check'],
 ];
 
 let failures = 0;

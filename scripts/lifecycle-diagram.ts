@@ -6,6 +6,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { jobLifecycle, jobStatuses, stepLifecycle, stepStatuses } from '../src/domain/lifecycle.ts';
+import { markdownTable } from './markdown-table.ts';
 
 type Lifecycle = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
@@ -29,14 +30,10 @@ function diagram(lifecycle: Lifecycle, starts: readonly string[]): string[] {
   return [...lines, '```'];
 }
 
-/** Columns are as wide as their widest cell, as the formatter of this checkout has it. */
 function table(lifecycle: Lifecycle, statuses: readonly string[]): string[] {
   const happenings = happeningsOf(lifecycle);
   const rows = statuses.map((status) => [`**${status}**`, ...happenings.map((happening) => lifecycle[status]?.[happening] ?? '')]);
-  const head = ['', ...happenings];
-  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column]?.length ?? 0)));
-  const line = (cells: readonly string[]) => `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
-  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)];
+  return markdownTable(['', ...happenings], rows);
 }
 
 function section(title: string, intro: string, lifecycle: Lifecycle, statuses: readonly string[], starts: readonly string[]): string[] {

@@ -1,0 +1,133 @@
+/**
+ * Writes docs/moving.md from the operations of test/systems: what is on the page is what the tests do.
+ *
+ *   node scripts/moving-page.ts           writes the page
+ *   node scripts/moving-page.ts --check   ends with 1 if the page in the checkout is not what would be written
+ *
+ * Either way it ends with 1 if schema.graphql does not take an operation, if no test uses it, or if one that is named after a row of the page is missing.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { buildSchema, concatAST, type GraphQLSchema, getVariableValues, Kind, validate } from 'graphql';
+import { jobStatuses } from '../src/domain/lifecycle.ts';
+import { type Dialect, dialects, nativeStatus } from '../src/domain/nativeStatus.ts';
+import { markdownTable } from './markdown-table.ts';
+import { type OperationFile, readOperationFile, type ShownOperation } from './operation-files.ts';
+
+const top = new URL('../', import.meta.url);
+const page = new URL('docs/moving.md', top);
+const read = (path: string) => readFileSync(new URL(path, top), 'utf8');
+const operationsIn = (name: string) => new URL(`test/systems/operations/${name}.graphql`, top);
+
+/** In the order of the page, with how many rows each has. */
+const systems = { vergeai: 7, seeme: 7, neuromation: 8, mlcycle: 9, brevettiai: 5 } as const;
+const refusalFile = readFileSync(operationsIn('refusal'), 'utf8').trim();
+const refusal = ['Refusal'];
+const statuses = readOperationFile(operationsIn('statuses'), refusal);
+const files = Object.keys(systems).map((name) => ({ name, file: readOperationFile(operationsIn(name), refusal) }));
+
+const spoken: Readonly<Record<Dialect, string>> = { VERGEAI: 'vergeai', SEEME: 'SeeMe', NEUROMATION: 'neuromation', MLCYCLE: 'mlcycle' };
+
+const code = (text: string) => `\`${text}\``;
+const graphql = (text: string) => ['```graphql', text, '```', ''];
+
+function showOperation({ call, remarks, variables, text, newFragments, knownFragments }: ShownOperation): string[] {
+  const known = knownFragments.length > 0 ? [`(${knownFragments.map(code).join(', ')}: as above.)`, ''] : [];
+  const example = variables ? ['```json', JSON.stringify(JSON.parse(variables), null, 2), '```', ''] : [];
+  return [
+    ...[`### ${call}`, '', ...(remarks.length > 0 ? [...remarks, ''] : [])],
+    ...[...graphql([text, ...newFragments].join('\n\n')), ...known, ...example],
+  ];
+}
+
+function showSystem({ title, intro, operations }: OperationFile): string[] {
+  const rows = operations.map(({ call, name, rows }) => [rows.join(', '), call.replaceAll('|', '\\|'), code(name)]);
+  return [`## ${title}`, '', ...intro, '', ...markdownTable(['', 'there', 'here'], rows), '', ...operations.flatMap(showOperation)];
+}
+
+function showStatuses(): string[] {
+  const wordsOf = (status: (typeof jobStatuses)[number]) =>
+    dialects.map((dialect) => nativeStatus(dialect, { status, isFederated: false, isAggregating: false }));
+  return [
+    ...[`## ${statuses.title}`, '', ...statuses.intro, ''],
+    ...markdownTable(
+      ['here', ...dialects.map((dialect) => spoken[dialect])],
+      jobStatuses.map((status) => [status, ...wordsOf(status)]),
+    ),
+    ...[
+      '',
+      'A federated job is `IN_PROGRESS` in the words of vergeai from its creation on, and `AGGREGATION_IN_PROGRESS` while its models are aggregated.',
+      '',
+    ],
+    ...statuses.operations.flatMap(({ text }) => graphql(text)),
+  ];
+}
+
+const text = [
+  '<!-- Made by `npm run moving` from test/systems/operations. Do not edit. -->',
+  '# Moving to Trainyard',
+  '',
+  'For people who come from vergeai, SeeMe, neuromation, mlcycle or BrevettiAI: what they call there, and the operation that does it here. Each operation on this page is',
+  'one that the tests in `test/systems` send to a running gateway, so it works as it stands.',
+  '',
+  'Send them as `{"query": …, "variables": …}` to `POST /graphql` with `Authorization: Bearer KEY`, subscriptions over a WebSocket to the same address; or try them in GraphiQL,',
+  "the gateway's own page. A mutation answers its payload or a refusal that says what is wrong, and then nothing was changed. All of them select refusals with this fragment;",
+  'send it along:',
+  '',
+  ...graphql(refusalFile),
+  'Files do not go through GraphQL: `PUT` their bytes at `uploadUrl`, `GET` them at `downloadUrl`. Both are paths on the gateway that carry a signature, so they need no key:',
+  '',
+  '```sh',
+  'curl --upload-file model.safetensors "$TRAINYARD_URL$UPLOAD_URL"',
+  '```',
+  '',
+  ...showStatuses(),
+  ...files.flatMap(({ file }) => showSystem(file)),
+]
+  .join('\n')
+  .trimEnd();
+
+/** What would make the page promise more than the tests keep. */
+function* findFaults(): Generator<string> {
+  const schema = buildSchema(read('schema.graphql'));
+  const shared = readOperationFile(operationsIn('refusal'), []).document;
+  for (const { name, file } of [...files, { name: 'statuses', file: statuses }]) {
+    const isWithShared = name !== 'statuses';
+    for (const error of validate(schema, isWithShared ? concatAST([file.document, shared]) : file.document))
+      yield `${name}: ${error.message}`;
+    for (const fault of findWrongVariables(schema, file)) yield `${name}: ${fault}`;
+    const tests = read(name === 'statuses' ? 'test/systems/statuses.ts' : `test/systems/${name}.test.ts`);
+    for (const operation of file.operations) {
+      const document = `${operation.name.charAt(0).toUpperCase()}${operation.name.slice(1)}Document`;
+      if (!new RegExp(`\\b${document}\\b`).test(tests)) yield `${name}: no test uses ${operation.name}`;
+    }
+  }
+  for (const { name, file } of files) {
+    const count = systems[name as keyof typeof systems]; // made of its keys
+    const tests = read(`test/systems/${name}.test.ts`);
+    for (let number = 1; number <= count; number++) {
+      const row = `${name.charAt(0)}${number}`;
+      if (!new RegExp(`test\\(['"\`]${row}: `).test(tests)) yield `${name}: no test is named after ${row}`;
+      if (!file.operations.some(({ rows }) => rows.includes(row))) yield `${name}: no operation does ${row}`;
+    }
+  }
+}
+
+/** Examples of variables that the operation would not take. */
+function* findWrongVariables(schema: GraphQLSchema, { operations, document }: OperationFile): Generator<string> {
+  for (const { name, variables } of operations) {
+    const definition = document.definitions.find((each) => each.kind === Kind.OPERATION_DEFINITION && each.name?.value === name);
+    if (!variables || definition?.kind !== Kind.OPERATION_DEFINITION) continue;
+    const { errors = [] } = getVariableValues(schema, definition.variableDefinitions ?? [], JSON.parse(variables));
+    for (const { message } of errors) yield `${name}: ${message}`;
+  }
+}
+
+for (const fault of findFaults()) {
+  console.error(fault);
+  process.exitCode = 1;
+}
+if (!process.argv.includes('--check')) writeFileSync(page, `${text}\n`);
+else if (readFileSync(page, 'utf8') !== `${text}\n`) {
+  console.error('docs/moving.md is not what test/systems/operations gives: run `npm run moving`.');
+  process.exitCode = 1;
+}
