@@ -1,5 +1,5 @@
 /** The leaves that GraphQL itself does not have. */
-import { GraphQLError, Kind, valueFromASTUntyped } from 'graphql';
+import { GraphQLError, Kind, type ValueNode, valueFromASTUntyped } from 'graphql';
 import { builder } from './builder.ts';
 
 /** TypeScript's view of each scalar. (A type and not an interface: Pothos asks for an index signature.) */
@@ -47,6 +47,10 @@ function parseCursor(value: unknown): string {
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** Objects like those that JSON.parse makes: graphql-js's have no prototype, which not everything that takes an object can do with. */
+const parseJsonLiteral = (node: ValueNode, variables: Variables): unknown => structuredClone(valueFromASTUntyped(node, variables));
+type Variables = Parameters<typeof valueFromASTUntyped>[1];
+
 /** Enough of a wrong value to recognise it by, whatever its size. */
 function show(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
@@ -67,7 +71,7 @@ builder.scalarType('JSON', {
   specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc8259',
   serialize: (value) => value,
   parseValue: (value) => value,
-  parseLiteral: (node, variables) => valueFromASTUntyped(node, variables),
+  parseLiteral: parseJsonLiteral,
 });
 
 builder.scalarType('JSONObject', {
@@ -75,7 +79,7 @@ builder.scalarType('JSONObject', {
   specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc8259',
   serialize: (value) => value,
   parseValue: parseObject,
-  parseLiteral: (node, variables) => parseObject(valueFromASTUntyped(node, variables)),
+  parseLiteral: (node, variables) => parseObject(parseJsonLiteral(node, variables)),
 });
 
 builder.scalarType('ByteCount', {

@@ -1,0 +1,60 @@
+/** Asking a gateway as any client would, with any key or none, and taking the answer as it is. */
+import { WebSocket } from 'ws';
+
+export interface Asked {
+  readonly status: number;
+  readonly data?: Record<string, unknown> | null | undefined;
+  readonly errors?: readonly { readonly message: string; readonly extensions: { readonly code: string } }[] | undefined;
+}
+
+type Target = { readonly url: string };
+
+const headersOf = (key: string | null): Record<string, string> => ({
+  'content-type': 'application/json',
+  ...(key === null ? {} : { authorization: `Bearer ${key}` }),
+});
+
+export async function ask({ url }: Target, key: string | null, query: string, variables: Record<string, unknown> = {}): Promise<Asked> {
+  const body = JSON.stringify({ query, variables });
+  const response = await fetch(`${url}/graphql`, { method: 'POST', headers: headersOf(key), body });
+  // What a GraphQL server answers has this shape.
+  const { data, errors } = (await response.json()) as Omit<Asked, 'status'>;
+  return { status: response.status, data, errors };
+}
+
+/** The first frame of a subscription, or its refusal. */
+export async function firstFrame({ url }: Target, key: string | null, query: string): Promise<Asked> {
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { ...headersOf(key), accept: 'text/event-stream' },
+    body: JSON.stringify({ query }),
+  });
+  let text = '';
+  const decoder = new TextDecoder();
+  // To leave the loop cancels the body, and with it the stream.
+  for await (const part of response.body ?? []) {
+    text += decoder.decode(part, { stream: true });
+    const frame = response.ok ? /^data: (\{.*\})$/m.exec(text)?.[1] : text;
+    if (frame === undefined) continue;
+    // As above.
+    const { data, errors } = JSON.parse(frame) as Omit<Asked, 'status'>;
+    return { status: response.status, data, errors };
+  }
+  throw new Error(`The stream ended without a frame: ${text}`);
+}
+
+/** Subscribes over a WebSocket, and resolves with the first frame; `closed` tells the code in the end. */
+export async function openSocket({ url }: Target, key: string, query: string): Promise<{ closed: Promise<number> }> {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
+  const closed = new Promise<number>((resolve) => socket.once('close', resolve));
+  await new Promise<void>((resolve, reject) => {
+    socket.once('open', () => socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${key}` } })));
+    socket.once('error', reject);
+    socket.on('message', (data) => {
+      const text = String(data);
+      if (text.includes('connection_ack')) socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query } }));
+      if (text.includes('"next"')) resolve();
+    });
+  });
+  return { closed };
+}

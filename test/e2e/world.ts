@@ -1,0 +1,140 @@
+/** Two projects with something of everything in each, and a key of every kind in one of them. */
+import { type Asked, ask } from './asking.ts';
+
+export interface World {
+  readonly project: string;
+  /** Runs on `device`; the keys `job`, `lease` and `watch` are for it. */
+  readonly own: string;
+  readonly step: string;
+  readonly leaseToken: string;
+  /** Another job of the project, queued. */
+  readonly sibling: string;
+  readonly device: string;
+  readonly experiment: string;
+  readonly file: string;
+  readonly siblingFile: string;
+  readonly projectFile: string;
+  /** Announced, and not here. */
+  readonly pendingFile: string;
+  readonly pendingProjectFile: string;
+  readonly foreign: Foreign;
+  readonly adminKeyId: string;
+  readonly keys: Record<'viewer' | 'editor' | 'stranger' | 'device' | 'job' | 'lease' | 'watch', string>;
+  makeKey(input: string): Promise<{ secret: string; apiKeyId: string }>;
+}
+
+interface Foreign {
+  readonly project: string;
+  readonly job: string;
+  readonly step: string;
+  readonly leaseToken: string;
+  /** As long as it is not asked for: it has been cancelled at first. */
+  readonly queued: string;
+  readonly device: string;
+  readonly idleDevice: string;
+  readonly experiment: string;
+  readonly file: string;
+}
+
+interface Target {
+  readonly url: string;
+  readonly adminKey: string;
+}
+
+/** A payload of a mutation: what each mutation answers stands where it is asked. */
+type Payload = Record<string, { readonly id: string }> & {
+  readonly token: string;
+  readonly secret: string;
+  readonly uploadUrl: string | null;
+};
+
+export async function buildWorld(gateway: Target): Promise<World> {
+  const make = async (name: string, input: string, fields: string): Promise<Payload> => {
+    const type = `${name.charAt(0).toUpperCase()}${name.slice(1)}Payload`;
+    const answer: Asked = await ask(gateway, gateway.adminKey, `mutation { ${name}(input: {${input}}) { ... on ${type} { ${fields} } } }`);
+    const payload = answer.data?.[name];
+    if (!payload || Object.keys(payload).length === 0) throw new Error(`${name}: ${JSON.stringify(answer)}`);
+    return payload as Payload; // see Payload
+  };
+  const idOf = (payload: Payload, name: string) => payload[name]?.id ?? '';
+  const makeProject = async (name: string) => idOf(await make('createProject', `name: "${name}"`, 'project { id }'), 'project');
+  const makeDevice = async (project: string, name: string) => {
+    const made = await make('registerDevice', `projectId: "${project}", name: "${name}"`, 'device { id } apiKey');
+    return { id: idOf(made, 'device'), key: String(made.apiKey) };
+  };
+  const makeJob = async (project: string, name: string, resources = '') => {
+    const made = await make('createJob', `projectId: "${project}", name: "${name}", steps: [{name: "s" ${resources}}]`, 'job { id } token');
+    return { id: idOf(made, 'job'), token: made.token };
+  };
+  const claim = async (jobId: string) => {
+    const made = await make('claimStep', `jobId: "${jobId}", stepNumber: 0`, 'step { id } lease { token }');
+    return { step: idOf(made, 'step'), token: (made.lease as unknown as { token: string }).token }; // as asked for
+  };
+  const makeFile = async (scope: string, text: string | null) =>
+    idOf(
+      await make(
+        'createFragment',
+        `${scope}, filename: "f${text === null ? '.part' : ''}", type: DATA ${text === null ? '' : `, text: "${text}"`}`,
+        'fragment { id }',
+      ),
+      'fragment',
+    );
+  const makeKey = async (input: string) => {
+    const made = await make('createApiKey', `name: "k", ${input}`, 'apiKey { id } secret');
+    return { secret: made.secret, apiKeyId: idOf(made, 'apiKey') };
+  };
+  const makeExperiment = async (project: string) =>
+    idOf(await make('createExperiment', `projectId: "${project}", name: "e"`, 'experiment { id }'), 'experiment');
+
+  const project = await makeProject('home');
+  const device = await makeDevice(project, 'd');
+  const own = await makeJob(project, 'own');
+  const sibling = await makeJob(project, 'sibling', 'resources: {cpu: 1}');
+  const deviceClaim = await ask(
+    gateway,
+    device.key,
+    `mutation { claimStep(input: {jobId: "${own.id}", stepNumber: 0}) { ... on ClaimStepPayload { step { id } lease { token } } ... on Error { message } } }`,
+  );
+  const held = deviceClaim.data?.claimStep as { step: { id: string }; lease: { token: string } }; // as asked for
+  const foreignProject = await makeProject('abroad');
+  const foreignJob = await makeJob(foreignProject, 'foreign');
+  const foreignClaim = await claim(foreignJob.id);
+  await ask(gateway, gateway.adminKey, 'mutation { createApplication(input: {name: "Digits"}) { __typename } }');
+  const admin = await makeKey('role: ADMIN');
+  return {
+    project,
+    own: own.id,
+    step: held.step.id,
+    leaseToken: held.lease.token,
+    sibling: sibling.id,
+    device: device.id,
+    experiment: await makeExperiment(project),
+    file: await makeFile(`jobId: "${own.id}"`, 'x'),
+    siblingFile: await makeFile(`jobId: "${sibling.id}"`, 'x'),
+    projectFile: await makeFile(`projectId: "${project}"`, 'x'),
+    pendingFile: await makeFile(`jobId: "${own.id}"`, null),
+    pendingProjectFile: await makeFile(`projectId: "${project}"`, null),
+    foreign: {
+      project: foreignProject,
+      job: foreignJob.id,
+      step: foreignClaim.step,
+      leaseToken: foreignClaim.token,
+      queued: (await makeJob(foreignProject, 'queued')).id,
+      device: (await makeDevice(foreignProject, 'd')).id,
+      idleDevice: (await makeDevice(foreignProject, 'idle')).id,
+      experiment: await makeExperiment(foreignProject),
+      file: await makeFile(`jobId: "${foreignJob.id}"`, 'x'),
+    },
+    adminKeyId: admin.apiKeyId,
+    keys: {
+      viewer: (await makeKey(`role: VIEWER, projectId: "${project}"`)).secret,
+      editor: (await makeKey(`role: EDITOR, projectId: "${project}"`)).secret,
+      stranger: (await makeKey(`role: EDITOR, projectId: "${foreignProject}"`)).secret,
+      device: device.key,
+      job: own.token,
+      lease: held.lease.token,
+      watch: (await makeKey(`kind: WATCH, jobId: "${own.id}"`)).secret,
+    },
+    makeKey,
+  };
+}
