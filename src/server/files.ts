@@ -72,7 +72,8 @@ async function put(domain: Domain, request: IncomingMessage, response: ServerRes
   if (request.headers.expect === '100-continue') response.writeContinue();
   // All is here: the disk may take its time.
   request.once('end', () => request.socket.setTimeout(0));
-  const received = await domain.files.receive(id, request, atMost);
+  // One that is refused half-way is still to hear why: to destroy a request destroys its connection.
+  const received = await domain.files.receive(id, request.iterator({ destroyOnReturn: false }), atMost);
   try {
     requireWhole(announced, received.file);
     await received.keep();
@@ -152,7 +153,8 @@ const encodeRfc5987 = (filename: string) =>
   encodeURIComponent(filename).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 
 function answerError(request: IncomingMessage, response: ServerResponse, error: unknown): void {
-  if (request.destroyed || request.errored || response.headersSent) {
+  // (A request is destroyed as well when all of it has been read.)
+  if (request.errored || response.destroyed || response.headersSent) {
     // The client has gone, or its download broke on the way: there is nobody to tell but by the broken connection.
     response.destroy();
     return;
