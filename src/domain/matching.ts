@@ -52,6 +52,8 @@ export function unmetBy({ device, projectId, held }: Omit<Claimant, 'reserved'>,
   if (queue.pinnedDeviceId !== null && queue.pinnedDeviceId !== device?.id)
     add('pinnedDevice', `Only device ${queue.pinnedDeviceId} may claim it.`);
   if (!device) return unmet;
+  if (device.kind === 'EDGE' && queue.pinnedDeviceId !== device.id)
+    add('kind', 'The device is an edge device: it takes the steps of rounds that it was selected for, and others only when pinned to it.');
   if (isForAggregator(device.labels) && !isForAggregator(queue.requiredLabels))
     add('aggregation', "The device is the gateway's own, which runs nothing but aggregations.");
   for (const amount of amounts) {
