@@ -23,11 +23,16 @@ export async function ask({ url }: Target, key: string | null, query: string, va
 }
 
 /** The first frame of a subscription, or its refusal. */
-export async function firstFrame({ url }: Target, key: string | null, query: string): Promise<Asked> {
+export async function firstFrame(
+  { url }: Target,
+  key: string | null,
+  query: string,
+  variables: Record<string, unknown> = {},
+): Promise<Asked> {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
     headers: { ...headersOf(key), accept: 'text/event-stream' },
-    body: JSON.stringify({ query }),
+    body: JSON.stringify({ query, variables }),
   });
   let text = '';
   const decoder = new TextDecoder();
