@@ -34,7 +34,7 @@ function showOperation({ call, remarks, variables, text, newFragments, knownFrag
   const known = knownFragments.length > 0 ? [`(${knownFragments.map(code).join(', ')}: as above.)`, ''] : [];
   const example = variables ? ['```json', JSON.stringify(JSON.parse(variables), null, 2), '```', ''] : [];
   return [
-    ...[`### ${call}`, '', ...(remarks.length > 0 ? [...remarks, ''] : [])],
+    ...[`### ${call.replace(/^[a-z](?=[a-z]* )/, (letter) => letter.toUpperCase())}`, '', ...(remarks.length > 0 ? [...remarks, ''] : [])],
     ...[...graphql([text, ...newFragments].join('\n\n')), ...known, ...example],
   ];
 }

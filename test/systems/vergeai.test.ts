@@ -75,8 +75,9 @@ describeSystem('vergeai', (system) => {
     if (!turn) throw new Error(`${device.id} was not chosen.`);
     return turn;
   };
+  let submissions = 0;
   const submit = async ({ caller, id }: Device, turn: Turn, model: Buffer, numSamples: number | null, metrics: ask.MetricInput[] = []) => {
-    const filename = `${id}-${turn.leaseToken.slice(-8)}.safetensors`;
+    const filename = `${id}-${submissions++}.safetensors`;
     const announced = (await caller.ask(ask.SubmitModelDocument, { ...turn, filename })).createFragment;
     expect((await system.put(done(announced).uploadUrl, model)).status).toBe(200);
     return (await caller.ask(ask.SubmittedDocument, { leaseToken: turn.leaseToken, numSamples, metrics })).completeStep;
@@ -281,14 +282,16 @@ describeSystem('vergeai', (system) => {
     const [one, two, three] = devices as [Device, Device, Device];
     expect(Buffer.from(await (await system.get(first.startModel)).arrayBuffer()).equals(start)).toBe(true);
 
-    // What is no such model is refused, and the device can try again.
-    const odd = encodeModel({ weights: f32([1, 1, 1]), bias: f32([1], [1, 1]) });
-    expect(refused(await submit(one, first, odd, 10))).toEqual({ code: 'INVALID_INPUT', issues: expect.arrayContaining(['leaseToken']) });
+    // What is no such model is refused with the names of what is wrong, and the device can try again.
+    const pathsOf = { code: 'INVALID_INPUT', issues: expect.arrayContaining(['leaseToken']) };
+    const oddOne = await submit(one, first, encodeModel({ weights: f32([1, 1, 1]), bias: f32([1], [1, 1]) }), 10);
+    expect(refused(oddOne)).toEqual(pathsOf);
+    expect(oddOne).toMatchObject({ message: expect.stringContaining('weights') });
+    const notANumber = await submit(one, first, modelOf([1, 1], Number.NaN), 10);
+    expect(refused(notANumber)).toEqual(pathsOf);
+    expect(notANumber).toMatchObject({ message: expect.stringContaining('bias') });
     expect((await get(id)).federation?.models).toEqual([]);
-    done((await one.caller.ask(ask.LetGoDocument, first)).releaseStep);
-    const anew = await turnOf(one);
-    expect(anew.jobId).toBe(id);
-    done(await submit(one, anew, modelOf([2, 2], 2), 10));
+    done(await submit(one, first, modelOf([2, 2], 2), 10));
     done(await submit(two, second, modelOf([4, 4], 4), 10));
     const statuses = async () => {
       const [round] = await roundsOf(id);
