@@ -10,6 +10,9 @@ if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
     `Trainyard needs Node ${OLDEST_NODE} or newer; this is ${process.versions.node}. \`npm ci\` brings one along: use \`npm start\`.\n`,
   );
   process.exitCode = 1;
+} else if (command === '--version' || command === 'version') {
+  const { default: manifest } = await import('../package.json', { with: { type: 'json' } });
+  process.stdout.write(`${manifest.version}\n`);
 } else if (command === 'up' || command === 'serve') {
   await runGateway(command, rest);
 } else {
