@@ -15,7 +15,10 @@ const EnvironmentVariable = builder.objectRef<ContainerShape['env'][number]>('En
   description: 'A variable of the environment that a step runs in.',
   fields: (t) => ({
     name: t.exposeString('name', { description: 'Its name.' }),
-    value: t.exposeString('value', { description: 'Its value, as text.' }),
+    value: t.string({
+      description: 'Its value, as text; `***` for a key of kind WATCH, whose link is shared.',
+      resolve: ({ value }, _, { principal }) => (principal?.kind === 'WATCH' ? '***' : value),
+    }),
   }),
 });
 
