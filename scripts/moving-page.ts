@@ -6,7 +6,7 @@
  *
  * Either way it ends with 1 if schema.graphql does not take an operation, if no test uses it, or if one that is named after a row of the page is missing.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { buildSchema, concatAST, type GraphQLSchema, getVariableValues, Kind, validate } from 'graphql';
 import { jobStatuses } from '../src/domain/lifecycle.ts';
 import { type Dialect, dialects, nativeStatus } from '../src/domain/nativeStatus.ts';
@@ -86,6 +86,12 @@ const text = [
   .join('\n')
   .trimEnd();
 
+/** The tests of a system, with what stands beside them in files that begin with its name. */
+function readTests(name: string): string {
+  const files = readdirSync(new URL('test/systems/', top)).filter((file) => file.startsWith(name) && file.endsWith('.ts'));
+  return files.map((file) => read(`test/systems/${file}`)).join('');
+}
+
 /** What would make the page promise more than the tests keep. */
 function* findFaults(): Generator<string> {
   const schema = buildSchema(read('schema.graphql'));
@@ -95,7 +101,7 @@ function* findFaults(): Generator<string> {
     for (const error of validate(schema, isWithShared ? concatAST([file.document, shared]) : file.document))
       yield `${name}: ${error.message}`;
     for (const fault of findWrongVariables(schema, file)) yield `${name}: ${fault}`;
-    const tests = read(name === 'statuses' ? 'test/systems/statuses.ts' : `test/systems/${name}.test.ts`);
+    const tests = readTests(name);
     for (const operation of file.operations) {
       const document = `${operation.name.charAt(0).toUpperCase()}${operation.name.slice(1)}Document`;
       if (!new RegExp(`\\b${document}\\b`).test(tests)) yield `${name}: no test uses ${operation.name}`;
@@ -103,7 +109,7 @@ function* findFaults(): Generator<string> {
   }
   for (const { name, file } of files) {
     const count = systems[name as keyof typeof systems]; // made of its keys
-    const tests = read(`test/systems/${name}.test.ts`);
+    const tests = readTests(name);
     for (let number = 1; number <= count; number++) {
       const row = `${name.charAt(0)}${number}`;
       if (!new RegExp(`test\\(['"\`]${row}: `).test(tests)) yield `${name}: no test is named after ${row}`;

@@ -1,90 +1,16 @@
 /** What vergeai's client and its devices do, done here by the operations that docs/moving.md shows. */
 import { expect, test } from 'vitest';
-import { CreateProjectDocument } from '../../src/client/generated.ts';
-import { eventually } from '../agent/eventually.ts';
 import { decodeModel, encodeModel, f32 } from '../aggregator/models.ts';
 import * as ask from './generated/vergeai.ts';
 import { nameStatuses, readWords } from './statuses.ts';
-import { type Caller, describeSystem, done, next, refused } from './system.ts';
-
-interface Device {
-  readonly id: string;
-  readonly caller: Caller;
-}
-
-/** What a device was handed. */
-interface Turn {
-  readonly leaseToken: string;
-  readonly jobId: string;
-  readonly startModel: string | undefined;
-}
+import { describeSystem, done, next, refused } from './system.ts';
+import { type Device, edgeOf, modelOf, stateOf, type Turn } from './vergeai-edge.ts';
 
 const now = () => expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
-/** Binary fractions, so that every mean of them is exact. */
-const modelOf = (weights: readonly number[], bias: number) => encodeModel({ weights: f32(weights), bias: f32([bias], [1, 1]) });
-const stateOf = (weights: readonly number[], bias: number) => ({
-  tensors: [
-    { name: 'weights', dtype: 'F32', shape: [weights.length], values: weights },
-    { name: 'bias', dtype: 'F32', shape: [1, 1], values: [bias] },
-  ],
-});
-
 describeSystem('vergeai', (system) => {
-  const openProject = async () =>
-    done((await system.admin.ask(CreateProjectDocument, { input: { name: 'At the edge' } })).createProject).project.id;
-  const register = async (projectId: string, name: string, kind: ask.DeviceKind = 'EDGE'): Promise<Device> => {
-    const { device, apiKey } = done((await system.admin.ask(ask.RegisterDocument, { projectId, name, kind })).registerDevice);
-    return { id: device.id, caller: system.as(apiKey ?? '') };
-  };
-  const registerMany = async (projectId: string, count: number) => {
-    const devices: Device[] = [];
-    for (let i = 0; i < count; i++) devices.push(await register(projectId, `phone-${i}`));
-    return devices;
-  };
-  const uploadStartModel = async (projectId: string, bytes: Buffer) => {
-    const { createFragment } = await system.admin.ask(ask.UploadStartModelDocument, { projectId, filename: 'start.safetensors' });
-    const { fragment, uploadUrl } = done(createFragment);
-    expect((await system.put(uploadUrl, bytes)).status).toBe(200);
-    return fragment.id;
-  };
-  const createExperiment = async (input: ask.CreateExperimentInput) =>
-    done((await system.admin.ask(ask.CreateExperimentDocument, { input })).createExperiment).experiment.id;
-  const create = async (input: Omit<ask.CreateJobInput, 'name'>) =>
-    (await system.admin.ask(ask.CreateDocument, { input: { ...input, name: 'A round' } })).createJob;
-  const created = async (input: Omit<ask.CreateJobInput, 'name'>) => done(await create(input)).job;
-  const get = async (jobId: string) => {
-    const { job } = await system.admin.ask(ask.GetDocument, { jobId });
-    if (!job) throw new Error('The job is gone.');
-    return job;
-  };
-  const roundsOf = async (jobId: string) => (await system.admin.ask(ask.GetRoundsDocument, { jobId })).job?.federation?.rounds ?? [];
-  const waitFor = (jobId: string, status: string) =>
-    eventually(async () => {
-      const job = await get(jobId);
-      expect(job.status).toBe(status);
-      return job;
-    });
-  const awaitTurn = async ({ caller }: Device, waitSeconds = 20): Promise<Turn | null> => {
-    const [claim] = done((await caller.ask(ask.AwaitTurnDocument, { waitSeconds })).claimNextSteps).claims;
-    if (!claim) return null;
-    const { job } = claim.step;
-    return { leaseToken: claim.lease.token, jobId: job.id, startModel: job.federation?.currentRound?.startModel?.downloadUrl ?? undefined };
-  };
-  const turnOf = async (device: Device): Promise<Turn> => {
-    const turn = await awaitTurn(device);
-    if (!turn) throw new Error(`${device.id} was not chosen.`);
-    return turn;
-  };
-  let submissions = 0;
-  const submit = async ({ caller, id }: Device, turn: Turn, model: Buffer, numSamples: number | null, metrics: ask.MetricInput[] = []) => {
-    const filename = `${id}-${submissions++}.safetensors`;
-    const announced = (await caller.ask(ask.SubmitModelDocument, { ...turn, filename })).createFragment;
-    expect((await system.put(done(announced).uploadUrl, model)).status).toBe(200);
-    return (await caller.ask(ask.SubmittedDocument, { leaseToken: turn.leaseToken, numSamples, metrics })).completeStep;
-  };
-  /** The devices that a job has chosen, in the order of selection. */
-  const chosen = (job: { federation: { devices: readonly { id: string }[] } | null } | null, devices: readonly Device[]) =>
-    (job?.federation?.devices ?? []).map(({ id }) => devices.find((device) => device.id === id) as Device); // selected from these alone
+  const edge = edgeOf(system);
+  const { openProject, register, registerMany, uploadStartModel, createExperiment, create, created } = edge;
+  const { get, roundsOf, waitFor, awaitTurn, turnOf, submit, chosen } = edge;
 
   test('v1: Job.create(project_id, experiment_id, device_selection_strategy, num_devices, num_buffer_devices, termination_criteria)', async () => {
     const projectId = await openProject();
