@@ -116,8 +116,6 @@ describe('The house style', () => {
   /** Longer than the rest, each for a reason. */
   const long: Readonly<Record<string, string>> = {
     'test/e2e/rights.test.ts': 'one table: what each kind of key may do',
-    'test/systems/mlcycle.test.ts': 'a file for each system, a test for each row of its table',
-    'test/systems/vergeai.test.ts': 'a file for each system, a test for each row of its table',
     'src/store/tables.ts': 'all tables: they name each other, so they are declared in one function',
   };
 
