@@ -87,8 +87,9 @@ describeOnGround('A federated job', (on) => {
     const { job } = await fleet.createJob(federation, { isPreemptible: true });
     const claim = await fleet.claim(job.id, device);
     // The other slots of the device.
-    for (let i = 0; i < 99; i++) await seed.claim(await seed.createJob(1), 0, device);
-    const { job: urgent } = await seed.createJob(1);
+    const pinned = [{ name: 'Run', pinnedDeviceId: device.device.id }];
+    for (let i = 0; i < 99; i++) await seed.claim(await seed.createJob(pinned), 0, device);
+    const { job: urgent } = await seed.createJob(pinned);
     await makeRoom(seed.domain);
     const leaseToken = claim.lease.token;
     expect(await renewLease(seed.domain, device.principal, { leaseToken, leaseSeconds: 60 })).toMatchObject({ isPreempted: true });

@@ -262,7 +262,7 @@ describeOnEachStore('a federated job', (open) => {
     test('that watches the job: sees no more of a device than what it did for the job', async () => {
       const { job } = await fleet.createJob({ numDevices: 1 });
       const device = nth(await fleet.train(job.id, 1), 0);
-      await seed.claim(await seed.createJob(1), 0, device);
+      await seed.claim(await seed.createJob([{ name: 'Run', pinnedDeviceId: device.device.id }]), 0, device);
       const watching = askAs(seed.domain, await keyOf({ kind: 'WATCH', jobId: job.id }));
       const answer = await watching(
         `query ($id: ID!, $device: ID!) { device(id: $device) { id } job(id: $id) { federation { devices { attempts { edges { node { step { job { id } } } } totalCount } } } } }`,
