@@ -44,8 +44,8 @@ export const stepsById = batch<ShownStep>('steps by id', (db, t, ids) =>
 );
 
 /** In order of number. */
-export const stepsOfJobs = batch<StepRow>('steps of jobs', (db, t, jobIds) =>
-  db.select().from(t.steps).where(inArray(t.steps.jobId, jobIds)).orderBy(asc(t.steps.jobId), asc(t.steps.number)),
+export const stepsOfJobs = batch<ShownStep>('steps of jobs', (db, t, jobIds) =>
+  db.select(shownStepColumns(t)).from(t.steps).where(inArray(t.steps.jobId, jobIds)).orderBy(asc(t.steps.jobId), asc(t.steps.number)),
 );
 
 /** In order of number. */
