@@ -8,7 +8,7 @@ export const CREATE_JOB = `
   }`;
 
 /** A project to put jobs into; its id. */
-export async function createProject({ ask }: Gateway): Promise<string> {
+export async function createProject({ ask }: Pick<Gateway, 'ask'>): Promise<string> {
   const { createProject } = await ask<{ createProject: { project: { id: string } } }>(
     'mutation { createProject(input: {name: "Bench"}) { ... on CreateProjectPayload { project { id } } ... on Error { code message } } }',
   );

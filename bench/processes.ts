@@ -11,6 +11,7 @@ const TICKS_PER_SECOND = 100;
 
 export interface Server {
   readonly port: number;
+  readonly pid: number;
   /** Processor time that it has used since it started, in seconds, all its threads together; NaN where the system does not say. */
   cpuSeconds(): number;
   /** Asks it to end, and waits until it has. */
@@ -59,6 +60,7 @@ export async function startServer(
   });
   return {
     port,
+    pid: child.pid ?? -1,
     cpuSeconds: () => cpuSecondsOf(child.pid),
     async stop() {
       child.kill('SIGTERM');

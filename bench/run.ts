@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { benchAggregate } from './aggregate.ts';
 import { canPin, takeLoadCore } from './cores.ts';
 import { benchFanOut } from './fan-out.ts';
 import { type Gateway, startGateway } from './gateway.ts';
@@ -25,7 +26,10 @@ const benches: Readonly<Record<string, (gateway: Gateway, plan: Plan) => Promise
   claims: benchClaims,
   writes: benchWrites,
   'fan-out': benchFanOut,
+  aggregate: benchAggregate,
 };
+/** Only when it is asked for by name: it takes minutes, and gigabytes of the disk. */
+const byNameAlone = ['aggregate'];
 
 function reading(bench: (reads: Reads, plan: Plan) => Promise<Report | Report[]>) {
   return async (gateway: Gateway, plan: Plan) => bench(await prepareReads(gateway), plan);
@@ -52,7 +56,8 @@ process.stdout.write(canPin ? 'Server on core 0, load on core 1.\n\n' : 'Server 
 const ms = Number(values.seconds) * 1_000;
 const plan: Plan = { rounds: Number(values.rounds), ms, warmUpMs: Math.max(ms, 2_000) };
 const reports: Report[] = [];
-for (const name of positionals.length > 0 ? positionals : Object.keys(benches)) {
+const names = positionals.length > 0 ? positionals : Object.keys(benches).filter((name) => !byNameAlone.includes(name));
+for (const name of names) {
   const gateway = await startGateway(values.profile ? profileFlags : []);
   for (const report of [await benches[name]?.(gateway, plan)].flat()) {
     if (!report) continue;
