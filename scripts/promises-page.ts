@@ -1,0 +1,103 @@
+/**
+ * Writes docs/promises.md: each promise with the tests that name it.
+ *
+ *   node scripts/promises-page.ts           writes the page
+ *   node scripts/promises-page.ts --check   ends with 1 if the page in the checkout is not what would be written
+ *
+ * Either way it ends with 1 if a promise has no test, or a test names one that is none.
+ */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { markdownTable } from './markdown-table.ts';
+import { type PromiseName, promises } from './promises.ts';
+
+const top = new URL('../', import.meta.url);
+const page = new URL('docs/promises.md', top);
+
+/** A test file, what its first comment says of it, and the titles in it that name a promise. */
+interface TestFile {
+  readonly path: string;
+  readonly about: string | null;
+  readonly titles: readonly string[];
+}
+
+const NAMED = /\((P\d+(?:, P\d+)*)\)/g;
+const HEADER = /^\/\*\*?([\s\S]*?)\*\//;
+/** A string on one line. In a file of tests, the ones that end by naming promises are titles. */
+const STRING = /'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\\n]|\\.)*)`/g;
+
+const namedIn = (text: string): string[] => [...text.matchAll(NAMED)].flatMap(([, names = '']) => names.split(', '));
+/** As a sentence: what stands for a value is a dash of dots. */
+const withoutNames = (text: string): string =>
+  text
+    .replaceAll(NAMED, '')
+    .replace(/\$\{[^}]*\}|%[sdij]|\$[a-z]+/gi, '…')
+    .replace(/\s+/g, ' ')
+    .replace(/ ([.,:;])/g, '$1')
+    .trim();
+
+function readTests(path: string): TestFile {
+  const source = readFileSync(new URL(path, top), 'utf8');
+  const header =
+    HEADER.exec(source)?.[1]
+      ?.replace(/\n \* ?/g, ' ')
+      .trim() ?? null;
+  const strings = [...source.matchAll(STRING)].map(([, single, double, template]) => single ?? double ?? template ?? '');
+  return {
+    path,
+    about: header !== null && namedIn(header).length > 0 ? header : null,
+    titles: strings.filter((text) => namedIn(text).length > 0).map((text) => text.replace(/\\(.)/g, '$1')),
+  };
+}
+
+const paths = readdirSync(new URL('test/', top), { recursive: true, encoding: 'utf8' });
+const files = paths
+  .filter((path) => path.endsWith('.test.ts'))
+  .sort()
+  .map((path) => readTests(`test/${path}`));
+
+const unknown = files.flatMap(({ path, about, titles }) =>
+  [about ?? '', ...titles]
+    .flatMap(namedIn)
+    .filter((name) => !Object.hasOwn(promises, name))
+    .map((name) => `${path} names ${name}, which is no promise.`),
+);
+
+function testsOf(name: PromiseName): string[] {
+  return files.flatMap(({ path, about, titles }) => {
+    const isWhole = about !== null && namedIn(about).includes(name);
+    const own = titles.filter((title) => namedIn(title).includes(name));
+    if (!isWhole && own.length === 0) return [];
+    const link = `[${path}](../${path})`;
+    return [`- ${link}${isWhole ? `: ${withoutNames(about)}` : ''}`, ...own.map((title) => `  - ${withoutNames(title)}`)];
+  });
+}
+
+const names = Object.keys(promises) as PromiseName[]; // keys of a literal
+const untested = names.filter((name) => testsOf(name).length === 0).map((name) => `${name} has no test that names it.`);
+
+const text = [
+  '<!-- Written by `npm run promises` from scripts/promises.ts and the titles of the tests. -->',
+  '# What Trainyard promises',
+  '',
+  ...markdownTable(
+    ['', 'promise'],
+    names.map((name) => [
+      `[${name} ${promises[name][0]}](#${name.toLowerCase()}-${promises[name][0].replaceAll(' ', '-')})`,
+      promises[name][1],
+    ]),
+  ),
+  '',
+  'The tests below name the promise that they prove, in their title or for their whole file. `npm test` runs them, `npm run test:long` those whose file ends in `.long.test.ts`.',
+  ...names.flatMap((name) => ['', `## ${name} ${promises[name][0]}`, '', promises[name][1], '', ...testsOf(name)]),
+  '',
+].join('\n');
+
+const wrong = [...unknown, ...untested];
+for (const line of wrong) console.error(line);
+if (process.argv.includes('--check')) {
+  if (text !== readFileSync(page, 'utf8')) {
+    console.error('docs/promises.md is not what the tests say: run npm run promises.');
+    wrong.push('');
+  }
+} else writeFileSync(page, text);
+if (wrong.length > 0) process.exitCode = 1;
