@@ -5,7 +5,7 @@ import { type Aggregator, startAggregator } from './aggregator/aggregator.ts';
 import { inspectModel } from './aggregator/threads.ts';
 import type { Config } from './config.ts';
 import { createDomain, type Domain } from './domain/domain.ts';
-import { watchKey } from './domain/keyEnds.ts';
+import { watchKey } from './domain/key-ends.ts';
 import { authenticate } from './domain/keys.ts';
 import { forgiveOutage, keepTime } from './domain/timekeeping.ts';
 import { Wakeups } from './realtime/wakeups.ts';

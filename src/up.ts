@@ -3,7 +3,7 @@ import type { Config, GatewayCommand } from './config.ts';
 import { linkKey, localKey, type OperatorKey, operatorKey } from './credentials.ts';
 import { firstProject } from './domain/projects.ts';
 import { type Gateway, STOP_GRACE_MS, startGateway } from './gateway.ts';
-import { type LocalAgentOptions, startLocalAgent } from './localAgent.ts';
+import { type LocalAgentOptions, startLocalAgent } from './local-agent.ts';
 import { StoreUnusable } from './store/store.ts';
 
 /** Runs until SIGINT or SIGTERM; answers the exit code. Throws what kept it from starting. */

@@ -128,6 +128,10 @@ describe('The house style', () => {
     expect(written.filter((file) => /(^|[/.-])(utils?|helpers?|common|misc|types)[/.-]/.test(file))).toEqual([]);
   });
 
+  test('a file is named in lower case, words joined by hyphens', () => {
+    expect(written.filter((file) => /[A-Z]|_/.test(file))).toEqual([]);
+  });
+
   test('no name says Manager, Service or Handler', () => {
     const named = /\b(?:class|interface|function|const)\s+(\w*(?:Manager|Service|Handler|Helper|Util))\b/g;
     expect(written.flatMap((file) => [...read(file).matchAll(named)].map(([, name]) => `${file}: ${name}`))).toEqual([]);

@@ -4,7 +4,7 @@
  *
  * Sums are in double precision; each mean is rounded once more, to the tensor's own type, to the nearest with ties to even.
  */
-import { dtypeBytes, inOrder, NotSafetensors, type TensorEntry, writeHeader } from '../domain/safetensorsHeader.ts';
+import { dtypeBytes, inOrder, NotSafetensors, type TensorEntry, writeHeader } from '../domain/safetensors-header.ts';
 import { differencesOf, shorten } from './differences.ts';
 import { type FloatType, floatTypes } from './floats.ts';
 import { type ModelFile, openModel } from './safetensors.ts';

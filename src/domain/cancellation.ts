@@ -10,7 +10,7 @@ import type { Principal } from './principal.ts';
 import { endJob, lockedJob } from './progression.ts';
 import { InvalidState } from './refusals.ts';
 import { requireRight } from './rights.ts';
-import { lockRounds } from './roundLocks.ts';
+import { lockRounds } from './round-locks.ts';
 import { moveJob, moveStep } from './transitions.ts';
 import { visibleJob } from './visible.ts';
 

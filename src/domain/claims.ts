@@ -21,7 +21,7 @@ import { Checks } from './checks.ts';
 import { keepSeen, noteSeen, statusOf, visibleDevice } from './devices.ts';
 import type { Domain } from './domain.ts';
 import { expireLease } from './expiry.ts';
-import { endOf } from './keyEnds.ts';
+import { endOf } from './key-ends.ts';
 import { stepStatusesThatAllow } from './lifecycle.ts';
 import { byTurn, type Claimant, claimantOf, hasRoom, servedQueues, slotsLeft, unmetBy } from './matching.ts';
 import { tellPlace } from './preemption.ts';

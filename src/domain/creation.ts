@@ -10,7 +10,7 @@ import type { Domain } from './domain.ts';
 import { enterExperiment, requireModel } from './experiments.ts';
 import { beginFederation } from './federation.ts';
 import { once } from './idempotency.ts';
-import { type CheckedJob, type CreateJobInput, checkJob, type KeptInput, keptInputOf } from './jobInput.ts';
+import { type CheckedJob, type CreateJobInput, checkJob, type KeptInput, keptInputOf } from './job-input.ts';
 import { addKey } from './keys.ts';
 import { isTerminalJob, terminalJobStatuses } from './lifecycle.ts';
 import { requireOwnModel, startOf } from './models.ts';

@@ -15,7 +15,7 @@ import { announceQueued } from './planning.ts';
 import type { Principal } from './principal.ts';
 import { InvalidInput, NotFound } from './refusals.ts';
 import { requireRight, sees } from './rights.ts';
-import { lockRounds } from './roundLocks.ts';
+import { lockRounds } from './round-locks.ts';
 import { type Cause, later, moveJob, moveStep } from './transitions.ts';
 import { visibleProject } from './visible.ts';
 

@@ -5,7 +5,7 @@ import { type Change, change } from './change.ts';
 import type { Domain } from './domain.ts';
 import { leavePlace } from './preemption.ts';
 import { endAttempt, endJob, finishCancel, lockedJob } from './progression.ts';
-import { lockRounds } from './roundLocks.ts';
+import { lockRounds } from './round-locks.ts';
 import { dropStep } from './rounds.ts';
 
 /** Lets go of a step whose lease has run out. Does nothing when it was renewed, or let go of, meanwhile. */

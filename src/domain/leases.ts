@@ -13,7 +13,7 @@ import type { Principal } from './principal.ts';
 import { endAttempt, finishCancel, lockedJob } from './progression.ts';
 import { InvalidInput, StaleLease } from './refusals.ts';
 import { requireRight, sees } from './rights.ts';
-import { lockRounds } from './roundLocks.ts';
+import { lockRounds } from './round-locks.ts';
 import { parseLeaseToken } from './secrets.ts';
 
 export interface Held {
@@ -39,7 +39,7 @@ export async function underLease<T>(
   });
 }
 
-/** The step that this token holds, under its lock; with what may change along, when the attempt may end. See roundLocks.ts on the order of locks. */
+/** The step that this token holds, under its lock; with what may change along, when the attempt may end. See round-locks.ts on the order of locks. */
 export async function requireLease(
   change: Change,
   principal: Principal,

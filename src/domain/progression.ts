@@ -7,7 +7,7 @@ import { handOn } from './experiments.ts';
 import { type AttemptOutcome, isHeldStep, isTerminalStep, type JobHappening, nextStepStatus, type StepHappening } from './lifecycle.ts';
 import { keepResult } from './models.ts';
 import { announceQueued } from './planning.ts';
-import { endRounds, followStep } from './roundEnds.ts';
+import { endRounds, followStep } from './round-ends.ts';
 import { type Cause, moveJob, moveStep } from './transitions.ts';
 
 /** What a step has when no lease holds it. */

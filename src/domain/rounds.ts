@@ -1,6 +1,6 @@
 /**
  * How a federated job goes on: models come in, the quorum is reached, they are aggregated, the next round starts or the job ends. All of it under
- * the locks of roundLocks.ts.
+ * the locks of round-locks.ts.
  */
 import {
   keepAggregate,
@@ -19,7 +19,7 @@ import { addAggregation, firstRoundOf, tryRound } from './federation.ts';
 import { isTerminalJob } from './lifecycle.ts';
 import { endJob, finishCancel, lockedJob } from './progression.ts';
 import { InvalidInput } from './refusals.ts';
-import { moveRound } from './roundEnds.ts';
+import { moveRound } from './round-ends.ts';
 import { durationEnd, isMet } from './termination.ts';
 import { type Cause, moveStep } from './transitions.ts';
 

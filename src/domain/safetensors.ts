@@ -2,7 +2,7 @@
 import { open } from 'node:fs/promises';
 import type { FragmentRow } from '../store/tables.ts';
 import type { Domain } from './domain.ts';
-import { dtypeBytes, elementCount, headerLengthOf, NotSafetensors, PREFIX_BYTES, parseHeader } from './safetensorsHeader.ts';
+import { dtypeBytes, elementCount, headerLengthOf, NotSafetensors, PREFIX_BYTES, parseHeader } from './safetensors-header.ts';
 
 export interface Tensor {
   readonly name: string;

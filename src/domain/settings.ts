@@ -1,6 +1,6 @@
 /** Settings of a job: nested JSON. What was given, overrides by dot path put over it, and the defaults of the application's schema below it. */
 import type { Checks } from './checks.ts';
-import { compileSchema, type SchemaProblem, SchemaUnusable } from './jsonSchema.ts';
+import { compileSchema, type SchemaProblem, SchemaUnusable } from './json-schema.ts';
 import type { SettingSource } from './vocabulary.ts';
 
 type Optional<T> = T | null | undefined;

@@ -9,8 +9,8 @@ import { expireLease } from './expiry.ts';
 import type { JobHappening, JobStatus } from './lifecycle.ts';
 import { keepMakingRoom, makeRoom } from './preemption.ts';
 import { endJob } from './progression.ts';
-import { sweepRounds } from './roundClock.ts';
-import { lockRounds } from './roundLocks.ts';
+import { sweepRounds } from './round-clock.ts';
+import { lockRounds } from './round-locks.ts';
 import type { Cause } from './transitions.ts';
 
 /** A dead device's step is claimable within its lease plus one second (P5); claims look by themselves as well. */

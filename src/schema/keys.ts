@@ -1,7 +1,7 @@
 import { createApiKey, revokeApiKey } from '../domain/keys.ts';
 import { InvalidInput, NotFound } from '../domain/refusals.ts';
 import { may, requireRight, scopeOf, sees } from '../domain/rights.ts';
-import { type ApiKeysOf, apiKeysByIds, countApiKeys, listApiKeys } from '../store/queries/apiKeys.ts';
+import { type ApiKeysOf, apiKeysByIds, countApiKeys, listApiKeys } from '../store/queries/api-keys.ts';
 import type { ApiKeyRow } from '../store/tables.ts';
 import { builder } from './builder.ts';
 import { connect, defineConnection, type List, pageArgs } from './connections.ts';

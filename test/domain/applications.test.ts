@@ -11,7 +11,7 @@ import {
 import { cancelJob } from '../../src/domain/cancellation.ts';
 import { retryJob } from '../../src/domain/creation.ts';
 import { createFragment } from '../../src/domain/fragments.ts';
-import type { JobItemInput } from '../../src/domain/jobItems.ts';
+import type { JobItemInput } from '../../src/domain/job-items.ts';
 import { updateJob } from '../../src/domain/jobs.ts';
 import { createApiKey } from '../../src/domain/keys.ts';
 import { completeStep } from '../../src/domain/outcomes.ts';

@@ -4,7 +4,7 @@ import type { Claim } from '../../src/domain/claims.ts';
 import { keepSeen } from '../../src/domain/devices.ts';
 import type { FederationInput } from '../../src/domain/federation.ts';
 import { createFragment, finishUpload } from '../../src/domain/fragments.ts';
-import type { CreateJobInput } from '../../src/domain/jobInput.ts';
+import type { CreateJobInput } from '../../src/domain/job-input.ts';
 import type { MetricInput } from '../../src/domain/metrics.ts';
 import { completeStep } from '../../src/domain/outcomes.ts';
 import type { Principal } from '../../src/domain/principal.ts';

@@ -5,7 +5,7 @@ import { claimStep } from '../../src/domain/claims.ts';
 import { createJob } from '../../src/domain/creation.ts';
 import { registerDevice } from '../../src/domain/devices.ts';
 import { spell, typedValue } from '../../src/domain/items.ts';
-import type { CreateJobInput } from '../../src/domain/jobInput.ts';
+import type { CreateJobInput } from '../../src/domain/job-input.ts';
 import { updateJob } from '../../src/domain/jobs.ts';
 import { completeStep } from '../../src/domain/outcomes.ts';
 import { createProject } from '../../src/domain/projects.ts';

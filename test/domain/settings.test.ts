@@ -1,7 +1,7 @@
 /** What a job's settings become: given, overridden, filled up by the application's schema, judged by it. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createApplication } from '../../src/domain/applications.ts';
-import type { CreateJobInput } from '../../src/domain/jobInput.ts';
+import type { CreateJobInput } from '../../src/domain/job-input.ts';
 import { updateJob } from '../../src/domain/jobs.ts';
 import { describeOnEachStore } from '../support/databases.ts';
 import { admin, plantSeed, type Seed } from '../support/seed.ts';

@@ -2,7 +2,7 @@
 import type { Claim } from '../../src/domain/claims.ts';
 import { createExperiment } from '../../src/domain/experiments.ts';
 import { createFragment } from '../../src/domain/fragments.ts';
-import type { CreateJobInput } from '../../src/domain/jobInput.ts';
+import type { CreateJobInput } from '../../src/domain/job-input.ts';
 import { completeStep } from '../../src/domain/outcomes.ts';
 import type { JobRow } from '../../src/store/tables.ts';
 import { admin, type Seed } from '../support/seed.ts';

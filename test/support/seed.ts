@@ -5,7 +5,7 @@ import { type Claim, claimStep } from '../../src/domain/claims.ts';
 import { createJob } from '../../src/domain/creation.ts';
 import { type RegisterDeviceInput, registerDevice } from '../../src/domain/devices.ts';
 import { createDomain, type Domain, type Models } from '../../src/domain/domain.ts';
-import type { CreateJobInput } from '../../src/domain/jobInput.ts';
+import type { CreateJobInput } from '../../src/domain/job-input.ts';
 import { authenticate } from '../../src/domain/keys.ts';
 import type { DomainLimits } from '../../src/domain/limits.ts';
 import type { Principal } from '../../src/domain/principal.ts';

@@ -9,7 +9,7 @@ import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import { Ajv2019 } from 'ajv/dist/2019.js';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
-import { fillDefaults, type Place, unknownKeys, withoutClosing } from './settingsSchema.ts';
+import { fillDefaults, type Place, unknownKeys, withoutClosing } from './settings-schema.ts';
 
 type Schema = Record<string, unknown>;
 

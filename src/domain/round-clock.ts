@@ -8,7 +8,7 @@ import type { Domain } from './domain.ts';
 import { firstRoundOf } from './federation.ts';
 import { isTerminalJob } from './lifecycle.ts';
 import { endJob, lockedJob } from './progression.ts';
-import { lockRounds } from './roundLocks.ts';
+import { lockRounds } from './round-locks.ts';
 import { dropStep, failRound, federationOf } from './rounds.ts';
 import { durationEnd } from './termination.ts';
 import { moveStep } from './transitions.ts';

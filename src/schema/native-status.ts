@@ -1,4 +1,4 @@
-import { type Dialect as DialectWord, nativeStatus } from '../domain/nativeStatus.ts';
+import { type Dialect as DialectWord, nativeStatus } from '../domain/native-status.ts';
 import { jobsThatAggregate } from '../store/queries/steps.ts';
 import { builder } from './builder.ts';
 import { describeEnum } from './enums.ts';

@@ -1,7 +1,7 @@
 /** The table of statuses, as the page on the five systems has it. */
 import { describe, expect, test } from 'vitest';
 import { type JobStatus, jobStatuses } from '../../src/domain/lifecycle.ts';
-import { dialects, nativeStatus } from '../../src/domain/nativeStatus.ts';
+import { dialects, nativeStatus } from '../../src/domain/native-status.ts';
 
 const page: Readonly<Record<JobStatus, readonly [vergeai: string, seeme: string, neuromation: string, mlcycle: string]>> = {
   BLOCKED: ['INITIALIZED', 'WAITING', 'PENDING', '0'],

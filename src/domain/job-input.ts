@@ -3,7 +3,7 @@ import type { ApplicationRow } from '../store/tables.ts';
 import { Checks, type ContainerInput, containerOf, type StepInput, stepTemplateOf } from './checks.ts';
 import type { Domain } from './domain.ts';
 import { checkFederation, type FederationInput } from './federation.ts';
-import { type CheckedItem, checkItems, type JobItemInput } from './jobItems.ts';
+import { type CheckedItem, checkItems, type JobItemInput } from './job-items.ts';
 import { checkSettings, type EffectiveSettings, type SettingOverride } from './settings.ts';
 import type { Container, JobInitiator, JobType, Label, StepTemplate, TerminationCriterion } from './vocabulary.ts';
 
