@@ -10,7 +10,7 @@ import { fragmentByFilename, stepById, stepByNumber } from '../store/queries/row
 import type { FragmentRow, JobRow, StepRow } from '../store/tables.ts';
 import { type Change, change, record } from './change.ts';
 import { Checks } from './checks.ts';
-import { contentTypeOf } from './content-types.ts';
+import { contentTypeOf } from './content-type.ts';
 import type { Domain } from './domain.ts';
 import { once } from './idempotency.ts';
 import { requireLease } from './leases.ts';
