@@ -3,7 +3,7 @@ import { accessSync, constants, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Aggregator, startAggregator } from './aggregator/aggregator.ts';
 import { inspectModel } from './aggregator/threads.ts';
-import type { Config } from './config.ts';
+import type { Config } from './config/settings.ts';
 import { createDomain, type Domain } from './domain/domain.ts';
 import { watchKey } from './domain/key-ends.ts';
 import { authenticate } from './domain/keys.ts';
@@ -13,7 +13,6 @@ import { createContext } from './schema/context.ts';
 import { schema } from './schema/index.ts';
 import { fragmentDoor } from './server/files.ts';
 import { startServer } from './server/http.ts';
-import { DEFAULT_LIMITS } from './server/limits.ts';
 import { writeLog } from './server/log.ts';
 import { FileStore } from './store/files.ts';
 import { openPostgres } from './store/postgres.ts';
@@ -31,8 +30,9 @@ export interface Gateway {
 export const STOP_GRACE_MS = 10_000;
 
 export async function startGateway(config: Config): Promise<Gateway> {
-  requireWritable(config.dataDir);
-  const store = config.databaseUrl ? await openPostgres(config.databaseUrl) : await openSqlite(join(config.dataDir, 'trainyard.sqlite'));
+  const { dataDir, databaseUrl } = config.store;
+  requireWritable(dataDir);
+  const store = databaseUrl ? await openPostgres(databaseUrl) : await openSqlite(join(dataDir, 'trainyard.sqlite'));
   try {
     return await serve(config, store);
   } catch (error) {
@@ -41,10 +41,10 @@ export async function startGateway(config: Config): Promise<Gateway> {
   }
 }
 
-async function serve({ dataDir, host, port, origins, aggregator: aggregates }: Config, store: Store): Promise<Gateway> {
+async function serve({ doors, store: { dataDir }, company, limits, work }: Config, store: Store): Promise<Gateway> {
   const files = new FileStore(join(dataDir, 'fragments'));
   if (store.isFirst) files.sweep();
-  const domain = createDomain({ store, files, models: { inspect: inspectModel } });
+  const domain = createDomain({ store, files, models: { inspect: inspectModel }, limits: work });
   if (store.isFirst) await forgiveOutage(domain);
   const wakeups = new Wakeups(store);
   const stopTime = keepTime(domain, (error) =>
@@ -54,19 +54,19 @@ async function serve({ dataDir, host, port, origins, aggregator: aggregates }: C
     {
       schema,
       authenticate: (authorization) => authenticate(domain, authorization),
-      context: (principal, signal) => createContext({ domain, wakeups, serverLimits: DEFAULT_LIMITS }, principal, signal),
+      context: (principal, signal) => createContext({ domain, wakeups, serverLimits: limits }, principal, signal),
       onKeyEnd: (principal, ended) => watchKey(domain, wakeups, principal, ended),
-      handlers: { '/fragments/': fragmentDoor(domain, DEFAULT_LIMITS) },
+      handlers: { '/fragments/': fragmentDoor(domain, limits) },
       ready: () => isReady(store),
-      limits: DEFAULT_LIMITS,
+      limits,
       log: writeLog,
     },
-    { host, port, origins },
+    doors,
   ).catch(async (error: unknown) => {
     await stopTime();
     throw error;
   });
-  const aggregator: Aggregator | null = aggregates
+  const aggregator: Aggregator | null = company.aggregator
     ? startAggregator({
         domain,
         wakeups,

@@ -1,5 +1,6 @@
 /** `trainyard`: the gateway's own commands, and the door to those that talk to one. */
-import { ConfigError, describeConfig, type GatewayCommand, readConfig } from './config.ts';
+import { ConfigError, type GatewayCommand, readConfig } from './config/config.ts';
+import { describeConfig } from './config/help.ts';
 
 /** Before anything else is loaded: better-sqlite3 ends an older Node without a word. */
 const OLDEST_NODE = 26;
@@ -20,8 +21,9 @@ if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
 }
 
 async function runGateway(command: GatewayCommand, argv: readonly string[]): Promise<void> {
-  if (argv.includes('--help') || argv.includes('-h')) {
-    process.stdout.write(describeConfig(command));
+  const isAll = argv.includes('--help-all');
+  if (isAll || argv.includes('--help') || argv.includes('-h')) {
+    process.stdout.write(describeConfig(command, isAll));
     return;
   }
   try {

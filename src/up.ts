@@ -1,5 +1,6 @@
 /** `trainyard serve` and `trainyard up`: a gateway, with an agent beside it or without, from its first line to its last. */
-import type { Config, GatewayCommand } from './config.ts';
+import type { GatewayCommand } from './config/config.ts';
+import type { Config } from './config/settings.ts';
 import { linkKey, localKey, type OperatorKey, operatorKey } from './credentials.ts';
 import { firstProject } from './domain/projects.ts';
 import { type Gateway, STOP_GRACE_MS, startGateway } from './gateway.ts';
@@ -10,12 +11,14 @@ import { StoreUnusable } from './store/store.ts';
 export async function up(command: GatewayCommand, config: Config, env: LocalAgentOptions['env']): Promise<number> {
   const stop = Promise.withResolvers<void>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.resolve());
+  const { dataDir } = config.store;
+  const { slots } = config.company;
   const gateway = await startGateway(config);
   const { domain, url } = gateway;
-  const operator = await operatorKey(domain, config.adminKey);
+  const operator = await operatorKey(domain, config.doors.adminKey);
   await firstProject(domain);
-  const token = command === 'up' ? await localKey(domain, config.dataDir, url, operator) : null;
-  const agent = token !== null && config.slots > 0 ? startLocalAgent({ ...config, url, token, env }) : null;
+  const token = command === 'up' ? await localKey(domain, dataDir, url, operator) : null;
+  const agent = token !== null && slots > 0 ? startLocalAgent({ dataDir, slots, url, token, env }) : null;
   process.stdout.write(await greeting(command, gateway, operator));
   await stop.promise;
   // A second signal is for who does not want to wait.

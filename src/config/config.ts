@@ -1,0 +1,50 @@
+import { parseArgs } from 'node:util';
+import type { Setting } from './setting.ts';
+import { variableOf } from './setting.ts';
+import { type Config, findContradictions, topics } from './settings.ts';
+
+/** What the operator said is not a setting: one line for each thing that is wrong. */
+export class ConfigError extends Error {}
+
+export type GatewayCommand = 'up' | 'serve';
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Reads the settings; a flag wins over the environment, in which an empty variable is none. Throws ConfigError with all that is wrong. */
+export function readConfig(command: GatewayCommand, argv: readonly string[], env: Environment): Config {
+  const flags = parseFlags(command, argv);
+  const wrong: string[] = [];
+  const read = (setting: Setting): unknown => {
+    const flag = setting.hasNoFlag ? undefined : flags[setting.name];
+    const said = flag ?? (env[variableOf(setting)] || undefined);
+    if (said === undefined) return setting.byDefault;
+    const value = setting.read(said);
+    if (value === undefined) {
+      const name = flag === undefined ? variableOf(setting) : `--${setting.name}`;
+      wrong.push(`${name} must be ${setting.takes}${setting.isSecret ? '' : `, not ${JSON.stringify(said)}`}.`);
+    }
+    return value;
+  };
+  const readTopic = (settings: Readonly<Record<string, Setting>>) =>
+    Object.fromEntries(Object.entries(settings).map(([key, setting]) => [key, read(setting)]));
+  // Made of the table's own keys, and of what each setting reads; where one did not, it is thrown away.
+  const config = Object.fromEntries(Object.entries(topics).map(([topic, { settings }]) => [topic, readTopic(settings)])) as Config;
+  if (wrong.length === 0) wrong.push(...findContradictions(config));
+  if (wrong.length > 0) throw new ConfigError(wrong.join('\n'));
+  return config;
+}
+
+/** The settings of a topic that a command knows. */
+export function settingsOf(command: GatewayCommand, topic: keyof Config): Setting[] {
+  return Object.values<Setting>(topics[topic].settings).filter(({ isOnlyUp }) => !isOnlyUp || command === 'up');
+}
+
+function parseFlags(command: GatewayCommand, argv: readonly string[]): Environment {
+  const all = (Object.keys(topics) as (keyof Config)[]).flatMap((topic) => settingsOf(command, topic)); // its own keys
+  const names = all.filter(({ hasNoFlag }) => !hasNoFlag).map(({ name }) => name);
+  const options = Object.fromEntries(names.map((name) => [name, { type: 'string' as const }]));
+  try {
+    return parseArgs({ args: [...argv], options, strict: true, allowPositionals: false }).values as Environment; // all are strings
+  } catch (error) {
+    throw new ConfigError(`${error instanceof Error ? error.message : String(error)}\nSee trainyard ${command} --help.`);
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * The settings of a gateway, by topic: environment and flags, checked once, each with its default and the reason for it.
+ *
+ * A setting is an entry in its topic's file; a topic is a file and an entry here. docs/settings.md is made from this table
+ * (`npm run settings`), and so is `--help`.
+ */
+import { company } from './company.ts';
+import { doors } from './doors.ts';
+import { limits } from './limits.ts';
+import type { Settings, ValuesOf } from './setting.ts';
+import { store } from './store.ts';
+import { work } from './work.ts';
+
+interface Topic {
+  readonly title: string;
+  readonly settings: Settings;
+}
+
+export const topics = {
+  doors: { title: 'Where it listens, and who may come', settings: doors },
+  store: { title: 'Where it keeps things', settings: store },
+  company: { title: 'What runs beside it', settings: company },
+  limits: { title: 'What one client may ask', settings: limits },
+  work: { title: 'Sizes and times of work', settings: work },
+} as const satisfies Readonly<Record<string, Topic>>;
+
+/** `config.limits.bodyBytes`: the values, by topic and name. */
+export type Config = { readonly [T in keyof typeof topics]: ValuesOf<(typeof topics)[T]['settings']> };
+
+/** What is wrong with settings that are right each by itself: a sentence for each. */
+export function findContradictions({ work }: Config): string[] {
+  if (work.leaseSecondsAtLeast <= work.leaseSecondsAtMost) return [];
+  return [`The shortest lease (${work.leaseSecondsAtLeast} s) is longer than the longest (${work.leaseSecondsAtMost} s).`];
+}

@@ -1,0 +1,116 @@
+import { describe, expect, test } from 'vitest';
+import { ConfigError, readConfig } from '../../src/config/config.ts';
+import { describeConfig } from '../../src/config/help.ts';
+import { type Setting, variableOf } from '../../src/config/setting.ts';
+import { topics } from '../../src/config/settings.ts';
+import { defaultDomainLimits } from '../../src/domain/limits.ts';
+import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
+
+const all = Object.values(topics).flatMap(({ settings }) => Object.values<Setting>(settings));
+const serve = (env: Record<string, string> = {}, ...argv: string[]) => readConfig('serve', argv, env);
+
+function complaintsOf(env: Record<string, string>, ...argv: string[]): string[] {
+  try {
+    serve(env, ...argv);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message.split('\n');
+    throw error;
+  }
+  return [];
+}
+
+describe('The settings', () => {
+  test('are, where nothing is said, the limits that are promised', () => {
+    const config = serve();
+    expect(config.limits).toEqual(DEFAULT_LIMITS);
+    expect(config.work).toEqual(defaultDomainLimits);
+    expect(config.doors).toEqual({ host: '127.0.0.1', port: 4_000, origins: [], adminKey: null });
+  });
+
+  test('have a name each, and a default that they would take', () => {
+    expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
+    for (const setting of all) expect(setting.read(setting.write(setting.byDefault)), setting.name).toEqual(setting.byDefault);
+  });
+
+  test('are read from the environment, and from flags, which win', () => {
+    const env = { TRAINYARD_PORT: '1', TRAINYARD_HOST: '::1', TRAINYARD_BODY_SIZE: '2MB' };
+    const { doors, limits } = serve(env, '--port', '2');
+    expect([doors.port, doors.host, limits.bodyBytes]).toEqual([2, '::1', 2_000_000]);
+  });
+
+  test('take an empty variable as none', () => {
+    expect(serve({ TRAINYARD_PORT: '', TRAINYARD_ADMIN_KEY: '' }).doors).toMatchObject({ port: 4_000, adminKey: null });
+  });
+
+  test.each([
+    ['64KiB', 65_536],
+    ['64kb', 64_000],
+    ['1.5 MB', 1_500_000],
+    ['65536', 65_536],
+  ])('read %s as %i bytes', (said, bytes) => {
+    expect(serve({ TRAINYARD_BODY_SIZE: said }).limits.bodyBytes).toBe(bytes);
+  });
+
+  test.each([
+    ['250ms', 250],
+    ['1.5s', 1_500],
+    ['2m', 120_000],
+  ])('read %s as %i milliseconds', (said, ms) => {
+    expect(serve({ TRAINYARD_STALL_TIME: said }).limits.stallMs).toBe(ms);
+  });
+
+  test('count a duration in the unit of its value', () => {
+    const { work } = serve({ TRAINYARD_IDEMPOTENCY_TIME: '2d', TRAINYARD_LEASE_LONGEST: '2h' });
+    expect([work.idempotencyHours, work.leaseSecondsAtMost]).toEqual([48, 7_200]);
+  });
+
+  test('take the ends of their range and nothing beyond (P14)', () => {
+    expect(serve({ TRAINYARD_DOCUMENT_DEPTH: '1' }).limits.depth).toBe(1);
+    expect(serve({ TRAINYARD_DOCUMENT_DEPTH: '100' }).limits.depth).toBe(100);
+    for (const said of ['0', '101', '-1', '1.5', '1e2', 'many', ' 5'])
+      expect(complaintsOf({ TRAINYARD_DOCUMENT_DEPTH: said })).toEqual([
+        `TRAINYARD_DOCUMENT_DEPTH must be a whole number from 1 to 100, not ${JSON.stringify(said)}.`,
+      ]);
+  });
+
+  test('that are wrong are all told at once, by the name they came by and with what was said', () => {
+    const env = { TRAINYARD_BODY_SIZE: '1KX', TRAINYARD_STALL_TIME: '30', TRAINYARD_AGGREGATOR: 'yes', TRAINYARD_ORIGINS: 'example.com' };
+    expect(complaintsOf(env, '--port', '99999', '--lease-longest', '500ms')).toEqual([
+      '--port must be a whole number from 0 to 65535, not "99999".',
+      'TRAINYARD_ORIGINS must be origins, such as https://example.com, separated by commas, not "example.com".',
+      'TRAINYARD_AGGREGATOR must be on or off, not "yes".',
+      'TRAINYARD_BODY_SIZE must be an amount from 1KiB to 100MB, such as 64KiB, not "1KX".',
+      'TRAINYARD_STALL_TIME must be a duration from 100ms to 1h, such as 30s or 10m, not "30".',
+      '--lease-longest must be a duration from 1s to 7d, such as 30s or 10m, not "500ms".',
+    ]);
+  });
+
+  test('that hold secrets are not repeated when they are wrong', () => {
+    const said = complaintsOf({ TRAINYARD_ADMIN_KEY: 'hush', TRAINYARD_DATABASE_URL: 'mysql://user:hush@here/db' });
+    expect(said).toHaveLength(2);
+    expect(said.join()).not.toContain('hush');
+  });
+
+  test('that contradict each other are refused', () => {
+    expect(complaintsOf({ TRAINYARD_LEASE_SHORTEST: '10m', TRAINYARD_LEASE_LONGEST: '1m' })).toEqual([
+      'The shortest lease (600 s) is longer than the longest (60 s).',
+    ]);
+  });
+
+  test('that do not exist are refused as flags, as are secrets', () => {
+    expect(complaintsOf({}, '--colour', 'red').join()).toContain("'--colour'");
+    expect(complaintsOf({}, '--admin-key', 'tyk_0123456789abcdef').join()).toContain("'--admin-key'");
+    expect(complaintsOf({}, '--slots', '2').join()).toContain("'--slots'");
+    expect(readConfig('up', ['--slots', '2'], {}).company.slots).toBe(2);
+  });
+
+  test('are few in --help and all in --help-all', () => {
+    const shown = describeConfig('up', false);
+    expect(shown.split('\n').length).toBeLessThan(25);
+    for (const setting of all) {
+      expect(shown.includes(variableOf(setting)), setting.name).toBe(setting.isCommon ?? false);
+      expect(describeConfig('up', true)).toContain(variableOf(setting));
+    }
+    expect(describeConfig('serve', true)).not.toContain('TRAINYARD_SLOTS');
+  });
+});
