@@ -20,7 +20,7 @@ import { type Change, change, topics } from './change.ts';
 import { Checks } from './checks.ts';
 import { keepSeen, noteSeen, statusOf, visibleDevice } from './devices.ts';
 import type { Domain } from './domain.ts';
-import { expireLease } from './expiry.ts';
+import { expiryOf } from './expiry.ts';
 import { endOf } from './key-ends.ts';
 import { stepStatusesThatAllow } from './lifecycle.ts';
 import { byTurn, type Claimant, claimantOf, hasRoom, servedQueues, slotsLeft, unmetBy } from './matching.ts';
@@ -60,10 +60,10 @@ export async function claimStep(
 ): Promise<Claim> {
   requireRight(principal, 'claimSteps');
   checkLeaseSeconds(domain, input.leaseSeconds);
+  await letGo(domain);
   return change(domain, principal, async (change) => {
     await visibleJob(change, principal, input.jobId);
     const claimant = await claimantFor(change, principal, input.deviceId);
-    await letGo(change);
     const [step] = await change.tx.run(lockStepByNumber, { jobId: input.jobId, number: input.stepNumber });
     if (!step) throw new NotFound('step', `${input.jobId} ${input.stepNumber}`);
     if (step.status !== 'QUEUED')
@@ -118,10 +118,10 @@ export async function claimNextSteps(
   }
 }
 
-function claimNow(domain: Domain, principal: Principal, input: ClaimNextStepsInput): Promise<Claim[]> {
+async function claimNow(domain: Domain, principal: Principal, input: ClaimNextStepsInput): Promise<Claim[]> {
+  await letGo(domain);
   return change(domain, principal, async (change) => {
     const claimant = await claimantFor(change, principal, input.deviceId);
-    await letGo(change);
     if (claimant.device?.isDraining) return [];
     const claims: Claim[] = [];
     const wanted = Math.min(input.limit, slotsLeft(claimant));
@@ -221,9 +221,13 @@ async function take(change: Change, { device }: Claimant, step: StepRow, leaseSe
   return { step: taken, lease: { token, attempt, expiresAt } };
 }
 
-/** Lets the leases go that have run out. */
-async function letGo(change: Change): Promise<void> {
-  for (const { id } of await change.tx.run(expiredLeases, { now: change.now, limit: EXPIRED_AT_ONCE })) await expireLease(change, id);
+/** Lets the leases go that have run out. One that cannot be let go is the sweep's to try again and to tell of: it holds up no claim. */
+async function letGo(domain: Domain): Promise<void> {
+  const { store, clock, setbacks } = domain;
+  for (const { id } of await store.read.run(expiredLeases, { now: clock.now(), limit: EXPIRED_AT_ONCE + setbacks.size })) {
+    const { name, work } = expiryOf(id);
+    if (!setbacks.isResting(name, clock.now())) await change(domain, null, work).catch(() => {});
+  }
 }
 
 /** Who claims: the device that is named, the device whose key it is, or a person. */

@@ -5,6 +5,7 @@ import type { Store } from '../store/store.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { createIds, type Ids } from './ids.ts';
 import { type DomainLimits, defaultDomainLimits } from './limits.ts';
+import { Setbacks } from './setbacks.ts';
 
 /** What looks at models, whose bytes nothing else of the domain reads. */
 export interface Models {
@@ -24,6 +25,8 @@ export interface Domain {
   readonly ids: Ids;
   random(bytes: number): Buffer;
   readonly limits: DomainLimits;
+  /** What the gateway could not do by itself, and tries again. */
+  readonly setbacks: Setbacks;
 }
 
 export interface DomainParts {
@@ -42,5 +45,14 @@ const noModels: Models = {
 
 export function createDomain(parts: DomainParts): Domain {
   const { store, files, models = noModels, clock = systemClock, random = randomBytes, limits = {} } = parts;
-  return { store, files, models, clock, random, ids: createIds(clock.now, random), limits: { ...defaultDomainLimits, ...limits } };
+  return {
+    store,
+    files,
+    models,
+    clock,
+    random,
+    ids: createIds(clock.now, random),
+    limits: { ...defaultDomainLimits, ...limits },
+    setbacks: new Setbacks(),
+  };
 }

@@ -7,6 +7,10 @@ import { leavePlace } from './preemption.ts';
 import { endAttempt, endJob, finishCancel, lockedJob } from './progression.ts';
 import { lockRounds } from './round-locks.ts';
 import { dropStep } from './rounds.ts';
+import type { Chore } from './setbacks.ts';
+
+/** To let go of a step, as one of the things that are seen to each by itself. */
+export const expiryOf = (stepId: string): Chore => ({ name: `The lease of ${stepId}`, work: (change) => expireLease(change, stepId) });
 
 /** Lets go of a step whose lease has run out. Does nothing when it was renewed, or let go of, meanwhile. */
 export async function expireLease(change: Change, stepId: string): Promise<void> {

@@ -23,11 +23,12 @@ import { allQueues, lockStep } from '../store/changes/steps.ts';
 import { jobById, stepById } from '../store/queries/rows.ts';
 import { anyTopic } from '../store/store.ts';
 import type { DeviceRow, JobRow, StepRow } from '../store/tables.ts';
-import { type Change, change, topics } from './change.ts';
+import { type Change, topics } from './change.ts';
 import { statusOf } from './devices.ts';
 import type { Domain } from './domain.ts';
 import { byTurn, type Reservation } from './matching.ts';
 import { endAttempt, lockedJob } from './progression.ts';
+import { attend, throwAll } from './setbacks.ts';
 import { moveJob } from './transitions.ts';
 import { chooseVictims, couldRunAt, type HeldStep, hasRoomAt, type Place, type Waiting } from './victims.ts';
 
@@ -45,6 +46,7 @@ export function keepMakingRoom(domain: Domain, onError: (error: unknown) => void
   const run = () => {
     isAsked = false;
     running = makeRoom(domain)
+      .then(throwAll)
       .catch(onError)
       .then(() => {
         stopTimer = domain.clock.after(PAUSE_MS, () => {
@@ -79,17 +81,21 @@ interface WaitingStep extends Waiting {
   readonly reservedDeviceId: string | null;
 }
 
-/** One pass: for each step that waits, in the order of claims. */
-export async function makeRoom(domain: Domain): Promise<void> {
+/** One pass: for each step that waits, in the order of claims. Answers what failed for the first time. */
+export async function makeRoom(domain: Domain): Promise<Error[]> {
   const { read } = domain.store;
   const [anyone] = await read.run(anyPreemptibleStep, {});
-  if (!anyone) return;
+  if (!anyone) return [];
   const waiting: WaitingStep[] = [];
   for (const queue of await read.run(allQueues, {})) {
     for (const step of await read.run(waitingInQueue, { queueId: queue.id, limit: AT_ONCE })) waiting.push({ ...step, queue });
   }
-  if (waiting.length === 0) return;
-  for (const decision of await decide(domain, waiting.sort(byTurn))) await change(domain, null, (change) => carryOut(change, decision));
+  if (waiting.length === 0) return [];
+  const decisions = await decide(domain, waiting.sort(byTurn));
+  return attend(
+    domain,
+    decisions.map((decision) => ({ name: `Room for ${decision.step.id}`, work: (change) => carryOut(change, decision) })),
+  );
 }
 
 async function decide(domain: Domain, waiting: readonly WaitingStep[]): Promise<Decision[]> {

@@ -3,29 +3,34 @@ import { abandonedSteps, overdueRounds, roundByNumber } from '../store/changes/f
 import { lockStep } from '../store/changes/steps.ts';
 import { stepById } from '../store/queries/rows.ts';
 import type { FederationRow, RoundRow } from '../store/tables.ts';
-import { type Change, change } from './change.ts';
+import type { Change } from './change.ts';
 import type { Domain } from './domain.ts';
 import { firstRoundOf } from './federation.ts';
 import { isTerminalJob } from './lifecycle.ts';
 import { endJob, lockedJob } from './progression.ts';
 import { lockRounds } from './round-locks.ts';
 import { dropStep, failRound, federationOf } from './rounds.ts';
+import type { Chore } from './setbacks.ts';
 import { durationEnd } from './termination.ts';
 import { moveStep } from './transitions.ts';
 
 const AT_ONCE = 100;
 
-/** For the sweep. */
-export async function sweepRounds(domain: Domain): Promise<void> {
-  const { read } = domain.store;
-  const now = domain.clock.now();
-  for (const round of await read.run(overdueRounds, { now, limit: AT_ONCE })) {
-    await change(domain, null, (change) => endOverdue(change, round));
-  }
-  const since = new Date(now.getTime() - domain.limits.heartbeatSeconds * 1_000);
-  for (const { id } of await read.run(abandonedSteps, { since, limit: AT_ONCE })) {
-    await change(domain, null, (change) => abandon(change, id));
-  }
+/** For the sweep: what is due of rounds, in this order. */
+export const roundsDue: readonly ((domain: Domain) => Promise<Chore[]>)[] = [deadlinesDue, devicesGone];
+
+async function deadlinesDue({ store, clock, setbacks }: Domain): Promise<Chore[]> {
+  const rounds = await store.read.run(overdueRounds, { now: clock.now(), limit: AT_ONCE + setbacks.size });
+  return rounds.map((round) => ({
+    name: `The deadline of round ${round.number} of ${round.jobId}`,
+    work: (change) => endOverdue(change, round),
+  }));
+}
+
+async function devicesGone({ store, clock, limits, setbacks }: Domain): Promise<Chore[]> {
+  const since = new Date(clock.now().getTime() - limits.heartbeatSeconds * 1_000);
+  const steps = await store.read.run(abandonedSteps, { since, limit: AT_ONCE + setbacks.size });
+  return steps.map(({ id }) => ({ name: `The device of ${id}`, work: (change) => abandon(change, id) }));
 }
 
 async function endOverdue(change: Change, { jobId, number }: Pick<RoundRow, 'jobId' | 'number'>): Promise<void> {

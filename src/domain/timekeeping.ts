@@ -2,15 +2,16 @@
 
 import { forgetIdempotencyKeys } from '../store/changes/idempotency.ts';
 import { dueJobs, lockJob } from '../store/changes/jobs.ts';
-import { expiredLeases, extendLease, heldLeases, lockUnfinishedSteps } from '../store/changes/steps.ts';
+import { expiredLeases, extendAttempt, extendLease, heldLeases, lockUnfinishedSteps } from '../store/changes/steps.ts';
 import { type Change, change } from './change.ts';
 import type { Domain } from './domain.ts';
-import { expireLease } from './expiry.ts';
+import { expiryOf } from './expiry.ts';
 import type { JobHappening, JobStatus } from './lifecycle.ts';
 import { keepMakingRoom, makeRoom } from './preemption.ts';
 import { endJob } from './progression.ts';
-import { sweepRounds } from './round-clock.ts';
+import { roundsDue } from './round-clock.ts';
 import { lockRounds } from './round-locks.ts';
+import { attend, throwAll } from './setbacks.ts';
 import type { Cause } from './transitions.ts';
 
 /** A dead device's step is claimable within its lease plus one second (P5); claims look by themselves as well. */
@@ -48,17 +49,23 @@ export function keepTime(domain: Domain, onError: (error: unknown) => void): () 
   };
 }
 
-/** Does all that is due by now. */
+/** Does all that is due by now, each thing by itself. Throws what failed for the first time, when everything else is done. */
 export async function sweep(domain: Domain): Promise<void> {
   const { read } = domain.store;
-  for (const { id } of await read.run(expiredLeases, { now: domain.clock.now(), limit: AT_ONCE })) {
-    await change(domain, null, (change) => expireLease(change, id));
-  }
-  for (const { id } of await read.run(dueJobs, { now: domain.clock.now(), limit: AT_ONCE })) {
-    await change(domain, null, (change) => endOverdue(change, id));
-  }
-  await sweepRounds(domain);
-  await makeRoom(domain);
+  const { clock, setbacks } = domain;
+  setbacks.forgetOld(clock.now());
+  // So many more than what fails again and again: that fills no sweep.
+  const due = () => ({ now: clock.now(), limit: AT_ONCE + setbacks.size });
+  const leases = (await read.run(expiredLeases, due())).map(({ id }) => expiryOf(id));
+  const failed = await attend(domain, leases);
+  const jobs = (await read.run(dueJobs, due())).map(({ id }) => ({
+    name: `The timeout of ${id}`,
+    work: (change: Change) => endOverdue(change, id),
+  }));
+  failed.push(...(await attend(domain, jobs)));
+  for (const chores of roundsDue) failed.push(...(await attend(domain, await chores(domain))));
+  failed.push(...(await makeRoom(domain)));
+  throwAll(failed);
 }
 
 async function forget(domain: Domain): Promise<void> {
@@ -96,10 +103,11 @@ async function endOverdue(change: Change, jobId: string): Promise<void> {
  */
 export async function forgiveOutage(domain: Domain): Promise<void> {
   await change(domain, null, async ({ tx, now }) => {
-    for (const { id, leaseExpiresAt, leaseSeconds } of await heldLeases(tx)) {
+    for (const { id, attemptCount, leaseExpiresAt, leaseSeconds } of await heldLeases(tx)) {
       const full = new Date(now.getTime() + (leaseSeconds ?? 0) * 1_000);
-      if (leaseExpiresAt !== null && leaseExpiresAt < full)
-        await tx.run(extendLease, { id, leaseExpiresAt: full, leaseSeconds: leaseSeconds ?? 0 });
+      if (leaseExpiresAt === null || leaseExpiresAt >= full) continue;
+      await tx.run(extendLease, { id, leaseExpiresAt: full, leaseSeconds: leaseSeconds ?? 0 });
+      await tx.run(extendAttempt, { stepId: id, number: attemptCount, leaseExpiresAt: full });
     }
   });
 }

@@ -162,7 +162,7 @@ describeOnGround('A lease', (on) => {
     });
   });
 
-  test('that has run out is judged inside the next claim, without any sweep (P5)', async () => {
+  test('that has run out is judged by the next claim, without any sweep (P5)', async () => {
     const { seed, claimNext } = on();
     const { job } = await seed.createJob();
     const [lost, heir] = [await seed.registerDevice(), await seed.registerDevice()];
@@ -174,12 +174,12 @@ describeOnGround('A lease', (on) => {
     const changes = (await seed.readEvents(job.id)).filter(({ type }) => type === 'STEP_STATUS_CHANGED');
     expect(changes.map(({ from, to, attempt, reason, actor }) => [from, to, attempt, reason, actor.split(':')[0]])).toEqual([
       ['QUEUED', 'RUNNING', 1, 'CLAIMED', 'device'],
-      ['RUNNING', 'QUEUED', 1, 'LEASE_EXPIRED', 'device'],
+      ['RUNNING', 'QUEUED', 1, 'LEASE_EXPIRED', 'trainyard'],
       ['QUEUED', 'RUNNING', 2, 'CLAIMED', 'device'],
     ]);
   });
 
-  test('that has run out is judged inside a claim by name as well', async () => {
+  test('that has run out is judged by a claim by name as well', async () => {
     const { seed } = on();
     const { job } = await seed.createJob();
     await seed.claim(job, 0, undefined, 30);
