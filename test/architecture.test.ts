@@ -41,12 +41,14 @@ const show = ({ file, target }: Import) => `${file} → ${target}`;
 
 /** Which folders each folder may import from, itself left out. `types` are for `import type` alone. */
 const arrows: Readonly<Record<string, { readonly values: readonly string[]; readonly types?: readonly string[] }>> = {
-  store: { values: [], types: ['domain'] },
-  domain: { values: ['store'], types: ['realtime'] },
-  realtime: { values: ['domain', 'store'] },
-  aggregator: { values: ['domain', 'store'] },
+  meters: { values: [] },
+  store: { values: ['meters'], types: ['domain'] },
+  domain: { values: ['meters', 'store'], types: ['realtime'] },
+  realtime: { values: ['meters', 'domain', 'store'] },
+  aggregator: { values: ['meters', 'domain', 'store'] },
   schema: { values: ['realtime', 'domain', 'store'] },
-  server: { values: ['schema', 'realtime', 'domain', 'store'] },
+  server: { values: ['meters', 'schema', 'realtime', 'domain', 'store'] },
+  operating: { values: ['meters', 'server', 'schema', 'realtime', 'domain', 'store'] },
   client: { values: [] },
   agent: { values: ['client'] },
   cli: { values: ['client', 'agent'] },

@@ -14,6 +14,8 @@ export interface Change {
   readonly now: Date;
   /** Who did it, as events say: a principal's name, or `trainyard` for what the gateway does by itself. */
   readonly actor: string;
+  /** Counts once this is committed, and not at all when it is undone or runs again. */
+  count(what: () => void): void;
 }
 
 /** The gateway itself, where no one asked: an expired lease, a timeout. */
@@ -26,8 +28,15 @@ const MOST_TRIES = 10;
 export async function change<T>(domain: Domain, principal: Principal | null, work: (change: Change) => Promise<T>): Promise<T> {
   const { store, clock } = domain;
   for (let tries = 1; ; tries++) {
+    let counts: (() => void)[] = [];
     try {
-      return await store.write((tx) => work({ tx, domain, now: clock.now(), actor: principal?.name ?? gatewayActor }));
+      const done = await store.write((tx) => {
+        counts = [];
+        const count = (what: () => void) => void counts.push(what);
+        return work({ tx, domain, now: clock.now(), actor: principal?.name ?? gatewayActor, count });
+      });
+      for (const count of counts) count();
+      return done;
     } catch (error) {
       // Names and texts are checked for it with a word about which; what is left is an id, and there is no such id.
       if (store.isUnstorableText(error)) throw new RequestRefused('BAD_REQUEST', 'An id in the input holds the character NUL.');

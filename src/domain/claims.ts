@@ -107,8 +107,12 @@ export async function claimNextSteps(
     try {
       if (signal?.aborted || wakeups.isStopping) return { claims: [] };
       const claims = await claimNow(domain, principal, input);
-      if (claims.length > 0 || domain.clock.now().getTime() >= until) return { claims };
-      await wait.woken;
+      if (claims.length > 0 || domain.clock.now().getTime() >= until) {
+        domain.meters.claims.of({ outcome: claims.length > 0 ? 'claimed' : 'empty' }).add();
+        return { claims };
+      }
+      domain.meters.waitingClaims.value++;
+      await wait.woken.finally(() => domain.meters.waitingClaims.value--);
       // Who gave up would never learn of a lease; and a key that was good when the wait began may have ended.
       if (signal?.aborted || (await endOf(domain, principal)) !== null) return { claims: [] };
     } finally {
@@ -165,6 +169,8 @@ async function takeBest({ tx }: Change, claimant: Claimant, projectId: string | 
 async function take(change: Change, { device }: Claimant, step: StepRow, leaseSeconds: number): Promise<Claim> {
   const { tx, domain, now } = change;
   const attempt = step.attemptCount + 1;
+  const queuedSeconds = step.queuedAt ? (now.getTime() - step.queuedAt.getTime()) / 1_000 : 0;
+  change.count(() => domain.meters.queuedSeconds.note(Math.max(0, queuedSeconds)));
   const token = newLeaseToken(domain, { stepId: step.id, attempt });
   const expiresAt = new Date(now.getTime() + leaseSeconds * 1_000);
   const description = `Claimed by ${device?.name ?? change.actor}${await tellPlace(change, step, device)}.`;

@@ -5,6 +5,7 @@ import type { Store } from '../store/store.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { createIds, type Ids } from './ids.ts';
 import { type DomainLimits, defaultDomainLimits } from './limits.ts';
+import { DomainMeters } from './meters.ts';
 import { Setbacks } from './setbacks.ts';
 
 /** What looks at models, whose bytes nothing else of the domain reads. */
@@ -27,6 +28,7 @@ export interface Domain {
   readonly limits: DomainLimits;
   /** What the gateway could not do by itself, and tries again. */
   readonly setbacks: Setbacks;
+  readonly meters: DomainMeters;
 }
 
 export interface DomainParts {
@@ -54,5 +56,6 @@ export function createDomain(parts: DomainParts): Domain {
     ids: createIds(clock.now, random),
     limits: { ...defaultDomainLimits, ...limits },
     setbacks: new Setbacks(),
+    meters: new DomainMeters(),
   };
 }

@@ -95,6 +95,7 @@ export async function renewLease(
   checkLeaseSeconds(domain, leaseSeconds);
   return underLease(domain, principal, leaseToken, async (change, held) => {
     const lease = await extend(change, held.step, leaseToken, leaseSeconds);
+    change.count(() => domain.meters.renewedLeases.add());
     const orders = ordersOf(held);
     const [job] = orders.isCancelRequested ? await change.tx.run(jobById, { id: held.step.jobId }) : [];
     return { lease, ...orders, cancelReason: job?.cancelReason ?? null };

@@ -40,6 +40,7 @@ export async function moveStep(
     throw new InvalidState(`Step ${step.number} is ${step.status}.`, step.status, stepStatusesThatAllow(happening));
   }
   if (step.status === 'QUEUED') change.tx.touch(topics.taken);
+  change.count(() => change.domain.meters.stepChanges.of({ to, reason }).add());
   await record(
     change,
     { id: step.jobId, projectId: step.projectId },
@@ -77,7 +78,10 @@ export async function moveJob(
   if (to === null || !(await saveJob(change.tx, job, moved))) {
     throw new InvalidState(`The job is ${job.status}.`, job.status, jobStatusesThatAllow(happening));
   }
-  if (isMove) await record(change, job, { type: 'JOB_STATUS_CHANGED', from: job.status, to, reason, description, exitCode });
+  if (isMove) {
+    change.count(() => change.domain.meters.jobChanges.of({ to, reason }).add());
+    await record(change, job, { type: 'JOB_STATUS_CHANGED', from: job.status, to, reason, description, exitCode });
+  }
   return moved;
 }
 

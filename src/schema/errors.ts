@@ -142,6 +142,7 @@ export function defineMutation<I extends object, P extends object>(name: string,
         try {
           return await decide(context.domain, viewerOf(context), args.input as I, context);
         } catch (error) {
+          if (error instanceof Refusal) context.domain.meters.refusals.of({ mutation: name, code: error.code }).add();
           if (error instanceof Refusal && !refusals.some((refusal) => error instanceof refusal)) {
             throw new RequestRefused('BAD_REQUEST', error.message);
           }

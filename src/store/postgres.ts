@@ -8,8 +8,10 @@ import { type SQL, sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { migrate } from 'drizzle-orm/node-postgres/migrator';
 import pg from 'pg';
+import type { Meter } from '../meters/meter.ts';
 import { Connection } from './connection.ts';
 import { readIdentity } from './identity.ts';
+import { poolGauges, queueDepth, StoreMeters } from './meters.ts';
 import { migrationsOf } from './migrations.ts';
 import { Sequencer } from './sequencer.ts';
 import {
@@ -82,6 +84,9 @@ class PostgresStore implements Store {
   readonly tables = tables;
   readonly isFirst: boolean;
   readonly read: Queries;
+  readonly meters: readonly Meter[];
+  trouble: string | null = null;
+  readonly #meters: StoreMeters;
   readonly #pool: pg.Pool;
   readonly #connections = new WeakMap<pg.PoolClient, Connection>();
   readonly #wire: Wire;
@@ -94,6 +99,8 @@ class PostgresStore implements Store {
     this.identity = identity;
     this.secret = secret;
     this.description = `postgres ${version}`;
+    this.#meters = new StoreMeters([queueDepth(() => pool.waitingCount), ...poolGauges(pool, () => wire.isOpen)]);
+    this.meters = this.#meters.all();
     this.#sequencer = new Sequencer(pool, () => wire.publish(new Set([feedTopic])));
     this.read = {
       db: asDatabase(pool),
@@ -105,13 +112,29 @@ class PostgresStore implements Store {
   }
 
   async write<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    const asked = performance.now();
     for (let tries = 1; ; tries++) {
       try {
-        const { value, touched } = await this.#withConnection((connection, client) => transact(connection, client, work));
+        const { value, touched } = await this.#withConnection((connection, client) => {
+          if (tries === 1) this.#meters.queueSeconds.note((performance.now() - asked) / 1_000);
+          return transact(connection, client, work, this.#meters);
+        });
+        this.trouble = null;
+        this.#meters.committed.add();
+        this.#meters.writeSeconds.note((performance.now() - asked) / 1_000);
         this.#publish(touched);
         return value;
       } catch (error) {
-        if (tries === MOST_TRIES || !(error instanceof NeverBegun || TRY_AGAIN.has(codeOf(error)))) throw error;
+        if (tries < MOST_TRIES && (error instanceof NeverBegun || TRY_AGAIN.has(codeOf(error)))) {
+          this.#meters.retries.add();
+          continue;
+        }
+        this.#meters.undone.add();
+        if (isTrouble(error)) {
+          this.trouble = messageOf(error);
+          this.#meters.troubles.add();
+        }
+        throw error;
       }
     }
   }
@@ -195,14 +218,17 @@ class NeverBegun extends Error {
   }
 }
 
-async function transact<T>(connection: Connection, client: pg.PoolClient, work: (tx: Tx) => Promise<T>) {
+async function transact<T>(connection: Connection, client: pg.PoolClient, work: (tx: Tx) => Promise<T>, meters: StoreMeters) {
   const tx = new PostgresTx(connection);
   await client.query('BEGIN').catch((error: unknown) => {
     throw error instanceof Error && isConnectionLost(error) ? new NeverBegun(error) : error;
   });
   try {
     const value = await work(tx);
+    const before = performance.now();
     await client.query('COMMIT');
+    meters.commitSeconds.note((performance.now() - before) / 1_000);
+    meters.commitWrites.note(1);
     return { value, touched: tx.touched };
   } catch (error) {
     await client.query('ROLLBACK').catch(() => {});
@@ -239,4 +265,15 @@ function codeOf(error: unknown): string {
 function isConnectionLost(error: unknown): boolean {
   const cause = causeOf(error);
   return /^(08|57P|ECONNRESET|EPIPE)/.test(codeOf(error)) || (cause instanceof Error && cause.message.startsWith('Connection terminated'));
+}
+
+/** Whether it is the database or its machine that would not have the write: away, shutting down, full, read-only, out of connections. */
+function isTrouble(error: unknown): boolean {
+  if (error instanceof NeverBegun || (error instanceof Error && isConnectionLost(error))) return true;
+  return /^(53|58|25006|E[A-Z]+$)/.test(codeOf(error));
+}
+
+function messageOf(error: unknown): string {
+  const cause = causeOf(error);
+  return cause instanceof Error ? cause.message || codeOf(error) : String(cause);
 }

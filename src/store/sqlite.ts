@@ -7,8 +7,10 @@
 import SqliteDatabase from 'better-sqlite3';
 import { sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
+import type { Meter } from '../meters/meter.ts';
 import { Connection } from './connection.ts';
 import { type Identity, readIdentity } from './identity.ts';
+import { fileGauges, queueDepth, StoreMeters } from './meters.ts';
 import { openFile, type SqliteFile, type SqliteOptions } from './sqlite-file.ts';
 import type { Database, Dialect, Store, Topic, Tx } from './store.ts';
 import { tables } from './tables.sqlite.ts';
@@ -18,6 +20,8 @@ import { feedOfAllJobs } from './tables.ts';
 const MOST_WORKS_IN_A_GROUP = 200;
 
 interface Waiting {
+  /** By the monotonic clock. */
+  readonly since: number;
   /** Resolves to the topics that it touched. */
   run(): Promise<Iterable<Topic>>;
   reject(error: unknown): void;
@@ -55,6 +59,9 @@ class SqliteStore implements Store {
   #position: number;
   #keptPosition = 0;
   #touched = new Set<Topic>();
+  readonly #meters: StoreMeters;
+  readonly meters: readonly Meter[];
+  trouble: string | null = null;
 
   static async open(file: SqliteFile): Promise<SqliteStore> {
     return new SqliteStore(file, await readIdentity(new Connection(asDatabase(file.writer), tables, dialect)));
@@ -69,6 +76,8 @@ class SqliteStore implements Store {
     this.identity = identity;
     this.secret = secret;
     this.description = `sqlite ${String(writer.prepare('select sqlite_version()').pluck().get())}`;
+    this.#meters = new StoreMeters([queueDepth(() => this.#waiting.length), ...fileGauges(writer.name)]);
+    this.meters = this.#meters.all();
     const statement = (text: string) => writer.prepare(text);
     this.#control = {
       begin: statement('BEGIN IMMEDIATE'),
@@ -93,6 +102,7 @@ class SqliteStore implements Store {
     return new Promise<T>((resolve, reject) => {
       let outcome: T;
       this.#waiting.push({
+        since: performance.now(),
         run: async () => {
           const tx = new SqliteTx(this.#write);
           outcome = await this.#attempt(tx, work);
@@ -135,17 +145,20 @@ class SqliteStore implements Store {
 
   async #commitGroup(): Promise<void> {
     const group = this.#waiting.splice(0, MOST_WORKS_IN_A_GROUP);
+    const began = performance.now();
+    for (const { since } of group) this.#meters.queueSeconds.note((began - since) / 1_000);
     try {
       this.#control.begin.run();
       const done = await this.#runAll(group);
       this.#keepPosition();
-      this.#control.commit.run();
+      this.#commit(done);
+      this.trouble = null;
       for (const work of done) work.resolve();
       this.#tell();
     } catch (error) {
+      this.#noteTrouble(error);
       if (this.#writer.inTransaction) this.#control.rollback.run();
       this.#touched = new Set();
-      this.#keptPosition = 0;
       // Those that wait to be done again are not over: rejected now, they would land after their callers were told that they did not.
       const waiting = new Set(this.#waiting);
       for (const work of group) if (!waiting.has(work)) work.reject(error);
@@ -153,6 +166,24 @@ class SqliteStore implements Store {
     this.#isScheduled = false;
     if (this.#waiting.length > 0) this.#schedule();
     else this.#idle?.();
+  }
+
+  #commit(done: readonly Waiting[]): void {
+    const before = performance.now();
+    this.#control.commit.run();
+    const now = performance.now();
+    this.#meters.commitSeconds.note((now - before) / 1_000);
+    if (done.length === 0) return;
+    this.#meters.commitWrites.note(done.length);
+    this.#meters.committed.add(done.length);
+    for (const { since } of done) this.#meters.writeSeconds.note((now - since) / 1_000);
+  }
+
+  #noteTrouble(error: unknown): void {
+    this.trouble = error instanceof Error ? error.message : String(error);
+    this.#meters.troubles.add();
+    // So that the next commit writes something, and is proof that there is room again.
+    this.#keptPosition = 0;
   }
 
   /** Runs each work in its savepoint; returns those that are in the transaction. */
@@ -167,10 +198,12 @@ class SqliteStore implements Store {
         done.push(work);
       } catch (error) {
         work.reject(error);
+        this.#meters.undone.add();
         if (this.#writer.inTransaction) {
           this.#control.undo.run();
           this.#control.release.run();
         } else {
+          this.#noteTrouble(error);
           // A full disk or an I/O error took the whole transaction along: what was done before in this group is done again.
           this.#waiting.unshift(...done);
           done = [];

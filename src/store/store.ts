@@ -7,6 +7,7 @@
  */
 import type { Placeholder as DrizzlePlaceholder, SQL, SQLWrapper } from 'drizzle-orm';
 import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core';
+import type { Meter } from '../meters/meter.ts';
 import type { Tables } from './tables.ts';
 
 /** The query builder, in the type of SQLite's; see columns.ts on why that is right for PostgreSQL as well. */
@@ -90,6 +91,10 @@ export interface Store {
   readonly tables: Tables;
   /** Whether no other gateway was using the store when it was opened. */
   readonly isFirst: boolean;
+  /** What it counts about itself. */
+  readonly meters: readonly Meter[];
+  /** Why the newest write that came to an end could not be stored (the disk is full, the database is away); null: it could, or was refused. */
+  readonly trouble: string | null;
   /** Committed state only. */
   readonly read: Queries;
   /**

@@ -51,6 +51,10 @@ export class Wire {
     return this.#wasAlone === true;
   }
 
+  get isOpen(): boolean {
+    return this.#client !== null;
+  }
+
   listen(listener: (topics: ReadonlySet<Topic>) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

@@ -25,6 +25,8 @@ function listen(domain: Domain): { domain: Domain; statements: string[] } {
     secret: store.secret,
     tables: store.tables,
     isFirst: store.isFirst,
+    meters: store.meters,
+    trouble: store.trouble,
     read,
     write: (work) => store.write(work),
     onCommit: (listener) => store.onCommit(listener),

@@ -1,0 +1,160 @@
+/**
+ * Numbers that the gateway keeps about itself while it works. (Not metrics: those are what training reports.)
+ *
+ * Whoever counts knows nothing of who reads. A count is an addition to a number in memory, so that a hot path can afford it; names, labels and
+ * the text format are worked out when somebody asks. Names follow Prometheus: `trainyard_…_total`, `…_seconds`, `…_bytes`.
+ */
+export type Labels = Readonly<Record<string, string>>;
+
+export interface Reading {
+  readonly labels: Labels;
+  readonly value: number | Distribution;
+}
+
+export interface About {
+  readonly name: string;
+  /** What it says, in a sentence without a full stop. */
+  readonly help: string;
+}
+
+export interface Meter extends About {
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  read(): readonly Reading[] | Promise<readonly Reading[]>;
+}
+
+/** Only ever grows. */
+export class Count {
+  value = 0;
+  add(by = 1): void {
+    this.value += by;
+  }
+}
+
+/** How often values were at most each of the bounds; the last place is for those above all of them. */
+export class Distribution {
+  readonly bounds: readonly number[];
+  readonly counts: number[];
+  sum = 0;
+
+  constructor(bounds: readonly number[]) {
+    this.bounds = bounds;
+    this.counts = new Array<number>(bounds.length + 1).fill(0);
+  }
+
+  note(value: number): void {
+    let place = 0;
+    while (place < this.bounds.length && value > (this.bounds[place] ?? 0)) place++;
+    this.counts[place] = (this.counts[place] ?? 0) + 1;
+    this.sum += value;
+  }
+}
+
+/** Bounds in seconds: what a request, a write or a frame takes. */
+export const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
+/** Bounds in seconds: what waits for machines or people. */
+export const LONG_SECONDS = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3_600, 14_400, 86_400];
+
+/** Cells by their labels. Whoever counts often asks for its cell once. Values come from a fixed set, never from a client. */
+class Family<L extends string, C extends Count | Distribution> {
+  readonly #make: () => C;
+  readonly #cells = new Map<string, { readonly labels: Readonly<Record<L, string>>; readonly cell: C }>();
+
+  constructor(make: () => C) {
+    this.#make = make;
+  }
+
+  of(labels: Readonly<Record<L, string>>): C {
+    const key = Object.values(labels).join('\n');
+    let found = this.#cells.get(key);
+    if (!found) {
+      found = { labels, cell: this.#make() };
+      this.#cells.set(key, found);
+    }
+    return found.cell;
+  }
+
+  *cells(): Iterable<{ readonly labels: Labels; readonly cell: C }> {
+    yield* this.#cells.values();
+  }
+}
+
+export class Counter extends Count implements Meter {
+  readonly type = 'counter';
+  readonly name: string;
+  readonly help: string;
+  constructor({ name, help }: About) {
+    super();
+    this.name = name;
+    this.help = help;
+  }
+  read(): readonly Reading[] {
+    return [{ labels: {}, value: this.value }];
+  }
+}
+
+export class Counters<L extends string> extends Family<L, Count> implements Meter {
+  readonly type = 'counter';
+  readonly name: string;
+  readonly help: string;
+  constructor({ name, help }: About) {
+    super(() => new Count());
+    this.name = name;
+    this.help = help;
+  }
+  read(): readonly Reading[] {
+    return [...this.cells()].map(({ labels, cell }) => ({ labels, value: cell.value }));
+  }
+}
+
+export class Histogram extends Distribution implements Meter {
+  readonly type = 'histogram';
+  readonly name: string;
+  readonly help: string;
+  constructor({ name, help, bounds = SECONDS }: About & { readonly bounds?: readonly number[] }) {
+    super(bounds);
+    this.name = name;
+    this.help = help;
+  }
+  read(): readonly Reading[] {
+    return [{ labels: {}, value: this }];
+  }
+}
+
+export class Histograms<L extends string> extends Family<L, Distribution> implements Meter {
+  readonly type = 'histogram';
+  readonly name: string;
+  readonly help: string;
+  constructor({ name, help, bounds = SECONDS }: About & { readonly bounds?: readonly number[] }) {
+    super(() => new Distribution(bounds));
+    this.name = name;
+    this.help = help;
+  }
+  read(): readonly Reading[] {
+    return [...this.cells()].map(({ labels, cell }) => ({ labels, value: cell }));
+  }
+}
+
+/** What is so now, looked at when somebody asks. */
+export class Gauge implements Meter {
+  readonly type = 'gauge';
+  readonly name: string;
+  readonly help: string;
+  readonly #look: () => number | readonly Reading[] | Promise<number | readonly Reading[]>;
+  constructor({ name, help }: About, look: () => number | readonly Reading[] | Promise<number | readonly Reading[]>) {
+    this.name = name;
+    this.help = help;
+    this.#look = look;
+  }
+  async read(): Promise<readonly Reading[]> {
+    const found = await this.#look();
+    return typeof found === 'number' ? [{ labels: {}, value: found }] : found;
+  }
+}
+
+/** Something that goes on: how many there are now. */
+export class Level extends Gauge {
+  value = 0;
+  constructor(about: About) {
+    super(about, () => this.value);
+  }
+}
