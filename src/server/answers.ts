@@ -15,6 +15,14 @@ export function chooseMediaType(accept: string | undefined): MediaType {
   return response >= 0 && (json < 0 || response < json) ? 'application/graphql-response+json' : 'application/json';
 }
 
+/** Whether the client takes server-sent events, and for what JSON would do as well: `first` asks for them before it, as urql does not. */
+export function readStreamWish(accept: string | undefined): 'none' | 'first' | 'last' {
+  const events = accept?.indexOf('text/event-stream') ?? -1;
+  if (accept === undefined || events < 0) return 'none';
+  const json = accept.search(/application\/(graphql-response\+)?json/);
+  return json >= 0 && json < events ? 'last' : 'first';
+}
+
 /** Per the GraphQL-over-HTTP specification: `application/json` cannot tell whose answer it is, so 200 means "a GraphQL server answered". */
 export function statusOf(answer: Answer, mediaType: MediaType): number {
   if (answer.outcome === 'fault') return 500;

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { sendAnswer, sendRefusal, sendUnauthenticated } from './answers.ts';
+import { readStreamWish, sendAnswer, sendRefusal, sendUnauthenticated } from './answers.ts';
 import type { ServerParts } from './app.ts';
 import type { Connections } from './connections.ts';
 import { refuse } from './errors.ts';
@@ -29,10 +29,10 @@ export async function answerGraphql<C extends object>(
     if (!principal) return sendUnauthenticated(request, response);
     const params = await takeParams(parts, request);
     const found = operations.find(params);
-    const isStream = request.headers.accept?.includes('text/event-stream') ?? false;
+    const wish = readStreamWish(request.headers.accept);
     if (!('node' in found)) {
       const answer = operations.refusal(found);
-      return isStream ? sendStream(response, connections, answer) : sendAnswer(request, response, answer);
+      return wish === 'first' ? sendStream(response, connections, answer) : sendAnswer(request, response, answer);
     }
     if (found.node.operation === 'mutation' && request.method === 'GET') {
       throw new Refusal(405, refuse('BAD_REQUEST', 'Send mutations with POST.'), { allow: 'POST' });
@@ -41,9 +41,9 @@ export async function answerGraphql<C extends object>(
       // Only a mutation may wait on purpose, for work to claim: when its client has gone, it must not be given any.
       const signal = found.node.operation === 'mutation' ? goneSignal(response) : undefined;
       const answer = await operations.execute(found, params, principal, signal);
-      return isStream ? sendStream(response, connections, answer) : sendAnswer(request, response, answer);
+      return wish === 'first' ? sendStream(response, connections, answer) : sendAnswer(request, response, answer);
     }
-    if (!isStream) {
+    if (wish === 'none') {
       throw new Refusal(
         406,
         refuse('BAD_REQUEST', 'Subscribe over a WebSocket (graphql-transport-ws) or with "Accept: text/event-stream".'),

@@ -36,6 +36,18 @@ test('a query is one event and an end, and so is a refusal', async () => {
   expect(await collect('subscription { refused { number } }')).toMatchObject([{ errors: [{ extensions: { code: 'FORBIDDEN' } }] }]);
 });
 
+test('a client that takes a stream if it must gets one for a subscription, and JSON for the rest', async () => {
+  const accept = 'application/graphql-response+json, application/json, text/event-stream, multipart/mixed';
+  const typeOf = async (query: string) => {
+    const response = await stream(`?query=${encodeURIComponent(query)}`, { headers: { accept } });
+    await response.text();
+    return response.headers.get('content-type')?.split(';')[0];
+  };
+  expect(await typeOf('{ hello }')).toBe('application/graphql-response+json');
+  expect(await typeOf('{ nothing }')).toBe('application/graphql-response+json');
+  expect(await typeOf('subscription { ticks(to: 1) { number } }')).toBe('text/event-stream');
+});
+
 test('a GET is a stream as well, in the form that browsers read', async () => {
   const response = await stream(`?query=${encodeURIComponent('subscription { ticks(to: 1) { number } }')}`);
   expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');

@@ -1,0 +1,117 @@
+/**
+ * ## Apollo Client
+ *
+ * Queries and mutations go over HTTP, subscriptions over a WebSocket. Ids are unique across all types, so the cache needs no settings to
+ * keep one copy of each job: what a mutation or `jobUpdated` tells of it is seen by every query that shows it. Two things are set:
+ *
+ * - `possibleTypes`: which types an `Error`, an `Event`, a `Node` can be, or Apollo leaves out what stands in `... on Error { … }`. Ask the
+ *   gateway, as here, or write the answer to a file when you build.
+ * - `relayStylePagination` for each list that grows: a list is kept apart by its filter and order, and pages are joined by their cursors.
+ */
+import { ApolloClient, ApolloLink, gql, HttpLink, InMemoryCache } from '@apollo/client';
+import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
+import { getMainDefinition, relayStylePagination } from '@apollo/client/utilities';
+import type { Client } from 'graphql-ws';
+import {
+  type CancelData,
+  cancelMutation,
+  type Gateway,
+  type JobData,
+  jobQuery,
+  type LogData,
+  logSubscription,
+  tellOutcome,
+} from './documents.ts';
+import { connect as connectSocket } from './graphql-ws.ts';
+import { resuming } from './resume.ts';
+
+export async function connect({ url, key }: Gateway): Promise<ApolloClient> {
+  const http = new HttpLink({ uri: `${url}/graphql`, headers: { authorization: `Bearer ${key}` } });
+  const socket = connectSocket({ url, key });
+  // The link asks for nothing of it but `subscribe`.
+  const live = new GraphQLWsLink({ ...socket, ...resuming(socket) } as Client);
+  return new ApolloClient({
+    link: ApolloLink.split(({ query }) => isSubscription(query), live, http),
+    cache: new InMemoryCache({
+      possibleTypes: await askPossibleTypes({ url, key }),
+      typePolicies: { Query: { fields: { jobs: relayStylePagination(['filter', 'orderBy']) } } },
+    }),
+  });
+}
+
+function isSubscription(query: ApolloLink.Operation['query']): boolean {
+  const definition = getMainDefinition(query);
+  return definition.kind === 'OperationDefinition' && definition.operation === 'subscription';
+}
+
+async function askPossibleTypes({ url, key }: Gateway): Promise<Record<string, string[]>> {
+  const query = '{ __schema { types { name possibleTypes { name } } } }';
+  const headers = { 'content-type': 'application/json', authorization: `Bearer ${key}` };
+  const response = await fetch(`${url}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query }) });
+  const { data } = (await response.json()) as Schema; // as the document asks for it
+  return Object.fromEntries(
+    data.__schema.types.flatMap(({ name, possibleTypes }) => (possibleTypes ? [[name, possibleTypes.map((type) => type.name)]] : [])),
+  );
+}
+
+interface Schema {
+  readonly data: { readonly __schema: { readonly types: readonly { name: string; possibleTypes: readonly { name: string }[] | null }[] } };
+}
+
+export async function findJob(client: ApolloClient, id: string): Promise<JobData['job']> {
+  const { data } = await client.query<JobData>({ query: gql(jobQuery), variables: { id } });
+  return data?.job ?? null;
+}
+
+export async function cancelJob(client: ApolloClient, jobId: string): Promise<string> {
+  const { data } = await client.mutate<CancelData>({ mutation: gql(cancelMutation), variables: { input: { jobId } } });
+  if (!data) throw new Error('There was no answer.');
+  return tellOutcome(data);
+}
+
+/** Each piece of the log once, in order, until the job has ended. A log is no state to be cached: it is kept by who shows it. */
+export function followLog(client: ApolloClient, jobId: string, print: (text: string) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    client.subscribe<LogData>({ query: gql(logSubscription), variables: { jobId }, fetchPolicy: 'no-cache' }).subscribe({
+      next({ data, error }) {
+        if (error) return reject(error);
+        for (const { text } of data?.log.chunks ?? []) print(text);
+      },
+      error: reject,
+      complete: resolve,
+    });
+  });
+}
+
+export const jobsQuery = gql`
+  query Jobs($filter: JobFilter, $after: String) {
+    jobs(filter: $filter, first: 2, after: $after) {
+      edges {
+        cursor
+        node {
+          id
+          name
+          status
+        }
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+  }
+`;
+
+/** Keeps one job of the cache as it is: each query that shows it is told. */
+export function watchJob(client: ApolloClient, jobId: string): { unsubscribe(): void } {
+  const query = gql`
+    subscription Watch($jobId: ID!) {
+      jobUpdated(jobId: $jobId) {
+        id
+        name
+        status
+      }
+    }
+  `;
+  return client.subscribe({ query, variables: { jobId } }).subscribe({});
+}

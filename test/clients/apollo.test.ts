@@ -1,0 +1,57 @@
+/** Apollo Client's normalised cache over the gateway's ids and connections, as docs/clients.md sets it up. */
+import { beforeAll, expect, test, vi } from 'vitest';
+import { cancelJob, connect, jobsQuery, watchJob } from '../../examples/clients/apollo.ts';
+import { createClient } from '../../src/client/fetch.ts';
+import { CancelJobDocument, CreateJobDocument } from '../../src/client/generated.ts';
+import { createSqliteDatabase } from '../support/databases.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+import { openLine, runJob, undo } from './scene.ts';
+
+let gateway: Gateway;
+beforeAll(async () => {
+  const database = await createSqliteDatabase();
+  gateway = await startGateway({ database });
+  return async () => {
+    await gateway.stop();
+    await database.remove();
+  };
+});
+
+interface Jobs {
+  readonly jobs: {
+    readonly edges: readonly { readonly node: { readonly id: string; readonly name: string; readonly status: string } }[];
+    readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string | null };
+  };
+}
+
+test('Apollo Client joins the pages of a connection, and shows in them what a mutation and a subscription tell of a job', async () => {
+  const { projectId } = await runJob(gateway);
+  const elsewhere = createClient({ url: gateway.url, token: gateway.adminKey });
+  const submit = async (name: string) => {
+    const { createJob } = await elsewhere.request(CreateJobDocument, { input: { projectId, name } });
+    return createJob.__typename === 'CreateJobPayload' ? createJob.job.id : '';
+  };
+  const [second, third] = [await submit('second'), await submit('third')];
+  const line = await openLine(gateway);
+  const client = await connect(line);
+  undo.push(() => client.stop());
+
+  const list = client.watchQuery<Jobs>({ query: jobsQuery, variables: { filter: { projectId } } });
+  let shown: string[] = [];
+  const watching = list.subscribe(({ data, dataState }) => {
+    if (dataState === 'complete') shown = data.jobs.edges.map(({ node }) => `${node.name} ${node.status}`);
+  });
+  undo.push(() => watching.unsubscribe());
+  await vi.waitFor(() => expect(shown).toEqual(['third QUEUED', 'second QUEUED']));
+  const { data } = list.getCurrentResult();
+  await list.fetchMore({ variables: { after: data?.jobs?.pageInfo?.endCursor } });
+  expect(shown).toEqual(['third QUEUED', 'second QUEUED', 'A job RUNNING']);
+
+  expect(await cancelJob(client, third)).toBe('CANCELLED');
+  await vi.waitFor(() => expect(shown).toEqual(['third CANCELLED', 'second QUEUED', 'A job RUNNING']));
+
+  const live = watchJob(client, second);
+  undo.push(() => live.unsubscribe());
+  await elsewhere.request(CancelJobDocument, { input: { jobId: second } });
+  await vi.waitFor(() => expect(shown).toEqual(['third CANCELLED', 'second CANCELLED', 'A job RUNNING']));
+});

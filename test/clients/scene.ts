@@ -1,0 +1,74 @@
+/** A gateway with one job that runs, what its device does to it, and a line to the gateway that can be cut. */
+import { afterEach } from 'vitest';
+import { createClient } from '../../src/client/fetch.ts';
+import {
+  ClaimNextStepsDocument,
+  CompleteStepDocument,
+  CreateJobDocument,
+  CreateProjectDocument,
+  ReportProgressDocument,
+} from '../../src/client/generated.ts';
+import type { Gateway } from '../support/gateway.ts';
+import { openProxy } from '../support/proxy.ts';
+
+export interface RunningJob {
+  readonly projectId: string;
+  readonly jobId: string;
+  /** Appends lines to its log, each a chunk of its own. */
+  write(...lines: readonly string[]): Promise<void>;
+  /** Ends it. */
+  complete(): Promise<void>;
+}
+
+/** Where a client finds the gateway: a proxy in front of it. */
+export interface Line {
+  readonly url: string;
+  readonly key: string;
+  /** Cuts all connections that are open. */
+  cut(): void;
+}
+
+/** What to undo after a test, last things first. */
+export const undo: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const step of undo.splice(0).reverse()) await step();
+});
+
+export async function openLine({ port, adminKey }: Gateway): Promise<Line> {
+  const proxy = await openProxy(port);
+  undo.push(() => proxy.close());
+  return { url: `http://127.0.0.1:${proxy.port}`, key: adminKey, cut: () => proxy.cut() };
+}
+
+export async function runJob({ url, adminKey }: Gateway): Promise<RunningJob> {
+  const client = createClient({ url, token: adminKey });
+  const { createProject } = await client.request(CreateProjectDocument, { input: { name: 'Digits' } });
+  if (createProject.__typename !== 'CreateProjectPayload') throw new Error(JSON.stringify(createProject));
+  const projectId = createProject.project.id;
+  const { createJob } = await client.request(CreateJobDocument, { input: { projectId, name: 'A job' } });
+  if (createJob.__typename !== 'CreateJobPayload') throw new Error(JSON.stringify(createJob));
+  const jobId = createJob.job.id;
+  const { claimNextSteps } = await client.request(ClaimNextStepsDocument, { input: { projectId, limit: 1, leaseSeconds: 600 } });
+  const claim = claimNextSteps.__typename === 'ClaimNextStepsPayload' ? claimNextSteps.claims[0] : undefined;
+  if (!claim) throw new Error(JSON.stringify(claimNextSteps));
+  const leaseToken = claim.lease.token;
+  let offset = 0;
+  return {
+    projectId,
+    jobId,
+    async write(...lines) {
+      const log = lines.map((line) => {
+        const chunk = { offset, text: `${line}\n`, stream: 'STDOUT' as const };
+        offset += chunk.text.length;
+        return chunk;
+      });
+      const { reportProgress } = await client.request(ReportProgressDocument, { input: { leaseToken, log } });
+      if (reportProgress.__typename !== 'ReportProgressPayload') throw new Error(JSON.stringify(reportProgress));
+    },
+    async complete() {
+      await client.request(CompleteStepDocument, { input: { leaseToken } });
+    },
+  };
+}
+
+export const lines = (count: number, from = 0): string[] => Array.from({ length: count }, (_, i) => `line ${from + i}`);
