@@ -45,7 +45,7 @@ test('Apollo Client joins the pages of a connection, and shows in them what a mu
   await vi.waitFor(() => expect(shown).toEqual(['third QUEUED', 'second QUEUED']));
   const { data } = list.getCurrentResult();
   await list.fetchMore({ variables: { after: data?.jobs?.pageInfo?.endCursor } });
-  expect(shown).toEqual(['third QUEUED', 'second QUEUED', 'A job RUNNING']);
+  await vi.waitFor(() => expect(shown).toEqual(['third QUEUED', 'second QUEUED', 'A job RUNNING']));
 
   expect(await cancelJob(client, third)).toBe('CANCELLED');
   await vi.waitFor(() => expect(shown).toEqual(['third CANCELLED', 'second QUEUED', 'A job RUNNING']));
