@@ -4,6 +4,7 @@ import * as apollo from '../../examples/clients/apollo.ts';
 import { type LogData, logSubscription } from '../../examples/clients/documents.ts';
 import * as sse from '../../examples/clients/graphql-sse.ts';
 import * as ws from '../../examples/clients/graphql-ws.ts';
+import * as relay from '../../examples/clients/relay.ts';
 import type { Subscriber } from '../../examples/clients/resume.ts';
 import * as urql from '../../examples/clients/urql.ts';
 import { createSqliteDatabase, describeOnEachStore } from '../support/databases.ts';
@@ -57,6 +58,7 @@ const recipes: Readonly<Record<string, (line: Line) => Promise<Recipe>>> = {
     return bind(client, apollo);
   },
   urql: async (line) => bind(urql.connect(line), urql),
+  'relay-runtime': async (line) => bind(relay.connect(line), relay),
 };
 
 describeOnEachStore('A gateway', (_, create) => {
