@@ -1,0 +1,50 @@
+/**
+ * A device: claims steps, one or a few at once, beside other workers that want the same; reports, hands in files, ends what it holds. Where an
+ * answer is lost it says the same again. Some of its attempts stop renewing, as if their machine had stood still, and come back with a token that
+ * has gone stale; what they are told then is noted like all else.
+ */
+
+import { Attempt } from './attempt.ts';
+import { Client } from './client.ts';
+
+const client = new Client();
+const { random, settings } = client;
+const slots = Number(settings.options.slots ?? 2);
+const running = new Set<Promise<void>>();
+
+/** A device's key is shown once: where that answer was lost, the worker is another device. */
+async function register(): Promise<string> {
+  for (let tries = 1; !client.stop.aborted; tries++) {
+    const input = { projectId: settings.projectId, name: `${settings.name} ${tries}`, slots };
+    const result = await client.ask('registerDevice', input);
+    if (result?.__typename === 'RegisterDevicePayload' && result.apiKey !== null) return result.apiKey;
+    await client.pause(random.between(50, 300));
+  }
+  return '';
+}
+
+client.key = await register();
+while (!client.stop.aborted) {
+  const leaseSeconds = random.pick([1, 1.5, 2, 3]);
+  const room = slots - running.size;
+  if (room <= 0) {
+    await Promise.race(running);
+    continue;
+  }
+  const result = await client.ask('claimNextSteps', { limit: random.whole(1, room), leaseSeconds, waitSeconds: random.pick([0, 0.3, 2]) });
+  const claims = result?.__typename === 'ClaimNextStepsPayload' ? result.claims : [];
+  for (const { step, lease } of claims) {
+    const attempt = new Attempt(client, {
+      token: lease.token,
+      number: lease.attempt,
+      jobId: step.job.id,
+      stepNumber: step.number,
+      leaseSeconds,
+    });
+    const work = attempt.run().finally(() => running.delete(work));
+    running.add(work);
+  }
+  if (claims.length === 0) await client.pause(random.between(20, 200));
+}
+await Promise.all(running);
+client.notebook.close();

@@ -1,0 +1,45 @@
+/** Databases for a run of the proof: a SQLite file in a folder, or a database of its own in a real PostgreSQL that is started for it. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import { password, user } from '../test/support/postgres-account.ts';
+
+export type DatabaseKind = 'sqlite' | 'postgres';
+
+export interface PostgresServer {
+  readonly port: number;
+  /** postgres://… of a new, empty database. */
+  create(): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/** Starts a PostgreSQL that is as durable as a real one; it ends with this process, however that ends. */
+export async function startPostgres(): Promise<PostgresServer> {
+  const file = fileURLToPath(new URL('../test/support/postgres-keeper.ts', import.meta.url));
+  const keeper: ChildProcess = fork(file, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const answer = await new Promise<string>((resolve) => {
+    keeper.once('message', (message) => resolve(String(message)));
+    keeper.once('exit', (code) => resolve(`The keeper of PostgreSQL ended with ${code}.`));
+  });
+  if (!/^\d+$/.test(answer)) throw new Error(answer);
+  const port = Number(answer);
+  const urlOf = (name: string) => `postgres://${user}:${password}@127.0.0.1:${port}/${name}`;
+  let count = 0;
+  return {
+    port,
+    async create() {
+      const name = `proof_${++count}`;
+      const client = new pg.Client({ connectionString: urlOf('postgres') });
+      await client.connect();
+      await client.query(`create database ${name}`);
+      await client.end();
+      return urlOf(name);
+    },
+    async stop() {
+      if (keeper.exitCode !== null || keeper.signalCode !== null) return;
+      const ended = new Promise((resolve) => keeper.once('exit', resolve));
+      keeper.disconnect();
+      await ended;
+    },
+  };
+}

@@ -1,0 +1,128 @@
+/** A gateway of the proof: a process of its own, killed and started again on the same port and the same data. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { type AddressInfo, createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import type { Notebook } from './notes.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const START_WITHIN_MS = 60_000;
+const STOP_WITHIN_MS = 20_000;
+
+export const adminKey = 'tyk_for-the-proof-alone-0123456789abcdefghijklm';
+
+export interface GatewayPlace {
+  /** Names it in the notes: `gateway 0`. */
+  readonly name: string;
+  readonly port: number;
+  readonly dataDir: string;
+  /** postgres://… or null for SQLite. */
+  readonly databaseUrl: string | null;
+  /** The checkout whose src/main.ts runs. Default: this one. */
+  readonly source?: string | undefined;
+  readonly flags?: readonly string[] | undefined;
+  /** What it is run under, with its flags: `['strace', '-f', …]`. */
+  readonly under?: readonly string[] | undefined;
+}
+
+export class GatewayProcess {
+  readonly place: GatewayPlace;
+  readonly #notebook: Notebook;
+  #child: ChildProcess | null = null;
+  #ended: Promise<void> = Promise.resolve();
+  #output = '';
+
+  constructor(place: GatewayPlace, notebook: Notebook) {
+    this.place = place;
+    this.#notebook = notebook;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.place.port}`;
+  }
+
+  get pid(): number | null {
+    return this.#child?.pid ?? null;
+  }
+
+  get isRunning(): boolean {
+    return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** What it has printed since it was first started. */
+  get output(): string {
+    return this.#output;
+  }
+
+  /** Starts the process. Resolves at once; `ready` when it serves. */
+  start(): { readonly ready: Promise<void> } {
+    const { name, port, dataDir, databaseUrl, source = root, flags = [], under = [] } = this.place;
+    const before = this.#output.length;
+    const args = ['src/main.ts', 'serve', '--host', '127.0.0.1', '--port', String(port), '--data-dir', dataDir, ...flags];
+    const [program = '', ...rest] = [...under, process.execPath, ...args, ...(databaseUrl === null ? [] : ['--database-url', databaseUrl])];
+    this.#notebook.write({ kind: 'fate', of: name, what: 'starting' });
+    const child = spawn(program, rest, {
+      cwd: source,
+      env: { ...withoutSettings(process.env), TRAINYARD_ADMIN_KEY: adminKey },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#child = child;
+    this.#ended = new Promise((resolve) => child.once('close', () => resolve()));
+    const ready = new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`${name} said no address:\n${this.#output.slice(before)}`)), START_WITHIN_MS);
+      const listen = () => {
+        if (!this.#output.slice(before).includes(`http://127.0.0.1:${port}`)) return;
+        clearTimeout(timer);
+        child.stdout.off('data', listen);
+        this.#notebook.write({ kind: 'fate', of: name, what: 'ready' });
+        resolve();
+      };
+      for (const pipe of [child.stdout, child.stderr]) {
+        pipe.on('data', (part: Buffer) => {
+          this.#output += String(part);
+        });
+      }
+      child.stdout.on('data', listen);
+      child.once('close', (code, signal) => {
+        clearTimeout(timer);
+        reject(new Error(`${name} ended with ${code ?? signal}:\n${this.#output.slice(before)}`));
+      });
+    });
+    ready.catch(() => {});
+    return { ready };
+  }
+
+  /** Sends SIGKILL, and waits for the end. */
+  async kill(): Promise<void> {
+    if (!this.isRunning) return;
+    this.#child?.kill('SIGKILL');
+    this.#notebook.write({ kind: 'fate', of: this.place.name, what: 'killed' });
+    await this.#ended;
+  }
+
+  /** Asks it to end, and makes it when it does not. Answers whether it did by itself. */
+  async stop(): Promise<boolean> {
+    this.#child?.kill('SIGTERM');
+    this.#notebook.write({ kind: 'fate', of: this.place.name, what: 'stopped' });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), STOP_WITHIN_MS);
+    });
+    const isEnded = await Promise.race([this.#ended.then(() => true), late]);
+    clearTimeout(timer);
+    if (!isEnded) await this.kill();
+    return isEnded;
+  }
+}
+
+export function withoutSettings(env: NodeJS.ProcessEnv): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('TRAINYARD_')));
+}
+
+/** A port that was free a moment ago. */
+export async function findPort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
+  const { port } = probe.address() as AddressInfo; // it listens on a port
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
