@@ -7,6 +7,7 @@ import { handOn } from './experiments.ts';
 import { type AttemptOutcome, isHeldStep, isTerminalStep, type JobHappening, nextStepStatus, type StepHappening } from './lifecycle.ts';
 import { keepResult } from './models.ts';
 import { announceQueued } from './planning.ts';
+import { NotFound } from './refusals.ts';
 import { endRounds, followStep } from './round-ends.ts';
 import { type Cause, moveJob, moveStep } from './transitions.ts';
 
@@ -45,7 +46,8 @@ export async function endAttempt(
 
 export async function lockedJob({ tx }: Change, id: string): Promise<JobRow> {
   const [job] = await tx.run(lockJob, { id });
-  if (!job) throw new Error(`A step's job is there as long as the step: ${id}`);
+  // Of a step under its lock it is there; of a job that was only looked at it may have been deleted meanwhile.
+  if (!job) throw new NotFound('job', id);
   return job;
 }
 

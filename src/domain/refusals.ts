@@ -88,7 +88,7 @@ export class IdempotencyConflict extends Refusal {
 
 /** Not expected of a well-meaning client: answered as a top-level error with this code. */
 export class RequestRefused extends Error {
-  readonly code: 'UNAUTHENTICATED' | 'FORBIDDEN' | 'BAD_REQUEST' | 'LIMIT_EXCEEDED';
+  readonly code: 'UNAUTHENTICATED' | 'FORBIDDEN' | 'BAD_REQUEST' | 'NOT_FOUND' | 'LIMIT_EXCEEDED';
   constructor(code: RequestRefused['code'], message: string) {
     super(message);
     this.code = code;
@@ -98,4 +98,6 @@ export class RequestRefused extends Error {
     return { code: this.code };
   }
 }
+/** It was there when the request began. One request reads more than once, and what it reads next may have been deleted meanwhile. */
+export const gone = (what: string, id: string) => new RequestRefused('NOT_FOUND', `The ${what} ${id} was deleted meanwhile.`);
 export const forbidden = (what: string) => new RequestRefused('FORBIDDEN', `This key may not ${what}.`);

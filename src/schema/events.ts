@@ -1,4 +1,4 @@
-import { feed } from '../domain/cursors.ts';
+import { feed, type StreamName } from '../domain/cursors.ts';
 import { RequestRefused } from '../domain/refusals.ts';
 import { scopeOf } from '../domain/rights.ts';
 import { type Frame, feedStream, jobStream } from '../realtime/streams.ts';
@@ -59,7 +59,12 @@ async function pageOfFeed(context: Context, args: PageArgs, projectId: string | 
   return { ...page, rows: await happeningsOf(context, page.rows, true) };
 }
 
-const nothing = (after: string | null | undefined): StreamPage<Happening> => ({ rows: [], endCursor: after ?? null, hasMore: false });
+/** Of a job that this key may not see, or that is none: it gave no cursor. */
+const unseen: StreamName = { kind: 'event', jobId: 'unseen' };
+
+/** For whoever may see nothing of it: an empty stretch, of a stream that refuses the cursors that it never gave like any other. */
+const nothing = ({ domain }: Context, stream: StreamName, args: PageArgs): Promise<StreamPage<Happening>> =>
+  pageOf<Happening>(domain, stream, args, { read: async () => [], seqOf: ({ seq }) => seq });
 
 /** The job that events are narrowed to by the filter, or by the key; null: they are of the feed. */
 const oneJob = (context: Context, filter: Filter | null | undefined): string | null => filter?.jobId ?? scopeOf(viewerOf(context)).jobId;
@@ -84,10 +89,11 @@ builder.queryField('events', (t) =>
       const askedId = filter?.projectId ?? null;
       if (jobId !== null) {
         const job = await jobById.load(context, jobId);
-        const isAsked = job !== null && (askedId === null || askedId === job.projectId);
-        return isAsked ? pageOfJob(context, jobId, args, filter?.types) : nothing(args.after);
+        if (job === null) return nothing(context, unseen, args);
+        if (askedId !== null && askedId !== job.projectId) return nothing(context, { kind: 'event', jobId }, args);
+        return pageOfJob(context, jobId, args, filter?.types);
       }
-      if (ownId !== null && askedId !== null && ownId !== askedId) return nothing(args.after);
+      if (ownId !== null && askedId !== null && ownId !== askedId) return nothing(context, feed, args);
       return pageOfFeed(context, args, askedId ?? ownId, filter?.types);
     },
   }),

@@ -6,7 +6,7 @@ import type { Context } from './context.ts';
 import { criteriaOf, TerminationCriterion } from './criteria.ts';
 import { DeviceSelectionStrategy } from './enums.ts';
 import { fragmentOf } from './fragments.ts';
-import { jobOf } from './jobs.ts';
+import { jobById, jobOf } from './jobs.ts';
 import { defineLoader } from './loaders.ts';
 import { Device, Fragment, Job } from './nouns.ts';
 import { DeviceModel, modelsOfRound, participantsOfRound, Round, roundsOfJob } from './rounds.ts';
@@ -67,7 +67,7 @@ const Federation = builder.objectRef<FederationRow>('Federation').implement({
       nullable: true,
       description: 'What the first round starts from. Null: from nothing, or the turn of the job in its experiment has not come.',
       resolve: async ({ jobId }, _, context) => {
-        const { startModelId } = await jobOf(context, jobId);
+        const startModelId = (await jobById.load(context, jobId))?.startModelId ?? null;
         return startModelId === null ? null : fragmentOf.load(context, startModelId);
       },
     }),

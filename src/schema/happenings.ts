@@ -1,5 +1,6 @@
 import { encodeCursor, feed } from '../domain/cursors.ts';
 import type { JobStatus as JobStatusWord, StepStatus as StepStatusWord } from '../domain/lifecycle.ts';
+import { gone } from '../domain/refusals.ts';
 import type { EventType, RoundStatus as RoundStatusWord } from '../domain/vocabulary.ts';
 import type { ShownJob } from '../store/queries/jobs.ts';
 import type { EventRow, FragmentRow } from '../store/tables.ts';
@@ -146,7 +147,7 @@ builder.objectRef<Happening>(typeNames.ROUND_CHANGED).implement({
       description: 'The round, as it is now.',
       resolve: async ({ jobId, details }, _, context) => {
         const round = await roundOf(context, jobId, Number(details?.[0]));
-        if (!round) throw new Error(`The round ${details?.[0]} of job ${jobId}, of which an event tells, cannot be read.`);
+        if (!round) throw gone('job', jobId);
         return round;
       },
     }),

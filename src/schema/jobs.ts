@@ -1,3 +1,4 @@
+import { gone } from '../domain/refusals.ts';
 import { sees } from '../domain/rights.ts';
 import { jobsById, type ShownJob } from '../store/queries/jobs.ts';
 import { builder } from './builder.ts';
@@ -22,10 +23,10 @@ export const jobById = defineLoader<string, ShownJob | null>(async (context, ids
 });
 readNodes('Job', jobById);
 
-/** The job of something that may be seen, which its job then may too. */
+/** The job of something that may be seen, which its job then may too. Throws NOT_FOUND when it was deleted since. */
 export async function jobOf(context: Context, jobId: string): Promise<ShownJob> {
   const job = await jobById.load(context, jobId);
-  if (!job) throw new Error(`The job ${jobId} of something that is shown cannot be read.`);
+  if (!job) throw gone('job', jobId);
   return job;
 }
 

@@ -1,4 +1,4 @@
-import { RequestRefused } from '../domain/refusals.ts';
+import { gone, RequestRefused } from '../domain/refusals.ts';
 import { type Frame, jobStream } from '../realtime/streams.ts';
 import { type Curve, latestMetricsOfJobs, readMetric } from '../store/queries/curves.ts';
 import type { LatestMetricRow, MetricPointRow } from '../store/tables.ts';
@@ -26,7 +26,7 @@ const latestOfJob = defineLoader<string, LatestMetricRow[]>(async ({ domain }, j
 
 async function stepOfMetric(context: Context, { jobId, stepNumber }: LatestMetricRow) {
   const step = (await stepsOfJob.load(context, jobId))[stepNumber];
-  if (!step) throw new Error(`Step ${stepNumber} of ${jobId} has reported a metric and cannot be read.`);
+  if (!step) throw gone('job', jobId);
   return step;
 }
 

@@ -1,3 +1,4 @@
+import { gone } from '../domain/refusals.ts';
 import { may, requireRight, scopeOf, sees } from '../domain/rights.ts';
 import type { ShownJob } from '../store/queries/jobs.ts';
 import {
@@ -117,9 +118,9 @@ ModelVersion.implement({
   }),
 });
 
-/** What a version leads to, which is there as long as the version. */
+/** What a version leads to, which is there as long as the version. Throws NOT_FOUND when both were deleted since. */
 function thing<T>(row: T | null, id: string): T {
-  if (row === null) throw new Error(`${id}, which a model version leads to, cannot be read.`);
+  if (row === null) throw gone('thing', id);
   return row;
 }
 

@@ -1,5 +1,5 @@
 import { createProject, deleteProject, updateProject } from '../domain/projects.ts';
-import { IdempotencyConflict, InvalidInput, InvalidState, NotFound } from '../domain/refusals.ts';
+import { gone, IdempotencyConflict, InvalidInput, InvalidState, NotFound } from '../domain/refusals.ts';
 import { requireRight, scopeOf, sees } from '../domain/rights.ts';
 import { countProjects, listProjects, projectsByIds } from '../store/queries/projects.ts';
 import type { ProjectRow } from '../store/tables.ts';
@@ -23,10 +23,10 @@ export const projectById = defineLoader<string, ProjectRow | null>(async (contex
 });
 readNodes('Project', projectById);
 
-/** The project of something that may be seen, which its project then may too. */
+/** The project of something that may be seen, which its project then may too. Throws NOT_FOUND when it was deleted since. */
 export async function projectOf(context: Context, projectId: string): Promise<ProjectRow> {
   const project = await projectById.load(context, projectId);
-  if (!project) throw new Error(`The project ${projectId} of something that is shown cannot be read.`);
+  if (!project) throw gone('project', projectId);
   return project;
 }
 

@@ -1,4 +1,5 @@
 import { type WhyNot, whyNot } from '../domain/matching.ts';
+import { gone } from '../domain/refusals.ts';
 import { sees } from '../domain/rights.ts';
 import { queuesById, type ShownStep, stepsById, stepsOfJobs } from '../store/queries/steps.ts';
 import type { QueueRow } from '../store/tables.ts';
@@ -25,10 +26,10 @@ export const stepById = defineLoader<string, ShownStep | null>(async (context, i
 });
 readNodes('Step', stepById);
 
-/** The step of something that may be seen, which its step then may too. */
+/** The step of something that may be seen, which its step then may too. Throws NOT_FOUND when it was deleted since. */
 export async function stepOf(context: Context, stepId: string): Promise<ShownStep> {
   const step = await stepById.load(context, stepId);
-  if (!step) throw new Error(`The step ${stepId} of something that is shown cannot be read.`);
+  if (!step) throw gone('step', stepId);
   return step;
 }
 
@@ -42,7 +43,8 @@ const queueById = defineLoader<string, QueueRow | null>(async ({ domain }, ids) 
 
 async function demandOf(context: Context, step: ShownStep): Promise<QueueRow> {
   const queue = await queueById.load(context, step.queueId);
-  if (!queue) throw new Error(`The queue of step ${step.id} cannot be read.`);
+  // Queues go with their project.
+  if (!queue) throw gone('step', step.id);
   return queue;
 }
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 
 /** The codes of top-level errors. Expected refusals of mutations are data, not errors. */
-export type ErrorCode = 'UNAUTHENTICATED' | 'FORBIDDEN' | 'BAD_REQUEST' | 'LIMIT_EXCEEDED' | 'INTERNAL_ERROR';
+export type ErrorCode = 'UNAUTHENTICATED' | 'FORBIDDEN' | 'BAD_REQUEST' | 'NOT_FOUND' | 'LIMIT_EXCEEDED' | 'INTERNAL_ERROR';
 
 /** An error that a client may read as it stands. */
 export function refuse(code: ErrorCode, message: string, extensions: Record<string, unknown> = {}): GraphQLError {
