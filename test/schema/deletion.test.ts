@@ -9,7 +9,7 @@ import { reportMetrics } from '../../src/domain/progress.ts';
 import { createProject } from '../../src/domain/projects.ts';
 import { createContext } from '../../src/schema/context.ts';
 import { schema } from '../../src/schema/index.ts';
-import type { Queries, Store } from '../../src/store/store.ts';
+import type { Queries } from '../../src/store/store.ts';
 import { describeOnGround, refusalOf } from '../support/ground.ts';
 import { admin, type SeededJob } from '../support/seed.ts';
 
@@ -29,16 +29,13 @@ function interrupt(domain: Domain, name: string, meanwhile: () => Promise<unknow
       return rows;
     },
   };
-  // The store itself with another reader: its own methods go on working on what is private to it.
-  const store: Store = {
-    ...{ description: domain.store.description, identity: domain.store.identity, secret: domain.store.secret },
-    ...{ tables: domain.store.tables, isFirst: domain.store.isFirst, read: interrupted },
-    write: (work) => domain.store.write(work),
-    onCommit: (listener) => domain.store.onCommit(listener),
-    isUniqueViolation: (error) => domain.store.isUniqueViolation(error),
-    isUnstorableText: (error) => domain.store.isUnstorableText(error),
-    close: () => domain.store.close(),
-  };
+  const store = new Proxy(domain.store, {
+    get(target, name) {
+      if (name === 'read') return interrupted;
+      const member: unknown = Reflect.get(target, name, target);
+      return typeof member === 'function' ? member.bind(target) : member;
+    },
+  });
   return { ...domain, store };
 }
 
