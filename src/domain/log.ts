@@ -4,6 +4,7 @@ import { insertLogChunks, takeNumbers } from '../store/changes/streams.ts';
 import type { LogChunkRow, StepRow } from '../store/tables.ts';
 import { type Change, topics } from './change.ts';
 import type { Checks } from './checks.ts';
+import { printableAfter } from './text.ts';
 import type { LogStream } from './vocabulary.ts';
 
 type Optional<T> = T | null | undefined;
@@ -15,10 +16,6 @@ export interface LogChunkInput {
   stream: LogStream;
   at?: Optional<Date>;
 }
-
-/** What PostgreSQL's text cannot hold is shown as the picture of it. */
-const NUL = '\u0000';
-const NUL_PICTURE = '\u2400';
 
 export function checkLog(checks: Checks, path: readonly string[], chunks: Optional<readonly LogChunkInput[]>): void {
   checks.count(path, chunks, checks.limits.entriesAtMost);
@@ -35,11 +32,9 @@ export async function storeLog(change: Change, step: StepRow, chunks: readonly L
   const fresh: Omit<LogChunkRow, 'seq'>[] = [];
   for (const { offset, text, stream, at } of chunks) {
     if (offset > size) break;
-    const bytes = Buffer.from(text);
     const known = size - offset;
-    if (bytes.length <= known) continue;
-    const rest = known === 0 ? text : bytes.subarray(known).toString();
-    const added = bytes.length - known;
+    const added = Buffer.byteLength(text) - known;
+    if (added <= 0) continue;
     fresh.push({
       jobId: step.jobId,
       stepNumber: step.number,
@@ -47,7 +42,7 @@ export async function storeLog(change: Change, step: StepRow, chunks: readonly L
       offset: size,
       size: added,
       stream,
-      text: rest.replaceAll(NUL, NUL_PICTURE),
+      text: printableAfter(text, known),
       at: at ?? now,
     });
     size += added;

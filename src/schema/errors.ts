@@ -14,6 +14,7 @@ import {
   RequestRefused,
   StaleLease,
 } from '../domain/refusals.ts';
+import { requireWellFormed } from '../domain/text.ts';
 import { builder, type SchemaTypes } from './builder.ts';
 import { type Context, viewerOf } from './context.ts';
 import { describeEnum } from './enums.ts';
@@ -112,6 +113,8 @@ export interface MutationOptions<I extends object, P extends object> {
   readonly payload: ObjectRef<SchemaTypes, P>;
   /** The refusals that clients are to expect: with the payload, the members of the result's union. */
   readonly refusals: readonly [RefusalClass, ...RefusalClass[]];
+  /** Fields of the input whose text the domain repairs: what a program prints is not its reporter's doing. All other text has to be well-formed. */
+  readonly repairs?: readonly string[];
   /** The domain's function. What it returns is the payload. */
   decide(domain: Domain, principal: Principal, input: I, context: Context): Promise<P>;
 }
@@ -121,7 +124,7 @@ export interface MutationOptions<I extends object, P extends object> {
  * left. A refusal that the union does not name is a malformed request: a top-level BAD_REQUEST with the refusal's message.
  */
 export function defineMutation<I extends object, P extends object>(name: string, options: MutationOptions<I, P>): void {
-  const { description, refusals, decide } = options;
+  const { description, refusals, repairs, decide } = options;
   // Casts here and below: Pothos's conditional types do not resolve over type parameters.
   const payload = options.payload as unknown as ObjectRef<SchemaTypes, object>;
   const input = options.input as unknown as InputObjectRef<SchemaTypes, object>;
@@ -140,6 +143,7 @@ export function defineMutation<I extends object, P extends object>(name: string,
       },
       resolve: async (_, args, context) => {
         try {
+          requireWellFormed(args.input, repairs);
           return await decide(context.domain, viewerOf(context), args.input as I, context);
         } catch (error) {
           if (error instanceof Refusal) context.domain.meters.refusals.of({ mutation: name, code: error.code }).add();

@@ -37,7 +37,11 @@ const LogChunkInput = builder.inputType('LogChunkInput', {
   description: 'A piece of the log. One that is stored already is not stored twice; one that would leave a hole is not stored.',
   fields: (t) => ({
     offset: t.field({ type: 'ByteCount', required: true, description: "The bytes (UTF-8) of this attempt's log before it." }),
-    text: t.string({ required: true, description: 'What was written, line breaks included.' }),
+    text: t.string({
+      required: true,
+      description:
+        'What was written, line breaks included. NUL is kept as U+001A and half of a surrogate pair as U+FFFD, which have as many bytes.',
+    }),
     stream: t.field({ type: LogStream, required: true, defaultValue: 'STDOUT', description: 'Where it comes from.' }),
     at: t.field({ type: 'DateTime', description: 'When it was written. Default: now.' }),
   }),
@@ -91,6 +95,7 @@ defineMutation('reportProgress', {
     }),
   }),
   refusals: [StaleLease, InvalidInput],
+  repairs: ['log'],
   decide: reportProgress,
 });
 
@@ -149,5 +154,6 @@ defineMutation('appendLog', {
     fields: (t) => ({ nextLogOffset: t.expose('nextLogOffset', { type: 'ByteCount', description: nextLogOffset }) }),
   }),
   refusals: [StaleLease, InvalidInput],
+  repairs: ['chunks'],
   decide: appendLog,
 });

@@ -63,7 +63,37 @@ describeOnGround('A report', (on) => {
   test('of the log takes text that holds NUL, and nothing at all', async () => {
     const step = await begin();
     expect(await step.append([0, 'a\0b'], [3, ''])).toBe(3);
-    expect((await step.log()).map(({ text }) => text)).toEqual(['a\u2400b']);
+    expect((await step.log()).map(({ text }) => text)).toEqual(['a\u001ab']);
+  });
+
+  test('of the log keeps offsets that mean the same to who wrote and who reads, whatever the text held', async () => {
+    const step = await begin();
+    const written = ['a\0\0b\n', 'half \ud83d', '\ude82 the other\n', 'ü🚂\n', '\0'];
+    let offset = 0;
+    for (const text of written) {
+      // In part known already: each chunk is sent together with the one before, as after a lost answer.
+      const next = await step.append([offset, text], [offset, text]);
+      offset += Buffer.byteLength(text);
+      expect(next).toBe(offset);
+    }
+    const chunks = await step.log();
+    let read = 0;
+    for (const { offset, size, text } of chunks) {
+      expect([offset, size]).toEqual([read, Buffer.byteLength(text)]);
+      read += size;
+    }
+    expect(read).toBe(offset);
+    expect(chunks.map(({ text }) => text)).toEqual(['a\u001a\u001ab\n', 'half \ufffd', '\ufffd the other\n', 'ü🚂\n', '\u001a']);
+  });
+
+  test('of the log that goes on within a character keeps a mark for each byte that is left of it', async () => {
+    const step = await begin();
+    expect(await step.append([0, 'ab'])).toBe(2);
+    expect(await step.append([0, 'a🚂c'])).toBe(6);
+    expect((await step.log()).map(({ offset, size, text }) => [offset, size, text])).toEqual([
+      [0, 2, 'ab'],
+      [2, 4, '\u001a\u001a\u001ac'],
+    ]);
   });
 
   test('of the log at an offset below none is refused with its path', async () => {

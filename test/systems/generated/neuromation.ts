@@ -319,7 +319,7 @@ export type LogChunkInput = {
   readonly offset: number;
   /** Where it comes from. */
   readonly stream?: LogStream;
-  /** What was written, line breaks included. */
+  /** What was written, line breaks included. NUL is kept as U+001A and half of a surrogate pair as U+FFFD, which have as many bytes. */
   readonly text: string;
 };
 
