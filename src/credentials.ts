@@ -1,9 +1,12 @@
 /** The keys that a gateway makes for its own operator: an admin key on the first start, and one for each start's link. */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { audit, madeWith } from './domain/audit.ts';
 import { change } from './domain/change.ts';
 import type { Domain } from './domain/domain.ts';
-import { acceptAdminKey, addKey, authenticate } from './domain/keys.ts';
+import { keyFields, subjectOf } from './domain/key-changes.ts';
+import { acceptAdminKey } from './domain/key-rotation.ts';
+import { addKey, authenticate } from './domain/keys.ts';
 import { anyAdminKey } from './store/queries/keys.ts';
 
 const FILE = 'credentials.json';
@@ -41,9 +44,11 @@ export async function localKey(domain: Domain, dataDir: string, url: string, giv
 export const linkKey = (domain: Domain): Promise<string> => makeAdminKey(domain, 'link of a start', LINK_DAYS);
 
 function makeAdminKey(domain: Domain, name: string, days: number | null): Promise<string> {
-  return change(domain, null, async ({ tx, now }) => {
-    const expiresAt = days === null ? null : new Date(now.getTime() + days * 86_400_000);
-    return (await addKey(domain, tx, now, { name, kind: 'USER', role: 'ADMIN', expiresAt })).secret;
+  return change(domain, null, async (change) => {
+    const expiresAt = days === null ? null : new Date(change.now.getTime() + days * 86_400_000);
+    const { apiKey, secret } = await addKey(change, { name, kind: 'USER', role: 'ADMIN', expiresAt });
+    await audit(change, 'KEY_CREATED', subjectOf(apiKey), madeWith(apiKey, keyFields));
+    return secret;
   });
 }
 

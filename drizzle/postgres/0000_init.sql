@@ -10,9 +10,12 @@ CREATE TABLE "api_keys" (
 	"hash" text NOT NULL,
 	"hint" text NOT NULL,
 	"created_at" timestamp(3) with time zone NOT NULL,
+	"created_by" text NOT NULL,
 	"last_used_at" timestamp(3) with time zone,
 	"expires_at" timestamp(3) with time zone,
 	"revoked_at" timestamp(3) with time zone,
+	"rotated_from_id" text,
+	"replaced_by_id" text,
 	CONSTRAINT "api_keys_kind" CHECK ("api_keys"."kind" in ('USER', 'DEVICE', 'JOB', 'WATCH'))
 );
 --> statement-breakpoint
@@ -42,6 +45,22 @@ CREATE TABLE "attempts" (
 	"finished_at" timestamp(3) with time zone,
 	CONSTRAINT "attempts_step_id_number_pk" PRIMARY KEY("step_id","number"),
 	CONSTRAINT "attempts_outcome" CHECK ("attempts"."outcome" in ('RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED', 'RELEASED', 'PREEMPTED', 'LOST'))
+);
+--> statement-breakpoint
+CREATE TABLE "audit_entries" (
+	"id" text PRIMARY KEY NOT NULL,
+	"at" timestamp(3) with time zone NOT NULL,
+	"actor" text NOT NULL,
+	"actor_key_id" text,
+	"action" text NOT NULL,
+	"subject_type" text NOT NULL,
+	"subject_id" text NOT NULL,
+	"subject_name" text NOT NULL,
+	"project_id" text,
+	"changes" json NOT NULL,
+	"request_id" text,
+	CONSTRAINT "audit_entries_action" CHECK ("audit_entries"."action" in ('KEY_CREATED', 'KEY_CHANGED', 'KEY_ROTATED', 'KEY_REVOKED', 'PROJECT_CREATED', 'PROJECT_CHANGED', 'PROJECT_DELETED', 'DEVICE_REGISTERED', 'DEVICE_CHANGED', 'DEVICE_DELETED', 'APPLICATION_CREATED', 'APPLICATION_CHANGED', 'APPLICATION_DELETED', 'JOB_DELETED', 'FRAGMENT_DELETED')),
+	CONSTRAINT "audit_entries_subject_type" CHECK ("audit_entries"."subject_type" in ('API_KEY', 'PROJECT', 'DEVICE', 'APPLICATION', 'JOB', 'FRAGMENT'))
 );
 --> statement-breakpoint
 CREATE TABLE "devices" (
@@ -402,6 +421,9 @@ CREATE INDEX "api_keys_job" ON "api_keys" USING btree ("job_id");--> statement-b
 CREATE INDEX "api_keys_device" ON "api_keys" USING btree ("device_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "applications_name" ON "applications" USING btree ("name");--> statement-breakpoint
 CREATE INDEX "attempts_device" ON "attempts" USING btree ("device_id","claimed_at","step_id");--> statement-breakpoint
+CREATE INDEX "audit_entries_project" ON "audit_entries" USING btree ("project_id","id");--> statement-breakpoint
+CREATE INDEX "audit_entries_subject" ON "audit_entries" USING btree ("subject_id","id");--> statement-breakpoint
+CREATE INDEX "audit_entries_actor" ON "audit_entries" USING btree ("actor","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "devices_name" ON "devices" USING btree ("project_key","name");--> statement-breakpoint
 CREATE INDEX "devices_project" ON "devices" USING btree ("project_id","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "events_position" ON "events" USING btree ("position");--> statement-breakpoint

@@ -9,9 +9,12 @@ CREATE TABLE `api_keys` (
 	`hash` text NOT NULL,
 	`hint` text NOT NULL,
 	`created_at` integer NOT NULL,
+	`created_by` text NOT NULL,
 	`last_used_at` integer,
 	`expires_at` integer,
 	`revoked_at` integer,
+	`rotated_from_id` text,
+	`replaced_by_id` text,
 	FOREIGN KEY (`project_id`) REFERENCES `projects`(`id`) ON UPDATE no action ON DELETE cascade,
 	FOREIGN KEY (`job_id`) REFERENCES `jobs`(`id`) ON UPDATE no action ON DELETE cascade,
 	FOREIGN KEY (`device_id`) REFERENCES `devices`(`id`) ON UPDATE no action ON DELETE cascade,
@@ -52,6 +55,25 @@ CREATE TABLE `attempts` (
 );
 --> statement-breakpoint
 CREATE INDEX `attempts_device` ON `attempts` (`device_id`,`claimed_at`,`step_id`);--> statement-breakpoint
+CREATE TABLE `audit_entries` (
+	`id` text PRIMARY KEY NOT NULL,
+	`at` integer NOT NULL,
+	`actor` text NOT NULL,
+	`actor_key_id` text,
+	`action` text NOT NULL,
+	`subject_type` text NOT NULL,
+	`subject_id` text NOT NULL,
+	`subject_name` text NOT NULL,
+	`project_id` text,
+	`changes` text NOT NULL,
+	`request_id` text,
+	CONSTRAINT "audit_entries_action" CHECK("audit_entries"."action" in ('KEY_CREATED', 'KEY_CHANGED', 'KEY_ROTATED', 'KEY_REVOKED', 'PROJECT_CREATED', 'PROJECT_CHANGED', 'PROJECT_DELETED', 'DEVICE_REGISTERED', 'DEVICE_CHANGED', 'DEVICE_DELETED', 'APPLICATION_CREATED', 'APPLICATION_CHANGED', 'APPLICATION_DELETED', 'JOB_DELETED', 'FRAGMENT_DELETED')),
+	CONSTRAINT "audit_entries_subject_type" CHECK("audit_entries"."subject_type" in ('API_KEY', 'PROJECT', 'DEVICE', 'APPLICATION', 'JOB', 'FRAGMENT'))
+);
+--> statement-breakpoint
+CREATE INDEX `audit_entries_project` ON `audit_entries` (`project_id`,`id`);--> statement-breakpoint
+CREATE INDEX `audit_entries_subject` ON `audit_entries` (`subject_id`,`id`);--> statement-breakpoint
+CREATE INDEX `audit_entries_actor` ON `audit_entries` (`actor`,`id`);--> statement-breakpoint
 CREATE TABLE `devices` (
 	`id` text PRIMARY KEY NOT NULL,
 	`project_id` text,

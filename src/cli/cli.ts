@@ -2,6 +2,7 @@
 import { GatewayUnreachable, Refused, RequestRefused } from '../client/errors.ts';
 import { agent } from './agent.ts';
 import { applications } from './applications.ts';
+import { audit } from './audit.ts';
 import { cancel } from './cancel.ts';
 import { type Command, runCommand } from './command.ts';
 import { devices } from './devices.ts';
@@ -10,7 +11,7 @@ import { getFragment, listFragments, putFragment } from './fragments.ts';
 import { BrokenPipe, exitCodes, type Io, UsageError } from './io.ts';
 import { job } from './job.ts';
 import { jobs } from './jobs.ts';
-import { createKey, listKeys, revokeKey } from './keys.ts';
+import { createKey, listKeys, revokeKey, rotateKey, updateKey } from './keys.ts';
 import { logs } from './logs.ts';
 import { models } from './models.ts';
 import { createProject, listAllProjects } from './projects.ts';
@@ -39,7 +40,10 @@ const commands: readonly Command[] = [
   createProject,
   listKeys,
   createKey,
+  updateKey,
+  rotateKey,
   revokeKey,
+  audit,
 ];
 
 /** Of every command that is run here: its name and what it does, for the list that `trainyard --help` shows. */

@@ -1,8 +1,16 @@
 import { unwrap } from '../client/errors.ts';
-import { type ApiKeyFieldsFragment, ApiKeysDocument, CreateApiKeyDocument, RevokeApiKeyDocument } from '../client/generated.ts';
+import {
+  type ApiKeyFieldsFragment,
+  ApiKeysDocument,
+  CreateApiKeyDocument,
+  RevokeApiKeyDocument,
+  RotateApiKeyDocument,
+  UpdateApiKeyDocument,
+  type UpdateApiKeyInput,
+} from '../client/generated.ts';
 import { type Command, jsonFlag } from './command.ts';
 import { formatAge } from './format.ts';
-import { exitCodes, print, printJson } from './io.ts';
+import { exitCodes, type Io, print, printJson, UsageError } from './io.ts';
 import { readLimit, readPages } from './pages.ts';
 import { resolveProjectId } from './project.ts';
 import { type Column, printList, renderFields } from './table.ts';
@@ -25,14 +33,18 @@ export const listKeys: Command = {
   argCount: [0, 0],
   flags: {
     kind: { value: 'KIND', isRepeatable: true, description: 'USER, DEVICE, JOB, WATCH', defaultText: 'all but JOB' },
+    live: { description: 'only those that are good now' },
+    ended: { description: 'only those that have ended' },
     limit: { value: 'N', description: 'how many', defaultText: '100' },
     ...jsonFlag,
   },
 
   async run({ io, client, given, isJson }) {
+    if (given.has('live') && given.has('ended')) throw new UsageError('--live and --ended leave nothing: give one of them.');
+    const isLive = given.has('live') ? true : given.has('ended') ? false : null;
     const kinds = given.choices('kind', ['USER', 'DEVICE', 'JOB', 'WATCH']);
     const found = await readPages(readLimit(given, 100), async (first, after) => {
-      const variables = { ...(kinds.length > 0 && { kinds }), first, after };
+      const variables = { ...(kinds.length > 0 && { kinds }), isLive, first, after };
       return (await client.request(ApiKeysDocument, variables, { signal: io.signal })).apiKeys;
     });
     return printList(io, isJson, columns, found, 'No keys.');
@@ -69,14 +81,60 @@ export const createKey: Command = {
     };
     const { createApiKey } = await client.request(CreateApiKeyDocument, { input }, { signal: io.signal });
     const { apiKey, secret } = unwrap(createApiKey);
-    if (isJson) {
-      await printJson(io, { apiKey, secret });
-    } else {
-      // The secret alone on stdout, so that a script can take it.
-      io.stderr.write(renderKey(apiKey));
-      await print(io.stdout, `${secret}\n`);
-    }
+    return printSecret(io, isJson, { apiKey, secret });
+  },
+};
+
+export const updateKey: Command = {
+  name: 'keys update',
+  summary: 'Renames a key, or gives it another end.',
+  usage: 'KEY-ID',
+  argCount: [1, 1],
+  flags: {
+    name: { value: 'NAME', description: 'its new name' },
+    'expires-in-seconds': { value: 'N', description: 'how long it is good from now on' },
+    'never-expires': { description: 'good until it is revoked' },
+    ...jsonFlag,
+  },
+
+  async run({ io, client, given, args, isJson }) {
+    const input: UpdateApiKeyInput = {
+      apiKeyId: args[0] ?? '',
+      name: given.text('name'),
+      expiresInSeconds: given.number('expires-in-seconds'),
+      ...(given.has('never-expires') && { neverExpires: true }),
+    };
+    const { updateApiKey } = await client.request(UpdateApiKeyDocument, { input }, { signal: io.signal });
+    const { apiKey } = unwrap(updateApiKey);
+    if (isJson) await printJson(io, apiKey);
+    else await print(io.stdout, renderKey(apiKey));
     return exitCodes.succeeded;
+  },
+};
+
+export const rotateKey: Command = {
+  name: 'keys rotate',
+  summary: 'Makes a key in the place of another, both good for a while. Its secret is printed this once.',
+  usage: 'KEY-ID',
+  argCount: [1, 1],
+  flags: {
+    'overlap-seconds': { value: 'N', description: 'how long the old one is still good; 0 ends it now', defaultText: '3600' },
+    'expires-in-seconds': { value: 'N', description: 'how long the new one is good', defaultText: 'as long as the old one was' },
+    ...jsonFlag,
+  },
+  notes: 'When the answer was lost, rotate again: a new key that nobody has used yet is revoked, and another made.',
+
+  async run({ io, client, given, args, isJson }) {
+    const overlapSeconds = given.number('overlap-seconds');
+    const input = {
+      apiKeyId: args[0] ?? '',
+      ...(overlapSeconds !== undefined && { overlapSeconds }),
+      expiresInSeconds: given.number('expires-in-seconds'),
+    };
+    const { rotateApiKey } = await client.request(RotateApiKeyDocument, { input }, { signal: io.signal });
+    const { apiKey, secret, replaced } = unwrap(rotateApiKey);
+    if (!isJson) io.stderr.write(`${replaced.id} is good until ${replaced.expiresAt}; in its place:\n`);
+    return printSecret(io, isJson, { apiKey, secret, ...(isJson && { replaced }) });
   },
 };
 
@@ -96,10 +154,21 @@ export const revokeKey: Command = {
   },
 };
 
-function stateOf(key: ApiKeyFieldsFragment): string {
-  if (key.revokedAt !== null) return 'revoked';
-  if (key.expiresAt === null) return 'good';
-  return Date.parse(key.expiresAt) < Date.now() ? 'expired' : `until ${key.expiresAt}`;
+async function printSecret(io: Io, isJson: boolean, made: { apiKey: ApiKeyFieldsFragment; secret: string }): Promise<number> {
+  if (isJson) {
+    await printJson(io, made);
+  } else {
+    // The secret alone on stdout, so that a script can take it.
+    io.stderr.write(renderKey(made.apiKey));
+    await print(io.stdout, `${made.secret}\n`);
+  }
+  return exitCodes.succeeded;
+}
+
+function stateOf({ state, expiresAt, replacedBy }: ApiKeyFieldsFragment): string {
+  if (state !== 'LIVE') return state.toLowerCase();
+  if (expiresAt === null) return 'good';
+  return `${replacedBy === null ? 'good' : 'rotated, good'} until ${expiresAt}`;
 }
 
 function renderKey(key: ApiKeyFieldsFragment): string {
@@ -110,6 +179,8 @@ function renderKey(key: ApiKeyFieldsFragment): string {
     ['role', key.role],
     ['project', key.project?.name],
     ['begins with', key.hint],
+    ['made by', key.createdBy],
+    ['replaced by', key.replacedBy?.id],
     ['expires', key.expiresAt],
     ['revoked', key.revokedAt],
   ]);

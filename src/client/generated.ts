@@ -4,6 +4,15 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+/** Whether a key is good. */
+export type ApiKeyState =
+  /** Its time was over: the end that it was given, or that of the overlap when it was rotated. */
+  | 'EXPIRED'
+  /** It is good now. */
+  | 'LIVE'
+  /** Someone ended it, or it was for a job that has ended. */
+  | 'REVOKED';
+
 /** How one try at a step ended. */
 export type AttemptOutcome =
   /** The job was cancelled. */
@@ -20,6 +29,72 @@ export type AttemptOutcome =
   | 'RUNNING'
   /** The device completed the step. */
   | 'SUCCEEDED';
+
+/** What was done, of that which the audit trail tells. */
+export type AuditAction =
+  /** An application was changed. */
+  | 'APPLICATION_CHANGED'
+  /** An application was added to the catalogue. */
+  | 'APPLICATION_CREATED'
+  /** An application was taken out of the catalogue. */
+  | 'APPLICATION_DELETED'
+  /** A device was changed, or registered again as something else. */
+  | 'DEVICE_CHANGED'
+  /** A device was deleted, and its keys with it. */
+  | 'DEVICE_DELETED'
+  /** A device was registered for the first time. */
+  | 'DEVICE_REGISTERED'
+  /** A file was deleted by itself. */
+  | 'FRAGMENT_DELETED'
+  /** A job was deleted, with its files and its events. */
+  | 'JOB_DELETED'
+  /** A key got another name or end. */
+  | 'KEY_CHANGED'
+  /** A key was made; not the one that each job comes with, of which its event JOB_CREATED tells. */
+  | 'KEY_CREATED'
+  /** A key was ended by someone; not the end of those that end with their job. */
+  | 'KEY_REVOKED'
+  /** Another key took the place of one; `changes` says which, and when the old one ends. */
+  | 'KEY_ROTATED'
+  /** A project got another name, repository or pipeline. */
+  | 'PROJECT_CHANGED'
+  /** A project was made. */
+  | 'PROJECT_CREATED'
+  /** A project was deleted, with all that it owned: jobs, files, devices and keys have no entries of their own then. */
+  | 'PROJECT_DELETED';
+
+/** Which entries to show: those that meet all that is given. */
+export type AuditFilter = {
+  /** In which one of these was done. */
+  readonly actions?: ReadonlyArray<AuditAction> | null | undefined;
+  /** Done by this one, in full: `user:alice`. */
+  readonly actor?: string | null | undefined;
+  /** About things of this project, which may be gone. */
+  readonly projectId?: string | null | undefined;
+  /** Done at this moment or after it. */
+  readonly since?: string | null | undefined;
+  /** About this thing, which may be gone: `key_…`, `dev_…`, `proj_…`. */
+  readonly subjectId?: string | null | undefined;
+  /** About things of one of these kinds. */
+  readonly subjectTypes?: ReadonlyArray<AuditSubjectType> | null | undefined;
+  /** Done before this moment. */
+  readonly until?: string | null | undefined;
+};
+
+/** What an entry of the audit trail is about. */
+export type AuditSubjectType =
+  /** A key. */
+  | 'API_KEY'
+  /** An application of the catalogue. */
+  | 'APPLICATION'
+  /** A device. */
+  | 'DEVICE'
+  /** A file. */
+  | 'FRAGMENT'
+  /** A job. */
+  | 'JOB'
+  /** A project. */
+  | 'PROJECT';
 
 /** The job to cancel, and how long to wait for its devices. */
 export type CancelJobInput = {
@@ -665,6 +740,16 @@ export type Role =
   /** Reads. */
   | 'VIEWER';
 
+/** The key to rotate. */
+export type RotateApiKeyInput = {
+  /** Its id: `key_…`, not its secret. */
+  readonly apiKeyId: string;
+  /** After how many seconds, from now, the new one ends by itself. Default: when the old one would have, so that no key makes itself last longer. Not for a key by itself. */
+  readonly expiresInSeconds?: number | null | undefined;
+  /** For how many seconds both are good; 0: the old one ends at once. At most 30 days, unless the gateway is set otherwise. */
+  readonly overlapSeconds?: number | null | undefined;
+};
+
 /** How far a round has come. SUCCEEDED, FAILED and CANCELLED are its ends. */
 export type RoundStatus =
   /** Its models are in, and are being made one. */
@@ -817,6 +902,18 @@ export type TerminationCriterionInput =
   readonly metric: MetricCriterionInput; };
 
 /** What to change. What is left out or null stays as it is. */
+export type UpdateApiKeyInput = {
+  /** Its id: `key_…`, not its secret. */
+  readonly apiKeyId: string;
+  /** After how many seconds, from now, it ends by itself. */
+  readonly expiresInSeconds?: number | null | undefined;
+  /** What people will call it: at most 200 characters. Events say the new name from then on. */
+  readonly name?: string | null | undefined;
+  /** True takes its end away. Not beside `expiresInSeconds`. */
+  readonly neverExpires?: boolean | null | undefined;
+};
+
+/** What to change. What is left out or null stays as it is. */
 export type UpdateDeviceInput = {
   /** The device to change. */
   readonly deviceId: string;
@@ -858,6 +955,17 @@ export type ApplicationQueryVariables = Exact<{
 
 
 export type ApplicationQuery = { readonly application: { readonly id: string, readonly name: string, readonly description: string | null, readonly supportsContinualTraining: boolean, readonly settingsSchema: Record<string, unknown> | null, readonly createdAt: string, readonly updatedAt: string, readonly itemDefinitions: ReadonlyArray<{ readonly name: string, readonly label: string | null, readonly description: string | null, readonly valueType: ItemValueType, readonly defaultValue: string | null, readonly options: ReadonlyArray<string>, readonly isRequired: boolean }>, readonly container: { readonly image: string | null, readonly entrypoint: string | null, readonly command: string | null, readonly properties: Record<string, unknown>, readonly build: { readonly context: string, readonly dockerfile: string, readonly properties: Record<string, unknown> } | null, readonly env: ReadonlyArray<{ readonly name: string, readonly value: string }>, readonly volumes: ReadonlyArray<{ readonly storage: string, readonly containerPath: string, readonly isReadOnly: boolean }>, readonly http: { readonly port: number, readonly requiresAuth: boolean } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean } } | null } | null };
+
+export type AuditEntryFieldsFragment = { readonly id: string, readonly at: string, readonly actor: string, readonly actorKeyId: string | null, readonly action: AuditAction, readonly subjectType: AuditSubjectType, readonly subjectId: string, readonly subjectName: string, readonly projectId: string | null, readonly changes: Record<string, unknown>, readonly requestId: string | null };
+
+export type AuditLogQueryVariables = Exact<{
+  filter?: AuditFilter | null | undefined;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type AuditLogQuery = { readonly auditLog: { readonly edges: ReadonlyArray<{ readonly node: { readonly id: string, readonly at: string, readonly actor: string, readonly actorKeyId: string | null, readonly action: AuditAction, readonly subjectType: AuditSubjectType, readonly subjectId: string, readonly subjectName: string, readonly projectId: string | null, readonly changes: Record<string, unknown>, readonly requestId: string | null } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
 
 export type ResourcesFieldsFragment = { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean };
 
@@ -1044,7 +1152,7 @@ export type CancelJobMutation = { readonly cancelJob:
     | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
    };
 
-export type ApiKeyFieldsFragment = { readonly id: string, readonly name: string, readonly kind: PrincipalKind, readonly role: Role | null, readonly hint: string, readonly createdAt: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null, readonly revokedAt: string | null, readonly project: { readonly id: string, readonly name: string } | null };
+export type ApiKeyFieldsFragment = { readonly id: string, readonly name: string, readonly kind: PrincipalKind, readonly role: Role | null, readonly hint: string, readonly state: ApiKeyState, readonly createdAt: string, readonly createdBy: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null, readonly revokedAt: string | null, readonly project: { readonly id: string, readonly name: string } | null, readonly replacedBy: { readonly id: string } | null };
 
 export type CreateApiKeyMutationVariables = Exact<{
   input: CreateApiKeyInput;
@@ -1052,7 +1160,7 @@ export type CreateApiKeyMutationVariables = Exact<{
 
 
 export type CreateApiKeyMutation = { readonly createApiKey:
-    | { readonly __typename: 'CreateApiKeyPayload', readonly secret: string, readonly apiKey: { readonly id: string, readonly name: string, readonly kind: PrincipalKind, readonly role: Role | null, readonly hint: string, readonly createdAt: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null, readonly revokedAt: string | null, readonly project: { readonly id: string, readonly name: string } | null } }
+    | { readonly __typename: 'CreateApiKeyPayload', readonly secret: string, readonly apiKey: { readonly id: string, readonly name: string, readonly kind: PrincipalKind, readonly role: Role | null, readonly hint: string, readonly state: ApiKeyState, readonly createdAt: string, readonly createdBy: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null, readonly revokedAt: string | null, readonly project: { readonly id: string, readonly name: string } | null, readonly replacedBy: { readonly id: string } | null } }
     | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
     | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
    };
@@ -1064,17 +1172,42 @@ export type RevokeApiKeyMutationVariables = Exact<{
 
 export type RevokeApiKeyMutation = { readonly revokeApiKey:
     | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
-    | { readonly __typename: 'RevokeApiKeyPayload', readonly apiKey: { readonly id: string, readonly name: string, readonly kind: PrincipalKind, readonly role: Role | null, readonly hint: string, readonly createdAt: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null, readonly revokedAt: string | null, readonly project: { readonly id: string, readonly name: string } | null } }
+    | { readonly __typename: 'RevokeApiKeyPayload', readonly apiKey: { readonly id: string, readonly name: string, readonly kind: PrincipalKind, readonly role: Role | null, readonly hint: string, readonly state: ApiKeyState, readonly createdAt: string, readonly createdBy: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null, readonly revokedAt: string | null, readonly project: { readonly id: string, readonly name: string } | null, readonly replacedBy: { readonly id: string } | null } }
+   };
+
+export type UpdateApiKeyMutationVariables = Exact<{
+  input: UpdateApiKeyInput;
+}>;
+
+
+export type UpdateApiKeyMutation = { readonly updateApiKey:
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
+    | { readonly __typename: 'InvalidStateError', readonly status: string, readonly allowed: ReadonlyArray<string>, readonly code: ErrorCode, readonly message: string }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
+    | { readonly __typename: 'UpdateApiKeyPayload', readonly apiKey: { readonly id: string, readonly name: string, readonly kind: PrincipalKind, readonly role: Role | null, readonly hint: string, readonly state: ApiKeyState, readonly createdAt: string, readonly createdBy: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null, readonly revokedAt: string | null, readonly project: { readonly id: string, readonly name: string } | null, readonly replacedBy: { readonly id: string } | null } }
+   };
+
+export type RotateApiKeyMutationVariables = Exact<{
+  input: RotateApiKeyInput;
+}>;
+
+
+export type RotateApiKeyMutation = { readonly rotateApiKey:
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
+    | { readonly __typename: 'InvalidStateError', readonly status: string, readonly allowed: ReadonlyArray<string>, readonly code: ErrorCode, readonly message: string }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
+    | { readonly __typename: 'RotateApiKeyPayload', readonly secret: string, readonly apiKey: { readonly id: string, readonly name: string, readonly kind: PrincipalKind, readonly role: Role | null, readonly hint: string, readonly state: ApiKeyState, readonly createdAt: string, readonly createdBy: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null, readonly revokedAt: string | null, readonly project: { readonly id: string, readonly name: string } | null, readonly replacedBy: { readonly id: string } | null }, readonly replaced: { readonly id: string, readonly name: string, readonly kind: PrincipalKind, readonly role: Role | null, readonly hint: string, readonly state: ApiKeyState, readonly createdAt: string, readonly createdBy: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null, readonly revokedAt: string | null, readonly project: { readonly id: string, readonly name: string } | null, readonly replacedBy: { readonly id: string } | null } }
    };
 
 export type ApiKeysQueryVariables = Exact<{
   kinds?: ReadonlyArray<PrincipalKind> | PrincipalKind;
+  isLive?: boolean | null | undefined;
   first?: number | null | undefined;
   after?: string | null | undefined;
 }>;
 
 
-export type ApiKeysQuery = { readonly apiKeys: { readonly edges: ReadonlyArray<{ readonly node: { readonly id: string, readonly name: string, readonly kind: PrincipalKind, readonly role: Role | null, readonly hint: string, readonly createdAt: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null, readonly revokedAt: string | null, readonly project: { readonly id: string, readonly name: string } | null } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
+export type ApiKeysQuery = { readonly apiKeys: { readonly edges: ReadonlyArray<{ readonly node: { readonly id: string, readonly name: string, readonly kind: PrincipalKind, readonly role: Role | null, readonly hint: string, readonly state: ApiKeyState, readonly createdAt: string, readonly createdBy: string, readonly lastUsedAt: string | null, readonly expiresAt: string | null, readonly revokedAt: string | null, readonly project: { readonly id: string, readonly name: string } | null, readonly replacedBy: { readonly id: string } | null } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
 
 export type LeaseFieldsFragment = { readonly token: string, readonly attempt: number, readonly expiresAt: string };
 
@@ -1372,6 +1505,21 @@ fragment ContainerFields on Container {
   }
   properties
 }`, {"fragmentName":"ApplicationRowFields"}) as unknown as TypedDocumentString<ApplicationRowFieldsFragment, unknown>;
+export const AuditEntryFieldsFragmentDoc = new TypedDocumentString(`
+    fragment AuditEntryFields on AuditEntry {
+  id
+  at
+  actor
+  actorKeyId
+  action
+  subjectType
+  subjectId
+  subjectName
+  projectId
+  changes
+  requestId
+}
+    `, {"fragmentName":"AuditEntryFields"}) as unknown as TypedDocumentString<AuditEntryFieldsFragment, unknown>;
 export const DeviceFieldsFragmentDoc = new TypedDocumentString(`
     fragment DeviceFields on Device {
   id
@@ -1726,10 +1874,15 @@ export const ApiKeyFieldsFragmentDoc = new TypedDocumentString(`
     id
     name
   }
+  state
   createdAt
+  createdBy
   lastUsedAt
   expiresAt
   revokedAt
+  replacedBy {
+    id
+  }
 }
     `, {"fragmentName":"ApiKeyFields"}) as unknown as TypedDocumentString<ApiKeyFieldsFragment, unknown>;
 export const LeaseFieldsFragmentDoc = new TypedDocumentString(`
@@ -2005,6 +2158,33 @@ fragment ContainerFields on Container {
   }
   properties
 }`) as unknown as TypedDocumentString<ApplicationQuery, ApplicationQueryVariables>;
+export const AuditLogDocument = new TypedDocumentString(`
+    query auditLog($filter: AuditFilter, $first: Int, $after: String) {
+  auditLog(filter: $filter, first: $first, after: $after) {
+    edges {
+      node {
+        ...AuditEntryFields
+      }
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+    fragment AuditEntryFields on AuditEntry {
+  id
+  at
+  actor
+  actorKeyId
+  action
+  subjectType
+  subjectId
+  subjectName
+  projectId
+  changes
+  requestId
+}`) as unknown as TypedDocumentString<AuditLogQuery, AuditLogQueryVariables>;
 export const RegisterDeviceDocument = new TypedDocumentString(`
     mutation registerDevice($input: RegisterDeviceInput!) {
   registerDevice(input: $input) {
@@ -2840,10 +3020,15 @@ export const CreateApiKeyDocument = new TypedDocumentString(`
     id
     name
   }
+  state
   createdAt
+  createdBy
   lastUsedAt
   expiresAt
   revokedAt
+  replacedBy {
+    id
+  }
 }
 fragment RefusalFields on Error {
   code
@@ -2884,10 +3069,15 @@ export const RevokeApiKeyDocument = new TypedDocumentString(`
     id
     name
   }
+  state
   createdAt
+  createdBy
   lastUsedAt
   expiresAt
   revokedAt
+  replacedBy {
+    id
+  }
 }
 fragment RefusalFields on Error {
   code
@@ -2906,9 +3096,111 @@ fragment RefusalFields on Error {
     differingPaths
   }
 }`) as unknown as TypedDocumentString<RevokeApiKeyMutation, RevokeApiKeyMutationVariables>;
+export const UpdateApiKeyDocument = new TypedDocumentString(`
+    mutation updateApiKey($input: UpdateApiKeyInput!) {
+  updateApiKey(input: $input) {
+    __typename
+    ... on UpdateApiKeyPayload {
+      apiKey {
+        ...ApiKeyFields
+      }
+    }
+    ...RefusalFields
+  }
+}
+    fragment ApiKeyFields on ApiKey {
+  id
+  name
+  kind
+  role
+  hint
+  project {
+    id
+    name
+  }
+  state
+  createdAt
+  createdBy
+  lastUsedAt
+  expiresAt
+  revokedAt
+  replacedBy {
+    id
+  }
+}
+fragment RefusalFields on Error {
+  code
+  message
+  ... on InvalidInputError {
+    issues {
+      path
+      message
+    }
+  }
+  ... on InvalidStateError {
+    status
+    allowed
+  }
+  ... on IdempotencyConflictError {
+    differingPaths
+  }
+}`) as unknown as TypedDocumentString<UpdateApiKeyMutation, UpdateApiKeyMutationVariables>;
+export const RotateApiKeyDocument = new TypedDocumentString(`
+    mutation rotateApiKey($input: RotateApiKeyInput!) {
+  rotateApiKey(input: $input) {
+    __typename
+    ... on RotateApiKeyPayload {
+      apiKey {
+        ...ApiKeyFields
+      }
+      secret
+      replaced {
+        ...ApiKeyFields
+      }
+    }
+    ...RefusalFields
+  }
+}
+    fragment ApiKeyFields on ApiKey {
+  id
+  name
+  kind
+  role
+  hint
+  project {
+    id
+    name
+  }
+  state
+  createdAt
+  createdBy
+  lastUsedAt
+  expiresAt
+  revokedAt
+  replacedBy {
+    id
+  }
+}
+fragment RefusalFields on Error {
+  code
+  message
+  ... on InvalidInputError {
+    issues {
+      path
+      message
+    }
+  }
+  ... on InvalidStateError {
+    status
+    allowed
+  }
+  ... on IdempotencyConflictError {
+    differingPaths
+  }
+}`) as unknown as TypedDocumentString<RotateApiKeyMutation, RotateApiKeyMutationVariables>;
 export const ApiKeysDocument = new TypedDocumentString(`
-    query apiKeys($kinds: [PrincipalKind!]! = [USER, DEVICE, WATCH], $first: Int, $after: String) {
-  apiKeys(kinds: $kinds, first: $first, after: $after) {
+    query apiKeys($kinds: [PrincipalKind!]! = [USER, DEVICE, WATCH], $isLive: Boolean, $first: Int, $after: String) {
+  apiKeys(kinds: $kinds, isLive: $isLive, first: $first, after: $after) {
     edges {
       node {
         ...ApiKeyFields
@@ -2930,10 +3222,15 @@ export const ApiKeysDocument = new TypedDocumentString(`
     id
     name
   }
+  state
   createdAt
+  createdBy
   lastUsedAt
   expiresAt
   revokedAt
+  replacedBy {
+    id
+  }
 }`) as unknown as TypedDocumentString<ApiKeysQuery, ApiKeysQueryVariables>;
 export const ClaimNextStepsDocument = new TypedDocumentString(`
     mutation claimNextSteps($input: ClaimNextStepsInput!) {

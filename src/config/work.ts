@@ -129,4 +129,12 @@ export const work = {
     atLeast: 1,
     atMost: 24 * 365,
   }),
+  overlapSecondsAtMost: duration({
+    name: 'key-overlap',
+    text: 'the longest overlap of a key and the one that took its place',
+    unit: 's',
+    byDefault: defaultDomainLimits.overlapSecondsAtMost,
+    atLeast: 0,
+    atMost: 366 * 86_400,
+  }),
 } as const satisfies Readonly<Record<keyof DomainLimits, Setting<number>>>;

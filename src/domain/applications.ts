@@ -9,6 +9,7 @@ import {
   unfinishedJobOfApplication,
 } from '../store/changes/applications.ts';
 import type { ApplicationRow } from '../store/tables.ts';
+import { type AuditSubject, audit, changedBetween, madeWith } from './audit.ts';
 import { type Change, change } from './change.ts';
 import { Checks, type ContainerInput, containerOf } from './checks.ts';
 import type { Domain } from './domain.ts';
@@ -45,6 +46,13 @@ interface ApplicationInput {
 export type CreateApplicationInput = ApplicationInput & { name: string };
 export type UpdateApplicationInput = ApplicationInput & { applicationId: string };
 
+/** The catalogue is of no project. */
+const subjectOf = ({ id, name }: ApplicationRow): AuditSubject => ({ type: 'APPLICATION', id, name, projectId: null });
+const applicationFields = {
+  shown: ['name', 'supportsContinualTraining'],
+  named: ['description', 'itemDefinitions', 'settingsSchema', 'container'],
+} as const;
+
 export async function createApplication(
   domain: Domain,
   principal: Principal,
@@ -52,7 +60,8 @@ export async function createApplication(
 ): Promise<{ application: ApplicationRow }> {
   requireAllProjects(principal, 'writeApplications');
   const itemDefinitions = checkApplication(domain, input) ?? [];
-  return change(domain, principal, async ({ tx, domain, now }) => {
+  return change(domain, principal, async (change) => {
+    const { tx, domain, now } = change;
     const application: ApplicationRow = {
       id: domain.ids.next('Application'),
       name: input.name,
@@ -64,7 +73,10 @@ export async function createApplication(
       createdAt: now,
       updatedAt: now,
     };
-    if (await addApplication(tx, application)) return { application };
+    if (await addApplication(tx, application)) {
+      await audit(change, 'APPLICATION_CREATED', subjectOf(application), madeWith(application, applicationFields));
+      return { application };
+    }
     const known = await applicationByName(tx, input.name);
     throw new AlreadyExists(`There is an application named ${JSON.stringify(input.name)}.`, known?.id ?? '');
   });
@@ -80,7 +92,8 @@ export async function updateApplication(
   const itemDefinitions = checkApplication(domain, input);
   const isTaken = new InvalidInput([{ path: ['name'], message: 'There is an application of this name.' }]);
   try {
-    return await change(domain, principal, async ({ tx, now }) => {
+    return await change(domain, principal, async (change) => {
+      const { tx, now } = change;
       const application = await lockedApplication(tx, input.applicationId);
       const named = await applicationByName(tx, input.name ?? application.name);
       if (named && named.id !== application.id) throw isTaken;
@@ -95,6 +108,8 @@ export async function updateApplication(
         updatedAt: later(now, application.updatedAt),
       };
       await saveApplicationFields(tx, application.id, updated);
+      const changes = changedBetween(application, updated, applicationFields);
+      if (Object.keys(changes).length > 0) await audit(change, 'APPLICATION_CHANGED', subjectOf(updated), changes);
       return { application: updated };
     });
   } catch (error) {
@@ -110,11 +125,13 @@ export async function deleteApplication(
   { applicationId }: { applicationId: string },
 ): Promise<{ deletedApplicationId: string }> {
   requireAllProjects(principal, 'writeApplications');
-  return change(domain, principal, async ({ tx }) => {
-    await lockedApplication(tx, applicationId);
+  return change(domain, principal, async (change) => {
+    const { tx } = change;
+    const application = await lockedApplication(tx, applicationId);
     const [unfinished] = await tx.run(unfinishedJobOfApplication, { applicationId });
     if (unfinished) throw new InvalidState(`Its job ${unfinished.id} is ${unfinished.status}.`, unfinished.status, terminalJobStatuses);
     await removeApplication(tx, applicationId);
+    await audit(change, 'APPLICATION_DELETED', subjectOf(application));
     return { deletedApplicationId: applicationId };
   });
 }

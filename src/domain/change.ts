@@ -16,6 +16,10 @@ export interface Change {
   readonly actor: string;
   /** Counts once this is committed, and not at all when it is undone or runs again. */
   count(what: () => void): void;
+  /** The key that it was done with; null where there was none. */
+  readonly keyId: string | null;
+  /** Of the request that asked for it, as logs name it; null where none did. */
+  readonly requestId: string | null;
 }
 
 /** The gateway itself, where no one asked: an expired lease, a timeout. */
@@ -27,13 +31,14 @@ const MOST_TRIES = 10;
 /** Runs a write on behalf of a principal; null is the gateway itself. */
 export async function change<T>(domain: Domain, principal: Principal | null, work: (change: Change) => Promise<T>): Promise<T> {
   const { store, clock } = domain;
+  const who = { actor: principal?.name ?? gatewayActor, keyId: principal?.keyId ?? null, requestId: domain.requestId() };
   for (let tries = 1; ; tries++) {
     let counts: (() => void)[] = [];
     try {
       const done = await store.write((tx) => {
         counts = [];
         const count = (what: () => void) => void counts.push(what);
-        return work({ tx, domain, now: clock.now(), actor: principal?.name ?? gatewayActor, count });
+        return work({ tx, domain, now: clock.now(), ...who, count });
       });
       for (const count of counts) count();
       return done;

@@ -203,6 +203,6 @@ async function makeJob(
       isBlocked: place.isBlocked,
     });
   else await makeSteps(change, { job, templates: steps, from: 0, isFirstReady: !place.isBlocked, seq });
-  const { secret } = await addKey(domain, tx, now, { name: `token of ${job.id}`, kind: 'JOB', projectId: job.projectId, jobId: job.id });
+  const { secret } = await addKey(change, { name: `token of ${job.id}`, kind: 'JOB', projectId: job.projectId, jobId: job.id });
   return { job: { ...job, stepCount }, token: secret };
 }

@@ -4,9 +4,11 @@ import { insertRows } from '../store/changes/inserts.ts';
 import { forgetReservations } from '../store/changes/room.ts';
 import { deviceByName } from '../store/queries/rows.ts';
 import type { DeviceRow } from '../store/tables.ts';
+import { type AuditSubject, audit, changedBetween, madeWith } from './audit.ts';
 import { type Change, change, topics } from './change.ts';
 import { Checks, labelsOf, type ResourcesInput, resourcesOf } from './checks.ts';
 import type { Domain } from './domain.ts';
+import { keyFields, subjectOf as keySubjectOf } from './key-changes.ts';
 import { addKey } from './keys.ts';
 import type { Principal } from './principal.ts';
 import { InvalidInput, InvalidState, NotFound } from './refusals.ts';
@@ -26,6 +28,9 @@ export interface RegisterDeviceInput {
   resources?: Optional<ResourcesInput>;
   slots?: Optional<number>;
 }
+
+const subjectOf = ({ id, name, projectId }: DeviceRow): AuditSubject => ({ type: 'DEVICE', id, name, projectId });
+const deviceFields = { shown: ['name', 'kind', 'labels', 'resources', 'slots', 'isDraining'] } as const;
 
 /** What the device is now. Being seen is what keeps it ONLINE: every claim, renewal and report counts. */
 export function statusOf({ clock, limits }: Domain, { isDraining, lastSeenAt }: DeviceRow): DeviceStatus {
@@ -88,7 +93,9 @@ async function addDevice(change: Change, projectId: string | null, input: Regist
     updatedAt: now,
   };
   await insertRows(tx, insertDevice, [device]);
-  const { secret } = await addKey(domain, tx, now, { name: device.name, kind: 'DEVICE', projectId, deviceId: device.id });
+  const { apiKey, secret } = await addKey(change, { name: device.name, kind: 'DEVICE', projectId, deviceId: device.id });
+  await audit(change, 'DEVICE_REGISTERED', subjectOf(device), madeWith(device, deviceFields));
+  await audit(change, 'KEY_CREATED', keySubjectOf(apiKey), madeWith(apiKey, keyFields));
   tx.touch(topics.device(device.id));
   return { device, apiKey: secret };
 }
@@ -105,12 +112,17 @@ async function takeOver(change: Change, known: DeviceRow, input: RegisterDeviceI
   return { device, apiKey: null };
 }
 
-async function saveDevice({ tx, now }: Change, before: DeviceRow, columns: Partial<DeviceRow>): Promise<DeviceRow> {
+async function saveDevice(change: Change, before: DeviceRow, columns: Partial<DeviceRow>): Promise<DeviceRow> {
+  const { tx, now } = change;
   const fields = { ...columns, updatedAt: later(now, before.updatedAt) };
   await saveDeviceFields(tx, before.id, fields);
   await tx.run(forgetReservations, { deviceId: before.id });
   tx.touch(topics.device(before.id));
-  return { ...before, ...fields };
+  const after = { ...before, ...fields };
+  const changes = changedBetween(before, after, deviceFields);
+  // An agent registers whenever it starts, mostly as what it was.
+  if (Object.keys(changes).length > 0) await audit(change, 'DEVICE_CHANGED', subjectOf(after), changes);
+  return after;
 }
 
 export interface UpdateDeviceInput {
@@ -162,6 +174,7 @@ export async function deleteDevice(
       ]);
     for (const keyId of await removeDevice(tx, deviceId)) tx.touch(topics.key(keyId));
     tx.touch(topics.device(deviceId));
+    await audit(change, 'DEVICE_DELETED', subjectOf(device));
     return { deletedDeviceId: deviceId };
   });
 }

@@ -29,6 +29,8 @@ export interface Domain {
   /** What the gateway could not do by itself, and tries again. */
   readonly setbacks: Setbacks;
   readonly meters: DomainMeters;
+  /** The id of the request that is being answered, as logs name it; null outside of one. */
+  requestId(): string | null;
 }
 
 export interface DomainParts {
@@ -39,6 +41,8 @@ export interface DomainParts {
   readonly clock?: Clock;
   readonly random?: (bytes: number) => Buffer;
   readonly limits?: Partial<DomainLimits>;
+  /** Default: no request has an id. */
+  readonly requestId?: () => string | null;
 }
 
 const noModels: Models = {
@@ -46,7 +50,7 @@ const noModels: Models = {
 };
 
 export function createDomain(parts: DomainParts): Domain {
-  const { store, files, models = noModels, clock = systemClock, random = randomBytes, limits = {} } = parts;
+  const { store, files, models = noModels, clock = systemClock, random = randomBytes, limits = {}, requestId = () => null } = parts;
   return {
     store,
     files,
@@ -57,5 +61,6 @@ export function createDomain(parts: DomainParts): Domain {
     limits: { ...defaultDomainLimits, ...limits },
     setbacks: new Setbacks(),
     meters: new DomainMeters(),
+    requestId,
   };
 }

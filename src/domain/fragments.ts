@@ -8,6 +8,7 @@ import { lockStep } from '../store/changes/steps.ts';
 import type { StoredFile } from '../store/files.ts';
 import { fragmentByFilename, stepById, stepByNumber } from '../store/queries/rows.ts';
 import type { FragmentRow, JobRow, StepRow } from '../store/tables.ts';
+import { audit } from './audit.ts';
 import { type Change, change, record } from './change.ts';
 import { Checks } from './checks.ts';
 import { contentTypeOf } from './content-type.ts';
@@ -49,6 +50,8 @@ export interface CreatedFragment {
 /** Announces a fragment and answers where to PUT its bytes; with `text`, stores that and is done. */
 export async function createFragment(domain: Domain, principal: Principal, input: CreateFragmentInput): Promise<CreatedFragment> {
   requireRight(principal, 'writeFragments');
+  // A device writes for the step that it holds, and not for whatever job of its project.
+  if (!input.leaseToken) requireRight(principal, 'writeWithoutLease');
   checkFragment(domain, input);
   const id = domain.ids.next('Fragment');
   // Files are written outside the transaction, and first: a row that is READY has its bytes.
@@ -266,7 +269,8 @@ export async function deleteFragment(
   { fragmentId }: { fragmentId: string },
 ): Promise<{ deletedFragmentId: string }> {
   requireRight(principal, 'deleteFragments');
-  await change(domain, principal, async ({ tx }) => {
+  await change(domain, principal, async (change) => {
+    const { tx } = change;
     const [fragment] = await tx.run(lockFragment, { id: fragmentId });
     const isProjects = principal.jobId !== null && fragment?.jobId === null;
     if (!fragment || isProjects || !sees(principal, fragment)) throw new NotFound('fragment', fragmentId);
@@ -280,6 +284,9 @@ export async function deleteFragment(
     const [versions] = await tx.run(versionsOfFragment, { fragmentId });
     if (versions && versions.count > 0) throw new InvalidState('It is a version of a model.', fragment.status, []);
     await tx.run(deleteFragmentRow, { id: fragmentId });
+    const { filename: name, projectId, jobId, type, sha256 } = fragment;
+    const gone = { jobId: { from: jobId }, type: { from: type }, sha256: { from: sha256 } };
+    await audit(change, 'FRAGMENT_DELETED', { type: 'FRAGMENT', id: fragmentId, name, projectId }, gone);
   });
   await domain.files.remove(fragmentId);
   return { deletedFragmentId: fragmentId };

@@ -14,6 +14,7 @@ export const prefixes = {
   Application: 'app',
   Model: 'model',
   ModelVersion: 'mver',
+  AuditEntry: 'audit',
 } as const;
 export type NodeType = keyof typeof prefixes;
 

@@ -3,6 +3,7 @@ import { insertRows } from '../store/changes/inserts.ts';
 import { insertJobItem, insertJobLabel, lockJob, removeJob, removeJobLabels, saveJobFields, takeJobItems } from '../store/changes/jobs.ts';
 import { lockStepsOfJob, setPriorityOfSteps, stepsOfJobInOrder } from '../store/changes/steps.ts';
 import type { JobRow, StepRow } from '../store/tables.ts';
+import { audit } from './audit.ts';
 import { type Change, change, record, topics } from './change.ts';
 import { Checks, labelsOf, type StepInput, stepTemplateOf } from './checks.ts';
 import type { Domain } from './domain.ts';
@@ -171,6 +172,12 @@ export async function deleteJob(domain: Domain, principal: Principal, { jobId }:
     change.tx.touch(topics.events(jobId));
     await withdrawResult(change, job);
     for (const topic of [topics.log(jobId), topics.metrics(jobId), topics.telemetry(jobId)]) change.tx.touch(topic);
+    await audit(
+      change,
+      'JOB_DELETED',
+      { type: 'JOB', id: jobId, name: job.name, projectId: job.projectId },
+      { status: { from: job.status } },
+    );
     return removeJob(change.tx, jobId);
   });
   await removeFiles(domain, files);

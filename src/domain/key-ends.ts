@@ -11,7 +11,7 @@ import type { Waker } from './waker.ts';
 const LOOK_EVERY_MS = 4_000;
 
 /** Calls `ended` once when the principal's key expires or is revoked, or the lease that it stands for is gone. Returns what stops the watching. */
-export function watchKey(domain: Domain, wakeups: Waker, principal: Principal, ended: (why: 'expired' | 'revoked') => void): () => void {
+export function watchKey(domain: Domain, wakeups: Waker, principal: Principal, ended: (why: KeyEnd) => void): () => void {
   let isStopped = false;
   let stopTimer = () => {};
   const watched = principal.keyId ? topics.key(principal.keyId) : principal.jobId ? topics.events(principal.jobId) : null;
@@ -24,14 +24,14 @@ export function watchKey(domain: Domain, wakeups: Waker, principal: Principal, e
   const look = async () => {
     stopTimer();
     // The database is away: the next look tells.
-    const why = await endOf(domain, principal).catch(() => null);
+    const life = await lifeOf(domain, principal).catch(() => ({ end: null, until: principal.expiresAt }));
     if (isStopped) return;
-    if (why) {
+    if (life.end) {
       stop();
-      ended(why);
+      ended(life.end);
       return;
     }
-    const left = principal.expiresAt ? principal.expiresAt.getTime() - domain.clock.now().getTime() : LOOK_EVERY_MS;
+    const left = life.until ? life.until.getTime() - domain.clock.now().getTime() : LOOK_EVERY_MS;
     stopTimer = domain.clock.after(Math.max(1, Math.min(left, LOOK_EVERY_MS)), () => void look());
   };
   const stopListening = wakeups.on([watched], () => void look());
@@ -39,17 +39,22 @@ export function watchKey(domain: Domain, wakeups: Waker, principal: Principal, e
   return stop;
 }
 
+export type KeyEnd = 'expired' | 'revoked';
+
 /** Whether the principal's key has ended, or the lease that it stands for is gone; null: it is good. */
-export async function endOf(
+export const endOf = async (domain: Domain, principal: Principal): Promise<KeyEnd | null> => (await lifeOf(domain, principal)).end;
+
+/** `until`: when it will end by itself, which may have been changed since the principal came. */
+async function lifeOf(
   { store, clock }: Domain,
-  { keyId, stepId, attempt, expiresAt }: Principal,
-): Promise<'expired' | 'revoked' | null> {
-  if (expiresAt !== null && expiresAt <= clock.now()) return 'expired';
+  { keyId, stepId, attempt }: Principal,
+): Promise<{ readonly end: KeyEnd | null; readonly until: Date | null }> {
   if (keyId !== null) {
     const [key] = await store.read.run(keyById, { id: keyId });
-    return !key || key.revokedAt !== null ? 'revoked' : null;
+    if (!key || key.revokedAt !== null) return { end: 'revoked', until: null };
+    return { end: key.expiresAt !== null && key.expiresAt <= clock.now() ? 'expired' : null, until: key.expiresAt };
   }
-  if (stepId === null) return null;
+  if (stepId === null) return { end: null, until: null };
   const [step] = await store.read.run(stepById, { id: stepId });
-  return step && isHeldStep(step.status) && step.attemptCount === attempt ? null : 'revoked';
+  return { end: step && isHeldStep(step.status) && step.attemptCount === attempt ? null : 'revoked', until: null };
 }

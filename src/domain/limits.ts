@@ -17,6 +17,7 @@ export interface DomainLimits {
   readonly fragmentBytesAtMost: number;
   readonly uploadSeconds: number;
   readonly idempotencyHours: number;
+  readonly overlapSecondsAtMost: number;
 }
 
 export const defaultDomainLimits: DomainLimits = {
@@ -46,4 +47,6 @@ export const defaultDomainLimits: DomainLimits = {
   /** How long a signed URL is good for. */
   uploadSeconds: 3_600,
   idempotencyHours: 24 * 7,
+  /** How long a key and the one that took its place may both be good. A month: more is no rotation. */
+  overlapSecondsAtMost: 30 * 86_400,
 };

@@ -4,6 +4,7 @@ import { unfinishedJob } from '../store/changes/jobs.ts';
 import { insertProject, removeProject, saveProjectFields } from '../store/changes/projects.ts';
 import { projectById } from '../store/queries/rows.ts';
 import type { ProjectRow } from '../store/tables.ts';
+import { type AuditSubject, audit, changedBetween, madeWith } from './audit.ts';
 import { change, topics } from './change.ts';
 import { Checks, type StepInput, stepTemplateOf } from './checks.ts';
 import type { Domain } from './domain.ts';
@@ -26,6 +27,10 @@ interface ProjectInput {
   gitRepository?: Optional<string>;
   pipeline?: Optional<readonly StepInput[]>;
 }
+
+const subjectOf = ({ id, name }: ProjectRow): AuditSubject => ({ type: 'PROJECT', id, name, projectId: id });
+/** A repository's URL may hold a password, a pipeline's environment anything. */
+const projectFields = { shown: ['name'], named: ['gitRepository', 'pipeline'] } as const;
 
 function checkProject(domain: Domain, input: ProjectInput): void {
   const checks = new Checks(domain);
@@ -57,6 +62,7 @@ export async function createProject(
           updatedAt: change.now,
         };
         await insertRows(change.tx, insertProject, [project]);
+        await audit(change, 'PROJECT_CREATED', subjectOf(project), madeWith(project, projectFields));
         return { value: { project }, ids: [project.id] };
       },
       replay: async ([id = '']) => {
@@ -70,7 +76,8 @@ export async function createProject(
 
 /** Makes a project where there is none, so that a first job needs nothing but a name. */
 export async function firstProject(domain: Domain): Promise<void> {
-  await change(domain, null, async ({ tx, domain, now }) => {
+  await change(domain, null, async (change) => {
+    const { tx, domain, now } = change;
     const [known] = await tx.db.select({ id: tx.t.projects.id }).from(tx.t.projects).limit(1);
     if (known) return;
     const project: ProjectRow = {
@@ -82,6 +89,7 @@ export async function firstProject(domain: Domain): Promise<void> {
       updatedAt: now,
     };
     await insertRows(tx, insertProject, [project]);
+    await audit(change, 'PROJECT_CREATED', subjectOf(project), madeWith(project, projectFields));
   });
 }
 
@@ -103,6 +111,8 @@ export async function updateProject(
       updatedAt: later(change.now, project.updatedAt),
     };
     await saveProjectFields(change.tx, project.id, updated);
+    const changes = changedBetween(project, updated, projectFields);
+    if (Object.keys(changes).length > 0) await audit(change, 'PROJECT_CHANGED', subjectOf(updated), changes);
     return { project: updated };
   });
 }
@@ -115,12 +125,13 @@ export async function deleteProject(
 ): Promise<{ deletedProjectId: string }> {
   requireRight(principal, 'deleteProject');
   const files = await change(domain, principal, async (change) => {
-    await visibleProject(change, principal, projectId);
+    const project = await visibleProject(change, principal, projectId);
     const { tx } = change;
     const [unfinished] = await tx.run(unfinishedJob, { projectId });
     if (unfinished) throw new InvalidState(`Its job ${unfinished.id} is ${unfinished.status}.`, unfinished.status, terminalJobStatuses);
     const { fragmentIds, keyIds } = await removeProject(tx, projectId);
     for (const keyId of keyIds) tx.touch(topics.key(keyId));
+    await audit(change, 'PROJECT_DELETED', subjectOf(project));
     return fragmentIds;
   });
   await removeFiles(domain, files);

@@ -7,48 +7,63 @@
 import type { Principal, PrincipalKind, Role } from './principal.ts';
 import { forbidden } from './refusals.ts';
 
-/** The rows of the table: a kind of key, and for users the role. */
-type Holder = `USER:${Role}` | Exclude<PrincipalKind, 'USER'>;
+/** Who holds rights: a kind of key, and for users the role. A lease's token is a key for its job, for as long as the lease is held. */
+export type Holder = `USER:${Role}` | Exclude<PrincipalKind, 'USER'> | 'LEASE';
 
 const viewers: readonly Holder[] = ['USER:VIEWER', 'USER:EDITOR', 'USER:ADMIN'];
 const editors: readonly Holder[] = ['USER:EDITOR', 'USER:ADMIN'];
 const admins: readonly Holder[] = ['USER:ADMIN'];
 
+const jobs: readonly Holder[] = ['JOB', 'LEASE'];
+const everyone: readonly Holder[] = [...viewers, 'DEVICE', ...jobs, 'WATCH'];
+
 /** Who may do each thing, within what they see. The texts finish the sentence "This key may not …". */
 const table = {
-  readProjects: { holders: [...viewers, 'DEVICE', 'JOB', 'WATCH'], text: 'read projects' },
+  ask: { holders: everyone, text: 'ask anything' },
+  readJobs: { holders: everyone, text: 'read jobs' },
+  readFragments: { holders: everyone, text: 'read fragments' },
+  readProjects: { holders: everyone, text: 'read projects' },
   readDevices: { holders: [...viewers, 'DEVICE'], text: 'read devices' },
-  readApplications: { holders: [...viewers, 'DEVICE', 'JOB'], text: 'read the catalogue' },
+  readApplications: { holders: [...viewers, 'DEVICE', ...jobs], text: 'read the catalogue' },
   readExperiments: { holders: [...viewers, 'DEVICE'], text: 'read experiments' },
-  readStartModels: { holders: [...viewers, 'DEVICE', 'JOB'], text: 'read what jobs start from' },
+  readStartModels: { holders: [...viewers, 'DEVICE', ...jobs], text: 'read what jobs start from' },
   readModels: { holders: [...viewers, 'DEVICE'], text: 'read models' },
   readKeys: { holders: admins, text: 'read keys' },
+  readJobKeys: { holders: editors, text: 'read keys' },
+  readAudit: { holders: admins, text: 'read the audit trail' },
   createProject: { holders: editors, text: 'create projects' },
   updateProject: { holders: editors, text: 'change projects' },
   deleteProject: { holders: admins, text: 'delete projects' },
   writeApplications: { holders: editors, text: 'change the catalogue' },
   createExperiment: { holders: editors, text: 'create experiments' },
   createJob: { holders: editors, text: 'create jobs' },
-  updateJob: { holders: [...editors, 'JOB'], text: 'change jobs' },
+  updateJob: { holders: [...editors, ...jobs], text: 'change jobs' },
   setPriority: { holders: editors, text: 'change the priority of jobs' },
   cancelJob: { holders: editors, text: 'cancel jobs' },
   deleteJob: { holders: editors, text: 'delete jobs' },
-  addSteps: { holders: [...editors, 'JOB'], text: 'add steps' },
+  addSteps: { holders: [...editors, ...jobs], text: 'add steps' },
   claimSteps: { holders: [...editors, 'DEVICE'], text: 'claim steps' },
-  useLease: { holders: [...editors, 'DEVICE', 'JOB'], text: 'report on steps' },
-  writeOutput: { holders: [...editors, 'DEVICE', 'JOB'], text: 'write job output' },
-  writeFragments: { holders: [...editors, 'DEVICE', 'JOB'], text: 'write fragments' },
-  deleteFragments: { holders: [...editors, 'JOB'], text: 'delete fragments' },
+  useLease: { holders: [...editors, 'DEVICE', ...jobs], text: 'report on steps' },
+  writeOutput: { holders: [...editors, 'DEVICE', ...jobs], text: 'write job output' },
+  writeFragments: { holders: [...editors, 'DEVICE', ...jobs], text: 'write fragments' },
+  writeWithoutLease: { holders: [...editors, ...jobs], text: 'write files or output without a lease' },
+  deleteFragments: { holders: [...editors, ...jobs], text: 'delete fragments' },
   registerDevice: { holders: [...editors, 'DEVICE'], text: 'register devices' },
   updateDevice: { holders: [...editors, 'DEVICE'], text: 'change devices' },
   deleteDevice: { holders: editors, text: 'delete devices' },
   createKeys: { holders: admins, text: 'create keys of this kind' },
   createJobKeys: { holders: editors, text: 'create keys' },
-  revokeKeys: { holders: admins, text: 'revoke keys' },
+  changeKeys: { holders: admins, text: 'change keys of this kind' },
+  changeJobKeys: { holders: editors, text: 'change keys' },
+  rotateOwnKey: { holders: ['DEVICE'], text: 'rotate itself' },
+  revokeOwnKey: { holders: [...viewers, 'DEVICE', 'JOB', 'WATCH'], text: 'revoke itself' },
 } as const satisfies Record<string, { holders: readonly Holder[]; text: string }>;
 export type Action = keyof typeof table;
 
-const holderOf = (principal: Principal): Holder => (principal.kind === 'USER' ? `USER:${principal.role ?? 'VIEWER'}` : principal.kind);
+function holderOf({ kind, role, stepId }: Principal): Holder {
+  if (kind === 'USER') return `USER:${role ?? 'VIEWER'}`;
+  return stepId === null ? kind : 'LEASE';
+}
 
 export function may(principal: Principal, action: Action): boolean {
   const holders: readonly Holder[] = table[action].holders;
@@ -83,9 +98,17 @@ export function seesFile(principal: Principal, of: Belonging): boolean {
   return sees(principal, of) && (principal.kind !== 'WATCH' || (of.jobId ?? null) !== null);
 }
 
-/** Whether it may write this file: a job writes its own alone, and none of the project itself. */
-export function mayWriteFile(principal: Principal, of: Belonging): boolean {
-  return may(principal, 'writeFragments') && seesFile(principal, of) && (principal.jobId === null || principal.jobId === of.jobId);
+/** Whether it may write this file: a job writes its own alone, and none of the project itself; a device, what it announced under a lease. */
+export function mayWriteFile(principal: Principal, of: Belonging & { readonly deviceId: string | null }): boolean {
+  if (!may(principal, 'writeFragments') || !seesFile(principal, of)) return false;
+  if (!may(principal, 'writeWithoutLease')) return principal.deviceId !== null && principal.deviceId === of.deviceId;
+  return principal.jobId === null || principal.jobId === of.jobId;
+}
+
+/** Whether a key exists for the principal: its own does, those of jobs for who may make them, all others for administrators. */
+export function seesKey(principal: Principal, key: Belonging & { readonly id: string }): boolean {
+  if (principal.keyId === key.id) return true;
+  return may(principal, (key.jobId ?? null) === null ? 'readKeys' : 'readJobKeys') && sees(principal, key);
 }
 
 /** What lists are narrowed to: null is no narrowing. */

@@ -23,6 +23,30 @@ export type DeviceKind = (typeof deviceKinds)[number];
 export const principalKinds = ['USER', 'DEVICE', 'JOB', 'WATCH'] as const;
 export const roles = ['VIEWER', 'EDITOR', 'ADMIN'] as const;
 
+/** What the audit trail tells. */
+export const auditActions = [
+  'KEY_CREATED',
+  'KEY_CHANGED',
+  'KEY_ROTATED',
+  'KEY_REVOKED',
+  'PROJECT_CREATED',
+  'PROJECT_CHANGED',
+  'PROJECT_DELETED',
+  'DEVICE_REGISTERED',
+  'DEVICE_CHANGED',
+  'DEVICE_DELETED',
+  'APPLICATION_CREATED',
+  'APPLICATION_CHANGED',
+  'APPLICATION_DELETED',
+  'JOB_DELETED',
+  'FRAGMENT_DELETED',
+] as const;
+export type AuditAction = (typeof auditActions)[number];
+
+/** And what it tells it of. */
+export const auditSubjectTypes = ['API_KEY', 'PROJECT', 'DEVICE', 'APPLICATION', 'JOB', 'FRAGMENT'] as const;
+export type AuditSubjectType = (typeof auditSubjectTypes)[number];
+
 export const eventTypes = [
   'JOB_CREATED',
   'JOB_STATUS_CHANGED',
@@ -59,6 +83,9 @@ export const comparisonOperators = ['LT', 'LTE', 'GT', 'GTE'] as const;
 export type ComparisonOperator = (typeof comparisonOperators)[number];
 
 // ── shapes that are kept as JSON ──
+
+/** What an entry of the audit trail says of each field: what it was before, what it is since; neither where the value itself is not kept. */
+export type AuditChanges = Readonly<Record<string, { readonly from?: unknown; readonly to?: unknown }>>;
 
 export interface Label {
   readonly key: string;

@@ -7,6 +7,8 @@ import './devices.ts';
 import './fragments.ts';
 import './state-dicts.ts';
 import './keys.ts';
+import './key-changes.ts';
+import './audit.ts';
 import './viewer.ts';
 import './gateway.ts';
 import './jobs.ts';

@@ -1,14 +1,13 @@
-import { createApiKey, revokeApiKey } from '../domain/keys.ts';
-import { InvalidInput, NotFound } from '../domain/refusals.ts';
-import { may, requireRight, scopeOf, sees } from '../domain/rights.ts';
+import { type ApiKeyState as ApiKeyStateWord, stateOfKey } from '../domain/keys.ts';
+import type { Principal, PrincipalKind as PrincipalKindWord } from '../domain/principal.ts';
+import { may, requireRight, scopeOf, seesKey } from '../domain/rights.ts';
 import { type ApiKeysOf, apiKeysByIds, countApiKeys, listApiKeys } from '../store/queries/api-keys.ts';
 import type { ApiKeyRow } from '../store/tables.ts';
 import { builder } from './builder.ts';
 import { connect, defineConnection, type List, pageArgs } from './connections.ts';
 import { type Context, viewerOf } from './context.ts';
 import { deviceById } from './devices.ts';
-import { PrincipalKind, Role } from './enums.ts';
-import { defineMutation } from './errors.ts';
+import { describeEnum, PrincipalKind, Role } from './enums.ts';
 import { jobById } from './jobs.ts';
 import { byId, defineLoader } from './loaders.ts';
 import { Node, readNodes } from './node.ts';
@@ -21,10 +20,16 @@ const apiKeyById = defineLoader<string, ApiKeyRow | null>(async (context, ids) =
   const rows = await apiKeysByIds(context.domain.store.read, ids);
   return byId(
     ids,
-    rows.filter((row) => row.id === principal.keyId || (may(principal, 'readKeys') && sees(principal, row))),
+    rows.filter((row) => seesKey(principal, row)),
   );
 });
 readNodes('ApiKey', apiKeyById);
+
+const ApiKeyState = describeEnum<ApiKeyStateWord>('ApiKeyState', 'Whether a key is good.', {
+  LIVE: 'It is good now.',
+  EXPIRED: 'Its time was over: the end that it was given, or that of the overlap when it was rotated.',
+  REVOKED: 'Someone ended it, or it was for a job that has ended.',
+});
 
 ApiKey.implement({
   description: 'A key to this API, without its secret: that is shown once, when it is made, and kept nowhere.',
@@ -52,7 +57,16 @@ ApiKey.implement({
       resolve: ({ deviceId }, _, context) => (deviceId === null ? null : deviceById.load(context, deviceId)),
     }),
     hint: t.exposeString('hint', { description: 'The first characters of its secret, to tell keys apart.' }),
+    state: t.field({
+      type: ApiKeyState,
+      description: 'Whether it is good now.',
+      resolve: (key, _, { domain }) => stateOfKey(key, domain.clock.now()),
+    }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+    createdBy: t.exposeString('createdBy', {
+      description:
+        'Who made it, as events name them: `user:alice`; `trainyard`: the gateway itself; `setting:TRAINYARD_ADMIN_KEY`: the operator chose it.',
+    }),
     lastUsedAt: t.expose('lastUsedAt', {
       type: 'DateTime',
       nullable: true,
@@ -60,20 +74,40 @@ ApiKey.implement({
     }),
     expiresAt: t.expose('expiresAt', { type: 'DateTime', nullable: true, description: 'When it ends by itself. Null: never.' }),
     revokedAt: t.expose('revokedAt', { type: 'DateTime', nullable: true, description: 'When it was revoked. Null: it was not.' }),
+    rotatedFrom: t.field({
+      type: ApiKey,
+      nullable: true,
+      description: 'The key whose place it took. Null: it came of no rotation.',
+      resolve: ({ rotatedFromId }, _, context) => (rotatedFromId === null ? null : apiKeyById.load(context, rotatedFromId)),
+    }),
+    replacedBy: t.field({
+      type: ApiKey,
+      nullable: true,
+      description: 'The key that took its place: it is good until `expiresAt` beside that one. Null: it was not rotated.',
+      resolve: ({ replacedById }, _, context) => (replacedById === null ? null : apiKeyById.load(context, replacedById)),
+    }),
   }),
 });
 
 const ApiKeyConnection = defineConnection('ApiKey', ApiKey, 'keys');
 
-function keysOf(context: Context, kinds: ApiKeysOf['kinds']): List<ApiKeyRow> {
+/** An editor sees of keys only those of jobs, whichever kinds it asks for. */
+function visibleKinds(principal: Principal, kinds: readonly PrincipalKindWord[]): PrincipalKindWord[] {
+  return kinds.filter((kind) => may(principal, kind === 'JOB' || kind === 'WATCH' ? 'readJobKeys' : 'readKeys'));
+}
+
+function keysOf(context: Context, asked: Omit<ApiKeysOf, 'projectId' | 'now'>): List<ApiKeyRow> {
   const principal = viewerOf(context);
-  requireRight(principal, 'readKeys');
-  const { read } = context.domain.store;
-  const of: ApiKeysOf = { projectId: scopeOf(principal).projectId, kinds };
+  requireRight(principal, 'readJobKeys');
+  const { store, clock } = context.domain;
+  const kinds = visibleKinds(principal, asked.kinds);
+  const of: ApiKeysOf = { ...asked, kinds, projectId: scopeOf(principal).projectId, now: clock.now() };
+  // PostgreSQL's text holds no NUL, and so no id does.
+  const isOfNothing = [of.jobId, of.deviceId].some((id) => id?.includes('\0'));
   return {
     positionOf: ({ id }) => [id],
-    read: (slice) => listApiKeys(read, of, slice),
-    count: () => countApiKeys(read, of),
+    read: async (slice) => (isOfNothing ? [] : listApiKeys(store.read, of, slice)),
+    count: async () => (isOfNothing ? 0 : countApiKeys(store.read, of)),
   };
 }
 
@@ -81,7 +115,8 @@ builder.queryField('apiKeys', (t) =>
   t.field({
     type: ApiKeyConnection,
     description:
-      'The keys that there are, ended ones included, newest first. Throws FORBIDDEN unless by an ADMIN; of one project, its keys alone.',
+      'The keys that there are, ended ones included, newest first. Throws FORBIDDEN unless by an ADMIN, or by an EDITOR, who sees those of jobs alone; ' +
+      'of one project, its keys alone.',
     args: {
       kinds: t.arg({
         type: [PrincipalKind],
@@ -89,49 +124,12 @@ builder.queryField('apiKeys', (t) =>
         defaultValue: ['USER', 'DEVICE', 'WATCH'],
         description: 'Only keys of these kinds. The default leaves out those of jobs, of which each job has one.',
       }),
+      isLive: t.arg.boolean({ description: 'True: only keys that are good now; false: only those that have ended. Default: both.' }),
+      jobId: t.arg.id({ description: 'Only keys of this job.' }),
+      deviceId: t.arg.id({ description: 'Only keys of this device.' }),
       ...pageArgs,
     },
-    resolve: (_, { kinds, ...args }, context) => connect(args, keysOf(context, kinds)),
+    resolve: (_, { kinds, isLive = null, jobId = null, deviceId = null, ...args }, context) =>
+      connect(args, keysOf(context, { kinds, isLive, jobId, deviceId })),
   }),
 );
-
-defineMutation('createApiKey', {
-  description: 'Makes a key. By an ADMIN; keys of kind JOB and WATCH by an EDITOR too. No key is made for more than its maker sees.',
-  input: builder.inputType('CreateApiKeyInput', {
-    description: 'The key to make.',
-    fields: (t) => ({
-      name: t.string({ required: true, description: 'What people will call it: at most 200 characters.' }),
-      kind: t.field({ type: PrincipalKind, required: true, defaultValue: 'USER', description: 'Whom it is for.' }),
-      role: t.field({ type: Role, defaultValue: 'VIEWER', description: 'What it may do; of kind USER only.' }),
-      projectId: t.id({
-        description: "Of kind USER: the only project that it will see. Default: the maker's own; for one of all projects, all.",
-      }),
-      jobId: t.id({ description: 'Of kind JOB and WATCH: the job that it is for.' }),
-      deviceId: t.id({ description: 'Of kind DEVICE: the device that it is for.' }),
-      expiresInSeconds: t.float({ description: 'After how many seconds it ends by itself. Default: never.' }),
-    }),
-  }),
-  payload: builder.objectRef<{ apiKey: ApiKeyRow; secret: string }>('CreateApiKeyPayload').implement({
-    description: 'The key was made.',
-    fields: (t) => ({
-      apiKey: t.expose('apiKey', { type: ApiKey, description: 'The new key.' }),
-      secret: t.exposeString('secret', { description: 'What to send as `Authorization: Bearer …`. Shown this once.' }),
-    }),
-  }),
-  refusals: [NotFound, InvalidInput],
-  decide: createApiKey,
-});
-
-defineMutation('revokeApiKey', {
-  description: 'Ends a key at once; its open subscriptions end within 5 seconds. By an ADMIN, or by the key itself.',
-  input: builder.inputType('RevokeApiKeyInput', {
-    description: 'The key to end.',
-    fields: (t) => ({ apiKeyId: t.id({ required: true, description: 'Its id: `key_…`, not its secret.' }) }),
-  }),
-  payload: builder.objectRef<{ apiKey: ApiKeyRow }>('RevokeApiKeyPayload').implement({
-    description: 'The key has ended.',
-    fields: (t) => ({ apiKey: t.expose('apiKey', { type: ApiKey, description: 'The key, with the time of its end.' }) }),
-  }),
-  refusals: [NotFound],
-  decide: revokeApiKey,
-});

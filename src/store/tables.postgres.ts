@@ -29,6 +29,7 @@ export const {
   telemetrySamples,
   logChunks,
   apiKeys,
+  auditEntries,
   idempotencyKeys,
 } = tables;
 

@@ -28,5 +28,6 @@ export const {
   telemetrySamples,
   logChunks,
   apiKeys,
+  auditEntries,
   idempotencyKeys,
 } = tables;

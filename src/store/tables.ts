@@ -8,6 +8,9 @@
 import { type SQLWrapper, sql } from 'drizzle-orm';
 import { attemptOutcomes, heldStepStatuses, jobStatuses, type StatusReason, statusReasons, stepStatuses } from '../domain/lifecycle.ts';
 import {
+  type AuditChanges,
+  auditActions,
+  auditSubjectTypes,
   type Container,
   deviceKinds,
   deviceSelectionStrategies,
@@ -609,15 +612,47 @@ export function defineTables(kit: Kit) {
       hash: text().notNull(),
       hint: text().notNull(),
       createdAt: instant().notNull(),
+      /** The principal that made it. */
+      createdBy: text().notNull(),
       lastUsedAt: instant(),
       expiresAt: instant(),
       revokedAt: instant(),
+      /** Of a rotation: the key that this one took the place of, and the one that took this one's. */
+      rotatedFromId: text(),
+      replacedById: text(),
     },
     (t) => [
       unique('api_keys_hash').on(t.hash),
       index('api_keys_job').on(t.jobId),
       index('api_keys_device').on(t.deviceId),
       check('api_keys_kind', isOneOf(t.kind, principalKinds)),
+    ],
+  );
+
+  /** Who did what to what no event tells of, or whose events go with it. It refers to nothing: an entry outlives its subject. */
+  const auditEntries = table(
+    'audit_entries',
+    {
+      id: text().primaryKey(),
+      at: instant().notNull(),
+      /** The principal, as events name it, and its key; null where it came without one. */
+      actor: text().notNull(),
+      actorKeyId: text(),
+      action: oneOf(auditActions).notNull(),
+      subjectType: oneOf(auditSubjectTypes).notNull(),
+      subjectId: text().notNull(),
+      subjectName: text().notNull(),
+      projectId: text(),
+      /** By field: what it was, and what it is now. Never a secret. */
+      changes: json<AuditChanges>().notNull(),
+      requestId: text(),
+    },
+    (t) => [
+      index('audit_entries_project').on(t.projectId, t.id),
+      index('audit_entries_subject').on(t.subjectId, t.id),
+      index('audit_entries_actor').on(t.actor, t.id),
+      check('audit_entries_action', isOneOf(t.action, auditActions)),
+      check('audit_entries_subject_type', isOneOf(t.subjectType, auditSubjectTypes)),
     ],
   );
 
@@ -662,6 +697,7 @@ export function defineTables(kit: Kit) {
     telemetrySamples,
     logChunks,
     apiKeys,
+    auditEntries,
     idempotencyKeys,
   };
 }
@@ -689,6 +725,7 @@ export type LatestMetricRow = Row<'latestMetrics'>;
 export type TelemetrySampleRow = Row<'telemetrySamples'>;
 export type LogChunkRow = Row<'logChunks'>;
 export type ApiKeyRow = Row<'apiKeys'>;
+export type AuditEntryRow = Row<'auditEntries'>;
 export type ApplicationRow = Row<'applications'>;
 export type ExperimentRow = Row<'experiments'>;
 export type ModelRow = Row<'models'>;

@@ -278,6 +278,25 @@ describe('trainyard', () => {
     await trainyard('cancel', id);
   });
 
+  test('renames a key, rotates it, and shows who did so (P15)', async () => {
+    const { apiKey, secret } = JSON.parse(await ask('keys', 'create', 'ci', '--role', 'editor', '--json'));
+    expect(await ask('keys', 'update', apiKey.id, '--name', 'build', '--expires-in-seconds', '7200')).toMatch(/^name +build$/m);
+    const rotated = await trainyard('keys', 'rotate', apiKey.id, '--overlap-seconds', '0');
+    expect(rotated.stderr).toMatch(new RegExp(`^${apiKey.id} is good until .*; in its place:\nid +key_\\w+\nname +build\n`));
+    const withKey = (token: string) => runCommand(folder, ['jobs'], { ...settings(), TRAINYARD_TOKEN: token });
+    expect((await withKey(rotated.stdout.trim())).code).toBe(0);
+    expect(await withKey(secret)).toMatchObject({ code: 2, stderr: expect.stringContaining('UNAUTHENTICATED') });
+    expect(await ask('keys', 'list', '--ended')).toMatch(new RegExp(`^${apiKey.id} +build +USER .*expired$`, 'm'));
+    expect(await ask('keys', 'list', '--live')).not.toContain(apiKey.id);
+    const trail = await ask('audit', '--subject', apiKey.id);
+    expect(trail).toMatch(/^AT +ACTOR +ACTION +SUBJECT +NAME +CHANGES\n.*KEY_ROTATED.*\n.*KEY_CHANGED .*name ci → build.*\n.*KEY_CREATED /);
+    expect(JSON.parse(await ask('audit', '--action', 'key-rotated', '--limit', '1', '--json'))).toMatchObject([{ subjectId: apiKey.id }]);
+    expect(await trainyard('audit', '--since', 'yesterday')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--since takes a time'),
+    });
+  });
+
   test('lists no device where there is none', async () => {
     expect(await trainyard('devices', '--kind', 'edge')).toEqual({ code: 0, stdout: '', stderr: 'No devices.\n' });
     expect(await trainyard('devices', '--kind', 'edge', '--json')).toEqual({ code: 0, stdout: '[]\n', stderr: '' });

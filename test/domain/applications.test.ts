@@ -13,7 +13,7 @@ import { retryJob } from '../../src/domain/creation.ts';
 import { createFragment } from '../../src/domain/fragments.ts';
 import type { JobItemInput } from '../../src/domain/job-items.ts';
 import { updateJob } from '../../src/domain/jobs.ts';
-import { createApiKey } from '../../src/domain/keys.ts';
+import { createApiKey } from '../../src/domain/key-changes.ts';
 import { completeStep } from '../../src/domain/outcomes.ts';
 import { describeOnEachStore } from '../support/databases.ts';
 import { admin, plantSeed, type Seed } from '../support/seed.ts';

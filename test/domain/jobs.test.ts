@@ -7,7 +7,7 @@ import { registerDevice } from '../../src/domain/devices.ts';
 import type { Domain } from '../../src/domain/domain.ts';
 import { createFragment } from '../../src/domain/fragments.ts';
 import { addSteps, deleteJob, updateJob } from '../../src/domain/jobs.ts';
-import { createApiKey } from '../../src/domain/keys.ts';
+import { createApiKey } from '../../src/domain/key-changes.ts';
 import { completeStep } from '../../src/domain/outcomes.ts';
 import { setJobOutput } from '../../src/domain/outputs.ts';
 import { reportProgress } from '../../src/domain/progress.ts';
@@ -235,7 +235,7 @@ describeOnGround('What is deleted', (on) => {
     const before = await readAll();
     const { job, steps, secret, files } = await fill(ground, (await createProject(seed.domain, admin, { name: 'Other' })).project.id);
     expect(await deleteJob(domainOf(ground), admin, { jobId: job.id })).toEqual({ deletedJobId: job.id });
-    const { idempotencyKeys: _, ...after } = await readAll();
+    const { idempotencyKeys: _, auditEntries: __, ...after } = await readAll();
     for (const id of [job.id, ...steps.map(({ id }) => id), ...files]) expect(JSON.stringify(after)).not.toContain(id);
     expect(filesOf(files)).toEqual([]);
     expect(filesOf(kept.files)).toHaveLength(2);
@@ -265,7 +265,7 @@ describeOnGround('What is deleted', (on) => {
     expect(await readAll()).toEqual(full);
     await cancelJob(seed.domain, admin, { jobId: open.id, cancelTimeoutSeconds: 0 });
     await deleteProject(domainOf(ground), admin, { projectId: project.id });
-    const { idempotencyKeys: _, ...after } = await readAll();
+    const { idempotencyKeys: _, auditEntries: __, ...after } = await readAll();
     for (const id of [project.id, job.id, open.id, device.id, fragment.id, ...files, ...steps.map(({ id }) => id)])
       expect(JSON.stringify(after)).not.toContain(id);
     expect(filesOf([fragment.id, ...files])).toEqual([]);

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { createApiKey } from '../../src/domain/keys.ts';
+import { createApiKey } from '../../src/domain/key-changes.ts';
 import type { Principal } from '../../src/domain/principal.ts';
 import { createProject } from '../../src/domain/projects.ts';
 import { describeOnEachStore } from '../support/databases.ts';
@@ -199,10 +199,30 @@ describeOnEachStore('the catalogue', (open) => {
       expect(revoked.revokeApiKey).toMatchObject({ apiKey: { id: made.apiKey.id, revokedAt: seed.clock.now().toISOString() } });
     });
 
-    test('are listed for an admin alone', async () => {
+    test('are listed for an admin, and those of jobs for an editor (P15)', async () => {
       const { apiKeys } = await ask<{ apiKeys: { nodes: { name: string }[] } }>('{ apiKeys { nodes { name kind } } }');
       expect(apiKeys.nodes).toContainEqual({ name: 'eve', kind: 'USER' });
-      await expect(askAs(seed.domain, editor)('{ apiKeys { totalCount } }')).rejects.toThrow('FORBIDDEN: This key may not read keys.');
+      const { job } = await seed.createJob();
+      const asEditor = await askAs(
+        seed.domain,
+        editor,
+      )<{ apiKeys: { nodes: object[] } }>(`{ apiKeys(kinds: [USER, DEVICE, JOB, WATCH], jobId: "${job.id}") { nodes { name } } }`);
+      expect(asEditor.apiKeys.nodes).toEqual([{ name: `token of ${job.id}` }]);
+      expect(await askAs(seed.domain, editor)('{ apiKeys(kinds: [USER, DEVICE]) { totalCount } }')).toEqual({ apiKeys: { totalCount: 0 } });
+      const viewer = { ...editor, role: 'VIEWER' } as const;
+      await expect(askAs(seed.domain, viewer)('{ apiKeys { totalCount } }')).rejects.toThrow('FORBIDDEN: This key may not read keys.');
+    });
+
+    test('are listed by whether they are good', async () => {
+      const count = async (args: string) =>
+        (await ask<{ apiKeys: { totalCount: number } }>(`{ apiKeys(${args}) { totalCount } }`)).apiKeys.totalCount;
+      const before = [await count('isLive: true'), await count('isLive: false'), await count('kinds: [USER, DEVICE, WATCH]')];
+      for (const expiresInSeconds of [null, 10, 1_000])
+        await createApiKey(seed.domain, admin, { name: 'k', kind: 'USER', role: 'VIEWER', projectId: seed.project.id, expiresInSeconds });
+      seed.clock.advance(10_000);
+      const after = [await count('isLive: true'), await count('isLive: false'), await count('kinds: [USER, DEVICE, WATCH]')];
+      expect(after.map((number, i) => number - (before[i] ?? 0))).toEqual([2, 1, 3]);
+      expect(await count('jobId: "\u0000"')).toBe(0);
     });
   });
 

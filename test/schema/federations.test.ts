@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { deleteDevice } from '../../src/domain/devices.ts';
 import { deleteFragment } from '../../src/domain/fragments.ts';
-import { createApiKey } from '../../src/domain/keys.ts';
+import { createApiKey } from '../../src/domain/key-changes.ts';
 import type { Principal } from '../../src/domain/principal.ts';
 import { createProject } from '../../src/domain/projects.ts';
 import { sweep } from '../../src/domain/timekeeping.ts';

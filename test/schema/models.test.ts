@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { createExperiment } from '../../src/domain/experiments.ts';
 import { createFragment, deleteFragment } from '../../src/domain/fragments.ts';
 import { deleteJob } from '../../src/domain/jobs.ts';
-import { createApiKey } from '../../src/domain/keys.ts';
+import { createApiKey } from '../../src/domain/key-changes.ts';
 import { completeStep, failStep } from '../../src/domain/outcomes.ts';
 import { reportMetrics } from '../../src/domain/progress.ts';
 import { createProject, deleteProject } from '../../src/domain/projects.ts';

@@ -1,5 +1,5 @@
 /** API keys, for who administers them. */
-import { and, count, eq, inArray, type SQL } from 'drizzle-orm';
+import { and, count, eq, gt, inArray, isNotNull, isNull, lte, or, type SQL } from 'drizzle-orm';
 import type { PrincipalKind } from '../../domain/principal.ts';
 import type { Queries } from '../store.ts';
 import type { ApiKeyRow } from '../tables.ts';
@@ -12,10 +12,27 @@ export interface ApiKeysOf {
   /** Null: of all projects and of none. */
   readonly projectId: string | null;
   readonly kinds: readonly PrincipalKind[];
+  /** Whether it is good at `now`; null: whether or not. */
+  readonly isLive: boolean | null;
+  readonly now: Date;
+  readonly jobId: string | null;
+  readonly deviceId: string | null;
 }
 
-const isOf = ({ t: { apiKeys } }: Queries, of: ApiKeysOf): SQL | undefined =>
-  and(of.projectId === null ? undefined : eq(apiKeys.projectId, of.projectId), inArray(apiKeys.kind, [...of.kinds]));
+function isOf({ t: { apiKeys } }: Queries, of: ApiKeysOf): SQL | undefined {
+  const hasEnded = or(isNotNull(apiKeys.revokedAt), lte(apiKeys.expiresAt, of.now));
+  return and(
+    of.projectId === null ? undefined : eq(apiKeys.projectId, of.projectId),
+    inArray(apiKeys.kind, [...of.kinds]),
+    of.jobId === null ? undefined : eq(apiKeys.jobId, of.jobId),
+    of.deviceId === null ? undefined : eq(apiKeys.deviceId, of.deviceId),
+    of.isLive === null
+      ? undefined
+      : of.isLive
+        ? and(isNull(apiKeys.revokedAt), or(isNull(apiKeys.expiresAt), gt(apiKeys.expiresAt, of.now)))
+        : hasEnded,
+  );
+}
 
 /** Newest first, ended ones included. */
 export async function listApiKeys(queries: Queries, of: ApiKeysOf, slice: Slice): Promise<ApiKeyRow[]> {

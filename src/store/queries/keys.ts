@@ -1,6 +1,7 @@
-import { and, eq, isNull, lt, or } from 'drizzle-orm';
+import { and, eq, gt, isNull, lt, ne, or } from 'drizzle-orm';
 import { insertOf } from '../changes/inserts.ts';
-import { type Placeholder, statement } from '../store.ts';
+import { type Placeholder, statement, type Tx } from '../store.ts';
+import type { ApiKeyRow } from '../tables.ts';
 
 export const insertApiKey = insertOf('apiKeys');
 
@@ -18,11 +19,37 @@ export const keyById = statement('key by id', (db, t, $: Placeholder<{ id: strin
     .where(eq(t.apiKeys.id, $('id'))),
 );
 
-export const revokeKey = statement('revoke key', (db, t, $: Placeholder<{ id: string; now: Date }>) =>
-  db
-    .update(t.apiKeys)
-    .set({ revokedAt: $('now', t.apiKeys.revokedAt) })
-    .where(and(eq(t.apiKeys.id, $('id')), isNull(t.apiKeys.revokedAt))),
+export const lockKey = statement('lock key', (db, t, $: Placeholder<{ id: string }>, { lock }) =>
+  lock(
+    db
+      .select()
+      .from(t.apiKeys)
+      .where(eq(t.apiKeys.id, $('id'))),
+    'wait',
+  ),
+);
+
+export async function saveKeyFields({ db, t }: Tx, id: string, fields: Partial<ApiKeyRow>): Promise<void> {
+  await db.update(t.apiKeys).set(fields).where(eq(t.apiKeys.id, id));
+}
+
+/** The other keys that this principal made, that are good now and that none has replaced. */
+export const keysMadeBy = statement('keys made by', (db, t, $: Placeholder<{ createdBy: string; hash: string; now: Date }>, { lock }) =>
+  lock(
+    db
+      .select()
+      .from(t.apiKeys)
+      .where(
+        and(
+          eq(t.apiKeys.createdBy, $('createdBy')),
+          ne(t.apiKeys.hash, $('hash')),
+          isNull(t.apiKeys.revokedAt),
+          isNull(t.apiKeys.replacedById),
+          or(isNull(t.apiKeys.expiresAt), gt(t.apiKeys.expiresAt, $('now', t.apiKeys.expiresAt))),
+        ),
+      ),
+    'wait',
+  ),
 );
 
 /** Notes that a key was used, if the last note is older than `before`. */

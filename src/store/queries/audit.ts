@@ -1,0 +1,56 @@
+/** The audit trail: entries are added and read, never changed. */
+import { and, count, eq, gte, inArray, lt, type SQL } from 'drizzle-orm';
+import type { AuditAction, AuditSubjectType } from '../../domain/vocabulary.ts';
+import { insertOf } from '../changes/inserts.ts';
+import type { Queries } from '../store.ts';
+import type { AuditEntryRow } from '../tables.ts';
+import { batch } from './batch.ts';
+import { keyset, type Slice, textKey } from './keyset.ts';
+
+export const insertAuditEntry = insertOf('auditEntries');
+
+export const auditEntriesByIds = batch<AuditEntryRow>('audit entries', (db, t, ids) =>
+  db.select().from(t.auditEntries).where(inArray(t.auditEntries.id, ids)),
+);
+
+/** What a list of entries is narrowed to; null narrows nothing. */
+export interface AuditEntriesOf {
+  readonly projectId: string | null;
+  readonly subjectId: string | null;
+  readonly subjectTypes: readonly AuditSubjectType[] | null;
+  readonly actions: readonly AuditAction[] | null;
+  readonly actor: string | null;
+  /** From this moment on. */
+  readonly since: Date | null;
+  /** Before this moment. */
+  readonly until: Date | null;
+}
+
+function isOf({ t: { auditEntries: entries } }: Queries, of: AuditEntriesOf): SQL | undefined {
+  return and(
+    of.projectId === null ? undefined : eq(entries.projectId, of.projectId),
+    of.subjectId === null ? undefined : eq(entries.subjectId, of.subjectId),
+    of.subjectTypes === null ? undefined : inArray(entries.subjectType, [...of.subjectTypes]),
+    of.actions === null ? undefined : inArray(entries.action, [...of.actions]),
+    of.actor === null ? undefined : eq(entries.actor, of.actor),
+    of.since === null ? undefined : gte(entries.at, of.since),
+    of.until === null ? undefined : lt(entries.at, of.until),
+  );
+}
+
+/** Newest first. */
+export async function listAuditEntries(queries: Queries, of: AuditEntriesOf, slice: Slice): Promise<AuditEntryRow[]> {
+  const { auditEntries } = queries.t;
+  const { where, orderBy } = keyset([textKey(auditEntries.id)], 'desc', slice);
+  return queries.db
+    .select()
+    .from(auditEntries)
+    .where(and(isOf(queries, of), where))
+    .orderBy(...orderBy)
+    .limit(slice.limit);
+}
+
+export async function countAuditEntries(queries: Queries, of: AuditEntriesOf): Promise<number> {
+  const [row] = await queries.db.select({ count: count() }).from(queries.t.auditEntries).where(isOf(queries, of));
+  return row?.count ?? 0;
+}
