@@ -97,7 +97,7 @@ const reads: Record<string, Row> = {
     ({ foreign }) => `{ events(filter: {jobId: "${foreign.job}"}) { events { cursor } } }`,
     'none none shown none none none none',
   ],
-  'all keys': [() => '{ apiKeys { totalCount } }', 'FORBIDDEN FORBIDDEN FORBIDDEN FORBIDDEN FORBIDDEN FORBIDDEN FORBIDDEN'],
+  'all keys': [() => '{ apiKeys { totalCount } }', 'FORBIDDEN 1 0 FORBIDDEN FORBIDDEN FORBIDDEN FORBIDDEN'],
   'a key of another': [({ adminKeyId }) => `{ node(id: "${adminKeyId}") { id } }`, 'hidden hidden hidden hidden hidden hidden hidden'],
   'all applications': [() => '{ applications(first: 1) { nodes { id } } }', 'shown shown shown shown shown shown FORBIDDEN'],
 };
@@ -210,15 +210,20 @@ const changes: Record<string, Row> = {
   ],
   'make a file of its own job': [
     ({ own }) => mutate('createFragment', `jobId: "${own}", filename: "new", type: DATA, text: "t"`),
-    'FORBIDDEN done NOT_FOUND done done done FORBIDDEN',
+    'FORBIDDEN done NOT_FOUND FORBIDDEN done done FORBIDDEN',
+  ],
+  'make a file of its own job under its lease': [
+    ({ own, leaseToken }) =>
+      mutate('createFragment', `jobId: "${own}", leaseToken: "${leaseToken}", filename: "held", type: DATA, text: "t"`),
+    'FORBIDDEN done INVALID_INPUT done done done FORBIDDEN',
   ],
   'make a file of another job': [
     ({ sibling }) => mutate('createFragment', `jobId: "${sibling}", filename: "new", type: DATA, text: "t"`),
-    'FORBIDDEN done NOT_FOUND done NOT_FOUND NOT_FOUND FORBIDDEN',
+    'FORBIDDEN done NOT_FOUND FORBIDDEN NOT_FOUND NOT_FOUND FORBIDDEN',
   ],
   'make a file of its project': [
     ({ project }) => mutate('createFragment', `projectId: "${project}", filename: "new", type: DATA, text: "t"`),
-    'FORBIDDEN done NOT_FOUND done NOT_FOUND NOT_FOUND FORBIDDEN',
+    'FORBIDDEN done NOT_FOUND FORBIDDEN NOT_FOUND NOT_FOUND FORBIDDEN',
   ],
   'delete a file of another job': [
     ({ siblingFile }) => mutate('deleteFragment', `fragmentId: "${siblingFile}"`),
@@ -276,7 +281,10 @@ const changes: Record<string, Row> = {
     ({ foreign }) => mutate('createApiKey', `name: "k", kind: JOB, jobId: "${foreign.queued}"`),
     strangersAlone,
   ],
-  'end a key of another': [({ adminKeyId }) => mutate('revokeApiKey', `apiKeyId: "${adminKeyId}"`), noAdmin],
+  'end a key of another': [
+    ({ adminKeyId }) => mutate('revokeApiKey', `apiKeyId: "${adminKeyId}"`),
+    'FORBIDDEN NOT_FOUND NOT_FOUND FORBIDDEN FORBIDDEN FORBIDDEN FORBIDDEN',
+  ],
   'cancel another job': [({ sibling }) => mutate('cancelJob', `jobId: "${sibling}"`), editorsAlone],
   'cancel a job of another project': [({ foreign }) => mutate('cancelJob', `jobId: "${foreign.queued}"`), strangersAlone],
   'delete another job': [
