@@ -61,6 +61,20 @@ export const limits = {
     atLeast: 0,
     atMost: 10_000,
   }),
+  pageSize: whole({
+    name: 'page-size',
+    text: 'what `first`, `last` and `ids` may ask for at most',
+    byDefault: DEFAULT_LIMITS.pageSize,
+    atLeast: 1,
+    atMost: 1_000,
+  }),
+  cost: whole({
+    name: 'operation-cost',
+    text: 'nodes that the answer to an operation may hold, or a frame of a subscription',
+    byDefault: DEFAULT_LIMITS.cost,
+    atLeast: 100,
+    atMost: 10_000_000,
+  }),
   executionMs: duration({
     name: 'execution-time',
     text: 'of a query, and of one frame of a subscription; mutations are never answered "too slow", since they may take effect',

@@ -8,8 +8,7 @@ import { RequestRefused } from '../domain/refusals.ts';
 import { type Position, type Slice, UnknownPosition } from '../store/queries/keyset.ts';
 import { builder, type SchemaTypes } from './builder.ts';
 
-const DEFAULT_SIZE = 25;
-const LARGEST_SIZE = 100;
+export const DEFAULT_SIZE = 25;
 
 /** A list in its own order, as its author reads it. */
 export interface List<Row> {
@@ -85,9 +84,8 @@ export function connect<Row>(args: PageArgs, list: List<Row>): Connection<Row> {
   const { first, last } = args;
   if (first != null && last != null) throw new RequestRefused('BAD_REQUEST', 'Give first or last, not both.');
   const limit = first ?? last ?? DEFAULT_SIZE;
-  if (limit < 1 || limit > LARGEST_SIZE) {
-    throw new RequestRefused('BAD_REQUEST', `${last == null ? 'first' : 'last'} must be from 1 to ${LARGEST_SIZE}; got ${limit}.`);
-  }
+  // That it is not too large either was seen to before the execution began: the size of pages is a limit of the server's.
+  if (limit < 1) throw new RequestRefused('BAD_REQUEST', `${last == null ? 'first' : 'last'} must be at least 1; got ${limit}.`);
   return new Connection(list, {
     limit,
     isBackward: last != null,

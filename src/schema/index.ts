@@ -35,5 +35,6 @@ import './events.ts';
 import './watching.ts';
 import { builder } from './builder.ts';
 import { readPlainly } from './plain.ts';
+import { declareSizes } from './sizes.ts';
 
-export const schema = readPlainly(builder.toSchema());
+export const schema = declareSizes(readPlainly(builder.toSchema()));

@@ -4,8 +4,7 @@ import type { Domain } from '../domain/domain.ts';
 import { RequestRefused } from '../domain/refusals.ts';
 import { builder } from './builder.ts';
 
-const DEFAULT_SIZE = 100;
-const LARGEST_SIZE = 100;
+export const DEFAULT_SIZE = 100;
 
 interface PageArgs {
   readonly after?: string | null | undefined;
@@ -21,7 +20,7 @@ export interface StreamPage<Row> {
 /** The arguments of every page of a stream. */
 export const streamArgs = builder.args((t) => ({
   after: t.field({ type: 'Cursor', description: 'Only what comes after this cursor. Default: from the beginning.' }),
-  first: t.int({ description: `How many at most: 1 to ${LARGEST_SIZE}. Default ${DEFAULT_SIZE}.` }),
+  first: t.int({ description: `How many at most: 1 to 100. Default ${DEFAULT_SIZE}.` }),
 }));
 
 /**
@@ -35,7 +34,7 @@ export async function pageOf<Row>(
   { read, seqOf }: { read(after: number, limit: number): Promise<readonly Row[]>; seqOf(row: Row): number },
 ): Promise<StreamPage<Row>> {
   const limit = first ?? DEFAULT_SIZE;
-  if (limit < 1 || limit > LARGEST_SIZE) throw new RequestRefused('BAD_REQUEST', `first must be from 1 to ${LARGEST_SIZE}; got ${limit}.`);
+  if (limit < 1) throw new RequestRefused('BAD_REQUEST', `first must be at least 1; got ${limit}.`);
   // One more than asked for tells whether there are more.
   const found = await read(await decodeCursor(domain, after, stream), limit + 1);
   const rows = found.length > limit ? found.slice(0, limit) : found;

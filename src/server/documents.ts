@@ -8,6 +8,8 @@ import {
   specifiedRules,
   validate,
 } from 'graphql';
+import type { Cost } from './cost.ts';
+import { findCostVariables, type Values } from './cost-variables.ts';
 import { refuse } from './errors.ts';
 import type { Compiled } from './jit.ts';
 import type { Limits } from './limits.ts';
@@ -19,6 +21,10 @@ export interface Operation {
   readonly node: OperationDefinitionNode;
   /** The document as it was sent: what makes two requests the same. */
   readonly text: string;
+  /** The variables that its cost depends on. */
+  readonly costVariables: Values;
+  /** What it costs, by the values of those variables. */
+  readonly costs: Map<string, Cost>;
   /** How often it was executed. */
   runs: number;
   /** Undefined until it was compiled; null where it cannot be. */
@@ -71,7 +77,9 @@ export class Documents {
     const errors = validate(this.#schema, document, this.#rules, { maxErrors: 20 });
     if (errors.length > 0) return errors;
     const operations = document.definitions.flatMap((node) =>
-      node.kind === Kind.OPERATION_DEFINITION ? [{ document, node, text, runs: 0, compiled: undefined }] : [],
+      node.kind === Kind.OPERATION_DEFINITION
+        ? [{ document, node, text, costVariables: findCostVariables({ document, node }), costs: new Map(), runs: 0, compiled: undefined }]
+        : [],
     );
     this.#known.set(text, operations);
     if (this.#known.size > MAX_DOCUMENTS) {

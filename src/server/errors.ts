@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { type ASTNode, GraphQLError, type GraphQLFormattedError } from 'graphql';
 
 /** The codes of top-level errors. Expected refusals of mutations are data, not errors. */
 export type ErrorCode = 'UNAUTHENTICATED' | 'FORBIDDEN' | 'BAD_REQUEST' | 'NOT_FOUND' | 'LIMIT_EXCEEDED' | 'INTERNAL_ERROR';
 
 /** An error that a client may read as it stands. */
-export function refuse(code: ErrorCode, message: string, extensions: Record<string, unknown> = {}): GraphQLError {
-  return new GraphQLError(message, { extensions: { code, ...extensions } });
+export function refuse(code: ErrorCode, message: string, extensions: Record<string, unknown> = {}, node?: ASTNode): GraphQLError {
+  return new GraphQLError(message, { extensions: { code, ...extensions }, nodes: node ?? null });
 }
 
 export const UNAUTHENTICATED = 'Send a valid key: "Authorization: Bearer tyk_…", or "authorization" in the payload of connection_init.';

@@ -39,7 +39,7 @@ export function isSmallCompiled(schema: GraphQLSchema, { document, node }: Opera
       }
       fields += 1; // spreads that lead nowhere are bounded as well
       const inner = selection.kind === Kind.INLINE_FRAGMENT ? selection : fragments.get(selection.name.value);
-      if (inner && applies(schema, inner.typeCondition?.name.value, type)) count(inner.selectionSet, type);
+      if (inner && fragmentApplies(schema, inner.typeCondition?.name.value, type)) count(inner.selectionSet, type);
     }
   };
   const root = schema.getRootType(node.operation);
@@ -47,7 +47,8 @@ export function isSmallCompiled(schema: GraphQLSchema, { document, node }: Opera
   return fields <= MAX_FIELDS;
 }
 
-function applies(schema: GraphQLSchema, condition: string | undefined, type: GraphQLNamedType): boolean {
+/** Whether a fragment with this type condition, or none, says something of objects of this type. */
+export function fragmentApplies(schema: GraphQLSchema, condition: string | undefined, type: GraphQLNamedType): boolean {
   if (condition === undefined || condition === type.name) return true;
   const wanted = schema.getType(condition);
   if (!isObjectType(type) || !wanted) return false;

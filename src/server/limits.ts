@@ -19,6 +19,10 @@ export interface Limits {
   readonly rootFields: number;
   /** Directives of an operation, fragments expanded. */
   readonly directives: number;
+  /** What `first`, `last` and `ids` may ask for at most. */
+  readonly pageSize: number;
+  /** Nodes that an operation's answer may hold, or a frame of a subscription (cost.ts says what counts). */
+  readonly cost: number;
   /**
    * Of a query, and of the execution of one frame of a subscription. Mutations have no such limit: one that is answered "too slow" may
    * take effect a moment later, and claimNextSteps waits for work on purpose.
@@ -50,6 +54,8 @@ export const DEFAULT_LIMITS: Limits = {
   aliases: 15,
   rootFields: 20,
   directives: 10,
+  pageSize: 100,
+  cost: 10_000,
   executionMs: 10_000,
   messageBytes: 65_536,
   initMs: 3_000,

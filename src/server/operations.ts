@@ -1,6 +1,7 @@
 import { createSourceEventStream, type ExecutionResult, type GraphQLError, type GraphQLSchema } from 'graphql';
 import type { Principal } from '../domain/principal.ts';
 import type { ServerParts } from './app.ts';
+import { type Cost, priceOperation } from './cost.ts';
 import { Documents, type Operation } from './documents.ts';
 import { createMask, type Mask, refuse } from './errors.ts';
 import { executeOperation, nameResolvers, type Run } from './jit.ts';
@@ -12,6 +13,8 @@ export interface Params {
   readonly query: string;
   readonly operationName: string | null;
   readonly variables: { readonly [name: string]: unknown } | undefined;
+  /** `"extensions": {"cost": true}`: the answer is to say what it cost, in `extensions.cost`. */
+  readonly wantsCost: boolean;
 }
 
 /** An execution result, serialised. */
@@ -45,9 +48,17 @@ export class Operations<C extends object> {
     this.mask = createMask((entry) => parts.log(entry));
   }
 
-  /** The operation that the params name, parsed and validated once a text, or the errors to refuse them with. */
+  /** The operation that the params name, parsed and validated once a text, or the errors to refuse them with: also that it would cost too much. */
   find(params: Params): Operation | readonly GraphQLError[] {
-    return this.#documents.find(params.query, params.operationName);
+    const found = this.#documents.find(params.query, params.operationName);
+    if (!('node' in found)) return found;
+    const { refusal } = this.price(found, params);
+    return refusal ? [refusal] : found;
+  }
+
+  /** What the operation costs with these variables, and whether it is refused for that. */
+  price(operation: Operation, params: Params): Cost {
+    return priceOperation(this.#schema, operation, params.variables, this.#limits);
   }
 
   /** An answer without data. */
@@ -58,7 +69,8 @@ export class Operations<C extends object> {
   /** Executes a query or a mutation; `signal` is aborted when nobody waits for the answer any more. Never rejects. */
   async execute(operation: Operation, params: Params, principal: Principal, signal?: AbortSignal): Promise<Answer> {
     try {
-      return await this.#run(operation, { rootValue: undefined, context: this.#context(principal, signal), variables: params.variables });
+      const run = { rootValue: undefined, context: this.#context(principal, signal), variables: params.variables };
+      return this.#withCost(await this.#run(operation, run), operation, params);
     } catch (error) {
       return { outcome: 'fault', text: JSON.stringify({ errors: [this.mask(error)] }) };
     }
@@ -79,12 +91,13 @@ export class Operations<C extends object> {
         variableValues: params.variables ?? null,
       });
       if (!(Symbol.asyncIterator in source)) return this.#answer(source);
-      const key = JSON.stringify([operation.text, params.operationName, params.variables ?? null, rightsOf(principal)]);
+      const key = JSON.stringify([operation.text, params.operationName, params.variables ?? null, params.wantsCost, rightsOf(principal)]);
       return new FrameStream(source[Symbol.asyncIterator](), {
         frame: (event) =>
-          this.#shared.frame(event, key, async () =>
-            this.#run(operation, { rootValue: event, context: this.#context(principal), variables: params.variables }),
-          ),
+          this.#shared.frame(event, key, async () => {
+            const run = { rootValue: event, context: this.#context(principal), variables: params.variables };
+            return this.#withCost(await this.#run(operation, run), operation, params);
+          }),
         failure: (error) => JSON.stringify({ errors: [this.mask(error)] }),
       });
     } catch (error) {
@@ -105,6 +118,12 @@ export class Operations<C extends object> {
     if (result !== null) return this.#answer(result);
     running.catch(() => {}); // nobody waits for it any more
     return this.refusal([refuse('LIMIT_EXCEEDED', `The operation took longer than ${ms} ms.`, { limit: 'executionMs', allowed: ms })]);
+  }
+
+  #withCost(answer: Answer, operation: Operation, params: Params): Answer {
+    if (!params.wantsCost) return answer;
+    const cost = { nodes: this.price(operation, params).nodes, allowed: this.#limits.cost };
+    return { ...answer, text: `${answer.text.slice(0, -1)},"extensions":${JSON.stringify({ cost })}}` };
   }
 
   #answer(result: ExecutionResult): Answer {

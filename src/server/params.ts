@@ -63,7 +63,7 @@ function checkParams(body: unknown): Params {
   if (operationName != null && typeof operationName !== 'string') throw badRequest('"operationName" must be a string or null.');
   if (variables != null && !isRecord(variables)) throw badRequest('"variables" must be an object or null.');
   if (extensions != null && !isRecord(extensions)) throw badRequest('"extensions" must be an object or null.');
-  return { query, operationName: operationName ?? null, variables: variables ?? undefined };
+  return { query, operationName: operationName ?? null, variables: variables ?? undefined, wantsCost: extensions?.cost === true };
 }
 
 function checkMediaType(request: IncomingMessage): void {

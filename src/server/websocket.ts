@@ -148,6 +148,7 @@ export class WebSocketDoor<C extends object> {
       query: payload.query,
       operationName: payload.operationName ?? null,
       variables: payload.variables ?? undefined,
+      wantsCost: payload.extensions?.cost === true,
     };
     const operation = this.#operations.find(params);
     if (!('node' in operation)) return operation;

@@ -1,0 +1,72 @@
+/** What of an operation's variables its cost depends on: those of sizes (`first: $n`) and those of @skip and @include. */
+import { type ArgumentNode, type FieldNode, Kind, type SelectionNode, type ValueNode, visit } from 'graphql';
+import { type Size, sizeArguments } from '../schema/sizes.ts';
+import type { Operation } from './documents.ts';
+
+/** Of a number or a boolean itself, of a list how many entries it has. Undefined: left out, null, or of a kind that execution refuses. */
+type Value = number | boolean | undefined;
+export type Values = ReadonlyMap<string, Value>;
+
+/** The names of the variables that the cost depends on, each with its default. */
+export function findCostVariables({ document, node }: Pick<Operation, 'document' | 'node'>): Values {
+  const used = new Set<string>();
+  const use = ({ value }: ArgumentNode) => {
+    if (value.kind === Kind.VARIABLE) used.add(value.name.value);
+  };
+  visit(document, {
+    Field: (field) => field.arguments?.filter(({ name }) => sizeArguments.some((each) => each === name.value)).forEach(use),
+    Directive: (directive) => directive.arguments?.forEach(use),
+  });
+  const definitions = (node.variableDefinitions ?? []).filter(({ variable }) => used.has(variable.name.value));
+  return new Map(definitions.map(({ variable, defaultValue }) => [variable.name.value, defaultValue && read(defaultValue, new Map())]));
+}
+
+/** What those variables are in one request, and a text that is the same where they are. */
+export function readCostVariables(
+  defaults: Values,
+  variables: Readonly<Record<string, unknown>> | undefined,
+): { values: Values; key: string } {
+  const values = new Map<string, Value>();
+  let key = '';
+  for (const [name, byDefault] of defaults) {
+    const given = variables?.[name];
+    const value = given === undefined ? byDefault : weigh(given);
+    values.set(name, value);
+    key += `${value} `;
+  }
+  return { values, key };
+}
+
+function weigh(given: unknown): Value {
+  if (typeof given === 'boolean' || Number.isInteger(given)) return given as boolean | number; // as just seen
+  return Array.isArray(given) ? given.length : undefined;
+}
+
+/** How many entries a field is asked for, in numbers of its argument: what it says, or the usual. */
+export function readSize({ by, usually }: Size, field: FieldNode, values: Values): number {
+  for (const name of by) {
+    const argument = field.arguments?.find((each) => each.name.value === name);
+    const value = argument && read(argument.value, values);
+    if (typeof value === 'number') return value;
+    // An id alone is a list of one.
+    if (name === 'ids' && argument && argument.value.kind !== Kind.NULL) return 1;
+  }
+  return usually;
+}
+
+/** Whether @skip and @include leave it in. */
+export function isIncluded({ directives }: SelectionNode, values: Values): boolean {
+  if (!directives || directives.length === 0) return true;
+  return directives.every((directive) => {
+    const [condition] = directive.arguments ?? [];
+    const value = condition && read(condition.value, values);
+    return directive.name.value === 'skip' ? value !== true : directive.name.value === 'include' ? value !== false : true;
+  });
+}
+
+function read(node: ValueNode, values: Values): Value {
+  if (node.kind === Kind.VARIABLE) return values.get(node.name.value);
+  if (node.kind === Kind.INT) return Number(node.value);
+  if (node.kind === Kind.BOOLEAN) return node.value;
+  return node.kind === Kind.LIST ? node.values.length : undefined;
+}

@@ -1,0 +1,227 @@
+/**
+ * What an operation costs: how many nodes its answer may hold, worked out before it is executed, from the document, the variables and what the
+ * schema says of its lists (schema/sizes.ts).
+ *
+ *     an object with an id                       1
+ *     each entry of a list                       1, whether it is asked for among `nodes`, `edges` or both
+ *     a page of a list                           1, and what its entries cost, `first` times
+ *     a mutation                                 1
+ *     __schema, __type                           1,000 and 100
+ *     everything else (scalars, payloads, frames, objects without an id) nothing, and what it holds
+ *
+ * Of an interface or a union, the dearest of the types that it can be. Fields that are selected twice under one name are one field, as they are
+ * when they are executed, and @skip and @include are followed. A subscription costs what one of its frames does.
+ */
+import {
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLCompositeType,
+  type GraphQLError,
+  type GraphQLField,
+  type GraphQLObjectType,
+  type GraphQLSchema,
+  getNamedType,
+  isAbstractType,
+  isCompositeType,
+  isInterfaceType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+  Kind,
+  type SelectionSetNode,
+} from 'graphql';
+import type { Size } from '../schema/sizes.ts';
+import { isIncluded, readCostVariables, readSize, type Values } from './cost-variables.ts';
+import type { Operation } from './documents.ts';
+import { refuse } from './errors.ts';
+import { fragmentApplies } from './jit-size.ts';
+import type { Limits } from './limits.ts';
+import type { Params } from './operations.ts';
+
+/** Of an operation with certain variables. */
+export interface Cost {
+  readonly nodes: number;
+  /** Why it is not executed: it costs too much, or asks for too large a page. */
+  readonly refusal: GraphQLError | null;
+}
+
+/** Of lists whose schema says nothing of how long they are. */
+const UNKNOWN_SIZE = 10;
+const INTROSPECTION: Readonly<Record<string, number>> = { __schema: 1_000, __type: 100 };
+
+/**
+ * Selections that are looked at for one operation, over which it is refused. Each selection set is priced once for each type it is asked of, so
+ * that this many (some 20 ms) take a document made for it.
+ */
+const MOST_SELECTIONS = 50_000;
+/** Costs that are remembered of one operation. */
+const MOST_COSTS = 100;
+class TooIntricate extends Error {}
+
+/** What the operation costs with these variables: worked out once for each of the values that matter. */
+export function priceOperation(schema: GraphQLSchema, operation: Operation, variables: Params['variables'], limits: Limits): Cost {
+  const { values, key } = readCostVariables(operation.costVariables, variables);
+  const known = operation.costs.get(key);
+  if (known) return known;
+  if (operation.costs.size >= MOST_COSTS) operation.costs.clear();
+  const cost = workOut(schema, operation, values, limits);
+  operation.costs.set(key, cost);
+  return cost;
+}
+
+function workOut(schema: GraphQLSchema, operation: Operation, values: Values, limits: Limits): Cost {
+  const root = schema.getRootType(operation.node.operation);
+  if (!root) return { nodes: 0, refusal: null };
+  const price = new Price(schema, operation, values, limits);
+  try {
+    const nodes = Math.ceil(
+      price.ofObject(root, [operation.node.selectionSet], operation.node.operation === 'mutation' ? 'mutation' : 'object'),
+    );
+    return { nodes, refusal: price.refusal ?? (nodes > limits.cost ? refuseCost(nodes, limits.cost) : null) };
+  } catch (error) {
+    if (!(error instanceof TooIntricate)) throw error;
+    return { nodes: limits.cost, refusal: refuseCost(null, limits.cost) };
+  }
+}
+
+function refuseCost(asked: number | null, allowed: number): GraphQLError {
+  const what = asked === null ? 'more than can be worked out' : `${asked} nodes`;
+  return refuse(
+    'LIMIT_EXCEEDED',
+    `The operation may answer with ${what}; ${allowed} are allowed. Ask for smaller pages, or for fewer lists in lists.`,
+    {
+      limit: 'cost',
+      allowed,
+      asked,
+    },
+  );
+}
+
+/** What stands around a selection set: a number is the size of the page that its lists are. */
+type Around = 'object' | 'mutation' | 'edge' | number;
+
+class Price {
+  readonly #schema: GraphQLSchema;
+  readonly #values: Values;
+  readonly #limits: Limits;
+  readonly #fragments = new Map<string, FragmentDefinitionNode>();
+  readonly #known = new Map<string, number>();
+  readonly #numbers = new Map<SelectionSetNode, number>();
+  #selections = 0;
+  refusal: GraphQLError | null = null;
+
+  constructor(schema: GraphQLSchema, { document }: Operation, values: Values, limits: Limits) {
+    this.#schema = schema;
+    this.#values = values;
+    this.#limits = limits;
+    for (const definition of document.definitions) {
+      if (definition.kind === Kind.FRAGMENT_DEFINITION) this.#fragments.set(definition.name.value, definition);
+    }
+  }
+
+  /** What one object of this type costs, itself not counted. */
+  ofObject(type: GraphQLObjectType, sets: readonly SelectionSetNode[], around: Around): number {
+    const key = `${type.name} ${around} ${sets.map((set) => this.#numberOf(set)).join()}`;
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const fields = new Map<string, FieldNode[]>();
+    this.#collect(type, sets, fields, new Set());
+    let own = 0;
+    let entry = 0;
+    for (const [first, ...others] of fields.values()) {
+      if (!first) continue;
+      const name = first.name.value;
+      const field = type.getFields()[name];
+      if (!field) {
+        own += INTROSPECTION[name] ?? 0;
+        continue;
+      }
+      const named = getNamedType(field.type);
+      if (around === 'mutation') own += 1;
+      if (!isCompositeType(named)) continue;
+      const inside = [first, ...others].flatMap(({ selectionSet }) => selectionSet ?? []);
+      const size = field.extensions.size as Size | undefined; // as schema/sizes.ts put it there
+      if (!isList(field)) own += this.#ofOne(named, inside, first, field, around);
+      else if (typeof around === 'number' && !size)
+        entry = Math.max(entry, 1) + this.#dearest(named, inside, named.name.endsWith('Edge') ? 'edge' : 'object');
+      else own += (size ? this.#sizeOf(size, first) : UNKNOWN_SIZE) * (1 + this.#dearest(named, inside, 'object'));
+    }
+    const cost = typeof around === 'number' ? own + around * entry : own;
+    this.#known.set(key, cost);
+    return cost;
+  }
+
+  /** A field that answers one object: a page, or a thing with an id or without. */
+  #ofOne(
+    type: GraphQLCompositeType,
+    sets: readonly SelectionSetNode[],
+    node: FieldNode,
+    field: GraphQLField<unknown, unknown>,
+    around: Around,
+  ): number {
+    const size = field.extensions.size as Size | undefined; // as above
+    if (size) return 1 + this.#dearest(type, sets, this.#sizeOf(size, node));
+    const isCounted = this.#hasId(type) && !(around === 'edge' && field.name === 'node');
+    return (isCounted ? 1 : 0) + this.#dearest(type, sets, 'object');
+  }
+
+  #dearest(type: GraphQLCompositeType, sets: readonly SelectionSetNode[], around: Around): number {
+    if (!isAbstractType(type)) return this.ofObject(type, sets, around);
+    let most = 0;
+    for (const possible of this.#schema.getPossibleTypes(type)) most = Math.max(most, this.ofObject(possible, sets, around));
+    return most;
+  }
+
+  #sizeOf(size: Size, node: FieldNode): number {
+    const asked = readSize(size, node, this.#values);
+    if (size.isPage && asked > this.#limits.pageSize) this.refusal ??= refusePage(size, node, asked, this.#limits.pageSize);
+    // What is less than nothing, or no whole number, is refused where it is read.
+    return Math.max(0, Math.min(asked, size.isPage ? this.#limits.pageSize : asked)) / size.perNode;
+  }
+
+  #collect(type: GraphQLObjectType, sets: readonly SelectionSetNode[], fields: Map<string, FieldNode[]>, visited: Set<string>): void {
+    for (const { selections } of sets) {
+      for (const selection of selections) {
+        this.#selections += 1;
+        if (this.#selections > MOST_SELECTIONS) throw new TooIntricate();
+        if (!isIncluded(selection, this.#values)) continue;
+        if (selection.kind === Kind.FIELD) {
+          const name = selection.alias?.value ?? selection.name.value;
+          const same = fields.get(name);
+          if (same) same.push(selection);
+          else fields.set(name, [selection]);
+          continue;
+        }
+        if (selection.kind === Kind.FRAGMENT_SPREAD) {
+          if (visited.has(selection.name.value)) continue;
+          visited.add(selection.name.value);
+        }
+        const inner = selection.kind === Kind.INLINE_FRAGMENT ? selection : this.#fragments.get(selection.name.value);
+        if (inner && fragmentApplies(this.#schema, inner.typeCondition?.name.value, type))
+          this.#collect(type, [inner.selectionSet], fields, visited);
+      }
+    }
+  }
+
+  #hasId(type: GraphQLCompositeType): boolean {
+    if (isInterfaceType(type) || isObjectType(type))
+      return type.name === 'Node' || type.getInterfaces().some(({ name }) => name === 'Node');
+    return false;
+  }
+
+  #numberOf(set: SelectionSetNode): number {
+    const known = this.#numbers.get(set);
+    if (known !== undefined) return known;
+    this.#numbers.set(set, this.#numbers.size);
+    return this.#numbers.size - 1;
+  }
+}
+
+function refusePage({ by }: Size, node: FieldNode, asked: number, allowed: number): GraphQLError {
+  const message = `${node.name.value}: ${by.join(' and ')} may ask for ${allowed} at most; got ${asked}.`;
+  return refuse('LIMIT_EXCEEDED', message, { limit: 'pageSize', allowed, asked }, node);
+}
+
+function isList({ type }: GraphQLField<unknown, unknown>): boolean {
+  return isListType(isNonNullType(type) ? type.ofType : type);
+}
