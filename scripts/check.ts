@@ -18,6 +18,7 @@ const checks: readonly (readonly [what: string, ...command: string[]])[] = [
   ['client documents are what schema.graphql gives', 'node', 'codegen.ts', '--check'],
   ['docs/lifecycle.md is what the tables give', 'node', 'scripts/lifecycle-diagram.ts', '--check'],
   ['docs/moving.md is what the tests do', 'node', 'scripts/moving-page.ts', '--check'],
+  ['docs/clients.md is what examples/clients shows', 'node', 'scripts/clients-page.ts', '--check'],
   ['docs/settings.md is what src/config gives', 'node', 'scripts/settings-page.ts', '--check'],
 ];
 

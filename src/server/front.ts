@@ -5,6 +5,7 @@ import type { Connections } from './connections.ts';
 import { refuse } from './errors.ts';
 import type { Operations, Params } from './operations.ts';
 import { Refusal, readParams, readQueryString } from './params.ts';
+import { findCursorVariable, goOnAfter } from './resume.ts';
 import { sendStream } from './sse.ts';
 import { keyOf, type Tally } from './tally.ts';
 
@@ -54,7 +55,10 @@ export async function answerGraphql<C extends object>(
     if (!release)
       throw new Refusal(429, refuse('LIMIT_EXCEEDED', 'This key has too many sockets and streams open.', { limit: 'socketsPerKey' }));
     response.once('close', release);
-    const frames = await operations.subscribe(found, params, principal);
+    const variable = findCursorVariable(found.node);
+    const id = request.headers['last-event-id'];
+    const resumed = goOnAfter(params, typeof id === 'string' ? id : undefined, variable);
+    const frames = await operations.subscribe(found, resumed, principal);
     if ('outcome' in frames) return sendStream(response, connections, frames);
     if (response.closed) return void frames.return();
     // Clients of streams cannot be told by a close code: the last frame says it.
@@ -65,7 +69,7 @@ export async function answerGraphql<C extends object>(
       ),
     );
     response.once('close', stopWatching);
-    sendStream(response, connections, frames);
+    sendStream(response, connections, frames, variable !== null);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     sendRefusal(request, response, error);

@@ -26,7 +26,7 @@ export function answerCors(request: IncomingMessage, response: ServerResponse, l
     response.setHeader('access-control-allow-origin', origin);
     if (isPreflight) {
       response.setHeader('access-control-allow-methods', 'GET, POST, PUT');
-      response.setHeader('access-control-allow-headers', 'authorization, content-type');
+      response.setHeader('access-control-allow-headers', 'authorization, content-type, last-event-id');
       response.setHeader('access-control-max-age', '600');
     }
   }

@@ -6,6 +6,7 @@ import type { FrameStream } from './subscribe.ts';
 /**
  * Sends frames, or one answer, as server-sent events in the "distinct connections" mode of graphql-sse's protocol:
  *
+ *     id: …              the frame's cursor, where the stream can be gone on with by it (resume.ts)
  *     event: next        one for each frame
  *     data: {"data": …}
  *
@@ -15,7 +16,7 @@ import type { FrameStream } from './subscribe.ts';
  * The next frame is made once the last one has left, so that a slow consumer costs one frame of memory. A stream that breaks off without
  * `complete` (the gateway stops, or the consumer was too slow) is to be asked for again, from the last cursor.
  */
-export function sendStream(response: ServerResponse, connections: Connections, frames: FrameStream | Answer): void {
+export function sendStream(response: ServerResponse, connections: Connections, frames: FrameStream | Answer, hasIds = false): void {
   if (response.destroyed) {
     if (!('outcome' in frames)) void frames.return();
     return;
@@ -26,11 +27,14 @@ export function sendStream(response: ServerResponse, connections: Connections, f
     connections.remove(stream);
     if (!('outcome' in frames)) void frames.return();
   });
-  void ('outcome' in frames ? stream.finish(frames.text) : pump(stream, frames));
+  void ('outcome' in frames ? stream.finish(frames.text) : pump(stream, frames, hasIds));
 }
 
-async function pump(stream: EventStream, frames: FrameStream): Promise<void> {
-  for await (const frame of frames) if (!(await stream.write(`event: next\ndata: ${frame}\n\n`))) return;
+async function pump(stream: EventStream, frames: FrameStream, hasIds: boolean): Promise<void> {
+  for await (const frame of frames) {
+    const id = hasIds && frames.cursor !== undefined ? `id: ${frames.cursor}\n` : '';
+    if (!(await stream.write(`${id}event: next\ndata: ${frame}\n\n`))) return;
+  }
   await stream.finish();
 }
 

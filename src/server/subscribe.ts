@@ -27,10 +27,16 @@ export class FrameStream implements AsyncIterableIterator<string> {
   readonly #waiting = new Set<(result: IteratorResult<string, undefined>) => void>();
   #last: string | undefined;
   #isEnded = false;
+  #cursor: string | undefined;
 
   constructor(source: AsyncIterator<unknown>, maker: FrameMaker) {
     this.#source = source;
     this.#maker = maker;
+  }
+
+  /** Where the frame that was given last lies in its stream; undefined where it is none that can be gone on from. */
+  get cursor(): string | undefined {
+    return this.#cursor;
   }
 
   next(): Promise<IteratorResult<string, undefined>> {
@@ -66,6 +72,7 @@ export class FrameStream implements AsyncIterableIterator<string> {
       if (event.done) return this.#finish(true);
       const frame = await this.#maker.frame(event.value);
       if (frame.outcome !== 'data') return this.end(frame.text);
+      this.#cursor = cursorOf(event.value);
       if (this.#waiting.delete(resolve)) resolve({ done: false, value: frame.text });
     } catch (error) {
       if (!this.#isEnded) this.end(this.#maker.failure(error));
@@ -82,11 +89,16 @@ export class FrameStream implements AsyncIterableIterator<string> {
   }
 
   #final(): IteratorResult<string, undefined> {
+    this.#cursor = undefined;
     if (this.#last === undefined) return DONE;
     const value = this.#last;
     this.#last = undefined;
     return { done: false, value };
   }
+}
+
+function cursorOf(event: unknown): string | undefined {
+  return event instanceof Object && 'cursor' in event && typeof event.cursor === 'string' ? event.cursor : undefined;
 }
 
 /**

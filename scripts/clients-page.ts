@@ -1,0 +1,45 @@
+/**
+ * Writes docs/clients.md from examples/clients: the comment at the head of each file, then its code. The tests of test/clients run them.
+ *
+ *   node scripts/clients-page.ts           writes the page
+ *   node scripts/clients-page.ts --check   ends with 1 if the page in the checkout is not what would be written
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+
+const top = new URL('../', import.meta.url);
+const page = new URL('docs/clients.md', top);
+
+/** In the order of the page. */
+const files = ['documents.ts', 'resume.ts', 'graphql-ws.ts', 'graphql-sse.ts', 'apollo.ts', 'urql.ts', 'relay.ts', 'curl.sh'];
+
+const head = `<!-- Made by \`npm run clients\` from examples/clients; do not edit. -->
+
+# Clients
+
+Any GraphQL client works with Trainyard: POST to \`/graphql\` for queries and mutations, the graphql-transport-ws protocol or server-sent
+events at the same address for subscriptions, the key in \`Authorization: Bearer tyk_…\` (on a WebSocket: \`authorization\` in the payload
+of connection_init). Below is, for those that most people use, the shortest way that is right: a query, a mutation that may be refused,
+and a subscription that goes on where it was when its connection was cut or the gateway started again.
+
+The code is what \`test/clients\` runs, each against a gateway whose connections it cuts and which it restarts. All of it is in
+[examples/clients](../examples/clients).`;
+
+const shell = { language: 'sh', remark: '#', comment: /^#!.*\n((?:##.*\n)+)\n*/, margin: /^## ?/gm };
+const typescript = { language: 'ts', remark: '//', comment: /^\/\*\*\n((?: \*.*\n)+?) \*\/\n+/, margin: /^ \* ?/gm };
+
+function showFile(name: string): string {
+  const text = readFileSync(new URL(`examples/clients/${name}`, top), 'utf8');
+  const kind = name.endsWith('.sh') ? shell : typescript;
+  const match = kind.comment.exec(text);
+  if (!match?.[1]) throw new Error(`examples/clients/${name} begins with no comment that says what it shows.`);
+  const prose = match[1].replaceAll(kind.margin, '').trim();
+  const code = text.slice(match[0].length).trim();
+  return `${prose}\n\n\`\`\`${kind.language}\n${kind.remark} ${name}\n${code}\n\`\`\``;
+}
+
+const wanted = `${[head, ...files.map(showFile)].join('\n\n')}\n`;
+if (!process.argv.includes('--check')) writeFileSync(page, wanted);
+else if (readFileSync(page, 'utf8') !== wanted) {
+  console.error('docs/clients.md is not what examples/clients shows. Write it with: npm run clients');
+  process.exitCode = 1;
+}

@@ -1,0 +1,9 @@
+/** What each recipe of examples/clients can do, its client behind it. */
+export interface Recipe {
+  /** Null: there is none of this id. */
+  findJob(id: string): Promise<{ readonly id: string; readonly name: string; readonly status: string } | null>;
+  /** The job's status, or the refusal in one line. */
+  cancelJob(jobId: string): Promise<string>;
+  /** Resolves when the job has ended. */
+  followLog(jobId: string, print: (text: string) => void): Promise<void>;
+}
