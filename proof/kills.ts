@@ -24,8 +24,8 @@ export async function runKills(options: KillOptions): Promise<KillsDone> {
     const done = { kills: 0, workersKilled: 0 };
     done.kills += await startAgainstKills(world, random);
     await world.makeProject();
-    world.startClients('submitter', 1);
-    world.startClients('worker', 3);
+    world.startClients('submitter', 1, { open: 20, pauseMs: 40 });
+    world.startClients('worker', 3, { slots: 3 });
     world.startClients('subscriber', 2);
     for (let round = 1; round <= options.rounds; round++) {
       await delay(random.between(200, 2_500));
@@ -78,6 +78,6 @@ async function killWorker(world: World, random: Random): Promise<number> {
   const victim = workers[random.whole(0, workers.length - 1)];
   if (!victim) return 0;
   await world.killClient(victim);
-  world.startClients('worker', 1);
+  world.startClients('worker', 1, { slots: 3 });
   return 1;
 }

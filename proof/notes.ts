@@ -42,10 +42,11 @@ export interface Refused {
   readonly message: string;
 }
 
-/** There was no answer: whether it was done is not known. */
+/** There was no answer: whether it was done is not known, unless nobody was there to be asked. */
 export interface Lost {
   readonly kind: 'lost';
   readonly call: number;
+  readonly isSent: boolean;
   readonly why: string;
 }
 

@@ -6,16 +6,32 @@ import { checkDurable } from './p1-durable.ts';
 import { checkOneHolder } from './p2-one-holder.ts';
 import { checkFenced } from './p3-fenced.ts';
 import { checkRecordedOnce } from './p4-recorded-once.ts';
+import { checkReclaimed } from './p5-reclaimed.ts';
+import { checkIdempotent } from './p6-idempotent.ts';
+import { checkStreams } from './p7-streams.ts';
+import { checkHonestGaps } from './p8-honest-gaps.ts';
+import { checkNoFault } from './p14-no-fault.ts';
 
-export const checks: readonly ((evidence: Evidence) => Finding[])[] = [checkDurable, checkOneHolder, checkFenced, checkRecordedOnce];
+const checks: readonly ((evidence: Evidence) => Finding[])[] = [
+  checkDurable,
+  checkOneHolder,
+  checkFenced,
+  checkRecordedOnce,
+  checkReclaimed,
+  checkIdempotent,
+  checkStreams,
+  checkHonestGaps,
+  checkNoFault,
+];
 
 export const check = (evidence: Evidence): Finding[] => checks.flatMap((each) => each(evidence));
 
 /** How much was looked at: a check of nothing finds nothing. */
 export interface Extent {
+  /** Calls that reached a gateway, or may have. */
   readonly calls: number;
   readonly acknowledged: number;
-  /** Calls that had no answer. */
+  /** Of these, those that had no answer. */
   readonly unknown: number;
   readonly frames: number;
   readonly rowsWatched: number;
@@ -25,11 +41,12 @@ export interface Extent {
 }
 
 export function measure({ history, stored }: Evidence): Extent {
+  const calls = history.calls.filter(({ isSent }) => isSent);
   const frames = history.subscriptions.flatMap((subscription) => subscription.frames);
   return {
-    calls: history.calls.length,
-    acknowledged: history.calls.filter(isDone).length,
-    unknown: history.calls.filter(({ result, refusedWith }) => result === null && refusedWith === null).length,
+    calls: calls.length,
+    acknowledged: calls.filter(isDone).length,
+    unknown: calls.filter(({ result, refusedWith }) => result === null && refusedWith === null).length,
     frames: frames.length,
     rowsWatched: frames.reduce((sum, { rows }) => sum + rows.length, 0),
     jobs: stored.jobs.length,

@@ -18,6 +18,8 @@ export interface CallOf<K extends OperationName> {
   readonly answered: Moment | null;
   /** The whole request was refused with this code, which says that nothing was done. */
   readonly refusedWith: string | null;
+  /** False: nobody was there to be asked. */
+  readonly isSent: boolean;
 }
 
 /** One member for each operation, told apart by `operation`. */
@@ -121,9 +123,11 @@ function readCalls(notes: readonly Note[]): Call[] {
   const name = ({ client }: Note, call: number) => `${client}#${call}`;
   const answers = new Map<string, Answered & Note>();
   const refusals = new Map<string, string>();
+  const unsent = new Set<string>();
   for (const note of notes) {
     if (note.kind === 'answered') answers.set(name(note, note.call), note);
     if (note.kind === 'refused') refusals.set(name(note, note.call), note.code);
+    if (note.kind === 'lost' && !note.isSent) unsent.add(name(note, note.call));
   }
   return notes
     .filter((note): note is Asked & Note => note.kind === 'asked')
@@ -140,6 +144,7 @@ function readCalls(notes: readonly Note[]): Call[] {
         result: answer?.result ?? null,
         answered: answer ? momentOf(answer) : null,
         refusedWith: refusals.get(name(asked, asked.call)) ?? null,
+        isSent: !unsent.has(name(asked, asked.call)),
       } as Call; // an answer is of the operation that was asked for
     });
 }

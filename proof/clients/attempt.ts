@@ -37,7 +37,7 @@ export class Attempt {
     const stops = random.chance(0.15);
     const turns = random.whole(stops ? 0 : 1, 6);
     for (let turn = 0; turn < turns && !this.#isOver && !this.#isCancelled; turn++) {
-      await this.#client.pause(random.between(0, 200));
+      await this.#client.pause(random.between(0, 120));
       await this.#speak();
     }
     if (this.#isOver) return this.#speakLate(0.3);

@@ -142,7 +142,8 @@ export class Client {
       return { result };
     } catch (error) {
       if (error instanceof RequestRefused) this.notebook.write({ kind: 'refused', call, code: error.code, message: error.message });
-      else if (error instanceof GatewayUnreachable) this.notebook.write({ kind: 'lost', call, why: messageOf(error) });
+      else if (error instanceof GatewayUnreachable)
+        this.notebook.write({ kind: 'lost', call, isSent: !error.message.includes('ECONNREFUSED'), why: error.message });
       else throw error;
       this.#at = (this.#at + 1) % this.settings.urls.length;
       return error instanceof RequestRefused && !passing.has(error.code) ? 'never' : 'try again';

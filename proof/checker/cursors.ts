@@ -1,0 +1,13 @@
+/** Cursors are opaque to clients. The checker looks into them, to say which rows should have come between two of them. */
+
+export interface Place {
+  readonly kind: string;
+  /** '' for the feed. */
+  readonly jobId: string;
+  readonly seq: number;
+}
+
+export function readCursor(cursor: string): Place {
+  const [, kind = '', jobId = '', seq = ''] = Buffer.from(cursor, 'base64url').toString().split('.');
+  return { kind, jobId, seq: Number(seq) };
+}

@@ -1,0 +1,10 @@
+/** P14, as far as it shows here: a request that is right is never answered with a fault of the gateway's own. */
+import type { Evidence } from './evidence.ts';
+import type { Finding } from './finding.ts';
+import { tell } from './history.ts';
+
+export function checkNoFault({ history }: Evidence): Finding[] {
+  return history.calls
+    .filter(({ refusedWith }) => refusedWith !== null && refusedWith !== 'LIMIT_EXCEEDED')
+    .map((call) => ({ promise: 'P14', says: `${call.operation} was refused with ${call.refusedWith}.`, evidence: [tell(call)] }));
+}
