@@ -6,9 +6,9 @@ import type { TypedDocumentString } from '../client/generated.ts';
 /** A step's news should be there soon after the gateway is: it is asked more often than a person's client would. */
 const backoff: Backoff = { baseMs: 200, capMs: 3_000, random: Math.random };
 
-/** Whether the same request may well be answered later: the gateway is away, or has a fault of its own (a full disk, say). */
+/** Whether the same request may well be answered later: the gateway is away, or has a full disk or a fault of its own. */
 export function isPassing(error: unknown): boolean {
-  return error instanceof GatewayUnreachable || (error instanceof RequestRefused && error.code === 'INTERNAL_ERROR');
+  return error instanceof GatewayUnreachable || (error instanceof RequestRefused && ['UNAVAILABLE', 'INTERNAL_ERROR'].includes(error.code));
 }
 
 /** Whether the gateway does not take the key (any more). */

@@ -16,6 +16,7 @@ import { completeStep, failStep } from '../domain/outcomes.ts';
 import type { Principal } from '../domain/principal.ts';
 import { InvalidInput, StaleLease } from '../domain/refusals.ts';
 import type { Waker } from '../domain/waker.ts';
+import { isOpenStill } from '../store/unavailable.ts';
 import { NoMean } from './average.ts';
 import { keepLease, LEASE_SECONDS, waitFor } from './lease.ts';
 import { averageOf } from './threads.ts';
@@ -137,7 +138,7 @@ async function store(domain: Domain, fragmentId: string, bytes: AsyncIterable<Ui
     await finishUpload(domain, fragmentId, received.file);
   } catch (error) {
     await received.drop();
-    await domain.files.remove(fragmentId);
+    if (!isOpenStill(error)) await domain.files.remove(fragmentId);
     throw error;
   }
 }

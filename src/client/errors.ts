@@ -10,7 +10,8 @@ export class GatewayUnreachable extends Error {
 
 /**
  * The gateway refused the whole request, with a top-level error: who are you (UNAUTHENTICATED, FORBIDDEN), malformed or too costly
- * (BAD_REQUEST, LIMIT_EXCEEDED), or a fault of its own (INTERNAL_ERROR). The same request would be refused again.
+ * (BAD_REQUEST, LIMIT_EXCEEDED), or a fault of its own (INTERNAL_ERROR). The same request would be refused again, except for UNAVAILABLE: the
+ * gateway's disk is full, or its database away, and it may be answered later.
  */
 export class RequestRefused extends Error {
   override readonly name = 'RequestRefused';

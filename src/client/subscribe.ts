@@ -178,6 +178,7 @@ class Subscription<Value> implements AsyncIterableIterator<Value> {
   #finalError(ending: Ending): Error | undefined {
     if (ending.kind === 'refused') {
       const error = refuseRequest(ending.errors);
+      if (error.code === 'UNAVAILABLE') return undefined;
       if (error.code !== 'INTERNAL_ERROR') return error;
       this.#faults += 1;
       return this.#faults >= faultsBeforeGivingUp ? error : undefined;

@@ -8,6 +8,7 @@ import { lockStep } from '../store/changes/steps.ts';
 import type { StoredFile } from '../store/files.ts';
 import { fragmentByFilename, stepById, stepByNumber } from '../store/queries/rows.ts';
 import type { FragmentRow, JobRow, StepRow } from '../store/tables.ts';
+import { isOpenStill } from '../store/unavailable.ts';
 import { audit } from './audit.ts';
 import { type Change, change, record } from './change.ts';
 import { Checks } from './checks.ts';
@@ -83,7 +84,7 @@ export async function createFragment(domain: Domain, principal: Principal, input
     if (text && fragment.id !== id) await domain.files.remove(id);
     return { fragment, ...uploadOf(domain, fragment) };
   } catch (error) {
-    if (text) await domain.files.remove(id);
+    if (text && !isOpenStill(error)) await domain.files.remove(id);
     throw error;
   }
 }

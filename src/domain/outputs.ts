@@ -4,6 +4,7 @@ import { jobItemsOf } from '../store/changes/items.ts';
 import { saveJobFields } from '../store/changes/jobs.ts';
 import { jobById } from '../store/queries/rows.ts';
 import type { FragmentRow, JobRow } from '../store/tables.ts';
+import { isOpenStill } from '../store/unavailable.ts';
 import { change, record } from './change.ts';
 import { Checks } from './checks.ts';
 import type { Domain } from './domain.ts';
@@ -60,7 +61,7 @@ export async function setJobOutput(
     if (replaced) await domain.files.remove(replaced);
     return result;
   } catch (error) {
-    await domain.files.remove(id);
+    if (!isOpenStill(error)) await domain.files.remove(id);
     throw error;
   }
 }

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { type ASTNode, GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { unavailabilityOf } from '../store/unavailable.ts';
 
 /** The codes of top-level errors. Expected refusals of mutations are data, not errors. */
-export type ErrorCode = 'UNAUTHENTICATED' | 'FORBIDDEN' | 'BAD_REQUEST' | 'NOT_FOUND' | 'LIMIT_EXCEEDED' | 'INTERNAL_ERROR';
+export type ErrorCode = 'UNAUTHENTICATED' | 'FORBIDDEN' | 'BAD_REQUEST' | 'NOT_FOUND' | 'LIMIT_EXCEEDED' | 'UNAVAILABLE' | 'INTERNAL_ERROR';
 
 /** An error that a client may read as it stands. */
 export function refuse(code: ErrorCode, message: string, extensions: Record<string, unknown> = {}, node?: ASTNode): GraphQLError {
@@ -16,7 +17,8 @@ export type Mask = (error: unknown) => GraphQLFormattedError;
 
 /**
  * Errors with `extensions.code` are meant for the client and pass. Errors of the request itself (syntax, validation, variables) are
- * BAD_REQUEST, without graphql-js's "Did you mean", which would give the schema away name by name. Everything else is a fault of ours:
+ * BAD_REQUEST, without graphql-js's "Did you mean", which would give the schema away name by name. A full disk or a database that is away
+ * is UNAVAILABLE: the same request may be answered later. Everything else is a fault of ours:
  * the client gets INTERNAL_ERROR with an id, and `log` gets the same id with the message and the stack.
  */
 export function createMask(log: (entry: object) => void): Mask {
@@ -28,8 +30,15 @@ export function createMask(log: (entry: object) => void): Mask {
     }
     const known = error instanceof Error ? faults.get(error) : undefined;
     if (known) return known; // what many subscribers share fails once
-    const id = randomUUID();
     const cause = rootCause(error);
+    const unavailable = unavailabilityOf(cause);
+    if (unavailable) {
+      log({ level: 'error', code: 'UNAVAILABLE', message: unavailable.message, cause: String(unavailable.cause) });
+      const said = format(error instanceof GraphQLError ? error : undefined, unavailable.message, { code: 'UNAVAILABLE' });
+      if (error instanceof Error) faults.set(error, said);
+      return said;
+    }
+    const id = randomUUID();
     log({
       level: 'error',
       code: 'INTERNAL_ERROR',

@@ -54,6 +54,8 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
       const fault = operations.mask(error);
       const { message, extensions } = fault;
       if (response.headersSent) response.destroy();
+      else if (extensions?.code === 'UNAVAILABLE')
+        sendRefusal(request, response, new Refusal(503, refuse('UNAVAILABLE', message), { 'retry-after': '1' }));
       else sendRefusal(request, response, new Refusal(500, refuse('INTERNAL_ERROR', message, extensions)));
     });
   });

@@ -5,9 +5,10 @@
  * cannot mix: the row in the database says which of them it is. Whatever an upload that broke leaves is a `.part`, and is swept at the start.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { constants, createReadStream, mkdirSync, type ReadStream, readdirSync, rmSync } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { constants, createReadStream, type ReadStream, readdirSync, rmSync } from 'node:fs';
+import { type FileHandle, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { makeFolder, syncFolder } from './durable.ts';
 
 const PART = '.part';
 
@@ -25,10 +26,12 @@ export class RemovedMeanwhile extends Error {}
 
 export class FileStore {
   readonly #folder: string;
+  /** Shards that are known to be there, and durably so. */
+  readonly #shards = new Set<string>();
 
   constructor(folder: string) {
     this.#folder = folder;
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
   }
 
   /** Removes what uploads left that broke with the process. For the start: no upload is running. */
@@ -46,7 +49,7 @@ export class FileStore {
   ): Promise<{ file: StoredFile; keep(): Promise<void>; drop(): Promise<void> }> {
     const part = join(this.#folder, shardOf(id), `${id}-${randomUUID()}${PART}`);
     const drop = () => rm(part, { force: true });
-    await mkdir(dirname(part), { recursive: true });
+    this.#makeShard(dirname(part));
     const handle = await open(part, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
     try {
       const file = await copy(bytes, handle, atMost);
@@ -84,6 +87,14 @@ export class FileStore {
     const folder = join(this.#folder, shardOf(id));
     const names = await readdir(folder).catch(() => []);
     for (const name of names) if (name.startsWith(`${id}-`)) await rm(join(folder, name), { force: true });
+  }
+
+  /** Once in a process for each of 1,024, so it may block. One that is there may be from a process that died before it synced it. */
+  #makeShard(path: string): void {
+    if (this.#shards.has(path)) return;
+    makeFolder(path);
+    syncFolder(this.#folder);
+    this.#shards.add(path);
   }
 
   async #place(part: string, path: string): Promise<void> {

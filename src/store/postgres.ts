@@ -26,9 +26,11 @@ import {
   type Tx,
 } from './store.ts';
 import { tables } from './tables.postgres.ts';
+import { unavailabilityOf } from './unavailable.ts';
 import { Wire } from './wire.ts';
 
 const MOST_CONNECTIONS = 12;
+const CONNECT_WITHIN_MS = 10_000;
 const MOST_TRIES = 12;
 /** Any number that no one else is likely to take: held while migrations run, so that gateways that start together take turns. */
 const MIGRATION_LOCK = 7_203_411;
@@ -39,6 +41,8 @@ export async function openPostgres(url: string): Promise<Store> {
   const pool = new pg.Pool({
     connectionString: url,
     max: MOST_CONNECTIONS,
+    // A server that swallows packets would otherwise hold every request for the minutes that the system gives a connection.
+    connectionTimeoutMillis: CONNECT_WITHIN_MS,
     application_name: 'trainyard',
     options: '-c TimeZone=UTC -c synchronous_commit=on',
   });
@@ -226,7 +230,9 @@ async function transact<T>(connection: Connection, client: pg.PoolClient, work: 
   try {
     const value = await work(tx);
     const before = performance.now();
-    await client.query('COMMIT');
+    await client.query('COMMIT').catch((error: unknown) => {
+      throw TRY_AGAIN.has(codeOf(error)) ? error : (unavailabilityOf(error, { isOpen: true }) ?? error);
+    });
     meters.commitSeconds.note((performance.now() - before) / 1_000);
     meters.commitWrites.note(1);
     return { value, touched: tx.touched };

@@ -1,8 +1,8 @@
 /** Opening a SQLite file: the lock that makes it one gateway's, the settings of each connection, and its migrations. */
-import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import SqliteDatabase from 'better-sqlite3';
 import { readMigrationFiles } from 'drizzle-orm/migrator';
+import { makeFolder, writeAnew } from './durable.ts';
 import { migrationsOf } from './migrations.ts';
 import { StoreUnusable } from './store.ts';
 
@@ -32,8 +32,11 @@ export function openFile(file: string, { synchronous = 'FULL' }: SqliteOptions =
     for (const connection of opened) connection.close();
   };
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     keep(new SqliteDatabase(`${file}.lock`, { timeout: 0 })).exec('BEGIN EXCLUSIVE');
+    // A process that was killed between writing a change and its sync, or whose sync failed, leaves a change that is read as any other and yet not
+    // durable: who asked for it would be told that it is done, and the next power loss would take it.
+    writeAnew(`${file}-wal`);
     const writer = keep(new SqliteDatabase(file, { timeout: BUSY_TIMEOUT_MS }));
     setUp(writer, synchronous);
     migrateFile(writer);

@@ -15,6 +15,7 @@ import { openFile, type SqliteFile, type SqliteOptions } from './sqlite-file.ts'
 import type { Database, Dialect, Store, Topic, Tx } from './store.ts';
 import { tables } from './tables.sqlite.ts';
 import { feedOfAllJobs } from './tables.ts';
+import { unavailabilityOf } from './unavailable.ts';
 
 /** Bounds how long one group holds the event loop: 200 works are about 20 ms. */
 const MOST_WORKS_IN_A_GROUP = 200;
@@ -168,9 +169,18 @@ class SqliteStore implements Store {
     else this.#idle?.();
   }
 
+  /**
+   * A sync that fails leaves it open whether the group was done: its frames may be on the disk or not. To go on is right all the same. The group is
+   * rolled back, and the next one writes its frames over those, so that its own sync makes all of them durable; the file itself is written to from
+   * frames that were synced, again and again until it is synced as well. What a start finds in the WAL is written anew before it is read.
+   */
   #commit(done: readonly Waiting[]): void {
     const before = performance.now();
-    this.#control.commit.run();
+    try {
+      this.#control.commit.run();
+    } catch (error) {
+      throw unavailabilityOf(error, { isOpen: true }) ?? error;
+    }
     const now = performance.now();
     this.#meters.commitSeconds.note((now - before) / 1_000);
     if (done.length === 0) return;

@@ -44,11 +44,17 @@ export interface GatewayOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** `serve`, the gateway alone; `up` runs an agent as well. */
   readonly command?: 'serve' | 'up';
+  /** What to put before the whole command on each start: strace, say. It has to become the gateway, or what is signalled is not the gateway. */
+  readonly before?: () => readonly string[];
+  /** What Node itself takes: `['--import', 'file://…']`. */
+  readonly nodeFlags?: readonly string[];
+  /** The checkout to run, when it is another one than this. */
+  readonly source?: string;
 }
 
 /** Starts a gateway and waits until it has said where it is. Throws with its output when it ends instead. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { database, flags = [], env = {}, command = 'serve' } = options;
+  const { database, flags = [], env = {}, command = 'serve', before = () => [], nodeFlags = [], source = root } = options;
   const adminKey = 'tyk_for-tests-alone-0123456789abcdefghijklmnopq';
   let output = '';
   let port = 0;
@@ -58,8 +64,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   function spawnGateway(): void {
     const place = ['--host', '127.0.0.1', '--port', String(port), '--data-dir', database.folder];
     const data = database.url === null ? [] : ['--database-url', database.url];
-    child = spawn(process.execPath, ['src/main.ts', command, ...place, ...data, ...flags], {
-      cwd: root,
+    const [program = '', ...args] = [...before(), process.execPath, ...nodeFlags, 'src/main.ts', command, ...place, ...data, ...flags];
+    child = spawn(program, args, {
+      cwd: source,
       // Without the settings of whoever runs the tests.
       env: { ...withoutSettings(process.env), TRAINYARD_ADMIN_KEY: adminKey, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -81,15 +88,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
 
   async function start(): Promise<void> {
-    const before = output.length;
+    const printed = output.length;
     spawnGateway();
     const address = new Promise<string>((resolve) => {
       child.stdout?.on('data', () => {
-        const found = /http:\/\/127\.0\.0\.1:(\d+)\D/.exec(output.slice(before))?.[1];
+        const found = /http:\/\/127\.0\.0\.1:(\d+)\D/.exec(output.slice(printed))?.[1];
         if (found) resolve(found);
       });
     });
-    const failed = ending.then(({ code }) => Promise.reject(new Error(`The gateway ended with ${code}:\n${output.slice(before)}`)));
+    const failed = ending.then(({ code }) => Promise.reject(new Error(`The gateway ended with ${code}:\n${output.slice(printed)}`)));
     try {
       port = Number(await within(START_WITHIN_MS, Promise.race([address, failed]), () => `The gateway said no address:\n${output}`));
     } catch (error) {

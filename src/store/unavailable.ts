@@ -1,0 +1,59 @@
+/** What keeps a store from doing its work for now: nothing is wrong with the request, and the same one may be done later. */
+
+/** FULL: the disk has no room. FAILING: it reads or writes with errors. AWAY: the database does not answer. BUSY: another program holds it. */
+export type Obstacle = 'FULL' | 'FAILING' | 'AWAY' | 'BUSY';
+
+const sentences: Readonly<Record<Obstacle, string>> = {
+  FULL: "The gateway's disk is full.",
+  FAILING: "The gateway's disk fails: its log says how.",
+  AWAY: 'The gateway cannot reach its database at the moment.',
+  BUSY: 'Another program holds the database of the gateway at the moment.',
+};
+
+/** Answered with the code UNAVAILABLE: trying again is right. */
+export class StoreUnavailable extends Error {
+  readonly obstacle: Obstacle;
+  /** Whether what was asked for may have been done all the same. */
+  readonly isOpen: boolean;
+
+  constructor(obstacle: Obstacle, { cause, isOpen = false }: { cause: unknown; isOpen?: boolean }) {
+    const outcome = isOpen ? 'Whether this was done is not known' : 'Nothing was changed';
+    super(`${sentences[obstacle]} ${outcome}; try again later.`, { cause });
+    this.obstacle = obstacle;
+    this.isOpen = isOpen;
+  }
+}
+
+/** Whether it failed while it was being made durable: who undoes now what a row may speak of would leave a row that lies. */
+export const isOpenStill = (error: unknown): boolean => error instanceof StoreUnavailable && error.isOpen;
+
+/** What an error says of the store, if it says that the store cannot do its work for now; null for every other error. */
+export function unavailabilityOf(error: unknown, { isOpen = false }: { isOpen?: boolean } = {}): StoreUnavailable | null {
+  if (error instanceof StoreUnavailable) return error;
+  // Drizzle wraps what a driver throws.
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  if (cause instanceof StoreUnavailable) return cause;
+  const obstacle = obstacleOf(cause);
+  return obstacle ? new StoreUnavailable(obstacle, { cause: error, isOpen }) : null;
+}
+
+const codes: readonly (readonly [RegExp, Obstacle])[] = [
+  // 53100: disk_full.
+  [/^(SQLITE_FULL|ENOSPC|EDQUOT|EFBIG|53100)$/, 'FULL'],
+  [/^(SQLITE_(IOERR|READONLY|CANTOPEN)\w*|EIO|EROFS|58030)$/, 'FAILING'],
+  [/^SQLITE_(BUSY|LOCKED)\w*$/, 'BUSY'],
+  // 08: connection exceptions; 53300: too_many_connections; 57P: the server is shutting down, has crashed, or does not take connections yet.
+  [/^(08\w{3}|53300|57P0\d|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)$/, 'AWAY'],
+];
+
+function obstacleOf(error: unknown): Obstacle | null {
+  if (!(error instanceof Error)) return null;
+  const code = 'code' in error ? String(error.code) : '';
+  const known = codes.find(([pattern]) => pattern.test(code));
+  if (known) return known[1];
+  // The driver of PostgreSQL has no code for these.
+  if (/^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/.test(error.message))
+    return 'AWAY';
+  // Several addresses were tried, each in vain.
+  return error instanceof AggregateError && error.errors.length > 0 ? obstacleOf(error.errors[0]) : null;
+}
