@@ -34,7 +34,7 @@ export type Answered = {
   };
 }[OperationName];
 
-/** The request as a whole was refused, with a code at its top: nothing was done, unless the code is INTERNAL_ERROR. */
+/** The request as a whole was refused, with a code at its top: nothing was done, unless the code is UNAVAILABLE or INTERNAL_ERROR. */
 export interface Refused {
   readonly kind: 'refused';
   readonly call: number;

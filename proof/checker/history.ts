@@ -96,7 +96,7 @@ export const isDone = ({ result }: Pick<Call, 'result'>): boolean => result !== 
 
 /** The gateway said that it did nothing. */
 export const isRefused = (call: Pick<Call, 'result' | 'refusedWith'>): boolean =>
-  (call.result !== null && !isDone(call)) || (call.refusedWith !== null && call.refusedWith !== 'INTERNAL_ERROR');
+  (call.result !== null && !isDone(call)) || (call.refusedWith !== null && !['UNAVAILABLE', 'INTERNAL_ERROR'].includes(call.refusedWith));
 
 export const isStale = ({ result }: Pick<Call, 'result'>): boolean =>
   result?.__typename === 'StaleLeaseError' || (result?.__typename === 'UploadRefused' && result.code === 'STALE_LEASE');

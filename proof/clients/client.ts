@@ -52,7 +52,7 @@ export type Outcome<K extends OperationName> = Operations[K]['result'] | null;
 type Tried<K extends OperationName> = { readonly result: Operations[K]['result'] } | 'try again' | 'never';
 
 /** Refusals of whole requests that pass. */
-const passing = new Set(['INTERNAL_ERROR', 'LIMIT_EXCEEDED', 'RATE_LIMITED']);
+const passing = new Set(['UNAVAILABLE', 'INTERNAL_ERROR', 'LIMIT_EXCEEDED', 'RATE_LIMITED']);
 
 export class Client {
   readonly settings: Settings;
