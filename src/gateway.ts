@@ -7,6 +7,7 @@ import type { Config } from './config/settings.ts';
 import { createDomain, type Domain } from './domain/domain.ts';
 import { watchKey } from './domain/key-ends.ts';
 import { authenticate } from './domain/keys.ts';
+import { keepRetention } from './domain/retention.ts';
 import { forgiveOutage, keepTime } from './domain/timekeeping.ts';
 import { Wakeups } from './realtime/wakeups.ts';
 import { createContext } from './schema/context.ts';
@@ -41,7 +42,7 @@ export async function startGateway(config: Config): Promise<Gateway> {
   }
 }
 
-async function serve({ doors, store: { dataDir }, company, limits, work }: Config, store: Store): Promise<Gateway> {
+async function serve({ doors, store: { dataDir }, company, limits, work, retention }: Config, store: Store): Promise<Gateway> {
   const files = new FileStore(join(dataDir, 'fragments'));
   if (store.isFirst) files.sweep();
   const domain = createDomain({ store, files, models: { inspect: inspectModel }, limits: work });
@@ -49,6 +50,9 @@ async function serve({ doors, store: { dataDir }, company, limits, work }: Confi
   const wakeups = new Wakeups(store);
   const stopTime = keepTime(domain, (error) =>
     writeLog({ level: 'error', message: 'The sweep failed; the next one tries again.', error: String(error) }),
+  );
+  const stopRetention = keepRetention(domain, retention, (error) =>
+    writeLog({ level: 'error', message: 'Retention failed; the next round goes on.', error: String(error) }),
   );
   const server = await startServer(
     {
@@ -63,7 +67,7 @@ async function serve({ doors, store: { dataDir }, company, limits, work }: Confi
     },
     doors,
   ).catch(async (error: unknown) => {
-    await stopTime();
+    await Promise.all([stopTime(), stopRetention()]);
     throw error;
   });
   const aggregator: Aggregator | null = company.aggregator
@@ -79,7 +83,7 @@ async function serve({ doors, store: { dataDir }, company, limits, work }: Confi
     async close(graceMs) {
       wakeups.stop();
       await Promise.all([aggregator?.close(), server.close(graceMs)]);
-      await stopTime();
+      await Promise.all([stopTime(), stopRetention()]);
       wakeups.close();
       await store.close();
     },

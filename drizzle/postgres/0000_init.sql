@@ -123,6 +123,14 @@ CREATE TABLE "federations" (
 	"aggregate_model_id" text
 );
 --> statement-breakpoint
+CREATE TABLE "feed_gaps" (
+	"project_id" text NOT NULL,
+	"block" bigint NOT NULL,
+	"count" integer NOT NULL,
+	"runs" json NOT NULL,
+	CONSTRAINT "feed_gaps_project_id_block_pk" PRIMARY KEY("project_id","block")
+);
+--> statement-breakpoint
 CREATE TABLE "fragments" (
 	"id" text PRIMARY KEY NOT NULL,
 	"project_id" text NOT NULL,
@@ -241,6 +249,7 @@ CREATE TABLE "latest_metrics" (
 	"iteration" bigint,
 	"at" timestamp(3) with time zone NOT NULL,
 	"seq" bigint NOT NULL,
+	"removed" bigint DEFAULT 0 NOT NULL,
 	CONSTRAINT "latest_metrics_job_id_step_number_name_pk" PRIMARY KEY("job_id","step_number","name")
 );
 --> statement-breakpoint
@@ -380,6 +389,10 @@ CREATE TABLE "streams" (
 	"kind" text NOT NULL,
 	"last" bigint NOT NULL,
 	"first" bigint NOT NULL,
+	"removed" bigint DEFAULT 0 NOT NULL,
+	"thinned" bigint DEFAULT 0 NOT NULL,
+	"bytes" bigint DEFAULT 0 NOT NULL,
+	"inherited" bigint DEFAULT 0 NOT NULL,
 	CONSTRAINT "streams_job_id_kind_pk" PRIMARY KEY("job_id","kind")
 );
 --> statement-breakpoint
@@ -430,9 +443,11 @@ CREATE UNIQUE INDEX "events_position" ON "events" USING btree ("position");--> s
 CREATE INDEX "events_project" ON "events" USING btree ("project_id","position");--> statement-breakpoint
 CREATE INDEX "events_step" ON "events" USING btree ("step_id","seq") WHERE "events"."step_id" is not null;--> statement-breakpoint
 CREATE INDEX "experiments_project" ON "experiments" USING btree ("project_id","id");--> statement-breakpoint
+CREATE INDEX "feed_gaps_block" ON "feed_gaps" USING btree ("block");--> statement-breakpoint
 CREATE UNIQUE INDEX "fragments_filename" ON "fragments" USING btree ("scope_id","filename_key");--> statement-breakpoint
 CREATE INDEX "fragments_job" ON "fragments" USING btree ("job_id","id");--> statement-breakpoint
 CREATE INDEX "fragments_project_filename" ON "fragments" USING btree ("project_id","filename_key","ready_at");--> statement-breakpoint
+CREATE INDEX "idempotency_keys_created" ON "idempotency_keys" USING btree ("created_at");--> statement-breakpoint
 CREATE UNIQUE INDEX "job_items_name" ON "job_items" USING btree ("job_id","name");--> statement-breakpoint
 CREATE INDEX "job_labels_value" ON "job_labels" USING btree ("key","value","job_id");--> statement-breakpoint
 CREATE INDEX "jobs_project" ON "jobs" USING btree ("project_id","id");--> statement-breakpoint
@@ -445,6 +460,7 @@ CREATE INDEX "jobs_name" ON "jobs" USING btree ("name","id");--> statement-break
 CREATE INDEX "jobs_experiment" ON "jobs" USING btree ("experiment_id","id") WHERE "jobs"."experiment_id" is not null;--> statement-breakpoint
 CREATE INDEX "jobs_start_model" ON "jobs" USING btree ("start_model_id") WHERE "jobs"."start_model_id" is not null;--> statement-breakpoint
 CREATE INDEX "jobs_application" ON "jobs" USING btree ("application_id","id") WHERE "jobs"."application_id" is not null;--> statement-breakpoint
+CREATE INDEX "jobs_open" ON "jobs" USING btree ("id") WHERE "jobs"."finished_at" is null;--> statement-breakpoint
 CREATE INDEX "jobs_deadline" ON "jobs" USING btree ("deadline_at") WHERE "jobs"."deadline_at" is not null;--> statement-breakpoint
 CREATE INDEX "log_chunks_step" ON "log_chunks" USING btree ("job_id","step_number","seq");--> statement-breakpoint
 CREATE UNIQUE INDEX "metric_points_iteration" ON "metric_points" USING btree ("job_id","name","iteration","step_number","attempt");--> statement-breakpoint

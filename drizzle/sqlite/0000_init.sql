@@ -143,6 +143,15 @@ CREATE TABLE `federations` (
 	FOREIGN KEY (`job_id`) REFERENCES `jobs`(`id`) ON UPDATE no action ON DELETE cascade
 );
 --> statement-breakpoint
+CREATE TABLE `feed_gaps` (
+	`project_id` text NOT NULL,
+	`block` integer NOT NULL,
+	`count` integer NOT NULL,
+	`runs` text NOT NULL,
+	PRIMARY KEY(`project_id`, `block`)
+);
+--> statement-breakpoint
+CREATE INDEX `feed_gaps_block` ON `feed_gaps` (`block`);--> statement-breakpoint
 CREATE TABLE `fragments` (
 	`id` text PRIMARY KEY NOT NULL,
 	`project_id` text NOT NULL,
@@ -182,6 +191,7 @@ CREATE TABLE `idempotency_keys` (
 	PRIMARY KEY(`scope`, `operation`, `key`)
 );
 --> statement-breakpoint
+CREATE INDEX `idempotency_keys_created` ON `idempotency_keys` (`created_at`);--> statement-breakpoint
 CREATE TABLE `job_items` (
 	`id` text PRIMARY KEY NOT NULL,
 	`job_id` text NOT NULL,
@@ -272,6 +282,7 @@ CREATE INDEX `jobs_name` ON `jobs` (`name`,`id`);--> statement-breakpoint
 CREATE INDEX `jobs_experiment` ON `jobs` (`experiment_id`,`id`) WHERE "jobs"."experiment_id" is not null;--> statement-breakpoint
 CREATE INDEX `jobs_start_model` ON `jobs` (`start_model_id`) WHERE "jobs"."start_model_id" is not null;--> statement-breakpoint
 CREATE INDEX `jobs_application` ON `jobs` (`application_id`,`id`) WHERE "jobs"."application_id" is not null;--> statement-breakpoint
+CREATE INDEX `jobs_open` ON `jobs` (`id`) WHERE "jobs"."finished_at" is null;--> statement-breakpoint
 CREATE INDEX `jobs_deadline` ON `jobs` (`deadline_at`) WHERE "jobs"."deadline_at" is not null;--> statement-breakpoint
 CREATE TABLE `latest_metrics` (
 	`job_id` text NOT NULL,
@@ -282,6 +293,7 @@ CREATE TABLE `latest_metrics` (
 	`iteration` integer,
 	`at` integer NOT NULL,
 	`seq` integer NOT NULL,
+	`removed` integer DEFAULT 0 NOT NULL,
 	PRIMARY KEY(`job_id`, `step_number`, `name`),
 	FOREIGN KEY (`job_id`) REFERENCES `jobs`(`id`) ON UPDATE no action ON DELETE cascade
 );
@@ -444,6 +456,10 @@ CREATE TABLE `streams` (
 	`kind` text NOT NULL,
 	`last` integer NOT NULL,
 	`first` integer NOT NULL,
+	`removed` integer DEFAULT 0 NOT NULL,
+	`thinned` integer DEFAULT 0 NOT NULL,
+	`bytes` integer DEFAULT 0 NOT NULL,
+	`inherited` integer DEFAULT 0 NOT NULL,
 	PRIMARY KEY(`job_id`, `kind`)
 );
 --> statement-breakpoint

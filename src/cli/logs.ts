@@ -31,7 +31,7 @@ export const logs: Command = {
       },
     });
     for await (const frame of stream) {
-      if (frame.missed > 0) io.stderr.write(`-- ${frame.missed} entries are past retention --\n`);
+      if (frame.missed > 0) io.stderr.write(`-- ${frame.missed} entries of the job's log are past retention --\n`);
       const text = frame.chunks.map((chunk) => (isJson ? `${JSON.stringify(chunk)}\n` : lines.take(chunk))).join('');
       await print(io.stdout, text);
       // LIVE says that this is all there is so far.

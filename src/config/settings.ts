@@ -7,6 +7,7 @@
 import { company } from './company.ts';
 import { doors } from './doors.ts';
 import { limits } from './limits.ts';
+import { retention } from './retention.ts';
 import type { Settings, ValuesOf } from './setting.ts';
 import { store } from './store.ts';
 import { work } from './work.ts';
@@ -22,6 +23,7 @@ export const topics = {
   company: { title: 'What runs beside it', settings: company },
   limits: { title: 'What one client may ask', settings: limits },
   work: { title: 'Sizes and times of work', settings: work },
+  retention: { title: 'How long things are kept', settings: retention },
 } as const satisfies Readonly<Record<string, Topic>>;
 
 /** `config.limits.bodyBytes`: the values, by topic and name. */

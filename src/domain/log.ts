@@ -48,7 +48,7 @@ export async function storeLog(change: Change, step: StepRow, chunks: readonly L
     size += added;
   }
   if (fresh.length === 0) return step;
-  const first = await takeNumbers(tx, step.jobId, 'log', fresh.length);
+  const first = await takeNumbers(tx, step.jobId, 'log', fresh.length, size - step.logSize);
   await insertRows(
     tx,
     insertLogChunks,

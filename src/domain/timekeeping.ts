@@ -18,6 +18,7 @@ import type { Cause } from './transitions.ts';
 const SWEEP_EVERY_MS = 500;
 const AT_ONCE = 100;
 const FORGET_EVERY_MS = 3_600_000;
+const FORGOTTEN_AT_ONCE = 250;
 
 /** Sweeps until it is ended. What a sweep cannot do now (the disk is full, the database is away) the next one does. */
 export function keepTime(domain: Domain, onError: (error: unknown) => void): () => Promise<void> {
@@ -70,7 +71,9 @@ export async function sweep(domain: Domain): Promise<void> {
 
 async function forget(domain: Domain): Promise<void> {
   const before = new Date(domain.clock.now().getTime() - domain.limits.idempotencyHours * 3_600_000);
-  await domain.store.write((tx) => tx.run(forgetIdempotencyKeys, { before }));
+  // A few at a time: every other write waits for each of these.
+  const forgetSome = () => domain.store.write((tx) => tx.run(forgetIdempotencyKeys, { before, limit: FORGOTTEN_AT_ONCE }));
+  while ((await forgetSome()).length === FORGOTTEN_AT_ONCE);
 }
 
 /** Which timeout a job in this status can have run into. */

@@ -26,7 +26,7 @@ export interface Batch<R> {
   readonly hasMore: boolean;
   /** Nothing will be appended any more. */
   readonly isOver: boolean;
-  /** Entries that retention has removed. */
+  /** Entries from there to here that retention has removed. */
   readonly missed: number;
 }
 

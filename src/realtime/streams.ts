@@ -9,14 +9,13 @@ import type { EventType, StreamKind } from '../domain/vocabulary.ts';
 import type { Waker } from '../domain/waker.ts';
 import {
   eventsAfter,
-  feedAfter,
   jobStatusById,
   logChunksAfter,
   logChunksOfStepAfter,
   metricPointsAfter,
-  streamBounds,
   telemetrySamplesAfter,
 } from '../store/queries/streams.ts';
+import { readFeedStretch, readStretch } from '../store/queries/stretches.ts';
 import { feedTopic } from '../store/store.ts';
 import type { EventRow, LogChunkRow, MetricPointRow, TelemetrySampleRow } from '../store/tables.ts';
 import { type Batch, type Frame, frames } from './frames.ts';
@@ -66,16 +65,10 @@ export async function jobStream<K extends StreamKind>(domain: Domain, wakeups: W
         // The status is read first: what is appended after a job was read as ended does not exist.
         const [job] = await domain.store.read.run(jobStatusById, { id: jobId });
         if (!job) return null;
-        const limit = BATCH[kind];
-        const rows = (await rowsAfter(domain, of, after, limit)) as RowsOf[K][]; // rows of the kind that is asked for
-        const upTo = rows.at(-1)?.seq ?? after;
-        return {
-          rows: wanted ? rows.filter(wanted) : rows,
-          upTo,
-          hasMore: rows.length === limit,
-          isOver: isTerminalJob(job.status),
-          missed: rows[0]?.seq === after + 1 ? 0 : await missedAfter(domain, stream, after),
-        } satisfies Batch<RowsOf[K]>;
+        const { rows, ...stretch } = await readStretch(domain.store.read, stream, { after, limit: BATCH[kind] }, (after, limit) =>
+          rowsAfter<K>(domain, of, after, limit),
+        );
+        return { ...stretch, rows: wanted ? rows.filter(wanted) : rows, isOver: isTerminalJob(job.status) } satisfies Batch<RowsOf[K]>;
       },
     },
     after,
@@ -92,25 +85,17 @@ function wantedOf<K extends StreamKind>({ names, eventTypes }: JobStream<K>): ((
   return null;
 }
 
-function rowsAfter(domain: Domain, { kind, jobId, stepNumber }: JobStream<StreamKind>, after: number, limit: number) {
+function rowsAfter<K extends StreamKind>(domain: Domain, of: JobStream<K>, after: number, limit: number): Promise<readonly RowsOf[K][]> {
   const { read } = domain.store;
+  const { jobId, stepNumber } = of;
   const values = { jobId, after, limit };
-  switch (kind) {
-    case 'event':
-      return read.run(eventsAfter, values);
-    case 'metric':
-      return read.run(metricPointsAfter, values);
-    case 'telemetry':
-      return read.run(telemetrySamplesAfter, values);
-    case 'log':
-      return stepNumber == null ? read.run(logChunksAfter, values) : read.run(logChunksOfStepAfter, { ...values, stepNumber });
-  }
-}
-
-/** How many entries after this number are past retention. */
-async function missedAfter(domain: Domain, { kind, jobId }: { kind: StreamKind; jobId: string }, after: number): Promise<number> {
-  const [bounds] = await domain.store.read.run(streamBounds, { jobId, kind });
-  return Math.max(0, (bounds?.first ?? 1) - 1 - after);
+  const rows: { readonly [Kind in StreamKind]: () => Promise<readonly RowsOf[Kind][]> } = {
+    event: () => read.run(eventsAfter, values),
+    metric: () => read.run(metricPointsAfter, values),
+    telemetry: () => read.run(telemetrySamplesAfter, values),
+    log: () => (stepNumber == null ? read.run(logChunksAfter, values) : read.run(logChunksOfStepAfter, { ...values, stepNumber })),
+  };
+  return rows[of.kind]();
 }
 
 export interface FeedFilter {
@@ -140,11 +125,8 @@ export async function feedStream(
       name: JSON.stringify(['feed', projectId, types]),
       topics: [feedTopic],
       async read(after) {
-        const rows = await feedAfter(domain.store.read, { after, limit: BATCH.event, projectId, types });
-        const upTo = rows.at(-1)?.position ?? after;
-        const [bounds] =
-          rows[0]?.position === after + 1 ? [] : await domain.store.read.run(streamBounds, { jobId: feed.jobId, kind: 'event' });
-        return { rows, upTo, hasMore: rows.length === BATCH.event, isOver: false, missed: Math.max(0, (bounds?.first ?? 1) - 1 - after) };
+        const stretch = await readFeedStretch(domain.store.read, { after, limit: BATCH.event, projectId, types });
+        return { ...stretch, isOver: false };
       },
     },
     after,

@@ -3,7 +3,7 @@ import { RequestRefused } from '../domain/refusals.ts';
 import { scopeOf } from '../domain/rights.ts';
 import { type Frame, feedStream, jobStream } from '../realtime/streams.ts';
 import { listEvents } from '../store/queries/history.ts';
-import { feedAfter } from '../store/queries/streams.ts';
+import { readFeedStretch, readStretch } from '../store/queries/stretches.ts';
 import type { EventRow } from '../store/tables.ts';
 import { builder } from './builder.ts';
 import { type Context, viewerOf } from './context.ts';
@@ -12,7 +12,7 @@ import { type FrameHead, StreamFrame, watchedJob } from './frames.ts';
 import { Event, type Happening, happeningsOf } from './happenings.ts';
 import { jobById } from './jobs.ts';
 import { Job } from './nouns.ts';
-import { pageOf, type StreamPage, streamArgs } from './pages.ts';
+import { missedText, pageOf, type StreamPage, streamArgs } from './pages.ts';
 import { projectById } from './projects.ts';
 
 const EventFilter = builder.inputType('EventFilter', {
@@ -35,6 +35,7 @@ const EventPage = builder.objectRef<StreamPage<Happening>>('EventPage').implemen
       description: 'Pass it as `after` to read on, here or with the subscription `events` of the same filter. Null: there was nothing.',
     }),
     hasMore: t.exposeBoolean('hasMore', { description: 'Whether more is stored after it.' }),
+    missed: t.exposeInt('missed', { description: missedText }),
   }),
 });
 
@@ -42,20 +43,20 @@ type PageArgs = Parameters<typeof pageOf>[2];
 
 async function pageOfJob(context: Context, jobId: string, args: PageArgs, types: Filter['types'] = null) {
   const { domain } = context;
-  const page = await pageOf(domain, { kind: 'event', jobId }, args, {
-    read: (after, limit) => listEvents(domain.store.read, { jobId, after, limit, types: types ?? null }),
-    seqOf: ({ seq }) => seq,
-  });
+  const page = await pageOf(domain, { kind: 'event', jobId }, args, (after, limit) =>
+    readStretch(domain.store.read, { kind: 'event', jobId }, { after, limit }, (after, limit) =>
+      listEvents(domain.store.read, { jobId, after, limit, types: types ?? null }),
+    ),
+  );
   return { ...page, rows: await happeningsOf(context, page.rows, false) };
 }
 
 /** Of all jobs that this key sees; `projectId` narrows it further. */
 async function pageOfFeed(context: Context, args: PageArgs, projectId: string | null, types: Filter['types']) {
   const { domain } = context;
-  const page = await pageOf(domain, feed, args, {
-    read: (after, limit) => feedAfter(domain.store.read, { after, limit, projectId, types: types ?? null }),
-    seqOf: ({ position }) => position,
-  });
+  const page = await pageOf(domain, feed, args, (after, limit) =>
+    readFeedStretch(domain.store.read, { after, limit, projectId, types: types ?? null }),
+  );
   return { ...page, rows: await happeningsOf(context, page.rows, true) };
 }
 
@@ -64,7 +65,7 @@ const unseen: StreamName = { kind: 'event', jobId: 'unseen' };
 
 /** For whoever may see nothing of it: an empty stretch, of a stream that refuses the cursors that it never gave like any other. */
 const nothing = ({ domain }: Context, stream: StreamName, args: PageArgs): Promise<StreamPage<Happening>> =>
-  pageOf<Happening>(domain, stream, args, { read: async () => [], seqOf: ({ seq }) => seq });
+  pageOf<Happening>(domain, stream, args, async (after) => ({ rows: [], upTo: after, hasMore: false, missed: 0 }));
 
 /** The job that events are narrowed to by the filter, or by the key; null: they are of the feed. */
 const oneJob = (context: Context, filter: Filter | null | undefined): string | null => filter?.jobId ?? scopeOf(viewerOf(context)).jobId;

@@ -27,7 +27,9 @@ export const StreamFrame = builder.interfaceRef<FrameHead>('StreamFrame').implem
     }),
     state: t.expose('state', { type: StreamState, description: 'How far the subscription has come.' }),
     missed: t.exposeInt('missed', {
-      description: 'How many entries are gone, being past retention, between the frame before and this one; 0 otherwise.',
+      description:
+        'How many entries are gone, being past retention, between the frame before and the end of this one; 0 otherwise. Where only some entries are ' +
+        'asked for (a step, names, kinds), those that are gone are counted whichever they were.',
     }),
   }),
 });

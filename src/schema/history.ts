@@ -55,7 +55,7 @@ export const JobStatusHistory = builder.objectRef<ShownJob>('JobStatusHistory').
     finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true, description: 'When it reached its end. Null: not yet.' }),
     transitions: t.field({
       type: [StatusTransition],
-      description: 'Each change of the status, the oldest first: the job’s creation.',
+      description: 'Each change of the status, the oldest first: the job’s creation. Those that are past retention are left out.',
       resolve: ({ id }, _, context) => transitionsOfJob.load(context, id),
     }),
   }),
@@ -68,7 +68,7 @@ builder.objectField(Job, 'history', (t) =>
 builder.objectField(Step, 'transitions', (t) =>
   t.field({
     type: [StatusTransition],
-    description: 'Each change of its status, the oldest first: how it came to be.',
+    description: 'Each change of its status, the oldest first: how it came to be. Those that are past retention are left out.',
     resolve: async (step, _, context) => {
       const [origins, changes] = await Promise.all([stepOriginsOfJob.load(context, step.jobId), transitionsOfStep.load(context, step.id)]);
       return [beginningOf(step, origins), ...changes];

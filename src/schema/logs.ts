@@ -3,12 +3,13 @@ import { RequestRefused } from '../domain/refusals.ts';
 import { type Frame, jobStream } from '../realtime/streams.ts';
 import { readLogTail } from '../store/queries/logs.ts';
 import { logChunksOfStepAfter } from '../store/queries/streams.ts';
+import { readStretch } from '../store/queries/stretches.ts';
 import type { LogChunkRow } from '../store/tables.ts';
 import { builder } from './builder.ts';
 import { LogStream } from './enums.ts';
 import { StreamFrame, watchedJob } from './frames.ts';
 import { Step } from './nouns.ts';
-import { pageOf, type StreamPage, streamArgs } from './pages.ts';
+import { missedText, pageOf, type StreamPage, streamArgs } from './pages.ts';
 
 const MOST_TAIL_LINES = 10_000;
 /** As much as a page can show, and little enough to hold. */
@@ -41,19 +42,22 @@ const LogPage = builder.objectRef<StreamPage<LogChunkRow>>('LogPage').implement(
       description: 'Pass it as `after` to read on, here or with the subscription `log`. Null: the log is empty.',
     }),
     hasMore: t.exposeBoolean('hasMore', { description: 'Whether more is stored after it.' }),
+    missed: t.exposeInt('missed', { description: missedText }),
   }),
 });
 
 builder.objectFields(Step, (t) => ({
   log: t.field({
     type: LogPage,
-    description: 'Its log, over all attempts, the oldest first.',
+    description:
+      'Its log, over all attempts, the oldest first. A chunk’s offset says how much came before it, also when that is past retention.',
     args: streamArgs,
     resolve: ({ jobId, number }, args, { domain }) =>
-      pageOf(domain, { kind: 'log', jobId }, args, {
-        read: (after, limit) => domain.store.read.run(logChunksOfStepAfter, { jobId, stepNumber: number, after, limit }),
-        seqOf: ({ seq }) => seq,
-      }),
+      pageOf(domain, { kind: 'log', jobId }, args, (after, limit) =>
+        readStretch(domain.store.read, { kind: 'log', jobId }, { after, limit }, (after, limit) =>
+          domain.store.read.run(logChunksOfStepAfter, { jobId, stepNumber: number, after, limit }),
+        ),
+      ),
   }),
   logTail: t.string({
     description: `The last lines of its log as one text, at most ${MOST_TAIL_CHARACTERS} characters; empty when nothing was written.`,

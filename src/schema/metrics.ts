@@ -58,11 +58,12 @@ const MetricPoint = builder.objectRef<MetricPointRow>('MetricPoint').implement({
   }),
 });
 
-const MetricSeries = builder.objectRef<Curve<MetricPointRow> & { name: string }>('MetricSeries').implement({
+const MetricSeries = builder.objectRef<Curve<MetricPointRow> & { name: string; missed: number }>('MetricSeries').implement({
   description: 'The curve of one metric.',
   fields: (t) => ({
     name: t.exposeString('name', { description: 'Which metric.' }),
-    totalPoints: t.exposeInt('total', { description: 'How many points there are in all, before thinning.' }),
+    totalPoints: t.exposeInt('total', { description: 'How many points are stored, of which `points` may be fewer.' }),
+    missed: t.exposeInt('missed', { description: 'How many points more were reported and are gone, being past retention.' }),
     points: t.expose('rows', {
       type: [MetricPoint],
       description:
@@ -100,10 +101,11 @@ builder.objectFields(Job, (t) => ({
         description: `The most points to answer, 1 to ${MOST_POINTS}: a longer curve is thinned so that it keeps its shape, peaks included. Default: ${MOST_POINTS}.`,
       }),
     },
-    resolve: async ({ id }, { name, maxPoints }, { domain }) => ({
-      name,
-      ...(await readMetric(domain.store.read, { jobId: id, name, most: pointsToShow(maxPoints) })),
-    }),
+    resolve: async ({ id }, { name, maxPoints }, context) => {
+      const curve = await readMetric(context.domain.store.read, { jobId: id, name, most: pointsToShow(maxPoints) });
+      const ofName = (await latestOfJob.load(context, id)).filter((metric) => metric.name === name);
+      return { ...curve, name, missed: ofName.reduce((sum, { removed }) => sum + removed, 0) };
+    },
   }),
 }));
 

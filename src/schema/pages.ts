@@ -2,6 +2,7 @@
 import { decodeCursor, encodeCursor, type StreamName } from '../domain/cursors.ts';
 import type { Domain } from '../domain/domain.ts';
 import { RequestRefused } from '../domain/refusals.ts';
+import type { Stretch } from '../store/queries/stretches.ts';
 import { builder } from './builder.ts';
 
 export const DEFAULT_SIZE = 100;
@@ -15,7 +16,12 @@ export interface StreamPage<Row> {
   readonly rows: readonly Row[];
   readonly endCursor: string | null;
   readonly hasMore: boolean;
+  readonly missed: number;
 }
+
+export const missedText =
+  'How many entries are gone, being past retention, between the place that was asked for and the end of this page, whether they would have been ' +
+  'among those asked for or not; 0 otherwise.';
 
 /** The arguments of every page of a stream. */
 export const streamArgs = builder.args((t) => ({
@@ -24,25 +30,19 @@ export const streamArgs = builder.args((t) => ({
 }));
 
 /**
- * The page of a stream that a field's arguments ask for. `read` gets the number after which to go on and how many entries to read;
- * `seqOf` tells an entry's number in this stream. Throws BAD_REQUEST for sizes and cursors that cannot be.
+ * The page of a stream that a field's arguments ask for. `read` gets the number after which to go on and how many entries to read.
+ * Throws BAD_REQUEST for sizes and cursors that cannot be.
  */
 export async function pageOf<Row>(
   domain: Domain,
   stream: StreamName,
   { after, first }: PageArgs,
-  { read, seqOf }: { read(after: number, limit: number): Promise<readonly Row[]>; seqOf(row: Row): number },
+  read: (after: number, limit: number) => Promise<Stretch<Row>>,
 ): Promise<StreamPage<Row>> {
   const limit = first ?? DEFAULT_SIZE;
   if (limit < 1) throw new RequestRefused('BAD_REQUEST', `first must be at least 1; got ${limit}.`);
-  // One more than asked for tells whether there are more.
-  const found = await read(await decodeCursor(domain, after, stream), limit + 1);
-  const rows = found.length > limit ? found.slice(0, limit) : found;
-  const last = rows.at(-1);
-  return {
-    rows,
-    // Where nothing came, what one had is still the place to go on from.
-    endCursor: last === undefined ? (after ?? null) : encodeCursor(domain, { ...stream, seq: seqOf(last) }),
-    hasMore: found.length > limit,
-  };
+  const { rows, upTo, hasMore, missed } = await read(await decodeCursor(domain, after, stream), limit);
+  // Where nothing came, what one had is still the place to go on from.
+  const isSame = rows.length === 0 && missed === 0;
+  return { rows, endCursor: isSame ? (after ?? null) : encodeCursor(domain, { ...stream, seq: upTo }), hasMore, missed };
 }

@@ -38,7 +38,8 @@ const TelemetrySample = builder.objectRef<TelemetrySampleRow>('TelemetrySample')
 builder.objectFields(Job, (t) => ({
   telemetry: t.field({
     type: [TelemetrySample],
-    description: 'What its steps consumed, in order of time.',
+    description:
+      'What its steps consumed, in order of time. What is old may be thinned to one sample a minute, the one with the most memory.',
     args: {
       from: t.arg({ type: 'DateTime', description: 'Only samples of this moment or later. Default: from the beginning.' }),
       to: t.arg({ type: 'DateTime', description: 'Only samples from before this moment. Default: to the end.' }),
@@ -54,7 +55,7 @@ builder.objectFields(Job, (t) => ({
   latestTelemetry: t.field({
     type: TelemetrySample,
     nullable: true,
-    description: 'The sample that was reported last. Null: none yet.',
+    description: 'The sample that was reported last. Null: none yet, or it is past retention.',
     resolve: ({ id }, _, context) => latestOfJob.load(context, id),
   }),
 }));

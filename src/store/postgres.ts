@@ -250,6 +250,7 @@ const dialect: Dialect = {
       'update',
       mode === 'skip' ? { skipLocked: true } : {},
     ),
+  takesTurn: (lock) => sql<boolean>`pg_try_advisory_xact_lock(${lock}::bigint)`,
   contains: (column, part) => sql`strpos(lower(${column} collate "C"), ${part}) > 0`,
 };
 

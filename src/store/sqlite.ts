@@ -282,6 +282,7 @@ class SqliteTx implements Tx {
 const dialect: Dialect = {
   arrival: sql<number>`next_position()`,
   lock: (query) => query,
+  takesTurn: () => sql<boolean>`1`,
   contains: (column, part) => sql`instr(lower(${column}), ${part}) > 0`,
 };
 

@@ -39,6 +39,11 @@ export interface Dialect {
   /** Waits for rows that another transaction holds, or skips them. SQLite has one writer: nothing to say. */
   lock<Q>(query: Q, mode: 'wait' | 'skip'): Q;
   /**
+   * Takes this lock until the end of the transaction, if nobody has it: whether it was taken. Where there is one gateway, it always is. `lock` is any
+   * number that no one else is likely to take.
+   */
+  takesTurn(lock: number): SQL<boolean>;
+  /**
    * Whether the column's text has this part in it, where A to Z are taken as a to z and every other letter as it is: what each database's own search
    * without regard to case does beyond ASCII differs. `part` comes with A to Z in lower case.
    */

@@ -23,6 +23,7 @@ export const {
   attempts,
   fragments,
   streams,
+  feedGaps,
   events,
   metricPoints,
   latestMetrics,

@@ -22,6 +22,7 @@ export const {
   attempts,
   fragments,
   streams,
+  feedGaps,
   events,
   metricPoints,
   latestMetrics,

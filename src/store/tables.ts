@@ -189,6 +189,8 @@ export function defineTables(kit: Kit) {
       index('jobs_experiment').on(t.experimentId, t.id).where(sql`${t.experimentId} is not null`),
       index('jobs_start_model').on(t.startModelId).where(sql`${t.startModelId} is not null`),
       index('jobs_application').on(t.applicationId, t.id).where(sql`${t.applicationId} is not null`),
+      // Serves the rounds of retention over what still runs.
+      index('jobs_open').on(t.id).where(sql`${t.finishedAt} is null`),
       index('jobs_deadline').on(t.deadlineAt).where(sql`${t.deadlineAt} is not null`),
       check('jobs_status_known', isOneOf(t.status, jobStatuses)),
       check('jobs_type_known', isOneOf(t.type, jobTypes)),
@@ -377,18 +379,44 @@ export function defineTables(kit: Kit) {
   );
 
   /**
-   * How far each stream of a job has come: the last number given, and the first that is still kept. The row of `feedOfAllJobs` counts the
-   * positions of the feed across jobs.
+   * How far each stream of a job has come. The row of `feedOfAllJobs` counts the positions of the feed across jobs. Numbers are given without
+   * holes, so a number up to `last` that has no row is one that retention has removed.
    */
   const streams = table(
     'streams',
     {
       jobId: text().notNull(),
       kind: oneOf(streamKinds).notNull(),
+      /** The last number given. */
       last: long().notNull(),
+      /** The first from which on nothing but thinning has removed any. Of the feed: 1. */
       first: long().notNull(),
+      /** How many retention has removed. */
+      removed: long().notNull().default(0),
+      /** The number up to which it has been thinned. Of the feed: the newest position that was removed. */
+      thinned: long().notNull().default(0),
+      /** Of a log: the bytes that are stored. */
+      bytes: long().notNull().default(0),
+      /** Up to here, cursors of the store that this one was restored from are good. */
+      inherited: long().notNull().default(0),
     },
     (t) => [primaryKey({ columns: [t.jobId, t.kind] })],
+  );
+
+  /**
+   * The places of the feed whose events retention has removed, by project, so that whoever comes with an old cursor is told how many. A row tells of
+   * so many positions (`GAP_BLOCK`) as runs from one to another, both included: a few bytes for each event.
+   */
+  const feedGaps = table(
+    'feed_gaps',
+    {
+      projectId: text().notNull(),
+      /** The block's first position, divided by its size. */
+      block: long().notNull(),
+      count: int().notNull(),
+      runs: json<readonly (readonly [from: number, to: number])[]>().notNull(),
+    },
+    (t) => [primaryKey({ columns: [t.projectId, t.block] }), index('feed_gaps_block').on(t.block)],
   );
 
   const events = table(
@@ -455,6 +483,8 @@ export function defineTables(kit: Kit) {
       iteration: long(),
       at: instant().notNull(),
       seq: long().notNull(),
+      /** Points of this metric of this step that retention has removed. */
+      removed: long().notNull().default(0),
     },
     (t) => [primaryKey({ columns: [t.jobId, t.stepNumber, t.name] })],
   );
@@ -669,7 +699,7 @@ export function defineTables(kit: Kit) {
       result: json<readonly string[]>().notNull(),
       createdAt: instant().notNull(),
     },
-    (t) => [primaryKey({ columns: [t.scope, t.operation, t.key] })],
+    (t) => [primaryKey({ columns: [t.scope, t.operation, t.key] }), index('idempotency_keys_created').on(t.createdAt)],
   );
 
   return {
@@ -691,6 +721,7 @@ export function defineTables(kit: Kit) {
     attempts,
     fragments,
     streams,
+    feedGaps,
     events,
     metricPoints,
     latestMetrics,
@@ -719,6 +750,7 @@ export type QueueRow = Row<'queues'>;
 export type StepRow = Row<'steps'>;
 export type AttemptRow = Row<'attempts'>;
 export type FragmentRow = Row<'fragments'>;
+export type StreamRow = Row<'streams'>;
 export type EventRow = Row<'events'>;
 export type MetricPointRow = Row<'metricPoints'>;
 export type LatestMetricRow = Row<'latestMetrics'>;

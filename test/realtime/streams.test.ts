@@ -152,8 +152,8 @@ describeOnGround('A stream', (on, database) => {
     const stream = await jobStream(seed.domain, deaf, { kind: 'log', jobId: job.id });
     await take(stream);
     const next = take(stream);
-    await write(1);
     while (seed.clock.waiting === 0) await new Promise(setImmediate);
+    await write(1);
     seed.clock.advance(4_999);
     const late = await Promise.race([next, new Promise((resolve) => setImmediate(() => resolve('nothing yet')))]);
     expect(late).toBe('nothing yet');

@@ -1,4 +1,4 @@
-import { and, eq, lt } from 'drizzle-orm';
+import { and, eq, lt, sql } from 'drizzle-orm';
 import { type Placeholder, statement } from '../store.ts';
 
 interface KeyName {
@@ -36,6 +36,13 @@ export const keepIdempotentResult = statement('keep idempotent result', (db, t, 
     ),
 );
 
-export const forgetIdempotencyKeys = statement('forget idempotency keys', (db, t, $: Placeholder<{ before: Date }>) =>
-  db.delete(t.idempotencyKeys).where(lt(t.idempotencyKeys.createdAt, $('before', t.idempotencyKeys.createdAt))),
-);
+/** Forgets some of the keys that are older than a moment. */
+export const forgetIdempotencyKeys = statement('forget idempotency keys', (db, t, $: Placeholder<{ before: Date; limit: number }>) => {
+  const { idempotencyKeys: keys } = t;
+  const old = db
+    .select({ scope: keys.scope, operation: keys.operation, key: keys.key })
+    .from(keys)
+    .where(lt(keys.createdAt, $('before', keys.createdAt)))
+    .limit($('limit'));
+  return db.delete(keys).where(sql`(${keys.scope}, ${keys.operation}, ${keys.key}) in ${old}`).returning({ key: keys.key });
+});

@@ -4,17 +4,23 @@ import type { StreamKind } from '../../domain/vocabulary.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
 import { inSizes, insertOf } from './inserts.ts';
 
-const advance = statement('advance stream', (db, t, $: Placeholder<{ jobId: string; kind: StreamKind; by: number }>) =>
+const advance = statement('advance stream', (db, t, $: Placeholder<{ jobId: string; kind: StreamKind; by: number; bytes: number }>) =>
   db
     .insert(t.streams)
-    .values({ jobId: $('jobId'), kind: $('kind'), last: $('by'), first: 1 })
-    .onConflictDoUpdate({ target: [t.streams.jobId, t.streams.kind], set: { last: sql`${t.streams.last} + excluded.last` } })
+    .values({ jobId: $('jobId'), kind: $('kind'), last: $('by'), first: 1, bytes: $('bytes') })
+    .onConflictDoUpdate({
+      target: [t.streams.jobId, t.streams.kind],
+      set: { last: sql`${t.streams.last} + excluded.last`, bytes: sql`${t.streams.bytes} + excluded.bytes` },
+    })
     .returning({ last: t.streams.last }),
 );
 
-/** Takes the next `count` numbers of a stream; answers the first of them. The stream is locked until the end of the transaction. */
-export async function takeNumbers(tx: Tx, jobId: string, kind: StreamKind, count: number): Promise<number> {
-  const [row] = await tx.run(advance, { jobId, kind, by: count });
+/**
+ * Takes the next `count` numbers of a stream; answers the first of them. The stream is locked until the end of the transaction. `bytes`: of a log,
+ * how many are appended.
+ */
+export async function takeNumbers(tx: Tx, jobId: string, kind: StreamKind, count: number, bytes = 0): Promise<number> {
+  const [row] = await tx.run(advance, { jobId, kind, by: count, bytes });
   if (!row) throw new Error('A stream has a row once it was advanced.');
   return row.last - count + 1;
 }

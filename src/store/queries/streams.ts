@@ -3,10 +3,16 @@ import { and, asc, eq, gt, inArray } from 'drizzle-orm';
 import type { EventType, StreamKind } from '../../domain/vocabulary.ts';
 import { type Placeholder, type Queries, statement } from '../store.ts';
 
-/** How far a stream has come, and from where on it is kept. No row: nothing was ever appended. */
+/** How far a stream has come, and what retention has removed of it. No row: nothing was ever appended. */
 export const streamBounds = statement('stream bounds', (db, t, $: Placeholder<{ jobId: string; kind: StreamKind }>) =>
   db
-    .select({ last: t.streams.last, first: t.streams.first })
+    .select({
+      last: t.streams.last,
+      first: t.streams.first,
+      removed: t.streams.removed,
+      thinned: t.streams.thinned,
+      inherited: t.streams.inherited,
+    })
     .from(t.streams)
     .where(and(eq(t.streams.jobId, $('jobId')), eq(t.streams.kind, $('kind')))),
 );

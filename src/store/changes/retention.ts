@@ -1,0 +1,172 @@
+/**
+ * Removing what is past retention: a little at a time, each time in one transaction with the counts that tell of it. Whoever reads meanwhile finds
+ * an entry, or that it is counted.
+ */
+import { and, asc, eq, gt, inArray, lte, type SQL, sql } from 'drizzle-orm';
+import type { StreamKind } from '../../domain/vocabulary.ts';
+import { addToRuns, blockOf, lengthOf } from '../queries/gaps.ts';
+import { type Placeholder, statement, type Tx } from '../store.ts';
+import { feedOfAllJobs, type StreamRow } from '../tables.ts';
+
+/** Held while a little is removed: gateways on one database take turns. */
+const RETENTION_LOCK = 7_203_413;
+
+/** Whether no other gateway is removing at this moment; and then none does until the end of the transaction. */
+export async function takeTurn({ db, dialect }: Tx): Promise<boolean> {
+  const [turn] = await db.select({ isMine: dialect.takesTurn(RETENTION_LOCK) }).from(sql`(select 1) as one`);
+  return Boolean(turn?.isMine);
+}
+
+export const lockStream = statement('lock stream', (db, t, $: Placeholder<{ jobId: string; kind: StreamKind }>, { lock }) =>
+  lock(
+    db
+      .select()
+      .from(t.streams)
+      .where(and(eq(t.streams.jobId, $('jobId')), eq(t.streams.kind, $('kind')))),
+    'wait',
+  ),
+);
+
+const saveStream = statement(
+  'save stream',
+  (db, t, $: Placeholder<Pick<StreamRow, 'jobId' | 'kind' | 'first' | 'removed' | 'thinned' | 'bytes'>>) =>
+    db
+      .update(t.streams)
+      .set({
+        first: $('first', t.streams.first),
+        removed: $('removed', t.streams.removed),
+        thinned: $('thinned', t.streams.thinned),
+        bytes: $('bytes', t.streams.bytes),
+      })
+      .where(and(eq(t.streams.jobId, $('jobId')), eq(t.streams.kind, $('kind')))),
+);
+
+/** Removes at most so many of the oldest entries of a locked stream of any kind; answers how many. */
+export async function removeOldest(tx: Tx, stream: StreamRow, limit: number): Promise<number> {
+  const { t, db } = tx;
+  const { jobId, kind } = stream;
+  const table = { event: t.events, metric: t.metricPoints, telemetry: t.telemetrySamples, log: t.logChunks }[kind];
+  // On PostgreSQL, an event that has no place in the feed yet waits for it.
+  const isPlaced = kind === 'event' ? gt(t.events.position, 0) : undefined;
+  const oldest = await db
+    .select({ seq: table.seq })
+    .from(table)
+    .where(and(eq(table.jobId, jobId), isPlaced))
+    .orderBy(asc(table.seq))
+    .limit(limit);
+  const upTo = oldest.at(-1)?.seq;
+  let { bytes } = stream;
+  if (upTo !== undefined) {
+    const gone = and(eq(table.jobId, jobId), lte(table.seq, upTo));
+    if (kind === 'event') await countEvents(tx, await db.select().from(t.events).where(gone));
+    if (kind === 'metric')
+      await countPoints(
+        tx,
+        jobId,
+        await db.select({ stepNumber: t.metricPoints.stepNumber, name: t.metricPoints.name }).from(t.metricPoints).where(gone),
+      );
+    if (kind === 'log') bytes -= await bytesOf(tx, gone);
+    await db.delete(table).where(gone);
+  }
+  const isAll = oldest.length < limit;
+  const first = isAll && kind !== 'event' ? stream.last + 1 : (upTo ?? stream.first - 1) + 1;
+  await tx.run(saveStream, { ...stream, first, removed: stream.removed + oldest.length, bytes });
+  return oldest.length;
+}
+
+async function bytesOf({ t, db }: Tx, which: SQL | undefined): Promise<number> {
+  const [sum] = await db
+    .select({ bytes: sql<number | string>`coalesce(sum(${t.logChunks.size}), 0)` })
+    .from(t.logChunks)
+    .where(which);
+  return Number(sum?.bytes ?? 0);
+}
+
+/** Removes the oldest chunks of a locked log, at most so many, until no more than so many bytes are left; answers how many it removed. */
+export async function shortenLog(tx: Tx, stream: StreamRow, { bytes, limit }: { bytes: number; limit: number }): Promise<number> {
+  const { logChunks } = tx.t;
+  const oldest = await tx.db
+    .select({ seq: logChunks.seq, size: logChunks.size })
+    .from(logChunks)
+    .where(eq(logChunks.jobId, stream.jobId))
+    .orderBy(asc(logChunks.seq))
+    .limit(limit);
+  let left = stream.bytes;
+  const gone: number[] = [];
+  for (const { seq, size } of oldest) {
+    // The newest chunk stays, however large it is.
+    if (left <= bytes || seq === stream.last) break;
+    left -= size;
+    gone.push(seq);
+  }
+  const upTo = gone.at(-1);
+  if (upTo === undefined) return 0;
+  await tx.db.delete(logChunks).where(and(eq(logChunks.jobId, stream.jobId), lte(logChunks.seq, upTo)));
+  await tx.run(saveStream, { ...stream, first: upTo + 1, removed: stream.removed + gone.length, bytes: left });
+  return gone.length;
+}
+
+/** Removes these rows from between others of a locked stream, which is then thinned up to a number. */
+export async function thinStream(
+  tx: Tx,
+  stream: StreamRow & { kind: 'metric' | 'telemetry' },
+  gone: readonly { readonly seq: number; readonly stepNumber: number; readonly name?: string }[],
+  upTo: number,
+): Promise<void> {
+  const { t, db } = tx;
+  const table = { metric: t.metricPoints, telemetry: t.telemetrySamples }[stream.kind];
+  const seqs = gone.map(({ seq }) => seq);
+  if (seqs.length > 0) await db.delete(table).where(and(eq(table.jobId, stream.jobId), inArray(table.seq, seqs)));
+  if (stream.kind === 'metric') await countPoints(tx, stream.jobId, gone);
+  await tx.run(saveStream, { ...stream, thinned: upTo, removed: stream.removed + seqs.length });
+}
+
+const addRemovedPoints = statement(
+  'add removed points',
+  (db, t, $: Placeholder<{ jobId: string; stepNumber: number; name: string; count: number }>) =>
+    db
+      .update(t.latestMetrics)
+      .set({ removed: sql`${t.latestMetrics.removed} + ${$('count', t.latestMetrics.removed)}` })
+      .where(
+        and(eq(t.latestMetrics.jobId, $('jobId')), eq(t.latestMetrics.stepNumber, $('stepNumber')), eq(t.latestMetrics.name, $('name'))),
+      ),
+);
+
+async function countPoints(tx: Tx, jobId: string, points: readonly { stepNumber: number; name?: string }[]): Promise<void> {
+  const counts = new Map<string, { stepNumber: number; name: string; count: number }>();
+  for (const { stepNumber, name = '' } of points) {
+    const key = `${stepNumber} ${name}`;
+    const known = counts.get(key);
+    if (known) known.count++;
+    else counts.set(key, { stepNumber, name, count: 1 });
+  }
+  for (const of of counts.values()) await tx.run(addRemovedPoints, { jobId, ...of });
+}
+
+/** Notes which places of the feed are empty from now on. The feed's own row comes last: who places events waits for it. */
+async function countEvents({ t, db }: Tx, events: readonly { position: number; projectId: string }[]): Promise<void> {
+  const byBlock = Map.groupBy(events, ({ projectId, position }) => `${projectId} ${blockOf(position)}`);
+  for (const [key, ofBlock] of byBlock) {
+    const [projectId = '', block = 0] = [key.split(' ')[0], blockOf(ofBlock[0]?.position ?? 0)];
+    const place = and(eq(t.feedGaps.projectId, projectId), eq(t.feedGaps.block, block));
+    const [known] = await db.select().from(t.feedGaps).where(place);
+    const runs = addToRuns(
+      known?.runs ?? [],
+      ofBlock.map(({ position }) => position),
+    );
+    if (known)
+      await db
+        .update(t.feedGaps)
+        .set({ runs, count: lengthOf(runs) })
+        .where(place);
+    else await db.insert(t.feedGaps).values({ projectId, block, runs, count: lengthOf(runs) });
+  }
+  const newest = Math.max(0, ...events.map(({ position }) => position));
+  await db
+    .update(t.streams)
+    .set({
+      removed: sql`${t.streams.removed} + ${events.length}`,
+      thinned: sql`case when ${t.streams.thinned} < ${newest} then ${newest} else ${t.streams.thinned} end`,
+    })
+    .where(and(eq(t.streams.jobId, feedOfAllJobs), eq(t.streams.kind, 'event')));
+}

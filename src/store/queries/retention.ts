@@ -1,0 +1,30 @@
+/** Which jobs and streams retention has to look at, page after page. */
+import { and, asc, gt, inArray, isNotNull, sql } from 'drizzle-orm';
+import { type Placeholder, statement } from '../store.ts';
+import type { StreamRow } from '../tables.ts';
+import { batch } from './batch.ts';
+
+type Page = Placeholder<{ after: string; limit: number }>;
+
+export const openJobsAfter = statement('open jobs after', (db, t, $: Page) =>
+  db
+    .select({ id: t.jobs.id, finishedAt: t.jobs.finishedAt })
+    .from(t.jobs)
+    // As text: so it is in the partial index.
+    .where(and(gt(t.jobs.id, $('after')), sql`${t.jobs.finishedAt} is null`))
+    .orderBy(asc(t.jobs.id))
+    .limit($('limit')),
+);
+
+export const endedJobsAfter = statement('ended jobs after', (db, t, $: Page) =>
+  db
+    .select({ id: t.jobs.id, finishedAt: t.jobs.finishedAt })
+    .from(t.jobs)
+    .where(and(gt(t.jobs.id, $('after')), isNotNull(t.jobs.finishedAt)))
+    .orderBy(asc(t.jobs.id))
+    .limit($('limit')),
+);
+
+export const streamsOfJobs = batch<StreamRow>('streams of jobs', (db, t, jobIds) =>
+  db.select().from(t.streams).where(inArray(t.streams.jobId, jobIds)),
+);
