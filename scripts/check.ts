@@ -19,6 +19,7 @@ const checks: readonly (readonly [what: string, ...command: string[]])[] = [
   ['docs/lifecycle.md is what the tables give', 'node', 'scripts/lifecycle-diagram.ts', '--check'],
   ['docs/moving.md is what the tests do', 'node', 'scripts/moving-page.ts', '--check'],
   ['docs/clients.md is what examples/clients shows', 'node', 'scripts/clients-page.ts', '--check'],
+  ['docs/rights.md is what the tables of rights give', 'node', 'scripts/rights-page.ts', '--check'],
   ['docs/settings.md is what src/config gives', 'node', 'scripts/settings-page.ts', '--check'],
 ];
 

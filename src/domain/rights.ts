@@ -15,7 +15,8 @@ const editors: readonly Holder[] = ['USER:EDITOR', 'USER:ADMIN'];
 const admins: readonly Holder[] = ['USER:ADMIN'];
 
 const jobs: readonly Holder[] = ['JOB', 'LEASE'];
-const everyone: readonly Holder[] = [...viewers, 'DEVICE', ...jobs, 'WATCH'];
+/** All there are. */
+export const everyone: readonly Holder[] = [...viewers, 'DEVICE', ...jobs, 'WATCH'];
 
 /** Who may do each thing, within what they see. The texts finish the sentence "This key may not …". */
 const table = {

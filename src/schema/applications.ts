@@ -5,6 +5,7 @@ import {
   type UpdateApplicationInput,
   updateApplication,
 } from '../domain/applications.ts';
+import { rightToRead } from '../domain/operations.ts';
 import { AlreadyExists, InvalidInput, InvalidState, NotFound } from '../domain/refusals.ts';
 import { may, requireRight } from '../domain/rights.ts';
 import type { ItemDefinition as ItemDefinitionShape } from '../domain/vocabulary.ts';
@@ -22,7 +23,7 @@ import { Application, Job } from './nouns.ts';
 
 /** Null: there is none, or it may not be seen. */
 export const applicationById = defineLoader<string, ApplicationRow | null>(async (context, ids) =>
-  byId(ids, may(viewerOf(context), 'readApplications') ? await applicationsByIds(context.domain.store.read, ids) : []),
+  byId(ids, may(viewerOf(context), rightToRead.Application) ? await applicationsByIds(context.domain.store.read, ids) : []),
 );
 readNodes('Application', applicationById);
 

@@ -1,4 +1,5 @@
 /** The audit trail: read here, written by what it tells of, changed by nothing. */
+import { rightToRead } from '../domain/operations.ts';
 import { may, requireRight, scopeOf, sees } from '../domain/rights.ts';
 import type { AuditAction as AuditActionWord, AuditSubjectType as AuditSubjectTypeWord } from '../domain/vocabulary.ts';
 import { type AuditEntriesOf, auditEntriesByIds, countAuditEntries, listAuditEntries } from '../store/queries/audit.ts';
@@ -80,7 +81,7 @@ const AuditEntry = builder.objectRef<AuditEntryRow>('AuditEntry').implement({
 
 const auditEntryById = defineLoader<string, AuditEntryRow | null>(async (context, ids) => {
   const principal = viewerOf(context);
-  const rows = may(principal, 'readAudit') ? await auditEntriesByIds(context.domain.store.read, ids) : [];
+  const rows = may(principal, rightToRead.AuditEntry) ? await auditEntriesByIds(context.domain.store.read, ids) : [];
   return byId(
     ids,
     rows.filter(({ projectId }) => sees(principal, { projectId })),

@@ -1,5 +1,6 @@
 import { deleteDevice, registerDevice, statusOf, updateDevice } from '../domain/devices.ts';
 import { typeOfId } from '../domain/ids.ts';
+import { rightToRead } from '../domain/operations.ts';
 import { InvalidInput, InvalidState, NotFound } from '../domain/refusals.ts';
 import { may, requireRight, scopeOf, sees } from '../domain/rights.ts';
 import {
@@ -27,7 +28,7 @@ import { Resources, ResourcesInput } from './resources.ts';
 /** Null: there is none, or it may not be seen. */
 export const deviceById = defineLoader<string, DeviceRow | null>(async (context, ids) => {
   const principal = viewerOf(context);
-  if (!may(principal, 'readDevices')) return ids.map(() => null);
+  if (!may(principal, rightToRead.Device)) return ids.map(() => null);
   const rows = await devicesByIds(context.domain.store.read, ids);
   return byId(
     ids,

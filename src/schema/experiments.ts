@@ -1,4 +1,5 @@
 import { createExperiment } from '../domain/experiments.ts';
+import { rightToRead } from '../domain/operations.ts';
 import { InvalidInput, NotFound } from '../domain/refusals.ts';
 import { may, requireRight, sees } from '../domain/rights.ts';
 import {
@@ -29,7 +30,7 @@ const experimentOf = defineLoader<string, ExperimentRow | null>(async ({ domain 
 /** Null: there is none, or it may not be seen. */
 const experimentById = defineLoader<string, ExperimentRow | null>(async (context, ids) => {
   const principal = viewerOf(context);
-  const rows = may(principal, 'readExperiments') ? await experimentsByIds(context.domain.store.read, ids) : [];
+  const rows = may(principal, rightToRead.Experiment) ? await experimentsByIds(context.domain.store.read, ids) : [];
   return byId(
     ids,
     rows.filter((row) => sees(principal, { projectId: row.projectId })),

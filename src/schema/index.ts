@@ -34,7 +34,8 @@ import './logs.ts';
 import './events.ts';
 import './watching.ts';
 import { builder } from './builder.ts';
+import { guardRoots } from './doors.ts';
 import { readPlainly } from './plain.ts';
 import { declareSizes } from './sizes.ts';
 
-export const schema = declareSizes(readPlainly(builder.toSchema()));
+export const schema = guardRoots(declareSizes(readPlainly(builder.toSchema())));

@@ -1,3 +1,4 @@
+import { rightToRead, rightToReadField } from '../domain/operations.ts';
 import { gone } from '../domain/refusals.ts';
 import { may, requireRight, scopeOf, sees } from '../domain/rights.ts';
 import type { ShownJob } from '../store/queries/jobs.ts';
@@ -32,7 +33,7 @@ const versionOf = defineLoader<string, ShownModelVersion | null>(async ({ domain
 /** Null: there is none, or it may not be seen. */
 const modelById = defineLoader<string, ModelRow | null>(async (context, ids) => {
   const principal = viewerOf(context);
-  const rows = may(principal, 'readModels') ? await modelsByIds(context.domain.store.read, ids) : [];
+  const rows = may(principal, rightToRead.Model) ? await modelsByIds(context.domain.store.read, ids) : [];
   return byId(
     ids,
     rows.filter((row) => sees(principal, { projectId: row.projectId })),
@@ -43,7 +44,7 @@ readNodes('Model', modelById);
 /** Null: there is none, or it may not be seen. */
 const versionById = defineLoader<string, ShownModelVersion | null>(async (context, ids) => {
   const principal = viewerOf(context);
-  const rows = may(principal, 'readModels') ? await modelVersionsByIds(context.domain.store.read, ids) : [];
+  const rows = may(principal, rightToRead.ModelVersion) ? await modelVersionsByIds(context.domain.store.read, ids) : [];
   return byId(
     ids,
     rows.filter((row) => sees(principal, { projectId: row.projectId })),
@@ -146,7 +147,7 @@ builder.objectField(Project, 'models', (t) =>
 );
 
 /** What a job starts from: another job made it, and yet the job's own key and the leases of its steps may read it. Who only watches the job may not. */
-const mayReadStart = (context: Context): boolean => may(viewerOf(context), 'readStartModels');
+const mayReadStart = (context: Context): boolean => may(viewerOf(context), rightToReadField['Job.startModel']);
 const startModelOf = async (context: Context, { startModelId }: ShownJob): Promise<FragmentRow | null> =>
   startModelId === null ? null : fragmentOf.load(context, startModelId);
 

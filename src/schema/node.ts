@@ -1,5 +1,7 @@
 /** Anything that has an id, by that id. */
 import { type NodeType, typeOfId } from '../domain/ids.ts';
+import { rightToRead } from '../domain/operations.ts';
+import { may } from '../domain/rights.ts';
 import { builder } from './builder.ts';
 import { type Context, viewerOf } from './context.ts';
 import type { Loader } from './loaders.ts';
@@ -17,7 +19,8 @@ export function readNodes(type: NodeType, loader: Loader<string, Identified | nu
 
 function load(context: Context, id: string): Promise<Identified | null> | null {
   const type = typeOfId(id);
-  return (type && loaders.get(type)?.load(context, id)) ?? null;
+  if (type === null || !may(viewerOf(context), rightToRead[type])) return null;
+  return loaders.get(type)?.load(context, id) ?? null;
 }
 
 export const Node = builder.interfaceRef<Identified>('Node').implement({
