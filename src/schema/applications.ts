@@ -10,8 +10,10 @@ import { AlreadyExists, InvalidInput, InvalidState, NotFound } from '../domain/r
 import { may, requireRight } from '../domain/rights.ts';
 import type { ItemDefinition as ItemDefinitionShape } from '../domain/vocabulary.ts';
 import { applicationsByIds, countApplications, listApplications } from '../store/queries/applications.ts';
+import type { ShownJob } from '../store/queries/jobs.ts';
 import type { ApplicationRow } from '../store/tables.ts';
 import { builder } from './builder.ts';
+import { reads } from './chosen-columns.ts';
 import { connect, defineConnection, type List, pageArgs } from './connections.ts';
 import { Container, ContainerInput } from './containers.ts';
 import { type Context, viewerOf } from './context.ts';
@@ -82,6 +84,7 @@ builder.objectField(Job, 'application', (t) =>
     type: Application,
     nullable: true,
     description: 'The kind of job that it is, as the catalogue has it now. Null: of none, it is gone, or this key may not see it.',
+    extensions: reads<ShownJob>('applicationId'),
     resolve: ({ applicationId }, _, context) => (applicationId === null ? null : applicationById.load(context, applicationId)),
   }),
 );

@@ -9,8 +9,10 @@ import {
   listExperiments,
   newestResults,
 } from '../store/queries/experiments.ts';
+import type { ShownJob } from '../store/queries/jobs.ts';
 import type { ExperimentRow } from '../store/tables.ts';
 import { builder } from './builder.ts';
+import { chosenColumns, reads } from './chosen-columns.ts';
 import { connect, defineConnection, type List, pageArgs } from './connections.ts';
 import { type Context, viewerOf } from './context.ts';
 import { defineMutation } from './errors.ts';
@@ -91,7 +93,7 @@ Experiment.implement({
       type: JobConnection,
       description: 'Its jobs, newest first: the one that was queued last comes first. `last` reads them from the head of the queue.',
       args: pageArgs,
-      resolve: ({ id }, args, context) => connect(args, jobsLike(context, { experimentId: id }, newestFirst)),
+      resolve: ({ id }, args, context, info) => connect(args, jobsLike(context, { experimentId: id }, newestFirst, chosenColumns(info))),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
     updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When its own fields last changed.' }),
@@ -124,6 +126,7 @@ builder.objectField(Job, 'experiment', (t) =>
     type: Experiment,
     nullable: true,
     description: 'The experiment in whose queue it stands, or stood. Null: it is of none.',
+    extensions: reads<ShownJob>('experimentId'),
     resolve: ({ experimentId }, _, context) => (experimentId === null ? null : experimentOf.load(context, experimentId)),
   }),
 );

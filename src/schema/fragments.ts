@@ -17,8 +17,10 @@ import {
   latestFragmentOfProject,
   listFragments,
 } from '../store/queries/fragments.ts';
+import type { ShownJob } from '../store/queries/jobs.ts';
 import type { FragmentRow } from '../store/tables.ts';
 import { builder } from './builder.ts';
+import { reads } from './chosen-columns.ts';
 import { connect, defineConnection, type List, pageArgs } from './connections.ts';
 import { type Context, viewerOf } from './context.ts';
 import { deviceById } from './devices.ts';
@@ -166,6 +168,7 @@ builder.objectFields(Job, (t) => ({
     type: FragmentConnection,
     description: 'Its files, newest first.',
     args: { ...filterArg, ...pageArgs },
+    extensions: reads<ShownJob>('id'),
     resolve: ({ id }, { filter, ...args }, context) => connect(args, fragmentsOf(context, { jobId: id, stepNumber: null }, filter)),
   }),
   latestFragment: t.field({

@@ -1,7 +1,9 @@
 import { typedValue } from '../domain/items.ts';
+import type { ShownJob } from '../store/queries/jobs.ts';
 import { itemsById, itemsOfJobs } from '../store/queries/steps.ts';
 import type { JobItemRow } from '../store/tables.ts';
 import { builder } from './builder.ts';
+import { reads } from './chosen-columns.ts';
 import { ItemValueType, SettingSource } from './enums.ts';
 import { jobById, jobOf } from './jobs.ts';
 import { byId, defineLoader, grouped } from './loaders.ts';
@@ -54,6 +56,7 @@ builder.objectFields(Job, (t) => ({
   items: t.field({
     type: [JobItem],
     description: 'Its named, typed settings, in the order of its application, or else in the order in which they were given.',
+    extensions: reads<ShownJob>('id'),
     resolve: ({ id }, _, context) => itemsOfJob.load(context, id),
   }),
   item: t.field({
@@ -61,6 +64,7 @@ builder.objectFields(Job, (t) => ({
     nullable: true,
     description: 'The item of this name; null when there is none.',
     args: { name: t.arg.string({ required: true, description: 'Its name, upper and lower case included.' }) },
+    extensions: reads<ShownJob>('id'),
     resolve: async ({ id }, { name }, context) => (await itemsOfJob.load(context, id)).find((item) => item.name === name) ?? null,
   }),
 }));

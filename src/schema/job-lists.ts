@@ -1,8 +1,10 @@
 import { RequestRefused } from '../domain/refusals.ts';
 import { scopeOf } from '../domain/rights.ts';
+import type { Choice } from '../store/queries/choice.ts';
 import { jobCondition } from '../store/queries/job-filter.ts';
 import { countJobs, jobPosition, listJobs, type JobOrder as Order, type ShownJob } from '../store/queries/jobs.ts';
 import { builder } from './builder.ts';
+import { chosenColumns } from './chosen-columns.ts';
 import { connect, defineConnection, type List, pageArgs } from './connections.ts';
 import { type Context, viewerOf } from './context.ts';
 import { describeEnum, JobInitiator, JobStatus, JobType } from './enums.ts';
@@ -61,13 +63,13 @@ export function checkJobFilter(filter: Filter | null | undefined): void {
   if ((filter?.labels?.length ?? 0) > MOST_LABELS) throw new RequestRefused('BAD_REQUEST', `filter.labels: at most ${MOST_LABELS}.`);
 }
 
-export function jobsLike(context: Context, filter: Filter, order: Order): List<ShownJob> {
+export function jobsLike(context: Context, filter: Filter, order: Order, choice: Choice): List<ShownJob> {
   checkJobFilter(filter);
   const where = jobCondition(filter, scopeOf(viewerOf(context)));
   const { read } = context.domain.store;
   return {
     positionOf: (job) => jobPosition(order, job),
-    read: (slice) => listJobs(read, where, order, slice),
+    read: (slice) => listJobs(read, where, order, slice, choice),
     count: () => countJobs(read, where),
   };
 }
@@ -82,7 +84,8 @@ builder.queryField('jobs', (t) =>
     type: JobConnection,
     description: 'The jobs that this key sees.',
     args: { ...listArgs, ...pageArgs },
-    resolve: (_, { filter, orderBy, ...page }, context) => connect(page, jobsLike(context, filter ?? {}, orderBy ?? newestFirst)),
+    resolve: (_, { filter, orderBy, ...page }, context, info) =>
+      connect(page, jobsLike(context, filter ?? {}, orderBy ?? newestFirst, chosenColumns(info))),
   }),
 );
 
@@ -91,11 +94,11 @@ builder.objectField(Project, 'jobs', (t) =>
     type: JobConnection,
     description: 'Its jobs.',
     args: { ...listArgs, ...pageArgs },
-    resolve: ({ id }, { filter, orderBy, ...page }, context) => {
+    resolve: ({ id }, { filter, orderBy, ...page }, context, info) => {
       // A filter for another project takes none of this one's.
       const isOther = filter?.projectId != null && filter.projectId !== id;
       const own: Filter = isOther ? { ...filter, statuses: [] } : { ...filter, projectId: id };
-      return connect(page, jobsLike(context, own, orderBy ?? newestFirst));
+      return connect(page, jobsLike(context, own, orderBy ?? newestFirst, chosenColumns(info)));
     },
   }),
 );

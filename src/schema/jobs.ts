@@ -1,7 +1,9 @@
 import { gone } from '../domain/refusals.ts';
 import { sees } from '../domain/rights.ts';
-import { jobsById, type ShownJob } from '../store/queries/jobs.ts';
+import { ALL_COLUMNS, forEachChoice } from '../store/queries/choice.ts';
+import { jobsByIdOf, type ShownJob } from '../store/queries/jobs.ts';
 import { builder } from './builder.ts';
+import { chosenColumns, reads } from './chosen-columns.ts';
 import { Container } from './containers.ts';
 import { type Context, viewerOf } from './context.ts';
 import { deviceById } from './devices.ts';
@@ -13,14 +15,17 @@ import { Device, Job, Project } from './nouns.ts';
 import { projectOf } from './projects.ts';
 
 /** Null: there is none, or it may not be seen. */
-export const jobById = defineLoader<string, ShownJob | null>(async (context, ids) => {
-  const principal = viewerOf(context);
-  const rows = await jobsById(context.domain.store.read, ids);
-  return byId(
-    ids,
-    rows.filter(({ id, projectId }) => sees(principal, { projectId, jobId: id })),
-  );
-});
+const jobByIdOf = forEachChoice((choice) =>
+  defineLoader<string, ShownJob | null>(async (context, ids) => {
+    const principal = viewerOf(context);
+    const rows = await jobsByIdOf(choice)(context.domain.store.read, ids);
+    return byId(
+      ids,
+      rows.filter(({ id, projectId }) => sees(principal, { projectId, jobId: id })),
+    );
+  }),
+);
+export const jobById = jobByIdOf(ALL_COLUMNS);
 readNodes('Job', jobById);
 
 /** The job of something that may be seen, which its job then may too. Throws NOT_FOUND when it was deleted since. */
@@ -60,6 +65,7 @@ Job.implement({
     project: t.field({
       type: Project,
       description: 'The project that owns it.',
+      extensions: reads<ShownJob>('projectId'),
       resolve: ({ projectId }, _, context) => projectOf(context, projectId),
     }),
     owner: t.exposeString('owner', { description: 'Who created it: the name of the key, as `user:alice`.' }),
@@ -102,11 +108,13 @@ Job.implement({
       type: Device,
       nullable: true,
       description: 'The device of the newest attempt at any of its steps. Null: none yet, it is gone, or this key may not see it.',
+      extensions: reads<ShownJob>('deviceId'),
       resolve: ({ deviceId }, _, context) => (deviceId === null ? null : deviceById.load(context, deviceId)),
     }),
     agentName: t.string({
       nullable: true,
       description: 'The name of that device; null where `device` is.',
+      extensions: reads<ShownJob>('deviceId'),
       resolve: async ({ deviceId }, _, context) => (deviceId === null ? null : ((await deviceById.load(context, deviceId))?.name ?? null)),
     }),
     computeTime: t.field({ type: ComputeTime, description: 'When it really computed, as its device reported.', resolve: (job) => job }),
@@ -134,6 +142,6 @@ builder.queryField('job', (t) =>
     nullable: true,
     description: 'The job with this id. Null: there is none, or this key may not see it.',
     args: { id: t.arg.id({ required: true, description: 'Its id: `job_…`.' }) },
-    resolve: (_, { id }, context) => jobById.load(context, id),
+    resolve: (_, { id }, context, info) => jobByIdOf(chosenColumns(info)).load(context, id),
   }),
 );

@@ -1,8 +1,10 @@
 import { gone, RequestRefused } from '../domain/refusals.ts';
 import { type Frame, jobStream } from '../realtime/streams.ts';
 import { type Curve, latestMetricsOfJobs, readMetric } from '../store/queries/curves.ts';
+import type { ShownJob } from '../store/queries/jobs.ts';
 import type { LatestMetricRow, MetricPointRow } from '../store/tables.ts';
 import { builder } from './builder.ts';
+import { reads } from './chosen-columns.ts';
 import type { Context } from './context.ts';
 import { StreamFrame, watchedJob } from './frames.ts';
 import { defineLoader, grouped } from './loaders.ts';
@@ -90,6 +92,7 @@ builder.objectFields(Job, (t) => ({
     type: [Metric],
     description: 'The newest value of each metric, whichever step reported it; by name.',
     args: namesArg,
+    extensions: reads<ShownJob>('id'),
     resolve: async ({ id }, { names }, context) => (await newestMetrics(context, id)).filter(wanted(names)),
   }),
   metricSeries: t.field({

@@ -14,6 +14,7 @@ import {
 } from '../store/queries/models.ts';
 import type { FragmentRow, ModelRow } from '../store/tables.ts';
 import { builder } from './builder.ts';
+import { reads } from './chosen-columns.ts';
 import { connect, defineConnection, type List, pageArgs } from './connections.ts';
 import { type Context, viewerOf } from './context.ts';
 import { fragmentOf } from './fragments.ts';
@@ -94,6 +95,7 @@ ModelVersion.implement({
     model: t.field({
       type: Model,
       description: 'The model that it is a version of.',
+      extensions: reads<ShownJob>('modelId'),
       resolve: async ({ modelId }, _, context) => thing(await modelOf.load(context, modelId), modelId),
     }),
     job: t.field({
@@ -169,6 +171,7 @@ builder.objectFields(Job, (t) => ({
     type: ModelVersion,
     nullable: true,
     description: 'The version that it has made. Null: none yet, or none at all.',
+    extensions: reads<ShownJob>('modelVersionId'),
     resolve: ({ modelVersionId }, _, context) => versionNamed(context, modelVersionId),
   }),
   startModelVersion: t.field({

@@ -1,6 +1,8 @@
 import { type Dialect as DialectWord, nativeStatus } from '../domain/native-status.ts';
+import type { ShownJob } from '../store/queries/jobs.ts';
 import { jobsThatAggregate } from '../store/queries/steps.ts';
 import { builder } from './builder.ts';
+import { reads } from './chosen-columns.ts';
 import { describeEnum } from './enums.ts';
 import { defineLoader } from './loaders.ts';
 import { Job } from './nouns.ts';
@@ -21,6 +23,7 @@ builder.objectField(Job, 'nativeStatus', (t) =>
   t.string({
     description: 'Its status in the words of another system, for programs that were written for that.',
     args: { dialect: t.arg({ type: Dialect, required: true, description: 'Whose words.' }) },
+    extensions: reads<ShownJob>('id', 'status', 'isFederated'),
     resolve: async ({ id, status, isFederated }, { dialect }, context) => {
       // Only of a federated job that runs is there more to know than its row says.
       const isOpen = isFederated && status === 'RUNNING';

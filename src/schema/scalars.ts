@@ -1,6 +1,7 @@
 /** The leaves that GraphQL itself does not have. */
 import { GraphQLError, Kind, type ValueNode, valueFromASTUntyped } from 'graphql';
 import { builder } from './builder.ts';
+import { isoText } from './iso.ts';
 
 /** TypeScript's view of each scalar. (A type and not an interface: Pothos asks for an index signature.) */
 export type Scalars = {
@@ -61,7 +62,7 @@ builder.scalarType('DateTime', {
   description:
     'A moment, as RFC 3339 text. Answers are in UTC with milliseconds: `2026-01-31T12:00:00.000Z`. Input takes any offset; finer fractions are cut to milliseconds.',
   specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc3339',
-  serialize: (value) => value.toISOString(),
+  serialize: isoText,
   parseValue: parseDateTime,
   parseLiteral: (node) => parseDateTime(node.kind === Kind.STRING ? node.value : valueFromASTUntyped(node)),
 });

@@ -1,9 +1,12 @@
 import { type WhyNot, whyNot } from '../domain/matching.ts';
 import { gone } from '../domain/refusals.ts';
 import { sees } from '../domain/rights.ts';
+import { ALL_COLUMNS, forEachChoice } from '../store/queries/choice.ts';
+import type { ShownJob } from '../store/queries/jobs.ts';
 import { queuesById, type ShownStep, stepsById, stepsOfJobs } from '../store/queries/steps.ts';
 import type { QueueRow } from '../store/tables.ts';
 import { builder } from './builder.ts';
+import { chosenColumns, reads } from './chosen-columns.ts';
 import { Container } from './containers.ts';
 import { type Context, viewerOf } from './context.ts';
 import { pinnedDeviceOf } from './devices.ts';
@@ -34,9 +37,12 @@ export async function stepOf(context: Context, stepId: string): Promise<ShownSte
 }
 
 /** In order of number. Of a job that may be seen. */
-export const stepsOfJob = defineLoader<string, ShownStep[]>(async ({ domain }, jobIds) =>
-  grouped(jobIds, await stepsOfJobs(domain.store.read, jobIds), ({ jobId }) => jobId),
+const stepsOfJobOf = forEachChoice((choice) =>
+  defineLoader<string, ShownStep[]>(async ({ domain }, jobIds) =>
+    grouped(jobIds, await stepsOfJobs(choice)(domain.store.read, jobIds), ({ jobId }) => jobId),
+  ),
 );
+export const stepsOfJob = stepsOfJobOf(ALL_COLUMNS);
 
 /** What a step asks of its device is said once for all steps that ask the same. */
 const queueById = defineLoader<string, QueueRow | null>(async ({ domain }, ids) => byId(ids, await queuesById(domain.store.read, ids)));
@@ -68,7 +74,12 @@ Step.implement({
   description: 'The unit that a device claims. The steps of a job run one after the other, in order of number.',
   interfaces: [Node],
   fields: (t) => ({
-    job: t.field({ type: Job, description: 'The job that it is of.', resolve: ({ jobId }, _, context) => jobOf(context, jobId) }),
+    job: t.field({
+      type: Job,
+      description: 'The job that it is of.',
+      extensions: reads<ShownStep>('jobId'),
+      resolve: ({ jobId }, _, context) => jobOf(context, jobId),
+    }),
     number: t.exposeInt('number', { description: 'Its place in the job: from 0, without a gap.' }),
     name: t.exposeString('name', { description: 'What it is called. Devices that know steps by name go by it.' }),
     status: t.expose('status', { type: StepStatus, description: 'How far it has come. `transitions` says why.' }),
@@ -84,6 +95,7 @@ Step.implement({
     resources: t.field({
       type: Resources,
       description: 'What it needs of its device.',
+      extensions: reads<ShownStep>('id', 'queueId'),
       resolve: async (step, _, context) => (await demandOf(context, step)).resources,
     }),
     pinnedDevice: t.field({
@@ -117,7 +129,8 @@ builder.objectFields(Job, (t) => ({
   steps: t.field({
     type: [Step],
     description: 'Its steps, in order of number.',
-    resolve: ({ id }, _, context) => stepsOfJob.load(context, id),
+    extensions: reads<ShownJob>('id'),
+    resolve: ({ id }, _, context, info) => stepsOfJobOf(chosenColumns(info)).load(context, id),
   }),
   step: t.field({
     type: Step,

@@ -1,7 +1,9 @@
 import { type Frame, jobStream } from '../realtime/streams.ts';
 import { latestTelemetryOfJobs, readTelemetry } from '../store/queries/curves.ts';
+import type { ShownJob } from '../store/queries/jobs.ts';
 import type { TelemetrySampleRow } from '../store/tables.ts';
 import { builder } from './builder.ts';
+import { reads } from './chosen-columns.ts';
 import { StreamFrame, watchedJob } from './frames.ts';
 import { defineLoader } from './loaders.ts';
 import { MOST_POINTS, pointsToShow } from './metrics.ts';
@@ -56,6 +58,7 @@ builder.objectFields(Job, (t) => ({
     type: TelemetrySample,
     nullable: true,
     description: 'The sample that was reported last. Null: none yet, or it is past retention.',
+    extensions: reads<ShownJob>('id'),
     resolve: ({ id }, _, context) => latestOfJob.load(context, id),
   }),
 }));

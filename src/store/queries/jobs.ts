@@ -3,6 +3,7 @@ import { asc, count, desc, getTableColumns, inArray, type SQL } from 'drizzle-or
 import type { Queries } from '../store.ts';
 import type { JobRow, Tables } from '../tables.ts';
 import { batch } from './batch.ts';
+import { ALL_COLUMNS, type Choice, forEachChoice, pickColumns } from './choice.ts';
 import type { JobCondition } from './job-filter.ts';
 import { instantKey, type Key, numberKey, type Position, type Slice, textKey } from './keyset.ts';
 import { boundTerm, runShaped } from './shapes.ts';
@@ -10,14 +11,21 @@ import { boundTerm, runShaped } from './shapes.ts';
 /** A job as it is shown. Left out is `input`: only retryJob needs it, and it would be parsed for each row of a list. */
 export type ShownJob = Omit<JobRow, 'input'>;
 
-function shownColumns(t: Tables) {
+/** What rights and the orders of lists look at. */
+const ALWAYS = ['id', 'projectId', 'priority', 'updatedAt'] as const;
+
+function shownColumns(t: Tables, choice: Choice) {
   const { input: _, ...shown } = getTableColumns(t.jobs);
-  return shown;
+  return pickColumns(shown, choice, ALWAYS);
 }
 
-export const jobsById = batch<ShownJob>('jobs by id', (db, t, ids) =>
-  db.select(shownColumns(t)).from(t.jobs).where(inArray(t.jobs.id, ids)),
+/** Of each the columns that were chosen; to read another is a mistake, and undefined. */
+export const jobsByIdOf = forEachChoice((choice) =>
+  batch<ShownJob>(`jobs by id: ${choice.name}`, (db, t, ids) =>
+    db.select(shownColumns(t, choice)).from(t.jobs).where(inArray(t.jobs.id, ids)),
+  ),
 );
+export const jobsById = jobsByIdOf(ALL_COLUMNS);
 
 export interface JobOrder {
   readonly field: 'CREATED_AT' | 'UPDATED_AT' | 'PRIORITY';
@@ -45,8 +53,14 @@ const sortings: Readonly<Record<JobOrder['field'], Sorting>> = {
 /** Where a job stands in a list of this order. */
 export const jobPosition = (order: JobOrder, job: ShownJob): Position => sortings[order.field].positionOf(job);
 
-/** A slice of the jobs that the condition takes, in the order in which the slice walks. Throws UnknownPosition. */
-export async function listJobs(queries: Queries, where: JobCondition, order: JobOrder, slice: Slice): Promise<readonly ShownJob[]> {
+/** A slice of the jobs that the condition takes, in the order in which the slice walks; of each the columns that were chosen. Throws UnknownPosition. */
+export async function listJobs(
+  queries: Queries,
+  where: JobCondition,
+  order: JobOrder,
+  slice: Slice,
+  choice: Choice = ALL_COLUMNS,
+): Promise<readonly ShownJob[]> {
   if (where === 'none') return [];
   const { keys } = sortings[order.field];
   const isAscending = order.direction === 'ASC';
@@ -54,12 +68,12 @@ export async function listJobs(queries: Queries, where: JobCondition, order: Job
   const walk: (column: Key['column']) => SQL = isAscending === slice.isBackward ? desc : asc;
   return runShaped(queries, {
     name: 'list jobs',
-    variant: `${order.field} ${isAscending !== slice.isBackward}`,
+    variant: `${order.field} ${isAscending !== slice.isBackward} ${choice.name}`,
     terms: [...where, ...boundTerm('after', slice.after, bound), ...boundTerm('before', slice.before, bound)],
     values: { limit: slice.limit },
     build: (db, t, condition, $) =>
       db
-        .select(shownColumns(t))
+        .select(shownColumns(t, choice))
         .from(t.jobs)
         .where(condition)
         .orderBy(...keys(t).map(({ column }) => walk(column)))

@@ -2,6 +2,7 @@
 import { and, asc, eq, getTableColumns, inArray } from 'drizzle-orm';
 import type { AttemptRow, JobItemRow, QueueRow, StepRow, Tables } from '../tables.ts';
 import { batch } from './batch.ts';
+import { forEachChoice, pickColumns } from './choice.ts';
 
 /** A step as it is shown: without the state of its lease and its counters, a third of its columns, that only changes need. */
 export type ShownStep = Omit<
@@ -43,9 +44,15 @@ export const stepsById = batch<ShownStep>('steps by id', (db, t, ids) =>
   db.select(shownStepColumns(t)).from(t.steps).where(inArray(t.steps.id, ids)),
 );
 
-/** In order of number. */
-export const stepsOfJobs = batch<ShownStep>('steps of jobs', (db, t, jobIds) =>
-  db.select(shownStepColumns(t)).from(t.steps).where(inArray(t.steps.jobId, jobIds)).orderBy(asc(t.steps.jobId), asc(t.steps.number)),
+/** In order of number; of each the columns that were chosen. */
+export const stepsOfJobs = forEachChoice((choice) =>
+  batch<ShownStep>(`steps of jobs: ${choice.name}`, (db, t, jobIds) =>
+    db
+      .select(pickColumns(shownStepColumns(t), choice, ['id', 'jobId', 'projectId']))
+      .from(t.steps)
+      .where(inArray(t.steps.jobId, jobIds))
+      .orderBy(asc(t.steps.jobId), asc(t.steps.number)),
+  ),
 );
 
 /** In order of number. */
