@@ -34,6 +34,9 @@ export interface Operation {
 /** Enough for every operation of a few hundred apps; at 32 KB each this is bounded by 32 MB of text and what parsing makes of it. */
 const MAX_DOCUMENTS = 1_000;
 
+/** Of graphql-js's OverlappingFieldsCanBeMergedRule; it cannot be set. */
+const MAX_COMPARISONS = 500_000;
+
 /** Parses and validates documents, and remembers the valid ones by their text, the least recently used going first. */
 export class Documents {
   readonly #schema: GraphQLSchema;
@@ -74,7 +77,7 @@ export class Documents {
     }
     const document = this.#parse(text);
     if (Array.isArray(document)) return document;
-    const errors = validate(this.#schema, document, this.#rules, { maxErrors: 20 });
+    const errors = validate(this.#schema, document, this.#rules, { maxErrors: 20 }).map(nameAbortion);
     if (errors.length > 0) return errors;
     const operations = document.definitions.flatMap((node) =>
       node.kind === Kind.OPERATION_DEFINITION
@@ -107,6 +110,13 @@ export class Documents {
       return [error];
     }
   }
+}
+
+/** graphql-js compares what is selected under one name, pair by pair, and gives up at a number of its own, without saying why. */
+function nameAbortion(error: GraphQLError): GraphQLError {
+  if (error.message !== 'Validation aborted.') return error;
+  const message = `Fields are selected under one name too often: to compare each with each takes more than ${MAX_COMPARISONS} steps.`;
+  return refuse('LIMIT_EXCEEDED', message, { limit: 'comparisons', allowed: MAX_COMPARISONS });
 }
 
 function areErrors(found: readonly Operation[] | readonly GraphQLError[]): found is readonly GraphQLError[] {

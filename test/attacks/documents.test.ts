@@ -1,0 +1,94 @@
+/** The corpus of attack documents, through every door of a gateway that is a process. */
+import { readFileSync } from 'node:fs';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { createSqliteDatabase } from '../support/databases.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+import { attacks, misspelt, type Outcome } from './documents.ts';
+import { type Answer, type Document, type Door, doors } from './doors.ts';
+
+/** No attack takes a tenth of it; the machine may be busy. */
+const WITHIN_MS = 3_000;
+
+let gateway: Gateway;
+beforeAll(async () => {
+  const database = await createSqliteDatabase();
+  gateway = await startGateway({ database });
+  return async () => {
+    await gateway.stop();
+    await database.remove();
+  };
+});
+
+function outcomeOf({ data, errors = [] }: Answer): Outcome {
+  const limit = errors.find(({ extensions }) => extensions.code === 'LIMIT_EXCEEDED')?.extensions.limit;
+  if (limit !== undefined) return limit as Outcome; // whichever it is, it is compared
+  const [code] = new Set(errors.map(({ extensions }) => extensions.code));
+  return code === undefined && data ? 'data' : (code as Outcome); // as above
+}
+
+async function attack(door: Door, document: Document): Promise<Answer> {
+  const started = performance.now();
+  const answer = await door.ask(gateway, document);
+  expect(performance.now() - started).toBeLessThan(WITHIN_MS);
+  return answer;
+}
+
+/** What a refusal may never tell. */
+const LEAKS = /Did you mean|\bat .+:\d+:\d+|node_modules|\/src\/|sqlite|select .* from |Cannot read|undefined is not|Maximum call stack/i;
+
+describe.each(doors.map((door) => [door.name, door] as const))('Over %s', (_, door) => {
+  test.each(attacks.filter((document) => door.takes(document)).map(({ name, outcome, ...document }) => [name, outcome, document] as const))(
+    '%s: %s (P14)',
+    async (_name, outcome, document) => {
+      const answer = await attack(door, document);
+      expect(outcomeOf(answer), JSON.stringify(answer).slice(0, 500)).toBe(outcome);
+      for (const { message } of answer.errors ?? []) expect(message).not.toMatch(LEAKS);
+      for (const { extensions } of answer.errors ?? [])
+        if (extensions.code === 'LIMIT_EXCEEDED') expect(extensions.allowed).toBeGreaterThan(0);
+      // It goes on as if nothing had been.
+      expect(await door.ask(gateway, { query: door.name === 'POST' ? 'query { viewer { kind } }' : '{ viewer { kind } }' })).toMatchObject({
+        data: { viewer: { kind: 'USER' } },
+      });
+    },
+  );
+
+  test.each(misspelt.filter((document) => door.takes(document)).map(({ query, secret }) => [query, secret] as const))(
+    '%s does not tell of %s',
+    async (query, secret) => {
+      const { data, errors = [] } = await attack(door, { query });
+      expect(data ?? null).toBe(null);
+      expect(errors.length).toBeGreaterThan(0);
+      for (const { message, extensions } of errors) {
+        expect(extensions.code).toBe('BAD_REQUEST');
+        expect(message).not.toMatch(LEAKS);
+        expect(message.replaceAll(query, '')).not.toContain(secret);
+      }
+    },
+  );
+});
+
+test('a stranger learns nothing from any of them but that a key is wanted (P15)', async () => {
+  for (const { query } of [...attacks, ...misspelt, { query: '{ __schema { types { name } } }' }]) {
+    const response = await fetch(`${gateway.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query }),
+    });
+    expect(response.status).toBe(401);
+    expect(await response.json()).toEqual({
+      errors: [{ message: expect.stringContaining('Send a valid key'), extensions: { code: 'UNAUTHENTICATED' } }],
+    });
+  }
+});
+
+test.runIf(process.platform === 'linux')('all of them again and again do not make the gateway grow (P14)', async () => {
+  const residentMb = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${gateway.pid}/status`, 'utf8'))?.[1] ?? 0) / 1_024;
+  const [post] = doors;
+  const round = async () => {
+    for (const document of attacks) if (post?.takes(document)) await post.ask(gateway, document);
+  };
+  for (let i = 0; i < 2; i++) await round();
+  const before = residentMb();
+  for (let i = 0; i < 4; i++) await round();
+  expect(residentMb() - before).toBeLessThan(80);
+});
