@@ -90,6 +90,11 @@ export interface Injection {
   detach(): Promise<void>;
 }
 
+/** Resolves when the tracer of a process that has ended has written down the last of it. */
+export async function tracerIsGone(trace: string): Promise<void> {
+  while (spawnSync('pgrep', ['-f', trace]).status === 0) await pause(20);
+}
+
 function tracerOf(pid: number): number {
   try {
     return Number(/^TracerPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
