@@ -15,6 +15,7 @@ import { schema } from './schema/index.ts';
 import { fragmentDoor } from './server/files.ts';
 import { startServer } from './server/http.ts';
 import { writeLog } from './server/log.ts';
+import { Rates } from './server/rates.ts';
 import { FileStore } from './store/files.ts';
 import { openPostgres } from './store/postgres.ts';
 import { openSqlite } from './store/sqlite.ts';
@@ -54,15 +55,17 @@ async function serve({ doors, store: { dataDir }, company, limits, work, retenti
   const stopRetention = keepRetention(domain, retention, (error) =>
     writeLog({ level: 'error', message: 'Retention failed; the next round goes on.', error: String(error) }),
   );
+  const rates = new Rates(limits);
   const server = await startServer(
     {
       schema,
       authenticate: (authorization) => authenticate(domain, authorization),
       context: (principal, signal) => createContext({ domain, wakeups, serverLimits: limits }, principal, signal),
       onKeyEnd: (principal, ended) => watchKey(domain, wakeups, principal, ended),
-      handlers: { '/fragments/': fragmentDoor(domain, limits) },
+      handlers: { '/fragments/': fragmentDoor(domain, rates, limits) },
       ready: () => isReady(store),
       limits,
+      rates,
       log: writeLog,
     },
     doors,

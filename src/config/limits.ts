@@ -1,6 +1,6 @@
 /** What one client may ask of the gateway (server/limits.ts says what each is). */
 import { DEFAULT_LIMITS, type Limits } from '../server/limits.ts';
-import { bytes, duration, whole } from './kinds.ts';
+import { bytes, duration, orOff, whole } from './kinds.ts';
 import type { Setting } from './setting.ts';
 
 export const limits = {
@@ -119,6 +119,38 @@ export const limits = {
     atLeast: 1,
     atMost: 10_000,
   }),
+  keyRate: orOff(
+    whole({
+      name: 'key-rate',
+      text: 'points a second that one key may take: an operation takes 1, and 1 for each hundred nodes of its cost; each gateway counts for itself',
+      byDefault: DEFAULT_LIMITS.keyRate,
+      atLeast: 1,
+      atMost: 1_000_000,
+    }),
+  ),
+  keyBurst: whole({
+    name: 'key-burst',
+    text: 'points that a key which was quiet may take at once',
+    byDefault: DEFAULT_LIMITS.keyBurst,
+    atLeast: 1,
+    atMost: 10_000_000,
+  }),
+  strangerRate: orOff(
+    whole({
+      name: 'stranger-rate',
+      text: 'requests a second without a valid key from one address',
+      byDefault: DEFAULT_LIMITS.strangerRate,
+      atLeast: 1,
+      atMost: 1_000_000,
+    }),
+  ),
+  strangerBurst: whole({
+    name: 'stranger-burst',
+    text: 'such requests that may come at once',
+    byDefault: DEFAULT_LIMITS.strangerBurst,
+    atLeast: 1,
+    atMost: 10_000_000,
+  }),
   stallMs: duration({
     name: 'stall-time',
     text: 'how long a consumer may take nothing of what waits for it before it is let go',
@@ -135,4 +167,4 @@ export const limits = {
     atLeast: 100,
     atMost: 600_000,
   }),
-} as const satisfies Readonly<Record<keyof Limits, Setting<number>>>;
+} as const satisfies { readonly [L in keyof Limits]: Setting<Limits[L]> };

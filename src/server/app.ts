@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLSchema } from 'graphql';
 import type { Principal } from '../domain/principal.ts';
 import type { Limits } from './limits.ts';
+import type { Rates } from './rates.ts';
 
 /** What the gateway hands to its server: everything that is not bytes. */
 export interface ServerParts<C extends object> {
@@ -20,6 +21,8 @@ export interface ServerParts<C extends object> {
   /** Whether the store can be read and written: what /health/ready says. */
   ready(): Promise<boolean>;
   readonly limits: Limits;
+  /** How fast each key may ask, here and at the other doors. */
+  readonly rates: Rates;
   /** Takes one line of the log. */
   log(entry: object): void;
 }

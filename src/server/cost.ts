@@ -33,7 +33,7 @@ import {
 import type { Size } from '../schema/sizes.ts';
 import { isIncluded, readCostVariables, readSize, type Values } from './cost-variables.ts';
 import type { Operation } from './documents.ts';
-import { refuse } from './errors.ts';
+import { exceed } from './errors.ts';
 import { fragmentApplies } from './jit-size.ts';
 import type { Limits } from './limits.ts';
 import type { Params } from './operations.ts';
@@ -86,15 +86,8 @@ function workOut(schema: GraphQLSchema, operation: Operation, values: Values, li
 
 function refuseCost(asked: number | null, allowed: number): GraphQLError {
   const what = asked === null ? 'more than can be worked out' : `${asked} nodes`;
-  return refuse(
-    'LIMIT_EXCEEDED',
-    `The operation may answer with ${what}; ${allowed} are allowed. Ask for smaller pages, or for fewer lists in lists.`,
-    {
-      limit: 'cost',
-      allowed,
-      asked,
-    },
-  );
+  const message = `The operation may answer with ${what}; ${allowed} are allowed. Ask for smaller pages, or for fewer lists in lists.`;
+  return exceed('cost', message, { allowed, asked });
 }
 
 /** What stands around a selection set: a number is the size of the page that its lists are. */
@@ -219,7 +212,7 @@ class Price {
 
 function refusePage({ by }: Size, node: FieldNode, asked: number, allowed: number): GraphQLError {
   const message = `${node.name.value}: ${by.join(' and ')} may ask for ${allowed} at most; got ${asked}.`;
-  return refuse('LIMIT_EXCEEDED', message, { limit: 'pageSize', allowed, asked }, node);
+  return exceed('pageSize', message, { allowed, asked }, node);
 }
 
 function isList({ type }: GraphQLField<unknown, unknown>): boolean {

@@ -3,14 +3,17 @@ import {
   GraphQLError,
   type GraphQLSchema,
   Kind,
+  Lexer,
   type OperationDefinitionNode,
   parse,
+  Source,
   specifiedRules,
+  TokenKind,
   validate,
 } from 'graphql';
 import type { Cost } from './cost.ts';
 import { findCostVariables, type Values } from './cost-variables.ts';
-import { refuse } from './errors.ts';
+import { exceed, refuse } from './errors.ts';
 import type { Compiled } from './jit.ts';
 import type { Limits } from './limits.ts';
 import { limitMeasures } from './measures.ts';
@@ -96,16 +99,15 @@ export class Documents {
     const { documentBytes, tokens } = this.#limits;
     // Only a text near the limit needs its bytes counted: a UTF-16 unit makes at most three of them.
     if (text.length > documentBytes || (text.length * 3 > documentBytes && Buffer.byteLength(text) > documentBytes)) {
-      return [
-        refuse('LIMIT_EXCEEDED', `The document is longer than ${documentBytes} bytes.`, { limit: 'documentBytes', allowed: documentBytes }),
-      ];
+      const asked = Buffer.byteLength(text);
+      return [exceed('documentBytes', `The document has ${asked} bytes; ${documentBytes} are allowed.`, { allowed: documentBytes, asked })];
     }
     try {
       return parse(text, { maxTokens: tokens });
     } catch (error) {
       if (!(error instanceof GraphQLError)) throw error;
       if (error.message.includes('Document contains more that') || error.message.includes('Document contains more than')) {
-        return [refuse('LIMIT_EXCEEDED', `The document has more than ${tokens} tokens.`, { limit: 'tokens', allowed: tokens })];
+        return [exceed('tokens', `The document has more than ${tokens} tokens.`, { allowed: tokens, asked: countTokens(text) })];
       }
       return [error];
     }
@@ -116,7 +118,19 @@ export class Documents {
 function nameAbortion(error: GraphQLError): GraphQLError {
   if (error.message !== 'Validation aborted.') return error;
   const message = `Fields are selected under one name too often: to compare each with each takes more than ${MAX_COMPARISONS} steps.`;
-  return refuse('LIMIT_EXCEEDED', message, { limit: 'comparisons', allowed: MAX_COMPARISONS });
+  return exceed('comparisons', message, { allowed: MAX_COMPARISONS, asked: null });
+}
+
+/** All of them, or as many as there are before what is none. Linear in a text that is not too long, and worked out for refusals alone. */
+function countTokens(text: string): number {
+  const lexer = new Lexer(new Source(text));
+  let count = 0;
+  try {
+    while (lexer.advance().kind !== TokenKind.EOF) count += 1;
+  } catch (error) {
+    if (!(error instanceof GraphQLError)) throw error;
+  }
+  return count;
 }
 
 function areErrors(found: readonly Operation[] | readonly GraphQLError[]): found is readonly GraphQLError[] {

@@ -10,6 +10,16 @@ export function refuse(code: ErrorCode, message: string, extensions: Record<stri
   return new GraphQLError(message, { extensions: { code, ...extensions }, nodes: node ?? null });
 }
 
+/** More was asked than a limit allows: `limit` is its name in `gateway { limits }`. `asked` is null where it is more than can be said. */
+export function exceed(
+  limit: string,
+  message: string,
+  figures: { readonly allowed: number; readonly asked: number | null; readonly retryAfterMs?: number },
+  node?: ASTNode,
+): GraphQLError {
+  return refuse('LIMIT_EXCEEDED', message, { limit, ...figures }, node);
+}
+
 export const UNAUTHENTICATED = 'Send a valid key: "Authorization: Bearer tyk_…", or "authorization" in the payload of connection_init.';
 
 /** Turns whatever was thrown into what a client may see. */

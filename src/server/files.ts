@@ -17,6 +17,7 @@ import { RemovedMeanwhile, type StoredFile, TooManyBytes } from '../store/files.
 import { fragmentById } from '../store/queries/rows.ts';
 import type { FragmentRow } from '../store/tables.ts';
 import { parseRange } from './range.ts';
+import type { Rates, TooFast } from './rates.ts';
 
 /** Content types that a browser shows as what they are and runs nothing of. */
 const SAFE_TYPES =
@@ -25,50 +26,75 @@ const SAFE_TYPES =
 class FileRefusal extends Error {
   readonly status: number;
   readonly code: string;
-  constructor(status: number, code: string, message: string) {
+  /** Beside the code, for programs. */
+  readonly extensions: Readonly<Record<string, unknown>>;
+  constructor(status: number, code: string, message: string, extensions: Readonly<Record<string, unknown>> = {}) {
     super(message);
     this.status = status;
     this.code = code;
+    this.extensions = extensions;
   }
 }
 const notFound = () => new FileRefusal(404, 'NOT_FOUND', 'There is no such fragment, or this URL is not good for it any more.');
 
+const tooLarge = (message: string, allowed: number, asked: number | null) =>
+  new FileRefusal(413, 'LIMIT_EXCEEDED', message, { limit: 'fragmentBytesAtMost', allowed, asked });
+
+/** Throws a refusal of 429. */
+function requirePace(tooFast: TooFast | null): void {
+  if (tooFast) throw new FileRefusal(429, 'LIMIT_EXCEEDED', tooFast.error.message, tooFast.error.extensions);
+}
+
 /** `stallMs`: how long a client may send nothing of its upload, or take nothing of its download, before it is let go. */
-export function fragmentDoor(domain: Domain, { stallMs }: { readonly stallMs: number }) {
+export function fragmentDoor(domain: Domain, rates: Rates, { stallMs }: { readonly stallMs: number }) {
   return async (request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> => {
     try {
       const id = url.pathname.slice('/fragments/'.length);
       if (typeOfId(id) !== 'Fragment') throw notFound();
       // The server bounds no transfer as a whole. A socket on which nothing moves for so long is destroyed.
       request.socket.setTimeout(stallMs);
-      if (request.method === 'PUT') await put(domain, request, response, id, url);
-      else if (request.method === 'GET' || request.method === 'HEAD') await get(domain, request, response, id, url);
-      else throw new FileRefusal(405, 'BAD_REQUEST', 'A fragment takes PUT, GET and HEAD.');
+      const { method } = request;
+      if (method !== 'PUT' && method !== 'GET' && method !== 'HEAD')
+        throw new FileRefusal(405, 'BAD_REQUEST', 'A fragment takes PUT, GET and HEAD.');
+      const fragment = await requireFragment({ domain, rates, request, response, id, url }, method === 'PUT' ? 'PUT' : 'GET');
+      if (method === 'PUT') await put(domain, request, response, fragment);
+      else await get(domain, request, response, fragment);
     } catch (error) {
       answerError(request, response, error);
     }
   };
 }
 
-async function requireFragment(domain: Domain, request: IncomingMessage, id: string, action: FileAction, url: URL): Promise<FragmentRow> {
+interface Asked {
+  readonly domain: Domain;
+  readonly rates: Rates;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly id: string;
+  readonly url: URL;
+}
+
+/** The fragment that is asked for. Throws where this client may not have it, or not so fast. */
+async function requireFragment({ domain, rates, request, response, id, url }: Asked, action: FileAction): Promise<FragmentRow> {
+  const isGood = isSigned(domain, action, id, url.searchParams);
+  const principal = isGood ? null : await authenticate(domain, request.headers.authorization);
+  if (isGood) requirePace(rates.takeOfAddress(url.pathname, response));
+  else requirePace(principal ? rates.takeOf(principal, 1, response) : rates.takeOfStranger(request));
   const [fragment] = await domain.store.read.run(fragmentById, { id });
-  if (!fragment) throw notFound();
-  if (isSigned(domain, action, id, url.searchParams)) return fragment;
-  const principal = await authenticate(domain, request.headers.authorization);
-  const isAllowed = principal && (action === 'PUT' ? mayWriteFile : seesFile)(principal, fragment);
+  const isAllowed = fragment && (isGood || (principal && (action === 'PUT' ? mayWriteFile : seesFile)(principal, fragment)));
   if (!isAllowed) throw notFound();
   return fragment;
 }
 
-async function put(domain: Domain, request: IncomingMessage, response: ServerResponse, id: string, url: URL): Promise<void> {
-  const announced = await requireFragment(domain, request, id, 'PUT', url);
+async function put(domain: Domain, request: IncomingMessage, response: ServerResponse, announced: FragmentRow): Promise<void> {
+  const { id } = announced;
   if (announced.status === 'READY') throw new FileRefusal(409, 'INVALID_STATE', 'The bytes of this fragment are stored already.');
   // Before the bytes are asked for: what is refused anyway need not be sent.
   await requireUpload(domain, announced);
   if (request.headers['content-range']) throw new FileRefusal(400, 'BAD_REQUEST', 'An upload is whole: Content-Range is not taken.');
   const atMost = announced.sizeBytes ?? domain.limits.fragmentBytesAtMost;
   const length = Number(request.headers['content-length'] ?? Number.NaN);
-  if (length > atMost) throw new FileRefusal(413, 'LIMIT_EXCEEDED', `At most ${atMost} bytes are taken; ${length} were announced.`);
+  if (length > atMost) throw tooLarge(`At most ${atMost} bytes are taken; ${length} were announced.`, atMost, length);
   if (request.headers.expect === '100-continue') response.writeContinue();
   // All is here: the disk may take its time.
   request.once('end', () => request.socket.setTimeout(0));
@@ -110,8 +136,8 @@ function requireWhole(announced: FragmentRow, { sizeBytes, sha256 }: { sizeBytes
   }
 }
 
-async function get(domain: Domain, request: IncomingMessage, response: ServerResponse, id: string, url: URL): Promise<void> {
-  const { status, sha256, sizeBytes, filename, contentType } = await requireFragment(domain, request, id, 'GET', url);
+async function get(domain: Domain, request: IncomingMessage, response: ServerResponse, fragment: FragmentRow): Promise<void> {
+  const { id, status, sha256, sizeBytes, filename, contentType } = fragment;
   if (status !== 'READY' || sha256 === null || sizeBytes === null) throw notFound();
   const etag = `"${sha256}"`;
   const headers: Record<string, string | number> = {
@@ -161,16 +187,18 @@ function answerError(request: IncomingMessage, response: ServerResponse, error: 
   }
   const refusal = refusalOf(error);
   if (!refusal) throw error;
-  const body = JSON.stringify({ errors: [{ message: refusal.message, extensions: { code: refusal.code } }] });
+  const body = JSON.stringify({ errors: [{ message: refusal.message, extensions: { code: refusal.code, ...refusal.extensions } }] });
   // The rest of an upload that is refused is not read: the connection ends with the answer.
-  const headers = request.method === 'PUT' ? { connection: 'close' } : {};
+  const headers: Record<string, string> = request.method === 'PUT' ? { connection: 'close' } : {};
+  const { retryAfterMs } = refusal.extensions;
+  if (typeof retryAfterMs === 'number') headers['retry-after'] = String(Math.ceil(retryAfterMs / 1_000));
   response.writeHead(refusal.status, { 'content-type': 'application/json', ...headers }).end(body);
 }
 
 function refusalOf(error: unknown): FileRefusal | null {
   if (error instanceof FileRefusal) return error;
   if (error instanceof RemovedMeanwhile) return notFound();
-  if (error instanceof TooManyBytes) return new FileRefusal(413, 'LIMIT_EXCEEDED', error.message);
+  if (error instanceof TooManyBytes) return tooLarge(error.message, error.allowed, error.received);
   if (error instanceof Refusal) return new FileRefusal(error.code === 'NOT_FOUND' ? 404 : 409, error.code, error.message);
   return null;
 }

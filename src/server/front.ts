@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { GraphQLError } from 'graphql';
 import { readStreamWish, sendAnswer, sendRefusal, sendUnauthenticated } from './answers.ts';
 import type { ServerParts } from './app.ts';
 import type { Connections } from './connections.ts';
-import { refuse } from './errors.ts';
+import { exceed, refuse } from './errors.ts';
 import type { Operations, Params } from './operations.ts';
 import { Refusal, readParams, readQueryString } from './params.ts';
+import { pointsOf, type TooFast } from './rates.ts';
 import { findCursorVariable, goOnAfter } from './resume.ts';
 import { sendStream } from './sse.ts';
 import { keyOf, type Tally } from './tally.ts';
@@ -27,7 +29,11 @@ export async function answerGraphql<C extends object>(
 ): Promise<void> {
   try {
     const principal = await parts.authenticate(request.headers.authorization);
-    if (!principal) return sendUnauthenticated(request, response);
+    if (!principal) {
+      requirePace(parts.rates.takeOfStranger(request));
+      return sendUnauthenticated(request, response);
+    }
+    requirePace(parts.rates.takeOf(principal, 1, response));
     const params = await takeParams(parts, request);
     const found = operations.find(params);
     const wish = readStreamWish(request.headers.accept);
@@ -38,6 +44,7 @@ export async function answerGraphql<C extends object>(
     if (found.node.operation === 'mutation' && request.method === 'GET') {
       throw new Refusal(405, refuse('BAD_REQUEST', 'Send mutations with POST.'), { allow: 'POST' });
     }
+    requirePace(parts.rates.takeOf(principal, pointsOf(operations.price(found, params).nodes) - 1, response));
     if (found.node.operation !== 'subscription') {
       // Only a mutation may wait on purpose, for work to claim: when its client has gone, it must not be given any.
       const signal = found.node.operation === 'mutation' ? goneSignal(response) : undefined;
@@ -52,8 +59,7 @@ export async function answerGraphql<C extends object>(
     }
     if (response.closed) return;
     const release = ofKey.take(keyOf(principal));
-    if (!release)
-      throw new Refusal(429, refuse('LIMIT_EXCEEDED', 'This key has too many sockets and streams open.', { limit: 'socketsPerKey' }));
+    if (!release) throw new Refusal(429, refuseSocket(parts.limits.socketsPerKey));
     response.once('close', release);
     const variable = findCursorVariable(found.node);
     const id = request.headers['last-event-id'];
@@ -74,6 +80,15 @@ export async function answerGraphql<C extends object>(
     if (!(error instanceof Refusal)) throw error;
     sendRefusal(request, response, error);
   }
+}
+
+/** Throws a Refusal of 429 with Retry-After. */
+function requirePace(tooFast: TooFast | null): void {
+  if (tooFast) throw new Refusal(429, tooFast.error, { 'retry-after': String(Math.ceil(tooFast.retryMs / 1_000)) });
+}
+
+function refuseSocket(allowed: number): GraphQLError {
+  return exceed('socketsPerKey', 'This key has too many sockets and streams open.', { allowed, asked: allowed + 1 });
 }
 
 function takeParams<C extends object>(parts: ServerParts<C>, request: IncomingMessage): Promise<Params> | Params {

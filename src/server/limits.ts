@@ -38,6 +38,14 @@ export interface Limits {
   readonly socketsPerKey: number;
   /** Sockets of one address that have not shown a key yet. */
   readonly strangersPerAddress: number;
+  /** Points a second that operations with one key may take (rates.ts says what takes how many); null: as fast as they can. */
+  readonly keyRate: number | null;
+  /** Points that a key which was quiet may take at once. */
+  readonly keyBurst: number;
+  /** Requests a second without a valid key from one address; null: as fast as they can. */
+  readonly strangerRate: number | null;
+  /** Such requests that may come at once. */
+  readonly strangerBurst: number;
   /** How long a consumer may take nothing of what waits for it before it is let go. */
   readonly stallMs: number;
   /** Between the pings that find out about dead peers, on sockets and SSE streams alike. Below the 30 to 60 s of usual proxies. */
@@ -45,7 +53,7 @@ export interface Limits {
 }
 
 /** The limits of docs and promises (sources: OWASP's GraphQL and WebSocket cheat sheets, graphql-armor, GitHub's and Shopify's published ones). */
-export const DEFAULT_LIMITS: Limits = {
+export const DEFAULT_LIMITS = {
   bodyBytes: 1_000_000,
   bodyMs: 30_000,
   documentBytes: 32_768,
@@ -62,6 +70,12 @@ export const DEFAULT_LIMITS: Limits = {
   subscriptionsPerSocket: 50,
   socketsPerKey: 200,
   strangersPerAddress: 20,
+  // Ten agents with ten steps each that report twice a second, and as much again; a loop without a pause does several thousand.
+  keyRate: 1_000,
+  // A notebook that opens some hundred curves, or a gateway's clients that all come back.
+  keyBurst: 10_000,
+  strangerRate: 5,
+  strangerBurst: 50,
   stallMs: 30_000,
   pingMs: 12_000,
-};
+} as const satisfies Limits;

@@ -1,12 +1,12 @@
 import {
   type ASTVisitor,
   type FragmentDefinitionNode,
-  GraphQLError,
   Kind,
   type OperationDefinitionNode,
   type SelectionSetNode,
   type ValidationContext,
 } from 'graphql';
+import { exceed } from './errors.ts';
 import type { Limits } from './limits.ts';
 
 /** The size of a selection set with every fragment expanded, as often as it is spread. */
@@ -18,6 +18,11 @@ interface Measures {
 }
 
 const NOTHING: Measures = { depth: 0, fields: 0, aliases: 0, directives: 0 };
+
+const WHAT = { depth: 'levels of fields', fields: 'root fields', aliases: 'aliases', directives: 'directives' } as const satisfies Record<
+  keyof Measures,
+  string
+>;
 
 /**
  * A validation rule that refuses operations larger than `limits` (depth, aliases, root fields, directives).
@@ -39,13 +44,9 @@ export function limitMeasures(limits: Limits): (context: ValidationContext) => A
           ['directives', limits.directives],
         ] as const) {
           if (measures[name] > limit) {
-            const what = name === 'fields' ? 'root fields' : name;
-            context.reportError(
-              new GraphQLError(`The operation has more than ${limit} ${what === 'depth' ? 'levels of fields' : what}.`, {
-                nodes: operation,
-                extensions: { code: 'LIMIT_EXCEEDED', limit: what === 'root fields' ? 'rootFields' : what, allowed: limit },
-              }),
-            );
+            const asked = measures[name];
+            const message = `The operation has ${asked} ${WHAT[name]}; ${limit} are allowed.`;
+            context.reportError(exceed(name === 'fields' ? 'rootFields' : name, message, { allowed: limit, asked }, operation));
           }
         }
         return false;

@@ -3,7 +3,7 @@ import type { Principal } from '../domain/principal.ts';
 import type { ServerParts } from './app.ts';
 import { type Cost, priceOperation } from './cost.ts';
 import { Documents, type Operation } from './documents.ts';
-import { createMask, type Mask, refuse } from './errors.ts';
+import { createMask, exceed, type Mask } from './errors.ts';
 import { executeOperation, nameResolvers, type Run } from './jit.ts';
 import type { Limits } from './limits.ts';
 import { FrameStream, SharedFrames } from './subscribe.ts';
@@ -117,7 +117,7 @@ export class Operations<C extends object> {
     const result = await Promise.race([running, late]).finally(() => clearTimeout(timer));
     if (result !== null) return this.#answer(result);
     running.catch(() => {}); // nobody waits for it any more
-    return this.refusal([refuse('LIMIT_EXCEEDED', `The operation took longer than ${ms} ms.`, { limit: 'executionMs', allowed: ms })]);
+    return this.refusal([exceed('executionMs', `The operation took longer than ${ms} ms.`, { allowed: ms, asked: null })]);
   }
 
   #withCost(answer: Answer, operation: Operation, params: Params): Answer {

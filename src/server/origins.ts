@@ -24,6 +24,7 @@ export function answerCors(request: IncomingMessage, response: ServerResponse, l
   if (listed.length > 0) response.setHeader('vary', 'Origin');
   if (origin !== undefined && listed.includes(origin)) {
     response.setHeader('access-control-allow-origin', origin);
+    response.setHeader('access-control-expose-headers', 'ratelimit, ratelimit-policy, retry-after');
     if (isPreflight) {
       response.setHeader('access-control-allow-methods', 'GET, POST, PUT');
       response.setHeader('access-control-allow-headers', 'authorization, content-type, last-event-id');

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { GraphQLError } from 'graphql';
-import { refuse } from './errors.ts';
+import { exceed, refuse } from './errors.ts';
 import type { Limits } from './limits.ts';
 import type { Params } from './operations.ts';
 
@@ -87,19 +87,21 @@ function isUtf8Json(type: string): boolean {
 }
 
 function readBody(request: IncomingMessage, limits: Limits): Promise<Buffer> {
-  const tooLarge = () =>
-    new Refusal(
-      413,
-      refuse('LIMIT_EXCEEDED', `The body is larger than ${limits.bodyBytes} bytes.`, { limit: 'bodyBytes', allowed: limits.bodyBytes }),
-    );
-  if (Number(request.headers['content-length'] ?? 0) > limits.bodyBytes) return Promise.reject(tooLarge());
+  const { bodyBytes, bodyMs } = limits;
+  const announced = Number(request.headers['content-length'] ?? 0);
+  // Of one that does not say how long it is, no more than what came so far can be said.
+  const tooLarge = (asked: number) =>
+    new Refusal(413, exceed('bodyBytes', `The body is larger than ${bodyBytes} bytes.`, { allowed: bodyBytes, asked }));
+  const tooSlow = () =>
+    new Refusal(408, exceed('bodyMs', `The body took longer than ${bodyMs} ms to arrive.`, { allowed: bodyMs, asked: null }));
+  if (announced > bodyBytes) return Promise.reject(tooLarge(announced));
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
-    const timer = setTimeout(() => settle(new Refusal(408, refuse('BAD_REQUEST', 'The body took too long to arrive.'))), limits.bodyMs);
+    const timer = setTimeout(() => settle(tooSlow()), bodyMs);
     const take = (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes > limits.bodyBytes) settle(tooLarge());
+      if (bytes > bodyBytes) settle(tooLarge(bytes));
       else chunks.push(chunk);
     };
     const done = () => settle(null);

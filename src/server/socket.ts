@@ -7,10 +7,21 @@ export const CLOSE = {
   restart: { code: 1012, reason: 'The gateway restarts' },
   tooSlow: { code: 1013, reason: 'Too slow: nothing was taken for too long' },
   tooMany: { code: 1013, reason: 'Too many sockets of this key' },
+  tooFast: { code: 1013, reason: 'Too many attempts without a valid key' },
   unauthorized: { code: 4401, reason: 'Unauthorized' },
   revoked: { code: 4401, reason: 'The key was revoked' },
   expired: { code: 4403, reason: 'The key expired' },
 } as const;
+
+/** Reasons for the codes that ws closes with by itself. */
+const REASONS: Readonly<Record<number, string>> = { 1009: 'The message is larger than messageBytes allows' };
+
+/** A socket that says why also where ws does not. */
+export class GatewaySocket extends WebSocket {
+  override close(code?: number, reason?: string | Buffer): void {
+    super.close(code, reason ?? (code === undefined ? undefined : REASONS[code]));
+  }
+}
 
 /** What a peer has to answer a close frame, or to take what still waits for it, before the connection is cut. */
 const CLOSE_GRACE_MS = 5_000;

@@ -7,15 +7,18 @@ import type { ServerParts } from './app.ts';
 import type { Connections } from './connections.ts';
 import { deliverAnswer, deliverFrames } from './delivery.ts';
 import type { Operation } from './documents.ts';
-import { refuse } from './errors.ts';
+import { exceed, refuse } from './errors.ts';
 import type { Operations, Params } from './operations.ts';
 import { isAllowedOrigin } from './origins.ts';
-import { CLOSE, Socket } from './socket.ts';
+import { pointsOf } from './rates.ts';
+import { CLOSE, GatewaySocket, Socket } from './socket.ts';
 import { keyOf, Tally } from './tally.ts';
 
 /** What belongs to one socket beside graphql-ws's own state of it. */
 interface Extra {
   readonly socket: Socket;
+  /** The one that asked for the upgrade. */
+  readonly request: IncomingMessage;
   principal: Principal | null;
   /** What to undo when the socket closes. */
   readonly undo: Set<() => void>;
@@ -61,6 +64,7 @@ export class WebSocketDoor<C extends object> {
       perMessageDeflate: false,
       maxPayload: parts.limits.messageBytes,
       handleProtocols,
+      WebSocket: GatewaySocket,
     });
     this.#protocol = makeServer<Record<string, unknown>, Extra>({
       connectionInitWaitTimeout: parts.limits.initMs,
@@ -79,14 +83,14 @@ export class WebSocketDoor<C extends object> {
     const isAllowed = isOurs && isAllowedOrigin(request, this.#origins);
     const acquainted = isAllowed ? this.#strangers.take(request.socket.remoteAddress ?? '') : null;
     if (!acquainted) {
-      const status = isAllowed ? '429 Too Many Requests' : isOurs ? '403 Forbidden' : '404 Not Found';
-      connection.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      if (isAllowed) refuseStranger(connection, this.#parts.limits.strangersPerAddress);
+      else connection.end(`HTTP/1.1 ${isOurs ? '403 Forbidden' : '404 Not Found'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
       return;
     }
     connection.once('close', acquainted); // a handshake that fails opens no socket
     this.#sockets.handleUpgrade(request, connection, head, (opened) => {
       const socket = new Socket(opened);
-      const extra: Extra = { socket, principal: null, undo: new Set([acquainted]) };
+      const extra: Extra = { socket, request, principal: null, undo: new Set([acquainted]) };
       this.#connections.add(socket);
       const closed = this.#protocol.opened(
         {
@@ -121,7 +125,7 @@ export class WebSocketDoor<C extends object> {
     const principal = await this.#parts.authenticate(typeof authorization === 'string' ? authorization : undefined);
     if (socket.socket.readyState !== socket.socket.OPEN) return false;
     if (!principal) {
-      socket.close(CLOSE.unauthorized);
+      socket.close(this.#parts.rates.takeOfStranger(extra.request) ? CLOSE.tooFast : CLOSE.unauthorized);
       return false;
     }
     const release = this.#ofKey.take(keyOf(principal));
@@ -141,9 +145,12 @@ export class WebSocketDoor<C extends object> {
     const { subscriptionsPerSocket } = this.#parts.limits;
     if (!extra.principal) return [refuse('UNAUTHENTICATED', 'Begin with connection_init.')];
     if (Object.keys(subscriptions).length > subscriptionsPerSocket) {
-      const extensions = { limit: 'subscriptionsPerSocket', allowed: subscriptionsPerSocket };
-      return [refuse('LIMIT_EXCEEDED', `A socket takes ${subscriptionsPerSocket} operations at a time.`, extensions)];
+      const asked = Object.keys(subscriptions).length;
+      const message = `A socket takes ${subscriptionsPerSocket} operations at a time.`;
+      return [exceed('subscriptionsPerSocket', message, { allowed: subscriptionsPerSocket, asked })];
     }
+    const tooFast = this.#parts.rates.takeOf(extra.principal, 1);
+    if (tooFast) return [tooFast.error];
     const params: Params = {
       query: payload.query,
       operationName: payload.operationName ?? null,
@@ -152,6 +159,8 @@ export class WebSocketDoor<C extends object> {
     };
     const operation = this.#operations.find(params);
     if (!('node' in operation)) return operation;
+    const tooDear = this.#parts.rates.takeOf(extra.principal, pointsOf(this.#operations.price(operation, params).nodes) - 1);
+    if (tooDear) return [tooDear.error];
     const asked: Asked = { operation, params, id, extra, principal: extra.principal };
     return { schema: this.#parts.schema, document: operation.document, operationName: params.operationName, contextValue: asked };
   }
@@ -166,4 +175,14 @@ export class WebSocketDoor<C extends object> {
     if ('outcome' in frames) return deliverAnswer(extra.socket, id, () => Promise.resolve(frames));
     return deliverFrames(extra.socket, id, frames);
   }
+}
+
+function refuseStranger(connection: Duplex, allowed: number): void {
+  const error = exceed('strangersPerAddress', 'Too many sockets of your address have not shown a key yet.', {
+    allowed,
+    asked: allowed + 1,
+  });
+  const body = JSON.stringify({ errors: [error] });
+  const head = ['HTTP/1.1 429 Too Many Requests', 'Connection: close', 'Content-Type: application/json', 'Retry-After: 1'];
+  connection.end(`${head.join('\r\n')}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
 }

@@ -19,7 +19,16 @@ export interface StoredFile {
 }
 
 /** The upload had more bytes than were allowed or announced. */
-export class TooManyBytes extends Error {}
+export class TooManyBytes extends Error {
+  readonly allowed: number;
+  /** When it was seen; how many there would have been is not known. */
+  readonly received: number;
+  constructor(allowed: number, received: number) {
+    super(`More than ${allowed} bytes came.`);
+    this.allowed = allowed;
+    this.received = received;
+  }
+}
 
 /** While the bytes came, what they were for was removed. */
 export class RemovedMeanwhile extends Error {}
@@ -123,7 +132,7 @@ async function copy(bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, han
   let sizeBytes = 0;
   for await (const chunk of bytes) {
     sizeBytes += chunk.length;
-    if (sizeBytes > atMost) throw new TooManyBytes(`More than ${atMost} bytes came.`);
+    if (sizeBytes > atMost) throw new TooManyBytes(atMost, sizeBytes);
     hash.update(chunk);
     await handle.writeFile(chunk);
   }

@@ -36,6 +36,7 @@ test('a port that is taken is said, not crashed on', async () => {
   server = await startSample();
   const { startServer } = await import('../../src/server/http.ts');
   const { DEFAULT_LIMITS } = await import('../../src/server/limits.ts');
+  const { Rates } = await import('../../src/server/rates.ts');
   const { buildSampleSchema } = await import('./sample-schema.ts');
   const { Source } = await import('./source.ts');
   const parts = {
@@ -46,6 +47,7 @@ test('a port that is taken is said, not crashed on', async () => {
     handlers: {},
     ready: () => Promise.resolve(true),
     limits: DEFAULT_LIMITS,
+    rates: new Rates(DEFAULT_LIMITS),
     log: () => {},
   };
   await expect(startServer(parts, { host: '127.0.0.1', port: Number(new URL(server.url).port) })).rejects.toMatchObject({

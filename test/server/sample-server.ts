@@ -2,6 +2,7 @@ import type { Principal } from '../../src/domain/principal.ts';
 import type { Address, KeyEnd, RequestDoor, RunningServer } from '../../src/server/app.ts';
 import { startServer } from '../../src/server/http.ts';
 import { DEFAULT_LIMITS, type Limits } from '../../src/server/limits.ts';
+import { Rates } from '../../src/server/rates.ts';
 import { buildSampleSchema, type SampleContext } from './sample-schema.ts';
 import { Source } from './source.ts';
 
@@ -48,6 +49,8 @@ export interface SampleOptions {
   readonly origins?: Address['origins'];
   readonly handlers?: Record<string, RequestDoor>;
   readonly ready?: () => Promise<boolean>;
+  /** The clock of the rates, in milliseconds. */
+  readonly now?: () => number;
 }
 
 /** A server on a free port, with the sample schema behind it. */
@@ -56,6 +59,7 @@ export async function startSample(options: SampleOptions = {}): Promise<SampleSe
   const log: Record<string, unknown>[] = [];
   const ends = new Set<(why: KeyEnd) => void>();
   let contexts = 0;
+  const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
   const server = await startServer<SampleContext>(
     {
       schema: buildSampleSchema(source),
@@ -70,7 +74,8 @@ export async function startSample(options: SampleOptions = {}): Promise<SampleSe
       },
       handlers: options.handlers ?? {},
       ready: options.ready ?? (() => Promise.resolve(true)),
-      limits: { ...DEFAULT_LIMITS, ...options.limits },
+      limits,
+      rates: new Rates(limits, options.now),
       log: (entry) => log.push({ ...entry }),
     },
     { host: '127.0.0.1', port: 0, ...(options.origins ? { origins: options.origins } : {}) },
