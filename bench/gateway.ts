@@ -1,4 +1,4 @@
-/** Our side: the gateway as operators run it, on a SQLite file, with its keys and all its limits. */
+/** Our side: the gateway as operators run it, on a SQLite file, with its keys and all its limits; but how fast one key may ask is set beyond what it can. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,7 +25,15 @@ export async function startGateway(nodeFlags: readonly string[] = []): Promise<G
   const folder = mkdtempSync(join(tmpdir(), 'trainyard-bench-'));
   const server = await startServer('src/main.ts', ['serve', '--port', '0', '--data-dir', folder], {
     nodeFlags,
-    env: { TRAINYARD_ADMIN_KEY: ADMIN_KEY, TRAINYARD_HOST: '127.0.0.1', TRAINYARD_DATABASE_URL: '', TRAINYARD_ORIGINS: '' },
+    env: {
+      TRAINYARD_ADMIN_KEY: ADMIN_KEY,
+      TRAINYARD_HOST: '127.0.0.1',
+      TRAINYARD_DATABASE_URL: '',
+      TRAINYARD_ORIGINS: '',
+      // One key asks as fast as it can: its rate is counted as ever, and allows more than there is.
+      TRAINYARD_KEY_RATE: '1000000',
+      TRAINYARD_KEY_BURST: '10000000',
+    },
   });
   const connection = await HttpConnection.open(server.port);
   return {

@@ -259,7 +259,7 @@ describe('a download', () => {
   });
 
   test('is an attachment under its own name, of a type that no browser runs', async () => {
-    const names = ['plain.txt', 'with "quotes"; and.txt', 'größer 日本 😀.csv', "it's (1)*.txt", '%41.html', '‮txt.exe', '\ud800.txt'];
+    const names = ['plain.txt', 'with "quotes"; and.txt', 'größer 日本 😀.csv', "it's (1)*.txt", '%41.html', '‮txt.exe'];
     for (const filename of names) {
       const response = await fetch(await store(Buffer.from('x'), { filename, contentType: 'text/html' }));
       expect(response.status).toBe(200);
@@ -267,9 +267,9 @@ describe('a download', () => {
       expect(response.headers.get('x-content-type-options')).toBe('nosniff');
       const disposition = response.headers.get('content-disposition') ?? '';
       const told = /^attachment; filename="[^"\\%]*"; filename\*=UTF-8''([\w!#$&+.^`|~%-]*)$/.exec(disposition)?.[1];
-      expect(decodeURIComponent(told ?? '')).toBe(filename.toWellFormed());
+      expect(decodeURIComponent(told ?? '')).toBe(filename);
     }
-    for (const filename of ['a\nb', 'a\r\nSet-Cookie: b', '../a', 'a/b', '..', '\0']) {
+    for (const filename of ['a\nb', 'a\r\nSet-Cookie: b', '../a', 'a/b', '..', '\0', '\ud800.txt']) {
       const answer = await asAdmin('mutation ($input: CreateFragmentInput!) { createFragment(input: $input) { ... on Error { code } } }', {
         input: { jobId, type: 'DATA', filename },
       });
