@@ -23,7 +23,6 @@ export interface Chapter {
 
 export async function runChapter(options: KillOptions): Promise<Chapter> {
   const { world, unfinished, kills, workersKilled } = await runKills(options);
-  await world.close();
   const { findings, extent } = await judge(world);
   const others = [...unfinished, ...world.faults];
   return {

@@ -1,6 +1,7 @@
 /** A gateway of the proof: a process of its own, killed and started again on the same port and the same data. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { type AddressInfo, createServer } from 'node:net';
+import { randomInt } from 'node:crypto';
+import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { Notebook } from './notes.ts';
 
@@ -53,7 +54,7 @@ export class GatewayProcess {
     return this.#output;
   }
 
-  /** Starts the process. Resolves at once; `ready` when it serves. */
+  /** Starts the process. Answers at once; `ready` resolves when it serves, and rejects when it ends before that. */
   start(): { readonly ready: Promise<void> } {
     const { name, port, dataDir, databaseUrl, source = root, flags = [], under = [] } = this.place;
     const before = this.#output.length;
@@ -118,11 +119,21 @@ export function withoutSettings(env: NodeJS.ProcessEnv): Record<string, string |
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('TRAINYARD_')));
 }
 
+/** Below the ports that systems give to outgoing connections: while a gateway is dead, nobody takes its port by chance. */
+const FIRST_PORT = 12_000;
+const LAST_PORT = 30_000;
+
 /** A port that was free a moment ago. */
 export async function findPort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo; // it listens on a port
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
+  for (;;) {
+    const port = randomInt(FIRST_PORT, LAST_PORT);
+    const probe = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      probe.once('error', () => resolve(false));
+      probe.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!isFree) continue;
+    await new Promise((resolve) => probe.close(resolve));
+    return port;
+  }
 }

@@ -1,58 +1,76 @@
 /** Rounds in which a gateway is killed while clients work: at random moments, while it starts as well, and workers now and then too. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf } from '../src/client/errors.ts';
+import type { GatewayProcess } from './gateway.ts';
 import { type Random, seedRandom } from './random.ts';
 import { World, type WorldOptions } from './world.ts';
 
+/** How many clients of a kind, and with which options of theirs. */
+interface Crew {
+  readonly count: number;
+  readonly options?: Readonly<Record<string, string | number>>;
+}
+
 export interface KillOptions extends WorldOptions {
   readonly rounds: number;
-  readonly onRound?: ((round: number, world: World) => void) | undefined;
+  /** How often the very first start is killed, in the migrations as well. Default: 3. */
+  readonly startKills?: number | undefined;
+  /** For how long a round lets the gateway live, in milliseconds: from, to. Default: 200, 2,500. */
+  readonly lives?: readonly [from: number, to: number] | undefined;
+  /** How long what there is has to come to its end, after the last round. Default: a minute. */
+  readonly drainMs?: number | undefined;
+  readonly crews?: Partial<Readonly<Record<'submitter' | 'worker' | 'subscriber', Crew>>> | undefined;
+  readonly onRound?: ((round: number) => void) | undefined;
 }
 
 export interface KillsDone {
   readonly world: World;
   readonly kills: number;
   readonly workersKilled: number;
-  /** What did not come to its end when it should have. */
+  /** What did not come to its end when it should have, or would not start. */
   readonly unfinished: readonly string[];
 }
 
-/** Runs so many rounds in one world, lets all come to its end, and stops. The caller checks what was noted, and closes the world. */
+const usualCrews: Required<NonNullable<KillOptions['crews']>> = {
+  submitter: { count: 1, options: { open: 20, pauseMs: 40 } },
+  worker: { count: 3, options: { slots: 3 } },
+  subscriber: { count: 2 },
+};
+
+/** Runs so many rounds in one world, lets all come to its end, and stops. What was noted is for the checker; everything has ended. */
 export async function runKills(options: KillOptions): Promise<KillsDone> {
   const random = seedRandom(`kills ${options.seed}`);
+  const { rounds, startKills = 3, lives = [200, 2_500], drainMs, onRound } = options;
+  const crews = { ...usualCrews, ...options.crews };
   const world = await World.open(options);
+  const done = { kills: 0, workersKilled: 0 };
   try {
-    const done = { kills: 0, workersKilled: 0 };
-    done.kills += await startAgainstKills(world, random);
+    done.kills += await startAgainstKills(world, random, startKills);
     await world.makeProject();
-    world.startClients('submitter', 1, { open: 20, pauseMs: 40 });
-    world.startClients('worker', 3, { slots: 3 });
-    world.startClients('subscriber', 2);
-    for (let round = 1; round <= options.rounds; round++) {
-      await delay(random.between(200, 2_500));
+    for (const kind of ['submitter', 'worker', 'subscriber'] as const) world.startClients(kind, crews[kind].count, crews[kind].options);
+    for (let round = 1; round <= rounds; round++) {
+      await delay(random.between(...lives));
       done.kills += await killOne(world, random);
-      if (random.chance(0.2)) done.workersKilled += await killWorker(world, random);
-      options.onRound?.(round, world);
+      if (random.chance(0.2)) done.workersKilled += await replaceWorker(world, random, crews.worker.options);
+      onRound?.(round);
     }
-    return { world, ...done, unfinished: await world.drain() };
+    await delay(lives[1]);
+    return { world, ...done, unfinished: await world.drain(drainMs) };
   } catch (error) {
+    return { world, ...done, unfinished: [messageOf(error)] };
+  } finally {
     await world.close();
-    throw error;
   }
 }
 
-/** The first start, on an empty database: killed a few times before it is through, in its migrations as well. */
-async function startAgainstKills({ gateways }: World, random: Random): Promise<number> {
+/** The first start, on an empty database. */
+async function startAgainstKills({ gateways }: World, random: Random, times: number): Promise<number> {
   const [first, ...others] = gateways;
   if (!first) return 0;
-  let kills = 0;
-  for (; kills < 3; kills++) {
-    const { ready } = first.start();
-    await Promise.race([delay(random.between(100, 900)), ready.catch(() => {})]);
-    await first.kill();
-  }
+  for (let i = 0; i < times; i++) await startAndKill(first, random);
   await first.start().ready;
   for (const gateway of others) await gateway.start().ready;
-  return kills;
+  return times;
 }
 
 /** Kills one of the gateways, lets it be gone for a while, and starts it; now and then it is killed before it serves. */
@@ -63,21 +81,26 @@ async function killOne({ gateways }: World, random: Random): Promise<number> {
   let kills = 1;
   if (random.chance(0.3)) await delay(random.between(0, 1_500));
   if (random.chance(0.15)) {
-    const { ready } = victim.start();
-    await Promise.race([delay(random.between(200, 900)), ready.catch(() => {})]);
-    await victim.kill();
+    await startAndKill(victim, random);
     kills++;
   }
   await victim.start().ready;
   return kills;
 }
 
+/** Its start takes about half a second on a machine that has nothing else to do. */
+async function startAndKill(gateway: GatewayProcess, random: Random): Promise<void> {
+  const { ready } = gateway.start();
+  await Promise.race([delay(random.between(100, 900)), ready.catch(() => {})]);
+  await gateway.kill();
+}
+
 /** A machine goes, another comes. */
-async function killWorker(world: World, random: Random): Promise<number> {
+async function replaceWorker(world: World, random: Random, options: Crew['options']): Promise<number> {
   const workers = world.clients.filter(({ kind }) => kind === 'worker');
   const victim = workers[random.whole(0, workers.length - 1)];
   if (!victim) return 0;
   await world.killClient(victim);
-  world.startClients('worker', 1, { slots: 3 });
+  world.startClients('worker', 1, options);
   return 1;
 }

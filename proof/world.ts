@@ -43,6 +43,7 @@ export class World {
   readonly gateways: readonly GatewayProcess[];
   projectId = '';
   readonly #clients: ClientProcess[] = [];
+  #isClosed = false;
   readonly #counts = new Map<ClientKind, number>();
   /** Clients that ended in a way they should not: a fault of the proof itself. */
   readonly faults: string[] = [];
@@ -156,6 +157,8 @@ export class World {
 
   /** Ends whatever still runs. */
   async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     for (const { child } of this.clients) child.kill('SIGKILL');
     await Promise.all(this.#clients.map(({ ended }) => ended));
     await Promise.all(this.gateways.map((gateway) => gateway.kill()));

@@ -10,7 +10,12 @@ export interface Held {
   readonly jobId: string;
   readonly stepNumber: number;
   readonly leaseSeconds: number;
+  /** Says things in pairs, with long silences between. */
+  readonly isCalm: boolean;
 }
+
+/** Longer than a row may take that somebody was woken for, and shorter than it may take by the safety poll of 5 s and the next turn. */
+const SILENCE_MS = 4_500;
 
 type LogChunk = NonNullable<ReportProgressInput['log']>[number];
 
@@ -34,10 +39,11 @@ export class Attempt {
 
   async run(): Promise<void> {
     const { random } = this.#client;
-    const stops = random.chance(0.15);
-    const turns = random.whole(stops ? 0 : 1, 6);
+    const { isCalm } = this.#held;
+    const stops = !isCalm && random.chance(0.15);
+    const turns = isCalm ? 4 : random.whole(stops ? 0 : 1, 6);
     for (let turn = 0; turn < turns && !this.#isOver && !this.#isCancelled; turn++) {
-      await this.#client.pause(random.between(0, 120));
+      await this.#client.pause(isCalm && turn % 2 === 0 ? SILENCE_MS : random.between(0, 120));
       await this.#speak();
     }
     if (this.#isOver) return this.#speakLate(0.3);

@@ -10,6 +10,8 @@ import { Client } from './client.ts';
 const client = new Client();
 const { random, settings } = client;
 const slots = Number(settings.options.slots ?? 2);
+/** How many of its attempts are calm: they say something, and then nothing for longer than any row may take to arrive. */
+const calm = Number(settings.options.calm ?? 0.03);
 const running = new Set<Promise<void>>();
 
 /** A device's key is shown once: where that answer was lost, the worker is another device. */
@@ -25,7 +27,8 @@ async function register(): Promise<string> {
 
 client.key = await register();
 while (!client.stop.aborted) {
-  const leaseSeconds = random.pick([1, 1.5, 2, 3]);
+  const isCalm = random.chance(calm);
+  const leaseSeconds = isCalm ? 15 : random.pick([1, 1.5, 2, 3]);
   const room = slots - running.size;
   if (room <= 0) {
     await Promise.race(running);
@@ -40,6 +43,7 @@ while (!client.stop.aborted) {
       jobId: step.job.id,
       stepNumber: step.number,
       leaseSeconds,
+      isCalm,
     });
     const work = attempt.run().finally(() => running.delete(work));
     running.add(work);
