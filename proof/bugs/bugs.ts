@@ -35,7 +35,7 @@ export const runs = {
     rounds: 4,
     startKills: 0,
     lives: [800, 2_500],
-    drainMs: 15_000,
+    drainMs: 8_000,
     crews: { submitter, worker, subscriber: { count: 2, options: { share: 1, atOnce: 20 } } },
   },
   /** Steps that say something and then nothing for a while: a row whose wake-up is lost comes late. */
@@ -74,9 +74,9 @@ export const bugs: readonly Bug[] = [
     edits: [
       {
         file: 'src/store/sqlite.ts',
-        find: 'this.#control.commit.run();\n      for (const work of done) work.resolve();',
+        find: 'this.#commit(done);\n      this.trouble = null;\n      for (const work of done) work.resolve();',
         replace:
-          'for (const work of done) work.resolve();\n      await new Promise((resolve) => setTimeout(resolve, 20));\n      this.#control.commit.run();',
+          'for (const work of done) work.resolve();\n      await new Promise((resolve) => setTimeout(resolve, 150));\n      this.#commit(done);',
       },
     ],
   },
