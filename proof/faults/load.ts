@@ -38,6 +38,8 @@ export interface Load {
   readonly unavailable: () => number;
   /** Resolves when so many more answers have come. */
   more(count: number): Promise<void>;
+  /** Resolves when so many more requests were answered that they cannot be done for now. */
+  refused(count: number): Promise<void>;
   /** No new requests; resolves when those under way are over. */
   stop(): Promise<void>;
 }
@@ -59,10 +61,27 @@ export async function startLoad({ target, lanes = 4, fragmentBytes = 3_000, logB
   const strange: string[] = [];
   const stop = new AbortController();
   let refusals = 0;
-  let told = () => {};
+  const waiting = new Set<() => void>();
+  const tell = () => {
+    for (const look of waiting) look();
+  };
+  const until = (isSo: () => boolean) =>
+    new Promise<void>((resolve) => {
+      const look = () => {
+        if (!isSo()) return;
+        waiting.delete(look);
+        resolve();
+      };
+      waiting.add(look);
+      look();
+    });
+  const refuse = () => {
+    refusals += 1;
+    tell();
+  };
   const note = (what: Answered) => {
     answered.push(what);
-    told();
+    tell();
   };
 
   /** Asks until there is an answer; null once the load is stopped. */
@@ -71,10 +90,10 @@ export async function startLoad({ target, lanes = 4, fragmentBytes = 3_000, logB
       try {
         return await createClient(by).request(document, variables);
       } catch (error) {
-        if (error instanceof RequestRefused && error.code === 'UNAVAILABLE') refusals++;
+        if (error instanceof RequestRefused && error.code === 'UNAVAILABLE') refuse();
         else if (!(error instanceof GatewayUnreachable)) strange.push(String(error));
         else if (/answered 5\d\d/.test(error.message)) {
-          if (error.message.includes('UNAVAILABLE')) refusals++;
+          if (error.message.includes('UNAVAILABLE')) refuse();
           else strange.push(error.message);
         }
         await pause(RETRY_MS);
@@ -160,7 +179,7 @@ export async function startLoad({ target, lanes = 4, fragmentBytes = 3_000, logB
     const response = await fetch(resolveUrl(target, uploadUrl), { method: 'PUT', body: new Uint8Array(body) }).catch(() => null);
     const text = (await response?.text().catch(() => '')) ?? '';
     if (response && ![200, 409].includes(response.status)) {
-      if (response.status === 503 && text.includes('"UNAVAILABLE"')) refusals++;
+      if (response.status === 503 && text.includes('"UNAVAILABLE"')) refuse();
       else strange.push(`PUT was answered ${response.status}: ${text}`);
     }
     return response?.status ?? 0;
@@ -173,12 +192,11 @@ export async function startLoad({ target, lanes = 4, fragmentBytes = 3_000, logB
     unavailable: () => refusals,
     more(count) {
       const enough = answered.length + count;
-      return new Promise((resolve) => {
-        told = () => {
-          if (answered.length >= enough) resolve();
-        };
-        told();
-      });
+      return until(() => answered.length >= enough);
+    },
+    refused(count) {
+      const enough = refusals + count;
+      return until(() => refusals >= enough);
     },
     async stop() {
       stop.abort();
