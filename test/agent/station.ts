@@ -8,7 +8,7 @@ import type { AgentEvent } from '../../src/agent/events.ts';
 import type { JobStatus } from '../../src/client/generated.ts';
 import { createSqliteDatabase, type TestDatabase } from '../support/databases.ts';
 import { createFolder } from '../support/folders.ts';
-import { type Gateway, startGateway } from '../support/gateway.ts';
+import { type Gateway, type GatewayOptions, startGateway } from '../support/gateway.ts';
 import { eventually } from './eventually.ts';
 
 export interface StepSeen {
@@ -97,9 +97,13 @@ const logQuery = `query ($id: ID!, $after: Cursor) {
 
 const agentProcessFile = fileURLToPath(new URL('agent-process.ts', import.meta.url));
 
-export async function openStation(database?: TestDatabase): Promise<Station> {
+/** `how`: what the gateway is started with beside its database. */
+export async function openStation(
+  database?: Pick<TestDatabase, 'folder' | 'url' | 'remove'>,
+  how: Omit<GatewayOptions, 'database'> = {},
+): Promise<Station> {
   const store = database ?? (await createSqliteDatabase());
-  const gateway = await startGateway({ database: store });
+  const gateway = await startGateway({ ...how, database: store });
   const agents: LocalAgent[] = [];
   const processes: ChildProcess[] = [];
   let names = 0;
