@@ -1,7 +1,7 @@
 /** One write in progress: the transaction, with who does it and when. */
 import { insertRows } from '../store/changes/inserts.ts';
 import { insertEvent, takeNumbers } from '../store/changes/streams.ts';
-import { feedTopic, type Tx } from '../store/store.ts';
+import { feedTopic, type Topic, type Tx } from '../store/store.ts';
 import type { EventRow } from '../store/tables.ts';
 import type { Domain } from './domain.ts';
 import type { Principal } from './principal.ts';
@@ -80,6 +80,10 @@ export async function record({ tx, now, actor }: Change, job: { id: string; proj
   return seq;
 }
 
+const WORK = 'work:';
+/** The queue that this topic says has work, if it says so of any. */
+export const queueOfTopic = (topic: Topic): string | null => (topic.startsWith(WORK) ? topic.slice(WORK.length) : null);
+
 /** The names of what a listener can wait for. */
 export const topics = {
   events: (jobId: string) => `job:${jobId}:event`,
@@ -90,6 +94,8 @@ export const topics = {
   queue: (projectId: string) => `queue:${projectId}`,
   /** A step of any project can be claimed. */
   anyQueue: 'queue',
+  /** A step of this queue can be claimed: wakes one who waits for work, and as many as there is work for. */
+  work: (queueId: string) => `${WORK}${queueId}`,
   /** A round can be aggregated. */
   aggregations: 'aggregations',
   /** A step of any project can no longer be claimed. For those who count them: to wake all who wait for work would be for nothing. */

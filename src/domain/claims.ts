@@ -18,7 +18,7 @@ import {
 import type { QueueRow, StepRow } from '../store/tables.ts';
 import { type Change, change, topics } from './change.ts';
 import { Checks } from './checks.ts';
-import { keepSeen, noteSeen, statusOf, visibleDevice } from './devices.ts';
+import { noteSeen, statusOf, visibleDevice } from './devices.ts';
 import type { Domain } from './domain.ts';
 import { expiryOf } from './expiry.ts';
 import { endOf } from './key-ends.ts';
@@ -33,6 +33,7 @@ import { noteTraining } from './rounds.ts';
 import { hashOf, newLeaseToken } from './secrets.ts';
 import { moveJob, moveStep } from './transitions.ts';
 import { visibleJob } from './visible.ts';
+import { startWaiting } from './waiting.ts';
 import type { Waker } from './waker.ts';
 
 type Optional<T> = T | null | undefined;
@@ -51,6 +52,8 @@ export interface Claim {
 const EXPIRED_AT_ONCE = 20;
 /** Wakes a waiting claim whose wake-up was lost. */
 const SAFETY_POLL_MS = 5_000;
+/** Until a waiting claim looks again for a step that another change had in hand, the first time; then twice, three times as long. */
+const IN_HAND_POLL_MS = 20;
 
 /** Takes one named step. */
 export async function claimStep(
@@ -101,49 +104,63 @@ export async function claimNextSteps(
   requireRight(principal, 'claimSteps');
   checkClaim(domain, input);
   const until = domain.clock.now().getTime() + input.waitSeconds * 1_000;
-  for (;;) {
-    // Listening starts before looking: a step that is queued in between wakes the wait.
-    const wait = waitFor(domain, wakeups, input.deviceId ?? principal.deviceId, until, signal);
-    try {
+  const deviceId = input.deviceId ?? principal.deviceId;
+  const wait = input.waitSeconds > 0 ? startWaiting(domain, wakeups, deviceId, signal) : null;
+  let contended = 0;
+  try {
+    for (;;) {
       if (signal?.aborted || wakeups.isStopping) return { claims: [] };
-      const claims = await claimNow(domain, principal, input);
-      if (claims.length > 0 || domain.clock.now().getTime() >= until) {
-        domain.meters.claims.of({ outcome: claims.length > 0 ? 'claimed' : 'empty' }).add();
-        return { claims };
-      }
-      domain.meters.waitingClaims.value++;
-      await wait.woken.finally(() => domain.meters.waitingClaims.value--);
+      // Listening starts before looking: a step that is queued in between wakes the wait.
+      wait?.place.look();
+      const { claims, isContended } = await claimNow(domain, principal, input);
+      await wait?.place.looked(async (queueId) => (await domain.store.read.run(headOfQueue, { queueId, limit: 1 })).length > 0);
+      const left = until - domain.clock.now().getTime();
+      if (!wait || claims.length > 0 || left <= 0) return { claims };
+      contended = isContended ? contended + 1 : 0;
+      await wait.sleep(Math.min(left, isContended ? Math.min(IN_HAND_POLL_MS * contended, SAFETY_POLL_MS) : SAFETY_POLL_MS));
       // Who gave up would never learn of a lease; and a key that was good when the wait began may have ended.
       if (signal?.aborted || (await endOf(domain, principal)) !== null) return { claims: [] };
-    } finally {
-      wait.end();
     }
-    if (input.deviceId ?? principal.deviceId) await keepSeen(domain, input.deviceId ?? principal.deviceId ?? '');
+  } finally {
+    wait?.end();
   }
 }
 
-async function claimNow(domain: Domain, principal: Principal, input: ClaimNextStepsInput): Promise<Claim[]> {
+interface Claimed {
+  readonly claims: Claim[];
+  /** There was a step for the claimant, and someone had it in hand. */
+  readonly isContended: boolean;
+}
+
+async function claimNow(domain: Domain, principal: Principal, input: ClaimNextStepsInput): Promise<Claimed> {
   await letGo(domain);
   return change(domain, principal, async (change) => {
     const claimant = await claimantFor(change, principal, input.deviceId);
-    if (claimant.device?.isDraining) return [];
+    if (claimant.device?.isDraining) return { claims: [], isContended: false };
     const claims: Claim[] = [];
     const wanted = Math.min(input.limit, slotsLeft(claimant));
     let now = claimant;
+    let isContended = false;
     while (claims.length < wanted) {
-      const step = await takeBest(change, now, input.projectId ?? null);
-      if (!step) break;
-      claims.push(await take(change, now, step.step, input.leaseSeconds));
-      const reserved = now.reserved.filter(({ id }) => id !== step.step.id);
-      now = { ...now, held: [...now.held, { resources: step.resources }], reserved };
+      const best = await takeBest(change, now, input.projectId ?? null);
+      isContended = best === 'CONTENDED';
+      if (best === null || best === 'CONTENDED') break;
+      claims.push(await take(change, now, best.step, input.leaseSeconds));
+      const reserved = now.reserved.filter(({ id }) => id !== best.step.id);
+      now = { ...now, held: [...now.held, { resources: best.resources }], reserved };
     }
-    return claims;
+    return { claims, isContended };
   });
 }
 
-/** The step that comes first in the queues that the claimant may serve with what it has left, under its lock. */
+/**
+ * The step that comes first in the queues that the claimant may serve with what it has left, under its lock; null when there is none, CONTENDED when
+ * there are such steps and someone has each of them in hand. He may take them, or not: he who waits looks again soon.
+ */
 async function takeBest({ tx }: Change, claimant: Claimant, projectId: string | null) {
   const queues = (await servedQueues(tx, claimant)).filter((queue) => projectId === null || queue.projectId === projectId);
+  const isFree = (step: Pick<StepRow, 'id' | 'priority'>, queue: QueueRow) =>
+    claimant.reserved.length === 0 || hasRoom(claimant, step, queue);
   const heads = [];
   for (const queue of queues) {
     // Room that was made for a step is that step's, whoever stands before it in its queue.
@@ -151,18 +168,19 @@ async function takeBest({ tx }: Change, claimant: Claimant, projectId: string | 
     const [head] = await tx.run(headOfQueue, { queueId: queue.id, limit: 1 });
     if (head) heads.push({ ...head, queue, isKept: false });
   }
-  heads.sort(byTurn);
-  const isFree = (step: StepRow, queue: QueueRow) => claimant.reserved.length === 0 || hasRoom(claimant, step, queue);
-  for (const { queue, isKept, id } of heads) {
+  const free = heads.filter((head) => isFree(head, head.queue)).sort(byTurn);
+  for (const { queue, isKept, id } of free) {
     const [step] = isKept ? await tx.run(lockQueuedStep, { id }) : await tx.run(lockHeadOfQueue, { queueId: queue.id, limit: 1 });
     if (step && isFree(step, queue)) return { step, resources: queue.resources };
+    // Another one than was seen, and not for this claimant: in its hands nonetheless until it goes, and passed over by others.
+    if (step) tx.touch(topics.work(queue.id));
   }
   // One of a round is locked as well while another of its job ends, and nobody else takes it then: that is waited for.
-  for (const { queue, part, id } of heads) {
+  for (const { queue, part, id } of free) {
     const [step] = part === null ? [] : await tx.run(lockStep, { id });
     if (step?.status === 'QUEUED' && isFree(step, queue)) return { step, resources: queue.resources };
   }
-  return null;
+  return free.length > 0 ? 'CONTENDED' : null;
 }
 
 /** Gives the step to the claimant: a new attempt under a new lease. */
@@ -243,25 +261,6 @@ async function claimantFor(change: Change, principal: Principal, deviceId: Optio
   const device = await visibleDevice(change, principal, id);
   await noteSeen(change, device);
   return claimantOf(change.tx, device);
-}
-
-/** Ends when there may be work for the device, when the time is up, or when the request was given up. */
-function waitFor(domain: Domain, wakeups: Waker, deviceId: string | null, until: number, signal: AbortSignal | undefined) {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const stopListening = wakeups.on([topics.anyQueue, ...(deviceId ? [topics.device(deviceId)] : [])], resolve);
-  const left = until - domain.clock.now().getTime();
-  const stopTimer = left > 0 ? domain.clock.after(Math.min(left, SAFETY_POLL_MS), resolve) : () => {};
-  const giveUp = () => resolve();
-  signal?.addEventListener('abort', giveUp, { once: true });
-  return {
-    woken: promise,
-    end() {
-      stopListening();
-      stopTimer();
-      signal?.removeEventListener('abort', giveUp);
-      resolve();
-    },
-  };
 }
 
 export function checkLeaseSeconds(domain: Domain, leaseSeconds: number): void {

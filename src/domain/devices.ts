@@ -46,7 +46,7 @@ export async function noteSeen({ tx, domain, now }: Change, device: DeviceRow | 
   if (device.lastSeenAt === null || device.lastSeenAt < before) await tx.run(noteDeviceSeen, { id: device.id, now, before });
 }
 
-/** The same for a device of which only the id is known, outside a change: it waits for work, and nothing else of it is heard. */
+/** The same for a device of which only the id is known, outside a change: it listens for work, and nothing else of it is heard. */
 export async function keepSeen(domain: Domain, deviceId: string): Promise<void> {
   const now = domain.clock.now();
   const before = new Date(now.getTime() - domain.limits.heartbeatSeconds * 250);

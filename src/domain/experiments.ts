@@ -11,8 +11,8 @@ import { type Change, change, record } from './change.ts';
 import { Checks } from './checks.ts';
 import type { Domain } from './domain.ts';
 import { tryRound } from './federation.ts';
-import { announceQueued } from './planning.ts';
 import type { Principal } from './principal.ts';
+import { announceQueued } from './queues.ts';
 import { InvalidInput, NotFound } from './refusals.ts';
 import { requireRight, sees } from './rights.ts';
 import { lockRounds } from './round-locks.ts';
@@ -116,8 +116,7 @@ export async function handOn(change: Change, ended: JobRow): Promise<Unstartable
   const description = `Job ${ended.name} before it has ended.`;
   await moveJob(change, { ...job, startModelId }, 'unblock', { reason: 'COMPLETED', description }, { deadlineAt });
   if (job.isFederated) return beginWaiting(change, job.id);
-  if (step) await moveStep(change, step, 'unblock', { reason: 'COMPLETED', description }, { queuedAt: now });
-  announceQueued(change, job.projectId);
+  if (step) announceQueued(change, await moveStep(change, step, 'unblock', { reason: 'COMPLETED', description }, { queuedAt: now }));
   return null;
 }
 

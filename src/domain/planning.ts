@@ -3,8 +3,8 @@ import { insertRows } from '../store/changes/inserts.ts';
 import { insertStep } from '../store/changes/steps.ts';
 import { deviceById } from '../store/queries/rows.ts';
 import type { JobRow, StepRow } from '../store/tables.ts';
-import { type Change, topics } from './change.ts';
-import { queueFor } from './queues.ts';
+import type { Change } from './change.ts';
+import { announceQueued, queueFor } from './queues.ts';
 import { InvalidInput } from './refusals.ts';
 import type { StepPart, StepTemplate } from './vocabulary.ts';
 
@@ -72,15 +72,8 @@ export async function makeSteps(
     });
   }
   await insertRows(tx, insertStep, steps);
-  if (isFirstReady) announceQueued(change, job.projectId, part);
+  for (const step of steps) if (step.status === 'QUEUED') announceQueued(change, step);
   return steps;
-}
-
-/** Wakes who waits for work. */
-export function announceQueued({ tx }: Change, projectId: string, part: StepPart | null = null): void {
-  tx.touch(topics.queue(projectId));
-  tx.touch(topics.anyQueue);
-  if (part === 'AGGREGATE') tx.touch(topics.aggregations);
 }
 
 async function checkPinnedDevice({ tx }: Change, projectId: string, id: string | null, path: readonly string[]): Promise<void> {

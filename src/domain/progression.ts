@@ -6,7 +6,7 @@ import { type Change, topics } from './change.ts';
 import { handOn } from './experiments.ts';
 import { type AttemptOutcome, isHeldStep, isTerminalStep, type JobHappening, nextStepStatus, type StepHappening } from './lifecycle.ts';
 import { keepResult } from './models.ts';
-import { announceQueued } from './planning.ts';
+import { announceQueued } from './queues.ts';
 import { NotFound } from './refusals.ts';
 import { endRounds, followStep } from './round-ends.ts';
 import { type Cause, moveJob, moveStep } from './transitions.ts';
@@ -38,7 +38,7 @@ export async function endAttempt(
   const to = nextStepStatus(step.status, happening);
   const finishedAt = to !== null && isTerminalStep(to) ? now : null;
   const moved = await moveStep(change, step, happening, cause, { ...noLease, finishedAt, ...columns });
-  if (moved.status === 'QUEUED') announceQueued(change, step.projectId, step.part);
+  if (moved.status === 'QUEUED') announceQueued(change, moved);
   await followStep(change, moved);
   if (step.leaseDeviceId) tx.touch(topics.device(step.leaseDeviceId));
   return moved;
@@ -63,7 +63,7 @@ export async function advanceJob(change: Change, job: JobRow, exitCode: number):
     { reason: 'COMPLETED', description: `Step ${next.number - 1} succeeded.` },
     { queuedAt: change.now },
   );
-  announceQueued(change, job.projectId);
+  announceQueued(change, next);
   return job;
 }
 

@@ -1,8 +1,11 @@
 /** Queues: steps that ask the same of a device stand in line together. */
 import { createHash } from 'node:crypto';
 import { ensureQueue } from '../store/changes/steps.ts';
-import type { Change } from './change.ts';
-import type { StepTemplate } from './vocabulary.ts';
+import { type Change, topics } from './change.ts';
+import type { StepPart, StepTemplate } from './vocabulary.ts';
+
+/** In the id of a queue whose steps one device alone may claim, before that device: whoever queues a step knows whom to wake. */
+const PINNED = '@';
 
 /** The queue for this demand; made when it is the first of its kind. */
 export async function queueFor({ tx }: Change, projectId: string, template: StepTemplate): Promise<string> {
@@ -19,7 +22,23 @@ export async function queueFor({ tx }: Change, projectId: string, template: Step
     shm,
     requiredLabels.map(({ key, value }) => [key, value]),
   ]);
-  const id = createHash('sha256').update(demand).digest('base64url').slice(0, 22);
+  const hash = createHash('sha256').update(demand).digest('base64url').slice(0, 22);
+  const id = pinnedDeviceId === null ? hash : `${hash}${PINNED}${pinnedDeviceId}`;
   await tx.run(ensureQueue, { id, demand, projectId, pinnedDeviceId, resources, requiredLabels });
   return id;
+}
+
+export interface Queued {
+  readonly projectId: string;
+  readonly queueId: string;
+  readonly part: StepPart | null;
+}
+
+/** Wakes who waits for work: where one device alone may do it, that one. */
+export function announceQueued({ tx }: Change, { projectId, queueId, part }: Queued): void {
+  tx.touch(topics.queue(projectId));
+  tx.touch(topics.anyQueue);
+  const [, pinnedDeviceId] = queueId.split(PINNED);
+  tx.touch(pinnedDeviceId === undefined ? topics.work(queueId) : topics.device(pinnedDeviceId));
+  if (part === 'AGGREGATE') tx.touch(topics.aggregations);
 }

@@ -39,7 +39,11 @@ export async function moveStep(
   if (to === null || !(await saveStep(change.tx, step, moved))) {
     throw new InvalidState(`Step ${step.number} is ${step.status}.`, step.status, stepStatusesThatAllow(happening));
   }
-  if (step.status === 'QUEUED') change.tx.touch(topics.taken);
+  if (step.status === 'QUEUED') {
+    change.tx.touch(topics.taken);
+    // The room that was kept for it there is free.
+    if (step.reservedDeviceId !== null) change.tx.touch(topics.device(step.reservedDeviceId));
+  }
   change.count(() => change.domain.meters.stepChanges.of({ to, reason }).add());
   await record(
     change,

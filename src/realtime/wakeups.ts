@@ -1,9 +1,12 @@
 /** Who waits for what: after each commit, those are woken whose topics it touched. */
-import type { Waker } from '../domain/waker.ts';
+import { queueOfTopic } from '../domain/change.ts';
+import type { Place, Waker } from '../domain/waker.ts';
 import { anyTopic, type Store, type Topic } from '../store/store.ts';
+import { Line } from './line.ts';
 
 export class Wakeups implements Waker {
   readonly #byTopic = new Map<Topic, Set<() => void>>();
+  readonly #line = new Line();
   readonly #stop: () => void;
   #isStopping = false;
 
@@ -26,6 +29,10 @@ export class Wakeups implements Waker {
     };
   }
 
+  standInLine(wake: () => void): Place {
+    return this.#line.enter(wake);
+  }
+
   get isStopping(): boolean {
     return this.#isStopping;
   }
@@ -38,7 +45,7 @@ export class Wakeups implements Waker {
 
   /** How many wait, for the leak tests and the metrics. */
   get size(): number {
-    let size = 0;
+    let size = this.#line.size;
     for (const sleepers of this.#byTopic.values()) size += sleepers.size;
     return size;
   }
@@ -49,8 +56,17 @@ export class Wakeups implements Waker {
   }
 
   #wake(topics: ReadonlySet<Topic>): void {
+    if (topics.has(anyTopic)) this.#line.tellAll();
+    else this.#tellLine(topics);
     const woken = topics.has(anyTopic) ? [...this.#byTopic.keys()] : topics;
     // Copied: waking may end the listening, or start another.
     for (const topic of woken) for (const wake of [...(this.#byTopic.get(topic) ?? [])]) wake();
+  }
+
+  #tellLine(topics: ReadonlySet<Topic>): void {
+    for (const topic of topics) {
+      const queueId = queueOfTopic(topic);
+      if (queueId !== null) this.#line.tell(queueId);
+    }
   }
 }
