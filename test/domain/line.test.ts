@@ -1,4 +1,5 @@
 /** The line of those who wait for work, on real databases: as many are woken as there is work for, and nobody sleeps beside a step that he could claim. */
+import pg from 'pg';
 import { expect, test } from 'vitest';
 import { claimNextSteps } from '../../src/domain/claims.ts';
 import { type Clock, systemClock } from '../../src/domain/clock.ts';
@@ -124,6 +125,23 @@ describeOnGround('Those who wait for work', (on, database, dialect) => {
       await Promise.all([first, second]);
     }
     expect(wakeups.size).toBe(0);
+  });
+
+  test.runIf(dialect === 'postgres')('look again for a step that another change had in hand, and let be', async () => {
+    const { seed, wakeups } = on();
+    const { job, steps } = await seed.createJob();
+    const holder = new pg.Client({ connectionString: database().url ?? '' });
+    await holder.connect();
+    await holder.query('begin');
+    await holder.query('select 1 from steps where id = $1 for update', [steps[0]?.id]);
+    const { counts, domain } = counted({ ...seed.domain, clock: withoutSafetyPolls });
+    const over = new AbortController();
+    const claiming = claim({ domain, wakeups }, admin, over.signal);
+    // Passed over, not waited for.
+    while (counts.looks < 2) await turn();
+    await holder.query('rollback');
+    await holder.end();
+    expect((await claiming).claims.map(({ step }) => step.jobId)).toEqual([job.id]);
   });
 
   test(`never sleep beside a step that they could claim: 24 of them, 240 steps that ask for this and that, ${dialect === 'postgres' ? 'two gateways, ' : ''}and no safety poll`, async () => {
