@@ -1,13 +1,14 @@
 import { type Backoff, delayMs, wait } from '../client/backoff.ts';
-import { GatewayUnreachable, RequestRefused } from '../client/errors.ts';
+import { GatewayUnreachable, RequestRefused, retryAfterOf } from '../client/errors.ts';
 import type { Client, RequestOptions } from '../client/fetch.ts';
 import type { TypedDocumentString } from '../client/generated.ts';
 
 /** A step's news should be there soon after the gateway is: it is asked more often than a person's client would. */
 const backoff: Backoff = { baseMs: 200, capMs: 3_000, random: Math.random };
 
-/** Whether the same request may well be answered later: the gateway is away, or has a full disk or a fault of its own. */
+/** Whether the same request may well be answered later: the gateway is away, has a full disk or a fault of its own, or was asked too fast. */
 export function isPassing(error: unknown): boolean {
+  if (retryAfterOf(error) !== null) return true;
   return error instanceof GatewayUnreachable || (error instanceof RequestRefused && ['UNAVAILABLE', 'INTERNAL_ERROR'].includes(error.code));
 }
 
@@ -29,7 +30,7 @@ export async function askUntilAnswered<Data, Variables>(
     } catch (error) {
       options.signal.throwIfAborted();
       if (!isPassing(error)) throw error;
-      await wait(delayMs(backoff, failures), options.signal);
+      await wait((retryAfterOf(error) ?? 0) + delayMs(backoff, failures), options.signal);
     }
   }
 }

@@ -6,21 +6,35 @@ import type { ErrorCode } from './generated.ts';
  */
 export class GatewayUnreachable extends Error {
   override readonly name = 'GatewayUnreachable';
+  /** How long the gateway asked to be left alone; null where it did not say. */
+  readonly retryAfterMs: number | null;
+
+  constructor(message: string, options: ErrorOptions & Waiting = {}) {
+    super(message, options);
+    this.retryAfterMs = options.retryAfterMs ?? null;
+  }
+}
+
+interface Waiting {
+  readonly retryAfterMs?: number | null;
 }
 
 /**
  * The gateway refused the whole request, with a top-level error: who are you (UNAUTHENTICATED, FORBIDDEN), malformed or too costly
- * (BAD_REQUEST, LIMIT_EXCEEDED), or a fault of its own (INTERNAL_ERROR). The same request would be refused again, except for UNAVAILABLE: the
- * gateway's disk is full, or its database away, and it may be answered later.
+ * (BAD_REQUEST, LIMIT_EXCEEDED), or a fault of its own (INTERNAL_ERROR). The same request would be refused again, except for UNAVAILABLE (the
+ * gateway's disk is full, or its database away) and where it only came too fast: then `retryAfterMs` says when to send it again.
  */
 export class RequestRefused extends Error {
   override readonly name = 'RequestRefused';
   /** `extensions.code` of the first error, or one derived from the HTTP status. */
   readonly code: string;
+  /** After how long the same request may be taken: nothing was wrong with it, and nothing came of it. Null: nothing is known of that. */
+  readonly retryAfterMs: number | null;
 
-  constructor(code: string, message: string, options?: ErrorOptions) {
+  constructor(code: string, message: string, options: ErrorOptions & Waiting = {}) {
     super(message, options);
     this.code = code;
+    this.retryAfterMs = options.retryAfterMs ?? null;
   }
 }
 
@@ -81,13 +95,26 @@ function isRefusal(result: { readonly __typename: string }): result is Refusal {
 /** What a GraphQL response carries at its top when something went wrong. */
 export interface ResponseError {
   readonly message: string;
-  readonly extensions?: { readonly code?: unknown };
+  readonly extensions?: { readonly code?: unknown; readonly retryAfterMs?: unknown };
 }
 
 /** Turns the top-level errors of a response into the one error that is thrown. */
 export function refuseRequest(errors: readonly ResponseError[]): RequestRefused {
-  const code = errors[0]?.extensions?.code;
-  return new RequestRefused(typeof code === 'string' ? code : 'BAD_REQUEST', errors.map((error) => error.message).join('\n'));
+  const { code, retryAfterMs } = errors[0]?.extensions ?? {};
+  const message = errors.map((error) => error.message).join('\n');
+  return new RequestRefused(typeof code === 'string' ? code : 'BAD_REQUEST', message, {
+    retryAfterMs: typeof retryAfterMs === 'number' ? retryAfterMs : null,
+  });
+}
+
+/** How long the gateway asked to wait before the same request is sent again; null where it did not. */
+export function retryAfterOf(error: unknown): number | null {
+  return error instanceof RequestRefused || error instanceof GatewayUnreachable ? error.retryAfterMs : null;
+}
+
+/** What a Retry-After header says in seconds, which is how gateways write it (the other way, a date, is a wall clock's). */
+export function readRetryAfter(header: string | null | undefined): number | null {
+  return header != null && /^\d{1,6}$/.test(header) ? Number(header) * 1_000 : null;
 }
 
 /** What an error says. Of several addresses that were tried, each failure is in a list and the message is empty. */

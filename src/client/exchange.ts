@@ -3,7 +3,7 @@ import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { GatewayUnreachable, messageOf, RequestRefused, type ResponseError, refuseRequest } from './errors.ts';
+import { GatewayUnreachable, messageOf, RequestRefused, type ResponseError, readRetryAfter, refuseRequest } from './errors.ts';
 
 export interface Exchange {
   readonly method: 'GET' | 'PUT';
@@ -58,7 +58,10 @@ export async function refusal(response: IncomingMessage): Promise<GatewayUnreach
   }
   const said = readErrors(text);
   const message = `HTTP ${status}: ${said?.message ?? (text.trim().split('\n', 1)[0] ?? '').slice(0, 300)}`;
-  return status >= 500 || status === 429 ? new GatewayUnreachable(message) : new RequestRefused(said?.code ?? `HTTP_${status}`, message);
+  const retryAfterMs = readRetryAfter(response.headers['retry-after']);
+  return status >= 500 || status === 429
+    ? new GatewayUnreachable(message, { retryAfterMs })
+    : new RequestRefused(said?.code ?? `HTTP_${status}`, message);
 }
 
 /** The doors of files refuse as GraphQL does: `{"errors": [{"message": …, "extensions": {"code": …}}]}`. */

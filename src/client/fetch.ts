@@ -1,4 +1,5 @@
-import { GatewayUnreachable, messageOf, RequestRefused, type ResponseError, refuseRequest } from './errors.ts';
+import { defaultBackoff, delayMs, wait } from './backoff.ts';
+import { GatewayUnreachable, messageOf, RequestRefused, type ResponseError, readRetryAfter, refuseRequest } from './errors.ts';
 import type { TypedDocumentString } from './generated.ts';
 import { authorization, graphqlUrl, type Target } from './target.ts';
 
@@ -13,7 +14,8 @@ export interface RequestOptions {
 export interface Client {
   readonly target: Target;
   /**
-   * Runs a query or a mutation once; retrying is the caller's decision.
+   * Runs a query or a mutation once; retrying is the caller's decision. Only one that came too fast is sent again, when the gateway said, as
+   * long as its time allows: nothing came of it.
    * @throws GatewayUnreachable when there was no answer, or a 5xx.
    * @throws RequestRefused when the answer has top-level errors.
    */
@@ -27,14 +29,25 @@ export function createClient(target: Target): Client {
   return {
     target,
     async request(document, variables, options = {}) {
-      const response = await post(target, JSON.stringify({ query: document.toString(), variables }), options);
-      return readData(response);
+      const body = JSON.stringify({ query: document.toString(), variables });
+      const giveUpAt = performance.now() + (options.timeoutSeconds ?? defaultTimeoutSeconds) * 1000;
+      for (let refusals = 1; ; refusals += 1) {
+        try {
+          return readData(await post(target, body, options));
+        } catch (error) {
+          if (!(error instanceof RequestRefused) || error.retryAfterMs === null) throw error;
+          const pauseMs = error.retryAfterMs + delayMs(defaultBackoff, refusals);
+          if (performance.now() + pauseMs >= giveUpAt) throw error;
+          await wait(pauseMs, options.signal);
+        }
+      }
     },
   };
 }
 
 interface Answer {
   readonly status: number;
+  readonly retryAfterMs: number | null;
   readonly body: unknown;
 }
 
@@ -54,8 +67,10 @@ async function post(target: Target, body: string, options: RequestOptions): Prom
       signal,
     });
     const text = await response.text();
-    if (response.status >= 500) throw new GatewayUnreachable(`${target.url} answered ${response.status}${firstLine(text)}`);
-    return { status: response.status, body: parseJson(text) };
+    const retryAfterMs = readRetryAfter(response.headers.get('retry-after'));
+    if (response.status >= 500)
+      throw new GatewayUnreachable(`${target.url} answered ${response.status}${firstLine(text)}`, { retryAfterMs });
+    return { status: response.status, retryAfterMs, body: parseJson(text) };
   } catch (error) {
     caller?.throwIfAborted();
     if (error instanceof GatewayUnreachable) throw error;
@@ -65,13 +80,16 @@ async function post(target: Target, body: string, options: RequestOptions): Prom
 }
 
 function readData<Data>(answer: Answer): Data {
-  const { body, status } = answer;
+  const { body, status, retryAfterMs } = answer;
   if (isObject(body)) {
     if (Array.isArray(body.errors) && body.errors.length > 0) throw refuseRequest(body.errors.filter(isResponseError));
     // The document's type says what its data looks like; the gateway answers by the same schema that it was generated from.
     if (status < 300 && isObject(body.data)) return body.data as Data;
   }
-  throw new RequestRefused(codeOfStatus(status), `The answer (HTTP ${status}) is not one of a Trainyard gateway.`);
+  // A proxy's own 429, say.
+  throw new RequestRefused(codeOfStatus(status), `The answer (HTTP ${status}) is not one of a Trainyard gateway.`, {
+    retryAfterMs: status === 429 ? retryAfterMs : null,
+  });
 }
 
 function codeOfStatus(status: number): string {

@@ -151,14 +151,16 @@ async function retry(options: TransferOptions, attempt: () => Promise<'done' | '
   const { attempts = 5, signal } = options;
   for (let failures = 0; ; ) {
     signal?.throwIfAborted();
+    let pauseMs = 0;
     try {
       if ((await attempt()) === 'done') return;
       failures = 0;
     } catch (error) {
       failures += 1;
       if (!(error instanceof GatewayUnreachable) || failures >= attempts) throw error;
+      pauseMs = error.retryAfterMs ?? 0;
     }
-    await wait(delayMs(defaultBackoff, Math.max(1, failures)), signal);
+    await wait(pauseMs + delayMs(defaultBackoff, Math.max(1, failures)), signal);
   }
 }
 

@@ -172,13 +172,13 @@ class Subscription<Value> implements AsyncIterableIterator<Value> {
     const error = this.#finalError(ending);
     // A stream of frames is over when a frame says so. Completed without it, the gateway only lets go of this connection.
     if (error !== undefined || (ending.kind === 'completed' && !this.#isResumable)) this.#finish(error);
-    else this.#retry(reasonOf(ending));
+    else this.#retry(reasonOf(ending), ending.kind === 'refused' ? (refuseRequest(ending.errors).retryAfterMs ?? 0) : 0);
   }
 
   #finalError(ending: Ending): Error | undefined {
     if (ending.kind === 'refused') {
       const error = refuseRequest(ending.errors);
-      if (error.code === 'UNAVAILABLE') return undefined;
+      if (error.code === 'UNAVAILABLE' || error.retryAfterMs !== null) return undefined;
       if (error.code !== 'INTERNAL_ERROR') return error;
       this.#faults += 1;
       return this.#faults >= faultsBeforeGivingUp ? error : undefined;
@@ -193,7 +193,7 @@ class Subscription<Value> implements AsyncIterableIterator<Value> {
     return undefined;
   }
 
-  #retry(reason: string): void {
+  #retry(reason: string, atLeastMs: number): void {
     const now = performance.now();
     if (this.#liveSince !== undefined) {
       if (now - this.#liveSince >= goodConnectionMs) this.#failures = 0;
@@ -208,7 +208,7 @@ class Subscription<Value> implements AsyncIterableIterator<Value> {
     }
     this.#failures += 1;
     if (this.#state === 'live') this.#enter('reconnecting', reason);
-    const delay = delayMs(this.#options.backoff ?? defaultBackoff, this.#failures);
+    const delay = atLeastMs + delayMs(this.#options.backoff ?? defaultBackoff, this.#failures);
     this.#retryTimer = setTimeout(() => this.#connect(), Math.min(delay, leftMs));
   }
 
@@ -245,7 +245,7 @@ class Subscription<Value> implements AsyncIterableIterator<Value> {
 /** Why a connection was lost, for people. */
 function reasonOf(ending: Ending): string {
   if (ending.kind === 'closed') return ending.reason;
-  return ending.kind === 'refused' ? 'the gateway had a fault' : 'the gateway let go of the stream';
+  return ending.kind === 'refused' ? (ending.errors[0]?.message ?? 'the gateway had a fault') : 'the gateway let go of the stream';
 }
 
 /** The cursor and state of a frame; undefined for a value that is none. */

@@ -62,6 +62,16 @@ describe('what a step has to say', () => {
     expect(server.requests.length).toBeGreaterThanOrEqual(6);
   });
 
+  test('is there once and whole, however often it came too fast', async () => {
+    const step = openStep();
+    server.faults.push('TOO_FAST', 'TOO_FAST');
+    step.print('the only line\n');
+    step.outbox.end();
+    await step.run();
+    expect(server.log()).toBe('the only line\n');
+    expect(server.requests).toHaveLength(3);
+  });
+
   test('goes on, with a note, when the gateway has lost the end of its log', async () => {
     const step = openStep();
     const running = step.run();

@@ -7,7 +7,9 @@ export type Fault =
   /** What was asked is done, but the answer never arrives. */
   | 'LOSE_ANSWER'
   /** Nothing is done, and the connection breaks. */
-  | 'LOSE_REQUEST';
+  | 'LOSE_REQUEST'
+  /** Nothing is done: it came too fast. */
+  | 'TOO_FAST';
 
 export interface ProgressServer {
   readonly url: string;
@@ -80,6 +82,13 @@ export async function startProgressServer(): Promise<ProgressServer> {
     const operation = /mutation (\w+)/.exec(query)?.[1] ?? '';
     state.requests.push(operation);
     const fault = state.faults.shift();
+    if (fault === 'TOO_FAST') {
+      const errors = [
+        { message: 'Too fast.', extensions: { code: 'LIMIT_EXCEEDED', limit: 'keyRate', allowed: 1, asked: 1, retryAfterMs: 5 } },
+      ];
+      response.writeHead(429, { 'content-type': 'application/json', 'retry-after': '1' }).end(JSON.stringify({ errors }));
+      return;
+    }
     const data = fault === 'LOSE_REQUEST' ? {} : { [operation]: answer(operation, variables.input) };
     if (fault) request.socket.destroy();
     else response.setHeader('content-type', 'application/json').end(JSON.stringify({ data }));

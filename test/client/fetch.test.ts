@@ -77,6 +77,38 @@ describe('a request', () => {
     }
   });
 
+  const tooFast = (retryAfterMs: number) => ({
+    errors: [{ message: 'Too fast.', extensions: { code: 'LIMIT_EXCEEDED', limit: 'keyRate', allowed: 1, asked: 1, retryAfterMs } }],
+  });
+
+  test('that came too fast is sent again when the gateway said, and not before', async () => {
+    const at: number[] = [];
+    const url = await listen((request, response) => {
+      at.push(performance.now());
+      if (at.length < 3) answer(429, tooFast(200))(request, response);
+      else answer(200, { data: { renewLease: { __typename: 'RenewLeasePayload' } } })(request, response);
+    });
+    expect(await createClient({ url }).request(RenewLeaseDocument, variables)).toEqual({ renewLease: { __typename: 'RenewLeasePayload' } });
+    for (const [i, time] of at.slice(1).entries()) expect(time - (at[i] ?? 0)).toBeGreaterThanOrEqual(199);
+    expect(at).toHaveLength(3);
+  });
+
+  test('that came too fast and has no time to wait throws when it may come again', async () => {
+    const url = await listen(answer(429, tooFast(60_000)));
+    const request = createClient({ url }).request(RenewLeaseDocument, variables, { timeoutSeconds: 5 });
+    await expect(request).rejects.toMatchObject({ name: 'RequestRefused', code: 'LIMIT_EXCEEDED', retryAfterMs: 60_000 });
+  });
+
+  test('that a proxy finds too fast waits as its header says', async () => {
+    let requests = 0;
+    const url = await listen((request, response) => {
+      requests += 1;
+      response.setHeader('retry-after', '0');
+      answer(requests === 1 ? 429 : 200, requests === 1 ? '<html>' : { data: { renewLease: null } })(request, response);
+    });
+    expect(await createClient({ url }).request(RenewLeaseDocument, variables)).toEqual({ renewLease: null });
+  });
+
   test("that its caller aborts rejects with the caller's reason", async () => {
     const url = await listen(() => {});
     const stop = new AbortController();

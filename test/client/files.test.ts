@@ -78,6 +78,20 @@ describe('a download', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
+  test('that came too fast is tried again when the gateway said', async () => {
+    const at: number[] = [];
+    const target = await serve((_request, response) => {
+      at.push(performance.now());
+      if (at.length > 1) response.end(bytes);
+      else
+        response.writeHead(429, { 'retry-after': '1' }).end('{"errors":[{"message":"Too fast.","extensions":{"code":"LIMIT_EXCEEDED"}}]}');
+    });
+    const path = join(folder, 'model.bin');
+    await downloadFile(target, '/fragments/f', { path, sha256 });
+    expect(await readFile(path)).toEqual(bytes);
+    expect((at[1] ?? 0) - (at[0] ?? 0)).toBeGreaterThanOrEqual(999);
+  });
+
   test('that is refused is not tried again', async () => {
     let requests = 0;
     const target = await serve((_request, response) => {

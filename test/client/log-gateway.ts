@@ -89,6 +89,10 @@ export async function openLogGateway(store: LogStore, settings: Settings = {}): 
     log: ({ after, jobId }: { after?: string | null; jobId: string }) => {
       if (jobId === 'job_none') throw new GraphQLError('There is no such job.', { extensions: { code: 'NOT_FOUND' } });
       if (jobId === 'job_fault') throw new GraphQLError('Something broke.', { extensions: { code: 'INTERNAL_ERROR' } });
+      if (jobId === 'job_hasty' && openedCount === 1)
+        throw new GraphQLError('Too fast.', {
+          extensions: { code: 'LIMIT_EXCEEDED', limit: 'keyRate', allowed: 1, asked: 1, retryAfterMs: 100 },
+        });
       asked.push(after ?? null);
       return readLog(store, after ?? null, settings, () => {
         pulledCount += 1;

@@ -143,6 +143,17 @@ describe('a subscription', () => {
     expect(gateway.opened()).toBe(6);
   });
 
+  test('that came too fast comes again when the gateway said', async () => {
+    const store = new LogStore();
+    store.append(...lines(2));
+    store.end();
+    const gateway = await open(store);
+    const started = performance.now();
+    expect(await readAll(follow(gateway, {}, 'job_hasty'))).toEqual(lines(2));
+    expect(performance.now() - started).toBeGreaterThanOrEqual(100);
+    expect(gateway.opened()).toBe(2);
+  });
+
   test('leaves a peer that answers no ping, and goes on elsewhere', async () => {
     const store = new LogStore();
     store.append('one');
