@@ -69,7 +69,7 @@ export class Socket implements Connection {
 
   close({ code, reason }: { code: number; reason: string }): void {
     if (this.socket.readyState !== WebSocket.OPEN) return;
-    this.socket.close(code, reason);
+    this.socket.close(code, shorten(reason));
     const timer = setTimeout(() => this.socket.terminate(), CLOSE_GRACE_MS).unref();
     this.socket.once('close', () => clearTimeout(timer));
     this.#end(code, reason);
@@ -123,4 +123,13 @@ export class Socket implements Connection {
     this.close(CLOSE.restart);
     setImmediate(() => this.socket.terminate()); // the close frame has left by then, if the peer takes anything at all
   }
+}
+
+/** A close frame has room for 123 bytes; a reason that names what the peer sent may be longer. */
+function shorten(reason: string): string {
+  return Buffer.byteLength(reason) <= 123
+    ? reason
+    : `${Buffer.from(reason)
+        .toString('latin1', 0, 100)
+        .replaceAll(/[^ -~]/g, '?')} …`;
 }

@@ -12,7 +12,7 @@ const WITHIN_MS = 3_000;
 let gateway: Gateway;
 beforeAll(async () => {
   const database = await createSqliteDatabase();
-  gateway = await startGateway({ database });
+  gateway = await startGateway({ database, flags: ['--key-rate', 'off', '--stranger-rate', 'off'] });
   return async () => {
     await gateway.stop();
     await database.remove();
