@@ -52,8 +52,8 @@ export interface Claim {
 const EXPIRED_AT_ONCE = 20;
 /** Wakes a waiting claim whose wake-up was lost. */
 const SAFETY_POLL_MS = 5_000;
-/** Until a waiting claim looks again for a step that another change had in hand, the first time; then twice, three times as long. */
-const IN_HAND_POLL_MS = 20;
+/** A waiting claim looks again for a step that another change had in hand after twice as long, and then each time after twice as long again. */
+const SHORTEST_PAUSE_MS = 20;
 
 /** Takes one named step. */
 export async function claimStep(
@@ -106,18 +106,18 @@ export async function claimNextSteps(
   const until = domain.clock.now().getTime() + input.waitSeconds * 1_000;
   const deviceId = input.deviceId ?? principal.deviceId;
   const wait = input.waitSeconds > 0 ? startWaiting(domain, wakeups, deviceId, signal) : null;
-  let contended = 0;
+  let pause = SHORTEST_PAUSE_MS;
   try {
     for (;;) {
       if (signal?.aborted || wakeups.isStopping) return { claims: [] };
       // Listening starts before looking: a step that is queued in between wakes the wait.
       wait?.place.look();
-      const { claims, isContended } = await claimNow(domain, principal, input);
-      await wait?.place.looked(async (queueId) => (await domain.store.read.run(headOfQueue, { queueId, limit: 1 })).length > 0);
+      const { claims, inHand } = await claimNow(domain, principal, input);
+      await wait?.place.looked(async (queueId) => (await domain.store.read.run(headOfQueue, { queueId, limit: 1 })).length > 0, inHand);
       const left = until - domain.clock.now().getTime();
       if (!wait || claims.length > 0 || left <= 0) return { claims };
-      contended = isContended ? contended + 1 : 0;
-      await wait.sleep(Math.min(left, isContended ? Math.min(IN_HAND_POLL_MS * contended, SAFETY_POLL_MS) : SAFETY_POLL_MS));
+      pause = inHand.size > 0 ? Math.min(pause * 2, SAFETY_POLL_MS) : SHORTEST_PAUSE_MS;
+      await wait.sleep(Math.min(left, inHand.size > 0 ? pause : SAFETY_POLL_MS));
       // Who gave up would never learn of a lease; and a key that was good when the wait began may have ended.
       if (signal?.aborted || (await endOf(domain, principal)) !== null) return { claims: [] };
     }
@@ -128,34 +128,36 @@ export async function claimNextSteps(
 
 interface Claimed {
   readonly claims: Claim[];
-  /** There was a step for the claimant, and someone had it in hand. */
-  readonly isContended: boolean;
+  /** Queues in which there was a step for the claimant, and someone had it in hand; none, when it has got others. */
+  readonly inHand: ReadonlySet<string>;
 }
 
 async function claimNow(domain: Domain, principal: Principal, input: ClaimNextStepsInput): Promise<Claimed> {
   await letGo(domain);
   return change(domain, principal, async (change) => {
     const claimant = await claimantFor(change, principal, input.deviceId);
-    if (claimant.device?.isDraining) return { claims: [], isContended: false };
+    if (claimant.device?.isDraining) return { claims: [], inHand: new Set() };
     const claims: Claim[] = [];
     const wanted = Math.min(input.limit, slotsLeft(claimant));
     let now = claimant;
-    let isContended = false;
+    let inHand: ReadonlySet<string> = new Set();
     while (claims.length < wanted) {
       const best = await takeBest(change, now, input.projectId ?? null);
-      isContended = best === 'CONTENDED';
-      if (best === null || best === 'CONTENDED') break;
+      if (best instanceof Set) {
+        if (claims.length === 0) inHand = best;
+        break;
+      }
       claims.push(await take(change, now, best.step, input.leaseSeconds));
       const reserved = now.reserved.filter(({ id }) => id !== best.step.id);
       now = { ...now, held: [...now.held, { resources: best.resources }], reserved };
     }
-    return { claims, isContended };
+    return { claims, inHand };
   });
 }
 
 /**
- * The step that comes first in the queues that the claimant may serve with what it has left, under its lock; null when there is none, CONTENDED when
- * there are such steps and someone has each of them in hand. He may take them, or not: he who waits looks again soon.
+ * The step that comes first in the queues that the claimant may serve with what it has left, under its lock. Else the queues, if any, in which there are
+ * such steps and someone has each of them in hand: he may take them, or not.
  */
 async function takeBest({ tx }: Change, claimant: Claimant, projectId: string | null) {
   const queues = (await servedQueues(tx, claimant)).filter((queue) => projectId === null || queue.projectId === projectId);
@@ -180,7 +182,7 @@ async function takeBest({ tx }: Change, claimant: Claimant, projectId: string | 
     const [step] = part === null ? [] : await tx.run(lockStep, { id });
     if (step?.status === 'QUEUED' && isFree(step, queue)) return { step, resources: queue.resources };
   }
-  return free.length > 0 ? 'CONTENDED' : null;
+  return new Set(free.map(({ queue }) => queue.id));
 }
 
 /** Gives the step to the claimant: a new attempt under a new lease. */

@@ -14,8 +14,11 @@ export interface Waker {
 export interface Place {
   /** To be called before each look: of what comes from now on one is told again. */
   look(): void;
-  /** To be called after it: wakes others, where in a queue that one was woken for there is still something to claim. */
-  looked(isLeft: (queueId: string) => Promise<boolean>): Promise<void>;
+  /**
+   * To be called after it: wakes others, where in a queue that one was woken for there is still something to claim; but for the queues that one keeps,
+   * to look at them again soon.
+   */
+  looked(isLeft: (queueId: string) => Promise<boolean>, kept?: ReadonlySet<string>): Promise<void>;
   /** Gives up the place. Others are woken in one's stead. */
   leave(): void;
 }

@@ -4,7 +4,8 @@
  * Who is woken takes an errand along: to see to it that this queue is looked at by whoever can serve it. Having looked, it passes the errand on to two
  * others while there is a step left in the queue, whether it took one itself or could not: so as many are woken as there is work for, within few turns,
  * and one that nobody but the last in line can serve is found by him. An errand ends when the queue is empty, or when everyone has looked since the news
- * came. Whoever goes away in between hands his errands over unseen.
+ * came. Who found that others have all that he could take of it in hand keeps the errand, and looks again. Whoever goes away in between hands his
+ * errands over unseen.
  *
  * So, whenever a step can be claimed and somebody who could claim it waits here, somebody who was woken for it has not looked yet. What frees the one
  * who waits, and not the step (a slot of his device, a label), wakes him alone, by the topic of his device. Each gateway has a line of its own.
@@ -49,10 +50,11 @@ export class Line {
         for (const [queueId, news] of waiter.errands) inHand.set(queueId, news);
         waiter.errands = new Map();
       },
-      looked: async (isLeft) => {
+      looked: async (isLeft, kept) => {
         for (const [queueId, news] of inHand) {
+          if (kept?.has(queueId)) waiter.errands.set(queueId, Math.max(news, waiter.errands.get(queueId) ?? 0));
           // Not known is as good as left: he who looks finds out.
-          if (this.#hasNext(news) && (await isLeft(queueId).catch(() => true))) this.#send(queueId, news, 2);
+          else if (this.#hasNext(news) && (await isLeft(queueId).catch(() => true))) this.#send(queueId, news, 2);
         }
         inHand = new Map();
       },

@@ -80,6 +80,23 @@ describe('A line', () => {
     expect([waiting.woken(), line.size]).toEqual(['', 0]);
   });
 
+  test('leaves an errand with who keeps it, to look again, or to hand it over when he goes', async () => {
+    const line = new Line();
+    const waiting = people(line, 'abc');
+    line.tell('q');
+    waiting.of('a').look();
+    await waiting.of('a').looked(left, new Set('q'));
+    expect(waiting.woken()).toBe('a');
+    waiting.of('a').look();
+    await waiting.of('a').looked(left);
+    expect(waiting.woken()).toBe('bc');
+    line.tell('r');
+    waiting.of('a').look();
+    await waiting.of('a').looked(left, new Set('r'));
+    waiting.of('a').leave();
+    expect(waiting.woken()).toBe('ab');
+  });
+
   test('takes not knowing whether something is left for something left', async () => {
     const line = new Line();
     const waiting = people(line, 'abcd');
