@@ -16,6 +16,9 @@ if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
   process.stdout.write(`${manifest.version}\n`);
 } else if (command === 'up' || command === 'serve') {
   await runGateway(command, rest);
+} else if (command === 'backup' || command === 'restore') {
+  const { runUpkeep } = await import('./upkeep.ts');
+  process.exitCode = await runUpkeep(command, rest, process.env);
 } else {
   await runCommandLine();
 }
@@ -39,10 +42,12 @@ async function runGateway(command: GatewayCommand, argv: readonly string[]): Pro
 
 async function runCommandLine(): Promise<void> {
   const { run, summaries } = await import('./cli/cli.ts');
+  const { upkeepSummaries } = await import('./upkeep.ts');
   if (command === '' || command === '--help' || command === '-h' || command === 'help') {
     const all = [
       { name: 'up', summary: 'Starts a gateway and an agent on this machine: what `npm start` runs.' },
       { name: 'serve', summary: 'Starts a gateway alone.' },
+      ...upkeepSummaries,
       ...summaries,
     ];
     const width = Math.max(...all.map(({ name }) => name.length)) + 2;

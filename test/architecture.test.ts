@@ -45,6 +45,7 @@ const arrows: Readonly<Record<string, { readonly values: readonly string[]; read
   store: { values: ['meters'], types: ['domain'] },
   domain: { values: ['meters', 'store'], types: ['realtime'] },
   realtime: { values: ['meters', 'domain', 'store'] },
+  backup: { values: ['store'] },
   aggregator: { values: ['meters', 'domain', 'store'] },
   schema: { values: ['realtime', 'domain', 'store'] },
   server: { values: ['meters', 'schema', 'realtime', 'domain', 'store'] },

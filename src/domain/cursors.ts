@@ -21,20 +21,25 @@ export function encodeCursor({ store }: Domain, { kind, jobId, seq }: StreamName
   return Buffer.from(`${store.identity}.${kind}.${jobId}.${seq}`).toString('base64url');
 }
 
-/** The number after which to go on; no cursor is the beginning. Throws BAD_REQUEST for a cursor that this stream never gave. */
+/**
+ * The number after which to go on; no cursor is the beginning. Throws BAD_REQUEST for a cursor that this stream never gave. One of the store that
+ * this one was restored from is good if it was given before the backup: what came after that is not here, and other things may have its numbers.
+ */
 export async function decodeCursor(domain: Domain, cursor: string | null | undefined, stream: StreamName): Promise<number> {
   if (cursor === null || cursor === undefined) return 0;
-  const seq = parse(domain, cursor, stream);
+  const { read, identity, parent } = domain.store;
   const kind = stream.kind === 'feed' ? 'event' : stream.kind;
-  const [bounds] = await domain.store.read.run(streamBounds, { jobId: stream.jobId, kind });
-  if (seq === null || seq > (bounds?.last ?? 0))
-    throw new RequestRefused('BAD_REQUEST', 'after: this cursor is not one that this stream gave.');
-  return seq;
+  const [bounds] = await read.run(streamBounds, { jobId: stream.jobId, kind });
+  const own = parse(cursor, identity, stream);
+  if (own !== null && own <= (bounds?.last ?? 0)) return own;
+  const inherited = parent === null ? null : parse(cursor, parent, stream);
+  if (inherited !== null && inherited <= (bounds?.inherited ?? 0)) return inherited;
+  throw new RequestRefused('BAD_REQUEST', 'after: this cursor is not one that this stream gave.');
 }
 
-function parse({ store }: Domain, cursor: string, { kind, jobId }: StreamName): number | null {
+function parse(cursor: string, identity: string, { kind, jobId }: StreamName): number | null {
   const text = Buffer.from(cursor, 'base64url').toString();
-  const start = `${store.identity}.${kind}.${jobId}.`;
+  const start = `${identity}.${kind}.${jobId}.`;
   const number = text.startsWith(start) ? text.slice(start.length) : '';
   return /^(0|[1-9]\d{0,15})$/.test(number) ? Number(number) : null;
 }

@@ -120,9 +120,12 @@ export class FileStore {
   }
 
   #pathOf(id: string, sha256: string): string {
-    return join(this.#folder, shardOf(id), `${id}-${sha256}`);
+    return join(this.#folder, fragmentPath(id, sha256));
   }
 }
+
+/** Where the bytes of a fragment are within the folder of all. */
+export const fragmentPath = (id: string, sha256: string): string => join(shardOf(id), `${id}-${sha256}`);
 
 /** The last characters of an id are random: they spread the files over 1,024 folders. */
 const shardOf = (id: string) => id.slice(-2);

@@ -14,5 +14,18 @@ export function migrationsOf(dialect: 'sqlite' | 'postgres', migrationsFolder = 
       if (applied !== null && applied > newest)
         throw new StoreUnusable('The database was written by a newer version of Trainyard; start that version instead.');
     },
+    /** Refuses a database to which other migrations have been applied than this program knows. */
+    requireSame(applied: number): void {
+      if (applied !== newest)
+        throw new StoreUnusable(
+          'The database was written by another version of Trainyard: use that version, or start a gateway of this one first.',
+        );
+    },
+    /** The first so many, to make a database as it was at a certain version. */
+    first: (count: number) => readMigrationFiles({ migrationsFolder }).slice(0, count),
   };
 }
+
+/** How many migrations this program knows. */
+export const knownMigrations = (dialect: 'sqlite' | 'postgres'): number =>
+  readMigrationFiles({ migrationsFolder: folderOf(dialect) }).length;

@@ -10,7 +10,7 @@ import { migrate } from 'drizzle-orm/node-postgres/migrator';
 import pg from 'pg';
 import type { Meter } from '../meters/meter.ts';
 import { Connection } from './connection.ts';
-import { readIdentity } from './identity.ts';
+import { type Identity, readIdentity } from './identity.ts';
 import { poolGauges, queueDepth, StoreMeters } from './meters.ts';
 import { migrationsOf } from './migrations.ts';
 import { Sequencer } from './sequencer.ts';
@@ -33,7 +33,7 @@ const MOST_CONNECTIONS = 12;
 const CONNECT_WITHIN_MS = 10_000;
 const MOST_TRIES = 12;
 /** Any number that no one else is likely to take: held while migrations run, so that gateways that start together take turns. */
-const MIGRATION_LOCK = 7_203_411;
+export const MIGRATION_LOCK = 7_203_411;
 /** serialization_failure, deadlock_detected: PostgreSQL's own advice is to run the transaction again. */
 const TRY_AGAIN = new Set(['40001', '40P01']);
 
@@ -84,6 +84,7 @@ async function migrateDatabase(pool: pg.Pool): Promise<string> {
 class PostgresStore implements Store {
   readonly description: string;
   readonly identity: string;
+  readonly parent: string | null;
   readonly secret: Buffer;
   readonly tables = tables;
   readonly isFirst: boolean;
@@ -96,11 +97,12 @@ class PostgresStore implements Store {
   readonly #wire: Wire;
   readonly #sequencer: Sequencer;
 
-  constructor(pool: pg.Pool, wire: Wire, version: string, { identity, secret }: { identity: string; secret: Buffer }) {
+  constructor(pool: pg.Pool, wire: Wire, version: string, { identity, secret, parent }: Identity) {
     this.#pool = pool;
     this.#wire = wire;
     this.isFirst = wire.wasAlone;
     this.identity = identity;
+    this.parent = parent;
     this.secret = secret;
     this.description = `postgres ${version}`;
     this.#meters = new StoreMeters([queueDepth(() => pool.waitingCount), ...poolGauges(pool, () => wire.isOpen)]);

@@ -33,7 +33,7 @@ export function openFile(file: string, { synchronous = 'FULL' }: SqliteOptions =
   };
   try {
     makeFolder(dirname(file));
-    keep(new SqliteDatabase(`${file}.lock`, { timeout: 0 })).exec('BEGIN EXCLUSIVE');
+    keep(lockFile(file));
     // A process that was killed between writing a change and its sync, or whose sync failed, leaves a change that is read as any other and yet not
     // durable: who asked for it would be told that it is done, and the next power loss would take it.
     writeAnew(`${file}-wal`);
@@ -45,15 +45,28 @@ export function openFile(file: string, { synchronous = 'FULL' }: SqliteOptions =
     return { writer, reader, close };
   } catch (error) {
     close();
-    throw explain(error, file, opened.length);
+    throw explainFile(error, file);
+  }
+}
+
+/** Makes the file this process's alone. The lock is held while the process lives, and let go by the system however it ends. */
+export function lockFile(file: string): SqliteDatabase.Database {
+  const lock = new SqliteDatabase(`${file}.lock`, { timeout: 0 });
+  try {
+    lock.exec('BEGIN EXCLUSIVE');
+    return lock;
+  } catch (error) {
+    lock.close();
+    // A second gateway would not hear of the first one's news.
+    if (error instanceof SqliteDatabase.SqliteError && error.code === 'SQLITE_BUSY')
+      throw new StoreUnusable(`Another gateway is using ${file}.`);
+    throw error;
   }
 }
 
 /** In one line, for whoever started the gateway. Anything that is not expected here stays what it is. */
-function explain(error: unknown, file: string, opened: number): unknown {
+export function explainFile(error: unknown, file: string): unknown {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  // The lock is held while a process lives, and let go by the system however it ends. A second gateway would not hear of the first one's news.
-  if (code === 'SQLITE_BUSY' && opened === 1) return new StoreUnusable(`Another gateway is using ${file}.`);
   if (code === 'SQLITE_NOTADB') return new StoreUnusable(`${file} is not a SQLite database.`);
   if (/^(SQLITE_(CANTOPEN|READONLY|PERM)|EACCES|EPERM|EROFS|ENOTDIR|EEXIST)/.test(code))
     return new StoreUnusable(`${file} cannot be written: ${error instanceof Error ? error.message : code}`);
@@ -69,16 +82,21 @@ function setUp(connection: SqliteDatabase.Database, synchronous: 'FULL' | 'NORMA
 }
 
 /**
- * Brings the file up to date: all of what is missing in one transaction, or nothing.
+ * Brings the file up to date, or to where it was after the first so many migrations: all of what is missing in one transaction, or nothing.
  *
  * Drizzle's own migrator commits before rows that lost their parents can be looked for; the table in which it keeps count is used as it is.
  */
-export function migrateFile(writer: SqliteDatabase.Database, folder?: string): void {
+export function migrateFile(
+  writer: SqliteDatabase.Database,
+  { folder, most = Number.POSITIVE_INFINITY }: { folder?: string; most?: number } = {},
+): void {
   const { migrationsFolder, refuseNewer } = migrationsOf('sqlite', folder);
   const isKnown = writer.prepare(`select 1 from sqlite_master where name = '__drizzle_migrations'`).get() !== undefined;
   const applied = isKnown ? Number(writer.prepare('select max(created_at) from __drizzle_migrations').pluck().get()) : null;
   refuseNewer(applied);
-  const missing = readMigrationFiles({ migrationsFolder }).filter(({ folderMillis }) => folderMillis > (applied ?? -1));
+  const missing = readMigrationFiles({ migrationsFolder })
+    .slice(0, most)
+    .filter(({ folderMillis }) => folderMillis > (applied ?? -1));
   if (missing.length === 0) return;
   // A generated rebuild of a table drops the old one: with foreign keys on, that would delete its children. Inside a transaction the pragma,
   // which is in those migrations too, does nothing.

@@ -42,6 +42,7 @@ export async function openSqlite(file: string, options?: SqliteOptions): Promise
 class SqliteStore implements Store {
   readonly description: string;
   readonly identity: string;
+  readonly parent: string | null;
   readonly secret: Buffer;
   readonly tables = tables;
   /** The lock says so. */
@@ -68,13 +69,14 @@ class SqliteStore implements Store {
     return new SqliteStore(file, await readIdentity(new Connection(asDatabase(file.writer), tables, dialect)));
   }
 
-  private constructor(file: SqliteFile, { identity, secret }: Identity) {
+  private constructor(file: SqliteFile, { identity, secret, parent }: Identity) {
     const { writer, reader } = file;
     this.#file = file;
     this.#writer = writer;
     this.#write = new Connection(asDatabase(writer), tables, dialect);
     this.read = new Connection(asDatabase(reader), tables, dialect);
     this.identity = identity;
+    this.parent = parent;
     this.secret = secret;
     this.description = `sqlite ${String(writer.prepare('select sqlite_version()').pluck().get())}`;
     this.#meters = new StoreMeters([queueDepth(() => this.#waiting.length), ...fileGauges(writer.name)]);

@@ -91,6 +91,8 @@ export interface Store {
   readonly description: string;
   /** Names this store in its cursors, so that another store's are refused. */
   readonly identity: string;
+  /** The identity of the store that this one was restored from, if it was: of its cursors, those are good that were given before the backup. */
+  readonly parent: string | null;
   /** Signs the URLs of fragments. */
   readonly secret: Buffer;
   readonly tables: Tables;

@@ -22,6 +22,7 @@ function listen(domain: Domain): { domain: Domain; statements: string[] } {
   const heard: Store = {
     description: store.description,
     identity: store.identity,
+    parent: store.parent,
     secret: store.secret,
     tables: store.tables,
     isFirst: store.isFirst,

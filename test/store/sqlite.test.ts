@@ -138,9 +138,9 @@ describe('A migration of a SQLite file', () => {
     const folder = writeMigrations([[create, createChildren]]);
     const file = new SqliteDatabase(join(folder, 'migrated.db'));
     file.pragma('foreign_keys = ON');
-    migrateFile(file, folder);
+    migrateFile(file, { folder });
     for (const statement of fill) file.exec(statement);
-    migrateFile(file, writeMigrations([[create, createChildren], second]));
+    migrateFile(file, { folder: writeMigrations([[create, createChildren], second]) });
     return file;
   }
 

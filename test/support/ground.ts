@@ -69,7 +69,7 @@ export function watchWrites(domain: Domain): { readonly domain: Domain; next(): 
   let waiting = Promise.withResolvers<void>();
   const { store } = domain;
   const watched: Store = {
-    ...{ description: store.description, identity: store.identity, secret: store.secret, tables: store.tables },
+    ...{ description: store.description, identity: store.identity, parent: store.parent, secret: store.secret, tables: store.tables },
     ...{ isFirst: store.isFirst, read: store.read, meters: store.meters, trouble: store.trouble },
     async write(work) {
       try {

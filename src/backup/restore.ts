@@ -1,0 +1,104 @@
+/**
+ * Restoring a backup into an empty store of either database.
+ *
+ * All of it is verified before anything is written. Then the files are put in their place, where without rows nobody sees them, and then the tables,
+ * in one transaction: a restore that is cut off leaves no store, and can be run again.
+ */
+import { join } from 'node:path';
+import { newIdentity } from '../store/identity.ts';
+import { type Loading, openLoading } from '../store/loading.ts';
+import { knownMigrations } from '../store/migrations.ts';
+import type { PortableRow } from '../store/portable.ts';
+import { fragmentFolderOf, type Place } from '../store/snapshot.ts';
+import { StoreUnusable } from '../store/store.ts';
+import { fragmentOf, putFragment, type StoredFragment, verifyFragment } from './fragments.ts';
+import { BackupRefused, type Manifest, readManifest, type TableEntry } from './manifest.ts';
+import { readTable, verifyTable } from './table-files.ts';
+
+export interface RestoreOptions {
+  /** Whether the leases that were held when the backup was taken end. If not, whoever holds one goes on as after any outage. */
+  readonly endsLeases: boolean;
+  readonly signal: AbortSignal;
+  say(line: string): void;
+}
+
+/** Throws BackupRefused and StoreUnusable; whatever it throws, there is no store then. */
+export async function restoreBackup(from: string, place: Place, options: RestoreOptions): Promise<Manifest> {
+  const { signal, say, endsLeases } = options;
+  const manifest = await readManifest(from);
+  if (manifest.migrations > knownMigrations(place.databaseUrl === null ? 'sqlite' : 'postgres'))
+    throw new BackupRefused(`${from} was made by a newer version of Trainyard; restore it with that version.`);
+  const files = await verify(from, manifest, signal);
+  say(`The backup of ${manifest.takenAt} is whole.`);
+  const loading = await openLoading(place, manifest.migrations);
+  try {
+    for (const fragment of files) {
+      signal.throwIfAborted();
+      await putFragment(join(from, 'fragments'), fragmentFolderOf(place), fragment);
+    }
+    if (files.length > 0) say(`${files.length} fragments are in place; the tables follow.`);
+    for (const table of manifest.tables) {
+      await restoreTable(from, loading, table, new Set(manifest.fragments.missing), signal);
+      if (table.rows > 0) say(`${table.name}: ${table.rows} rows`);
+    }
+    signal.throwIfAborted();
+    await loading.finish({ identity: newIdentity(), endsLeases });
+  } catch (error) {
+    await loading.abandon();
+    throw error;
+  }
+  return manifest;
+}
+
+/** Answers the files that it holds. */
+async function verify(from: string, manifest: Manifest, signal: AbortSignal): Promise<StoredFragment[]> {
+  for (const table of manifest.tables) {
+    signal.throwIfAborted();
+    await verifyTable(from, table);
+  }
+  const table = manifest.tables.find(({ name }) => name === 'fragments');
+  if (!table) throw new BackupRefused('The backup is damaged: it has no table of fragments.');
+  const read = fragmentOf(table);
+  const missing = new Set(manifest.fragments.missing);
+  const files: StoredFragment[] = [];
+  for await (const rows of readTable(from, table)) {
+    for (const row of rows) {
+      const fragment = read(row);
+      if (fragment && !missing.has(fragment.id)) files.push(fragment);
+    }
+  }
+  for (const fragment of files) {
+    signal.throwIfAborted();
+    await verifyFragment(join(from, 'fragments'), fragment);
+  }
+  return files;
+}
+
+async function restoreTable(
+  from: string,
+  loading: Loading,
+  table: TableEntry,
+  missing: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<void> {
+  const withoutBytes = table.name === 'fragments' && missing.size > 0 ? asAnnounced(table) : null;
+  for await (const rows of readTable(from, table)) {
+    signal.throwIfAborted();
+    const whole = withoutBytes ? rows.map((row) => (missing.has(String(row[withoutBytes.id])) ? withoutBytes.change(row) : row)) : rows;
+    await loading.insert(table, whole).catch((error: unknown) => {
+      if (error instanceof StoreUnusable) throw error;
+      throw new BackupRefused(
+        `The table ${table.name} of the backup does not fit: ${error instanceof Error ? error.message : String(error)}.`,
+      );
+    });
+  }
+}
+
+/** A fragment whose bytes were deleted while the backup was taken is one that was announced, and whose bytes have not come. */
+function asAnnounced({ columns }: TableEntry) {
+  const announced: Readonly<Record<string, string | null>> = { status: 'PENDING', sha256: null, size_bytes: null, ready_at: null };
+  const id = columns.findIndex(({ name }) => name === 'id');
+  const change = (row: PortableRow): PortableRow =>
+    columns.map(({ name }, i) => (name in announced ? (announced[name] ?? null) : (row[i] ?? null)));
+  return { id, change };
+}

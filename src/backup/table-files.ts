@@ -1,0 +1,91 @@
+/** A table as a file: one row a line, a JSON array in the order of its columns, compressed. */
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { constants, createGunzip, createGzip } from 'node:zlib';
+import type { PortableRow, PortableTable } from '../store/portable.ts';
+import { BackupRefused, type TableEntry, tableFile } from './manifest.ts';
+
+/** Rows that are handed on at once when a file is read. */
+const ROWS_AT_ONCE = 500;
+
+/** Writes a table, synced; `look` sees each row that passes. */
+export async function writeTable(
+  folder: string,
+  table: PortableTable,
+  batches: AsyncIterable<readonly PortableRow[]>,
+  { look, signal }: { look?: (row: PortableRow) => void; signal: AbortSignal },
+): Promise<TableEntry> {
+  let rows = 0;
+  let sizeBytes = 0;
+  const hash = createHash('sha256');
+  async function* lines() {
+    for await (const batch of batches) {
+      rows += batch.length;
+      if (look) batch.forEach(look);
+      yield Buffer.from(batch.map((row) => `${JSON.stringify(row)}\n`).join(''));
+    }
+  }
+  async function* hashed(chunks: AsyncIterable<Buffer>) {
+    for await (const chunk of chunks) {
+      sizeBytes += chunk.length;
+      hash.update(chunk);
+      yield chunk;
+    }
+  }
+  // The fastest level: the next ones take three times as long for a tenth less.
+  const gzip = createGzip({ level: constants.Z_BEST_SPEED });
+  const file = createWriteStream(tableFile(folder, table.name), { mode: 0o600, flags: 'wx', flush: true });
+  await pipeline(Readable.from(lines(), { objectMode: false }), gzip, hashed, file, { signal });
+  return { ...table, rows, sizeBytes, sha256: hash.digest('hex') };
+}
+
+/** Whether the file is the one that was written. Throws BackupRefused. */
+export async function verifyTable(folder: string, { name, sizeBytes, sha256 }: TableEntry): Promise<void> {
+  const path = tableFile(folder, name);
+  const found = await hashFile(path);
+  if (found === null) throw new BackupRefused(`The backup is not whole: ${path} is missing.`);
+  if (found.sizeBytes !== sizeBytes || found.sha256 !== sha256)
+    throw new BackupRefused(`The backup is damaged: ${path} is not what was written.`);
+}
+
+/** Null: it cannot be read. */
+export async function hashFile(path: string): Promise<{ sizeBytes: number; sha256: string } | null> {
+  const hash = createHash('sha256');
+  let sizeBytes = 0;
+  try {
+    for await (const chunk of createReadStream(path, { highWaterMark: 1_048_576 })) {
+      sizeBytes += chunk.length;
+      hash.update(chunk);
+    }
+  } catch {
+    return null;
+  }
+  return { sizeBytes, sha256: hash.digest('hex') };
+}
+
+/** The rows of a file that has been verified, some hundreds at a time. */
+export async function* readTable(folder: string, { name, columns, rows: expected }: TableEntry): AsyncGenerator<PortableRow[]> {
+  const decoder = new TextDecoder();
+  let count = 0;
+  let rest = '';
+  let rows: PortableRow[] = [];
+  const damaged = () => new BackupRefused(`The backup is damaged: ${tableFile(folder, name)} does not hold what it says.`);
+  for await (const chunk of createReadStream(tableFile(folder, name)).pipe(createGunzip())) {
+    // Not by readline, which takes other characters for the end of a line as well.
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) {
+      const row: unknown = JSON.parse(line);
+      if (!Array.isArray(row) || row.length !== columns.length) throw damaged();
+      rows.push(row);
+      count++;
+      if (rows.length < ROWS_AT_ONCE) continue;
+      yield rows;
+      rows = [];
+    }
+  }
+  if (rows.length > 0) yield rows;
+  if (count !== expected || rest !== '') throw damaged();
+}

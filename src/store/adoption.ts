@@ -1,0 +1,31 @@
+/** What makes of the rows of a backup a store of its own. The same SQL on both databases. */
+import type { FinishOptions } from './loading.ts';
+import { feedOfAllJobs } from './tables.ts';
+
+export interface AdoptingStatement {
+  readonly text: string;
+  readonly values: readonly string[];
+}
+
+/** `$1` stands for the value, as in PostgreSQL. */
+export function adoptingStatements({ identity, endsLeases }: FinishOptions): AdoptingStatement[] {
+  return [
+    // Its cursors name it from now on; those of the store that was backed up are good as far as the backup goes.
+    { text: `delete from meta where key = 'parent'`, values: [] },
+    { text: `update meta set key = 'parent' where key = 'identity'`, values: [] },
+    { text: `insert into meta (key, value) values ('identity', $1)`, values: [identity] },
+    // A store whose events had no place in the feed yet had no count of the places either.
+    {
+      text: `insert into streams (job_id, kind, last, first)
+        select '${feedOfAllJobs}', 'event', coalesce(max(position), 0), 1 from events where true on conflict do nothing`,
+      values: [],
+    },
+    // No token has this hash; and a lease of no length that ended when it began has run out when the gateway first looks.
+    ...(endsLeases ? [{ text: endLeases, values: ['0'.repeat(64)] }] : []),
+  ];
+}
+
+const endLeases = `
+  update steps set lease_hash = $1, lease_seconds = 0,
+    lease_expires_at = (select claimed_at from attempts where step_id = steps.id and number = steps.attempt_count)
+  where lease_hash is not null`;

@@ -1,0 +1,73 @@
+import { closeSync, existsSync, fchmodSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import SqliteDatabase from 'better-sqlite3';
+import { adoptingStatements } from './adoption.ts';
+import { makeFolder, syncFolder } from './durable.ts';
+import type { Loading } from './loading.ts';
+import { type PortableColumn, type PortableValue, quote } from './portable.ts';
+import { explainFile, lockFile, migrateFile } from './sqlite-file.ts';
+import { StoreUnusable } from './store.ts';
+
+/** Writes a file beside its place, and moves it there when it is whole: a restore that is cut off leaves no store. */
+export async function loadSqlite(file: string, migrations: number): Promise<Loading> {
+  const beside = `${file}.restoring`;
+  const opened: SqliteDatabase.Database[] = [];
+  const end = () => {
+    for (const connection of opened.splice(0).reverse()) connection.close();
+  };
+  try {
+    makeFolder(dirname(file));
+    opened.push(lockFile(file));
+    if (existsSync(file)) throw new StoreUnusable(`There is a store at ${file} already; a backup is restored into an empty data folder.`);
+    for (const left of ['', '-journal', '-wal', '-shm']) rmSync(`${beside}${left}`, { force: true });
+    const connection = new SqliteDatabase(beside);
+    opened.push(connection);
+    // What it is to be safe from is the loss of a file that is not in its place yet.
+    connection.pragma('journal_mode = MEMORY');
+    connection.pragma('synchronous = OFF');
+    migrateFile(connection, { most: migrations });
+    connection.pragma('foreign_keys = OFF');
+    connection.exec('BEGIN');
+    return of(connection, file, beside, end);
+  } catch (error) {
+    end();
+    throw explainFile(error, file);
+  }
+}
+
+function of(connection: SqliteDatabase.Database, file: string, beside: string, end: () => void): Loading {
+  return {
+    description: `sqlite ${String(connection.prepare('select sqlite_version()').pluck().get())}`,
+    async insert({ name, columns }, rows) {
+      const names = columns.map((column) => quote(column.name)).join(', ');
+      const insert = connection.prepare(`insert into ${quote(name)} (${names}) values (${columns.map(() => '?').join(', ')})`);
+      for (const row of rows) insert.run(row.map((value, i) => encode(value, columns[i])));
+    },
+    async finish(options) {
+      for (const { text, values } of adoptingStatements(options)) connection.prepare(text.replaceAll('$1', '?')).run(...values);
+      const orphans = connection.prepare('pragma foreign_key_check').all().length;
+      if (orphans > 0)
+        throw new StoreUnusable(`${orphans} rows of the backup refer to others that it does not hold; nothing was restored.`);
+      connection.exec('COMMIT');
+      connection.close();
+      const handle = openSync(beside, 'r+');
+      // It holds the hashes of keys.
+      fchmodSync(handle, 0o600);
+      fsyncSync(handle);
+      closeSync(handle);
+      renameSync(beside, file);
+      syncFolder(dirname(file));
+      end();
+    },
+    async abandon() {
+      end();
+      for (const left of ['', '-journal']) rmSync(`${beside}${left}`, { force: true });
+      rmSync(`${file}.lock`, { force: true });
+    },
+  };
+}
+
+function encode(value: PortableValue, column: PortableColumn | undefined): string | number | null {
+  if (typeof value === 'boolean') return value ? 1 : 0;
+  return column?.kind === 'real' && value !== null ? Number(value) : value;
+}
