@@ -12,6 +12,7 @@ import { forgiveOutage, keepTime } from './domain/timekeeping.ts';
 import { Wakeups } from './realtime/wakeups.ts';
 import { createContext } from './schema/context.ts';
 import { schema } from './schema/index.ts';
+import type { ServerParts } from './server/app.ts';
 import { fragmentDoor } from './server/files.ts';
 import { startServer } from './server/http.ts';
 import { writeLog } from './server/log.ts';
@@ -56,13 +57,14 @@ async function serve({ doors, store: { dataDir }, company, limits, work, retenti
     writeLog({ level: 'error', message: 'Retention failed; the next round goes on.', error: String(error) }),
   );
   const rates = new Rates(limits);
+  const onKeyEnd: ServerParts<object>['onKeyEnd'] = (principal, ended) => watchKey(domain, wakeups, principal, ended);
   const server = await startServer(
     {
       schema,
       authenticate: (authorization) => authenticate(domain, authorization),
       context: (principal, signal) => createContext({ domain, wakeups, serverLimits: limits }, principal, signal),
-      onKeyEnd: (principal, ended) => watchKey(domain, wakeups, principal, ended),
-      handlers: { '/fragments/': fragmentDoor(domain, rates, limits) },
+      onKeyEnd,
+      handlers: { '/fragments/': fragmentDoor(domain, rates, { ...limits, onKeyEnd }) },
       ready: () => isReady(store),
       limits,
       rates,

@@ -3,6 +3,7 @@ import type { GatewayCommand } from './config/config.ts';
 import type { Config } from './config/settings.ts';
 import { linkKey, localKey, type OperatorKey, operatorKey } from './credentials.ts';
 import { firstProject } from './domain/projects.ts';
+import { InvalidInput } from './domain/refusals.ts';
 import { type Gateway, STOP_GRACE_MS, startGateway } from './gateway.ts';
 import { type LocalAgentOptions, startLocalAgent } from './local-agent.ts';
 import { StoreUnusable } from './store/store.ts';
@@ -14,10 +15,11 @@ export async function up(command: GatewayCommand, config: Config, env: LocalAgen
   const { dataDir } = config.store;
   const { slots } = config.company;
   const gateway = await startGateway(config);
-  const { domain, url } = gateway;
-  const operator = await operatorKey(domain, config.doors.adminKey);
-  await firstProject(domain);
-  const token = command === 'up' ? await localKey(domain, dataDir, url, operator) : null;
+  const { url } = gateway;
+  const { operator, token } = await prepare(command, config, gateway).catch(async (error: unknown) => {
+    await gateway.close(STOP_GRACE_MS);
+    throw error;
+  });
   const agent = token !== null && slots > 0 ? startLocalAgent({ dataDir, slots, url, token, env }) : null;
   process.stdout.write(await greeting(command, gateway, operator));
   await stop.promise;
@@ -26,6 +28,13 @@ export async function up(command: GatewayCommand, config: Config, env: LocalAgen
   await agent?.stop();
   await gateway.close(STOP_GRACE_MS);
   return 0;
+}
+
+/** What a start leaves in the store: the operator's key, a first project, the key of this machine's user. */
+async function prepare(command: GatewayCommand, config: Config, { domain, url }: Gateway) {
+  const operator = await operatorKey(domain, config.doors.adminKey);
+  await firstProject(domain);
+  return { operator, token: command === 'up' ? await localKey(domain, config.store.dataDir, url, operator) : null };
 }
 
 async function greeting(command: GatewayCommand, { url, domain }: Gateway, operator: OperatorKey | null): Promise<string> {
@@ -39,6 +48,7 @@ async function greeting(command: GatewayCommand, { url, domain }: Gateway, opera
 /** What kept a gateway from starting, in one line for the operator. */
 export function explainStart(error: unknown): string {
   if (error instanceof StoreUnusable) return error.message;
+  if (error instanceof InvalidInput) return error.issues.map(({ path, message }) => `${path.join('.')} ${message}`).join('\n');
   const { code, address, port, path } = error as { code?: string; address?: string; port?: number; path?: string }; // Node's system errors
   if (code === 'EADDRINUSE')
     return `${address}:${port} is taken: another program listens there. Choose another port with --port, or 0 for any.`;

@@ -10,12 +10,14 @@ import type { Domain } from '../domain/domain.ts';
 import { finishUpload, requireUpload } from '../domain/fragments.ts';
 import { typeOfId } from '../domain/ids.ts';
 import { authenticate } from '../domain/keys.ts';
+import type { Principal } from '../domain/principal.ts';
 import { Refusal } from '../domain/refusals.ts';
 import { mayWriteFile, seesFile } from '../domain/rights.ts';
 import { type FileAction, isSigned } from '../domain/signatures.ts';
 import { RemovedMeanwhile, type StoredFile, TooManyBytes } from '../store/files.ts';
 import { fragmentById } from '../store/queries/rows.ts';
 import type { FragmentRow } from '../store/tables.ts';
+import type { ServerParts } from './app.ts';
 import { parseRange } from './range.ts';
 import type { Rates, TooFast } from './rates.ts';
 
@@ -45,24 +47,35 @@ function requirePace(tooFast: TooFast | null): void {
   if (tooFast) throw new FileRefusal(429, 'LIMIT_EXCEEDED', tooFast.error.message, tooFast.error.extensions);
 }
 
-/** `stallMs`: how long a client may send nothing of its upload, or take nothing of its download, before it is let go. */
-export function fragmentDoor(domain: Domain, rates: Rates, { stallMs }: { readonly stallMs: number }) {
+export interface FragmentDoorParts {
+  /** How long a client may send nothing of its upload, or take nothing of its download, before it is let go. */
+  readonly stallMs: number;
+  /** Tells when a key ends: what came with it under way is cut. */
+  readonly onKeyEnd: ServerParts<object>['onKeyEnd'];
+}
+
+export function fragmentDoor(domain: Domain, rates: Rates, parts: FragmentDoorParts) {
   return async (request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> => {
     try {
       const id = url.pathname.slice('/fragments/'.length);
       if (typeOfId(id) !== 'Fragment') throw notFound();
       // The server bounds no transfer as a whole. A socket on which nothing moves for so long is destroyed.
-      request.socket.setTimeout(stallMs);
-      const { method } = request;
-      if (method !== 'PUT' && method !== 'GET' && method !== 'HEAD')
-        throw new FileRefusal(405, 'BAD_REQUEST', 'A fragment takes PUT, GET and HEAD.');
-      const fragment = await requireFragment({ domain, rates, request, response, id, url }, method === 'PUT' ? 'PUT' : 'GET');
-      if (method === 'PUT') await put(domain, request, response, fragment);
+      request.socket.setTimeout(parts.stallMs);
+      const action = actionOf(request.method);
+      const { fragment, principal } = await requireFragment({ domain, rates, request, response, id, url }, action);
+      if (principal) cutWithKey(parts, principal, request, response);
+      if (action === 'PUT') await put(domain, request, response, fragment);
       else await get(domain, request, response, fragment);
     } catch (error) {
       answerError(request, response, error);
     }
   };
+}
+
+function actionOf(method: string | undefined): FileAction {
+  if (method === 'PUT') return 'PUT';
+  if (method === 'GET' || method === 'HEAD') return 'GET';
+  throw new FileRefusal(405, 'BAD_REQUEST', 'A fragment takes PUT, GET and HEAD.');
 }
 
 interface Asked {
@@ -74,8 +87,14 @@ interface Asked {
   readonly url: URL;
 }
 
-/** The fragment that is asked for. Throws where this client may not have it, or not so fast. */
-async function requireFragment({ domain, rates, request, response, id, url }: Asked, action: FileAction): Promise<FragmentRow> {
+/**
+ * The fragment that is asked for, and who came with a key for it: null where the URL itself is good, which was handed out and is nobody's key. Throws
+ * where this client may not have it, or not so fast.
+ */
+async function requireFragment(
+  { domain, rates, request, response, id, url }: Asked,
+  action: FileAction,
+): Promise<{ fragment: FragmentRow; principal: Principal | null }> {
   const isGood = isSigned(domain, action, id, url.searchParams);
   const principal = isGood ? null : await authenticate(domain, request.headers.authorization);
   if (isGood) requirePace(rates.takeOfAddress(url.pathname, response));
@@ -83,7 +102,20 @@ async function requireFragment({ domain, rates, request, response, id, url }: As
   const [fragment] = await domain.store.read.run(fragmentById, { id });
   const isAllowed = fragment && (isGood || (principal && (action === 'PUT' ? mayWriteFile : seesFile)(principal, fragment)));
   if (!isAllowed) throw notFound();
-  return fragment;
+  return { fragment, principal };
+}
+
+/** A transfer may take hours; it ends with the key that it came with. An upload can still be told why, a download breaks. */
+function cutWithKey({ onKeyEnd }: FragmentDoorParts, principal: Principal, request: IncomingMessage, response: ServerResponse): void {
+  const stop = onKeyEnd(principal, (why) => {
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
+    response.once('finish', () => request.destroy());
+    sendRefusal(request, response, new FileRefusal(401, 'UNAUTHENTICATED', `The key ${why === 'expired' ? 'expired' : 'was revoked'}.`));
+  });
+  response.once('close', stop);
 }
 
 async function put(domain: Domain, request: IncomingMessage, response: ServerResponse, announced: FragmentRow): Promise<void> {
@@ -187,6 +219,10 @@ function answerError(request: IncomingMessage, response: ServerResponse, error: 
   }
   const refusal = refusalOf(error);
   if (!refusal) throw error;
+  sendRefusal(request, response, refusal);
+}
+
+function sendRefusal(request: IncomingMessage, response: ServerResponse, refusal: FileRefusal): void {
   const body = JSON.stringify({ errors: [{ message: refusal.message, extensions: { code: refusal.code, ...refusal.extensions } }] });
   // The rest of an upload that is refused is not read: the connection ends with the answer.
   const headers: Record<string, string> = request.method === 'PUT' ? { connection: 'close' } : {};

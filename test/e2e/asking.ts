@@ -63,3 +63,45 @@ export async function openSocket({ url }: Target, key: string, query: string): P
   });
   return { closed };
 }
+
+export interface Socket {
+  /** Asks one operation; of a subscription, answers its first frame or refusal, and ends it. */
+  ask(query: string): Promise<Omit<Asked, 'status'>>;
+  close(): void;
+}
+
+/** A socket that asks one thing after another; rejects with the close code when the gateway takes no key like this. */
+export async function connectSocket({ url }: Target, key: string | null): Promise<Socket> {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
+  const waiting = new Map<string, (answer: Omit<Asked, 'status'>) => void>();
+  let last = 0;
+  await new Promise<void>((resolve, reject) => {
+    const payload = key === null ? {} : { authorization: `Bearer ${key}` };
+    socket.once('open', () => socket.send(JSON.stringify({ type: 'connection_init', payload })));
+    socket.once('close', (code) => reject(new Error(String(code))));
+    socket.on('message', (text) => {
+      // As the protocol has it.
+      const message = JSON.parse(String(text)) as { id?: string; type: string; payload?: unknown };
+      if (message.type === 'connection_ack') resolve();
+      if (message.type !== 'next' && message.type !== 'error') return;
+      // An error before execution comes as the list of errors alone. Cast: as a GraphQL server answers.
+      const { data, errors }: Omit<Asked, 'status'> =
+        message.type === 'next' ? (message.payload as Omit<Asked, 'status'>) : { errors: message.payload as Asked['errors'] };
+      waiting.get(message.id ?? '')?.({ data, errors });
+      waiting.delete(message.id ?? '');
+    });
+  });
+  return {
+    ask(query) {
+      const id = String(++last);
+      return new Promise((resolve) => {
+        waiting.set(id, (answer) => {
+          socket.send(JSON.stringify({ id, type: 'complete' }));
+          resolve(answer);
+        });
+        socket.send(JSON.stringify({ id, type: 'subscribe', payload: { query } }));
+      });
+    },
+    close: () => socket.close(),
+  };
+}

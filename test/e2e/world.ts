@@ -11,6 +11,10 @@ export interface World {
   readonly sibling: string;
   readonly device: string;
   readonly experiment: string;
+  /** Of a job that is gone. */
+  readonly model: string;
+  /** Of the catalogue, which is the same for all. */
+  readonly application: string;
   readonly file: string;
   readonly siblingFile: string;
   readonly projectFile: string;
@@ -33,6 +37,7 @@ interface Foreign {
   readonly device: string;
   readonly idleDevice: string;
   readonly experiment: string;
+  readonly model: string;
   readonly file: string;
 }
 
@@ -86,6 +91,15 @@ export async function buildWorld(gateway: Target): Promise<World> {
   const makeExperiment = async (project: string) =>
     idOf(await make('createExperiment', `projectId: "${project}", name: "e"`, 'experiment { id }'), 'experiment');
 
+  const makeModel = async (project: string) => {
+    const { id } = await makeJob(project, 'trains');
+    const { token } = await claim(id);
+    await make('createFragment', `jobId: "${id}", leaseToken: "${token}", filename: "m", type: MODEL, text: "m"`, 'fragment { id }');
+    const done = await make('completeStep', `leaseToken: "${token}"`, 'job { model { id } }');
+    await make('deleteJob', `jobId: "${id}"`, 'deletedJobId');
+    return (done.job as unknown as { model: { id: string } }).model.id; // as asked for
+  };
+
   const project = await makeProject('home');
   const device = await makeDevice(project, 'd');
   const own = await makeJob(project, 'own');
@@ -99,7 +113,7 @@ export async function buildWorld(gateway: Target): Promise<World> {
   const foreignProject = await makeProject('abroad');
   const foreignJob = await makeJob(foreignProject, 'foreign');
   const foreignClaim = await claim(foreignJob.id);
-  await ask(gateway, gateway.adminKey, 'mutation { createApplication(input: {name: "Digits"}) { __typename } }');
+  const application = await make('createApplication', `name: "Digits of ${project}"`, 'application { id }');
   const admin = await makeKey('role: ADMIN');
   return {
     project,
@@ -109,6 +123,8 @@ export async function buildWorld(gateway: Target): Promise<World> {
     sibling: sibling.id,
     device: device.id,
     experiment: await makeExperiment(project),
+    model: await makeModel(project),
+    application: idOf(application, 'application'),
     file: await makeFile(`jobId: "${own.id}"`, 'x'),
     siblingFile: await makeFile(`jobId: "${sibling.id}"`, 'x'),
     projectFile: await makeFile(`projectId: "${project}"`, 'x'),
@@ -123,6 +139,7 @@ export async function buildWorld(gateway: Target): Promise<World> {
       device: (await makeDevice(foreignProject, 'd')).id,
       idleDevice: (await makeDevice(foreignProject, 'idle')).id,
       experiment: await makeExperiment(foreignProject),
+      model: await makeModel(foreignProject),
       file: await makeFile(`jobId: "${foreignJob.id}"`, 'x'),
     },
     adminKeyId: admin.apiKeyId,

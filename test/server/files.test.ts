@@ -293,7 +293,7 @@ describe('a download', () => {
 test('a transfer on which nothing moves is let go, and leaves nothing', async () => {
   const own = await createSqliteDatabase();
   const { domain, createJob } = await plantSeed(await own.open(), { start: new Date().toISOString() });
-  const door = fragmentDoor(domain, new Rates(DEFAULT_LIMITS), { stallMs: 300 });
+  const door = fragmentDoor(domain, new Rates(DEFAULT_LIMITS), { stallMs: 300, onKeyEnd: () => () => {} });
   const closed: Promise<unknown>[] = [];
   const server = await startSample({
     handlers: {

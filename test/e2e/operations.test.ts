@@ -1,0 +1,165 @@
+/**
+ * Every kind of key against every operation, over HTTP, WebSocket and server-sent events: what happens is what the table of operations says (P15).
+ *
+ * A key that lacks the right is refused before anything is looked up. One that has it reaches what is its own; what it may not see is answered, byte
+ * for byte, like what never was.
+ */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Operation, operationOf, operations } from '../../src/domain/operations.ts';
+import type { Principal } from '../../src/domain/principal.ts';
+import { may } from '../../src/domain/rights.ts';
+import { createPostgresDatabase, createSqliteDatabase, type TestDatabase } from '../support/databases.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+import { admin } from '../support/seed.ts';
+import { type Asked, ask, connectSocket, firstFrame } from './asking.ts';
+import { type Aim, aimsOf, mutations, queries, subscriptions } from './probes.ts';
+import { buildWorld, type World } from './world.ts';
+
+type Root = keyof typeof operations;
+type Row = readonly [name: string, document: (aim: Aim) => string];
+const probes: Readonly<Record<Root, readonly Row[]>> = {
+  Query: Object.entries(queries),
+  Mutation: Object.entries(mutations),
+  Subscription: Object.entries(subscriptions),
+};
+
+/** A key of each kind, with what the table is asked for. `abroad`: an editor of the other project, whose own is foreign to the others. */
+const holders = {
+  viewer: { ...admin, role: 'VIEWER', projectId: 'home' },
+  editor: { ...admin, role: 'EDITOR', projectId: 'home' },
+  abroad: { ...admin, role: 'EDITOR', projectId: 'abroad' },
+  'admin of the project': { ...admin, projectId: 'home' },
+  admin,
+  device: { ...admin, kind: 'DEVICE', role: null, projectId: 'home', deviceId: 'own' },
+  job: { ...admin, kind: 'JOB', role: null, projectId: 'home', jobId: 'own' },
+  lease: { ...admin, kind: 'JOB', role: null, projectId: 'home', jobId: 'own', stepId: 'own', attempt: 1 },
+  watch: { ...admin, kind: 'WATCH', role: null, projectId: 'home', jobId: 'own' },
+} as const satisfies Record<string, Principal>;
+type Holder = keyof typeof holders;
+
+async function keyOf(holder: Holder, world: World): Promise<string> {
+  if (holder === 'abroad') return world.keys.stranger;
+  if (holder === 'admin of the project') return (await world.makeKey(`role: ADMIN, projectId: "${world.project}"`)).secret;
+  if (holder === 'admin') return (await world.makeKey('role: ADMIN')).secret;
+  return world.keys[holder];
+}
+
+/** A refusal that says what a thing is like says that it is there. */
+const isReachedBy = /^(done|INVALID_STATE)$/;
+
+/** What the table has a key get of its own. */
+function expectedOf(root: Root, name: string, holder: Holder): 'reached' | 'FORBIDDEN' | 'hidden' {
+  const { needs, without, forAllProjects }: Operation = operationOf(root, name) ?? { needs: 'ask' };
+  const principal = holders[holder];
+  if (!may(principal, needs)) return without === 'null' ? 'hidden' : 'FORBIDDEN';
+  return forAllProjects && principal.projectId !== null ? 'FORBIDDEN' : 'reached';
+}
+
+function outcomeOf(name: string, { data, errors }: Omit<Asked, 'status'>): string {
+  const [error] = errors ?? [];
+  if (error) return error.extensions.code;
+  const value = data?.[name];
+  if (value === null || value === undefined) return 'hidden';
+  if (Array.isArray(value) && value.includes(null)) return 'hidden';
+  const code = typeof value === 'object' && 'code' in value ? String(value.code) : 'done';
+  return isReachedBy.test(code) ? 'reached' : code;
+}
+
+/** The answer, with the ids that were asked for left out. */
+const withoutIds = (answer: object, aim: Aim) => Object.values(aim).reduce((text, id) => text.replaceAll(id, 'ID'), JSON.stringify(answer));
+
+describe.each([
+  { dialect: 'sqlite', create: createSqliteDatabase, tried: Object.keys(holders) as Holder[] },
+  // What differs between the databases is how rows are read, not by whom: those that see a project, another one, a job.
+  { dialect: 'postgres', create: createPostgresDatabase, tried: ['abroad', 'device', 'lease', 'watch'] as const },
+])('Every operation on $dialect', ({ create, tried }) => {
+  let database: TestDatabase;
+  let gateway: Gateway;
+  beforeAll(async () => {
+    database = await create();
+    gateway = await startGateway({ database });
+  });
+  afterAll(async () => {
+    await gateway.stop();
+    await database.remove();
+  });
+
+  test.each<Holder>(tried)('does for a key of kind %s what the table says (P15)', async (holder) => {
+    const world = await buildWorld(gateway);
+    const aims = await aimsOf(world);
+    const { home, foreign, missing } = holder === 'abroad' ? { ...aims, home: aims.foreign, foreign: aims.home } : aims;
+    const key = await keyOf(holder, world);
+    const socket = await connectSocket(gateway, key);
+    const overHttp = (root: Root, document: string) => (root === 'Subscription' ? firstFrame : ask)(gateway, key, document);
+    const found: Record<string, string> = {};
+    const expected: Record<string, string> = {};
+    const note = (name: string, outcome: string, wanted: string) => {
+      found[name] = outcome;
+      expected[name] = wanted;
+    };
+    for (const [root, rows] of Object.entries(probes) as [Root, readonly Row[]][]) {
+      if (root === 'Mutation') continue;
+      for (const [name, document] of rows) {
+        const wanted = expectedOf(root, name, holder);
+        const [first, second] = [await overHttp(root, document(home)), await socket.ask(document(home))];
+        note(`${root} ${name}`, outcomeOf(name, first), wanted);
+        note(`${root} ${name} over a socket`, outcomeOf(name, second), wanted);
+      }
+    }
+    const isHidden = ([name, document]: Row) => holder !== 'admin' && name !== 'jobsUpdated' && document(foreign) !== document(home);
+    for (const [root, rows] of Object.entries(probes) as [Root, readonly Row[]][]) {
+      for (const row of rows.filter(isHidden)) {
+        const [name, document] = row;
+        const [there, nowhere] = [await overHttp(root, document(foreign)), await overHttp(root, document(missing))];
+        note(`${root} ${name} of another`, withoutIds(there, foreign), withoutIds(nowhere, missing));
+        if (root === 'Mutation') continue;
+        const { status: _, ...answer } = there;
+        note(
+          `${root} ${name} of another, over a socket`,
+          withoutIds(await socket.ask(document(foreign)), foreign),
+          withoutIds(answer, foreign),
+        );
+      }
+    }
+    for (const [name, document] of probes.Mutation) {
+      const wanted = expectedOf('Mutation', name, holder);
+      // What ends the step ends the keys that are for it: in a world of its own.
+      const endsIt = wanted === 'reached' && /^(release|fail|complete)Step$/.test(name);
+      const answer = endsIt ? await askElsewhere(document, holder) : await ask(gateway, key, document(home));
+      note(`Mutation ${name}`, outcomeOf(name, answer), wanted);
+    }
+    socket.close();
+    expect(found).toEqual(expected);
+  });
+
+  async function askElsewhere(document: (aim: Aim) => string, holder: Holder): Promise<Asked> {
+    const world = await buildWorld(gateway);
+    const { home, foreign } = await aimsOf(world);
+    return ask(gateway, await keyOf(holder, world), document(holder === 'abroad' ? foreign : home));
+  }
+
+  test('is refused without a key, or with one that is none, over HTTP and sockets (P15)', async () => {
+    const world = await buildWorld(gateway);
+    const { home } = await aimsOf(world);
+    for (const key of [null, 'tyk_no-such-key', `${world.keys.lease.slice(0, -1)}!`]) {
+      for (const [root, rows] of Object.entries(probes) as [Root, readonly Row[]][]) {
+        for (const [name, document] of rows) {
+          const asked = await (root === 'Subscription' ? firstFrame : ask)(gateway, key, document(home));
+          expect({ name, status: asked.status, code: asked.errors?.[0]?.extensions.code }).toEqual({
+            name,
+            status: 401,
+            code: 'UNAUTHENTICATED',
+          });
+        }
+      }
+      expect((await ask(gateway, key, '{ __schema { queryType { name } } }')).status).toBe(401);
+      await expect(connectSocket(gateway, key)).rejects.toThrow('4401');
+    }
+  });
+
+  test('has an operation here that tries it', () => {
+    for (const [root, rows] of Object.entries(probes)) {
+      expect(rows.map(([name]) => name).sort()).toEqual(Object.keys(operations[root as Root]).sort()); // of the same keys
+    }
+  });
+});

@@ -1,0 +1,127 @@
+/** For every root field of the schema one operation that names a thing: asked of one's own, of another's, and of what never was. */
+import type { operations } from '../../src/domain/operations.ts';
+import type { World } from './world.ts';
+
+/** What the operations name. */
+export interface Aim {
+  readonly project: string;
+  readonly job: string;
+  readonly step: string;
+  readonly leaseToken: string;
+  readonly device: string;
+  readonly experiment: string;
+  readonly model: string;
+  /** The same for all: it is of no project. */
+  readonly application: string;
+  readonly file: string;
+  /** A link to the job. */
+  readonly key: string;
+}
+
+/** Things of the world that the keys of jobs are for, and of the other project in it. */
+export async function aimsOf(world: World): Promise<{ home: Aim; foreign: Aim; missing: Aim }> {
+  const linkTo = async (job: string) => (await world.makeKey(`kind: WATCH, jobId: "${job}"`)).apiKeyId;
+  const { own, foreign, application } = world;
+  const home: Aim = { ...world, job: own, key: await linkTo(own) };
+  return { home, foreign: { ...foreign, application, key: await linkTo(foreign.job) }, missing: missingOf(home) };
+}
+
+/** Ids like these, of nothing. */
+function missingOf({ project, job, step, leaseToken, device, experiment, model, application, file, key }: Aim): Aim {
+  const missing = (id: string) => `${id.slice(0, -6)}zzzzzz`;
+  return {
+    ...{
+      project: missing(project),
+      job: missing(job),
+      step: missing(step),
+      device: missing(device),
+      file: missing(file),
+      key: missing(key),
+    },
+    ...{ experiment: missing(experiment), model: missing(model), application: missing(application) },
+    // A lease's token names its step before its secret: another step.
+    leaseToken: leaseToken.replace(/^(lease_.{20}).{6}/, '$1zzzzzz'),
+  };
+}
+
+type Documents<Root extends keyof typeof operations> = Readonly<Record<keyof (typeof operations)[Root], (aim: Aim) => string>>;
+
+export const queries: Documents<'Query'> = {
+  apiKeys: ({ job }) => `{ apiKeys(jobId: "${job}") { totalCount nodes { id } } }`,
+  application: ({ application }) => `{ application(id: "${application}") { id } }`,
+  applications: () => '{ applications(first: 1) { totalCount } }',
+  auditLog: ({ project }) => `{ auditLog(filter: {projectId: "${project}"}) { totalCount nodes { subjectId } } }`,
+  claimableSteps: ({ project }) => `{ claimableSteps(filter: {projectId: "${project}"}) { totalCount nodes { id } } }`,
+  device: ({ device }) => `{ device(id: "${device}") { id } }`,
+  devices: ({ project }) => `{ devices(filter: {projectId: "${project}"}) { totalCount nodes { id } } }`,
+  events: ({ job }) => `{ events(filter: {jobId: "${job}"}) { events { cursor } } }`,
+  experiment: ({ experiment }) => `{ experiment(id: "${experiment}") { id } }`,
+  fragment: ({ file }) => `{ fragment(id: "${file}") { id } }`,
+  gateway: () => '{ gateway { version } }',
+  job: ({ job }) => `{ job(id: "${job}") { id } }`,
+  jobs: ({ project }) => `{ jobs(filter: {projectId: "${project}"}) { totalCount nodes { id } } }`,
+  model: ({ model }) => `{ model(id: "${model}") { id } }`,
+  node: ({ step }) => `{ node(id: "${step}") { id } }`,
+  nodes: ({ job, file }) => `{ nodes(ids: ["${job}", "${file}"]) { id } }`,
+  project: ({ project }) => `{ project(id: "${project}") { id } }`,
+  projects: () => '{ projects { totalCount } }',
+  step: ({ step }) => `{ step(id: "${step}") { id } }`,
+  viewer: () => '{ viewer { name } }',
+};
+
+const change = (name: string, input: string) => `mutation { ${name}(input: {${input}}) { __typename ... on Error { code message } } }`;
+const underLease =
+  (name: string, more = '') =>
+  ({ leaseToken }: Aim) =>
+    change(name, `leaseToken: "${leaseToken}" ${more}`);
+
+/** In this order: those that end what others need come last. */
+export const mutations: Documents<'Mutation'> = {
+  addSteps: ({ job }) => change('addSteps', `jobId: "${job}", steps: [{name: "s"}]`),
+  appendLog: underLease('appendLog', 'chunks: [{offset: 0, text: "x"}]'),
+  claimNextSteps: ({ project, device }) => change('claimNextSteps', `projectId: "${project}", deviceId: "${device}", waitSeconds: 0`),
+  claimStep: ({ job, device }) => change('claimStep', `jobId: "${job}", stepNumber: 0, deviceId: "${device}"`),
+  createApiKey: ({ job }) => change('createApiKey', `name: "k", kind: WATCH, jobId: "${job}"`),
+  createApplication: ({ project }) => change('createApplication', `name: "of ${project}"`),
+  createExperiment: ({ project }) => change('createExperiment', `projectId: "${project}", name: "e"`),
+  createFragment: ({ job, leaseToken }) =>
+    change('createFragment', `jobId: "${job}", leaseToken: "${leaseToken}", filename: "new", type: DATA, text: "t"`),
+  createJob: ({ project }) => change('createJob', `projectId: "${project}", name: "j"`),
+  createProject: ({ project }) => change('createProject', `name: "like ${project}"`),
+  registerDevice: ({ project }) => change('registerDevice', `projectId: "${project}", name: "d"`),
+  renewLease: underLease('renewLease'),
+  reportMetrics: underLease('reportMetrics', 'metrics: [{name: "loss", value: 1}]'),
+  reportProgress: underLease('reportProgress', 'statusMessage: "m"'),
+  reportTelemetry: underLease('reportTelemetry', 'samples: [{cpu: 1, memoryMb: 1}]'),
+  setJobOutput: ({ job, leaseToken }) => change('setJobOutput', `jobId: "${job}", leaseToken: "${leaseToken}", output: {a: 1}`),
+  triggerJob: ({ project }) => change('triggerJob', `projectId: "${project}"`),
+  retryJob: ({ job }) => change('retryJob', `jobId: "${job}"`),
+  updateApiKey: ({ key }) => change('updateApiKey', `apiKeyId: "${key}", name: "renamed"`),
+  updateApplication: ({ application }) => change('updateApplication', `applicationId: "${application}", description: "d"`),
+  updateDevice: ({ device }) => change('updateDevice', `deviceId: "${device}", slots: 3`),
+  updateJob: ({ job }) => change('updateJob', `jobId: "${job}", statusMessage: "m"`),
+  updateProject: ({ project }) => change('updateProject', `projectId: "${project}", name: "q"`),
+  rotateApiKey: ({ key }) => change('rotateApiKey', `apiKeyId: "${key}"`),
+  revokeApiKey: ({ key }) => change('revokeApiKey', `apiKeyId: "${key}"`),
+  deleteApplication: ({ application }) => change('deleteApplication', `applicationId: "${application}"`),
+  deleteFragment: ({ file }) => change('deleteFragment', `fragmentId: "${file}"`),
+  // The job runs, and so nothing that it needs can be deleted: INVALID_STATE, which says that it is there.
+  deleteDevice: ({ device }) => change('deleteDevice', `deviceId: "${device}"`),
+  deleteJob: ({ job }) => change('deleteJob', `jobId: "${job}"`),
+  deleteProject: ({ project }) => change('deleteProject', `projectId: "${project}"`),
+  releaseStep: underLease('releaseStep'),
+  failStep: underLease('failStep'),
+  completeStep: underLease('completeStep'),
+  cancelJob: ({ job }) => change('cancelJob', `jobId: "${job}"`),
+};
+
+export const subscriptions: Documents<'Subscription'> = {
+  claimableSteps: ({ device }) => `subscription { claimableSteps(deviceId: "${device}") }`,
+  events: ({ job }) => `subscription { events(filter: {jobId: "${job}"}) { cursor } }`,
+  jobStatus: ({ job }) => `subscription { jobStatus(jobId: "${job}") { cursor } }`,
+  jobUpdated: ({ job }) => `subscription { jobUpdated(jobId: "${job}") { id } }`,
+  jobsUpdated: ({ project }) => `subscription { jobsUpdated(filter: {projectId: "${project}"}) { id } }`,
+  log: ({ job }) => `subscription { log(jobId: "${job}") { cursor } }`,
+  metrics: ({ job }) => `subscription { metrics(jobId: "${job}") { cursor } }`,
+  telemetry: ({ job }) => `subscription { telemetry(jobId: "${job}") { cursor } }`,
+};
