@@ -5,6 +5,8 @@ export default defineConfig({
   resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
   test: {
     include: ['test/**/*.test.ts'],
+    // Those are `npm run test:long`.
+    exclude: ['node_modules/**', 'test/**/*.long.test.ts'],
     globalSetup: ['test/support/run-folder.ts', 'test/support/postgres-server.ts'],
     pool: 'forks',
     // Two cores run the whole suite: a child process under load may take its time, and a wait that hangs must still end.

@@ -23,6 +23,8 @@ export interface GatewayPlace {
   readonly flags?: readonly string[] | undefined;
   /** What it is run under, with its flags: `['strace', '-f', …]`. */
   readonly under?: readonly string[] | undefined;
+  /** Told of each process that is started. */
+  readonly onSpawn?: ((child: ChildProcess) => void) | undefined;
 }
 
 export class GatewayProcess {
@@ -67,6 +69,7 @@ export class GatewayProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;
+    this.place.onSpawn?.(child);
     this.#ended = new Promise((resolve) => child.once('close', () => resolve()));
     const ready = new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`${name} said no address:\n${this.#output.slice(before)}`)), START_WITHIN_MS);

@@ -20,6 +20,8 @@ export interface WorldOptions {
   readonly seed: string;
   /** How many gateways share the database. More than one needs PostgreSQL. Default: 1. */
   readonly gateways?: number | undefined;
+  /** Told of each process that is started, so that whoever runs this can end it if this ends before it. */
+  readonly onSpawn?: ((child: ChildProcess) => void) | undefined;
   /** What each gateway is run with: see `GatewayPlace`. */
   readonly gateway?: Partial<Pick<GatewayPlace, 'source' | 'flags' | 'under'>> | undefined;
 }
@@ -44,6 +46,7 @@ export class World {
   projectId = '';
   readonly #clients: ClientProcess[] = [];
   #isClosed = false;
+  readonly #onSpawn: (child: ChildProcess) => void;
   readonly #counts = new Map<ClientKind, number>();
   /** Clients that ended in a way they should not: a fault of the proof itself. */
   readonly faults: string[] = [];
@@ -53,16 +56,17 @@ export class World {
     return new World(options, ports);
   }
 
-  private constructor({ folder, databaseUrl, seed, gateway = {} }: WorldOptions, ports: readonly number[]) {
+  private constructor({ folder, databaseUrl, seed, gateway = {}, onSpawn = () => {} }: WorldOptions, ports: readonly number[]) {
     this.folder = folder;
     this.databaseUrl = databaseUrl;
     this.seed = seed;
+    this.#onSpawn = onSpawn;
     this.notesDir = join(folder, 'notes');
     this.dataDir = join(folder, 'data');
     mkdirSync(this.notesDir, { recursive: true });
     mkdirSync(this.dataDir, { recursive: true });
     this.notebook = new Notebook(this.notesDir, 'runner');
-    const place = { databaseUrl, dataDir: this.dataDir, ...gateway };
+    const place = { databaseUrl, dataDir: this.dataDir, onSpawn, ...gateway };
     this.gateways = ports.map((port, i) => new GatewayProcess({ ...place, name: `gateway ${i}`, port }, this.notebook));
   }
 
@@ -97,6 +101,7 @@ export class World {
     for (const { url } of this.gateways) args.push('--url', url);
     for (const [option, value] of Object.entries(options)) args.push('--option', `${option}=${value}`);
     const child = spawn(process.execPath, [file, ...args], { env: withoutSettings(process.env), stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#onSpawn(child);
     let errors = '';
     child.stderr.on('data', (part) => {
       errors += String(part);

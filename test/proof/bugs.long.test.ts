@@ -1,0 +1,22 @@
+/** The checker can fail: it finds each bug that is put in on purpose, and names the promise that the bug breaks. */
+import { describe, expect, test } from 'vitest';
+import { bugs } from '../../proof/bugs/bugs.ts';
+import { runBug, runSound } from '../../proof/bugs/run.ts';
+import { openPlace } from './place.ts';
+
+describe('The checker finds', () => {
+  test.each(bugs)('$name ($breaks)', async (bug) => {
+    const { findings, report } = await runBug(bug, { ...(await openPlace(bug.database)), seed: 'long' });
+    expect(new Set(findings.map(({ promise }) => promise)), report).toContain(bug.breaks);
+  });
+});
+
+/** Bugs that show in the same run share it. */
+const sound = [...new Map(bugs.map((bug) => [`${bug.run} ${bug.database}`, bug])).values()];
+
+describe('The checker finds nothing in the source as it is', () => {
+  test.each(sound)('in the run "$run" on $database', async ({ run, database }) => {
+    const { violations, report } = await runSound(run, { ...(await openPlace(database)), seed: 'long' });
+    expect(violations, report).toBe(0);
+  });
+});
