@@ -74,8 +74,9 @@ export const DEFAULT_LIMITS = {
   keyRate: 1_000,
   // A notebook that opens some hundred curves, or a gateway's clients that all come back.
   keyBurst: 10_000,
-  strangerRate: 5,
-  strangerBurst: 50,
+  // Nobody guesses 256 bits: this bounds what a loop costs. Behind a proxy all strangers have one address, so it is not narrow.
+  strangerRate: 50,
+  strangerBurst: 1_000,
   stallMs: 30_000,
   pingMs: 12_000,
 } as const satisfies Limits;
