@@ -1,6 +1,7 @@
 /** A gateway: store, domain, realtime, schema and server, started in this order and stopped in reverse. */
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import manifest from '../package.json' with { type: 'json' };
 import { type Aggregator, startAggregator } from './aggregator/aggregator.ts';
 import { inspectModel } from './aggregator/threads.ts';
 import type { Config } from './config/settings.ts';
@@ -9,14 +10,20 @@ import { watchKey } from './domain/key-ends.ts';
 import { authenticate } from './domain/keys.ts';
 import { keepRetention } from './domain/retention.ts';
 import { forgiveOutage, keepTime } from './domain/timekeeping.ts';
+import { type OpenLog, openLog } from './operating/log.ts';
+import { Metrics } from './operating/metrics.ts';
+import { metricsDoor, openMetricsServer } from './operating/metrics-door.ts';
+import { readinessOf } from './operating/readiness.ts';
+import { samplesOf } from './operating/samples.ts';
 import { Wakeups } from './realtime/wakeups.ts';
-import { createContext } from './schema/context.ts';
+import { type Context, createContext } from './schema/context.ts';
 import { schema } from './schema/index.ts';
 import type { ServerParts } from './server/app.ts';
 import { fragmentDoor } from './server/files.ts';
 import { startServer } from './server/http.ts';
-import { writeLog } from './server/log.ts';
+import { ServerMeters } from './server/meters.ts';
 import { Rates } from './server/rates.ts';
+import { logRecurring } from './server/recurring.ts';
 import { FileStore } from './store/files.ts';
 import { openPostgres } from './store/postgres.ts';
 import { openSqlite } from './store/sqlite.ts';
@@ -36,72 +43,68 @@ export async function startGateway(config: Config): Promise<Gateway> {
   const { dataDir, databaseUrl } = config.store;
   requireWritable(dataDir);
   const store = databaseUrl ? await openPostgres(databaseUrl) : await openSqlite(join(dataDir, 'trainyard.sqlite'));
+  const log = openLog(config.operating.logLevel);
   try {
-    return await serve(config, store);
+    return await serve(config, store, log);
   } catch (error) {
     await store.close();
+    await log.close();
     throw error;
   }
 }
 
-async function serve({ doors, store: { dataDir }, company, limits, work, retention }: Config, store: Store): Promise<Gateway> {
+async function serve(config: Config, store: Store, log: OpenLog): Promise<Gateway> {
+  const { doors, company, limits, work, operating, retention } = config;
+  const { dataDir } = config.store;
   const files = new FileStore(join(dataDir, 'fragments'));
   if (store.isFirst) files.sweep();
   const domain = createDomain({ store, files, models: { inspect: inspectModel }, limits: work });
   if (store.isFirst) await forgiveOutage(domain);
   const wakeups = new Wakeups(store);
-  const stopTime = keepTime(domain, (error) =>
-    writeLog({ level: 'error', message: 'The sweep failed; the next one tries again.', error: String(error) }),
-  );
-  const stopRetention = keepRetention(domain, retention, (error) =>
-    writeLog({ level: 'error', message: 'Retention failed; the next round goes on.', error: String(error) }),
-  );
+  const meters = new ServerMeters();
+  const counted = [store.meters, domain.meters.all(), wakeups.meters, meters.all(), samplesOf(domain, dataDir), log.lostLines].flat();
+  const metrics = new Metrics({ version: manifest.version, node: process.versions.node, store: store.description }, counted);
+  const stopTime = keepTime(domain, logRecurring(log, 'The sweep failed; the next one tries again.'));
+  const stopRetention = keepRetention(domain, retention, logRecurring(log, 'Retention failed; the next round goes on.'));
   const rates = new Rates(limits);
-  const onKeyEnd: ServerParts<object>['onKeyEnd'] = (principal, ended) => watchKey(domain, wakeups, principal, ended);
-  const server = await startServer(
-    {
-      schema,
-      authenticate: (authorization) => authenticate(domain, authorization),
-      context: (principal, signal) => createContext({ domain, wakeups, serverLimits: limits }, principal, signal),
-      onKeyEnd,
-      handlers: { '/fragments/': fragmentDoor(domain, rates, { ...limits, onKeyEnd }) },
-      ready: () => isReady(store),
-      limits,
-      rates,
-      log: writeLog,
-    },
-    doors,
-  ).catch(async (error: unknown) => {
+  const onKeyEnd: ServerParts<Context>['onKeyEnd'] = (principal, ended) => watchKey(domain, wakeups, principal, ended);
+  const parts: ServerParts<Context> = {
+    schema,
+    authenticate: (authorization) => authenticate(domain, authorization),
+    context: (principal, signal) => createContext({ domain, wakeups, serverLimits: limits }, principal, signal),
+    onKeyEnd,
+    handlers: { '/fragments/': fragmentDoor(domain, rates, { ...limits, onKeyEnd, meters }), '/metrics': metricsDoor(domain, metrics) },
+    ready: readinessOf(store),
+    limits,
+    rates,
+    log,
+    meters,
+    traces: null,
+  };
+  const metricsServer = operating.metricsAddress === null ? null : await openMetricsServer(metrics, operating.metricsAddress);
+  const server = await startServer(parts, doors).catch(async (error: unknown) => {
+    metricsServer?.close();
     await Promise.all([stopTime(), stopRetention()]);
     throw error;
   });
-  const aggregator: Aggregator | null = company.aggregator
-    ? startAggregator({
-        domain,
-        wakeups,
-        onError: (error) => writeLog({ level: 'error', message: 'The aggregator failed; it tries again.', error: String(error) }),
-      })
-    : null;
+  const onError = logRecurring(log, 'The aggregator failed; it tries again.');
+  const aggregator: Aggregator | null = company.aggregator ? startAggregator({ domain, wakeups, onError }) : null;
+  log.debug('The gateway has started.', { url: server.url, store: store.description, version: manifest.version });
   return {
     url: server.url,
     domain,
     async close(graceMs) {
+      log.info('The gateway stops.');
       wakeups.stop();
       await Promise.all([aggregator?.close(), server.close(graceMs)]);
+      metricsServer?.close();
       await Promise.all([stopTime(), stopRetention()]);
       wakeups.close();
       await store.close();
+      log.info('The gateway has stopped.');
+      await log.close();
     },
   };
-}
-
-async function isReady(store: Store): Promise<boolean> {
-  try {
-    await store.read.db.select().from(store.tables.meta).limit(1);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Throws Node's error where the folder cannot be made or written to, before anything is opened in it. */

@@ -92,14 +92,18 @@ async function aggregate(parts: AggregatorParts, self: Self, claim: Claim, stopp
   const { domain } = parts;
   const leaseToken = claim.lease.token;
   const lease = keepLease(parts, self, leaseToken, stopping);
+  const began = performance.now();
+  let outcome = 'done';
   try {
     const aggregation = await aggregationOf(domain, claim.step);
     await handIn(domain, self, claim, aggregation, lease.signal);
     await completeStep(domain, self, { leaseToken, description: describe(aggregation) });
   } catch (error) {
+    outcome = 'given up';
     await lease.end();
     if (!(error instanceof StaleLease)) await giveUp(parts, self, leaseToken, lease.signal.aborted ? null : error);
   } finally {
+    domain.meters.aggregations.of({ outcome }).note((performance.now() - began) / 1_000);
     await lease.end();
   }
 }

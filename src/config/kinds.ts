@@ -42,6 +42,12 @@ export function list(
   return { ...basics, read, write: (value) => value.join(',') };
 }
 
+/** One of a few words. */
+export function oneOf<const W extends string>({ of, ...basics }: Basics<W> & { of: readonly W[] }): Setting<W> {
+  const read = (said: string) => of.find((word) => word === said);
+  return { ...basics, placeholder: of.join('|'), takes: `one of ${of.join(', ')}`, read, write: (value) => value };
+}
+
 export function onOff(basics: Basics<boolean>): Setting<boolean> {
   const read = (said: string) => (said === 'on' ? true : said === 'off' ? false : undefined);
   return { ...basics, placeholder: 'on|off', takes: 'on or off', read, write: (value) => (value ? 'on' : 'off') };

@@ -7,6 +7,7 @@
 import { company } from './company.ts';
 import { doors } from './doors.ts';
 import { limits } from './limits.ts';
+import { operating } from './operating.ts';
 import { retention } from './retention.ts';
 import type { Settings, ValuesOf } from './setting.ts';
 import { store } from './store.ts';
@@ -21,6 +22,7 @@ export const topics = {
   doors: { title: 'Where it listens, and who may come', settings: doors },
   store: { title: 'Where it keeps things', settings: store },
   company: { title: 'What runs beside it', settings: company },
+  operating: { title: 'What its operator sees', settings: operating },
   limits: { title: 'What one client may ask', settings: limits },
   work: { title: 'Sizes and times of work', settings: work },
   retention: { title: 'How long things are kept', settings: retention },

@@ -1,5 +1,5 @@
 /** What the domain counts about claims, leases and what becomes of steps and jobs. */
-import { Counter, Counters, Histogram, Level, LONG_SECONDS, type Meter } from '../meters/meter.ts';
+import { Counter, Counters, Histogram, Histograms, Level, LONG_SECONDS, type Meter } from '../meters/meter.ts';
 
 export class DomainMeters {
   readonly claims = new Counters<'outcome'>({
@@ -29,9 +29,13 @@ export class DomainMeters {
     name: 'trainyard_refusals_total',
     help: 'Mutations that were answered with an expected refusal, by its code; STALE_LEASE is work that was fenced out',
   });
+  readonly aggregations = new Histograms<'outcome'>({
+    name: 'trainyard_aggregation_seconds',
+    help: 'What the aggregator of this gateway took to average the models of a round, or until it gave up',
+    bounds: LONG_SECONDS,
+  });
 
   all(): readonly Meter[] {
-    const { claims, waitingClaims, queuedSeconds, stepChanges, jobChanges, renewedLeases, expiredLeases, refusals } = this;
-    return [claims, waitingClaims, queuedSeconds, stepChanges, jobChanges, renewedLeases, expiredLeases, refusals];
+    return Object.values(this);
   }
 }

@@ -32,6 +32,7 @@ const table = {
   readKeys: { holders: admins, text: 'read keys' },
   readJobKeys: { holders: editors, text: 'read keys' },
   readAudit: { holders: admins, text: 'read the audit trail' },
+  readMetrics: { holders: viewers, text: 'read the metrics' },
   createProject: { holders: editors, text: 'create projects' },
   updateProject: { holders: editors, text: 'change projects' },
   deleteProject: { holders: admins, text: 'delete projects' },

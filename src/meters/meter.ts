@@ -22,7 +22,7 @@ export interface Meter extends About {
   read(): readonly Reading[] | Promise<readonly Reading[]>;
 }
 
-/** Only ever grows. */
+/** A number that is added to. */
 export class Count {
   value = 0;
   add(by = 1): void {
@@ -156,5 +156,20 @@ export class Level extends Gauge {
   value = 0;
   constructor(about: About) {
     super(about, () => this.value);
+  }
+}
+
+/** The same, by labels. */
+export class Levels<L extends string> extends Family<L, Count> implements Meter {
+  readonly type = 'gauge';
+  readonly name: string;
+  readonly help: string;
+  constructor({ name, help }: About) {
+    super(() => new Count());
+    this.name = name;
+    this.help = help;
+  }
+  read(): readonly Reading[] {
+    return [...this.cells()].map(({ labels, cell }) => ({ labels, value: cell.value }));
   }
 }

@@ -7,6 +7,7 @@
 import type { Clock } from '../domain/clock.ts';
 import type { Waker } from '../domain/waker.ts';
 import type { Topic } from '../store/store.ts';
+import { noteNews } from './news.ts';
 
 /** A wake-up that got lost costs this much delay, and no more. */
 const SAFETY_POLL_MS = 5_000;
@@ -24,10 +25,12 @@ type Result<T> = IteratorResult<T, undefined>;
 export function pull<T>(wakeups: Waker, clock: Clock, { topics, look, end }: Pull<T>): AsyncIterableIterator<T, undefined> {
   let isEnded = false;
   let isWoken = true;
+  let heardAt: number | null = null;
   let wake = () => {};
   let turn: Promise<unknown> = Promise.resolve();
   const stopListening = wakeups.on(topics, () => {
     isWoken = true;
+    heardAt ??= performance.now();
     wake();
   });
 
@@ -52,10 +55,13 @@ export function pull<T>(wakeups: Waker, clock: Clock, { topics, look, end }: Pul
     try {
       while (!isEnded) {
         isWoken = false;
+        const since = heardAt;
+        heardAt = null;
         const found = await look();
         if (isEnded) break;
         if (found && 'end' in found) break;
         if (found) {
+          if (since !== null) noteNews(found.value, since);
           if (found.isLast) close();
           return { value: found.value, done: false };
         }

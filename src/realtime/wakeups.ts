@@ -1,6 +1,7 @@
 /** Who waits for what: after each commit, those are woken whose topics it touched. */
 import { queueOfTopic } from '../domain/change.ts';
 import type { Place, Waker } from '../domain/waker.ts';
+import { Counter, Gauge, type Meter } from '../meters/meter.ts';
 import { anyTopic, type Store, type Topic } from '../store/store.ts';
 import { Line } from './line.ts';
 
@@ -8,6 +9,14 @@ export class Wakeups implements Waker {
   readonly #byTopic = new Map<Topic, Set<() => void>>();
   readonly #line = new Line();
   readonly #stop: () => void;
+  readonly #woken = new Counter({ name: 'trainyard_wakeups_total', help: 'How often someone was woken who waits for news' });
+  readonly meters: readonly Meter[] = [
+    this.#woken,
+    new Gauge(
+      { name: 'trainyard_listeners', help: 'Topics that someone waits for news of, each as often as someone does' },
+      () => this.size,
+    ),
+  ];
   #isStopping = false;
 
   constructor(store: Store) {
@@ -60,7 +69,12 @@ export class Wakeups implements Waker {
     else this.#tellLine(topics);
     const woken = topics.has(anyTopic) ? [...this.#byTopic.keys()] : topics;
     // Copied: waking may end the listening, or start another.
-    for (const topic of woken) for (const wake of [...(this.#byTopic.get(topic) ?? [])]) wake();
+    for (const topic of woken) {
+      for (const wake of [...(this.#byTopic.get(topic) ?? [])]) {
+        this.#woken.value += 1;
+        wake();
+      }
+    }
   }
 
   #tellLine(topics: ReadonlySet<Topic>): void {

@@ -1,8 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLSchema } from 'graphql';
 import type { Principal } from '../domain/principal.ts';
+import type { Call } from './call.ts';
+import type { Readiness } from './health.ts';
 import type { Limits } from './limits.ts';
+import type { Log } from './log.ts';
+import type { ServerMeters } from './meters.ts';
 import type { Rates } from './rates.ts';
+import type { Traces } from './traces.ts';
 
 /** What the gateway hands to its server: everything that is not bytes. */
 export interface ServerParts<C extends object> {
@@ -19,16 +24,18 @@ export interface ServerParts<C extends object> {
   /** Other doors, by the path they begin with: `/fragments/`. They answer by themselves, errors included, and check their own keys. */
   readonly handlers: Readonly<Record<string, RequestDoor>>;
   /** Whether the store can be read and written: what /health/ready says. */
-  ready(): Promise<boolean>;
+  ready(): Promise<Readiness>;
   readonly limits: Limits;
   /** How fast each key may ask, here and at the other doors. */
   readonly rates: Rates;
-  /** Takes one line of the log. */
-  log(entry: object): void;
+  readonly log: Log;
+  readonly meters: ServerMeters;
+  /** Null: nobody asks for traces. */
+  readonly traces: Traces | null;
 }
 
 export type KeyEnd = 'expired' | 'revoked';
-export type RequestDoor = (request: IncomingMessage, response: ServerResponse, url: URL) => Promise<void>;
+export type RequestDoor = (request: IncomingMessage, response: ServerResponse, url: URL, call: Call) => Promise<void>;
 
 /** Where to listen. */
 export interface Address {

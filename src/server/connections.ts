@@ -31,9 +31,11 @@ export class Connections {
   readonly #watched = new Map<Connection, Watched>();
   readonly #timers: readonly NodeJS.Timeout[];
   readonly #stallMs: number;
+  readonly #onDrop: () => void;
 
-  constructor(limits: { stallMs: number; pingMs: number }) {
+  constructor(limits: { stallMs: number; pingMs: number }, onDrop: () => void) {
     this.#stallMs = limits.stallMs;
+    this.#onDrop = onDrop;
     this.#timers = [
       setInterval(() => this.#dropStalled(), Math.max(10, Math.min(1_000, limits.stallMs / 10))).unref(),
       setInterval(() => this.#ping(), limits.pingMs).unref(),
@@ -81,6 +83,7 @@ export class Connections {
       else if (now - watched.behindSince >= this.#stallMs) {
         this.#watched.delete(connection);
         connection.drop();
+        this.#onDrop();
       }
       watched.taken = taken;
     }

@@ -35,7 +35,10 @@ class Delivery implements AsyncIterableIterator<ExecutionResult> {
 /** Delivers frames as they come, the next one made when the last one has left. */
 export function deliverFrames(socket: Socket, id: string, frames: FrameStream): AsyncIterableIterator<ExecutionResult> {
   const work = async () => {
-    for await (const frame of frames) if (!(await socket.send(nextMessage(id, frame)))) return;
+    for await (const frame of frames) {
+      if (!(await socket.send(nextMessage(id, frame)))) return;
+      frames.noteSent();
+    }
   };
   return new Delivery(work, () => void frames.return());
 }

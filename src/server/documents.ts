@@ -6,6 +6,7 @@ import {
   Lexer,
   type OperationDefinitionNode,
   parse,
+  type SelectionSetNode,
   Source,
   specifiedRules,
   TokenKind,
@@ -28,6 +29,8 @@ export interface Operation {
   readonly costVariables: Values;
   /** What it costs, by the values of those variables. */
   readonly costs: Map<string, Cost>;
+  /** Its root field: `job`, `createJob`; `several` where it has more than one. What it is counted by, since names come from clients. */
+  readonly field: string;
   /** How often it was executed. */
   runs: number;
   /** Undefined until it was compiled; null where it cannot be. */
@@ -84,7 +87,12 @@ export class Documents {
     if (errors.length > 0) return errors;
     const operations = document.definitions.flatMap((node) =>
       node.kind === Kind.OPERATION_DEFINITION
-        ? [{ document, node, text, costVariables: findCostVariables({ document, node }), costs: new Map(), runs: 0, compiled: undefined }]
+        ? [
+            {
+              ...{ document, node, text, field: rootFieldOf(document, node) },
+              ...{ costVariables: findCostVariables({ document, node }), costs: new Map(), runs: 0, compiled: undefined },
+            },
+          ]
         : [],
     );
     this.#known.set(text, operations);
@@ -135,4 +143,24 @@ function countTokens(text: string): number {
 
 function areErrors(found: readonly Operation[] | readonly GraphQLError[]): found is readonly GraphQLError[] {
   return found[0] instanceof GraphQLError;
+}
+
+function rootFieldOf(document: DocumentNode, operation: OperationDefinitionNode): string {
+  const names = new Set<string>();
+  const seen = new Set<string>();
+  const collect = ({ selections }: SelectionSetNode): void => {
+    for (const selection of selections) {
+      if (selection.kind === Kind.FIELD) names.add(selection.name.value);
+      else if (selection.kind === Kind.INLINE_FRAGMENT) collect(selection.selectionSet);
+      else if (!seen.has(selection.name.value)) {
+        const { value } = selection.name;
+        seen.add(value);
+        for (const node of document.definitions)
+          if (node.kind === Kind.FRAGMENT_DEFINITION && node.name.value === value) collect(node.selectionSet);
+      }
+    }
+  };
+  collect(operation.selectionSet);
+  const [first = 'none', ...others] = names;
+  return others.length > 0 ? 'several' : first;
 }

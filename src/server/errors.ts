@@ -1,6 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { type ASTNode, GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { unavailabilityOf } from '../store/unavailable.ts';
+import type { Call } from './call.ts';
+import { describeFault, type Log } from './log.ts';
+import type { ServerMeters } from './meters.ts';
+import { logRecurring } from './recurring.ts';
 
 /** The codes of top-level errors. Expected refusals of mutations are data, not errors. */
 export type ErrorCode = 'UNAUTHENTICATED' | 'FORBIDDEN' | 'BAD_REQUEST' | 'NOT_FOUND' | 'LIMIT_EXCEEDED' | 'UNAVAILABLE' | 'INTERNAL_ERROR';
@@ -23,19 +27,28 @@ export function exceed(
 export const UNAUTHENTICATED = 'Send a valid key: "Authorization: Bearer tyk_…", or "authorization" in the payload of connection_init.';
 
 /** Turns whatever was thrown into what a client may see. */
-export type Mask = (error: unknown) => GraphQLFormattedError;
+export type Mask = (error: unknown, call?: Call) => GraphQLFormattedError;
+
+export interface MaskParts {
+  readonly log: Pick<Log, 'error'>;
+  readonly meters: Pick<ServerMeters, 'faults' | 'limits'>;
+}
 
 /**
  * Errors with `extensions.code` are meant for the client and pass. Errors of the request itself (syntax, validation, variables) are
  * BAD_REQUEST, without graphql-js's "Did you mean", which would give the schema away name by name. A full disk or a database that is away
  * is UNAVAILABLE: the same request may be answered later. Everything else is a fault of ours:
- * the client gets INTERNAL_ERROR with an id, and `log` gets the same id with the message and the stack.
+ * the client gets INTERNAL_ERROR with an id, and the log gets the same id with the message and the stack.
  */
-export function createMask(log: (entry: object) => void): Mask {
+export function createMask({ log, meters }: MaskParts): Mask {
   const faults = new WeakMap<object, GraphQLFormattedError>();
-  return (error) => {
+  const sayUnavailable = logRecurring(log, 'The store is not available: requests are answered with UNAVAILABLE.');
+  return (error, call) => {
     if (error instanceof GraphQLError) {
-      if (typeof error.extensions?.code === 'string') return format(error, error.message, error.extensions);
+      if (typeof error.extensions?.code === 'string') {
+        noteLimit(meters, error.extensions);
+        return format(error, error.message, error.extensions);
+      }
       if (isRequestError(error)) return format(error, sayRequestError(error.message), { code: 'BAD_REQUEST' });
     }
     const known = error instanceof Error ? faults.get(error) : undefined;
@@ -43,25 +56,32 @@ export function createMask(log: (entry: object) => void): Mask {
     const cause = rootCause(error);
     const unavailable = unavailabilityOf(cause);
     if (unavailable) {
-      log({ level: 'error', code: 'UNAVAILABLE', message: unavailable.message, cause: String(unavailable.cause) });
+      sayUnavailable(unavailable.cause);
       const said = format(error instanceof GraphQLError ? error : undefined, unavailable.message, { code: 'UNAVAILABLE' });
       if (error instanceof Error) faults.set(error, said);
       return said;
     }
     const id = randomUUID();
-    log({
-      level: 'error',
+    const requestId = call ? { requestId: call.id } : {};
+    const path = error instanceof GraphQLError && error.path ? { path: error.path.join('.') } : {};
+    log.error('Something went wrong on our side.', {
       code: 'INTERNAL_ERROR',
       id,
-      ...(error instanceof GraphQLError && error.path ? { path: error.path.join('.') } : {}),
-      message: cause instanceof Error ? cause.message : String(cause),
-      ...(cause instanceof Error && cause.stack ? { stack: cause.stack } : {}),
+      ...requestId,
+      ...path,
+      ...describeFault(cause),
     });
+    meters.faults.add();
     const message = `Something went wrong on our side. The gateway's log has it under ${id}.`;
-    const masked = format(error instanceof GraphQLError ? error : undefined, message, { code: 'INTERNAL_ERROR', id });
+    const masked = format(error instanceof GraphQLError ? error : undefined, message, { code: 'INTERNAL_ERROR', id, ...requestId });
     if (error instanceof Error) faults.set(error, masked);
     return masked;
   };
+}
+
+/** Counts a refusal for going beyond a limit, if it is one. */
+export function noteLimit(meters: Pick<ServerMeters, 'limits'>, { code, limit }: { readonly [name: string]: unknown }): void {
+  if (code === 'LIMIT_EXCEEDED') meters.limits.of({ limit: typeof limit === 'string' ? limit : 'other' }).add();
 }
 
 /**

@@ -14,10 +14,13 @@ import type { Principal } from '../domain/principal.ts';
 import { Refusal } from '../domain/refusals.ts';
 import { mayWriteFile, seesFile } from '../domain/rights.ts';
 import { type FileAction, isSigned } from '../domain/signatures.ts';
+import type { Count } from '../meters/meter.ts';
 import { RemovedMeanwhile, type StoredFile, TooManyBytes } from '../store/files.ts';
 import { fragmentById } from '../store/queries/rows.ts';
 import type { FragmentRow } from '../store/tables.ts';
 import type { ServerParts } from './app.ts';
+import { noteLimit } from './errors.ts';
+import type { ServerMeters } from './meters.ts';
 import { parseRange } from './range.ts';
 import type { Rates, TooFast } from './rates.ts';
 
@@ -52,9 +55,11 @@ export interface FragmentDoorParts {
   readonly stallMs: number;
   /** Tells when a key ends: what came with it under way is cut. */
   readonly onKeyEnd: ServerParts<object>['onKeyEnd'];
+  readonly meters: ServerMeters;
 }
 
 export function fragmentDoor(domain: Domain, rates: Rates, parts: FragmentDoorParts) {
+  const { meters } = parts;
   return async (request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> => {
     try {
       const id = url.pathname.slice('/fragments/'.length);
@@ -64,10 +69,13 @@ export function fragmentDoor(domain: Domain, rates: Rates, parts: FragmentDoorPa
       const action = actionOf(request.method);
       const { fragment, principal } = await requireFragment({ domain, rates, request, response, id, url }, action);
       if (principal) cutWithKey(parts, principal, request, response);
-      if (action === 'PUT') await put(domain, request, response, fragment);
-      else await get(domain, request, response, fragment);
+      if (action === 'PUT') await put(domain, meters, request, response, fragment);
+      else await get(domain, meters, request, response, fragment);
     } catch (error) {
-      answerError(request, response, error);
+      answerError(meters, request, response, error);
+    } finally {
+      const status = response.headersSent && !response.errored ? String(response.statusCode) : 'gone';
+      meters.fragmentTransfers.of({ direction: request.method === 'PUT' ? 'in' : 'out', status }).add();
     }
   };
 }
@@ -118,7 +126,13 @@ function cutWithKey({ onKeyEnd }: FragmentDoorParts, principal: Principal, reque
   response.once('close', stop);
 }
 
-async function put(domain: Domain, request: IncomingMessage, response: ServerResponse, announced: FragmentRow): Promise<void> {
+async function put(
+  domain: Domain,
+  meters: ServerMeters,
+  request: IncomingMessage,
+  response: ServerResponse,
+  announced: FragmentRow,
+): Promise<void> {
   const { id } = announced;
   if (announced.status === 'READY') throw new FileRefusal(409, 'INVALID_STATE', 'The bytes of this fragment are stored already.');
   // Before the bytes are asked for: what is refused anyway need not be sent.
@@ -131,7 +145,11 @@ async function put(domain: Domain, request: IncomingMessage, response: ServerRes
   // All is here: the disk may take its time.
   request.once('end', () => request.socket.setTimeout(0));
   // One that is refused half-way is still to hear why: to destroy a request destroys its connection.
-  const received = await domain.files.receive(id, request.iterator({ destroyOnReturn: false }), atMost);
+  const received = await domain.files.receive(
+    id,
+    counted(request.iterator({ destroyOnReturn: false }), meters.fragmentBytes.of({ direction: 'in' })),
+    atMost,
+  );
   try {
     requireWhole(announced, received.file);
     await received.keep();
@@ -168,7 +186,13 @@ function requireWhole(announced: FragmentRow, { sizeBytes, sha256 }: { sizeBytes
   }
 }
 
-async function get(domain: Domain, request: IncomingMessage, response: ServerResponse, fragment: FragmentRow): Promise<void> {
+async function get(
+  domain: Domain,
+  meters: ServerMeters,
+  request: IncomingMessage,
+  response: ServerResponse,
+  fragment: FragmentRow,
+): Promise<void> {
   const { id, status, sha256, sizeBytes, filename, contentType } = fragment;
   if (status !== 'READY' || sha256 === null || sizeBytes === null) throw notFound();
   const etag = `"${sha256}"`;
@@ -200,7 +224,15 @@ async function get(domain: Domain, request: IncomingMessage, response: ServerRes
     response.end();
     return;
   }
-  await pipeline(domain.files.read(id, sha256, part), response);
+  const count = meters.fragmentBytes.of({ direction: 'out' });
+  await pipeline(domain.files.read(id, sha256, part), (bytes) => counted(bytes, count), response);
+}
+
+async function* counted(bytes: AsyncIterable<Buffer>, count: Count): AsyncGenerator<Buffer> {
+  for await (const chunk of bytes) {
+    count.add(chunk.length);
+    yield chunk;
+  }
 }
 
 const matches = (header: string | undefined, etag: string) =>
@@ -210,7 +242,7 @@ const asciiOf = (filename: string) => filename.replace(/[^\x20-\x7e]|["\\%]/g, '
 const encodeRfc5987 = (filename: string) =>
   encodeURIComponent(filename).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 
-function answerError(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+function answerError(meters: ServerMeters, request: IncomingMessage, response: ServerResponse, error: unknown): void {
   // (A request is destroyed as well when all of it has been read.)
   if (request.errored || response.destroyed || response.headersSent) {
     // The client has gone, or its download broke on the way: there is nobody to tell but by the broken connection.
@@ -219,6 +251,7 @@ function answerError(request: IncomingMessage, response: ServerResponse, error: 
   }
   const refusal = refusalOf(error);
   if (!refusal) throw error;
+  noteLimit(meters, { code: refusal.code, ...refusal.extensions });
   sendRefusal(request, response, refusal);
 }
 

@@ -2,8 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLError } from 'graphql';
 import { readStreamWish, sendAnswer, sendRefusal, sendUnauthenticated } from './answers.ts';
 import type { ServerParts } from './app.ts';
+import type { Call } from './call.ts';
 import type { Connections } from './connections.ts';
-import { exceed, refuse } from './errors.ts';
+import { exceed, noteLimit, refuse } from './errors.ts';
 import type { Operations, Params } from './operations.ts';
 import { Refusal, readParams, readQueryString } from './params.ts';
 import { pointsOf, type TooFast } from './rates.ts';
@@ -26,6 +27,7 @@ export async function answerGraphql<C extends object>(
   ofKey: Tally,
   request: IncomingMessage,
   response: ServerResponse,
+  call: Call,
 ): Promise<void> {
   try {
     const principal = await parts.authenticate(request.headers.authorization);
@@ -38,7 +40,7 @@ export async function answerGraphql<C extends object>(
     const found = operations.find(params);
     const wish = readStreamWish(request.headers.accept);
     if (!('node' in found)) {
-      const answer = operations.refusal(found);
+      const answer = operations.refuse(found, params, principal, call);
       return wish === 'first' ? sendStream(response, connections, answer) : sendAnswer(request, response, answer);
     }
     if (found.node.operation === 'mutation' && request.method === 'GET') {
@@ -48,7 +50,7 @@ export async function answerGraphql<C extends object>(
     if (found.node.operation !== 'subscription') {
       // Only a mutation may wait on purpose, for work to claim: when its client has gone, it must not be given any.
       const signal = found.node.operation === 'mutation' ? goneSignal(response) : undefined;
-      const answer = await operations.execute(found, params, principal, signal);
+      const answer = await operations.execute(found, params, principal, call, signal);
       return wish === 'first' ? sendStream(response, connections, answer) : sendAnswer(request, response, answer);
     }
     if (wish === 'none') {
@@ -64,7 +66,7 @@ export async function answerGraphql<C extends object>(
     const variable = findCursorVariable(found.node);
     const id = request.headers['last-event-id'];
     const resumed = goOnAfter(params, typeof id === 'string' ? id : undefined, variable);
-    const frames = await operations.subscribe(found, resumed, principal);
+    const frames = await operations.subscribe(found, resumed, principal, { ...call, transport: 'sse' });
     if ('outcome' in frames) return sendStream(response, connections, frames);
     if (response.closed) return void frames.return();
     // Clients of streams cannot be told by a close code: the last frame says it.
@@ -78,6 +80,7 @@ export async function answerGraphql<C extends object>(
     sendStream(response, connections, frames, variable !== null);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
+    noteLimit(parts.meters, error.error.extensions);
     sendRefusal(request, response, error);
   }
 }

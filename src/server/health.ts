@@ -1,14 +1,21 @@
 import type { ServerResponse } from 'node:http';
 
-/** `/health/live`: the process answers. */
+export interface Readiness {
+  readonly isReadable: boolean;
+  readonly isWritable: boolean;
+}
+
+/** `/health/live`: the process answers. It says nothing of the database: to start a gateway anew because that is away would help nobody. */
 export function answerLive(response: ServerResponse): void {
   send(response, 200, { status: 'live' });
 }
 
-/** `/health/ready`: requests can be served, as `ready` finds out. 503 otherwise, and as soon as the gateway stops. */
-export async function answerReady(response: ServerResponse, ready: () => Promise<boolean>): Promise<void> {
-  const isReady = await ready().catch(() => false);
-  send(response, isReady ? 200 : 503, { status: isReady ? 'ready' : 'not ready' });
+/** `/health/ready`: requests can be served. 503 where they cannot, and as soon as the gateway stops (`find` is null then). */
+export async function answerReady(response: ServerResponse, find: (() => Promise<Readiness>) | null): Promise<void> {
+  if (!find) return send(response, 503, { status: 'stopping' });
+  const { isReadable, isWritable } = await find().catch(() => ({ isReadable: false, isWritable: false }));
+  const status = isReadable ? 'ready' : 'not ready';
+  send(response, isReadable ? 200 : 503, { status, database: { readable: isReadable, writable: isWritable } });
 }
 
 function send(response: ServerResponse, status: number, body: object): void {

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { sendRefusal, watchAnswer } from './answers.ts';
 import type { Address, RequestDoor, RunningServer, ServerParts } from './app.ts';
+import { type Call, callOf } from './call.ts';
 import { Connections } from './connections.ts';
 import { refuse } from './errors.ts';
 import { answerGraphql } from './front.ts';
@@ -8,6 +9,7 @@ import { answerLive, answerReady } from './health.ts';
 import { Operations } from './operations.ts';
 import { answerCors } from './origins.ts';
 import { Refusal } from './params.ts';
+import { RequestWatch } from './request-watch.ts';
 import { Tally } from './tally.ts';
 import { WebSocketDoor } from './websocket.ts';
 
@@ -24,40 +26,46 @@ const LEAVE_SPREAD_MS = 3_000;
  */
 export async function startServer<C extends object>(parts: ServerParts<C>, address: Address): Promise<RunningServer> {
   const origins = address.origins ?? [];
-  const connections = new Connections(parts.limits);
+  const connections = new Connections(parts.limits, () => {
+    parts.meters.dropped.add();
+    parts.log.info('A consumer was let go that took nothing for too long.');
+  });
   const operations = new Operations(parts);
   const ofKey = new Tally(parts.limits.socketsPerKey);
   const sockets = new WebSocketDoor(parts, operations, connections, ofKey, origins);
   let isStopping = false;
 
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function answer(request: IncomingMessage, response: ServerResponse, call: Call, path: string): Promise<void> {
     if (isStopping) response.setHeader('connection', 'close');
     if ((request.headers.origin !== undefined || request.method === 'OPTIONS') && answerCors(request, response, origins)) return;
-    const target = request.url ?? '/';
-    const path = target.split('?', 1)[0] ?? '/';
     if (path === '/graphql') {
       if (wantsPage(request)) return (await import('./graphiql.ts')).answerPage(response);
-      await answerGraphql(parts, operations, connections, ofKey, request, response);
+      await answerGraphql(parts, operations, connections, ofKey, request, response, call);
       return watchAnswer(connections, response);
     }
     if (path === '/health/live') return answerLive(response);
-    if (path === '/health/ready') return answerReady(response, async () => !isStopping && (await parts.ready()));
+    if (path === '/health/ready') return answerReady(response, isStopping ? null : () => parts.ready());
     if (path.startsWith('/graphql/')) return (await import('./graphiql.ts')).answerAsset(path, request, response);
     if (path === '/') return void response.writeHead(302, { location: '/graphql' }).end();
     const door = findDoor(parts.handlers, path);
-    if (door) return door(request, response, new URL(target, 'http://gateway'));
+    if (door) return door(request, response, new URL(request.url ?? '/', 'http://gateway'), call);
     sendRefusal(request, response, new Refusal(404, refuse('BAD_REQUEST', 'Nothing is here. GraphQL is at /graphql.')));
   }
 
+  const watch = new RequestWatch(parts);
   const server = createServer((request, response) => {
-    answer(request, response).catch((error: unknown) => {
-      const fault = operations.mask(error);
-      const { message, extensions } = fault;
-      if (response.headersSent) response.destroy();
-      else if (extensions?.code === 'UNAVAILABLE')
-        sendRefusal(request, response, new Refusal(503, refuse('UNAVAILABLE', message), { 'retry-after': '1' }));
-      else sendRefusal(request, response, new Refusal(500, refuse('INTERNAL_ERROR', message, extensions)));
-    });
+    const call = callOf(request, 'http');
+    const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
+    response.setHeader('x-request-id', call.id);
+    void watch.run(request, response, call, path, () =>
+      answer(request, response, call, path).catch((error: unknown) => {
+        const { message, extensions } = operations.mask(error, call);
+        if (response.headersSent) response.destroy();
+        else if (extensions?.code === 'UNAVAILABLE')
+          sendRefusal(request, response, new Refusal(503, refuse('UNAVAILABLE', message), { 'retry-after': '1' }));
+        else sendRefusal(request, response, new Refusal(500, refuse('INTERNAL_ERROR', message, extensions)));
+      }),
+    );
   });
   // Uploads may take hours. /graphql bounds its own bodies; headers stay bounded by Node's headersTimeout.
   server.requestTimeout = 0;

@@ -1,12 +1,17 @@
-import { createSourceEventStream, type ExecutionResult, type GraphQLError, type GraphQLSchema } from 'graphql';
+import { createSourceEventStream, type ExecutionResult, type GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql';
 import type { Principal } from '../domain/principal.ts';
 import type { ServerParts } from './app.ts';
+import type { Call } from './call.ts';
 import { type Cost, priceOperation } from './cost.ts';
 import { Documents, type Operation } from './documents.ts';
 import { createMask, exceed, type Mask } from './errors.ts';
+import { countFrames } from './frame-counts.ts';
 import { executeOperation, nameResolvers, type Run } from './jit.ts';
 import type { Limits } from './limits.ts';
+import type { ServerMeters } from './meters.ts';
+import { OperationWatch } from './operation-watch.ts';
 import { FrameStream, SharedFrames } from './subscribe.ts';
+import type { SpanLink } from './traces.ts';
 
 /** What a client asks, whatever way it came. */
 export interface Params {
@@ -25,6 +30,8 @@ export interface Answer {
    * was at fault. `fault`: never executed, we were.
    */
   readonly outcome: 'data' | 'null' | 'refused' | 'fault';
+  /** That of the first error; OK where there is none. */
+  readonly code: string;
 }
 
 /**
@@ -37,15 +44,19 @@ export class Operations<C extends object> {
   readonly #context: (principal: Principal | null, signal?: AbortSignal) => C;
   readonly #documents: Documents;
   readonly #shared = new SharedFrames();
+  readonly #watch: OperationWatch;
+  readonly #meters: ServerMeters;
   readonly mask: Mask;
 
-  constructor(parts: Pick<ServerParts<C>, 'schema' | 'limits' | 'context' | 'log'>) {
+  constructor(parts: Pick<ServerParts<C>, 'schema' | 'limits' | 'context' | 'log' | 'meters' | 'traces'>) {
     nameResolvers(parts.schema);
     this.#schema = parts.schema;
     this.#limits = parts.limits;
     this.#context = (principal, signal) => parts.context(principal, signal);
     this.#documents = new Documents(parts.schema, parts.limits);
-    this.mask = createMask((entry) => parts.log(entry));
+    this.#watch = new OperationWatch(parts);
+    this.#meters = parts.meters;
+    this.mask = createMask(parts);
   }
 
   /** The operation that the params name, parsed and validated once a text, or the errors to refuse them with: also that it would cost too much. */
@@ -62,18 +73,27 @@ export class Operations<C extends object> {
   }
 
   /** An answer without data. */
-  refusal(errors: readonly unknown[]): Answer {
-    return { outcome: 'refused', text: JSON.stringify({ errors: errors.map((error) => this.mask(error)) }) };
+  refusal(errors: readonly unknown[], call?: Call): Answer {
+    return this.#withoutData('refused', errors, call);
+  }
+
+  /** The answer to a request of which no operation came. */
+  refuse(errors: readonly unknown[], params: Params, principal: Principal, call: Call): Answer {
+    const answer = this.refusal(errors, call);
+    this.#watch.refused(params, principal, call, answer);
+    return answer;
   }
 
   /** Executes a query or a mutation; `signal` is aborted when nobody waits for the answer any more. Never rejects. */
-  async execute(operation: Operation, params: Params, principal: Principal, signal?: AbortSignal): Promise<Answer> {
-    try {
-      const run = { rootValue: undefined, context: this.#context(principal, signal), variables: params.variables };
-      return this.#withCost(await this.#run(operation, run), operation, params);
-    } catch (error) {
-      return { outcome: 'fault', text: JSON.stringify({ errors: [this.mask(error)] }) };
-    }
+  execute(operation: Operation, params: Params, principal: Principal, call: Call, signal?: AbortSignal): Promise<Answer> {
+    return this.#watch.run(operation, principal, call, async () => {
+      try {
+        const run = { rootValue: undefined, context: this.#context(principal, signal), variables: params.variables };
+        return this.#withCost(await this.#run(operation, run, call), operation, params);
+      } catch (error) {
+        return this.#withoutData('fault', [error], call);
+      }
+    });
   }
 
   /**
@@ -81,7 +101,18 @@ export class Operations<C extends object> {
    * rows; subscribers of the same document, variables and rights that are given the same event object share the execution and the text.
    * An answer instead of a stream is the refusal.
    */
-  async subscribe(operation: Operation, params: Params, principal: Principal): Promise<FrameStream | Answer> {
+  subscribe(operation: Operation, params: Params, principal: Principal, call: Call): Promise<FrameStream | Answer> {
+    const open = (link: SpanLink | null) => this.#open(operation, params, principal, call, link);
+    return this.#watch.open(operation, principal, call, open, (opened) => ('outcome' in opened ? opened.code : 'OK'));
+  }
+
+  async #open(
+    operation: Operation,
+    params: Params,
+    principal: Principal,
+    call: Call,
+    link: SpanLink | null,
+  ): Promise<FrameStream | Answer> {
     try {
       const source = await createSourceEventStream({
         schema: this.#schema,
@@ -90,34 +121,35 @@ export class Operations<C extends object> {
         contextValue: this.#context(principal),
         variableValues: params.variables ?? null,
       });
-      if (!(Symbol.asyncIterator in source)) return this.#answer(source);
+      if (!(Symbol.asyncIterator in source)) return this.#answer(source, call);
       const key = JSON.stringify([operation.text, params.operationName, params.variables ?? null, params.wantsCost, rightsOf(principal)]);
+      const run = async (event: unknown) => {
+        const how = { rootValue: event, context: this.#context(principal), variables: params.variables };
+        return this.#withCost(await this.#run(operation, how, call), operation, params);
+      };
       return new FrameStream(source[Symbol.asyncIterator](), {
-        frame: (event) =>
-          this.#shared.frame(event, key, async () => {
-            const run = { rootValue: event, context: this.#context(principal), variables: params.variables };
-            return this.#withCost(await this.#run(operation, run), operation, params);
-          }),
-        failure: (error) => JSON.stringify({ errors: [this.mask(error)] }),
+        frame: (event) => this.#shared.frame(event, key, () => this.#watch.frame(operation, link, () => run(event))),
+        failure: (error) => JSON.stringify({ errors: [this.mask(error, call)] }),
+        ...countFrames(this.#meters, operation.field, call.transport),
       });
     } catch (error) {
-      return { outcome: 'fault', text: JSON.stringify({ errors: [this.mask(error)] }) };
+      return this.#withoutData('fault', [error], call);
     }
   }
 
-  async #run(operation: Operation, run: Run): Promise<Answer> {
+  async #run(operation: Operation, run: Run, call: Call): Promise<Answer> {
     const running = executeOperation(this.#schema, operation, run);
-    if (!(running instanceof Promise)) return this.#answer(running);
-    if (operation.node.operation === 'mutation') return this.#answer(await running);
+    if (!(running instanceof Promise)) return this.#answer(running, call);
+    if (operation.node.operation === 'mutation') return this.#answer(await running, call);
     const ms = this.#limits.executionMs;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<null>((resolve) => {
       timer = setTimeout(resolve, ms, null);
     });
     const result = await Promise.race([running, late]).finally(() => clearTimeout(timer));
-    if (result !== null) return this.#answer(result);
+    if (result !== null) return this.#answer(result, call);
     running.catch(() => {}); // nobody waits for it any more
-    return this.refusal([exceed('executionMs', `The operation took longer than ${ms} ms.`, { allowed: ms, asked: null })]);
+    return this.refusal([exceed('executionMs', `The operation took longer than ${ms} ms.`, { allowed: ms, asked: null })], call);
   }
 
   #withCost(answer: Answer, operation: Operation, params: Params): Answer {
@@ -126,13 +158,20 @@ export class Operations<C extends object> {
     return { ...answer, text: `${answer.text.slice(0, -1)},"extensions":${JSON.stringify({ cost })}}` };
   }
 
-  #answer(result: ExecutionResult): Answer {
-    if (!result.errors || result.errors.length === 0) return { outcome: 'data', text: JSON.stringify({ data: result.data }) };
-    const errors = result.errors.map((error) => this.mask(error));
-    if (!('data' in result)) return { outcome: 'refused', text: JSON.stringify({ errors }) };
-    return { outcome: result.data == null ? 'null' : 'data', text: JSON.stringify({ errors, data: result.data }) };
+  #answer(result: ExecutionResult, call: Call): Answer {
+    if (!result.errors || result.errors.length === 0) return { outcome: 'data', code: 'OK', text: JSON.stringify({ data: result.data }) };
+    if (!('data' in result)) return this.#withoutData('refused', result.errors, call);
+    const errors = result.errors.map((error) => this.mask(error, call));
+    return { outcome: result.data == null ? 'null' : 'data', code: codeOf(errors), text: JSON.stringify({ errors, data: result.data }) };
+  }
+
+  #withoutData(outcome: Answer['outcome'], found: readonly unknown[], call: Call | undefined): Answer {
+    const errors = found.map((error) => this.mask(error, call));
+    return { outcome, code: codeOf(errors), text: JSON.stringify({ errors }) };
   }
 }
+
+const codeOf = ([first]: readonly GraphQLFormattedError[]): string => String(first?.extensions?.code);
 
 /** What decides what a principal sees. Two of the same rights see the same frames. */
 function rightsOf(principal: Principal): string {

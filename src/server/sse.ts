@@ -34,6 +34,7 @@ async function pump(stream: EventStream, frames: FrameStream, hasIds: boolean): 
   for await (const frame of frames) {
     const id = hasIds && frames.cursor !== undefined ? `id: ${frames.cursor}\n` : '';
     if (!(await stream.write(`${id}event: next\ndata: ${frame}\n\n`))) return;
+    frames.noteSent();
   }
   await stream.finish();
 }

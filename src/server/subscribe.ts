@@ -6,6 +6,10 @@ export interface FrameMaker {
   frame(event: unknown): Promise<Answer>;
   /** The last frame, when the source or an execution failed. */
   failure(error: unknown): string;
+  /** The frame of this event has left for the consumer. */
+  sent(event: unknown): void;
+  /** Called once, when nothing more comes. */
+  ended(): void;
 }
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
@@ -26,6 +30,8 @@ export class FrameStream implements AsyncIterableIterator<string> {
   readonly #maker: FrameMaker;
   readonly #waiting = new Set<(result: IteratorResult<string, undefined>) => void>();
   #last: string | undefined;
+  /** Of the newest frame that was given out. */
+  #event: unknown;
   #isEnded = false;
   #cursor: string | undefined;
 
@@ -45,6 +51,11 @@ export class FrameStream implements AsyncIterableIterator<string> {
       this.#waiting.add(resolve);
       void this.#pull(resolve);
     });
+  }
+
+  /** The frame that was given out last has left. */
+  noteSent(): void {
+    this.#maker.sent(this.#event);
   }
 
   /** The consumer wants no more. Does not wait for the source to agree. */
@@ -73,6 +84,7 @@ export class FrameStream implements AsyncIterableIterator<string> {
       const frame = await this.#maker.frame(event.value);
       if (frame.outcome !== 'data') return this.end(frame.text);
       this.#cursor = cursorOf(event.value);
+      this.#event = event.value;
       if (this.#waiting.delete(resolve)) resolve({ done: false, value: frame.text });
     } catch (error) {
       if (!this.#isEnded) this.end(this.#maker.failure(error));
@@ -82,6 +94,7 @@ export class FrameStream implements AsyncIterableIterator<string> {
   #finish(isSourceDone = false): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
+    this.#maker.ended();
     for (const resolve of this.#waiting) resolve(this.#final());
     this.#waiting.clear();
     // A source that refuses to end has nobody left to tell.

@@ -1,13 +1,15 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Context, type ExecutionResult, handleProtocols, makeServer, type Server, type SubscribePayload } from 'graphql-ws';
-import { WebSocketServer } from 'ws';
+import { type WebSocket, WebSocketServer } from 'ws';
 import type { Principal } from '../domain/principal.ts';
 import type { ServerParts } from './app.ts';
+import { type Call, callOf } from './call.ts';
 import type { Connections } from './connections.ts';
 import { deliverAnswer, deliverFrames } from './delivery.ts';
 import type { Operation } from './documents.ts';
-import { exceed, refuse } from './errors.ts';
+import { exceed, noteLimit, refuse } from './errors.ts';
+import { nameOfCode } from './meters.ts';
 import type { Operations, Params } from './operations.ts';
 import { isAllowedOrigin } from './origins.ts';
 import { pointsOf } from './rates.ts';
@@ -19,6 +21,9 @@ interface Extra {
   readonly socket: Socket;
   /** The one that asked for the upgrade. */
   readonly request: IncomingMessage;
+  /** That request's; each operation's is a number after it. */
+  readonly id: string;
+  operations: number;
   principal: Principal | null;
   /** What to undo when the socket closes. */
   readonly undo: Set<() => void>;
@@ -30,6 +35,7 @@ interface Asked {
   readonly params: Params;
   readonly id: string;
   readonly extra: Extra;
+  readonly call: Call;
   readonly principal: Principal;
 }
 
@@ -83,14 +89,18 @@ export class WebSocketDoor<C extends object> {
     const isAllowed = isOurs && isAllowedOrigin(request, this.#origins);
     const acquainted = isAllowed ? this.#strangers.take(request.socket.remoteAddress ?? '') : null;
     if (!acquainted) {
-      if (isAllowed) refuseStranger(connection, this.#parts.limits.strangersPerAddress);
-      else connection.end(`HTTP/1.1 ${isOurs ? '403 Forbidden' : '404 Not Found'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      if (isAllowed) {
+        this.#parts.meters.limits.of({ limit: 'strangersPerAddress' }).add();
+        refuseStranger(connection, this.#parts.limits.strangersPerAddress);
+      } else connection.end(`HTTP/1.1 ${isOurs ? '403 Forbidden' : '404 Not Found'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
       return;
     }
     connection.once('close', acquainted); // a handshake that fails opens no socket
     this.#sockets.handleUpgrade(request, connection, head, (opened) => {
       const socket = new Socket(opened);
-      const extra: Extra = { socket, request, principal: null, undo: new Set([acquainted]) };
+      const { id } = callOf(request, 'websocket');
+      const extra: Extra = { socket, request, id, operations: 0, principal: null, undo: new Set([acquainted]) };
+      this.#noteOpened(opened, id);
       this.#connections.add(socket);
       const closed = this.#protocol.opened(
         {
@@ -118,6 +128,18 @@ export class WebSocketDoor<C extends object> {
     });
   }
 
+  #noteOpened(opened: WebSocket, id: string): void {
+    const { meters, log } = this.#parts;
+    meters.sockets.value += 1;
+    log.debug('A socket was opened.', { requestId: id });
+    opened.once('close', (code) => {
+      meters.sockets.value -= 1;
+      meters.closedSockets.of({ code: nameOfCode(code) }).add();
+      if (code === 1009) meters.limits.of({ limit: 'messageBytes' }).add();
+      log.debug('A socket was closed.', { requestId: id, closeCode: code });
+    });
+  }
+
   /** connection_init: who is there? */
   async #welcome({ connectionParams, extra }: Context<Record<string, unknown>, Extra>): Promise<boolean> {
     const { socket, undo } = extra;
@@ -130,6 +152,7 @@ export class WebSocketDoor<C extends object> {
     }
     const release = this.#ofKey.take(keyOf(principal));
     if (!release) {
+      this.#parts.meters.limits.of({ limit: 'socketsPerKey' }).add();
       socket.close(CLOSE.tooMany);
       return false;
     }
@@ -150,28 +173,39 @@ export class WebSocketDoor<C extends object> {
       return [exceed('subscriptionsPerSocket', message, { allowed: subscriptionsPerSocket, asked })];
     }
     const tooFast = this.#parts.rates.takeOf(extra.principal, 1);
-    if (tooFast) return [tooFast.error];
+    if (tooFast) {
+      noteLimit(this.#parts.meters, tooFast.error.extensions);
+      return [tooFast.error];
+    }
     const params: Params = {
       query: payload.query,
       operationName: payload.operationName ?? null,
       variables: payload.variables ?? undefined,
       wantsCost: payload.extensions?.cost === true,
     };
+    extra.operations += 1;
+    const call: Call = { id: `${extra.id}.${extra.operations}`, transport: 'websocket' };
     const operation = this.#operations.find(params);
-    if (!('node' in operation)) return operation;
+    if (!('node' in operation)) {
+      this.#operations.refuse(operation, params, extra.principal, call);
+      return operation;
+    }
     const tooDear = this.#parts.rates.takeOf(extra.principal, pointsOf(this.#operations.price(operation, params).nodes) - 1);
-    if (tooDear) return [tooDear.error];
-    const asked: Asked = { operation, params, id, extra, principal: extra.principal };
+    if (tooDear) {
+      noteLimit(this.#parts.meters, tooDear.error.extensions);
+      return [tooDear.error];
+    }
+    const asked: Asked = { operation, params, id, extra, call, principal: extra.principal };
     return { schema: this.#parts.schema, document: operation.document, operationName: params.operationName, contextValue: asked };
   }
 
-  #execute({ operation, params, id, extra, principal }: Asked): AsyncIterable<ExecutionResult> {
+  #execute({ operation, params, id, extra, call, principal }: Asked): AsyncIterable<ExecutionResult> {
     const { socket } = extra;
-    return deliverAnswer(socket, id, () => this.#operations.execute(operation, params, principal));
+    return deliverAnswer(socket, id, () => this.#operations.execute(operation, params, principal, call));
   }
 
-  async #subscribe({ operation, params, id, extra, principal }: Asked): Promise<AsyncIterable<ExecutionResult>> {
-    const frames = await this.#operations.subscribe(operation, params, principal);
+  async #subscribe({ operation, params, id, extra, call, principal }: Asked): Promise<AsyncIterable<ExecutionResult>> {
+    const frames = await this.#operations.subscribe(operation, params, principal, call);
     if ('outcome' in frames) return deliverAnswer(extra.socket, id, () => Promise.resolve(frames));
     return deliverFrames(extra.socket, id, frames);
   }

@@ -136,8 +136,9 @@ class PostgresStore implements Store {
           continue;
         }
         this.#meters.undone.add();
-        if (isTrouble(error)) {
-          this.trouble = messageOf(error);
+        const unavailable = unavailabilityOf(error);
+        if (unavailable) {
+          this.trouble = unavailable.message;
           this.#meters.troubles.add();
         }
         throw error;
@@ -274,15 +275,4 @@ function codeOf(error: unknown): string {
 function isConnectionLost(error: unknown): boolean {
   const cause = causeOf(error);
   return /^(08|57P|ECONNRESET|EPIPE)/.test(codeOf(error)) || (cause instanceof Error && cause.message.startsWith('Connection terminated'));
-}
-
-/** Whether it is the database or its machine that would not have the write: away, shutting down, full, read-only, out of connections. */
-function isTrouble(error: unknown): boolean {
-  if (error instanceof NeverBegun || (error instanceof Error && isConnectionLost(error))) return true;
-  return /^(53|58|25006|E[A-Z]+$)/.test(codeOf(error));
-}
-
-function messageOf(error: unknown): string {
-  const cause = causeOf(error);
-  return cause instanceof Error ? cause.message || codeOf(error) : String(cause);
 }

@@ -10,6 +10,7 @@ import { createFragment } from '../../src/domain/fragments.ts';
 import { signUrl } from '../../src/domain/signatures.ts';
 import { fragmentDoor } from '../../src/server/files.ts';
 import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
+import { ServerMeters } from '../../src/server/meters.ts';
 import { Rates } from '../../src/server/rates.ts';
 import { ask } from '../e2e/asking.ts';
 import { createSqliteDatabase, type TestDatabase } from '../support/databases.ts';
@@ -293,7 +294,8 @@ describe('a download', () => {
 test('a transfer on which nothing moves is let go, and leaves nothing', async () => {
   const own = await createSqliteDatabase();
   const { domain, createJob } = await plantSeed(await own.open(), { start: new Date().toISOString() });
-  const door = fragmentDoor(domain, new Rates(DEFAULT_LIMITS), { stallMs: 300, onKeyEnd: () => () => {} });
+  const meters = new ServerMeters();
+  const door = fragmentDoor(domain, new Rates(DEFAULT_LIMITS), { stallMs: 300, onKeyEnd: () => () => {}, meters });
   const closed: Promise<unknown>[] = [];
   const server = await startSample({
     handlers: {

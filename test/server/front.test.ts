@@ -130,7 +130,8 @@ describe('an error', () => {
     expect(logged).toMatchObject({
       level: 'error',
       path: 'boom',
-      message: 'a secret of ours',
+      requestId: error?.extensions.requestId,
+      error: 'a secret of ours',
       stack: expect.stringContaining('sample-schema'),
     });
   });

@@ -3,6 +3,8 @@ import { connect } from 'node:net';
 import { createClient } from 'graphql-ws';
 import { afterEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
+import { ServerMeters } from '../../src/server/meters.ts';
 import { openSocket } from './raw-socket.ts';
 import { type SampleServer, startSample } from './sample-server.ts';
 
@@ -10,12 +12,19 @@ let server: SampleServer | undefined;
 afterEach(() => server?.close(0));
 
 test('health needs no key: live always, ready as the store says', async () => {
-  let isReady = true;
-  server = await startSample({ ready: () => Promise.resolve(isReady) });
-  const status = async (path: string) => (await fetch(`${server?.url}${path}`)).status;
-  expect([await status('/health/live'), await status('/health/ready')]).toEqual([200, 200]);
-  isReady = false;
-  expect([await status('/health/live'), await status('/health/ready')]).toEqual([200, 503]);
+  let database = { isReadable: true, isWritable: true };
+  server = await startSample({ ready: () => Promise.resolve(database) });
+  const ask = async (path: string) => {
+    const response = await fetch(`${server?.url}${path}`);
+    return [response.status, await response.json()];
+  };
+  expect(await ask('/health/live')).toEqual([200, { status: 'live' }]);
+  expect(await ask('/health/ready')).toEqual([200, { status: 'ready', database: { readable: true, writable: true } }]);
+  database = { isReadable: true, isWritable: false };
+  expect(await ask('/health/ready')).toEqual([200, { status: 'ready', database: { readable: true, writable: false } }]);
+  database = { isReadable: false, isWritable: false };
+  expect(await ask('/health/ready')).toEqual([503, { status: 'not ready', database: { readable: false, writable: false } }]);
+  expect(await ask('/health/live')).toEqual([200, { status: 'live' }]);
 });
 
 test('a door takes what begins with its path', async () => {
@@ -35,7 +44,6 @@ test('a door takes what begins with its path', async () => {
 test('a port that is taken is said, not crashed on', async () => {
   server = await startSample();
   const { startServer } = await import('../../src/server/http.ts');
-  const { DEFAULT_LIMITS } = await import('../../src/server/limits.ts');
   const { Rates } = await import('../../src/server/rates.ts');
   const { buildSampleSchema } = await import('./sample-schema.ts');
   const { Source } = await import('./source.ts');
@@ -45,10 +53,12 @@ test('a port that is taken is said, not crashed on', async () => {
     context: () => ({}),
     onKeyEnd: () => () => {},
     handlers: {},
-    ready: () => Promise.resolve(true),
+    ready: () => Promise.resolve({ isReadable: true, isWritable: true }),
     limits: DEFAULT_LIMITS,
     rates: new Rates(DEFAULT_LIMITS),
-    log: () => {},
+    log: { debug() {}, info() {}, warn() {}, error() {}, has: () => false },
+    meters: new ServerMeters(),
+    traces: null,
   };
   await expect(startServer(parts, { host: '127.0.0.1', port: Number(new URL(server.url).port) })).rejects.toMatchObject({
     code: 'EADDRINUSE',

@@ -4,19 +4,22 @@ import { Documents } from '../../src/server/documents.ts';
 import { createMask } from '../../src/server/errors.ts';
 import { executeOperation, nameResolvers } from '../../src/server/jit.ts';
 import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
+import { ServerMeters } from '../../src/server/meters.ts';
 import { buildSampleSchema, type SampleContext } from './sample-schema.ts';
 import { Source } from './source.ts';
 
 const schema = buildSampleSchema(new Source());
 nameResolvers(schema);
 const context: SampleContext = { name: 'user:alice', number: 1 };
-const mask = createMask(() => {});
+const mask = createMask({ log: { error() {} }, meters: new ServerMeters() });
 
 /** As a client sees it: errors masked (without the id, which is new each time), in order of path, since their order is nobody's promise. */
 function seen(result: ExecutionResult): string {
-  const errors = result.errors?.map(mask).map(({ extensions, message, ...error }) => {
-    return { ...error, code: extensions?.code, message: message.replace(/[0-9a-f-]{36}/, 'ID') };
-  });
+  const errors = result.errors
+    ?.map((error) => mask(error))
+    .map(({ extensions, message, ...error }) => {
+      return { ...error, code: extensions?.code, message: message.replace(/[0-9a-f-]{36}/, 'ID') };
+    });
   const order = ({ path }: Pick<GraphQLFormattedError, 'path'>) => JSON.stringify(path ?? []);
   errors?.sort((a, b) => order(a).localeCompare(order(b)));
   // Not `toEqual` of objects: the order of the fields is part of the answer.

@@ -1,7 +1,10 @@
 import type { Principal } from '../../src/domain/principal.ts';
 import type { Address, KeyEnd, RequestDoor, RunningServer } from '../../src/server/app.ts';
+import type { Readiness } from '../../src/server/health.ts';
 import { startServer } from '../../src/server/http.ts';
 import { DEFAULT_LIMITS, type Limits } from '../../src/server/limits.ts';
+import type { Level, Log } from '../../src/server/log.ts';
+import { ServerMeters } from '../../src/server/meters.ts';
 import { Rates } from '../../src/server/rates.ts';
 import { buildSampleSchema, type SampleContext } from './sample-schema.ts';
 import { Source } from './source.ts';
@@ -29,6 +32,7 @@ function whoIs(authorization: string | undefined): Principal | null {
 export interface SampleServer extends RunningServer {
   readonly source: Source;
   readonly log: Record<string, unknown>[];
+  readonly meters: ServerMeters;
   /** How many contexts were made. */
   contexts(): number;
   /** Ends every key that is watched now. */
@@ -48,9 +52,14 @@ export interface SampleOptions {
   readonly limits?: Partial<Limits>;
   readonly origins?: Address['origins'];
   readonly handlers?: Record<string, RequestDoor>;
-  readonly ready?: () => Promise<boolean>;
+  readonly ready?: () => Promise<Readiness>;
   /** The clock of the rates, in milliseconds. */
   readonly now?: () => number;
+}
+
+function collectLog(entries: Record<string, unknown>[]): Log {
+  const at = (level: Level) => (message: string, fields?: object) => void entries.push({ level, message, ...fields });
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), has: () => true };
 }
 
 /** A server on a free port, with the sample schema behind it. */
@@ -58,6 +67,7 @@ export async function startSample(options: SampleOptions = {}): Promise<SampleSe
   const source = new Source();
   const log: Record<string, unknown>[] = [];
   const ends = new Set<(why: KeyEnd) => void>();
+  const meters = new ServerMeters();
   let contexts = 0;
   const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
   const server = await startServer<SampleContext>(
@@ -73,10 +83,12 @@ export async function startSample(options: SampleOptions = {}): Promise<SampleSe
         return () => ends.delete(ended);
       },
       handlers: options.handlers ?? {},
-      ready: options.ready ?? (() => Promise.resolve(true)),
+      ready: options.ready ?? (() => Promise.resolve({ isReadable: true, isWritable: true })),
       limits,
       rates: new Rates(limits, options.now),
-      log: (entry) => log.push({ ...entry }),
+      log: collectLog(log),
+      meters,
+      traces: null,
     },
     { host: '127.0.0.1', port: 0, ...(options.origins ? { origins: options.origins } : {}) },
   );
@@ -84,6 +96,7 @@ export async function startSample(options: SampleOptions = {}): Promise<SampleSe
     ...server,
     source,
     log,
+    meters,
     contexts: () => contexts,
     endKeys: (why) => {
       for (const ended of ends) ended(why);

@@ -1,0 +1,19 @@
+import { oneOf, optionalText } from './kinds.ts';
+import type { Settings } from './setting.ts';
+
+export const operating = {
+  logLevel: oneOf({
+    name: 'log-level',
+    text: 'what is logged, and what is graver; a line for each request is at debug, since there can be thousands a second',
+    byDefault: 'info',
+    of: ['debug', 'info', 'warn', 'error'],
+    isCommon: true,
+  }),
+  metricsAddress: optionalText({
+    name: 'metrics-address',
+    text: 'serves /metrics here as well, to whoever comes, without a key; by default they are at the gateway alone, for a key',
+    placeholder: 'HOST:PORT',
+    pattern: /^([\w.-]+|\[[\da-f:]+\]):\d{2,5}$/i,
+    takes: 'an address with a port, such as 127.0.0.1:9464',
+  }),
+} as const satisfies Settings;

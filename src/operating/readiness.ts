@@ -1,0 +1,31 @@
+import type { Readiness } from '../server/health.ts';
+import { writeAgain } from '../store/changes/probe.ts';
+import type { Store } from '../store/store.ts';
+import { inTime } from './in-time.ts';
+
+/** Whoever asks (a load balancer, every few seconds) is answered in time, also where a database neither answers nor refuses. */
+const ANSWER_MS = 2_000;
+/** Between two tries to write, while writing fails. */
+const TRY_EVERY_MS = 1_000;
+
+/**
+ * Whether the store can be read: what a gateway needs to be of use. One that can be read and not written (the disk is full) is ready: reads and
+ * streams go on, and to send its clients elsewhere would help none of them. It says so, and its writes are tried until they succeed.
+ */
+export function readinessOf(store: Store): () => Promise<Readiness> {
+  let triedAt = Number.NEGATIVE_INFINITY;
+  const tryToWrite = async (): Promise<void> => {
+    if (store.trouble === null || performance.now() - triedAt < TRY_EVERY_MS) return;
+    triedAt = performance.now();
+    await store.write((tx) => tx.run(writeAgain, {}));
+  };
+  return async () => {
+    try {
+      await inTime(ANSWER_MS, store.read.db.select().from(store.tables.meta).limit(1).execute());
+    } catch {
+      return { isReadable: false, isWritable: false };
+    }
+    await inTime(ANSWER_MS, tryToWrite()).catch(() => {});
+    return { isReadable: true, isWritable: store.trouble === null };
+  };
+}

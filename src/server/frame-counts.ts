@@ -1,0 +1,20 @@
+import { newsSince } from '../realtime/news.ts';
+import type { Transport } from './call.ts';
+import type { ServerMeters } from './meters.ts';
+import type { FrameMaker } from './subscribe.ts';
+
+/** Counts a stream that is opened, its frames as they leave, and its end. */
+export function countFrames(meters: ServerMeters, stream: string, transport: Transport): Pick<FrameMaker, 'sent' | 'ended'> {
+  const open = meters.streams.of({ stream, transport });
+  const frames = meters.frames.of({ stream, transport });
+  const lag = meters.frameLag.of({ stream });
+  open.add();
+  return {
+    sent(event) {
+      frames.add();
+      const since = newsSince(event);
+      if (since !== undefined) lag.note((performance.now() - since) / 1_000);
+    },
+    ended: () => open.add(-1),
+  };
+}

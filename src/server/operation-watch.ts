@@ -1,0 +1,129 @@
+import type { Principal } from '../domain/principal.ts';
+import type { Count, Distribution } from '../meters/meter.ts';
+import type { Call } from './call.ts';
+import type { Operation } from './documents.ts';
+import type { Log } from './log.ts';
+import type { ServerMeters } from './meters.ts';
+import type { Answer, Params } from './operations.ts';
+import { keyOf } from './tally.ts';
+import type { OperationAbout, SpanLink, Traces } from './traces.ts';
+
+/** What is kept at hand of each root field, so that counting costs an addition. */
+interface Cells {
+  readonly seconds: Distribution;
+  readonly byCode: Map<string, Count>;
+}
+
+/** Slower than that is said without being asked, unless it waits on purpose. */
+const SLOW_MS = 1_000;
+const WAITS_ON_PURPOSE: ReadonlySet<string> = new Set(['claimNextSteps']);
+/** Of a name that a client gave to its operation. */
+const MOST_CHARACTERS = 100;
+
+export interface WatchParts {
+  readonly log: Log;
+  readonly meters: ServerMeters;
+  readonly traces: Traces | null;
+}
+
+/** Sees every operation from its beginning to its end: counts it, times it, logs it and traces it. */
+export class OperationWatch {
+  readonly #log: Log;
+  readonly #meters: ServerMeters;
+  readonly #traces: Traces | null;
+  readonly #cells = new Map<string, Map<string, Cells>>();
+
+  constructor({ log, meters, traces }: WatchParts) {
+    this.#log = log;
+    this.#meters = meters;
+    this.#traces = traces;
+  }
+
+  /** Runs a query or a mutation. */
+  async run(operation: Operation, principal: Principal, call: Call, work: () => Promise<Answer>): Promise<Answer> {
+    const began = performance.now();
+    this.#meters.activeOperations.value += 1;
+    try {
+      const answer = this.#traces ? await this.#traces.operation(aboutOf(operation), work, codeOf) : await work();
+      this.#note(operation, principal, call, codeOf(answer), performance.now() - began);
+      return answer;
+    } finally {
+      this.#meters.activeOperations.value -= 1;
+    }
+  }
+
+  /** Opens a subscription. `work` is given what its frames point to; `codeOf` says how it went. */
+  async open<T>(
+    operation: Operation,
+    principal: Principal,
+    call: Call,
+    work: (self: SpanLink | null) => Promise<T>,
+    codeOf: (result: T) => string,
+  ): Promise<T> {
+    const began = performance.now();
+    const result = this.#traces ? await this.#traces.operation(aboutOf(operation), work, codeOf) : await work(null);
+    this.#note(operation, principal, call, codeOf(result), performance.now() - began);
+    return result;
+  }
+
+  /** Executes one frame. */
+  frame(operation: Operation, subscription: SpanLink | null, work: () => Promise<Answer>): Promise<Answer> {
+    return this.#traces && subscription ? this.#traces.frame(aboutOf(operation), subscription, work) : work();
+  }
+
+  /** What was refused before there was an operation to execute. */
+  refused(params: Params | null, principal: Principal, call: Call, answer: Answer): void {
+    this.#meters.operations.of({ type: 'none', operation: 'none', code: codeOf(answer) }).add();
+    if (!this.#log.has('debug')) return;
+    this.#log.debug('An operation was refused.', {
+      ...whoAndWhat(principal, call),
+      name: nameOf(params?.operationName),
+      code: codeOf(answer),
+    });
+  }
+
+  #note(operation: Operation, principal: Principal, call: Call, code: string, ms: number): void {
+    const { operation: type } = operation.node;
+    const { field } = operation;
+    const cells = this.#cellsOf(type, field);
+    let count = cells.byCode.get(code);
+    if (!count) {
+      count = this.#meters.operations.of({ type, operation: field, code });
+      cells.byCode.set(code, count);
+    }
+    count.add();
+    if (type !== 'subscription') cells.seconds.note(ms / 1_000);
+    const level = ms > SLOW_MS && !WAITS_ON_PURPOSE.has(field) ? 'info' : 'debug';
+    if (!this.#log.has(level)) return;
+    this.#log[level](level === 'info' ? 'An operation was slow.' : 'An operation was answered.', {
+      ...whoAndWhat(principal, call),
+      ...{ type, operation: field, name: nameOf(operation.node.name?.value), code, ms: Math.round(ms * 10) / 10 },
+    });
+  }
+
+  #cellsOf(type: string, field: string): Cells {
+    let byField = this.#cells.get(type);
+    if (!byField) {
+      byField = new Map();
+      this.#cells.set(type, byField);
+    }
+    let cells = byField.get(field);
+    if (!cells) {
+      cells = { seconds: this.#meters.operationSeconds.of({ type, operation: field }), byCode: new Map() };
+      byField.set(field, cells);
+    }
+    return cells;
+  }
+}
+
+const codeOf = ({ code }: Answer): string => code;
+
+const aboutOf = ({ node, field }: Operation): OperationAbout => ({
+  type: node.operation,
+  name: nameOf(node.name?.value) ?? null,
+  field,
+});
+
+const nameOf = (name: string | null | undefined): string | undefined => name?.slice(0, MOST_CHARACTERS);
+
+const whoAndWhat = (principal: Principal, { id, transport }: Call) => ({ requestId: id, actor: keyOf(principal), transport });
