@@ -40,7 +40,8 @@ export async function answerGraphql<C extends object>(
     const found = operations.find(params);
     const wish = readStreamWish(request.headers.accept);
     if (!('node' in found)) {
-      const answer = operations.refuse(found, params, principal, call);
+      operations.noteRefusal(found, params, principal, call);
+      const answer = operations.refusal(found, call);
       return wish === 'first' ? sendStream(response, connections, answer) : sendAnswer(request, response, answer);
     }
     if (found.node.operation === 'mutation' && request.method === 'GET') {

@@ -72,13 +72,13 @@ export class OperationWatch {
   }
 
   /** What was refused before there was an operation to execute. */
-  refused(params: Params | null, principal: Principal, call: Call, answer: Answer): void {
-    this.#meters.operations.of({ type: 'none', operation: 'none', code: codeOf(answer) }).add();
+  refused(params: Params, principal: Principal, call: Call, code: string): void {
+    this.#meters.operations.of({ type: 'none', operation: 'none', code }).add();
     if (!this.#log.has('debug')) return;
     this.#log.debug('An operation was refused.', {
       ...whoAndWhat(principal, call),
-      name: nameOf(params?.operationName),
-      code: codeOf(answer),
+      name: nameOf(params.operationName),
+      code,
     });
   }
 

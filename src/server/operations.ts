@@ -77,11 +77,9 @@ export class Operations<C extends object> {
     return this.#withoutData('refused', errors, call);
   }
 
-  /** The answer to a request of which no operation came. */
-  refuse(errors: readonly unknown[], params: Params, principal: Principal, call: Call): Answer {
-    const answer = this.refusal(errors, call);
-    this.#watch.refused(params, principal, call, answer);
-    return answer;
+  /** Counts a request of which no operation came. */
+  noteRefusal([first]: readonly GraphQLError[], params: Params, principal: Principal, call: Call): void {
+    this.#watch.refused(params, principal, call, String(first?.extensions?.code ?? 'BAD_REQUEST'));
   }
 
   /** Executes a query or a mutation; `signal` is aborted when nobody waits for the answer any more. Never rejects. */

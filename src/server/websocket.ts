@@ -8,7 +8,7 @@ import { type Call, callOf } from './call.ts';
 import type { Connections } from './connections.ts';
 import { deliverAnswer, deliverFrames } from './delivery.ts';
 import type { Operation } from './documents.ts';
-import { exceed, noteLimit, refuse } from './errors.ts';
+import { exceed, refuse } from './errors.ts';
 import { nameOfCode } from './meters.ts';
 import type { Operations, Params } from './operations.ts';
 import { isAllowedOrigin } from './origins.ts';
@@ -173,10 +173,7 @@ export class WebSocketDoor<C extends object> {
       return [exceed('subscriptionsPerSocket', message, { allowed: subscriptionsPerSocket, asked })];
     }
     const tooFast = this.#parts.rates.takeOf(extra.principal, 1);
-    if (tooFast) {
-      noteLimit(this.#parts.meters, tooFast.error.extensions);
-      return [tooFast.error];
-    }
+    if (tooFast) return [tooFast.error];
     const params: Params = {
       query: payload.query,
       operationName: payload.operationName ?? null,
@@ -187,14 +184,11 @@ export class WebSocketDoor<C extends object> {
     const call: Call = { id: `${extra.id}.${extra.operations}`, transport: 'websocket' };
     const operation = this.#operations.find(params);
     if (!('node' in operation)) {
-      this.#operations.refuse(operation, params, extra.principal, call);
+      this.#operations.noteRefusal(operation, params, extra.principal, call);
       return operation;
     }
     const tooDear = this.#parts.rates.takeOf(extra.principal, pointsOf(this.#operations.price(operation, params).nodes) - 1);
-    if (tooDear) {
-      noteLimit(this.#parts.meters, tooDear.error.extensions);
-      return [tooDear.error];
-    }
+    if (tooDear) return [tooDear.error];
     const asked: Asked = { operation, params, id, extra, call, principal: extra.principal };
     return { schema: this.#parts.schema, document: operation.document, operationName: params.operationName, contextValue: asked };
   }
