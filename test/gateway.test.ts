@@ -56,6 +56,27 @@ describe.each([
   { dialect: 'sqlite', create: createSqliteDatabase },
   { dialect: 'postgres', create: createPostgresDatabase },
 ])('A gateway on $dialect', ({ dialect, create }) => {
+  test('takes another TRAINYARD_ADMIN_KEY for a rotation, and none that has ended (P15)', async () => {
+    const database = await createDatabase(create);
+    const [first, second] = ['tyk_first-0123456789', 'tyk_second-0123456789'];
+    const startWith = (key: string) => startGateway({ database, env: { TRAINYARD_ADMIN_KEY: key } });
+    await (await startWith(first)).stop();
+    const gateway = await startWith(second);
+    const keys = '{ apiKeys(kinds: [USER]) { nodes { id name createdBy state expiresAt replacedBy { id } } } }';
+    const answer = await ask(gateway, keys, {}, first);
+    const { nodes } = answer.apiKeys as { nodes: { id: string }[] }; // as asked for
+    const made = { name: 'operator', createdBy: 'setting:TRAINYARD_ADMIN_KEY', state: 'LIVE' };
+    expect(nodes).toEqual([
+      { id: expect.any(String), ...made, expiresAt: null, replacedBy: null },
+      { id: expect.any(String), ...made, expiresAt: expect.any(String), replacedBy: { id: nodes[0]?.id } },
+    ]);
+    const revoke = 'mutation ($id: ID!) { revokeApiKey(input: { apiKeyId: $id }) { __typename } }';
+    await ask(gateway, revoke, { id: nodes[1]?.id }, second);
+    await gateway.stop();
+    const said = await refusalOf({ database, env: { TRAINYARD_ADMIN_KEY: first } });
+    expect(said).toBe(`TRAINYARD_ADMIN_KEY is ${nodes[1]?.id}, which is REVOKED: choose another.`);
+  });
+
   test('says where it is and what it stands on', async () => {
     const gateway = await start({ database: await createDatabase(create) });
     expect(gateway.output()).toMatch(new RegExp(`^Trainyard is at ${gateway.url} on ${dialect} \\S+\\.\n`));
