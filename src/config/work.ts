@@ -50,6 +50,14 @@ export const work = {
     atLeast: 1,
     atMost: 86_400,
   }),
+  roomSeconds: duration({
+    name: 'room-wait',
+    text: 'how long a step waits for a place where others make room for it, before it looks for another and the room is anyone’s',
+    unit: 's',
+    byDefault: defaultDomainLimits.roomSeconds,
+    atLeast: 1,
+    atMost: 86_400,
+  }),
   stepsAtMost: whole({
     name: 'job-steps',
     text: 'steps of one job',

@@ -6,6 +6,7 @@ import { type Clock, systemClock } from './clock.ts';
 import { createIds, type Ids } from './ids.ts';
 import { type DomainLimits, defaultDomainLimits } from './limits.ts';
 import { DomainMeters } from './meters.ts';
+import { Patience } from './patience.ts';
 import { Setbacks } from './setbacks.ts';
 
 /** What looks at models, whose bytes nothing else of the domain reads. */
@@ -28,6 +29,8 @@ export interface Domain {
   readonly limits: DomainLimits;
   /** What the gateway could not do by itself, and tries again. */
   readonly setbacks: Setbacks;
+  /** How long steps have waited for the places that they were to have. */
+  readonly patience: Patience;
   readonly meters: DomainMeters;
   /** The id of the request that is being answered, as logs name it; null outside of one. */
   requestId(): string | null;
@@ -60,6 +63,7 @@ export function createDomain(parts: DomainParts): Domain {
     ids: createIds(clock.now, random),
     limits: { ...defaultDomainLimits, ...limits },
     setbacks: new Setbacks(),
+    patience: new Patience(),
     meters: new DomainMeters(),
     requestId,
   };

@@ -6,6 +6,7 @@ import type { FederationRow, JobRow, ParticipantRow, RoundRow, StepRow } from '.
 import { aggregatorLabel } from './aggregator.ts';
 import { type Change, record } from './change.ts';
 import { type Checks, type ContainerInput, containerOf, noResources } from './checks.ts';
+import { couldServe } from './matching.ts';
 import { makeSteps } from './planning.ts';
 import { InvalidInput } from './refusals.ts';
 import { selectDevices } from './selection.ts';
@@ -66,12 +67,16 @@ async function addFederation(
   return federation;
 }
 
-/** The devices for a round: as many as were asked for, or all that are online. */
+/** The devices for a round: as many as were asked for, or all that are online and have what the training asks for. */
 async function chooseDevices({ tx, domain, now }: Change, job: JobRow, federation: FederationRow, round: number): Promise<string[]> {
   const since = new Date(now.getTime() - domain.limits.heartbeatSeconds * 1_000);
   const online = await tx.run(onlineEdgeDevices, { projectId: job.projectId, since });
+  const resources = federation.trainContainer?.resources ?? noResources;
+  const able = online.filter((device) =>
+    couldServe(device, { projectId: job.projectId, pinnedDeviceId: device.id, resources, requiredLabels: [] }),
+  );
   return selectDevices(
-    online.map(({ id }) => id),
+    able.map(({ id }) => id),
     federation.numDevices + federation.numBufferDevices,
     federation.selectionSeed,
     round,
@@ -83,7 +88,7 @@ async function requireDevices(change: Change, job: JobRow, federation: Federatio
   const chosen = await chooseDevices(change, job, federation, 1);
   const wanted = federation.numDevices + federation.numBufferDevices;
   if (chosen.length === wanted) return chosen;
-  const message = `asks, with numBufferDevices, for ${wanted} edge devices; the project has ${chosen.length} online.`;
+  const message = `asks, with numBufferDevices, for ${wanted} edge devices; the project has ${chosen.length} online with what it asks for.`;
   throw new InvalidInput([{ path: ['federation', 'numDevices'], message }]);
 }
 
@@ -185,7 +190,7 @@ export async function tryRound(change: Change, job: JobRow, federation: Federati
   const deviceIds = await chooseDevices(change, job, federation, number);
   const { numDevices } = federation;
   if (deviceIds.length < numDevices) {
-    const description = `Round ${number} needs ${numDevices} edge devices; online: ${deviceIds.length}.`;
+    const description = `Round ${number} needs ${numDevices} edge devices; online, with what it asks for: ${deviceIds.length}.`;
     return { reason: 'QUORUM_UNREACHABLE', description };
   }
   const seq = await growJob(change, job, deviceIds.length);

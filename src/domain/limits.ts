@@ -6,6 +6,7 @@ export interface DomainLimits {
   readonly claimsAtMost: number;
   readonly lostAttemptsAtMost: number;
   readonly heartbeatSeconds: number;
+  readonly roomSeconds: number;
   readonly stepsAtMost: number;
   readonly itemsAtMost: number;
   readonly labelsAtMost: number;
@@ -31,6 +32,8 @@ export const defaultDomainLimits: DomainLimits = {
   lostAttemptsAtMost: 3,
   /** A device is ONLINE if it was seen this recently: a lease renewed at a third of a minute passes twice. */
   heartbeatSeconds: 60,
+  /** How long a step that could make others leave waits for one place: several leases of a minute, and a checkpoint that is slow to write. */
+  roomSeconds: 300,
   stepsAtMost: 1_000,
   itemsAtMost: 200,
   labelsAtMost: 50,

@@ -41,11 +41,18 @@ export function byTurn(a: Pick<Reservation, 'id' | 'priority' | 'queuedAt'>, b: 
   return b.priority - a.priority || (a.queuedAt?.getTime() ?? 0) - (b.queuedAt?.getTime() ?? 0) || (a.id < b.id ? -1 : 1);
 }
 
+/** What the steps of a queue ask for. */
+export type Demand = Pick<QueueRow, 'projectId' | 'pinnedDeviceId' | 'resources' | 'requiredLabels'>;
+
+/** Whether the device could run it, were nothing else there. */
+export const couldServe = (device: DeviceRow, demand: Demand): boolean =>
+  unmetBy({ device, projectId: device.projectId, held: [] }, demand).length === 0;
+
 const amounts = ['memoryMb', 'cpu', 'gpu'] as const;
 const units = { memoryMb: 'MB of memory', cpu: 'cores', gpu: 'GPUs' } as const;
 
 /** All that keeps this claimant from the steps of this queue; empty when it may take them. */
-export function unmetBy({ device, projectId, held }: Omit<Claimant, 'reserved'>, queue: QueueRow): Unmet[] {
+export function unmetBy({ device, projectId, held }: Omit<Claimant, 'reserved'>, queue: Demand): Unmet[] {
   const unmet: Unmet[] = [];
   const add = (requirement: string, explanation: string) => unmet.push({ requirement, explanation });
   if (projectId !== null && projectId !== queue.projectId) add('project', 'The device belongs to another project.');

@@ -4,7 +4,8 @@
  * It goes in three acts. A pass finds the steps that wait and who is to make room for each; it notes both, and that is all. The device of a step that is to
  * leave is told when it renews its lease or reports, and lets go; the step is queued again, behind those of its priority, and its job is SUSPENDED
  * when nothing else of it runs. Room that was made is kept on that device for the step that it was made for, against all of the same or lower priority,
- * until that step is claimed, there or elsewhere. A device that does not let go keeps its lease.
+ * until that step is claimed, there or elsewhere, or has waited for it as long as one waits (see patience.ts): then it looks for another place, and the
+ * room is anyone's. A device that does not let go keeps its lease.
  *
  * A pass decides on what it has read; each decision is then looked at again under the locks of its steps, and dropped when anything has changed: the
  * next pass sees. So any number of gateways may do this at once.
@@ -71,7 +72,8 @@ export function keepMakingRoom(domain: Domain, onError: (error: unknown) => void
 /** One who waits is to have the place of others. */
 interface Decision {
   readonly step: WaitingStep;
-  readonly deviceId: string;
+  /** Where; null is that no room is made for it any more. */
+  readonly deviceId: string | null;
   readonly victims: readonly HeldStep[];
 }
 
@@ -85,7 +87,7 @@ interface WaitingStep extends Waiting {
 export async function makeRoom(domain: Domain): Promise<Error[]> {
   const { read } = domain.store;
   const [anyone] = await read.run(anyPreemptibleStep, {});
-  if (!anyone) return [];
+  if (!anyone && (await reservations(read)).length === 0) return [];
   const waiting: WaitingStep[] = [];
   for (const queue of await read.run(allQueues, {})) {
     for (const step of await read.run(waitingInQueue, { queueId: queue.id, limit: AT_ONCE })) waiting.push({ ...step, queue });
@@ -100,14 +102,22 @@ export async function makeRoom(domain: Domain): Promise<Error[]> {
 
 async function decide(domain: Domain, waiting: readonly WaitingStep[]): Promise<Decision[]> {
   const places = await readPlaces(domain, new Set(waiting.map(({ projectId }) => projectId)));
+  const { patience, limits } = domain;
+  const now = domain.clock.now();
+  patience.forgetOld(now, limits.roomSeconds);
   const decisions: Decision[] = [];
   for (const step of waiting) {
-    const within = places.of(step.projectId).filter((place) => couldRunAt(place, step));
+    if (step.reservedDeviceId !== null) patience.note(step.id, step.reservedDeviceId, now);
+    const isOver = (deviceId: string) => patience.isOver(step.id, deviceId, limits.roomSeconds);
+    const within = places.of(step.projectId).filter((place) => couldRunAt(place, step) && !isOver(place.device.id));
     // Room is being made for it already, on a device that is there to take it, and no one of a higher priority has taken it instead.
     if (within.some((place) => place.device.id === step.reservedDeviceId && hasRoomAt(place, step))) continue;
     const free = within.find((place) => hasRoomAt(place, step));
     const chosen = free ? { place: free, victims: [] } : chooseVictims(within, step);
+    const hasGivenUp = step.reservedDeviceId !== null && isOver(step.reservedDeviceId);
+    if (hasGivenUp && (chosen?.victims.length ?? 0) === 0) decisions.push({ step, deviceId: null, victims: [] });
     if (!chosen) continue;
+    if (free) patience.note(step.id, free.device.id, now);
     places.give(chosen.place, step, chosen.victims);
     if (chosen.victims.length > 0) decisions.push({ step, deviceId: chosen.place.device.id, victims: chosen.victims });
   }
@@ -156,7 +166,9 @@ async function carryOut({ tx }: Change, { step, deviceId, victims }: Decision): 
     if (!isAsSeen) return;
   }
   for (const { id } of victims) await tx.run(tellToMakeRoom, { id, forId: step.id });
-  await tx.run(reserveRoom, { id: step.id, deviceId, displacedIds: victims.map(({ id }) => id) });
+  await tx.run(reserveRoom, { id: step.id, deviceId, displacedIds: deviceId === null ? null : victims.map(({ id }) => id) });
+  // What was kept there for it is anyone's.
+  if (step.reservedDeviceId !== null) tx.touch(topics.device(step.reservedDeviceId));
 }
 
 /**

@@ -119,6 +119,18 @@ describeOnGround('A federated job', (on) => {
     expect((await fleet.readFederation(other.job.id))?.selectionSeed).not.toBe(selectionSeed);
   });
 
+  test('selects none but devices that have what its training asks for', async () => {
+    const { seed } = on();
+    const fleet = await raiseFleet(seed, 3);
+    const strong = await seed.registerDevice({ kind: 'EDGE', resources: { gpu: 1, memoryMb: 8_192 } });
+    const trainContainer = { resources: { gpu: 1, memoryMb: 4_096 } };
+    for (const selectionSeed of ['a', 'b', 'c', 'd']) {
+      const { job } = await fleet.createJob({ numDevices: 1, selectionSeed, trainContainer });
+      expect((await fleet.readParticipants(job.id)).map(({ deviceId }) => deviceId)).toEqual([strong.device.id]);
+    }
+    expect(await refusalOf(fleet.createJob({ numDevices: 2, trainContainer }))).toMatchObject({ code: 'INVALID_INPUT' });
+  });
+
   test('is refused where too few edge devices are online, with how many there are', async () => {
     const { seed, readAll } = on();
     const fleet = await raiseFleet(seed, 2);
@@ -131,7 +143,7 @@ describeOnGround('A federated job', (on) => {
       issues: [
         {
           path: ['federation', 'numDevices'],
-          message: 'asks, with numBufferDevices, for 5 edge devices; the project has 3 online.',
+          message: 'asks, with numBufferDevices, for 5 edge devices; the project has 3 online with what it asks for.',
         },
       ],
     });
@@ -184,6 +196,7 @@ describeOnGround('A federated job', (on) => {
   test('runs the container of the job on its devices, or one of its own, with what that needs', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 1);
+    await seed.registerDevice({ kind: 'EDGE', resources: { cpu: 2 } });
     const container = { command: 'train' };
     const { steps } = await fleet.createJob({ numDevices: 1 }, { container });
     expect(steps[0]?.container?.command).toBe('train');
@@ -264,7 +277,7 @@ describeOnGround('A federated job of an experiment', (on) => {
     expect(await seed.readJob(second.job.id)).toMatchObject({
       status: 'FAILED',
       reason: 'QUORUM_UNREACHABLE',
-      reasonDescription: 'Round 1 needs 4 edge devices; online: 3.',
+      reasonDescription: 'Round 1 needs 4 edge devices; online, with what it asks for: 3.',
     });
     expect(await seed.readJob(third.job.id)).toMatchObject({ status: 'QUEUED', startModelId: start.id, stepCount: 3 });
   });

@@ -117,7 +117,7 @@ describeOnGround('A job of many rounds', (on) => {
     expect(ended).toMatchObject({
       status: 'FAILED',
       reason: 'QUORUM_UNREACHABLE',
-      reasonDescription: 'Round 3 needs 2 edge devices; online: 1.',
+      reasonDescription: 'Round 3 needs 2 edge devices; online, with what it asks for: 1.',
       resultModelId: fragment.id,
     });
     expect(statusesOf(await fleet.readRounds(job.id))).toEqual(['SUCCEEDED', 'SUCCEEDED']);

@@ -56,7 +56,7 @@ export const lockStepsOfRound = statement('lock steps of round', (db, t, $: Plac
 /** The edge devices of a project that were seen since, in a fixed order: what a selection is made from. */
 export const onlineEdgeDevices = statement('online edge devices', (db, t, $: Placeholder<{ projectId: string; since: Date }>) =>
   db
-    .select({ id: t.devices.id })
+    .select()
     .from(t.devices)
     .where(
       and(

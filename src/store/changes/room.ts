@@ -70,10 +70,10 @@ export const tellToMakeRoom = statement('tell to make room', (db, t, $: Placehol
     .where(eq(t.steps.id, $('id'))),
 );
 
-/** Notes where room is made for a step, and by which steps. */
+/** Notes where room is made for a step, and by which steps; null and null: nowhere any more. */
 export const reserveRoom = statement(
   'reserve room',
-  (db, t, $: Placeholder<{ id: string; deviceId: string; displacedIds: readonly string[] }>) =>
+  (db, t, $: Placeholder<{ id: string; deviceId: string | null; displacedIds: readonly string[] | null }>) =>
     db
       .update(t.steps)
       .set({ reservedDeviceId: $('deviceId', t.steps.reservedDeviceId), displacedIds: $('displacedIds', t.steps.displacedIds) })
