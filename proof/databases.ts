@@ -10,6 +10,9 @@ export interface PostgresServer {
   readonly port: number;
   /** postgres://… of a new, empty database. */
   create(): Promise<string>;
+  /** Ends the server for a while: `fast` as an operator does, `immediate` as a crash. */
+  interrupt(how: 'fast' | 'immediate'): Promise<void>;
+  resume(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -25,6 +28,11 @@ export async function startPostgres(): Promise<PostgresServer> {
   const port = Number(answer);
   const urlOf = (name: string) => `postgres://${user}:${password}@127.0.0.1:${port}/${name}`;
   let count = 0;
+  const tell = async (message: string) => {
+    const done = new Promise((resolve) => keeper.once('message', resolve));
+    keeper.send(message);
+    await done;
+  };
   return {
     port,
     async create() {
@@ -35,6 +43,8 @@ export async function startPostgres(): Promise<PostgresServer> {
       await client.end();
       return urlOf(name);
     },
+    interrupt: (how) => tell(how),
+    resume: () => tell('start'),
     async stop() {
       if (keeper.exitCode !== null || keeper.signalCode !== null) return;
       const ended = new Promise((resolve) => keeper.once('exit', resolve));

