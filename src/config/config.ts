@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import type { Setting } from './setting.ts';
 import { variableOf } from './setting.ts';
-import { type Config, findContradictions, topics } from './settings.ts';
+import { type Config, topics } from './settings.ts';
 
 /** What the operator said is not a setting: one line for each thing that is wrong. */
 export class ConfigError extends Error {}
@@ -28,7 +28,6 @@ export function readConfig(command: GatewayCommand, argv: readonly string[], env
     Object.fromEntries(Object.entries(settings).map(([key, setting]) => [key, read(setting)]));
   // Made of the table's own keys, and of what each setting reads; where one did not, it is thrown away.
   const config = Object.fromEntries(Object.entries(topics).map(([topic, { settings }]) => [topic, readTopic(settings)])) as Config;
-  if (wrong.length === 0) wrong.push(...findContradictions(config));
   if (wrong.length > 0) throw new ConfigError(wrong.join('\n'));
   return config;
 }

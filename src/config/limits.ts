@@ -63,9 +63,9 @@ export const limits = {
   }),
   pageSize: whole({
     name: 'page-size',
-    text: 'what `first`, `last` and `ids` may ask for at most',
+    text: 'what `first`, `last` and `ids` may ask for at most; some pages have 100 entries where nothing is asked',
     byDefault: DEFAULT_LIMITS.pageSize,
-    atLeast: 1,
+    atLeast: 100,
     atMost: 1_000,
   }),
   cost: whole({

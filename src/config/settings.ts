@@ -30,9 +30,3 @@ export const topics = {
 
 /** `config.limits.bodyBytes`: the values, by topic and name. */
 export type Config = { readonly [T in keyof typeof topics]: ValuesOf<(typeof topics)[T]['settings']> };
-
-/** What is wrong with settings that are right each by itself: a sentence for each. */
-export function findContradictions({ work }: Config): string[] {
-  if (work.leaseSecondsAtLeast <= work.leaseSecondsAtMost) return [];
-  return [`The shortest lease (${work.leaseSecondsAtLeast} s) is longer than the longest (${work.leaseSecondsAtMost} s).`];
-}

@@ -6,18 +6,18 @@ import type { Setting } from './setting.ts';
 export const work = {
   leaseSecondsAtLeast: duration({
     name: 'lease-shortest',
-    text: 'the shortest lease that a device may ask for',
+    text: 'the shortest lease that a device may ask for; one that asks for nothing gets 60 s',
     unit: 's',
     byDefault: defaultDomainLimits.leaseSecondsAtLeast,
     atLeast: 1,
-    atMost: 3_600,
+    atMost: 60,
   }),
   leaseSecondsAtMost: duration({
     name: 'lease-longest',
     text: 'the longest lease that a device may ask for',
     unit: 's',
     byDefault: defaultDomainLimits.leaseSecondsAtMost,
-    atLeast: 1,
+    atLeast: 60,
     atMost: 7 * 86_400,
   }),
   waitSecondsAtMost: duration({

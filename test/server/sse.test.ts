@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { type Client, createClient } from 'graphql-sse';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type SampleServer, startSample } from './sample-server.ts';
@@ -100,7 +100,8 @@ test('a stream whose key ends says so in its last frame', async () => {
   while (server.watchedKeys() > 0) await new Promise((resolve) => setImmediate(resolve));
 });
 
-test('a consumer that takes nothing is let go, having cost a frame or two', async () => {
+/** A stream of frames of 200 KB each, of which nothing is read until it is resumed. */
+function openBig(): Socket {
   const body = JSON.stringify({ query: 'subscription { big { number fill } }' });
   const { hostname, port } = new URL(server.url);
   const socket = connect(Number(port), hostname);
@@ -110,9 +111,38 @@ test('a consumer that takes nothing is let go, having cost a frame or two', asyn
     `POST /graphql HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\nauthorization: Bearer tyk_alice\r\n` +
       `content-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
   );
+  return socket;
+}
+
+test('a consumer that takes nothing is let go, having cost a frame or two, and delays nobody (P9)', async () => {
+  const socket = openBig();
   await server.source.untilOpen(1);
+  expect(await collect('subscription { ticks(to: 100) { number } }')).toHaveLength(100);
   await server.source.untilOpen(0);
   expect((server.source.pulled.get('big') ?? 0) * 200_000).toBeLessThan(20_000_000);
   socket.resume();
   await once(socket, 'close');
+});
+
+test('a consumer that takes little at a time, but takes, is not let go (P9)', async () => {
+  await server.close(0);
+  server = await startSample({ limits: { stallMs: 1_000 } });
+  const socket = openBig();
+  const started = performance.now();
+  let bytes = 0;
+  await new Promise<void>((resolve, reject) => {
+    socket.once('close', () => reject(new Error(`It was let go after ${bytes} bytes.`)));
+    socket.on('data', (part) => {
+      bytes += part.length;
+      if (performance.now() - started > 3_000) return resolve();
+      socket.pause();
+      setTimeout(() => socket.resume(), 10); // so slow is this consumer
+    });
+    socket.resume();
+  });
+  // It was behind all the time, for three times as long as one may be that takes nothing.
+  expect(server.source.openCount).toBe(1);
+  socket.removeAllListeners('close');
+  socket.destroy();
+  await server.source.untilOpen(0);
 });

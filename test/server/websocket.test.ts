@@ -208,7 +208,7 @@ test('a thousand subscriptions that came and went leave nothing behind', async (
   await server.source.untilOpen(0);
 });
 
-test('a consumer that takes nothing is let go with 1013, having cost a frame or two, and delays nobody', async () => {
+test('a consumer that takes nothing is let go with 1013, having cost a frame or two, and delays nobody (P9)', async () => {
   await start({ limits: { stallMs: 300 } });
   const slow = await openRaw(server.url, 'tyk_slow');
   slow.subscribe('subscription { big { number fill } }');
