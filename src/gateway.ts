@@ -15,6 +15,8 @@ import { Metrics } from './operating/metrics.ts';
 import { metricsDoor, openMetricsServer } from './operating/metrics-door.ts';
 import { readinessOf } from './operating/readiness.ts';
 import { samplesOf } from './operating/samples.ts';
+import type { TraceSettings } from './operating/trace-settings.ts';
+import type { Tracing } from './operating/tracing.ts';
 import { Wakeups } from './realtime/wakeups.ts';
 import { type Context, createContext } from './schema/context.ts';
 import { schema } from './schema/index.ts';
@@ -39,13 +41,16 @@ export interface Gateway {
 /** SIGTERM to exit within 15 s (P11), the store's closing included. */
 export const STOP_GRACE_MS = 10_000;
 
-export async function startGateway(config: Config): Promise<Gateway> {
+/** `trace`: how to trace what it does; null, not at all. */
+export async function startGateway(config: Config, trace: TraceSettings | null = null): Promise<Gateway> {
   const { dataDir, databaseUrl } = config.store;
   requireWritable(dataDir);
   const store = databaseUrl ? await openPostgres(databaseUrl) : await openSqlite(join(dataDir, 'trainyard.sqlite'));
   const log = openLog(config.operating.logLevel);
   try {
-    return await serve(config, store, log);
+    // Loaded only where it is wanted: it would cost every start a tenth of a second.
+    const tracing = trace ? (await import('./operating/tracing.ts')).startTracing(trace, manifest.version) : null;
+    return await serve(config, tracing?.watch(store) ?? store, log, tracing);
   } catch (error) {
     await store.close();
     await log.close();
@@ -53,7 +58,7 @@ export async function startGateway(config: Config): Promise<Gateway> {
   }
 }
 
-async function serve(config: Config, store: Store, log: OpenLog): Promise<Gateway> {
+async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracing | null): Promise<Gateway> {
   const { doors, company, limits, work, operating, retention } = config;
   const { dataDir } = config.store;
   const files = new FileStore(join(dataDir, 'fragments'));
@@ -79,7 +84,7 @@ async function serve(config: Config, store: Store, log: OpenLog): Promise<Gatewa
     rates,
     log,
     meters,
-    traces: null,
+    traces: tracing?.traces ?? null,
   };
   const metricsServer = operating.metricsAddress === null ? null : await openMetricsServer(metrics, operating.metricsAddress);
   const server = await startServer(parts, doors).catch(async (error: unknown) => {
@@ -101,6 +106,7 @@ async function serve(config: Config, store: Store, log: OpenLog): Promise<Gatewa
       await Promise.all([stopTime(), stopRetention()]);
       wakeups.close();
       await store.close();
+      await tracing?.close();
       log.info('The gateway has stopped.');
       await log.close();
     },

@@ -6,6 +6,7 @@ import { firstProject } from './domain/projects.ts';
 import { InvalidInput } from './domain/refusals.ts';
 import { type Gateway, STOP_GRACE_MS, startGateway } from './gateway.ts';
 import { type LocalAgentOptions, startLocalAgent } from './local-agent.ts';
+import { readTraceSettings } from './operating/trace-settings.ts';
 import { StoreUnusable } from './store/store.ts';
 
 /** Runs until SIGINT or SIGTERM; answers the exit code. Throws what kept it from starting. */
@@ -14,7 +15,7 @@ export async function up(command: GatewayCommand, config: Config, env: LocalAgen
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.resolve());
   const { dataDir } = config.store;
   const { slots } = config.company;
-  const gateway = await startGateway(config);
+  const gateway = await startGateway(config, readTraceSettings(env));
   const { url } = gateway;
   const { operator, token } = await prepare(command, config, gateway).catch(async (error: unknown) => {
     await gateway.close(STOP_GRACE_MS);

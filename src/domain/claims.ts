@@ -117,7 +117,10 @@ export async function claimNextSteps(
       const left = until - domain.clock.now().getTime();
       if (!wait || claims.length > 0 || left <= 0) return { claims };
       pause = inHand.size > 0 ? Math.min(pause * 2, SAFETY_POLL_MS) : SHORTEST_PAUSE_MS;
-      await wait.sleep(Math.min(left, inHand.size > 0 ? pause : SAFETY_POLL_MS));
+      domain.meters.waitingClaims.value += 1;
+      await wait.sleep(Math.min(left, inHand.size > 0 ? pause : SAFETY_POLL_MS)).finally(() => {
+        domain.meters.waitingClaims.value -= 1;
+      });
       // Who gave up would never learn of a lease; and a key that was good when the wait began may have ended.
       if (signal?.aborted || (await endOf(domain, principal)) !== null) return { claims: [] };
     }

@@ -89,7 +89,11 @@ defineMutation('claimNextSteps', {
     }),
   }),
   refusals: [NotFound, InvalidInput],
-  decide: (domain, principal, input, { wakeups, signal }) => claimNextSteps(domain, principal, input, { wakeups, signal }),
+  decide: async (domain, principal, input, { wakeups, signal }) => {
+    const claimed = await claimNextSteps(domain, principal, input, { wakeups, signal });
+    domain.meters.claims.of({ outcome: claimed.claims.length > 0 ? 'claimed' : 'empty' }).add();
+    return claimed;
+  },
 });
 
 const ClaimableStepFilter = builder.inputType('ClaimableStepFilter', {
