@@ -14,7 +14,8 @@ import type { TestDatabase } from '../support/databases.ts';
 import { createFolder } from '../support/folders.ts';
 import { admin, plantSeed, type Seed, type SeededJob } from '../support/seed.ts';
 
-export const placeOf = ({ folder, url }: Pick<TestDatabase, 'folder' | 'url'>): Place => ({ dataDir: folder, databaseUrl: url });
+type Located = Pick<TestDatabase, 'folder' | 'url'>;
+export const placeOf = ({ folder, url }: Located): Place => ({ dataDir: folder, databaseUrl: url });
 
 export interface Planted {
   readonly store: Store;
@@ -57,12 +58,12 @@ export async function plant(database: TestDatabase): Promise<Planted> {
 }
 
 const { signal } = new AbortController();
-export const take = (database: TestDatabase, to = join(createFolder('backup'), 'taken'), say = (_line: string) => {}) =>
+export const take = (database: Located, to = join(createFolder('backup'), 'taken'), say = (_line: string) => {}) =>
   takeBackup(placeOf(database), to, { isLinked: true, signal, say, now: () => new Date('2026-06-01T00:00:00Z') }).then((manifest) => ({
     folder: to,
     manifest,
   }));
-export const restore = (from: string, database: TestDatabase, endsLeases = false) =>
+export const restore = (from: string, database: Located, endsLeases = false) =>
   restoreBackup(from, placeOf(database), { endsLeases, signal, say: () => {} });
 
 /** Every row of a store, but for what a restore changes: its identity, and up to where old cursors are good. */
