@@ -144,10 +144,10 @@ function showFields(): string[] {
 const leadsTo = (field: GraphQLField<unknown, unknown>) => getNamedType(field.type).name.replace(/Connection$/, '');
 
 function showDoors(): string[] {
-  const rows = Object.entries(doors).map(([door, { needs, within = '' }]) => [
-    door,
+  const rows = Object.entries(doors).map(([door, { needs, within = '', ...row }]) => [
+    `\`${door}\``,
     tick(needs === undefined),
-    ...everyone.map((holder) => tick(needs === undefined || may(keyOf(holder), needs))),
+    ...everyone.map((holder) => (needs === undefined ? yes : outcomeOf({ needs, ...row }, keyOf(holder)))),
     within,
   ]);
   return markdownTable(['', 'no key', ...head, 'narrower'], rows);
@@ -175,7 +175,7 @@ const text = [
   '',
   '## What it may do',
   '',
-  '✓: to whatever exists for it. all: only a key of all projects. itself: to itself alone. –: FORBIDDEN. `null`: it is not there.',
+  '✓: to whatever exists for it. all: by a key of all projects alone. itself: to itself alone. –: FORBIDDEN. `null`: it is not there.',
   '',
   ...showOperations('Query'),
   ...showOperations('Mutation'),

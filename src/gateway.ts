@@ -76,7 +76,7 @@ async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracin
   const parts: ServerParts<Context> = {
     schema,
     authenticate: (authorization) => authenticate(domain, authorization),
-    context: (principal, signal) => createContext({ domain, wakeups, serverLimits: limits }, principal, signal),
+    context: (principal, asked) => createContext({ domain, wakeups, serverLimits: limits }, principal, asked),
     onKeyEnd,
     handlers: { '/fragments/': fragmentDoor(domain, rates, { ...limits, onKeyEnd, meters }), '/metrics': metricsDoor(domain, metrics) },
     ready: readinessOf(store),

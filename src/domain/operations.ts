@@ -131,22 +131,27 @@ export const rightToRead = {
   AuditEntry: 'readAudit',
 } as const satisfies Record<NodeType, Action>;
 
-/** Fields by which a thing is come by with another right than its type's, which names what it may not: an exception of its own. */
+/** Fields by which a thing is come by with another right than its type's. */
 export const rightToReadField = {
+  // What a job stands in and has made is shown with it; what leads on from there is narrowed again.
+  'Job.experiment': 'readJobs',
+  'Job.model': 'readJobs',
+  'Job.modelVersion': 'readJobs',
   'Job.startModel': 'readStartModels',
   'Job.startModelVersion': 'readStartModels',
   'Step.whyNot': 'readDevices',
 } as const satisfies Readonly<Record<string, Action>>;
 
 /** The doors beside GraphQL's root fields. Without `needs` they are open to anyone. */
-export const doors: Readonly<Record<string, { readonly needs?: Action; readonly within?: string }>> = {
-  '`POST`, `GET /graphql`': { needs: 'ask', within: 'with each root field by its own right; introspection is for any key' },
-  'WebSocket, SSE on `/graphql`': { needs: 'ask', within: 'the same; the key’s end ends them' },
+export const doors: Readonly<Record<string, Pick<Operation, 'forAllProjects' | 'within'> & { readonly needs?: Action }>> = {
+  'POST, GET /graphql': { needs: 'ask', within: 'each root field by its own right; introspection is for any key' },
+  'WebSocket, SSE on /graphql': { needs: 'ask', within: 'the same; they end with the key' },
   'GraphiQL, its page and files': { within: 'what it asks needs a key' },
-  '`GET`, `HEAD /fragments/ID`': { needs: 'readFragments', within: 'or whoever has its signed URL, until that expires' },
-  '`PUT /fragments/ID`': {
+  'GET, HEAD /fragments/ID': { needs: 'readFragments', within: 'or whoever has its signed URL, until that expires' },
+  'PUT /fragments/ID': {
     needs: 'writeFragments',
     within: 'DEVICE: what its own lease announced; or whoever has its signed URL, until that expires',
   },
-  '`GET /health/live`, `/health/ready`': { within: 'live or ready, and no more' },
+  'GET /metrics': { needs: 'readMetrics', forAllProjects: true, within: 'at an address of its own, where one is set, whoever comes' },
+  'GET /health/live, /health/ready': {},
 };

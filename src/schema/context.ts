@@ -24,10 +24,16 @@ export interface ContextParts {
   readonly serverLimits?: object;
 }
 
-export function createContext(parts: ContextParts, principal: Principal | null, signal?: AbortSignal): Context {
-  const { domain, wakeups, serverLimits = {} } = parts;
-  const loaders = new Loaders();
-  return signal ? { domain, wakeups, serverLimits, principal, loaders, signal } : { domain, wakeups, serverLimits, principal, loaders };
+/** `requestId`: what the audit trail is to name the request by. */
+export function createContext(
+  parts: ContextParts,
+  principal: Principal | null,
+  { signal, requestId }: { readonly signal?: AbortSignal | undefined; readonly requestId?: string } = {},
+): Context {
+  const { wakeups, serverLimits = {} } = parts;
+  const domain = requestId === undefined ? parts.domain : { ...parts.domain, requestId: () => requestId };
+  const context = { domain, wakeups, serverLimits, principal, loaders: new Loaders() };
+  return signal ? { ...context, signal } : context;
 }
 
 /** Who is asking. Throws UNAUTHENTICATED when nobody said so. */

@@ -16,9 +16,9 @@ export interface ServerParts<C extends object> {
   authenticate(authorization: string | undefined): Promise<Principal | null>;
   /**
    * The context of one execution, with fresh loaders: called once a query or mutation, and once a frame of a subscription. `signal` is aborted
-   * when nobody waits for the answer any more.
+   * when nobody waits for the answer any more; `requestId` names the request in the log, and in the audit trail.
    */
-  context(principal: Principal | null, signal?: AbortSignal): C;
+  context(principal: Principal | null, asked?: { readonly signal?: AbortSignal | undefined; readonly requestId: string }): C;
   /** Calls `ended` once when the principal's key expires or is revoked, or has been since it was authenticated. Returns what stops the watching. */
   onKeyEnd(principal: Principal, ended: (why: KeyEnd) => void): () => void;
   /** Other doors, by the path they begin with: `/fragments/`. They answer by themselves, errors included, and check their own keys. */

@@ -41,7 +41,7 @@ export interface Answer {
 export class Operations<C extends object> {
   readonly #schema: GraphQLSchema;
   readonly #limits: Limits;
-  readonly #context: (principal: Principal | null, signal?: AbortSignal) => C;
+  readonly #context: ServerParts<C>['context'];
   readonly #documents: Documents;
   readonly #shared = new SharedFrames();
   readonly #watch: OperationWatch;
@@ -52,7 +52,7 @@ export class Operations<C extends object> {
     nameResolvers(parts.schema);
     this.#schema = parts.schema;
     this.#limits = parts.limits;
-    this.#context = (principal, signal) => parts.context(principal, signal);
+    this.#context = (principal, how) => parts.context(principal, how);
     this.#documents = new Documents(parts.schema, parts.limits);
     this.#watch = new OperationWatch(parts);
     this.#meters = parts.meters;
@@ -86,7 +86,11 @@ export class Operations<C extends object> {
   execute(operation: Operation, params: Params, principal: Principal, call: Call, signal?: AbortSignal): Promise<Answer> {
     return this.#watch.run(operation, principal, call, async () => {
       try {
-        const run = { rootValue: undefined, context: this.#context(principal, signal), variables: params.variables };
+        const run = {
+          rootValue: undefined,
+          context: this.#context(principal, { signal, requestId: call.id }),
+          variables: params.variables,
+        };
         return this.#withCost(await this.#run(operation, run, call), operation, params);
       } catch (error) {
         return this.#withoutData('fault', [error], call);
