@@ -43,6 +43,7 @@ class EventStream implements Connection {
   readonly #response: ServerResponse;
   #waiting = 0;
   #taken = 0;
+  #isComplete = false;
 
   constructor(response: ServerResponse) {
     this.#response = response;
@@ -72,6 +73,7 @@ class EventStream implements Connection {
 
   async finish(answer?: string): Promise<void> {
     if (answer !== undefined) await this.write(`event: next\ndata: ${answer}\n\n`);
+    this.#isComplete = true;
     await this.write('event: complete\ndata:\n\n');
     this.#response.end();
   }
@@ -85,7 +87,7 @@ class EventStream implements Connection {
   }
 
   ping(): void {
-    if (!this.isBehind()) void this.write(':\n\n');
+    if (!this.isBehind() && !this.#isComplete) void this.write(':\n\n');
   }
 
   drop(): void {

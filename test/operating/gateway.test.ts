@@ -1,7 +1,9 @@
 /** What an operator sees of a gateway: its metrics, its log, its traces, its health. Of gateways as processes, on each database. */
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { makeSmallDisk, whyNoSmallDisk } from '../../proof/faults/small-disk.ts';
 import { createPostgresDatabase, createSqliteDatabase, type TestDatabase } from '../support/databases.ts';
+import { createFolder } from '../support/folders.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { openProxy } from '../support/proxy.ts';
 import { claim, createJob, firstFrame, post } from './asking.ts';
@@ -176,6 +178,31 @@ describe('Health', () => {
       20_000,
     );
   });
+
+  test.skipIf(whyNoSmallDisk() !== null)(
+    'says on a full disk that it reads and cannot write, and that it can when there is room (P12)',
+    async () => {
+      const folder = createFolder('small');
+      const disk = await makeSmallDisk(folder, 24);
+      ending.push(() => disk.remove());
+      const gateway = await startGateway({ database: { folder, url: null }, before: () => disk.before });
+      ending.push(() => gateway.stop());
+      const projectId = await firstProject(gateway);
+      disk.fill();
+      const long = 'x'.repeat(9_000);
+      const create = createJob.replace('name: $name,', `name: $name, description: "${long}",`);
+      const isRefused = async () => {
+        const { body } = await post(gateway.url, gateway.adminKey, create, { projectId, name: 'one too many' });
+        expect(body.errors?.[0]?.extensions.code).toBe('UNAVAILABLE');
+      };
+      await vi.waitFor(isRefused, 30_000);
+      const full = { live: 200, ready: 200, status: 'ready', database: { readable: true, writable: false } };
+      await vi.waitFor(async () => expect(await health(gateway.url)).toEqual(full), 20_000);
+      expect((await scrape(gateway, gateway.adminKey)).text).toContain('trainyard_store_trouble 1');
+      disk.relieve();
+      await vi.waitFor(async () => expect(await health(gateway.url)).toMatchObject({ ready: 200, database: { writable: true } }), 20_000);
+    },
+  );
 
   test('says so at once when the gateway stops (P11)', async () => {
     const gateway = await start(createSqliteDatabase);
