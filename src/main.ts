@@ -56,7 +56,13 @@ async function runCommandLine(): Promise<void> {
     return;
   }
   const interrupt = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupt.abort());
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  const stop = () => {
+    interrupt.abort();
+    // The second one is for who does not want to wait: it ends the process as if nobody listened.
+    for (const signal of signals) process.off(signal, stop);
+  };
+  for (const signal of signals) process.on(signal, stop);
   const { stdout, stderr, env } = process;
   process.exitCode = await run([command, ...rest], { stdout, stderr, env, signal: interrupt.signal });
 }

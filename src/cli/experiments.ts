@@ -1,9 +1,12 @@
+import type { Client } from '../client/fetch.ts';
 import { type ExperimentFieldsFragment, ExperimentsDocument } from '../client/generated.ts';
 import { type Command, jsonFlag } from './command.ts';
 import { formatAge } from './format.ts';
+import { UsageError } from './io.ts';
 import { readLimit, readPages } from './pages.ts';
 import { resolveProjectId } from './project.ts';
 import { type Column, printList } from './table.ts';
+import { cleanName } from './terminal.ts';
 
 const columns: readonly Column<ExperimentFieldsFragment>[] = [
   { title: 'ID', value: (experiment) => experiment.id },
@@ -28,13 +31,37 @@ export const experiments: Command = {
 
   async run({ io, client, given, isJson }) {
     const projectId = await resolveProjectId(client, given.text('project'), io.signal);
-    const found = await readPages(readLimit(given, 100), async (first, after) => {
-      const { project } = await client.request(ExperimentsDocument, { projectId, first, after }, { signal: io.signal });
-      return project?.experiments ?? noPage;
-    });
+    const found = await listExperiments(client, projectId, readLimit(given, 100), io.signal);
     return printList(io, isJson, columns, found, 'No experiments.');
   },
 };
 
 /** Of a project that is not there, or not for this key. */
 const noPage = { edges: [], pageInfo: { hasNextPage: false, endCursor: null } };
+
+function listExperiments(client: Client, projectId: string, limit: number, signal: AbortSignal): Promise<ExperimentFieldsFragment[]> {
+  return readPages(limit, async (first, after) => {
+    const { project } = await client.request(ExperimentsDocument, { projectId, first, after }, { signal });
+    return project?.experiments ?? noPage;
+  });
+}
+
+/** How many experiments are looked through for a name. */
+const mostExperiments = 1_000;
+
+/**
+ * The id of the experiment that is meant, by id or by name.
+ * @throws UsageError that says which there are, when there is none of that name or more than one.
+ */
+export async function resolveExperimentId(client: Client, projectId: string, given: string, signal: AbortSignal): Promise<string> {
+  if (given.startsWith('exp_')) return given;
+  const all = await listExperiments(client, projectId, mostExperiments, signal);
+  const [found, ...others] = all.filter(({ name }) => name === given);
+  if (found && others.length === 0) return found.id;
+  const shown = found ? [found, ...others] : all;
+  const list = shown.map(({ id, name }) => `\n  ${id}  ${cleanName(name)}`).join('');
+  if (found) throw new UsageError(`More than one experiment is named "${cleanName(given)}"; give one by its id:${list}`);
+  throw new UsageError(
+    `There is no experiment named "${cleanName(given)}". ${list === '' ? 'The project has none.' : `There are:${list}`}`,
+  );
+}

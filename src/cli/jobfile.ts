@@ -1,6 +1,6 @@
 /**
- * A job file: a CreateJobInput in YAML or JSON. `project` and `application` (name or id) may stand in place of projectId and applicationId; labels,
- * requiredLabels, env and items may be mappings. What it may hold is read off schema.graphql, so that a field that the gateway takes is never refused here.
+ * A job file: a CreateJobInput in YAML or JSON. `project`, `application` and `experiment` (name or id) may stand in place of projectId, applicationId and
+ * experimentId; labels, requiredLabels, env and items may be mappings. What it may hold is read off schema.graphql, so that a field that the gateway takes is never refused here.
  */
 import { readFile } from 'node:fs/promises';
 import {
@@ -16,10 +16,11 @@ import { parseDocument } from 'yaml';
 import type { CreateJobInput } from '../client/generated.ts';
 import { UsageError } from './io.ts';
 
-/** What a job file says, and which project and application it names. */
+/** What a job file says, and which project, application and experiment it names. */
 export interface JobFile {
   readonly project?: string;
   readonly application?: string;
+  readonly experiment?: string;
   readonly input: Omit<CreateJobInput, 'projectId'> & { readonly projectId?: string };
 }
 
@@ -43,10 +44,11 @@ export async function readJobFile(path: string): Promise<JobFile> {
 /** Checks what was read as a job. `source` is what the messages call it. */
 export async function checkJob(value: unknown, source: string): Promise<JobFile> {
   if (!isMapping(value)) throw new UsageError(`${source}: a job is a mapping of fields (name, steps, …), not ${describe(value)}.`);
-  const { project, application, ...fields } = value;
+  const { project, application, experiment, ...fields } = value;
   const named = {
     ...(project !== undefined && { project: readName(project, `${source}: project`) }),
     ...(application !== undefined && { application: readName(application, `${source}: application`) }),
+    ...(experiment !== undefined && { experiment: readName(experiment, `${source}: experiment`) }),
   };
   const problems: string[] = [];
   // Any id will do here: whether there is one, and which, is decided later. So is the name of a job that its application may lend one.

@@ -4,6 +4,7 @@ import { GatewayUnreachable, unwrap } from '../client/errors.ts';
 import { type ContainerInput, CreateJobDocument, type CreateJobInput } from '../client/generated.ts';
 import { resolveApplication } from './applications.ts';
 import { type Command, type Context, jsonFlag } from './command.ts';
+import { resolveExperimentId } from './experiments.ts';
 import type { Given } from './flags.ts';
 import { followFlags, followJob } from './follow.ts';
 import { exitCodes, print, printJson, UsageError } from './io.ts';
@@ -27,6 +28,11 @@ export const submit: Command = {
     application: {
       value: 'NAME',
       description: 'the kind of job of the catalogue that it is, by name or id',
+      defaultText: 'of the file, else none',
+    },
+    experiment: {
+      value: 'NAME',
+      description: 'the experiment whose queue it joins, by name or id',
       defaultText: 'of the file, else none',
     },
     name: {
@@ -111,10 +117,13 @@ async function readInput(context: Context): Promise<CreateJobInput> {
     given.number('schedule-timeout-seconds'),
     given.number('run-timeout-seconds'),
   ];
+  const projectId = await resolveProjectId(client, given.text('project') ?? file.project ?? file.input.projectId, io.signal);
+  const experiment = given.text('experiment') ?? file.experiment;
   return {
     ...file.input,
     name,
-    projectId: await resolveProjectId(client, given.text('project') ?? file.project ?? file.input.projectId, io.signal),
+    projectId,
+    ...(experiment !== undefined && { experimentId: await resolveExperimentId(client, projectId, experiment, io.signal) }),
     idempotencyKey: given.text('idempotency-key') ?? file.input.idempotencyKey ?? randomUUID(),
     ...(application && { applicationId: application.id }),
     ...(container && { container: { ...file.input.container, ...container } }),

@@ -50,7 +50,14 @@ test('trainyard experiments and trainyard models list what there is, for people 
   const experimentId = createExperiment.experiment.id;
   await writeFile(join(folder, 'train.yaml'), `name: train\nexperimentId: ${experimentId}\nsteps: [{name: train}]\n`);
   const jobs = [];
-  for (let i = 0; i < 2; i++) jobs.push((await trainyard('submit', 'train.yaml', '--project', 'Queues')).stdout.trim());
+  jobs.push((await trainyard('submit', 'train.yaml', '--project', 'Queues')).stdout.trim());
+  // By name, in a file and by a flag; the flag wins.
+  await writeFile(join(folder, 'named.yaml'), 'name: train\nexperiment: No such\nsteps: [{name: train}]\n');
+  expect(await trainyard('submit', 'named.yaml', '--project', 'Queues')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining(`no experiment named "No such". There are:\n  ${experimentId}  Nightly`),
+  });
+  jobs.push((await trainyard('submit', 'named.yaml', '--project', 'Queues', '--experiment', 'Nightly')).stdout.trim());
 
   const [claim] = unwrap((await client.request(ClaimNextStepsDocument, { input: { projectId } })).claimNextSteps).claims;
   expect(claim?.step.job.id).toBe(jobs[0]);

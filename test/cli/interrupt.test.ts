@@ -1,0 +1,43 @@
+/** Ctrl-C, twice: the first asks a command to end in good order, the second is for who does not want to wait. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { createSqliteDatabase, type TestDatabase } from '../support/databases.ts';
+import { createFolder, removeFolder } from '../support/folders.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+import { runCommand, startCommand } from './processes.ts';
+
+const folder = createFolder('interrupt');
+let database: TestDatabase;
+let gateway: Gateway;
+beforeAll(async () => {
+  database = await createSqliteDatabase();
+  gateway = await startGateway({ database });
+});
+afterAll(async () => {
+  await gateway?.stop();
+  await database?.remove();
+  removeFolder(folder);
+});
+
+test('the second Ctrl-C ends an agent whose step does not stop', async () => {
+  const settings = { TRAINYARD_URL: gateway.url, TRAINYARD_TOKEN: gateway.adminKey };
+  const pidFile = join(folder, 'pid');
+  const stubborn = `trap "" TERM; echo $$ > ${pidFile}; while :; do sleep 1; done`;
+  expect(await runCommand(folder, ['submit', '--name', 'stubborn', '--command', stubborn], settings)).toMatchObject({ code: 0 });
+  const agent = startCommand(folder, ['agent', '--grace-seconds', '600'], settings);
+  const pid = await vi.waitFor(async () => Number((await readFile(pidFile, 'utf8')).trim()) || Promise.reject(new Error('Not yet.')), {
+    timeout: 60_000,
+  });
+  try {
+    agent.kill('SIGINT');
+    const said = agent.stderr().length + agent.stdout().length;
+    // It says that it stops, and waits.
+    await vi.waitFor(() => expect(agent.stderr().length + agent.stdout().length).toBeGreaterThan(said), { timeout: 60_000 });
+    agent.kill('SIGINT');
+    // By the signal itself: there is no exit code.
+    expect(await agent.ended).toBe(null);
+  } finally {
+    process.kill(-pid, 'SIGKILL');
+  }
+}, 180_000);
