@@ -30,7 +30,7 @@ export const doors = {
   }),
   adminKey: optionalText({
     name: 'admin-key',
-    text: 'an admin key to accept; else one is made on the first start',
+    text: 'an admin key to accept; another than at the last start ends that one an hour later; without it, one is made on the first start',
     placeholder: 'KEY',
     pattern: /^\S{16,512}$/,
     takes: '16 to 512 characters without spaces',

@@ -122,6 +122,7 @@ describe.each([
         );
       }
     }
+    const trail = await readTrail(home.project);
     for (const [name, document] of probes.Mutation) {
       const wanted = expectedOf('Mutation', name, holder);
       // What ends the step ends the keys that are for it: in a world of its own.
@@ -131,7 +132,22 @@ describe.each([
     }
     socket.close();
     expect(found).toEqual(expected);
+    // Whatever was done, what was written before stands.
+    expect((await readTrail(home.project)).slice(0, trail.length)).toEqual(trail);
   });
+
+  /** The entries of the audit trail about a project, oldest first. */
+  async function readTrail(project: string): Promise<unknown[]> {
+    const fields = 'id at actor actorKeyId action subjectType subjectId subjectName projectId changes requestId';
+    const { data } = await ask(
+      gateway,
+      gateway.adminKey,
+      `{ auditLog(filter: {projectId: "${project}"}, first: 100) { nodes { ${fields} } } }`,
+    );
+    const { nodes } = (data?.auditLog ?? {}) as { nodes: unknown[] }; // as asked for
+    expect(nodes).not.toEqual([]);
+    return nodes.reverse();
+  }
 
   async function askElsewhere(document: (aim: Aim) => string, holder: Holder): Promise<Asked> {
     const world = await buildWorld(gateway);
