@@ -1,4 +1,4 @@
 /** Any document and any variables get data or a typed refusal, and leave nothing behind. */
 import { fuzz } from './fuzz.ts';
 
-fuzz(250);
+fuzz(250, 50_000);

@@ -10,13 +10,11 @@ import { type Asking, damage, type Kind, rootFields, writeOperation } from './do
 import { inspected, openHeap } from './heap.ts';
 import { type Known, knownOf } from './inputs.ts';
 
-/** What fails by hanging is made smaller no longer than this. */
-const SMALLER_WITHIN_MS = 50_000;
-
 /** What ends things, or the key that asks, comes last: the rest would meet nothing. */
 const ends = /^(delete|cancel|revoke|rotate)/;
 
-export function fuzz(runs: number): void {
+/** What fails by hanging is made smaller no longer than `withinMs`. */
+export function fuzz(runs: number, withinMs: number): void {
   describeOnEachStore('A gateway', (_, create) => {
     let gateway: Gateway;
     let known: Known;
@@ -40,7 +38,7 @@ export function fuzz(runs: number): void {
         {
           seed,
           numRuns: Math.ceil(count),
-          interruptAfterTimeLimit: SMALLER_WITHIN_MS,
+          interruptAfterTimeLimit: withinMs,
           markInterruptAsFailure: true,
         },
       );

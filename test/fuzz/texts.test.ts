@@ -1,8 +1,8 @@
 /** Texts of a megabyte, in every field of text that a mutation takes (P14). */
 import { getNamedType, isInputObjectType, isListType, isNonNullType } from 'graphql';
-import { beforeEach, test } from 'vitest';
+import { beforeAll, test } from 'vitest';
 import { buildWorld } from '../e2e/world.ts';
-import { describeOnEachStore } from '../support/databases.ts';
+import { createSqliteDatabase } from '../support/databases.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { ask } from './asking.ts';
 import { Choices } from './choices.ts';
@@ -11,32 +11,34 @@ import { Inputs, knownOf } from './inputs.ts';
 
 const megabyte = '\u{1F600}'.repeat(240_000);
 
-describeOnEachStore('A gateway', (_, create) => {
-  let gateway: Gateway;
-  beforeEach(async () => {
-    gateway = await startGateway({ database: await create(), flags: ['--key-rate', 'off'] });
-    return () => gateway.stop();
-  });
+let gateway: Gateway;
+beforeAll(async () => {
+  const database = await createSqliteDatabase();
+  gateway = await startGateway({ database, flags: ['--key-rate', 'off'] });
+  return async () => {
+    await gateway.stop();
+    await database.remove();
+  };
+});
 
-  test('refuses texts of a megabyte, in every field of text there is (P14)', async () => {
-    const known = knownOf(await buildWorld(gateway));
-    for (const { name, args } of rootFields('mutation')) {
-      const [arg] = args;
-      const type = arg && getNamedType(arg.type);
-      if (!arg || !isInputObjectType(type)) continue;
-      const fields = Object.values(type.getFields());
-      const required = fields.filter((field) => isNonNullType(field.type) && field.defaultValue === undefined);
-      // Of no decisions: the simplest values that there are.
-      const inputs = new Inputs(new Choices(new Uint16Array()), known);
-      const base = Object.fromEntries(required.map((field) => [field.name, inputs.value(field.type, field.name)]));
-      for (const field of fields) {
-        if (!['String', 'ID'].includes(getNamedType(field.type).name) || isListType(field.type)) continue;
-        const input = { ...base, [field.name]: megabyte };
-        await ask(gateway, {
-          query: `mutation ($input: ${arg.type}) { ${name}(input: $input) { __typename ... on Error { message } } }`,
-          variables: { input },
-        });
-      }
+test('a gateway refuses texts of a megabyte, in every field of text there is (P14)', async () => {
+  const known = knownOf(await buildWorld(gateway));
+  for (const { name, args } of rootFields('mutation')) {
+    const [arg] = args;
+    const type = arg && getNamedType(arg.type);
+    if (!arg || !isInputObjectType(type)) continue;
+    const fields = Object.values(type.getFields());
+    const required = fields.filter((field) => isNonNullType(field.type) && field.defaultValue === undefined);
+    // Of no decisions: the simplest values that there are.
+    const inputs = new Inputs(new Choices(new Uint16Array()), known);
+    const base = Object.fromEntries(required.map((field) => [field.name, inputs.value(field.type, field.name)]));
+    for (const field of fields) {
+      if (!['String', 'ID'].includes(getNamedType(field.type).name) || isListType(field.type)) continue;
+      const input = { ...base, [field.name]: megabyte };
+      await ask(gateway, {
+        query: `mutation ($input: ${arg.type}) { ${name}(input: $input) { __typename ... on Error { message } } }`,
+        variables: { input },
+      });
     }
-  });
+  }
 });
