@@ -103,7 +103,8 @@ export async function claimNextSteps(
 ): Promise<{ claims: Claim[] }> {
   requireRight(principal, 'claimSteps');
   checkClaim(domain, input);
-  const until = domain.clock.now().getTime() + input.waitSeconds * 1_000;
+  // Not by the time of day: a clock that is set back an hour would make it wait for an hour more.
+  const until = domain.clock.elapsed() + input.waitSeconds * 1_000;
   const deviceId = input.deviceId ?? principal.deviceId;
   const wait = input.waitSeconds > 0 ? startWaiting(domain, wakeups, deviceId, signal) : null;
   let pause = SHORTEST_PAUSE_MS;
@@ -114,7 +115,7 @@ export async function claimNextSteps(
       wait?.place.look();
       const { claims, inHand } = await claimNow(domain, principal, input);
       await wait?.place.looked(async (queueId) => (await domain.store.read.run(headOfQueue, { queueId, limit: 1 })).length > 0, inHand);
-      const left = until - domain.clock.now().getTime();
+      const left = until - domain.clock.elapsed();
       if (!wait || claims.length > 0 || left <= 0) return { claims };
       pause = inHand.size > 0 ? Math.min(pause * 2, SAFETY_POLL_MS) : SHORTEST_PAUSE_MS;
       domain.meters.waitingClaims.value += 1;
@@ -252,8 +253,8 @@ async function take(change: Change, { device }: Claimant, step: StepRow, leaseSe
 
 /** Lets the leases go that have run out. One that cannot be let go is the sweep's to try again and to tell of: it holds up no claim. */
 async function letGo(domain: Domain): Promise<void> {
-  const { store, clock, setbacks } = domain;
-  for (const { id } of await store.read.run(expiredLeases, { now: clock.now(), limit: EXPIRED_AT_ONCE + setbacks.size })) {
+  const { store, clock, setbacks, attendance } = domain;
+  for (const { id } of await store.read.run(expiredLeases, { now: attendance.dueBy(), limit: EXPIRED_AT_ONCE + setbacks.size })) {
     const { name, work } = expiryOf(id);
     if (!setbacks.isResting(name, clock.now())) await change(domain, null, work).catch(() => {});
   }

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { FileStore } from '../store/files.ts';
 import type { Store } from '../store/store.ts';
+import { Attendance } from './attendance.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { createIds, type Ids } from './ids.ts';
 import { type DomainLimits, defaultDomainLimits } from './limits.ts';
@@ -24,6 +25,8 @@ export interface Domain {
   readonly files: FileStore;
   readonly models: Models;
   readonly clock: Clock;
+  /** Whether the gateway was there all the while. */
+  readonly attendance: Attendance;
   readonly ids: Ids;
   random(bytes: number): Buffer;
   readonly limits: DomainLimits;
@@ -59,6 +62,7 @@ export function createDomain(parts: DomainParts): Domain {
     files,
     models,
     clock,
+    attendance: new Attendance(clock),
     random,
     ids: createIds(clock.now, random),
     limits: { ...defaultDomainLimits, ...limits },

@@ -1,8 +1,11 @@
 /** What happens because time passes: leases run out, and jobs come to their schedule, run or cancel timeout. */
 
+import { shiftDeadlines } from '../store/changes/deadlines.ts';
+import { seeDevices } from '../store/changes/devices.ts';
 import { forgetIdempotencyKeys } from '../store/changes/idempotency.ts';
 import { dueJobs, lockJob } from '../store/changes/jobs.ts';
 import { expiredLeases, extendAttempt, extendLease, heldLeases, lockUnfinishedSteps } from '../store/changes/steps.ts';
+import type { Tx } from '../store/store.ts';
 import { type Change, change } from './change.ts';
 import type { Domain } from './domain.ts';
 import { expiryOf } from './expiry.ts';
@@ -25,13 +28,13 @@ export function keepTime(domain: Domain, onError: (error: unknown) => void): () 
   let isStopped = false;
   let running: Promise<void> = Promise.resolve();
   let stopTimer = () => {};
-  let forgottenAt = 0;
+  let forgottenAt = Number.NEGATIVE_INFINITY;
   const schedule = () => {
     if (isStopped) return;
     stopTimer = domain.clock.after(SWEEP_EVERY_MS, () => {
       running = sweep(domain)
         .then(async () => {
-          const now = domain.clock.now().getTime();
+          const now = domain.clock.elapsed();
           if (now - forgottenAt < FORGET_EVERY_MS) return;
           forgottenAt = now;
           await forget(domain);
@@ -41,10 +44,12 @@ export function keepTime(domain: Domain, onError: (error: unknown) => void): () 
     });
   };
   schedule();
+  domain.attendance.begin();
   const stopMakingRoom = keepMakingRoom(domain, onError);
   return async () => {
     isStopped = true;
     stopTimer();
+    domain.attendance.end();
     await stopMakingRoom();
     await running;
   };
@@ -53,10 +58,11 @@ export function keepTime(domain: Domain, onError: (error: unknown) => void): () 
 /** Does all that is due by now, each thing by itself. Throws what failed for the first time, when everything else is done. */
 export async function sweep(domain: Domain): Promise<void> {
   const { read } = domain.store;
-  const { clock, setbacks } = domain;
+  const { clock, setbacks, attendance } = domain;
+  if (attendance.isReturning) await attendance.comeBack((jumpMs, awaySince) => setRight(domain, jumpMs, awaySince));
   setbacks.forgetOld(clock.now());
   // So many more than what fails again and again: that fills no sweep.
-  const due = () => ({ now: clock.now(), limit: AT_ONCE + setbacks.size });
+  const due = () => ({ now: attendance.dueBy(), limit: AT_ONCE + setbacks.size });
   const leases = (await read.run(expiredLeases, due())).map(({ id }) => expiryOf(id));
   const failed = await attend(domain, leases);
   const jobs = (await read.run(dueJobs, due())).map(({ id }) => ({
@@ -105,12 +111,27 @@ async function endOverdue(change: Change, jobId: string): Promise<void> {
  * went on all the while would be taken for lost. A device that did die meanwhile is found out one lease later.
  */
 export async function forgiveOutage(domain: Domain): Promise<void> {
+  await change(domain, null, ({ tx, now }) => renewAll(tx, now, (expiresAt, full) => expiresAt < full));
+}
+
+async function renewAll(tx: Tx, now: Date, isWanted: (expiresAt: Date, full: Date) => boolean): Promise<void> {
+  for (const { id, attemptCount, leaseExpiresAt, leaseSeconds } of await heldLeases(tx)) {
+    const full = new Date(now.getTime() + (leaseSeconds ?? 0) * 1_000);
+    if (leaseExpiresAt === null || !isWanted(leaseExpiresAt, full)) continue;
+    await tx.run(extendLease, { id, leaseExpiresAt: full, leaseSeconds: leaseSeconds ?? 0 });
+    await tx.run(extendAttempt, { stepId: id, number: attemptCount, leaseExpiresAt: full });
+  }
+}
+
+/**
+ * Sets right what the gateway's standstill, or a jump of the wall clock, has put wrong: leases have their full time again, and no more than that, and
+ * deadlines are as far away as they were. Where other gateways serve the same store, they were there to renew with, and go by their own clocks.
+ */
+async function setRight(domain: Domain, jumpMs: number, awaySince: Date): Promise<void> {
+  if (!(await domain.store.isAlone())) return;
   await change(domain, null, async ({ tx, now }) => {
-    for (const { id, attemptCount, leaseExpiresAt, leaseSeconds } of await heldLeases(tx)) {
-      const full = new Date(now.getTime() + (leaseSeconds ?? 0) * 1_000);
-      if (leaseExpiresAt === null || leaseExpiresAt >= full) continue;
-      await tx.run(extendLease, { id, leaseExpiresAt: full, leaseSeconds: leaseSeconds ?? 0 });
-      await tx.run(extendAttempt, { stepId: id, number: attemptCount, leaseExpiresAt: full });
-    }
+    await renewAll(tx, now, () => true);
+    await seeDevices(tx, { now, since: new Date(awaySince.getTime() - domain.limits.heartbeatSeconds * 1_000) });
+    if (jumpMs !== 0) await shiftDeadlines(tx, jumpMs);
   });
 }

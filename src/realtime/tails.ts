@@ -24,7 +24,7 @@ class Tail {
   }
 
   read<T>(place: string, read: () => Promise<T>): Promise<T> {
-    const at = this.#clock.now().getTime();
+    const at = this.#clock.elapsed();
     const known = this.#reads.get(place);
     // A clock that went back makes an age below none: read again.
     if (known && at >= known.at && at - known.at < READ_KEPT_MS) return known.result as Promise<T>; // a place is read in one way

@@ -150,6 +150,10 @@ class PostgresStore implements Store {
     return this.#wire.listen(listener);
   }
 
+  isAlone(): Promise<boolean> {
+    return this.#wire.isAlone(this.#pool);
+  }
+
   isUnstorableText(error: unknown): boolean {
     return codeOf(error) === '22021';
   }

@@ -47,6 +47,7 @@ class SqliteStore implements Store {
   readonly tables = tables;
   /** The lock says so. */
   readonly isFirst = true;
+  isAlone = () => Promise.resolve(true);
   readonly read: Connection;
   readonly #file: SqliteFile;
   readonly #writer: SqliteDatabase.Database;

@@ -98,6 +98,8 @@ export interface Store {
   readonly tables: Tables;
   /** Whether no other gateway was using the store when it was opened. */
   readonly isFirst: boolean;
+  /** Whether no other gateway is using it now. */
+  isAlone(): Promise<boolean>;
   /** What it counts about itself. */
   readonly meters: readonly Meter[];
   /** Why the newest write that came to an end could not be stored (the disk is full, the database is away); null: it could, or was refused. */

@@ -82,6 +82,17 @@ export class Wire {
     return Boolean(rows[0].alone);
   }
 
+  /** Whether this process is the only one whose wire is open. */
+  async isAlone(queries: Pick<pg.Pool, 'query'>): Promise<boolean> {
+    const { rows } = await queries.query(
+      `select count(*)::int as present from pg_locks
+       where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())
+         and classid = 0 and objid = $1 and mode = 'ShareLock' and granted`,
+      [PRESENCE_LOCK],
+    );
+    return rows[0].present <= 1;
+  }
+
   #deliver(topics: ReadonlySet<Topic>): void {
     for (const listener of this.#listeners) listener(topics);
   }

@@ -17,6 +17,7 @@ import { admin, type SeededDevice } from '../support/seed.ts';
 /** Time in which no safety poll comes: a wake-up that is lost is not found again, and the test does not end. */
 const withoutSafetyPolls: Clock = {
   now: systemClock.now,
+  elapsed: systemClock.elapsed,
   after: (milliseconds, callback) => (milliseconds >= 5_000 ? () => {} : systemClock.after(milliseconds, callback)),
 };
 

@@ -26,6 +26,7 @@ function listen(domain: Domain): { domain: Domain; statements: string[] } {
     secret: store.secret,
     tables: store.tables,
     isFirst: store.isFirst,
+    isAlone: () => store.isAlone(),
     meters: store.meters,
     trouble: store.trouble,
     read,

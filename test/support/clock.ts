@@ -6,6 +6,8 @@ export interface HeldClock extends Clock {
   advance(milliseconds: number): void;
   /** Sets the wall clock without time having passed: nothing is called back (P13). */
   jump(milliseconds: number): void;
+  /** Time passes and nothing is called back, as in a process that is stopped; what was due meanwhile is called when time next passes. */
+  stall(milliseconds: number): void;
   /** How many callbacks are waiting. */
   readonly waiting: number;
 }
@@ -29,6 +31,7 @@ export function holdClock(start: Date | string = '2026-01-01T00:00:00.000Z'): He
   };
   return {
     now: () => new Date(wall),
+    elapsed: () => elapsed,
     after(milliseconds, callback) {
       const alarm = { due: elapsed + milliseconds, callback };
       alarms.add(alarm);
@@ -42,6 +45,9 @@ export function holdClock(start: Date | string = '2026-01-01T00:00:00.000Z'): He
         alarm.callback();
       }
       moveTo(target);
+    },
+    stall(milliseconds) {
+      moveTo(elapsed + milliseconds);
     },
     jump(milliseconds) {
       wall += milliseconds;

@@ -79,6 +79,7 @@ export function watchWrites(domain: Domain): { readonly domain: Domain; next(): 
         waiting = Promise.withResolvers();
       }
     },
+    isAlone: () => store.isAlone(),
     onCommit: (listener) => store.onCommit(listener),
     isUniqueViolation: (error) => store.isUniqueViolation(error),
     isUnstorableText: (error) => store.isUnstorableText(error),

@@ -1,4 +1,4 @@
-import { and, eq, isNull, lt, or } from 'drizzle-orm';
+import { and, eq, gte, isNull, lt, or } from 'drizzle-orm';
 import { type Placeholder, type Queries, statement, type Tx } from '../store.ts';
 import type { DeviceRow } from '../tables.ts';
 import { insertOf } from './inserts.ts';
@@ -30,6 +30,10 @@ export const noteDeviceSeen = statement('note device seen', (db, t, $: Placehold
     .set({ lastSeenAt: $('now', t.devices.lastSeenAt) })
     .where(and(eq(t.devices.id, $('id')), or(isNull(t.devices.lastSeenAt), lt(t.devices.lastSeenAt, $('before', t.devices.lastSeenAt))))),
 );
+
+/** Takes for seen now the devices that had been seen since then. */
+export const seeDevices = ({ db, t }: Tx, { now, since }: { now: Date; since: Date }): Promise<unknown> =>
+  db.update(t.devices).set({ lastSeenAt: now }).where(gte(t.devices.lastSeenAt, since));
 
 /** A step that the device holds, if it holds any. */
 export const anyHeldStep = statement('any held step', (db, t, $: Placeholder<{ deviceId: string }>) =>
