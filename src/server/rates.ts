@@ -83,7 +83,7 @@ export class Buckets {
   }
 }
 
-/** The points of an operation: one for what any costs (who is it, what is asked, an answer), and one for each hundred nodes, which take about as long. */
+/** The points of an operation: one for what any takes (who is it, what is asked, an answer), and one for each hundred nodes, so that large lists are not had at the price of small ones. */
 export const pointsOf = (nodes: number): number => 1 + Math.floor(nodes / 100);
 
 /**
