@@ -24,10 +24,10 @@ export function answerCors(request: IncomingMessage, response: ServerResponse, l
   if (listed.length > 0) response.setHeader('vary', 'Origin');
   if (origin !== undefined && listed.includes(origin)) {
     response.setHeader('access-control-allow-origin', origin);
-    response.setHeader('access-control-expose-headers', 'ratelimit, ratelimit-policy, retry-after');
+    response.setHeader('access-control-expose-headers', 'ratelimit, ratelimit-policy, retry-after, x-request-id');
     if (isPreflight) {
       response.setHeader('access-control-allow-methods', 'GET, POST, PUT');
-      response.setHeader('access-control-allow-headers', 'authorization, content-type, last-event-id');
+      response.setHeader('access-control-allow-headers', 'authorization, content-type, last-event-id, x-request-id, traceparent');
       response.setHeader('access-control-max-age', '600');
     }
   }
