@@ -36,10 +36,10 @@ export async function runChapter(options: KillOptions): Promise<Chapter> {
   };
 }
 
-/** Lets the checker read a world that has come to its end. */
-export async function judge(world: World): Promise<{ evidence: Evidence; findings: Finding[]; extent: Extent }> {
-  const stored = await readStored(world.database);
-  const evidence = gather(readHistory(readNotes(world.notesDir)), stored, { fragmentsDir: join(world.dataDir, 'fragments') });
+/** Lets the checker read a world that has come to its end. `dataDir`: what is left of its data, of a SQLite file. */
+export async function judge(world: World, dataDir?: string): Promise<{ evidence: Evidence; findings: Finding[]; extent: Extent }> {
+  const stored = await readStored(dataDir === undefined ? world.database : join(dataDir, 'trainyard.sqlite'));
+  const evidence = gather(readHistory(readNotes(world.notesDir)), stored, { fragmentsDir: join(dataDir ?? world.dataDir, 'fragments') });
   return { evidence, findings: check(evidence), extent: measure(evidence) };
 }
 

@@ -2,8 +2,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../src/client/errors.ts';
 import type { GatewayProcess } from './gateway.ts';
+import { readNotes } from './notes.ts';
 import { type Random, seedRandom } from './random.ts';
 import { World, type WorldOptions } from './world.ts';
+
+/** However little work was done by then, it goes on: the checker finds in that what there is. */
+const ANSWERS_WITHIN_MS = 180_000;
 
 /** How many clients of a kind, and with which options of theirs. */
 interface Crew {
@@ -17,7 +21,9 @@ export interface KillOptions extends WorldOptions {
   readonly startKills?: number | undefined;
   /** For how long a round lets the gateway live, in milliseconds: from, to. Default: 200, 2,500. */
   readonly lives?: readonly [from: number, to: number] | undefined;
-  /** How long what there is has to come to its end, after the last round. Default: a minute. */
+  /** Goes on after the last round until clients have noted so many answers: on a machine that is busy with other things that takes longer. */
+  readonly answers?: number | undefined;
+  /** How long what there is has to come to its end, after the last round. Default: three minutes. */
   readonly drainMs?: number | undefined;
   readonly crews?: Partial<Readonly<Record<'submitter' | 'worker' | 'subscriber', Crew>>> | undefined;
   readonly onRound?: ((round: number) => void) | undefined;
@@ -40,7 +46,7 @@ const usualCrews: Required<NonNullable<KillOptions['crews']>> = {
 /** Runs so many rounds in one world, lets all come to its end, and stops. What was noted is for the checker; everything has ended. */
 export async function runKills(options: KillOptions): Promise<KillsDone> {
   const random = seedRandom(`kills ${options.seed}`);
-  const { rounds, startKills = 3, lives = [200, 2_500], drainMs, onRound } = options;
+  const { rounds, startKills = 3, lives = [200, 2_500], answers = 0, drainMs, onRound } = options;
   const crews = { ...usualCrews, ...options.crews };
   const world = await World.open(options);
   const done = { kills: 0, workersKilled: 0 };
@@ -55,12 +61,18 @@ export async function runKills(options: KillOptions): Promise<KillsDone> {
       onRound?.(round);
     }
     await delay(lives[1]);
+    await untilAnswered(world, answers);
     return { world, ...done, unfinished: await world.drain(drainMs) };
   } catch (error) {
     return { world, ...done, unfinished: [messageOf(error)] };
   } finally {
     await world.close();
   }
+}
+
+async function untilAnswered({ notesDir }: World, answers: number): Promise<void> {
+  const until = performance.now() + ANSWERS_WITHIN_MS;
+  while (performance.now() < until && readNotes(notesDir).filter(({ kind }) => kind === 'answered').length < answers) await delay(500);
 }
 
 /** The first start, on an empty database. */

@@ -110,13 +110,19 @@ export interface Fate {
   readonly what: 'starting' | 'ready' | 'killed' | 'stopped' | 'paused' | 'resumed';
 }
 
+/** By the runner: a timer of its own went off so much too late. The machine had more to do than it could, and the times of others say as little. */
+export interface Stalled {
+  readonly kind: 'stalled';
+  readonly ms: number;
+}
+
 /** For people. */
 export interface Remark {
   readonly kind: 'remark';
   readonly text: string;
 }
 
-export type Entry = Asked | Answered | Refused | Lost | Subscribed | Turned | FrameSeen | Unsubscribed | Probed | Fate | Remark;
+export type Entry = Asked | Answered | Refused | Lost | Subscribed | Turned | FrameSeen | Unsubscribed | Probed | Fate | Stalled | Remark;
 export type Note = Entry & Moment & { readonly client: string; readonly line: number };
 
 export const now = (): Moment => ({ mono: Number(process.hrtime.bigint()) / 1e6, wall: Date.now() });

@@ -23,8 +23,9 @@ export interface Bug {
   readonly run: RunName;
 }
 
-export type RunName = keyof typeof runs;
-type Run = Pick<KillOptions, 'rounds' | 'startKills' | 'lives' | 'drainMs' | 'crews'>;
+/** `power`: as proof/power.ts has it. */
+export type RunName = keyof typeof runs | 'power';
+type Run = Pick<KillOptions, 'rounds' | 'startKills' | 'lives' | 'answers' | 'crews'>;
 
 const submitter = { count: 1, options: { open: 20, pauseMs: 40 } };
 const worker = { count: 3, options: { slots: 3 } };
@@ -35,19 +36,31 @@ export const runs = {
     rounds: 4,
     startKills: 0,
     lives: [800, 2_500],
-    drainMs: 8_000,
+    answers: 400,
     crews: { submitter, worker, subscriber: { count: 2, options: { share: 1, atOnce: 20 } } },
   },
   /** Steps that say something and then nothing for a while: a row whose wake-up is lost comes late. */
   silence: {
     rounds: 0,
     startKills: 0,
-    lives: [10_000, 10_000],
-    drainMs: 30_000,
+    lives: [12_000, 12_000],
+    answers: 60,
     crews: {
       submitter: { count: 1, options: { open: 5, pauseMs: 200 } },
       worker: { count: 2, options: { slots: 3, calm: 1 } },
       subscriber: { count: 1, options: { share: 1, atOnce: 30 } },
+    },
+  },
+  /** Many who write at once, and two who watch all of it. */
+  crowd: {
+    rounds: 0,
+    startKills: 0,
+    lives: [5_000, 5_000],
+    answers: 1_200,
+    crews: {
+      submitter: { count: 2, options: { open: 30, pauseMs: 5 } },
+      worker: { count: 3, options: { slots: 6, calm: 0 } },
+      subscriber: { count: 2, options: { share: 0 } },
     },
   },
 } as const satisfies Record<string, Run>;
@@ -65,6 +78,13 @@ export const bugs: readonly Bug[] = [
         replace: '',
       },
     ],
+  },
+  {
+    name: 'synchronous=NORMAL',
+    breaks: 'P1',
+    database: 'sqlite',
+    run: 'power',
+    edits: [{ file: 'src/store/sqlite-file.ts', find: "synchronous = 'FULL'", replace: "synchronous = 'NORMAL'" }],
   },
   {
     name: 'ack before commit',
@@ -131,7 +151,7 @@ export const bugs: readonly Bug[] = [
     name: 'a global sequence as cursor',
     breaks: 'P7',
     database: 'postgres',
-    run: 'kills',
+    run: 'crowd',
     edits: [
       { file: 'src/store/postgres.ts', find: "sql<number>`-nextval('events_arrival')`", replace: "sql<number>`nextval('events_arrival')`" },
       {

@@ -2,21 +2,29 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Chapter, runChapter } from '../chapter.ts';
+import type { KillOptions } from '../kills.ts';
+import { runPowerLoss } from '../power.ts';
 import type { WorldOptions } from '../world.ts';
 import { type Bug, type RunName, runs } from './bugs.ts';
 import { copyWithBug } from './copy.ts';
 
 export type BugRun = Pick<WorldOptions, 'folder' | 'databaseUrl' | 'seed' | 'onSpawn'>;
 
+const POWER_MS = 6_000;
+/** What a bug has stuck does not come to its end, however long one waits. */
+const STUCK_AFTER_MS = 8_000;
+
 export function runBug(bug: Bug, { folder, ...rest }: BugRun): Promise<Chapter> {
   const source = join(folder, 'source');
   copyWithBug(source, bug);
   const world = join(folder, 'world');
   mkdirSync(world);
-  return runChapter({ ...runs[bug.run], ...rest, folder: world, gateway: { source } });
+  return run(bug.run, { ...rest, folder: world, gateway: { source }, drainMs: STUCK_AFTER_MS });
 }
 
 /** The source as it is, in the same run. */
-export function runSound(run: RunName, where: BugRun): Promise<Chapter> {
-  return runChapter({ ...runs[run], ...where });
+export const runSound = (name: RunName, where: BugRun): Promise<Chapter> => run(name, where);
+
+function run(name: RunName, world: WorldOptions & Pick<KillOptions, 'drainMs'>): Promise<Chapter> {
+  return name === 'power' ? runPowerLoss({ ...world, workMs: POWER_MS }) : runChapter({ ...runs[name], ...world });
 }

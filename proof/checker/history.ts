@@ -1,5 +1,5 @@
 /** What clients wrote down, put together: each call with its answer, each lease with what was done under it, each subscription with its frames. */
-import type { Answered, Asked, Fate, FrameSeen, Moment, Note, Subscribed, Turned } from '../notes.ts';
+import type { Answered, Asked, Fate, FrameSeen, Moment, Note, Stalled, Subscribed, Turned } from '../notes.ts';
 import type { OperationName, Operations } from '../operations.ts';
 
 /** A call, from the intention to what came of it. */
@@ -58,6 +58,7 @@ export interface History {
   readonly calls: readonly Call[];
   readonly subscriptions: readonly Subscription[];
   readonly fates: readonly (Fate & Moment)[];
+  readonly stalls: readonly (Stalled & Moment)[];
   readonly probes: readonly Extract<Note, { kind: 'probed' }>[];
   /** By token. */
   readonly leases: ReadonlyMap<string, Lease>;
@@ -78,6 +79,7 @@ export function readHistory(notes: readonly Note[]): History {
     calls,
     subscriptions: readSubscriptions(notes),
     fates: notes.filter((note) => note.kind === 'fate'),
+    stalls: notes.filter((note) => note.kind === 'stalled'),
     probes: notes.filter((note) => note.kind === 'probed'),
     leases,
     uses,

@@ -2,6 +2,7 @@
 import type { AttemptRow, EventRow } from './database.ts';
 import { attemptKey, type Evidence } from './evidence.ts';
 import type { Finding } from './finding.ts';
+import { allowance } from './outages.ts';
 
 export function checkReclaimed(evidence: Evidence): Finding[] {
   return [...lostLate(evidence), ...neverLost(evidence)];
@@ -16,7 +17,8 @@ function lostLate({ stored, history, eventsOfStep, bounds }: Evidence): Finding[
   for (const attempt of stored.attempts) {
     if (attempt.outcome !== 'LOST' || attempt.finishedAt === null) continue;
     const leaseSeconds = leases.get(attemptKey(attempt.stepId, attempt.number))?.leaseSeconds ?? longest;
-    const late = attempt.finishedAt - dueAt(history.fates, attempt, leaseSeconds);
+    const due = dueAt(history.fates, attempt, leaseSeconds);
+    const late = attempt.finishedAt - due;
     const name = `attempts ${attempt.stepId} ${attempt.number}`;
     if (late > bounds.reclaimMs)
       findings.push(broken(`The step of a lost device was let go ${Math.round(late)} ms after its lease.`, [name]));
@@ -42,7 +44,11 @@ function neverLost({ stored, history, steps, bounds }: Evidence): Finding[] {
   const ends = history.fates.filter(({ what }) => what === 'stopped' || what === 'killed');
   const end = ends.at(-1)?.wall ?? history.end.wall;
   return stored.steps.flatMap(({ id, leaseExpiresAt }) => {
-    if (leaseExpiresAt === null || end - Math.max(leaseExpiresAt, lastReady) < bounds.reclaimMs) return [];
+    if (
+      leaseExpiresAt === null ||
+      end - Math.max(leaseExpiresAt, lastReady) < bounds.reclaimMs + allowance(history, leaseExpiresAt, end, 'wall')
+    )
+      return [];
     return [
       broken(`${id} is ${steps.get(id)?.status} under a lease that ran out ${end - leaseExpiresAt} ms before the end.`, [`steps ${id}`]),
     ];

@@ -7,7 +7,7 @@ import type { Evidence } from './evidence.ts';
 import type { Finding } from './finding.ts';
 import { groupBy, type Subscription } from './history.ts';
 import { type Made, madeEvents, madeRows } from './made.ts';
-import { isUndisturbed } from './outages.ts';
+import { allowance, isUndisturbed } from './outages.ts';
 
 interface Due extends Made {
   readonly seq: number;
@@ -31,7 +31,11 @@ export function checkArrivals(evidence: Evidence): Finding[] {
       if (!stretches.some(({ from, to }) => from < due.asked && to > until)) continue;
       const arrival = subscription.frames.find(({ cursor }) => readCursor(cursor).seq >= due.seq);
       if (arrival && arrival.mono <= until) continue;
-      if (!isUndisturbed(history.fates, due.asked - 1_000, until)) continue;
+      if (!isUndisturbed(history, due.asked - 1_000, until)) continue;
+      const late = (arrival?.mono ?? Number.POSITIVE_INFINITY) - until;
+      // Where it never came, only a machine that worked all the while tells that it should have.
+      if (late <= allowance(history, due.answered, arrival?.mono ?? until) || (!arrival && allowance(history, due.answered, until) > 0))
+        continue;
       findings.push(lateOf(subscription, due, arrival?.mono ?? null));
     }
   }

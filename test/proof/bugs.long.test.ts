@@ -2,17 +2,22 @@
 import { describe, expect, test } from 'vitest';
 import { bugs } from '../../proof/bugs/bugs.ts';
 import { runBug, runSound } from '../../proof/bugs/run.ts';
+import { whyNoStrace } from '../../proof/faults/strace.ts';
 import { openPlace } from './place.ts';
 
+const why = whyNoStrace();
+if (why) process.stderr.write(`What needs a power loss is left out: ${why}\n`);
+const here = bugs.filter(({ run }) => why === null || run !== 'power');
+
 describe('The checker finds', () => {
-  test.each(bugs)('$name ($breaks)', async (bug) => {
+  test.each(here)('$name ($breaks)', async (bug) => {
     const { findings, report } = await runBug(bug, { ...(await openPlace(bug.database)), seed: 'long' });
     expect(new Set(findings.map(({ promise }) => promise)), report).toContain(bug.breaks);
   });
 });
 
 /** Bugs that show in the same run share it. */
-const sound = [...new Map(bugs.map((bug) => [`${bug.run} ${bug.database}`, bug])).values()];
+const sound = [...new Map(here.map((bug) => [`${bug.run} ${bug.database}`, bug])).values()];
 
 describe('The checker finds nothing in the source as it is', () => {
   test.each(sound)('in the run "$run" on $database', async ({ run, database }) => {

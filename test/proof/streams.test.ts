@@ -109,6 +109,12 @@ describe('Arrivals (P7)', () => {
     ]);
   });
 
+  test('on a machine that had too much to do lateness says as little as that had to do', () => {
+    const stalled = { kind: 'stalled', ms: 700 } as const;
+    expect(arriving(4_900, (hand) => void hand.wait(100).write('runner', stalled))).toEqual([]);
+    expect(arriving(6_000, (hand) => void hand.wait(100).write('runner', stalled))).toHaveLength(1);
+  });
+
   test('around the death of a gateway lateness says nothing', () => {
     const fate = { kind: 'fate', of: 'gateway 0', what: 'killed' } as const;
     expect(arriving(4_900, (hand) => void hand.write('runner', fate))).toEqual([]);
