@@ -110,9 +110,13 @@ export interface Fate {
   readonly what: 'starting' | 'ready' | 'killed' | 'stopped' | 'paused' | 'resumed';
 }
 
-/** By the runner: a timer of its own went off so much too late. The machine had more to do than it could, and the times of others say as little. */
+/**
+ * By the runner, when the machine has more to do than it can: work of its own took so many times as long as it takes by itself, and a timer went off
+ * so much too late. What others took then says as little.
+ */
 export interface Stalled {
   readonly kind: 'stalled';
+  readonly slowdown: number;
   readonly ms: number;
 }
 

@@ -118,7 +118,13 @@ export const bugs: readonly Bug[] = [
     breaks: 'P7',
     database: 'sqlite',
     run: 'kills',
-    edits: [{ file: 'src/domain/cursors.ts', find: '  return seq;\n}', replace: '  return Math.max(0, seq - 1);\n}' }],
+    edits: [
+      {
+        file: 'src/domain/cursors.ts',
+        find: 'if (own !== null && own <= (bounds?.last ?? 0)) return own;',
+        replace: 'if (own !== null && own <= (bounds?.last ?? 0)) return Math.max(0, own - 1);',
+      },
+    ],
   },
   {
     name: 'a lost wake-up',

@@ -12,11 +12,11 @@ export function isUndisturbed({ fates }: Pick<History, 'fates'>, from: number, t
   return isUp;
 }
 
-/** What passes through more than one process may be held up in each as the runner was. */
-const PROCESSES_ON_THE_WAY = 3;
+/** The runner feels the pulse of the machine about twice a second. */
+const FELT_EVERY_MS = 1_000;
 
-/** What a busy machine may have added to whatever went on between two moments, of the same clock as `clock` says. */
-export function allowance({ stalls }: Pick<History, 'stalls'>, from: number, to: number, clock: 'mono' | 'wall' = 'mono'): number {
-  const within = stalls.filter(({ ms, [clock]: at }) => at >= from && at - ms <= to);
-  return PROCESSES_ON_THE_WAY * within.reduce((sum, { ms }) => sum + ms, 0);
+/** How many times as long as usual things may have taken between two moments, of the same clock as `clock` says; 1 on a machine with nothing else to do. */
+export function slowdown({ stalls }: Pick<History, 'stalls'>, from: number, to: number, clock: 'mono' | 'wall' = 'mono'): number {
+  const within = stalls.filter(({ ms, [clock]: at }) => at >= from - FELT_EVERY_MS && at - ms <= to + FELT_EVERY_MS);
+  return Math.max(1, ...within.map(({ slowdown, ms }) => Math.max(slowdown, ms / FELT_EVERY_MS)));
 }

@@ -1,13 +1,14 @@
 /**
  * P7, of live streams: a row that is committed wakes who watches. Without the wake-up it would come all the same, with the safety poll of 5 s; so a
- * watcher that was there and had caught up gets it well before that, or a wake-up was lost. Moments near the death of a gateway say nothing.
+ * watcher that was there and had caught up gets it well before that, or a wake-up was lost. Moments near the death of a gateway say nothing, and neither do
+ * those in which the machine had far too much to do.
  */
 import { readCursor } from './cursors.ts';
 import type { Evidence } from './evidence.ts';
 import type { Finding } from './finding.ts';
 import { groupBy, type Subscription } from './history.ts';
 import { type Made, madeEvents, madeRows } from './made.ts';
-import { allowance, isUndisturbed } from './outages.ts';
+import { isUndisturbed, slowdown } from './outages.ts';
 
 interface Due extends Made {
   readonly seq: number;
@@ -32,10 +33,7 @@ export function checkArrivals(evidence: Evidence): Finding[] {
       const arrival = subscription.frames.find(({ cursor }) => readCursor(cursor).seq >= due.seq);
       if (arrival && arrival.mono <= until) continue;
       if (!isUndisturbed(history, due.asked - 1_000, until)) continue;
-      const late = (arrival?.mono ?? Number.POSITIVE_INFINITY) - until;
-      // Where it never came, only a machine that worked all the while tells that it should have.
-      if (late <= allowance(history, due.answered, arrival?.mono ?? until) || (!arrival && allowance(history, due.answered, until) > 0))
-        continue;
+      if (slowdown(history, due.answered, Math.min(until, arrival?.mono ?? until)) > bounds.arrivalSlowdown) continue;
       findings.push(lateOf(subscription, due, arrival?.mono ?? null));
     }
   }
