@@ -74,7 +74,7 @@ export const bugs: readonly Bug[] = [
     edits: [
       {
         file: 'src/domain/leases.ts',
-        find: 'if (step.attemptCount !== name.attempt || !holds(step, token, now)) throw new StaleLease(step, name.attempt);',
+        find: 'if (step.attemptCount !== name.attempt || !holds(step, token, domain.attendance.dueBy())) throw new StaleLease(step, name.attempt);',
         replace: '',
       },
     ],

@@ -28,11 +28,15 @@ export interface Evidence {
 export interface Bounds {
   /** From the answer to whoever made a row, to its arrival at who watches: well under the safety poll of 5 s, and above any pause of a busy machine. */
   readonly arrivalMs: number;
-  /** What P5 allows beyond the lease (1 s), and what a busy machine adds. */
+  /** On a machine that takes more than so many times as long as usual, this says nothing. */
+  readonly arrivalSlowdown: number;
+  /** What P5 allows beyond the lease. */
   readonly reclaimMs: number;
+  /** What a machine with nothing else to do may add; one that takes longer adds so many times as much. */
+  readonly reclaimMachineMs: number;
 }
 
-export const defaultBounds: Bounds = { arrivalMs: 3_000, reclaimMs: 2_500 };
+export const defaultBounds: Bounds = { arrivalMs: 3_000, arrivalSlowdown: 6, reclaimMs: 1_000, reclaimMachineMs: 1_000 };
 
 export const attemptKey = (stepId: string, attempt: number) => `${stepId} ${attempt}`;
 export const streamKey = (jobId: string, kind: string) => `${jobId} ${kind}`;

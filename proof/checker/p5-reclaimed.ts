@@ -2,7 +2,7 @@
 import type { AttemptRow, EventRow } from './database.ts';
 import { attemptKey, type Evidence } from './evidence.ts';
 import type { Finding } from './finding.ts';
-import { allowance } from './outages.ts';
+import { slowdown } from './outages.ts';
 
 export function checkReclaimed(evidence: Evidence): Finding[] {
   return [...lostLate(evidence), ...neverLost(evidence)];
@@ -20,19 +20,24 @@ function lostLate({ stored, history, eventsOfStep, bounds }: Evidence): Finding[
     const due = dueAt(history.fates, attempt, leaseSeconds);
     const late = attempt.finishedAt - due;
     const name = `attempts ${attempt.stepId} ${attempt.number}`;
-    if (late > bounds.reclaimMs)
-      findings.push(broken(`The step of a lost device was let go ${Math.round(late)} ms after its lease.`, [name]));
+    const within = bounds.reclaimMs + bounds.reclaimMachineMs * slowdown(history, due, attempt.finishedAt, 'wall');
+    if (late > within) findings.push(broken(`The step of a lost device was let go ${Math.round(late)} ms after its lease.`, [name]));
     if (!eventsOfStep.get(attempt.stepId)?.some((event) => tellsLoss(event, attempt)))
       findings.push(broken('No event tells that the lease expired.', [name]));
   }
   return findings;
 }
 
-/** When the lease ran out: at its end, or, where a gateway was started since, when the full time that this gives again was over. */
+/**
+ * When the lease ran out: at its end, or, where a gateway was started since, when the full time that this gives again was over. That is given
+ * somewhere between the beginning of the start and its end.
+ */
 function dueAt(fates: Evidence['history']['fates'], { claimedAt, leaseExpiresAt, finishedAt }: AttemptRow, leaseSeconds: number): number {
-  const starts = fates.filter(({ what, wall }) => what === 'ready' && wall >= claimedAt && wall <= (finishedAt ?? 0));
-  const forgiven = (starts.at(-1)?.wall ?? 0) + leaseSeconds * 1_000;
-  return Math.max(leaseExpiresAt, starts.length > 0 ? forgiven : 0);
+  const end = finishedAt ?? 0;
+  const begun = fates.findLast(({ what, wall }) => what === 'starting' && wall >= claimedAt && wall <= end);
+  if (!begun) return leaseExpiresAt;
+  const ready = fates.find(({ what, wall, of }) => what === 'ready' && of === begun.of && wall >= begun.wall);
+  return Math.max(leaseExpiresAt, Math.min(ready?.wall ?? end, end) + leaseSeconds * 1_000);
 }
 
 const tellsLoss = ({ attempt, reason, from }: EventRow, { number }: AttemptRow) =>
@@ -44,11 +49,9 @@ function neverLost({ stored, history, steps, bounds }: Evidence): Finding[] {
   const ends = history.fates.filter(({ what }) => what === 'stopped' || what === 'killed');
   const end = ends.at(-1)?.wall ?? history.end.wall;
   return stored.steps.flatMap(({ id, leaseExpiresAt }) => {
-    if (
-      leaseExpiresAt === null ||
-      end - Math.max(leaseExpiresAt, lastReady) < bounds.reclaimMs + allowance(history, leaseExpiresAt, end, 'wall')
-    )
-      return [];
+    if (leaseExpiresAt === null) return [];
+    const within = bounds.reclaimMs + bounds.reclaimMachineMs * slowdown(history, leaseExpiresAt, end, 'wall');
+    if (end - Math.max(leaseExpiresAt, lastReady) < within) return [];
     return [
       broken(`${id} is ${steps.get(id)?.status} under a lease that ran out ${end - leaseExpiresAt} ms before the end.`, [`steps ${id}`]),
     ];

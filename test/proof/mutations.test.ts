@@ -212,7 +212,8 @@ describe('Reclaimed (P5)', () => {
     hand.wait(1_400).storeEnd('LOST', 'QUEUED', 'LEASE_EXPIRED');
     hand.claim('v', 2);
     hand.write('runner', { kind: 'fate', of: 'gateway 0', what: 'killed' });
-    hand.wait(5_000).write('runner', { kind: 'fate', of: 'gateway 0', what: 'ready' });
+    hand.wait(5_000).write('runner', { kind: 'fate', of: 'gateway 0', what: 'starting' });
+    hand.wait(500).write('runner', { kind: 'fate', of: 'gateway 0', what: 'ready' });
     hand.wait(1_400).storeEnd('LOST', 'QUEUED', 'LEASE_EXPIRED');
     expect(checkReclaimed(hand.evidence())).toEqual([]);
   });
