@@ -109,6 +109,12 @@ export class GatewayProcess {
     await this.#ended;
   }
 
+  /** Stops the process where it stands, or lets it go on. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#child?.kill(signal);
+    this.#notebook.write({ kind: 'fate', of: this.place.name, what: signal === 'SIGSTOP' ? 'paused' : 'resumed' });
+  }
+
   /** Asks it to end, and makes it when it does not. Answers whether it did by itself. */
   async stop(): Promise<boolean> {
     this.#child?.kill('SIGTERM');
