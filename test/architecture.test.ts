@@ -90,6 +90,14 @@ describe('The arrows between the folders', () => {
     expect(wrong.map(show)).toEqual([]);
   });
 
+  test('the proof knows the gateway as clients do', () => {
+    const wrong = filesUnder('proof')
+      .filter((file) => !file.startsWith('proof/faults/'))
+      .flatMap(importsOf)
+      .filter(({ target }) => target.startsWith('src/') && !target.startsWith('src/client/'));
+    expect(wrong.map(show)).toEqual([]);
+  });
+
   test('nothing imports the entry', () => {
     expect(imports.filter(({ target }) => target === 'src/main.ts').map(show)).toEqual([]);
   });
@@ -113,7 +121,7 @@ describe('The arrows between the folders', () => {
 });
 
 describe('The house style', () => {
-  const written = [...sources, ...filesUnder('test'), ...filesUnder('scripts')].filter(
+  const written = [...sources, ...filesUnder('test'), ...filesUnder('scripts'), ...filesUnder('proof')].filter(
     (file) => !generated.includes(file) && !file.includes('/generated/'),
   );
 

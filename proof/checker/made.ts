@@ -47,6 +47,17 @@ export function madeEvents(evidence: Evidence): MadeEvent[] {
   });
 }
 
+/**
+ * Events of leases that ran out, which no call made: the gateway stored them at the time that they bear. That is by the wall clock, from
+ * which the last note leads to the other.
+ */
+export function expiredLeases({ history, stored }: Evidence): MadeEvent[] {
+  const toMono = history.end.mono - history.end.wall;
+  return stored.events
+    .filter(({ reason, type }) => reason === 'LEASE_EXPIRED' && type === 'STEP_STATUS_CHANGED')
+    .map((row) => ({ row, asked: row.at + toMono, answered: row.at + toMono, call: `events ${row.jobId} ${row.seq}` }));
+}
+
 const endsAttempt = ({ attempt, from, to }: EventRow, lease: Lease) =>
   attempt === lease.attempt && to !== 'RUNNING' && to !== 'CANCELLING' && (from === 'RUNNING' || from === 'CANCELLING');
 

@@ -3,9 +3,10 @@ import type { AttemptRow, EventRow } from './database.ts';
 import { attemptKey, type Evidence } from './evidence.ts';
 import type { Finding } from './finding.ts';
 import { slowdown } from './outages.ts';
+import { checkExpiriesSeen } from './p7-arrivals.ts';
 
 export function checkReclaimed(evidence: Evidence): Finding[] {
-  return [...lostLate(evidence), ...neverLost(evidence)];
+  return [...lostLate(evidence), ...neverLost(evidence), ...checkExpiriesSeen(evidence)];
 }
 
 const broken = (says: string, evidence: readonly string[]): Finding => ({ promise: 'P5', says, evidence });

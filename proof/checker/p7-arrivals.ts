@@ -7,7 +7,7 @@ import { readCursor } from './cursors.ts';
 import type { Evidence } from './evidence.ts';
 import type { Finding } from './finding.ts';
 import { groupBy, type Subscription } from './history.ts';
-import { type Made, madeEvents, madeRows } from './made.ts';
+import { expiredLeases, type Made, type MadeEvent, madeEvents, madeRows } from './made.ts';
 import { isUndisturbed, slowdown } from './outages.ts';
 
 interface Due extends Made {
@@ -15,38 +15,54 @@ interface Due extends Made {
 }
 
 export function checkArrivals(evidence: Evidence): Finding[] {
-  const { history, bounds } = evidence;
-  const { events, rows } = { events: madeEvents(evidence), rows: madeRows(evidence) };
-  const feed: Due[] = events.map((made) => ({ ...made, seq: made.row.position }));
-  const byStream = groupBy<Due & { stream: string; jobId: string }>(
-    [...rows, ...events.map((made) => ({ ...made, stream: 'event', jobId: made.row.jobId, seq: made.row.seq }))],
-    ({ stream, jobId }) => `${stream} ${jobId}`,
+  const events = madeEvents(evidence);
+  const ofEvents = events.map((made) => ({ ...made, stream: 'event', jobId: made.row.jobId, seq: made.row.seq }));
+  return lateOnes(evidence, { feed: events.map(inFeed), ofJobs: [...madeRows(evidence), ...ofEvents] }).map(
+    ({ subscription, due, arrived }) => ({
+      promise: 'P7',
+      says: `A row of ${subscription.stream} (${due.seq}) came to a watcher that was there and had caught up ${tellWhen(due, arrived)}: its wake-up was lost.`,
+      evidence: [due.call, `${subscription.client}.jsonl:${subscription.line}`],
+    }),
   );
-  const findings: Finding[] = [];
-  for (const subscription of history.subscriptions) {
-    if (subscription.slowMs > 0) continue;
-    const stretches = liveStretches(subscription, history.end.mono);
-    const dues = subscription.stream === 'feed' ? feed : (byStream.get(`${subscription.stream} ${subscription.jobId}`) ?? []);
-    for (const due of dues) {
-      const until = due.answered + bounds.arrivalMs;
-      if (!stretches.some(({ from, to }) => from < due.asked && to > until)) continue;
-      const arrival = subscription.frames.find(({ cursor }) => readCursor(cursor).seq >= due.seq);
-      if (arrival && arrival.mono <= until) continue;
-      if (!isUndisturbed(history, due.asked - 1_000, until)) continue;
-      if (slowdown(history, due.answered, Math.min(until, arrival?.mono ?? until)) > bounds.arrivalSlowdown) continue;
-      findings.push(lateOf(subscription, due, arrival?.mono ?? null));
-    }
-  }
-  return findings;
 }
 
-function lateOf({ client, line, stream }: Subscription, due: Due, arrived: number | null): Finding {
-  const when = arrived === null ? 'never' : `${Math.round(arrived - due.answered)} ms after its answer`;
-  return {
-    promise: 'P7',
-    says: `A row of ${stream} (${due.seq}) came to a watcher that was there and had caught up ${when}: its wake-up was lost.`,
-    evidence: [due.call, `${client}.jsonl:${line}`],
-  };
+/** P5: who watches the feed sees that a lease has expired, as soon as it has. */
+export function checkExpiriesSeen(evidence: Evidence): Finding[] {
+  const feed = expiredLeases(evidence).map(inFeed);
+  return lateOnes(evidence, { feed, ofJobs: [] }).map(({ subscription, due, arrived }) => ({
+    promise: 'P5',
+    says: `A watcher that was there saw that a lease had expired ${tellWhen(due, arrived)}.`,
+    evidence: [due.call, `${subscription.client}.jsonl:${subscription.line}`],
+  }));
+}
+
+const inFeed = (made: MadeEvent): Due => ({ ...made, seq: made.row.position });
+
+const tellWhen = ({ answered }: Due, arrived: number | null) => (arrived === null ? 'never' : `${Math.round(arrived - answered)} ms later`);
+
+interface Late {
+  readonly subscription: Subscription;
+  readonly due: Due;
+  readonly arrived: number | null;
+}
+
+/** What should have come sooner to somebody who was there. */
+function lateOnes(evidence: Evidence, of: { feed: readonly Due[]; ofJobs: readonly (Due & { stream: string; jobId: string })[] }): Late[] {
+  const { history, bounds } = evidence;
+  const byStream = groupBy(of.ofJobs, ({ stream, jobId }) => `${stream} ${jobId}`);
+  return history.subscriptions.flatMap((subscription) => {
+    if (subscription.slowMs > 0) return [];
+    const stretches = liveStretches(subscription, history.end.mono);
+    const dues = subscription.stream === 'feed' ? of.feed : (byStream.get(`${subscription.stream} ${subscription.jobId}`) ?? []);
+    return dues.flatMap((due) => {
+      const until = due.answered + bounds.arrivalMs;
+      if (!stretches.some(({ from, to }) => from < due.asked && to > until)) return [];
+      const arrived = subscription.frames.find(({ cursor }) => readCursor(cursor).seq >= due.seq)?.mono ?? null;
+      if (arrived !== null && arrived <= until) return [];
+      const isJudged = isUndisturbed(history, due.asked - 1_000, until) && slowdown(history, due.answered, until) <= bounds.arrivalSlowdown;
+      return isJudged ? [{ subscription, due, arrived }] : [];
+    });
+  });
 }
 
 /** From the frame with which it had caught up on a connection to the loss of that, or the subscription's end. */

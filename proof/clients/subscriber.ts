@@ -116,6 +116,33 @@ function hear({ rows }: FrameSeen): boolean {
   return false;
 }
 
+/** Asks for the feed after a cursor that it never gave, and notes what it is told. */
+async function probe(given: string): Promise<void> {
+  const [store = '', kind = '', jobId = '', seq = ''] = Buffer.from(given, 'base64url').toString().split('.');
+  const forge = (...parts: readonly string[]) => Buffer.from(parts.join('.')).toString('base64url');
+  const [what, cursor] = random.pick<readonly [string, string]>([
+    ['A cursor of the future', forge(store, kind, jobId, String(Number(seq) + 1_000_000))],
+    ['A cursor of another store', forge(`${store}x`, kind, jobId, seq)],
+    ['A cursor of another stream', forge(store, 'log', late[0] ?? 'job_none', '1')],
+    ['A cursor that is none', 'bm9uc2Vuc2U'],
+  ]);
+  const code = await refusalOf(cursor);
+  if (code !== null) notebook.write({ kind: 'probed', cursor, what, code: code === SERVED ? null : code });
+}
+
+const SERVED = 'served';
+
+/** The code that it is refused with, or that it was served; null where nobody answered. */
+async function refusalOf(after: string): Promise<string | null> {
+  const enough = AbortSignal.any([client.stop, AbortSignal.timeout(10_000)]);
+  try {
+    for await (const _ of subscribe(client.target, EventsDocument, { filter: { projectId }, after }, { signal: enough })) return SERVED;
+    return null;
+  } catch (error) {
+    return error instanceof RequestRefused ? error.code : null;
+  }
+}
+
 let place: string | null = null;
 const ofFeed = { stream: 'feed', jobId: '' } as const;
 while (!client.stop.aborted) {
@@ -124,6 +151,7 @@ while (!client.stop.aborted) {
   const { cursor, isOver } = await follow({ ...ofFeed, after: place, slowMs, signal, onFrame: hear });
   if (isOver) break;
   place = cursor;
+  if (place !== null && random.chance(0.3)) await probe(place);
   while (watching.size < mostAtOnce && late.length > 0) begin(late.shift() ?? '');
 }
 // On a connection of its own, and to what is the end now.

@@ -7,7 +7,7 @@ import { checkRecordedOnce } from '../../proof/checker/p4-recorded-once.ts';
 import { checkReclaimed } from '../../proof/checker/p5-reclaimed.ts';
 import { checkIdempotent } from '../../proof/checker/p6-idempotent.ts';
 import { checkNoFault } from '../../proof/checker/p14-no-fault.ts';
-import { completed, Hand, job, project, reported, seenEvent, stale, step } from './hand.ts';
+import { completed, cursorOf, Hand, job, project, reported, seenEvent, stale, step } from './hand.ts';
 
 const says = (findings: readonly { says: string }[]) => findings.map((finding) => finding.says);
 const created = (id: string, isReplay = false) => ({ __typename: 'CreateJobPayload', job: { id }, isReplay });
@@ -216,6 +216,22 @@ describe('Reclaimed (P5)', () => {
     hand.wait(500).write('runner', { kind: 'fate', of: 'gateway 0', what: 'ready' });
     hand.wait(1_400).storeEnd('LOST', 'QUEUED', 'LEASE_EXPIRED');
     expect(checkReclaimed(hand.evidence())).toEqual([]);
+  });
+
+  test('a watcher that hears late that a lease has expired is found', () => {
+    const heard = (afterMs: number) => {
+      const hand = new Hand();
+      const subscription = hand.subscribe('r', 'feed');
+      hand.frame('r', subscription, cursorOf('feed', 1), hand.stored.events.map(seenEvent));
+      hand.claim('w', 1);
+      hand.frame('r', subscription, cursorOf('feed', 2), hand.stored.events.slice(1).map(seenEvent));
+      hand.wait(1_400).storeEnd('LOST', 'QUEUED', 'LEASE_EXPIRED');
+      hand.wait(afterMs).frame('r', subscription, cursorOf('feed', 3), hand.stored.events.slice(2).map(seenEvent));
+      hand.wait(9_000).write('r', { kind: 'unsubscribed', subscription, how: 'left', why: '' });
+      return says(checkReclaimed(hand.evidence()));
+    };
+    expect(heard(100)).toEqual([]);
+    expect(heard(4_500)).toEqual([expect.stringMatching(/^A watcher that was there saw that a lease had expired 450\d ms later\.$/)]);
   });
 
   test('one that is let go late, without a word, or never, is found', () => {
