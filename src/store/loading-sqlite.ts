@@ -55,6 +55,7 @@ function of(connection: SqliteDatabase.Database, file: string, beside: string, e
       fchmodSync(handle, 0o600);
       fsyncSync(handle);
       closeSync(handle);
+      removeLeftovers(file);
       renameSync(beside, file);
       syncFolder(dirname(file));
       end();
@@ -65,6 +66,12 @@ function of(connection: SqliteDatabase.Database, file: string, beside: string, e
       rmSync(`${file}.lock`, { force: true });
     },
   };
+}
+
+/** What a store leaves beside its file when it was killed, and that file was then removed alone: SQLite would put its pages into the restored one. */
+function removeLeftovers(file: string): void {
+  for (const left of ['-journal', '-wal', '-shm']) rmSync(`${file}${left}`, { force: true });
+  syncFolder(dirname(file));
 }
 
 function encode(value: PortableValue, column: PortableColumn | undefined): string | number | null {

@@ -1,5 +1,5 @@
 /** What is taken of a store is what is restored, into either database (P1, P7, P8). */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { eq } from 'drizzle-orm';
 import { expect, test } from 'vitest';
@@ -197,6 +197,17 @@ describeOnEachStore('A backup', (_open, create, dialect) => {
     const { folder } = await take(source);
     expect(await cutOff('restore', folder, target, 'steps')).toBe('SIGKILL');
     if (target.url === null) expect(existsSync(target.file)).toBe(false);
+    await restore(folder, target);
+    expect(await readStore(await target.open())).toEqual(await readStore(planted.store));
+  });
+
+  test.runIf(dialect === 'sqlite')('is restored as it is where a store was that left its log behind (P1)', async () => {
+    const [source, target, killed] = [await create(), await create(), await create()];
+    const planted = await plant(source);
+    const { folder } = await take(source);
+    // As after a kill: what it wrote is in the log beside its file, of which somebody then removed the file alone.
+    await plant(killed);
+    copyFileSync(`${killed.file}-wal`, `${target.file}-wal`);
     await restore(folder, target);
     expect(await readStore(await target.open())).toEqual(await readStore(planted.store));
   });
