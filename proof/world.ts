@@ -47,6 +47,8 @@ export class World {
   readonly notebook: Notebook;
   readonly gateways: readonly GatewayProcess[];
   projectId = '';
+  /** Where clients that are started from now on find the gateways, when that is not where they are: behind a proxy. */
+  clientUrls: readonly string[] | null = null;
   readonly #clients: ClientProcess[] = [];
   #isClosed = false;
   readonly #endPulse: () => void;
@@ -103,7 +105,7 @@ export class World {
   #startClient(kind: ClientKind, name: string, options: Readonly<Record<string, string | number>>): void {
     const file = fileURLToPath(new URL(`clients/${kind}.ts`, import.meta.url));
     const args = ['--name', name, '--notes', this.notesDir, '--seed', this.seed, '--key', adminKey, '--project', this.projectId];
-    for (const { url } of this.gateways) args.push('--url', url);
+    for (const url of this.clientUrls ?? this.gateways.map(({ url }) => url)) args.push('--url', url);
     for (const [option, value] of Object.entries(options)) args.push('--option', `${option}=${value}`);
     const child = spawn(process.execPath, [file, ...args], { env: withoutSettings(process.env), stdio: ['ignore', 'ignore', 'pipe'] });
     this.#onSpawn(child);

@@ -4,8 +4,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { judge } from '../../proof/chapter.ts';
 import { type PostgresServer, startPostgres } from '../../proof/databases.ts';
+import { type BadNetwork, openBadNetwork } from '../../proof/faults/bad-network.ts';
 import { shiftClock } from '../../proof/faults/clock.ts';
 import { readNotes } from '../../proof/notes.ts';
+import { seedRandom } from '../../proof/random.ts';
 import { World, type WorldOptions } from '../../proof/world.ts';
 import { createFolder } from '../support/folders.ts';
 
@@ -18,14 +20,21 @@ afterAll(() => server.stop());
 let world: World;
 afterEach(() => world.close());
 
-async function open(seed: string, options: Partial<WorldOptions> = {}): Promise<void> {
+async function open(
+  seed: string,
+  options: Partial<WorldOptions> = {},
+  behind: (port: number) => Promise<string> = directly,
+): Promise<void> {
   world = await World.open({ folder: createFolder('world'), databaseUrl: null, seed, ...options });
   for (const gateway of world.gateways) await gateway.start().ready;
   await world.makeProject();
+  world.clientUrls = await Promise.all(world.gateways.map(({ place }) => behind(place.port)));
   world.startClients('submitter', 1);
   world.startClients('worker', 3);
   world.startClients('subscriber', 2);
 }
+
+const directly = async (port: number) => `http://127.0.0.1:${port}`;
 
 /** Lets all come to its end; answers what the checker has to say, and how much there was to check. */
 async function conclude() {
@@ -111,4 +120,26 @@ test('two gateways that are replaced one after the other under load break no pro
   const { findings, codes } = await conclude();
   expect(findings).toEqual([]);
   expect(codes).toEqual([]);
+});
+
+test('a network that delays, cuts and swallows what is sent makes no hole, no double and no lost answer (P1, P6, P7)', {
+  timeout: 150_000,
+}, async () => {
+  const networks: BadNetwork[] = [];
+  await open('network', {}, async (port) => {
+    const network = await openBadNetwork(port, seedRandom('network'));
+    networks.push(network);
+    return directly(network.port);
+  });
+  await pause(12_000);
+  for (const network of networks) network.heal();
+  const { findings, extent, codes } = await conclude();
+  for (const network of networks) network.close();
+  // A row that was swallowed on its way came late, and no wake-up was lost.
+  expect(findings.filter(({ says }) => !says.includes('its wake-up was lost'))).toEqual([]);
+  expect(codes).toEqual([]);
+  expect(extent.acknowledged).toBeGreaterThan(20);
+  const [{ mishaps } = { mishaps: null }] = networks;
+  expect(mishaps).toMatchObject({ delayed: expect.any(Number), cut: expect.any(Number), swallowed: expect.any(Number) });
+  for (const count of Object.values(mishaps ?? {})) expect(count).toBeGreaterThan(0);
 });
