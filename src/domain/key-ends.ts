@@ -13,6 +13,8 @@ const LOOK_EVERY_MS = 4_000;
 /** Calls `ended` once when the principal's key expires or is revoked, or the lease that it stands for is gone. Returns what stops the watching. */
 export function watchKey(domain: Domain, wakeups: Waker, principal: Principal, ended: (why: KeyEnd) => void): () => void {
   let isStopped = false;
+  let isLooking = false;
+  let isWoken = false;
   let stopTimer = () => {};
   const watched = principal.keyId ? topics.key(principal.keyId) : principal.jobId ? topics.events(principal.jobId) : null;
   if (watched === null) return () => {};
@@ -22,16 +24,25 @@ export function watchKey(domain: Domain, wakeups: Waker, principal: Principal, e
     stopListening();
   };
   const look = async () => {
+    // One look at a time: a lease is watched by the events of its job, of which there may be many in one moment.
+    isWoken = true;
+    if (isLooking) return;
+    isLooking = true;
     stopTimer();
-    // The database is away: the next look tells.
-    const life = await lifeOf(domain, principal).catch(() => ({ end: null, until: principal.expiresAt }));
-    if (isStopped) return;
-    if (life.end) {
-      stop();
-      ended(life.end);
-      return;
+    let left = LOOK_EVERY_MS;
+    while (isWoken && !isStopped) {
+      isWoken = false;
+      // The database is away: a later look tells.
+      const life = await lifeOf(domain, principal).catch(() => null);
+      if (isStopped) return;
+      if (life?.end) {
+        stop();
+        ended(life.end);
+        return;
+      }
+      left = life?.until ? life.until.getTime() - domain.clock.now().getTime() : LOOK_EVERY_MS;
     }
-    const left = life.until ? life.until.getTime() - domain.clock.now().getTime() : LOOK_EVERY_MS;
+    isLooking = false;
     stopTimer = domain.clock.after(Math.max(1, Math.min(left, LOOK_EVERY_MS)), () => void look());
   };
   const stopListening = wakeups.on([watched], () => void look());
