@@ -35,6 +35,7 @@ import { stepById } from './steps.ts';
 
 /** Of `text`: what a page can show. Larger files are downloaded. */
 const MOST_TEXT_BYTES = 1_048_576;
+export const USUAL_TEXT_BYTES = 65_536;
 
 /** Null: there is none, or it may not be seen. */
 export const fragmentById = defineLoader<string, FragmentRow | null>(async (context, ids) => {
@@ -106,7 +107,7 @@ Fragment.implement({
       nullable: true,
       description: 'Its content, of a text file. Null: it is PENDING, larger than maxBytes, or not UTF-8.',
       args: {
-        maxBytes: t.arg.int({ required: true, defaultValue: 65_536, description: `The most to read: up to ${MOST_TEXT_BYTES} bytes.` }),
+        maxBytes: t.arg.int({ required: true, defaultValue: USUAL_TEXT_BYTES, description: `The most to read: up to ${MOST_TEXT_BYTES} bytes.` }),
       },
       resolve: (fragment, { maxBytes }, { domain }) => {
         if (maxBytes < 0 || maxBytes > MOST_TEXT_BYTES) {

@@ -7,11 +7,12 @@
  */
 import { type GraphQLField, type GraphQLSchema, getNamedType, isCompositeType, isListType, isNonNullType, isObjectType } from 'graphql';
 import { DEFAULT_SIZE } from './connections.ts';
+import { USUAL_TEXT_BYTES } from './fragments.ts';
 import { MOST_POINTS } from './metrics.ts';
 import { DEFAULT_SIZE as DEFAULT_STREAM_SIZE } from './pages.ts';
 
 /** The arguments that say how much of something is asked for, in whatever field. */
-export const sizeArguments = ['first', 'last', 'ids', 'maxPoints'] as const;
+export const sizeArguments = ['first', 'last', 'ids', 'maxPoints', 'maxBytes'] as const;
 export type SizeArgument = (typeof sizeArguments)[number];
 
 export interface Size {
@@ -38,7 +39,10 @@ const A_FRAME = estimated(20);
 /** Points of a curve are two numbers each, read in one go: a hundred count as one node. */
 const CURVE: Size = { by: ['maxPoints'], usually: MOST_POINTS, perNode: 100, isPage: false };
 
-/** Every list of objects that is not in pages. */
+/** A text of which 8 KB, more than most objects have, count as one node: all of it is read, and in memory at once. */
+const TEXT: Size = { by: ['maxBytes'], usually: USUAL_TEXT_BYTES, perNode: 8_192, isPage: false };
+
+/** Every list of objects that is not in pages, and every text that may be long. */
 const sizes: Readonly<Record<string, Size>> = {
   'AddStepsPayload.steps': SOME,
   'Application.itemDefinitions': IN_ITS_ROW,
@@ -51,6 +55,7 @@ const sizes: Readonly<Record<string, Size>> = {
   'Federation.models': SOME,
   'Federation.rounds': SOME,
   'Federation.terminationCriteria': IN_ITS_ROW,
+  'Fragment.text': TEXT,
   'InvalidInputError.issues': IN_ITS_ROW,
   'Job.items': IN_ITS_ROW,
   'Job.labels': IN_ITS_ROW,

@@ -5,9 +5,10 @@
  *     an object with an id                       1
  *     each entry of a list                       1, whether it is asked for among `nodes`, `edges` or both
  *     a page of a list                           1, and what its entries cost, `first` times
+ *     a text of a file                           1 for each 8 KB of `maxBytes`
  *     a mutation                                 1
  *     __schema, __type                           1,000 and 100
- *     everything else (scalars, payloads, frames, objects without an id) nothing, and what it holds
+ *     everything else (other scalars, payloads, frames, objects without an id) nothing, and what it holds
  *
  * Of an interface or a union, the dearest of the types that it can be. Fields that are selected twice under one name are one field, as they are
  * when they are executed, and @skip and @include are followed. A subscription costs what one of its frames does.
@@ -131,9 +132,12 @@ class Price {
       }
       const named = getNamedType(field.type);
       if (around === 'mutation') own += 1;
-      if (!isCompositeType(named)) continue;
-      const inside = [first, ...others].flatMap(({ selectionSet }) => selectionSet ?? []);
       const size = field.extensions.size as Size | undefined; // as schema/sizes.ts put it there
+      if (!isCompositeType(named)) {
+        if (size) own += this.#sizeOf(size, first);
+        continue;
+      }
+      const inside = [first, ...others].flatMap(({ selectionSet }) => selectionSet ?? []);
       if (!isList(field)) own += this.#ofOne(named, inside, first, field, around);
       else if (typeof around === 'number' && !size)
         entry = Math.max(entry, 1) + this.#dearest(named, inside, named.name.endsWith('Edge') ? 'edge' : 'object');

@@ -47,6 +47,8 @@ describe('An operation costs (P14)', () => {
       '{ job(id: "job_1") { metricSeries(name: "loss", maxPoints: 500) { points { value } } } }',
       1 + 1 + 5,
     ],
+    ['the bytes of a text, of which eight thousand are as much as a node', '{ fragment(id: "frag_1") { text } }', 1 + 8],
+    ['those that are asked for', 'query($most: Int = 1048576) { fragment(id: "frag_1") { text(maxBytes: $most) } }', 1 + 128],
     ['introspection as such', '{ __schema { types { fields { name } } } }', 1_000],
     ['a type of it', '{ __type(name: "Job") { name } }', 100],
     [
@@ -113,6 +115,13 @@ describe('What costs too much (P14)', () => {
   test('is by default an answer of more than 10,000 nodes', () => {
     expect(refusal(price(text, { n: 99 }))).toBeUndefined();
     expect(refusal(price(text, { n: 100 }))).toMatchObject({ limit: 'cost', allowed: 10_000, asked: 10_101 });
+  });
+
+  test('is also a few lists of long texts, which would fill the memory', () => {
+    const texts = (files: number) =>
+      `{ jobs(first: 10) { nodes { fragments(first: ${files}) { nodes { text(maxBytes: 1048576) } } } } }`;
+    expect(refusal(price(texts(7)))).toBeUndefined();
+    expect(refusal(price(texts(8)))).toMatchObject({ limit: 'cost', asked: 11 + 10 * (1 + 8 * 129) });
   });
 
   test('is told from a page that is too large, which has a limit of its own', () => {
