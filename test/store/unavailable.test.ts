@@ -1,0 +1,42 @@
+/** What the store cannot do for now is told from what is wrong: by the error of either driver, of Node, and of what Drizzle wraps around them. */
+import { expect, test } from 'vitest';
+import { isOpenStill, StoreUnavailable, unavailabilityOf } from '../../src/store/unavailable.ts';
+
+const coded = (code: string) => Object.assign(new Error('what the driver says'), { code });
+
+test.each([
+  ['SQLITE_FULL', 'FULL'],
+  ['ENOSPC', 'FULL'],
+  ['53100', 'FULL'],
+  ['SQLITE_IOERR_FSYNC', 'FAILING'],
+  ['SQLITE_IOERR_WRITE', 'FAILING'],
+  ['EIO', 'FAILING'],
+  ['SQLITE_BUSY', 'BUSY'],
+  ['ECONNREFUSED', 'AWAY'],
+  ['57P01', 'AWAY'],
+  ['57P03', 'AWAY'],
+  ['08006', 'AWAY'],
+] as const)('%s is %s', (code, obstacle) => {
+  expect(unavailabilityOf(coded(code))?.obstacle).toBe(obstacle);
+  expect(unavailabilityOf(new Error('Failed query', { cause: coded(code) }))?.obstacle).toBe(obstacle);
+  expect(unavailabilityOf(coded(code))?.message).not.toContain('what the driver says');
+});
+
+test('a connection that ended without a code is a database that is away', () => {
+  expect(unavailabilityOf(new Error('Connection terminated unexpectedly'))?.obstacle).toBe('AWAY');
+  expect(unavailabilityOf(new AggregateError([coded('ECONNREFUSED'), coded('ECONNREFUSED')]))?.obstacle).toBe('AWAY');
+});
+
+test.each(['SQLITE_CORRUPT', 'SQLITE_CONSTRAINT_UNIQUE', '23505', '40001', '42601', ''])('%s is something else', (code) => {
+  expect(unavailabilityOf(coded(code))).toBe(null);
+});
+
+test('what failed while it was being made durable may have been done, and says so', () => {
+  const closed = unavailabilityOf(coded('SQLITE_FULL'));
+  const open = unavailabilityOf(coded('SQLITE_IOERR_FSYNC'), { isOpen: true });
+  expect([closed, open].map(isOpenStill)).toEqual([false, true]);
+  expect(closed?.message).toBe("The gateway's disk is full. Nothing was changed; try again later.");
+  expect(open?.message).toBe("The gateway's disk fails: its log says how. Whether this was done is not known; try again later.");
+  expect(unavailabilityOf(open)).toBe(open);
+  expect(open).toBeInstanceOf(StoreUnavailable);
+});
