@@ -118,8 +118,7 @@ describe('What costs too much (P14)', () => {
   });
 
   test('is also a few lists of long texts, which would fill the memory', () => {
-    const texts = (files: number) =>
-      `{ jobs(first: 10) { nodes { fragments(first: ${files}) { nodes { text(maxBytes: 1048576) } } } } }`;
+    const texts = (files: number) => `{ jobs(first: 10) { nodes { fragments(first: ${files}) { nodes { text(maxBytes: 1048576) } } } } }`;
     expect(refusal(price(texts(7)))).toBeUndefined();
     expect(refusal(price(texts(8)))).toMatchObject({ limit: 'cost', asked: 11 + 10 * (1 + 8 * 129) });
   });
