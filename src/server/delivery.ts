@@ -43,8 +43,13 @@ export function deliverFrames(socket: Socket, id: string, frames: FrameStream): 
   return new Delivery(work, () => void frames.return());
 }
 
-/** Delivers the answer of a query, a mutation or a refused subscription, unless the client no longer wants it. */
-export function deliverAnswer(socket: Socket, id: string, answer: () => Promise<Answer>): AsyncIterableIterator<ExecutionResult> {
+/** Delivers the answer of a query, a mutation or a refused subscription, unless the client no longer wants it: `leave` is called then. */
+export function deliverAnswer(
+  socket: Socket,
+  id: string,
+  answer: () => Promise<Answer>,
+  leave = () => {},
+): AsyncIterableIterator<ExecutionResult> {
   let isWanted = true;
   const work = () =>
     socket.during(async () => {
@@ -53,6 +58,7 @@ export function deliverAnswer(socket: Socket, id: string, answer: () => Promise<
     });
   return new Delivery(work, () => {
     isWanted = false;
+    leave();
   });
 }
 

@@ -195,7 +195,12 @@ export class WebSocketDoor<C extends object> {
 
   #execute({ operation, params, id, extra, call, principal }: Asked): AsyncIterable<ExecutionResult> {
     const { socket } = extra;
-    return deliverAnswer(socket, id, () => this.#operations.execute(operation, params, principal, call));
+    if (operation.node.operation !== 'mutation')
+      return deliverAnswer(socket, id, () => this.#operations.execute(operation, params, principal, call));
+    // A mutation may wait on purpose, for work to claim: when its client has gone, it must not be given any.
+    const gone = new AbortController();
+    const execute = () => this.#operations.execute(operation, params, principal, call, gone.signal);
+    return deliverAnswer(socket, id, execute, () => gone.abort());
   }
 
   async #subscribe({ operation, params, id, extra, call, principal }: Asked): Promise<AsyncIterable<ExecutionResult>> {
