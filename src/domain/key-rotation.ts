@@ -7,7 +7,7 @@
  * The secret is answered once, and an answer may get lost. A key whose replacement nobody has used can therefore be rotated again: the unused one is
  * revoked, and another made. From the replacement's first use on that is refused, so that who stole the old key cannot take another one from it.
  */
-import { keyByHash, keysMadeBy, lockKey, saveKeyFields } from '../store/queries/keys.ts';
+import { keyByHash, keyById, keysMadeBy, lockKey, saveKeyFields } from '../store/queries/keys.ts';
 import type { ApiKeyRow } from '../store/tables.ts';
 import { audit, changedBetween, madeWith } from './audit.ts';
 import { type Change, change, topics } from './change.ts';
@@ -114,9 +114,14 @@ async function addOperatorKey(change: Change, secret: string): Promise<ApiKeyRow
   return apiKey;
 }
 
-/** A key that the setting had named, then not, and names again while it is still good, goes on as if nothing had been. */
+/**
+ * A key that the setting had named, then not, and names again while it is still good, goes on as if nothing had been. One that somebody rotated by
+ * himself keeps its end: he may have had a reason to see it gone.
+ */
 async function restore(change: Change, known: ApiKeyRow): Promise<ApiKeyRow> {
   if (known.createdBy !== bySetting || known.replacedById === null) return known;
+  const [by] = await change.tx.run(keyById, { id: known.replacedById });
+  if (by?.createdBy !== bySetting) return known;
   const after: ApiKeyRow = { ...known, expiresAt: null, replacedById: null };
   await saveKeyFields(change.tx, known.id, { expiresAt: null, replacedById: null });
   change.tx.touch(topics.key(known.id));

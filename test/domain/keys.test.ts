@@ -214,4 +214,15 @@ describeOnGround('The key that the operator chose', (on) => {
     for (const secret of [first, second, first]) await acceptAdminKey(seed.domain, secret);
     expect([await lifeOf(ground, first), await lifeOf(ground, second)]).toEqual(['no end', after(3_600)]);
   });
+
+  test('keeps its end when somebody rotated it himself, though it is chosen still (P15)', async () => {
+    const ground = on();
+    const { seed } = ground;
+    const chosen = secretOf('chosen');
+    await acceptAdminKey(seed.domain, chosen);
+    const { keyId } = await seed.principalOf(chosen);
+    await rotateApiKey(seed.domain, admin, { apiKeyId: keyId ?? '', overlapSeconds: 60 });
+    await acceptAdminKey(seed.domain, chosen);
+    expect(await lifeOf(ground, chosen)).toEqual(after(60));
+  });
 });
