@@ -25,7 +25,7 @@ export async function operatorKey(domain: Domain, chosen: string | null): Promis
     await acceptAdminKey(domain, chosen);
     return { secret: chosen, isNew: false };
   }
-  const [known] = await domain.store.read.run(anyAdminKey, {});
+  const [known] = await domain.store.read.run(anyAdminKey, { now: domain.clock.now() });
   return known ? null : { secret: await makeAdminKey(domain, 'operator', null), isNew: true };
 }
 

@@ -60,10 +60,19 @@ export const noteKeyUse = statement('note key use', (db, t, $: Placeholder<{ id:
     .where(and(eq(t.apiKeys.id, $('id')), or(isNull(t.apiKeys.lastUsedAt), lt(t.apiKeys.lastUsedAt, $('before', t.apiKeys.lastUsedAt))))),
 );
 
-export const anyAdminKey = statement('any admin key', (db, t) =>
+/** An admin key for all projects that is good now, if there is one. */
+export const anyAdminKey = statement('any admin key', (db, t, $: Placeholder<{ now: Date }>) =>
   db
     .select({ id: t.apiKeys.id })
     .from(t.apiKeys)
-    .where(and(eq(t.apiKeys.kind, 'USER'), eq(t.apiKeys.role, 'ADMIN'), isNull(t.apiKeys.revokedAt)))
+    .where(
+      and(
+        eq(t.apiKeys.kind, 'USER'),
+        eq(t.apiKeys.role, 'ADMIN'),
+        isNull(t.apiKeys.projectId),
+        isNull(t.apiKeys.revokedAt),
+        or(isNull(t.apiKeys.expiresAt), gt(t.apiKeys.expiresAt, $('now', t.apiKeys.expiresAt))),
+      ),
+    )
     .limit(1),
 );
