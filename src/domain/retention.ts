@@ -186,13 +186,13 @@ async function thinSome(
 /** Applies a step until there is nothing left for it; answers whether it was this gateway's to do. */
 async function repeat({ store, clock }: Domain, { jobId, kind }: StreamRow, step: Step, pause: Pause): Promise<boolean> {
   for (;;) {
-    const startedAt = clock.now().getTime();
+    const startedAt = clock.elapsed();
     const outcome = await store.write(async (tx) => {
       if (!(await takeTurn(tx))) return 'taken';
       const [stream] = await tx.run(lockStream, { jobId, kind });
       return stream && (await step(tx, stream)) ? 'more' : 'done';
     });
-    await pause(Math.max(SHORTEST_PAUSE_MS, PAUSE * (clock.now().getTime() - startedAt)));
+    await pause(Math.max(SHORTEST_PAUSE_MS, PAUSE * (clock.elapsed() - startedAt)));
     if (outcome !== 'more') return outcome === 'done';
   }
 }

@@ -107,7 +107,11 @@ Fragment.implement({
       nullable: true,
       description: 'Its content, of a text file. Null: it is PENDING, larger than maxBytes, or not UTF-8.',
       args: {
-        maxBytes: t.arg.int({ required: true, defaultValue: USUAL_TEXT_BYTES, description: `The most to read: up to ${MOST_TEXT_BYTES} bytes.` }),
+        maxBytes: t.arg.int({
+          required: true,
+          defaultValue: USUAL_TEXT_BYTES,
+          description: `The most to read: up to ${MOST_TEXT_BYTES} bytes.`,
+        }),
       },
       resolve: (fragment, { maxBytes }, { domain }) => {
         if (maxBytes < 0 || maxBytes > MOST_TEXT_BYTES) {
