@@ -139,6 +139,13 @@ export const rightToReadField = {
   'Job.modelVersion': 'readJobs',
   'Job.startModel': 'readStartModels',
   'Job.startModelVersion': 'readStartModels',
+  'Federation.startModel': 'readStartModels',
+  // Of the first round; that of a later one is the job's own.
+  'Round.startModel': 'readStartModels',
+  // The devices of a federated job are shown with it.
+  'Federation.devices': 'readJobs',
+  'Participant.device': 'readJobs',
+  'DeviceModel.device': 'readJobs',
   'Step.whyNot': 'readDevices',
 } as const satisfies Readonly<Record<string, Action>>;
 

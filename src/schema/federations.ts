@@ -5,7 +5,7 @@ import { Container } from './containers.ts';
 import type { Context } from './context.ts';
 import { criteriaOf, TerminationCriterion } from './criteria.ts';
 import { DeviceSelectionStrategy } from './enums.ts';
-import { fragmentOf } from './fragments.ts';
+import { fragmentOf, startModelOf } from './fragments.ts';
 import { jobById, jobOf } from './jobs.ts';
 import { defineLoader } from './loaders.ts';
 import { Device, Fragment, Job } from './nouns.ts';
@@ -65,10 +65,11 @@ const Federation = builder.objectRef<FederationRow>('Federation').implement({
     startModel: t.field({
       type: Fragment,
       nullable: true,
-      description: 'What the first round starts from. Null: from nothing, or the turn of the job in its experiment has not come.',
+      description:
+        'What the first round starts from. Null: from nothing, the turn of the job in its experiment has not come, or this key may not see it.',
       resolve: async ({ jobId }, _, context) => {
         const startModelId = (await jobById.load(context, jobId))?.startModelId ?? null;
-        return startModelId === null ? null : fragmentOf.load(context, startModelId);
+        return startModelOf(context, { jobId, startModelId });
       },
     }),
     aggregateModel: t.field({

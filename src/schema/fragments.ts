@@ -8,7 +8,7 @@ import {
   RequestRefused,
   StaleLease,
 } from '../domain/refusals.ts';
-import { sees, seesFile } from '../domain/rights.ts';
+import { may, sees, seesFile } from '../domain/rights.ts';
 import {
   countFragments,
   type FragmentsOf,
@@ -52,6 +52,18 @@ readNodes('Fragment', fragmentById);
 export const fragmentOf = defineLoader<string, FragmentRow | null>(async ({ domain }, ids) =>
   byId(ids, await fragmentsByIds(domain.store.read, ids)),
 );
+
+/**
+ * What a job or one of its rounds starts from: a file of the job itself, or another's, which the job's own key and the leases of its steps may read all the
+ * same. Who only watches the job may not. Null: there is none, or it may not be seen.
+ */
+export async function startModelOf(
+  context: Context,
+  { jobId, startModelId }: { readonly jobId: string; readonly startModelId: string | null },
+): Promise<FragmentRow | null> {
+  const fragment = startModelId === null ? null : await fragmentOf.load(context, startModelId);
+  return fragment?.jobId === jobId || may(viewerOf(context), 'readStartModels') ? fragment : null;
+}
 
 Fragment.implement({
   description:

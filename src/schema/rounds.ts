@@ -4,7 +4,7 @@ import type { DeviceRow, FragmentRow, ParticipantRow, RoundRow } from '../store/
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
 import { ParticipantStatus, RoundStatus, StepPart } from './enums.ts';
-import { fragmentOf } from './fragments.ts';
+import { fragmentOf, startModelOf } from './fragments.ts';
 import { byId, defineLoader, grouped } from './loaders.ts';
 import { Device, Fragment, Step } from './nouns.ts';
 import { stepOf } from './steps.ts';
@@ -118,8 +118,9 @@ export const Round = builder.objectRef<RoundRow>('Round').implement({
     startModel: t.field({
       type: Fragment,
       nullable: true,
-      description: 'What its devices started from: the aggregate of the round before. Null: from nothing, or the file is gone.',
-      resolve: ({ startModelId }, _, context) => (startModelId === null ? null : fragmentOf.load(context, startModelId)),
+      description:
+        'What its devices started from: the aggregate of the round before. Null: from nothing, the file is gone, or this key may not see it.',
+      resolve: (round, _, context) => startModelOf(context, round),
     }),
     aggregateModel: t.field({
       type: Fragment,

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { deleteDevice } from '../../src/domain/devices.ts';
-import { deleteFragment } from '../../src/domain/fragments.ts';
+import { createFragment, deleteFragment } from '../../src/domain/fragments.ts';
 import { createApiKey } from '../../src/domain/key-changes.ts';
 import type { Principal } from '../../src/domain/principal.ts';
 import { createProject } from '../../src/domain/projects.ts';
@@ -272,6 +272,28 @@ describeOnEachStore('a federated job', (open) => {
         device: null,
         job: { federation: { devices: [{ attempts: { edges: [{ node: { step: { job: { id: job.id } } } }], totalCount: 1 } }] } },
       });
+    });
+
+    test('that watches the job: is not shown the file of another that it starts from, as those who train it are (P15)', async () => {
+      const { domain, project } = seed;
+      const { fragment: start } = await createFragment(domain, admin, {
+        projectId: project.id,
+        filename: 'start',
+        type: 'MODEL',
+        text: 'm',
+      });
+      const { job } = await fleet.createJob({ numDevices: 1, startModelFragmentId: start.id });
+      const started = async (kind: 'WATCH' | 'JOB') => {
+        const asKey = askAs(seed.domain, await keyOf({ kind, jobId: job.id }));
+        const shown = await asKey<{ job: object }>(
+          'query ($id: ID!) { job(id: $id) { federation { startModel { id } rounds { startModel { id } } } } }',
+          { id: job.id },
+        );
+        return shown.job;
+      };
+      const there = { id: start.id };
+      expect(await started('JOB')).toEqual({ federation: { startModel: there, rounds: [{ startModel: there }] } });
+      expect(await started('WATCH')).toEqual({ federation: { startModel: null, rounds: [{ startModel: null }] } });
     });
 
     test('of another project or job: sees nothing', async () => {
