@@ -20,6 +20,7 @@ const checks: readonly (readonly [what: string, ...command: string[]])[] = [
   ['docs/moving.md is what the tests do', 'node', 'scripts/moving-page.ts', '--check'],
   ['docs/clients.md is what examples/clients shows', 'node', 'scripts/clients-page.ts', '--check'],
   ['docs/rights.md is what the tables of rights give', 'node', 'scripts/rights-page.ts', '--check'],
+  ['docs/promises.md is what the tests name', 'node', 'scripts/promises-page.ts', '--check'],
   ['docs/settings.md is what src/config gives', 'node', 'scripts/settings-page.ts', '--check'],
 ];
 
