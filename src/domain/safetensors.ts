@@ -22,6 +22,13 @@ export interface TensorsAsked {
   /** Null: all. */
   readonly names: readonly string[] | null;
   readonly maxElements: number;
+  /** What all that is shown in one answer takes from. */
+  readonly room: ValueRoom;
+}
+
+/** How many values more an answer has room for. */
+export interface ValueRoom {
+  left: number;
 }
 
 /** Reads so many bytes from a position on; fewer at the end of the file. */
@@ -29,6 +36,7 @@ export type ReadBytes = (position: number, length: number) => Promise<Buffer>;
 
 /** Of all tensors of one answer together: some megabytes of JSON. */
 const MOST_VALUES = 262_144;
+export const roomForValues = (): ValueRoom => ({ left: MOST_VALUES });
 
 /** The tensors of a stored file. Null: its bytes are not all here, or it is not a safetensors file. */
 export async function stateDictOf(
@@ -65,15 +73,15 @@ async function readTensors(read: ReadBytes, asked: TensorsAsked): Promise<StateD
   const dataStart = PREFIX_BYTES + headerLength;
   const entries = asked.names === null ? header.entries : header.entries.filter(({ name }) => asked.names?.includes(name));
   const tensors: Tensor[] = [];
-  let valuesLeft = MOST_VALUES;
   for (const { name, dtype, shape, start, end } of entries) {
     const count = elementCount(shape);
     const size = dtypeBytes[dtype] ?? 0;
     const readNumber = readers[dtype];
     // Checked before it is read: a header can claim any size.
-    const isShown = readNumber && count <= Math.min(asked.maxElements, valuesLeft) && end - start === count * size;
+    const isShown = readNumber && count <= Math.min(asked.maxElements, asked.room.left) && end - start === count * size;
+    // Taken before it is read: others of the answer are read meanwhile.
+    if (isShown) asked.room.left -= count;
     const values = isShown ? decode(readNumber, size, count, await read(dataStart + start, end - start)) : null;
-    if (values) valuesLeft -= count;
     tensors.push({ name, dtype, shape, values });
   }
   return { metadata: header.metadata, tensors };

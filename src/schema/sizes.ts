@@ -12,7 +12,7 @@ import { MOST_POINTS } from './metrics.ts';
 import { DEFAULT_SIZE as DEFAULT_STREAM_SIZE } from './pages.ts';
 
 /** The arguments that say how much of something is asked for, in whatever field. */
-export const sizeArguments = ['first', 'last', 'ids', 'maxPoints', 'maxBytes'] as const;
+export const sizeArguments = ['first', 'last', 'ids', 'maxPoints', 'maxBytes', 'lines'] as const;
 export type SizeArgument = (typeof sizeArguments)[number];
 
 export interface Size {
@@ -41,6 +41,9 @@ const CURVE: Size = { by: ['maxPoints'], usually: MOST_POINTS, perNode: 100, isP
 
 /** A text of which 8 KB, more than most objects have, count as one node: all of it is read, and in memory at once. */
 const TEXT: Size = { by: ['maxBytes'], usually: USUAL_TEXT_BYTES, perNode: 8_192, isPage: false };
+
+/** The end of a log: of lines of a usual length, as many as make up those 8 KB. */
+const TAIL: Size = { by: ['lines'], usually: 100, perNode: 100, isPage: false };
 
 /** Every list of objects that is not in pages, and every text that may be long. */
 const sizes: Readonly<Record<string, Size>> = {
@@ -74,6 +77,7 @@ const sizes: Readonly<Record<string, Size>> = {
   'StateDict.tensors': SOME,
   'StatusFrame.transitions': A_FRAME,
   'Step.attempts': FEW,
+  'Step.logTail': TAIL,
   'Step.metrics': SOME,
   'Step.requiredLabels': IN_ITS_ROW,
   'Step.transitions': FEW,

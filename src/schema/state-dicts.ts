@@ -1,5 +1,5 @@
 import { RequestRefused } from '../domain/refusals.ts';
-import { type StateDict as StateDictShape, stateDictOf, type Tensor as TensorShape } from '../domain/safetensors.ts';
+import { roomForValues, type StateDict as StateDictShape, stateDictOf, type Tensor as TensorShape } from '../domain/safetensors.ts';
 import { builder } from './builder.ts';
 import { Fragment } from './nouns.ts';
 
@@ -41,11 +41,11 @@ builder.objectField(Fragment, 'stateDict', (t) =>
         description: `Values are shown of tensors of at most this many elements: 0 to ${MOST_ELEMENTS}.`,
       }),
     },
-    resolve: (fragment, { tensors, maxElements }, { domain }) => {
+    resolve: (fragment, { tensors, maxElements }, { domain, loaders }) => {
       if (maxElements < 0 || maxElements > MOST_ELEMENTS) {
         throw new RequestRefused('BAD_REQUEST', `maxElements must be from 0 to ${MOST_ELEMENTS}; got ${maxElements}.`);
       }
-      return stateDictOf(domain, fragment, { names: tensors ?? null, maxElements });
+      return stateDictOf(domain, fragment, { names: tensors ?? null, maxElements, room: loaders.of(roomForValues, roomForValues) });
     },
   }),
 );

@@ -5,7 +5,7 @@
  *     an object with an id                       1
  *     each entry of a list                       1, whether it is asked for among `nodes`, `edges` or both
  *     a page of a list                           1, and what its entries cost, `first` times
- *     a text of a file                           1 for each 8 KB of `maxBytes`
+ *     a text of a file, the end of a log         1 for each 8 KB of `maxBytes`, for each hundred `lines`
  *     a mutation                                 1
  *     __schema, __type                           1,000 and 100
  *     everything else (other scalars, payloads, frames, objects without an id) nothing, and what it holds

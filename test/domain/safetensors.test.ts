@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type ReadBytes, readStateDict } from '../../src/domain/safetensors.ts';
+import { type ReadBytes, readStateDict, roomForValues } from '../../src/domain/safetensors.ts';
 
 interface Laid {
   dtype: string;
@@ -25,7 +25,7 @@ const readOf =
   (bytes: Buffer): ReadBytes =>
   async (position, length) =>
     bytes.subarray(position, position + length);
-const all = { names: null, maxElements: 1024 };
+const all = { names: null, maxElements: 1024, room: roomForValues() };
 
 describe('a safetensors file', () => {
   const floats = Buffer.from(new Float32Array([1, -2.5, Number.NaN, 4]).buffer);
@@ -55,7 +55,7 @@ describe('a safetensors file', () => {
       odd: { dtype: 'F4', shape: [2], bytes: Buffer.from([1]) },
       short: { dtype: 'F32', shape: [1], bytes: floats.subarray(0, 2) },
     });
-    const read = await readStateDict(readOf(bytes), { names: null, maxElements: 3 });
+    const read = await readStateDict(readOf(bytes), { ...all, maxElements: 3 });
     expect(read?.tensors.map(({ name, values }) => [name, values])).toEqual([
       ['large', null],
       ['odd', null],
@@ -71,7 +71,7 @@ describe('a safetensors file', () => {
         positions.push(position);
         return readOf(bytes)(position, length);
       },
-      { names: ['b'], maxElements: 10 },
+      { ...all, names: ['b'] },
     );
     expect(read?.tensors).toEqual([{ name: 'b', dtype: 'U8', shape: [1], values: [9] }]);
     expect(positions).toEqual([0, 8, bytes.length - 1]);

@@ -137,6 +137,20 @@ describeOnEachStore('fragments', (open) => {
     expect((await ask<{ fragment: object }>(query, { id: text.fragment.id })).fragment).toEqual({ stateDict: null, few: null });
   });
 
+  test('that are safetensors show a quarter of a million values in one answer, and no more', async () => {
+    const size = 65_536;
+    const laid = (i: number) => ({ dtype: 'U8', shape: [size], data_offsets: [i * size, (i + 1) * size] });
+    const header = JSON.stringify({ x: laid(0), y: laid(1), z: laid(2) }).padEnd(256);
+    const bytes = `\0\u0001${'\0'.repeat(6)}${header}${'a'.repeat(3 * size)}`;
+    const { createFragment: model } = await put({ filename: 'large.safetensors', type: 'MODEL', text: bytes });
+    const tensors = `stateDict(maxElements: ${size}) { tensors { values } }`;
+    const query = `query ($id: ID!) { fragment(id: $id) { a: ${tensors} b: ${tensors} c: ${tensors} } }`;
+    type Shown = Record<string, { tensors: { values: number[] | null }[] }>;
+    const { fragment } = await ask<{ fragment: Shown }>(query, { id: model.fragment.id });
+    const shown = Object.values(fragment).flatMap(({ tensors }) => tensors.filter(({ values }) => values !== null));
+    expect(shown.map(({ values }) => values?.length)).toEqual([size, size, size, size]);
+  });
+
   test('are gone when they are deleted', async () => {
     const { createFragment } = await put({ filename: 'a.txt', text: '1' });
     const { id } = createFragment.fragment;

@@ -49,6 +49,7 @@ describe('An operation costs (P14)', () => {
     ],
     ['the bytes of a text, of which eight thousand are as much as a node', '{ fragment(id: "frag_1") { text } }', 1 + 8],
     ['those that are asked for', 'query($most: Int = 1048576) { fragment(id: "frag_1") { text(maxBytes: $most) } }', 1 + 128],
+    ['a hundredth of the lines of a log', '{ step(id: "step_1") { logTail(lines: 1000) } }', 1 + 10],
     ['introspection as such', '{ __schema { types { fields { name } } } }', 1_000],
     ['a type of it', '{ __type(name: "Job") { name } }', 100],
     [
