@@ -20,3 +20,13 @@ export function slowdown({ stalls }: Pick<History, 'stalls'>, from: number, to: 
   const within = stalls.filter(({ ms, [clock]: at }) => at >= from - FELT_EVERY_MS && at - ms <= to + FELT_EVERY_MS);
   return Math.max(1, ...within.map(({ slowdown, ms }) => Math.max(slowdown, ms / FELT_EVERY_MS)));
 }
+
+/** How often the runner feels the pulse; it notes nothing where all is well. */
+const PULSE_MS = 500;
+
+/** The same on the average: one short pause makes nothing seconds late. Of the monotonic clock. */
+export function meanSlowdown({ stalls }: Pick<History, 'stalls'>, from: number, to: number): number {
+  const within = stalls.filter(({ ms, mono }) => mono >= from && mono - ms <= to);
+  const pulses = Math.max(1, (to - from) / PULSE_MS);
+  return 1 + within.reduce((sum, { slowdown, ms }) => sum + Math.max(slowdown, ms / PULSE_MS) - 1, 0) / pulses;
+}

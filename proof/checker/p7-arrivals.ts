@@ -8,7 +8,7 @@ import type { Evidence } from './evidence.ts';
 import type { Finding } from './finding.ts';
 import { groupBy, type Subscription } from './history.ts';
 import { expiredLeases, type Made, type MadeEvent, madeEvents, madeRows } from './made.ts';
-import { isUndisturbed, slowdown } from './outages.ts';
+import { isUndisturbed, meanSlowdown } from './outages.ts';
 
 interface Due extends Made {
   readonly seq: number;
@@ -59,7 +59,8 @@ function lateOnes(evidence: Evidence, of: { feed: readonly Due[]; ofJobs: readon
       if (!stretches.some(({ from, to }) => from < due.asked && to > until)) return [];
       const arrived = subscription.frames.find(({ cursor }) => readCursor(cursor).seq >= due.seq)?.mono ?? null;
       if (arrived !== null && arrived <= until) return [];
-      const isJudged = isUndisturbed(history, due.asked - 1_000, until) && slowdown(history, due.answered, until) <= bounds.arrivalSlowdown;
+      const isJudged =
+        isUndisturbed(history, due.asked - 1_000, until) && meanSlowdown(history, due.answered, until) <= bounds.arrivalSlowdown;
       return isJudged ? [{ subscription, due, arrived }] : [];
     });
   });

@@ -1,7 +1,7 @@
 /** The checker can fail: it finds each bug that is put in on purpose, and names the promise that the bug breaks. */
 import { describe, expect, test } from 'vitest';
 import { bugs } from '../../proof/bugs/bugs.ts';
-import { runBug, runSound } from '../../proof/bugs/run.ts';
+import { findBug, runSound } from '../../proof/bugs/run.ts';
 import { whyNoStrace } from '../../proof/faults/strace.ts';
 import { openPlace } from './place.ts';
 
@@ -11,7 +11,7 @@ const here = bugs.filter(({ run }) => why === null || run !== 'power');
 
 describe('The checker finds', () => {
   test.each(here)('$name ($breaks)', async (bug) => {
-    const { findings, report } = await runBug(bug, { ...(await openPlace(bug.database)), seed: 'long' });
+    const { findings, report } = await findBug(bug, async () => ({ ...(await openPlace(bug.database)), seed: 'long' }));
     expect(new Set(findings.map(({ promise }) => promise)), report).toContain(bug.breaks);
   });
 });
