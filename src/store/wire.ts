@@ -37,10 +37,18 @@ export class Wire {
       if (processId === Reflect.get(client, 'processID')) return;
       this.#deliver(new Set(payload ? payload.split(' ') : [anyTopic]));
     });
-    await client.connect();
-    await client.query(`LISTEN ${CHANNEL}`);
-    const wasAlone = await this.#takePresence(client);
-    this.#wasAlone ??= wasAlone;
+    try {
+      await client.connect();
+      await client.query(`LISTEN ${CHANNEL}`);
+      const wasAlone = await this.#takePresence(client);
+      this.#wasAlone ??= wasAlone;
+    } catch (error) {
+      // What was opened by half would listen, and be counted among the gateways that are there.
+      await client.end().catch(() => {});
+      throw error;
+    }
+    // Closed meanwhile: a connection that is left would keep the process from ending.
+    if (this.#isClosed) return client.end();
     // Not before it is in use: one that never opened is tried again by whoever waits for it here.
     client.on('end', () => this.#lost(client));
     this.#client = client;
