@@ -8,9 +8,10 @@
  */
 import type { Clock } from './clock.ts';
 
-/** Twice a second it is looked; a busy machine may be late by some of that, and NTP slews by less. */
 const LOOK_EVERY_MS = 500;
-const LONGEST_STANDSTILL_MS = 3_000;
+/** A machine that is busy beyond reason is late by less; leases that are shorter are few, and may be lost to it. */
+const LONGEST_STANDSTILL_MS = 5_000;
+/** What NTP slews is far less. */
 const LONGEST_DRIFT_MS = 2_000;
 
 /** Before all that was ever due. */

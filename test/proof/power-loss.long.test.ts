@@ -133,7 +133,7 @@ describe.skipIf(why !== null)('After a power loss', () => {
     const life = await live({ kills: 1, answers: 250 });
     expect(life.strange).toEqual([]);
     // In the middle of checkpoints, and around the moves of files to their names.
-    const moments = await chooseMoments(life, 8, /^write trainyard\.sqlite$/, /^rename /);
+    const moments = await chooseMoments(life, 6, /^write trainyard\.sqlite$/, /^rename /);
     expect(await lossesAt(life, moments, 'all')).toEqual([]);
     expect(await lossesAt(life, moments, 1)).toEqual([]);
   });
