@@ -44,8 +44,9 @@ export function samplesOf(domain: Domain, dataDir: string): readonly Meter[] {
       domain.store.trouble === null ? 0 : 1,
     ),
     new Gauge({ name: 'trainyard_data_free_bytes', help: 'Room that is left on the disk of the data folder' }, async () => {
-      const { bavail, bsize } = await statfs(dataDir);
-      return bavail * bsize;
+      // A folder that cannot be looked at (its disk was taken away) leaves its figure out, and not all the others.
+      const disk = await statfs(dataDir).catch(() => null);
+      return disk ? disk.bavail * disk.bsize : [];
     }),
   ];
 }
