@@ -1,5 +1,6 @@
 /** Single writes and syncs fail, each in its turn, in the middle of a load: nothing that was answered is lost, and the gateway goes on. */
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { findLost, startLoad } from '../../proof/faults/load.ts';
 import { inject, whyNoStrace } from '../../proof/faults/strace.ts';
@@ -37,17 +38,15 @@ describe.skipIf(why !== null).each(sweeps)('When $what fails', ({ calls, whens }
     const traces = createFolder('traces');
     for (const [i, when] of whens.entries()) {
       await load.more(10);
-      const before = load.unavailable();
       const injection = await inject(
         gateway.pid,
         join(traces, String(i)),
         calls.map((call) => `${call}:when=${when}`),
         paths,
       );
-      await load.refused(1);
+      // What fails may be part of a checkpoint: then no request hears of it, and none has to.
+      while (injection.happened() === 0) await pause(20);
       await injection.detach();
-      expect(injection.happened(), `${calls} ${when}`).toBeGreaterThan(0);
-      expect(load.unavailable()).toBeGreaterThan(before);
       // It goes on, without a restart.
       await load.more(10);
       // And what is there is what a process after it finds.
@@ -56,6 +55,7 @@ describe.skipIf(why !== null).each(sweeps)('When $what fails', ({ calls, whens }
     await load.more(20);
     await load.stop();
     await gateway.kill('SIGKILL');
+    expect(load.unavailable()).toBeGreaterThan(0);
     expect(load.strange).toEqual([]);
     expect(gateway.output()).not.toMatch(/unhandled|uncaught/i);
     const store = await database.open();
