@@ -2,13 +2,13 @@
 
 import { shiftDeadlines } from '../store/changes/deadlines.ts';
 import { seeDevices } from '../store/changes/devices.ts';
-import { forgetIdempotencyKeys } from '../store/changes/idempotency.ts';
 import { dueJobs, lockJob } from '../store/changes/jobs.ts';
 import { expiredLeases, extendAttempt, extendLease, heldLeases, lockUnfinishedSteps } from '../store/changes/steps.ts';
 import type { Tx } from '../store/store.ts';
 import { type Change, change } from './change.ts';
 import type { Domain } from './domain.ts';
 import { expiryOf } from './expiry.ts';
+import { forgetNowAndThen } from './forgetting.ts';
 import type { JobHappening, JobStatus } from './lifecycle.ts';
 import { keepMakingRoom, makeRoom } from './preemption.ts';
 import { endJob } from './progression.ts';
@@ -20,27 +20,17 @@ import type { Cause } from './transitions.ts';
 /** A dead device's step is claimable within its lease plus one second (P5); claims look by themselves as well. */
 const SWEEP_EVERY_MS = 500;
 const AT_ONCE = 100;
-const FORGET_EVERY_MS = 3_600_000;
-const FORGOTTEN_AT_ONCE = 250;
 
 /** Sweeps until it is ended. What a sweep cannot do now (the disk is full, the database is away) the next one does. */
 export function keepTime(domain: Domain, onError: (error: unknown) => void): () => Promise<void> {
   let isStopped = false;
   let running: Promise<void> = Promise.resolve();
   let stopTimer = () => {};
-  let forgottenAt = Number.NEGATIVE_INFINITY;
+  const forget = forgetNowAndThen(domain);
   const schedule = () => {
     if (isStopped) return;
     stopTimer = domain.clock.after(SWEEP_EVERY_MS, () => {
-      running = sweep(domain)
-        .then(async () => {
-          const now = domain.clock.elapsed();
-          if (now - forgottenAt < FORGET_EVERY_MS) return;
-          forgottenAt = now;
-          await forget(domain);
-        })
-        .catch(onError)
-        .finally(schedule);
+      running = sweep(domain).then(forget).catch(onError).finally(schedule);
     });
   };
   schedule();
@@ -73,13 +63,6 @@ export async function sweep(domain: Domain): Promise<void> {
   for (const chores of roundsDue) failed.push(...(await attend(domain, await chores(domain))));
   failed.push(...(await makeRoom(domain)));
   throwAll(failed);
-}
-
-async function forget(domain: Domain): Promise<void> {
-  const before = new Date(domain.clock.now().getTime() - domain.limits.idempotencyHours * 3_600_000);
-  // A few at a time: every other write waits for each of these.
-  const forgetSome = () => domain.store.write((tx) => tx.run(forgetIdempotencyKeys, { before, limit: FORGOTTEN_AT_ONCE }));
-  while ((await forgetSome()).length === FORGOTTEN_AT_ONCE);
 }
 
 /** Which timeout a job in this status can have run into. */
