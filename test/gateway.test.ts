@@ -32,7 +32,9 @@ async function refusalOf(options: GatewayOptions): Promise<string> {
     },
     (error: unknown) => String(error),
   );
-  const [, said = ''] = /^Error: The gateway ended with 1:\n([\s\S]*)$/.exec(failure) ?? [];
+  const [, output = ''] = /^Error: The gateway ended with 1:\n([\s\S]*)$/.exec(failure) ?? [];
+  // Without the lines of the log, if it got so far.
+  const said = output.replaceAll(/^\{"level".*\n/gm, '');
   // One line; that of a wrong flag is followed by where to look them up.
   expect(said, failure).toMatch(/^[^\n]+\n(See trainyard \w+ --help\.\n)?$/);
   return said.trim();

@@ -58,7 +58,7 @@ async function readAll({ read, tables }: Store): Promise<Record<string, readonly
     const rows: Record<string, unknown>[] = await read.db.select().from(table);
     all[name] = rows
       .filter((row) => row.jobId !== feedOfAllJobs)
-      .map(({ position, ...row }) => (name === 'events' ? row : { ...row, position }))
+      .map((row) => withoutLateNotes(name, row))
       .sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
   }
   return all;
@@ -96,4 +96,10 @@ export async function refusalOf(promise: Promise<unknown>): Promise<unknown> {
     },
     (error: unknown) => error,
   );
+}
+
+/** Without what is written a moment after the change that it belongs to: an event's place in the feed, and that a key was used. */
+function withoutLateNotes(table: string, { position, lastUsedAt, ...row }: Record<string, unknown>): Record<string, unknown> {
+  if (table === 'events') return row;
+  return table === 'apiKeys' ? row : { ...row, position, lastUsedAt };
 }
