@@ -26,34 +26,49 @@ import {
   type Tx,
 } from './store.ts';
 import { tables } from './tables.postgres.ts';
-import { unavailabilityOf } from './unavailable.ts';
+import { UNANSWERED, unavailabilityOf } from './unavailable.ts';
 import { Wire } from './wire.ts';
 
 const MOST_CONNECTIONS = 12;
 const CONNECT_WITHIN_MS = 10_000;
+/** No statement of a gateway takes nearly as long, the wait for other writes' locks included. */
+const ANSWER_WITHIN_MS = 30_000;
+const KEEP_ALIVE_AFTER_MS = 30_000;
 const MOST_TRIES = 12;
 /** Any number that no one else is likely to take: held while migrations run, so that gateways that start together take turns. */
 export const MIGRATION_LOCK = 7_203_411;
 /** serialization_failure, deadlock_detected: PostgreSQL's own advice is to run the transaction again. */
 const TRY_AGAIN = new Set(['40001', '40P01']);
 
-export async function openPostgres(url: string): Promise<Store> {
+export interface PostgresOptions {
+  /** Milliseconds after which a statement without an answer has failed, and its connection with it; by default 30,000. */
+  readonly answerWithinMs?: number;
+}
+
+export async function openPostgres(url: string, { answerWithinMs = ANSWER_WITHIN_MS }: PostgresOptions = {}): Promise<Store> {
+  // A server that swallows packets would otherwise hold every request for the minutes that the system gives a connection.
+  const patience = {
+    connectionTimeoutMillis: CONNECT_WITHIN_MS,
+    query_timeout: answerWithinMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
+  };
   const pool = new pg.Pool({
+    ...patience,
     connectionString: url,
     max: MOST_CONNECTIONS,
-    // A server that swallows packets would otherwise hold every request for the minutes that the system gives a connection.
-    connectionTimeoutMillis: CONNECT_WITHIN_MS,
     application_name: 'trainyard',
-    options: '-c TimeZone=UTC -c synchronous_commit=on',
+    // The server gives up first, so that a statement which waits for a lock does not stay there when nobody waits for it here.
+    options: `-c TimeZone=UTC -c synchronous_commit=on -c statement_timeout=${Math.ceil(answerWithinMs * 0.8)}`,
   });
   // A connection that breaks (the server restarts) fails the query that it runs, and is replaced for the next one. Without a listener of its
   // own, also while it is in use, its loss would end the process.
   pool.on('error', () => {});
   pool.on('connect', (client) => client.on('error', () => {}));
   try {
-    const version = await migrateDatabase(pool);
+    const version = await migrateDatabase(url);
     const identity = await readIdentity(new Connection(asDatabase(pool), tables, dialect));
-    const wire = new Wire(url);
+    const wire = new Wire(url, patience);
     await wire.open();
     return new PostgresStore(pool, wire, version, identity);
   } catch (error) {
@@ -63,10 +78,20 @@ export async function openPostgres(url: string): Promise<Store> {
   }
 }
 
-async function migrateDatabase(pool: pg.Pool): Promise<string> {
+async function migrateDatabase(url: string): Promise<string> {
   const { migrationsFolder, refuseNewer } = migrationsOf('postgres');
-  const client = await pool.connect();
+  // On a connection of its own, that waits: migrations take as long as they take, another gateway's as well.
+  const client = new pg.Client({
+    connectionString: url,
+    connectionTimeoutMillis: CONNECT_WITHIN_MS,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
+    application_name: 'trainyard',
+    options: '-c TimeZone=UTC -c synchronous_commit=on',
+  });
+  client.on('error', () => {});
   try {
+    await client.connect();
     await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
     const { rows } = await client.query(`select to_regclass('drizzle.__drizzle_migrations') is not null as known`);
     if (rows[0].known) {
@@ -76,8 +101,8 @@ async function migrateDatabase(pool: pg.Pool): Promise<string> {
     await migrate(drizzle(client), { migrationsFolder });
     return String((await client.query('show server_version')).rows[0].server_version);
   } finally {
-    await client.query('select pg_advisory_unlock($1)', [MIGRATION_LOCK]).catch(() => {});
-    client.release();
+    // And lets the lock go.
+    await client.end().catch(() => {});
   }
 }
 
@@ -174,7 +199,7 @@ class PostgresStore implements Store {
 
   /** A read on a connection that had gone while it lay idle is as good on another one. */
   #readAgain<P, R>(error: unknown, query: Statement<P, R>, values: P): Promise<R> {
-    if (error instanceof Error && isConnectionLost(error)) return this.#readOnce(query, values);
+    if (isConnectionLost(error) && !isUnanswered(error)) return this.#readOnce(query, values);
     throw error;
   }
 
@@ -195,7 +220,7 @@ class PostgresStore implements Store {
     try {
       return await use(connection, client);
     } catch (error) {
-      if (error instanceof NeverBegun || (error instanceof Error && isConnectionLost(error))) broken = error;
+      if (error instanceof Error && (error instanceof NeverBegun || isConnectionLost(error))) broken = error;
       throw error;
     } finally {
       client.release(broken);
@@ -232,7 +257,7 @@ class NeverBegun extends Error {
 async function transact<T>(connection: Connection, client: pg.PoolClient, work: (tx: Tx) => Promise<T>, meters: StoreMeters) {
   const tx = new PostgresTx(connection);
   await client.query('BEGIN').catch((error: unknown) => {
-    throw error instanceof Error && isConnectionLost(error) ? new NeverBegun(error) : error;
+    throw error instanceof Error && isConnectionLost(error) && !isUnanswered(error) ? new NeverBegun(error) : error;
   });
   try {
     const value = await work(tx);
@@ -244,7 +269,8 @@ async function transact<T>(connection: Connection, client: pg.PoolClient, work: 
     meters.commitWrites.note(1);
     return { value, touched: tx.touched };
   } catch (error) {
-    await client.query('ROLLBACK').catch(() => {});
+    // On one that is lost it would wait behind what is never answered; the server rolls back what has no connection.
+    if (!isConnectionLost(error)) await client.query('ROLLBACK').catch(() => {});
     throw error;
   }
 }
@@ -278,5 +304,15 @@ function codeOf(error: unknown): string {
 /** Not to be used again. The driver finds most by itself, but not one that has been told to end and has not ended yet. */
 function isConnectionLost(error: unknown): boolean {
   const cause = causeOf(error);
-  return /^(08|57P|ECONNRESET|EPIPE)/.test(codeOf(error)) || (cause instanceof Error && cause.message.startsWith('Connection terminated'));
+  return (
+    /^(08|57P|ECONNRESET|EPIPE)/.test(codeOf(error)) ||
+    isUnanswered(error) ||
+    (cause instanceof Error && cause.message.startsWith('Connection terminated'))
+  );
+}
+
+/** Its time is used up: nothing is tried again for the same request. */
+function isUnanswered(error: unknown): boolean {
+  const cause = causeOf(error);
+  return cause instanceof Error && cause.message === UNANSWERED;
 }

@@ -72,6 +72,7 @@ export class Sequencer {
   /** Whether there may be more to place. */
   async #placeSome(): Promise<boolean> {
     const client = await this.#pool.connect();
+    let hasFailed = true;
     try {
       await client.query('BEGIN');
       let counter = (await client.query(takeCounter)).rows[0];
@@ -82,12 +83,11 @@ export class Sequencer {
       // Waits its turn when another gateway is placing: what was committed meanwhile is seen after that.
       const placed = counter ? await client.query(place, [counter.last]) : null;
       await client.query('COMMIT');
+      hasFailed = false;
       return placed !== null && Number(placed.rows[0].last) > Number(counter.last);
-    } catch (error) {
-      await client.query('ROLLBACK').catch(() => {});
-      throw error;
     } finally {
-      client.release();
+      // One that failed is closed, which rolls back: it may be one that answers nothing any more.
+      client.release(hasFailed);
     }
   }
 }

@@ -16,9 +16,12 @@ const MOST_BYTES = 7_500;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
 
+type WirePatience = Pick<pg.ClientConfig, 'connectionTimeoutMillis' | 'query_timeout' | 'keepAlive' | 'keepAliveInitialDelayMillis'>;
+
 export class Wire {
   #wasAlone: boolean | null = null;
   readonly #url: string;
+  readonly #patience: WirePatience;
   readonly #listeners = new Set<(topics: ReadonlySet<Topic>) => void>();
   #client: pg.Client | null = null;
   #outgoing = new Set<Topic>();
@@ -26,12 +29,14 @@ export class Wire {
   #isClosed = false;
   #retryTimer: NodeJS.Timeout | null = null;
 
-  constructor(url: string) {
+  /** With how long it waits for the server. */
+  constructor(url: string, patience: WirePatience = {}) {
     this.#url = url;
+    this.#patience = patience;
   }
 
   async open(): Promise<void> {
-    const client = new pg.Client({ connectionString: this.#url, application_name: 'trainyard wire' });
+    const client = new pg.Client({ ...this.#patience, connectionString: this.#url, application_name: 'trainyard wire' });
     client.on('error', () => {});
     client.on('notification', ({ processId, payload }) => {
       if (processId === Reflect.get(client, 'processID')) return;
@@ -106,13 +111,15 @@ export class Wire {
   }
 
   async #send(): Promise<void> {
-    while (this.#outgoing.size > 0 && this.#client) {
+    for (let client = this.#client; this.#outgoing.size > 0 && client; client = this.#client) {
       const payload = [...this.#outgoing].join(' ');
       this.#outgoing = new Set();
       try {
-        await this.#client.query('select pg_notify($1, $2)', [CHANNEL, payload.length > MOST_BYTES ? anyTopic : payload]);
+        await client.query('select pg_notify($1, $2)', [CHANNEL, payload.length > MOST_BYTES ? anyTopic : payload]);
       } catch {
-        break; // The connection is gone: `lost` sees to it.
+        // The connection is gone, or answers no more: `lost` sees to it.
+        await client.end().catch(() => {});
+        break;
       }
     }
     this.#isSending = false;

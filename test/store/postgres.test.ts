@@ -1,8 +1,10 @@
 /** What only PostgreSQL does: many gateways on one database, connections that break, transactions that have to run again. */
 import { eq, sql } from 'drizzle-orm';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { readIdempotencyKey } from '../../src/store/changes/idempotency.ts';
 import { openPostgres } from '../../src/store/postgres.ts';
 import { type Store, StoreUnusable, type Topic, type Tx } from '../../src/store/store.ts';
+import { unavailabilityOf } from '../../src/store/unavailable.ts';
 import { createPostgresDatabase, querySql, type TestDatabase } from '../support/databases.ts';
 import { openProxy } from '../support/proxy.ts';
 
@@ -143,6 +145,55 @@ describe('A PostgreSQL store', () => {
     await expect(writing).rejects.toThrow();
     await store.write(note('next'));
     expect(await readNote(store, 'next')).toBe('');
+  });
+
+  describe('whose connections bring no answer any more', () => {
+    let proxy: Awaited<ReturnType<typeof openProxy>>;
+    let store: Store;
+    beforeEach(async () => {
+      proxy = await openProxy(Number(new URL(url).port));
+      const through = new URL(url);
+      through.port = String(proxy.port);
+      store = await openPostgres(through.href, { answerWithinMs: 1_000 });
+    });
+    afterEach(async () => {
+      await store.close();
+      proxy.close();
+    });
+    /** Connections that lay idle bring no answer either: each is found out when it is used, and used no more. */
+    const eventually = <T>(ask: () => Promise<T>) => vi.waitFor(ask, { timeout: 20_000 });
+    const failureOf = (asked: Promise<unknown>) => asked.catch((error: unknown) => unavailabilityOf(error));
+    const read = () => store.read.run(readIdempotencyKey, { scope: 'a', operation: 'b', key: 'c' });
+
+    test('refuses a read in time, and reads on another connection', async () => {
+      const swallowed = proxy.swallow('"idempotency_keys"');
+      expect(await failureOf(read())).toMatchObject({ obstacle: 'AWAY', isOpen: false });
+      await swallowed;
+      proxy.accept();
+      expect(await eventually(read)).toEqual([]);
+    });
+
+    test('refuses a write in time, and nothing of it is done', async () => {
+      const swallowed = proxy.swallow('insert into "meta"');
+      expect(await failureOf(store.write(note('lost')))).toMatchObject({ obstacle: 'AWAY', isOpen: false });
+      await swallowed;
+      proxy.accept();
+      await eventually(() => store.write(note('next')));
+      expect(await readNote(store, 'lost')).toBeUndefined();
+      expect(await readNote(store, 'next')).toBe('');
+    });
+
+    test('says of a write whose commit is not answered that its outcome is not known (P1)', async () => {
+      const writing = store.write(async (tx) => {
+        await note('open')(tx);
+        void proxy.swallow('COMMIT');
+      });
+      const failure = await failureOf(writing);
+      expect(failure).toMatchObject({ obstacle: 'AWAY', isOpen: true });
+      expect(String(failure)).toContain('Whether this was done is not known');
+      proxy.accept();
+      expect(await eventually(() => readNote(store, 'open'))).toBe('');
+    });
   });
 
   test('writes that lock rows in opposite order both land', async () => {

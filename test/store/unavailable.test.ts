@@ -15,6 +15,7 @@ test.each([
   ['ECONNREFUSED', 'AWAY'],
   ['57P01', 'AWAY'],
   ['57P03', 'AWAY'],
+  ['57014', 'AWAY'],
   ['08006', 'AWAY'],
 ] as const)('%s is %s', (code, obstacle) => {
   expect(unavailabilityOf(coded(code))?.obstacle).toBe(obstacle);
@@ -24,6 +25,7 @@ test.each([
 
 test('a connection that ended without a code is a database that is away', () => {
   expect(unavailabilityOf(new Error('Connection terminated unexpectedly'))?.obstacle).toBe('AWAY');
+  expect(unavailabilityOf(new Error('Query read timeout'))?.obstacle).toBe('AWAY');
   expect(unavailabilityOf(new AggregateError([coded('ECONNREFUSED'), coded('ECONNREFUSED')]))?.obstacle).toBe('AWAY');
 });
 

@@ -7,7 +7,12 @@ export interface Proxy {
   cut(): void;
   /** Cuts all connections, and each new one when its first bytes are in. Resolves after so many of which those bytes contain `text`. */
   refuse(text: string, times: number): Promise<void>;
-  /** Lets connections through again. */
+  /**
+   * From the next bytes with `text` in them on, which still arrive, no connection that is open or opened brings an answer, and none is closed: as
+   * behind a network that swallows packets. Resolves with those bytes.
+   */
+  swallow(text: string): Promise<void>;
+  /** Lets connections through again: new ones. */
   accept(): void;
   close(): void;
 }
@@ -24,6 +29,9 @@ export async function openProxy(target: number): Promise<Proxy> {
   const cut = () => {
     for (const socket of open) socket.destroy();
   };
+  const hushes = new Set<() => void>();
+  let isHushed = false;
+  let notice: (bytes: Buffer | string) => void = () => {};
   const server = createServer((socket) => {
     keep(socket).once('data', (first) => {
       if (refused) {
@@ -32,9 +40,17 @@ export async function openProxy(target: number): Promise<Proxy> {
         return;
       }
       const upstream = keep(connect(target, '127.0.0.1'));
+      const hush = () => void upstream.unpipe(socket).resume();
       upstream.write(first);
       socket.pipe(upstream).pipe(socket);
-      socket.on('close', () => upstream.destroy());
+      if (isHushed) hush();
+      hushes.add(hush);
+      notice(first);
+      socket.on('data', (bytes) => notice(bytes));
+      socket.on('close', () => {
+        hushes.delete(hush);
+        upstream.destroy();
+      });
       upstream.on('close', () => socket.destroy());
     });
   });
@@ -50,8 +66,19 @@ export async function openProxy(target: number): Promise<Proxy> {
         };
         cut();
       }),
+    swallow: (text) =>
+      new Promise((resolve) => {
+        notice = (bytes) => {
+          if (!Buffer.from(bytes).includes(text)) return;
+          isHushed = true;
+          for (const hush of hushes) hush();
+          resolve();
+        };
+      }),
     accept() {
       refused = null;
+      isHushed = false;
+      notice = () => {};
     },
     close() {
       cut();
