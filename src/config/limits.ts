@@ -75,6 +75,13 @@ export const limits = {
     atLeast: 100,
     atMost: 10_000_000,
   }),
+  answerBytes: bytes({
+    name: 'answer-size',
+    text: 'characters of an answer, or of a frame of a subscription, that long texts, documents and lists without pages may take together',
+    byDefault: DEFAULT_LIMITS.answerBytes,
+    atLeast: 1_048_576,
+    atMost: 1_000_000_000,
+  }),
   executionMs: duration({
     name: 'execution-time',
     text: 'of a query, and of one frame of a subscription; mutations are never answered "too slow", since they may take effect',

@@ -24,6 +24,8 @@ export interface TensorsAsked {
   readonly maxElements: number;
   /** What all that is shown in one answer takes from. */
   readonly room: ValueRoom;
+  /** Told how many bytes the header has before it is read. Throws where that is too much for the answer. */
+  readonly beforeHeader: (bytes: number) => void;
 }
 
 /** How many values more an answer has room for. */
@@ -69,6 +71,7 @@ export async function readStateDict(read: ReadBytes, asked: TensorsAsked): Promi
 
 async function readTensors(read: ReadBytes, asked: TensorsAsked): Promise<StateDict> {
   const headerLength = headerLengthOf(await read(0, PREFIX_BYTES));
+  asked.beforeHeader(headerLength);
   const header = parseHeader(await read(PREFIX_BYTES, headerLength), headerLength);
   const dataStart = PREFIX_BYTES + headerLength;
   const entries = asked.names === null ? header.entries : header.entries.filter(({ name }) => asked.names?.includes(name));

@@ -3,6 +3,7 @@ import type { Domain } from '../domain/domain.ts';
 import type { Principal } from '../domain/principal.ts';
 import { RequestRefused } from '../domain/refusals.ts';
 import type { Wakeups } from '../realtime/wakeups.ts';
+import { AnswerRoom } from './answer-room.ts';
 import { Loaders } from './loaders.ts';
 
 /** Of one query, one mutation or one frame of a subscription: made afresh for each, so that none sees another's rows. */
@@ -12,6 +13,8 @@ export interface Context {
   /** Null: no key came with the request. Resolvers ask `viewerOf`. */
   readonly principal: Principal | null;
   readonly loaders: Loaders;
+  /** What its long texts, documents and lists take from. */
+  readonly room: AnswerRoom;
   /** The server's limits, for who asks what they are. */
   readonly serverLimits: object;
   /** Aborted when nobody waits for the answer any more. */
@@ -21,7 +24,7 @@ export interface Context {
 export interface ContextParts {
   readonly domain: Domain;
   readonly wakeups: Wakeups;
-  readonly serverLimits?: object;
+  readonly serverLimits?: { readonly answerBytes?: number };
 }
 
 /** `requestId`: what the audit trail is to name the request by. */
@@ -32,7 +35,14 @@ export function createContext(
 ): Context {
   const { wakeups, serverLimits = {} } = parts;
   const domain = requestId === undefined ? parts.domain : { ...parts.domain, requestId: () => requestId };
-  const context = { domain, wakeups, serverLimits, principal, loaders: new Loaders() };
+  const context = {
+    domain,
+    wakeups,
+    serverLimits,
+    principal,
+    loaders: new Loaders(),
+    room: new AnswerRoom(serverLimits.answerBytes ?? Number.POSITIVE_INFINITY),
+  };
   return signal ? { ...context, signal } : context;
 }
 

@@ -41,11 +41,16 @@ builder.objectField(Fragment, 'stateDict', (t) =>
         description: `Values are shown of tensors of at most this many elements: 0 to ${MOST_ELEMENTS}.`,
       }),
     },
-    resolve: (fragment, { tensors, maxElements }, { domain, loaders }) => {
+    resolve: (fragment, { tensors, maxElements }, { domain, loaders, room }) => {
       if (maxElements < 0 || maxElements > MOST_ELEMENTS) {
         throw new RequestRefused('BAD_REQUEST', `maxElements must be from 0 to ${MOST_ELEMENTS}; got ${maxElements}.`);
       }
-      return stateDictOf(domain, fragment, { names: tensors ?? null, maxElements, room: loaders.of(roomForValues, roomForValues) });
+      return stateDictOf(domain, fragment, {
+        names: tensors ?? null,
+        maxElements,
+        room: loaders.of(roomForValues, roomForValues),
+        beforeHeader: (bytes) => room.take(bytes),
+      });
     },
   }),
 );

@@ -23,6 +23,8 @@ export interface Limits {
   readonly pageSize: number;
   /** Nodes that an operation's answer may hold, or a frame of a subscription (cost.ts says what counts). */
   readonly cost: number;
+  /** Characters of an operation's answer, or of a frame, that its long texts, documents and lists may take (schema/answer-room.ts says which). */
+  readonly answerBytes: number;
   /**
    * Of a query, and of the execution of one frame of a subscription. Mutations have no such limit: one that is answered "too slow" may
    * take effect a moment later, and claimNextSteps waits for work on purpose.
@@ -64,6 +66,7 @@ export const DEFAULT_LIMITS = {
   directives: 10,
   pageSize: 100,
   cost: 10_000,
+  answerBytes: 64_000_000,
   executionMs: 10_000,
   messageBytes: 65_536,
   initMs: 3_000,

@@ -25,7 +25,7 @@ const readOf =
   (bytes: Buffer): ReadBytes =>
   async (position, length) =>
     bytes.subarray(position, position + length);
-const all = { names: null, maxElements: 1024, room: roomForValues() };
+const all = { names: null, maxElements: 1024, room: roomForValues(), beforeHeader: () => {} };
 
 describe('a safetensors file', () => {
   const floats = Buffer.from(new Float32Array([1, -2.5, Number.NaN, 4]).buffer);
