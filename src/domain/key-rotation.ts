@@ -7,7 +7,8 @@
  * The secret is answered once, and an answer may get lost. A key whose replacement nobody has used can therefore be rotated again: the unused one is
  * revoked, and another made. From the replacement's first use on that is refused, so that who stole the old key cannot take another one from it.
  */
-import { keyByHash, keyById, keysMadeBy, lockKey, saveKeyFields } from '../store/queries/keys.ts';
+import { lockDevice } from '../store/changes/devices.ts';
+import { keyByHash, keyById, keysMadeBy, lastRotationBy, lockKey, saveKeyFields } from '../store/queries/keys.ts';
 import type { ApiKeyRow } from '../store/tables.ts';
 import { audit, changedBetween, madeWith } from './audit.ts';
 import { type Change, change, topics } from './change.ts';
@@ -24,6 +25,8 @@ type Optional<T> = T | null | undefined;
 
 /** An hour: a fleet that asks for its secrets every few minutes has them long before. */
 const OVERLAP_SECONDS = 3_600;
+/** Each rotation leaves a key and its audit trail behind: one in a loop would fill the store. */
+const OWN_ROTATION_EVERY_MS = 60_000;
 
 export interface RotateApiKeyInput {
   apiKeyId: string;
@@ -31,7 +34,7 @@ export interface RotateApiKeyInput {
   expiresInSeconds?: Optional<number>;
 }
 
-/** Makes a key in the place of another, which ends with the overlap. By who may change keys, and of a device's by itself. */
+/** Makes a key in the place of another, which ends with the overlap. By who may change keys, and of a device's by itself, once a minute. */
 export async function rotateApiKey(
   domain: Domain,
   principal: Principal,
@@ -46,6 +49,7 @@ export async function rotateApiKey(
   checks.seconds(['expiresInSeconds'], input.expiresInSeconds);
   checks.done();
   return change(domain, principal, async (change) => {
+    if (isOwn) await requirePause(change, principal);
     const before = await visibleKey(change, principal, input.apiKeyId);
     if (!isOwn) requireChange(principal, before);
     requireLiveKey(before, change.now);
@@ -59,6 +63,18 @@ export async function rotateApiKey(
     await audit(change, 'KEY_CREATED', subjectOf(made.apiKey), madeWith(made.apiKey, keyFields));
     return { ...made, replaced: await replace(change, before, made.apiKey, overlapSeconds) };
   });
+}
+
+/** Throws InvalidState when a device has rotated any of its keys by itself less than a minute ago. */
+async function requirePause({ tx, now }: Change, { deviceId, name }: Principal): Promise<void> {
+  if (deviceId === null) return;
+  await tx.run(lockDevice, { id: deviceId });
+  const since = new Date(now.getTime() - OWN_ROTATION_EVERY_MS);
+  const [last] = await tx.run(lastRotationBy, { deviceId, createdBy: name, since, now });
+  if (!last) return;
+  const next = new Date(last.createdAt.getTime() + OWN_ROTATION_EVERY_MS);
+  const again = `it can rotate one again at ${next.toISOString()}`;
+  throw new InvalidState(`The device made ${last.id} by rotation less than a minute ago: ${again}.`, 'LIVE', []);
 }
 
 /** The replacement that an earlier rotation made and nobody has used, revoked now; null where there was no rotation. */

@@ -5,7 +5,6 @@ import type { Operation } from './documents.ts';
 import type { Log } from './log.ts';
 import type { ServerMeters } from './meters.ts';
 import type { Answer, Params } from './operations.ts';
-import { keyOf } from './tally.ts';
 import type { OperationAbout, SpanLink, Traces } from './traces.ts';
 
 /** What is kept at hand of each root field, so that counting costs an addition. */
@@ -126,4 +125,4 @@ const aboutOf = ({ node, field }: Operation): OperationAbout => ({
 
 const nameOf = (name: string | null | undefined): string | undefined => name?.slice(0, MOST_CHARACTERS);
 
-const whoAndWhat = (principal: Principal, { id, transport }: Call) => ({ requestId: id, actor: keyOf(principal), transport });
+const whoAndWhat = ({ keyId, name }: Principal, { id, transport }: Call) => ({ requestId: id, actor: keyId ?? name, transport });

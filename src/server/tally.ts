@@ -1,8 +1,11 @@
 import type { Principal } from '../domain/principal.ts';
 
-/** What a principal's sockets and streams are counted by: its key, or its name where there is none. */
-export function keyOf(principal: Principal): string {
-  return principal.keyId ?? principal.name;
+/**
+ * What a principal's points, sockets and streams are counted by: its key, or its name where there is none. A device's keys count together: it can
+ * make itself more of them by rotation.
+ */
+export function keyOf({ kind, deviceId, keyId, name }: Principal): string {
+  return (kind === 'DEVICE' ? deviceId : null) ?? keyId ?? name;
 }
 
 /** How many of something each name holds, none holding more than `limit`. */

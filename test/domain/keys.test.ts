@@ -106,6 +106,28 @@ describeOnGround('A key', (on) => {
     });
   });
 
+  test('of a device rotates itself once a minute, whichever of its keys it is (P14)', async () => {
+    const ground = on();
+    const { seed } = ground;
+    const device = await seed.registerDevice();
+    const keyId = device.principal.keyId ?? '';
+    const first = await rotate(ground, keyId, {}, device.principal);
+    const next = await seed.principalOf(first.secret);
+    seed.clock.advance(59_000);
+    const again = new Date(first.apiKey.createdAt.getTime() + 60_000).toISOString();
+    expect(await refusalOf(rotate(ground, first.apiKey.id, {}, next))).toMatchObject({
+      code: 'INVALID_STATE',
+      status: 'LIVE',
+      message: expect.stringContaining(`again at ${again}`),
+    });
+    expect((await rotate(ground, first.apiKey.id)).apiKey.createdBy).toBe('user:admin');
+    seed.clock.advance(1_000);
+    const other = await seed.registerDevice();
+    await rotate(ground, other.principal.keyId ?? '', {}, other.principal);
+    const lost = await rotate(ground, first.apiKey.id, {}, next);
+    expect(lost.apiKey.rotatedFromId).toBe(first.apiKey.id);
+  });
+
   test('of a user, a job or a link does not rotate itself: whoever it leaked to would lock its owner out', async () => {
     const ground = on();
     const { seed } = ground;

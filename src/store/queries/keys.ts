@@ -1,4 +1,4 @@
-import { and, eq, gt, isNull, lt, ne, or } from 'drizzle-orm';
+import { and, desc, eq, gt, isNotNull, isNull, lt, lte, ne, or } from 'drizzle-orm';
 import { insertOf } from '../changes/inserts.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
 import type { ApiKeyRow } from '../tables.ts';
@@ -50,6 +50,26 @@ export const keysMadeBy = statement('keys made by', (db, t, $: Placeholder<{ cre
       ),
     'wait',
   ),
+);
+
+/** The newest key of a device that this principal made by rotation in a span of time; none of the future, from before the clock was set back. */
+export const lastRotationBy = statement(
+  'last rotation by',
+  (db, t, $: Placeholder<{ deviceId: string; createdBy: string; since: Date; now: Date }>) =>
+    db
+      .select({ id: t.apiKeys.id, createdAt: t.apiKeys.createdAt })
+      .from(t.apiKeys)
+      .where(
+        and(
+          eq(t.apiKeys.deviceId, $('deviceId')),
+          eq(t.apiKeys.createdBy, $('createdBy')),
+          isNotNull(t.apiKeys.rotatedFromId),
+          gt(t.apiKeys.createdAt, $('since', t.apiKeys.createdAt)),
+          lte(t.apiKeys.createdAt, $('now', t.apiKeys.createdAt)),
+        ),
+      )
+      .orderBy(desc(t.apiKeys.createdAt))
+      .limit(1),
 );
 
 /** Notes that a key was used, if the last note is older than `before`. */
