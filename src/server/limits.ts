@@ -38,7 +38,7 @@ export interface Limits {
   readonly subscriptionsPerSocket: number;
   /** Sockets and SSE streams that are open with one key. */
   readonly socketsPerKey: number;
-  /** Sockets of one address that have not shown a key yet. */
+  /** Sockets of one address (of IPv6: of one /64) that have not shown a key yet. */
   readonly strangersPerAddress: number;
   /** Points a second that operations with one key may take (rates.ts says what takes how many); null: as fast as they can. */
   readonly keyRate: number | null;

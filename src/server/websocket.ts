@@ -12,7 +12,7 @@ import { exceed, refuse } from './errors.ts';
 import { nameOfCode } from './meters.ts';
 import type { Operations, Params } from './operations.ts';
 import { isAllowedOrigin } from './origins.ts';
-import { pointsOf } from './rates.ts';
+import { networkOf, pointsOf } from './rates.ts';
 import { CLOSE, GatewaySocket, Socket } from './socket.ts';
 import { keyOf, Tally } from './tally.ts';
 
@@ -87,7 +87,7 @@ export class WebSocketDoor<C extends object> {
     connection.on('error', () => connection.destroy());
     const isOurs = request.url?.split('?')[0] === '/graphql';
     const isAllowed = isOurs && isAllowedOrigin(request, this.#origins);
-    const acquainted = isAllowed ? this.#strangers.take(request.socket.remoteAddress ?? '') : null;
+    const acquainted = isAllowed ? this.#strangers.take(networkOf(request.socket.remoteAddress ?? '')) : null;
     if (!acquainted) {
       if (isAllowed) {
         this.#parts.meters.limits.of({ limit: 'strangersPerAddress' }).add();
