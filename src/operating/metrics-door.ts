@@ -26,9 +26,15 @@ export function metricsDoor(domain: Domain, metrics: Metrics): RequestDoor {
   };
 }
 
+/** What `host:port` says, as Node listens on it. URL leaves out port 80, and Node takes none for any. */
+export function listenableOf(address: string): { readonly host: string; readonly port: number } {
+  const { hostname, port } = new URL(`http://${address}`);
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 80 : Number(port) };
+}
+
 /** Serves nothing but the metrics, at `host:port`. Rejects with Node's error where the address cannot be listened on. */
 export async function openMetricsServer(metrics: Metrics, address: string): Promise<{ close(): void }> {
-  const { hostname, port } = new URL(`http://${address}`);
+  const { host, port } = listenableOf(address);
   const server: Server = createServer((request, response) => {
     const isHere = request.url?.split('?')[0] === '/metrics';
     if (!isHere) say(response, 404, 'Nothing is here. The metrics are at /metrics.');
@@ -36,7 +42,7 @@ export async function openMetricsServer(metrics: Metrics, address: string): Prom
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(Number(port), hostname.replace(/^\[|\]$/g, ''), resolve);
+    server.listen(port, host, resolve);
   });
   return {
     close() {
