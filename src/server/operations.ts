@@ -175,7 +175,7 @@ export class Operations<C extends object> {
 
 const codeOf = ([first]: readonly GraphQLFormattedError[]): string => String(first?.extensions?.code);
 
-/** What decides what a principal sees. Two of the same rights see the same frames. */
-function rightsOf(principal: Principal): string {
-  return [principal.kind, principal.role, principal.projectId, principal.jobId, principal.deviceId].join('|');
+/** What decides what a principal sees: a lease sees more than others of its kind. Two of the same rights see the same frames. */
+export function rightsOf({ kind, role, projectId, jobId, deviceId, stepId }: Principal): string {
+  return JSON.stringify([kind, role, projectId, jobId, deviceId, stepId]);
 }
