@@ -152,6 +152,7 @@ class SqliteStore implements Store {
     const began = performance.now();
     for (const { since } of group) this.#meters.queueSeconds.note((began - since) / 1_000);
     try {
+      this.#rollBack();
       this.#control.begin.run();
       const done = await this.#runAll(group);
       this.#keepPosition();
@@ -161,15 +162,29 @@ class SqliteStore implements Store {
       this.#tell();
     } catch (error) {
       this.#noteTrouble(error);
-      if (this.#writer.inTransaction) this.#control.rollback.run();
       this.#touched = new Set();
       // Those that wait to be done again are not over: rejected now, they would land after their callers were told that they did not.
       const waiting = new Set(this.#waiting);
       for (const work of group) if (!waiting.has(work)) work.reject(error);
+      this.#rollBackIfItCan();
+    } finally {
+      this.#isScheduled = false;
+      if (this.#waiting.length > 0) this.#schedule();
+      else this.#idle?.();
     }
-    this.#isScheduled = false;
-    if (this.#waiting.length > 0) this.#schedule();
-    else this.#idle?.();
+  }
+
+  #rollBack(): void {
+    if (this.#writer.inTransaction) this.#control.rollback.run();
+  }
+
+  #rollBackIfItCan(): void {
+    try {
+      this.#rollBack();
+    } catch (error) {
+      // Nothing of the group is committed, and the next one begins with rolling back.
+      this.#noteTrouble(error);
+    }
   }
 
   /**

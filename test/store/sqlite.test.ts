@@ -46,6 +46,27 @@ describe('A SQLite store', () => {
     await expect(Promise.resolve().then(() => db.insert(t.meta).values({ key: 'x', value: '' }))).rejects.toThrow();
   });
 
+  test('answers every write of a group that cannot even be rolled back, and goes on when it can', async () => {
+    const store = await database.open();
+    const opened: IterableIterator<unknown>[] = [];
+    const writes = [
+      store.write(note('before', '')),
+      store.write(async ({ db }) => {
+        // Cast: the connection itself, which the common type of the databases does not show. It does nothing else while it reads rows one by one.
+        const { $client } = db as unknown as { $client: SqliteDatabase.Database };
+        const rows = $client.prepare('select 1 union select 2').iterate();
+        rows.next();
+        opened.push(rows);
+      }),
+      store.write(note('after', '')),
+    ];
+    expect((await Promise.allSettled(writes)).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+    await expect(store.write(note('next', ''))).rejects.toThrow('busy');
+    for (const rows of opened) rows.return?.();
+    await store.write(note('again', ''));
+    expect((await keysOf(store)).filter((key) => ['before', 'after', 'next', 'again'].includes(key))).toEqual(['again']);
+  });
+
   test('is refused to a second gateway while the first one has it', async () => {
     const first = await database.open();
     await expect(openSqlite(database.file)).rejects.toThrow(StoreUnusable);
