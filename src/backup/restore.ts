@@ -22,7 +22,7 @@ export interface RestoreOptions {
   say(line: string): void;
 }
 
-/** Throws BackupRefused and StoreUnusable; whatever it throws, there is no store then. */
+/** Throws BackupRefused and StoreUnusable; whatever it throws, there is no store then, unless it says that this is not known. */
 export async function restoreBackup(from: string, place: Place, options: RestoreOptions): Promise<Manifest> {
   const { signal, say, endsLeases } = options;
   const manifest = await readManifest(from);

@@ -1,7 +1,7 @@
 /** A table as a file: one row a line, a JSON array in the order of its columns, compressed. */
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { Readable } from 'node:stream';
+import { compose, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGunzip, createGzip } from 'node:zlib';
 import type { PortableRow, PortableTable } from '../store/portable.ts';
@@ -72,7 +72,7 @@ export async function* readTable(folder: string, { name, columns, rows: expected
   let rest = '';
   let rows: PortableRow[] = [];
   const damaged = () => new BackupRefused(`The backup is damaged: ${tableFile(folder, name)} does not hold what it says.`);
-  for await (const chunk of createReadStream(tableFile(folder, name)).pipe(createGunzip())) {
+  for await (const chunk of compose(createReadStream(tableFile(folder, name)), createGunzip())) {
     // Not by readline, which takes other characters for the end of a line as well.
     const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
     rest = lines.pop() ?? '';

@@ -5,6 +5,7 @@ import { migrationsOf } from './migrations.ts';
 import { type PortableColumn, type PortableValue, quote } from './portable.ts';
 import { MIGRATION_LOCK } from './postgres.ts';
 import { StoreUnusable } from './store.ts';
+import { unavailabilityOf } from './unavailable.ts';
 
 /** PostgreSQL takes 65,535 parameters; fewer are as fast. */
 const PARAMETERS_AT_ONCE = 8_000;
@@ -67,8 +68,14 @@ function of(client: pg.Client, version: string): Loading {
     },
     async finish(options) {
       for (const { text, values } of adoptingStatements(options)) await client.query(text, [...values]);
-      await client.query('COMMIT');
-      await client.end();
+      await client.query('COMMIT').catch((error: unknown) => {
+        if (!unavailabilityOf(error)) throw error;
+        throw new StoreUnusable(
+          'PostgreSQL was lost at the very end, and whether the backup is restored is not known. Restore it again: where it is, that is refused.',
+        );
+      });
+      // It is restored, whatever becomes of the connection.
+      await client.end().catch(() => {});
     },
     async abandon() {
       await client.query('ROLLBACK').catch(() => {});

@@ -57,13 +57,21 @@ function of(connection: SqliteDatabase.Database, file: string, beside: string, e
       closeSync(handle);
       removeLeftovers(file);
       renameSync(beside, file);
-      syncFolder(dirname(file));
+      try {
+        syncFolder(dirname(file));
+      } catch (error) {
+        // What throws leaves no store.
+        renameSync(file, beside);
+        throw error;
+      }
       end();
     },
     async abandon() {
-      end();
+      connection.close();
       for (const left of ['', '-journal']) rmSync(`${beside}${left}`, { force: true });
-      rmSync(`${file}.lock`, { force: true });
+      // Not before: the next restore writes to the same file. The lock's own file stays, for another process may have opened it by now, and whoever
+      // made a new one would hold another lock than that one.
+      end();
     },
   };
 }

@@ -9,7 +9,7 @@ export interface Loading {
   insert(table: PortableTable, rows: readonly PortableRow[]): Promise<void>;
   /** Gives the store an identity of its own, and makes it durable and whole. Before this returns, there is no store. */
   finish(options: FinishOptions): Promise<void>;
-  /** Leaves the place as it was found. */
+  /** Leaves the place without a store, as it was found. */
   abandon(): Promise<void>;
 }
 

@@ -1,0 +1,60 @@
+/** How a restore ends that cannot end well: it says what became of it, and leaves what others hold. */
+import SqliteDatabase from 'better-sqlite3';
+import { describe, expect, test } from 'vitest';
+import { readTable } from '../../src/backup/table-files.ts';
+import { loadPostgres } from '../../src/store/loading-postgres.ts';
+import { loadSqlite } from '../../src/store/loading-sqlite.ts';
+import { knownMigrations } from '../../src/store/migrations.ts';
+import { openSqlite } from '../../src/store/sqlite.ts';
+import { createPostgresDatabase, createSqliteDatabase } from '../support/databases.ts';
+import { createFolder } from '../support/folders.ts';
+import { openProxy } from '../support/proxy.ts';
+
+describe('A restore', () => {
+  test('that loses PostgreSQL while it commits says that its outcome is not known, and is refused where it is done (P1)', async () => {
+    const database = await createPostgresDatabase();
+    const url = new URL(database.url ?? '');
+    const proxy = await openProxy(Number(url.port));
+    try {
+      const through = new URL(url);
+      through.port = String(proxy.port);
+      const migrations = knownMigrations('postgres');
+      const loading = await loadPostgres(through.href, migrations);
+      const finishing = loading.finish({ identity: 'another', endsLeases: false }).catch(String);
+      // It waits for the proxy, which passes it on, and keeps the answer.
+      await proxy.swallow('COMMIT');
+      const isThere = () => loadPostgres(url.href, migrations).then((other) => other.abandon(), String);
+      // Waits for the first one's lock.
+      expect(await isThere()).toContain('There is a store in this database already');
+      proxy.cut();
+      expect(await finishing).toContain('whether the backup is restored is not known');
+      await loading.abandon();
+    } finally {
+      proxy.close();
+      await database.remove();
+    }
+  });
+
+  test('that is given up leaves the lock to who has opened it meanwhile', async () => {
+    const database = await createSqliteDatabase();
+    const loading = await loadSqlite(database.file, knownMigrations('sqlite'));
+    const waiting = new SqliteDatabase(`${database.file}.lock`, { timeout: 0 });
+    try {
+      waiting.pragma('schema_version');
+    } catch {
+      // It is locked: but opened.
+    }
+    await loading.abandon();
+    waiting.exec('BEGIN EXCLUSIVE');
+    await expect(openSqlite(database.file)).rejects.toThrow('Another gateway');
+    waiting.close();
+    await (await database.open()).close();
+    await database.remove();
+  });
+
+  test('whose file cannot be read any more fails, as what reads it', async () => {
+    const entry = { name: 'jobs', columns: [], rows: 1, sizeBytes: 1, sha256: '' };
+    const rows = readTable(createFolder('gone'), entry);
+    await expect(rows.next()).rejects.toThrow('ENOENT');
+  });
+});
