@@ -10,6 +10,7 @@ import { watchKey } from './domain/key-ends.ts';
 import { authenticate } from './domain/keys.ts';
 import { keepRetention } from './domain/retention.ts';
 import { forgiveOutage, keepTime } from './domain/timekeeping.ts';
+import { endInTurn } from './ending.ts';
 import { type OpenLog, openLog } from './operating/log.ts';
 import { Metrics } from './operating/metrics.ts';
 import { metricsDoor, openMetricsServer } from './operating/metrics-door.ts';
@@ -47,13 +48,13 @@ export async function startGateway(config: Config, trace: TraceSettings | null =
   requireWritable(dataDir);
   const store = databaseUrl ? await openPostgres(databaseUrl) : await openSqlite(join(dataDir, 'trainyard.sqlite'));
   const log = openLog(config.operating.logLevel);
+  let tracing: Tracing | null = null;
   try {
     // Loaded only where it is wanted: it would cost every start a tenth of a second.
-    const tracing = trace ? (await import('./operating/tracing.ts')).startTracing(trace, manifest.version) : null;
+    tracing = trace ? (await import('./operating/tracing.ts')).startTracing(trace, manifest.version) : null;
     return await serve(config, tracing?.watch(store) ?? store, log, tracing);
   } catch (error) {
-    await store.close();
-    await log.close();
+    await endInTurn([() => store.close()], [() => tracing?.close()], [() => log.close()]);
     throw error;
   }
 }
@@ -69,6 +70,8 @@ async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracin
   const meters = new ServerMeters();
   const counted = [store.meters, domain.meters.all(), wakeups.meters, meters.all(), samplesOf(domain, dataDir), log.lostLines].flat();
   const metrics = new Metrics({ version: manifest.version, node: process.versions.node, store: store.description }, counted);
+  // Before anything goes on by itself: the address may be taken.
+  const metricsServer = operating.metricsAddress === null ? null : await openMetricsServer(metrics, operating.metricsAddress);
   const stopTime = keepTime(domain, logRecurring(log, 'The sweep failed; the next one tries again.'));
   const stopRetention = keepRetention(domain, retention, logRecurring(log, 'Retention failed; the next round goes on.'));
   const rates = new Rates(limits);
@@ -86,10 +89,9 @@ async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracin
     meters,
     traces: tracing?.traces ?? null,
   };
-  const metricsServer = operating.metricsAddress === null ? null : await openMetricsServer(metrics, operating.metricsAddress);
   const server = await startServer(parts, doors).catch(async (error: unknown) => {
     metricsServer?.close();
-    await Promise.all([stopTime(), stopRetention()]);
+    await endInTurn([stopTime, stopRetention], [() => wakeups.close()]);
     throw error;
   });
   const onError = logRecurring(log, 'The aggregator failed; it tries again.');
@@ -101,14 +103,16 @@ async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracin
     async close(graceMs) {
       log.info('The gateway stops.');
       wakeups.stop();
-      await Promise.all([aggregator?.close(), server.close(graceMs)]);
-      metricsServer?.close();
-      await Promise.all([stopTime(), stopRetention()]);
-      wakeups.close();
-      await store.close();
-      await tracing?.close();
-      log.info('The gateway has stopped.');
+      const [failure] = await endInTurn(
+        [() => aggregator?.close(), () => server.close(graceMs)],
+        [() => metricsServer?.close(), stopTime, stopRetention],
+        [() => wakeups.close()],
+        [() => store.close()],
+        [() => tracing?.close()],
+      );
+      if (!failure) log.info('The gateway has stopped.');
       await log.close();
+      if (failure) throw failure.reason;
     },
   };
 }

@@ -135,6 +135,8 @@ describe('A gateway', () => {
     const port = address instanceof Object ? address.port : 0;
     const database = await createDatabase(createSqliteDatabase);
     expect(await refusalOf({ database, flags: ['--port', String(port)] })).toContain(String(port));
+    // The address of the metrics too: the process ends by itself.
+    expect(await refusalOf({ database, flags: ['--metrics-address', `127.0.0.1:${port}`] })).toContain(String(port));
     // The port is free again: the refusal left the data as it found it.
     taken.close();
     await start({ database });
