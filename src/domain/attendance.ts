@@ -24,6 +24,9 @@ export class Attendance {
   #jumpMs = 0;
   #awaySince = 0;
   #absences = 0;
+  /** By how much the wall clock is ahead of time that has passed, and when (by the other clock) it last jumped forward. */
+  #aheadMs = 0;
+  #jumpedAt = Number.NEGATIVE_INFINITY;
   #stopTimer = () => {};
 
   constructor(clock: Clock) {
@@ -44,6 +47,16 @@ export class Attendance {
   /** What time it is for whatever is due at a time: now, or long ago as long as that has to be set right first. */
   dueBy(): Date {
     return this.isReturning ? NEVER : this.#clock.now();
+  }
+
+  /**
+   * The moment before which all is older than so many milliseconds. When the wall clock has jumped forward within that time, what was made before seems
+   * older than it is by as much: in doubt it counts as younger. Of jumps from before it began to watch it knows nothing.
+   */
+  longAgo(milliseconds: number): Date {
+    if (this.#lastLook) this.#look();
+    const aheadMs = this.#clock.elapsed() - this.#jumpedAt < milliseconds ? this.#aheadMs : 0;
+    return new Date(this.#clock.now().getTime() - milliseconds - aheadMs);
   }
 
   get isReturning(): boolean {
@@ -77,7 +90,11 @@ export class Attendance {
       this.#isReturning = true;
       this.#absences += 1;
     }
-    if (Math.abs(drift) > LONGEST_DRIFT_MS) this.#jumpMs += drift;
+    if (Math.abs(drift) > LONGEST_DRIFT_MS) {
+      this.#jumpMs += drift;
+      this.#aheadMs = Math.max(0, this.#aheadMs + drift);
+    }
+    if (drift > LONGEST_DRIFT_MS) this.#jumpedAt = now.elapsed;
     this.#lastLook = now;
   }
 }

@@ -18,9 +18,9 @@ export function forgetNowAndThen(domain: Domain): () => Promise<void> {
 }
 
 /** Answers whether all that are old enough are gone. */
-async function forgetKeys({ clock, limits, store }: Domain): Promise<boolean> {
+async function forgetKeys({ attendance, clock, limits, store }: Domain): Promise<boolean> {
   const began = clock.elapsed();
-  const before = new Date(clock.now().getTime() - limits.idempotencyHours * 3_600_000);
+  const before = attendance.longAgo(limits.idempotencyHours * 3_600_000);
   while (clock.elapsed() - began < WITHIN_MS) {
     const gone = await store.write((tx) => tx.run(forgetIdempotencyKeys, { before, limit: AT_ONCE }));
     if (gone.length < AT_ONCE) return true;

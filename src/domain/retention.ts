@@ -125,10 +125,15 @@ export async function applyRetention(domain: Domain, rules: RetentionRules, { pa
 type Step = (tx: Tx, stream: StreamRow) => Promise<boolean>;
 
 /** What is to be done about a stream, if anything. */
-async function stepFor({ clock, store }: Domain, rules: RetentionRules, stream: StreamRow, finishedAt: Date | null): Promise<Step | null> {
-  const now = clock.now().getTime();
+async function stepFor(
+  { attendance, store }: Domain,
+  rules: RetentionRules,
+  stream: StreamRow,
+  finishedAt: Date | null,
+): Promise<Step | null> {
+  const daysAgo = (days: number) => attendance.longAgo(days * DAY_MS).getTime();
   const { kind } = stream;
-  const isPast = (days: number | null) => days !== null && finishedAt !== null && finishedAt.getTime() < now - days * DAY_MS;
+  const isPast = (days: number | null) => days !== null && finishedAt !== null && finishedAt.getTime() < daysAgo(days);
   const limit = AT_ONCE[kind];
   const days = { event: rules.eventDays, log: rules.logDays, telemetry: rules.telemetryDays, metric: rules.metricDays }[kind];
   if (isPast(days) && stream.first <= stream.last) return async (tx, stream) => (await removeOldest(tx, stream, limit)) === limit;
@@ -140,7 +145,7 @@ async function stepFor({ clock, store }: Domain, rules: RetentionRules, stream: 
   if (kind === 'event') return null;
   const thinDays = kind === 'metric' ? rules.thinMetricDays : rules.thinTelemetryDays;
   if (thinDays === null || stream.thinned >= stream.last) return null;
-  const before = isPast(thinDays) ? Number.POSITIVE_INFINITY : now - thinDays * DAY_MS;
+  const before = isPast(thinDays) ? Number.POSITIVE_INFINITY : daysAgo(thinDays);
   const from = { jobId: stream.jobId, after: stream.thinned, limit: 1 };
   const [oldest] = await (kind === 'metric' ? store.read.run(metricPointsAfter, from) : store.read.run(telemetrySamplesAfter, from));
   if (!oldest || oldest.at.getTime() >= before) return null;

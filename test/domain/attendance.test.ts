@@ -2,7 +2,9 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { cancelJob } from '../../src/domain/cancellation.ts';
 import { claimStep } from '../../src/domain/claims.ts';
+import { forgetNowAndThen } from '../../src/domain/forgetting.ts';
 import { renewLease } from '../../src/domain/leases.ts';
+import { createProject } from '../../src/domain/projects.ts';
 import { keepTime, sweep } from '../../src/domain/timekeeping.ts';
 import { describeOnEachStore } from '../support/databases.ts';
 import { admin, plantSeed, type Seed, type SeededJob } from '../support/seed.ts';
@@ -61,6 +63,21 @@ describeOnEachStore('A gateway', (open) => {
     expect((await seed.readJob(job.job.id)).status).toBe('CANCELLING');
     await pass(3);
     expect((await seed.readJob(job.job.id)).status).toBe('CANCELLED');
+  });
+
+  test('whose wall clock jumps forward forgets no idempotency key before its time has passed, and then does (P6, P13)', async () => {
+    const create = () => createProject(seed.domain, admin, { name: 'Once', gitRepository: 'same', idempotencyKey: 'once' });
+    const { project } = await create();
+    await pass(1);
+    for (const jump of [30 * 24 * HOUR_MS, -24 * HOUR_MS]) {
+      seed.clock.jump(jump);
+      await pass(1);
+      await forgetNowAndThen(seed.domain)();
+      expect((await create()).project.id).toBe(project.id);
+    }
+    seed.clock.stall(seed.domain.limits.idempotencyHours * HOUR_MS);
+    await forgetNowAndThen(seed.domain)();
+    expect((await create()).project.id).not.toBe(project.id);
   });
 
   test('that stood still for longer than a lease takes it from nobody: neither a claim nor a sweep, and its device goes on (P13)', async () => {

@@ -99,6 +99,23 @@ describeOnGround('Retention', (on) => {
     }
   }
 
+  test('takes no jump of the clock for time that has passed (P13)', async () => {
+    const { clock, domain } = on().seed;
+    await log(3);
+    await complete();
+    domain.attendance.begin();
+    try {
+      clock.jump(40 * DAY_MS);
+      await apply({ logDays: 30 });
+      expect(await readAll({ kind: 'log' })).toMatchObject({ missed: 0 });
+      clock.stall(31 * DAY_MS);
+      await apply({ logDays: 30 });
+      expect(await readAll({ kind: 'log' })).toMatchObject({ seqs: [], missed: 3 });
+    } finally {
+      domain.attendance.end();
+    }
+  });
+
   test('by default removes nothing of a curve, an event or a log of usual size, however old', async () => {
     await log(3);
     await report(50);
