@@ -12,6 +12,8 @@
  *
  * Of an interface or a union, the dearest of the types that it can be. Fields that are selected twice under one name are one field, as they are
  * when they are executed, and @skip and @include are followed. A subscription costs what one of its frames does.
+ *
+ * How long texts, documents and lists are that only reading can tell is counted when they are read (schema/answer-room.ts).
  */
 import {
   type FieldNode,
