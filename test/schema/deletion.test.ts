@@ -105,6 +105,13 @@ describeOnGround('A job that is deleted while it is read', (on) => {
   });
 });
 
+describeOnGround('Output for a job of an id that none can have', (on) => {
+  test.each(['', 'job_', '\0', 'job_\0'])('is NOT_FOUND: %j (P14)', async (jobId) => {
+    const refusal = await refusalOf(setJobOutput(on().seed.domain, admin, { jobId, output: {} }));
+    expect(refusal).toMatchObject({ code: 'NOT_FOUND', id: jobId });
+  });
+});
+
 describeOnGround('A page of events of which nothing may be seen', (on) => {
   const source = 'query ($filter: EventFilter, $after: Cursor) { events(filter: $filter, after: $after) { endCursor events { cursor } } }';
 
