@@ -119,6 +119,10 @@ async function register(options: AgentOptions, { name, workDir, tell }: Setting,
   const input = { projectId, name, kind: 'WORKER', labels, resources, slots } as const;
   const registration = await registerDevice({ url, token, workDir, wrap }, input, options.stop);
   const { deviceId, deviceName } = registration;
-  tell({ kind: 'REGISTERED', deviceId, message: `Registered at ${url} as ${deviceName} (${deviceId}) with ${slots} slots.` });
+  tell({
+    kind: 'REGISTERED',
+    deviceId,
+    message: `Registered at ${url} as ${deviceName} (${deviceId}) with ${slots} ${slots === 1 ? 'slot' : 'slots'}.`,
+  });
   return registration;
 }

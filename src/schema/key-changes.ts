@@ -59,7 +59,7 @@ defineMutation('rotateApiKey', {
   description:
     'Makes a key in the place of another: of the same kind, role, project, job or device, and name, with a secret of its own. The old one is good for the overlap, ' +
     'never for longer than it would have been; its open streams end with it. By an ADMIN; keys of kind JOB and WATCH by an EDITOR too; and a key of kind DEVICE by ' +
-    'itself, so that a fleet renews its keys without anyone, once a minute and device. When the answer was lost, rotate again: a replacement that nobody has used is revoked, and another ' +
+    'itself, so that a fleet renews its keys without anyone, once a minute and device. When the answer was lost, rotate again (a device when its minute is over): a replacement that nobody has used is revoked, and another ' +
     'made. Once it was used, and for a key that has ended, it answers INVALID_STATE.',
   input: builder.inputType('RotateApiKeyInput', {
     description: 'The key to rotate.',
