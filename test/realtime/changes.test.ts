@@ -113,24 +113,30 @@ describeOnGround('What is told of as it is now', (on) => {
     const { seed, wakeups } = on();
     const one = await seed.registerDevice({ resources: { cpu: 1 } });
     const stream = claimableCounts(seed.domain, wakeups, one.device.id);
+    /** It may say again what it said: on PostgreSQL news of a write can come twice. */
+    const comesTo = async (count: number) => {
+      let said = await stream.next();
+      while (!said.done && said.value !== count) said = await stream.next();
+      expect(said.done).toBe(false);
+    };
     expect((await stream.next()).value).toBe(0);
-    const more = stream.next();
+    const more = comesTo(1);
     const { job } = await seed.createJob();
-    expect((await more).value).toBe(1);
+    await more;
     // What it cannot run is none of its business.
     await seed.createJob([{ name: 'Large', resources: { cpu: 2 } }]);
-    expect((await stream.next()).value).toBe(1);
-    const none = stream.next();
+    await comesTo(1);
+    const none = comesTo(0);
     const { lease } = await seed.claim(job, 0, one);
-    expect((await none).value).toBe(0);
+    await none;
     await completeStep(seed.domain, one.principal, { leaseToken: lease.token });
-    const again = stream.next();
+    const again = comesTo(1);
     const { job: cancelled } = await seed.createJob();
-    expect((await again).value).toBe(1);
+    await again;
     // Taken by another, or cancelled: it hears of both.
-    const gone = stream.next();
+    const gone = comesTo(0);
     await cancelJob(seed.domain, admin, { jobId: cancelled.id, cancelTimeoutSeconds: 0 });
-    expect((await gone).value).toBe(0);
+    await gone;
     await stream.return?.();
     expect([wakeups.size, seed.clock.waiting]).toEqual([0, 0]);
   });
