@@ -32,8 +32,6 @@ export class Loaders {
 export interface Loader<K, V> {
   /** All keys that are asked for in one turn of the loop are read together. */
   load(context: Context, key: K): Promise<V>;
-  /** Gives it a row that was read otherwise. */
-  prime(context: Context, key: K, value: V): void;
 }
 
 /** `read` gives one value for each key, in the order of the keys; what may not be seen it leaves out as null or an empty list. */
@@ -42,7 +40,6 @@ export function defineLoader<K, V>(read: (context: Context, keys: readonly K[]) 
   const loaderOf = (context: Context) => context.loaders.of(kind, () => new DataLoader<K, V>((keys) => read(context, keys)));
   return {
     load: (context, key) => loaderOf(context).load(key),
-    prime: (context, key, value) => void loaderOf(context).prime(key, value),
   };
 }
 
