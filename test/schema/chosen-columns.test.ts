@@ -1,8 +1,19 @@
 /** What is read of a row is what a selection shows: by whatever way a field is asked for, it shows the same as when everything is read. */
-import { type GraphQLObjectType, getNamedType, isInputObjectType, isLeafType, isObjectType, isRequiredArgument } from 'graphql';
+import {
+  type GraphQLObjectType,
+  type GraphQLResolveInfo,
+  getNamedType,
+  isInputObjectType,
+  isLeafType,
+  isObjectType,
+  isRequiredArgument,
+  Kind,
+  parse,
+} from 'graphql';
 import { beforeAll, expect, test } from 'vitest';
 import { createApplication } from '../../src/domain/applications.ts';
 import { reportMetrics } from '../../src/domain/progress.ts';
+import { chosenColumns } from '../../src/schema/chosen-columns.ts';
 import { schema } from '../../src/schema/index.ts';
 import { describeOnEachStore } from '../support/databases.ts';
 import { pickNumber, seedRandom } from '../support/random.ts';
@@ -107,3 +118,17 @@ function without(value: unknown, name: string): unknown {
       .map(([key, each]) => [key, without(each, name)]),
   );
 }
+
+test('a selection of fields that expose columns reads those alone, and one that does not say what it reads all', () => {
+  const chosenBy = (selection: string) => {
+    const [operation] = parse(`{ jobs { ${selection} } }`).definitions;
+    const field = operation?.kind === Kind.OPERATION_DEFINITION ? operation.selectionSet.selections[0] : undefined;
+    const returnType = schema.getQueryType()?.getFields().jobs?.type;
+    if (field?.kind !== Kind.FIELD || !returnType) throw new Error('No such field.');
+    // Cast: no more of it is looked at.
+    return chosenColumns({ schema, fragments: {}, fieldNodes: [field], returnType } as unknown as GraphQLResolveInfo).columns;
+  };
+  expect(chosenBy('nodes { name device { id } steps { id } }')).toEqual(new Set(['deviceId', 'id', 'name']));
+  expect(chosenBy('edges { node { status } cursor } totalCount')).toEqual(new Set(['status']));
+  expect(chosenBy('nodes { name computeTime { cpuStartedAt } }')).toBeNull();
+});
