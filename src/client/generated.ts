@@ -143,7 +143,7 @@ export type CompleteStepInput = {
   readonly metrics?: ReadonlyArray<MetricInput> | null | undefined;
   /** Of a training step of a federated job: how many samples the model saw, 1 or more. Its weight in the mean, where every device gives one. */
   readonly numSamples?: number | null | undefined;
-  /** The job's result document, as for setJobOutput, stored in the same transaction. */
+  /** The job's result document, stored in the same transaction, and as the file output.json: as setJobOutput does. Refused, with the step left as it is, where the job has a file output.json of another type. */
   readonly output?: Record<string, unknown> | null | undefined;
 };
 
@@ -1253,6 +1253,7 @@ export type CompleteStepMutationVariables = Exact<{
 export type CompleteStepMutation = { readonly completeStep:
     | { readonly __typename: 'CompleteStepPayload', readonly step: { readonly id: string, readonly number: number, readonly status: StepStatus }, readonly job: { readonly id: string, readonly status: JobStatus } }
     | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
+    | { readonly __typename: 'InvalidStateError', readonly status: string, readonly allowed: ReadonlyArray<string>, readonly code: ErrorCode, readonly message: string }
     | { readonly __typename: 'StaleLeaseError', readonly code: ErrorCode, readonly message: string }
    };
 

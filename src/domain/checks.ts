@@ -149,7 +149,12 @@ export class Checks {
     if (input.image && input.build) this.refuse([...path, 'build'], 'must not be given beside image: a container has one or the other.');
     this.text([...path, 'entrypoint'], input.entrypoint);
     this.text([...path, 'command'], input.command);
+    // An image brings a command of its own; without one there is nothing to run but this.
+    const given = (['command', 'entrypoint'] as const).filter((field) => input[field] != null);
+    if (given[0] && !input.image && !input.build && given.every((field) => input[field]?.trim() === ''))
+      this.refuse([...path, given[0]], 'must not be empty where there is no image.');
     if (input.build) {
+      if (input.build.context.trim() === '') this.refuse([...path, 'build', 'context'], 'must not be empty: it says what to build.');
       this.text([...path, 'build', 'context'], input.build.context);
       this.name([...path, 'build', 'dockerfile'], input.build.dockerfile);
       this.json([...path, 'build', 'properties'], input.build.properties);
@@ -237,7 +242,7 @@ export function stepTemplateOf(input: StepInput): StepTemplate {
     container,
     // What the step asks for itself comes first; a container's own demand holds where the step says nothing.
     resources: input.resources ? resourcesOf(input.resources) : (container?.resources ?? noResources),
-    pinnedDeviceId: input.pinnedDeviceId ?? null,
+    pinnedDeviceId: input.pinnedDeviceId?.trim() || null,
     requiredLabels: labelsOf(input.requiredLabels),
     maxAttempts: input.maxAttempts ?? 1,
   };

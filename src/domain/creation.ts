@@ -10,7 +10,7 @@ import type { Domain } from './domain.ts';
 import { enterExperiment, requireModel } from './experiments.ts';
 import { beginFederation } from './federation.ts';
 import { once } from './idempotency.ts';
-import { type CheckedJob, type CreateJobInput, checkJob, type KeptInput, keptInputOf } from './job-input.ts';
+import { type CheckedJob, type CreateJobInput, checkJob, type KeptInput, keptInputOf, withoutBlankIds } from './job-input.ts';
 import { addKey } from './keys.ts';
 import { isTerminalJob, terminalJobStatuses } from './lifecycle.ts';
 import { requireOwnModel, startOf } from './models.ts';
@@ -31,8 +31,9 @@ export interface CreatedJob {
 }
 
 /** Creates a job. Its first step can be claimed at once. */
-export async function createJob(domain: Domain, principal: Principal, input: CreateJobInput): Promise<CreatedJob> {
+export async function createJob(domain: Domain, principal: Principal, given: CreateJobInput): Promise<CreatedJob> {
   requireRight(principal, 'createJob');
+  const input = withoutBlankIds(given);
   return change(domain, principal, async (change) => {
     const project = await visibleProject(change, principal, input.projectId);
     return once(change, {
@@ -112,7 +113,7 @@ async function namedStart(
   { projectId, startModelVersionId, federation, application }: KeptInput,
 ): Promise<string | null> {
   if (startModelVersionId) return startOf(change, projectId, startModelVersionId, application?.supportsContinualTraining ?? false);
-  const id = federation?.startModelFragmentId ?? null;
+  const id = federation?.startModelFragmentId?.trim() || null;
   if (id !== null) await requireModel(change.tx, principal, projectId, id, ['federation', 'startModelFragmentId']);
   return id;
 }

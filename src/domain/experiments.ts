@@ -40,7 +40,7 @@ export async function createExperiment(
   checks.done();
   return change(domain, principal, async (change) => {
     const project = await visibleProject(change, principal, input.projectId);
-    const startModelId = input.startModelFragmentId ?? null;
+    const startModelId = input.startModelFragmentId?.trim() || null;
     if (startModelId !== null) await requireModel(change.tx, principal, project.id, startModelId, ['startModelFragmentId']);
     const experiment: ExperimentRow = {
       id: domain.ids.next('Experiment'),

@@ -46,6 +46,14 @@ export interface KeptInput extends CreateJobInput {
   readonly application: KeptApplication | null;
 }
 
+const optionalIds = ['experimentId', 'applicationId', 'modelId', 'startModelVersionId', 'datasetId', 'datasetVersionId'] as const;
+
+/** The input without the ids that are blank: they are the empty fields of a form, and name nothing. */
+export function withoutBlankIds(input: CreateJobInput): CreateJobInput {
+  const blank = optionalIds.filter((field) => input[field]?.trim() === '');
+  return blank.length === 0 ? input : { ...input, ...Object.fromEntries(blank.map((field) => [field, null])) };
+}
+
 /** What was kept in `jobs.input`. */
 // Cast: `makeJob` put it there.
 export const keptInputOf = ({ input }: { readonly input: Record<string, unknown> }) => input as unknown as KeptInput;

@@ -62,6 +62,13 @@ export async function requireLease(
   return { step, device };
 }
 
+/** The job that this token speaks of, if the principal sees it. Proves nothing: `requireLease` does. */
+export async function jobOfLease({ store }: Domain, principal: Principal, token: string): Promise<string | null> {
+  const name = parseLeaseToken(token);
+  const [step] = name ? await store.read.run(stepById, { id: name.stepId }) : [];
+  return step && sees(principal, step) ? step.jobId : null;
+}
+
 /** What a device learns whenever it speaks of a step. */
 export interface Orders {
   /** Stop, and end the step. */

@@ -109,19 +109,19 @@ export async function servedQueues(queries: Queries, claimant: Claimant): Promis
   return queues.filter((queue) => unmetBy(claimant, queue).length === 0);
 }
 
-/** How many steps the device could claim now, were it to claim one; at most `atMost` are counted in each queue. */
-export async function countClaimable(domain: Domain, deviceId: string, atMost = 100): Promise<number> {
+/** The steps that the device could claim now, were it to claim one; of each queue at most `atMost`. */
+export async function claimableBy(domain: Domain, deviceId: string, atMost = 100): Promise<{ id: string; queuedAt: Date | null }[]> {
   const { read } = domain.store;
   const [device] = await read.run(deviceById, { id: deviceId });
-  if (!device || device.isDraining) return 0;
+  if (!device || device.isDraining) return [];
   const claimant = await claimantOf(read, device);
-  if (slotsLeft(claimant) === 0) return 0;
-  let count = 0;
+  if (slotsLeft(claimant) === 0) return [];
+  const steps = [];
   for (const queue of await servedQueues(read, claimant)) {
     const heads = await read.run(headOfQueue, { queueId: queue.id, limit: atMost });
-    count += claimant.reserved.length === 0 ? heads.length : heads.filter((step) => hasRoom(claimant, step, queue)).length;
+    steps.push(...(claimant.reserved.length === 0 ? heads : heads.filter((step) => hasRoom(claimant, step, queue))));
   }
-  return count;
+  return steps;
 }
 
 export interface WhyNot extends Unmet {

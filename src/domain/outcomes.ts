@@ -1,19 +1,18 @@
 /** How an attempt says that it is done: completed, or failed. */
 
-import { saveJobFields } from '../store/changes/jobs.ts';
 import type { JobRow, StepRow } from '../store/tables.ts';
-import { type Change, record } from './change.ts';
+import type { Change } from './change.ts';
 import { Checks } from './checks.ts';
 import type { Domain } from './domain.ts';
-import { type Held, underLease } from './leases.ts';
-import type { StatusReason } from './lifecycle.ts';
+import { type Held, jobOfLease, underLease } from './leases.ts';
+import { isTerminalJob, type StatusReason } from './lifecycle.ts';
 import { checkMetrics, type MetricInput, storeMetrics } from './metrics.ts';
+import { type OutputDocument, storeOutput, withDocument } from './outputs.ts';
 import { leavePlace } from './preemption.ts';
 import type { Principal } from './principal.ts';
 import { advanceJob, endAttempt, endJob, finishCancel, lockedJob } from './progression.ts';
 import { advanceRound, dropStep } from './rounds.ts';
 import { inspectSubmission } from './submissions.ts';
-import { later } from './transitions.ts';
 
 type Optional<T> = T | null | undefined;
 
@@ -40,25 +39,35 @@ export async function completeStep(
   checks.range(['numSamples'], input.numSamples, 1, 2 ** 31 - 1);
   checks.done();
   const inspectedId = await inspectSubmission(domain, principal, input.leaseToken);
-  const complete = async (change: Change, { step }: Held) => {
-    await storeMetrics(change, step, input.metrics ?? []);
-    const exitCode = input.exitCode ?? 0;
-    const cause = { reason: 'COMPLETED', description: input.description ?? '', exitCode } as const;
-    const completed = await endAttempt(change, step, 'SUCCEEDED', 'complete', cause);
-    if (step.part !== null) {
+  const complete =
+    (document: OutputDocument | null) =>
+    async (change: Change, { step }: Held) => {
+      await storeMetrics(change, step, input.metrics ?? []);
+      const exitCode = input.exitCode ?? 0;
+      const cause = { reason: 'COMPLETED', description: input.description ?? '', exitCode } as const;
+      const completed = await endAttempt(change, step, 'SUCCEEDED', 'complete', cause);
+      const replaced = document && (await storeLastOutput(change, principal, step, document));
       const submission = { inspectedId, numSamples: input.numSamples ?? null };
-      return { step: completed, job: await advanceRound(change, completed, submission) };
-    }
-    let job = await lockedJob(change, step.jobId);
-    if (input.output) {
-      const fields = { output: input.output, updatedAt: later(change.now, job.updatedAt) };
-      await saveJobFields(change.tx, job.id, fields);
-      await record(change, job, { type: 'JOB_UPDATED', details: ['output'] });
-      job = { ...job, ...fields };
-    }
-    return { step: completed, job: await advanceJob(change, job, exitCode) };
-  };
-  return underLease(domain, principal, input.leaseToken, complete, { mayEnd: true });
+      const job =
+        step.part === null
+          ? await advanceJob(change, await lockedJob(change, step.jobId), exitCode)
+          : await advanceRound(change, completed, submission);
+      return { value: { step: completed, job }, replaced };
+    };
+  const write = (document: OutputDocument | null) => underLease(domain, principal, input.leaseToken, complete(document), { mayEnd: true });
+  const { output } = input;
+  const jobId = output ? await jobOfLease(domain, principal, input.leaseToken) : null;
+  // Of a token that is none, or someone else's, there is nothing to write: the lease refuses it.
+  if (!output || jobId === null) return (await write(null)).value;
+  return withDocument(domain, principal, { jobId, output }, write);
+}
+
+/** Stores what the attempt says the job came to. Answers the id of the file that is needed no more, if any. */
+async function storeLastOutput(change: Change, principal: Principal, step: StepRow, document: OutputDocument): Promise<string | null> {
+  const job = await lockedJob(change, step.jobId);
+  // A model that comes after its job has ended is taken; the result stays what it was.
+  if (isTerminalJob(job.status)) return document.id;
+  return (await storeOutput(change, principal, job, document)).replaced;
 }
 
 /** What a device can know of why its attempt failed. The other reasons are the gateway's own to give. */

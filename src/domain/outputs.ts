@@ -2,10 +2,11 @@
 
 import { jobItemsOf } from '../store/changes/items.ts';
 import { saveJobFields } from '../store/changes/jobs.ts';
+import type { StoredFile } from '../store/files.ts';
 import { jobById } from '../store/queries/rows.ts';
 import type { FragmentRow, JobRow } from '../store/tables.ts';
 import { isOpenStill } from '../store/unavailable.ts';
-import { change, record } from './change.ts';
+import { type Change, change, record } from './change.ts';
 import { Checks } from './checks.ts';
 import type { Domain } from './domain.ts';
 import { putOwnFragment } from './fragments.ts';
@@ -35,38 +36,70 @@ export async function setJobOutput(
   const checks = new Checks(domain);
   checks.json(['output'], input.output);
   checks.done();
-  const id = domain.ids.next('Fragment');
-  const text = JSON.stringify(await documentOf(domain, principal, input), null, 2);
-  const received = await domain.files.receive(id, [Buffer.from(text)], Buffer.byteLength(text));
-  await received.keep();
-  try {
-    const { replaced, ...result } = await change(domain, principal, async (change) => {
+  return withDocument(domain, principal, input, async (document) => {
+    const stored = await change(domain, principal, async (change) => {
       const held = input.leaseToken ? await requireLease(change, principal, input.leaseToken) : null;
       if (held && held.step.jobId !== input.jobId)
         throw new InvalidInput([{ path: ['jobId'], message: "is not the job of the lease's step." }]);
-      const job = await lockedJob(change, input.jobId);
-      if (isTerminalJob(job.status)) {
-        throw new InvalidState(
-          `The job is ${job.status}: its output stays as it is.`,
-          job.status,
-          jobStatuses.filter((status) => !isTerminalJob(status)),
-        );
-      }
-      const fields = { output: input.output, updatedAt: later(change.now, job.updatedAt) };
-      await saveJobFields(change.tx, job.id, fields);
-      await record(change, job, { type: 'JOB_UPDATED', details: ['output'] });
-      const stored = await putOwnFragment(change, principal, job, { id, file: received.file, filename: FILENAME, type: 'OUTPUT' });
-      return { job: { ...job, ...fields }, ...stored };
+      return storeOutput(change, principal, await lockedJob(change, input.jobId), document);
     });
+    return { value: stored, replaced: stored.replaced };
+  });
+}
+
+/** The text of output.json on disk, before the change that makes it a fragment. */
+export interface OutputDocument {
+  readonly id: string;
+  readonly file: StoredFile;
+  readonly output: Record<string, unknown>;
+}
+
+/**
+ * Writes the document of a job to disk, and runs the change that stores it. Files are written outside the transaction, and first: a row that is
+ * READY has its bytes. What was written goes when the change fails, and what it replaced goes when it does not.
+ */
+export async function withDocument<T>(
+  domain: Domain,
+  principal: Principal,
+  of: { jobId: string; output: Record<string, unknown> },
+  store: (document: OutputDocument) => Promise<{ value: T; replaced: string | null }>,
+): Promise<T> {
+  const id = domain.ids.next('Fragment');
+  const text = JSON.stringify(await contentOf(domain, principal, of), null, 2);
+  const { file, keep } = await domain.files.receive(id, [Buffer.from(text)], Buffer.byteLength(text));
+  try {
+    await keep();
+    const { value, replaced } = await store({ id, file, output: of.output });
     if (replaced) await domain.files.remove(replaced);
-    return result;
+    return value;
   } catch (error) {
     if (!isOpenStill(error)) await domain.files.remove(id);
     throw error;
   }
 }
 
-async function documentOf(domain: Domain, principal: Principal, { jobId, output }: { jobId: string; output: Record<string, unknown> }) {
+/** Makes a written document the job's output. The job is under its lock. */
+export async function storeOutput(
+  change: Change,
+  principal: Principal,
+  job: JobRow,
+  { id, file, output }: OutputDocument,
+): Promise<{ job: JobRow; fragment: FragmentRow; replaced: string | null }> {
+  if (isTerminalJob(job.status)) {
+    throw new InvalidState(
+      `The job is ${job.status}: its output stays as it is.`,
+      job.status,
+      jobStatuses.filter((status) => !isTerminalJob(status)),
+    );
+  }
+  const fields = { output, updatedAt: later(change.now, job.updatedAt) };
+  await saveJobFields(change.tx, job.id, fields);
+  await record(change, job, { type: 'JOB_UPDATED', details: ['output'] });
+  const stored = await putOwnFragment(change, principal, job, { id, file, filename: FILENAME, type: 'OUTPUT' });
+  return { job: { ...job, ...fields }, ...stored };
+}
+
+async function contentOf(domain: Domain, principal: Principal, { jobId, output }: { jobId: string; output: Record<string, unknown> }) {
   const { read } = domain.store;
   // PostgreSQL's text has no NUL, and so no id does.
   const [job] = jobId.includes('\0') ? [] : await read.run(jobById, { id: jobId });

@@ -83,10 +83,15 @@ async function tellJob(change: Change, step: StepRow, input: ReportProgressInput
   }
   if (Object.keys(said).length === 0) return;
   const job = await lockedJob(change, step.jobId);
-  const changed = (Object.keys(said) as (keyof JobRow)[]).filter((field) => String(said[field]) !== String(job[field])); // keys of a Partial<JobRow>
+  const changed = (Object.keys(said) as (keyof JobRow)[]).filter((field) => !isSame(said[field], job[field])); // keys of a Partial<JobRow>
   if (changed.length === 0) return;
   await saveJobFields(change.tx, job.id, { ...said, updatedAt: later(change.now, job.updatedAt) });
   await record(change, job, { type: 'JOB_UPDATED', details: changed });
+}
+
+/** Of two values of a column that is a text or a time. */
+function isSame(one: unknown, other: unknown): boolean {
+  return one instanceof Date && other instanceof Date ? one.getTime() === other.getTime() : one === other;
 }
 
 export async function reportMetrics(

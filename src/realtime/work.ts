@@ -2,33 +2,32 @@
 import { topics } from '../domain/change.ts';
 import { keepSeen } from '../domain/devices.ts';
 import type { Domain } from '../domain/domain.ts';
-import { countClaimable } from '../domain/matching.ts';
+import { claimableBy } from '../domain/matching.ts';
+import { hashOf } from '../domain/secrets.ts';
 import type { Waker } from '../domain/waker.ts';
 import { pull } from './pull.ts';
 
-/** The number now, then after each change of the queue while there is any, and when there are none left. Listening keeps the device ONLINE, if it is the device that listens. */
+/**
+ * The number now, then whenever the steps that the device may claim change: a step that is taken while another is queued leaves the number as it
+ * was, and is told of. Listening keeps the device ONLINE, if it is the device that listens.
+ */
 export function claimableCounts(
   domain: Domain,
   wakeups: Waker,
   deviceId: string,
   isDevice = true,
 ): AsyncIterableIterator<number, undefined> {
-  let told: { count: number; news: number } | null = null;
-  // A step that is taken while another is queued leaves the number as it was: there is work all the same.
-  let news = 0;
-  const stopListening = wakeups.on([topics.anyQueue], () => {
-    news++;
-  });
+  let told: string | null = null;
   return pull<number>(wakeups, domain.clock, {
     topics: [topics.anyQueue, topics.taken, topics.device(deviceId)],
     async look() {
       if (isDevice) await keepSeen(domain, deviceId);
-      const now = news;
-      const count = await countClaimable(domain, deviceId);
-      if (told?.count === count && (count === 0 || told.news === now)) return null;
-      told = { count, news: now };
-      return { value: count };
+      const steps = await claimableBy(domain, deviceId);
+      // Queued again is queued anew: whoever found it taken may try again.
+      const now = hashOf(JSON.stringify(steps.map(({ id, queuedAt }) => [id, queuedAt]).toSorted()));
+      if (now === told) return null;
+      told = now;
+      return { value: steps.length };
     },
-    end: stopListening,
   });
 }

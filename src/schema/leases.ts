@@ -1,7 +1,7 @@
 import type { Lease as LeaseShape } from '../domain/claims.ts';
 import { releaseStep, renewLease } from '../domain/leases.ts';
 import { completeStep, failStep } from '../domain/outcomes.ts';
-import { InvalidInput, StaleLease } from '../domain/refusals.ts';
+import { InvalidInput, InvalidState, StaleLease } from '../domain/refusals.ts';
 import type { ShownJob } from '../store/queries/jobs.ts';
 import type { ShownStep } from '../store/queries/steps.ts';
 import { builder } from './builder.ts';
@@ -62,7 +62,8 @@ defineMutation('completeStep', {
       metrics: t.field({ type: [MetricInput], description: 'Last values of metrics, stored in the same transaction.' }),
       output: t.field({
         type: 'JSONObject',
-        description: "The job's result document, as for setJobOutput, stored in the same transaction.",
+        description:
+          "The job's result document, stored in the same transaction, and as the file output.json: as setJobOutput does. Refused, with the step left as it is, where the job has a file output.json of another type.",
       }),
       numSamples: t.int({
         description:
@@ -77,7 +78,7 @@ defineMutation('completeStep', {
       job: t.expose('job', { type: Job, description: 'Its job as it is now.' }),
     }),
   }),
-  refusals: [StaleLease, InvalidInput],
+  refusals: [StaleLease, InvalidInput, InvalidState],
   decide: completeStep,
 });
 

@@ -38,6 +38,10 @@ const wrong: Record<string, [Partial<CreateJobInput>, string]> = {
   'no cores': [{ steps: [{ name: 'a', resources: { cpu: 0 } }] }, 'steps.0.resources.cpu'],
   'a device that is not there': [{ steps: [{ name: 'a', pinnedDeviceId: 'dev_nowhere' }] }, 'steps.0.pinnedDeviceId'],
   'a container beside steps': [{ steps: [{ name: 'a' }], container: { command: 'x' } }, 'container'],
+  'a command of nothing and no image': [{ container: { command: '' } }, 'container.command'],
+  'an entrypoint of spaces and no image': [{ container: { entrypoint: ' \t', command: ' ' } }, 'container.command'],
+  'a step that runs nothing': [{ steps: [{ name: 'a', container: { entrypoint: '' } }] }, 'steps.0.container.entrypoint'],
+  'a build of nothing': [{ container: { build: { context: ' ' } } }, 'container.build.context'],
   'a variable of no name': [{ container: { env: [{ name: 'A=B', value: '' }] } }, 'container.env.0.name'],
   'a variable twice': [{ container: { env: [...Array(2)].map(() => ({ name: 'A', value: '' })) } }, 'container.env.1'],
   'a relative volume': [{ container: { volumes: [{ storage: 'a', containerPath: '../b' }] } }, 'container.volumes.0.containerPath'],
@@ -73,6 +77,20 @@ describeOnGround('Input', (on) => {
     }
     expect(await readAll()).toEqual(before);
     expect(Object.prototype).not.toHaveProperty('polluted');
+  });
+
+  test('with blank ids is as without them, also for its idempotency key', async () => {
+    const { seed } = on();
+    const blank = ['experimentId', 'applicationId', 'modelId', 'startModelVersionId', 'datasetId', 'datasetVersionId'] as const;
+    const steps = [{ name: 'a', pinnedDeviceId: '' }];
+    const { job } = await create({ ...Object.fromEntries(blank.map((field) => [field, ''])), steps, idempotencyKey: 'form' });
+    expect(blank.map((field) => job[field])).toEqual(blank.map(() => null));
+    expect((await seed.readSteps(job.id)).map(({ queueId }) => queueId)).toEqual([expect.not.stringContaining('dev_')]);
+    expect(await create({ steps, idempotencyKey: 'form' })).toMatchObject({ job: { id: job.id }, isReplay: true });
+  });
+
+  test('with an empty command is taken where the image has its own', async () => {
+    expect((await create({ container: { image: 'busybox', command: '' } })).job.container).toMatchObject({ image: 'busybox', command: '' });
   });
 
   test('that is nested without end is refused wherever it stands', async () => {

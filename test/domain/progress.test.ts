@@ -216,4 +216,18 @@ describeOnGround('A report', (on) => {
     const points = await db.select().from(t.metricPoints).where(eq(t.metricPoints.jobId, job.id));
     expect(points.map(({ attempt }) => attempt).sort()).toEqual([1, 2]);
   });
+
+  test('of when it computed is stored to the millisecond, and what is as it was is no change', async () => {
+    const { seed } = on();
+    const { leaseToken, job } = await begin();
+    const at = (ms: number) => new Date(Date.UTC(2026, 0, 1, 12, 0, 0, ms));
+    for (const cpuStartedAt of [at(0), at(1), at(999)]) {
+      await reportProgress(seed.domain, admin, { leaseToken, computeTime: { cpuStartedAt } });
+      expect((await seed.readJob(job.id)).cpuStartedAt).toEqual(cpuStartedAt);
+    }
+    const { updatedAt } = await seed.readJob(job.id);
+    seed.clock.advance(5_000);
+    await reportProgress(seed.domain, admin, { leaseToken, computeTime: { cpuStartedAt: at(999) } });
+    expect((await seed.readJob(job.id)).updatedAt).toEqual(updatedAt);
+  });
 });

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { cancelJob } from '../../src/domain/cancellation.ts';
 import { type Claim, claimStep } from '../../src/domain/claims.ts';
 import { updateDevice } from '../../src/domain/devices.ts';
-import { countClaimable, whyNot } from '../../src/domain/matching.ts';
+import { claimableBy, whyNot } from '../../src/domain/matching.ts';
 import { makeRoom } from '../../src/domain/preemption.ts';
 import { sweep } from '../../src/domain/timekeeping.ts';
 import { describeOnGround, refusalOf } from '../support/ground.ts';
@@ -171,7 +171,7 @@ describeOnGround('Preemption', (on) => {
       if (!passed) throw new Error('The job has a step.');
       expect(await whyNot(seed.domain, admin, passed, null)).toMatchObject([{ requirement: 'reserved' }]);
       expect(await whyNot(seed.domain, admin, waiting, null)).toEqual([]);
-      expect(await countClaimable(seed.domain, device.device.id)).toBe(1);
+      expect(await claimableBy(seed.domain, device.device.id)).toHaveLength(1);
       const byName = claimStep(seed.domain, device.principal, { jobId: older.id, stepNumber: 0, leaseSeconds: 60 });
       expect(await refusalOf(byName)).toMatchObject({ code: 'INVALID_INPUT', issues: [{ path: ['deviceId'], message: /kept/ }] });
       const [claim] = await room.claimOn(device);

@@ -635,6 +635,7 @@ export type CompleteMutationVariables = Exact<{
 export type CompleteMutation = { readonly completeStep:
     | { readonly __typename: 'CompleteStepPayload', readonly step: { readonly number: number, readonly status: StepStatus }, readonly job: { readonly id: string, readonly status: JobStatus } }
     | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
+    | { readonly __typename: 'InvalidStateError', readonly status: string, readonly allowed: ReadonlyArray<string>, readonly code: ErrorCode, readonly message: string }
     | { readonly __typename: 'StaleLeaseError', readonly code: ErrorCode, readonly message: string }
    };
 

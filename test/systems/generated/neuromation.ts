@@ -682,6 +682,7 @@ export type SucceedMutationVariables = Exact<{
 export type SucceedMutation = { readonly completeStep:
     | { readonly __typename: 'CompleteStepPayload', readonly job: { readonly status: JobStatus } }
     | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
+    | { readonly __typename: 'InvalidStateError', readonly status: string, readonly allowed: ReadonlyArray<string>, readonly code: ErrorCode, readonly message: string }
     | { readonly __typename: 'StaleLeaseError', readonly code: ErrorCode, readonly message: string }
    };
 

@@ -568,6 +568,7 @@ export type SubmittedMutationVariables = Exact<{
 export type SubmittedMutation = { readonly completeStep:
     | { readonly __typename: 'CompleteStepPayload', readonly job: { readonly status: JobStatus } }
     | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
+    | { readonly __typename: 'InvalidStateError', readonly status: string, readonly allowed: ReadonlyArray<string>, readonly code: ErrorCode, readonly message: string }
     | { readonly __typename: 'StaleLeaseError', readonly code: ErrorCode, readonly message: string }
    };
 
