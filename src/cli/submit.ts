@@ -148,7 +148,7 @@ async function readApplication({ given, client, io }: Context, file: JobFile) {
   return named === undefined ? undefined : resolveApplication(client, named, io.signal);
 }
 
-const noFile: JobFile = { input: { name: '' } };
+const noFile: JobFile = { input: { name: '' }, placeOf: () => undefined };
 
 async function readFile(path: string): Promise<JobFile> {
   // It brings a parser of YAML and one of GraphQL, which no other command has to wait for.

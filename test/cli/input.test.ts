@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type FlagSet, parseFlags } from '../../src/cli/flags.ts';
-import { checkJob, readJobFile } from '../../src/cli/jobfile.ts';
 import { takeOverrides } from '../../src/cli/overrides.ts';
 import { readTarget, targetFlags } from '../../src/cli/settings.ts';
 import { submit } from '../../src/cli/submit.ts';
@@ -91,81 +90,6 @@ describe('a flag', () => {
       given.integer('count');
       given.choices('kind', ['RED']);
     }).toThrow(message);
-  });
-});
-
-describe('a job file', () => {
-  test('is a CreateJobInput with the project by name and mappings for pairs', async () => {
-    const path = await write(
-      'job.yaml',
-      'name: digits\nproject: vision\nlabels: {team: a, n: 5}\nitems: {epochs: 5, tags: [x]}\nsettings: {env: {A: 1}}\n' +
-        'steps:\n  - name: train\n    container: {command: run, env: {SEED: 7}}\n    requiredLabels: {gpu: a100}\n',
-    );
-    expect(await readJobFile(path)).toMatchObject({
-      project: 'vision',
-      input: {
-        name: 'digits',
-        labels: [
-          { key: 'team', value: 'a' },
-          { key: 'n', value: '5' },
-        ],
-        items: [
-          { name: 'epochs', value: '5' },
-          { name: 'tags', value: '["x"]' },
-        ],
-        settings: { env: { A: 1 } },
-        steps: [
-          {
-            name: 'train',
-            container: { command: 'run', env: [{ name: 'SEED', value: '7' }] },
-            requiredLabels: [{ key: 'gpu', value: 'a100' }],
-          },
-        ],
-      },
-    });
-  });
-
-  test('may name its application', async () => {
-    const path = await write('job.yaml', 'name: digits\napplication: classifier\n');
-    expect(await readJobFile(path)).toMatchObject({ application: 'classifier', input: { name: 'digits' } });
-    expect(await checkJob({ application: 'classifier' }, 'job.yaml')).toMatchObject({ application: 'classifier', input: { name: '' } });
-    await expect(checkJob({ name: 'digits', application: 7 }, 'job.yaml')).rejects.toThrow(
-      'job.yaml: application: takes a name or an id, not 7.',
-    );
-  });
-
-  test('may be JSON', async () => {
-    const path = await write('job.json', '{"name": "digits", "container": {"command": "echo"}}');
-    expect((await readJobFile(path)).input).toMatchObject({ name: 'digits', container: { command: 'echo' } });
-  });
-
-  test('that is wrong is refused with a line for each field', async () => {
-    const job = {
-      name: 'a',
-      type: 'TRAIN',
-      priority: 'high',
-      settings: 3,
-      steps: [{ nme: 'x' }, { name: 'b', container: { image: 5 } }],
-      'schedule-timeout': 3,
-    };
-    const message = await checkJob(job, 'job.yaml').catch((error: Error) => error.message);
-    for (const line of [
-      /^job.yaml: steps.0: there is no field "nme"/m,
-      /^job.yaml: steps.0: "name" is missing/m,
-      /^job.yaml: steps.1.container.image: String cannot represent a non string value: 5$/m,
-      /^job.yaml: type: Value "TRAIN" does not exist/m,
-      /^job.yaml: priority: Int cannot represent/m,
-      /^job.yaml: settings: takes a mapping, not 3/m,
-      /^job.yaml: there is no field "schedule-timeout"/m,
-    ]) {
-      expect(message).toMatch(line);
-    }
-  });
-
-  test('that is no YAML, no mapping or not there says so', async () => {
-    await expect(readJobFile(await write('a.yaml', 'a: [1\nb: 2'))).rejects.toThrow(/at line 2/);
-    await expect(readJobFile(await write('b.yaml', '- a\n- b'))).rejects.toThrow(/a job is a mapping of fields .* not a list/);
-    await expect(readJobFile(join(folder, 'none.yaml'))).rejects.toThrow(/none\.yaml cannot be read/);
   });
 });
 
