@@ -253,9 +253,7 @@ describe('a job file is refused by line and column', () => {
       'takes one of',
     ],
   ])('for %s', async (_case, text, message) => {
-    expect(await refusal(text)).toContain(
-      `UsageError: job.yaml:${message.startsWith(':') || /^\d/.test(message) ? message.replace(/^:/, '') : ''}`,
-    );
+    expect(await refusal(text)).toMatch(/^UsageError: job\.yaml:\d+:\d+: /);
     expect(await refusal(text)).toContain(message);
   });
 
