@@ -2,11 +2,12 @@
  * Federated averaging: one model out of several, tensor by tensor and piece by piece, so that memory stays at a few pieces whatever the size
  * of the models and however many they are. Runs in a thread of its own.
  *
- * Sums are in double precision; each mean is rounded once more, to the tensor's own type, to the nearest with ties to even.
+ * Sums are in double precision; each mean is rounded once more, to the tensor's own type, to the nearest with ties to even. Whole numbers and
+ * booleans are not averaged: they are those of the model that counts most.
  */
 import { dtypeBytes, inOrder, NotSafetensors, type TensorEntry, writeHeader } from '../domain/safetensors-header.ts';
 import { differencesOf, shorten } from './differences.ts';
-import { type FloatType, floatTypes } from './floats.ts';
+import { type FloatType, floatTypes, isWholeType } from './floats.ts';
 import { type ModelFile, openModel } from './safetensors.ts';
 
 export interface ModelToAverage {
@@ -38,7 +39,7 @@ export function* averageModels(models: readonly ModelToAverage[]): Generator<Uin
     for (const other of others) requireSame(first, other);
     const tensors = inOrder(first.file.header.entries);
     yield writeHeader(tensors, sharedMetadata(opened));
-    const averaging = new Averaging(opened);
+    const averaging = new Averaging([first, ...others]);
     for (const tensor of tensors) yield* averaging.of(tensor);
   } finally {
     for (const { file } of opened) file.close();
@@ -79,14 +80,16 @@ const DOWNSCALE = 2 ** -64;
 
 class Averaging {
   readonly #models: readonly Opened[];
+  readonly #heaviest: Opened;
   readonly #total: number;
   readonly #input = new Uint8Array(PIECE_BYTES);
   readonly #output = new Uint8Array(PIECE_BYTES);
   /** For the smallest type there is: two bytes. */
   readonly #sums = new Float64Array(PIECE_BYTES / 2);
 
-  constructor(models: readonly Opened[]) {
+  constructor(models: readonly [Opened, ...Opened[]]) {
     this.#models = models;
+    this.#heaviest = models.reduce((heaviest, model) => (model.weight > heaviest.weight ? model : heaviest));
     this.#total = models.reduce((sum, { weight }) => sum + weight, 0);
   }
 
@@ -95,6 +98,7 @@ class Averaging {
     for (let from = 0; from < tensor.end - tensor.start; from += PIECE_BYTES) {
       const length = Math.min(PIECE_BYTES, tensor.end - tensor.start - from);
       if (type) this.#average(tensor, type, from, length);
+      else if (isWholeType(tensor.dtype)) this.#take(tensor, from, length);
       else this.#copy(tensor, from, length);
       yield this.#output.subarray(0, length);
     }
@@ -142,7 +146,13 @@ class Averaging {
     }
   }
 
-  /** Whole numbers have no mean of their own type: they are taken over where all agree. */
+  /** Of the model that counts most, the first of them where several do: a batch norm's counter differs between devices. */
+  #take(tensor: TensorEntry, from: number, length: number): void {
+    this.#read(this.#heaviest, tensor, from, length);
+    this.#output.set(this.#input.subarray(0, length));
+  }
+
+  /** What is neither a float that is known here nor a whole number is taken over where all agree; a submission that differs was refused. */
   #copy(tensor: TensorEntry, from: number, length: number): void {
     for (const [i, model] of this.#models.entries()) {
       this.#read(model, tensor, from, length);

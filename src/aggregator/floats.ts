@@ -60,3 +60,6 @@ function bf16Of(value: number): number {
 
 /** By the name that the file gives. */
 export const floatTypes: Readonly<Record<string, FloatType>> = { F16: f16, BF16: bf16, F32: f32, F64: f64 };
+
+/** Whole numbers and booleans: counters, indexes, masks. They have no mean of their own type, and one of the models' values is as good as any. */
+export const isWholeType = (dtype: string): boolean => /^(BOOL|[IU](8|16|32|64))$/.test(dtype);

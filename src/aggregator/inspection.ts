@@ -1,24 +1,51 @@
 /** What is wrong with a model that was handed in, found by reading all of it, a piece at a time. Runs in a thread of its own. */
 import { elementCount, NotSafetensors, type TensorEntry } from '../domain/safetensors-header.ts';
 import { differencesOf, shorten } from './differences.ts';
-import { type FloatType, floatTypes } from './floats.ts';
+import { type FloatType, floatTypes, isWholeType } from './floats.ts';
 import { type ModelFile, openModel } from './safetensors.ts';
 
 const PIECE_BYTES = 256 * 1024;
 
-/** A sentence for each problem, naming the tensor; empty when the model can be averaged with others that differ as little from the start model. */
-export function findProblems(path: string, startPath: string | null): string[] {
+/**
+ * A sentence for each problem, naming the tensor; empty when there is none. `isAveraged`: the model is one of those that the gateway averages, and
+ * what has no mean must be as in the start model.
+ */
+export function findProblems(path: string, startPath: string | null, isAveraged: boolean): string[] {
   return reading(path, 'The model is no safetensors file', (model) => {
     if (model.problems.length > 0) return shorten(model.problems);
-    const differences = startPath === null ? [] : differencesFromStart(model, startPath);
+    const differences = startPath === null ? [] : differencesFromStart(model, startPath, isAveraged);
     return shorten([...differences, ...wrongNumbers(model)]);
   });
 }
 
-const differencesFromStart = (model: ModelFile, startPath: string): string[] =>
-  reading(startPath, 'It cannot be compared with the start model, which is no safetensors file', (start) =>
-    differencesOf(model.header.entries, start.header.entries, 'the start model'),
-  );
+const differencesFromStart = (model: ModelFile, startPath: string, isAveraged: boolean): string[] =>
+  reading(startPath, 'It cannot be compared with the start model, which is no safetensors file', (start) => {
+    const differences = differencesOf(model.header.entries, start.header.entries, 'the start model');
+    return differences.length > 0 || !isAveraged ? differences : [...withoutMean(model, start)];
+  });
+
+/** The tensors that the gateway cannot average, and that are not what they were. */
+function* withoutMean(model: ModelFile, start: ModelFile): Generator<string> {
+  const startEntries = new Map(start.header.entries.map((entry) => [entry.name, entry]));
+  for (const entry of model.header.entries) {
+    const startEntry = startEntries.get(entry.name);
+    if (floatTypes[entry.dtype] || isWholeType(entry.dtype) || !startEntry) continue;
+    if (!isSame(model, entry, start, startEntry))
+      yield `Tensor ${JSON.stringify(entry.name)} of ${entry.dtype} has no mean here: it must stay as it is in the start model.`;
+  }
+}
+
+function isSame(one: ModelFile, entry: TensorEntry, other: ModelFile, otherEntry: TensorEntry): boolean {
+  const length = entry.end - entry.start;
+  for (let at = 0; at < length; at += PIECE_BYTES) {
+    const own = new Uint8Array(Math.min(PIECE_BYTES, length - at));
+    const others = new Uint8Array(own.length);
+    one.read(entry, at, own);
+    other.read(otherEntry, at, others);
+    if (Buffer.compare(own, others) !== 0) return false;
+  }
+  return true;
+}
 
 function reading(path: string, failure: string, work: (model: ModelFile) => string[]): string[] {
   let model: ModelFile | null = null;

@@ -25,14 +25,14 @@ const waiting: (() => void)[] = [];
 
 /**
  * What is wrong with a model that was handed in, a sentence for each problem, naming the tensor: it is missing or additional, of another shape or
- * dtype than in the start model, has NaN or infinity, overlaps another or lies outside of the file; or the file is cut short, or no safetensors
+ * dtype than in the start model, has NaN or infinity, is of a type that has no mean here and differs (`isAveraged`), overlaps another or lies outside of the file; or the file is cut short, or no safetensors
  * file at all. Empty: nothing. Rejects with Node's error when a file cannot be read.
  */
-export async function inspectModel(path: string, startPath: string | null): Promise<string[]> {
+export async function inspectModel(path: string, startPath: string | null, isAveraged: boolean): Promise<string[]> {
   if (inspecting >= INSPECTIONS_AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve));
   else inspecting += 1;
   try {
-    const worker = startThread({ kind: 'inspect', path, startPath });
+    const worker = startThread({ kind: 'inspect', path, startPath, isAveraged });
     const [inspected]: Inspected[] = await once(worker, 'message');
     return inspected?.problems ?? [];
   } finally {

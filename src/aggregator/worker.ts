@@ -5,7 +5,7 @@ import { findProblems } from './inspection.ts';
 import { Outlet, type Piece } from './outlet.ts';
 
 export type Task =
-  | { readonly kind: 'inspect'; readonly path: string; readonly startPath: string | null }
+  | { readonly kind: 'inspect'; readonly path: string; readonly startPath: string | null; readonly isAveraged: boolean }
   | { readonly kind: 'average'; readonly models: readonly ModelToAverage[] };
 
 /** Of an inspection: the one message. */
@@ -19,7 +19,7 @@ export type Averaged = Piece | { readonly kind: 'done' } | { readonly kind: 'ref
 const port = parentPort;
 if (!port) throw new Error('This file is the start of a thread.');
 const task: Task = workerData;
-if (task.kind === 'inspect') port.postMessage({ problems: findProblems(task.path, task.startPath) } satisfies Inspected);
+if (task.kind === 'inspect') port.postMessage({ problems: findProblems(task.path, task.startPath, task.isAveraged) } satisfies Inspected);
 else await sendAverage(port, task.models);
 
 async function sendAverage(port: MessagePort, models: readonly ModelToAverage[]): Promise<void> {

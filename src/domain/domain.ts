@@ -14,9 +14,9 @@ import { Setbacks } from './setbacks.ts';
 export interface Models {
   /**
    * What is wrong with the model in the file at `path`, a sentence for each finding, with the tensors named; nothing when it is as it should be.
-   * Beside another model, at `startPath`, it has to have the same tensors.
+   * Beside another model, at `startPath`, it has to have the same tensors; with `isAveraged`, also the same values of those that have no mean.
    */
-  inspect(path: string, startPath: string | null): Promise<readonly string[]>;
+  inspect(path: string, startPath: string | null, isAveraged: boolean): Promise<readonly string[]>;
 }
 
 export interface Domain {

@@ -1,6 +1,7 @@
 /** What is handed in to a round: looked at before the change that takes it, since reading a model may take long. */
 
 import { modelOfAttempt, participantsOfRound, roundByNumber } from '../store/changes/federations.ts';
+import { federationsOfJobs } from '../store/queries/federations.ts';
 import { fragmentById, stepById } from '../store/queries/rows.ts';
 import type { Queries } from '../store/store.ts';
 import type { FragmentRow, StepRow } from '../store/tables.ts';
@@ -25,9 +26,15 @@ export async function inspectSubmission(domain: Domain, principal: Principal, to
   const [model] = await read.run(modelOfAttempt, { jobId: step.jobId, stepId: step.id, attempt: step.attemptCount });
   const path = model && pathOf(domain, model);
   if (!model || !path) return null;
-  const findings = await domain.models.inspect(path, await referenceOf(domain, step));
+  const findings = await domain.models.inspect(path, await referenceOf(domain, step), await isAveraged(read, step));
   if (findings.length > 0) throw new InvalidInput(findings.map((message) => ({ path: ['leaseToken'], message })));
   return model.id;
+}
+
+/** Whether the gateway takes the mean: what a worker's own program makes of the models is its affair. */
+async function isAveraged(queries: Queries, { jobId, part }: StepRow): Promise<boolean> {
+  const [federation] = part === 'TRAIN' ? await federationsOfJobs(queries, [jobId]) : [];
+  return federation !== undefined && federation.aggregateContainer === null;
 }
 
 const pathOf = ({ files }: Domain, { id, sha256 }: FragmentRow): string | null => (sha256 === null ? null : files.pathOf(id, sha256));

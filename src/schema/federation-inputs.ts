@@ -60,7 +60,10 @@ export const FederationInput = builder.inputType('FederationInput', {
     aggregateContainer: t.field({
       type: ContainerInput,
       description:
-        "What a worker runs to make one model of those that came in, in a step of its own. Default: the gateway's own aggregator takes their mean.",
+        'What a worker runs to make one model of those that came in, in a step of its own. Default: the gateway takes the mean of tensors of type F16, ' +
+        'BF16, F32 and F64. Whole numbers and booleans, such as the counter of a batch norm, are taken from the model with the most samples (from the ' +
+        'first device selected, where a device gave no number). A tensor of any other type must stay as it is in the start model: a model that changes ' +
+        'it is refused by name.',
     }),
   }),
 });

@@ -52,7 +52,9 @@ const Federation = builder.objectRef<FederationRow>('Federation').implement({
     aggregateContainer: t.expose('aggregateContainer', {
       type: Container,
       nullable: true,
-      description: "What a worker runs to make one model of those that came in. Null: the gateway's own aggregator takes their mean.",
+      description:
+        'What a worker runs to make one model of those that came in. Null: the gateway takes the mean of their floating-point tensors; whole numbers and ' +
+        'booleans are those of the model with the most samples.',
     }),
     devices: t.field({
       type: [Device],

@@ -137,11 +137,29 @@ describe('Federated averaging', () => {
     expect([singles(tensors.a), doubles(tensors.b)]).toEqual([[2, 4], [20]]);
   });
 
-  test('takes whole numbers over where all models agree, and refuses them where one does not', () => {
-    const model = (batches: bigint): Model => ({ w: f32([1]), num_batches_tracked: i64([batches]) });
-    expect(average([model(7n), model(7n)]).tensors.num_batches_tracked).toEqual(i64([7n]));
-    expect(refusalOf([model(7n), model(7n), model(8n)])).toBe(
-      'Tensor "num_batches_tracked" of I64 has no mean, and is not the same in all: The model of device c differs from The model of device a.',
+  test('takes whole numbers and booleans from the model that counts most, the first of several', () => {
+    const mask = (byte: number): Laid => ({ dtype: 'BOOL', shape: [1], bytes: new Uint8Array([byte]) });
+    const model = (w: number, batches: bigint): Model => ({
+      w: f32([w]),
+      num_batches_tracked: i64([batches]),
+      mask: mask(Number(batches % 2n)),
+    });
+    const models = [model(1, 7n), model(2, 8n), model(3, 9n)];
+    const counters = (weights?: readonly number[]) => {
+      const { num_batches_tracked, mask } = average(models, weights).tensors;
+      return [num_batches_tracked, mask];
+    };
+    expect(counters()).toEqual([i64([7n]), mask(1)]);
+    expect(counters([10, 30, 20])).toEqual([i64([8n]), mask(0)]);
+    expect(counters([10, 30, 30])).toEqual([i64([8n]), mask(0)]);
+    expect(counters([1, 2, 3])).toEqual([i64([9n]), mask(1)]);
+  });
+
+  test('takes what has no mean over where all models agree, and refuses it where one does not', () => {
+    const model = (byte: number): Model => ({ w: f32([1]), frozen: { dtype: 'F8_E4M3', shape: [1], bytes: new Uint8Array([byte]) } });
+    expect(average([model(7), model(7)]).tensors.frozen).toEqual(model(7).frozen);
+    expect(refusalOf([model(7), model(7), model(8)])).toBe(
+      'Tensor "frozen" of F8_E4M3 has no mean, and is not the same in all: The model of device c differs from The model of device a.',
     );
   });
 

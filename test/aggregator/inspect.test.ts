@@ -10,9 +10,13 @@ const laid = (a: readonly [number, number], b: readonly [number, number], bytes 
     new Uint8Array(bytes),
   ]);
 
-async function problemsOf(file: Record<string, Laid> | Buffer, beside: Record<string, Laid> | Buffer | null = null): Promise<string[]> {
+async function problemsOf(
+  file: Record<string, Laid> | Buffer,
+  beside: Record<string, Laid> | Buffer | null = null,
+  isAveraged = true,
+): Promise<string[]> {
   const pathOf = (model: Record<string, Laid> | Buffer) => writeModel(Buffer.isBuffer(model) ? model : encodeModel(model));
-  return inspectModel(pathOf(file), beside && pathOf(beside));
+  return inspectModel(pathOf(file), beside && pathOf(beside), isAveraged);
 }
 
 describe('The inspection of a model', () => {
@@ -41,6 +45,17 @@ describe('The inspection of a model', () => {
     ['NaN of half a float', { ...start, b: halves('BF16', [0x7fc0]) }, 'Tensor "b" has NaN at [0].'],
   ])('names %s', async (_, model, problem) => {
     expect(await problemsOf(model, start)).toEqual([problem]);
+  });
+
+  test('names what has no mean and differs, where models are averaged, and leaves whole numbers and booleans alone', async () => {
+    const eighth = (byte: number): Laid => ({ dtype: 'F8_E4M3', shape: [3], bytes: new Uint8Array([0, byte, 1]) });
+    const mask = (byte: number): Laid => ({ dtype: 'BOOL', shape: [1], bytes: new Uint8Array([byte]) });
+    const model = (byte: number) => ({ w: f32([byte]), frozen: eighth(byte), n: i64([BigInt(byte)]), mask: mask(byte % 2) });
+    const problem = 'Tensor "frozen" of F8_E4M3 has no mean here: it must stay as it is in the start model.';
+    expect(await problemsOf(model(7), model(8))).toEqual([problem]);
+    expect(await problemsOf(model(7), model(8), false)).toEqual([]);
+    expect(await problemsOf(model(7), { ...model(8), frozen: eighth(7) })).toEqual([]);
+    expect(await problemsOf(model(7))).toEqual([]);
   });
 
   test('finds the one wrong number of a million', async () => {
@@ -101,11 +116,11 @@ describe('The inspection of a model', () => {
   test('of many models at once looks at all of them', async () => {
     const good = writeModel(encodeModel(start));
     const bad = writeModel(encodeModel({ a: f32([Number.NaN]) }));
-    const all = await Promise.all(Array.from({ length: 12 }, (_, i) => inspectModel(i % 3 === 0 ? bad : good, null)));
+    const all = await Promise.all(Array.from({ length: 12 }, (_, i) => inspectModel(i % 3 === 0 ? bad : good, null, true)));
     expect(all.map((problems) => problems.length)).toEqual([1, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0]);
   });
 
   test('fails when the file is not there', async () => {
-    await expect(inspectModel('/nowhere/model', null)).rejects.toThrow('ENOENT');
+    await expect(inspectModel('/nowhere/model', null, true)).rejects.toThrow('ENOENT');
   });
 });

@@ -1,5 +1,6 @@
 /** What is handed in to a round is looked at first: a model that could not be averaged with the others is refused, with the names of its tensors. */
 import { expect, test } from 'vitest';
+import { cancelJob } from '../../src/domain/cancellation.ts';
 import { createFragment, finishUpload } from '../../src/domain/fragments.ts';
 import { completeStep } from '../../src/domain/outcomes.ts';
 import { encodeModel, f32, f64, halves } from '../aggregator/models.ts';
@@ -85,8 +86,8 @@ describeOnGround('A model that is handed in', (on) => {
     const domain = {
       ...seed.domain,
       models: {
-        inspect: async (path: string, startPath: string | null) => {
-          const found = await inspect(path, startPath);
+        inspect: async (...asked: Parameters<typeof inspect>) => {
+          const found = await inspect(...asked);
           await meanwhile();
           return found;
         },
@@ -114,6 +115,25 @@ describeOnGround('A model that is handed in', (on) => {
     expect(await complete(claim.lease.token, { ...other.principal, projectId: 'proj_other' })).toMatchObject({ code: 'INVALID_INPUT' });
     seed.clock.advance(60_000);
     expect(await complete(claim.lease.token)).toMatchObject({ code: 'STALE_LEASE' });
+  });
+
+  test('that changes what has no mean is refused by name, unless a program of its own makes the aggregate', async () => {
+    const { seed, fleet } = await begin();
+    const model = (byte: number) => encodeModel({ frozen: { dtype: 'F8_E5M2', shape: [1], bytes: new Uint8Array([byte]) } });
+    for (const aggregateContainer of [null, { image: 'aggregate' }]) {
+      const { job } = await fleet.createJob({ numDevices: 2, aggregateContainer });
+      const [first, second] = await fleet.selected(job.id);
+      if (!first || !second) throw new Error('Two devices were selected.');
+      await fleet.handIn(await fleet.claim(job.id, first), first, { bytes: model(1) });
+      const claim = await fleet.claim(job.id, second);
+      const handIn = () => fleet.handIn(claim, second, { bytes: model(2) });
+      if (aggregateContainer) expect((await handIn()).step.status).toBe('SUCCEEDED');
+      else
+        expect(await refusalOf(handIn())).toMatchObject({
+          issues: [{ message: expect.stringContaining('"frozen" of F8_E5M2 has no mean') }],
+        });
+      await cancelJob(seed.domain, admin, { jobId: job.id, cancelTimeoutSeconds: 0 });
+    }
   });
 
   test('is asked for of steps of rounds alone', async () => {

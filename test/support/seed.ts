@@ -69,7 +69,7 @@ export async function plantSeed(
   const clock = holdClock(start);
   const files = new FileStore(createFolder('files'));
   // In this thread: the models of tests are small, and those that come together are to meet in the store.
-  const models: Models = { inspect: async (path, startPath) => findProblems(path, startPath) };
+  const models: Models = { inspect: async (...asked) => findProblems(...asked) };
   const domain = createDomain({ store, files, models, clock, random: seedRandom(seed), limits });
   const { project } = await createProject(domain, admin, { name: 'Digits' });
   let devices = 0;
