@@ -92,6 +92,8 @@ export const stepStatusesThatAllow = (happening: StepHappening): StepStatus[] =>
 const isEnd = (lifecycle: Lifecycle, status: string) => Object.values(lifecycle[status] ?? {}).every((to) => to === status);
 export const terminalJobStatuses = jobStatuses.filter((status) => isEnd(jobLifecycle, status));
 export const terminalStepStatuses = stepStatuses.filter((status) => isEnd(stepLifecycle, status));
+export const unfinishedJobStatuses = jobStatuses.filter((status) => !terminalJobStatuses.includes(status));
+export const unfinishedStepStatuses = stepStatuses.filter((status) => !terminalStepStatuses.includes(status));
 export const isTerminalJob = (status: JobStatus): boolean => terminalJobStatuses.includes(status);
 export const isTerminalStep = (status: StepStatus): boolean => terminalStepStatuses.includes(status);
 

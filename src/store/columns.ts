@@ -6,7 +6,7 @@
  *
  * Every codec here takes null: Drizzle hands the values of prepared placeholders to the codec as they are, null included.
  */
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import * as pg from 'drizzle-orm/pg-core';
 import * as lite from 'drizzle-orm/sqlite-core';
 
@@ -82,7 +82,24 @@ export type PostgresColumns = typeof postgresColumns;
 /** Cast: the builders differ in their dialect's brand alone; the values that they yield are compared by the type test. */
 export const postgresKit = postgresColumns as unknown as Kit;
 
-/** The text of a CHECK that a column holds one of these values. */
-export function isOneOf(column: lite.AnySQLiteColumn, values: readonly string[]) {
-  return sql`${column} in (${sql.raw(values.map((value) => `'${value}'`).join(', '))})`;
+/*
+ * Conditions on words that the program knows: status, kind, type. They are written into the statement. A partial index serves a condition that says the
+ * same as its own, which no parameter does: on SQLite because its value is hidden (see sqlite.ts), on PostgreSQL in a plan for any value.
+ */
+
+/** That a column holds this word. */
+export const isWord = <C extends lite.AnySQLiteColumn>(column: C, word: C['_']['data'] & string): SQL<boolean> => isOneOf(column, [word]);
+
+/** That a column holds one of these words. */
+export function isOneOf<C extends lite.AnySQLiteColumn>(column: C, words: readonly (C['_']['data'] & string)[]): SQL<boolean> {
+  const literals = words.map((word) => `'${word.replaceAll("'", "''")}'`);
+  return literals.length === 1 ? sql`${column} = ${sql.raw(literals.join())}` : sql`${column} in (${sql.raw(literals.join(', '))})`;
+}
+
+/**
+ * A column of text in a condition that no index is to serve. SQLite keeps no statistics: it takes any value for rare, and an index that begins with
+ * the column for a good one, where it would read every job that SUCCEEDED, or every step that is QUEUED.
+ */
+export function withoutIndex<C extends lite.AnySQLiteColumn>(column: C): C {
+  return sql`(${column} || '')` as unknown as C; // for conditions, which take any SQL where they take a column
 }

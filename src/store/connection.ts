@@ -8,7 +8,8 @@ interface Prepared {
   execute(values: unknown): unknown;
 }
 
-function placeholder(name: string, column?: { mapToDriverValue(value: unknown): unknown }): DrizzlePlaceholder | SQL {
+/** Where a statement's value is put in when it runs. */
+export function placeholder(name: string, column?: { mapToDriverValue(value: unknown): unknown }): DrizzlePlaceholder | SQL {
   const value = new DrizzlePlaceholder(name);
   return column ? sql`${new Param(value, column)}` : value;
 }

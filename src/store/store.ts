@@ -55,16 +55,19 @@ export interface Preparable<R> extends PromiseLike<R> {
   prepare(): unknown;
 }
 
-const names = new Set<string>();
+const named = new Map<string, Statement<never, unknown>>();
+/** Every statement that was named so far, by its name: for whoever looks at all of them. */
+export const statements: ReadonlyMap<string, Statement<never, unknown>> = named;
 
 /** Names a query for good. Call it at module level. */
 export function statement<P extends object, R>(
   name: string,
   build: (db: Database, t: Tables, $: Placeholder<P>, dialect: Dialect) => Preparable<R>,
 ): Statement<P, R> {
-  if (names.has(name) || name.length > 63) throw new Error(`A statement needs a short name of its own: ${name}`);
-  names.add(name);
-  return { name, build };
+  if (named.has(name) || name.length > 63) throw new Error(`A statement needs a short name of its own: ${name}`);
+  const made: Statement<P, R> = { name, build };
+  named.set(name, made);
+  return made;
 }
 
 export interface Queries {

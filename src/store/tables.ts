@@ -5,7 +5,8 @@
  * since checking the same parent for each of a million rows buys nothing that the one writer of each table does not already guarantee.
  */
 
-import { type SQLWrapper, sql } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
+import type { AnySQLiteColumn } from 'drizzle-orm/sqlite-core';
 import { attemptOutcomes, heldStepStatuses, jobStatuses, type StatusReason, statusReasons, stepStatuses } from '../domain/lifecycle.ts';
 import {
   type AuditChanges,
@@ -35,7 +36,7 @@ import {
   streamKinds,
   type TerminationCriterion,
 } from '../domain/vocabulary.ts';
-import { isOneOf, type Kit } from './columns.ts';
+import { isOneOf, isWord, type Kit } from './columns.ts';
 
 export type Tables = ReturnType<typeof defineTables>;
 
@@ -113,7 +114,10 @@ export function defineTables(kit: Kit) {
       createdAt: instant().notNull(),
       updatedAt: instant().notNull(),
     },
-    (t) => [index('experiments_project').on(t.projectId, t.id)],
+    (t) => [
+      index('experiments_project').on(t.projectId, t.id),
+      index('experiments_start_model').on(t.startModelId).where(sql`${t.startModelId} is not null`),
+    ],
   );
 
   const jobs = table(
@@ -249,7 +253,10 @@ export function defineTables(kit: Kit) {
       resources: json<Resources>().notNull(),
       requiredLabels: json<readonly Label[]>().notNull(),
     },
-    (t) => [index('queues_project').on(t.projectId)],
+    (t) => [
+      index('queues_project').on(t.projectId),
+      index('queues_pinned').on(t.pinnedDeviceId).where(sql`${t.pinnedDeviceId} is not null`),
+    ],
   );
 
   const steps = table(
@@ -305,6 +312,8 @@ export function defineTables(kit: Kit) {
     (t) => [
       unique('steps_number').on(t.jobId, t.number),
       index('steps_queue').on(t.queueId, sql`${t.priority} desc`, t.queuedAt, t.id).where(sql`${t.status} = 'QUEUED'`),
+      // Of all steps: who removes a queue has to know that it has none.
+      index('steps_of_queue').on(t.queueId),
       index('steps_lease_expiry').on(t.leaseExpiresAt).where(sql`${t.leaseExpiresAt} is not null`),
       index('steps_device').on(t.leaseDeviceId).where(sql`${t.leaseDeviceId} is not null`),
       index('steps_reserved').on(t.reservedDeviceId).where(sql`${t.reservedDeviceId} is not null`),
@@ -553,7 +562,11 @@ export function defineTables(kit: Kit) {
       fragmentId: text().notNull(),
       createdAt: instant().notNull(),
     },
-    (t) => [unique('model_versions_number').on(t.modelId, t.number), index('model_versions_fragment').on(t.fragmentId)],
+    (t) => [
+      unique('model_versions_number').on(t.modelId, t.number),
+      index('model_versions_fragment').on(t.fragmentId),
+      index('model_versions_job').on(t.jobId).where(sql`${t.jobId} is not null`),
+    ],
   );
 
   /** What makes a job a federated one. */
@@ -654,6 +667,9 @@ export function defineTables(kit: Kit) {
     (t) => [
       unique('api_keys_hash').on(t.hash),
       index('api_keys_job').on(t.jobId),
+      index('api_keys_project').on(t.projectId, t.id),
+      index('api_keys_created_by').on(t.createdBy),
+      index('api_keys_admin').on(t.id).where(isWord(t.role, 'ADMIN')),
       index('api_keys_device').on(t.deviceId),
       check('api_keys_kind', isOneOf(t.kind, principalKinds)),
     ],
@@ -734,8 +750,8 @@ export function defineTables(kit: Kit) {
 }
 
 /** Devices that may still hand in a model. Spelled out, since SQLite takes a partial index for a condition that is written alike. */
-export function openParticipants(status: SQLWrapper) {
-  return sql`${status} in ('INVITED', 'TRAINING')`;
+export function openParticipants(status: AnySQLiteColumn<{ data: (typeof participantStatuses)[number] }>) {
+  return isOneOf(status, ['INVITED', 'TRAINING']);
 }
 
 /** The `streams` row of no job: the feed across all of them. */

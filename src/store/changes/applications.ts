@@ -1,6 +1,7 @@
 /** The catalogue, as changes see it. */
-import { and, eq, inArray } from 'drizzle-orm';
-import { jobStatuses, terminalJobStatuses } from '../../domain/lifecycle.ts';
+import { and, eq } from 'drizzle-orm';
+import { unfinishedJobStatuses } from '../../domain/lifecycle.ts';
+import { isOneOf } from '../columns.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
 import type { ApplicationRow } from '../tables.ts';
 
@@ -44,14 +45,6 @@ export const unfinishedJobOfApplication = statement('unfinished job of applicati
   db
     .select({ id: t.jobs.id, status: t.jobs.status })
     .from(t.jobs)
-    .where(
-      and(
-        eq(t.jobs.applicationId, $('applicationId')),
-        inArray(
-          t.jobs.status,
-          jobStatuses.filter((status) => !terminalJobStatuses.includes(status)),
-        ),
-      ),
-    )
+    .where(and(eq(t.jobs.applicationId, $('applicationId')), isOneOf(t.jobs.status, unfinishedJobStatuses)))
     .limit(1),
 );

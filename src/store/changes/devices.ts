@@ -1,4 +1,5 @@
 import { and, eq, gte, isNull, lt, or } from 'drizzle-orm';
+import { isOneOf } from '../columns.ts';
 import { type Placeholder, type Queries, statement, type Tx } from '../store.ts';
 import type { DeviceRow } from '../tables.ts';
 import { insertOf } from './inserts.ts';
@@ -50,7 +51,7 @@ export const anyPinnedStep = async ({ db, t }: Queries, deviceId: string) =>
     .select({ id: t.steps.id, status: t.steps.status })
     .from(t.steps)
     .innerJoin(t.queues, eq(t.queues.id, t.steps.queueId))
-    .where(and(eq(t.queues.pinnedDeviceId, deviceId), or(eq(t.steps.status, 'QUEUED'), eq(t.steps.status, 'BLOCKED'))))
+    .where(and(eq(t.queues.pinnedDeviceId, deviceId), isOneOf(t.steps.status, ['QUEUED', 'BLOCKED'])))
     .limit(1);
 
 export async function saveDeviceFields({ db, t }: Tx, id: string, fields: Partial<DeviceRow>): Promise<void> {

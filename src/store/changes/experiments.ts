@@ -1,5 +1,6 @@
-import { and, asc, desc, eq, inArray, ne } from 'drizzle-orm';
-import { jobStatuses, terminalJobStatuses } from '../../domain/lifecycle.ts';
+import { and, asc, desc, eq, ne } from 'drizzle-orm';
+import { unfinishedJobStatuses } from '../../domain/lifecycle.ts';
+import { isOneOf, isWord, withoutIndex } from '../columns.ts';
 import { type Placeholder, statement } from '../store.ts';
 import { insertOf } from './inserts.ts';
 
@@ -21,15 +22,7 @@ export const firstUnfinishedJob = statement('first unfinished job', (db, t, $: P
   db
     .select({ id: t.jobs.id, status: t.jobs.status })
     .from(t.jobs)
-    .where(
-      and(
-        eq(t.jobs.experimentId, $('experimentId')),
-        inArray(
-          t.jobs.status,
-          jobStatuses.filter((status) => !terminalJobStatuses.includes(status)),
-        ),
-      ),
-    )
+    .where(and(eq(t.jobs.experimentId, $('experimentId')), isOneOf(t.jobs.status, unfinishedJobStatuses)))
     .orderBy(asc(t.jobs.id))
     .limit(1),
 );
@@ -42,7 +35,9 @@ export const newestResult = statement(
       .select({ id: t.fragments.id })
       .from(t.jobs)
       .innerJoin(t.fragments, eq(t.fragments.id, t.jobs.resultModelId))
-      .where(and(eq(t.jobs.experimentId, $('experimentId')), eq(t.jobs.status, 'SUCCEEDED'), ne(t.jobs.id, $('withoutJobId'))))
+      .where(
+        and(eq(t.jobs.experimentId, $('experimentId')), isWord(withoutIndex(t.jobs.status), 'SUCCEEDED'), ne(t.jobs.id, $('withoutJobId'))),
+      )
       .orderBy(desc(t.jobs.id))
       .limit(1),
 );

@@ -1,5 +1,6 @@
 /** Federated jobs, as changes see them. The federation's row is locked before any step of its job: see rounds.ts of the domain. */
-import { and, asc, desc, eq, gte, isNotNull, isNull, lt, lte, or } from 'drizzle-orm';
+import { and, asc, desc, eq, gte, isNotNull, isNull, lt, lte, or, sql } from 'drizzle-orm';
+import { isWord, withoutIndex } from '../columns.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
 import { openParticipants, type ParticipantRow, type RoundRow } from '../tables.ts';
 import { insertOf } from './inserts.ts';
@@ -61,8 +62,8 @@ export const onlineEdgeDevices = statement('online edge devices', (db, t, $: Pla
     .where(
       and(
         eq(t.devices.projectId, $('projectId')),
-        eq(t.devices.kind, 'EDGE'),
-        eq(t.devices.isDraining, false),
+        isWord(t.devices.kind, 'EDGE'),
+        sql`not ${t.devices.isDraining}`,
         gte(t.devices.lastSeenAt, $('since', t.devices.lastSeenAt)),
       ),
     )
@@ -88,8 +89,8 @@ export const abandonedSteps = statement('abandoned steps', (db, t, $: Placeholde
     .where(
       and(
         openParticipants(t.participants.status),
-        eq(t.steps.status, 'QUEUED'),
-        or(isNull(t.devices.lastSeenAt), lt(t.devices.lastSeenAt, $('since', t.devices.lastSeenAt)), eq(t.devices.isDraining, true)),
+        isWord(withoutIndex(t.steps.status), 'QUEUED'),
+        or(isNull(t.devices.lastSeenAt), lt(t.devices.lastSeenAt, $('since', t.devices.lastSeenAt)), sql`${t.devices.isDraining}`),
       ),
     )
     .limit($('limit')),
@@ -104,8 +105,8 @@ export const modelOfAttempt = statement('model of attempt', (db, t, $: Placehold
         eq(t.fragments.jobId, $('jobId')),
         eq(t.fragments.stepId, $('stepId')),
         eq(t.fragments.attempt, $('attempt')),
-        eq(t.fragments.type, 'MODEL'),
-        eq(t.fragments.status, 'READY'),
+        isWord(t.fragments.type, 'MODEL'),
+        isWord(t.fragments.status, 'READY'),
       ),
     )
     .orderBy(desc(t.fragments.readyAt), desc(t.fragments.id))
@@ -158,7 +159,7 @@ const roundAwaiting = statement('round awaiting', (db, t, $: Placeholder<{ jobId
       and(
         eq(t.participants.jobId, $('jobId')),
         eq(t.participants.fragmentId, $('fragmentId')),
-        eq(t.participants.status, 'SUBMITTED'),
+        isWord(t.participants.status, 'SUBMITTED'),
         isNull(t.rounds.finishedAt),
       ),
     ),

@@ -1,4 +1,5 @@
 import { and, eq } from 'drizzle-orm';
+import { isWord } from '../columns.ts';
 import { type Placeholder, statement } from '../store.ts';
 import { insertOf } from './inserts.ts';
 
@@ -26,7 +27,7 @@ export const readyFragment = statement(
         sha256: $('sha256', t.fragments.sha256),
         readyAt: $('now', t.fragments.readyAt),
       })
-      .where(and(eq(t.fragments.id, $('id')), eq(t.fragments.status, 'PENDING')))
+      .where(and(eq(t.fragments.id, $('id')), isWord(t.fragments.status, 'PENDING')))
       .returning(),
 );
 

@@ -1,6 +1,7 @@
 /** Jobs, as changes see them: read under a lock, saved by compare-and-swap. */
-import { and, asc, eq, inArray, isNotNull, isNull, lte } from 'drizzle-orm';
-import { type JobStatus, jobStatuses, terminalJobStatuses } from '../../domain/lifecycle.ts';
+import { and, asc, eq, isNotNull, isNull, lte } from 'drizzle-orm';
+import { type JobStatus, unfinishedJobStatuses } from '../../domain/lifecycle.ts';
+import { isOneOf, isWord } from '../columns.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
 import type { JobItemRow, JobRow } from '../tables.ts';
 import { insertOf } from './inserts.ts';
@@ -76,7 +77,7 @@ export const endJobKeys = statement('end job keys', (db, t, $: Placeholder<{ job
   db
     .update(t.apiKeys)
     .set({ revokedAt: $('now', t.apiKeys.revokedAt) })
-    .where(and(eq(t.apiKeys.jobId, $('jobId')), eq(t.apiKeys.kind, 'JOB'), isNull(t.apiKeys.revokedAt)))
+    .where(and(eq(t.apiKeys.jobId, $('jobId')), isWord(t.apiKeys.kind, 'JOB'), isNull(t.apiKeys.revokedAt)))
     .returning({ id: t.apiKeys.id }),
 );
 
@@ -85,15 +86,7 @@ export const unfinishedJob = statement('unfinished job', (db, t, $: Placeholder<
   db
     .select({ id: t.jobs.id, status: t.jobs.status })
     .from(t.jobs)
-    .where(
-      and(
-        eq(t.jobs.projectId, $('projectId')),
-        inArray(
-          t.jobs.status,
-          jobStatuses.filter((status) => !terminalJobStatuses.includes(status)),
-        ),
-      ),
-    )
+    .where(and(eq(t.jobs.projectId, $('projectId')), isOneOf(t.jobs.status, unfinishedJobStatuses)))
     .limit(1),
 );
 

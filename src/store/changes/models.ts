@@ -1,9 +1,8 @@
-import { and, count, desc, eq, exists, inArray, max, or, sql } from 'drizzle-orm';
-import { jobStatuses, terminalJobStatuses } from '../../domain/lifecycle.ts';
+import { and, count, desc, eq, exists, max, or, sql } from 'drizzle-orm';
+import { unfinishedJobStatuses } from '../../domain/lifecycle.ts';
+import { isOneOf, isWord } from '../columns.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
 import { insertOf } from './inserts.ts';
-
-const unfinished = jobStatuses.filter((status) => !terminalJobStatuses.includes(status));
 
 export const insertModel = insertOf('models');
 export const insertModelVersion = insertOf('modelVersions');
@@ -39,7 +38,7 @@ export const newestModelOfJob = statement('newest model of job', (db, t, $: Plac
   db
     .select({ id: t.fragments.id })
     .from(t.fragments)
-    .where(and(eq(t.fragments.jobId, $('jobId')), eq(t.fragments.type, 'MODEL'), eq(t.fragments.status, 'READY')))
+    .where(and(eq(t.fragments.jobId, $('jobId')), isWord(t.fragments.type, 'MODEL'), isWord(t.fragments.status, 'READY')))
     .orderBy(desc(t.fragments.readyAt), desc(t.fragments.id))
     .limit(1),
 );
@@ -49,7 +48,7 @@ export const jobStartingFrom = statement('job starting from', (db, t, $: Placeho
   db
     .select({ id: t.jobs.id, status: t.jobs.status })
     .from(t.jobs)
-    .where(and(eq(t.jobs.startModelId, $('fragmentId')), inArray(t.jobs.status, unfinished)))
+    .where(and(eq(t.jobs.startModelId, $('fragmentId')), isOneOf(t.jobs.status, unfinishedJobStatuses)))
     .limit(1),
 );
 
@@ -71,11 +70,11 @@ export async function keepModelsOfJob(tx: Tx, jobId: string): Promise<void> {
   const isInUse = tx.db
     .select({ id: jobs.startModelId })
     .from(jobs)
-    .where(and(eq(jobs.startModelId, fragments.id), inArray(jobs.status, unfinished)));
+    .where(and(eq(jobs.startModelId, fragments.id), isOneOf(jobs.status, unfinishedJobStatuses)));
   await tx.db
     .update(fragments)
     .set({ jobId: null, stepId: null, stepNumber: null, attempt: null, scopeId: sql`${fragments.id}` })
-    .where(and(eq(fragments.jobId, jobId), eq(fragments.type, 'MODEL'), or(exists(isVersion), exists(isStart), exists(isInUse))));
+    .where(and(eq(fragments.jobId, jobId), isWord(fragments.type, 'MODEL'), or(exists(isVersion), exists(isStart), exists(isInUse))));
   await tx.db.update(modelVersions).set({ jobId: null }).where(eq(modelVersions.jobId, jobId));
 }
 

@@ -1,5 +1,6 @@
 /** Whether the store takes writes at all. */
-import { eq, sql } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
+import { isWord } from '../columns.ts';
 import { statement } from '../store.ts';
 
 /** Writes down again what stands there: changes nothing, and needs all that a change needs. */
@@ -7,5 +8,5 @@ export const writeAgain = statement('write again', (db, t) =>
   db
     .update(t.meta)
     .set({ value: sql`${t.meta.value}` })
-    .where(eq(t.meta.key, 'identity')),
+    .where(isWord(t.meta.key, 'identity')),
 );

@@ -1,5 +1,6 @@
 /** Preemption, as changes see it: who waits, who could make room, and the notes of both. */
 import { and, asc, desc, eq, isNotNull, sql } from 'drizzle-orm';
+import { isWord } from '../columns.ts';
 import { type Placeholder, type Queries, statement } from '../store.ts';
 
 /** Any step that could be told to make room, if there is one: what most passes end with. */
@@ -23,7 +24,7 @@ export const waitingInQueue = statement('waiting in queue', (db, t, $: Placehold
       reservedDeviceId: t.steps.reservedDeviceId,
     })
     .from(t.steps)
-    .where(and(eq(t.steps.queueId, $('queueId')), sql`${t.steps.status} = 'QUEUED'`, sql`not ${t.steps.isPreemptible}`))
+    .where(and(eq(t.steps.queueId, $('queueId')), isWord(t.steps.status, 'QUEUED'), sql`not ${t.steps.isPreemptible}`))
     .orderBy(desc(t.steps.priority), asc(t.steps.queuedAt), asc(t.steps.id))
     .limit($('limit')),
 );
@@ -60,7 +61,7 @@ export const reservations = ({ db, t }: Queries) =>
     })
     .from(t.steps)
     .innerJoin(t.queues, eq(t.queues.id, t.steps.queueId))
-    .where(and(isNotNull(t.steps.reservedDeviceId), eq(t.steps.status, 'QUEUED')));
+    .where(and(isNotNull(t.steps.reservedDeviceId), isWord(t.steps.status, 'QUEUED')));
 
 /** Notes that a step is to let go, so that another can have its place. */
 export const tellToMakeRoom = statement('tell to make room', (db, t, $: Placeholder<{ id: string; forId: string }>) =>

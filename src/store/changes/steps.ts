@@ -1,6 +1,7 @@
 /** Steps, their attempts and queues, as changes see them: read under a lock, saved by compare-and-swap. */
-import { and, asc, desc, eq, inArray, isNotNull, lte, or, sql } from 'drizzle-orm';
-import { heldStepStatuses, type StepStatus, stepStatuses, terminalStepStatuses } from '../../domain/lifecycle.ts';
+import { and, asc, desc, eq, isNotNull, lte, or } from 'drizzle-orm';
+import { type StepStatus, unfinishedStepStatuses } from '../../domain/lifecycle.ts';
+import { isOneOf, isWord } from '../columns.ts';
 import { type Placeholder, type Queries, statement, type Tx } from '../store.ts';
 import type { QueueRow, StepRow } from '../tables.ts';
 import { insertOf } from './inserts.ts';
@@ -45,15 +46,7 @@ export const lockUnfinishedSteps = statement('lock unfinished steps', (db, t, $:
     db
       .select()
       .from(t.steps)
-      .where(
-        and(
-          eq(t.steps.jobId, $('jobId')),
-          inArray(
-            t.steps.status,
-            stepStatuses.filter((status) => !terminalStepStatuses.includes(status)),
-          ),
-        ),
-      )
+      .where(and(eq(t.steps.jobId, $('jobId')), isOneOf(t.steps.status, unfinishedStepStatuses)))
       .orderBy(asc(t.steps.number)),
     'wait',
   ),
@@ -73,7 +66,7 @@ export const lockNextBlockedStep = statement('lock next blocked step', (db, t, $
     db
       .select()
       .from(t.steps)
-      .where(and(eq(t.steps.jobId, $('jobId')), eq(t.steps.status, 'BLOCKED')))
+      .where(and(eq(t.steps.jobId, $('jobId')), isWord(t.steps.status, 'BLOCKED')))
       .orderBy(asc(t.steps.number))
       .limit(1),
     'wait',
@@ -219,7 +212,7 @@ export const headOfQueue = statement('head of queue', (db, t, $: Placeholder<{ q
   db
     .select({ id: t.steps.id, priority: t.steps.priority, queuedAt: t.steps.queuedAt, part: t.steps.part })
     .from(t.steps)
-    .where(and(eq(t.steps.queueId, $('queueId')), sql`${t.steps.status} = 'QUEUED'`))
+    .where(and(eq(t.steps.queueId, $('queueId')), isWord(t.steps.status, 'QUEUED')))
     .orderBy(desc(t.steps.priority), asc(t.steps.queuedAt), asc(t.steps.id))
     .limit($('limit')),
 );
@@ -230,7 +223,7 @@ export const lockHeadOfQueue = statement('lock head of queue', (db, t, $: Placeh
     db
       .select()
       .from(t.steps)
-      .where(and(eq(t.steps.queueId, $('queueId')), sql`${t.steps.status} = 'QUEUED'`))
+      .where(and(eq(t.steps.queueId, $('queueId')), isWord(t.steps.status, 'QUEUED')))
       .orderBy(desc(t.steps.priority), asc(t.steps.queuedAt), asc(t.steps.id))
       .limit($('limit')),
     'skip',
@@ -260,7 +253,7 @@ export const loadOfDevice = statement('load of device', (db, t, $: Placeholder<{
     .from(t.steps)
     .innerJoin(t.queues, eq(t.queues.id, t.steps.queueId))
     .where(
-      or(eq(t.steps.leaseDeviceId, $('deviceId')), and(eq(t.steps.reservedDeviceId, $('deviceId')), sql`${t.steps.status} = 'QUEUED'`)),
+      or(eq(t.steps.leaseDeviceId, $('deviceId')), and(eq(t.steps.reservedDeviceId, $('deviceId')), isWord(t.steps.status, 'QUEUED'))),
     ),
 );
 
@@ -270,7 +263,7 @@ export const lockQueuedStep = statement('lock queued step', (db, t, $: Placehold
     db
       .select()
       .from(t.steps)
-      .where(and(eq(t.steps.id, $('id')), eq(t.steps.status, 'QUEUED'))),
+      .where(and(eq(t.steps.id, $('id')), isWord(t.steps.status, 'QUEUED'))),
     'skip',
   ),
 );
@@ -286,8 +279,7 @@ export const expiredLeases = statement('expired leases', (db, t, $: Placeholder<
 );
 
 /** Every lease that is held, for a gateway that starts after no gateway was there to renew with. */
-export const heldLeases = (queries: Queries) =>
-  queries.db.select().from(queries.t.steps).where(inArray(queries.t.steps.status, heldStepStatuses));
+export const heldLeases = (queries: Queries) => queries.db.select().from(queries.t.steps).where(isNotNull(queries.t.steps.leaseExpiresAt));
 
 export const setPriorityOfSteps = statement('set priority of steps', (db, t, $: Placeholder<{ jobId: string; priority: number }>) =>
   db

@@ -1,5 +1,6 @@
 /** Steps that can be claimed, in the order in which they would be: priority first, then age, then id. */
 import { and, asc, count, desc, eq, inArray, type SQL, sql } from 'drizzle-orm';
+import { isWord } from '../columns.ts';
 import type { Queries } from '../store.ts';
 import type { Tables } from '../tables.ts';
 import { instantOf, type Position, UnknownPosition } from './keyset.ts';
@@ -51,8 +52,7 @@ export async function countClaimable(queries: Queries, filter: ClaimableFilter):
   return row?.count ?? 0;
 }
 
-/** As text and not as a parameter: so it is in the index of queued steps, which is partial. */
-const isQueued = (t: Tables): SQL => sql`${t.steps.status} = 'QUEUED'`;
+const isQueued = (t: Tables): SQL => isWord(t.steps.status, 'QUEUED');
 
 function termsOf({ projectId, jobId, queueIds }: ClaimableFilter): Term[] {
   const terms: Term[] = [];

@@ -2,6 +2,7 @@
 
 import { setImmediate as turn } from 'node:timers/promises';
 import { and, asc, count, eq, gte, inArray, isNotNull, isNull, lt, sql } from 'drizzle-orm';
+import { isWord } from '../columns.ts';
 import { type Placeholder, type Queries, statement } from '../store.ts';
 import type { LatestMetricRow, MetricPointRow, TelemetrySampleRow } from '../tables.ts';
 import { batch } from './batch.ts';
@@ -27,7 +28,7 @@ export const latestTelemetryOfJobs = batch<{ sample: TelemetrySampleRow }>('late
     .select({ sample: t.telemetrySamples })
     .from(t.streams)
     .innerJoin(t.telemetrySamples, and(eq(t.telemetrySamples.jobId, t.streams.jobId), eq(t.telemetrySamples.seq, t.streams.last)))
-    .where(and(inArray(t.streams.jobId, jobIds), eq(t.streams.kind, 'telemetry'))),
+    .where(and(inArray(t.streams.jobId, jobIds), isWord(t.streams.kind, 'telemetry'))),
 );
 
 export interface Curve<R> {

@@ -1,6 +1,7 @@
 /** Experiments, for who reads them. */
 import { and, count, eq, inArray, max, min } from 'drizzle-orm';
-import { jobStatuses, terminalJobStatuses } from '../../domain/lifecycle.ts';
+import { unfinishedJobStatuses } from '../../domain/lifecycle.ts';
+import { isOneOf, isWord, withoutIndex } from '../columns.ts';
 import type { Queries } from '../store.ts';
 import type { ExperimentRow } from '../tables.ts';
 import { batch } from './batch.ts';
@@ -44,15 +45,7 @@ export const currentJobsOfExperiments = batch<Found>('current jobs of experiment
   db
     .select({ experimentId: t.jobs.experimentId, jobId: min(t.jobs.id) })
     .from(t.jobs)
-    .where(
-      and(
-        inArray(t.jobs.experimentId, ids),
-        inArray(
-          t.jobs.status,
-          jobStatuses.filter((status) => !terminalJobStatuses.includes(status)),
-        ),
-      ),
-    )
+    .where(and(inArray(t.jobs.experimentId, ids), isOneOf(withoutIndex(t.jobs.status), unfinishedJobStatuses)))
     .groupBy(t.jobs.experimentId),
 );
 
@@ -61,7 +54,7 @@ const newestWithResult = batch<Found>('newest jobs with results', (db, t, ids) =
     .select({ experimentId: t.jobs.experimentId, jobId: max(t.jobs.id) })
     .from(t.jobs)
     .innerJoin(t.fragments, eq(t.fragments.id, t.jobs.resultModelId))
-    .where(and(inArray(t.jobs.experimentId, ids), eq(t.jobs.status, 'SUCCEEDED')))
+    .where(and(inArray(t.jobs.experimentId, ids), isWord(withoutIndex(t.jobs.status), 'SUCCEEDED')))
     .groupBy(t.jobs.experimentId),
 );
 

@@ -1,6 +1,7 @@
 /** Fragments, for who reads them. */
 import { and, count, desc, eq, inArray, type SQL } from 'drizzle-orm';
 import type { FragmentStatus, FragmentType } from '../../domain/vocabulary.ts';
+import { isWord } from '../columns.ts';
 import { type Placeholder, type Queries, statement } from '../store.ts';
 import type { FragmentRow } from '../tables.ts';
 import { batch } from './batch.ts';
@@ -53,7 +54,7 @@ export const latestFragmentOfJob = statement('latest fragment of job', (db, t, $
   db
     .select()
     .from(t.fragments)
-    .where(and(eq(t.fragments.scopeId, $('id')), eq(t.fragments.filenameKey, $('filenameKey')), eq(t.fragments.status, 'READY')))
+    .where(and(eq(t.fragments.scopeId, $('id')), eq(t.fragments.filenameKey, $('filenameKey')), isWord(t.fragments.status, 'READY')))
     .orderBy(desc(t.fragments.readyAt), desc(t.fragments.id))
     .limit(1),
 );
@@ -68,8 +69,8 @@ export const latestFragmentOfProject = statement('latest fragment of project', (
       and(
         eq(t.fragments.projectId, $('id')),
         eq(t.fragments.filenameKey, $('filenameKey')),
-        eq(t.fragments.status, 'READY'),
-        eq(t.jobs.status, 'SUCCEEDED'),
+        isWord(t.fragments.status, 'READY'),
+        isWord(t.jobs.status, 'SUCCEEDED'),
       ),
     )
     .orderBy(desc(t.fragments.readyAt), desc(t.fragments.id))

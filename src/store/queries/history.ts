@@ -1,6 +1,7 @@
 /** What happened: changes of status of jobs and steps, and pages of one job's events. */
-import { and, asc, eq, gt, inArray, or } from 'drizzle-orm';
+import { and, asc, eq, gt, inArray } from 'drizzle-orm';
 import type { EventType } from '../../domain/vocabulary.ts';
+import { isOneOf, isWord } from '../columns.ts';
 import type { Queries } from '../store.ts';
 import type { EventRow } from '../tables.ts';
 import { batch } from './batch.ts';
@@ -15,7 +16,7 @@ export const transitionsOfJobs = batch<EventRow>('transitions of jobs', (db, t, 
   db
     .select()
     .from(t.events)
-    .where(and(inArray(t.events.jobId, jobIds), inArray(t.events.type, [...jobChanges])))
+    .where(and(inArray(t.events.jobId, jobIds), isOneOf(t.events.type, jobChanges)))
     .orderBy(asc(t.events.jobId), asc(t.events.seq)),
 );
 
@@ -24,7 +25,7 @@ export const transitionsOfSteps = batch<EventRow>('transitions of steps', (db, t
   db
     .select()
     .from(t.events)
-    .where(and(inArray(t.events.stepId, stepIds), eq(t.events.type, 'STEP_STATUS_CHANGED')))
+    .where(and(inArray(t.events.stepId, stepIds), isWord(t.events.type, 'STEP_STATUS_CHANGED')))
     .orderBy(asc(t.events.stepId), asc(t.events.seq)),
 );
 
@@ -33,7 +34,7 @@ export const originsOfSteps = batch<EventRow>('origins of steps', (db, t, jobIds
   db
     .select()
     .from(t.events)
-    .where(and(inArray(t.events.jobId, jobIds), inArray(t.events.type, [...stepOrigins]))),
+    .where(and(inArray(t.events.jobId, jobIds), isOneOf(t.events.type, stepOrigins))),
 );
 
 /** Events of one job after a number, in order; of these types, or of all. An empty list of types takes none. */
@@ -56,7 +57,7 @@ export async function listEvents(
           and(
             eq(t.events.jobId, $('jobId')),
             gt(t.events.seq, $('after')),
-            distinct.length > 0 ? or(...distinct.map((type) => eq(t.events.type, type))) : undefined,
+            distinct.length > 0 ? isOneOf(t.events.type, distinct) : undefined,
           ),
         )
         .orderBy(asc(t.events.seq))

@@ -1,5 +1,6 @@
 import { and, desc, eq, gt, isNotNull, isNull, lt, lte, ne, or } from 'drizzle-orm';
 import { insertOf } from '../changes/inserts.ts';
+import { isWord, withoutIndex } from '../columns.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
 import type { ApiKeyRow } from '../tables.ts';
 
@@ -87,9 +88,9 @@ export const anyAdminKey = statement('any admin key', (db, t, $: Placeholder<{ n
     .from(t.apiKeys)
     .where(
       and(
-        eq(t.apiKeys.kind, 'USER'),
-        eq(t.apiKeys.role, 'ADMIN'),
-        isNull(t.apiKeys.projectId),
+        isWord(t.apiKeys.kind, 'USER'),
+        isWord(t.apiKeys.role, 'ADMIN'),
+        isNull(withoutIndex(t.apiKeys.projectId)),
         isNull(t.apiKeys.revokedAt),
         or(isNull(t.apiKeys.expiresAt), gt(t.apiKeys.expiresAt, $('now', t.apiKeys.expiresAt))),
       ),

@@ -1,5 +1,6 @@
 /** Models and their versions, for who reads them. */
 import { and, count, eq, getTableColumns, inArray, sql } from 'drizzle-orm';
+import { isWord } from '../columns.ts';
 import type { Queries } from '../store.ts';
 import type { ModelRow, ModelVersionRow, Tables } from '../tables.ts';
 import { batch } from './batch.ts';
@@ -10,7 +11,7 @@ export const modelBytesOfJobs = batch<{ jobId: string | null; bytes: number }>('
   db
     .select({ jobId: t.fragments.jobId, bytes: sql<number>`coalesce(sum(${t.fragments.sizeBytes}), 0)`.mapWith(Number) })
     .from(t.fragments)
-    .where(and(inArray(t.fragments.jobId, jobIds), eq(t.fragments.type, 'MODEL'), eq(t.fragments.status, 'READY')))
+    .where(and(inArray(t.fragments.jobId, jobIds), isWord(t.fragments.type, 'MODEL'), isWord(t.fragments.status, 'READY')))
     .groupBy(t.fragments.jobId),
 );
 

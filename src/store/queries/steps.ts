@@ -1,5 +1,6 @@
 /** Steps, their attempts, and what they ask of a device; the items of jobs. */
-import { and, asc, eq, getTableColumns, inArray } from 'drizzle-orm';
+import { and, asc, getTableColumns, inArray } from 'drizzle-orm';
+import { isWord } from '../columns.ts';
 import type { AttemptRow, JobItemRow, QueueRow, StepRow, Tables } from '../tables.ts';
 import { batch } from './batch.ts';
 import { forEachChoice, pickColumns } from './choice.ts';
@@ -65,7 +66,7 @@ export const jobsThatAggregate = batch<{ jobId: string }>('jobs that aggregate',
   db
     .select({ jobId: t.steps.jobId })
     .from(t.steps)
-    .where(and(inArray(t.steps.jobId, jobIds), eq(t.steps.part, 'AGGREGATE'), eq(t.steps.status, 'RUNNING'))),
+    .where(and(inArray(t.steps.jobId, jobIds), isWord(t.steps.part, 'AGGREGATE'), isWord(t.steps.status, 'RUNNING'))),
 );
 
 export const queuesById = batch<QueueRow>('queues by id', (db, t, ids) => db.select().from(t.queues).where(inArray(t.queues.id, ids)));

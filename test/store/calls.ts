@@ -1,0 +1,200 @@
+/** A call of each function of the store that builds its queries when it is called, and of each filter of each list. */
+import { addApplication, applicationByName, removeApplication, saveApplicationFields } from '../../src/store/changes/applications.ts';
+import { shiftDeadlines } from '../../src/store/changes/deadlines.ts';
+import { anyPinnedStep, devicesFor, removeDevice, saveDeviceFields, seeDevices } from '../../src/store/changes/devices.ts';
+import { dropOpenParticipants, saveParticipant, saveRound } from '../../src/store/changes/federations.ts';
+import { removeJob, removeJobLabels, saveJobFields, takeJobItems } from '../../src/store/changes/jobs.ts';
+import { keepModelsOfJob } from '../../src/store/changes/models.ts';
+import { removeProject, saveProjectFields } from '../../src/store/changes/projects.ts';
+import { lockStream, removeOldest, shortenLog, takeTurn, thinStream } from '../../src/store/changes/retention.ts';
+import { reservations, stepsOnDevices } from '../../src/store/changes/room.ts';
+import { heldLeases } from '../../src/store/changes/steps.ts';
+import { type ApiKeysOf, countApiKeys, listApiKeys } from '../../src/store/queries/api-keys.ts';
+import { countApplications, listApplications } from '../../src/store/queries/applications.ts';
+import { type AuditEntriesOf, countAuditEntries, listAuditEntries } from '../../src/store/queries/audit.ts';
+import { type ClaimableFilter, countClaimable, listClaimable } from '../../src/store/queries/claimable.ts';
+import {
+  type AttemptsOf,
+  countAttempts,
+  countDevices,
+  type DevicesOf,
+  listAttempts,
+  listDevices,
+} from '../../src/store/queries/devices.ts';
+import { countExperiments, listExperiments } from '../../src/store/queries/experiments.ts';
+import { countFragments, type FragmentsOf, listFragments } from '../../src/store/queries/fragments.ts';
+import { countGaps } from '../../src/store/queries/gaps.ts';
+import { listEvents } from '../../src/store/queries/history.ts';
+import { type JobFilter, jobCondition } from '../../src/store/queries/job-filter.ts';
+import { countJobs, type JobOrder, listJobs } from '../../src/store/queries/jobs.ts';
+import { saveKeyFields } from '../../src/store/queries/keys.ts';
+import type { Slice } from '../../src/store/queries/keyset.ts';
+import { countModels, countVersions, listModels, listVersions } from '../../src/store/queries/models.ts';
+import { countProjects, listProjects } from '../../src/store/queries/projects.ts';
+import { feedAfter } from '../../src/store/queries/streams.ts';
+import type { Tx } from '../../src/store/store.ts';
+import type { ApplicationRow, StreamRow } from '../../src/store/tables.ts';
+
+export interface Call {
+  /** The function's, and what tells this call of it from others. */
+  readonly name: string;
+  run(tx: Tx): unknown;
+}
+
+const at = new Date('2026-01-01T00:01:00Z');
+const first: Slice = { limit: 10, isBackward: false, after: null, before: null };
+const id = 'x1';
+const projectId = 'x1';
+const jobId = 'x1';
+
+const jobFilters: readonly JobFilter[] = [
+  {},
+  { projectId },
+  { experimentId: id },
+  { applicationId: id },
+  { statuses: ['RUNNING'] },
+  { statuses: ['SUCCEEDED', 'FAILED'] },
+  { types: ['TRAINING'] },
+  { initiators: ['MANUAL'] },
+  { name: 'a' },
+  { nameContains: 'a' },
+  { owner: 'a' },
+  { labels: [{ key: 'a', value: 'b' }] },
+  { createdAfter: at },
+  { createdBefore: at },
+];
+const jobOrders: readonly JobOrder['field'][] = ['CREATED_AT', 'UPDATED_AT', 'PRIORITY'];
+const nameOf = (filter: object) => Object.entries(filter).map(([name, value]) => (Array.isArray(value) ? `${name} ${value.length}` : name));
+const everything = { projectId: null, jobId: null };
+
+const jobLists: readonly Call[] = jobFilters.flatMap((filter) => [
+  { name: ['countJobs', ...nameOf(filter)].join(' '), run: (tx: Tx) => countJobs(tx, jobCondition(filter, everything)) },
+  ...jobOrders.map((field) => ({
+    name: ['listJobs', field, ...nameOf(filter)].join(' '),
+    run: (tx: Tx) => listJobs(tx, jobCondition(filter, everything), { field, direction: 'DESC' }, first),
+  })),
+]);
+
+const noClaimable: ClaimableFilter = { projectId: null, jobId: null, queueIds: null };
+const claimable: readonly Partial<ClaimableFilter>[] = [{}, { projectId }, { jobId }, { queueIds: ['x1', 'x2'] }];
+const noAudit: AuditEntriesOf = {
+  projectId: null,
+  subjectId: null,
+  subjectTypes: null,
+  actions: null,
+  actor: null,
+  since: null,
+  until: null,
+};
+const audit: readonly Partial<AuditEntriesOf>[] = [
+  {},
+  { projectId },
+  { subjectId: id },
+  { subjectTypes: ['JOB'] },
+  { actions: ['KEY_CREATED'] },
+  { actor: 'a' },
+  { since: at },
+  { until: at },
+];
+const allKeys: ApiKeysOf = { projectId: null, kinds: ['USER', 'JOB', 'DEVICE'], isLive: null, now: at, jobId: null, deviceId: null };
+const keys: readonly Partial<ApiKeysOf>[] = [{}, { projectId }, { isLive: true }, { isLive: false }, { jobId }, { deviceId: id }];
+
+const lists = <F extends object>(
+  filters: readonly Partial<F>[],
+  none: F,
+  asked: Readonly<Record<string, (tx: Tx, filter: F) => unknown>>,
+): Call[] =>
+  Object.entries(asked).flatMap(([name, ask]) =>
+    filters.map((filter) => ({ name: [name, ...nameOf(filter)].join(' '), run: (tx: Tx) => ask(tx, { ...none, ...filter }) })),
+  );
+
+const allDevices: DevicesOf = { projectId: null, kinds: null, statuses: null, onlineSince: at, labels: null };
+const attempts: AttemptsOf = { deviceId: id, projectId: null, jobId: null };
+const fragments: FragmentsOf = { jobId, stepNumber: null, types: ['MODEL'], statuses: ['READY'], filenameKey: null };
+
+const anApplication: ApplicationRow = {
+  id: 'new',
+  name: 'new',
+  description: null,
+  itemDefinitions: [],
+  settingsSchema: null,
+  container: null,
+  supportsContinualTraining: false,
+  createdAt: at,
+  updatedAt: at,
+};
+
+async function aStream(tx: Tx, kind: StreamRow['kind']): Promise<StreamRow> {
+  const stream = { jobId, kind, last: 10, first: 1, removed: 0, thinned: 0, bytes: 10, inherited: 0 };
+  return (await tx.run(lockStream, { jobId, kind }))[0] ?? stream;
+}
+
+const changes: readonly Call[] = [
+  { name: 'applicationByName', run: (tx) => applicationByName(tx, 'a') },
+  { name: 'saveApplicationFields', run: (tx) => saveApplicationFields(tx, id, { updatedAt: at }) },
+  { name: 'removeApplication', run: (tx) => removeApplication(tx, id) },
+  { name: 'addApplication', run: (tx) => addApplication(tx, anApplication) },
+  { name: 'shiftDeadlines', run: (tx) => shiftDeadlines(tx, 1_000) },
+  { name: 'anyPinnedStep', run: (tx) => anyPinnedStep(tx, id) },
+  { name: 'devicesFor', run: (tx) => devicesFor(tx, projectId) },
+  { name: 'saveDeviceFields', run: (tx) => saveDeviceFields(tx, id, { updatedAt: at }) },
+  { name: 'seeDevices', run: (tx) => seeDevices(tx, { now: at, since: at }) },
+  { name: 'removeDevice', run: (tx) => removeDevice(tx, id) },
+  { name: 'dropOpenParticipants', run: (tx) => dropOpenParticipants(tx, jobId) },
+  { name: 'saveParticipant', run: (tx) => saveParticipant(tx, id, { numSamples: 1 }) },
+  { name: 'saveRound', run: (tx) => saveRound(tx, { jobId, number: 1 }, { quorum: 1 }) },
+  { name: 'saveJobFields', run: (tx) => saveJobFields(tx, jobId, { updatedAt: at }) },
+  { name: 'removeJobLabels', run: (tx) => removeJobLabels(tx, jobId) },
+  { name: 'takeJobItems', run: (tx) => takeJobItems(tx, jobId) },
+  { name: 'keepModelsOfJob', run: (tx) => keepModelsOfJob(tx, jobId) },
+  { name: 'saveKeyFields', run: (tx) => saveKeyFields(tx, id, { lastUsedAt: at }) },
+  { name: 'reservations', run: (tx) => reservations(tx) },
+  { name: 'stepsOnDevices', run: (tx) => stepsOnDevices(tx) },
+  { name: 'heldLeases', run: (tx) => heldLeases(tx) },
+  { name: 'takeTurn', run: (tx) => takeTurn(tx) },
+  ...(['event', 'metric', 'telemetry', 'log'] as const).map((kind) => ({
+    name: `removeOldest ${kind}`,
+    run: async (tx: Tx) => removeOldest(tx, await aStream(tx, kind), 10),
+  })),
+  { name: 'shortenLog', run: async (tx) => shortenLog(tx, await aStream(tx, 'log'), { bytes: 0, limit: 10 }) },
+  {
+    name: 'thinStream',
+    run: async (tx) => thinStream(tx, { ...(await aStream(tx, 'metric')), kind: 'metric' }, [{ seq: 1, stepNumber: 1, name: 'a' }], 1),
+  },
+  { name: 'saveProjectFields', run: (tx) => saveProjectFields(tx, projectId, { updatedAt: at }) },
+  { name: 'removeJob', run: (tx) => removeJob(tx, jobId) },
+  { name: 'removeProject', run: (tx) => removeProject(tx, projectId) },
+];
+
+const reads: readonly Call[] = [
+  ...jobLists,
+  ...lists(claimable, noClaimable, { listClaimable: (tx, of) => listClaimable(tx, of, { after: null, limit: 10 }), countClaimable }),
+  ...lists(audit, noAudit, { listAuditEntries: (tx, of) => listAuditEntries(tx, of, first), countAuditEntries }),
+  ...lists(keys, allKeys, { listApiKeys: (tx, of) => listApiKeys(tx, of, first), countApiKeys }),
+  { name: 'listApplications', run: (tx) => listApplications(tx, first) },
+  { name: 'countApplications', run: (tx) => countApplications(tx) },
+  { name: 'listProjects', run: (tx) => listProjects(tx, { projectId: null }, first) },
+  { name: 'countProjects', run: (tx) => countProjects(tx, { projectId: null }) },
+  { name: 'listDevices', run: (tx) => listDevices(tx, allDevices, first) },
+  { name: 'countDevices', run: (tx) => countDevices(tx, allDevices) },
+  { name: 'listAttempts', run: (tx) => listAttempts(tx, attempts, first) },
+  { name: 'countAttempts', run: (tx) => countAttempts(tx, attempts) },
+  { name: 'listExperiments', run: (tx) => listExperiments(tx, { projectId }, first) },
+  { name: 'countExperiments', run: (tx) => countExperiments(tx, { projectId }) },
+  { name: 'listFragments', run: (tx) => listFragments(tx, fragments, first) },
+  { name: 'countFragments', run: (tx) => countFragments(tx, fragments) },
+  { name: 'listModels', run: (tx) => listModels(tx, { projectId }, first) },
+  { name: 'countModels', run: (tx) => countModels(tx, { projectId }) },
+  { name: 'listVersions', run: (tx) => listVersions(tx, { modelId: id, jobId: null }, first) },
+  { name: 'listVersions job', run: (tx) => listVersions(tx, { modelId: id, jobId }, first) },
+  { name: 'countVersions', run: (tx) => countVersions(tx, { modelId: id, jobId: null }) },
+  { name: 'listEvents', run: (tx) => listEvents(tx, { jobId, after: 0, limit: 10, types: null }) },
+  { name: 'listEvents types', run: (tx) => listEvents(tx, { jobId, after: 0, limit: 10, types: ['STEPS_ADDED'] }) },
+  { name: 'feedAfter', run: (tx) => feedAfter(tx, { after: 1, limit: 10, projectId: null, types: null }) },
+  { name: 'feedAfter project types', run: (tx) => feedAfter(tx, { after: 1, limit: 10, projectId, types: ['STEPS_ADDED'] }) },
+  { name: 'countGaps', run: (tx) => countGaps(tx, { projectId: null, after: 1, upTo: 1e6 }) },
+  { name: 'countGaps project', run: (tx) => countGaps(tx, { projectId, after: 1, upTo: 1e6 }) },
+];
+
+/** Reads first: what removes things leaves less to read. */
+export const calls: readonly Call[] = [...reads, ...changes];

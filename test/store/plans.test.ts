@@ -1,0 +1,101 @@
+/** No query reads a table from end to end that grows with jobs: asked of the databases' own planners, for every query that the store has. */
+import { readdirSync } from 'node:fs';
+import SqliteDatabase from 'better-sqlite3';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { placeholder } from '../../src/store/connection.ts';
+import { type Placeholder, type Statement, statements, type Tx } from '../../src/store/store.ts';
+import { createSqliteDatabase, describeOnEachStore } from '../support/databases.ts';
+import { calls } from './calls.ts';
+import { openPlanner, type Planner } from './plans.ts';
+
+const modules = await Promise.all(
+  ['changes', 'queries'].flatMap((name) => {
+    const folder = new URL(`../../src/store/${name}/`, import.meta.url);
+    return readdirSync(folder).map((file): Promise<Record<string, unknown>> => import(new URL(file, folder).href));
+  }),
+);
+
+const ofModules = [...statements.values()];
+
+/** What may read a table whole, by the name of the query, and why. */
+const exceptions: readonly (readonly [RegExp, string])[] = [
+  [/^(tally queued steps|tally unfinished jobs)$/, 'Asked by /metrics alone: counts in an index what is not over.'],
+  [/^count(Jobs|Claimable|AuditEntries|ApiKeys)\b/, 'A total counts what it totals.'],
+  [/^listClaimable( projectId| jobId)?$/, 'Sorts what is queued in several queues, which no index has in one order.'],
+  [
+    /^listJobs \w+ (statuses|types|initiators|nameContains|owner|labels|createdAfter|createdBefore)\b/,
+    'Walks the order of the list until the page is full: the filter is not in the index of that order.',
+  ],
+  [/^list(AuditEntries (subjectTypes|actions|since|until)|ApiKeys( isLive)?)\b/, 'As lists of jobs; asked by administrators.'],
+];
+
+describeOnEachStore('the plan of a query', (_open, create) => {
+  let planner: Planner;
+  beforeAll(async () => {
+    planner = await openPlanner(await create());
+  });
+  afterAll(() => planner.close());
+
+  test('reads no table whole that grows with jobs, but for those that say why (P19)', async () => {
+    const found = new Map<string, string[]>();
+    const note = async (name: string, text: string) => {
+      const whole = await planner.readsWhole(text);
+      if (whole.length > 0) found.set(name, [...(found.get(name) ?? []), ...whole]);
+    };
+    for (const statement of ofModules) await note(statement.name, textOf(planner, statement).sql);
+    const tx: Tx = Object.assign(planner.queries, { touch() {} });
+    for (const { name, run } of calls) {
+      await run(tx);
+      const texts = planner.noted();
+      expect(texts, name).not.toEqual([]);
+      for (const text of texts) await note(name, text);
+    }
+    const unexplained = [...found].filter(([name]) => !exceptions.some(([pattern]) => pattern.test(name)));
+    expect(Object.fromEntries(unexplained)).toEqual({});
+  });
+
+  test('is asked for every function that builds its queries when it is called', () => {
+    const building = modules.flatMap((module) =>
+      Object.entries(module).filter(([, value]) => typeof value === 'function' && /\bdb\b|\brunShaped\b/.test(String(value))),
+    );
+    const called = new Set(calls.map(({ name }) => name.split(' ')[0]));
+    const makers = ['insertOf', 'batch', 'runShaped'];
+    expect(building.map(([name]) => name).filter((name) => !called.has(name) && !makers.includes(name))).toEqual([]);
+  });
+
+  test('can use partial indexes: no word of a condition is a parameter', () => {
+    const bound = ofModules.flatMap((statement) => {
+      const { sql, params } = textOf(planner, statement);
+      const before = [...(sql.split(' where ')[0] ?? '').matchAll(/\?|\$\d+/g)].length;
+      return params
+        .slice(before)
+        .filter((value) => typeof value === 'string' || typeof value === 'boolean')
+        .map((value) => `${statement.name}: ${value}`);
+    });
+    expect(bound).toEqual([]);
+  });
+});
+
+/** With the values that are part of it; those that come with each run are placeholders. */
+function textOf({ queries: { db, t, dialect } }: Planner, statement: Statement<never, unknown>): { sql: string; params: unknown[] } {
+  // Cast: every builder of Drizzle's has it.
+  return (
+    statement.build(db, t, placeholder as Placeholder<never>, dialect) as unknown as { toSQL(): { sql: string; params: unknown[] } }
+  ).toSQL();
+}
+
+test('whoever removes a row finds the rows that refer to it by an index', async () => {
+  const database = await createSqliteDatabase();
+  await (await database.open()).close();
+  const file = new SqliteDatabase(database.file, { readonly: true });
+  const missing = file
+    .prepare<[], { table: string; column: string }>(
+      `select m.name as "table", f."from" as "column" from sqlite_schema m, pragma_foreign_key_list(m.name) f
+       where m.type = 'table' and not exists (
+         select 1 from pragma_index_list(m.name) i, pragma_index_info(i.name) c where c.seqno = 0 and c.name = f."from" and not i.partial)`,
+    )
+    .all();
+  file.close();
+  await database.remove();
+  expect(missing).toEqual([]);
+});
