@@ -45,5 +45,9 @@ export const promises = {
     'rights',
     'A key sees and does what its kind, role, project and job allow, on HTTP, on sockets and in files alike; when it expires or is revoked, open streams end within 5 s.',
   ],
+  P19: [
+    'no scan',
+    'No request and no timer reads a table that grows from end to end, or holds the event loop for more than 20 ms, at a million jobs.',
+  ],
 } as const satisfies Record<string, readonly [name: string, text: string]>;
 export type PromiseName = keyof typeof promises;
