@@ -45,6 +45,10 @@ export const promises = {
     'rights',
     'A key sees and does what its kind, role, project and job allow, on HTTP, on sockets and in files alike; when it expires or is revoked, open streams end within 5 s.',
   ],
+  P17: [
+    'over',
+    "A step is over when everything it started is over, on every way out: end, cancel, timeout, preemption, lost lease, agent's stop. Its slot is free then, whatever hangs.",
+  ],
   P19: [
     'no scan',
     'No request and no timer reads a table that grows from end to end, or holds the event loop for more than 20 ms, at a million jobs.',

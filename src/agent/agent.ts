@@ -11,6 +11,7 @@ import { resolve } from 'node:path';
 import type { Client } from '../client/fetch.ts';
 import type { LabelInput, ResourcesInput } from '../client/generated.ts';
 import { watchClient } from './asking.ts';
+import { type Containment, findContainment } from './containment.ts';
 import { AgentError, occupyFolder, type Registration, registerDevice } from './device.ts';
 import type { AgentEvent } from './events.ts';
 import { removeOrphans } from './orphans.ts';
@@ -63,9 +64,11 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     const workDir = resolve(options.workDir ?? 'data/agent');
     const leave = await occupyFolder(workDir);
     try {
-      const orphans = await removeOrphans(workDir);
+      const containment = await findContainment();
+      const orphans = await removeOrphans(workDir, containment);
       if (orphans > 0) tell({ kind: 'ORPHANS_REMOVED', message: `Ended ${orphans} steps that an agent before this one left.` });
-      return await serve(options, { name, workDir, tell });
+      tell({ kind: 'CONTAINMENT', message: containment.description });
+      return await serve(options, { name, workDir, tell, containment });
     } finally {
       await leave();
     }
@@ -81,11 +84,12 @@ interface Setting {
   readonly name: string;
   readonly workDir: string;
   readonly tell: (event: AgentEvent) => void;
+  readonly containment: Containment;
 }
 
 async function serve(options: AgentOptions, setting: Setting): Promise<number> {
   const { stop, slots = 1, projectId, graceSeconds = 10, leaseSeconds = 60 } = options;
-  const { workDir, tell } = setting;
+  const { workDir, tell, containment } = setting;
   const resources = options.resources ?? (await findResources());
   const { client, deviceId } = await register(options, setting, resources);
   const release = new AbortController();
@@ -103,7 +107,7 @@ async function serve(options: AgentOptions, setting: Setting): Promise<number> {
   stop.addEventListener('abort', onStop, { once: true });
   try {
     const hasGpus = (resources.gpu ?? 0) > 0;
-    const work = { client, workDir, leaseSeconds, graceSeconds, hasGpus, release: release.signal, giveUp: giveUp.signal };
+    const work = { client, workDir, leaseSeconds, graceSeconds, hasGpus, containment, release: release.signal, giveUp: giveUp.signal };
     return await runSlots({ work, deviceId, projectId, slots, stop, tell });
   } finally {
     stop.removeEventListener('abort', onStop);

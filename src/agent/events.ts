@@ -3,6 +3,7 @@ export interface AgentEvent {
   readonly kind:
     | 'REGISTERED'
     | 'ORPHANS_REMOVED'
+    | 'CONTAINMENT'
     | 'CLAIMED'
     | 'ENDED'
     | 'REPORT_FAILED'

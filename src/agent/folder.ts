@@ -33,6 +33,9 @@ export function placeFiles(work: string): StepPaths {
   };
 }
 
+/** The variable by which what an attempt has started is known: no other program of this machine was given that folder. */
+export const markOf = ({ paths }: Pick<StepFolder, 'paths'>) => `TRAINYARD_FRAGMENTS=${paths.fragments}`;
+
 /** The folder that holds the folders of all attempts of an agent. */
 export function stepsFolder(workDir: string): string {
   return join(workDir, 'steps');

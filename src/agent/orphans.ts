@@ -2,8 +2,10 @@ import { execFile } from 'node:child_process';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { stepsFolder } from './folder.ts';
-import { findProcess, listProcesses } from './processes.ts';
+import type { Containment } from './containment.ts';
+import { Family } from './family.ts';
+import { markOf, placeFiles, stepsFolder } from './folder.ts';
+import { findProcess } from './processes.ts';
 
 const run = promisify(execFile);
 
@@ -44,43 +46,30 @@ export async function readRecord(path: string): Promise<ProcessRecord | null> {
 }
 
 /**
- * Ends what an agent that was killed left in this folder: its steps' process groups, containers and files. Their leases run out by themselves.
+ * Ends what an agent that was killed left in this folder: its steps' processes, containers and files. Their leases run out by themselves.
  * Answers how many attempts there were. Only to be called by the one agent that uses the folder.
  */
-export async function removeOrphans(workDir: string): Promise<number> {
+export async function removeOrphans(workDir: string, containment: Containment): Promise<number> {
   const folder = stepsFolder(workDir);
   const names = await readdir(folder).catch(() => []);
   for (const name of names) {
     const root = join(folder, name);
     const record = await readRecord(join(root, 'process.json'));
-    if (record !== null) await killProcess(record);
-    await killMarked(join(root, 'work', 'fragments'));
+    await endProcesses(root, record, containment);
+    if (record?.container) await run('docker', ['rm', '--force', record.container], { timeout: 60_000 }).catch(() => {});
     await rm(root, { recursive: true, force: true }).catch(() => {});
   }
   return names.length;
 }
 
-async function killProcess(record: ProcessRecord): Promise<void> {
-  if (await isAlive(record)) signalQuietly(-record.pid);
-  if (record.container !== null) await run('docker', ['rm', '--force', record.container], { timeout: 60_000 }).catch(() => {});
-}
-
-/** On Linux also what outlived its group's leader or left the group: it is known by the TRAINYARD_FRAGMENTS of this very attempt in its environment. */
-async function killMarked(fragments: string): Promise<void> {
-  if (process.platform !== 'linux') return;
-  const marker = `TRAINYARD_FRAGMENTS=${fragments}`;
-  for (const { pid } of await listProcesses()) {
-    const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
-    if (environment.split('\0').includes(marker)) signalQuietly(pid);
-  }
-}
-
-function signalQuietly(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has ended meanwhile.
-  }
+/** Also what outlived the process of the record, or was started before that was written. */
+async function endProcesses(root: string, record: ProcessRecord | null, containment: Containment): Promise<void> {
+  const enclosure = containment.enclosureOf(root);
+  // A keeper is as much an orphan as what it keeps.
+  const group = enclosure?.keepers === 0 ? enclosure : undefined;
+  const pid = record !== null && (await isAlive(record)) ? record.pid : null;
+  await new Family({ root: pid, mark: markOf({ paths: placeFiles(join(root, 'work')) }), enclosure: group }).end();
+  await group?.close();
 }
 
 async function readBootId(): Promise<string | null> {

@@ -1,6 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Enclosure } from './enclosure.ts';
+import { Family } from './family.ts';
+import type { ProcessRow } from './processes.ts';
 
 /** How a process ended: with an exit code, or by a signal, for which the code is 128 + its number as in a shell. */
 export interface ProcessExit {
@@ -15,6 +19,11 @@ export interface ProcessOptions {
   /** The whole environment: nothing is inherited. */
   readonly env: Readonly<Record<string, string>>;
   readonly onOutput: (stream: 'STDOUT' | 'STDERR', bytes: Buffer) => void;
+  /** A variable of `env` as `NAME=value` that no other program on this machine is given: what has it is of this one. */
+  readonly mark?: string | undefined;
+  readonly enclosure?: Enclosure | undefined;
+  /** Takes a line about what could not be ended. */
+  readonly note?: ((line: string) => void) | undefined;
 }
 
 /** The program could not be started at all: it is not there, may not be run, or its folder is gone. */
@@ -22,46 +31,60 @@ export class SpawnError extends Error {
   override readonly name = 'SpawnError';
 }
 
-/**
- * What of a process group is still writing after its leader has ended is given this long to let go of the pipes. Only a process that has
- * made a group of its own (a daemon) can get here, and it must not keep the step from ending.
- */
+/** When all of a program has ended its pipes are closed. Only where something could not be ended, or is not known to be of it, are they let go of after this long. */
 const strayOutputMilliseconds = 1_000;
 
+/** What was killed is gone at once. What is not after this long hangs in the kernel, and is not waited for. */
+const killedMilliseconds = 5_000;
+
+/** How often to look, within the grace, whether all have ended. */
+const lookMilliseconds = 50;
+
 /**
- * One program in a process group of its own, so that it can be stopped together with all that it starts.
+ * One program and all that it starts, which is over when all of that is over (P17).
  *
- * When the program ends, what is left of its group is killed, as in a container whose first process ends: a step is over when its command is.
+ * When the program ends by itself, what is left of it is killed, as in a container whose first process ends. When it is told to stop, all of them have the grace: a
+ * shell dies of SIGTERM at once, and the script that it runs may have something to save.
  */
 export class GroupProcess {
+  /** Of the program; where it has a keeper, of that. It leads a session and a process group of its own. */
   readonly pid: number;
-  /** Resolves when the program has ended and all of its output has been handed on. Never rejects. */
+  /** Resolves when all has ended, or could not be, and all of the output has been handed on. Never rejects. */
   readonly exited: Promise<ProcessExit>;
   readonly #child: ChildProcess;
-  #hasExited = false;
+  readonly #options: ProcessOptions;
+  readonly #family: Family;
+  readonly #ended = Promise.withResolvers<ProcessExit>();
+  readonly #killed = new AbortController();
+  #isStopping = false;
+  #isOver = false;
 
-  private constructor(child: ChildProcess, pid: number, onOutput: ProcessOptions['onOutput']) {
+  private constructor(child: ChildProcess, pid: number, options: ProcessOptions) {
     this.#child = child;
     this.pid = pid;
-    child.stdout?.on('data', (bytes: Buffer) => onOutput('STDOUT', bytes));
-    child.stderr?.on('data', (bytes: Buffer) => onOutput('STDERR', bytes));
+    this.#options = options;
+    this.#family = new Family({ root: pid, mark: options.mark, enclosure: options.enclosure });
+    child.stdout?.on('data', (bytes: Buffer) => options.onOutput('STDOUT', bytes));
+    child.stderr?.on('data', (bytes: Buffer) => options.onOutput('STDERR', bytes));
     this.exited = this.#follow();
   }
 
   /** Starts the program. Rejects with SpawnError. */
   static async start(options: ProcessOptions): Promise<GroupProcess> {
+    const { file, args } = options.enclosure?.enclose(options) ?? options;
+    const told = (options.enclosure?.keepers ?? 0) > 0 ? (['pipe'] as const) : [];
     let child: ChildProcess;
     try {
-      child = spawn(options.file, options.args, {
+      child = spawn(file, args, {
         cwd: options.cwd,
         env: options.env,
         // A new session and so a new process group, whose id is the child's pid.
         detached: true,
-        stdio: ['ignore', 'pipe', 'pipe'],
+        stdio: ['ignore', 'pipe', 'pipe', ...told],
       });
     } catch (error) {
       // An argument or a variable that no program can be given: a NUL in it, or all of them too long.
-      throw new SpawnError(`${options.file} could not be started: ${error instanceof Error ? error.message : String(error)}`, {
+      throw new SpawnError(`${file} could not be started: ${error instanceof Error ? error.message : String(error)}`, {
         cause: error,
       });
     }
@@ -70,22 +93,23 @@ export class GroupProcess {
       const { promise, resolve } = Promise.withResolvers<Error>();
       child.once('error', resolve);
       const error = await promise;
-      throw new SpawnError(`${options.file} could not be started: ${error.message}`, { cause: error });
+      throw new SpawnError(`${file} could not be started: ${error.message}`, { cause: error });
     }
-    return new GroupProcess(child, pid, options.onOutput);
+    return new GroupProcess(child, pid, options);
   }
 
-  /** SIGTERM to the whole group, and SIGKILL to what is left of it after the grace. Resolves when it has ended. */
+  /** All of it that runs now. */
+  list(): Promise<ProcessRow[]> {
+    return this.#family.list();
+  }
+
+  /** SIGTERM to all of it, and SIGKILL to what is left after the grace. Resolves when all has ended. */
   async stop(graceSeconds: number): Promise<ProcessExit> {
-    this.#signal('SIGTERM');
-    const patience = new AbortController();
-    const grace = delay(graceSeconds * 1000, undefined, { signal: patience.signal, ref: false }).then(
-      () => this.kill(),
-      () => {},
-    );
+    this.#isStopping = true;
+    const grace = setTimeout(() => this.kill(), graceSeconds * 1000);
+    void this.#family.terminate().catch(() => {});
     const exit = await this.exited;
-    patience.abort();
-    await grace;
+    clearTimeout(grace);
     return exit;
   }
 
@@ -93,43 +117,78 @@ export class GroupProcess {
   hold(isHeld: boolean): void {
     const { stdout, stderr } = this.#child;
     for (const pipe of [stdout, stderr]) {
-      if (isHeld && !this.#hasExited) pipe?.pause();
+      if (isHeld && !this.#isOver) pipe?.pause();
       else pipe?.resume();
     }
   }
 
-  /** SIGKILL to the whole group, now. */
+  /** SIGKILL to all of it, now. */
   kill(): void {
-    this.#signal('SIGKILL');
+    if (this.#killed.signal.aborted || this.#isOver) return;
+    this.#killed.abort();
+    const exit: ProcessExit = { exitCode: 128 + constants.signals.SIGKILL, signal: 'SIGKILL' };
+    void this.#end();
+    setTimeout(() => this.#ended.resolve(exit), killedMilliseconds).unref();
   }
 
   async #follow(): Promise<ProcessExit> {
     const child = this.#child;
-    const ended = Promise.withResolvers<ProcessExit>();
     const closed = Promise.withResolvers<void>();
-    child.once('exit', (code, signal) =>
-      ended.resolve({ exitCode: code ?? 128 + (signal === null ? 0 : constants.signals[signal]), signal }),
-    );
     child.once('close', () => closed.resolve());
     // A signal that could not be sent; that is seen where it is sent.
     child.on('error', () => {});
-    const exit = await ended.promise;
-    this.kill();
-    this.#hasExited = true;
+    this.#listen();
+    const exit = await this.#ended.promise;
+    if (this.#isStopping) await this.#grant();
+    const left = await this.#end();
+    if (left > 0) this.#options.note?.(`${left} of its processes could not be ended: they hang in the kernel. They are left alone.`);
+    this.#isOver = true;
+    if (this.#options.enclosure?.keepers) child.kill('SIGKILL');
     this.hold(false);
     await Promise.race([closed.promise, delay(strayOutputMilliseconds, undefined, { ref: false })]);
-    child.stdout?.destroy();
-    child.stderr?.destroy();
+    for (const pipe of child.stdio) pipe?.destroy();
+    await this.#options.enclosure?.close();
     return exit;
   }
 
-  #signal(signal: NodeJS.Signals): void {
-    // Once the leader was waited for, its number may belong to someone else.
-    if (this.#hasExited) return;
-    try {
-      process.kill(-this.pid, signal);
-    } catch {
-      // Nothing is left of the group.
-    }
+  /** Hears how the program ended, from its keeper where it has one. A keeper that is killed tells nothing, and its own end has to do. */
+  #listen(): void {
+    const end = (exitCode: number | null, signal: NodeJS.Signals | null) =>
+      this.#ended.resolve({ exitCode: exitCode ?? 128 + (signal === null ? 0 : constants.signals[signal]), signal });
+    this.#child.once('exit', end);
+    // Of a pipe that the child writes to, Node's type for what is beyond the usual three does not say that it can be read.
+    const told = this.#child.stdio[3] as Readable | undefined;
+    let text = '';
+    told?.on('error', () => {});
+    told?.on('data', (bytes: Buffer) => {
+      text += bytes.toString('latin1');
+      const match = /^([ES]) (\d+)\n/.exec(text);
+      if (match === null) return;
+      const number = Number(match[2]);
+      if (match[1] === 'E') end(number, null);
+      else end(null, nameOfSignal(number));
+    });
   }
+
+  /** Waits until all have ended, or are to be killed. */
+  async #grant(): Promise<void> {
+    const { signal } = this.#killed;
+    while (!signal.aborted && (await this.#family.list()).length > 0) await delay(lookMilliseconds, undefined, { signal }).catch(() => {});
+  }
+
+  /** Answers how many could not be ended. */
+  async #end(): Promise<number> {
+    const patience = new AbortController();
+    const ended = this.#family.end().catch(() => 1);
+    const given = delay(killedMilliseconds, 1, { signal: patience.signal, ref: false }).catch(() => 1);
+    const left = await Promise.race([ended, given]);
+    patience.abort();
+    return left;
+  }
+}
+
+function nameOfSignal(number: number): NodeJS.Signals {
+  // Names and numbers of this very system.
+  const names = Object.entries(constants.signals) as [NodeJS.Signals, number][];
+  return names.find(([, each]) => each === number)?.[0] ?? 'SIGKILL';
 }

@@ -9,6 +9,8 @@ export interface ProcessRow {
   readonly pid: number;
   readonly parent: number;
   readonly group: number;
+  /** 0 where the system does not tell. */
+  readonly session: number;
   /** CPU time that it and the children that it has waited for have used so far. */
   readonly cpuSeconds: number;
   /** When it was started, in a form that is only good for comparing: a pid with another value is another process. */
@@ -31,15 +33,37 @@ export async function findProcess(pid: number): Promise<ProcessRow | null> {
   return row === undefined || row === null || row.isZombie ? null : row;
 }
 
-/** `root` with everything that it started, and what has left its tree but is still in its process group. */
-export function selectTree(rows: readonly ProcessRow[], root: number): ProcessRow[] {
+/**
+ * The processes that `isKnown` names, with everything that they started, and what has left their tree but is still in a process group or a session of
+ * theirs. All of them have to descend from one process that has made a session of its own: then no group or session of theirs is a stranger's.
+ */
+export function selectFamily(rows: readonly ProcessRow[], isKnown: (row: ProcessRow) => boolean): ProcessRow[] {
   const children = Map.groupBy(rows, (row) => row.parent);
-  const found = new Map(rows.filter((row) => row.pid === root || row.group === root).map((row) => [row.pid, row]));
+  const groups = Map.groupBy(rows, (row) => row.group);
+  const sessions = Map.groupBy(rows, (row) => row.session);
+  const found = new Map(rows.filter(isKnown).map((row) => [row.pid, row]));
   // A map is walked in order of insertion, what is added on the way included: this visits every generation.
-  for (const row of found.values()) {
-    for (const child of children.get(row.pid) ?? []) found.set(child.pid, child);
+  for (const { pid, group, session } of found.values()) {
+    const relatives = [children.get(pid), groups.get(group), session === 0 ? [] : sessions.get(session)];
+    for (const row of relatives.flatMap((each) => each ?? [])) found.set(row.pid, row);
   }
   return [...found.values()];
+}
+
+/** Whether a process was started with this variable, `NAME=value`. False where the system does not tell, or not of this process. */
+export async function hasVariable(pid: number, variable: string): Promise<boolean> {
+  if (process.platform !== 'linux') return false;
+  const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
+  return environment.split('\0').includes(variable);
+}
+
+/** Sends a signal; false when there is no such process (any more), or it is not ours to signal. A negative pid is a process group, as for kill(2). */
+export function sendSignal(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
 }
 
 async function listFromProc(): Promise<ProcessRow[]> {
@@ -60,12 +84,20 @@ export function parseStat(stat: string): ProcessRow | null {
   const pid = Number.parseInt(stat, 10);
   // From the third field on; so field n of the manual is fields[n - 3].
   const fields = stat.slice(nameEnd + 2).split(' ');
-  const [state, parent, group] = fields;
+  const [state, parent, group, session] = fields;
   const startedAt = fields[19];
   if (nameEnd < 0 || Number.isNaN(pid) || startedAt === undefined) return null;
   // utime, stime and the same of the children that ended: so a child that ends between two samples is not lost.
   const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
-  return { pid, parent: Number(parent), group: Number(group), cpuSeconds: ticks / ticksPerSecond, startedAt, isZombie: state === 'Z' };
+  return {
+    pid,
+    parent: Number(parent),
+    group: Number(group),
+    session: Number(session),
+    cpuSeconds: ticks / ticksPerSecond,
+    startedAt,
+    isZombie: state === 'Z',
+  };
 }
 
 async function listFromPs(selection: readonly string[] = ['-A']): Promise<ProcessRow[]> {
@@ -85,6 +117,7 @@ export function parsePs(output: string): ProcessRow[] {
       pid: Number(pid),
       parent: Number(parent),
       group: Number(group),
+      session: 0,
       cpuSeconds: parseCpuTime(time ?? ''),
       startedAt: startedAt ?? '',
       isZombie: state?.startsWith('Z') ?? false,

@@ -2,8 +2,10 @@ import { hostname } from 'node:os';
 import type { ClaimedStepFieldsFragment, LeaseFieldsFragment } from '../client/generated.ts';
 import { CommandSyntaxError, shellArguments } from './command.ts';
 import { startContainer } from './container.ts';
+import type { Containment } from './containment.ts';
+import type { Enclosure } from './enclosure.ts';
 import { describeStep, passEnvironment } from './environment.ts';
-import type { StepFolder } from './folder.ts';
+import { markOf, type StepFolder } from './folder.ts';
 import { GroupProcess, type ProcessExit, type ProcessOptions, SpawnError } from './process.ts';
 import { CannotRunError, type RunningStep, type StepFailure } from './running.ts';
 import { ProcessMeter } from './telemetry.ts';
@@ -15,6 +17,7 @@ export interface StartOptions {
   /** The gateway's address, for the step. */
   readonly url: string;
   readonly hasGpus: boolean;
+  readonly containment: Containment;
   readonly onOutput: ProcessOptions['onOutput'];
   /** A line for the step's log. */
   readonly note: (line: string) => void;
@@ -34,7 +37,8 @@ export async function startStep(options: StartOptions): Promise<RunningStep> {
 }
 
 /** Runs the step's command with `/bin/sh -c`, in its work folder, with the environment that it may have. */
-async function startProcess({ step, lease, folder, url, hasGpus, onOutput, note }: StartOptions): Promise<RunningStep> {
+async function startProcess(options: StartOptions): Promise<RunningStep> {
+  const { step, lease, folder, url, hasGpus, onOutput, note } = options;
   const { container } = step;
   const args = container ? shellArguments(container) : null;
   if (container === null || args === null) {
@@ -50,6 +54,9 @@ async function startProcess({ step, lease, folder, url, hasGpus, onOutput, note 
     args,
     cwd: folder.work,
     env: { ...passEnvironment(process.env), ...describeStep(step, lease, url, folder.paths) },
+    mark: markOf(folder),
+    enclosure: await openEnclosure(options),
+    note,
     onOutput(stream, bytes) {
       if (stream === 'STDERR') lastError = lastLine(bytes) || lastError;
       onOutput(stream, bytes);
@@ -59,13 +66,24 @@ async function startProcess({ step, lease, folder, url, hasGpus, onOutput, note 
   return {
     pid: child.pid,
     container: null,
-    meter: new ProcessMeter(child.pid, hasGpus),
+    meter: new ProcessMeter(() => child.list(), hasGpus),
     exited: child.exited.then(withFailure),
     findHttpUrl: async () => (container.http === null ? null : `http://${hostname()}:${container.http.port}`),
     hold: (isHeld) => child.hold(isHeld),
     stop: async (graceSeconds) => withFailure(await child.stop(graceSeconds)),
     kill: () => child.kill(),
   };
+}
+
+async function openEnclosure({ containment, folder, note }: StartOptions): Promise<Enclosure | undefined> {
+  const enclosure = containment.enclosureOf(folder.root);
+  try {
+    await enclosure?.open();
+    return enclosure;
+  } catch (error) {
+    note(`This device could not enclose the step's processes: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
 }
 
 /** 127 and 126 are the shell's own words for a command that is not there and one that may not be run: that is the device's failure. */

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { listGpuProcesses, listGpus, sampleGpus } from './gpus.ts';
-import { listProcesses, type ProcessRow, selectTree } from './processes.ts';
+import type { ProcessRow } from './processes.ts';
 
 const run = promisify(execFile);
 
@@ -22,23 +22,23 @@ export interface Meter {
   sample(): Promise<TelemetryEntry | null>;
 }
 
-/** Measures the whole tree of a process: all that it started, and what else is in its process group. */
+/** Measures all that a step has started. */
 export class ProcessMeter implements Meter {
-  readonly #root: number;
+  readonly #list: () => Promise<readonly ProcessRow[]>;
   readonly #hasGpus: boolean;
   #before: { readonly cpuSeconds: number; readonly at: number };
 
-  constructor(root: number, hasGpus: boolean) {
-    this.#root = root;
+  constructor(list: () => Promise<readonly ProcessRow[]>, hasGpus: boolean) {
+    this.#list = list;
     this.#hasGpus = hasGpus;
     // It has just been started and has used nothing yet.
     this.#before = { cpuSeconds: 0, at: performance.now() };
   }
 
   async sample(): Promise<TelemetryEntry | null> {
-    const tree = selectTree(await listProcesses(), this.#root);
+    const tree = await this.#list();
     const now = performance.now();
-    if (tree.every((row) => row.isZombie)) return null;
+    if (tree.length === 0) return null;
     const cpuSeconds = tree.reduce((sum, row) => sum + row.cpuSeconds, 0);
     const elapsed = (now - this.#before.at) / 1000;
     // A process that left the tree took its time along; that is no negative load.

@@ -3,6 +3,7 @@ import { wait } from '../client/backoff.ts';
 import { Refused, RequestRefused } from '../client/errors.ts';
 import type { Client } from '../client/fetch.ts';
 import type { ClaimedStepFieldsFragment, LeaseFieldsFragment } from '../client/generated.ts';
+import type { Containment } from './containment.ts';
 import { Delivery } from './delivery.ts';
 import { createStepFolder, removeStepFolder, type StepFolder } from './folder.ts';
 import { handInFragments } from './fragments.ts';
@@ -29,6 +30,7 @@ export interface WorkOptions {
   /** Between SIGTERM and SIGKILL. */
   readonly graceSeconds: number;
   readonly hasGpus: boolean;
+  readonly containment: Containment;
   readonly onDraining: (isDraining: boolean) => void;
   /** Aborted when the step is to be given back, because the agent stops. */
   readonly release: AbortSignal;
@@ -113,13 +115,14 @@ async function prepare(claim: Claim, lease: LeaseKeeper, options: WorkOptions): 
 
 /** Starts the command and follows it to its end, or to the end that an order makes of it. */
 async function runCommand(attempt: Attempt): Promise<Outcome> {
-  const { claim, folder, client, log, lease, hasGpus } = attempt;
+  const { claim, folder, client, log, lease, hasGpus, containment } = attempt;
   let running: RunningStep | null = null;
   try {
     running = await startStep({
       ...claim,
       folder,
       hasGpus,
+      containment,
       url: client.target.url.replace(/\/+$/, ''),
       onOutput(stream, bytes) {
         log.write(stream, bytes);

@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { findContainment } from '../../src/agent/containment.ts';
 import { createStepFolder, stepsFolder } from '../../src/agent/folder.ts';
 import { readRecord, recordProcess, removeOrphans } from '../../src/agent/orphans.ts';
 import { GroupProcess } from '../../src/agent/process.ts';
@@ -30,7 +31,7 @@ async function leaveStep(command: string) {
 
 test('what an agent left is ended and its folders are gone', async () => {
   const { workDir, child } = await leaveStep('sleep 100 & echo ready; wait');
-  expect(await removeOrphans(workDir)).toBe(1);
+  expect(await removeOrphans(workDir, await findContainment())).toBe(1);
   expect(await child.exited).toEqual({ exitCode: 137, signal: 'SIGKILL' });
   expect(readdirSync(stepsFolder(workDir))).toEqual([]);
 });
@@ -39,7 +40,7 @@ test.runIf(process.platform === 'linux')('a process that left its group is found
   const { workDir, child, output } = await leaveStep('setsid sleep 100 & echo $! ready; wait');
   const stray = Number.parseInt(output(), 10);
   expect(await findProcess(stray)).not.toBeNull();
-  await removeOrphans(workDir);
+  await removeOrphans(workDir, await findContainment());
   await eventually(async () => expect(await findProcess(stray)).toBeNull());
   await child.exited;
 });
@@ -52,7 +53,7 @@ test('a stranger who got the same process id later is not touched', async () => 
   const record = join(root, 'process.json');
   await recordProcess(record, stranger.pid, null);
   writeFileSync(record, JSON.stringify({ ...(await readRecord(record)), startedAt: '1' }));
-  expect(await removeOrphans(workDir)).toBe(1);
+  expect(await removeOrphans(workDir, await findContainment())).toBe(1);
   expect(await findProcess(stranger.pid)).not.toBeNull();
   stranger.kill();
   await stranger.exited;

@@ -1,7 +1,9 @@
+/** A process of a step is over when all that it has started is, however it ends (P17). */
 import { describe, expect, test } from 'vitest';
+import { findAdopting } from '../../src/agent/containment.ts';
 import { GroupProcess, SpawnError } from '../../src/agent/process.ts';
-import { findProcess, listProcesses } from '../../src/agent/processes.ts';
 import { createFolder } from '../support/folders.ts';
+import { describeEnding } from './ending.ts';
 import { eventually } from './eventually.ts';
 
 async function start(command: string, env: Record<string, string> = {}) {
@@ -17,8 +19,6 @@ async function start(command: string, env: Record<string, string> = {}) {
   });
   return { child, output };
 }
-
-const groupOf = async (pid: number) => (await listProcesses()).filter((row) => row.group === pid && !row.isZombie);
 
 describe('a process', () => {
   test('has its exit code, and all of both outputs', async () => {
@@ -44,32 +44,6 @@ describe('a process', () => {
     await expect(GroupProcess.start({ ...options, file: '/bin/sh', env: { BAD: 'a\0b' } })).rejects.toThrow(SpawnError);
   });
 
-  test('told to stop ends with its whole group', async () => {
-    const { child, output } = await start('sleep 100 & sleep 100 & echo ready; wait');
-    await eventually(() => expect(output.STDOUT).toBe('ready\n'));
-    expect((await groupOf(child.pid)).length).toBeGreaterThanOrEqual(3);
-    expect(await child.stop(10)).toEqual({ exitCode: 143, signal: 'SIGTERM' });
-    await eventually(async () => expect(await groupOf(child.pid)).toEqual([]));
-  });
-
-  test('may end in its own way within the grace', async () => {
-    const { child, output } = await start('trap "echo saved; exit 0" TERM; echo ready; while :; do sleep 0.05; done');
-    await eventually(() => expect(output.STDOUT).toBe('ready\n'));
-    expect(await child.stop(10)).toEqual({ exitCode: 0, signal: null });
-    expect(output.STDOUT).toContain('saved\n');
-  });
-
-  test('that ignores SIGTERM is killed after the grace, with children that ignore it too', async () => {
-    const { child, output } = await start(
-      `trap "" TERM; sh -c 'trap "" TERM; echo ready; while :; do sleep 0.05; done' & while :; do sleep 0.05; done`,
-    );
-    await eventually(() => expect(output.STDOUT).toBe('ready\n'));
-    const before = performance.now();
-    expect(await child.stop(0.5)).toEqual({ exitCode: 137, signal: 'SIGKILL' });
-    expect(performance.now() - before).toBeGreaterThanOrEqual(490);
-    await eventually(async () => expect(await groupOf(child.pid)).toEqual([]));
-  });
-
   test('whose output is held waits, goes on when it is read again, and loses nothing', async () => {
     const { child, output } = await start('i=0; while [ $i -lt 20000 ]; do echo "line $i"; i=$((i+1)); done; echo end');
     child.hold(true);
@@ -80,17 +54,9 @@ describe('a process', () => {
     expect((await child.exited).exitCode).toBe(0);
     expect(output.STDOUT).toBe(`${Array.from({ length: 20_000 }, (_, i) => `line ${i}\n`).join('')}end\n`);
   });
-
-  test('that leaves something in the background is over when its command is', async () => {
-    const { child, output } = await start('sleep 100 & echo $!');
-    expect(await child.exited).toEqual({ exitCode: 0, signal: null });
-    await eventually(async () => expect(await findProcess(Number(output.STDOUT))).toBeNull());
-  });
-
-  test('is over even when a process that left its group holds its output open', async () => {
-    const { child, output } = await start('setsid sleep 100 & echo $!; sleep 0.2');
-    expect((await child.exited).exitCode).toBe(0);
-    const stray = Number(output.STDOUT);
-    process.kill(stray, 'SIGKILL');
-  });
 });
+
+describeEnding('by marks, sessions and parents', { enclosureOf: () => undefined });
+
+const adopting = (await findAdopting()) ?? 'here is no Perl';
+describeEnding('by a process that adopts what it leaves', adopting, { isSure: true });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseGpuProcesses, parseGpus, sampleGpus } from '../../src/agent/gpus.ts';
 import { GroupProcess } from '../../src/agent/process.ts';
-import { listProcesses, parsePs, parseStat, selectTree } from '../../src/agent/processes.ts';
+import { listProcesses, parsePs, parseStat, selectFamily } from '../../src/agent/processes.ts';
 import { findResources } from '../../src/agent/resources.ts';
 import { ProcessMeter, parseContainerStats } from '../../src/agent/telemetry.ts';
 import { createFolder } from '../support/folders.ts';
@@ -31,7 +31,7 @@ describe('a sample', () => {
       `require('child_process').spawn(process.execPath, ['-e', ${JSON.stringify(inner)}]); setTimeout(() => {}, 60000);`,
     );
     try {
-      const meter = new ProcessMeter(child.pid, false);
+      const meter = new ProcessMeter(() => child.list(), false);
       // Other tests use the cores too: it is at most one core, and clearly more than processes that only wait have.
       await eventually(
         async () => {
@@ -53,7 +53,7 @@ describe('a sample', () => {
     );
     try {
       await eventually(() => expect(output()).toBe('held\n'), { timeout: 20_000 });
-      const sample = await new ProcessMeter(child.pid, false).sample();
+      const sample = await new ProcessMeter(() => child.list(), false).sample();
       expect(sample?.memoryMb).toBeGreaterThan(300);
       expect(sample?.memoryMb).toBeLessThan(450);
     } finally {
@@ -65,7 +65,7 @@ describe('a sample', () => {
   test('is null when the process has ended', async () => {
     const { child } = await start('');
     await child.exited;
-    await eventually(async () => expect(await new ProcessMeter(child.pid, false).sample()).toBeNull());
+    await eventually(async () => expect(await new ProcessMeter(() => child.list(), false).sample()).toBeNull());
   });
 });
 
@@ -78,7 +78,7 @@ describe('the list of processes', () => {
 
   test('is read from a stat line whose program has spaces and parentheses in its name', () => {
     const stat = `42 (a) b (c) S 7 40 40 0 -1 4194560 1 2 3 4 150 50 25 75 20 0 1 0 987654 1000 10 18446744073709551615`;
-    expect(parseStat(stat)).toEqual({ pid: 42, parent: 7, group: 40, cpuSeconds: 3, startedAt: '987654', isZombie: false });
+    expect(parseStat(stat)).toEqual({ pid: 42, parent: 7, group: 40, session: 40, cpuSeconds: 3, startedAt: '987654', isZombie: false });
     expect(parseStat('')).toBeNull();
   });
 
@@ -93,14 +93,42 @@ describe('the list of processes', () => {
     ]);
   });
 
-  test('gives the tree of a process: its generations, and who is only in its group', () => {
-    const row = (pid: number, parent: number, group: number) => ({ pid, parent, group, cpuSeconds: 0, startedAt: '', isZombie: false });
-    const rows = [row(1, 0, 1), row(10, 1, 10), row(11, 10, 10), row(12, 11, 12), row(13, 1, 10), row(14, 13, 14), row(20, 1, 20)];
-    expect(
-      selectTree(rows, 10)
-        .map(({ pid }) => pid)
-        .sort(),
-    ).toEqual([10, 11, 12, 13, 14]);
+  test('gives the family of a process: its generations, and who is only in a group or session of theirs', () => {
+    const row = (pid: number, parent: number, group: number, session: number) => ({
+      pid,
+      parent,
+      group,
+      session,
+      cpuSeconds: 0,
+      startedAt: '',
+      isZombie: false,
+    });
+    const rows = [
+      row(1, 0, 1, 1),
+      row(10, 1, 10, 10),
+      row(11, 10, 10, 10),
+      row(12, 11, 12, 12),
+      row(13, 1, 10, 10),
+      row(14, 13, 14, 10),
+      row(15, 1, 15, 12),
+      row(20, 1, 20, 20),
+    ];
+    const family = selectFamily(rows, ({ pid }) => pid === 10).map(({ pid }) => pid);
+    expect(family.sort()).toEqual([10, 11, 12, 13, 14, 15]);
+  });
+
+  test('gives the family of a process also where the system knows no sessions', () => {
+    const row = (pid: number, parent: number, group: number) => ({
+      pid,
+      parent,
+      group,
+      session: 0,
+      cpuSeconds: 0,
+      startedAt: '',
+      isZombie: false,
+    });
+    const rows = [row(10, 1, 10), row(11, 10, 10), row(13, 1, 10), row(20, 1, 20)];
+    expect(selectFamily(rows, ({ pid }) => pid === 10).map(({ pid }) => pid)).toEqual([10, 11, 13]);
   });
 });
 

@@ -1,0 +1,196 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { access, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import type { CommandLine, Enclosure } from './enclosure.ts';
+import { sendSignal } from './processes.ts';
+
+const run = promisify(execFile);
+
+/** Where this process stands in one hierarchy of control groups: cgroups(7). */
+export interface CgroupPlace {
+  readonly version: 1 | 2;
+  /** Where the hierarchy is mounted, and the folder of this process's group in it. */
+  readonly mount: string;
+  readonly folder: string;
+}
+
+/** Where this process stands in the hierarchy of version 2. */
+export const findUnifiedCgroup = () => findPlace('');
+
+/** Where this process stands in the hierarchy of a controller of version 1. */
+export const findCgroup = (controller: string) => findPlace(controller);
+
+function findPlace(controller: string): CgroupPlace | null {
+  const own = parseOwn(read('/proc/self/cgroup')).find(({ controllers }) => controllers.includes(controller));
+  const mounted = parseMounts(read('/proc/self/mountinfo')).find(({ type, options }) =>
+    controller === '' ? type === 'cgroup2' : type === 'cgroup' && options.includes(controller),
+  );
+  if (own === undefined || mounted === undefined) return null;
+  // A container may see a part of the hierarchy alone, with the rest of the path before its mount.
+  const path = own.path.startsWith(mounted.root) ? own.path.slice(mounted.root === '/' ? 0 : mounted.root.length) : own.path;
+  if (path.includes('/..')) return null;
+  return { version: controller === '' ? 2 : 1, mount: mounted.mount, folder: join(mounted.mount, path) };
+}
+
+/** The lines of /proc/self/cgroup: `4:memory:/path`, and `0::/path` for version 2. */
+const parseOwn = (text: string) =>
+  text.split('\n').flatMap((line) => {
+    const match = /^\d+:([^:]*):(\/.*)$/.exec(line);
+    return match === null ? [] : { controllers: (match[1] ?? '').split(','), path: match[2] ?? '/' };
+  });
+
+/** The lines of /proc/self/mountinfo (proc(5)), whose blanks are written as \040. */
+const parseMounts = (text: string) =>
+  text.split('\n').flatMap((line) => {
+    const [place = '', system = ''] = line.split(' - ');
+    const [, , , root, mount] = place.split(' ');
+    const [type, , options = ''] = system.split(' ');
+    if (root === undefined || mount === undefined || type === undefined) return [];
+    return { root, mount: mount.replaceAll('\\040', ' '), type, options: options.split(',') };
+  });
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/**
+ * Makes a control group for each step, below this process's own, where that is allowed: root may, and so may whoever was given its group ("delegated").
+ *
+ * Version 2 kills a group at once, whatever its processes do meanwhile; in version 1 the freezer holds them still until all are killed. A group of the memory
+ * controller beside it, in version 1, tells whether the kernel has killed one of them because memory ran out.
+ */
+export class CgroupMaker {
+  readonly #folders: readonly string[];
+
+  private constructor(folders: readonly string[]) {
+    this.#folders = folders;
+  }
+
+  /** Null where this process may not make any. Finds out by doing it once. */
+  static async find(versions: ReadonlyArray<1 | 2>): Promise<CgroupMaker | null> {
+    for (const version of versions) {
+      const place = version === 2 ? findUnifiedCgroup() : findCgroup('freezer');
+      if (place === null || !(await canHold(place.folder))) continue;
+      const memory = findCgroup('memory');
+      const hasMemory = memory !== null && (await canHold(memory.folder));
+      return new CgroupMaker([place.folder, ...(hasMemory ? [memory.folder] : [])]);
+    }
+    return null;
+  }
+
+  /** The group of an attempt, by what names it: the same name finds the group again that an agent before this one has made. */
+  of(name: string): Cgroup {
+    const id = createHash('sha256').update(name).digest('hex').slice(0, 24);
+    return new Cgroup(this.#folders.map((folder) => join(folder, `trainyard-${id}`)));
+  }
+}
+
+/** Whether a group can be made there, a process can be put into it, and all in it can be ended. */
+async function canHold(parent: string): Promise<boolean> {
+  const group = new Cgroup([join(parent, `trainyard-probe-${process.pid}`)]);
+  try {
+    await group.open();
+    const { file, args } = group.enclose({ file: '/bin/sh', args: ['-c', 'cat /proc/self/cgroup'] });
+    const { stdout } = await run(file, [...args], { timeout: 10_000 });
+    return stdout.includes('/trainyard-probe-') && (await group.canKill());
+  } catch {
+    return false;
+  } finally {
+    await group.close();
+  }
+}
+
+/** One control group, in each of the hierarchies that it is in. */
+export class Cgroup implements Enclosure {
+  readonly keepers = 0;
+  readonly #folders: readonly string[];
+
+  constructor(folders: readonly string[]) {
+    this.#folders = folders;
+  }
+
+  async open(): Promise<void> {
+    for (const folder of this.#folders) await mkdir(folder, { recursive: true });
+  }
+
+  /** A shell puts itself into the group and becomes the command: nothing of the command ever runs outside. */
+  enclose({ file, args }: CommandLine): CommandLine {
+    const joins = this.#folders.map((_, i) => `echo 0 > "$${i + 1}/cgroup.procs"`).join('; ');
+    const script = `{ ${joins}; } 2>/dev/null; shift ${this.#folders.length}; exec "$@"`;
+    return { file: '/bin/sh', args: ['-c', script, 'sh', ...this.#folders, file, ...args] };
+  }
+
+  async list(): Promise<ReadonlySet<number>> {
+    const lists = await Promise.all(this.#folders.map(listProcesses));
+    return new Set(lists.flat());
+  }
+
+  async canKill(): Promise<boolean> {
+    const files = ['cgroup.kill', 'freezer.state'].map((name) => join(this.#folders[0] ?? '', name));
+    return (await Promise.all(files.map(exists))).includes(true);
+  }
+
+  async kill(): Promise<void> {
+    const [folder = ''] = this.#folders;
+    if (await write(join(folder, 'cgroup.kill'), '1')) return;
+    await write(join(folder, 'freezer.state'), 'FROZEN');
+    for (const pid of await this.list()) sendSignal(pid, 'SIGKILL');
+    await write(join(folder, 'freezer.state'), 'THAWED');
+  }
+
+  /** How many of its processes the kernel has killed because memory ran out; null where it is not counted. */
+  async countMemoryKills(): Promise<number | null> {
+    for (const folder of this.#folders) {
+      for (const name of ['memory.events', 'memory.oom_control']) {
+        const text = await readFile(join(folder, name), 'utf8').catch(() => '');
+        const match = /^oom_kill (\d+)$/m.exec(text);
+        if (match !== null) return Number(match[1]);
+      }
+    }
+    return null;
+  }
+
+  /** What was just killed may hold on to it for a moment. A group that stays is empty and costs nothing. */
+  async close(): Promise<void> {
+    for (const folder of this.#folders) {
+      for (let tries = 0; tries < 20 && !(await removeFolder(folder)); tries += 1) await delay(10);
+    }
+  }
+}
+
+async function listProcesses(folder: string): Promise<number[]> {
+  const text = await readFile(join(folder, 'cgroup.procs'), 'utf8').catch(() => '');
+  const own = text.split('\n').filter(Boolean).map(Number);
+  // A step of root's may have made groups of its own in it.
+  return [...own, ...(await Promise.all((await subfolders(folder)).map(listProcesses))).flat()];
+}
+
+async function removeFolder(folder: string): Promise<boolean> {
+  for (const each of await subfolders(folder)) await removeFolder(each);
+  return rmdir(folder).then(
+    () => true,
+    async () => !(await exists(folder)),
+  );
+}
+
+async function subfolders(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(folder, name));
+}
+
+const succeeds = (promise: Promise<unknown>) =>
+  promise.then(
+    () => true,
+    () => false,
+  );
+const exists = (path: string) => succeeds(access(path));
+// Only what is there: a group that is gone must not become a plain file.
+const write = (path: string, text: string) => succeeds(writeFile(path, text, { flag: 'r+' }));

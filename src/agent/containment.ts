@@ -1,0 +1,50 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { CgroupMaker } from './cgroups.ts';
+import { type Enclosure, Subreaper } from './enclosure.ts';
+
+const run = promisify(execFile);
+
+/** How this machine finds all that a process step has started, also what wants to get away: the surest way that it has. */
+export interface Containment {
+  /** A sentence for the operator. */
+  readonly description: string;
+  /** What encloses an attempt, by a name that is only its own; undefined where only marks and the tree of processes tell. */
+  enclosureOf(name: string): Enclosure | undefined;
+}
+
+/** The surest way that there is on this machine. */
+export async function findContainment(): Promise<Containment> {
+  return (await findGrouping()) ?? (await findAdopting()) ?? marking;
+}
+
+/** Control groups, where this process may make some: nothing gets out of one but what root puts elsewhere. The first of these versions that works. */
+export async function findGrouping(versions: ReadonlyArray<1 | 2> = [2, 1]): Promise<Containment | null> {
+  const groups = process.platform === 'linux' ? await CgroupMaker.find(versions) : null;
+  if (groups === null) return null;
+  const description = 'What a process step starts is ended with it, by a control group.';
+  return { description, enclosureOf: (name) => groups.of(name) };
+}
+
+/** A process that adopts what the step leaves, where there is Perl to be one. */
+export async function findAdopting(): Promise<Containment | null> {
+  if (!(await canAdopt())) return null;
+  const description = 'What a process step starts is ended with it, by a process that adopts what it leaves.';
+  return { description, enclosureOf: () => new Subreaper() };
+}
+
+const marking: Containment = {
+  description:
+    'What a process step starts is ended with it as far as parents, sessions and environments tell. Here are neither control groups nor Perl to adopt what it leaves.',
+  enclosureOf: () => undefined,
+};
+
+/** Tries it. Its exit code is that of the command, which it tells on descriptor 3. */
+async function canAdopt(): Promise<boolean> {
+  if (!Subreaper.isPossible()) return false;
+  const { file, args } = new Subreaper().enclose({ file: '/bin/sh', args: ['-c', 'exit 7'] });
+  const { stdout } = await run('/bin/sh', ['-c', '"$@" 3>&1 >/dev/null', 'sh', file, ...args], { timeout: 10_000 }).catch(() => ({
+    stdout: '',
+  }));
+  return stdout === 'E 7\n';
+}
