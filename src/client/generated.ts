@@ -637,7 +637,7 @@ export type ParticipantStatus =
   | 'DROPPED'
   /** It was selected; its step waits for it. */
   | 'INVITED'
-  /** Its model came after the round had those that it needed: kept, and no part of the aggregate. */
+  /** Its model came after the round had those that it needed, or after the job had succeeded: kept, and no part of the aggregate. */
   | 'LATE'
   /** Its model came in time. */
   | 'SUBMITTED'

@@ -50,6 +50,14 @@ export const work = {
     atLeast: 1,
     atMost: 86_400,
   }),
+  lateModelSeconds: duration({
+    name: 'late-model',
+    text: 'how long a device that still trains when its federated job succeeds may hand in its model, which is then marked late',
+    unit: 's',
+    byDefault: defaultDomainLimits.lateModelSeconds,
+    atLeast: 0,
+    atMost: 86_400,
+  }),
   roomSeconds: duration({
     name: 'room-wait',
     text: 'how long a step waits for a place where others make room for it, before it looks for another and the room is anyone’s',

@@ -85,9 +85,13 @@ export const ordersOf = ({ step, device }: Held): Orders => ({
   isDraining: device?.isDraining ?? false,
 });
 
-/** Makes the lease last so long from now. */
-export async function extend({ tx, now }: Change, step: StepRow, token: string, leaseSeconds: number): Promise<Lease> {
-  const expiresAt = new Date(now.getTime() + leaseSeconds * 1_000);
+/** Makes the lease last so long from now, and no longer than a late model is waited for. */
+export async function extend(change: Change, step: StepRow, token: string, leaseSeconds: number): Promise<Lease> {
+  const { tx, now, domain } = change;
+  const wanted = now.getTime() + leaseSeconds * 1_000;
+  const [job] = step.status === 'CANCELLING' ? await tx.run(jobById, { id: step.jobId }) : [];
+  const latest = job?.finishedAt ? job.finishedAt.getTime() + domain.limits.lateModelSeconds * 1_000 : wanted;
+  const expiresAt = new Date(Math.min(wanted, latest));
   await tx.run(extendLease, { id: step.id, leaseExpiresAt: expiresAt, leaseSeconds });
   await tx.run(extendAttempt, { stepId: step.id, number: step.attemptCount, leaseExpiresAt: expiresAt });
   return { token, attempt: step.attemptCount, expiresAt };

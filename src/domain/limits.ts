@@ -7,6 +7,7 @@ export interface DomainLimits {
   readonly lostAttemptsAtMost: number;
   readonly heartbeatSeconds: number;
   readonly roomSeconds: number;
+  readonly lateModelSeconds: number;
   readonly stepsAtMost: number;
   readonly itemsAtMost: number;
   readonly labelsAtMost: number;
@@ -34,6 +35,8 @@ export const defaultDomainLimits: DomainLimits = {
   heartbeatSeconds: 60,
   /** How long a step that could make others leave waits for one place: several leases of a minute, and a checkpoint that is slow to write. */
   roomSeconds: 300,
+  /** How long a device that still trains when its federated job succeeds may hand in its model: the last epoch of a slow one. */
+  lateModelSeconds: 600,
   stepsAtMost: 1_000,
   itemsAtMost: 200,
   labelsAtMost: 50,

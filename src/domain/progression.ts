@@ -1,6 +1,6 @@
 /** How a job goes on when something of it ends: the next step, the job's own end, and the end of what is left. */
 import { endJobKeys, lockJob } from '../store/changes/jobs.ts';
-import { lockNextBlockedStep, lockUnfinishedSteps, saveAttempt } from '../store/changes/steps.ts';
+import { extendAttempt, extendLease, lockNextBlockedStep, lockUnfinishedSteps, saveAttempt } from '../store/changes/steps.ts';
 import type { JobRow, StepRow } from '../store/tables.ts';
 import { type Change, topics } from './change.ts';
 import { handOn } from './experiments.ts';
@@ -83,7 +83,7 @@ export async function endJob(change: Change, job: JobRow, happening: JobHappenin
   if (happening !== 'succeed' || job.isFederated) {
     for (const step of await tx.run(lockUnfinishedSteps, { jobId: job.id })) await endStep(change, step, happening, cause);
   }
-  // Its end is the last that is heard of a job.
+  // Its end is the last that is heard of a job, but for late models.
   await endRounds(change, job, happening);
   const result = happening === 'succeed' ? await keepResult(change, job) : {};
   const ended = await moveJob(change, { ...job, ...result }, happening, cause, { finishedAt: now, deadlineAt: null });
@@ -93,8 +93,26 @@ export async function endJob(change: Change, job: JobRow, happening: JobHappenin
   return ended;
 }
 
+/**
+ * Tells a device that still trains to stop, and keeps its lease for a while: a model that comes after all is stored, and marked late. When it lets
+ * go, or the lease runs out, the step ends like any other that was told to stop.
+ */
+async function awaitLateModel(change: Change, step: StepRow, cause: Cause): Promise<void> {
+  const { tx, domain, now } = change;
+  if (step.status === 'RUNNING') await moveStep(change, step, 'requestCancel', cause);
+  if (step.leaseDeviceId) tx.touch(topics.device(step.leaseDeviceId));
+  const latest = new Date(now.getTime() + domain.limits.lateModelSeconds * 1_000);
+  if (step.leaseExpiresAt === null || step.leaseExpiresAt <= latest) return;
+  await tx.run(extendLease, { id: step.id, leaseExpiresAt: latest, leaseSeconds: step.leaseSeconds ?? 0 });
+  await tx.run(extendAttempt, { stepId: step.id, number: step.attemptCount, leaseExpiresAt: latest });
+}
+
 /** Ends a step because its job does. */
 async function endStep(change: Change, step: StepRow, happening: JobHappening, cause: Cause): Promise<void> {
+  if (isHeldStep(step.status) && happening === 'succeed' && step.part === 'TRAIN') {
+    await awaitLateModel(change, step, cause);
+    return;
+  }
   if (isHeldStep(step.status)) {
     const isFailure = happening === 'fail' && step.status === 'RUNNING';
     await endAttempt(change, step, isFailure ? 'FAILED' : 'CANCELLED', isFailure ? 'fail' : 'cancel', cause);

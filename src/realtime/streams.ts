@@ -9,6 +9,7 @@ import type { EventType, StreamKind } from '../domain/vocabulary.ts';
 import type { Waker } from '../domain/waker.ts';
 import {
   eventsAfter,
+  heldStepOfJob,
   jobStatusById,
   logChunksAfter,
   logChunksOfStepAfter,
@@ -65,14 +66,22 @@ export async function jobStream<K extends StreamKind>(domain: Domain, wakeups: W
         // The status is read first: what is appended after a job was read as ended does not exist.
         const [job] = await domain.store.read.run(jobStatusById, { id: jobId });
         if (!job) return null;
+        const isOver = isTerminalJob(job.status) && !(job.isFederated && (await mayComeLate(domain, of)));
         const { rows, ...stretch } = await readStretch(domain.store.read, stream, { after, limit: BATCH[kind] }, (after, limit) =>
           rowsAfter<K>(domain, of, after, limit),
         );
-        return { ...stretch, rows: wanted ? rows.filter(wanted) : rows, isOver: isTerminalJob(job.status) } satisfies Batch<RowsOf[K]>;
+        return { ...stretch, rows: wanted ? rows.filter(wanted) : rows, isOver } satisfies Batch<RowsOf[K]>;
       },
     },
     after,
   );
+}
+
+/** Whether a device may still hand in its model, with all that it reports, though its federated job has succeeded. */
+async function mayComeLate({ store }: Domain, { jobId, eventTypes }: JobStream<StreamKind>): Promise<boolean> {
+  // Of the job itself there is nothing more to tell.
+  if (eventTypes?.every((type) => type.startsWith('JOB_'))) return false;
+  return (await store.read.run(heldStepOfJob, { jobId })).length > 0;
 }
 
 function topicOf(kind: StreamKind, jobId: string) {

@@ -198,7 +198,7 @@ export const ParticipantStatus = describeEnum<ParticipantStatusWord>('Participan
   INVITED: 'It was selected; its step waits for it.',
   TRAINING: 'It has claimed its step.',
   SUBMITTED: 'Its model came in time.',
-  LATE: 'Its model came after the round had those that it needed: kept, and no part of the aggregate.',
+  LATE: 'Its model came after the round had those that it needed, or after the job had succeeded: kept, and no part of the aggregate.',
   DROPPED: 'It handed in nothing: it failed, it was not seen any more, or was not needed any more.',
 });
 

@@ -1,10 +1,10 @@
 /** Federated jobs over many rounds, to their end: each round starts from the aggregate of the one before, until a criterion holds, devices lack, or someone cancels. */
 import { expect, test } from 'vitest';
 import { cancelJob } from '../../src/domain/cancellation.ts';
-import { renewLease } from '../../src/domain/leases.ts';
+import { releaseStep, renewLease } from '../../src/domain/leases.ts';
 import { completeStep, failStep } from '../../src/domain/outcomes.ts';
 import { sweep } from '../../src/domain/timekeeping.ts';
-import { describeOnGround, refusalOf } from '../support/ground.ts';
+import { describeOnGround } from '../support/ground.ts';
 import { admin } from '../support/seed.ts';
 import { nth, raiseFleet, see, statusesOf } from './fleet.ts';
 
@@ -79,10 +79,12 @@ describeOnGround('A job of many rounds', (on) => {
       resultModelId: fragment.id,
     });
     expect(statusesOf(await fleet.readRounds(job.id))).toEqual(['SUCCEEDED', 'CANCELLED']);
-    expect(statusesOf(await fleet.readParticipants(job.id, 2))).toEqual(['DROPPED', 'DROPPED']);
-    expect(await refusalOf(renewLease(seed.domain, device.principal, { leaseToken: lease.token, leaseSeconds: 60 }))).toMatchObject({
-      code: 'STALE_LEASE',
+    expect(statusesOf(await fleet.readParticipants(job.id, 2))).toEqual(['TRAINING', 'DROPPED']);
+    expect(await renewLease(seed.domain, device.principal, { leaseToken: lease.token, leaseSeconds: 60 })).toMatchObject({
+      isCancelRequested: true,
     });
+    await releaseStep(seed.domain, device.principal, { leaseToken: lease.token });
+    expect(statusesOf(await fleet.readParticipants(job.id, 2))).toEqual(['DROPPED', 'DROPPED']);
   });
 
   test('ends with its duration also before a device has come, and while it aggregates', async () => {

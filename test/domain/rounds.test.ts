@@ -6,6 +6,8 @@ import { releaseStep, renewLease } from '../../src/domain/leases.ts';
 import { completeStep, failStep } from '../../src/domain/outcomes.ts';
 import { reportMetrics } from '../../src/domain/progress.ts';
 import { sweep } from '../../src/domain/timekeeping.ts';
+import type { EventType } from '../../src/domain/vocabulary.ts';
+import { jobStream } from '../../src/realtime/streams.ts';
 import { describeOnGround, refusalOf } from '../support/ground.ts';
 import { admin } from '../support/seed.ts';
 import { nth, raiseFleet, see, statusesOf } from './fleet.ts';
@@ -52,11 +54,13 @@ describeOnGround('A round', (on) => {
       { status: 'SUCCEEDED', aggregateModelId: fragment.id, isWeighted: false, finishedAt: seed.clock.now() },
     ]);
     expect((await fleet.readFederation(job.id))?.aggregateModelId).toBe(fragment.id);
+    expect(await fleet.readRoundEvents(job.id)).toEqual(['1 null → TRAINING', '1 TRAINING → AGGREGATING', '1 AGGREGATING → SUCCEEDED']);
+    expect((await seed.readEvents(job.id)).at(-1)).toMatchObject({ type: 'JOB_STATUS_CHANGED', to: 'SUCCEEDED' });
+    expect(statusesOf(await seed.readSteps(job.id))).toEqual(['SUCCEEDED', 'SUCCEEDED', 'CANCELLING', 'SUCCEEDED']);
+    await releaseStep(seed.domain, slow.principal, { leaseToken: lease.token });
     expect(statusesOf(await fleet.readParticipants(job.id))).toEqual(['SUBMITTED', 'SUBMITTED', 'DROPPED']);
     expect(statusesOf(await seed.readSteps(job.id))).toEqual(['SUCCEEDED', 'SUCCEEDED', 'CANCELLED', 'SUCCEEDED']);
     expect(await refusalOf(completeStep(seed.domain, slow.principal, { leaseToken: lease.token }))).toMatchObject({ code: 'STALE_LEASE' });
-    expect(await fleet.readRoundEvents(job.id)).toEqual(['1 null → TRAINING', '1 TRAINING → AGGREGATING', '1 AGGREGATING → SUCCEEDED']);
-    expect((await seed.readEvents(job.id)).at(-1)).toMatchObject({ type: 'JOB_STATUS_CHANGED', to: 'SUCCEEDED' });
     const { db, t } = seed.domain.store.read;
     const versions = (await db.select().from(t.modelVersions)).filter(({ jobId }) => jobId === job.id);
     expect(versions).toMatchObject([{ number: 1, fragmentId: fragment.id }]);
@@ -80,6 +84,64 @@ describeOnGround('A round', (on) => {
     await fleet.aggregate(job.id);
     expect(await fleet.readRounds(job.id)).toMatchObject([{ status: 'SUCCEEDED', metrics: {} }]);
     expect(nth(await fleet.readParticipants(job.id), 2).status).toBe('LATE');
+  });
+
+  test('keeps a model that comes after the only round and the job have ended, marked, and the streams end after it', async () => {
+    const { seed, wakeups } = on();
+    const { domain } = seed;
+    const fleet = await raiseFleet(seed, 4);
+    const { job } = await fleet.createJob({ numDevices: 1, numBufferDevices: 3 });
+    const [first, slow, gone, silent] = await fleet.selected(job.id);
+    if (!first || !slow || !gone || !silent) throw new Error('Four devices were selected.');
+    const claims = { slow: await fleet.claim(job.id, slow), gone: await fleet.claim(job.id, gone) };
+    await fleet.claim(job.id, silent, 1, 3_600);
+    await fleet.handIn(await fleet.claim(job.id, first), first);
+    const { job: ended, fragment } = await fleet.aggregate(job.id);
+    expect(ended).toMatchObject({ status: 'SUCCEEDED', resultModelId: fragment.id });
+    expect(statusesOf(await fleet.readParticipants(job.id))).toEqual(['SUBMITTED', 'TRAINING', 'TRAINING', 'TRAINING']);
+    const stateOf = async (kind: 'event' | 'log', eventTypes?: readonly EventType[]) => {
+      const stream = await jobStream(domain, wakeups, { kind, jobId: job.id, ...(eventTypes ? { eventTypes } : {}) });
+      const frame = await stream.next();
+      await stream.return?.();
+      return frame.value?.state;
+    };
+    expect(await stateOf('event', ['JOB_CREATED', 'JOB_STATUS_CHANGED'])).toBe('ENDED');
+    expect([await stateOf('event'), await stateOf('log')]).toEqual(['LIVE', 'LIVE']);
+
+    // It is told to stop, and has its model all the same.
+    expect(await renewLease(domain, slow.principal, { leaseToken: claims.slow.lease.token, leaseSeconds: 60 })).toMatchObject({
+      isCancelRequested: true,
+    });
+    const late = await fleet.handIn(claims.slow, slow, { numSamples: 7, metrics: [{ name: 'loss', value: 9 }] });
+    expect(late).toMatchObject({ step: { status: 'SUCCEEDED' }, job: { status: 'SUCCEEDED', resultModelId: fragment.id } });
+    await releaseStep(domain, gone.principal, { leaseToken: claims.gone.lease.token });
+    expect(await stateOf('log')).toBe('LIVE');
+    // One that is silent is waited for no longer than late models are.
+    seed.clock.advance(domain.limits.lateModelSeconds * 1_000 + 1);
+    await sweep(domain);
+    const participants = await fleet.readParticipants(job.id);
+    expect(statusesOf(participants)).toEqual(['SUBMITTED', 'LATE', 'DROPPED', 'DROPPED']);
+    expect(participants[1]).toMatchObject({ fragmentId: late.fragment.id, numSamples: 7, metrics: { loss: 9 } });
+    expect([await stateOf('event'), await stateOf('log')]).toEqual(['ENDED', 'ENDED']);
+    expect(await seed.readJob(job.id)).toMatchObject({ status: 'SUCCEEDED', resultModelId: fragment.id });
+  });
+
+  test('waits for a late model no longer than it is to, however often its device renews', async () => {
+    const { seed } = on();
+    const { domain, clock } = seed;
+    const fleet = await raiseFleet(seed, 2);
+    const { job } = await fleet.createJob({ numDevices: 1, numBufferDevices: 1 });
+    const [first, slow] = await fleet.selected(job.id);
+    if (!first || !slow) throw new Error('Two devices were selected.');
+    const { lease } = await fleet.claim(job.id, slow);
+    await fleet.handIn(await fleet.claim(job.id, first), first);
+    await fleet.aggregate(job.id);
+    const renew = () => renewLease(domain, slow.principal, { leaseToken: lease.token, leaseSeconds: 60 });
+    for (let waited = 0; waited < domain.limits.lateModelSeconds; waited += 50) {
+      await renew();
+      clock.advance(50_000);
+    }
+    expect(await refusalOf(renew())).toMatchObject({ code: 'STALE_LEASE' });
   });
 
   test('takes a late model of its own while the next one trains', async () => {

@@ -1,6 +1,7 @@
 /** Federated jobs, as changes see them. The federation's row is locked before any step of its job: see rounds.ts of the domain. */
-import { and, asc, desc, eq, gte, isNotNull, isNull, lt, lte, or, sql } from 'drizzle-orm';
-import { isWord, withoutIndex } from '../columns.ts';
+import { and, asc, desc, eq, gte, isNotNull, isNull, lt, lte, notExists, or, sql } from 'drizzle-orm';
+import { heldStepStatuses } from '../../domain/lifecycle.ts';
+import { isOneOf, isWord, withoutIndex } from '../columns.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
 import { openParticipants, type ParticipantRow, type RoundRow } from '../tables.ts';
 import { insertOf } from './inserts.ts';
@@ -125,12 +126,16 @@ export async function saveParticipant(tx: Tx, stepId: string, columns: Partial<P
   await tx.db.update(tx.t.participants).set(columns).where(eq(tx.t.participants.stepId, stepId));
 }
 
-/** Whoever has not handed in a model by the end of the job does not any more. */
+/** At the end of a job. Drops those of a job of whom nothing can come any more: no lease holds their step. */
 export async function dropOpenParticipants({ db, t }: Tx, jobId: string): Promise<void> {
+  const held = db
+    .select({ id: t.steps.id })
+    .from(t.steps)
+    .where(and(eq(t.steps.id, t.participants.stepId), isOneOf(t.steps.status, heldStepStatuses)));
   await db
     .update(t.participants)
     .set({ status: 'DROPPED' })
-    .where(and(eq(t.participants.jobId, jobId), openParticipants(t.participants.status)));
+    .where(and(eq(t.participants.jobId, jobId), openParticipants(t.participants.status), notExists(held)));
 }
 
 /** What an attempt reported, the newest value of each metric. */

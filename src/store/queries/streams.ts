@@ -1,6 +1,8 @@
 /** Reading the streams of jobs, after a number. */
 import { and, asc, eq, gt, inArray } from 'drizzle-orm';
+import { heldStepStatuses } from '../../domain/lifecycle.ts';
 import type { EventType, StreamKind } from '../../domain/vocabulary.ts';
+import { isOneOf } from '../columns.ts';
 import { type Placeholder, type Queries, statement } from '../store.ts';
 
 /** How far a stream has come, and what retention has removed of it. No row: nothing was ever appended. */
@@ -87,7 +89,16 @@ export function feedAfter(
 /** All that a stream needs to know of its job. */
 export const jobStatusById = statement('job status by id', (db, t, $: Placeholder<{ id: string }>) =>
   db
-    .select({ status: t.jobs.status })
+    .select({ status: t.jobs.status, isFederated: t.jobs.isFederated })
     .from(t.jobs)
     .where(eq(t.jobs.id, $('id'))),
+);
+
+/** A step of the job that a lease holds, if there is one. */
+export const heldStepOfJob = statement('held step of job', (db, t, $: Placeholder<{ jobId: string }>) =>
+  db
+    .select({ id: t.steps.id })
+    .from(t.steps)
+    .where(and(eq(t.steps.jobId, $('jobId')), isOneOf(t.steps.status, heldStepStatuses)))
+    .limit(1),
 );
