@@ -6,9 +6,10 @@
  *
  * Ends with 0 when the job SUCCEEDED, 1 when it did not or could not be run, 130 when it was interrupted.
  */
-import { readFile } from 'node:fs/promises';
-import { parse } from 'yaml';
-import { takeOverrides } from '../../src/cli/overrides.ts';
+import { join } from 'node:path';
+import { readSettingFlags } from '../../src/cli/declared.ts';
+import { type JobFile, readJobFile } from '../../src/cli/jobfile.ts';
+import { type SettingFlag, takeSettingFlags } from '../../src/cli/overrides.ts';
 import { Refused, unwrap } from '../../src/client/errors.ts';
 import { type Client, createClient } from '../../src/client/fetch.ts';
 import {
@@ -19,7 +20,6 @@ import {
   JobDocument,
   JobFragmentsDocument,
   ProjectsDocument,
-  type SettingOverrideInput,
   ViewerDocument,
 } from '../../src/client/generated.ts';
 import { type Curves, followJob } from './follow.ts';
@@ -27,14 +27,16 @@ import { openGateway } from './gateway.ts';
 import { plot } from './plot.ts';
 
 const home = import.meta.dirname;
+type Step = NonNullable<JobFile['input']['steps']>[number];
+
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
-async function runExample(overrides: readonly SettingOverrideInput[], signal: AbortSignal): Promise<number> {
+async function runExample(flags: readonly SettingFlag[], signal: AbortSignal): Promise<number> {
   const gateway = await openGateway(signal);
   try {
     print(`gateway ${gateway.target.url}${gateway.isTemporary ? ' (started for this, on a temporary store)' : ''}`);
     const client = createClient(gateway.target);
-    const jobId = await submit(client, overrides, signal);
+    const jobId = await submit(client, flags, signal);
     print(`job ${jobId}`);
     const curves = await followJob(client, jobId, print, signal);
     if (!signal.aborted) return await conclude(client, jobId, curves);
@@ -50,21 +52,26 @@ async function runExample(overrides: readonly SettingOverrideInput[], signal: Ab
   }
 }
 
-async function submit(client: Client, settingsOverrides: readonly SettingOverrideInput[], signal: AbortSignal): Promise<string> {
-  const input: CreateJobInput = { ...(await readJobFile()), projectId: await findProject(client, signal), settingsOverrides };
-  const { createJob } = await client.request(CreateJobDocument, { input }, { signal });
+async function submit(client: Client, flags: readonly SettingFlag[], signal: AbortSignal): Promise<string> {
+  const { input } = await readJobFile(join(home, 'job.yaml'));
+  const settingsOverrides = readSettingFlags(flags, { schema: null, settings: input.settings ?? {} }, {}).map(({ path, value }) => ({
+    path,
+    value,
+  }));
+  const job: CreateJobInput = {
+    ...input,
+    steps: input.steps?.map(atHome),
+    projectId: await findProject(client, signal),
+    settingsOverrides,
+  };
+  const { createJob } = await client.request(CreateJobDocument, { input: job }, { signal });
   return unwrap(createJob).job.id;
 }
 
-/** job.yaml, with this folder filled in as DIGITS_HOME. */
-async function readJobFile(): Promise<Omit<CreateJobInput, 'projectId'>> {
-  const text = await readFile(new URL('job.yaml', import.meta.url), 'utf8');
-  // What the file holds is judged by the gateway, field by field, better than it could be here.
-  return parse(text, (_, value) => (isScriptsHome(value) ? { ...value, value: home } : value));
-}
-
-function isScriptsHome(value: unknown): value is { name: string; value: string } {
-  return typeof value === 'object' && value !== null && 'name' in value && value.name === 'DIGITS_HOME';
+/** A step with this folder filled in as DIGITS_HOME. */
+function atHome(step: Step): Step {
+  const env = step.container?.env?.map((variable) => (variable.name === 'DIGITS_HOME' ? { ...variable, value: home } : variable));
+  return { ...step, container: { ...step.container, env } };
 }
 
 /** The project that the key is good for, else the one named `examples`, which is made when it is not there. */
@@ -103,9 +110,9 @@ function describeError(error: unknown): string {
 const interruption = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => interruption.abort());
 try {
-  const { argv, overrides } = takeOverrides({}, process.argv.slice(2));
+  const { argv, settings } = takeSettingFlags({}, process.argv.slice(2));
   if (argv.length > 0) throw new Error(`${argv[0]} is no setting; give them like this: --epochs 5 --seed 3`);
-  process.exitCode = await runExample(overrides, interruption.signal);
+  process.exitCode = await runExample(settings, interruption.signal);
 } catch (error) {
   if (!interruption.signal.aborted) console.error(describeError(error));
   process.exitCode = interruption.signal.aborted ? 130 : 1;

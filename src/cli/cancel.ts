@@ -11,7 +11,12 @@ export const cancel: Command = {
   argCount: [1, 1],
   flags: {
     reason: { value: 'TEXT', description: 'why, for those who read its history' },
-    'timeout-seconds': { value: 'N', description: 'how long devices have to let go before it counts as cancelled', defaultText: '30' },
+    'timeout-seconds': {
+      value: 'N',
+      description: 'how long devices have to let go before it counts as cancelled',
+      defaultText: '30',
+      field: 'cancelTimeoutSeconds',
+    },
     ...jsonFlag,
   },
 

@@ -98,13 +98,8 @@ function explain(error: unknown, io: Io): number {
     return exitCodes.refused;
   }
   if (error instanceof Refused) {
-    // The message of a single issue tells it already.
-    const issues = error.issues.length > 1 ? error.issues : [];
-    say(
-      [`${error.code}: ${error.message}`, ...issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`)]
-        .map(cleanName)
-        .join('\n'),
-    );
+    const issues = error.issues.map((issue) => cleanName(`${issue.path.join('.')}: ${issue.message}`));
+    say(`${error.code}:${issues.length > 1 ? '\n  ' : ' '}${issues.length > 0 ? issues.join('\n  ') : cleanName(error.message)}`);
     return exitCodes.refused;
   }
   if (error instanceof RequestRefused) {

@@ -1,9 +1,11 @@
+import { Refused, RequestRefused } from '../client/errors.ts';
 import { type Client, createClient } from '../client/fetch.ts';
 import type { Target } from '../client/target.ts';
 import { type FlagSet, type Given, parseFlags } from './flags.ts';
 import { type Io, UsageError } from './io.ts';
-import { type SettingOverride, takeOverrides } from './overrides.ts';
+import { type SettingFlag, takeSettingFlags } from './overrides.ts';
 import { readTarget, targetFlags } from './settings.ts';
+import { cleanName } from './terminal.ts';
 
 /** What a command has to work with. */
 export interface Context {
@@ -16,7 +18,7 @@ export interface Context {
   /** Whether to print for programs. */
   readonly isJson: boolean;
   /** Of an open command: the flags that are not its own, and the words after `--`. */
-  readonly overrides: readonly SettingOverride[];
+  readonly settingFlags: readonly SettingFlag[];
   readonly commandLine: readonly string[];
 }
 
@@ -32,7 +34,7 @@ export interface Command {
   readonly flags: FlagSet;
   /** What else the help says, below the flags. */
   readonly notes?: string;
-  /** Whether flags that are not its own override settings, and what follows `--` is a command to run. Default: false. */
+  /** Whether flags that are not its own may be settings of its job, and what follows `--` is a command to run. Default: false. */
   readonly isOpen?: true;
   run(context: Context): Promise<number>;
 }
@@ -49,16 +51,48 @@ export async function runCommand(command: Command, argv: readonly string[], io: 
     io.stdout.write(renderHelp(command));
     return 0;
   }
-  const open = command.isOpen ? takeOverrides(flags, argv) : { argv, overrides: [], commandLine: [] };
+  const open = command.isOpen ? takeSettingFlags(flags, argv) : { argv, settings: [], commandLine: [] };
   const given = parseFlags(flags, open.argv);
-  const [least, most] = command.argCount;
-  if (given.args.length < least || given.args.length > most) {
-    throw new UsageError(`Usage: trainyard ${command.name} ${command.usage}\nSee trainyard ${command.name} --help.`);
-  }
+  checkWords(command, given.args);
   const target = await readTarget(given, io.env);
-  const { overrides, commandLine } = open;
+  const { settings: settingFlags, commandLine } = open;
   const client = createClient(target);
-  return command.run({ io, given, target, client, args: given.args, isJson: given.has('json'), overrides, commandLine });
+  try {
+    return await command.run({ io, given, target, client, args: given.args, isJson: given.has('json'), settingFlags, commandLine });
+  } catch (error) {
+    throw placeIssues(error, (path) => flagOf(flags, given, path));
+  }
+}
+
+function checkWords(command: Command, words: readonly string[]): void {
+  const [least, most] = command.argCount;
+  const problem = (text: string) => new UsageError(`${text}\nUsage: trainyard ${command.name} ${command.usage}`.trimEnd());
+  if (words.length > most) throw problem(`"${cleanName(words[most] ?? '')}" is one word too many.`);
+  if (words.length < least) throw problem(`Say which ${command.usage.split(' ')[words.length]}.`);
+  if (words.includes('')) throw problem('A word is empty.');
+}
+
+/** The same refusal, each of its issues told by what the user gave: a flag, or a line of a file. */
+export function placeIssues(error: unknown, placeOf: (path: readonly string[]) => string | undefined): unknown {
+  if (error instanceof RequestRefused) {
+    // Without a refusal of its own, a mutation says in its message which field is meant.
+    const [, path = '', rest = ''] = /^([\w.]+)(: .*)$/s.exec(error.message) ?? [];
+    const place = placeOf(path.split('.'));
+    return place === undefined ? error : new RequestRefused(error.code, place + rest, { cause: error, retryAfterMs: error.retryAfterMs });
+  }
+  if (!(error instanceof Refused)) return error;
+  const issues = error.issues.map(({ path, message }) => ({ path: [placeOf(path) ?? path.join('.')], message }));
+  return new Refused({ ...error.refusal, issues });
+}
+
+/** The flag that set the field at this path, if one was given. */
+export function flagOf(flags: FlagSet, given: Given, path: readonly string[]): string | undefined {
+  const place = path.join('.');
+  const found = Object.entries(flags).find(([name, { field }]) => {
+    const set = field ?? name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+    return given.has(name) && (place === set || place.startsWith(`${set}.`));
+  });
+  return found && `--${found[0]}`;
 }
 
 function asksForHelp(argv: readonly string[]): boolean {

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { UsageError } from './io.ts';
+import { didYouMean } from './nearest.ts';
 
 /** One long option of a command. */
 export interface Flag {
@@ -10,6 +11,8 @@ export interface Flag {
   readonly description: string;
   /** What holds when it is not given, for the help. */
   readonly defaultText?: string;
+  /** The field of the API's input that it sets, `container.resources.cpu`; what is refused there is told by the flag. Default: its name. */
+  readonly field?: string;
 }
 
 export type FlagSet = Readonly<Record<string, Flag>>;
@@ -27,7 +30,14 @@ export interface Given {
   /** Several of a few words; they may be given with commas or by repeating the flag. */
   choices<Word extends string>(name: string, words: readonly Word[]): Word[];
   /** `key=value` pairs; a key alone has the empty value. */
-  pairs(name: string): { readonly key: string; readonly value: string }[];
+  pairs(name: string): Pair[];
+  /** `key=value` pairs that need their value, which may be empty. */
+  wholePairs(name: string): Pair[];
+}
+
+export interface Pair {
+  readonly key: string;
+  readonly value: string;
 }
 
 /**
@@ -39,7 +49,7 @@ export function parseFlags(flags: FlagSet, argv: readonly string[]): Given {
   for (const [name, flag] of Object.entries(flags)) {
     options[name] = { type: flag.value === undefined ? 'boolean' : 'string', multiple: true, ...(flag.short && { short: flag.short }) };
   }
-  const { values, positionals } = parse(options, argv);
+  const { values, positionals } = parse(flags, options, argv);
   const texts = (name: string): readonly string[] => (values[name] ?? []).filter((value) => typeof value === 'string');
   const text = (name: string) => texts(name).at(-1);
   const number = (name: string): number | undefined => {
@@ -68,23 +78,42 @@ export function parseFlags(flags: FlagSet, argv: readonly string[]): Given {
       texts(name)
         .flatMap((given) => given.split(','))
         .map((given) => choose(name, words, given)),
-    pairs: (name) => texts(name).map((given) => splitPair(given)),
+    pairs: (name) => texts(name).map((given) => splitPair(name, given)),
+    wholePairs: (name) =>
+      texts(name).map((given) => {
+        if (!given.includes('=')) throw new UsageError(`--${name} takes ${flags[name]?.value ?? 'NAME=VALUE'}, not "${given}".`);
+        return splitPair(name, given);
+      }),
   };
 }
 
 type Options = Record<string, { type: 'boolean' | 'string'; multiple: true; short?: string }>;
 
 function parse(
+  flags: FlagSet,
   options: Options,
   argv: readonly string[],
 ): { values: Record<string, (string | boolean)[] | undefined>; positionals: string[] } {
   try {
     const { values, positionals } = parseArgs({ args: joinNegatives(options, argv), options, allowPositionals: true, strict: true });
+    for (const [name, given] of Object.entries(values))
+      if (given && given.length > 1 && !flags[name]?.isRepeatable && flags[name]?.value) throw new UsageError(`--${name} is given twice.`);
     return { values, positionals };
   } catch (error) {
-    // Its messages are for people: they name the option and say what is wrong with it. Only the first sentence is about ours.
-    throw new UsageError((error instanceof Error ? error.message : String(error)).split('. To specify', 1)[0] ?? '');
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(explain(flags, error instanceof Error ? error.message : String(error)));
   }
+}
+
+/** What parseArgs says is for programmers in part; which option is meant stands in it, in quotes. */
+function explain(flags: FlagSet, message: string): string {
+  const [, option = ''] = /'(-[^' ]*)/.exec(message) ?? [];
+  const name = option.replace(/^--?/, '');
+  if (message.startsWith('Unknown option'))
+    return `There is no flag ${option}.${option.startsWith('--') ? didYouMean(name, Object.keys(flags), (word) => `--${word}`) : ''}`;
+  const [long, flag] = Object.entries(flags).find(([key, { short }]) => message.includes(`--${key}`) || short === name) ?? [];
+  if (flag === undefined) return message;
+  return flag.value === undefined ? `--${long} takes no value.` : `--${long} takes a value: --${long} ${flag.value}.`;
 }
 
 /** `--shift -5` as `--shift=-5`: parseArgs takes a value that begins with a dash for a flag. */
@@ -108,7 +137,8 @@ function choose<Word extends string>(name: string, words: readonly Word[], given
 }
 
 /** `key=value`; the value may hold further equals signs. */
-export function splitPair(given: string): { key: string; value: string } {
+function splitPair(name: string, given: string): Pair {
   const at = given.indexOf('=');
+  if (at === 0 || given === '') throw new UsageError(`--${name} takes a name before the equals sign, not "${given}".`);
   return at < 0 ? { key: given, value: '' } : { key: given.slice(0, at), value: given.slice(at + 1) };
 }

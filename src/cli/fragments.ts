@@ -103,8 +103,8 @@ export const putFragment: Command = {
   usage: 'FILE',
   argCount: [1, 1],
   flags: {
-    job: { value: 'JOB', description: 'the job that it is of' },
-    step: { value: 'N', description: 'the step of the job, by number' },
+    job: { value: 'JOB', description: 'the job that it is of', field: 'jobId' },
+    step: { value: 'N', description: 'the step of the job, by number', field: 'stepNumber' },
     project: {
       value: 'NAME',
       description: 'the project that it is of (without --job), by name or id',

@@ -59,9 +59,9 @@ export const createKey: Command = {
   flags: {
     kind: { value: 'KIND', description: 'USER, DEVICE, JOB, or WATCH (reads one job and its streams, nothing else)', defaultText: 'USER' },
     role: { value: 'ROLE', description: 'of a USER: VIEWER, EDITOR, ADMIN', defaultText: 'VIEWER' },
-    project: { value: 'NAME', description: 'good for this project only, by name or id', defaultText: 'for all' },
-    job: { value: 'JOB', description: 'of JOB and WATCH: the job' },
-    device: { value: 'DEVICE', description: 'of DEVICE: the device' },
+    project: { value: 'NAME', description: 'good for this project only, by name or id', defaultText: 'for all', field: 'projectId' },
+    job: { value: 'JOB', description: 'of JOB and WATCH: the job', field: 'jobId' },
+    device: { value: 'DEVICE', description: 'of DEVICE: the device', field: 'deviceId' },
     'expires-in-seconds': { value: 'N', description: 'how long it is good', defaultText: 'until it is revoked' },
     ...jsonFlag,
   },

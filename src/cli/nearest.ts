@@ -1,11 +1,12 @@
-/** The word that was probably meant: at most a third of it typed wrong. Undefined when none is that near. */
+/** The word that was probably meant: at most a third of it typed wrong, or its end left out. Undefined when none is that near. */
 export function nearest(given: string, words: Iterable<string>): string | undefined {
   const typed = fold(given);
   let best: { readonly word: string; readonly distance: number } | undefined;
   for (const word of words) {
     const known = fold(word);
     const most = Math.max(1, Math.floor(Math.max(known.length, typed.length) / 3));
-    const distance = distanceOf(typed, known);
+    const isBeginning = typed.length > 2 && known.startsWith(typed);
+    const distance = isBeginning ? most : distanceOf(typed, known);
     if (distance <= most && (best === undefined || distance < best.distance)) best = { word, distance };
   }
   return best?.word;

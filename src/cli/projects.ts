@@ -27,7 +27,7 @@ export const createProject: Command = {
   summary: 'Makes a project, which jobs, devices and keys belong to.',
   usage: 'NAME',
   argCount: [1, 1],
-  flags: { repository: { value: 'URL', description: 'the Git repository that it is about' }, ...jsonFlag },
+  flags: { repository: { value: 'URL', description: 'the Git repository that it is about', field: 'gitRepository' }, ...jsonFlag },
 
   async run({ io, client, given, args, isJson }) {
     const input = { name: args[0] ?? '', gitRepository: given.text('repository') };

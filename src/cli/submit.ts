@@ -3,13 +3,13 @@ import { defaultBackoff, delayMs, wait } from '../client/backoff.ts';
 import { GatewayUnreachable, unwrap } from '../client/errors.ts';
 import { type ContainerInput, CreateJobDocument, type CreateJobInput } from '../client/generated.ts';
 import { resolveApplication } from './applications.ts';
-import { type Command, type Context, jsonFlag } from './command.ts';
+import { type Command, type Context, flagOf, jsonFlag, placeIssues } from './command.ts';
+import { type Declared, parseValue, readSet, readSettingFlags, type SettingOverride } from './declared.ts';
 import { resolveExperimentId } from './experiments.ts';
 import type { Given } from './flags.ts';
 import { followFlags, followJob } from './follow.ts';
 import { exitCodes, print, printJson, UsageError } from './io.ts';
 import type { JobFile } from './jobfile.ts';
-import { parseValue } from './overrides.ts';
 import { resolveProjectId } from './project.ts';
 import { cleanName } from './terminal.ts';
 
@@ -42,18 +42,23 @@ export const submit: Command = {
     },
     description: { value: 'TEXT', description: 'what it is about' },
     type: { value: 'TYPE', description: 'TRAINING, VALIDATION or CONVERSION', defaultText: 'TRAINING' },
-    image: { value: 'IMAGE', description: 'container image to run in', defaultText: 'none: a process in a folder of its own' },
-    entrypoint: { value: 'TEXT', description: "the container's entrypoint" },
-    command: { value: 'TEXT', description: 'what to run, as one text for the shell; or give it after --' },
-    env: { value: 'NAME=VALUE', isRepeatable: true, description: 'environment variable of the job' },
-    cpu: { value: 'N', description: 'cores that it needs' },
-    'memory-mb': { value: 'N', description: 'memory that it needs' },
-    gpu: { value: 'N', description: 'GPUs that it needs' },
-    'gpu-model': { value: 'NAME', description: 'model of GPU that it needs' },
-    label: { value: 'KEY=VALUE', isRepeatable: true, description: 'label of the job' },
-    item: { value: 'NAME=VALUE', isRepeatable: true, description: 'typed item of the job' },
+    image: {
+      value: 'IMAGE',
+      description: 'container image to run in',
+      defaultText: 'none: a process in a folder of its own',
+      field: 'container.image',
+    },
+    entrypoint: { value: 'TEXT', description: "the container's entrypoint", field: 'container.entrypoint' },
+    command: { value: 'TEXT', description: 'what to run, as one text for the shell; or give it after --', field: 'container.command' },
+    env: { value: 'NAME=VALUE', isRepeatable: true, description: 'environment variable of the job', field: 'container.env' },
+    cpu: { value: 'N', description: 'cores that it needs', field: 'container.resources.cpu' },
+    'memory-mb': { value: 'N', description: 'memory that it needs', field: 'container.resources.memoryMb' },
+    gpu: { value: 'N', description: 'GPUs that it needs', field: 'container.resources.gpu' },
+    'gpu-model': { value: 'NAME', description: 'model of GPU that it needs', field: 'container.resources.gpuModel' },
+    label: { value: 'KEY=VALUE', isRepeatable: true, description: 'label of the job', field: 'labels' },
+    item: { value: 'NAME=VALUE', isRepeatable: true, description: 'typed item of the job', field: 'items' },
     settings: { value: 'JSON', description: "the job's settings" },
-    set: { value: 'PATH=VALUE', isRepeatable: true, description: 'override a setting whose name is a flag of this command' },
+    set: { value: 'PATH=VALUE', isRepeatable: true, description: 'put a value over the settings, by dot path' },
     priority: { value: 'N', description: 'higher is claimed first', defaultText: '0' },
     preemptible: { description: 'may be suspended for others' },
     'schedule-timeout-seconds': { value: 'N', description: 'fail when it is not claimed by then', defaultText: 'never' },
@@ -63,16 +68,19 @@ export const submit: Command = {
     ...followFlags,
     ...jsonFlag,
   },
-  notes: `Any other long flag overrides a setting, by dot path; its value is JSON where it parses, else text:
-  trainyard submit train.yaml --param_3 '{"k":"v"}' --custom.custom_param 5
+  notes: `A setting that the job declares, in the schema of its application or in the settings of its file, is a flag too:
+  trainyard submit --application NAME --param_3 '{"k":"v"}' --custom.custom_param 5
+Its value is read as the schema says; of --set, and where no schema says anything, it is JSON where it parses, else text.
 
 With --follow the log goes to stdout and the rest to stderr, and the exit code is the job's outcome: 0 SUCCEEDED, 1 FAILED,
 3 CANCELLED. Others: 2 refused, 4 gateway unreachable, 130 Ctrl-C, which leaves the job running.`,
 
   async run(context) {
     const { io, client, given, isJson } = context;
-    const input = await readInput(context);
-    const payload = await create(context, input);
+    const { input, placeOf } = await readInput(context);
+    const payload = await create(context, input).catch((error: unknown) => {
+      throw placeIssues(error, placeOf);
+    });
     for (const path of payload.job.settingsWarnings)
       io.stderr.write(`trainyard: the application does not know the setting ${cleanName(path)}\n`);
     if (!given.has('follow')) {
@@ -99,7 +107,13 @@ async function create({ client, io }: Context, input: CreateJobInput) {
   }
 }
 
-async function readInput(context: Context): Promise<CreateJobInput> {
+interface ReadInput {
+  readonly input: CreateJobInput;
+  /** What the user gave for the field at this path: a flag, or a line of the file. */
+  placeOf(path: readonly string[]): string | undefined;
+}
+
+async function readInput(context: Context): Promise<ReadInput> {
   const { given, args, client, io } = context;
   const path = given.text('file') ?? args[0];
   if (given.has('file') && args[0] !== undefined) throw new UsageError('Give one job file, not two.');
@@ -108,10 +122,12 @@ async function readInput(context: Context): Promise<CreateJobInput> {
   if (container !== undefined && file.input.steps)
     throw new UsageError('The file has steps; a command, image or resources on the command line would go unused.');
   const application = await readApplication(context, file);
+  const settings = given.has('settings') ? readSettings(given) : file.input.settings;
+  const overrides = readOverrides(context, { schema: application?.settingsSchema ?? null, settings: settings ?? {} });
   const name = given.text('name') ?? (file.input.name || (firstWord(context) ?? application?.name));
   if (!name) throw new UsageError('A job needs a name, and something to run: give a job file, or --name and a command after --.');
   const type = given.choice('type', ['TRAINING', 'VALIDATION', 'CONVERSION']);
-  const overrides = [...(file.input.settingsOverrides ?? []), ...given.pairs('set').map(asOverride), ...context.overrides];
+  const settingsOverrides = [...(file.input.settingsOverrides ?? []), ...overrides.map(({ path, value }) => ({ path, value }))];
   const [priority, schedule, run] = [
     given.integer('priority'),
     given.number('schedule-timeout-seconds'),
@@ -119,7 +135,7 @@ async function readInput(context: Context): Promise<CreateJobInput> {
   ];
   const projectId = await resolveProjectId(client, given.text('project') ?? file.project ?? file.input.projectId, io.signal);
   const experiment = given.text('experiment') ?? file.experiment;
-  return {
+  const input = {
     ...file.input,
     name,
     projectId,
@@ -131,21 +147,43 @@ async function readInput(context: Context): Promise<CreateJobInput> {
     ...(given.has('description') && { description: given.text('description') }),
     ...(given.has('label') && { labels: [...(file.input.labels ?? []), ...given.pairs('label')] }),
     ...(given.has('item') && {
-      items: [...(file.input.items ?? []), ...given.pairs('item').map(({ key, value }) => ({ name: key, value }))],
+      items: [...(file.input.items ?? []), ...given.wholePairs('item').map(({ key, value }) => ({ name: key, value }))],
     }),
-    ...(given.has('settings') && { settings: readSettings(given) }),
-    ...(overrides.length > 0 && { settingsOverrides: overrides }),
+    ...(settings && { settings }),
+    ...(settingsOverrides.length > 0 && { settingsOverrides }),
     ...(given.has('preemptible') && { isPreemptible: true }),
     ...(priority !== undefined && { priority }),
     ...(schedule !== undefined && { scheduleTimeoutSeconds: schedule }),
     ...(run !== undefined && { runTimeoutSeconds: run }),
   };
+  return { input, placeOf: placesOf(context, file, overrides) };
 }
 
-/** Looked for only where it is named: an `applicationId` of the file goes as it is. */
-async function readApplication({ given, client, io }: Context, file: JobFile) {
-  const named = given.text('application') ?? file.application;
-  return named === undefined ? undefined : resolveApplication(client, named, io.signal);
+/** By dot path; those of the file come first, then these in the order of `overrides`. */
+function readOverrides({ given, settingFlags }: Context, declared: Declared): SettingOverride[] {
+  return [...readSet(given.wholePairs('set'), declared), ...readSettingFlags(settingFlags, declared, submit.flags)];
+}
+
+function placesOf({ given }: Context, file: JobFile, overrides: readonly SettingOverride[]): ReadInput['placeOf'] {
+  const inFile = file.input.settingsOverrides?.length ?? 0;
+  return (path) => {
+    const [field, index = ''] = path;
+    const override = field === 'settingsOverrides' ? overrides[Number(index) - inFile] : undefined;
+    if (override) return [override.flag, ...path.slice(3)].join('.');
+    const flag = flagOf(submit.flags, given, path);
+    if (flag !== undefined) return flag;
+    // The deepest of it that the file says: what is below settings has no place of its own.
+    const prefixes = path.map((_, i) => path.slice(0, path.length - i));
+    const place = prefixes.map((prefix) => file.placeOf(prefix)).find((place) => place !== undefined);
+    return place && `${place}: ${path.join('.')}`;
+  };
+}
+
+/** Looked for where it is named, and where its schema says which flags are settings. */
+async function readApplication({ given, client, io, settingFlags }: Context, file: JobFile) {
+  const isAsked = settingFlags.length > 0 || given.has('set');
+  const named = given.text('application') ?? file.application ?? (isAsked ? file.input.applicationId : undefined);
+  return named == null ? undefined : resolveApplication(client, named, io.signal);
 }
 
 const noFile: JobFile = { input: { name: '' }, placeOf: () => undefined };
@@ -170,7 +208,7 @@ function readContainer({ given, commandLine }: Context): ContainerInput | undefi
     ...(given.has('image') && { image: given.text('image') }),
     ...(given.has('entrypoint') && { entrypoint: given.text('entrypoint') }),
     ...(command !== undefined && { command }),
-    ...(given.has('env') && { env: given.pairs('env').map(({ key, value }) => ({ name: key, value })) }),
+    ...(given.has('env') && { env: given.wholePairs('env').map(({ key, value }) => ({ name: key, value })) }),
     ...(Object.keys(resources).length > 0 && { resources }),
   };
   return Object.keys(container).length > 0 ? container : undefined;
@@ -185,12 +223,8 @@ function firstWord({ commandLine }: Context): string | undefined {
   return commandLine[0]?.split('/').at(-1);
 }
 
-function asOverride({ key, value }: { key: string; value: string }) {
-  return { path: key, value: parseValue(value) };
-}
-
 function readSettings(given: Given): Record<string, unknown> {
-  const value = parseValue(given.text('settings') ?? '');
+  const value = parseValue('--settings', given.text('settings') ?? '');
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new UsageError('--settings takes a JSON object.');
   // An object of JSON has text keys.
   return value as Record<string, unknown>;

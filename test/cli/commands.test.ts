@@ -86,7 +86,7 @@ describe('trainyard submit', () => {
       join(folder, 'job.yaml'),
       'name: digits\nlabels: {team: a}\nsettings: {lr: 0.1, custom: {depth: 2}}\nsteps:\n  - name: train\n    container: {command: python train.py}\n',
     );
-    const submit = startTrainyard('submit', 'job.yaml', '--follow', '--custom.depth', '5', '--param_3', '{"k":"v"}');
+    const submit = startTrainyard('submit', 'job.yaml', '--follow', '--custom.depth', '5', '--set', 'param_3={"k":"v"}');
     const { token, jobId, step } = await claim(submit);
     expect(step.job.settings).toEqual({ lr: 0.1, custom: { depth: 5 }, param_3: { k: 'v' } });
     let offset = await report(token, 0, 'epoch 1\nhalf of ', 1);
@@ -160,7 +160,7 @@ describe('trainyard submit', () => {
     const unknown = await trainyard('submit', '--name', 'x', '--command', 'y', '--project', 'nope');
     expect(unknown).toMatchObject({ code: 2, stderr: expect.stringMatching(/no project named "nope".*\n {2}proj_\w+ {2}default\n/) });
     const refused = await trainyard('submit', '--name', 'x', '--command', 'y', '--run-timeout-seconds', '-1');
-    expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(/^trainyard: INVALID_INPUT: .*runTimeoutSeconds.*\n$/) });
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(/^trainyard: INVALID_INPUT: --run-timeout-seconds: .*\n$/) });
   });
 
   test('of an application takes its items, settings and container from it, and says which settings it does not know', async () => {
@@ -180,7 +180,7 @@ describe('trainyard submit', () => {
     expect(listed.stdout).toMatch(new RegExp(`^ID +NAME +ITEMS .*\\n${id} +classifier +image_size! arch=resnet34 +no`));
     expect(JSON.parse((await trainyard('applications', '--json')).stdout)).toMatchObject([{ id, itemDefinitions: [{}, {}] }]);
 
-    const overrides = ['--param_3', '{"k":"v"}', '--custom.custom_param', '5', '--other', 'x'];
+    const overrides = ['--param_3', '{"k":"v"}', '--custom.custom_param', '5', '--set', 'other=x'];
     const submitted = await trainyard('submit', '--application', 'classifier', '--item', 'image_size=224', ...overrides);
     expect(submitted).toMatchObject({ code: 0, stderr: 'trainyard: the application does not know the setting other\n' });
     const { step } = await claim();
@@ -199,7 +199,9 @@ describe('trainyard submit', () => {
     );
     expect(await trainyard('submit', 'classify.yaml')).toMatchObject({
       code: 2,
-      stderr: 'trainyard: INVALID_INPUT: settings.custom.custom_param: must be integer.\n',
+      stderr: expect.stringMatching(
+        /^trainyard: INVALID_INPUT: .*classify\.yaml:3:11: settings\.custom\.custom_param: must be integer\.\n$/,
+      ),
     });
     expect(await trainyard('submit', '--application', 'nope')).toMatchObject({
       code: 2,

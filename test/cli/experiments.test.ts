@@ -8,7 +8,7 @@ import { ClaimNextStepsDocument, CompleteStepDocument, ReportProgressDocument } 
 import { createSqliteDatabase, type TestDatabase } from '../support/databases.ts';
 import { createFolder } from '../support/folders.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
-import { runCommand } from './processes.ts';
+import { runHere } from './processes.ts';
 
 const folder = createFolder('experiments');
 let database: TestDatabase;
@@ -25,7 +25,7 @@ afterAll(async () => {
   await database?.remove();
 });
 
-const trainyard = (...args: string[]) => runCommand(folder, args, { TRAINYARD_URL: gateway.url, TRAINYARD_TOKEN: gateway.adminKey });
+const trainyard = (...args: string[]) => runHere(args, { TRAINYARD_URL: gateway.url, TRAINYARD_TOKEN: gateway.adminKey });
 
 /** Without the client's types: there is no command that makes an experiment. */
 async function ask<T>(query: string): Promise<T> {
@@ -50,20 +50,22 @@ test('trainyard experiments and trainyard models list what there is, for people 
   const experimentId = createExperiment.experiment.id;
   await writeFile(join(folder, 'train.yaml'), `name: train\nexperimentId: ${experimentId}\nsteps: [{name: train}]\n`);
   const jobs = [];
-  jobs.push((await trainyard('submit', 'train.yaml', '--project', 'Queues')).stdout.trim());
+  jobs.push((await trainyard('submit', join(folder, 'train.yaml'), '--project', 'Queues')).stdout.trim());
   // By name, in a file and by a flag; the flag wins.
   await writeFile(join(folder, 'named.yaml'), 'name: train\nexperiment: No such\nsteps: [{name: train}]\n');
-  expect(await trainyard('submit', 'named.yaml', '--project', 'Queues')).toMatchObject({
+  expect(await trainyard('submit', join(folder, 'named.yaml'), '--project', 'Queues')).toMatchObject({
     code: 2,
     stderr: expect.stringContaining(`no experiment named "No such". There are:\n  ${experimentId}  Nightly`),
   });
-  jobs.push((await trainyard('submit', 'named.yaml', '--project', 'Queues', '--experiment', 'Nightly')).stdout.trim());
+  jobs.push((await trainyard('submit', join(folder, 'named.yaml'), '--project', 'Queues', '--experiment', 'Nightly')).stdout.trim());
 
   const [claim] = unwrap((await client.request(ClaimNextStepsDocument, { input: { projectId } })).claimNextSteps).claims;
   expect(claim?.step.job.id).toBe(jobs[0]);
   const leaseToken = claim?.lease.token ?? '';
   await writeFile(join(folder, 'model.safetensors'), '12345');
-  expect(await trainyard('fragments', 'put', 'model.safetensors', '--job', jobs[0] ?? '', '--type', 'model')).toMatchObject({ code: 0 });
+  expect(await trainyard('fragments', 'put', join(folder, 'model.safetensors'), '--job', jobs[0] ?? '', '--type', 'model')).toMatchObject({
+    code: 0,
+  });
   await client.request(ReportProgressDocument, { input: { leaseToken, metrics: [{ name: 'loss', value: 0.25 }] } });
   unwrap((await client.request(CompleteStepDocument, { input: { leaseToken } })).completeStep);
 

@@ -2,8 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { readSet, readSettingFlags } from '../../src/cli/declared.ts';
 import { type FlagSet, parseFlags } from '../../src/cli/flags.ts';
-import { takeOverrides } from '../../src/cli/overrides.ts';
+import { takeSettingFlags } from '../../src/cli/overrides.ts';
 import { readTarget, targetFlags } from '../../src/cli/settings.ts';
 import { submit } from '../../src/cli/submit.ts';
 
@@ -20,28 +21,116 @@ async function write(name: string, text: string): Promise<string> {
 }
 
 describe('flags that submit does not know', () => {
-  const take = (...argv: string[]) => takeOverrides(submit.flags, argv);
+  const take = (...argv: string[]) => takeSettingFlags(submit.flags, argv);
 
-  test('override settings by path, as JSON where it parses and as text where not', () => {
-    const open = take('job.yaml', '--param_3', '{"k":"v"}', '--custom.custom_param', '5', '--name', '--odd', '--note=a=b', '--verbose');
-    expect(open.overrides).toEqual([
-      { path: 'param_3', value: { k: 'v' } },
-      { path: 'custom.custom_param', value: 5 },
-      { path: 'note', value: 'a=b' },
-      { path: 'verbose', value: true },
+  test('are set apart with what is given for them, and what follows -- is left alone', () => {
+    const open = take(
+      '-f',
+      'job.yaml',
+      '--param_3',
+      '{"k":"v"}',
+      '--shift',
+      '-5',
+      '--name',
+      '--odd',
+      '--note=a=b',
+      '--verbose',
+      '--',
+      'x',
+      '--y',
+    );
+    expect(open.settings).toEqual([
+      { path: 'param_3', text: '{"k":"v"}' },
+      { path: 'shift', text: '-5' },
+      { path: 'note', text: 'a=b' },
+      { path: 'verbose', text: undefined },
     ]);
-    expect(open.argv).toEqual(['job.yaml', '--name', '--odd']);
+    expect(open.argv).toEqual(['-f', 'job.yaml', '--name', '--odd']);
+    expect(open.commandLine).toEqual(['x', '--y']);
   });
 
-  test('take a negative number as their value, and leave what follows -- alone', () => {
-    const open = take('-f', 'job.yaml', '--shift', '-5', '--follow', '--', 'python', 'train.py', '--epochs', '3');
-    expect(open.overrides).toEqual([{ path: 'shift', value: -5 }]);
-    expect(open.argv).toEqual(['-f', 'job.yaml', '--follow']);
-    expect(open.commandLine).toEqual(['python', 'train.py', '--epochs', '3']);
+  const schema = {
+    properties: {
+      text: { type: 'string' },
+      count: { type: 'integer' },
+      rate: { type: 'number' },
+      on: { type: 'boolean' },
+      either: { type: ['string', 'null'] },
+      mode: { enum: ['1', '2'] },
+      words: { default: 'a' },
+      any: {},
+      open: { type: 'object' },
+      custom: { $ref: '#/$defs/custom' },
+      map: { type: 'object', additionalProperties: { type: 'string' } },
+    },
+    allOf: [{ properties: { also: { type: 'string' } } }],
+    $defs: { custom: { properties: { custom_param: { type: 'integer' }, gpus: { type: 'integer' } } } },
+  };
+  const settings = { lr: 0.1, version: '1.10', nested: { depth: 2 } };
+  const readFlag = (word: string, text?: string) =>
+    readSettingFlags([{ path: word, text }], { schema, settings }, { ...submit.flags })[0]?.value;
+
+  test.each([
+    ['text', '5', '5'],
+    ['text', '010', '010'],
+    ['text', '{"k":"v"}', '{"k":"v"}'],
+    ['text', 'null', 'null'],
+    ['text', '', ''],
+    ['count', '5', 5],
+    ['count', 'many', 'many'],
+    ['rate', '1e-3', 0.001],
+    ['rate', '.5', 0.5],
+    ['on', undefined, true],
+    ['on', 'false', false],
+    ['on', 'yes', 'yes'],
+    ['either', '5', '5'],
+    ['either', 'null', null],
+    ['mode', '1', '1'],
+    ['words', '5', '5'],
+    ['any', '5', 5],
+    ['any', '007', '007'],
+    ['any', 'a b', 'a b'],
+    ['open', '{"k":"v"}', { k: 'v' }],
+    ['open.k', '5', 5],
+    ['custom.custom_param', '5', 5],
+    ['map.anything', '5', '5'],
+    ['also', '5', '5'],
+    ['lr', '0.2', 0.2],
+    ['version', '1.10', '1.10'],
+    ['nested.depth', '3', 3],
+  ])('are settings where the job declares them: --%s %s', (word, text, value) => {
+    expect(readFlag(word, text)).toEqual(value);
   });
 
-  test('are refused when they are no path', () => {
-    expect(() => take('--a..b', '1')).toThrow('--a..b is no flag, and no path into settings either.');
+  test.each([
+    ['gpus', '1', 'There is no flag --gpus, and no such setting of this job. Did you mean --gpu? Any setting is given by --set gpus=1.'],
+    ['folow', undefined, 'Did you mean --follow? Any setting is given by --set folow=true.'],
+    ['prority', '7', 'Did you mean --priority?'],
+    ['custom.custom_parm', '7', 'Did you mean --custom.custom_param?'],
+    ['nested.dept', '7', 'Did you mean --nested.depth?'],
+    ['custom.other', '7', 'There is no flag --custom.other, and no such setting'],
+    ['lr.x', '7', 'There is no flag --lr.x'],
+    ['a..b', '1', 'There is no flag --a..b'],
+    ['', '1', 'There is no flag --,'],
+    ['__proto__', '1', 'There is no flag --__proto__'],
+    ['constructor', '1', 'There is no flag --constructor'],
+    ['rate', undefined, '--rate takes a value (number).'],
+    ['any', '12345678901234567890', '--any:1:1: 12345678901234567890 would arrive as 12345678901234567000'.replace(':1:1', '')],
+  ])('are refused where it does not, or where they would be changed: --%s %s', (word, text, message) => {
+    expect(() => readFlag(word, text)).toThrow(message);
+  });
+
+  test('are refused when they are given twice', () => {
+    const twice = { path: 'lr', text: '1' };
+    expect(() => readSettingFlags([twice, twice], { schema, settings }, {})).toThrow('--lr is given twice.');
+  });
+
+  test('may be given with --set whatever they are, read as the schema says', () => {
+    const set = (key: string, value: string) => readSet([{ key, value }], { schema, settings });
+    expect(set('text', '5')).toEqual([{ path: 'text', value: '5', flag: '--set text' }]);
+    expect(set('new.one', '5')).toEqual([{ path: 'new.one', value: 5, flag: '--set new.one' }]);
+    expect(() => set('a..b', '5')).toThrow('--set a..b is no path: give names joined by dots.');
+    expect(() => set('x', '{"a": 1, "a": 2}')).toThrow('the key "a" stands twice');
   });
 });
 
@@ -79,16 +168,25 @@ describe('a flag', () => {
   });
 
   test.each([
-    ['unknown', ['--nope'], /'--nope'/],
-    ['without its value', ['--count'], /--count/],
+    ['unknown', ['--nope'], 'There is no flag --nope.'],
+    ['nearly known', ['--cuont', '3'], 'There is no flag --cuont. Did you mean --count?'],
+    ['unknown and short', ['-x'], 'There is no flag -x.'],
+    ['without its value', ['--count'], '--count takes a value: --count N.'],
+    ['followed by a flag', ['--count', '--on'], '--count takes a value: --count N.'],
+    ['a switch with a value', ['--on=no'], '--on takes no value.'],
     ['no number', ['--count', 'many'], '--count takes a number, not "many".'],
     ['not whole', ['--count', '1.5'], '--count takes a whole number, not 1.5.'],
     ['another word', ['--kind', 'pink'], '--kind takes RED, not "pink".'],
+    ['given twice', ['--count', '1', '--count', '2'], '--count is given twice.'],
+    ['a pair without a name', ['--label', '=x'], '--label takes a name before the equals sign, not "=x".'],
+    ['a pair without a value', ['--env', 'A'], '--env takes NAME=VALUE, not "A".'],
   ])('that is %s is refused by name', (_case, argv, message) => {
     expect(() => {
-      const given = parseFlags(flags, argv);
+      const given = parseFlags({ ...flags, env: { value: 'NAME=VALUE', isRepeatable: true, description: 'pairs' } }, argv);
       given.integer('count');
       given.choices('kind', ['RED']);
+      given.pairs('label');
+      given.wholePairs('env');
     }).toThrow(message);
   });
 });
