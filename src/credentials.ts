@@ -7,6 +7,7 @@ import type { Domain } from './domain/domain.ts';
 import { keyFields, subjectOf } from './domain/key-changes.ts';
 import { acceptAdminKey } from './domain/key-rotation.ts';
 import { addKey, authenticate } from './domain/keys.ts';
+import { firstProject } from './domain/projects.ts';
 import { anyAdminKey } from './store/queries/keys.ts';
 
 const FILE = 'credentials.json';
@@ -29,13 +30,18 @@ export async function operatorKey(domain: Domain, chosen: string | null): Promis
   return known ? null : { secret: await makeAdminKey(domain, 'operator', null), isNew: true };
 }
 
-/** The key of this machine's user, in a file of the data folder that only this user can read; made anew when the file is gone or its key is. */
+/**
+ * The key of this machine's user, in a file of the data folder that only this user can read; made anew when the file is gone or its key is. With it
+ * stands the project that commands mean where none is named: the one of the first start, however many there are later.
+ */
 export async function localKey(domain: Domain, dataDir: string, url: string, given: OperatorKey | null): Promise<string> {
-  const kept = given?.secret ?? readKept(dataDir);
+  const left = readKept(dataDir);
+  const kept = given?.secret ?? left.token;
+  const projectId = left.projectId ?? (await firstProject(domain));
   const principal = kept === null ? null : await authenticate(domain, `Bearer ${kept}`);
   const token = kept !== null && principal?.role === 'ADMIN' ? kept : await makeAdminKey(domain, 'local', null);
   const path = join(dataDir, FILE);
-  writeFileSync(`${path}.new`, `${JSON.stringify({ url, token })}\n`, { mode: 0o600 });
+  writeFileSync(`${path}.new`, `${JSON.stringify({ url, token, projectId })}\n`, { mode: 0o600 });
   renameSync(`${path}.new`, path);
   return token;
 }
@@ -52,11 +58,11 @@ function makeAdminKey(domain: Domain, name: string, days: number | null): Promis
   });
 }
 
-function readKept(dataDir: string): string | null {
+function readKept(dataDir: string): { readonly token: string | null; readonly projectId: string | null } {
   try {
-    const { token } = JSON.parse(readFileSync(join(dataDir, FILE), 'utf8'));
-    return typeof token === 'string' ? token : null;
+    const { token, projectId } = JSON.parse(readFileSync(join(dataDir, FILE), 'utf8'));
+    return { token: typeof token === 'string' ? token : null, projectId: typeof projectId === 'string' ? projectId : null };
   } catch {
-    return null;
+    return { token: null, projectId: null };
   }
 }

@@ -4,7 +4,7 @@ import { type Command, jsonFlag } from './command.ts';
 import { formatAge } from './format.ts';
 import { UsageError } from './io.ts';
 import { readLimit, readPages } from './pages.ts';
-import { resolveProjectId } from './project.ts';
+import { defaultProject, resolveProjectId } from './project.ts';
 import { type Column, printList } from './table.ts';
 import { cleanName } from './terminal.ts';
 
@@ -23,7 +23,7 @@ export const experiments: Command = {
   usage: '',
   argCount: [0, 0],
   flags: {
-    project: { value: 'NAME', description: 'of this project, by name or id', defaultText: 'the only one that the key sees' },
+    project: { value: 'NAME', description: 'of this project, by name or id', defaultText: defaultProject },
     limit: { value: 'N', description: 'how many', defaultText: '100' },
     ...jsonFlag,
   },

@@ -16,7 +16,7 @@ import { type Command, type Context, jsonFlag } from './command.ts';
 import { formatAge, formatBytes } from './format.ts';
 import { exitCodes, print, printJson, UsageError } from './io.ts';
 import { readLimit, readPages } from './pages.ts';
-import { resolveProjectId } from './project.ts';
+import { defaultProject, resolveProjectId } from './project.ts';
 import { Screen } from './screen.ts';
 import { type Column, printList } from './table.ts';
 import { cleanName } from './terminal.ts';
@@ -108,7 +108,7 @@ export const putFragment: Command = {
     project: {
       value: 'NAME',
       description: 'the project that it is of (without --job), by name or id',
-      defaultText: 'the only one that the key sees',
+      defaultText: defaultProject,
     },
     type: { value: 'TYPE', description: types.join(', '), defaultText: 'DATA' },
     filename: { value: 'NAME', description: 'its filename there', defaultText: 'as here' },

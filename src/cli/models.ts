@@ -2,7 +2,7 @@ import { type ModelFieldsFragment, ModelsDocument } from '../client/generated.ts
 import { type Command, jsonFlag } from './command.ts';
 import { formatAge, formatBytes, formatNumber } from './format.ts';
 import { readLimit, readPages } from './pages.ts';
-import { resolveProjectId } from './project.ts';
+import { defaultProject, resolveProjectId } from './project.ts';
 import { type Column, printList } from './table.ts';
 
 const newestOf = (model: ModelFieldsFragment) => model.versions.edges[0]?.node;
@@ -27,7 +27,7 @@ export const models: Command = {
   usage: '',
   argCount: [0, 0],
   flags: {
-    project: { value: 'NAME', description: 'of this project, by name or id', defaultText: 'the only one that the key sees' },
+    project: { value: 'NAME', description: 'of this project, by name or id', defaultText: defaultProject },
     limit: { value: 'N', description: 'how many', defaultText: '100' },
     ...jsonFlag,
   },

@@ -12,13 +12,18 @@ interface Project {
 /** How many projects are looked through for a name. */
 const mostProjects = 1_000;
 
+/** What the help says of a project that is not named. */
+export const defaultProject = "this machine's first, else the only one that the key sees";
+
 /**
- * The project that is meant: by id, by name, or, when none is given, the only one that the key can see.
+ * The project that is meant: by id, by name, or, when none is given, the one of this machine's gateway, else the only one that the key can see.
  * @throws UsageError that lists the projects when there are several to choose from, or none of that name.
  */
 export async function resolveProjectId(client: Client, given: string | undefined, signal: AbortSignal): Promise<string> {
   if (given?.startsWith('proj_')) return given;
   const projects = await listProjects(client, signal);
+  const local = projects.find(({ id }) => id === client.target.projectId);
+  if (given === undefined && local !== undefined) return local.id;
   const found = given === undefined ? projects : projects.filter((project) => project.name === given);
   const [only] = found;
   if (only !== undefined && found.length === 1) return only.id;

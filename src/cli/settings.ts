@@ -26,16 +26,17 @@ export async function readTarget(given: Given, env: Readonly<Record<string, stri
   if (url !== undefined && !isHttp(url)) throw new UsageError(`The gateway's address has to be like ${defaultUrl}, not "${url}".`);
   if (token !== undefined || (url !== undefined && !isLoopback(url))) return { url: url ?? defaultUrl, token };
   const credentials = await readCredentials(join(env.TRAINYARD_DATA_DIR || 'data', 'credentials.json'));
-  return { url: url ?? credentials?.url ?? defaultUrl, token: credentials?.token };
+  return { ...credentials, url: url ?? credentials?.url ?? defaultUrl, token: credentials?.token };
 }
 
 /** The local admin key that `trainyard up` leaves beside its data, for its user alone (mode 0600). */
-async function readCredentials(path: string): Promise<{ url: string; token: string } | undefined> {
+async function readCredentials(path: string): Promise<(Target & { readonly token: string }) | undefined> {
   try {
     const parsed: unknown = JSON.parse(await readFile(path, 'utf8'));
     if (typeof parsed !== 'object' || parsed === null) return undefined;
-    const { url, token } = { url: undefined, token: undefined, ...parsed };
-    return typeof url === 'string' && isHttp(url) && isLoopback(url) && typeof token === 'string' ? { url, token } : undefined;
+    const { url, token, projectId } = { url: undefined, token: undefined, projectId: undefined, ...parsed };
+    if (typeof url !== 'string' || !isHttp(url) || !isLoopback(url) || typeof token !== 'string') return undefined;
+    return { url, token, projectId: typeof projectId === 'string' ? projectId : undefined };
   } catch {
     // Not there, or not for this user: then there is no key, and the gateway says so.
     return undefined;

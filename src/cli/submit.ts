@@ -10,7 +10,7 @@ import type { Given } from './flags.ts';
 import { followFlags, followJob } from './follow.ts';
 import { exitCodes, print, printJson, UsageError } from './io.ts';
 import type { JobFile } from './jobfile.ts';
-import { resolveProjectId } from './project.ts';
+import { defaultProject, resolveProjectId } from './project.ts';
 import { cleanName } from './terminal.ts';
 
 /** A gateway that restarts just now must not cost a job; the idempotency key makes trying again safe. */
@@ -24,7 +24,7 @@ export const submit: Command = {
   isOpen: true,
   flags: {
     file: { short: 'f', value: 'FILE', description: 'job file in YAML or JSON, - for standard input; the same as FILE' },
-    project: { value: 'NAME', description: 'the project, by name or id', defaultText: 'of the file, else the only one that the key sees' },
+    project: { value: 'NAME', description: 'the project, by name or id', defaultText: `of the file, else ${defaultProject}` },
     application: {
       value: 'NAME',
       description: 'the kind of job of the catalogue that it is, by name or id',

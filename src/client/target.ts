@@ -4,6 +4,8 @@ export interface Target {
   readonly url: string;
   /** A bearer key (`tyk_…`) or a lease's token (`lease_…`). Without one only health and GraphiQL's page answer. */
   readonly token?: string | undefined;
+  /** The project that is meant where none is named. */
+  readonly projectId?: string | undefined;
 }
 
 /** The address of the GraphQL endpoint, for HTTP. */

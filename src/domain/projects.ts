@@ -74,12 +74,13 @@ export async function createProject(
   );
 }
 
-/** Makes a project where there is none, so that a first job needs nothing but a name. */
-export async function firstProject(domain: Domain): Promise<void> {
-  await change(domain, null, async (change) => {
+/** The id of the oldest project. Makes one where there is none, so that a first job needs nothing but a name. */
+export function firstProject(domain: Domain): Promise<string> {
+  return change(domain, null, async (change) => {
     const { tx, domain, now } = change;
-    const [known] = await tx.db.select({ id: tx.t.projects.id }).from(tx.t.projects).limit(1);
-    if (known) return;
+    // Ids grow with time.
+    const [known] = await tx.db.select({ id: tx.t.projects.id }).from(tx.t.projects).orderBy(tx.t.projects.id).limit(1);
+    if (known) return known.id;
     const project: ProjectRow = {
       id: domain.ids.next('Project'),
       name: 'default',
@@ -90,6 +91,7 @@ export async function firstProject(domain: Domain): Promise<void> {
     };
     await insertRows(tx, insertProject, [project]);
     await audit(change, 'PROJECT_CREATED', subjectOf(project), madeWith(project, projectFields));
+    return project.id;
   });
 }
 

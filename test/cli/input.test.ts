@@ -206,6 +206,13 @@ describe('the key', () => {
     }
   });
 
+  test('brings its project along, and no other key does', async () => {
+    await write('credentials.json', JSON.stringify({ url: 'http://127.0.0.1:4321', token: 'tyk_local', projectId: 'proj_1' }));
+    expect(await read([], {})).toMatchObject({ token: 'tyk_local', projectId: 'proj_1' });
+    expect((await read([], { TRAINYARD_TOKEN: 'tyk_env' })).projectId).toBeUndefined();
+    expect((await read(['--url', 'https://train.example.com'], {})).projectId).toBeUndefined();
+  });
+
   test('is none when credentials.json is not there, or names another machine', async () => {
     expect(await read([], {})).toEqual({ url: 'http://127.0.0.1:4000', token: undefined });
     await write('credentials.json', JSON.stringify({ url: 'https://evil.example.com', token: 'tyk_local' }));
