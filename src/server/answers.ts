@@ -1,27 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { chooseMediaType, type MediaType } from './accept.ts';
 import type { Connection, Connections } from './connections.ts';
 import { refuse, UNAUTHENTICATED } from './errors.ts';
 import type { Answer } from './operations.ts';
 import { Refusal } from './params.ts';
-
-/** The two media types of GraphQL over HTTP. They differ in one thing: what the status says of a request that was refused. */
-export type MediaType = 'application/graphql-response+json' | 'application/json';
-
-/** The media type that the client asked for first. JSON where it asked for neither: the answer's text is JSON whatever we call it. */
-export function chooseMediaType(accept: string | undefined): MediaType {
-  if (accept === undefined || accept === '*/*' || accept === 'application/json') return 'application/json';
-  const response = accept.indexOf('application/graphql-response+json');
-  const json = accept.search(/application\/json|application\/\*|\*\/\*/);
-  return response >= 0 && (json < 0 || response < json) ? 'application/graphql-response+json' : 'application/json';
-}
-
-/** Whether the client takes server-sent events, and for what JSON would do as well: `first` asks for them before it, as urql does not. */
-export function readStreamWish(accept: string | undefined): 'none' | 'first' | 'last' {
-  const events = accept?.indexOf('text/event-stream') ?? -1;
-  if (accept === undefined || events < 0) return 'none';
-  const json = accept.search(/application\/(graphql-response\+)?json/);
-  return json >= 0 && json < events ? 'last' : 'first';
-}
 
 /** Per the GraphQL-over-HTTP specification: `application/json` cannot tell whose answer it is, so 200 means "a GraphQL server answered". */
 export function statusOf(answer: Answer, mediaType: MediaType): number {

@@ -7,7 +7,15 @@ import type { ServerMeters } from './meters.ts';
 import { logRecurring } from './recurring.ts';
 
 /** The codes of top-level errors. Expected refusals of mutations are data, not errors. */
-export type ErrorCode = 'UNAUTHENTICATED' | 'FORBIDDEN' | 'BAD_REQUEST' | 'NOT_FOUND' | 'LIMIT_EXCEEDED' | 'UNAVAILABLE' | 'INTERNAL_ERROR';
+export type ErrorCode =
+  | 'UNAUTHENTICATED'
+  | 'FORBIDDEN'
+  | 'BAD_REQUEST'
+  | 'NOT_FOUND'
+  | 'LIMIT_EXCEEDED'
+  | 'PERSISTED_QUERY_NOT_SUPPORTED'
+  | 'UNAVAILABLE'
+  | 'INTERNAL_ERROR';
 
 /** An error that a client may read as it stands. */
 export function refuse(code: ErrorCode, message: string, extensions: Record<string, unknown> = {}, node?: ASTNode): GraphQLError {
@@ -23,6 +31,9 @@ export function exceed(
 ): GraphQLError {
   return refuse('LIMIT_EXCEEDED', message, { limit, ...figures }, node);
 }
+
+/** Apollo Client and urql know this message, or the code: they send the document, and hashes no more. */
+export const refuseHash = (): GraphQLError => refuse('PERSISTED_QUERY_NOT_SUPPORTED', 'PersistedQueryNotSupported');
 
 export const UNAUTHENTICATED = 'Send a valid key: "Authorization: Bearer tyk_…", or "authorization" in the payload of connection_init.';
 

@@ -21,6 +21,7 @@ import type { FragmentRow } from '../store/tables.ts';
 import type { ServerParts } from './app.ts';
 import { noteLimit } from './errors.ts';
 import type { ServerMeters } from './meters.ts';
+import { isAwaited } from './params.ts';
 import { parseRange } from './range.ts';
 import type { Rates, TooFast } from './rates.ts';
 
@@ -44,6 +45,11 @@ const notFound = () => new FileRefusal(404, 'NOT_FOUND', 'There is no such fragm
 
 const tooLarge = (message: string, allowed: number, asked: number | null) =>
   new FileRefusal(413, 'LIMIT_EXCEEDED', message, { limit: 'fragmentBytesAtMost', allowed, asked });
+
+const wrongSize = (announced: number, came: number) =>
+  new FileRefusal(422, 'INVALID_INPUT', `sizeBytes: ${announced} bytes were announced, ${came} came.`);
+
+const preconditionFailed = () => new FileRefusal(412, 'INVALID_STATE', 'If-Match: the fragment is not the one that is named.');
 
 /** Throws a refusal of 429. */
 function requirePace(tooFast: TooFast | null): void {
@@ -126,6 +132,13 @@ function cutWithKey({ onKeyEnd }: FragmentDoorParts, principal: Principal, reque
   response.once('close', stop);
 }
 
+/** A fragment is kept as its bytes came: packed ones would be handed out as if they were the file. */
+function requireUnpacked({ headers }: IncomingMessage): void {
+  const encoding = headers['content-encoding'];
+  if (encoding === undefined || encoding.toLowerCase() === 'identity') return;
+  throw new FileRefusal(415, 'BAD_REQUEST', 'Send the bytes as they are, without a Content-Encoding.');
+}
+
 async function put(
   domain: Domain,
   meters: ServerMeters,
@@ -137,11 +150,15 @@ async function put(
   if (announced.status === 'READY') throw new FileRefusal(409, 'INVALID_STATE', 'The bytes of this fragment are stored already.');
   // Before the bytes are asked for: what is refused anyway need not be sent.
   await requireUpload(domain, announced);
+  requireUnpacked(request);
   if (request.headers['content-range']) throw new FileRefusal(400, 'BAD_REQUEST', 'An upload is whole: Content-Range is not taken.');
   const atMost = announced.sizeBytes ?? domain.limits.fragmentBytesAtMost;
   const length = Number(request.headers['content-length'] ?? Number.NaN);
   if (length > atMost) throw tooLarge(`At most ${atMost} bytes are taken; ${length} were announced.`, atMost, length);
-  if (request.headers.expect === '100-continue') response.writeContinue();
+  if (announced.sizeBytes !== null && length < announced.sizeBytes) throw wrongSize(announced.sizeBytes, length);
+  // There is nothing yet that it could match.
+  if (request.headers['if-match'] !== undefined) throw preconditionFailed();
+  if (isAwaited(request)) response.writeContinue();
   // All is here: the disk may take its time.
   request.once('end', () => request.socket.setTimeout(0));
   // One that is refused half-way is still to hear why: to destroy a request destroys its connection.
@@ -179,7 +196,7 @@ async function finish(domain: Domain, id: string, file: StoredFile): Promise<Fra
 
 function requireWhole(announced: FragmentRow, { sizeBytes, sha256 }: { sizeBytes: number; sha256: string }): void {
   if (announced.sizeBytes !== null && announced.sizeBytes !== sizeBytes) {
-    throw new FileRefusal(422, 'INVALID_INPUT', `sizeBytes: ${announced.sizeBytes} bytes were announced, ${sizeBytes} came.`);
+    throw wrongSize(announced.sizeBytes, sizeBytes);
   }
   if (announced.sha256 !== null && announced.sha256 !== sha256) {
     throw new FileRefusal(422, 'INVALID_INPUT', `sha256: ${announced.sha256} was announced, the bytes have ${sha256}.`);
@@ -205,6 +222,8 @@ async function get(
     'x-content-type-options': 'nosniff',
     'content-security-policy': "default-src 'none'; sandbox",
   };
+  const ifMatch = request.headers['if-match'];
+  if (ifMatch !== undefined && !matchesStrongly(ifMatch, etag)) throw preconditionFailed();
   if (matches(request.headers['if-none-match'], etag)) {
     response.writeHead(304, headers).end();
     return;
@@ -237,6 +256,8 @@ async function* counted(bytes: AsyncIterable<Buffer>, count: Count): AsyncGenera
 
 const matches = (header: string | undefined, etag: string) =>
   header !== undefined && (header === '*' || header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag));
+
+const matchesStrongly = (header: string, etag: string) => header === '*' || header.split(',').some((tag) => tag.trim() === etag);
 
 const asciiOf = (filename: string) => filename.replace(/[^\x20-\x7e]|["\\%]/g, '_');
 const encodeRfc5987 = (filename: string) =>

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { prefersPage } from './accept.ts';
 import { sendRefusal, watchAnswer } from './answers.ts';
 import type { Address, RequestDoor, RunningServer, ServerParts } from './app.ts';
 import { type Call, callOf } from './call.ts';
@@ -11,6 +12,7 @@ import { answerCors } from './origins.ts';
 import { Refusal } from './params.ts';
 import { RequestWatch } from './request-watch.ts';
 import { Tally } from './tally.ts';
+import { readTarget, type Target } from './target.ts';
 import { WebSocketDoor } from './websocket.ts';
 
 /** Over how long the clients of sockets and streams are asked to come back, so that they do not all do at once. */
@@ -35,11 +37,13 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
   const sockets = new WebSocketDoor(parts, operations, connections, ofKey, origins);
   let isStopping = false;
 
-  async function answer(request: IncomingMessage, response: ServerResponse, call: Call, path: string): Promise<void> {
+  async function answer(request: IncomingMessage, response: ServerResponse, call: Call, { path, search }: Target): Promise<void> {
     if (isStopping) response.setHeader('connection', 'close');
     if ((request.headers.origin !== undefined || request.method === 'OPTIONS') && answerCors(request, response, origins)) return;
+    requireKnownCoding(request);
+    if (request.method === 'OPTIONS') return void response.writeHead(204, { allow: methodsOf(path) }).end();
     if (path === '/graphql') {
-      if (wantsPage(request)) return (await import('./graphiql.ts')).answerPage(response);
+      if (wantsPage(request, search)) return (await import('./graphiql.ts')).answerPage(response);
       await answerGraphql(parts, operations, connections, ofKey, request, response, call);
       return watchAnswer(connections, response);
     }
@@ -48,17 +52,18 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
     if (path.startsWith('/graphql/')) return (await import('./graphiql.ts')).answerAsset(path, request, response);
     if (path === '/') return void response.writeHead(302, { location: '/graphql' }).end();
     const door = findDoor(parts.handlers, path);
-    if (door) return door(request, response, new URL(request.url ?? '/', 'http://gateway'), call);
+    if (door) return door(request, response, new URL(path + search, 'http://gateway'), call);
     sendRefusal(request, response, new Refusal(404, refuse('BAD_REQUEST', 'Nothing is here. GraphQL is at /graphql.')));
   }
 
   const watch = new RequestWatch(parts);
-  const server = createServer((request, response) => {
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
     const call = callOf(request, 'http');
-    const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
+    const target = readTarget(request.url);
     response.setHeader('x-request-id', call.id);
-    void watch.run(request, response, call, path, () =>
-      answer(request, response, call, path).catch((error: unknown) => {
+    void watch.run(request, response, call, target.path, () =>
+      answer(request, response, call, target).catch((error: unknown) => {
+        if (error instanceof Refusal) return sendRefusal(request, response, error);
         const { message, extensions } = operations.mask(error, call);
         if (response.headersSent) response.destroy();
         else if (extensions?.code === 'UNAVAILABLE')
@@ -66,7 +71,10 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
         else sendRefusal(request, response, new Refusal(500, refuse('INTERNAL_ERROR', message, extensions)));
       }),
     );
-  });
+  };
+  const server = createServer({ shouldUpgradeCallback: WebSocketDoor.isAskedFor }, serve);
+  // A body is asked for by whoever reads it. An expectation that nobody knows is none that must be refused.
+  server.on('checkContinue', serve).on('checkExpectation', serve);
   // Uploads may take hours. /graphql bounds its own bodies; headers stay bounded by Node's headersTimeout.
   server.requestTimeout = 0;
   // Longer than the 5 s of Node: clients that reuse a connection now and then would else meet one that is just being closed.
@@ -94,9 +102,22 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
   };
 }
 
-/** A browser that opens the address, not a client that asks for data. */
-function wantsPage(request: IncomingMessage): boolean {
-  return request.method === 'GET' && (request.headers.accept?.includes('text/html') ?? false);
+/** A browser that opens the address, not a client that asks for data: one that brings a key and a question, whatever it takes. */
+function wantsPage({ method, headers }: IncomingMessage, search: string): boolean {
+  if (method !== 'GET' && method !== 'HEAD') return false;
+  return prefersPage(headers.accept) && (headers.authorization === undefined || search === '');
+}
+
+function methodsOf(path: string): string {
+  if (path === '/graphql') return 'GET, HEAD, POST, OPTIONS';
+  return path.startsWith('/fragments/') ? 'GET, HEAD, PUT, OPTIONS' : 'GET, HEAD, OPTIONS';
+}
+
+/** Node takes the chunks of a body apart and hands on what is in them. Packed, that would be taken for the body. */
+function requireKnownCoding({ headers }: IncomingMessage): void {
+  const coding = headers['transfer-encoding'];
+  if (coding === undefined || coding.trim().toLowerCase() === 'chunked') return;
+  throw new Refusal(501, refuse('BAD_REQUEST', 'Send the body as it is: of all transfer codings, only "chunked" is known.'));
 }
 
 function findDoor(doors: Readonly<Record<string, RequestDoor>>, path: string): RequestDoor | undefined {

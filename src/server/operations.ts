@@ -4,7 +4,7 @@ import type { ServerParts } from './app.ts';
 import type { Call } from './call.ts';
 import { type Cost, priceOperation } from './cost.ts';
 import { Documents, type Operation } from './documents.ts';
-import { createMask, exceed, type Mask } from './errors.ts';
+import { createMask, exceed, type Mask, refuseHash } from './errors.ts';
 import { countFrames } from './frame-counts.ts';
 import { executeOperation, nameResolvers, type Run } from './jit.ts';
 import type { Limits } from './limits.ts';
@@ -20,6 +20,8 @@ export interface Params {
   readonly variables: { readonly [name: string]: unknown } | undefined;
   /** `"extensions": {"cost": true}`: the answer is to say what it cost, in `extensions.cost`. */
   readonly wantsCost: boolean;
+  /** There is no document, only the hash of one: `query` is empty. */
+  readonly isHashAlone: boolean;
 }
 
 /** An execution result, serialised. */
@@ -61,6 +63,7 @@ export class Operations<C extends object> {
 
   /** The operation that the params name, parsed and validated once a text, or the errors to refuse them with: also that it would cost too much. */
   find(params: Params): Operation | readonly GraphQLError[] {
+    if (params.isHashAlone) return [refuseHash()];
     const found = this.#documents.find(params.query, params.operationName);
     if (!('node' in found)) return found;
     const { refusal } = this.price(found, params);

@@ -1,8 +1,10 @@
-import type { IncomingMessage } from 'node:http';
+import { isUtf8 } from 'node:buffer';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLError } from 'graphql';
 import { exceed, refuse } from './errors.ts';
 import type { Limits } from './limits.ts';
 import type { Params } from './operations.ts';
+import { readTarget } from './target.ts';
 
 /** A request that is refused before it is GraphQL: `status` is the HTTP one, `error` the body's only error. */
 export class Refusal extends Error {
@@ -22,9 +24,12 @@ export class Refusal extends Error {
  * The params of a POST. Throws a Refusal: 415 for anything but JSON in UTF-8 (a form of another site can send neither the type nor a
  * header that would make a browser ask first), 413 above `bodyBytes`, 408 after `bodyMs`, 400 for what is no GraphQL request.
  */
-export async function readParams(request: IncomingMessage, limits: Limits): Promise<Params> {
+export async function readParams(request: IncomingMessage, response: ServerResponse, limits: Limits): Promise<Params> {
   checkMediaType(request);
-  const text = (await readBody(request, limits)).toString('utf8');
+  const bytes = await readBody(request, response, limits);
+  if (!isUtf8(bytes)) throw badRequest('The body is not UTF-8.');
+  // Some editors put a byte order mark before a file.
+  const text = bytes.toString('utf8').replace(/^\ufeff/, '');
   let body: unknown;
   try {
     body = JSON.parse(text);
@@ -36,7 +41,7 @@ export async function readParams(request: IncomingMessage, limits: Limits): Prom
 
 /** The params of a GET. Throws a Refusal of 400. */
 export function readQueryString(request: IncomingMessage): Params {
-  const { searchParams } = new URL(request.url ?? '/', 'http://gateway');
+  const searchParams = readSearch(readTarget(request.url).search);
   const readJson = (name: string) => {
     const text = searchParams.get(name);
     if (text === null || text === '') return null;
@@ -54,16 +59,38 @@ export function readQueryString(request: IncomingMessage): Params {
   });
 }
 
+/** What is no UTF-8 would come out as other characters than were sent. */
+function readSearch(search: string): URLSearchParams {
+  try {
+    decodeURIComponent(search.replaceAll(/%(?![\da-f]{2})/gi, '%25'));
+  } catch {
+    throw badRequest('The query string is not UTF-8.');
+  }
+  return new URLSearchParams(search);
+}
+
 /** The params among the JSON that came. Throws a Refusal of 400 that names the field. */
 function checkParams(body: unknown): Params {
   if (Array.isArray(body)) throw badRequest('Send one operation a request: batching is off.');
   if (!isRecord(body)) throw badRequest('The body must be a JSON object.');
   const { query, operationName, variables, extensions } = body;
-  if (typeof query !== 'string') throw badRequest('"query" must be a string: the GraphQL document.');
   if (operationName != null && typeof operationName !== 'string') throw badRequest('"operationName" must be a string or null.');
   if (variables != null && !isRecord(variables)) throw badRequest('"variables" must be an object or null.');
   if (extensions != null && !isRecord(extensions)) throw badRequest('"extensions" must be an object or null.');
-  return { query, operationName: operationName ?? null, variables: variables ?? undefined, wantsCost: extensions?.cost === true };
+  const isHash = isHashAlone(query, extensions);
+  if (typeof query !== 'string' && !isHash) throw badRequest('"query" must be a string: the GraphQL document.');
+  return {
+    query: typeof query === 'string' ? query : '',
+    operationName: operationName ?? null,
+    variables: variables ?? undefined,
+    wantsCost: extensions?.cost === true,
+    isHashAlone: isHash,
+  };
+}
+
+/** Whether a client sends the hash of a document in the hope that the gateway knows it. */
+export function isHashAlone(query: unknown, extensions: Readonly<Record<string, unknown>> | null | undefined): boolean {
+  return (query == null || query === '') && isRecord(extensions?.persistedQuery);
 }
 
 function checkMediaType(request: IncomingMessage): void {
@@ -72,7 +99,7 @@ function checkMediaType(request: IncomingMessage): void {
   const isJson = type === 'application/json' || (type !== undefined && isUtf8Json(type));
   if (!isJson) throw new Refusal(415, refuse('BAD_REQUEST', 'Send the request as JSON in UTF-8: "Content-Type: application/json".'));
   const encoding = request.headers['content-encoding'];
-  if (encoding !== undefined && encoding !== 'identity') {
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     throw new Refusal(415, refuse('BAD_REQUEST', 'Send the body as it is, without a Content-Encoding.'));
   }
 }
@@ -82,11 +109,11 @@ function isUtf8Json(type: string): boolean {
   if (essence?.trim() !== 'application/json') return false;
   return parameters.every((parameter) => {
     const [name, value] = parameter.split('=');
-    return name?.trim() !== 'charset' || /^"?utf-?8"?$/.test(value?.trim() ?? '');
+    return name?.trim() !== 'charset' || /^"?(utf-?8|us-ascii)"?$/.test(value?.trim() ?? '');
   });
 }
 
-function readBody(request: IncomingMessage, limits: Limits): Promise<Buffer> {
+function readBody(request: IncomingMessage, response: ServerResponse, limits: Limits): Promise<Buffer> {
   const { bodyBytes, bodyMs } = limits;
   const announced = Number(request.headers['content-length'] ?? 0);
   // Of one that does not say how long it is, no more than what came so far can be said.
@@ -95,6 +122,7 @@ function readBody(request: IncomingMessage, limits: Limits): Promise<Buffer> {
   const tooSlow = () =>
     new Refusal(408, exceed('bodyMs', `The body took longer than ${bodyMs} ms to arrive.`, { allowed: bodyMs, asked: null }));
   if (announced > bodyBytes) return Promise.reject(tooLarge(announced));
+  if (isAwaited(request)) response.writeContinue();
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
@@ -120,6 +148,10 @@ function readBody(request: IncomingMessage, limits: Limits): Promise<Buffer> {
     request.on('data', take).on('end', done).on('close', broken).on('error', broken);
   });
 }
+
+/** Whether the client waits to be told that its body is wanted. */
+export const isAwaited = ({ headers: { expect } }: IncomingMessage): boolean =>
+  expect !== undefined && /(^|,)\s*100-continue\s*(,|$)/i.test(expect);
 
 function badRequest(message: string): Refusal {
   return new Refusal(400, refuse('BAD_REQUEST', message));

@@ -30,6 +30,17 @@ export function sendStream(response: ServerResponse, connections: Connections, f
   void ('outcome' in frames ? stream.finish(frames.text) : pump(stream, frames, hasIds));
 }
 
+/** What a stream begins with. After HEAD it is all of it. */
+export function openEvents(response: ServerResponse): void {
+  response.writeHead(200, {
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-cache, no-transform',
+    'x-accel-buffering': 'no',
+    'x-content-type-options': 'nosniff',
+  });
+  if (response.req.method === 'HEAD') response.end();
+}
+
 async function pump(stream: EventStream, frames: FrameStream, hasIds: boolean): Promise<void> {
   for await (const frame of frames) {
     const id = hasIds && frames.cursor !== undefined ? `id: ${frames.cursor}\n` : '';
@@ -48,12 +59,7 @@ class EventStream implements Connection {
   constructor(response: ServerResponse) {
     this.#response = response;
     response.on('error', () => {}); // 'close' follows and ends the stream
-    response.writeHead(200, {
-      'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-cache, no-transform',
-      'x-accel-buffering': 'no',
-      'x-content-type-options': 'nosniff',
-    });
+    openEvents(response);
     // Some clients see the headers only with the first byte of the body.
     void this.write(':\n\n');
   }

@@ -12,9 +12,11 @@ import { exceed, refuse } from './errors.ts';
 import { nameOfCode } from './meters.ts';
 import type { Operations, Params } from './operations.ts';
 import { isAllowedOrigin } from './origins.ts';
+import { isHashAlone } from './params.ts';
 import { networkOf, pointsOf } from './rates.ts';
 import { CLOSE, GatewaySocket, Socket } from './socket.ts';
 import { keyOf, Tally } from './tally.ts';
+import { readTarget } from './target.ts';
 
 /** What belongs to one socket beside graphql-ws's own state of it. */
 interface Extra {
@@ -82,17 +84,21 @@ export class WebSocketDoor<C extends object> {
     });
   }
 
-  /** Takes over a connection that asked to be upgraded. */
+  /** Whether a request asks for a socket here. Any other upgrade (to HTTP/2, say) is an offer, and what asks besides is answered without. */
+  static isAskedFor({ method, url, headers: { upgrade } }: IncomingMessage): boolean {
+    return method === 'GET' && upgrade?.trim().toLowerCase() === 'websocket' && readTarget(url).path === '/graphql';
+  }
+
+  /** Takes over a connection that asked for a socket. */
   upgrade(request: IncomingMessage, connection: Duplex, head: Buffer): void {
     connection.on('error', () => connection.destroy());
-    const isOurs = request.url?.split('?')[0] === '/graphql';
-    const isAllowed = isOurs && isAllowedOrigin(request, this.#origins);
+    const isAllowed = isAllowedOrigin(request, this.#origins);
     const acquainted = isAllowed ? this.#strangers.take(networkOf(request.socket.remoteAddress ?? '')) : null;
     if (!acquainted) {
       if (isAllowed) {
         this.#parts.meters.limits.of({ limit: 'strangersPerAddress' }).add();
         refuseStranger(connection, this.#parts.limits.strangersPerAddress);
-      } else connection.end(`HTTP/1.1 ${isOurs ? '403 Forbidden' : '404 Not Found'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      } else connection.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       return;
     }
     connection.once('close', acquainted); // a handshake that fails opens no socket
@@ -143,8 +149,7 @@ export class WebSocketDoor<C extends object> {
   /** connection_init: who is there? */
   async #welcome({ connectionParams, extra }: Context<Record<string, unknown>, Extra>): Promise<boolean> {
     const { socket, undo } = extra;
-    const authorization = connectionParams?.authorization;
-    const principal = await this.#parts.authenticate(typeof authorization === 'string' ? authorization : undefined);
+    const principal = await this.#parts.authenticate(readAuthorization(connectionParams));
     if (socket.socket.readyState !== socket.socket.OPEN) return false;
     if (!principal) {
       socket.close(this.#parts.rates.takeOfStranger(extra.request) ? CLOSE.tooFast : CLOSE.unauthorized);
@@ -179,6 +184,7 @@ export class WebSocketDoor<C extends object> {
       operationName: payload.operationName ?? null,
       variables: payload.variables ?? undefined,
       wantsCost: payload.extensions?.cost === true,
+      isHashAlone: isHashAlone(payload.query, payload.extensions),
     };
     extra.operations += 1;
     const call: Call = { id: `${extra.id}.${extra.operations}`, transport: 'websocket' };
@@ -208,6 +214,13 @@ export class WebSocketDoor<C extends object> {
     if ('outcome' in frames) return deliverAnswer(extra.socket, id, () => Promise.resolve(frames));
     return deliverFrames(extra.socket, id, frames);
   }
+}
+
+/** The key in the payload of connection_init. Clients that copy their HTTP headers write it as `Authorization`. */
+function readAuthorization(payload: Readonly<Record<string, unknown>> | undefined): string | undefined {
+  for (const [name, value] of Object.entries(payload ?? {}))
+    if (name.toLowerCase() === 'authorization' && typeof value === 'string') return value;
+  return undefined;
 }
 
 function refuseStranger(connection: Duplex, allowed: number): void {

@@ -36,7 +36,7 @@ test('a door takes what begins with its path', async () => {
   });
   const response = await fetch(`${server.url}/fragments/frag_1?signature=x`, { method: 'PUT', body: 'bytes' });
   expect([response.status, await response.text()]).toEqual([201, '/fragments/frag_1?signature=x']);
-  const broken = await fetch(`${server.url}/broken/`);
+  const broken = await fetch(`${server.url}/broken/x`);
   expect(broken.status).toBe(500);
   expect(await broken.text()).not.toContain('secret');
 });
@@ -105,7 +105,7 @@ test('a server that stops answers what it was asked before, on HTTP and on a soc
     handlers: { '/slow/': (_request, response) => new Promise((resolve) => (answer = () => resolve(void response.end('done')))) },
   });
   const pending = new Promise<string | undefined>((resolve, reject) => {
-    const sent = request(`${server?.url}/slow/`, (response) => {
+    const sent = request(`${server?.url}/slow/x`, (response) => {
       response.setEncoding('utf8');
       response.on('data', resolve);
     });
@@ -134,7 +134,7 @@ test('a server that stops cuts off what does not end in its time, and tells sock
   const socket = await openSocket(server.url, 'tyk_alice');
   socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query: 'mutation { hang }' } }));
   while (server.contexts() === 0) await new Promise((resolve) => setImmediate(resolve));
-  const pending = fetch(`${server.url}/never/`);
+  const pending = fetch(`${server.url}/never/x`);
   pending.catch(() => {});
   await new Promise((resolve) => setImmediate(resolve));
   const started = performance.now();

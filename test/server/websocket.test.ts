@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { type Client, createClient } from 'graphql-ws';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
@@ -84,6 +85,27 @@ describe('a socket', () => {
   test('ends a stream after a frame that an error left nothing of, so that no hole goes unseen', async () => {
     const results = await collect(connect(), 'subscription { ticks(to: 3) { number faultyNonNull } }');
     expect(results).toMatchObject([{ data: null, errors: [{ extensions: { code: 'INTERNAL_ERROR' } }] }]);
+  });
+
+  test.each(['authorization', 'Authorization', 'AUTHORIZATION'])('is let in with its key under %s (P14)', async (name) => {
+    const socket = await openSocket(server.url);
+    socket.send(JSON.stringify({ type: 'connection_init', payload: { [name]: 'Bearer tyk_alice', other: 1 } }));
+    expect(JSON.parse(String((await once(socket, 'message'))[0]))).toEqual({ type: 'connection_ack' });
+    socket.close();
+  });
+
+  test('that asks with a hash alone is told, and stays (P14)', async () => {
+    const socket = await openSocket(server.url, 'tyk_alice');
+    const payload = { query: '', extensions: { persistedQuery: { version: 1, sha256Hash: 'ab' } } };
+    socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload }));
+    expect(JSON.parse(String((await once(socket, 'message'))[0]))).toMatchObject({
+      id: '1',
+      type: 'error',
+      payload: [{ message: 'PersistedQueryNotSupported' }],
+    });
+    socket.send(JSON.stringify({ id: '2', type: 'subscribe', payload: { query: '{ hello }' } }));
+    expect(JSON.parse(String((await once(socket, 'message'))[0]))).toMatchObject({ id: '2', type: 'next' });
+    socket.close();
   });
 
   test.each([[{}], [{ authorization: 'Bearer nonsense' }], [{ authorization: 5 }]])(
