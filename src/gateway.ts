@@ -35,6 +35,8 @@ import type { Store } from './store/store.ts';
 export interface Gateway {
   readonly url: string;
   readonly domain: Domain;
+  /** Says from now on that it is ready: the keys that a start brings are accepted. */
+  open(): void;
   /** Stops within so many milliseconds: asks clients to come back, ends what is left, closes the store. */
   close(graceMs: number): Promise<void>;
 }
@@ -100,6 +102,7 @@ async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracin
   return {
     url: server.url,
     domain,
+    open: server.open,
     async close(graceMs) {
       log.info('The gateway stops.');
       wakeups.stop();

@@ -21,6 +21,7 @@ export async function up(command: GatewayCommand, config: Config, env: LocalAgen
     await gateway.close(STOP_GRACE_MS);
     throw error;
   });
+  gateway.open();
   const agent = token !== null && slots > 0 ? startLocalAgent({ dataDir, slots, url, token, env }) : null;
   process.stdout.write(await greeting(command, gateway, operator));
   await stop.promise;

@@ -2,7 +2,8 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import pg from 'pg';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createPostgresDatabase, createSqliteDatabase, querySql, type TestDatabase } from './support/databases.ts';
 import { type Gateway, type GatewayOptions, startGateway } from './support/gateway.ts';
 
@@ -53,6 +54,28 @@ async function ask(gateway: Gateway, query: string, variables: object = {}, key 
 
 const createProject =
   'mutation ($name: String!) { createProject(input: { name: $name }) { __typename ... on CreateProjectPayload { project { id name } } } }';
+
+test('A gateway says that it is ready once it takes TRAINYARD_ADMIN_KEY, and not before (P11)', async () => {
+  const database = await createDatabase(createPostgresDatabase);
+  const first = await startGateway({ database });
+  const { port } = first;
+  await first.stop();
+  const holder = new pg.Client({ connectionString: database.url ?? '' });
+  await holder.connect();
+  ending.push(() => holder.end());
+  // Now no key can be stored.
+  await holder.query('begin; lock table api_keys in share row exclusive mode');
+  const adminKey = 'tyk_another-0123456789';
+  const starting = start({ database, flags: ['--port', String(port)], env: { TRAINYARD_ADMIN_KEY: adminKey } });
+  const ready = async () => {
+    const response = await fetch(`http://127.0.0.1:${port}/health/ready`);
+    return [response.status, await response.json()];
+  };
+  await vi.waitFor(async () => expect(await ready()).toEqual([503, { status: 'starting' }]), 30_000);
+  await holder.query('rollback');
+  await vi.waitFor(async () => expect((await ready())[0]).toBe(200), 30_000);
+  expect(await ask(await starting, '{ viewer { kind } }', {}, adminKey)).toEqual({ viewer: { kind: 'USER' } });
+});
 
 describe.each([
   { dialect: 'sqlite', create: createSqliteDatabase },

@@ -23,7 +23,7 @@ export interface ServerParts<C extends object> {
   onKeyEnd(principal: Principal, ended: (why: KeyEnd) => void): () => void;
   /** Other doors, by the path they begin with: `/fragments/`. They answer by themselves, errors included, and check their own keys. */
   readonly handlers: Readonly<Record<string, RequestDoor>>;
-  /** Whether the store can be read and written: what /health/ready says. */
+  /** Whether the store can be read and written: what /health/ready says once the server is open. */
   ready(): Promise<Readiness>;
   readonly limits: Limits;
   /** How fast each key may ask, here and at the other doors. */
@@ -49,6 +49,8 @@ export interface Address {
 export interface RunningServer {
   /** `http://host:port`, without a slash at the end. */
   readonly url: string;
+  /** From now on it says that it is ready. Until then requests are answered as well, and load balancers send none. */
+  open(): void;
   /**
    * Takes no new connections, asks the clients of sockets and streams to come back (1012, spread over up to 3 s), lets requests under way
    * finish, and ends what is left after `graceMs`.

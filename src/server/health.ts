@@ -10,9 +10,13 @@ export function answerLive(response: ServerResponse): void {
   send(response, 200, { status: 'live' });
 }
 
-/** `/health/ready`: requests can be served. 503 where they cannot, and as soon as the gateway stops (`find` is null then). */
-export async function answerReady(response: ServerResponse, find: (() => Promise<Readiness>) | null): Promise<void> {
-  if (!find) return send(response, 503, { status: 'stopping' });
+/** `/health/ready`: requests can be served. 503 where they cannot: until all that a start does is done, and as soon as the gateway stops. */
+export async function answerReady(
+  response: ServerResponse,
+  phase: 'starting' | 'serving' | 'stopping',
+  find: () => Promise<Readiness>,
+): Promise<void> {
+  if (phase !== 'serving') return send(response, 503, { status: phase });
   const { isReadable, isWritable } = await find().catch(() => ({ isReadable: false, isWritable: false }));
   const status = isReadable ? 'ready' : 'not ready';
   send(response, isReadable ? 200 : 503, { status, database: { readable: isReadable, writable: isWritable } });

@@ -35,10 +35,10 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
   const operations = new Operations(parts);
   const ofKey = new Tally(parts.limits.socketsPerKey);
   const sockets = new WebSocketDoor(parts, operations, connections, ofKey, origins);
-  let isStopping = false;
+  let phase: 'starting' | 'serving' | 'stopping' = 'starting';
 
   async function answer(request: IncomingMessage, response: ServerResponse, call: Call, { path, search }: Target): Promise<void> {
-    if (isStopping) response.setHeader('connection', 'close');
+    if (phase === 'stopping') response.setHeader('connection', 'close');
     if ((request.headers.origin !== undefined || request.method === 'OPTIONS') && answerCors(request, response, origins)) return;
     requireKnownCoding(request);
     if (request.method === 'OPTIONS') return void response.writeHead(204, { allow: methodsOf(path) }).end();
@@ -48,7 +48,7 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
       return watchAnswer(connections, response);
     }
     if (path === '/health/live') return answerLive(response);
-    if (path === '/health/ready') return answerReady(response, isStopping ? null : () => parts.ready());
+    if (path === '/health/ready') return answerReady(response, phase, parts.ready);
     if (path.startsWith('/graphql/')) return (await import('./graphiql.ts')).answerAsset(path, request, response);
     if (path === '/') return void response.writeHead(302, { location: '/graphql' }).end();
     const door = findDoor(parts.handlers, path);
@@ -84,8 +84,11 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
 
   return {
     url: urlOf(server),
+    open() {
+      if (phase === 'starting') phase = 'serving';
+    },
     async close(graceMs) {
-      isStopping = true;
+      phase = 'stopping';
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       // A connection that was busy turns idle only after its answer, and would then keep the server open.
       const idle = setInterval(() => server.closeIdleConnections(), 50);

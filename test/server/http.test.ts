@@ -27,6 +27,18 @@ test('health needs no key: live always, ready as the store says', async () => {
   expect(await ask('/health/live')).toEqual([200, { status: 'live' }]);
 });
 
+test('a server is ready once it is open, and not before, though it answers (P11)', async () => {
+  server = await startSample({ isOpen: false });
+  const ready = async () => {
+    const response = await fetch(`${server?.url}/health/ready`);
+    return [response.status, await response.json()];
+  };
+  expect(await ready()).toEqual([503, { status: 'starting' }]);
+  expect((await server.post({ query: '{ hello }' })).body).toEqual({ data: { hello: 'world' } });
+  server.open();
+  expect(await ready()).toEqual([200, { status: 'ready', database: { readable: true, writable: true } }]);
+});
+
 test('a door takes what begins with its path', async () => {
   server = await startSample({
     handlers: {

@@ -53,6 +53,8 @@ export interface SampleOptions {
   readonly origins?: Address['origins'];
   readonly handlers?: Record<string, RequestDoor>;
   readonly ready?: () => Promise<Readiness>;
+  /** Default: yes. */
+  readonly isOpen?: boolean;
   /** The clock of the rates, in milliseconds. */
   readonly now?: () => number;
 }
@@ -92,6 +94,7 @@ export async function startSample(options: SampleOptions = {}): Promise<SampleSe
     },
     { host: '127.0.0.1', port: 0, ...(options.origins ? { origins: options.origins } : {}) },
   );
+  if (options.isOpen !== false) server.open();
   return {
     ...server,
     source,
