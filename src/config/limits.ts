@@ -126,6 +126,21 @@ export const limits = {
     atLeast: 1,
     atMost: 10_000,
   }),
+  connectionsPerAddress: whole({
+    name: 'address-connections',
+    text: 'connections of one address on which no key has been shown; beyond it those that have been silent longest are closed',
+    byDefault: DEFAULT_LIMITS.connectionsPerAddress,
+    atLeast: 1,
+    atMost: 100_000,
+  }),
+  headerMs: duration({
+    name: 'header-time',
+    text: 'how long the headers of a request may take to arrive',
+    unit: 'ms',
+    byDefault: DEFAULT_LIMITS.headerMs,
+    atLeast: 100,
+    atMost: 600_000,
+  }),
   keyRate: orOff(
     whole({
       name: 'key-rate',

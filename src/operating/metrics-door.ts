@@ -9,6 +9,7 @@ import { authenticate } from '../domain/keys.ts';
 import { RequestRefused } from '../domain/refusals.ts';
 import { requireAllProjects } from '../domain/rights.ts';
 import type { RequestDoor } from '../server/app.ts';
+import { admit } from '../server/arrivals.ts';
 import type { Metrics } from './metrics.ts';
 
 export function metricsDoor(domain: Domain, metrics: Metrics): RequestDoor {
@@ -16,6 +17,7 @@ export function metricsDoor(domain: Domain, metrics: Metrics): RequestDoor {
     if (url.pathname !== '/metrics') return say(response, 404, 'Nothing is here. The metrics are at /metrics.');
     const principal = await authenticate(domain, request.headers.authorization);
     if (!principal) return say(response, 401, 'Send a key: Authorization: Bearer tyk_…', { 'www-authenticate': 'Bearer' });
+    admit(request);
     try {
       requireAllProjects(principal, 'readMetrics');
     } catch (error) {

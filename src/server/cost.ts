@@ -57,8 +57,8 @@ const INTROSPECTION: Readonly<Record<string, number>> = { __schema: 1_000, __typ
  * that this many (some 20 ms) take a document made for it.
  */
 const MOST_SELECTIONS = 50_000;
-/** Costs that are remembered of one operation. */
-const MOST_COSTS = 100;
+/** Costs that are remembered of one operation: a refusal among them is about a kilobyte. */
+const MOST_COSTS = 12;
 class TooIntricate extends Error {}
 
 /** What the operation costs with these variables: worked out once for each of the values that matter. */

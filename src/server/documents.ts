@@ -15,9 +15,9 @@ import {
 import type { Cost } from './cost.ts';
 import { findCostVariables, type Values } from './cost-variables.ts';
 import { exceed, refuse } from './errors.ts';
-import type { Compiled } from './jit.ts';
 import type { Limits } from './limits.ts';
 import { limitMeasures } from './measures.ts';
+import { SizedCache } from './sized-cache.ts';
 
 /** One operation of a valid document, with what was learnt of it. */
 export interface Operation {
@@ -33,12 +33,14 @@ export interface Operation {
   readonly field: string;
   /** How often it was executed. */
   runs: number;
-  /** Undefined until it was compiled; null where it cannot be. */
-  compiled: Compiled | null | undefined;
 }
 
-/** Enough for every operation of a few hundred apps; at 32 KB each this is bounded by 32 MB of text and what parsing makes of it. */
-const MAX_DOCUMENTS = 1_000;
+/** Enough for some thousand operations as apps have them. */
+const MAX_BYTES = 32_000_000;
+/** What parsing makes of a character: measured from 90 to 130 bytes, for documents that are long or dense. */
+const BYTES_PER_CHARACTER = 150;
+/** What there is around one of any length, the costs that are remembered of it included. */
+const BYTES_PER_OPERATION = 16_384;
 
 /** Of graphql-js's OverlappingFieldsCanBeMergedRule; it cannot be set. */
 const MAX_COMPARISONS = 500_000;
@@ -48,7 +50,7 @@ export class Documents {
   readonly #schema: GraphQLSchema;
   readonly #limits: Limits;
   readonly #rules: Parameters<typeof validate>[2];
-  readonly #known = new Map<string, readonly Operation[]>();
+  readonly #known = new SizedCache<string, readonly Operation[]>(MAX_BYTES);
 
   constructor(schema: GraphQLSchema, limits: Limits) {
     this.#schema = schema;
@@ -76,11 +78,7 @@ export class Documents {
 
   #operations(text: string): readonly Operation[] | readonly GraphQLError[] {
     const known = this.#known.get(text);
-    if (known) {
-      this.#known.delete(text);
-      this.#known.set(text, known);
-      return known;
-    }
+    if (known) return known;
     const document = this.#parse(text);
     if (Array.isArray(document)) return document;
     const errors = validate(this.#schema, document, this.#rules, { maxErrors: 20 }).map(nameAbortion);
@@ -90,16 +88,12 @@ export class Documents {
         ? [
             {
               ...{ document, node, text, field: rootFieldOf(document, node) },
-              ...{ costVariables: findCostVariables({ document, node }), costs: new Map(), runs: 0, compiled: undefined },
+              ...{ costVariables: findCostVariables({ document, node }), costs: new Map(), runs: 0 },
             },
           ]
         : [],
     );
-    this.#known.set(text, operations);
-    if (this.#known.size > MAX_DOCUMENTS) {
-      const [oldest] = this.#known.keys();
-      if (oldest !== undefined) this.#known.delete(oldest);
-    }
+    this.#known.set(text, operations, text.length * BYTES_PER_CHARACTER + operations.length * BYTES_PER_OPERATION);
     return operations;
   }
 

@@ -19,6 +19,7 @@ import { RemovedMeanwhile, type StoredFile, TooManyBytes } from '../store/files.
 import { fragmentById } from '../store/queries/rows.ts';
 import type { FragmentRow } from '../store/tables.ts';
 import type { ServerParts } from './app.ts';
+import { admit } from './arrivals.ts';
 import { noteLimit } from './errors.ts';
 import type { ServerMeters } from './meters.ts';
 import { isAwaited } from './params.ts';
@@ -116,6 +117,7 @@ async function requireFragment(
   const [fragment] = await domain.store.read.run(fragmentById, { id });
   const isAllowed = fragment && (isGood || (principal && (action === 'PUT' ? mayWriteFile : seesFile)(principal, fragment)));
   if (!isAllowed) throw notFound();
+  admit(request);
   return { fragment, principal };
 }
 

@@ -3,6 +3,7 @@ import type { GraphQLError } from 'graphql';
 import { readStreamWish } from './accept.ts';
 import { sendAnswer, sendRefusal, sendUnauthenticated } from './answers.ts';
 import type { ServerParts } from './app.ts';
+import { admit } from './arrivals.ts';
 import type { Call } from './call.ts';
 import type { Connections } from './connections.ts';
 import { exceed, noteLimit, refuse } from './errors.ts';
@@ -36,6 +37,7 @@ export async function answerGraphql<C extends object>(
       requirePace(parts.rates.takeOfStranger(request));
       return sendUnauthenticated(request, response);
     }
+    admit(request);
     requirePace(parts.rates.takeOf(principal, 1, response));
     const params = await takeParams(parts, request, response);
     const found = operations.find(params);

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { prefersPage } from './accept.ts';
 import { sendRefusal, watchAnswer } from './answers.ts';
 import type { Address, RequestDoor, RunningServer, ServerParts } from './app.ts';
+import { Arrivals, connectionsAtMost } from './arrivals.ts';
 import { type Call, callOf } from './call.ts';
 import { Connections } from './connections.ts';
 import { refuse } from './errors.ts';
@@ -58,6 +59,7 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
 
   const watch = new RequestWatch(parts);
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
+    arrivals.hear(request, response);
     const call = callOf(request, 'http');
     const target = readTarget(request.url);
     response.setHeader('x-request-id', call.id);
@@ -72,14 +74,32 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
       }),
     );
   };
-  const server = createServer({ shouldUpgradeCallback: WebSocketDoor.isAskedFor }, serve);
+  const { connectionsPerAddress, headerMs } = parts.limits;
+  const server = createServer(
+    {
+      shouldUpgradeCallback: WebSocketDoor.isAskedFor,
+      headersTimeout: headerMs,
+      connectionsCheckingInterval: Math.min(1_000, headerMs),
+      // Uploads may take hours. /graphql bounds its own bodies.
+      requestTimeout: 0,
+      // Longer than the 5 s of Node: clients that reuse a connection now and then would else meet one that is just being closed.
+      keepAliveTimeout: 30_000,
+    },
+    serve,
+  );
+  const arrivals = new Arrivals({
+    perAddress: connectionsPerAddress,
+    inAll: connectionsAtMost(),
+    onFull: () => server.closeIdleConnections(),
+    onDrop: () => parts.meters.limits.of({ limit: 'connectionsPerAddress' }).add(),
+  });
+  server.on('connection', (socket) => arrivals.add(socket));
   // A body is asked for by whoever reads it. An expectation that nobody knows is none that must be refused.
   server.on('checkContinue', serve).on('checkExpectation', serve);
-  // Uploads may take hours. /graphql bounds its own bodies; headers stay bounded by Node's headersTimeout.
-  server.requestTimeout = 0;
-  // Longer than the 5 s of Node: clients that reuse a connection now and then would else meet one that is just being closed.
-  server.keepAliveTimeout = 30_000;
-  server.on('upgrade', (request, connection, head) => sockets.upgrade(request, connection, head));
+  server.on('upgrade', (request, connection, head) => {
+    arrivals.handOver(request);
+    sockets.upgrade(request, connection, head);
+  });
   await listen(server, address);
 
   return {

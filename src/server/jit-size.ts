@@ -10,15 +10,12 @@ import {
 } from 'graphql';
 import type { Operation } from './documents.ts';
 
-/** About 1 MB of compiled code. What apps and consoles ask stays below a tenth of it. */
-const MAX_FIELDS = 4_000;
-
 /**
- * Whether compiling an operation stays cheap. graphql-jit writes out the fields of an interface or a union once for each type it can be,
+ * How many fields graphql-jit would write out for an operation; no more than `atMost` are counted. It writes out the fields of an interface or a union once for each type it can be,
  * so that a few nested ones in a short document (events of jobs of events …) multiply: 118 characters made 1 MB of code, and aliases
- * double that at will. Such operations stay with graphql-js.
+ * double that at will.
  */
-export function isSmallCompiled(schema: GraphQLSchema, { document, node }: Operation): boolean {
+export function countCompiledFields(schema: GraphQLSchema, { document, node }: Operation, atMost: number): number {
   const fragments = new Map<string, FragmentDefinitionNode>();
   for (const definition of document.definitions) {
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
@@ -30,7 +27,7 @@ export function isSmallCompiled(schema: GraphQLSchema, { document, node }: Opera
       return;
     }
     for (const selection of selections.selections) {
-      if (fields > MAX_FIELDS) return;
+      if (fields > atMost) return;
       if (selection.kind === Kind.FIELD) {
         fields += 1;
         const field = isObjectType(type) ? type.getFields()[selection.name.value] : undefined;
@@ -44,7 +41,7 @@ export function isSmallCompiled(schema: GraphQLSchema, { document, node }: Opera
   };
   const root = schema.getRootType(node.operation);
   if (root) count(node.selectionSet, root);
-  return fields <= MAX_FIELDS;
+  return fields;
 }
 
 /** Whether a fragment with this type condition, or none, says something of objects of this type. */

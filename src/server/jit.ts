@@ -16,7 +16,20 @@ import {
 } from 'graphql';
 import { compileQuery, isCompiledQuery } from 'graphql-jit';
 import type { Operation } from './documents.ts';
-import { isSmallCompiled } from './jit-size.ts';
+import { countCompiledFields } from './jit-size.ts';
+import { SizedCache } from './sized-cache.ts';
+
+/** Compiling costs about as much as so many runs of graphql-js, less what compiled ones cost. */
+export const RUNS_BEFORE = 8;
+/** About 10 ms of compiling. What apps and consoles ask has a tenth of it. */
+const MAX_FIELDS = 500;
+/** The share of the event loop's time that compiling may take. */
+const MOST_OF_TIME = 1 / 20;
+/** Enough for some thousand operations as apps have them. */
+const MAX_BYTES = 32_000_000;
+/** Code, and what V8 makes of it once it runs. */
+const BYTES_PER_FIELD = 3_000;
+const BYTES_PER_OPERATION = 4_096;
 
 /** The root value, the context and the variables of one execution. */
 export interface Run {
@@ -26,30 +39,64 @@ export interface Run {
 }
 
 /** An operation as graphql-jit compiled it. */
-export interface Compiled {
+interface Compiled {
   readonly query: (rootValue: unknown, context: object, variables: object) => Promise<ExecutionResult> | ExecutionResult;
   /** Variables inside an object or a list: `{ name: $name }`. Where one is left out, graphql-jit sets null and graphql-js leaves it out. */
   readonly nested: readonly string[];
 }
 
 /**
- * Executes an operation: by graphql-js the first time its document is seen, compiled by graphql-jit from the second time on. Compiling
- * costs some milliseconds and pays on what comes again (lists: 2 to 3 times faster); most of what is typed by hand comes once.
+ * Executes operations: by graphql-js at first, compiled by graphql-jit where that has shown itself worth it. A compiled list is answered 2 to 3
+ * times faster; compiling takes the event loop about 20 µs a field, and most of what is typed by hand, or made up by a program, comes a
+ * few times at most. So an operation is compiled that came `RUNS_BEFORE` times, is small enough for nobody to notice, and for which there is
+ * time: whoever sends ever new documents, each often enough, has a twentieth of the event loop for them to be compiled in, and no more.
  *
  * The answers are graphql-js's in either case: variables are read by graphql-js (see `withoutCoercion`), and where graphql-jit cannot
  * compile an operation, graphql-js goes on executing it. A subscription's operation is executed per event, with the event as `rootValue`.
  */
-export function executeOperation(schema: GraphQLSchema, operation: Operation, run: Run): Promise<ExecutionResult> | ExecutionResult {
-  operation.runs += 1;
-  if (operation.runs < 2) return interpret(schema, operation, run);
-  if (operation.compiled === undefined) operation.compiled = compile(schema, operation);
-  if (operation.compiled === null) return interpret(schema, operation, run);
-  const definitions = operation.node.variableDefinitions;
-  if (!definitions || definitions.length === 0) return operation.compiled.query(run.rootValue, run.context, {});
-  const { coerced, errors } = getVariableValues(schema, definitions, run.variables ?? {}, { maxErrors: 50 });
-  if (!coerced) return { errors };
-  if (operation.compiled.nested.some((name) => !(name in coerced))) return interpret(schema, operation, run);
-  return operation.compiled.query(run.rootValue, run.context, coerced);
+export class Executor {
+  readonly #schema: GraphQLSchema;
+  readonly #now: () => number;
+  /** Null: it cannot be compiled, or is too large. */
+  readonly #compiled = new SizedCache<Operation, Compiled | null>(MAX_BYTES);
+  /** Until when compiling has had its share of time. */
+  #pausedUntil = 0;
+
+  constructor(schema: GraphQLSchema, now: () => number = () => performance.now()) {
+    this.#schema = schema;
+    this.#now = now;
+  }
+
+  execute(operation: Operation, run: Run): Promise<ExecutionResult> | ExecutionResult {
+    const compiled = this.#find(operation);
+    if (!compiled) return interpret(this.#schema, operation, run);
+    const definitions = operation.node.variableDefinitions;
+    if (!definitions || definitions.length === 0) return compiled.query(run.rootValue, run.context, {});
+    const { coerced, errors } = getVariableValues(this.#schema, definitions, run.variables ?? {}, { maxErrors: 50 });
+    if (!coerced) return { errors };
+    if (compiled.nested.some((name) => !(name in coerced))) return interpret(this.#schema, operation, run);
+    return compiled.query(run.rootValue, run.context, coerced);
+  }
+
+  /** Whether the operation is executed compiled from now on. */
+  isCompiled(operation: Operation): boolean {
+    return (this.#compiled.get(operation) ?? null) !== null;
+  }
+
+  #find(operation: Operation): Compiled | null {
+    operation.runs += 1;
+    if (operation.runs <= RUNS_BEFORE) return null;
+    const known = this.#compiled.get(operation);
+    if (known !== undefined) return known;
+    const began = this.#now();
+    if (began < this.#pausedUntil) return null;
+    const fields = countCompiledFields(this.#schema, operation, MAX_FIELDS);
+    const compiled = fields > MAX_FIELDS ? null : compile(this.#schema, operation);
+    const ended = this.#now();
+    this.#pausedUntil = ended + (ended - began) * (1 / MOST_OF_TIME - 1);
+    this.#compiled.set(operation, compiled, BYTES_PER_OPERATION + (compiled ? fields * BYTES_PER_FIELD : 0));
+    return compiled;
+  }
 }
 
 /**
@@ -75,7 +122,6 @@ function interpret(schema: GraphQLSchema, operation: Operation, run: Run): Promi
 }
 
 function compile(schema: GraphQLSchema, operation: Operation): Compiled | null {
-  if (!isSmallCompiled(schema, operation)) return null;
   try {
     const compiled = compileQuery(withRawType(schema), withoutCoercion(schema, operation), operation.node.name?.value);
     return isCompiledQuery(compiled) ? { query: compiled.query, nested: findNestedVariables(operation.document) } : null;

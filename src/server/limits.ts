@@ -40,6 +40,10 @@ export interface Limits {
   readonly socketsPerKey: number;
   /** Sockets of one address (of IPv6: of one /64) that have not shown a key yet. */
   readonly strangersPerAddress: number;
+  /** Connections of one address (of IPv6: of one /64) whose clients have not shown a key: those that have been silent longest give way. */
+  readonly connectionsPerAddress: number;
+  /** From the opening of a connection, or the end of the answer before, to the end of a request's headers. */
+  readonly headerMs: number;
   /** Points a second that operations with one key may take (rates.ts says what takes how many); null: as fast as they can. */
   readonly keyRate: number | null;
   /** Points that a key which was quiet may take at once. */
@@ -73,6 +77,9 @@ export const DEFAULT_LIMITS = {
   subscriptionsPerSocket: 50,
   socketsPerKey: 200,
   strangersPerAddress: 20,
+  // A browser opens six; a proxy in front of the gateway has many, on which keys are shown at once.
+  connectionsPerAddress: 64,
+  headerMs: 10_000,
   // Ten agents with ten steps each that report twice a second, and as much again; a loop without a pause does several thousand.
   keyRate: 1_000,
   // A notebook that opens some hundred curves, or a gateway's clients that all come back.

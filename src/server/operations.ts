@@ -6,7 +6,7 @@ import { type Cost, priceOperation } from './cost.ts';
 import { Documents, type Operation } from './documents.ts';
 import { createMask, exceed, type Mask, refuseHash } from './errors.ts';
 import { countFrames } from './frame-counts.ts';
-import { executeOperation, nameResolvers, type Run } from './jit.ts';
+import { Executor, nameResolvers, type Run } from './jit.ts';
 import type { Limits } from './limits.ts';
 import type { ServerMeters } from './meters.ts';
 import { OperationWatch } from './operation-watch.ts';
@@ -45,6 +45,7 @@ export class Operations<C extends object> {
   readonly #limits: Limits;
   readonly #context: ServerParts<C>['context'];
   readonly #documents: Documents;
+  readonly #executor: Executor;
   readonly #shared = new SharedFrames();
   readonly #watch: OperationWatch;
   readonly #meters: ServerMeters;
@@ -56,6 +57,7 @@ export class Operations<C extends object> {
     this.#limits = parts.limits;
     this.#context = (principal, how) => parts.context(principal, how);
     this.#documents = new Documents(parts.schema, parts.limits);
+    this.#executor = new Executor(parts.schema);
     this.#watch = new OperationWatch(parts);
     this.#meters = parts.meters;
     this.mask = createMask(parts);
@@ -143,7 +145,7 @@ export class Operations<C extends object> {
   }
 
   async #run(operation: Operation, run: Run, call: Call): Promise<Answer> {
-    const running = executeOperation(this.#schema, operation, run);
+    const running = this.#executor.execute(operation, run);
     if (!(running instanceof Promise)) return this.#answer(running, call);
     if (operation.node.operation === 'mutation') return this.#answer(await running, call);
     const ms = this.#limits.executionMs;

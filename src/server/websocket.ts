@@ -98,7 +98,7 @@ export class WebSocketDoor<C extends object> {
       if (isAllowed) {
         this.#parts.meters.limits.of({ limit: 'strangersPerAddress' }).add();
         refuseStranger(connection, this.#parts.limits.strangersPerAddress);
-      } else connection.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      } else refuseUpgrade(connection, 'HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       return;
     }
     connection.once('close', acquainted); // a handshake that fails opens no socket
@@ -230,5 +230,10 @@ function refuseStranger(connection: Duplex, allowed: number): void {
   });
   const body = JSON.stringify({ errors: [error] });
   const head = ['HTTP/1.1 429 Too Many Requests', 'Connection: close', 'Content-Type: application/json', 'Retry-After: 1'];
-  connection.end(`${head.join('\r\n')}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+  refuseUpgrade(connection, `${head.join('\r\n')}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+}
+
+/** Does not wait for the client to close its end, which it may never do. */
+function refuseUpgrade(connection: Duplex, answer: string): void {
+  connection.end(answer, () => connection.destroy());
 }

@@ -176,5 +176,5 @@ function unchecked(text: string): Operation {
   const document = parse(text);
   const [node] = document.definitions;
   if (node?.kind !== Kind.OPERATION_DEFINITION) throw new Error('The operation comes first.');
-  return { document, node, text, field: 'none', costVariables: new Map(), costs: new Map(), runs: 0, compiled: undefined };
+  return { document, node, text, field: 'none', costVariables: new Map(), costs: new Map(), runs: 0 };
 }

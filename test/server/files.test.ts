@@ -124,38 +124,6 @@ describe('an upload', () => {
     expect(await read(id)).toMatchObject({ status: 'PENDING' });
   });
 
-  test.each([
-    ['packed', { 'content-length': '3', 'content-encoding': 'gzip' }, 415],
-    ['packed by the way it is sent', { 'transfer-encoding': 'gzip, chunked' }, 501],
-    ['for another file than is there', { 'content-length': '3', 'if-match': '"a"' }, 412],
-    ['for any file that is there', { 'content-length': '3', 'if-match': '*' }, 412],
-    ['too short already by what it says', { 'content-length': '2' }, 422],
-  ])('that is %s is refused before it is sent, and leaves nothing (P14)', async (_, headers, status) => {
-    const { id, uploadUrl } = await announce({ sizeBytes: 3 });
-    const { upload, answer } = openPut(uploadUrl, { expect: '100-continue', ...headers });
-    let isWanted = false;
-    upload.on('continue', () => {
-      isWanted = true;
-    });
-    upload.flushHeaders();
-    expect([(await answer).statusCode, isWanted]).toEqual([status, false]);
-    upload.on('error', () => {}).destroy();
-    expect(stored(id)).toEqual([]);
-    expect((await fetch(uploadUrl, { method: 'PUT', body: 'abc', headers: { 'content-encoding': 'identity' } })).status).toBe(200);
-  });
-
-  test('that waits to be wanted is asked for once (P14)', async () => {
-    const { uploadUrl } = await announce({ sizeBytes: 3 });
-    const { upload, answer } = openPut(uploadUrl, { 'content-length': 3, expect: '100-continue' });
-    let asked = 0;
-    upload.on('information', () => {
-      asked += 1;
-      if (asked === 1) upload.end('abc');
-    });
-    upload.flushHeaders();
-    expect([(await answer).statusCode, asked]).toEqual([200, 1]);
-  });
-
   test('of two at once makes READY one of them, whole, and leaves nothing of the other', async () => {
     const { id, uploadUrl } = await announce();
     const bodies = [randomBytes(2_000_000), randomBytes(2_000_000)];
@@ -279,19 +247,6 @@ describe('a download', () => {
     expect((await fetch(url, { headers: { 'if-none-match': '"a"' } })).status).toBe(200);
     expect((await fetch(url, { headers: { range: 'bytes=0-1', 'if-range': etag } })).status).toBe(206);
     expect((await fetch(url, { headers: { range: 'bytes=0-1', 'if-range': '"a"' } })).status).toBe(200);
-  });
-
-  test('of another file than If-Match names is refused with 412, whatever else is asked (P14)', async () => {
-    for (const tag of [etag, '*', `"a", ${etag}`, `W/"a",${etag}`]) {
-      const response = await fetch(url, { headers: { 'if-match': tag } });
-      expect([tag, response.status, await response.text()]).toEqual([tag, 200, '0123456789']);
-    }
-    for (const tag of ['"a"', `W/${etag}`, '', etag.slice(1, -1)])
-      for (const method of ['GET', 'HEAD']) {
-        const headers = { 'if-match': tag, 'if-none-match': etag, range: 'bytes=0-1' };
-        expect([tag, (await fetch(url, { method, headers })).status]).toEqual([tag, 412]);
-      }
-    expect((await fetch(url, { headers: { 'if-match': etag, range: 'bytes=0-1' } })).status).toBe(206);
   });
 
   test('asked for by HEAD is the headers of the whole', async () => {

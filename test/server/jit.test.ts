@@ -1,10 +1,11 @@
 import { type ExecutionResult, execute, GraphQLError, type GraphQLFormattedError, parse, validate } from 'graphql';
 import { expect, test } from 'vitest';
-import { Documents } from '../../src/server/documents.ts';
+import { Documents, type Operation } from '../../src/server/documents.ts';
 import { createMask } from '../../src/server/errors.ts';
-import { executeOperation, nameResolvers } from '../../src/server/jit.ts';
-import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
+import { Executor, nameResolvers, RUNS_BEFORE } from '../../src/server/jit.ts';
+import { DEFAULT_LIMITS, type Limits } from '../../src/server/limits.ts';
 import { ServerMeters } from '../../src/server/meters.ts';
+import { SizedCache } from '../../src/server/sized-cache.ts';
 import { buildSampleSchema, type SampleContext } from './sample-schema.ts';
 import { Source } from './source.ts';
 
@@ -12,6 +13,12 @@ const schema = buildSampleSchema(new Source());
 nameResolvers(schema);
 const context: SampleContext = { name: 'user:alice', number: 1 };
 const mask = createMask({ log: { error() {} }, meters: new ServerMeters() });
+
+function find(text: string, limits: Partial<Limits> = {}): Operation {
+  const operation = new Documents(schema, { ...DEFAULT_LIMITS, ...limits }).find(text, undefined);
+  if (!('node' in operation)) throw operation[0];
+  return operation;
+}
 
 /** As a client sees it: errors masked (without the id, which is new each time), in order of path, since their order is nobody's promise. */
 function seen(result: ExecutionResult): string {
@@ -100,37 +107,37 @@ const CORPUS: [query: string, variables?: Record<string, unknown>][] = [
 test.each(CORPUS)('answers are the same compiled and interpreted: %s %j', async (text, variables) => {
   const document = parse(text);
   expect(validate(schema, document)).toEqual([]);
-  const operation = new Documents(schema, DEFAULT_LIMITS).find(text, undefined);
-  if (!('node' in operation)) throw operation[0];
+  const operation = find(text);
+  const executor = new Executor(schema);
   const run = { rootValue: undefined, context, variables };
   const interpret = async () => seen(await execute({ schema, document, contextValue: context, variableValues: variables ?? null }));
   const normal = text.startsWith('mutation') ? undefined : await interpret();
-  for (const turn of [1, 2, 3]) {
-    const result = seen(await executeOperation(schema, operation, run));
+  for (let turn = 1; turn <= RUNS_BEFORE + 2; turn++) {
+    const result = seen(await executor.execute(operation, run));
     if (normal !== undefined) expect(result, `turn ${turn}`).toBe(normal);
     else expect(JSON.parse(result), `turn ${turn}`).toMatchObject({ data: null, errors: [{ path: ['fail'], code: 'INTERNAL_ERROR' }] });
   }
-  expect(operation.compiled, 'it was compiled').toBeTruthy();
+  expect(executor.isCompiled(operation)).toBe(true);
 });
 
 test('compiled mutations run one after the other', async () => {
   const text = 'mutation { a: push(value: 1) b: push(value: 2) c: push(value: 3) }';
-  const operation = new Documents(schema, DEFAULT_LIMITS).find(text, undefined);
-  if (!('node' in operation)) throw operation[0];
+  const operation = find(text);
+  const executor = new Executor(schema);
   const last = async () => {
-    const { data } = await executeOperation(schema, operation, { rootValue: undefined, context, variables: undefined });
+    const { data } = await executor.execute(operation, { rootValue: undefined, context, variables: undefined });
     return JSON.stringify(data);
   };
-  await last();
+  for (let i = 0; i < RUNS_BEFORE; i++) await last();
   const { a, b, c } = JSON.parse(await last());
   expect([a.slice(-1), b.slice(-2), c.slice(-3)]).toEqual([[1], [1, 2], [1, 2, 3]]);
 });
 
 test('an error with a code keeps it when compiled', async () => {
-  const operation = new Documents(schema, DEFAULT_LIMITS).find('{ forbidden }', undefined);
-  if (!('node' in operation)) throw operation[0];
-  for (const _ of [1, 2]) {
-    const { errors } = await executeOperation(schema, operation, { rootValue: undefined, context, variables: undefined });
+  const operation = find('{ forbidden }');
+  const executor = new Executor(schema);
+  for (let i = 0; i <= RUNS_BEFORE; i++) {
+    const { errors } = await executor.execute(operation, { rootValue: undefined, context, variables: undefined });
     expect(errors?.[0]).toBeInstanceOf(GraphQLError);
     expect(errors?.[0]?.extensions.code).toBe('FORBIDDEN');
   }
@@ -140,10 +147,39 @@ test('a short document that would compile to megabytes is not compiled', async (
   const friends = (depth: number): string =>
     depth === 0 ? 'name' : `a: friend { ${friends(depth - 1)} } b: friend { ${friends(depth - 1)} }`;
   const text = `{ animals { ${friends(6)} } }`;
-  const operation = new Documents(schema, { ...DEFAULT_LIMITS, aliases: 1_000 }).find(text, undefined);
-  if (!('node' in operation)) throw operation[0];
+  const operation = find(text, { aliases: 1_000 });
+  const executor = new Executor(schema);
   const run = { rootValue: undefined, context, variables: undefined };
-  const first = seen(await executeOperation(schema, operation, run));
-  expect(seen(await executeOperation(schema, operation, run))).toBe(first);
-  expect(operation.compiled).toBeNull();
+  const first = seen(await executor.execute(operation, run));
+  for (let i = 0; i <= RUNS_BEFORE; i++) expect(seen(await executor.execute(operation, run))).toBe(first);
+  expect(executor.isCompiled(operation)).toBe(false);
+});
+
+test('documents that come now and then are not compiled, and ever new ones have a twentieth of the time (P9)', async () => {
+  let now = 0;
+  // Each look at the clock takes a millisecond: so does compiling, which looks before and after.
+  const executor = new Executor(schema, () => now++);
+  const run = { rootValue: undefined, context, variables: undefined };
+  const repeat = async (text: string, times: number) => {
+    const operation = find(text);
+    for (let i = 0; i < times; i++) await executor.execute(operation, run);
+    return executor.isCompiled(operation);
+  };
+  expect(await repeat('{ hello }', RUNS_BEFORE)).toBe(false);
+  expect(await repeat('{ a: hello }', RUNS_BEFORE + 1)).toBe(true);
+  expect(await repeat('{ b: hello }', RUNS_BEFORE + 1)).toBe(false);
+  expect(await repeat('{ c: hello }', RUNS_BEFORE + 40)).toBe(true);
+});
+
+test('what is remembered of documents and of compiled operations is bounded by its size (P9)', () => {
+  const cache = new SizedCache<string, number>(100);
+  cache.set('a', 1, 40);
+  cache.set('b', 2, 40);
+  expect(cache.get('a')).toBe(1);
+  cache.set('c', 3, 40);
+  expect([cache.get('a'), cache.get('b'), cache.get('c'), cache.bytes]).toEqual([1, undefined, 3, 80]);
+  cache.set('a', 4, 60);
+  expect([cache.get('a'), cache.get('c'), cache.bytes]).toEqual([4, 3, 100]);
+  cache.set('large', 5, 101);
+  expect([cache.get('large'), cache.bytes]).toEqual([undefined, 100]);
 });
