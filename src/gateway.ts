@@ -46,9 +46,9 @@ export const STOP_GRACE_MS = 10_000;
 
 /** `trace`: how to trace what it does; null, not at all. */
 export async function startGateway(config: Config, trace: TraceSettings | null = null): Promise<Gateway> {
-  const { dataDir, databaseUrl } = config.store;
+  const { dataDir, databaseUrl, databaseConnections: connections } = config.store;
   requireWritable(dataDir);
-  const store = databaseUrl ? await openPostgres(databaseUrl) : await openSqlite(join(dataDir, 'trainyard.sqlite'));
+  const store = databaseUrl ? await openPostgres(databaseUrl, { connections }) : await openSqlite(join(dataDir, 'trainyard.sqlite'));
   const log = openLog(config.operating.logLevel);
   let tracing: Tracing | null = null;
   try {

@@ -1,4 +1,5 @@
-import { optionalText, text } from './kinds.ts';
+import { DEFAULT_CONNECTIONS } from '../store/postgres-session.ts';
+import { optionalText, text, whole } from './kinds.ts';
 import type { Settings } from './setting.ts';
 
 export const store = {
@@ -19,5 +20,12 @@ export const store = {
     takes: 'a URL that starts with postgres://',
     isCommon: true,
     isSecret: true,
+  }),
+  databaseConnections: whole({
+    name: 'database-connections',
+    text: "connections to PostgreSQL that each gateway opens at most, and one more by which gateways wake one another; all of them together stay below the server's max_connections",
+    byDefault: DEFAULT_CONNECTIONS,
+    atLeast: 2,
+    atMost: 1_000,
   }),
 } as const satisfies Settings;

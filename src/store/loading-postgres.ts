@@ -4,6 +4,7 @@ import type { Loading } from './loading.ts';
 import { migrationsOf } from './migrations.ts';
 import { type PortableColumn, type PortableValue, quote } from './portable.ts';
 import { MIGRATION_LOCK } from './postgres.ts';
+import { connectionTo, whileFilesAreRead } from './postgres-session.ts';
 import { StoreUnusable } from './store.ts';
 import { unavailabilityOf } from './unavailable.ts';
 
@@ -12,11 +13,7 @@ const PARAMETERS_AT_ONCE = 8_000;
 
 /** One transaction, the making of the tables included: a restore that is cut off leaves the database as empty as it was. */
 export async function loadPostgres(url: string, migrations: number): Promise<Loading> {
-  const client = new pg.Client({
-    connectionString: url,
-    application_name: 'trainyard restore',
-    options: '-c TimeZone=UTC -c synchronous_commit=on',
-  });
+  const client = new pg.Client(connectionTo(url, { name: 'trainyard restore', answerWithinMs: null, settings: whileFilesAreRead }));
   client.on('error', () => {});
   try {
     await client.connect();

@@ -13,6 +13,15 @@ import { Connection } from './connection.ts';
 import { type Identity, readIdentity } from './identity.ts';
 import { poolGauges, queueDepth, StoreMeters } from './meters.ts';
 import { migrationsOf } from './migrations.ts';
+import {
+  ANSWER_WITHIN_MS,
+  codeOf,
+  connectionTo,
+  DEFAULT_CONNECTIONS,
+  isConnectionLost,
+  isUnanswered,
+  isUnsent,
+} from './postgres-session.ts';
 import { Sequencer } from './sequencer.ts';
 import {
   type Database,
@@ -26,15 +35,12 @@ import {
   type Tx,
 } from './store.ts';
 import { tables } from './tables.postgres.ts';
-import { UNANSWERED, unavailabilityOf } from './unavailable.ts';
+import { StoreUnavailable, unavailabilityOf } from './unavailable.ts';
 import { Wire } from './wire.ts';
 
-const MOST_CONNECTIONS = 12;
-const CONNECT_WITHIN_MS = 10_000;
-/** No statement of a gateway takes nearly as long, the wait for other writes' locks included. */
-const ANSWER_WITHIN_MS = 30_000;
-const KEEP_ALIVE_AFTER_MS = 30_000;
 const MOST_TRIES = 12;
+/** Of a write whose connection was lost under it: while the server restarts, each new one is lost as well. */
+const MOST_LOSSES = 3;
 /** Any number that no one else is likely to take: held while migrations run, so that gateways that start together take turns. */
 export const MIGRATION_LOCK = 7_203_411;
 /** serialization_failure, deadlock_detected: PostgreSQL's own advice is to run the transaction again. */
@@ -43,24 +49,15 @@ const TRY_AGAIN = new Set(['40001', '40P01']);
 export interface PostgresOptions {
   /** Milliseconds after which a statement without an answer has failed, and its connection with it; by default 30,000. */
   readonly answerWithinMs?: number;
+  /** Connections that are open at once at most, beside the one by which gateways wake one another; by default 12. */
+  readonly connections?: number;
 }
 
-export async function openPostgres(url: string, { answerWithinMs = ANSWER_WITHIN_MS }: PostgresOptions = {}): Promise<Store> {
-  // A server that swallows packets would otherwise hold every request for the minutes that the system gives a connection.
-  const patience = {
-    connectionTimeoutMillis: CONNECT_WITHIN_MS,
-    query_timeout: answerWithinMs,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
-  };
-  const pool = new pg.Pool({
-    ...patience,
-    connectionString: url,
-    max: MOST_CONNECTIONS,
-    application_name: 'trainyard',
-    // The server gives up first, so that a statement which waits for a lock does not stay there when nobody waits for it here.
-    options: `-c TimeZone=UTC -c synchronous_commit=on -c statement_timeout=${Math.ceil(answerWithinMs * 0.8)}`,
-  });
+export async function openPostgres(
+  url: string,
+  { answerWithinMs = ANSWER_WITHIN_MS, connections = DEFAULT_CONNECTIONS }: PostgresOptions = {},
+): Promise<Store> {
+  const pool = new pg.Pool({ ...connectionTo(url, { name: 'trainyard', answerWithinMs }), max: connections });
   // A connection that breaks (the server restarts) fails the query that it runs, and is replaced for the next one. Without a listener of its
   // own, also while it is in use, its loss would end the process.
   pool.on('error', () => {});
@@ -68,7 +65,7 @@ export async function openPostgres(url: string, { answerWithinMs = ANSWER_WITHIN
   try {
     const version = await migrateDatabase(url);
     const identity = await readIdentity(new Connection(asDatabase(pool), tables, dialect));
-    const wire = new Wire(url, patience);
+    const wire = new Wire(connectionTo(url, { name: 'trainyard wire', answerWithinMs }));
     await wire.open();
     return new PostgresStore(pool, wire, version, identity);
   } catch (error) {
@@ -81,14 +78,7 @@ export async function openPostgres(url: string, { answerWithinMs = ANSWER_WITHIN
 async function migrateDatabase(url: string): Promise<string> {
   const { migrationsFolder, refuseNewer } = migrationsOf('postgres');
   // On a connection of its own, that waits: migrations take as long as they take, another gateway's as well.
-  const client = new pg.Client({
-    connectionString: url,
-    connectionTimeoutMillis: CONNECT_WITHIN_MS,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
-    application_name: 'trainyard',
-    options: '-c TimeZone=UTC -c synchronous_commit=on',
-  });
+  const client = new pg.Client(connectionTo(url, { name: 'trainyard', answerWithinMs: null }));
   client.on('error', () => {});
   try {
     await client.connect();
@@ -134,17 +124,18 @@ class PostgresStore implements Store {
     this.meters = this.#meters.all();
     this.#sequencer = new Sequencer(pool, () => wire.publish(new Set([feedTopic])));
     this.read = {
-      db: asDatabase(pool),
+      db: asDatabase(readingTwice(pool)),
       t: tables,
       dialect,
-      run: (query, values) => this.#readOnce(query, values).catch((error: unknown) => this.#readAgain(error, query, values)),
+      run: (query, values) => twice(() => this.#withConnection((connection) => connection.run(query, values))),
     };
+    pool.on('connect', () => wire.hurry());
     this.#sequencer.wake();
   }
 
   async write<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
     const asked = performance.now();
-    for (let tries = 1; ; tries++) {
+    for (let [tries, losses] = [1, 0]; ; tries++) {
       try {
         const { value, touched } = await this.#withConnection((connection, client) => {
           if (tries === 1) this.#meters.queueSeconds.note((performance.now() - asked) / 1_000);
@@ -156,17 +147,18 @@ class PostgresStore implements Store {
         this.#publish(touched);
         return value;
       } catch (error) {
-        if (tries < MOST_TRIES && (error instanceof NeverBegun || TRY_AGAIN.has(codeOf(error)))) {
+        if (error instanceof Undone ? ++losses < MOST_LOSSES : tries < MOST_TRIES && TRY_AGAIN.has(codeOf(error))) {
           this.#meters.retries.add();
           continue;
         }
         this.#meters.undone.add();
-        const unavailable = unavailabilityOf(error);
+        const failure = error instanceof Undone ? error.cause : error;
+        const unavailable = unavailabilityOf(failure);
         if (unavailable) {
           this.trouble = unavailable.message;
           this.#meters.troubles.add();
         }
-        throw error;
+        throw failure;
       }
     }
   }
@@ -193,16 +185,6 @@ class PostgresStore implements Store {
     await this.#pool.end();
   }
 
-  #readOnce<P, R>(query: Statement<P, R>, values: P): Promise<R> {
-    return this.#withConnection((connection) => connection.run(query, values));
-  }
-
-  /** A read on a connection that had gone while it lay idle is as good on another one. */
-  #readAgain<P, R>(error: unknown, query: Statement<P, R>, values: P): Promise<R> {
-    if (isConnectionLost(error) && !isUnanswered(error)) return this.#readOnce(query, values);
-    throw error;
-  }
-
   #publish(touched: Set<Topic>): void {
     // Events are in the feed only once they have their place in it: the sequencer says so.
     if (touched.delete(feedTopic)) this.#sequencer.wake();
@@ -220,7 +202,7 @@ class PostgresStore implements Store {
     try {
       return await use(connection, client);
     } catch (error) {
-      if (error instanceof Error && (error instanceof NeverBegun || isConnectionLost(error))) broken = error;
+      if (error instanceof Error && (error instanceof Undone || isConnectionLost(error))) broken = error;
       throw error;
     } finally {
       client.release(broken);
@@ -247,31 +229,36 @@ class PostgresTx implements Tx {
   }
 }
 
-/** The connection had gone while it lay idle (the server was restarted): nothing was begun, and another connection can do it all. */
-class NeverBegun extends Error {
-  constructor(cause: Error) {
-    super(cause.message, { cause });
+/** The connection was lost before the commit was sent: nothing was done, for the server rolls back what has no connection, and another one can do it all. */
+class Undone extends Error {
+  constructor(cause: unknown) {
+    super('The connection was lost.', { cause });
   }
 }
 
+/** What comes before a commit: one that is lost may be done again, unless its time is used up. */
+const orUndone = (error: unknown): unknown => (isConnectionLost(error) && !isUnanswered(error) ? new Undone(error) : error);
+
 async function transact<T>(connection: Connection, client: pg.PoolClient, work: (tx: Tx) => Promise<T>, meters: StoreMeters) {
   const tx = new PostgresTx(connection);
-  await client.query('BEGIN').catch((error: unknown) => {
-    throw error instanceof Error && isConnectionLost(error) && !isUnanswered(error) ? new NeverBegun(error) : error;
-  });
   try {
+    await client.query('BEGIN');
     const value = await work(tx);
     const before = performance.now();
-    await client.query('COMMIT').catch((error: unknown) => {
+    const { command } = await client.query('COMMIT').catch((error: unknown) => {
+      // Ended by the server before the commit came to it.
+      if (isUnsent(error) || codeOf(error) === '25P03') throw new Undone(error);
       throw TRY_AGAIN.has(codeOf(error)) ? error : (unavailabilityOf(error, { isOpen: true }) ?? error);
     });
+    // The server's answer to a COMMIT after a statement that failed, when nobody minded that.
+    if (command !== 'COMMIT') throw new Error('A statement of this write had failed; it was rolled back.');
     meters.commitSeconds.note((performance.now() - before) / 1_000);
     meters.commitWrites.note(1);
     return { value, touched: tx.touched };
   } catch (error) {
     // On one that is lost it would wait behind what is never answered; the server rolls back what has no connection.
-    if (!isConnectionLost(error)) await client.query('ROLLBACK').catch(() => {});
-    throw error;
+    if (!(error instanceof Undone) && !isConnectionLost(error)) await client.query('ROLLBACK').catch(() => {});
+    throw error instanceof StoreUnavailable ? error : orUndone(error);
   }
 }
 
@@ -287,32 +274,20 @@ const dialect: Dialect = {
   contains: (column, part) => sql`strpos(lower(${column} collate "C"), ${part}) > 0`,
 };
 
+/** A read whose connection was lost under it is as good on another one. */
+const twice = <T>(read: () => Promise<T>): Promise<T> =>
+  read().catch((error: unknown) => {
+    if (isConnectionLost(error) && !isUnanswered(error)) return read();
+    throw error;
+  });
+
+/** The pool, as Drizzle uses it to read: each query for itself. */
+function readingTwice(pool: pg.Pool): pg.Pool {
+  const query = (text: pg.QueryConfig, values?: unknown[]) => twice(() => pool.query(text, values));
+  return Object.create(pool, { query: { value: query } }) as pg.Pool;
+}
+
 /** Cast: see columns.ts. */
 function asDatabase(client: pg.Pool | pg.PoolClient): Database {
   return drizzle(client, { casing: 'snake_case' }) as unknown as Database;
-}
-
-/** What the driver threw, without what Drizzle wraps around it. */
-const causeOf = (error: unknown): unknown => (error instanceof Error && error.cause ? error.cause : error);
-
-/** PostgreSQL's code of an error, or Node's. */
-function codeOf(error: unknown): string {
-  const cause = causeOf(error);
-  return cause instanceof Object && 'code' in cause ? String(cause.code) : '';
-}
-
-/** Not to be used again. The driver finds most by itself, but not one that has been told to end and has not ended yet. */
-function isConnectionLost(error: unknown): boolean {
-  const cause = causeOf(error);
-  return (
-    /^(08|57P|ECONNRESET|EPIPE)/.test(codeOf(error)) ||
-    isUnanswered(error) ||
-    (cause instanceof Error && cause.message.startsWith('Connection terminated'))
-  );
-}
-
-/** Its time is used up: nothing is tried again for the same request. */
-function isUnanswered(error: unknown): boolean {
-  const cause = causeOf(error);
-  return cause instanceof Error && cause.message === UNANSWERED;
 }

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { migrationsOf } from './migrations.ts';
 import { type PortableColumn, type PortableRow, type PortableTable, type PortableValue, quote, writeReal } from './portable.ts';
+import { connectionTo, whileFilesAreRead } from './postgres-session.ts';
 import type { Snapshot } from './snapshot.ts';
 import { StoreUnusable } from './store.ts';
 
@@ -9,9 +10,7 @@ const ROWS_AT_ONCE = 1_000;
 /** A transaction that sees one moment, REPEATABLE READ, and reads by cursor. */
 export async function snapshotPostgres(url: string): Promise<Snapshot> {
   const client = new pg.Client({
-    connectionString: url,
-    application_name: 'trainyard backup',
-    options: '-c TimeZone=UTC',
+    ...connectionTo(url, { name: 'trainyard backup', answerWithinMs: null, settings: whileFilesAreRead }),
     // Every value as the text that the server sends.
     types: { getTypeParser: () => (value: string) => value },
   });

@@ -42,9 +42,10 @@ const codes: readonly (readonly [RegExp, Obstacle])[] = [
   [/^(SQLITE_FULL|ENOSPC|EDQUOT|EFBIG|53100)$/, 'FULL'],
   [/^(SQLITE_(IOERR|READONLY|CANTOPEN)\w*|EIO|EROFS|58030)$/, 'FAILING'],
   [/^SQLITE_(BUSY|LOCKED)\w*$/, 'BUSY'],
-  // 08: connection exceptions; 53300: too_many_connections; 57P: the server is shutting down, has crashed, or does not take connections yet.
+  // 08: connection exceptions; 25P03: a transaction stood still; 53300: too_many_connections; 57P: the server is shutting down, has crashed, or does not
+  // take connections yet.
   // 57014: the server gave up on a statement whose time was over.
-  [/^(08\w{3}|53300|57014|57P0\d|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)$/, 'AWAY'],
+  [/^(08\w{3}|25P03|53300|57014|57P0\d|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)$/, 'AWAY'],
 ];
 
 /** What the driver of PostgreSQL says of a statement that was not answered in time. */
@@ -57,7 +58,11 @@ function obstacleOf(error: unknown): Obstacle | null {
   if (known) return known[1];
   // The driver of PostgreSQL has no code for these.
   if (error.message === UNANSWERED) return 'AWAY';
-  if (/^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/.test(error.message))
+  if (
+    /^(Connection terminated|timeout exceeded when trying to connect|Client (has encountered a connection error|was closed))/.test(
+      error.message,
+    )
+  )
     return 'AWAY';
   // Several addresses were tried, each in vain.
   return error instanceof AggregateError && error.errors.length > 0 ? obstacleOf(error.errors[0]) : null;

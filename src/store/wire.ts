@@ -14,14 +14,11 @@ const PRESENCE_LOCK = 7_203_412;
 /** Of NOTIFY's payload: PostgreSQL takes under 8,000 bytes. */
 const MOST_BYTES = 7_500;
 const FIRST_RETRY_MS = 100;
-const LAST_RETRY_MS = 5_000;
-
-type WirePatience = Pick<pg.ClientConfig, 'connectionTimeoutMillis' | 'query_timeout' | 'keepAlive' | 'keepAliveInitialDelayMillis'>;
+const LAST_RETRY_MS = 1_000;
 
 export class Wire {
   #wasAlone: boolean | null = null;
-  readonly #url: string;
-  readonly #patience: WirePatience;
+  readonly #connection: pg.ClientConfig;
   readonly #listeners = new Set<(topics: ReadonlySet<Topic>) => void>();
   #client: pg.Client | null = null;
   #outgoing = new Set<Topic>();
@@ -29,14 +26,12 @@ export class Wire {
   #isClosed = false;
   #retryTimer: NodeJS.Timeout | null = null;
 
-  /** With how long it waits for the server. */
-  constructor(url: string, patience: WirePatience = {}) {
-    this.#url = url;
-    this.#patience = patience;
+  constructor(connection: pg.ClientConfig) {
+    this.#connection = connection;
   }
 
   async open(): Promise<void> {
-    const client = new pg.Client({ ...this.#patience, connectionString: this.#url, application_name: 'trainyard wire' });
+    const client = new pg.Client(this.#connection);
     client.on('error', () => {});
     client.on('notification', ({ processId, payload }) => {
       if (processId === Reflect.get(client, 'processID')) return;
@@ -131,14 +126,24 @@ export class Wire {
     this.#retry(FIRST_RETRY_MS);
   }
 
+  /** The server is there: what waits to try again does so at once. */
+  hurry(): void {
+    if (this.#retryTimer === null) return;
+    clearTimeout(this.#retryTimer);
+    this.#tryAgain(FIRST_RETRY_MS);
+  }
+
   #retry(delay: number): void {
     if (this.#isClosed) return;
-    this.#retryTimer = setTimeout(() => {
-      this.open().then(
-        () => this.publish(new Set([anyTopic])),
-        () => this.#retry(Math.min(delay * 2, LAST_RETRY_MS)),
-      );
-    }, delay);
+    this.#retryTimer = setTimeout(() => this.#tryAgain(delay), delay);
     this.#retryTimer.unref();
+  }
+
+  #tryAgain(delay: number): void {
+    this.#retryTimer = null;
+    this.open().then(
+      () => this.publish(new Set([anyTopic])),
+      () => this.#retry(Math.min(delay * 2, LAST_RETRY_MS)),
+    );
   }
 }

@@ -6,7 +6,7 @@ import { openPostgres } from '../../src/store/postgres.ts';
 import { type Store, StoreUnusable, type Topic, type Tx } from '../../src/store/store.ts';
 import { unavailabilityOf } from '../../src/store/unavailable.ts';
 import { createPostgresDatabase, querySql, type TestDatabase } from '../support/databases.ts';
-import { openProxy } from '../support/proxy.ts';
+import { type Proxy as Between, openProxy } from '../support/proxy.ts';
 
 const note =
   (key: string, value = '') =>
@@ -118,33 +118,127 @@ describe('A PostgreSQL store', () => {
     }
   });
 
-  test('a connection that breaks in the middle of a write refuses that write alone', async () => {
+  test('a write whose connections break again and again is refused, and no other', async () => {
     const store = await database.open();
     const writing = store.write(async (tx) => {
       await note('half')(tx);
       await cutConnections();
       await note('other half')(tx);
     });
-    await expect(writing).rejects.toThrow();
+    expect(unavailabilityOf(await writing.catch((error: unknown) => error))).toMatchObject({ obstacle: 'AWAY', isOpen: false });
     await store.write(note('next'));
     expect(await readNote(store, 'half')).toBeUndefined();
     expect(await readNote(store, 'next')).toBe('');
   });
 
-  test('a connection that breaks while nothing is asked of it refuses nothing that comes later', async () => {
+  const pidOf = async (tx: Tx) => (await execute(tx, 'select pg_backend_pid() as pid')).rows[0]?.pid;
+  const isGone = (pid: unknown) =>
+    vi.waitFor(async () => expect(await querySql(url, 'select 1 from pg_stat_activity where pid = $1', [pid])).toEqual([]));
+  const losses = {
+    'is told to end': async (tx: Tx) => void (await querySql(url, 'select pg_terminate_backend($1)', [await pidOf(tx)])),
+    'has ended when it is asked again': async (tx: Tx) => {
+      const pid = await pidOf(tx);
+      await querySql(url, 'select pg_terminate_backend($1)', [pid]);
+      await isGone(pid);
+    },
+    'stood still in its transaction for too long': async (tx: Tx) => {
+      const pid = await pidOf(tx);
+      await execute(tx, 'set idle_in_transaction_session_timeout = 1');
+      await isGone(pid);
+    },
+    'is cut by the network': async (_tx: Tx, proxy: Between) => proxy.cut(),
+  };
+  describe.each(Object.entries(losses))('a write whose connection %s', (_how, lose) => {
+    test.each([
+      ['before its last statement', true],
+      ['before its commit', false],
+    ])('%s is done again on another one, and once (P1)', async (_when, goesOn) => {
+      const proxy = await openProxy(Number(new URL(url).port));
+      const through = new URL(url);
+      through.port = String(proxy.port);
+      const store = await openPostgres(through.href);
+      try {
+        let runs = 0;
+        await store.write(async (tx) => {
+          await note('first')(tx);
+          if (++runs === 1) await lose(tx, proxy);
+          // The loss reaches the driver while nothing is asked of the connection.
+          if (runs === 1 && !goesOn) for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate);
+          if (goesOn) await note('last')(tx);
+        });
+        expect(runs).toBe(2);
+        expect(await readNote(store, 'first')).toBe('');
+        expect(await readNote(store, 'last')).toBe(goesOn ? '' : undefined);
+      } finally {
+        await store.close();
+        proxy.close();
+      }
+    });
+  });
+
+  test('a write that does not mind that a statement of it has failed is not taken for done (P1)', async () => {
     const store = await database.open();
-    let cut: Promise<unknown> | undefined;
-    // In a transaction, between two statements: the driver reports the loss to nobody but the connection itself.
     const writing = store.write(async (tx) => {
       await note('half')(tx);
-      cut ??= cutConnections();
-      await cut;
-      await new Promise(setImmediate);
-      await new Promise(setImmediate);
+      await execute(tx, 'select 1 / 0').catch(() => {});
     });
-    await expect(writing).rejects.toThrow();
-    await store.write(note('next'));
-    expect(await readNote(store, 'next')).toBe('');
+    await expect(writing).rejects.toThrow('rolled back');
+    expect(await readNote(store, 'half')).toBeUndefined();
+  });
+
+  test('a read whose connection ended is made again on another one', async () => {
+    const store = await database.open();
+    await store.write(note('kept'));
+    for (let i = 0; i < 5; i++) {
+      const cutting = cutConnections();
+      expect(await readNote(store, 'kept')).toBe('');
+      await cutting;
+    }
+  });
+
+  test('limits how long its transactions may stand still, and keeps the options that its URL gives', async () => {
+    const options = encodeURIComponent('-c work_mem=1MB -c synchronous_commit=off');
+    const store = await openPostgres(`${url}?options=${options}`);
+    try {
+      const show = async (setting: string) => Object.values((await store.write((tx) => execute(tx, `show ${setting}`))).rows[0] ?? {})[0];
+      expect(await show('work_mem')).toBe('1MB');
+      expect(await show('synchronous_commit')).toBe('on');
+      expect(await show('idle_in_transaction_session_timeout')).toBe('5s');
+      expect(await show('tcp_user_timeout')).toBe('20000');
+      expect(await show('tcp_keepalives_idle')).toBe('10');
+    } finally {
+      await store.close();
+    }
+  });
+
+  test('opens no more connections than it is told to', async () => {
+    const store = await openPostgres(url, { connections: 2 });
+    try {
+      const pids = await Promise.all(Array.from({ length: 10 }, () => store.write(pidOf)));
+      expect(new Set(pids).size).toBeLessThanOrEqual(2);
+    } finally {
+      await store.close();
+    }
+  });
+
+  test('its connection for topics is back as soon as any other is', async () => {
+    const proxy = await openProxy(Number(new URL(url).port));
+    const through = new URL(url);
+    through.port = String(proxy.port);
+    const store = await openPostgres(through.href);
+    try {
+      const woken = hear(store, '*');
+      // The next attempt by itself would be a second later.
+      await proxy.refuse('trainyard wire', 5);
+      proxy.accept();
+      const before = performance.now();
+      await store.write(note('again'));
+      await woken;
+      expect(performance.now() - before).toBeLessThan(700);
+    } finally {
+      await store.close();
+      proxy.close();
+    }
   });
 
   describe('whose connections bring no answer any more', () => {

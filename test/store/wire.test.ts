@@ -1,5 +1,6 @@
 /** The connection by which gateways wake one another. */
 import { afterEach, expect, test } from 'vitest';
+import { connectionTo } from '../../src/store/postgres-session.ts';
 import { Wire } from '../../src/store/wire.ts';
 import { createPostgresDatabase, querySql, type TestDatabase } from '../support/databases.ts';
 
@@ -9,7 +10,7 @@ afterEach(() => database?.remove());
 test('a wire that is closed while it opens leaves no connection (P11)', async () => {
   database = await createPostgresDatabase();
   const url = database.url ?? '';
-  const wire = new Wire(url);
+  const wire = new Wire(connectionTo(url, { name: 'trainyard wire', answerWithinMs: null }));
   const opening = wire.open();
   await wire.close();
   await opening;
