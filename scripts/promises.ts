@@ -45,9 +45,17 @@ export const promises = {
     'rights',
     'A key sees and does what its kind, role, project and job allow, on HTTP, on sockets and in files alike; when it expires or is revoked, open streams end within 5 s.',
   ],
+  P16: [
+    'hostile steps',
+    "Nothing that a step writes, names, links or prints makes its device or the gateway read, run or show what is not the step's: no file of the device, no token, no flag of a program, no other's slot.",
+  ],
   P17: [
     'over',
     "A step is over when everything it started is over, on every way out: end, cancel, timeout, preemption, lost lease, agent's stop. Its slot is free then, whatever hangs.",
+  ],
+  P18: [
+    'handed in',
+    'On every way out, what the step left (files, metrics, log) is handed in within the grace, or the log says what was not and why. An outcome is never lost over the words that tell it.',
   ],
   P19: [
     'no scan',

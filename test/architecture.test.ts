@@ -42,17 +42,18 @@ const show = ({ file, target }: Import) => `${file} → ${target}`;
 /** Which folders each folder may import from, itself left out. `types` are for `import type` alone. */
 const arrows: Readonly<Record<string, { readonly values: readonly string[]; readonly types?: readonly string[] }>> = {
   meters: { values: [] },
-  store: { values: ['meters'], types: ['domain'] },
-  domain: { values: ['meters', 'store'], types: ['realtime'] },
+  text: { values: [] },
+  store: { values: ['meters', 'text'], types: ['domain'] },
+  domain: { values: ['meters', 'text', 'store'], types: ['realtime'] },
   realtime: { values: ['meters', 'domain', 'store'] },
   backup: { values: ['store'] },
-  aggregator: { values: ['meters', 'domain', 'store'] },
-  schema: { values: ['realtime', 'domain', 'store'] },
+  aggregator: { values: ['meters', 'text', 'domain', 'store'] },
+  schema: { values: ['text', 'realtime', 'domain', 'store'] },
   server: { values: ['meters', 'schema', 'realtime', 'domain', 'store'] },
   operating: { values: ['meters', 'server', 'schema', 'realtime', 'domain', 'store'] },
-  client: { values: [] },
-  agent: { values: ['client'] },
-  cli: { values: ['client', 'agent'] },
+  client: { values: ['text'] },
+  agent: { values: ['text', 'client'] },
+  cli: { values: ['text', 'client', 'agent'] },
   config: { values: ['server', 'schema', 'realtime', 'domain', 'store'] },
 };
 

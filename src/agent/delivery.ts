@@ -2,6 +2,7 @@ import { wait } from '../client/backoff.ts';
 import { Refused, RequestRefused, unwrap } from '../client/errors.ts';
 import type { Client } from '../client/fetch.ts';
 import { ReportProgressDocument, type ReportProgressInput } from '../client/generated.ts';
+import { quoteName } from '../text/acceptable.ts';
 import { askUntilAnswered } from './asking.ts';
 import type { LeaseKeeper } from './lease.ts';
 import { defaultOutboxLimits, type Outbox, type OutboxBatch, type OutboxEntry } from './outbox.ts';
@@ -97,7 +98,7 @@ export class Delivery {
 }
 
 function describe(entry: OutboxEntry): string {
-  if (entry.kind === 'metric') return `the metric ${JSON.stringify(entry.name)} of iteration ${entry.iteration}`;
+  if (entry.kind === 'metric') return `the metric ${quoteName(entry.name)} of iteration ${entry.iteration}`;
   if (entry.kind === 'log') return `${Buffer.byteLength(entry.text)} bytes of the log`;
   return entry.kind === 'telemetry' ? 'a telemetry sample' : 'a report of its state';
 }

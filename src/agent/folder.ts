@@ -1,7 +1,9 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { ClaimedStepFieldsFragment } from '../client/generated.ts';
+import { Directory } from './directory.ts';
 import { formatSettings, type StepPaths } from './environment.ts';
+import type { NamedFile } from './metrics-reader.ts';
 
 /**
  * What an attempt has on disk, all of it gone after the step:
@@ -17,7 +19,7 @@ export interface StepFolder {
   readonly work: string;
   readonly record: string;
   readonly outbox: string;
-  /** As the agent sees them. */
+  /** As the agent sees them: for the step, which may put anything there. The agent itself opens nothing by these, but through directory.ts. */
   readonly paths: StepPaths;
 }
 
@@ -36,29 +38,53 @@ export function placeFiles(work: string): StepPaths {
 /** The variable by which what an attempt has started is known: no other program of this machine was given that folder. */
 export const markOf = ({ paths }: Pick<StepFolder, 'paths'>) => `TRAINYARD_FRAGMENTS=${paths.fragments}`;
 
+/** The metrics file of an attempt, as the agent gets at it. */
+export function metricsFile(work: Directory): NamedFile {
+  const inItsFolder = async <Found>(use: (folder: Directory) => Promise<Found | null>) => {
+    const folder = await work.directory('.trainyard');
+    try {
+      return folder && (await use(folder));
+    } finally {
+      await folder?.close();
+    }
+  };
+  return {
+    look: () => inItsFolder((folder) => folder.look('metrics.jsonl')),
+    open: () => inItsFolder((folder) => folder.file('metrics.jsonl')),
+  };
+}
+
 /** The folder that holds the folders of all attempts of an agent. */
 export function stepsFolder(workDir: string): string {
   return join(workDir, 'steps');
 }
 
-/** Makes the folder of one attempt, with the files that its step finds there. */
+/** Makes the folder of one attempt, with the files that its step finds there. Rejects where something is there already. */
 export async function createStepFolder(workDir: string, step: ClaimedStepFieldsFragment, attempt: number): Promise<StepFolder> {
+  // Only the agent's user: what is here belongs to somebody's job.
+  await mkdir(stepsFolder(workDir), { recursive: true, mode: 0o700 });
   const root = join(stepsFolder(workDir), `${step.id}-${attempt}`);
   const work = join(root, 'work');
   const paths = placeFiles(work);
-  // Only the agent's user: what is here belongs to somebody's job.
-  await mkdir(join(work, '.trainyard'), { recursive: true, mode: 0o700 });
-  await mkdir(paths.fragments);
-  await writeFile(paths.metrics, '');
-  await writeFile(paths.settings, formatSettings(step.job), { mode: 0o600 });
+  // One after the other, each new: a step that ran here before may have put links there.
+  for (const folder of [root, work, join(work, '.trainyard'), paths.fragments]) await mkdir(folder, { mode: 0o700 });
+  await writeFile(paths.metrics, '', { flag: 'wx', mode: 0o600 });
+  await writeFile(paths.settings, formatSettings(step.job), { flag: 'wx', mode: 0o600 });
   return { root, work, record: join(root, 'process.json'), outbox: join(root, 'outbox'), paths };
 }
 
 /** Takes the folder away. What a container's root left there may have to stay; then `false`. */
-export async function removeStepFolder(folder: StepFolder): Promise<boolean> {
-  const options = { recursive: true, force: true, maxRetries: 3, retryDelay: 100 };
-  return rm(folder.root, options).then(
-    () => true,
-    () => false,
-  );
+export function removeStepFolder(folder: StepFolder): Promise<boolean> {
+  return removeAttempt(dirname(folder.root), basename(folder.root));
+}
+
+/** Takes the folder of one attempt away, by its name. */
+export async function removeAttempt(stepsFolder: string, name: string): Promise<boolean> {
+  const steps = await Directory.open(stepsFolder).catch(() => null);
+  if (steps === null) return false;
+  try {
+    return await steps.remove(name);
+  } finally {
+    await steps.close();
+  }
 }

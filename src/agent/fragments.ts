@@ -1,16 +1,20 @@
 import { createHash } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import type { FileHandle } from 'node:fs/promises';
+import { basename, extname } from 'node:path';
 import { RequestRefused, unwrap } from '../client/errors.ts';
 import type { Client } from '../client/fetch.ts';
 import { digestFile, type FileDigest, uploadFile } from '../client/files.ts';
-import { CreateFragmentDocument, type CreateFragmentInput, type FragmentType } from '../client/generated.ts';
+import { CreateFragmentDocument, type CreateFragmentInput, type FragmentType, GatewayLimitsDocument } from '../client/generated.ts';
+import { quoteName } from '../text/acceptable.ts';
 import { askUntilAnswered, isPassing } from './asking.ts';
+import type { Directory } from './directory.ts';
+import { fragmentFiles } from './fragment-files.ts';
+import { Notes } from './notes.ts';
 
 export interface HandIn {
   readonly client: Client;
-  /** The attempt's fragments folder. */
-  readonly folder: string;
+  /** The attempt's work folder. */
+  readonly work: Directory;
   readonly jobId: string;
   readonly stepNumber: number;
   readonly leaseToken: string;
@@ -21,37 +25,49 @@ export interface HandIn {
   readonly signal: AbortSignal;
 }
 
-/** How often the bytes of one file are sent when the gateway refuses them (a hash that does not fit, a URL that expired). */
+/** How often the bytes of one file are sent when the gateway refuses them (a file that was changed after it was hashed, a URL that expired). */
 const maxRefusals = 3;
 
+/** Of one attempt: what a folder of files costs to read and to send must have an end, however large a step says that its files are. */
+const mostBytes = 100 * 1024 ** 3;
+
 /**
- * Uploads the files that a step left, one after the other by name, each streamed from disk, each again until the gateway has it. Only plain files at the top of the folder, no
- * hidden ones: a fragment's filename is a name, and a link could lead a container's step to the device's own files.
- * Answers what could not be handed in, a sentence each. Rejects with the signal's reason when that is aborted.
+ * Uploads the plain files that a step left, one after the other by name, each streamed from disk, each again until the gateway has it. What else is in the
+ * folder is noted. Answers what should have been handed in and could not, a sentence each. Rejects with the signal's reason when that is aborted.
  */
 export async function handInFragments(handIn: HandIn): Promise<string[]> {
   const problems: string[] = [];
-  const entries = await readdir(handIn.folder, { withFileTypes: true }).catch(() => []);
-  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (entry.name.startsWith('.')) continue;
-    if (!entry.isFile()) {
-      handIn.note(`fragments/${entry.name} is not a file: it is not handed in.`);
-      continue;
-    }
+  const notes = new Notes(handIn.note);
+  let atMost: number | null = null;
+  let left = mostBytes;
+  for await (const { path, handle } of fragmentFiles(handIn.work, (line) => notes.add(line))) {
     try {
-      await handInFile(handIn, entry.name);
+      atMost ??= await askLimit(handIn);
+      const { size } = await handle.stat();
+      // Before it is read: a file of holes has any size at no cost.
+      if (size > atMost) throw new Error(`it has ${size} bytes, and the gateway takes at most ${atMost}.`);
+      if (size > left) throw new Error(`with it, they would have more than ${mostBytes} bytes together.`);
+      left -= size;
+      await handInFile(handIn, path, handle);
     } catch (error) {
       handIn.signal.throwIfAborted();
       const message = error instanceof Error ? error.message : String(error);
-      problems.push(`fragments/${entry.name} could not be handed in: ${message}`);
+      problems.push(`${quoteName(`fragments/${path}`)} could not be handed in: ${message}`);
     }
   }
+  notes.end('fragments');
   return problems;
 }
 
+async function askLimit({ client, signal }: HandIn): Promise<number> {
+  const { gateway } = await askUntilAnswered(client, GatewayLimitsDocument, {}, { signal });
+  const { fragmentBytesAtMost } = gateway.limits;
+  return typeof fragmentBytesAtMost === 'number' ? fragmentBytesAtMost : Number.POSITIVE_INFINITY;
+}
+
 /** What a file is, by its name. */
-export function typeOfFile(filename: string): FragmentType {
-  const name = filename.toLowerCase();
+export function typeOfFile(path: string): FragmentType {
+  const name = basename(path).toLowerCase();
   if (name.endsWith('.safetensors')) return 'MODEL';
   if (name.endsWith('.log')) return 'BUILD_LOGS';
   return /^metrics.*\.(jsonl|csv)$/.test(name) ? 'METRICS' : 'DATA';
@@ -70,16 +86,14 @@ const contentTypes: Readonly<Record<string, string>> = {
   '.txt': 'text/plain',
 };
 
-async function handInFile(handIn: HandIn, filename: string): Promise<void> {
-  const { client, folder, signal } = handIn;
-  const path = join(folder, filename);
-  const digest = await digestFile(path, signal);
+async function handInFile(handIn: HandIn, filename: string, file: FileHandle): Promise<void> {
+  const { client, signal } = handIn;
   for (let refusals = 0; ; refusals += 1) {
-    const uploadUrl = await announce(handIn, filename, digest);
+    const uploadUrl = await announce(handIn, filename, await digestFile(file, signal));
     // Its bytes are there already: the answer to an earlier PUT was lost.
     if (uploadUrl === null) return;
     try {
-      return await upload(client, uploadUrl, path, signal);
+      return await upload(client, uploadUrl, file, signal);
     } catch (error) {
       if (!(error instanceof RequestRefused) || refusals + 1 >= maxRefusals) throw error;
     }
@@ -107,10 +121,10 @@ async function announce(handIn: HandIn, filename: string, digest: FileDigest): P
   return uploadUrl;
 }
 
-async function upload(client: Client, uploadUrl: string, path: string, signal: AbortSignal): Promise<void> {
+async function upload(client: Client, uploadUrl: string, file: FileHandle, signal: AbortSignal): Promise<void> {
   for (;;) {
     try {
-      return await uploadFile(client.target, uploadUrl, path, { signal });
+      return await uploadFile(client.target, uploadUrl, file, { signal });
     } catch (error) {
       signal.throwIfAborted();
       // The gateway was away for all the attempts of one upload; the step has time.

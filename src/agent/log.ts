@@ -70,7 +70,7 @@ export class LogWriter {
       this.#pendingStream = stream;
       this.#pendingAt = new Date();
     }
-    this.#pending += decoded.replaceAll('\0', '\uFFFD');
+    this.#pending += decoded.toWellFormed().replaceAll('\0', '\uFFFD');
     // A character has at least one byte: this is never later than the limit.
     if (this.#pending.length >= maxChunkBytes) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), flushMilliseconds);

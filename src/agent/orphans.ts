@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Containment } from './containment.ts';
 import { Family } from './family.ts';
-import { markOf, placeFiles, stepsFolder } from './folder.ts';
+import { markOf, placeFiles, removeAttempt, stepsFolder } from './folder.ts';
 import { findProcess } from './processes.ts';
 
 const run = promisify(execFile);
@@ -34,15 +35,28 @@ export async function isAlive(record: ProcessRecord): Promise<boolean> {
   return (await findProcess(record.pid))?.startedAt === record.startedAt;
 }
 
+/** Null where there is none, or what is there is none: a step that runs as the agent's user can put anything in its place. */
 export async function readRecord(path: string): Promise<ProcessRecord | null> {
-  const text = await readFile(path, 'utf8').catch(() => null);
-  if (text === null) return null;
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(() => null);
+  if (file === null) return null;
   try {
-    // Written by recordProcess; half of a file, of an agent killed while it wrote, is no JSON.
-    return JSON.parse(text) as ProcessRecord;
+    const stats = await file.stat();
+    if (!stats.isFile() || stats.size > 4_096) return null;
+    const record: unknown = JSON.parse(await file.readFile('utf8'));
+    return isRecord(record) ? record : null;
   } catch {
+    // Half of a file, of an agent killed while it wrote, is no JSON.
     return null;
+  } finally {
+    await file.close();
   }
+}
+
+function isRecord(value: unknown): value is ProcessRecord {
+  if (typeof value !== 'object' || value === null || !('pid' in value && 'startedAt' in value && 'bootId' in value && 'container' in value))
+    return false;
+  const { pid, container } = value;
+  return Number.isSafeInteger(pid) && Number(pid) > 0 && (container === null || /^trainyard-[\w-]+$/.test(String(container)));
 }
 
 /**
@@ -57,7 +71,7 @@ export async function removeOrphans(workDir: string, containment: Containment): 
     const record = await readRecord(join(root, 'process.json'));
     await endProcesses(root, record, containment);
     if (record?.container) await run('docker', ['rm', '--force', record.container], { timeout: 60_000 }).catch(() => {});
-    await rm(root, { recursive: true, force: true }).catch(() => {});
+    await removeAttempt(folder, name);
   }
   return names.length;
 }
@@ -67,7 +81,8 @@ async function endProcesses(root: string, record: ProcessRecord | null, containm
   const enclosure = containment.enclosureOf(root);
   // A keeper is as much an orphan as what it keeps.
   const group = enclosure?.keepers === 0 ? enclosure : undefined;
-  const pid = record !== null && (await isAlive(record)) ? record.pid : null;
+  // Process 1 is no step's, and all others descend from it.
+  const pid = record !== null && record.pid > 1 && (await isAlive(record)) ? record.pid : null;
   await new Family({ root: pid, mark: markOf({ paths: placeFiles(join(root, 'work')) }), enclosure: group }).end();
   await group?.close();
 }

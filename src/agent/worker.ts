@@ -5,11 +5,12 @@ import type { Client } from '../client/fetch.ts';
 import type { ClaimedStepFieldsFragment, LeaseFieldsFragment } from '../client/generated.ts';
 import type { Containment } from './containment.ts';
 import { Delivery } from './delivery.ts';
-import { createStepFolder, removeStepFolder, type StepFolder } from './folder.ts';
+import { Directory } from './directory.ts';
+import { createStepFolder, metricsFile, removeStepFolder, type StepFolder } from './folder.ts';
 import { handInFragments } from './fragments.ts';
 import { LeaseKeeper } from './lease.ts';
 import { flushMilliseconds, LogWriter } from './log.ts';
-import { MetricsReader } from './metrics.ts';
+import { MetricsReader, metricsMilliseconds } from './metrics-reader.ts';
 import { recordProcess } from './orphans.ts';
 import { Outbox } from './outbox.ts';
 import { type Outcome, outcomeOfExit, outcomeOfOrder, reportOutcome } from './report.ts';
@@ -42,6 +43,8 @@ export interface WorkOptions {
 interface Attempt extends WorkOptions {
   readonly claim: Claim;
   readonly folder: StepFolder;
+  /** Its work folder, held open before the step runs: it stays this one, wherever the step moves it and whatever it puts there. */
+  readonly work: Directory;
   readonly outbox: Outbox;
   readonly log: LogWriter;
   readonly metrics: MetricsReader;
@@ -66,8 +69,7 @@ export async function workOn(claim: Claim, options: WorkOptions): Promise<Outcom
     if (lease.order !== null || options.giveUp.aborted || error instanceof Refused || error instanceof RequestRefused) throw error;
     const description = `The agent could not run the step: ${error instanceof Error ? error.message : String(error)}`;
     const outcome: Outcome = { kind: 'FAIL', failure: { reason: 'DEVICE_REPORTED', description }, exitCode: null };
-    await reportOutcome(options.client, claim.lease.token, outcome, AbortSignal.any([lease.lost, options.giveUp]));
-    return outcome;
+    return await reportOutcome(options.client, claim.lease.token, outcome, AbortSignal.any([lease.lost, options.giveUp]));
   } finally {
     options.release.removeEventListener('abort', release);
     lease.close();
@@ -95,6 +97,7 @@ async function carryOut(claim: Claim, lease: LeaseKeeper, options: WorkOptions):
     await delivering.catch(() => {});
     await attempt.metrics.end();
     attempt.outbox.close();
+    await attempt.work.close();
     await removeStepFolder(attempt.folder);
   }
 }
@@ -102,15 +105,21 @@ async function carryOut(claim: Claim, lease: LeaseKeeper, options: WorkOptions):
 async function prepare(claim: Claim, lease: LeaseKeeper, options: WorkOptions): Promise<Attempt> {
   const folder = await createStepFolder(options.workDir, claim.step, claim.lease.attempt);
   const outbox = new Outbox(folder.outbox);
+  const work = await Directory.open(folder.work);
   const log = new LogWriter((entry) => outbox.add({ kind: 'log', ...entry }));
   const metrics = new MetricsReader(
-    folder.paths.metrics,
+    metricsFile(work),
     (entry) => outbox.add({ kind: 'metric', ...entry }),
     (line) => log.note(line),
   );
   const { client } = options;
-  const delivery = new Delivery({ client, token: claim.lease.token, outbox, lease, note: (line) => log.note(line) });
-  return { ...options, claim, lease, folder, outbox, log, metrics, delivery };
+  // At once: what is left to deliver is known only when it has been said what was refused.
+  const note = (line: string) => {
+    log.note(line);
+    log.flush();
+  };
+  const delivery = new Delivery({ client, token: claim.lease.token, outbox, lease, note });
+  return { ...options, claim, lease, folder, work, outbox, log, metrics, delivery };
 }
 
 /** Starts the command and follows it to its end, or to the end that an order makes of it. */
@@ -151,8 +160,9 @@ async function follow(attempt: Attempt, running: RunningStep): Promise<Outcome> 
   const following = [
     repeat(flushMilliseconds, ended.signal, async () => {
       running.hold(isTooFast(attempt));
-      await readMetrics(attempt);
+      noteRefused(attempt);
     }),
+    repeat(metricsMilliseconds, ended.signal, () => attempt.metrics.read()),
     repeat(samplePeriodMilliseconds, ended.signal, () => takeSample(attempt, running)),
     tellHttpUrl(attempt, running, ended.signal),
   ];
@@ -193,8 +203,7 @@ function describeComputing({ claim }: Attempt, { startedAt, endedAt }: { started
 /** A step that prints faster than the gateway stores waits for it, rather than losing lines. One whose gateway is away goes on, and uses the room there is. */
 const isTooFast = ({ outbox, delivery }: Attempt) => outbox.isCrowded && delivery.isMoving;
 
-async function readMetrics({ metrics, outbox, log }: Attempt): Promise<void> {
-  await metrics.read();
+function noteRefused({ outbox, log }: Attempt): void {
   const refused = outbox.takeRefused();
   if (refused > 0)
     log.note(`${refused} pieces of log, metrics and telemetry were left out: there was no room to keep them while the gateway was away.`);
@@ -213,13 +222,13 @@ async function tellHttpUrl({ outbox }: Attempt, running: RunningStep, over: Abor
 
 /** Uploads what a step left that came to its own end. A step whose files could not be stored has not succeeded: the next one would look for them. */
 async function handIn(attempt: Attempt, outcome: Outcome): Promise<Outcome> {
-  const { client, claim, folder, log, lease, giveUp } = attempt;
+  const { client, claim, work, log, lease, giveUp } = attempt;
   // Told to stop before its files were stored, it did not finish.
   if (lease.order !== null) return outcome.kind === 'COMPLETE' ? outcomeOfOrder(lease.order, null) : outcome;
   try {
     const problems = await handInFragments({
       client,
-      folder: folder.paths.fragments,
+      work,
       jobId: claim.step.job.id,
       stepNumber: claim.step.number,
       leaseToken: claim.lease.token,
@@ -246,8 +255,7 @@ async function settle({ metrics, log, outbox }: Attempt): Promise<void> {
 
 async function report({ client, claim, lease, giveUp }: Attempt, outcome: Outcome): Promise<Outcome> {
   if (lease.lost.aborted) return { kind: 'NOTHING' };
-  await reportOutcome(client, claim.lease.token, outcome, AbortSignal.any([lease.lost, giveUp]));
-  return outcome;
+  return reportOutcome(client, claim.lease.token, outcome, AbortSignal.any([lease.lost, giveUp]));
 }
 
 /** Does something again and again, never twice at the same time, until the signal. */

@@ -17,6 +17,7 @@ import type { Principal } from '../domain/principal.ts';
 import { InvalidInput, StaleLease } from '../domain/refusals.ts';
 import type { Waker } from '../domain/waker.ts';
 import { isOpenStill } from '../store/unavailable.ts';
+import { acceptMessage } from '../text/acceptable.ts';
 import { NoMean } from './average.ts';
 import { keepLease, LEASE_SECONDS, waitFor } from './lease.ts';
 import { averageOf } from './threads.ts';
@@ -158,7 +159,7 @@ async function giveUp(parts: AggregatorParts, self: Self, leaseToken: string, er
     if (error === null) {
       await releaseStep(domain, self, { leaseToken });
     } else if (error instanceof NoMean || error instanceof NothingToAggregate || error instanceof InvalidInput) {
-      await failStep(domain, self, { leaseToken, description: error.message.slice(0, MOST_CHARACTERS) });
+      await failStep(domain, self, { leaseToken, description: acceptMessage(error.message, MOST_CHARACTERS) });
     } else if (isOfTheMachine(error)) {
       await releaseStep(domain, self, { leaseToken, description: 'The gateway has no room for the aggregate at the moment.' });
       throw error;

@@ -3,6 +3,7 @@ import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { cut } from '../text/acceptable.ts';
 import { GatewayUnreachable, messageOf, RequestRefused, type ResponseError, readRetryAfter, refuseRequest } from './errors.ts';
 
 export interface Exchange {
@@ -57,7 +58,7 @@ export async function refusal(response: IncomingMessage): Promise<GatewayUnreach
     // The status alone has to do.
   }
   const said = readErrors(text);
-  const message = `HTTP ${status}: ${said?.message ?? (text.trim().split('\n', 1)[0] ?? '').slice(0, 300)}`;
+  const message = `HTTP ${status}: ${said?.message ?? cut(text.trim().split('\n', 1)[0] ?? '', 300)}`;
   const retryAfterMs = readRetryAfter(response.headers['retry-after']);
   return status >= 500 || status === 429
     ? new GatewayUnreachable(message, { retryAfterMs })

@@ -1,3 +1,4 @@
+import { cut } from '../text/acceptable.ts';
 import { defaultBackoff, delayMs, wait } from './backoff.ts';
 import { GatewayUnreachable, messageOf, RequestRefused, type ResponseError, readRetryAfter, refuseRequest } from './errors.ts';
 import type { TypedDocumentString } from './generated.ts';
@@ -122,5 +123,5 @@ function reasonOf(error: unknown): string {
 
 function firstLine(text: string): string {
   const line = text.trim().split('\n', 1)[0] ?? '';
-  return line === '' ? '' : `: ${line.slice(0, 200)}`;
+  return line === '' ? '' : `: ${cut(line, 200)}`;
 }

@@ -1,8 +1,8 @@
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
-import { Transform } from 'node:stream';
+import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { defaultBackoff, delayMs, wait } from './backoff.ts';
 import { GatewayUnreachable, messageOf, RequestRefused } from './errors.ts';
@@ -26,14 +26,19 @@ export interface FileDigest {
   readonly sha256: string;
 }
 
-/** Reads a file once, at constant memory, for its size and hash. */
-export async function digestFile(path: string, signal?: AbortSignal): Promise<FileDigest> {
+/** A file by its path, or one that is open: that one is read, whatever stands under its name meanwhile. It stays open. */
+export type FileSource = string | FileHandle;
+
+/** Reads a file once, at constant memory, for its size and hash. Of one that grows meanwhile, as much as it had. */
+export async function digestFile(source: FileSource, signal?: AbortSignal): Promise<FileDigest> {
   const hash = createHash('sha256');
   let sizeBytes = 0;
-  for await (const chunk of createReadStream(path, signal ? { signal } : {})) {
-    hash.update(chunk);
-    sizeBytes += chunk.length;
-  }
+  await withFile(source, async (file) => {
+    for await (const chunk of readBytes(file, (await file.stat()).size, { signal })) {
+      hash.update(chunk);
+      sizeBytes += chunk.length;
+    }
+  });
   return { sizeBytes, sha256: hash.digest('hex') };
 }
 
@@ -41,28 +46,56 @@ export async function digestFile(path: string, signal?: AbortSignal): Promise<Fi
  * Puts a file's bytes where createFragment said, streamed from disk, from the start again when the connection breaks.
  * @throws RequestRefused when the gateway does not take them (wrong size or hash, expired URL); GatewayUnreachable after the last attempt.
  */
-export async function uploadFile(target: Target, uploadUrl: FragmentUrl, path: string, options: TransferOptions = {}): Promise<void> {
+export async function uploadFile(target: Target, uploadUrl: FragmentUrl, source: FileSource, options: TransferOptions = {}): Promise<void> {
   let tries = 0;
-  await retry(options, async () => {
-    tries += 1;
-    const { size } = await stat(path);
-    const url = resolveUrl(target, await resolve(uploadUrl));
-    // Only as many bytes as were announced: a file that is still being written to must not break the framing of the request.
-    const source = size === 0 ? createReadStream(path) : createReadStream(path, { end: size - 1 });
-    const body = source.pipe(tap(measure(0, options.onProgress)));
-    source.once('error', (error) => body.destroy(error));
-    try {
-      const headers = { 'content-length': size, 'content-type': 'application/octet-stream' };
-      const response = await exchange({ method: 'PUT', url, headers, body, signal: options.signal });
-      // "Stored already": the try before this one got there whole, only its answer was lost.
-      const isStored = response.statusCode === 409 && tries > 1;
-      if (!isDone(response) && !isStored) throw await refusal(response);
-      response.resume();
-    } finally {
-      source.destroy();
-    }
-    return 'done';
-  });
+  await retry(options, () =>
+    withFile(source, async (file): Promise<'done'> => {
+      tries += 1;
+      const { size } = await file.stat();
+      const url = resolveUrl(target, await resolve(uploadUrl));
+      // Only as many bytes as were announced: a file that is still being written to must not break the framing of the request.
+      const body = Readable.from(readBytes(file, size, { show: measure(0, options.onProgress) }));
+      try {
+        const headers = { 'content-length': size, 'content-type': 'application/octet-stream' };
+        const response = await exchange({ method: 'PUT', url, headers, body, signal: options.signal });
+        // "Stored already": the try before this one got there whole, only its answer was lost.
+        const isStored = response.statusCode === 409 && tries > 1;
+        if (!isDone(response) && !isStored) throw await refusal(response);
+        response.resume();
+      } finally {
+        body.destroy();
+      }
+      return 'done';
+    }),
+  );
+}
+
+async function withFile<Answer>(source: FileSource, use: (file: FileHandle) => Promise<Answer>): Promise<Answer> {
+  if (typeof source !== 'string') return use(source);
+  const file = await open(source);
+  try {
+    return await use(file);
+  } finally {
+    await file.close();
+  }
+}
+
+/** The first bytes of an open file: so many, or an error. */
+async function* readBytes(
+  file: FileHandle,
+  size: number,
+  { signal, show }: { signal?: AbortSignal | undefined; show?: (chunk: Buffer) => void },
+): AsyncGenerator<Buffer> {
+  for (let position = 0; position < size; ) {
+    signal?.throwIfAborted();
+    const buffer = Buffer.allocUnsafe(Math.min(64 * 1024, size - position));
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, position);
+    if (bytesRead === 0) throw new Error('The file became shorter while it was read.');
+    position += bytesRead;
+    const chunk = buffer.subarray(0, bytesRead);
+    show?.(chunk);
+    yield chunk;
+  }
 }
 
 export interface Download extends TransferOptions {

@@ -1278,6 +1278,11 @@ export type ReleaseStepMutation = { readonly releaseStep:
     | { readonly __typename: 'StaleLeaseError', readonly code: ErrorCode, readonly message: string }
    };
 
+export type GatewayLimitsQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type GatewayLimitsQuery = { readonly gateway: { readonly limits: Record<string, unknown> } };
+
 export type ModelFieldsFragment = { readonly id: string, readonly name: string, readonly createdAt: string, readonly updatedAt: string, readonly versions: { readonly totalCount: number, readonly edges: ReadonlyArray<{ readonly node: { readonly id: string, readonly number: number, readonly createdAt: string, readonly job: { readonly id: string, readonly name: string } | null, readonly fragment: { readonly id: string, readonly filename: string, readonly sizeBytes: number | null }, readonly metrics: ReadonlyArray<{ readonly name: string, readonly value: number }> } }> } };
 
 export type ModelsQueryVariables = Exact<{
@@ -3513,6 +3518,13 @@ export const ReleaseStepDocument = new TypedDocumentString(`
     differingPaths
   }
 }`) as unknown as TypedDocumentString<ReleaseStepMutation, ReleaseStepMutationVariables>;
+export const GatewayLimitsDocument = new TypedDocumentString(`
+    query gatewayLimits {
+  gateway {
+    limits
+  }
+}
+    `) as unknown as TypedDocumentString<GatewayLimitsQuery, GatewayLimitsQueryVariables>;
 export const ModelsDocument = new TypedDocumentString(`
     query models($projectId: ID!, $first: Int, $after: String) {
   project(id: $projectId) {

@@ -82,9 +82,11 @@ function parseEntry(name: string, description: unknown): TensorEntry {
   const refuse = (what: string): never => {
     throw new NotSafetensors(`Tensor ${JSON.stringify(name)} has no ${what} in the header.`);
   };
+  // What is no Unicode could not be told of in any answer.
+  if (!name.isWellFormed()) return refuse('name in Unicode');
   if (!isRecord(description)) return refuse('description');
   const { dtype, shape, data_offsets: offsets } = description;
-  if (typeof dtype !== 'string') return refuse('dtype');
+  if (typeof dtype !== 'string' || !dtype.isWellFormed()) return refuse('dtype');
   if (!Array.isArray(shape) || !shape.every(isDimension)) return refuse('shape of whole numbers');
   const [start, end]: unknown[] = Array.isArray(offsets) ? offsets : [];
   if (!isSize(start) || !isSize(end) || end < start) return refuse('data_offsets of two whole numbers in order');

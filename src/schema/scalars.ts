@@ -1,5 +1,6 @@
 /** The leaves that GraphQL itself does not have. */
 import { GraphQLError, Kind, type ValueNode, valueFromASTUntyped } from 'graphql';
+import { cut } from '../text/acceptable.ts';
 import { builder } from './builder.ts';
 import { isoText } from './iso.ts';
 
@@ -55,7 +56,7 @@ type Variables = Parameters<typeof valueFromASTUntyped>[1];
 /** Enough of a wrong value to recognise it by, whatever its size. */
 function show(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+  return cut(text, 61);
 }
 
 builder.scalarType('DateTime', {

@@ -1,5 +1,6 @@
 /** The end of a step's log. Pages and streams of it are in streams.ts. */
 import { and, desc, eq, lt } from 'drizzle-orm';
+import { cutStart } from '../../text/acceptable.ts';
 import { type Placeholder, type Queries, statement } from '../store.ts';
 
 const PAGE = 64;
@@ -34,10 +35,10 @@ export async function readLogTail(
         .reverse()
         .join('') + text;
     const start = startOfTail(text, lines);
-    if (start > 0) return text.slice(Math.max(start, text.length - mostCharacters));
+    if (start > 0) return cutStart(text.slice(start), mostCharacters);
     isMore = page.length === PAGE && text.length < mostCharacters;
   }
-  return text.slice(-mostCharacters);
+  return cutStart(text, mostCharacters);
 }
 
 /** Where the last lines of a text begin; 0 when it has no more than those. */

@@ -1,0 +1,39 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { acceptMessage, cut, cutStart, quoteName } from '../../src/text/acceptable.ts';
+
+const anyText = fc.string({ unit: 'binary', maxLength: 60 });
+
+describe('text that is cut', () => {
+  test('is well-formed if it was, has at most its length, and is its own beginning or end', () => {
+    fc.assert(
+      fc.property(anyText, fc.integer({ min: 1, max: 70 }), (text, atMost) => {
+        const [start, end] = [cut(text, atMost), cutStart(text, atMost)];
+        expect(start.isWellFormed() && end.isWellFormed()).toBe(true);
+        expect(Math.max(start.length, end.length)).toBeLessThanOrEqual(atMost);
+        expect(text.startsWith(start.replace(/…$/, '')) && text.endsWith(end)).toBe(true);
+      }),
+    );
+  });
+
+  test('loses half a pair rather than keep it', () => {
+    expect(cut('😀😀😀', 4)).toBe('😀…');
+    expect(cutStart('😀😀😀', 3)).toBe('😀');
+    expect(cut('abc', 3)).toBe('abc');
+  });
+});
+
+test('a message holds lines and tabs, and nothing else that controls a terminal or is half a character', () => {
+  expect(acceptMessage('a\r\nb\tc\u001b[31md\u001b[0m\u0000e\ud83d', 100)).toBe('a\nb\tcd\uFFFDe\uFFFD');
+  fc.assert(
+    fc.property(fc.string({ unit: fc.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit)) }), (text) => {
+      const accepted = acceptMessage(text, 20);
+      expect(accepted.isWellFormed() && accepted.length <= 20 && !accepted.includes('\0')).toBe(true);
+    }),
+  );
+});
+
+test('a name is quoted on one line, as it is seen', () => {
+  expect(quoteName('a\nb\u202ec\ud83d')).toBe('"a\uFFFDb\uFFFDc\uFFFD"');
+  expect(quoteName('x'.repeat(300))).toHaveLength(102);
+});
