@@ -7,6 +7,7 @@ import {
   type OperationDefinitionNode,
   parse,
   type SelectionSetNode,
+  SingleFieldSubscriptionsRule,
   Source,
   specifiedRules,
   TokenKind,
@@ -18,6 +19,7 @@ import { exceed, refuse } from './errors.ts';
 import type { Limits } from './limits.ts';
 import { limitMeasures } from './measures.ts';
 import { SizedCache } from './sized-cache.ts';
+import { oneSubscriptionField } from './subscription-root.ts';
 
 /** One operation of a valid document, with what was learnt of it. */
 export interface Operation {
@@ -55,7 +57,8 @@ export class Documents {
   constructor(schema: GraphQLSchema, limits: Limits) {
     this.#schema = schema;
     this.#limits = limits;
-    this.#rules = [...specifiedRules, limitMeasures(limits)];
+    const specified = specifiedRules.filter((rule) => rule !== SingleFieldSubscriptionsRule);
+    this.#rules = [...specified, oneSubscriptionField, limitMeasures(limits)];
   }
 
   /**

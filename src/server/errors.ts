@@ -63,7 +63,9 @@ export function createMask({ log, meters }: MaskParts): Mask {
       if (isRequestError(error)) return format(error, sayRequestError(error.message), { code: 'BAD_REQUEST' });
     }
     const known = error instanceof Error ? faults.get(error) : undefined;
-    if (known) return known; // what many subscribers share fails once
+    const requestId = call ? { requestId: call.id } : {};
+    // What many subscribers share fails once; each is told of its own request.
+    if (known) return { ...known, extensions: { ...known.extensions, ...requestId } };
     const cause = rootCause(error);
     const unavailable = unavailabilityOf(cause);
     if (unavailable) {
@@ -73,7 +75,6 @@ export function createMask({ log, meters }: MaskParts): Mask {
       return said;
     }
     const id = randomUUID();
-    const requestId = call ? { requestId: call.id } : {};
     const path = error instanceof GraphQLError && error.path ? { path: error.path.join('.') } : {};
     log.error('Something went wrong on our side.', {
       code: 'INTERNAL_ERROR',
@@ -84,9 +85,9 @@ export function createMask({ log, meters }: MaskParts): Mask {
     });
     meters.faults.add();
     const message = `Something went wrong on our side. The gateway's log has it under ${id}.`;
-    const masked = format(error instanceof GraphQLError ? error : undefined, message, { code: 'INTERNAL_ERROR', id, ...requestId });
+    const masked = format(error instanceof GraphQLError ? error : undefined, message, { code: 'INTERNAL_ERROR', id });
     if (error instanceof Error) faults.set(error, masked);
-    return masked;
+    return { ...masked, extensions: { ...masked.extensions, ...requestId } };
   };
 }
 

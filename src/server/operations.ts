@@ -1,4 +1,4 @@
-import { createSourceEventStream, type ExecutionResult, type GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql';
+import { createSourceEventStream, type ExecutionResult, GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql';
 import type { Principal } from '../domain/principal.ts';
 import type { ServerParts } from './app.ts';
 import type { Call } from './call.ts';
@@ -66,10 +66,16 @@ export class Operations<C extends object> {
   /** The operation that the params name, parsed and validated once a text, or the errors to refuse them with: also that it would cost too much. */
   find(params: Params): Operation | readonly GraphQLError[] {
     if (params.isHashAlone) return [refuseHash()];
-    const found = this.#documents.find(params.query, params.operationName);
-    if (!('node' in found)) return found;
-    const { refusal } = this.price(found, params);
-    return refusal ? [refusal] : found;
+    try {
+      const found = this.#documents.find(params.query, params.operationName);
+      if (!('node' in found)) return found;
+      const { refusal } = this.price(found, params);
+      return refusal ? [refusal] : found;
+    } catch (error) {
+      // What a rule throws instead of reporting it, ours or graphql-js's, ends this operation and nothing else.
+      const { message, extensions } = this.mask(error);
+      return [new GraphQLError(message, { extensions: extensions ?? null })];
+    }
   }
 
   /** What the operation costs with these variables, and whether it is refused for that. */
@@ -130,9 +136,10 @@ export class Operations<C extends object> {
       });
       if (!(Symbol.asyncIterator in source)) return this.#answer(source, call);
       const key = JSON.stringify([operation.text, params.operationName, params.variables ?? null, params.wantsCost, rightsOf(principal)]);
+      // A frame belongs to all who share it: what goes wrong with it names no one's request.
       const run = async (event: unknown) => {
         const how = { rootValue: event, context: this.#context(principal), variables: params.variables };
-        return this.#withCost(await this.#run(operation, how, call), operation, params);
+        return this.#withCost(await this.#run(operation, how), operation, params);
       };
       return new FrameStream(source[Symbol.asyncIterator](), {
         frame: (event) => this.#shared.frame(event, key, () => this.#watch.frame(operation, link, () => run(event))),
@@ -144,7 +151,7 @@ export class Operations<C extends object> {
     }
   }
 
-  async #run(operation: Operation, run: Run, call: Call): Promise<Answer> {
+  async #run(operation: Operation, run: Run, call?: Call): Promise<Answer> {
     const running = this.#executor.execute(operation, run);
     if (!(running instanceof Promise)) return this.#answer(running, call);
     if (operation.node.operation === 'mutation') return this.#answer(await running, call);
@@ -165,7 +172,7 @@ export class Operations<C extends object> {
     return { ...answer, text: `${answer.text.slice(0, -1)},"extensions":${JSON.stringify({ cost })}}` };
   }
 
-  #answer(result: ExecutionResult, call: Call): Answer {
+  #answer(result: ExecutionResult, call?: Call): Answer {
     if (!result.errors || result.errors.length === 0) return { outcome: 'data', code: 'OK', text: JSON.stringify({ data: result.data }) };
     if (!('data' in result)) return this.#withoutData('refused', result.errors, call);
     const errors = result.errors.map((error) => this.mask(error, call));
@@ -174,7 +181,8 @@ export class Operations<C extends object> {
 
   #withoutData(outcome: Answer['outcome'], found: readonly unknown[], call: Call | undefined): Answer {
     const errors = found.map((error) => this.mask(error, call));
-    return { outcome, code: codeOf(errors), text: JSON.stringify({ errors }) };
+    const code = codeOf(errors);
+    return { outcome: code === 'INTERNAL_ERROR' ? 'fault' : outcome, code, text: JSON.stringify({ errors }) };
   }
 }
 

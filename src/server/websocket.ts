@@ -80,7 +80,8 @@ export class WebSocketDoor<C extends object> {
       onSubscribe: (context, id, payload) => this.#find(context, id, payload),
       execute: ({ contextValue }) => this.#execute(contextValue as Asked), // as #find made it
       subscribe: ({ contextValue }) => this.#subscribe(contextValue as Asked), // as #find made it
-      onError: (_context, _id, _payload, errors) => errors.map((error) => operations.mask(error)),
+      // Where something threw, graphql-ws has made an error of the request of it, whose message is not for the client.
+      onError: (_context, _id, _payload, errors) => errors.map((error) => operations.mask(error.originalError ?? error)),
     });
   }
 

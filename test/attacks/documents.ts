@@ -61,6 +61,25 @@ const aliases: Attack[] = [
   },
 ];
 
+/** What a subscription selects must not depend on its variables: there would be nothing to subscribe to. */
+const conditions: Attack[] = (
+  [
+    ['a variable that is not given', '($b: Boolean!) { jobsUpdated @include(if: $b) { id } }', {}],
+    ['a variable that says yes', '($b: Boolean!) { jobsUpdated @include(if: $b) { id } }', { b: true }],
+    ['a variable that says no', '($b: Boolean! = false) { jobsUpdated @include(if: $b) { id } }', {}],
+    ['a plain no', ' { jobsUpdated @include(if: false) { id } }', {}],
+    ['@skip', ' { jobsUpdated @skip(if: true) { id } }', {}],
+    ['an inline fragment', '($b: Boolean!) { ... @include(if: $b) { jobsUpdated { id } } }', { b: false }],
+    ['a fragment', '($b: Boolean!) { ...F @skip(if: $b) } fragment F on Subscription { jobsUpdated { id } }', { b: true }],
+    ['a field within a fragment', '($b: Boolean!) { ...F } fragment F on Subscription { jobsUpdated @skip(if: $b) { id } }', { b: true }],
+  ] as const
+).map(([by, rest, variables]) => ({
+  name: `a subscription under the condition of ${by}`,
+  query: `subscription${rest}`,
+  variables,
+  outcome: 'BAD_REQUEST',
+}));
+
 const fields: Attack[] = [
   { name: 'a flood of __typename', query: `{ ${'__typename '.repeat(900)} }`, outcome: 'rootFields' },
   { name: 'a flood of the same field', query: `{ ${'viewer { name } '.repeat(200)} }`, outcome: 'rootFields' },
@@ -306,7 +325,17 @@ const texts: Attack[] = [
   { name: 'names of the prototype as fields', query: '{ __proto__ { id } constructor toString }', outcome: 'BAD_REQUEST' },
 ];
 
-export const attacks: readonly Attack[] = [...aliases, ...fields, ...directives, ...depth, ...cost, ...sizes, ...names, ...texts];
+export const attacks: readonly Attack[] = [
+  ...aliases,
+  ...conditions,
+  ...fields,
+  ...directives,
+  ...depth,
+  ...cost,
+  ...sizes,
+  ...names,
+  ...texts,
+];
 
 /** Documents with a slip of the pen each: what is near the truth must not be told. */
 export const misspelt: readonly { readonly query: string; readonly secret: string }[] = [

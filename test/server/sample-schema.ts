@@ -20,6 +20,7 @@ const SDL = /* GraphQL */ `
     boomNonNull: String!
     forbidden: String
     wrongInt: Int
+    mispriced: Int
     slow: String
     never: String
     animals: [Animal!]!
@@ -78,6 +79,7 @@ const SDL = /* GraphQL */ `
     big: Tick!
     refused: Tick!
     breaking: Tick!
+    broken: Tick!
   }
   type Tick {
     number: Int!
@@ -87,6 +89,9 @@ const SDL = /* GraphQL */ `
     faultyNonNull: Int!
   }
 `;
+
+/** What the source of many subscribers fails with. */
+const SHARED_FAULT = new Error('a secret of ours');
 
 /** A schema with one of each thing that the server has to carry. `source` feeds its subscriptions. */
 export function buildSampleSchema(source: Source): GraphQLSchema {
@@ -131,6 +136,8 @@ export function buildSampleSchema(source: Source): GraphQLSchema {
     faulty: boom,
     faultyNonNull: boom,
   });
+  const mispriced = schema.getQueryType()?.getFields().mispriced;
+  if (mispriced) mispriced.extensions = { size: { by: null } }; // what is worked out before anything is executed throws
   const subscription = schema.getSubscriptionType()?.getFields() ?? {};
   const feeds: Record<string, GraphQLFieldResolver<unknown, SampleContext>> = {
     ticks: (_root, { to }) => source.open('ticks', (number) => (number <= to ? { ticks: { number } } : null)),
@@ -140,6 +147,7 @@ export function buildSampleSchema(source: Source): GraphQLSchema {
     refused: () => {
       throw new GraphQLError('Not for you.', { extensions: { code: 'FORBIDDEN' } });
     },
+    broken: () => source.open('broken', () => Promise.reject(SHARED_FAULT)),
     breaking: () => source.open('breaking', () => Promise.reject(new Error('a secret of ours'))),
   };
   for (const [name, field] of Object.entries(subscription)) {

@@ -62,6 +62,20 @@ describe('a socket', () => {
     await stream.return?.();
   });
 
+  test('stays open where a rule throws instead of reporting an error, and its streams go on', async () => {
+    const client = connect();
+    const stream = client.iterate({ query: 'subscription { shared { number } }' });
+    const first = stream.next();
+    await server.source.untilOpen(1);
+    const conditional = 'subscription ($b: Boolean!) { ticks(to: 1) @include(if: $b) { number } }';
+    await expect(collect(client, conditional, { b: false })).rejects.toMatchObject([{ extensions: { code: 'BAD_REQUEST' } }]);
+    const refusal = await collect(client, '{ hello mispriced }').catch((errors: unknown) => errors);
+    expect(refusal).toMatchObject([{ extensions: { code: 'INTERNAL_ERROR', id: expect.any(String) } }]);
+    server.source.emit({ shared: { number: 5 } });
+    expect((await first).value).toEqual({ data: { shared: { number: 5 } } });
+    await stream.return?.();
+  });
+
   test('masks errors', async () => {
     const [result] = await collect(connect(), '{ boom }');
     expect(result?.errors?.[0]?.extensions.code).toBe('INTERNAL_ERROR');
@@ -211,6 +225,22 @@ describe('frames', () => {
     expect(server.contexts() - before).toBe(2);
     expect([seen[0] === seen[1], seen[2] === seen[3], seen[0] === seen[2]]).toEqual([true, true, false]);
   });
+});
+
+test('a frame that fails for many names the request of none of them, and a source that fails that of each', async () => {
+  const failuresOf = async (query: string) => {
+    const subscribers = [connect('tyk_alice'), connect('tyk_bob')].map((client) => client.iterate({ query }).next());
+    if (query.includes('shared')) await server.source.untilOpen(2);
+    server.source.emit({ shared: { number: 1 } });
+    const results = await Promise.all(subscribers);
+    return results.map(({ value }) => value?.errors?.[0]?.extensions ?? {});
+  };
+  const ofFrames = await failuresOf('subscription { shared { faultyNonNull } }');
+  expect(ofFrames[0]).toEqual({ code: 'INTERNAL_ERROR', id: expect.any(String) });
+  expect(ofFrames[1]).toEqual(ofFrames[0]);
+  const ofSource = await failuresOf('subscription { broken { number } }');
+  expect(ofSource[1]).toEqual({ ...ofSource[0], requestId: expect.any(String) });
+  expect(ofSource[1]?.requestId).not.toBe(ofSource[0]?.requestId);
 });
 
 test('a thousand subscriptions that came and went leave nothing behind', async () => {
