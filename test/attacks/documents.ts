@@ -3,6 +3,8 @@
  * GraphQL specification warn of, written anew for this schema. Each says what it has to be answered with.
  */
 
+import { conditions } from './conditions.ts';
+
 /** The limit that refuses it; `BAD_REQUEST`: it is no valid request; `data`: it is one, and harmless. */
 export type Outcome =
   | 'depth'
@@ -60,25 +62,6 @@ const aliases: Attack[] = [
     outcome: 'aliases',
   },
 ];
-
-/** What a subscription selects must not depend on its variables: there would be nothing to subscribe to. */
-const conditions: Attack[] = (
-  [
-    ['a variable that is not given', '($b: Boolean!) { jobsUpdated @include(if: $b) { id } }', {}],
-    ['a variable that says yes', '($b: Boolean!) { jobsUpdated @include(if: $b) { id } }', { b: true }],
-    ['a variable that says no', '($b: Boolean! = false) { jobsUpdated @include(if: $b) { id } }', {}],
-    ['a plain no', ' { jobsUpdated @include(if: false) { id } }', {}],
-    ['@skip', ' { jobsUpdated @skip(if: true) { id } }', {}],
-    ['an inline fragment', '($b: Boolean!) { ... @include(if: $b) { jobsUpdated { id } } }', { b: false }],
-    ['a fragment', '($b: Boolean!) { ...F @skip(if: $b) } fragment F on Subscription { jobsUpdated { id } }', { b: true }],
-    ['a field within a fragment', '($b: Boolean!) { ...F } fragment F on Subscription { jobsUpdated @skip(if: $b) { id } }', { b: true }],
-  ] as const
-).map(([by, rest, variables]) => ({
-  name: `a subscription under the condition of ${by}`,
-  query: `subscription${rest}`,
-  variables,
-  outcome: 'BAD_REQUEST',
-}));
 
 const fields: Attack[] = [
   { name: 'a flood of __typename', query: `{ ${'__typename '.repeat(900)} }`, outcome: 'rootFields' },
