@@ -122,6 +122,13 @@ export const work = {
     atLeast: 1,
     atMost: 100_000,
   }),
+  frameBytes: bytes({
+    name: 'frame-size',
+    text: 'of what one frame of a subscription tells, more or less; a single entry that has more is a frame of its own',
+    byDefault: defaultDomainLimits.frameBytes,
+    atLeast: 4_096,
+    atMost: 16_777_216,
+  }),
   fragmentBytesAtMost: bytes({
     name: 'fragment-size',
     text: 'of one fragment',

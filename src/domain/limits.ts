@@ -16,6 +16,7 @@ export interface DomainLimits {
   readonly messageAtMost: number;
   readonly jsonBytesAtMost: number;
   readonly entriesAtMost: number;
+  readonly frameBytes: number;
   readonly fragmentBytesAtMost: number;
   readonly uploadSeconds: number;
   readonly idempotencyHours: number;
@@ -49,6 +50,8 @@ export const defaultDomainLimits: DomainLimits = {
   jsonBytesAtMost: 262_144,
   /** Metrics, samples or log chunks in one report. */
   entriesAtMost: 1_000,
+  /** Bytes of what one frame of a stream tells; a single entry may have more. Enough for a screen of log, and little enough to wait for each of thousands. */
+  frameBytes: 262_144,
   fragmentBytesAtMost: 5 * 1024 ** 3,
   /** How long a signed URL is good for. */
   uploadSeconds: 3_600,

@@ -7,7 +7,7 @@ import { scopeOf } from '../domain/rights.ts';
 import type { Waker } from '../domain/waker.ts';
 import { type JobCondition, type JobFilter, jobCondition } from '../store/queries/job-filter.ts';
 import { listJobs, type ShownJob } from '../store/queries/jobs.ts';
-import { feedAfter, streamBounds } from '../store/queries/streams.ts';
+import { jobsInFeed, streamBounds } from '../store/queries/streams.ts';
 import { feedTopic } from '../store/store.ts';
 import { pull } from './pull.ts';
 
@@ -60,7 +60,7 @@ export async function jobsChanges(
           const job = await firstJob(domain, jobCondition(filter, { ...scope, jobId: scope.jobId ?? id }));
           if (job?.id === id) return { value: job };
         }
-        const events = await feedAfter(read, { after, limit: EVENTS_AT_ONCE, projectId: filter.projectId ?? scope.projectId, types: null });
+        const events = await jobsInFeed(read, { after, limit: EVENTS_AT_ONCE, projectId: filter.projectId ?? scope.projectId });
         if (events.length === 0) return null;
         for (const { jobId, position } of events) {
           waiting.add(jobId);

@@ -12,34 +12,60 @@ import { noteNews } from './news.ts';
 /** A wake-up that got lost costs this much delay, and no more. */
 const SAFETY_POLL_MS = 5_000;
 
+/** What a look reads, more or less, where nobody says otherwise: a job, a number. */
+const USUAL_BYTES = 16_384;
+
 export interface Pull<T> {
   readonly topics: readonly Topic[];
+  /** What a look may read, in bytes. */
+  readonly bytes?: number;
   /** The next value, null when there is none yet, or the end. */
   look(): Promise<{ readonly value: T; readonly isLast?: boolean } | { readonly end: true } | null>;
-  /** Called once, when nobody asks any more. */
-  end?(): void;
+  /** Goes back to before the newest value, to give it in smaller parts. False: it cannot be any smaller. */
+  narrow?(): boolean;
+  /** Called when the listening begins; answers what is to be called when it ends. Where the last value is given in parts, it begins once more. */
+  join?(): () => void;
+}
+
+/** An iterator that reads only when it may. */
+export interface Pulled<T> extends AsyncIterableIterator<T, undefined> {
+  /** Awaited before each look, with what it may read in bytes: until there is room for it. */
+  gate: (bytes: number) => Promise<void>;
+  /** Called when a look found nothing to tell: the room is not needed. */
+  idle: () => void;
+  /** After a value that was too much to be told at once: the next one will be a part of it. False: it has no parts. */
+  narrow(): boolean;
 }
 
 type Result<T> = IteratorResult<T, undefined>;
 
-export function pull<T>(wakeups: Waker, clock: Clock, { topics, look, end }: Pull<T>): AsyncIterableIterator<T, undefined> {
+export function pull<T>(wakeups: Waker, clock: Clock, { topics, bytes = USUAL_BYTES, look, narrow, join }: Pull<T>): Pulled<T> {
   let isEnded = false;
+  /** The newest value was the last, unless it is to be given in parts. */
+  let isOver = false;
   let isWoken = true;
   let heardAt: number | null = null;
   let wake = () => {};
   let turn: Promise<unknown> = Promise.resolve();
-  const stopListening = wakeups.on(topics, () => {
-    isWoken = true;
-    heardAt ??= performance.now();
-    wake();
-  });
+  const listen = () => {
+    const leave = join?.();
+    const stopListening = wakeups.on(topics, () => {
+      isWoken = true;
+      heardAt ??= performance.now();
+      wake();
+    });
+    return () => {
+      stopListening();
+      leave?.();
+    };
+  };
+  let stopListening = listen();
 
   const close = () => {
     if (isEnded) return;
     isEnded = true;
-    stopListening();
     wake();
-    end?.();
+    if (!isOver) stopListening();
   };
 
   const sleep = () =>
@@ -53,7 +79,9 @@ export function pull<T>(wakeups: Waker, clock: Clock, { topics, look, end }: Pul
 
   const next = async (): Promise<Result<T>> => {
     try {
-      while (!isEnded) {
+      while (!isEnded && !isOver) {
+        await pulled.gate(bytes);
+        if (isEnded) break;
         isWoken = false;
         const since = heardAt;
         heardAt = null;
@@ -62,9 +90,13 @@ export function pull<T>(wakeups: Waker, clock: Clock, { topics, look, end }: Pul
         if (found && 'end' in found) break;
         if (found) {
           if (since !== null) noteNews(found.value, since);
-          if (found.isLast) close();
+          if (found.isLast) {
+            isOver = true;
+            stopListening();
+          }
           return { value: found.value, done: false };
         }
+        pulled.idle();
         if (!isWoken) await sleep();
       }
     } catch (error) {
@@ -75,7 +107,15 @@ export function pull<T>(wakeups: Waker, clock: Clock, { topics, look, end }: Pul
     return { value: undefined, done: true };
   };
 
-  return {
+  const pulled: Pulled<T> = {
+    gate: async () => {},
+    idle: () => {},
+    narrow() {
+      if (isEnded || !narrow?.()) return false;
+      if (isOver) stopListening = listen();
+      isOver = false;
+      return true;
+    },
     // One at a time: a second call waits for the first, as the protocol of iterators has it.
     next() {
       const result = turn.then(next);
@@ -94,4 +134,5 @@ export function pull<T>(wakeups: Waker, clock: Clock, { topics, look, end }: Pul
       return this;
     },
   };
+  return pulled;
 }

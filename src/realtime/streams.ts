@@ -3,31 +3,33 @@ import { topics } from '../domain/change.ts';
 import { decodeCursor, feed } from '../domain/cursors.ts';
 import type { Domain } from '../domain/domain.ts';
 import { isTerminalJob } from '../domain/lifecycle.ts';
+import type { DomainLimits } from '../domain/limits.ts';
 import type { Principal } from '../domain/principal.ts';
 import { scopeOf } from '../domain/rights.ts';
 import type { EventType, StreamKind } from '../domain/vocabulary.ts';
 import type { Waker } from '../domain/waker.ts';
-import {
-  eventsAfter,
-  heldStepOfJob,
-  jobStatusById,
-  logChunksAfter,
-  logChunksOfStepAfter,
-  metricPointsAfter,
-  telemetrySamplesAfter,
-} from '../store/queries/streams.ts';
+import type { Cut, Portion } from '../store/queries/portions.ts';
+import { heldStepOfJob, jobStatusById, readEvents, readLogChunks, readMetricPoints, readTelemetrySamples } from '../store/queries/streams.ts';
 import { readFeedStretch, readStretch } from '../store/queries/stretches.ts';
 import { feedTopic } from '../store/store.ts';
 import type { EventRow, LogChunkRow, MetricPointRow, TelemetrySampleRow } from '../store/tables.ts';
 import { type Batch, type Frame, frames } from './frames.ts';
+import type { Pulled } from './pull.ts';
 
 export type { Frame, StreamState } from './frames.ts';
 
 type Optional<T> = T | null | undefined;
-type Frames<R> = AsyncIterableIterator<Frame<R>, undefined>;
+type Frames<R> = Pulled<Frame<R>>;
 
-/** Rows of one batch: what one slow consumer costs in memory. A log chunk has up to some tens of KB, the others some hundred bytes. */
+/** Rows of one batch at most, beside the bytes that it may have (`frameBytes`): together what one slow consumer costs in memory. */
 const BATCH = { event: 500, metric: 1_000, telemetry: 1_000, log: 100 } as const satisfies Record<StreamKind, number>;
+/** What a metric point or a sample takes beside the name of the metric. */
+const POINT_BYTES = 256;
+
+/** Points and samples are bounded by their number alone, events and pieces of a log by their bytes as well. */
+function rowsAtMost(kind: StreamKind, { frameBytes, textAtMost }: DomainLimits): number {
+  return kind === 'metric' ? Math.max(1, Math.min(BATCH.metric, Math.floor(frameBytes / (textAtMost + POINT_BYTES)))) : BATCH[kind];
+}
 
 export interface RowsOf {
   event: EventRow;
@@ -62,15 +64,16 @@ export async function jobStream<K extends StreamKind>(domain: Domain, wakeups: W
       name: JSON.stringify([kind, jobId, of.stepNumber ?? null, of.names ?? null, of.eventTypes ?? null]),
       // The end of the job is an event.
       topics: [...new Set([topicOf(kind, jobId), topics.events(jobId)])],
-      async read(after) {
+      rowsAtMost: rowsAtMost(kind, domain.limits),
+      async read(after, rows) {
         // The status is read first: what is appended after a job was read as ended does not exist.
         const [job] = await domain.store.read.run(jobStatusById, { id: jobId });
         if (!job) return null;
         const isOver = isTerminalJob(job.status) && !(job.isFederated && (await mayComeLate(domain, of)));
-        const { rows, ...stretch } = await readStretch(domain.store.read, stream, { after, limit: BATCH[kind] }, (after, limit) =>
-          rowsAfter<K>(domain, of, after, limit),
-        );
-        return { ...stretch, rows: wanted ? rows.filter(wanted) : rows, isOver } satisfies Batch<RowsOf[K]>;
+        const portion = { rows, bytes: domain.limits.frameBytes };
+        const stretch = await readStretch(domain.store.read, stream, after, () => read<K>(domain, of, after, portion));
+        const found = wanted ? stretch.rows.filter(wanted) : stretch.rows;
+        return { ...stretch, rows: found, read: stretch.rows.length, isOver } satisfies Batch<RowsOf[K]>;
       },
     },
     after,
@@ -94,17 +97,20 @@ function wantedOf<K extends StreamKind>({ names, eventTypes }: JobStream<K>): ((
   return null;
 }
 
-function rowsAfter<K extends StreamKind>(domain: Domain, of: JobStream<K>, after: number, limit: number): Promise<readonly RowsOf[K][]> {
-  const { read } = domain.store;
-  const { jobId, stepNumber } = of;
-  const values = { jobId, after, limit };
-  const rows: { readonly [Kind in StreamKind]: () => Promise<readonly RowsOf[Kind][]> } = {
-    event: () => read.run(eventsAfter, values),
-    metric: () => read.run(metricPointsAfter, values),
-    telemetry: () => read.run(telemetrySamplesAfter, values),
-    log: () => (stepNumber == null ? read.run(logChunksAfter, values) : read.run(logChunksOfStepAfter, { ...values, stepNumber })),
+function read<K extends StreamKind>(
+  { store }: Domain,
+  { kind, jobId, stepNumber = null }: JobStream<K>,
+  after: number,
+  portion: Portion,
+): Promise<Cut<RowsOf[K]>> {
+  const of = { jobId, after };
+  const cuts: { readonly [Kind in StreamKind]: () => Promise<Cut<RowsOf[Kind]>> } = {
+    event: () => readEvents(store.read, of, portion),
+    metric: () => readMetricPoints(store.read, of, portion),
+    telemetry: () => readTelemetrySamples(store.read, of, portion),
+    log: () => readLogChunks(store.read, { ...of, stepNumber }, portion),
   };
-  return rows[of.kind]();
+  return cuts[kind]();
 }
 
 export interface FeedFilter {
@@ -133,9 +139,11 @@ export async function feedStream(
       stream: feed,
       name: JSON.stringify(['feed', projectId, types]),
       topics: [feedTopic],
-      async read(after) {
-        const stretch = await readFeedStretch(domain.store.read, { after, limit: BATCH.event, projectId, types });
-        return { ...stretch, isOver: false };
+      rowsAtMost: BATCH.event,
+      async read(after, rows) {
+        const portion = { rows, bytes: domain.limits.frameBytes };
+        const stretch = await readFeedStretch(domain.store.read, { after, projectId, types }, portion);
+        return { ...stretch, read: stretch.rows.length, isOver: false };
       },
     },
     after,

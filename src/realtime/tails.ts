@@ -6,15 +6,24 @@ import type { Clock } from '../domain/clock.ts';
 import type { Waker } from '../domain/waker.ts';
 import type { Topic } from '../store/store.ts';
 
-/** Who is at the front, and who is catching up behind: more places than that are read without being kept. */
+/** Who is at the front, and who is catching up behind: more places than that are read without being shared. */
 const PLACES_KEPT = 2;
 /** What was read is good for this long: whoever looks because a wake-up may have got lost is not answered from before it. */
 const READ_KEPT_MS = 1_000;
 
+/**
+ * One read. Once it is done it is kept only as long as one of those who got it needs it: what was read for ten thousand streams that have gone quiet
+ * would else stay in memory with them.
+ */
+interface Read {
+  readonly at: number;
+  result: Promise<unknown> | WeakRef<object>;
+}
+
 class Tail {
   watchers = 0;
   readonly #clock: Clock;
-  readonly #reads = new Map<string, { readonly at: number; readonly result: Promise<unknown> }>();
+  readonly #reads = new Map<string, Read>();
   readonly #stopListening: () => void;
 
   constructor(wakeups: Waker, clock: Clock, topics: readonly Topic[]) {
@@ -27,11 +36,21 @@ class Tail {
     const at = this.#clock.elapsed();
     const known = this.#reads.get(place);
     // A clock that went back makes an age below none: read again.
-    if (known && at >= known.at && at - known.at < READ_KEPT_MS) return known.result as Promise<T>; // a place is read in one way
+    if (known && at >= known.at && at - known.at < READ_KEPT_MS) {
+      const result = known.result instanceof WeakRef ? known.result.deref() : known.result;
+      if (result) return Promise.resolve(result) as Promise<T>; // a place is read in one way
+    }
     const result = read();
+    const kept: Read = { at, result };
     this.#reads.delete(place);
-    this.#reads.set(place, { at, result });
-    result.catch(() => this.#reads.delete(place));
+    this.#reads.set(place, kept);
+    const forget = () => {
+      if (this.#reads.get(place) === kept) this.#reads.delete(place);
+    };
+    result.then((found) => {
+      if (typeof found === 'object' && found !== null) kept.result = new WeakRef(found);
+      else forget();
+    }, forget);
     for (const oldest of this.#reads.keys()) {
       if (this.#reads.size <= PLACES_KEPT) break;
       this.#reads.delete(oldest);

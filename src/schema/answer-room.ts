@@ -32,11 +32,25 @@ class AnswerTooLarge extends RequestRefused {
 /** What one answer may hold still. Mutations of one operation share it, as their answers are one. */
 export class AnswerRoom {
   readonly #allowed: number;
+  readonly #lend: (bytes: number) => void;
   #left: number;
+  #held = 0;
 
-  constructor(allowed: number) {
+  /** `lend` takes from what may be in memory for all answers, and throws where there is no more. */
+  constructor(allowed: number, lend: (bytes: number) => void = () => {}) {
     this.#allowed = allowed;
+    this.#lend = lend;
     this.#left = allowed;
+  }
+
+  /**
+   * To be called before so many bytes are read: what was read for other fields of the answer is in memory as well, though none of it may be told yet.
+   * Throws LIMIT_EXCEEDED.
+   */
+  hold(bytes: number): void {
+    this.#held += bytes;
+    if (this.#held > this.#allowed) throw new AnswerTooLarge(this.#allowed);
+    this.#lend(bytes);
   }
 
   /** Takes so many characters, or throws LIMIT_EXCEEDED: then nothing more is to be had, so that what waits for its turn is not read in vain. */

@@ -27,11 +27,15 @@ export interface ContextParts {
   readonly serverLimits?: { readonly answerBytes?: number };
 }
 
-/** `requestId`: what the audit trail is to name the request by. */
+/** `requestId`: what the audit trail is to name the request by. `lend`: called before much is read, see AnswerRoom. */
 export function createContext(
   parts: ContextParts,
   principal: Principal | null,
-  { signal, requestId }: { readonly signal?: AbortSignal | undefined; readonly requestId?: string } = {},
+  {
+    signal,
+    requestId,
+    lend,
+  }: { readonly signal?: AbortSignal | undefined; readonly requestId?: string; readonly lend?: (bytes: number) => void } = {},
 ): Context {
   const { wakeups, serverLimits = {} } = parts;
   const domain = requestId === undefined ? parts.domain : { ...parts.domain, requestId: () => requestId };
@@ -41,7 +45,7 @@ export function createContext(
     serverLimits,
     principal,
     loaders: new Loaders(),
-    room: new AnswerRoom(serverLimits.answerBytes ?? Number.POSITIVE_INFINITY),
+    room: new AnswerRoom(serverLimits.answerBytes ?? Number.POSITIVE_INFINITY, lend),
   };
   return signal ? { ...context, signal } : context;
 }

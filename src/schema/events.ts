@@ -2,7 +2,7 @@ import { feed, type StreamName } from '../domain/cursors.ts';
 import { RequestRefused } from '../domain/refusals.ts';
 import { scopeOf } from '../domain/rights.ts';
 import { type Frame, feedStream, jobStream } from '../realtime/streams.ts';
-import { listEvents } from '../store/queries/history.ts';
+import { readEventsOfTypes } from '../store/queries/history.ts';
 import { readFeedStretch, readStretch } from '../store/queries/stretches.ts';
 import type { EventRow } from '../store/tables.ts';
 import { builder } from './builder.ts';
@@ -42,20 +42,17 @@ const EventPage = builder.objectRef<StreamPage<Happening>>('EventPage').implemen
 type PageArgs = Parameters<typeof pageOf>[2];
 
 async function pageOfJob(context: Context, jobId: string, args: PageArgs, types: Filter['types'] = null) {
-  const { domain } = context;
-  const page = await pageOf(domain, { kind: 'event', jobId }, args, (after, limit) =>
-    readStretch(domain.store.read, { kind: 'event', jobId }, { after, limit }, (after, limit) =>
-      listEvents(domain.store.read, { jobId, after, limit, types: types ?? null }),
-    ),
+  const { read } = context.domain.store;
+  const page = await pageOf(context, { kind: 'event', jobId }, args, (after, portion) =>
+    readStretch(read, { kind: 'event', jobId }, after, () => readEventsOfTypes(read, { jobId, after, types: types ?? null }, portion)),
   );
   return { ...page, rows: await happeningsOf(context, page.rows, false) };
 }
 
 /** Of all jobs that this key sees; `projectId` narrows it further. */
 async function pageOfFeed(context: Context, args: PageArgs, projectId: string | null, types: Filter['types']) {
-  const { domain } = context;
-  const page = await pageOf(domain, feed, args, (after, limit) =>
-    readFeedStretch(domain.store.read, { after, limit, projectId, types: types ?? null }),
+  const page = await pageOf(context, feed, args, (after, portion) =>
+    readFeedStretch(context.domain.store.read, { after, projectId, types: types ?? null }, portion),
   );
   return { ...page, rows: await happeningsOf(context, page.rows, true) };
 }
@@ -64,8 +61,8 @@ async function pageOfFeed(context: Context, args: PageArgs, projectId: string | 
 const unseen: StreamName = { kind: 'event', jobId: 'unseen' };
 
 /** For whoever may see nothing of it: an empty stretch, of a stream that refuses the cursors that it never gave like any other. */
-const nothing = ({ domain }: Context, stream: StreamName, args: PageArgs): Promise<StreamPage<Happening>> =>
-  pageOf<Happening>(domain, stream, args, async (after) => ({ rows: [], upTo: after, hasMore: false, missed: 0 }));
+const nothing = (context: Context, stream: StreamName, args: PageArgs): Promise<StreamPage<Happening>> =>
+  pageOf<Happening>(context, stream, args, async (after) => ({ rows: [], upTo: after, hasMore: false, missed: 0 }));
 
 /** The job that events are narrowed to by the filter, or by the key; null: they are of the feed. */
 const oneJob = (context: Context, filter: Filter | null | undefined): string | null => filter?.jobId ?? scopeOf(viewerOf(context)).jobId;

@@ -2,7 +2,7 @@ import { encodeCursor } from '../domain/cursors.ts';
 import { RequestRefused } from '../domain/refusals.ts';
 import { type Frame, jobStream } from '../realtime/streams.ts';
 import { readLogTail } from '../store/queries/logs.ts';
-import { logChunksOfStepAfter } from '../store/queries/streams.ts';
+import { readLogChunks } from '../store/queries/streams.ts';
 import { readStretch } from '../store/queries/stretches.ts';
 import type { LogChunkRow } from '../store/tables.ts';
 import { builder } from './builder.ts';
@@ -52,23 +52,26 @@ builder.objectFields(Step, (t) => ({
     description:
       'Its log, over all attempts, the oldest first. A chunk’s offset says how much came before it, also when that is past retention.',
     args: streamArgs,
-    resolve: ({ jobId, number }, args, { domain }) =>
-      pageOf(domain, { kind: 'log', jobId }, args, (after, limit) =>
-        readStretch(domain.store.read, { kind: 'log', jobId }, { after, limit }, (after, limit) =>
-          domain.store.read.run(logChunksOfStepAfter, { jobId, stepNumber: number, after, limit }),
-        ),
-      ),
+    resolve: ({ jobId, number: stepNumber }, args, context) => {
+      const { read } = context.domain.store;
+      return pageOf(context, { kind: 'log', jobId }, args, (after, portion) =>
+        readStretch(read, { kind: 'log', jobId }, after, () => readLogChunks(read, { jobId, stepNumber, after }, portion)),
+      );
+    },
   }),
   logTail: t.string({
     description: `The last lines of its log as one text, at most ${MOST_TAIL_CHARACTERS} characters; empty when nothing was written.`,
     args: {
       lines: t.arg.int({ required: true, defaultValue: 100, description: `How many lines: 1 to ${MOST_TAIL_LINES}.` }),
     },
-    resolve: ({ jobId, number }, { lines }, { domain }) => {
+    resolve: ({ jobId, number }, { lines }, { domain, room }) => {
       if (lines < 1 || lines > MOST_TAIL_LINES) {
         throw new RequestRefused('BAD_REQUEST', `lines must be from 1 to ${MOST_TAIL_LINES}; got ${lines}.`);
       }
-      return readLogTail(domain.store.read, { jobId, stepNumber: number, lines, mostCharacters: MOST_TAIL_CHARACTERS });
+      return readLogTail(domain.store.read, {
+        ...{ jobId, stepNumber: number, lines, mostCharacters: MOST_TAIL_CHARACTERS },
+        hold: (bytes) => room.hold(bytes),
+      });
     },
   }),
 }));

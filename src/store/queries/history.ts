@@ -1,11 +1,13 @@
 /** What happened: changes of status of jobs and steps, and pages of one job's events. */
-import { and, asc, eq, gt, inArray } from 'drizzle-orm';
+import { and, asc, eq, gt, inArray, lte } from 'drizzle-orm';
 import type { EventType } from '../../domain/vocabulary.ts';
 import { isOneOf, isWord } from '../columns.ts';
 import type { Queries } from '../store.ts';
-import type { EventRow } from '../tables.ts';
+import type { EventRow, Tables } from '../tables.ts';
 import { batch } from './batch.ts';
+import { type Cut, type Portion, readPortion } from './portions.ts';
 import { runShaped } from './shapes.ts';
+import { bytesOfEvent, readEvents } from './streams.ts';
 
 const jobChanges = ['JOB_CREATED', 'JOB_STATUS_CHANGED'] as const;
 /** The events in which steps come to be. */
@@ -38,29 +40,38 @@ export const originsOfSteps = batch<EventRow>('origins of steps', (db, t, jobIds
 );
 
 /** Events of one job after a number, in order; of these types, or of all. An empty list of types takes none. */
-export async function listEvents(
+export async function readEventsOfTypes(
   queries: Queries,
-  { jobId, after, limit, types }: { jobId: string; after: number; limit: number; types: readonly EventType[] | null },
-): Promise<readonly EventRow[]> {
-  if (types?.length === 0) return [];
-  const distinct = [...new Set(types ?? [])].sort();
-  return runShaped(queries, {
-    name: 'list events',
-    variant: distinct.join(' '),
-    terms: [],
-    values: { jobId, after, limit },
-    build: (db, t, _, $) =>
-      db
-        .select()
-        .from(t.events)
-        .where(
-          and(
-            eq(t.events.jobId, $('jobId')),
-            gt(t.events.seq, $('after')),
-            distinct.length > 0 ? isOneOf(t.events.type, distinct) : undefined,
-          ),
-        )
-        .orderBy(asc(t.events.seq))
-        .limit($('limit')),
-  });
+  { jobId, after, types }: { jobId: string; after: number; types: readonly EventType[] | null },
+  portion: Portion,
+): Promise<Cut<EventRow>> {
+  if (types === null) return readEvents(queries, { jobId, after }, portion);
+  if (types.length === 0) return { rows: [], hasMore: false };
+  const distinct = [...new Set(types)].sort();
+  const ofTypes = ({ events }: Tables) => isOneOf(events.type, distinct);
+  const variant = distinct.join(' ');
+  return readPortion(
+    portion,
+    (limit) =>
+      runShaped(queries, {
+        ...{ name: 'event sizes of types', variant, terms: [], values: { jobId, after, limit } },
+        build: (db, t, _, $) =>
+          db
+            .select({ place: t.events.seq, bytes: bytesOfEvent(t) })
+            .from(t.events)
+            .where(and(eq(t.events.jobId, $('jobId')), gt(t.events.seq, $('after')), ofTypes(t)))
+            .orderBy(asc(t.events.seq))
+            .limit($('limit')),
+      }),
+    (last) =>
+      runShaped(queries, {
+        ...{ name: 'events of types', variant, terms: [], values: { jobId, after, last } },
+        build: (db, t, _, $) =>
+          db
+            .select()
+            .from(t.events)
+            .where(and(eq(t.events.jobId, $('jobId')), gt(t.events.seq, $('after')), lte(t.events.seq, $('last')), ofTypes(t)))
+            .orderBy(asc(t.events.seq)),
+      }),
+  );
 }

@@ -1,44 +1,68 @@
 /** The end of a step's log. Pages and streams of it are in streams.ts. */
-import { and, desc, eq, lt } from 'drizzle-orm';
+import { and, asc, desc, eq, gte, lt } from 'drizzle-orm';
 import { cutStart } from '../../text/acceptable.ts';
 import { type Placeholder, type Queries, statement } from '../store.ts';
+import { readPortion } from './portions.ts';
 
-const PAGE = 64;
+const PAGE = { rows: 64, bytes: 1_048_576 };
 
-const chunksBefore = statement(
-  'log chunks before',
-  (db, t, $: Placeholder<{ jobId: string; stepNumber: number; before: number; limit: number }>) =>
-    db
-      .select({ seq: t.logChunks.seq, text: t.logChunks.text })
-      .from(t.logChunks)
-      .where(and(eq(t.logChunks.jobId, $('jobId')), eq(t.logChunks.stepNumber, $('stepNumber')), lt(t.logChunks.seq, $('before'))))
-      .orderBy(desc(t.logChunks.seq))
-      .limit($('limit')),
+interface Before {
+  jobId: string;
+  stepNumber: number;
+  before: number;
+}
+
+const logSizesBefore = statement('log sizes before', (db, t, $: Placeholder<Before & { limit: number }>) =>
+  db
+    .select({ place: t.logChunks.seq, bytes: t.logChunks.size })
+    .from(t.logChunks)
+    .where(and(eq(t.logChunks.jobId, $('jobId')), eq(t.logChunks.stepNumber, $('stepNumber')), lt(t.logChunks.seq, $('before'))))
+    .orderBy(desc(t.logChunks.seq))
+    .limit($('limit')),
 );
+const logTextsBefore = statement('log texts before', (db, t, $: Placeholder<Before & { first: number }>) =>
+  db
+    .select({ seq: t.logChunks.seq, text: t.logChunks.text })
+    .from(t.logChunks)
+    .where(
+      and(
+        eq(t.logChunks.jobId, $('jobId')),
+        eq(t.logChunks.stepNumber, $('stepNumber')),
+        lt(t.logChunks.seq, $('before')),
+        gte(t.logChunks.seq, $('first')),
+      ),
+    )
+    .orderBy(asc(t.logChunks.seq)),
+);
+
+export interface TailAsked {
+  readonly jobId: string;
+  readonly stepNumber: number;
+  readonly lines: number;
+  readonly mostCharacters: number;
+  /** Called with the bytes that are about to be read; what it throws keeps them from being read. */
+  readonly hold?: (bytes: number) => void;
+}
 
 /**
  * The last lines of a step's log, over all its attempts and streams as they were written; at most `mostCharacters`, of which the first line may be
  * cut. A line break at the very end starts no line.
  */
-export async function readLogTail(
-  queries: Queries,
-  { jobId, stepNumber, lines, mostCharacters }: { jobId: string; stepNumber: number; lines: number; mostCharacters: number },
-): Promise<string> {
+export async function readLogTail(queries: Queries, { jobId, stepNumber, lines, mostCharacters, hold }: TailAsked): Promise<string> {
   let text = '';
   let before = Number.MAX_SAFE_INTEGER;
-  for (let isMore = true; isMore; ) {
-    const page = await queries.run(chunksBefore, { jobId, stepNumber, before, limit: PAGE });
-    before = page.at(-1)?.seq ?? 0;
-    text =
-      page
-        .map((chunk) => chunk.text)
-        .reverse()
-        .join('') + text;
+  for (;;) {
+    const of = { jobId, stepNumber, before };
+    const { rows, hasMore } = await readPortion(
+      { ...PAGE, hold },
+      (limit) => queries.run(logSizesBefore, { ...of, limit }),
+      (first) => queries.run(logTextsBefore, { ...of, first }),
+    );
+    before = rows[0]?.seq ?? 0;
+    text = rows.map((chunk) => chunk.text).join('') + text;
     const start = startOfTail(text, lines);
-    if (start > 0) return cutStart(text.slice(start), mostCharacters);
-    isMore = page.length === PAGE && text.length < mostCharacters;
+    if (start > 0 || !hasMore || text.length >= mostCharacters) return cutStart(text.slice(start), mostCharacters);
   }
-  return cutStart(text, mostCharacters);
 }
 
 /** Where the last lines of a text begin; 0 when it has no more than those. */

@@ -1,9 +1,11 @@
 /** Reading the streams of jobs, after a number. */
-import { and, asc, eq, gt, inArray } from 'drizzle-orm';
+import { and, asc, eq, gt, inArray, lte, type SQL, sql } from 'drizzle-orm';
 import { heldStepStatuses } from '../../domain/lifecycle.ts';
 import type { EventType, StreamKind } from '../../domain/vocabulary.ts';
 import { isOneOf } from '../columns.ts';
 import { type Placeholder, type Queries, statement } from '../store.ts';
+import type { EventRow, LogChunkRow, MetricPointRow, Tables, TelemetrySampleRow } from '../tables.ts';
+import { type Cut, type Portion, readPortion, readRows } from './portions.ts';
 
 /** How far a stream has come, and what retention has removed of it. No row: nothing was ever appended. */
 export const streamBounds = statement('stream bounds', (db, t, $: Placeholder<{ jobId: string; kind: StreamKind }>) =>
@@ -24,14 +26,32 @@ interface After {
   after: number;
   limit: number;
 }
+interface Between {
+  jobId: string;
+  after: number;
+  last: number;
+}
 
-export const eventsAfter = statement('events after', (db, t, $: Placeholder<After>) =>
+/** What a row takes beside its texts. */
+const ROW_BYTES = 256;
+/** What an event takes, more or less: its texts are the only columns that may be long. */
+export const bytesOfEvent = ({ events }: Tables): SQL<number> =>
+  sql<number>`${sql.raw(String(ROW_BYTES))} + length(${events.description}) + coalesce(length(cast(${events.details} as text)), 0)`;
+
+const eventSizesAfter = statement('event sizes after', (db, t, $: Placeholder<After>) =>
   db
-    .select()
+    .select({ place: t.events.seq, bytes: bytesOfEvent(t) })
     .from(t.events)
     .where(and(eq(t.events.jobId, $('jobId')), gt(t.events.seq, $('after'))))
     .orderBy(asc(t.events.seq))
     .limit($('limit')),
+);
+const eventsBetween = statement('events between', (db, t, $: Placeholder<Between>) =>
+  db
+    .select()
+    .from(t.events)
+    .where(and(eq(t.events.jobId, $('jobId')), gt(t.events.seq, $('after')), lte(t.events.seq, $('last'))))
+    .orderBy(asc(t.events.seq)),
 );
 export const metricPointsAfter = statement('metric points after', (db, t, $: Placeholder<After>) =>
   db
@@ -49,41 +69,121 @@ export const telemetrySamplesAfter = statement('telemetry samples after', (db, t
     .orderBy(asc(t.telemetrySamples.seq))
     .limit($('limit')),
 );
-export const logChunksAfter = statement('log chunks after', (db, t, $: Placeholder<After>) =>
+const logSizesAfter = statement('log sizes after', (db, t, $: Placeholder<After>) =>
   db
-    .select()
+    .select({ place: t.logChunks.seq, bytes: t.logChunks.size })
     .from(t.logChunks)
     .where(and(eq(t.logChunks.jobId, $('jobId')), gt(t.logChunks.seq, $('after'))))
     .orderBy(asc(t.logChunks.seq))
     .limit($('limit')),
 );
-export const logChunksOfStepAfter = statement('log chunks of step after', (db, t, $: Placeholder<After & { stepNumber: number }>) =>
+const logChunksBetween = statement('log chunks between', (db, t, $: Placeholder<Between>) =>
   db
     .select()
+    .from(t.logChunks)
+    .where(and(eq(t.logChunks.jobId, $('jobId')), gt(t.logChunks.seq, $('after')), lte(t.logChunks.seq, $('last'))))
+    .orderBy(asc(t.logChunks.seq)),
+);
+const logSizesOfStepAfter = statement('log sizes of step after', (db, t, $: Placeholder<After & { stepNumber: number }>) =>
+  db
+    .select({ place: t.logChunks.seq, bytes: t.logChunks.size })
     .from(t.logChunks)
     .where(and(eq(t.logChunks.jobId, $('jobId')), eq(t.logChunks.stepNumber, $('stepNumber')), gt(t.logChunks.seq, $('after'))))
     .orderBy(asc(t.logChunks.seq))
     .limit($('limit')),
 );
-
-/** Events of all jobs, or of one project, in the order of the feed. */
-export function feedAfter(
-  queries: Queries,
-  of: { after: number; limit: number; projectId: string | null; types: readonly EventType[] | null },
-) {
-  const { events } = queries.t;
-  return queries.db
+const logChunksOfStepBetween = statement('log chunks of step between', (db, t, $: Placeholder<Between & { stepNumber: number }>) =>
+  db
     .select()
-    .from(events)
+    .from(t.logChunks)
     .where(
       and(
-        gt(events.position, of.after),
-        of.projectId === null ? undefined : eq(events.projectId, of.projectId),
-        of.types === null ? undefined : inArray(events.type, [...of.types]),
+        eq(t.logChunks.jobId, $('jobId')),
+        eq(t.logChunks.stepNumber, $('stepNumber')),
+        gt(t.logChunks.seq, $('after')),
+        lte(t.logChunks.seq, $('last')),
       ),
     )
+    .orderBy(asc(t.logChunks.seq)),
+);
+
+interface OfJob {
+  readonly jobId: string;
+  readonly after: number;
+}
+
+/** Events of one job. */
+export const readEvents = (queries: Queries, of: OfJob, portion: Portion): Promise<Cut<EventRow>> =>
+  readPortion(
+    portion,
+    (limit) => queries.run(eventSizesAfter, { ...of, limit }),
+    (last) => queries.run(eventsBetween, { ...of, last }),
+  );
+
+/** Pieces of the log of one job, or of one of its steps. */
+export function readLogChunks(
+  queries: Queries,
+  { stepNumber, ...of }: OfJob & { readonly stepNumber: number | null },
+  portion: Portion,
+): Promise<Cut<LogChunkRow>> {
+  return readPortion(
+    portion,
+    (limit) =>
+      stepNumber === null ? queries.run(logSizesAfter, { ...of, limit }) : queries.run(logSizesOfStepAfter, { ...of, stepNumber, limit }),
+    (last) =>
+      stepNumber === null
+        ? queries.run(logChunksBetween, { ...of, last })
+        : queries.run(logChunksOfStepBetween, { ...of, stepNumber, last }),
+  );
+}
+
+export const readMetricPoints = (queries: Queries, of: OfJob, portion: Portion): Promise<Cut<MetricPointRow>> =>
+  readRows(portion, (limit) => queries.run(metricPointsAfter, { ...of, limit }));
+
+export const readTelemetrySamples = (queries: Queries, of: OfJob, portion: Portion): Promise<Cut<TelemetrySampleRow>> =>
+  readRows(portion, (limit) => queries.run(telemetrySamplesAfter, { ...of, limit }));
+
+export interface OfFeed {
+  readonly after: number;
+  readonly projectId: string | null;
+  readonly types: readonly EventType[] | null;
+}
+
+/** Events of all jobs, or of one project, in the order of the feed. */
+export function readFeed({ db, t }: Queries, { after, projectId, types }: OfFeed, portion: Portion): Promise<Cut<EventRow>> {
+  const { events } = t;
+  const wanted = and(
+    gt(events.position, after),
+    projectId === null ? undefined : eq(events.projectId, projectId),
+    types === null ? undefined : inArray(events.type, [...types]),
+  );
+  return readPortion(
+    portion,
+    (limit) =>
+      db
+        .select({ place: events.position, bytes: bytesOfEvent(t) })
+        .from(events)
+        .where(wanted)
+        .orderBy(asc(events.position))
+        .limit(limit),
+    (last) =>
+      db
+        .select()
+        .from(events)
+        .where(and(wanted, lte(events.position, last)))
+        .orderBy(asc(events.position)),
+  );
+}
+
+/** Which jobs the next events of the feed are about, and how far that reaches. */
+export function jobsInFeed({ db, t }: Queries, { after, limit, projectId }: { after: number; limit: number; projectId: string | null }) {
+  const { events } = t;
+  return db
+    .select({ jobId: events.jobId, position: events.position })
+    .from(events)
+    .where(and(gt(events.position, after), projectId === null ? undefined : eq(events.projectId, projectId)))
     .orderBy(asc(events.position))
-    .limit(of.limit);
+    .limit(limit);
 }
 
 /** All that a stream needs to know of its job. */

@@ -5,11 +5,12 @@
  * both. A job's stream is numbered without holes when it is written. So where thinning leaves holes, what a read does not find between two of its rows is
  * gone; and where whatever came first is removed first, the bounds that are read after the rows say how many went before the first of them.
  */
-import type { EventType, StreamKind } from '../../domain/vocabulary.ts';
+import type { StreamKind } from '../../domain/vocabulary.ts';
 import type { Queries } from '../store.ts';
 import { type EventRow, feedOfAllJobs } from '../tables.ts';
 import { countGaps } from './gaps.ts';
-import { feedAfter, streamBounds } from './streams.ts';
+import type { Cut, Portion } from './portions.ts';
+import { type OfFeed, readFeed, streamBounds } from './streams.ts';
 
 export interface Stretch<R> {
   readonly rows: readonly R[];
@@ -24,16 +25,16 @@ export interface Stretch<R> {
 const thinnedKinds: readonly StreamKind[] = ['metric', 'telemetry'];
 
 /**
- * A stretch of one of a job's streams. `read` gets a number and how many rows to read after it; of a kind that is thinned it reads every row, of the
- * others it may leave out what is not wanted.
+ * A stretch of one of a job's streams: `read` reads a portion of it after the number. Of a kind that is thinned it reads every row, of the others it may
+ * leave out what is not wanted.
  */
 export async function readStretch<R extends { readonly seq: number }>(
   queries: Queries,
   { jobId, kind }: { jobId: string; kind: StreamKind },
-  { after, limit }: { after: number; limit: number },
-  read: (after: number, limit: number) => Promise<readonly R[]>,
+  after: number,
+  read: () => Promise<Cut<R>>,
 ): Promise<Stretch<R>> {
-  const { rows, hasMore } = cut(await read(after, limit + 1), limit);
+  const { rows, hasMore } = await read();
   const first = rows[0]?.seq;
   const last = rows.at(-1)?.seq;
   if (last !== undefined && first === after + 1 && !thinnedKinds.includes(kind)) return { rows, hasMore, upTo: last, missed: 0 };
@@ -43,17 +44,10 @@ export async function readStretch<R extends { readonly seq: number }>(
   return { rows, hasMore, upTo: last ?? gone, missed: gone - after };
 }
 
-export interface FeedStretch {
-  readonly after: number;
-  readonly limit: number;
-  readonly projectId: string | null;
-  readonly types: readonly EventType[] | null;
-}
-
 /** A stretch of the feed across jobs. What is gone is counted whatever its type was: that is gone as well. */
-export async function readFeedStretch(queries: Queries, of: FeedStretch): Promise<Stretch<EventRow>> {
-  const { after, limit, projectId } = of;
-  const found = cut(await feedAfter(queries, { ...of, limit: limit + 1 }), limit);
+export async function readFeedStretch(queries: Queries, of: OfFeed, portion: Portion): Promise<Stretch<EventRow>> {
+  const { after, projectId } = of;
+  const found = await readFeed(queries, of, portion);
   const last = found.rows.at(-1)?.position;
   if (last !== undefined && last - after === found.rows.length) return { ...found, upTo: last, missed: 0 };
   let [seen] = await queries.run(streamBounds, { jobId: feedOfAllJobs, kind: 'event' });
@@ -61,7 +55,7 @@ export async function readFeedStretch(queries: Queries, of: FeedStretch): Promis
   for (;;) {
     // The feed's numbers have holes of other kinds too, so rows and gaps must be of one moment: one in which nothing was removed.
     const before = seen;
-    const { rows, hasMore } = cut(await feedAfter(queries, { ...of, limit: limit + 1 }), limit);
+    const { rows, hasMore } = await readFeed(queries, of, portion);
     const end = rows.at(-1)?.position ?? after;
     const upTo = hasMore ? end : Math.max(end, before?.thinned ?? 0);
     const missed = await countGaps(queries, { projectId, after, upTo });
@@ -69,9 +63,3 @@ export async function readFeedStretch(queries: Queries, of: FeedStretch): Promis
     if (seen?.removed === before?.removed) return { rows, hasMore, upTo, missed };
   }
 }
-
-/** One row more than asked for tells whether there are more. */
-const cut = <R>(found: readonly R[], limit: number) => ({
-  rows: found.length > limit ? found.slice(0, limit) : found,
-  hasMore: found.length > limit,
-});
