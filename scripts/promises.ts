@@ -29,7 +29,10 @@ export const promises = {
     'In order, without hole or repetition, over history, the seam to live, reconnects and restarts, for whoever passes the last cursor. Across jobs the feed is in commit order.',
   ],
   P8: ['honest gaps', 'What is past retention is counted in `missed`. A cursor that this store never gave is refused, not guessed.'],
-  P9: ['isolation', 'A slow or dead consumer costs at most one batch of memory, is let go after 30 s without progress, and delays nobody.'],
+  P9: [
+    'isolation',
+    'A slow or dead consumer costs at most one batch of memory, counted in bytes, is let go after 30 s without progress, and delays nobody. What waits unsent is bounded for a socket, a key and the process.',
+  ],
   P10: ['cancel lands', 'CANCELLING always ends: when devices let go, or at the cancel timeout.'],
   P11: [
     'restart',

@@ -27,6 +27,7 @@ import { startServer } from './server/http.ts';
 import { ServerMeters } from './server/meters.ts';
 import { Rates } from './server/rates.ts';
 import { logRecurring } from './server/recurring.ts';
+import { Unsent } from './server/unsent.ts';
 import { FileStore } from './store/files.ts';
 import { openPostgres } from './store/postgres.ts';
 import { openSqlite } from './store/sqlite.ts';
@@ -70,7 +71,16 @@ async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracin
   if (store.isFirst) await forgiveOutage(domain);
   const wakeups = new Wakeups(store);
   const meters = new ServerMeters();
-  const counted = [store.meters, domain.meters.all(), wakeups.meters, meters.all(), samplesOf(domain, dataDir), log.lostLines].flat();
+  const unsent = new Unsent(limits);
+  const counted = [
+    store.meters,
+    domain.meters.all(),
+    wakeups.meters,
+    meters.all(),
+    unsent.meters,
+    samplesOf(domain, dataDir),
+    log.lostLines,
+  ].flat();
   const metrics = new Metrics({ version: manifest.version, node: process.versions.node, store: store.description }, counted);
   // Before anything goes on by itself: the address may be taken.
   const metricsServer = operating.metricsAddress === null ? null : await openMetricsServer(metrics, operating.metricsAddress);
@@ -86,6 +96,7 @@ async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracin
     handlers: { '/fragments/': fragmentDoor(domain, rates, { ...limits, onKeyEnd, meters }), '/metrics': metricsDoor(domain, metrics) },
     ready: readinessOf(store),
     limits,
+    unsent,
     rates,
     log,
     meters,

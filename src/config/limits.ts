@@ -82,6 +82,27 @@ export const limits = {
     atLeast: 1_048_576,
     atMost: 1_000_000_000,
   }),
+  connectionUnsentBytes: bytes({
+    name: 'connection-unsent',
+    text: 'of answers and frames that wait for one connection to take them; its streams wait then, and further answers are refused',
+    byDefault: DEFAULT_LIMITS.connectionUnsentBytes,
+    atLeast: 65_536,
+    atMost: 1_073_741_824,
+  }),
+  keyUnsentBytes: bytes({
+    name: 'key-unsent',
+    text: 'the same of all connections of one key',
+    byDefault: DEFAULT_LIMITS.keyUnsentBytes,
+    atLeast: 65_536,
+    atMost: 68_719_476_736,
+  }),
+  unsentBytes: bytes({
+    name: 'unsent',
+    text: 'the same of all clients of this gateway: what those who do not read can cost it in memory',
+    byDefault: DEFAULT_LIMITS.unsentBytes,
+    atLeast: 1_048_576,
+    atMost: 68_719_476_736,
+  }),
   executionMs: duration({
     name: 'execution-time',
     text: 'of a query, and of one frame of a subscription; mutations are never answered "too slow", since they may take effect',

@@ -1,6 +1,7 @@
 /** When a key ends: what keeps a stream open asks here to be told, so that it ends with the key (P15). */
 import { keyById } from '../store/queries/keys.ts';
 import { stepById } from '../store/queries/rows.ts';
+import type { Topic } from '../store/store.ts';
 import { topics } from './change.ts';
 import type { Domain } from './domain.ts';
 import { isHeldStep } from './lifecycle.ts';
@@ -10,44 +11,87 @@ import type { Waker } from './waker.ts';
 /** A wake-up that got lost is made up for well within the 5 s of P15, and a timer's longest reach (24.8 days) is never met. */
 const LOOK_EVERY_MS = 4_000;
 
-/** Calls `ended` once when the principal's key expires or is revoked, or the lease that it stands for is gone. Returns what stops the watching. */
-export function watchKey(domain: Domain, wakeups: Waker, principal: Principal, ended: (why: KeyEnd) => void): () => void {
-  let isStopped = false;
-  let isLooking = false;
-  let isWoken = false;
-  let stopTimer = () => {};
-  const watched = principal.keyId ? topics.key(principal.keyId) : principal.jobId ? topics.events(principal.jobId) : null;
-  if (watched === null) return () => {};
-  const stop = () => {
-    isStopped = true;
-    stopTimer();
-    stopListening();
-  };
-  const look = async () => {
+type Ended = (why: KeyEnd) => void;
+
+/** One key, or one lease, as all who came with it watch it: a read tells all of them, however many sockets they are. */
+class KeyWatch {
+  readonly #domain: Domain;
+  readonly #principal: Principal;
+  readonly #watchers = new Set<Ended>();
+  readonly #stopListening: () => void;
+  readonly #over: () => void;
+  #isStopped = false;
+  #isLooking = false;
+  #isWoken = false;
+  #stopTimer = () => {};
+
+  constructor(domain: Domain, wakeups: Waker, principal: Principal, { topic, over }: { readonly topic: Topic; readonly over: () => void }) {
+    this.#domain = domain;
+    this.#principal = principal;
+    this.#over = over;
+    this.#stopListening = wakeups.on([topic], () => void this.#look());
+  }
+
+  /** Whoever joins may have been authenticated before the key ended: it is looked at once more. */
+  join(ended: Ended): () => void {
+    const told: Ended = (why) => ended(why);
+    this.#watchers.add(told);
+    void this.#look();
+    return () => {
+      if (this.#watchers.delete(told) && this.#watchers.size === 0) this.#stop();
+    };
+  }
+
+  #stop(): void {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.#stopTimer();
+    this.#stopListening();
+    this.#over();
+  }
+
+  async #look(): Promise<void> {
     // One look at a time: a lease is watched by the events of its job, of which there may be many in one moment.
-    isWoken = true;
-    if (isLooking) return;
-    isLooking = true;
-    stopTimer();
+    this.#isWoken = true;
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    this.#stopTimer();
     let left = LOOK_EVERY_MS;
-    while (isWoken && !isStopped) {
-      isWoken = false;
+    while (this.#isWoken && !this.#isStopped) {
+      this.#isWoken = false;
       // The database is away: a later look tells.
-      const life = await lifeOf(domain, principal).catch(() => null);
-      if (isStopped) return;
+      const life = await lifeOf(this.#domain, this.#principal).catch(() => null);
+      if (this.#isStopped) return;
       if (life?.end) {
-        stop();
-        ended(life.end);
+        const watchers = [...this.#watchers];
+        this.#watchers.clear();
+        this.#stop();
+        for (const ended of watchers) ended(life.end);
         return;
       }
-      left = life?.until ? life.until.getTime() - domain.clock.now().getTime() : LOOK_EVERY_MS;
+      left = life?.until ? life.until.getTime() - this.#domain.clock.now().getTime() : LOOK_EVERY_MS;
     }
-    isLooking = false;
-    stopTimer = domain.clock.after(Math.max(1, Math.min(left, LOOK_EVERY_MS)), () => void look());
-  };
-  const stopListening = wakeups.on([watched], () => void look());
-  void look();
-  return stop;
+    this.#isLooking = false;
+    this.#stopTimer = this.#domain.clock.after(Math.max(1, Math.min(left, LOOK_EVERY_MS)), () => void this.#look());
+  }
+}
+
+const watches = new WeakMap<Waker, Map<string, KeyWatch>>();
+
+/** Calls `ended` once when the principal's key expires or is revoked, or the lease that it stands for is gone. Returns what stops the watching. */
+export function watchKey(domain: Domain, wakeups: Waker, principal: Principal, ended: Ended): () => void {
+  const { keyId, jobId, stepId, attempt } = principal;
+  const topic = keyId ? topics.key(keyId) : jobId ? topics.events(jobId) : null;
+  if (topic === null) return () => {};
+  const all = watches.get(wakeups) ?? new Map<string, KeyWatch>();
+  watches.set(wakeups, all);
+  const name = keyId ?? `${stepId} ${attempt}`;
+  let watch = all.get(name);
+  if (!watch) {
+    watch = new KeyWatch(domain, wakeups, principal, { topic, over: () => all.delete(name) });
+    all.set(name, watch);
+  }
+  return watch.join(ended);
 }
 
 export type KeyEnd = 'expired' | 'revoked';

@@ -3,7 +3,11 @@ import { chooseMediaType, type MediaType } from './accept.ts';
 import type { Connection, Connections } from './connections.ts';
 import { refuse, UNAUTHENTICATED } from './errors.ts';
 import type { Answer } from './operations.ts';
+import { Outlet } from './outlet.ts';
 import { Refusal } from './params.ts';
+
+/** Characters of an answer that is written in one go. */
+const AT_ONCE = 65_536;
 
 /** Per the GraphQL-over-HTTP specification: `application/json` cannot tell whose answer it is, so 200 means "a GraphQL server answered". */
 export function statusOf(answer: Answer, mediaType: MediaType): number {
@@ -32,7 +36,7 @@ export function sendUnauthenticated(request: IncomingMessage, response: ServerRe
 /** Lets go a client that asks and then does not take its answer. Most answers have left by now, and nothing is watched. */
 export function watchAnswer(connections: Connections, response: ServerResponse): void {
   const { socket } = response;
-  if (!socket || socket.writableLength === 0 || !response.writableEnded) return;
+  if (!socket || response.writableFinished || (response.writableEnded && socket.writableLength === 0)) return;
   const connection: Connection = {
     isBehind: () => socket.writableLength > 0,
     taken: () => socket.bytesWritten - socket.writableLength,
@@ -60,5 +64,11 @@ function sendText(
     'x-content-type-options': 'nosniff',
     ...headers,
   });
-  response.end(text);
+  if (text.length <= AT_ONCE) {
+    response.end(text);
+    return;
+  }
+  const outlet = new Outlet((piece, _, done) => response.write(piece, done));
+  response.once('close', () => outlet.close());
+  void outlet.send(text).then(() => response.end());
 }

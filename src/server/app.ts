@@ -8,6 +8,7 @@ import type { Log } from './log.ts';
 import type { ServerMeters } from './meters.ts';
 import type { Rates } from './rates.ts';
 import type { Traces } from './traces.ts';
+import type { Unsent } from './unsent.ts';
 
 /** What the gateway hands to its server: everything that is not bytes. */
 export interface ServerParts<C extends object> {
@@ -16,9 +17,13 @@ export interface ServerParts<C extends object> {
   authenticate(authorization: string | undefined): Promise<Principal | null>;
   /**
    * The context of one execution, with fresh loaders: called once a query or mutation, and once a frame of a subscription. `signal` is aborted
-   * when nobody waits for the answer any more; `requestId` names the request in the log, and in the audit trail.
+   * when nobody waits for the answer any more; `requestId` names the request in the log, and in the audit trail; `lend` is called with the bytes that are
+   * about to be read, and throws LIMIT_EXCEEDED where there is no room for them.
    */
-  context(principal: Principal | null, asked?: { readonly signal?: AbortSignal | undefined; readonly requestId: string }): C;
+  context(
+    principal: Principal | null,
+    asked?: { readonly signal?: AbortSignal | undefined; readonly requestId?: string; readonly lend?: (bytes: number) => void },
+  ): C;
   /** Calls `ended` once when the principal's key expires or is revoked, or has been since it was authenticated. Returns what stops the watching. */
   onKeyEnd(principal: Principal, ended: (why: KeyEnd) => void): () => void;
   /** Other doors, by the path they begin with: `/fragments/`. They answer by themselves, errors included, and check their own keys. */
@@ -26,6 +31,8 @@ export interface ServerParts<C extends object> {
   /** Whether the store can be read and written: what /health/ready says once the server is open. */
   ready(): Promise<Readiness>;
   readonly limits: Limits;
+  /** What waits for consumers to take it. */
+  readonly unsent: Unsent;
   /** How fast each key may ask, here and at the other doors. */
   readonly rates: Rates;
   readonly log: Log;

@@ -24,18 +24,20 @@ interface Watched {
  * Keeps every open connection honest with one timer for all: peers that take nothing for `stallMs` are dropped, the others are pinged
  * every `pingMs`.
  *
- * Progress is judged by messages that left, not by their bytes: one that takes longer than `stallMs` for a single frame counts as
- * stalled. A timer for each connection would say the same and cost memory for each.
+ * Progress is judged by the pieces that the system's buffers of the connection took (outlet.ts). While so much is unsent that others wait for room
+ * (`isTight`), a tenth of the time is enough. A timer for each connection would say the same and cost memory for each.
  */
 export class Connections {
   readonly #watched = new Map<Connection, Watched>();
   readonly #timers: readonly NodeJS.Timeout[];
   readonly #stallMs: number;
   readonly #onDrop: () => void;
+  readonly #isTight: () => boolean;
 
-  constructor(limits: { stallMs: number; pingMs: number }, onDrop: () => void) {
+  constructor(limits: { stallMs: number; pingMs: number }, onDrop: () => void, isTight: () => boolean = () => false) {
     this.#stallMs = limits.stallMs;
     this.#onDrop = onDrop;
+    this.#isTight = isTight;
     this.#timers = [
       setInterval(() => this.#dropStalled(), Math.max(10, Math.min(1_000, limits.stallMs / 10))).unref(),
       setInterval(() => this.#ping(), limits.pingMs).unref(),
@@ -76,11 +78,12 @@ export class Connections {
 
   #dropStalled(): void {
     const now = performance.now();
+    const patience = this.#isTight() ? this.#stallMs / 10 : this.#stallMs;
     for (const [connection, watched] of this.#watched) {
       const taken = connection.taken();
       if (!connection.isBehind()) watched.behindSince = 0;
       else if (watched.behindSince === 0 || taken !== watched.taken) watched.behindSince = now;
-      else if (now - watched.behindSince >= this.#stallMs) {
+      else if (now - watched.behindSince >= patience) {
         this.#watched.delete(connection);
         connection.drop();
         this.#onDrop();

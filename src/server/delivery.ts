@@ -10,20 +10,29 @@ import type { FrameStream } from './subscribe.ts';
  */
 class Delivery implements AsyncIterableIterator<ExecutionResult> {
   readonly #work: () => Promise<void>;
-  readonly #end: () => void;
+  readonly #stop: () => void;
+  readonly #ended: () => void;
+  #isBegun = false;
 
-  constructor(work: () => Promise<void>, end: () => void) {
+  constructor(work: () => Promise<void>, stop: () => void, ended: () => void) {
     this.#work = work;
-    this.#end = end;
+    this.#stop = stop;
+    this.#ended = ended;
   }
 
   async next(): Promise<IteratorReturnResult<undefined>> {
-    await this.#work();
+    this.#isBegun = true;
+    try {
+      await this.#work();
+    } finally {
+      this.#ended();
+    }
     return { done: true, value: undefined };
   }
 
   return(): Promise<IteratorReturnResult<undefined>> {
-    this.#end();
+    this.#stop();
+    if (!this.#isBegun) this.#ended();
     return Promise.resolve({ done: true, value: undefined });
   }
 
@@ -32,15 +41,22 @@ class Delivery implements AsyncIterableIterator<ExecutionResult> {
   }
 }
 
-/** Delivers frames as they come, the next one made when the last one has left. */
-export function deliverFrames(socket: Socket, id: string, frames: FrameStream): AsyncIterableIterator<ExecutionResult> {
+/** Delivers frames as they come, the next one made when the last one has left. `ended` is called when nothing more comes of it. */
+export function deliverFrames(socket: Socket, id: string, frames: FrameStream, ended: () => void): AsyncIterableIterator<ExecutionResult> {
   const work = async () => {
-    for await (const frame of frames) {
-      if (!(await socket.send(nextMessage(id, frame)))) return;
-      frames.noteSent();
-    }
+    while (await deliverNext(socket, id, frames));
   };
-  return new Delivery(work, () => void frames.return());
+  return new Delivery(work, () => void frames.return(), ended);
+}
+
+/** In a function of its own, so that a stream that waits for news holds no text of the frame before. */
+async function deliverNext(socket: Socket, id: string, frames: FrameStream): Promise<boolean> {
+  const { value, done } = await frames.next();
+  if (done) return false;
+  const isSent = await socket.deliver(id, value);
+  if (isSent) frames.noteSent();
+  else void frames.return();
+  return isSent;
 }
 
 /** Delivers the answer of a query, a mutation or a refused subscription, unless the client no longer wants it: `leave` is called then. */
@@ -48,20 +64,17 @@ export function deliverAnswer(
   socket: Socket,
   id: string,
   answer: () => Promise<Answer>,
-  leave = () => {},
+  { ended, leave = () => {} }: { readonly ended: () => void; readonly leave?: () => void },
 ): AsyncIterableIterator<ExecutionResult> {
   let isWanted = true;
   const work = () =>
     socket.during(async () => {
       const { text } = await answer();
-      if (isWanted) await socket.send(nextMessage(id, text));
+      if (isWanted) await socket.deliver(id, text);
     });
-  return new Delivery(work, () => {
+  const stop = () => {
     isWanted = false;
     leave();
-  });
-}
-
-function nextMessage(id: string, payload: string): string {
-  return `{"id":${JSON.stringify(id)},"type":"next","payload":${payload}}`;
+  };
+  return new Delivery(work, stop, ended);
 }

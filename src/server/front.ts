@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLError } from 'graphql';
 import { readStreamWish } from './accept.ts';
-import { sendAnswer, sendRefusal, sendUnauthenticated } from './answers.ts';
+import { sendAnswer, sendRefusal, sendUnauthenticated, watchAnswer } from './answers.ts';
 import type { ServerParts } from './app.ts';
 import { admit } from './arrivals.ts';
 import type { Call } from './call.ts';
@@ -51,11 +51,20 @@ export async function answerGraphql<C extends object>(
       throw new Refusal(405, refuse('BAD_REQUEST', 'Send mutations with POST.'), { allow: 'POST' });
     }
     requirePace(parts.rates.takeOf(principal, pointsOf(operations.price(found, params).nodes) - 1, response));
+    if (response.closed) return;
+    const account = parts.unsent.open(keyOf(principal));
+    const share = account.share();
+    response.once('close', () => {
+      share.close();
+      account.close();
+    });
     if (found.node.operation !== 'subscription') {
       // Only a mutation may wait on purpose, for work to claim: when its client has gone, it must not be given any.
       const signal = found.node.operation === 'mutation' ? goneSignal(response) : undefined;
-      const answer = await operations.execute(found, params, principal, call, signal);
-      return wish === 'first' ? sendStream(response, connections, answer) : sendAnswer(request, response, answer);
+      const answer = await operations.execute(found, params, principal, call, { share, signal });
+      if (wish === 'first') return sendStream(response, connections, answer);
+      sendAnswer(request, response, answer);
+      return watchAnswer(connections, response);
     }
     if (wish === 'none') {
       throw new Refusal(
@@ -71,7 +80,7 @@ export async function answerGraphql<C extends object>(
     const variable = findCursorVariable(found.node);
     const id = request.headers['last-event-id'];
     const resumed = goOnAfter(params, typeof id === 'string' ? id : undefined, variable);
-    const frames = await operations.subscribe(found, resumed, principal, { ...call, transport: 'sse' });
+    const frames = await operations.subscribe(found, resumed, principal, { ...call, transport: 'sse' }, share);
     if ('outcome' in frames) return sendStream(response, connections, frames);
     if (response.closed) return void frames.return();
     // Clients of streams cannot be told by a close code: the last frame says it.

@@ -9,7 +9,8 @@ import { TABS } from './graphiql-tabs.ts';
 interface Asset {
   readonly type: string;
   readonly text: string;
-  /** Compressed once, when it is asked for. */
+  /** Made once, when it is asked for, and sent to all from the same bytes: a client that takes none of them costs nothing. */
+  plain: Promise<Buffer> | undefined;
   gzipped: Promise<Buffer> | undefined;
 }
 
@@ -26,7 +27,7 @@ const ASSETS: ReadonlyMap<string, Asset> = new Map(
       ['graphql.worker.js', SCRIPT, graphqlWorker],
       ['page.js', SCRIPT, readFileSync(new URL('./graphiql-page.js', import.meta.url), 'utf8')],
     ] as const
-  ).map(([name, type, text]) => [name, { type, text, gzipped: undefined }]),
+  ).map(([name, type, text]) => [name, { type, text, plain: undefined, gzipped: undefined }]),
 );
 
 /** Names this very set of files, so that a browser may keep them for good and still gets new ones with a new version. */
@@ -103,8 +104,9 @@ export async function answerAsset(path: string, request: IncomingMessage, respon
   const asset = ASSETS.get(path.slice('/graphql/'.length));
   if (!asset || (request.method !== 'GET' && request.method !== 'HEAD')) return void response.writeHead(404).end();
   const isGzipped = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''));
+  asset.plain ??= Promise.resolve(Buffer.from(asset.text));
   if (isGzipped) asset.gzipped ??= compress(asset.text);
-  const body = isGzipped && asset.gzipped ? await asset.gzipped : Buffer.from(asset.text);
+  const body = await (isGzipped && asset.gzipped ? asset.gzipped : asset.plain);
   response.writeHead(200, {
     'content-type': asset.type,
     'content-length': body.length,

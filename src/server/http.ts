@@ -14,6 +14,7 @@ import { Refusal } from './params.ts';
 import { RequestWatch } from './request-watch.ts';
 import { Tally } from './tally.ts';
 import { readTarget, type Target } from './target.ts';
+import { Turns } from './turns.ts';
 import { WebSocketDoor } from './websocket.ts';
 
 /** Over how long the clients of sockets and streams are asked to come back, so that they do not all do at once. */
@@ -29,24 +30,29 @@ const LEAVE_SPREAD_MS = 3_000;
  */
 export async function startServer<C extends object>(parts: ServerParts<C>, address: Address): Promise<RunningServer> {
   const origins = address.origins ?? [];
-  const connections = new Connections(parts.limits, () => {
+  const letGo = () => {
     parts.meters.dropped.add();
     parts.log.info('A consumer was let go that took nothing for too long.');
-  });
+  };
+  const connections = new Connections(parts.limits, letGo, () => parts.unsent.isTight);
   const operations = new Operations(parts);
   const ofKey = new Tally(parts.limits.socketsPerKey);
   const sockets = new WebSocketDoor(parts, operations, connections, ofKey, origins);
   let phase: 'starting' | 'serving' | 'stopping' = 'starting';
 
-  async function answer(request: IncomingMessage, response: ServerResponse, call: Call, { path, search }: Target): Promise<void> {
+  async function answer(request: IncomingMessage, response: ServerResponse, call: Call, target: Target): Promise<void> {
+    await route(request, response, call, target);
+    if (response.writableEnded) watchAnswer(connections, response);
+  }
+
+  async function route(request: IncomingMessage, response: ServerResponse, call: Call, { path, search }: Target): Promise<void> {
     if (phase === 'stopping') response.setHeader('connection', 'close');
     if ((request.headers.origin !== undefined || request.method === 'OPTIONS') && answerCors(request, response, origins)) return;
     requireKnownCoding(request);
     if (request.method === 'OPTIONS') return void response.writeHead(204, { allow: methodsOf(path) }).end();
     if (path === '/graphql') {
       if (wantsPage(request, search)) return (await import('./graphiql.ts')).answerPage(response);
-      await answerGraphql(parts, operations, connections, ofKey, request, response, call);
-      return watchAnswer(connections, response);
+      return answerGraphql(parts, operations, connections, ofKey, request, response, call);
     }
     if (path === '/health/live') return answerLive(response);
     if (path === '/health/ready') return answerReady(response, phase, parts.ready);
@@ -58,12 +64,13 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
   }
 
   const watch = new RequestWatch(parts);
+  const turns = new Turns();
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
     arrivals.hear(request, response);
     const call = callOf(request, 'http');
     const target = readTarget(request.url);
     response.setHeader('x-request-id', call.id);
-    void watch.run(request, response, call, target.path, () =>
+    const run = () => watch.run(request, response, call, target.path, () =>
       answer(request, response, call, target).catch((error: unknown) => {
         if (error instanceof Refusal) return sendRefusal(request, response, error);
         const { message, extensions } = operations.mask(error, call);
@@ -73,6 +80,9 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
         else sendRefusal(request, response, new Refusal(500, refuse('INTERNAL_ERROR', message, extensions)));
       }),
     );
+    const turn = turns.take(request, response);
+    if (turn) void turn.then(run);
+    else void run();
   };
   const { connectionsPerAddress, headerMs } = parts.limits;
   const server = createServer(

@@ -25,6 +25,12 @@ export interface Limits {
   readonly cost: number;
   /** Characters of an operation's answer, or of a frame, that its long texts, documents and lists may take (schema/answer-room.ts says which). */
   readonly answerBytes: number;
+  /** Of answers and frames that were made and have not left for the one connection that they go to. One that is larger passes when it is alone. */
+  readonly connectionUnsentBytes: number;
+  /** The same of all connections of one key. */
+  readonly keyUnsentBytes: number;
+  /** The same of all clients of the gateway: what those who do not read can cost it in memory. */
+  readonly unsentBytes: number;
   /**
    * Of a query, and of the execution of one frame of a subscription. Mutations have no such limit: one that is answered "too slow" may
    * take effect a moment later, and claimNextSteps waits for work on purpose.
@@ -71,6 +77,12 @@ export const DEFAULT_LIMITS = {
   pageSize: 100,
   cost: 10_000,
   answerBytes: 64_000_000,
+  // A few frames (domain/limits.ts, frameBytes), so that the next one is ready when one has left.
+  connectionUnsentBytes: 1_048_576,
+  // Each of 100 sockets that do not read holds a frame, or some notebook that is slow a few large answers.
+  keyUnsentBytes: 33_554_432,
+  // Four keys at their limit. In memory a text has one or two bytes a character, and the gateway itself 250 MB: below 600 MB in all.
+  unsentBytes: 134_217_728,
   executionMs: 10_000,
   messageBytes: 65_536,
   initMs: 3_000,

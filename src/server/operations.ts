@@ -12,6 +12,7 @@ import type { ServerMeters } from './meters.ts';
 import { OperationWatch } from './operation-watch.ts';
 import { FrameStream, SharedFrames } from './subscribe.ts';
 import type { SpanLink } from './traces.ts';
+import { bytesOf, type Share } from './unsent.ts';
 
 /** What a client asks, whatever way it came. */
 export interface Params {
@@ -34,6 +35,8 @@ export interface Answer {
   readonly outcome: 'data' | 'null' | 'refused' | 'fault';
   /** That of the first error; OK where there is none. */
   readonly code: string;
+  /** The limit that one of its errors names; null where none does. */
+  readonly limit: string | null;
 }
 
 /**
@@ -93,16 +96,23 @@ export class Operations<C extends object> {
     this.#watch.refused(params, principal, call, String(first?.extensions?.code ?? 'BAD_REQUEST'));
   }
 
-  /** Executes a query or a mutation; `signal` is aborted when nobody waits for the answer any more. Never rejects. */
-  execute(operation: Operation, params: Params, principal: Principal, call: Call, signal?: AbortSignal): Promise<Answer> {
+  /**
+   * Executes a query or a mutation. What is read for it and its text are held in `share`: the answer to a query is refused where there is no room for it;
+   * a mutation has taken effect by then. `signal` is aborted when nobody waits for the answer any more. Never rejects.
+   */
+  execute(operation: Operation, params: Params, principal: Principal, call: Call, { share, signal }: Asked): Promise<Answer> {
     return this.#watch.run(operation, principal, call, async () => {
       try {
+        const lend = (bytes: number) => share.take(bytes);
         const run = {
           rootValue: undefined,
-          context: this.#context(principal, { signal, requestId: call.id }),
+          context: this.#context(principal, { signal, requestId: call.id, lend }),
           variables: params.variables,
         };
-        return this.#withCost(await this.#run(operation, run, call), operation, params);
+        const answer = this.#withCost(await this.#run(operation, run, call), operation, params);
+        const bytes = bytesOf(answer.text);
+        const refusal = operation.node.operation === 'mutation' ? share.settle(bytes) : share.admit(bytes);
+        return refusal ? this.refusal([refusal], call) : answer;
       } catch (error) {
         return this.#withoutData('fault', [error], call);
       }
@@ -112,10 +122,10 @@ export class Operations<C extends object> {
   /**
    * Opens a subscription: its frames are answers, serialised. Each is executed with a context of its own, or it would show yesterday's
    * rows; subscribers of the same document, variables and rights that are given the same event object share the execution and the text.
-   * An answer instead of a stream is the refusal.
+   * An answer instead of a stream is the refusal. The newest frame is held in `share`, and none is read before there is room for it.
    */
-  subscribe(operation: Operation, params: Params, principal: Principal, call: Call): Promise<FrameStream | Answer> {
-    const open = (link: SpanLink | null) => this.#open(operation, params, principal, call, link);
+  subscribe(operation: Operation, params: Params, principal: Principal, call: Call, share: Share): Promise<FrameStream | Answer> {
+    const open = (link: SpanLink | null) => this.#open(operation, params, principal, call, { link, share });
     return this.#watch.open(operation, principal, call, open, (opened) => ('outcome' in opened ? opened.code : 'OK'));
   }
 
@@ -124,7 +134,7 @@ export class Operations<C extends object> {
     params: Params,
     principal: Principal,
     call: Call,
-    link: SpanLink | null,
+    { link, share }: { readonly link: SpanLink | null; readonly share: Share },
   ): Promise<FrameStream | Answer> {
     try {
       const source = await createSourceEventStream({
@@ -138,14 +148,16 @@ export class Operations<C extends object> {
       const key = JSON.stringify([operation.text, params.operationName, params.variables ?? null, params.wantsCost, rightsOf(principal)]);
       // A frame belongs to all who share it: what goes wrong with it names no one's request.
       const run = async (event: unknown) => {
-        const how = { rootValue: event, context: this.#context(principal), variables: params.variables };
+        const context = this.#context(principal, { lend: (bytes) => share.take(bytes) });
+        const how = { rootValue: event, context, variables: params.variables };
         return this.#withCost(await this.#run(operation, how), operation, params);
       };
-      return new FrameStream(source[Symbol.asyncIterator](), {
-        frame: (event) => this.#shared.frame(event, key, () => this.#watch.frame(operation, link, () => run(event))),
-        failure: (error) => JSON.stringify({ errors: [this.mask(error, call)] }),
+      const maker = {
+        frame: (event: unknown) => this.#shared.frame(event, key, () => this.#watch.frame(operation, link, () => run(event))),
+        failure: (error: unknown) => JSON.stringify({ errors: [this.mask(error, call)] }),
         ...countFrames(this.#meters, operation.field, call.transport),
-      });
+      };
+      return new FrameStream(source[Symbol.asyncIterator](), maker, share);
     } catch (error) {
       return this.#withoutData('fault', [error], call);
     }
@@ -173,17 +185,30 @@ export class Operations<C extends object> {
   }
 
   #answer(result: ExecutionResult, call?: Call): Answer {
-    if (!result.errors || result.errors.length === 0) return { outcome: 'data', code: 'OK', text: JSON.stringify({ data: result.data }) };
+    if (!result.errors || result.errors.length === 0)
+      return { outcome: 'data', code: 'OK', limit: null, text: JSON.stringify({ data: result.data }) };
     if (!('data' in result)) return this.#withoutData('refused', result.errors, call);
     const errors = result.errors.map((error) => this.mask(error, call));
-    return { outcome: result.data == null ? 'null' : 'data', code: codeOf(errors), text: JSON.stringify({ errors, data: result.data }) };
+    const text = JSON.stringify({ errors, data: result.data });
+    return { outcome: result.data == null ? 'null' : 'data', code: codeOf(errors), limit: limitOf(errors), text };
   }
 
   #withoutData(outcome: Answer['outcome'], found: readonly unknown[], call: Call | undefined): Answer {
     const errors = found.map((error) => this.mask(error, call));
     const code = codeOf(errors);
-    return { outcome: code === 'INTERNAL_ERROR' ? 'fault' : outcome, code, text: JSON.stringify({ errors }) };
+    return { outcome: code === 'INTERNAL_ERROR' ? 'fault' : outcome, code, limit: limitOf(errors), text: JSON.stringify({ errors }) };
   }
+}
+
+/** How an operation is to be executed. */
+export interface Asked {
+  readonly share: Share;
+  readonly signal?: AbortSignal | undefined;
+}
+
+function limitOf(errors: readonly GraphQLFormattedError[]): string | null {
+  const limit = errors.find(({ extensions }) => typeof extensions?.limit === 'string')?.extensions?.limit;
+  return typeof limit === 'string' ? limit : null;
 }
 
 const codeOf = ([first]: readonly GraphQLFormattedError[]): string => String(first?.extensions?.code);

@@ -1,5 +1,6 @@
 import { WebSocket } from 'ws';
 import type { Connection } from './connections.ts';
+import { Outlet } from './outlet.ts';
 
 /** Why a socket is closed by the gateway. Clients try again after 1012, 1013 and 4403, and stop after 4401. */
 export const CLOSE = {
@@ -26,22 +27,30 @@ export class GatewaySocket extends WebSocket {
 /** What a peer has to answer a close frame, or to take what still waits for it, before the connection is cut. */
 const CLOSE_GRACE_MS = 5_000;
 
-/** Messages that may wait for one peer. Above, nothing more is read from it: its pings would fill our memory with pongs. */
-const MAX_WAITING = 100;
+/** Messages, and characters of them, that may wait for one peer in answer to its own. Above, nothing more is read from it: its pings would fill our memory. */
+const MOST_REPLIES = 100;
+const MOST_REPLY_CHARACTERS = 65_536;
 
 /** One WebSocket as its writers see it: text in, and a promise that says when it has left. */
 export class Socket implements Connection {
   readonly socket: WebSocket;
   /** Called once when the socket ends, and already when the gateway decides that it shall: what it reads from is let go at once. */
   onEnd: ((code: number, reason: string) => void) | null = null;
-  #waiting = 0;
-  #taken = 0;
+  readonly #outlet: Outlet;
+  #replies = 0;
+  #replyCharacters = 0;
+  /** Why nothing is read from the peer. */
+  readonly #pauses = new Set<'replies' | 'inbox'>();
+  #isPonging = false;
+  #owedPong: Buffer | null = null;
   #isPongDue = false;
   #requests = 0;
   #isLeaving = false;
 
   constructor(socket: WebSocket) {
     this.socket = socket;
+    this.#outlet = new Outlet((piece, isLast, done) => socket.send(piece, { fin: isLast, binary: false }, done));
+    socket.on('ping', (data) => this.#answerPing(data));
     socket.on('pong', () => {
       this.#isPongDue = false;
     });
@@ -49,21 +58,46 @@ export class Socket implements Connection {
     socket.once('close', (code, reason) => this.#end(code, String(reason)));
   }
 
-  /**
-   * Resolves when the text has left for the peer: false if the peer has gone. A turn of the event loop lies between, or a stream with
-   * much to say and a fast reader would leave no turn to anyone else.
-   */
-  send(text: string): Promise<boolean> {
+  /** Sends what a frame or an answer of the operation says. Resolves when it has left for the peer: false if the peer has gone. */
+  deliver(id: string, payload: string): Promise<boolean> {
     if (this.socket.readyState !== WebSocket.OPEN) return Promise.resolve(false);
-    this.#waiting += 1;
-    if (this.#waiting === MAX_WAITING) this.socket.pause();
-    return new Promise((resolve) => {
-      this.socket.send(text, (error) => {
-        if (this.#waiting === MAX_WAITING) this.socket.resume();
-        this.#waiting -= 1;
-        this.#taken += 1;
-        setImmediate(resolve, !error);
-      });
+    return this.#outlet.send(`{"id":${JSON.stringify(id)},"type":"next","payload":`, payload, '}');
+  }
+
+  /** Sends what the protocol has to say: the reply to a message of the peer. */
+  async send(text: string): Promise<void> {
+    if (this.socket.readyState !== WebSocket.OPEN) return;
+    this.#replies += 1;
+    this.#replyCharacters += text.length;
+    if (this.#replies >= MOST_REPLIES || this.#replyCharacters >= MOST_REPLY_CHARACTERS) this.pause('replies');
+    await this.#outlet.send(text);
+    this.#replies -= 1;
+    this.#replyCharacters -= text.length;
+    if (this.#replies === 0) this.resume('replies');
+    if (this.#owedPong) this.#answerPing(this.#owedPong);
+  }
+
+  /** Reads nothing more from the peer until `resume` was called for the same reason. */
+  pause(why: 'replies' | 'inbox'): void {
+    this.#pauses.add(why);
+    this.socket.pause();
+  }
+
+  resume(why: 'replies' | 'inbox'): void {
+    if (this.#pauses.delete(why) && this.#pauses.size === 0) this.socket.resume();
+  }
+
+  /** Of many pings to which the answer cannot leave, the newest is answered, as RFC 6455 has it: a peer that reads nothing would be owed ever more. */
+  #answerPing(data: Buffer): void {
+    if (this.#isPonging || this.isBehind()) {
+      this.#owedPong = data;
+      return;
+    }
+    this.#isPonging = true;
+    this.#owedPong = null;
+    this.socket.pong(data, false, () => {
+      this.#isPonging = false;
+      if (this.#owedPong && this.socket.readyState === WebSocket.OPEN) this.#answerPing(this.#owedPong);
     });
   }
 
@@ -76,6 +110,7 @@ export class Socket implements Connection {
   }
 
   #end(code: number, reason: string): void {
+    this.#outlet.close();
     this.onEnd?.(code, reason);
     this.onEnd = null;
   }
@@ -92,11 +127,11 @@ export class Socket implements Connection {
   }
 
   isBehind(): boolean {
-    return this.#waiting > 0;
+    return this.#outlet.waiting > 0;
   }
 
   taken(): number {
-    return this.#taken;
+    return this.#outlet.taken;
   }
 
   ping(): void {

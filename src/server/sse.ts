@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Connection, Connections } from './connections.ts';
 import type { Answer } from './operations.ts';
+import { Outlet } from './outlet.ts';
 import type { FrameStream } from './subscribe.ts';
 
 /**
@@ -42,54 +43,55 @@ export function openEvents(response: ServerResponse): void {
 }
 
 async function pump(stream: EventStream, frames: FrameStream, hasIds: boolean): Promise<void> {
-  for await (const frame of frames) {
-    const id = hasIds && frames.cursor !== undefined ? `id: ${frames.cursor}\n` : '';
-    if (!(await stream.write(`${id}event: next\ndata: ${frame}\n\n`))) return;
-    frames.noteSent();
-  }
+  while (await sendNext(stream, frames, hasIds));
   await stream.finish();
+}
+
+/** In a function of its own, so that a stream that waits for news holds no text of the frame before. */
+async function sendNext(stream: EventStream, frames: FrameStream, hasIds: boolean): Promise<boolean> {
+  const { value, done } = await frames.next();
+  if (done) return false;
+  const id = hasIds && frames.cursor !== undefined ? `id: ${frames.cursor}\n` : '';
+  const isSent = await stream.write(`${id}event: next\ndata: `, value, '\n\n');
+  if (isSent) frames.noteSent();
+  else void frames.return();
+  return isSent;
 }
 
 class EventStream implements Connection {
   readonly #response: ServerResponse;
-  #waiting = 0;
-  #taken = 0;
+  readonly #outlet: Outlet;
   #isComplete = false;
 
   constructor(response: ServerResponse) {
     this.#response = response;
+    this.#outlet = new Outlet((piece, _, done) => response.write(piece, done));
     response.on('error', () => {}); // 'close' follows and ends the stream
+    response.once('close', () => this.#outlet.close());
     openEvents(response);
     // Some clients see the headers only with the first byte of the body.
     void this.write(':\n\n');
   }
 
   /** Resolves a turn of the event loop after the text has left for the peer: false if the peer has gone. */
-  write(text: string): Promise<boolean> {
+  write(...parts: string[]): Promise<boolean> {
     if (this.#response.destroyed || this.#response.writableEnded) return Promise.resolve(false);
-    this.#waiting += 1;
-    return new Promise((resolve) => {
-      this.#response.write(text, (error) => {
-        this.#waiting -= 1;
-        this.#taken += 1;
-        setImmediate(resolve, !error);
-      });
-    });
+    return this.#outlet.send(...parts);
   }
 
   async finish(answer?: string): Promise<void> {
-    if (answer !== undefined) await this.write(`event: next\ndata: ${answer}\n\n`);
+    if (answer !== undefined) await this.write('event: next\ndata: ', answer, '\n\n');
     this.#isComplete = true;
     await this.write('event: complete\ndata:\n\n');
     this.#response.end();
   }
 
   isBehind(): boolean {
-    return this.#waiting > 0;
+    return this.#outlet.waiting > 0;
   }
 
   taken(): number {
-    return this.#taken;
+    return this.#outlet.taken;
   }
 
   ping(): void {

@@ -1,4 +1,6 @@
+import type { Pulled } from '../realtime/pull.ts';
 import type { Answer } from './operations.ts';
+import { bytesOf, isUnsentLimit, type Share } from './unsent.ts';
 
 /** How a stream turns what its source gives into frames. */
 export interface FrameMaker {
@@ -12,10 +14,16 @@ export interface FrameMaker {
   ended(): void;
 }
 
+/** What a frame takes of a source that does not say, before it is made. */
+const USUAL_BYTES = 16_384;
+/** A frame that meets one of these is too much for one answer: there may be smaller ones. */
+const OF_ONE_ANSWER: ReadonlySet<string | null> = new Set(['answerBytes', 'executionMs']);
+
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 /**
- * The frames of one subscription: one event is pulled from the source for each frame asked for, never ahead.
+ * The frames of one subscription: one event is pulled from the source for each frame asked for, never ahead, and only when there is room for what it
+ * holds (unsent.ts). A frame that is too much for one answer is asked for again in smaller parts.
  *
  * Written by hand and not as `async function*`: a generator that waits for its source cannot be ended until the source speaks, and a
  * quiet job's subscribers would leak. Here `return` and `end` settle what waits, at once.
@@ -28,6 +36,7 @@ const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 export class FrameStream implements AsyncIterableIterator<string> {
   readonly #source: AsyncIterator<unknown>;
   readonly #maker: FrameMaker;
+  readonly #share: Share;
   readonly #waiting = new Set<(result: IteratorResult<string, undefined>) => void>();
   #last: string | undefined;
   /** Of the newest frame that was given out. */
@@ -35,9 +44,13 @@ export class FrameStream implements AsyncIterableIterator<string> {
   #isEnded = false;
   #cursor: string | undefined;
 
-  constructor(source: AsyncIterator<unknown>, maker: FrameMaker) {
+  constructor(source: AsyncIterator<unknown>, maker: FrameMaker, share: Share) {
     this.#source = source;
     this.#maker = maker;
+    this.#share = share;
+    if (!isPulled(source)) return;
+    source.gate = (bytes) => share.reserve(bytes);
+    source.idle = () => share.release();
   }
 
   /** Where the frame that was given last lies in its stream; undefined where it is none that can be gone on from. */
@@ -56,6 +69,9 @@ export class FrameStream implements AsyncIterableIterator<string> {
   /** The frame that was given out last has left. */
   noteSent(): void {
     this.#maker.sent(this.#event);
+    // A stream that goes quiet keeps nothing of what it told.
+    this.#event = undefined;
+    this.#share.release();
   }
 
   /** The consumer wants no more. Does not wait for the source to agree. */
@@ -81,8 +97,12 @@ export class FrameStream implements AsyncIterableIterator<string> {
       const event = await this.#source.next();
       if (this.#isEnded) return;
       if (event.done) return this.#finish(true);
-      const frame = await this.#maker.frame(event.value);
+      if (!isPulled(this.#source)) await this.#share.reserve(USUAL_BYTES);
+      const frame = await this.#make(event.value);
+      if (this.#isEnded) return;
+      if (OF_ONE_ANSWER.has(frame.limit) && isPulled(this.#source) && this.#source.narrow()) return this.#pull(resolve);
       if (frame.outcome !== 'data') return this.end(frame.text);
+      this.#share.settle(bytesOf(frame.text));
       this.#cursor = cursorOf(event.value);
       this.#event = event.value;
       if (this.#waiting.delete(resolve)) resolve({ done: false, value: frame.text });
@@ -91,9 +111,20 @@ export class FrameStream implements AsyncIterableIterator<string> {
     }
   }
 
+  /** What cannot be read for it now, since too much is unsent, can later. */
+  async #make(event: unknown): Promise<Answer> {
+    for (;;) {
+      const frame = await this.#maker.frame(event);
+      if (!isUnsentLimit(frame.limit) || this.#isEnded) return frame;
+      await this.#share.reserve(2 * this.#share.wanted);
+    }
+  }
+
   #finish(isSourceDone = false): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
+    this.#event = undefined;
+    this.#share.close();
     this.#maker.ended();
     for (const resolve of this.#waiting) resolve(this.#final());
     this.#waiting.clear();
@@ -109,6 +140,9 @@ export class FrameStream implements AsyncIterableIterator<string> {
     return { done: false, value };
   }
 }
+
+/** Those of src/realtime are. */
+const isPulled = (source: AsyncIterator<unknown>): source is Pulled<unknown> => 'gate' in source && 'narrow' in source;
 
 function cursorOf(event: unknown): string | undefined {
   return event instanceof Object && 'cursor' in event && typeof event.cursor === 'string' ? event.cursor : undefined;
@@ -128,11 +162,13 @@ export class SharedFrames {
       byKey = new Map();
       this.#byEvent.set(event, byKey);
     }
-    let frame = byKey.get(key);
-    if (!frame) {
-      frame = make();
-      byKey.set(key, frame);
-    }
+    const known = byKey.get(key);
+    if (known) return known;
+    const frame = make();
+    byKey.set(key, frame);
+    const forget = () => byKey.get(key) === frame && byKey.delete(key);
+    // What there was no room for now is made again later.
+    frame.then(({ limit }) => isUnsentLimit(limit) && forget(), forget);
     return frame;
   }
 }

@@ -9,6 +9,7 @@ import type { Connections } from './connections.ts';
 import { deliverAnswer, deliverFrames } from './delivery.ts';
 import type { Operation } from './documents.ts';
 import { exceed, refuse } from './errors.ts';
+import { Inbox } from './inbox.ts';
 import { nameOfCode } from './meters.ts';
 import type { Operations, Params } from './operations.ts';
 import { isAllowedOrigin } from './origins.ts';
@@ -17,6 +18,7 @@ import { networkOf, pointsOf } from './rates.ts';
 import { CLOSE, GatewaySocket, Socket } from './socket.ts';
 import { keyOf, Tally } from './tally.ts';
 import { readTarget } from './target.ts';
+import type { Account, Share } from './unsent.ts';
 
 /** What belongs to one socket beside graphql-ws's own state of it. */
 interface Extra {
@@ -26,6 +28,11 @@ interface Extra {
   /** That request's; each operation's is a number after it. */
   readonly id: string;
   operations: number;
+  /** Operations that are under way, those that the client has completed included until nothing more comes of them. */
+  readonly running: Set<string>;
+  readonly inbox: Inbox;
+  /** Of the key that it has shown. */
+  account: Account | null;
   principal: Principal | null;
   /** What to undo when the socket closes. */
   readonly undo: Set<() => void>;
@@ -39,6 +46,9 @@ interface Asked {
   readonly extra: Extra;
   readonly call: Call;
   readonly principal: Principal;
+  readonly share: Share;
+  /** To be called once, when nothing more comes of it. */
+  readonly ended: () => void;
 }
 
 /**
@@ -70,6 +80,8 @@ export class WebSocketDoor<C extends object> {
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
+      // socket.ts answers pings, but for those that the answers to would pile up.
+      autoPong: false,
       maxPayload: parts.limits.messageBytes,
       handleProtocols,
       WebSocket: GatewaySocket,
@@ -106,21 +118,27 @@ export class WebSocketDoor<C extends object> {
     this.#sockets.handleUpgrade(request, connection, head, (opened) => {
       const socket = new Socket(opened);
       const { id } = callOf(request, 'websocket');
-      const extra: Extra = { socket, request, id, operations: 0, principal: null, undo: new Set([acquainted]) };
+      const inbox = new Inbox(socket);
+      const extra: Extra = {
+        ...{ socket, request, id, inbox, operations: 0, running: new Set<string>(), account: null, principal: null },
+        undo: new Set([acquainted]),
+      };
       this.#noteOpened(opened, id);
       this.#connections.add(socket);
       const closed = this.#protocol.opened(
         {
           protocol: opened.protocol,
-          send: async (text) => void (await socket.send(text)),
+          send: (text) => socket.send(text),
           close: (code = 1000, reason = '') => socket.close({ code, reason }),
           onMessage: (take) => {
             opened.on('message', (data) => {
               // After the key has ended nothing more is taken, though the peer may not know yet.
               if (opened.readyState !== opened.OPEN) return;
-              take(String(data)).catch((error: unknown) => {
-                this.#operations.mask(error); // logs it
-                socket.close(CLOSE.fault);
+              inbox.put(String(data), (text) => {
+                take(text).catch((error: unknown) => {
+                  this.#operations.mask(error); // logs it
+                  socket.close(CLOSE.fault);
+                });
               });
             });
           },
@@ -166,15 +184,19 @@ export class WebSocketDoor<C extends object> {
     undo.clear();
     undo.add(release);
     undo.add(this.#parts.onKeyEnd(principal, (why) => socket.close(CLOSE[why])));
+    const account = this.#parts.unsent.open(keyOf(principal));
+    undo.add(() => account.close());
+    extra.account = account;
     extra.principal = principal;
     return true;
   }
 
-  #find({ subscriptions, extra }: Context<Record<string, unknown>, Extra>, id: string, payload: SubscribePayload) {
+  #find({ extra }: Context<Record<string, unknown>, Extra>, id: string, payload: SubscribePayload) {
     const { subscriptionsPerSocket } = this.#parts.limits;
-    if (!extra.principal) return [refuse('UNAUTHENTICATED', 'Begin with connection_init.')];
-    if (Object.keys(subscriptions).length > subscriptionsPerSocket) {
-      const asked = Object.keys(subscriptions).length;
+    const { running, account, inbox } = extra;
+    if (!extra.principal || !account) return [refuse('UNAUTHENTICATED', 'Begin with connection_init.')];
+    if (running.size >= subscriptionsPerSocket) {
+      const asked = running.size + 1;
       const message = `A socket takes ${subscriptionsPerSocket} operations at a time.`;
       return [exceed('subscriptionsPerSocket', message, { allowed: subscriptionsPerSocket, asked })];
     }
@@ -196,24 +218,38 @@ export class WebSocketDoor<C extends object> {
     }
     const tooDear = this.#parts.rates.takeOf(extra.principal, pointsOf(this.#operations.price(operation, params).nodes) - 1);
     if (tooDear) return [tooDear.error];
-    const asked: Asked = { operation, params, id, extra, call, principal: extra.principal };
+    const share = account.share();
+    running.add(call.id);
+    inbox.opens();
+    const ended = () => {
+      running.delete(call.id);
+      share.close();
+    };
+    const asked: Asked = { operation, params, id, extra, call, principal: extra.principal, share, ended };
     return { schema: this.#parts.schema, document: operation.document, operationName: params.operationName, contextValue: asked };
   }
 
-  #execute({ operation, params, id, extra, call, principal }: Asked): AsyncIterable<ExecutionResult> {
+  #execute({ operation, params, id, extra, call, principal, share, ended }: Asked): AsyncIterable<ExecutionResult> {
+    extra.inbox.opened();
     const { socket } = extra;
-    if (operation.node.operation !== 'mutation')
-      return deliverAnswer(socket, id, () => this.#operations.execute(operation, params, principal, call));
+    const execute = (signal?: AbortSignal) => this.#operations.execute(operation, params, principal, call, { share, signal });
+    if (operation.node.operation !== 'mutation') return deliverAnswer(socket, id, () => execute(), { ended });
     // A mutation may wait on purpose, for work to claim: when its client has gone, it must not be given any.
     const gone = new AbortController();
-    const execute = () => this.#operations.execute(operation, params, principal, call, gone.signal);
-    return deliverAnswer(socket, id, execute, () => gone.abort());
+    return deliverAnswer(socket, id, () => execute(gone.signal), { ended, leave: () => gone.abort() });
   }
 
-  async #subscribe({ operation, params, id, extra, call, principal }: Asked): Promise<AsyncIterable<ExecutionResult>> {
-    const frames = await this.#operations.subscribe(operation, params, principal, call);
-    if ('outcome' in frames) return deliverAnswer(extra.socket, id, () => Promise.resolve(frames));
-    return deliverFrames(extra.socket, id, frames);
+  async #subscribe({ operation, params, id, extra, call, principal, share, ended }: Asked): Promise<AsyncIterable<ExecutionResult>> {
+    try {
+      const frames = await this.#operations.subscribe(operation, params, principal, call, share);
+      if ('outcome' in frames) return deliverAnswer(extra.socket, id, () => Promise.resolve(frames), { ended });
+      return deliverFrames(extra.socket, id, frames, ended);
+    } catch (error) {
+      ended();
+      throw error;
+    } finally {
+      extra.inbox.opened();
+    }
   }
 }
 

@@ -5,6 +5,7 @@ import { afterEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
 import { ServerMeters } from '../../src/server/meters.ts';
+import { Unsent } from '../../src/server/unsent.ts';
 import { openSocket } from './raw-socket.ts';
 import { type SampleServer, startSample } from './sample-server.ts';
 
@@ -67,6 +68,7 @@ test('a port that is taken is said, not crashed on', async () => {
     handlers: {},
     ready: () => Promise.resolve({ isReadable: true, isWritable: true }),
     limits: DEFAULT_LIMITS,
+    unsent: new Unsent(DEFAULT_LIMITS),
     rates: new Rates(DEFAULT_LIMITS),
     log: { debug() {}, info() {}, warn() {}, error() {}, has: () => false },
     meters: new ServerMeters(),

@@ -6,6 +6,7 @@ import { DEFAULT_LIMITS, type Limits } from '../../src/server/limits.ts';
 import type { Level, Log } from '../../src/server/log.ts';
 import { ServerMeters } from '../../src/server/meters.ts';
 import { Rates } from '../../src/server/rates.ts';
+import { Unsent } from '../../src/server/unsent.ts';
 import { buildSampleSchema, type SampleContext } from './sample-schema.ts';
 import { Source } from './source.ts';
 
@@ -72,6 +73,7 @@ export async function startSample(options: SampleOptions = {}): Promise<SampleSe
   const meters = new ServerMeters();
   let contexts = 0;
   const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const unsent = new Unsent(limits);
   const server = await startServer<SampleContext>(
     {
       schema: buildSampleSchema(source),
@@ -87,6 +89,7 @@ export async function startSample(options: SampleOptions = {}): Promise<SampleSe
       handlers: options.handlers ?? {},
       ready: options.ready ?? (() => Promise.resolve({ isReadable: true, isWritable: true })),
       limits,
+      unsent,
       rates: new Rates(limits, options.now),
       log: collectLog(log),
       meters,

@@ -1,0 +1,102 @@
+/** How much of a text is written at once, in characters: what a peer takes is seen piece by piece, and the rest waits as the text that others share. */
+const PIECE = 65_536;
+/** Characters that may be on their way through the system's buffers at once. */
+const MOST_IN_FLIGHT = 131_072;
+
+/** Writes a piece; `isLast`: of its message. `done` is called when the system has taken it, or failed to. */
+type Write = (piece: string, isLast: boolean, done: (error?: Error | null) => void) => void;
+
+interface Message {
+  readonly parts: string[];
+  characters: number;
+  readonly settle: (isSent: boolean) => void;
+}
+
+/**
+ * Where texts leave for one peer, one after another.
+ *
+ * A long text goes in pieces: a peer that takes little is seen to take it, however long a frame is, and costs one piece of copied bytes beside the
+ * text itself.
+ */
+export class Outlet {
+  readonly #write: Write;
+  readonly #queue: Message[] = [];
+  #inFlight = 0;
+  #unsettled = 0;
+  #taken = 0;
+  #isPumping = false;
+
+  constructor(write: Write) {
+    this.#write = write;
+  }
+
+  /** Messages that have not left entirely. */
+  get waiting(): number {
+    return this.#unsettled;
+  }
+
+  /** A figure that changes whenever something left. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  /**
+   * Sends the parts as one message. Resolves when it has left: false if the peer has gone. A turn of the event loop lies between, or a stream with
+   * much to say and a fast reader would leave no turn to anyone else.
+   */
+  send(...parts: string[]): Promise<boolean> {
+    this.#unsettled += 1;
+    return new Promise((resolve) => {
+      let characters = 0;
+      for (const { length } of parts) characters += length;
+      this.#queue.push({
+        parts: characters <= PIECE ? [parts.join('')] : parts,
+        characters,
+        settle: (isSent) => {
+          this.#unsettled -= 1;
+          setImmediate(resolve, isSent);
+        },
+      });
+      this.#pump();
+    });
+  }
+
+  /** The peer has gone: nothing more leaves. */
+  close(): void {
+    for (const { settle } of this.#queue.splice(0)) settle(false);
+  }
+
+  #pump(): void {
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    for (let message = this.#queue[0]; message && this.#inFlight < MOST_IN_FLIGHT; message = this.#queue[0]) {
+      const piece = nextPiece(message);
+      const { characters, settle } = message;
+      const isLast = characters === 0;
+      if (isLast) this.#queue.shift();
+      this.#inFlight += piece.length;
+      this.#write(piece, isLast, (error) => {
+        this.#inFlight -= piece.length;
+        this.#taken += 1;
+        if (isLast) settle(!error);
+        else if (error) this.close();
+        this.#pump();
+      });
+    }
+    this.#isPumping = false;
+  }
+}
+
+/** Takes the next piece off a message, no character of which is cut in two. */
+function nextPiece(message: Message): string {
+  const [part = '', ...rest] = message.parts;
+  let end = Math.min(part.length, PIECE);
+  if (end < part.length && isHighSurrogate(part.charCodeAt(end - 1))) end -= 1;
+  const piece = part.slice(0, end);
+  const left = part.slice(end);
+  message.parts.splice(0, message.parts.length, ...(left === '' ? rest : [left, ...rest]));
+  message.characters -= piece.length;
+  return piece;
+}
+
+const isHighSurrogate = (code: number): boolean => code >= 0xd800 && code < 0xdc00;

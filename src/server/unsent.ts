@@ -1,0 +1,282 @@
+import { Gauge, type Meter } from '../meters/meter.ts';
+import { exceed, refuse } from './errors.ts';
+import type { Limits } from './limits.ts';
+
+/** The limits that what waits unsent may meet, by what they bound. */
+export type UnsentLimit = 'connectionUnsentBytes' | 'keyUnsentBytes' | 'unsentBytes';
+
+/** Whether a limit of that name is one of these. */
+export const isUnsentLimit = (limit: string | null): limit is UnsentLimit => limit !== null && limit in OF_WHAT;
+
+/** Bytes of a text as it is sent; of a short one, about. */
+export const bytesOf = (text: string): number => (text.length < 4_096 ? text.length : Buffer.byteLength(text));
+
+const OF_WHAT = {
+  connectionUnsentBytes: 'this connection',
+  keyUnsentBytes: 'this key',
+  unsentBytes: 'all clients',
+} as const satisfies Record<UnsentLimit, string>;
+
+/** An answer of this size has room always, if nothing else waits on its connection: those who take their answers do not suffer from those who do not. */
+const SMALL_BYTES = 16_384;
+
+/** How much waits of one connection, of one key, or in the process. */
+class Level {
+  readonly name: UnsentLimit;
+  readonly limit: number;
+  used = 0;
+  /** Accounts that wait for room here, in the order in which they came. */
+  readonly waiting = new Set<Account>();
+
+  constructor(name: UnsentLimit, limit: number) {
+    this.name = name;
+    this.limit = limit;
+  }
+
+  /** What is larger than the limit fits as well, alone: a single row of a log may be. */
+  fits(bytes: number): boolean {
+    return this.used === 0 || this.used + bytes <= this.limit;
+  }
+}
+
+/**
+ * What was made for consumers and has not left for them yet, in bytes: counted here alone, for answers over HTTP, server-sent events and WebSocket
+ * alike; of each connection, of each key and of the process (P9).
+ *
+ * A stream waits until there is room, and only then reads what it tells next. An answer for which there is no room is refused. What is read for an answer
+ * counts from then on, until its text has left.
+ */
+export class Unsent {
+  readonly #limits: Pick<Limits, UnsentLimit>;
+  readonly #process: Level;
+  readonly #keys = new Map<string, { readonly level: Level; accounts: number }>();
+  #waiting = 0;
+  readonly meters: readonly Meter[] = [
+    new Gauge(
+      { name: 'trainyard_unsent_bytes', help: 'Bytes of answers and frames that were made and wait for their consumers to take them' },
+      () => this.bytes,
+    ),
+    new Gauge(
+      { name: 'trainyard_streams_waiting', help: 'Subscriptions that wait for room among what is unsent before they read on' },
+      () => this.#waiting,
+    ),
+  ];
+
+  constructor(limits: Pick<Limits, UnsentLimit>) {
+    this.#limits = limits;
+    this.#process = new Level('unsentBytes', limits.unsentBytes);
+  }
+
+  get bytes(): number {
+    return this.#process.used;
+  }
+
+  /** Whether someone waits because the process holds as much as it may. */
+  get isTight(): boolean {
+    return this.#process.waiting.size > 0 || !this.#process.fits(SMALL_BYTES);
+  }
+
+  /** Of a connection, to be closed with it. `key` is what its consumer is counted by. */
+  open(key: string): Account {
+    let ofKey = this.#keys.get(key);
+    if (!ofKey) {
+      ofKey = { level: new Level('keyUnsentBytes', this.#limits.keyUnsentBytes), accounts: 0 };
+      this.#keys.set(key, ofKey);
+    }
+    const found = ofKey;
+    found.accounts += 1;
+    const levels = [new Level('connectionUnsentBytes', this.#limits.connectionUnsentBytes), found.level, this.#process] as const;
+    return new Account(levels, {
+      waits: (by) => {
+        this.#waiting += by;
+      },
+      closed: () => {
+        found.accounts -= 1;
+        if (found.accounts === 0) this.#keys.delete(key);
+      },
+    });
+  }
+}
+
+interface Tell {
+  readonly waits: (by: number) => void;
+  readonly closed: () => void;
+}
+
+interface Waiter {
+  readonly bytes: number;
+  readonly admit: () => void;
+}
+
+/** What waits on one connection. Its streams get room in the order in which they asked for it. */
+export class Account {
+  readonly #levels: readonly [own: Level, ofKey: Level, ofProcess: Level];
+  readonly #tell: Tell;
+  readonly #waiters = new Set<Waiter>();
+  #isClosed = false;
+
+  constructor(levels: readonly [own: Level, ofKey: Level, ofProcess: Level], tell: Tell) {
+    this.#levels = levels;
+    this.#tell = tell;
+  }
+
+  /** For one answer, or one stream. */
+  share(): Share {
+    return new Share(this);
+  }
+
+  /** The level that has no room for so much more. */
+  blockedBy(bytes: number): Level | null {
+    return this.#levels.find((level) => !level.fits(bytes)) ?? null;
+  }
+
+  get isEmpty(): boolean {
+    return this.#levels[0].used === 0;
+  }
+
+  add(bytes: number): void {
+    for (const level of this.#levels) level.used += bytes;
+  }
+
+  remove(bytes: number): void {
+    if (bytes === 0) return;
+    for (const level of this.#levels) level.used -= bytes;
+    this.advance();
+    for (const level of this.#levels) {
+      for (const account of level.waiting) {
+        if (account.#firstBlock() === level) break;
+        level.waiting.delete(account);
+        account.advance();
+      }
+    }
+  }
+
+  /** Adds so much once there is room; returns what takes the wish back. */
+  wait(bytes: number, admitted: () => void): () => void {
+    const waiter: Waiter = { bytes, admit: admitted };
+    this.#waiters.add(waiter);
+    this.#tell.waits(1);
+    this.advance();
+    return () => {
+      if (!this.#waiters.delete(waiter)) return;
+      this.#tell.waits(-1);
+      this.advance();
+    };
+  }
+
+  /** Lets in who waits, as far as there is room; stands in line where there is none. */
+  advance(): void {
+    for (const waiter of this.#waiters) {
+      const level = this.blockedBy(waiter.bytes);
+      if (level) {
+        level.waiting.add(this);
+        return;
+      }
+      this.#waiters.delete(waiter);
+      this.#tell.waits(-1);
+      this.add(waiter.bytes);
+      waiter.admit();
+    }
+  }
+
+  #firstBlock(): Level | null {
+    const [first] = this.#waiters;
+    return first ? this.blockedBy(first.bytes) : null;
+  }
+
+  /** The connection is closed: its shares have been, too. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const level of this.#levels) level.waiting.delete(this);
+    this.#tell.closed();
+  }
+}
+
+/** What one answer, or the newest frame of one stream, has of it. */
+export class Share {
+  readonly #account: Account;
+  #held = 0;
+  /** What was read for what is being made. */
+  #read = 0;
+  #giveUp: (() => void) | null = null;
+  #isClosed = false;
+
+  constructor(account: Account) {
+    this.#account = account;
+  }
+
+  /** Resolves when there is room for so much, which is held then; or when the share is closed. */
+  async reserve(bytes: number): Promise<void> {
+    this.#read = 0;
+    const more = bytes - this.#held;
+    if (more <= 0 || this.#isClosed) return;
+    await new Promise<void>((resolve) => {
+      const takeBack = this.#account.wait(more, () => {
+        this.#held += more;
+        this.#giveUp = null;
+        resolve();
+      });
+      if (this.#held >= bytes) return;
+      this.#giveUp = () => {
+        takeBack();
+        resolve();
+      };
+    });
+  }
+
+  /** Takes so much more for what is about to be read. Throws LIMIT_EXCEEDED, naming the limit, where there is no room for it. */
+  take(bytes: number): void {
+    if (this.#isClosed) throw refuse('BAD_REQUEST', 'Nobody waits for this answer any more.');
+    this.#read += bytes;
+    const more = this.#read - this.#held;
+    if (more <= 0) return;
+    const level = this.#account.blockedBy(more);
+    if (level) throw refuseUnsent(level);
+    this.#account.add(more);
+    this.#held += more;
+  }
+
+  /** What a read that was refused wanted to have in all. */
+  get wanted(): number {
+    return this.#read;
+  }
+
+  /** Holds so much from now on, since that is what was made. */
+  settle(bytes: number): null {
+    if (this.#isClosed) return null;
+    const less = this.#held - bytes;
+    this.#held = bytes;
+    this.#read = 0;
+    if (less < 0) this.#account.add(-less);
+    else this.#account.remove(less);
+    return null;
+  }
+
+  /** The same for an answer that can be refused: the refusal, where there is no room for it. */
+  admit(bytes: number): ReturnType<typeof exceed> | null {
+    this.settle(0);
+    const level = this.#account.blockedBy(bytes);
+    if (level && !(bytes <= SMALL_BYTES && this.#account.isEmpty)) return refuseUnsent(level);
+    this.settle(bytes);
+    return null;
+  }
+
+  /** It has left. */
+  release(): void {
+    this.settle(0);
+  }
+
+  /** Nobody wants anything more. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.release();
+    this.#isClosed = true;
+    this.#giveUp?.();
+  }
+}
+
+function refuseUnsent({ name, limit }: Level) {
+  const message = `More than ${limit} bytes of answers wait for ${OF_WHAT[name]} to take them. Take what was answered before, and ask again.`;
+  return exceed(name, message, { allowed: limit, asked: null });
+}
