@@ -9,7 +9,14 @@ import { scopeOf } from '../domain/rights.ts';
 import type { EventType, StreamKind } from '../domain/vocabulary.ts';
 import type { Waker } from '../domain/waker.ts';
 import type { Cut, Portion } from '../store/queries/portions.ts';
-import { heldStepOfJob, jobStatusById, readEvents, readLogChunks, readMetricPoints, readTelemetrySamples } from '../store/queries/streams.ts';
+import {
+  heldStepOfJob,
+  jobStatusById,
+  readEvents,
+  readLogChunks,
+  readMetricPoints,
+  readTelemetrySamples,
+} from '../store/queries/streams.ts';
 import { readFeedStretch, readStretch } from '../store/queries/stretches.ts';
 import { feedTopic } from '../store/store.ts';
 import type { EventRow, LogChunkRow, MetricPointRow, TelemetrySampleRow } from '../store/tables.ts';

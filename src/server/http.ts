@@ -70,16 +70,17 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
     const call = callOf(request, 'http');
     const target = readTarget(request.url);
     response.setHeader('x-request-id', call.id);
-    const run = () => watch.run(request, response, call, target.path, () =>
-      answer(request, response, call, target).catch((error: unknown) => {
-        if (error instanceof Refusal) return sendRefusal(request, response, error);
-        const { message, extensions } = operations.mask(error, call);
-        if (response.headersSent) response.destroy();
-        else if (extensions?.code === 'UNAVAILABLE')
-          sendRefusal(request, response, new Refusal(503, refuse('UNAVAILABLE', message), { 'retry-after': '1' }));
-        else sendRefusal(request, response, new Refusal(500, refuse('INTERNAL_ERROR', message, extensions)));
-      }),
-    );
+    const run = () =>
+      watch.run(request, response, call, target.path, () =>
+        answer(request, response, call, target).catch((error: unknown) => {
+          if (error instanceof Refusal) return sendRefusal(request, response, error);
+          const { message, extensions } = operations.mask(error, call);
+          if (response.headersSent) response.destroy();
+          else if (extensions?.code === 'UNAVAILABLE')
+            sendRefusal(request, response, new Refusal(503, refuse('UNAVAILABLE', message), { 'retry-after': '1' }));
+          else sendRefusal(request, response, new Refusal(500, refuse('INTERNAL_ERROR', message, extensions)));
+        }),
+      );
     const turn = turns.take(request, response);
     if (turn) void turn.then(run);
     else void run();

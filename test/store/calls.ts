@@ -24,14 +24,14 @@ import {
 import { countExperiments, listExperiments } from '../../src/store/queries/experiments.ts';
 import { countFragments, type FragmentsOf, listFragments } from '../../src/store/queries/fragments.ts';
 import { countGaps } from '../../src/store/queries/gaps.ts';
-import { listEvents } from '../../src/store/queries/history.ts';
+import { readEventsOfTypes } from '../../src/store/queries/history.ts';
 import { type JobFilter, jobCondition } from '../../src/store/queries/job-filter.ts';
 import { countJobs, type JobOrder, listJobs } from '../../src/store/queries/jobs.ts';
 import { saveKeyFields } from '../../src/store/queries/keys.ts';
 import type { Slice } from '../../src/store/queries/keyset.ts';
 import { countModels, countVersions, listModels, listVersions } from '../../src/store/queries/models.ts';
 import { countProjects, listProjects } from '../../src/store/queries/projects.ts';
-import { feedAfter } from '../../src/store/queries/streams.ts';
+import { jobsInFeed, readFeed } from '../../src/store/queries/streams.ts';
 import type { Tx } from '../../src/store/store.ts';
 import type { ApplicationRow, StreamRow } from '../../src/store/tables.ts';
 
@@ -43,6 +43,7 @@ export interface Call {
 
 const at = new Date('2026-01-01T00:01:00Z');
 const first: Slice = { limit: 10, isBackward: false, after: null, before: null };
+const portion = { rows: 10, bytes: 1_000 };
 const id = 'x1';
 const projectId = 'x1';
 const jobId = 'x1';
@@ -188,10 +189,12 @@ const reads: readonly Call[] = [
   { name: 'listVersions', run: (tx) => listVersions(tx, { modelId: id, jobId: null }, first) },
   { name: 'listVersions job', run: (tx) => listVersions(tx, { modelId: id, jobId }, first) },
   { name: 'countVersions', run: (tx) => countVersions(tx, { modelId: id, jobId: null }) },
-  { name: 'listEvents', run: (tx) => listEvents(tx, { jobId, after: 0, limit: 10, types: null }) },
-  { name: 'listEvents types', run: (tx) => listEvents(tx, { jobId, after: 0, limit: 10, types: ['STEPS_ADDED'] }) },
-  { name: 'feedAfter', run: (tx) => feedAfter(tx, { after: 1, limit: 10, projectId: null, types: null }) },
-  { name: 'feedAfter project types', run: (tx) => feedAfter(tx, { after: 1, limit: 10, projectId, types: ['STEPS_ADDED'] }) },
+  { name: 'readEventsOfTypes', run: (tx) => readEventsOfTypes(tx, { jobId, after: 0, types: null }, portion) },
+  { name: 'readEventsOfTypes types', run: (tx) => readEventsOfTypes(tx, { jobId, after: 0, types: ['STEPS_ADDED'] }, portion) },
+  { name: 'readFeed', run: (tx) => readFeed(tx, { after: 1, projectId: null, types: null }, portion) },
+  { name: 'readFeed project types', run: (tx) => readFeed(tx, { after: 1, projectId, types: ['STEPS_ADDED'] }, portion) },
+  { name: 'jobsInFeed', run: (tx) => jobsInFeed(tx, { after: 1, limit: 10, projectId: null }) },
+  { name: 'jobsInFeed project', run: (tx) => jobsInFeed(tx, { after: 1, limit: 10, projectId }) },
   { name: 'countGaps', run: (tx) => countGaps(tx, { projectId: null, after: 1, upTo: 1e6 }) },
   { name: 'countGaps project', run: (tx) => countGaps(tx, { projectId, after: 1, upTo: 1e6 }) },
 ];
