@@ -11,6 +11,7 @@ import { authenticate } from './domain/keys.ts';
 import { keepRetention } from './domain/retention.ts';
 import { forgiveOutage, keepTime } from './domain/timekeeping.ts';
 import { endInTurn } from './ending.ts';
+import { openSchemas } from './json-schema/threads.ts';
 import { type OpenLog, openLog } from './operating/log.ts';
 import { Metrics } from './operating/metrics.ts';
 import { metricsDoor, openMetricsServer } from './operating/metrics-door.ts';
@@ -67,7 +68,7 @@ async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracin
   const { dataDir } = config.store;
   const files = new FileStore(join(dataDir, 'fragments'));
   if (store.isFirst) files.sweep();
-  const domain = createDomain({ store, files, models: { inspect: inspectModel }, limits: work });
+  const domain = createDomain({ store, files, models: { inspect: inspectModel }, schemas: openSchemas(), limits: work });
   if (store.isFirst) await forgiveOutage(domain);
   const wakeups = new Wakeups(store);
   const meters = new ServerMeters();

@@ -47,6 +47,7 @@ const arrows: Readonly<Record<string, { readonly values: readonly string[]; read
   domain: { values: ['meters', 'text', 'store'], types: ['realtime'] },
   realtime: { values: ['meters', 'domain', 'store'] },
   backup: { values: ['store'] },
+  'json-schema': { values: ['domain'] },
   aggregator: { values: ['meters', 'text', 'domain', 'store'] },
   schema: { values: ['text', 'realtime', 'domain', 'store'] },
   server: { values: ['meters', 'schema', 'realtime', 'domain', 'store'] },

@@ -15,11 +15,11 @@ import { Checks, type ContainerInput, containerOf } from './checks.ts';
 import type { Domain } from './domain.ts';
 import type { KeptApplication } from './job-input.ts';
 import { checkValue } from './job-items.ts';
-import { compileSchema, SchemaUnusable } from './json-schema.ts';
 import { terminalJobStatuses } from './lifecycle.ts';
 import type { Principal } from './principal.ts';
 import { AlreadyExists, InvalidInput, InvalidState, NotFound } from './refusals.ts';
 import { may, requireAllProjects } from './rights.ts';
+import { SchemaUnusable } from './schemas.ts';
 import { later } from './transitions.ts';
 import type { ItemDefinition, ItemValueType } from './vocabulary.ts';
 
@@ -59,7 +59,7 @@ export async function createApplication(
   input: CreateApplicationInput,
 ): Promise<{ application: ApplicationRow }> {
   requireAllProjects(principal, 'writeApplications');
-  const itemDefinitions = checkApplication(domain, input) ?? [];
+  const itemDefinitions = (await checkApplication(domain, input)) ?? [];
   return change(domain, principal, async (change) => {
     const { tx, domain, now } = change;
     const application: ApplicationRow = {
@@ -89,7 +89,7 @@ export async function updateApplication(
   input: UpdateApplicationInput,
 ): Promise<{ application: ApplicationRow }> {
   requireAllProjects(principal, 'writeApplications');
-  const itemDefinitions = checkApplication(domain, input);
+  const itemDefinitions = await checkApplication(domain, input);
   const isTaken = new InvalidInput([{ path: ['name'], message: 'There is an application of this name.' }]);
   try {
     return await change(domain, principal, async (change) => {
@@ -136,6 +136,12 @@ export async function deleteApplication(
   });
 }
 
+/** The application of a job that is to be made, read before the change that makes it: that refuses what is not there. */
+export async function readApplication({ store }: Domain, principal: Principal, id: Optional<string>): Promise<ApplicationRow | undefined> {
+  if (id === null || id === undefined || !may(principal, 'readApplications')) return undefined;
+  return (await store.read.run(applicationByIdForJob, { id }))[0];
+}
+
 /** What a new job keeps of its application; null for a job of none. */
 export async function applicationFor({ tx }: Change, principal: Principal, id: Optional<string>): Promise<KeptApplication | null> {
   if (id === null || id === undefined) return null;
@@ -152,7 +158,7 @@ async function lockedApplication(tx: Change['tx'], id: string): Promise<Applicat
 }
 
 /** Answers the definitions of its items, as they are kept. Throws InvalidInput. */
-function checkApplication(domain: Domain, input: ApplicationInput): ItemDefinition[] | null {
+async function checkApplication(domain: Domain, input: ApplicationInput): Promise<ItemDefinition[] | null> {
   const checks = new Checks(domain);
   checks.name(['name'], input.name);
   checks.text(['description'], input.description);
@@ -166,7 +172,7 @@ function checkApplication(domain: Domain, input: ApplicationInput): ItemDefiniti
   const definitions = itemDefinitions?.map((definition, i) => checkDefinition(checks, i, definition)) ?? null;
   const before = checks.issueCount;
   checks.json(['settingsSchema'], input.settingsSchema);
-  if (input.settingsSchema && checks.issueCount === before) checkSchema(checks, input.settingsSchema);
+  if (input.settingsSchema && checks.issueCount === before) await checkSchema(checks, domain, input.settingsSchema);
   checks.container(['container'], input.container);
   checks.done();
   return definitions;
@@ -196,10 +202,10 @@ function checkDefinition(checks: Checks, i: number, input: ItemDefinitionInput):
 }
 
 /** The schema must be one, its defaults must satisfy it, and some object must. */
-function checkSchema(checks: Checks, schema: Record<string, unknown>): void {
+async function checkSchema(checks: Checks, { schemas }: Domain, schema: Record<string, unknown>): Promise<void> {
   const path = ['settingsSchema'];
   try {
-    const { defaults, problems } = compileSchema(schema).apply({});
+    const { defaults, problems } = await schemas.judge(JSON.stringify(schema), '{}');
     for (const { place, message } of problems) {
       if (place.length === 0 && /^must be [a-z,]+\.$/.test(message))
         checks.refuse(path, `is of no use: settings are an object, and it ${message}`);

@@ -3,14 +3,23 @@ import { insertRows } from '../store/changes/inserts.ts';
 import { insertJob, insertJobItem, insertJobLabel } from '../store/changes/jobs.ts';
 import { jobById } from '../store/queries/rows.ts';
 import type { JobRow } from '../store/tables.ts';
-import { applicationFor } from './applications.ts';
+import { applicationFor, readApplication } from './applications.ts';
 import { type Change, change, record } from './change.ts';
 import { labelsOf } from './checks.ts';
 import type { Domain } from './domain.ts';
 import { enterExperiment, requireModel } from './experiments.ts';
 import { beginFederation } from './federation.ts';
 import { once } from './idempotency.ts';
-import { type CheckedJob, type CreateJobInput, checkJob, type KeptInput, keptInputOf, withoutBlankIds } from './job-input.ts';
+import {
+  type CheckedJob,
+  type CreateJobInput,
+  checkJob,
+  judgeJob,
+  type KeptInput,
+  keptInputOf,
+  readKeptInput,
+  withoutBlankIds,
+} from './job-input.ts';
 import { addKey } from './keys.ts';
 import { isTerminalJob, terminalJobStatuses } from './lifecycle.ts';
 import { requireOwnModel, startOf } from './models.ts';
@@ -18,6 +27,7 @@ import { makeSteps } from './planning.ts';
 import type { Principal } from './principal.ts';
 import { InvalidState, NotFound } from './refusals.ts';
 import { requireRight } from './rights.ts';
+import { withJudgement } from './settings.ts';
 import { visibleJob, visibleProject } from './visible.ts';
 import type { JobInitiator } from './vocabulary.ts';
 
@@ -34,19 +44,22 @@ export interface CreatedJob {
 export async function createJob(domain: Domain, principal: Principal, given: CreateJobInput): Promise<CreatedJob> {
   requireRight(principal, 'createJob');
   const input = withoutBlankIds(given);
-  return change(domain, principal, async (change) => {
-    const project = await visibleProject(change, principal, input.projectId);
-    return once(change, {
-      operation: 'createJob',
-      scope: project.id,
-      input,
-      run: async () => {
-        const kept: KeptInput = { ...input, application: await applicationFor(change, principal, input.applicationId) };
-        return made(await makeJob(change, principal, kept, checkJob(domain, kept)));
-      },
-      replay: (ids) => replayed(change, ids),
-    });
-  });
+  const ask = async () => judgeJob(domain, input, await readApplication(domain, principal, input.applicationId));
+  return withJudgement(ask, (judgement) =>
+    change(domain, principal, async (change) => {
+      const project = await visibleProject(change, principal, input.projectId);
+      return once(change, {
+        operation: 'createJob',
+        scope: project.id,
+        input,
+        run: async () => {
+          const kept: KeptInput = { ...input, application: await applicationFor(change, principal, input.applicationId) };
+          return made(await makeJob(change, principal, kept, checkJob(domain, kept, judgement)));
+        },
+        replay: (ids) => replayed(change, ids),
+      });
+    }),
+  );
 }
 
 /** Starts a job of a project from its pipeline. */
@@ -69,7 +82,7 @@ export async function triggerJob(
       operation: 'triggerJob',
       scope: project.id,
       input,
-      run: async () => made(await makeJob(change, principal, job, checkJob(domain, job))),
+      run: async () => made(await makeJob(change, principal, job, checkJob(domain, job, { schema: null, outcome: null }))),
       replay: (ids) => replayed(change, ids),
     });
   });
@@ -82,20 +95,26 @@ export async function retryJob(
   input: { jobId: string; idempotencyKey?: Optional<string> },
 ): Promise<CreatedJob> {
   requireRight(principal, 'createJob');
-  return change(domain, principal, async (change) => {
-    const job = await visibleJob(change, principal, input.jobId);
-    if (!isTerminalJob(job.status)) {
-      throw new InvalidState(`The job is ${job.status}; one that has ended can be tried again.`, job.status, terminalJobStatuses);
-    }
-    const again = keptInputOf(job);
-    return once(change, {
-      operation: 'retryJob',
-      scope: job.projectId,
-      input,
-      run: async () => made(await makeJob(change, principal, again, checkJob(domain, again))),
-      replay: (ids) => replayed(change, ids),
-    });
-  });
+  const ask = async () => {
+    const again = await readKeptInput(domain, principal, input.jobId);
+    return judgeJob(domain, again ?? {}, again?.application);
+  };
+  return withJudgement(ask, (judgement) =>
+    change(domain, principal, async (change) => {
+      const job = await visibleJob(change, principal, input.jobId);
+      if (!isTerminalJob(job.status)) {
+        throw new InvalidState(`The job is ${job.status}; one that has ended can be tried again.`, job.status, terminalJobStatuses);
+      }
+      const again = keptInputOf(job);
+      return once(change, {
+        operation: 'retryJob',
+        scope: job.projectId,
+        input,
+        run: async () => made(await makeJob(change, principal, again, checkJob(domain, again, judgement))),
+        replay: (ids) => replayed(change, ids),
+      });
+    }),
+  );
 }
 
 const made = ({ job, token }: { job: JobRow; token: string }) => ({ value: { job, token, isReplay: false }, ids: [job.id] });

@@ -8,6 +8,7 @@ import { createIds, type Ids } from './ids.ts';
 import { type DomainLimits, defaultDomainLimits } from './limits.ts';
 import { DomainMeters } from './meters.ts';
 import { Patience } from './patience.ts';
+import type { Schemas } from './schemas.ts';
 import { Setbacks } from './setbacks.ts';
 
 /** What looks at models, whose bytes nothing else of the domain reads. */
@@ -24,6 +25,7 @@ export interface Domain {
   /** The bytes of fragments. */
   readonly files: FileStore;
   readonly models: Models;
+  readonly schemas: Schemas;
   readonly clock: Clock;
   /** Whether the gateway was there all the while. */
   readonly attendance: Attendance;
@@ -44,6 +46,8 @@ export interface DomainParts {
   readonly files: FileStore;
   /** Without it, no model can be handed in to a federated job. */
   readonly models?: Models;
+  /** Without it, no application can have a schema of settings. */
+  readonly schemas?: Schemas;
   readonly clock?: Clock;
   readonly random?: (bytes: number) => Buffer;
   readonly limits?: Partial<DomainLimits>;
@@ -55,12 +59,26 @@ const noModels: Models = {
   inspect: () => Promise.reject(new Error('This domain was made without anything to look at models with.')),
 };
 
+const noSchemas: Schemas = {
+  judge: () => Promise.reject(new Error('This domain was made without anything to judge settings with.')),
+};
+
 export function createDomain(parts: DomainParts): Domain {
-  const { store, files, models = noModels, clock = systemClock, random = randomBytes, limits = {}, requestId = () => null } = parts;
+  const {
+    store,
+    files,
+    models = noModels,
+    schemas = noSchemas,
+    clock = systemClock,
+    random = randomBytes,
+    limits = {},
+    requestId = () => null,
+  } = parts;
   return {
     store,
     files,
     models,
+    schemas,
     clock,
     attendance: new Attendance(clock),
     random,

@@ -1,10 +1,13 @@
 /** What a job is made from, and all that can be judged of it without looking anything up but its application. */
+import { jobById } from '../store/queries/rows.ts';
 import type { ApplicationRow } from '../store/tables.ts';
 import { Checks, type ContainerInput, containerOf, type StepInput, stepTemplateOf } from './checks.ts';
 import type { Domain } from './domain.ts';
 import { checkFederation, type FederationInput } from './federation.ts';
 import { type CheckedItem, checkItems, type JobItemInput } from './job-items.ts';
-import { checkSettings, type EffectiveSettings, type SettingOverride } from './settings.ts';
+import type { Principal } from './principal.ts';
+import { sees } from './rights.ts';
+import { checkSettings, type EffectiveSettings, type Judgement, judgeSettings, type SettingOverride } from './settings.ts';
 import type { Container, JobInitiator, JobType, Label, StepTemplate, TerminationCriterion } from './vocabulary.ts';
 
 type Optional<T> = T | null | undefined;
@@ -58,6 +61,12 @@ export function withoutBlankIds(input: CreateJobInput): CreateJobInput {
 // Cast: `makeJob` put it there.
 export const keptInputOf = ({ input }: { readonly input: Record<string, unknown> }) => input as unknown as KeptInput;
 
+/** What was kept of a job that the principal sees, read before a change; null: it sees no such job. */
+export async function readKeptInput({ store }: Domain, principal: Principal, id: string): Promise<KeptInput | null> {
+  const [job] = await store.read.run(jobById, { id });
+  return job && sees(principal, { projectId: job.projectId, jobId: id }) ? keptInputOf(job) : null;
+}
+
 export interface CheckedJob {
   readonly settings: EffectiveSettings;
   readonly items: readonly CheckedItem[];
@@ -67,8 +76,15 @@ export interface CheckedJob {
   readonly criteria: readonly TerminationCriterion[];
 }
 
+/** What the application's schema says of the input's settings: to be asked before the change. */
+export const judgeJob = (
+  domain: Domain,
+  input: Pick<CreateJobInput, 'settings' | 'settingsOverrides'>,
+  application: Optional<KeptApplication>,
+) => judgeSettings(domain, input.settings, input.settingsOverrides, application?.settingsSchema);
+
 /** Throws InvalidInput. */
-export function checkJob(domain: Domain, { application, ...input }: KeptInput): CheckedJob {
+export function checkJob(domain: Domain, { application, ...input }: KeptInput, judgement: Judgement): CheckedJob {
   const checks = new Checks(domain);
   const { limits } = checks;
   checks.name(['name'], input.name);
@@ -85,7 +101,7 @@ export function checkJob(domain: Domain, { application, ...input }: KeptInput): 
   if (input.federation && input.steps) checks.refuse(['steps'], 'must not be given beside federation: its rounds make the steps.');
   if (input.steps && input.container) checks.refuse(['container'], 'must not be given beside steps: give each step its own.');
   const items = checkItems(checks, input.items, application);
-  const settings = checkSettings(checks, input.settings, input.settingsOverrides, application?.settingsSchema ?? null);
+  const settings = checkSettings(checks, input.settings, input.settingsOverrides, application?.settingsSchema ?? null, judgement);
   checks.done();
   const container = containerOf(input.container) ?? application?.container ?? null;
   return { settings, items, criteria, container, steps: input.federation ? [] : stepsOf(input.steps, container) };

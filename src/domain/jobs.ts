@@ -10,14 +10,14 @@ import type { Domain } from './domain.ts';
 import { withdrawResult } from './experiments.ts';
 import { removeFiles } from './fragments.ts';
 import { differingPaths, once } from './idempotency.ts';
-import { keptInputOf } from './job-input.ts';
+import { keptInputOf, readKeptInput } from './job-input.ts';
 import { type CheckedItem, checkItems, type JobItemInput } from './job-items.ts';
 import { type JobHappening, jobStatusesThatAllow, nextJobStatus } from './lifecycle.ts';
 import { makeSteps } from './planning.ts';
 import type { Principal } from './principal.ts';
 import { InvalidState, NotFound } from './refusals.ts';
 import { requireRight, sees } from './rights.ts';
-import { checkSettings } from './settings.ts';
+import { checkSettings, type Judgement, judgeSettings, withJudgement } from './settings.ts';
 import { later, moveJob } from './transitions.ts';
 import type { Label } from './vocabulary.ts';
 
@@ -45,33 +45,44 @@ export async function updateJob(domain: Domain, principal: Principal, input: Upd
   requireRight(principal, 'updateJob');
   // What comes before what is not for the jobs themselves to say.
   if (input.priority != null) requireRight(principal, 'setPriority');
-  return change(domain, principal, async (change) => {
-    // Steps come before their job in the order of locks.
-    if (input.priority != null) await change.tx.run(lockStepsOfJob, { jobId: input.jobId });
-    const job = await requireJob(change, principal, input.jobId);
-    requireHappening(job, 'update');
-    if (input.expectedUpdatedAt && input.expectedUpdatedAt.getTime() !== job.updatedAt.getTime()) {
-      throw new InvalidState(`The job was changed at ${job.updatedAt.toISOString()}; read it again, and decide anew.`, job.status, []);
-    }
-    if (configuration.some((field) => input[field] != null)) requireHappening(job, 'reconfigure');
-    const { items, configured } = checkUpdate(domain, job, input);
-    const fields = { ...changedFields(job, input), ...configured };
-    const changed = [...updatable.filter((field) => fields[field] !== undefined), ...(items ? ['items'] : [])];
-    if (changed.length === 0) return { job };
-    const updated = { ...job, ...fields, updatedAt: later(change.now, job.updatedAt) };
-    await saveJobFields(change.tx, job.id, { ...fields, updatedAt: updated.updatedAt });
-    if (fields.labels) await replaceLabels(change, job.id, fields.labels);
-    if (items) await replaceItems(change, job.id, items);
-    if (fields.priority !== undefined) {
-      await change.tx.run(setPriorityOfSteps, { jobId: job.id, priority: fields.priority });
-    }
-    await record(change, job, { type: 'JOB_UPDATED', details: changed });
-    return { job: updated };
-  });
+  const ask = async () => {
+    const application = input.settings && (await readKeptInput(domain, principal, input.jobId))?.application;
+    return judgeSettings(domain, input.settings, null, application?.settingsSchema);
+  };
+  return withJudgement(ask, (judgement) =>
+    change(domain, principal, async (change) => {
+      // Steps come before their job in the order of locks.
+      if (input.priority != null) await change.tx.run(lockStepsOfJob, { jobId: input.jobId });
+      const job = await requireJob(change, principal, input.jobId);
+      requireHappening(job, 'update');
+      if (input.expectedUpdatedAt && input.expectedUpdatedAt.getTime() !== job.updatedAt.getTime()) {
+        throw new InvalidState(`The job was changed at ${job.updatedAt.toISOString()}; read it again, and decide anew.`, job.status, []);
+      }
+      if (configuration.some((field) => input[field] != null)) requireHappening(job, 'reconfigure');
+      const { items, configured } = checkUpdate(domain, job, input, judgement);
+      const fields = { ...changedFields(job, input), ...configured };
+      const changed = [...updatable.filter((field) => fields[field] !== undefined), ...(items ? ['items'] : [])];
+      if (changed.length === 0) return { job };
+      const updated = { ...job, ...fields, updatedAt: later(change.now, job.updatedAt) };
+      await saveJobFields(change.tx, job.id, { ...fields, updatedAt: updated.updatedAt });
+      if (fields.labels) await replaceLabels(change, job.id, fields.labels);
+      if (items) await replaceItems(change, job.id, items);
+      if (fields.priority !== undefined) {
+        await change.tx.run(setPriorityOfSteps, { jobId: job.id, priority: fields.priority });
+      }
+      await record(change, job, { type: 'JOB_UPDATED', details: changed });
+      return { job: updated };
+    }),
+  );
 }
 
 /** What the input says of what the job runs with, by the rules of its application as it was when the job was made. */
-function checkUpdate(domain: Domain, job: JobRow, input: UpdateJobInput): { items: CheckedItem[] | null; configured: Partial<JobRow> } {
+function checkUpdate(
+  domain: Domain,
+  job: JobRow,
+  input: UpdateJobInput,
+  judgement: Judgement,
+): { items: CheckedItem[] | null; configured: Partial<JobRow> } {
   const checks = new Checks(domain);
   checks.name(['name'], input.name);
   checks.text(['description'], input.description);
@@ -82,7 +93,7 @@ function checkUpdate(domain: Domain, job: JobRow, input: UpdateJobInput): { item
   checks.text(['datasetVersionId'], input.datasetVersionId, checks.limits.textAtMost);
   const { application } = keptInputOf(job);
   const items = input.items ? checkItems(checks, input.items, application) : null;
-  const effective = input.settings ? checkSettings(checks, input.settings, null, application?.settingsSchema ?? null) : null;
+  const effective = input.settings ? checkSettings(checks, input.settings, null, application?.settingsSchema ?? null, judgement) : null;
   checks.done();
   if (!effective || differingPaths(effective.settings, job.settings).length === 0) return { items, configured: {} };
   const { settings, warnings: settingsWarnings, sources: settingsSources } = effective;

@@ -1,6 +1,7 @@
 /** Settings of a job: nested JSON. What was given, overrides by dot path put over it, and the defaults of the application's schema below it. */
-import type { Checks } from './checks.ts';
-import { compileSchema, type SchemaProblem, SchemaUnusable } from './json-schema.ts';
+import { Checks } from './checks.ts';
+import type { Domain } from './domain.ts';
+import { type Place, type SchemaOutcome, type SchemaProblem, SchemaUnusable } from './schemas.ts';
 import type { SettingSource } from './vocabulary.ts';
 
 type Optional<T> = T | null | undefined;
@@ -18,9 +19,6 @@ export interface EffectiveSettings {
   readonly sources: Readonly<Record<string, SettingSource>>;
 }
 
-/** Keys from the top: where something stands in the settings. */
-type Place = readonly string[];
-
 /** From here down the settings are not simply as they were given. `override` is the index of the one that said it. */
 interface Mark {
   readonly place: Place;
@@ -35,15 +33,74 @@ const LONGEST_PATH = 32;
 /** Characters of all dot paths together, beside the settings themselves: more is an attack on whoever stores them. */
 const PATHS_AT_MOST = 1_048_576;
 
+/** What a schema says of certain settings. It is asked before the change that needs it, since the answer may take its time. */
+export interface Judgement {
+  /** The schema that was asked, as text; null: none was. */
+  readonly schema: string | null;
+  readonly outcome: SchemaOutcome | SchemaUnusable | null;
+}
+
+/** The schema is another than the one that was asked: it was changed meanwhile. */
+class JudgedOtherwise extends Error {}
+/** Of a schema that is changed again each time. */
+const MOST_TRIES = 5;
+
+/** Asks `ask` for a judgement and makes `change` with it, again where the schema was changed in between. */
+export async function withJudgement<T>(ask: () => Promise<Judgement>, change: (judgement: Judgement) => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await change(await ask());
+    } catch (error) {
+      if (!(error instanceof JudgedOtherwise) || tries >= MOST_TRIES) throw error;
+    }
+  }
+}
+
+/** Judges settings that are neither too large nor too deep; of others nothing is asked, since they are refused anyway. */
+export async function judgeSettings(
+  domain: Domain,
+  given: Optional<Record<string, unknown>>,
+  overrides: Optional<readonly SettingOverride[]>,
+  schema: Optional<Record<string, unknown>>,
+): Promise<Judgement> {
+  if (!schema || !isSound(new Checks(domain), given, overrides ?? [])) return { schema: null, outcome: null };
+  const text = JSON.stringify(schema);
+  const { settings } = put(given, overrides);
+  const outcome = await domain.schemas.judge(text, JSON.stringify(settings)).catch((error: unknown) => {
+    if (error instanceof SchemaUnusable) return error;
+    throw error;
+  });
+  return { schema: text, outcome };
+}
+
 /** What the job runs with; what is wrong is refused in `checks`, by the path at which it was given. */
 export function checkSettings(
   checks: Checks,
   given: Optional<Record<string, unknown>>,
   overrides: Optional<readonly SettingOverride[]>,
   schema: Record<string, unknown> | null,
+  judgement: Judgement,
 ): EffectiveSettings {
   const nothing: EffectiveSettings = { settings: {}, warnings: [], sources: {} };
   if (!isSound(checks, given, overrides ?? [])) return nothing;
+  const { settings: asGiven, marks } = put(given, overrides);
+  if (!schema) return { ...kept(checks, asGiven, marks), warnings: [] };
+  const { outcome } = judgement;
+  if (outcome === null || judgement.schema !== JSON.stringify(schema)) throw new JudgedOtherwise();
+  if (outcome instanceof SchemaUnusable) {
+    checks.refuse(['settings'], outcome.message);
+    return nothing;
+  }
+  for (const place of outcome.defaults) marks.push({ place, source: 'DEFAULT' });
+  for (const problem of outcome.problems) refuse(checks, marks, problem);
+  return { ...kept(checks, outcome.settings, marks), warnings: outcome.unknown.map((place) => place.join('.')) };
+}
+
+/** What was given, with the overrides over it. */
+function put(
+  given: Optional<Record<string, unknown>>,
+  overrides: Optional<readonly SettingOverride[]>,
+): { settings: Record<string, unknown>; marks: Mark[] } {
   const settings = structuredClone(given ?? {});
   const marks = (overrides ?? []).reduce<Mark[]>((before, { path, value }, override) => {
     const place = path.split('.');
@@ -51,21 +108,12 @@ export function checkSettings(
     // What an earlier one set below this place is gone.
     return [...before.filter((mark) => !isWithin(mark.place, place)), { place, source: 'OVERRIDE', override }];
   }, []);
-  let warnings: readonly string[] = [];
-  if (schema) {
-    try {
-      const outcome = compileSchema(schema).apply(settings);
-      for (const place of outcome.defaults) marks.push({ place, source: 'DEFAULT' });
-      for (const problem of outcome.problems) refuse(checks, marks, problem);
-      warnings = outcome.unknown.map((place) => place.join('.'));
-    } catch (error) {
-      if (!(error instanceof SchemaUnusable)) throw error;
-      checks.refuse(['settings'], error.message);
-      return nothing;
-    }
-  }
+  return { settings, marks };
+}
+
+function kept(checks: Checks, settings: Record<string, unknown>, marks: readonly Mark[]): Pick<EffectiveSettings, 'settings' | 'sources'> {
   checks.json(['settings'], settings);
-  return { settings, warnings, sources: sourcesOf(checks, settings, marks) };
+  return { settings, sources: sourcesOf(checks, settings, marks) };
 }
 
 /** Whether the input may be worked on: it is neither too large nor too deep. */

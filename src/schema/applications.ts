@@ -135,7 +135,7 @@ const ItemDefinitionInput = builder.inputType('ItemDefinitionInput', {
 });
 
 const schemaRules =
-  'A JSON Schema of draft-07, 2019-09 or, where `$schema` says nothing, 2020-12: at most 256 KB. References stay within it.';
+  'A JSON Schema of draft-07, 2019-09 or, where `$schema` says nothing, 2020-12: at most 256 KB. References stay within it. Settings that take longer than a second to check are refused, and so are all others under the same schema for the next ten minutes.';
 
 defineMutation('createApplication', {
   description: 'Adds a kind of job to the catalogue. By an editor with a key for all projects.',

@@ -10,6 +10,7 @@ import { authenticate } from '../../src/domain/keys.ts';
 import type { DomainLimits } from '../../src/domain/limits.ts';
 import type { Principal } from '../../src/domain/principal.ts';
 import { createProject } from '../../src/domain/projects.ts';
+import { openSchemas } from '../../src/json-schema/threads.ts';
 import { FileStore } from '../../src/store/files.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { DeviceRow, EventRow, JobRow, ProjectRow, StepRow } from '../../src/store/tables.ts';
@@ -61,6 +62,9 @@ export interface Seed {
   readEvents(jobId: string): Promise<Omit<EventRow, 'position'>[]>;
 }
 
+/** All tests of a file share its threads. */
+const schemas = openSchemas();
+
 /** The clock begins at `start`, 2026-01-01 unless said otherwise. */
 export async function plantSeed(
   store: Store,
@@ -70,7 +74,7 @@ export async function plantSeed(
   const files = new FileStore(createFolder('files'));
   // In this thread: the models of tests are small, and those that come together are to meet in the store.
   const models: Models = { inspect: async (...asked) => findProblems(...asked) };
-  const domain = createDomain({ store, files, models, clock, random: seedRandom(seed), limits });
+  const domain = createDomain({ store, files, models, schemas, clock, random: seedRandom(seed), limits });
   const { project } = await createProject(domain, admin, { name: 'Digits' });
   let devices = 0;
 

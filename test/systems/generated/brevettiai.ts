@@ -57,7 +57,7 @@ export type CreateApplicationInput = {
   readonly itemDefinitions?: ReadonlyArray<ItemDefinitionInput> | null | undefined;
   /** What people will call it: at most 200 characters, and of no other application. */
   readonly name: string;
-  /** The settings that its jobs take. A JSON Schema of draft-07, 2019-09 or, where `$schema` says nothing, 2020-12: at most 256 KB. References stay within it. Default: any. */
+  /** The settings that its jobs take. A JSON Schema of draft-07, 2019-09 or, where `$schema` says nothing, 2020-12: at most 256 KB. References stay within it. Settings that take longer than a second to check are refused, and so are all others under the same schema for the next ten minutes. Default: any. */
   readonly settingsSchema?: Record<string, unknown> | null | undefined;
   /** Whether its jobs may start from a version of a model. */
   readonly supportsContinualTraining?: boolean;

@@ -4,10 +4,10 @@
  *
  * References are followed within the schema, by pointer, anchor or id. One that leads elsewhere says nothing, so nothing is warned of on its account.
  */
-type Json = Record<string, unknown>;
+import type { Place } from '../domain/schemas.ts';
+import { compilePattern } from './patterns.ts';
 
-/** Keys from the top; the index of a list is one too. */
-export type Place = readonly string[];
+type Json = Record<string, unknown>;
 
 const isObject = (value: unknown): value is Json => value !== null && typeof value === 'object' && !Array.isArray(value);
 
@@ -156,7 +156,7 @@ function saidOf(schema: Json, key: string): unknown[] {
   const properties = inside(schema, 'properties');
   if (Object.hasOwn(properties, key)) said.push(properties[key]);
   for (const [pattern, part] of Object.entries(inside(schema, 'patternProperties')))
-    if (new RegExp(pattern, 'u').test(key)) said.push(part);
+    if (compilePattern(pattern, 'u').test(key)) said.push(part);
   if (said.length > 0) return said;
   return [own(schema, 'additionalProperties'), own(schema, 'unevaluatedProperties')].filter((rest) => rest === true || isObject(rest));
 }

@@ -1,0 +1,172 @@
+/**
+ * The threads that judge settings, seen from the gateway's own: it goes on answering while they work.
+ *
+ * Schemas take turns, so that one with slow patterns or long lists delays the jobs of its own application. One that takes too long is ended with
+ * its thread, and refused for a while without being tried: its next jobs cost nothing.
+ */
+import { createHash } from 'node:crypto';
+import { Worker } from 'node:worker_threads';
+import { RequestRefused } from '../domain/refusals.ts';
+import { type SchemaOutcome, type Schemas, SchemaUnusable } from '../domain/schemas.ts';
+import type { Question, Told } from './worker.ts';
+
+/** Of work, not of waiting for a busy machine's processors. Settings as people write them take a thousandth of it. */
+const LONGEST_MS = 1_000;
+/** However little it got to work. */
+const LONGEST_WAIT_MS = 20_000;
+/** For how long a schema is refused that took too long. */
+const REFUSED_MS = 600_000;
+const MOST_REFUSED = 1_000;
+/** One may be at a slow schema while the other serves the rest. */
+const THREADS = 2;
+/** For a schema as large as a request, compiled; what takes more is ended like what takes too long. */
+const MOST_HEAP_MB = 256;
+/** Characters of settings that wait for one schema. */
+const MOST_WAITING = 16_000_000;
+
+interface Case {
+  readonly question: Question;
+  readonly resolve: (outcome: SchemaOutcome) => void;
+  readonly reject: (error: Error) => void;
+}
+
+const tooLong = () =>
+  new SchemaUnusable('took too long to check against the schema: its patterns, its lists or its references ask for too much.');
+
+/** Ends once the thread has worked for too long. Returns what stops the watching. */
+function watch(worker: Worker, longestMs: number, end: () => void): () => void {
+  const began = performance.now();
+  // Of the first look: most work is done by then, and was never looked at.
+  let before: number | null = null;
+  const look = async () => {
+    const { user, system } = await worker.cpuUsage();
+    const worked = (user + system) / 1_000;
+    before ??= worked;
+    if (worked - before >= longestMs || performance.now() - began >= LONGEST_WAIT_MS) end();
+  };
+  // A thread that has ended meanwhile has told so already.
+  const looking = setInterval(() => look().catch(() => {}), longestMs / 4);
+  return () => clearInterval(looking);
+}
+
+class SchemaThreads implements Schemas {
+  /** What waits, by schema; the schema whose turn is next is the first. */
+  readonly #waiting = new Map<string, Case[]>();
+  /** The schemas that are being worked with. */
+  readonly #busy = new Set<string>();
+  readonly #idle: Worker[] = [];
+  /** Until when each is refused, by a hash of it. */
+  readonly #refused = new Map<string, number>();
+  readonly #longestMs: number;
+  #threads = 0;
+
+  constructor(longestMs: number) {
+    this.#longestMs = longestMs;
+  }
+
+  judge(schema: string, settings: string): Promise<SchemaOutcome> {
+    if (this.#isRefused(schema)) return Promise.reject(tooLong());
+    const queue = this.#waiting.get(schema) ?? [];
+    if (queue.reduce((sum, { question }) => sum + question.settings.length, settings.length) > MOST_WAITING) {
+      const message = 'Too many jobs wait for their settings to be checked against this schema. Try again.';
+      return Promise.reject(new RequestRefused('LIMIT_EXCEEDED', message));
+    }
+    return new Promise((resolve, reject) => {
+      queue.push({ question: { schema, settings }, resolve, reject });
+      this.#waiting.set(schema, queue);
+      this.#goOn();
+    });
+  }
+
+  #isRefused(schema: string): boolean {
+    if (this.#refused.size === 0) return false;
+    return (this.#refused.get(hashOf(schema)) ?? 0) > performance.now();
+  }
+
+  #goOn(): void {
+    for (const [schema, queue] of this.#waiting) {
+      if (this.#busy.has(schema)) continue;
+      const worker = this.#idle.pop() ?? this.#start();
+      if (!worker) return;
+      const next = queue.shift();
+      this.#waiting.delete(schema);
+      // Behind the others.
+      if (queue.length > 0) this.#waiting.set(schema, queue);
+      if (!next) continue;
+      this.#busy.add(schema);
+      this.#ask(worker, next);
+    }
+  }
+
+  /** Null while it is not there yet, and where there are as many as may be. */
+  #start(): null {
+    if (this.#threads >= THREADS) return null;
+    this.#threads += 1;
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), { resourceLimits: { maxOldGenerationSizeMb: MOST_HEAP_MB } });
+    // The gateway does not wait for it to end.
+    worker.unref();
+    let isReady = false;
+    worker.on('error', () => {}); // 'exit' follows
+    worker.once('exit', () => {
+      this.#threads -= 1;
+      if (!isReady) this.#giveUp();
+      const at = this.#idle.indexOf(worker);
+      if (at >= 0) this.#idle.splice(at, 1);
+      this.#goOn();
+    });
+    worker.once('message', () => {
+      isReady = true;
+      this.#idle.push(worker);
+      this.#goOn();
+    });
+    return null;
+  }
+
+  #ask(worker: Worker, { question, resolve, reject }: Case): void {
+    const done = () => {
+      stop();
+      worker.off('message', hear).off('exit', ended);
+      this.#busy.delete(question.schema);
+    };
+    const hear = (told: Told) => {
+      done();
+      this.#idle.push(worker);
+      if (told.kind === 'judged') resolve(JSON.parse(told.outcome));
+      else if (told.kind === 'unusable') reject(new SchemaUnusable(told.message, told.problems));
+      else reject(new Error(`A schema could not be worked with: ${told.kind === 'failed' ? told.message : told.kind}`));
+      this.#goOn();
+    };
+    // By the watch, or by itself for want of memory.
+    const ended = () => {
+      done();
+      this.#refuse(question.schema);
+      reject(tooLong());
+      this.#goOn();
+    };
+    const stop = watch(worker, this.#longestMs, () => void worker.terminate());
+    worker.on('message', hear).once('exit', ended);
+    worker.postMessage(question);
+  }
+
+  /** A thread that does not come to be would not the next time either. */
+  #giveUp(): void {
+    const waiting = [...this.#waiting.values()].flat();
+    this.#waiting.clear();
+    for (const { reject } of waiting) reject(new Error('The thread that judges settings could not be started.'));
+  }
+
+  #refuse(schema: string): void {
+    for (const oldest of this.#refused.keys()) {
+      if (this.#refused.size < MOST_REFUSED) break;
+      this.#refused.delete(oldest);
+    }
+    this.#refused.set(hashOf(schema), performance.now() + REFUSED_MS);
+    for (const { reject } of this.#waiting.get(schema) ?? []) reject(tooLong());
+    this.#waiting.delete(schema);
+  }
+}
+
+const hashOf = (schema: string): string => createHash('sha256').update(schema).digest('base64');
+
+/** Judges in threads of its own, which are started when they are first needed. One schema and one document of settings may take `longestMs`. */
+export const openSchemas = (longestMs = LONGEST_MS): Schemas => new SchemaThreads(longestMs);
