@@ -1,11 +1,12 @@
 /** What keeps a store from doing its work for now: nothing is wrong with the request, and the same one may be done later. */
 
-/** FULL: the disk has no room. FAILING: it reads or writes with errors. AWAY: the database does not answer. BUSY: another program holds it. */
-export type Obstacle = 'FULL' | 'FAILING' | 'AWAY' | 'BUSY';
+/** FULL: the disk has no room. FAILING: it reads or writes with errors. SLOW: a file cannot be read in its time. AWAY: the database does not answer. BUSY: another program holds it. */
+export type Obstacle = 'FULL' | 'FAILING' | 'SLOW' | 'AWAY' | 'BUSY';
 
 const sentences: Readonly<Record<Obstacle, string>> = {
   FULL: "The gateway's disk is full.",
   FAILING: "The gateway's disk fails: its log says how.",
+  SLOW: "The gateway's disk is too slow at the moment.",
   AWAY: 'The gateway cannot reach its database at the moment.',
   BUSY: 'Another program holds the database of the gateway at the moment.',
 };
