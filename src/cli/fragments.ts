@@ -13,6 +13,7 @@ import {
   LatestFragmentDocument,
 } from '../client/generated.ts';
 import { type Command, type Context, jsonFlag } from './command.ts';
+import { noJob } from './follow.ts';
 import { formatAge, formatBytes } from './format.ts';
 import { exitCodes, print, printJson, UsageError } from './io.ts';
 import { readLimit, readPages } from './pages.ts';
@@ -56,7 +57,7 @@ export const listFragments: Command = {
     };
     const found = await readPages(readLimit(given, 100), async (first, after) => {
       const { job } = await client.request(JobFragmentsDocument, { jobId, filter, first, after }, { signal: io.signal });
-      if (job === null) throw new UsageError(`There is no job ${cleanName(jobId)}, or the key may not see it.`);
+      if (job === null) throw noJob(jobId);
       return job.fragments;
     });
     return printList(io, isJson, columns, found, 'No fragments.');

@@ -53,5 +53,13 @@ export async function print(output: Output, text: string): Promise<void> {
 
 /** One JSON document for programs. */
 export function printJson(io: Io, value: unknown): Promise<void> {
-  return print(io.stdout, `${JSON.stringify(value, null, io.stdout.isTTY ? 2 : undefined)}\n`);
+  return print(io.stdout, `${toJson(value, io.stdout.isTTY ? 2 : undefined)}\n`);
+}
+
+/** JSON of which a terminal obeys nothing: what JSON leaves as it is of control characters is escaped as well. */
+export function toJson(value: unknown, indent?: number): string {
+  return JSON.stringify(value, null, indent).replace(
+    /[\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

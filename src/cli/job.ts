@@ -1,7 +1,8 @@
 import { JobDocument, type JobQuery } from '../client/generated.ts';
 import { type Command, jsonFlag } from './command.ts';
+import { noJob } from './follow.ts';
 import { formatAge, formatBytes, formatLabels, formatNumber, formatSpan } from './format.ts';
-import { exitCodes, type Output, print, printJson, UsageError } from './io.ts';
+import { exitCodes, type Output, print, printJson } from './io.ts';
 import { type Column, renderFields, renderTable } from './table.ts';
 import { cleanName } from './terminal.ts';
 
@@ -18,7 +19,7 @@ export const job: Command = {
   async run({ io, client, args, isJson }) {
     const id = args[0] ?? '';
     const found = (await client.request(JobDocument, { id }, { signal: io.signal })).job;
-    if (found === null) throw new UsageError(`There is no job ${cleanName(id)}, or the key may not see it.`);
+    if (found === null) throw noJob(id);
     if (isJson) await printJson(io, found);
     else await print(io.stdout, renderJob(io.stdout, found));
     return exitCodes.succeeded;

@@ -1,9 +1,9 @@
 import { LogDocument } from '../client/generated.ts';
 import { subscribe } from '../client/subscribe.ts';
 import { type Command, jsonFlag } from './command.ts';
-import { followFlags } from './follow.ts';
-import { exitCodes, print } from './io.ts';
-import { LogLines } from './loglines.ts';
+import { findJob, followFlags } from './follow.ts';
+import { exitCodes, print, toJson } from './io.ts';
+import { LogHeaders, LogLines } from './loglines.ts';
 import { cleanName } from './terminal.ts';
 
 export const logs: Command = {
@@ -17,23 +17,35 @@ export const logs: Command = {
     ...followFlags,
     ...jsonFlag,
   },
-  notes:
-    'With --json, each chunk is a line. On a terminal colours of the log are kept ($NO_COLOR strips them); other control sequences never are.',
+  notes: `Of a line that a bar of progress writes over and over, the last write is shown. On a terminal the colours of a log are kept ($NO_COLOR
+strips them); other control sequences never are. With --json each chunk is a line, with its text as it was written.
+Of several steps, lines on stderr say whose log follows.`,
 
-  async run({ io, given, args, target, isJson }) {
+  async run(context) {
+    const { io, given, args, target, isJson } = context;
+    const [jobId = ''] = args;
+    const job = await findJob(context, jobId);
     const lines = new LogLines(io.stdout.isTTY === true && !io.env.NO_COLOR);
-    const variables = { jobId: args[0] ?? '', stepNumber: given.integer('step') };
-    const stream = subscribe(target, LogDocument, variables, {
-      signal: io.signal,
-      giveUpAfterSeconds: given.number('patience-seconds') ?? 300,
-      onState: (state, reason) => {
-        if (state === 'reconnecting') io.stderr.write(`-- connection lost (${cleanName(reason ?? '')}), reconnecting --\n`);
+    const headers = new LogHeaders(job.steps);
+    const stream = subscribe(
+      target,
+      LogDocument,
+      { jobId, stepNumber: given.integer('step') },
+      {
+        signal: io.signal,
+        giveUpAfterSeconds: given.number('patience-seconds') ?? 300,
+        onState: (_, reason) => {
+          if (reason !== undefined) io.stderr.write(`-- connection lost (${cleanName(reason)}), reconnecting --\n`);
+        },
       },
-    });
+    );
     for await (const frame of stream) {
       if (frame.missed > 0) io.stderr.write(`-- ${frame.missed} entries of the job's log are past retention --\n`);
-      const text = frame.chunks.map((chunk) => (isJson ? `${JSON.stringify(chunk)}\n` : lines.take(chunk))).join('');
-      await print(io.stdout, text);
+      for (const chunk of frame.chunks) {
+        const header = isJson ? undefined : headers.before(chunk);
+        if (header !== undefined) io.stderr.write(`${header}\n`);
+        await print(io.stdout, isJson ? `${toJson(chunk)}\n` : lines.take(chunk));
+      }
       // LIVE says that this is all there is so far.
       if (frame.state !== 'REPLAYING' && !given.has('follow')) break;
     }

@@ -8,7 +8,7 @@ import { type Declared, parseValue, readSet, readSettingFlags, type SettingOverr
 import { resolveExperimentId } from './experiments.ts';
 import type { Given } from './flags.ts';
 import { followFlags, followJob } from './follow.ts';
-import { exitCodes, print, printJson, UsageError } from './io.ts';
+import { exitCodes, print, printJson, toJson, UsageError } from './io.ts';
 import type { JobFile } from './jobfile.ts';
 import { defaultProject, resolveProjectId } from './project.ts';
 import { cleanName } from './terminal.ts';
@@ -89,7 +89,7 @@ With --follow the log goes to stdout and the rest to stderr, and the exit code i
       return exitCodes.succeeded;
     }
     const { job } = payload;
-    if (isJson) await print(io.stdout, `${JSON.stringify({ type: 'job', job, token: payload.token, isReplay: payload.isReplay })}\n`);
+    if (isJson) await print(io.stdout, `${toJson({ type: 'job', job, token: payload.token, isReplay: payload.isReplay })}\n`);
     else io.stderr.write(`== ${payload.isReplay ? 'the same as' : 'created'} ${job.id} (${cleanName(job.name)}) at ${client.target.url}\n`);
     return followJob(context, job.id);
   },
@@ -102,6 +102,7 @@ async function create({ client, io }: Context, input: CreateJobInput) {
       return unwrap(createJob);
     } catch (error) {
       if (!(error instanceof GatewayUnreachable) || failures === attempts) throw error;
+      if (failures === 1) io.stderr.write(`-- ${cleanName(error.message)}, trying again --\n`);
       await wait(delayMs(defaultBackoff, failures), io.signal);
     }
   }

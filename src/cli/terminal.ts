@@ -25,10 +25,17 @@ export function cleanName(text: string): string {
     .replace(controls, '');
 }
 
-/** Lines of a log: `\r` begins a line of its own, colours stay if wanted and end with their line. */
+/** Lines of a log: of each its last write; colours stay if wanted and end with their line. */
 export function cleanLog(text: string, keepColours: boolean): string {
-  const lines = text.replace(/\r\n?/g, '\n').split('\n');
-  return lines.map((line) => cleanLine(line, keepColours)).join('\n');
+  const lines = text.split('\n');
+  return lines.map((line) => cleanLine(lastWrite(line), keepColours)).join('\n');
+}
+
+/** What a line comes to that is written over after each `\r`, as bars of progress do. At its end, `\r` belongs to the line break. */
+export function lastWrite(line: string): string {
+  let end = line.length;
+  while (line[end - 1] === '\r') end -= 1;
+  return line.slice(line.lastIndexOf('\r', end - 1) + 1, end);
 }
 
 function cleanLine(line: string, keepColours: boolean): string {

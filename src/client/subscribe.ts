@@ -13,7 +13,7 @@ export type ConnectionState = 'connecting' | 'live' | 'reconnecting';
 export interface SubscribeOptions {
   /** Ends the stream: the iteration is then done, without an error. */
   readonly signal?: AbortSignal | undefined;
-  /** Told of each change; with `reconnecting`, why the connection was lost. */
+  /** Told of each change; with `reconnecting`, why the connection was lost. `connecting` comes once more, with why, when the first try has failed. */
   readonly onState?: ((state: ConnectionState, reason?: string) => void) | undefined;
   /** After this long without a live connection the stream fails with GatewayUnreachable. Default: it never gives up. */
   readonly giveUpAfterSeconds?: number | undefined;
@@ -208,6 +208,7 @@ class Subscription<Value> implements AsyncIterableIterator<Value> {
     }
     this.#failures += 1;
     if (this.#state === 'live') this.#enter('reconnecting', reason);
+    else if (this.#state === 'connecting' && this.#failures === 1) this.#enter('connecting', reason);
     const delay = atLeastMs + delayMs(this.#options.backoff ?? defaultBackoff, this.#failures);
     this.#retryTimer = setTimeout(() => this.#connect(), Math.min(delay, leftMs));
   }

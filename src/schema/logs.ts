@@ -60,7 +60,7 @@ builder.objectFields(Step, (t) => ({
     },
   }),
   logTail: t.string({
-    description: `The last lines of its log as one text, at most ${MOST_TAIL_CHARACTERS} characters; empty when nothing was written.`,
+    description: `The last lines of its log as one text, each as its last write left it (what stands before a \`\\r\` is written over), at most ${MOST_TAIL_CHARACTERS} characters; empty when nothing was written.`,
     args: {
       lines: t.arg.int({ required: true, defaultValue: 100, description: `How many lines: 1 to ${MOST_TAIL_LINES}.` }),
     },

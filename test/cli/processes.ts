@@ -1,6 +1,9 @@
 /** The command line in a process of its own, as its users have it. */
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Io, run } from '../../src/cli/cli.ts';
 
@@ -58,12 +61,18 @@ function withoutSettings(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('TRAINYARD_')));
 }
 
+/** A command that runs in this process; await it for its end. */
+export interface CommandHere extends Promise<Ended> {
+  /** All of stderr so far. */
+  stderr(): string;
+}
+
 /** Runs a command in this process, which is quicker: all of the command line but its entry. Paths have to be absolute. */
-export async function runHere(
+export function runHere(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
   signal = new AbortController().signal,
-): Promise<Ended> {
+): CommandHere {
   const written = { stdout: '', stderr: '' };
   const output = (name: keyof typeof written): Io['stdout'] => ({
     write: (text) => {
@@ -73,6 +82,13 @@ export async function runHere(
     once: () => {},
     on: () => {},
   });
-  const code = await run(args, { stdout: output('stdout'), stderr: output('stderr'), env, signal });
-  return { code, ...written };
+  const running = run(args, { stdout: output('stdout'), stderr: output('stderr'), env, signal }).then((code) => ({ code, ...written }));
+  return Object.assign(running, { stderr: () => written.stderr });
+}
+
+/** Writes a job file into this folder; answers its path. */
+export async function writeJob(folder: string, text: string): Promise<string> {
+  const path = join(folder, `${randomUUID()}.yaml`);
+  await writeFile(path, text);
+  return path;
 }

@@ -23,8 +23,8 @@ describe('a name of others', () => {
 describe('a log', () => {
   test('keeps its lines, tabs and colours, which end with their line, and nothing else', () => {
     const text = '\u001b[31mred\nplain\u001b[2J\u001b]8;;http://x\u0007link\n\ttab\r\nover\rwritten';
-    expect(cleanLog(text, true)).toBe('\u001b[31mred\u001b[0m\nplainlink\n\ttab\nover\nwritten');
-    expect(cleanLog(text, false)).toBe('red\nplainlink\n\ttab\nover\nwritten');
+    expect(cleanLog(text, true)).toBe('\u001b[31mred\u001b[0m\nplainlink\n\ttab\nwritten');
+    expect(cleanLog(text, false)).toBe('red\nplainlink\n\ttab\nwritten');
   });
 
   test('is shown by whole lines, whatever its chunks cut in two', () => {
@@ -39,11 +39,34 @@ describe('a log', () => {
     expect(lines.flush()).toBe('');
   });
 
-  test('shows bars that redraw their line as lines, and an endless line in pieces', () => {
+  test.each([
+    ['a bar', ['10%\r20%\r30%\n'], '30%\n'],
+    ['a bar that begins its line anew', ['\r10%', '\r20%', '\r30%', '\n'], '30%\n'],
+    ['a bar cut anywhere', [...'10%\r20%\r30%\r\nnext\r\n'], '30%\nnext\n'],
+    ['a break of Windows over two chunks', ['one\r', '\ntwo\r', '\n'], 'one\ntwo\n'],
+    ['two carriage returns before a break', ['one\r\r\n'], 'one\n'],
+    ['a line that is written over after its chunk', ['one\r', 'two\n'], 'two\n'],
+    ['a bar that is not ended', ['10%\r20%\r'], '20%\n'],
+    ['many lines', ['a\rb\nc\rd\ne\n'], 'b\nd\ne\n'],
+    ['an empty line', ['\n\r\n'], '\n\n'],
+  ])('shows of %s the last write of each line', (_case, chunks, shown) => {
+    const lines = new LogLines(false);
+    const taken = chunks.map((text) => lines.take({ stepNumber: 0, attempt: 1, stream: 'STDERR', text }));
+    expect(taken.join('') + lines.flush()).toBe(shown);
+  });
+
+  test('holds of a bar of hours its last write alone', () => {
+    const lines = new LogLines(false);
+    const chunk = { stepNumber: 0, attempt: 1, stream: 'STDERR' as const };
+    for (let i = 0; i < 20_000; i += 1) expect(lines.take({ ...chunk, text: `\r${i} of 20000 ${'#'.repeat(100)}` })).toBe('');
+    expect(lines.begun).toMatch(/^19999 of 20000 #+$/);
+  });
+
+  test('shows an endless line in pieces', () => {
     const lines = new LogLines(false);
     const chunk = { stepNumber: 0, attempt: 1, stream: 'STDOUT' as const };
-    expect(lines.take({ ...chunk, text: '10%\r20%\r30%' })).toBe('10%\n20%\n');
-    expect(lines.take({ ...chunk, text: 'x'.repeat(20_000) })).toBe(`30%${'x'.repeat(20_000)}\n`);
+    expect(lines.take({ ...chunk, text: 'so: ' })).toBe('');
+    expect(lines.take({ ...chunk, text: 'x'.repeat(20_000) })).toBe(`so: ${'x'.repeat(20_000)}\n`);
   });
 });
 

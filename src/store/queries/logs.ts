@@ -44,12 +44,16 @@ export interface TailAsked {
   readonly hold?: (bytes: number) => void;
 }
 
+/** Of what is written over, as bars of progress do for hours: as much is read for what will be shown, and no more. */
+const READ_FOR_SHOWN = 4;
+
 /**
- * The last lines of a step's log, over all its attempts and streams as they were written; at most `mostCharacters`, of which the first line may be
- * cut. A line break at the very end starts no line.
+ * The last lines of a step's log, over all its attempts and streams as they were written, each as its last write left it; at most `mostCharacters`,
+ * of which the first line may be cut. A line break at the very end starts no line.
  */
 export async function readLogTail(queries: Queries, { jobId, stepNumber, lines, mostCharacters, hold }: TailAsked): Promise<string> {
   let text = '';
+  let read = 0;
   let before = Number.MAX_SAFE_INTEGER;
   for (;;) {
     const of = { jobId, stepNumber, before };
@@ -59,10 +63,28 @@ export async function readLogTail(queries: Queries, { jobId, stepNumber, lines, 
       (first) => queries.run(logTextsBefore, { ...of, first }),
     );
     before = rows[0]?.seq ?? 0;
-    text = rows.map((chunk) => chunk.text).join('') + text;
+    const earlier = rows.map((chunk) => chunk.text).join('');
+    read += earlier.length;
+    text = withoutOverwritten(earlier + text);
     const start = startOfTail(text, lines);
-    if (start > 0 || !hasMore || text.length >= mostCharacters) return cutStart(text.slice(start), mostCharacters);
+    const isEnough = start > 0 || text.length >= mostCharacters || read >= READ_FOR_SHOWN * mostCharacters;
+    if (isEnough || !hasMore) return cutStart(text.slice(start).replaceAll('\r', ''), mostCharacters);
   }
+}
+
+/**
+ * Each line from its last `\r` on that something was written after. That mark stays: the first line may have begun before this text, and what comes
+ * before the mark is written over then as well. At the end of a line, `\r` belongs to the line break.
+ */
+function withoutOverwritten(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => {
+      let end = line.length;
+      while (line[end - 1] === '\r') end -= 1;
+      return line.slice(Math.max(0, line.lastIndexOf('\r', end - 1)));
+    })
+    .join('\n');
 }
 
 /** Where the last lines of a text begin; 0 when it has no more than those. */
