@@ -16,6 +16,7 @@ const checks: readonly (readonly [what: string, ...command: string[]])[] = [
   ['schema.graphql is what src/schema gives', 'node', 'scripts/print-schema.ts', '--check'],
   ['the contract is kept', 'node', 'scripts/compare-contract.ts'],
   ['client documents are what schema.graphql gives', 'node', 'codegen.ts', '--check'],
+  ['docs/job.schema.json is what schema.graphql gives', 'node', 'scripts/job-schema.ts', '--check'],
   ['docs/lifecycle.md is what the tables give', 'node', 'scripts/lifecycle-diagram.ts', '--check'],
   ['docs/moving.md is what the tests do', 'node', 'scripts/moving-page.ts', '--check'],
   ['docs/clients.md is what examples/clients shows', 'node', 'scripts/clients-page.ts', '--check'],
