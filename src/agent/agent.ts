@@ -9,7 +9,7 @@ import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { Client } from '../client/fetch.ts';
-import type { LabelInput, ResourcesInput } from '../client/generated.ts';
+import { type LabelInput, type ResourcesInput, UpdateDeviceDocument } from '../client/generated.ts';
 import { watchClient } from './asking.ts';
 import { type Containment, findContainment } from './containment.ts';
 import { AgentError, occupyFolder, type Registration, registerDevice } from './device.ts';
@@ -80,6 +80,9 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   }
 }
 
+/** A gateway that is there answers at once; one that stops with this agent need not hear it. */
+const goodbyeSeconds = 1;
+
 interface Setting {
   readonly name: string;
   readonly workDir: string;
@@ -111,7 +114,14 @@ async function serve(options: AgentOptions, setting: Setting): Promise<number> {
     return await runSlots({ work, deviceId, projectId, slots, stop, tell });
   } finally {
     stop.removeEventListener('abort', onStop);
+    await sayGoodbye(client, deviceId);
   }
+}
+
+/** So that nobody counts on this device any more. A gateway that does not hear it finds out by the silence. */
+async function sayGoodbye(client: Client, deviceId: string): Promise<void> {
+  const input = { deviceId, isLeaving: true };
+  await client.request(UpdateDeviceDocument, { input }, { timeoutSeconds: goodbyeSeconds }).catch(() => {});
 }
 
 async function register(options: AgentOptions, { name, workDir, tell }: Setting, resources: ResourcesInput): Promise<Registration> {

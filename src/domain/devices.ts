@@ -132,6 +132,7 @@ export interface UpdateDeviceInput {
   resources?: Optional<ResourcesInput>;
   slots?: Optional<number>;
   isDraining?: Optional<boolean>;
+  isLeaving?: Optional<boolean>;
 }
 
 /** Changes what is given; null leaves as is. */
@@ -151,6 +152,8 @@ export async function updateDevice(domain: Domain, principal: Principal, input: 
         resources: input.resources ? resourcesOf(input.resources) : device.resources,
         slots: input.slots ?? device.slots,
         isDraining: input.isDraining ?? device.isDraining,
+        // Whoever has said goodbye is not counted on until it is heard of again.
+        ...(input.isLeaving && { lastSeenAt: null }),
       }),
     };
   });

@@ -67,7 +67,7 @@ Device.implement({
     lastSeenAt: t.expose('lastSeenAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When it last asked for work or reported on it, to a few seconds. Null: never yet.',
+      description: 'When it last asked for work or reported on it, to a few seconds. Null: never yet, or it has said goodbye since.',
     }),
     attempts: t.field({
       type: DeviceAttemptConnection,
@@ -194,6 +194,9 @@ defineMutation('updateDevice', {
       resources: t.field({ type: ResourcesInput, description: 'What it has, all of it.' }),
       slots: t.int({ description: 'How many steps it runs at once.' }),
       isDraining: t.boolean({ description: 'True: it claims nothing more. False: it does again.' }),
+      isLeaving: t.boolean({
+        description: 'True: it says goodbye, and is OFFLINE at once, until it is heard of again. Else only silence tells that it has gone.',
+      }),
     }),
   }),
   payload: builder.objectRef<{ device: DeviceRow }>('UpdateDevicePayload').implement({
