@@ -5,7 +5,7 @@ import { describeConfig } from './config/help.ts';
 /** Before anything else is loaded: better-sqlite3 ends an older Node without a word. */
 const OLDEST_NODE = 26;
 
-const [command = '', ...rest] = process.argv.slice(2);
+const [command = '', ...rest] = helpFlagLast(process.argv.slice(2));
 if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
   process.stderr.write(
     `Trainyard needs Node ${OLDEST_NODE} or newer; this is ${process.versions.node}. \`npm ci\` brings one along: use \`npm start\`.\n`,
@@ -21,6 +21,12 @@ if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
   process.exitCode = await runUpkeep(command, rest, process.env);
 } else {
   await runCommandLine();
+}
+
+/** `help submit` as `submit --help`. */
+function helpFlagLast(argv: readonly string[]): readonly string[] {
+  const [first, ...words] = argv;
+  return first === 'help' && words.length > 0 ? [...words, '--help'] : argv;
 }
 
 async function runGateway(command: GatewayCommand, argv: readonly string[]): Promise<void> {

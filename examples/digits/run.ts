@@ -7,6 +7,7 @@
  * Ends with 0 when the job SUCCEEDED, 1 when it did not or could not be run, 130 when it was interrupted.
  */
 import { join } from 'node:path';
+import { chart } from '../../src/cli/chart.ts';
 import { readSettingFlags } from '../../src/cli/declared.ts';
 import { type JobFile, readJobFile } from '../../src/cli/jobfile.ts';
 import { type SettingFlag, takeSettingFlags } from '../../src/cli/overrides.ts';
@@ -24,7 +25,6 @@ import {
 } from '../../src/client/generated.ts';
 import { type Curves, followJob } from './follow.ts';
 import { openGateway } from './gateway.ts';
-import { plot } from './plot.ts';
 
 const home = import.meta.dirname;
 type Step = NonNullable<JobFile['input']['steps']>[number];
@@ -87,7 +87,7 @@ async function findProject(client: Client, signal: AbortSignal): Promise<string>
 
 async function conclude(client: Client, jobId: string, curves: Curves): Promise<number> {
   const series = (name: string, mark: string) => ({ name, mark, values: curves.get(name) ?? new Map<number, number>() });
-  for (const line of ['', ...plot([series('accuracy', '●'), series('held_out_accuracy', '○')]), '']) print(line);
+  for (const line of ['', ...chart([series('accuracy', '●'), series('held_out_accuracy', '○')]), '']) print(line);
 
   const fragments = await client.request(JobFragmentsDocument, { jobId, first: 100 });
   for (const { node } of fragments.job?.fragments.edges.toReversed() ?? []) {

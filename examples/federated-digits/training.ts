@@ -1,7 +1,8 @@
 /** One run of the example: what it does to the rounds of its job, and what it makes of their results. */
+
+import { chart } from '../../src/cli/chart.ts';
 import type { Client } from '../../src/client/fetch.ts';
 import type { OwnGateway } from '../digits/gateway.ts';
-import { plot } from '../digits/plot.ts';
 import { evaluate } from './accuracies.ts';
 import type { EdgeDevice } from './devices.ts';
 import { fetchModels, followRounds, type Round, type RoundsOfJob, type RoundWatch, readJob } from './rounds.ts';
@@ -123,7 +124,7 @@ export class Training implements RoundWatch {
     const aggregates = this.#results.map(({ aggregate }) => aggregate);
     const bests = this.#results.map(bestAlone);
     const curve = (values: readonly number[]) => new Map(values.map((value, index) => [index + 1, value]));
-    const lines = plot([
+    const lines = chart([
       { name: 'aggregate', mark: '●', values: curve(aggregates) },
       { name: 'best device alone', mark: '○', values: curve(bests) },
     ]);

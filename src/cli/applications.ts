@@ -1,7 +1,13 @@
+import { unwrap } from '../client/errors.ts';
 import type { Client } from '../client/fetch.ts';
-import { ApplicationDocument, type ApplicationRowFieldsFragment, ApplicationsDocument } from '../client/generated.ts';
-import { type Command, jsonFlag } from './command.ts';
-import { UsageError } from './io.ts';
+import {
+  ApplicationDocument,
+  type ApplicationRowFieldsFragment,
+  ApplicationsDocument,
+  CreateApplicationDocument,
+} from '../client/generated.ts';
+import { type Command, jsonFlag, placeIssues } from './command.ts';
+import { exitCodes, print, printJson, UsageError } from './io.ts';
 import { readLimit, readPages } from './pages.ts';
 import { type Column, printList } from './table.ts';
 import { cleanName } from './terminal.ts';
@@ -30,6 +36,30 @@ export const applications: Command = {
   async run({ io, client, given, isJson }) {
     const found = await listApplications(client, readLimit(given, 100), io.signal);
     return printList(io, isJson, columns, found, 'No applications.');
+  },
+};
+
+export const createApplication: Command = {
+  name: 'applications create',
+  summary: 'Adds a kind of job to the catalogue, from a file.',
+  usage: 'FILE',
+  argCount: [1, 1],
+  flags: jsonFlag,
+  notes: `FILE is a CreateApplicationInput in YAML or JSON, - for standard input: name, itemDefinitions, settingsSchema, container.
+As in a job file, text stays as it is written, and what begins with x- at the top is the file's own.`,
+
+  async run({ io, client, args, isJson }) {
+    const { readApplicationFile } = await import('./jobfile.ts');
+    const { input, placeOf } = await readApplicationFile(args[0] ?? '');
+    const { createApplication } = await client.request(CreateApplicationDocument, { input }, { signal: io.signal });
+    try {
+      const { application } = unwrap(createApplication);
+      if (isJson) await printJson(io, application);
+      else await print(io.stdout, `${application.id}\n`);
+    } catch (error) {
+      throw placeIssues(error, placeOf);
+    }
+    return exitCodes.succeeded;
   },
 };
 

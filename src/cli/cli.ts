@@ -1,7 +1,7 @@
 /** The commands of `trainyard` that talk to a gateway. `up` and `serve`, which are one, are elsewhere. */
 import { GatewayUnreachable, Refused, RequestRefused } from '../client/errors.ts';
 import { agent } from './agent.ts';
-import { applications } from './applications.ts';
+import { applications, createApplication } from './applications.ts';
 import { audit } from './audit.ts';
 import { cancel } from './cancel.ts';
 import { type Command, runCommand } from './command.ts';
@@ -13,13 +13,20 @@ import { job } from './job.ts';
 import { jobs } from './jobs.ts';
 import { createKey, listKeys, revokeKey, rotateKey, updateKey } from './keys.ts';
 import { logs } from './logs.ts';
+import { metrics } from './metrics.ts';
 import { models } from './models.ts';
+import { didYouMean } from './nearest.ts';
 import { createProject, listAllProjects } from './projects.ts';
+import { retry } from './retry.ts';
 import { submit } from './submit.ts';
+import { telemetry } from './telemetry.ts';
 import { cleanName } from './terminal.ts';
 import { watch } from './watch.ts';
 
 export type { Io } from './io.ts';
+
+/** Run elsewhere, and meant as often. */
+const otherCommands = ['up', 'serve', 'backup', 'restore', 'help', 'version'];
 
 const commands: readonly Command[] = [
   agent,
@@ -28,12 +35,16 @@ const commands: readonly Command[] = [
   jobs,
   job,
   cancel,
+  retry,
   logs,
+  metrics,
+  telemetry,
   listFragments,
   getFragment,
   putFragment,
   devices,
   applications,
+  createApplication,
   experiments,
   models,
   listAllProjects,
@@ -72,7 +83,8 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
 
 async function dispatch(argv: readonly string[], io: Io): Promise<number> {
   const [first = '', second = ''] = argv;
-  const command = commands.find(({ name }) => name === first || name === `${first} ${second}`);
+  // Of `applications create`, the two words.
+  const command = commands.find(({ name }) => name === `${first} ${second}`) ?? commands.find(({ name }) => name === first);
   if (command !== undefined) return runCommand(command, argv.slice(command.name.split(' ').length), io);
   const family = commands.filter(({ name }) => name.startsWith(`${first} `));
   const isHelp = first === '' || first === 'help' || argv.includes('--help') || argv.includes('-h');
@@ -82,8 +94,21 @@ async function dispatch(argv: readonly string[], io: Io): Promise<number> {
     );
     return exitCodes.succeeded;
   }
-  if (family.length > 0) throw new UsageError(`trainyard ${first} is one of:\n${renderList(family)}`.trimEnd());
-  throw new UsageError(`There is no command "${cleanName(first)}". See trainyard --help.`);
+  if (family.length > 0) {
+    const meant = didYouMean(
+      second,
+      family.map(({ name }) => name.slice(first.length + 1)),
+      (word) => `trainyard ${first} ${word}`,
+    );
+    throw new UsageError(`trainyard ${first} is one of these.${meant}\n${renderList(family)}`.trimEnd());
+  }
+  throw new UsageError(`There is no command "${cleanName(first)}".${suggestCommand(first)} See trainyard --help.`);
+}
+
+/** Of commands of two words, both: `project` is near `projects list`, and so is `creat`. */
+function suggestCommand(given: string): string {
+  const words = [...commands.map(({ name }) => name), ...commands.map(({ name }) => name.split(' ')[0] ?? ''), ...otherCommands];
+  return didYouMean(given, words, (word) => `trainyard ${word}`);
 }
 
 function renderList(list: readonly Command[]): string {

@@ -5,8 +5,8 @@
  */
 import { readFile } from 'node:fs/promises';
 import { buildSchema, type GraphQLInputObjectType, type GraphQLSchema, isInputObjectType } from 'graphql';
-import { isMap } from 'yaml';
-import type { CreateJobInput } from '../client/generated.ts';
+import { isMap, type YAMLMap } from 'yaml';
+import type { CreateApplicationInput, CreateJobInput } from '../client/generated.ts';
 import { readInput } from './inputs.ts';
 import { UsageError } from './io.ts';
 import { readSource, type Source, type SourceEntry, textOf } from './source.ts';
@@ -17,7 +17,7 @@ export interface JobFile {
   readonly application?: string;
   readonly experiment?: string;
   readonly input: Omit<CreateJobInput, 'projectId'> & { readonly projectId?: string };
-  /** Where the file says what stands at this path of the input: `job.yaml:3:7`. Undefined: it says nothing of it. */
+  /** Where the file says what stands at this path of the input, or the deepest of it: `job.yaml:3:7: settings.lr`. Undefined: it says nothing of it. */
   placeOf(path: readonly string[]): string | undefined;
 }
 
@@ -38,22 +38,38 @@ export async function readJobFile(path: string): Promise<JobFile> {
 export async function readJob(source: Source): Promise<JobFile> {
   const { root } = source;
   if (!isMap(root)) throw new UsageError(source.wrong(root, 'a job is a mapping of fields (name, steps, …).'));
-  const entries = source.entriesOf(root).filter(({ key }) => !key.startsWith('x-'));
+  const entries = fieldsOf(source, root);
   const named = Object.fromEntries(entries.filter(isName).map((entry) => [entry.key, readName(source, entry)]));
   // Whether there is a project, and which, is decided later. So is the name of a job that its application may lend one.
   const given = new Set(['projectId', ...(named.application === undefined ? [] : ['name'])]);
   const fields = entries.filter((entry) => !isName(entry));
-  const { value, problems, places } = readInput(source, await inputType('CreateJobInput'), fields, given);
+  const { value, placeOf } = read(source, await inputType('CreateJobInput'), fields, given);
+  // It passed the check against the type that CreateJobInput was generated from; a name that may be left out is empty.
+  const input = { name: '', ...value } as JobFile['input'];
+  return { ...named, input, placeOf };
+}
+
+/** An application's file: a CreateApplicationInput. */
+export async function readApplicationFile(path: string): Promise<Pick<JobFile, 'placeOf'> & { readonly input: CreateApplicationInput }> {
+  const source = await readSource(path);
+  const { root } = source;
+  if (!isMap(root)) throw new UsageError(source.wrong(root, 'an application is a mapping of fields (name, itemDefinitions, …).'));
+  const { value, placeOf } = read(source, await inputType('CreateApplicationInput'), fieldsOf(source, root), new Set());
+  return { input: value as CreateApplicationInput, placeOf }; // it passed the check against that type
+}
+
+/** The entries of a file but those that are its own. */
+const fieldsOf = (source: Source, root: YAMLMap) => source.entriesOf(root).filter(({ key }) => !key.startsWith('x-'));
+
+function read(source: Source, type: GraphQLInputObjectType, fields: readonly SourceEntry[], given: ReadonlySet<string>) {
+  const { value, problems, places } = readInput(source, type, fields, given);
   if (problems.length > 0) throw new UsageError(problems.join('\n'));
-  return {
-    ...named,
-    // It passed the check against the type that CreateJobInput was generated from; a name that may be left out is empty.
-    input: { name: '', ...value } as JobFile['input'],
-    placeOf(path) {
-      const place = places.get(path.join('.'));
-      return place === undefined ? undefined : source.wrong(place, '').replace(/: $/, '');
-    },
+  const placeOf: JobFile['placeOf'] = (path) => {
+    const prefixes = path.map((_, i) => path.slice(0, path.length - i).join('.'));
+    const place = prefixes.map((prefix) => places.get(prefix)).find((at) => at !== undefined);
+    return place === undefined ? undefined : source.wrong(place, path.join('.'));
   };
+  return { value, placeOf };
 }
 
 const isName = ({ key }: SourceEntry): boolean => (namesOfFile as readonly string[]).includes(key); // a wider list to search in

@@ -171,12 +171,7 @@ function placesOf({ given }: Context, file: JobFile, overrides: readonly Setting
     const [field, index = ''] = path;
     const override = field === 'settingsOverrides' ? overrides[Number(index) - inFile] : undefined;
     if (override) return [override.flag, ...path.slice(3)].join('.');
-    const flag = flagOf(submit.flags, given, path);
-    if (flag !== undefined) return flag;
-    // The deepest of it that the file says: what is below settings has no place of its own.
-    const prefixes = path.map((_, i) => path.slice(0, path.length - i));
-    const place = prefixes.map((prefix) => file.placeOf(prefix)).find((place) => place !== undefined);
-    return place && `${place}: ${path.join('.')}`;
+    return flagOf(submit.flags, given, path) ?? file.placeOf(path);
   };
 }
 

@@ -329,7 +329,7 @@ describe('a file', () => {
 
   test('says where each of its values stands', async () => {
     const path = await write('name: a\nsettings: {}\nrunTimeoutSeconds: -1\n');
-    expect((await readJobFile(path)).placeOf(['runTimeoutSeconds'])).toMatch(/job\.yaml:3:20$/);
+    expect((await readJobFile(path)).placeOf(['runTimeoutSeconds'])).toMatch(/job\.yaml:3:20: runTimeoutSeconds$/);
     expect((await readJobFile(path)).placeOf(['priority'])).toBeUndefined();
   });
 });

@@ -522,6 +522,8 @@ export type UpdateDeviceInput = {
   readonly deviceId: string;
   /** True: it claims nothing more. False: it does again. */
   readonly isDraining?: boolean | null | undefined;
+  /** True: it says goodbye, and is OFFLINE at once, until it is heard of again. Else only silence tells that it has gone. */
+  readonly isLeaving?: boolean | null | undefined;
   /** Its labels, all of them. */
   readonly labels?: ReadonlyArray<LabelInput> | null | undefined;
   /** Its new name. */
