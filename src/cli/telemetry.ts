@@ -50,5 +50,6 @@ function renderTelemetry(samples: readonly Sample[]): string {
     const lines = points.length > 1 ? chart([{ name: '', mark: '●', values: new Map(points) }]).slice(1) : [];
     return [`${[head, ...lines].join('\n')}\n`];
   });
-  return `${parts.join('\n')}\nOver ${formatSeconds(spans.at(-1) ?? 0)}; below each chart are seconds.\n`;
+  const seconds = spans.at(-1) ?? 0;
+  return `${parts.join('\n')}${seconds > 0 ? `\nOver ${formatSeconds(seconds)}; below each chart are seconds.\n` : ''}`;
 }

@@ -209,6 +209,22 @@ export type CreateApiKeyInput = {
   readonly role?: Role | null | undefined;
 };
 
+/** The application to add. */
+export type CreateApplicationInput = {
+  /** What its jobs run where they do not say. Default: each says so itself. */
+  readonly container?: ContainerInput | null | undefined;
+  /** What it does. */
+  readonly description?: string | null | undefined;
+  /** The items that its jobs take. Default: any. */
+  readonly itemDefinitions?: ReadonlyArray<ItemDefinitionInput> | null | undefined;
+  /** What people will call it: at most 200 characters, and of no other application. */
+  readonly name: string;
+  /** The settings that its jobs take. A JSON Schema of draft-07, 2019-09 or, where `$schema` says nothing, 2020-12: at most 256 KB. References stay within it. Settings that take longer than a second to check are refused, and so are all others under the same schema for the next ten minutes. Default: any. */
+  readonly settingsSchema?: Record<string, unknown> | null | undefined;
+  /** Whether its jobs may start from a version of a model. */
+  readonly supportsContinualTraining?: boolean;
+};
+
 /** The file to announce: of a job or of a project, exactly one of jobId and projectId. */
 export type CreateFragmentInput = {
   /** Its media type. Default: by the ending of the filename. */
@@ -456,6 +472,24 @@ export type HttpPortInput = {
   readonly port: number;
   /** Whether whoever opens it has to sign in. */
   readonly requiresAuth?: boolean;
+};
+
+/** An item that jobs are to take. */
+export type ItemDefinitionInput = {
+  /** What it is in a job that does not say, as text. Default: none. */
+  readonly defaultValue?: string | null | undefined;
+  /** What it is for. */
+  readonly description?: string | null | undefined;
+  /** Whether a job is to be refused without it. Where there is a default, that will do. */
+  readonly isRequired?: boolean;
+  /** What a form calls it. */
+  readonly label?: string | null | undefined;
+  /** What programs know it by: at most 200 characters, once in an application. */
+  readonly name: string;
+  /** The values that MULTI allows: at least one. Not for other types. */
+  readonly options?: ReadonlyArray<string> | null | undefined;
+  /** What the text of its value stands for. */
+  readonly valueType: ItemValueType;
 };
 
 /** What the text of an item stands for. */
@@ -725,6 +759,14 @@ export type ResourcesInput = {
   readonly shm?: boolean;
 };
 
+/** The job to run again. */
+export type RetryJobInput = {
+  /** Any text of your own: the same key with the same input makes nothing new, and answers the first result. Kept for a week. */
+  readonly idempotencyKey?: string | null | undefined;
+  /** A job that has ended. */
+  readonly jobId: string;
+};
+
 /** The key to end. */
 export type RevokeApiKeyInput = {
   /** Its id: `key_…`, not its secret. */
@@ -919,6 +961,8 @@ export type UpdateDeviceInput = {
   readonly deviceId: string;
   /** True: it claims nothing more. False: it does again. */
   readonly isDraining?: boolean | null | undefined;
+  /** True: it says goodbye, and is OFFLINE at once, until it is heard of again. Else only silence tells that it has gone. */
+  readonly isLeaving?: boolean | null | undefined;
   /** Its labels, all of them. */
   readonly labels?: ReadonlyArray<LabelInput> | null | undefined;
   /** Its new name. */
@@ -948,6 +992,17 @@ export type ApplicationsQueryVariables = Exact<{
 
 
 export type ApplicationsQuery = { readonly applications: { readonly edges: ReadonlyArray<{ readonly node: { readonly id: string, readonly name: string, readonly description: string | null, readonly supportsContinualTraining: boolean, readonly settingsSchema: Record<string, unknown> | null, readonly createdAt: string, readonly updatedAt: string, readonly itemDefinitions: ReadonlyArray<{ readonly name: string, readonly label: string | null, readonly description: string | null, readonly valueType: ItemValueType, readonly defaultValue: string | null, readonly options: ReadonlyArray<string>, readonly isRequired: boolean }>, readonly container: { readonly image: string | null, readonly entrypoint: string | null, readonly command: string | null, readonly properties: Record<string, unknown>, readonly build: { readonly context: string, readonly dockerfile: string, readonly properties: Record<string, unknown> } | null, readonly env: ReadonlyArray<{ readonly name: string, readonly value: string }>, readonly volumes: ReadonlyArray<{ readonly storage: string, readonly containerPath: string, readonly isReadOnly: boolean }>, readonly http: { readonly port: number, readonly requiresAuth: boolean } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean } } | null } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
+
+export type CreateApplicationMutationVariables = Exact<{
+  input: CreateApplicationInput;
+}>;
+
+
+export type CreateApplicationMutation = { readonly createApplication:
+    | { readonly __typename: 'AlreadyExistsError', readonly code: ErrorCode, readonly message: string }
+    | { readonly __typename: 'CreateApplicationPayload', readonly application: { readonly id: string, readonly name: string, readonly description: string | null, readonly supportsContinualTraining: boolean, readonly settingsSchema: Record<string, unknown> | null, readonly createdAt: string, readonly updatedAt: string, readonly itemDefinitions: ReadonlyArray<{ readonly name: string, readonly label: string | null, readonly description: string | null, readonly valueType: ItemValueType, readonly defaultValue: string | null, readonly options: ReadonlyArray<string>, readonly isRequired: boolean }>, readonly container: { readonly image: string | null, readonly entrypoint: string | null, readonly command: string | null, readonly properties: Record<string, unknown>, readonly build: { readonly context: string, readonly dockerfile: string, readonly properties: Record<string, unknown> } | null, readonly env: ReadonlyArray<{ readonly name: string, readonly value: string }>, readonly volumes: ReadonlyArray<{ readonly storage: string, readonly containerPath: string, readonly isReadOnly: boolean }>, readonly http: { readonly port: number, readonly requiresAuth: boolean } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean } } | null } }
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
+   };
 
 export type ApplicationQueryVariables = Exact<{
   id: string;
@@ -1117,7 +1172,14 @@ export type JobNameQueryVariables = Exact<{
 }>;
 
 
-export type JobNameQuery = { readonly job: { readonly id: string, readonly name: string, readonly status: JobStatus } | null };
+export type JobNameQuery = { readonly job: { readonly id: string, readonly name: string, readonly status: JobStatus, readonly steps: ReadonlyArray<{ readonly number: number, readonly name: string }> } | null };
+
+export type JobWaitingQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type JobWaitingQuery = { readonly job: { readonly id: string, readonly steps: ReadonlyArray<{ readonly number: number, readonly name: string, readonly status: StepStatus, readonly whyNot: ReadonlyArray<{ readonly explanation: string, readonly device: { readonly id: string, readonly name: string } | null }> }> } | null };
 
 export type JobLogPageQueryVariables = Exact<{
   jobId: string;
@@ -1139,6 +1201,42 @@ export type CreateJobMutation = { readonly createJob:
     | { readonly __typename: 'IdempotencyConflictError', readonly differingPaths: ReadonlyArray<string>, readonly code: ErrorCode, readonly message: string }
     | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
     | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
+   };
+
+export type JobMetricNamesQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type JobMetricNamesQuery = { readonly job: { readonly id: string, readonly metrics: ReadonlyArray<{ readonly name: string }> } | null };
+
+export type MetricSeriesQueryVariables = Exact<{
+  id: string;
+  name: string;
+  maxPoints?: number | null | undefined;
+}>;
+
+
+export type MetricSeriesQuery = { readonly job: { readonly id: string, readonly metricSeries: { readonly name: string, readonly totalPoints: number, readonly missed: number, readonly points: ReadonlyArray<{ readonly name: string, readonly value: number, readonly iteration: number | null, readonly at: string, readonly stepNumber: number, readonly attempt: number }> } } | null };
+
+export type JobTelemetryQueryVariables = Exact<{
+  id: string;
+  maxPoints?: number | null | undefined;
+}>;
+
+
+export type JobTelemetryQuery = { readonly job: { readonly id: string, readonly telemetry: ReadonlyArray<{ readonly at: string, readonly stepNumber: number, readonly attempt: number, readonly cpu: number, readonly memoryMb: number, readonly gpuDutyCycle: number | null, readonly gpuMemory: number | null }> } | null };
+
+export type RetryJobMutationVariables = Exact<{
+  input: RetryJobInput;
+}>;
+
+
+export type RetryJobMutation = { readonly retryJob:
+    | { readonly __typename: 'IdempotencyConflictError', readonly differingPaths: ReadonlyArray<string>, readonly code: ErrorCode, readonly message: string }
+    | { readonly __typename: 'InvalidStateError', readonly status: string, readonly allowed: ReadonlyArray<string>, readonly code: ErrorCode, readonly message: string }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
+    | { readonly __typename: 'RetryJobPayload', readonly token: string, readonly isReplay: boolean, readonly job: { readonly id: string, readonly name: string, readonly type: JobType, readonly status: JobStatus, readonly statusMessage: string | null, readonly priority: number, readonly owner: string, readonly createdAt: string, readonly updatedAt: string, readonly startedAt: string | null, readonly finishedAt: string | null, readonly project: { readonly id: string, readonly name: string }, readonly labels: ReadonlyArray<{ readonly key: string, readonly value: string }> } }
    };
 
 export type CancelJobMutationVariables = Exact<{
@@ -2103,6 +2201,90 @@ fragment ContainerFields on Container {
   }
   properties
 }`) as unknown as TypedDocumentString<ApplicationsQuery, ApplicationsQueryVariables>;
+export const CreateApplicationDocument = new TypedDocumentString(`
+    mutation createApplication($input: CreateApplicationInput!) {
+  createApplication(input: $input) {
+    __typename
+    ... on CreateApplicationPayload {
+      application {
+        ...ApplicationRowFields
+      }
+    }
+    ...RefusalFields
+  }
+}
+    fragment ApplicationRowFields on Application {
+  id
+  name
+  description
+  supportsContinualTraining
+  settingsSchema
+  itemDefinitions {
+    name
+    label
+    description
+    valueType
+    defaultValue
+    options
+    isRequired
+  }
+  container {
+    ...ContainerFields
+  }
+  createdAt
+  updatedAt
+}
+fragment ResourcesFields on Resources {
+  memoryMb
+  cpu
+  gpu
+  gpuModel
+  shm
+}
+fragment ContainerFields on Container {
+  image
+  entrypoint
+  command
+  build {
+    context
+    dockerfile
+    properties
+  }
+  env {
+    name
+    value
+  }
+  volumes {
+    storage
+    containerPath
+    isReadOnly
+  }
+  http {
+    port
+    requiresAuth
+  }
+  resources {
+    ...ResourcesFields
+  }
+  properties
+}
+fragment RefusalFields on Error {
+  code
+  message
+  ... on InvalidInputError {
+    issues {
+      path
+      message
+    }
+  }
+  ... on InvalidStateError {
+    status
+    allowed
+  }
+  ... on IdempotencyConflictError {
+    differingPaths
+  }
+}`) as unknown as TypedDocumentString<CreateApplicationMutation, CreateApplicationMutationVariables>;
 export const ApplicationDocument = new TypedDocumentString(`
     query application($id: ID!) {
   application(id: $id) {
@@ -2872,9 +3054,32 @@ export const JobNameDocument = new TypedDocumentString(`
     id
     name
     status
+    steps {
+      number
+      name
+    }
   }
 }
     `) as unknown as TypedDocumentString<JobNameQuery, JobNameQueryVariables>;
+export const JobWaitingDocument = new TypedDocumentString(`
+    query jobWaiting($id: ID!) {
+  job(id: $id) {
+    id
+    steps {
+      number
+      name
+      status
+      whyNot {
+        explanation
+        device {
+          id
+          name
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<JobWaitingQuery, JobWaitingQueryVariables>;
 export const JobLogPageDocument = new TypedDocumentString(`
     query jobLogPage($jobId: ID!, $stepNumber: Int!, $after: Cursor, $first: Int) {
   job(id: $jobId) {
@@ -2953,6 +3158,106 @@ fragment RefusalFields on Error {
     differingPaths
   }
 }`) as unknown as TypedDocumentString<CreateJobMutation, CreateJobMutationVariables>;
+export const JobMetricNamesDocument = new TypedDocumentString(`
+    query jobMetricNames($id: ID!) {
+  job(id: $id) {
+    id
+    metrics {
+      name
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<JobMetricNamesQuery, JobMetricNamesQueryVariables>;
+export const MetricSeriesDocument = new TypedDocumentString(`
+    query metricSeries($id: ID!, $name: String!, $maxPoints: Int) {
+  job(id: $id) {
+    id
+    metricSeries(name: $name, maxPoints: $maxPoints) {
+      name
+      totalPoints
+      missed
+      points {
+        ...MetricPointFields
+      }
+    }
+  }
+}
+    fragment MetricPointFields on MetricPoint {
+  name
+  value
+  iteration
+  at
+  stepNumber
+  attempt
+}`) as unknown as TypedDocumentString<MetricSeriesQuery, MetricSeriesQueryVariables>;
+export const JobTelemetryDocument = new TypedDocumentString(`
+    query jobTelemetry($id: ID!, $maxPoints: Int) {
+  job(id: $id) {
+    id
+    telemetry(maxPoints: $maxPoints) {
+      at
+      stepNumber
+      attempt
+      cpu
+      memoryMb
+      gpuDutyCycle
+      gpuMemory
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<JobTelemetryQuery, JobTelemetryQueryVariables>;
+export const RetryJobDocument = new TypedDocumentString(`
+    mutation retryJob($input: RetryJobInput!) {
+  retryJob(input: $input) {
+    __typename
+    ... on RetryJobPayload {
+      job {
+        ...JobRowFields
+      }
+      token
+      isReplay
+    }
+    ...RefusalFields
+  }
+}
+    fragment JobRowFields on Job {
+  id
+  name
+  type
+  status
+  statusMessage
+  priority
+  owner
+  project {
+    id
+    name
+  }
+  labels {
+    key
+    value
+  }
+  createdAt
+  updatedAt
+  startedAt
+  finishedAt
+}
+fragment RefusalFields on Error {
+  code
+  message
+  ... on InvalidInputError {
+    issues {
+      path
+      message
+    }
+  }
+  ... on InvalidStateError {
+    status
+    allowed
+  }
+  ... on IdempotencyConflictError {
+    differingPaths
+  }
+}`) as unknown as TypedDocumentString<RetryJobMutation, RetryJobMutationVariables>;
 export const CancelJobDocument = new TypedDocumentString(`
     mutation cancelJob($input: CancelJobInput!) {
   cancelJob(input: $input) {

@@ -41,7 +41,7 @@ const report = async (
 const complete = async (leaseToken: string) => unwrap((await client.request(CompleteStepDocument, { input: { leaseToken } })).completeStep);
 
 test('is told in order, each step under a line of its own, bars by their last write, and of many reports a few', async () => {
-  const file = await writeJob(folder, 'name: two steps\nsteps: [{name: prepare}, {name: "train\\e[2J"}]\n');
+  const file = await writeJob(folder, 'name: two steps\nsteps: [{name: prepare}, {name: train}]\n');
   const id = (await trainyard('submit', file)).stdout.trim();
   let { lease } = await claim();
   await report(lease.token, 0, '\r10%\r20%', [{ name: 'done', value: 1, iteration: 1 }]);

