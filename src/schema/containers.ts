@@ -16,8 +16,12 @@ const EnvironmentVariable = builder.objectRef<ContainerShape['env'][number]>('En
   fields: (t) => ({
     name: t.exposeString('name', { description: 'Its name.' }),
     value: t.string({
-      description: 'Its value, as text; `***` for a key of kind WATCH, whose link is shared.',
-      resolve: ({ value }, _, { principal }) => (principal?.kind === 'WATCH' ? '***' : value),
+      description: 'Its value, as text; `***` where isSecret, and for a key of kind WATCH, whose link is shared.',
+      resolve: ({ value, isSecret }, _, { principal }) => (isSecret || principal?.kind === 'WATCH' ? '***' : value),
+    }),
+    isSecret: t.boolean({
+      description: 'Whether its value is answered to the claims alone that run it (`secretEnv`), and masked in what their steps report.',
+      resolve: ({ isSecret }) => isSecret ?? false,
     }),
   }),
 });
@@ -69,6 +73,11 @@ const EnvironmentVariableInput = builder.inputType('EnvironmentVariableInput', {
   fields: (t) => ({
     name: t.string({ required: true, description: 'Its name: letters, digits and underscores, not beginning with a digit.' }),
     value: t.string({ required: true, description: 'Its value, as text.' }),
+    isSecret: t.boolean({
+      required: true,
+      defaultValue: false,
+      description: 'Whether its value is to be shown to nobody but the device that runs the step. At most 32 of a container.',
+    }),
   }),
 });
 
