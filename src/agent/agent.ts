@@ -14,8 +14,8 @@ import { watchClient } from './asking.ts';
 import { type Containment, findContainment } from './containment.ts';
 import { AgentError, occupyFolder, type Registration, registerDevice } from './device.ts';
 import type { AgentEvent } from './events.ts';
+import { type Offer, Offers } from './offer.ts';
 import { removeOrphans } from './orphans.ts';
-import { findResources } from './resources.ts';
 import { runSlots } from './slots.ts';
 
 export interface AgentOptions {
@@ -37,6 +37,8 @@ export interface AgentOptions {
   readonly leaseSeconds?: number | undefined;
   /** From SIGTERM to SIGKILL, for a step that is told to stop. Default: 10, well within the gateway's default for a cancel (30). */
   readonly graceSeconds?: number | undefined;
+  /** How often to look whether a container engine and GPUs have come or gone. Default: 30. */
+  readonly lookSeconds?: number | undefined;
   readonly onEvent?: ((event: AgentEvent) => void) | undefined;
   /** Takes the sentence of each event. */
   readonly log?: ((line: string) => void) | undefined;
@@ -93,8 +95,10 @@ interface Setting {
 async function serve(options: AgentOptions, setting: Setting): Promise<number> {
   const { stop, slots = 1, projectId, graceSeconds = 10, leaseSeconds = 60 } = options;
   const { workDir, tell, containment } = setting;
-  const resources = options.resources ?? (await findResources());
-  const { client, deviceId } = await register(options, setting, resources);
+  const offers = await Offers.find(options.resources, tell);
+  const { client, deviceId } = await register(options, setting, offers.now);
+  // Never rejects, and ends with the signal.
+  void offers.keepLooking(client, deviceId, options.lookSeconds ?? 30, stop);
   const release = new AbortController();
   const giveUp = new AbortController();
   // Every step listens to them: more listeners than slots would be a leak, more than ten are not.
@@ -109,8 +113,9 @@ async function serve(options: AgentOptions, setting: Setting): Promise<number> {
   if (stop.aborted) onStop();
   stop.addEventListener('abort', onStop, { once: true });
   try {
-    const hasGpus = (resources.gpu ?? 0) > 0;
-    const work = { client, workDir, leaseSeconds, graceSeconds, hasGpus, containment, release: release.signal, giveUp: giveUp.signal };
+    const onEngineAway = () => offers.lookAgain(client, deviceId, giveUp.signal);
+    const attempts = { workDir, leaseSeconds, graceSeconds, gpus: offers.pool, onEngineAway, containment };
+    const work = { client, ...attempts, release: release.signal, giveUp: giveUp.signal };
     return await runSlots({ work, deviceId, projectId, slots, stop, tell });
   } finally {
     stop.removeEventListener('abort', onStop);
@@ -124,13 +129,13 @@ async function sayGoodbye(client: Client, deviceId: string): Promise<void> {
   await client.request(UpdateDeviceDocument, { input }, { timeoutSeconds: goodbyeSeconds }).catch(() => {});
 }
 
-async function register(options: AgentOptions, { name, workDir, tell }: Setting, resources: ResourcesInput): Promise<Registration> {
+async function register(options: AgentOptions, { name, workDir, tell }: Setting, offer: Offer): Promise<Registration> {
   const { url, token, projectId, labels = [], slots = 1 } = options;
   const onAway = (message: string) =>
     tell({ kind: 'GATEWAY_AWAY', message: `The gateway is away, and is asked again until it is back: ${message}` });
   const onBack = () => tell({ kind: 'GATEWAY_BACK', message: 'The gateway is back.' });
   const wrap = (client: Client) => watchClient(client, onAway, onBack);
-  const input = { projectId, name, kind: 'WORKER', labels, resources, slots } as const;
+  const input = { projectId, name, kind: 'WORKER', labels, slots, ...offer } as const;
   const registration = await registerDevice({ url, token, workDir, wrap }, input, options.stop);
   const { deviceId, deviceName } = registration;
   tell({

@@ -9,7 +9,8 @@
 /** The arguments of `/bin/sh` for a step that runs as a process; null when there is nothing to run. */
 export function shellArguments(container: { readonly entrypoint: string | null; readonly command: string | null }): string[] | null {
   const text = [container.entrypoint, container.command].filter((part) => part !== null && part.trim() !== '').join(' ');
-  return text === '' ? null : ['-c', text];
+  // `--`: a command that starts with a dash is a command all the same.
+  return text === '' ? null : ['-c', '--', text];
 }
 
 /** A command line that cannot be split: a quote that is never closed, a backslash with nothing after it. */

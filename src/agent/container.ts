@@ -1,133 +1,204 @@
-import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { promisify } from 'node:util';
 import { wait } from '../client/backoff.ts';
 import type { StatusReason } from '../client/generated.ts';
-import { buildArguments, containerName, runCommand } from './docker.ts';
-import { describeStep, passEnvironment } from './environment.ts';
+import { buildArguments, containerName, formatEnvironment, runArguments } from './docker.ts';
+import { askEngine, engineEnvironment, hasEngine } from './engine.ts';
+import { describeStep } from './environment.ts';
 import { containerWorkFolder, placeFiles } from './folder.ts';
+import { gpuEnvironment } from './gpu-pool.ts';
+import { listMemoryKills } from './kernel-log.ts';
 import { GroupProcess, type ProcessExit } from './process.ts';
 import { machineMemoryMb } from './resources.ts';
-import { CannotRunError, type RunningStep, type StepExit } from './running.ts';
+import { CannotRunError, EngineAwayError, type RunningStep, type StepExit } from './running.ts';
 import type { StartOptions } from './start.ts';
 import { ContainerMeter } from './telemetry.ts';
 
-const run = promisify(execFile);
+/** How long the docker program may still take once its container is over, or it was told to end it. */
+const LAST_WORD_SECONDS = 10;
 
-/** Of `docker run`: the engine could not make or start the container; the command was never run. */
-const engineFailedCode = 125;
+/** Between two looks whether the container runs. */
+const LOOK_MS = 300;
 
-/** Whether a Docker engine answers on this machine. */
-export async function hasDocker(): Promise<boolean> {
-  const answer = await run('docker', ['version', '--format', '{{.Server.Version}}'], { timeout: 10_000 }).catch(() => null);
-  return answer !== null && answer.stdout.trim() !== '';
-}
+/** Go's zero time, with which an engine says so. */
+const neverStarted = '0001-';
 
 /**
  * Runs a step in a container: builds or pulls its image where needed, then runs it in the foreground. Rejects with CannotRunError.
  * A container's files and processes outlive the docker program, so `exited` also takes the container away.
  */
 export async function startContainer(options: StartOptions): Promise<RunningStep> {
-  const { step, lease, folder } = options;
-  if (!(await hasDocker())) {
-    const wanted = step.container?.image ?? 'an image of its own';
-    throw new CannotRunError('DEVICE_REPORTED', `The step needs a container (${wanted}), but no Docker engine answers on this device.`);
-  }
+  const { step, lease, folder, note } = options;
+  if (!(await hasEngine())) throw new EngineAwayError('The step needs a container, and no Docker engine answers on this device.');
   const image = await provideImage(options);
   const name = containerName(step, lease.attempt);
-  const usesHostNetwork = /^(localhost|127\..*|\[::1\])$/.test(new URL(options.url).hostname);
-  const port = step.container?.http?.port ?? null;
-  const command = runCommand(step, lease, {
+  const { network, isCutOff } = networkOf(options);
+  if (isCutOff)
+    note('Its port is for this device alone, so the container has a network of its own, and does not reach a gateway on the loopback.');
+  const http = step.container?.http ?? null;
+  // Beside the work folder, which the container sees.
+  const envFile = folder.containerEnvironment;
+  const env = { ...describeStep(step, lease, options.url, placeFiles(containerWorkFolder)), ...gpuEnvironment(options.gpus) };
+  await writeFile(envFile, formatEnvironment(env), { mode: 0o600, flag: 'wx' });
+  const args = runArguments(step, lease, {
     image,
-    env: describeStep(step, lease, options.url, placeFiles(containerWorkFolder)),
+    envFile,
     work: folder.work,
-    usesHostNetwork,
+    network,
+    gpus: options.gpus ?? [],
     machineMemoryMb: machineMemoryMb(),
   });
-  let lastError = '';
+  options.onPreparing('Makes the container.');
+  const errors = new LastLines();
   const client = await GroupProcess.start({
     file: 'docker',
-    args: command.args,
+    args,
     cwd: folder.root,
-    env: { ...dockerEnvironment(), ...command.environment },
+    // By it an agent after this one finds the program, if this one is killed before it has written down which process that is.
+    env: { ...engineEnvironment(), TRAINYARD_FRAGMENTS: folder.paths.fragments },
     onOutput: (stream, bytes) => {
-      if (stream === 'STDERR') lastError = bytes.toString('utf8').trim().split('\n').at(-1) ?? '';
+      if (stream === 'STDERR') errors.add(bytes);
       options.onOutput(stream, bytes);
     },
   });
-  const exited = client.exited.then((exit) => describeExit(name, exit, () => lastError));
+  const exited = client.exited.then((exit) => describeExit(name, exit, errors));
   return {
     pid: client.pid,
     container: name,
-    meter: new ContainerMeter(name),
+    meter: new ContainerMeter(name, (options.gpus?.length ?? 0) > 0),
     exited,
-    async findHttpUrl(over) {
-      if (port === null) return null;
-      return usesHostNetwork ? `http://${hostname()}:${port}` : findPublishedUrl(name, port, over);
+    hasStarted: (over) => waitForStart(name, over),
+    async findHttpUrl() {
+      if (http === null) return null;
+      return network === 'HOST' ? `http://${hostname()}:${http.port}` : findPublishedUrl(name, http.port, http.requiresAuth);
     },
     hold: (isHeld) => client.hold(isHeld),
     async stop(graceSeconds) {
-      await run('docker', ['stop', '-t', String(Math.ceil(graceSeconds)), name], { timeout: (graceSeconds + 30) * 1000 }).catch(() =>
-        client.kill(),
-      );
-      return exited;
+      await askEngine(['stop', '-t', String(Math.ceil(graceSeconds)), name], graceSeconds + LAST_WORD_SECONDS).catch(() => {});
+      const timer = setTimeout(() => client.kill(), LAST_WORD_SECONDS * 1000);
+      return exited.finally(() => clearTimeout(timer));
     },
     kill() {
-      void run('docker', ['kill', name], { timeout: 30_000 }).catch(() => {});
+      void askEngine(['kill', name], LAST_WORD_SECONDS).catch(() => {});
       client.kill();
     },
   };
 }
 
-/** Asks the engine which port of this host it has chosen, until the container is there. */
-async function findPublishedUrl(name: string, port: number, over: AbortSignal): Promise<string | null> {
+/**
+ * A gateway that listens on this machine's loopback is only reached from the host's network. A port that not everyone may reach needs a network of
+ * the container's own: on the host's, whatever it listens on is open.
+ */
+function networkOf({ step, url }: StartOptions): { network: 'HOST' | 'OWN'; isCutOff: boolean } {
+  const isLocal = /^(localhost|127\..*|\[::1\])$/.test(new URL(url).hostname);
+  const isPrivate = step.container?.http?.requiresAuth ?? false;
+  return { network: isLocal && !isPrivate ? 'HOST' : 'OWN', isCutOff: isLocal && isPrivate };
+}
+
+/** Asks the engine until the container runs, or has run. */
+async function waitForStart(name: string, over: AbortSignal): Promise<boolean> {
   while (!over.aborted) {
-    const answer = await run('docker', ['port', name, `${port}/tcp`], { timeout: 10_000 }).catch(() => null);
-    const published = /^(.+):(\d+)$/m.exec(answer?.stdout ?? '');
-    if (published !== null) return `http://${published[1] === '127.0.0.1' ? '127.0.0.1' : hostname()}:${published[2]}`;
-    await wait(500, over).catch(() => {});
+    const startedAt = await askEngine(['inspect', '--format', '{{.State.StartedAt}}', name], 10).catch(() => '');
+    if (startedAt.trim() !== '' && !startedAt.startsWith(neverStarted)) return true;
+    await wait(LOOK_MS, over).catch(() => {});
   }
-  return null;
+  return false;
+}
+
+/** Which port of this host the engine has chosen. */
+async function findPublishedUrl(name: string, port: number, isPrivate: boolean): Promise<string | null> {
+  const answer = await askEngine(['port', name, `${port}/tcp`], 10).catch(() => '');
+  const published = /:(\d+)$/m.exec(answer)?.[1];
+  return published === undefined ? null : `http://${isPrivate ? '127.0.0.1' : hostname()}:${published}`;
 }
 
 /** How it ended, in the words of the history; then the container is removed. */
-async function describeExit(name: string, exit: ProcessExit, lastError: () => string): Promise<StepExit> {
-  const state = await run('docker', ['inspect', '--format', '{{.State.OOMKilled}}', name], { timeout: 30_000 }).catch(() => null);
-  await run('docker', ['rm', '--force', '--volumes', name], { timeout: 60_000 }).catch(() => {});
-  if (state?.stdout.trim() === 'true')
+async function describeExit(name: string, exit: ProcessExit, errors: LastLines): Promise<StepExit> {
+  const answer = await askEngine(['inspect', '--format', '{{.Id}} {{.State.OOMKilled}} {{.State.StartedAt}}', name], 10).catch(() => '');
+  await askEngine(['rm', '--force', '--volumes', name], 30).catch(() => {});
+  const [id = '', isMarked, startedAt = ''] = answer.trim().split(' ');
+  // Some engines do not learn of it where the kernel's log does.
+  const isOutOfMemory =
+    isMarked === 'true' || (id !== '' && exit.exitCode !== 0 && listMemoryKills().some((kill) => kill.cgroup.includes(id)));
+  if (isOutOfMemory)
     return { ...exit, failure: { reason: 'OUT_OF_MEMORY', description: 'The container needed more memory than it may have.' } };
-  if (exit.exitCode === engineFailedCode)
-    return { ...exit, failure: { reason: 'DEVICE_REPORTED', description: `Docker could not run the container: ${lastError()}` } };
+  const reported = (description: string): StepExit => ({ ...exit, failure: { reason: 'DEVICE_REPORTED', description } });
+  if (exit.exitCode === 0) return { ...exit, failure: null };
+  // It was made at most, and the command never ran. So the code is not the command's either.
+  if (startedAt === '' || startedAt.startsWith(neverStarted))
+    return reported(`Docker could not run the container: ${errors.find(/^docker: (.+)$/)}`);
+  const missing = errors.last.match(noCommand);
+  if (missing !== null) return reported(`The image has no such command, or it cannot be run: ${missing[1] ?? missing[2]}`);
   return { ...exit, failure: null };
 }
 
-async function provideImage({ step, lease, folder, onOutput, note, signal }: StartOptions): Promise<string> {
+/** What the init process of a container (tini, or Podman's catatonit) says when the command cannot be run. */
+const noCommand = /^(?:\[FATAL tini \(\d+\)\] (exec .+)|ERROR \(catatonit:\d+\): failed to exec pid1: (.+))$/;
+
+/** The last that the docker program and its container said on stderr. */
+class LastLines {
+  #text = '';
+
+  add(bytes: Buffer): void {
+    this.#text = (this.#text + bytes.toString('utf8')).slice(-4_096);
+  }
+
+  get last(): string {
+    return this.#text.trimEnd().split('\n').at(-1) ?? '';
+  }
+
+  /** What the last line that is like this has to say; without one, the last line. */
+  find(pattern: RegExp): string {
+    const found = this.#text
+      .split('\n')
+      .map((line) => pattern.exec(line.trimEnd())?.[1])
+      .filter((match) => match !== undefined);
+    return found.at(-1) ?? this.last;
+  }
+}
+
+async function provideImage({ step, lease, folder, onOutput, note, onPreparing, signal }: StartOptions): Promise<string> {
   const { build, image } = step.container ?? {};
   const prepare = async (args: readonly string[], reason: StatusReason, what: string) => {
     note(`docker ${args.join(' ')}`);
-    const client = await GroupProcess.start({ file: 'docker', args, cwd: folder.work, env: dockerEnvironment(), onOutput });
+    const errors = new LastLines();
+    const client = await GroupProcess.start({
+      file: 'docker',
+      args,
+      cwd: folder.work,
+      env: engineEnvironment(),
+      onOutput(stream, bytes) {
+        if (stream === 'STDERR') errors.add(bytes);
+        onOutput(stream, bytes);
+      },
+    });
     const giveUp = () => client.kill();
+    if (signal.aborted) giveUp();
     signal.addEventListener('abort', giveUp, { once: true });
     const { exitCode } = await client.exited;
     signal.removeEventListener('abort', giveUp);
-    if (exitCode !== 0) throw new CannotRunError(reason, `${what} (docker ended with ${exitCode}; the log says more).`);
+    if (exitCode !== 0) throw new CannotRunError(reason, `${what}: docker ended with ${exitCode}. ${errors.last}`.trimEnd());
   };
   if (build) {
     const tag = `${containerName(step, lease.attempt).toLowerCase()}:latest`;
+    requireNoFlag('build context', build.context);
+    onPreparing(`Builds the image from ${build.context}.`);
     await prepare(buildArguments(build, tag), 'DEVICE_REPORTED', `The image could not be built from ${build.context}`);
     return tag;
   }
   if (!image) throw new CannotRunError('DEVICE_REPORTED', 'The step has neither an image nor a build.');
-  const isHere = await run('docker', ['image', 'inspect', '--format', '{{.Id}}', image], { timeout: 30_000 }).then(
+  requireNoFlag('image', image);
+  const isHere = await askEngine(['image', 'inspect', '--format', '{{.Id}}', '--', image], 30).then(
     () => true,
     () => false,
   );
-  if (!isHere) await prepare(['pull', image], 'IMAGE_PULL_FAILED', `The image ${image} could not be pulled`);
+  if (isHere) return image;
+  onPreparing(`Fetches the image ${image}.`);
+  await prepare(['pull', '--', image], 'IMAGE_PULL_FAILED', `The image ${image} could not be pulled`);
   return image;
 }
 
-/** What the docker program needs to find its engine and its logins, and nothing of the agent's keys. */
-function dockerEnvironment(): Record<string, string> {
-  const own = Object.entries(process.env).filter(([name, value]) => value !== undefined && /^(DOCKER|BUILDKIT)_/.test(name));
-  return { ...passEnvironment(process.env), ...(Object.fromEntries(own) as Record<string, string>) }; // undefined was filtered out
+/** The gateway refuses it as well; but a gateway may be older than its agents, and its jobs older than it. A lone dash is stdin to `docker build`. */
+function requireNoFlag(what: string, value: string): void {
+  if (value.startsWith('-')) throw new CannotRunError('DEVICE_REPORTED', `The ${what} ${value} starts with a dash, as flags do.`);
 }

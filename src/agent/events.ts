@@ -4,6 +4,8 @@ export interface AgentEvent {
     | 'REGISTERED'
     | 'ORPHANS_REMOVED'
     | 'CONTAINMENT'
+    | 'PROBLEM'
+    | 'OFFER_CHANGED'
     | 'CLAIMED'
     | 'ENDED'
     | 'REPORT_FAILED'

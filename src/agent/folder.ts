@@ -9,6 +9,7 @@ import type { NamedFile } from './metrics-reader.ts';
  * What an attempt has on disk, all of it gone after the step:
  *
  *     <root>/process.json             which process it is, for an agent that starts after this one was killed
+ *     <root>/environment              of a step in a container, the variables that it gets
  *     <root>/outbox/                  what is not delivered yet
  *     <root>/work/                    the step's current directory; in a container /trainyard
  *     <root>/work/fragments/          what it leaves here is handed in
@@ -19,6 +20,8 @@ export interface StepFolder {
   readonly work: string;
   readonly record: string;
   readonly outbox: string;
+  /** There while the attempt has a container, or may have one. */
+  readonly containerEnvironment: string;
   /** As the agent sees them: for the step, which may put anything there. The agent itself opens nothing by these, but through directory.ts. */
   readonly paths: StepPaths;
 }
@@ -59,18 +62,32 @@ export function stepsFolder(workDir: string): string {
   return join(workDir, 'steps');
 }
 
+/** What an attempt is called on its device: its folder, and with `trainyard-` before it its container. */
+export const attemptName = ({ id }: Pick<ClaimedStepFieldsFragment, 'id'>, attempt: number): string => `${id}-${attempt}`;
+export const containerNameOf = (attempt: string): string => `trainyard-${attempt}`;
+
+/** Of the folder of an attempt. */
+export const environmentFile = (root: string): string => join(root, 'environment');
+
 /** Makes the folder of one attempt, with the files that its step finds there. Rejects where something is there already. */
 export async function createStepFolder(workDir: string, step: ClaimedStepFieldsFragment, attempt: number): Promise<StepFolder> {
   // Only the agent's user: what is here belongs to somebody's job.
   await mkdir(stepsFolder(workDir), { recursive: true, mode: 0o700 });
-  const root = join(stepsFolder(workDir), `${step.id}-${attempt}`);
+  const root = join(stepsFolder(workDir), attemptName(step, attempt));
   const work = join(root, 'work');
   const paths = placeFiles(work);
   // One after the other, each new: a step that ran here before may have put links there.
   for (const folder of [root, work, join(work, '.trainyard'), paths.fragments]) await mkdir(folder, { mode: 0o700 });
   await writeFile(paths.metrics, '', { flag: 'wx', mode: 0o600 });
   await writeFile(paths.settings, formatSettings(step.job), { flag: 'wx', mode: 0o600 });
-  return { root, work, record: join(root, 'process.json'), outbox: join(root, 'outbox'), paths };
+  return {
+    root,
+    work,
+    record: join(root, 'process.json'),
+    outbox: join(root, 'outbox'),
+    containerEnvironment: environmentFile(root),
+    paths,
+  };
 }
 
 /** Takes the folder away. What a container's root left there may have to stay; then `false`. */

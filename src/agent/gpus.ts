@@ -1,7 +1,4 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
-
-const run = promisify(execFile);
+import { askNvidiaSmi, gpuFormat, gpuQuery } from './nvidia.ts';
 
 /** A process that computes on an NVIDIA GPU, and what it holds of its memory. */
 export interface GpuProcess {
@@ -28,18 +25,11 @@ export interface GpuSample {
 
 /** The NVIDIA GPUs of the machine; an empty list where there is no nvidia-smi or it finds none. */
 export async function listGpus(): Promise<Gpu[]> {
-  return parseGpus(await askNvidiaSmi('--query-gpu=uuid,name,utilization.gpu,memory.total,memory.used'));
+  return parseGpus((await askNvidiaSmi([gpuQuery, gpuFormat])).output);
 }
 
 export async function listGpuProcesses(): Promise<GpuProcess[]> {
-  return parseGpuProcesses(await askNvidiaSmi('--query-compute-apps=pid,gpu_uuid,used_memory'));
-}
-
-async function askNvidiaSmi(query: string): Promise<string> {
-  // A driver that hangs must not hang the agent.
-  const options = { timeout: 5_000 };
-  const { stdout } = await run('nvidia-smi', [query, '--format=csv,noheader,nounits'], options).catch(() => ({ stdout: '' }));
-  return stdout;
+  return parseGpuProcesses((await askNvidiaSmi(['--query-compute-apps=pid,gpu_uuid,used_memory', gpuFormat])).output);
 }
 
 /** `uuid, name, utilization.gpu, memory.total, memory.used` a line; what a GPU does not tell (`[N/A]`) counts as 0. */

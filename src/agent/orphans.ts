@@ -1,14 +1,11 @@
-import { execFile } from 'node:child_process';
-import { constants } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { open, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import type { Containment } from './containment.ts';
+import { askEngine } from './engine.ts';
 import { Family } from './family.ts';
-import { markOf, placeFiles, removeAttempt, stepsFolder } from './folder.ts';
+import { containerNameOf, environmentFile, markOf, placeFiles, removeAttempt, stepsFolder } from './folder.ts';
 import { findProcess } from './processes.ts';
-
-const run = promisify(execFile);
 
 /** Which process an attempt is. A pid alone says nothing: after the process ended, or the machine started anew, it may be anybody's. */
 export interface ProcessRecord {
@@ -70,10 +67,20 @@ export async function removeOrphans(workDir: string, containment: Containment): 
     const root = join(folder, name);
     const record = await readRecord(join(root, 'process.json'));
     await endProcesses(root, record, containment);
-    if (record?.container) await run('docker', ['rm', '--force', record.container], { timeout: 60_000 }).catch(() => {});
+    const hasContainer = record?.container || existsSync(environmentFile(root));
+    // After the program that runs it, which could still make it. One that an engine which is away may still have is looked for at the next start.
+    if (hasContainer && !(await removeContainer(containerNameOf(name)))) continue;
     await removeAttempt(folder, name);
   }
   return names.length;
+}
+
+/** Answers whether it is gone for sure. */
+async function removeContainer(name: string): Promise<boolean> {
+  return askEngine(['rm', '--force', '--volumes', name], 60).then(
+    () => true,
+    (error: Error) => /no such container/i.test(error.message),
+  );
 }
 
 /** Also what outlived the process of the record, or was started before that was written. */

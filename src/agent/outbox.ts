@@ -13,7 +13,7 @@ export type OutboxEntry =
   | ({ readonly kind: 'state' } & StateEntry);
 
 /** What is true of the step from now on: when it began to compute, where it is to be found. The newest counts. */
-export type StateEntry = Pick<ReportProgressInput, 'computeTime' | 'httpUrl' | 'internalHostname'>;
+export type StateEntry = Pick<ReportProgressInput, 'computeTime' | 'httpUrl' | 'internalHostname' | 'reason' | 'description'>;
 
 /** The oldest entries that are not delivered, and how far they reach. */
 export interface OutboxBatch {

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { passEnvironment } from './environment.ts';
 
 const run = promisify(execFile);
 
@@ -103,7 +104,9 @@ export function parseStat(stat: string): ProcessRow | null {
 async function listFromPs(selection: readonly string[] = ['-A']): Promise<ProcessRow[]> {
   const columns = ['-o', 'pid=', '-o', 'ppid=', '-o', 'pgid=', '-o', 'state=', '-o', 'time=', '-o', 'lstart='];
   // `ps -p` ends with 1 when there is no such process.
-  const { stdout } = await run('ps', [...selection, ...columns], { env: { ...process.env, LC_ALL: 'C' } }).catch(() => ({ stdout: '' }));
+  const { stdout } = await run('ps', [...selection, ...columns], { env: { ...passEnvironment(process.env), LC_ALL: 'C' } }).catch(() => ({
+    stdout: '',
+  }));
   return parsePs(stdout);
 }
 

@@ -1,16 +1,15 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import type { ResourcesInput } from '../client/generated.ts';
-import { listGpus } from './gpus.ts';
+import type { GpuUnit } from './nvidia.ts';
 
 const bytesPerMb = 1024 * 1024;
 
 /**
- * What this machine offers to steps: the cores that this process may use, its memory in MiB (a container's or service's limit where one is set), its NVIDIA
+ * What this machine offers to steps: the cores that this process may use, its memory in MiB (a container's or service's limit where one is set), these
  * GPUs with the model of the first, and whether it has shared memory.
  */
-export async function findResources(): Promise<ResourcesInput> {
-  const gpus = await listGpus();
+export function findResources(gpus: readonly GpuUnit[]): ResourcesInput {
   const [first] = gpus;
   return {
     cpu: availableParallelism(),

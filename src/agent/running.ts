@@ -21,14 +21,21 @@ export interface RunningStep {
   readonly meter: Meter;
   /** Resolves when it has ended and its output has been handed on. Never rejects. */
   readonly exited: Promise<StepExit>;
-  /** Where the HTTP server of a step that has one is reached; null for one that has none, or when it is over before that is known. */
-  findHttpUrl(over: AbortSignal): Promise<string | null>;
+  /** Whether its command has begun to run; resolves when it has, or when that is over. */
+  hasStarted(over: AbortSignal): Promise<boolean>;
+  /** Where the HTTP server of a step that has one is reached; null for one that has none, or is over by now. Asked once it has started. */
+  findHttpUrl(): Promise<string | null>;
   /** Stops or goes on reading its output; meanwhile it waits when it writes. */
   hold(isHeld: boolean): void;
   /** Asks it to end, and ends it after the grace. Resolves when it has ended. */
   stop(graceSeconds: number): Promise<StepExit>;
   /** Ends it now. */
   kill(): void;
+}
+
+/** What it would run in has gone since the step was claimed: that is no failure of the step, which another device may run. */
+export class EngineAwayError extends Error {
+  override readonly name = 'EngineAwayError';
 }
 
 /** This device cannot run the step. Says why, in the words of the job's history. */

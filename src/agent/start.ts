@@ -1,11 +1,12 @@
 import { hostname } from 'node:os';
-import type { ClaimedStepFieldsFragment, LeaseFieldsFragment } from '../client/generated.ts';
+import type { ClaimedStepFieldsFragment, ContainerFieldsFragment, LeaseFieldsFragment } from '../client/generated.ts';
 import { CommandSyntaxError, shellArguments } from './command.ts';
 import { startContainer } from './container.ts';
 import type { Containment } from './containment.ts';
 import type { Enclosure } from './enclosure.ts';
 import { describeStep, passEnvironment } from './environment.ts';
 import { markOf, type StepFolder } from './folder.ts';
+import { gpuEnvironment } from './gpu-pool.ts';
 import { GroupProcess, type ProcessExit, type ProcessOptions, SpawnError } from './process.ts';
 import { CannotRunError, type RunningStep, type StepFailure } from './running.ts';
 import { ProcessMeter } from './telemetry.ts';
@@ -16,11 +17,14 @@ export interface StartOptions {
   readonly folder: StepFolder;
   /** The gateway's address, for the step. */
   readonly url: string;
-  readonly hasGpus: boolean;
+  /** The UUIDs of the GPUs that are its own; null where this device knows of none, and leaves it to the step what it finds. */
+  readonly gpus: readonly string[] | null;
   readonly containment: Containment;
   readonly onOutput: ProcessOptions['onOutput'];
   /** A line for the step's log. */
   readonly note: (line: string) => void;
+  /** Called with what is done before the command runs, for people. */
+  readonly onPreparing: (what: string) => void;
   /** Gives up what comes before the start: the pull or the build of an image. */
   readonly signal: AbortSignal;
 }
@@ -38,7 +42,7 @@ export async function startStep(options: StartOptions): Promise<RunningStep> {
 
 /** Runs the step's command with `/bin/sh -c`, in its work folder, with the environment that it may have. */
 async function startProcess(options: StartOptions): Promise<RunningStep> {
-  const { step, lease, folder, url, hasGpus, onOutput, note } = options;
+  const { step, lease, folder, url, gpus, onOutput, note } = options;
   const { container } = step;
   const args = container ? shellArguments(container) : null;
   if (container === null || args === null) {
@@ -53,7 +57,7 @@ async function startProcess(options: StartOptions): Promise<RunningStep> {
     file: '/bin/sh',
     args,
     cwd: folder.work,
-    env: { ...passEnvironment(process.env), ...describeStep(step, lease, url, folder.paths) },
+    env: { ...passEnvironment(process.env), ...describeStep(step, lease, url, folder.paths), ...gpuEnvironment(gpus) },
     mark: markOf(folder),
     enclosure: await openEnclosure(options),
     note,
@@ -66,14 +70,19 @@ async function startProcess(options: StartOptions): Promise<RunningStep> {
   return {
     pid: child.pid,
     container: null,
-    meter: new ProcessMeter(() => child.list(), hasGpus),
+    hasStarted: async () => true,
+    meter: new ProcessMeter(() => child.list(), (gpus?.length ?? 0) > 0),
     exited: child.exited.then(withFailure),
-    findHttpUrl: async () => (container.http === null ? null : `http://${hostname()}:${container.http.port}`),
+    findHttpUrl: async () => httpUrlOf(container.http),
     hold: (isHeld) => child.hold(isHeld),
     stop: async (graceSeconds) => withFailure(await child.stop(graceSeconds)),
     kill: () => child.kill(),
   };
 }
+
+/** What a process listens on is its own to say; one that is not for everyone is expected on the loopback. */
+const httpUrlOf = (http: ContainerFieldsFragment['http']) =>
+  http === null ? null : `http://${http.requiresAuth ? '127.0.0.1' : hostname()}:${http.port}`;
 
 async function openEnclosure({ containment, folder, note }: StartOptions): Promise<Enclosure | undefined> {
   const enclosure = containment.enclosureOf(folder.root);

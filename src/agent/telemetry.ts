@@ -1,6 +1,9 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { askEngine } from './engine.ts';
+import { passEnvironment } from './environment.ts';
+import { Family } from './family.ts';
 import { listGpuProcesses, listGpus, sampleGpus } from './gpus.ts';
 import type { ProcessRow } from './processes.ts';
 
@@ -76,22 +79,41 @@ async function readProportionalKb(pid: number): Promise<number> {
 
 async function measureResident(tree: readonly ProcessRow[]): Promise<number> {
   const pids = tree.map((row) => row.pid).join(',');
-  const { stdout } = await run('ps', ['-o', 'rss=', '-p', pids]).catch(() => ({ stdout: '' }));
+  const { stdout } = await run('ps', ['-o', 'rss=', '-p', pids], { env: passEnvironment(process.env) }).catch(() => ({ stdout: '' }));
   return stdout.split('\n').reduce((sum, line) => sum + Number(line.trim() || 0), 0) / 1024;
 }
 
-/** Measures a container: its processes are the engine's, not the agent's, so the engine is asked. */
+/** Measures a container by the processes in it, where they are on this machine; by what its engine says, where that is on another one, or in a virtual one. */
 export class ContainerMeter implements Meter {
   readonly #name: string;
+  readonly #hasGpus: boolean;
+  #processes: ProcessMeter | null | undefined;
 
-  constructor(name: string) {
+  constructor(name: string, hasGpus: boolean) {
     this.#name = name;
+    this.#hasGpus = hasGpus;
   }
 
   async sample(): Promise<TelemetryEntry | null> {
+    if (this.#processes === undefined) this.#processes = await this.#findProcesses();
+    if (this.#processes === undefined) return null;
+    return this.#processes === null ? this.#askEngine() : this.#processes.sample();
+  }
+
+  /** Undefined: it does not run yet. All that is started in a container descends from its first process. */
+  async #findProcesses(): Promise<ProcessMeter | null | undefined> {
+    const answer = await askEngine(['inspect', '--format', '{{.State.Pid}} {{.Id}}', this.#name], 10).catch(() => '');
+    const [pid = '0', id = ''] = answer.trim().split(' ');
+    if (!(Number(pid) > 0) || id === '') return undefined;
+    const groups = await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '');
+    if (!groups.includes(id)) return null;
+    const family = new Family({ root: Number(pid) });
+    return new ProcessMeter(() => family.list(), this.#hasGpus);
+  }
+
+  async #askEngine(): Promise<TelemetryEntry | null> {
     const args = ['stats', '--no-stream', '--format', '{{.CPUPerc}}|{{.MemUsage}}', this.#name];
-    const { stdout } = await run('docker', args, { timeout: 10_000 }).catch(() => ({ stdout: '' }));
-    const stats = parseContainerStats(stdout);
+    const stats = parseContainerStats(await askEngine(args, 10).catch(() => ''));
     return stats === null ? null : { at: new Date().toISOString(), ...stats };
   }
 }

@@ -3,28 +3,25 @@ import { wait } from '../client/backoff.ts';
 import { Refused, RequestRefused } from '../client/errors.ts';
 import type { Client } from '../client/fetch.ts';
 import type { ClaimedStepFieldsFragment, LeaseFieldsFragment } from '../client/generated.ts';
-import type { Mask } from '../text/mask.ts';
 import type { Containment } from './containment.ts';
 import { Delivery } from './delivery.ts';
 import { Directory } from './directory.ts';
 import { createStepFolder, metricsFile, removeStepFolder, type StepFolder } from './folder.ts';
 import { handInFragments } from './fragments.ts';
+import type { GpuPool } from './gpu-pool.ts';
 import { LeaseKeeper } from './lease.ts';
 import { flushMilliseconds, LogWriter } from './log.ts';
 import { MetricsReader, metricsMilliseconds } from './metrics-reader.ts';
 import { recordProcess } from './orphans.ts';
 import { Outbox } from './outbox.ts';
 import { type Outcome, outcomeOfExit, outcomeOfOrder, reportOutcome } from './report.ts';
-import { CannotRunError, type RunningStep, type StepExit } from './running.ts';
-import { masked, maskOf, reveal } from './secrets.ts';
+import { CannotRunError, EngineAwayError, type RunningStep, type StepExit } from './running.ts';
 import { startStep } from './start.ts';
 import { samplePeriodMilliseconds } from './telemetry.ts';
 
 export interface Claim {
   readonly step: ClaimedStepFieldsFragment;
   readonly lease: LeaseFieldsFragment;
-  /** The values of the variables of its container that are secret. */
-  readonly secretEnv: readonly { readonly name: string; readonly value: string }[];
 }
 
 export interface WorkOptions {
@@ -34,7 +31,9 @@ export interface WorkOptions {
   readonly leaseSeconds: number;
   /** Between SIGTERM and SIGKILL. */
   readonly graceSeconds: number;
-  readonly hasGpus: boolean;
+  readonly gpus: GpuPool;
+  /** Called when what a step would run in is found to be gone; resolves when the gateway knows. */
+  readonly onEngineAway: () => Promise<void>;
   readonly containment: Containment;
   readonly onDraining: (isDraining: boolean) => void;
   /** Aborted when the step is to be given back, because the agent stops. */
@@ -49,8 +48,6 @@ interface Attempt extends WorkOptions {
   readonly folder: StepFolder;
   /** Its work folder, held open before the step runs: it stays this one, wherever the step moves it and whatever it puts there. */
   readonly work: Directory;
-  /** Hides what the step was given and nobody is to read. */
-  readonly mask: Mask;
   readonly outbox: Outbox;
   readonly log: LogWriter;
   readonly metrics: MetricsReader;
@@ -62,8 +59,7 @@ interface Attempt extends WorkOptions {
  * Takes a claimed step from its start to its end: starts its command, follows it, hands in its files, delivers what is left to say and
  * reports how it ended. Answers that. Rejects only when the outcome could not be reported.
  */
-export async function workOn(given: Claim, options: WorkOptions): Promise<Outcome> {
-  const claim = reveal(given);
+export async function workOn(claim: Claim, options: WorkOptions): Promise<Outcome> {
   const lease = new LeaseKeeper(options.client, claim.lease.token, options.leaseSeconds, options.onDraining);
   const keeping = lease.keep();
   const release = () => lease.command({ kind: 'RELEASE' });
@@ -75,10 +71,7 @@ export async function workOn(given: Claim, options: WorkOptions): Promise<Outcom
     // The gateway's own refusals, and orders to stop, are not the device's failure; a full disk here is.
     if (lease.order !== null || options.giveUp.aborted || error instanceof Refused || error instanceof RequestRefused) throw error;
     const description = `The agent could not run the step: ${error instanceof Error ? error.message : String(error)}`;
-    const outcome = masked(
-      { kind: 'FAIL', failure: { reason: 'DEVICE_REPORTED', description }, exitCode: null },
-      maskOf(claim, options.client),
-    );
+    const outcome: Outcome = { kind: 'FAIL', failure: { reason: 'DEVICE_REPORTED', description }, exitCode: null };
     return await reportOutcome(options.client, claim.lease.token, outcome, AbortSignal.any([lease.lost, options.giveUp]));
   } finally {
     options.release.removeEventListener('abort', release);
@@ -116,11 +109,10 @@ async function prepare(claim: Claim, lease: LeaseKeeper, options: WorkOptions): 
   const folder = await createStepFolder(options.workDir, claim.step, claim.lease.attempt);
   const outbox = new Outbox(folder.outbox);
   const work = await Directory.open(folder.work);
-  const mask = maskOf(claim, options.client);
-  const log = new LogWriter((entry) => outbox.add({ kind: 'log', ...entry }), mask);
+  const log = new LogWriter((entry) => outbox.add({ kind: 'log', ...entry }));
   const metrics = new MetricsReader(
     metricsFile(work),
-    (entry) => outbox.add({ kind: 'metric', ...entry, name: mask.text(entry.name) }),
+    (entry) => outbox.add({ kind: 'metric', ...entry }),
     (line) => log.note(line),
   );
   const { client } = options;
@@ -130,18 +122,35 @@ async function prepare(claim: Claim, lease: LeaseKeeper, options: WorkOptions): 
     log.flush();
   };
   const delivery = new Delivery({ client, token: claim.lease.token, outbox, lease, note });
-  return { ...options, claim, lease, folder, work, mask, outbox, log, metrics, delivery };
+  return { ...options, claim, lease, folder, work, outbox, log, metrics, delivery };
+}
+
+/** Runs the command with GPUs of its own, as many as it asked for. */
+async function runCommand(attempt: Attempt): Promise<Outcome> {
+  const { claim, gpus: pool, log } = attempt;
+  const wanted = claim.step.resources.gpu ?? 0;
+  const gpus = pool.isKnown ? pool.take(wanted) : undefined;
+  if (gpus === null) {
+    const description = `The step asks for ${wanted} GPUs, and this device does not have as many to give.`;
+    log.note(description);
+    return { kind: 'FAIL', failure: { reason: 'DEVICE_REPORTED', description }, exitCode: null };
+  }
+  try {
+    return await runWith(attempt, gpus ?? null);
+  } finally {
+    pool.giveBack(gpus ?? []);
+  }
 }
 
 /** Starts the command and follows it to its end, or to the end that an order makes of it. */
-async function runCommand(attempt: Attempt): Promise<Outcome> {
-  const { claim, folder, client, log, lease, hasGpus, containment } = attempt;
+async function runWith(attempt: Attempt, gpus: readonly string[] | null): Promise<Outcome> {
+  const { claim, folder, client, log, lease, containment } = attempt;
   let running: RunningStep | null = null;
   try {
     running = await startStep({
       ...claim,
       folder,
-      hasGpus,
+      gpus,
       containment,
       url: client.target.url.replace(/\/+$/, ''),
       onOutput(stream, bytes) {
@@ -149,10 +158,16 @@ async function runCommand(attempt: Attempt): Promise<Outcome> {
         if (isTooFast(attempt)) running?.hold(true);
       },
       note: (line) => log.note(line),
+      onPreparing: (description) => attempt.outbox.add({ kind: 'state', reason: 'CONTAINER_CREATING', description }),
       signal: lease.stop,
     });
   } catch (error) {
     if (lease.order !== null) return outcomeOfOrder(lease.order, null);
+    if (error instanceof EngineAwayError) {
+      log.note(error.message);
+      await attempt.onEngineAway();
+      return { kind: 'RELEASE', description: error.message };
+    }
     if (!(error instanceof CannotRunError)) throw error;
     log.note(error.failure.description);
     return { kind: 'FAIL', failure: error.failure, exitCode: null };
@@ -175,7 +190,7 @@ async function follow(attempt: Attempt, running: RunningStep): Promise<Outcome> 
     }),
     repeat(metricsMilliseconds, ended.signal, () => attempt.metrics.read()),
     repeat(samplePeriodMilliseconds, ended.signal, () => takeSample(attempt, running)),
-    tellHttpUrl(attempt, running, ended.signal),
+    tellStart(attempt, running, ended.signal),
   ];
   // What came first decides: a command that ended by itself before it was told to stop has the outcome that it had.
   const first = await Promise.race([running.exited, whenAborted(attempt.lease.stop, ended.signal)]);
@@ -226,14 +241,17 @@ async function takeSample({ outbox }: Attempt, running: RunningStep): Promise<vo
   if (sample !== null) outbox.add({ kind: 'telemetry', ...sample });
 }
 
-async function tellHttpUrl({ outbox }: Attempt, running: RunningStep, over: AbortSignal): Promise<void> {
-  const httpUrl = await running.findHttpUrl(over).catch(() => null);
+/** Of a container, when it runs; and where what it serves is reached. */
+async function tellStart({ outbox }: Attempt, running: RunningStep, over: AbortSignal): Promise<void> {
+  if (!(await running.hasStarted(over))) return;
+  if (running.container !== null) outbox.add({ kind: 'state', reason: 'CONTAINER_STARTED', description: '' });
+  const httpUrl = await running.findHttpUrl().catch(() => null);
   if (httpUrl !== null) outbox.add({ kind: 'state', httpUrl });
 }
 
 /** Uploads what a step left that came to its own end. A step whose files could not be stored has not succeeded: the next one would look for them. */
 async function handIn(attempt: Attempt, outcome: Outcome): Promise<Outcome> {
-  const { client, claim, work, mask, log, lease, giveUp } = attempt;
+  const { client, claim, work, log, lease, giveUp } = attempt;
   // Told to stop before its files were stored, it did not finish.
   if (lease.order !== null) return outcome.kind === 'COMPLETE' ? outcomeOfOrder(lease.order, null) : outcome;
   try {
@@ -244,7 +262,6 @@ async function handIn(attempt: Attempt, outcome: Outcome): Promise<Outcome> {
       stepNumber: claim.step.number,
       leaseToken: claim.lease.token,
       attempt: claim.lease.attempt,
-      mask,
       note: (line) => log.note(line),
       signal: AbortSignal.any([lease.stop, giveUp]),
     });
@@ -265,9 +282,9 @@ async function settle({ metrics, log, outbox }: Attempt): Promise<void> {
   outbox.end();
 }
 
-async function report({ client, claim, lease, mask, giveUp }: Attempt, outcome: Outcome): Promise<Outcome> {
+async function report({ client, claim, lease, giveUp }: Attempt, outcome: Outcome): Promise<Outcome> {
   if (lease.lost.aborted) return { kind: 'NOTHING' };
-  return reportOutcome(client, claim.lease.token, masked(outcome, mask), AbortSignal.any([lease.lost, giveUp]));
+  return reportOutcome(client, claim.lease.token, outcome, AbortSignal.any([lease.lost, giveUp]));
 }
 
 /** Does something again and again, never twice at the same time, until the signal. */

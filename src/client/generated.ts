@@ -315,6 +315,14 @@ export type CreateProjectInput = {
   readonly pipeline?: ReadonlyArray<StepInput> | null | undefined;
 };
 
+/** What a device can run. */
+export type DeviceCapabilitiesInput = {
+  /** The ways in which it runs steps that say what to run. An empty list: it runs none of those. */
+  readonly runs?: ReadonlyArray<RunKind>;
+  /** The names of steps with neither a command nor an image that it knows how to do: at most 1,000. Those of a federated round are `Train` and `Aggregate`. */
+  readonly stepNames?: ReadonlyArray<string>;
+};
+
 /** Which devices. What is left out or null does not matter; what is given must hold, all of it. */
 export type DeviceFilter = {
   /** Only those of one of these kinds. */
@@ -350,11 +358,9 @@ export type DeviceStatus =
 
 /** A variable of the environment. */
 export type EnvironmentVariableInput = {
-  /** Whether its value is to be shown to nobody but the device that runs the step. At most 32 of a container. */
-  readonly isSecret?: boolean;
   /** Its name: letters, digits and underscores, not beginning with a digit. */
   readonly name: string;
-  /** Its value, as text. */
+  /** Its value, as text. One with a line break is not for a container run by `trainyard agent`. */
   readonly value: string;
 };
 
@@ -472,7 +478,7 @@ export type FragmentType =
 export type HttpPortInput = {
   /** The port inside the container: 1 to 65535. */
   readonly port: number;
-  /** Whether whoever opens it has to sign in. */
+  /** Whether the port is not for everyone. True: a container’s port is published on the loopback address of its device alone, and nobody signs in. False: on all of its addresses. A process opens its port by itself: it has to listen on 127.0.0.1 to be reached from its device alone. */
   readonly requiresAuth?: boolean;
 };
 
@@ -648,7 +654,7 @@ export type MetricCriterionInput = {
   readonly threshold: number;
 };
 
-/** One value of a metric. The same name and iteration of the same attempt, sent again, is stored once: the first value stays. */
+/** One value of a metric. The same name and iteration of the same attempt, sent again, is stored once. */
 export type MetricInput = {
   /** When it was measured. Default: now. */
   readonly at?: string | null | undefined;
@@ -693,6 +699,8 @@ export type PrincipalKind =
 
 /** What the device says of itself. */
 export type RegisterDeviceInput = {
+  /** What it can run. Default: not said, and any step may be given to it. */
+  readonly capabilities?: DeviceCapabilitiesInput | null | undefined;
   /** What part it takes. */
   readonly kind?: DeviceKind;
   /** What steps may ask for by requiredLabels. */
@@ -727,7 +735,9 @@ export type RenewLeaseInput = {
 export type ReportProgressInput = {
   /** When it really computed. */
   readonly computeTime?: ComputeTimeInput | null | undefined;
-  /** Where what it runs can be opened in a browser: http:// or https://. */
+  /** More about the reason, for people: which image is fetched, say. */
+  readonly description?: string | null | undefined;
+  /** Where what it runs can be opened in a browser: http:// or https://. Forgotten when the attempt ends. */
   readonly httpUrl?: string | null | undefined;
   /** Under what name other jobs can reach it. */
   readonly internalHostname?: string | null | undefined;
@@ -739,7 +749,9 @@ export type ReportProgressInput = {
   readonly log?: ReadonlyArray<LogChunkInput> | null | undefined;
   /** Values of metrics, in the order in which they were measured. */
   readonly metrics?: ReadonlyArray<MetricInput> | null | undefined;
-  /** Where it can be reached by SSH. */
+  /** How far the step is before its command runs: CONTAINER_CREATING, then CONTAINER_STARTED. It stands in the history of the step, and as the reason of its job. */
+  readonly reason?: StatusReason | null | undefined;
+  /** Where it can be reached by SSH. Forgotten when the attempt ends. */
   readonly sshServer?: string | null | undefined;
   /** What the step is doing, for people: `epoch 3 of 10`. */
   readonly statusMessage?: string | null | undefined;
@@ -807,6 +819,13 @@ export type RoundStatus =
   /** Its devices train; as many models as it needs are not in yet. */
   | 'TRAINING';
 
+/** How what a step says is run. */
+export type RunKind =
+  /** In a container: a step with an image, or with one to be built. */
+  | 'CONTAINER'
+  /** As a process of the device: a step with a command and no image. */
+  | 'PROCESS';
+
 /** One setting, by its place in the settings: what a command line can say. */
 export type SettingOverrideInput = {
   /** Where, as keys with dots between: `optimizer.learning_rate`. What is not there is made. */
@@ -838,8 +857,10 @@ export type StatusReason =
   | 'CLAIMED'
   /** The work was done. */
   | 'COMPLETED'
-  /** Its container is being made. */
+  /** Its device fetches or builds the image, and makes the container. */
   | 'CONTAINER_CREATING'
+  /** Its container was made, and runs its command. */
+  | 'CONTAINER_STARTED'
   /** It was just made. */
   | 'CREATED'
   /** The device said so, without an exit code. */
@@ -959,6 +980,8 @@ export type UpdateApiKeyInput = {
 
 /** What to change. What is left out or null stays as it is. */
 export type UpdateDeviceInput = {
+  /** What it can run, all of it. */
+  readonly capabilities?: DeviceCapabilitiesInput | null | undefined;
   /** The device to change. */
   readonly deviceId: string;
   /** True: it claims nothing more. False: it does again. */
@@ -1319,7 +1342,7 @@ export type ClaimNextStepsMutationVariables = Exact<{
 
 
 export type ClaimNextStepsMutation = { readonly claimNextSteps:
-    | { readonly __typename: 'ClaimNextStepsPayload', readonly claims: ReadonlyArray<{ readonly step: { readonly id: string, readonly number: number, readonly name: string, readonly maxAttempts: number, readonly container: { readonly image: string | null, readonly entrypoint: string | null, readonly command: string | null, readonly properties: Record<string, unknown>, readonly build: { readonly context: string, readonly dockerfile: string, readonly properties: Record<string, unknown> } | null, readonly env: ReadonlyArray<{ readonly name: string, readonly value: string }>, readonly volumes: ReadonlyArray<{ readonly storage: string, readonly containerPath: string, readonly isReadOnly: boolean }>, readonly http: { readonly port: number, readonly requiresAuth: boolean } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean } } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean }, readonly job: { readonly id: string, readonly name: string, readonly type: JobType, readonly settings: Record<string, unknown>, readonly runTimeoutSeconds: number | null, readonly project: { readonly id: string, readonly name: string, readonly gitRepository: string | null }, readonly items: ReadonlyArray<{ readonly name: string, readonly value: string, readonly typedValue: unknown, readonly valueType: ItemValueType }> } }, readonly lease: { readonly token: string, readonly attempt: number, readonly expiresAt: string }, readonly secretEnv: ReadonlyArray<{ readonly name: string, readonly value: string }> }> }
+    | { readonly __typename: 'ClaimNextStepsPayload', readonly claims: ReadonlyArray<{ readonly step: { readonly id: string, readonly number: number, readonly name: string, readonly maxAttempts: number, readonly container: { readonly image: string | null, readonly entrypoint: string | null, readonly command: string | null, readonly properties: Record<string, unknown>, readonly build: { readonly context: string, readonly dockerfile: string, readonly properties: Record<string, unknown> } | null, readonly env: ReadonlyArray<{ readonly name: string, readonly value: string }>, readonly volumes: ReadonlyArray<{ readonly storage: string, readonly containerPath: string, readonly isReadOnly: boolean }>, readonly http: { readonly port: number, readonly requiresAuth: boolean } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean } } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean }, readonly job: { readonly id: string, readonly name: string, readonly type: JobType, readonly settings: Record<string, unknown>, readonly runTimeoutSeconds: number | null, readonly project: { readonly id: string, readonly name: string, readonly gitRepository: string | null }, readonly items: ReadonlyArray<{ readonly name: string, readonly value: string, readonly typedValue: unknown, readonly valueType: ItemValueType }> } }, readonly lease: { readonly token: string, readonly attempt: number, readonly expiresAt: string } }> }
     | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
     | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
    };
@@ -1341,7 +1364,7 @@ export type ReportProgressMutationVariables = Exact<{
 
 export type ReportProgressMutation = { readonly reportProgress:
     | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
-    | { readonly __typename: 'ReportProgressPayload', readonly nextLogOffset: number, readonly isCancelRequested: boolean, readonly isPreempted: boolean, readonly isDraining: boolean, readonly lease: { readonly token: string, readonly attempt: number, readonly expiresAt: string }, readonly ignoredMetrics: ReadonlyArray<{ readonly name: string, readonly iteration: number, readonly value: number, readonly storedValue: number }> }
+    | { readonly __typename: 'ReportProgressPayload', readonly nextLogOffset: number, readonly isCancelRequested: boolean, readonly isPreempted: boolean, readonly isDraining: boolean, readonly lease: { readonly token: string, readonly attempt: number, readonly expiresAt: string } }
     | { readonly __typename: 'StaleLeaseError', readonly code: ErrorCode, readonly message: string }
    };
 
@@ -3557,10 +3580,6 @@ export const ClaimNextStepsDocument = new TypedDocumentString(`
         lease {
           ...LeaseFields
         }
-        secretEnv {
-          name
-          value
-        }
       }
     }
     ...RefusalFields
@@ -3699,12 +3718,6 @@ export const ReportProgressDocument = new TypedDocumentString(`
         ...LeaseFields
       }
       nextLogOffset
-      ignoredMetrics {
-        name
-        iteration
-        value
-        storedValue
-      }
       isCancelRequested
       isPreempted
       isDraining

@@ -51,6 +51,7 @@ async function add({ tx, domain, now }: Change): Promise<DeviceRow> {
     labels: [aggregatorLabel],
     resources: noResources,
     slots: SLOTS,
+    capabilities: null,
     isDraining: false,
     lastSeenAt: now,
     createdAt: now,

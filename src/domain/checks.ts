@@ -19,7 +19,7 @@ export interface ContainerInput {
   entrypoint?: Optional<string>;
   command?: Optional<string>;
   build?: Optional<{ context: string; dockerfile?: Optional<string>; properties?: Optional<Record<string, unknown>> }>;
-  env?: Optional<readonly { name: string; value: string; isSecret?: Optional<boolean> }[]>;
+  env?: Optional<readonly { name: string; value: string }[]>;
   volumes?: Optional<readonly { storage: string; containerPath: string; isReadOnly?: Optional<boolean> }[]>;
   http?: Optional<{ port: number; requiresAuth?: Optional<boolean> }>;
   resources?: Optional<ResourcesInput>;
@@ -76,6 +76,11 @@ export class Checks {
     if (value === null || value === undefined) return;
     if (value.includes(NUL)) this.refuse(path, 'must not hold the character NUL.');
     this.length(path, value, atMost);
+  }
+
+  /** What stands on a command line of a device: not what a program would take for a flag. */
+  noFlag(path: Path, value: Optional<string>): void {
+    if (value?.trimStart().startsWith('-')) this.refuse(path, 'must not start with a dash, as flags do.');
   }
 
   length(path: Path, value: string, atMost: number): void {
@@ -146,8 +151,10 @@ export class Checks {
   container(path: Path, input: Optional<ContainerInput>): void {
     if (!input) return;
     this.name([...path, 'image'], input.image);
+    this.noFlag([...path, 'image'], input.image);
     if (input.image && input.build) this.refuse([...path, 'build'], 'must not be given beside image: a container has one or the other.');
     this.text([...path, 'entrypoint'], input.entrypoint);
+    this.noFlag([...path, 'entrypoint'], input.entrypoint);
     this.text([...path, 'command'], input.command);
     // An image brings a command of its own; without one there is nothing to run but this.
     const given = (['command', 'entrypoint'] as const).filter((field) => input[field] != null);
@@ -156,7 +163,9 @@ export class Checks {
     if (input.build) {
       if (input.build.context.trim() === '') this.refuse([...path, 'build', 'context'], 'must not be empty: it says what to build.');
       this.text([...path, 'build', 'context'], input.build.context);
+      this.noFlag([...path, 'build', 'context'], input.build.context);
       this.name([...path, 'build', 'dockerfile'], input.build.dockerfile);
+      this.noFlag([...path, 'build', 'dockerfile'], input.build.dockerfile);
       this.json([...path, 'build', 'properties'], input.build.properties);
     }
     this.count([...path, 'env'], input.env, 1_000);
@@ -165,12 +174,6 @@ export class Checks {
         this.refuse([...path, 'env', i, 'name'], 'must be letters, digits and _, and not start with a digit.');
       this.text([...path, 'env', i, 'value'], value, 32_768);
     }
-    // Each is looked for in all that the step says.
-    this.count(
-      [...path, 'env'],
-      (input.env ?? []).filter(({ isSecret }) => isSecret),
-      32,
-    );
     this.unique(
       [...path, 'env'],
       (input.env ?? []).map(({ name }) => name),
@@ -179,6 +182,7 @@ export class Checks {
     this.count([...path, 'volumes'], input.volumes, 100);
     for (const [i, volume] of (input.volumes ?? []).entries()) {
       this.name([...path, 'volumes', i, 'storage'], volume.storage);
+      this.noFlag([...path, 'volumes', i, 'storage'], volume.storage);
       if (!volume.containerPath.startsWith('/'))
         this.refuse([...path, 'volumes', i, 'containerPath'], 'must be an absolute path: it starts with /.');
       this.text([...path, 'volumes', i, 'containerPath'], volume.containerPath, 4_096);
@@ -229,7 +233,7 @@ export function containerOf(input: Optional<ContainerInput>): Container | null {
     entrypoint: input.entrypoint ?? null,
     command: input.command ?? null,
     build: build ? { context: build.context, dockerfile: build.dockerfile ?? 'Dockerfile', properties: build.properties ?? {} } : null,
-    env: (input.env ?? []).map(({ name, value, isSecret }) => ({ name, value, isSecret: isSecret ?? false })),
+    env: (input.env ?? []).map(({ name, value }) => ({ name, value })),
     volumes: (input.volumes ?? []).map(({ storage, containerPath, isReadOnly }) => ({
       storage,
       containerPath,

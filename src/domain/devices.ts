@@ -15,7 +15,7 @@ import { InvalidInput, InvalidState, NotFound } from './refusals.ts';
 import { requireAllProjects, requireRight, sees } from './rights.ts';
 import { later } from './transitions.ts';
 import { visibleProject } from './visible.ts';
-import type { DeviceKind, Label } from './vocabulary.ts';
+import type { Capabilities, DeviceKind, Label, RunKind } from './vocabulary.ts';
 
 type Optional<T> = T | null | undefined;
 export type DeviceStatus = 'ONLINE' | 'OFFLINE' | 'DRAINING';
@@ -27,10 +27,25 @@ export interface RegisterDeviceInput {
   labels?: Optional<readonly Label[]>;
   resources?: Optional<ResourcesInput>;
   slots?: Optional<number>;
+  capabilities?: Optional<CapabilitiesInput>;
 }
 
+/** A worker that knows steps by name is written for a few. */
+const STEP_NAMES_AT_MOST = 1_000;
+
+export interface CapabilitiesInput {
+  readonly runs: readonly RunKind[];
+  readonly stepNames: readonly string[];
+}
+
+/** In an order of their own: saying the same again changes nothing. */
+const capabilitiesOf = ({ runs, stepNames }: CapabilitiesInput): Capabilities => ({
+  runs: [...runs].sort(),
+  stepNames: [...stepNames].sort(),
+});
+
 const subjectOf = ({ id, name, projectId }: DeviceRow): AuditSubject => ({ type: 'DEVICE', id, name, projectId });
-const deviceFields = { shown: ['name', 'kind', 'labels', 'resources', 'slots', 'isDraining'] } as const;
+const deviceFields = { shown: ['name', 'kind', 'labels', 'resources', 'slots', 'capabilities', 'isDraining'] } as const;
 
 /** What the device is now. Being seen is what keeps it ONLINE: every claim, renewal and report counts. */
 export function statusOf({ clock, limits }: Domain, { isDraining, lastSeenAt }: DeviceRow): DeviceStatus {
@@ -87,6 +102,7 @@ async function addDevice(change: Change, projectId: string | null, input: Regist
     labels: labelsOf(input.labels),
     resources: resourcesOf(input.resources),
     slots: input.slots ?? 1,
+    capabilities: input.capabilities ? capabilitiesOf(input.capabilities) : null,
     isDraining: false,
     lastSeenAt: now,
     createdAt: now,
@@ -106,6 +122,7 @@ async function takeOver(change: Change, known: DeviceRow, input: RegisterDeviceI
     labels: labelsOf(input.labels),
     resources: resourcesOf(input.resources),
     slots: input.slots ?? 1,
+    capabilities: input.capabilities ? capabilitiesOf(input.capabilities) : null,
     isDraining: false,
     lastSeenAt: change.now,
   });
@@ -131,6 +148,7 @@ export interface UpdateDeviceInput {
   labels?: Optional<readonly Label[]>;
   resources?: Optional<ResourcesInput>;
   slots?: Optional<number>;
+  capabilities?: Optional<CapabilitiesInput>;
   isDraining?: Optional<boolean>;
   isLeaving?: Optional<boolean>;
 }
@@ -151,6 +169,7 @@ export async function updateDevice(domain: Domain, principal: Principal, input: 
         labels: input.labels ? labelsOf(input.labels) : device.labels,
         resources: input.resources ? resourcesOf(input.resources) : device.resources,
         slots: input.slots ?? device.slots,
+        capabilities: input.capabilities ? capabilitiesOf(input.capabilities) : device.capabilities,
         isDraining: input.isDraining ?? device.isDraining,
         // Whoever has said goodbye is not counted on until it is heard of again.
         ...(input.isLeaving && { lastSeenAt: null }),
@@ -196,5 +215,10 @@ function checkDevice(domain: Domain, input: Omit<RegisterDeviceInput, 'name' | '
   checks.labels(['labels'], input.labels);
   checks.resources(['resources'], input.resources);
   checks.range(['slots'], input.slots, 1, 10_000);
+  const { runs = [], stepNames = [] } = input.capabilities ?? {};
+  checks.unique(['capabilities', 'runs'], runs, 'The kind');
+  checks.count(['capabilities', 'stepNames'], stepNames, STEP_NAMES_AT_MOST);
+  for (const [i, name] of stepNames.entries()) checks.name(['capabilities', 'stepNames', i], name);
+  checks.unique(['capabilities', 'stepNames'], stepNames, 'The name');
   checks.done();
 }

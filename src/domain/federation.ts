@@ -8,6 +8,7 @@ import { type Change, record } from './change.ts';
 import { type Checks, type ContainerInput, containerOf, noResources } from './checks.ts';
 import { couldServe } from './matching.ts';
 import { makeSteps } from './planning.ts';
+import { needOf } from './queues.ts';
 import { InvalidInput } from './refusals.ts';
 import { selectDevices } from './selection.ts';
 import { checkCriteria, durationEnd, type TerminationCriterionInput } from './termination.ts';
@@ -72,8 +73,9 @@ async function chooseDevices({ tx, domain, now }: Change, job: JobRow, federatio
   const since = new Date(now.getTime() - domain.limits.heartbeatSeconds * 1_000);
   const online = await tx.run(onlineEdgeDevices, { projectId: job.projectId, since });
   const resources = federation.trainContainer?.resources ?? noResources;
+  const need = needOf(trainTemplate(federation, round, ''), 'TRAIN');
   const able = online.filter((device) =>
-    couldServe(device, { projectId: job.projectId, pinnedDeviceId: device.id, resources, requiredLabels: [] }),
+    couldServe(device, { projectId: job.projectId, pinnedDeviceId: device.id, resources, requiredLabels: [], need }),
   );
   return selectDevices(
     able.map(({ id }) => id),

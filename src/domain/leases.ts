@@ -2,14 +2,12 @@
 import { extendAttempt, extendLease, lockStep } from '../store/changes/steps.ts';
 import { deviceById, jobById, stepById } from '../store/queries/rows.ts';
 import type { DeviceRow, StepRow } from '../store/tables.ts';
-import type { Mask } from '../text/mask.ts';
 import { type Change, change } from './change.ts';
 import { Checks } from './checks.ts';
 import { checkLeaseSeconds, type Lease } from './claims.ts';
 import { noteSeen } from './devices.ts';
 import type { Domain } from './domain.ts';
 import { holds } from './keys.ts';
-import { maskOf } from './masking.ts';
 import { leavePlace } from './preemption.ts';
 import type { Principal } from './principal.ts';
 import { endAttempt, finishCancel, lockedJob } from './progression.ts';
@@ -21,8 +19,6 @@ import { parseLeaseToken } from './secrets.ts';
 export interface Held {
   readonly step: StepRow;
   readonly device: DeviceRow | null;
-  /** Hides what the attempt knows and nobody is to read. */
-  readonly mask: Mask;
 }
 
 /**
@@ -63,7 +59,7 @@ export async function requireLease(
   if (step.attemptCount !== name.attempt || !holds(step, token, domain.attendance.dueBy())) throw new StaleLease(step, name.attempt);
   // Other steps of a round write to the streams of the same job at the same time.
   if (step.part !== null && !mayEnd) await lockedJob(change, step.jobId);
-  return { step, device, mask: maskOf(step, token) };
+  return { step, device };
 }
 
 /** The job that this token speaks of, if the principal sees it. Proves nothing: `requireLease` does. */
@@ -126,11 +122,11 @@ export async function releaseStep(
   const checks = new Checks(domain);
   checks.text(['description'], description);
   checks.done();
-  const release = async (change: Change, { step, mask }: Held) => {
-    const said = mask.text(description ?? '');
-    if (step.status === 'RUNNING' && step.preemptedForId !== null) return { step: (await leavePlace(change, step, said)).step };
+  const release = async (change: Change, { step }: Held) => {
+    if (step.status === 'RUNNING' && step.preemptedForId !== null)
+      return { step: (await leavePlace(change, step, description ?? '')).step };
     const outcome = step.status === 'CANCELLING' ? 'CANCELLED' : 'RELEASED';
-    const released = await endAttempt(change, step, outcome, 'requeue', { reason: 'RELEASED', description: said });
+    const released = await endAttempt(change, step, outcome, 'requeue', { reason: 'RELEASED', description: description ?? '' });
     if (step.status === 'CANCELLING') await finishCancel(change, await lockedJob(change, step.jobId));
     return { step: released };
   };

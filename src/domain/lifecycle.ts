@@ -53,8 +53,15 @@ export const stepLifecycle = {
   BLOCKED: { unblock: 'QUEUED', skip: 'SKIPPED' },
   /** Can be claimed. `cancel` is for a step that was tried before, `skip` for one that never ran. */
   QUEUED: { claim: 'RUNNING', fail: 'FAILED', skip: 'SKIPPED', cancel: 'CANCELLED' },
-  /** A lease holds it. `requeue` is every way back: a retry, a release, a lost device, a preemption. */
-  RUNNING: { complete: 'SUCCEEDED', fail: 'FAILED', requeue: 'QUEUED', requestCancel: 'CANCELLING', cancel: 'CANCELLED' },
+  /** A lease holds it. `requeue` is every way back: a retry, a release, a lost device, a preemption. `prepare` is what its device does before and as the command begins. */
+  RUNNING: {
+    prepare: 'RUNNING',
+    complete: 'SUCCEEDED',
+    fail: 'FAILED',
+    requeue: 'QUEUED',
+    requestCancel: 'CANCELLING',
+    cancel: 'CANCELLED',
+  },
   /** Its device has been told to stop. Work that was finished all the same is recorded as what it is. */
   CANCELLING: { complete: 'SUCCEEDED', fail: 'CANCELLED', requeue: 'CANCELLED', cancel: 'CANCELLED' },
   SUCCEEDED: {},
@@ -122,6 +129,7 @@ export const statusReasons = [
   'QUORUM_UNREACHABLE',
   'TERMINATION_CRITERION',
   'CONTAINER_CREATING',
+  'CONTAINER_STARTED',
   'IMAGE_PULL_FAILED',
   'OUT_OF_MEMORY',
   'JOB_ENDED',

@@ -10,7 +10,7 @@ import { statusOf } from './devices.ts';
 import type { Domain } from './domain.ts';
 import type { Principal } from './principal.ts';
 import { may, sees } from './rights.ts';
-import type { Resources } from './vocabulary.ts';
+import type { Capabilities, Need, Resources } from './vocabulary.ts';
 
 export interface Unmet {
   /** What is asked for: `gpu`, `label`, `slots` … */
@@ -42,7 +42,7 @@ export function byTurn(a: Pick<Reservation, 'id' | 'priority' | 'queuedAt'>, b: 
 }
 
 /** What the steps of a queue ask for. */
-export type Demand = Pick<QueueRow, 'projectId' | 'pinnedDeviceId' | 'resources' | 'requiredLabels'>;
+export type Demand = Pick<QueueRow, 'projectId' | 'pinnedDeviceId' | 'resources' | 'requiredLabels' | 'need'>;
 
 /** Whether the device could run it, were nothing else there. */
 export const couldServe = (device: DeviceRow, demand: Demand): boolean =>
@@ -63,6 +63,8 @@ export function unmetBy({ device, projectId, held }: Omit<Claimant, 'reserved'>,
     add('kind', 'The device is an edge device: it takes the steps of rounds that it was selected for, and others only when pinned to it.');
   if (isForAggregator(device.labels) && !isForAggregator(queue.requiredLabels))
     add('aggregation', "The device is the gateway's own, which runs nothing but aggregations.");
+  const inability = inabilityOf(device.capabilities, queue.need);
+  if (inability !== null) add('capability', inability);
   for (const amount of amounts) {
     const asked = queue.resources[amount];
     if (asked === null || asked === 0) continue;
@@ -82,6 +84,19 @@ export function unmetBy({ device, projectId, held }: Omit<Claimant, 'reserved'>,
       add('label', `It needs the label ${key}=${value}; the device has ${label ? `${key}=${label.value}` : `no label ${key}`}.`);
   }
   return unmet;
+}
+
+/** Why what can run this much cannot run that. A device that has not said what it can run is taken to run all. */
+function inabilityOf(can: Capabilities | null, need: Need | null): string | null {
+  if (can === null || need === null) return null;
+  if ('stepName' in need) {
+    const isKnown = can.stepNames.includes(need.stepName);
+    return isKnown ? null : `It has neither a command nor an image, and the device does not know steps named ${need.stepName}.`;
+  }
+  if (can.runs.includes(need.runs)) return null;
+  return need.runs === 'CONTAINER'
+    ? 'It runs in a container; the device runs none: an agent without a working Docker engine, say.'
+    : 'It runs as a process of its device; the device runs none.';
 }
 
 export const slotsLeft = ({ device, held }: Pick<Claimant, 'device' | 'held'>): number =>

@@ -23,30 +23,16 @@ export function checkMetrics(checks: Checks, path: readonly string[], metrics: O
   }
 }
 
-/** A point that was not stored, and why: it is there already, with the same value or with another, which stays. */
-export interface IgnoredMetric {
-  readonly name: string;
-  readonly iteration: number;
-  readonly value: number;
-  readonly storedValue: number;
-}
-
-export interface StoredMetrics {
-  /** How many are new. */
-  readonly accepted: number;
-  readonly ignored: readonly IgnoredMetric[];
-}
-
 /**
- * Stores points in the order given. A point that this attempt reported before, by name and iteration, is there already: a report is sent again when its
- * answer was lost. The first value stays.
+ * Stores points in the order given; answers how many are new. A point that this attempt reported before, by name and iteration, is there
+ * already: a report is sent again when its answer was lost.
  */
-export async function storeMetrics(change: Change, step: StepRow, metrics: readonly MetricInput[]): Promise<StoredMetrics> {
-  if (metrics.length === 0) return { accepted: 0, ignored: [] };
+export async function storeMetrics(change: Change, step: StepRow, metrics: readonly MetricInput[]): Promise<number> {
+  if (metrics.length === 0) return 0;
   const { tx, now } = change;
   const of = { jobId: step.jobId, stepNumber: step.number, attempt: step.attemptCount };
-  const { fresh, ignored } = await sortPoints(change, of, metrics);
-  if (fresh.length === 0) return { accepted: 0, ignored };
+  const fresh = await newPoints(change, of, metrics);
+  if (fresh.length === 0) return 0;
   const first = await takeNumbers(tx, step.jobId, 'metric', fresh.length);
   const rows: MetricPointRow[] = fresh.map(({ name, value, iteration = null, at }, i) => ({
     ...of,
@@ -59,25 +45,20 @@ export async function storeMetrics(change: Change, step: StepRow, metrics: reado
   await insertRows(tx, insertMetricPoints, rows);
   for (const row of new Map(rows.map((row) => [row.name, row])).values()) await tx.run(keepLatestMetric, row);
   tx.touch(topics.metrics(step.jobId));
-  return { accepted: rows.length, ignored };
+  return rows.length;
 }
 
-async function sortPoints({ tx }: Change, of: { jobId: string; stepNumber: number; attempt: number }, metrics: readonly MetricInput[]) {
+async function newPoints({ tx }: Change, of: { jobId: string; stepNumber: number; attempt: number }, metrics: readonly MetricInput[]) {
   const fresh: MetricInput[] = [];
-  const ignored: IgnoredMetric[] = [];
-  const seen = new Map<string, number>();
+  const seen = new Set<string>();
   for (const metric of metrics) {
-    const { name, iteration, value } = metric;
+    const { name, iteration } = metric;
     if (iteration !== null && iteration !== undefined) {
       const key = `${iteration} ${name}`;
-      const storedValue = seen.get(key) ?? (await tx.run(knownIteration, { ...of, name, iteration }))[0]?.value;
-      if (storedValue !== undefined) {
-        ignored.push({ name, iteration, value, storedValue });
-        continue;
-      }
-      seen.set(key, value);
+      if (seen.has(key) || (await tx.run(knownIteration, { ...of, name, iteration })).length > 0) continue;
+      seen.add(key);
     }
     fresh.push(metric);
   }
-  return { fresh, ignored };
+  return fresh;
 }

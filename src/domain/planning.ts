@@ -46,7 +46,7 @@ export async function makeSteps(
       status,
       statusMessage: null,
       container: template.container,
-      queueId: await queueFor(change, job.projectId, template),
+      queueId: await queueFor(change, job.projectId, template, part ?? null),
       priority: job.priority,
       maxAttempts: template.maxAttempts,
       round: round ?? null,

@@ -1,18 +1,20 @@
 /** All that a running step has to say: metrics, telemetry, log, message, addresses. */
 import { saveJobFields } from '../store/changes/jobs.ts';
 import { saveReport } from '../store/changes/steps.ts';
+import { lastTransitionOfStep } from '../store/queries/history.ts';
 import type { JobRow, StepRow } from '../store/tables.ts';
 import { type Change, record } from './change.ts';
 import { Checks } from './checks.ts';
 import { checkLeaseSeconds, type Lease } from './claims.ts';
 import type { Domain } from './domain.ts';
 import { extend, type Orders, ordersOf, underLease } from './leases.ts';
+import type { StatusReason } from './lifecycle.ts';
 import { checkLog, type LogChunkInput, storeLog } from './log.ts';
-import { checkMetrics, type IgnoredMetric, type MetricInput, type StoredMetrics, storeMetrics } from './metrics.ts';
+import { checkMetrics, type MetricInput, storeMetrics } from './metrics.ts';
 import type { Principal } from './principal.ts';
 import { lockedJob } from './progression.ts';
 import { checkTelemetry, storeTelemetry, type TelemetryInput } from './telemetry.ts';
-import { later } from './transitions.ts';
+import { later, moveStep } from './transitions.ts';
 
 type Optional<T> = T | null | undefined;
 
@@ -25,6 +27,8 @@ export interface ComputeTimeInput {
 
 export interface ReportProgressInput {
   leaseToken: string;
+  reason?: Optional<StatusReason>;
+  description?: Optional<string>;
   statusMessage?: Optional<string>;
   metrics?: Optional<readonly MetricInput[]>;
   telemetry?: Optional<readonly TelemetryInput[]>;
@@ -41,26 +45,46 @@ export async function reportProgress(
   domain: Domain,
   principal: Principal,
   input: ReportProgressInput,
-): Promise<Orders & { lease: Lease; nextLogOffset: number; ignoredMetrics: readonly IgnoredMetric[] }> {
+): Promise<Orders & { lease: Lease; nextLogOffset: number }> {
   checkProgress(domain, input);
   return underLease(domain, principal, input.leaseToken, async (change, held) => {
-    const { step, mask } = held;
-    const statusMessage = input.statusMessage && mask.text(input.statusMessage);
-    const { ignored } = await storeMetrics(change, step, mask.value(input.metrics ?? []));
+    const { step } = held;
+    await prepareStep(change, step, input);
+    await storeMetrics(change, step, input.metrics ?? []);
     await storeTelemetry(change, step, input.telemetry ?? []);
-    const logged = await storeLog(change, step, input.log ?? [], mask);
-    await keepReport(change, step, { ...logged, statusMessage: statusMessage ?? step.statusMessage });
-    await tellJob(change, step, { ...input, statusMessage });
+    const logged = await storeLog(change, step, input.log ?? []);
+    await keepReport(change, step, { ...logged, statusMessage: input.statusMessage ?? step.statusMessage });
+    await tellJob(change, step, input);
     const lease = input.leaseSeconds
       ? await extend(change, step, input.leaseToken, input.leaseSeconds)
       : { token: input.leaseToken, attempt: step.attemptCount, expiresAt: step.leaseExpiresAt ?? change.now };
-    return { lease, nextLogOffset: logged.logSize, ignoredMetrics: ignored, ...ordersOf(held) };
+    return { lease, nextLogOffset: logged.logSize, ...ordersOf(held) };
   });
+}
+
+/** What a device can say of a step that its lease holds and whose command does not run yet, or has just begun. */
+export const preparations: readonly StatusReason[] = ['CONTAINER_CREATING', 'CONTAINER_STARTED'];
+
+/** Tells how far the step is before its command runs. A report that comes twice tells it once. */
+async function prepareStep(change: Change, step: StepRow, { reason, description }: ReportProgressInput): Promise<void> {
+  // One that is to stop has another reason to be where it is.
+  if (!reason || step.status !== 'RUNNING') return;
+  const [last] = await change.tx.run(lastTransitionOfStep, { stepId: step.id });
+  if (last?.attempt === step.attemptCount && last.reason === reason && last.description === (description ?? '')) return;
+  const job = await lockedJob(change, step.jobId);
+  await moveStep(change, step, 'prepare', { reason, description: description ?? '' });
+  // A round has many steps that run at once: its job is not where one of them is.
+  if (job.status !== 'RUNNING' || step.part !== null) return;
+  const fields = { reason, reasonDescription: description ?? '', updatedAt: later(change.now, job.updatedAt) };
+  await saveJobFields(change.tx, job.id, fields);
 }
 
 function checkProgress(domain: Domain, input: ReportProgressInput): void {
   const checks = new Checks(domain);
   checks.text(['statusMessage'], input.statusMessage);
+  checks.text(['description'], input.description);
+  if (input.reason && !preparations.includes(input.reason)) checks.refuse(['reason'], `must be one of ${preparations.join(', ')}.`);
+  if (input.description && !input.reason) checks.refuse(['description'], 'must not be given without reason: it says more about that.');
   checkMetrics(checks, ['metrics'], input.metrics);
   checkTelemetry(checks, ['telemetry'], input.telemetry);
   checkLog(checks, ['log'], input.log);
@@ -99,13 +123,13 @@ export async function reportMetrics(
   domain: Domain,
   principal: Principal,
   { leaseToken, metrics }: { leaseToken: string; metrics: readonly MetricInput[] },
-): Promise<StoredMetrics & { step: StepRow }> {
+): Promise<{ step: StepRow; accepted: number }> {
   const checks = new Checks(domain);
   checkMetrics(checks, ['metrics'], metrics);
   checks.done();
-  return underLease(domain, principal, leaseToken, async (change, { step, mask }) => ({
+  return underLease(domain, principal, leaseToken, async (change, { step }) => ({
     step,
-    ...(await storeMetrics(change, step, mask.value(metrics))),
+    accepted: await storeMetrics(change, step, metrics),
   }));
 }
 
@@ -128,8 +152,8 @@ export async function appendLog(
   const checks = new Checks(domain);
   checkLog(checks, ['chunks'], chunks);
   checks.done();
-  return underLease(domain, principal, leaseToken, async (change, { step, mask }) => {
-    const logged = await storeLog(change, step, chunks, mask);
+  return underLease(domain, principal, leaseToken, async (change, { step }) => {
+    const logged = await storeLog(change, step, chunks);
     await keepReport(change, step, logged);
     return { nextLogOffset: logged.logSize };
   });

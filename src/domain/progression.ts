@@ -1,15 +1,15 @@
 /** How a job goes on when something of it ends: the next step, the job's own end, and the end of what is left. */
-import { endJobKeys, lockJob } from '../store/changes/jobs.ts';
+import { endJobKeys, lockJob, saveJobFields } from '../store/changes/jobs.ts';
 import { extendAttempt, extendLease, lockNextBlockedStep, lockUnfinishedSteps, saveAttempt } from '../store/changes/steps.ts';
 import type { JobRow, StepRow } from '../store/tables.ts';
-import { type Change, topics } from './change.ts';
+import { type Change, record, topics } from './change.ts';
 import { handOn } from './experiments.ts';
 import { type AttemptOutcome, isHeldStep, isTerminalStep, type JobHappening, nextStepStatus, type StepHappening } from './lifecycle.ts';
 import { keepResult } from './models.ts';
 import { announceQueued } from './queues.ts';
 import { NotFound } from './refusals.ts';
 import { endRounds, followStep } from './round-ends.ts';
-import { type Cause, moveJob, moveStep } from './transitions.ts';
+import { type Cause, later, moveJob, moveStep } from './transitions.ts';
 
 /** What a step has when no lease holds it. */
 const noLease = { leaseHash: null, leaseDeviceId: null, leaseExpiresAt: null, leaseSeconds: null, preemptedForId: null } as const;
@@ -25,7 +25,7 @@ export async function endAttempt(
 ): Promise<StepRow> {
   const { tx, now } = change;
   // Before the stream of events, which a change that begins with the job comes to only after it.
-  await lockedJob(change, step.jobId);
+  await forgetAddresses(change, await lockedJob(change, step.jobId));
   await tx.run(saveAttempt, {
     stepId: step.id,
     number: step.attemptCount,
@@ -42,6 +42,14 @@ export async function endAttempt(
   await followStep(change, moved);
   if (step.leaseDeviceId) tx.touch(topics.device(step.leaseDeviceId));
   return moved;
+}
+
+/** Nobody answers there any more. */
+async function forgetAddresses(change: Change, job: JobRow): Promise<void> {
+  const gone = (['httpUrl', 'sshServer'] as const).filter((field) => job[field] !== null);
+  if (gone.length === 0) return;
+  await saveJobFields(change.tx, job.id, { httpUrl: null, sshServer: null, updatedAt: later(change.now, job.updatedAt) });
+  await record(change, job, { type: 'JOB_UPDATED', details: gone });
 }
 
 export async function lockedJob({ tx }: Change, id: string): Promise<JobRow> {

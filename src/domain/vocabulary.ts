@@ -20,6 +20,10 @@ export type LogStream = (typeof logStreams)[number];
 export const deviceKinds = ['WORKER', 'EDGE'] as const;
 export type DeviceKind = (typeof deviceKinds)[number];
 
+/** How what a step runs is run. */
+export const runKinds = ['PROCESS', 'CONTAINER'] as const;
+export type RunKind = (typeof runKinds)[number];
+
 export const principalKinds = ['USER', 'DEVICE', 'JOB', 'WATCH'] as const;
 export const roles = ['VIEWER', 'EDITOR', 'ADMIN'] as const;
 
@@ -101,19 +105,23 @@ export interface Resources {
   readonly shm: boolean;
 }
 
-export interface EnvironmentVariable {
-  readonly name: string;
-  readonly value: string;
-  /** Answered to the claim that runs it alone, and masked in what its step says. Rows of before there were such have it not. */
-  readonly isSecret?: boolean;
+/** What a device can run. */
+export interface Capabilities {
+  /** Steps that say what to run. */
+  readonly runs: readonly RunKind[];
+  /** Steps that do not, and have one of these names. */
+  readonly stepNames: readonly string[];
 }
+
+/** What a step asks of its device to be run at all: a way to run its command or its image, or knowing its name. */
+export type Need = { readonly runs: RunKind } | { readonly stepName: string };
 
 export interface Container {
   readonly image: string | null;
   readonly entrypoint: string | null;
   readonly command: string | null;
   readonly build: { readonly context: string; readonly dockerfile: string; readonly properties: Record<string, unknown> } | null;
-  readonly env: readonly EnvironmentVariable[];
+  readonly env: readonly { readonly name: string; readonly value: string }[];
   readonly volumes: readonly { readonly storage: string; readonly containerPath: string; readonly isReadOnly: boolean }[];
   readonly http: { readonly port: number; readonly requiresAuth: boolean } | null;
   readonly resources: Resources;

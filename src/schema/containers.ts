@@ -16,12 +16,8 @@ const EnvironmentVariable = builder.objectRef<ContainerShape['env'][number]>('En
   fields: (t) => ({
     name: t.exposeString('name', { description: 'Its name.' }),
     value: t.string({
-      description: 'Its value, as text; `***` where isSecret, and for a key of kind WATCH, whose link is shared.',
-      resolve: ({ value, isSecret }, _, { principal }) => (isSecret || principal?.kind === 'WATCH' ? '***' : value),
-    }),
-    isSecret: t.boolean({
-      description: 'Whether its value is answered to the claims alone that run it (`secretEnv`), and masked in what their steps report.',
-      resolve: ({ isSecret }) => isSecret ?? false,
+      description: 'Its value, as text; `***` for a key of kind WATCH, whose link is shared.',
+      resolve: ({ value }, _, { principal }) => (principal?.kind === 'WATCH' ? '***' : value),
     }),
   }),
 });
@@ -35,17 +31,20 @@ const Volume = builder.objectRef<ContainerShape['volumes'][number]>('Volume').im
   }),
 });
 
+const requiresAuth =
+  'Whether the port is not for everyone. True: a container’s port is published on the loopback address of its device alone, and nobody signs in. False: on all of its addresses. A process opens its port by itself: it has to listen on 127.0.0.1 to be reached from its device alone.';
+
 const HttpPort = builder.objectRef<NonNullable<ContainerShape['http']>>('HttpPort').implement({
   description: 'A port on which the container serves HTTP.',
   fields: (t) => ({
     port: t.exposeInt('port', { description: 'The port inside the container.' }),
-    requiresAuth: t.exposeBoolean('requiresAuth', { description: 'Whether whoever opens it has to sign in.' }),
+    requiresAuth: t.exposeBoolean('requiresAuth', { description: requiresAuth }),
   }),
 });
 
 export const Container = builder.objectRef<ContainerShape>('Container').implement({
   description:
-    'What a step runs, and where. A device without Docker runs `command` as a process; with Docker and an `image`, in a container.',
+    'What a step runs, and where: with an `image`, or one to `build`, in a container; without, `command` as a process of the device.',
   fields: (t) => ({
     image: t.exposeString('image', { nullable: true, description: 'The image to run. Null: the command runs as a process of the device.' }),
     entrypoint: t.exposeString('entrypoint', { nullable: true, description: "Replaces the image's own entrypoint." }),
@@ -72,11 +71,9 @@ const EnvironmentVariableInput = builder.inputType('EnvironmentVariableInput', {
   description: 'A variable of the environment.',
   fields: (t) => ({
     name: t.string({ required: true, description: 'Its name: letters, digits and underscores, not beginning with a digit.' }),
-    value: t.string({ required: true, description: 'Its value, as text.' }),
-    isSecret: t.boolean({
+    value: t.string({
       required: true,
-      defaultValue: false,
-      description: 'Whether its value is to be shown to nobody but the device that runs the step. At most 32 of a container.',
+      description: 'Its value, as text. One with a line break is not for a container run by `trainyard agent`.',
     }),
   }),
 });
@@ -94,7 +91,7 @@ const HttpPortInput = builder.inputType('HttpPortInput', {
   description: 'A port on which the container serves HTTP.',
   fields: (t) => ({
     port: t.int({ required: true, description: 'The port inside the container: 1 to 65535.' }),
-    requiresAuth: t.boolean({ required: true, defaultValue: true, description: 'Whether whoever opens it has to sign in.' }),
+    requiresAuth: t.boolean({ required: true, defaultValue: true, description: requiresAuth }),
   }),
 });
 

@@ -3,6 +3,7 @@ import { typeOfId } from '../domain/ids.ts';
 import { rightToRead } from '../domain/operations.ts';
 import { InvalidInput, InvalidState, NotFound } from '../domain/refusals.ts';
 import { may, requireRight, scopeOf, sees } from '../domain/rights.ts';
+import type { Capabilities } from '../domain/vocabulary.ts';
 import {
   type AttemptsOf,
   countAttempts,
@@ -16,7 +17,7 @@ import type { AttemptRow, DeviceRow } from '../store/tables.ts';
 import { builder } from './builder.ts';
 import { connect, defineConnection, type List, pageArgs } from './connections.ts';
 import { type Context, viewerOf } from './context.ts';
-import { DeviceKind, DeviceStatus } from './enums.ts';
+import { DeviceKind, DeviceStatus, RunKind } from './enums.ts';
 import { defineMutation } from './errors.ts';
 import { Label, LabelInput } from './labels.ts';
 import { byId, defineLoader } from './loaders.ts';
@@ -41,6 +42,35 @@ readNodes('Device', deviceById);
 export const pinnedDeviceOf = (context: Context, deviceId: string | null) =>
   deviceId === null ? null : deviceById.load(context, deviceId);
 
+const DeviceCapabilities = builder.objectRef<Capabilities>('DeviceCapabilities').implement({
+  description: 'What a device can run. Steps that it cannot run are not given to it.',
+  fields: (t) => ({
+    runs: t.expose('runs', { type: [RunKind], description: 'The ways in which it runs steps that say what to run.' }),
+    stepNames: t.exposeStringList('stepNames', {
+      description:
+        'The names of steps with neither a command nor an image that it knows how to do. Those of a federated round are `Train` and `Aggregate`.',
+    }),
+  }),
+});
+
+const DeviceCapabilitiesInput = builder.inputType('DeviceCapabilitiesInput', {
+  description: 'What a device can run.',
+  fields: (t) => ({
+    runs: t.field({
+      type: [RunKind],
+      required: true,
+      defaultValue: [],
+      description: 'The ways in which it runs steps that say what to run. An empty list: it runs none of those.',
+    }),
+    stepNames: t.stringList({
+      required: true,
+      defaultValue: [],
+      description:
+        'The names of steps with neither a command nor an image that it knows how to do: at most 1,000. Those of a federated round are `Train` and `Aggregate`.',
+    }),
+  }),
+});
+
 const DeviceAttemptConnection = defineConnection('DeviceAttempt', Attempt, 'attempts of a device');
 
 Device.implement({
@@ -64,6 +94,11 @@ Device.implement({
     labels: t.expose('labels', { type: [Label], description: 'What steps may ask for by requiredLabels.' }),
     resources: t.expose('resources', { type: Resources, description: 'What it has in all; what runs on it now is not taken off.' }),
     slots: t.exposeInt('slots', { description: 'How many steps it runs at once.' }),
+    capabilities: t.expose('capabilities', {
+      type: DeviceCapabilities,
+      nullable: true,
+      description: 'What it can run. Null: it has not said so, and may be given any step.',
+    }),
     lastSeenAt: t.expose('lastSeenAt', {
       type: 'DateTime',
       nullable: true,
@@ -167,6 +202,10 @@ defineMutation('registerDevice', {
       labels: t.field({ type: [LabelInput], description: 'What steps may ask for by requiredLabels.' }),
       resources: t.field({ type: ResourcesInput, description: 'What it has.' }),
       slots: t.int({ required: true, defaultValue: 1, description: 'How many steps it runs at once.' }),
+      capabilities: t.field({
+        type: DeviceCapabilitiesInput,
+        description: 'What it can run. Default: not said, and any step may be given to it.',
+      }),
     }),
   }),
   payload: builder.objectRef<{ device: DeviceRow; apiKey: string | null }>('RegisterDevicePayload').implement({
@@ -193,6 +232,7 @@ defineMutation('updateDevice', {
       labels: t.field({ type: [LabelInput], description: 'Its labels, all of them.' }),
       resources: t.field({ type: ResourcesInput, description: 'What it has, all of it.' }),
       slots: t.int({ description: 'How many steps it runs at once.' }),
+      capabilities: t.field({ type: DeviceCapabilitiesInput, description: 'What it can run, all of it.' }),
       isDraining: t.boolean({ description: 'True: it claims nothing more. False: it does again.' }),
       isLeaving: t.boolean({
         description: 'True: it says goodbye, and is OFFLINE at once, until it is heard of again. Else only silence tells that it has gone.',

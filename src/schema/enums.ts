@@ -19,6 +19,7 @@ import type {
   LogStream as LogStreamWord,
   ParticipantStatus as ParticipantStatusWord,
   RoundStatus as RoundStatusWord,
+  RunKind as RunKindWord,
   SettingSource as SettingSourceWord,
   StepPart as StepPartWord,
 } from '../domain/vocabulary.ts';
@@ -84,6 +85,11 @@ export const SettingSource = describeEnum<SettingSourceWord>('SettingSource', 'W
   OVERRIDE: 'It was put over what was given, by its dot path.',
 });
 
+export const RunKind = describeEnum<RunKindWord>('RunKind', 'How what a step says is run.', {
+  PROCESS: 'As a process of the device: a step with a command and no image.',
+  CONTAINER: 'In a container: a step with an image, or with one to be built.',
+});
+
 export const StatusReason = describeEnum<StatusReasonWord>(
   'StatusReason',
   'Why something is in its status, for programs. The description beside it is for people.',
@@ -106,7 +112,8 @@ export const StatusReason = describeEnum<StatusReasonWord>(
     QUORUM_REACHED: 'As many devices as the round needs have submitted their models.',
     QUORUM_UNREACHABLE: 'Too few devices are left for the round to succeed.',
     TERMINATION_CRITERION: 'A criterion for the end of the federated job holds.',
-    CONTAINER_CREATING: 'Its container is being made.',
+    CONTAINER_CREATING: 'Its device fetches or builds the image, and makes the container.',
+    CONTAINER_STARTED: 'Its container was made, and runs its command.',
     IMAGE_PULL_FAILED: 'The image of its container could not be fetched.',
     OUT_OF_MEMORY: 'It used more memory than it was given.',
     JOB_ENDED: 'Its job ended.',

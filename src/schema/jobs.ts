@@ -120,7 +120,10 @@ Job.implement({
     computeTime: t.field({ type: ComputeTime, description: 'When it really computed, as its device reported.', resolve: (job) => job }),
     datasetId: t.exposeString('datasetId', { nullable: true, description: 'The dataset that it works on, as another system names it.' }),
     datasetVersionId: t.exposeString('datasetVersionId', { nullable: true, description: 'The version of that dataset.' }),
-    httpUrl: t.exposeString('httpUrl', { nullable: true, description: 'Where what it runs can be opened in a browser, if it said so.' }),
+    httpUrl: t.exposeString('httpUrl', {
+      nullable: true,
+      description: 'Where what it runs can be opened in a browser, if it said so and still runs.',
+    }),
     sshServer: t.exposeString('sshServer', { nullable: true, description: 'Where it can be reached by SSH, if it said so.' }),
     internalHostname: t.exposeString('internalHostname', {
       nullable: true,

@@ -1,11 +1,10 @@
 import type { Lease as LeaseShape } from '../domain/claims.ts';
-import type { IgnoredMetric as IgnoredMetricShape, StoredMetrics } from '../domain/metrics.ts';
 import { appendLog, reportMetrics, reportProgress, reportTelemetry } from '../domain/progress.ts';
 import { InvalidInput, StaleLease } from '../domain/refusals.ts';
 import type { ShownStep } from '../store/queries/steps.ts';
 import { builder } from './builder.ts';
 import { Lease } from './claims.ts';
-import { LogStream } from './enums.ts';
+import { LogStream, StatusReason } from './enums.ts';
 import { defineMutation } from './errors.ts';
 import { Step } from './nouns.ts';
 
@@ -14,7 +13,7 @@ const nextLogOffset =
   "Where this attempt's log goes on: the bytes (UTF-8) that are stored. Less than what was sent: something before it is missing, send from here on.";
 
 export const MetricInput = builder.inputType('MetricInput', {
-  description: 'One value of a metric. The same name and iteration of the same attempt, sent again, is stored once: the first value stays.',
+  description: 'One value of a metric. The same name and iteration of the same attempt, sent again, is stored once.',
   fields: (t) => ({
     name: t.string({ required: true, description: 'Which metric: `loss`. At most 200 characters.' }),
     value: t.float({ required: true, description: 'The value.' }),
@@ -61,22 +60,10 @@ const ComputeTimeInput = builder.inputType('ComputeTimeInput', {
 interface Progress {
   readonly lease: LeaseShape;
   readonly nextLogOffset: number;
-  readonly ignoredMetrics: readonly IgnoredMetricShape[];
   readonly isCancelRequested: boolean;
   readonly isPreempted: boolean;
   readonly isDraining: boolean;
 }
-
-const IgnoredMetric = builder.objectRef<IgnoredMetricShape>('IgnoredMetric').implement({
-  description: 'A value that was not stored, because its attempt has one of this name and iteration already.',
-  fields: (t) => ({
-    name: t.exposeString('name', { description: 'The name.' }),
-    iteration: t.exposeInt('iteration', { description: 'The iteration.' }),
-    value: t.exposeFloat('value', { description: 'The value that was left out.' }),
-    storedValue: t.exposeFloat('storedValue', { description: 'The first value, which stays. The same one: it was sent twice.' }),
-  }),
-});
-const ignoredMetrics = 'Those that were left out, and the values that stay in their place.';
 
 defineMutation('reportProgress', {
   description: 'All that a running step has to say, in one request and one transaction: metrics, telemetry, log, message, addresses.',
@@ -84,12 +71,20 @@ defineMutation('reportProgress', {
     description: 'What there is to say; at most 1,000 entries of a kind. What is left out or null is not reported.',
     fields: (t) => ({
       leaseToken: t.string({ required: true, description: leaseToken }),
+      reason: t.field({
+        type: StatusReason,
+        description:
+          'How far the step is before its command runs: CONTAINER_CREATING, then CONTAINER_STARTED. It stands in the history of the step, and as the reason of its job.',
+      }),
+      description: t.string({ description: 'More about the reason, for people: which image is fetched, say.' }),
       statusMessage: t.string({ description: 'What the step is doing, for people: `epoch 3 of 10`.' }),
       metrics: t.field({ type: [MetricInput], description: 'Values of metrics, in the order in which they were measured.' }),
       telemetry: t.field({ type: [TelemetryInput], description: 'What the step consumed, in order of time.' }),
       log: t.field({ type: [LogChunkInput], description: 'Pieces of its log, in order.' }),
-      httpUrl: t.string({ description: 'Where what it runs can be opened in a browser: http:// or https://.' }),
-      sshServer: t.string({ description: 'Where it can be reached by SSH.' }),
+      httpUrl: t.string({
+        description: 'Where what it runs can be opened in a browser: http:// or https://. Forgotten when the attempt ends.',
+      }),
+      sshServer: t.string({ description: 'Where it can be reached by SSH. Forgotten when the attempt ends.' }),
       internalHostname: t.string({ description: 'Under what name other jobs can reach it.' }),
       computeTime: t.field({ type: ComputeTimeInput, description: 'When it really computed.' }),
       leaseSeconds: t.float({
@@ -105,7 +100,6 @@ defineMutation('reportProgress', {
       isCancelRequested: t.exposeBoolean('isCancelRequested', { description: 'Stop, and end the step: its job is being cancelled.' }),
       isPreempted: t.exposeBoolean('isPreempted', { description: 'Stop, and release the step: it has to make room for other work.' }),
       isDraining: t.exposeBoolean('isDraining', { description: 'Finish this, and claim nothing more.' }),
-      ignoredMetrics: t.expose('ignoredMetrics', { type: [IgnoredMetric], description: ignoredMetrics }),
     }),
   }),
   refusals: [StaleLease, InvalidInput],
@@ -126,12 +120,11 @@ defineMutation('reportMetrics', {
       }),
     }),
   }),
-  payload: builder.objectRef<StoredMetrics & { step: ShownStep }>('ReportMetricsPayload').implement({
+  payload: builder.objectRef<{ step: ShownStep; accepted: number }>('ReportMetricsPayload').implement({
     description: 'The values are stored.',
     fields: (t) => ({
       step: t.expose('step', { type: Step, description: 'The step that reported them.' }),
       accepted: t.exposeInt('accepted', { description: 'How many of them were new.' }),
-      ignored: t.expose('ignored', { type: [IgnoredMetric], description: ignoredMetrics }),
     }),
   }),
   refusals: [StaleLease, InvalidInput],

@@ -64,7 +64,7 @@ const UnmetRequirement = builder.objectRef<WhyNot>('UnmetRequirement').implement
     }),
     requirement: t.exposeString('requirement', {
       description:
-        'What is unmet, for programs: `earlierStep`, `device`, `online`, `draining`, `slots`, `memoryMb`, `cpu`, `gpu`, `gpuModel`, `shm`, `label`, `pinnedDevice`, `project`, `preemption`, `reserved`.',
+        'What is unmet, for programs: `earlierStep`, `device`, `online`, `draining`, `slots`, `memoryMb`, `cpu`, `gpu`, `gpuModel`, `shm`, `label`, `pinnedDevice`, `project`, `capability`, `preemption`, `reserved`.',
     }),
     explanation: t.exposeString('explanation', { description: 'A sentence for people, with what is asked and what there is.' }),
   }),

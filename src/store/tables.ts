@@ -12,6 +12,7 @@ import {
   type AuditChanges,
   auditActions,
   auditSubjectTypes,
+  type Capabilities,
   type Container,
   deviceKinds,
   deviceSelectionStrategies,
@@ -24,6 +25,7 @@ import {
   jobTypes,
   type Label,
   logStreams,
+  type Need,
   participantStatuses,
   principalKinds,
   type Resources,
@@ -70,6 +72,8 @@ export function defineTables(kit: Kit) {
       resources: json<Resources>().notNull(),
       slots: int().notNull(),
       isDraining: bool().notNull(),
+      /** Null: it said nothing of them, and is taken to run all. */
+      capabilities: json<Capabilities>(),
       /** Written at most every few seconds: see `noteSeen`. */
       lastSeenAt: instant(),
       createdAt: instant().notNull(),
@@ -236,7 +240,7 @@ export function defineTables(kit: Kit) {
   );
 
   /**
-   * What a set of steps asks of a device: project, pinned device, resources, labels. Steps that ask the same stand in the same queue, so that a
+   * What a set of steps asks of a device: project, pinned device, resources, labels, how it is run. Steps that ask the same stand in the same queue, so that a
    * claim looks at the head of each queue that its device can serve, and never walks over steps that it cannot run.
    */
   const queues = table(
@@ -252,6 +256,8 @@ export function defineTables(kit: Kit) {
       pinnedDeviceId: text(),
       resources: json<Resources>().notNull(),
       requiredLabels: json<readonly Label[]>().notNull(),
+      /** Null: of a queue from before devices said what they can run. */
+      need: json<Need>(),
     },
     (t) => [
       index('queues_project').on(t.projectId),

@@ -43,8 +43,8 @@ describe('a command line for a container', () => {
 
 describe('a command of a process', () => {
   test('is handed to the shell as it is, after its entrypoint', () => {
-    expect(shellArguments({ entrypoint: null, command: 'echo a | wc -l' })).toEqual(['-c', 'echo a | wc -l']);
-    expect(shellArguments({ entrypoint: 'python3 -u', command: 'train.py' })).toEqual(['-c', 'python3 -u train.py']);
+    expect(shellArguments({ entrypoint: null, command: 'echo a | wc -l' })).toEqual(['-c', '--', 'echo a | wc -l']);
+    expect(shellArguments({ entrypoint: 'python3 -u', command: 'train.py' })).toEqual(['-c', '--', 'python3 -u train.py']);
   });
 
   test('is null when there is nothing to run', () => {

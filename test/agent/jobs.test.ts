@@ -133,7 +133,7 @@ describe('a step that fails', () => {
     await agent.stop();
   });
 
-  test('says so when the device has no such command, no engine for its image, or nothing to run', async () => {
+  test('says so when the device has no such command', async () => {
     const agent = station.startAgent();
     const descriptionOf = async (container: string | Record<string, unknown>) => {
       const jobId = await station.createJob([container]);
@@ -143,13 +143,6 @@ describe('a step that fails', () => {
     const missing = await descriptionOf('no-such-program --now');
     expect(missing).toMatchObject({ reason: 'DEVICE_REPORTED', exitCode: 127 });
     expect(missing?.description).toMatch(/no such command.*no-such-program/);
-    const nothing = await descriptionOf({ env: [{ name: 'A', value: 'b' }] });
-    expect(nothing?.description).toMatch(/neither a command nor an image/);
-    // No engine answers at this address, whatever the machine has.
-    process.env.DOCKER_HOST = 'tcp://127.0.0.1:1';
-    const image = await descriptionOf({ image: 'python:3.12', command: 'python -V' });
-    delete process.env.DOCKER_HOST;
-    expect(image?.description).toMatch(/needs a container \(python:3.12\), but no Docker engine answers/);
     await agent.stop();
   });
 

@@ -155,8 +155,8 @@ test('what docker stats prints is read in cores and MiB', () => {
   expect(parseContainerStats('')).toBeNull();
 });
 
-test('this machine has cores and memory to offer', async () => {
-  const resources = await findResources();
+test('this machine has cores and memory to offer', () => {
+  const resources = findResources([]);
   expect(resources.cpu).toBeGreaterThan(0);
   expect(resources.memoryMb).toBeGreaterThan(100);
 });

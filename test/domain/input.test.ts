@@ -47,6 +47,13 @@ const wrong: Record<string, [Partial<CreateJobInput>, string]> = {
   'a relative volume': [{ container: { volumes: [{ storage: 'a', containerPath: '../b' }] } }, 'container.volumes.0.containerPath'],
   'a port of none': [{ container: { http: { port: 65_536 } } }, 'container.http.port'],
   'an image and a build': [{ container: { image: 'a', build: { context: '.' } } }, 'container.build'],
+  // What a program of the device would take for a flag (P16).
+  'an image that is a flag': [{ container: { image: '--privileged' } }, 'container.image'],
+  'an entrypoint that is a flag': [{ container: { image: 'a', entrypoint: ' --rm' } }, 'container.entrypoint'],
+  'a build of stdin': [{ container: { build: { context: '-' } } }, 'container.build.context'],
+  'a Dockerfile that is a flag': [{ container: { build: { context: '.', dockerfile: '-f' } } }, 'container.build.dockerfile'],
+  'a volume that is a flag': [{ container: { volumes: [{ storage: '-v', containerPath: '/a' }] } }, 'container.volumes.0.storage'],
+  'an image of a step that is a flag': [{ steps: [{ name: 'a', container: { image: '-it' } }] }, 'steps.0.container.image'],
   'large settings': [{ settings: { text: long(262_144) } }, 'settings'],
   'deep settings': [{ settings: nested(33) }, 'settings'],
   'bottomless settings': [{ settings: nested(20_000) }, 'settings'],

@@ -1,11 +1,13 @@
 /** What a running step says: stored once, however often it is sent. */
 import { asc, eq } from 'drizzle-orm';
 import { expect, test } from 'vitest';
+import { releaseStep } from '../../src/domain/leases.ts';
 import type { LogChunkInput } from '../../src/domain/log.ts';
-import { completeStep } from '../../src/domain/outcomes.ts';
+import { completeStep, failStep } from '../../src/domain/outcomes.ts';
 import { appendLog, reportMetrics, reportProgress, reportTelemetry } from '../../src/domain/progress.ts';
+import { sweep } from '../../src/domain/timekeeping.ts';
 import { describeOnGround, refusalOf } from '../support/ground.ts';
-import { admin } from '../support/seed.ts';
+import { admin, type Seed } from '../support/seed.ts';
 
 describeOnGround('A report', (on) => {
   async function begin() {
@@ -189,6 +191,69 @@ describeOnGround('A report', (on) => {
     // Sent again it says nothing new.
     expect(await seed.readEvents(step.job.id)).toEqual(events);
     expect([await step.log(), await step.metrics()].map((rows) => rows.length)).toEqual([1, 1]);
+  });
+
+  test('of how far its container is stands in the history of the step, once, and is the reason of its job', async () => {
+    const { seed } = on();
+    const step = await begin();
+    const fetching = { leaseToken: step.leaseToken, reason: 'CONTAINER_CREATING' as const, description: 'Fetches the image a.' };
+    const started = {
+      leaseToken: step.leaseToken,
+      reason: 'CONTAINER_STARTED' as const,
+      log: [{ offset: 0, text: 'one\n', stream: 'STDOUT' as const }],
+    };
+    await reportProgress(seed.domain, admin, fetching);
+    await reportProgress(seed.domain, admin, fetching);
+    expect(await seed.readJob(step.job.id)).toMatchObject({
+      status: 'RUNNING',
+      reason: fetching.reason,
+      reasonDescription: fetching.description,
+    });
+    expect((await reportProgress(seed.domain, admin, started)).nextLogOffset).toBe(4);
+    expect((await reportProgress(seed.domain, admin, started)).nextLogOffset).toBe(4);
+    expect(await seed.readJob(step.job.id)).toMatchObject({ reason: 'CONTAINER_STARTED', reasonDescription: '' });
+    const changes = (await seed.readEvents(step.job.id)).filter(({ type }) => type === 'STEP_STATUS_CHANGED');
+    expect(changes.map(({ from, to, reason, attempt }) => [from, to, reason, attempt])).toEqual([
+      ['QUEUED', 'RUNNING', 'CLAIMED', 1],
+      ['RUNNING', 'RUNNING', 'CONTAINER_CREATING', 1],
+      ['RUNNING', 'RUNNING', 'CONTAINER_STARTED', 1],
+    ]);
+  });
+
+  test.each([
+    [{ reason: 'COMPLETED' as const }, 'reason'],
+    [{ description: 'Nothing to say it of.' }, 'description'],
+    [{ reason: 'CONTAINER_CREATING' as const, description: 'x'.repeat(10_001) }, 'description'],
+  ])('of a reason that is no device’s to give is refused: %#', async (said, field) => {
+    const { seed, readAll } = on();
+    const step = await begin();
+    const before = await readAll();
+    const refusal = await refusalOf(reportProgress(seed.domain, admin, { leaseToken: step.leaseToken, ...said }));
+    expect(refusal).toMatchObject({ issues: [{ path: [field] }] });
+    expect(await readAll()).toEqual(before);
+  });
+
+  test.each([
+    ['completed', (seed: Seed, leaseToken: string) => completeStep(seed.domain, admin, { leaseToken })],
+    ['failed', (seed: Seed, leaseToken: string) => failStep(seed.domain, admin, { leaseToken })],
+    ['given back', (seed: Seed, leaseToken: string) => releaseStep(seed.domain, admin, { leaseToken })],
+    [
+      'lost',
+      async (seed: Seed) => {
+        seed.clock.advance(61_000);
+        await sweep(seed.domain);
+      },
+    ],
+  ])('of where it is reached is forgotten when the step is %s', async (_, end) => {
+    const { seed } = on();
+    const step = await begin();
+    const addresses = { httpUrl: 'http://127.0.0.1:1/', sshServer: 'ssh://127.0.0.1:2' };
+    await reportProgress(seed.domain, admin, { leaseToken: step.leaseToken, ...addresses, internalHostname: 'host' });
+    expect(await seed.readJob(step.job.id)).toMatchObject(addresses);
+    await end(seed, step.leaseToken);
+    expect(await seed.readJob(step.job.id)).toMatchObject({ httpUrl: null, sshServer: null, internalHostname: 'host' });
+    const updates = (await seed.readEvents(step.job.id)).filter(({ type }) => type === 'JOB_UPDATED');
+    expect(updates.at(-1)?.details).toEqual(['httpUrl', 'sshServer']);
   });
 
   test('of a second attempt stands beside the first, with a log of its own from the start', async () => {

@@ -70,7 +70,12 @@ cgroup_manager = "cgroupfs"
   let service: ChildProcess | null = null;
   return {
     async resume() {
-      service = spawn('podman', ['system', 'service', '--time=0', `unix://${socket}`], { stdio: 'ignore', detached: true });
+      service = spawn('podman', ['system', 'service', '--time=0', `unix://${socket}`], {
+        // Podman's conmon leaves a file where it was started.
+        cwd: folder,
+        stdio: 'ignore',
+        detached: true,
+      });
       if (service.pid !== undefined) writeFileSync(join(inject('runFolder'), noteOf(service.pid)), '');
       await eventually(() => {
         if (!existsSync(socket)) throw new Error('The engine has no socket yet.');

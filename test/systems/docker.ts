@@ -6,9 +6,10 @@ import { createFolder } from '../support/folders.ts';
 
 export interface DockerCall {
   readonly args: readonly string[];
-  /** Of its environment. */
-  readonly seed: string | null;
-  readonly token: string | null;
+  /** The lines of its env file, if it was given one. */
+  readonly given: readonly string[];
+  /** The names of the variables of its own environment. */
+  readonly own: readonly string[];
 }
 
 export interface StandInDocker {

@@ -107,23 +107,26 @@ describeSystem('neuromation', (system) => {
     await eventually(async () => expect((await read(job.id)).status, agent.output()).toBe('SUCCEEDED'), { timeout: 40_000 });
     const [call, ...more] = docker.calls('run');
     expect(more).toEqual([]);
-    expect(call).toEqual({
-      // The values of variables are not on the command line, where every user of the machine could read them.
-      ...{ seed: '7', token: expect.stringMatching(/^lease_/) },
-      args: [
-        ...['run', '--init', '--name', expect.stringMatching(/^trainyard-step_\w+-1$/)],
-        ...['--label', `trainyard.job=${job.id}`, '--label', 'trainyard.step=0', '--label', 'trainyard.attempt=1'],
-        ...['--mount', expect.stringMatching(/^type=bind,source=.+\/work,target=\/trainyard$/), '--env', 'SEED'],
-        ...['URL', 'TOKEN', 'PROJECT_ID', 'JOB_ID', 'STEP_NUMBER', 'ATTEMPT', 'METRICS', 'FRAGMENTS', 'SETTINGS'].flatMap((name) => [
-          '--env',
-          `TRAINYARD_${name}`,
-        ]),
-        ...['--mount', 'type=bind,source=/data,target=/in,readonly', '--mount', 'type=volume,source=cache,target=/cache'],
-        // The gateway is on the machine's own loopback, so the container shares the machine's network, and the port with it.
-        ...['--network', 'host', '--cpus', '0.5', '--memory', '512m', '--shm-size', '512m'],
-        ...['--entrypoint', 'python3', 'python:3.12', '-u', 'train.py', '--name', 'a b'],
-      ],
-    });
+    expect(call?.args).toEqual([
+      ...['run', '--init', expect.stringMatching(/^--name=trainyard-step_\w+-1$/)],
+      ...[`--label=trainyard.job=${job.id}`, '--label=trainyard.step=0', '--label=trainyard.attempt=1'],
+      expect.stringMatching(/^--mount=type=bind,source=.+\/work,target=\/trainyard$/),
+      expect.stringMatching(/^--env-file=.+\/environment$/),
+      ...['--mount=type=bind,source=/data,target=/in,readonly', '--mount=type=volume,source=cache,target=/cache'],
+      // The gateway is on the machine's own loopback, so the container shares the machine's network, and the port with it.
+      ...['--network=host', '--cpus=0.5', '--memory=512m', '--shm-size=512m'],
+      ...['--entrypoint=python3', '--', 'python:3.12', '-u', 'train.py', '--name', 'a b'],
+    ]);
+    // The values of variables are neither on the command line, where every user of the machine could read them, nor in the environment of docker itself.
+    const names = ['URL', 'TOKEN', 'PROJECT_ID', 'JOB_ID', 'STEP_NUMBER', 'ATTEMPT', 'METRICS', 'FRAGMENTS', 'SETTINGS'];
+    expect(call?.given.map((line) => line.split('=')[0])).toEqual(
+      expect.arrayContaining(['SEED', ...names.map((name) => `TRAINYARD_${name}`)]),
+    );
+    expect(call?.given).toEqual(expect.arrayContaining(['SEED=7', expect.stringMatching(/^TRAINYARD_TOKEN=lease_/)]));
+    for (const { own } of ['version', 'image', 'run', 'inspect', 'rm'].flatMap(docker.calls)) {
+      expect(own).not.toContain('SEED');
+      expect(own).not.toContain('TRAINYARD_TOKEN');
+    }
 
     const wrong = {
       ...container,

@@ -187,6 +187,7 @@ export const ensureQueue = statement('ensure queue', (db, t, $: Placeholder<Queu
       pinnedDeviceId: $('pinnedDeviceId'),
       resources: $('resources'),
       requiredLabels: $('requiredLabels'),
+      need: $('need'),
     })
     .onConflictDoNothing(),
 );

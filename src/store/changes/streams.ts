@@ -70,12 +70,12 @@ export const keepLatestMetric = statement(
       }),
 );
 
-/** The value of this point, if it is there already: a report is sent again when its answer was lost. */
+/** Whether this point is there already: a report is sent again when its answer was lost. */
 export const knownIteration = statement(
   'known iteration',
   (db, t, $: Placeholder<{ jobId: string; stepNumber: number; attempt: number; name: string; iteration: number }>) =>
     db
-      .select({ value: t.metricPoints.value })
+      .select({ seq: t.metricPoints.seq })
       .from(t.metricPoints)
       .where(
         and(

@@ -1,8 +1,8 @@
 /** What happened: changes of status of jobs and steps, and pages of one job's events. */
-import { and, asc, eq, gt, inArray, lte } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, inArray, lte } from 'drizzle-orm';
 import type { EventType } from '../../domain/vocabulary.ts';
 import { isOneOf, isWord } from '../columns.ts';
-import type { Queries } from '../store.ts';
+import { type Placeholder, type Queries, statement } from '../store.ts';
 import type { EventRow, Tables } from '../tables.ts';
 import { batch } from './batch.ts';
 import { type Cut, type Portion, readPortion } from './portions.ts';
@@ -29,6 +29,16 @@ export const transitionsOfSteps = batch<EventRow>('transitions of steps', (db, t
     .from(t.events)
     .where(and(inArray(t.events.stepId, stepIds), isWord(t.events.type, 'STEP_STATUS_CHANGED')))
     .orderBy(asc(t.events.stepId), asc(t.events.seq)),
+);
+
+/** The newest change of a step's status, if there was one since it came to be. */
+export const lastTransitionOfStep = statement('last transition of step', (db, t, $: Placeholder<{ stepId: string }>) =>
+  db
+    .select({ attempt: t.events.attempt, reason: t.events.reason, description: t.events.description })
+    .from(t.events)
+    .where(and(eq(t.events.stepId, $('stepId')), isWord(t.events.type, 'STEP_STATUS_CHANGED')))
+    .orderBy(desc(t.events.seq))
+    .limit(1),
 );
 
 /** The events in which the steps of these jobs came to be. */

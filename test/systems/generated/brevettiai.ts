@@ -120,11 +120,9 @@ export type DeviceSelectionStrategy =
 
 /** A variable of the environment. */
 export type EnvironmentVariableInput = {
-  /** Whether its value is to be shown to nobody but the device that runs the step. At most 32 of a container. */
-  readonly isSecret?: boolean;
   /** Its name: letters, digits and underscores, not beginning with a digit. */
   readonly name: string;
-  /** Its value, as text. */
+  /** Its value, as text. One with a line break is not for a container run by `trainyard agent`. */
   readonly value: string;
 };
 
@@ -191,7 +189,7 @@ export type FragmentType =
 export type HttpPortInput = {
   /** The port inside the container: 1 to 65535. */
   readonly port: number;
-  /** Whether whoever opens it has to sign in. */
+  /** Whether the port is not for everyone. True: a container’s port is published on the loopback address of its device alone, and nobody signs in. False: on all of its addresses. A process opens its port by itself: it has to listen on 127.0.0.1 to be reached from its device alone. */
   readonly requiresAuth?: boolean;
 };
 

@@ -186,6 +186,14 @@ export type CreateProjectInput = {
   readonly pipeline?: ReadonlyArray<StepInput> | null | undefined;
 };
 
+/** What a device can run. */
+export type DeviceCapabilitiesInput = {
+  /** The ways in which it runs steps that say what to run. An empty list: it runs none of those. */
+  readonly runs?: ReadonlyArray<RunKind>;
+  /** The names of steps with neither a command nor an image that it knows how to do: at most 1,000. Those of a federated round are `Train` and `Aggregate`. */
+  readonly stepNames?: ReadonlyArray<string>;
+};
+
 /** Which devices. What is left out or null does not matter; what is given must hold, all of it. */
 export type DeviceFilter = {
   /** Only those of one of these kinds. */
@@ -221,11 +229,9 @@ export type DeviceStatus =
 
 /** A variable of the environment. */
 export type EnvironmentVariableInput = {
-  /** Whether its value is to be shown to nobody but the device that runs the step. At most 32 of a container. */
-  readonly isSecret?: boolean;
   /** Its name: letters, digits and underscores, not beginning with a digit. */
   readonly name: string;
-  /** Its value, as text. */
+  /** Its value, as text. One with a line break is not for a container run by `trainyard agent`. */
   readonly value: string;
 };
 
@@ -304,7 +310,7 @@ export type FragmentType =
 export type HttpPortInput = {
   /** The port inside the container: 1 to 65535. */
   readonly port: number;
-  /** Whether whoever opens it has to sign in. */
+  /** Whether the port is not for everyone. True: a container’s port is published on the loopback address of its device alone, and nobody signs in. False: on all of its addresses. A process opens its port by itself: it has to listen on 127.0.0.1 to be reached from its device alone. */
   readonly requiresAuth?: boolean;
 };
 
@@ -424,7 +430,7 @@ export type MetricCriterionInput = {
   readonly threshold: number;
 };
 
-/** One value of a metric. The same name and iteration of the same attempt, sent again, is stored once: the first value stays. */
+/** One value of a metric. The same name and iteration of the same attempt, sent again, is stored once. */
 export type MetricInput = {
   /** When it was measured. Default: now. */
   readonly at?: string | null | undefined;
@@ -438,6 +444,8 @@ export type MetricInput = {
 
 /** What the device says of itself. */
 export type RegisterDeviceInput = {
+  /** What it can run. Default: not said, and any step may be given to it. */
+  readonly capabilities?: DeviceCapabilitiesInput | null | undefined;
   /** What part it takes. */
   readonly kind?: DeviceKind;
   /** What steps may ask for by requiredLabels. */
@@ -465,6 +473,13 @@ export type ResourcesInput = {
   /** Whether shared memory (/dev/shm) is needed, or offered. */
   readonly shm?: boolean;
 };
+
+/** How what a step says is run. */
+export type RunKind =
+  /** In a container: a step with an image, or with one to be built. */
+  | 'CONTAINER'
+  /** As a process of the device: a step with a command and no image. */
+  | 'PROCESS';
 
 /** One setting, by its place in the settings: what a command line can say. */
 export type SettingOverrideInput = {
@@ -520,6 +535,8 @@ export type TerminationCriterionInput =
 
 /** What to change. What is left out or null stays as it is. */
 export type UpdateDeviceInput = {
+  /** What it can run, all of it. */
+  readonly capabilities?: DeviceCapabilitiesInput | null | undefined;
   /** The device to change. */
   readonly deviceId: string;
   /** True: it claims nothing more. False: it does again. */

@@ -126,6 +126,14 @@ export type CreateJobInput = {
   readonly type?: JobType;
 };
 
+/** What a device can run. */
+export type DeviceCapabilitiesInput = {
+  /** The ways in which it runs steps that say what to run. An empty list: it runs none of those. */
+  readonly runs?: ReadonlyArray<RunKind>;
+  /** The names of steps with neither a command nor an image that it knows how to do: at most 1,000. Those of a federated round are `Train` and `Aggregate`. */
+  readonly stepNames?: ReadonlyArray<string>;
+};
+
 /** What part a device takes. */
 export type DeviceKind =
   /** One that takes part in federated rounds with data of its own. */
@@ -140,11 +148,9 @@ export type DeviceSelectionStrategy =
 
 /** A variable of the environment. */
 export type EnvironmentVariableInput = {
-  /** Whether its value is to be shown to nobody but the device that runs the step. At most 32 of a container. */
-  readonly isSecret?: boolean;
   /** Its name: letters, digits and underscores, not beginning with a digit. */
   readonly name: string;
-  /** Its value, as text. */
+  /** Its value, as text. One with a line break is not for a container run by `trainyard agent`. */
   readonly value: string;
 };
 
@@ -203,7 +209,7 @@ export type FederationInput = {
 export type HttpPortInput = {
   /** The port inside the container: 1 to 65535. */
   readonly port: number;
-  /** Whether whoever opens it has to sign in. */
+  /** Whether the port is not for everyone. True: a container’s port is published on the loopback address of its device alone, and nobody signs in. False: on all of its addresses. A process opens its port by itself: it has to listen on 127.0.0.1 to be reached from its device alone. */
   readonly requiresAuth?: boolean;
 };
 
@@ -344,7 +350,7 @@ export type MetricCriterionInput = {
   readonly threshold: number;
 };
 
-/** One value of a metric. The same name and iteration of the same attempt, sent again, is stored once: the first value stays. */
+/** One value of a metric. The same name and iteration of the same attempt, sent again, is stored once. */
 export type MetricInput = {
   /** When it was measured. Default: now. */
   readonly at?: string | null | undefined;
@@ -358,6 +364,8 @@ export type MetricInput = {
 
 /** What the device says of itself. */
 export type RegisterDeviceInput = {
+  /** What it can run. Default: not said, and any step may be given to it. */
+  readonly capabilities?: DeviceCapabilitiesInput | null | undefined;
   /** What part it takes. */
   readonly kind?: DeviceKind;
   /** What steps may ask for by requiredLabels. */
@@ -376,7 +384,9 @@ export type RegisterDeviceInput = {
 export type ReportProgressInput = {
   /** When it really computed. */
   readonly computeTime?: ComputeTimeInput | null | undefined;
-  /** Where what it runs can be opened in a browser: http:// or https://. */
+  /** More about the reason, for people: which image is fetched, say. */
+  readonly description?: string | null | undefined;
+  /** Where what it runs can be opened in a browser: http:// or https://. Forgotten when the attempt ends. */
   readonly httpUrl?: string | null | undefined;
   /** Under what name other jobs can reach it. */
   readonly internalHostname?: string | null | undefined;
@@ -388,7 +398,9 @@ export type ReportProgressInput = {
   readonly log?: ReadonlyArray<LogChunkInput> | null | undefined;
   /** Values of metrics, in the order in which they were measured. */
   readonly metrics?: ReadonlyArray<MetricInput> | null | undefined;
-  /** Where it can be reached by SSH. */
+  /** How far the step is before its command runs: CONTAINER_CREATING, then CONTAINER_STARTED. It stands in the history of the step, and as the reason of its job. */
+  readonly reason?: StatusReason | null | undefined;
+  /** Where it can be reached by SSH. Forgotten when the attempt ends. */
   readonly sshServer?: string | null | undefined;
   /** What the step is doing, for people: `epoch 3 of 10`. */
   readonly statusMessage?: string | null | undefined;
@@ -409,6 +421,13 @@ export type ResourcesInput = {
   /** Whether shared memory (/dev/shm) is needed, or offered. */
   readonly shm?: boolean;
 };
+
+/** How what a step says is run. */
+export type RunKind =
+  /** In a container: a step with an image, or with one to be built. */
+  | 'CONTAINER'
+  /** As a process of the device: a step with a command and no image. */
+  | 'PROCESS';
 
 /** One setting, by its place in the settings: what a command line can say. */
 export type SettingOverrideInput = {
@@ -432,8 +451,10 @@ export type StatusReason =
   | 'CLAIMED'
   /** The work was done. */
   | 'COMPLETED'
-  /** Its container is being made. */
+  /** Its device fetches or builds the image, and makes the container. */
   | 'CONTAINER_CREATING'
+  /** Its container was made, and runs its command. */
+  | 'CONTAINER_STARTED'
   /** It was just made. */
   | 'CREATED'
   /** The device said so, without an exit code. */

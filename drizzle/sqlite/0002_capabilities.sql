@@ -1,0 +1,2 @@
+ALTER TABLE `devices` ADD `capabilities` text;--> statement-breakpoint
+ALTER TABLE `queues` ADD `need` text;
