@@ -129,6 +129,13 @@ export const work = {
     atLeast: 4_096,
     atMost: 16_777_216,
   }),
+  metricNamesAtMost: whole({
+    name: 'metric-names',
+    text: 'metrics of one job: the different names that its steps report, each step for itself',
+    byDefault: defaultDomainLimits.metricNamesAtMost,
+    atLeast: 1,
+    atMost: 10_000,
+  }),
   fragmentBytesAtMost: bytes({
     name: 'fragment-size',
     text: 'of one fragment',

@@ -17,6 +17,7 @@ export interface DomainLimits {
   readonly jsonBytesAtMost: number;
   readonly entriesAtMost: number;
   readonly frameBytes: number;
+  readonly metricNamesAtMost: number;
   readonly fragmentBytesAtMost: number;
   readonly uploadSeconds: number;
   readonly idempotencyHours: number;
@@ -52,6 +53,8 @@ export const defaultDomainLimits: DomainLimits = {
   entriesAtMost: 1_000,
   /** Bytes of what one frame of a stream tells; a single entry may have more. Enough for a screen of log, and little enough to wait for each of thousands. */
   frameBytes: 262_144,
+  /** Of a job, those of each step counted: more than anyone looks at, and a page of them is read in some milliseconds. */
+  metricNamesAtMost: 2_000,
   fragmentBytesAtMost: 5 * 1024 ** 3,
   /** How long a signed URL is good for. */
   uploadSeconds: 3_600,

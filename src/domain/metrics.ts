@@ -1,9 +1,17 @@
 /** Metrics: numbers that training reports, by iteration. */
 import { insertRows } from '../store/changes/inserts.ts';
-import { insertMetricPoints, keepLatestMetric, knownIteration, takeNumbers } from '../store/changes/streams.ts';
+import {
+  countMetricNames,
+  insertMetricPoints,
+  keepLatestMetric,
+  knownIteration,
+  knownMetricName,
+  takeNumbers,
+} from '../store/changes/streams.ts';
 import type { MetricPointRow, StepRow } from '../store/tables.ts';
 import { type Change, topics } from './change.ts';
 import type { Checks } from './checks.ts';
+import { InvalidInput } from './refusals.ts';
 
 type Optional<T> = T | null | undefined;
 
@@ -33,6 +41,7 @@ export async function storeMetrics(change: Change, step: StepRow, metrics: reado
   const of = { jobId: step.jobId, stepNumber: step.number, attempt: step.attemptCount };
   const fresh = await newPoints(change, of, metrics);
   if (fresh.length === 0) return 0;
+  await requireRoom(change, of, metrics);
   const first = await takeNumbers(tx, step.jobId, 'metric', fresh.length);
   const rows: MetricPointRow[] = fresh.map(({ name, value, iteration = null, at }, i) => ({
     ...of,
@@ -46,6 +55,24 @@ export async function storeMetrics(change: Change, step: StepRow, metrics: reado
   for (const row of new Map(rows.map((row) => [row.name, row])).values()) await tx.run(keepLatestMetric, row);
   tx.touch(topics.metrics(step.jobId));
   return rows.length;
+}
+
+/** Names the first metric with which the job would have more of them than it may. */
+async function requireRoom(
+  { tx, domain }: Change,
+  { jobId, stepNumber }: { jobId: string; stepNumber: number },
+  metrics: readonly MetricInput[],
+): Promise<void> {
+  const most = domain.limits.metricNamesAtMost;
+  const names = new Set(metrics.map(({ name }) => name));
+  let count = (await tx.run(countMetricNames, { jobId, most }))[0]?.count ?? 0;
+  if (count + names.size <= most) return;
+  for (const [i, { name }] of metrics.entries()) {
+    if (!names.delete(name) || (await tx.run(knownMetricName, { jobId, stepNumber, name })).length > 0) continue;
+    if (++count <= most) continue;
+    const message = `would be one more than the ${most} different metrics that the steps of a job may report, each step for itself.`;
+    throw new InvalidInput([{ path: ['metrics', String(i), 'name'], message }]);
+  }
 }
 
 async function newPoints({ tx }: Change, of: { jobId: string; stepNumber: number; attempt: number }, metrics: readonly MetricInput[]) {

@@ -1,13 +1,13 @@
 import { gone, RequestRefused } from '../domain/refusals.ts';
 import { type Frame, jobStream } from '../realtime/streams.ts';
-import { type Curve, latestMetricsOfJobs, readMetric } from '../store/queries/curves.ts';
+import { type Curve, latestMetricsByName, latestMetricsOfJobs, MOST_LATEST, readMetric } from '../store/queries/curves.ts';
 import type { ShownJob } from '../store/queries/jobs.ts';
 import type { LatestMetricRow, MetricPointRow } from '../store/tables.ts';
 import { builder } from './builder.ts';
 import { reads } from './chosen-columns.ts';
 import type { Context } from './context.ts';
 import { StreamFrame, watchedJob } from './frames.ts';
-import { defineLoader, grouped } from './loaders.ts';
+import { defineLoader } from './loaders.ts';
 import { Job, Step } from './nouns.ts';
 import { stepsOfJob } from './steps.ts';
 
@@ -21,10 +21,18 @@ export function pointsToShow(maxPoints: number | null | undefined): number {
   return most;
 }
 
-/** In the order in which they were reported. */
-const latestOfJob = defineLoader<string, LatestMetricRow[]>(async ({ domain }, jobIds) =>
-  grouped(jobIds, await latestMetricsOfJobs(domain.store.read, jobIds), ({ jobId }) => jobId),
-);
+const latestOfJob = defineLoader<string, readonly LatestMetricRow[] | null>(async ({ domain }, jobIds) => {
+  const found = await latestMetricsOfJobs(domain.store.read, jobIds);
+  return jobIds.map((jobId) => found.get(jobId) ?? (found.has(jobId) ? null : []));
+});
+
+/** In the order in which they were reported; of these names, or all. Throws LIMIT_EXCEEDED for all of a job that has too many. */
+async function latestOf(context: Context, jobId: string, names: readonly string[] | null | undefined): Promise<readonly LatestMetricRow[]> {
+  const all = await latestOfJob.load(context, jobId);
+  if (all) return names ? all.filter(({ name }) => names.includes(name)) : all;
+  if (names) return latestMetricsByName(context.domain.store.read, jobId, names);
+  throw new RequestRefused('LIMIT_EXCEEDED', `This job has more than ${MOST_LATEST} metrics: ask for them by their names.`);
+}
 
 async function stepOfMetric(context: Context, { jobId, stepNumber }: LatestMetricRow) {
   const step = (await stepsOfJob.load(context, jobId))[stepNumber];
@@ -75,8 +83,8 @@ const MetricSeries = builder.objectRef<Curve<MetricPointRow> & { name: string; m
 });
 
 /** The newest value of each metric of a job, whichever step reported it; by name. */
-export async function newestMetrics(context: Context, jobId: string): Promise<LatestMetricRow[]> {
-  const latest = new Map((await latestOfJob.load(context, jobId)).map((metric) => [metric.name, metric]));
+export async function newestMetrics(context: Context, jobId: string, names?: readonly string[] | null): Promise<LatestMetricRow[]> {
+  const latest = new Map((await latestOf(context, jobId, names)).map((metric) => [metric.name, metric]));
   return [...latest.values()].sort(byName);
 }
 
@@ -84,7 +92,6 @@ const namesArg = builder.args((t) => ({
   names: t.stringList({ description: 'Only these metrics; those that are not there are left out. Default: all.' }),
 }));
 
-const wanted = (names: readonly string[] | null | undefined) => (metric: { readonly name: string }) => names?.includes(metric.name) ?? true;
 const byName = (a: LatestMetricRow, b: LatestMetricRow) => (a.name < b.name ? -1 : 1);
 
 builder.objectFields(Job, (t) => ({
@@ -93,7 +100,7 @@ builder.objectFields(Job, (t) => ({
     description: 'The newest value of each metric, whichever step reported it; by name.',
     args: namesArg,
     extensions: reads<ShownJob>('id'),
-    resolve: async ({ id }, { names }, context) => (await newestMetrics(context, id)).filter(wanted(names)),
+    resolve: ({ id }, { names }, context) => newestMetrics(context, id, names),
   }),
   metricSeries: t.field({
     type: MetricSeries,
@@ -106,7 +113,7 @@ builder.objectFields(Job, (t) => ({
     },
     resolve: async ({ id }, { name, maxPoints }, context) => {
       const curve = await readMetric(context.domain.store.read, { jobId: id, name, most: pointsToShow(maxPoints) });
-      const ofName = (await latestOfJob.load(context, id)).filter((metric) => metric.name === name);
+      const ofName = await latestOf(context, id, [name]);
       return { ...curve, name, missed: ofName.reduce((sum, { removed }) => sum + removed, 0) };
     },
   }),
@@ -118,10 +125,7 @@ builder.objectField(Step, 'metrics', (t) =>
     description: 'The newest value of each metric that it reported; by name.',
     args: namesArg,
     resolve: async ({ jobId, number }, { names }, context) =>
-      (await latestOfJob.load(context, jobId))
-        .filter(({ stepNumber }) => stepNumber === number)
-        .filter(wanted(names))
-        .sort(byName),
+      (await latestOf(context, jobId, names)).filter(({ stepNumber }) => stepNumber === number).sort(byName),
   }),
 );
 

@@ -13,6 +13,7 @@ import { type ApiKeysOf, countApiKeys, listApiKeys } from '../../src/store/queri
 import { countApplications, listApplications } from '../../src/store/queries/applications.ts';
 import { type AuditEntriesOf, countAuditEntries, listAuditEntries } from '../../src/store/queries/audit.ts';
 import { type ClaimableFilter, countClaimable, listClaimable } from '../../src/store/queries/claimable.ts';
+import { latestMetricsByName, latestMetricsOfJobs } from '../../src/store/queries/curves.ts';
 import {
   type AttemptsOf,
   countAttempts,
@@ -195,6 +196,8 @@ const reads: readonly Call[] = [
   { name: 'readFeed project types', run: (tx) => readFeed(tx, { after: 1, projectId, types: ['STEPS_ADDED'] }, portion) },
   { name: 'jobsInFeed', run: (tx) => jobsInFeed(tx, { after: 1, limit: 10, projectId: null }) },
   { name: 'jobsInFeed project', run: (tx) => jobsInFeed(tx, { after: 1, limit: 10, projectId }) },
+  { name: 'latestMetricsByName', run: (tx) => latestMetricsByName(tx, jobId, ['a', 'b']) },
+  { name: 'latestMetricsOfJobs', run: (tx) => latestMetricsOfJobs(tx, [jobId]) },
   { name: 'countGaps', run: (tx) => countGaps(tx, { projectId: null, after: 1, upTo: 1e6 }) },
   { name: 'countGaps project', run: (tx) => countGaps(tx, { projectId, after: 1, upTo: 1e6 }) },
 ];

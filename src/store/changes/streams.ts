@@ -1,5 +1,5 @@
 /** Appending to the streams of a job. The stream's row is the lock under which its numbers are given. */
-import { and, eq, sql } from 'drizzle-orm';
+import { and, count, eq, sql } from 'drizzle-orm';
 import type { StreamKind } from '../../domain/vocabulary.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
 import { inSizes, insertOf } from './inserts.ts';
@@ -68,6 +68,28 @@ export const keepLatestMetric = statement(
           seq: sql`excluded.seq`,
         },
       }),
+);
+
+/** How many metrics a job has, a name of a step each; counted up to `most`. */
+export const countMetricNames = statement('count metric names', (db, t, $: Placeholder<{ jobId: string; most: number }>) => {
+  const some = db
+    .select({ name: t.latestMetrics.name })
+    .from(t.latestMetrics)
+    .where(eq(t.latestMetrics.jobId, $('jobId')))
+    .limit($('most'))
+    .as('some');
+  return db.select({ count: count() }).from(some);
+});
+
+export const knownMetricName = statement(
+  'known metric name',
+  (db, t, $: Placeholder<{ jobId: string; stepNumber: number; name: string }>) =>
+    db
+      .select({ seq: t.latestMetrics.seq })
+      .from(t.latestMetrics)
+      .where(
+        and(eq(t.latestMetrics.jobId, $('jobId')), eq(t.latestMetrics.stepNumber, $('stepNumber')), eq(t.latestMetrics.name, $('name'))),
+      ),
 );
 
 /** Whether this point is there already: a report is sent again when its answer was lost. */

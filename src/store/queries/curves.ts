@@ -13,14 +13,98 @@ const PAGE = 2_000;
 /** Rows held at once. A longer curve is cut into stretches of which only the extremes are held. */
 const MOST_HELD = 20_000;
 
-/** The newest value of each metric of each step of these jobs. */
-export const latestMetricsOfJobs = batch<LatestMetricRow>('latest metrics of jobs', (db, t, jobIds) =>
+/** A job that has more metrics than this, a name of a step each, is asked for them by name: a gateway takes fewer of a job by default. */
+export const MOST_LATEST = 10_000;
+
+const metricCounts = batch<{ jobId: string; count: number }>('metric counts of jobs', (db, t, jobIds) =>
+  db
+    .select({ jobId: t.latestMetrics.jobId, count: count() })
+    .from(t.latestMetrics)
+    .where(inArray(t.latestMetrics.jobId, jobIds))
+    .groupBy(t.latestMetrics.jobId),
+);
+
+const latestOfJobs = batch<LatestMetricRow>('latest metrics of jobs', (db, t, jobIds) =>
   db
     .select()
     .from(t.latestMetrics)
     .where(inArray(t.latestMetrics.jobId, jobIds))
     .orderBy(asc(t.latestMetrics.jobId), asc(t.latestMetrics.seq)),
 );
+
+const latestAfter = statement(
+  'latest metrics after',
+  (db, t, $: Placeholder<{ jobId: string; stepNumber: number; name: string; limit: number }>) => {
+    const { latestMetrics: latest } = t;
+    return db
+      .select()
+      .from(latest)
+      .where(and(eq(latest.jobId, $('jobId')), sql`(${latest.stepNumber}, ${latest.name}) > (${$('stepNumber')}, ${$('name')})`))
+      .orderBy(asc(latest.stepNumber), asc(latest.name))
+      .limit($('limit'));
+  },
+);
+
+/** The newest value of each metric of each step of these jobs, in the order in which they were reported; null for a job that has too many. */
+export async function latestMetricsOfJobs(
+  queries: Queries,
+  jobIds: readonly string[],
+): Promise<ReadonlyMap<string, readonly LatestMetricRow[] | null>> {
+  const found = new Map<string, LatestMetricRow[] | null>();
+  let [few, rows]: [string[], number] = [[], 0];
+  const readFew = async () => {
+    for (const row of await latestOfJobs(queries, few)) {
+      const ofJob = found.get(row.jobId);
+      if (ofJob) ofJob.push(row);
+      else found.set(row.jobId, [row]);
+    }
+    [few, rows] = [[], 0];
+    await turn();
+  };
+  for (const { jobId, count } of await metricCounts(queries, jobIds)) {
+    if (count > MOST_LATEST) found.set(jobId, null);
+    else if (count > PAGE) found.set(jobId, await readMany(queries, jobId));
+    else {
+      if (rows + count > PAGE) await readFew();
+      few.push(jobId);
+      rows += count;
+    }
+  }
+  if (few.length > 0) await readFew();
+  return found;
+}
+
+async function readMany(queries: Queries, jobId: string): Promise<LatestMetricRow[]> {
+  const all: LatestMetricRow[] = [];
+  for (let [stepNumber, name] = [-1, '']; ; ) {
+    const page = await queries.run(latestAfter, { jobId, stepNumber, name, limit: PAGE });
+    all.push(...page);
+    const last = page.at(-1);
+    if (!last || page.length < PAGE) return all.sort((a, b) => a.seq - b.seq);
+    ({ stepNumber, name } = last);
+    await turn();
+  }
+}
+
+const NAMES_AT_ONCE = 100;
+
+/** The newest value of these metrics of each step of a job, however many others it has; in the order in which they were reported. */
+export async function latestMetricsByName({ db, t }: Queries, jobId: string, names: readonly string[]): Promise<LatestMetricRow[]> {
+  const { latestMetrics: latest } = t;
+  const distinct = [...new Set(names)].filter((name) => !name.includes('\0'));
+  const rows: LatestMetricRow[] = [];
+  for (let from = 0; from < distinct.length; from += NAMES_AT_ONCE) {
+    const some = distinct.slice(from, from + NAMES_AT_ONCE);
+    rows.push(
+      ...(await db
+        .select()
+        .from(latest)
+        .where(and(eq(latest.jobId, jobId), inArray(latest.name, some)))),
+    );
+    await turn();
+  }
+  return rows.sort((a, b) => a.seq - b.seq);
+}
 
 /** The sample that each of these jobs reported last. */
 export const latestTelemetryOfJobs = batch<{ sample: TelemetrySampleRow }>('latest telemetry of jobs', (db, t, jobIds) =>
