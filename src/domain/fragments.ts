@@ -3,10 +3,11 @@ import { experimentStartingFrom } from '../store/changes/experiments.ts';
 import { roundThatNeeds } from '../store/changes/federations.ts';
 import { deleteFragmentRow, insertFragment, lockFragment, readyFragment } from '../store/changes/fragments.ts';
 import { insertRows } from '../store/changes/inserts.ts';
+import { lockJob } from '../store/changes/jobs.ts';
 import { jobStartingFrom, versionsOfFragment } from '../store/changes/models.ts';
 import { lockStep } from '../store/changes/steps.ts';
 import type { StoredFile } from '../store/files.ts';
-import { fragmentByFilename, stepById, stepByNumber } from '../store/queries/rows.ts';
+import { fragmentByFilename, fragmentById, stepById, stepByNumber } from '../store/queries/rows.ts';
 import type { FragmentRow, JobRow, StepRow } from '../store/tables.ts';
 import { isOpenStill } from '../store/unavailable.ts';
 import { audit } from './audit.ts';
@@ -64,6 +65,8 @@ export async function createFragment(domain: Domain, principal: Principal, input
     const asked = { ...input, leaseToken: null };
     const { fragment, replaced } = await change(domain, principal, async (change) => {
       const place = await placeOf(change, principal, input);
+      // A file that makes room is locked after its job, and a new one needs the row of its job.
+      if (place.job) await change.tx.run(lockJob, { id: place.job.id });
       return once(change, {
         operation: 'createFragment',
         scope: place.scopeId,
@@ -235,9 +238,11 @@ export async function putOwnFragment(
 export async function finishUpload(domain: Domain, id: string, { sizeBytes, sha256 }: StoredFile): Promise<FragmentRow> {
   return change(domain, null, async (anonymous) => {
     const { tx, now } = anonymous;
+    // The step before the fragment, as everywhere.
+    const [seen] = await tx.run(fragmentById, { id });
+    if (seen) await requireAttempt(anonymous, seen);
     const [announced] = await tx.run(lockFragment, { id });
     if (!announced) throw new NotFound('fragment', id);
-    await requireAttempt(anonymous, announced);
     const [fragment] = await tx.run(readyFragment, { id, sizeBytes, sha256, now });
     if (!fragment) throw new InvalidState('The bytes of this fragment are stored already.', announced.status, ['PENDING']);
     if (fragment.jobId) {

@@ -178,6 +178,7 @@ export async function addSteps(
 export async function deleteJob(domain: Domain, principal: Principal, { jobId }: { jobId: string }): Promise<{ deletedJobId: string }> {
   requireRight(principal, 'deleteJob');
   const files = await change(domain, principal, async (change) => {
+    await change.tx.run(lockStepsOfJob, { jobId });
     const job = await requireJob(change, principal, jobId);
     requireHappening(job, 'delete');
     change.tx.touch(topics.events(jobId));

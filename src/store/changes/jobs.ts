@@ -94,7 +94,8 @@ export const unfinishedJob = statement('unfinished job', (db, t, $: Placeholder<
 export async function removeJob(tx: Tx, jobId: string): Promise<string[]> {
   const { t, db } = tx;
   await keepModelsOfJob(tx, jobId);
-  const files = await db.select({ id: t.fragments.id }).from(t.fragments).where(eq(t.fragments.jobId, jobId));
+  // Before the streams, as whoever finishes an upload.
+  const files = await db.delete(t.fragments).where(eq(t.fragments.jobId, jobId)).returning({ id: t.fragments.id });
   for (const table of [t.events, t.metricPoints, t.telemetrySamples, t.logChunks, t.streams])
     await db.delete(table).where(eq(table.jobId, jobId));
   await db.delete(t.jobs).where(eq(t.jobs.id, jobId));
