@@ -65,9 +65,10 @@ export async function startGateway(config: Config, trace: TraceSettings | null =
 
 async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracing | null): Promise<Gateway> {
   const { doors, company, limits, work, operating, retention } = config;
-  const { dataDir } = config.store;
+  const { dataDir, databaseUrl } = config.store;
   const files = new FileStore(join(dataDir, 'fragments'));
-  if (store.isFirst) files.sweep();
+  // A SQLite file has one gateway. Those of one PostgreSQL share the folder, and one that cannot be seen now may be there all the same.
+  if (databaseUrl === null) await files.sweep(null);
   const domain = createDomain({ store, files, models: { inspect: inspectModel }, schemas: openSchemas(), limits: work });
   if (store.isFirst) await forgiveOutage(domain);
   const wakeups = new Wakeups(store);

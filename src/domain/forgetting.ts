@@ -1,7 +1,9 @@
-/** Idempotency keys are forgotten when their time is over: a little at a time, so that nothing which is due waits for it. */
+/** Idempotency keys are forgotten when their time is over, and what broken uploads left: a little at a time, so that nothing which is due waits for it. */
 import { forgetIdempotencyKeys } from '../store/changes/idempotency.ts';
 import type { Domain } from './domain.ts';
 
+/** No upload pauses nearly as long and goes on: one from which nothing comes is ended within the stall time, an hour at most. */
+const BROKEN_AFTER_MS = 6 * 3_600_000;
 const EVERY_MS = 3_600_000;
 /** Every other write waits for each of these. */
 const AT_ONCE = 250;
@@ -13,7 +15,9 @@ export function forgetNowAndThen(domain: Domain): () => Promise<void> {
   let doneAt = Number.NEGATIVE_INFINITY;
   return async () => {
     const now = domain.clock.elapsed();
-    if (now - doneAt >= EVERY_MS && (await forgetKeys(domain))) doneAt = now;
+    if (now - doneAt < EVERY_MS || !(await forgetKeys(domain))) return;
+    doneAt = now;
+    await domain.files.sweep(domain.attendance.longAgo(BROKEN_AFTER_MS));
   };
 }
 

@@ -2,11 +2,12 @@
  * The bytes of fragments, as files in a folder.
  *
  * A file is written beside its place, synced, and moved there whole; its name holds its SHA-256, so that two uploads of one fragment at once
- * cannot mix: the row in the database says which of them it is. Whatever an upload that broke leaves is a `.part`, and is swept at the start.
+ * cannot mix: the row in the database says which of them it is. What an upload leaves that broke with its process is a `.part`, and is
+ * swept.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { constants, createReadStream, type ReadStream, readdirSync, rmSync } from 'node:fs';
-import { type FileHandle, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { constants, createReadStream, type ReadStream } from 'node:fs';
+import { type FileHandle, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeFolder, syncFolder } from './durable.ts';
 
@@ -37,16 +38,27 @@ export class FileStore {
   readonly #folder: string;
   /** Shards that are known to be there, and durably so. */
   readonly #shards = new Set<string>();
+  /** Parts that are written here, or wait for their row. */
+  readonly #coming = new Set<string>();
 
   constructor(folder: string) {
     this.#folder = folder;
     makeFolder(folder);
   }
 
-  /** Removes what uploads left that broke with the process. For the start: no upload is running. */
-  sweep(): void {
-    for (const entry of readdirSync(this.#folder, { recursive: true, withFileTypes: true })) {
-      if (entry.isFile() && entry.name.endsWith(PART)) rmSync(join(entry.parentPath, entry.name), { force: true });
+  /**
+   * Removes what uploads left that broke with their process: of other processes, those to which nothing was written since `before`; null: all, for there
+   * are no others. Of uploads that go on here, none.
+   */
+  async sweep(before: Date | null): Promise<void> {
+    for (const shard of await readdir(this.#folder)) {
+      const names = await readdir(join(this.#folder, shard)).catch(() => []);
+      for (const name of names) {
+        const path = join(this.#folder, shard, name);
+        if (!name.endsWith(PART) || this.#coming.has(path)) continue;
+        const writtenAt = (await stat(path).catch(() => null))?.mtime ?? null;
+        if (before === null || (writtenAt !== null && writtenAt < before)) await rm(path, { force: true });
+      }
     }
   }
 
@@ -57,14 +69,18 @@ export class FileStore {
     atMost: number,
   ): Promise<{ file: StoredFile; keep(): Promise<void>; drop(): Promise<void> }> {
     const part = join(this.#folder, shardOf(id), `${id}-${randomUUID()}${PART}`);
-    const drop = () => rm(part, { force: true });
+    const drop = async () => {
+      await rm(part, { force: true });
+      this.#coming.delete(part);
+    };
+    this.#coming.add(part);
     this.#makeShard(dirname(part));
     const handle = await open(part, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
     try {
       const file = await copy(bytes, handle, atMost);
       await handle.sync();
       await handle.close();
-      return { file, drop, keep: () => this.#place(part, this.#pathOf(id, file.sha256)) };
+      return { file, drop, keep: () => this.#place(part, this.#pathOf(id, file.sha256)).finally(() => this.#coming.delete(part)) };
     } catch (error) {
       await handle.close().catch(() => {});
       await drop();

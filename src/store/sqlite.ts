@@ -299,6 +299,7 @@ class SqliteTx implements Tx {
 
 const dialect: Dialect = {
   arrival: sql<number>`next_position()`,
+  later: (column, milliseconds) => sql`${column} + ${milliseconds}`,
   lock: (query) => query,
   takesTurn: () => sql<boolean>`1`,
   contains: (column, part) => sql`instr(lower(${column}), ${part}) > 0`,
