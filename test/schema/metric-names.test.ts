@@ -1,6 +1,7 @@
 /** How many metrics a job may have, and what reading a job costs that has more. */
 import { sql } from 'drizzle-orm';
 import { expect, test } from 'vitest';
+import { completeStep } from '../../src/domain/outcomes.ts';
 import { reportMetrics } from '../../src/domain/progress.ts';
 import { InvalidInput } from '../../src/domain/refusals.ts';
 import { createSqliteDatabase, describeOnEachStore } from '../support/databases.ts';
@@ -14,10 +15,12 @@ describeOnEachStore('a job with a limit of five metrics', (open) => {
     const seed = await plantSeed(await open(), { limits: { metricNamesAtMost: 5 } });
     const job = await seed.createJob(2);
     const device = await seed.registerDevice();
-    const [one, two] = [await seed.claim(job, 0, device), await seed.claim(job, 1, device)].map(({ lease }) => lease.token);
-    const report = (leaseToken = '', names: string[], value = 1) =>
+    const { token: one } = (await seed.claim(job, 0, device)).lease;
+    const report = (leaseToken: string, names: string[], value = 1) =>
       reportMetrics(seed.domain, admin, { leaseToken, metrics: names.map((name) => ({ name, value })) });
     await report(one, ['a', 'b', 'c']);
+    await completeStep(seed.domain, admin, { leaseToken: one });
+    const { token: two } = (await seed.claim(job, 1, device)).lease;
     // Of another step, the same name is another metric.
     await report(two, ['a', 'b']);
     const refused = await report(two, ['a', 'b', 'z'], 2).catch((error: unknown) => error);
