@@ -2,7 +2,7 @@
 // Starts Trainyard with a Node that can run it: this one, or else the one that `npm ci` brought along (package "node").
 // This file has to be read by the old ones too, so it holds nothing that they would not know.
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -12,7 +12,7 @@ const main = join(top, 'src', 'main.ts');
 
 if (Number(process.versions.node.split('.')[0]) >= oldestNode) {
   process.argv[1] = main;
-  import('../src/main.ts');
+  await import('../src/main.ts');
 } else {
   const names = [join(top, 'node_modules', 'node', 'bin', 'node'), join(top, 'node_modules', 'node', 'bin', 'node.exe')];
   const newer = names.find((name) => existsSync(name));
@@ -26,8 +26,25 @@ if (Number(process.versions.node.split('.')[0]) >= oldestNode) {
   }
 }
 
+// As src/initial-memory.ts, which an old Node cannot read, says: on Linux the environment of this process, which waits above the one that it starts,
+// would be shown to every program of its user.
+function takeEnvironment() {
+  const environment = Object.assign({}, process.env);
+  try {
+    const stat = readFileSync('/proc/self/stat', 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const start = Number(fields[47]);
+    const length = Number(fields[48]) - start;
+    for (const name of Object.keys(process.env)) delete process.env[name];
+    writeSync(openSync('/proc/self/mem', 'r+'), Buffer.alloc(length), 0, length, start);
+  } catch {
+    // Not Linux, or not allowed here.
+  }
+  return environment;
+}
+
 function handOver(node) {
-  const child = spawn(node, [main].concat(process.argv.slice(2)), { stdio: 'inherit' });
+  const child = spawn(node, [main].concat(process.argv.slice(2)), { stdio: 'inherit', env: takeEnvironment() });
   // Ctrl-C on a terminal reaches the child by itself, as one of the terminal's group: passing it on would make it two.
   const ofTerminal = process.stdin.isTTY ? ['SIGINT', 'SIGQUIT', 'SIGHUP'] : [];
   const signals = process.platform === 'win32' ? ['SIGINT', 'SIGTERM'] : ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGHUP', 'SIGUSR2'];

@@ -1,14 +1,16 @@
 /**
  * Writes docs/rights.md from the tables that the gateway decides by: `npm run rights`. With --check, fails if the file is not what they give.
  *
- * What is in it follows from src/domain/operations.ts and rights.ts: the ticks from asking `may` and `admit`, what a key sees from asking `sees` with a
+ * What is in it follows from src/domain/operations.ts, fields.ts and rights.ts: the ticks from asking `may` and `admit`, what a key sees from asking `sees` with a
  * key of each kind, the fields from the schema. Only the sentences are written here.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { buildSchema, type GraphQLField, getNamedType, isObjectType } from 'graphql';
-import { doors, type Operation, operations, rightToRead, rightToReadField } from '../src/domain/operations.ts';
+import { buildSchema, isObjectType } from 'graphql';
+import { rightsToFields } from '../src/domain/fields.ts';
+import { doors, type Operation, operations } from '../src/domain/operations.ts';
 import type { Principal } from '../src/domain/principal.ts';
-import { type Action, everyone, type Holder, may, mayWriteFile, sees, seesFile, seesKey } from '../src/domain/rights.ts';
+import { everyone, type Holder, isForEveryone, may, mayWriteFile, sees, seesFile, seesKey } from '../src/domain/rights.ts';
+import { standIn } from '../src/schema/doors.ts';
 import { markdownTable } from './markdown-table.ts';
 
 const page = new URL('../docs/rights.md', import.meta.url);
@@ -39,12 +41,12 @@ const sentences: Readonly<Record<Holder, string>> = {
     'The key that a device gets when it registers. It sees its project (of a device of no project: all), so that it can fetch what steps start from. It claims for its own device alone, writes files and output under a lease alone, ' +
     'changes and registers no device but itself, and can rotate its own key.',
   JOB:
-    'The token that each job comes with, for what runs as the job. It sees its job, the project’s name and the files of the project itself, and the catalogue; other jobs, devices, experiments and models do not exist for it. It reports on the job, ' +
+    'The token that each job comes with, for what runs as the job. It sees its job, of the project nothing but its name and the files of the project itself, and the catalogue without its containers; other jobs, devices, experiments and models do not exist for it. It reports on the job, ' +
     'changes it, adds steps to it and writes its files. It ends with the job.',
   LEASE:
     'The token of a lease, which an agent hands to what it runs. It is a JOB key for as long as the lease is held, without an id of its own: what it writes is the attempt’s, and is refused as STALE_LEASE once another holds the step.',
   WATCH:
-    'A link to a job, for a page or a person who is to look on. It sees the job, its streams and its files, and nothing of the project but its name. It changes nothing; it may end itself.',
+    'A link to a job, for a page or a person who is to look on. It sees the job, its streams and its files, and nothing of the project but its name. The values of variables, what is mounted and what a build starts from are hidden from it. It changes nothing; it may end itself.',
 };
 
 const blank = {
@@ -118,30 +120,20 @@ function showOperations(root: keyof typeof operations): string[] {
   return [`### ${root}`, '', ...markdownTable(['', ...head, 'narrower'], rows), ''];
 }
 
-/** Fields of the schema that lead to something which not every key may read, though every key may read what they are fields of. */
+/** Fields that not every key may read which comes by what they are fields of: each with what is answered in its place. */
 function showFields(): string[] {
-  const restricted = Object.entries<Action>(rightToRead).filter(([, right]) => !everyone.every((holder) => may(keyOf(holder), right)));
-  const listed = new Map<string, string[]>(restricted.map(([type]) => [type, []]));
-  for (const type of Object.values(schema.getTypeMap())) {
-    if (!isObjectType(type) || /^(Query|Mutation|Subscription)$|(Payload|Edge|Connection)$/.test(type.name)) continue;
-    for (const field of Object.values(type.getFields())) {
-      const coordinate = `${type.name}.${field.name}`;
-      if (coordinate in rightToReadField || listed.has(type.name)) continue;
-      listed.get(leadsTo(field))?.push(`\`${coordinate}\``);
-    }
-  }
-  const rows = restricted.map(([type, right]) => [
-    ...rowOf(`\`${type}\``, (key) => tick(may(key, right))),
-    listed.get(type)?.join(', ') ?? '',
-  ]);
-  const exceptions = Object.entries<Action>(rightToReadField).map(([field, right]) => [
-    ...rowOf(`\`${field}\``, (key) => tick(may(key, right))),
-    '',
-  ]);
-  return markdownTable(['', ...head, 'fields that lead there'], [...rows, ...exceptions]);
+  const rows = [...rightsToFields].flatMap(([coordinate, right]) => {
+    const [typeName = '', fieldName = ''] = coordinate.split('.');
+    const type = schema.getType(typeName);
+    const field = isObjectType(type) ? type.getFields()[fieldName] : undefined;
+    // A page of a list shows what the field that leads to it shows.
+    if (!field || isForEveryone(right) || /(Edge|Connection)$/.test(typeName)) return [];
+    const shown = standIn(field.type);
+    const instead = shown === undefined ? no : `\`${typeof shown === 'string' ? shown : JSON.stringify(shown)}\``;
+    return [rowOf(`\`${coordinate}\``, (key) => (may(key, right) ? yes : instead))];
+  });
+  return markdownTable(['', ...head], rows);
 }
-
-const leadsTo = (field: GraphQLField<unknown, unknown>) => getNamedType(field.type).name.replace(/Connection$/, '');
 
 function showDoors(): string[] {
   const rows = Object.entries(doors).map(([door, { needs, within = '', ...row }]) => [
@@ -154,7 +146,7 @@ function showDoors(): string[] {
 }
 
 const text = [
-  '<!-- Made by `npm run rights` from src/domain/operations.ts and src/domain/rights.ts. Do not edit. -->',
+  '<!-- Made by `npm run rights` from operations.ts, fields.ts and rights.ts in src/domain. Do not edit. -->',
   '# Who may do what',
   '',
   'Every request comes with a key: `Authorization: Bearer KEY`, over a WebSocket in the payload of `connection_init`. A key has a kind, of kind USER a role, and belongs to a project, a job or a device. From',
@@ -182,7 +174,8 @@ const text = [
   ...showOperations('Subscription'),
   '## What is narrower than what leads to it',
   '',
-  'Not every key that sees a job sees the device that ran it. A field that leads to what a key may not read is `null`; a list of it answers FORBIDDEN.',
+  'Not every key that sees a job sees the device that ran it, or the password in the address of its project’s repository. In place of a field that a key may not read it is answered `null`; where there is always',
+  'something, `***` for a text and `{}` for a document. –: FORBIDDEN.',
   '',
   ...showFields(),
   '',

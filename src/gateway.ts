@@ -31,6 +31,7 @@ import { logRecurring } from './server/recurring.ts';
 import { Unsent } from './server/unsent.ts';
 import { FileStore } from './store/files.ts';
 import { openPostgres } from './store/postgres.ts';
+import { closeToOthers } from './store/private.ts';
 import { openSqlite } from './store/sqlite.ts';
 import type { Store } from './store/store.ts';
 
@@ -50,8 +51,10 @@ export const STOP_GRACE_MS = 10_000;
 export async function startGateway(config: Config, trace: TraceSettings | null = null): Promise<Gateway> {
   const { dataDir, databaseUrl, databaseConnections: connections } = config.store;
   requireWritable(dataDir);
+  const closed = closeToOthers(dataDir);
   const store = databaseUrl ? await openPostgres(databaseUrl, { connections }) : await openSqlite(join(dataDir, 'trainyard.sqlite'));
   const log = openLog(config.operating.logLevel);
+  if (closed.length > 0) log.warn('Other users of this machine could read what is the gateway’s alone; now they cannot.', { closed });
   let tracing: Tracing | null = null;
   try {
     // Loaded only where it is wanted: it would cost every start a tenth of a second.
@@ -135,6 +138,6 @@ async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracin
 
 /** Throws Node's error where the folder cannot be made or written to, before anything is opened in it. */
 function requireWritable(folder: string): void {
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   accessSync(folder, constants.W_OK | constants.X_OK);
 }

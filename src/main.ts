@@ -1,11 +1,17 @@
 /** `trainyard`: the gateway's own commands, and the door to those that talk to one. */
 import { ConfigError, type GatewayCommand, readConfig } from './config/config.ts';
 import { describeConfig } from './config/help.ts';
+import { describeExposed, secretsIn, takeEnvironment } from './initial-memory.ts';
 
 /** Before anything else is loaded: better-sqlite3 ends an older Node without a word. */
 const OLDEST_NODE = 26;
+/** What a gateway writes is for its user alone. */
+const PRIVATE_UMASK = 0o077;
 
 const [command = '', ...rest] = helpFlagLast(process.argv.slice(2));
+const env = takeEnvironment(rest);
+// Node would open its debugger on it, to whoever may send a signal: a step may.
+if (process.platform !== 'win32') process.on('SIGUSR1', () => {});
 if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
   process.stderr.write(
     `Trainyard needs Node ${OLDEST_NODE} or newer; this is ${process.versions.node}. \`npm ci\` brings one along: use \`npm start\`.\n`,
@@ -18,7 +24,8 @@ if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
   await runGateway(command, rest);
 } else if (command === 'backup' || command === 'restore') {
   const { runUpkeep } = await import('./upkeep.ts');
-  process.exitCode = await runUpkeep(command, rest, process.env);
+  process.umask(PRIVATE_UMASK);
+  process.exitCode = await runUpkeep(command, rest, env);
 } else {
   await runCommandLine();
 }
@@ -36,9 +43,9 @@ async function runGateway(command: GatewayCommand, argv: readonly string[]): Pro
     return;
   }
   try {
-    const config = readConfig(command, argv, process.env);
+    const config = readConfig(command, argv, env);
     const { up } = await import('./up.ts');
-    process.exitCode = await up(command, config, process.env);
+    process.exitCode = await up(command, config, { env, umask: process.umask(PRIVATE_UMASK) });
   } catch (error) {
     const { explainStart } = await import('./up.ts');
     process.stderr.write(`${error instanceof ConfigError ? error.message : explainStart(error)}\n`);
@@ -61,6 +68,8 @@ async function runCommandLine(): Promise<void> {
     process.stdout.write(`Usage: trainyard COMMAND [flags]\n\n${lines.join('\n')}\n\ntrainyard COMMAND --help says more.\n`);
     return;
   }
+  const exposed = command === 'agent' ? describeExposed([env.TRAINYARD_TOKEN, ...secretsIn(rest)], 'Give it by --token-file.') : undefined;
+  if (exposed !== undefined) process.stderr.write(`${exposed}\n`);
   const interrupt = new AbortController();
   const signals = ['SIGINT', 'SIGTERM'] as const;
   const stop = () => {
@@ -69,6 +78,6 @@ async function runCommandLine(): Promise<void> {
     for (const signal of signals) process.off(signal, stop);
   };
   for (const signal of signals) process.on(signal, stop);
-  const { stdout, stderr, env } = process;
+  const { stdout, stderr } = process;
   process.exitCode = await run([command, ...rest], { stdout, stderr, env, signal: interrupt.signal });
 }

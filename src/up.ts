@@ -2,27 +2,39 @@
 import type { GatewayCommand } from './config/config.ts';
 import type { Config } from './config/settings.ts';
 import { linkKey, localKey, type OperatorKey, operatorKey } from './credentials.ts';
+import { renewDeviceKey } from './domain/devices.ts';
+import { authenticate } from './domain/keys.ts';
 import { firstProject } from './domain/projects.ts';
 import { InvalidInput } from './domain/refusals.ts';
 import { type Gateway, STOP_GRACE_MS, startGateway } from './gateway.ts';
+import { describeExposed, type Environment, parentOf } from './initial-memory.ts';
 import { type LocalAgentOptions, startLocalAgent } from './local-agent.ts';
 import { readTraceSettings } from './operating/trace-settings.ts';
 import { StoreUnusable } from './store/store.ts';
 
 /** Runs until SIGINT or SIGTERM; answers the exit code. Throws what kept it from starting. */
-export async function up(command: GatewayCommand, config: Config, env: LocalAgentOptions['env']): Promise<number> {
+export async function up(
+  command: GatewayCommand,
+  config: Config,
+  { env, umask }: { readonly env: Environment; readonly umask: number },
+): Promise<number> {
   const stop = Promise.withResolvers<void>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.resolve());
+  if (env.npm_lifecycle_event !== undefined) watchParents(() => stop.resolve());
   const { dataDir } = config.store;
   const { slots } = config.company;
   const gateway = await startGateway(config, readTraceSettings(env));
   const { url } = gateway;
-  const { operator, token } = await prepare(command, config, gateway).catch(async (error: unknown) => {
+  const operator = await prepare(command, config, gateway).catch(async (error: unknown) => {
     await gateway.close(STOP_GRACE_MS);
     throw error;
   });
   gateway.open();
-  const agent = token !== null && slots > 0 ? startLocalAgent({ dataDir, slots, url, token, env }) : null;
+  const runsSteps = command === 'up' && slots > 0;
+  const { keys, onError } = agentParts(gateway, slots);
+  const agent = runsSteps ? startLocalAgent({ dataDir, slots, url, keys, env, umask, onError }) : null;
+  const exposed = runsSteps ? describeExposed([config.doors.adminKey, config.store.databaseUrl], remedy) : undefined;
+  if (exposed !== undefined) process.stderr.write(`${exposed}\n`);
   process.stdout.write(await greeting(command, gateway, operator));
   await stop.promise;
   // A second signal is for who does not want to wait.
@@ -32,11 +44,43 @@ export async function up(command: GatewayCommand, config: Config, env: LocalAgen
   return 0;
 }
 
+/** How often it is looked whether npm is there still. */
+const LOOK_EVERY_MS = 500;
+
+/**
+ * Tells when npm, or the shell between it and this process, is gone. npm sends a signal that it gets to the shell alone, which dies of it and takes
+ * nothing along: whoever stopped `npm start` would leave a gateway behind.
+ */
+function watchParents(onGone: () => void): void {
+  const parents = () => `${process.ppid} ${parentOf(process.ppid)}`;
+  const first = parents();
+  const timer = setInterval(() => {
+    if (parents() === first) return;
+    clearInterval(timer);
+    onGone();
+  }, LOOK_EVERY_MS).unref();
+}
+
 /** What a start leaves in the store: the operator's key, a first project, the key of this machine's user. */
-async function prepare(command: GatewayCommand, config: Config, { domain, url }: Gateway) {
+async function prepare(command: GatewayCommand, config: Config, { domain, url }: Gateway): Promise<OperatorKey | null> {
   const operator = await operatorKey(domain, config.doors.adminKey);
   await firstProject(domain);
-  return { operator, token: command === 'up' ? await localKey(domain, config.store.dataDir, url, operator) : null };
+  if (command === 'up') await localKey(domain, config.store.dataDir, url, operator);
+  return operator;
+}
+
+const remedy = 'Give it in a file: TRAINYARD_ADMIN_KEY_FILE, TRAINYARD_DATABASE_URL_FILE.';
+
+/** What the agent of this machine gets of its gateway. */
+function agentParts({ domain }: Gateway, slots: number): Pick<LocalAgentOptions, 'keys' | 'onError'> {
+  return {
+    keys: {
+      isGood: async (key) => (await authenticate(domain, `Bearer ${key}`))?.kind === 'DEVICE',
+      renew: (name) => renewDeviceKey(domain, { name, slots }),
+    },
+    onError: (error) =>
+      process.stderr.write(`The agent does not run, and is tried again: ${error instanceof Error ? error.message : String(error)}\n`),
+  };
 }
 
 async function greeting(command: GatewayCommand, { url, domain }: Gateway, operator: OperatorKey | null): Promise<string> {

@@ -19,9 +19,13 @@ import { removeOrphans } from './orphans.ts';
 import { runSlots } from './slots.ts';
 
 export interface AgentOptions {
-  /** The gateway's base address, and a key that may register a device there: an editor's, or the device's own. */
+  /** The gateway's base address. */
   readonly url: string;
-  readonly token: string;
+  /**
+   * A key that may register a device there: an editor's, or the device's own. Used once: the registration answers the device's own, which is kept in
+   * `workDir` and used from then on, also at the next start. May be left out where one is kept.
+   */
+  readonly token?: string | undefined;
   /** Only steps of this project. Default: of all that the key sees. */
   readonly projectId?: string | undefined;
   /** Default: the host's name. The same name takes over the same device. */

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Refused, RequestRefused, unwrap } from '../client/errors.ts';
 import { type Client, createClient } from '../client/fetch.ts';
@@ -19,7 +19,7 @@ export interface Registration {
 }
 
 /** The device's own key, kept for the next start. */
-interface KeptKey {
+export interface KeptKey {
   readonly url: string;
   readonly name: string;
   readonly apiKey: string;
@@ -31,29 +31,49 @@ interface KeptKey {
  * Waits for a gateway that is away. Rejects with AgentError when no key is taken, with Refused, and with the signal's reason.
  */
 export async function registerDevice(
-  given: { readonly url: string; readonly token: string; readonly workDir: string; readonly wrap: (client: Client) => Client },
+  given: {
+    readonly url: string;
+    readonly token: string | undefined;
+    readonly workDir: string;
+    readonly wrap: (client: Client) => Client;
+  },
   input: RegisterDeviceInput,
   signal: AbortSignal,
 ): Promise<Registration> {
-  const path = join(given.workDir, 'device.json');
-  const register = async (token: string) => {
-    const client = given.wrap(createClient({ url: given.url, token }));
-    const { registerDevice } = await askUntilAnswered(client, RegisterDeviceDocument, { input }, { signal });
+  const { url, token } = given;
+  const register = async (token: string, rotateKey: boolean) => {
+    const client = given.wrap(createClient({ url, token }));
+    const { registerDevice } = await askUntilAnswered(client, RegisterDeviceDocument, { input: { ...input, rotateKey } }, { signal });
     const { device, apiKey } = unwrap(registerDevice);
     return { client, device, apiKey };
   };
-  const kept = await readKept(path, given.url, input.name);
-  const registered =
-    (kept === null ? null : await register(kept).catch(ignoreRefusedKey)) ?? (await register(given.token).catch(explainRefusedKey));
+  const kept = await keptKey(given.workDir, url, input.name);
+  const byKept = kept === null ? null : await register(kept, false).catch(ignoreRefusedKey);
+  if (byKept === null && token === undefined)
+    throw new AgentError(
+      kept === null
+        ? 'An agent needs a key that may register a device: TRAINYARD_TOKEN, --token-file or --token.'
+        : 'The key of this device is not good any more, and no other was given: TRAINYARD_TOKEN, --token-file or --token.',
+    );
+  // A device that was there before gets a new key as well: with the user's, its steps could do what the user may.
+  const registered = byKept ?? (await register(token ?? '', true).catch(explainRefusedKey));
   const { device, apiKey } = registered;
+  // By the device's own key, whoever gave it.
   if (!apiKey) return { client: registered.client, deviceId: device.id, deviceName: device.name };
-  await writeKept(path, { url: given.url, name: input.name, apiKey });
-  return { client: given.wrap(createClient({ url: given.url, token: apiKey })), deviceId: device.id, deviceName: device.name };
+  await keepKey(given.workDir, { url, name: input.name, apiKey });
+  return { client: given.wrap(createClient({ url, token: apiKey })), deviceId: device.id, deviceName: device.name };
+}
+
+/** Makes the agent's folder, or closes it to other users where it is open to them. */
+export async function makeAgentFolder(workDir: string): Promise<void> {
+  await mkdir(workDir, { recursive: true, mode: 0o700 });
+  const { mode } = await stat(workDir);
+  if ((mode & 0o077) !== 0) await chmod(workDir, 0o700);
 }
 
 /** Makes the folder and takes it for this agent alone: two in one folder would take each other's steps for orphans. Answers how to leave it. */
 export async function occupyFolder(workDir: string): Promise<() => Promise<void>> {
-  await mkdir(workDir, { recursive: true, mode: 0o700 });
+  await makeAgentFolder(workDir);
   const path = join(workDir, 'agent.json');
   const record = await readRecord(path);
   if (record !== null && (await isAlive(record))) {
@@ -63,8 +83,11 @@ export async function occupyFolder(workDir: string): Promise<() => Promise<void>
   return () => rm(path, { force: true });
 }
 
-async function readKept(path: string, url: string, name: string): Promise<string | null> {
-  const text = await readFile(path, 'utf8').catch(() => null);
+const keyFile = (workDir: string) => join(workDir, 'device.json');
+
+/** The key that a device of this name got from the gateway at this address; null where there is none. */
+export async function keptKey(workDir: string, url: string, name: string): Promise<string | null> {
+  const text = await readFile(keyFile(workDir), 'utf8').catch(() => null);
   if (text === null) return null;
   try {
     const kept: unknown = JSON.parse(text);
@@ -74,10 +97,13 @@ async function readKept(path: string, url: string, name: string): Promise<string
   }
 }
 
-async function writeKept(path: string, kept: KeptKey): Promise<void> {
-  await writeFile(path, `${JSON.stringify(kept)}\n`, { mode: 0o600 });
-  // The mode above is only for a file that is new.
-  await chmod(path, 0o600);
+/** Keeps a device's key for its agent, whole or not at all, for the agent's user alone. */
+export async function keepKey(workDir: string, kept: KeptKey): Promise<void> {
+  const path = keyFile(workDir);
+  // The mode is only for a file that is new.
+  await rm(`${path}.new`, { force: true });
+  await writeFile(`${path}.new`, `${JSON.stringify(kept)}\n`, { mode: 0o600, flag: 'wx' });
+  await rename(`${path}.new`, path);
 }
 
 function isKeptKey(value: unknown): value is KeptKey {

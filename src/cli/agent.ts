@@ -29,12 +29,12 @@ export const agent: Command = {
     ...jsonFlag,
   },
   notes:
+    'It needs a key that may register a device, once: the device gets a key of its own, which is kept in --work-dir and used from then on.\n' +
     'Ctrl-C or SIGTERM tells it to stop: it claims nothing more, and finishes or gives back what it holds. With --json, each event is a line.',
 
   async run({ io, client, given, target, isJson }) {
     const slots = given.integer('slots');
     if (slots !== undefined && slots < 1) throw new UsageError(`--slots takes a whole number from 1 on, not ${slots}.`);
-    if (target.token === undefined) throw new UsageError('An agent needs a key that may register a device: TRAINYARD_TOKEN or --token.');
     const stopMode = given.choice('on-stop', ['FINISH', 'RELEASE']) === 'FINISH' ? 'finish' : 'release';
     const project = given.text('project');
     const projectId = project === undefined ? undefined : await resolveProjectId(client, project, io.signal);

@@ -14,7 +14,24 @@ export const targetFlags: FlagSet = {
     description: 'an API key',
     defaultText: '$TRAINYARD_TOKEN, else for a gateway on this machine the key in credentials.json of $TRAINYARD_DATA_DIR (./data)',
   },
+  'token-file': {
+    value: 'FILE',
+    description: 'a file with an API key: other programs of this machine see flags',
+    defaultText: '$TRAINYARD_TOKEN_FILE',
+  },
 };
+
+/** The key that was given: typed, in a file, or in the environment. */
+async function givenToken(given: Given, env: Readonly<Record<string, string | undefined>>): Promise<string | undefined> {
+  const typed = given.text('token');
+  const file = given.text('token-file') ?? (env.TRAINYARD_TOKEN_FILE || undefined);
+  if (typed !== undefined && given.has('token-file')) throw new UsageError('Give --token or --token-file, not both.');
+  if (typed !== undefined || file === undefined) return typed ?? (env.TRAINYARD_TOKEN || undefined);
+  const text = await readFile(file, 'utf8').catch((error: Error) => {
+    throw new UsageError(`The key's file cannot be read: ${error.message}`);
+  });
+  return text.trim();
+}
 
 /**
  * The gateway that a command is for, and the key to use there.
@@ -22,7 +39,7 @@ export const targetFlags: FlagSet = {
  */
 export async function readTarget(given: Given, env: Readonly<Record<string, string | undefined>>): Promise<Target> {
   const url = given.text('url') ?? (env.TRAINYARD_URL || undefined);
-  const token = given.text('token') ?? (env.TRAINYARD_TOKEN || undefined);
+  const token = await givenToken(given, env);
   if (url !== undefined && !isHttp(url)) throw new UsageError(`The gateway's address has to be like ${defaultUrl}, not "${url}".`);
   if (token !== undefined || (url !== undefined && !isLoopback(url))) return { url: url ?? defaultUrl, token };
   const credentials = await readCredentials(join(env.TRAINYARD_DATA_DIR || 'data', 'credentials.json'));

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { Setting } from './setting.ts';
 import { variableOf } from './setting.ts';
@@ -15,7 +16,10 @@ export function readConfig(command: GatewayCommand, argv: readonly string[], env
   const wrong: string[] = [];
   const read = (setting: Setting): unknown => {
     const flag = setting.hasNoFlag ? undefined : flags[setting.name];
-    const said = flag ?? (env[variableOf(setting)] || undefined);
+    const plain = flag ?? (env[variableOf(setting)] || undefined);
+    const file = setting.isSecret ? (flags[`${setting.name}-file`] ?? (env[`${variableOf(setting)}_FILE`] || undefined)) : undefined;
+    if (plain !== undefined && file !== undefined) wrong.push(`${variableOf(setting)} and its file are both given: give one of them.`);
+    const said = file === undefined ? plain : readSecret(setting, file, wrong);
     if (said === undefined) return setting.byDefault;
     const value = setting.read(said);
     if (value === undefined) {
@@ -32,6 +36,16 @@ export function readConfig(command: GatewayCommand, argv: readonly string[], env
   return config;
 }
 
+/** The first line of a file, which nobody sees who does not read it; undefined where it cannot be read. */
+function readSecret(setting: Setting, path: string, wrong: string[]): string | undefined {
+  try {
+    return readFileSync(path, 'utf8').split(/\r?\n/, 1)[0];
+  } catch (error) {
+    wrong.push(`The file of ${variableOf(setting)} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
+}
+
 /** The settings of a topic that a command knows. */
 export function settingsOf(command: GatewayCommand, topic: keyof Config): Setting[] {
   return Object.values<Setting>(topics[topic].settings).filter(({ isOnlyUp }) => !isOnlyUp || command === 'up');
@@ -40,7 +54,8 @@ export function settingsOf(command: GatewayCommand, topic: keyof Config): Settin
 function parseFlags(command: GatewayCommand, argv: readonly string[]): Environment {
   const all = (Object.keys(topics) as (keyof Config)[]).flatMap((topic) => settingsOf(command, topic)); // its own keys
   const names = all.filter(({ hasNoFlag }) => !hasNoFlag).map(({ name }) => name);
-  const options = Object.fromEntries(names.map((name) => [name, { type: 'string' as const }]));
+  const files = all.filter(({ isSecret }) => isSecret).map(({ name }) => `${name}-file`);
+  const options = Object.fromEntries([...names, ...files].map((name) => [name, { type: 'string' as const }]));
   try {
     return parseArgs({ args: [...argv], options, strict: true, allowPositionals: false }).values as Environment; // all are strings
   } catch (error) {

@@ -9,6 +9,7 @@ import { type Change, change, topics } from './change.ts';
 import { Checks, labelsOf, type ResourcesInput, resourcesOf } from './checks.ts';
 import type { Domain } from './domain.ts';
 import { keyFields, subjectOf as keySubjectOf } from './key-changes.ts';
+import { giveNewKey } from './key-rotation.ts';
 import { addKey } from './keys.ts';
 import type { Principal } from './principal.ts';
 import { InvalidInput, InvalidState, NotFound } from './refusals.ts';
@@ -28,6 +29,7 @@ export interface RegisterDeviceInput {
   resources?: Optional<ResourcesInput>;
   slots?: Optional<number>;
   capabilities?: Optional<CapabilitiesInput>;
+  rotateKey?: Optional<boolean>;
 }
 
 /** A worker that knows steps by name is written for a few. */
@@ -68,7 +70,10 @@ export async function keepSeen(domain: Domain, deviceId: string): Promise<void> 
   await domain.store.write((tx) => tx.run(noteDeviceSeen, { id: deviceId, now, before }));
 }
 
-/** Registers a device, or takes over the one of this name in the project: it gets what is given here, and keeps its key. */
+/**
+ * Registers a device, or takes over the one of this name in the project: it gets what is given here, and keeps its key unless another is asked for. By
+ * its own key it keeps that: rotateApiKey is for who wants another.
+ */
 export async function registerDevice(
   domain: Domain,
   principal: Principal,
@@ -87,7 +92,17 @@ export async function registerDevice(
         { path: ['name'], message: "This key is another device's: by its own key a device registers under its own name." },
       ]);
     }
-    return known ? takeOver(change, known, input) : addDevice(change, projectId, input, now);
+    if (!known) return addDevice(change, projectId, input, now);
+    const device = await takeOver(change, known, input);
+    return { device, apiKey: input.rotateKey && principal.kind !== 'DEVICE' ? await giveNewKey(change, device) : null };
+  });
+}
+
+/** A new key of the device of this name that serves all projects, for the agent beside the gateway; the device is made where there is none. */
+export async function renewDeviceKey(domain: Domain, { name, slots }: { name: string; slots: number }): Promise<string> {
+  return change(domain, null, async (change) => {
+    const [known] = await change.tx.run(deviceByName, { projectKey: '', name });
+    return known ? giveNewKey(change, known) : (await addDevice(change, null, { name, slots }, change.now)).apiKey;
   });
 }
 
@@ -116,8 +131,8 @@ async function addDevice(change: Change, projectId: string | null, input: Regist
   return { device, apiKey: secret };
 }
 
-async function takeOver(change: Change, known: DeviceRow, input: RegisterDeviceInput) {
-  const device = await saveDevice(change, known, {
+function takeOver(change: Change, known: DeviceRow, input: RegisterDeviceInput): Promise<DeviceRow> {
+  return saveDevice(change, known, {
     kind: input.kind ?? known.kind,
     labels: labelsOf(input.labels),
     resources: resourcesOf(input.resources),
@@ -126,7 +141,6 @@ async function takeOver(change: Change, known: DeviceRow, input: RegisterDeviceI
     isDraining: false,
     lastSeenAt: change.now,
   });
-  return { device, apiKey: null };
 }
 
 async function saveDevice(change: Change, before: DeviceRow, columns: Partial<DeviceRow>): Promise<DeviceRow> {

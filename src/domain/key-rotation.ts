@@ -8,8 +8,8 @@
  * revoked, and another made. From the replacement's first use on that is refused, so that who stole the old key cannot take another one from it.
  */
 import { lockDevice } from '../store/changes/devices.ts';
-import { keyByHash, keyById, keysMadeBy, lastRotationBy, lockKey, saveKeyFields } from '../store/queries/keys.ts';
-import type { ApiKeyRow } from '../store/tables.ts';
+import { keyByHash, keyById, keysMadeBy, keysOfDevice, lastRotationBy, lockKey, saveKeyFields } from '../store/queries/keys.ts';
+import type { ApiKeyRow, DeviceRow } from '../store/tables.ts';
 import { audit, changedBetween, madeWith } from './audit.ts';
 import { type Change, change, topics } from './change.ts';
 import { Checks } from './checks.ts';
@@ -96,6 +96,15 @@ async function replace(change: Change, before: ApiKeyRow, by: ApiKeyRow, overlap
   change.tx.touch(topics.key(before.id));
   await audit(change, 'KEY_ROTATED', subjectOf(after), changedBetween(before, after, { shown: ['expiresAt', 'replacedById'] }));
   return after;
+}
+
+/** Makes another key of a device in the place of all that it has, which end after the overlap. For who registers it anew: its own key is lost, or was never known. */
+export async function giveNewKey(change: Change, { id, name, projectId }: DeviceRow): Promise<string> {
+  const earlier = await change.tx.run(keysOfDevice, { deviceId: id, now: change.now });
+  const made = await addKey(change, { name, kind: 'DEVICE', projectId, deviceId: id });
+  await audit(change, 'KEY_CREATED', subjectOf(made.apiKey), madeWith(made.apiKey, keyFields));
+  for (const key of earlier) await replace(change, key, made.apiKey, OVERLAP_SECONDS);
+  return made.secret;
 }
 
 /** What made the keys that the operator chose: `createdBy` of each. */

@@ -114,7 +114,7 @@ export function admit(principal: Principal, { needs, orItself, without, forAllPr
   return true;
 }
 
-/** The right to read each type of thing that has an id, wherever it is come by: without it, it is not there. */
+/** The right to come by each type of thing by its id: without it, it is not there. What of it may be read, fields.ts says. */
 export const rightToRead = {
   Project: 'readProjects',
   Job: 'readJobs',
@@ -130,24 +130,6 @@ export const rightToRead = {
   ApiKey: 'ask',
   AuditEntry: 'readAudit',
 } as const satisfies Record<NodeType, Action>;
-
-/** Fields by which a thing is come by with another right than its type's. */
-export const rightToReadField = {
-  // What a job stands in and has made is shown with it; what leads on from there is narrowed again.
-  'Job.experiment': 'readJobs',
-  'Job.model': 'readJobs',
-  'Job.modelVersion': 'readJobs',
-  'Job.startModel': 'readStartModels',
-  'Job.startModelVersion': 'readStartModels',
-  'Federation.startModel': 'readStartModels',
-  // Of the first round; that of a later one is the job's own.
-  'Round.startModel': 'readStartModels',
-  // The devices of a federated job are shown with it.
-  'Federation.devices': 'readJobs',
-  'Participant.device': 'readJobs',
-  'DeviceModel.device': 'readJobs',
-  'Step.whyNot': 'readDevices',
-} as const satisfies Readonly<Record<string, Action>>;
 
 /** The doors beside GraphQL's root fields. Without `needs` they are open to anyone. */
 export const doors: Readonly<Record<string, Pick<Operation, 'forAllProjects' | 'within'> & { readonly needs?: Action }>> = {

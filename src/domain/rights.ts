@@ -24,6 +24,8 @@ const table = {
   readJobs: { holders: everyone, text: 'read jobs' },
   readFragments: { holders: everyone, text: 'read fragments' },
   readProjects: { holders: everyone, text: 'read projects' },
+  readSetups: { holders: [...viewers, 'DEVICE'], text: 'read how projects and applications are set up' },
+  readInputs: { holders: [...viewers, 'DEVICE', ...jobs], text: 'read what steps are given' },
   readDevices: { holders: [...viewers, 'DEVICE'], text: 'read devices' },
   readApplications: { holders: [...viewers, 'DEVICE', ...jobs], text: 'read the catalogue' },
   readExperiments: { holders: [...viewers, 'DEVICE'], text: 'read experiments' },
@@ -71,6 +73,8 @@ export function may(principal: Principal, action: Action): boolean {
   const holders: readonly Holder[] = table[action].holders;
   return holders.includes(holderOf(principal));
 }
+
+export const isForEveryone = (action: Action): boolean => table[action].holders.length === everyone.length;
 
 /** Throws FORBIDDEN unless the principal may do this, to whatever it sees. */
 export function requireRight(principal: Principal, action: Action): void {

@@ -20,6 +20,8 @@ export function readinessOf(store: Store): () => Promise<Readiness> {
     await store.write((tx) => tx.run(writeAgain, {}));
   };
   return async () => {
+    // What is read and written is not what a restart would find.
+    if (!store.isInPlace()) return { isReadable: false, isWritable: false };
     try {
       await inTime(ANSWER_MS, store.read.db.select().from(store.tables.meta).limit(1).execute());
     } catch {

@@ -2,12 +2,18 @@ import type { Container as ContainerShape } from '../domain/vocabulary.ts';
 import { builder } from './builder.ts';
 import { Resources, ResourcesInput } from './resources.ts';
 
+/** What a key without the right to read a field is shown in its place (doors.ts). */
+const hidden = (text: string) => `\`${text}\` for a key of kind WATCH, whose link is shared.`;
+
 const ContainerBuild = builder.objectRef<NonNullable<ContainerShape['build']>>('ContainerBuild').implement({
   description: 'How to build the image, where none is given.',
   fields: (t) => ({
-    context: t.exposeString('context', { description: 'The folder or Git URL that the build starts from.' }),
+    context: t.exposeString('context', { description: `The folder or Git URL that the build starts from; ${hidden('***')}` }),
     dockerfile: t.exposeString('dockerfile', { description: 'The path of the Dockerfile within the context.' }),
-    properties: t.expose('properties', { type: 'JSONObject', description: 'Whatever else the builder takes, as it was given.' }),
+    properties: t.expose('properties', {
+      type: 'JSONObject',
+      description: `Whatever else the builder takes, as it was given; ${hidden('{}')}`,
+    }),
   }),
 });
 
@@ -15,17 +21,14 @@ const EnvironmentVariable = builder.objectRef<ContainerShape['env'][number]>('En
   description: 'A variable of the environment that a step runs in.',
   fields: (t) => ({
     name: t.exposeString('name', { description: 'Its name.' }),
-    value: t.string({
-      description: 'Its value, as text; `***` for a key of kind WATCH, whose link is shared.',
-      resolve: ({ value }, _, { principal }) => (principal?.kind === 'WATCH' ? '***' : value),
-    }),
+    value: t.exposeString('value', { description: `Its value, as text; ${hidden('***')}` }),
   }),
 });
 
 const Volume = builder.objectRef<ContainerShape['volumes'][number]>('Volume').implement({
   description: 'Storage that is mounted into the container.',
   fields: (t) => ({
-    storage: t.exposeString('storage', { description: 'What is mounted: a path or a URL that the device understands.' }),
+    storage: t.exposeString('storage', { description: `What is mounted: a path or a URL that the device understands; ${hidden('***')}` }),
     containerPath: t.exposeString('containerPath', { description: 'Where it is found inside the container.' }),
     isReadOnly: t.exposeBoolean('isReadOnly', { description: 'Whether the container cannot write to it.' }),
   }),
@@ -54,7 +57,10 @@ export const Container = builder.objectRef<ContainerShape>('Container').implemen
     volumes: t.expose('volumes', { type: [Volume], description: 'Storage that is mounted into it.' }),
     http: t.expose('http', { type: HttpPort, nullable: true, description: 'The port on which it serves HTTP, if it does.' }),
     resources: t.expose('resources', { type: Resources, description: 'What it needs of its device.' }),
-    properties: t.expose('properties', { type: 'JSONObject', description: 'Whatever else its device understands, as it was given.' }),
+    properties: t.expose('properties', {
+      type: 'JSONObject',
+      description: `Whatever else its device understands, as it was given; ${hidden('{}')}`,
+    }),
   }),
 });
 

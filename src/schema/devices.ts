@@ -206,6 +206,12 @@ defineMutation('registerDevice', {
         type: DeviceCapabilitiesInput,
         description: 'What it can run. Default: not said, and any step may be given to it.',
       }),
+      rotateKey: t.boolean({
+        required: true,
+        defaultValue: false,
+        description:
+          'Answer a key also where the device was there before: those that it has end an hour later. Of no effect by its own key, which rotateApiKey rotates.',
+      }),
     }),
   }),
   payload: builder.objectRef<{ device: DeviceRow; apiKey: string | null }>('RegisterDevicePayload').implement({
@@ -214,7 +220,8 @@ defineMutation('registerDevice', {
       device: t.expose('device', { type: Device, description: 'The device as it is now.' }),
       apiKey: t.exposeString('apiKey', {
         nullable: true,
-        description: 'A key of kind DEVICE for it, shown this once. Null when the device was there before: its key stays as it is.',
+        description:
+          'A key of kind DEVICE for it, shown this once. Null when the device was there before and rotateKey did not ask for another: its key stays as it is.',
       }),
     }),
   }),

@@ -65,7 +65,10 @@ Experiment.implement({
       description: 'The project that owns it.',
       resolve: ({ projectId }, _, context) => projectOf(context, projectId),
     }),
-    hyperparameters: t.expose('hyperparameters', { type: 'JSONObject', description: 'What its jobs have in common, as it was given.' }),
+    hyperparameters: t.expose('hyperparameters', {
+      type: 'JSONObject',
+      description: 'What its jobs have in common, as it was given; `{}` for a key of kind WATCH, whose link is shared.',
+    }),
     startModel: t.field({
       type: Fragment,
       nullable: true,

@@ -35,8 +35,8 @@ import './events.ts';
 import './watching.ts';
 import { countLongValues } from './answer-room.ts';
 import { builder } from './builder.ts';
-import { guardRoots } from './doors.ts';
+import { guardFields, guardRoots } from './doors.ts';
 import { readPlainly } from './plain.ts';
 import { declareSizes } from './sizes.ts';
 
-export const schema = guardRoots(countLongValues(declareSizes(readPlainly(builder.toSchema()))));
+export const schema = guardRoots(guardFields(countLongValues(declareSizes(readPlainly(builder.toSchema())))));

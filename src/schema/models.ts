@@ -1,4 +1,4 @@
-import { rightToRead, rightToReadField } from '../domain/operations.ts';
+import { rightToRead } from '../domain/operations.ts';
 import { gone } from '../domain/refusals.ts';
 import { may, requireRight, scopeOf, sees } from '../domain/rights.ts';
 import type { ShownJob } from '../store/queries/jobs.ts';
@@ -148,8 +148,7 @@ builder.objectField(Project, 'models', (t) =>
   }),
 );
 
-/** What a job starts from: another job made it, and yet the job's own key and the leases of its steps may read it. Who only watches the job may not. */
-const mayReadStart = (context: Context): boolean => may(viewerOf(context), rightToReadField['Job.startModel']);
+/** What a job starts from: another job made it, and yet the job's own key and the leases of its steps may read it. */
 const startModelOf = async (context: Context, { startModelId }: ShownJob): Promise<FragmentRow | null> =>
   startModelId === null ? null : fragmentOf.load(context, startModelId);
 
@@ -178,7 +177,7 @@ builder.objectFields(Job, (t) => ({
     type: ModelVersion,
     nullable: true,
     description: 'The version that it was told to start from. Null: it was told none, or this key may not see it.',
-    resolve: ({ startModelVersionId }, _, context) => (mayReadStart(context) ? versionNamed(context, startModelVersionId) : null),
+    resolve: ({ startModelVersionId }, _, context) => versionNamed(context, startModelVersionId),
   }),
   startModel: t.field({
     type: Fragment,
@@ -186,7 +185,7 @@ builder.objectFields(Job, (t) => ({
     description:
       'The file that it starts from: of its startModelVersion, of its federation, or the newest model of its experiment. Its steps read it with the token of ' +
       'their lease, and download it from downloadUrl. Null: it starts from nothing, its turn in the experiment has not come, or this key may not see it.',
-    resolve: (job, _, context) => (mayReadStart(context) ? startModelOf(context, job) : null),
+    resolve: (job, _, context) => startModelOf(context, job),
   }),
   billableBytes: t.field({
     type: 'ByteCount',

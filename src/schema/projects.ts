@@ -31,11 +31,15 @@ export async function projectOf(context: Context, projectId: string): Promise<Pr
 }
 
 Project.implement({
-  description: 'Owns jobs, devices, files and keys. Whoever has a key of one project sees nothing of the others.',
+  description:
+    'Owns jobs, devices, files and keys. Whoever has a key of one project sees nothing of the others; a key of one job reads its id, its name, and what is the job’s own.',
   interfaces: [Node],
   fields: (t) => ({
     name: t.exposeString('name', { description: 'What people call it. Not unique.' }),
-    gitRepository: t.exposeString('gitRepository', { nullable: true, description: 'Where its code lives, if it was said.' }),
+    gitRepository: t.exposeString('gitRepository', {
+      nullable: true,
+      description: 'Where its code lives. Null: nobody said, or this key may not see it.',
+    }),
     pipeline: t.expose('pipeline', {
       type: [StepTemplate],
       description: 'The steps that triggerJob starts with. Unless it was set, that is one step named Bootstrap.',

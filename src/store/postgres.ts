@@ -167,6 +167,8 @@ class PostgresStore implements Store {
     return this.#wire.listen(listener);
   }
 
+  isInPlace = () => true;
+
   isAlone(): Promise<boolean> {
     return this.#wire.isAlone(this.#pool);
   }

@@ -1,5 +1,6 @@
 /** Opening a SQLite file: the lock that makes it one gateway's, the settings of each connection, and its migrations. */
-import { dirname } from 'node:path';
+import { existsSync, lstatSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import SqliteDatabase from 'better-sqlite3';
 import { readMigrationFiles } from 'drizzle-orm/migrator';
 import { makeFolder, writeAnew } from './durable.ts';
@@ -18,11 +19,14 @@ export interface SqliteOptions {
 export interface SqliteFile {
   readonly writer: SqliteDatabase.Database;
   readonly reader: SqliteDatabase.Database;
+  /** Whether the file that is open is the one that stands in its place: false once it was moved, removed or replaced. */
+  isInPlace(): boolean;
   close(): void;
 }
 
 /** Opens the file, making or migrating it as needed. */
-export function openFile(file: string, { synchronous = 'FULL' }: SqliteOptions = {}): SqliteFile {
+export function openFile(named: string, { synchronous = 'FULL' }: SqliteOptions = {}): SqliteFile {
+  let file = named;
   const opened: SqliteDatabase.Database[] = [];
   const keep = (connection: SqliteDatabase.Database) => {
     opened.unshift(connection);
@@ -32,8 +36,10 @@ export function openFile(file: string, { synchronous = 'FULL' }: SqliteOptions =
     for (const connection of opened) connection.close();
   };
   try {
-    makeFolder(dirname(file));
-    keep(lockFile(file));
+    makeFolder(dirname(named));
+    file = placeOf(named);
+    const lock = keep(lockFile(file));
+    requireKnown(lock, file);
     // A process that was killed between writing a change and its sync, or whose sync failed, leaves a change that is read as any other and yet not
     // durable: who asked for it would be told that it is done, and the next power loss would take it.
     writeAnew(`${file}-wal`);
@@ -42,11 +48,67 @@ export function openFile(file: string, { synchronous = 'FULL' }: SqliteOptions =
     migrateFile(writer);
     const reader = keep(new SqliteDatabase(file, { readonly: true, timeout: BUSY_TIMEOUT_MS }));
     reader.pragma(`cache_size = -${PAGE_CACHE_KIB}`);
-    return { writer, reader, close };
+    noteKnown(lock);
+    return { writer, reader, close, isInPlace: watchPlace(file) };
   } catch (error) {
     close();
     throw explainFile(error, file);
   }
+}
+
+/**
+ * Where the file itself is: a link to it is not another one, and what SQLite keeps beside it is beside itself. Throws StoreUnusable for a file that has
+ * a second name which no link leads to: by each name it would have a lock and a WAL of its own.
+ */
+function placeOf(named: string): string {
+  const found = lstatSync(named, { throwIfNoEntry: false });
+  if (found === undefined) return join(realpathSync(dirname(named)), basename(named));
+  if (!existsSync(named)) throw new StoreUnusable(`${named} is a link to a file that is not there.`);
+  const file = realpathSync(named);
+  const target = statSync(file);
+  if (target.isFile() && target.nlink > 1)
+    throw new StoreUnusable(
+      `${file} has another name (a hard link), by which another program could open it: keep one, and copy it for the other.`,
+    );
+  if (isMounted(file))
+    throw new StoreUnusable(`${file} is mounted by itself: mount the folder that it is in, with what SQLite keeps beside it.`);
+  return file;
+}
+
+/** On Linux: whether the file is a mount of its own. */
+function isMounted(file: string): boolean {
+  const mounts = existsSync('/proc/self/mountinfo') ? readFileSync('/proc/self/mountinfo', 'utf8') : '';
+  // Blanks in names are written as octal numbers.
+  const name = file.replaceAll(/[ \t\n\\]/g, (character) => `\\${character.charCodeAt(0).toString(8).padStart(3, '0')}`);
+  return mounts.split('\n').some((line) => line.split(' ')[4] === name);
+}
+
+/** Answers whether the file in this place is still the one that is there now. */
+function watchPlace(file: string): () => boolean {
+  const opened = statSync(file, { bigint: true });
+  return () => {
+    const now = statSync(file, { bigint: true, throwIfNoEntry: false });
+    return now !== undefined && now.dev === opened.dev && now.ino === opened.ino;
+  };
+}
+
+/** What the lock's file says once there was a store: its user_version. */
+const KNOWN = 1;
+
+/** Throws StoreUnusable where there was a store and is none: an empty one in its place would look as if all were lost. */
+function requireKnown(lock: SqliteDatabase.Database, file: string): void {
+  if (existsSync(file) || lock.pragma('user_version', { simple: true }) !== KNOWN) return;
+  throw new StoreUnusable(
+    `${file} is gone, where there was a store before: put it back, with its -wal beside it; or remove ${file}.lock, and an empty one is made.`,
+  );
+}
+
+/** Lets go of the lock for a moment, once in the life of a store. */
+function noteKnown(lock: SqliteDatabase.Database): void {
+  if (lock.pragma('user_version', { simple: true }) === KNOWN) return;
+  lock.pragma(`user_version = ${KNOWN}`);
+  lock.exec('COMMIT');
+  lock.exec('BEGIN EXCLUSIVE');
 }
 
 /** Makes the file this process's alone. The lock is held while the process lives, and let go by the system however it ends. */

@@ -15,7 +15,7 @@ import { openFile, type SqliteFile, type SqliteOptions } from './sqlite-file.ts'
 import type { Database, Dialect, Store, Topic, Tx } from './store.ts';
 import { tables } from './tables.sqlite.ts';
 import { feedOfAllJobs } from './tables.ts';
-import { unavailabilityOf } from './unavailable.ts';
+import { StoreUnavailable, unavailabilityOf } from './unavailable.ts';
 
 /** Bounds how long one group holds the event loop: 200 works are about 20 ms. */
 const MOST_WORKS_IN_A_GROUP = 200;
@@ -48,6 +48,7 @@ class SqliteStore implements Store {
   /** The lock says so. */
   readonly isFirst = true;
   isAlone = () => Promise.resolve(true);
+  isInPlace = () => this.#file.isInPlace();
   readonly read: Connection;
   readonly #file: SqliteFile;
   readonly #writer: SqliteDatabase.Database;
@@ -152,6 +153,7 @@ class SqliteStore implements Store {
     const began = performance.now();
     for (const { since } of group) this.#meters.queueSeconds.note((began - since) / 1_000);
     try {
+      if (!this.#file.isInPlace()) throw new StoreUnavailable('MOVED', { cause: undefined });
       this.#rollBack();
       this.#control.begin.run();
       const done = await this.#runAll(group);

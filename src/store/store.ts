@@ -105,6 +105,8 @@ export interface Store {
   readonly isFirst: boolean;
   /** Whether no other gateway is using it now. */
   isAlone(): Promise<boolean>;
+  /** Whether what is open is what a start would open: false once a file was moved, removed or replaced. */
+  isInPlace(): boolean;
   /** What it counts about itself. */
   readonly meters: readonly Meter[];
   /** Why the newest write that came to an end could not be stored (the disk is full, the database is away); null: it could, or was refused. */

@@ -1,7 +1,10 @@
 /** What keeps a store from doing its work for now: nothing is wrong with the request, and the same one may be done later. */
 
-/** FULL: the disk has no room. FAILING: it reads or writes with errors. SLOW: a file cannot be read in its time. AWAY: the database does not answer. BUSY: another program holds it. */
-export type Obstacle = 'FULL' | 'FAILING' | 'SLOW' | 'AWAY' | 'BUSY';
+/**
+ * FULL: the disk has no room. FAILING: it reads or writes with errors. SLOW: a file cannot be read in its time. AWAY: the database does not answer.
+ * BUSY: another program holds it. MOVED: its file is not where it was.
+ */
+export type Obstacle = 'FULL' | 'FAILING' | 'SLOW' | 'AWAY' | 'BUSY' | 'MOVED';
 
 const sentences: Readonly<Record<Obstacle, string>> = {
   FULL: "The gateway's disk is full.",
@@ -9,6 +12,7 @@ const sentences: Readonly<Record<Obstacle, string>> = {
   SLOW: "The gateway's disk is too slow at the moment.",
   AWAY: 'The gateway cannot reach its database at the moment.',
   BUSY: 'Another program holds the database of the gateway at the moment.',
+  MOVED: "The file of the gateway's database was moved, removed or replaced: it has to be put back.",
 };
 
 /** Answered with the code UNAVAILABLE: trying again is right. */

@@ -1,8 +1,9 @@
 /** What is beside and below the root fields: files, metrics, health and pages, and fields that are narrower than what leads to them (P15). */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { doors, rightToRead, rightToReadField } from '../../src/domain/operations.ts';
+import { rightsToFields } from '../../src/domain/fields.ts';
+import { doors } from '../../src/domain/operations.ts';
 import type { Principal } from '../../src/domain/principal.ts';
-import { type Action, may } from '../../src/domain/rights.ts';
+import { may } from '../../src/domain/rights.ts';
 import { createSqliteDatabase, type TestDatabase } from '../support/databases.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { admin } from '../support/seed.ts';
@@ -126,23 +127,11 @@ const paths: Readonly<Record<string, (of: { job: string; project: string }) => s
   'Project.models': ({ project }) => `{ project(id: "${project}") { models { nodes { id } } } }`,
   'Job.startModel': ({ job }) => `{ job(id: "${job}") { startModel { id } } }`,
 };
-const leadsTo: Readonly<Record<string, keyof typeof rightToRead>> = {
-  ...{
-    'Job.device': 'Device',
-    'Step.pinnedDevice': 'Device',
-    'Attempt.device': 'Device',
-    'Fragment.device': 'Device',
-    'Project.devices': 'Device',
-  },
-  ...{ 'Job.application': 'Application', 'Project.experiments': 'Experiment', 'Project.models': 'Model' },
-};
-
 test('what a key sees does not show it what it may not read (P15)', async () => {
   const { job, keys } = await makeFullJob();
   const deepest = (value: unknown): unknown => (value !== null && typeof value === 'object' ? deepest(Object.values(value)[0]) : value);
   for (const [field, document] of Object.entries(paths)) {
-    const right: Action | undefined =
-      field in rightToReadField ? rightToReadField[field as keyof typeof rightToReadField] : rightToRead[leadsTo[field] ?? 'Job']; // as just asked
+    const right = rightsToFields.get(field) ?? 'ask';
     for (const [holder, key] of Object.entries(keys)) {
       const { data, errors } = await ask(gateway, key, document({ job, project: world.project }));
       const found = errors ? errors[0]?.extensions.code : typeof deepest(data) === 'string' ? 'shown' : 'hidden';

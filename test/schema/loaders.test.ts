@@ -27,6 +27,7 @@ function listen(domain: Domain): { domain: Domain; statements: string[] } {
     tables: store.tables,
     isFirst: store.isFirst,
     isAlone: () => store.isAlone(),
+    isInPlace: () => store.isInPlace(),
     meters: store.meters,
     trouble: store.trouble,
     read,

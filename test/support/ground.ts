@@ -80,6 +80,7 @@ export function watchWrites(domain: Domain): { readonly domain: Domain; next(): 
       }
     },
     isAlone: () => store.isAlone(),
+    isInPlace: () => store.isInPlace(),
     onCommit: (listener) => store.onCommit(listener),
     isUniqueViolation: (error) => store.isUniqueViolation(error),
     isUnstorableText: (error) => store.isUnstorableText(error),

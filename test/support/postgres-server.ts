@@ -21,7 +21,10 @@ export default async function openDoor(project: TestProject): Promise<() => Prom
   const door = createServer((socket) => {
     socket.on('error', () => {});
     keeper ??= startKeeper();
-    keeper.answer.then((answer) => socket.end(answer));
+    keeper.answer.then(
+      (answer) => socket.end(answer),
+      () => socket.destroy(),
+    );
   });
   await new Promise<void>((resolve) => door.listen(0, '127.0.0.1', resolve));
   project.provide('postgresDoor', (door.address() as AddressInfo).port); // an AddressInfo, since it listens on a port

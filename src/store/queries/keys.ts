@@ -53,6 +53,24 @@ export const keysMadeBy = statement('keys made by', (db, t, $: Placeholder<{ cre
   ),
 );
 
+/** The keys of a device that are good now and that none has replaced. */
+export const keysOfDevice = statement('keys of device', (db, t, $: Placeholder<{ deviceId: string; now: Date }>, { lock }) =>
+  lock(
+    db
+      .select()
+      .from(t.apiKeys)
+      .where(
+        and(
+          eq(t.apiKeys.deviceId, $('deviceId')),
+          isNull(t.apiKeys.revokedAt),
+          isNull(t.apiKeys.replacedById),
+          or(isNull(t.apiKeys.expiresAt), gt(t.apiKeys.expiresAt, $('now', t.apiKeys.expiresAt))),
+        ),
+      ),
+    'wait',
+  ),
+);
+
 /** The newest key of a device that this principal made by rotation in a span of time; none of the future, from before the clock was set back. */
 export const lastRotationBy = statement(
   'last rotation by',

@@ -456,6 +456,8 @@ export type RegisterDeviceInput = {
   readonly projectId?: string | null | undefined;
   /** What it has. */
   readonly resources?: ResourcesInput | null | undefined;
+  /** Answer a key also where the device was there before: those that it has end an hour later. Of no effect by its own key, which rotateApiKey rotates. */
+  readonly rotateKey?: boolean;
   /** How many steps it runs at once. */
   readonly slots?: number;
 };

@@ -1,0 +1,175 @@
+/** What tests of fields ask: a word in whatever is not for every key, and the keys. */
+import { createApplication } from '../../src/domain/applications.ts';
+import { createExperiment } from '../../src/domain/experiments.ts';
+import { createFragment } from '../../src/domain/fragments.ts';
+import { updateJob } from '../../src/domain/jobs.ts';
+import { createApiKey } from '../../src/domain/key-changes.ts';
+import { completeStep } from '../../src/domain/outcomes.ts';
+import type { Principal } from '../../src/domain/principal.ts';
+import { appendLog, reportMetrics, reportTelemetry } from '../../src/domain/progress.ts';
+import { createProject, updateProject } from '../../src/domain/projects.ts';
+import { raiseFleet } from '../domain/fleet.ts';
+import { admin, type Seed } from '../support/seed.ts';
+import { trainingOn } from './training.ts';
+
+/** Words in what is not for every key, by where they stand. */
+export const words = [
+  'repository',
+  'pipeline',
+  'catalogue',
+  'queue',
+  'variable',
+  'storage',
+  'context',
+  'properties',
+  'label',
+  'sibling',
+  'abroad',
+];
+export const word = (name: string) => `canary-${name}`;
+const ofTheProject = words.filter((name) => name !== 'abroad');
+const ofTheJob = ['queue', 'variable', 'storage', 'context', 'properties'];
+
+export interface Holder {
+  readonly name: string;
+  readonly principal: Principal;
+  /** The words that it may come by. */
+  readonly reads: readonly string[];
+}
+
+export interface GuardedWorld {
+  readonly holders: readonly Holder[];
+  /** Required arguments of fields, by `Type.field`. */
+  readonly args: Readonly<Record<string, string>>;
+}
+
+/** Two projects with something in every field, and keys of every kind. */
+export async function guardWorld(seed: Seed): Promise<GuardedWorld> {
+  const { domain, project } = seed;
+  const container = (name: string) => ({
+    command: 'true',
+    env: [{ name: 'A', value: word(name === 'own' ? 'variable' : name) }],
+    volumes: [{ storage: word(name === 'own' ? 'storage' : name), containerPath: '/data', isReadOnly: false }],
+    build: { context: word(name === 'own' ? 'context' : name), dockerfile: 'Dockerfile', properties: {} },
+    http: { port: 80, requiresAuth: true },
+    properties: { a: word(name === 'own' ? 'properties' : name) },
+  });
+  await updateProject(domain, admin, {
+    projectId: project.id,
+    gitRepository: `https://alice:${word('repository')}@example.com/digits.git`,
+    pipeline: [{ name: 'Bootstrap', container: container('pipeline') }],
+  });
+  const itemDefinitions = [{ name: 'rate', valueType: 'NUMBER', defaultValue: '1' }] as const;
+  const { application } = await createApplication(domain, admin, {
+    name: 'Digits',
+    itemDefinitions,
+    container: container('own'),
+  });
+  const others = await createApplication(domain, admin, { name: 'Of others', itemDefinitions, container: container('catalogue') });
+  const training = trainingOn(seed);
+  const { experiment } = await createExperiment(domain, admin, {
+    projectId: project.id,
+    name: 'Queue',
+    hyperparameters: { a: word('queue') },
+    startModelFragmentId: await training.modelOfProject(),
+  });
+  const fleet = await raiseFleet(seed, 2);
+  const device = await seed.registerDevice({ name: 'gpu-1', labels: [{ key: 'site', value: word('label') }] });
+
+  const sibling = await seed.createJob([{ name: 'S', container: container('sibling') }], {
+    name: 'Sibling',
+    experimentId: experiment.id,
+    settings: { a: word('sibling') },
+  });
+  const siblingClaim = await seed.claim(sibling, 0, device);
+  await appendLog(domain, admin, {
+    leaseToken: siblingClaim.lease.token,
+    chunks: [{ stream: 'STDOUT', offset: 0, text: word('sibling') }],
+  });
+  await createFragment(domain, admin, { jobId: sibling.job.id, filename: 'notes.txt', type: 'DATA', text: word('sibling') });
+  await training.handIn(siblingClaim, sibling.job, 'model');
+  await completeStep(domain, admin, { leaseToken: siblingClaim.lease.token });
+
+  const own = await seed.createJob(
+    [
+      { name: 'S', container: container('own') },
+      { name: 'T', pinnedDeviceId: device.device.id },
+    ],
+    {
+      name: 'Own',
+      applicationId: application.id,
+      experimentId: experiment.id,
+      labels: [{ key: 'a', value: 'b' }],
+    },
+  );
+  const held = await seed.claim(own, 0, device);
+  await appendLog(domain, admin, { leaseToken: held.lease.token, chunks: [{ stream: 'STDOUT', offset: 0, text: 'a line\n' }] });
+  await reportMetrics(domain, admin, { leaseToken: held.lease.token, metrics: [{ name: 'loss', value: 1 }] });
+  await reportTelemetry(domain, admin, { leaseToken: held.lease.token, samples: [{ cpu: 1, memoryMb: 1 }] });
+  await training.handIn(held, own.job, 'model');
+  await updateJob(domain, admin, { jobId: own.job.id, statusMessage: 'Runs.' });
+
+  const federation = {
+    numDevices: 2,
+    terminationCriteria: [{ maxRounds: 3 }, { maxDurationSeconds: 600 }, { metric: { metric: 'loss', operator: 'LT', threshold: 0.1 } }],
+    trainContainer: container('own'),
+    aggregateContainer: container('own'),
+  } as const;
+  const federated = await fleet.createJob(federation, { name: 'Federated' });
+  await fleet.train(federated.job.id, 2);
+  await fleet.aggregate(federated.job.id);
+  const [trainer] = await fleet.selected(federated.job.id, 2);
+  if (!trainer) throw new Error('The second round has no device.');
+  const trained = await fleet.claim(federated.job.id, trainer, 2);
+
+  const { project: abroad } = await createProject(domain, admin, { name: word('abroad'), gitRepository: word('abroad') });
+  await seed.createJob(1, { projectId: abroad.id, name: word('abroad'), settings: { a: word('abroad') } });
+  await seed.registerDevice({ projectId: abroad.id, name: word('abroad') });
+
+  const keyOf = async (input: Pick<Parameters<typeof createApiKey>[2], 'kind' | 'jobId' | 'role' | 'projectId'>) =>
+    seed.principalOf((await createApiKey(domain, admin, { name: 'a key', ...input })).secret);
+  const user = async (role: 'VIEWER' | 'EDITOR' | 'ADMIN') => ({
+    name: `${role} of the project`,
+    principal: await keyOf({ kind: 'USER', role, projectId: project.id }),
+    reads: ofTheProject,
+  });
+  const ofJob = async (name: string, jobId: string, token: string, lease: string, reads: readonly string[]) => [
+    { name: `JOB of the ${name} job`, principal: await seed.principalOf(token), reads },
+    { name: `lease of the ${name} job`, principal: await seed.principalOf(lease), reads },
+    { name: `WATCH of the ${name} job`, principal: await keyOf({ kind: 'WATCH', jobId }), reads: [] },
+  ];
+  const holders = [
+    { name: 'ADMIN of all', principal: await keyOf({ kind: 'USER', role: 'ADMIN' }), reads: words },
+    await user('VIEWER'),
+    await user('EDITOR'),
+    await user('ADMIN'),
+    { name: 'DEVICE', principal: device.principal, reads: ofTheProject },
+    ...(await ofJob('own', own.job.id, own.token, held.lease.token, ofTheJob)),
+    ...(await ofJob(
+      'federated',
+      federated.job.id,
+      federated.token,
+      trained.lease.token,
+      ofTheJob.filter((name) => name !== 'queue'),
+    )),
+  ];
+  const args = {
+    'Query.application': `id: "${others.application.id}"`,
+    'Query.device': `id: "${device.device.id}"`,
+    'Query.experiment': `id: "${experiment.id}"`,
+    'Query.fragment': `id: "${await training.modelOfProject('another')}"`,
+    'Query.job': `id: "${own.job.id}"`,
+    'Query.model': 'id: "model_00000000000000000000000000"',
+    'Query.node': `id: "${federated.job.id}"`,
+    'Query.nodes': `ids: ["${sibling.job.id}", "${own.job.id}", "${federated.job.id}", "${held.step.id}", "${project.id}", "${abroad.id}"]`,
+    'Query.project': `id: "${project.id}"`,
+    'Query.step': `id: "${held.step.id}"`,
+    'Job.step': 'number: 1',
+    'Job.item': 'name: "rate"',
+    'Job.latestFragment': 'filename: "model.safetensors"',
+    'Project.latestFragment': 'filename: "model.safetensors"',
+    'Job.metricSeries': 'name: "loss"',
+    'Job.nativeStatus': 'dialect: MLCYCLE',
+  };
+  return { holders, args };
+}
