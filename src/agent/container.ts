@@ -18,7 +18,7 @@ import { ContainerMeter } from './telemetry.ts';
 const LAST_WORD_SECONDS = 10;
 
 /** Between two looks whether the container runs. */
-const LOOK_MS = 300;
+const LOOK_MS = 500;
 
 /** Go's zero time, with which an engine says so. */
 const neverStarted = '0001-';

@@ -74,8 +74,8 @@ describeOnEachStore('The lifecycle in the database', (open) => {
     const allowed = cells(stepStatuses, stepHappenings).filter(({ status, happening }) => nextStepStatus(status, happening) !== null);
     const refused = cells(stepStatuses, stepHappenings).filter(({ status, happening }) => nextStepStatus(status, happening) === null);
 
-    test('has 64 cells', () => {
-      expect([allowed.length, refused.length]).toEqual([15, 49]);
+    test('has 72 cells', () => {
+      expect([allowed.length, refused.length]).toEqual([16, 56]);
     });
 
     test.each(allowed)('$happening moves a $status step and stores the event', async ({ status, happening }) => {

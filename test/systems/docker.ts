@@ -1,7 +1,9 @@
-/** A `docker` for agents to find, that writes down what it was asked for. */
-import { readFileSync, writeFileSync } from 'node:fs';
+/**
+ * A `docker` for agents to find, where no engine runs: writes down what it is called with, and answers as docker does when all goes well. A shell's script, for an agent
+ * calls it many times a step.
+ */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { createFolder } from '../support/folders.ts';
 
 export interface DockerCall {
@@ -18,20 +20,36 @@ export interface StandInDocker {
   calls(command: string): DockerCall[];
 }
 
-const program = fileURLToPath(new URL('docker-stand-in.ts', import.meta.url));
+/** A file for each part of a call; that with the arguments comes last. */
+const scriptOf = (record: string) => `#!/bin/sh
+call=$(mktemp ${record}/XXXXXXXX)
+env >$call.own
+for arg; do case "$arg" in --env-file=*) cp "\${arg#--env-file=}" $call.given;; esac; done
+printf '%s\\0' "$@" >$call.part && mv $call.part $call.args
+case "$1" in
+  version) echo 28.2.2;;
+  inspect) echo '0123abcd false 2026-01-01T00:00:00Z';;
+  run) echo 'It ran.';;
+esac
+`;
+
+const linesOf = (path: string) => (existsSync(path) ? readFileSync(path, 'utf8').trimEnd().split('\n') : []);
 
 export function placeDocker(): StandInDocker {
   const folder = createFolder('docker');
-  const record = join(folder, 'calls.jsonl');
-  writeFileSync(record, '');
-  writeFileSync(join(folder, 'docker'), `#!/bin/sh\nexec '${process.execPath}' '${program}' '${record}' "$@"\n`, { mode: 0o755 });
+  const record = createFolder('calls');
+  writeFileSync(join(folder, 'docker'), scriptOf(record), { mode: 0o755 });
   return {
     path: `${folder}${delimiter}${process.env.PATH ?? ''}`,
     calls: (command) =>
-      readFileSync(record, 'utf8')
-        .split('\n')
-        .filter((line) => line !== '')
-        .map((line) => JSON.parse(line) as DockerCall) // as the stand-in writes it
+      readdirSync(record)
+        .filter((name) => name.endsWith('.args'))
+        .map((name) => join(record, name.slice(0, -'.args'.length)))
+        .map((call) => ({
+          args: readFileSync(`${call}.args`, 'utf8').split('\0').slice(0, -1),
+          given: linesOf(`${call}.given`),
+          own: linesOf(`${call}.own`).map((line) => line.split('=')[0] ?? ''),
+        }))
         .filter(({ args }) => args[0] === command),
   };
 }
