@@ -52,12 +52,6 @@ export interface AgentOptions {
   readonly stopMode?: 'finish' | 'release' | undefined;
 }
 
-/**
- * How long after its grace an agent that gives back what it holds goes on trying to reach a gateway that is away. After it, the steps are
- * taken for lost when their leases run out. An agent that finishes what it holds waits for the gateway as long as it takes.
- */
-const releaseSeconds = 10;
-
 /** Runs until `stop` is aborted and what it holds is finished or given back. Answers the exit code: 0, or 1 when the gateway does not let it go on. */
 export async function runAgent(options: AgentOptions): Promise<number> {
   const tell = (event: AgentEvent) => {
@@ -104,22 +98,19 @@ async function serve(options: AgentOptions, setting: Setting): Promise<number> {
   // Never rejects, and ends with the signal.
   void offers.keepLooking(client, deviceId, options.lookSeconds ?? 30, stop);
   const release = new AbortController();
-  const giveUp = new AbortController();
-  // Every step listens to them: more listeners than slots would be a leak, more than ten are not.
-  setMaxListeners(0, release.signal, giveUp.signal);
+  // Every step listens to it: more listeners than slots would be a leak, more than ten are not.
+  setMaxListeners(0, release.signal);
   const onStop = () => {
     const isFinishing = options.stopMode === 'finish';
     tell({ kind: 'STOPPING', message: isFinishing ? 'Stopping: finishes what it holds.' : 'Stopping: gives back what it holds.' });
-    if (isFinishing) return;
-    release.abort();
-    setTimeout(() => giveUp.abort(), (graceSeconds + releaseSeconds) * 1000).unref();
+    if (!isFinishing) release.abort();
   };
   if (stop.aborted) onStop();
   stop.addEventListener('abort', onStop, { once: true });
   try {
-    const onEngineAway = () => offers.lookAgain(client, deviceId, giveUp.signal);
+    const onEngineAway = () => offers.lookAgain(client, deviceId, stop);
     const attempts = { workDir, leaseSeconds, graceSeconds, gpus: offers.pool, onEngineAway, containment };
-    const work = { client, ...attempts, release: release.signal, giveUp: giveUp.signal };
+    const work = { client, ...attempts, release: release.signal };
     return await runSlots({ work, deviceId, projectId, slots, stop, tell });
   } finally {
     stop.removeEventListener('abort', onStop);

@@ -14,6 +14,7 @@ import { flushMilliseconds, LogWriter } from './log.ts';
 import { MetricsReader, metricsMilliseconds } from './metrics-reader.ts';
 import { recordProcess } from './orphans.ts';
 import { Outbox } from './outbox.ts';
+import { lingerMilliseconds, Patience, unlessAborted, within } from './patience.ts';
 import { type Outcome, outcomeOfExit, outcomeOfOrder, reportOutcome } from './report.ts';
 import { CannotRunError, EngineAwayError, type RunningStep, type StepExit } from './running.ts';
 import { startStep } from './start.ts';
@@ -38,8 +39,6 @@ export interface WorkOptions {
   readonly onDraining: (isDraining: boolean) => void;
   /** Aborted when the step is to be given back, because the agent stops. */
   readonly release: AbortSignal;
-  /** Aborted when what is not delivered by now is not going to be. */
-  readonly giveUp: AbortSignal;
 }
 
 /** All that an attempt has, from its claim to its end. */
@@ -53,6 +52,7 @@ interface Attempt extends WorkOptions {
   readonly metrics: MetricsReader;
   readonly lease: LeaseKeeper;
   readonly delivery: Delivery;
+  readonly patience: Patience;
 }
 
 /**
@@ -61,18 +61,19 @@ interface Attempt extends WorkOptions {
  */
 export async function workOn(claim: Claim, options: WorkOptions): Promise<Outcome> {
   const lease = new LeaseKeeper(options.client, claim.lease.token, options.leaseSeconds, options.onDraining);
+  const patience = new Patience(lease, options.graceSeconds);
   const keeping = lease.keep();
   const release = () => lease.command({ kind: 'RELEASE' });
   if (options.release.aborted) release();
   options.release.addEventListener('abort', release, { once: true });
   try {
-    return await carryOut(claim, lease, options);
+    return await carryOut(claim, lease, patience, options);
   } catch (error) {
     // The gateway's own refusals, and orders to stop, are not the device's failure; a full disk here is.
-    if (lease.order !== null || options.giveUp.aborted || error instanceof Refused || error instanceof RequestRefused) throw error;
+    if (lease.order !== null || error instanceof Refused || error instanceof RequestRefused) throw error;
     const description = `The agent could not run the step: ${error instanceof Error ? error.message : String(error)}`;
     const outcome: Outcome = { kind: 'FAIL', failure: { reason: 'DEVICE_REPORTED', description }, exitCode: null };
-    return await reportOutcome(options.client, claim.lease.token, outcome, AbortSignal.any([lease.lost, options.giveUp]));
+    return await reportOutcome(options.client, claim.lease.token, outcome, patience.over);
   } finally {
     options.release.removeEventListener('abort', release);
     lease.close();
@@ -80,14 +81,15 @@ export async function workOn(claim: Claim, options: WorkOptions): Promise<Outcom
   }
 }
 
-async function carryOut(claim: Claim, lease: LeaseKeeper, options: WorkOptions): Promise<Outcome> {
-  const attempt = await prepare(claim, lease, options);
-  const delivering = attempt.delivery.run(options.giveUp);
+async function carryOut(claim: Claim, lease: LeaseKeeper, patience: Patience, options: WorkOptions): Promise<Outcome> {
+  const attempt = await prepare(claim, lease, patience, options);
+  const { over } = patience;
+  const delivering = attempt.delivery.run(over);
   // It is waited for below; until then a failure of it is not nobody's.
   delivering.catch(() => {});
   const endOutbox = () => attempt.outbox.end();
   // Then nothing more will be delivered, and who waits for something to deliver must hear of it.
-  for (const signal of [lease.lost, options.giveUp]) signal.addEventListener('abort', endOutbox, { once: true });
+  over.addEventListener('abort', endOutbox, { once: true });
   try {
     const ran = await runCommand(attempt);
     const outcome = await handIn(attempt, ran);
@@ -95,17 +97,18 @@ async function carryOut(claim: Claim, lease: LeaseKeeper, options: WorkOptions):
     await delivering;
     return await report(attempt, outcome);
   } finally {
-    options.giveUp.removeEventListener('abort', endOutbox);
+    over.removeEventListener('abort', endOutbox);
     attempt.outbox.end();
     await delivering.catch(() => {});
-    await attempt.metrics.end();
+    await within(lingerMilliseconds, attempt.metrics.end());
     attempt.outbox.close();
     await attempt.work.close();
-    await removeStepFolder(attempt.folder);
+    // A large folder takes its time; what of it an agent that ends leaves, the next one removes.
+    await within(lingerMilliseconds, removeStepFolder(attempt.folder));
   }
 }
 
-async function prepare(claim: Claim, lease: LeaseKeeper, options: WorkOptions): Promise<Attempt> {
+async function prepare(claim: Claim, lease: LeaseKeeper, patience: Patience, options: WorkOptions): Promise<Attempt> {
   const folder = await createStepFolder(options.workDir, claim.step, claim.lease.attempt);
   const outbox = new Outbox(folder.outbox);
   const work = await Directory.open(folder.work);
@@ -122,7 +125,7 @@ async function prepare(claim: Claim, lease: LeaseKeeper, options: WorkOptions): 
     log.flush();
   };
   const delivery = new Delivery({ client, token: claim.lease.token, outbox, lease, note });
-  return { ...options, claim, lease, folder, work, outbox, log, metrics, delivery };
+  return { ...options, claim, lease, folder, work, outbox, log, metrics, delivery, patience };
 }
 
 /** Runs the command with GPUs of its own, as many as it asked for. */
@@ -196,7 +199,7 @@ async function follow(attempt: Attempt, running: RunningStep): Promise<Outcome> 
   const first = await Promise.race([running.exited, whenAborted(attempt.lease.stop, ended.signal)]);
   const exit = first ?? (await stop(attempt, running));
   ended.abort();
-  await Promise.all(following);
+  await within(lingerMilliseconds, Promise.all(following));
   const endedAt = new Date().toISOString();
   attempt.outbox.add({ kind: 'state', ...describeComputing(attempt, { startedAt, endedAt }) });
   const { order } = attempt.lease;
@@ -249,13 +252,16 @@ async function tellStart({ outbox }: Attempt, running: RunningStep, over: AbortS
   if (httpUrl !== null) outbox.add({ kind: 'state', httpUrl });
 }
 
-/** Uploads what a step left that came to its own end. A step whose files could not be stored has not succeeded: the next one would look for them. */
+/**
+ * Uploads what a step left, however it ended (P18): what it saved when it was told to stop is what the next attempt begins with. A step whose files could
+ * not be stored has not succeeded: the next one would look for them.
+ */
 async function handIn(attempt: Attempt, outcome: Outcome): Promise<Outcome> {
-  const { client, claim, work, log, lease, giveUp } = attempt;
-  // Told to stop before its files were stored, it did not finish.
-  if (lease.order !== null) return outcome.kind === 'COMPLETE' ? outcomeOfOrder(lease.order, null) : outcome;
+  const { client, claim, work, log, lease, patience } = attempt;
+  if (outcome.kind === 'NOTHING') return outcome;
+  const signal = patience.handIn();
   try {
-    const problems = await handInFragments({
+    const handing = handInFragments({
       client,
       work,
       jobId: claim.step.job.id,
@@ -263,28 +269,31 @@ async function handIn(attempt: Attempt, outcome: Outcome): Promise<Outcome> {
       leaseToken: claim.lease.token,
       attempt: claim.lease.attempt,
       note: (line) => log.note(line),
-      signal: AbortSignal.any([lease.stop, giveUp]),
+      signal,
     });
+    const problems = await unlessAborted(handing, signal);
     for (const problem of problems) log.note(problem);
     const [problem] = problems;
-    if (problem === undefined || outcome.kind === 'FAIL') return outcome;
+    if (problem === undefined || outcome.kind !== 'COMPLETE') return outcome;
     return { kind: 'FAIL', failure: { reason: 'DEVICE_REPORTED', description: problem }, exitCode: 0 };
   } catch (error) {
     if (lease.order === null) throw error;
-    return outcomeOfOrder(lease.order, null);
+    if (!lease.lost.aborted) log.note('What else stands in fragments/ is not handed in: there was no more time after the order to stop.');
+    // Told to stop before its files were stored, it did not finish.
+    return outcome.kind === 'COMPLETE' ? outcomeOfOrder(lease.order, null) : outcome;
   }
 }
 
 /** The last of the metrics and of the log; after it the outbox has all that the step had to say. */
 async function settle({ metrics, log, outbox }: Attempt): Promise<void> {
-  await metrics.end();
+  if (!(await within(lingerMilliseconds, metrics.end()))) log.note('The metrics file could not be read to its end: reading it hangs.');
   log.end();
   outbox.end();
 }
 
-async function report({ client, claim, lease, giveUp }: Attempt, outcome: Outcome): Promise<Outcome> {
+async function report({ client, claim, lease, patience }: Attempt, outcome: Outcome): Promise<Outcome> {
   if (lease.lost.aborted) return { kind: 'NOTHING' };
-  return reportOutcome(client, claim.lease.token, outcome, AbortSignal.any([lease.lost, giveUp]));
+  return reportOutcome(client, claim.lease.token, outcome, patience.over);
 }
 
 /** Does something again and again, never twice at the same time, until the signal. */

@@ -1,7 +1,7 @@
 /** Cancelling a job. It always ends: when its devices let go, or at the cancel timeout (P10). */
 import { lockUnfinishedSteps } from '../store/changes/steps.ts';
-import type { JobRow } from '../store/tables.ts';
-import { change, topics } from './change.ts';
+import type { JobRow, StepRow } from '../store/tables.ts';
+import { type Change, change, topics } from './change.ts';
 import { Checks } from './checks.ts';
 import type { Domain } from './domain.ts';
 import { lockQueueOf } from './experiments.ts';
@@ -11,7 +11,7 @@ import { endJob, lockedJob } from './progression.ts';
 import { InvalidState } from './refusals.ts';
 import { requireRight } from './rights.ts';
 import { lockRounds } from './round-locks.ts';
-import { moveJob, moveStep } from './transitions.ts';
+import { type Cause, moveJob, moveStep } from './transitions.ts';
 import { visibleJob } from './visible.ts';
 
 export interface CancelJobInput {
@@ -41,27 +41,31 @@ export async function cancelJob(domain: Domain, principal: Principal, input: Can
     if (nextJobStatus(job.status, 'requestCancel') === null) {
       throw new InvalidState(`The job is ${job.status}.`, job.status, jobStatusesThatAllow('requestCancel'));
     }
-    const deadlineAt = new Date(change.now.getTime() + input.cancelTimeoutSeconds * 1_000);
-    const isSooner = job.status !== 'CANCELLING' || job.deadlineAt === null || deadlineAt < job.deadlineAt;
-    for (const step of steps) {
-      if (step.status === 'RUNNING') {
-        await moveStep(change, step, 'requestCancel', cause);
-        if (step.leaseDeviceId) change.tx.touch(topics.device(step.leaseDeviceId));
-      } else if (!isHeldStep(step.status)) {
-        await moveStep(
-          change,
-          step,
-          step.attemptCount > 0 ? 'cancel' : 'skip',
-          { reason: 'JOB_ENDED', description: cause.description },
-          { finishedAt: change.now },
-        );
-      }
+    return { job: await tellToStop(change, job, steps, cause, input.cancelTimeoutSeconds) };
+  });
+}
+
+/** Tells the devices that hold steps of a job to stop, and gives them so long; the steps that none holds end at once. */
+export async function tellToStop(
+  change: Change,
+  job: JobRow,
+  unfinished: readonly StepRow[],
+  cause: Cause,
+  seconds: number,
+): Promise<JobRow> {
+  for (const step of unfinished) {
+    if (step.status === 'RUNNING') {
+      await moveStep(change, step, 'requestCancel', cause);
+      if (step.leaseDeviceId) change.tx.touch(topics.device(step.leaseDeviceId));
+    } else if (!isHeldStep(step.status)) {
+      const ended = { reason: 'JOB_ENDED', description: cause.description ?? '' } as const;
+      await moveStep(change, step, step.attemptCount > 0 ? 'cancel' : 'skip', ended, { finishedAt: change.now });
     }
-    return {
-      job: await moveJob(change, job, 'requestCancel', cause, {
-        cancelReason: input.reason ?? job.cancelReason,
-        deadlineAt: isSooner ? deadlineAt : job.deadlineAt,
-      }),
-    };
+  }
+  const deadlineAt = new Date(change.now.getTime() + seconds * 1_000);
+  const isSooner = job.status !== 'CANCELLING' || job.deadlineAt === null || deadlineAt < job.deadlineAt;
+  return moveJob(change, job, 'requestCancel', cause, {
+    ...(cause.reason === 'USER_REQUESTED' && cause.description && { cancelReason: cause.description }),
+    deadlineAt: isSooner ? deadlineAt : job.deadlineAt,
   });
 }

@@ -4,7 +4,7 @@ import { stepById } from '../store/queries/rows.ts';
 import { type Change, change } from './change.ts';
 import type { Domain } from './domain.ts';
 import { leavePlace } from './preemption.ts';
-import { endAttempt, endJob, finishCancel, lockedJob } from './progression.ts';
+import { endAttempt, endJob, endStopped, lockedJob } from './progression.ts';
 import { lockRounds } from './round-locks.ts';
 import { dropStep } from './rounds.ts';
 import type { Chore } from './setbacks.ts';
@@ -23,8 +23,7 @@ export async function expireLease(change: Change, stepId: string): Promise<void>
   const lostCount = step.lostCount + 1;
   const lost = { reason: 'LEASE_EXPIRED', description: `Attempt ${step.attemptCount} was not heard of within its lease.` } as const;
   if (step.status === 'CANCELLING') {
-    await endAttempt(change, step, 'LOST', 'requeue', lost, { lostCount });
-    await finishCancel(change, await lockedJob(change, step.jobId));
+    await endStopped(change, step, 'LOST', 'requeue', lost, { lostCount });
     return;
   }
   if (step.preemptedForId !== null) {

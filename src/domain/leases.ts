@@ -10,7 +10,7 @@ import type { Domain } from './domain.ts';
 import { holds } from './keys.ts';
 import { leavePlace } from './preemption.ts';
 import type { Principal } from './principal.ts';
-import { endAttempt, finishCancel, lockedJob } from './progression.ts';
+import { endAttempt, endStopped, lockedJob, stopReasonOf } from './progression.ts';
 import { InvalidInput, StaleLease } from './refusals.ts';
 import { requireRight, sees } from './rights.ts';
 import { lockRounds } from './round-locks.ts';
@@ -109,7 +109,7 @@ export async function renewLease(
     change.count(() => domain.meters.renewedLeases.add());
     const orders = ordersOf(held);
     const [job] = orders.isCancelRequested ? await change.tx.run(jobById, { id: held.step.jobId }) : [];
-    return { lease, ...orders, cancelReason: job?.cancelReason ?? null };
+    return { lease, ...orders, cancelReason: job ? stopReasonOf(job) : null };
   });
 }
 
@@ -125,10 +125,9 @@ export async function releaseStep(
   const release = async (change: Change, { step }: Held) => {
     if (step.status === 'RUNNING' && step.preemptedForId !== null)
       return { step: (await leavePlace(change, step, description ?? '')).step };
-    const outcome = step.status === 'CANCELLING' ? 'CANCELLED' : 'RELEASED';
-    const released = await endAttempt(change, step, outcome, 'requeue', { reason: 'RELEASED', description: description ?? '' });
-    if (step.status === 'CANCELLING') await finishCancel(change, await lockedJob(change, step.jobId));
-    return { step: released };
+    const cause = { reason: 'RELEASED', description: description ?? '' } as const;
+    if (step.status === 'CANCELLING') return endStopped(change, step, 'CANCELLED', 'requeue', cause);
+    return { step: await endAttempt(change, step, 'RELEASED', 'requeue', cause) };
   };
   return underLease(domain, principal, leaseToken, release, { mayEnd: true });
 }

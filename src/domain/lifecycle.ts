@@ -41,8 +41,8 @@ export const jobLifecycle = {
     addSteps: 'SUSPENDED',
     update: 'SUSPENDED',
   },
-  /** Cancel was asked for; a device still holds a lease. */
-  CANCELLING: { requestCancel: 'CANCELLING', cancel: 'CANCELLED', update: 'CANCELLING' },
+  /** Cancel was asked for, or its run timeout has come (then it fails); a device still holds a lease. */
+  CANCELLING: { requestCancel: 'CANCELLING', cancel: 'CANCELLED', fail: 'FAILED', update: 'CANCELLING' },
   SUCCEEDED: { update: 'SUCCEEDED', delete: 'SUCCEEDED' },
   FAILED: { update: 'FAILED', delete: 'FAILED' },
   CANCELLED: { update: 'CANCELLED', delete: 'CANCELLED' },
@@ -62,8 +62,8 @@ export const stepLifecycle = {
     requestCancel: 'CANCELLING',
     cancel: 'CANCELLED',
   },
-  /** Its device has been told to stop. Work that was finished all the same is recorded as what it is. */
-  CANCELLING: { complete: 'SUCCEEDED', fail: 'CANCELLED', requeue: 'CANCELLED', cancel: 'CANCELLED' },
+  /** Its device has been told to stop. Work that was finished all the same is recorded as what it is. `timeOut`: because its job ran for too long. */
+  CANCELLING: { complete: 'SUCCEEDED', fail: 'CANCELLED', requeue: 'CANCELLED', cancel: 'CANCELLED', timeOut: 'FAILED' },
   SUCCEEDED: {},
   FAILED: {},
   CANCELLED: {},

@@ -10,7 +10,7 @@ import { checkMetrics, type MetricInput, storeMetrics } from './metrics.ts';
 import { type OutputDocument, storeOutput, withDocument } from './outputs.ts';
 import { leavePlace } from './preemption.ts';
 import type { Principal } from './principal.ts';
-import { advanceJob, endAttempt, endJob, finishCancel, lockedJob } from './progression.ts';
+import { advanceJob, endAttempt, endJob, endStopped, lockedJob } from './progression.ts';
 import { advanceRound, dropStep } from './rounds.ts';
 import { inspectSubmission } from './submissions.ts';
 
@@ -95,10 +95,7 @@ export async function failStep(domain: Domain, principal: Principal, input: Fail
   checks.done();
   const fail = async (change: Change, { step }: Held) => {
     const cause = { reason, description: input.description ?? '', exitCode: input.exitCode ?? null };
-    if (step.status === 'CANCELLING') {
-      const cancelled = await endAttempt(change, step, 'CANCELLED', 'fail', cause);
-      return { step: cancelled, job: await finishCancel(change, await lockedJob(change, step.jobId)) };
-    }
+    if (step.status === 'CANCELLING') return endStopped(change, step, 'CANCELLED', 'fail', cause);
     // Stopping what it was told to stop is no failure, also where the device takes it for one.
     if (step.preemptedForId !== null) return leavePlace(change, step, cause.description);
     const failedCount = step.failedCount + 1;

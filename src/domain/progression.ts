@@ -75,12 +75,38 @@ export async function advanceJob(change: Change, job: JobRow, exitCode: number):
   return job;
 }
 
+export const runTimeout = { reason: 'RUN_TIMEOUT', description: 'It ran longer than its run timeout.' } as const satisfies Cause;
+
+/** Whether a job stops because its run timeout has come. */
+export const hasTimedOut = ({ status, reason }: Pick<JobRow, 'status' | 'reason'>): boolean =>
+  status === 'CANCELLING' && reason === runTimeout.reason;
+
+/** Why its devices are to stop, in the words of the person who cancelled it, if it was one. */
+export const stopReasonOf = (job: JobRow): string | null => (hasTimedOut(job) ? runTimeout.description : job.cancelReason);
+
+/** A device has let go of a step that it was told to stop, for the cause that it gives; at a run timeout that is the cause, and the step has failed. */
+export async function endStopped(
+  change: Change,
+  step: StepRow,
+  outcome: 'CANCELLED' | 'LOST',
+  happening: 'fail' | 'requeue',
+  cause: Cause,
+  columns: Partial<StepRow> = {},
+): Promise<{ step: StepRow; job: JobRow }> {
+  const isLate = hasTimedOut(await lockedJob(change, step.jobId));
+  const ended = isLate
+    ? await endAttempt(change, step, outcome === 'LOST' ? 'LOST' : 'FAILED', 'timeOut', { ...cause, ...runTimeout }, columns)
+    : await endAttempt(change, step, outcome, happening, cause, columns);
+  return { step: ended, job: await finishCancel(change, await lockedJob(change, step.jobId)) };
+}
+
 /** After a device let go of a step of a job that is being cancelled: the job is, once no other device holds on. */
 export async function finishCancel(change: Change, job: JobRow): Promise<JobRow> {
   // A step that its round needs no more was told to stop, and its job goes on.
   if (job.status !== 'CANCELLING') return job;
   const steps = await change.tx.run(lockUnfinishedSteps, { jobId: job.id });
   if (steps.some((step) => isHeldStep(step.status))) return job;
+  if (hasTimedOut(job)) return endJob(change, job, 'fail', runTimeout);
   return endJob(change, job, 'cancel', { reason: 'USER_REQUESTED', description: job.cancelReason ?? '' });
 }
 
@@ -122,8 +148,10 @@ async function endStep(change: Change, step: StepRow, happening: JobHappening, c
     return;
   }
   if (isHeldStep(step.status)) {
-    const isFailure = happening === 'fail' && step.status === 'RUNNING';
-    await endAttempt(change, step, isFailure ? 'FAILED' : 'CANCELLED', isFailure ? 'fail' : 'cancel', cause);
+    const isTold = step.status === 'CANCELLING';
+    if (happening === 'fail' && !(isTold && cause.reason !== runTimeout.reason))
+      await endAttempt(change, step, 'FAILED', isTold ? 'timeOut' : 'fail', cause);
+    else await endAttempt(change, step, 'CANCELLED', 'cancel', cause);
     return;
   }
   const wasTried = step.attemptCount > 0;

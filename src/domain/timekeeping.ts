@@ -5,13 +5,14 @@ import { seeDevices } from '../store/changes/devices.ts';
 import { dueJobs, lockJob } from '../store/changes/jobs.ts';
 import { expiredLeases, extendAttempt, extendLease, heldLeases, lockUnfinishedSteps } from '../store/changes/steps.ts';
 import type { Tx } from '../store/store.ts';
+import { tellToStop } from './cancellation.ts';
 import { type Change, change } from './change.ts';
 import type { Domain } from './domain.ts';
 import { expiryOf } from './expiry.ts';
 import { forgetNowAndThen } from './forgetting.ts';
-import type { JobHappening, JobStatus } from './lifecycle.ts';
+import { isHeldStep, type JobHappening, type JobStatus } from './lifecycle.ts';
 import { keepMakingRoom, makeRoom } from './preemption.ts';
-import { endJob } from './progression.ts';
+import { endJob, hasTimedOut, runTimeout } from './progression.ts';
 import { roundsDue } from './round-clock.ts';
 import { lockRounds } from './round-locks.ts';
 import { attend, throwAll } from './setbacks.ts';
@@ -20,6 +21,8 @@ import type { Cause } from './transitions.ts';
 /** A dead device's step is claimable within its lease plus one second (P5); claims look by themselves as well. */
 const SWEEP_EVERY_MS = 500;
 const AT_ONCE = 100;
+/** What the devices of a job have at its run timeout, to stop and to hand in what there is: as long as after a cancel that does not say otherwise. */
+const STOP_SECONDS = 30;
 
 /** Sweeps until it is ended. What a sweep cannot do now (the disk is full, the database is away) the next one does. */
 export function keepTime(domain: Domain, onError: (error: unknown) => void): () => Promise<void> {
@@ -71,8 +74,8 @@ const overdue: Partial<Record<JobStatus, { happening: JobHappening; cause: Cause
     happening: 'fail',
     cause: { reason: 'SCHEDULE_TIMEOUT', description: 'No device claimed a step of it within its schedule timeout.' },
   },
-  RUNNING: { happening: 'fail', cause: { reason: 'RUN_TIMEOUT', description: 'It ran longer than its run timeout.' } },
-  SUSPENDED: { happening: 'fail', cause: { reason: 'RUN_TIMEOUT', description: 'It ran longer than its run timeout.' } },
+  RUNNING: { happening: 'fail', cause: runTimeout },
+  SUSPENDED: { happening: 'fail', cause: runTimeout },
   CANCELLING: {
     happening: 'cancel',
     cause: { reason: 'CANCEL_TIMEOUT', description: 'Its device did not let go within the cancel timeout.' },
@@ -82,10 +85,15 @@ const overdue: Partial<Record<JobStatus, { happening: JobHappening; cause: Cause
 async function endOverdue(change: Change, jobId: string): Promise<void> {
   const { tx, now } = change;
   await lockRounds(change, { jobId, part: 'TRAIN' });
-  await tx.run(lockUnfinishedSteps, { jobId });
+  const steps = await tx.run(lockUnfinishedSteps, { jobId });
   const [job] = await tx.run(lockJob, { id: jobId });
-  const due = job && overdue[job.status];
+  const due = job && (hasTimedOut(job) ? overdue.RUNNING : overdue[job.status]);
   if (!job || !due || job.deadlineAt === null || job.deadlineAt > now) return;
+  // Its devices hand in what there is: hours of training may stand in it.
+  if (job.status === 'RUNNING' && steps.some((step) => isHeldStep(step.status))) {
+    await tellToStop(change, job, steps, due.cause, STOP_SECONDS);
+    return;
+  }
   await endJob(change, job, due.happening, due.cause);
 }
 

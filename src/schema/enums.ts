@@ -48,7 +48,8 @@ export const JobStatus = describeEnum<JobStatusWord>('JobStatus', 'How far a job
   QUEUED: 'No step has been claimed yet.',
   RUNNING: 'A step has been claimed, and there is more to do.',
   SUSPENDED: 'Preempted: nothing of it runs, and its work is queued again.',
-  CANCELLING: 'Someone asked to cancel it; a device still holds one of its steps.',
+  CANCELLING:
+    'Someone asked to cancel it, or it has run for too long (its reason is RUN_TIMEOUT, and it will be FAILED); a device still holds one of its steps.',
   SUCCEEDED: 'All its steps have succeeded.',
   FAILED: 'A step failed for good, or the job ran into one of its timeouts.',
   CANCELLED: 'Ended before its end, because someone asked for it.',

@@ -78,7 +78,8 @@ Job.implement({
     }),
     runTimeoutSeconds: t.exposeFloat('runTimeoutSeconds', {
       nullable: true,
-      description: 'How long it may run, in seconds from its first claim, before it fails with RUN_TIMEOUT. Null: for ever.',
+      description:
+        'How long it may run, in seconds from its first claim, before it fails with RUN_TIMEOUT. Its devices are then told to stop, and have 30 s to hand in what there is. Null: for ever.',
     }),
     container: t.expose('container', {
       type: Container,

@@ -35,7 +35,10 @@ defineMutation('renewLease', {
     fields: (t) => ({
       lease: t.expose('lease', { type: Lease, description: 'The lease as it is now.' }),
       isCancelRequested: t.exposeBoolean('isCancelRequested', { description: 'Stop, and end the step: its job is being cancelled.' }),
-      cancelReason: t.exposeString('cancelReason', { nullable: true, description: 'Why it is being cancelled, if that was said.' }),
+      cancelReason: t.exposeString('cancelReason', {
+        nullable: true,
+        description: 'Why it is being cancelled, if that was said, or that it has run for too long.',
+      }),
       isPreempted: t.exposeBoolean('isPreempted', { description: 'Stop, and release the step: it has to make room for other work.' }),
       isDraining: t.exposeBoolean('isDraining', { description: 'Finish this, and claim nothing more.' }),
     }),

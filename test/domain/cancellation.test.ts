@@ -1,8 +1,10 @@
 /** How a job ends without having come to its end: cancelled, or out of time. */
 import { expect, test } from 'vitest';
 import { cancelJob } from '../../src/domain/cancellation.ts';
+import { createFragment } from '../../src/domain/fragments.ts';
 import { releaseStep, renewLease } from '../../src/domain/leases.ts';
 import { completeStep, failStep } from '../../src/domain/outcomes.ts';
+import { reportProgress } from '../../src/domain/progress.ts';
 import { sweep } from '../../src/domain/timekeeping.ts';
 import { describeOnGround, type Ground, refusalOf } from '../support/ground.ts';
 import { admin } from '../support/seed.ts';
@@ -151,9 +153,57 @@ describeOnGround('A job', (on) => {
     await sweepAfter(on(), 39_999);
     expect(await statusesOf(on(), job.id)).toEqual(['RUNNING', 'SUCCEEDED', 'RUNNING']);
     await sweepAfter(on(), 1);
+    expect(await statusesOf(on(), job.id)).toEqual(['CANCELLING', 'SUCCEEDED', 'CANCELLING']);
+    const told = await renewLease(seed.domain, admin, { leaseToken: second.lease.token, leaseSeconds: 60 });
+    expect(told).toMatchObject({ isCancelRequested: true, cancelReason: 'It ran longer than its run timeout.' });
+    await sweepAfter(on(), 30_000);
     expect(await statusesOf(on(), job.id)).toEqual(['FAILED', 'SUCCEEDED', 'FAILED']);
     expect(await seed.readJob(job.id)).toMatchObject({ reason: 'RUN_TIMEOUT' });
     expect(await refusalOf(completeStep(seed.domain, admin, { leaseToken: second.lease.token }))).toMatchObject({ code: 'STALE_LEASE' });
+  });
+
+  test.each([
+    ['fails', failStep, 'FAILED'],
+    ['gives back', releaseStep, 'FAILED'],
+    ['completes', completeStep, 'SUCCEEDED'],
+  ] as const)(
+    'that ran into its run timeout hands in what there is, and has failed when its device %s the step (P18)',
+    async (_, end, stepStatus) => {
+      const { seed } = on();
+      const { job } = await seed.createJob(1, { runTimeoutSeconds: 100 });
+      const { lease } = await seed.claim(job, 0, undefined, 3_600);
+      await sweepAfter(on(), 100_000);
+      const leaseToken = lease.token;
+      const { fragment } = await createFragment(seed.domain, admin, {
+        jobId: job.id,
+        leaseToken,
+        filename: 'model.txt',
+        type: 'DATA',
+        text: 'w',
+      });
+      expect(fragment.status).toBe('READY');
+      await reportProgress(seed.domain, admin, {
+        leaseToken,
+        log: [{ offset: 0, stream: 'STDOUT', text: 'last words', at: seed.clock.now() }],
+      });
+      await end(seed.domain, admin, { leaseToken });
+      expect(await statusesOf(on(), job.id)).toEqual(['FAILED', stepStatus]);
+      expect(await seed.readJob(job.id)).toMatchObject({ reason: 'RUN_TIMEOUT', finishedAt: seed.clock.now() });
+    },
+  );
+
+  test('that ran into its run timeout has failed, too, when it is cancelled after that, or its lease runs out', async () => {
+    const { seed } = on();
+    for (const isCancelled of [true, false]) {
+      const { job } = await seed.createJob(1, { runTimeoutSeconds: 100 });
+      const { lease } = await seed.claim(job, 0, undefined, 105);
+      await sweepAfter(on(), 100_000);
+      if (isCancelled) {
+        await cancelJob(seed.domain, admin, { jobId: job.id, reason: 'enough', cancelTimeoutSeconds: 5 });
+        await failStep(seed.domain, admin, { leaseToken: lease.token });
+      } else await sweepAfter(on(), 6_000);
+      expect(await seed.readJob(job.id)).toMatchObject({ status: 'FAILED', reason: 'RUN_TIMEOUT' });
+    }
   });
 
   test('that is to end by a timeout is not ended by a clock that jumps back (P13)', async () => {

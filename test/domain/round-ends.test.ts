@@ -180,6 +180,9 @@ describeOnGround('Cancelling a federated job', (on) => {
     await fleet.claim(job.id, nth(fleet.devices, 0));
     seed.clock.advance(15_000);
     await sweep(seed.domain);
+    expect(await seed.readJob(job.id)).toMatchObject({ status: 'CANCELLING', reason: 'RUN_TIMEOUT' });
+    seed.clock.advance(30_000);
+    await sweep(seed.domain);
     expect(await seed.readJob(job.id)).toMatchObject({ status: 'FAILED', reason: 'RUN_TIMEOUT' });
     expect(statusesOf(await fleet.readRounds(job.id))).toEqual(['FAILED']);
   });
