@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { access, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { CommandLine, Enclosure } from './enclosure.ts';
@@ -59,6 +59,32 @@ function read(path: string): string {
   } catch {
     return '';
   }
+}
+
+/**
+ * How many cores' time this process may use, by the smallest quota on the way from its control group to the top of the hierarchy; null where there is none.
+ * (What Node counts leaves out quotas of version 1 whose controller is mounted by itself.)
+ */
+export function findCpuQuota(): number | null {
+  const quotas = [findUnifiedCgroup(), findCgroup('cpu')].flatMap((place) => {
+    if (place === null) return [];
+    const folders = [place.folder];
+    while (folders[0]?.startsWith(`${place.mount}/`)) folders.unshift(dirname(folders[0]));
+    return folders.map((folder) =>
+      place.version === 2
+        ? parseQuota(read(join(folder, 'cpu.max')))
+        : parseQuota(`${read(join(folder, 'cpu.cfs_quota_us'))} ${read(join(folder, 'cpu.cfs_period_us'))}`),
+    );
+  });
+  const smallest = Math.min(...quotas.filter((quota) => quota !== null));
+  return Number.isFinite(smallest) ? smallest : null;
+}
+
+/** `150000 100000`: microseconds of CPU time in each so many. `max`, or -1 in version 1, is no quota. Answers cores, in hundredths. */
+export function parseQuota(text: string): number | null {
+  const [quota, period] = text.trim().split(/\s+/).map(Number);
+  if (quota === undefined || period === undefined || !(quota > 0) || !(period > 0)) return null;
+  return Math.max(0.01, Math.round((quota / period) * 100) / 100);
 }
 
 /**

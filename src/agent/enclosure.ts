@@ -22,6 +22,8 @@ export interface Enclosure {
   list(): Promise<ReadonlySet<number>>;
   /** SIGKILL for all inside, faster than they can start more where there is a way. `pid`: what `enclose` has started; null when it is gone. */
   kill(pid: number | null): Promise<void>;
+  /** How many of those inside the kernel has killed because memory ran out; null where it is not counted. */
+  countMemoryKills?(): Promise<number | null>;
   /** Gives back what it uses, when all inside have ended. */
   close(): Promise<void>;
 }

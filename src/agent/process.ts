@@ -147,7 +147,6 @@ export class GroupProcess {
     this.hold(false);
     await Promise.race([closed.promise, delay(strayOutputMilliseconds, undefined, { ref: false })]);
     for (const pipe of child.stdio) pipe?.destroy();
-    await this.#options.enclosure?.close();
     return exit;
   }
 

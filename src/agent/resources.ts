@@ -1,18 +1,19 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import type { ResourcesInput } from '../client/generated.ts';
+import { findCpuQuota } from './cgroups.ts';
 import type { GpuUnit } from './nvidia.ts';
 
 const bytesPerMb = 1024 * 1024;
 
 /**
- * What this machine offers to steps: the cores that this process may use, its memory in MiB (a container's or service's limit where one is set), these
+ * What this machine offers to steps: the cores that this process may use and its memory in MiB (a container's or service's limit where one is set), these
  * GPUs with the model of the first, and whether it has shared memory.
  */
 export function findResources(gpus: readonly GpuUnit[]): ResourcesInput {
   const [first] = gpus;
   return {
-    cpu: availableParallelism(),
+    cpu: Math.min(availableParallelism(), findCpuQuota() ?? Number.POSITIVE_INFINITY),
     memoryMb: machineMemoryMb(),
     gpu: gpus.length,
     ...(first !== undefined && { gpuModel: first.model }),

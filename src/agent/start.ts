@@ -7,8 +7,9 @@ import type { Enclosure } from './enclosure.ts';
 import { describeStep, passEnvironment } from './environment.ts';
 import { markOf, type StepFolder } from './folder.ts';
 import { gpuEnvironment } from './gpu-pool.ts';
+import { MemoryKills } from './memory-kills.ts';
 import { GroupProcess, type ProcessExit, type ProcessOptions, SpawnError } from './process.ts';
-import { CannotRunError, type RunningStep, type StepFailure } from './running.ts';
+import { CannotRunError, type RunningStep, type StepExit, type StepFailure } from './running.ts';
 import { ProcessMeter } from './telemetry.ts';
 
 export interface StartOptions {
@@ -52,30 +53,48 @@ async function startProcess(options: StartOptions): Promise<RunningStep> {
     );
   }
   if (container.volumes.length > 0) note('Volumes are mounted in containers only: a step without an image sees the files of the device.');
-  let lastError = '';
+  const enclosure = await openEnclosure(options);
+  const memory = new MemoryKills(enclosure);
+  await memory.look();
+  let errors = '';
   const child = await GroupProcess.start({
     file: '/bin/sh',
     args,
     cwd: folder.work,
     env: { ...passEnvironment(process.env), ...describeStep(step, lease, url, folder.paths), ...gpuEnvironment(gpus) },
     mark: markOf(folder),
-    enclosure: await openEnclosure(options),
+    enclosure,
     note,
     onOutput(stream, bytes) {
-      if (stream === 'STDERR') lastError = lastLine(bytes) || lastError;
+      if (stream === 'STDERR') errors = (errors + bytes.toString('utf8')).slice(-mostErrorCharacters);
       onOutput(stream, bytes);
     },
   });
-  const withFailure = (exit: ProcessExit) => ({ ...exit, failure: explainExit(exit, lastError) });
+  const meter = new ProcessMeter(() => child.list(), (gpus?.length ?? 0) > 0);
+  const explain = async (exit: ProcessExit): Promise<StepExit> => {
+    const outOfMemory = await memory.explain(exit);
+    await enclosure?.close();
+    if (outOfMemory !== null) return { ...exit, failure: { reason: 'OUT_OF_MEMORY', description: outOfMemory } };
+    return { ...exit, failure: explainExit(exit, lastLine(errors)) };
+  };
+  const exited = child.exited.then(explain);
   return {
     pid: child.pid,
     container: null,
     hasStarted: async () => true,
-    meter: new ProcessMeter(() => child.list(), (gpus?.length ?? 0) > 0),
-    exited: child.exited.then(withFailure),
+    meter: {
+      async sample() {
+        await memory.look();
+        return meter.sample();
+      },
+    },
+    exited,
     findHttpUrl: async () => httpUrlOf(container.http),
     hold: (isHeld) => child.hold(isHeld),
-    stop: async (graceSeconds) => withFailure(await child.stop(graceSeconds)),
+    async stop(graceSeconds) {
+      await child.stop(graceSeconds);
+      return exited;
+    },
     kill: () => child.kill(),
   };
 }
@@ -95,12 +114,20 @@ async function openEnclosure({ containment, folder, note }: StartOptions): Promi
   }
 }
 
-/** 127 and 126 are the shell's own words for a command that is not there and one that may not be run: that is the device's failure. */
-function explainExit({ exitCode, signal }: ProcessExit, lastError: string): StepFailure | null {
+/** Of the end of what the command wrote to stderr: enough for the last line. */
+const mostErrorCharacters = 4_096;
+
+/**
+ * 127 and 126 are a shell's words for a command that is not there and one that may not be run: that is the device's failure. Programs use these numbers as well: only
+ * where the last line is one of a shell, it was a shell.
+ */
+export function explainExit({ exitCode, signal }: ProcessExit, lastError: string): StepFailure | null {
   if (signal !== null) return { reason: 'EXIT_CODE', description: `The command was ended by ${signal}.` };
-  if (exitCode === 127) return { reason: 'DEVICE_REPORTED', description: `This device has no such command: ${lastError}` };
-  if (exitCode === 126) return { reason: 'DEVICE_REPORTED', description: `The command cannot be run on this device: ${lastError}` };
+  if (exitCode === 127 && /^\S*sh: .*(not found|No such file or directory)$/.test(lastError))
+    return { reason: 'DEVICE_REPORTED', description: `This device has no such command: ${lastError}` };
+  if (exitCode === 126 && /^\S*sh: .*(Permission denied|cannot execute.*|Is a directory|Exec format error)$/i.test(lastError))
+    return { reason: 'DEVICE_REPORTED', description: `The command cannot be run on this device: ${lastError}` };
   return null;
 }
 
-const lastLine = (bytes: Buffer) => bytes.toString('utf8').trim().split('\n').at(-1) ?? '';
+const lastLine = (text: string) => text.trim().split('\n').at(-1)?.trim() ?? '';

@@ -44,6 +44,7 @@ export function describeEnding(way: string, containment: Pick<Containment, 'encl
         output[stream] += bytes.toString();
       },
     });
+    void child.exited.then(() => enclosure?.close());
     const expectOver = () => {
       if (process.platform === 'linux') expect(livingIn(folder)).toEqual([]);
       expect(notes).toEqual([]);

@@ -53,6 +53,7 @@ export interface LocalAgent {
 }
 
 export interface AgentProcess {
+  readonly pid: number;
   readonly workDir: string;
   /** What it has printed. */
   output(): string;
@@ -171,6 +172,7 @@ export async function openStation(
       processes.push(child);
       const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
       return {
+        pid: child.pid ?? -1,
         workDir,
         output: () => output,
         signal: (signal) => void child.kill(signal),
