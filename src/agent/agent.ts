@@ -6,7 +6,7 @@
  * What to run, and on which device, is the gateway's decision alone: the agent runs what it is given.
  */
 import { setMaxListeners } from 'node:events';
-import { hostname } from 'node:os';
+import { hostname, userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import type { Client } from '../client/fetch.ts';
 import { type LabelInput, type ResourcesInput, UpdateDeviceDocument } from '../client/generated.ts';
@@ -14,6 +14,7 @@ import { watchClient } from './asking.ts';
 import { type Containment, findContainment } from './containment.ts';
 import { AgentError, occupyFolder, type Registration, registerDevice } from './device.ts';
 import type { AgentEvent } from './events.ts';
+import { IsolationError, isolate } from './isolation.ts';
 import { type Offer, Offers } from './offer.ts';
 import { removeOrphans } from './orphans.ts';
 import { runSlots } from './slots.ts';
@@ -43,6 +44,8 @@ export interface AgentOptions {
   readonly graceSeconds?: number | undefined;
   /** How often to look whether a container engine and GPUs have come or gone. Default: 30. */
   readonly lookSeconds?: number | undefined;
+  /** Runs process steps as users without rights, with processes, a /tmp and a work folder of their own. Refused where that cannot be done. Default: no. */
+  readonly isolate?: { readonly user?: string | undefined } | undefined;
   readonly onEvent?: ((event: AgentEvent) => void) | undefined;
   /** Takes the sentence of each event. */
   readonly log?: ((line: string) => void) | undefined;
@@ -64,7 +67,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     const workDir = resolve(options.workDir ?? 'data/agent');
     const leave = await occupyFolder(workDir);
     try {
-      const containment = await findContainment();
+      const containment = await contain(options, workDir);
       const orphans = await removeOrphans(workDir, containment);
       if (orphans > 0) tell({ kind: 'ORPHANS_REMOVED', message: `Ended ${orphans} steps that an agent before this one left.` });
       tell({ kind: 'CONTAINMENT', message: containment.description });
@@ -122,6 +125,17 @@ async function serve(options: AgentOptions, setting: Setting): Promise<number> {
 async function sayGoodbye(client: Client, deviceId: string): Promise<void> {
   const input = { deviceId, isLeaving: true };
   await client.request(UpdateDeviceDocument, { input }, { timeoutSeconds: goodbyeSeconds }).catch(() => {});
+}
+
+async function contain({ isolate: isolation }: AgentOptions, workDir: string): Promise<Containment> {
+  if (isolation !== undefined) {
+    return isolate({ workDir, user: isolation.user }).catch((error: unknown) => {
+      throw error instanceof IsolationError ? new AgentError(error.message, { cause: error }) : error;
+    });
+  }
+  const containment = await findContainment();
+  const open = `Process steps are not isolated: they may do what this agent's user may (${userInfo().username}).`;
+  return { ...containment, description: `${open} ${containment.description}` };
 }
 
 async function register(options: AgentOptions, { name, workDir, tell }: Setting, offer: Offer): Promise<Registration> {

@@ -9,6 +9,8 @@ const run = promisify(execFile);
 export interface Containment {
   /** A sentence for the operator. */
   readonly description: string;
+  /** Where a step sees its work folder, if that is not where the agent has it. */
+  readonly visibleWork?: string;
   /** What encloses an attempt, by a name that is only its own; undefined where only marks and the tree of processes tell. */
   enclosureOf(name: string): Enclosure | undefined;
 }

@@ -64,7 +64,8 @@ export class Subreaper implements Enclosure {
   async close(): Promise<void> {}
 }
 
-function childrenOf(pid: number): number[] {
+/** The children of a process, those that have ended and were not waited for included. */
+export function childrenOf(pid: number): number[] {
   try {
     return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean).map(Number);
   } catch {

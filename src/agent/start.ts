@@ -5,7 +5,7 @@ import { startContainer } from './container.ts';
 import type { Containment } from './containment.ts';
 import type { Enclosure } from './enclosure.ts';
 import { describeStep, passEnvironment } from './environment.ts';
-import { markOf, type StepFolder } from './folder.ts';
+import { markOf, placeFiles, type StepFolder } from './folder.ts';
 import { gpuEnvironment } from './gpu-pool.ts';
 import { MemoryKills } from './memory-kills.ts';
 import { GroupProcess, type ProcessExit, type ProcessOptions, SpawnError } from './process.ts';
@@ -43,7 +43,7 @@ export async function startStep(options: StartOptions): Promise<RunningStep> {
 
 /** Runs the step's command with `/bin/sh -c`, in its work folder, with the environment that it may have. */
 async function startProcess(options: StartOptions): Promise<RunningStep> {
-  const { step, lease, folder, url, gpus, onOutput, note } = options;
+  const { step, folder, gpus, onOutput, note } = options;
   const { container } = step;
   const args = container ? shellArguments(container) : null;
   if (container === null || args === null) {
@@ -61,8 +61,9 @@ async function startProcess(options: StartOptions): Promise<RunningStep> {
     file: '/bin/sh',
     args,
     cwd: folder.work,
-    env: { ...passEnvironment(process.env), ...describeStep(step, lease, url, folder.paths), ...gpuEnvironment(gpus) },
-    mark: markOf(folder),
+    env: environmentOf(options),
+    // Of an isolated step, all is found by its namespace; what it sees as its folder is what others see as theirs.
+    mark: options.containment.visibleWork === undefined ? markOf(folder) : undefined,
     enclosure,
     note,
     onOutput(stream, bytes) {
@@ -102,6 +103,15 @@ async function startProcess(options: StartOptions): Promise<RunningStep> {
 /** What a process listens on is its own to say; one that is not for everyone is expected on the loopback. */
 const httpUrlOf = (http: ContainerFieldsFragment['http']) =>
   http === null ? null : `http://${http.requiresAuth ? '127.0.0.1' : hostname()}:${http.port}`;
+
+function environmentOf({ step, lease, url, folder, containment, gpus }: StartOptions): Record<string, string> {
+  const { visibleWork: work } = containment;
+  if (work === undefined)
+    return { ...passEnvironment(process.env), ...describeStep(step, lease, url, folder.paths), ...gpuEnvironment(gpus) };
+  const own = { HOME: work, TMPDIR: '/tmp', TEMP: '/tmp', TMP: '/tmp' };
+  const { USER: _, LOGNAME: __, ...passed } = passEnvironment(process.env);
+  return { ...passed, ...own, ...describeStep(step, lease, url, placeFiles(work)), ...gpuEnvironment(gpus) };
+}
 
 async function openEnclosure({ containment, folder, note }: StartOptions): Promise<Enclosure | undefined> {
   const enclosure = containment.enclosureOf(folder.root);

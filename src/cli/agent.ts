@@ -26,6 +26,8 @@ export const agent: Command = {
     'lease-seconds': { value: 'N', description: 'after how long a step is taken from an agent that is gone', defaultText: '60' },
     'grace-seconds': { value: 'N', description: 'from SIGTERM to SIGKILL, for a step that is to stop', defaultText: '10' },
     'on-stop': { value: 'WHAT', description: 'finish or release the steps that it holds when it is told to stop', defaultText: 'release' },
+    isolate: { description: 'run process steps as users without rights, each with processes and a /tmp of its own (Linux, as root)' },
+    'isolate-user': { value: 'USER', description: 'the user that isolated steps run as', defaultText: 'each another one, without a name' },
     ...jsonFlag,
   },
   notes:
@@ -36,6 +38,8 @@ export const agent: Command = {
     const slots = given.integer('slots');
     if (slots !== undefined && slots < 1) throw new UsageError(`--slots takes a whole number from 1 on, not ${slots}.`);
     const stopMode = given.choice('on-stop', ['FINISH', 'RELEASE']) === 'FINISH' ? 'finish' : 'release';
+    const user = given.text('isolate-user');
+    if (user !== undefined && !given.has('isolate')) throw new UsageError('--isolate-user is for --isolate, which is not given.');
     const project = given.text('project');
     const projectId = project === undefined ? undefined : await resolveProjectId(client, project, io.signal);
     // Only who runs an agent loads it.
@@ -50,6 +54,7 @@ export const agent: Command = {
       workDir: given.text('work-dir'),
       leaseSeconds: given.number('lease-seconds'),
       graceSeconds: given.number('grace-seconds'),
+      isolate: given.has('isolate') ? { user } : undefined,
       stop: io.signal,
       stopMode,
       onEvent: (event) => (isJson ? io.stdout.write(`${JSON.stringify(event)}\n`) : io.stderr.write(`${cleanName(event.message)}\n`)),

@@ -1,5 +1,6 @@
 /** What a step may do to outlive its end, tried on each way to find it. */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Containment } from '../../src/agent/containment.ts';
 import { GroupProcess } from '../../src/agent/process.ts';
@@ -28,9 +29,11 @@ export function describeEnding(way: string, containment: Pick<Containment, 'encl
   const notes: string[] = [];
 
   async function start(command: string) {
-    const folder = createFolder('ending');
+    const root = createFolder('ending');
+    const folder = join(root, 'work');
+    mkdirSync(folder);
     const output = { STDOUT: '', STDERR: '' };
-    const enclosure = containment instanceof Object ? containment.enclosureOf(folder) : undefined;
+    const enclosure = containment instanceof Object ? containment.enclosureOf(root) : undefined;
     await enclosure?.open();
     const child = await GroupProcess.start({
       file: '/bin/sh',

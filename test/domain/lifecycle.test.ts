@@ -65,8 +65,8 @@ describe('The lifecycle of a job', () => {
     expect(jobStatusesThatAllow('addSteps')).toEqual(['BLOCKED', 'QUEUED', 'RUNNING', 'SUSPENDED']);
   });
 
-  test('leads from CANCELLING to CANCELLED alone (P10)', () => {
-    expect(reachable(jobLifecycle, 'CANCELLING')).toEqual(new Set(['CANCELLING', 'CANCELLED']));
+  test('leads from CANCELLING to an end alone: CANCELLED, or FAILED at a run timeout (P10)', () => {
+    expect(reachable(jobLifecycle, 'CANCELLING')).toEqual(new Set(['CANCELLING', 'CANCELLED', 'FAILED']));
   });
 });
 
@@ -87,7 +87,7 @@ describe('The lifecycle of a step', () => {
   });
 
   test('never goes back to the queue once cancel was asked for', () => {
-    expect(reachable(stepLifecycle, 'CANCELLING')).toEqual(new Set(['CANCELLING', 'SUCCEEDED', 'CANCELLED']));
+    expect(reachable(stepLifecycle, 'CANCELLING')).toEqual(new Set(['CANCELLING', 'SUCCEEDED', 'CANCELLED', 'FAILED']));
   });
 
   test('skips only what never ran', () => {

@@ -251,7 +251,7 @@ export type JobStatus =
   | 'BLOCKED'
   /** Ended before its end, because someone asked for it. */
   | 'CANCELLED'
-  /** Someone asked to cancel it; a device still holds one of its steps. */
+  /** Someone asked to cancel it, or it has run for too long (its reason is RUN_TIMEOUT, and it will be FAILED); a device still holds one of its steps. */
   | 'CANCELLING'
   /** A step failed for good, or the job ran into one of its timeouts. */
   | 'FAILED'
