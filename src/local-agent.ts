@@ -66,6 +66,8 @@ function keep(options: LocalAgentOptions, stop: AbortSignal): Promise<void> {
     if (left !== null && (await isAlive(left))) await takeOver(left, await isForHere(options, workDir), stop);
     if (stop.aborted) return;
     await handOver();
+    // Told to stop while it was: an agent that is started now would hear of no stop.
+    if (stop.aborted) return;
     await runAgent(options, workDir, stop);
   };
   return keepDoing(work, { stop, onError: options.onError });

@@ -74,7 +74,11 @@ export async function guardWorld(seed: Seed): Promise<GuardedWorld> {
     startModelFragmentId: await training.modelOfProject(),
   });
   const fleet = await raiseFleet(seed, 2);
-  const device = await seed.registerDevice({ name: 'gpu-1', labels: [{ key: 'site', value: word('label') }] });
+  const device = await seed.registerDevice({
+    name: 'gpu-1',
+    capabilities: { runs: ['PROCESS', 'CONTAINER'], stepNames: ['S', 'T'] },
+    labels: [{ key: 'site', value: word('label') }],
+  });
 
   const sibling = await seed.createJob([{ name: 'S', container: container('sibling') }], {
     name: 'Sibling',
