@@ -40,8 +40,8 @@ const compilable = (i: number) => {
   const asked = (j: number) => `a${j}: node(id: "x${i}") { id ... on Job { id name status } ... on Device { id name } }`;
   return `query Q${i} { ${Array.from({ length: 6 }, (_, j) => asked(j)).join(' ')} }`;
 };
-/** As long as a document may be. */
-const long = (i: number) => `query Q${i} { viewer { ${'kind name '.repeat(20)} } } #${'x'.repeat(31_000)}`;
+/** As long as a document may be, with as many fields to compare as there may be. */
+const long = (i: number) => `query Q${i} { viewer { ${'kind name '.repeat(140)} } } #${'x'.repeat(30_000)}`;
 /** Each of its sizes is refused, and remembered. */
 const priced = (i: number) => `query Q${i}($n: Int!) { jobs(first: $n) { nodes { id } } }`;
 
