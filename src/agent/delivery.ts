@@ -5,6 +5,7 @@ import { ReportProgressDocument, type ReportProgressInput } from '../client/gene
 import { quoteName } from '../text/acceptable.ts';
 import { askUntilAnswered } from './asking.ts';
 import type { LeaseKeeper } from './lease.ts';
+import { Notes } from './notes.ts';
 import { defaultOutboxLimits, type Outbox, type OutboxBatch, type OutboxEntry } from './outbox.ts';
 
 /** Without an answer for this long, the gateway is taken to be away. */
@@ -23,6 +24,7 @@ export class Delivery {
   readonly #outbox: Outbox;
   readonly #lease: LeaseKeeper;
   readonly #note: (line: string) => void;
+  readonly #notes: Notes;
   #answeredAt = performance.now();
   /** What the gateway's offsets are behind the outbox's: bytes that were left out on the way, because it did not take them. */
   #behind = 0;
@@ -35,6 +37,7 @@ export class Delivery {
     this.#outbox = options.outbox;
     this.#lease = options.lease;
     this.#note = options.note;
+    this.#notes = new Notes(options.note);
   }
 
   /** Whether the gateway takes what it is sent: then what waits will be gone soon. */
@@ -47,6 +50,7 @@ export class Delivery {
     const signal = AbortSignal.any([this.#lease.lost, giveUp]);
     while (!signal.aborted) {
       await this.#outbox.hasEntries();
+      if (this.#outbox.isEmpty) this.#notes.end('what was left out');
       if (this.#outbox.isEmpty || signal.aborted) return;
       await this.#deliver(this.#outbox.peek(this.#maxEntries), signal);
       // What is left over goes at once.
@@ -62,7 +66,9 @@ export class Delivery {
       const answer = unwrap(reportProgress);
       this.#maxEntries = Math.min(defaultOutboxLimits.batchEntries, this.#maxEntries * 2);
       this.#lease.learn(answer);
-      if (!this.#isBehind(batch.entries, answer.nextLogOffset)) this.#outbox.drop(batch);
+      if (this.#isBehind(batch.entries, answer.nextLogOffset)) return;
+      this.#outbox.drop(batch);
+      this.#noteIgnored(answer.ignoredMetrics);
     } catch (error) {
       if (signal.aborted || this.#lease.learnRefusal(error)) return;
       this.#takeRefusal(batch, error);
@@ -82,6 +88,13 @@ export class Delivery {
     return true;
   }
 
+  /** A value that is there already is one that was delivered twice; another one in its place is the script's mistake. */
+  #noteIgnored(ignored: readonly Ignored[]): void {
+    for (const { name, iteration, value, storedValue } of ignored)
+      if (value !== storedValue)
+        this.#notes.add(`Left out ${value} as the metric ${quoteName(name)} of iteration ${iteration}, which is ${storedValue} already.`);
+  }
+
   /** The gateway does not take something in the batch: halves of it are tried until the entry is found, and left out with a note. */
   #takeRefusal(batch: OutboxBatch, error: unknown): void {
     if (!(error instanceof Refused || error instanceof RequestRefused)) throw error;
@@ -93,8 +106,15 @@ export class Delivery {
     // Not for a refused line of the agent's own: that would go on for ever.
     const [entry] = batch.entries;
     if (entry !== undefined && !(entry.kind === 'log' && entry.stream === 'SYSTEM'))
-      this.#note(`Left out ${describe(entry)}: ${error.message}`);
+      this.#notes.add(`Left out ${describe(entry)}: ${error.message}`);
   }
+}
+
+interface Ignored {
+  readonly name: string;
+  readonly iteration: number;
+  readonly value: number;
+  readonly storedValue: number;
 }
 
 function describe(entry: OutboxEntry): string {

@@ -6,6 +6,7 @@ import type { Client } from '../client/fetch.ts';
 import { digestFile, type FileDigest, uploadFile } from '../client/files.ts';
 import { CreateFragmentDocument, type CreateFragmentInput, type FragmentType, GatewayLimitsDocument } from '../client/generated.ts';
 import { quoteName } from '../text/acceptable.ts';
+import type { Mask } from '../text/mask.ts';
 import { askUntilAnswered, isPassing } from './asking.ts';
 import type { Directory } from './directory.ts';
 import { fragmentFiles } from './fragment-files.ts';
@@ -19,6 +20,8 @@ export interface HandIn {
   readonly stepNumber: number;
   readonly leaseToken: string;
   readonly attempt: number;
+  /** Hides in the names what nobody is to read. */
+  readonly mask: Mask;
   /** A line for the step's log. */
   readonly note: (line: string) => void;
   /** Gives up when it is aborted. */
@@ -48,7 +51,7 @@ export async function handInFragments(handIn: HandIn): Promise<string[]> {
       if (size > atMost) throw new Error(`it has ${size} bytes, and the gateway takes at most ${atMost}.`);
       if (size > left) throw new Error(`with it, they would have more than ${mostBytes} bytes together.`);
       left -= size;
-      await handInFile(handIn, path, handle);
+      await handInFile(handIn, handIn.mask.text(path), handle);
     } catch (error) {
       handIn.signal.throwIfAborted();
       const message = error instanceof Error ? error.message : String(error);

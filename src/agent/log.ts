@@ -1,4 +1,5 @@
 import type { LogStream } from '../client/generated.ts';
+import { Mask, MaskedStream } from '../text/mask.ts';
 
 /** A piece of an attempt's log. `offset`: the bytes of UTF-8 of all its text before this one, whatever the stream. */
 export interface LogEntry {
@@ -29,20 +30,24 @@ export class LogWriter {
   #timer: NodeJS.Timeout | null = null;
   readonly #decoders = { STDOUT: new TextDecoder('utf-8', { ignoreBOM: true }), STDERR: new TextDecoder('utf-8', { ignoreBOM: true }) };
   readonly #keep: (entry: LogEntry) => boolean;
+  readonly #mask: Mask;
+  readonly #masked: Readonly<Record<'STDOUT' | 'STDERR', MaskedStream>>;
 
-  /** `keep` takes a chunk for delivery and answers whether it could: what it refuses takes no place in the log. */
-  constructor(keep: (entry: LogEntry) => boolean) {
+  /** `keep` takes a chunk for delivery and answers whether it could: what it refuses takes no place in the log. `mask` hides what nobody is to read. */
+  constructor(keep: (entry: LogEntry) => boolean, mask: Mask = new Mask([])) {
     this.#keep = keep;
+    this.#mask = mask;
+    this.#masked = { STDOUT: new MaskedStream(mask), STDERR: new MaskedStream(mask) };
   }
 
   /** Bytes as they were read from a pipe. */
   write(stream: 'STDOUT' | 'STDERR', bytes: Uint8Array): void {
-    this.#add(stream, this.#decoders[stream].decode(bytes, { stream: true }));
+    this.#add(stream, this.#masked[stream].write(this.#decoders[stream].decode(bytes, { stream: true })));
   }
 
   /** A line of the agent's own, on the SYSTEM stream. */
   note(line: string): void {
-    this.#add('SYSTEM', `${line}\n`);
+    this.#add('SYSTEM', `${this.#mask.text(line)}\n`);
   }
 
   /** Hands on what waits. */
@@ -59,7 +64,10 @@ export class LogWriter {
 
   /** No more bytes will come: a character that was never finished comes out as U+FFFD. */
   end(): void {
-    for (const stream of ['STDOUT', 'STDERR'] as const) this.#add(stream, this.#decoders[stream].decode());
+    for (const stream of ['STDOUT', 'STDERR'] as const) {
+      const masked = this.#masked[stream];
+      this.#add(stream, masked.write(this.#decoders[stream].decode()) + masked.end());
+    }
     this.flush();
   }
 

@@ -3,6 +3,7 @@ import { wait } from '../client/backoff.ts';
 import { Refused, RequestRefused } from '../client/errors.ts';
 import type { Client } from '../client/fetch.ts';
 import type { ClaimedStepFieldsFragment, LeaseFieldsFragment } from '../client/generated.ts';
+import type { Mask } from '../text/mask.ts';
 import type { Containment } from './containment.ts';
 import { Delivery } from './delivery.ts';
 import { Directory } from './directory.ts';
@@ -17,12 +18,15 @@ import { Outbox } from './outbox.ts';
 import { lingerMilliseconds, Patience, unlessAborted, within } from './patience.ts';
 import { type Outcome, outcomeOfExit, outcomeOfOrder, reportOutcome } from './report.ts';
 import { CannotRunError, EngineAwayError, type RunningStep, type StepExit } from './running.ts';
+import { masked, maskOf, reveal } from './secrets.ts';
 import { startStep } from './start.ts';
 import { samplePeriodMilliseconds } from './telemetry.ts';
 
 export interface Claim {
   readonly step: ClaimedStepFieldsFragment;
   readonly lease: LeaseFieldsFragment;
+  /** The values of the variables of its container that are secret. */
+  readonly secretEnv: readonly { readonly name: string; readonly value: string }[];
 }
 
 export interface WorkOptions {
@@ -47,6 +51,8 @@ interface Attempt extends WorkOptions {
   readonly folder: StepFolder;
   /** Its work folder, held open before the step runs: it stays this one, wherever the step moves it and whatever it puts there. */
   readonly work: Directory;
+  /** Hides what the step was given and nobody is to read. */
+  readonly mask: Mask;
   readonly outbox: Outbox;
   readonly log: LogWriter;
   readonly metrics: MetricsReader;
@@ -59,7 +65,8 @@ interface Attempt extends WorkOptions {
  * Takes a claimed step from its start to its end: starts its command, follows it, hands in its files, delivers what is left to say and
  * reports how it ended. Answers that. Rejects only when the outcome could not be reported.
  */
-export async function workOn(claim: Claim, options: WorkOptions): Promise<Outcome> {
+export async function workOn(given: Claim, options: WorkOptions): Promise<Outcome> {
+  const claim = reveal(given);
   const lease = new LeaseKeeper(options.client, claim.lease.token, options.leaseSeconds, options.onDraining);
   const patience = new Patience(lease, options.graceSeconds);
   const keeping = lease.keep();
@@ -72,7 +79,10 @@ export async function workOn(claim: Claim, options: WorkOptions): Promise<Outcom
     // The gateway's own refusals, and orders to stop, are not the device's failure; a full disk here is.
     if (lease.order !== null || error instanceof Refused || error instanceof RequestRefused) throw error;
     const description = `The agent could not run the step: ${error instanceof Error ? error.message : String(error)}`;
-    const outcome: Outcome = { kind: 'FAIL', failure: { reason: 'DEVICE_REPORTED', description }, exitCode: null };
+    const outcome = masked(
+      { kind: 'FAIL', failure: { reason: 'DEVICE_REPORTED', description }, exitCode: null },
+      maskOf(claim, options.client),
+    );
     return await reportOutcome(options.client, claim.lease.token, outcome, patience.over);
   } finally {
     options.release.removeEventListener('abort', release);
@@ -112,10 +122,11 @@ async function prepare(claim: Claim, lease: LeaseKeeper, patience: Patience, opt
   const folder = await createStepFolder(options.workDir, claim.step, claim.lease.attempt);
   const outbox = new Outbox(folder.outbox);
   const work = await Directory.open(folder.work);
-  const log = new LogWriter((entry) => outbox.add({ kind: 'log', ...entry }));
+  const mask = maskOf(claim, options.client);
+  const log = new LogWriter((entry) => outbox.add({ kind: 'log', ...entry }), mask);
   const metrics = new MetricsReader(
     metricsFile(work),
-    (entry) => outbox.add({ kind: 'metric', ...entry }),
+    (entry) => outbox.add({ kind: 'metric', ...entry, name: mask.text(entry.name) }),
     (line) => log.note(line),
   );
   const { client } = options;
@@ -125,7 +136,7 @@ async function prepare(claim: Claim, lease: LeaseKeeper, patience: Patience, opt
     log.flush();
   };
   const delivery = new Delivery({ client, token: claim.lease.token, outbox, lease, note });
-  return { ...options, claim, lease, folder, work, outbox, log, metrics, delivery, patience };
+  return { ...options, claim, lease, folder, work, mask, outbox, log, metrics, delivery, patience };
 }
 
 /** Runs the command with GPUs of its own, as many as it asked for. */
@@ -257,7 +268,7 @@ async function tellStart({ outbox }: Attempt, running: RunningStep, over: AbortS
  * not be stored has not succeeded: the next one would look for them.
  */
 async function handIn(attempt: Attempt, outcome: Outcome): Promise<Outcome> {
-  const { client, claim, work, log, lease, patience } = attempt;
+  const { client, claim, work, mask, log, lease, patience } = attempt;
   if (outcome.kind === 'NOTHING') return outcome;
   const signal = patience.handIn();
   try {
@@ -268,6 +279,7 @@ async function handIn(attempt: Attempt, outcome: Outcome): Promise<Outcome> {
       stepNumber: claim.step.number,
       leaseToken: claim.lease.token,
       attempt: claim.lease.attempt,
+      mask,
       note: (line) => log.note(line),
       signal,
     });
@@ -291,9 +303,9 @@ async function settle({ metrics, log, outbox }: Attempt): Promise<void> {
   outbox.end();
 }
 
-async function report({ client, claim, lease, patience }: Attempt, outcome: Outcome): Promise<Outcome> {
+async function report({ client, claim, lease, mask, patience }: Attempt, outcome: Outcome): Promise<Outcome> {
   if (lease.lost.aborted) return { kind: 'NOTHING' };
-  return reportOutcome(client, claim.lease.token, outcome, patience.over);
+  return reportOutcome(client, claim.lease.token, masked(outcome, mask), patience.over);
 }
 
 /** Does something again and again, never twice at the same time, until the signal. */

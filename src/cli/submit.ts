@@ -51,6 +51,12 @@ export const submit: Command = {
     entrypoint: { value: 'TEXT', description: "the container's entrypoint", field: 'container.entrypoint' },
     command: { value: 'TEXT', description: 'what to run, as one text for the shell; or give it after --', field: 'container.command' },
     env: { value: 'NAME=VALUE', isRepeatable: true, description: 'environment variable of the job', field: 'container.env' },
+    'secret-env': {
+      value: 'NAME',
+      isRepeatable: true,
+      description: 'the same with the value that it has here, shown to nobody but the device that runs the job',
+      field: 'container.env',
+    },
     cpu: { value: 'N', description: 'cores that it needs', field: 'container.resources.cpu' },
     'memory-mb': { value: 'N', description: 'memory that it needs', field: 'container.resources.memoryMb' },
     gpu: { value: 'N', description: 'GPUs that it needs', field: 'container.resources.gpu' },
@@ -204,10 +210,20 @@ function readContainer({ given, commandLine }: Context): ContainerInput | undefi
     ...(given.has('image') && { image: given.text('image') }),
     ...(given.has('entrypoint') && { entrypoint: given.text('entrypoint') }),
     ...(command !== undefined && { command }),
-    ...(given.has('env') && { env: given.wholePairs('env').map(({ key, value }) => ({ name: key, value })) }),
+    ...((given.has('env') || given.has('secret-env')) && { env: readEnvironment(given) }),
     ...(Object.keys(resources).length > 0 && { resources }),
   };
   return Object.keys(container).length > 0 ? container : undefined;
+}
+
+/** A secret is taken from the environment: a command line can be read by every user of the machine, and stays in a shell's history. */
+function readEnvironment(given: Given) {
+  const secrets = given.texts('secret-env').map((name) => {
+    const value = process.env[name];
+    if (value === undefined) throw new UsageError(`--secret-env ${name}: there is no such variable here.`);
+    return { name, value, isSecret: true };
+  });
+  return [...given.wholePairs('env').map(({ key, value }) => ({ name: key, value })), ...secrets];
 }
 
 /** Words as they were typed, in one text that a shell splits into the same words again. */

@@ -19,7 +19,7 @@ export interface ContainerInput {
   entrypoint?: Optional<string>;
   command?: Optional<string>;
   build?: Optional<{ context: string; dockerfile?: Optional<string>; properties?: Optional<Record<string, unknown>> }>;
-  env?: Optional<readonly { name: string; value: string }[]>;
+  env?: Optional<readonly { name: string; value: string; isSecret?: Optional<boolean> }[]>;
   volumes?: Optional<readonly { storage: string; containerPath: string; isReadOnly?: Optional<boolean> }[]>;
   http?: Optional<{ port: number; requiresAuth?: Optional<boolean> }>;
   resources?: Optional<ResourcesInput>;
@@ -174,6 +174,12 @@ export class Checks {
         this.refuse([...path, 'env', i, 'name'], 'must be letters, digits and _, and not start with a digit.');
       this.text([...path, 'env', i, 'value'], value, 32_768);
     }
+    // Each is looked for in all that the step says.
+    this.count(
+      [...path, 'env'],
+      (input.env ?? []).filter(({ isSecret }) => isSecret),
+      32,
+    );
     this.unique(
       [...path, 'env'],
       (input.env ?? []).map(({ name }) => name),
@@ -233,7 +239,7 @@ export function containerOf(input: Optional<ContainerInput>): Container | null {
     entrypoint: input.entrypoint ?? null,
     command: input.command ?? null,
     build: build ? { context: build.context, dockerfile: build.dockerfile ?? 'Dockerfile', properties: build.properties ?? {} } : null,
-    env: (input.env ?? []).map(({ name, value }) => ({ name, value })),
+    env: (input.env ?? []).map(({ name, value, isSecret }) => ({ name, value, isSecret: isSecret ?? false })),
     volumes: (input.volumes ?? []).map(({ storage, containerPath, isReadOnly }) => ({
       storage,
       containerPath,

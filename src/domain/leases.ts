@@ -2,12 +2,14 @@
 import { extendAttempt, extendLease, lockStep } from '../store/changes/steps.ts';
 import { deviceById, jobById, stepById } from '../store/queries/rows.ts';
 import type { DeviceRow, StepRow } from '../store/tables.ts';
+import type { Mask } from '../text/mask.ts';
 import { type Change, change } from './change.ts';
 import { Checks } from './checks.ts';
 import { checkLeaseSeconds, type Lease } from './claims.ts';
 import { noteSeen } from './devices.ts';
 import type { Domain } from './domain.ts';
 import { holds } from './keys.ts';
+import { maskOf } from './masking.ts';
 import { leavePlace } from './preemption.ts';
 import type { Principal } from './principal.ts';
 import { endAttempt, endStopped, lockedJob, stopReasonOf } from './progression.ts';
@@ -19,6 +21,8 @@ import { parseLeaseToken } from './secrets.ts';
 export interface Held {
   readonly step: StepRow;
   readonly device: DeviceRow | null;
+  /** Hides what the attempt knows and nobody is to read. */
+  readonly mask: Mask;
 }
 
 /**
@@ -59,7 +63,7 @@ export async function requireLease(
   if (step.attemptCount !== name.attempt || !holds(step, token, domain.attendance.dueBy())) throw new StaleLease(step, name.attempt);
   // Other steps of a round write to the streams of the same job at the same time.
   if (step.part !== null && !mayEnd) await lockedJob(change, step.jobId);
-  return { step, device };
+  return { step, device, mask: maskOf(step, token) };
 }
 
 /** The job that this token speaks of, if the principal sees it. Proves nothing: `requireLease` does. */
@@ -122,10 +126,10 @@ export async function releaseStep(
   const checks = new Checks(domain);
   checks.text(['description'], description);
   checks.done();
-  const release = async (change: Change, { step }: Held) => {
+  const release = async (change: Change, { step, mask }: Held) => {
+    const cause = { reason: 'RELEASED', description: mask.text(description ?? '') } as const;
     if (step.status === 'RUNNING' && step.preemptedForId !== null)
-      return { step: (await leavePlace(change, step, description ?? '')).step };
-    const cause = { reason: 'RELEASED', description: description ?? '' } as const;
+      return { step: (await leavePlace(change, step, cause.description)).step };
     if (step.status === 'CANCELLING') return endStopped(change, step, 'CANCELLED', 'requeue', cause);
     return { step: await endAttempt(change, step, 'RELEASED', 'requeue', cause) };
   };

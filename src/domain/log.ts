@@ -2,6 +2,7 @@
 import { insertRows } from '../store/changes/inserts.ts';
 import { insertLogChunks, takeNumbers } from '../store/changes/streams.ts';
 import type { LogChunkRow, StepRow } from '../store/tables.ts';
+import type { Mask } from '../text/mask.ts';
 import { type Change, topics } from './change.ts';
 import type { Checks } from './checks.ts';
 import { printableAfter } from './text.ts';
@@ -26,7 +27,7 @@ export function checkLog(checks: Checks, path: readonly string[], chunks: Option
  * Appends what is new of these chunks; answers the step with the offset at which to go on. A chunk that is stored already is passed over, also
  * when only a part of it is; one that would leave a hole ends the appending, and the answer says where to go on from.
  */
-export async function storeLog(change: Change, step: StepRow, chunks: readonly LogChunkInput[]): Promise<StepRow> {
+export async function storeLog(change: Change, step: StepRow, chunks: readonly LogChunkInput[], mask: Mask): Promise<StepRow> {
   const { tx, now } = change;
   let size = step.logSize;
   const fresh: Omit<LogChunkRow, 'seq'>[] = [];
@@ -42,7 +43,7 @@ export async function storeLog(change: Change, step: StepRow, chunks: readonly L
       offset: size,
       size: added,
       stream,
-      text: printableAfter(text, known),
+      text: printableAfter(mask.bytewise(text), known),
       at: at ?? now,
     });
     size += added;

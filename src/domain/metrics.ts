@@ -31,16 +31,30 @@ export function checkMetrics(checks: Checks, path: readonly string[], metrics: O
   }
 }
 
+/** A point that was not stored, and why: it is there already, with the same value or with another, which stays. */
+export interface IgnoredMetric {
+  readonly name: string;
+  readonly iteration: number;
+  readonly value: number;
+  readonly storedValue: number;
+}
+
+export interface StoredMetrics {
+  /** How many are new. */
+  readonly accepted: number;
+  readonly ignored: readonly IgnoredMetric[];
+}
+
 /**
- * Stores points in the order given; answers how many are new. A point that this attempt reported before, by name and iteration, is there
- * already: a report is sent again when its answer was lost.
+ * Stores points in the order given. A point that this attempt reported before, by name and iteration, is there already: a report is sent again when its
+ * answer was lost. The first value stays.
  */
-export async function storeMetrics(change: Change, step: StepRow, metrics: readonly MetricInput[]): Promise<number> {
-  if (metrics.length === 0) return 0;
+export async function storeMetrics(change: Change, step: StepRow, metrics: readonly MetricInput[]): Promise<StoredMetrics> {
+  if (metrics.length === 0) return { accepted: 0, ignored: [] };
   const { tx, now } = change;
   const of = { jobId: step.jobId, stepNumber: step.number, attempt: step.attemptCount };
-  const fresh = await newPoints(change, of, metrics);
-  if (fresh.length === 0) return 0;
+  const { fresh, ignored } = await sortPoints(change, of, metrics);
+  if (fresh.length === 0) return { accepted: 0, ignored };
   await requireRoom(change, of, metrics);
   const first = await takeNumbers(tx, step.jobId, 'metric', fresh.length);
   const rows: MetricPointRow[] = fresh.map(({ name, value, iteration = null, at }, i) => ({
@@ -54,7 +68,7 @@ export async function storeMetrics(change: Change, step: StepRow, metrics: reado
   await insertRows(tx, insertMetricPoints, rows);
   for (const row of new Map(rows.map((row) => [row.name, row])).values()) await tx.run(keepLatestMetric, row);
   tx.touch(topics.metrics(step.jobId));
-  return rows.length;
+  return { accepted: rows.length, ignored };
 }
 
 /** Names the first metric with which the job would have more of them than it may. */
@@ -75,17 +89,22 @@ async function requireRoom(
   }
 }
 
-async function newPoints({ tx }: Change, of: { jobId: string; stepNumber: number; attempt: number }, metrics: readonly MetricInput[]) {
+async function sortPoints({ tx }: Change, of: { jobId: string; stepNumber: number; attempt: number }, metrics: readonly MetricInput[]) {
   const fresh: MetricInput[] = [];
-  const seen = new Set<string>();
+  const ignored: IgnoredMetric[] = [];
+  const seen = new Map<string, number>();
   for (const metric of metrics) {
-    const { name, iteration } = metric;
+    const { name, iteration, value } = metric;
     if (iteration !== null && iteration !== undefined) {
       const key = `${iteration} ${name}`;
-      if (seen.has(key) || (await tx.run(knownIteration, { ...of, name, iteration })).length > 0) continue;
-      seen.add(key);
+      const storedValue = seen.get(key) ?? (await tx.run(knownIteration, { ...of, name, iteration }))[0]?.value;
+      if (storedValue !== undefined) {
+        ignored.push({ name, iteration, value, storedValue });
+        continue;
+      }
+      seen.set(key, value);
     }
     fresh.push(metric);
   }
-  return fresh;
+  return { fresh, ignored };
 }

@@ -41,10 +41,10 @@ export async function completeStep(
   const inspectedId = await inspectSubmission(domain, principal, input.leaseToken);
   const complete =
     (document: OutputDocument | null) =>
-    async (change: Change, { step }: Held) => {
-      await storeMetrics(change, step, input.metrics ?? []);
+    async (change: Change, { step, mask }: Held) => {
+      await storeMetrics(change, step, mask.value(input.metrics ?? []));
       const exitCode = input.exitCode ?? 0;
-      const cause = { reason: 'COMPLETED', description: input.description ?? '', exitCode } as const;
+      const cause = { reason: 'COMPLETED', description: mask.text(input.description ?? ''), exitCode } as const;
       const completed = await endAttempt(change, step, 'SUCCEEDED', 'complete', cause);
       const replaced = document && (await storeLastOutput(change, principal, step, document));
       const submission = { inspectedId, numSamples: input.numSamples ?? null };
@@ -59,7 +59,7 @@ export async function completeStep(
   const jobId = output ? await jobOfLease(domain, principal, input.leaseToken) : null;
   // Of a token that is none, or someone else's, there is nothing to write: the lease refuses it.
   if (!output || jobId === null) return (await write(null)).value;
-  return withDocument(domain, principal, { jobId, output }, write);
+  return withDocument(domain, principal, { jobId, output, leaseToken: input.leaseToken }, write);
 }
 
 /** Stores what the attempt says the job came to. Answers the id of the file that is needed no more, if any. */
@@ -93,8 +93,8 @@ export async function failStep(domain: Domain, principal: Principal, input: Fail
   checks.text(['description'], input.description);
   if (!reportedReasons.includes(reason)) checks.refuse(['reason'], `must be one of ${reportedReasons.join(', ')}.`);
   checks.done();
-  const fail = async (change: Change, { step }: Held) => {
-    const cause = { reason, description: input.description ?? '', exitCode: input.exitCode ?? null };
+  const fail = async (change: Change, { step, mask }: Held) => {
+    const cause = { reason, description: mask.text(input.description ?? ''), exitCode: input.exitCode ?? null };
     if (step.status === 'CANCELLING') return endStopped(change, step, 'CANCELLED', 'fail', cause);
     // Stopping what it was told to stop is no failure, also where the device takes it for one.
     if (step.preemptedForId !== null) return leavePlace(change, step, cause.description);
@@ -105,7 +105,7 @@ export async function failStep(domain: Domain, principal: Principal, input: Fail
     }
     const failed = await endAttempt(change, step, 'FAILED', 'fail', cause, { failedCount });
     if (step.part !== null) return { step: failed, job: await dropStep(change, failed, cause) };
-    const description = input.description || `Step ${step.number} (${step.name}) failed.`;
+    const description = cause.description || `Step ${step.number} (${step.name}) failed.`;
     return { step: failed, job: await endJob(change, await lockedJob(change, step.jobId), 'fail', { ...cause, description }) };
   };
   return underLease(domain, principal, input.leaseToken, fail, { mayEnd: true });

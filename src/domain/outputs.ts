@@ -13,6 +13,7 @@ import { putOwnFragment } from './fragments.ts';
 import { typedValue } from './items.ts';
 import { requireLease } from './leases.ts';
 import { isTerminalJob, jobStatuses } from './lifecycle.ts';
+import { maskOfOutput } from './masking.ts';
 import type { Principal } from './principal.ts';
 import { lockedJob } from './progression.ts';
 import { InvalidInput, InvalidState, NotFound } from './refusals.ts';
@@ -47,6 +48,13 @@ export async function setJobOutput(
   });
 }
 
+/** What a job came to, by whoever says so: an attempt with its lease. */
+interface Said {
+  readonly jobId: string;
+  readonly output: Record<string, unknown>;
+  readonly leaseToken?: string | null | undefined;
+}
+
 /** The text of output.json on disk, before the change that makes it a fragment. */
 export interface OutputDocument {
   readonly id: string;
@@ -61,15 +69,16 @@ export interface OutputDocument {
 export async function withDocument<T>(
   domain: Domain,
   principal: Principal,
-  of: { jobId: string; output: Record<string, unknown> },
+  of: Said,
   store: (document: OutputDocument) => Promise<{ value: T; replaced: string | null }>,
 ): Promise<T> {
   const id = domain.ids.next('Fragment');
-  const text = JSON.stringify(await contentOf(domain, principal, of), null, 2);
+  const content = await contentOf(domain, principal, of);
+  const text = JSON.stringify(content, null, 2);
   const { file, keep } = await domain.files.receive(id, [Buffer.from(text)], Buffer.byteLength(text));
   try {
     await keep();
-    const { value, replaced } = await store({ id, file, output: of.output });
+    const { value, replaced } = await store({ id, file, output: content.output });
     if (replaced) await domain.files.remove(replaced);
     return value;
   } catch (error) {
@@ -99,17 +108,18 @@ export async function storeOutput(
   return { job: { ...job, ...fields }, ...stored };
 }
 
-async function contentOf(domain: Domain, principal: Principal, { jobId, output }: { jobId: string; output: Record<string, unknown> }) {
+async function contentOf(domain: Domain, principal: Principal, { jobId, output, leaseToken }: Said) {
   const { read } = domain.store;
   // PostgreSQL's text has no NUL, and so no id does.
   const [job] = jobId.includes('\0') ? [] : await read.run(jobById, { id: jobId });
   if (!job || !sees(principal, { projectId: job.projectId, jobId })) throw new NotFound('job', jobId);
   const items = await read.run(jobItemsOf, { jobId });
+  const mask = await maskOfOutput(domain, job, leaseToken ?? null);
   return {
-    output,
+    output: mask.value(output),
     settings: masked(job.settings),
     items: masked(Object.fromEntries(items.map((item) => [item.name, typedValue(item)]))),
-    environment: masked(Object.fromEntries((job.container?.env ?? []).map(({ name, value }) => [name, value]))),
+    environment: masked(Object.fromEntries((job.container?.env ?? []).map(({ name, value, isSecret }) => [name, isSecret ? MASK : value]))),
   };
 }
 

@@ -10,7 +10,7 @@ import type { Domain } from './domain.ts';
 import { extend, type Orders, ordersOf, underLease } from './leases.ts';
 import type { StatusReason } from './lifecycle.ts';
 import { checkLog, type LogChunkInput, storeLog } from './log.ts';
-import { checkMetrics, type MetricInput, storeMetrics } from './metrics.ts';
+import { checkMetrics, type IgnoredMetric, type MetricInput, type StoredMetrics, storeMetrics } from './metrics.ts';
 import type { Principal } from './principal.ts';
 import { lockedJob } from './progression.ts';
 import { checkTelemetry, storeTelemetry, type TelemetryInput } from './telemetry.ts';
@@ -45,20 +45,21 @@ export async function reportProgress(
   domain: Domain,
   principal: Principal,
   input: ReportProgressInput,
-): Promise<Orders & { lease: Lease; nextLogOffset: number }> {
+): Promise<Orders & { lease: Lease; nextLogOffset: number; ignoredMetrics: readonly IgnoredMetric[] }> {
   checkProgress(domain, input);
   return underLease(domain, principal, input.leaseToken, async (change, held) => {
-    const { step } = held;
+    const { step, mask } = held;
     await prepareStep(change, step, input);
-    await storeMetrics(change, step, input.metrics ?? []);
+    const statusMessage = input.statusMessage && mask.text(input.statusMessage);
+    const { ignored } = await storeMetrics(change, step, mask.value(input.metrics ?? []));
     await storeTelemetry(change, step, input.telemetry ?? []);
-    const logged = await storeLog(change, step, input.log ?? []);
-    await keepReport(change, step, { ...logged, statusMessage: input.statusMessage ?? step.statusMessage });
-    await tellJob(change, step, input);
+    const logged = await storeLog(change, step, input.log ?? [], mask);
+    await keepReport(change, step, { ...logged, statusMessage: statusMessage ?? step.statusMessage });
+    await tellJob(change, step, { ...input, statusMessage });
     const lease = input.leaseSeconds
       ? await extend(change, step, input.leaseToken, input.leaseSeconds)
       : { token: input.leaseToken, attempt: step.attemptCount, expiresAt: step.leaseExpiresAt ?? change.now };
-    return { lease, nextLogOffset: logged.logSize, ...ordersOf(held) };
+    return { lease, nextLogOffset: logged.logSize, ignoredMetrics: ignored, ...ordersOf(held) };
   });
 }
 
@@ -123,13 +124,13 @@ export async function reportMetrics(
   domain: Domain,
   principal: Principal,
   { leaseToken, metrics }: { leaseToken: string; metrics: readonly MetricInput[] },
-): Promise<{ step: StepRow; accepted: number }> {
+): Promise<StoredMetrics & { step: StepRow }> {
   const checks = new Checks(domain);
   checkMetrics(checks, ['metrics'], metrics);
   checks.done();
-  return underLease(domain, principal, leaseToken, async (change, { step }) => ({
+  return underLease(domain, principal, leaseToken, async (change, { step, mask }) => ({
     step,
-    accepted: await storeMetrics(change, step, metrics),
+    ...(await storeMetrics(change, step, mask.value(metrics))),
   }));
 }
 
@@ -152,8 +153,8 @@ export async function appendLog(
   const checks = new Checks(domain);
   checkLog(checks, ['chunks'], chunks);
   checks.done();
-  return underLease(domain, principal, leaseToken, async (change, { step }) => {
-    const logged = await storeLog(change, step, chunks);
+  return underLease(domain, principal, leaseToken, async (change, { step, mask }) => {
+    const logged = await storeLog(change, step, chunks, mask);
     await keepReport(change, step, logged);
     return { nextLogOffset: logged.logSize };
   });

@@ -116,12 +116,19 @@ export interface Capabilities {
 /** What a step asks of its device to be run at all: a way to run its command or its image, or knowing its name. */
 export type Need = { readonly runs: RunKind } | { readonly stepName: string };
 
+export interface EnvironmentVariable {
+  readonly name: string;
+  readonly value: string;
+  /** Answered to the claim that runs it alone, and masked in what its step says. Rows of before there were such have it not. */
+  readonly isSecret?: boolean;
+}
+
 export interface Container {
   readonly image: string | null;
   readonly entrypoint: string | null;
   readonly command: string | null;
   readonly build: { readonly context: string; readonly dockerfile: string; readonly properties: Record<string, unknown> } | null;
-  readonly env: readonly { readonly name: string; readonly value: string }[];
+  readonly env: readonly EnvironmentVariable[];
   readonly volumes: readonly { readonly storage: string; readonly containerPath: string; readonly isReadOnly: boolean }[];
   readonly http: { readonly port: number; readonly requiresAuth: boolean } | null;
   readonly resources: Resources;

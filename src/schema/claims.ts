@@ -1,4 +1,5 @@
 import { type Claim as ClaimShape, claimNextSteps, claimStep, type Lease as LeaseShape } from '../domain/claims.ts';
+import { secretsOf } from '../domain/masking.ts';
 import { claimantOf, servedQueues, slotsLeft } from '../domain/matching.ts';
 import { InvalidInput, InvalidState, NotFound, RequestRefused } from '../domain/refusals.ts';
 import { may, requireRight, scopeOf } from '../domain/rights.ts';
@@ -27,11 +28,22 @@ export const Lease = builder.objectRef<LeaseShape>('Lease').implement({
   }),
 });
 
+const SecretVariable = builder.objectRef<{ name: string; value: string }>('SecretVariable').implement({
+  description: 'A variable of the environment whose value is secret, for the device that runs the step.',
+  fields: (t) => ({
+    name: t.exposeString('name', { description: 'Its name.' }),
+    value: t.exposeString('value', { description: 'Its value, as text. What the step prints of it is to be masked.' }),
+  }),
+});
+
+const secretEnv = 'The variables in the environment of its container that are secret, with their values: they are answered here alone.';
+
 const Claim = builder.objectRef<ClaimShape>('Claim').implement({
   description: 'A step that was taken.',
   fields: (t) => ({
     step: t.expose('step', { type: Step, description: 'The step: RUNNING, with the attempt that holds it now.' }),
     lease: t.expose('lease', { type: Lease, description: 'The right to it.' }),
+    secretEnv: t.field({ type: [SecretVariable], description: secretEnv, resolve: ({ step }) => secretsOf(step) }),
   }),
 });
 
@@ -55,6 +67,7 @@ defineMutation('claimStep', {
     fields: (t) => ({
       step: t.expose('step', { type: Step, description: 'The step: RUNNING.' }),
       lease: t.expose('lease', { type: Lease, description: 'The right to it.' }),
+      secretEnv: t.field({ type: [SecretVariable], description: secretEnv, resolve: ({ step }) => secretsOf(step) }),
     }),
   }),
   refusals: [NotFound, InvalidState, InvalidInput],

@@ -21,7 +21,14 @@ const EnvironmentVariable = builder.objectRef<ContainerShape['env'][number]>('En
   description: 'A variable of the environment that a step runs in.',
   fields: (t) => ({
     name: t.exposeString('name', { description: 'Its name.' }),
-    value: t.exposeString('value', { description: `Its value, as text; ${hidden('***')}` }),
+    value: t.string({
+      description: `Its value, as text; \`***\` where isSecret, and ${hidden('***')}`,
+      resolve: ({ value, isSecret }) => (isSecret ? '***' : value),
+    }),
+    isSecret: t.boolean({
+      description: 'Whether its value is answered to the claims alone that run it (`secretEnv`), and masked in what their steps report.',
+      resolve: ({ isSecret }) => isSecret ?? false,
+    }),
   }),
 });
 
@@ -80,6 +87,11 @@ const EnvironmentVariableInput = builder.inputType('EnvironmentVariableInput', {
     value: t.string({
       required: true,
       description: 'Its value, as text. One with a line break is not for a container run by `trainyard agent`.',
+    }),
+    isSecret: t.boolean({
+      required: true,
+      defaultValue: false,
+      description: 'Whether its value is to be shown to nobody but the device that runs the step. At most 32 of a container.',
     }),
   }),
 });

@@ -1,4 +1,5 @@
 import type { Lease as LeaseShape } from '../domain/claims.ts';
+import type { IgnoredMetric as IgnoredMetricShape, StoredMetrics } from '../domain/metrics.ts';
 import { appendLog, reportMetrics, reportProgress, reportTelemetry } from '../domain/progress.ts';
 import { InvalidInput, StaleLease } from '../domain/refusals.ts';
 import type { ShownStep } from '../store/queries/steps.ts';
@@ -13,7 +14,7 @@ const nextLogOffset =
   "Where this attempt's log goes on: the bytes (UTF-8) that are stored. Less than what was sent: something before it is missing, send from here on.";
 
 export const MetricInput = builder.inputType('MetricInput', {
-  description: 'One value of a metric. The same name and iteration of the same attempt, sent again, is stored once.',
+  description: 'One value of a metric. The same name and iteration of the same attempt, sent again, is stored once: the first value stays.',
   fields: (t) => ({
     name: t.string({ required: true, description: 'Which metric: `loss`. At most 200 characters.' }),
     value: t.float({ required: true, description: 'The value.' }),
@@ -60,10 +61,22 @@ const ComputeTimeInput = builder.inputType('ComputeTimeInput', {
 interface Progress {
   readonly lease: LeaseShape;
   readonly nextLogOffset: number;
+  readonly ignoredMetrics: readonly IgnoredMetricShape[];
   readonly isCancelRequested: boolean;
   readonly isPreempted: boolean;
   readonly isDraining: boolean;
 }
+
+const IgnoredMetric = builder.objectRef<IgnoredMetricShape>('IgnoredMetric').implement({
+  description: 'A value that was not stored, because its attempt has one of this name and iteration already.',
+  fields: (t) => ({
+    name: t.exposeString('name', { description: 'The name.' }),
+    iteration: t.exposeInt('iteration', { description: 'The iteration.' }),
+    value: t.exposeFloat('value', { description: 'The value that was left out.' }),
+    storedValue: t.exposeFloat('storedValue', { description: 'The first value, which stays. The same one: it was sent twice.' }),
+  }),
+});
+const ignoredMetrics = 'Those that were left out, and the values that stay in their place.';
 
 defineMutation('reportProgress', {
   description: 'All that a running step has to say, in one request and one transaction: metrics, telemetry, log, message, addresses.',
@@ -100,6 +113,7 @@ defineMutation('reportProgress', {
       isCancelRequested: t.exposeBoolean('isCancelRequested', { description: 'Stop, and end the step: its job is being cancelled.' }),
       isPreempted: t.exposeBoolean('isPreempted', { description: 'Stop, and release the step: it has to make room for other work.' }),
       isDraining: t.exposeBoolean('isDraining', { description: 'Finish this, and claim nothing more.' }),
+      ignoredMetrics: t.expose('ignoredMetrics', { type: [IgnoredMetric], description: ignoredMetrics }),
     }),
   }),
   refusals: [StaleLease, InvalidInput],
@@ -120,11 +134,12 @@ defineMutation('reportMetrics', {
       }),
     }),
   }),
-  payload: builder.objectRef<{ step: ShownStep; accepted: number }>('ReportMetricsPayload').implement({
+  payload: builder.objectRef<StoredMetrics & { step: ShownStep }>('ReportMetricsPayload').implement({
     description: 'The values are stored.',
     fields: (t) => ({
       step: t.expose('step', { type: Step, description: 'The step that reported them.' }),
       accepted: t.exposeInt('accepted', { description: 'How many of them were new.' }),
+      ignored: t.expose('ignored', { type: [IgnoredMetric], description: ignoredMetrics }),
     }),
   }),
   refusals: [StaleLease, InvalidInput],

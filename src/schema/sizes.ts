@@ -49,7 +49,11 @@ const TAIL: Size = { by: ['lines'], usually: 100, perNode: 100, isPage: false };
 const sizes: Readonly<Record<string, Size>> = {
   'AddStepsPayload.steps': SOME,
   'Application.itemDefinitions': IN_ITS_ROW,
+  'Claim.secretEnv': IN_ITS_ROW,
   'ClaimNextStepsPayload.claims': FEW,
+  'ClaimStepPayload.secretEnv': IN_ITS_ROW,
+  'ReportMetricsPayload.ignored': FEW,
+  'ReportProgressPayload.ignoredMetrics': FEW,
   'Container.env': IN_ITS_ROW,
   'Container.volumes': IN_ITS_ROW,
   'Device.labels': IN_ITS_ROW,

@@ -131,7 +131,9 @@ export class Documents {
 function countComparisons(document: DocumentNode): number {
   const counts = new Map<string, number>();
   let pairs = 0;
-  const left: SelectionSetNode[] = document.definitions.flatMap((node) => ('selectionSet' in node && node.selectionSet ? [node.selectionSet] : []));
+  const left: SelectionSetNode[] = document.definitions.flatMap((node) =>
+    'selectionSet' in node && node.selectionSet ? [node.selectionSet] : [],
+  );
   for (let set = left.pop(); set; set = left.pop()) {
     for (const selection of set.selections) {
       if (selection.kind === Kind.FIELD) {

@@ -69,6 +69,13 @@ test.each([
   expect(job.steps[0]?.attempts[0]?.description.isWellFormed()).toBe(true);
 });
 
+test('the first value of an iteration stays, and another one for it is noted (P18)', async () => {
+  const lines = '{"iteration": 1, "loss": 2}\\n{"iteration": 1, "loss": 2, "n": 1}\\n{"iteration": 1, "loss": 3}\\n';
+  const job = await run(`printf '${lines}' >> "$TRAINYARD_METRICS"`, 'SUCCEEDED');
+  expect(job.metricSeries.points.map(({ value }) => value)).toEqual([2]);
+  expect(logOf(job.steps[0])).toBe('Left out 3 as the metric "loss" of iteration 1, which is 2 already.\n');
+});
+
 test('metrics that a step refuses itself by their names are noted, also when it ends at once (P18)', async () => {
   const name = 'x'.repeat(300);
   const job = await run(`printf '{"iteration": 1, "loss": 2, "%s": 1, "b\\\\u0007": 1}\\n' ${name} >> "$TRAINYARD_METRICS"`, 'SUCCEEDED');

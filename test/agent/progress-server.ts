@@ -72,7 +72,7 @@ export async function startProgressServer(): Promise<ProgressServer> {
       state.metrics.push(metric);
     }
     state.telemetry.push(...(input.telemetry ?? []));
-    return { __typename: 'ReportProgressPayload', lease, nextLogOffset: stored.length, ...state.orders };
+    return { __typename: 'ReportProgressPayload', lease, nextLogOffset: stored.length, ignoredMetrics: [], ...state.orders };
   }
 
   const server = createServer(async (request, response) => {

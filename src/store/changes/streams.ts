@@ -92,12 +92,12 @@ export const knownMetricName = statement(
       ),
 );
 
-/** Whether this point is there already: a report is sent again when its answer was lost. */
+/** The value of this point, if it is there already: a report is sent again when its answer was lost. */
 export const knownIteration = statement(
   'known iteration',
   (db, t, $: Placeholder<{ jobId: string; stepNumber: number; attempt: number; name: string; iteration: number }>) =>
     db
-      .select({ seq: t.metricPoints.seq })
+      .select({ value: t.metricPoints.value })
       .from(t.metricPoints)
       .where(
         and(

@@ -1,0 +1,126 @@
+/** Secrets in text of others, replaced wherever they stand. */
+
+const sign = '***';
+/** A line of a secret of several lines that is shorter than this says nothing, and stands in many texts by chance. */
+const shortestLine = 8;
+/** So much of the beginning of a secret gives it away. What is looked for is short: to look for a long text takes a time that is its length times the other's. */
+const tellingLength = 64;
+
+export class Mask {
+  readonly #secrets: readonly string[];
+
+  /** Beside each secret as it is, as it stands in JSON and in a URL, and its longer lines. */
+  constructor(secrets: Iterable<string>) {
+    this.#secrets = [...new Set([...secrets].flatMap(formsOf))];
+  }
+
+  /** The text with `***` for each secret in it. `signFor` gives something else for what is replaced. */
+  text(text: string, signFor: (secret: string) => string = () => sign): string {
+    const marks = this.#marksOf(text);
+    if (marks === null) return text;
+    const parts: string[] = [];
+    for (let start = 0, end = 0; start < text.length; start = end) {
+      while (end < text.length && marks[end] === marks[start]) end += 1;
+      const part = text.slice(start, end);
+      parts.push(marks[start] === 1 ? signFor(part) : part);
+    }
+    return parts.join('');
+  }
+
+  /** 1 for each unit of the text that is part of a secret; null when none is. */
+  #marksOf(text: string): Uint8Array | null {
+    let marks: Uint8Array | null = null;
+    for (const secret of this.#secrets) {
+      const beginning = secret.slice(0, tellingLength);
+      for (let start = text.indexOf(beginning); start >= 0; ) {
+        let end = start + beginning.length;
+        while (end - start < secret.length && text[end] === secret[end - start]) end += 1;
+        marks ??= new Uint8Array(text.length);
+        marks.fill(1, start, end);
+        start = text.indexOf(beginning, end);
+      }
+    }
+    return marks;
+  }
+
+  /** The same with as many bytes in UTF-8, where places are told by bytes. */
+  bytewise(text: string): string {
+    return this.text(text, (secret) => '*'.repeat(Buffer.byteLength(secret)));
+  }
+
+  /** The same of all text in a value, keys included. */
+  value<Value>(value: Value): Value {
+    // Cast: what comes out has the shape of what went in; text stays text.
+    return this.#valueOf(value) as Value;
+  }
+
+  #valueOf(value: unknown): unknown {
+    if (typeof value === 'string') return this.text(value);
+    if (Array.isArray(value)) return value.map((entry) => this.#valueOf(entry));
+    if (typeof value !== 'object' || value === null || value instanceof Date) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, entry]) => [this.text(key), this.#valueOf(entry)]));
+  }
+
+  /** What is looked for, as the end of a text is. */
+  get wanted(): readonly Wanted[] {
+    return this.#secrets.map((secret) => ({ secret, borders: bordersOf(secret) }));
+  }
+}
+
+/** Masks text that comes in pieces, in which a secret may be split: what may be the beginning of one is held back until more has come. */
+export class MaskedStream {
+  readonly #mask: Mask;
+  readonly #wanted: readonly Wanted[];
+  #held = '';
+
+  constructor(mask: Mask) {
+    this.#mask = mask;
+    this.#wanted = mask.wanted;
+  }
+
+  write(text: string): string {
+    const masked = this.#mask.text(this.#held + text);
+    const end = Math.min(masked.length, ...this.#wanted.map((wanted) => openEndOf(masked, wanted)));
+    this.#held = masked.slice(end);
+    return masked.slice(0, end);
+  }
+
+  /** Nothing more will come. */
+  end(): string {
+    const rest = this.#held;
+    this.#held = '';
+    return rest;
+  }
+}
+
+interface Wanted {
+  readonly secret: string;
+  readonly borders: readonly number[];
+}
+
+function formsOf(secret: string): string[] {
+  const json = JSON.stringify(secret).slice(1, -1);
+  const lines = secret.split(/\r?\n/).filter((line) => line.length >= shortestLine);
+  return [secret, json, encodeURIComponent(secret.toWellFormed()), ...lines].filter((form) => form !== '');
+}
+
+/** Looks at each unit once, as Knuth, Morris and Pratt do: how much of the secret's beginning stands before it follows from the one before. */
+function openEndOf(text: string, { secret, borders }: Wanted): number {
+  let matched = 0;
+  for (let at = Math.max(0, text.length - secret.length + 1); at < text.length; at += 1)
+    matched = advance(secret, borders, matched, text[at]);
+  return text.length - matched;
+}
+
+/** For each length of a secret's beginning, the longest shorter one that it ends with. */
+function bordersOf(secret: string): number[] {
+  const borders = [0, 0];
+  for (let at = 1; at < secret.length; at += 1) borders.push(advance(secret, borders, borders[at] ?? 0, secret[at]));
+  return borders;
+}
+
+function advance(secret: string, borders: readonly number[], matched: number, unit: string | undefined): number {
+  let length = matched;
+  while (length > 0 && secret[length] !== unit) length = borders[length] ?? 0;
+  return secret[length] === unit ? length + 1 : 0;
+}
