@@ -90,7 +90,8 @@ export class Documents {
     const comparisons = countComparisons(document);
     if (comparisons > MAX_COMPARISONS) {
       const message = `Fields are selected under one name too often: there are ${comparisons} pairs of them to compare; ${MAX_COMPARISONS} are allowed.`;
-      return [exceed('comparisons', message, { allowed: MAX_COMPARISONS, asked: comparisons })];
+      const tooLarge = validate(this.#schema, document, [limitMeasures(this.#limits)]);
+      return [...tooLarge, exceed('comparisons', message, { allowed: MAX_COMPARISONS, asked: comparisons })];
     }
     const errors = validate(this.#schema, document, this.#rules, { maxErrors: 20 });
     if (errors.length > 0) return errors;
@@ -127,13 +128,16 @@ export class Documents {
   }
 }
 
-/** How many pairs of fields there are that have one name in an answer, wherever they stand: no fewer than validation compares. */
-function countComparisons(document: DocumentNode): number {
+/** How many pairs of fields there are that have one name in an answer: no fewer than validation compares. Operations are compared apart. */
+function countComparisons({ definitions }: DocumentNode): number {
+  const setsOf = (kind: Kind) => definitions.flatMap((node) => (node.kind === kind && 'selectionSet' in node ? [node.selectionSet] : []));
+  const ofFragments = setsOf(Kind.FRAGMENT_DEFINITION);
+  return setsOf(Kind.OPERATION_DEFINITION).reduce((sum, set) => sum + countPairs([set, ...ofFragments]), 0);
+}
+
+function countPairs(left: SelectionSetNode[]): number {
   const counts = new Map<string, number>();
   let pairs = 0;
-  const left: SelectionSetNode[] = document.definitions.flatMap((node) =>
-    'selectionSet' in node && node.selectionSet ? [node.selectionSet] : [],
-  );
   for (let set = left.pop(); set; set = left.pop()) {
     for (const selection of set.selections) {
       if (selection.kind === Kind.FIELD) {
