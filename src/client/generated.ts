@@ -358,6 +358,8 @@ export type DeviceStatus =
 
 /** A variable of the environment. */
 export type EnvironmentVariableInput = {
+  /** Whether its value is to be shown to nobody but the device that runs the step. At most 32 of a container. */
+  readonly isSecret?: boolean;
   /** Its name: letters, digits and underscores, not beginning with a digit. */
   readonly name: string;
   /** Its value, as text. One with a line break is not for a container run by `trainyard agent`. */
@@ -654,7 +656,7 @@ export type MetricCriterionInput = {
   readonly threshold: number;
 };
 
-/** One value of a metric. The same name and iteration of the same attempt, sent again, is stored once. */
+/** One value of a metric. The same name and iteration of the same attempt, sent again, is stored once: the first value stays. */
 export type MetricInput = {
   /** When it was measured. Default: now. */
   readonly at?: string | null | undefined;
@@ -1344,7 +1346,7 @@ export type ClaimNextStepsMutationVariables = Exact<{
 
 
 export type ClaimNextStepsMutation = { readonly claimNextSteps:
-    | { readonly __typename: 'ClaimNextStepsPayload', readonly claims: ReadonlyArray<{ readonly step: { readonly id: string, readonly number: number, readonly name: string, readonly maxAttempts: number, readonly container: { readonly image: string | null, readonly entrypoint: string | null, readonly command: string | null, readonly properties: Record<string, unknown>, readonly build: { readonly context: string, readonly dockerfile: string, readonly properties: Record<string, unknown> } | null, readonly env: ReadonlyArray<{ readonly name: string, readonly value: string }>, readonly volumes: ReadonlyArray<{ readonly storage: string, readonly containerPath: string, readonly isReadOnly: boolean }>, readonly http: { readonly port: number, readonly requiresAuth: boolean } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean } } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean }, readonly job: { readonly id: string, readonly name: string, readonly type: JobType, readonly settings: Record<string, unknown>, readonly runTimeoutSeconds: number | null, readonly project: { readonly id: string, readonly name: string, readonly gitRepository: string | null }, readonly items: ReadonlyArray<{ readonly name: string, readonly value: string, readonly typedValue: unknown, readonly valueType: ItemValueType }> } }, readonly lease: { readonly token: string, readonly attempt: number, readonly expiresAt: string } }> }
+    | { readonly __typename: 'ClaimNextStepsPayload', readonly claims: ReadonlyArray<{ readonly step: { readonly id: string, readonly number: number, readonly name: string, readonly maxAttempts: number, readonly container: { readonly image: string | null, readonly entrypoint: string | null, readonly command: string | null, readonly properties: Record<string, unknown>, readonly build: { readonly context: string, readonly dockerfile: string, readonly properties: Record<string, unknown> } | null, readonly env: ReadonlyArray<{ readonly name: string, readonly value: string }>, readonly volumes: ReadonlyArray<{ readonly storage: string, readonly containerPath: string, readonly isReadOnly: boolean }>, readonly http: { readonly port: number, readonly requiresAuth: boolean } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean } } | null, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean }, readonly job: { readonly id: string, readonly name: string, readonly type: JobType, readonly settings: Record<string, unknown>, readonly runTimeoutSeconds: number | null, readonly project: { readonly id: string, readonly name: string, readonly gitRepository: string | null }, readonly items: ReadonlyArray<{ readonly name: string, readonly value: string, readonly typedValue: unknown, readonly valueType: ItemValueType }> } }, readonly lease: { readonly token: string, readonly attempt: number, readonly expiresAt: string }, readonly secretEnv: ReadonlyArray<{ readonly name: string, readonly value: string }> }> }
     | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
     | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
    };
@@ -1366,7 +1368,7 @@ export type ReportProgressMutationVariables = Exact<{
 
 export type ReportProgressMutation = { readonly reportProgress:
     | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
-    | { readonly __typename: 'ReportProgressPayload', readonly nextLogOffset: number, readonly isCancelRequested: boolean, readonly isPreempted: boolean, readonly isDraining: boolean, readonly lease: { readonly token: string, readonly attempt: number, readonly expiresAt: string } }
+    | { readonly __typename: 'ReportProgressPayload', readonly nextLogOffset: number, readonly isCancelRequested: boolean, readonly isPreempted: boolean, readonly isDraining: boolean, readonly lease: { readonly token: string, readonly attempt: number, readonly expiresAt: string }, readonly ignoredMetrics: ReadonlyArray<{ readonly name: string, readonly iteration: number, readonly value: number, readonly storedValue: number }> }
     | { readonly __typename: 'StaleLeaseError', readonly code: ErrorCode, readonly message: string }
    };
 
@@ -3582,6 +3584,10 @@ export const ClaimNextStepsDocument = new TypedDocumentString(`
         lease {
           ...LeaseFields
         }
+        secretEnv {
+          name
+          value
+        }
       }
     }
     ...RefusalFields
@@ -3720,6 +3726,12 @@ export const ReportProgressDocument = new TypedDocumentString(`
         ...LeaseFields
       }
       nextLogOffset
+      ignoredMetrics {
+        name
+        iteration
+        value
+        storedValue
+      }
       isCancelRequested
       isPreempted
       isDraining

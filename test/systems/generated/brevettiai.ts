@@ -120,6 +120,8 @@ export type DeviceSelectionStrategy =
 
 /** A variable of the environment. */
 export type EnvironmentVariableInput = {
+  /** Whether its value is to be shown to nobody but the device that runs the step. At most 32 of a container. */
+  readonly isSecret?: boolean;
   /** Its name: letters, digits and underscores, not beginning with a digit. */
   readonly name: string;
   /** Its value, as text. One with a line break is not for a container run by `trainyard agent`. */

@@ -229,6 +229,8 @@ export type DeviceStatus =
 
 /** A variable of the environment. */
 export type EnvironmentVariableInput = {
+  /** Whether its value is to be shown to nobody but the device that runs the step. At most 32 of a container. */
+  readonly isSecret?: boolean;
   /** Its name: letters, digits and underscores, not beginning with a digit. */
   readonly name: string;
   /** Its value, as text. One with a line break is not for a container run by `trainyard agent`. */
@@ -430,7 +432,7 @@ export type MetricCriterionInput = {
   readonly threshold: number;
 };
 
-/** One value of a metric. The same name and iteration of the same attempt, sent again, is stored once. */
+/** One value of a metric. The same name and iteration of the same attempt, sent again, is stored once: the first value stays. */
 export type MetricInput = {
   /** When it was measured. Default: now. */
   readonly at?: string | null | undefined;
