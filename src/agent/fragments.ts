@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
-import { RequestRefused, unwrap } from '../client/errors.ts';
+import { Refused, RequestRefused, unwrap } from '../client/errors.ts';
 import type { Client } from '../client/fetch.ts';
 import { digestFile, type FileDigest, uploadFile } from '../client/files.ts';
 import { CreateFragmentDocument, type CreateFragmentInput, type FragmentType, GatewayLimitsDocument } from '../client/generated.ts';
@@ -51,7 +51,7 @@ export async function handInFragments(handIn: HandIn): Promise<string[]> {
       if (size > atMost) throw new Error(`it has ${size} bytes, and the gateway takes at most ${atMost}.`);
       if (size > left) throw new Error(`with it, they would have more than ${mostBytes} bytes together.`);
       left -= size;
-      await handInFile(handIn, handIn.mask.text(path), handle);
+      await handInUnderFreeName(handIn, handIn.mask.text(path), handle);
     } catch (error) {
       handIn.signal.throwIfAborted();
       const message = error instanceof Error ? error.message : String(error);
@@ -88,6 +88,18 @@ const contentTypes: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
   '.txt': 'text/plain',
 };
+
+/** What another step has handed in under this name stays. */
+async function handInUnderFreeName(handIn: HandIn, filename: string, file: FileHandle): Promise<void> {
+  try {
+    await handInFile(handIn, filename, file);
+  } catch (error) {
+    if (!(error instanceof Refused && error.code === 'ALREADY_EXISTS')) throw error;
+    const other = `steps/${handIn.stepNumber}/${filename}`;
+    handIn.note(`${quoteName(`fragments/${filename}`)} is handed in as ${quoteName(other)}: the job has a file of this name already.`);
+    await handInFile(handIn, other, file);
+  }
+}
 
 async function handInFile(handIn: HandIn, filename: string, file: FileHandle): Promise<void> {
   const { client, signal } = handIn;

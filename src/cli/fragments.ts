@@ -112,7 +112,8 @@ export const putFragment: Command = {
       defaultText: defaultProject,
     },
     type: { value: 'TYPE', description: types.join(', '), defaultText: 'DATA' },
-    filename: { value: 'NAME', description: 'its filename there', defaultText: 'as here' },
+    filename: { value: 'NAME', description: 'its filename there, which may be a path: plots/loss.png', defaultText: 'as here' },
+    replace: { description: 'take the place of the file that is there under this name' },
     name: { value: 'TEXT', description: 'what people call it', defaultText: 'its filename' },
     'content-type': { value: 'TYPE', description: 'its media type', defaultText: 'as the gateway finds' },
     ...jsonFlag,
@@ -127,6 +128,7 @@ export const putFragment: Command = {
     const input = {
       ...(await owner(context)),
       filename: given.text('filename') ?? basename(path),
+      ...(given.has('replace') && { ifExists: 'REPLACE' as const }),
       name: given.text('name'),
       type: given.choice('type', types) ?? ('DATA' as const),
       contentType: given.text('content-type'),
@@ -162,7 +164,7 @@ async function findFragment(client: Client, args: readonly string[], signal: Abo
   return found;
 }
 
-/** A filename that others chose is a name in this folder, never a way out of it. */
+/** A filename that others chose is a name in this folder, the last of its path, and never a way out of it. */
 function localName(fragment: FragmentFieldsFragment): string {
   const name = basename(cleanName(fragment.filename).replaceAll('\\', '/'));
   if (name === '' || name.startsWith('.'))

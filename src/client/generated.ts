@@ -229,10 +229,12 @@ export type CreateApplicationInput = {
 export type CreateFragmentInput = {
   /** Its media type. Default: by the ending of the filename. */
   readonly contentType?: string | null | undefined;
-  /** A name without a path: at most 200 characters, once in a job. */
+  /** A name, or a relative path of names: `plots/loss.png`. At most 200 characters, once in a job. */
   readonly filename: string;
   /** Any text of your own: the same key with the same input makes nothing new, and answers the first result. */
   readonly idempotencyKey?: string | null | undefined;
+  /** What becomes of it where there is a file of this name. A step replaces what steps of its job made; anything else takes the right to delete files. */
+  readonly ifExists?: IfExists;
   /** The job that it is of. */
   readonly jobId?: string | null | undefined;
   /** The lease under which a step makes it: names its step, attempt and device, and refuses it once the lease has ended. */
@@ -483,6 +485,13 @@ export type HttpPortInput = {
   /** Whether the port is not for everyone. True: a container’s port is published on the loopback address of its device alone, and nobody signs in. False: on all of its addresses. A process opens its port by itself: it has to listen on 127.0.0.1 to be reached from its device alone. */
   readonly requiresAuth?: boolean;
 };
+
+/** What becomes of a file that is announced under a name that is taken. */
+export type IfExists =
+  /** It is refused with ALREADY_EXISTS. */
+  | 'REFUSE'
+  /** It takes the place of the one that is there, in the moment in which its bytes are whole; until then that one stays. */
+  | 'REPLACE';
 
 /** An item that jobs are to take. */
 export type ItemDefinitionInput = {

@@ -71,6 +71,16 @@ export class Checks {
     else this.length(path, value, this.limits.textAtMost);
   }
 
+  /** A name of a file, or a relative path of such: it must be one wherever it is downloaded to, and lead nowhere else. */
+  filename(path: Path, value: string): void {
+    this.name(path, value);
+    const segments = value.split('/');
+    if (value.includes('\\')) this.refuse(path, 'must not hold a backslash.');
+    if (segments.some((segment) => /^[. ]*$/.test(segment)))
+      this.refuse(path, 'must be a name or a relative path: no part of it may be empty, or of dots and spaces alone.');
+    if (segments.some((segment) => Buffer.byteLength(segment) > 255)) this.refuse(path, 'must have parts of at most 255 bytes.');
+  }
+
   /** Free text. */
   text(path: Path, value: Optional<string>, atMost = this.limits.messageAtMost): void {
     if (value === null || value === undefined) return;

@@ -1,10 +1,7 @@
 /** Fragments: the files of jobs and of projects. The row says what there is; the bytes are in the file store. */
-import { experimentStartingFrom } from '../store/changes/experiments.ts';
-import { roundThatNeeds } from '../store/changes/federations.ts';
 import { deleteFragmentRow, insertFragment, lockFragment, readyFragment } from '../store/changes/fragments.ts';
 import { insertRows } from '../store/changes/inserts.ts';
 import { lockJob } from '../store/changes/jobs.ts';
-import { jobStartingFrom, versionsOfFragment } from '../store/changes/models.ts';
 import { lockStep } from '../store/changes/steps.ts';
 import type { StoredFile } from '../store/files.ts';
 import { fragmentByFilename, fragmentById, stepById, stepByNumber } from '../store/queries/rows.ts';
@@ -15,15 +12,16 @@ import { type Change, change, record } from './change.ts';
 import { Checks } from './checks.ts';
 import { contentTypeOf } from './content-type.ts';
 import type { Domain } from './domain.ts';
+import { isWaiting, keyOf, makeRoom, requireUnneeded, takePlace, waitingKeyOf } from './filenames.ts';
 import { once } from './idempotency.ts';
 import { requireLease } from './leases.ts';
-import { isHeldStep, terminalJobStatuses } from './lifecycle.ts';
+import { isHeldStep } from './lifecycle.ts';
 import type { Principal } from './principal.ts';
-import { AlreadyExists, InvalidInput, InvalidState, NotFound, StaleLease } from './refusals.ts';
+import { InvalidInput, InvalidState, NotFound, StaleLease } from './refusals.ts';
 import { requireRight, sees } from './rights.ts';
 import { signUrl } from './signatures.ts';
 import { visibleJob, visibleProject } from './visible.ts';
-import type { FragmentType } from './vocabulary.ts';
+import type { FragmentType, IfExists } from './vocabulary.ts';
 
 type Optional<T> = T | null | undefined;
 
@@ -33,6 +31,7 @@ export interface CreateFragmentInput {
   stepNumber?: Optional<number>;
   leaseToken?: Optional<string>;
   filename: string;
+  ifExists?: Optional<IfExists>;
   name?: Optional<string>;
   type: FragmentType;
   contentType?: Optional<string>;
@@ -72,9 +71,9 @@ export async function createFragment(domain: Domain, principal: Principal, input
         scope: place.scopeId,
         input: asked,
         run: async () => {
-          const replaced = await makeRoom(change, principal, place, input.filename);
-          const fragment = await addFragment(change, principal, place, input, { id, file: text?.file ?? null });
-          return { value: { fragment, replaced }, ids: [fragment.id] };
+          const room = await makeRoom(change, principal, place, input, text !== null);
+          const fragment = await addFragment(change, principal, place, input, { id, file: text?.file ?? null, isKept: room.isKept });
+          return { value: { fragment, replaced: room.replaced }, ids: [fragment.id] };
         },
         replay: async ([known = '']) => {
           const [fragment] = await change.tx.run(lockFragment, { id: known });
@@ -104,9 +103,7 @@ function checkFragment(domain: Domain, input: CreateFragmentInput): void {
   if (!input.jobId === !input.projectId) checks.refuse(['jobId'], 'must be given, or projectId: exactly one of the two.');
   if (input.projectId && (input.stepNumber != null || input.leaseToken))
     checks.refuse(['projectId'], "must not be given for a step's fragment: give jobId.");
-  checks.name(['filename'], filename);
-  if (Buffer.byteLength(filename) > 255) checks.refuse(['filename'], 'must have at most 255 bytes.');
-  if (/[/\\]/.test(filename) || filename === '.' || filename === '..') checks.refuse(['filename'], 'must be a name, not a path.');
+  checks.filename(['filename'], filename);
   checks.name(['name'], input.name);
   if (contentType != null && !/^[\w!#$&^.+-]{1,80}\/[\w!#$&^.+-]{1,80}( *; *[\w-]+=[\w."-]+)*$/.test(contentType)) {
     checks.refuse(['contentType'], 'must be a media type, such as text/plain.');
@@ -119,7 +116,7 @@ function checkFragment(domain: Domain, input: CreateFragmentInput): void {
 }
 
 /** What a new fragment belongs to. */
-interface Place {
+export interface Place {
   readonly scopeId: string;
   readonly projectId: string;
   readonly job: JobRow | null;
@@ -166,31 +163,12 @@ async function namedStep({ tx }: Change, job: JobRow, number: number): Promise<S
   return step;
 }
 
-/**
- * A filename is used once in its scope. What an earlier attempt of the same step left makes room for this one's, and so does what was announced and
- * never came; anything else is refused. Answers the id of what made room.
- */
-async function makeRoom({ tx }: Change, principal: Principal, place: Place, filename: string): Promise<string | null> {
-  const [known] = await tx.run(fragmentByFilename, { scopeId: place.scopeId, filenameKey: keyOf(filename) });
-  if (!known) return null;
-  const isOfEarlierAttempt = known.stepId !== null && known.stepId === place.step?.id && (known.attempt ?? 0) < (place.attempt ?? 0);
-  const isUnfinished =
-    known.status === 'PENDING' && (known.owner === principal.name || (place.attempt !== null && known.stepId === place.step?.id));
-  if (!isOfEarlierAttempt && !isUnfinished)
-    throw new AlreadyExists(`There is a fragment ${known.filename} already; a filename is used once.`, known.id);
-  await tx.run(deleteFragmentRow, { id: known.id });
-  return known.id;
-}
-
-/** Folded: a filename is the same in upper and lower case, however its accents are written. */
-export const keyOf = (filename: string) => filename.normalize('NFC').toLowerCase();
-
 async function addFragment(
   change: Change,
   principal: Principal,
   { scopeId, projectId, job, step, attempt, deviceId }: Place,
   input: CreateFragmentInput,
-  { id, file }: { id: string; file: StoredFile | null },
+  { id, file, isKept = false }: { id: string; file: StoredFile | null; isKept?: boolean },
 ): Promise<FragmentRow> {
   const fragment: FragmentRow = {
     id,
@@ -202,7 +180,7 @@ async function addFragment(
     deviceId,
     scopeId,
     filename: input.filename,
-    filenameKey: keyOf(input.filename),
+    filenameKey: isKept ? waitingKeyOf(id) : keyOf(input.filename),
     name: input.name ?? input.filename,
     type: input.type,
     status: file ? 'READY' : 'PENDING',
@@ -236,21 +214,26 @@ export async function putOwnFragment(
 
 /** Makes a fragment READY now that its bytes are in place. Throws StaleLease when the attempt that announced it no longer holds its step. */
 export async function finishUpload(domain: Domain, id: string, { sizeBytes, sha256 }: StoredFile): Promise<FragmentRow> {
-  return change(domain, null, async (anonymous) => {
+  const { fragment, replaced } = await change(domain, null, async (anonymous) => {
     const { tx, now } = anonymous;
-    // The step before the fragment, as everywhere.
+    // The step before its job and that before the fragment, as everywhere; the job where another file makes room.
     const [seen] = await tx.run(fragmentById, { id });
     if (seen) await requireAttempt(anonymous, seen);
+    if (seen?.jobId && isWaiting(seen)) await tx.run(lockJob, { id: seen.jobId });
     const [announced] = await tx.run(lockFragment, { id });
     if (!announced) throw new NotFound('fragment', id);
-    const [fragment] = await tx.run(readyFragment, { id, sizeBytes, sha256, now });
+    const filenameKey = keyOf(announced.filename);
+    const replaced = isWaiting(announced) ? await takePlace(tx, announced, filenameKey) : null;
+    const [fragment] = await tx.run(readyFragment, { id, filenameKey, sizeBytes, sha256, now });
     if (!fragment) throw new InvalidState('The bytes of this fragment are stored already.', announced.status, ['PENDING']);
     if (fragment.jobId) {
       const job = { id: fragment.jobId, projectId: fragment.projectId };
       await record({ ...anonymous, actor: fragment.owner }, job, { type: 'FRAGMENT_READY', fragmentId: id, attempt: fragment.attempt });
     }
-    return fragment;
+    return { fragment, replaced };
   });
+  if (replaced !== null) await domain.files.remove(replaced);
+  return fragment;
 }
 
 /** Refuses an upload that would be refused at its end: its attempt no longer holds the step. */
@@ -280,15 +263,7 @@ export async function deleteFragment(
     const [fragment] = await tx.run(lockFragment, { id: fragmentId });
     const isProjects = principal.jobId !== null && fragment?.jobId === null;
     if (!fragment || isProjects || !sees(principal, fragment)) throw new NotFound('fragment', fragmentId);
-    const [starting] = await tx.run(jobStartingFrom, { fragmentId });
-    if (starting) throw new InvalidState(`Job ${starting.id} starts from it.`, starting.status, terminalJobStatuses);
-    const [experiment] = await tx.run(experimentStartingFrom, { fragmentId });
-    if (experiment) throw new InvalidState(`Experiment ${experiment.id} starts from it.`, fragment.status, []);
-    const ofRound = fragment.jobId === null ? undefined : await roundThatNeeds(tx, { jobId: fragment.jobId, fragmentId });
-    if (ofRound)
-      throw new InvalidState(`Round ${ofRound.number} of its job needs it.`, ofRound.status, ['SUCCEEDED', 'FAILED', 'CANCELLED']);
-    const [versions] = await tx.run(versionsOfFragment, { fragmentId });
-    if (versions && versions.count > 0) throw new InvalidState('It is a version of a model.', fragment.status, []);
+    await requireUnneeded(tx, fragment);
     await tx.run(deleteFragmentRow, { id: fragmentId });
     const { filename: name, projectId, jobId, type, sha256 } = fragment;
     const gone = { jobId: { from: jobId }, type: { from: type }, sha256: { from: sha256 } };

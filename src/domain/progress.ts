@@ -49,7 +49,7 @@ export async function reportProgress(
   checkProgress(domain, input);
   return underLease(domain, principal, input.leaseToken, async (change, held) => {
     const { step, mask } = held;
-    await prepareStep(change, step, input);
+    await prepareStep(change, step, { ...input, description: input.description && mask.text(input.description) });
     const statusMessage = input.statusMessage && mask.text(input.statusMessage);
     const { ignored } = await storeMetrics(change, step, mask.value(input.metrics ?? []));
     await storeTelemetry(change, step, input.telemetry ?? []);

@@ -11,6 +11,9 @@ export type ItemValueType = (typeof itemValueTypes)[number];
 export const fragmentTypes = ['METRICS', 'BUILD_LOGS', 'MODEL', 'DATA', 'OUTPUT'] as const;
 export type FragmentType = (typeof fragmentTypes)[number];
 
+export const ifExistsWords = ['REFUSE', 'REPLACE'] as const;
+export type IfExists = (typeof ifExistsWords)[number];
+
 export const fragmentStatuses = ['PENDING', 'READY'] as const;
 export type FragmentStatus = (typeof fragmentStatuses)[number];
 

@@ -13,6 +13,7 @@ import type {
   EventType as EventTypeWord,
   FragmentStatus as FragmentStatusWord,
   FragmentType as FragmentTypeWord,
+  IfExists as IfExistsWord,
   ItemValueType as ItemValueTypeWord,
   JobInitiator as JobInitiatorWord,
   JobType as JobTypeWord,
@@ -137,6 +138,11 @@ export const FragmentType = describeEnum<FragmentTypeWord>('FragmentType', 'What
   MODEL: 'A trained model.',
   DATA: 'Data that was read or made.',
   OUTPUT: 'The result document of a job.',
+});
+
+export const IfExists = describeEnum<IfExistsWord>('IfExists', 'What becomes of a file that is announced under a name that is taken.', {
+  REFUSE: 'It is refused with ALREADY_EXISTS.',
+  REPLACE: 'It takes the place of the one that is there, in the moment in which its bytes are whole; until then that one stays.',
 });
 
 export const FragmentStatus = describeEnum<FragmentStatusWord>('FragmentStatus', 'Whether the bytes of a file are here.', {

@@ -1,4 +1,5 @@
-import { createFragment, deleteFragment, downloadUrlOf, keyOf as filenameKeyOf, readText } from '../domain/fragments.ts';
+import { keyOf as filenameKeyOf } from '../domain/filenames.ts';
+import { createFragment, deleteFragment, downloadUrlOf, readText } from '../domain/fragments.ts';
 import {
   AlreadyExists,
   IdempotencyConflict,
@@ -24,7 +25,7 @@ import { reads } from './chosen-columns.ts';
 import { connect, defineConnection, type List, pageArgs } from './connections.ts';
 import { type Context, viewerOf } from './context.ts';
 import { deviceById } from './devices.ts';
-import { FragmentStatus, FragmentType } from './enums.ts';
+import { FragmentStatus, FragmentType, IfExists } from './enums.ts';
 import { defineMutation } from './errors.ts';
 import { jobById } from './jobs.ts';
 import { byId, defineLoader } from './loaders.ts';
@@ -95,7 +96,9 @@ Fragment.implement({
       description: 'The device that handed it in. Null: no device did, it is gone, or this key may not see it.',
       resolve: ({ deviceId }, _, context) => (deviceId === null ? null : deviceById.load(context, deviceId)),
     }),
-    filename: t.exposeString('filename', { description: 'A name without a path. Once in a job, upper and lower case being the same.' }),
+    filename: t.exposeString('filename', {
+      description: 'A name, or a relative path of names: `plots/loss.png`. Once in a job, upper and lower case being the same.',
+    }),
     name: t.exposeString('name', { description: 'What people call it. Default: its filename.' }),
     type: t.expose('type', { type: FragmentType, description: 'What it is.' }),
     status: t.expose('status', { type: FragmentStatus, description: 'Whether its bytes are here.' }),
@@ -246,7 +249,17 @@ defineMutation('createFragment', {
       leaseToken: t.string({
         description: 'The lease under which a step makes it: names its step, attempt and device, and refuses it once the lease has ended.',
       }),
-      filename: t.string({ required: true, description: 'A name without a path: at most 200 characters, once in a job.' }),
+      filename: t.string({
+        required: true,
+        description: 'A name, or a relative path of names: `plots/loss.png`. At most 200 characters, once in a job.',
+      }),
+      ifExists: t.field({
+        type: IfExists,
+        required: true,
+        defaultValue: 'REFUSE',
+        description:
+          'What becomes of it where there is a file of this name. A step replaces what steps of its job made; anything else takes the right to delete files.',
+      }),
       name: t.string({ description: 'What people will call it. Default: the filename.' }),
       type: t.field({ type: FragmentType, required: true, description: 'What it is.' }),
       contentType: t.string({ description: 'Its media type. Default: by the ending of the filename.' }),

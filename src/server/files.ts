@@ -220,7 +220,7 @@ async function get(
     'accept-ranges': 'bytes',
     'cache-control': 'private, no-cache',
     'content-type': SAFE_TYPES.test(contentType) ? contentType : 'application/octet-stream',
-    'content-disposition': `attachment; filename="${asciiOf(filename)}"; filename*=UTF-8''${encodeRfc5987(filename)}`,
+    'content-disposition': dispositionOf(filename),
     'x-content-type-options': 'nosniff',
     'content-security-policy': "default-src 'none'; sandbox",
   };
@@ -261,6 +261,11 @@ const matches = (header: string | undefined, etag: string) =>
 
 const matchesStrongly = (header: string, etag: string) => header === '*' || header.split(',').some((tag) => tag.trim() === etag);
 
+/** Of a path the last name: where a download is put is its reader's choice. */
+function dispositionOf(filename: string): string {
+  const name = filename.slice(filename.lastIndexOf('/') + 1);
+  return `attachment; filename="${asciiOf(name)}"; filename*=UTF-8''${encodeRfc5987(name)}`;
+}
 const asciiOf = (filename: string) => filename.replace(/[^\x20-\x7e]|["\\%]/g, '_');
 const encodeRfc5987 = (filename: string) =>
   encodeURIComponent(filename).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);

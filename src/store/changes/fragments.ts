@@ -18,11 +18,12 @@ export const lockFragment = statement('lock fragment', (db, t, $: Placeholder<{ 
 /** Makes a pending fragment ready; nothing when it is not pending. */
 export const readyFragment = statement(
   'ready fragment',
-  (db, t, $: Placeholder<{ id: string; sizeBytes: number; sha256: string; now: Date }>) =>
+  (db, t, $: Placeholder<{ id: string; filenameKey: string; sizeBytes: number; sha256: string; now: Date }>) =>
     db
       .update(t.fragments)
       .set({
         status: 'READY',
+        filenameKey: $('filenameKey', t.fragments.filenameKey),
         sizeBytes: $('sizeBytes', t.fragments.sizeBytes),
         sha256: $('sha256', t.fragments.sha256),
         readyAt: $('now', t.fragments.readyAt),
