@@ -43,7 +43,7 @@ beforeAll(async () => {
     const log = [{ offset: i * text.length, text, stream: 'STDOUT' as const }];
     unwrap((await client.request(ReportProgressDocument, { input: { leaseToken, log } })).reportProgress);
   }
-  const made = await client.request(CreateApiKeyDocument, { input: { name: 'watcher', kind: 'WATCH', projectId, jobId } });
+  const made = await client.request(CreateApiKeyDocument, { input: { name: 'watcher', kind: 'WATCH', jobId } });
   watchKey = unwrap(made.createApiKey).secret;
   calm = await strain(gateway, (healthy) => healthy.answered(ANSWERS));
   console.info('calm', calm);
