@@ -7,6 +7,7 @@ import { takeBackup } from './backup/take.ts';
 import { exitCodes } from './cli/io.ts';
 import { ConfigError, readConfig } from './config/config.ts';
 import { StoreUnusable } from './store/store.ts';
+import { explainFlag } from './text/flag-problems.ts';
 
 export type UpkeepCommand = 'backup' | 'restore';
 
@@ -105,7 +106,9 @@ function parse(argv: readonly string[], options: Record<string, { type: 'string'
   try {
     return parseArgs({ args: [...argv], options, strict: true, allowPositionals: true });
   } catch (error) {
-    throw new ConfigError(`${error instanceof Error ? error.message : String(error)}\nSee trainyard ${command} --help.`);
+    const known = Object.fromEntries(flags[command].map(({ name, value }) => [name, { value }]));
+    const problem = explainFlag(known, error instanceof Error ? error.message : String(error));
+    throw new ConfigError(`${problem}\nSee trainyard ${command} --help.`);
   }
 }
 

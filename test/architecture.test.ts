@@ -55,7 +55,7 @@ const arrows: Readonly<Record<string, { readonly values: readonly string[]; read
   client: { values: ['text'] },
   agent: { values: ['text', 'client'] },
   cli: { values: ['text', 'client', 'agent'] },
-  config: { values: ['server', 'schema', 'realtime', 'domain', 'store'] },
+  config: { values: ['text', 'server', 'schema', 'realtime', 'domain', 'store'] },
 };
 
 /** Words and rules that need no database: they import nothing of the project, so the store may make its CHECKs of them. */

@@ -1,5 +1,6 @@
 /** The commands of `trainyard` that talk to a gateway. `up` and `serve`, which are one, are elsewhere. */
 import { GatewayUnreachable, Refused, RequestRefused } from '../client/errors.ts';
+import { didYouMean } from '../text/nearest.ts';
 import { agent } from './agent.ts';
 import { applications, createApplication } from './applications.ts';
 import { audit } from './audit.ts';
@@ -15,7 +16,6 @@ import { createKey, listKeys, revokeKey, rotateKey, updateKey } from './keys.ts'
 import { logs } from './logs.ts';
 import { metrics } from './metrics.ts';
 import { models } from './models.ts';
-import { didYouMean } from './nearest.ts';
 import { createProject, listAllProjects } from './projects.ts';
 import { retry } from './retry.ts';
 import { submit } from './submit.ts';

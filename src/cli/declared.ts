@@ -2,9 +2,10 @@
  * The settings that a job declares: those of its application's schema, and those of its job file. Only these are flags of `submit`, and what they
  * are said to be decides how a text of the command line is read: where the schema says text, `5` is text.
  */
+
+import { didYouMean } from '../text/nearest.ts';
 import type { FlagSet } from './flags.ts';
 import { UsageError } from './io.ts';
-import { didYouMean } from './nearest.ts';
 import type { SettingFlag } from './overrides.ts';
 import { parseSource } from './source.ts';
 import { NotKept, readValue } from './values.ts';

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
+import { explainFlag } from '../text/flag-problems.ts';
 import { UsageError } from './io.ts';
-import { didYouMean } from './nearest.ts';
 
 /** One long option of a command. */
 export interface Flag {
@@ -101,19 +101,8 @@ function parse(
     return { values, positionals };
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    throw new UsageError(explain(flags, error instanceof Error ? error.message : String(error)));
+    throw new UsageError(explainFlag(flags, error instanceof Error ? error.message : String(error)));
   }
-}
-
-/** What parseArgs says is for programmers in part; which option is meant stands in it, in quotes. */
-function explain(flags: FlagSet, message: string): string {
-  const [, option = ''] = /'(-[^' ]*)/.exec(message) ?? [];
-  const name = option.replace(/^--?/, '');
-  if (message.startsWith('Unknown option'))
-    return `There is no flag ${option}.${option.startsWith('--') ? didYouMean(name, Object.keys(flags), (word) => `--${word}`) : ''}`;
-  const [long, flag] = Object.entries(flags).find(([key, { short }]) => message.includes(`--${key}`) || short === name) ?? [];
-  if (flag === undefined) return message;
-  return flag.value === undefined ? `--${long} takes no value.` : `--${long} takes a value: --${long} ${flag.value}.`;
 }
 
 /** `--shift -5` as `--shift=-5`: parseArgs takes a value that begins with a dash for a flag. */

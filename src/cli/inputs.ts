@@ -15,8 +15,8 @@ import {
   isScalarType,
 } from 'graphql';
 import { isMap, isScalar, isSeq, type YAMLMap } from 'yaml';
+import { didYouMean } from '../text/nearest.ts';
 import { UsageError } from './io.ts';
-import { didYouMean } from './nearest.ts';
 import { isBare, isNothing, type Source, type SourceEntry, type SourceNode, textOf } from './source.ts';
 import { NotKept, numberOf, readValue } from './values.ts';
 

@@ -1,10 +1,10 @@
 import { JobMetricNamesDocument, MetricSeriesDocument, type MetricSeriesQuery } from '../client/generated.ts';
+import { didYouMean } from '../text/nearest.ts';
 import { chart } from './chart.ts';
 import { type Command, type Context, jsonFlag } from './command.ts';
 import { noJob } from './follow.ts';
 import { formatNumber } from './format.ts';
 import { exitCodes, print, printJson, UsageError } from './io.ts';
-import { didYouMean } from './nearest.ts';
 import { cleanName } from './terminal.ts';
 
 type Series = NonNullable<MetricSeriesQuery['job']>['metricSeries'];

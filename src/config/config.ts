@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { explainFlag } from '../text/flag-problems.ts';
 import type { Setting } from './setting.ts';
 import { variableOf } from './setting.ts';
 import { type Config, topics } from './settings.ts';
@@ -53,12 +54,15 @@ export function settingsOf(command: GatewayCommand, topic: keyof Config): Settin
 
 function parseFlags(command: GatewayCommand, argv: readonly string[]): Environment {
   const all = (Object.keys(topics) as (keyof Config)[]).flatMap((topic) => settingsOf(command, topic)); // its own keys
-  const names = all.filter(({ hasNoFlag }) => !hasNoFlag).map(({ name }) => name);
-  const files = all.filter(({ isSecret }) => isSecret).map(({ name }) => `${name}-file`);
-  const options = Object.fromEntries([...names, ...files].map((name) => [name, { type: 'string' as const }]));
+  const flags = Object.fromEntries([
+    ...all.filter(({ hasNoFlag }) => !hasNoFlag).map(({ name, placeholder }) => [name, { value: placeholder }] as const),
+    ...all.filter(({ isSecret }) => isSecret).map(({ name }) => [`${name}-file`, { value: 'FILE' }] as const),
+  ]);
+  const options = Object.fromEntries(Object.keys(flags).map((name) => [name, { type: 'string' as const }]));
   try {
     return parseArgs({ args: [...argv], options, strict: true, allowPositionals: false }).values as Environment; // all are strings
   } catch (error) {
-    throw new ConfigError(`${error instanceof Error ? error.message : String(error)}\nSee trainyard ${command} --help.`);
+    const problem = explainFlag(flags, error instanceof Error ? error.message : String(error));
+    throw new ConfigError(`${problem}\nSee trainyard ${command} --help.`);
   }
 }

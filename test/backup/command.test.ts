@@ -119,6 +119,8 @@ describe('The commands for backups', () => {
         /^trainyard restore: \S+ is no backup, or one that was not finished: it has no manifest.json\.$/,
       ],
       [['backup'], /^trainyard backup: Usage: trainyard backup FOLDER \[flags\]$/],
+      [['backup', 'taken', '--jsn'], /^trainyard backup: There is no flag --jsn\. Did you mean --json\?$/],
+      [['restore', backup, '--end-lease'], /^trainyard restore: There is no flag --end-lease\. Did you mean --end-leases\?$/],
     ];
     for (const [args, says] of cases) {
       const { code, stderr, stdout } = await runCommand(createFolder('elsewhere'), args, {});

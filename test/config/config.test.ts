@@ -92,10 +92,19 @@ describe('The settings', () => {
   });
 
   test('that do not exist are refused as flags, as are secrets', () => {
-    expect(complaintsOf({}, '--colour', 'red').join()).toContain("'--colour'");
-    expect(complaintsOf({}, '--admin-key', 'tyk_0123456789abcdef').join()).toContain("'--admin-key'");
-    expect(complaintsOf({}, '--slots', '2').join()).toContain("'--slots'");
+    expect(complaintsOf({}, '--colour', 'red')[0]).toBe('There is no flag --colour.');
+    expect(complaintsOf({}, '--admin-key', 'tyk_0123456789abcdef')[0]).toBe('There is no flag --admin-key. Did you mean --admin-key-file?');
+    expect(complaintsOf({}, '--slots', '2')[0]).toBe('There is no flag --slots.');
     expect(readConfig('up', ['--slots', '2'], {}).company.slots).toBe(2);
+  });
+
+  test.each([
+    [['--prot', '80'], 'There is no flag --prot. Did you mean --port?'],
+    [['--datadir=x'], 'There is no flag --datadir. Did you mean --data-dir?'],
+    [['--port'], '--port takes a value: --port N.'],
+    [['--admin-key-file'], '--admin-key-file takes a value: --admin-key-file FILE.'],
+  ])('that are typed %j are refused, and the near one is named', (argv, complaint) => {
+    expect(complaintsOf({}, ...argv)).toEqual([complaint, 'See trainyard serve --help.']);
   });
 
   test('are few in --help and all in --help-all', () => {
