@@ -16,7 +16,7 @@ export class Mask {
 
   /** The text with `***` for each secret in it. `signFor` gives something else for what is replaced. */
   text(text: string, signFor: (secret: string) => string = () => sign): string {
-    const marks = this.#marksOf(text);
+    const marks = this.marksOf(text);
     if (marks === null) return text;
     const parts: string[] = [];
     for (let start = 0, end = 0; start < text.length; start = end) {
@@ -28,7 +28,7 @@ export class Mask {
   }
 
   /** 1 for each unit of the text that is part of a secret; null when none is. */
-  #marksOf(text: string): Uint8Array | null {
+  marksOf(text: string): Uint8Array | null {
     let marks: Uint8Array | null = null;
     for (const secret of this.#secrets) {
       const beginning = secret.slice(0, tellingLength);
@@ -67,11 +67,16 @@ export class Mask {
   }
 }
 
-/** Masks text that comes in pieces, in which a secret may be split: what may be the beginning of one is held back until more has come. */
+/**
+ * Masks text that comes in pieces, in which a secret may be split. What may be the beginning of one is held back, as it came, until more has come:
+ * if it were masked already, the rest of the secret would not be known for one.
+ */
 export class MaskedStream {
   readonly #mask: Mask;
   readonly #wanted: readonly Wanted[];
   #held = '';
+  /** So many units that are held belong to a secret whose sign has been written. */
+  #told = 0;
 
   constructor(mask: Mask) {
     this.#mask = mask;
@@ -79,17 +84,31 @@ export class MaskedStream {
   }
 
   write(text: string): string {
-    const masked = this.#mask.text(this.#held + text);
-    const end = Math.min(masked.length, ...this.#wanted.map((wanted) => openEndOf(masked, wanted)));
-    this.#held = masked.slice(end);
-    return masked.slice(0, end);
+    const whole = this.#held + text;
+    return this.#tell(whole, Math.min(whole.length, ...this.#wanted.map((wanted) => openEndOf(whole, wanted))));
   }
 
   /** Nothing more will come. */
   end(): string {
-    const rest = this.#held;
-    this.#held = '';
-    return rest;
+    return this.#tell(this.#held, this.#held.length);
+  }
+
+  /** The text up to `end`; the rest is held. */
+  #tell(text: string, end: number): string {
+    const marks = this.#mask.marksOf(text) ?? new Uint8Array(text.length);
+    marks.fill(1, 0, this.#told);
+    const parts: string[] = [];
+    let within = this.#told > 0;
+    for (let start = 0, at = 0; start < end; start = at) {
+      while (at < end && marks[at] === marks[start]) at += 1;
+      if (marks[start] !== 1) parts.push(text.slice(start, at));
+      else if (!within) parts.push(sign);
+      within = marks[start] === 1;
+    }
+    const rest = within ? marks.subarray(end).indexOf(0) : 0;
+    this.#told = rest < 0 ? text.length - end : rest;
+    this.#held = text.slice(end);
+    return parts.join('');
   }
 }
 

@@ -42,6 +42,21 @@ describe('a secret in a text (P16)', () => {
     );
   });
 
+  test('that is long is masked to its end in a stream, wherever it is split', () => {
+    const secret = `tyk_${'0123456789'.repeat(7)}`;
+    const mask = new Mask([secret, `${secret.slice(60)}-and-more`]);
+    for (let size = 1; size <= secret.length + 2; size += 1) {
+      const text = `<${secret}>`;
+      const pieces = Array.from({ length: Math.ceil(text.length / size) }, (_, piece) => text.slice(piece * size, (piece + 1) * size));
+      expect(write(new MaskedStream(mask), pieces)).toBe('<***>');
+    }
+  });
+
+  test('that is long is masked as far as it came when a stream ends within it', () => {
+    const secret = 'abcdefghij'.repeat(9);
+    expect(write(new MaskedStream(new Mask([secret])), [secret.slice(0, 70), secret.slice(70, 80)])).toBe('***');
+  });
+
   test('is held back only as long as it may be one', () => {
     const stream = new MaskedStream(new Mask(['secret']));
     expect(stream.write('line\nsecre')).toBe('line\n');
