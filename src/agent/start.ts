@@ -140,4 +140,8 @@ export function explainExit({ exitCode, signal }: ProcessExit, lastError: string
   return null;
 }
 
-const lastLine = (text: string) => text.trim().split('\n').at(-1)?.trim() ?? '';
+/** Whole, or not at all: what is left of a secret that was cut is not masked. */
+function lastLine(text: string): string {
+  const lines = text.trimEnd().split('\n');
+  return lines.length === 1 && text.length >= mostErrorCharacters ? '' : (lines.at(-1)?.trim() ?? '');
+}
