@@ -13,10 +13,10 @@ const page = new URL('../docs/settings.md', import.meta.url);
 const code = (text: string) => `\`${text}\``;
 
 function row(setting: Setting): string[] {
-  const { name, text, byDefault, takes, hasNoFlag, isOnlyUp } = setting;
+  const { name, text, byDefault, takes, hasNoFlag, hasNoVariable, isOnlyUp } = setting;
   const written = setting.write(byDefault);
   const cells = [
-    code(variableOf(setting)),
+    hasNoVariable ? '' : code(variableOf(setting)),
     hasNoFlag ? '' : code(`--${name}`),
     written === '' ? '' : code(written),
     takes.replace(/, such as [^,]*$/, ''),
@@ -29,7 +29,7 @@ const text = [
   '<!-- Made by `npm run settings` from src/config. Do not edit. -->',
   '# Settings',
   '',
-  'Of `trainyard serve` and `trainyard up`. Each is a variable of the environment and, unless it is a secret, a flag, which wins. A gateway that is told something wrong does not',
+  'Of `trainyard serve` and `trainyard up`. Each is a variable of the environment and, unless it is a secret, a flag, which wins; what is done once is a flag alone. A gateway that is told something wrong does not',
   'start: it says all that is wrong at once. Several gateways on one database should be given the same limits.',
   '',
   'Sizes are written like `64KiB`, `1MB` or `1.5GB` (KB is 1000 bytes, KiB is 1024), durations like `500ms`, `30s`, `10m`, `1h` or `7d`.',

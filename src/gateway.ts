@@ -38,6 +38,8 @@ import type { Store } from './store/store.ts';
 export interface Gateway {
   readonly url: string;
   readonly domain: Domain;
+  /** Resolves once its database is another than the one that it was started on: it has to be closed, and started anew. */
+  readonly replaced: Promise<void>;
   /** Says from now on that it is ready: the keys that a start brings are accepted. */
   open(): void;
   /** Stops within so many milliseconds: asks clients to come back, ends what is left, closes the store. */
@@ -49,10 +51,12 @@ export const STOP_GRACE_MS = 10_000;
 
 /** `trace`: how to trace what it does; null, not at all. */
 export async function startGateway(config: Config, trace: TraceSettings | null = null): Promise<Gateway> {
-  const { dataDir, databaseUrl, databaseConnections: connections } = config.store;
+  const { dataDir, databaseUrl, databaseConnections: connections, newIdentity: isRenewed } = config.store;
   requireWritable(dataDir);
   const closed = closeToOthers(dataDir);
-  const store = databaseUrl ? await openPostgres(databaseUrl, { connections }) : await openSqlite(join(dataDir, 'trainyard.sqlite'));
+  const store = databaseUrl
+    ? await openPostgres(databaseUrl, { connections, isRenewed })
+    : await openSqlite(join(dataDir, 'trainyard.sqlite'), { isRenewed });
   const log = openLog(config.operating.logLevel);
   if (closed.length > 0) log.warn('Other users of this machine could read what is the gateway’s alone; now they cannot.', { closed });
   let tracing: Tracing | null = null;
@@ -118,6 +122,7 @@ async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracin
   return {
     url: server.url,
     domain,
+    replaced: store.replaced,
     open: server.open,
     async close(graceMs) {
       log.info('The gateway stops.');

@@ -12,7 +12,7 @@ import { type LocalAgentOptions, startLocalAgent } from './local-agent.ts';
 import { readTraceSettings } from './operating/trace-settings.ts';
 import { StoreUnusable } from './store/store.ts';
 
-/** Runs until SIGINT or SIGTERM; answers the exit code. Throws what kept it from starting. */
+/** Runs until SIGINT or SIGTERM, or until its database is another; answers the exit code. Throws what kept it from starting. */
 export async function up(
   command: GatewayCommand,
   config: Config,
@@ -36,13 +36,17 @@ export async function up(
   const exposed = runsSteps ? describeExposed([config.doors.adminKey, config.store.databaseUrl], remedy) : undefined;
   if (exposed !== undefined) process.stderr.write(`${exposed}\n`);
   process.stdout.write(await greeting(command, gateway, operator));
-  await stop.promise;
+  const isReplaced = await Promise.race([stop.promise.then(() => false), gateway.replaced.then(() => true)]);
+  if (isReplaced) process.stderr.write(REPLACED);
   // A second signal is for who does not want to wait.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   await agent?.stop();
   await gateway.close(STOP_GRACE_MS);
-  return 0;
+  return isReplaced ? 1 : 0;
 }
+
+const REPLACED =
+  'The database is in another state than the one that this gateway was started on: PostgreSQL failed over, or was restored. The gateway ends; started again, it goes on from what is there.\n';
 
 /** How often it is looked whether npm is there still. */
 const LOOK_EVERY_MS = 500;

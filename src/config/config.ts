@@ -17,7 +17,7 @@ export function readConfig(command: GatewayCommand, argv: readonly string[], env
   const wrong: string[] = [];
   const read = (setting: Setting): unknown => {
     const flag = setting.hasNoFlag ? undefined : flags[setting.name];
-    const plain = flag ?? (env[variableOf(setting)] || undefined);
+    const plain = flag ?? (setting.hasNoVariable ? undefined : env[variableOf(setting)] || undefined);
     const file = setting.isSecret ? (flags[`${setting.name}-file`] ?? (env[`${variableOf(setting)}_FILE`] || undefined)) : undefined;
     if (plain !== undefined && file !== undefined) wrong.push(`${variableOf(setting)} and its file are both given: give one of them.`);
     const said = file === undefined ? plain : readSecret(setting, file, wrong);
@@ -58,9 +58,13 @@ function parseFlags(command: GatewayCommand, argv: readonly string[]): Environme
     ...all.filter(({ hasNoFlag }) => !hasNoFlag).map(({ name, placeholder }) => [name, { value: placeholder }] as const),
     ...all.filter(({ isSecret }) => isSecret).map(({ name }) => [`${name}-file`, { value: 'FILE' }] as const),
   ]);
-  const options = Object.fromEntries(Object.keys(flags).map((name) => [name, { type: 'string' as const }]));
+  // One that has no placeholder takes no value.
+  const options = Object.fromEntries(
+    Object.entries(flags).map(([name, { value }]) => [name, { type: value === '' ? ('boolean' as const) : ('string' as const) }]),
+  );
   try {
-    return parseArgs({ args: [...argv], options, strict: true, allowPositionals: false }).values as Environment; // all are strings
+    const { values } = parseArgs({ args: [...argv], options, strict: true, allowPositionals: false });
+    return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value === true ? 'on' : String(value)]));
   } catch (error) {
     const problem = explainFlag(flags, error instanceof Error ? error.message : String(error));
     throw new ConfigError(`${problem}\nSee trainyard ${command} --help.`);

@@ -26,7 +26,8 @@ const VARIABLE = 34;
 
 function describe(setting: Setting): string {
   const flag = setting.hasNoFlag ? '' : `--${setting.name} ${setting.placeholder}`;
+  const variable = setting.hasNoVariable ? '' : variableOf(setting);
   const byDefault = setting.write(setting.byDefault);
   const note = byDefault === '' ? '' : ` (default ${byDefault})`;
-  return `  ${flag.padEnd(FLAG)}${variableOf(setting).padEnd(VARIABLE)}${setting.text}${note}`;
+  return `  ${flag.padEnd(FLAG)}${variable.padEnd(VARIABLE)}${setting.text}${note}`;
 }

@@ -53,6 +53,18 @@ export function onOff(basics: Basics<boolean>): Setting<boolean> {
   return { ...basics, placeholder: 'on|off', takes: 'on or off', read, write: (value) => (value ? 'on' : 'off') };
 }
 
+/** A flag without a value, for what is done once. */
+export function flagAlone(basics: Basics<false>): Setting<boolean> {
+  return {
+    ...basics,
+    hasNoVariable: true,
+    placeholder: '',
+    takes: 'nothing',
+    read: (said) => said === 'on',
+    write: (value) => (value ? 'on' : ''),
+  };
+}
+
 /** As the setting given, or `off`: null. */
 export function orOff<V>(setting: Setting<V>): Setting<V | null> {
   return {

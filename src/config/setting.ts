@@ -22,10 +22,15 @@ export interface Setting<V = unknown> {
   readonly isSecret?: boolean;
   /** Taken from the environment alone: other users of the machine see flags. */
   readonly hasNoFlag?: boolean;
+  /** A flag alone, without a value: what is to be done once must not stay in an environment. */
+  readonly hasNoVariable?: boolean;
 }
 
 /** What every kind of setting is made from. */
-export type Basics<V> = Pick<Setting<V>, 'name' | 'text' | 'byDefault' | 'isCommon' | 'isOnlyUp' | 'isSecret' | 'hasNoFlag'>;
+export type Basics<V> = Pick<
+  Setting<V>,
+  'name' | 'text' | 'byDefault' | 'isCommon' | 'isOnlyUp' | 'isSecret' | 'hasNoFlag' | 'hasNoVariable'
+>;
 
 export type Settings = Readonly<Record<string, Setting>>;
 export type ValuesOf<S extends Settings> = { readonly [K in keyof S]: S[K] extends Setting<infer V> ? V : never };

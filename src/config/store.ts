@@ -1,5 +1,5 @@
 import { DEFAULT_CONNECTIONS } from '../store/postgres-session.ts';
-import { optionalText, text, whole } from './kinds.ts';
+import { flagAlone, optionalText, text, whole } from './kinds.ts';
 import type { Settings } from './setting.ts';
 
 export const store = {
@@ -27,5 +27,10 @@ export const store = {
     byDefault: DEFAULT_CONNECTIONS,
     atLeast: 2,
     atMost: 1_000,
+  }),
+  newIdentity: flagAlone({
+    name: 'new-identity',
+    text: 'for one start, after an older copy of the database was put back by hand: cursors that were given for what it lacks are refused, and do not skip what comes in its place',
+    byDefault: false,
   }),
 } as const satisfies Settings;

@@ -1,4 +1,4 @@
-/** What makes of the rows of a backup a store of its own. The same SQL on both databases. */
+/** What makes a store of its own of rows that were another one's: of a backup's, or of an older state. The same SQL on both databases. */
 import type { FinishOptions } from './loading.ts';
 import { feedOfAllJobs } from './tables.ts';
 
@@ -10,10 +10,9 @@ export interface AdoptingStatement {
 /** `$1` stands for the value, as in PostgreSQL. */
 export function adoptingStatements({ identity, endsLeases }: FinishOptions): AdoptingStatement[] {
   return [
-    // Its cursors name it from now on; those of the store that was backed up are good as far as the backup goes.
-    { text: `delete from meta where key = 'parent'`, values: [] },
-    { text: `update meta set key = 'parent' where key = 'identity'`, values: [] },
-    { text: `insert into meta (key, value) values ('identity', $1)`, values: [identity] },
+    ...renaming(identity),
+    // It is told from the database that it is restored into by the first gateway that opens it.
+    { text: `delete from meta where key = 'origin'`, values: [] },
     // A store whose events had no place in the feed yet had no count of the places either.
     {
       text: `insert into streams (job_id, kind, last, first)
@@ -22,6 +21,23 @@ export function adoptingStatements({ identity, endsLeases }: FinishOptions): Ado
     },
     // No token has this hash; and a lease of no length that ended when it began has run out when the gateway first looks.
     ...(endsLeases ? [{ text: endLeases, values: ['0'.repeat(64)] }] : []),
+  ];
+}
+
+/**
+ * Of a store that may be an older state of itself: the numbers that its streams will give next may have been given before, to other things. The cursors
+ * of its former identity stay good for what is there now, and are refused beyond it for good.
+ */
+export function renewingStatements(identity: string): AdoptingStatement[] {
+  return [...renaming(identity), { text: `update streams set inherited = last where inherited <> last`, values: [] }];
+}
+
+/** Its cursors name it from now on; of those that it gave before, the ones up to `inherited` are good. */
+function renaming(identity: string): AdoptingStatement[] {
+  return [
+    { text: `delete from meta where key = 'parent'`, values: [] },
+    { text: `update meta set key = 'parent' where key = 'identity'`, values: [] },
+    { text: `insert into meta (key, value) values ('identity', $1)`, values: [identity] },
   ];
 }
 

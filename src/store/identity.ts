@@ -5,7 +5,7 @@ import type { Queries } from './store.ts';
 export interface Identity {
   readonly identity: string;
   readonly secret: Buffer;
-  /** Of the store that this one was restored from, if it was. */
+  /** The one that it had before it was restored from a backup, or fell back to an older state. */
   readonly parent: string | null;
 }
 

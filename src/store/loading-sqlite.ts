@@ -5,7 +5,7 @@ import { adoptingStatements } from './adoption.ts';
 import { makeFolder, syncFolder } from './durable.ts';
 import type { Loading } from './loading.ts';
 import { type PortableColumn, type PortableValue, quote } from './portable.ts';
-import { explainFile, lockFile, migrateFile } from './sqlite-file.ts';
+import { explainFile, lockFile, migrateFile, runOn } from './sqlite-file.ts';
 import { StoreUnusable } from './store.ts';
 
 /** Writes a file beside its place, and moves it there when it is whole: a restore that is cut off leaves no store. */
@@ -44,7 +44,7 @@ function of(connection: SqliteDatabase.Database, file: string, beside: string, e
       for (const row of rows) insert.run(row.map((value, i) => encode(value, columns[i])));
     },
     async finish(options) {
-      for (const { text, values } of adoptingStatements(options)) connection.prepare(text.replaceAll('$1', '?')).run(...values);
+      runOn(connection, adoptingStatements(options));
       const orphans = connection.prepare('pragma foreign_key_check').all().length;
       if (orphans > 0)
         throw new StoreUnusable(`${orphans} rows of the backup refer to others that it does not hold; nothing was restored.`);

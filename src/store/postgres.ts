@@ -13,6 +13,7 @@ import { Connection } from './connection.ts';
 import { type Identity, readIdentity } from './identity.ts';
 import { poolGauges, queueDepth, StoreMeters } from './meters.ts';
 import { migrationsOf } from './migrations.ts';
+import { Origin, readOrigin, settleOrigin } from './origin.ts';
 import {
   ANSWER_WITHIN_MS,
   codeOf,
@@ -51,31 +52,41 @@ export interface PostgresOptions {
   readonly answerWithinMs?: number;
   /** Connections that are open at once at most, beside the one by which gateways wake one another; by default 12. */
   readonly connections?: number;
+  /** Gives the store a new identity, as the child of the one that it has: see `renewingStatements`. */
+  readonly isRenewed?: boolean;
 }
 
 export async function openPostgres(
   url: string,
-  { answerWithinMs = ANSWER_WITHIN_MS, connections = DEFAULT_CONNECTIONS }: PostgresOptions = {},
+  { answerWithinMs = ANSWER_WITHIN_MS, connections = DEFAULT_CONNECTIONS, isRenewed = false }: PostgresOptions = {},
 ): Promise<Store> {
-  const pool = new pg.Pool({ ...connectionTo(url, { name: 'trainyard', answerWithinMs }), max: connections });
-  // A connection that breaks (the server restarts) fails the query that it runs, and is replaced for the next one. Without a listener of its
-  // own, also while it is in use, its loss would end the process.
-  pool.on('error', () => {});
-  pool.on('connect', (client) => client.on('error', () => {}));
   try {
-    const version = await migrateDatabase(url);
-    const identity = await readIdentity(new Connection(asDatabase(pool), tables, dialect));
-    const wire = new Wire(connectionTo(url, { name: 'trainyard wire', answerWithinMs }));
+    const { version, identity, origin } = await prepareDatabase(url, isRenewed);
+    const wire = new Wire(connectionTo(url, { name: 'trainyard wire', answerWithinMs }), origin.check);
     await wire.open();
-    return new PostgresStore(pool, wire, version, identity);
+    const pool = new pg.Pool({
+      ...connectionTo(url, { name: 'trainyard', answerWithinMs }),
+      max: connections,
+      onConnect: (client) => origin.check(client),
+    });
+    // A connection that breaks (the server restarts) fails the query that it runs, and is replaced for the next one. Without a listener of its
+    // own, also while it is in use, its loss would end the process.
+    pool.on('error', () => {});
+    pool.on('connect', (client) => client.on('error', () => {}));
+    return new PostgresStore(pool, wire, { version, identity, origin });
   } catch (error) {
-    await pool.end();
     if (error instanceof StoreUnusable) throw error;
     throw new StoreUnusable(`PostgreSQL cannot be used: ${error instanceof Error ? error.message || String(error) : String(error)}`);
   }
 }
 
-async function migrateDatabase(url: string): Promise<string> {
+interface Prepared {
+  readonly version: string;
+  readonly identity: Identity;
+  readonly origin: Origin;
+}
+
+async function prepareDatabase(url: string, isRenewed: boolean): Promise<Prepared> {
   const { migrationsFolder, refuseNewer } = migrationsOf('postgres');
   // On a connection of its own, that waits: migrations take as long as they take, another gateway's as well.
   const client = new pg.Client(connectionTo(url, { name: 'trainyard', answerWithinMs: null }));
@@ -88,8 +99,12 @@ async function migrateDatabase(url: string): Promise<string> {
       const applied = await client.query('select max(created_at) as newest from drizzle.__drizzle_migrations');
       refuseNewer(Number(applied.rows[0].newest));
     }
+    const origin = await readOrigin(client);
     await migrate(drizzle(client), { migrationsFolder });
-    return String((await client.query('show server_version')).rows[0].server_version);
+    await settleOrigin(client, origin, { isRenewed });
+    const identity = await readIdentity(new Connection(asDatabase(client), tables, dialect));
+    const version = String((await client.query('show server_version')).rows[0].server_version);
+    return { version, identity, origin: new Origin(origin, identity.identity) };
   } finally {
     // And lets the lock go.
     await client.end().catch(() => {});
@@ -111,10 +126,12 @@ class PostgresStore implements Store {
   readonly #connections = new WeakMap<pg.PoolClient, Connection>();
   readonly #wire: Wire;
   readonly #sequencer: Sequencer;
+  readonly #origin: Origin;
 
-  constructor(pool: pg.Pool, wire: Wire, version: string, { identity, secret, parent }: Identity) {
+  constructor(pool: pg.Pool, wire: Wire, { version, identity: { identity, secret, parent }, origin }: Prepared) {
     this.#pool = pool;
     this.#wire = wire;
+    this.#origin = origin;
     this.isFirst = wire.wasAlone;
     this.identity = identity;
     this.parent = parent;
@@ -167,7 +184,13 @@ class PostgresStore implements Store {
     return this.#wire.listen(listener);
   }
 
-  isInPlace = () => true;
+  isInPlace(): boolean {
+    return !this.#origin.isReplaced;
+  }
+
+  get replaced(): Promise<void> {
+    return this.#origin.replaced;
+  }
 
   isAlone(): Promise<boolean> {
     return this.#wire.isAlone(this.#pool);
@@ -291,6 +314,6 @@ function readingTwice(pool: pg.Pool): pg.Pool {
 }
 
 /** Cast: see columns.ts. */
-function asDatabase(client: pg.Pool | pg.PoolClient): Database {
+function asDatabase(client: pg.Pool | pg.PoolClient | pg.Client): Database {
   return drizzle(client, { casing: 'snake_case' }) as unknown as Database;
 }

@@ -3,7 +3,9 @@ import { existsSync, lstatSync, readFileSync, realpathSync, statSync } from 'nod
 import { basename, dirname, join } from 'node:path';
 import SqliteDatabase from 'better-sqlite3';
 import { readMigrationFiles } from 'drizzle-orm/migrator';
+import { type AdoptingStatement, renewingStatements } from './adoption.ts';
 import { makeFolder, writeAnew } from './durable.ts';
+import { newIdentity } from './identity.ts';
 import { migrationsOf } from './migrations.ts';
 import { StoreUnusable } from './store.ts';
 
@@ -14,6 +16,8 @@ const PAGE_CACHE_KIB = 65_536;
 export interface SqliteOptions {
   /** FULL is the promise (P1). Only the proof that it matters opens a store with NORMAL. */
   readonly synchronous?: 'FULL' | 'NORMAL';
+  /** Gives the store a new identity, as the child of the one that it has: see `renewingStatements`. */
+  readonly isRenewed?: boolean;
 }
 
 export interface SqliteFile {
@@ -25,7 +29,7 @@ export interface SqliteFile {
 }
 
 /** Opens the file, making or migrating it as needed. */
-export function openFile(named: string, { synchronous = 'FULL' }: SqliteOptions = {}): SqliteFile {
+export function openFile(named: string, { synchronous = 'FULL', isRenewed = false }: SqliteOptions = {}): SqliteFile {
   let file = named;
   const opened: SqliteDatabase.Database[] = [];
   const keep = (connection: SqliteDatabase.Database) => {
@@ -46,6 +50,7 @@ export function openFile(named: string, { synchronous = 'FULL' }: SqliteOptions 
     const writer = keep(new SqliteDatabase(file, { timeout: BUSY_TIMEOUT_MS }));
     setUp(writer, synchronous);
     migrateFile(writer);
+    if (isRenewed) writer.transaction(() => runOn(writer, renewingStatements(newIdentity()))).immediate();
     const reader = keep(new SqliteDatabase(file, { readonly: true, timeout: BUSY_TIMEOUT_MS }));
     reader.pragma(`cache_size = -${PAGE_CACHE_KIB}`);
     noteKnown(lock);
@@ -133,6 +138,10 @@ export function explainFile(error: unknown, file: string): unknown {
   if (/^(SQLITE_(CANTOPEN|READONLY|PERM)|EACCES|EPERM|EROFS|ENOTDIR|EEXIST)/.test(code))
     return new StoreUnusable(`${file} cannot be written: ${error instanceof Error ? error.message : code}`);
   return error;
+}
+
+export function runOn(connection: SqliteDatabase.Database, statements: readonly AdoptingStatement[]): void {
+  for (const { text, values } of statements) connection.prepare(text.replaceAll('$1', '?')).run(...values);
 }
 
 function setUp(connection: SqliteDatabase.Database, synchronous: 'FULL' | 'NORMAL'): void {

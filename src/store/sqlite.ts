@@ -49,6 +49,8 @@ class SqliteStore implements Store {
   readonly isFirst = true;
   isAlone = () => Promise.resolve(true);
   isInPlace = () => this.#file.isInPlace();
+  /** Never: a file that is put in its place is noticed, and waits to be put back. */
+  readonly replaced = new Promise<never>(() => {});
   readonly read: Connection;
   readonly #file: SqliteFile;
   readonly #writer: SqliteDatabase.Database;

@@ -96,7 +96,7 @@ export interface Store {
   readonly description: string;
   /** Names this store in its cursors, so that another store's are refused. */
   readonly identity: string;
-  /** The identity of the store that this one was restored from, if it was: of its cursors, those are good that were given before the backup. */
+  /** The identity that this store had before it was restored from a backup, or fell back to an older state: of its cursors, those up to then are good. */
   readonly parent: string | null;
   /** Signs the URLs of fragments. */
   readonly secret: Buffer;
@@ -105,8 +105,10 @@ export interface Store {
   readonly isFirst: boolean;
   /** Whether no other gateway is using it now. */
   isAlone(): Promise<boolean>;
-  /** Whether what is open is what a start would open: false once a file was moved, removed or replaced. */
+  /** Whether what is open is what a start would open: false once a file was moved, removed or replaced, or a database was put back to another state. */
   isInPlace(): boolean;
+  /** Resolves once another state of the database answers in its place: this store is of no use any more, and has to be opened anew. */
+  readonly replaced: Promise<void>;
   /** What it counts about itself. */
   readonly meters: readonly Meter[];
   /** Why the newest write that came to an end could not be stored (the disk is full, the database is away); null: it could, or was refused. */

@@ -2,9 +2,9 @@
 
 /**
  * FULL: the disk has no room. FAILING: it reads or writes with errors. SLOW: a file cannot be read in its time. AWAY: the database does not answer.
- * BUSY: another program holds it. MOVED: its file is not where it was.
+ * BUSY: another program holds it. MOVED: its file is not where it was. REPLACED: another state of it answers than the one that was opened.
  */
-export type Obstacle = 'FULL' | 'FAILING' | 'SLOW' | 'AWAY' | 'BUSY' | 'MOVED';
+export type Obstacle = 'FULL' | 'FAILING' | 'SLOW' | 'AWAY' | 'BUSY' | 'MOVED' | 'REPLACED';
 
 const sentences: Readonly<Record<Obstacle, string>> = {
   FULL: "The gateway's disk is full.",
@@ -13,6 +13,7 @@ const sentences: Readonly<Record<Obstacle, string>> = {
   AWAY: 'The gateway cannot reach its database at the moment.',
   BUSY: 'Another program holds the database of the gateway at the moment.',
   MOVED: "The file of the gateway's database was moved, removed or replaced: it has to be put back.",
+  REPLACED: 'The database of the gateway was replaced by another state of it, and the gateway ends, to be started on that one.',
 };
 
 /** Answered with the code UNAVAILABLE: trying again is right. */

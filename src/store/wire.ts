@@ -6,11 +6,10 @@
  * too; on its return everyone is woken, and until then the safety poll of each stream does.
  */
 import pg from 'pg';
+import { PRESENCE_LOCK } from './origin.ts';
 import { anyTopic, type Topic } from './store.ts';
 
 const CHANNEL = 'trainyard';
-/** Held, shared, by every gateway while its wire is open: who can take it alone is the first. */
-const PRESENCE_LOCK = 7_203_412;
 /** Of NOTIFY's payload: PostgreSQL takes under 8,000 bytes. */
 const MOST_BYTES = 7_500;
 const FIRST_RETRY_MS = 100;
@@ -19,6 +18,7 @@ const LAST_RETRY_MS = 1_000;
 export class Wire {
   #wasAlone: boolean | null = null;
   readonly #connection: pg.ClientConfig;
+  readonly #check: (client: pg.Client) => Promise<void>;
   readonly #listeners = new Set<(topics: ReadonlySet<Topic>) => void>();
   #client: pg.Client | null = null;
   #outgoing = new Set<Topic>();
@@ -26,8 +26,10 @@ export class Wire {
   #isClosed = false;
   #retryTimer: NodeJS.Timeout | null = null;
 
-  constructor(connection: pg.ClientConfig) {
+  /** `check` throws where a new connection leads to another store than this one's. */
+  constructor(connection: pg.ClientConfig, check: (client: pg.Client) => Promise<void> = () => Promise.resolve()) {
     this.#connection = connection;
+    this.#check = check;
   }
 
   async open(): Promise<void> {
@@ -41,6 +43,8 @@ export class Wire {
       await client.connect();
       await client.query(`LISTEN ${CHANNEL}`);
       const wasAlone = await this.#takePresence(client);
+      // Not before it is present: from then on nobody gives the store a new identity.
+      await this.#check(client);
       this.#wasAlone ??= wasAlone;
     } catch (error) {
       // What was opened by half would listen, and be counted among the gateways that are there.

@@ -66,13 +66,13 @@ export const take = (database: Located, to = join(createFolder('backup'), 'taken
 export const restore = (from: string, database: Located, endsLeases = false) =>
   restoreBackup(from, placeOf(database), { endsLeases, signal, say: () => {} });
 
-/** Every row of a store, but for what a restore changes: its identity, and up to where old cursors are good. */
+/** Every row of a store, but for what a restore changes: its identity, where it is, and up to where old cursors are good. */
 export async function readStore({ read, tables }: Store): Promise<Record<string, readonly string[]>> {
   const all: Record<string, readonly string[]> = {};
   for (const [name, table] of Object.entries(tables)) {
     const rows: Record<string, unknown>[] = await read.db.select().from(table);
     all[name] = rows
-      .filter(({ key }) => key !== 'identity' && key !== 'parent')
+      .filter(({ key }) => !['identity', 'parent', 'origin'].includes(String(key)))
       .map(({ inherited: _, ...row }) => JSON.stringify(row, (_key, value) => (Object.is(value, -0) ? '-0' : value)))
       .sort();
   }

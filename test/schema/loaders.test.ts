@@ -28,6 +28,7 @@ function listen(domain: Domain): { domain: Domain; statements: string[] } {
     isFirst: store.isFirst,
     isAlone: () => store.isAlone(),
     isInPlace: () => store.isInPlace(),
+    replaced: store.replaced,
     meters: store.meters,
     trouble: store.trouble,
     read,

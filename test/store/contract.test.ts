@@ -13,7 +13,7 @@ const note = (tx: Tx, key: string, value = '') => tx.run(addNote, { key, value }
 const notesOf = async (store: Store): Promise<string[]> => {
   const { db, t } = store.read;
   const rows = await db.select().from(t.meta).orderBy(asc(t.meta.key));
-  return rows.map(({ key }) => key).filter((key) => key !== 'identity' && key !== 'secret');
+  return rows.map(({ key }) => key).filter((key) => !['identity', 'secret', 'origin'].includes(key));
 };
 
 const insertDevice = statement<DeviceRow, unknown>('test.insert-device', (db, t, $) =>

@@ -81,6 +81,7 @@ export function watchWrites(domain: Domain): { readonly domain: Domain; next(): 
     },
     isAlone: () => store.isAlone(),
     isInPlace: () => store.isInPlace(),
+    replaced: store.replaced,
     onCommit: (listener) => store.onCommit(listener),
     isUniqueViolation: (error) => store.isUniqueViolation(error),
     isUnstorableText: (error) => store.isUnstorableText(error),
