@@ -13,6 +13,9 @@ export interface PostgresServer {
   /** Ends the server for a while: `fast` as an operator does, `immediate` as a crash. */
   interrupt(how: 'fast' | 'immediate'): Promise<void>;
   resume(): Promise<void>;
+  /** While it is interrupted: copies its data; and puts the copy in their place, as a recovery to that moment. */
+  copy(): Promise<void>;
+  putBack(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -45,6 +48,8 @@ export async function startPostgres(): Promise<PostgresServer> {
     },
     interrupt: (how) => tell(how),
     resume: () => tell('start'),
+    copy: () => tell('copy'),
+    putBack: () => tell('put back'),
     async stop() {
       if (keeper.exitCode !== null || keeper.signalCode !== null) return;
       const ended = new Promise((resolve) => keeper.once('exit', resolve));

@@ -68,6 +68,11 @@ export class Origin {
     this.#identity = identity;
   }
 
+  /** Whether the server says where it is. */
+  get isKnown(): boolean {
+    return this.#origin !== null;
+  }
+
   /** Resolves once a connection has led to another store. */
   get replaced(): Promise<void> {
     return this.#replaced.promise;

@@ -136,7 +136,7 @@ class PostgresStore implements Store {
     this.identity = identity;
     this.parent = parent;
     this.secret = secret;
-    this.description = `postgres ${version}`;
+    this.description = `postgres ${version}${origin.isKnown ? '' : ', whose timeline cannot be read'}`;
     this.#meters = new StoreMeters([queueDepth(() => pool.waitingCount), ...poolGauges(pool, () => wire.isOpen)]);
     this.meters = this.#meters.all();
     this.#sequencer = new Sequencer(pool, () => wire.publish(new Set([feedTopic])));

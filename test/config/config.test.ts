@@ -38,6 +38,13 @@ describe('The settings', () => {
     expect([doors.port, doors.host, limits.bodyBytes]).toEqual([2, '::1', 2_000_000]);
   });
 
+  test('that are for one start are a flag alone, without a value, and never read from the environment', () => {
+    expect(serve({}, '--new-identity').store.newIdentity).toBe(true);
+    expect(serve({ TRAINYARD_NEW_IDENTITY: 'on' }).store.newIdentity).toBe(false);
+    expect(complaintsOf({}, '--new-identity=off').join()).toContain("'--new-identity' does not take an argument");
+    expect(describeConfig('serve', true)).not.toContain('TRAINYARD_NEW_IDENTITY');
+  });
+
   test('take an empty variable as none', () => {
     expect(serve({ TRAINYARD_PORT: '', TRAINYARD_ADMIN_KEY: '' }).doors).toMatchObject({ port: 4_000, adminKey: null });
   });
@@ -111,8 +118,9 @@ describe('The settings', () => {
     const shown = describeConfig('up', false);
     expect(shown.split('\n').length).toBeLessThan(25);
     for (const setting of all) {
-      expect(shown.includes(variableOf(setting)), setting.name).toBe(setting.isCommon ?? false);
-      expect(describeConfig('up', true)).toContain(variableOf(setting));
+      const name = setting.hasNoVariable ? `--${setting.name}` : variableOf(setting);
+      expect(shown.includes(name), setting.name).toBe(setting.isCommon ?? false);
+      expect(describeConfig('up', true)).toContain(name);
     }
     expect(describeConfig('serve', true)).not.toContain('TRAINYARD_SLOTS');
   });

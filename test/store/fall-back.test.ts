@@ -9,9 +9,10 @@ import { openSqlite } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
 import { unavailabilityOf } from '../../src/store/unavailable.ts';
 import { createPostgresDatabase, createSqliteDatabase, querySql, type TestDatabase } from '../support/databases.ts';
-import { type Gateway, startGateway } from '../support/gateway.ts';
+import { startGateway } from '../support/gateway.ts';
 import { refusalOf } from '../support/ground.ts';
 import { admin, plantSeed } from '../support/seed.ts';
+import { createJob, readFeed } from './feed-of.ts';
 
 const nameOf = (url: string) => new URL(url).pathname.slice(1);
 const beside = (url: string) => Object.assign(new URL(url), { pathname: '/postgres' }).href;
@@ -191,47 +192,6 @@ describe('A store in PostgreSQL', () => {
 });
 
 describe.each(databases)('A gateway whose database is put back ($dialect)', ({ dialect, create }) => {
-  interface Page {
-    readonly events: {
-      readonly events: readonly { readonly job: { readonly id: string } }[];
-      readonly endCursor: string | null;
-      readonly missed: number;
-    };
-  }
-  async function ask<T>({ url, adminKey }: Gateway, query: string, variables: object = {}): Promise<{ data: T; code: string | undefined }> {
-    const response = await fetch(`${url}/graphql`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${adminKey}` },
-      body: JSON.stringify({ query, variables }),
-    });
-    // Cast: what the query asks for.
-    const { data, errors } = (await response.json()) as { data: T; errors?: readonly { extensions: { code: string } }[] };
-    return { data, code: errors?.[0]?.extensions.code };
-  }
-  const readFeed = (gateway: Gateway, after: string | null) =>
-    ask<Page>(gateway, 'query ($after: Cursor) { events(after: $after) { events { job { id } } endCursor missed } }', { after });
-  /** Makes a job; answers the cursor behind its events in the feed. */
-  async function createJob(gateway: Gateway, after: string | null): Promise<string> {
-    const { data: project } = await ask<{ projects: { nodes: readonly { id: string }[] } }>(
-      gateway,
-      '{ projects(first: 1) { nodes { id } } }',
-    );
-    const { data } = await ask<{ createJob: { job: { id: string } } }>(
-      gateway,
-      'mutation ($input: CreateJobInput!) { createJob(input: $input) { ... on CreateJobPayload { job { id } } } }',
-      { input: { projectId: project.projects.nodes[0]?.id, name: 'A job' } },
-    );
-    const { id } = data.createJob.job;
-    return vi.waitFor(
-      async () => {
-        const { events } = (await readFeed(gateway, after)).data;
-        expect(events.events.map(({ job }) => job.id)).toContain(id);
-        return events.endCursor ?? '';
-      },
-      { timeout: 10_000 },
-    );
-  }
-
   test('refuses what was read beyond it when it is started again, and tells the rest whole (P7, P8)', { timeout: 180_000 }, async () => {
     const database = await createDatabase(create);
     const start = async (flags: readonly string[] = []) => {

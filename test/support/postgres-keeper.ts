@@ -2,7 +2,8 @@
  * Runs one PostgreSQL from the registry's package for as long as its parent lives: `fork` it, its first message is the server's port. It is as
  * durable as a real one, because it is one: fsync and synchronous_commit are on.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +20,7 @@ async function findFreePort(): Promise<number> {
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'trainyard-postgres-'));
+const copy = `${folder}-copy`;
 const port = await findFreePort();
 const log: string[] = [];
 const server = new EmbeddedPostgres({
@@ -43,7 +45,7 @@ let isUp = true;
 
 async function stop(): Promise<never> {
   if (isUp) await server.stop().catch(() => {});
-  rmSync(folder, { recursive: true, force: true });
+  for (const made of [folder, copy]) rmSync(made, { recursive: true, force: true });
   process.exit();
 }
 process.once('disconnect', () => void stop());
@@ -57,12 +59,24 @@ process.on('message', async (message) => {
     const postmaster = Number(readFileSync(join(folder, 'postmaster.pid'), 'utf8').split('\n', 1)[0]);
     process.kill(postmaster, signal);
     while (isRunning(postmaster)) await pause(10);
+  } else if (message === 'copy') {
+    execFileSync('cp', ['-a', folder, copy]);
+  } else if (message === 'put back') {
+    putBack();
   } else {
     await server.start();
     isUp = true;
   }
   process.send?.('done');
 });
+
+/** The copy in its place, to be recovered as a backup is: the next start begins a new timeline where the copy ends. */
+function putBack(): void {
+  rmSync(folder, { recursive: true });
+  renameSync(copy, folder);
+  appendFileSync(join(folder, 'postgresql.auto.conf'), "restore_command = 'false'\n");
+  writeFileSync(join(folder, 'recovery.signal'), '');
+}
 
 function isRunning(pid: number): boolean {
   try {
