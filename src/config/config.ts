@@ -55,12 +55,11 @@ export function settingsOf(command: GatewayCommand, topic: keyof Config): Settin
 function parseFlags(command: GatewayCommand, argv: readonly string[]): Environment {
   const all = (Object.keys(topics) as (keyof Config)[]).flatMap((topic) => settingsOf(command, topic)); // its own keys
   const flags = Object.fromEntries([
-    ...all.filter(({ hasNoFlag }) => !hasNoFlag).map(({ name, placeholder }) => [name, { value: placeholder }] as const),
+    ...all.filter(({ hasNoFlag }) => !hasNoFlag).map(({ name, placeholder }) => [name, { value: placeholder || undefined }] as const),
     ...all.filter(({ isSecret }) => isSecret).map(({ name }) => [`${name}-file`, { value: 'FILE' }] as const),
   ]);
-  // One that has no placeholder takes no value.
   const options = Object.fromEntries(
-    Object.entries(flags).map(([name, { value }]) => [name, { type: value === '' ? ('boolean' as const) : ('string' as const) }]),
+    Object.entries(flags).map(([name, { value }]) => [name, { type: value === undefined ? ('boolean' as const) : ('string' as const) }]),
   );
   try {
     const { values } = parseArgs({ args: [...argv], options, strict: true, allowPositionals: false });
