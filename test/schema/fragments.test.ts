@@ -52,6 +52,11 @@ describeOnEachStore('fragments', (open) => {
     });
   });
 
+  test.each(['constructor', '__proto__', 'a.toString', 'a.'])('take the name %s as one without a known ending', async (filename) => {
+    const { createFragment } = await put({ filename, text: '1' });
+    expect(createFragment).toMatchObject({ fragment: { filename, contentType: 'application/octet-stream' } });
+  });
+
   test('without a text wait for their bytes, and say where to put them', async () => {
     const { createFragment } = await put({ filename: 'm.safetensors', type: 'MODEL', stepNumber: 1 });
     expect(createFragment).toMatchObject({
