@@ -33,13 +33,15 @@ class AnswerTooLarge extends RequestRefused {
 export class AnswerRoom {
   readonly #allowed: number;
   readonly #lend: (bytes: number) => void;
+  readonly #charge: (characters: number) => void;
   #left: number;
   #held = 0;
 
-  /** `lend` takes from what may be in memory for all answers, and throws where there is no more. */
-  constructor(allowed: number, lend: (bytes: number) => void = () => {}) {
+  /** `lend` takes from what may be in memory for all answers, and throws where there is no more. `charge` is told what was read. */
+  constructor(allowed: number, lend: (bytes: number) => void = () => {}, charge: (characters: number) => void = () => {}) {
     this.#allowed = allowed;
     this.#lend = lend;
+    this.#charge = charge;
     this.#left = allowed;
   }
 
@@ -56,6 +58,7 @@ export class AnswerRoom {
   /** Takes so many characters, or throws LIMIT_EXCEEDED: then nothing more is to be had, so that what waits for its turn is not read in vain. */
   take(characters: number): void {
     this.#left -= characters;
+    this.#charge(characters);
     this.requireSome();
   }
 

@@ -27,15 +27,20 @@ export interface ContextParts {
   readonly serverLimits?: { readonly answerBytes?: number };
 }
 
-/** `requestId`: what the audit trail is to name the request by. `lend`: called before much is read, see AnswerRoom. */
+/** What an execution is told by who runs it. */
+export interface Execution {
+  readonly signal?: AbortSignal | undefined;
+  /** What the audit trail is to name the request by. */
+  readonly requestId?: string;
+  /** Called before much is read, and after: see AnswerRoom. */
+  readonly lend?: (bytes: number) => void;
+  readonly charge?: (characters: number) => void;
+}
+
 export function createContext(
   parts: ContextParts,
   principal: Principal | null,
-  {
-    signal,
-    requestId,
-    lend,
-  }: { readonly signal?: AbortSignal | undefined; readonly requestId?: string; readonly lend?: (bytes: number) => void } = {},
+  { signal, requestId, lend, charge }: Execution = {},
 ): Context {
   const { wakeups, serverLimits = {} } = parts;
   const domain = requestId === undefined ? parts.domain : { ...parts.domain, requestId: () => requestId };
@@ -45,7 +50,7 @@ export function createContext(
     serverLimits,
     principal,
     loaders: new Loaders(),
-    room: new AnswerRoom(serverLimits.answerBytes ?? Number.POSITIVE_INFINITY, lend),
+    room: new AnswerRoom(serverLimits.answerBytes ?? Number.POSITIVE_INFINITY, lend, charge),
   };
   return signal ? { ...context, signal } : context;
 }

@@ -18,11 +18,16 @@ export interface ServerParts<C extends object> {
   /**
    * The context of one execution, with fresh loaders: called once a query or mutation, and once a frame of a subscription. `signal` is aborted
    * when nobody waits for the answer any more; `requestId` names the request in the log, and in the audit trail; `lend` is called with the bytes that are
-   * about to be read, and throws LIMIT_EXCEEDED where there is no room for them.
+   * about to be read, and throws LIMIT_EXCEEDED where there is no room for them; `charge` with the characters of a long text or document that was read.
    */
   context(
     principal: Principal | null,
-    asked?: { readonly signal?: AbortSignal | undefined; readonly requestId?: string; readonly lend?: (bytes: number) => void },
+    asked?: {
+      readonly signal?: AbortSignal | undefined;
+      readonly requestId?: string;
+      readonly lend?: (bytes: number) => void;
+      readonly charge?: (characters: number) => void;
+    },
   ): C;
   /** Calls `ended` once when the principal's key expires or is revoked, or has been since it was authenticated. Returns what stops the watching. */
   onKeyEnd(principal: Principal, ended: (why: KeyEnd) => void): () => void;

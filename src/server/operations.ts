@@ -10,6 +10,7 @@ import { Executor, nameResolvers, type Run } from './jit.ts';
 import type { Limits } from './limits.ts';
 import type { ServerMeters } from './meters.ts';
 import { OperationWatch } from './operation-watch.ts';
+import type { Rates } from './rates.ts';
 import { FrameStream, SharedFrames } from './subscribe.ts';
 import type { SpanLink } from './traces.ts';
 import { bytesOf, type Share } from './unsent.ts';
@@ -47,6 +48,7 @@ export class Operations<C extends object> {
   readonly #schema: GraphQLSchema;
   readonly #limits: Limits;
   readonly #context: ServerParts<C>['context'];
+  readonly #rates: Rates;
   readonly #documents: Documents;
   readonly #executor: Executor;
   readonly #shared = new SharedFrames();
@@ -54,11 +56,12 @@ export class Operations<C extends object> {
   readonly #meters: ServerMeters;
   readonly mask: Mask;
 
-  constructor(parts: Pick<ServerParts<C>, 'schema' | 'limits' | 'context' | 'log' | 'meters' | 'traces'>) {
+  constructor(parts: Pick<ServerParts<C>, 'schema' | 'limits' | 'context' | 'rates' | 'log' | 'meters' | 'traces'>) {
     nameResolvers(parts.schema);
     this.#schema = parts.schema;
     this.#limits = parts.limits;
     this.#context = (principal, how) => parts.context(principal, how);
+    this.#rates = parts.rates;
     this.#documents = new Documents(parts.schema, parts.limits);
     this.#executor = new Executor(parts.schema);
     this.#watch = new OperationWatch(parts);
@@ -98,15 +101,16 @@ export class Operations<C extends object> {
 
   /**
    * Executes a query or a mutation. What is read for it and its text are held in `share`: the answer to a query is refused where there is no room for it;
-   * a mutation has taken effect by then. `signal` is aborted when nobody waits for the answer any more. Never rejects.
+   * a mutation has taken effect by then. Long texts and documents take points of the key, as they are read. `signal` is aborted when nobody waits for the answer any more. Never rejects.
    */
   execute(operation: Operation, params: Params, principal: Principal, call: Call, { share, signal }: Asked): Promise<Answer> {
     return this.#watch.run(operation, principal, call, async () => {
       try {
         const lend = (bytes: number) => share.take(bytes);
+        const charge = (characters: number) => this.#rates.chargeFor(principal, characters);
         const run = {
           rootValue: undefined,
-          context: this.#context(principal, { signal, requestId: call.id, lend }),
+          context: this.#context(principal, { signal, requestId: call.id, lend, charge }),
           variables: params.variables,
         };
         const answer = this.#withCost(await this.#run(operation, run, call), operation, params);

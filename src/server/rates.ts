@@ -53,15 +53,7 @@ export class Buckets {
 
   /** Takes points, or none where there are not enough. What costs more than a bucket holds is to be had from a full one. */
   take(name: string, points: number): Standing {
-    const now = this.#now();
-    if (now - this.#forgottenAt > this.#fillMs) this.#forget(now);
-    let bucket = this.#byName.get(name);
-    if (!bucket) {
-      bucket = { level: this.burst, at: now };
-      this.#byName.set(name, bucket);
-    }
-    bucket.level = this.#levelOf(bucket, now);
-    bucket.at = now;
+    const bucket = this.#open(name);
     const missing = Math.min(points, this.burst) - bucket.level;
     const isTaken = missing <= ROUNDING;
     if (isTaken) bucket.level -= points;
@@ -71,6 +63,22 @@ export class Buckets {
       retryMs: isTaken ? 0 : Math.ceil(((missing - ROUNDING) / this.perSecond) * 1_000),
       fullMs: ((this.burst - bucket.level) / this.perSecond) * 1_000,
     };
+  }
+
+  /** Takes points for what was done already. What is taken like this leaves a debt of one full bucket at most. */
+  charge(name: string, points: number): void {
+    const bucket = this.#open(name);
+    bucket.level = Math.max(bucket.level - points, Math.min(bucket.level, -this.burst));
+  }
+
+  #open(name: string): Bucket {
+    const now = this.#now();
+    if (now - this.#forgottenAt > this.#fillMs) this.#forget(now);
+    const bucket = this.#byName.get(name) ?? { level: this.burst, at: now };
+    bucket.level = this.#levelOf(bucket, now);
+    bucket.at = now;
+    this.#byName.set(name, bucket);
+    return bucket;
   }
 
   #levelOf({ level, at }: Bucket, now: number): number {
@@ -85,6 +93,9 @@ export class Buckets {
 
 /** The points of an operation: one for what any takes (who is it, what is asked, an answer), and one for each hundred nodes, so that large lists are not had at the price of small ones. */
 export const pointsOf = (nodes: number): number => 1 + Math.floor(nodes / 100);
+
+/** Characters of long texts and documents for which an answer takes a point. To read and write them takes as long as an operation does. */
+const CHARACTERS_PER_POINT = 8_192;
 
 /**
  * How fast clients may ask: a bucket for each key, and one for each address of those who show none. In memory, each gateway its own: a key
@@ -113,6 +124,11 @@ export class Rates {
   /** The same for an address that is good without a key, a signed one: the same one is not asked for ever faster. */
   takeOfAddress(path: string, response: ServerResponse): TooFast | null {
     return this.#takeNamed(path, 1, response);
+  }
+
+  /** Takes points for the long texts and documents of an answer: how long they are is known when they have been read. */
+  chargeFor(principal: Principal, characters: number): void {
+    this.#keys?.charge(keyOf(principal), characters / CHARACTERS_PER_POINT);
   }
 
   /** Takes a point of the address that a request without a valid key comes from. */

@@ -13,31 +13,49 @@ const RATE = 20;
 const BURST = 5;
 
 let gateway: Gateway;
-beforeAll(async () => {
-  const database = await createSqliteDatabase();
-  const env = { TRAINYARD_KEY_RATE: String(RATE), TRAINYARD_KEY_BURST: String(BURST) };
-  gateway = await startGateway({ database, env });
-  return async () => {
-    await gateway.stop();
-    await database.remove();
-  };
-});
+
+function startWith(rate: number, burst: number) {
+  beforeAll(async () => {
+    const database = await createSqliteDatabase();
+    const env = { TRAINYARD_KEY_RATE: String(rate), TRAINYARD_KEY_BURST: String(burst) };
+    gateway = await startGateway({ database, env });
+    return async () => {
+      await gateway.stop();
+      await database.remove();
+    };
+  });
+}
 
 const client = () => createClient({ url: gateway.url, token: gateway.adminKey });
 
+const post = (query: string, variables: object = {}) =>
+  fetch(`${gateway.url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${gateway.adminKey}` },
+    body: JSON.stringify({ query, variables }),
+  });
+
 async function ask<T>(query: string, variables: object = {}): Promise<T> {
   for (;;) {
-    const response = await fetch(`${gateway.url}/graphql`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${gateway.adminKey}` },
-      body: JSON.stringify({ query, variables }),
-    });
+    const response = await post(query, variables);
     const { data } = (await response.json()) as { data: T }; // the test says what it asked for
     if (response.status !== 429) return data;
   }
 }
 
+async function createJob(settings: object = {}): Promise<string> {
+  type Created = { createProject: { project: { id: string } }; createJob: { job: { id: string } } };
+  const project = await ask<Created>('mutation { createProject(input: { name: "p" }) { ... on CreateProjectPayload { project { id } } } }');
+  const { createJob } = await ask<Created>(
+    'mutation($input: CreateJobInput!) { createJob(input: $input) { ... on CreateJobPayload { job { id } } } }',
+    { input: { name: 'j', projectId: project.createProject.project.id, steps: [{ name: 's' }], settings } },
+  );
+  return createJob.job.id;
+}
+
 describe('A key that asks too fast (P14)', () => {
+  startWith(RATE, BURST);
+
   test('has all its requests answered by our client, at the rate that is set', async () => {
     const started = performance.now();
     const names = await Promise.all(Array.from({ length: 30 }, () => client().request(ViewerDocument, {})));
@@ -46,17 +64,10 @@ describe('A key that asks too fast (P14)', () => {
   });
 
   test('is refused by the door of files as well, under a signed address too, and its transfers come through in the end', async () => {
-    type Created = { createProject: { project: { id: string } }; createJob: { job: { id: string } } };
-    const project = await ask<Created>(
-      'mutation { createProject(input: { name: "p" }) { ... on CreateProjectPayload { project { id } } } }',
-    );
-    const job = await ask<Created>(
-      'mutation($input: CreateJobInput!) { createJob(input: $input) { ... on CreateJobPayload { job { id } } } }',
-      { input: { name: 'j', projectId: project.createProject.project.id, steps: [{ name: 's' }] } },
-    );
+    const jobId = await createJob();
     const { createFragment } = await ask<{ createFragment: { fragment: { id: string }; uploadUrl: string } }>(
       'mutation($input: CreateFragmentInput!) { createFragment(input: $input) { ... on CreateFragmentPayload { fragment { id } uploadUrl } } }',
-      { input: { jobId: job.createJob.job.id, type: 'DATA', filename: 'x.bin' } },
+      { input: { jobId, type: 'DATA', filename: 'x.bin' } },
     );
     const folder = createFolder('rates');
     writeFileSync(join(folder, 'x'), 'the bytes');
@@ -75,5 +86,20 @@ describe('A key that asks too fast (P14)', () => {
       errors: [{ extensions: { code: 'LIMIT_EXCEEDED', limit: 'keyRate', allowed: RATE, asked: 1 } }],
     });
     await downloadFile(target, node.downloadUrl, { path: join(folder, 'y') });
+  });
+});
+
+describe('A key that asks for long documents (P14)', () => {
+  startWith(1, 20);
+
+  test('takes points for them once they are read, and waits for as long as a full bucket takes at most', async () => {
+    const id = await createJob({ notes: 'x'.repeat(200_000) });
+    const documents = `{ job(id: "${id}") { a: settings b: settings c: settings d: settings } }`;
+    expect((await post(documents)).status).toBe(200);
+    const refused = await post('{ viewer { kind } }');
+    expect(refused.status).toBe(429);
+    const { errors } = (await refused.json()) as { errors: { extensions: { limit: string; retryAfterMs: number } }[] }; // as every refusal
+    expect(errors[0]?.extensions.limit).toBe('keyRate');
+    expect(errors[0]?.extensions.retryAfterMs).toBeLessThanOrEqual(21_000);
   });
 });

@@ -47,6 +47,22 @@ describe('A bucket', () => {
     expect(bucket.take('a', 8).isTaken).toBe(false);
   });
 
+  test('is charged for what was done, and owes what a full one holds at most', () => {
+    const bucket = buckets();
+    bucket.charge('a', 2);
+    expect(bucket.take('a', 3)).toMatchObject({ isTaken: true, left: 0 });
+    bucket.charge('a', 3);
+    bucket.charge('a', 1_000);
+    expect(bucket.take('a', 1)).toMatchObject({ isTaken: false, retryMs: 600 });
+  });
+
+  test('that owes more, because it gave more than it holds, is charged no further', () => {
+    const bucket = buckets();
+    bucket.take('a', 12);
+    bucket.charge('a', 1);
+    expect(bucket.take('a', 1).retryMs).toBe(800);
+  });
+
   test('is each name its own', () => {
     const bucket = buckets();
     bucket.take('a', 5);
