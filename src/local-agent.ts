@@ -6,18 +6,24 @@
  * its own. Whatever keeps an agent from running (its folder, its program, the disk) is said, and tried again: the gateway goes on without it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { keepKey, keptKey, makeAgentFolder } from './agent/device.ts';
+import { isolate } from './agent/isolation.ts';
 import { isAlive, type ProcessRecord, readRecord } from './agent/orphans.ts';
+import { handInSeconds } from './agent/patience.ts';
 import { keepDoing } from './background.ts';
 import type { Environment } from './initial-memory.ts';
 
-/** From SIGTERM to SIGKILL for its steps, and then for itself: together with the gateway's own stop within the 15 s of P11. */
+/** From SIGTERM to SIGKILL for its steps. */
 const STEP_GRACE_SECONDS = 4;
-const AGENT_GRACE_MS = 8_000;
+/** For what the log still has to say and the report, to a gateway on this machine. */
+const REPORT_SECONDS = 3;
+/** From SIGTERM to SIGKILL for itself: what it is told to grant its steps fits in it. The gateway's own stop has what is left of the 15 s of P11. */
+const AGENT_GRACE_MS = (handInSeconds(STEP_GRACE_SECONDS) + REPORT_SECONDS) * 1_000;
 const LOOK_EVERY_MS = 250;
 
 export interface LocalAgent {
@@ -33,9 +39,16 @@ export interface DeviceKeys {
   renew(deviceName: string): Promise<string>;
 }
 
+export interface Isolation {
+  /** Default: each step as another one. */
+  readonly user: string | undefined;
+}
+
 export interface LocalAgentOptions {
   readonly dataDir: string;
   readonly slots: number;
+  /** Null: its steps may do what its user may. */
+  readonly isolation: Isolation | null;
   readonly url: string;
   readonly keys: DeviceKeys;
   /** The gateway's environment; its settings, secrets among them, are not handed on. */
@@ -56,14 +69,23 @@ export function startLocalAgent(options: LocalAgentOptions): LocalAgent {
   };
 }
 
+const folderOf = (dataDir: string) => resolve(join(dataDir, 'agent'));
+
+/** Tries in the agent's folder what the agent will do. Rejects with IsolationError where steps cannot be isolated: whoever asked for it must not run without. */
+export async function requireIsolation(dataDir: string, { user }: Isolation): Promise<void> {
+  const workDir = folderOf(dataDir);
+  await makeAgentFolder(workDir);
+  await isolate({ workDir, user });
+}
+
 /** Sees to it that an agent runs until it is to stop. */
 function keep(options: LocalAgentOptions, stop: AbortSignal): Promise<void> {
-  const workDir = resolve(join(options.dataDir, 'agent'));
+  const workDir = folderOf(options.dataDir);
   const handOver = keyMaker(options, workDir);
   const work = async () => {
     await makeAgentFolder(workDir);
     const left = await readRecord(join(workDir, 'agent.json'));
-    if (left !== null && (await isAlive(left))) await takeOver(left, await isForHere(options, workDir), stop);
+    if (left !== null && (await isAlive(left))) await takeOver(left, await findFault(options, workDir, left), stop);
     if (stop.aborted) return;
     await handOver();
     // Told to stop while it was: an agent that is started now would hear of no stop.
@@ -101,13 +123,22 @@ async function runAgent(options: LocalAgentOptions, workDir: string, stop: Abort
   }
 }
 
-function spawnAgent({ slots, url, env, umask }: LocalAgentOptions, workDir: string): ChildProcess {
-  const main = fileURLToPath(new URL('./main.ts', import.meta.url));
+/** What follows `trainyard agent`. */
+export function flagsOf({ url, slots, isolation }: Pick<LocalAgentOptions, 'url' | 'slots' | 'isolation'>, workDir: string): string[] {
   const flags = { url, slots, name: hostname(), 'work-dir': workDir, 'grace-seconds': STEP_GRACE_SECONDS };
+  return [...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, String(value)]), ...isolationFlags(isolation)];
+}
+
+const isolationFlags = (isolation: Isolation | null): string[] =>
+  isolation === null ? [] : ['--isolate', ...(isolation.user === undefined ? [] : [`--isolate-user=${isolation.user}`])];
+
+function spawnAgent(options: LocalAgentOptions, workDir: string): ChildProcess {
+  const { env, umask } = options;
+  const main = fileURLToPath(new URL('./main.ts', import.meta.url));
   // Inherited, and set for this call alone.
   const own = process.umask(umask);
   try {
-    return spawn(process.execPath, [main, 'agent', ...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, String(value)])], {
+    return spawn(process.execPath, [main, 'agent', ...flagsOf(options, workDir)], {
       // No key: it is in the folder. Nor is the operator's looked for, which is kept in the gateway's data folder.
       env: { ...withoutSettings(env), TRAINYARD_DATA_DIR: workDir },
       // Not through this process: a pipe to a gateway that was killed would break, and end the agent as well.
@@ -120,12 +151,10 @@ function spawnAgent({ slots, url, env, umask }: LocalAgentOptions, workDir: stri
   }
 }
 
-/** Lets the agent of a gateway before this one run on as long as it serves the same address; ends it when this gateway stops. */
-async function takeOver(left: ProcessRecord, isForHere: boolean, stop: AbortSignal): Promise<void> {
-  process.stderr.write(
-    `An agent of an earlier start (process ${left.pid}) ${isForHere ? 'runs on' : 'serves another address, and is ended'}.\n`,
-  );
-  let endedAt = isForHere ? null : end(left);
+/** Lets the agent of a gateway before this one run on where it does what this one's would, and ends it when this gateway stops; ends one that has a fault. */
+async function takeOver(left: ProcessRecord, fault: string | null, stop: AbortSignal): Promise<void> {
+  process.stderr.write(`An agent of an earlier start (process ${left.pid}) ${fault === null ? 'runs on' : `${fault}, and is ended`}.\n`);
+  let endedAt = fault === null ? null : end(left);
   while (await isAlive(left)) {
     if (endedAt === null && stop.aborted) endedAt = end(left);
     if (endedAt !== null && performance.now() - endedAt > AGENT_GRACE_MS) process.kill(left.pid, 'SIGKILL');
@@ -138,10 +167,14 @@ function end({ pid }: ProcessRecord): number {
   return performance.now();
 }
 
-/** Whether the agent's key is for this gateway, by its address and by the gateway itself. */
-async function isForHere({ url, keys }: LocalAgentOptions, workDir: string): Promise<boolean> {
+/** Why an agent of an earlier start is not to run on: its key is not for this gateway, or it does not isolate its steps as is wanted now. */
+async function findFault({ url, keys, isolation }: LocalAgentOptions, workDir: string, { pid }: ProcessRecord): Promise<string | null> {
   const kept = await keptKey(workDir, url, hostname());
-  return kept !== null && (await keys.isGood(kept));
+  if (kept === null || !(await keys.isGood(kept))) return 'serves another address';
+  // Where a process does not show what it was started with, nothing can be isolated.
+  const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');
+  const flags = words.filter((word) => word.startsWith('--isolate'));
+  return flags.join(' ') === isolationFlags(isolation).join(' ') ? null : 'isolates its steps otherwise';
 }
 
 const withoutSettings = (env: Environment) => Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('TRAINYARD_')));

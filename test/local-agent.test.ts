@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { keepDoing } from '../src/background.ts';
+import { flagsOf } from '../src/local-agent.ts';
 import { eventually } from './agent/eventually.ts';
 import { createSqliteDatabase } from './support/databases.ts';
 import { startGateway } from './support/gateway.ts';
@@ -48,6 +49,28 @@ test('a gateway goes on where a folder stands in the place of its agent’s key,
   expect(await isAlive()).toBe(true);
   rmSync(join(agent, 'device.json'), { recursive: true });
   await eventually(() => expect(pidIn(agent)).not.toBe(first), patience);
+});
+
+test('isolation is handed on to the agent as it was asked for (P16)', () => {
+  const of = (isolation: Parameters<typeof flagsOf>[0]['isolation']) =>
+    flagsOf({ url: 'http://127.0.0.1:1', slots: 2, isolation }, '/agent');
+  expect(of(null)).toEqual(expect.arrayContaining(['--slots', '2', '--work-dir', '/agent']));
+  expect(of(null).join()).not.toContain('isolate');
+  expect(of({ user: undefined }).slice(of(null).length)).toEqual(['--isolate']);
+  expect(of({ user: 'nobody' }).slice(of(null).length)).toEqual(['--isolate', '--isolate-user=nobody']);
+});
+
+test('up --isolate does not start, and says why, where its agent could not isolate steps (P16)', async () => {
+  const database = await createSqliteDatabase();
+  ending.push(() => database.remove());
+  // Nobody has this name: root is refused by that, and everyone else for not being root.
+  const flags = ['--isolate', '--isolate-user', 'nobody-of-this-name'];
+  const refusal = await startGateway({ database, command: 'up', flags }).then(
+    (gateway) => gateway.kill('SIGTERM').then(() => ''),
+    (error: Error) => error.message,
+  );
+  expect(refusal).toMatch(/^The gateway ended with 1:\n(.*\n)*Steps can(not)? be isolated (here|on Linux only)/);
+  expect(refusal).not.toContain('Registered');
 });
 
 test('work in the background is done again after a failure, later each time, and never throws', async () => {

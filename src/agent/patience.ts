@@ -7,6 +7,9 @@ export const lingerMilliseconds = 5_000;
 /** Of the grace, at least this part is for handing in what a step left, also where its processes have used all of it. */
 const handInShare = 0.5;
 
+/** From the order to stop until nothing more of what a step left is handed in: the whole grace, and the least that there is for it after that. */
+export const handInSeconds = (graceSeconds: number): number => graceSeconds * (1 + handInShare);
+
 /** For the report after that, and for what the log still has to say. */
 const reportSeconds = 10;
 
@@ -51,7 +54,7 @@ export class Patience {
     this.over = AbortSignal.any([lease.lost, late.signal]);
     this.#whenOrdered(() => {
       this.#orderedAt = performance.now();
-      const seconds = graceSeconds * (1 + handInShare) + reportSeconds;
+      const seconds = handInSeconds(graceSeconds) + reportSeconds;
       setTimeout(() => late.abort(new Error('The time to report is over.')), seconds * 1000).unref();
     });
   }

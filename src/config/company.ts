@@ -1,4 +1,4 @@
-import { onOff, whole } from './kinds.ts';
+import { onOff, optionalText, toggle, whole } from './kinds.ts';
 import type { Settings } from './setting.ts';
 
 export const company = {
@@ -9,6 +9,20 @@ export const company = {
     atLeast: 0,
     atMost: 1_000,
     isCommon: true,
+    isOnlyUp: true,
+  }),
+  isolate: toggle({
+    name: 'isolate',
+    text: 'its agent runs process steps as users without rights, each with processes and a /tmp of its own (Linux, as root)',
+    isCommon: true,
+    isOnlyUp: true,
+  }),
+  isolateUser: optionalText({
+    name: 'isolate-user',
+    text: 'the user that isolated steps run as; each another one, without a name, where it is not given',
+    placeholder: 'USER',
+    takes: 'the name of a user',
+    pattern: /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/,
     isOnlyUp: true,
   }),
   aggregator: onOff({

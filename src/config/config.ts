@@ -33,6 +33,8 @@ export function readConfig(command: GatewayCommand, argv: readonly string[], env
     Object.fromEntries(Object.entries(settings).map(([key, setting]) => [key, read(setting)]));
   // Made of the table's own keys, and of what each setting reads; where one did not, it is thrown away.
   const config = Object.fromEntries(Object.entries(topics).map(([topic, { settings }]) => [topic, readTopic(settings)])) as Config;
+  const { isolate, isolateUser } = config.company;
+  if (isolateUser != null && !isolate) wrong.push('--isolate-user is for --isolate, which is not given.');
   if (wrong.length > 0) throw new ConfigError(wrong.join('\n'));
   return config;
 }

@@ -65,6 +65,11 @@ export function flagAlone(basics: Basics<false>): Setting<boolean> {
   };
 }
 
+/** On or off; as a flag it takes no value, and says on. */
+export function toggle(basics: Omit<Basics<boolean>, 'byDefault'>): Setting<boolean> {
+  return { ...onOff({ ...basics, byDefault: false }), placeholder: '' };
+}
+
 /** As the setting given, or `off`: null. */
 export function orOff<V>(setting: Setting<V>): Setting<V | null> {
   return {

@@ -1,10 +1,9 @@
 /** What happens because time passes: leases run out, and jobs come to their schedule, run or cancel timeout. */
 
-import { shiftDeadlines } from '../store/changes/deadlines.ts';
+import { renewLeases, shiftDeadlines } from '../store/changes/deadlines.ts';
 import { seeDevices } from '../store/changes/devices.ts';
 import { dueJobs, lockJob } from '../store/changes/jobs.ts';
-import { expiredLeases, extendAttempt, extendLease, heldLeases, lockUnfinishedSteps } from '../store/changes/steps.ts';
-import type { Tx } from '../store/store.ts';
+import { expiredLeases, lockUnfinishedSteps } from '../store/changes/steps.ts';
 import { tellToStop } from './cancellation.ts';
 import { type Change, change } from './change.ts';
 import type { Domain } from './domain.ts';
@@ -102,16 +101,7 @@ async function endOverdue(change: Change, jobId: string): Promise<void> {
  * went on all the while would be taken for lost. A device that did die meanwhile is found out one lease later.
  */
 export async function forgiveOutage(domain: Domain): Promise<void> {
-  await change(domain, null, ({ tx, now }) => renewAll(tx, now, (expiresAt, full) => expiresAt < full));
-}
-
-async function renewAll(tx: Tx, now: Date, isWanted: (expiresAt: Date, full: Date) => boolean): Promise<void> {
-  for (const { id, attemptCount, leaseExpiresAt, leaseSeconds } of await heldLeases(tx)) {
-    const full = new Date(now.getTime() + (leaseSeconds ?? 0) * 1_000);
-    if (leaseExpiresAt === null || !isWanted(leaseExpiresAt, full)) continue;
-    await tx.run(extendLease, { id, leaseExpiresAt: full, leaseSeconds: leaseSeconds ?? 0 });
-    await tx.run(extendAttempt, { stepId: id, number: attemptCount, leaseExpiresAt: full });
-  }
+  await change(domain, null, ({ tx, now }) => renewLeases(tx, now, 'shorter'));
 }
 
 /**
@@ -121,7 +111,7 @@ async function renewAll(tx: Tx, now: Date, isWanted: (expiresAt: Date, full: Dat
 async function setRight(domain: Domain, jumpMs: number, awaySince: Date): Promise<void> {
   if (!(await domain.store.isAlone())) return;
   await change(domain, null, async ({ tx, now }) => {
-    await renewAll(tx, now, () => true);
+    await renewLeases(tx, now, 'all');
     await seeDevices(tx, { now, since: new Date(awaySince.getTime() - domain.limits.heartbeatSeconds * 1_000) });
     if (jumpMs !== 0) await shiftDeadlines(tx, jumpMs);
   });

@@ -289,7 +289,7 @@ async function transact<T>(connection: Connection, client: pg.PoolClient, work: 
 
 const dialect: Dialect = {
   arrival: sql<number>`-nextval('events_arrival')` as SQL<number>,
-  later: (column, milliseconds) => sql`${column} + ${milliseconds} * interval '1 millisecond'`,
+  later: (moment, milliseconds) => sql`${moment}::timestamptz + ${milliseconds} * interval '1 millisecond'`,
   // Cast: a select of PostgreSQL's builder has `for`; the common type is SQLite's, which has not.
   lock: (query, mode) =>
     (query as unknown as { for(strength: 'update', config: { skipLocked?: true }): typeof query }).for(

@@ -303,7 +303,7 @@ class SqliteTx implements Tx {
 
 const dialect: Dialect = {
   arrival: sql<number>`next_position()`,
-  later: (column, milliseconds) => sql`${column} + ${milliseconds}`,
+  later: (moment, milliseconds) => sql`${moment} + cast(${milliseconds} as integer)`,
   lock: (query) => query,
   takesTurn: () => sql<boolean>`1`,
   contains: (column, part) => sql`instr(lower(${column}), ${part}) > 0`,

@@ -36,8 +36,8 @@ export interface Dialect {
    * number taken early can be committed late; there it is the negative of a sequence, and turned into a final position after commit.
    */
   readonly arrival: SQL<number>;
-  /** The moment in this column, so many milliseconds later. */
-  later(column: SQLWrapper, milliseconds: number): SQL;
+  /** This moment, so many milliseconds later; of a part of one, nothing. */
+  later(moment: SQLWrapper, milliseconds: number | SQLWrapper): SQL;
   /** Waits for rows that another transaction holds, or skips them. SQLite has one writer: nothing to say. */
   lock<Q>(query: Q, mode: 'wait' | 'skip'): Q;
   /**

@@ -13,7 +13,8 @@ export function explainFlag(flags: Readonly<Record<string, KnownFlag>>, message:
   const name = option.replace(/^--?/, '');
   if (message.startsWith('Unknown option'))
     return `There is no flag ${option}.${option.startsWith('--') ? didYouMean(name, Object.keys(flags), (word) => `--${word}`) : ''}`;
-  const [long, flag] = Object.entries(flags).find(([key, { short }]) => message.includes(`--${key}`) || short === name) ?? [];
+  const [, said] = /--([\w-]+)/.exec(message) ?? [];
+  const [long, flag] = Object.entries(flags).find(([key, { short }]) => key === said || short === name) ?? [];
   if (flag === undefined) return message;
   return flag.value === undefined ? `--${long} takes no value.` : `--${long} takes a value: --${long} ${flag.value}.`;
 }

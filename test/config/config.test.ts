@@ -114,6 +114,26 @@ describe('The settings', () => {
     expect(complaintsOf({}, ...argv)).toEqual([complaint, 'See trainyard serve --help.']);
   });
 
+  test('of isolation are for up, as flags or in the environment; a user is refused without it, as is a value (P16)', () => {
+    const isolationOf = (env: Record<string, string>, ...argv: string[]) => {
+      const { isolate, isolateUser } = readConfig('up', argv, env).company;
+      return [isolate, isolateUser];
+    };
+    expect(isolationOf({})).toEqual([false, null]);
+    expect(isolationOf({}, '--isolate', '--isolate-user', 'nobody')).toEqual([true, 'nobody']);
+    expect(isolationOf({ TRAINYARD_ISOLATE: 'on', TRAINYARD_ISOLATE_USER: 'nobody' })).toEqual([true, 'nobody']);
+    const cases: readonly (readonly [argv: readonly string[], says: string])[] = [
+      [['--isolate-user', 'nobody'], '--isolate-user is for --isolate, which is not given.'],
+      [['--isolate=off'], '--isolate takes no value.\nSee trainyard up --help.'],
+      [['--isolat'], 'There is no flag --isolat. Did you mean --isolate?\nSee trainyard up --help.'],
+      [['--isolate', '--isolate-user', '-x y'], '--isolate-user takes a value: --isolate-user USER.\nSee trainyard up --help.'],
+      [['--isolate', '--isolate-user=-x y'], '--isolate-user must be the name of a user, not "-x y".'],
+    ];
+    for (const [argv, says] of cases) expect(() => readConfig('up', argv, {})).toThrow(new ConfigError(says));
+    expect(complaintsOf({}, '--isolate')[0]).toBe('There is no flag --isolate.');
+    expect(describeConfig('up', false)).toMatch(/--isolate +TRAINYARD_ISOLATE /);
+  });
+
   test('are few in --help and all in --help-all', () => {
     const shown = describeConfig('up', false);
     expect(shown.split('\n').length).toBeLessThan(25);

@@ -1,6 +1,6 @@
 /** A call of each function of the store that builds its queries when it is called, and of each filter of each list. */
 import { addApplication, applicationByName, removeApplication, saveApplicationFields } from '../../src/store/changes/applications.ts';
-import { shiftDeadlines } from '../../src/store/changes/deadlines.ts';
+import { renewLeases, shiftDeadlines } from '../../src/store/changes/deadlines.ts';
 import { anyPinnedStep, devicesFor, removeDevice, saveDeviceFields, seeDevices } from '../../src/store/changes/devices.ts';
 import { dropOpenParticipants, saveParticipant, saveRound } from '../../src/store/changes/federations.ts';
 import { removeJob, removeJobLabels, saveJobFields, takeJobItems } from '../../src/store/changes/jobs.ts';
@@ -8,7 +8,6 @@ import { keepModelsOfJob } from '../../src/store/changes/models.ts';
 import { removeProject, saveProjectFields } from '../../src/store/changes/projects.ts';
 import { lockStream, removeOldest, shortenLog, takeTurn, thinStream } from '../../src/store/changes/retention.ts';
 import { reservations, stepsOnDevices } from '../../src/store/changes/room.ts';
-import { heldLeases } from '../../src/store/changes/steps.ts';
 import { type ApiKeysOf, countApiKeys, listApiKeys } from '../../src/store/queries/api-keys.ts';
 import { countApplications, listApplications } from '../../src/store/queries/applications.ts';
 import { type AuditEntriesOf, countAuditEntries, listAuditEntries } from '../../src/store/queries/audit.ts';
@@ -137,6 +136,8 @@ const changes: readonly Call[] = [
   { name: 'removeApplication', run: (tx) => removeApplication(tx, id) },
   { name: 'addApplication', run: (tx) => addApplication(tx, anApplication) },
   { name: 'shiftDeadlines', run: (tx) => shiftDeadlines(tx, 1_000) },
+  { name: 'renewLeases all', run: (tx) => renewLeases(tx, at, 'all') },
+  { name: 'renewLeases shorter', run: (tx) => renewLeases(tx, at, 'shorter') },
   { name: 'anyPinnedStep', run: (tx) => anyPinnedStep(tx, id) },
   { name: 'devicesFor', run: (tx) => devicesFor(tx, projectId) },
   { name: 'saveDeviceFields', run: (tx) => saveDeviceFields(tx, id, { updatedAt: at }) },
@@ -152,7 +153,6 @@ const changes: readonly Call[] = [
   { name: 'saveKeyFields', run: (tx) => saveKeyFields(tx, id, { lastUsedAt: at }) },
   { name: 'reservations', run: (tx) => reservations(tx) },
   { name: 'stepsOnDevices', run: (tx) => stepsOnDevices(tx) },
-  { name: 'heldLeases', run: (tx) => heldLeases(tx) },
   { name: 'takeTurn', run: (tx) => takeTurn(tx) },
   ...(['event', 'metric', 'telemetry', 'log'] as const).map((kind) => ({
     name: `removeOldest ${kind}`,

@@ -2,7 +2,7 @@
 import { and, asc, desc, eq, isNotNull, lte, or } from 'drizzle-orm';
 import { type StepStatus, unfinishedStepStatuses } from '../../domain/lifecycle.ts';
 import { isOneOf, isWord } from '../columns.ts';
-import { type Placeholder, type Queries, statement, type Tx } from '../store.ts';
+import { type Placeholder, statement, type Tx } from '../store.ts';
 import type { QueueRow, StepRow } from '../tables.ts';
 import { insertOf } from './inserts.ts';
 
@@ -278,9 +278,6 @@ export const expiredLeases = statement('expired leases', (db, t, $: Placeholder<
     .orderBy(asc(t.steps.leaseExpiresAt))
     .limit($('limit')),
 );
-
-/** Every lease that is held, for a gateway that starts after no gateway was there to renew with. */
-export const heldLeases = (queries: Queries) => queries.db.select().from(queries.t.steps).where(isNotNull(queries.t.steps.leaseExpiresAt));
 
 export const setPriorityOfSteps = statement('set priority of steps', (db, t, $: Placeholder<{ jobId: string; priority: number }>) =>
   db
