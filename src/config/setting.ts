@@ -6,7 +6,7 @@ export interface Setting<V = unknown> {
   /** What it is for and, where that is not plain, why the default is what it is. Without a full stop: the default follows it. */
   readonly text: string;
   readonly byDefault: V;
-  /** Stands for the value: `N`, `URL`. */
+  /** Stands for the value: `N`, `URL`. Empty: the flag takes none. */
   readonly placeholder: string;
   /** After "must be": `a whole number from 0 to 65535`. */
   readonly takes: string;
