@@ -168,6 +168,27 @@ describe('A store in PostgreSQL', () => {
     expect(second.parent).toBe(first.identity);
   });
 
+  test('is told apart by a user without any special right; where that is not allowed it opens all the same, and says so (P8)', async () => {
+    const database = await createDatabase(createPostgresDatabase);
+    const url = database.url ?? '';
+    const plain = Object.assign(new URL(url), { username: `plain_${nameOf(url)}`, password: 'plain' });
+    await querySql(url, `create role ${plain.username} login password 'plain'`);
+    ending.unshift(() => querySql(beside(url), `drop role ${plain.username}`));
+    await querySql(url, `alter database ${nameOf(url)} owner to ${plain.username}`);
+    const origins = () => querySql(url, `select value from meta where key = 'origin'`);
+    const first = await open({ ...database, url: plain.href });
+    expect(await origins()).toHaveLength(1);
+    expect(first.description).not.toContain('timeline');
+    await first.close();
+    await querySql(url, 'revoke execute on function pg_control_system() from public');
+    const second = await open({ ...database, url: plain.href });
+    expect(second.description).toMatch(/, whose timeline cannot be read$/);
+    expect(second.identity).toBe(first.identity);
+    expect(await second.read.db.select().from(second.tables.meta)).not.toEqual([]);
+    await second.close();
+    expect((await open({ ...database, url: plain.href }, true)).parent).toBe(first.identity);
+  });
+
   test('is told by a new connection to be another one, which is then neither read nor written (P8)', async () => {
     const database = await createDatabase(createPostgresDatabase);
     const url = database.url ?? '';
