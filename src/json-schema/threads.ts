@@ -2,7 +2,8 @@
  * The threads that judge settings, seen from the gateway's own: it goes on answering while they work.
  *
  * Schemas take turns, so that one with slow patterns or long lists delays the jobs of its own application. One that takes too long is ended with
- * its thread, and refused for a while without being tried: its next jobs cost nothing.
+ * its thread, and refused for a while without being tried: its next jobs cost nothing. Where long settings took so long, they are refused, and
+ * not the schema: whoever sends them would else keep everybody from its application.
  */
 import { createHash } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
@@ -17,6 +18,8 @@ const LONGEST_WAIT_MS = 20_000;
 /** For how long a schema is refused that took too long. */
 const REFUSED_MS = 600_000;
 const MOST_REFUSED = 1_000;
+/** Characters of settings for which no schema may take too long. */
+const SHORT_SETTINGS = 4_096;
 /** One may be at a slow schema while the other serves the rest. */
 const THREADS = 2;
 /** For a schema as large as a request, compiled; what takes more is ended like what takes too long. */
@@ -55,7 +58,7 @@ class SchemaThreads implements Schemas {
   /** The schemas that are being worked with. */
   readonly #busy = new Set<string>();
   readonly #idle: Worker[] = [];
-  /** Until when each is refused, by a hash of it. */
+  /** Until when each schema, or schema with long settings, is refused, by a hash of it. */
   readonly #refused = new Map<string, number>();
   readonly #longestMs: number;
   #threads = 0;
@@ -65,22 +68,25 @@ class SchemaThreads implements Schemas {
   }
 
   judge(schema: string, settings: string): Promise<SchemaOutcome> {
-    if (this.#isRefused(schema)) return Promise.reject(tooLong());
+    if (this.#isRefused(schema, settings)) return Promise.reject(tooLong());
     const queue = this.#waiting.get(schema) ?? [];
     if (queue.reduce((sum, { question }) => sum + question.settings.length, settings.length) > MOST_WAITING) {
       const message = 'Too many jobs wait for their settings to be checked against this schema. Try again.';
       return Promise.reject(new RequestRefused('LIMIT_EXCEEDED', message));
     }
     return new Promise((resolve, reject) => {
-      queue.push({ question: { schema, settings }, resolve, reject });
+      // Short ones first: they take no time, and do not wait for those that may.
+      const at = queue.findIndex(({ question }) => question.settings.length > settings.length);
+      queue.splice(at < 0 ? queue.length : at, 0, { question: { schema, settings }, resolve, reject });
       this.#waiting.set(schema, queue);
       this.#goOn();
     });
   }
 
-  #isRefused(schema: string): boolean {
+  #isRefused(schema: string, settings: string): boolean {
     if (this.#refused.size === 0) return false;
-    return (this.#refused.get(hashOf(schema)) ?? 0) > performance.now();
+    const until = (of: string) => this.#refused.get(hashOf(of)) ?? 0;
+    return Math.max(until(schema), until(schema + settings)) > performance.now();
   }
 
   #goOn(): void {
@@ -139,7 +145,7 @@ class SchemaThreads implements Schemas {
     // By the watch, or by itself for want of memory.
     const ended = () => {
       done();
-      this.#refuse(question.schema);
+      this.#refuse(question);
       reject(tooLong());
       this.#goOn();
     };
@@ -155,14 +161,18 @@ class SchemaThreads implements Schemas {
     for (const { reject } of waiting) reject(new Error('The thread that judges settings could not be started.'));
   }
 
-  #refuse(schema: string): void {
+  #refuse({ schema, settings }: Question): void {
     for (const oldest of this.#refused.keys()) {
       if (this.#refused.size < MOST_REFUSED) break;
       this.#refused.delete(oldest);
     }
-    this.#refused.set(hashOf(schema), performance.now() + REFUSED_MS);
-    for (const { reject } of this.#waiting.get(schema) ?? []) reject(tooLong());
-    this.#waiting.delete(schema);
+    this.#refused.set(hashOf(settings.length > SHORT_SETTINGS ? schema + settings : schema), performance.now() + REFUSED_MS);
+    const waiting = this.#waiting.get(schema) ?? [];
+    const isOver = ({ question }: Case) => this.#isRefused(schema, question.settings);
+    for (const refused of waiting.filter(isOver)) refused.reject(tooLong());
+    const left = waiting.filter((one) => !isOver(one));
+    if (left.length > 0) this.#waiting.set(schema, left);
+    else this.#waiting.delete(schema);
   }
 }
 

@@ -60,8 +60,9 @@ describe('A schema that asks for too much', () => {
     expect(longestMs).toBeLessThan(HELD_MS);
     const began = performance.now();
     expect(await outcomeOf(judge(schema, settings))).toEqual(TOO_LONG);
-    expect(await outcomeOf(judge(schema, {}))).toEqual(TOO_LONG);
-    expect(performance.now() - began).toBeLessThan(100);
+    const isOfSettings = JSON.stringify(settings).length > 4_096;
+    expect(await outcomeOf(judge(schema, {}))).toEqual(isOfSettings ? 'judged' : TOO_LONG);
+    if (!isOfSettings) expect(performance.now() - began).toBeLessThan(100);
   });
 
   test('is tried once, however many wait for it (P9)', async () => {
@@ -70,6 +71,14 @@ describe('A schema that asks for too much', () => {
     const outcomes = await Promise.all(Array.from({ length: 100 }, () => outcomeOf(judge(schema, { a: `${'a'.repeat(40)}!` }))));
     expect(outcomes).toEqual(Array(100).fill(TOO_LONG));
     expect(performance.now() - began).toBeLessThan(25_000);
+  });
+
+  test('of long settings leaves short ones of the same schema their turn, before and after (P9)', async () => {
+    const schema = { title: 'shared', properties: { a: { uniqueItems: true } } };
+    const long = { a: Array.from({ length: 20_000 }, (_, i) => ({ i, same: [1, 2, 3, 4, { deep: true }] })) };
+    const waiting = [judge(schema, long), judge(schema, { ...long, b: 1 }), judge(schema, { a: [1, 2] })].map(outcomeOf);
+    expect(await Promise.all(waiting)).toEqual([TOO_LONG, TOO_LONG, 'judged']);
+    expect(await outcomeOf(judge(schema, { a: [2, 1] }))).toBe('judged');
   });
 
   test('leaves the others their turn (P9)', async () => {
