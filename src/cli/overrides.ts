@@ -1,4 +1,5 @@
 import type { FlagSet } from './flags.ts';
+import { UsageError } from './io.ts';
 
 /** A long flag that a command does not know: perhaps one of its job's settings, `--custom.custom_param 5`. */
 export interface SettingFlag {
@@ -42,7 +43,10 @@ export function takeSettingFlags(flags: FlagSet, argv: readonly string[]): OpenC
       index += 1;
     }
   }
-  return { argv: kept, settings, commandLine: end < 0 ? [] : argv.slice(end + 1) };
+  const commandLine = end < 0 ? [] : argv.slice(end + 1);
+  // Perhaps a variable of the shell that is not set. The job would have nothing to run, and wait for ever.
+  if (end >= 0 && !commandLine[0]) throw new UsageError('There is no command after --.');
+  return { argv: kept, settings, commandLine };
 }
 
 function splitFlag(word: string): [name: string, inline: string | undefined] {

@@ -79,6 +79,7 @@ export function parseSource(text: string, name: string): Source {
   if (bad) refuse(bad.index, `there is a control character (${codeOf(bad[0])}); write it as an escape in double quotes.`);
   const [error] = document.errors;
   if (error?.code === 'MULTIPLE_DOCS') refuse(error.pos[0], 'a second document begins here, and only one is read.');
+  if (error?.code === 'RESOURCE_EXHAUSTION') refuse(error.pos[0], 'nested too deeply to be read.');
   if (error) refuse(error.pos[0], `${error.message.replace(/\.$/, '')}.`);
   const { yaml } = document.directives ?? {};
   if (yaml?.explicit && yaml.version !== '1.2') refuse(0, `files are read as YAML 1.2, not as YAML ${yaml.version}.`);

@@ -206,6 +206,7 @@ steps:
     ['is not there', 'labels: *no', '2:9: there is no "&no" before this.'],
     ['comes later', 'labels: *env\nx-env: &env {A: 1}', '2:9: there is no "&env" before this.'],
     ['holds itself', 'settings: &s {a: *s}', 'nested deeper than 64 levels'],
+    ['is nested deeper than a parser can follow', `settings: {a: ${'['.repeat(20_000)}`, 'nested too deeply to be read'],
     ['merges a word', 'labels: {<<: x}', '2:10: "<<" takes a mapping or a list of mappings.'],
   ])('are refused where one %s', async (_case, line, message) => {
     expect(await refusal(`name: a\n${line}\n`)).toContain(message);

@@ -37,6 +37,16 @@ test('submit with mistyped flags makes no job, and says which were meant', async
   expect(await trainyard('jobs')).toEqual({ code: 0, stdout: '', stderr: 'No jobs.\n' });
 });
 
+test('submit with no command after -- makes no job', async () => {
+  for (const command of [[], [''], ['', 'x']])
+    expect(await trainyard('submit', '--name', 'x', '--', ...command)).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining('no command after --'),
+    });
+  expect(await trainyard('jobs')).toEqual({ code: 0, stdout: '', stderr: 'No jobs.\n' });
+});
+
 test('a refusal names the flag that was typed, or the line of the file', async () => {
   const file = await write('wrong.yaml', 'name: a\ncontainer: {command: x}\nsettings: {lr: 0.1}\nrunTimeoutSeconds: -1\n');
   for (const [args, place] of [
