@@ -14,7 +14,7 @@ import {
 import { createSqliteDatabase, type TestDatabase } from '../support/databases.ts';
 import { createFolder } from '../support/folders.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
-import { type CommandProcess, runCommand, startCommand } from './processes.ts';
+import { type CommandProcess, runCommand, runHere, startCommand } from './processes.ts';
 
 const folder = createFolder('commands');
 let database: TestDatabase;
@@ -36,8 +36,11 @@ function settings(): Record<string, string> {
 }
 
 function trainyard(...args: string[]) {
-  return runCommand(folder, args, settings());
+  return runHere(args, settings());
 }
+
+/** In a process of its own, whose folder is the tests': for relative paths. */
+const inFolder = (...args: string[]) => runCommand(folder, args, settings());
 
 /** What a command that has to succeed prints. */
 async function ask(...args: string[]): Promise<string> {
@@ -86,7 +89,7 @@ describe('trainyard submit', () => {
       join(folder, 'job.yaml'),
       'name: digits\nlabels: {team: a}\nsettings: {lr: 0.1, custom: {depth: 2}}\nsteps:\n  - name: train\n    container: {command: python train.py}\n',
     );
-    const submit = startTrainyard('submit', 'job.yaml', '--follow', '--custom.depth', '5', '--set', 'param_3={"k":"v"}');
+    const submit = startTrainyard('submit', join(folder, 'job.yaml'), '--follow', '--custom.depth', '5', '--set', 'param_3={"k":"v"}');
     const { token, jobId, step } = await claim(submit);
     expect(step.job.settings).toEqual({ lr: 0.1, custom: { depth: 5 }, param_3: { k: 'v' } });
     let offset = await report(token, 0, 'epoch 1\nhalf of ', 1);
@@ -156,7 +159,10 @@ describe('trainyard submit', () => {
 
   test('of a file that is wrong, an unknown project or a refused input says what is wrong, and ends with 2', async () => {
     await writeFile(join(folder, 'bad.yaml'), 'name: x\nstep: []\n');
-    expect(await trainyard('submit', 'bad.yaml')).toMatchObject({ code: 2, stderr: expect.stringContaining('there is no field "step"') });
+    expect(await trainyard('submit', join(folder, 'bad.yaml'))).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('there is no field "step"'),
+    });
     const unknown = await trainyard('submit', '--name', 'x', '--command', 'y', '--project', 'nope');
     expect(unknown).toMatchObject({ code: 2, stderr: expect.stringMatching(/no project named "nope".*\n {2}proj_\w+ {2}default\n/) });
     const refused = await trainyard('submit', '--name', 'x', '--command', 'y', '--run-timeout-seconds', '-1');
@@ -197,7 +203,7 @@ describe('trainyard submit', () => {
       join(folder, 'classify.yaml'),
       'application: classifier\nitems: {image_size: 28}\nsettings: {custom: {custom_param: x}}\n',
     );
-    expect(await trainyard('submit', 'classify.yaml')).toMatchObject({
+    expect(await trainyard('submit', join(folder, 'classify.yaml'))).toMatchObject({
       code: 2,
       stderr: expect.stringMatching(
         /^trainyard: INVALID_INPUT: .*classify\.yaml:3:11: settings\.custom\.custom_param: must be integer\.\n$/,
@@ -255,13 +261,13 @@ describe('trainyard', () => {
     const id = (await ask('submit', '--name', 'files', '--command', 'x')).trim();
     const bytes = randomBytes(2_000_000);
     await writeFile(join(folder, 'model.bin'), bytes);
-    const put = await trainyard('fragments', 'put', 'model.bin', '--job', id, '--type', 'model');
+    const put = await inFolder('fragments', 'put', 'model.bin', '--job', id, '--type', 'model');
     expect(put).toEqual({ code: 0, stdout: expect.stringMatching(/^frag_\w+\n$/), stderr: '' });
     const listed = await trainyard('fragments', 'list', id);
     expect(listed.stdout).toMatch(/^ID +FILENAME .*\nfrag_\w+ +model\.bin +MODEL +READY +2\.00 MB/);
-    const taken = await trainyard('fragments', 'get', put.stdout.trim());
+    const taken = await inFolder('fragments', 'get', put.stdout.trim());
     expect(taken).toMatchObject({ code: 2, stderr: expect.stringContaining('--force replaces it') });
-    expect(await trainyard('fragments', 'get', id, 'model.bin', '-o', 'copy.bin')).toEqual({ code: 0, stdout: 'copy.bin\n', stderr: '' });
+    expect(await inFolder('fragments', 'get', id, 'model.bin', '-o', 'copy.bin')).toEqual({ code: 0, stdout: 'copy.bin\n', stderr: '' });
     expect((await readFile(join(folder, 'copy.bin'))).equals(bytes)).toBe(true);
     await trainyard('cancel', id);
   });
@@ -271,7 +277,7 @@ describe('trainyard', () => {
     const { apiKey, secret } = JSON.parse(await ask('keys', 'create', 'link', '--kind', 'watch', '--job', id, '--json'));
     const watch = startCommand(folder, ['watch', id], { ...settings(), TRAINYARD_TOKEN: secret });
     await vi.waitFor(() => expect(watch.stderr()).toContain('== job QUEUED'), { timeout: 20_000 });
-    expect(await runCommand(folder, ['cancel', id], { ...settings(), TRAINYARD_TOKEN: secret })).toMatchObject({ code: 2 });
+    expect(await runHere(['cancel', id], { ...settings(), TRAINYARD_TOKEN: secret })).toMatchObject({ code: 2 });
     expect(await ask('keys', 'list')).toMatch(new RegExp(`^ID +NAME .*\\n${apiKey.id} +link +WATCH .*good`));
     expect((await trainyard('keys', 'revoke', apiKey.id)).code).toBe(0);
     expect(JSON.parse(await ask('keys', 'list', '--kind', 'watch', '--json'))).toMatchObject([{ id: apiKey.id, name: 'link' }]);
@@ -285,7 +291,7 @@ describe('trainyard', () => {
     expect(await ask('keys', 'update', apiKey.id, '--name', 'build', '--expires-in-seconds', '7200')).toMatch(/^name +build$/m);
     const rotated = await trainyard('keys', 'rotate', apiKey.id, '--overlap-seconds', '0');
     expect(rotated.stderr).toMatch(new RegExp(`^${apiKey.id} is good until .*; in its place:\nid +key_\\w+\nname +build\n`));
-    const withKey = (token: string) => runCommand(folder, ['jobs'], { ...settings(), TRAINYARD_TOKEN: token });
+    const withKey = (token: string) => runHere(['jobs'], { ...settings(), TRAINYARD_TOKEN: token });
     expect((await withKey(rotated.stdout.trim())).code).toBe(0);
     expect(await withKey(secret)).toMatchObject({ code: 2, stderr: expect.stringContaining('UNAUTHENTICATED') });
     expect(await ask('keys', 'list', '--ended')).toMatch(new RegExp(`^${apiKey.id} +build +USER .*expired$`, 'm'));
@@ -305,20 +311,20 @@ describe('trainyard', () => {
   });
 
   test('says in one line that the key is missing or the gateway away', async () => {
-    const stranger = await runCommand(folder, ['jobs'], { TRAINYARD_URL: gateway.url, TRAINYARD_DATA_DIR: folder });
+    const stranger = await runHere(['jobs'], { TRAINYARD_URL: gateway.url, TRAINYARD_DATA_DIR: folder });
     expect(stranger).toMatchObject({
       code: 2,
       stdout: '',
       stderr: expect.stringMatching(/^trainyard: UNAUTHENTICATED: .*TRAINYARD_TOKEN.*\n$/),
     });
-    const away = await runCommand(folder, ['watch', 'job_1'], { TRAINYARD_URL: 'http://127.0.0.1:9', TRAINYARD_TOKEN: 'tyk_any' });
+    const away = await runHere(['watch', 'job_1'], { TRAINYARD_URL: 'http://127.0.0.1:9', TRAINYARD_TOKEN: 'tyk_any' });
     expect(away).toMatchObject({ code: 4, stdout: '', stderr: expect.stringMatching(/^trainyard: .*cannot be reached.*\n$/) });
   });
 
   test('finds the key of a local gateway beside its data', async () => {
     const local = createFolder('local');
     await writeFile(join(local, 'credentials.json'), JSON.stringify({ url: gateway.url, token: gateway.adminKey }));
-    const listed = await runCommand(folder, ['projects', 'list'], { TRAINYARD_DATA_DIR: local });
+    const listed = await runHere(['projects', 'list'], { TRAINYARD_DATA_DIR: local });
     expect(listed).toMatchObject({ code: 0, stdout: expect.stringContaining('default') });
   });
 
