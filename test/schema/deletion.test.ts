@@ -77,7 +77,7 @@ describeOnGround('A job that is deleted while it is read', (on) => {
   test('is told of as NOT_FOUND on a subscription whose frame it is deleted under, which then ends', async () => {
     const { seed, wakeups } = on();
     const { job } = await endedJob();
-    const domain = interrupt(seed.domain, 'events after', () => deleteJob(seed.domain, admin, { jobId: job.id }));
+    const domain = interrupt(seed.domain, 'events between', () => deleteJob(seed.domain, admin, { jobId: job.id }));
     const document = parse('subscription ($id: ID!) { jobStatus(jobId: $id) { state history { status } } }');
     const variableValues = { id: job.id };
     // As the server does: a context of its own for each frame.
