@@ -108,8 +108,8 @@ export const bugs: readonly Bug[] = [
     edits: [
       {
         file: 'src/realtime/frames.ts',
-        find: 'const { rows, upTo, hasMore, missed } = batch;',
-        replace: 'const { upTo, hasMore, missed } = batch;\n  const rows = batch.rows.slice(-5);',
+        find: 'const { rows, read, upTo, hasMore, missed } = batch;',
+        replace: 'const { read, upTo, hasMore, missed } = batch;\n  const rows = batch.rows.slice(-5);',
       },
     ],
   },
