@@ -10,8 +10,8 @@ export default defineConfig({
     globalSetup: ['test/support/run-folder.ts', 'test/support/postgres-server.ts'],
     pool: 'forks',
     // Two cores run the whole suite: a child process under load may take its time, and a wait that hangs must still end.
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
     maxWorkers: 2,
   },
 });
