@@ -36,7 +36,8 @@ const mostBytes = 100 * 1024 ** 3;
 
 /**
  * Uploads the plain files that a step left, one after the other by name, each streamed from disk, each again until the gateway has it. What else is in the
- * folder is noted. Answers what should have been handed in and could not, a sentence each. Rejects with the signal's reason when that is aborted.
+ * folder is noted, and so are names that the gateway does not take. Answers what should have been handed in and could not, a sentence each. Rejects
+ * with the signal's reason when that is aborted.
  */
 export async function handInFragments(handIn: HandIn): Promise<string[]> {
   const problems: string[] = [];
@@ -54,12 +55,24 @@ export async function handInFragments(handIn: HandIn): Promise<string[]> {
       await handInUnderFreeName(handIn, handIn.mask.text(path), handle);
     } catch (error) {
       handIn.signal.throwIfAborted();
+      const name = quoteName(`fragments/${path}`);
+      const wrongName = wrongNameOf(error);
+      if (wrongName !== null) {
+        notes.add(`${name} is not handed in: its name ${wrongName}`);
+        continue;
+      }
       const message = error instanceof Error ? error.message : String(error);
-      problems.push(`${quoteName(`fragments/${path}`)} could not be handed in: ${message}`);
+      problems.push(`${name} could not be handed in: ${message}`);
     }
   }
   notes.end('fragments');
   return problems;
+}
+
+/** What the gateway says of a name that it does not take: such a file is left out, and fails no step. Null for any other error. */
+function wrongNameOf(error: unknown): string | null {
+  const issues = error instanceof Refused ? error.issues.filter(({ path }) => path[0] === 'filename') : [];
+  return issues.length === 0 ? null : issues.map(({ message }) => message).join(' It ');
 }
 
 async function askLimit({ client, signal }: HandIn): Promise<number> {

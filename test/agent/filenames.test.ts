@@ -61,6 +61,22 @@ describe('files that steps leave', () => {
     expect(await answer.text()).toBe('one\n');
     await agent.stop();
   });
+
+  test('under a name that the gateway does not take are left out and noted, and the step succeeds (P18)', async () => {
+    const agent = station.startAgent();
+    const long = Array.from({ length: 9 }, () => 'd'.repeat(120)).join('/');
+    const command = `cd fragments; echo kept > kept; echo x > "$(printf 'a\\nb')"; echo x > 'back\\slash'; mkdir -p ${long}; echo x > ${long}/x`;
+    const jobId = await station.createJob([command]);
+    const job = await station.waitForJob(jobId, ({ status }) => expect(status).toBe('SUCCEEDED'));
+    expect(job.fragments.edges.map(({ node }) => node.filename)).toEqual(['kept']);
+    const lines = logOf(job.steps[0]).split('\n');
+    expect(lines).toContain('"fragments/a\uFFFDb" is not handed in: its name must not hold control characters.');
+    expect(lines).toContain('"fragments/back\\slash" is not handed in: its name must not hold a backslash.');
+    expect(lines).toContainEqual(
+      expect.stringMatching(/^"fragments\/d+.*…" is not handed in: its name must have at most \d+ characters; it has 1090\.$/),
+    );
+    await agent.stop();
+  });
 });
 
 describe('a filename', () => {
