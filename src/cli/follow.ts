@@ -3,12 +3,12 @@
  * stdout; what happens around it goes to stderr, so that a pipe gets the log alone. With JSON, every entry is a line of stdout.
  */
 import { EventsDocument, JobNameDocument, JobStatusDocument, LogDocument, MetricsDocument } from '../client/generated.ts';
-import { subscribe } from '../client/subscribe.ts';
+import { type SubscribeOptions, subscribe } from '../client/subscribe.ts';
 import type { Context } from './command.ts';
 import type { FlagSet } from './flags.ts';
 import { Follower } from './follower.ts';
 import { BrokenPipe, exitCodes, UsageError } from './io.ts';
-import { type Batch, type Entry, showInOrder } from './merge.ts';
+import { type Batch, type Entry, type Stream, showInOrder } from './merge.ts';
 import { cleanName } from './terminal.ts';
 
 export const followFlags: FlagSet = {
@@ -48,15 +48,26 @@ export async function findJob({ client, io }: Pick<Context, 'client' | 'io'>, id
 export const noJob = (id: string): UsageError => new UsageError(`There is no job ${cleanName(id)}, or the key may not see it.`);
 
 /** How the streams of a job are asked for; what is known of the connection goes to `follower`. */
-function openStreams({ target, given }: Context, jobId: string, follower: Follower, signal: AbortSignal): AsyncIterable<Batch>[] {
-  const watched = () => ({ signal, giveUpAfterSeconds: given.number('patience-seconds') ?? 300, onState: follower.watchConnection() });
+function openStreams({ target, given }: Context, jobId: string, follower: Follower, signal: AbortSignal): Stream[] {
+  const giveUpAfterSeconds = given.number('patience-seconds') ?? 300;
+  const open = (subscribed: (options: SubscribeOptions) => AsyncIterable<Batch>): Stream => {
+    const watch = follower.watchConnection();
+    let isLost = false;
+    const onState: SubscribeOptions['onState'] = (state, reason) => {
+      isLost = reason !== undefined;
+      watch(state, reason);
+    };
+    return { batches: subscribed({ signal, giveUpAfterSeconds, onState }), isLost: () => isLost };
+  };
   const filter = { jobId, types: ['STEP_STATUS_CHANGED', 'STEPS_ADDED', 'FRAGMENT_READY'] as const };
   // All four end with the job: each says ENDED once everything of it is delivered.
   return [
-    batches(subscribe(target, JobStatusDocument, { jobId }, watched()), (frame) => follower.tellStatus(frame)),
-    batches(subscribe(target, EventsDocument, { filter }, watched()), (frame) => frame.events.map((event) => follower.tellEvent(event))),
-    batches(subscribe(target, LogDocument, { jobId }, watched()), (frame) => follower.tellLog(frame)),
-    batches(subscribe(target, MetricsDocument, { jobId }, watched()), (frame) => follower.tellMetrics(frame.points)),
+    open((options) => batches(subscribe(target, JobStatusDocument, { jobId }, options), (frame) => follower.tellStatus(frame))),
+    open((options) =>
+      batches(subscribe(target, EventsDocument, { filter }, options), ({ events }) => events.map((event) => follower.tellEvent(event))),
+    ),
+    open((options) => batches(subscribe(target, LogDocument, { jobId }, options), (frame) => follower.tellLog(frame))),
+    open((options) => batches(subscribe(target, MetricsDocument, { jobId }, options), ({ points }) => follower.tellMetrics(points))),
   ];
 }
 

@@ -60,11 +60,12 @@ export class Follower {
     this.#history = frame.history;
     this.#showProgress();
     this.#watchWaiting();
-    return frame.transitions.map((transition) =>
-      entry(transition.at, isEnded(transition.to) ? ranks.jobEnded : ranks.started, () =>
-        this.#tell('status', transition, () => `== job ${transition.to} (${because(transition)})`),
-      ),
-    );
+    return frame.transitions.map((transition) => {
+      const show = () => this.#tell('status', transition, () => `== job ${transition.to} (${because(transition)})`);
+      return isEnded(transition.to)
+        ? { ...entry(transition.at, ranks.jobEnded, show), isEnd: true }
+        : entry(transition.at, ranks.started, show);
+    });
   }
 
   tellEvent(event: Event): Entry {
@@ -212,7 +213,7 @@ export class Follower {
   }
 }
 
-const entry = (at: string, rank: number, show: () => Promise<void>): Entry => ({ at: Date.parse(at), rank, show });
+const entry = (at: string, rank: number, show: () => Promise<void>): Entry => ({ at: Date.parse(at), rank, isEnd: false, show });
 
 function because(change: { readonly reason: string; readonly description: string; readonly exitCode: number | null }): string {
   const exit = change.exitCode === null ? '' : `, exit code ${change.exitCode}`;

@@ -1,8 +1,9 @@
 /**
  * Several streams as one, in the order in which things happened. Each stream is in order by itself; between them, what came first is told first.
  *
- * A stream that still replays what is stored is waited for: it may hold something earlier. One that is live is given a moment, as long as the network
- * takes to bring what was written at the same time. Nothing waits longer than that, also when one connection is lost.
+ * A stream that still replays what is stored is waited for: it may hold something earlier. So is one that has lost its connection. One that is live is
+ * given a moment, as long as the network takes to bring what was written at the same time. Nothing waits longer than that but the end of all: it is
+ * told when the other streams have nothing more to tell.
  */
 import type { StreamState } from '../client/generated.ts';
 
@@ -12,6 +13,8 @@ export interface Entry {
   readonly at: number;
   /** What goes first of things that happened at once: the smaller. */
   readonly rank: number;
+  /** The end of what is followed, whatever the time says at which it came. */
+  readonly isEnd: boolean;
   show(): Promise<void>;
 }
 
@@ -21,16 +24,24 @@ export interface Batch {
   readonly entries: readonly Entry[];
 }
 
+export interface Stream {
+  readonly batches: AsyncIterable<Batch>;
+  /** Whether its connection is lost, so that nothing is known of what it has to tell. */
+  isLost(): boolean;
+}
+
 /** How long a live stream may take with what was written at the same time as what is held back. */
 const LIVE_MS = 250;
 /** How long one may take that replays what is stored. */
 const REPLAY_MS = 5_000;
+/** How long a live stream may take with its own end once it is known that all has ended. One goes on beyond that where devices may still come late. */
+const END_MS = 10_000;
 /** Deliveries that are held of one stream; beyond it, it is shown without waiting, and then read on. */
 const MOST_HELD = 32;
 
 /** Shows all that these streams tell, until all have ended. */
-export async function showInOrder(streams: readonly AsyncIterable<Batch>[]): Promise<void> {
-  const lanes = streams.map((stream) => new Lane(stream[Symbol.asyncIterator]()));
+export async function showInOrder(streams: readonly Stream[]): Promise<void> {
+  const lanes = streams.map((stream) => new Lane(stream));
   for (;;) {
     for (const lane of lanes) lane.read();
     const next = lanes.filter((lane) => lane.head !== undefined).sort(byTime)[0];
@@ -48,15 +59,17 @@ export async function showInOrder(streams: readonly AsyncIterable<Batch>[]): Pro
 
 /** One stream: what it has delivered and is not shown yet. */
 class Lane {
-  readonly #stream: AsyncIterator<Batch>;
+  readonly #stream: Stream;
+  readonly #batches: AsyncIterator<Batch>;
   #held: { readonly batch: Batch; readonly arrivedAt: number; shown: number }[] = [];
   #state: StreamState = 'REPLAYING';
   #error: { readonly cause: unknown } | undefined;
   /** Settles when something has come, or nothing more will. */
   reading: Promise<void> | undefined;
 
-  constructor(stream: AsyncIterator<Batch>) {
+  constructor(stream: Stream) {
     this.#stream = stream;
+    this.#batches = stream.batches[Symbol.asyncIterator]();
   }
 
   get head(): Entry | undefined {
@@ -68,7 +81,7 @@ class Lane {
   read(): void {
     if (this.#error) throw this.#error.cause;
     if (this.reading || this.#state === 'ENDED' || this.#held.length >= MOST_HELD) return;
-    this.reading = this.#stream.next().then(
+    this.reading = this.#batches.next().then(
       (result) => {
         this.reading = undefined;
         this.#state = result.done ? 'ENDED' : result.value.state;
@@ -96,7 +109,9 @@ class Lane {
     const [first] = this.#held;
     if (first === undefined || other.head !== undefined || other.#state === 'ENDED') return 0;
     const waited = performance.now() - first.arrivedAt;
-    if (other.#state === 'REPLAYING') return REPLAY_MS - waited;
+    const isBehind = other.#state === 'REPLAYING' || other.#stream.isLost();
+    if (this.head?.isEnd) return isBehind ? Number.POSITIVE_INFINITY : END_MS - waited;
+    if (isBehind) return REPLAY_MS - waited;
     // What is replayed here is older than what a live stream may still bring.
     return first.batch.state === 'REPLAYING' || this.#held.length >= MOST_HELD ? 0 : LIVE_MS - waited;
   }
@@ -104,13 +119,13 @@ class Lane {
 
 function byTime(one: Lane, other: Lane): number {
   const [a, b] = [one.head, other.head];
-  return a && b ? a.at - b.at || a.rank - b.rank : 0;
+  return a && b ? Number(a.isEnd) - Number(b.isEnd) || a.at - b.at || a.rank - b.rank : 0;
 }
 
 async function raceWithin(ms: number, promises: readonly Promise<void>[]): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
+    if (ms !== Number.POSITIVE_INFINITY) timer = setTimeout(resolve, ms);
   });
   await Promise.race([...promises, late]);
   clearTimeout(timer);

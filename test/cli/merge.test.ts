@@ -1,13 +1,15 @@
 /** Streams told as one, and lines that come too fast. */
 import { expect, test, vi } from 'vitest';
-import { type Batch, showInOrder } from '../../src/cli/merge.ts';
+import { type Batch, type Stream, showInOrder } from '../../src/cli/merge.ts';
 import { PacedLines } from '../../src/cli/pace.ts';
 
 type State = Batch['state'];
 type Step = readonly [state: State, ...entries: (readonly [at: number, name: string, rank?: number])[]] | Promise<unknown>;
 
 /** A stream that delivers these batches, and waits where there is a promise. */
-async function* stream(told: string[], ...steps: Step[]): AsyncGenerator<Batch> {
+const stream = (told: string[], ...steps: Step[]): Stream => ({ batches: batches(told, steps), isLost: () => false });
+
+async function* batches(told: string[], steps: readonly Step[]): AsyncGenerator<Batch> {
   for (const step of steps) {
     if (step instanceof Promise) {
       await step;
@@ -19,6 +21,7 @@ async function* stream(told: string[], ...steps: Step[]): AsyncGenerator<Batch> 
       entries: entries.map(([at, name, rank = 0]) => ({
         at,
         rank,
+        isEnd: name === 'end of all',
         show: async () => {
           told.push(name);
         },
@@ -64,12 +67,78 @@ test('a live stream is told although the others are silent, and what is replayed
   expect(told).toEqual(['live', 'old', 'end']);
 });
 
+test('the end of all is told after all that the other streams tell, however long they take and whatever their clocks say', async () => {
+  vi.useFakeTimers();
+  try {
+    const told: string[] = [];
+    const [late, later] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const log = stream(told, ['LIVE', [1, 'first line']], late.promise, ['REPLAYING', [9, 'line of a faster clock']], later.promise, [
+      'ENDED',
+      [3, 'last line'],
+    ]);
+    let isLost = true;
+    const showing = showInOrder([stream(told, ['LIVE'], ['ENDED', [2, 'end of all']]), { ...log, isLost: () => isLost }]);
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(told).toEqual(['first line']);
+    isLost = false;
+    late.resolve();
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(told).toEqual(['first line', 'line of a faster clock']);
+    later.resolve();
+    await showing;
+    expect(told).toEqual(['first line', 'line of a faster clock', 'last line', 'end of all']);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('what happens while a stream has lost its connection waits for it as for one that replays', async () => {
+  vi.useFakeTimers();
+  try {
+    const told: string[] = [];
+    const [lost, back] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const log = stream(told, ['LIVE'], back.promise, ['ENDED', [1, 'line']]);
+    let isLost = false;
+    const showing = showInOrder([stream(told, ['LIVE'], lost.promise, ['ENDED', [2, 'step ends']]), { ...log, isLost: () => isLost }]);
+    isLost = true;
+    lost.resolve();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(told).toEqual([]);
+    isLost = false;
+    back.resolve();
+    await showing;
+    expect(told).toEqual(['line', 'step ends']);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('the end of a job is told although a stream that is live goes on without a word', async () => {
+  vi.useFakeTimers();
+  try {
+    const told: string[] = [];
+    const never = Promise.withResolvers<void>();
+    const showing = showInOrder([
+      stream(told, ['ENDED', [2, 'end of all']]),
+      stream(told, ['LIVE', [1, 'line']], never.promise, ['ENDED']),
+    ]);
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(told).toEqual(['line', 'end of all']);
+    never.resolve();
+    await showing;
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 test('what a stream fails with ends it all', async () => {
   const failing = async function* (): AsyncGenerator<Batch> {
     yield { state: 'LIVE', entries: [] };
     throw new Error('refused');
   };
-  await expect(showInOrder([failing(), stream([], new Promise(() => {}), ['ENDED'])])).rejects.toThrow('refused');
+  await expect(showInOrder([{ batches: failing(), isLost: () => false }, stream([], new Promise(() => {}), ['ENDED'])])).rejects.toThrow(
+    'refused',
+  );
 });
 
 test('of lines that come too fast a few a second are shown, the newest, and the last of all', () => {
