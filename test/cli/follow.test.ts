@@ -1,5 +1,10 @@
 /** What is shown of a job that is followed, against a real gateway. */
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text as readText } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { WebSocket, WebSocketServer } from 'ws';
 import { unwrap } from '../../src/client/errors.ts';
 import { type Client, createClient } from '../../src/client/fetch.ts';
 import { ClaimNextStepsDocument, CompleteStepDocument, ReportProgressDocument } from '../../src/client/generated.ts';
@@ -100,5 +105,71 @@ test('a gateway that is away is told of at once', async () => {
   for (const command of ['logs', 'watch', 'job']) {
     const away = await runHere([command, 'job_1'], { TRAINYARD_URL: 'http://127.0.0.1:9', TRAINYARD_TOKEN: 'tyk_any' });
     expect(away).toMatchObject({ code: 4, stdout: '', stderr: expect.stringMatching(/^trainyard: .*cannot be reached.*\n$/) });
+  }
+});
+
+/** Stands before the gateway: cuts all sockets, and then holds the next ones that ask for a log, which are open and get no answer, until they are let through. */
+async function openRelay() {
+  const sockets = new Set<WebSocket>();
+  let letThrough = Promise.resolve();
+  const server = createServer(async (request, response) => {
+    const { authorization = '' } = request.headers;
+    const headers = { 'content-type': 'application/json', authorization };
+    const answer = await fetch(`${gateway.url}/graphql`, { method: 'POST', headers, body: await readText(request) });
+    response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' }).end(await answer.text());
+  });
+  new WebSocketServer({ server }).on('connection', (socket, { url }) => {
+    sockets.add(socket.on('error', () => {}));
+    const upstream = new WebSocket(`${gateway.url.replace('http', 'ws')}${url}`, socket.protocol);
+    const isOpen = once(upstream, 'open');
+    socket.on('message', async (data) => {
+      const message = String(data);
+      await isOpen;
+      if (message.includes('subscription log(')) await letThrough;
+      upstream.send(message);
+    });
+    socket.on('close', () => upstream.terminate());
+    upstream.on('message', (data) => socket.send(String(data))).on('close', () => socket.terminate());
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, // it listens on a port
+    cutAndHold(): () => void {
+      const held = Promise.withResolvers<void>();
+      letThrough = held.promise;
+      for (const socket of sockets) socket.terminate();
+      return held.resolve;
+    },
+    close: () => server.close(),
+  };
+}
+
+test('the end of a job is told after all of its log, although the connection of the log is the last to come back (P7)', async () => {
+  const relay = await openRelay();
+  try {
+    const id = (await trainyard('submit', await writeJob(folder, 'name: cut\nsteps: [{name: train}]\n'))).stdout.trim();
+    const { lease } = await claim();
+    await report(lease.token, 0, 'first\n');
+    const following = runHere(['watch', id, '--json'], { TRAINYARD_URL: relay.url, TRAINYARD_TOKEN: gateway.adminKey });
+    await vi.waitFor(() => expect(following.stdout()).toContain('first'), { timeout: 20_000 });
+    const letThrough = relay.cutAndHold();
+    await report(lease.token, 6, 'last\n');
+    await complete(lease.token);
+    // The step's end waits for the log for a while. That of the job came with it.
+    await vi.waitFor(() => expect(following.stdout()).toContain('"stepTo":"SUCCEEDED"'), { timeout: 50_000 });
+    letThrough();
+    const lines = (await following).stdout.trimEnd().split('\n');
+    const told = lines.map((line) => JSON.parse(line)).filter(({ type }) => ['log', 'status', 'outcome'].includes(type));
+    expect(told.map(({ type, text: line, to }) => line ?? to ?? type)).toEqual([
+      'QUEUED',
+      'RUNNING',
+      'first\n',
+      'last\n',
+      'SUCCEEDED',
+      'outcome',
+    ]);
+  } finally {
+    relay.close();
   }
 });

@@ -63,7 +63,8 @@ function withoutSettings(): NodeJS.ProcessEnv {
 
 /** A command that runs in this process; await it for its end. */
 export interface CommandHere extends Promise<Ended> {
-  /** All of stderr so far. */
+  /** All of stdout and stderr so far. */
+  stdout(): string;
   stderr(): string;
 }
 
@@ -83,7 +84,7 @@ export function runHere(
     on: () => {},
   });
   const running = run(args, { stdout: output('stdout'), stderr: output('stderr'), env, signal }).then((code) => ({ code, ...written }));
-  return Object.assign(running, { stderr: () => written.stderr });
+  return Object.assign(running, { stdout: () => written.stdout, stderr: () => written.stderr });
 }
 
 /** Writes a job file into this folder; answers its path. */
