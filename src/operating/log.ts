@@ -1,7 +1,7 @@
 /** The log: a line of JSON for each entry, to stderr. */
 import { pino } from 'pino';
 import { Counter } from '../meters/meter.ts';
-import type { Level, Log } from '../server/log.ts';
+import type { Level, Log } from '../server/watch/log.ts';
 import { Stderr } from './stderr.ts';
 
 /** What the last lines are given to leave, when the gateway ends. */

@@ -9,7 +9,7 @@ import { authenticate } from '../domain/keys.ts';
 import { RequestRefused } from '../domain/refusals.ts';
 import { requireAllProjects } from '../domain/rights.ts';
 import type { RequestDoor } from '../server/app.ts';
-import { admit } from '../server/arrivals.ts';
+import { admit } from '../server/connections/arrivals.ts';
 import type { Metrics } from './metrics.ts';
 
 export function metricsDoor(domain: Domain, metrics: Metrics): RequestDoor {

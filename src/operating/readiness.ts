@@ -1,4 +1,4 @@
-import type { Readiness } from '../server/health.ts';
+import type { Readiness } from '../server/http/health.ts';
 import { writeAgain } from '../store/changes/probe.ts';
 import type { Store } from '../store/store.ts';
 import { inTime } from './in-time.ts';

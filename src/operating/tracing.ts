@@ -33,8 +33,8 @@ import {
   TraceIdRatioBasedSampler,
   TracerProvider,
 } from '@opentelemetry/sdk-trace';
-import type { TraceParent } from '../server/call.ts';
-import type { OperationAbout, SpanLink, Traces } from '../server/traces.ts';
+import type { TraceParent } from '../server/watch/call.ts';
+import type { OperationAbout, SpanLink, Traces } from '../server/watch/traces.ts';
 import type { Store } from '../store/store.ts';
 import type { TraceSettings } from './trace-settings.ts';
 import { traceWrites } from './traced-store.ts';

@@ -1,14 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLSchema } from 'graphql';
 import type { Principal } from '../domain/principal.ts';
-import type { Call } from './call.ts';
-import type { Readiness } from './health.ts';
+import type { Rates } from './connections/rates.ts';
+import type { Unsent } from './connections/unsent.ts';
+import type { Readiness } from './http/health.ts';
 import type { Limits } from './limits.ts';
-import type { Log } from './log.ts';
-import type { ServerMeters } from './meters.ts';
-import type { Rates } from './rates.ts';
-import type { Traces } from './traces.ts';
-import type { Unsent } from './unsent.ts';
+import type { Call } from './watch/call.ts';
+import type { Log } from './watch/log.ts';
+import type { ServerMeters } from './watch/meters.ts';
+import type { Traces } from './watch/traces.ts';
 
 /** What the gateway hands to its server: everything that is not bytes. */
 export interface ServerParts<C extends object> {

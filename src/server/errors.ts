@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { type ASTNode, GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { unavailabilityOf } from '../store/unavailable.ts';
-import type { Call } from './call.ts';
-import { describeFault, type Log } from './log.ts';
-import type { ServerMeters } from './meters.ts';
-import { logRecurring } from './recurring.ts';
+import type { Call } from './watch/call.ts';
+import { describeFault, type Log } from './watch/log.ts';
+import type { ServerMeters } from './watch/meters.ts';
+import { logRecurring } from './watch/recurring.ts';
 
 /** The codes of top-level errors. Expected refusals of mutations are data, not errors. */
 export type ErrorCode =

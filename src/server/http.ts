@@ -1,21 +1,21 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { prefersPage } from './accept.ts';
-import { sendRefusal, watchAnswer } from './answers.ts';
 import type { Address, RequestDoor, RunningServer, ServerParts } from './app.ts';
-import { Arrivals, connectionsAtMost } from './arrivals.ts';
-import { type Call, callOf } from './call.ts';
-import { Connections } from './connections.ts';
+import { Arrivals, connectionsAtMost } from './connections/arrivals.ts';
+import { Connections } from './connections/connections.ts';
+import { Tally } from './connections/tally.ts';
+import { Turns } from './connections/turns.ts';
 import { refuse } from './errors.ts';
-import { answerGraphql } from './front.ts';
-import { answerLive, answerReady } from './health.ts';
+import { prefersPage } from './http/accept.ts';
+import { sendRefusal, watchAnswer } from './http/answers.ts';
+import { answerGraphql } from './http/front.ts';
+import { answerLive, answerReady } from './http/health.ts';
+import { answerCors } from './http/origins.ts';
+import { Refusal } from './http/params.ts';
+import { readTarget, type Target } from './http/target.ts';
 import { Operations } from './operations.ts';
-import { answerCors } from './origins.ts';
-import { Refusal } from './params.ts';
-import { RequestWatch } from './request-watch.ts';
-import { Tally } from './tally.ts';
-import { readTarget, type Target } from './target.ts';
-import { Turns } from './turns.ts';
-import { WebSocketDoor } from './websocket.ts';
+import { type Call, callOf } from './watch/call.ts';
+import { RequestWatch } from './watch/request-watch.ts';
+import { WebSocketDoor } from './websocket/websocket.ts';
 
 /** Over how long the clients of sockets and streams are asked to come back, so that they do not all do at once. */
 const LEAVE_SPREAD_MS = 3_000;
@@ -51,12 +51,12 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
     requireKnownCoding(request);
     if (request.method === 'OPTIONS') return void response.writeHead(204, { allow: methodsOf(path) }).end();
     if (path === '/graphql') {
-      if (wantsPage(request, search)) return (await import('./graphiql.ts')).answerPage(response);
+      if (wantsPage(request, search)) return (await import('./graphiql/page.ts')).answerPage(response);
       return answerGraphql(parts, operations, connections, ofKey, request, response, call);
     }
     if (path === '/health/live') return answerLive(response);
     if (path === '/health/ready') return answerReady(response, phase, parts.ready);
-    if (path.startsWith('/graphql/')) return (await import('./graphiql.ts')).answerAsset(path, request, response);
+    if (path.startsWith('/graphql/')) return (await import('./graphiql/page.ts')).answerAsset(path, request, response);
     if (path === '/') return void response.writeHead(302, { location: '/graphql' }).end();
     const door = findDoor(parts.handlers, path);
     if (door) return door(request, response, new URL(path + search, 'http://gateway'), call);

@@ -1,19 +1,19 @@
 import { createSourceEventStream, type ExecutionResult, GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql';
 import type { Principal } from '../domain/principal.ts';
 import type { ServerParts } from './app.ts';
-import type { Call } from './call.ts';
-import { type Cost, priceOperation } from './cost.ts';
-import { Documents, type Operation } from './documents.ts';
+import type { Rates } from './connections/rates.ts';
+import { bytesOf, type Share } from './connections/unsent.ts';
+import { Documents, type Operation } from './documents/documents.ts';
 import { createMask, exceed, type Mask, refuseHash } from './errors.ts';
-import { countFrames } from './frame-counts.ts';
-import { Executor, nameResolvers, type Run } from './jit.ts';
+import { type Cost, priceOperation } from './execution/cost.ts';
+import { FrameStream, SharedFrames } from './execution/frames.ts';
+import { Executor, nameResolvers, type Run } from './execution/jit.ts';
 import type { Limits } from './limits.ts';
-import type { ServerMeters } from './meters.ts';
-import { OperationWatch } from './operation-watch.ts';
-import type { Rates } from './rates.ts';
-import { FrameStream, SharedFrames } from './subscribe.ts';
-import type { SpanLink } from './traces.ts';
-import { bytesOf, type Share } from './unsent.ts';
+import type { Call } from './watch/call.ts';
+import { countFrames } from './watch/frame-counts.ts';
+import type { ServerMeters } from './watch/meters.ts';
+import { OperationWatch } from './watch/operation-watch.ts';
+import type { SpanLink } from './watch/traces.ts';
 
 /** What a client asks, whatever way it came. */
 export interface Params {

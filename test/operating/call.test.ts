@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, test } from 'vitest';
-import { callOf, readTraceParent } from '../../src/server/call.ts';
-import { describeFault } from '../../src/server/log.ts';
-import { logRecurring } from '../../src/server/recurring.ts';
+import { callOf, readTraceParent } from '../../src/server/watch/call.ts';
+import { describeFault } from '../../src/server/watch/log.ts';
+import { logRecurring } from '../../src/server/watch/recurring.ts';
 
 const idOf = (headers: Record<string, string>) => callOf({ headers } as unknown as IncomingMessage, 'http').id; // only its headers are read
 

@@ -2,8 +2,8 @@
 import { GraphQLError, Kind, parse } from 'graphql';
 import { describe, expect, test } from 'vitest';
 import { schema } from '../../src/schema/index.ts';
-import { type Cost, priceOperation } from '../../src/server/cost.ts';
-import { Documents, type Operation } from '../../src/server/documents.ts';
+import { Documents, type Operation } from '../../src/server/documents/documents.ts';
+import { type Cost, priceOperation } from '../../src/server/execution/cost.ts';
 import { DEFAULT_LIMITS, type Limits } from '../../src/server/limits.ts';
 
 const documents = new Documents(schema, DEFAULT_LIMITS);

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { buildSchema, parse, validate } from 'graphql';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Documents } from '../../src/server/documents.ts';
-import { TABS } from '../../src/server/graphiql-tabs.ts';
+import { Documents } from '../../src/server/documents/documents.ts';
+import { TABS } from '../../src/server/graphiql/tabs.ts';
 import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
 import { type SampleServer, startSample } from './sample-server.ts';
 

@@ -3,9 +3,9 @@ import { connect } from 'node:net';
 import { createClient } from 'graphql-ws';
 import { afterEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { Unsent } from '../../src/server/connections/unsent.ts';
 import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
-import { ServerMeters } from '../../src/server/meters.ts';
-import { Unsent } from '../../src/server/unsent.ts';
+import { ServerMeters } from '../../src/server/watch/meters.ts';
 import { openSocket } from './raw-socket.ts';
 import { type SampleServer, startSample } from './sample-server.ts';
 
@@ -57,7 +57,7 @@ test('a door takes what begins with its path', async () => {
 test('a port that is taken is said, not crashed on', async () => {
   server = await startSample();
   const { startServer } = await import('../../src/server/http.ts');
-  const { Rates } = await import('../../src/server/rates.ts');
+  const { Rates } = await import('../../src/server/connections/rates.ts');
   const { buildSampleSchema } = await import('./sample-schema.ts');
   const { Source } = await import('./source.ts');
   const parts = {

@@ -1,11 +1,11 @@
 import { type ExecutionResult, execute, GraphQLError, type GraphQLFormattedError, parse, validate } from 'graphql';
 import { expect, test } from 'vitest';
-import { Documents, type Operation } from '../../src/server/documents.ts';
+import { Documents, type Operation } from '../../src/server/documents/documents.ts';
+import { SizedCache } from '../../src/server/documents/sized-cache.ts';
 import { createMask } from '../../src/server/errors.ts';
-import { Executor, nameResolvers, RUNS_BEFORE } from '../../src/server/jit.ts';
+import { Executor, nameResolvers, RUNS_BEFORE } from '../../src/server/execution/jit.ts';
 import { DEFAULT_LIMITS, type Limits } from '../../src/server/limits.ts';
-import { ServerMeters } from '../../src/server/meters.ts';
-import { SizedCache } from '../../src/server/sized-cache.ts';
+import { ServerMeters } from '../../src/server/watch/meters.ts';
 import { buildSampleSchema, type SampleContext } from './sample-schema.ts';
 import { Source } from './source.ts';
 

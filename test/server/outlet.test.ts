@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Outlet } from '../../src/server/outlet.ts';
+import { Outlet } from '../../src/server/connections/outlet.ts';
 
 interface Written {
   readonly piece: string;

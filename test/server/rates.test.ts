@@ -2,7 +2,7 @@
 import { createClient } from 'graphql-ws';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { Buckets, networkOf, pointsOf } from '../../src/server/rates.ts';
+import { Buckets, networkOf, pointsOf } from '../../src/server/connections/rates.ts';
 import { type SampleOptions, type SampleServer, startSample } from './sample-server.ts';
 
 describe('A bucket', () => {

@@ -1,12 +1,12 @@
 import type { Principal } from '../../src/domain/principal.ts';
 import type { Address, KeyEnd, RequestDoor, RunningServer } from '../../src/server/app.ts';
-import type { Readiness } from '../../src/server/health.ts';
+import { Rates } from '../../src/server/connections/rates.ts';
+import { Unsent } from '../../src/server/connections/unsent.ts';
+import type { Readiness } from '../../src/server/http/health.ts';
 import { startServer } from '../../src/server/http.ts';
 import { DEFAULT_LIMITS, type Limits } from '../../src/server/limits.ts';
-import type { Level, Log } from '../../src/server/log.ts';
-import { ServerMeters } from '../../src/server/meters.ts';
-import { Rates } from '../../src/server/rates.ts';
-import { Unsent } from '../../src/server/unsent.ts';
+import type { Level, Log } from '../../src/server/watch/log.ts';
+import { ServerMeters } from '../../src/server/watch/meters.ts';
 import { buildSampleSchema, type SampleContext } from './sample-schema.ts';
 import { Source } from './source.ts';
 

@@ -1,7 +1,7 @@
 /** What a principal's points, sockets and streams are counted by. */
 import { expect, test } from 'vitest';
 import type { Principal } from '../../src/domain/principal.ts';
-import { keyOf } from '../../src/server/tally.ts';
+import { keyOf } from '../../src/server/connections/tally.ts';
 
 const base = { role: null, projectId: null, jobId: null, stepId: null, attempt: null, expiresAt: null };
 const device = (deviceId: string, keyId: string): Principal => ({ ...base, kind: 'DEVICE', name: 'device:gpu-1', deviceId, keyId });

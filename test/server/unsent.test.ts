@@ -1,6 +1,6 @@
 /** What waits unsent is bounded for a connection, a key and the process (P9). */
 import { expect, test } from 'vitest';
-import { type Share, Unsent } from '../../src/server/unsent.ts';
+import { type Share, Unsent } from '../../src/server/connections/unsent.ts';
 
 const limits = { connectionUnsentBytes: 100_000, keyUnsentBytes: 250_000, unsentBytes: 400_000 };
 const refusalOf = (limit: keyof typeof limits) => ({ extensions: { code: 'LIMIT_EXCEEDED', limit, allowed: limits[limit], asked: null } });

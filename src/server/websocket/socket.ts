@@ -1,6 +1,6 @@
 import { WebSocket } from 'ws';
-import type { Connection } from './connections.ts';
-import { Outlet } from './outlet.ts';
+import type { Connection } from '../connections/connections.ts';
+import { Outlet } from '../connections/outlet.ts';
 
 /** Why a socket is closed by the gateway. Clients try again after 1012, 1013 and 4403, and stop after 4401. */
 export const CLOSE = {

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Connection, Connections } from '../connections/connections.ts';
+import { Outlet } from '../connections/outlet.ts';
+import { refuse, UNAUTHENTICATED } from '../errors.ts';
+import type { Answer } from '../operations.ts';
 import { chooseMediaType, type MediaType } from './accept.ts';
-import type { Connection, Connections } from './connections.ts';
-import { refuse, UNAUTHENTICATED } from './errors.ts';
-import type { Answer } from './operations.ts';
-import { Outlet } from './outlet.ts';
 import { Refusal } from './params.ts';
 
 /** Characters of an answer that is written in one go. */

@@ -6,8 +6,8 @@ import {
   type SelectionSetNode,
   type ValidationContext,
 } from 'graphql';
-import { exceed } from './errors.ts';
-import type { Limits } from './limits.ts';
+import { exceed } from '../errors.ts';
+import type { Limits } from '../limits.ts';
 
 /** The size of a selection set with every fragment expanded, as often as it is spread. */
 interface Measures {

@@ -1,18 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLError } from 'graphql';
+import type { ServerParts } from '../app.ts';
+import { admit } from '../connections/arrivals.ts';
+import type { Connections } from '../connections/connections.ts';
+import { pointsOf, type TooFast } from '../connections/rates.ts';
+import { keyOf, type Tally } from '../connections/tally.ts';
+import { exceed, noteLimit, refuse } from '../errors.ts';
+import type { Operations, Params } from '../operations.ts';
+import type { Call } from '../watch/call.ts';
 import { readStreamWish } from './accept.ts';
 import { sendAnswer, sendRefusal, sendUnauthenticated, watchAnswer } from './answers.ts';
-import type { ServerParts } from './app.ts';
-import { admit } from './arrivals.ts';
-import type { Call } from './call.ts';
-import type { Connections } from './connections.ts';
-import { exceed, noteLimit, refuse } from './errors.ts';
-import type { Operations, Params } from './operations.ts';
 import { Refusal, readParams, readQueryString } from './params.ts';
-import { pointsOf, type TooFast } from './rates.ts';
 import { findCursorVariable, goOnAfter } from './resume.ts';
 import { openEvents, sendStream } from './sse.ts';
-import { keyOf, type Tally } from './tally.ts';
 
 /**
  * `/graphql` over HTTP: POST with JSON, GET and HEAD with a query string, and any with "Accept: text/event-stream" for a stream.

@@ -1,7 +1,7 @@
-import { newsSince } from '../realtime/news.ts';
+import { newsSince } from '../../realtime/news.ts';
+import type { FrameMaker } from '../execution/frames.ts';
 import type { Transport } from './call.ts';
 import type { ServerMeters } from './meters.ts';
-import type { FrameMaker } from './subscribe.ts';
 
 /** Counts a stream that is opened, its frames as they leave, and its end. */
 export function countFrames(meters: ServerMeters, stream: string, transport: Transport): Pick<FrameMaker, 'sent' | 'ended'> {

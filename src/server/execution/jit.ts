@@ -15,9 +15,9 @@ import {
   visit,
 } from 'graphql';
 import { compileQuery, isCompiledQuery } from 'graphql-jit';
-import type { Operation } from './documents.ts';
+import type { Operation } from '../documents/documents.ts';
+import { SizedCache } from '../documents/sized-cache.ts';
 import { countCompiledFields } from './jit-size.ts';
-import { SizedCache } from './sized-cache.ts';
 
 /** Compiling costs about as much as so many runs of graphql-js, less what compiled ones cost. */
 export const RUNS_BEFORE = 8;

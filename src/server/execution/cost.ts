@@ -33,13 +33,13 @@ import {
   Kind,
   type SelectionSetNode,
 } from 'graphql';
-import type { Size } from '../schema/sizes.ts';
+import type { Size } from '../../schema/sizes.ts';
+import type { Operation } from '../documents/documents.ts';
+import { exceed } from '../errors.ts';
+import type { Limits } from '../limits.ts';
+import type { Params } from '../operations.ts';
 import { isIncluded, readCostVariables, readSize, type Values } from './cost-variables.ts';
-import type { Operation } from './documents.ts';
-import { exceed } from './errors.ts';
 import { fragmentApplies } from './jit-size.ts';
-import type { Limits } from './limits.ts';
-import type { Params } from './operations.ts';
 
 /** Of an operation with certain variables. */
 export interface Cost {

@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
-import type { Connection, Connections } from './connections.ts';
-import type { Answer } from './operations.ts';
-import { Outlet } from './outlet.ts';
-import type { FrameStream } from './subscribe.ts';
+import type { Connection, Connections } from '../connections/connections.ts';
+import { Outlet } from '../connections/outlet.ts';
+import type { FrameStream } from '../execution/frames.ts';
+import type { Answer } from '../operations.ts';
 
 /**
  * Sends frames, or one answer, as server-sent events in the "distinct connections" mode of graphql-sse's protocol:

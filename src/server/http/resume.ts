@@ -1,6 +1,6 @@
 import { Kind, type OperationDefinitionNode } from 'graphql';
-import { refuse } from './errors.ts';
-import type { Params } from './operations.ts';
+import { refuse } from '../errors.ts';
+import type { Params } from '../operations.ts';
 import { Refusal } from './params.ts';
 
 /**

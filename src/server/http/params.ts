@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLError } from 'graphql';
-import { exceed, refuse } from './errors.ts';
-import type { Limits } from './limits.ts';
-import type { Params } from './operations.ts';
+import { exceed, refuse } from '../errors.ts';
+import type { Limits } from '../limits.ts';
+import type { Params } from '../operations.ts';
 import { readTarget } from './target.ts';
 
 /** A request that is refused before it is GraphQL: `status` is the HTTP one, `error` the body's only error. */

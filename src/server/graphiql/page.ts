@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { css, editorWorkerService, favicon, graphqlWorker, js, jsonWorker } from '@graphql-yoga/render-graphiql/graphiql';
-import { TABS } from './graphiql-tabs.ts';
+import { TABS } from './tabs.ts';
 
 interface Asset {
   readonly type: string;
@@ -25,7 +25,7 @@ const ASSETS: ReadonlyMap<string, Asset> = new Map(
       ['editor.worker.js', SCRIPT, editorWorkerService],
       ['json.worker.js', SCRIPT, jsonWorker],
       ['graphql.worker.js', SCRIPT, graphqlWorker],
-      ['page.js', SCRIPT, readFileSync(new URL('./graphiql-page.js', import.meta.url), 'utf8')],
+      ['page.js', SCRIPT, readFileSync(new URL('./page.js', import.meta.url), 'utf8')],
     ] as const
   ).map(([name, type, text]) => [name, { type, text, plain: undefined, gzipped: undefined }]),
 );

@@ -1,6 +1,6 @@
-import { Gauge, type Meter } from '../meters/meter.ts';
-import { exceed, refuse } from './errors.ts';
-import type { Limits } from './limits.ts';
+import { Gauge, type Meter } from '../../meters/meter.ts';
+import { exceed, refuse } from '../errors.ts';
+import type { Limits } from '../limits.ts';
 
 /** The limits that what waits unsent may meet, by what they bound. */
 export type UnsentLimit = 'connectionUnsentBytes' | 'keyUnsentBytes' | 'unsentBytes';

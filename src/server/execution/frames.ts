@@ -1,6 +1,6 @@
-import type { Pulled } from '../realtime/pull.ts';
-import type { Answer } from './operations.ts';
-import { bytesOf, isUnsentLimit, type Share } from './unsent.ts';
+import type { Pulled } from '../../realtime/pull.ts';
+import { bytesOf, isUnsentLimit, type Share } from '../connections/unsent.ts';
+import type { Answer } from '../operations.ts';
 
 /** How a stream turns what its source gives into frames. */
 export interface FrameMaker {

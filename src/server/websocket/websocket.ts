@@ -2,23 +2,23 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Context, type ExecutionResult, handleProtocols, makeServer, type Server, type SubscribePayload } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { Principal } from '../domain/principal.ts';
-import type { ServerParts } from './app.ts';
-import { type Call, callOf } from './call.ts';
-import type { Connections } from './connections.ts';
+import type { Principal } from '../../domain/principal.ts';
+import type { ServerParts } from '../app.ts';
+import type { Connections } from '../connections/connections.ts';
+import { networkOf, pointsOf } from '../connections/rates.ts';
+import { keyOf, Tally } from '../connections/tally.ts';
+import type { Account, Share } from '../connections/unsent.ts';
+import type { Operation } from '../documents/documents.ts';
+import { exceed, refuse } from '../errors.ts';
+import { isAllowedOrigin } from '../http/origins.ts';
+import { isHashAlone } from '../http/params.ts';
+import { readTarget } from '../http/target.ts';
+import type { Operations, Params } from '../operations.ts';
+import { type Call, callOf } from '../watch/call.ts';
+import { nameOfCode } from '../watch/meters.ts';
 import { deliverAnswer, deliverFrames } from './delivery.ts';
-import type { Operation } from './documents.ts';
-import { exceed, refuse } from './errors.ts';
 import { Inbox } from './inbox.ts';
-import { nameOfCode } from './meters.ts';
-import type { Operations, Params } from './operations.ts';
-import { isAllowedOrigin } from './origins.ts';
-import { isHashAlone } from './params.ts';
-import { networkOf, pointsOf } from './rates.ts';
 import { CLOSE, GatewaySocket, Socket } from './socket.ts';
-import { keyOf, Tally } from './tally.ts';
-import { readTarget } from './target.ts';
-import type { Account, Share } from './unsent.ts';
 
 /** What belongs to one socket beside graphql-ws's own state of it. */
 interface Extra {

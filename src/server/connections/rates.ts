@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLError } from 'graphql';
-import type { Principal } from '../domain/principal.ts';
-import { exceed } from './errors.ts';
-import type { Limits } from './limits.ts';
+import type { Principal } from '../../domain/principal.ts';
+import { exceed } from '../errors.ts';
+import type { Limits } from '../limits.ts';
 import { keyOf } from './tally.ts';
 
 /** What a bucket says when it is asked for points. */

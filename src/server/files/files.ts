@@ -6,25 +6,25 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
-import type { Domain } from '../domain/domain.ts';
-import { finishUpload, requireUpload } from '../domain/fragments.ts';
-import { typeOfId } from '../domain/ids.ts';
-import { authenticate } from '../domain/keys.ts';
-import type { Principal } from '../domain/principal.ts';
-import { Refusal } from '../domain/refusals.ts';
-import { mayWriteFile, seesFile } from '../domain/rights.ts';
-import { type FileAction, isSigned } from '../domain/signatures.ts';
-import type { Count } from '../meters/meter.ts';
-import { RemovedMeanwhile, type StoredFile, TooManyBytes } from '../store/files.ts';
-import { fragmentById } from '../store/queries/rows.ts';
-import type { FragmentRow } from '../store/tables.ts';
-import type { ServerParts } from './app.ts';
-import { admit } from './arrivals.ts';
-import { noteLimit } from './errors.ts';
-import type { ServerMeters } from './meters.ts';
-import { isAwaited } from './params.ts';
+import type { Domain } from '../../domain/domain.ts';
+import { finishUpload, requireUpload } from '../../domain/fragments.ts';
+import { typeOfId } from '../../domain/ids.ts';
+import { authenticate } from '../../domain/keys.ts';
+import type { Principal } from '../../domain/principal.ts';
+import { Refusal } from '../../domain/refusals.ts';
+import { mayWriteFile, seesFile } from '../../domain/rights.ts';
+import { type FileAction, isSigned } from '../../domain/signatures.ts';
+import type { Count } from '../../meters/meter.ts';
+import { RemovedMeanwhile, type StoredFile, TooManyBytes } from '../../store/files.ts';
+import { fragmentById } from '../../store/queries/rows.ts';
+import type { FragmentRow } from '../../store/tables.ts';
+import type { ServerParts } from '../app.ts';
+import { admit } from '../connections/arrivals.ts';
+import type { Rates, TooFast } from '../connections/rates.ts';
+import { noteLimit } from '../errors.ts';
+import { isAwaited } from '../http/params.ts';
+import type { ServerMeters } from '../watch/meters.ts';
 import { parseRange } from './range.ts';
-import type { Rates, TooFast } from './rates.ts';
 
 /** Content types that a browser shows as what they are and runs nothing of. */
 const SAFE_TYPES =

@@ -1,10 +1,10 @@
-import type { Principal } from '../domain/principal.ts';
-import type { Count, Distribution } from '../meters/meter.ts';
+import type { Principal } from '../../domain/principal.ts';
+import type { Count, Distribution } from '../../meters/meter.ts';
+import type { Operation } from '../documents/documents.ts';
+import type { Answer, Params } from '../operations.ts';
 import type { Call } from './call.ts';
-import type { Operation } from './documents.ts';
 import type { Log } from './log.ts';
 import type { ServerMeters } from './meters.ts';
-import type { Answer, Params } from './operations.ts';
 import type { OperationAbout, SpanLink, Traces } from './traces.ts';
 
 /** What is kept at hand of each root field, so that counting costs an addition. */

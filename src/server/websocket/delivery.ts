@@ -1,7 +1,7 @@
 import type { ExecutionResult } from 'graphql-ws';
-import type { Answer } from './operations.ts';
+import type { FrameStream } from '../execution/frames.ts';
+import type { Answer } from '../operations.ts';
 import type { Socket } from './socket.ts';
-import type { FrameStream } from './subscribe.ts';
 
 /**
  * What graphql-ws iterates over for one operation. It would serialise each result for each socket, but ours are text already, and the

@@ -13,10 +13,10 @@ import {
   TokenKind,
   validate,
 } from 'graphql';
-import type { Cost } from './cost.ts';
-import { findCostVariables, type Values } from './cost-variables.ts';
-import { exceed, refuse } from './errors.ts';
-import type { Limits } from './limits.ts';
+import { exceed, refuse } from '../errors.ts';
+import type { Cost } from '../execution/cost.ts';
+import { findCostVariables, type Values } from '../execution/cost-variables.ts';
+import type { Limits } from '../limits.ts';
 import { limitMeasures } from './measures.ts';
 import { SizedCache } from './sized-cache.ts';
 import { oneSubscriptionField } from './subscription-root.ts';

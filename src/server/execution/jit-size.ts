@@ -8,7 +8,7 @@ import {
   Kind,
   type SelectionSetNode,
 } from 'graphql';
-import type { Operation } from './documents.ts';
+import type { Operation } from '../documents/documents.ts';
 
 /**
  * How many fields graphql-jit would write out for an operation; no more than `atMost` are counted. It writes out the fields of an interface or a union once for each type it can be,
