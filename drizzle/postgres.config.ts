@@ -1,3 +1,3 @@
 import { defineConfig } from 'drizzle-kit';
 
-export default defineConfig({ dialect: 'postgresql', schema: './src/store/tables.postgres.ts', out: './drizzle/postgres', casing: 'snake_case' });
+export default defineConfig({ dialect: 'postgresql', schema: './src/store/schema/postgres.ts', out: './drizzle/postgres', casing: 'snake_case' });

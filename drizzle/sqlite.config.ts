@@ -1,3 +1,3 @@
 import { defineConfig } from 'drizzle-kit';
 
-export default defineConfig({ dialect: 'sqlite', schema: './src/store/tables.sqlite.ts', out: './drizzle/sqlite', casing: 'snake_case' });
+export default defineConfig({ dialect: 'sqlite', schema: './src/store/schema/sqlite.ts', out: './drizzle/sqlite', casing: 'snake_case' });

@@ -15,8 +15,8 @@ import {
   isListType,
   isNonNullType,
 } from 'graphql';
-import { pairKeyOf } from '../src/cli/inputs.ts';
-import { inputType, namesOfFile } from '../src/cli/jobfile.ts';
+import { pairKeyOf } from '../src/cli/input/inputs.ts';
+import { inputType, namesOfFile } from '../src/cli/input/jobfile.ts';
 
 type Json = Record<string, unknown>;
 

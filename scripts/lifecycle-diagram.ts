@@ -1,11 +1,11 @@
 /**
- * Draws docs/lifecycle.md from the two tables of src/domain/lifecycle.ts.
+ * Draws docs/lifecycle.md from the two tables of src/domain/core/lifecycle.ts.
  *
  *   node scripts/lifecycle-diagram.ts           writes the file
  *   node scripts/lifecycle-diagram.ts --check   ends with 1 if the file in the checkout is not what would be written
  */
 import { readFile, writeFile } from 'node:fs/promises';
-import { jobLifecycle, jobStatuses, stepLifecycle, stepStatuses } from '../src/domain/lifecycle.ts';
+import { jobLifecycle, jobStatuses, stepLifecycle, stepStatuses } from '../src/domain/core/lifecycle.ts';
 import { markdownTable } from './markdown-table.ts';
 
 type Lifecycle = Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -41,7 +41,7 @@ function section(title: string, intro: string, lifecycle: Lifecycle, statuses: r
 }
 
 const page = [
-  '<!-- Made by `npm run lifecycle` from src/domain/lifecycle.ts. Do not edit. -->',
+  '<!-- Made by `npm run lifecycle` from src/domain/core/lifecycle.ts. Do not edit. -->',
   '# Lifecycle',
   '',
   'What can become of a job and of a step. In the tables a row is a status, a column is something that can happen, and a cell says where it leads;',
@@ -59,7 +59,7 @@ const page = [
 
 if (process.argv.includes('--check')) {
   if ((await readFile(file, 'utf8').catch(() => '')) !== page) {
-    console.error('docs/lifecycle.md is not what src/domain/lifecycle.ts gives: run `npm run lifecycle`.');
+    console.error('docs/lifecycle.md is not what src/domain/core/lifecycle.ts gives: run `npm run lifecycle`.');
     process.exitCode = 1;
   }
 } else {

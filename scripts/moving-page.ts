@@ -8,8 +8,8 @@
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { buildSchema, concatAST, type GraphQLSchema, getVariableValues, Kind, validate } from 'graphql';
-import { jobStatuses } from '../src/domain/lifecycle.ts';
-import { type Dialect, dialects, nativeStatus } from '../src/domain/native-status.ts';
+import { jobStatuses } from '../src/domain/core/lifecycle.ts';
+import { type Dialect, dialects, nativeStatus } from '../src/domain/jobs/native-status.ts';
 import { markdownTable } from './markdown-table.ts';
 import { type OperationFile, readOperationFile, type ShownOperation } from './operation-files.ts';
 

@@ -1,16 +1,16 @@
 /**
  * Writes docs/rights.md from the tables that the gateway decides by: `npm run rights`. With --check, fails if the file is not what they give.
  *
- * What is in it follows from src/domain/operations.ts, fields.ts and rights.ts: the ticks from asking `may` and `admit`, what a key sees from asking `sees` with a
+ * What is in it follows from src/domain/access/operations.ts, fields.ts and rights.ts: the ticks from asking `may` and `admit`, what a key sees from asking `sees` with a
  * key of each kind, the fields from the schema. Only the sentences are written here.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { buildSchema, isObjectType } from 'graphql';
-import { rightsToFields } from '../src/domain/fields.ts';
-import { doors, type Operation, operations } from '../src/domain/operations.ts';
-import type { Principal } from '../src/domain/principal.ts';
-import { everyone, type Holder, isForEveryone, may, mayWriteFile, sees, seesFile, seesKey } from '../src/domain/rights.ts';
-import { standIn } from '../src/schema/doors.ts';
+import { rightsToFields } from '../src/domain/access/fields.ts';
+import { doors, type Operation, operations } from '../src/domain/access/operations.ts';
+import type { Principal } from '../src/domain/access/principal.ts';
+import { everyone, type Holder, isForEveryone, may, mayWriteFile, sees, seesFile, seesKey } from '../src/domain/access/rights.ts';
+import { standIn } from '../src/schema/core/guards.ts';
 import { markdownTable } from './markdown-table.ts';
 
 const page = new URL('../docs/rights.md', import.meta.url);

@@ -5,22 +5,14 @@ import manifest from '../package.json' with { type: 'json' };
 import { type Aggregator, startAggregator } from './aggregator/aggregator.ts';
 import { inspectModel } from './aggregator/threads.ts';
 import type { Config } from './config/settings.ts';
-import { createDomain, type Domain } from './domain/domain.ts';
-import { watchKey } from './domain/key-ends.ts';
-import { authenticate } from './domain/keys.ts';
-import { keepRetention } from './domain/retention.ts';
-import { forgiveOutage, keepTime } from './domain/timekeeping.ts';
-import { endInTurn } from './ending.ts';
+import { watchKey } from './domain/access/key-ends.ts';
+import { authenticate } from './domain/access/keys.ts';
+import { createDomain, type Domain } from './domain/core/domain.ts';
+import { keepRetention } from './domain/sweep/retention.ts';
+import { forgiveOutage, keepTime } from './domain/sweep/timekeeping.ts';
 import { openSchemas } from './json-schema/threads.ts';
-import { type OpenLog, openLog } from './operating/log.ts';
-import { Metrics } from './operating/metrics.ts';
-import { metricsDoor, openMetricsServer } from './operating/metrics-door.ts';
-import { readinessOf } from './operating/readiness.ts';
-import { samplesOf } from './operating/samples.ts';
-import type { TraceSettings } from './operating/trace-settings.ts';
-import type { Tracing } from './operating/tracing.ts';
 import { Wakeups } from './realtime/wakeups.ts';
-import { type Context, createContext } from './schema/context.ts';
+import { type Context, createContext } from './schema/core/context.ts';
 import { schema } from './schema/index.ts';
 import type { ServerParts } from './server/app.ts';
 import { Rates } from './server/connections/rates.ts';
@@ -29,11 +21,19 @@ import { fragmentDoor } from './server/files/files.ts';
 import { startServer } from './server/http.ts';
 import { ServerMeters } from './server/watch/meters.ts';
 import { logRecurring } from './server/watch/recurring.ts';
-import { FileStore } from './store/files.ts';
-import { openPostgres } from './store/postgres.ts';
-import { closeToOthers } from './store/private.ts';
-import { openSqlite } from './store/sqlite.ts';
+import { endInTurn } from './shutdown.ts';
+import { FileStore } from './store/files/disk.ts';
+import { closeToOthers } from './store/files/owner-only.ts';
+import { openPostgres } from './store/postgres/store.ts';
+import { openSqlite } from './store/sqlite/store.ts';
 import type { Store } from './store/store.ts';
+import { type OpenLog, openLog } from './telemetry/log.ts';
+import { Metrics } from './telemetry/metrics.ts';
+import { metricsDoor, openMetricsServer } from './telemetry/metrics-server.ts';
+import { readinessOf } from './telemetry/readiness.ts';
+import { samplesOf } from './telemetry/samples.ts';
+import type { TraceSettings } from './telemetry/trace-settings.ts';
+import type { Tracing } from './telemetry/tracing.ts';
 
 export interface Gateway {
   readonly url: string;
@@ -62,7 +62,7 @@ export async function startGateway(config: Config, trace: TraceSettings | null =
   let tracing: Tracing | null = null;
   try {
     // Loaded only where it is wanted: it would cost every start a tenth of a second.
-    tracing = trace ? (await import('./operating/tracing.ts')).startTracing(trace, manifest.version) : null;
+    tracing = trace ? (await import('./telemetry/tracing.ts')).startTracing(trace, manifest.version) : null;
     return await serve(config, tracing?.watch(store) ?? store, log, tracing);
   } catch (error) {
     await endInTurn([() => store.close()], [() => tracing?.close()], [() => log.close()]);

@@ -23,7 +23,7 @@ if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
 } else if (command === 'up' || command === 'serve') {
   await runGateway(command, rest);
 } else if (command === 'backup' || command === 'restore') {
-  const { runUpkeep } = await import('./upkeep.ts');
+  const { runUpkeep } = await import('./commands/upkeep.ts');
   process.umask(PRIVATE_UMASK);
   process.exitCode = await runUpkeep(command, rest, env);
 } else {
@@ -44,10 +44,10 @@ async function runGateway(command: GatewayCommand, argv: readonly string[]): Pro
   }
   try {
     const config = readConfig(command, argv, env);
-    const { up } = await import('./up.ts');
+    const { up } = await import('./commands/up.ts');
     process.exitCode = await up(command, config, { env, umask: process.umask(PRIVATE_UMASK) });
   } catch (error) {
-    const { explainStart } = await import('./up.ts');
+    const { explainStart } = await import('./commands/up.ts');
     process.stderr.write(`${error instanceof ConfigError ? error.message : explainStart(error)}\n`);
     process.exitCode = 1;
   }
@@ -55,7 +55,7 @@ async function runGateway(command: GatewayCommand, argv: readonly string[]): Pro
 
 async function runCommandLine(): Promise<void> {
   const { run, summaries } = await import('./cli/cli.ts');
-  const { upkeepSummaries } = await import('./upkeep.ts');
+  const { upkeepSummaries } = await import('./commands/upkeep.ts');
   if (command === '' || command === '--help' || command === '-h' || command === 'help') {
     const all = [
       { name: 'up', summary: 'Starts a gateway and an agent on this machine: what `npm start` runs.' },

@@ -7,10 +7,10 @@
  * Ends with 0 when the job SUCCEEDED, 1 when it did not or could not be run, 130 when it was interrupted.
  */
 import { join } from 'node:path';
-import { chart } from '../../src/cli/chart.ts';
-import { readSettingFlags } from '../../src/cli/declared.ts';
-import { type JobFile, readJobFile } from '../../src/cli/jobfile.ts';
-import { type SettingFlag, takeSettingFlags } from '../../src/cli/overrides.ts';
+import { readSettingFlags } from '../../src/cli/input/declared.ts';
+import { type JobFile, readJobFile } from '../../src/cli/input/jobfile.ts';
+import { type SettingFlag, takeSettingFlags } from '../../src/cli/input/overrides.ts';
+import { chart } from '../../src/cli/output/chart.ts';
 import { Refused, unwrap } from '../../src/client/errors.ts';
 import { type Client, createClient } from '../../src/client/fetch.ts';
 import {

@@ -1,6 +1,6 @@
 /** One run of the example: what it does to the rounds of its job, and what it makes of their results. */
 
-import { chart } from '../../src/cli/chart.ts';
+import { chart } from '../../src/cli/output/chart.ts';
 import type { Client } from '../../src/client/fetch.ts';
 import type { OwnGateway } from '../digits/gateway.ts';
 import { evaluate } from './accuracies.ts';

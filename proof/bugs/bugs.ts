@@ -73,7 +73,7 @@ export const bugs: readonly Bug[] = [
     run: 'kills',
     edits: [
       {
-        file: 'src/domain/leases.ts',
+        file: 'src/domain/claims/leases.ts',
         find: 'if (step.attemptCount !== name.attempt || !holds(step, token, domain.attendance.dueBy())) throw new StaleLease(step, name.attempt);',
         replace: '',
       },
@@ -84,7 +84,7 @@ export const bugs: readonly Bug[] = [
     breaks: 'P1',
     database: 'sqlite',
     run: 'power',
-    edits: [{ file: 'src/store/sqlite-file.ts', find: "synchronous = 'FULL'", replace: "synchronous = 'NORMAL'" }],
+    edits: [{ file: 'src/store/sqlite/file.ts', find: "synchronous = 'FULL'", replace: "synchronous = 'NORMAL'" }],
   },
   {
     name: 'ack before commit',
@@ -93,7 +93,7 @@ export const bugs: readonly Bug[] = [
     run: 'kills',
     edits: [
       {
-        file: 'src/store/sqlite.ts',
+        file: 'src/store/sqlite/store.ts',
         find: 'this.#commit(done);\n      this.trouble = null;\n      for (const work of done) work.resolve();',
         replace:
           'for (const work of done) work.resolve();\n      await new Promise((resolve) => setTimeout(resolve, 150));\n      this.#commit(done);',
@@ -120,7 +120,7 @@ export const bugs: readonly Bug[] = [
     run: 'kills',
     edits: [
       {
-        file: 'src/domain/cursors.ts',
+        file: 'src/domain/core/cursors.ts',
         find: 'if (own !== null && own <= (bounds?.last ?? 0)) return own;',
         replace: 'if (own !== null && own <= (bounds?.last ?? 0)) return Math.max(0, own - 1);',
       },
@@ -133,7 +133,11 @@ export const bugs: readonly Bug[] = [
     run: 'silence',
     // What was read before a commit answers who is woken by it.
     edits: [
-      { file: 'src/realtime/tails.ts', find: 'wakeups.on(topics, () => this.#reads.clear())', replace: 'wakeups.on(topics, () => {})' },
+      {
+        file: 'src/realtime/shared-reads.ts',
+        find: 'wakeups.on(topics, () => this.#reads.clear())',
+        replace: 'wakeups.on(topics, () => {})',
+      },
     ],
   },
   {
@@ -143,9 +147,13 @@ export const bugs: readonly Bug[] = [
     run: 'kills',
     // The lost attempt is forgotten, so that the next claim is the same attempt again.
     edits: [
-      { file: 'src/domain/expiry.ts', find: 'import { stepById }', replace: "import { and, eq } from 'drizzle-orm';\nimport { stepById }" },
       {
-        file: 'src/domain/expiry.ts',
+        file: 'src/domain/claims/expiry.ts',
+        find: 'import { stepById }',
+        replace: "import { and, eq } from 'drizzle-orm';\nimport { stepById }",
+      },
+      {
+        file: 'src/domain/claims/expiry.ts',
         find: "await endAttempt(change, step, 'LOST', 'requeue', lost, { lostCount });\n    return;\n  }\n  const exhausted",
         replace:
           "await endAttempt(change, step, 'LOST', 'requeue', lost, { lostCount, attemptCount: step.attemptCount - 1 });\n" +
@@ -159,15 +167,19 @@ export const bugs: readonly Bug[] = [
     database: 'postgres',
     run: 'crowd',
     edits: [
-      { file: 'src/store/postgres.ts', find: "sql<number>`-nextval('events_arrival')`", replace: "sql<number>`nextval('events_arrival')`" },
       {
-        file: 'src/store/sequencer.ts',
+        file: 'src/store/postgres/store.ts',
+        find: "sql<number>`-nextval('events_arrival')`",
+        replace: "sql<number>`nextval('events_arrival')`",
+      },
+      {
+        file: 'src/store/postgres/sequencer.ts',
         find: "update streams set last = last + (select count(*) from placed) where job_id = '' and kind = 'event' returning last`",
         replace:
           "update streams set last = greatest($1::bigint, (select max(position) from events)) where job_id = '' and kind = 'event' returning last`",
       },
       {
-        file: 'src/store/sequencer.ts',
+        file: 'src/store/postgres/sequencer.ts',
         find: 'where position < 0 order by position desc limit',
         replace: 'where false order by position desc limit',
       },

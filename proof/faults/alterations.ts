@@ -16,14 +16,14 @@ export function altered(...alterations: readonly Alteration[]): { nodeFlags: rea
 
 /** SQLite syncs at checkpoints alone: what a kill keeps and a power loss takes. */
 export const synchronousNormal: Alteration = {
-  file: 'src/store/sqlite-file.ts',
+  file: 'src/store/sqlite/file.ts',
   from: "synchronous = 'FULL'",
   to: "synchronous = 'NORMAL'",
 };
 
 /** The names of files are not made durable. */
-export const unsyncedFolders: Alteration = { file: 'src/store/files.ts', from: 'await folder.sync();', to: '' };
+export const unsyncedFolders: Alteration = { file: 'src/store/files/disk.ts', from: 'await folder.sync();', to: '' };
 
 /** What a process that was killed before its sync has left is taken as durable. */
 // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a piece of source
-export const trustedWal: Alteration = { file: 'src/store/sqlite-file.ts', from: 'writeAnew(`${file}-wal`);', to: '' };
+export const trustedWal: Alteration = { file: 'src/store/sqlite/file.ts', from: 'writeAnew(`${file}-wal`);', to: '' };

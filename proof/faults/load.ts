@@ -17,7 +17,7 @@ import {
   type TypedDocumentString,
 } from '../../src/client/generated.ts';
 import { resolveUrl, type Target } from '../../src/client/target.ts';
-import type { FileStore } from '../../src/store/files.ts';
+import type { FileStore } from '../../src/store/files/disk.ts';
 import type { Store } from '../../src/store/store.ts';
 
 /** Something that a client was answered; `at` is when, in milliseconds of the wall clock. */

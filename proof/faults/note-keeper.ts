@@ -3,7 +3,7 @@
  * those that it reads and waits. `node note-keeper.ts write|read FILE PREFIX`
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { openSqlite } from '../../src/store/sqlite.ts';
+import { openSqlite } from '../../src/store/sqlite/store.ts';
 
 const [what, file = '', prefix = ''] = process.argv.slice(2);
 const store = await openSqlite(file);

@@ -11,12 +11,12 @@ import { resolve } from 'node:path';
 import type { Client } from '../client/fetch.ts';
 import { type LabelInput, type ResourcesInput, UpdateDeviceDocument } from '../client/generated.ts';
 import { watchClient } from './asking.ts';
-import { type Containment, findContainment } from './containment.ts';
+import { removeOrphans } from './attempt/orphans.ts';
 import { AgentError, occupyFolder, type Registration, registerDevice } from './device.ts';
 import type { AgentEvent } from './events.ts';
-import { IsolationError, isolate } from './isolation.ts';
-import { type Offer, Offers } from './offer.ts';
-import { removeOrphans } from './orphans.ts';
+import { type Offer, Offers } from './machine/offer.ts';
+import { type Containment, findContainment } from './process/containment.ts';
+import { IsolationError, isolate } from './process/isolation.ts';
 import { runSlots } from './slots.ts';
 
 export interface AgentOptions {

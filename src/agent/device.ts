@@ -4,7 +4,7 @@ import { Refused, RequestRefused, unwrap } from '../client/errors.ts';
 import { type Client, createClient } from '../client/fetch.ts';
 import { RegisterDeviceDocument, type RegisterDeviceInput } from '../client/generated.ts';
 import { askUntilAnswered, isKeyRefused } from './asking.ts';
-import { isAlive, readRecord, recordProcess } from './orphans.ts';
+import { isAlive, readRecord, recordProcess } from './attempt/orphans.ts';
 
 /** Another agent uses the folder, or the gateway does not let this one in: a sentence for the person who started it. */
 export class AgentError extends Error {

@@ -2,10 +2,10 @@ import { type Backoff, delayMs, wait } from '../client/backoff.ts';
 import { Refused, RequestRefused, unwrap } from '../client/errors.ts';
 import { ClaimNextStepsDocument } from '../client/generated.ts';
 import { isPassing } from './asking.ts';
+import { describeOutcome } from './attempt/report.ts';
+import { type Claim, type WorkOptions, workOn } from './attempt/worker.ts';
 import type { AgentEvent } from './events.ts';
-import { describeOutcome } from './report.ts';
 import { WorkWatch } from './watch.ts';
-import { type Claim, type WorkOptions, workOn } from './worker.ts';
 
 export interface SlotsOptions {
   readonly work: Omit<WorkOptions, 'onDraining'>;

@@ -4,18 +4,19 @@
  * It goes through the same doors as any device, under a lease: a gateway that dies in the middle loses its lease, and the step is claimed again,
  * by itself when it is back or by another gateway on the same database.
  */
-import { type Aggregation, aggregationOf, NothingToAggregate } from '../domain/aggregation.ts';
-import { ensureAggregator } from '../domain/aggregator.ts';
-import { topics } from '../domain/change.ts';
-import { type Claim, claimNextSteps } from '../domain/claims.ts';
-import type { Domain } from '../domain/domain.ts';
-import { loseDevice } from '../domain/expiry.ts';
-import { createFragment, finishUpload } from '../domain/fragments.ts';
-import { releaseStep } from '../domain/leases.ts';
-import { completeStep, failStep } from '../domain/outcomes.ts';
-import type { Principal } from '../domain/principal.ts';
-import { InvalidInput, StaleLease } from '../domain/refusals.ts';
-import type { Waker } from '../domain/waker.ts';
+
+import type { Principal } from '../domain/access/principal.ts';
+import { type Claim, claimNextSteps } from '../domain/claims/claims.ts';
+import { loseDevice } from '../domain/claims/expiry.ts';
+import { releaseStep } from '../domain/claims/leases.ts';
+import { completeStep, failStep } from '../domain/claims/outcomes.ts';
+import { topics } from '../domain/core/change.ts';
+import type { Domain } from '../domain/core/domain.ts';
+import { InvalidInput, StaleLease } from '../domain/core/refusals.ts';
+import type { Waker } from '../domain/core/waker.ts';
+import { createFragment, finishUpload } from '../domain/files/fragments.ts';
+import { type Aggregation, aggregationOf, NothingToAggregate } from '../domain/rounds/aggregation.ts';
+import { ensureAggregator } from '../domain/steps/aggregator.ts';
 import { isOpenStill } from '../store/unavailable.ts';
 import { acceptMessage } from '../text/acceptable.ts';
 import { NoMean } from './average.ts';

@@ -5,7 +5,7 @@
  * Sums are in double precision; each mean is rounded once more, to the tensor's own type, to the nearest with ties to even. Whole numbers and
  * booleans are not averaged: they are those of the model that counts most.
  */
-import { dtypeBytes, inOrder, NotSafetensors, type TensorEntry, writeHeader } from '../domain/safetensors-header.ts';
+import { dtypeBytes, inOrder, NotSafetensors, type TensorEntry, writeHeader } from '../domain/files/safetensors-header.ts';
 import { differencesOf, shorten } from './differences.ts';
 import { type FloatType, floatTypes, isWholeType } from './floats.ts';
 import { type ModelFile, openModel } from './safetensors.ts';

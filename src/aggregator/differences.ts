@@ -1,5 +1,5 @@
 /** How the tensors of one model differ from those that another says they must be: by name, shape and dtype. */
-import type { TensorEntry } from '../domain/safetensors-header.ts';
+import type { TensorEntry } from '../domain/files/safetensors-header.ts';
 
 /** A sentence for each difference; `reference` is the other's name in them: `the start model`. */
 export function differencesOf(own: readonly TensorEntry[], expected: readonly TensorEntry[], reference: string): string[] {

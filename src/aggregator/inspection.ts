@@ -1,5 +1,5 @@
 /** What is wrong with a model that was handed in, found by reading all of it, a piece at a time. Runs in a thread of its own. */
-import { elementCount, NotSafetensors, type TensorEntry } from '../domain/safetensors-header.ts';
+import { elementCount, NotSafetensors, type TensorEntry } from '../domain/files/safetensors-header.ts';
 import { differencesOf, shorten } from './differences.ts';
 import { type FloatType, floatTypes, isWholeType } from './floats.ts';
 import { type ModelFile, openModel } from './safetensors.ts';

@@ -1,10 +1,11 @@
 /** Keeps the lease of a step while it is worked on, and hears when to stop. */
-import { topics } from '../domain/change.ts';
-import type { Domain } from '../domain/domain.ts';
-import { renewLease } from '../domain/leases.ts';
-import type { Principal } from '../domain/principal.ts';
-import { StaleLease } from '../domain/refusals.ts';
-import type { Waker } from '../domain/waker.ts';
+
+import type { Principal } from '../domain/access/principal.ts';
+import { renewLease } from '../domain/claims/leases.ts';
+import { topics } from '../domain/core/change.ts';
+import type { Domain } from '../domain/core/domain.ts';
+import { StaleLease } from '../domain/core/refusals.ts';
+import type { Waker } from '../domain/core/waker.ts';
 
 /** Short, since nobody can lose a connection here: a gateway that died in the middle costs its round no more than this. */
 export const LEASE_SECONDS = 10;

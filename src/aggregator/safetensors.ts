@@ -8,7 +8,7 @@ import {
   parseHeader,
   type SafetensorsHeader,
   type TensorEntry,
-} from '../domain/safetensors-header.ts';
+} from '../domain/files/safetensors-header.ts';
 
 export interface ModelFile {
   readonly header: SafetensorsHeader;

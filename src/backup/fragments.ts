@@ -2,9 +2,9 @@
 import { constants, mkdirSync } from 'node:fs';
 import { access, copyFile, link, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { makeFolder, syncFolder } from '../store/durable.ts';
-import { fragmentPath } from '../store/files.ts';
-import type { PortableRow, PortableTable } from '../store/portable.ts';
+import type { PortableRow, PortableTable } from '../store/backup-format.ts';
+import { fragmentPath } from '../store/files/disk.ts';
+import { makeFolder, syncFolder } from '../store/files/durable.ts';
 import { BackupRefused } from './manifest.ts';
 import { hashFile } from './table-files.ts';
 

@@ -1,7 +1,7 @@
 /** What a backup says of itself: `manifest.json`, written last. A folder without it is no backup. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { PortableTable } from '../store/portable.ts';
+import type { PortableTable } from '../store/backup-format.ts';
 
 /** Of the folder as a whole. A program reads the formats up to its own. */
 export const FORMAT = 1;

@@ -5,10 +5,10 @@
  * in one transaction: a restore that is cut off leaves no store, and can be run again.
  */
 import { join } from 'node:path';
+import type { PortableRow } from '../store/backup-format.ts';
 import { newIdentity } from '../store/identity.ts';
-import { type Loading, openLoading } from '../store/loading.ts';
 import { knownMigrations } from '../store/migrations.ts';
-import type { PortableRow } from '../store/portable.ts';
+import { type Loading, openLoading } from '../store/restore.ts';
 import { fragmentFolderOf, type Place } from '../store/snapshot.ts';
 import { StoreUnusable } from '../store/store.ts';
 import { fragmentOf, putFragment, type StoredFragment, verifyFragment } from './fragments.ts';

@@ -4,7 +4,7 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { compose, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGunzip, createGzip } from 'node:zlib';
-import type { PortableRow, PortableTable } from '../store/portable.ts';
+import type { PortableRow, PortableTable } from '../store/backup-format.ts';
 import { BackupRefused, type TableEntry, tableFile } from './manifest.ts';
 
 /** Rows that are handed on at once when a file is read. */

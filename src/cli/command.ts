@@ -1,11 +1,11 @@
 import { Refused, RequestRefused } from '../client/errors.ts';
 import { type Client, createClient } from '../client/fetch.ts';
 import type { Target } from '../client/target.ts';
-import { type FlagSet, type Given, parseFlags } from './flags.ts';
+import { readTarget, targetFlags } from './commands/settings.ts';
+import { type FlagSet, type Given, parseFlags } from './input/flags.ts';
+import { type SettingFlag, takeSettingFlags } from './input/overrides.ts';
 import { type Io, UsageError } from './io.ts';
-import { type SettingFlag, takeSettingFlags } from './overrides.ts';
-import { readTarget, targetFlags } from './settings.ts';
-import { cleanName } from './terminal.ts';
+import { cleanName } from './output/terminal.ts';
 
 /** What a command has to work with. */
 export interface Context {

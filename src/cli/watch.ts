@@ -1,5 +1,5 @@
 import { type Command, jsonFlag } from './command.ts';
-import { followFlags, followJob } from './follow.ts';
+import { followFlags, followJob } from './output/follow.ts';
 
 export const watch: Command = {
   name: 'watch',

@@ -1,5 +1,5 @@
-/** What of the streams is kept, and for how long (domain/retention.ts gives the reasons). */
-import { defaultRetention, type RetentionRules } from '../domain/retention.ts';
+/** What of the streams is kept, and for how long (domain/sweep/retention.ts gives the reasons). */
+import { defaultRetention, type RetentionRules } from '../domain/sweep/retention.ts';
 import { bytes, duration, orOff, whole } from './kinds.ts';
 import type { Setting } from './setting.ts';
 

@@ -4,13 +4,14 @@
  * A setting is an entry in its topic's file; a topic is a file and an entry here. docs/settings.md is made from this table
  * (`npm run settings`), and so is `--help`.
  */
-import { company } from './company.ts';
-import { doors } from './doors.ts';
+
 import { limits } from './limits.ts';
-import { operating } from './operating.ts';
+import { company } from './local.ts';
+import { doors } from './network.ts';
 import { retention } from './retention.ts';
 import type { Settings, ValuesOf } from './setting.ts';
 import { store } from './store.ts';
+import { operating } from './telemetry.ts';
 import { work } from './work.ts';
 
 interface Topic {

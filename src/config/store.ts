@@ -1,4 +1,4 @@
-import { DEFAULT_CONNECTIONS } from '../store/postgres-session.ts';
+import { DEFAULT_CONNECTIONS } from '../store/postgres/session.ts';
 import { flagAlone, optionalText, text, whole } from './kinds.ts';
 import type { Settings } from './setting.ts';
 

@@ -1,5 +1,5 @@
-/** How much of anything is taken, and how long things may last (domain/limits.ts gives the reasons). */
-import { type DomainLimits, defaultDomainLimits } from '../domain/limits.ts';
+/** How much of anything is taken, and how long things may last (domain/core/limits.ts gives the reasons). */
+import { type DomainLimits, defaultDomainLimits } from '../domain/core/limits.ts';
 import { bytes, duration, whole } from './kinds.ts';
 import type { Setting } from './setting.ts';
 

@@ -4,7 +4,7 @@
  *
  * References are followed within the schema, by pointer, anchor or id. One that leads elsewhere says nothing, so nothing is warned of on its account.
  */
-import type { Place } from '../domain/schemas.ts';
+import type { Place } from '../domain/core/schemas.ts';
 import { compilePattern } from './patterns.ts';
 
 type Json = Record<string, unknown>;

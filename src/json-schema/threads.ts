@@ -7,8 +7,8 @@
  */
 import { createHash } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
-import { RequestRefused } from '../domain/refusals.ts';
-import { type SchemaOutcome, type Schemas, SchemaUnusable } from '../domain/schemas.ts';
+import { RequestRefused } from '../domain/core/refusals.ts';
+import { type SchemaOutcome, type Schemas, SchemaUnusable } from '../domain/core/schemas.ts';
 import type { Question, Told } from './worker.ts';
 
 /** Of work, not of waiting for a busy machine's processors. Settings as people write them take a thousandth of it. */

@@ -6,7 +6,7 @@ import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import { Ajv2019 } from 'ajv/dist/2019.js';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
-import { type SchemaOutcome, type SchemaProblem, SchemaUnusable } from '../domain/schemas.ts';
+import { type SchemaOutcome, type SchemaProblem, SchemaUnusable } from '../domain/core/schemas.ts';
 import { fillDefaults, unknownKeys, withoutClosing } from './defaults.ts';
 import { compilePattern } from './patterns.ts';
 

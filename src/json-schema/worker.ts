@@ -1,6 +1,6 @@
 /** The thread in which settings are judged by schemas. What takes too long in it is ended from outside. */
 import { parentPort } from 'node:worker_threads';
-import { type SchemaOutcome, type SchemaProblem, SchemaUnusable } from '../domain/schemas.ts';
+import { type SchemaOutcome, type SchemaProblem, SchemaUnusable } from '../domain/core/schemas.ts';
 import { compileSchema, type Judge } from './validator.ts';
 
 export interface Question {

@@ -1,10 +1,10 @@
 /** Frames: what a stream delivers, with the cursor to resume from. */
-import { encodeCursor, type StreamName } from '../domain/cursors.ts';
-import type { Domain } from '../domain/domain.ts';
-import type { Waker } from '../domain/waker.ts';
+import { encodeCursor, type StreamName } from '../domain/core/cursors.ts';
+import type { Domain } from '../domain/core/domain.ts';
+import type { Waker } from '../domain/core/waker.ts';
 import type { Topic } from '../store/store.ts';
 import { type Pulled, pull } from './pull.ts';
-import { type Shared, watch } from './tails.ts';
+import { type Shared, watch } from './shared-reads.ts';
 
 /** REPLAYING: history. LIVE: caught up. ENDED: nothing more will come. */
 export type StreamState = 'REPLAYING' | 'LIVE' | 'ENDED';

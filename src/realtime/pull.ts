@@ -4,10 +4,10 @@
  *
  * Written by hand: an async generator that waits inside cannot be ended, and leaks.
  */
-import type { Clock } from '../domain/clock.ts';
-import type { Waker } from '../domain/waker.ts';
+import type { Clock } from '../domain/core/clock.ts';
+import type { Waker } from '../domain/core/waker.ts';
 import type { Topic } from '../store/store.ts';
-import { noteNews } from './news.ts';
+import { noteNews } from './wakeup-age.ts';
 
 /** A wake-up that got lost costs this much delay, and no more. */
 const SAFETY_POLL_MS = 5_000;

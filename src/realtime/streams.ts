@@ -1,14 +1,15 @@
 /** The streams: of one job, and the feed of events across jobs. Each is a resumable read of what is stored. */
-import { topics } from '../domain/change.ts';
-import { decodeCursor, feed } from '../domain/cursors.ts';
-import type { Domain } from '../domain/domain.ts';
-import { isTerminalJob } from '../domain/lifecycle.ts';
-import type { DomainLimits } from '../domain/limits.ts';
-import type { Principal } from '../domain/principal.ts';
-import { scopeOf } from '../domain/rights.ts';
-import type { EventType, StreamKind } from '../domain/vocabulary.ts';
-import type { Waker } from '../domain/waker.ts';
-import type { Cut, Portion } from '../store/queries/portions.ts';
+
+import type { Principal } from '../domain/access/principal.ts';
+import { scopeOf } from '../domain/access/rights.ts';
+import { topics } from '../domain/core/change.ts';
+import { decodeCursor, feed } from '../domain/core/cursors.ts';
+import type { Domain } from '../domain/core/domain.ts';
+import { isTerminalJob } from '../domain/core/lifecycle.ts';
+import type { DomainLimits } from '../domain/core/limits.ts';
+import type { EventType, StreamKind } from '../domain/core/vocabulary.ts';
+import type { Waker } from '../domain/core/waker.ts';
+import { readFeedStretch, readStretch } from '../store/queries/ranges.ts';
 import {
   heldStepOfJob,
   jobStatusById,
@@ -17,9 +18,9 @@ import {
   readMetricPoints,
   readTelemetrySamples,
 } from '../store/queries/streams.ts';
-import { readFeedStretch, readStretch } from '../store/queries/stretches.ts';
+import type { EventRow, LogChunkRow, MetricPointRow, TelemetrySampleRow } from '../store/schema/tables.ts';
+import type { Cut, Portion } from '../store/statements/portions.ts';
 import { feedTopic } from '../store/store.ts';
-import type { EventRow, LogChunkRow, MetricPointRow, TelemetrySampleRow } from '../store/tables.ts';
 import { type Batch, type Frame, frames } from './frames.ts';
 import type { Pulled } from './pull.ts';
 

@@ -1,9 +1,9 @@
 /** Who waits for what: after each commit, those are woken whose topics it touched. */
-import { queueOfTopic } from '../domain/change.ts';
-import type { Place, Waker } from '../domain/waker.ts';
-import { Counter, Gauge, type Meter } from '../meters/meter.ts';
+import { queueOfTopic } from '../domain/core/change.ts';
+import type { Place, Waker } from '../domain/core/waker.ts';
+import { Counter, Gauge, type Meter } from '../instruments/instruments.ts';
 import { anyTopic, type Store, type Topic } from '../store/store.ts';
-import { Line } from './line.ts';
+import { Line } from './wait-queue.ts';
 
 export class Wakeups implements Waker {
   readonly #byTopic = new Map<Topic, Set<() => void>>();

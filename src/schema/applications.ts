@@ -1,27 +1,27 @@
+import { rightToRead } from '../domain/access/operations.ts';
+import { may, requireRight } from '../domain/access/rights.ts';
+import { AlreadyExists, InvalidInput, InvalidState, NotFound } from '../domain/core/refusals.ts';
+import type { ItemDefinition as ItemDefinitionShape } from '../domain/core/vocabulary.ts';
 import {
   type CreateApplicationInput,
   createApplication,
   deleteApplication,
   type UpdateApplicationInput,
   updateApplication,
-} from '../domain/applications.ts';
-import { rightToRead } from '../domain/operations.ts';
-import { AlreadyExists, InvalidInput, InvalidState, NotFound } from '../domain/refusals.ts';
-import { may, requireRight } from '../domain/rights.ts';
-import type { ItemDefinition as ItemDefinitionShape } from '../domain/vocabulary.ts';
+} from '../domain/jobs/applications.ts';
 import { applicationsByIds, countApplications, listApplications } from '../store/queries/applications.ts';
 import type { ShownJob } from '../store/queries/jobs.ts';
-import type { ApplicationRow } from '../store/tables.ts';
-import { builder } from './builder.ts';
-import { reads } from './chosen-columns.ts';
-import { connect, defineConnection, type List, pageArgs } from './connections.ts';
-import { Container, ContainerInput } from './containers.ts';
-import { type Context, viewerOf } from './context.ts';
-import { ItemValueType } from './enums.ts';
-import { defineMutation } from './errors.ts';
-import { byId, defineLoader } from './loaders.ts';
-import { Node, readNodes } from './node.ts';
-import { Application, Job } from './nouns.ts';
+import type { ApplicationRow } from '../store/schema/tables.ts';
+import { builder } from './core/builder.ts';
+import { reads } from './core/chosen-columns.ts';
+import { connect, defineConnection, type List, pageArgs } from './core/connections.ts';
+import { type Context, viewerOf } from './core/context.ts';
+import { ItemValueType } from './core/enums.ts';
+import { defineMutation } from './core/errors.ts';
+import { byId, defineLoader } from './core/loaders.ts';
+import { Node, readNodes } from './core/node.ts';
+import { Application, Job } from './core/nouns.ts';
+import { Container, ContainerInput } from './jobs/containers.ts';
 
 /** Null: there is none, or it may not be seen. */
 export const applicationById = defineLoader<string, ApplicationRow | null>(async (context, ids) =>

@@ -1,9 +1,9 @@
-import { deleteDevice, registerDevice, statusOf, updateDevice } from '../domain/devices.ts';
-import { typeOfId } from '../domain/ids.ts';
-import { rightToRead } from '../domain/operations.ts';
-import { InvalidInput, InvalidState, NotFound } from '../domain/refusals.ts';
-import { may, requireRight, scopeOf, sees } from '../domain/rights.ts';
-import type { Capabilities } from '../domain/vocabulary.ts';
+import { rightToRead } from '../domain/access/operations.ts';
+import { may, requireRight, scopeOf, sees } from '../domain/access/rights.ts';
+import { typeOfId } from '../domain/core/ids.ts';
+import { InvalidInput, InvalidState, NotFound } from '../domain/core/refusals.ts';
+import type { Capabilities } from '../domain/core/vocabulary.ts';
+import { deleteDevice, registerDevice, statusOf, updateDevice } from '../domain/steps/devices.ts';
 import {
   type AttemptsOf,
   countAttempts,
@@ -13,18 +13,18 @@ import {
   listAttempts,
   listDevices,
 } from '../store/queries/devices.ts';
-import type { AttemptRow, DeviceRow } from '../store/tables.ts';
-import { builder } from './builder.ts';
-import { connect, defineConnection, type List, pageArgs } from './connections.ts';
-import { type Context, viewerOf } from './context.ts';
-import { DeviceKind, DeviceStatus, RunKind } from './enums.ts';
-import { defineMutation } from './errors.ts';
-import { Label, LabelInput } from './labels.ts';
-import { byId, defineLoader } from './loaders.ts';
-import { Node, readNodes } from './node.ts';
-import { Attempt, Device, Project } from './nouns.ts';
+import type { AttemptRow, DeviceRow } from '../store/schema/tables.ts';
+import { builder } from './core/builder.ts';
+import { connect, defineConnection, type List, pageArgs } from './core/connections.ts';
+import { type Context, viewerOf } from './core/context.ts';
+import { DeviceKind, DeviceStatus, RunKind } from './core/enums.ts';
+import { defineMutation } from './core/errors.ts';
+import { Label, LabelInput } from './core/labels.ts';
+import { byId, defineLoader } from './core/loaders.ts';
+import { Node, readNodes } from './core/node.ts';
+import { Attempt, Device, Project } from './core/nouns.ts';
+import { Resources, ResourcesInput } from './jobs/resources.ts';
 import { projectById } from './projects.ts';
-import { Resources, ResourcesInput } from './resources.ts';
 
 /** Null: there is none, or it may not be seen. */
 export const deviceById = defineLoader<string, DeviceRow | null>(async (context, ids) => {

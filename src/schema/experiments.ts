@@ -1,7 +1,7 @@
-import { createExperiment } from '../domain/experiments.ts';
-import { rightToRead } from '../domain/operations.ts';
-import { InvalidInput, NotFound } from '../domain/refusals.ts';
-import { may, requireRight, sees } from '../domain/rights.ts';
+import { rightToRead } from '../domain/access/operations.ts';
+import { may, requireRight, sees } from '../domain/access/rights.ts';
+import { InvalidInput, NotFound } from '../domain/core/refusals.ts';
+import { createExperiment } from '../domain/jobs/experiments.ts';
 import {
   countExperiments,
   currentJobsOfExperiments,
@@ -10,18 +10,18 @@ import {
   newestResults,
 } from '../store/queries/experiments.ts';
 import type { ShownJob } from '../store/queries/jobs.ts';
-import type { ExperimentRow } from '../store/tables.ts';
-import { builder } from './builder.ts';
-import { chosenColumns, reads } from './chosen-columns.ts';
-import { connect, defineConnection, type List, pageArgs } from './connections.ts';
-import { type Context, viewerOf } from './context.ts';
-import { defineMutation } from './errors.ts';
-import { fragmentById } from './fragments.ts';
-import { JobConnection, jobsLike, newestFirst } from './job-lists.ts';
-import { jobById } from './jobs.ts';
-import { byId, defineLoader } from './loaders.ts';
-import { Node, readNodes } from './node.ts';
-import { Experiment, Fragment, Job, Project } from './nouns.ts';
+import type { ExperimentRow } from '../store/schema/tables.ts';
+import { builder } from './core/builder.ts';
+import { chosenColumns, reads } from './core/chosen-columns.ts';
+import { connect, defineConnection, type List, pageArgs } from './core/connections.ts';
+import { type Context, viewerOf } from './core/context.ts';
+import { defineMutation } from './core/errors.ts';
+import { byId, defineLoader } from './core/loaders.ts';
+import { Node, readNodes } from './core/node.ts';
+import { Experiment, Fragment, Job, Project } from './core/nouns.ts';
+import { fragmentById } from './files/fragments.ts';
+import { jobById } from './jobs/jobs.ts';
+import { JobConnection, jobsLike, newestFirst } from './jobs/lists.ts';
 import { projectOf } from './projects.ts';
 
 /** The experiment of something that may be seen, which the experiment then may too. */

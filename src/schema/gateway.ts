@@ -1,7 +1,7 @@
 import manifest from '../../package.json' with { type: 'json' };
-import type { Domain } from '../domain/domain.ts';
-import { builder } from './builder.ts';
-import { viewerOf } from './context.ts';
+import type { Domain } from '../domain/core/domain.ts';
+import { builder } from './core/builder.ts';
+import { viewerOf } from './core/context.ts';
 
 const Gateway = builder.objectRef<Domain>('Gateway').implement({
   description: 'The gateway that answers: one of several, where they share a PostgreSQL.',

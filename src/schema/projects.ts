@@ -1,16 +1,16 @@
-import { createProject, deleteProject, updateProject } from '../domain/projects.ts';
-import { gone, IdempotencyConflict, InvalidInput, InvalidState, NotFound } from '../domain/refusals.ts';
-import { requireRight, scopeOf, sees } from '../domain/rights.ts';
+import { requireRight, scopeOf, sees } from '../domain/access/rights.ts';
+import { gone, IdempotencyConflict, InvalidInput, InvalidState, NotFound } from '../domain/core/refusals.ts';
+import { createProject, deleteProject, updateProject } from '../domain/jobs/projects.ts';
 import { countProjects, listProjects, projectsByIds } from '../store/queries/projects.ts';
-import type { ProjectRow } from '../store/tables.ts';
-import { builder } from './builder.ts';
-import { connect, defineConnection, type List, pageArgs } from './connections.ts';
-import { type Context, viewerOf } from './context.ts';
-import { defineMutation } from './errors.ts';
-import { byId, defineLoader } from './loaders.ts';
-import { Node, readNodes } from './node.ts';
-import { Project } from './nouns.ts';
-import { StepInput, StepTemplate } from './templates.ts';
+import type { ProjectRow } from '../store/schema/tables.ts';
+import { builder } from './core/builder.ts';
+import { connect, defineConnection, type List, pageArgs } from './core/connections.ts';
+import { type Context, viewerOf } from './core/context.ts';
+import { defineMutation } from './core/errors.ts';
+import { byId, defineLoader } from './core/loaders.ts';
+import { Node, readNodes } from './core/node.ts';
+import { Project } from './core/nouns.ts';
+import { StepInput, StepTemplate } from './jobs/templates.ts';
 
 /** Null: there is none, or it may not be seen. */
 export const projectById = defineLoader<string, ProjectRow | null>(async (context, ids) => {

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLSchema } from 'graphql';
-import type { Principal } from '../domain/principal.ts';
+import type { Principal } from '../domain/access/principal.ts';
 import type { Rates } from './connections/rates.ts';
 import type { Unsent } from './connections/unsent.ts';
 import type { Readiness } from './http/health.ts';

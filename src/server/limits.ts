@@ -23,7 +23,7 @@ export interface Limits {
   readonly pageSize: number;
   /** Nodes that an operation's answer may hold, or a frame of a subscription (cost.ts says what counts). */
   readonly cost: number;
-  /** Characters of an operation's answer, or of a frame, that its long texts, documents and lists may take (schema/answer-room.ts says which). */
+  /** Characters of an operation's answer, or of a frame, that its long texts, documents and lists may take (schema/core/response-budget.ts says which). */
   readonly answerBytes: number;
   /** Of answers and frames that were made and have not left for the one connection that they go to. One that is larger passes when it is alone. */
   readonly connectionUnsentBytes: number;
@@ -77,7 +77,7 @@ export const DEFAULT_LIMITS = {
   pageSize: 100,
   cost: 10_000,
   answerBytes: 64_000_000,
-  // A few frames (domain/limits.ts, frameBytes), so that the next one is ready when one has left.
+  // A few frames (domain/core/limits.ts, frameBytes), so that the next one is ready when one has left.
   connectionUnsentBytes: 1_048_576,
   // Each of 100 sockets that do not read holds a frame, or some notebook that is slow a few large answers.
   keyUnsentBytes: 33_554_432,

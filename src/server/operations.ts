@@ -1,5 +1,5 @@
 import { createSourceEventStream, type ExecutionResult, GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql';
-import type { Principal } from '../domain/principal.ts';
+import type { Principal } from '../domain/access/principal.ts';
 import type { ServerParts } from './app.ts';
 import type { Rates } from './connections/rates.ts';
 import { bytesOf, type Share } from './connections/unsent.ts';

@@ -1,9 +1,9 @@
 /** One consistent moment of a database, to be read table by table while others go on writing. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { PortableRow, PortableTable } from './portable.ts';
-import { snapshotPostgres } from './snapshot-postgres.ts';
-import { snapshotSqlite } from './snapshot-sqlite.ts';
+import type { PortableRow, PortableTable } from './backup-format.ts';
+import { snapshotPostgres } from './postgres/snapshot.ts';
+import { snapshotSqlite } from './sqlite/snapshot.ts';
 import { StoreUnusable } from './store.ts';
 
 export interface Snapshot {

@@ -7,8 +7,8 @@
  */
 import type { Placeholder as DrizzlePlaceholder, SQL, SQLWrapper } from 'drizzle-orm';
 import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core';
-import type { Meter } from '../meters/meter.ts';
-import type { Tables } from './tables.ts';
+import type { Meter } from '../instruments/instruments.ts';
+import type { Tables } from './schema/tables.ts';
 
 /** The query builder, in the type of SQLite's; see columns.ts on why that is right for PostgreSQL as well. */
 export type Database = BaseSQLiteDatabase<'async', unknown, Record<string, never>>;

@@ -2,9 +2,9 @@
 import { mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { Containment } from '../../src/agent/containment.ts';
-import { GroupProcess } from '../../src/agent/process.ts';
-import { listProcesses } from '../../src/agent/processes.ts';
+import type { Containment } from '../../src/agent/process/containment.ts';
+import { GroupProcess } from '../../src/agent/process/process.ts';
+import { listProcesses } from '../../src/agent/process/processes.ts';
 import { createFolder } from '../support/folders.ts';
 import { eventually } from './eventually.ts';
 

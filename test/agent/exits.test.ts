@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { parseQuota } from '../../src/agent/cgroups.ts';
-import { explainExit } from '../../src/agent/start.ts';
+import { explainExit } from '../../src/agent/attempt/start.ts';
+import { parseQuota } from '../../src/agent/process/cgroups.ts';
 
 describe('exit code 127', () => {
   test.each([

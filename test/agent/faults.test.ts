@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { findProcess } from '../../src/agent/processes.ts';
+import { findProcess } from '../../src/agent/process/processes.ts';
 import { eventually } from './eventually.ts';
 import { logOf, openStation, type Station, signalFile } from './station.ts';
 

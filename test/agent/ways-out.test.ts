@@ -1,7 +1,7 @@
 /** However a step ends, what it left is handed in (P18), what it started has ended, and its slot is free (P17). */
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { findProcess } from '../../src/agent/processes.ts';
+import { findProcess } from '../../src/agent/process/processes.ts';
 import { type JobSeen, logOf, openStation, type Station, signalFile } from './station.ts';
 
 let station: Station;

@@ -2,20 +2,20 @@
 import { join } from 'node:path';
 import { eq } from 'drizzle-orm';
 import { inspectModel } from '../../src/aggregator/threads.ts';
-import { topics } from '../../src/domain/change.ts';
-import { claimStep } from '../../src/domain/claims.ts';
-import { createJob } from '../../src/domain/creation.ts';
-import { registerDevice } from '../../src/domain/devices.ts';
-import { createDomain, type Domain } from '../../src/domain/domain.ts';
-import { createFragment, finishUpload } from '../../src/domain/fragments.ts';
-import { authenticate } from '../../src/domain/keys.ts';
-import { completeStep } from '../../src/domain/outcomes.ts';
-import type { Principal } from '../../src/domain/principal.ts';
-import { createProject } from '../../src/domain/projects.ts';
+import { authenticate } from '../../src/domain/access/keys.ts';
+import type { Principal } from '../../src/domain/access/principal.ts';
+import { claimStep } from '../../src/domain/claims/claims.ts';
+import { completeStep } from '../../src/domain/claims/outcomes.ts';
+import { topics } from '../../src/domain/core/change.ts';
+import { createDomain, type Domain } from '../../src/domain/core/domain.ts';
+import { createFragment, finishUpload } from '../../src/domain/files/fragments.ts';
+import { createJob } from '../../src/domain/jobs/creation.ts';
+import { createProject } from '../../src/domain/jobs/projects.ts';
+import { registerDevice } from '../../src/domain/steps/devices.ts';
 import { Wakeups } from '../../src/realtime/wakeups.ts';
-import { FileStore } from '../../src/store/files.ts';
+import { FileStore } from '../../src/store/files/disk.ts';
+import type { JobRow, StepRow } from '../../src/store/schema/tables.ts';
 import type { Store } from '../../src/store/store.ts';
-import type { JobRow, StepRow } from '../../src/store/tables.ts';
 import { admin } from '../support/seed.ts';
 
 /** What a gateway on this data has inside, with time as it passes. */

@@ -2,10 +2,10 @@
 import SqliteDatabase from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { readTable } from '../../src/backup/table-files.ts';
-import { loadPostgres } from '../../src/store/loading-postgres.ts';
-import { loadSqlite } from '../../src/store/loading-sqlite.ts';
 import { knownMigrations } from '../../src/store/migrations.ts';
-import { openSqlite } from '../../src/store/sqlite.ts';
+import { loadPostgres } from '../../src/store/postgres/restore.ts';
+import { loadSqlite } from '../../src/store/sqlite/restore.ts';
+import { openSqlite } from '../../src/store/sqlite/store.ts';
 import { createPostgresDatabase, createSqliteDatabase } from '../support/databases.ts';
 import { createFolder } from '../support/folders.ts';
 import { openProxy } from '../support/proxy.ts';

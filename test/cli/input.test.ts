@@ -2,11 +2,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { readSet, readSettingFlags } from '../../src/cli/declared.ts';
-import { type FlagSet, parseFlags } from '../../src/cli/flags.ts';
-import { takeSettingFlags } from '../../src/cli/overrides.ts';
-import { readTarget, targetFlags } from '../../src/cli/settings.ts';
-import { submit } from '../../src/cli/submit.ts';
+import { readTarget, targetFlags } from '../../src/cli/commands/settings.ts';
+import { submit } from '../../src/cli/commands/submit.ts';
+import { readSet, readSettingFlags } from '../../src/cli/input/declared.ts';
+import { type FlagSet, parseFlags } from '../../src/cli/input/flags.ts';
+import { takeSettingFlags } from '../../src/cli/input/overrides.ts';
 
 let folder: string;
 beforeEach(async () => {

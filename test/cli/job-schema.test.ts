@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { Ajv } from 'ajv';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { readJob } from '../../src/cli/jobfile.ts';
-import { parseSource } from '../../src/cli/source.ts';
+import { readJob } from '../../src/cli/input/jobfile.ts';
+import { parseSource } from '../../src/cli/input/source.ts';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const validate = new Ajv({ allowUnionTypes: true }).compile(JSON.parse(read('docs/job.schema.json')));

@@ -3,7 +3,7 @@ import { ConfigError, readConfig } from '../../src/config/config.ts';
 import { describeConfig } from '../../src/config/help.ts';
 import { type Setting, variableOf } from '../../src/config/setting.ts';
 import { topics } from '../../src/config/settings.ts';
-import { defaultDomainLimits } from '../../src/domain/limits.ts';
+import { defaultDomainLimits } from '../../src/domain/core/limits.ts';
 import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
 
 const all = Object.values(topics).flatMap(({ settings }) => Object.values<Setting>(settings));

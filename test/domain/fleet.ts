@@ -1,14 +1,14 @@
 /** Edge devices, and federated jobs that they train: what tests of rounds stand on. */
 import { asc, eq } from 'drizzle-orm';
-import type { Claim } from '../../src/domain/claims.ts';
-import { keepSeen } from '../../src/domain/devices.ts';
-import type { FederationInput } from '../../src/domain/federation.ts';
-import { createFragment, finishUpload } from '../../src/domain/fragments.ts';
-import type { CreateJobInput } from '../../src/domain/job-input.ts';
-import type { MetricInput } from '../../src/domain/metrics.ts';
-import { completeStep } from '../../src/domain/outcomes.ts';
-import type { Principal } from '../../src/domain/principal.ts';
-import type { FederationRow, FragmentRow, JobRow, ParticipantRow, RoundRow, StepRow } from '../../src/store/tables.ts';
+import type { Principal } from '../../src/domain/access/principal.ts';
+import type { Claim } from '../../src/domain/claims/claims.ts';
+import type { MetricInput } from '../../src/domain/claims/metrics.ts';
+import { completeStep } from '../../src/domain/claims/outcomes.ts';
+import type { FederationInput } from '../../src/domain/federation/federation.ts';
+import { createFragment, finishUpload } from '../../src/domain/files/fragments.ts';
+import type { CreateJobInput } from '../../src/domain/jobs/input.ts';
+import { keepSeen } from '../../src/domain/steps/devices.ts';
+import type { FederationRow, FragmentRow, JobRow, ParticipantRow, RoundRow, StepRow } from '../../src/store/schema/tables.ts';
 import { encodeModel, f32, type Laid } from '../aggregator/models.ts';
 import { admin, type Seed, type SeededDevice, type SeededJob } from '../support/seed.ts';
 

@@ -1,8 +1,8 @@
 /** Short ways to what tests of preemption begin with: devices that are full, steps that wait, and what is said to whom. */
-import type { Claim } from '../../src/domain/claims.ts';
-import { releaseStep, renewLease } from '../../src/domain/leases.ts';
-import { completeStep } from '../../src/domain/outcomes.ts';
-import type { AttemptRow } from '../../src/store/tables.ts';
+import type { Claim } from '../../src/domain/claims/claims.ts';
+import { releaseStep, renewLease } from '../../src/domain/claims/leases.ts';
+import { completeStep } from '../../src/domain/claims/outcomes.ts';
+import type { AttemptRow } from '../../src/store/schema/tables.ts';
 import type { Ground } from '../support/ground.ts';
 import { admin, type SeededDevice } from '../support/seed.ts';
 

@@ -1,9 +1,9 @@
 /** What is beside and below the root fields: files, metrics, health and pages, and fields that are narrower than what leads to them (P15). */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { rightsToFields } from '../../src/domain/fields.ts';
-import { doors } from '../../src/domain/operations.ts';
-import type { Principal } from '../../src/domain/principal.ts';
-import { may } from '../../src/domain/rights.ts';
+import { rightsToFields } from '../../src/domain/access/fields.ts';
+import { doors } from '../../src/domain/access/operations.ts';
+import type { Principal } from '../../src/domain/access/principal.ts';
+import { may } from '../../src/domain/access/rights.ts';
 import { createSqliteDatabase, type TestDatabase } from '../support/databases.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { admin } from '../support/seed.ts';

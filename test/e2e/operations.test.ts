@@ -5,9 +5,9 @@
  * for byte, like what never was.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Operation, operationOf, operations } from '../../src/domain/operations.ts';
-import type { Principal } from '../../src/domain/principal.ts';
-import { may } from '../../src/domain/rights.ts';
+import { type Operation, operationOf, operations } from '../../src/domain/access/operations.ts';
+import type { Principal } from '../../src/domain/access/principal.ts';
+import { may } from '../../src/domain/access/rights.ts';
 import { createPostgresDatabase, createSqliteDatabase, type TestDatabase } from '../support/databases.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { admin } from '../support/seed.ts';

@@ -1,5 +1,5 @@
 /** For every root field of the schema one operation that names a thing: asked of one's own, of another's, and of what never was. */
-import type { operations } from '../../src/domain/operations.ts';
+import type { operations } from '../../src/domain/access/operations.ts';
 import type { World } from './world.ts';
 
 /** What the operations name. */

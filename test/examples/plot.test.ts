@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { sparkline } from '../../examples/digits/plot.ts';
-import { chart } from '../../src/cli/chart.ts';
+import { chart } from '../../src/cli/output/chart.ts';
 
 const points = (values: number[]) => new Map(values.map((value, index) => [index + 1, value]));
 

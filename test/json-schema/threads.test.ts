@@ -1,6 +1,6 @@
 /** Judging settings by the schemas of users, in threads: whatever a schema asks for, the gateway's own goes on, and others have their turn. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Schemas, SchemaUnusable } from '../../src/domain/schemas.ts';
+import { type Schemas, SchemaUnusable } from '../../src/domain/core/schemas.ts';
 import { openSchemas } from '../../src/json-schema/threads.ts';
 
 /** A tenth of what users' schemas have. */

@@ -7,8 +7,8 @@ import { makeSmallDisk, whyNoSmallDisk } from '../../proof/faults/small-disk.ts'
 import { createClient } from '../../src/client/fetch.ts';
 import { CreateJobDocument, EventsDocument, JobsDocument, LogDocument } from '../../src/client/generated.ts';
 import { subscribe } from '../../src/client/subscribe.ts';
-import { FileStore } from '../../src/store/files.ts';
-import { openSqlite } from '../../src/store/sqlite.ts';
+import { FileStore } from '../../src/store/files/disk.ts';
+import { openSqlite } from '../../src/store/sqlite/store.ts';
 import { openStation, signalFile } from '../agent/station.ts';
 import { createFolder } from '../support/folders.ts';
 

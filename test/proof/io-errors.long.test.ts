@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { findLost, startLoad } from '../../proof/faults/load.ts';
 import { inject, whyNoStrace } from '../../proof/faults/strace.ts';
-import { FileStore } from '../../src/store/files.ts';
+import { FileStore } from '../../src/store/files/disk.ts';
 import { createSqliteDatabase } from '../support/databases.ts';
 import { createFolder } from '../support/folders.ts';
 import { startGateway } from '../support/gateway.ts';

@@ -1,11 +1,11 @@
 /** Frames and pages are bounded by bytes as well as by rows, and a stream can always go on (P7, P9). */
 import { expect, test } from 'vitest';
-import { failStep } from '../../src/domain/outcomes.ts';
-import { appendLog } from '../../src/domain/progress.ts';
+import { failStep } from '../../src/domain/claims/outcomes.ts';
+import { appendLog } from '../../src/domain/claims/progress.ts';
 import type { Pulled } from '../../src/realtime/pull.ts';
 import { type Frame, feedStream, jobStream } from '../../src/realtime/streams.ts';
 import { readLogTail } from '../../src/store/queries/logs.ts';
-import type { LogChunkRow } from '../../src/store/tables.ts';
+import type { LogChunkRow } from '../../src/store/schema/tables.ts';
 import { describeOnGround } from '../support/ground.ts';
 import { admin } from '../support/seed.ts';
 

@@ -1,15 +1,15 @@
 /** Streams: resumable reads of what is stored, from history through the seam to live, to the end (P7, P8, P9). */
 import { beforeEach, expect, test } from 'vitest';
-import { encodeCursor, feed } from '../../src/domain/cursors.ts';
-import { createDomain } from '../../src/domain/domain.ts';
-import { deleteJob } from '../../src/domain/jobs.ts';
-import { completeStep } from '../../src/domain/outcomes.ts';
-import { appendLog, reportMetrics, reportTelemetry } from '../../src/domain/progress.ts';
-import type { StreamKind } from '../../src/domain/vocabulary.ts';
-import { jobChanges, jobsChanges } from '../../src/realtime/changes.ts';
+import { completeStep } from '../../src/domain/claims/outcomes.ts';
+import { appendLog, reportMetrics, reportTelemetry } from '../../src/domain/claims/progress.ts';
+import { encodeCursor, feed } from '../../src/domain/core/cursors.ts';
+import { createDomain } from '../../src/domain/core/domain.ts';
+import type { StreamKind } from '../../src/domain/core/vocabulary.ts';
+import { deleteJob } from '../../src/domain/jobs/update.ts';
+import { claimableCounts } from '../../src/realtime/claimable-counts.ts';
+import { jobChanges, jobsChanges } from '../../src/realtime/live-lists.ts';
 import { type Frame, feedStream, type JobStream, jobStream } from '../../src/realtime/streams.ts';
 import { Wakeups } from '../../src/realtime/wakeups.ts';
-import { claimableCounts } from '../../src/realtime/work.ts';
 import { describeOnGround, refusalOf } from '../support/ground.ts';
 import { pickNumber, seedRandom } from '../support/random.ts';
 import { admin } from '../support/seed.ts';

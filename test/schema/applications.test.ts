@@ -1,7 +1,7 @@
 /** The catalogue through the schema: applications, and what their jobs show of them. */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { cancelJob } from '../../src/domain/cancellation.ts';
-import { createApiKey } from '../../src/domain/key-changes.ts';
+import { createApiKey } from '../../src/domain/access/key-changes.ts';
+import { cancelJob } from '../../src/domain/jobs/cancellation.ts';
 import { describeOnEachStore } from '../support/databases.ts';
 import { admin, plantSeed, type Seed } from '../support/seed.ts';
 import { type Ask, askAs } from './ask.ts';

@@ -1,9 +1,9 @@
 /** Asks the schema as a gateway does, without the gateway: a fresh context for each question. */
 import { graphql } from 'graphql';
-import type { Domain } from '../../src/domain/domain.ts';
-import type { Principal } from '../../src/domain/principal.ts';
+import type { Principal } from '../../src/domain/access/principal.ts';
+import type { Domain } from '../../src/domain/core/domain.ts';
 import { Wakeups } from '../../src/realtime/wakeups.ts';
-import { createContext } from '../../src/schema/context.ts';
+import { createContext } from '../../src/schema/core/context.ts';
 import { schema } from '../../src/schema/index.ts';
 
 /** The shape of an answer is what the test asked for: it says so where it asks. */

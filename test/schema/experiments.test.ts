@@ -1,11 +1,11 @@
 /** Experiments, as a client sees them: the queue, and what it hands on. */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { cancelJob } from '../../src/domain/cancellation.ts';
-import { createFragment, deleteFragment } from '../../src/domain/fragments.ts';
-import { deleteJob } from '../../src/domain/jobs.ts';
-import { completeStep, failStep } from '../../src/domain/outcomes.ts';
-import { createProject } from '../../src/domain/projects.ts';
-import { sweep } from '../../src/domain/timekeeping.ts';
+import { completeStep, failStep } from '../../src/domain/claims/outcomes.ts';
+import { createFragment, deleteFragment } from '../../src/domain/files/fragments.ts';
+import { cancelJob } from '../../src/domain/jobs/cancellation.ts';
+import { createProject } from '../../src/domain/jobs/projects.ts';
+import { deleteJob } from '../../src/domain/jobs/update.ts';
+import { sweep } from '../../src/domain/sweep/timekeeping.ts';
 import { describeOnEachStore } from '../support/databases.ts';
 import { refusalOf } from '../support/ground.ts';
 import { admin, plantSeed, type Seed } from '../support/seed.ts';

@@ -1,13 +1,14 @@
 /** What tests of fields ask: a word in whatever is not for every key, and the keys. */
-import { createApplication } from '../../src/domain/applications.ts';
-import { createExperiment } from '../../src/domain/experiments.ts';
-import { createFragment } from '../../src/domain/fragments.ts';
-import { updateJob } from '../../src/domain/jobs.ts';
-import { createApiKey } from '../../src/domain/key-changes.ts';
-import { completeStep } from '../../src/domain/outcomes.ts';
-import type { Principal } from '../../src/domain/principal.ts';
-import { appendLog, reportMetrics, reportTelemetry } from '../../src/domain/progress.ts';
-import { createProject, updateProject } from '../../src/domain/projects.ts';
+
+import { createApiKey } from '../../src/domain/access/key-changes.ts';
+import type { Principal } from '../../src/domain/access/principal.ts';
+import { completeStep } from '../../src/domain/claims/outcomes.ts';
+import { appendLog, reportMetrics, reportTelemetry } from '../../src/domain/claims/progress.ts';
+import { createFragment } from '../../src/domain/files/fragments.ts';
+import { createApplication } from '../../src/domain/jobs/applications.ts';
+import { createExperiment } from '../../src/domain/jobs/experiments.ts';
+import { createProject, updateProject } from '../../src/domain/jobs/projects.ts';
+import { updateJob } from '../../src/domain/jobs/update.ts';
 import { raiseFleet } from '../domain/fleet.ts';
 import { admin, type Seed } from '../support/seed.ts';
 import { trainingOn } from './training.ts';

@@ -1,10 +1,10 @@
 /** Short ways to jobs that train: in an experiment or by themselves, with the model that each hands in. */
-import type { Claim } from '../../src/domain/claims.ts';
-import { createExperiment } from '../../src/domain/experiments.ts';
-import { createFragment } from '../../src/domain/fragments.ts';
-import type { CreateJobInput } from '../../src/domain/job-input.ts';
-import { completeStep } from '../../src/domain/outcomes.ts';
-import type { JobRow } from '../../src/store/tables.ts';
+import type { Claim } from '../../src/domain/claims/claims.ts';
+import { completeStep } from '../../src/domain/claims/outcomes.ts';
+import { createFragment } from '../../src/domain/files/fragments.ts';
+import { createExperiment } from '../../src/domain/jobs/experiments.ts';
+import type { CreateJobInput } from '../../src/domain/jobs/input.ts';
+import type { JobRow } from '../../src/store/schema/tables.ts';
 import { admin, type Seed } from '../support/seed.ts';
 
 let files = 0;

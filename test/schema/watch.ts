@@ -1,9 +1,9 @@
 /** Watches a subscription as a gateway does, without the gateway: a fresh context for each frame. */
 import { createSourceEventStream, execute, type GraphQLError, parse } from 'graphql';
-import type { Domain } from '../../src/domain/domain.ts';
-import type { Principal } from '../../src/domain/principal.ts';
+import type { Principal } from '../../src/domain/access/principal.ts';
+import type { Domain } from '../../src/domain/core/domain.ts';
 import { Wakeups } from '../../src/realtime/wakeups.ts';
-import { createContext } from '../../src/schema/context.ts';
+import { createContext } from '../../src/schema/core/context.ts';
 import { schema } from '../../src/schema/index.ts';
 
 export interface Watch<T> {

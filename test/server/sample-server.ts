@@ -1,4 +1,4 @@
-import type { Principal } from '../../src/domain/principal.ts';
+import type { Principal } from '../../src/domain/access/principal.ts';
 import type { Address, KeyEnd, RequestDoor, RunningServer } from '../../src/server/app.ts';
 import { Rates } from '../../src/server/connections/rates.ts';
 import { Unsent } from '../../src/server/connections/unsent.ts';

@@ -1,6 +1,6 @@
 /** What a principal's points, sockets and streams are counted by. */
 import { expect, test } from 'vitest';
-import type { Principal } from '../../src/domain/principal.ts';
+import type { Principal } from '../../src/domain/access/principal.ts';
 import { keyOf } from '../../src/server/connections/tally.ts';
 
 const base = { role: null, projectId: null, jobId: null, stepId: null, attempt: null, expiresAt: null };

@@ -6,8 +6,8 @@ import { dropOpenParticipants, saveParticipant, saveRound } from '../../src/stor
 import { removeJob, removeJobLabels, saveJobFields, takeJobItems } from '../../src/store/changes/jobs.ts';
 import { keepModelsOfJob } from '../../src/store/changes/models.ts';
 import { removeProject, saveProjectFields } from '../../src/store/changes/projects.ts';
+import { reservations, stepsOnDevices } from '../../src/store/changes/reservations.ts';
 import { lockStream, removeOldest, shortenLog, takeTurn, thinStream } from '../../src/store/changes/retention.ts';
-import { reservations, stepsOnDevices } from '../../src/store/changes/room.ts';
 import { type ApiKeysOf, countApiKeys, listApiKeys } from '../../src/store/queries/api-keys.ts';
 import { countApplications, listApplications } from '../../src/store/queries/applications.ts';
 import { type AuditEntriesOf, countAuditEntries, listAuditEntries } from '../../src/store/queries/audit.ts';
@@ -28,12 +28,12 @@ import { readEventsOfTypes } from '../../src/store/queries/history.ts';
 import { type JobFilter, jobCondition } from '../../src/store/queries/job-filter.ts';
 import { countJobs, type JobOrder, listJobs } from '../../src/store/queries/jobs.ts';
 import { saveKeyFields } from '../../src/store/queries/keys.ts';
-import type { Slice } from '../../src/store/queries/keyset.ts';
 import { countModels, countVersions, listModels, listVersions } from '../../src/store/queries/models.ts';
 import { countProjects, listProjects } from '../../src/store/queries/projects.ts';
 import { jobsInFeed, readFeed } from '../../src/store/queries/streams.ts';
+import type { ApplicationRow, StreamRow } from '../../src/store/schema/tables.ts';
+import type { Slice } from '../../src/store/statements/keyset.ts';
 import type { Tx } from '../../src/store/store.ts';
-import type { ApplicationRow, StreamRow } from '../../src/store/tables.ts';
 
 export interface Call {
   /** The function's, and what tells this call of it from others. */

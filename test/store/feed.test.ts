@@ -1,11 +1,11 @@
 /** The feed across jobs: a reader that goes on from the last position it saw misses nothing (P7). */
 import { and, asc, gt } from 'drizzle-orm';
 import { expect, test } from 'vitest';
-import { type Change, change, record } from '../../src/domain/change.ts';
-import { createDomain } from '../../src/domain/domain.ts';
-import { FileStore } from '../../src/store/files.ts';
+import { type Change, change, record } from '../../src/domain/core/change.ts';
+import { createDomain } from '../../src/domain/core/domain.ts';
+import { FileStore } from '../../src/store/files/disk.ts';
+import type { EventRow } from '../../src/store/schema/tables.ts';
 import { feedTopic, type Store } from '../../src/store/store.ts';
-import type { EventRow } from '../../src/store/tables.ts';
 import { describeOnEachStore } from '../support/databases.ts';
 import { createFolder } from '../support/folders.ts';
 import { pickNumber, seedRandom } from '../support/random.ts';

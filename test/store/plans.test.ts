@@ -2,14 +2,14 @@
 import { readdirSync } from 'node:fs';
 import SqliteDatabase from 'better-sqlite3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { placeholder } from '../../src/store/connection.ts';
+import { placeholder } from '../../src/store/statements/prepared.ts';
 import { type Placeholder, type Statement, statements, type Tx } from '../../src/store/store.ts';
 import { createSqliteDatabase, describeOnEachStore } from '../support/databases.ts';
 import { calls } from './calls.ts';
 import { openPlanner, type Planner } from './plans.ts';
 
 const modules = await Promise.all(
-  ['changes', 'queries'].flatMap((name) => {
+  ['changes', 'queries', 'statements'].flatMap((name) => {
     const folder = new URL(`../../src/store/${name}/`, import.meta.url);
     return readdirSync(folder).map((file): Promise<Record<string, unknown>> => import(new URL(file, folder).href));
   }),

@@ -5,10 +5,10 @@ import { drizzle as drizzleSqlite } from 'drizzle-orm/better-sqlite3';
 import { drizzle as drizzlePostgres } from 'drizzle-orm/node-postgres';
 import type { AnySQLiteColumn } from 'drizzle-orm/sqlite-core';
 import pg from 'pg';
-import { Connection } from '../../src/store/connection.ts';
-import { hideParameters } from '../../src/store/sqlite.ts';
+import type { Tables } from '../../src/store/schema/tables.ts';
+import { hideParameters } from '../../src/store/sqlite/store.ts';
+import { Connection } from '../../src/store/statements/prepared.ts';
 import type { Database } from '../../src/store/store.ts';
-import type { Tables } from '../../src/store/tables.ts';
 import type { TestDatabase } from '../support/databases.ts';
 
 /** Tables of which an installation has thousands at most: who reads one of them whole does not read more from year to year. */

@@ -1,6 +1,6 @@
 /** Writes notes until it is killed, ten at a time, and tells its parent of each that is answered: `fork` it with a SQLite file or a PostgreSQL URL. */
-import { openPostgres } from '../../src/store/postgres.ts';
-import { openSqlite } from '../../src/store/sqlite.ts';
+import { openPostgres } from '../../src/store/postgres/store.ts';
+import { openSqlite } from '../../src/store/sqlite/store.ts';
 
 const [place = '', prefix = ''] = process.argv.slice(2);
 const store = await (place.startsWith('postgres:') ? openPostgres(place) : openSqlite(place));

@@ -1,5 +1,5 @@
 /** A clock that stands still until a test moves it. */
-import type { Clock } from '../../src/domain/clock.ts';
+import type { Clock } from '../../src/domain/core/clock.ts';
 
 export interface HeldClock extends Clock {
   /** Moves on, calling back what is due on the way, each at its own moment, in order. */

@@ -1,11 +1,11 @@
 /** What tests of the domain stand on: one database for a file, and for each test a seed of its own in it, with its own project and clock. */
 import { beforeAll, beforeEach, expect } from 'vitest';
-import { type Claim, type ClaimNextStepsInput, claimNextSteps } from '../../src/domain/claims.ts';
-import type { Domain } from '../../src/domain/domain.ts';
-import type { Principal } from '../../src/domain/principal.ts';
+import type { Principal } from '../../src/domain/access/principal.ts';
+import { type Claim, type ClaimNextStepsInput, claimNextSteps } from '../../src/domain/claims/claims.ts';
+import type { Domain } from '../../src/domain/core/domain.ts';
 import { Wakeups } from '../../src/realtime/wakeups.ts';
+import { feedOfAllJobs } from '../../src/store/schema/tables.ts';
 import type { Store } from '../../src/store/store.ts';
-import { feedOfAllJobs } from '../../src/store/tables.ts';
 import { describeOnEachStore, type TestDatabase } from './databases.ts';
 import { plantSeed, type Seed } from './seed.ts';
 

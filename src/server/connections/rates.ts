@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLError } from 'graphql';
-import type { Principal } from '../../domain/principal.ts';
+import type { Principal } from '../../domain/access/principal.ts';
 import { exceed } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import { keyOf } from './tally.ts';

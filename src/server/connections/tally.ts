@@ -1,4 +1,4 @@
-import type { Principal } from '../../domain/principal.ts';
+import type { Principal } from '../../domain/access/principal.ts';
 
 /**
  * What a principal's points, sockets and streams are counted by: its key, or its name where there is none. A device's keys count together: it can

@@ -1,4 +1,4 @@
-import { Gauge, type Meter } from '../../meters/meter.ts';
+import { Gauge, type Meter } from '../../instruments/instruments.ts';
 import { exceed, refuse } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 

@@ -1,6 +1,6 @@
 /**
  * What an operation costs: how many nodes its answer may hold, worked out before it is executed, from the document, the variables and what the
- * schema says of its lists (schema/sizes.ts).
+ * schema says of its lists (schema/core/sizes.ts).
  *
  *     an object with an id                       1
  *     each entry of a list                       1, whether it is asked for among `nodes`, `edges` or both
@@ -13,7 +13,7 @@
  * Of an interface or a union, the dearest of the types that it can be. Fields that are selected twice under one name are one field, as they are
  * when they are executed, and @skip and @include are followed. A subscription costs what one of its frames does.
  *
- * How long texts, documents and lists are that only reading can tell is counted when they are read (schema/answer-room.ts).
+ * How long texts, documents and lists are that only reading can tell is counted when they are read (schema/core/response-budget.ts).
  */
 import {
   type FieldNode,
@@ -33,7 +33,7 @@ import {
   Kind,
   type SelectionSetNode,
 } from 'graphql';
-import type { Size } from '../../schema/sizes.ts';
+import type { Size } from '../../schema/core/sizes.ts';
 import type { Operation } from '../documents/documents.ts';
 import { exceed } from '../errors.ts';
 import type { Limits } from '../limits.ts';
@@ -134,7 +134,7 @@ class Price {
       }
       const named = getNamedType(field.type);
       if (around === 'mutation') own += 1;
-      const size = field.extensions.size as Size | undefined; // as schema/sizes.ts put it there
+      const size = field.extensions.size as Size | undefined; // as schema/core/sizes.ts put it there
       if (!isCompositeType(named)) {
         if (size) own += this.#sizeOf(size, first);
         continue;

@@ -1,4 +1,4 @@
-import { newsSince } from '../../realtime/news.ts';
+import { newsSince } from '../../realtime/wakeup-age.ts';
 import type { FrameMaker } from '../execution/frames.ts';
 import type { Transport } from './call.ts';
 import type { ServerMeters } from './meters.ts';

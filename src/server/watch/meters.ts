@@ -1,5 +1,5 @@
 /** What the server counts: requests, operations, sockets, streams, frames and files. */
-import { Counter, Counters, Histograms, Level, Levels, type Meter } from '../../meters/meter.ts';
+import { Counter, Counters, Histograms, Level, Levels, type Meter } from '../../instruments/instruments.ts';
 
 export class ServerMeters {
   readonly requests = new Counters<'door' | 'status'>({

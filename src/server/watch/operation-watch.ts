@@ -1,5 +1,5 @@
-import type { Principal } from '../../domain/principal.ts';
-import type { Count, Distribution } from '../../meters/meter.ts';
+import type { Principal } from '../../domain/access/principal.ts';
+import type { Count, Distribution } from '../../instruments/instruments.ts';
 import type { Operation } from '../documents/documents.ts';
 import type { Answer, Params } from '../operations.ts';
 import type { Call } from './call.ts';

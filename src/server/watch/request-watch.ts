@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Count } from '../../meters/meter.ts';
+import type { Count } from '../../instruments/instruments.ts';
 import { type Call, readTraceParent } from './call.ts';
 import type { Log } from './log.ts';
 import type { ServerMeters } from './meters.ts';

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Context, type ExecutionResult, handleProtocols, makeServer, type Server, type SubscribePayload } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { Principal } from '../../domain/principal.ts';
+import type { Principal } from '../../domain/access/principal.ts';
 import type { ServerParts } from '../app.ts';
 import type { Connections } from '../connections/connections.ts';
 import { networkOf, pointsOf } from '../connections/rates.ts';

@@ -1,9 +1,9 @@
 /** The catalogue, as changes see it. */
 import { and, eq } from 'drizzle-orm';
-import { unfinishedJobStatuses } from '../../domain/lifecycle.ts';
-import { isOneOf } from '../columns.ts';
+import { unfinishedJobStatuses } from '../../domain/core/lifecycle.ts';
+import { isOneOf } from '../schema/columns.ts';
+import type { ApplicationRow } from '../schema/tables.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
-import type { ApplicationRow } from '../tables.ts';
 
 /** Whether it was added: false when another application has the name. */
 export async function addApplication({ db, t }: Tx, application: ApplicationRow): Promise<boolean> {

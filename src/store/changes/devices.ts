@@ -1,7 +1,7 @@
 import { and, eq, gte, isNull, lt, or } from 'drizzle-orm';
-import { isOneOf } from '../columns.ts';
+import { isOneOf } from '../schema/columns.ts';
+import type { DeviceRow } from '../schema/tables.ts';
 import { type Placeholder, type Queries, statement, type Tx } from '../store.ts';
-import type { DeviceRow } from '../tables.ts';
 import { insertOf } from './inserts.ts';
 
 export const insertDevice = insertOf('devices');

@@ -1,6 +1,6 @@
 import { and, asc, desc, eq, ne } from 'drizzle-orm';
-import { unfinishedJobStatuses } from '../../domain/lifecycle.ts';
-import { isOneOf, isWord, withoutIndex } from '../columns.ts';
+import { unfinishedJobStatuses } from '../../domain/core/lifecycle.ts';
+import { isOneOf, isWord, withoutIndex } from '../schema/columns.ts';
 import { type Placeholder, statement } from '../store.ts';
 import { insertOf } from './inserts.ts';
 

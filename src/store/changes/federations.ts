@@ -1,9 +1,9 @@
 /** Federated jobs, as changes see them. The federation's row is locked before any step of its job: see rounds.ts of the domain. */
 import { and, asc, desc, eq, gte, isNotNull, isNull, lt, lte, notExists, or, sql } from 'drizzle-orm';
-import { heldStepStatuses } from '../../domain/lifecycle.ts';
-import { isOneOf, isWord, withoutIndex } from '../columns.ts';
+import { heldStepStatuses } from '../../domain/core/lifecycle.ts';
+import { isOneOf, isWord, withoutIndex } from '../schema/columns.ts';
+import { openParticipants, type ParticipantRow, type RoundRow } from '../schema/tables.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
-import { openParticipants, type ParticipantRow, type RoundRow } from '../tables.ts';
 import { insertOf } from './inserts.ts';
 
 export const insertFederation = insertOf('federations');

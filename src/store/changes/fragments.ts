@@ -1,5 +1,5 @@
 import { and, eq } from 'drizzle-orm';
-import { isWord } from '../columns.ts';
+import { isWord } from '../schema/columns.ts';
 import { type Placeholder, statement } from '../store.ts';
 import { insertOf } from './inserts.ts';
 

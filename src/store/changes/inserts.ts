@@ -1,8 +1,8 @@
 /** Inserts of whole rows, prepared once: one row at a time, or many in a few sizes. */
 import { getTableColumns, Placeholder } from 'drizzle-orm';
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
+import type { Tables } from '../schema/tables.ts';
 import { type Statement, statement, type Tx } from '../store.ts';
-import type { Tables } from '../tables.ts';
 
 /** 64 rows of the widest stream table stay far below both databases' bound on parameters. */
 const SIZES = [64, 8, 1] as const;

@@ -1,9 +1,9 @@
 /** Jobs, as changes see them: read under a lock, saved by compare-and-swap. */
 import { and, asc, eq, isNotNull, isNull, lte } from 'drizzle-orm';
-import { type JobStatus, unfinishedJobStatuses } from '../../domain/lifecycle.ts';
-import { isOneOf, isWord } from '../columns.ts';
+import { type JobStatus, unfinishedJobStatuses } from '../../domain/core/lifecycle.ts';
+import { isOneOf, isWord } from '../schema/columns.ts';
+import type { JobItemRow, JobRow } from '../schema/tables.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
-import type { JobItemRow, JobRow } from '../tables.ts';
 import { insertOf } from './inserts.ts';
 import { keepModelsOfJob } from './models.ts';
 

@@ -1,6 +1,6 @@
 import { and, count, desc, eq, exists, max, or, sql } from 'drizzle-orm';
-import { unfinishedJobStatuses } from '../../domain/lifecycle.ts';
-import { isOneOf, isWord } from '../columns.ts';
+import { unfinishedJobStatuses } from '../../domain/core/lifecycle.ts';
+import { isOneOf, isWord } from '../schema/columns.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
 import { insertOf } from './inserts.ts';
 

@@ -1,6 +1,6 @@
 /** Whether the store takes writes at all. */
 import { sql } from 'drizzle-orm';
-import { isWord } from '../columns.ts';
+import { isWord } from '../schema/columns.ts';
 import { statement } from '../store.ts';
 
 /** Writes down again what stands there: changes nothing, and needs all that a change needs. */

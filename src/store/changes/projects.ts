@@ -1,6 +1,6 @@
 import { eq } from 'drizzle-orm';
+import type { ProjectRow } from '../schema/tables.ts';
 import type { Tx } from '../store.ts';
-import type { ProjectRow } from '../tables.ts';
 import { insertOf } from './inserts.ts';
 import { removeJob } from './jobs.ts';
 

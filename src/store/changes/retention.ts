@@ -3,10 +3,10 @@
  * an entry, or that it is counted.
  */
 import { and, asc, eq, gt, inArray, lte, type SQL, sql } from 'drizzle-orm';
-import type { StreamKind } from '../../domain/vocabulary.ts';
+import type { StreamKind } from '../../domain/core/vocabulary.ts';
 import { addToRuns, blockOf, lengthOf } from '../queries/gaps.ts';
+import { feedOfAllJobs, type StreamRow } from '../schema/tables.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
-import { feedOfAllJobs, type StreamRow } from '../tables.ts';
 
 /** Held while a little is removed: gateways on one database take turns. */
 const RETENTION_LOCK = 7_203_413;

@@ -1,9 +1,9 @@
 /** Steps, their attempts and queues, as changes see them: read under a lock, saved by compare-and-swap. */
 import { and, asc, desc, eq, isNotNull, lte, or } from 'drizzle-orm';
-import { type StepStatus, unfinishedStepStatuses } from '../../domain/lifecycle.ts';
-import { isOneOf, isWord } from '../columns.ts';
+import { type StepStatus, unfinishedStepStatuses } from '../../domain/core/lifecycle.ts';
+import { isOneOf, isWord } from '../schema/columns.ts';
+import type { QueueRow, StepRow } from '../schema/tables.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
-import type { QueueRow, StepRow } from '../tables.ts';
 import { insertOf } from './inserts.ts';
 
 export const insertStep = insertOf('steps', { sizes: [8, 1] });

@@ -1,6 +1,6 @@
 /** Appending to the streams of a job. The stream's row is the lock under which its numbers are given. */
 import { and, count, eq, sql } from 'drizzle-orm';
-import type { StreamKind } from '../../domain/vocabulary.ts';
+import type { StreamKind } from '../../domain/core/vocabulary.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
 import { inSizes, insertOf } from './inserts.ts';
 

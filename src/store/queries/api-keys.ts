@@ -1,10 +1,10 @@
 /** API keys, for who administers them. */
 import { and, count, eq, gt, inArray, isNotNull, isNull, lte, or, type SQL } from 'drizzle-orm';
-import type { PrincipalKind } from '../../domain/principal.ts';
+import type { PrincipalKind } from '../../domain/access/principal.ts';
+import type { ApiKeyRow } from '../schema/tables.ts';
+import { batch } from '../statements/batch.ts';
+import { keyset, type Slice, textKey } from '../statements/keyset.ts';
 import type { Queries } from '../store.ts';
-import type { ApiKeyRow } from '../tables.ts';
-import { batch } from './batch.ts';
-import { keyset, type Slice, textKey } from './keyset.ts';
 
 export const apiKeysByIds = batch<ApiKeyRow>('api keys', (db, t, ids) => db.select().from(t.apiKeys).where(inArray(t.apiKeys.id, ids)));
 

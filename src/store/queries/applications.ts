@@ -1,9 +1,9 @@
 /** The catalogue, for who reads it. */
 import { count, inArray } from 'drizzle-orm';
+import type { ApplicationRow } from '../schema/tables.ts';
+import { batch } from '../statements/batch.ts';
+import { keyset, type Slice, textKey } from '../statements/keyset.ts';
 import type { Queries } from '../store.ts';
-import type { ApplicationRow } from '../tables.ts';
-import { batch } from './batch.ts';
-import { keyset, type Slice, textKey } from './keyset.ts';
 
 export const applicationsByIds = batch<ApplicationRow>('applications', (db, t, ids) =>
   db.select().from(t.applications).where(inArray(t.applications.id, ids)),

@@ -1,10 +1,10 @@
 /** Steps that can be claimed, in the order in which they would be: priority first, then age, then id. */
 import { and, asc, count, desc, eq, inArray, type SQL, sql } from 'drizzle-orm';
-import { isWord } from '../columns.ts';
+import { isWord } from '../schema/columns.ts';
+import type { Tables } from '../schema/tables.ts';
+import { instantOf, type Position, UnknownPosition } from '../statements/keyset.ts';
+import { runShaped, type Term } from '../statements/shapes.ts';
 import type { Queries } from '../store.ts';
-import type { Tables } from '../tables.ts';
-import { instantOf, type Position, UnknownPosition } from './keyset.ts';
-import { runShaped, type Term } from './shapes.ts';
 import { type ShownStep, shownStepColumns } from './steps.ts';
 
 export interface ClaimableFilter {

@@ -2,10 +2,10 @@
 
 import { setImmediate as turn } from 'node:timers/promises';
 import { and, asc, count, eq, gte, inArray, isNotNull, isNull, lt, sql } from 'drizzle-orm';
-import { isWord } from '../columns.ts';
+import { isWord } from '../schema/columns.ts';
+import type { LatestMetricRow, MetricPointRow, TelemetrySampleRow } from '../schema/tables.ts';
+import { batch } from '../statements/batch.ts';
 import { type Placeholder, type Queries, statement } from '../store.ts';
-import type { LatestMetricRow, MetricPointRow, TelemetrySampleRow } from '../tables.ts';
-import { batch } from './batch.ts';
 import { type Drawing, extremes, thin } from './thinning.ts';
 
 /** Rows read at once: some milliseconds of SQLite, after which others have their turn. */

@@ -1,10 +1,10 @@
 /** Devices and what they did, for who reads them. */
 import { and, count, eq, gte, inArray, isNotNull, isNull, lt, or, type SQL } from 'drizzle-orm';
-import type { DeviceKind, Label } from '../../domain/vocabulary.ts';
+import type { DeviceKind, Label } from '../../domain/core/vocabulary.ts';
+import type { AttemptRow, DeviceRow } from '../schema/tables.ts';
+import { batch } from '../statements/batch.ts';
+import { instantKey, keyset, numberKey, type Slice, textKey } from '../statements/keyset.ts';
 import type { Queries } from '../store.ts';
-import type { AttemptRow, DeviceRow } from '../tables.ts';
-import { batch } from './batch.ts';
-import { instantKey, keyset, numberKey, type Slice, textKey } from './keyset.ts';
 
 export const devicesByIds = batch<DeviceRow>('devices', (db, t, ids) => db.select().from(t.devices).where(inArray(t.devices.id, ids)));
 
@@ -32,7 +32,7 @@ function isOf({ t: { devices } }: Queries, of: DevicesOf): SQL | undefined {
 /** What an empty list of statuses leaves. */
 const isNothing = (devices: Devices) => isNull(devices.id);
 
-/** As `statusOf` in domain/devices.ts says it of a row. */
+/** As `statusOf` in domain/steps/devices.ts says it of a row. */
 function hasStatus(devices: Devices, status: 'ONLINE' | 'OFFLINE' | 'DRAINING', onlineSince: Date): SQL | undefined {
   if (status === 'DRAINING') return eq(devices.isDraining, true);
   const isSeen =

@@ -1,12 +1,12 @@
 /** Experiments, for who reads them. */
 import { and, count, eq, inArray, max, min } from 'drizzle-orm';
-import { unfinishedJobStatuses } from '../../domain/lifecycle.ts';
-import { isOneOf, isWord, withoutIndex } from '../columns.ts';
+import { unfinishedJobStatuses } from '../../domain/core/lifecycle.ts';
+import { isOneOf, isWord, withoutIndex } from '../schema/columns.ts';
+import type { ExperimentRow } from '../schema/tables.ts';
+import { batch } from '../statements/batch.ts';
+import { keyset, type Slice, textKey } from '../statements/keyset.ts';
 import type { Queries } from '../store.ts';
-import type { ExperimentRow } from '../tables.ts';
-import { batch } from './batch.ts';
 import { jobsById } from './jobs.ts';
-import { keyset, type Slice, textKey } from './keyset.ts';
 
 export const experimentsByIds = batch<ExperimentRow>('experiments', (db, t, ids) =>
   db.select().from(t.experiments).where(inArray(t.experiments.id, ids)),

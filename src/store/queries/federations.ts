@@ -1,8 +1,8 @@
 /** Federated jobs and their rounds, for who reads them. */
 import { and, asc, eq, inArray } from 'drizzle-orm';
+import type { FederationRow, RoundRow } from '../schema/tables.ts';
+import { batch } from '../statements/batch.ts';
 import { type Placeholder, statement } from '../store.ts';
-import type { FederationRow, RoundRow } from '../tables.ts';
-import { batch } from './batch.ts';
 
 export const federationsOfJobs = batch<FederationRow>('federations of jobs', (db, t, jobIds) =>
   db.select().from(t.federations).where(inArray(t.federations.jobId, jobIds)),

@@ -1,11 +1,11 @@
 /** Fragments, for who reads them. */
 import { and, count, desc, eq, inArray, type SQL } from 'drizzle-orm';
-import type { FragmentStatus, FragmentType } from '../../domain/vocabulary.ts';
-import { isWord } from '../columns.ts';
+import type { FragmentStatus, FragmentType } from '../../domain/core/vocabulary.ts';
+import { isWord } from '../schema/columns.ts';
+import type { FragmentRow } from '../schema/tables.ts';
+import { batch } from '../statements/batch.ts';
+import { keyset, type Slice, textKey } from '../statements/keyset.ts';
 import { type Placeholder, type Queries, statement } from '../store.ts';
-import type { FragmentRow } from '../tables.ts';
-import { batch } from './batch.ts';
-import { keyset, type Slice, textKey } from './keyset.ts';
 
 export const fragmentsByIds = batch<FragmentRow>('fragments', (db, t, ids) =>
   db.select().from(t.fragments).where(inArray(t.fragments.id, ids)),

@@ -1,12 +1,12 @@
 /** What happened: changes of status of jobs and steps, and pages of one job's events. */
 import { and, asc, desc, eq, gt, inArray, lte } from 'drizzle-orm';
-import type { EventType } from '../../domain/vocabulary.ts';
-import { isOneOf, isWord } from '../columns.ts';
+import type { EventType } from '../../domain/core/vocabulary.ts';
+import { isOneOf, isWord } from '../schema/columns.ts';
+import type { EventRow, Tables } from '../schema/tables.ts';
+import { batch } from '../statements/batch.ts';
+import { type Cut, type Portion, readPortion } from '../statements/portions.ts';
+import { runShaped } from '../statements/shapes.ts';
 import { type Placeholder, type Queries, statement } from '../store.ts';
-import type { EventRow, Tables } from '../tables.ts';
-import { batch } from './batch.ts';
-import { type Cut, type Portion, readPortion } from './portions.ts';
-import { runShaped } from './shapes.ts';
 import { bytesOfEvent, readEvents } from './streams.ts';
 
 const jobChanges = ['JOB_CREATED', 'JOB_STATUS_CHANGED'] as const;

@@ -1,10 +1,10 @@
 /** Which jobs a list takes: the filter that a client gives, within what its key may see. */
 import { and, eq, exists, gt, inArray, lt, type SQL, sql } from 'drizzle-orm';
 import type { AnySQLiteColumn } from 'drizzle-orm/sqlite-core';
-import { type JobStatus, jobStatuses } from '../../domain/lifecycle.ts';
-import { type JobInitiator, type JobType, jobInitiators, jobTypes, type Label } from '../../domain/vocabulary.ts';
-import type { Tables } from '../tables.ts';
-import type { Term } from './shapes.ts';
+import { type JobStatus, jobStatuses } from '../../domain/core/lifecycle.ts';
+import { type JobInitiator, type JobType, jobInitiators, jobTypes, type Label } from '../../domain/core/vocabulary.ts';
+import type { Tables } from '../schema/tables.ts';
+import type { Term } from '../statements/shapes.ts';
 
 type Optional<T> = T | null | undefined;
 

@@ -1,12 +1,12 @@
 /** Jobs: by id, and in lists. */
 import { asc, count, desc, getTableColumns, inArray, type SQL } from 'drizzle-orm';
+import type { JobRow, Tables } from '../schema/tables.ts';
+import { batch } from '../statements/batch.ts';
+import { ALL_COLUMNS, type Choice, forEachChoice, pickColumns } from '../statements/choice.ts';
+import { instantKey, type Key, numberKey, type Position, type Slice, textKey } from '../statements/keyset.ts';
+import { boundTerm, runShaped } from '../statements/shapes.ts';
 import type { Queries } from '../store.ts';
-import type { JobRow, Tables } from '../tables.ts';
-import { batch } from './batch.ts';
-import { ALL_COLUMNS, type Choice, forEachChoice, pickColumns } from './choice.ts';
 import type { JobCondition } from './job-filter.ts';
-import { instantKey, type Key, numberKey, type Position, type Slice, textKey } from './keyset.ts';
-import { boundTerm, runShaped } from './shapes.ts';
 
 /** A job as it is shown. Left out is `input`: only retryJob needs it, and it would be parsed for each row of a list. */
 export type ShownJob = Omit<JobRow, 'input'>;

@@ -1,8 +1,8 @@
 import { and, desc, eq, gt, isNotNull, isNull, lt, lte, ne, or } from 'drizzle-orm';
 import { insertOf } from '../changes/inserts.ts';
-import { isWord, withoutIndex } from '../columns.ts';
+import { isWord, withoutIndex } from '../schema/columns.ts';
+import type { ApiKeyRow } from '../schema/tables.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
-import type { ApiKeyRow } from '../tables.ts';
 
 export const insertApiKey = insertOf('apiKeys');
 

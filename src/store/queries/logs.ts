@@ -1,8 +1,8 @@
 /** The end of a step's log. Pages and streams of it are in streams.ts. */
 import { and, asc, desc, eq, gte, lt } from 'drizzle-orm';
 import { cutStart } from '../../text/acceptable.ts';
+import { readPortion } from '../statements/portions.ts';
 import { type Placeholder, type Queries, statement } from '../store.ts';
-import { readPortion } from './portions.ts';
 
 const PAGE = { rows: 64, bytes: 1_048_576 };
 

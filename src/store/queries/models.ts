@@ -1,10 +1,10 @@
 /** Models and their versions, for who reads them. */
 import { and, count, eq, getTableColumns, inArray, sql } from 'drizzle-orm';
-import { isWord } from '../columns.ts';
+import { isWord } from '../schema/columns.ts';
+import type { ModelRow, ModelVersionRow, Tables } from '../schema/tables.ts';
+import { batch } from '../statements/batch.ts';
+import { keyset, numberKey, type Slice, textKey } from '../statements/keyset.ts';
 import type { Queries } from '../store.ts';
-import type { ModelRow, ModelVersionRow, Tables } from '../tables.ts';
-import { batch } from './batch.ts';
-import { keyset, numberKey, type Slice, textKey } from './keyset.ts';
 
 /** The bytes of all models of these jobs that are stored; a job without one is not in it. */
 export const modelBytesOfJobs = batch<{ jobId: string | null; bytes: number }>('model bytes of jobs', (db, t, jobIds) =>

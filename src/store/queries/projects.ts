@@ -1,9 +1,9 @@
 /** Projects, for who reads them. */
 import { and, count, eq, inArray } from 'drizzle-orm';
+import type { ProjectRow } from '../schema/tables.ts';
+import { batch } from '../statements/batch.ts';
+import { keyset, type Slice, textKey } from '../statements/keyset.ts';
 import type { Queries } from '../store.ts';
-import type { ProjectRow } from '../tables.ts';
-import { batch } from './batch.ts';
-import { keyset, type Slice, textKey } from './keyset.ts';
 
 export const projectsByIds = batch<ProjectRow>('projects', (db, t, ids) => db.select().from(t.projects).where(inArray(t.projects.id, ids)));
 

@@ -1,8 +1,8 @@
 /** Which jobs and streams retention has to look at, page after page. */
 import { and, asc, gt, inArray, isNotNull, sql } from 'drizzle-orm';
+import type { StreamRow } from '../schema/tables.ts';
+import { batch } from '../statements/batch.ts';
 import { type Placeholder, statement } from '../store.ts';
-import type { StreamRow } from '../tables.ts';
-import { batch } from './batch.ts';
 
 type Page = Placeholder<{ after: string; limit: number }>;
 

@@ -1,9 +1,9 @@
 /** Steps, their attempts, and what they ask of a device; the items of jobs. */
 import { and, asc, getTableColumns, inArray } from 'drizzle-orm';
-import { isWord } from '../columns.ts';
-import type { AttemptRow, JobItemRow, QueueRow, StepRow, Tables } from '../tables.ts';
-import { batch } from './batch.ts';
-import { forEachChoice, pickColumns } from './choice.ts';
+import { isWord } from '../schema/columns.ts';
+import type { AttemptRow, JobItemRow, QueueRow, StepRow, Tables } from '../schema/tables.ts';
+import { batch } from '../statements/batch.ts';
+import { forEachChoice, pickColumns } from '../statements/choice.ts';
 
 /** A step as it is shown: without the state of its lease and its counters, a third of its columns, that only changes need. */
 export type ShownStep = Omit<

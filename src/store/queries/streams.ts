@@ -1,11 +1,11 @@
 /** Reading the streams of jobs, after a number. */
 import { and, asc, eq, gt, inArray, lte, type SQL, sql } from 'drizzle-orm';
-import { heldStepStatuses } from '../../domain/lifecycle.ts';
-import type { EventType, StreamKind } from '../../domain/vocabulary.ts';
-import { isOneOf } from '../columns.ts';
+import { heldStepStatuses } from '../../domain/core/lifecycle.ts';
+import type { EventType, StreamKind } from '../../domain/core/vocabulary.ts';
+import { isOneOf } from '../schema/columns.ts';
+import type { EventRow, LogChunkRow, MetricPointRow, Tables, TelemetrySampleRow } from '../schema/tables.ts';
+import { type Cut, type Portion, readPortion, readRows } from '../statements/portions.ts';
 import { type Placeholder, type Queries, statement } from '../store.ts';
-import type { EventRow, LogChunkRow, MetricPointRow, Tables, TelemetrySampleRow } from '../tables.ts';
-import { type Cut, type Portion, readPortion, readRows } from './portions.ts';
 
 /** How far a stream has come, and what retention has removed of it. No row: nothing was ever appended. */
 export const streamBounds = statement('stream bounds', (db, t, $: Placeholder<{ jobId: string; kind: StreamKind }>) =>

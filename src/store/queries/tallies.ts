@@ -1,7 +1,7 @@
 /** How much there is of what is not over yet: from indexes that hold no more than that, however long the history is. */
 import { count, isNotNull, min } from 'drizzle-orm';
-import { unfinishedJobStatuses } from '../../domain/lifecycle.ts';
-import { isOneOf, isWord } from '../columns.ts';
+import { unfinishedJobStatuses } from '../../domain/core/lifecycle.ts';
+import { isOneOf, isWord } from '../schema/columns.ts';
 import { statement } from '../store.ts';
 
 /** Steps that can be claimed, and since when the oldest of them is queued. */

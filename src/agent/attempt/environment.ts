@@ -1,0 +1,57 @@
+import type { ClaimedStepFieldsFragment, LeaseFieldsFragment } from '../../client/generated.ts';
+
+/** Where a step finds its files: paths as it sees them, which in a container are not the agent's. */
+export interface StepPaths {
+  readonly metrics: string;
+  readonly fragments: string;
+  readonly settings: string;
+}
+
+/**
+ * What of the agent's own environment a step run as a process gets: what programs need to find their interpreter, libraries, certificates and proxies.
+ * A list of what goes through, and not of what is held back, because an agent's environment holds secrets that nobody thought of.
+ */
+const passed = [
+  /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|TZ|TMPDIR|TEMP|TMP|TERM|DISPLAY)$/,
+  /^LC_/,
+  /^(LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|LIBRARY_PATH|XDG_.*)$/,
+  /^(CUDA|NVIDIA|NCCL|ROCR|HIP|OMP|MKL|OPENBLAS|GOMP|KMP)_/,
+  /^(VIRTUAL_ENV|CONDA_.*|PYENV_.*|PYTHON[A-Z]+|NVM_.*|JAVA_HOME)$/,
+  /^(https?|all|no|ftp)_proxy$/i,
+  /^(SSL_CERT_FILE|SSL_CERT_DIR|REQUESTS_CA_BUNDLE|NODE_EXTRA_CA_CERTS)$/,
+];
+
+/** The part of the agent's environment that a process may see. Nothing named TRAINYARD_… is in it: the agent's key stays with the agent. */
+export function passEnvironment(own: NodeJS.ProcessEnv): Record<string, string> {
+  const isPassed = ([name, value]: [string, string | undefined]): boolean =>
+    value !== undefined && passed.some((pattern) => pattern.test(name));
+  return Object.fromEntries(Object.entries(own).filter(isPassed)) as Record<string, string>; // undefined was filtered out
+}
+
+/** What a step's own definition and Trainyard add: `container.env`, then the TRAINYARD_ variables, which cannot be overridden. */
+export function describeStep(
+  step: ClaimedStepFieldsFragment,
+  lease: LeaseFieldsFragment,
+  url: string,
+  paths: StepPaths,
+): Record<string, string> {
+  const own = Object.fromEntries((step.container?.env ?? []).map(({ name, value }) => [name, value]));
+  return {
+    ...own,
+    TRAINYARD_URL: url,
+    TRAINYARD_TOKEN: lease.token,
+    TRAINYARD_PROJECT_ID: step.job.project.id,
+    TRAINYARD_JOB_ID: step.job.id,
+    TRAINYARD_STEP_NUMBER: String(step.number),
+    TRAINYARD_ATTEMPT: String(lease.attempt),
+    TRAINYARD_METRICS: paths.metrics,
+    TRAINYARD_FRAGMENTS: paths.fragments,
+    TRAINYARD_SETTINGS: paths.settings,
+  };
+}
+
+/** The text of the file that TRAINYARD_SETTINGS names: `{"settings": {…}, "items": {name: typedValue}}`. */
+export function formatSettings(job: ClaimedStepFieldsFragment['job']): string {
+  const items = Object.fromEntries(job.items.map(({ name, typedValue }) => [name, typedValue]));
+  return `${JSON.stringify({ settings: job.settings, items }, null, 2)}\n`;
+}

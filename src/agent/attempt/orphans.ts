@@ -1,0 +1,102 @@
+import { constants, existsSync } from 'node:fs';
+import { open, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { askEngine } from '../container/engine.ts';
+import type { Containment } from '../process/containment.ts';
+import { Family } from '../process/family.ts';
+import { findProcess } from '../process/processes.ts';
+import { containerNameOf, environmentFile, markOf, placeFiles, removeAttempt, stepsFolder } from './folder.ts';
+
+/** Which process an attempt is. A pid alone says nothing: after the process ended, or the machine started anew, it may be anybody's. */
+export interface ProcessRecord {
+  readonly pid: number;
+  readonly startedAt: string;
+  /** Of this start of the machine; null where the system has no such number. */
+  readonly bootId: string | null;
+  /** The name of its container, if it is one. */
+  readonly container: string | null;
+}
+
+/** Writes down which process an attempt is, while it lives. */
+export async function recordProcess(path: string, pid: number, container: string | null): Promise<void> {
+  const row = await findProcess(pid);
+  // It has ended already: there is nothing to find again.
+  if (row === null) return;
+  const record: ProcessRecord = { pid, startedAt: row.startedAt, bootId: await readBootId(), container };
+  await writeFile(path, JSON.stringify(record), { mode: 0o600 });
+}
+
+/** Whether the process of a record is still the one that it was. */
+export async function isAlive(record: ProcessRecord): Promise<boolean> {
+  if (record.bootId !== (await readBootId())) return false;
+  return (await findProcess(record.pid))?.startedAt === record.startedAt;
+}
+
+/** Null where there is none, or what is there is none: a step that runs as the agent's user can put anything in its place. */
+export async function readRecord(path: string): Promise<ProcessRecord | null> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(() => null);
+  if (file === null) return null;
+  try {
+    const stats = await file.stat();
+    if (!stats.isFile() || stats.size > 4_096) return null;
+    const record: unknown = JSON.parse(await file.readFile('utf8'));
+    return isRecord(record) ? record : null;
+  } catch {
+    // Half of a file, of an agent killed while it wrote, is no JSON.
+    return null;
+  } finally {
+    await file.close();
+  }
+}
+
+function isRecord(value: unknown): value is ProcessRecord {
+  if (typeof value !== 'object' || value === null || !('pid' in value && 'startedAt' in value && 'bootId' in value && 'container' in value))
+    return false;
+  const { pid, container } = value;
+  return Number.isSafeInteger(pid) && Number(pid) > 0 && (container === null || /^trainyard-[\w-]+$/.test(String(container)));
+}
+
+/**
+ * Ends what an agent that was killed left in this folder: its steps' processes, containers and files. Their leases run out by themselves.
+ * Answers how many attempts there were. Only to be called by the one agent that uses the folder.
+ */
+export async function removeOrphans(workDir: string, containment: Containment): Promise<number> {
+  const folder = stepsFolder(workDir);
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names) {
+    const root = join(folder, name);
+    const record = await readRecord(join(root, 'process.json'));
+    await endProcesses(root, record, containment);
+    const hasContainer = record?.container || existsSync(environmentFile(root));
+    // After the program that runs it, which could still make it. One that an engine which is away may still have is looked for at the next start.
+    if (hasContainer && !(await removeContainer(containerNameOf(name)))) continue;
+    await removeAttempt(folder, name);
+  }
+  return names.length;
+}
+
+/** Answers whether it is gone for sure. */
+async function removeContainer(name: string): Promise<boolean> {
+  return askEngine(['rm', '--force', '--volumes', name], 60).then(
+    () => true,
+    (error: Error) => /no such container/i.test(error.message),
+  );
+}
+
+/** Also what outlived the process of the record, or was started before that was written. */
+async function endProcesses(root: string, record: ProcessRecord | null, containment: Containment): Promise<void> {
+  const enclosure = containment.enclosureOf(root);
+  // A keeper is as much an orphan as what it keeps.
+  const group = enclosure?.keepers === 0 ? enclosure : undefined;
+  // Process 1 is no step's, and all others descend from it.
+  const pid = record !== null && record.pid > 1 && (await isAlive(record)) ? record.pid : null;
+  await new Family({ root: pid, mark: markOf({ paths: placeFiles(join(root, 'work')) }), enclosure: group }).end();
+  await group?.close();
+}
+
+async function readBootId(): Promise<string | null> {
+  return readFile('/proc/sys/kernel/random/boot_id', 'utf8').then(
+    (text) => text.trim(),
+    () => null,
+  );
+}

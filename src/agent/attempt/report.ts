@@ -1,0 +1,102 @@
+import { Refused, RequestRefused } from '../../client/errors.ts';
+import type { Client } from '../../client/fetch.ts';
+import { CompleteStepDocument, FailStepDocument, ReleaseStepDocument } from '../../client/generated.ts';
+import { acceptMessage } from '../../text/acceptable.ts';
+import { askUntilAnswered, isKeyRefused } from '../asking.ts';
+import type { StopOrder } from './lease.ts';
+import type { StepExit, StepFailure } from './running.ts';
+
+/** What the agent says of an attempt at its end. NOTHING: the lease is lost, and there is nobody to say it to. */
+export type Outcome =
+  | { readonly kind: 'COMPLETE' }
+  | { readonly kind: 'FAIL'; readonly failure: StepFailure; readonly exitCode: number | null }
+  | { readonly kind: 'RELEASE'; readonly description: string }
+  | { readonly kind: 'NOTHING' };
+
+/** The outcome of a step whose command was told to stop. */
+export function outcomeOfOrder(order: StopOrder, exit: StepExit | null): Outcome {
+  switch (order.kind) {
+    case 'LOST':
+      return { kind: 'NOTHING' };
+    case 'PREEMPT':
+      return { kind: 'RELEASE', description: 'Preempted: the device gave the step back.' };
+    case 'RELEASE':
+      return { kind: 'RELEASE', description: 'The agent is stopping and gave the step back.' };
+    case 'CANCEL': {
+      const description = order.reason ? `Stopped: ${order.reason}` : 'Stopped, as the job was cancelled.';
+      return { kind: 'FAIL', failure: { reason: 'DEVICE_REPORTED', description }, exitCode: exit?.exitCode ?? null };
+    }
+  }
+}
+
+/** The outcome of a step whose command came to its own end. */
+export function outcomeOfExit(exit: StepExit): Outcome {
+  if (exit.exitCode === 0) return { kind: 'COMPLETE' };
+  const failure = exit.failure ?? { reason: 'EXIT_CODE', description: `The command ended with exit code ${exit.exitCode}.` };
+  return { kind: 'FAIL', failure, exitCode: exit.exitCode };
+}
+
+/** A sentence for the agent's own log. */
+export function describeOutcome(outcome: Outcome): string {
+  if (outcome.kind === 'COMPLETE') return 'succeeded';
+  if (outcome.kind === 'FAIL') return `failed: ${outcome.failure.description}`;
+  return outcome.kind === 'RELEASE' ? `was given back: ${outcome.description}` : 'is not this device’s any more: nothing was reported';
+}
+
+/** Of a description; a gateway takes more, and more is read by nobody. */
+const mostCharacters = 1_000;
+
+/**
+ * Reports the outcome until the gateway answers. When the answer of a first report was lost, the lease is over and the second one is answered with
+ * STALE_LEASE: that is an answer too. One that is refused is reported again in plain words: the outcome must not be lost over those that tell it.
+ * Answers what was reported. Rejects with Refused when the plain one is refused too, and with the signal's reason.
+ */
+export async function reportOutcome(client: Client, leaseToken: string, outcome: Outcome, signal: AbortSignal): Promise<Outcome> {
+  if (outcome.kind === 'NOTHING') return outcome;
+  const refusal = await ask(client, leaseToken, outcome, signal);
+  if (refusal === null) return outcome;
+  const plain = plainly(outcome, refusal);
+  const again = await ask(client, leaseToken, plain, signal);
+  if (again !== null) throw again;
+  return plain;
+}
+
+/** The same in words that no gateway refuses. A success that is refused is none: what the step left is not what its job takes. */
+function plainly(outcome: Told, refusal: Refused | RequestRefused): Told {
+  if (outcome.kind === 'RELEASE') return { kind: 'RELEASE', description: 'The device gave the step back.' };
+  const description =
+    outcome.kind === 'FAIL'
+      ? 'The step failed. The gateway does not take the words in which the device said why.'
+      : `The gateway does not take the step as done: ${acceptMessage(refusal.message, mostCharacters)}`;
+  return { kind: 'FAIL', failure: { reason: 'DEVICE_REPORTED', description }, exitCode: outcome.kind === 'FAIL' ? outcome.exitCode : 0 };
+}
+
+type Told = Exclude<Outcome, { kind: 'NOTHING' }>;
+
+/** Answers the refusal, if it was refused. */
+async function ask(client: Client, leaseToken: string, outcome: Told, signal: AbortSignal): Promise<Refused | RequestRefused | null> {
+  try {
+    const result = await send(client, leaseToken, outcome, signal);
+    return 'code' in result && result.code !== 'STALE_LEASE' ? new Refused(result) : null;
+  } catch (error) {
+    // Who is not known, or may not, may not in other words either.
+    if (error instanceof RequestRefused && !isKeyRefused(error)) return error;
+    throw error;
+  }
+}
+
+async function send(client: Client, leaseToken: string, outcome: Told, signal: AbortSignal) {
+  switch (outcome.kind) {
+    case 'COMPLETE':
+      return (await askUntilAnswered(client, CompleteStepDocument, { input: { leaseToken, exitCode: 0 } }, { signal })).completeStep;
+    case 'RELEASE': {
+      const input = { leaseToken, description: acceptMessage(outcome.description, mostCharacters) };
+      return (await askUntilAnswered(client, ReleaseStepDocument, { input }, { signal })).releaseStep;
+    }
+    case 'FAIL': {
+      const { reason, description } = outcome.failure;
+      const input = { leaseToken, reason, description: acceptMessage(description, mostCharacters), exitCode: outcome.exitCode };
+      return (await askUntilAnswered(client, FailStepDocument, { input }, { signal })).failStep;
+    }
+  }
+}

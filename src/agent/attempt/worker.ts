@@ -1,0 +1,327 @@
+import { hostname } from 'node:os';
+import { wait } from '../../client/backoff.ts';
+import { Refused, RequestRefused } from '../../client/errors.ts';
+import type { Client } from '../../client/fetch.ts';
+import type { ClaimedStepFieldsFragment, LeaseFieldsFragment } from '../../client/generated.ts';
+import type { Mask } from '../../text/mask.ts';
+import { Directory } from '../files/directory.ts';
+import { handInFragments } from '../files/fragments.ts';
+import type { GpuPool } from '../machine/gpu-pool.ts';
+import type { Containment } from '../process/containment.ts';
+import { lingerMilliseconds, Patience, unlessAborted, within } from '../process/time-limits.ts';
+import { Delivery } from '../reporting/delivery.ts';
+import { flushMilliseconds, LogWriter } from '../reporting/log.ts';
+import { MetricsReader, metricsMilliseconds } from '../reporting/metrics-reader.ts';
+import { Outbox } from '../reporting/outbox.ts';
+import { samplePeriodMilliseconds } from '../reporting/telemetry.ts';
+import { createStepFolder, metricsFile, removeStepFolder, type StepFolder } from './folder.ts';
+import { LeaseKeeper } from './lease.ts';
+import { recordProcess } from './orphans.ts';
+import { type Outcome, outcomeOfExit, outcomeOfOrder, reportOutcome } from './report.ts';
+import { CannotRunError, EngineAwayError, type RunningStep, type StepExit } from './running.ts';
+import { masked, maskOf, reveal } from './secrets.ts';
+import { startStep } from './start.ts';
+
+export interface Claim {
+  readonly step: ClaimedStepFieldsFragment;
+  readonly lease: LeaseFieldsFragment;
+  /** The values of the variables of its container that are secret. */
+  readonly secretEnv: readonly { readonly name: string; readonly value: string }[];
+}
+
+export interface WorkOptions {
+  readonly client: Client;
+  /** The agent's folder. */
+  readonly workDir: string;
+  readonly leaseSeconds: number;
+  /** Between SIGTERM and SIGKILL. */
+  readonly graceSeconds: number;
+  readonly gpus: GpuPool;
+  /** Called when what a step would run in is found to be gone; resolves when the gateway knows. */
+  readonly onEngineAway: () => Promise<void>;
+  readonly containment: Containment;
+  readonly onDraining: (isDraining: boolean) => void;
+  /** Aborted when the step is to be given back, because the agent stops. */
+  readonly release: AbortSignal;
+}
+
+/** All that an attempt has, from its claim to its end. */
+interface Attempt extends WorkOptions {
+  readonly claim: Claim;
+  readonly folder: StepFolder;
+  /** Its work folder, held open before the step runs: it stays this one, wherever the step moves it and whatever it puts there. */
+  readonly work: Directory;
+  /** Hides what the step was given and nobody is to read. */
+  readonly mask: Mask;
+  readonly outbox: Outbox;
+  readonly log: LogWriter;
+  readonly metrics: MetricsReader;
+  readonly lease: LeaseKeeper;
+  readonly delivery: Delivery;
+  readonly patience: Patience;
+}
+
+/**
+ * Takes a claimed step from its start to its end: starts its command, follows it, hands in its files, delivers what is left to say and
+ * reports how it ended. Answers that. Rejects only when the outcome could not be reported.
+ */
+export async function workOn(given: Claim, options: WorkOptions): Promise<Outcome> {
+  const claim = reveal(given);
+  const lease = new LeaseKeeper(options.client, claim.lease.token, options.leaseSeconds, options.onDraining);
+  const patience = new Patience(lease, options.graceSeconds);
+  const keeping = lease.keep();
+  const release = () => lease.command({ kind: 'RELEASE' });
+  if (options.release.aborted) release();
+  options.release.addEventListener('abort', release, { once: true });
+  try {
+    return await carryOut(claim, lease, patience, options);
+  } catch (error) {
+    // The gateway's own refusals, and orders to stop, are not the device's failure; a full disk here is.
+    if (lease.order !== null || error instanceof Refused || error instanceof RequestRefused) throw error;
+    const description = `The agent could not run the step: ${error instanceof Error ? error.message : String(error)}`;
+    const outcome = masked(
+      { kind: 'FAIL', failure: { reason: 'DEVICE_REPORTED', description }, exitCode: null },
+      maskOf(claim, options.client),
+    );
+    return await reportOutcome(options.client, claim.lease.token, outcome, patience.over);
+  } finally {
+    options.release.removeEventListener('abort', release);
+    lease.close();
+    await keeping;
+  }
+}
+
+async function carryOut(claim: Claim, lease: LeaseKeeper, patience: Patience, options: WorkOptions): Promise<Outcome> {
+  const attempt = await prepare(claim, lease, patience, options);
+  const { over } = patience;
+  const delivering = attempt.delivery.run(over);
+  // It is waited for below; until then a failure of it is not nobody's.
+  delivering.catch(() => {});
+  const endOutbox = () => attempt.outbox.end();
+  // Then nothing more will be delivered, and who waits for something to deliver must hear of it.
+  over.addEventListener('abort', endOutbox, { once: true });
+  try {
+    const ran = await runCommand(attempt);
+    const outcome = await handIn(attempt, ran);
+    await settle(attempt);
+    await delivering;
+    return await report(attempt, outcome);
+  } finally {
+    over.removeEventListener('abort', endOutbox);
+    attempt.outbox.end();
+    await delivering.catch(() => {});
+    await within(lingerMilliseconds, attempt.metrics.end());
+    attempt.outbox.close();
+    await attempt.work.close();
+    // A large folder takes its time; what of it an agent that ends leaves, the next one removes.
+    await within(lingerMilliseconds, removeStepFolder(attempt.folder));
+  }
+}
+
+async function prepare(claim: Claim, lease: LeaseKeeper, patience: Patience, options: WorkOptions): Promise<Attempt> {
+  const folder = await createStepFolder(options.workDir, claim.step, claim.lease.attempt);
+  const outbox = new Outbox(folder.outbox);
+  const work = await Directory.open(folder.work);
+  const mask = maskOf(claim, options.client);
+  const log = new LogWriter((entry) => outbox.add({ kind: 'log', ...entry }), mask);
+  const metrics = new MetricsReader(
+    metricsFile(work),
+    (entry) => outbox.add({ kind: 'metric', ...entry, name: mask.text(entry.name) }),
+    (line) => log.note(line),
+  );
+  const { client } = options;
+  // At once: what is left to deliver is known only when it has been said what was refused.
+  const note = (line: string) => {
+    log.note(line);
+    log.flush();
+  };
+  const delivery = new Delivery({ client, token: claim.lease.token, outbox, lease, note });
+  return { ...options, claim, lease, folder, work, mask, outbox, log, metrics, delivery, patience };
+}
+
+/** Runs the command with GPUs of its own, as many as it asked for. */
+async function runCommand(attempt: Attempt): Promise<Outcome> {
+  const { claim, gpus: pool, log } = attempt;
+  const wanted = claim.step.resources.gpu ?? 0;
+  const gpus = pool.isKnown ? pool.take(wanted) : undefined;
+  if (gpus === null) {
+    const description = `The step asks for ${wanted} GPUs, and this device does not have as many to give.`;
+    log.note(description);
+    return { kind: 'FAIL', failure: { reason: 'DEVICE_REPORTED', description }, exitCode: null };
+  }
+  try {
+    return await runWith(attempt, gpus ?? null);
+  } finally {
+    pool.giveBack(gpus ?? []);
+  }
+}
+
+/** Starts the command and follows it to its end, or to the end that an order makes of it. */
+async function runWith(attempt: Attempt, gpus: readonly string[] | null): Promise<Outcome> {
+  const { claim, folder, client, log, lease, containment } = attempt;
+  let running: RunningStep | null = null;
+  try {
+    running = await startStep({
+      ...claim,
+      folder,
+      gpus,
+      containment,
+      url: client.target.url.replace(/\/+$/, ''),
+      onOutput(stream, bytes) {
+        log.write(stream, bytes);
+        if (isTooFast(attempt)) running?.hold(true);
+      },
+      note: (line) => log.note(line),
+      onPreparing: (description) => attempt.outbox.add({ kind: 'state', reason: 'CONTAINER_CREATING', description }),
+      signal: lease.stop,
+    });
+  } catch (error) {
+    if (lease.order !== null) return outcomeOfOrder(lease.order, null);
+    if (error instanceof EngineAwayError) {
+      log.note(error.message);
+      await attempt.onEngineAway();
+      return { kind: 'RELEASE', description: error.message };
+    }
+    if (!(error instanceof CannotRunError)) throw error;
+    log.note(error.failure.description);
+    return { kind: 'FAIL', failure: error.failure, exitCode: null };
+  }
+  // Without its record a step runs as well; only an agent after this one would not find it.
+  await recordProcess(folder.record, running.pid, running.container).catch((error: Error) =>
+    log.note(`No record of the process: ${error.message}`),
+  );
+  return follow(attempt, running);
+}
+
+async function follow(attempt: Attempt, running: RunningStep): Promise<Outcome> {
+  const startedAt = new Date().toISOString();
+  attempt.outbox.add({ kind: 'state', internalHostname: hostname(), ...describeComputing(attempt, { startedAt }) });
+  const ended = new AbortController();
+  const following = [
+    repeat(flushMilliseconds, ended.signal, async () => {
+      running.hold(isTooFast(attempt));
+      noteRefused(attempt);
+    }),
+    repeat(metricsMilliseconds, ended.signal, () => attempt.metrics.read()),
+    repeat(samplePeriodMilliseconds, ended.signal, () => takeSample(attempt, running)),
+    tellStart(attempt, running, ended.signal),
+  ];
+  // What came first decides: a command that ended by itself before it was told to stop has the outcome that it had.
+  const first = await Promise.race([running.exited, whenAborted(attempt.lease.stop, ended.signal)]);
+  const exit = first ?? (await stop(attempt, running));
+  ended.abort();
+  await within(lingerMilliseconds, Promise.all(following));
+  const endedAt = new Date().toISOString();
+  attempt.outbox.add({ kind: 'state', ...describeComputing(attempt, { startedAt, endedAt }) });
+  const { order } = attempt.lease;
+  return order !== null && (first === null || order.kind === 'LOST') ? outcomeOfOrder(order, exit) : outcomeOfExit(exit);
+}
+
+/** Ends the command: at once when the lease is lost, also when that comes while it is being asked to stop. */
+async function stop({ lease, graceSeconds }: Attempt, running: RunningStep): Promise<StepExit> {
+  const kill = () => running.kill();
+  if (lease.lost.aborted) kill();
+  lease.lost.addEventListener('abort', kill, { once: true });
+  try {
+    return await running.stop(lease.lost.aborted ? 0 : graceSeconds);
+  } finally {
+    lease.lost.removeEventListener('abort', kill);
+  }
+}
+
+function describeComputing({ claim }: Attempt, { startedAt, endedAt }: { startedAt: string; endedAt?: string }) {
+  const usesGpu = (claim.step.resources.gpu ?? 0) > 0;
+  return {
+    computeTime: {
+      cpuStartedAt: startedAt,
+      ...(endedAt !== undefined && { cpuEndedAt: endedAt }),
+      ...(usesGpu && { gpuStartedAt: startedAt, ...(endedAt !== undefined && { gpuEndedAt: endedAt }) }),
+    },
+  };
+}
+
+/** A step that prints faster than the gateway stores waits for it, rather than losing lines. One whose gateway is away goes on, and uses the room there is. */
+const isTooFast = ({ outbox, delivery }: Attempt) => outbox.isCrowded && delivery.isMoving;
+
+function noteRefused({ outbox, log }: Attempt): void {
+  const refused = outbox.takeRefused();
+  if (refused > 0)
+    log.note(`${refused} pieces of log, metrics and telemetry were left out: there was no room to keep them while the gateway was away.`);
+}
+
+async function takeSample({ outbox }: Attempt, running: RunningStep): Promise<void> {
+  // A sample that cannot be taken, when the machine has no file handle left, say, is one sample less.
+  const sample = await running.meter.sample().catch(() => null);
+  if (sample !== null) outbox.add({ kind: 'telemetry', ...sample });
+}
+
+/** Of a container, when it runs; and where what it serves is reached. */
+async function tellStart({ outbox }: Attempt, running: RunningStep, over: AbortSignal): Promise<void> {
+  if (!(await running.hasStarted(over))) return;
+  if (running.container !== null) outbox.add({ kind: 'state', reason: 'CONTAINER_STARTED', description: '' });
+  const httpUrl = await running.findHttpUrl().catch(() => null);
+  if (httpUrl !== null) outbox.add({ kind: 'state', httpUrl });
+}
+
+/**
+ * Uploads what a step left, however it ended (P18): what it saved when it was told to stop is what the next attempt begins with. A step whose files could
+ * not be stored has not succeeded: the next one would look for them.
+ */
+async function handIn(attempt: Attempt, outcome: Outcome): Promise<Outcome> {
+  const { client, claim, work, mask, log, lease, patience } = attempt;
+  if (outcome.kind === 'NOTHING') return outcome;
+  const signal = patience.handIn();
+  try {
+    const handing = handInFragments({
+      client,
+      work,
+      jobId: claim.step.job.id,
+      stepNumber: claim.step.number,
+      leaseToken: claim.lease.token,
+      attempt: claim.lease.attempt,
+      mask,
+      note: (line) => log.note(line),
+      signal,
+    });
+    const problems = await unlessAborted(handing, signal);
+    for (const problem of problems) log.note(problem);
+    const [problem] = problems;
+    if (problem === undefined || outcome.kind !== 'COMPLETE') return outcome;
+    return { kind: 'FAIL', failure: { reason: 'DEVICE_REPORTED', description: problem }, exitCode: 0 };
+  } catch (error) {
+    if (lease.order === null) throw error;
+    if (!lease.lost.aborted) log.note('What else stands in fragments/ is not handed in: there was no more time after the order to stop.');
+    // Told to stop before its files were stored, it did not finish.
+    return outcome.kind === 'COMPLETE' ? outcomeOfOrder(lease.order, null) : outcome;
+  }
+}
+
+/** The last of the metrics and of the log; after it the outbox has all that the step had to say. */
+async function settle({ metrics, log, outbox }: Attempt): Promise<void> {
+  if (!(await within(lingerMilliseconds, metrics.end()))) log.note('The metrics file could not be read to its end: reading it hangs.');
+  log.end();
+  outbox.end();
+}
+
+async function report({ client, claim, lease, mask, patience }: Attempt, outcome: Outcome): Promise<Outcome> {
+  if (lease.lost.aborted) return { kind: 'NOTHING' };
+  return reportOutcome(client, claim.lease.token, masked(outcome, mask), patience.over);
+}
+
+/** Does something again and again, never twice at the same time, until the signal. */
+async function repeat(periodMilliseconds: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  while (!signal.aborted) {
+    await wait(periodMilliseconds, signal).catch(() => {});
+    if (!signal.aborted) await work();
+  }
+}
+
+/** Null when `signal` is aborted; never when `over` is. */
+function whenAborted(signal: AbortSignal, over: AbortSignal): Promise<null> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve(null);
+    const stop = () => resolve(null);
+    signal.addEventListener('abort', stop, { once: true });
+    over.addEventListener('abort', () => signal.removeEventListener('abort', stop), { once: true });
+  });
+}

@@ -1,0 +1,162 @@
+import { createHash } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+import { basename, extname } from 'node:path';
+import { Refused, RequestRefused, unwrap } from '../../client/errors.ts';
+import type { Client } from '../../client/fetch.ts';
+import { digestFile, type FileDigest, uploadFile } from '../../client/files.ts';
+import { CreateFragmentDocument, type CreateFragmentInput, type FragmentType, GatewayLimitsDocument } from '../../client/generated.ts';
+import { quoteName } from '../../text/acceptable.ts';
+import type { Mask } from '../../text/mask.ts';
+import { askUntilAnswered, isPassing } from '../asking.ts';
+import { Notes } from '../attempt/notes.ts';
+import type { Directory } from './directory.ts';
+import { fragmentFiles } from './fragment-files.ts';
+
+export interface HandIn {
+  readonly client: Client;
+  /** The attempt's work folder. */
+  readonly work: Directory;
+  readonly jobId: string;
+  readonly stepNumber: number;
+  readonly leaseToken: string;
+  readonly attempt: number;
+  /** Hides in the names what nobody is to read. */
+  readonly mask: Mask;
+  /** A line for the step's log. */
+  readonly note: (line: string) => void;
+  /** Gives up when it is aborted. */
+  readonly signal: AbortSignal;
+}
+
+/** How often the bytes of one file are sent when the gateway refuses them (a file that was changed after it was hashed, a URL that expired). */
+const maxRefusals = 3;
+
+/** Of one attempt: what a folder of files costs to read and to send must have an end, however large a step says that its files are. */
+const mostBytes = 100 * 1024 ** 3;
+
+/**
+ * Uploads the plain files that a step left, one after the other by name, each streamed from disk, each again until the gateway has it. What else is in the
+ * folder is noted, and so are names that the gateway does not take. Answers what should have been handed in and could not, a sentence each. Rejects
+ * with the signal's reason when that is aborted.
+ */
+export async function handInFragments(handIn: HandIn): Promise<string[]> {
+  const problems: string[] = [];
+  const notes = new Notes(handIn.note);
+  let atMost: number | null = null;
+  let left = mostBytes;
+  for await (const { path, handle } of fragmentFiles(handIn.work, (line) => notes.add(line))) {
+    try {
+      atMost ??= await askLimit(handIn);
+      const { size } = await handle.stat();
+      // Before it is read: a file of holes has any size at no cost.
+      if (size > atMost) throw new Error(`it has ${size} bytes, and the gateway takes at most ${atMost}.`);
+      if (size > left) throw new Error(`with it, they would have more than ${mostBytes} bytes together.`);
+      left -= size;
+      await handInUnderFreeName(handIn, handIn.mask.text(path), handle);
+    } catch (error) {
+      handIn.signal.throwIfAborted();
+      const name = quoteName(`fragments/${path}`);
+      const wrongName = wrongNameOf(error);
+      if (wrongName !== null) {
+        notes.add(`${name} is not handed in: its name ${wrongName}`);
+        continue;
+      }
+      const message = error instanceof Error ? error.message : String(error);
+      problems.push(`${name} could not be handed in: ${message}`);
+    }
+  }
+  notes.end('fragments');
+  return problems;
+}
+
+/** What the gateway says of a name that it does not take: such a file is left out, and fails no step. Null for any other error. */
+function wrongNameOf(error: unknown): string | null {
+  const issues = error instanceof Refused ? error.issues.filter(({ path }) => path[0] === 'filename') : [];
+  return issues.length === 0 ? null : issues.map(({ message }) => message).join(' It ');
+}
+
+async function askLimit({ client, signal }: HandIn): Promise<number> {
+  const { gateway } = await askUntilAnswered(client, GatewayLimitsDocument, {}, { signal });
+  const { fragmentBytesAtMost } = gateway.limits;
+  return typeof fragmentBytesAtMost === 'number' ? fragmentBytesAtMost : Number.POSITIVE_INFINITY;
+}
+
+/** What a file is, by its name. */
+export function typeOfFile(path: string): FragmentType {
+  const name = basename(path).toLowerCase();
+  if (name.endsWith('.safetensors')) return 'MODEL';
+  if (name.endsWith('.log')) return 'BUILD_LOGS';
+  return /^metrics.*\.(jsonl|csv)$/.test(name) ? 'METRICS' : 'DATA';
+}
+
+const contentTypes: Readonly<Record<string, string>> = {
+  '.csv': 'text/csv',
+  '.html': 'text/html',
+  '.json': 'application/json',
+  '.jsonl': 'application/jsonl',
+  '.log': 'text/plain',
+  '.md': 'text/markdown',
+  '.png': 'image/png',
+  '.jpg': 'image/jpeg',
+  '.svg': 'image/svg+xml',
+  '.txt': 'text/plain',
+};
+
+/** What another step has handed in under this name stays. */
+async function handInUnderFreeName(handIn: HandIn, filename: string, file: FileHandle): Promise<void> {
+  try {
+    await handInFile(handIn, filename, file);
+  } catch (error) {
+    if (!(error instanceof Refused && error.code === 'ALREADY_EXISTS')) throw error;
+    const other = `steps/${handIn.stepNumber}/${filename}`;
+    handIn.note(`${quoteName(`fragments/${filename}`)} is handed in as ${quoteName(other)}: the job has a file of this name already.`);
+    await handInFile(handIn, other, file);
+  }
+}
+
+async function handInFile(handIn: HandIn, filename: string, file: FileHandle): Promise<void> {
+  const { client, signal } = handIn;
+  for (let refusals = 0; ; refusals += 1) {
+    const uploadUrl = await announce(handIn, filename, await digestFile(file, signal));
+    // Its bytes are there already: the answer to an earlier PUT was lost.
+    if (uploadUrl === null) return;
+    try {
+      return await upload(client, uploadUrl, file, signal);
+    } catch (error) {
+      if (!(error instanceof RequestRefused) || refusals + 1 >= maxRefusals) throw error;
+    }
+  }
+}
+
+/** Where to PUT the file, or null when the gateway has it. The idempotency key makes a repeated announcement the same fragment. */
+async function announce(handIn: HandIn, filename: string, digest: FileDigest): Promise<string | null> {
+  const { jobId, stepNumber, leaseToken, attempt } = handIn;
+  const input: CreateFragmentInput = {
+    jobId,
+    stepNumber,
+    leaseToken,
+    filename,
+    type: typeOfFile(filename),
+    contentType: contentTypes[extname(filename).toLowerCase()] ?? 'application/octet-stream',
+    ...digest,
+    // A digest, because a key may be shorter than a filename.
+    idempotencyKey: createHash('sha256').update(`${stepNumber}:${attempt}:${digest.sha256}:${filename}`).digest('hex'),
+  };
+  const { createFragment } = await askUntilAnswered(handIn.client, CreateFragmentDocument, { input }, { signal: handIn.signal });
+  const { fragment, uploadUrl } = unwrap(createFragment);
+  if (fragment.status === 'READY') return null;
+  if (!uploadUrl) throw new RequestRefused('BAD_REQUEST', 'the gateway gave no place to upload it to.');
+  return uploadUrl;
+}
+
+async function upload(client: Client, uploadUrl: string, file: FileHandle, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    try {
+      return await uploadFile(client.target, uploadUrl, file, { signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      // The gateway was away for all the attempts of one upload; the step has time.
+      if (!isPassing(error)) throw error;
+    }
+  }
+}

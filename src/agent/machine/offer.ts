@@ -1,0 +1,99 @@
+/** What this device offers: what it can run, and what it has for that. Looked at again and again, for engines and GPUs come and go. */
+import { wait } from '../../client/backoff.ts';
+import { unwrap } from '../../client/errors.ts';
+import type { Client } from '../../client/fetch.ts';
+import { type DeviceCapabilitiesInput, type ResourcesInput, UpdateDeviceDocument } from '../../client/generated.ts';
+import { askUntilAnswered } from '../asking.ts';
+import { hasEngine } from '../container/engine.ts';
+import type { AgentEvent } from '../events.ts';
+import { GpuPool } from './gpu-pool.ts';
+import { surveyGpus } from './nvidia.ts';
+import { findResources } from './resources.ts';
+
+export interface Offer {
+  readonly resources: ResourcesInput;
+  readonly capabilities: DeviceCapabilitiesInput;
+}
+
+interface Look extends Offer {
+  /** By UUID; null where nothing is known of GPUs. */
+  readonly gpus: readonly string[] | null;
+  readonly problems: readonly string[];
+}
+
+/** What an agent offers now. Tells the gateway and the operator when that changes. */
+export class Offers {
+  readonly pool = new GpuPool();
+  readonly #given: ResourcesInput | undefined;
+  readonly #tell: (event: AgentEvent) => void;
+  #now: Look;
+  #looking: Promise<void> = Promise.resolve();
+
+  private constructor(first: Look, given: ResourcesInput | undefined, tell: (event: AgentEvent) => void) {
+    this.#now = first;
+    this.#given = given;
+    this.#tell = tell;
+    this.pool.offer(first.gpus);
+    for (const message of first.problems) tell({ kind: 'PROBLEM', message });
+  }
+
+  /** `given`: what the operator says that the machine has, instead of what is found. */
+  static async find(given: ResourcesInput | undefined, tell: (event: AgentEvent) => void): Promise<Offers> {
+    return new Offers(await look(given), given, tell);
+  }
+
+  get now(): Offer {
+    const { resources, capabilities } = this.#now;
+    return { resources, capabilities };
+  }
+
+  /** Looks at once, and tells the gateway what has changed. Resolves when it knows; a failure is left to the next look. */
+  lookAgain(client: Client, deviceId: string, signal: AbortSignal): Promise<void> {
+    this.#looking = this.#looking.then(() => this.#update(client, deviceId, signal)).catch(() => {});
+    return this.#looking;
+  }
+
+  /** Looks every so many seconds, until the signal. */
+  async keepLooking(client: Client, deviceId: string, everySeconds: number, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await wait(everySeconds * 1_000, signal).catch(() => {});
+      if (!signal.aborted) await this.lookAgain(client, deviceId, signal);
+    }
+  }
+
+  async #update(client: Client, deviceId: string, signal: AbortSignal): Promise<void> {
+    const before = this.#now;
+    const after = await look(this.#given);
+    for (const message of after.problems) if (!before.problems.includes(message)) this.#tell({ kind: 'PROBLEM', message });
+    // What is gone is not handed out from now on, whatever the gateway knows.
+    this.pool.offer(after.gpus);
+    const capabilities = differs(before.capabilities, after.capabilities) ? after.capabilities : null;
+    // Only what may come and go: cores and memory are what they were at the start.
+    const { gpu, gpuModel } = after.resources;
+    const resources = { ...before.resources, gpu: gpu ?? null, gpuModel: gpuModel ?? null };
+    const hasOtherGpus = differs([before.resources.gpu, before.resources.gpuModel ?? null], [resources.gpu, resources.gpuModel]);
+    if (capabilities !== null || hasOtherGpus) {
+      const input = { deviceId, capabilities, resources: hasOtherGpus ? resources : null };
+      unwrap((await askUntilAnswered(client, UpdateDeviceDocument, { input }, { signal })).updateDevice);
+    }
+    this.#now = { ...after, resources: hasOtherGpus ? resources : before.resources };
+    if (capabilities !== null) {
+      const isThere = capabilities.runs?.includes('CONTAINER');
+      this.#tell({ kind: 'OFFER_CHANGED', message: isThere ? 'Docker is there: runs containers.' : 'Docker is away: runs no containers.' });
+    }
+    if (hasOtherGpus) this.#tell({ kind: 'OFFER_CHANGED', message: `Offers ${gpu ?? 0} GPUs now.` });
+  }
+}
+
+async function look(given: ResourcesInput | undefined): Promise<Look> {
+  const [hasContainers, { units, problems }] = await Promise.all([hasEngine(), surveyGpus()]);
+  return {
+    resources: given ?? findResources(units ?? []),
+    // Bare steps are for those who know them by name.
+    capabilities: { runs: hasContainers ? ['CONTAINER', 'PROCESS'] : ['PROCESS'], stepNames: [] },
+    gpus: units?.map(({ id }) => id) ?? null,
+    problems,
+  };
+}
+
+const differs = (a: unknown, b: unknown) => JSON.stringify(a) !== JSON.stringify(b);

@@ -1,0 +1,160 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { passEnvironment } from '../attempt/environment.ts';
+import type { Containment } from './containment.ts';
+import { type CommandLine, childrenOf, type Enclosure } from './enclosure.ts';
+import { GroupProcess, SpawnError } from './process.ts';
+import { sendSignal } from './processes.ts';
+
+/** Where an isolated step sees its work folder, in a /tmp of its own. */
+export const isolatedWorkFolder = '/tmp/trainyard';
+
+/** The users that isolated steps run as, each another one: nobody has these numbers by custom, and they are there also where a container has only 65536. */
+const firstUser = 64_000;
+const mostUsers = 1_000;
+
+const tryMilliseconds = 20_000;
+
+export interface IsolationOptions {
+  /** The agent's folder, which no step sees. */
+  readonly workDir: string;
+  /** The user that all isolated steps run as. Default: each a user of its own. */
+  readonly user?: string | undefined;
+}
+
+/** Why steps cannot be isolated here. */
+export class IsolationError extends Error {
+  override readonly name = 'IsolationError';
+}
+
+/**
+ * Runs each process step as a user without rights, with processes, a /tmp and a work folder of its own (namespaces(7)). What it starts cannot outlive it: the
+ * kernel ends all of a process namespace with its first process. Tries it once; rejects with IsolationError where it does not work.
+ */
+export async function isolate({ workDir, user }: IsolationOptions): Promise<Containment> {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) {
+    throw new IsolationError('Steps can be isolated on Linux only, and by an agent that is started as root.');
+  }
+  const users = new Set<number>();
+  const take = () => {
+    const number = Array.from({ length: mostUsers }, (_, i) => firstUser + i).find((each) => !users.has(each)) ?? firstUser;
+    users.add(number);
+    return number;
+  };
+  const enclosureOf = (root: string) => {
+    const number = user === undefined ? take() : null;
+    const leave = () => {
+      if (number !== null) users.delete(number);
+    };
+    return new Isolation({ work: join(root, 'work'), workDir, user: user ?? String(number), hasName: user !== undefined, leave });
+  };
+  await tryOut(workDir, enclosureOf);
+  const who = user === undefined ? `as a user of its own (${firstUser} and up)` : `as the user ${user}`;
+  return {
+    description: `Process steps are isolated: each runs ${who}, with a /tmp and processes of its own and without a view of ${workDir}. All that it starts ends with it.`,
+    visibleWork: isolatedWorkFolder,
+    enclosureOf,
+  };
+}
+
+async function tryOut(workDir: string, enclosureOf: (root: string) => Isolation): Promise<void> {
+  const root = await mkdtemp(join(workDir, 'isolation-'));
+  const isolation = enclosureOf(root);
+  let problem = '';
+  try {
+    await mkdir(join(root, 'work'));
+    const child = await GroupProcess.start({
+      file: '/bin/sh',
+      args: ['-c', `test "$(id -u)" != 0 && test "$(pwd)" = ${isolatedWorkFolder} && touch file`],
+      cwd: root,
+      env: passEnvironment(process.env),
+      enclosure: isolation,
+      onOutput: (_stream, bytes) => {
+        problem = bytes.toString('utf8').trim();
+      },
+    });
+    const giveUp = setTimeout(() => child.kill(), tryMilliseconds);
+    const { exitCode } = await child.exited;
+    clearTimeout(giveUp);
+    if (exitCode !== 0) throw new IsolationError(`Steps cannot be isolated here: ${problem || `the try ended with ${exitCode}`}.`);
+  } catch (error) {
+    if (!(error instanceof SpawnError)) throw error;
+    throw new IsolationError(`Steps cannot be isolated here: ${error.message}.`, { cause: error });
+  } finally {
+    await isolation.close();
+    await rm(root, { recursive: true, force: true });
+  }
+}
+
+interface Inside {
+  readonly work: string;
+  readonly workDir: string;
+  /** A name, or a number that has none. */
+  readonly user: string;
+  readonly hasName: boolean;
+  readonly leave: () => void;
+}
+
+class Isolation implements Enclosure {
+  /** `unshare`, and the first process of the namespace. */
+  readonly keepers = 2;
+  readonly #inside: Inside;
+
+  constructor(inside: Inside) {
+    this.#inside = inside;
+  }
+
+  async open(): Promise<void> {}
+
+  enclose({ file, args }: CommandLine): CommandLine {
+    const { work, workDir, user, hasName } = this.#inside;
+    const groups = hasName ? '--init-groups' : '--clear-groups';
+    const unshare = ['--mount', '--pid', '--ipc', '--fork', '--kill-child', '--mount-proc'];
+    return { file: 'unshare', args: [...unshare, '/bin/sh', '-c', firstProcess, 'sh', work, workDir, user, groups, file, ...args] };
+  }
+
+  async list(): Promise<ReadonlySet<number>> {
+    return new Set();
+  }
+
+  async kill(pid: number | null): Promise<void> {
+    const first = pid === null ? [] : childrenOf(pid);
+    if (pid === null || first.length === 0) return;
+    // `unshare` before what it waits for: it would have words of its own for the step's log.
+    for (const each of [pid, ...first]) sendSignal(each, 'SIGKILL');
+  }
+
+  async close(): Promise<void> {
+    this.#inside.leave();
+  }
+}
+
+/**
+ * The work folder is bound by what is the current directory, because the agent's own may lie in the /tmp that is covered. The step owns its work folder, and has no right to become another
+ * user. When its command has ended, the first process waits to be killed, and with it all that is left.
+ */
+const firstProcess = `
+work=$1 hidden=$2 user=$3 groups=$4
+shift 4
+prepare() {
+  cd "$work" &&
+  group=$(id -g "$user" 2>/dev/null || echo "$user") &&
+  chown -R -h "$user:$group" . &&
+  mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs /tmp &&
+  mkdir ${isolatedWorkFolder} &&
+  mount -c --bind . ${isolatedWorkFolder} &&
+  mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs /var/tmp &&
+  { ! test -d /dev/shm || mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs /dev/shm; } &&
+  { ! test -d "$hidden" || mount -t tmpfs -o mode=0000,nosuid,nodev tmpfs "$hidden"; } &&
+  cd ${isolatedWorkFolder}
+}
+if prepare; then
+  setpriv --reuid "$user" --regid "$group" "$groups" --no-new-privs --inh-caps=-all --bounding-set=-all -- "$@" 3>&-
+  code=$?
+else
+  echo "trainyard: the step could not be isolated, and was not started" >&2
+  code=125
+fi
+if test $code -gt 128 && test $code -lt 160; then echo "S $((code - 128))" >&3; else echo "E $code" >&3; fi
+exec sleep 2147483647 >/dev/null 2>&1 3>&-
+`;

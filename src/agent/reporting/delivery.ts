@@ -1,0 +1,138 @@
+import { wait } from '../../client/backoff.ts';
+import { Refused, RequestRefused, unwrap } from '../../client/errors.ts';
+import type { Client } from '../../client/fetch.ts';
+import { ReportProgressDocument, type ReportProgressInput } from '../../client/generated.ts';
+import { quoteName } from '../../text/acceptable.ts';
+import { askUntilAnswered } from '../asking.ts';
+import type { LeaseKeeper } from '../attempt/lease.ts';
+import { Notes } from '../attempt/notes.ts';
+import { defaultOutboxLimits, type Outbox, type OutboxBatch, type OutboxEntry } from './outbox.ts';
+
+/** Without an answer for this long, the gateway is taken to be away. */
+const awayMilliseconds = 5_000;
+
+/** After a report that left nothing over: what the log, the metrics and the samples have to say in that time goes together. */
+const periodMilliseconds = 100;
+
+/**
+ * Delivers an outbox to the gateway, oldest first, one report at a time: the next one is sent when the one before was answered, so the order of the log holds
+ * across any failure. An answer also says whether to stop, which the lease keeper learns.
+ */
+export class Delivery {
+  readonly #client: Client;
+  readonly #token: string;
+  readonly #outbox: Outbox;
+  readonly #lease: LeaseKeeper;
+  readonly #note: (line: string) => void;
+  readonly #notes: Notes;
+  #answeredAt = performance.now();
+  /** What the gateway's offsets are behind the outbox's: bytes that were left out on the way, because it did not take them. */
+  #behind = 0;
+  /** Halved when a report is refused, to find the entry that is to blame; doubled when one is taken. */
+  #maxEntries = defaultOutboxLimits.batchEntries;
+
+  constructor(options: { client: Client; token: string; outbox: Outbox; lease: LeaseKeeper; note: (line: string) => void }) {
+    this.#client = options.client;
+    this.#token = options.token;
+    this.#outbox = options.outbox;
+    this.#lease = options.lease;
+    this.#note = options.note;
+    this.#notes = new Notes(options.note);
+  }
+
+  /** Whether the gateway takes what it is sent: then what waits will be gone soon. */
+  get isMoving(): boolean {
+    return performance.now() - this.#answeredAt < awayMilliseconds;
+  }
+
+  /** Delivers until the outbox has ended and is empty, the lease is lost, or `giveUp` is aborted. Never rejects for a failure of the gateway. */
+  async run(giveUp: AbortSignal): Promise<void> {
+    const signal = AbortSignal.any([this.#lease.lost, giveUp]);
+    while (!signal.aborted) {
+      await this.#outbox.hasEntries();
+      if (this.#outbox.isEmpty) this.#notes.end('what was left out');
+      if (this.#outbox.isEmpty || signal.aborted) return;
+      await this.#deliver(this.#outbox.peek(this.#maxEntries), signal);
+      // What is left over goes at once.
+      if (this.#outbox.isEmpty && !this.#outbox.isEnded) await wait(periodMilliseconds, signal).catch(() => {});
+    }
+  }
+
+  async #deliver(batch: OutboxBatch, signal: AbortSignal): Promise<void> {
+    const input = { leaseToken: this.#token, ...toReport(batch.entries, this.#behind) };
+    try {
+      const { reportProgress } = await askUntilAnswered(this.#client, ReportProgressDocument, { input }, { signal });
+      this.#answeredAt = performance.now();
+      const answer = unwrap(reportProgress);
+      this.#maxEntries = Math.min(defaultOutboxLimits.batchEntries, this.#maxEntries * 2);
+      this.#lease.learn(answer);
+      if (this.#isBehind(batch.entries, answer.nextLogOffset)) return;
+      this.#outbox.drop(batch);
+      this.#noteIgnored(answer.ignoredMetrics);
+    } catch (error) {
+      if (signal.aborted || this.#lease.learnRefusal(error)) return;
+      this.#takeRefusal(batch, error);
+    }
+  }
+
+  /**
+   * A hole in the log: the gateway goes on from before the batch's first chunk. What is missing was delivered and dropped once, or refused; it is not here any
+   * more. So from now on all offsets are that much less, and the batch is sent again.
+   */
+  #isBehind(entries: readonly OutboxEntry[], nextLogOffset: number): boolean {
+    const first = entries.find((entry) => entry.kind === 'log');
+    if (first === undefined || nextLogOffset >= first.offset - this.#behind) return false;
+    const missing = first.offset - this.#behind - nextLogOffset;
+    this.#behind += missing;
+    this.#note(`${missing} bytes of the log before this line are missing at the gateway.`);
+    return true;
+  }
+
+  /** A value that is there already is one that was delivered twice; another one in its place is the script's mistake. */
+  #noteIgnored(ignored: readonly Ignored[]): void {
+    for (const { name, iteration, value, storedValue } of ignored)
+      if (value !== storedValue)
+        this.#notes.add(`Left out ${value} as the metric ${quoteName(name)} of iteration ${iteration}, which is ${storedValue} already.`);
+  }
+
+  /** The gateway does not take something in the batch: halves of it are tried until the entry is found, and left out with a note. */
+  #takeRefusal(batch: OutboxBatch, error: unknown): void {
+    if (!(error instanceof Refused || error instanceof RequestRefused)) throw error;
+    if (batch.entries.length > 1) {
+      this.#maxEntries = Math.ceil(batch.entries.length / 2);
+      return;
+    }
+    this.#outbox.drop(batch);
+    // Not for a refused line of the agent's own: that would go on for ever.
+    const [entry] = batch.entries;
+    if (entry !== undefined && !(entry.kind === 'log' && entry.stream === 'SYSTEM'))
+      this.#notes.add(`Left out ${describe(entry)}: ${error.message}`);
+  }
+}
+
+interface Ignored {
+  readonly name: string;
+  readonly iteration: number;
+  readonly value: number;
+  readonly storedValue: number;
+}
+
+function describe(entry: OutboxEntry): string {
+  if (entry.kind === 'metric') return `the metric ${quoteName(entry.name)} of iteration ${entry.iteration}`;
+  if (entry.kind === 'log') return `${Buffer.byteLength(entry.text)} bytes of the log`;
+  return entry.kind === 'telemetry' ? 'a telemetry sample' : 'a report of its state';
+}
+
+/** The entries as the lists of one report, each in order. */
+function toReport(entries: readonly OutboxEntry[], behind: number): Omit<ReportProgressInput, 'leaseToken'> {
+  const metrics = entries.filter((entry) => entry.kind === 'metric').map(({ kind: _, ...metric }) => metric);
+  const telemetry = entries.filter((entry) => entry.kind === 'telemetry').map(({ kind: _, ...sample }) => sample);
+  const log = entries.filter((entry) => entry.kind === 'log').map(({ kind: _, ...chunk }) => ({ ...chunk, offset: chunk.offset - behind }));
+  const states = entries.filter((entry) => entry.kind === 'state').map(({ kind: _, ...state }) => state);
+  return {
+    ...(metrics.length > 0 && { metrics }),
+    ...(telemetry.length > 0 && { telemetry }),
+    ...(log.length > 0 && { log }),
+    ...Object.assign({}, ...states),
+  };
+}

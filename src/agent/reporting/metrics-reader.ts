@@ -1,0 +1,218 @@
+import { hash } from 'node:crypto';
+import type { Stats } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { quoteName } from '../../text/acceptable.ts';
+import { Notes } from '../attempt/notes.ts';
+import { NotPlain } from '../files/directory.ts';
+import { type MetricEntry, parseMetricsLine } from './metrics.ts';
+
+/** The file of a name, now: it may be another one the next time. */
+export interface NamedFile {
+  /** What stands under the name, unopened; null for nothing. */
+  look(): Promise<Stats | null>;
+  /** Opens it to read; null when there is nothing. Rejects for what is no plain file. */
+  open(): Promise<FileHandle | null>;
+}
+
+/** Twenty times a second: a script that writes its file anew at each epoch is read between two epochs, unless those are shorter. */
+export const metricsMilliseconds = 50;
+
+/** A line longer than this is not a metric but a mistake, and must not fill the memory. */
+const maxLineBytes = 64 * 1024;
+const readBytes = 256 * 1024;
+/** Of one attempt, what is read again included: more than a history of ten million points, and an end for a file of holes. */
+const maxBytes = 2 * 1024 ** 3;
+/** A gateway takes fewer of a job. */
+const maxNames = 10_000;
+/** Of what was read, at its beginning and at its end: enough to see whether it is still the same. */
+const printBytes = 4 * 1024;
+/** More lines than this are not remembered. */
+const maxKnownLines = 1_000_000;
+
+/** Where reading has got to in one content of the file. */
+class Place {
+  position = 0;
+  lineNumber = 0;
+  /** When it was last changed, as far as it was read. */
+  changedAt = '';
+  head = Buffer.alloc(0);
+  tail = Buffer.alloc(0);
+  rest = Buffer.alloc(0);
+  isSkipping = false;
+  /** Hashes of its lines so far, empty ones left out. */
+  readonly lines: number[] = [];
+
+  take(bytes: Buffer): void {
+    this.position += bytes.length;
+    if (this.head.length < printBytes) this.head = Buffer.concat([this.head, bytes]).subarray(0, printBytes);
+    this.tail = Buffer.concat([this.tail, bytes.subarray(-printBytes)]).subarray(-printBytes);
+  }
+}
+
+/**
+ * Reads the file that TRAINYARD_METRICS names, as it grows: as `tail -F` does, also when it is cut, written anew, or another file takes its name.
+ *
+ * A script may write all its history anew each time: lines that stand again where they stood are the same ones. A line without an iteration gets, for each
+ * metric, the one after the last of that name, from 0 on: so each point has a place of its own on the curve, and a point that is delivered twice after a
+ * lost answer is known as the same one.
+ */
+export class MetricsReader {
+  readonly #named: NamedFile;
+  readonly #keep: (entry: MetricEntry) => void;
+  readonly #notes: Notes;
+  readonly #lastIterations = new Map<string, number>();
+  readonly #failures = new Set<string>();
+  #file: FileHandle | null = null;
+  #place = new Place();
+  /** The lines of the content before this one, as long as this one repeats them. */
+  #known: readonly number[] = [];
+  #readBytes = 0;
+  #hasEnded = false;
+  #reading: Promise<void> = Promise.resolve();
+
+  /** `note` takes what is wrong with a line, for the log of the step. */
+  constructor(named: NamedFile, keep: (entry: MetricEntry) => void, note: (line: string) => void) {
+    this.#named = named;
+    this.#keep = keep;
+    this.#notes = new Notes(note);
+  }
+
+  /** Reads what is new. Whole lines only: one that is still being written waits for its end. Never rejects: a file that cannot be read is noted, once. */
+  read(): Promise<void> {
+    this.#reading = this.#reading.then(() => this.#readNew()).catch((error) => this.#fail(error));
+    return this.#reading;
+  }
+
+  /** Reads the rest, takes what stands after the last line's end as a line, and lets go of the file. Again, it does nothing. */
+  async end(): Promise<void> {
+    await this.read();
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#takeRest();
+    this.#notes.end('metrics');
+    await this.#file?.close();
+    this.#file = null;
+  }
+
+  #fail(error: Error): void {
+    const reason = error instanceof NotPlain ? error.message : `cannot be read: ${'code' in error ? error.code : error.message}`;
+    if (!this.#failures.has(reason)) this.#notes.add(`The metrics file ${reason}.`);
+    this.#failures.add(reason);
+  }
+
+  async #readNew(): Promise<void> {
+    if (this.#hasEnded) return;
+    const seen = await this.#named.look();
+    const held = await this.#file?.stat();
+    if (seen === null || held === undefined || seen.ino !== held.ino || seen.dev !== held.dev) {
+      // What stood under the name before may have been written to until now.
+      if (held !== undefined) await this.#readTo(held);
+      if (seen !== null) await this.#openNext();
+    }
+    if (this.#file !== null) await this.#readTo(await this.#file.stat());
+  }
+
+  async #openNext(): Promise<void> {
+    const next = await this.#named.open();
+    if (next === null) return;
+    await this.#file?.close();
+    this.#beginAnew();
+    this.#file = next;
+  }
+
+  /** Reads the open file as far as it went when `stats` was taken: that has an end, however fast it grows. */
+  async #readTo(stats: Stats): Promise<void> {
+    if (await this.#isRewritten(stats)) this.#beginAnew();
+    this.#place.changedAt = changeOf(stats);
+    while (this.#place.position < stats.size) {
+      if (this.#readBytes >= maxBytes) throw new NotPlain(`has more than ${maxBytes} bytes: the rest is left out`);
+      const bytes = await this.#readAt(this.#place.position, Math.min(readBytes, stats.size - this.#place.position));
+      if (bytes.length === 0) break;
+      this.#readBytes += bytes.length;
+      this.#place.take(bytes);
+      this.#takeBytes(bytes);
+    }
+    // The beginning of a JSON object is none: one that is there is whole, whether or not its line has an end.
+    if (this.#place.rest.at(-1) === closingBrace && parseMetricsLine(this.#place.rest.toString('utf8')).isObject) this.#takeRest();
+  }
+
+  /** Whether what was read is not there any more: the file is shorter, or was changed and other bytes stand there now. */
+  async #isRewritten(stats: Stats): Promise<boolean> {
+    const { position, changedAt, head, tail } = this.#place;
+    if (stats.size < position) return true;
+    if (position === 0 || changedAt === changeOf(stats)) return false;
+    const isThere = async (bytes: Buffer, at: number) => (await this.#readAt(at, bytes.length)).equals(bytes);
+    return !((await isThere(head, 0)) && (await isThere(tail, position - tail.length)));
+  }
+
+  async #readAt(position: number, length: number): Promise<Buffer> {
+    const buffer = Buffer.allocUnsafe(length);
+    const answer = await this.#file?.read(buffer, 0, length, position);
+    return buffer.subarray(0, answer?.bytesRead ?? 0);
+  }
+
+  #beginAnew(): void {
+    this.#takeRest();
+    const { lines } = this.#place;
+    // One that was itself written anew before all that it repeats was there says nothing new of what is known.
+    if (lines.some((line, i) => line !== this.#known[i])) this.#known = lines;
+    this.#place = new Place();
+  }
+
+  #takeBytes(bytes: Buffer): void {
+    const place = this.#place;
+    const all = place.rest.length === 0 ? bytes : Buffer.concat([place.rest, bytes]);
+    let start = 0;
+    for (let end = all.indexOf(lineFeed); end >= 0; end = all.indexOf(lineFeed, start)) {
+      if (place.isSkipping) place.isSkipping = false;
+      else this.#takeLine(all.subarray(start, end));
+      start = end + 1;
+    }
+    place.rest = Buffer.from(all.subarray(start));
+    if (place.rest.length <= maxLineBytes) return;
+    if (!place.isSkipping) this.#notes.add(`Metrics, line ${++place.lineNumber}: longer than ${maxLineBytes} bytes, left out.`);
+    place.isSkipping = true;
+    place.rest = Buffer.alloc(0);
+  }
+
+  #takeRest(): void {
+    const { rest } = this.#place;
+    this.#place.rest = Buffer.alloc(0);
+    if (rest.length > 0 && !this.#place.isSkipping) this.#takeLine(rest);
+  }
+
+  #takeLine(line: Buffer): void {
+    this.#place.lineNumber += 1;
+    // A file that was cut under a script that goes on writing where it was begins with NULs.
+    const text = line.toString('utf8').replace(/^\0+/, '').trim();
+    if (text === '' || this.#isRepeated(text)) return;
+    const at = new Date().toISOString();
+    const parsed = parseMetricsLine(text);
+    for (const problem of parsed.problems) this.#notes.add(`Metrics, line ${this.#place.lineNumber}: ${problem}`);
+    for (const [name, value] of parsed.values) {
+      if (!this.#lastIterations.has(name) && this.#lastIterations.size >= maxNames) {
+        this.#notes.add(`Metrics, line ${this.#place.lineNumber}: ${quoteName(name)} is left out: there are ${maxNames} names already.`);
+        continue;
+      }
+      const iteration = parsed.iteration ?? (this.#lastIterations.get(name) ?? -1) + 1;
+      this.#lastIterations.set(name, iteration);
+      this.#keep({ name, value, iteration, at });
+    }
+  }
+
+  /** Whether it stands where it stood in the content before, and so does all before it. */
+  #isRepeated(text: string): boolean {
+    const { lines } = this.#place;
+    if (lines.length >= maxKnownLines) return false;
+    const line = hash('sha1', text, 'buffer').readUIntLE(0, 6);
+    const isRepeated = line === this.#known[lines.length];
+    if (!isRepeated) this.#known = [];
+    lines.push(line);
+    return isRepeated;
+  }
+}
+
+const lineFeed = 0x0a;
+const closingBrace = 0x7d;
+
+const changeOf = ({ mtimeMs, ctimeMs }: Stats) => `${mtimeMs} ${ctimeMs}`;

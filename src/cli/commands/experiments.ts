@@ -1,0 +1,67 @@
+import type { Client } from '../../client/fetch.ts';
+import { type ExperimentFieldsFragment, ExperimentsDocument } from '../../client/generated.ts';
+import { type Command, jsonFlag } from '../command.ts';
+import { defaultProject, resolveProjectId } from '../input/project.ts';
+import { UsageError } from '../io.ts';
+import { formatAge } from '../output/format.ts';
+import { readLimit, readPages } from '../output/pages.ts';
+import { type Column, printList } from '../output/table.ts';
+import { cleanName } from '../output/terminal.ts';
+
+const columns: readonly Column<ExperimentFieldsFragment>[] = [
+  { title: 'ID', value: (experiment) => experiment.id },
+  { title: 'NAME', value: (experiment) => experiment.name, isFlexible: true },
+  { title: 'JOBS', value: (experiment) => String(experiment.jobs.totalCount), isNumber: true },
+  { title: 'NOW', value: ({ currentJob }) => (currentJob ? `${currentJob.name} (${currentJob.status})` : ''), isFlexible: true },
+  { title: 'MODEL', value: (experiment) => experiment.currentModel?.id ?? '' },
+  { title: 'CREATED', value: (experiment) => formatAge(experiment.createdAt) },
+];
+
+export const experiments: Command = {
+  name: 'experiments',
+  summary: 'Lists experiments: queues of jobs, each of which starts from the model of the one before it.',
+  usage: '',
+  argCount: [0, 0],
+  flags: {
+    project: { value: 'NAME', description: 'of this project, by name or id', defaultText: defaultProject },
+    limit: { value: 'N', description: 'how many', defaultText: '100' },
+    ...jsonFlag,
+  },
+  notes: 'NOW is the job whose turn it is, MODEL the file that a job starts from whose turn comes now.',
+
+  async run({ io, client, given, isJson }) {
+    const projectId = await resolveProjectId(client, given.text('project'), io.signal);
+    const found = await listExperiments(client, projectId, readLimit(given, 100), io.signal);
+    return printList(io, isJson, columns, found, 'No experiments.');
+  },
+};
+
+/** Of a project that is not there, or not for this key. */
+const noPage = { edges: [], pageInfo: { hasNextPage: false, endCursor: null } };
+
+function listExperiments(client: Client, projectId: string, limit: number, signal: AbortSignal): Promise<ExperimentFieldsFragment[]> {
+  return readPages(limit, async (first, after) => {
+    const { project } = await client.request(ExperimentsDocument, { projectId, first, after }, { signal });
+    return project?.experiments ?? noPage;
+  });
+}
+
+/** How many experiments are looked through for a name. */
+const mostExperiments = 1_000;
+
+/**
+ * The id of the experiment that is meant, by id or by name.
+ * @throws UsageError that says which there are, when there is none of that name or more than one.
+ */
+export async function resolveExperimentId(client: Client, projectId: string, given: string, signal: AbortSignal): Promise<string> {
+  if (given.startsWith('exp_')) return given;
+  const all = await listExperiments(client, projectId, mostExperiments, signal);
+  const [found, ...others] = all.filter(({ name }) => name === given);
+  if (found && others.length === 0) return found.id;
+  const shown = found ? [found, ...others] : all;
+  const list = shown.map(({ id, name }) => `\n  ${id}  ${cleanName(name)}`).join('');
+  if (found) throw new UsageError(`More than one experiment is named "${cleanName(given)}"; give one by its id:${list}`);
+  throw new UsageError(
+    `There is no experiment named "${cleanName(given)}". ${list === '' ? 'The project has none.' : `There are:${list}`}`,
+  );
+}

@@ -1,0 +1,243 @@
+import { randomUUID } from 'node:crypto';
+import { defaultBackoff, delayMs, wait } from '../../client/backoff.ts';
+import { GatewayUnreachable, unwrap } from '../../client/errors.ts';
+import { type ContainerInput, CreateJobDocument, type CreateJobInput } from '../../client/generated.ts';
+import { type Command, type Context, flagOf, jsonFlag, placeIssues } from '../command.ts';
+import { type Declared, parseValue, readSet, readSettingFlags, type SettingOverride } from '../input/declared.ts';
+import type { Given } from '../input/flags.ts';
+import type { JobFile } from '../input/jobfile.ts';
+import { defaultProject, resolveProjectId } from '../input/project.ts';
+import { exitCodes, print, printJson, toJson, UsageError } from '../io.ts';
+import { followFlags, followJob } from '../output/follow.ts';
+import { cleanName } from '../output/terminal.ts';
+import { resolveApplication } from './applications.ts';
+import { resolveExperimentId } from './experiments.ts';
+
+/** A gateway that restarts just now must not cost a job; the idempotency key makes trying again safe. */
+const attempts = 4;
+
+export const submit: Command = {
+  name: 'submit',
+  summary: 'Creates a job, from a job file, from flags, or from both (flags win).',
+  usage: '[FILE] [-- COMMAND …]',
+  argCount: [0, 1],
+  isOpen: true,
+  flags: {
+    file: { short: 'f', value: 'FILE', description: 'job file in YAML or JSON, - for standard input; the same as FILE' },
+    project: { value: 'NAME', description: 'the project, by name or id', defaultText: `of the file, else ${defaultProject}` },
+    application: {
+      value: 'NAME',
+      description: 'the kind of job of the catalogue that it is, by name or id',
+      defaultText: 'of the file, else none',
+    },
+    experiment: {
+      value: 'NAME',
+      description: 'the experiment whose queue it joins, by name or id',
+      defaultText: 'of the file, else none',
+    },
+    name: {
+      value: 'NAME',
+      description: "the job's name",
+      defaultText: 'of the file, else the first word of the command, or the application',
+    },
+    description: { value: 'TEXT', description: 'what it is about' },
+    type: { value: 'TYPE', description: 'TRAINING, VALIDATION or CONVERSION', defaultText: 'TRAINING' },
+    image: {
+      value: 'IMAGE',
+      description: 'container image to run in',
+      defaultText: 'none: a process in a folder of its own',
+      field: 'container.image',
+    },
+    entrypoint: { value: 'TEXT', description: "the container's entrypoint", field: 'container.entrypoint' },
+    command: { value: 'TEXT', description: 'what to run, as one text for the shell; or give it after --', field: 'container.command' },
+    env: { value: 'NAME=VALUE', isRepeatable: true, description: 'environment variable of the job', field: 'container.env' },
+    'secret-env': {
+      value: 'NAME',
+      isRepeatable: true,
+      description: 'the same with the value that it has here, shown to nobody but the device that runs the job',
+      field: 'container.env',
+    },
+    cpu: { value: 'N', description: 'cores that it needs', field: 'container.resources.cpu' },
+    'memory-mb': { value: 'N', description: 'memory that it needs', field: 'container.resources.memoryMb' },
+    gpu: { value: 'N', description: 'GPUs that it needs', field: 'container.resources.gpu' },
+    'gpu-model': { value: 'NAME', description: 'model of GPU that it needs', field: 'container.resources.gpuModel' },
+    label: { value: 'KEY=VALUE', isRepeatable: true, description: 'label of the job', field: 'labels' },
+    item: { value: 'NAME=VALUE', isRepeatable: true, description: 'typed item of the job', field: 'items' },
+    settings: { value: 'JSON', description: "the job's settings" },
+    set: { value: 'PATH=VALUE', isRepeatable: true, description: 'put a value over the settings, by dot path' },
+    priority: { value: 'N', description: 'higher is claimed first', defaultText: '0' },
+    preemptible: { description: 'may be suspended for others' },
+    'schedule-timeout-seconds': { value: 'N', description: 'fail when it is not claimed by then', defaultText: 'never' },
+    'run-timeout-seconds': { value: 'N', description: 'fail when it runs longer', defaultText: 'never' },
+    'idempotency-key': { value: 'KEY', description: 'the same key and input give the same job', defaultText: 'a random one' },
+    follow: { description: 'stay and show status, log and metrics until it ends' },
+    ...followFlags,
+    ...jsonFlag,
+  },
+  notes: `A setting that the job declares, in the schema of its application or in the settings of its file, is a flag too:
+  trainyard submit --application NAME --param_3 '{"k":"v"}' --custom.custom_param 5
+Its value is read as the schema says; of --set, and where no schema says anything, it is JSON where it parses, else text.
+
+With --follow the log goes to stdout and the rest to stderr, and the exit code is the job's outcome: 0 SUCCEEDED, 1 FAILED,
+3 CANCELLED. Others: 2 refused, 4 gateway unreachable, 130 Ctrl-C, which leaves the job running.`,
+
+  async run(context) {
+    const { io, client, given, isJson } = context;
+    const { input, placeOf } = await readInput(context);
+    const payload = await create(context, input).catch((error: unknown) => {
+      throw placeIssues(error, placeOf);
+    });
+    for (const path of payload.job.settingsWarnings)
+      io.stderr.write(`trainyard: the application does not know the setting ${cleanName(path)}\n`);
+    if (!given.has('follow')) {
+      if (isJson) await printJson(io, { job: payload.job, token: payload.token, isReplay: payload.isReplay });
+      else await print(io.stdout, `${payload.job.id}\n`);
+      return exitCodes.succeeded;
+    }
+    const { job } = payload;
+    if (isJson) await print(io.stdout, `${toJson({ type: 'job', job, token: payload.token, isReplay: payload.isReplay })}\n`);
+    else io.stderr.write(`== ${payload.isReplay ? 'the same as' : 'created'} ${job.id} (${cleanName(job.name)}) at ${client.target.url}\n`);
+    return followJob(context, job.id);
+  },
+};
+
+async function create({ client, io }: Context, input: CreateJobInput) {
+  for (let failures = 1; ; failures += 1) {
+    try {
+      const { createJob } = await client.request(CreateJobDocument, { input }, { signal: io.signal });
+      return unwrap(createJob);
+    } catch (error) {
+      if (!(error instanceof GatewayUnreachable) || failures === attempts) throw error;
+      if (failures === 1) io.stderr.write(`-- ${cleanName(error.message)}, trying again --\n`);
+      await wait(delayMs(defaultBackoff, failures), io.signal);
+    }
+  }
+}
+
+interface ReadInput {
+  readonly input: CreateJobInput;
+  /** What the user gave for the field at this path: a flag, or a line of the file. */
+  placeOf(path: readonly string[]): string | undefined;
+}
+
+async function readInput(context: Context): Promise<ReadInput> {
+  const { given, args, client, io } = context;
+  const path = given.text('file') ?? args[0];
+  if (given.has('file') && args[0] !== undefined) throw new UsageError('Give one job file, not two.');
+  const file = path === undefined ? noFile : await readFile(path);
+  const container = readContainer(context);
+  if (container !== undefined && file.input.steps)
+    throw new UsageError('The file has steps; a command, image or resources on the command line would go unused.');
+  const application = await readApplication(context, file);
+  const settings = given.has('settings') ? readSettings(given) : file.input.settings;
+  const overrides = readOverrides(context, { schema: application?.settingsSchema ?? null, settings: settings ?? {} });
+  const name = given.text('name') ?? (file.input.name || (firstWord(context) ?? application?.name));
+  if (!name) throw new UsageError('A job needs a name, and something to run: give a job file, or --name and a command after --.');
+  const type = given.choice('type', ['TRAINING', 'VALIDATION', 'CONVERSION']);
+  const settingsOverrides = [...(file.input.settingsOverrides ?? []), ...overrides.map(({ path, value }) => ({ path, value }))];
+  const [priority, schedule, run] = [
+    given.integer('priority'),
+    given.number('schedule-timeout-seconds'),
+    given.number('run-timeout-seconds'),
+  ];
+  const projectId = await resolveProjectId(client, given.text('project') ?? file.project ?? file.input.projectId, io.signal);
+  const experiment = given.text('experiment') ?? file.experiment;
+  const input = {
+    ...file.input,
+    name,
+    projectId,
+    ...(experiment !== undefined && { experimentId: await resolveExperimentId(client, projectId, experiment, io.signal) }),
+    idempotencyKey: given.text('idempotency-key') ?? file.input.idempotencyKey ?? randomUUID(),
+    ...(application && { applicationId: application.id }),
+    ...(container && { container: { ...file.input.container, ...container } }),
+    ...(type && { type }),
+    ...(given.has('description') && { description: given.text('description') }),
+    ...(given.has('label') && { labels: [...(file.input.labels ?? []), ...given.pairs('label')] }),
+    ...(given.has('item') && {
+      items: [...(file.input.items ?? []), ...given.wholePairs('item').map(({ key, value }) => ({ name: key, value }))],
+    }),
+    ...(settings && { settings }),
+    ...(settingsOverrides.length > 0 && { settingsOverrides }),
+    ...(given.has('preemptible') && { isPreemptible: true }),
+    ...(priority !== undefined && { priority }),
+    ...(schedule !== undefined && { scheduleTimeoutSeconds: schedule }),
+    ...(run !== undefined && { runTimeoutSeconds: run }),
+  };
+  return { input, placeOf: placesOf(context, file, overrides) };
+}
+
+/** By dot path; those of the file come first, then these in the order of `overrides`. */
+function readOverrides({ given, settingFlags }: Context, declared: Declared): SettingOverride[] {
+  return [...readSet(given.wholePairs('set'), declared), ...readSettingFlags(settingFlags, declared, submit.flags)];
+}
+
+function placesOf({ given }: Context, file: JobFile, overrides: readonly SettingOverride[]): ReadInput['placeOf'] {
+  const inFile = file.input.settingsOverrides?.length ?? 0;
+  return (path) => {
+    const [field, index = ''] = path;
+    const override = field === 'settingsOverrides' ? overrides[Number(index) - inFile] : undefined;
+    if (override) return [override.flag, ...path.slice(3)].join('.');
+    return flagOf(submit.flags, given, path) ?? file.placeOf(path);
+  };
+}
+
+/** Looked for where it is named, and where its schema says which flags are settings. */
+async function readApplication({ given, client, io, settingFlags }: Context, file: JobFile) {
+  const isAsked = settingFlags.length > 0 || given.has('set');
+  const named = given.text('application') ?? file.application ?? (isAsked ? file.input.applicationId : undefined);
+  return named == null ? undefined : resolveApplication(client, named, io.signal);
+}
+
+const noFile: JobFile = { input: { name: '' }, placeOf: () => undefined };
+
+async function readFile(path: string): Promise<JobFile> {
+  // It brings a parser of YAML and one of GraphQL, which no other command has to wait for.
+  const { readJobFile } = await import('../input/jobfile.ts');
+  return readJobFile(path);
+}
+
+function readContainer({ given, commandLine }: Context): ContainerInput | undefined {
+  if (given.has('command') && commandLine.length > 0) throw new UsageError('Give the command once: with --command, or after --.');
+  const [cpu, memoryMb, gpu] = [given.number('cpu'), given.integer('memory-mb'), given.integer('gpu')];
+  const command = given.text('command') ?? (commandLine.length > 0 ? commandLine.map(quote).join(' ') : undefined);
+  const resources = {
+    ...(cpu !== undefined && { cpu }),
+    ...(memoryMb !== undefined && { memoryMb }),
+    ...(gpu !== undefined && { gpu }),
+    ...(given.has('gpu-model') && { gpuModel: given.text('gpu-model') }),
+  };
+  const container = {
+    ...(given.has('image') && { image: given.text('image') }),
+    ...(given.has('entrypoint') && { entrypoint: given.text('entrypoint') }),
+    ...(command !== undefined && { command }),
+    ...((given.has('env') || given.has('secret-env')) && { env: readEnvironment(given) }),
+    ...(Object.keys(resources).length > 0 && { resources }),
+  };
+  return Object.keys(container).length > 0 ? container : undefined;
+}
+
+/** A secret is taken from the environment: a command line can be read by every user of the machine, and stays in a shell's history. */
+function readEnvironment(given: Given) {
+  const secrets = given.texts('secret-env').map((name) => {
+    const value = process.env[name];
+    if (value === undefined) throw new UsageError(`--secret-env ${name}: there is no such variable here.`);
+    return { name, value, isSecret: true };
+  });
+  return [...given.wholePairs('env').map(({ key, value }) => ({ name: key, value })), ...secrets];
+}
+
+/** Words as they were typed, in one text that a shell splits into the same words again. */
+function quote(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+function firstWord({ commandLine }: Context): string | undefined {
+  return commandLine[0]?.split('/').at(-1);
+}
+
+function readSettings(given: Given): Record<string, unknown> {
+  const value = parseValue('--settings', given.text('settings') ?? '');
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new UsageError('--settings takes a JSON object.');
+  // An object of JSON has text keys.
+  return value as Record<string, unknown>;
+}

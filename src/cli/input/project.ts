@@ -1,0 +1,45 @@
+import type { Client } from '../../client/fetch.ts';
+import { ProjectsDocument } from '../../client/generated.ts';
+import { UsageError } from '../io.ts';
+import { readPages } from '../output/pages.ts';
+import { cleanName } from '../output/terminal.ts';
+
+interface Project {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** How many projects are looked through for a name. */
+const mostProjects = 1_000;
+
+/** What the help says of a project that is not named. */
+export const defaultProject = "this machine's first, else the only one that the key sees";
+
+/**
+ * The project that is meant: by id, by name, or, when none is given, the one of this machine's gateway, else the only one that the key can see.
+ * @throws UsageError that lists the projects when there are several to choose from, or none of that name.
+ */
+export async function resolveProjectId(client: Client, given: string | undefined, signal: AbortSignal): Promise<string> {
+  if (given?.startsWith('proj_')) return given;
+  const projects = await listProjects(client, signal);
+  const local = projects.find(({ id }) => id === client.target.projectId);
+  if (given === undefined && local !== undefined) return local.id;
+  const found = given === undefined ? projects : projects.filter((project) => project.name === given);
+  const [only] = found;
+  if (only !== undefined && found.length === 1) return only.id;
+  if (projects.length === 0) throw new UsageError('The key sees no project. Create one first: trainyard projects create NAME.');
+  const problem =
+    given === undefined
+      ? 'Say which project with --project NAME or ID'
+      : `There ${found.length === 0 ? 'is no project' : 'are several projects'} named "${cleanName(given)}"`;
+  throw new UsageError(`${problem}. The key sees:\n${(found.length > 1 ? found : projects).map(describe).join('\n')}`);
+}
+
+/** Every project that the key sees, up to a thousand. */
+export function listProjects(client: Client, signal: AbortSignal): Promise<Project[]> {
+  return readPages(mostProjects, async (first, after) => (await client.request(ProjectsDocument, { first, after }, { signal })).projects);
+}
+
+function describe(project: Project): string {
+  return `  ${project.id}  ${cleanName(project.name)}`;
+}

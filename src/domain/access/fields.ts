@@ -1,0 +1,233 @@
+/**
+ * The right that each field of each type needs, wherever its object is come by: what shows an object does not show all of it.
+ *
+ * The doors (schema/core/guards.ts) ask this table before a field is resolved, and refuse to start a gateway whose schema has a field without a row. Whether
+ * the thing itself may be seen is not said here: that is decided where it is read (`sees`).
+ */
+import type { Action } from './rights.ts';
+
+/** Names of fields, by the right that they need. */
+type Row = Partial<Record<Action, string>>;
+
+/** What a key is given that may do what it asked for: payloads, refusals and what else belongs to the asking alone. */
+const answered = (names: string): Row => ({ ask: names });
+const connection = (right: Action): Row => ({ [right]: 'edges nodes pageInfo totalCount' });
+const edge = (right: Action): Row => ({ [right]: 'cursor node' });
+const event = 'actor at cursor job';
+const frame = 'cursor missed state';
+
+const things: Readonly<Record<string, Row>> = {
+  // A key of a job reads the name of the project, and from there what is the job's own.
+  Project: {
+    readProjects: 'id name',
+    readSetups: 'createdAt gitRepository pipeline updatedAt',
+    readJobs: 'jobs',
+    readFragments: 'latestFragment',
+    readDevices: 'devices',
+    readExperiments: 'experiments',
+    readModels: 'models',
+  },
+  StepTemplate: { readSetups: 'container maxAttempts name requiredLabels resources', readDevices: 'pinnedDevice' },
+  Application: {
+    readApplications: 'createdAt description id itemDefinitions name settingsSchema supportsContinualTraining updatedAt',
+    // Its jobs have a container of their own, made from it: a key of one of them needs no other's variables.
+    readSetups: 'container',
+  },
+  ItemDefinition: { readApplications: 'defaultValue description isRequired label name options valueType' },
+
+  Job: {
+    readJobs:
+      'billableBytes computeTime container createdAt datasetId datasetVersionId description events federation finishedAt history httpUrl id initiator ' +
+      'internalHostname isPreemptible item items labels latestTelemetry metricSeries metrics name nativeStatus output owner priority ' +
+      'runTimeoutSeconds scheduleTimeoutSeconds settings settingsSources settingsWarnings sshServer startedAt status statusMessage step steps telemetry ' +
+      // What it stands in and has made is shown with it; what leads on from there is narrowed again.
+      'type updatedAt experiment model modelVersion',
+    readProjects: 'project',
+    readFragments: 'fragments latestFragment',
+    readStartModels: 'startModel startModelVersion',
+    readDevices: 'agentName device',
+    readApplications: 'application',
+  },
+  JobItem: { readJobs: 'createdAt defaultValue description id job label name source typedValue updatedAt value valueType' },
+  ComputeTime: { readJobs: 'cpuEndedAt cpuStartedAt gpuEndedAt gpuStartedAt' },
+  JobStatusHistory: { readJobs: 'createdAt description exitCode finishedAt reason startedAt status transitions' },
+  StatusTransition: { readJobs: 'actor at cursor description exitCode from reason to' },
+  Step: {
+    readJobs:
+      'attempts container createdAt finishedAt id job log logTail maxAttempts metrics name number part queuedAt requiredLabels resources round startedAt ' +
+      // Without the right to read devices it says that none has claimed the step, and of no device what it lacks.
+      'status statusMessage transitions whyNot',
+    readFragments: 'fragments',
+    readDevices: 'pinnedDevice',
+  },
+  Attempt: {
+    readJobs: 'claimedAt description exitCode finishedAt leaseExpiresAt number outcome reason step',
+    readDevices: 'device',
+  },
+  UnmetRequirement: { readJobs: 'explanation requirement', readDevices: 'device' },
+
+  Container: { readJobs: 'build command entrypoint env http image resources volumes', readInputs: 'properties' },
+  // A repository's address and a storage's may hold a password.
+  ContainerBuild: { readJobs: 'dockerfile', readInputs: 'context properties' },
+  EnvironmentVariable: { readJobs: 'isSecret name', readInputs: 'value' },
+  Volume: { readJobs: 'containerPath isReadOnly', readInputs: 'storage' },
+  HttpPort: { readJobs: 'port requiresAuth' },
+  Resources: { readJobs: 'cpu gpu gpuModel memoryMb shm' },
+  Label: { readJobs: 'key value' },
+
+  Metric: { readJobs: 'at attempt iteration name step value' },
+  MetricPoint: { readJobs: 'at attempt iteration name stepNumber value' },
+  MetricSeries: { readJobs: 'missed name points totalPoints' },
+  TelemetrySample: { readJobs: 'at attempt cpu gpuDutyCycle gpuMemory memoryMb stepNumber' },
+  LogChunk: { readJobs: 'at attempt cursor offset stepNumber stream text' },
+  LogPage: { readJobs: 'chunks endCursor hasMore missed' },
+  EventPage: { readJobs: 'endCursor events hasMore missed' },
+  LogFrame: { readJobs: `${frame} chunks` },
+  MetricFrame: { readJobs: `${frame} points` },
+  TelemetryFrame: { readJobs: `${frame} samples` },
+  StatusFrame: { readJobs: `${frame} history transitions` },
+  EventFrame: { readJobs: `${frame} events` },
+  JobCreatedEvent: { readJobs: event },
+  JobStatusChangedEvent: { readJobs: `${event} description exitCode from reason to` },
+  JobUpdatedEvent: { readJobs: `${event} changed` },
+  StepsAddedEvent: { readJobs: `${event} steps` },
+  StepStatusChangedEvent: { readJobs: `${event} attempt description exitCode from reason step to` },
+  RoundChangedEvent: { readJobs: `${event} from round to` },
+  FragmentReadyEvent: { readJobs: event, readFragments: 'fragment' },
+
+  Fragment: {
+    readFragments: 'attempt contentType createdAt downloadUrl filename id name readyAt sha256 sizeBytes stateDict status text type',
+    readProjects: 'project',
+    readJobs: 'job step',
+    readDevices: 'device',
+  },
+  StateDict: { readFragments: 'metadata tensors' },
+  Tensor: { readFragments: 'dtype name shape values' },
+
+  // The devices of a federated job are shown with it, by name and status; what else they are is the fleet's.
+  Device: {
+    readJobs: 'attempts id kind name project status',
+    readDevices: 'capabilities createdAt labels lastSeenAt resources slots updatedAt',
+  },
+  DeviceCapabilities: { readDevices: 'runs stepNames' },
+  Federation: {
+    readJobs:
+      'aggregateContainer currentRound deviceSelectionStrategy devices models numBufferDevices numDevices roundDeadlineSeconds rounds selectionSeed ' +
+      'terminationCriteria trainContainer',
+    readFragments: 'aggregateModel',
+    readStartModels: 'startModel',
+  },
+  Round: {
+    readJobs: 'deadlineAt finishedAt isWeighted metrics models number participants quorum startedAt status submitted',
+    // That of the first round may be another job's, and takes the right to read what jobs start from; that of a later one is the job's own.
+    readFragments: 'aggregateModel startModel',
+  },
+  Participant: { readJobs: 'device status step' },
+  DeviceModel: { readJobs: 'device isLate metrics numSamples', readFragments: 'fragment' },
+  DurationCriterion: { readJobs: 'isMet maxDurationSeconds type' },
+  MetricCriterion: { readJobs: 'isMet metric operator threshold type' },
+  RoundsCriterion: { readJobs: 'isMet maxRounds type' },
+
+  Experiment: {
+    readJobs: 'createdAt currentJob id jobs name updatedAt',
+    readInputs: 'hyperparameters',
+    readProjects: 'project',
+    readFragments: 'currentModel startModel',
+  },
+  // Its times are those of other jobs, which made its first version and its newest.
+  Model: { readJobs: 'id name versions', readProjects: 'project', readModels: 'createdAt updatedAt' },
+  ModelVersion: { readJobs: 'createdAt id job metrics model number', readFragments: 'fragment' },
+
+  ApiKey: {
+    // A key sees itself.
+    ask: 'createdAt createdBy expiresAt hint id job kind lastUsedAt name project replacedBy revokedAt role rotatedFrom state',
+    readDevices: 'device',
+  },
+  AuditEntry: { readAudit: 'action actor actorKeyId at changes id project projectId requestId subjectId subjectName subjectType' },
+  Viewer: { ask: 'expiresAt job kind name project role', readDevices: 'device' },
+  Gateway: { ask: 'limits startedAt store version' },
+};
+
+const lists: Readonly<Record<string, Row>> = {
+  ApiKeyConnection: connection('readJobKeys'),
+  ApiKeyEdge: edge('readJobKeys'),
+  ApplicationConnection: connection('readApplications'),
+  ApplicationEdge: edge('readApplications'),
+  AuditEntryConnection: connection('readAudit'),
+  AuditEntryEdge: edge('readAudit'),
+  DeviceAttemptConnection: connection('readJobs'),
+  DeviceAttemptEdge: edge('readJobs'),
+  DeviceConnection: connection('readDevices'),
+  DeviceEdge: edge('readDevices'),
+  ExperimentConnection: connection('readExperiments'),
+  ExperimentEdge: edge('readExperiments'),
+  FragmentConnection: connection('readFragments'),
+  FragmentEdge: edge('readFragments'),
+  JobConnection: connection('readJobs'),
+  JobEdge: edge('readJobs'),
+  ModelConnection: connection('readModels'),
+  ModelEdge: edge('readModels'),
+  ModelVersionConnection: connection('readJobs'),
+  ModelVersionEdge: edge('readJobs'),
+  ProjectConnection: connection('readProjects'),
+  ProjectEdge: edge('readProjects'),
+  StepConnection: connection('readJobs'),
+  StepEdge: edge('readJobs'),
+  PageInfo: answered('endCursor hasNextPage hasPreviousPage startCursor'),
+};
+
+const answers: Readonly<Record<string, Row>> = {
+  AddStepsPayload: answered('job steps'),
+  AppendLogPayload: answered('nextLogOffset'),
+  CancelJobPayload: answered('job'),
+  Claim: answered('lease secretEnv step'),
+  ClaimNextStepsPayload: answered('claims'),
+  ClaimStepPayload: answered('lease secretEnv step'),
+  CompleteStepPayload: answered('job step'),
+  CreateApiKeyPayload: answered('apiKey secret'),
+  CreateApplicationPayload: answered('application'),
+  CreateExperimentPayload: answered('experiment'),
+  CreateFragmentPayload: answered('fragment uploadExpiresAt uploadUrl'),
+  CreateJobPayload: answered('isReplay job token'),
+  CreateProjectPayload: answered('project'),
+  DeleteApplicationPayload: answered('deletedApplicationId'),
+  DeleteDevicePayload: answered('deletedDeviceId'),
+  DeleteFragmentPayload: answered('deletedFragmentId'),
+  DeleteJobPayload: answered('deletedJobId'),
+  DeleteProjectPayload: answered('deletedProjectId'),
+  FailStepPayload: answered('job step'),
+  IgnoredMetric: answered('iteration name storedValue value'),
+  Lease: answered('attempt expiresAt token'),
+  RegisterDevicePayload: answered('apiKey device'),
+  ReleaseStepPayload: answered('step'),
+  RenewLeasePayload: answered('cancelReason isCancelRequested isDraining isPreempted lease'),
+  ReportMetricsPayload: answered('accepted ignored step'),
+  ReportProgressPayload: answered('ignoredMetrics isCancelRequested isDraining isPreempted lease nextLogOffset'),
+  ReportTelemetryPayload: answered('accepted'),
+  RetryJobPayload: answered('isReplay job token'),
+  RevokeApiKeyPayload: answered('apiKey'),
+  RotateApiKeyPayload: answered('apiKey replaced secret'),
+  SecretVariable: answered('name value'),
+  SetJobOutputPayload: answered('fragment job'),
+  TriggerJobPayload: answered('isReplay job token'),
+  UpdateApiKeyPayload: answered('apiKey'),
+  UpdateApplicationPayload: answered('application'),
+  UpdateDevicePayload: answered('device'),
+  UpdateJobPayload: answered('job'),
+  UpdateProjectPayload: answered('project'),
+  AlreadyExistsError: answered('code existingId message'),
+  IdempotencyConflictError: answered('code differingPaths message'),
+  InputIssue: answered('message path'),
+  InvalidInputError: answered('code issues message'),
+  InvalidStateError: answered('allowed code message status'),
+  NotFoundError: answered('code id message'),
+  StaleLeaseError: answered('code message step'),
+};
+
+/** The right that each field needs, by `Type.field`. */
+export const rightsToFields: ReadonlyMap<string, Action> = new Map(
+  Object.entries({ ...things, ...lists, ...answers }).flatMap(([type, row]) =>
+    (Object.entries(row) as [Action, string][]) // a Row's keys and values
+      .flatMap(([right, names]) => names.split(' ').map((name): [string, Action] => [`${type}.${name}`, right])),
+  ),
+);

@@ -1,0 +1,155 @@
+/**
+ * Rotation: a key takes the place of another, with the same rights and name, and both are good for a while, so that whoever uses the old one has time to
+ * learn the new one.
+ *
+ *     LIVE ── rotateApiKey ──▶ LIVE, replaced ── the overlap ends ──▶ EXPIRED
+ *
+ * The secret is answered once, and an answer may get lost. A key whose replacement nobody has used can therefore be rotated again: the unused one is
+ * revoked, and another made. From the replacement's first use on that is refused, so that who stole the old key cannot take another one from it.
+ */
+import { lockDevice } from '../../store/changes/devices.ts';
+import { keyByHash, keyById, keysMadeBy, keysOfDevice, lastRotationBy, lockKey, saveKeyFields } from '../../store/queries/keys.ts';
+import type { ApiKeyRow, DeviceRow } from '../../store/schema/tables.ts';
+import { type Change, change, topics } from '../core/change.ts';
+import { Checks } from '../core/checks.ts';
+import type { Domain } from '../core/domain.ts';
+import { InvalidInput, InvalidState } from '../core/refusals.ts';
+import { audit, changedBetween, madeWith } from './audit.ts';
+import { endIn, endKey, keyFields, type NewApiKey, requireChange, requireLiveKey, subjectOf, visibleKey } from './key-changes.ts';
+import { addKey, stateOfKey } from './keys.ts';
+import type { Principal } from './principal.ts';
+import { may, requireRight } from './rights.ts';
+import { hashOf } from './secrets.ts';
+
+type Optional<T> = T | null | undefined;
+
+/** An hour: a fleet that asks for its secrets every few minutes has them long before. */
+const OVERLAP_SECONDS = 3_600;
+/** Each rotation leaves a key and its audit trail behind: one in a loop would fill the store. */
+const OWN_ROTATION_EVERY_MS = 60_000;
+
+export interface RotateApiKeyInput {
+  apiKeyId: string;
+  overlapSeconds?: Optional<number>;
+  expiresInSeconds?: Optional<number>;
+}
+
+/** Makes a key in the place of another, which ends with the overlap. By who may change keys, and of a device's by itself, once a minute. */
+export async function rotateApiKey(
+  domain: Domain,
+  principal: Principal,
+  input: RotateApiKeyInput,
+): Promise<NewApiKey & { replaced: ApiKeyRow }> {
+  const isOwn = principal.keyId === input.apiKeyId && may(principal, 'rotateOwnKey');
+  // No key makes itself last longer.
+  if (!isOwn || input.expiresInSeconds != null) requireRight(principal, 'changeJobKeys');
+  const overlapSeconds = input.overlapSeconds ?? OVERLAP_SECONDS;
+  const checks = new Checks(domain);
+  checks.range(['overlapSeconds'], overlapSeconds, 0, domain.limits.overlapSecondsAtMost);
+  checks.seconds(['expiresInSeconds'], input.expiresInSeconds);
+  checks.done();
+  return change(domain, principal, async (change) => {
+    if (isOwn) await requirePause(change, principal);
+    const before = await visibleKey(change, principal, input.apiKeyId);
+    if (!isOwn) requireChange(principal, before);
+    requireLiveKey(before, change.now);
+    const unused = await takeUnused(change, before);
+    const { name, kind, role, projectId, jobId, deviceId } = before;
+    const made = await addKey(change, {
+      ...{ name, kind, role, projectId, jobId, deviceId, rotatedFromId: before.id },
+      // A rotation in between has cut the old key's end short: its replacement has the one that was meant.
+      expiresAt: endIn(change, input.expiresInSeconds) ?? (unused ?? before).expiresAt,
+    });
+    await audit(change, 'KEY_CREATED', subjectOf(made.apiKey), madeWith(made.apiKey, keyFields));
+    return { ...made, replaced: await replace(change, before, made.apiKey, overlapSeconds) };
+  });
+}
+
+/** Throws InvalidState when a device has rotated any of its keys by itself less than a minute ago. */
+async function requirePause({ tx, now }: Change, { deviceId, name }: Principal): Promise<void> {
+  if (deviceId === null) return;
+  await tx.run(lockDevice, { id: deviceId });
+  const since = new Date(now.getTime() - OWN_ROTATION_EVERY_MS);
+  const [last] = await tx.run(lastRotationBy, { deviceId, createdBy: name, since, now });
+  if (!last) return;
+  const next = new Date(last.createdAt.getTime() + OWN_ROTATION_EVERY_MS);
+  const again = `it can rotate one again at ${next.toISOString()}`;
+  throw new InvalidState(`The device made ${last.id} by rotation less than a minute ago: ${again}.`, 'LIVE', []);
+}
+
+/** The replacement that an earlier rotation made and nobody has used, revoked now; null where there was no rotation. */
+async function takeUnused(change: Change, { replacedById }: ApiKeyRow): Promise<ApiKeyRow | null> {
+  const [earlier] = replacedById === null ? [] : await change.tx.run(lockKey, { id: replacedById });
+  if (!earlier) return null;
+  if (earlier.lastUsedAt !== null || earlier.replacedById !== null)
+    throw new InvalidState(`The key was rotated already: ${earlier.id} took its place, and is in use.`, 'REPLACED', ['LIVE']);
+  await endKey(change, earlier);
+  return earlier;
+}
+
+/** Says that `by` takes the place of `before`, which ends after the overlap, or sooner if it would have. */
+async function replace(change: Change, before: ApiKeyRow, by: ApiKeyRow, overlapSeconds: number): Promise<ApiKeyRow> {
+  const end = new Date(change.now.getTime() + overlapSeconds * 1_000);
+  const expiresAt = before.expiresAt !== null && before.expiresAt < end ? before.expiresAt : end;
+  const after: ApiKeyRow = { ...before, expiresAt, replacedById: by.id };
+  await saveKeyFields(change.tx, before.id, { expiresAt, replacedById: by.id });
+  change.tx.touch(topics.key(before.id));
+  await audit(change, 'KEY_ROTATED', subjectOf(after), changedBetween(before, after, { shown: ['expiresAt', 'replacedById'] }));
+  return after;
+}
+
+/** Makes another key of a device in the place of all that it has, which end after the overlap. For who registers it anew: its own key is lost, or was never known. */
+export async function giveNewKey(change: Change, { id, name, projectId }: DeviceRow): Promise<string> {
+  const earlier = await change.tx.run(keysOfDevice, { deviceId: id, now: change.now });
+  const made = await addKey(change, { name, kind: 'DEVICE', projectId, deviceId: id });
+  await audit(change, 'KEY_CREATED', subjectOf(made.apiKey), madeWith(made.apiKey, keyFields));
+  for (const key of earlier) await replace(change, key, made.apiKey, OVERLAP_SECONDS);
+  return made.secret;
+}
+
+/** What made the keys that the operator chose: `createdBy` of each. */
+const bySetting = 'setting:TRAINYARD_ADMIN_KEY';
+
+/**
+ * Keeps a secret that the operator chose as an admin key for all projects. The one that the setting named before is thereby rotated: it ends an hour
+ * later, so that what still uses it can be told; setting it back before then takes that back. Does nothing when all is so already. Throws InvalidInput
+ * for a key that has ended: the setting does not bring it back.
+ */
+export async function acceptAdminKey(domain: Domain, secret: string): Promise<void> {
+  const refuse = (message: string) => new InvalidInput([{ path: ['TRAINYARD_ADMIN_KEY'], message }]);
+  if (!/^\S{16,512}$/.test(secret)) throw refuse('must have 16 to 512 characters and no spaces.');
+  await change(domain, null, async (anonymous) => {
+    const change = { ...anonymous, actor: bySetting };
+    const { tx, now } = change;
+    const hash = hashOf(secret);
+    const [known] = await tx.run(keyByHash, { hash });
+    const state = known ? stateOfKey(known, now) : 'LIVE';
+    if (known && state !== 'LIVE') throw refuse(`is ${known.id}, which is ${state}: choose another.`);
+    if (known && (known.role !== 'ADMIN' || known.projectId !== null))
+      throw refuse(`is ${known.id}, which is no admin key for all projects.`);
+    const key = known ? await restore(change, known) : await addOperatorKey(change, secret);
+    for (const earlier of await tx.run(keysMadeBy, { createdBy: bySetting, hash, now }))
+      await replace(change, earlier, key, OVERLAP_SECONDS);
+  });
+}
+
+async function addOperatorKey(change: Change, secret: string): Promise<ApiKeyRow> {
+  const { apiKey } = await addKey(change, { name: 'operator', kind: 'USER', role: 'ADMIN' }, secret);
+  await audit(change, 'KEY_CREATED', subjectOf(apiKey), madeWith(apiKey, keyFields));
+  return apiKey;
+}
+
+/**
+ * A key that the setting had named, then not, and names again while it is still good, goes on as if nothing had been. One that somebody rotated by
+ * himself keeps its end: he may have had a reason to see it gone.
+ */
+async function restore(change: Change, known: ApiKeyRow): Promise<ApiKeyRow> {
+  if (known.createdBy !== bySetting || known.replacedById === null) return known;
+  const [by] = await change.tx.run(keyById, { id: known.replacedById });
+  if (by?.createdBy !== bySetting) return known;
+  const after: ApiKeyRow = { ...known, expiresAt: null, replacedById: null };
+  await saveKeyFields(change.tx, known.id, { expiresAt: null, replacedById: null });
+  change.tx.touch(topics.key(known.id));
+  await audit(change, 'KEY_CHANGED', subjectOf(after), changedBetween(known, after, { shown: ['expiresAt', 'replacedById'] }));
+  return after;
+}

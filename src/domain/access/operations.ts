@@ -1,0 +1,146 @@
+/**
+ * What every operation needs: the table that the doors ask before anything else happens, and that docs/rights.md is made from.
+ *
+ * The right says whether a key may do such a thing at all; rights.ts says who has it. To what it may do it is narrowed by what it sees, as everywhere;
+ * `within` says in words what is narrower still.
+ */
+import type { NodeType } from '../core/ids.ts';
+import type { Principal } from './principal.ts';
+import { type Action, may, requireAllProjects, requireRight } from './rights.ts';
+
+export interface Operation {
+  readonly needs: Action;
+  /** The right with which a key may do it to itself alone. */
+  readonly orItself?: Action;
+  /** What is answered without the right. Default: FORBIDDEN; `null` where one thing is asked for by its id: it is not there. */
+  readonly without?: 'null';
+  /** Only for keys of all projects: what it changes is of none. */
+  readonly forAllProjects?: true;
+  readonly within?: string;
+}
+
+const ofDevice = 'a DEVICE key: its own device';
+const underLease = 'the step whose lease token comes with it';
+
+export const operations = {
+  Query: {
+    apiKeys: { needs: 'readJobKeys', within: 'EDITOR: keys of kind JOB and WATCH' },
+    application: { needs: 'readApplications', without: 'null' },
+    applications: { needs: 'readApplications' },
+    auditLog: { needs: 'readAudit', within: 'of a project’s ADMIN: what was done to that project' },
+    claimableSteps: { needs: 'readJobs', within: 'by `deviceId`: of a device that it sees' },
+    device: { needs: 'readDevices', without: 'null' },
+    devices: { needs: 'readDevices' },
+    events: { needs: 'readJobs' },
+    experiment: { needs: 'readExperiments', without: 'null' },
+    fragment: { needs: 'readFragments', without: 'null', within: 'WATCH: files of the job, none of the project itself' },
+    gateway: { needs: 'ask' },
+    job: { needs: 'readJobs', without: 'null' },
+    jobs: { needs: 'readJobs' },
+    model: { needs: 'readModels', without: 'null' },
+    node: { needs: 'ask', without: 'null', within: 'by the right to the type that the id names' },
+    nodes: { needs: 'ask', within: 'each by the right to the type that its id names' },
+    project: { needs: 'readProjects', without: 'null' },
+    projects: { needs: 'readProjects' },
+    step: { needs: 'readJobs', without: 'null' },
+    viewer: { needs: 'ask' },
+  },
+  Mutation: {
+    addSteps: { needs: 'addSteps' },
+    appendLog: { needs: 'useLease', within: underLease },
+    cancelJob: { needs: 'cancelJob' },
+    claimNextSteps: { needs: 'claimSteps', within: ofDevice },
+    claimStep: { needs: 'claimSteps', within: ofDevice },
+    completeStep: { needs: 'useLease', within: underLease },
+    createApiKey: {
+      needs: 'createJobKeys',
+      within: 'EDITOR: keys of kind JOB and WATCH; ADMIN: of all kinds; none for more than its maker sees',
+    },
+    createApplication: { needs: 'writeApplications', forAllProjects: true },
+    createExperiment: { needs: 'createExperiment' },
+    createFragment: { needs: 'writeFragments', within: 'DEVICE: under a lease; JOB and lease: files of the job' },
+    createJob: { needs: 'createJob' },
+    createProject: { needs: 'createProject', forAllProjects: true },
+    deleteApplication: { needs: 'writeApplications', forAllProjects: true },
+    deleteDevice: { needs: 'deleteDevice' },
+    deleteFragment: { needs: 'deleteFragments', within: 'JOB and lease: files of the job' },
+    deleteJob: { needs: 'deleteJob' },
+    deleteProject: { needs: 'deleteProject' },
+    failStep: { needs: 'useLease', within: underLease },
+    registerDevice: {
+      needs: 'registerDevice',
+      within: 'a DEVICE key: under the name of its own device; of no project: by a key of all projects',
+    },
+    releaseStep: { needs: 'useLease', within: underLease },
+    renewLease: { needs: 'useLease', within: underLease },
+    reportMetrics: { needs: 'useLease', within: underLease },
+    reportProgress: { needs: 'useLease', within: underLease },
+    reportTelemetry: { needs: 'useLease', within: underLease },
+    retryJob: { needs: 'createJob' },
+    revokeApiKey: { needs: 'changeJobKeys', orItself: 'revokeOwnKey', within: 'EDITOR: keys of kind JOB and WATCH' },
+    rotateApiKey: { needs: 'changeJobKeys', orItself: 'rotateOwnKey', within: 'EDITOR: keys of kind JOB and WATCH' },
+    setJobOutput: { needs: 'writeOutput', within: 'DEVICE: under a lease' },
+    triggerJob: { needs: 'createJob' },
+    updateApiKey: { needs: 'changeJobKeys', within: 'EDITOR: keys of kind JOB and WATCH' },
+    updateApplication: { needs: 'writeApplications', forAllProjects: true },
+    updateDevice: { needs: 'updateDevice', within: ofDevice },
+    updateJob: { needs: 'updateJob', within: '`priority`: not by a key of the job' },
+    updateProject: { needs: 'updateProject' },
+  },
+  Subscription: {
+    claimableSteps: { needs: 'readDevices' },
+    events: { needs: 'readJobs' },
+    jobStatus: { needs: 'readJobs' },
+    jobUpdated: { needs: 'readJobs' },
+    jobsUpdated: { needs: 'readJobs' },
+    log: { needs: 'readJobs' },
+    metrics: { needs: 'readJobs' },
+    telemetry: { needs: 'readJobs' },
+  },
+} as const satisfies Record<string, Readonly<Record<string, Operation>>>;
+
+/** The row of a root field, if the table has one. */
+export function operationOf(root: string, field: string): Operation | undefined {
+  const rows: Readonly<Record<string, Readonly<Record<string, Operation>>>> = operations;
+  return rows[root]?.[field];
+}
+
+/** Whether the operation is to be done at all; false: `null` is the answer. Throws FORBIDDEN. */
+export function admit(principal: Principal, { needs, orItself, without, forAllProjects }: Operation): boolean {
+  if (without === 'null') return may(principal, needs);
+  if (orItself !== undefined && may(principal, orItself)) return true;
+  if (forAllProjects) requireAllProjects(principal, needs);
+  else requireRight(principal, needs);
+  return true;
+}
+
+/** The right to come by each type of thing by its id: without it, it is not there. What of it may be read, fields.ts says. */
+export const rightToRead = {
+  Project: 'readProjects',
+  Job: 'readJobs',
+  JobItem: 'readJobs',
+  Step: 'readJobs',
+  Fragment: 'readFragments',
+  Device: 'readDevices',
+  Application: 'readApplications',
+  Experiment: 'readExperiments',
+  Model: 'readModels',
+  ModelVersion: 'readModels',
+  // A key sees itself.
+  ApiKey: 'ask',
+  AuditEntry: 'readAudit',
+} as const satisfies Record<NodeType, Action>;
+
+/** The doors beside GraphQL's root fields. Without `needs` they are open to anyone. */
+export const doors: Readonly<Record<string, Pick<Operation, 'forAllProjects' | 'within'> & { readonly needs?: Action }>> = {
+  'POST, GET /graphql': { needs: 'ask', within: 'each root field by its own right; introspection is for any key' },
+  'WebSocket, SSE on /graphql': { needs: 'ask', within: 'the same; they end with the key' },
+  'GraphiQL, its page and files': { within: 'what it asks needs a key' },
+  'GET, HEAD /fragments/ID': { needs: 'readFragments', within: 'or whoever has its signed URL, until that expires' },
+  'PUT /fragments/ID': {
+    needs: 'writeFragments',
+    within: 'DEVICE: what its own lease announced; or whoever has its signed URL, until that expires',
+  },
+  'GET /metrics': { needs: 'readMetrics', forAllProjects: true, within: 'at an address of its own, where one is set, whoever comes' },
+  'GET /health/live, /health/ready': {},
+};

@@ -1,0 +1,284 @@
+/**
+ * Claiming: a device takes a step under a lease.
+ *
+ * A claim first lets expired leases go, so that no reclaim waits for the sweep. Then it looks at the head of each queue that the device can
+ * serve, and takes from the best: priority first, then age. Claims in a race skip the rows that another has in hand and take the next.
+ */
+import { insertRows } from '../../store/changes/inserts.ts';
+import {
+  expiredLeases,
+  headOfQueue,
+  insertAttempt,
+  lockHeadOfQueue,
+  lockQueuedStep,
+  lockStep,
+  lockStepByNumber,
+  queueById,
+} from '../../store/changes/steps.ts';
+import type { QueueRow, StepRow } from '../../store/schema/tables.ts';
+import { endOf } from '../access/key-ends.ts';
+import type { Principal } from '../access/principal.ts';
+import { requireRight } from '../access/rights.ts';
+import { hashOf, newLeaseToken } from '../access/secrets.ts';
+import { visibleJob } from '../access/visible.ts';
+import { type Change, change, topics } from '../core/change.ts';
+import { Checks } from '../core/checks.ts';
+import type { Domain } from '../core/domain.ts';
+import { stepStatusesThatAllow } from '../core/lifecycle.ts';
+import { InvalidInput, InvalidState, NotFound } from '../core/refusals.ts';
+import { moveJob, moveStep } from '../core/transitions.ts';
+import type { Waker } from '../core/waker.ts';
+import { lockedJob } from '../jobs/progression.ts';
+import { tellPlace } from '../preemption/preemption.ts';
+import { noteTraining } from '../rounds/rounds.ts';
+import { noteSeen, statusOf, visibleDevice } from '../steps/devices.ts';
+import { byTurn, type Claimant, claimantOf, hasRoom, servedQueues, slotsLeft, unmetBy } from '../steps/matching.ts';
+import { expiryOf } from './expiry.ts';
+import { startWaiting } from './waiting.ts';
+
+type Optional<T> = T | null | undefined;
+
+export interface Lease {
+  readonly token: string;
+  readonly attempt: number;
+  readonly expiresAt: Date;
+}
+export interface Claim {
+  readonly step: StepRow;
+  readonly lease: Lease;
+}
+
+/** Expired leases that one claim lets go: more than a device's worth, and few enough not to hold up the claim. */
+const EXPIRED_AT_ONCE = 20;
+/** Wakes a waiting claim whose wake-up was lost. */
+const SAFETY_POLL_MS = 5_000;
+/** A waiting claim looks again for a step that another change had in hand after twice as long, and then each time after twice as long again. */
+const SHORTEST_PAUSE_MS = 20;
+
+/** Takes one named step. */
+export async function claimStep(
+  domain: Domain,
+  principal: Principal,
+  input: { jobId: string; stepNumber: number; deviceId?: Optional<string>; leaseSeconds: number },
+): Promise<Claim> {
+  requireRight(principal, 'claimSteps');
+  checkLeaseSeconds(domain, input.leaseSeconds);
+  await letGo(domain);
+  return change(domain, principal, async (change) => {
+    await visibleJob(change, principal, input.jobId);
+    const claimant = await claimantFor(change, principal, input.deviceId);
+    const [step] = await change.tx.run(lockStepByNumber, { jobId: input.jobId, number: input.stepNumber });
+    if (!step) throw new NotFound('step', `${input.jobId} ${input.stepNumber}`);
+    if (step.status !== 'QUEUED')
+      throw new InvalidState(`Step ${step.number} is ${step.status}.`, step.status, stepStatusesThatAllow('claim'));
+    await requireFit(change, claimant, step);
+    return take(change, claimant, step, input.leaseSeconds);
+  });
+}
+
+async function requireFit({ tx, domain }: Change, claimant: Claimant, step: StepRow): Promise<void> {
+  const [queue] = await tx.run(queueById, { id: step.queueId });
+  const issues = queue ? unmetBy(claimant, queue).map(({ explanation }) => explanation) : [];
+  if (queue && issues.length === 0 && slotsLeft(claimant) > 0 && !hasRoom(claimant, step, queue))
+    issues.push('What room the device has is kept for a step that others made room for.');
+  if (claimant.device && slotsLeft(claimant) === 0) issues.push(`All ${claimant.device.slots} slots of the device are taken.`);
+  if (claimant.device && statusOf(domain, claimant.device) === 'DRAINING') issues.push('The device is draining: it claims nothing more.');
+  if (issues.length > 0) throw new InvalidInput(issues.map((message) => ({ path: ['deviceId'], message })));
+}
+
+export interface ClaimNextStepsInput {
+  deviceId?: Optional<string>;
+  projectId?: Optional<string>;
+  limit: number;
+  leaseSeconds: number;
+  waitSeconds: number;
+}
+
+/** Takes the steps that come first among those the device may run, waiting for one if there is none. An empty list when none came. */
+export async function claimNextSteps(
+  domain: Domain,
+  principal: Principal,
+  input: ClaimNextStepsInput,
+  { signal, wakeups }: { signal?: AbortSignal | undefined; wakeups: Waker },
+): Promise<{ claims: Claim[] }> {
+  requireRight(principal, 'claimSteps');
+  checkClaim(domain, input);
+  // Not by the time of day: a clock that is set back an hour would make it wait for an hour more.
+  const until = domain.clock.elapsed() + input.waitSeconds * 1_000;
+  const deviceId = input.deviceId ?? principal.deviceId;
+  const wait = input.waitSeconds > 0 ? startWaiting(domain, wakeups, deviceId, signal) : null;
+  let pause = SHORTEST_PAUSE_MS;
+  try {
+    for (;;) {
+      if (signal?.aborted || wakeups.isStopping) return { claims: [] };
+      // Listening starts before looking: a step that is queued in between wakes the wait.
+      wait?.place.look();
+      const { claims, inHand } = await claimNow(domain, principal, input);
+      await wait?.place.looked(async (queueId) => (await domain.store.read.run(headOfQueue, { queueId, limit: 1 })).length > 0, inHand);
+      const left = until - domain.clock.elapsed();
+      if (!wait || claims.length > 0 || left <= 0) return { claims };
+      pause = inHand.size > 0 ? Math.min(pause * 2, SAFETY_POLL_MS) : SHORTEST_PAUSE_MS;
+      domain.meters.waitingClaims.value += 1;
+      await wait.sleep(Math.min(left, inHand.size > 0 ? pause : SAFETY_POLL_MS)).finally(() => {
+        domain.meters.waitingClaims.value -= 1;
+      });
+      // Who gave up would never learn of a lease; and a key that was good when the wait began may have ended.
+      if (signal?.aborted || (await endOf(domain, principal)) !== null) return { claims: [] };
+    }
+  } finally {
+    wait?.end();
+  }
+}
+
+interface Claimed {
+  readonly claims: Claim[];
+  /** Queues in which there was a step for the claimant, and someone had it in hand; none, when it has got others. */
+  readonly inHand: ReadonlySet<string>;
+}
+
+async function claimNow(domain: Domain, principal: Principal, input: ClaimNextStepsInput): Promise<Claimed> {
+  await letGo(domain);
+  return change(domain, principal, async (change) => {
+    const claimant = await claimantFor(change, principal, input.deviceId);
+    if (claimant.device?.isDraining) return { claims: [], inHand: new Set() };
+    const claims: Claim[] = [];
+    const wanted = Math.min(input.limit, slotsLeft(claimant));
+    let now = claimant;
+    let inHand: ReadonlySet<string> = new Set();
+    while (claims.length < wanted) {
+      const best = await takeBest(change, now, input.projectId ?? null);
+      if (best instanceof Set) {
+        if (claims.length === 0) inHand = best;
+        break;
+      }
+      claims.push(await take(change, now, best.step, input.leaseSeconds));
+      const reserved = now.reserved.filter(({ id }) => id !== best.step.id);
+      now = { ...now, held: [...now.held, { resources: best.resources }], reserved };
+    }
+    return { claims, inHand };
+  });
+}
+
+/**
+ * The step that comes first in the queues that the claimant may serve with what it has left, under its lock. Else the queues, if any, in which there are
+ * such steps and someone has each of them in hand: he may take them, or not.
+ */
+async function takeBest({ tx }: Change, claimant: Claimant, projectId: string | null) {
+  const queues = (await servedQueues(tx, claimant)).filter((queue) => projectId === null || queue.projectId === projectId);
+  const isFree = (step: Pick<StepRow, 'id' | 'priority'>, queue: QueueRow) =>
+    claimant.reserved.length === 0 || hasRoom(claimant, step, queue);
+  const heads = [];
+  for (const queue of queues) {
+    // Room that was made for a step is that step's, whoever stands before it in its queue.
+    for (const kept of claimant.reserved) if (kept.queueId === queue.id) heads.push({ ...kept, part: null, queue, isKept: true });
+    const [head] = await tx.run(headOfQueue, { queueId: queue.id, limit: 1 });
+    if (head) heads.push({ ...head, queue, isKept: false });
+  }
+  const free = heads.filter((head) => isFree(head, head.queue)).sort(byTurn);
+  for (const { queue, isKept, id } of free) {
+    const [step] = isKept ? await tx.run(lockQueuedStep, { id }) : await tx.run(lockHeadOfQueue, { queueId: queue.id, limit: 1 });
+    if (step && isFree(step, queue)) return { step, resources: queue.resources };
+    // Another one than was seen, and not for this claimant: in its hands nonetheless until it goes, and passed over by others.
+    if (step) tx.touch(topics.work(queue.id));
+  }
+  // One of a round is locked as well while another of its job ends, and nobody else takes it then: that is waited for.
+  for (const { queue, part, id } of free) {
+    const [step] = part === null ? [] : await tx.run(lockStep, { id });
+    if (step?.status === 'QUEUED' && isFree(step, queue)) return { step, resources: queue.resources };
+  }
+  return new Set(free.map(({ queue }) => queue.id));
+}
+
+/** Gives the step to the claimant: a new attempt under a new lease. */
+async function take(change: Change, { device }: Claimant, step: StepRow, leaseSeconds: number): Promise<Claim> {
+  const { tx, domain, now } = change;
+  const attempt = step.attemptCount + 1;
+  const queuedSeconds = step.queuedAt ? (now.getTime() - step.queuedAt.getTime()) / 1_000 : 0;
+  change.count(() => domain.meters.queuedSeconds.note(Math.max(0, queuedSeconds)));
+  const token = newLeaseToken(domain, { stepId: step.id, attempt });
+  const expiresAt = new Date(now.getTime() + leaseSeconds * 1_000);
+  const description = `Claimed by ${device?.name ?? change.actor}${await tellPlace(change, step, device)}.`;
+  const job = await lockedJob(change, step.jobId);
+  const taken = await moveStep(
+    change,
+    step,
+    'claim',
+    { reason: 'CLAIMED', description },
+    {
+      attemptCount: attempt,
+      startedAt: step.startedAt ?? now,
+      leaseHash: hashOf(token),
+      leaseDeviceId: device?.id ?? null,
+      leaseExpiresAt: expiresAt,
+      leaseSeconds,
+      reservedDeviceId: null,
+      displacedIds: null,
+      logSize: 0,
+    },
+  );
+  await insertRows(tx, insertAttempt, [
+    {
+      stepId: step.id,
+      number: attempt,
+      jobId: step.jobId,
+      deviceId: device?.id ?? null,
+      outcome: 'RUNNING',
+      reason: null,
+      description: '',
+      exitCode: null,
+      claimedAt: now,
+      leaseExpiresAt: expiresAt,
+      finishedAt: null,
+    },
+  ]);
+  await noteTraining(change, step);
+  const starts = job.startedAt === null;
+  await moveJob(
+    change,
+    job,
+    'start',
+    { reason: 'CLAIMED', description },
+    {
+      startedAt: job.startedAt ?? now,
+      deviceId: device?.id ?? null,
+      deadlineAt: starts
+        ? job.runTimeoutSeconds === null
+          ? null
+          : new Date(now.getTime() + job.runTimeoutSeconds * 1_000)
+        : job.deadlineAt,
+    },
+  );
+  return { step: taken, lease: { token, attempt, expiresAt } };
+}
+
+/** Lets the leases go that have run out. One that cannot be let go is the sweep's to try again and to tell of: it holds up no claim. */
+async function letGo(domain: Domain): Promise<void> {
+  const { store, clock, setbacks, attendance } = domain;
+  for (const { id } of await store.read.run(expiredLeases, { now: attendance.dueBy(), limit: EXPIRED_AT_ONCE + setbacks.size })) {
+    const { name, work } = expiryOf(id);
+    if (!setbacks.isResting(name, clock.now())) await change(domain, null, work).catch(() => {});
+  }
+}
+
+/** Who claims: the device that is named, the device whose key it is, or a person. */
+async function claimantFor(change: Change, principal: Principal, deviceId: Optional<string>): Promise<Claimant> {
+  const id = deviceId ?? principal.deviceId;
+  if (id === null) return { device: null, projectId: principal.projectId, held: [], reserved: [] };
+  const device = await visibleDevice(change, principal, id);
+  await noteSeen(change, device);
+  return claimantOf(change.tx, device);
+}
+
+export function checkLeaseSeconds(domain: Domain, leaseSeconds: number): void {
+  const checks = new Checks(domain);
+  checks.range(['leaseSeconds'], leaseSeconds, domain.limits.leaseSecondsAtLeast, domain.limits.leaseSecondsAtMost);
+  checks.done();
+}
+
+function checkClaim(domain: Domain, input: ClaimNextStepsInput): void {
+  const checks = new Checks(domain);
+  checks.range(['leaseSeconds'], input.leaseSeconds, domain.limits.leaseSecondsAtLeast, domain.limits.leaseSecondsAtMost);
+  checks.range(['waitSeconds'], input.waitSeconds, 0, domain.limits.waitSecondsAtMost);
+  checks.range(['limit'], input.limit, 1, domain.limits.claimsAtMost);
+  checks.done();
+}

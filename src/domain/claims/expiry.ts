@@ -1,0 +1,56 @@
+/** A lease that has run out: the device is taken for lost, and its step for claimable again. */
+import { extendLease, heldByDevice, lockStep } from '../../store/changes/steps.ts';
+import { stepById } from '../../store/queries/rows.ts';
+import { type Change, change } from '../core/change.ts';
+import type { Domain } from '../core/domain.ts';
+import type { Chore } from '../core/retries.ts';
+import { endAttempt, endJob, endStopped, lockedJob } from '../jobs/progression.ts';
+import { leavePlace } from '../preemption/preemption.ts';
+import { dropStep } from '../rounds/rounds.ts';
+import { lockRounds } from '../steps/lock-order.ts';
+
+/** To let go of a step, as one of the things that are seen to each by itself. */
+export const expiryOf = (stepId: string): Chore => ({ name: `The lease of ${stepId}`, work: (change) => expireLease(change, stepId) });
+
+/** Lets go of a step whose lease has run out. Does nothing when it was renewed, or let go of, meanwhile. */
+export async function expireLease(change: Change, stepId: string): Promise<void> {
+  const { tx, domain, now } = change;
+  const [seen] = await tx.run(stepById, { id: stepId });
+  if (seen) await lockRounds(change, seen);
+  const [step] = await tx.run(lockStep, { id: stepId });
+  if (!step || step.leaseExpiresAt === null || step.leaseExpiresAt > now) return;
+  change.count(() => domain.meters.expiredLeases.add());
+  const lostCount = step.lostCount + 1;
+  const lost = { reason: 'LEASE_EXPIRED', description: `Attempt ${step.attemptCount} was not heard of within its lease.` } as const;
+  if (step.status === 'CANCELLING') {
+    await endStopped(change, step, 'LOST', 'requeue', lost, { lostCount });
+    return;
+  }
+  if (step.preemptedForId !== null) {
+    await leavePlace(change, step, lost.description);
+    return;
+  }
+  if (lostCount < domain.limits.lostAttemptsAtMost) {
+    await endAttempt(change, step, 'LOST', 'requeue', lost, { lostCount });
+    return;
+  }
+  const exhausted = { reason: 'ATTEMPTS_EXHAUSTED', description: `Step ${step.number} lost its device ${lostCount} times.` } as const;
+  const failed = await endAttempt(change, step, 'LOST', 'fail', exhausted, { lostCount });
+  if (step.part !== null) await dropStep(change, failed, exhausted);
+  else await endJob(change, await lockedJob(change, step.jobId), 'fail', exhausted);
+}
+
+/** Lets go of all that a device holds, without waiting for its leases to run out: it is known to hold nothing any more. */
+export async function loseDevice(domain: Domain, deviceId: string): Promise<void> {
+  for (const { stepId } of await domain.store.read.run(heldByDevice, { deviceId })) {
+    await change(domain, null, async (change) => {
+      const { tx, now } = change;
+      const [seen] = await tx.run(stepById, { id: stepId });
+      if (seen) await lockRounds(change, seen);
+      const [step] = await tx.run(lockStep, { id: stepId });
+      if (step?.leaseDeviceId !== deviceId) return;
+      await tx.run(extendLease, { id: stepId, leaseExpiresAt: now, leaseSeconds: step.leaseSeconds ?? 0 });
+      await expireLease(change, stepId);
+    });
+  }
+}

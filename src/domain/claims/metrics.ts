@@ -1,0 +1,110 @@
+/** Metrics: numbers that training reports, by iteration. */
+import { insertRows } from '../../store/changes/inserts.ts';
+import {
+  countMetricNames,
+  insertMetricPoints,
+  keepLatestMetric,
+  knownIteration,
+  knownMetricName,
+  takeNumbers,
+} from '../../store/changes/streams.ts';
+import type { MetricPointRow, StepRow } from '../../store/schema/tables.ts';
+import { type Change, topics } from '../core/change.ts';
+import type { Checks } from '../core/checks.ts';
+import { InvalidInput } from '../core/refusals.ts';
+
+type Optional<T> = T | null | undefined;
+
+export interface MetricInput {
+  name: string;
+  value: number;
+  iteration?: Optional<number>;
+  at?: Optional<Date>;
+}
+
+export function checkMetrics(checks: Checks, path: readonly string[], metrics: Optional<readonly MetricInput[]>): void {
+  if (!metrics) return;
+  checks.count(path, metrics, checks.limits.entriesAtMost);
+  for (const [i, { name, iteration }] of metrics.entries()) {
+    checks.name([...path, i, 'name'], name);
+    checks.range([...path, i, 'iteration'], iteration, 0, Number.MAX_SAFE_INTEGER);
+  }
+}
+
+/** A point that was not stored, and why: it is there already, with the same value or with another, which stays. */
+export interface IgnoredMetric {
+  readonly name: string;
+  readonly iteration: number;
+  readonly value: number;
+  readonly storedValue: number;
+}
+
+export interface StoredMetrics {
+  /** How many are new. */
+  readonly accepted: number;
+  readonly ignored: readonly IgnoredMetric[];
+}
+
+/**
+ * Stores points in the order given. A point that this attempt reported before, by name and iteration, is there already: a report is sent again when its
+ * answer was lost. The first value stays.
+ */
+export async function storeMetrics(change: Change, step: StepRow, metrics: readonly MetricInput[]): Promise<StoredMetrics> {
+  if (metrics.length === 0) return { accepted: 0, ignored: [] };
+  const { tx, now } = change;
+  const of = { jobId: step.jobId, stepNumber: step.number, attempt: step.attemptCount };
+  const { fresh, ignored } = await sortPoints(change, of, metrics);
+  if (fresh.length === 0) return { accepted: 0, ignored };
+  await requireRoom(change, of, metrics);
+  const first = await takeNumbers(tx, step.jobId, 'metric', fresh.length);
+  const rows: MetricPointRow[] = fresh.map(({ name, value, iteration = null, at }, i) => ({
+    ...of,
+    seq: first + i,
+    name,
+    value,
+    iteration,
+    at: at ?? now,
+  }));
+  await insertRows(tx, insertMetricPoints, rows);
+  for (const row of new Map(rows.map((row) => [row.name, row])).values()) await tx.run(keepLatestMetric, row);
+  tx.touch(topics.metrics(step.jobId));
+  return { accepted: rows.length, ignored };
+}
+
+/** Names the first metric with which the job would have more of them than it may. */
+async function requireRoom(
+  { tx, domain }: Change,
+  { jobId, stepNumber }: { jobId: string; stepNumber: number },
+  metrics: readonly MetricInput[],
+): Promise<void> {
+  const most = domain.limits.metricNamesAtMost;
+  const names = new Set(metrics.map(({ name }) => name));
+  let count = (await tx.run(countMetricNames, { jobId, most }))[0]?.count ?? 0;
+  if (count + names.size <= most) return;
+  for (const [i, { name }] of metrics.entries()) {
+    if (!names.delete(name) || (await tx.run(knownMetricName, { jobId, stepNumber, name })).length > 0) continue;
+    if (++count <= most) continue;
+    const message = `would be one more than the ${most} different metrics that the steps of a job may report, each step for itself.`;
+    throw new InvalidInput([{ path: ['metrics', String(i), 'name'], message }]);
+  }
+}
+
+async function sortPoints({ tx }: Change, of: { jobId: string; stepNumber: number; attempt: number }, metrics: readonly MetricInput[]) {
+  const fresh: MetricInput[] = [];
+  const ignored: IgnoredMetric[] = [];
+  const seen = new Map<string, number>();
+  for (const metric of metrics) {
+    const { name, iteration, value } = metric;
+    if (iteration !== null && iteration !== undefined) {
+      const key = `${iteration} ${name}`;
+      const storedValue = seen.get(key) ?? (await tx.run(knownIteration, { ...of, name, iteration }))[0]?.value;
+      if (storedValue !== undefined) {
+        ignored.push({ name, iteration, value, storedValue });
+        continue;
+      }
+      seen.set(key, value);
+    }
+    fresh.push(metric);
+  }
+  return { fresh, ignored };
+}

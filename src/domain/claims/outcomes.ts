@@ -1,0 +1,112 @@
+/** How an attempt says that it is done: completed, or failed. */
+
+import type { JobRow, StepRow } from '../../store/schema/tables.ts';
+import type { Principal } from '../access/principal.ts';
+import type { Change } from '../core/change.ts';
+import { Checks } from '../core/checks.ts';
+import type { Domain } from '../core/domain.ts';
+import { isTerminalJob, type StatusReason } from '../core/lifecycle.ts';
+import { type OutputDocument, storeOutput, withDocument } from '../jobs/outputs.ts';
+import { advanceJob, endAttempt, endJob, endStopped, lockedJob } from '../jobs/progression.ts';
+import { leavePlace } from '../preemption/preemption.ts';
+import { advanceRound, dropStep } from '../rounds/rounds.ts';
+import { inspectSubmission } from '../rounds/submissions.ts';
+import { type Held, jobOfLease, underLease } from './leases.ts';
+import { checkMetrics, type MetricInput, storeMetrics } from './metrics.ts';
+
+type Optional<T> = T | null | undefined;
+
+export interface CompleteStepInput {
+  leaseToken: string;
+  exitCode?: Optional<number>;
+  description?: Optional<string>;
+  metrics?: Optional<readonly MetricInput[]>;
+  output?: Optional<Record<string, unknown>>;
+  /** Of a federated training step: how many samples the model saw. */
+  numSamples?: Optional<number>;
+}
+
+/** Records that the step succeeded; the next one can be claimed, or the job has succeeded. */
+export async function completeStep(
+  domain: Domain,
+  principal: Principal,
+  input: CompleteStepInput,
+): Promise<{ step: StepRow; job: JobRow }> {
+  const checks = new Checks(domain);
+  checks.text(['description'], input.description);
+  checkMetrics(checks, ['metrics'], input.metrics);
+  checks.json(['output'], input.output);
+  checks.range(['numSamples'], input.numSamples, 1, 2 ** 31 - 1);
+  checks.done();
+  const inspectedId = await inspectSubmission(domain, principal, input.leaseToken);
+  const complete =
+    (document: OutputDocument | null) =>
+    async (change: Change, { step, mask }: Held) => {
+      await storeMetrics(change, step, mask.value(input.metrics ?? []));
+      const exitCode = input.exitCode ?? 0;
+      const cause = { reason: 'COMPLETED', description: mask.text(input.description ?? ''), exitCode } as const;
+      const completed = await endAttempt(change, step, 'SUCCEEDED', 'complete', cause);
+      const replaced = document && (await storeLastOutput(change, principal, step, document));
+      const submission = { inspectedId, numSamples: input.numSamples ?? null };
+      const job =
+        step.part === null
+          ? await advanceJob(change, await lockedJob(change, step.jobId), exitCode)
+          : await advanceRound(change, completed, submission);
+      return { value: { step: completed, job }, replaced };
+    };
+  const write = (document: OutputDocument | null) => underLease(domain, principal, input.leaseToken, complete(document), { mayEnd: true });
+  const { output } = input;
+  const jobId = output ? await jobOfLease(domain, principal, input.leaseToken) : null;
+  // Of a token that is none, or someone else's, there is nothing to write: the lease refuses it.
+  if (!output || jobId === null) return (await write(null)).value;
+  return withDocument(domain, principal, { jobId, output, leaseToken: input.leaseToken }, write);
+}
+
+/** Stores what the attempt says the job came to. Answers the id of the file that is needed no more, if any. */
+async function storeLastOutput(change: Change, principal: Principal, step: StepRow, document: OutputDocument): Promise<string | null> {
+  const job = await lockedJob(change, step.jobId);
+  // A model that comes after its job has ended is taken; the result stays what it was.
+  if (isTerminalJob(job.status)) return document.id;
+  return (await storeOutput(change, principal, job, document)).replaced;
+}
+
+/** What a device can know of why its attempt failed. The other reasons are the gateway's own to give. */
+export const reportedReasons: readonly StatusReason[] = [
+  'DEVICE_REPORTED',
+  'EXIT_CODE',
+  'IMAGE_PULL_FAILED',
+  'OUT_OF_MEMORY',
+  'RUN_TIMEOUT',
+];
+
+export interface FailStepInput {
+  leaseToken: string;
+  reason?: Optional<StatusReason>;
+  description?: Optional<string>;
+  exitCode?: Optional<number>;
+}
+
+/** Records that the attempt failed: the step is tried again while its maxAttempts allow it, or its job has failed. */
+export async function failStep(domain: Domain, principal: Principal, input: FailStepInput): Promise<{ step: StepRow; job: JobRow }> {
+  const reason = input.reason ?? 'DEVICE_REPORTED';
+  const checks = new Checks(domain);
+  checks.text(['description'], input.description);
+  if (!reportedReasons.includes(reason)) checks.refuse(['reason'], `must be one of ${reportedReasons.join(', ')}.`);
+  checks.done();
+  const fail = async (change: Change, { step, mask }: Held) => {
+    const cause = { reason, description: mask.text(input.description ?? ''), exitCode: input.exitCode ?? null };
+    if (step.status === 'CANCELLING') return endStopped(change, step, 'CANCELLED', 'fail', cause);
+    // Stopping what it was told to stop is no failure, also where the device takes it for one.
+    if (step.preemptedForId !== null) return leavePlace(change, step, cause.description);
+    const failedCount = step.failedCount + 1;
+    if (failedCount < step.maxAttempts) {
+      const requeued = await endAttempt(change, step, 'FAILED', 'requeue', cause, { failedCount });
+      return { step: requeued, job: await lockedJob(change, step.jobId) };
+    }
+    const failed = await endAttempt(change, step, 'FAILED', 'fail', cause, { failedCount });
+    if (step.part !== null) return { step: failed, job: await dropStep(change, failed, cause) };
+    const description = cause.description || `Step ${step.number} (${step.name}) failed.`;
+    return { step: failed, job: await endJob(change, await lockedJob(change, step.jobId), 'fail', { ...cause, description }) };
+  };
+  return underLease(domain, principal, input.leaseToken, fail, { mayEnd: true });
+}

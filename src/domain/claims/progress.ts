@@ -1,0 +1,161 @@
+/** All that a running step has to say: metrics, telemetry, log, message, addresses. */
+import { saveJobFields } from '../../store/changes/jobs.ts';
+import { saveReport } from '../../store/changes/steps.ts';
+import { lastTransitionOfStep } from '../../store/queries/history.ts';
+import type { JobRow, StepRow } from '../../store/schema/tables.ts';
+import type { Principal } from '../access/principal.ts';
+import { type Change, record } from '../core/change.ts';
+import { Checks } from '../core/checks.ts';
+import type { Domain } from '../core/domain.ts';
+import type { StatusReason } from '../core/lifecycle.ts';
+import { later, moveStep } from '../core/transitions.ts';
+import { lockedJob } from '../jobs/progression.ts';
+import { checkLeaseSeconds, type Lease } from './claims.ts';
+import { extend, type Orders, ordersOf, underLease } from './leases.ts';
+import { checkLog, type LogChunkInput, storeLog } from './log.ts';
+import { checkMetrics, type IgnoredMetric, type MetricInput, type StoredMetrics, storeMetrics } from './metrics.ts';
+import { checkTelemetry, storeTelemetry, type TelemetryInput } from './telemetry.ts';
+
+type Optional<T> = T | null | undefined;
+
+export interface ComputeTimeInput {
+  cpuStartedAt?: Optional<Date>;
+  cpuEndedAt?: Optional<Date>;
+  gpuStartedAt?: Optional<Date>;
+  gpuEndedAt?: Optional<Date>;
+}
+
+export interface ReportProgressInput {
+  leaseToken: string;
+  reason?: Optional<StatusReason>;
+  description?: Optional<string>;
+  statusMessage?: Optional<string>;
+  metrics?: Optional<readonly MetricInput[]>;
+  telemetry?: Optional<readonly TelemetryInput[]>;
+  log?: Optional<readonly LogChunkInput[]>;
+  httpUrl?: Optional<string>;
+  sshServer?: Optional<string>;
+  internalHostname?: Optional<string>;
+  computeTime?: Optional<ComputeTimeInput>;
+  leaseSeconds?: Optional<number>;
+}
+
+/** Stores all of it, in one transaction, and answers what the device should know. */
+export async function reportProgress(
+  domain: Domain,
+  principal: Principal,
+  input: ReportProgressInput,
+): Promise<Orders & { lease: Lease; nextLogOffset: number; ignoredMetrics: readonly IgnoredMetric[] }> {
+  checkProgress(domain, input);
+  return underLease(domain, principal, input.leaseToken, async (change, held) => {
+    const { step, mask } = held;
+    await prepareStep(change, step, { ...input, description: input.description && mask.text(input.description) });
+    const statusMessage = input.statusMessage && mask.text(input.statusMessage);
+    const { ignored } = await storeMetrics(change, step, mask.value(input.metrics ?? []));
+    await storeTelemetry(change, step, input.telemetry ?? []);
+    const logged = await storeLog(change, step, input.log ?? [], mask);
+    await keepReport(change, step, { ...logged, statusMessage: statusMessage ?? step.statusMessage });
+    await tellJob(change, step, { ...input, statusMessage });
+    const lease = input.leaseSeconds
+      ? await extend(change, step, input.leaseToken, input.leaseSeconds)
+      : { token: input.leaseToken, attempt: step.attemptCount, expiresAt: step.leaseExpiresAt ?? change.now };
+    return { lease, nextLogOffset: logged.logSize, ignoredMetrics: ignored, ...ordersOf(held) };
+  });
+}
+
+/** What a device can say of a step that its lease holds and whose command does not run yet, or has just begun. */
+export const preparations: readonly StatusReason[] = ['CONTAINER_CREATING', 'CONTAINER_STARTED'];
+
+/** Tells how far the step is before its command runs. A report that comes twice tells it once. */
+async function prepareStep(change: Change, step: StepRow, { reason, description }: ReportProgressInput): Promise<void> {
+  // One that is to stop has another reason to be where it is.
+  if (!reason || step.status !== 'RUNNING') return;
+  const [last] = await change.tx.run(lastTransitionOfStep, { stepId: step.id });
+  if (last?.attempt === step.attemptCount && last.reason === reason && last.description === (description ?? '')) return;
+  const job = await lockedJob(change, step.jobId);
+  await moveStep(change, step, 'prepare', { reason, description: description ?? '' });
+  // A round has many steps that run at once: its job is not where one of them is.
+  if (job.status !== 'RUNNING' || step.part !== null) return;
+  const fields = { reason, reasonDescription: description ?? '', updatedAt: later(change.now, job.updatedAt) };
+  await saveJobFields(change.tx, job.id, fields);
+}
+
+function checkProgress(domain: Domain, input: ReportProgressInput): void {
+  const checks = new Checks(domain);
+  checks.text(['statusMessage'], input.statusMessage);
+  checks.text(['description'], input.description);
+  if (input.reason && !preparations.includes(input.reason)) checks.refuse(['reason'], `must be one of ${preparations.join(', ')}.`);
+  if (input.description && !input.reason) checks.refuse(['description'], 'must not be given without reason: it says more about that.');
+  checkMetrics(checks, ['metrics'], input.metrics);
+  checkTelemetry(checks, ['telemetry'], input.telemetry);
+  checkLog(checks, ['log'], input.log);
+  for (const field of ['httpUrl', 'sshServer', 'internalHostname'] as const) checks.text([field], input[field], 2_048);
+  if (input.httpUrl && !/^https?:\/\//i.test(input.httpUrl)) checks.refuse(['httpUrl'], 'must start with http:// or https://.');
+  checks.done();
+  if (input.leaseSeconds !== null && input.leaseSeconds !== undefined) checkLeaseSeconds(domain, input.leaseSeconds);
+}
+
+async function keepReport({ tx }: Change, before: StepRow, after: StepRow): Promise<void> {
+  if (after.logSize === before.logSize && after.statusMessage === before.statusMessage) return;
+  await tx.run(saveReport, { id: after.id, statusMessage: after.statusMessage, logSize: after.logSize });
+}
+
+/** What the report says of the job as a whole. */
+async function tellJob(change: Change, step: StepRow, input: ReportProgressInput): Promise<void> {
+  const { statusMessage, httpUrl, sshServer, internalHostname, computeTime } = input;
+  const said: Partial<JobRow> = {};
+  for (const [field, value] of Object.entries({ statusMessage, httpUrl, sshServer, internalHostname, ...computeTime })) {
+    if (value !== null && value !== undefined) Object.assign(said, { [field]: value });
+  }
+  if (Object.keys(said).length === 0) return;
+  const job = await lockedJob(change, step.jobId);
+  const changed = (Object.keys(said) as (keyof JobRow)[]).filter((field) => !isSame(said[field], job[field])); // keys of a Partial<JobRow>
+  if (changed.length === 0) return;
+  await saveJobFields(change.tx, job.id, { ...said, updatedAt: later(change.now, job.updatedAt) });
+  await record(change, job, { type: 'JOB_UPDATED', details: changed });
+}
+
+/** Of two values of a column that is a text or a time. */
+function isSame(one: unknown, other: unknown): boolean {
+  return one instanceof Date && other instanceof Date ? one.getTime() === other.getTime() : one === other;
+}
+
+export async function reportMetrics(
+  domain: Domain,
+  principal: Principal,
+  { leaseToken, metrics }: { leaseToken: string; metrics: readonly MetricInput[] },
+): Promise<StoredMetrics & { step: StepRow }> {
+  const checks = new Checks(domain);
+  checkMetrics(checks, ['metrics'], metrics);
+  checks.done();
+  return underLease(domain, principal, leaseToken, async (change, { step, mask }) => ({
+    step,
+    ...(await storeMetrics(change, step, mask.value(metrics))),
+  }));
+}
+
+export async function reportTelemetry(
+  domain: Domain,
+  principal: Principal,
+  { leaseToken, samples }: { leaseToken: string; samples: readonly TelemetryInput[] },
+): Promise<{ accepted: number }> {
+  const checks = new Checks(domain);
+  checkTelemetry(checks, ['samples'], samples);
+  checks.done();
+  return underLease(domain, principal, leaseToken, async (change, { step }) => ({ accepted: await storeTelemetry(change, step, samples) }));
+}
+
+export async function appendLog(
+  domain: Domain,
+  principal: Principal,
+  { leaseToken, chunks }: { leaseToken: string; chunks: readonly LogChunkInput[] },
+): Promise<{ nextLogOffset: number }> {
+  const checks = new Checks(domain);
+  checkLog(checks, ['chunks'], chunks);
+  checks.done();
+  return underLease(domain, principal, leaseToken, async (change, { step, mask }) => {
+    const logged = await storeLog(change, step, chunks, mask);
+    await keepReport(change, step, logged);
+    return { nextLogOffset: logged.logSize };
+  });
+}

@@ -1,0 +1,45 @@
+/**
+ * Cursors: a position in a stream of this store. The text names the store and the stream, so that a cursor of another store, of another
+ * stream, or of a future that was restored away is refused instead of guessed (P8).
+ */
+import { streamBounds } from '../../store/queries/streams.ts';
+import { feedOfAllJobs } from '../../store/schema/tables.ts';
+import type { Domain } from './domain.ts';
+import { RequestRefused } from './refusals.ts';
+import type { StreamKind } from './vocabulary.ts';
+
+export interface StreamName {
+  /** One of the four streams of a job, or the feed of events across jobs. */
+  readonly kind: StreamKind | 'feed';
+  /** '' for the feed. */
+  readonly jobId: string;
+}
+
+export const feed: StreamName = { kind: 'feed', jobId: feedOfAllJobs };
+
+export function encodeCursor({ store }: Domain, { kind, jobId, seq }: StreamName & { readonly seq: number }): string {
+  return Buffer.from(`${store.identity}.${kind}.${jobId}.${seq}`).toString('base64url');
+}
+
+/**
+ * The number after which to go on; no cursor is the beginning. Throws BAD_REQUEST for a cursor that this stream never gave. One of the store that
+ * this one was restored from is good if it was given before the backup: what came after that is not here, and other things may have its numbers.
+ */
+export async function decodeCursor(domain: Domain, cursor: string | null | undefined, stream: StreamName): Promise<number> {
+  if (cursor === null || cursor === undefined) return 0;
+  const { read, identity, parent } = domain.store;
+  const kind = stream.kind === 'feed' ? 'event' : stream.kind;
+  const [bounds] = await read.run(streamBounds, { jobId: stream.jobId, kind });
+  const own = parse(cursor, identity, stream);
+  if (own !== null && own <= (bounds?.last ?? 0)) return own;
+  const inherited = parent === null ? null : parse(cursor, parent, stream);
+  if (inherited !== null && inherited <= (bounds?.inherited ?? 0)) return inherited;
+  throw new RequestRefused('BAD_REQUEST', 'after: this cursor is not one that this stream gave.');
+}
+
+function parse(cursor: string, identity: string, { kind, jobId }: StreamName): number | null {
+  const text = Buffer.from(cursor, 'base64url').toString();
+  const start = `${identity}.${kind}.${jobId}.`;
+  const number = text.startsWith(start) ? text.slice(start.length) : '';
+  return /^(0|[1-9]\d{0,15})$/.test(number) ? Number(number) : null;
+}

@@ -1,0 +1,65 @@
+/** An idempotency key makes a mutation happen once: the same key and input again answer with what came of it the first time (P6). */
+import { keepIdempotentResult, readIdempotencyKey, takeIdempotencyKey } from '../../store/changes/idempotency.ts';
+import type { Change } from './change.ts';
+import { IdempotencyConflict, InvalidInput } from './refusals.ts';
+
+const LONGEST_KEY = 200;
+
+export interface Once<T> {
+  readonly operation: string;
+  /** Whose keys these are: the project's. */
+  readonly scope: string;
+  /** The mutation's input; its `idempotencyKey` is the key, null for none. */
+  readonly input: object & { readonly idempotencyKey?: string | null | undefined };
+  /** Does it, and answers the ids of what came of it. */
+  run(): Promise<{ value: T; ids: string[] }>;
+  /** Finds again what came of it. */
+  replay(ids: readonly string[]): Promise<T>;
+}
+
+export async function once<T>({ tx, now }: Change, { operation, scope, input, run, replay }: Once<T>): Promise<T> {
+  const { idempotencyKey: key, ...asked } = input;
+  if (key === null || key === undefined) return (await run()).value;
+  if (key === '' || key.length > LONGEST_KEY || key.includes('\u0000')) {
+    throw new InvalidInput([{ path: ['idempotencyKey'], message: `must have 1 to ${LONGEST_KEY} characters, none of them NUL.` }]);
+  }
+  const name = { scope, operation, key };
+  const plain = plainOf(asked) as Record<string, unknown>; // an object stays an object
+  if ((await tx.run(takeIdempotencyKey, { ...name, input: plain, now })).length === 0) {
+    const [known] = await tx.run(readIdempotencyKey, name);
+    const differing = known ? differingPaths(known.input, plain) : [];
+    if (differing.length > 0) throw new IdempotencyConflict(key, differing);
+    return replay(known?.result ?? []);
+  }
+  const { value, ids } = await run();
+  await tx.run(keepIdempotentResult, { ...name, result: ids });
+  return value;
+}
+
+/** More than any input is nested that passes its checks; what is nested without end has them still before it. */
+const DEEPEST = 64;
+
+/** As it comes back from JSON, with null and absent told apart no more. */
+function plainOf(value: unknown, path: readonly string[] = []): unknown {
+  if (value instanceof Date) return value.toISOString();
+  if (value === null || typeof value !== 'object') return value;
+  if (path.length > DEEPEST) throw new InvalidInput([{ path: path.slice(0, 1), message: `must be nested at most ${DEEPEST} deep.` }]);
+  if (Array.isArray(value)) return value.map((entry, i) => plainOf(entry, [...path, String(i)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, entry]) => entry !== null && entry !== undefined)
+      .map(([key, entry]) => [key, plainOf(entry, [...path, key])]),
+  );
+}
+
+/** The dot paths at which two inputs differ; the order of keys says nothing. */
+export function differingPaths(a: unknown, b: unknown, path = ''): string[] {
+  if (Object.is(a, b)) return [];
+  if (a === null || b === null || typeof a !== 'object' || typeof b !== 'object' || Array.isArray(a) !== Array.isArray(b))
+    return [path || '(input)'];
+  const left = new Map(Object.entries(a));
+  const right = new Map(Object.entries(b));
+  return [...new Set([...left.keys(), ...right.keys()])].flatMap((key) =>
+    differingPaths(left.get(key), right.get(key), path === '' ? key : `${path}.${key}`),
+  );
+}

@@ -1,0 +1,234 @@
+/** Federated jobs: what is asked for, and the start of their rounds. */
+import { insertFederation, insertParticipant, insertRound, onlineEdgeDevices, roundByNumber } from '../../store/changes/federations.ts';
+import { insertRows } from '../../store/changes/inserts.ts';
+import { saveJobFields } from '../../store/changes/jobs.ts';
+import type { FederationRow, JobRow, ParticipantRow, RoundRow, StepRow } from '../../store/schema/tables.ts';
+import { type Change, record } from '../core/change.ts';
+import { type Checks, type ContainerInput, containerOf, noResources } from '../core/checks.ts';
+import { InvalidInput } from '../core/refusals.ts';
+import { type Cause, later } from '../core/transitions.ts';
+import type { Container, DeviceSelectionStrategy, StepTemplate, TerminationCriterion } from '../core/vocabulary.ts';
+import { aggregatorLabel } from '../steps/aggregator.ts';
+import { couldServe } from '../steps/matching.ts';
+import { makeSteps } from '../steps/planning.ts';
+import { needOf } from '../steps/queues.ts';
+import { selectDevices } from './selection.ts';
+import { checkCriteria, durationEnd, type TerminationCriterionInput } from './termination.ts';
+
+type Optional<T> = T | null | undefined;
+
+export interface FederationInput {
+  deviceSelectionStrategy?: Optional<DeviceSelectionStrategy>;
+  numDevices: number;
+  numBufferDevices?: Optional<number>;
+  selectionSeed?: Optional<string>;
+  terminationCriteria?: Optional<readonly TerminationCriterionInput[]>;
+  roundDeadlineSeconds?: Optional<number>;
+  startModelFragmentId?: Optional<string>;
+  trainContainer?: Optional<ContainerInput>;
+  /** A worker claims the aggregation and runs this; null: the gateway's own aggregator averages. */
+  aggregateContainer?: Optional<ContainerInput>;
+}
+
+/** Devices in one round: more would not be one transaction any more. */
+const MOST_DEVICES = 1_000;
+/** An aggregation that failed is tried again: its input is there, whatever became of the worker. */
+const AGGREGATE_ATTEMPTS = 3;
+
+export function checkFederation(checks: Checks, input: FederationInput): { criteria: TerminationCriterion[] } {
+  const path = ['federation'];
+  checks.range([...path, 'numDevices'], input.numDevices, 1, MOST_DEVICES);
+  checks.range([...path, 'numBufferDevices'], input.numBufferDevices, 0, MOST_DEVICES - Math.min(input.numDevices, MOST_DEVICES));
+  checks.text([...path, 'selectionSeed'], input.selectionSeed, checks.limits.textAtMost);
+  checks.seconds([...path, 'roundDeadlineSeconds'], input.roundDeadlineSeconds);
+  checks.container([...path, 'trainContainer'], input.trainContainer);
+  checks.container([...path, 'aggregateContainer'], input.aggregateContainer);
+  return { criteria: checkCriteria(checks, [...path, 'terminationCriteria'], input.terminationCriteria) };
+}
+
+async function addFederation(
+  change: Change,
+  job: JobRow,
+  input: FederationInput,
+  { criteria, container }: { criteria: readonly TerminationCriterion[]; container: Container | null },
+): Promise<FederationRow> {
+  const federation: FederationRow = {
+    jobId: job.id,
+    deviceSelectionStrategy: input.deviceSelectionStrategy ?? 'RANDOM',
+    numDevices: input.numDevices,
+    numBufferDevices: input.numBufferDevices ?? 0,
+    selectionSeed: input.selectionSeed ?? change.domain.random(8).toString('hex'),
+    terminationCriteria: criteria,
+    roundDeadlineSeconds: input.roundDeadlineSeconds ?? null,
+    trainContainer: containerOf(input.trainContainer) ?? container,
+    aggregateContainer: containerOf(input.aggregateContainer),
+    aggregateModelId: null,
+  };
+  await insertRows(change.tx, insertFederation, [federation]);
+  return federation;
+}
+
+/** The devices for a round: as many as were asked for, or all that are online and have what the training asks for. */
+async function chooseDevices({ tx, domain, now }: Change, job: JobRow, federation: FederationRow, round: number): Promise<string[]> {
+  const since = new Date(now.getTime() - domain.limits.heartbeatSeconds * 1_000);
+  const online = await tx.run(onlineEdgeDevices, { projectId: job.projectId, since });
+  const resources = federation.trainContainer?.resources ?? noResources;
+  const need = needOf(trainTemplate(federation, round, ''), 'TRAIN');
+  const able = online.filter((device) =>
+    couldServe(device, { projectId: job.projectId, pinnedDeviceId: device.id, resources, requiredLabels: [], need }),
+  );
+  return selectDevices(
+    able.map(({ id }) => id),
+    federation.numDevices + federation.numBufferDevices,
+    federation.selectionSeed,
+    round,
+  );
+}
+
+/** The same at the creation of a job, where too few devices are the input's fault. */
+async function requireDevices(change: Change, job: JobRow, federation: FederationRow): Promise<string[]> {
+  const chosen = await chooseDevices(change, job, federation, 1);
+  const wanted = federation.numDevices + federation.numBufferDevices;
+  if (chosen.length === wanted) return chosen;
+  const message = `asks, with numBufferDevices, for ${wanted} edge devices; the project has ${chosen.length} online with what it asks for.`;
+  throw new InvalidInput([{ path: ['federation', 'numDevices'], message }]);
+}
+
+/** What the duration of a job is counted from; undefined while it waits for its turn in an experiment. */
+export async function firstRoundOf({ tx }: Change, jobId: string): Promise<RoundRow | undefined> {
+  const [first] = await tx.run(roundByNumber, { jobId, number: 1 });
+  return first;
+}
+
+/** Makes the federation of a new job, and starts its first round; that of a job that waits in its experiment starts when its turn comes. Answers the number of its steps. */
+export async function beginFederation(
+  change: Change,
+  job: JobRow,
+  input: FederationInput,
+  { seq, isBlocked, ...asked }: { criteria: readonly TerminationCriterion[]; container: Container | null; seq: number; isBlocked: boolean },
+): Promise<number> {
+  const federation = await addFederation(change, job, input, asked);
+  if (isBlocked) return 0;
+  const deviceIds = await requireDevices(change, job, federation);
+  await saveJobFields(change.tx, job.id, { stepCount: deviceIds.length });
+  await startRound(change, job, federation, { number: 1, deviceIds, from: 0, seq });
+  return deviceIds.length;
+}
+
+interface RoundStart {
+  readonly number: number;
+  readonly deviceIds: readonly string[];
+  /** The number of its first step. */
+  readonly from: number;
+  /** The event in which its steps come to be. */
+  readonly seq: number;
+}
+
+/** Starts a round: a training step for each device, all to be claimed at once, each by its own device alone. */
+async function startRound(
+  change: Change,
+  job: JobRow,
+  federation: FederationRow,
+  { number, deviceIds, from, seq }: RoundStart,
+): Promise<RoundRow> {
+  const { tx, now } = change;
+  const first = await firstRoundOf(change, job.id);
+  const round: RoundRow = {
+    jobId: job.id,
+    number,
+    status: 'TRAINING',
+    quorum: federation.numDevices,
+    startModelId: federation.aggregateModelId ?? job.startModelId,
+    aggregateModelId: null,
+    metrics: {},
+    isWeighted: null,
+    startedAt: now,
+    deadlineAt: earlier(
+      federation.roundDeadlineSeconds === null ? null : new Date(now.getTime() + federation.roundDeadlineSeconds * 1_000),
+      durationEnd(federation.terminationCriteria, first?.startedAt ?? now),
+    ),
+    finishedAt: null,
+  };
+  await insertRows(tx, insertRound, [round]);
+  const templates = deviceIds.map((deviceId) => trainTemplate(federation, number, deviceId));
+  const steps = await makeSteps(change, { job, templates, from, isFirstReady: true, areAllReady: true, seq, round: number, part: 'TRAIN' });
+  const participants = steps.map(
+    (step, position): ParticipantRow => ({
+      jobId: job.id,
+      round: number,
+      deviceId: deviceIds[position] ?? '',
+      stepId: step.id,
+      status: 'INVITED',
+      fragmentId: null,
+      numSamples: null,
+      metrics: {},
+      position,
+    }),
+  );
+  await insertRows(tx, insertParticipant, participants);
+  await record(change, job, { type: 'ROUND_CHANGED', from: null, to: 'TRAINING', details: [String(number)] });
+  return round;
+}
+
+const earlier = (a: Date | null, b: Date | null): Date | null => (a === null || (b !== null && b < a) ? b : a);
+
+function trainTemplate({ trainContainer }: FederationRow, round: number, deviceId: string): StepTemplate {
+  const resources = trainContainer?.resources ?? noResources;
+  return {
+    name: `Train, round ${round}`,
+    container: trainContainer,
+    resources,
+    pinnedDeviceId: deviceId,
+    requiredLabels: [],
+    maxAttempts: 1,
+  };
+}
+
+/**
+ * Starts a round on a new selection; answers why it cannot when too few devices are online. The devices beyond the quorum are there so that some
+ * may fail: a round of a job that has begun does without those that are gone.
+ */
+export async function tryRound(change: Change, job: JobRow, federation: FederationRow, number: number): Promise<Cause | null> {
+  const deviceIds = await chooseDevices(change, job, federation, number);
+  const { numDevices } = federation;
+  if (deviceIds.length < numDevices) {
+    const description = `Round ${number} needs ${numDevices} edge devices; online, with what it asks for: ${deviceIds.length}.`;
+    return { reason: 'QUORUM_UNREACHABLE', description };
+  }
+  const seq = await growJob(change, job, deviceIds.length);
+  await startRound(change, job, federation, { number, deviceIds, from: job.stepCount, seq });
+  return null;
+}
+
+/** Adds the step that makes one model of those that came in. */
+export async function addAggregation(change: Change, job: JobRow, federation: FederationRow, round: number): Promise<StepRow> {
+  const { aggregateContainer: container } = federation;
+  const template: StepTemplate = {
+    name: `Aggregate, round ${round}`,
+    container,
+    resources: container?.resources ?? noResources,
+    pinnedDeviceId: null,
+    requiredLabels: container ? [] : [aggregatorLabel],
+    maxAttempts: AGGREGATE_ATTEMPTS,
+  };
+  const seq = await growJob(change, job, 1);
+  const steps = await makeSteps(change, {
+    job,
+    templates: [template],
+    from: job.stepCount,
+    isFirstReady: true,
+    seq,
+    round,
+    part: 'AGGREGATE',
+  });
+  const [step] = steps;
+  if (!step) throw new Error('One template makes one step.');
+  return step;
+}
+
+/** Makes room for so many steps; answers the event that says so. */
+async function growJob(change: Change, job: JobRow, count: number): Promise<number> {
+  const fields = { stepCount: job.stepCount + count, updatedAt: later(change.now, job.updatedAt) };
+  await saveJobFields(change.tx, job.id, fields);
+  return record(change, job, { type: 'STEPS_ADDED', details: Array.from({ length: count }, (_, i) => String(job.stepCount + i)) });
+}

@@ -1,0 +1,293 @@
+/** Fragments: the files of jobs and of projects. The row says what there is; the bytes are in the file store. */
+import { deleteFragmentRow, insertFragment, lockFragment, readyFragment } from '../../store/changes/fragments.ts';
+import { insertRows } from '../../store/changes/inserts.ts';
+import { lockJob } from '../../store/changes/jobs.ts';
+import { lockStep } from '../../store/changes/steps.ts';
+import type { StoredFile } from '../../store/files/disk.ts';
+import { fragmentByFilename, fragmentById, stepById, stepByNumber } from '../../store/queries/rows.ts';
+import type { FragmentRow, JobRow, StepRow } from '../../store/schema/tables.ts';
+import { isOpenStill } from '../../store/unavailable.ts';
+import { audit } from '../access/audit.ts';
+import type { Principal } from '../access/principal.ts';
+import { requireRight, sees } from '../access/rights.ts';
+import { visibleJob, visibleProject } from '../access/visible.ts';
+import { requireLease } from '../claims/leases.ts';
+import { type Change, change, record } from '../core/change.ts';
+import { Checks } from '../core/checks.ts';
+import type { Domain } from '../core/domain.ts';
+import { once } from '../core/idempotency.ts';
+import { isHeldStep } from '../core/lifecycle.ts';
+import { InvalidInput, InvalidState, NotFound, StaleLease } from '../core/refusals.ts';
+import type { FragmentType, IfExists } from '../core/vocabulary.ts';
+import { contentTypeOf } from './content-type.ts';
+import { isWaiting, keyOf, makeRoom, requireUnneeded, takePlace, waitingKeyOf } from './filenames.ts';
+import { signUrl } from './signatures.ts';
+
+type Optional<T> = T | null | undefined;
+
+export interface CreateFragmentInput {
+  jobId?: Optional<string>;
+  projectId?: Optional<string>;
+  stepNumber?: Optional<number>;
+  leaseToken?: Optional<string>;
+  filename: string;
+  ifExists?: Optional<IfExists>;
+  name?: Optional<string>;
+  type: FragmentType;
+  contentType?: Optional<string>;
+  sizeBytes?: Optional<number>;
+  sha256?: Optional<string>;
+  text?: Optional<string>;
+  idempotencyKey?: Optional<string>;
+}
+
+export interface CreatedFragment {
+  readonly fragment: FragmentRow;
+  /** Null once its bytes are stored. */
+  readonly uploadUrl: string | null;
+  readonly uploadExpiresAt: Date | null;
+}
+
+/** Announces a fragment and answers where to PUT its bytes; with `text`, stores that and is done. */
+export async function createFragment(domain: Domain, principal: Principal, input: CreateFragmentInput): Promise<CreatedFragment> {
+  requireRight(principal, 'writeFragments');
+  // A device writes for the step that it holds, and not for whatever job of its project.
+  if (!input.leaseToken) requireRight(principal, 'writeWithoutLease');
+  checkFragment(domain, input);
+  const id = domain.ids.next('Fragment');
+  // Files are written outside the transaction, and first: a row that is READY has its bytes.
+  const text =
+    typeof input.text === 'string' ? await domain.files.receive(id, [Buffer.from(input.text)], domain.limits.jsonBytesAtMost * 4) : null;
+  try {
+    await text?.keep();
+    // A token of the same attempt proves the same thing: it is no part of what was asked for.
+    const asked = { ...input, leaseToken: null };
+    const { fragment, replaced } = await change(domain, principal, async (change) => {
+      const place = await placeOf(change, principal, input);
+      // A file that makes room is locked after its job, and a new one needs the row of its job.
+      if (place.job) await change.tx.run(lockJob, { id: place.job.id });
+      return once(change, {
+        operation: 'createFragment',
+        scope: place.scopeId,
+        input: asked,
+        run: async () => {
+          const room = await makeRoom(change, principal, place, input, text !== null);
+          const fragment = await addFragment(change, principal, place, input, { id, file: text?.file ?? null, isKept: room.isKept });
+          return { value: { fragment, replaced: room.replaced }, ids: [fragment.id] };
+        },
+        replay: async ([known = '']) => {
+          const [fragment] = await change.tx.run(lockFragment, { id: known });
+          if (!fragment) throw new NotFound('fragment', known);
+          return { fragment, replaced: null };
+        },
+      });
+    });
+    if (replaced) await domain.files.remove(replaced);
+    if (text && fragment.id !== id) await domain.files.remove(id);
+    return { fragment, ...uploadOf(domain, fragment) };
+  } catch (error) {
+    if (text && !isOpenStill(error)) await domain.files.remove(id);
+    throw error;
+  }
+}
+
+function uploadOf(domain: Domain, fragment: FragmentRow) {
+  if (fragment.status === 'READY') return { uploadUrl: null, uploadExpiresAt: null };
+  const { url, expiresAt } = signUrl(domain, 'PUT', fragment.id);
+  return { uploadUrl: url, uploadExpiresAt: expiresAt };
+}
+
+function checkFragment(domain: Domain, input: CreateFragmentInput): void {
+  const checks = new Checks(domain);
+  const { filename, contentType, sha256, sizeBytes, text } = input;
+  if (!input.jobId === !input.projectId) checks.refuse(['jobId'], 'must be given, or projectId: exactly one of the two.');
+  if (input.projectId && (input.stepNumber != null || input.leaseToken))
+    checks.refuse(['projectId'], "must not be given for a step's fragment: give jobId.");
+  checks.filename(['filename'], filename);
+  checks.name(['name'], input.name);
+  if (contentType != null && !/^[\w!#$&^.+-]{1,80}\/[\w!#$&^.+-]{1,80}( *; *[\w-]+=[\w."-]+)*$/.test(contentType)) {
+    checks.refuse(['contentType'], 'must be a media type, such as text/plain.');
+  }
+  checks.range(['sizeBytes'], sizeBytes, 0, domain.limits.fragmentBytesAtMost);
+  if (sha256 != null && !/^[0-9a-f]{64}$/.test(sha256)) checks.refuse(['sha256'], 'must be 64 hexadecimal digits in lower case.');
+  if (text != null && (sizeBytes != null || sha256 != null))
+    checks.refuse(['text'], 'must not be given beside sizeBytes or sha256: they follow from it.');
+  checks.done();
+}
+
+/** What a new fragment belongs to. */
+export interface Place {
+  readonly scopeId: string;
+  readonly projectId: string;
+  readonly job: JobRow | null;
+  readonly step: StepRow | null;
+  readonly attempt: number | null;
+  readonly deviceId: string | null;
+}
+
+async function placeOf(change: Change, principal: Principal, input: CreateFragmentInput): Promise<Place> {
+  if (input.projectId) {
+    const { id } = await visibleProject(change, principal, input.projectId);
+    if (principal.jobId !== null) throw new NotFound('project', id);
+    return { scopeId: id, projectId: id, job: null, step: null, attempt: null, deviceId: null };
+  }
+  const held = input.leaseToken ? await requireLease(change, principal, input.leaseToken) : await ownStep(change, principal);
+  const job = await visibleJob(change, principal, input.jobId ?? '');
+  if (held && held.step.jobId !== job.id) throw new InvalidInput([{ path: ['jobId'], message: "is not the job of the lease's step." }]);
+  const named = input.stepNumber != null ? await namedStep(change, job, input.stepNumber) : null;
+  if (held && named && named.id !== held.step.id)
+    throw new InvalidInput([{ path: ['stepNumber'], message: "is not the number of the lease's step." }]);
+  const step = held?.step ?? named;
+  return {
+    scopeId: job.id,
+    projectId: job.projectId,
+    job,
+    step,
+    attempt: held ? held.step.attemptCount : null,
+    deviceId: held?.step.leaseDeviceId ?? null,
+  };
+}
+
+/** The step of a principal that came with the lease's token itself, which may have ended since. */
+async function ownStep({ tx, now }: Change, { stepId, attempt }: Principal): Promise<{ step: StepRow } | null> {
+  const [step] = stepId ? await tx.run(lockStep, { id: stepId }) : [];
+  if (!step) return null;
+  const isCurrent = isHeldStep(step.status) && step.attemptCount === attempt && step.leaseExpiresAt !== null && step.leaseExpiresAt > now;
+  if (!isCurrent) throw new StaleLease(step, attempt ?? 0);
+  return { step };
+}
+
+async function namedStep({ tx }: Change, job: JobRow, number: number): Promise<StepRow> {
+  const [step] = await tx.run(stepByNumber, { jobId: job.id, number });
+  if (!step) throw new InvalidInput([{ path: ['stepNumber'], message: `The job has ${job.stepCount} steps, numbered from 0.` }]);
+  return step;
+}
+
+async function addFragment(
+  change: Change,
+  principal: Principal,
+  { scopeId, projectId, job, step, attempt, deviceId }: Place,
+  input: CreateFragmentInput,
+  { id, file, isKept = false }: { id: string; file: StoredFile | null; isKept?: boolean },
+): Promise<FragmentRow> {
+  const fragment: FragmentRow = {
+    id,
+    projectId,
+    jobId: job?.id ?? null,
+    stepId: step?.id ?? null,
+    stepNumber: step?.number ?? null,
+    attempt,
+    deviceId,
+    scopeId,
+    filename: input.filename,
+    filenameKey: isKept ? waitingKeyOf(id) : keyOf(input.filename),
+    name: input.name ?? input.filename,
+    type: input.type,
+    status: file ? 'READY' : 'PENDING',
+    contentType: input.contentType ?? contentTypeOf(input.filename),
+    sizeBytes: file?.sizeBytes ?? input.sizeBytes ?? null,
+    sha256: file?.sha256 ?? input.sha256 ?? null,
+    owner: principal.name,
+    createdAt: change.now,
+    readyAt: file ? change.now : null,
+  };
+  await insertRows(change.tx, insertFragment, [fragment]);
+  if (file && job) await record(change, job, { type: 'FRAGMENT_READY', fragmentId: id, stepId: null, attempt });
+  return fragment;
+}
+
+/** Replaces a file that the gateway itself writes of a job, such as its output document. Called inside a write, with the bytes in place. */
+export async function putOwnFragment(
+  change: Change,
+  principal: Principal,
+  job: JobRow,
+  { id, file, filename, type }: { id: string; file: StoredFile; filename: string; type: FragmentType },
+): Promise<{ fragment: FragmentRow; replaced: string | null }> {
+  const place: Place = { scopeId: job.id, projectId: job.projectId, job, step: null, attempt: null, deviceId: null };
+  const [known] = await change.tx.run(fragmentByFilename, { scopeId: job.id, filenameKey: keyOf(filename) });
+  if (known && known.type !== type)
+    throw new InvalidState(`There is a fragment ${filename} of type ${known.type} already.`, job.status, []);
+  if (known) await change.tx.run(deleteFragmentRow, { id: known.id });
+  const fragment = await addFragment(change, principal, place, { filename, type }, { id, file });
+  return { fragment, replaced: known?.id ?? null };
+}
+
+/** Makes a fragment READY now that its bytes are in place. Throws StaleLease when the attempt that announced it no longer holds its step. */
+export async function finishUpload(domain: Domain, id: string, { sizeBytes, sha256 }: StoredFile): Promise<FragmentRow> {
+  const { fragment, replaced } = await change(domain, null, async (anonymous) => {
+    const { tx, now } = anonymous;
+    // The step before its job and that before the fragment, as everywhere; the job where another file makes room.
+    const [seen] = await tx.run(fragmentById, { id });
+    if (seen) await requireAttempt(anonymous, seen);
+    if (seen?.jobId && isWaiting(seen)) await tx.run(lockJob, { id: seen.jobId });
+    const [announced] = await tx.run(lockFragment, { id });
+    if (!announced) throw new NotFound('fragment', id);
+    const filenameKey = keyOf(announced.filename);
+    const replaced = isWaiting(announced) ? await takePlace(tx, announced, filenameKey) : null;
+    const [fragment] = await tx.run(readyFragment, { id, filenameKey, sizeBytes, sha256, now });
+    if (!fragment) throw new InvalidState('The bytes of this fragment are stored already.', announced.status, ['PENDING']);
+    if (fragment.jobId) {
+      const job = { id: fragment.jobId, projectId: fragment.projectId };
+      await record({ ...anonymous, actor: fragment.owner }, job, { type: 'FRAGMENT_READY', fragmentId: id, attempt: fragment.attempt });
+    }
+    return { fragment, replaced };
+  });
+  if (replaced !== null) await domain.files.remove(replaced);
+  return fragment;
+}
+
+/** Refuses an upload that would be refused at its end: its attempt no longer holds the step. */
+export async function requireUpload({ store }: Domain, { stepId, attempt }: FragmentRow): Promise<void> {
+  const [step] = stepId && attempt !== null ? await store.read.run(stepById, { id: stepId }) : [];
+  if (step && attempt !== null) requireHolder(step, attempt);
+}
+
+async function requireAttempt({ tx }: Change, { stepId, attempt }: FragmentRow): Promise<void> {
+  if (stepId === null || attempt === null) return;
+  const [step] = await tx.run(lockStep, { id: stepId });
+  if (step) requireHolder(step, attempt);
+}
+
+function requireHolder(step: StepRow, attempt: number): void {
+  if (step.attemptCount !== attempt || !isHeldStep(step.status)) throw new StaleLease(step, attempt);
+}
+
+export async function deleteFragment(
+  domain: Domain,
+  principal: Principal,
+  { fragmentId }: { fragmentId: string },
+): Promise<{ deletedFragmentId: string }> {
+  requireRight(principal, 'deleteFragments');
+  await change(domain, principal, async (change) => {
+    const { tx } = change;
+    const [fragment] = await tx.run(lockFragment, { id: fragmentId });
+    const isProjects = principal.jobId !== null && fragment?.jobId === null;
+    if (!fragment || isProjects || !sees(principal, fragment)) throw new NotFound('fragment', fragmentId);
+    await requireUnneeded(tx, fragment);
+    await tx.run(deleteFragmentRow, { id: fragmentId });
+    const { filename: name, projectId, jobId, type, sha256 } = fragment;
+    const gone = { jobId: { from: jobId }, type: { from: type }, sha256: { from: sha256 } };
+    await audit(change, 'FRAGMENT_DELETED', { type: 'FRAGMENT', id: fragmentId, name, projectId }, gone);
+  });
+  await domain.files.remove(fragmentId);
+  return { deletedFragmentId: fragmentId };
+}
+
+/** Removes the bytes of fragments whose rows are gone. */
+export async function removeFiles(domain: Domain, ids: readonly string[]): Promise<void> {
+  for (const id of ids) await domain.files.remove(id);
+}
+
+/** A relative URL that carries a signature and expires; null while the bytes are not all here. */
+export const downloadUrlOf = (domain: Domain, fragment: FragmentRow): string | null =>
+  fragment.status === 'READY' ? signUrl(domain, 'GET', fragment.id).url : null;
+
+/** The content of a small text; null when it is no UTF-8, larger than asked for, or not all here. */
+export async function readText(domain: Domain, { id, status, sizeBytes, sha256 }: FragmentRow, maxBytes: number): Promise<string | null> {
+  if (status !== 'READY' || sha256 === null || sizeBytes === null || sizeBytes > maxBytes) return null;
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(await domain.files.readWhole(id, sha256));
+  } catch {
+    return null;
+  }
+}

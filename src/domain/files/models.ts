@@ -1,0 +1,69 @@
+/** Models: a named line of versions. A training job that succeeds adds one. */
+import { insertRows } from '../../store/changes/inserts.ts';
+import { saveJobFields } from '../../store/changes/jobs.ts';
+import {
+  insertModel,
+  insertModelVersion,
+  lockModel,
+  modelVersionById,
+  newestModelOfJob,
+  newestVersionNumber,
+  touchModel,
+} from '../../store/changes/models.ts';
+import type { JobRow, ModelRow, ModelVersionRow } from '../../store/schema/tables.ts';
+import type { Change } from '../core/change.ts';
+import { InvalidInput } from '../core/refusals.ts';
+import { later } from '../core/transitions.ts';
+
+/** Before a job is said to have succeeded: what it produced, and the version of a model that comes of it. Answers the job's columns that change. */
+export async function keepResult(change: Change, job: JobRow): Promise<Partial<JobRow>> {
+  const { tx, domain, now } = change;
+  // A federated job's result is the aggregate of its last round, which is kept as it comes: without one, what its devices handed in is no result.
+  const [newestModel] = job.isFederated ? [] : await tx.run(newestModelOfJob, { jobId: job.id });
+  const resultModelId = job.resultModelId ?? newestModel?.id ?? null;
+  if (resultModelId === null) return {};
+  const columns: Partial<JobRow> = { resultModelId };
+  if (job.type === 'TRAINING') {
+    const model = (await existingModel(change, job.modelId)) ?? (await addModel(change, job));
+    const [newest] = await tx.run(newestVersionNumber, { modelId: model.id });
+    const version: ModelVersionRow = {
+      id: domain.ids.next('ModelVersion'),
+      modelId: model.id,
+      number: (newest?.number ?? 0) + 1,
+      jobId: job.id,
+      fragmentId: resultModelId,
+      createdAt: now,
+    };
+    await insertRows(tx, insertModelVersion, [version]);
+    await tx.run(touchModel, { id: model.id, now: later(now, model.updatedAt) });
+    Object.assign(columns, { modelId: model.id, modelVersionId: version.id });
+  }
+  await saveJobFields(tx, job.id, columns);
+  return columns;
+}
+
+async function existingModel({ tx }: Change, id: string | null): Promise<ModelRow | undefined> {
+  return id === null ? undefined : (await tx.run(lockModel, { id }))[0];
+}
+
+async function addModel({ tx, domain, now }: Change, job: JobRow): Promise<ModelRow> {
+  const model: ModelRow = { id: domain.ids.next('Model'), projectId: job.projectId, name: job.name, createdAt: now, updatedAt: now };
+  await insertRows(tx, insertModel, [model]);
+  return model;
+}
+
+/** Refuses a model of another project. */
+export async function requireOwnModel({ tx }: Change, projectId: string, modelId: string): Promise<void> {
+  const [model] = await tx.run(lockModel, { id: modelId });
+  if (model?.projectId !== projectId)
+    throw new InvalidInput([{ path: ['modelId'], message: `There is no model ${modelId} in the project.` }]);
+}
+
+/** The fragment of the version that a job starts from. Refused unless its application supports that, and for a version of another project. */
+export async function startOf({ tx }: Change, projectId: string, versionId: string, supportsContinualTraining: boolean): Promise<string> {
+  const refuse = (message: string) => new InvalidInput([{ path: ['startModelVersionId'], message }]);
+  if (!supportsContinualTraining) throw refuse('is for applications that support continual training.');
+  const [found] = await tx.run(modelVersionById, { id: versionId });
+  if (found?.projectId !== projectId) throw refuse(`There is no model version ${versionId} in the project.`);
+  return found.version.fragmentId;
+}

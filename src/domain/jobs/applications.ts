@@ -1,0 +1,220 @@
+/** The catalogue: kinds of jobs, with the items and settings that each takes. It is the same for all projects. */
+import {
+  addApplication,
+  applicationByIdForJob,
+  applicationByName,
+  lockApplication,
+  removeApplication,
+  saveApplicationFields,
+  unfinishedJobOfApplication,
+} from '../../store/changes/applications.ts';
+import type { ApplicationRow } from '../../store/schema/tables.ts';
+import { type AuditSubject, audit, changedBetween, madeWith } from '../access/audit.ts';
+import type { Principal } from '../access/principal.ts';
+import { may, requireAllProjects } from '../access/rights.ts';
+import { type Change, change } from '../core/change.ts';
+import { Checks, type ContainerInput, containerOf } from '../core/checks.ts';
+import type { Domain } from '../core/domain.ts';
+import { terminalJobStatuses } from '../core/lifecycle.ts';
+import { AlreadyExists, InvalidInput, InvalidState, NotFound } from '../core/refusals.ts';
+import { SchemaUnusable } from '../core/schemas.ts';
+import { later } from '../core/transitions.ts';
+import type { ItemDefinition, ItemValueType } from '../core/vocabulary.ts';
+import type { KeptApplication } from './input.ts';
+import { checkValue } from './job-items.ts';
+
+type Optional<T> = T | null | undefined;
+
+export interface ItemDefinitionInput {
+  name: string;
+  label?: Optional<string>;
+  description?: Optional<string>;
+  valueType: ItemValueType;
+  defaultValue?: Optional<string>;
+  options?: Optional<readonly string[]>;
+  isRequired?: Optional<boolean>;
+}
+
+interface ApplicationInput {
+  name?: Optional<string>;
+  description?: Optional<string>;
+  itemDefinitions?: Optional<readonly ItemDefinitionInput[]>;
+  settingsSchema?: Optional<Record<string, unknown>>;
+  container?: Optional<ContainerInput>;
+  supportsContinualTraining?: Optional<boolean>;
+}
+export type CreateApplicationInput = ApplicationInput & { name: string };
+export type UpdateApplicationInput = ApplicationInput & { applicationId: string };
+
+/** The catalogue is of no project. */
+const subjectOf = ({ id, name }: ApplicationRow): AuditSubject => ({ type: 'APPLICATION', id, name, projectId: null });
+const applicationFields = {
+  shown: ['name', 'supportsContinualTraining'],
+  named: ['description', 'itemDefinitions', 'settingsSchema', 'container'],
+} as const;
+
+export async function createApplication(
+  domain: Domain,
+  principal: Principal,
+  input: CreateApplicationInput,
+): Promise<{ application: ApplicationRow }> {
+  requireAllProjects(principal, 'writeApplications');
+  const itemDefinitions = (await checkApplication(domain, input)) ?? [];
+  return change(domain, principal, async (change) => {
+    const { tx, domain, now } = change;
+    const application: ApplicationRow = {
+      id: domain.ids.next('Application'),
+      name: input.name,
+      description: input.description ?? null,
+      itemDefinitions,
+      settingsSchema: input.settingsSchema ?? null,
+      container: containerOf(input.container),
+      supportsContinualTraining: input.supportsContinualTraining ?? false,
+      createdAt: now,
+      updatedAt: now,
+    };
+    if (await addApplication(tx, application)) {
+      await audit(change, 'APPLICATION_CREATED', subjectOf(application), madeWith(application, applicationFields));
+      return { application };
+    }
+    const known = await applicationByName(tx, input.name);
+    throw new AlreadyExists(`There is an application named ${JSON.stringify(input.name)}.`, known?.id ?? '');
+  });
+}
+
+/** Changes what is given; null leaves as is. Jobs that were made of it before keep what they were made with. */
+export async function updateApplication(
+  domain: Domain,
+  principal: Principal,
+  input: UpdateApplicationInput,
+): Promise<{ application: ApplicationRow }> {
+  requireAllProjects(principal, 'writeApplications');
+  const itemDefinitions = await checkApplication(domain, input);
+  const isTaken = new InvalidInput([{ path: ['name'], message: 'There is an application of this name.' }]);
+  try {
+    return await change(domain, principal, async (change) => {
+      const { tx, now } = change;
+      const application = await lockedApplication(tx, input.applicationId);
+      const named = await applicationByName(tx, input.name ?? application.name);
+      if (named && named.id !== application.id) throw isTaken;
+      const updated: ApplicationRow = {
+        ...application,
+        name: input.name ?? application.name,
+        description: input.description ?? application.description,
+        itemDefinitions: itemDefinitions ?? application.itemDefinitions,
+        settingsSchema: input.settingsSchema ?? application.settingsSchema,
+        container: containerOf(input.container) ?? application.container,
+        supportsContinualTraining: input.supportsContinualTraining ?? application.supportsContinualTraining,
+        updatedAt: later(now, application.updatedAt),
+      };
+      await saveApplicationFields(tx, application.id, updated);
+      const changes = changedBetween(application, updated, applicationFields);
+      if (Object.keys(changes).length > 0) await audit(change, 'APPLICATION_CHANGED', subjectOf(updated), changes);
+      return { application: updated };
+    });
+  } catch (error) {
+    // Someone else took the name since it was looked for.
+    throw domain.store.isUniqueViolation(error) ? isTaken : error;
+  }
+}
+
+/** Takes it out of the catalogue. Refused while a job of it has not ended; those that have keep what they ran with. */
+export async function deleteApplication(
+  domain: Domain,
+  principal: Principal,
+  { applicationId }: { applicationId: string },
+): Promise<{ deletedApplicationId: string }> {
+  requireAllProjects(principal, 'writeApplications');
+  return change(domain, principal, async (change) => {
+    const { tx } = change;
+    const application = await lockedApplication(tx, applicationId);
+    const [unfinished] = await tx.run(unfinishedJobOfApplication, { applicationId });
+    if (unfinished) throw new InvalidState(`Its job ${unfinished.id} is ${unfinished.status}.`, unfinished.status, terminalJobStatuses);
+    await removeApplication(tx, applicationId);
+    await audit(change, 'APPLICATION_DELETED', subjectOf(application));
+    return { deletedApplicationId: applicationId };
+  });
+}
+
+/** The application of a job that is to be made, read before the change that makes it: that refuses what is not there. */
+export async function readApplication({ store }: Domain, principal: Principal, id: Optional<string>): Promise<ApplicationRow | undefined> {
+  if (id === null || id === undefined || !may(principal, 'readApplications')) return undefined;
+  return (await store.read.run(applicationByIdForJob, { id }))[0];
+}
+
+/** What a new job keeps of its application; null for a job of none. */
+export async function applicationFor({ tx }: Change, principal: Principal, id: Optional<string>): Promise<KeptApplication | null> {
+  if (id === null || id === undefined) return null;
+  const [application] = may(principal, 'readApplications') ? await tx.run(applicationByIdForJob, { id }) : [];
+  if (!application) throw new NotFound('application', id);
+  const { name, itemDefinitions, settingsSchema, container, supportsContinualTraining } = application;
+  return { id, name, itemDefinitions, settingsSchema, container, supportsContinualTraining };
+}
+
+async function lockedApplication(tx: Change['tx'], id: string): Promise<ApplicationRow> {
+  const [application] = await tx.run(lockApplication, { id });
+  if (!application) throw new NotFound('application', id);
+  return application;
+}
+
+/** Answers the definitions of its items, as they are kept. Throws InvalidInput. */
+async function checkApplication(domain: Domain, input: ApplicationInput): Promise<ItemDefinition[] | null> {
+  const checks = new Checks(domain);
+  checks.name(['name'], input.name);
+  checks.text(['description'], input.description);
+  const { itemDefinitions } = input;
+  checks.count(['itemDefinitions'], itemDefinitions, checks.limits.itemsAtMost);
+  checks.unique(
+    ['itemDefinitions'],
+    (itemDefinitions ?? []).map(({ name }) => name),
+    'The item',
+  );
+  const definitions = itemDefinitions?.map((definition, i) => checkDefinition(checks, i, definition)) ?? null;
+  const before = checks.issueCount;
+  checks.json(['settingsSchema'], input.settingsSchema);
+  if (input.settingsSchema && checks.issueCount === before) await checkSchema(checks, domain, input.settingsSchema);
+  checks.container(['container'], input.container);
+  checks.done();
+  return definitions;
+}
+
+function checkDefinition(checks: Checks, i: number, input: ItemDefinitionInput): ItemDefinition {
+  const path = ['itemDefinitions', i];
+  const options = [...(input.options ?? [])];
+  checks.name([...path, 'name'], input.name);
+  checks.text([...path, 'label'], input.label, checks.limits.textAtMost);
+  checks.text([...path, 'description'], input.description);
+  checks.count([...path, 'options'], options, checks.limits.entriesAtMost);
+  for (const [j, option] of options.entries()) checks.text([...path, 'options', j], option);
+  checks.unique([...path, 'options'], options, 'The option');
+  if (input.valueType === 'MULTI' && options.length === 0) checks.refuse([...path, 'options'], 'must not be empty: MULTI is one of them.');
+  if (input.valueType !== 'MULTI' && options.length > 0)
+    checks.refuse([...path, 'options'], `are for MULTI; the item is ${input.valueType}.`);
+  return {
+    name: input.name,
+    label: input.label ?? null,
+    description: input.description ?? null,
+    valueType: input.valueType,
+    defaultValue: checkValue(checks, [...path, 'defaultValue'], input.defaultValue, { valueType: input.valueType, options }),
+    options,
+    isRequired: input.isRequired ?? false,
+  };
+}
+
+/** The schema must be one, its defaults must satisfy it, and some object must. */
+async function checkSchema(checks: Checks, { schemas }: Domain, schema: Record<string, unknown>): Promise<void> {
+  const path = ['settingsSchema'];
+  try {
+    const { defaults, problems } = await schemas.judge(JSON.stringify(schema), '{}');
+    for (const { place, message } of problems) {
+      if (place.length === 0 && /^must be [a-z,]+\.$/.test(message))
+        checks.refuse(path, `is of no use: settings are an object, and it ${message}`);
+      const isOfDefault = defaults.some((at) => at.length <= place.length && at.every((key, i) => place[i] === key));
+      if (isOfDefault) checks.refuse(path, `has a default that breaks its own rules: ${place.join('.')} ${message}`);
+    }
+  } catch (error) {
+    if (!(error instanceof SchemaUnusable)) throw error;
+    if (error.problems.length === 0) checks.refuse(path, error.message);
+    for (const { place, message } of error.problems) checks.refuse([...path, ...place], message);
+  }
+}

@@ -1,0 +1,228 @@
+/** Making a job: from steps, from one container, from a project's pipeline, or bare with one step. */
+import { insertRows } from '../../store/changes/inserts.ts';
+import { insertJob, insertJobItem, insertJobLabel } from '../../store/changes/jobs.ts';
+import { jobById } from '../../store/queries/rows.ts';
+import type { JobRow } from '../../store/schema/tables.ts';
+import { addKey } from '../access/keys.ts';
+import type { Principal } from '../access/principal.ts';
+import { requireRight } from '../access/rights.ts';
+import { visibleJob, visibleProject } from '../access/visible.ts';
+import { type Change, change, record } from '../core/change.ts';
+import { labelsOf } from '../core/checks.ts';
+import type { Domain } from '../core/domain.ts';
+import { once } from '../core/idempotency.ts';
+import { isTerminalJob, terminalJobStatuses } from '../core/lifecycle.ts';
+import { InvalidState, NotFound } from '../core/refusals.ts';
+import type { JobInitiator } from '../core/vocabulary.ts';
+import { beginFederation } from '../federation/federation.ts';
+import { requireOwnModel, startOf } from '../files/models.ts';
+import { makeSteps } from '../steps/planning.ts';
+import { applicationFor, readApplication } from './applications.ts';
+import { enterExperiment, requireModel } from './experiments.ts';
+import {
+  type CheckedJob,
+  type CreateJobInput,
+  checkJob,
+  judgeJob,
+  type KeptInput,
+  keptInputOf,
+  readKeptInput,
+  withoutBlankIds,
+} from './input.ts';
+import { withJudgement } from './settings.ts';
+
+type Optional<T> = T | null | undefined;
+
+export interface CreatedJob {
+  readonly job: JobRow;
+  /** A key that is good for this job alone; empty when this is a replay. */
+  readonly token: string;
+  readonly isReplay: boolean;
+}
+
+/** Creates a job. Its first step can be claimed at once. */
+export async function createJob(domain: Domain, principal: Principal, given: CreateJobInput): Promise<CreatedJob> {
+  requireRight(principal, 'createJob');
+  const input = withoutBlankIds(given);
+  const ask = async () => judgeJob(domain, input, await readApplication(domain, principal, input.applicationId));
+  return withJudgement(ask, (judgement) =>
+    change(domain, principal, async (change) => {
+      const project = await visibleProject(change, principal, input.projectId);
+      return once(change, {
+        operation: 'createJob',
+        scope: project.id,
+        input,
+        run: async () => {
+          const kept: KeptInput = { ...input, application: await applicationFor(change, principal, input.applicationId) };
+          return made(await makeJob(change, principal, kept, checkJob(domain, kept, judgement)));
+        },
+        replay: (ids) => replayed(change, ids),
+      });
+    }),
+  );
+}
+
+/** Starts a job of a project from its pipeline. */
+export async function triggerJob(
+  domain: Domain,
+  principal: Principal,
+  input: { projectId: string; initiator?: Optional<JobInitiator>; name?: Optional<string>; idempotencyKey?: Optional<string> },
+): Promise<CreatedJob> {
+  requireRight(principal, 'createJob');
+  return change(domain, principal, async (change) => {
+    const project = await visibleProject(change, principal, input.projectId);
+    const job: KeptInput = {
+      projectId: project.id,
+      initiator: input.initiator,
+      name: input.name ?? project.name,
+      steps: project.pipeline,
+      application: null,
+    };
+    return once(change, {
+      operation: 'triggerJob',
+      scope: project.id,
+      input,
+      run: async () => made(await makeJob(change, principal, job, checkJob(domain, job, { schema: null, outcome: null }))),
+      replay: (ids) => replayed(change, ids),
+    });
+  });
+}
+
+/** Makes a new job with the input of one that has ended, and with the application as it was then. */
+export async function retryJob(
+  domain: Domain,
+  principal: Principal,
+  input: { jobId: string; idempotencyKey?: Optional<string> },
+): Promise<CreatedJob> {
+  requireRight(principal, 'createJob');
+  const ask = async () => {
+    const again = await readKeptInput(domain, principal, input.jobId);
+    return judgeJob(domain, again ?? {}, again?.application);
+  };
+  return withJudgement(ask, (judgement) =>
+    change(domain, principal, async (change) => {
+      const job = await visibleJob(change, principal, input.jobId);
+      if (!isTerminalJob(job.status)) {
+        throw new InvalidState(`The job is ${job.status}; one that has ended can be tried again.`, job.status, terminalJobStatuses);
+      }
+      const again = keptInputOf(job);
+      return once(change, {
+        operation: 'retryJob',
+        scope: job.projectId,
+        input,
+        run: async () => made(await makeJob(change, principal, again, checkJob(domain, again, judgement))),
+        replay: (ids) => replayed(change, ids),
+      });
+    }),
+  );
+}
+
+const made = ({ job, token }: { job: JobRow; token: string }) => ({ value: { job, token, isReplay: false }, ids: [job.id] });
+
+async function replayed({ tx }: Change, [id = '']: readonly string[]): Promise<CreatedJob> {
+  const [job] = await tx.run(jobById, { id });
+  if (!job) throw new NotFound('job', id);
+  return { job, token: '', isReplay: true };
+}
+
+/** What the input itself names to start from, before what its experiment hands on. */
+async function namedStart(
+  change: Change,
+  principal: Principal,
+  { projectId, startModelVersionId, federation, application }: KeptInput,
+): Promise<string | null> {
+  if (startModelVersionId) return startOf(change, projectId, startModelVersionId, application?.supportsContinualTraining ?? false);
+  const id = federation?.startModelFragmentId?.trim() || null;
+  if (id !== null) await requireModel(change.tx, principal, projectId, id, ['federation', 'startModelFragmentId']);
+  return id;
+}
+
+async function makeJob(
+  change: Change,
+  principal: Principal,
+  input: KeptInput,
+  { settings: { settings, warnings, sources }, items, container, steps, criteria }: CheckedJob,
+): Promise<{ job: JobRow; token: string }> {
+  const { tx, domain, now, actor } = change;
+  const { idempotencyKey: _, ...again } = input;
+  const scheduleTimeoutSeconds = input.scheduleTimeoutSeconds ?? null;
+  // The model comes before the experiment, as where a job ends.
+  if (input.modelId) await requireOwnModel(change, input.projectId, input.modelId);
+  const place = input.experimentId
+    ? await enterExperiment(change, input.projectId, input.experimentId)
+    : { isBlocked: false, startModelId: null };
+  const startModelId = (await namedStart(change, principal, input)) ?? place.startModelId;
+  const job: JobRow = {
+    id: domain.ids.next('Job'),
+    projectId: input.projectId,
+    name: input.name,
+    description: input.description ?? null,
+    type: input.type ?? 'TRAINING',
+    initiator: input.initiator ?? 'MANUAL',
+    status: place.isBlocked ? 'BLOCKED' : 'QUEUED',
+    statusMessage: null,
+    reason: place.isBlocked ? 'BLOCKED_BY_JOB' : 'CREATED',
+    reasonDescription: '',
+    exitCode: null,
+    owner: actor,
+    priority: input.priority ?? 0,
+    labels: labelsOf(input.labels),
+    isPreemptible: input.isPreemptible ?? false,
+    scheduleTimeoutSeconds,
+    runTimeoutSeconds: input.runTimeoutSeconds ?? null,
+    container,
+    settings,
+    settingsWarnings: warnings,
+    settingsSources: sources,
+    applicationId: input.applicationId ?? null,
+    experimentId: input.experimentId ?? null,
+    modelId: input.modelId ?? null,
+    modelVersionId: null,
+    startModelVersionId: input.startModelVersionId ?? null,
+    startModelId,
+    resultModelId: null,
+    isFederated: input.federation != null,
+    output: null,
+    datasetId: input.datasetId ?? null,
+    datasetVersionId: input.datasetVersionId ?? null,
+    input: again as unknown as Record<string, unknown>, // a plain object: kept as JSON
+    cpuStartedAt: null,
+    cpuEndedAt: null,
+    gpuStartedAt: null,
+    gpuEndedAt: null,
+    httpUrl: null,
+    sshServer: null,
+    internalHostname: null,
+    deviceId: null,
+    cancelReason: null,
+    stepCount: steps.length,
+    createdAt: now,
+    updatedAt: now,
+    startedAt: null,
+    finishedAt: null,
+    deadlineAt: scheduleTimeoutSeconds === null || place.isBlocked ? null : new Date(now.getTime() + scheduleTimeoutSeconds * 1_000),
+  };
+  await insertRows(tx, insertJob, [job]);
+  await insertRows(
+    tx,
+    insertJobLabel,
+    job.labels.map(({ key, value }) => ({ jobId: job.id, key, value })),
+  );
+  await insertRows(
+    tx,
+    insertJobItem,
+    items.map((item) => ({ ...item, id: domain.ids.next('JobItem'), jobId: job.id, createdAt: now, updatedAt: now })),
+  );
+  let { stepCount } = job;
+  const seq = await record(change, job, { type: 'JOB_CREATED', to: job.status, reason: job.reason });
+  if (input.federation)
+    stepCount = await beginFederation(change, job, input.federation, {
+      criteria,
+      container: job.container,
+      seq,
+      isBlocked: place.isBlocked,
+    });
+  else await makeSteps(change, { job, templates: steps, from: 0, isFirstReady: !place.isBlocked, seq });
+  const { secret } = await addKey(change, { name: `token of ${job.id}`, kind: 'JOB', projectId: job.projectId, jobId: job.id });
+  return { job: { ...job, stepCount }, token: secret };
+}

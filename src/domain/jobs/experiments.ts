@@ -1,0 +1,151 @@
+/** Experiments: an ordered queue of jobs. One runs at a time; each starts from the model that the one before it produced. */
+import { firstUnfinishedJob, insertExperiment, lockExperiment, newestResult } from '../../store/changes/experiments.ts';
+import { lockFederation } from '../../store/changes/federations.ts';
+import { insertRows } from '../../store/changes/inserts.ts';
+import { lockJob, saveJobFields } from '../../store/changes/jobs.ts';
+import { lockNextBlockedStep } from '../../store/changes/steps.ts';
+import { fragmentById } from '../../store/queries/rows.ts';
+import type { ExperimentRow, JobRow } from '../../store/schema/tables.ts';
+import type { Queries } from '../../store/store.ts';
+import type { Principal } from '../access/principal.ts';
+import { requireRight, sees } from '../access/rights.ts';
+import { visibleProject } from '../access/visible.ts';
+import { type Change, change, record } from '../core/change.ts';
+import { Checks } from '../core/checks.ts';
+import type { Domain } from '../core/domain.ts';
+import { InvalidInput, NotFound } from '../core/refusals.ts';
+import { type Cause, later, moveJob, moveStep } from '../core/transitions.ts';
+import { tryRound } from '../federation/federation.ts';
+import { lockRounds } from '../steps/lock-order.ts';
+import { announceQueued } from '../steps/queues.ts';
+
+type Optional<T> = T | null | undefined;
+
+export interface CreateExperimentInput {
+  projectId: string;
+  name: string;
+  hyperparameters?: Optional<Record<string, unknown>>;
+  startModelFragmentId?: Optional<string>;
+}
+
+export async function createExperiment(
+  domain: Domain,
+  principal: Principal,
+  input: CreateExperimentInput,
+): Promise<{ experiment: ExperimentRow }> {
+  requireRight(principal, 'createExperiment');
+  const checks = new Checks(domain);
+  checks.name(['name'], input.name);
+  checks.json(['hyperparameters'], input.hyperparameters);
+  checks.done();
+  return change(domain, principal, async (change) => {
+    const project = await visibleProject(change, principal, input.projectId);
+    const startModelId = input.startModelFragmentId?.trim() || null;
+    if (startModelId !== null) await requireModel(change.tx, principal, project.id, startModelId, ['startModelFragmentId']);
+    const experiment: ExperimentRow = {
+      id: domain.ids.next('Experiment'),
+      projectId: project.id,
+      name: input.name,
+      hyperparameters: input.hyperparameters ?? {},
+      startModelId,
+      createdAt: change.now,
+      updatedAt: change.now,
+    };
+    await insertRows(change.tx, insertExperiment, [experiment]);
+    return { experiment };
+  });
+}
+
+/** Refuses a fragment that is not a model of this project with all its bytes here. */
+export async function requireModel(
+  queries: Queries,
+  principal: Principal,
+  projectId: string,
+  id: string,
+  path: readonly string[],
+): Promise<void> {
+  const [fragment] = await queries.run(fragmentById, { id });
+  const refuse = (message: string) => new InvalidInput([{ path, message }]);
+  if (!fragment || fragment.projectId !== projectId || !sees(principal, fragment))
+    throw refuse(`There is no fragment ${id} in the project.`);
+  if (fragment.type !== 'MODEL') throw refuse(`The fragment ${id} is of type ${fragment.type}; a model is asked for.`);
+  if (fragment.status !== 'READY') throw refuse(`The bytes of the fragment ${id} are not all here yet.`);
+}
+
+/** The newest result of an experiment, else what it started from: a fragment's id, or null. `withoutJobId`: as if there were no such job. */
+export async function currentModelOf(queries: Queries, experiment: ExperimentRow, withoutJobId = ''): Promise<string | null> {
+  const [newest] = await queries.run(newestResult, { experimentId: experiment.id, withoutJobId });
+  return newest?.id ?? experiment.startModelId;
+}
+
+export interface PlaceInQueue {
+  /** Whether an earlier job of the experiment has not ended. */
+  readonly isBlocked: boolean;
+  /** What a job that starts now starts from. */
+  readonly startModelId: string | null;
+}
+
+/** Where a new job of the experiment stands, under the experiment's lock. */
+export async function enterExperiment({ tx }: Change, projectId: string, experimentId: string): Promise<PlaceInQueue> {
+  const [experiment] = await tx.run(lockExperiment, { id: experimentId });
+  if (!experiment || experiment.projectId !== projectId) throw new NotFound('experiment', experimentId);
+  const [earlier] = await tx.run(firstUnfinishedJob, { experimentId });
+  return { isBlocked: earlier !== undefined, startModelId: earlier ? null : await currentModelOf(tx, experiment) };
+}
+
+/** Before a job that waits in its experiment is ended: the end of the one before it comes to the experiment first, and then to this job. */
+export async function lockQueueOf({ tx }: Change, { experimentId }: JobRow): Promise<void> {
+  if (experimentId !== null) await tx.run(lockExperiment, { id: experimentId });
+}
+
+/** After a job of an experiment ended, however it did: the next one may start, from the newest result. Answers the next one when it cannot. */
+export async function handOn(change: Change, ended: JobRow): Promise<Unstartable | null> {
+  if (ended.experimentId === null) return null;
+  const { tx, now } = change;
+  const [experiment] = await tx.run(lockExperiment, { id: ended.experimentId });
+  const [first] = await tx.run(firstUnfinishedJob, { experimentId: ended.experimentId });
+  if (!experiment || first?.status !== 'BLOCKED') return null;
+  await lockRounds(change, { jobId: first.id, part: 'TRAIN' });
+  const [step] = await tx.run(lockNextBlockedStep, { jobId: first.id });
+  const [job] = await tx.run(lockJob, { id: first.id });
+  if (!job) return null;
+  // A model version that the job names itself comes first.
+  const startModelId = job.startModelId ?? (await currentModelOf(tx, experiment));
+  await saveJobFields(tx, job.id, { startModelId });
+  const deadlineAt = job.scheduleTimeoutSeconds === null ? null : new Date(now.getTime() + job.scheduleTimeoutSeconds * 1_000);
+  const description = `Job ${ended.name} before it has ended.`;
+  await moveJob(change, { ...job, startModelId }, 'unblock', { reason: 'COMPLETED', description }, { deadlineAt });
+  if (job.isFederated) return beginWaiting(change, job.id);
+  if (step) announceQueued(change, await moveStep(change, step, 'unblock', { reason: 'COMPLETED', description }, { queuedAt: now }));
+  return null;
+}
+
+/** Before a job is deleted: its model no longer counts, so the next one starts from where it would have without that job, unless it has begun. */
+export async function withdrawResult(change: Change, job: JobRow): Promise<void> {
+  if (job.experimentId === null || job.resultModelId === null) return;
+  const { tx, now } = change;
+  const [experiment] = await tx.run(lockExperiment, { id: job.experimentId });
+  const [first] = await tx.run(firstUnfinishedJob, { experimentId: job.experimentId });
+  const [heir] = first ? await tx.run(lockJob, { id: first.id }) : [];
+  // The first round of a federated job starts with the job.
+  if (!experiment || heir?.status !== 'QUEUED' || heir.isFederated) return;
+  if (heir.startModelVersionId !== null || heir.startModelId !== job.resultModelId) return;
+  const startModelId = await currentModelOf(tx, experiment, job.id);
+  await saveJobFields(tx, heir.id, { startModelId, updatedAt: later(now, heir.updatedAt) });
+  await record(change, heir, { type: 'JOB_UPDATED', details: ['startModel'] });
+}
+
+/** A federated job whose turn has come, and for which too few devices are there. */
+export interface Unstartable {
+  readonly job: JobRow;
+  readonly cause: Cause;
+}
+
+async function beginWaiting(change: Change, jobId: string): Promise<Unstartable | null> {
+  const { tx } = change;
+  const [federation] = await tx.run(lockFederation, { jobId });
+  const [job] = await tx.run(lockJob, { id: jobId });
+  if (!federation || !job) return null;
+  const cause = await tryRound(change, job, federation, 1);
+  return cause ? { job, cause } : null;
+}

@@ -1,0 +1,113 @@
+/** What a job is made from, and all that can be judged of it without looking anything up but its application. */
+import { jobById } from '../../store/queries/rows.ts';
+import type { ApplicationRow } from '../../store/schema/tables.ts';
+import type { Principal } from '../access/principal.ts';
+import { sees } from '../access/rights.ts';
+import { Checks, type ContainerInput, containerOf, type StepInput, stepTemplateOf } from '../core/checks.ts';
+import type { Domain } from '../core/domain.ts';
+import type { Container, JobInitiator, JobType, Label, StepTemplate, TerminationCriterion } from '../core/vocabulary.ts';
+import { checkFederation, type FederationInput } from '../federation/federation.ts';
+import { type CheckedItem, checkItems, type JobItemInput } from './job-items.ts';
+import { checkSettings, type EffectiveSettings, type Judgement, judgeSettings, type SettingOverride } from './settings.ts';
+
+type Optional<T> = T | null | undefined;
+
+export interface CreateJobInput {
+  projectId: string;
+  experimentId?: Optional<string>;
+  applicationId?: Optional<string>;
+  modelId?: Optional<string>;
+  startModelVersionId?: Optional<string>;
+  name: string;
+  description?: Optional<string>;
+  type?: Optional<JobType>;
+  initiator?: Optional<JobInitiator>;
+  items?: Optional<readonly JobItemInput[]>;
+  settings?: Optional<Record<string, unknown>>;
+  settingsOverrides?: Optional<readonly SettingOverride[]>;
+  steps?: Optional<readonly StepInput[]>;
+  federation?: Optional<FederationInput>;
+  container?: Optional<ContainerInput>;
+  priority?: Optional<number>;
+  labels?: Optional<readonly Label[]>;
+  isPreemptible?: Optional<boolean>;
+  scheduleTimeoutSeconds?: Optional<number>;
+  runTimeoutSeconds?: Optional<number>;
+  datasetId?: Optional<string>;
+  datasetVersionId?: Optional<string>;
+  idempotencyKey?: Optional<string>;
+}
+
+/** What a job takes from its application, as it was when the job was made. */
+export type KeptApplication = Pick<
+  ApplicationRow,
+  'id' | 'name' | 'itemDefinitions' | 'settingsSchema' | 'container' | 'supportsContinualTraining'
+>;
+
+/** A job's input as its row keeps it: with it the job is changed and tried again, whatever becomes of the application later. */
+export interface KeptInput extends CreateJobInput {
+  readonly application: KeptApplication | null;
+}
+
+const optionalIds = ['experimentId', 'applicationId', 'modelId', 'startModelVersionId', 'datasetId', 'datasetVersionId'] as const;
+
+/** The input without the ids that are blank: they are the empty fields of a form, and name nothing. */
+export function withoutBlankIds(input: CreateJobInput): CreateJobInput {
+  const blank = optionalIds.filter((field) => input[field]?.trim() === '');
+  return blank.length === 0 ? input : { ...input, ...Object.fromEntries(blank.map((field) => [field, null])) };
+}
+
+/** What was kept in `jobs.input`. */
+// Cast: `makeJob` put it there.
+export const keptInputOf = ({ input }: { readonly input: Record<string, unknown> }) => input as unknown as KeptInput;
+
+/** What was kept of a job that the principal sees, read before a change; null: it sees no such job. */
+export async function readKeptInput({ store }: Domain, principal: Principal, id: string): Promise<KeptInput | null> {
+  const [job] = await store.read.run(jobById, { id });
+  return job && sees(principal, { projectId: job.projectId, jobId: id }) ? keptInputOf(job) : null;
+}
+
+export interface CheckedJob {
+  readonly settings: EffectiveSettings;
+  readonly items: readonly CheckedItem[];
+  readonly container: Container | null;
+  readonly steps: readonly StepTemplate[];
+  /** Of a federated job. */
+  readonly criteria: readonly TerminationCriterion[];
+}
+
+/** What the application's schema says of the input's settings: to be asked before the change. */
+export const judgeJob = (
+  domain: Domain,
+  input: Pick<CreateJobInput, 'settings' | 'settingsOverrides'>,
+  application: Optional<KeptApplication>,
+) => judgeSettings(domain, input.settings, input.settingsOverrides, application?.settingsSchema);
+
+/** Throws InvalidInput. */
+export function checkJob(domain: Domain, { application, ...input }: KeptInput, judgement: Judgement): CheckedJob {
+  const checks = new Checks(domain);
+  const { limits } = checks;
+  checks.name(['name'], input.name);
+  checks.text(['description'], input.description);
+  checks.range(['priority'], input.priority, -1_000_000, 1_000_000);
+  checks.labels(['labels'], input.labels);
+  checks.seconds(['scheduleTimeoutSeconds'], input.scheduleTimeoutSeconds);
+  checks.seconds(['runTimeoutSeconds'], input.runTimeoutSeconds);
+  checks.text(['datasetId'], input.datasetId, limits.textAtMost);
+  checks.text(['datasetVersionId'], input.datasetVersionId, limits.textAtMost);
+  checks.container(['container'], input.container);
+  checks.steps(['steps'], input.steps);
+  const criteria = input.federation ? checkFederation(checks, input.federation).criteria : [];
+  if (input.federation && input.steps) checks.refuse(['steps'], 'must not be given beside federation: its rounds make the steps.');
+  if (input.steps && input.container) checks.refuse(['container'], 'must not be given beside steps: give each step its own.');
+  const items = checkItems(checks, input.items, application);
+  const settings = checkSettings(checks, input.settings, input.settingsOverrides, application?.settingsSchema ?? null, judgement);
+  checks.done();
+  const container = containerOf(input.container) ?? application?.container ?? null;
+  return { settings, items, criteria, container, steps: input.federation ? [] : stepsOf(input.steps, container) };
+}
+
+/** A step without a container of its own runs the job's. */
+function stepsOf(steps: Optional<readonly StepInput[]>, container: Container | null): StepTemplate[] {
+  return (steps ?? [{ name: 'Run' }]).map((step) => stepTemplateOf({ ...step, container: step.container ?? container }));
+}

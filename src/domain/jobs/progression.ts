@@ -1,0 +1,167 @@
+/** How a job goes on when something of it ends: the next step, the job's own end, and the end of what is left. */
+import { endJobKeys, lockJob, saveJobFields } from '../../store/changes/jobs.ts';
+import { extendAttempt, extendLease, lockNextBlockedStep, lockUnfinishedSteps, saveAttempt } from '../../store/changes/steps.ts';
+import type { JobRow, StepRow } from '../../store/schema/tables.ts';
+import { type Change, record, topics } from '../core/change.ts';
+import {
+  type AttemptOutcome,
+  isHeldStep,
+  isTerminalStep,
+  type JobHappening,
+  nextStepStatus,
+  type StepHappening,
+} from '../core/lifecycle.ts';
+import { NotFound } from '../core/refusals.ts';
+import { type Cause, later, moveJob, moveStep } from '../core/transitions.ts';
+import { endRounds, followStep } from '../federation/round-ends.ts';
+import { keepResult } from '../files/models.ts';
+import { announceQueued } from '../steps/queues.ts';
+import { handOn } from './experiments.ts';
+
+/** What a step has when no lease holds it. */
+const noLease = { leaseHash: null, leaseDeviceId: null, leaseExpiresAt: null, leaseSeconds: null, preemptedForId: null } as const;
+
+/** Ends the attempt that holds a step, and moves the step on. */
+export async function endAttempt(
+  change: Change,
+  step: StepRow,
+  outcome: Exclude<AttemptOutcome, 'RUNNING'>,
+  happening: StepHappening,
+  cause: Cause,
+  columns: Partial<StepRow> = {},
+): Promise<StepRow> {
+  const { tx, now } = change;
+  // Before the stream of events, which a change that begins with the job comes to only after it.
+  await forgetAddresses(change, await lockedJob(change, step.jobId));
+  await tx.run(saveAttempt, {
+    stepId: step.id,
+    number: step.attemptCount,
+    outcome,
+    reason: cause.reason,
+    description: cause.description ?? '',
+    exitCode: cause.exitCode ?? null,
+    finishedAt: now,
+  });
+  const to = nextStepStatus(step.status, happening);
+  const finishedAt = to !== null && isTerminalStep(to) ? now : null;
+  const moved = await moveStep(change, step, happening, cause, { ...noLease, finishedAt, ...columns });
+  if (moved.status === 'QUEUED') announceQueued(change, moved);
+  await followStep(change, moved);
+  if (step.leaseDeviceId) tx.touch(topics.device(step.leaseDeviceId));
+  return moved;
+}
+
+/** Nobody answers there any more. */
+async function forgetAddresses(change: Change, job: JobRow): Promise<void> {
+  const gone = (['httpUrl', 'sshServer'] as const).filter((field) => job[field] !== null);
+  if (gone.length === 0) return;
+  await saveJobFields(change.tx, job.id, { httpUrl: null, sshServer: null, updatedAt: later(change.now, job.updatedAt) });
+  await record(change, job, { type: 'JOB_UPDATED', details: gone });
+}
+
+export async function lockedJob({ tx }: Change, id: string): Promise<JobRow> {
+  const [job] = await tx.run(lockJob, { id });
+  // Of a step under its lock it is there; of a job that was only looked at it may have been deleted meanwhile.
+  if (!job) throw new NotFound('job', id);
+  return job;
+}
+
+/** After a step of a job succeeded: the next one can be claimed, or the job has succeeded, with the exit code of its last step. */
+export async function advanceJob(change: Change, job: JobRow, exitCode: number): Promise<JobRow> {
+  if (job.status === 'CANCELLING') return finishCancel(change, job);
+  const [next] = await change.tx.run(lockNextBlockedStep, { jobId: job.id });
+  if (!next) return endJob(change, job, 'succeed', { reason: 'COMPLETED', exitCode });
+  await moveStep(
+    change,
+    next,
+    'unblock',
+    { reason: 'COMPLETED', description: `Step ${next.number - 1} succeeded.` },
+    { queuedAt: change.now },
+  );
+  announceQueued(change, next);
+  return job;
+}
+
+export const runTimeout = { reason: 'RUN_TIMEOUT', description: 'It ran longer than its run timeout.' } as const satisfies Cause;
+
+/** Whether a job stops because its run timeout has come. */
+export const hasTimedOut = ({ status, reason }: Pick<JobRow, 'status' | 'reason'>): boolean =>
+  status === 'CANCELLING' && reason === runTimeout.reason;
+
+/** Why its devices are to stop, in the words of the person who cancelled it, if it was one. */
+export const stopReasonOf = (job: JobRow): string | null => (hasTimedOut(job) ? runTimeout.description : job.cancelReason);
+
+/** A device has let go of a step that it was told to stop, for the cause that it gives; at a run timeout that is the cause, and the step has failed. */
+export async function endStopped(
+  change: Change,
+  step: StepRow,
+  outcome: 'CANCELLED' | 'LOST',
+  happening: 'fail' | 'requeue',
+  cause: Cause,
+  columns: Partial<StepRow> = {},
+): Promise<{ step: StepRow; job: JobRow }> {
+  const isLate = hasTimedOut(await lockedJob(change, step.jobId));
+  const ended = isLate
+    ? await endAttempt(change, step, outcome === 'LOST' ? 'LOST' : 'FAILED', 'timeOut', { ...cause, ...runTimeout }, columns)
+    : await endAttempt(change, step, outcome, happening, cause, columns);
+  return { step: ended, job: await finishCancel(change, await lockedJob(change, step.jobId)) };
+}
+
+/** After a device let go of a step of a job that is being cancelled: the job is, once no other device holds on. */
+export async function finishCancel(change: Change, job: JobRow): Promise<JobRow> {
+  // A step that its round needs no more was told to stop, and its job goes on.
+  if (job.status !== 'CANCELLING') return job;
+  const steps = await change.tx.run(lockUnfinishedSteps, { jobId: job.id });
+  if (steps.some((step) => isHeldStep(step.status))) return job;
+  if (hasTimedOut(job)) return endJob(change, job, 'fail', runTimeout);
+  return endJob(change, job, 'cancel', { reason: 'USER_REQUESTED', description: job.cancelReason ?? '' });
+}
+
+/** Ends a job, and with it the steps that have not ended, and the keys that were good for it alone. */
+export async function endJob(change: Change, job: JobRow, happening: JobHappening, cause: Cause): Promise<JobRow> {
+  const { tx, now } = change;
+  // Of a federated job, devices may still train for a round that has what it needs.
+  if (happening !== 'succeed' || job.isFederated) {
+    for (const step of await tx.run(lockUnfinishedSteps, { jobId: job.id })) await endStep(change, step, happening, cause);
+  }
+  // Its end is the last that is heard of a job, but for late models.
+  await endRounds(change, job, happening);
+  const result = happening === 'succeed' ? await keepResult(change, job) : {};
+  const ended = await moveJob(change, { ...job, ...result }, happening, cause, { finishedAt: now, deadlineAt: null });
+  for (const { id } of await tx.run(endJobKeys, { jobId: job.id, now })) tx.touch(topics.key(id));
+  const next = await handOn(change, ended);
+  if (next) await endJob(change, next.job, 'fail', next.cause);
+  return ended;
+}
+
+/**
+ * Tells a device that still trains to stop, and keeps its lease for a while: a model that comes after all is stored, and marked late. When it lets
+ * go, or the lease runs out, the step ends like any other that was told to stop.
+ */
+async function awaitLateModel(change: Change, step: StepRow, cause: Cause): Promise<void> {
+  const { tx, domain, now } = change;
+  if (step.status === 'RUNNING') await moveStep(change, step, 'requestCancel', cause);
+  if (step.leaseDeviceId) tx.touch(topics.device(step.leaseDeviceId));
+  const latest = new Date(now.getTime() + domain.limits.lateModelSeconds * 1_000);
+  if (step.leaseExpiresAt === null || step.leaseExpiresAt <= latest) return;
+  await tx.run(extendLease, { id: step.id, leaseExpiresAt: latest, leaseSeconds: step.leaseSeconds ?? 0 });
+  await tx.run(extendAttempt, { stepId: step.id, number: step.attemptCount, leaseExpiresAt: latest });
+}
+
+/** Ends a step because its job does. */
+async function endStep(change: Change, step: StepRow, happening: JobHappening, cause: Cause): Promise<void> {
+  if (isHeldStep(step.status) && happening === 'succeed' && step.part === 'TRAIN') {
+    await awaitLateModel(change, step, cause);
+    return;
+  }
+  if (isHeldStep(step.status)) {
+    const isTold = step.status === 'CANCELLING';
+    if (happening === 'fail' && !(isTold && cause.reason !== runTimeout.reason))
+      await endAttempt(change, step, 'FAILED', isTold ? 'timeOut' : 'fail', cause);
+    else await endAttempt(change, step, 'CANCELLED', 'cancel', cause);
+    return;
+  }
+  const wasTried = step.attemptCount > 0;
+  const description = cause.description ?? '';
+  await moveStep(change, step, wasTried ? 'cancel' : 'skip', { reason: 'JOB_ENDED', description }, { finishedAt: change.now });
+}

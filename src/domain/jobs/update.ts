@@ -1,0 +1,217 @@
+/** What can be done to a job that is there: change it, add steps to it, delete it. */
+import { insertRows } from '../../store/changes/inserts.ts';
+import {
+  insertJobItem,
+  insertJobLabel,
+  lockJob,
+  removeJob,
+  removeJobLabels,
+  saveJobFields,
+  takeJobItems,
+} from '../../store/changes/jobs.ts';
+import { lockStepsOfJob, setPriorityOfSteps, stepsOfJobInOrder } from '../../store/changes/steps.ts';
+import type { JobRow, StepRow } from '../../store/schema/tables.ts';
+import { audit } from '../access/audit.ts';
+import type { Principal } from '../access/principal.ts';
+import { requireRight, sees } from '../access/rights.ts';
+import { type Change, change, record, topics } from '../core/change.ts';
+import { Checks, labelsOf, type StepInput, stepTemplateOf } from '../core/checks.ts';
+import type { Domain } from '../core/domain.ts';
+import { differingPaths, once } from '../core/idempotency.ts';
+import { type JobHappening, jobStatusesThatAllow, nextJobStatus } from '../core/lifecycle.ts';
+import { InvalidState, NotFound } from '../core/refusals.ts';
+import { later, moveJob } from '../core/transitions.ts';
+import type { Label } from '../core/vocabulary.ts';
+import { removeFiles } from '../files/fragments.ts';
+import { makeSteps } from '../steps/planning.ts';
+import { withdrawResult } from './experiments.ts';
+import { keptInputOf, readKeptInput } from './input.ts';
+import { type CheckedItem, checkItems, type JobItemInput } from './job-items.ts';
+import { checkSettings, type Judgement, judgeSettings, withJudgement } from './settings.ts';
+
+type Optional<T> = T | null | undefined;
+
+export interface UpdateJobInput {
+  jobId: string;
+  expectedUpdatedAt?: Optional<Date>;
+  name?: Optional<string>;
+  description?: Optional<string>;
+  statusMessage?: Optional<string>;
+  priority?: Optional<number>;
+  labels?: Optional<readonly Label[]>;
+  items?: Optional<readonly JobItemInput[]>;
+  settings?: Optional<Record<string, unknown>>;
+  datasetId?: Optional<string>;
+  datasetVersionId?: Optional<string>;
+}
+
+/** These are what the job runs with: once a step has been claimed they stay as they were. */
+const configuration = ['items', 'settings', 'datasetId', 'datasetVersionId'] as const;
+
+/** Changes what is given; null leaves as is. With expectedUpdatedAt, refused if the job changed since. */
+export async function updateJob(domain: Domain, principal: Principal, input: UpdateJobInput): Promise<{ job: JobRow }> {
+  requireRight(principal, 'updateJob');
+  // What comes before what is not for the jobs themselves to say.
+  if (input.priority != null) requireRight(principal, 'setPriority');
+  const ask = async () => {
+    const application = input.settings && (await readKeptInput(domain, principal, input.jobId))?.application;
+    return judgeSettings(domain, input.settings, null, application?.settingsSchema);
+  };
+  return withJudgement(ask, (judgement) =>
+    change(domain, principal, async (change) => {
+      // Steps come before their job in the order of locks.
+      if (input.priority != null) await change.tx.run(lockStepsOfJob, { jobId: input.jobId });
+      const job = await requireJob(change, principal, input.jobId);
+      requireHappening(job, 'update');
+      if (input.expectedUpdatedAt && input.expectedUpdatedAt.getTime() !== job.updatedAt.getTime()) {
+        throw new InvalidState(`The job was changed at ${job.updatedAt.toISOString()}; read it again, and decide anew.`, job.status, []);
+      }
+      if (configuration.some((field) => input[field] != null)) requireHappening(job, 'reconfigure');
+      const { items, configured } = checkUpdate(domain, job, input, judgement);
+      const fields = { ...changedFields(job, input), ...configured };
+      const changed = [...updatable.filter((field) => fields[field] !== undefined), ...(items ? ['items'] : [])];
+      if (changed.length === 0) return { job };
+      const updated = { ...job, ...fields, updatedAt: later(change.now, job.updatedAt) };
+      await saveJobFields(change.tx, job.id, { ...fields, updatedAt: updated.updatedAt });
+      if (fields.labels) await replaceLabels(change, job.id, fields.labels);
+      if (items) await replaceItems(change, job.id, items);
+      if (fields.priority !== undefined) {
+        await change.tx.run(setPriorityOfSteps, { jobId: job.id, priority: fields.priority });
+      }
+      await record(change, job, { type: 'JOB_UPDATED', details: changed });
+      return { job: updated };
+    }),
+  );
+}
+
+/** What the input says of what the job runs with, by the rules of its application as it was when the job was made. */
+function checkUpdate(
+  domain: Domain,
+  job: JobRow,
+  input: UpdateJobInput,
+  judgement: Judgement,
+): { items: CheckedItem[] | null; configured: Partial<JobRow> } {
+  const checks = new Checks(domain);
+  checks.name(['name'], input.name);
+  checks.text(['description'], input.description);
+  checks.text(['statusMessage'], input.statusMessage);
+  checks.range(['priority'], input.priority, -1_000_000, 1_000_000);
+  checks.labels(['labels'], input.labels);
+  checks.text(['datasetId'], input.datasetId, checks.limits.textAtMost);
+  checks.text(['datasetVersionId'], input.datasetVersionId, checks.limits.textAtMost);
+  const { application } = keptInputOf(job);
+  const items = input.items ? checkItems(checks, input.items, application) : null;
+  const effective = input.settings ? checkSettings(checks, input.settings, null, application?.settingsSchema ?? null, judgement) : null;
+  checks.done();
+  if (!effective || differingPaths(effective.settings, job.settings).length === 0) return { items, configured: {} };
+  const { settings, warnings: settingsWarnings, sources: settingsSources } = effective;
+  return { items, configured: { settings, settingsWarnings, settingsSources } };
+}
+
+/** The columns of a job that an update may change, as events name them. */
+const updatable = ['name', 'description', 'statusMessage', 'priority', 'datasetId', 'datasetVersionId', 'labels', 'settings'] as const;
+
+function changedFields(job: JobRow, input: UpdateJobInput): Partial<JobRow> {
+  const fields: Partial<JobRow> = {};
+  for (const field of ['name', 'description', 'statusMessage', 'priority', 'datasetId', 'datasetVersionId'] as const) {
+    const value = input[field];
+    if (value !== null && value !== undefined && JSON.stringify(value) !== JSON.stringify(job[field]))
+      Object.assign(fields, { [field]: value });
+  }
+  if (input.labels && JSON.stringify(labelsOf(input.labels)) !== JSON.stringify(job.labels)) fields.labels = labelsOf(input.labels);
+  return fields;
+}
+
+async function replaceLabels({ tx }: Change, jobId: string, labels: readonly Label[]): Promise<void> {
+  await removeJobLabels(tx, jobId);
+  await insertRows(
+    tx,
+    insertJobLabel,
+    labels.map(({ key, value }) => ({ jobId, key, value })),
+  );
+}
+
+/** Items keep their ids by name. */
+async function replaceItems({ tx, domain, now }: Change, jobId: string, items: readonly CheckedItem[]): Promise<void> {
+  const known = new Map((await takeJobItems(tx, jobId)).map((row) => [row.name, row]));
+  await insertRows(
+    tx,
+    insertJobItem,
+    items.map((item) => {
+      const before = known.get(item.name);
+      return { ...item, id: before?.id ?? domain.ids.next('JobItem'), jobId, createdAt: before?.createdAt ?? now, updatedAt: now };
+    }),
+  );
+}
+
+/** Appends steps to a job that is not terminal; they run after those it has. */
+export async function addSteps(
+  domain: Domain,
+  principal: Principal,
+  input: { jobId: string; steps: readonly StepInput[]; idempotencyKey?: Optional<string> },
+): Promise<{ job: JobRow; steps: StepRow[] }> {
+  requireRight(principal, 'addSteps');
+  const checks = new Checks(domain);
+  checks.steps(['steps'], input.steps);
+  checks.done();
+  return change(domain, principal, async (change) => {
+    const job = await requireJob(change, principal, input.jobId);
+    return once(change, {
+      operation: 'addSteps',
+      scope: job.id,
+      input,
+      run: async () => {
+        requireHappening(job, 'addSteps');
+        if (job.isFederated) throw new InvalidState('The steps of a federated job are made by its rounds.', job.status, []);
+        if (job.stepCount + input.steps.length > domain.limits.stepsAtMost) {
+          checks.refuse(['steps'], `would give the job more than ${domain.limits.stepsAtMost} steps; it has ${job.stepCount}.`);
+          checks.done();
+        }
+        const templates = input.steps.map((step) => stepTemplateOf({ ...step, container: step.container ?? job.container }));
+        const grown = await moveJob(change, job, 'addSteps', { reason: 'CREATED' }, { stepCount: job.stepCount + templates.length });
+        const seq = await record(change, job, { type: 'STEPS_ADDED', details: templates.map((_, i) => String(job.stepCount + i)) });
+        // A job that is not terminal has a step that has not succeeded: what is added waits for that one.
+        const steps = await makeSteps(change, { job, templates, from: job.stepCount, isFirstReady: false, seq });
+        return { value: { job: grown, steps }, ids: steps.map(({ id }) => id) };
+      },
+      replay: async (ids) => ({
+        job,
+        steps: (await change.tx.run(stepsOfJobInOrder, { jobId: job.id })).filter(({ id }) => ids.includes(id)),
+      }),
+    });
+  });
+}
+
+/** Deletes a job that has ended, with its steps, fragments and streams. */
+export async function deleteJob(domain: Domain, principal: Principal, { jobId }: { jobId: string }): Promise<{ deletedJobId: string }> {
+  requireRight(principal, 'deleteJob');
+  const files = await change(domain, principal, async (change) => {
+    await change.tx.run(lockStepsOfJob, { jobId });
+    const job = await requireJob(change, principal, jobId);
+    requireHappening(job, 'delete');
+    change.tx.touch(topics.events(jobId));
+    await withdrawResult(change, job);
+    for (const topic of [topics.log(jobId), topics.metrics(jobId), topics.telemetry(jobId)]) change.tx.touch(topic);
+    await audit(
+      change,
+      'JOB_DELETED',
+      { type: 'JOB', id: jobId, name: job.name, projectId: job.projectId },
+      { status: { from: job.status } },
+    );
+    return removeJob(change.tx, jobId);
+  });
+  await removeFiles(domain, files);
+  return { deletedJobId: jobId };
+}
+
+/** The job under its lock, if the principal sees it. */
+async function requireJob(change: Change, principal: Principal, id: string): Promise<JobRow> {
+  const [job] = await change.tx.run(lockJob, { id });
+  if (!job || !sees(principal, { projectId: job.projectId, jobId: id })) throw new NotFound('job', id);
+  return job;
+}
+
+function requireHappening(job: JobRow, happening: JobHappening): void {
+  if (nextJobStatus(job.status, happening) !== null) return;
+  throw new InvalidState(`The job is ${job.status}.`, job.status, jobStatusesThatAllow(happening));
+}

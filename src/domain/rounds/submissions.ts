@@ -1,0 +1,54 @@
+/** What is handed in to a round: looked at before the change that takes it, since reading a model may take long. */
+
+import { modelOfAttempt, participantsOfRound, roundByNumber } from '../../store/changes/federations.ts';
+import { federationsOfJobs } from '../../store/queries/federations.ts';
+import { fragmentById, stepById } from '../../store/queries/rows.ts';
+import type { FragmentRow, StepRow } from '../../store/schema/tables.ts';
+import type { Queries } from '../../store/store.ts';
+import { holds } from '../access/keys.ts';
+import type { Principal } from '../access/principal.ts';
+import { requireRight, sees } from '../access/rights.ts';
+import { parseLeaseToken } from '../access/secrets.ts';
+import type { Domain } from '../core/domain.ts';
+import { InvalidInput } from '../core/refusals.ts';
+
+/**
+ * Refuses a model that is none, or whose tensors are not those that the round started from. Answers the id of the fragment that was looked at, or
+ * null where there is nothing to look at: the change itself says what is missing.
+ */
+export async function inspectSubmission(domain: Domain, principal: Principal, token: string): Promise<string | null> {
+  requireRight(principal, 'useLease');
+  const { read } = domain.store;
+  const name = parseLeaseToken(token);
+  const [step] = name ? await read.run(stepById, { id: name.stepId }) : [];
+  if (!name || !step || step.part === null || !sees(principal, step)) return null;
+  if (step.attemptCount !== name.attempt || !holds(step, token, domain.attendance.dueBy())) return null;
+  const [model] = await read.run(modelOfAttempt, { jobId: step.jobId, stepId: step.id, attempt: step.attemptCount });
+  const path = model && pathOf(domain, model);
+  if (!model || !path) return null;
+  const findings = await domain.models.inspect(path, await referenceOf(domain, step), await isAveraged(read, step));
+  if (findings.length > 0) throw new InvalidInput(findings.map((message) => ({ path: ['leaseToken'], message })));
+  return model.id;
+}
+
+/** Whether the gateway takes the mean: what a worker's own program makes of the models is its affair. */
+async function isAveraged(queries: Queries, { jobId, part }: StepRow): Promise<boolean> {
+  const [federation] = part === 'TRAIN' ? await federationsOfJobs(queries, [jobId]) : [];
+  return federation !== undefined && federation.aggregateContainer === null;
+}
+
+const pathOf = ({ files }: Domain, { id, sha256 }: FragmentRow): string | null => (sha256 === null ? null : files.pathOf(id, sha256));
+
+/** The model that the round started from; where there was none, the first that was handed in says what the others have to look like. */
+async function referenceOf(domain: Domain, step: StepRow): Promise<string | null> {
+  const { read } = domain.store;
+  const [round] = await read.run(roundByNumber, { jobId: step.jobId, number: step.round ?? 0 });
+  const id = round?.startModelId ?? (await firstSubmitted(read, step));
+  const [fragment] = id ? await read.run(fragmentById, { id }) : [];
+  return fragment ? pathOf(domain, fragment) : null;
+}
+
+async function firstSubmitted(queries: Queries, { jobId, round }: StepRow): Promise<string | null> {
+  const participants = await queries.run(participantsOfRound, { jobId, round: round ?? 0 });
+  return participants.find(({ status }) => status === 'SUBMITTED')?.fragmentId ?? null;
+}

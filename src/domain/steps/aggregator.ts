@@ -1,0 +1,71 @@
+/** The gateway's own device, which averages the models of federated rounds and runs nothing else. */
+import { insertDevice, saveDeviceFields } from '../../store/changes/devices.ts';
+import { insertRows } from '../../store/changes/inserts.ts';
+import { deviceByName } from '../../store/queries/rows.ts';
+import type { DeviceRow } from '../../store/schema/tables.ts';
+import type { Principal } from '../access/principal.ts';
+import { type Change, change, topics } from '../core/change.ts';
+import { noResources } from '../core/checks.ts';
+import type { Domain } from '../core/domain.ts';
+import type { Label } from '../core/vocabulary.ts';
+
+/** What the gateway's own aggregator has, and its steps ask for. */
+export const aggregatorLabel: Label = { key: 'trainyard/aggregator', value: 'federated-averaging' };
+
+const isAggregatorLabel = ({ key, value }: Label) => key === aggregatorLabel.key && value === aggregatorLabel.value;
+
+/** Whether a device, or what a step asks of one, is the aggregator's. */
+export const isForAggregator = (labels: readonly Label[]): boolean => labels.some(isAggregatorLabel);
+
+const NAME = 'trainyard aggregator';
+/** Each gateway takes one at a time; those that use the same database share the device. */
+const SLOTS = 16;
+
+/** The device as one that may claim, made at the first start. It has no key: nobody but the gateway itself can be it. */
+export async function ensureAggregator(domain: Domain): Promise<Principal & { readonly deviceId: string }> {
+  const { id } = await change(domain, null, async (change) => {
+    const [known] = await change.tx.run(deviceByName, { projectKey: '', name: NAME });
+    return known ? refresh(change, known) : add(change);
+  });
+  return {
+    kind: 'DEVICE',
+    role: null,
+    name: `device:${NAME}`,
+    keyId: null,
+    projectId: null,
+    jobId: null,
+    deviceId: id,
+    stepId: null,
+    attempt: null,
+    expiresAt: null,
+  };
+}
+
+async function add({ tx, domain, now }: Change): Promise<DeviceRow> {
+  const device: DeviceRow = {
+    id: domain.ids.next('Device'),
+    projectId: null,
+    projectKey: '',
+    name: NAME,
+    kind: 'WORKER',
+    labels: [aggregatorLabel],
+    resources: noResources,
+    slots: SLOTS,
+    capabilities: null,
+    isDraining: false,
+    lastSeenAt: now,
+    createdAt: now,
+    updatedAt: now,
+  };
+  await insertRows(tx, insertDevice, [device]);
+  tx.touch(topics.device(device.id));
+  return device;
+}
+
+/** What another version of the gateway made it, or an operator; that it drains is for the operator to say. */
+async function refresh({ tx, now }: Change, known: DeviceRow): Promise<DeviceRow> {
+  const fields = { kind: 'WORKER', labels: [aggregatorLabel], slots: SLOTS, lastSeenAt: now } as const;
+  await saveDeviceFields(tx, known.id, fields);
+  tx.touch(topics.device(known.id));
+  return { ...known, ...fields };
+}

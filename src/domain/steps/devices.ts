@@ -1,0 +1,238 @@
+/** Devices: the machines that run steps. */
+import { anyHeldStep, insertDevice, lockDevice, noteDeviceSeen, removeDevice, saveDeviceFields } from '../../store/changes/devices.ts';
+import { insertRows } from '../../store/changes/inserts.ts';
+import { forgetReservations } from '../../store/changes/reservations.ts';
+import { deviceByName } from '../../store/queries/rows.ts';
+import type { DeviceRow } from '../../store/schema/tables.ts';
+import { type AuditSubject, audit, changedBetween, madeWith } from '../access/audit.ts';
+import { keyFields, subjectOf as keySubjectOf } from '../access/key-changes.ts';
+import { giveNewKey } from '../access/key-rotation.ts';
+import { addKey } from '../access/keys.ts';
+import type { Principal } from '../access/principal.ts';
+import { requireAllProjects, requireRight, sees } from '../access/rights.ts';
+import { visibleProject } from '../access/visible.ts';
+import { type Change, change, topics } from '../core/change.ts';
+import { Checks, labelsOf, type ResourcesInput, resourcesOf } from '../core/checks.ts';
+import type { Domain } from '../core/domain.ts';
+import { InvalidInput, InvalidState, NotFound } from '../core/refusals.ts';
+import { later } from '../core/transitions.ts';
+import type { Capabilities, DeviceKind, Label, RunKind } from '../core/vocabulary.ts';
+
+type Optional<T> = T | null | undefined;
+export type DeviceStatus = 'ONLINE' | 'OFFLINE' | 'DRAINING';
+
+export interface RegisterDeviceInput {
+  projectId?: Optional<string>;
+  name: string;
+  kind?: Optional<DeviceKind>;
+  labels?: Optional<readonly Label[]>;
+  resources?: Optional<ResourcesInput>;
+  slots?: Optional<number>;
+  capabilities?: Optional<CapabilitiesInput>;
+  rotateKey?: Optional<boolean>;
+}
+
+/** A worker that knows steps by name is written for a few. */
+const STEP_NAMES_AT_MOST = 1_000;
+
+export interface CapabilitiesInput {
+  readonly runs: readonly RunKind[];
+  readonly stepNames: readonly string[];
+}
+
+/** In an order of their own: saying the same again changes nothing. */
+const capabilitiesOf = ({ runs, stepNames }: CapabilitiesInput): Capabilities => ({
+  runs: [...runs].sort(),
+  stepNames: [...stepNames].sort(),
+});
+
+const subjectOf = ({ id, name, projectId }: DeviceRow): AuditSubject => ({ type: 'DEVICE', id, name, projectId });
+const deviceFields = { shown: ['name', 'kind', 'labels', 'resources', 'slots', 'capabilities', 'isDraining'] } as const;
+
+/** What the device is now. Being seen is what keeps it ONLINE: every claim, renewal and report counts. */
+export function statusOf({ clock, limits }: Domain, { isDraining, lastSeenAt }: DeviceRow): DeviceStatus {
+  if (isDraining) return 'DRAINING';
+  const since = lastSeenAt === null ? Number.POSITIVE_INFINITY : clock.now().getTime() - lastSeenAt.getTime();
+  return since <= limits.heartbeatSeconds * 1_000 ? 'ONLINE' : 'OFFLINE';
+}
+
+/** Notes that the device was seen: at a quarter of the heartbeat interval, so that most requests write nothing for it. */
+export async function noteSeen({ tx, domain, now }: Change, device: DeviceRow | null): Promise<void> {
+  if (!device) return;
+  const before = new Date(now.getTime() - domain.limits.heartbeatSeconds * 250);
+  if (device.lastSeenAt === null || device.lastSeenAt < before) await tx.run(noteDeviceSeen, { id: device.id, now, before });
+}
+
+/** The same for a device of which only the id is known, outside a change: it listens for work, and nothing else of it is heard. */
+export async function keepSeen(domain: Domain, deviceId: string): Promise<void> {
+  const now = domain.clock.now();
+  const before = new Date(now.getTime() - domain.limits.heartbeatSeconds * 250);
+  await domain.store.write((tx) => tx.run(noteDeviceSeen, { id: deviceId, now, before }));
+}
+
+/**
+ * Registers a device, or takes over the one of this name in the project: it gets what is given here, and keeps its key unless another is asked for. By
+ * its own key it keeps that: rotateApiKey is for who wants another.
+ */
+export async function registerDevice(
+  domain: Domain,
+  principal: Principal,
+  input: RegisterDeviceInput,
+): Promise<{ device: DeviceRow; apiKey: string | null }> {
+  requireRight(principal, 'registerDevice');
+  checkDevice(domain, input);
+  return change(domain, principal, async (change) => {
+    const projectId = input.projectId ?? principal.projectId;
+    if (projectId === null) requireAllProjects(principal, 'registerDevice');
+    else await visibleProject(change, principal, projectId);
+    const { tx, now } = change;
+    const [known] = await tx.run(deviceByName, { projectKey: projectId ?? '', name: input.name });
+    if (principal.kind === 'DEVICE' && known?.id !== principal.deviceId) {
+      throw new InvalidInput([
+        { path: ['name'], message: "This key is another device's: by its own key a device registers under its own name." },
+      ]);
+    }
+    if (!known) return addDevice(change, projectId, input, now);
+    const device = await takeOver(change, known, input);
+    return { device, apiKey: input.rotateKey && principal.kind !== 'DEVICE' ? await giveNewKey(change, device) : null };
+  });
+}
+
+/** A new key of the device of this name that serves all projects, for the agent beside the gateway; the device is made where there is none. */
+export async function renewDeviceKey(domain: Domain, { name, slots }: { name: string; slots: number }): Promise<string> {
+  return change(domain, null, async (change) => {
+    const [known] = await change.tx.run(deviceByName, { projectKey: '', name });
+    return known ? giveNewKey(change, known) : (await addDevice(change, null, { name, slots }, change.now)).apiKey;
+  });
+}
+
+async function addDevice(change: Change, projectId: string | null, input: RegisterDeviceInput, now: Date) {
+  const { tx, domain } = change;
+  const device: DeviceRow = {
+    id: domain.ids.next('Device'),
+    projectId,
+    projectKey: projectId ?? '',
+    name: input.name,
+    kind: input.kind ?? 'WORKER',
+    labels: labelsOf(input.labels),
+    resources: resourcesOf(input.resources),
+    slots: input.slots ?? 1,
+    capabilities: input.capabilities ? capabilitiesOf(input.capabilities) : null,
+    isDraining: false,
+    lastSeenAt: now,
+    createdAt: now,
+    updatedAt: now,
+  };
+  await insertRows(tx, insertDevice, [device]);
+  const { apiKey, secret } = await addKey(change, { name: device.name, kind: 'DEVICE', projectId, deviceId: device.id });
+  await audit(change, 'DEVICE_REGISTERED', subjectOf(device), madeWith(device, deviceFields));
+  await audit(change, 'KEY_CREATED', keySubjectOf(apiKey), madeWith(apiKey, keyFields));
+  tx.touch(topics.device(device.id));
+  return { device, apiKey: secret };
+}
+
+function takeOver(change: Change, known: DeviceRow, input: RegisterDeviceInput): Promise<DeviceRow> {
+  return saveDevice(change, known, {
+    kind: input.kind ?? known.kind,
+    labels: labelsOf(input.labels),
+    resources: resourcesOf(input.resources),
+    slots: input.slots ?? 1,
+    capabilities: input.capabilities ? capabilitiesOf(input.capabilities) : null,
+    isDraining: false,
+    lastSeenAt: change.now,
+  });
+}
+
+async function saveDevice(change: Change, before: DeviceRow, columns: Partial<DeviceRow>): Promise<DeviceRow> {
+  const { tx, now } = change;
+  const fields = { ...columns, updatedAt: later(now, before.updatedAt) };
+  await saveDeviceFields(tx, before.id, fields);
+  await tx.run(forgetReservations, { deviceId: before.id });
+  tx.touch(topics.device(before.id));
+  const after = { ...before, ...fields };
+  const changes = changedBetween(before, after, deviceFields);
+  // An agent registers whenever it starts, mostly as what it was.
+  if (Object.keys(changes).length > 0) await audit(change, 'DEVICE_CHANGED', subjectOf(after), changes);
+  return after;
+}
+
+export interface UpdateDeviceInput {
+  deviceId: string;
+  name?: Optional<string>;
+  labels?: Optional<readonly Label[]>;
+  resources?: Optional<ResourcesInput>;
+  slots?: Optional<number>;
+  capabilities?: Optional<CapabilitiesInput>;
+  isDraining?: Optional<boolean>;
+  isLeaving?: Optional<boolean>;
+}
+
+/** Changes what is given; null leaves as is. */
+export async function updateDevice(domain: Domain, principal: Principal, input: UpdateDeviceInput): Promise<{ device: DeviceRow }> {
+  requireRight(principal, 'updateDevice');
+  checkDevice(domain, input);
+  return change(domain, principal, async (change) => {
+    const device = await visibleDevice(change, principal, input.deviceId);
+    const name = input.name ?? device.name;
+    const [sameName] = await change.tx.run(deviceByName, { projectKey: device.projectKey, name });
+    if (sameName && sameName.id !== device.id)
+      throw new InvalidInput([{ path: ['name'], message: `There is a device of this name: ${sameName.id}.` }]);
+    return {
+      device: await saveDevice(change, device, {
+        name,
+        labels: input.labels ? labelsOf(input.labels) : device.labels,
+        resources: input.resources ? resourcesOf(input.resources) : device.resources,
+        slots: input.slots ?? device.slots,
+        capabilities: input.capabilities ? capabilitiesOf(input.capabilities) : device.capabilities,
+        isDraining: input.isDraining ?? device.isDraining,
+        // Whoever has said goodbye is not counted on until it is heard of again.
+        ...(input.isLeaving && { lastSeenAt: null }),
+      }),
+    };
+  });
+}
+
+/** Removes a device that holds nothing, and its keys with it. Its attempts stay, without a device. */
+export async function deleteDevice(
+  domain: Domain,
+  principal: Principal,
+  { deviceId }: { deviceId: string },
+): Promise<{ deletedDeviceId: string }> {
+  requireRight(principal, 'deleteDevice');
+  return change(domain, principal, async (change) => {
+    const device = await visibleDevice(change, principal, deviceId);
+    const { tx } = change;
+    const [held] = await tx.run(anyHeldStep, { deviceId });
+    if (held)
+      throw new InvalidState('The device holds a step; drain it, and delete it when it has let go.', statusOf(domain, device), [
+        'OFFLINE',
+        'ONLINE',
+      ]);
+    for (const keyId of await removeDevice(tx, deviceId)) tx.touch(topics.key(keyId));
+    tx.touch(topics.device(deviceId));
+    await audit(change, 'DEVICE_DELETED', subjectOf(device));
+    return { deletedDeviceId: deviceId };
+  });
+}
+
+/** The device, under its lock, if the principal sees it; a device's own key sees itself alone. */
+export async function visibleDevice({ tx }: Change, principal: Principal, id: string): Promise<DeviceRow> {
+  const [device] = await tx.run(lockDevice, { id });
+  const isOther = principal.kind === 'DEVICE' && principal.deviceId !== id;
+  if (!device || isOther || !sees(principal, device)) throw new NotFound('device', id);
+  return device;
+}
+
+function checkDevice(domain: Domain, input: Omit<RegisterDeviceInput, 'name' | 'kind' | 'projectId'> & { name?: Optional<string> }): void {
+  const checks = new Checks(domain);
+  checks.name(['name'], input.name);
+  checks.labels(['labels'], input.labels);
+  checks.resources(['resources'], input.resources);
+  checks.range(['slots'], input.slots, 1, 10_000);
+  const { runs = [], stepNames = [] } = input.capabilities ?? {};
+  checks.unique(['capabilities', 'runs'], runs, 'The kind');
+  checks.count(['capabilities', 'stepNames'], stepNames, STEP_NAMES_AT_MOST);
+  for (const [i, name] of stepNames.entries()) checks.name(['capabilities', 'stepNames', i], name);
+  checks.unique(['capabilities', 'stepNames'], stepNames, 'The name');
+  checks.done();
+}

@@ -1,0 +1,85 @@
+/** Making the steps of a job: at its creation, and those that are added while it runs. */
+import { insertRows } from '../../store/changes/inserts.ts';
+import { insertStep } from '../../store/changes/steps.ts';
+import { deviceById } from '../../store/queries/rows.ts';
+import type { JobRow, StepRow } from '../../store/schema/tables.ts';
+import type { Change } from '../core/change.ts';
+import { InvalidInput } from '../core/refusals.ts';
+import type { StepPart, StepTemplate } from '../core/vocabulary.ts';
+import { announceQueued, queueFor } from './queues.ts';
+
+type JobOfSteps = Pick<JobRow, 'id' | 'projectId' | 'priority' | 'isPreemptible'>;
+
+export interface StepsToMake {
+  readonly job: JobOfSteps;
+  readonly templates: readonly StepTemplate[];
+  /** The number of the first; steps are numbered from 0 without a gap. */
+  readonly from: number;
+  /** Whether the first can be claimed at once: nothing stands before it. */
+  readonly isFirstReady: boolean;
+  /** Whether the others can be as well: those of a round run side by side. */
+  readonly areAllReady?: boolean;
+  /** Of a federated job. */
+  readonly round?: number;
+  readonly part?: StepPart;
+  /** The job's event in which they come to be. */
+  readonly seq: number;
+  /** Where the templates stand in the input, for refusals. */
+  readonly path?: readonly string[];
+}
+
+export async function makeSteps(
+  change: Change,
+  { job, templates, from, isFirstReady, areAllReady = false, round, part, seq, path = ['steps'] }: StepsToMake,
+): Promise<StepRow[]> {
+  const { tx, domain, now } = change;
+  const steps: StepRow[] = [];
+  for (const [i, template] of templates.entries()) {
+    await checkPinnedDevice(change, job.projectId, template.pinnedDeviceId, [...path, String(i), 'pinnedDeviceId']);
+    const status = isFirstReady && (i === 0 || areAllReady) ? 'QUEUED' : 'BLOCKED';
+    steps.push({
+      id: domain.ids.next('Step'),
+      jobId: job.id,
+      projectId: job.projectId,
+      number: from + i,
+      name: template.name,
+      status,
+      statusMessage: null,
+      container: template.container,
+      queueId: await queueFor(change, job.projectId, template, part ?? null),
+      priority: job.priority,
+      maxAttempts: template.maxAttempts,
+      round: round ?? null,
+      part: part ?? null,
+      attemptCount: 0,
+      failedCount: 0,
+      lostCount: 0,
+      createdSeq: seq,
+      initialStatus: status,
+      createdAt: now,
+      queuedAt: status === 'QUEUED' ? now : null,
+      startedAt: null,
+      finishedAt: null,
+      leaseHash: null,
+      leaseDeviceId: null,
+      leaseExpiresAt: null,
+      leaseSeconds: null,
+      isPreemptible: job.isPreemptible,
+      preemptedForId: null,
+      reservedDeviceId: null,
+      displacedIds: null,
+      logSize: 0,
+    });
+  }
+  await insertRows(tx, insertStep, steps);
+  for (const step of steps) if (step.status === 'QUEUED') announceQueued(change, step);
+  return steps;
+}
+
+async function checkPinnedDevice({ tx }: Change, projectId: string, id: string | null, path: readonly string[]): Promise<void> {
+  if (id === null) return;
+  const [device] = await tx.run(deviceById, { id });
+  if (!device || (device.projectId !== null && device.projectId !== projectId)) {
+    throw new InvalidInput([{ path, message: `There is no device ${id} in the job's project.` }]);
+  }
+}

@@ -1,0 +1,203 @@
+/**
+ * Retention: what of the streams is kept for how long.
+ *
+ * Entries of a job go some time after the job has ended; a log that grows beyond its size loses its oldest chunks while the job still runs; and old
+ * points and samples are thinned. What is removed is counted, so that a reader is told how much it missed (P8).
+ *
+ * It works in small steps with pauses, each a write of its own that can be the last: nothing has to be gone on with after a restart.
+ */
+import { lockStream, removeOldest, shortenLog, takeTurn, thinStream } from '../../store/changes/retention.ts';
+import { endedJobsAfter, openJobsAfter, streamsOfJobs } from '../../store/queries/retention.ts';
+import { metricPointsAfter, telemetrySamplesAfter } from '../../store/queries/streams.ts';
+import type { StreamRow } from '../../store/schema/tables.ts';
+import type { Tx } from '../../store/store.ts';
+import type { Domain } from '../core/domain.ts';
+import type { StreamKind } from '../core/vocabulary.ts';
+import { keptPoints, keptSamples, wholeMinutes } from './thinning.ts';
+
+/** Null: never. */
+export interface RetentionRules {
+  /** Days after a job's end. */
+  readonly eventDays: number | null;
+  readonly logDays: number | null;
+  readonly telemetryDays: number | null;
+  readonly metricDays: number | null;
+  /** The newest bytes of each job's log that are kept, also while it runs. */
+  readonly logBytes: number | null;
+  /** Days after which, of telemetry, one sample a minute is kept of each attempt. */
+  readonly thinTelemetryDays: number | null;
+  /** Days after which, of metrics, about one of `metricsOneOf` points is kept. */
+  readonly thinMetricDays: number | null;
+  readonly metricsOneOf: number;
+}
+
+export const defaultRetention: RetentionRules = {
+  // What people made their jobs for is kept until they delete it.
+  eventDays: null,
+  logDays: null,
+  telemetryDays: null,
+  metricDays: null,
+  thinMetricDays: null,
+  metricsOneOf: 10,
+  /** A step that prints in a loop must not fill the disk for all others; no one reads more than this. */
+  logBytes: 1024 ** 3,
+  /** Nobody looks at the seconds of last month; the curve stays, with its peaks of memory. */
+  thinTelemetryDays: 30,
+};
+
+const DAY_MS = 86_400_000;
+const MINUTE_MS = 60_000;
+/** What still runs is looked at often, for its log may grow fast; what has ended has time. */
+const OPEN_EVERY_MS = MINUTE_MS;
+const ENDED_EVERY_MS = 60 * MINUTE_MS;
+const JOBS_AT_ONCE = 64;
+/** Entries of one step: a few milliseconds of SQLite, for which everyone else's commit waits. Chunks of a log are larger. */
+const AT_ONCE: Readonly<Record<StreamKind, number>> = { event: 250, metric: 500, telemetry: 500, log: 100 };
+const SHORTEST_PAUSE_MS = 5;
+/** Of the time that a step took: so others have the database for four fifths of the time. */
+const PAUSE = 4;
+
+/** Ends by throwing when whoever waits is to stop. */
+type Pause = (milliseconds: number) => Promise<void>;
+
+class Stopped extends Error {}
+
+/** Applies the rules from time to time until it is ended. */
+export function keepRetention(domain: Domain, rules: RetentionRules, onError: (error: unknown) => void): () => Promise<void> {
+  let stop = () => {};
+  let isStopped = false;
+  const pause: Pause = (milliseconds) =>
+    new Promise((resolve, reject) => {
+      const stopTimer = domain.clock.after(milliseconds, resolve);
+      stop = () => {
+        stopTimer();
+        reject(new Stopped());
+      };
+      if (isStopped) stop();
+    });
+  const run = async () => {
+    for (let sinceEnded = ENDED_EVERY_MS; ; sinceEnded += OPEN_EVERY_MS) {
+      await pause(OPEN_EVERY_MS);
+      const isTime = sinceEnded >= ENDED_EVERY_MS;
+      if (isTime) sinceEnded = 0;
+      await applyRetention(domain, rules, { pause, which: isTime ? 'all' : 'open' }).catch((error: unknown) => {
+        if (error instanceof Stopped) throw error;
+        // The disk is full, the database is away: the next round tries again.
+        onError(error);
+      });
+    }
+  };
+  const running = run().catch((error: unknown) => {
+    if (!(error instanceof Stopped)) onError(error);
+  });
+  return async () => {
+    isStopped = true;
+    stop();
+    await running;
+  };
+}
+
+export interface RetentionRun {
+  readonly pause: Pause;
+  /** Streams of jobs that still run, or of all. */
+  readonly which: 'open' | 'all';
+}
+
+/** Removes all that is past retention by now. Ends early when another gateway is doing the same. */
+export async function applyRetention(domain: Domain, rules: RetentionRules, { pause, which }: RetentionRun): Promise<void> {
+  for (const page of which === 'open' ? [openJobsAfter] : [openJobsAfter, endedJobsAfter]) {
+    for (let after = ''; ; ) {
+      const jobs = await domain.store.read.run(page, { after, limit: JOBS_AT_ONCE });
+      const ends = new Map(jobs.map(({ id, finishedAt }) => [id, finishedAt]));
+      for (const stream of await streamsOfJobs(domain.store.read, [...ends.keys()])) {
+        const step = await stepFor(domain, rules, stream, ends.get(stream.jobId) ?? null);
+        if (step && !(await repeat(domain, stream, step, pause))) return;
+      }
+      const last = jobs.at(-1);
+      if (!last || jobs.length < JOBS_AT_ONCE) break;
+      after = last.id;
+      await pause(SHORTEST_PAUSE_MS);
+    }
+  }
+}
+
+/** Removes a little from a locked stream; answers whether there may be more. */
+type Step = (tx: Tx, stream: StreamRow) => Promise<boolean>;
+
+/** What is to be done about a stream, if anything. */
+async function stepFor(
+  { attendance, store }: Domain,
+  rules: RetentionRules,
+  stream: StreamRow,
+  finishedAt: Date | null,
+): Promise<Step | null> {
+  const daysAgo = (days: number) => attendance.longAgo(days * DAY_MS).getTime();
+  const { kind } = stream;
+  const isPast = (days: number | null) => days !== null && finishedAt !== null && finishedAt.getTime() < daysAgo(days);
+  const limit = AT_ONCE[kind];
+  const days = { event: rules.eventDays, log: rules.logDays, telemetry: rules.telemetryDays, metric: rules.metricDays }[kind];
+  if (isPast(days) && stream.first <= stream.last) return async (tx, stream) => (await removeOldest(tx, stream, limit)) === limit;
+  const { logBytes: bytes } = rules;
+  if (kind === 'log') {
+    if (bytes === null || stream.bytes <= bytes) return null;
+    return async (tx, stream) => (await shortenLog(tx, stream, { bytes, limit })) > 0;
+  }
+  if (kind === 'event') return null;
+  const thinDays = kind === 'metric' ? rules.thinMetricDays : rules.thinTelemetryDays;
+  if (thinDays === null || stream.thinned >= stream.last) return null;
+  const before = isPast(thinDays) ? Number.POSITIVE_INFINITY : daysAgo(thinDays);
+  const from = { jobId: stream.jobId, after: stream.thinned, limit: 1 };
+  const [oldest] = await (kind === 'metric' ? store.read.run(metricPointsAfter, from) : store.read.run(telemetrySamplesAfter, from));
+  if (!oldest || oldest.at.getTime() >= before) return null;
+  return (tx, stream) => thinSome(tx, { ...stream, kind }, { before, limit, oneOf: rules.metricsOneOf });
+}
+
+interface Thinning {
+  /** Entries of this time and later are left as they are. */
+  readonly before: number;
+  readonly limit: number;
+  readonly oneOf: number;
+}
+
+async function thinSome(
+  tx: Tx,
+  stream: StreamRow & { kind: 'metric' | 'telemetry' },
+  { before, limit, oneOf }: Thinning,
+): Promise<boolean> {
+  const from = { jobId: stream.jobId, after: stream.thinned, limit };
+  const untilYoung = <R extends { readonly at: Date }>(rows: readonly R[]): readonly R[] => {
+    const young = rows.findIndex(({ at }) => at.getTime() >= before);
+    return young < 0 ? rows : rows.slice(0, young);
+  };
+  const thin = async <R extends { seq: number; stepNumber: number; name?: string }>(rows: readonly R[], kept: ReadonlySet<R>) => {
+    const upTo = rows.at(-1)?.seq;
+    if (upTo === undefined) return;
+    // The last entry of a stream stays, whatever it is: it is the newest that is known.
+    const gone = rows.filter((row) => !kept.has(row) && row.seq !== stream.last);
+    await thinStream(tx, stream, gone, upTo);
+  };
+  if (stream.kind === 'metric') {
+    const rows = untilYoung(await tx.run(metricPointsAfter, from));
+    await thin(rows, keptPoints(rows, oneOf));
+    return rows.length === limit;
+  }
+  const rows = untilYoung(await tx.run(telemetrySamplesAfter, from));
+  const isCut = rows.length === limit;
+  const window = isCut ? wholeMinutes(rows) : rows;
+  await thin(window, keptSamples(window));
+  return isCut;
+}
+
+/** Applies a step until there is nothing left for it; answers whether it was this gateway's to do. */
+async function repeat({ store, clock }: Domain, { jobId, kind }: StreamRow, step: Step, pause: Pause): Promise<boolean> {
+  for (;;) {
+    const startedAt = clock.elapsed();
+    const outcome = await store.write(async (tx) => {
+      if (!(await takeTurn(tx))) return 'taken';
+      const [stream] = await tx.run(lockStream, { jobId, kind });
+      return stream && (await step(tx, stream)) ? 'more' : 'done';
+    });
+    await pause(Math.max(SHORTEST_PAUSE_MS, PAUSE * (clock.elapsed() - startedAt)));
+    if (outcome !== 'more') return outcome === 'done';
+  }
+}

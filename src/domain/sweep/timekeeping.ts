@@ -1,0 +1,118 @@
+/** What happens because time passes: leases run out, and jobs come to their schedule, run or cancel timeout. */
+
+import { renewLeases, shiftDeadlines } from '../../store/changes/deadlines.ts';
+import { seeDevices } from '../../store/changes/devices.ts';
+import { dueJobs, lockJob } from '../../store/changes/jobs.ts';
+import { expiredLeases, lockUnfinishedSteps } from '../../store/changes/steps.ts';
+import { expiryOf } from '../claims/expiry.ts';
+import { type Change, change } from '../core/change.ts';
+import type { Domain } from '../core/domain.ts';
+import { isHeldStep, type JobHappening, type JobStatus } from '../core/lifecycle.ts';
+import { attend, throwAll } from '../core/retries.ts';
+import type { Cause } from '../core/transitions.ts';
+import { tellToStop } from '../jobs/cancellation.ts';
+import { endJob, hasTimedOut, runTimeout } from '../jobs/progression.ts';
+import { keepMakingRoom, makeRoom } from '../preemption/preemption.ts';
+import { roundsDue } from '../rounds/deadlines.ts';
+import { lockRounds } from '../steps/lock-order.ts';
+import { forgetNowAndThen } from './forgetting.ts';
+
+/** A dead device's step is claimable within its lease plus one second (P5); claims look by themselves as well. */
+const SWEEP_EVERY_MS = 500;
+const AT_ONCE = 100;
+/** What the devices of a job have at its run timeout, to stop and to hand in what there is: as long as after a cancel that does not say otherwise. */
+const STOP_SECONDS = 30;
+
+/** Sweeps until it is ended. What a sweep cannot do now (the disk is full, the database is away) the next one does. */
+export function keepTime(domain: Domain, onError: (error: unknown) => void): () => Promise<void> {
+  let isStopped = false;
+  let running: Promise<void> = Promise.resolve();
+  let stopTimer = () => {};
+  const forget = forgetNowAndThen(domain);
+  const schedule = () => {
+    if (isStopped) return;
+    stopTimer = domain.clock.after(SWEEP_EVERY_MS, () => {
+      running = sweep(domain).then(forget).catch(onError).finally(schedule);
+    });
+  };
+  schedule();
+  domain.attendance.begin();
+  const stopMakingRoom = keepMakingRoom(domain, onError);
+  return async () => {
+    isStopped = true;
+    stopTimer();
+    domain.attendance.end();
+    await stopMakingRoom();
+    await running;
+  };
+}
+
+/** Does all that is due by now, each thing by itself. Throws what failed for the first time, when everything else is done. */
+export async function sweep(domain: Domain): Promise<void> {
+  const { read } = domain.store;
+  const { clock, setbacks, attendance } = domain;
+  if (attendance.isReturning) await attendance.comeBack((jumpMs, awaySince) => setRight(domain, jumpMs, awaySince));
+  setbacks.forgetOld(clock.now());
+  // So many more than what fails again and again: that fills no sweep.
+  const due = () => ({ now: attendance.dueBy(), limit: AT_ONCE + setbacks.size });
+  const leases = (await read.run(expiredLeases, due())).map(({ id }) => expiryOf(id));
+  const failed = await attend(domain, leases);
+  const jobs = (await read.run(dueJobs, due())).map(({ id }) => ({
+    name: `The timeout of ${id}`,
+    work: (change: Change) => endOverdue(change, id),
+  }));
+  failed.push(...(await attend(domain, jobs)));
+  for (const chores of roundsDue) failed.push(...(await attend(domain, await chores(domain))));
+  failed.push(...(await makeRoom(domain)));
+  throwAll(failed);
+}
+
+/** Which timeout a job in this status can have run into. */
+const overdue: Partial<Record<JobStatus, { happening: JobHappening; cause: Cause }>> = {
+  QUEUED: {
+    happening: 'fail',
+    cause: { reason: 'SCHEDULE_TIMEOUT', description: 'No device claimed a step of it within its schedule timeout.' },
+  },
+  RUNNING: { happening: 'fail', cause: runTimeout },
+  SUSPENDED: { happening: 'fail', cause: runTimeout },
+  CANCELLING: {
+    happening: 'cancel',
+    cause: { reason: 'CANCEL_TIMEOUT', description: 'Its device did not let go within the cancel timeout.' },
+  },
+};
+
+async function endOverdue(change: Change, jobId: string): Promise<void> {
+  const { tx, now } = change;
+  await lockRounds(change, { jobId, part: 'TRAIN' });
+  const steps = await tx.run(lockUnfinishedSteps, { jobId });
+  const [job] = await tx.run(lockJob, { id: jobId });
+  const due = job && (hasTimedOut(job) ? overdue.RUNNING : overdue[job.status]);
+  if (!job || !due || job.deadlineAt === null || job.deadlineAt > now) return;
+  // Its devices hand in what there is: hours of training may stand in it.
+  if (job.status === 'RUNNING' && steps.some((step) => isHeldStep(step.status))) {
+    await tellToStop(change, job, steps, due.cause, STOP_SECONDS);
+    return;
+  }
+  await endJob(change, job, due.happening, due.cause);
+}
+
+/**
+ * Gives every lease its full time again. For the start of a gateway when no other was there: while none was, no device could renew, and work that
+ * went on all the while would be taken for lost. A device that did die meanwhile is found out one lease later.
+ */
+export async function forgiveOutage(domain: Domain): Promise<void> {
+  await change(domain, null, ({ tx, now }) => renewLeases(tx, now, 'shorter'));
+}
+
+/**
+ * Sets right what the gateway's standstill, or a jump of the wall clock, has put wrong: leases have their full time again, and no more than that, and
+ * deadlines are as far away as they were. Where other gateways serve the same store, they were there to renew with, and go by their own clocks.
+ */
+async function setRight(domain: Domain, jumpMs: number, awaySince: Date): Promise<void> {
+  if (!(await domain.store.isAlone())) return;
+  await change(domain, null, async ({ tx, now }) => {
+    await renewLeases(tx, now, 'all');
+    await seeDevices(tx, { now, since: new Date(awaySince.getTime() - domain.limits.heartbeatSeconds * 1_000) });
+    if (jumpMs !== 0) await shiftDeadlines(tx, jumpMs);
+  });
+}

@@ -1,0 +1,135 @@
+import { type ApiKeyState as ApiKeyStateWord, stateOfKey } from '../../domain/access/keys.ts';
+import type { Principal, PrincipalKind as PrincipalKindWord } from '../../domain/access/principal.ts';
+import { may, requireRight, scopeOf, seesKey } from '../../domain/access/rights.ts';
+import { type ApiKeysOf, apiKeysByIds, countApiKeys, listApiKeys } from '../../store/queries/api-keys.ts';
+import type { ApiKeyRow } from '../../store/schema/tables.ts';
+import { builder } from '../core/builder.ts';
+import { connect, defineConnection, type List, pageArgs } from '../core/connections.ts';
+import { type Context, viewerOf } from '../core/context.ts';
+import { describeEnum, PrincipalKind, Role } from '../core/enums.ts';
+import { byId, defineLoader } from '../core/loaders.ts';
+import { Node, readNodes } from '../core/node.ts';
+import { ApiKey, Device, Job, Project } from '../core/nouns.ts';
+import { deviceById } from '../devices.ts';
+import { jobById } from '../jobs/jobs.ts';
+import { projectById } from '../projects.ts';
+
+/** Null: there is none, or it may not be seen. */
+const apiKeyById = defineLoader<string, ApiKeyRow | null>(async (context, ids) => {
+  const principal = viewerOf(context);
+  const rows = await apiKeysByIds(context.domain.store.read, ids);
+  return byId(
+    ids,
+    rows.filter((row) => seesKey(principal, row)),
+  );
+});
+readNodes('ApiKey', apiKeyById);
+
+const ApiKeyState = describeEnum<ApiKeyStateWord>('ApiKeyState', 'Whether a key is good.', {
+  LIVE: 'It is good now.',
+  EXPIRED: 'Its time was over: the end that it was given, or that of the overlap when it was rotated.',
+  REVOKED: 'Someone ended it, or it was for a job that has ended.',
+});
+
+ApiKey.implement({
+  description: 'A key to this API, without its secret: that is shown once, when it is made, and kept nowhere.',
+  interfaces: [Node],
+  fields: (t) => ({
+    name: t.exposeString('name', { description: 'What people call it; events say who did something by it.' }),
+    kind: t.expose('kind', { type: PrincipalKind, description: 'Whom it is for.' }),
+    role: t.expose('role', { type: Role, nullable: true, description: 'What it may do; null unless it is of kind USER.' }),
+    project: t.field({
+      type: Project,
+      nullable: true,
+      description: 'The only project that it sees. Null: it was made for all, or for what `job` or `device` says.',
+      resolve: ({ projectId }, _, context) => (projectId === null ? null : projectById.load(context, projectId)),
+    }),
+    job: t.field({
+      type: Job,
+      nullable: true,
+      description: 'The only job that it sees; null unless it is of kind JOB or WATCH.',
+      resolve: ({ jobId }, _, context) => (jobId === null ? null : jobById.load(context, jobId)),
+    }),
+    device: t.field({
+      type: Device,
+      nullable: true,
+      description: 'The device that it is for; null unless it is of kind DEVICE.',
+      resolve: ({ deviceId }, _, context) => (deviceId === null ? null : deviceById.load(context, deviceId)),
+    }),
+    hint: t.exposeString('hint', { description: 'The first characters of its secret, to tell keys apart.' }),
+    state: t.field({
+      type: ApiKeyState,
+      description: 'Whether it is good now.',
+      resolve: (key, _, { domain }) => stateOfKey(key, domain.clock.now()),
+    }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+    createdBy: t.exposeString('createdBy', {
+      description:
+        'Who made it, as events name them: `user:alice`; `trainyard`: the gateway itself; `setting:TRAINYARD_ADMIN_KEY`: the operator chose it.',
+    }),
+    lastUsedAt: t.expose('lastUsedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When it last came, to a minute. Null: never yet.',
+    }),
+    expiresAt: t.expose('expiresAt', { type: 'DateTime', nullable: true, description: 'When it ends by itself. Null: never.' }),
+    revokedAt: t.expose('revokedAt', { type: 'DateTime', nullable: true, description: 'When it was revoked. Null: it was not.' }),
+    rotatedFrom: t.field({
+      type: ApiKey,
+      nullable: true,
+      description: 'The key whose place it took. Null: it came of no rotation.',
+      resolve: ({ rotatedFromId }, _, context) => (rotatedFromId === null ? null : apiKeyById.load(context, rotatedFromId)),
+    }),
+    replacedBy: t.field({
+      type: ApiKey,
+      nullable: true,
+      description: 'The key that took its place: it is good until `expiresAt` beside that one. Null: it was not rotated.',
+      resolve: ({ replacedById }, _, context) => (replacedById === null ? null : apiKeyById.load(context, replacedById)),
+    }),
+  }),
+});
+
+const ApiKeyConnection = defineConnection('ApiKey', ApiKey, 'keys');
+
+/** An editor sees of keys only those of jobs, whichever kinds it asks for. */
+function visibleKinds(principal: Principal, kinds: readonly PrincipalKindWord[]): PrincipalKindWord[] {
+  return kinds.filter((kind) => may(principal, kind === 'JOB' || kind === 'WATCH' ? 'readJobKeys' : 'readKeys'));
+}
+
+function keysOf(context: Context, asked: Omit<ApiKeysOf, 'projectId' | 'now'>): List<ApiKeyRow> {
+  const principal = viewerOf(context);
+  requireRight(principal, 'readJobKeys');
+  const { store, clock } = context.domain;
+  const kinds = visibleKinds(principal, asked.kinds);
+  const of: ApiKeysOf = { ...asked, kinds, projectId: scopeOf(principal).projectId, now: clock.now() };
+  // PostgreSQL's text holds no NUL, and so no id does.
+  const isOfNothing = [of.jobId, of.deviceId].some((id) => id?.includes('\0'));
+  return {
+    positionOf: ({ id }) => [id],
+    read: async (slice) => (isOfNothing ? [] : listApiKeys(store.read, of, slice)),
+    count: async () => (isOfNothing ? 0 : countApiKeys(store.read, of)),
+  };
+}
+
+builder.queryField('apiKeys', (t) =>
+  t.field({
+    type: ApiKeyConnection,
+    description:
+      'The keys that there are, ended ones included, newest first. Throws FORBIDDEN unless by an ADMIN, or by an EDITOR, who sees those of jobs alone; ' +
+      'of one project, its keys alone.',
+    args: {
+      kinds: t.arg({
+        type: [PrincipalKind],
+        required: true,
+        defaultValue: ['USER', 'DEVICE', 'WATCH'],
+        description: 'Only keys of these kinds. The default leaves out those of jobs, of which each job has one.',
+      }),
+      isLive: t.arg.boolean({ description: 'True: only keys that are good now; false: only those that have ended. Default: both.' }),
+      jobId: t.arg.id({ description: 'Only keys of this job.' }),
+      deviceId: t.arg.id({ description: 'Only keys of this device.' }),
+      ...pageArgs,
+    },
+    resolve: (_, { kinds, isLive = null, jobId = null, deviceId = null, ...args }, context) =>
+      connect(args, keysOf(context, { kinds, isLive, jobId, deviceId })),
+  }),
+);

@@ -1,0 +1,88 @@
+/**
+ * Which columns of its rows a selection shows, so that no others are read.
+ *
+ * A field that exposes a column shows that one. Any other field says in its extensions what its resolver reads of the row (`reads`); where one that
+ * does not say so is selected, all columns are read.
+ */
+import {
+  type FragmentDefinitionNode,
+  type GraphQLObjectType,
+  type GraphQLResolveInfo,
+  getNamedType,
+  isObjectType,
+  Kind,
+  type SelectionSetNode,
+} from 'graphql';
+import { ALL_COLUMNS, type Choice, chooseColumns } from '../../store/statements/choice.ts';
+
+/** The extensions of a field whose resolver reads these columns of its row, and no others. */
+export const reads = <Row>(...columns: readonly (keyof Row & string)[]) => ({ reads: columns });
+
+type Document = Pick<GraphQLResolveInfo, 'schema' | 'fragments'>;
+
+/** A document is parsed once, and asked many times. */
+const chosen = new WeakMap<object, Choice>();
+
+/** What is shown of the rows that this field answers: objects, or a connection of them. */
+export function chosenColumns(info: GraphQLResolveInfo): Choice {
+  const [node] = info.fieldNodes;
+  if (node?.selectionSet === undefined || info.fieldNodes.length > 1) return ALL_COLUMNS;
+  let choice = chosen.get(node);
+  if (!choice) {
+    const columns = new Set<string>();
+    const type = getNamedType(info.returnType);
+    const isKnown =
+      isObjectType(type) &&
+      (isConnection(type) ? readPage(info, type, node.selectionSet, columns) : readRow(info, type, node.selectionSet, columns));
+    choice = isKnown ? chooseColumns(columns) : ALL_COLUMNS;
+    chosen.set(node, choice);
+  }
+  return choice;
+}
+
+const isConnection = (type: GraphQLObjectType): boolean => type.name.endsWith('Connection') && 'nodes' in type.getFields();
+
+/** `@skip` and `@include` are not looked at: what may be shown is read. */
+function fieldsOf({ schema, fragments }: Document, type: GraphQLObjectType, { selections }: SelectionSetNode): SelectedField[] {
+  return selections.flatMap((selection) => {
+    if (selection.kind === Kind.FIELD) return { name: selection.name.value, selections: selection.selectionSet };
+    const fragment:
+      | (Pick<FragmentDefinitionNode, 'selectionSet'> & { typeCondition?: FragmentDefinitionNode['typeCondition'] | undefined })
+      | undefined = selection.kind === Kind.FRAGMENT_SPREAD ? fragments[selection.name.value] : selection;
+    if (!fragment) return [];
+    const on = fragment.typeCondition ? schema.getType(fragment.typeCondition.name.value) : type;
+    const applies = on === type || (on !== undefined && 'getFields' in on && type.getInterfaces().some((each) => each === on));
+    return applies ? fieldsOf({ schema, fragments }, type, fragment.selectionSet) : [];
+  });
+}
+interface SelectedField {
+  readonly name: string;
+  readonly selections: SelectionSetNode | undefined;
+}
+
+/** Adds the columns of a row to `columns`; false: it is not known which. */
+function readRow(document: Document, type: GraphQLObjectType, selections: SelectionSetNode, columns: Set<string>): boolean {
+  return fieldsOf(document, type, selections).every(({ name }) => {
+    if (name === '__typename') return true;
+    const { pothosExposedField, reads: read } = type.getFields()[name]?.extensions ?? {};
+    if (typeof pothosExposedField === 'string') columns.add(pothosExposedField);
+    else if (Array.isArray(read)) for (const column of read) columns.add(String(column));
+    else return false;
+    return true;
+  });
+}
+
+/** The same of the rows of a page, which are in `nodes` and in the `node` of each of `edges`. */
+function readPage(document: Document, type: GraphQLObjectType, selections: SelectionSetNode, columns: Set<string>): boolean {
+  return fieldsOf(document, type, selections).every(({ name, selections: inner }) => {
+    const field = type.getFields()[name];
+    const shown = field && getNamedType(field.type);
+    if (!inner || !isObjectType(shown) || name === 'pageInfo') return true;
+    if (name === 'nodes') return readRow(document, shown, inner, columns);
+    return fieldsOf(document, shown, inner).every((edge) => {
+      const node = shown.getFields()[edge.name];
+      const row = node && getNamedType(node.type);
+      return !edge.selections || (isObjectType(row) && readRow(document, row, edge.selections, columns));
+    });
+  });
+}

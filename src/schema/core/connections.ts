@@ -1,0 +1,183 @@
+/**
+ * Lists that can grow, as Relay connections: read by key, forward and backward, in pages of 1 to 100.
+ *
+ * A connection is lazy: `totalCount` alone reads no rows, and rows alone count nothing.
+ */
+import type { ObjectRef } from '@pothos/core';
+import { RequestRefused } from '../../domain/core/refusals.ts';
+import { type Position, type Slice, UnknownPosition } from '../../store/statements/keyset.ts';
+import { builder, type SchemaTypes } from './builder.ts';
+
+export const DEFAULT_SIZE = 25;
+
+/** A list in its own order, as its author reads it. */
+export interface List<Row> {
+  /** What the list is ordered by, for this row: the last of it an id, so that no two rows have the same. */
+  positionOf(row: Row): Position;
+  /** At most `slice.limit` rows, in the order in which the slice walks. */
+  read(slice: Slice): Promise<readonly Row[]>;
+  count(): Promise<number>;
+}
+
+interface PageArgs {
+  readonly first?: number | null | undefined;
+  readonly after?: string | null | undefined;
+  readonly last?: number | null | undefined;
+  readonly before?: string | null | undefined;
+}
+
+interface Page<Row> {
+  readonly edges: readonly Edge<Row>[];
+  readonly hasNextPage: boolean;
+  readonly hasPreviousPage: boolean;
+}
+
+class Edge<Row> {
+  readonly node: Row;
+  readonly #list: List<Row>;
+  constructor(node: Row, list: List<Row>) {
+    this.node = node;
+    this.#list = list;
+  }
+  get cursor(): string {
+    return encode(this.#list.positionOf(this.node));
+  }
+}
+
+/** One page of a list, read when the first of its fields asks. */
+export class Connection<Row> {
+  readonly #list: List<Row>;
+  readonly #slice: Slice;
+  #page: Promise<Page<Row>> | undefined;
+
+  constructor(list: List<Row>, slice: Slice) {
+    this.#list = list;
+    this.#slice = slice;
+  }
+
+  page(): Promise<Page<Row>> {
+    this.#page ??= this.#read();
+    return this.#page;
+  }
+
+  count(): Promise<number> {
+    return this.#list.count();
+  }
+
+  async #read(): Promise<Page<Row>> {
+    const { limit, isBackward, after, before } = this.#slice;
+    // One more than asked for tells whether there are more.
+    const read = await this.#list.read({ ...this.#slice, limit: limit + 1 }).catch((error: unknown) => {
+      throw error instanceof UnknownPosition ? refuseCursor() : error;
+    });
+    const hasMore = read.length > limit;
+    const edges = (hasMore ? read.slice(0, limit) : read).map((row) => new Edge(row, this.#list));
+    if (isBackward) edges.reverse();
+    return isBackward
+      ? { edges, hasPreviousPage: hasMore, hasNextPage: before !== null }
+      : { edges, hasNextPage: hasMore, hasPreviousPage: after !== null };
+  }
+}
+
+/** The page of `list` that a field's arguments ask for. Throws BAD_REQUEST for sizes and cursors that cannot be. */
+export function connect<Row>(args: PageArgs, list: List<Row>): Connection<Row> {
+  const { first, last } = args;
+  if (first != null && last != null) throw new RequestRefused('BAD_REQUEST', 'Give first or last, not both.');
+  const limit = first ?? last ?? DEFAULT_SIZE;
+  // That it is not too large either was seen to before the execution began: the size of pages is a limit of the server's.
+  if (limit < 1) throw new RequestRefused('BAD_REQUEST', `${last == null ? 'first' : 'last'} must be at least 1; got ${limit}.`);
+  return new Connection(list, {
+    limit,
+    isBackward: last != null,
+    after: args.after == null ? null : decode(args.after),
+    before: args.before == null ? null : decode(args.before),
+  });
+}
+
+/** `["2026-01-31T12:00:00.000Z", "job_…"]` in base64url: opaque to clients, and no secret. */
+function encode(position: Position): string {
+  return Buffer.from(JSON.stringify(position)).toString('base64url');
+}
+
+function decode(cursor: string): Position {
+  try {
+    const position: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
+    if (Array.isArray(position) && position.length > 0 && position.every(isKey)) return position;
+  } catch {
+    // Not JSON: refused below.
+  }
+  throw refuseCursor();
+}
+const refuseCursor = () => new RequestRefused('BAD_REQUEST', 'after and before take cursors that this list gave.');
+const isKey = (key: unknown): key is string | number => typeof key === 'string' || typeof key === 'number';
+
+/** The arguments of every field that is a connection. */
+export const pageArgs = builder.args((t) => ({
+  first: t.int({ description: 'How many to read from the beginning, or from `after` on: 1 to 100. Default 25. Not together with `last`.' }),
+  after: t.string({ description: 'The cursor of an edge: only what stands after it in the list.' }),
+  last: t.int({
+    description: 'How many to read from the end, or back from `before`: 1 to 100. The answer is in the order of the list all the same.',
+  }),
+  before: t.string({ description: 'The cursor of an edge: only what stands before it in the list.' }),
+}));
+
+/** Those of a list that is read forward only. */
+export const forwardArgs = builder.args((t) => ({
+  first: t.int({ description: 'How many to read: 1 to 100. Default 25.' }),
+  after: t.string({ description: 'The cursor of an edge: only what stands after it in the list.' }),
+}));
+
+const PageInfo = builder.objectRef<Connection<unknown>>('PageInfo').implement({
+  description: 'Where a page lies in its list.',
+  fields: (t) => ({
+    hasNextPage: t.boolean({
+      description: 'Whether more follows. Of a page that was read with `last`: whether it was asked for with `before`.',
+      resolve: async (connection) => (await connection.page()).hasNextPage,
+    }),
+    hasPreviousPage: t.boolean({
+      description: 'Whether there is more before it. Of a page that was read with `first`: whether it was asked for with `after`.',
+      resolve: async (connection) => (await connection.page()).hasPreviousPage,
+    }),
+    startCursor: t.string({
+      nullable: true,
+      description: 'The cursor of the first edge; null when the page is empty. Pass it as `before` to read what comes before.',
+      resolve: async (connection) => (await connection.page()).edges[0]?.cursor ?? null,
+    }),
+    endCursor: t.string({
+      nullable: true,
+      description: 'The cursor of the last edge; null when the page is empty. Pass it as `after` to read on.',
+      resolve: async (connection) => (await connection.page()).edges.at(-1)?.cursor ?? null,
+    }),
+  }),
+});
+
+/** Makes `JobConnection` and `JobEdge` of `Job`. `plural` is what people call its rows: "jobs". */
+export function defineConnection<Row>(name: string, node: ObjectRef<SchemaTypes, Row>, plural: string) {
+  const EdgeType = builder.objectRef<Edge<Row>>(`${name}Edge`).implement({
+    description: `One of the ${plural} of a page, with its place in the list.`,
+    fields: (t) => ({
+      node: t.field({ type: node, description: 'The entry itself.', resolve: (edge) => edge.node as never }), // Pothos cannot see through the type parameter
+      cursor: t.exposeString('cursor', { description: 'Its place in the list: pass it as `after` or `before`.' }),
+    }),
+  });
+  return builder.objectRef<Connection<Row>>(`${name}Connection`).implement({
+    description: `A page of ${plural}.`,
+    fields: (t) => ({
+      edges: t.field({
+        type: [EdgeType],
+        description: 'The entries of this page, with their cursors.',
+        resolve: async (connection) => (await connection.page()).edges,
+      }),
+      nodes: t.field({
+        type: [node],
+        description: 'The entries of this page, without their cursors.',
+        resolve: async (connection) => (await connection.page()).edges.map((edge) => edge.node) as never, // as above
+      }),
+      pageInfo: t.field({ type: PageInfo, description: 'Where this page lies in the list.', resolve: (connection) => connection }),
+      totalCount: t.int({
+        description: 'How many there are in the whole list. Counted only when it is asked for.',
+        resolve: (connection) => connection.count(),
+      }),
+    }),
+  });
+}

@@ -1,0 +1,55 @@
+/** Pages of a stream of stored entries, for those who ask instead of watching. */
+import { decodeCursor, encodeCursor, type StreamName } from '../../domain/core/cursors.ts';
+import type { Domain } from '../../domain/core/domain.ts';
+import { RequestRefused } from '../../domain/core/refusals.ts';
+import type { Stretch } from '../../store/queries/ranges.ts';
+import type { Portion } from '../../store/statements/portions.ts';
+import { builder } from './builder.ts';
+import type { AnswerRoom } from './response-budget.ts';
+
+export const DEFAULT_SIZE = 100;
+/** What the entries of one page have together at most, in bytes, more or less; where a single one has more, it is a page of its own. */
+export const PAGE_BYTES = 1_048_576;
+
+interface PageArgs {
+  readonly after?: string | null | undefined;
+  readonly first?: number | null | undefined;
+}
+
+export interface StreamPage<Row> {
+  readonly rows: readonly Row[];
+  readonly endCursor: string | null;
+  readonly hasMore: boolean;
+  readonly missed: number;
+}
+
+export const missedText =
+  'How many entries are gone, being past retention, between the place that was asked for and the end of this page, whether they would have been ' +
+  'among those asked for or not; 0 otherwise.';
+
+/** The arguments of every page of a stream. */
+export const streamArgs = builder.args((t) => ({
+  after: t.field({ type: 'Cursor', description: 'Only what comes after this cursor. Default: from the beginning.' }),
+  first: t.int({
+    description: `How many at most: 1 to 100. Default ${DEFAULT_SIZE}. A page has fewer where they are long: about a megabyte, or a single one; \`hasMore\` tells.`,
+  }),
+}));
+
+/**
+ * The page of a stream that a field's arguments ask for. `read` gets the number after which to go on and how much to read. Throws LIMIT_EXCEEDED
+ * before anything is read that the answer has no room for, and BAD_REQUEST for sizes and cursors that cannot be.
+ */
+export async function pageOf<Row>(
+  { domain, room }: { readonly domain: Domain; readonly room: AnswerRoom },
+  stream: StreamName,
+  { after, first }: PageArgs,
+  read: (after: number, portion: Portion) => Promise<Stretch<Row>>,
+): Promise<StreamPage<Row>> {
+  const limit = first ?? DEFAULT_SIZE;
+  if (limit < 1) throw new RequestRefused('BAD_REQUEST', `first must be at least 1; got ${limit}.`);
+  const portion = { rows: limit, bytes: PAGE_BYTES, hold: (bytes: number) => room.hold(bytes) };
+  const { rows, upTo, hasMore, missed } = await read(await decodeCursor(domain, after, stream), portion);
+  // Where nothing came, what one had is still the place to go on from.
+  const isSame = rows.length === 0 && missed === 0;
+  return { rows, endCursor: isSame ? (after ?? null) : encodeCursor(domain, { ...stream, seq: upTo }), hasMore, missed };
+}

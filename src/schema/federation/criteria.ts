@@ -1,0 +1,74 @@
+import type { Domain } from '../../domain/core/domain.ts';
+import type { ComparisonOperator as ComparisonOperatorWord, TerminationCriterion as Criterion } from '../../domain/core/vocabulary.ts';
+import { isMet } from '../../domain/federation/termination.ts';
+import type { ShownJob } from '../../store/queries/jobs.ts';
+import type { RoundRow } from '../../store/schema/tables.ts';
+import { builder } from '../core/builder.ts';
+import { ComparisonOperator } from '../core/enums.ts';
+
+type Shown =
+  | { readonly type: 'DURATION'; readonly isMet: boolean; readonly maxDurationSeconds: number }
+  | { readonly type: 'ROUNDS'; readonly isMet: boolean; readonly maxRounds: number }
+  | {
+      readonly type: 'METRIC';
+      readonly isMet: boolean;
+      readonly metric: string;
+      readonly operator: ComparisonOperatorWord;
+      readonly threshold: number;
+    };
+
+/** The criteria with whether each holds now; of a job that has ended, whether it held then. */
+export function criteriaOf(domain: Domain, criteria: readonly Criterion[], job: ShownJob, rounds: readonly RoundRow[]): Shown[] {
+  const succeeded = rounds.filter(({ status }) => status === 'SUCCEEDED');
+  const now = job.finishedAt ?? domain.clock.now();
+  const progress = {
+    startedAt: rounds[0]?.startedAt ?? now,
+    now,
+    rounds: succeeded.length,
+    metrics: succeeded.at(-1)?.metrics ?? {},
+  };
+  return criteria.map((criterion): Shown => {
+    const judged = { isMet: isMet(criterion, progress) };
+    if ('maxRounds' in criterion) return { type: 'ROUNDS', ...judged, ...criterion };
+    if ('maxDurationSeconds' in criterion) return { type: 'DURATION', ...judged, ...criterion };
+    return { type: 'METRIC', ...judged, ...criterion.metric };
+  });
+}
+
+const typeNames = { DURATION: 'DurationCriterion', ROUNDS: 'RoundsCriterion', METRIC: 'MetricCriterion' } as const satisfies Record<
+  Shown['type'],
+  string
+>;
+
+export const TerminationCriterion = builder.interfaceRef<Shown>('TerminationCriterion').implement({
+  description: 'Ends a federated job as SUCCEEDED when it holds.',
+  resolveType: ({ type }) => typeNames[type],
+  fields: (t) => ({
+    type: t.exposeString('type', { description: 'Which kind it is: `DURATION`, `ROUNDS` or `METRIC`.' }),
+    isMet: t.exposeBoolean('isMet', { description: 'Whether it holds now; of a job that has ended, whether it held at the end.' }),
+  }),
+});
+
+builder.objectRef<Extract<Shown, { type: 'DURATION' }>>(typeNames.DURATION).implement({
+  description: 'Holds once the job has lasted so long: watched by a clock, and what runs then is cancelled.',
+  interfaces: [TerminationCriterion],
+  fields: (t) => ({
+    maxDurationSeconds: t.exposeFloat('maxDurationSeconds', { description: 'How long, in seconds from the start of the first round.' }),
+  }),
+});
+
+builder.objectRef<Extract<Shown, { type: 'ROUNDS' }>>(typeNames.ROUNDS).implement({
+  description: 'Holds once so many rounds have succeeded.',
+  interfaces: [TerminationCriterion],
+  fields: (t) => ({ maxRounds: t.exposeInt('maxRounds', { description: 'How many.' }) }),
+});
+
+builder.objectRef<Extract<Shown, { type: 'METRIC' }>>(typeNames.METRIC).implement({
+  description: 'Holds once a metric of a round, as Round.metrics has it, compares so with a threshold. Looked at after each round.',
+  interfaces: [TerminationCriterion],
+  fields: (t) => ({
+    metric: t.exposeString('metric', { description: 'The name of the metric.' }),
+    operator: t.expose('operator', { type: ComparisonOperator, description: 'How the metric, on the left, has to compare.' }),
+    threshold: t.exposeFloat('threshold', { description: 'With what.' }),
+  }),
+});

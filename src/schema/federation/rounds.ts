@@ -1,0 +1,163 @@
+import { devicesByIds } from '../../store/queries/devices.ts';
+import { roundsOfJobs, shownParticipants } from '../../store/queries/federations.ts';
+import type { DeviceRow, FragmentRow, ParticipantRow, RoundRow } from '../../store/schema/tables.ts';
+import { builder } from '../core/builder.ts';
+import type { Context } from '../core/context.ts';
+import { ParticipantStatus, RoundStatus, StepPart } from '../core/enums.ts';
+import { byId, defineLoader, grouped } from '../core/loaders.ts';
+import { Device, Fragment, Step } from '../core/nouns.ts';
+import { fragmentOf, startModelOf } from '../files/fragments.ts';
+import { stepOf } from '../steps/steps.ts';
+
+/** In order of number. Of a job that may be seen. */
+export const roundsOfJob = defineLoader<string, RoundRow[]>(async ({ domain }, jobIds) =>
+  grouped(jobIds, await roundsOfJobs(domain.store.read, jobIds), ({ jobId }) => jobId),
+);
+
+/** The round of a job that may be seen. Null: there is none of this number. */
+export async function roundOf(context: Context, jobId: string, number: number): Promise<RoundRow | null> {
+  // They are numbered from 1 without a gap.
+  return (await roundsOfJob.load(context, jobId))[number - 1] ?? null;
+}
+
+/**
+ * The device of something that may be seen, which the device then may too: a key of one job sees the devices of that job, and no others. Null: it
+ * was deleted.
+ */
+const deviceOf = defineLoader<string, DeviceRow | null>(async ({ domain }, ids) => byId(ids, await devicesByIds(domain.store.read, ids)));
+
+interface ShownParticipant extends ParticipantRow {
+  readonly device: DeviceRow;
+}
+
+/** By `job round`. One whose device was deleted meanwhile can no longer be shown, and is left out. */
+const participantsOf = defineLoader<string, ShownParticipant[]>((context, keys) =>
+  Promise.all(
+    keys.map(async (key) => {
+      const [jobId = '', round = ''] = key.split(' ');
+      const rows = await context.domain.store.read.run(shownParticipants, { jobId, round: Number(round) });
+      const shown = rows.map(async (row) => {
+        const device = await deviceOf.load(context, row.deviceId);
+        return device && { ...row, device };
+      });
+      return (await Promise.all(shown)).filter((participant) => participant !== null);
+    }),
+  ),
+);
+
+export const participantsOfRound = (context: Context, { jobId, number }: Pick<RoundRow, 'jobId' | 'number'>) =>
+  participantsOf.load(context, `${jobId} ${number}`);
+
+interface Submitted extends ShownParticipant {
+  readonly fragment: FragmentRow;
+}
+
+/** In the order in which their devices were selected. A model whose file was deleted meanwhile is left out. */
+export async function modelsOfRound(context: Context, round: Pick<RoundRow, 'jobId' | 'number'>): Promise<Submitted[]> {
+  const models = (await participantsOfRound(context, round)).map(async (participant) => {
+    const fragment = participant.fragmentId === null ? null : await fragmentOf.load(context, participant.fragmentId);
+    return fragment && { ...participant, fragment };
+  });
+  return (await Promise.all(models)).filter((model) => model !== null);
+}
+
+const Participant = builder.objectRef<ShownParticipant>('Participant').implement({
+  description: 'A device in a round.',
+  fields: (t) => ({
+    device: t.expose('device', { type: Device, description: 'The device that was selected.' }),
+    step: t.field({
+      type: Step,
+      description: 'The training step that it alone may claim.',
+      resolve: ({ stepId }, _, context) => stepOf(context, stepId),
+    }),
+    status: t.expose('status', { type: ParticipantStatus, description: 'How far it has come.' }),
+  }),
+});
+
+export const DeviceModel = builder.objectRef<Submitted>('DeviceModel').implement({
+  description: 'The model that a device handed in to a round.',
+  fields: (t) => ({
+    device: t.expose('device', { type: Device, description: 'The device that trained it.' }),
+    fragment: t.expose('fragment', { type: Fragment, description: 'The file that holds it.' }),
+    numSamples: t.exposeInt('numSamples', {
+      nullable: true,
+      description: 'How many samples it saw: its weight in the mean, where every device said so. Null: its device did not.',
+    }),
+    metrics: t.expose('metrics', { type: 'JSONObject', description: 'The newest value of each metric that its step reported, by name.' }),
+    isLate: t.boolean({
+      description: 'Whether it came after the round had the models that it needed: it is kept, and no part of the aggregate.',
+      resolve: ({ status }) => status === 'LATE',
+    }),
+  }),
+});
+
+export const Round = builder.objectRef<RoundRow>('Round').implement({
+  description:
+    'One round of a federated job: devices are selected and train, each on data of its own; once as many models as the quorum are in, they are aggregated.',
+  fields: (t) => ({
+    number: t.exposeInt('number', { description: 'Which round it is: 1, 2, 3 …' }),
+    status: t.expose('status', { type: RoundStatus, description: 'How far it has come.' }),
+    quorum: t.exposeInt('quorum', { description: 'How many models it needs.' }),
+    submitted: t.int({
+      description: 'How many models came in time.',
+      resolve: async (round, _, context) =>
+        (await context.domain.store.read.run(shownParticipants, { jobId: round.jobId, round: round.number })).filter(
+          ({ status }) => status === 'SUBMITTED',
+        ).length,
+    }),
+    participants: t.field({
+      type: [Participant],
+      description: 'The devices that were selected, in the order of selection. One that was deleted meanwhile is left out.',
+      resolve: (round, _, context) => participantsOfRound(context, round),
+    }),
+    models: t.field({
+      type: [DeviceModel],
+      description: 'The models that were handed in, late ones included. One whose device or file was deleted meanwhile is left out.',
+      resolve: (round, _, context) => modelsOfRound(context, round),
+    }),
+    startModel: t.field({
+      type: Fragment,
+      nullable: true,
+      description:
+        'What its devices started from: the aggregate of the round before. Null: from nothing, the file is gone, or this key may not see it.',
+      resolve: (round, _, context) => startModelOf(context, round),
+    }),
+    aggregateModel: t.field({
+      type: Fragment,
+      nullable: true,
+      description: 'What came of it. Null: not yet, nothing, or the file is gone.',
+      resolve: ({ aggregateModelId }, _, context) => (aggregateModelId === null ? null : fragmentOf.load(context, aggregateModelId)),
+    }),
+    metrics: t.expose('metrics', {
+      type: 'JSONObject',
+      description:
+        'The mean of each metric that all its devices reported, weighted like their models; and what the aggregating step reported itself. Empty until it has succeeded.',
+    }),
+    isWeighted: t.exposeBoolean('isWeighted', {
+      nullable: true,
+      description: 'Whether the mean is weighted by numSamples, which is so where every device gave one. Null until it has succeeded.',
+    }),
+    startedAt: t.expose('startedAt', { type: 'DateTime', description: 'When its devices were selected.' }),
+    deadlineAt: t.expose('deadlineAt', {
+      type: 'DateTime',
+      nullable: true,
+      description:
+        "By when it has to have its models; or the end of the job's duration, if that comes first or the models are in. Null: it takes its time.",
+    }),
+    finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true, description: 'When it ended. Null: it has not.' }),
+  }),
+});
+
+builder.objectFields(Step, (t) => ({
+  round: t.field({
+    type: Round,
+    nullable: true,
+    description: 'Of a federated job: the round that it is of. Null otherwise.',
+    resolve: ({ jobId, round }, _, context) => (round === null ? null : roundOf(context, jobId, round)),
+  }),
+  part: t.expose('part', {
+    type: StepPart,
+    nullable: true,
+    description: 'Of a federated job: what it does in its round. Null otherwise.',
+  }),
+}));

@@ -1,0 +1,209 @@
+import { rightToRead } from '../../domain/access/operations.ts';
+import { may, requireRight, scopeOf, sees } from '../../domain/access/rights.ts';
+import { gone } from '../../domain/core/refusals.ts';
+import type { ShownJob } from '../../store/queries/jobs.ts';
+import {
+  countModels,
+  countVersions,
+  listModels,
+  listVersions,
+  modelBytesOfJobs,
+  modelsByIds,
+  modelVersionsByIds,
+  type ShownModelVersion,
+} from '../../store/queries/models.ts';
+import type { FragmentRow, ModelRow } from '../../store/schema/tables.ts';
+import { builder } from '../core/builder.ts';
+import { reads } from '../core/chosen-columns.ts';
+import { connect, defineConnection, type List, pageArgs } from '../core/connections.ts';
+import { type Context, viewerOf } from '../core/context.ts';
+import { byId, defineLoader } from '../core/loaders.ts';
+import { Node, readNodes } from '../core/node.ts';
+import { Fragment, Job, Model, ModelVersion, Project } from '../core/nouns.ts';
+import { jobById } from '../jobs/jobs.ts';
+import { projectOf } from '../projects.ts';
+import { Metric, newestMetrics } from '../streams/metrics.ts';
+import { fragmentOf } from './fragments.ts';
+
+// The models and versions of something that may be seen, which they then may too.
+const modelOf = defineLoader<string, ModelRow | null>(async ({ domain }, ids) => byId(ids, await modelsByIds(domain.store.read, ids)));
+const versionOf = defineLoader<string, ShownModelVersion | null>(async ({ domain }, ids) =>
+  byId(ids, await modelVersionsByIds(domain.store.read, ids)),
+);
+
+/** Null: there is none, or it may not be seen. */
+const modelById = defineLoader<string, ModelRow | null>(async (context, ids) => {
+  const principal = viewerOf(context);
+  const rows = may(principal, rightToRead.Model) ? await modelsByIds(context.domain.store.read, ids) : [];
+  return byId(
+    ids,
+    rows.filter((row) => sees(principal, { projectId: row.projectId })),
+  );
+});
+readNodes('Model', modelById);
+
+/** Null: there is none, or it may not be seen. */
+const versionById = defineLoader<string, ShownModelVersion | null>(async (context, ids) => {
+  const principal = viewerOf(context);
+  const rows = may(principal, rightToRead.ModelVersion) ? await modelVersionsByIds(context.domain.store.read, ids) : [];
+  return byId(
+    ids,
+    rows.filter((row) => sees(principal, { projectId: row.projectId })),
+  );
+});
+readNodes('ModelVersion', versionById);
+
+const VersionConnection = defineConnection('ModelVersion', ModelVersion, 'versions of a model');
+
+Model.implement({
+  description:
+    'A named line of model versions. A TRAINING job that succeeds with a model adds a version to the model that it names, or makes a new one.',
+  interfaces: [Node],
+  fields: (t) => ({
+    name: t.exposeString('name', { description: 'What people call it: the name of the job that made it. Not unique.' }),
+    project: t.field({
+      type: Project,
+      description: 'The project that owns it.',
+      resolve: ({ projectId }, _, context) => projectOf(context, projectId),
+    }),
+    versions: t.field({
+      type: VersionConnection,
+      description: 'Its versions, newest first. A key of one job sees the version that the job made.',
+      args: pageArgs,
+      resolve: ({ id }, args, context) => connect(args, versionsOf(context, id)),
+    }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When its first version was made.' }),
+    updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When its newest version was made.' }),
+  }),
+});
+
+function versionsOf(context: Context, modelId: string): List<ShownModelVersion> {
+  const { read } = context.domain.store;
+  const of = { modelId, jobId: scopeOf(viewerOf(context)).jobId };
+  return {
+    positionOf: ({ number, id }) => [number, id],
+    read: (slice) => listVersions(read, of, slice),
+    count: () => countVersions(read, of),
+  };
+}
+
+ModelVersion.implement({
+  description: 'One state of a model: a file, and the job that trained it. It outlives that job.',
+  interfaces: [Node],
+  fields: (t) => ({
+    number: t.exposeInt('number', { description: 'Which version it is: 1, 2, 3 … within its model.' }),
+    model: t.field({
+      type: Model,
+      description: 'The model that it is a version of.',
+      extensions: reads<ShownJob>('modelId'),
+      resolve: async ({ modelId }, _, context) => thing(await modelOf.load(context, modelId), modelId),
+    }),
+    job: t.field({
+      type: Job,
+      nullable: true,
+      description: 'The job that made it. Null: it was deleted, or this key may not see it.',
+      resolve: ({ jobId }, _, context) => (jobId === null ? null : jobById.load(context, jobId)),
+    }),
+    fragment: t.field({
+      type: Fragment,
+      description: 'The file that holds it.',
+      resolve: async ({ fragmentId }, _, context) => thing(await fragmentOf.load(context, fragmentId), fragmentId),
+    }),
+    metrics: t.field({
+      type: [Metric],
+      description: 'The newest value of each metric that its job reported, by name. Empty where `job` is null.',
+      resolve: async ({ jobId }, _, context) => {
+        const job = jobId === null ? null : await jobById.load(context, jobId);
+        return job ? newestMetrics(context, job.id) : [];
+      },
+    }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When its job succeeded.' }),
+  }),
+});
+
+/** What a version leads to, which is there as long as the version. Throws NOT_FOUND when both were deleted since. */
+function thing<T>(row: T | null, id: string): T {
+  if (row === null) throw gone('thing', id);
+  return row;
+}
+
+const ModelConnection = defineConnection('Model', Model, 'models');
+
+function modelsOf(context: Context, projectId: string): List<ModelRow> {
+  requireRight(viewerOf(context), 'readModels');
+  const { read } = context.domain.store;
+  return {
+    positionOf: ({ id }) => [id],
+    read: (slice) => listModels(read, { projectId }, slice),
+    count: () => countModels(read, { projectId }),
+  };
+}
+
+builder.objectField(Project, 'models', (t) =>
+  t.field({
+    type: ModelConnection,
+    description: 'Its models, newest first.',
+    args: pageArgs,
+    resolve: ({ id }, args, context) => connect(args, modelsOf(context, id)),
+  }),
+);
+
+/** What a job starts from: another job made it, and yet the job's own key and the leases of its steps may read it. */
+const startModelOf = async (context: Context, { startModelId }: ShownJob): Promise<FragmentRow | null> =>
+  startModelId === null ? null : fragmentOf.load(context, startModelId);
+
+const modelBytes = defineLoader<string, number>(async ({ domain }, jobIds) => {
+  const found = new Map((await modelBytesOfJobs(domain.store.read, jobIds)).map(({ jobId, bytes }) => [jobId, bytes]));
+  return jobIds.map((id) => found.get(id) ?? 0);
+});
+
+const versionNamed = (context: Context, id: string | null) => (id === null ? null : versionOf.load(context, id));
+
+builder.objectFields(Job, (t) => ({
+  model: t.field({
+    type: Model,
+    nullable: true,
+    description: 'The model that it adds a version to when it succeeds; or that it has made. Null: none yet, or none at all.',
+    resolve: ({ modelId }, _, context) => (modelId === null ? null : modelOf.load(context, modelId)),
+  }),
+  modelVersion: t.field({
+    type: ModelVersion,
+    nullable: true,
+    description: 'The version that it has made. Null: none yet, or none at all.',
+    extensions: reads<ShownJob>('modelVersionId'),
+    resolve: ({ modelVersionId }, _, context) => versionNamed(context, modelVersionId),
+  }),
+  startModelVersion: t.field({
+    type: ModelVersion,
+    nullable: true,
+    description: 'The version that it was told to start from. Null: it was told none, or this key may not see it.',
+    resolve: ({ startModelVersionId }, _, context) => versionNamed(context, startModelVersionId),
+  }),
+  startModel: t.field({
+    type: Fragment,
+    nullable: true,
+    description:
+      'The file that it starts from: of its startModelVersion, of its federation, or the newest model of its experiment. Its steps read it with the token of ' +
+      'their lease, and download it from downloadUrl. Null: it starts from nothing, its turn in the experiment has not come, or this key may not see it.',
+    resolve: (job, _, context) => startModelOf(context, job),
+  }),
+  billableBytes: t.field({
+    type: 'ByteCount',
+    description: 'The sizes of the model that it starts from and of all that it has stored (its READY fragments of type MODEL), added up.',
+    resolve: async (job, _, context) => {
+      const start = await startModelOf(context, job);
+      // One of its own is among the others already.
+      return (await modelBytes.load(context, job.id)) + (start && start.jobId !== job.id ? (start.sizeBytes ?? 0) : 0);
+    },
+  }),
+}));
+
+builder.queryField('model', (t) =>
+  t.field({
+    type: Model,
+    nullable: true,
+    description: 'The model with this id. Null: there is none, or this key may not see it.',
+    args: { id: t.arg.id({ required: true, description: 'Its id: `model_…`.' }) },
+    resolve: (_, { id }, context) => modelById.load(context, id),
+  }),
+);

@@ -1,0 +1,141 @@
+import { scopeOf } from '../../domain/access/rights.ts';
+import { feed, type StreamName } from '../../domain/core/cursors.ts';
+import { RequestRefused } from '../../domain/core/refusals.ts';
+import { type Frame, feedStream, jobStream } from '../../realtime/streams.ts';
+import { readEventsOfTypes } from '../../store/queries/history.ts';
+import { readFeedStretch, readStretch } from '../../store/queries/ranges.ts';
+import type { EventRow } from '../../store/schema/tables.ts';
+import { builder } from '../core/builder.ts';
+import { type Context, viewerOf } from '../core/context.ts';
+import { EventType } from '../core/enums.ts';
+import { type FrameHead, StreamFrame, watchedJob } from '../core/frames.ts';
+import { Job } from '../core/nouns.ts';
+import { missedText, pageOf, type StreamPage, streamArgs } from '../core/pages.ts';
+import { jobById } from '../jobs/jobs.ts';
+import { projectById } from '../projects.ts';
+import { Event, type Happening, happeningsOf } from './event-types.ts';
+
+const EventFilter = builder.inputType('EventFilter', {
+  description: 'Which events. What is left out or null does not matter; what is given must hold, all of it.',
+  fields: (t) => ({
+    jobId: t.id({ description: 'Only those of this job. Their cursors are good for this job alone.' }),
+    projectId: t.id({ description: 'Only those of jobs of this project.' }),
+    types: t.field({ type: [EventType], description: 'Only those of one of these kinds. An empty list takes none.' }),
+  }),
+});
+type Filter = typeof EventFilter.$inferInput;
+
+const EventPage = builder.objectRef<StreamPage<Happening>>('EventPage').implement({
+  description: 'A stretch of events.',
+  fields: (t) => ({
+    events: t.expose('rows', { type: [Event], description: 'They, in the order in which they were committed.' }),
+    endCursor: t.expose('endCursor', {
+      type: 'Cursor',
+      nullable: true,
+      description: 'Pass it as `after` to read on, here or with the subscription `events` of the same filter. Null: there was nothing.',
+    }),
+    hasMore: t.exposeBoolean('hasMore', { description: 'Whether more is stored after it.' }),
+    missed: t.exposeInt('missed', { description: missedText }),
+  }),
+});
+
+type PageArgs = Parameters<typeof pageOf>[2];
+
+async function pageOfJob(context: Context, jobId: string, args: PageArgs, types: Filter['types'] = null) {
+  const { read } = context.domain.store;
+  const page = await pageOf(context, { kind: 'event', jobId }, args, (after, portion) =>
+    readStretch(read, { kind: 'event', jobId }, after, () => readEventsOfTypes(read, { jobId, after, types: types ?? null }, portion)),
+  );
+  return { ...page, rows: await happeningsOf(context, page.rows, false) };
+}
+
+/** Of all jobs that this key sees; `projectId` narrows it further. */
+async function pageOfFeed(context: Context, args: PageArgs, projectId: string | null, types: Filter['types']) {
+  const page = await pageOf(context, feed, args, (after, portion) =>
+    readFeedStretch(context.domain.store.read, { after, projectId, types: types ?? null }, portion),
+  );
+  return { ...page, rows: await happeningsOf(context, page.rows, true) };
+}
+
+/** Of a job that this key may not see, or that is none: it gave no cursor. */
+const unseen: StreamName = { kind: 'event', jobId: 'unseen' };
+
+/** For whoever may see nothing of it: an empty stretch, of a stream that refuses the cursors that it never gave like any other. */
+const nothing = (context: Context, stream: StreamName, args: PageArgs): Promise<StreamPage<Happening>> =>
+  pageOf<Happening>(context, stream, args, async (after) => ({ rows: [], upTo: after, hasMore: false, missed: 0 }));
+
+/** The job that events are narrowed to by the filter, or by the key; null: they are of the feed. */
+const oneJob = (context: Context, filter: Filter | null | undefined): string | null => filter?.jobId ?? scopeOf(viewerOf(context)).jobId;
+
+builder.objectField(Job, 'events', (t) =>
+  t.field({
+    type: EventPage,
+    description: 'What happened to it, the oldest first.',
+    args: streamArgs,
+    resolve: ({ id }, args, context) => pageOfJob(context, id, args),
+  }),
+);
+
+builder.queryField('events', (t) =>
+  t.field({
+    type: EventPage,
+    description: 'What happened to one job, or to all that the filter takes and this key may see; the oldest first.',
+    args: { filter: t.arg({ type: EventFilter, description: 'Which of them. Default: all.' }), ...streamArgs },
+    resolve: async (_, { filter, ...args }, context) => {
+      const jobId = oneJob(context, filter);
+      const { projectId: ownId } = scopeOf(viewerOf(context));
+      const askedId = filter?.projectId ?? null;
+      if (jobId !== null) {
+        const job = await jobById.load(context, jobId);
+        if (job === null) return nothing(context, unseen, args);
+        if (askedId !== null && askedId !== job.projectId) return nothing(context, { kind: 'event', jobId }, args);
+        return pageOfJob(context, jobId, args, filter?.types);
+      }
+      if (ownId !== null && askedId !== null && ownId !== askedId) return nothing(context, feed, args);
+      return pageOfFeed(context, args, askedId ?? ownId, filter?.types);
+    },
+  }),
+);
+
+interface FrameOfEvents extends FrameHead {
+  readonly events: readonly Happening[];
+}
+
+const EventFrame = builder.objectRef<FrameOfEvents>('EventFrame').implement({
+  description: 'Events that came, in the order in which they were committed.',
+  interfaces: [StreamFrame],
+  fields: (t) => ({ events: t.expose('events', { type: [Event], description: 'What came; may be empty.' }) }),
+});
+
+builder.subscriptionField('events', (t) =>
+  t.field({
+    type: EventFrame,
+    description:
+      'Everything that happens to one job, or to all that the filter takes and this key may see: what is stored, then each as it is committed. ' +
+      'Of one job it is ENDED once the job has.',
+    args: {
+      filter: t.arg({ type: EventFilter, description: 'Which of them. Default: all.' }),
+      after: t.arg({ type: 'Cursor', description: 'Go on after this cursor. Default: from the beginning.' }),
+    },
+    subscribe: async (_, { filter, after }, context): Promise<AsyncIterable<Frame<EventRow>>> => {
+      const { domain, wakeups } = context;
+      const jobId = oneJob(context, filter);
+      const projectId = filter?.projectId ?? null;
+      if (projectId !== null && !(await projectById.load(context, projectId))) {
+        throw new RequestRefused('BAD_REQUEST', `filter.projectId: there is no project ${projectId}.`);
+      }
+      if (jobId === null) return feedStream(domain, wakeups, viewerOf(context), { filter, after });
+      const job = await watchedJob(context, jobId);
+      if (projectId !== null && projectId !== job.projectId) {
+        throw new RequestRefused('BAD_REQUEST', `filter.jobId: there is no job ${jobId} in project ${projectId}.`);
+      }
+      return jobStream(domain, wakeups, { kind: 'event', jobId: job.id, after, ...(filter?.types ? { eventTypes: filter.types } : {}) });
+    },
+    resolve: async ({ cursor, state, missed, rows }, { filter }, context) => ({
+      cursor,
+      state,
+      missed,
+      events: await happeningsOf(context, rows, oneJob(context, filter) === null),
+    }),
+  }),
+);

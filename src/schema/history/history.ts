@@ -1,0 +1,93 @@
+import { gatewayActor } from '../../domain/core/change.ts';
+import { encodeCursor } from '../../domain/core/cursors.ts';
+import { originsOfSteps, transitionsOfJobs, transitionsOfSteps } from '../../store/queries/history.ts';
+import type { ShownJob } from '../../store/queries/jobs.ts';
+import type { ShownStep } from '../../store/queries/steps.ts';
+import type { EventRow } from '../../store/schema/tables.ts';
+import { builder } from '../core/builder.ts';
+import { JobStatus, StatusReason } from '../core/enums.ts';
+import { defineLoader, grouped } from '../core/loaders.ts';
+import { Job, Step } from '../core/nouns.ts';
+
+const transitionsOfJob = defineLoader<string, EventRow[]>(async ({ domain }, jobIds) =>
+  grouped(jobIds, await transitionsOfJobs(domain.store.read, jobIds), ({ jobId }) => jobId),
+);
+const transitionsOfStep = defineLoader<string, EventRow[]>(async ({ domain }, stepIds) =>
+  grouped(stepIds, await transitionsOfSteps(domain.store.read, stepIds), ({ stepId }) => stepId ?? ''),
+);
+const stepOriginsOfJob = defineLoader<string, EventRow[]>(async ({ domain }, jobIds) =>
+  grouped(jobIds, await originsOfSteps(domain.store.read, jobIds), ({ jobId }) => jobId),
+);
+
+/** An event in which a status changed. */
+export type Transition = Pick<EventRow, 'jobId' | 'seq' | 'from' | 'to' | 'reason' | 'description' | 'exitCode' | 'actor' | 'at'>;
+
+export const StatusTransition = builder.objectRef<Transition>('StatusTransition').implement({
+  description: 'One change of the status of a job or of a step.',
+  fields: (t) => ({
+    cursor: t.field({
+      type: 'Cursor',
+      description: "The place of its event in the job's stream of events: pass it as `after` to jobStatus, or to the events of this job.",
+      resolve: ({ jobId, seq }, _, { domain }) => encodeCursor(domain, { kind: 'event', jobId, seq }),
+    }),
+    from: t.exposeString('from', {
+      nullable: true,
+      description: 'The status before: a JobStatus or a StepStatus. Null: it was just made.',
+    }),
+    to: t.string({ description: 'The status since: a JobStatus or a StepStatus.', resolve: ({ to }) => to ?? '' }),
+    reason: t.field({ type: StatusReason, description: 'Why, for programs.', resolve: ({ reason }) => reason ?? 'CREATED' }),
+    description: t.exposeString('description', { description: 'Why, for people; may be empty.' }),
+    exitCode: t.exposeInt('exitCode', { nullable: true, description: 'The exit code that led to it, if one did.' }),
+    actor: t.exposeString('actor', { description: 'Who did it: the name of a key, or `trainyard` for what the gateway does by itself.' }),
+    at: t.expose('at', { type: 'DateTime', description: 'When it happened.' }),
+  }),
+});
+
+export const JobStatusHistory = builder.objectRef<ShownJob>('JobStatusHistory').implement({
+  description: 'The present status of a job, and every change that led to it.',
+  fields: (t) => ({
+    status: t.expose('status', { type: JobStatus, description: 'How far it has come.' }),
+    reason: t.expose('reason', { type: StatusReason, description: 'Why it is in this status, for programs.' }),
+    description: t.exposeString('reasonDescription', { description: 'Why it is in this status, for people; may be empty.' }),
+    exitCode: t.exposeInt('exitCode', { nullable: true, description: 'The exit code that led to this status, if one did.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the job was made.' }),
+    startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true, description: 'When its first step was claimed. Null: not yet.' }),
+    finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true, description: 'When it reached its end. Null: not yet.' }),
+    transitions: t.field({
+      type: [StatusTransition],
+      description: 'Each change of the status, the oldest first: the job’s creation. Those that are past retention are left out.',
+      resolve: ({ id }, _, context) => transitionsOfJob.load(context, id),
+    }),
+  }),
+});
+
+builder.objectField(Job, 'history', (t) =>
+  t.field({ type: JobStatusHistory, description: 'Its present status, and every change that led to it.', resolve: (job) => job }),
+);
+
+builder.objectField(Step, 'transitions', (t) =>
+  t.field({
+    type: [StatusTransition],
+    description: 'Each change of its status, the oldest first: how it came to be. Those that are past retention are left out.',
+    resolve: async (step, _, context) => {
+      const [origins, changes] = await Promise.all([stepOriginsOfJob.load(context, step.jobId), transitionsOfStep.load(context, step.id)]);
+      return [beginningOf(step, origins), ...changes];
+    },
+  }),
+);
+
+/** That a step was made is one event for all steps that were made together; which status each had then is kept on the step. */
+function beginningOf(step: ShownStep, origins: readonly EventRow[]): Transition {
+  const origin = origins.find(({ seq }) => seq === step.createdSeq);
+  return {
+    jobId: step.jobId,
+    seq: step.createdSeq,
+    from: null,
+    to: step.initialStatus,
+    reason: step.initialStatus === 'BLOCKED' ? 'BLOCKED_BY_STEP' : 'CREATED',
+    description: '',
+    exitCode: null,
+    actor: origin?.actor ?? gatewayActor,
+    at: step.createdAt,
+  };
+}

@@ -1,0 +1,82 @@
+import { typedValue } from '../../domain/jobs/items.ts';
+import type { ShownJob } from '../../store/queries/jobs.ts';
+import { itemsById, itemsOfJobs } from '../../store/queries/steps.ts';
+import type { JobItemRow } from '../../store/schema/tables.ts';
+import { builder } from '../core/builder.ts';
+import { reads } from '../core/chosen-columns.ts';
+import { ItemValueType, SettingSource } from '../core/enums.ts';
+import { byId, defineLoader, grouped } from '../core/loaders.ts';
+import { Node, readNodes } from '../core/node.ts';
+import { Job, JobItem } from '../core/nouns.ts';
+import { jobById, jobOf } from './jobs.ts';
+
+const itemsOfJob = defineLoader<string, JobItemRow[]>(async ({ domain }, jobIds) =>
+  grouped(jobIds, await itemsOfJobs(domain.store.read, jobIds), ({ jobId }) => jobId),
+);
+
+/** Null: there is none, or its job may not be seen. */
+const itemById = defineLoader<string, JobItemRow | null>(async (context, ids) => {
+  const rows = await itemsById(context.domain.store.read, ids);
+  const jobs = await Promise.all(rows.map(({ jobId }) => jobById.load(context, jobId)));
+  return byId(
+    ids,
+    rows.filter((_, i) => jobs[i] != null),
+  );
+});
+readNodes('JobItem', itemById);
+
+JobItem.implement({
+  description: 'A named, typed setting of a job.',
+  interfaces: [Node],
+  fields: (t) => ({
+    job: t.field({ type: Job, description: 'The job that it is of.', resolve: ({ jobId }, _, context) => jobOf(context, jobId) }),
+    name: t.exposeString('name', { description: 'What programs know it by; once in a job.' }),
+    description: t.exposeString('description', { nullable: true, description: 'What it is for, if someone said so.' }),
+    label: t.exposeString('label', { nullable: true, description: 'What a form calls it, if someone said so.' }),
+    value: t.exposeString('value', {
+      description: "Its value as text, in its type's one canonical spelling: `0.5` for what was given as `.50`.",
+    }),
+    typedValue: t.field({
+      type: 'JSON',
+      description: 'Its value as JSON: a number, a string, a boolean or a list of strings.',
+      resolve: (item) => typedValue(item),
+    }),
+    defaultValue: t.exposeString('defaultValue', {
+      nullable: true,
+      description: 'What it would be if no value had been given, if that was said.',
+    }),
+    valueType: t.expose('valueType', { type: ItemValueType, description: 'What its text stands for.' }),
+    source: t.expose('source', { type: SettingSource, description: 'Where its value came from: it was given, or is the default.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+    updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When it last changed.' }),
+  }),
+});
+
+builder.objectFields(Job, (t) => ({
+  items: t.field({
+    type: [JobItem],
+    description: 'Its named, typed settings, in the order of its application, or else in the order in which they were given.',
+    extensions: reads<ShownJob>('id'),
+    resolve: ({ id }, _, context) => itemsOfJob.load(context, id),
+  }),
+  item: t.field({
+    type: JobItem,
+    nullable: true,
+    description: 'The item of this name; null when there is none.',
+    args: { name: t.arg.string({ required: true, description: 'Its name, upper and lower case included.' }) },
+    extensions: reads<ShownJob>('id'),
+    resolve: async ({ id }, { name }, context) => (await itemsOfJob.load(context, id)).find((item) => item.name === name) ?? null,
+  }),
+}));
+
+export const JobItemInput = builder.inputType('JobItemInput', {
+  description: 'A named, typed setting to give a job.',
+  fields: (t) => ({
+    name: t.string({ required: true, description: 'What programs know it by: at most 200 characters, once in a job.' }),
+    description: t.string({ description: 'What it is for.' }),
+    label: t.string({ description: 'What a form calls it.' }),
+    value: t.string({ description: 'Its value as text. May be left out where there is a default.' }),
+    defaultValue: t.string({ description: "What it is if no value is given. Default: the application's." }),
+    valueType: t.field({ type: ItemValueType, description: 'What the text stands for. Default: what the application says, or TEXT.' }),
+  }),
+});

@@ -1,0 +1,33 @@
+import { type Dialect as DialectWord, nativeStatus } from '../../domain/jobs/native-status.ts';
+import type { ShownJob } from '../../store/queries/jobs.ts';
+import { jobsThatAggregate } from '../../store/queries/steps.ts';
+import { builder } from '../core/builder.ts';
+import { reads } from '../core/chosen-columns.ts';
+import { describeEnum } from '../core/enums.ts';
+import { defineLoader } from '../core/loaders.ts';
+import { Job } from '../core/nouns.ts';
+
+const Dialect = describeEnum<DialectWord>('Dialect', 'A system whose words for the status of a job can be asked for.', {
+  VERGEAI: 'INITIALIZED, IN_PROGRESS, AGGREGATION_IN_PROGRESS, COMPLETED, CANCELLED.',
+  SEEME: 'WAITING, STARTED, FINISHED, ERROR.',
+  NEUROMATION: 'PENDING, RUNNING, SUSPENDED, SUCCEEDED, FAILED, CANCELLED.',
+  MLCYCLE: 'Numbers, as text: `0` created, `21` scheduled, `1` in progress, `2` done, `31` error.',
+});
+
+const isAggregating = defineLoader<string, boolean>(async ({ domain }, jobIds) => {
+  const found = new Set((await jobsThatAggregate(domain.store.read, jobIds)).map(({ jobId }) => jobId));
+  return jobIds.map((id) => found.has(id));
+});
+
+builder.objectField(Job, 'nativeStatus', (t) =>
+  t.string({
+    description: 'Its status in the words of another system, for programs that were written for that.',
+    args: { dialect: t.arg({ type: Dialect, required: true, description: 'Whose words.' }) },
+    extensions: reads<ShownJob>('id', 'status', 'isFederated'),
+    resolve: async ({ id, status, isFederated }, { dialect }, context) => {
+      // Only of a federated job that runs is there more to know than its row says.
+      const isOpen = isFederated && status === 'RUNNING';
+      return nativeStatus(dialect, { status, isFederated, isAggregating: isOpen && (await isAggregating.load(context, id)) });
+    },
+  }),
+);

@@ -1,0 +1,171 @@
+import { secretsOf } from '../../domain/access/masking.ts';
+import { may, requireRight, scopeOf } from '../../domain/access/rights.ts';
+import { type Claim as ClaimShape, claimNextSteps, claimStep, type Lease as LeaseShape } from '../../domain/claims/claims.ts';
+import { InvalidInput, InvalidState, NotFound, RequestRefused } from '../../domain/core/refusals.ts';
+import { claimantOf, servedQueues, slotsLeft } from '../../domain/steps/matching.ts';
+import { claimableCounts } from '../../realtime/claimable-counts.ts';
+import { type ClaimableFilter, claimPosition, countClaimable, listClaimable } from '../../store/queries/claimable.ts';
+import type { ShownStep } from '../../store/queries/steps.ts';
+import type { DeviceRow } from '../../store/schema/tables.ts';
+import { builder } from '../core/builder.ts';
+import { connect, defineConnection, forwardArgs, type List } from '../core/connections.ts';
+import { type Context, viewerOf } from '../core/context.ts';
+import { defineMutation } from '../core/errors.ts';
+import { Step } from '../core/nouns.ts';
+import { deviceById } from '../devices.ts';
+
+export const Lease = builder.objectRef<LeaseShape>('Lease').implement({
+  description: 'The exclusive right to a step for a while.',
+  fields: (t) => ({
+    token: t.exposeString('token', {
+      description: 'Proves it: everything that the attempt reports asks for it. While it is current it is a key for the job as well.',
+    }),
+    attempt: t.exposeInt('attempt', { description: 'The number of the attempt that holds it.' }),
+    expiresAt: t.expose('expiresAt', {
+      type: 'DateTime',
+      description: 'When the step is taken for abandoned, unless it is renewed before.',
+    }),
+  }),
+});
+
+const SecretVariable = builder.objectRef<{ name: string; value: string }>('SecretVariable').implement({
+  description: 'A variable of the environment whose value is secret, for the device that runs the step.',
+  fields: (t) => ({
+    name: t.exposeString('name', { description: 'Its name.' }),
+    value: t.exposeString('value', { description: 'Its value, as text. What the step prints of it is to be masked.' }),
+  }),
+});
+
+const secretEnv = 'The variables in the environment of its container that are secret, with their values: they are answered here alone.';
+
+const Claim = builder.objectRef<ClaimShape>('Claim').implement({
+  description: 'A step that was taken.',
+  fields: (t) => ({
+    step: t.expose('step', { type: Step, description: 'The step: RUNNING, with the attempt that holds it now.' }),
+    lease: t.expose('lease', { type: Lease, description: 'The right to it.' }),
+    secretEnv: t.field({ type: [SecretVariable], description: secretEnv, resolve: ({ step }) => secretsOf(step) }),
+  }),
+});
+
+const deviceId =
+  "The device that takes it. Default: of a device's own key, that device; of an editor's key, none: the attempt then names no device, and only pinned steps are kept from it.";
+const leaseSeconds = 'How long the lease lasts unless it is renewed: 1 to 3600 seconds.';
+
+defineMutation('claimStep', {
+  description: 'Takes one named step, if it is queued and the device meets its demands.',
+  input: builder.inputType('ClaimStepInput', {
+    description: 'The step to take.',
+    fields: (t) => ({
+      jobId: t.id({ required: true, description: 'The job that it is of.' }),
+      stepNumber: t.int({ required: true, description: 'Its number in the job, from 0.' }),
+      deviceId: t.id({ description: deviceId }),
+      leaseSeconds: t.float({ required: true, defaultValue: 60, description: leaseSeconds }),
+    }),
+  }),
+  payload: builder.objectRef<ClaimShape>('ClaimStepPayload').implement({
+    description: 'The step was taken.',
+    fields: (t) => ({
+      step: t.expose('step', { type: Step, description: 'The step: RUNNING.' }),
+      lease: t.expose('lease', { type: Lease, description: 'The right to it.' }),
+      secretEnv: t.field({ type: [SecretVariable], description: secretEnv, resolve: ({ step }) => secretsOf(step) }),
+    }),
+  }),
+  refusals: [NotFound, InvalidState, InvalidInput],
+  decide: claimStep,
+});
+
+defineMutation('claimNextSteps', {
+  description:
+    'Takes the steps that come first among those that the device may run: by priority, then by age. It can wait for work, which needs no polling.',
+  input: builder.inputType('ClaimNextStepsInput', {
+    description: 'Who takes how many, and how long it waits.',
+    fields: (t) => ({
+      deviceId: t.id({ description: deviceId }),
+      projectId: t.id({ description: 'Only steps of this project. Default: of all that the device serves.' }),
+      limit: t.int({
+        required: true,
+        defaultValue: 1,
+        description: 'How many at most: 1 to 100. Never more than the device has slots left.',
+      }),
+      leaseSeconds: t.float({ required: true, defaultValue: 60, description: leaseSeconds }),
+      waitSeconds: t.float({
+        required: true,
+        defaultValue: 0,
+        description: 'How long to wait for work if there is none: 0 to 50 seconds.',
+      }),
+    }),
+  }),
+  payload: builder.objectRef<{ claims: ClaimShape[] }>('ClaimNextStepsPayload').implement({
+    description: 'What was taken.',
+    fields: (t) => ({
+      claims: t.expose('claims', { type: [Claim], description: 'The steps, first come first; empty when there were none.' }),
+    }),
+  }),
+  refusals: [NotFound, InvalidInput],
+  decide: async (domain, principal, input, { wakeups, signal }) => {
+    const claimed = await claimNextSteps(domain, principal, input, { wakeups, signal });
+    domain.meters.claims.of({ outcome: claimed.claims.length > 0 ? 'claimed' : 'empty' }).add();
+    return claimed;
+  },
+});
+
+const ClaimableStepFilter = builder.inputType('ClaimableStepFilter', {
+  description: 'Which claimable steps. What is left out or null does not matter.',
+  fields: (t) => ({
+    projectId: t.id({ description: 'Only those of this project.' }),
+    deviceId: t.id({ description: 'Only those that this device could claim now, with what it has left.' }),
+  }),
+});
+
+const StepConnection = defineConnection('Step', Step, 'steps');
+
+const nothing: List<ShownStep> = { positionOf: claimPosition, read: async () => [], count: async () => 0 };
+
+async function claimableSteps(context: Context, filter: typeof ClaimableStepFilter.$inferInput): Promise<List<ShownStep>> {
+  const scope = scopeOf(viewerOf(context));
+  if (scope.projectId !== null && filter.projectId != null && scope.projectId !== filter.projectId) return nothing;
+  const { read } = context.domain.store;
+  let queueIds: readonly string[] | null = null;
+  if (filter.deviceId != null) {
+    const device = await deviceById.load(context, filter.deviceId);
+    if (!device || device.isDraining) return nothing;
+    const claimant = await claimantOf(read, device);
+    if (slotsLeft(claimant) === 0) return nothing;
+    queueIds = (await servedQueues(read, claimant)).map(({ id }) => id);
+  }
+  const of: ClaimableFilter = { projectId: filter.projectId ?? scope.projectId, jobId: scope.jobId, queueIds };
+  return { positionOf: claimPosition, read: (slice) => listClaimable(read, of, slice), count: () => countClaimable(read, of) };
+}
+
+builder.queryField('claimableSteps', (t) =>
+  t.field({
+    type: StepConnection,
+    description: 'The steps that can be claimed now, in the order in which they would be: by priority, then by age.',
+    args: { filter: t.arg({ type: ClaimableStepFilter, description: 'Which of them. Default: all.' }), ...forwardArgs },
+    resolve: async (_, { filter, ...page }, context) => connect(page, await claimableSteps(context, filter ?? {})),
+  }),
+);
+
+/** Throws BAD_REQUEST when there is none that this key may see. */
+async function watchedDevice(context: Context, id: string): Promise<DeviceRow> {
+  requireRight(viewerOf(context), 'readDevices');
+  const device = await deviceById.load(context, id);
+  if (!device) throw new RequestRefused('BAD_REQUEST', `deviceId: there is no device ${id}.`);
+  return device;
+}
+
+builder.subscriptionField('claimableSteps', (t) =>
+  t.int({
+    description:
+      'How many steps this device could claim: now, and again each time that this changes. A device that waits by claimNextSteps does not need it.',
+    args: { deviceId: t.arg.id({ required: true, description: 'The device.' }) },
+    subscribe: async (_, { deviceId }, context): Promise<AsyncIterable<number>> => {
+      const device = await watchedDevice(context, deviceId);
+      // Who only looks on does not bring a device to life that is gone.
+      const viewer = viewerOf(context);
+      const isDevice = may(viewer, 'claimSteps') && (viewer.deviceId === null || viewer.deviceId === device.id);
+      return claimableCounts(context.domain, context.wakeups, device.id, isDevice);
+    },
+    resolve: (count) => count,
+  }),
+);

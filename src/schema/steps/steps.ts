@@ -1,0 +1,152 @@
+import { sees } from '../../domain/access/rights.ts';
+import { gone } from '../../domain/core/refusals.ts';
+import { type WhyNot, whyNot } from '../../domain/steps/matching.ts';
+import type { ShownJob } from '../../store/queries/jobs.ts';
+import { queuesById, type ShownStep, stepsById, stepsOfJobs } from '../../store/queries/steps.ts';
+import type { QueueRow } from '../../store/schema/tables.ts';
+import { ALL_COLUMNS, forEachChoice } from '../../store/statements/choice.ts';
+import { builder } from '../core/builder.ts';
+import { chosenColumns, reads } from '../core/chosen-columns.ts';
+import { type Context, viewerOf } from '../core/context.ts';
+import { StepStatus } from '../core/enums.ts';
+import { Label } from '../core/labels.ts';
+import { byId, defineLoader, grouped } from '../core/loaders.ts';
+import { Node, readNodes } from '../core/node.ts';
+import { Device, Job, Step } from '../core/nouns.ts';
+import { pinnedDeviceOf } from '../devices.ts';
+import { Container } from '../jobs/containers.ts';
+import { jobOf } from '../jobs/jobs.ts';
+import { Resources } from '../jobs/resources.ts';
+
+/** Null: there is none, or it may not be seen. */
+export const stepById = defineLoader<string, ShownStep | null>(async (context, ids) => {
+  const principal = viewerOf(context);
+  const rows = await stepsById(context.domain.store.read, ids);
+  return byId(
+    ids,
+    rows.filter((row) => sees(principal, row)),
+  );
+});
+readNodes('Step', stepById);
+
+/** The step of something that may be seen, which its step then may too. Throws NOT_FOUND when it was deleted since. */
+export async function stepOf(context: Context, stepId: string): Promise<ShownStep> {
+  const step = await stepById.load(context, stepId);
+  if (!step) throw gone('step', stepId);
+  return step;
+}
+
+/** In order of number. Of a job that may be seen. */
+const stepsOfJobOf = forEachChoice((choice) =>
+  defineLoader<string, ShownStep[]>(async ({ domain }, jobIds) =>
+    grouped(jobIds, await stepsOfJobs(choice)(domain.store.read, jobIds), ({ jobId }) => jobId),
+  ),
+);
+export const stepsOfJob = stepsOfJobOf(ALL_COLUMNS);
+
+/** What a step asks of its device is said once for all steps that ask the same. */
+const queueById = defineLoader<string, QueueRow | null>(async ({ domain }, ids) => byId(ids, await queuesById(domain.store.read, ids)));
+
+async function demandOf(context: Context, step: ShownStep): Promise<QueueRow> {
+  const queue = await queueById.load(context, step.queueId);
+  // Queues go with their project.
+  if (!queue) throw gone('step', step.id);
+  return queue;
+}
+
+const UnmetRequirement = builder.objectRef<WhyNot>('UnmetRequirement').implement({
+  description: 'One thing that keeps a step from being claimed.',
+  fields: (t) => ({
+    device: t.expose('device', {
+      type: Device,
+      nullable: true,
+      description: 'The device that does not meet it. Null: it is not about a device.',
+    }),
+    requirement: t.exposeString('requirement', {
+      description:
+        'What is unmet, for programs: `earlierStep`, `device`, `online`, `draining`, `slots`, `memoryMb`, `cpu`, `gpu`, `gpuModel`, `shm`, `label`, `pinnedDevice`, `project`, `capability`, `preemption`, `reserved`.',
+    }),
+    explanation: t.exposeString('explanation', { description: 'A sentence for people, with what is asked and what there is.' }),
+  }),
+});
+
+Step.implement({
+  description: 'The unit that a device claims. The steps of a job run one after the other, in order of number.',
+  interfaces: [Node],
+  fields: (t) => ({
+    job: t.field({
+      type: Job,
+      description: 'The job that it is of.',
+      extensions: reads<ShownStep>('jobId'),
+      resolve: ({ jobId }, _, context) => jobOf(context, jobId),
+    }),
+    number: t.exposeInt('number', { description: 'Its place in the job: from 0, without a gap.' }),
+    name: t.exposeString('name', { description: 'What it is called. Devices that know steps by name go by it.' }),
+    status: t.expose('status', { type: StepStatus, description: 'How far it has come. `transitions` says why.' }),
+    statusMessage: t.exposeString('statusMessage', {
+      nullable: true,
+      description: 'What it last said that it is doing, for people. Null: nothing yet.',
+    }),
+    container: t.expose('container', {
+      type: Container,
+      nullable: true,
+      description: 'What it runs. Null: whatever claims it knows what to do by its name.',
+    }),
+    resources: t.field({
+      type: Resources,
+      description: 'What it needs of its device.',
+      extensions: reads<ShownStep>('id', 'queueId'),
+      resolve: async (step, _, context) => (await demandOf(context, step)).resources,
+    }),
+    pinnedDevice: t.field({
+      type: Device,
+      nullable: true,
+      description: 'The only device that may claim it. Null: any that fits; or the device is gone, or this key may not see it.',
+      resolve: async (step, _, context) => pinnedDeviceOf(context, (await demandOf(context, step)).pinnedDeviceId),
+    }),
+    requiredLabels: t.field({
+      type: [Label],
+      description: 'Labels that its device must have, all of them.',
+      resolve: async (step, _, context) => (await demandOf(context, step)).requiredLabels,
+    }),
+    maxAttempts: t.exposeInt('maxAttempts', {
+      description: 'How many reported failures it may have before it is FAILED. Lost devices are counted apart, releases not at all.',
+    }),
+    whyNot: t.field({
+      type: [UnmetRequirement],
+      description: 'Why it is not claimed now: what is unmet, device by device. Empty: it can be claimed, is held, or has ended.',
+      args: { deviceId: t.arg.id({ description: 'Only for this device. Default: for all that this key sees.' }) },
+      resolve: async (step, { deviceId }, context) => whyNot(context.domain, viewerOf(context), step, deviceId ?? null),
+    }),
+    queuedAt: t.expose('queuedAt', { type: 'DateTime', nullable: true, description: 'When it last became claimable. Null: not yet.' }),
+    startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true, description: 'When it was first claimed. Null: not yet.' }),
+    finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true, description: 'When it reached its end. Null: not yet.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+  }),
+});
+
+builder.objectFields(Job, (t) => ({
+  steps: t.field({
+    type: [Step],
+    description: 'Its steps, in order of number.',
+    extensions: reads<ShownJob>('id'),
+    resolve: ({ id }, _, context, info) => stepsOfJobOf(chosenColumns(info)).load(context, id),
+  }),
+  step: t.field({
+    type: Step,
+    nullable: true,
+    description: 'The step of this number; null when there is none.',
+    args: { number: t.arg.int({ required: true, description: 'Its number, from 0.' }) },
+    resolve: async ({ id }, { number }, context) => (await stepsOfJob.load(context, id))[number] ?? null,
+  }),
+}));
+
+builder.queryField('step', (t) =>
+  t.field({
+    type: Step,
+    nullable: true,
+    description: 'The step with this id. Null: there is none, or this key may not see it.',
+    args: { id: t.arg.id({ required: true, description: 'Its id: `step_…`.' }) },
+    resolve: (_, { id }, context) => stepById.load(context, id),
+  }),
+);

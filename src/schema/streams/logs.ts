@@ -1,0 +1,101 @@
+import { encodeCursor } from '../../domain/core/cursors.ts';
+import { RequestRefused } from '../../domain/core/refusals.ts';
+import { type Frame, jobStream } from '../../realtime/streams.ts';
+import { readLogTail } from '../../store/queries/logs.ts';
+import { readStretch } from '../../store/queries/ranges.ts';
+import { readLogChunks } from '../../store/queries/streams.ts';
+import type { LogChunkRow } from '../../store/schema/tables.ts';
+import { builder } from '../core/builder.ts';
+import { LogStream } from '../core/enums.ts';
+import { StreamFrame, watchedJob } from '../core/frames.ts';
+import { Step } from '../core/nouns.ts';
+import { missedText, pageOf, type StreamPage, streamArgs } from '../core/pages.ts';
+
+const MOST_TAIL_LINES = 10_000;
+/** As much as a page can show, and little enough to hold. */
+const MOST_TAIL_CHARACTERS = 1_048_576;
+
+const LogChunk = builder.objectRef<LogChunkRow>('LogChunk').implement({
+  description: 'A piece of the log, as it was written: lines and parts of lines.',
+  fields: (t) => ({
+    cursor: t.field({
+      type: 'Cursor',
+      description: "Its place in the job's log: pass it as `after` to go on from here.",
+      resolve: ({ jobId, seq }, _, { domain }) => encodeCursor(domain, { kind: 'log', jobId, seq }),
+    }),
+    stepNumber: t.exposeInt('stepNumber', { description: 'The number of the step that wrote it.' }),
+    attempt: t.exposeInt('attempt', { description: 'The number of the attempt at that step.' }),
+    offset: t.expose('offset', { type: 'ByteCount', description: "The bytes (UTF-8) of this attempt's log before it." }),
+    stream: t.expose('stream', { type: LogStream, description: 'Where it comes from.' }),
+    text: t.exposeString('text', { description: 'What was written, line breaks included.' }),
+    at: t.expose('at', { type: 'DateTime', description: 'When it was written.' }),
+  }),
+});
+
+const LogPage = builder.objectRef<StreamPage<LogChunkRow>>('LogPage').implement({
+  description: 'A stretch of a log.',
+  fields: (t) => ({
+    chunks: t.expose('rows', { type: [LogChunk], description: 'Its pieces, in the order in which they were written.' }),
+    endCursor: t.expose('endCursor', {
+      type: 'Cursor',
+      nullable: true,
+      description: 'Pass it as `after` to read on, here or with the subscription `log`. Null: the log is empty.',
+    }),
+    hasMore: t.exposeBoolean('hasMore', { description: 'Whether more is stored after it.' }),
+    missed: t.exposeInt('missed', { description: missedText }),
+  }),
+});
+
+builder.objectFields(Step, (t) => ({
+  log: t.field({
+    type: LogPage,
+    description:
+      'Its log, over all attempts, the oldest first. A chunk’s offset says how much came before it, also when that is past retention.',
+    args: streamArgs,
+    resolve: ({ jobId, number: stepNumber }, args, context) => {
+      const { read } = context.domain.store;
+      return pageOf(context, { kind: 'log', jobId }, args, (after, portion) =>
+        readStretch(read, { kind: 'log', jobId }, after, () => readLogChunks(read, { jobId, stepNumber, after }, portion)),
+      );
+    },
+  }),
+  logTail: t.string({
+    description: `The last lines of its log as one text, each as its last write left it (what stands before a \`\\r\` is written over), at most ${MOST_TAIL_CHARACTERS} characters; empty when nothing was written.`,
+    args: {
+      lines: t.arg.int({ required: true, defaultValue: 100, description: `How many lines: 1 to ${MOST_TAIL_LINES}.` }),
+    },
+    resolve: ({ jobId, number }, { lines }, { domain, room }) => {
+      if (lines < 1 || lines > MOST_TAIL_LINES) {
+        throw new RequestRefused('BAD_REQUEST', `lines must be from 1 to ${MOST_TAIL_LINES}; got ${lines}.`);
+      }
+      return readLogTail(domain.store.read, {
+        ...{ jobId, stepNumber: number, lines, mostCharacters: MOST_TAIL_CHARACTERS },
+        hold: (bytes) => room.hold(bytes),
+      });
+    },
+  }),
+}));
+
+const LogFrame = builder.objectRef<Frame<LogChunkRow>>('LogFrame').implement({
+  description: 'Pieces of the log that came, in the order in which they were written.',
+  interfaces: [StreamFrame],
+  fields: (t) => ({ chunks: t.expose('rows', { type: [LogChunk], description: 'What came; may be empty.' }) }),
+});
+
+builder.subscriptionField('log', (t) =>
+  t.field({
+    type: LogFrame,
+    description: 'The log of one job, or of one of its steps: what is stored, then each piece as it is written. ENDED once the job has.',
+    args: {
+      jobId: t.arg.id({ required: true, description: 'The job to watch.' }),
+      stepNumber: t.arg.int({ description: 'Only the log of the step of this number. Default: of all steps.' }),
+      after: t.arg({ type: 'Cursor', description: 'Go on after this cursor. Default: from the beginning.' }),
+    },
+    subscribe: async (_, { jobId, stepNumber, after }, context) => {
+      const job = await watchedJob(context, jobId);
+      const of = { kind: 'log', jobId: job.id, after } as const;
+      return jobStream(context.domain, context.wakeups, stepNumber == null ? of : { ...of, stepNumber });
+    },
+    resolve: (frame) => frame,
+  }),
+);

@@ -1,0 +1,153 @@
+import { gone, RequestRefused } from '../../domain/core/refusals.ts';
+import { type Frame, jobStream } from '../../realtime/streams.ts';
+import { type Curve, latestMetricsByName, latestMetricsOfJobs, MOST_LATEST, readMetric } from '../../store/queries/curves.ts';
+import type { ShownJob } from '../../store/queries/jobs.ts';
+import type { LatestMetricRow, MetricPointRow } from '../../store/schema/tables.ts';
+import { builder } from '../core/builder.ts';
+import { reads } from '../core/chosen-columns.ts';
+import type { Context } from '../core/context.ts';
+import { StreamFrame, watchedJob } from '../core/frames.ts';
+import { defineLoader } from '../core/loaders.ts';
+import { Job, Step } from '../core/nouns.ts';
+import { stepsOfJob } from '../steps/steps.ts';
+
+/** Of a curve: more than any screen has pixels across, and about a megabyte of answer. */
+export const MOST_POINTS = 10_000;
+
+/** How many points a curve is thinned to. Throws BAD_REQUEST. */
+export function pointsToShow(maxPoints: number | null | undefined): number {
+  const most = maxPoints ?? MOST_POINTS;
+  if (most < 1 || most > MOST_POINTS) throw new RequestRefused('BAD_REQUEST', `maxPoints must be from 1 to ${MOST_POINTS}; got ${most}.`);
+  return most;
+}
+
+const latestOfJob = defineLoader<string, readonly LatestMetricRow[] | null>(async ({ domain }, jobIds) => {
+  const found = await latestMetricsOfJobs(domain.store.read, jobIds);
+  return jobIds.map((jobId) => found.get(jobId) ?? (found.has(jobId) ? null : []));
+});
+
+/** In the order in which they were reported; of these names, or all. Throws LIMIT_EXCEEDED for all of a job that has too many. */
+async function latestOf(context: Context, jobId: string, names: readonly string[] | null | undefined): Promise<readonly LatestMetricRow[]> {
+  const all = await latestOfJob.load(context, jobId);
+  if (all) return names ? all.filter(({ name }) => names.includes(name)) : all;
+  if (names) return latestMetricsByName(context.domain.store.read, jobId, names);
+  throw new RequestRefused('LIMIT_EXCEEDED', `This job has more than ${MOST_LATEST} metrics: ask for them by their names.`);
+}
+
+async function stepOfMetric(context: Context, { jobId, stepNumber }: LatestMetricRow) {
+  const step = (await stepsOfJob.load(context, jobId))[stepNumber];
+  if (!step) throw gone('job', jobId);
+  return step;
+}
+
+export const Metric = builder.objectRef<LatestMetricRow>('Metric').implement({
+  description: 'The newest value of a metric.',
+  fields: (t) => ({
+    name: t.exposeString('name', { description: 'Which metric: `loss`, `val_accuracy`.' }),
+    value: t.exposeFloat('value', { description: 'Its newest value.' }),
+    iteration: t.exposeInt('iteration', { nullable: true, description: 'The iteration that it is of: an epoch, a batch. Null: of none.' }),
+    at: t.expose('at', { type: 'DateTime', description: 'When it was measured.' }),
+    step: t.field({
+      type: Step,
+      description: 'The step that reported it.',
+      resolve: (metric, _, context) => stepOfMetric(context, metric),
+    }),
+    attempt: t.exposeInt('attempt', { description: 'The number of the attempt at that step.' }),
+  }),
+});
+
+const MetricPoint = builder.objectRef<MetricPointRow>('MetricPoint').implement({
+  description: 'One value of a metric.',
+  fields: (t) => ({
+    name: t.exposeString('name', { description: 'Which metric.' }),
+    value: t.exposeFloat('value', { description: 'The value.' }),
+    iteration: t.exposeInt('iteration', { nullable: true, description: 'The iteration that it is of: an epoch, a batch. Null: of none.' }),
+    at: t.expose('at', { type: 'DateTime', description: 'When it was measured.' }),
+    stepNumber: t.exposeInt('stepNumber', { description: 'The number of the step that reported it.' }),
+    attempt: t.exposeInt('attempt', { description: 'The number of the attempt at that step.' }),
+  }),
+});
+
+const MetricSeries = builder.objectRef<Curve<MetricPointRow> & { name: string; missed: number }>('MetricSeries').implement({
+  description: 'The curve of one metric.',
+  fields: (t) => ({
+    name: t.exposeString('name', { description: 'Which metric.' }),
+    totalPoints: t.exposeInt('total', { description: 'How many points are stored, of which `points` may be fewer.' }),
+    missed: t.exposeInt('missed', { description: 'How many points more were reported and are gone, being past retention.' }),
+    points: t.expose('rows', {
+      type: [MetricPoint],
+      description:
+        'In order of iteration, and for one iteration by step and attempt; then those without an iteration, in the order in which they were reported.',
+    }),
+  }),
+});
+
+/** The newest value of each metric of a job, whichever step reported it; by name. */
+export async function newestMetrics(context: Context, jobId: string, names?: readonly string[] | null): Promise<LatestMetricRow[]> {
+  const latest = new Map((await latestOf(context, jobId, names)).map((metric) => [metric.name, metric]));
+  return [...latest.values()].sort(byName);
+}
+
+const namesArg = builder.args((t) => ({
+  names: t.stringList({ description: 'Only these metrics; those that are not there are left out. Default: all.' }),
+}));
+
+const byName = (a: LatestMetricRow, b: LatestMetricRow) => (a.name < b.name ? -1 : 1);
+
+builder.objectFields(Job, (t) => ({
+  metrics: t.field({
+    type: [Metric],
+    description: 'The newest value of each metric, whichever step reported it; by name.',
+    args: namesArg,
+    extensions: reads<ShownJob>('id'),
+    resolve: ({ id }, { names }, context) => newestMetrics(context, id, names),
+  }),
+  metricSeries: t.field({
+    type: MetricSeries,
+    description: 'The curve of one metric, over all steps and attempts. Without points if it was never reported.',
+    args: {
+      name: t.arg.string({ required: true, description: 'Which metric.' }),
+      maxPoints: t.arg.int({
+        description: `The most points to answer, 1 to ${MOST_POINTS}: a longer curve is thinned so that it keeps its shape, peaks included. Default: ${MOST_POINTS}.`,
+      }),
+    },
+    resolve: async ({ id }, { name, maxPoints }, context) => {
+      const curve = await readMetric(context.domain.store.read, { jobId: id, name, most: pointsToShow(maxPoints) });
+      const ofName = await latestOf(context, id, [name]);
+      return { ...curve, name, missed: ofName.reduce((sum, { removed }) => sum + removed, 0) };
+    },
+  }),
+}));
+
+builder.objectField(Step, 'metrics', (t) =>
+  t.field({
+    type: [Metric],
+    description: 'The newest value of each metric that it reported; by name.',
+    args: namesArg,
+    resolve: async ({ jobId, number }, { names }, context) =>
+      (await latestOf(context, jobId, names)).filter(({ stepNumber }) => stepNumber === number).sort(byName),
+  }),
+);
+
+const MetricFrame = builder.objectRef<Frame<MetricPointRow>>('MetricFrame').implement({
+  description: 'Points of metrics that came, in the order in which they were reported.',
+  interfaces: [StreamFrame],
+  fields: (t) => ({ points: t.expose('rows', { type: [MetricPoint], description: 'What came; may be empty.' }) }),
+});
+
+builder.subscriptionField('metrics', (t) =>
+  t.field({
+    type: MetricFrame,
+    description: 'The points of the metrics of one job: those that are stored, then each as it is reported. ENDED once the job has.',
+    args: {
+      jobId: t.arg.id({ required: true, description: 'The job to watch.' }),
+      ...namesArg,
+      after: t.arg({ type: 'Cursor', description: 'Go on after this cursor. Default: from the beginning.' }),
+    },
+    subscribe: async (_, { jobId, names, after }, context) => {
+      const job = await watchedJob(context, jobId);
+      return jobStream(context.domain, context.wakeups, { kind: 'metric', jobId: job.id, after, ...(names ? { names } : {}) });
+    },
+    resolve: (frame) => frame,
+  }),
+);

@@ -1,0 +1,86 @@
+import { type Frame, jobStream } from '../../realtime/streams.ts';
+import { latestTelemetryOfJobs, readTelemetry } from '../../store/queries/curves.ts';
+import type { ShownJob } from '../../store/queries/jobs.ts';
+import type { TelemetrySampleRow } from '../../store/schema/tables.ts';
+import { builder } from '../core/builder.ts';
+import { reads } from '../core/chosen-columns.ts';
+import { StreamFrame, watchedJob } from '../core/frames.ts';
+import { defineLoader } from '../core/loaders.ts';
+import { Job } from '../core/nouns.ts';
+import { MOST_POINTS, pointsToShow } from './metrics.ts';
+
+/** No bound is one that databases can write down, too. */
+const EARLIEST = new Date('0001-01-01T00:00:00.000Z');
+const LATEST = new Date('9999-12-31T23:59:59.999Z');
+
+const latestOfJob = defineLoader<string, TelemetrySampleRow | null>(async ({ domain }, jobIds) => {
+  const found = new Map((await latestTelemetryOfJobs(domain.store.read, jobIds)).map(({ sample }) => [sample.jobId, sample]));
+  return jobIds.map((id) => found.get(id) ?? null);
+});
+
+const TelemetrySample = builder.objectRef<TelemetrySampleRow>('TelemetrySample').implement({
+  description: 'What a step consumed at one moment, all its processes together.',
+  fields: (t) => ({
+    at: t.expose('at', { type: 'DateTime', description: 'When it was measured.' }),
+    stepNumber: t.exposeInt('stepNumber', { description: 'The number of the step.' }),
+    attempt: t.exposeInt('attempt', { description: 'The number of the attempt at that step.' }),
+    cpu: t.exposeFloat('cpu', { description: 'Processor load: 1 is one core fully loaded.' }),
+    memoryMb: t.exposeFloat('memoryMb', { description: 'Memory in mebibytes (1,048,576 bytes).' }),
+    gpuDutyCycle: t.exposeInt('gpuDutyCycle', {
+      nullable: true,
+      description: 'How busy the GPU was, in percent: 0 to 100. Null without a GPU.',
+    }),
+    gpuMemory: t.exposeFloat('gpuMemory', {
+      nullable: true,
+      description: "The share of the GPU's memory that was in use: 0 to 1. Null without a GPU.",
+    }),
+  }),
+});
+
+builder.objectFields(Job, (t) => ({
+  telemetry: t.field({
+    type: [TelemetrySample],
+    description:
+      'What its steps consumed, in order of time. What is old may be thinned to one sample a minute, the one with the most memory.',
+    args: {
+      from: t.arg({ type: 'DateTime', description: 'Only samples of this moment or later. Default: from the beginning.' }),
+      to: t.arg({ type: 'DateTime', description: 'Only samples from before this moment. Default: to the end.' }),
+      maxPoints: t.arg.int({
+        description: `The most samples to answer, 1 to ${MOST_POINTS}: a longer stretch is thinned so that its curves keep their shape, peaks included. Default: ${MOST_POINTS}.`,
+      }),
+    },
+    resolve: async ({ id }, { from, to, maxPoints }, { domain }) => {
+      const most = pointsToShow(maxPoints);
+      return (await readTelemetry(domain.store.read, { jobId: id, from: from ?? EARLIEST, to: to ?? LATEST, most })).rows;
+    },
+  }),
+  latestTelemetry: t.field({
+    type: TelemetrySample,
+    nullable: true,
+    description: 'The sample that was reported last. Null: none yet, or it is past retention.',
+    extensions: reads<ShownJob>('id'),
+    resolve: ({ id }, _, context) => latestOfJob.load(context, id),
+  }),
+}));
+
+const TelemetryFrame = builder.objectRef<Frame<TelemetrySampleRow>>('TelemetryFrame').implement({
+  description: 'Samples that came, in the order in which they were reported.',
+  interfaces: [StreamFrame],
+  fields: (t) => ({ samples: t.expose('rows', { type: [TelemetrySample], description: 'What came; may be empty.' }) }),
+});
+
+builder.subscriptionField('telemetry', (t) =>
+  t.field({
+    type: TelemetryFrame,
+    description: 'What the steps of one job consume: the samples that are stored, then each as it is reported. ENDED once the job has.',
+    args: {
+      jobId: t.arg.id({ required: true, description: 'The job to watch.' }),
+      after: t.arg({ type: 'Cursor', description: 'Go on after this cursor. Default: from the beginning.' }),
+    },
+    subscribe: async (_, { jobId, after }, context) => {
+      const job = await watchedJob(context, jobId);
+      return jobStream(context.domain, context.wakeups, { kind: 'telemetry', jobId: job.id, after });
+    },
+    resolve: (frame) => frame,
+  }),
+);

@@ -1,0 +1,311 @@
+/**
+ * The store as a PostgreSQL database that any number of gateways share.
+ *
+ * Transactions overlap, so three things are done here that SQLite's one writer makes needless: conflicts are tried again, events get their
+ * place in the feed across jobs after they are committed (`Sequencer`), and wake-ups cross from gateway to gateway (`Wire`).
+ */
+import { type SQL, sql } from 'drizzle-orm';
+import { drizzle } from 'drizzle-orm/node-postgres';
+import { migrate } from 'drizzle-orm/node-postgres/migrator';
+import pg from 'pg';
+import type { Meter } from '../../instruments/instruments.ts';
+import { type Identity, readIdentity } from '../identity.ts';
+import { poolGauges, queueDepth, StoreMeters } from '../instruments.ts';
+import { migrationsOf } from '../migrations.ts';
+import { tables } from '../schema/postgres.ts';
+import { Connection } from '../statements/prepared.ts';
+import {
+  type Database,
+  type Dialect,
+  feedTopic,
+  type Queries,
+  type Statement,
+  type Store,
+  StoreUnusable,
+  type Topic,
+  type Tx,
+} from '../store.ts';
+import { StoreUnavailable, unavailabilityOf } from '../unavailable.ts';
+import { Wire } from './notify.ts';
+import { Origin, readOrigin, settleOrigin } from './origin.ts';
+import { Sequencer } from './sequencer.ts';
+import { ANSWER_WITHIN_MS, codeOf, connectionTo, DEFAULT_CONNECTIONS, isConnectionLost, isUnanswered, isUnsent } from './session.ts';
+
+const MOST_TRIES = 12;
+/** Of a write whose connection was lost under it: while the server restarts, each new one is lost as well. */
+const MOST_LOSSES = 3;
+/** Any number that no one else is likely to take: held while migrations run, so that gateways that start together take turns. */
+export const MIGRATION_LOCK = 7_203_411;
+/** serialization_failure, deadlock_detected: PostgreSQL's own advice is to run the transaction again. */
+const TRY_AGAIN = new Set(['40001', '40P01']);
+
+export interface PostgresOptions {
+  /** Milliseconds after which a statement without an answer has failed, and its connection with it; by default 30,000. */
+  readonly answerWithinMs?: number;
+  /** Connections that are open at once at most, beside the one by which gateways wake one another; by default 12. */
+  readonly connections?: number;
+  /** Gives the store a new identity, as the child of the one that it has: see `renewingStatements`. */
+  readonly isRenewed?: boolean;
+}
+
+export async function openPostgres(
+  url: string,
+  { answerWithinMs = ANSWER_WITHIN_MS, connections = DEFAULT_CONNECTIONS, isRenewed = false }: PostgresOptions = {},
+): Promise<Store> {
+  try {
+    const { version, identity, origin } = await prepareDatabase(url, isRenewed);
+    const wire = new Wire(connectionTo(url, { name: 'trainyard wire', answerWithinMs }), origin.check);
+    await wire.open();
+    const pool = new pg.Pool({
+      ...connectionTo(url, { name: 'trainyard', answerWithinMs }),
+      max: connections,
+      onConnect: (client) => origin.check(client),
+    });
+    // A connection that breaks (the server restarts) fails the query that it runs, and is replaced for the next one. Without a listener of its
+    // own, also while it is in use, its loss would end the process.
+    pool.on('error', () => {});
+    pool.on('connect', (client) => client.on('error', () => {}));
+    return new PostgresStore(pool, wire, { version, identity, origin });
+  } catch (error) {
+    if (error instanceof StoreUnusable) throw error;
+    throw new StoreUnusable(`PostgreSQL cannot be used: ${error instanceof Error ? error.message || String(error) : String(error)}`);
+  }
+}
+
+interface Prepared {
+  readonly version: string;
+  readonly identity: Identity;
+  readonly origin: Origin;
+}
+
+async function prepareDatabase(url: string, isRenewed: boolean): Promise<Prepared> {
+  const { migrationsFolder, refuseNewer } = migrationsOf('postgres');
+  // On a connection of its own, that waits: migrations take as long as they take, another gateway's as well.
+  const client = new pg.Client(connectionTo(url, { name: 'trainyard', answerWithinMs: null }));
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    const { rows } = await client.query(`select to_regclass('drizzle.__drizzle_migrations') is not null as known`);
+    if (rows[0].known) {
+      const applied = await client.query('select max(created_at) as newest from drizzle.__drizzle_migrations');
+      refuseNewer(Number(applied.rows[0].newest));
+    }
+    const origin = await readOrigin(client);
+    await migrate(drizzle(client), { migrationsFolder });
+    await settleOrigin(client, origin, { isRenewed });
+    const identity = await readIdentity(new Connection(asDatabase(client), tables, dialect));
+    const version = String((await client.query('show server_version')).rows[0].server_version);
+    return { version, identity, origin: new Origin(origin, identity.identity) };
+  } finally {
+    // And lets the lock go.
+    await client.end().catch(() => {});
+  }
+}
+
+class PostgresStore implements Store {
+  readonly description: string;
+  readonly identity: string;
+  readonly parent: string | null;
+  readonly secret: Buffer;
+  readonly tables = tables;
+  readonly isFirst: boolean;
+  readonly read: Queries;
+  readonly meters: readonly Meter[];
+  trouble: string | null = null;
+  readonly #meters: StoreMeters;
+  readonly #pool: pg.Pool;
+  readonly #connections = new WeakMap<pg.PoolClient, Connection>();
+  readonly #wire: Wire;
+  readonly #sequencer: Sequencer;
+  readonly #origin: Origin;
+
+  constructor(pool: pg.Pool, wire: Wire, { version, identity: { identity, secret, parent }, origin }: Prepared) {
+    this.#pool = pool;
+    this.#wire = wire;
+    this.#origin = origin;
+    this.isFirst = wire.wasAlone;
+    this.identity = identity;
+    this.parent = parent;
+    this.secret = secret;
+    this.description = `postgres ${version}${origin.isKnown ? '' : ', whose timeline cannot be read'}`;
+    this.#meters = new StoreMeters([queueDepth(() => pool.waitingCount), ...poolGauges(pool, () => wire.isOpen)]);
+    this.meters = this.#meters.all();
+    this.#sequencer = new Sequencer(pool, () => wire.publish(new Set([feedTopic])));
+    this.read = {
+      db: asDatabase(readingTwice(pool)),
+      t: tables,
+      dialect,
+      run: (query, values) => twice(() => this.#withConnection((connection) => connection.run(query, values))),
+    };
+    pool.on('connect', () => wire.hurry());
+    this.#sequencer.wake();
+  }
+
+  async write<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    const asked = performance.now();
+    for (let [tries, losses] = [1, 0]; ; tries++) {
+      try {
+        const { value, touched } = await this.#withConnection((connection, client) => {
+          if (tries === 1) this.#meters.queueSeconds.note((performance.now() - asked) / 1_000);
+          return transact(connection, client, work, this.#meters);
+        });
+        this.trouble = null;
+        this.#meters.committed.add();
+        this.#meters.writeSeconds.note((performance.now() - asked) / 1_000);
+        this.#publish(touched);
+        return value;
+      } catch (error) {
+        if (error instanceof Undone ? ++losses < MOST_LOSSES : tries < MOST_TRIES && TRY_AGAIN.has(codeOf(error))) {
+          this.#meters.retries.add();
+          continue;
+        }
+        this.#meters.undone.add();
+        const failure = error instanceof Undone ? error.cause : error;
+        const unavailable = unavailabilityOf(failure);
+        if (unavailable) {
+          this.trouble = unavailable.message;
+          this.#meters.troubles.add();
+        }
+        throw failure;
+      }
+    }
+  }
+
+  onCommit(listener: (topics: ReadonlySet<Topic>) => void): () => void {
+    return this.#wire.listen(listener);
+  }
+
+  isInPlace(): boolean {
+    return !this.#origin.isReplaced;
+  }
+
+  get replaced(): Promise<void> {
+    return this.#origin.replaced;
+  }
+
+  isAlone(): Promise<boolean> {
+    return this.#wire.isAlone(this.#pool);
+  }
+
+  isUnstorableText(error: unknown): boolean {
+    return codeOf(error) === '22021';
+  }
+
+  isUniqueViolation(error: unknown): boolean {
+    return codeOf(error) === '23505';
+  }
+
+  async close(): Promise<void> {
+    await this.#sequencer.stop();
+    await this.#wire.close();
+    await this.#pool.end();
+  }
+
+  #publish(touched: Set<Topic>): void {
+    // Events are in the feed only once they have their place in it: the sequencer says so.
+    if (touched.delete(feedTopic)) this.#sequencer.wake();
+    if (touched.size > 0) this.#wire.publish(touched);
+  }
+
+  async #withConnection<T>(use: (connection: Connection, client: pg.PoolClient) => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect();
+    let connection = this.#connections.get(client);
+    if (!connection) {
+      connection = new Connection(asDatabase(client), tables, dialect);
+      this.#connections.set(client, connection);
+    }
+    let broken: Error | undefined;
+    try {
+      return await use(connection, client);
+    } catch (error) {
+      if (error instanceof Error && (error instanceof Undone || isConnectionLost(error))) broken = error;
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+}
+
+class PostgresTx implements Tx {
+  readonly t = tables;
+  readonly dialect = dialect;
+  readonly db: Database;
+  readonly touched = new Set<Topic>();
+  readonly #connection: Connection;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    this.db = connection.db;
+  }
+  run<P, R>(query: Statement<P, R>, values: P): Promise<R> {
+    return this.#connection.run(query, values);
+  }
+  touch(topic: Topic): void {
+    this.touched.add(topic);
+  }
+}
+
+/** The connection was lost before the commit was sent: nothing was done, for the server rolls back what has no connection, and another one can do it all. */
+class Undone extends Error {
+  constructor(cause: unknown) {
+    super('The connection was lost.', { cause });
+  }
+}
+
+/** What comes before a commit: one that is lost may be done again, unless its time is used up. */
+const orUndone = (error: unknown): unknown => (isConnectionLost(error) && !isUnanswered(error) ? new Undone(error) : error);
+
+async function transact<T>(connection: Connection, client: pg.PoolClient, work: (tx: Tx) => Promise<T>, meters: StoreMeters) {
+  const tx = new PostgresTx(connection);
+  try {
+    await client.query('BEGIN');
+    const value = await work(tx);
+    const before = performance.now();
+    const { command } = await client.query('COMMIT').catch((error: unknown) => {
+      // Ended by the server before the commit came to it.
+      if (isUnsent(error) || codeOf(error) === '25P03') throw new Undone(error);
+      throw TRY_AGAIN.has(codeOf(error)) ? error : (unavailabilityOf(error, { isOpen: true }) ?? error);
+    });
+    // The server's answer to a COMMIT after a statement that failed, when nobody minded that.
+    if (command !== 'COMMIT') throw new Error('A statement of this write had failed; it was rolled back.');
+    meters.commitSeconds.note((performance.now() - before) / 1_000);
+    meters.commitWrites.note(1);
+    return { value, touched: tx.touched };
+  } catch (error) {
+    // On one that is lost it would wait behind what is never answered; the server rolls back what has no connection.
+    if (!(error instanceof Undone) && !isConnectionLost(error)) await client.query('ROLLBACK').catch(() => {});
+    throw error instanceof StoreUnavailable ? error : orUndone(error);
+  }
+}
+
+const dialect: Dialect = {
+  arrival: sql<number>`-nextval('events_arrival')` as SQL<number>,
+  later: (moment, milliseconds) => sql`${moment}::timestamptz + ${milliseconds} * interval '1 millisecond'`,
+  // Cast: a select of PostgreSQL's builder has `for`; the common type is SQLite's, which has not.
+  lock: (query, mode) =>
+    (query as unknown as { for(strength: 'update', config: { skipLocked?: true }): typeof query }).for(
+      'update',
+      mode === 'skip' ? { skipLocked: true } : {},
+    ),
+  takesTurn: (lock) => sql<boolean>`pg_try_advisory_xact_lock(${lock}::bigint)`,
+  contains: (column, part) => sql`strpos(lower(${column} collate "C"), ${part}) > 0`,
+};
+
+/** A read whose connection was lost under it is as good on another one. */
+const twice = <T>(read: () => Promise<T>): Promise<T> =>
+  read().catch((error: unknown) => {
+    if (isConnectionLost(error) && !isUnanswered(error)) return read();
+    throw error;
+  });
+
+/** The pool, as Drizzle uses it to read: each query for itself. */
+function readingTwice(pool: pg.Pool): pg.Pool {
+  const query = (text: pg.QueryConfig, values?: unknown[]) => twice(() => pool.query(text, values));
+  return Object.create(pool, { query: { value: query } }) as pg.Pool;
+}
+
+/** Cast: see columns.ts. */
+function asDatabase(client: pg.Pool | pg.PoolClient | pg.Client): Database {
+  return drizzle(client, { casing: 'snake_case' }) as unknown as Database;
+}

@@ -1,0 +1,27 @@
+/** Filling an empty store with what a backup holds: all of it, or nothing. */
+
+import type { PortableRow, PortableTable } from './backup-format.ts';
+import { loadPostgres } from './postgres/restore.ts';
+import { type Place, sqliteFileOf } from './snapshot.ts';
+import { loadSqlite } from './sqlite/restore.ts';
+
+export interface Loading {
+  readonly description: string;
+  insert(table: PortableTable, rows: readonly PortableRow[]): Promise<void>;
+  /** Gives the store an identity of its own, and makes it durable and whole. Before this returns, there is no store. */
+  finish(options: FinishOptions): Promise<void>;
+  /** Leaves the place without a store, as it was found. */
+  abandon(): Promise<void>;
+}
+
+export interface FinishOptions {
+  /** Of the restored store. */
+  readonly identity: string;
+  /** Whether the leases that were held end: their tokens are refused, and their steps can be claimed as soon as a gateway starts. */
+  readonly endsLeases: boolean;
+}
+
+/** Throws StoreUnusable when there is a store already, or it cannot be made. `migrations`: how many the backup's tables are the outcome of. */
+export function openLoading(place: Place, migrations: number): Promise<Loading> {
+  return place.databaseUrl === null ? loadSqlite(sqliteFileOf(place), migrations) : loadPostgres(place.databaseUrl, migrations);
+}

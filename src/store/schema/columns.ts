@@ -1,0 +1,105 @@
+/**
+ * The columns that a table can have, once for each database, with the same members.
+ *
+ * Tables are declared once, against `Kit`. The PostgreSQL kit is cast to the SQLite kit's type (see `postgresKit`): the query builders of
+ * both dialects share their shape, and test/store/schema/columns.test-d.ts fails to compile if a member of one yields another TypeScript type.
+ *
+ * Every codec here takes null: Drizzle hands the values of prepared placeholders to the codec as they are, null included.
+ */
+import { type SQL, sql } from 'drizzle-orm';
+import * as pg from 'drizzle-orm/pg-core';
+import * as lite from 'drizzle-orm/sqlite-core';
+
+const orNull =
+  <T, D>(encode: (value: T) => D) =>
+  (value: T): D =>
+    value === null ? (null as D) : encode(value); // null stays null in both types
+
+const liteInstant = lite.customType<{ data: Date; driverData: number }>({
+  dataType: () => 'integer',
+  toDriver: orNull((value) => value.getTime()),
+  fromDriver: (value) => new Date(value),
+});
+const liteBool = lite.customType<{ data: boolean; driverData: number }>({
+  dataType: () => 'integer',
+  toDriver: orNull((value) => (value ? 1 : 0)),
+  fromDriver: (value) => value === 1,
+});
+const liteJson = lite.customType<{ data: unknown; driverData: string }>({
+  dataType: () => 'text',
+  toDriver: orNull((value) => JSON.stringify(value)),
+  fromDriver: (value) => JSON.parse(value) as unknown,
+});
+
+// Milliseconds, as in JavaScript: with PostgreSQL's microseconds a cursor made from a Date would skip rows.
+const pgInstant = pg.customType<{ data: Date; driverData: string }>({
+  dataType: () => 'timestamp(3) with time zone',
+  toDriver: orNull((value) => value.toISOString()),
+  fromDriver: (value) => new Date(value),
+});
+// `json`, not `jsonb`: the text is kept as given, so that settings come back with their keys in the order they were written.
+const pgJson = pg.customType<{ data: unknown; driverData: string }>({
+  dataType: () => 'json',
+  toDriver: orNull((value) => JSON.stringify(value)),
+});
+
+export const sqliteKit = {
+  table: lite.sqliteTable,
+  text: () => lite.text(),
+  oneOf: <const V extends readonly [string, ...string[]]>(values: V) => lite.text({ enum: values }),
+  int: () => lite.integer(),
+  /** A whole number up to 2^53-1. */
+  long: () => lite.integer(),
+  real: () => lite.real(),
+  bool: () => liteBool(),
+  instant: () => liteInstant(),
+  json: <T>() => liteJson().$type<T>(),
+  index: lite.index,
+  unique: lite.uniqueIndex,
+  check: lite.check,
+  primaryKey: lite.primaryKey,
+};
+
+export type Kit = typeof sqliteKit;
+
+const postgresColumns = {
+  table: pg.pgTable,
+  text: () => pg.text(),
+  oneOf: <const V extends readonly [string, ...string[]]>(values: V) => pg.text({ enum: values }),
+  int: () => pg.integer(),
+  long: () => pg.bigint({ mode: 'number' }),
+  real: () => pg.doublePrecision(),
+  bool: () => pg.boolean(),
+  instant: () => pgInstant(),
+  json: <T>() => pgJson().$type<T>(),
+  index: pg.index,
+  unique: pg.uniqueIndex,
+  check: pg.check,
+  primaryKey: pg.primaryKey,
+};
+export type PostgresColumns = typeof postgresColumns;
+
+/** Cast: the builders differ in their dialect's brand alone; the values that they yield are compared by the type test. */
+export const postgresKit = postgresColumns as unknown as Kit;
+
+/*
+ * Conditions on words that the program knows: status, kind, type. They are written into the statement. A partial index serves a condition that says the
+ * same as its own, which no parameter does: on SQLite because its value is hidden (see sqlite.ts), on PostgreSQL in a plan for any value.
+ */
+
+/** That a column holds this word. */
+export const isWord = <C extends lite.AnySQLiteColumn>(column: C, word: C['_']['data'] & string): SQL<boolean> => isOneOf(column, [word]);
+
+/** That a column holds one of these words. */
+export function isOneOf<C extends lite.AnySQLiteColumn>(column: C, words: readonly (C['_']['data'] & string)[]): SQL<boolean> {
+  const literals = words.map((word) => `'${word.replaceAll("'", "''")}'`);
+  return literals.length === 1 ? sql`${column} = ${sql.raw(literals.join())}` : sql`${column} in (${sql.raw(literals.join(', '))})`;
+}
+
+/**
+ * A column of text in a condition that no index is to serve. SQLite keeps no statistics: it takes any value for rare, and an index that begins with
+ * the column for a good one, where it would read every job that SUCCEEDED, or every step that is QUEUED.
+ */
+export function withoutIndex<C extends lite.AnySQLiteColumn>(column: C): C {
+  return sql`(${column} || '')` as unknown as C; // for conditions, which take any SQL where they take a column
+}

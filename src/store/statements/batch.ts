@@ -1,0 +1,36 @@
+/**
+ * Rows for many keys at once, with statements that are prepared: one for 1 key, one for 8, one for 64. Keys are padded to the next size by
+ * repeating the last, which costs nothing; a statement built for each number of keys would be prepared a thousand times.
+ */
+import { type SQL, sql } from 'drizzle-orm';
+import type { Tables } from '../schema/tables.ts';
+import { type Database, type Preparable, type Queries, statement } from '../store.ts';
+
+const SIZES = [1, 8, 64] as const;
+const LARGEST = 64;
+
+/** `build` is given the keys as `(?, ?, …)`, for `inArray`. The rows come in its order, up to 64 keys; beyond that, 64 keys after 64 keys. */
+export function batch<R>(name: string, build: (db: Database, t: Tables, keys: SQL) => Preparable<R[]>) {
+  const statements = SIZES.map((size) => ({
+    size,
+    query: statement<Record<string, string>, R[]>(`${name} x${size}`, (db, t, $) => {
+      const keys = Array.from({ length: size }, (_, i) => $(`key${i}`));
+      return build(db, t, sql`(${sql.join(keys, sql`, `)})`);
+    }),
+  }));
+  const runOnce = (queries: Queries, keys: readonly string[]): Promise<R[]> => {
+    const fitting = statements.find(({ size }) => size >= keys.length);
+    if (!fitting) throw new RangeError(`At most ${LARGEST} keys at once.`);
+    const values: Record<string, string> = {};
+    for (let i = 0; i < fitting.size; i++) values[`key${i}`] = keys[i] ?? keys.at(-1) ?? '';
+    return queries.run(fitting.query, values);
+  };
+  return async (queries: Queries, asked: readonly string[]): Promise<R[]> => {
+    // PostgreSQL's text has no NUL, and so no key does.
+    const keys = asked.some((key) => key.includes('\0')) ? asked.filter((key) => !key.includes('\0')) : asked;
+    if (keys.length <= LARGEST) return keys.length === 0 ? [] : runOnce(queries, keys);
+    const parts: Promise<R[]>[] = [];
+    for (let i = 0; i < keys.length; i += LARGEST) parts.push(runOnce(queries, keys.slice(i, i + LARGEST)));
+    return (await Promise.all(parts)).flat();
+  };
+}

@@ -1,0 +1,67 @@
+/**
+ * Who may read the metrics: at `/metrics`, a user's key for all projects, whatever its role; so the one in Prometheus' settings need not be able to
+ * change anything. At an address of their own, which is off unless it is set, nobody is asked for a key: it is for a network that strangers
+ * do not reach.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { authenticate } from '../domain/access/keys.ts';
+import { requireAllProjects } from '../domain/access/rights.ts';
+import type { Domain } from '../domain/core/domain.ts';
+import { RequestRefused } from '../domain/core/refusals.ts';
+import type { RequestDoor } from '../server/app.ts';
+import { admit } from '../server/connections/arrivals.ts';
+import type { Metrics } from './metrics.ts';
+
+export function metricsDoor(domain: Domain, metrics: Metrics): RequestDoor {
+  return async (request, response, url) => {
+    if (url.pathname !== '/metrics') return say(response, 404, 'Nothing is here. The metrics are at /metrics.');
+    const principal = await authenticate(domain, request.headers.authorization);
+    if (!principal) return say(response, 401, 'Send a key: Authorization: Bearer tyk_…', { 'www-authenticate': 'Bearer' });
+    admit(request);
+    try {
+      requireAllProjects(principal, 'readMetrics');
+    } catch (error) {
+      if (error instanceof RequestRefused) return say(response, 403, error.message);
+      throw error;
+    }
+    await answerMetrics(metrics, request, response);
+  };
+}
+
+/** What `host:port` says, as Node listens on it. URL leaves out port 80, and Node takes none for any. */
+export function listenableOf(address: string): { readonly host: string; readonly port: number } {
+  const { hostname, port } = new URL(`http://${address}`);
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 80 : Number(port) };
+}
+
+/** Serves nothing but the metrics, at `host:port`. Rejects with Node's error where the address cannot be listened on. */
+export async function openMetricsServer(metrics: Metrics, address: string): Promise<{ close(): void }> {
+  const { host, port } = listenableOf(address);
+  const server: Server = createServer((request, response) => {
+    const isHere = request.url?.split('?')[0] === '/metrics';
+    if (!isHere) say(response, 404, 'Nothing is here. The metrics are at /metrics.');
+    else answerMetrics(metrics, request, response).catch(() => response.destroy());
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, resolve);
+  });
+  return {
+    close() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+async function answerMetrics(metrics: Metrics, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  if (request.method !== 'GET' && request.method !== 'HEAD') return say(response, 405, 'Use GET.', { allow: 'GET' });
+  const text = await metrics.text();
+  response.writeHead(200, { 'content-type': metrics.contentType, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+  response.end(request.method === 'HEAD' ? undefined : text);
+}
+
+function say(response: ServerResponse, status: number, text: string, headers: Record<string, string> = {}): void {
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store', ...headers });
+  response.end(`${text}\n`);
+}

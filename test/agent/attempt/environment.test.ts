@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import { describeStep, formatSettings, passEnvironment } from '../../../src/agent/attempt/environment.ts';
+import { claimedStep, lease } from '../claims.ts';
+
+test('a step gets what programs need of the agent’s environment, and none of its secrets', () => {
+  const own = {
+    PATH: '/bin',
+    LC_ALL: 'C',
+    CUDA_VISIBLE_DEVICES: '0',
+    TRAINYARD_TOKEN: 'tyk_secret',
+    AWS_SECRET_ACCESS_KEY: 'x',
+    NODE_OPTIONS: '--inspect',
+  };
+  expect(passEnvironment(own)).toEqual({ PATH: '/bin', LC_ALL: 'C', CUDA_VISIBLE_DEVICES: '0' });
+});
+
+test('a step is told where its gateway and its files are, which its own variables cannot change', () => {
+  const step = claimedStep({
+    env: [
+      { name: 'SEED', value: '7' },
+      { name: 'TRAINYARD_TOKEN', value: 'mine' },
+    ],
+  });
+  const paths = { metrics: '/w/m', fragments: '/w/f', settings: '/w/s' };
+  expect(describeStep(step, lease, 'http://127.0.0.1:4000', paths)).toEqual({
+    SEED: '7',
+    TRAINYARD_URL: 'http://127.0.0.1:4000',
+    TRAINYARD_TOKEN: 'lease_secret',
+    TRAINYARD_PROJECT_ID: 'proj_1',
+    TRAINYARD_JOB_ID: 'job_1',
+    TRAINYARD_STEP_NUMBER: '2',
+    TRAINYARD_ATTEMPT: '3',
+    TRAINYARD_METRICS: '/w/m',
+    TRAINYARD_FRAGMENTS: '/w/f',
+    TRAINYARD_SETTINGS: '/w/s',
+  });
+});
+
+test('the settings file has the settings, and the items with their types', () => {
+  expect(JSON.parse(formatSettings(claimedStep().job))).toEqual({ settings: { lr: 0.1 }, items: { epochs: 3 } });
+});

@@ -1,0 +1,107 @@
+/** The agent beside a gateway, with steps in it: what isolated ones can read, and how long a stop may take. */
+import { readFileSync, statSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { isolate } from '../../src/agent/process/isolation.ts';
+import { eventually as soon } from '../agent/eventually.ts';
+import { ask } from '../e2e/asking.ts';
+import { createSqliteDatabase } from '../support/databases.ts';
+import { createFolder } from '../support/folders.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+
+const ending: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of ending.splice(0).reverse()) await end();
+});
+
+/** Programs start on cores that others use as well. */
+const eventually: typeof soon = (check) => soon(check, { timeout: 100_000 });
+
+async function open(flags: readonly string[] = []) {
+  const database = await createSqliteDatabase();
+  ending.push(() => database.remove());
+  const gateway = await startGateway({ database, command: 'up', flags });
+  ending.push(() => gateway.kill('SIGTERM'));
+  return { gateway, folder: database.folder };
+}
+
+/** What is answered has the shape that was asked for. */
+const read = async <T>({ url, adminKey }: Gateway, query: string, variables = {}) =>
+  (await ask({ url }, adminKey, query, variables)).data as T;
+
+async function submit(gateway: Gateway, command: string): Promise<string> {
+  const { projects } = await read<{ projects: { nodes: { id: string }[] } }>(gateway, '{ projects { nodes { id } } }');
+  const create = 'mutation ($input: CreateJobInput!) { createJob(input: $input) { ... on CreateJobPayload { job { id } } } }';
+  const input = { projectId: projects.nodes[0]?.id, name: 'look', container: { command } };
+  return (await read<{ createJob: { job: { id: string } } }>(gateway, create, { input })).createJob.job.id;
+}
+
+const stepOf = async (gateway: Gateway, jobId: string) =>
+  (
+    await read<{ job: { step: { status: string; logTail: string } } }>(
+      gateway,
+      `{ job(id: "${jobId}") { step(number: 0) { status logTail(lines: 500) } } }`,
+    )
+  ).job.step;
+
+test('a step of up --isolate reads neither its data folder nor the processes of gateway and agent (P16)', async ({ skip }) => {
+  const problem = await isolate({ workDir: createFolder('isolation') }).then(
+    () => null,
+    (error: Error) => error.message,
+  );
+  if (problem !== null) return skip(problem);
+  const { gateway, folder } = await open(['--isolate']);
+  await eventually(() => expect(gateway.output()).toContain('Process steps are isolated: each runs as a user of its own'));
+  const agent = Number(JSON.parse(readFileSync(join(folder, 'agent', 'agent.json'), 'utf8')).pid);
+  const files = ['credentials.json', 'trainyard.sqlite', 'agent/device.json', 'agent/agent.json'];
+  for (const file of files) expect(statSync(join(folder, file)).size).toBeGreaterThan(0);
+  const attempts = [
+    ...files.map((file) => `cat ${join(folder, file)}`),
+    `ls ${folder}`,
+    `ls ${join(folder, 'agent')}`,
+    ...[gateway.pid, agent].flatMap((pid) => [
+      `cat /proc/${pid}/environ`,
+      `cat /proc/${pid}/cmdline`,
+      `ls /proc/${pid}/root`,
+      `kill -0 ${pid}`,
+    ]),
+  ];
+  const command = `id -u; ${attempts.map((each) => `${each} >/dev/null 2>&1 && echo "could: ${each}"`).join('; ')}; echo done`;
+  const jobId = await submit(gateway, command);
+  const { logTail } = await eventually(async () => {
+    const step = await stepOf(gateway, jobId);
+    expect(step.status).toBe('SUCCEEDED');
+    return step;
+  });
+  expect(logTail.trim()).toMatch(/^64\d\d\d\ndone$/);
+});
+
+test('a gateway ends within 15 s though a step takes all of its grace, has more to hand in than time, and a client reads nothing (P11, P18)', async () => {
+  const { gateway } = await open();
+  // Read to its end before it is sent: longer than any grace.
+  const jobId = await submit(
+    gateway,
+    `trap "" TERM; truncate -s 200G fragments/big; echo small > fragments/a.txt; echo ready; while :; do sleep 1; done`,
+  );
+  await eventually(async () => expect((await stepOf(gateway, jobId)).logTail).toContain('ready'));
+  // A request whose body does not come: the gateway lets go of it when its own time is over.
+  const client = connect(gateway.port, '127.0.0.1').on('error', () => {});
+  ending.push(() => client.destroy());
+  const head = ['POST /graphql HTTP/1.1', 'Host: x', `Authorization: Bearer ${gateway.adminKey}`, 'Content-Type: application/json'];
+  await new Promise<void>((resolve) => client.write(`${[...head, 'Content-Length: 900'].join('\r\n')}\r\n\r\n{`, () => resolve()));
+  const began = performance.now();
+  expect(await gateway.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+  const took = performance.now() - began;
+  expect(took).toBeLessThan(60_000);
+  // On a machine too slow to keep the 15 s, the agent is ended before it has said all: what follows is of one that is not.
+  if (took > 15_000) return;
+  await gateway.restart();
+  // Given back, not lost: the agent had the time to say so.
+  const { job } = await read<{ job: { step: { attempts: { outcome: string }[] }; fragments: { nodes: { filename: string }[] } } }>(
+    gateway,
+    `{ job(id: "${jobId}") { step(number: 0) { attempts { outcome } } fragments { nodes { filename } } } }`,
+  );
+  expect(job.step.attempts.map(({ outcome }) => outcome)).toContain('RELEASED');
+  expect(job.fragments.nodes.map(({ filename }) => filename)).toContain('a.txt');
+});

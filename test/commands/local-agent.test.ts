@@ -1,0 +1,92 @@
+/** The agent beside a gateway fails, and the gateway goes on: what keeps it from running is said, and tried again. */
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { keepDoing } from '../../src/commands/background.ts';
+import { flagsOf } from '../../src/commands/local-agent.ts';
+import { eventually } from '../agent/eventually.ts';
+import { createSqliteDatabase } from '../support/databases.ts';
+import { startGateway } from '../support/gateway.ts';
+
+const ending: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of ending.splice(0).reverse()) await end();
+});
+
+async function open(prepare: (folder: string) => void) {
+  const database = await createSqliteDatabase();
+  ending.push(() => database.remove());
+  prepare(database.folder);
+  const gateway = await startGateway({ database, command: 'up' });
+  ending.push(() => gateway.kill('SIGTERM'));
+  const isAlive = async () => (await fetch(`${gateway.url}/health/live`)).status === 200;
+  return { gateway, agent: join(database.folder, 'agent'), isAlive };
+}
+
+const patience = { timeout: 50_000 };
+const pidIn = (agent: string): number => JSON.parse(readFileSync(join(agent, 'agent.json'), 'utf8')).pid;
+
+test('a gateway goes on where the folder of its agent is a file, and starts the agent once there is room for it', async () => {
+  const { gateway, agent, isAlive } = await open((folder) => writeFileSync(join(folder, 'agent'), ''));
+  await eventually(() => expect(gateway.output()).toContain('The agent does not run, and is tried again'), patience);
+  expect(await isAlive()).toBe(true);
+  rmSync(agent);
+  await eventually(() => expect(gateway.output()).toContain('Registered at'), patience);
+  expect(await isAlive()).toBe(true);
+});
+
+test('a gateway goes on where a folder stands in the place of its agent’s key, and where the agent is killed', async () => {
+  const { gateway, agent, isAlive } = await open((folder) => mkdirSync(join(folder, 'agent', 'device.json', 'x'), { recursive: true }));
+  await eventually(() => expect(gateway.output()).toContain('The agent does not run, and is tried again'), patience);
+  rmSync(join(agent, 'device.json'), { recursive: true });
+  await eventually(() => expect(gateway.output()).toContain('Registered at'), patience);
+  const first = pidIn(agent);
+  // What was there before the agent was killed, and what keeps the next one from starting.
+  rmSync(join(agent, 'device.json'));
+  mkdirSync(join(agent, 'device.json', 'x'), { recursive: true });
+  process.kill(first, 'SIGKILL');
+  await eventually(() => expect(gateway.output().match(/The agent does not run/g)?.length).toBeGreaterThan(1), patience);
+  expect(await isAlive()).toBe(true);
+  rmSync(join(agent, 'device.json'), { recursive: true });
+  await eventually(() => expect(pidIn(agent)).not.toBe(first), patience);
+});
+
+test('isolation is handed on to the agent as it was asked for (P16)', () => {
+  const of = (isolation: Parameters<typeof flagsOf>[0]['isolation']) =>
+    flagsOf({ url: 'http://127.0.0.1:1', slots: 2, isolation }, '/agent');
+  expect(of(null)).toEqual(expect.arrayContaining(['--slots', '2', '--work-dir', '/agent']));
+  expect(of(null).join()).not.toContain('isolate');
+  expect(of({ user: undefined }).slice(of(null).length)).toEqual(['--isolate']);
+  expect(of({ user: 'nobody' }).slice(of(null).length)).toEqual(['--isolate', '--isolate-user=nobody']);
+});
+
+test('up --isolate does not start, and says why, where its agent could not isolate steps (P16)', async () => {
+  const database = await createSqliteDatabase();
+  ending.push(() => database.remove());
+  // Nobody has this name: root is refused by that, and everyone else for not being root.
+  const flags = ['--isolate', '--isolate-user', 'nobody-of-this-name'];
+  const refusal = await startGateway({ database, command: 'up', flags }).then(
+    (gateway) => gateway.kill('SIGTERM').then(() => ''),
+    (error: Error) => error.message,
+  );
+  expect(refusal).toMatch(/^The gateway ended with 1:\n(.*\n)*Steps can(not)? be isolated (here|on Linux only)/);
+  expect(refusal).not.toContain('Registered');
+});
+
+test('work in the background is done again after a failure, later each time, and never throws', async () => {
+  const stop = new AbortController();
+  const errors: unknown[] = [];
+  let done = 0;
+  const backoff = { baseMs: 1, capMs: 2, random: () => 0 };
+  await keepDoing(
+    async () => {
+      done += 1;
+      if (done === 4) stop.abort();
+      if (done !== 2) throw new Error(`number ${done}`);
+    },
+    { stop: stop.signal, onError: (error) => errors.push(String(error)), backoff },
+  );
+  expect(done).toBe(4);
+  // What fails while it is told to stop is no news.
+  expect(errors).toEqual(['Error: number 1', 'Error: number 3']);
+});

@@ -1,0 +1,100 @@
+/** What becomes of leases and deadlines when the wall clock jumps, and when the gateway stood still. */
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { claimStep } from '../../../src/domain/claims/claims.ts';
+import { renewLease } from '../../../src/domain/claims/leases.ts';
+import { cancelJob } from '../../../src/domain/jobs/cancellation.ts';
+import { createProject } from '../../../src/domain/jobs/projects.ts';
+import { forgetNowAndThen } from '../../../src/domain/sweep/forgetting.ts';
+import { keepTime, sweep } from '../../../src/domain/sweep/timekeeping.ts';
+import { describeOnEachStore } from '../../support/databases.ts';
+import { admin, plantSeed, type Seed, type SeededJob } from '../../support/seed.ts';
+
+const HOUR_MS = 3_600_000;
+const jumps = [HOUR_MS, -HOUR_MS, 24 * HOUR_MS, -24 * HOUR_MS];
+const LEASE_SECONDS = 60;
+
+describeOnEachStore('A gateway', (open) => {
+  let seed: Seed;
+  let job: SeededJob;
+  let leaseToken: string;
+  let stop: () => Promise<void>;
+  const errors: unknown[] = [];
+  beforeEach(async () => {
+    seed = await plantSeed(await open());
+    job = await seed.createJob();
+    leaseToken = (await seed.claim(job, 0, undefined, LEASE_SECONDS)).lease.token;
+    stop = keepTime(seed.domain, (error) => void errors.push(error));
+  });
+  afterEach(async () => {
+    await stop();
+    expect(errors.splice(0)).toEqual([]);
+  });
+  /** So much time, with the sweeps that belong to it. */
+  const pass = async (seconds: number) => {
+    seed.clock.advance(500);
+    await sweep(seed.domain);
+    for (let half = 1; half < seconds * 2; half++) seed.clock.advance(500);
+    await sweep(seed.domain);
+  };
+  const renew = () => renewLease(seed.domain, admin, { leaseToken, leaseSeconds: LEASE_SECONDS });
+  const statusOf = async () => (await seed.readSteps(job.job.id))[0]?.status;
+
+  test.each(jumps)(
+    'whose wall clock jumps by %i ms keeps leases that are renewed, and lets those go that are not, within their time and a second (P5, P13)',
+    async (jump) => {
+      await pass(30);
+      seed.clock.jump(jump);
+      await pass(30);
+      await renew();
+      expect(await statusOf()).toBe('RUNNING');
+      seed.clock.jump(jump);
+      await pass(LEASE_SECONDS - 2);
+      expect(await statusOf()).toBe('RUNNING');
+      await pass(3);
+      expect(await statusOf()).toBe('QUEUED');
+    },
+  );
+
+  test.each(jumps)('whose wall clock jumps by %i ms ends a cancel at its timeout, as if it had not (P10, P13)', async (jump) => {
+    await cancelJob(seed.domain, admin, { jobId: job.job.id, cancelTimeoutSeconds: 20 });
+    await pass(10);
+    seed.clock.jump(jump);
+    await pass(8);
+    expect((await seed.readJob(job.job.id)).status).toBe('CANCELLING');
+    await pass(3);
+    expect((await seed.readJob(job.job.id)).status).toBe('CANCELLED');
+  });
+
+  test('whose wall clock jumps forward forgets no idempotency key before its time has passed, and then does (P6, P13)', async () => {
+    const create = () => createProject(seed.domain, admin, { name: 'Once', gitRepository: 'same', idempotencyKey: 'once' });
+    const { project } = await create();
+    await pass(1);
+    for (const jump of [30 * 24 * HOUR_MS, -24 * HOUR_MS]) {
+      seed.clock.jump(jump);
+      await pass(1);
+      await forgetNowAndThen(seed.domain)();
+      expect((await create()).project.id).toBe(project.id);
+    }
+    seed.clock.stall(seed.domain.limits.idempotencyHours * HOUR_MS);
+    await forgetNowAndThen(seed.domain)();
+    expect((await create()).project.id).not.toBe(project.id);
+  });
+
+  test('that stood still for longer than a lease takes it from nobody: neither a claim nor a sweep, and its device goes on (P13)', async () => {
+    seed.clock.stall(10 * LEASE_SECONDS * 1_000);
+    await expect(claimStep(seed.domain, admin, { jobId: job.job.id, stepNumber: 0, leaseSeconds: LEASE_SECONDS })).rejects.toThrow(
+      'is RUNNING',
+    );
+    await renew();
+    await pass(1);
+    expect(await statusOf()).toBe('RUNNING');
+  });
+
+  test('that stood still finds out within a lease and a second which devices are dead (P5)', async () => {
+    seed.clock.stall(10 * LEASE_SECONDS * 1_000);
+    await pass(LEASE_SECONDS - 1);
+    expect(await statusOf()).toBe('RUNNING');
+    await pass(2);
+    expect(await statusOf()).toBe('QUEUED');
+  });
+});

@@ -1,0 +1,114 @@
+/** Writes and reads of PostgreSQL whose connection is lost under them. */
+import { eq, sql } from 'drizzle-orm';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { openPostgres } from '../../../src/store/postgres/store.ts';
+import type { Store, Tx } from '../../../src/store/store.ts';
+import { unavailabilityOf } from '../../../src/store/unavailable.ts';
+import { createPostgresDatabase, querySql, type TestDatabase } from '../../support/databases.ts';
+import { type Proxy as Between, openProxy } from '../../support/proxy.ts';
+
+const note =
+  (key: string, value = '') =>
+  (tx: Tx) =>
+    Promise.resolve(tx.db.insert(tx.t.meta).values({ key, value }));
+const readNote = async (store: Store, key: string) =>
+  (await store.read.db.select().from(store.tables.meta).where(eq(store.tables.meta.key, key)))[0]?.value;
+const execute = (tx: Tx, text: string) =>
+  // Cast: the common type of the builders has no `execute`, PostgreSQL's has.
+  (tx.db as unknown as { execute(query: unknown): Promise<{ rows: Record<string, unknown>[] }> }).execute(sql.raw(text));
+
+describe('A connection that is lost', () => {
+  let database: TestDatabase;
+  let url: string;
+  beforeEach(async () => {
+    database = await createPostgresDatabase();
+    url = database.url ?? '';
+  });
+  afterEach(() => database.remove());
+
+  /** Ends every connection to the database but the one that asks. */
+  const cutConnections = (like = '%') =>
+    querySql(
+      url,
+      'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and application_name like $1',
+      [like],
+    );
+
+  test('a write whose connections break again and again is refused, and no other', async () => {
+    const store = await database.open();
+    const writing = store.write(async (tx) => {
+      await note('half')(tx);
+      await cutConnections();
+      await note('other half')(tx);
+    });
+    expect(unavailabilityOf(await writing.catch((error: unknown) => error))).toMatchObject({ obstacle: 'AWAY', isOpen: false });
+    await store.write(note('next'));
+    expect(await readNote(store, 'half')).toBeUndefined();
+    expect(await readNote(store, 'next')).toBe('');
+  });
+
+  const pidOf = async (tx: Tx) => (await execute(tx, 'select pg_backend_pid() as pid')).rows[0]?.pid;
+  const isGone = (pid: unknown) =>
+    vi.waitFor(async () => expect(await querySql(url, 'select 1 from pg_stat_activity where pid = $1', [pid])).toEqual([]));
+  const losses = {
+    'is told to end': async (tx: Tx) => void (await querySql(url, 'select pg_terminate_backend($1)', [await pidOf(tx)])),
+    'has ended when it is asked again': async (tx: Tx) => {
+      const pid = await pidOf(tx);
+      await querySql(url, 'select pg_terminate_backend($1)', [pid]);
+      await isGone(pid);
+    },
+    'stood still in its transaction for too long': async (tx: Tx) => {
+      const pid = await pidOf(tx);
+      await execute(tx, 'set idle_in_transaction_session_timeout = 1');
+      await isGone(pid);
+    },
+    'is cut by the network': async (_tx: Tx, proxy: Between) => proxy.cut(),
+  };
+  describe.each(Object.entries(losses))('a write whose connection %s', (_how, lose) => {
+    test.each([
+      ['before its last statement', true],
+      ['before its commit', false],
+    ])('%s is done again on another one, and once (P1)', async (_when, goesOn) => {
+      const proxy = await openProxy(Number(new URL(url).port));
+      const through = new URL(url);
+      through.port = String(proxy.port);
+      const store = await openPostgres(through.href);
+      try {
+        let runs = 0;
+        await store.write(async (tx) => {
+          await note('first')(tx);
+          if (++runs === 1) await lose(tx, proxy);
+          // The loss reaches the driver while nothing is asked of the connection.
+          if (runs === 1 && !goesOn) for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate);
+          if (goesOn) await note('last')(tx);
+        });
+        expect(runs).toBe(2);
+        expect(await readNote(store, 'first')).toBe('');
+        expect(await readNote(store, 'last')).toBe(goesOn ? '' : undefined);
+      } finally {
+        await store.close();
+        proxy.close();
+      }
+    });
+  });
+
+  test('a write that does not mind that a statement of it has failed is not taken for done (P1)', async () => {
+    const store = await database.open();
+    const writing = store.write(async (tx) => {
+      await note('half')(tx);
+      await execute(tx, 'select 1 / 0').catch(() => {});
+    });
+    await expect(writing).rejects.toThrow('rolled back');
+    expect(await readNote(store, 'half')).toBeUndefined();
+  });
+
+  test('a read whose connection ended is made again on another one', async () => {
+    const store = await database.open();
+    await store.write(note('kept'));
+    for (let i = 0; i < 5; i++) {
+      const cutting = cutConnections();
+      expect(await readNote(store, 'kept')).toBe('');
+      await cutting;
+    }
+  });
+});
