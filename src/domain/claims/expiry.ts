@@ -4,10 +4,10 @@ import { stepById } from '../../store/queries/rows.ts';
 import { type Change, change } from '../core/change.ts';
 import type { Domain } from '../core/domain.ts';
 import type { Chore } from '../core/retries.ts';
-import { endAttempt, endJob, endStopped, lockedJob } from '../jobs/progression.ts';
+import { endAttempt, endJob, endStopped } from '../jobs/progression.ts';
 import { leavePlace } from '../preemption/preemption.ts';
 import { dropStep } from '../rounds/rounds.ts';
-import { lockRounds } from '../steps/lock-order.ts';
+import { lockedJob, lockRounds } from '../steps/lock-order.ts';
 
 /** To let go of a step, as one of the things that are seen to each by itself. */
 export const expiryOf = (stepId: string): Chore => ({ name: `The lease of ${stepId}`, work: (change) => expireLease(change, stepId) });

@@ -7,11 +7,12 @@ import { Checks } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
 import { isTerminalJob, type StatusReason } from '../core/lifecycle.ts';
 import { type OutputDocument, storeOutput, withDocument } from '../jobs/outputs.ts';
-import { advanceJob, endAttempt, endJob, endStopped, lockedJob } from '../jobs/progression.ts';
+import { advanceJob, endAttempt, endJob, endStopped } from '../jobs/progression.ts';
 import { leavePlace } from '../preemption/preemption.ts';
 import { advanceRound, dropStep } from '../rounds/rounds.ts';
 import { inspectSubmission } from '../rounds/submissions.ts';
-import { type Held, jobOfLease, underLease } from './leases.ts';
+import { type Held, jobOfLease, underLease } from '../steps/held.ts';
+import { lockedJob } from '../steps/lock-order.ts';
 import { checkMetrics, type MetricInput, storeMetrics } from './metrics.ts';
 
 type Optional<T> = T | null | undefined;

@@ -10,9 +10,9 @@ import type { Domain } from '../core/domain.ts';
 import { isHeldStep, jobStatusesThatAllow, nextJobStatus } from '../core/lifecycle.ts';
 import { InvalidState } from '../core/refusals.ts';
 import { type Cause, moveJob, moveStep } from '../core/transitions.ts';
-import { lockRounds } from '../steps/lock-order.ts';
+import { lockedJob, lockRounds } from '../steps/lock-order.ts';
 import { lockQueueOf } from './experiments.ts';
-import { endJob, lockedJob } from './progression.ts';
+import { endJob } from './progression.ts';
 
 export interface CancelJobInput {
   jobId: string;

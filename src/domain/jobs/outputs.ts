@@ -9,7 +9,6 @@ import { isOpenStill } from '../../store/unavailable.ts';
 import { maskOfOutput } from '../access/masking.ts';
 import type { Principal } from '../access/principal.ts';
 import { requireRight, sees } from '../access/rights.ts';
-import { requireLease } from '../claims/leases.ts';
 import { type Change, change, record } from '../core/change.ts';
 import { Checks } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
@@ -17,8 +16,9 @@ import { isTerminalJob, jobStatuses } from '../core/lifecycle.ts';
 import { InvalidInput, InvalidState, NotFound } from '../core/refusals.ts';
 import { later } from '../core/transitions.ts';
 import { putOwnFragment } from '../files/fragments.ts';
+import { requireLease } from '../steps/held.ts';
+import { lockedJob } from '../steps/lock-order.ts';
 import { typedValue } from './items.ts';
-import { lockedJob } from './progression.ts';
 
 const FILENAME = 'output.json';
 /** What a name says that should not be read by everyone who may read the job. */

@@ -1,5 +1,6 @@
 /** How a job goes on when something of it ends: the next step, the job's own end, and the end of what is left. */
-import { endJobKeys, lockJob, saveJobFields } from '../../store/changes/jobs.ts';
+
+import { endJobKeys, saveJobFields } from '../../store/changes/jobs.ts';
 import { extendAttempt, extendLease, lockNextBlockedStep, lockUnfinishedSteps, saveAttempt } from '../../store/changes/steps.ts';
 import type { JobRow, StepRow } from '../../store/schema/tables.ts';
 import { type Change, record, topics } from '../core/change.ts';
@@ -11,10 +12,10 @@ import {
   nextStepStatus,
   type StepHappening,
 } from '../core/lifecycle.ts';
-import { NotFound } from '../core/refusals.ts';
 import { type Cause, later, moveJob, moveStep } from '../core/transitions.ts';
 import { endRounds, followStep } from '../federation/round-ends.ts';
 import { keepResult } from '../files/models.ts';
+import { lockedJob } from '../steps/lock-order.ts';
 import { announceQueued } from '../steps/queues.ts';
 import { handOn } from './experiments.ts';
 
@@ -57,13 +58,6 @@ async function forgetAddresses(change: Change, job: JobRow): Promise<void> {
   if (gone.length === 0) return;
   await saveJobFields(change.tx, job.id, { httpUrl: null, sshServer: null, updatedAt: later(change.now, job.updatedAt) });
   await record(change, job, { type: 'JOB_UPDATED', details: gone });
-}
-
-export async function lockedJob({ tx }: Change, id: string): Promise<JobRow> {
-  const [job] = await tx.run(lockJob, { id });
-  // Of a step under its lock it is there; of a job that was only looked at it may have been deleted meanwhile.
-  if (!job) throw new NotFound('job', id);
-  return job;
 }
 
 /** After a step of a job succeeded: the next one can be claimed, or the job has succeeded, with the exit code of its last step. */

@@ -28,8 +28,9 @@ import { type Change, topics } from '../core/change.ts';
 import type { Domain } from '../core/domain.ts';
 import { attend, throwAll } from '../core/retries.ts';
 import { moveJob } from '../core/transitions.ts';
-import { endAttempt, lockedJob } from '../jobs/progression.ts';
+import { endAttempt } from '../jobs/progression.ts';
 import { statusOf } from '../steps/devices.ts';
+import { lockedJob } from '../steps/lock-order.ts';
 import { byTurn, type Reservation } from '../steps/matching.ts';
 import { chooseVictims, couldRunAt, type HeldStep, hasRoomAt, type Place, type Waiting } from './candidates.ts';
 

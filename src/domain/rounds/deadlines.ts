@@ -10,8 +10,8 @@ import type { Chore } from '../core/retries.ts';
 import { moveStep } from '../core/transitions.ts';
 import { firstRoundOf } from '../federation/federation.ts';
 import { durationEnd } from '../federation/termination.ts';
-import { endJob, lockedJob } from '../jobs/progression.ts';
-import { lockRounds } from '../steps/lock-order.ts';
+import { endJob } from '../jobs/progression.ts';
+import { lockedJob, lockRounds } from '../steps/lock-order.ts';
 import { dropStep, failRound, federationOf } from './rounds.ts';
 
 const AT_ONCE = 100;

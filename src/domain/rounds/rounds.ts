@@ -21,7 +21,8 @@ import { type Cause, moveStep } from '../core/transitions.ts';
 import { addAggregation, firstRoundOf, tryRound } from '../federation/federation.ts';
 import { moveRound } from '../federation/round-ends.ts';
 import { durationEnd, isMet } from '../federation/termination.ts';
-import { endJob, finishCancel, lockedJob } from '../jobs/progression.ts';
+import { endJob, finishCancel } from '../jobs/progression.ts';
+import { lockedJob } from '../steps/lock-order.ts';
 
 export async function federationOf({ tx }: Change, jobId: string): Promise<FederationRow> {
   const [federation] = await tx.run(lockFederation, { jobId });

@@ -8,8 +8,9 @@
 import { lockFederation } from '../../store/changes/federations.ts';
 import { lockJob } from '../../store/changes/jobs.ts';
 import { lockUnfinishedSteps } from '../../store/changes/steps.ts';
-import type { StepRow } from '../../store/schema/tables.ts';
+import type { JobRow, StepRow } from '../../store/schema/tables.ts';
 import type { Change } from '../core/change.ts';
+import { NotFound } from '../core/refusals.ts';
 
 /** To be called before a step is locked, wherever an attempt may end. Does nothing for what is no part of a round. */
 export async function lockRounds({ tx }: Change, { jobId, part }: Pick<StepRow, 'jobId' | 'part'>): Promise<void> {
@@ -18,4 +19,12 @@ export async function lockRounds({ tx }: Change, { jobId, part }: Pick<StepRow, 
   if (!federation) return;
   await tx.run(lockUnfinishedSteps, { jobId });
   await tx.run(lockJob, { id: jobId });
+}
+
+/** The job, under its lock. */
+export async function lockedJob({ tx }: Change, id: string): Promise<JobRow> {
+  const [job] = await tx.run(lockJob, { id });
+  // Of a step under its lock it is there; of a job that was only looked at it may have been deleted meanwhile.
+  if (!job) throw new NotFound('job', id);
+  return job;
 }
