@@ -20,7 +20,7 @@ import { retry } from './commands/retry.ts';
 import { submit } from './commands/submit.ts';
 import { telemetry } from './commands/telemetry.ts';
 import { BrokenPipe, exitCodes, type Io, UsageError } from './io.ts';
-import { cleanName } from './output/terminal.ts';
+import { cleanName } from './terminal.ts';
 import { watch } from './watch.ts';
 
 export type { Io } from './io.ts';

@@ -5,7 +5,7 @@ import { readTarget, targetFlags } from './commands/settings.ts';
 import { type FlagSet, type Given, parseFlags } from './input/flags.ts';
 import { type SettingFlag, takeSettingFlags } from './input/overrides.ts';
 import { type Io, UsageError } from './io.ts';
-import { cleanName } from './output/terminal.ts';
+import { cleanName } from './terminal.ts';
 
 /** What a command has to work with. */
 export interface Context {

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { stepsFolder } from '../../src/agent/attempt/folder.ts';
+import { stepsFolder } from '../../src/agent/files/folder.ts';
 import { findProcess } from '../../src/agent/process/processes.ts';
 import { createFolder } from '../support/folders.ts';
 import { eventually } from './eventually.ts';

@@ -1,11 +1,11 @@
 import { constants, existsSync } from 'node:fs';
 import { open, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { askEngine } from '../container/engine.ts';
+import { containerNameOf, environmentFile, markOf, placeFiles, removeAttempt, stepsFolder } from '../files/folder.ts';
+import { askEngine } from '../machine/engine.ts';
 import type { Containment } from '../process/containment.ts';
 import { Family } from '../process/family.ts';
 import { findProcess } from '../process/processes.ts';
-import { containerNameOf, environmentFile, markOf, placeFiles, removeAttempt, stepsFolder } from './folder.ts';
 
 /** Which process an attempt is. A pid alone says nothing: after the process ended, or the machine started anew, it may be anybody's. */
 export interface ProcessRecord {

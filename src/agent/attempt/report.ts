@@ -3,8 +3,8 @@ import type { Client } from '../../client/fetch.ts';
 import { CompleteStepDocument, FailStepDocument, ReleaseStepDocument } from '../../client/generated.ts';
 import { acceptMessage } from '../../text/acceptable.ts';
 import { askUntilAnswered, isKeyRefused } from '../asking.ts';
+import type { StepExit, StepFailure } from '../process/running.ts';
 import type { StopOrder } from './lease.ts';
-import type { StepExit, StepFailure } from './running.ts';
 
 /** What the agent says of an attempt at its end. NOTHING: the lease is lost, and there is nobody to say it to. */
 export type Outcome =

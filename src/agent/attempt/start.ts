@@ -2,15 +2,15 @@ import { hostname } from 'node:os';
 import type { ClaimedStepFieldsFragment, ContainerFieldsFragment, LeaseFieldsFragment } from '../../client/generated.ts';
 import { CommandSyntaxError, shellArguments } from '../container/command.ts';
 import { startContainer } from '../container/container.ts';
+import { markOf, placeFiles, type StepFolder } from '../files/folder.ts';
 import { gpuEnvironment } from '../machine/gpu-pool.ts';
+import { ProcessMeter } from '../machine/telemetry.ts';
 import type { Containment } from '../process/containment.ts';
 import type { Enclosure } from '../process/enclosure.ts';
+import { describeStep, passEnvironment } from '../process/environment.ts';
 import { MemoryKills } from '../process/memory-kills.ts';
 import { GroupProcess, type ProcessExit, type ProcessOptions, SpawnError } from '../process/process.ts';
-import { ProcessMeter } from '../reporting/telemetry.ts';
-import { describeStep, passEnvironment } from './environment.ts';
-import { markOf, placeFiles, type StepFolder } from './folder.ts';
-import { CannotRunError, type RunningStep, type StepExit, type StepFailure } from './running.ts';
+import { CannotRunError, type RunningStep, type StepExit, type StepFailure } from '../process/running.ts';
 
 export interface StartOptions {
   readonly step: ClaimedStepFieldsFragment;

@@ -2,16 +2,16 @@ import { writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { wait } from '../../client/backoff.ts';
 import type { StatusReason } from '../../client/generated.ts';
-import { describeStep } from '../attempt/environment.ts';
-import { containerWorkFolder, placeFiles } from '../attempt/folder.ts';
-import { CannotRunError, EngineAwayError, type RunningStep, type StepExit } from '../attempt/running.ts';
 import type { StartOptions } from '../attempt/start.ts';
+import { containerWorkFolder, placeFiles } from '../files/folder.ts';
+import { askEngine, engineEnvironment, hasEngine } from '../machine/engine.ts';
 import { gpuEnvironment } from '../machine/gpu-pool.ts';
 import { machineMemoryMb } from '../machine/resources.ts';
+import { ContainerMeter } from '../machine/telemetry.ts';
+import { describeStep } from '../process/environment.ts';
 import { GroupProcess, type ProcessExit } from '../process/process.ts';
-import { ContainerMeter } from '../reporting/telemetry.ts';
+import { CannotRunError, EngineAwayError, type RunningStep, type StepExit } from '../process/running.ts';
 import { buildArguments, containerName, formatEnvironment, runArguments } from './docker.ts';
-import { askEngine, engineEnvironment, hasEngine } from './engine.ts';
 import { listMemoryKills } from './kernel-log.ts';
 
 /** How long the docker program may still take once its container is over, or it was told to end it. */

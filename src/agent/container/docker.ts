@@ -1,7 +1,7 @@
 /** The exact command lines for the `docker` program: made from a step's container, run elsewhere. */
 import type { ClaimedStepFieldsFragment, ContainerFieldsFragment, LeaseFieldsFragment } from '../../client/generated.ts';
-import { attemptName, containerNameOf, containerWorkFolder } from '../attempt/folder.ts';
-import { CannotRunError } from '../attempt/running.ts';
+import { attemptName, containerNameOf, containerWorkFolder } from '../files/folder.ts';
+import { CannotRunError } from '../process/running.ts';
 import { splitCommand } from './command.ts';
 
 export interface RunOptions {

@@ -1,7 +1,7 @@
 /** The NVIDIA GPUs that this device may hand out, and what is wrong with them. */
 import { execFile } from 'node:child_process';
 import { wait } from '../../client/backoff.ts';
-import { passEnvironment } from '../attempt/environment.ts';
+import { passEnvironment } from '../process/environment.ts';
 
 export const gpuQuery = '--query-gpu=uuid,name,utilization.gpu,memory.total,memory.used';
 export const gpuFormat = '--format=csv,noheader,nounits';

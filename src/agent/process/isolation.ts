@@ -1,8 +1,8 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { passEnvironment } from '../attempt/environment.ts';
 import type { Containment } from './containment.ts';
 import { type CommandLine, childrenOf, type Enclosure } from './enclosure.ts';
+import { passEnvironment } from './environment.ts';
 import { GroupProcess, SpawnError } from './process.ts';
 import { sendSignal } from './processes.ts';
 

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { passEnvironment } from '../attempt/environment.ts';
+import { passEnvironment } from './environment.ts';
 
 const run = promisify(execFile);
 

@@ -5,7 +5,7 @@ import { ReportProgressDocument, type ReportProgressInput } from '../../client/g
 import { quoteName } from '../../text/acceptable.ts';
 import { askUntilAnswered } from '../asking.ts';
 import type { LeaseKeeper } from '../attempt/lease.ts';
-import { Notes } from '../attempt/notes.ts';
+import { Notes } from '../files/notes.ts';
 import { defaultOutboxLimits, type Outbox, type OutboxBatch, type OutboxEntry } from './outbox.ts';
 
 /** Without an answer for this long, the gateway is taken to be away. */

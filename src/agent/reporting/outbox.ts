@@ -1,9 +1,9 @@
 import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ReportProgressInput } from '../../client/generated.ts';
+import type { MetricEntry } from '../files/metrics.ts';
+import type { TelemetryEntry } from '../machine/telemetry.ts';
 import type { LogEntry } from './log.ts';
-import type { MetricEntry } from './metrics.ts';
-import type { TelemetryEntry } from './telemetry.ts';
 
 /** One thing that a running step has to say. */
 export type OutboxEntry =

@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { type Command, jsonFlag } from '../command.ts';
 import { resolveProjectId } from '../input/project.ts';
 import { UsageError } from '../io.ts';
-import { cleanName } from '../output/terminal.ts';
+import { cleanName } from '../terminal.ts';
 
 export const agent: Command = {
   name: 'agent',

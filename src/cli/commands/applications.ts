@@ -8,9 +8,9 @@ import {
 } from '../../client/generated.ts';
 import { type Command, jsonFlag, placeIssues } from '../command.ts';
 import { exitCodes, print, printJson, UsageError } from '../io.ts';
-import { readLimit, readPages } from '../output/pages.ts';
 import { type Column, printList } from '../output/table.ts';
-import { cleanName } from '../output/terminal.ts';
+import { readLimit, readPages } from '../pages.ts';
+import { cleanName } from '../terminal.ts';
 
 type Application = ApplicationRowFieldsFragment;
 

@@ -2,8 +2,8 @@ import { type AuditAction, type AuditEntryFieldsFragment, type AuditFilter, Audi
 import { type Command, jsonFlag } from '../command.ts';
 import { resolveProjectId } from '../input/project.ts';
 import { UsageError } from '../io.ts';
-import { readLimit, readPages } from '../output/pages.ts';
 import { type Column, printList } from '../output/table.ts';
+import { readLimit, readPages } from '../pages.ts';
 
 /** Every word of the schema's enum: one that is missing does not compile. */
 const known: Readonly<Record<AuditAction, true>> = {

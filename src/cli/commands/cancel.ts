@@ -2,7 +2,7 @@ import { unwrap } from '../../client/errors.ts';
 import { CancelJobDocument } from '../../client/generated.ts';
 import { type Command, jsonFlag } from '../command.ts';
 import { exitCodes, print, printJson } from '../io.ts';
-import { cleanName } from '../output/terminal.ts';
+import { cleanName } from '../terminal.ts';
 
 export const cancel: Command = {
   name: 'cancel',

@@ -2,8 +2,8 @@ import { type DeviceFieldsFragment, type DeviceFilter, DevicesDocument } from '.
 import { type Command, jsonFlag } from '../command.ts';
 import { resolveProjectId } from '../input/project.ts';
 import { formatAge, formatLabels } from '../output/format.ts';
-import { readLimit, readPages } from '../output/pages.ts';
 import { type Column, printList } from '../output/table.ts';
+import { readLimit, readPages } from '../pages.ts';
 
 const columns: readonly Column<DeviceFieldsFragment>[] = [
   { title: 'ID', value: (device) => device.id },

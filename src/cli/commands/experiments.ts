@@ -4,9 +4,9 @@ import { type Command, jsonFlag } from '../command.ts';
 import { defaultProject, resolveProjectId } from '../input/project.ts';
 import { UsageError } from '../io.ts';
 import { formatAge } from '../output/format.ts';
-import { readLimit, readPages } from '../output/pages.ts';
 import { type Column, printList } from '../output/table.ts';
-import { cleanName } from '../output/terminal.ts';
+import { readLimit, readPages } from '../pages.ts';
+import { cleanName } from '../terminal.ts';
 
 const columns: readonly Column<ExperimentFieldsFragment>[] = [
   { title: 'ID', value: (experiment) => experiment.id },

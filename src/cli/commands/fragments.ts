@@ -17,10 +17,10 @@ import { defaultProject, resolveProjectId } from '../input/project.ts';
 import { exitCodes, print, printJson, UsageError } from '../io.ts';
 import { noJob } from '../output/follow.ts';
 import { formatAge, formatBytes } from '../output/format.ts';
-import { readLimit, readPages } from '../output/pages.ts';
 import { Screen } from '../output/screen.ts';
 import { type Column, printList } from '../output/table.ts';
-import { cleanName } from '../output/terminal.ts';
+import { readLimit, readPages } from '../pages.ts';
+import { cleanName } from '../terminal.ts';
 
 const types = ['METRICS', 'BUILD_LOGS', 'MODEL', 'DATA', 'OUTPUT'] as const;
 

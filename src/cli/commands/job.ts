@@ -4,7 +4,7 @@ import { exitCodes, type Output, print, printJson } from '../io.ts';
 import { noJob } from '../output/follow.ts';
 import { formatAge, formatBytes, formatLabels, formatNumber, formatSpan } from '../output/format.ts';
 import { type Column, renderFields, renderTable } from '../output/table.ts';
-import { cleanName } from '../output/terminal.ts';
+import { cleanName } from '../terminal.ts';
 
 type Job = NonNullable<JobQuery['job']>;
 type Step = Job['steps'][number];

@@ -4,8 +4,8 @@ import type { FlagSet, Given } from '../input/flags.ts';
 import { resolveProjectId } from '../input/project.ts';
 import { UsageError } from '../io.ts';
 import { formatAge, formatSpan } from '../output/format.ts';
-import { readLimit, readPages } from '../output/pages.ts';
 import { type Column, printList } from '../output/table.ts';
+import { readLimit, readPages } from '../pages.ts';
 
 const statuses = ['BLOCKED', 'QUEUED', 'RUNNING', 'SUSPENDED', 'CANCELLING', 'SUCCEEDED', 'FAILED', 'CANCELLED'] as const;
 

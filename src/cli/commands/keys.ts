@@ -12,8 +12,8 @@ import { type Command, jsonFlag } from '../command.ts';
 import { resolveProjectId } from '../input/project.ts';
 import { exitCodes, type Io, print, printJson, UsageError } from '../io.ts';
 import { formatAge } from '../output/format.ts';
-import { readLimit, readPages } from '../output/pages.ts';
 import { type Column, printList, renderFields } from '../output/table.ts';
+import { readLimit, readPages } from '../pages.ts';
 
 const columns: readonly Column<ApiKeyFieldsFragment>[] = [
   { title: 'ID', value: (key) => key.id },

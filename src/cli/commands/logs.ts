@@ -4,7 +4,7 @@ import { type Command, jsonFlag } from '../command.ts';
 import { exitCodes, print, toJson } from '../io.ts';
 import { findJob, followFlags } from '../output/follow.ts';
 import { LogHeaders, LogLines } from '../output/loglines.ts';
-import { cleanName } from '../output/terminal.ts';
+import { cleanName } from '../terminal.ts';
 
 export const logs: Command = {
   name: 'logs',

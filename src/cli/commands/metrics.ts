@@ -5,7 +5,7 @@ import { exitCodes, print, printJson, UsageError } from '../io.ts';
 import { chart } from '../output/chart.ts';
 import { noJob } from '../output/follow.ts';
 import { formatNumber } from '../output/format.ts';
-import { cleanName } from '../output/terminal.ts';
+import { cleanName } from '../terminal.ts';
 
 type Series = NonNullable<MetricSeriesQuery['job']>['metricSeries'];
 

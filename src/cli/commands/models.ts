@@ -2,8 +2,8 @@ import { type ModelFieldsFragment, ModelsDocument } from '../../client/generated
 import { type Command, jsonFlag } from '../command.ts';
 import { defaultProject, resolveProjectId } from '../input/project.ts';
 import { formatAge, formatBytes, formatNumber } from '../output/format.ts';
-import { readLimit, readPages } from '../output/pages.ts';
 import { type Column, printList } from '../output/table.ts';
+import { readLimit, readPages } from '../pages.ts';
 
 const newestOf = (model: ModelFieldsFragment) => model.versions.edges[0]?.node;
 

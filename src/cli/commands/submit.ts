@@ -9,7 +9,7 @@ import type { JobFile } from '../input/jobfile.ts';
 import { defaultProject, resolveProjectId } from '../input/project.ts';
 import { exitCodes, print, printJson, toJson, UsageError } from '../io.ts';
 import { followFlags, followJob } from '../output/follow.ts';
-import { cleanName } from '../output/terminal.ts';
+import { cleanName } from '../terminal.ts';
 import { resolveApplication } from './applications.ts';
 import { resolveExperimentId } from './experiments.ts';
 

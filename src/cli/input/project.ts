@@ -1,8 +1,8 @@
 import type { Client } from '../../client/fetch.ts';
 import { ProjectsDocument } from '../../client/generated.ts';
 import { UsageError } from '../io.ts';
-import { readPages } from '../output/pages.ts';
-import { cleanName } from '../output/terminal.ts';
+import { readPages } from '../pages.ts';
+import { cleanName } from '../terminal.ts';
 
 interface Project {
   readonly id: string;

@@ -7,9 +7,9 @@ import { type SubscribeOptions, subscribe } from '../../client/subscribe.ts';
 import type { Context } from '../command.ts';
 import type { FlagSet } from '../input/flags.ts';
 import { BrokenPipe, exitCodes, UsageError } from '../io.ts';
+import { cleanName } from '../terminal.ts';
 import { Follower } from './follower.ts';
 import { type Batch, type Entry, type Stream, showInOrder } from './merge.ts';
-import { cleanName } from './terminal.ts';
 
 export const followFlags: FlagSet = {
   'patience-seconds': { value: 'N', description: 'how long to go on without a connection', defaultText: '300' },

@@ -10,12 +10,12 @@ import {
 import type { SubscribeOptions } from '../../client/subscribe.ts';
 import type { Context } from '../command.ts';
 import { exitCodes, toJson } from '../io.ts';
+import { cleanName, truncate } from '../terminal.ts';
 import { formatNumber, formatSpan } from './format.ts';
 import { LogHeaders, LogLines } from './loglines.ts';
 import type { Entry } from './merge.ts';
 import { PacedLines } from './pace.ts';
 import { Screen } from './screen.ts';
-import { cleanName, truncate } from './terminal.ts';
 
 type StatusFrame = JobStatusSubscription['jobStatus'];
 type Event = EventsSubscription['events']['events'][number];

@@ -1,5 +1,5 @@
 import type { LogChunkFieldsFragment } from '../../client/generated.ts';
-import { cleanLog, cleanName, lastWrite } from './terminal.ts';
+import { cleanLog, cleanName, lastWrite } from '../terminal.ts';
 
 /** A line that does not end (a bar of dots, a dump) is shown in pieces of this many characters. */
 const longestLine = 16_384;

@@ -1,5 +1,5 @@
 import { type Io, print } from '../io.ts';
-import { truncate } from './terminal.ts';
+import { truncate } from '../terminal.ts';
 
 const eraseLine = '\r\u001b[K';
 

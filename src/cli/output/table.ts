@@ -1,5 +1,5 @@
 import { exitCodes, type Io, type Output, print, printJson } from '../io.ts';
-import { cleanName, truncate, widthOf } from './terminal.ts';
+import { cleanName, truncate, widthOf } from '../terminal.ts';
 
 export interface Column<Row> {
   readonly title: string;

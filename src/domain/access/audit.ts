@@ -4,8 +4,9 @@
  * An entry is written in the transaction that makes it true, and never changed. It refers to nothing, so it outlives its subject. What was refused is
  * not in it: a refusal undoes its transaction, and whoever may do nothing else could fill the disk with entries; refusals are for the log.
  */
-import { insertRows } from '../../store/changes/inserts.ts';
+
 import { insertAuditEntry } from '../../store/queries/audit.ts';
+import { insertRows } from '../../store/statements/inserts.ts';
 import type { Change } from '../core/change.ts';
 import type { AuditAction, AuditChanges, AuditSubjectType } from '../core/vocabulary.ts';
 

@@ -1,8 +1,9 @@
 /** API keys: who comes with one, and what a new one is. */
-import { insertRows } from '../../store/changes/inserts.ts';
+
 import { insertApiKey, keyByHash, noteKeyUse } from '../../store/queries/keys.ts';
 import { stepById } from '../../store/queries/rows.ts';
 import type { ApiKeyRow, StepRow } from '../../store/schema/tables.ts';
+import { insertRows } from '../../store/statements/inserts.ts';
 import type { Change } from '../core/change.ts';
 import type { Domain } from '../core/domain.ts';
 import { isHeldStep } from '../core/lifecycle.ts';

@@ -4,7 +4,7 @@
  * A claim first lets expired leases go, so that no reclaim waits for the sweep. Then it looks at the head of each queue that the device can
  * serve, and takes from the best: priority first, then age. Claims in a race skip the rows that another has in hand and take the next.
  */
-import { insertRows } from '../../store/changes/inserts.ts';
+
 import {
   expiredLeases,
   headOfQueue,
@@ -16,6 +16,7 @@ import {
   queueById,
 } from '../../store/changes/steps.ts';
 import type { QueueRow, StepRow } from '../../store/schema/tables.ts';
+import { insertRows } from '../../store/statements/inserts.ts';
 import { endOf } from '../access/key-ends.ts';
 import type { Principal } from '../access/principal.ts';
 import { requireRight } from '../access/rights.ts';

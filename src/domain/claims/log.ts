@@ -1,7 +1,8 @@
 /** The log of an attempt: chunks of text, each at its offset in bytes. */
-import { insertRows } from '../../store/changes/inserts.ts';
+
 import { insertLogChunks, takeNumbers } from '../../store/changes/streams.ts';
 import type { LogChunkRow, StepRow } from '../../store/schema/tables.ts';
+import { insertRows } from '../../store/statements/inserts.ts';
 import type { Mask } from '../../text/mask.ts';
 import { type Change, topics } from '../core/change.ts';
 import type { Checks } from '../core/checks.ts';

@@ -1,5 +1,5 @@
 /** Metrics: numbers that training reports, by iteration. */
-import { insertRows } from '../../store/changes/inserts.ts';
+
 import {
   countMetricNames,
   insertMetricPoints,
@@ -9,6 +9,7 @@ import {
   takeNumbers,
 } from '../../store/changes/streams.ts';
 import type { MetricPointRow, StepRow } from '../../store/schema/tables.ts';
+import { insertRows } from '../../store/statements/inserts.ts';
 import { type Change, topics } from '../core/change.ts';
 import type { Checks } from '../core/checks.ts';
 import { InvalidInput } from '../core/refusals.ts';

@@ -1,7 +1,8 @@
 /** Telemetry: what a step consumes, by time. */
-import { insertRows } from '../../store/changes/inserts.ts';
+
 import { insertTelemetrySamples, knownSample, takeNumbers } from '../../store/changes/streams.ts';
 import type { StepRow, TelemetrySampleRow } from '../../store/schema/tables.ts';
+import { insertRows } from '../../store/statements/inserts.ts';
 import { type Change, topics } from '../core/change.ts';
 import type { Checks } from '../core/checks.ts';
 

@@ -1,7 +1,8 @@
 /** One write in progress: the transaction, with who does it and when. */
-import { insertRows } from '../../store/changes/inserts.ts';
+
 import { insertEvent, takeNumbers } from '../../store/changes/streams.ts';
 import type { EventRow } from '../../store/schema/tables.ts';
+import { insertRows } from '../../store/statements/inserts.ts';
 import { feedTopic, type Topic, type Tx } from '../../store/store.ts';
 import type { Principal } from '../access/principal.ts';
 import type { Domain } from './domain.ts';

@@ -1,8 +1,8 @@
 /** Federated jobs: what is asked for, and the start of their rounds. */
 import { insertFederation, insertParticipant, insertRound, onlineEdgeDevices, roundByNumber } from '../../store/changes/federations.ts';
-import { insertRows } from '../../store/changes/inserts.ts';
 import { saveJobFields } from '../../store/changes/jobs.ts';
 import type { FederationRow, JobRow, ParticipantRow, RoundRow, StepRow } from '../../store/schema/tables.ts';
+import { insertRows } from '../../store/statements/inserts.ts';
 import { type Change, record } from '../core/change.ts';
 import { type Checks, type ContainerInput, containerOf, noResources } from '../core/checks.ts';
 import { InvalidInput } from '../core/refusals.ts';

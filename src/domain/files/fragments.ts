@@ -1,11 +1,11 @@
 /** Fragments: the files of jobs and of projects. The row says what there is; the bytes are in the file store. */
 import { deleteFragmentRow, insertFragment, lockFragment, readyFragment } from '../../store/changes/fragments.ts';
-import { insertRows } from '../../store/changes/inserts.ts';
 import { lockJob } from '../../store/changes/jobs.ts';
 import { lockStep } from '../../store/changes/steps.ts';
 import type { StoredFile } from '../../store/files/disk.ts';
 import { fragmentByFilename, fragmentById, stepById, stepByNumber } from '../../store/queries/rows.ts';
 import type { FragmentRow, JobRow, StepRow } from '../../store/schema/tables.ts';
+import { insertRows } from '../../store/statements/inserts.ts';
 import { isOpenStill } from '../../store/unavailable.ts';
 import { audit } from '../access/audit.ts';
 import type { Principal } from '../access/principal.ts';

@@ -1,5 +1,5 @@
 /** Models: a named line of versions. A training job that succeeds adds one. */
-import { insertRows } from '../../store/changes/inserts.ts';
+
 import { saveJobFields } from '../../store/changes/jobs.ts';
 import {
   insertModel,
@@ -11,6 +11,7 @@ import {
   touchModel,
 } from '../../store/changes/models.ts';
 import type { JobRow, ModelRow, ModelVersionRow } from '../../store/schema/tables.ts';
+import { insertRows } from '../../store/statements/inserts.ts';
 import type { Change } from '../core/change.ts';
 import { InvalidInput } from '../core/refusals.ts';
 import { later } from '../core/transitions.ts';

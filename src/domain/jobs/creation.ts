@@ -1,8 +1,9 @@
 /** Making a job: from steps, from one container, from a project's pipeline, or bare with one step. */
-import { insertRows } from '../../store/changes/inserts.ts';
+
 import { insertJob, insertJobItem, insertJobLabel } from '../../store/changes/jobs.ts';
 import { jobById } from '../../store/queries/rows.ts';
 import type { JobRow } from '../../store/schema/tables.ts';
+import { insertRows } from '../../store/statements/inserts.ts';
 import { addKey } from '../access/keys.ts';
 import type { Principal } from '../access/principal.ts';
 import { requireRight } from '../access/rights.ts';

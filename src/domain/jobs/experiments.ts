@@ -1,11 +1,11 @@
 /** Experiments: an ordered queue of jobs. One runs at a time; each starts from the model that the one before it produced. */
 import { firstUnfinishedJob, insertExperiment, lockExperiment, newestResult } from '../../store/changes/experiments.ts';
 import { lockFederation } from '../../store/changes/federations.ts';
-import { insertRows } from '../../store/changes/inserts.ts';
 import { lockJob, saveJobFields } from '../../store/changes/jobs.ts';
 import { lockNextBlockedStep } from '../../store/changes/steps.ts';
 import { fragmentById } from '../../store/queries/rows.ts';
 import type { ExperimentRow, JobRow } from '../../store/schema/tables.ts';
+import { insertRows } from '../../store/statements/inserts.ts';
 import type { Queries } from '../../store/store.ts';
 import type { Principal } from '../access/principal.ts';
 import { requireRight, sees } from '../access/rights.ts';

@@ -1,9 +1,10 @@
 /** Projects: they own jobs, devices, fragments and keys. */
-import { insertRows } from '../../store/changes/inserts.ts';
+
 import { unfinishedJob } from '../../store/changes/jobs.ts';
 import { insertProject, removeProject, saveProjectFields } from '../../store/changes/projects.ts';
 import { projectById } from '../../store/queries/rows.ts';
 import type { ProjectRow } from '../../store/schema/tables.ts';
+import { insertRows } from '../../store/statements/inserts.ts';
 import { type AuditSubject, audit, changedBetween, madeWith } from '../access/audit.ts';
 import type { Principal } from '../access/principal.ts';
 import { requireAllProjects, requireRight } from '../access/rights.ts';

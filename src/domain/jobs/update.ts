@@ -1,5 +1,5 @@
 /** What can be done to a job that is there: change it, add steps to it, delete it. */
-import { insertRows } from '../../store/changes/inserts.ts';
+
 import {
   insertJobItem,
   insertJobLabel,
@@ -11,6 +11,7 @@ import {
 } from '../../store/changes/jobs.ts';
 import { lockStepsOfJob, setPriorityOfSteps, stepsOfJobInOrder } from '../../store/changes/steps.ts';
 import type { JobRow, StepRow } from '../../store/schema/tables.ts';
+import { insertRows } from '../../store/statements/inserts.ts';
 import { audit } from '../access/audit.ts';
 import type { Principal } from '../access/principal.ts';
 import { requireRight, sees } from '../access/rights.ts';

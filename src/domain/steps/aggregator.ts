@@ -1,8 +1,8 @@
 /** The gateway's own device, which averages the models of federated rounds and runs nothing else. */
 import { insertDevice, saveDeviceFields } from '../../store/changes/devices.ts';
-import { insertRows } from '../../store/changes/inserts.ts';
 import { deviceByName } from '../../store/queries/rows.ts';
 import type { DeviceRow } from '../../store/schema/tables.ts';
+import { insertRows } from '../../store/statements/inserts.ts';
 import type { Principal } from '../access/principal.ts';
 import { type Change, change, topics } from '../core/change.ts';
 import { noResources } from '../core/checks.ts';

@@ -1,9 +1,9 @@
 /** Devices: the machines that run steps. */
 import { anyHeldStep, insertDevice, lockDevice, noteDeviceSeen, removeDevice, saveDeviceFields } from '../../store/changes/devices.ts';
-import { insertRows } from '../../store/changes/inserts.ts';
 import { forgetReservations } from '../../store/changes/reservations.ts';
 import { deviceByName } from '../../store/queries/rows.ts';
 import type { DeviceRow } from '../../store/schema/tables.ts';
+import { insertRows } from '../../store/statements/inserts.ts';
 import { type AuditSubject, audit, changedBetween, madeWith } from '../access/audit.ts';
 import { keyFields, subjectOf as keySubjectOf } from '../access/key-changes.ts';
 import { giveNewKey } from '../access/key-rotation.ts';

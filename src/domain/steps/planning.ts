@@ -1,8 +1,9 @@
 /** Making the steps of a job: at its creation, and those that are added while it runs. */
-import { insertRows } from '../../store/changes/inserts.ts';
+
 import { insertStep } from '../../store/changes/steps.ts';
 import { deviceById } from '../../store/queries/rows.ts';
 import type { JobRow, StepRow } from '../../store/schema/tables.ts';
+import { insertRows } from '../../store/statements/inserts.ts';
 import type { Change } from '../core/change.ts';
 import { InvalidInput } from '../core/refusals.ts';
 import type { StepPart, StepTemplate } from '../core/vocabulary.ts';

@@ -1,8 +1,8 @@
 import { and, eq, gte, isNull, lt, or } from 'drizzle-orm';
 import { isOneOf } from '../schema/columns.ts';
 import type { DeviceRow } from '../schema/tables.ts';
+import { insertOf } from '../statements/inserts.ts';
 import { type Placeholder, type Queries, statement, type Tx } from '../store.ts';
-import { insertOf } from './inserts.ts';
 
 export const insertDevice = insertOf('devices');
 

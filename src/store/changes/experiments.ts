@@ -1,8 +1,8 @@
 import { and, asc, desc, eq, ne } from 'drizzle-orm';
 import { unfinishedJobStatuses } from '../../domain/core/lifecycle.ts';
 import { isOneOf, isWord, withoutIndex } from '../schema/columns.ts';
+import { insertOf } from '../statements/inserts.ts';
 import { type Placeholder, statement } from '../store.ts';
-import { insertOf } from './inserts.ts';
 
 export const insertExperiment = insertOf('experiments');
 

@@ -3,8 +3,8 @@ import { and, asc, desc, eq, gte, isNotNull, isNull, lt, lte, notExists, or, sql
 import { heldStepStatuses } from '../../domain/core/lifecycle.ts';
 import { isOneOf, isWord, withoutIndex } from '../schema/columns.ts';
 import { openParticipants, type ParticipantRow, type RoundRow } from '../schema/tables.ts';
+import { insertOf } from '../statements/inserts.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
-import { insertOf } from './inserts.ts';
 
 export const insertFederation = insertOf('federations');
 export const insertRound = insertOf('rounds');

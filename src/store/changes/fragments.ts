@@ -1,7 +1,7 @@
 import { and, eq } from 'drizzle-orm';
 import { isWord } from '../schema/columns.ts';
+import { insertOf } from '../statements/inserts.ts';
 import { type Placeholder, statement } from '../store.ts';
-import { insertOf } from './inserts.ts';
 
 export const insertFragment = insertOf('fragments');
 

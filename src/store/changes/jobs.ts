@@ -3,8 +3,8 @@ import { and, asc, eq, isNotNull, isNull, lte } from 'drizzle-orm';
 import { type JobStatus, unfinishedJobStatuses } from '../../domain/core/lifecycle.ts';
 import { isOneOf, isWord } from '../schema/columns.ts';
 import type { JobItemRow, JobRow } from '../schema/tables.ts';
+import { insertOf } from '../statements/inserts.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
-import { insertOf } from './inserts.ts';
 import { keepModelsOfJob } from './models.ts';
 
 export const insertJob = insertOf('jobs');

@@ -1,8 +1,8 @@
 import { and, count, desc, eq, exists, max, or, sql } from 'drizzle-orm';
 import { unfinishedJobStatuses } from '../../domain/core/lifecycle.ts';
 import { isOneOf, isWord } from '../schema/columns.ts';
+import { insertOf } from '../statements/inserts.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
-import { insertOf } from './inserts.ts';
 
 export const insertModel = insertOf('models');
 export const insertModelVersion = insertOf('modelVersions');

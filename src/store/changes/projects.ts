@@ -1,7 +1,7 @@
 import { eq } from 'drizzle-orm';
 import type { ProjectRow } from '../schema/tables.ts';
+import { insertOf } from '../statements/inserts.ts';
 import type { Tx } from '../store.ts';
-import { insertOf } from './inserts.ts';
 import { removeJob } from './jobs.ts';
 
 export const insertProject = insertOf('projects');

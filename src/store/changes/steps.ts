@@ -3,8 +3,8 @@ import { and, asc, desc, eq, isNotNull, lte, or } from 'drizzle-orm';
 import { type StepStatus, unfinishedStepStatuses } from '../../domain/core/lifecycle.ts';
 import { isOneOf, isWord } from '../schema/columns.ts';
 import type { QueueRow, StepRow } from '../schema/tables.ts';
+import { insertOf } from '../statements/inserts.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
-import { insertOf } from './inserts.ts';
 
 export const insertStep = insertOf('steps', { sizes: [8, 1] });
 export const insertAttempt = insertOf('attempts');

@@ -1,8 +1,8 @@
 /** Appending to the streams of a job. The stream's row is the lock under which its numbers are given. */
 import { and, count, eq, sql } from 'drizzle-orm';
 import type { StreamKind } from '../../domain/core/vocabulary.ts';
+import { inSizes, insertOf } from '../statements/inserts.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
-import { inSizes, insertOf } from './inserts.ts';
 
 const advance = statement('advance stream', (db, t, $: Placeholder<{ jobId: string; kind: StreamKind; by: number; bytes: number }>) =>
   db

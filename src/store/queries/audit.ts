@@ -1,9 +1,9 @@
 /** The audit trail: entries are added and read, never changed. */
 import { and, count, eq, gte, inArray, lt, type SQL } from 'drizzle-orm';
 import type { AuditAction, AuditSubjectType } from '../../domain/core/vocabulary.ts';
-import { insertOf } from '../changes/inserts.ts';
 import type { AuditEntryRow } from '../schema/tables.ts';
 import { batch } from '../statements/batch.ts';
+import { insertOf } from '../statements/inserts.ts';
 import { keyset, type Slice, textKey } from '../statements/keyset.ts';
 import type { Queries } from '../store.ts';
 

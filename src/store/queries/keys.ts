@@ -1,7 +1,7 @@
 import { and, desc, eq, gt, isNotNull, isNull, lt, lte, ne, or } from 'drizzle-orm';
-import { insertOf } from '../changes/inserts.ts';
 import { isWord, withoutIndex } from '../schema/columns.ts';
 import type { ApiKeyRow } from '../schema/tables.ts';
+import { insertOf } from '../statements/inserts.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
 
 export const insertApiKey = insertOf('apiKeys');

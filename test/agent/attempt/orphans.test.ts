@@ -1,8 +1,8 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { createStepFolder, stepsFolder } from '../../../src/agent/attempt/folder.ts';
 import { readRecord, recordProcess, removeOrphans } from '../../../src/agent/attempt/orphans.ts';
+import { createStepFolder, stepsFolder } from '../../../src/agent/files/folder.ts';
 import { findContainment } from '../../../src/agent/process/containment.ts';
 import { GroupProcess } from '../../../src/agent/process/process.ts';
 import { findProcess } from '../../../src/agent/process/processes.ts';

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { buildArguments, formatEnvironment, type RunOptions, runArguments } from '../../../src/agent/container/docker.ts';
-import { engineEnvironment } from '../../../src/agent/container/engine.ts';
+import { engineEnvironment } from '../../../src/agent/machine/engine.ts';
 import type { ContainerFieldsFragment } from '../../../src/client/generated.ts';
 import { createFolder } from '../../support/folders.ts';
 import { claimedStep, lease } from '../claims.ts';

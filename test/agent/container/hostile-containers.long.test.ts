@@ -1,7 +1,7 @@
 /** Hostile steps in real containers: what they write is the host's to read, and must not lead it astray (P16). */
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { stepsFolder } from '../../../src/agent/attempt/folder.ts';
+import { stepsFolder } from '../../../src/agent/files/folder.ts';
 import { openEngine } from '../../support/engine.ts';
 import { createFolder } from '../../support/folders.ts';
 import { eventually } from '../eventually.ts';

@@ -2,9 +2,9 @@ import { hash } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { quoteName } from '../../text/acceptable.ts';
-import { Notes } from '../attempt/notes.ts';
-import { NotPlain } from '../files/directory.ts';
+import { NotPlain } from './directory.ts';
 import { type MetricEntry, parseMetricsLine } from './metrics.ts';
+import { Notes } from './notes.ts';
 
 /** The file of a name, now: it may be another one the next time. */
 export interface NamedFile {

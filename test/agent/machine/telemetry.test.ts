@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { parseGpuProcesses, parseGpus, sampleGpus } from '../../../src/agent/machine/gpus.ts';
 import { findResources } from '../../../src/agent/machine/resources.ts';
+import { ProcessMeter, parseContainerStats } from '../../../src/agent/machine/telemetry.ts';
 import { GroupProcess } from '../../../src/agent/process/process.ts';
 import { listProcesses, parsePs, parseStat, selectFamily } from '../../../src/agent/process/processes.ts';
-import { ProcessMeter, parseContainerStats } from '../../../src/agent/reporting/telemetry.ts';
 import { createFolder } from '../../support/folders.ts';
 import { eventually } from '../eventually.ts';
 

@@ -8,9 +8,9 @@ import { CreateFragmentDocument, type CreateFragmentInput, type FragmentType, Ga
 import { quoteName } from '../../text/acceptable.ts';
 import type { Mask } from '../../text/mask.ts';
 import { askUntilAnswered, isPassing } from '../asking.ts';
-import { Notes } from '../attempt/notes.ts';
-import type { Directory } from './directory.ts';
-import { fragmentFiles } from './fragment-files.ts';
+import type { Directory } from '../files/directory.ts';
+import { fragmentFiles } from '../files/fragment-files.ts';
+import { Notes } from '../files/notes.ts';
 
 export interface HandIn {
   readonly client: Client;

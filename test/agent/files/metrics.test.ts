@@ -13,10 +13,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { metricsFile } from '../../../src/agent/attempt/folder.ts';
 import { Directory } from '../../../src/agent/files/directory.ts';
-import { type MetricEntry, parseMetricsLine } from '../../../src/agent/reporting/metrics.ts';
-import { MetricsReader } from '../../../src/agent/reporting/metrics-reader.ts';
+import { metricsFile } from '../../../src/agent/files/folder.ts';
+import { type MetricEntry, parseMetricsLine } from '../../../src/agent/files/metrics.ts';
+import { MetricsReader } from '../../../src/agent/files/metrics-reader.ts';
 import { createFolder } from '../../support/folders.ts';
 
 async function openReader() {

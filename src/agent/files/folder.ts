@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { ClaimedStepFieldsFragment } from '../../client/generated.ts';
-import { Directory } from '../files/directory.ts';
-import type { NamedFile } from '../reporting/metrics-reader.ts';
-import { formatSettings, type StepPaths } from './environment.ts';
+import { formatSettings, type StepPaths } from '../process/environment.ts';
+import { Directory } from './directory.ts';
+import type { NamedFile } from './metrics-reader.ts';
 
 /**
  * What an attempt has on disk, all of it gone after the step:

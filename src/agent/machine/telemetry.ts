@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { passEnvironment } from '../attempt/environment.ts';
-import { askEngine } from '../container/engine.ts';
-import { listGpuProcesses, listGpus, sampleGpus } from '../machine/gpus.ts';
+import { passEnvironment } from '../process/environment.ts';
 import { Family } from '../process/family.ts';
 import type { ProcessRow } from '../process/processes.ts';
+import { askEngine } from './engine.ts';
+import { listGpuProcesses, listGpus, sampleGpus } from './gpus.ts';
 
 const run = promisify(execFile);
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { LogLines } from '../../../src/cli/output/loglines.ts';
-import { renderTable } from '../../../src/cli/output/table.ts';
-import { cleanLog, cleanName, truncate, widthOf } from '../../../src/cli/output/terminal.ts';
+import { LogLines } from '../../src/cli/output/loglines.ts';
+import { renderTable } from '../../src/cli/output/table.ts';
+import { cleanLog, cleanName, truncate, widthOf } from '../../src/cli/terminal.ts';
 
 describe('a name of others', () => {
   test.each([

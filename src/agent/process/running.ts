@@ -1,6 +1,6 @@
 import type { StatusReason } from '../../client/generated.ts';
-import type { ProcessExit } from '../process/process.ts';
-import type { Meter } from '../reporting/telemetry.ts';
+import type { Meter } from '../machine/telemetry.ts';
+import type { ProcessExit } from './process.ts';
 
 /** Why a step failed, as the history of its job says it. */
 export interface StepFailure {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { describeStep, formatSettings, passEnvironment } from '../../../src/agent/attempt/environment.ts';
+import { describeStep, formatSettings, passEnvironment } from '../../../src/agent/process/environment.ts';
 import { claimedStep, lease } from '../claims.ts';
 
 test('a step gets what programs need of the agent’s environment, and none of its secrets', () => {

@@ -1,5 +1,5 @@
-import type { Given } from '../input/flags.ts';
-import { UsageError } from '../io.ts';
+import type { Given } from './input/flags.ts';
+import { UsageError } from './io.ts';
 
 /** One page of a Relay connection. */
 export interface Page<Node> {
