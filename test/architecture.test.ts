@@ -37,26 +37,45 @@ function importsOf(file: string): Import[] {
 
 const imports = sources.flatMap(importsOf);
 const folderOf = (path: string) => /^src\/(?:([^/]+)\/)?/.exec(path)?.[1] ?? (path.startsWith('src/') ? 'top' : null);
+/** The ways that lead back to where they began. */
+function circlesOf(nodes: readonly string[], next: (node: string) => Iterable<string>): string[] {
+  const state = new Map<string, 'open' | 'done'>();
+  const circles: string[] = [];
+  const walk = (node: string, path: readonly string[]): void => {
+    if (state.get(node) === 'open') circles.push([...path.slice(path.indexOf(node)), node].join(' → '));
+    if (state.has(node)) return;
+    state.set(node, 'open');
+    for (const one of next(node)) walk(one, [...path, node]);
+    state.set(node, 'done');
+  };
+  for (const node of nodes) walk(node, []);
+  return circles;
+}
+
 const show = ({ file, target }: Import) => `${file} → ${target}`;
 
 /** Which folders each folder may import from, itself left out. `types` are for `import type` alone. */
 const arrows: Readonly<Record<string, { readonly values: readonly string[]; readonly types?: readonly string[] }>> = {
-  meters: { values: [] },
+  instruments: { values: [] },
   text: { values: [] },
-  store: { values: ['meters', 'text'], types: ['domain'] },
-  domain: { values: ['meters', 'text', 'store'], types: ['realtime'] },
-  realtime: { values: ['meters', 'domain', 'store'] },
+  store: { values: ['instruments', 'text'], types: ['domain'] },
+  domain: { values: ['instruments', 'text', 'store'], types: ['realtime'] },
+  realtime: { values: ['instruments', 'domain', 'store'] },
   backup: { values: ['store'] },
   'json-schema': { values: ['domain'] },
-  aggregator: { values: ['meters', 'text', 'domain', 'store'] },
+  aggregator: { values: ['instruments', 'text', 'domain', 'store'] },
   schema: { values: ['text', 'realtime', 'domain', 'store'] },
-  server: { values: ['meters', 'schema', 'realtime', 'domain', 'store'] },
-  operating: { values: ['meters', 'server', 'schema', 'realtime', 'domain', 'store'] },
+  server: { values: ['instruments', 'schema', 'realtime', 'domain', 'store'] },
+  telemetry: { values: ['instruments', 'server', 'schema', 'realtime', 'domain', 'store'] },
   client: { values: ['text'] },
   agent: { values: ['text', 'client'] },
   cli: { values: ['text', 'client', 'agent'] },
+  commands: { values: ['top', 'text', 'config', 'telemetry', 'server', 'backup', 'domain', 'store', 'client', 'agent', 'cli'] },
   config: { values: ['text', 'server', 'schema', 'realtime', 'domain', 'store'] },
 };
+
+/** The subjects of the domain, each above all that it may import from; `core` has the rest of Trainyard's words and means. */
+const subjects: readonly string[] = ['core', 'access', 'steps', 'files', 'federation', 'jobs', 'rounds', 'preemption', 'claims', 'sweep'];
 
 /** Words and rules that need no database: they import nothing of the project, so the store may make its CHECKs of them. */
 const shared = ['src/domain/core/lifecycle.ts', 'src/domain/core/vocabulary.ts'];
@@ -78,6 +97,30 @@ describe('The arrows between the folders', () => {
 
   test('what the store shares with the domain imports nothing of the project', () => {
     expect(imports.filter(({ file, target }) => shared.includes(file) && target.startsWith('src/')).map(show)).toEqual([]);
+  });
+
+  test('a subject of the domain imports only those below it', () => {
+    const subjectOf = (path: string) => /^src\/domain\/([^/]+)\//.exec(path)?.[1];
+    const domain = sources.filter((file) => file.startsWith('src/domain/'));
+    expect(domain.filter((file) => !subjects.includes(subjectOf(file) ?? ''))).toEqual([]);
+    const wrong = imports.filter(({ file, target, isTypeOnly }) => {
+      const [from, to] = [subjectOf(file), subjectOf(target)];
+      if (from === undefined || to === undefined || subjects.indexOf(to) <= subjects.indexOf(from)) return false;
+      return !(isTypeOnly && target === 'src/domain/access/principal.ts');
+    });
+    expect(wrong.map(show)).toEqual([]);
+  });
+
+  // The files beside the folders are what the folders share, or what puts them together.
+  test('folders that lie beside each other do not import each other in a circle, src/schema left out', () => {
+    const edges = new Map<string, Set<string>>();
+    for (const { file, target, isTypeOnly } of imports) {
+      const [from, to] = [dirname(file), dirname(target)];
+      if (isTypeOnly || shared.includes(target) || !target.startsWith('src/') || file.startsWith('src/schema/') || from === to) continue;
+      if (from.startsWith(`${to}/`) || to.startsWith(`${from}/`)) continue;
+      edges.set(from, (edges.get(from) ?? new Set()).add(to));
+    }
+    expect(circlesOf([...edges.keys()], (folder) => edges.get(folder) ?? [])).toEqual([]);
   });
 
   test('only the store knows a database', () => {
@@ -108,17 +151,7 @@ describe('The arrows between the folders', () => {
   test('no file imports itself by way of others, src/schema left out', () => {
     const files = sources.filter((file) => folderOf(file) !== 'schema');
     const targets = new Map(files.map((file) => [file, imports.filter((one) => one.file === file && !one.isTypeOnly)]));
-    const state = new Map<string, 'open' | 'done'>();
-    const circles: string[] = [];
-    const walk = (file: string, path: readonly string[]): void => {
-      if (state.get(file) === 'open') circles.push([...path.slice(path.indexOf(file)), file].join(' → '));
-      if (state.has(file)) return;
-      state.set(file, 'open');
-      for (const { target } of targets.get(file) ?? []) walk(target, [...path, file]);
-      state.set(file, 'done');
-    };
-    for (const file of files) walk(file, []);
-    expect(circles).toEqual([]);
+    expect(circlesOf(files, (file) => (targets.get(file) ?? []).map(({ target }) => target))).toEqual([]);
   });
 });
 
@@ -139,7 +172,7 @@ describe('The house style', () => {
   });
 
   test('a file is named after what it is about', () => {
-    expect(written.filter((file) => /(^|[/.-])(utils?|helpers?|common|misc|types)[/.-]/.test(file))).toEqual([]);
+    expect(written.filter((file) => /(^|[/.-])(utils?|helpers?|common|misc)[/.-]|\/types\.ts$/.test(file))).toEqual([]);
   });
 
   test('a file is named in lower case, words joined by hyphens', () => {
