@@ -15,8 +15,8 @@ import {
 } from 'graphql';
 import { exceed, refuse } from '../errors.ts';
 import type { Cost } from '../execution/cost.ts';
-import { findCostVariables, type Values } from '../execution/cost-variables.ts';
 import type { Limits } from '../limits.ts';
+import { findCostVariables, type Values } from './cost-variables.ts';
 import { limitMeasures } from './measures.ts';
 import { SizedCache } from './sized-cache.ts';
 import { oneSubscriptionField } from './subscription-root.ts';

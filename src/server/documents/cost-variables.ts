@@ -1,7 +1,7 @@
 /** What of an operation's variables its cost depends on: those of sizes (`first: $n`) and those of @skip and @include. */
 import { type ArgumentNode, type FieldNode, Kind, type SelectionNode, type ValueNode, visit } from 'graphql';
 import { type Size, sizeArguments } from '../../schema/core/sizes.ts';
-import type { Operation } from '../documents/documents.ts';
+import type { Operation } from './documents.ts';
 
 /** Of a number or a boolean itself, of a list how many entries it has. Undefined: left out, null, or of a kind that execution refuses. */
 type Value = number | boolean | undefined;
