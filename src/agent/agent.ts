@@ -98,8 +98,11 @@ async function serve(options: AgentOptions, setting: Setting): Promise<number> {
   const { workDir, tell, containment } = setting;
   const offers = await Offers.find(options.resources, tell);
   const { client, deviceId } = await register(options, setting, offers.now);
+  // What goes on beside the claims ends with them, also where the gateway ended them: it would keep the process from exiting.
+  const over = new AbortController();
+  const beside = AbortSignal.any([stop, over.signal]);
   // Never rejects, and ends with the signal.
-  void offers.keepLooking(client, deviceId, options.lookSeconds ?? 30, stop);
+  void offers.keepLooking(client, deviceId, options.lookSeconds ?? 30, beside);
   const release = new AbortController();
   // Every step listens to it: more listeners than slots would be a leak, more than ten are not.
   setMaxListeners(0, release.signal);
@@ -111,11 +114,12 @@ async function serve(options: AgentOptions, setting: Setting): Promise<number> {
   if (stop.aborted) onStop();
   stop.addEventListener('abort', onStop, { once: true });
   try {
-    const onEngineAway = () => offers.lookAgain(client, deviceId, stop);
+    const onEngineAway = () => offers.lookAgain(client, deviceId, beside);
     const attempts = { workDir, leaseSeconds, graceSeconds, gpus: offers.pool, onEngineAway, containment };
     const work = { client, ...attempts, release: release.signal };
-    return await runSlots({ work, deviceId, projectId, slots, stop, tell });
+    return await runSlots({ work, deviceId, projectId, slots, stop, beside, tell });
   } finally {
+    over.abort();
     stop.removeEventListener('abort', onStop);
     await sayGoodbye(client, deviceId);
   }

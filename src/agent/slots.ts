@@ -13,6 +13,8 @@ export interface SlotsOptions {
   readonly projectId: string | undefined;
   readonly slots: number;
   readonly stop: AbortSignal;
+  /** Aborted when nothing is to be heard of work any more. */
+  readonly beside: AbortSignal;
   readonly tell: (event: AgentEvent) => void;
 }
 
@@ -51,7 +53,7 @@ class Slots {
   constructor(options: SlotsOptions) {
     this.#options = options;
     const tell = () => this.#tell();
-    this.#watch = new WorkWatch(options.work.client, options.deviceId, options.stop, tell, tell);
+    this.#watch = new WorkWatch(options.work.client, options.deviceId, options.beside, tell, tell);
     options.stop.addEventListener('abort', tell, { once: true });
   }
 

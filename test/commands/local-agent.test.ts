@@ -5,6 +5,7 @@ import { afterEach, expect, test } from 'vitest';
 import { keepDoing } from '../../src/commands/background.ts';
 import { flagsOf } from '../../src/commands/local-agent.ts';
 import { eventually } from '../agent/eventually.ts';
+import { ask } from '../e2e/asking.ts';
 import { createSqliteDatabase } from '../support/databases.ts';
 import { startGateway } from '../support/gateway.ts';
 
@@ -13,11 +14,11 @@ afterEach(async () => {
   for (const end of ending.splice(0).reverse()) await end();
 });
 
-async function open(prepare: (folder: string) => void) {
+async function open(prepare: (folder: string) => void, flags: readonly string[] = []) {
   const database = await createSqliteDatabase();
   ending.push(() => database.remove());
   prepare(database.folder);
-  const gateway = await startGateway({ database, command: 'up' });
+  const gateway = await startGateway({ database, command: 'up', flags });
   ending.push(() => gateway.kill('SIGTERM'));
   const isAlive = async () => (await fetch(`${gateway.url}/health/live`)).status === 200;
   return { gateway, agent: join(database.folder, 'agent'), isAlive };
@@ -49,6 +50,35 @@ test('a gateway goes on where a folder stands in the place of its agent’s key,
   expect(await isAlive()).toBe(true);
   rmSync(join(agent, 'device.json'), { recursive: true });
   await eventually(() => expect(pidIn(agent)).not.toBe(first), patience);
+});
+
+test('an agent whose key is revoked while it runs a step ends, and is started again with a new key', async () => {
+  const { gateway } = await open(() => {}, ['--slots', '2']);
+  const read = async <T>(query: string, variables = {}) => {
+    const { data, errors } = await ask(gateway, gateway.adminKey, query, variables);
+    expect(errors).toBeUndefined();
+    return data as T; // by the query
+  };
+  const { projects } = await read<{ projects: { nodes: { id: string }[] } }>('{ projects { nodes { id } } }');
+  const submit = async (command: string) => {
+    const create = 'mutation ($input: CreateJobInput!) { createJob(input: $input) { ... on CreateJobPayload { job { id } } } }';
+    const input = { projectId: projects.nodes[0]?.id, name: 'a job', container: { command } };
+    return (await read<{ createJob: { job: { id: string } } }>(create, { input })).createJob.job.id;
+  };
+  const waitFor = (id: string, wanted: object) =>
+    eventually(async () => {
+      const { job } = await read<{ job: object }>('query ($id: ID!) { job(id: $id) { status step(number: 0) { logTail(lines: 1) } } }', {
+        id,
+      });
+      expect(job).toMatchObject(wanted);
+    }, patience);
+  // What it prints is how the agent hears at once that its key is not taken any more.
+  await waitFor(await submit('while :; do echo runs; sleep 0.2; done'), { step: { logTail: expect.stringContaining('runs') } });
+  const { apiKeys } = await read<{ apiKeys: { nodes: { id: string; kind: string }[] } }>('{ apiKeys { nodes { id kind } } }');
+  const revoke = 'mutation ($input: RevokeApiKeyInput!) { revokeApiKey(input: $input) { __typename } }';
+  for (const { id, kind } of apiKeys.nodes) if (kind === 'DEVICE') await read(revoke, { input: { apiKeyId: id } });
+  await eventually(() => expect(gateway.output().split('Registered at')).toHaveLength(3), patience);
+  await waitFor(await submit('true'), { status: 'SUCCEEDED' });
 });
 
 test('isolation is handed on to the agent as it was asked for (P16)', () => {
