@@ -66,10 +66,10 @@ async function authenticateLease(domain: Domain, token: string): Promise<Princip
   const name = parseLeaseToken(token);
   if (!name) return null;
   const [step] = await domain.store.read.run(stepById, { id: name.stepId });
-  return step && holds(step, token, domain.attendance.dueBy()) ? leasePrincipal(step) : null;
+  return step && holds(step, token, domain.clockGuard.dueBy()) ? leasePrincipal(step) : null;
 }
 
-/** Whether this token is the one that holds the step, by what `Attendance.dueBy` says. */
+/** Whether this token is the one that holds the step, by what `ClockGuard.dueBy` says. */
 export function holds(step: StepRow, token: string, now: Date): boolean {
   if (!isHeldStep(step.status) || step.leaseHash === null || step.leaseExpiresAt === null) return false;
   return step.leaseExpiresAt > now && isSameHash(step.leaseHash, hashOf(token));

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { FileStore } from '../../store/files/disk.ts';
 import type { Store } from '../../store/store.ts';
 import { type Clock, systemClock } from './clock.ts';
-import { Attendance } from './clock-guard.ts';
+import { ClockGuard } from './clock-guard.ts';
 import { createIds, type Ids } from './ids.ts';
 import { DomainMeters } from './instruments.ts';
 import { type DomainLimits, defaultDomainLimits } from './limits.ts';
@@ -28,7 +28,7 @@ export interface Domain {
   readonly schemas: Schemas;
   readonly clock: Clock;
   /** Whether the gateway was there all the while. */
-  readonly attendance: Attendance;
+  readonly clockGuard: ClockGuard;
   readonly ids: Ids;
   random(bytes: number): Buffer;
   readonly limits: DomainLimits;
@@ -80,7 +80,7 @@ export function createDomain(parts: DomainParts): Domain {
     models,
     schemas,
     clock,
-    attendance: new Attendance(clock),
+    clockGuard: new ClockGuard(clock),
     random,
     ids: createIds(clock.now, random),
     limits: { ...defaultDomainLimits, ...limits },

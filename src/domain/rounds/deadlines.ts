@@ -19,16 +19,16 @@ const AT_ONCE = 100;
 /** For the sweep: what is due of rounds, in this order. */
 export const roundsDue: readonly ((domain: Domain) => Promise<Chore[]>)[] = [deadlinesDue, devicesGone];
 
-async function deadlinesDue({ store, attendance, setbacks }: Domain): Promise<Chore[]> {
-  const rounds = await store.read.run(overdueRounds, { now: attendance.dueBy(), limit: AT_ONCE + setbacks.size });
+async function deadlinesDue({ store, clockGuard, setbacks }: Domain): Promise<Chore[]> {
+  const rounds = await store.read.run(overdueRounds, { now: clockGuard.dueBy(), limit: AT_ONCE + setbacks.size });
   return rounds.map((round) => ({
     name: `The deadline of round ${round.number} of ${round.jobId}`,
     work: (change) => endOverdue(change, round),
   }));
 }
 
-async function devicesGone({ store, attendance, limits, setbacks }: Domain): Promise<Chore[]> {
-  const since = new Date(attendance.dueBy().getTime() - limits.heartbeatSeconds * 1_000);
+async function devicesGone({ store, clockGuard, limits, setbacks }: Domain): Promise<Chore[]> {
+  const since = new Date(clockGuard.dueBy().getTime() - limits.heartbeatSeconds * 1_000);
   const steps = await store.read.run(abandonedSteps, { since, limit: AT_ONCE + setbacks.size });
   return steps.map(({ id }) => ({ name: `The device of ${id}`, work: (change) => abandon(change, id) }));
 }

@@ -22,7 +22,7 @@ export async function inspectSubmission(domain: Domain, principal: Principal, to
   const name = parseLeaseToken(token);
   const [step] = name ? await read.run(stepById, { id: name.stepId }) : [];
   if (!name || !step || step.part === null || !sees(principal, step)) return null;
-  if (step.attemptCount !== name.attempt || !holds(step, token, domain.attendance.dueBy())) return null;
+  if (step.attemptCount !== name.attempt || !holds(step, token, domain.clockGuard.dueBy())) return null;
   const [model] = await read.run(modelOfAttempt, { jobId: step.jobId, stepId: step.id, attempt: step.attemptCount });
   const path = model && pathOf(domain, model);
   if (!model || !path) return null;

@@ -56,7 +56,7 @@ export async function requireLease(
   const [step] = seen ? await tx.run(lockStep, { id: seen.id }) : [];
   if (!name || !step || !sees(principal, step))
     throw new InvalidInput([{ path: ['leaseToken'], message: 'is not a token that a claim here answered.' }]);
-  if (step.attemptCount !== name.attempt || !holds(step, token, domain.attendance.dueBy())) throw new StaleLease(step, name.attempt);
+  if (step.attemptCount !== name.attempt || !holds(step, token, domain.clockGuard.dueBy())) throw new StaleLease(step, name.attempt);
   // Other steps of a round write to the streams of the same job at the same time.
   if (step.part !== null && !mayEnd) await lockedJob(change, step.jobId);
   return { step, device, mask: maskOf(step, token) };

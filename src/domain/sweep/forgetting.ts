@@ -17,14 +17,14 @@ export function forgetNowAndThen(domain: Domain): () => Promise<void> {
     const now = domain.clock.elapsed();
     if (now - doneAt < EVERY_MS || !(await forgetKeys(domain))) return;
     doneAt = now;
-    await domain.files.sweep(domain.attendance.longAgo(BROKEN_AFTER_MS));
+    await domain.files.sweep(domain.clockGuard.longAgo(BROKEN_AFTER_MS));
   };
 }
 
 /** Answers whether all that are old enough are gone. */
-async function forgetKeys({ attendance, clock, limits, store }: Domain): Promise<boolean> {
+async function forgetKeys({ clockGuard, clock, limits, store }: Domain): Promise<boolean> {
   const began = clock.elapsed();
-  const before = attendance.longAgo(limits.idempotencyHours * 3_600_000);
+  const before = clockGuard.longAgo(limits.idempotencyHours * 3_600_000);
   while (clock.elapsed() - began < WITHIN_MS) {
     const gone = await store.write((tx) => tx.run(forgetIdempotencyKeys, { before, limit: AT_ONCE }));
     if (gone.length < AT_ONCE) return true;

@@ -126,12 +126,12 @@ type Step = (tx: Tx, stream: StreamRow) => Promise<boolean>;
 
 /** What is to be done about a stream, if anything. */
 async function stepFor(
-  { attendance, store }: Domain,
+  { clockGuard, store }: Domain,
   rules: RetentionRules,
   stream: StreamRow,
   finishedAt: Date | null,
 ): Promise<Step | null> {
-  const daysAgo = (days: number) => attendance.longAgo(days * DAY_MS).getTime();
+  const daysAgo = (days: number) => clockGuard.longAgo(days * DAY_MS).getTime();
   const { kind } = stream;
   const isPast = (days: number | null) => days !== null && finishedAt !== null && finishedAt.getTime() < daysAgo(days);
   const limit = AT_ONCE[kind];

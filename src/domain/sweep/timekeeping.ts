@@ -36,12 +36,12 @@ export function keepTime(domain: Domain, onError: (error: unknown) => void): () 
     });
   };
   schedule();
-  domain.attendance.begin();
+  domain.clockGuard.begin();
   const stopMakingRoom = keepMakingRoom(domain, onError);
   return async () => {
     isStopped = true;
     stopTimer();
-    domain.attendance.end();
+    domain.clockGuard.end();
     await stopMakingRoom();
     await running;
   };
@@ -50,11 +50,11 @@ export function keepTime(domain: Domain, onError: (error: unknown) => void): () 
 /** Does all that is due by now, each thing by itself. Throws what failed for the first time, when everything else is done. */
 export async function sweep(domain: Domain): Promise<void> {
   const { read } = domain.store;
-  const { clock, setbacks, attendance } = domain;
-  if (attendance.isReturning) await attendance.comeBack((jumpMs, awaySince) => setRight(domain, jumpMs, awaySince));
+  const { clock, setbacks, clockGuard } = domain;
+  if (clockGuard.isRecovering) await clockGuard.recover((jumpMs, awaySince) => recoverTimes(domain, jumpMs, awaySince));
   setbacks.forgetOld(clock.now());
   // So many more than what fails again and again: that fills no sweep.
-  const due = () => ({ now: attendance.dueBy(), limit: AT_ONCE + setbacks.size });
+  const due = () => ({ now: clockGuard.dueBy(), limit: AT_ONCE + setbacks.size });
   const leases = (await read.run(expiredLeases, due())).map(({ id }) => expiryOf(id));
   const failed = await attend(domain, leases);
   const jobs = (await read.run(dueJobs, due())).map(({ id }) => ({
@@ -108,7 +108,7 @@ export async function forgiveOutage(domain: Domain): Promise<void> {
  * Sets right what the gateway's standstill, or a jump of the wall clock, has put wrong: leases have their full time again, and no more than that, and
  * deadlines are as far away as they were. Where other gateways serve the same store, they were there to renew with, and go by their own clocks.
  */
-async function setRight(domain: Domain, jumpMs: number, awaySince: Date): Promise<void> {
+async function recoverTimes(domain: Domain, jumpMs: number, awaySince: Date): Promise<void> {
   if (!(await domain.store.isAlone())) return;
   await change(domain, null, async ({ tx, now }) => {
     await renewLeases(tx, now, 'all');

@@ -103,7 +103,7 @@ describeOnGround('Retention', (on) => {
     const { clock, domain } = on().seed;
     await log(3);
     await complete();
-    domain.attendance.begin();
+    domain.clockGuard.begin();
     try {
       clock.jump(40 * DAY_MS);
       await apply({ logDays: 30 });
@@ -112,7 +112,7 @@ describeOnGround('Retention', (on) => {
       await apply({ logDays: 30 });
       expect(await readAll({ kind: 'log' })).toMatchObject({ seqs: [], missed: 3 });
     } finally {
-      domain.attendance.end();
+      domain.clockGuard.end();
     }
   });
 
