@@ -254,10 +254,10 @@ async function take(change: Change, { device }: Claimant, step: StepRow, leaseSe
 
 /** Lets the leases go that have run out. One that cannot be let go is the sweep's to try again and to tell of: it holds up no claim. */
 async function letGo(domain: Domain): Promise<void> {
-  const { store, clock, setbacks, clockGuard } = domain;
-  for (const { id } of await store.read.run(expiredLeases, { now: clockGuard.dueBy(), limit: EXPIRED_AT_ONCE + setbacks.size })) {
+  const { store, clock, retries, clockGuard } = domain;
+  for (const { id } of await store.read.run(expiredLeases, { now: clockGuard.dueBy(), limit: EXPIRED_AT_ONCE + retries.size })) {
     const { name, work } = expiryOf(id);
-    if (!setbacks.isResting(name, clock.now())) await change(domain, null, work).catch(() => {});
+    if (!retries.isBackingOff(name, clock.now())) await change(domain, null, work).catch(() => {});
   }
 }
 

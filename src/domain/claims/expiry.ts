@@ -3,14 +3,14 @@ import { extendLease, heldByDevice, lockStep } from '../../store/changes/steps.t
 import { stepById } from '../../store/queries/rows.ts';
 import { type Change, change } from '../core/change.ts';
 import type { Domain } from '../core/domain.ts';
-import type { Chore } from '../core/retries.ts';
+import type { Task } from '../core/retries.ts';
 import { endAttempt, endJob, endStopped } from '../jobs/progression.ts';
 import { leavePlace } from '../preemption/preemption.ts';
 import { dropStep } from '../rounds/rounds.ts';
 import { lockedJob, lockRounds } from '../steps/lock-order.ts';
 
 /** To let go of a step, as one of the things that are seen to each by itself. */
-export const expiryOf = (stepId: string): Chore => ({ name: `The lease of ${stepId}`, work: (change) => expireLease(change, stepId) });
+export const expiryOf = (stepId: string): Task => ({ name: `The lease of ${stepId}`, work: (change) => expireLease(change, stepId) });
 
 /** Lets go of a step whose lease has run out. Does nothing when it was renewed, or let go of, meanwhile. */
 export async function expireLease(change: Change, stepId: string): Promise<void> {

@@ -8,7 +8,7 @@ import { createIds, type Ids } from './ids.ts';
 import { DomainMeters } from './instruments.ts';
 import { type DomainLimits, defaultDomainLimits } from './limits.ts';
 import { Patience } from './reservations.ts';
-import { Setbacks } from './retries.ts';
+import { Retries } from './retries.ts';
 import type { Schemas } from './schemas.ts';
 
 /** What looks at models, whose bytes nothing else of the domain reads. */
@@ -33,7 +33,7 @@ export interface Domain {
   random(bytes: number): Buffer;
   readonly limits: DomainLimits;
   /** What the gateway could not do by itself, and tries again. */
-  readonly setbacks: Setbacks;
+  readonly retries: Retries;
   /** How long steps have waited for the places that they were to have. */
   readonly patience: Patience;
   readonly meters: DomainMeters;
@@ -84,7 +84,7 @@ export function createDomain(parts: DomainParts): Domain {
     random,
     ids: createIds(clock.now, random),
     limits: { ...defaultDomainLimits, ...limits },
-    setbacks: new Setbacks(),
+    retries: new Retries(),
     patience: new Patience(),
     meters: new DomainMeters(),
     requestId,

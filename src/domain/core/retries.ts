@@ -14,26 +14,26 @@ const LONGEST_PAUSE_MS = 60_000;
 /** What was not due for so long has been seen to by someone else, or is gone. */
 const FORGOTTEN_AFTER_MS = 3_600_000;
 
-interface Setback {
+interface Retry {
   readonly failures: number;
   readonly at: number;
 }
 
 /** The things that failed, by name. In memory alone: a gateway that starts tries everything. */
-export class Setbacks {
-  readonly #byName = new Map<string, Setback>();
+export class Retries {
+  readonly #byName = new Map<string, Retry>();
 
   /** How many there are: a reader that takes so many more finds others beside them. */
   get size(): number {
     return this.#byName.size;
   }
 
-  isResting(name: string, now: Date): boolean {
-    const setback = this.#byName.get(name);
-    if (!setback) return false;
-    const rested = now.getTime() - setback.at;
+  isBackingOff(name: string, now: Date): boolean {
+    const retry = this.#byName.get(name);
+    if (!retry) return false;
+    const rested = now.getTime() - retry.at;
     // A clock that went back makes it less than none: not waited out (P13).
-    return rested >= 0 && rested < Math.min(FIRST_PAUSE_MS * 2 ** (setback.failures - 1), LONGEST_PAUSE_MS);
+    return rested >= 0 && rested < Math.min(FIRST_PAUSE_MS * 2 ** (retry.failures - 1), LONGEST_PAUSE_MS);
   }
 
   /** Answers whether it is the first time. */
@@ -52,24 +52,24 @@ export class Setbacks {
   }
 }
 
-export interface Chore {
+export interface Task {
   /** For people, with its id: told when it fails. */
   readonly name: string;
   work(change: Change): Promise<void>;
 }
 
 /** Does each in a write of its own. Answers what failed for the first time; throws when the store itself takes no writes. */
-export async function attend(domain: Domain, chores: readonly Chore[]): Promise<Error[]> {
-  const { setbacks, clock, store } = domain;
+export async function runTasks(domain: Domain, tasks: readonly Task[]): Promise<Error[]> {
+  const { retries, clock, store } = domain;
   const failed: Error[] = [];
-  for (const { name, work } of chores) {
-    if (setbacks.isResting(name, clock.now())) continue;
+  for (const { name, work } of tasks) {
+    if (retries.isBackingOff(name, clock.now())) continue;
     try {
       await change(domain, null, work);
-      setbacks.forget(name);
+      retries.forget(name);
     } catch (error) {
       await store.write((tx) => tx.run(writeAgain, {}));
-      if (setbacks.note(name, clock.now())) failed.push(failureOf(name, error));
+      if (retries.note(name, clock.now())) failed.push(failureOf(name, error));
     }
   }
   return failed;
@@ -82,7 +82,7 @@ function failureOf(name: string, error: unknown): Error {
 }
 
 /** Throws what failed, as one error. */
-export function throwAll(failed: readonly Error[]): void {
+export function throwFailures(failed: readonly Error[]): void {
   const [first, ...others] = failed;
   if (first && others.length === 0) throw first;
   if (first) throw new AggregateError(failed, failed.map(({ message }) => message).join(' '));

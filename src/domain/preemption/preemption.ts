@@ -26,7 +26,7 @@ import type { DeviceRow, JobRow, StepRow } from '../../store/schema/tables.ts';
 import { anyTopic } from '../../store/store.ts';
 import { type Change, topics } from '../core/change.ts';
 import type { Domain } from '../core/domain.ts';
-import { attend, throwAll } from '../core/retries.ts';
+import { runTasks, throwFailures } from '../core/retries.ts';
 import { moveJob } from '../core/transitions.ts';
 import { endAttempt } from '../jobs/progression.ts';
 import { statusOf } from '../steps/devices.ts';
@@ -48,7 +48,7 @@ export function keepMakingRoom(domain: Domain, onError: (error: unknown) => void
   const run = () => {
     isAsked = false;
     running = makeRoom(domain)
-      .then(throwAll)
+      .then(throwFailures)
       .catch(onError)
       .then(() => {
         stopTimer = domain.clock.after(PAUSE_MS, () => {
@@ -95,7 +95,7 @@ export async function makeRoom(domain: Domain): Promise<Error[]> {
   }
   if (waiting.length === 0) return [];
   const decisions = await decide(domain, waiting.sort(byTurn));
-  return attend(
+  return runTasks(
     domain,
     decisions.map((decision) => ({ name: `Room for ${decision.step.id}`, work: (change) => carryOut(change, decision) })),
   );

@@ -6,7 +6,7 @@ import type { FederationRow, RoundRow } from '../../store/schema/tables.ts';
 import type { Change } from '../core/change.ts';
 import type { Domain } from '../core/domain.ts';
 import { isTerminalJob } from '../core/lifecycle.ts';
-import type { Chore } from '../core/retries.ts';
+import type { Task } from '../core/retries.ts';
 import { moveStep } from '../core/transitions.ts';
 import { firstRoundOf } from '../federation/federation.ts';
 import { durationEnd } from '../federation/termination.ts';
@@ -17,19 +17,19 @@ import { dropStep, failRound, federationOf } from './rounds.ts';
 const AT_ONCE = 100;
 
 /** For the sweep: what is due of rounds, in this order. */
-export const roundsDue: readonly ((domain: Domain) => Promise<Chore[]>)[] = [deadlinesDue, devicesGone];
+export const roundsDue: readonly ((domain: Domain) => Promise<Task[]>)[] = [deadlinesDue, devicesGone];
 
-async function deadlinesDue({ store, clockGuard, setbacks }: Domain): Promise<Chore[]> {
-  const rounds = await store.read.run(overdueRounds, { now: clockGuard.dueBy(), limit: AT_ONCE + setbacks.size });
+async function deadlinesDue({ store, clockGuard, retries }: Domain): Promise<Task[]> {
+  const rounds = await store.read.run(overdueRounds, { now: clockGuard.dueBy(), limit: AT_ONCE + retries.size });
   return rounds.map((round) => ({
     name: `The deadline of round ${round.number} of ${round.jobId}`,
     work: (change) => endOverdue(change, round),
   }));
 }
 
-async function devicesGone({ store, clockGuard, limits, setbacks }: Domain): Promise<Chore[]> {
+async function devicesGone({ store, clockGuard, limits, retries }: Domain): Promise<Task[]> {
   const since = new Date(clockGuard.dueBy().getTime() - limits.heartbeatSeconds * 1_000);
-  const steps = await store.read.run(abandonedSteps, { since, limit: AT_ONCE + setbacks.size });
+  const steps = await store.read.run(abandonedSteps, { since, limit: AT_ONCE + retries.size });
   return steps.map(({ id }) => ({ name: `The device of ${id}`, work: (change) => abandon(change, id) }));
 }
 

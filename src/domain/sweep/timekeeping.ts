@@ -8,7 +8,7 @@ import { expiryOf } from '../claims/expiry.ts';
 import { type Change, change } from '../core/change.ts';
 import type { Domain } from '../core/domain.ts';
 import { isHeldStep, type JobHappening, type JobStatus } from '../core/lifecycle.ts';
-import { attend, throwAll } from '../core/retries.ts';
+import { runTasks, throwFailures } from '../core/retries.ts';
 import type { Cause } from '../core/transitions.ts';
 import { tellToStop } from '../jobs/cancellation.ts';
 import { endJob, hasTimedOut, runTimeout } from '../jobs/progression.ts';
@@ -50,21 +50,21 @@ export function keepTime(domain: Domain, onError: (error: unknown) => void): () 
 /** Does all that is due by now, each thing by itself. Throws what failed for the first time, when everything else is done. */
 export async function sweep(domain: Domain): Promise<void> {
   const { read } = domain.store;
-  const { clock, setbacks, clockGuard } = domain;
+  const { clock, retries, clockGuard } = domain;
   if (clockGuard.isRecovering) await clockGuard.recover((jumpMs, awaySince) => recoverTimes(domain, jumpMs, awaySince));
-  setbacks.forgetOld(clock.now());
+  retries.forgetOld(clock.now());
   // So many more than what fails again and again: that fills no sweep.
-  const due = () => ({ now: clockGuard.dueBy(), limit: AT_ONCE + setbacks.size });
+  const due = () => ({ now: clockGuard.dueBy(), limit: AT_ONCE + retries.size });
   const leases = (await read.run(expiredLeases, due())).map(({ id }) => expiryOf(id));
-  const failed = await attend(domain, leases);
+  const failed = await runTasks(domain, leases);
   const jobs = (await read.run(dueJobs, due())).map(({ id }) => ({
     name: `The timeout of ${id}`,
     work: (change: Change) => endOverdue(change, id),
   }));
-  failed.push(...(await attend(domain, jobs)));
-  for (const chores of roundsDue) failed.push(...(await attend(domain, await chores(domain))));
+  failed.push(...(await runTasks(domain, jobs)));
+  for (const tasks of roundsDue) failed.push(...(await runTasks(domain, await tasks(domain))));
   failed.push(...(await makeRoom(domain)));
-  throwAll(failed);
+  throwFailures(failed);
 }
 
 /** Which timeout a job in this status can have run into. */

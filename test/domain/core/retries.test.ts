@@ -83,7 +83,7 @@ describeOnGround('The sweep', (on) => {
     const pauses: number[] = [];
     for (let i = 0; i < 10; i++) {
       const failedAt = clock.now().getTime();
-      while (domain.setbacks.isResting(name, clock.now())) clock.advance(100);
+      while (domain.retries.isBackingOff(name, clock.now())) clock.advance(100);
       pauses.push(clock.now().getTime() - failedAt);
       // Not told again.
       await sweep(domain);
@@ -93,7 +93,7 @@ describeOnGround('The sweep', (on) => {
     clock.advance(60_000);
     await sweep(domain);
     expect(await statusOf(job.job.id)).toBe('QUEUED');
-    expect(domain.setbacks.size).toBe(0);
+    expect(domain.retries.size).toBe(0);
   });
 
   test('a clock that goes back lengthens no pause (P13)', async () => {
@@ -104,9 +104,9 @@ describeOnGround('The sweep', (on) => {
     seed.clock.advance(2_000);
     await refusalOf(sweep(seed.domain));
     const name = `The lease of ${job.steps[0]?.id}`;
-    expect(seed.domain.setbacks.isResting(name, seed.clock.now())).toBe(true);
+    expect(seed.domain.retries.isBackingOff(name, seed.clock.now())).toBe(true);
     seed.clock.jump(-86_400_000);
-    expect(seed.domain.setbacks.isResting(name, seed.clock.now())).toBe(false);
+    expect(seed.domain.retries.isBackingOff(name, seed.clock.now())).toBe(false);
   });
 
   test('when the store takes no writes at all, nothing rests: all is tried again in the next one (P12)', async () => {
@@ -118,7 +118,7 @@ describeOnGround('The sweep', (on) => {
     const full = { read: store.read, write: () => Promise.reject(new Error('database or disk is full')) };
     const domain = { ...seed.domain, store: Object.assign(Object.create(store), full) };
     expect(String(await refusalOf(sweep(domain)))).toContain('full');
-    expect(domain.setbacks.size).toBe(0);
+    expect(domain.retries.size).toBe(0);
     await sweep(seed.domain);
     expect(await statusOf(job.job.id)).toBe('QUEUED');
   });
