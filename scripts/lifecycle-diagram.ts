@@ -12,18 +12,18 @@ type Lifecycle = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 const file = new URL('../docs/lifecycle.md', import.meta.url);
 
-function happeningsOf(lifecycle: Lifecycle): string[] {
+function transitionsOf(lifecycle: Lifecycle): string[] {
   return [...new Set(Object.values(lifecycle).flatMap((row) => Object.keys(row)))];
 }
 
-/** Arrows between two statuses are one arrow with all its happenings. What leads back to its own status is in the table alone. */
+/** Arrows between two statuses are one arrow with all its transitions. What leads back to its own status is in the table alone. */
 function diagram(lifecycle: Lifecycle, starts: readonly string[]): string[] {
   const lines = ['```mermaid', 'stateDiagram-v2', ...starts.map((status) => `  [*] --> ${status}`)];
   for (const [from, row] of Object.entries(lifecycle)) {
     const targets = [...new Set(Object.values(row))].filter((to) => to !== from);
     for (const to of targets) {
-      const happenings = Object.keys(row).filter((happening) => row[happening] === to);
-      lines.push(`  ${from} --> ${to}: ${happenings.join(', ')}`);
+      const transitions = Object.keys(row).filter((transition) => row[transition] === to);
+      lines.push(`  ${from} --> ${to}: ${transitions.join(', ')}`);
     }
     if (targets.length === 0) lines.push(`  ${from} --> [*]`);
   }
@@ -31,9 +31,9 @@ function diagram(lifecycle: Lifecycle, starts: readonly string[]): string[] {
 }
 
 function table(lifecycle: Lifecycle, statuses: readonly string[]): string[] {
-  const happenings = happeningsOf(lifecycle);
-  const rows = statuses.map((status) => [`**${status}**`, ...happenings.map((happening) => lifecycle[status]?.[happening] ?? '')]);
-  return markdownTable(['', ...happenings], rows);
+  const transitions = transitionsOf(lifecycle);
+  const rows = statuses.map((status) => [`**${status}**`, ...transitions.map((transition) => lifecycle[status]?.[transition] ?? '')]);
+  return markdownTable(['', ...transitions], rows);
 }
 
 function section(title: string, intro: string, lifecycle: Lifecycle, statuses: readonly string[], starts: readonly string[]): string[] {

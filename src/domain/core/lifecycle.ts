@@ -5,7 +5,7 @@
  * constraints, the compare-and-swap updates and docs/lifecycle.md are made from these two literals; nothing else decides about a status.
  */
 
-/** Where each happening leads from each status. */
+/** Where each transition leads from each status. */
 type Lifecycle = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 export const jobLifecycle = {
@@ -70,32 +70,33 @@ export const stepLifecycle = {
   SKIPPED: {},
 } as const satisfies Lifecycle;
 
-type Happenings<L extends Lifecycle> = { [S in keyof L]: keyof L[S] }[keyof L] & string;
+type Transitions<L extends Lifecycle> = { [S in keyof L]: keyof L[S] }[keyof L] & string;
 
 export type JobStatus = keyof typeof jobLifecycle;
-export type JobHappening = Happenings<typeof jobLifecycle>;
+export type JobTransition = Transitions<typeof jobLifecycle>;
 export type StepStatus = keyof typeof stepLifecycle;
-export type StepHappening = Happenings<typeof stepLifecycle>;
+export type StepTransition = Transitions<typeof stepLifecycle>;
 
 const statusesOf = <S extends string>(lifecycle: Readonly<Record<S, unknown>>) => Object.keys(lifecycle) as [S, ...S[]]; // keys of a literal
 export const jobStatuses = statusesOf<JobStatus>(jobLifecycle);
 export const stepStatuses = statusesOf<StepStatus>(stepLifecycle);
 
-function lead<S extends string>(lifecycle: Lifecycle, status: S, happening: string): S | null {
-  return (lifecycle[status]?.[happening] as S | undefined) ?? null; // a table leads to statuses of its own, see test/domain/core/lifecycle.test.ts
+function lead<S extends string>(lifecycle: Lifecycle, status: S, transition: string): S | null {
+  return (lifecycle[status]?.[transition] as S | undefined) ?? null; // a table leads to statuses of its own, see test/domain/core/lifecycle.test.ts
 }
 /** Where this leads a job, or null when it is refused. */
-export const nextJobStatus = (status: JobStatus, happening: JobHappening): JobStatus | null => lead(jobLifecycle, status, happening);
+export const nextJobStatus = (status: JobStatus, transition: JobTransition): JobStatus | null => lead(jobLifecycle, status, transition);
 /** Where this leads a step, or null when it is refused. */
-export const nextStepStatus = (status: StepStatus, happening: StepHappening): StepStatus | null => lead(stepLifecycle, status, happening);
+export const nextStepStatus = (status: StepStatus, transition: StepTransition): StepStatus | null =>
+  lead(stepLifecycle, status, transition);
 
 /** The statuses in which this can happen to a job: what an INVALID_STATE refusal names. */
-export const jobStatusesThatAllow = (happening: JobHappening): JobStatus[] =>
-  jobStatuses.filter((status) => nextJobStatus(status, happening) !== null);
-export const stepStatusesThatAllow = (happening: StepHappening): StepStatus[] =>
-  stepStatuses.filter((status) => nextStepStatus(status, happening) !== null);
+export const jobStatusesThatAllow = (transition: JobTransition): JobStatus[] =>
+  jobStatuses.filter((status) => nextJobStatus(status, transition) !== null);
+export const stepStatusesThatAllow = (transition: StepTransition): StepStatus[] =>
+  stepStatuses.filter((status) => nextStepStatus(status, transition) !== null);
 
-/** A status in which nothing more can happen by itself: no happening leads out of it. */
+/** A status in which nothing more can happen by itself: no transition leads out of it. */
 const isEnd = (lifecycle: Lifecycle, status: string) => Object.values(lifecycle[status] ?? {}).every((to) => to === status);
 export const terminalJobStatuses = jobStatuses.filter((status) => isEnd(jobLifecycle, status));
 export const terminalStepStatuses = stepStatuses.filter((status) => isEnd(stepLifecycle, status));

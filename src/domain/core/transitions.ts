@@ -1,5 +1,5 @@
 /**
- * The one setter of statuses. A change reads the row under its lock, the lifecycle table says where a happening leads, the row is saved by
+ * The one setter of statuses. A change reads the row under its lock, the lifecycle table says where a transition leads, the row is saved by
  * compare-and-swap and the event is stored in the same transaction.
  *
  * Rows are locked in one order everywhere, steps (by number) before their job before its streams, so that PostgreSQL has no deadlocks to break.
@@ -9,12 +9,12 @@ import { saveStep } from '../../store/changes/steps.ts';
 import type { JobRow, StepRow } from '../../store/schema/tables.ts';
 import { type Change, record, topics } from './change.ts';
 import {
-  type JobHappening,
+  type JobTransition,
   jobStatusesThatAllow,
   nextJobStatus,
   nextStepStatus,
   type StatusReason,
-  type StepHappening,
+  type StepTransition,
   stepStatusesThatAllow,
 } from './lifecycle.ts';
 import { InvalidState } from './refusals.ts';
@@ -30,14 +30,14 @@ export interface Cause {
 export async function moveStep(
   change: Change,
   step: StepRow,
-  happening: StepHappening,
+  transition: StepTransition,
   { reason, description = '', exitCode = null }: Cause,
   columns: Partial<StepRow> = {},
 ): Promise<StepRow> {
-  const to = nextStepStatus(step.status, happening);
+  const to = nextStepStatus(step.status, transition);
   const moved: StepRow = { ...step, ...columns, status: to ?? step.status };
   if (to === null || !(await saveStep(change.tx, step, moved))) {
-    throw new InvalidState(`Step ${step.number} is ${step.status}.`, step.status, stepStatusesThatAllow(happening));
+    throw new InvalidState(`Step ${step.number} is ${step.status}.`, step.status, stepStatusesThatAllow(transition));
   }
   if (step.status === 'QUEUED') {
     change.tx.touch(topics.taken);
@@ -62,15 +62,15 @@ export async function moveStep(
   return moved;
 }
 
-/** Moves a job, with the other columns that change along. A happening that leaves the status as it is stores no event. Throws InvalidState when the table refuses. */
+/** Moves a job, with the other columns that change along. A transition that leaves the status as it is stores no event. Throws InvalidState when the table refuses. */
 export async function moveJob(
   change: Change,
   job: JobRow,
-  happening: JobHappening,
+  transition: JobTransition,
   { reason, description = '', exitCode = null }: Cause,
   columns: Partial<JobRow> = {},
 ): Promise<JobRow> {
-  const to = nextJobStatus(job.status, happening);
+  const to = nextJobStatus(job.status, transition);
   const isMove = to !== job.status;
   const moved: JobRow = {
     ...job,
@@ -80,7 +80,7 @@ export async function moveJob(
     status: to ?? job.status,
   };
   if (to === null || !(await saveJob(change.tx, job, moved))) {
-    throw new InvalidState(`The job is ${job.status}.`, job.status, jobStatusesThatAllow(happening));
+    throw new InvalidState(`The job is ${job.status}.`, job.status, jobStatusesThatAllow(transition));
   }
   if (isMove) {
     change.count(() => change.domain.meters.jobChanges.of({ to, reason }).add());

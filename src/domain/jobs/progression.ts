@@ -8,9 +8,9 @@ import {
   type AttemptOutcome,
   isHeldStep,
   isTerminalStep,
-  type JobHappening,
+  type JobTransition,
   nextStepStatus,
-  type StepHappening,
+  type StepTransition,
 } from '../core/lifecycle.ts';
 import { type Cause, later, moveJob, moveStep } from '../core/transitions.ts';
 import { endRounds, followStep } from '../federation/round-ends.ts';
@@ -27,7 +27,7 @@ export async function endAttempt(
   change: Change,
   step: StepRow,
   outcome: Exclude<AttemptOutcome, 'RUNNING'>,
-  happening: StepHappening,
+  transition: StepTransition,
   cause: Cause,
   columns: Partial<StepRow> = {},
 ): Promise<StepRow> {
@@ -43,9 +43,9 @@ export async function endAttempt(
     exitCode: cause.exitCode ?? null,
     finishedAt: now,
   });
-  const to = nextStepStatus(step.status, happening);
+  const to = nextStepStatus(step.status, transition);
   const finishedAt = to !== null && isTerminalStep(to) ? now : null;
-  const moved = await moveStep(change, step, happening, cause, { ...noLease, finishedAt, ...columns });
+  const moved = await moveStep(change, step, transition, cause, { ...noLease, finishedAt, ...columns });
   if (moved.status === 'QUEUED') announceQueued(change, moved);
   await followStep(change, moved);
   if (step.leaseDeviceId) tx.touch(topics.device(step.leaseDeviceId));
@@ -90,14 +90,14 @@ export async function endStopped(
   change: Change,
   step: StepRow,
   outcome: 'CANCELLED' | 'LOST',
-  happening: 'fail' | 'requeue',
+  transition: 'fail' | 'requeue',
   cause: Cause,
   columns: Partial<StepRow> = {},
 ): Promise<{ step: StepRow; job: JobRow }> {
   const isLate = hasTimedOut(await lockedJob(change, step.jobId));
   const ended = isLate
     ? await endAttempt(change, step, outcome === 'LOST' ? 'LOST' : 'FAILED', 'timeOut', { ...cause, ...runTimeout }, columns)
-    : await endAttempt(change, step, outcome, happening, cause, columns);
+    : await endAttempt(change, step, outcome, transition, cause, columns);
   return { step: ended, job: await finishCancel(change, await lockedJob(change, step.jobId)) };
 }
 
@@ -112,16 +112,16 @@ export async function finishCancel(change: Change, job: JobRow): Promise<JobRow>
 }
 
 /** Ends a job, and with it the steps that have not ended, and the keys that were good for it alone. */
-export async function endJob(change: Change, job: JobRow, happening: JobHappening, cause: Cause): Promise<JobRow> {
+export async function endJob(change: Change, job: JobRow, transition: JobTransition, cause: Cause): Promise<JobRow> {
   const { tx, now } = change;
   // Of a federated job, devices may still train for a round that has what it needs.
-  if (happening !== 'succeed' || job.isFederated) {
-    for (const step of await tx.run(lockUnfinishedSteps, { jobId: job.id })) await endStep(change, step, happening, cause);
+  if (transition !== 'succeed' || job.isFederated) {
+    for (const step of await tx.run(lockUnfinishedSteps, { jobId: job.id })) await endStep(change, step, transition, cause);
   }
   // Its end is the last that is heard of a job, but for late models.
-  await endRounds(change, job, happening);
-  const result = happening === 'succeed' ? await keepResult(change, job) : {};
-  const ended = await moveJob(change, { ...job, ...result }, happening, cause, { finishedAt: now, deadlineAt: null });
+  await endRounds(change, job, transition);
+  const result = transition === 'succeed' ? await keepResult(change, job) : {};
+  const ended = await moveJob(change, { ...job, ...result }, transition, cause, { finishedAt: now, deadlineAt: null });
   for (const { id } of await tx.run(endJobKeys, { jobId: job.id, now })) tx.touch(topics.key(id));
   const next = await handOn(change, ended);
   if (next) await endJob(change, next.job, 'fail', next.cause);
@@ -143,14 +143,14 @@ async function awaitLateModel(change: Change, step: StepRow, cause: Cause): Prom
 }
 
 /** Ends a step because its job does. */
-async function endStep(change: Change, step: StepRow, happening: JobHappening, cause: Cause): Promise<void> {
-  if (isHeldStep(step.status) && happening === 'succeed' && step.part === 'TRAIN') {
+async function endStep(change: Change, step: StepRow, transition: JobTransition, cause: Cause): Promise<void> {
+  if (isHeldStep(step.status) && transition === 'succeed' && step.part === 'TRAIN') {
     await awaitLateModel(change, step, cause);
     return;
   }
   if (isHeldStep(step.status)) {
     const isTold = step.status === 'CANCELLING';
-    if (happening === 'fail' && !(isTold && cause.reason !== runTimeout.reason))
+    if (transition === 'fail' && !(isTold && cause.reason !== runTimeout.reason))
       await endAttempt(change, step, 'FAILED', isTold ? 'timeOut' : 'fail', cause);
     else await endAttempt(change, step, 'CANCELLED', 'cancel', cause);
     return;

@@ -19,7 +19,7 @@ import { type Change, change, record, topics } from '../core/change.ts';
 import { Checks, labelsOf, type StepInput, stepTemplateOf } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
 import { differingPaths, once } from '../core/idempotency.ts';
-import { type JobHappening, jobStatusesThatAllow, nextJobStatus } from '../core/lifecycle.ts';
+import { type JobTransition, jobStatusesThatAllow, nextJobStatus } from '../core/lifecycle.ts';
 import { InvalidState, NotFound } from '../core/refusals.ts';
 import { later, moveJob } from '../core/transitions.ts';
 import type { Label } from '../core/vocabulary.ts';
@@ -63,11 +63,11 @@ export async function updateJob(domain: Domain, principal: Principal, input: Upd
       // Steps come before their job in the order of locks.
       if (input.priority != null) await change.tx.run(lockStepsOfJob, { jobId: input.jobId });
       const job = await requireJob(change, principal, input.jobId);
-      requireHappening(job, 'update');
+      requireTransition(job, 'update');
       if (input.expectedUpdatedAt && input.expectedUpdatedAt.getTime() !== job.updatedAt.getTime()) {
         throw new InvalidState(`The job was changed at ${job.updatedAt.toISOString()}; read it again, and decide anew.`, job.status, []);
       }
-      if (configuration.some((field) => input[field] != null)) requireHappening(job, 'reconfigure');
+      if (configuration.some((field) => input[field] != null)) requireTransition(job, 'reconfigure');
       const { items, configured } = checkUpdate(domain, job, input, judgement);
       const fields = { ...changedFields(job, input), ...configured };
       const changed = [...updatable.filter((field) => fields[field] !== undefined), ...(items ? ['items'] : [])];
@@ -162,7 +162,7 @@ export async function addSteps(
       scope: job.id,
       input,
       run: async () => {
-        requireHappening(job, 'addSteps');
+        requireTransition(job, 'addSteps');
         if (job.isFederated) throw new InvalidState('The steps of a federated job are made by its rounds.', job.status, []);
         if (job.stepCount + input.steps.length > domain.limits.stepsAtMost) {
           checks.refuse(['steps'], `would give the job more than ${domain.limits.stepsAtMost} steps; it has ${job.stepCount}.`);
@@ -189,7 +189,7 @@ export async function deleteJob(domain: Domain, principal: Principal, { jobId }:
   const files = await change(domain, principal, async (change) => {
     await change.tx.run(lockStepsOfJob, { jobId });
     const job = await requireJob(change, principal, jobId);
-    requireHappening(job, 'delete');
+    requireTransition(job, 'delete');
     change.tx.touch(topics.events(jobId));
     await withdrawResult(change, job);
     for (const topic of [topics.log(jobId), topics.metrics(jobId), topics.telemetry(jobId)]) change.tx.touch(topic);
@@ -212,7 +212,7 @@ async function requireJob(change: Change, principal: Principal, id: string): Pro
   return job;
 }
 
-function requireHappening(job: JobRow, happening: JobHappening): void {
-  if (nextJobStatus(job.status, happening) !== null) return;
-  throw new InvalidState(`The job is ${job.status}.`, job.status, jobStatusesThatAllow(happening));
+function requireTransition(job: JobRow, transition: JobTransition): void {
+  if (nextJobStatus(job.status, transition) !== null) return;
+  throw new InvalidState(`The job is ${job.status}.`, job.status, jobStatusesThatAllow(transition));
 }

@@ -7,7 +7,7 @@ import { expiredLeases, lockUnfinishedSteps } from '../../store/changes/steps.ts
 import { expiryOf } from '../claims/expiry.ts';
 import { type Change, change } from '../core/change.ts';
 import type { Domain } from '../core/domain.ts';
-import { isHeldStep, type JobHappening, type JobStatus } from '../core/lifecycle.ts';
+import { isHeldStep, type JobStatus, type JobTransition } from '../core/lifecycle.ts';
 import { runTasks, throwFailures } from '../core/retries.ts';
 import type { Cause } from '../core/transitions.ts';
 import { tellToStop } from '../jobs/cancellation.ts';
@@ -68,15 +68,15 @@ export async function sweep(domain: Domain): Promise<void> {
 }
 
 /** Which timeout a job in this status can have run into. */
-const overdue: Partial<Record<JobStatus, { happening: JobHappening; cause: Cause }>> = {
+const overdue: Partial<Record<JobStatus, { transition: JobTransition; cause: Cause }>> = {
   QUEUED: {
-    happening: 'fail',
+    transition: 'fail',
     cause: { reason: 'SCHEDULE_TIMEOUT', description: 'No device claimed a step of it within its schedule timeout.' },
   },
-  RUNNING: { happening: 'fail', cause: runTimeout },
-  SUSPENDED: { happening: 'fail', cause: runTimeout },
+  RUNNING: { transition: 'fail', cause: runTimeout },
+  SUSPENDED: { transition: 'fail', cause: runTimeout },
   CANCELLING: {
-    happening: 'cancel',
+    transition: 'cancel',
     cause: { reason: 'CANCEL_TIMEOUT', description: 'Its device did not let go within the cancel timeout.' },
   },
 };
@@ -93,7 +93,7 @@ async function endOverdue(change: Change, jobId: string): Promise<void> {
     await tellToStop(change, job, steps, due.cause, STOP_SECONDS);
     return;
   }
-  await endJob(change, job, due.happening, due.cause);
+  await endJob(change, job, due.transition, due.cause);
 }
 
 /**

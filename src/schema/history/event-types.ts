@@ -14,7 +14,7 @@ import { jobById } from '../jobs/jobs.ts';
 import { stepOf, stepsOfJob } from '../steps/steps.ts';
 
 /** An event as it stands in one of the two streams that show it: its job's, or the feed across jobs. */
-export interface Happening extends EventRow {
+export interface ShownEvent extends EventRow {
   readonly job: ShownJob;
   readonly fragment: FragmentRow | null;
   readonly isOfFeed: boolean;
@@ -24,9 +24,9 @@ export interface Happening extends EventRow {
  * Events with what they are about. One whose job or file has been deleted meanwhile is left out: it can no longer be shown, and must not
  * take what comes with it along.
  */
-export async function happeningsOf(context: Context, rows: readonly EventRow[], isOfFeed: boolean): Promise<Happening[]> {
-  const happenings = await Promise.all(
-    rows.map(async (row): Promise<Happening | null> => {
+export async function eventsOf(context: Context, rows: readonly EventRow[], isOfFeed: boolean): Promise<ShownEvent[]> {
+  const events = await Promise.all(
+    rows.map(async (row): Promise<ShownEvent | null> => {
       const [job, fragment] = await Promise.all([
         jobById.load(context, row.jobId),
         row.fragmentId === null ? null : fragmentById.load(context, row.fragmentId),
@@ -35,7 +35,7 @@ export async function happeningsOf(context: Context, rows: readonly EventRow[], 
       return { ...row, job, fragment, isOfFeed };
     }),
   );
-  return happenings.filter((happening) => happening !== null);
+  return events.filter((event) => event !== null);
 }
 
 const typeNames = {
@@ -48,7 +48,7 @@ const typeNames = {
   ROUND_CHANGED: 'RoundChangedEvent',
 } as const satisfies Record<EventType, string>;
 
-export const Event = builder.interfaceRef<Happening>('Event').implement({
+export const Event = builder.interfaceRef<ShownEvent>('Event').implement({
   description: 'Something that happened to a job, kept in the order in which it was committed.',
   resolveType: ({ type }) => typeNames[type],
   fields: (t) => ({
@@ -66,7 +66,7 @@ export const Event = builder.interfaceRef<Happening>('Event').implement({
 });
 
 type Cause = Pick<EventRow, 'reason' | 'description' | 'exitCode'>;
-const Cause = builder.interfaceRef<Happening>('StatusChangedEvent').implement({
+const Cause = builder.interfaceRef<ShownEvent>('StatusChangedEvent').implement({
   description: 'A change of status, of a job or of a step, with why it came to be.',
   interfaces: [Event],
   fields: (t) => ({
@@ -76,9 +76,9 @@ const Cause = builder.interfaceRef<Happening>('StatusChangedEvent').implement({
   }),
 });
 
-builder.objectRef<Happening>(typeNames.JOB_CREATED).implement({ description: 'A job was made.', interfaces: [Event] });
+builder.objectRef<ShownEvent>(typeNames.JOB_CREATED).implement({ description: 'A job was made.', interfaces: [Event] });
 
-builder.objectRef<Happening>(typeNames.JOB_STATUS_CHANGED).implement({
+builder.objectRef<ShownEvent>(typeNames.JOB_STATUS_CHANGED).implement({
   description: 'The status of a job changed.',
   interfaces: [Event, Cause],
   // Casts here and below: statuses are stored as text, each from the lifecycle table of its noun.
@@ -88,7 +88,7 @@ builder.objectRef<Happening>(typeNames.JOB_STATUS_CHANGED).implement({
   }),
 });
 
-builder.objectRef<Happening>(typeNames.STEPS_ADDED).implement({
+builder.objectRef<ShownEvent>(typeNames.STEPS_ADDED).implement({
   description: 'Steps were added to a job.',
   interfaces: [Event],
   fields: (t) => ({
@@ -100,7 +100,7 @@ builder.objectRef<Happening>(typeNames.STEPS_ADDED).implement({
   }),
 });
 
-builder.objectRef<Happening>(typeNames.STEP_STATUS_CHANGED).implement({
+builder.objectRef<ShownEvent>(typeNames.STEP_STATUS_CHANGED).implement({
   description: 'The status of a step changed: it was claimed, ended, or was queued again.',
   interfaces: [Event, Cause],
   fields: (t) => ({
@@ -115,7 +115,7 @@ builder.objectRef<Happening>(typeNames.STEP_STATUS_CHANGED).implement({
   }),
 });
 
-builder.objectRef<Happening>(typeNames.FRAGMENT_READY).implement({
+builder.objectRef<ShownEvent>(typeNames.FRAGMENT_READY).implement({
   description: 'A file of a job is whole. Left out of streams once the file is deleted.',
   interfaces: [Event],
   fields: (t) => ({
@@ -130,7 +130,7 @@ builder.objectRef<Happening>(typeNames.FRAGMENT_READY).implement({
   }),
 });
 
-builder.objectRef<Happening>(typeNames.JOB_UPDATED).implement({
+builder.objectRef<ShownEvent>(typeNames.JOB_UPDATED).implement({
   description: "A job's own fields changed, but for its status.",
   interfaces: [Event],
   fields: (t) => ({
@@ -138,7 +138,7 @@ builder.objectRef<Happening>(typeNames.JOB_UPDATED).implement({
   }),
 });
 
-builder.objectRef<Happening>(typeNames.ROUND_CHANGED).implement({
+builder.objectRef<ShownEvent>(typeNames.ROUND_CHANGED).implement({
   description: 'A round of a federated job started, went on or ended.',
   interfaces: [Event],
   fields: (t) => ({

@@ -13,7 +13,7 @@ import { Job } from '../core/nouns.ts';
 import { missedText, pageOf, type StreamPage, streamArgs } from '../core/pages.ts';
 import { jobById } from '../jobs/jobs.ts';
 import { projectById } from '../projects.ts';
-import { Event, type Happening, happeningsOf } from './event-types.ts';
+import { Event, eventsOf, type ShownEvent } from './event-types.ts';
 
 const EventFilter = builder.inputType('EventFilter', {
   description: 'Which events. What is left out or null does not matter; what is given must hold, all of it.',
@@ -25,7 +25,7 @@ const EventFilter = builder.inputType('EventFilter', {
 });
 type Filter = typeof EventFilter.$inferInput;
 
-const EventPage = builder.objectRef<StreamPage<Happening>>('EventPage').implement({
+const EventPage = builder.objectRef<StreamPage<ShownEvent>>('EventPage').implement({
   description: 'A stretch of events.',
   fields: (t) => ({
     events: t.expose('rows', { type: [Event], description: 'They, in the order in which they were committed.' }),
@@ -46,7 +46,7 @@ async function pageOfJob(context: Context, jobId: string, args: PageArgs, types:
   const page = await pageOf(context, { kind: 'event', jobId }, args, (after, portion) =>
     readStretch(read, { kind: 'event', jobId }, after, () => readEventsOfTypes(read, { jobId, after, types: types ?? null }, portion)),
   );
-  return { ...page, rows: await happeningsOf(context, page.rows, false) };
+  return { ...page, rows: await eventsOf(context, page.rows, false) };
 }
 
 /** Of all jobs that this key sees; `projectId` narrows it further. */
@@ -54,15 +54,15 @@ async function pageOfFeed(context: Context, args: PageArgs, projectId: string | 
   const page = await pageOf(context, feed, args, (after, portion) =>
     readFeedStretch(context.domain.store.read, { after, projectId, types: types ?? null }, portion),
   );
-  return { ...page, rows: await happeningsOf(context, page.rows, true) };
+  return { ...page, rows: await eventsOf(context, page.rows, true) };
 }
 
 /** Of a job that this key may not see, or that is none: it gave no cursor. */
 const unseen: StreamName = { kind: 'event', jobId: 'unseen' };
 
 /** For whoever may see nothing of it: an empty stretch, of a stream that refuses the cursors that it never gave like any other. */
-const nothing = (context: Context, stream: StreamName, args: PageArgs): Promise<StreamPage<Happening>> =>
-  pageOf<Happening>(context, stream, args, async (after) => ({ rows: [], upTo: after, hasMore: false, missed: 0 }));
+const nothing = (context: Context, stream: StreamName, args: PageArgs): Promise<StreamPage<ShownEvent>> =>
+  pageOf<ShownEvent>(context, stream, args, async (after) => ({ rows: [], upTo: after, hasMore: false, missed: 0 }));
 
 /** The job that events are narrowed to by the filter, or by the key; null: they are of the feed. */
 const oneJob = (context: Context, filter: Filter | null | undefined): string | null => filter?.jobId ?? scopeOf(viewerOf(context)).jobId;
@@ -98,7 +98,7 @@ builder.queryField('events', (t) =>
 );
 
 interface FrameOfEvents extends FrameHead {
-  readonly events: readonly Happening[];
+  readonly events: readonly ShownEvent[];
 }
 
 const EventFrame = builder.objectRef<FrameOfEvents>('EventFrame').implement({
@@ -135,7 +135,7 @@ builder.subscriptionField('events', (t) =>
       cursor,
       state,
       missed,
-      events: await happeningsOf(context, rows, oneJob(context, filter) === null),
+      events: await eventsOf(context, rows, oneJob(context, filter) === null),
     }),
   }),
 );

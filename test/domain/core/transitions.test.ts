@@ -4,15 +4,15 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { change } from '../../../src/domain/core/change.ts';
 import {
   isHeldStep,
-  type JobHappening,
   type JobStatus,
+  type JobTransition,
   jobLifecycle,
   jobStatuses,
   jobStatusesThatAllow,
   nextJobStatus,
   nextStepStatus,
-  type StepHappening,
   type StepStatus,
+  type StepTransition,
   stepLifecycle,
   stepStatuses,
   stepStatusesThatAllow,
@@ -25,10 +25,10 @@ import { describeOnEachStore } from '../../support/databases.ts';
 import { plantSeed, type Seed } from '../../support/seed.ts';
 
 // Keys of the literal tables.
-const stepHappenings = [...new Set(Object.values(stepLifecycle).flatMap((row) => Object.keys(row)))] as StepHappening[];
-const jobHappenings = [...new Set(Object.values(jobLifecycle).flatMap((row) => Object.keys(row)))] as JobHappening[];
-const cells = <S, H>(statuses: readonly S[], happenings: readonly H[]) =>
-  statuses.flatMap((status) => happenings.map((happening) => ({ status, happening })));
+const stepTransitions = [...new Set(Object.values(stepLifecycle).flatMap((row) => Object.keys(row)))] as StepTransition[];
+const jobTransitions = [...new Set(Object.values(jobLifecycle).flatMap((row) => Object.keys(row)))] as JobTransition[];
+const cells = <S, H>(statuses: readonly S[], transitions: readonly H[]) =>
+  statuses.flatMap((status) => transitions.map((transition) => ({ status, transition })));
 
 /** A lease, exactly while the status says that there is one: the database insists on it. */
 const leaseIn = (status: StepStatus, now: Date): Partial<StepRow> =>
@@ -65,24 +65,24 @@ describeOnEachStore('The lifecycle in the database', (open) => {
     return seed.readJob(job.id);
   }
 
-  const move = (step: StepRow, happening: StepHappening) => {
-    const to = nextStepStatus(step.status, happening) ?? step.status;
-    return change(seed.domain, null, (change) => moveStep(change, step, happening, cause, leaseIn(to, change.now)));
+  const move = (step: StepRow, transition: StepTransition) => {
+    const to = nextStepStatus(step.status, transition) ?? step.status;
+    return change(seed.domain, null, (change) => moveStep(change, step, transition, cause, leaseIn(to, change.now)));
   };
 
   describe('of a step', () => {
-    const allowed = cells(stepStatuses, stepHappenings).filter(({ status, happening }) => nextStepStatus(status, happening) !== null);
-    const refused = cells(stepStatuses, stepHappenings).filter(({ status, happening }) => nextStepStatus(status, happening) === null);
+    const allowed = cells(stepStatuses, stepTransitions).filter(({ status, transition }) => nextStepStatus(status, transition) !== null);
+    const refused = cells(stepStatuses, stepTransitions).filter(({ status, transition }) => nextStepStatus(status, transition) === null);
 
     test('has 80 cells', () => {
       expect([allowed.length, refused.length]).toEqual([17, 63]);
     });
 
-    test.each(allowed)('$happening moves a $status step and stores the event', async ({ status, happening }) => {
+    test.each(allowed)('$transition moves a $status step and stores the event', async ({ status, transition }) => {
       const step = await placeStep(status);
       const before = await seed.readEvents(step.jobId);
-      const moved = await move(step, happening);
-      const to = nextStepStatus(status, happening);
+      const moved = await move(step, transition);
+      const to = nextStepStatus(status, transition);
       expect(moved.status).toBe(to);
       expect(await seed.readSteps(step.jobId)).toEqual([moved]);
       const after = await seed.readEvents(step.jobId);
@@ -92,12 +92,12 @@ describeOnEachStore('The lifecycle in the database', (open) => {
       ]);
     });
 
-    test.each(refused)('$happening is refused to a $status step and changes nothing', async ({ status, happening }) => {
+    test.each(refused)('$transition is refused to a $status step and changes nothing', async ({ status, transition }) => {
       const step = await placeStep(status);
       const events = await seed.readEvents(step.jobId);
-      const refusal = await move(step, happening).catch((error: unknown) => error);
+      const refusal = await move(step, transition).catch((error: unknown) => error);
       expect(refusal).toBeInstanceOf(InvalidState);
-      expect(refusal).toMatchObject({ status, allowed: stepStatusesThatAllow(happening) });
+      expect(refusal).toMatchObject({ status, allowed: stepStatusesThatAllow(transition) });
       expect(await seed.readSteps(step.jobId)).toEqual([step]);
       expect(await seed.readEvents(step.jobId)).toEqual(events);
     });
@@ -143,20 +143,20 @@ describeOnEachStore('The lifecycle in the database', (open) => {
   });
 
   describe('of a job', () => {
-    const allowed = cells(jobStatuses, jobHappenings).filter(({ status, happening }) => nextJobStatus(status, happening) !== null);
-    const refused = cells(jobStatuses, jobHappenings).filter(({ status, happening }) => nextJobStatus(status, happening) === null);
-    const move = (job: JobRow, happening: JobHappening) =>
-      change(seed.domain, null, (change) => moveJob(change, job, happening, cause, { statusMessage: 'moved' }));
+    const allowed = cells(jobStatuses, jobTransitions).filter(({ status, transition }) => nextJobStatus(status, transition) !== null);
+    const refused = cells(jobStatuses, jobTransitions).filter(({ status, transition }) => nextJobStatus(status, transition) === null);
+    const move = (job: JobRow, transition: JobTransition) =>
+      change(seed.domain, null, (change) => moveJob(change, job, transition, cause, { statusMessage: 'moved' }));
 
     test('has 88 cells', () => {
       expect([allowed.length, refused.length]).toEqual([36, 52]);
     });
 
-    test.each(allowed)('$happening is taken by a $status job, with an event if its status changes', async ({ status, happening }) => {
+    test.each(allowed)('$transition is taken by a $status job, with an event if its status changes', async ({ status, transition }) => {
       const job = await placeJob(status);
       const before = await seed.readEvents(job.id);
-      const moved = await move(job, happening);
-      const to = nextJobStatus(status, happening);
+      const moved = await move(job, transition);
+      const to = nextJobStatus(status, transition);
       expect(moved).toMatchObject({ status: to, statusMessage: 'moved' });
       expect(moved.updatedAt.getTime()).toBeGreaterThan(job.updatedAt.getTime());
       expect(await seed.readJob(job.id)).toEqual(moved);
@@ -166,12 +166,12 @@ describeOnEachStore('The lifecycle in the database', (open) => {
       );
     });
 
-    test.each(refused)('$happening is refused to a $status job and changes nothing', async ({ status, happening }) => {
+    test.each(refused)('$transition is refused to a $status job and changes nothing', async ({ status, transition }) => {
       const job = await placeJob(status);
       const events = await seed.readEvents(job.id);
-      const refusal = await move(job, happening).catch((error: unknown) => error);
+      const refusal = await move(job, transition).catch((error: unknown) => error);
       expect(refusal).toBeInstanceOf(InvalidState);
-      expect(refusal).toMatchObject({ status, allowed: jobStatusesThatAllow(happening) });
+      expect(refusal).toMatchObject({ status, allowed: jobStatusesThatAllow(transition) });
       expect(await seed.readJob(job.id)).toEqual(job);
       expect(await seed.readEvents(job.id)).toEqual(events);
     });
