@@ -13,14 +13,14 @@ const page = new URL('../docs/settings.md', import.meta.url);
 const code = (text: string) => `\`${text}\``;
 
 function row(setting: Setting): string[] {
-  const { name, text, byDefault, takes, hasNoFlag, hasNoVariable, isOnlyUp } = setting;
+  const { name, text, byDefault, takes, hasNoFlag, hasNoVariable, isLocal } = setting;
   const written = setting.write(byDefault);
   const cells = [
     hasNoVariable ? '' : code(variableOf(setting)),
     hasNoFlag ? '' : code(`--${name}`),
     written === '' ? '' : code(written),
     takes.replace(/, such as [^,]*$/, ''),
-    isOnlyUp ? `${text} (of \`trainyard up\`)` : text,
+    isLocal ? `${text} (of \`trainyard up\`)` : text,
   ];
   return cells.map((cell) => cell.replaceAll('|', '\\|'));
 }

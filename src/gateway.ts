@@ -57,7 +57,7 @@ export async function startGateway(config: Config, trace: TraceSettings | null =
   const store = databaseUrl
     ? await openPostgres(databaseUrl, { connections, isRenewed })
     : await openSqlite(join(dataDir, 'trainyard.sqlite'), { isRenewed });
-  const log = openLog(config.operating.logLevel);
+  const log = openLog(config.telemetry.logLevel);
   if (closed.length > 0) log.warn('Other users of this machine could read what is the gateway’s alone; now they cannot.', { closed });
   let tracing: Tracing | null = null;
   try {
@@ -71,7 +71,7 @@ export async function startGateway(config: Config, trace: TraceSettings | null =
 }
 
 async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracing | null): Promise<Gateway> {
-  const { doors, company, limits, work, operating, retention } = config;
+  const { network, local, limits, work, telemetry, retention } = config;
   const { dataDir, databaseUrl } = config.store;
   const files = new FileStore(join(dataDir, 'fragments'));
   // A SQLite file has one gateway. Those of one PostgreSQL share the folder, and one that cannot be seen now may be there all the same.
@@ -92,7 +92,7 @@ async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracin
   ].flat();
   const metrics = new Metrics({ version: manifest.version, node: process.versions.node, store: store.description }, counted);
   // Before anything goes on by itself: the address may be taken.
-  const metricsServer = operating.metricsAddress === null ? null : await openMetricsServer(metrics, operating.metricsAddress);
+  const metricsServer = telemetry.metricsAddress === null ? null : await openMetricsServer(metrics, telemetry.metricsAddress);
   const stopTime = keepTime(domain, logRecurring(log, 'The sweep failed; the next one tries again.'));
   const stopRetention = keepRetention(domain, retention, logRecurring(log, 'Retention failed; the next round goes on.'));
   const rates = new Rates(limits);
@@ -111,13 +111,13 @@ async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracin
     meters,
     traces: tracing?.traces ?? null,
   };
-  const server = await startServer(parts, doors).catch(async (error: unknown) => {
+  const server = await startServer(parts, network).catch(async (error: unknown) => {
     metricsServer?.close();
     await endInTurn([stopTime, stopRetention], [() => wakeups.close()]);
     throw error;
   });
   const onError = logRecurring(log, 'The aggregator failed; it tries again.');
-  const aggregator: Aggregator | null = company.aggregator ? startAggregator({ domain, wakeups, onError }) : null;
+  const aggregator: Aggregator | null = local.aggregator ? startAggregator({ domain, wakeups, onError }) : null;
   log.debug('The gateway has started.', { url: server.url, store: store.description, version: manifest.version });
   return {
     url: server.url,

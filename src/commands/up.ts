@@ -24,7 +24,7 @@ export async function up(
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.resolve());
   if (env.npm_lifecycle_event !== undefined) watchParents(() => stop.resolve());
   const { dataDir } = config.store;
-  const { slots, isolate, isolateUser } = config.company;
+  const { slots, isolate, isolateUser } = config.local;
   const runsSteps = command === 'up' && slots > 0;
   const isolation = isolate ? { user: isolateUser ?? undefined } : null;
   const gateway = await startGateway(config, readTraceSettings(env));
@@ -40,7 +40,7 @@ export async function up(
   gateway.open();
   const { keys, onError } = agentParts(gateway, slots);
   const agent = runsSteps ? startLocalAgent({ dataDir, slots, isolation, url, keys, env, umask, onError }) : null;
-  const exposed = runsSteps ? describeExposed([config.doors.adminKey, config.store.databaseUrl], remedy) : undefined;
+  const exposed = runsSteps ? describeExposed([config.network.adminKey, config.store.databaseUrl], remedy) : undefined;
   if (exposed !== undefined) process.stderr.write(`${exposed}\n`);
   process.stdout.write(await greeting(command, gateway, operator));
   const isReplaced = await Promise.race([stop.promise.then(() => false), gateway.replaced.then(() => true)]);
@@ -78,7 +78,7 @@ function watchParents(onGone: () => void): void {
 
 /** What a start leaves in the store: the operator's key, a first project, the key of this machine's user. */
 async function prepare(command: GatewayCommand, config: Config, { domain, url }: Gateway): Promise<OperatorKey | null> {
-  const operator = await operatorKey(domain, config.doors.adminKey);
+  const operator = await operatorKey(domain, config.network.adminKey);
   await firstProject(domain);
   if (command === 'up') await localKey(domain, config.store.dataDir, url, operator);
   return operator;

@@ -33,7 +33,7 @@ export function readConfig(command: GatewayCommand, argv: readonly string[], env
     Object.fromEntries(Object.entries(settings).map(([key, setting]) => [key, read(setting)]));
   // Made of the table's own keys, and of what each setting reads; where one did not, it is thrown away.
   const config = Object.fromEntries(Object.entries(topics).map(([topic, { settings }]) => [topic, readTopic(settings)])) as Config;
-  const { isolate, isolateUser } = config.company;
+  const { isolate, isolateUser } = config.local;
   if (isolateUser != null && !isolate) wrong.push('--isolate-user is for --isolate, which is not given.');
   if (wrong.length > 0) throw new ConfigError(wrong.join('\n'));
   return config;
@@ -51,7 +51,7 @@ function readSecret(setting: Setting, path: string, wrong: string[]): string | u
 
 /** The settings of a topic that a command knows. */
 export function settingsOf(command: GatewayCommand, topic: keyof Config): Setting[] {
-  return Object.values<Setting>(topics[topic].settings).filter(({ isOnlyUp }) => !isOnlyUp || command === 'up');
+  return Object.values<Setting>(topics[topic].settings).filter(({ isLocal }) => !isLocal || command === 'up');
 }
 
 function parseFlags(command: GatewayCommand, argv: readonly string[]): Environment {

@@ -1,7 +1,7 @@
 import { onOff, optionalText, toggle, whole } from './kinds.ts';
 import type { Settings } from './setting.ts';
 
-export const company = {
+export const local = {
   slots: whole({
     name: 'slots',
     text: 'steps that its agent runs at once; 0 starts no agent',
@@ -9,13 +9,13 @@ export const company = {
     atLeast: 0,
     atMost: 1_000,
     isCommon: true,
-    isOnlyUp: true,
+    isLocal: true,
   }),
   isolate: toggle({
     name: 'isolate',
     text: 'its agent runs process steps as users without rights, each with processes and a /tmp of its own (Linux, as root)',
     isCommon: true,
-    isOnlyUp: true,
+    isLocal: true,
   }),
   isolateUser: optionalText({
     name: 'isolate-user',
@@ -23,7 +23,7 @@ export const company = {
     placeholder: 'USER',
     takes: 'the name of a user',
     pattern: /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/,
-    isOnlyUp: true,
+    isLocal: true,
   }),
   aggregator: onOff({
     name: 'aggregator',

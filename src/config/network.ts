@@ -1,7 +1,7 @@
 import { list, optionalText, text, whole } from './kinds.ts';
 import type { Settings } from './setting.ts';
 
-export const doors = {
+export const network = {
   host: text({
     name: 'host',
     text: 'where to listen; this machine alone by default',

@@ -17,7 +17,7 @@ export interface Setting<V = unknown> {
   /** Among the few that --help shows. */
   readonly isCommon?: boolean;
   /** Of `trainyard up` alone. */
-  readonly isOnlyUp?: boolean;
+  readonly isLocal?: boolean;
   /** Its value is never said, not even when it is wrong. */
   readonly isSecret?: boolean;
   /** Taken from the environment alone: other users of the machine see flags. */
@@ -29,7 +29,7 @@ export interface Setting<V = unknown> {
 /** What every kind of setting is made from. */
 export type Basics<V> = Pick<
   Setting<V>,
-  'name' | 'text' | 'byDefault' | 'isCommon' | 'isOnlyUp' | 'isSecret' | 'hasNoFlag' | 'hasNoVariable'
+  'name' | 'text' | 'byDefault' | 'isCommon' | 'isLocal' | 'isSecret' | 'hasNoFlag' | 'hasNoVariable'
 >;
 
 export type Settings = Readonly<Record<string, Setting>>;

@@ -6,12 +6,12 @@
  */
 
 import { limits } from './limits.ts';
-import { company } from './local.ts';
-import { doors } from './network.ts';
+import { local } from './local.ts';
+import { network } from './network.ts';
 import { retention } from './retention.ts';
 import type { Settings, ValuesOf } from './setting.ts';
 import { store } from './store.ts';
-import { operating } from './telemetry.ts';
+import { telemetry } from './telemetry.ts';
 import { work } from './work.ts';
 
 interface Topic {
@@ -20,10 +20,10 @@ interface Topic {
 }
 
 export const topics = {
-  doors: { title: 'Where it listens, and who may come', settings: doors },
+  network: { title: 'Where it listens, and who may come', settings: network },
   store: { title: 'Where it keeps things', settings: store },
-  company: { title: 'What runs beside it', settings: company },
-  operating: { title: 'What its operator sees', settings: operating },
+  local: { title: 'What runs beside it', settings: local },
+  telemetry: { title: 'What its operator sees', settings: telemetry },
   limits: { title: 'What one client may ask', settings: limits },
   work: { title: 'Sizes and times of work', settings: work },
   retention: { title: 'How long things are kept', settings: retention },

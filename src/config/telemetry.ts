@@ -1,7 +1,7 @@
 import { oneOf, optionalText } from './kinds.ts';
 import type { Settings } from './setting.ts';
 
-export const operating = {
+export const telemetry = {
   logLevel: oneOf({
     name: 'log-level',
     text: 'what is logged, and what is graver; a line for each request is at debug, since there can be thousands a second',

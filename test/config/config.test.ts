@@ -24,7 +24,7 @@ describe('The settings', () => {
     const config = serve();
     expect(config.limits).toEqual(DEFAULT_LIMITS);
     expect(config.work).toEqual(defaultDomainLimits);
-    expect(config.doors).toEqual({ host: '127.0.0.1', port: 4_000, origins: [], adminKey: null });
+    expect(config.network).toEqual({ host: '127.0.0.1', port: 4_000, origins: [], adminKey: null });
   });
 
   test('have a name each, and a default that they would take', () => {
@@ -34,8 +34,8 @@ describe('The settings', () => {
 
   test('are read from the environment, and from flags, which win', () => {
     const env = { TRAINYARD_PORT: '1', TRAINYARD_HOST: '::1', TRAINYARD_BODY_SIZE: '2MB' };
-    const { doors, limits } = serve(env, '--port', '2');
-    expect([doors.port, doors.host, limits.bodyBytes]).toEqual([2, '::1', 2_000_000]);
+    const { network, limits } = serve(env, '--port', '2');
+    expect([network.port, network.host, limits.bodyBytes]).toEqual([2, '::1', 2_000_000]);
   });
 
   test('that are for one start are a flag alone, without a value, and never read from the environment', () => {
@@ -46,7 +46,7 @@ describe('The settings', () => {
   });
 
   test('take an empty variable as none', () => {
-    expect(serve({ TRAINYARD_PORT: '', TRAINYARD_ADMIN_KEY: '' }).doors).toMatchObject({ port: 4_000, adminKey: null });
+    expect(serve({ TRAINYARD_PORT: '', TRAINYARD_ADMIN_KEY: '' }).network).toMatchObject({ port: 4_000, adminKey: null });
   });
 
   test.each([
@@ -102,7 +102,7 @@ describe('The settings', () => {
     expect(complaintsOf({}, '--colour', 'red')[0]).toBe('There is no flag --colour.');
     expect(complaintsOf({}, '--admin-key', 'tyk_0123456789abcdef')[0]).toBe('There is no flag --admin-key. Did you mean --admin-key-file?');
     expect(complaintsOf({}, '--slots', '2')[0]).toBe('There is no flag --slots.');
-    expect(readConfig('up', ['--slots', '2'], {}).company.slots).toBe(2);
+    expect(readConfig('up', ['--slots', '2'], {}).local.slots).toBe(2);
   });
 
   test.each([
@@ -116,7 +116,7 @@ describe('The settings', () => {
 
   test('of isolation are for up, as flags or in the environment; a user is refused without it, as is a value (P16)', () => {
     const isolationOf = (env: Record<string, string>, ...argv: string[]) => {
-      const { isolate, isolateUser } = readConfig('up', argv, env).company;
+      const { isolate, isolateUser } = readConfig('up', argv, env).local;
       return [isolate, isolateUser];
     };
     expect(isolationOf({})).toEqual([false, null]);
