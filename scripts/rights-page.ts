@@ -7,7 +7,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { buildSchema, isObjectType } from 'graphql';
 import { rightsToFields } from '../src/domain/access/fields.ts';
-import { doors, type Operation, operations } from '../src/domain/access/operations.ts';
+import { endpoints, type Operation, operations } from '../src/domain/access/operations.ts';
 import type { Principal } from '../src/domain/access/principal.ts';
 import { everyone, type Holder, isForEveryone, may, mayWriteFile, sees, seesFile, seesKey } from '../src/domain/access/rights.ts';
 import { standIn } from '../src/schema/core/guards.ts';
@@ -136,8 +136,8 @@ function showFields(): string[] {
 }
 
 function showDoors(): string[] {
-  const rows = Object.entries(doors).map(([door, { needs, within = '', ...row }]) => [
-    `\`${door}\``,
+  const rows = Object.entries(endpoints).map(([endpoint, { needs, within = '', ...row }]) => [
+    `\`${endpoint}\``,
     tick(needs === undefined),
     ...everyone.map((holder) => (needs === undefined ? yes : outcomeOf({ needs, ...row }, keyOf(holder)))),
     within,
@@ -179,7 +179,7 @@ const text = [
   '',
   ...showFields(),
   '',
-  '## The other doors',
+  '## The other endpoints',
   '',
   ...showDoors(),
   '',

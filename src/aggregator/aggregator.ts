@@ -1,7 +1,7 @@
 /**
  * The device that every gateway has inside: it claims the steps that aggregate rounds of federated jobs, averages, and hands the mean in.
  *
- * It goes through the same doors as any device, under a lease: a gateway that dies in the middle loses its lease, and the step is claimed again,
+ * It goes through the same endpoints as any device, under a lease: a gateway that dies in the middle loses its lease, and the step is claimed again,
  * by itself when it is back or by another gateway on the same database.
  */
 

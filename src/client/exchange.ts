@@ -65,7 +65,7 @@ export async function refusal(response: IncomingMessage): Promise<GatewayUnreach
     : new RequestRefused(said?.code ?? `HTTP_${status}`, message);
 }
 
-/** The doors of files refuse as GraphQL does: `{"errors": [{"message": …, "extensions": {"code": …}}]}`. */
+/** The endpoints of files refuse as GraphQL does: `{"errors": [{"message": …, "extensions": {"code": …}}]}`. */
 function readErrors(text: string): RequestRefused | undefined {
   try {
     const body: { errors?: ResponseError[] } | null = JSON.parse(text);

@@ -26,7 +26,7 @@ export function resolveUrl(target: Target, path: string): URL {
   return new URL(path.replace(/^\/+/, ''), base);
 }
 
-/** What both doors take as proof of who asks. */
+/** What both endpoints take as proof of who asks. */
 export function authorization(target: Target): { authorization?: string } {
   return target.token === undefined ? {} : { authorization: `Bearer ${target.token}` };
 }

@@ -1,9 +1,9 @@
 /** Who waits for work over a WebSocket and goes is given none: nobody would learn of the lease. */
 import { expect, test } from 'vitest';
-import { claim, createJob, post } from '../operating/asking.ts';
 import { openSocket } from '../server/raw-socket.ts';
 import { createSqliteDatabase } from '../support/databases.ts';
 import { startGateway } from '../support/gateway.ts';
+import { claim, createJob, post } from '../telemetry/asking.ts';
 
 const patientClaim =
   'mutation { claimNextSteps(input: { limit: 1, waitSeconds: 50 }) { ... on ClaimNextStepsPayload { claims { lease { token } } } } }';

@@ -3,8 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
-import { post } from '../operating/asking.ts';
 import { createSqliteDatabase } from '../support/databases.ts';
+import { post } from './asking.ts';
 
 const adminKey = 'tyk_for-tests-alone-0123456789abcdefghijklmnopq';
 const ending: (() => unknown)[] = [];

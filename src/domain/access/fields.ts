@@ -1,7 +1,7 @@
 /**
  * The right that each field of each type needs, wherever its object is come by: what shows an object does not show all of it.
  *
- * The doors (schema/core/guards.ts) ask this table before a field is resolved, and refuse to start a gateway whose schema has a field without a row. Whether
+ * The endpoints (schema/core/guards.ts) ask this table before a field is resolved, and refuse to start a gateway whose schema has a field without a row. Whether
  * the thing itself may be seen is not said here: that is decided where it is read (`sees`).
  */
 import type { Action } from './rights.ts';

@@ -1,5 +1,5 @@
 /**
- * What every operation needs: the table that the doors ask before anything else happens, and that docs/rights.md is made from.
+ * What every operation needs: the table that the endpoints ask before anything else happens, and that docs/rights.md is made from.
  *
  * The right says whether a key may do such a thing at all; rights.ts says who has it. To what it may do it is narrowed by what it sees, as everywhere;
  * `within` says in words what is narrower still.
@@ -131,8 +131,8 @@ export const rightToRead = {
   AuditEntry: 'readAudit',
 } as const satisfies Record<NodeType, Action>;
 
-/** The doors beside GraphQL's root fields. Without `needs` they are open to anyone. */
-export const doors: Readonly<Record<string, Pick<Operation, 'forAllProjects' | 'within'> & { readonly needs?: Action }>> = {
+/** The endpoints beside GraphQL's root fields. Without `needs` they are open to anyone. */
+export const endpoints: Readonly<Record<string, Pick<Operation, 'forAllProjects' | 'within'> & { readonly needs?: Action }>> = {
   'POST, GET /graphql': { needs: 'ask', within: 'each root field by its own right; introspection is for any key' },
   'WebSocket, SSE on /graphql': { needs: 'ask', within: 'the same; they end with the key' },
   'GraphiQL, its page and files': { within: 'what it asks needs a key' },

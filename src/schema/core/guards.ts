@@ -18,7 +18,7 @@ import { type Context, viewerOf } from './context.ts';
 
 type Field = GraphQLField<unknown, Context>;
 
-export function guardRoots(schema: GraphQLSchema): GraphQLSchema {
+export function guardRootFields(schema: GraphQLSchema): GraphQLSchema {
   for (const root of Object.keys(operations) as (keyof typeof operations)[]) {
     const fields = rootFields(schema, root);
     const unknown = Object.keys(operations[root]).filter((name) => !(name in fields));

@@ -2,7 +2,7 @@ import type { Container as ContainerShape } from '../../domain/core/vocabulary.t
 import { builder } from '../core/builder.ts';
 import { Resources, ResourcesInput } from './resources.ts';
 
-/** What a key without the right to read a field is shown in its place (doors.ts). */
+/** What a key without the right to read a field is shown in its place (guards.ts). */
 const hidden = (text: string) => `\`${text}\` for a key of kind WATCH, whose link is shared.`;
 
 const ContainerBuild = builder.objectRef<NonNullable<ContainerShape['build']>>('ContainerBuild').implement({

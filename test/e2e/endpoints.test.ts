@@ -1,7 +1,7 @@
 /** What is beside and below the root fields: files, metrics, health and pages, and fields that are narrower than what leads to them (P15). */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { rightsToFields } from '../../src/domain/access/fields.ts';
-import { doors } from '../../src/domain/access/operations.ts';
+import { endpoints } from '../../src/domain/access/operations.ts';
 import type { Principal } from '../../src/domain/access/principal.ts';
 import { may } from '../../src/domain/access/rights.ts';
 import { createSqliteDatabase, type TestDatabase } from '../support/databases.ts';
@@ -39,8 +39,8 @@ const all = Object.keys(holders) as Holder[];
 const bearer = (key: string | null): Record<string, string> => (key === null ? {} : { authorization: `Bearer ${key}` });
 const statusOf = async (path: string, init: RequestInit) => (await fetch(`${gateway.url}${path}`, init)).status;
 
-test('every door is open to whom the table says (P15)', async () => {
-  const tries: Record<keyof typeof doors, (headers: Record<string, string>) => Promise<number>> = {
+test('every endpoint is open to whom the table says (P15)', async () => {
+  const tries: Record<keyof typeof endpoints, (headers: Record<string, string>) => Promise<number>> = {
     'POST, GET /graphql': (headers) => statusOf('/graphql?query=%7B__schema%7BqueryType%7Bname%7D%7D%7D', { headers }),
     'WebSocket, SSE on /graphql': (headers) =>
       statusOf('/graphql?query=%7Bviewer%7Bname%7D%7D', { headers: { ...headers, accept: 'text/event-stream' } }),
@@ -51,14 +51,14 @@ test('every door is open to whom the table says (P15)', async () => {
     'GET /health/live, /health/ready': (headers) => statusOf('/health/live', { headers }),
   };
   const root = (await world.makeKey('role: VIEWER')).secret;
-  for (const [door, { needs, forAllProjects }] of Object.entries(doors)) {
+  for (const [endpoint, { needs, forAllProjects }] of Object.entries(endpoints)) {
     const found: Record<string, boolean> = {};
     const expected: Record<string, boolean> = {};
     // 409: the bytes are there already, which is said to who could have sent them.
-    const isLetIn = async (key: string | null) => [200, 409].includes((await tries[door]?.(bearer(key))) ?? 0);
+    const isLetIn = async (key: string | null) => [200, 409].includes((await tries[endpoint]?.(bearer(key))) ?? 0);
     // The files are of another project than the stranger's, and a device writes what its lease announced: both are tried below.
     for (const holder of all.filter(
-      (each) => !door.includes('/fragments') || (each !== 'stranger' && (each !== 'device' || needs === 'readFragments')),
+      (each) => !endpoint.includes('/fragments') || (each !== 'stranger' && (each !== 'device' || needs === 'readFragments')),
     )) {
       found[holder] = await isLetIn(world.keys[holder]);
       expected[holder] = needs === undefined || (may(holders[holder], needs) && !forAllProjects);
@@ -67,7 +67,7 @@ test('every door is open to whom the table says (P15)', async () => {
     expected.root = needs === undefined || may({ ...admin, role: 'VIEWER' }, needs);
     found['no key'] = await isLetIn(null);
     expected['no key'] = needs === undefined;
-    expect({ door, ...found }).toEqual({ door, ...expected });
+    expect({ endpoint, ...found }).toEqual({ endpoint, ...expected });
   }
 });
 
