@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Notebook } from './notes.ts';
 
@@ -68,10 +69,12 @@ export class GatewayProcess {
       ...args,
       ...(databaseUrl === null ? [] : ['--database-url', databaseUrl]),
     ];
+    // What is compiled of a copy of the source is gone with the copy.
+    const cache = source === root ? {} : { NODE_COMPILE_CACHE: join(source, 'compiled') };
     this.#notebook.write({ kind: 'fate', of: name, what: 'starting' });
     const child = spawn(program, rest, {
       cwd: source,
-      env: { ...withoutSettings(process.env), TRAINYARD_ADMIN_KEY: adminKey },
+      env: { ...withoutSettings(process.env), TRAINYARD_ADMIN_KEY: adminKey, ...cache },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;

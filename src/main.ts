@@ -1,6 +1,6 @@
 /** `trainyard`: the gateway's own commands, and the door to those that talk to one. */
-import { ConfigError, type GatewayCommand, readConfig } from './config/config.ts';
-import { describeConfig } from './config/help.ts';
+import './module-loading.ts';
+import type { GatewayCommand } from './config/config.ts';
 import { describeExposed, secretsIn, takeEnvironment } from './initial-memory.ts';
 
 /** Before anything else is loaded: better-sqlite3 ends an older Node without a word. */
@@ -39,9 +39,11 @@ function helpFlagLast(argv: readonly string[]): readonly string[] {
 async function runGateway(command: GatewayCommand, argv: readonly string[]): Promise<void> {
   const isAll = argv.includes('--help-all');
   if (isAll || argv.includes('--help') || argv.includes('-h')) {
+    const { describeConfig } = await import('./config/help.ts');
     process.stdout.write(describeConfig(command, isAll));
     return;
   }
+  const { ConfigError, readConfig } = await import('./config/config.ts');
   try {
     const config = readConfig(command, argv, env);
     const { up } = await import('./commands/up.ts');
@@ -55,12 +57,12 @@ async function runGateway(command: GatewayCommand, argv: readonly string[]): Pro
 
 async function runCommandLine(): Promise<void> {
   const { run, summaries } = await import('./cli/cli.ts');
-  const { upkeepSummaries } = await import('./commands/upkeep.ts');
   if (command === '' || command === '--help' || command === '-h' || command === 'help') {
     const all = [
       { name: 'up', summary: 'Starts a gateway and an agent on this machine: what `npm start` runs.' },
       { name: 'serve', summary: 'Starts a gateway alone.' },
-      ...upkeepSummaries,
+      { name: 'backup', summary: 'Takes a backup of a store while gateways run on it.' },
+      { name: 'restore', summary: 'Restores a backup into an empty store.' },
       ...summaries,
     ];
     const width = Math.max(...all.map(({ name }) => name.length)) + 2;

@@ -47,12 +47,6 @@ const usage: Readonly<Record<UpkeepCommand, string>> = {
   restore: 'Restores a backup into an empty store of either database.\n\nUsage: trainyard restore FOLDER [flags]',
 };
 
-/** Of both commands: name and summary, for the list of commands. */
-export const upkeepSummaries = [
-  { name: 'backup', summary: 'Takes a backup of a store while gateways run on it.' },
-  { name: 'restore', summary: 'Restores a backup into an empty store.' },
-] as const;
-
 /** Runs one of the commands; answers its exit code. What went wrong has been said on stderr, in one line. */
 export async function runUpkeep(
   command: UpkeepCommand,

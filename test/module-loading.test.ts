@@ -1,0 +1,38 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+const listModules = `
+import { registerHooks } from 'node:module';
+const loaded = [];
+registerHooks({
+  load(url, context, nextLoad) {
+    loaded.push(context.format + ' ' + url);
+    return nextLoad(url, context);
+  },
+});
+process.on('exit', () => console.log(loaded.filter((line) => line.includes('/node_modules/')).sort().join('\\n')));
+`;
+
+/** The modules of packages that this command loads, each with its format. */
+function modulesOf(...command: string[]): string[] {
+  const list = `data:text/javascript,${encodeURIComponent(listModules)}`;
+  return spawnSync(process.execPath, ['--import', list, ...command], { cwd: root, encoding: 'utf8' })
+    .stdout.trim()
+    .split('\n');
+}
+
+test('the modules of packages are the ones that Node would load by itself', () => {
+  const store = 'src/commands/upkeep.ts';
+  const modules = modulesOf('--import', './src/module-loading.ts', store);
+  expect(modules.filter((line) => line.includes('/drizzle-orm/')).length).toBeGreaterThan(100);
+  expect(modules).toEqual(modulesOf(store));
+});
+
+test('a command of a client loads nothing that only a gateway needs', () => {
+  const modules = modulesOf('src/main.ts', 'jobs', '--help').join('\n');
+  expect(modules).toContain('/graphql-ws/');
+  expect(modules).not.toMatch(/drizzle-orm|better-sqlite3|pothos/);
+});
