@@ -9,6 +9,8 @@ const OLDEST_NODE = 26;
 const PRIVATE_UMASK = 0o077;
 
 const [command = '', ...rest] = helpFlagLast(process.argv.slice(2));
+// Steps leave processes behind that are nobody's to wait for but process 1's.
+if (process.pid === 1 && (command === 'up' || command === 'agent')) (await import('./agent/process/process-one.ts')).becomeInit();
 const env = takeEnvironment(rest);
 // Node would open its debugger on it, to whoever may send a signal: a step may.
 if (process.platform !== 'win32') process.on('SIGUSR1', () => {});

@@ -17,6 +17,7 @@ import type { AgentEvent } from './events.ts';
 import { type Offer, Offers } from './machine/offer.ts';
 import { type Containment, findContainment } from './process/containment.ts';
 import { IsolationError, isolate } from './process/isolation.ts';
+import { describeZombies } from './process/zombies.ts';
 import { runSlots } from './slots.ts';
 
 export interface AgentOptions {
@@ -71,6 +72,8 @@ export async function runAgent(options: AgentOptions): Promise<number> {
       const orphans = await removeOrphans(workDir, containment);
       if (orphans > 0) tell({ kind: 'ORPHANS_REMOVED', message: `Ended ${orphans} steps that an agent before this one left.` });
       tell({ kind: 'CONTAINMENT', message: containment.description });
+      const zombies = await describeZombies();
+      if (zombies !== null) tell({ kind: 'PROBLEM', message: zombies });
       return await serve(options, { name, workDir, tell, containment });
     } finally {
       await leave();
