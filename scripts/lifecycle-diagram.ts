@@ -1,11 +1,22 @@
 /**
- * Draws docs/lifecycle.md from the two tables of src/domain/core/lifecycle.ts.
+ * Draws docs/lifecycle.md from the tables of src/domain/core/lifecycle.ts.
  *
  *   node scripts/lifecycle-diagram.ts           writes the file
  *   node scripts/lifecycle-diagram.ts --check   ends with 1 if the file in the checkout is not what would be written
  */
 import { readFile, writeFile } from 'node:fs/promises';
-import { jobLifecycle, jobStatuses, stepLifecycle, stepStatuses } from '../src/domain/core/lifecycle.ts';
+import {
+  fragmentLifecycle,
+  fragmentStatuses,
+  jobLifecycle,
+  jobStatuses,
+  participantLifecycle,
+  participantStatuses,
+  roundLifecycle,
+  roundStatuses,
+  stepLifecycle,
+  stepStatuses,
+} from '../src/domain/core/lifecycle.ts';
 import { markdownTable } from './markdown-table.ts';
 
 type Lifecycle = Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -44,8 +55,8 @@ const page = [
   '<!-- Made by `npm run lifecycle` from src/domain/core/lifecycle.ts. Do not edit. -->',
   '# Lifecycle',
   '',
-  'What can become of a job and of a step. In the tables a row is a status, a column is something that can happen, and a cell says where it leads;',
-  'where a cell is empty, it is refused with `INVALID_STATE`.',
+  'What can become of a job, a step, a round, a participant and a fragment. In the tables a row is a status, a column is something that can',
+  'happen, and a cell says where it leads; where a cell is empty, it is refused with `INVALID_STATE`.',
   '',
   ...section('Job', 'A job is as far as its steps are.', jobLifecycle, jobStatuses, ['QUEUED', 'BLOCKED']),
   ...section(
@@ -54,6 +65,27 @@ const page = [
     stepLifecycle,
     stepStatuses,
     ['QUEUED', 'BLOCKED'],
+  ),
+  ...section(
+    'Round',
+    'A round of a federated job trains on its devices until it has as many models as it needs, and makes one model of them. When its job ends before it, it is FAILED as its job is, or else CANCELLED.',
+    roundLifecycle,
+    roundStatuses,
+    ['TRAINING'],
+  ),
+  ...section(
+    'Participant',
+    'A device in a round follows its step. `invite`: the step went back to the queue. `submitLate`: its model came after the round had those that it needed. `drop`: the step ended without a model.',
+    participantLifecycle,
+    participantStatuses,
+    ['INVITED'],
+  ),
+  ...section(
+    'Fragment',
+    'A file is announced, and ready once its bytes are stored. One that is created with its text is ready at once.',
+    fragmentLifecycle,
+    fragmentStatuses,
+    ['PENDING', 'READY'],
   ),
 ].join('\n');
 

@@ -1,8 +1,8 @@
 /**
- * What can become of a job and of a step: two tables.
+ * What can become of a job, a step, a round, a participant and a fragment: a table for each.
  *
  * A row is a status, a column is something that can happen, a cell says where it leads. A blank is refused. Types, GraphQL enums, CHECK
- * constraints, the compare-and-swap updates and docs/lifecycle.md are made from these two literals; nothing else decides about a status.
+ * constraints, the compare-and-swap updates and docs/lifecycle.md are made from these literals; nothing else decides about a status.
  */
 
 /** Where each transition leads from each status. */
@@ -70,16 +70,54 @@ export const stepLifecycle = {
   SKIPPED: {},
 } as const satisfies Lifecycle;
 
+/** Of a federated job. */
+export const roundLifecycle = {
+  /** Its devices train. */
+  TRAINING: { aggregate: 'AGGREGATING', fail: 'FAILED', cancel: 'CANCELLED' },
+  /** It has as many models as it needs. */
+  AGGREGATING: { succeed: 'SUCCEEDED', fail: 'FAILED', cancel: 'CANCELLED' },
+  SUCCEEDED: {},
+  FAILED: {},
+  CANCELLED: {},
+} as const satisfies Lifecycle;
+
+/** A device in a round. Its step has a lifecycle of its own: what happens to that is followed here. */
+export const participantLifecycle = {
+  /** Its step waits for it. */
+  INVITED: { train: 'TRAINING', drop: 'DROPPED' },
+  /** It holds its step. `invite`: its step went back to the queue. `submitLate`: the round has what it needs, or is over. */
+  TRAINING: { submit: 'SUBMITTED', submitLate: 'LATE', invite: 'INVITED', drop: 'DROPPED' },
+  SUBMITTED: {},
+  LATE: {},
+  DROPPED: {},
+} as const satisfies Lifecycle;
+
+/** A file. One that is created with its text begins as READY. */
+export const fragmentLifecycle = {
+  /** It was announced; its bytes are not all here. */
+  PENDING: { store: 'READY' },
+  READY: {},
+} as const satisfies Lifecycle;
+
 type Transitions<L extends Lifecycle> = { [S in keyof L]: keyof L[S] }[keyof L] & string;
 
 export type JobStatus = keyof typeof jobLifecycle;
 export type JobTransition = Transitions<typeof jobLifecycle>;
 export type StepStatus = keyof typeof stepLifecycle;
 export type StepTransition = Transitions<typeof stepLifecycle>;
+export type RoundStatus = keyof typeof roundLifecycle;
+export type RoundTransition = Transitions<typeof roundLifecycle>;
+export type ParticipantStatus = keyof typeof participantLifecycle;
+export type ParticipantTransition = Transitions<typeof participantLifecycle>;
+export type FragmentStatus = keyof typeof fragmentLifecycle;
+export type FragmentTransition = Transitions<typeof fragmentLifecycle>;
 
 const statusesOf = <S extends string>(lifecycle: Readonly<Record<S, unknown>>) => Object.keys(lifecycle) as [S, ...S[]]; // keys of a literal
 export const jobStatuses = statusesOf<JobStatus>(jobLifecycle);
 export const stepStatuses = statusesOf<StepStatus>(stepLifecycle);
+export const roundStatuses = statusesOf<RoundStatus>(roundLifecycle);
+export const participantStatuses = statusesOf<ParticipantStatus>(participantLifecycle);
+export const fragmentStatuses = statusesOf<FragmentStatus>(fragmentLifecycle);
 
 function lead<S extends string>(lifecycle: Lifecycle, status: S, transition: string): S | null {
   return (lifecycle[status]?.[transition] as S | undefined) ?? null; // a table leads to statuses of its own, see test/domain/core/lifecycle.test.ts
@@ -89,12 +127,27 @@ export const nextJobStatus = (status: JobStatus, transition: JobTransition): Job
 /** Where this leads a step, or null when it is refused. */
 export const nextStepStatus = (status: StepStatus, transition: StepTransition): StepStatus | null =>
   lead(stepLifecycle, status, transition);
+/** Where this leads a round, or null when it is refused. */
+export const nextRoundStatus = (status: RoundStatus, transition: RoundTransition): RoundStatus | null =>
+  lead(roundLifecycle, status, transition);
+/** Where this leads a participant, or null when it is refused. */
+export const nextParticipantStatus = (status: ParticipantStatus, transition: ParticipantTransition): ParticipantStatus | null =>
+  lead(participantLifecycle, status, transition);
+/** Where this leads a fragment, or null when it is refused. */
+export const nextFragmentStatus = (status: FragmentStatus, transition: FragmentTransition): FragmentStatus | null =>
+  lead(fragmentLifecycle, status, transition);
 
 /** The statuses in which this can happen to a job: what an INVALID_STATE refusal names. */
 export const jobStatusesThatAllow = (transition: JobTransition): JobStatus[] =>
   jobStatuses.filter((status) => nextJobStatus(status, transition) !== null);
 export const stepStatusesThatAllow = (transition: StepTransition): StepStatus[] =>
   stepStatuses.filter((status) => nextStepStatus(status, transition) !== null);
+export const roundStatusesThatAllow = (transition: RoundTransition): RoundStatus[] =>
+  roundStatuses.filter((status) => nextRoundStatus(status, transition) !== null);
+export const participantStatusesThatAllow = (transition: ParticipantTransition): ParticipantStatus[] =>
+  participantStatuses.filter((status) => nextParticipantStatus(status, transition) !== null);
+export const fragmentStatusesThatAllow = (transition: FragmentTransition): FragmentStatus[] =>
+  fragmentStatuses.filter((status) => nextFragmentStatus(status, transition) !== null);
 
 /** A status in which nothing more can happen by itself: no transition leads out of it. */
 const isEnd = (lifecycle: Lifecycle, status: string) => Object.values(lifecycle[status] ?? {}).every((to) => to === status);

@@ -1,18 +1,29 @@
 /**
- * The one setter of statuses. A change reads the row under its lock, the lifecycle table says where a transition leads, the row is saved by
- * compare-and-swap and the event is stored in the same transaction.
+ * The one setter of statuses. A change reads the row, the lifecycle table says where a transition leads, the row is saved by compare-and-swap
+ * and the event is stored in the same transaction.
  *
  * Rows are locked in one order everywhere, steps (by number) before their job before its streams, so that PostgreSQL has no deadlocks to break.
  */
+import { participantOfStep, saveParticipant, saveRound } from '../../store/changes/federations.ts';
+import { saveFragment } from '../../store/changes/fragments.ts';
 import { saveJob } from '../../store/changes/jobs.ts';
 import { saveStep } from '../../store/changes/steps.ts';
-import type { JobRow, StepRow } from '../../store/schema/tables.ts';
+import type { FragmentRow, JobRow, ParticipantRow, RoundRow, StepRow } from '../../store/schema/tables.ts';
 import { type Change, record, topics } from './change.ts';
 import {
+  type FragmentTransition,
+  fragmentStatusesThatAllow,
   type JobTransition,
   jobStatusesThatAllow,
+  nextFragmentStatus,
   nextJobStatus,
+  nextParticipantStatus,
+  nextRoundStatus,
   nextStepStatus,
+  type ParticipantTransition,
+  participantStatusesThatAllow,
+  type RoundTransition,
+  roundStatusesThatAllow,
   type StatusReason,
   type StepTransition,
   stepStatusesThatAllow,
@@ -85,6 +96,53 @@ export async function moveJob(
   if (isMove) {
     change.count(() => change.domain.meters.jobChanges.of({ to, reason }).add());
     await record(change, job, { type: 'JOB_STATUS_CHANGED', from: job.status, to, reason, description, exitCode });
+  }
+  return moved;
+}
+
+/** Moves a round, with the other columns that change along, and stores the event. Throws InvalidState when the table refuses. */
+export async function moveRound(
+  change: Change,
+  job: JobRow,
+  round: RoundRow,
+  transition: RoundTransition,
+  columns: Partial<RoundRow> = {},
+): Promise<RoundRow> {
+  const to = nextRoundStatus(round.status, transition);
+  if (to === null || !(await saveRound(change.tx, round, { ...columns, status: to }))) {
+    throw new InvalidState(`Round ${round.number} is ${round.status}.`, round.status, roundStatusesThatAllow(transition));
+  }
+  await record(change, job, { type: 'ROUND_CHANGED', from: round.status, to, details: [String(round.number)] });
+  return { ...round, ...columns, status: to };
+}
+
+/** Moves the device that a step of a round is for, with the other columns that change along. Throws InvalidState when the table refuses. */
+export async function moveParticipant(
+  { tx }: Change,
+  stepId: string,
+  transition: ParticipantTransition,
+  columns: Partial<ParticipantRow> = {},
+): Promise<void> {
+  const [participant] = await tx.run(participantOfStep, { stepId });
+  if (!participant) throw new Error(`A step that trains has a participant: ${stepId}`);
+  const to = nextParticipantStatus(participant.status, transition);
+  if (to === null || !(await saveParticipant(tx, participant, { ...columns, status: to }))) {
+    throw new InvalidState(`The device is ${participant.status}.`, participant.status, participantStatusesThatAllow(transition));
+  }
+}
+
+/** Moves a fragment, with the other columns that change along. Throws InvalidState when the table refuses. */
+export async function moveFragment(
+  { tx }: Change,
+  fragment: FragmentRow,
+  transition: FragmentTransition,
+  columns: Partial<FragmentRow> = {},
+): Promise<FragmentRow> {
+  const to = nextFragmentStatus(fragment.status, transition);
+  const moved: FragmentRow = { ...fragment, ...columns, status: to ?? fragment.status };
+  if (to === null || !(await saveFragment(tx, fragment, moved))) {
+    const message = 'The bytes of this fragment are stored already.';
+    throw new InvalidState(message, fragment.status, fragmentStatusesThatAllow(transition));
   }
   return moved;
 }

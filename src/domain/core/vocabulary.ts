@@ -1,4 +1,4 @@
-/** The closed sets of words that are stored: each is a GraphQL enum and a CHECK in the database as well. */
+/** The closed sets of words that are stored: each is a GraphQL enum and a CHECK in the database as well. Statuses: lifecycle.ts. */
 export const jobTypes = ['TRAINING', 'VALIDATION', 'CONVERSION'] as const;
 export type JobType = (typeof jobTypes)[number];
 
@@ -13,9 +13,6 @@ export type FragmentType = (typeof fragmentTypes)[number];
 
 export const ifExistsWords = ['REFUSE', 'REPLACE'] as const;
 export type IfExists = (typeof ifExistsWords)[number];
-
-export const fragmentStatuses = ['PENDING', 'READY'] as const;
-export type FragmentStatus = (typeof fragmentStatuses)[number];
 
 export const logStreams = ['STDOUT', 'STDERR', 'SYSTEM'] as const;
 export type LogStream = (typeof logStreams)[number];
@@ -75,12 +72,6 @@ export type SettingSource = (typeof settingSources)[number];
 
 export const deviceSelectionStrategies = ['RANDOM'] as const;
 export type DeviceSelectionStrategy = (typeof deviceSelectionStrategies)[number];
-
-export const roundStatuses = ['TRAINING', 'AGGREGATING', 'SUCCEEDED', 'FAILED', 'CANCELLED'] as const;
-export type RoundStatus = (typeof roundStatuses)[number];
-
-export const participantStatuses = ['INVITED', 'TRAINING', 'SUBMITTED', 'LATE', 'DROPPED'] as const;
-export type ParticipantStatus = (typeof participantStatuses)[number];
 
 /** What a step of a federated job does in its round. */
 export const stepParts = ['TRAIN', 'AGGREGATE'] as const;

@@ -1,5 +1,5 @@
 /** Fragments: the files of jobs and of projects. The row says what there is; the bytes are in the file store. */
-import { deleteFragmentRow, insertFragment, lockFragment, readyFragment } from '../../store/changes/fragments.ts';
+import { deleteFragmentRow, insertFragment, lockFragment } from '../../store/changes/fragments.ts';
 import { lockJob } from '../../store/changes/jobs.ts';
 import { lockStep } from '../../store/changes/steps.ts';
 import type { StoredFile } from '../../store/files/disk.ts';
@@ -17,6 +17,7 @@ import type { Domain } from '../core/domain.ts';
 import { once } from '../core/idempotency.ts';
 import { isHeldStep } from '../core/lifecycle.ts';
 import { InvalidInput, InvalidState, NotFound, StaleLease } from '../core/refusals.ts';
+import { moveFragment } from '../core/transitions.ts';
 import type { FragmentType, IfExists } from '../core/vocabulary.ts';
 import { requireLease } from '../steps/held.ts';
 import { contentTypeOf } from './content-type.ts';
@@ -224,8 +225,7 @@ export async function finishUpload(domain: Domain, id: string, { sizeBytes, sha2
     if (!announced) throw new NotFound('fragment', id);
     const filenameKey = keyOf(announced.filename);
     const replaced = isWaiting(announced) ? await takePlace(tx, announced, filenameKey) : null;
-    const [fragment] = await tx.run(readyFragment, { id, filenameKey, sizeBytes, sha256, now });
-    if (!fragment) throw new InvalidState('The bytes of this fragment are stored already.', announced.status, ['PENDING']);
+    const fragment = await moveFragment(anonymous, announced, 'store', { filenameKey, sizeBytes, sha256, readyAt: now });
     if (fragment.jobId) {
       const job = { id: fragment.jobId, projectId: fragment.projectId };
       await record({ ...anonymous, actor: fragment.owner }, job, { type: 'FRAGMENT_READY', fragmentId: id, attempt: fragment.attempt });

@@ -7,7 +7,7 @@ import type { Change } from '../core/change.ts';
 import type { Domain } from '../core/domain.ts';
 import { isTerminalJob } from '../core/lifecycle.ts';
 import type { Task } from '../core/retries.ts';
-import { moveStep } from '../core/transitions.ts';
+import { moveParticipant, moveStep } from '../core/transitions.ts';
 import { firstRoundOf } from '../federation/federation.ts';
 import { durationEnd } from '../federation/termination.ts';
 import { endJob } from '../jobs/progression.ts';
@@ -65,5 +65,7 @@ async function abandon(change: Change, stepId: string): Promise<void> {
     reason: 'LEASE_EXPIRED',
     description: 'Its device was not seen within its heartbeat interval, or takes no more work.',
   } as const;
-  await dropStep(change, await moveStep(change, step, 'fail', cause, { finishedAt: now }), cause);
+  const failed = await moveStep(change, step, 'fail', cause, { finishedAt: now });
+  await moveParticipant(change, stepId, 'drop');
+  await dropStep(change, failed, cause);
 }

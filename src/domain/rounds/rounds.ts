@@ -9,7 +9,6 @@ import {
   modelOfAttempt,
   participantsOfRound,
   roundByNumber,
-  saveParticipant,
 } from '../../store/changes/federations.ts';
 import { saveJobFields } from '../../store/changes/jobs.ts';
 import { lockUnfinishedSteps } from '../../store/changes/steps.ts';
@@ -17,9 +16,8 @@ import type { FederationRow, JobRow, ParticipantRow, RoundRow, StepRow } from '.
 import { type Change, topics } from '../core/change.ts';
 import { isTerminalJob } from '../core/lifecycle.ts';
 import { InvalidInput } from '../core/refusals.ts';
-import { type Cause, moveStep } from '../core/transitions.ts';
+import { type Cause, moveParticipant, moveRound, moveStep } from '../core/transitions.ts';
 import { addAggregation, firstRoundOf, tryRound } from '../federation/federation.ts';
-import { moveRound } from '../federation/round-ends.ts';
 import { durationEnd, isMet } from '../federation/termination.ts';
 import { endJob, finishCancel } from '../jobs/progression.ts';
 import { lockedJob } from '../steps/lock-order.ts';
@@ -38,7 +36,7 @@ async function roundOf({ tx }: Change, step: StepRow): Promise<RoundRow> {
 
 /** A device has claimed its step of the round. */
 export async function noteTraining(change: Change, step: StepRow): Promise<void> {
-  if (step.part === 'TRAIN') await saveParticipant(change.tx, step.id, { status: 'TRAINING' });
+  if (step.part === 'TRAIN') await moveParticipant(change, step.id, 'train');
 }
 
 export interface Submission {
@@ -73,17 +71,16 @@ export async function advanceRound(change: Change, step: StepRow, { inspectedId,
 }
 
 async function takeModel(change: Change, step: StepRow, handedIn: HandedIn): Promise<JobRow> {
-  const { tx } = change;
   const { jobId } = step;
   const federation = await federationOf(change, jobId);
   const round = await roundOf(change, step);
   const job = await lockedJob(change, jobId);
   const isLate = round.status !== 'TRAINING';
-  await saveParticipant(tx, step.id, { ...handedIn, status: isLate ? 'LATE' : 'SUBMITTED' });
+  await moveParticipant(change, step.id, isLate ? 'submitLate' : 'submit', handedIn);
   if (job.status === 'CANCELLING') return finishCancel(change, job);
   if (isLate || (await submittedIn(change, round)).length < round.quorum) return job;
   await stopOthers(change, round);
-  await moveRound(change, job, round, 'AGGREGATING', {
+  await moveRound(change, job, round, 'aggregate', {
     // Its models are here in time. What may still end it is the duration of the job.
     deadlineAt: durationEnd(federation.terminationCriteria, (await firstRoundOf(change, jobId))?.startedAt ?? round.startedAt),
   });
@@ -106,7 +103,7 @@ async function stopOthers(change: Change, { jobId, number, quorum }: RoundRow): 
       if (step.leaseDeviceId) tx.touch(topics.device(step.leaseDeviceId));
     } else if (step.status === 'QUEUED') {
       await moveStep(change, step, step.attemptCount > 0 ? 'cancel' : 'skip', cause, { finishedAt: now });
-      await saveParticipant(tx, step.id, { status: 'DROPPED' });
+      await moveParticipant(change, step.id, 'drop');
     }
   }
 }
@@ -119,14 +116,12 @@ async function takeAggregate(change: Change, step: StepRow, { fragmentId, metric
   if (job.status === 'CANCELLING') return finishCancel(change, job);
   const submitted = await submittedIn(change, round);
   const isWeighted = submitted.every(({ numSamples }) => numSamples !== null);
-  const ended: RoundRow = {
-    ...round,
+  const ended = await moveRound(change, job, round, 'succeed', {
     aggregateModelId: fragmentId,
     metrics: { ...meanOf(submitted, isWeighted), ...metrics },
     isWeighted,
     finishedAt: now,
-  };
-  await moveRound(change, job, round, 'SUCCEEDED', ended);
+  });
   await tx.run(keepAggregate, { jobId: job.id, fragmentId });
   await saveJobFields(tx, job.id, { resultModelId: fragmentId });
   return goOn(change, { ...job, resultModelId: fragmentId }, { ...federation, aggregateModelId: fragmentId }, ended);
@@ -159,7 +154,7 @@ async function goOn(change: Change, job: JobRow, federation: FederationRow, last
   return tooFew ? endJob(change, job, 'fail', tooFew) : lockedJob(change, job.id);
 }
 
-/** After a step of a round failed for good: its device is out, and the round with it when too few remain. Answers the job. */
+/** After a step of a round failed for good, and its device was dropped: the round is over too when too few remain. Answers the job. */
 export async function dropStep(change: Change, step: StepRow, cause: Cause): Promise<JobRow> {
   const { tx } = change;
   const { jobId } = step;
@@ -170,7 +165,6 @@ export async function dropStep(change: Change, step: StepRow, cause: Cause): Pro
     const description = `Round ${number} could not be aggregated${cause.description ? `: ${cause.description}` : '.'}`;
     return endJob(change, await lockedJob(change, jobId), 'fail', { ...cause, description });
   }
-  await saveParticipant(tx, step.id, { status: 'DROPPED' });
   const participants = await tx.run(participantsOfRound, { jobId, round: number });
   const remaining = participants.filter(({ status }) => status !== 'DROPPED').length;
   if (round.status !== 'TRAINING' || remaining >= quorum) return lockedJob(change, jobId);

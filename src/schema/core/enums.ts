@@ -3,7 +3,10 @@
 import type { PrincipalKind as PrincipalKindWord, Role as RoleWord } from '../../domain/access/principal.ts';
 import type {
   AttemptOutcome as AttemptOutcomeWord,
+  FragmentStatus as FragmentStatusWord,
   JobStatus as JobStatusWord,
+  ParticipantStatus as ParticipantStatusWord,
+  RoundStatus as RoundStatusWord,
   StatusReason as StatusReasonWord,
   StepStatus as StepStatusWord,
 } from '../../domain/core/lifecycle.ts';
@@ -12,15 +15,12 @@ import type {
   DeviceKind as DeviceKindWord,
   DeviceSelectionStrategy as DeviceSelectionStrategyWord,
   EventType as EventTypeWord,
-  FragmentStatus as FragmentStatusWord,
   FragmentType as FragmentTypeWord,
   IfExists as IfExistsWord,
   ItemValueType as ItemValueTypeWord,
   JobInitiator as JobInitiatorWord,
   JobType as JobTypeWord,
   LogStream as LogStreamWord,
-  ParticipantStatus as ParticipantStatusWord,
-  RoundStatus as RoundStatusWord,
   RunKind as RunKindWord,
   SettingSource as SettingSourceWord,
   StepPart as StepPartWord,

@@ -1,7 +1,11 @@
 import { encodeCursor, feed } from '../../domain/core/cursors.ts';
-import type { JobStatus as JobStatusWord, StepStatus as StepStatusWord } from '../../domain/core/lifecycle.ts';
+import type {
+  JobStatus as JobStatusWord,
+  RoundStatus as RoundStatusWord,
+  StepStatus as StepStatusWord,
+} from '../../domain/core/lifecycle.ts';
 import { gone } from '../../domain/core/refusals.ts';
-import type { EventType, RoundStatus as RoundStatusWord } from '../../domain/core/vocabulary.ts';
+import type { EventType } from '../../domain/core/vocabulary.ts';
 import type { ShownJob } from '../../store/queries/jobs.ts';
 import type { EventRow, FragmentRow } from '../../store/schema/tables.ts';
 import { builder } from '../core/builder.ts';

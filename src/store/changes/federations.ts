@@ -1,6 +1,6 @@
 /** Federated jobs, as changes see them. The federation's row is locked before any step of its job: see rounds.ts of the domain. */
 import { and, asc, desc, eq, gte, isNotNull, isNull, lt, lte, notExists, or, sql } from 'drizzle-orm';
-import { heldStepStatuses } from '../../domain/core/lifecycle.ts';
+import { heldStepStatuses, type ParticipantStatus } from '../../domain/core/lifecycle.ts';
 import { isOneOf, isWord, withoutIndex } from '../schema/columns.ts';
 import { openParticipants, type ParticipantRow, type RoundRow } from '../schema/tables.ts';
 import { insertOf } from '../statements/inserts.ts';
@@ -114,17 +114,34 @@ export const modelOfAttempt = statement('model of attempt', (db, t, $: Placehold
     .limit(1),
 );
 
-export async function saveRound(tx: Tx, { jobId, number }: Pick<RoundRow, 'jobId' | 'number'>, columns: Partial<RoundRow>): Promise<void> {
-  const { rounds } = tx.t;
-  await tx.db
-    .update(rounds)
-    .set(columns)
-    .where(and(eq(rounds.jobId, jobId), eq(rounds.number, number)));
+/** Whether it was saved: false when someone else moved the round since it was read. */
+export async function saveRound(
+  { db, t }: Tx,
+  { jobId, number, status }: Pick<RoundRow, 'jobId' | 'number' | 'status'>,
+  columns: Partial<RoundRow>,
+): Promise<boolean> {
+  const isAsRead = and(eq(t.rounds.jobId, jobId), eq(t.rounds.number, number), eq(t.rounds.status, status));
+  return (await db.update(t.rounds).set(columns).where(isAsRead).returning({ number: t.rounds.number })).length === 1;
 }
 
-export async function saveParticipant(tx: Tx, stepId: string, columns: Partial<ParticipantRow>): Promise<void> {
-  await tx.db.update(tx.t.participants).set(columns).where(eq(tx.t.participants.stepId, stepId));
+export const participantOfStep = statement('participant of step', (db, t, $: Placeholder<{ stepId: string }>) =>
+  db
+    .select()
+    .from(t.participants)
+    .where(eq(t.participants.stepId, $('stepId'))),
+);
+
+/** Whether it was saved: false when someone else moved the participant since it was read. */
+export async function saveParticipant(
+  { db, t }: Tx,
+  { stepId, status }: Pick<ParticipantRow, 'stepId' | 'status'>,
+  columns: Partial<ParticipantRow>,
+): Promise<boolean> {
+  const isAsRead = and(eq(t.participants.stepId, stepId), eq(t.participants.status, status));
+  return (await db.update(t.participants).set(columns).where(isAsRead).returning({ stepId: t.participants.stepId })).length === 1;
 }
+
+const dropped: ParticipantStatus = 'DROPPED'; // where `drop` leads from each of the open statuses
 
 /** At the end of a job. Drops those of a job of whom nothing can come any more: no lease holds their step. */
 export async function dropOpenParticipants({ db, t }: Tx, jobId: string): Promise<void> {
@@ -134,7 +151,7 @@ export async function dropOpenParticipants({ db, t }: Tx, jobId: string): Promis
     .where(and(eq(t.steps.id, t.participants.stepId), isOneOf(t.steps.status, heldStepStatuses)));
   await db
     .update(t.participants)
-    .set({ status: 'DROPPED' })
+    .set({ status: dropped })
     .where(and(eq(t.participants.jobId, jobId), openParticipants(t.participants.status), notExists(held)));
 }
 

@@ -1,7 +1,8 @@
 import { and, eq } from 'drizzle-orm';
-import { isWord } from '../schema/columns.ts';
+import type { FragmentStatus } from '../../domain/core/lifecycle.ts';
+import type { FragmentRow } from '../schema/tables.ts';
 import { insertOf } from '../statements/inserts.ts';
-import { type Placeholder, statement } from '../store.ts';
+import { type Placeholder, statement, type Tx } from '../store.ts';
 
 export const insertFragment = insertOf('fragments');
 
@@ -15,22 +16,25 @@ export const lockFragment = statement('lock fragment', (db, t, $: Placeholder<{ 
   ),
 );
 
-/** Makes a pending fragment ready; nothing when it is not pending. */
-export const readyFragment = statement(
-  'ready fragment',
-  (db, t, $: Placeholder<{ id: string; filenameKey: string; sizeBytes: number; sha256: string; now: Date }>) =>
-    db
-      .update(t.fragments)
-      .set({
-        status: 'READY',
-        filenameKey: $('filenameKey', t.fragments.filenameKey),
-        sizeBytes: $('sizeBytes', t.fragments.sizeBytes),
-        sha256: $('sha256', t.fragments.sha256),
-        readyAt: $('now', t.fragments.readyAt),
-      })
-      .where(and(eq(t.fragments.id, $('id')), isWord(t.fragments.status, 'PENDING')))
-      .returning(),
+/** Saves what changes when the bytes of a fragment come in, if it is still in the status that it was read in. */
+const save = statement('save fragment', (db, t, $: Placeholder<FragmentRow & { fromStatus: FragmentStatus }>) =>
+  db
+    .update(t.fragments)
+    .set({
+      status: $('status', t.fragments.status),
+      filenameKey: $('filenameKey', t.fragments.filenameKey),
+      sizeBytes: $('sizeBytes', t.fragments.sizeBytes),
+      sha256: $('sha256', t.fragments.sha256),
+      readyAt: $('readyAt', t.fragments.readyAt),
+    })
+    .where(and(eq(t.fragments.id, $('id')), eq(t.fragments.status, $('fromStatus'))))
+    .returning({ id: t.fragments.id }),
 );
+
+/** Whether it was saved: false when someone else moved the fragment since it was read. */
+export async function saveFragment(tx: Tx, before: FragmentRow, after: FragmentRow): Promise<boolean> {
+  return (await tx.run(save, { ...after, fromStatus: before.status })).length === 1;
+}
 
 export const deleteFragmentRow = statement('delete fragment', (db, t, $: Placeholder<{ id: string }>) =>
   db

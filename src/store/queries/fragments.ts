@@ -1,6 +1,7 @@
 /** Fragments, for who reads them. */
 import { and, count, desc, eq, inArray, type SQL } from 'drizzle-orm';
-import type { FragmentStatus, FragmentType } from '../../domain/core/vocabulary.ts';
+import type { FragmentStatus } from '../../domain/core/lifecycle.ts';
+import type { FragmentType } from '../../domain/core/vocabulary.ts';
 import { isWord } from '../schema/columns.ts';
 import type { FragmentRow } from '../schema/tables.ts';
 import { batch } from '../statements/batch.ts';

@@ -9,8 +9,13 @@ import { sql } from 'drizzle-orm';
 import type { AnySQLiteColumn } from 'drizzle-orm/sqlite-core';
 import {
   attemptOutcomes,
+  fragmentStatuses,
   heldStepStatuses,
   jobStatuses,
+  type ParticipantStatus,
+  participantStatuses,
+  participantStatusesThatAllow,
+  roundStatuses,
   type StatusReason,
   statusReasons,
   stepStatuses,
@@ -24,7 +29,6 @@ import {
   deviceKinds,
   deviceSelectionStrategies,
   eventTypes,
-  fragmentStatuses,
   fragmentTypes,
   type ItemDefinition,
   itemValueTypes,
@@ -33,11 +37,9 @@ import {
   type Label,
   logStreams,
   type Need,
-  participantStatuses,
   principalKinds,
   type Resources,
   roles,
-  roundStatuses,
   type SettingSource,
   type StepTemplate,
   settingSources,
@@ -762,10 +764,9 @@ export function defineTables(kit: Kit) {
   };
 }
 
-/** Devices that may still hand in a model. Spelled out, since SQLite takes a partial index for a condition that is written alike. */
-export function openParticipants(status: AnySQLiteColumn<{ data: (typeof participantStatuses)[number] }>) {
-  return isOneOf(status, ['INVITED', 'TRAINING']);
-}
+/** Devices that may still hand in a model. One function, since SQLite takes a partial index for a condition that is written alike. */
+export const openParticipants = (status: AnySQLiteColumn<{ data: ParticipantStatus }>) =>
+  isOneOf(status, participantStatusesThatAllow('drop'));
 
 /** The `streams` row of no job: the feed across all of them. */
 export const feedOfAllJobs = '';

@@ -1,6 +1,8 @@
-/** That the two lifecycle tables are sound in themselves. What the database makes of each cell: transitions.test.ts. */
+/** That the lifecycle tables are sound in themselves. What the database makes of each cell: transitions.test.ts, transitions-of-rounds.test.ts. */
 import { describe, expect, test } from 'vitest';
 import {
+  fragmentLifecycle,
+  fragmentStatuses,
   heldStepStatuses,
   isTerminalJob,
   isTerminalStep,
@@ -8,7 +10,13 @@ import {
   jobStatuses,
   jobStatusesThatAllow,
   nextJobStatus,
+  nextParticipantStatus,
   nextStepStatus,
+  participantLifecycle,
+  participantStatuses,
+  participantStatusesThatAllow,
+  roundLifecycle,
+  roundStatuses,
   stepLifecycle,
   stepStatuses,
   stepStatusesThatAllow,
@@ -25,16 +33,34 @@ function reachable(lifecycle: Lifecycle, start: string): Set<string> {
   return seen;
 }
 
-describe.each([
-  { noun: 'job', lifecycle: jobLifecycle as Lifecycle, statuses: jobStatuses as string[], ends: terminalJobStatuses as string[] },
-  { noun: 'step', lifecycle: stepLifecycle as Lifecycle, statuses: stepStatuses as string[], ends: terminalStepStatuses as string[] },
-])('The lifecycle of a $noun', ({ lifecycle, statuses, ends }) => {
+interface Table {
+  readonly noun: string;
+  readonly lifecycle: Lifecycle;
+  readonly statuses: readonly string[];
+  readonly starts: readonly string[];
+  readonly ends: readonly string[];
+}
+const tables: readonly Table[] = [
+  { noun: 'job', lifecycle: jobLifecycle, statuses: jobStatuses, starts: ['QUEUED', 'BLOCKED'], ends: terminalJobStatuses },
+  { noun: 'step', lifecycle: stepLifecycle, statuses: stepStatuses, starts: ['QUEUED', 'BLOCKED'], ends: terminalStepStatuses },
+  { noun: 'round', lifecycle: roundLifecycle, statuses: roundStatuses, starts: ['TRAINING'], ends: ['SUCCEEDED', 'FAILED', 'CANCELLED'] },
+  {
+    noun: 'participant',
+    lifecycle: participantLifecycle,
+    statuses: participantStatuses,
+    starts: ['INVITED'],
+    ends: ['SUBMITTED', 'LATE', 'DROPPED'],
+  },
+  { noun: 'fragment', lifecycle: fragmentLifecycle, statuses: fragmentStatuses, starts: ['PENDING', 'READY'], ends: ['READY'] },
+];
+
+describe.each(tables)('The lifecycle of a $noun', ({ lifecycle, statuses, starts, ends }) => {
   test('leads only to statuses of its own', () => {
     for (const row of Object.values(lifecycle)) for (const to of Object.values(row)) expect(statuses).toContain(to);
   });
 
-  test('reaches every status from the two in which it can begin', () => {
-    const reached = new Set([...reachable(lifecycle, 'QUEUED'), ...reachable(lifecycle, 'BLOCKED')]);
+  test('reaches every status from those in which it can begin', () => {
+    const reached = new Set(starts.flatMap((start) => [...reachable(lifecycle, start)]));
     expect([...reached].sort()).toEqual([...statuses].sort());
   });
 
@@ -92,5 +118,18 @@ describe('The lifecycle of a step', () => {
 
   test('skips only what never ran', () => {
     expect(stepStatusesThatAllow('skip')).toEqual(['BLOCKED', 'QUEUED']);
+  });
+});
+
+describe('The lifecycle of a participant', () => {
+  // The end of a job drops those that are open in one statement, which does not look at the table.
+  test('drops whoever may still hand in a model, and nobody else', () => {
+    expect(participantStatusesThatAllow('drop')).toEqual(['INVITED', 'TRAINING']);
+    for (const status of participantStatusesThatAllow('drop')) expect(nextParticipantStatus(status, 'drop')).toBe('DROPPED');
+  });
+
+  test('takes a model only from a device that holds its step', () => {
+    expect(participantStatusesThatAllow('submit')).toEqual(['TRAINING']);
+    expect(participantStatusesThatAllow('submitLate')).toEqual(['TRAINING']);
   });
 });
