@@ -1,13 +1,13 @@
 /** Who waits for what: after each commit, those are woken whose topics it touched. */
 import { queueOfTopic } from '../domain/core/change.ts';
-import type { Place, Waker } from '../domain/core/waker.ts';
+import type { Ticket, Waker } from '../domain/core/waker.ts';
 import { Counter, Gauge, type Meter } from '../instruments/instruments.ts';
 import { anyTopic, type Store, type Topic } from '../store/store.ts';
-import { Line } from './wait-queue.ts';
+import { WaitQueue } from './wait-queue.ts';
 
 export class Wakeups implements Waker {
   readonly #byTopic = new Map<Topic, Set<() => void>>();
-  readonly #line = new Line();
+  readonly #waitQueue = new WaitQueue();
   readonly #stop: () => void;
   readonly #woken = new Counter({ name: 'trainyard_wakeups_total', help: 'How often someone was woken who waits for news' });
   readonly meters: readonly Meter[] = [
@@ -38,8 +38,8 @@ export class Wakeups implements Waker {
     };
   }
 
-  standInLine(wake: () => void): Place {
-    return this.#line.enter(wake);
+  joinWaitQueue(wake: () => void): Ticket {
+    return this.#waitQueue.enter(wake);
   }
 
   get isStopping(): boolean {
@@ -54,7 +54,7 @@ export class Wakeups implements Waker {
 
   /** How many wait, for the leak tests and the metrics. */
   get size(): number {
-    let size = this.#line.size;
+    let size = this.#waitQueue.size;
     for (const sleepers of this.#byTopic.values()) size += sleepers.size;
     return size;
   }
@@ -65,8 +65,8 @@ export class Wakeups implements Waker {
   }
 
   #wake(topics: ReadonlySet<Topic>): void {
-    if (topics.has(anyTopic)) this.#line.tellAll();
-    else this.#tellLine(topics);
+    if (topics.has(anyTopic)) this.#waitQueue.nudgeAll();
+    else this.#nudgeQueues(topics);
     const woken = topics.has(anyTopic) ? [...this.#byTopic.keys()] : topics;
     // Copied: waking may end the listening, or start another.
     for (const topic of woken) {
@@ -77,10 +77,10 @@ export class Wakeups implements Waker {
     }
   }
 
-  #tellLine(topics: ReadonlySet<Topic>): void {
+  #nudgeQueues(topics: ReadonlySet<Topic>): void {
     for (const topic of topics) {
       const queueId = queueOfTopic(topic);
-      if (queueId !== null) this.#line.tell(queueId);
+      if (queueId !== null) this.#waitQueue.nudge(queueId);
     }
   }
 }

@@ -148,7 +148,11 @@ describeOnGround('A stream', (on, database) => {
 
   test('that loses a wake-up has it back with the next safety poll, and not before', async () => {
     const { seed } = on();
-    const deaf = { on: () => () => {}, standInLine: () => ({ look() {}, looked: async () => {}, leave() {} }), isStopping: false };
+    const deaf = {
+      on: () => () => {},
+      joinWaitQueue: () => ({ startLook() {}, finishLook: async () => {}, leave() {} }),
+      isStopping: false,
+    };
     const stream = await jobStream(seed.domain, deaf, { kind: 'log', jobId: job.id });
     await take(stream);
     const next = take(stream);

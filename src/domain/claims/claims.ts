@@ -112,10 +112,13 @@ export async function claimNextSteps(
   try {
     for (;;) {
       if (signal?.aborted || wakeups.isStopping) return { claims: [] };
-      // Listening starts before looking: a step that is queued in between wakes the wait.
-      wait?.place.look();
+      // Listening starts before looking, so that a step queued in between wakes the wait.
+      wait?.ticket.startLook();
       const { claims, inHand } = await claimNow(domain, principal, input);
-      await wait?.place.looked(async (queueId) => (await domain.store.read.run(headOfQueue, { queueId, limit: 1 })).length > 0, inHand);
+      await wait?.ticket.finishLook(
+        async (queueId) => (await domain.store.read.run(headOfQueue, { queueId, limit: 1 })).length > 0,
+        inHand,
+      );
       const left = until - domain.clock.elapsed();
       if (!wait || claims.length > 0 || left <= 0) return { claims };
       pause = inHand.size > 0 ? Math.min(pause * 2, SAFETY_POLL_MS) : SHORTEST_PAUSE_MS;

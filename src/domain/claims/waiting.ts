@@ -1,11 +1,11 @@
-/** Waiting for work: in line with all others for what is queued, and alone for room on one's own device. */
+/** Waiting for work: in the wait queue for steps that are queued, and by topic for what frees the claimant's own device. */
 import { topics } from '../core/change.ts';
 import type { Domain } from '../core/domain.ts';
-import type { Place, Waker } from '../core/waker.ts';
+import type { Ticket, Waker } from '../core/waker.ts';
 
 export interface Wait {
-  readonly place: Place;
-  /** Until there may be work for the device, or the request is given up; at most so long. Not at all, when that was since the last look. */
+  readonly ticket: Ticket;
+  /** Resolves when there may be work for the device, when the request is given up, or after so many milliseconds; at once if it was woken since the last look began. */
   sleep(milliseconds: number): Promise<void>;
   end(): void;
 }
@@ -17,15 +17,15 @@ export function startWaiting(domain: Domain, wakeups: Waker, deviceId: string | 
     isWoken = true;
     goOn();
   };
-  const place = wakeups.standInLine(wake);
+  const ticket = wakeups.joinWaitQueue(wake);
   const stopListening = deviceId ? wakeups.on([topics.device(deviceId)], wake) : () => {};
   signal?.addEventListener('abort', wake, { once: true });
   return {
-    place: {
-      ...place,
-      look() {
+    ticket: {
+      ...ticket,
+      startLook() {
         isWoken = false;
-        place.look();
+        ticket.startLook();
       },
     },
     async sleep(milliseconds: number): Promise<void> {
@@ -37,7 +37,7 @@ export function startWaiting(domain: Domain, wakeups: Waker, deviceId: string | 
       stopTimer();
     },
     end() {
-      place.leave();
+      ticket.leave();
       stopListening();
       signal?.removeEventListener('abort', wake);
     },

@@ -1,24 +1,24 @@
 import type { Topic } from '../../store/store.ts';
 
-/** Where one hears that something may have changed; realtime has it. */
+/** Tells when something may have changed. Realtime implements it. */
 export interface Waker {
-  /** Calls back after each commit that touched one of the topics. Returns the end of it. */
+  /** Calls back after each commit that touched one of the topics. Returns a function that stops it. */
   on(topics: readonly Topic[], wake: () => void): () => void;
-  /** Stands in line for work: calls back when it is one's turn to look. To be left by whoever enters it. */
-  standInLine(wake: () => void): Place;
-  /** The gateway is about to end: whoever waits for work is sent away without. */
+  /** Enters the queue of claims that wait for work. Calls back when it is this claim's turn to look. The claim must leave at its end. */
+  joinWaitQueue(wake: () => void): Ticket;
+  /** Whether the gateway is about to end: waiting claims return without work. */
   readonly isStopping: boolean;
 }
 
-/** A place in the line of those who wait for work. */
-export interface Place {
-  /** To be called before each look: of what comes from now on one is told again. */
-  look(): void;
+/** A place in the queue of claims that wait for work. */
+export interface Ticket {
+  /** Call before each look for work: whatever becomes claimable from now on wakes this claim again. */
+  startLook(): void;
   /**
-   * To be called after it: wakes others, where in a queue that one was woken for there is still something to claim; but for the queues that one keeps,
-   * to look at them again soon.
+   * Call after each look. For every queue that this claim was woken for, wakes two other claims while `isLeft` says that a step is left, except for
+   * the queues in `kept`, which this claim will look at again soon.
    */
-  looked(isLeft: (queueId: string) => Promise<boolean>, kept?: ReadonlySet<string>): Promise<void>;
-  /** Gives up the place. Others are woken in one's stead. */
+  finishLook(isLeft: (queueId: string) => Promise<boolean>, kept?: ReadonlySet<string>): Promise<void>;
+  /** Leaves the queue. Other claims are woken in its stead. */
   leave(): void;
 }

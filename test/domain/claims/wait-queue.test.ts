@@ -1,4 +1,4 @@
-/** The line of those who wait for work, on real databases: as many are woken as there is work for, and nobody sleeps beside a step that he could claim. */
+/** The wait queue on real databases: as many claims wake as there is work for, and none sleeps beside a step that it could take. */
 import pg from 'pg';
 import { expect, test } from 'vitest';
 import type { Principal } from '../../../src/domain/access/principal.ts';
@@ -47,12 +47,12 @@ describeOnGround('Those who wait for work', (on, database, dialect) => {
   }
 
   /** Begins to wait, one after the other, and is back when each of them has looked. */
-  async function line(gateway: Gateway, counts: { looks: number }, devices: readonly SeededDevice[], signal: AbortSignal) {
+  async function enterAll(gateway: Gateway, counts: { looks: number }, devices: readonly SeededDevice[], signal: AbortSignal) {
     const claims = [];
     for (const { principal } of devices) {
       const before = counts.looks;
       const { promise, resolve } = Promise.withResolvers<void>();
-      // Its look is over when it listens to nothing but the line: a read of the store comes after the write.
+      // Its look is over when it listens to nothing but the wait queue: a read of the store comes after the write.
       claims.push(claim(gateway, principal, signal));
       while (counts.looks === before) await turn();
       void gateway.domain.store.write(async () => {}).then(resolve);
@@ -67,7 +67,7 @@ describeOnGround('Those who wait for work', (on, database, dialect) => {
     for (let i = 0; i < 12; i++) devices.push(await seed.registerDevice({ slots: 1 }));
     const { counts, domain } = counted({ ...seed.domain, clock: withoutSafetyPolls });
     const over = new AbortController();
-    const claims = await line({ domain, wakeups }, counts, devices, over.signal);
+    const claims = await enterAll({ domain, wakeups }, counts, devices, over.signal);
     // The proof of the look above is a write as well.
     const before = counts.looks;
     for (const i of [0, 1, 2]) {
@@ -87,7 +87,7 @@ describeOnGround('Those who wait for work', (on, database, dialect) => {
     for (let i = 0; i < 9; i++) devices.push(await seed.registerDevice({ slots: 1, labels: [{ key: 'n', value: String(i) }] }));
     const { counts, domain } = counted({ ...seed.domain, clock: withoutSafetyPolls });
     const over = new AbortController();
-    const claims = await line({ domain, wakeups }, counts, devices, over.signal);
+    const claims = await enterAll({ domain, wakeups }, counts, devices, over.signal);
     const { job } = await seed.createJob([{ name: 'Rare', requiredLabels: [{ key: 'n', value: '8' }] }]);
     expect((await claims[8])?.claims.map(({ step }) => step.jobId)).toEqual([job.id]);
     over.abort();
@@ -100,7 +100,7 @@ describeOnGround('Those who wait for work', (on, database, dialect) => {
     for (let i = 0; i < 6; i++) devices.push(await seed.registerDevice({ slots: 1 }));
     const { counts, domain } = counted({ ...seed.domain, clock: withoutSafetyPolls });
     const over = new AbortController();
-    const claims = await line({ domain, wakeups }, counts, devices, over.signal);
+    const claims = await enterAll({ domain, wakeups }, counts, devices, over.signal);
     const before = counts.looks;
     const { job } = await seed.createJob([{ name: 'Its own', pinnedDeviceId: devices[4]?.device.id ?? '' }]);
     expect((await claims[4])?.claims.map(({ step }) => step.jobId)).toEqual([job.id]);
