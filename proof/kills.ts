@@ -90,16 +90,16 @@ async function startAgainstKills({ gateways }: World, random: Random, times: num
 
 /** Kills one of the gateways, lets it be gone for a while, and starts it; now and then it is killed before it serves. */
 async function killOne({ gateways }: World, random: Random): Promise<number> {
-  const victim = gateways[random.whole(0, gateways.length - 1)];
-  if (!victim) return 0;
-  await victim.kill();
+  const eviction = gateways[random.whole(0, gateways.length - 1)];
+  if (!eviction) return 0;
+  await eviction.kill();
   let kills = 1;
   if (random.chance(0.3)) await delay(random.between(0, 1_500));
   if (random.chance(0.15)) {
-    await startAndKill(victim, random);
+    await startAndKill(eviction, random);
     kills++;
   }
-  await victim.start().ready;
+  await eviction.start().ready;
   return kills;
 }
 
@@ -113,9 +113,9 @@ async function startAndKill(gateway: GatewayProcess, random: Random): Promise<vo
 /** A machine goes, another comes. */
 async function replaceWorker(world: World, random: Random, options: Crew['options']): Promise<number> {
   const workers = world.clients.filter(({ kind }) => kind === 'worker');
-  const victim = workers[random.whole(0, workers.length - 1)];
-  if (!victim) return 0;
-  await world.killClient(victim);
+  const eviction = workers[random.whole(0, workers.length - 1)];
+  if (!eviction) return 0;
+  await world.killClient(eviction);
   world.startClients('worker', 1, options);
   return 1;
 }

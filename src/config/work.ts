@@ -58,11 +58,11 @@ export const work = {
     atLeast: 0,
     atMost: 86_400,
   }),
-  roomSeconds: duration({
+  reservationSeconds: duration({
     name: 'room-wait',
     text: 'how long a step waits for a place where others make room for it, before it looks for another and the room is anyone’s',
     unit: 's',
-    byDefault: defaultDomainLimits.roomSeconds,
+    byDefault: defaultDomainLimits.reservationSeconds,
     atLeast: 1,
     atMost: 86_400,
   }),

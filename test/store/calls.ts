@@ -6,7 +6,7 @@ import { dropOpenParticipants, saveParticipant, saveRound } from '../../src/stor
 import { removeJob, removeJobLabels, saveJobFields, takeJobItems } from '../../src/store/changes/jobs.ts';
 import { keepModelsOfJob } from '../../src/store/changes/models.ts';
 import { removeProject, saveProjectFields } from '../../src/store/changes/projects.ts';
-import { reservations, stepsOnDevices } from '../../src/store/changes/reservations.ts';
+import { allReservations, stepsOnDevices } from '../../src/store/changes/reservations.ts';
 import { lockStream, removeOldest, shortenLog, takeTurn, thinStream } from '../../src/store/changes/retention.ts';
 import { type ApiKeysOf, countApiKeys, listApiKeys } from '../../src/store/queries/api-keys.ts';
 import { countApplications, listApplications } from '../../src/store/queries/applications.ts';
@@ -151,7 +151,7 @@ const changes: readonly Call[] = [
   { name: 'takeJobItems', run: (tx) => takeJobItems(tx, jobId) },
   { name: 'keepModelsOfJob', run: (tx) => keepModelsOfJob(tx, jobId) },
   { name: 'saveKeyFields', run: (tx) => saveKeyFields(tx, id, { lastUsedAt: at }) },
-  { name: 'reservations', run: (tx) => reservations(tx) },
+  { name: 'allReservations', run: (tx) => reservations(tx) },
   { name: 'stepsOnDevices', run: (tx) => stepsOnDevices(tx) },
   { name: 'takeTurn', run: (tx) => takeTurn(tx) },
   ...(['event', 'metric', 'telemetry', 'log'] as const).map((kind) => ({

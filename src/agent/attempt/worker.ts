@@ -11,7 +11,7 @@ import type { GpuPool } from '../machine/gpu-pool.ts';
 import { samplePeriodMilliseconds } from '../machine/telemetry.ts';
 import type { Containment } from '../process/containment.ts';
 import { CannotRunError, EngineAwayError, type RunningStep, type StepExit } from '../process/running.ts';
-import { lingerMilliseconds, Patience, unlessAborted, within } from '../process/time-limits.ts';
+import { lingerMilliseconds, TimeLimits, unlessAborted, within } from '../process/time-limits.ts';
 import { Delivery } from '../reporting/delivery.ts';
 import { handInFragments } from '../reporting/fragments.ts';
 import { flushMilliseconds, LogWriter } from '../reporting/log.ts';
@@ -58,7 +58,7 @@ interface Attempt extends WorkOptions {
   readonly metrics: MetricsReader;
   readonly lease: LeaseKeeper;
   readonly delivery: Delivery;
-  readonly patience: Patience;
+  readonly timeLimits: TimeLimits;
 }
 
 /**
@@ -68,13 +68,13 @@ interface Attempt extends WorkOptions {
 export async function workOn(given: Claim, options: WorkOptions): Promise<Outcome> {
   const claim = reveal(given);
   const lease = new LeaseKeeper(options.client, claim.lease.token, options.leaseSeconds, options.onDraining);
-  const patience = new Patience(lease, options.graceSeconds);
+  const timeLimits = new TimeLimits(lease, options.graceSeconds);
   const keeping = lease.keep();
   const release = () => lease.command({ kind: 'RELEASE' });
   if (options.release.aborted) release();
   options.release.addEventListener('abort', release, { once: true });
   try {
-    return await carryOut(claim, lease, patience, options);
+    return await carryOut(claim, lease, timeLimits, options);
   } catch (error) {
     // The gateway's own refusals, and orders to stop, are not the device's failure; a full disk here is.
     if (lease.order !== null || error instanceof Refused || error instanceof RequestRefused) throw error;
@@ -83,7 +83,7 @@ export async function workOn(given: Claim, options: WorkOptions): Promise<Outcom
       { kind: 'FAIL', failure: { reason: 'DEVICE_REPORTED', description }, exitCode: null },
       maskOf(claim, options.client),
     );
-    return await reportOutcome(options.client, claim.lease.token, outcome, patience.over);
+    return await reportOutcome(options.client, claim.lease.token, outcome, timeLimits.over);
   } finally {
     options.release.removeEventListener('abort', release);
     lease.close();
@@ -91,9 +91,9 @@ export async function workOn(given: Claim, options: WorkOptions): Promise<Outcom
   }
 }
 
-async function carryOut(claim: Claim, lease: LeaseKeeper, patience: Patience, options: WorkOptions): Promise<Outcome> {
-  const attempt = await prepare(claim, lease, patience, options);
-  const { over } = patience;
+async function carryOut(claim: Claim, lease: LeaseKeeper, timeLimits: TimeLimits, options: WorkOptions): Promise<Outcome> {
+  const attempt = await prepare(claim, lease, timeLimits, options);
+  const { over } = timeLimits;
   const delivering = attempt.delivery.run(over);
   // It is waited for below; until then a failure of it is not nobody's.
   delivering.catch(() => {});
@@ -118,7 +118,7 @@ async function carryOut(claim: Claim, lease: LeaseKeeper, patience: Patience, op
   }
 }
 
-async function prepare(claim: Claim, lease: LeaseKeeper, patience: Patience, options: WorkOptions): Promise<Attempt> {
+async function prepare(claim: Claim, lease: LeaseKeeper, timeLimits: TimeLimits, options: WorkOptions): Promise<Attempt> {
   const folder = await createStepFolder(options.workDir, claim.step, claim.lease.attempt);
   const outbox = new Outbox(folder.outbox);
   const work = await Directory.open(folder.work);
@@ -136,7 +136,7 @@ async function prepare(claim: Claim, lease: LeaseKeeper, patience: Patience, opt
     log.flush();
   };
   const delivery = new Delivery({ client, token: claim.lease.token, outbox, lease, note });
-  return { ...options, claim, lease, folder, work, mask, outbox, log, metrics, delivery, patience };
+  return { ...options, claim, lease, folder, work, mask, outbox, log, metrics, delivery, timeLimits };
 }
 
 /** Runs the command with GPUs of its own, as many as it asked for. */
@@ -268,9 +268,9 @@ async function tellStart({ outbox }: Attempt, running: RunningStep, over: AbortS
  * not be stored has not succeeded: the next one would look for them.
  */
 async function handIn(attempt: Attempt, outcome: Outcome): Promise<Outcome> {
-  const { client, claim, work, mask, log, lease, patience } = attempt;
+  const { client, claim, work, mask, log, lease, timeLimits } = attempt;
   if (outcome.kind === 'NOTHING') return outcome;
-  const signal = patience.handIn();
+  const signal = timeLimits.handIn();
   try {
     const handing = handInFragments({
       client,
@@ -303,9 +303,9 @@ async function settle({ metrics, log, outbox }: Attempt): Promise<void> {
   outbox.end();
 }
 
-async function report({ client, claim, lease, mask, patience }: Attempt, outcome: Outcome): Promise<Outcome> {
+async function report({ client, claim, lease, mask, timeLimits }: Attempt, outcome: Outcome): Promise<Outcome> {
   if (lease.lost.aborted) return { kind: 'NOTHING' };
-  return reportOutcome(client, claim.lease.token, masked(outcome, mask), patience.over);
+  return reportOutcome(client, claim.lease.token, masked(outcome, mask), timeLimits.over);
 }
 
 /** Does something again and again, never twice at the same time, until the signal. */

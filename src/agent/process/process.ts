@@ -177,11 +177,11 @@ export class GroupProcess {
 
   /** Answers how many could not be ended. */
   async #end(): Promise<number> {
-    const patience = new AbortController();
+    const timer = new AbortController();
     const ended = this.#family.end().catch(() => 1);
-    const given = delay(killedMilliseconds, 1, { signal: patience.signal, ref: false }).catch(() => 1);
+    const given = delay(killedMilliseconds, 1, { signal: timer.signal, ref: false }).catch(() => 1);
     const left = await Promise.race([ended, given]);
-    patience.abort();
+    timer.abort();
     return left;
   }
 }

@@ -15,12 +15,12 @@ const reportSeconds = 10;
 
 /** Waits until it is done, at most so long; answers whether it is. Rejects as it does. */
 export async function within(milliseconds: number, work: Promise<unknown>): Promise<boolean> {
-  const patience = new AbortController();
-  const over = delay(milliseconds, false, { signal: patience.signal }).catch(() => false);
+  const timer = new AbortController();
+  const over = delay(milliseconds, false, { signal: timer.signal }).catch(() => false);
   try {
     return await Promise.race([work.then(() => true), over]);
   } finally {
-    patience.abort();
+    timer.abort();
   }
 }
 
@@ -40,7 +40,7 @@ export async function unlessAborted<Result>(work: Promise<Result>, signal: Abort
 /**
  * How long an attempt may still take once it was told to stop, so that its slot is free then, whatever hangs (P17). Until it is told, it has all the time that its lease has.
  */
-export class Patience {
+export class TimeLimits {
   /** Aborted when nothing more is sent or asked for: the lease is lost, or the order to stop is too long ago. */
   readonly over: AbortSignal;
   readonly #lease: LeaseKeeper;

@@ -29,11 +29,11 @@ import { stepStatusesThatAllow } from '../core/lifecycle.ts';
 import { InvalidInput, InvalidState, NotFound } from '../core/refusals.ts';
 import { moveJob, moveStep } from '../core/transitions.ts';
 import type { Waker } from '../core/waker.ts';
-import { tellPlace } from '../preemption/preemption.ts';
+import { describeEvictions } from '../preemption/preemption.ts';
 import { noteTraining } from '../rounds/rounds.ts';
 import { noteSeen, statusOf, visibleDevice } from '../steps/devices.ts';
 import { lockedJob } from '../steps/lock-order.ts';
-import { byTurn, type Claimant, claimantOf, hasRoom, servedQueues, slotsLeft, unmetBy } from '../steps/matching.ts';
+import { byTurn, type Claimant, claimantOf, fits, servedQueues, slotsLeft, unmetBy } from '../steps/matching.ts';
 import { expiryOf } from './expiry.ts';
 import { startWaiting } from './waiting.ts';
 
@@ -80,7 +80,7 @@ export async function claimStep(
 async function requireFit({ tx, domain }: Change, claimant: Claimant, step: StepRow): Promise<void> {
   const [queue] = await tx.run(queueById, { id: step.queueId });
   const issues = queue ? unmetBy(claimant, queue).map(({ explanation }) => explanation) : [];
-  if (queue && issues.length === 0 && slotsLeft(claimant) > 0 && !hasRoom(claimant, step, queue))
+  if (queue && issues.length === 0 && slotsLeft(claimant) > 0 && !fits(claimant, step, queue))
     issues.push('What room the device has is kept for a step that others made room for.');
   if (claimant.device && slotsLeft(claimant) === 0) issues.push(`All ${claimant.device.slots} slots of the device are taken.`);
   if (claimant.device && statusOf(domain, claimant.device) === 'DRAINING') issues.push('The device is draining: it claims nothing more.');
@@ -169,8 +169,7 @@ async function claimNow(domain: Domain, principal: Principal, input: ClaimNextSt
  */
 async function takeBest({ tx }: Change, claimant: Claimant, projectId: string | null) {
   const queues = (await servedQueues(tx, claimant)).filter((queue) => projectId === null || queue.projectId === projectId);
-  const isFree = (step: Pick<StepRow, 'id' | 'priority'>, queue: QueueRow) =>
-    claimant.reserved.length === 0 || hasRoom(claimant, step, queue);
+  const isFree = (step: Pick<StepRow, 'id' | 'priority'>, queue: QueueRow) => claimant.reserved.length === 0 || fits(claimant, step, queue);
   const heads = [];
   for (const queue of queues) {
     // Room that was made for a step is that step's, whoever stands before it in its queue.
@@ -201,7 +200,7 @@ async function take(change: Change, { device }: Claimant, step: StepRow, leaseSe
   change.count(() => domain.meters.queuedSeconds.note(Math.max(0, queuedSeconds)));
   const token = newLeaseToken(domain, { stepId: step.id, attempt });
   const expiresAt = new Date(now.getTime() + leaseSeconds * 1_000);
-  const description = `Claimed by ${device?.name ?? change.actor}${await tellPlace(change, step, device)}.`;
+  const description = `Claimed by ${device?.name ?? change.actor}${await describeEvictions(change, step, device)}.`;
   const job = await lockedJob(change, step.jobId);
   const taken = await moveStep(
     change,

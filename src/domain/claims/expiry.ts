@@ -5,7 +5,7 @@ import { type Change, change } from '../core/change.ts';
 import type { Domain } from '../core/domain.ts';
 import type { Task } from '../core/retries.ts';
 import { endAttempt, endJob, endStopped } from '../jobs/progression.ts';
-import { leavePlace } from '../preemption/preemption.ts';
+import { evict } from '../preemption/preemption.ts';
 import { dropStep } from '../rounds/rounds.ts';
 import { lockedJob, lockRounds } from '../steps/lock-order.ts';
 
@@ -27,7 +27,7 @@ export async function expireLease(change: Change, stepId: string): Promise<void>
     return;
   }
   if (step.preemptedForId !== null) {
-    await leavePlace(change, step, lost.description);
+    await evict(change, step, lost.description);
     return;
   }
   if (lostCount < domain.limits.lostAttemptsAtMost) {

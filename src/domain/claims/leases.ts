@@ -7,7 +7,7 @@ import type { Change } from '../core/change.ts';
 import { Checks } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
 import { endAttempt, endStopped, stopReasonOf } from '../jobs/progression.ts';
-import { leavePlace } from '../preemption/preemption.ts';
+import { evict } from '../preemption/preemption.ts';
 import { type Held, type Orders, ordersOf, underLease } from '../steps/held.ts';
 import { checkLeaseSeconds, type Lease } from './claims.ts';
 
@@ -50,8 +50,7 @@ export async function releaseStep(
   checks.done();
   const release = async (change: Change, { step, mask }: Held) => {
     const cause = { reason: 'RELEASED', description: mask.text(description ?? '') } as const;
-    if (step.status === 'RUNNING' && step.preemptedForId !== null)
-      return { step: (await leavePlace(change, step, cause.description)).step };
+    if (step.status === 'RUNNING' && step.preemptedForId !== null) return { step: (await evict(change, step, cause.description)).step };
     if (step.status === 'CANCELLING') return endStopped(change, step, 'CANCELLED', 'requeue', cause);
     return { step: await endAttempt(change, step, 'RELEASED', 'requeue', cause) };
   };

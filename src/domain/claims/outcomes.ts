@@ -8,7 +8,7 @@ import type { Domain } from '../core/domain.ts';
 import { isTerminalJob, type StatusReason } from '../core/lifecycle.ts';
 import { type OutputDocument, storeOutput, withDocument } from '../jobs/outputs.ts';
 import { advanceJob, endAttempt, endJob, endStopped } from '../jobs/progression.ts';
-import { leavePlace } from '../preemption/preemption.ts';
+import { evict } from '../preemption/preemption.ts';
 import { advanceRound, dropStep } from '../rounds/rounds.ts';
 import { inspectSubmission } from '../rounds/submissions.ts';
 import { type Held, jobOfLease, underLease } from '../steps/held.ts';
@@ -98,7 +98,7 @@ export async function failStep(domain: Domain, principal: Principal, input: Fail
     const cause = { reason, description: mask.text(input.description ?? ''), exitCode: input.exitCode ?? null };
     if (step.status === 'CANCELLING') return endStopped(change, step, 'CANCELLED', 'fail', cause);
     // Stopping what it was told to stop is no failure, also where the device takes it for one.
-    if (step.preemptedForId !== null) return leavePlace(change, step, cause.description);
+    if (step.preemptedForId !== null) return evict(change, step, cause.description);
     const failedCount = step.failedCount + 1;
     if (failedCount < step.maxAttempts) {
       const requeued = await endAttempt(change, step, 'FAILED', 'requeue', cause, { failedCount });

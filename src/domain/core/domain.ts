@@ -7,7 +7,7 @@ import { ClockGuard } from './clock-guard.ts';
 import { createIds, type Ids } from './ids.ts';
 import { DomainMeters } from './instruments.ts';
 import { type DomainLimits, defaultDomainLimits } from './limits.ts';
-import { Patience } from './reservations.ts';
+import { Reservations } from './reservations.ts';
 import { Retries } from './retries.ts';
 import type { Schemas } from './schemas.ts';
 
@@ -35,7 +35,7 @@ export interface Domain {
   /** What the gateway could not do by itself, and tries again. */
   readonly retries: Retries;
   /** How long steps have waited for the places that they were to have. */
-  readonly patience: Patience;
+  readonly reservations: Reservations;
   readonly meters: DomainMeters;
   /** The id of the request that is being answered, as logs name it; null outside of one. */
   requestId(): string | null;
@@ -85,7 +85,7 @@ export function createDomain(parts: DomainParts): Domain {
     ids: createIds(clock.now, random),
     limits: { ...defaultDomainLimits, ...limits },
     retries: new Retries(),
-    patience: new Patience(),
+    reservations: new Reservations(),
     meters: new DomainMeters(),
     requestId,
   };

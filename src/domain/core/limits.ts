@@ -6,7 +6,7 @@ export interface DomainLimits {
   readonly claimsAtMost: number;
   readonly lostAttemptsAtMost: number;
   readonly heartbeatSeconds: number;
-  readonly roomSeconds: number;
+  readonly reservationSeconds: number;
   readonly lateModelSeconds: number;
   readonly stepsAtMost: number;
   readonly itemsAtMost: number;
@@ -36,7 +36,7 @@ export const defaultDomainLimits: DomainLimits = {
   /** A device is ONLINE if it was seen this recently: a lease renewed at a third of a minute passes twice. */
   heartbeatSeconds: 60,
   /** How long a step that could make others leave waits for one place: several leases of a minute, and a checkpoint that is slow to write. */
-  roomSeconds: 300,
+  reservationSeconds: 300,
   /** How long a device that still trains when its federated job succeeds may hand in its model: the last epoch of a slow one. */
   lateModelSeconds: 600,
   stepsAtMost: 1_000,

@@ -15,7 +15,7 @@ const QUIET_MS = 30_000;
 /** A place that was given up is thought of again after so many times what it was waited for. */
 const AGAIN_AFTER = 4;
 
-export class Patience {
+export class Reservations {
   readonly #waits = new Map<string, Wait>();
 
   /** Notes that the step waits for this device, now. */

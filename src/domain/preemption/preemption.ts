@@ -12,12 +12,12 @@
  */
 import { devicesFor } from '../../store/changes/devices.ts';
 import {
+  allReservations,
   anyHeldStepOfJob,
   anyPreemptibleStep,
-  reservations,
-  reserveRoom,
+  requestEviction,
+  reserve,
   stepsOnDevices,
-  tellToMakeRoom,
   waitingInQueue,
 } from '../../store/changes/reservations.ts';
 import { allQueues, lockStep } from '../../store/changes/steps.ts';
@@ -32,7 +32,7 @@ import { endAttempt } from '../jobs/progression.ts';
 import { statusOf } from '../steps/devices.ts';
 import { lockedJob } from '../steps/lock-order.ts';
 import { byTurn, type Reservation } from '../steps/matching.ts';
-import { chooseVictims, couldRunAt, type HeldStep, hasRoomAt, type Place, type Waiting } from './candidates.ts';
+import { chooseEvictions, couldRunAt, type DeviceLoad, fitsAt, type HeldStep, type Waiting } from './candidates.ts';
 
 /** Steps of one queue that a pass makes room for: the next pass sees to more. */
 const AT_ONCE = 20;
@@ -40,14 +40,14 @@ const AT_ONCE = 20;
 const PAUSE_MS = 100;
 
 /** Makes room whenever a step is queued, until it is ended. */
-export function keepMakingRoom(domain: Domain, onError: (error: unknown) => void): () => Promise<void> {
+export function startPreemption(domain: Domain, onError: (error: unknown) => void): () => Promise<void> {
   let isStopped = false;
   let isAsked = false;
   let running: Promise<void> | null = null;
   let stopTimer = () => {};
   const run = () => {
     isAsked = false;
-    running = makeRoom(domain)
+    running = preempt(domain)
       .then(throwFailures)
       .catch(onError)
       .then(() => {
@@ -75,7 +75,7 @@ interface Decision {
   readonly step: WaitingStep;
   /** Where; null is that no room is made for it any more. */
   readonly deviceId: string | null;
-  readonly victims: readonly HeldStep[];
+  readonly evictions: readonly HeldStep[];
 }
 
 interface WaitingStep extends Waiting {
@@ -85,10 +85,10 @@ interface WaitingStep extends Waiting {
 }
 
 /** One pass: for each step that waits, in the order of claims. Answers what failed for the first time. */
-export async function makeRoom(domain: Domain): Promise<Error[]> {
+export async function preempt(domain: Domain): Promise<Error[]> {
   const { read } = domain.store;
   const [anyone] = await read.run(anyPreemptibleStep, {});
-  if (!anyone && (await reservations(read)).length === 0) return [];
+  if (!anyone && (await allReservations(read)).length === 0) return [];
   const waiting: WaitingStep[] = [];
   for (const queue of await read.run(allQueues, {})) {
     for (const step of await read.run(waitingInQueue, { queueId: queue.id, limit: AT_ONCE })) waiting.push({ ...step, queue });
@@ -102,72 +102,72 @@ export async function makeRoom(domain: Domain): Promise<Error[]> {
 }
 
 async function decide(domain: Domain, waiting: readonly WaitingStep[]): Promise<Decision[]> {
-  const places = await readPlaces(domain, new Set(waiting.map(({ projectId }) => projectId)));
-  const { patience, limits } = domain;
+  const loads = await readLoads(domain, new Set(waiting.map(({ projectId }) => projectId)));
+  const { reservations, limits } = domain;
   const now = domain.clock.now();
-  patience.forgetOld(now, limits.roomSeconds);
+  reservations.forgetOld(now, limits.reservationSeconds);
   const decisions: Decision[] = [];
   for (const step of waiting) {
-    if (step.reservedDeviceId !== null) patience.note(step.id, step.reservedDeviceId, now);
-    const isOver = (deviceId: string) => patience.isOver(step.id, deviceId, limits.roomSeconds);
-    const within = places.of(step.projectId).filter((place) => couldRunAt(place, step) && !isOver(place.device.id));
+    if (step.reservedDeviceId !== null) reservations.note(step.id, step.reservedDeviceId, now);
+    const isOver = (deviceId: string) => reservations.isOver(step.id, deviceId, limits.reservationSeconds);
+    const within = loads.of(step.projectId).filter((load) => couldRunAt(load, step) && !isOver(load.device.id));
     // Room is being made for it already, on a device that is there to take it, and no one of a higher priority has taken it instead.
-    if (within.some((place) => place.device.id === step.reservedDeviceId && hasRoomAt(place, step))) continue;
-    const free = within.find((place) => hasRoomAt(place, step));
-    const chosen = free ? { place: free, victims: [] } : chooseVictims(within, step);
+    if (within.some((load) => load.device.id === step.reservedDeviceId && fitsAt(load, step))) continue;
+    const free = within.find((load) => fitsAt(load, step));
+    const chosen = free ? { load: free, evictions: [] } : chooseEvictions(within, step);
     const hasGivenUp = step.reservedDeviceId !== null && isOver(step.reservedDeviceId);
-    if (hasGivenUp && (chosen?.victims.length ?? 0) === 0) decisions.push({ step, deviceId: null, victims: [] });
+    if (hasGivenUp && (chosen?.evictions.length ?? 0) === 0) decisions.push({ step, deviceId: null, evictions: [] });
     if (!chosen) continue;
-    if (free) patience.note(step.id, free.device.id, now);
-    places.give(chosen.place, step, chosen.victims);
-    if (chosen.victims.length > 0) decisions.push({ step, deviceId: chosen.place.device.id, victims: chosen.victims });
+    if (free) reservations.note(step.id, free.device.id, now);
+    loads.give(chosen.load, step, chosen.evictions);
+    if (chosen.evictions.length > 0) decisions.push({ step, deviceId: chosen.load.device.id, evictions: chosen.evictions });
   }
   return decisions;
 }
 
 /** The devices that can be counted on, each as it will be when those that were told to leave have left. */
-async function readPlaces(domain: Domain, projectIds: ReadonlySet<string>) {
+async function readLoads(domain: Domain, projectIds: ReadonlySet<string>) {
   const { read } = domain.store;
   const held = Map.groupBy(await stepsOnDevices(read), ({ deviceId }) => deviceId);
-  const reserved = Map.groupBy(await reservations(read), ({ deviceId }) => deviceId);
-  const placeOf = (device: DeviceRow): Place => ({
+  const reserved = Map.groupBy(await allReservations(read), ({ deviceId }) => deviceId);
+  const loadOf = (device: DeviceRow): DeviceLoad => ({
     device,
     held: (held.get(device.id) ?? []).filter(({ status, preemptedForId }) => status === 'RUNNING' && preemptedForId === null),
     reserved: reserved.get(device.id) ?? [],
   });
-  const places = new Map<string, Place>();
+  const loads = new Map<string, DeviceLoad>();
   const idsOf = new Map<string, string[]>();
   for (const projectId of projectIds) {
     const devices = (await devicesFor(read, projectId)).filter((device) => statusOf(domain, device) === 'ONLINE');
     // In a fixed order: several gateways that look at the same moment come to the same.
     idsOf.set(projectId, devices.map(({ id }) => id).sort());
-    for (const device of devices) if (!places.has(device.id)) places.set(device.id, placeOf(device));
+    for (const device of devices) if (!loads.has(device.id)) loads.set(device.id, loadOf(device));
   }
   return {
-    of: (projectId: string): Place[] => (idsOf.get(projectId) ?? []).flatMap((id) => places.get(id) ?? []),
+    of: (projectId: string): DeviceLoad[] => (idsOf.get(projectId) ?? []).flatMap((id) => loads.get(id) ?? []),
     /** For the rest of the pass: the step is there, and these are not. */
-    give(place: Place, { id, priority, queuedAt, queue }: WaitingStep, victims: readonly HeldStep[]): void {
+    give(load: DeviceLoad, { id, priority, queuedAt, queue }: WaitingStep, evictions: readonly HeldStep[]): void {
       const own: Reservation = { id, priority, queuedAt, queueId: queue.id, resources: queue.resources };
-      for (const [deviceId, { reserved, ...other }] of places)
-        if (reserved.some((one) => one.id === id)) places.set(deviceId, { ...other, reserved: reserved.filter((one) => one.id !== id) });
-      const { device, held, reserved } = places.get(place.device.id) ?? place;
-      places.set(device.id, { device, held: held.filter((step) => !victims.includes(step)), reserved: [...reserved, own] });
+      for (const [deviceId, { reserved, ...other }] of loads)
+        if (reserved.some((one) => one.id === id)) loads.set(deviceId, { ...other, reserved: reserved.filter((one) => one.id !== id) });
+      const { device, held, reserved } = loads.get(load.device.id) ?? load;
+      loads.set(device.id, { device, held: held.filter((step) => !evictions.includes(step)), reserved: [...reserved, own] });
     },
   };
 }
 
-async function carryOut({ tx }: Change, { step, deviceId, victims }: Decision): Promise<void> {
+async function carryOut({ tx }: Change, { step, deviceId, evictions }: Decision): Promise<void> {
   // By id, which within a job is by number: the order in which everyone locks steps.
-  for (const id of [step.id, ...victims.map((victim) => victim.id)].sort()) {
+  for (const id of [step.id, ...evictions.map((eviction) => eviction.id)].sort()) {
     const [now] = await tx.run(lockStep, { id });
-    const victim = victims.find((one) => one.id === id);
-    const isAsSeen = victim
-      ? now?.status === 'RUNNING' && now.leaseDeviceId === deviceId && now.attemptCount === victim.attempt && now.preemptedForId === null
+    const eviction = evictions.find((one) => one.id === id);
+    const isAsSeen = eviction
+      ? now?.status === 'RUNNING' && now.leaseDeviceId === deviceId && now.attemptCount === eviction.attempt && now.preemptedForId === null
       : now?.status === 'QUEUED' && now.reservedDeviceId === step.reservedDeviceId;
     if (!isAsSeen) return;
   }
-  for (const { id } of victims) await tx.run(tellToMakeRoom, { id, forId: step.id });
-  await tx.run(reserveRoom, { id: step.id, deviceId, displacedIds: deviceId === null ? null : victims.map(({ id }) => id) });
+  for (const { id } of evictions) await tx.run(requestEviction, { id, forId: step.id });
+  await tx.run(reserve, { id: step.id, deviceId, displacedIds: deviceId === null ? null : evictions.map(({ id }) => id) });
   // What was kept there for it is anyone's.
   if (step.reservedDeviceId !== null) tx.touch(topics.device(step.reservedDeviceId));
 }
@@ -176,7 +176,7 @@ async function carryOut({ tx }: Change, { step, deviceId, victims }: Decision): 
  * Lets go of a step that was told to make room: neither failed nor lost. It stands behind those of its priority, so that it does not take its own place
  * back; its job is SUSPENDED when nothing else of it runs.
  */
-export async function leavePlace(change: Change, step: StepRow, said = ''): Promise<{ step: StepRow; job: JobRow }> {
+export async function evict(change: Change, step: StepRow, said = ''): Promise<{ step: StepRow; job: JobRow }> {
   const taker = await nameOf(change, step.preemptedForId ?? '', step.projectId);
   const cause = { reason: 'PREEMPTED', description: `It made room for ${taker}.${said && ` ${said}`}` } as const;
   const left = await endAttempt(change, step, 'PREEMPTED', 'requeue', cause, { queuedAt: change.now });
@@ -187,7 +187,7 @@ export async function leavePlace(change: Change, step: StepRow, said = ''): Prom
 }
 
 /** Whose place a step takes that is claimed where room was made for it: the end of a sentence, or nothing. */
-export async function tellPlace(change: Change, step: StepRow, device: DeviceRow | null): Promise<string> {
+export async function describeEvictions(change: Change, step: StepRow, device: DeviceRow | null): Promise<string> {
   if (device === null || step.reservedDeviceId !== device.id || step.displacedIds === null) return '';
   const names = [];
   for (const id of step.displacedIds) names.push(await nameOf(change, id, step.projectId));

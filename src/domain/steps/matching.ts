@@ -103,7 +103,7 @@ export const slotsLeft = ({ device, held }: Pick<Claimant, 'device' | 'held'>): 
   device ? Math.max(0, device.slots - held.length) : Number.POSITIVE_INFINITY;
 
 /** Whether the claimant may take this step now: room that is kept for others of its priority or a higher one is not for it. */
-export function hasRoom(claimant: Claimant, step: Pick<StepRow, 'id' | 'priority'>, queue: QueueRow): boolean {
+export function fits(claimant: Claimant, step: Pick<StepRow, 'id' | 'priority'>, queue: QueueRow): boolean {
   const isFor = claimant.reserved.some(({ id }) => id === step.id);
   const keeps = ({ id, priority }: Reservation) => id !== step.id && (isFor ? priority > step.priority : priority >= step.priority);
   const taken = { ...claimant, held: [...claimant.held, ...claimant.reserved.filter(keeps)] };
@@ -134,7 +134,7 @@ export async function claimableBy(domain: Domain, deviceId: string, atMost = 100
   const steps = [];
   for (const queue of await servedQueues(read, claimant)) {
     const heads = await read.run(headOfQueue, { queueId: queue.id, limit: atMost });
-    steps.push(...(claimant.reserved.length === 0 ? heads : heads.filter((step) => hasRoom(claimant, step, queue))));
+    steps.push(...(claimant.reserved.length === 0 ? heads : heads.filter((step) => fits(claimant, step, queue))));
   }
   return steps;
 }
@@ -186,9 +186,9 @@ export async function whyNot(
     if (slotsLeft(claimant) === 0) add('slots', `All ${device.slots} slots of the device are taken.`);
     const unmet = unmetBy(claimant, queue);
     reasons.push(...unmet.map((one) => ({ device, ...one })));
-    if (claimant.reserved.some(({ id }) => id === step.id) && !hasRoom(claimant, step, queue))
+    if (claimant.reserved.some(({ id }) => id === step.id) && !fits(claimant, step, queue))
       add('preemption', 'What it runs was told to make room for this step, and has not let go yet.');
-    else if (slotsLeft(claimant) > 0 && unmet.length === 0 && !hasRoom(claimant, step, queue))
+    else if (slotsLeft(claimant) > 0 && unmet.length === 0 && !fits(claimant, step, queue))
       add('reserved', 'What room it has is kept for a step that others made room for.');
   }
   return reasons;

@@ -12,7 +12,7 @@ import { runTasks, throwFailures } from '../core/retries.ts';
 import type { Cause } from '../core/transitions.ts';
 import { tellToStop } from '../jobs/cancellation.ts';
 import { endJob, hasTimedOut, runTimeout } from '../jobs/progression.ts';
-import { keepMakingRoom, makeRoom } from '../preemption/preemption.ts';
+import { preempt, startPreemption } from '../preemption/preemption.ts';
 import { roundsDue } from '../rounds/deadlines.ts';
 import { lockRounds } from '../steps/lock-order.ts';
 import { forgetNowAndThen } from './forgetting.ts';
@@ -37,12 +37,12 @@ export function keepTime(domain: Domain, onError: (error: unknown) => void): () 
   };
   schedule();
   domain.clockGuard.begin();
-  const stopMakingRoom = keepMakingRoom(domain, onError);
+  const stopPreemption = startPreemption(domain, onError);
   return async () => {
     isStopped = true;
     stopTimer();
     domain.clockGuard.end();
-    await stopMakingRoom();
+    await stopPreemption();
     await running;
   };
 }
@@ -63,7 +63,7 @@ export async function sweep(domain: Domain): Promise<void> {
   }));
   failed.push(...(await runTasks(domain, jobs)));
   for (const tasks of roundsDue) failed.push(...(await runTasks(domain, await tasks(domain))));
-  failed.push(...(await makeRoom(domain)));
+  failed.push(...(await preempt(domain)));
   throwFailures(failed);
 }
 

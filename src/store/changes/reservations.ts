@@ -49,7 +49,7 @@ export const stepsOnDevices = ({ db, t }: Queries) =>
     .where(isNotNull(t.steps.leaseDeviceId));
 
 /** Every queued step for which room is being made, or was made and not taken yet. */
-export const reservations = ({ db, t }: Queries) =>
+export const allReservations = ({ db, t }: Queries) =>
   db
     .select({
       id: t.steps.id,
@@ -64,7 +64,7 @@ export const reservations = ({ db, t }: Queries) =>
     .where(and(isNotNull(t.steps.reservedDeviceId), isWord(t.steps.status, 'QUEUED')));
 
 /** Notes that a step is to let go, so that another can have its place. */
-export const tellToMakeRoom = statement('tell to make room', (db, t, $: Placeholder<{ id: string; forId: string }>) =>
+export const requestEviction = statement('request eviction', (db, t, $: Placeholder<{ id: string; forId: string }>) =>
   db
     .update(t.steps)
     .set({ preemptedForId: $('forId', t.steps.preemptedForId) })
@@ -72,8 +72,8 @@ export const tellToMakeRoom = statement('tell to make room', (db, t, $: Placehol
 );
 
 /** Notes where room is made for a step, and by which steps; null and null: nowhere any more. */
-export const reserveRoom = statement(
-  'reserve room',
+export const reserve = statement(
+  'reserve',
   (db, t, $: Placeholder<{ id: string; deviceId: string | null; displacedIds: readonly string[] | null }>) =>
     db
       .update(t.steps)
@@ -82,7 +82,7 @@ export const reserveRoom = statement(
 );
 
 /** Forgets what room was made on a device: it is not the device that it was. */
-export const forgetReservations = statement('forget reservations', (db, t, $: Placeholder<{ deviceId: string }>) =>
+export const forgetReservations = statement('forget allReservations', (db, t, $: Placeholder<{ deviceId: string }>) =>
   db
     .update(t.steps)
     .set({ reservedDeviceId: null, displacedIds: null })

@@ -1,6 +1,6 @@
 /** A step that others make room for does not wait for ever for a device that never takes it, and keeps nobody out for ever. */
 import { beforeEach, expect, test } from 'vitest';
-import { makeRoom } from '../../../src/domain/preemption/preemption.ts';
+import { preempt } from '../../../src/domain/preemption/preemption.ts';
 import { keepSeen } from '../../../src/domain/steps/devices.ts';
 import { describeOnGround } from '../../support/ground.ts';
 import type { SeededDevice } from '../../support/seed.ts';
@@ -18,7 +18,7 @@ describeOnGround('A step that room is made for', (on) => {
     for (let left = seconds; left > 0; left -= 10) {
       seed.clock.advance(10_000);
       for (const { device } of devices) await keepSeen(seed.domain, device.id);
-      await makeRoom(seed.domain);
+      await preempt(seed.domain);
     }
   }
 
@@ -26,11 +26,11 @@ describeOnGround('A step that room is made for', (on) => {
 
   test('keeps out nobody any more when the device does not come for it in time: what left goes on (P10)', async () => {
     const device = await room.smallDevice();
-    const victim = await room.occupy(device, 'Victim');
+    const eviction = await room.occupy(device, 'Victim');
     const urgent = await room.queue('Urgent');
-    await makeRoom(on().seed.domain);
-    expect(await room.isTold(victim)).toBe(true);
-    await room.release(victim);
+    await preempt(on().seed.domain);
+    expect(await room.isTold(eviction)).toBe(true);
+    await room.release(eviction);
     await pass(290, [device]);
     expect(await placeOf(urgent.id)).toBe(device.device.id);
     await pass(20, [device]);
@@ -46,7 +46,7 @@ describeOnGround('A step that room is made for', (on) => {
     const deaf = await room.occupy(first, 'Deaf');
     const held = await seed.claim(await seed.createJob([{ name: 'Held', resources: { cpu: 1 } }]), 0, second, 3_600);
     const urgent = await room.queue('Urgent', urgentIs);
-    await makeRoom(seed.domain);
+    await preempt(seed.domain);
     expect(await placeOf(urgent.id)).toBe(first.device.id);
     await room.complete(held);
     const polite = await room.occupy(second, 'Polite');
@@ -67,27 +67,27 @@ describeOnGround('A step that room is made for', (on) => {
 
   test('makes room elsewhere when a device that has room does not come for it', async () => {
     const [idle, busy] = [await room.smallDevice(), await room.smallDevice()];
-    const victim = await room.occupy(busy, 'Victim');
+    const eviction = await room.occupy(busy, 'Victim');
     await room.queue('Urgent');
-    await makeRoom(on().seed.domain);
-    expect(await room.isTold(victim)).toBe(false);
+    await preempt(on().seed.domain);
+    expect(await room.isTold(eviction)).toBe(false);
     for (let i = 0; i < 31; i++) {
       await pass(10, [idle, busy]);
-      await room.renew(victim);
+      await room.renew(eviction);
     }
     await pass(10, [idle, busy]);
-    expect(await room.isTold(victim)).toBe(true);
+    expect(await room.isTold(eviction)).toBe(true);
   });
 
-  test('waits on, without losing patience, when the clock goes back (P13)', async () => {
+  test('waits on, without losing reservations, when the clock goes back (P13)', async () => {
     const { seed } = on();
     const device = await room.smallDevice();
     await room.occupy(device, 'Victim');
     const urgent = await room.queue('Urgent');
-    await makeRoom(seed.domain);
+    await preempt(seed.domain);
     await pass(100, [device]);
     seed.clock.jump(-3_600_000);
     await pass(290, [device]);
-    expect(seed.domain.patience.isOver((await seed.readSteps(urgent.id))[0]?.id ?? '', device.device.id, 300)).toBe(false);
+    expect(seed.domain.reservations.isOver((await seed.readSteps(urgent.id))[0]?.id ?? '', device.device.id, 300)).toBe(false);
   });
 });

@@ -4,7 +4,7 @@ import { releaseStep, renewLease } from '../../../src/domain/claims/leases.ts';
 import { createFragment, finishUpload } from '../../../src/domain/files/fragments.ts';
 import { cancelJob } from '../../../src/domain/jobs/cancellation.ts';
 import { createExperiment } from '../../../src/domain/jobs/experiments.ts';
-import { makeRoom } from '../../../src/domain/preemption/preemption.ts';
+import { preempt } from '../../../src/domain/preemption/preemption.ts';
 import { sweep } from '../../../src/domain/sweep/timekeeping.ts';
 import { describeOnGround } from '../../support/ground.ts';
 import { admin, type Seed } from '../../support/seed.ts';
@@ -90,7 +90,7 @@ describeOnGround('A federated job', (on) => {
     const pinned = [{ name: 'Run', pinnedDeviceId: device.device.id }];
     for (let i = 0; i < 99; i++) await seed.claim(await seed.createJob(pinned), 0, device);
     const { job: urgent } = await seed.createJob(pinned);
-    await makeRoom(seed.domain);
+    await preempt(seed.domain);
     const leaseToken = claim.lease.token;
     expect(await renewLease(seed.domain, device.principal, { leaseToken, leaseSeconds: 60 })).toMatchObject({ isPreempted: true });
     await releaseStep(seed.domain, device.principal, { leaseToken });

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type Claim, claimStep } from '../../../src/domain/claims/claims.ts';
 import { cancelJob } from '../../../src/domain/jobs/cancellation.ts';
-import { makeRoom } from '../../../src/domain/preemption/preemption.ts';
+import { preempt } from '../../../src/domain/preemption/preemption.ts';
 import { updateDevice } from '../../../src/domain/steps/devices.ts';
 import { claimableBy, whyNot } from '../../../src/domain/steps/matching.ts';
 import { sweep } from '../../../src/domain/sweep/timekeeping.ts';
@@ -20,14 +20,14 @@ describeOnGround('Preemption', (on) => {
 
   describe('tells no one', () => {
     test.each([
-      { why: 'of a higher priority', victim: { priority: 1 }, waiting: {} },
-      { why: 'for a step that is preemptible itself', victim: {}, waiting: { isPreemptible: true } },
-      { why: 'whose going would not be enough', victim: { cpu: 1 }, waiting: { cpu: 5 } },
-    ])('$why', async ({ victim, waiting }) => {
+      { why: 'of a higher priority', eviction: { priority: 1 }, waiting: {} },
+      { why: 'for a step that is preemptible itself', eviction: {}, waiting: { isPreemptible: true } },
+      { why: 'whose going would not be enough', eviction: { cpu: 1 }, waiting: { cpu: 5 } },
+    ])('$why', async ({ eviction, waiting }) => {
       const device = await seed.registerDevice({ slots: 1, resources: { cpu: 4 } });
-      const claim = await room.occupy(device, 'Victim', victim);
+      const claim = await room.occupy(device, 'Victim', eviction);
       await room.queue('Waiting', waiting);
-      await makeRoom(seed.domain);
+      await preempt(seed.domain);
       expect(await room.isTold(claim)).toBe(false);
     });
 
@@ -35,7 +35,7 @@ describeOnGround('Preemption', (on) => {
       const device = await seed.registerDevice({ slots: 1 });
       const claim = await seed.claim(await seed.createJob(1), 0, device);
       const { job } = await seed.createJob(1, { priority: 100 });
-      await makeRoom(seed.domain);
+      await preempt(seed.domain);
       expect(await room.isTold(claim)).toBe(false);
       // Tests of one file share a store, and one of them a device of all projects.
       await cancelJob(seed.domain, admin, { jobId: job.id, cancelTimeoutSeconds: 0 });
@@ -45,7 +45,7 @@ describeOnGround('Preemption', (on) => {
       const [full, free] = [await room.smallDevice(), await seed.registerDevice({ resources: { cpu: 1 } })];
       const claim = await room.occupy(full, 'Victim');
       const job = await room.queue('Waiting');
-      await makeRoom(seed.domain);
+      await preempt(seed.domain);
       expect(await room.isTold(claim)).toBe(false);
       expect((await room.claimOn(free)).map(({ step }) => step.jobId)).toEqual([job.id]);
     });
@@ -56,14 +56,14 @@ describeOnGround('Preemption', (on) => {
       await updateDevice(seed.domain, admin, { deviceId: draining.device.id, isDraining: true });
       await room.smallDevice();
       const there = await room.smallDevice();
-      const victim = await room.occupy(there, 'Victim');
+      const eviction = await room.occupy(there, 'Victim');
       await room.queue('Waiting');
       seed.clock.advance(50_000);
       await room.renew(claim);
-      await room.renew(victim);
+      await room.renew(eviction);
       seed.clock.advance(20_000);
-      await makeRoom(seed.domain);
-      expect([await room.isTold(claim), await room.isTold(victim)]).toEqual([false, true]);
+      await preempt(seed.domain);
+      expect([await room.isTold(claim), await room.isTold(eviction)]).toEqual([false, true]);
     });
 
     test('more than once for a step, nor twice when two gateways look at once', async () => {
@@ -71,8 +71,8 @@ describeOnGround('Preemption', (on) => {
       const claims = [];
       for (const device of devices) claims.push(await room.occupy(device, 'Victim'));
       await room.queue('Waiting');
-      await Promise.all([makeRoom(seed.domain), makeRoom(seed.domain), makeRoom(seed.domain)]);
-      await makeRoom(seed.domain);
+      await Promise.all([preempt(seed.domain), preempt(seed.domain), preempt(seed.domain)]);
+      await preempt(seed.domain);
       await sweep(seed.domain);
       const told = await Promise.all(claims.map(room.isTold));
       expect(told.filter(Boolean)).toHaveLength(1);
@@ -97,7 +97,7 @@ describeOnGround('Preemption', (on) => {
         smaller: await room.occupy(device, 'Smaller', { cpu: 2 }),
       };
       await room.queue('Waiting', { cpu: 4 });
-      await makeRoom(seed.domain);
+      await preempt(seed.domain);
       expect(await told(claims)).toEqual(['large']);
     });
 
@@ -110,7 +110,7 @@ describeOnGround('Preemption', (on) => {
         another: await room.occupy(device, 'Another', { cpu: 2 }),
       };
       const job = await room.queue('Waiting', { cpu: 5 });
-      await makeRoom(seed.domain);
+      await preempt(seed.domain);
       expect(await told(claims)).toEqual(['three', 'another']);
       await room.release(claims.three);
       expect(await room.claimOn(device)).toEqual([]);
@@ -134,20 +134,20 @@ describeOnGround('Preemption', (on) => {
         young: await room.occupy(two, 'Young', { priority: 1 }),
       };
       await room.queue('First', { priority: 2 });
-      await makeRoom(seed.domain);
+      await preempt(seed.domain);
       expect(await told(claims)).toEqual(['young']);
       await room.queue('Second', { priority: 2 });
-      await makeRoom(seed.domain);
+      await preempt(seed.domain);
       expect(await told(claims)).toEqual(['middle', 'young']);
     });
 
     test('for those of the highest priority first', async () => {
       const device = await room.smallDevice();
-      const victim = await room.occupy(device, 'Victim');
+      const eviction = await room.occupy(device, 'Victim');
       await room.queue('Low');
       const high = await room.queue('High', { priority: 5 });
-      await makeRoom(seed.domain);
-      await room.release(victim);
+      await preempt(seed.domain);
+      await room.release(eviction);
       expect((await room.claimOn(device)).map(({ step }) => step.jobId)).toEqual([high.id]);
     });
   });
@@ -155,10 +155,10 @@ describeOnGround('Preemption', (on) => {
   describe('keeps the room that was made', () => {
     test('for the step that it was made for, also against older ones of its priority', async () => {
       const device = await room.smallDevice();
-      const victim = await room.occupy(device, 'Victim');
+      const eviction = await room.occupy(device, 'Victim');
       const older = await room.queue('Older', { isPreemptible: true });
       const urgent = await room.queue('Urgent');
-      await makeRoom(seed.domain);
+      await preempt(seed.domain);
       const [waiting] = await seed.readSteps(urgent.id);
       if (!waiting) throw new Error('The job has a step.');
       expect(await whyNot(seed.domain, admin, waiting, null)).toMatchObject([
@@ -166,7 +166,7 @@ describeOnGround('Preemption', (on) => {
         { requirement: 'cpu' },
         { requirement: 'preemption' },
       ]);
-      await room.release(victim);
+      await room.release(eviction);
       const [passed] = await seed.readSteps(older.id);
       if (!passed) throw new Error('The job has a step.');
       expect(await whyNot(seed.domain, admin, passed, null)).toMatchObject([{ requirement: 'reserved' }]);
@@ -188,12 +188,12 @@ describeOnGround('Preemption', (on) => {
       if (!one || !two) throw new Error('There are two devices.');
       const [old, young] = [await room.occupy(one, 'Old'), await room.occupy(two, 'Young')];
       const urgent = await room.queue('Urgent');
-      await makeRoom(seed.domain);
+      await preempt(seed.domain);
       expect([await room.isTold(old), await room.isTold(young)]).toEqual([false, true]);
       await room.release(young);
       const higher = await room.queue('Higher', { priority: 9 });
       expect((await room.claimOn(two)).map(({ step }) => step.jobId)).toEqual([higher.id]);
-      await makeRoom(seed.domain);
+      await preempt(seed.domain);
       expect(await room.isTold(old)).toBe(true);
       await room.release(old);
       expect((await room.claimOn(one)).map(({ step }) => step.jobId)).toEqual([urgent.id]);
@@ -201,28 +201,28 @@ describeOnGround('Preemption', (on) => {
 
     test('until it is claimed elsewhere', async () => {
       const device = await room.smallDevice();
-      const victim = await room.occupy(device, 'Victim');
+      const eviction = await room.occupy(device, 'Victim');
       const urgent = await room.queue('Urgent');
-      await makeRoom(seed.domain);
+      await preempt(seed.domain);
       const other = await room.smallDevice();
       expect((await room.claimOn(other)).map(({ step }) => step.jobId)).toEqual([urgent.id]);
       expect((await seed.readEvents(urgent.id)).at(-1)?.description).toBe(`Claimed by ${other.device.name}.`);
-      await room.release(victim);
-      expect((await room.claimOn(device)).map(({ step }) => step.jobId)).toEqual([victim.step.jobId]);
+      await room.release(eviction);
+      expect((await room.claimOn(device)).map(({ step }) => step.jobId)).toEqual([eviction.step.jobId]);
     });
 
     test('on a device that is there: when it drains, room is made elsewhere', async () => {
       const one = await room.smallDevice();
       const old = await room.occupy(one, 'Old');
       await room.queue('Urgent');
-      await makeRoom(seed.domain);
+      await preempt(seed.domain);
       expect(await room.isTold(old)).toBe(true);
       const two = await room.smallDevice();
       const young = await room.occupy(two, 'Young');
-      await makeRoom(seed.domain);
+      await preempt(seed.domain);
       expect(await room.isTold(young)).toBe(false);
       await updateDevice(seed.domain, admin, { deviceId: one.device.id, isDraining: true });
-      await makeRoom(seed.domain);
+      await preempt(seed.domain);
       expect(await room.isTold(young)).toBe(true);
     });
   });

@@ -79,13 +79,13 @@ describe('A data folder that is open to other users', () => {
 
   test('a link in it is not followed (P16)', () => {
     const folder = leaveOpen();
-    const victim = join(createFolder('victim'), 'file');
-    writeFileSync(victim, '');
-    chmodSync(victim, 0o644);
-    symlinkSync(victim, join(folder, 'fragments', 'zz'));
-    symlinkSync(victim, join(folder, 'trainyard.sqlite-shm'));
+    const eviction = join(createFolder('eviction'), 'file');
+    writeFileSync(eviction, '');
+    chmodSync(eviction, 0o644);
+    symlinkSync(eviction, join(folder, 'fragments', 'zz'));
+    symlinkSync(eviction, join(folder, 'trainyard.sqlite-shm'));
     closeToOthers(folder);
-    expect(modeOf(victim)).toBe('644');
+    expect(modeOf(eviction)).toBe('644');
   });
 });
 
