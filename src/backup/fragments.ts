@@ -2,7 +2,7 @@
 import { constants, mkdirSync } from 'node:fs';
 import { access, copyFile, link, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { PortableRow, PortableTable } from '../store/backup-format.ts';
+import type { BackupRow, BackupTable } from '../store/backup-format.ts';
 import { fragmentPath } from '../store/files/disk.ts';
 import { makeFolder, syncFolder } from '../store/files/durable.ts';
 import { BackupRefused } from './manifest.ts';
@@ -18,7 +18,7 @@ const ID = /^frag_[0-9a-z]{26}$/;
 const SHA256 = /^[0-9a-f]{64}$/;
 
 /** Reads off a row of the table which file there must be: null, none. */
-export function fragmentOf({ columns }: PortableTable): (row: PortableRow) => StoredFragment | null {
+export function fragmentOf({ columns }: BackupTable): (row: BackupRow) => StoredFragment | null {
   const at = (name: string) => columns.findIndex((column) => column.name === name);
   const [id, status, sha256, sizeBytes] = [at('id'), at('status'), at('sha256'), at('size_bytes')];
   return (row) => {

@@ -1,13 +1,13 @@
 /** What a backup says of itself: `manifest.json`, written last. A folder without it is no backup. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { PortableTable } from '../store/backup-format.ts';
+import type { BackupTable } from '../store/backup-format.ts';
 
 /** Of the folder as a whole. A program reads the formats up to its own. */
 export const FORMAT = 1;
 export const MANIFEST = 'manifest.json';
 
-export interface TableEntry extends PortableTable {
+export interface TableEntry extends BackupTable {
   readonly rows: number;
   /** Of the file, compressed. */
   readonly sizeBytes: number;

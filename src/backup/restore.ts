@@ -5,10 +5,10 @@
  * in one transaction: a restore that is cut off leaves no store, and can be run again.
  */
 import { join } from 'node:path';
-import type { PortableRow } from '../store/backup-format.ts';
+import type { BackupRow } from '../store/backup-format.ts';
 import { newIdentity } from '../store/identity.ts';
 import { knownMigrations } from '../store/migrations.ts';
-import { type Loading, openLoading } from '../store/restore.ts';
+import { openRestore, type Restore } from '../store/restore.ts';
 import { fragmentFolderOf, type Place } from '../store/snapshot.ts';
 import { StoreUnusable } from '../store/store.ts';
 import { fragmentOf, putFragment, type StoredFragment, verifyFragment } from './fragments.ts';
@@ -30,7 +30,7 @@ export async function restoreBackup(from: string, place: Place, options: Restore
     throw new BackupRefused(`${from} was made by a newer version of Trainyard; restore it with that version.`);
   const files = await verify(from, manifest, signal);
   say(`The backup of ${manifest.takenAt} is whole.`);
-  const loading = await openLoading(place, manifest.migrations);
+  const restore = await openRestore(place, manifest.migrations);
   try {
     for (const fragment of files) {
       signal.throwIfAborted();
@@ -38,13 +38,13 @@ export async function restoreBackup(from: string, place: Place, options: Restore
     }
     if (files.length > 0) say(`${files.length} fragments are in place; the tables follow.`);
     for (const table of manifest.tables) {
-      await restoreTable(from, loading, table, new Set(manifest.fragments.missing), signal);
+      await restoreTable(from, restore, table, new Set(manifest.fragments.missing), signal);
       if (table.rows > 0) say(`${table.name}: ${table.rows} rows`);
     }
     signal.throwIfAborted();
-    await loading.finish({ identity: newIdentity(), endsLeases });
+    await restore.finish({ identity: newIdentity(), endsLeases });
   } catch (error) {
-    await loading.abandon();
+    await restore.abandon();
     throw error;
   }
   return manifest;
@@ -76,7 +76,7 @@ async function verify(from: string, manifest: Manifest, signal: AbortSignal): Pr
 
 async function restoreTable(
   from: string,
-  loading: Loading,
+  restore: Restore,
   table: TableEntry,
   missing: ReadonlySet<string>,
   signal: AbortSignal,
@@ -85,7 +85,7 @@ async function restoreTable(
   for await (const rows of readTable(from, table)) {
     signal.throwIfAborted();
     const whole = withoutBytes ? rows.map((row) => (missing.has(String(row[withoutBytes.id])) ? withoutBytes.change(row) : row)) : rows;
-    await loading.insert(table, whole).catch((error: unknown) => {
+    await restore.insert(table, whole).catch((error: unknown) => {
       if (error instanceof StoreUnusable) throw error;
       throw new BackupRefused(
         `The table ${table.name} of the backup does not fit: ${error instanceof Error ? error.message : String(error)}.`,
@@ -98,7 +98,7 @@ async function restoreTable(
 function asAnnounced({ columns }: TableEntry) {
   const announced: Readonly<Record<string, string | null>> = { status: 'PENDING', sha256: null, size_bytes: null, ready_at: null };
   const id = columns.findIndex(({ name }) => name === 'id');
-  const change = (row: PortableRow): PortableRow =>
+  const change = (row: BackupRow): BackupRow =>
     columns.map(({ name }, i) => (name in announced ? (announced[name] ?? null) : (row[i] ?? null)));
   return { id, change };
 }

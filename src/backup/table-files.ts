@@ -4,7 +4,7 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { compose, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGunzip, createGzip } from 'node:zlib';
-import type { PortableRow, PortableTable } from '../store/backup-format.ts';
+import type { BackupRow, BackupTable } from '../store/backup-format.ts';
 import { BackupRefused, type TableEntry, tableFile } from './manifest.ts';
 
 /** Rows that are handed on at once when a file is read. */
@@ -13,9 +13,9 @@ const ROWS_AT_ONCE = 500;
 /** Writes a table, synced; `look` sees each row that passes. */
 export async function writeTable(
   folder: string,
-  table: PortableTable,
-  batches: AsyncIterable<readonly PortableRow[]>,
-  { look, signal }: { look?: (row: PortableRow) => void; signal: AbortSignal },
+  table: BackupTable,
+  batches: AsyncIterable<readonly BackupRow[]>,
+  { look, signal }: { look?: (row: BackupRow) => void; signal: AbortSignal },
 ): Promise<TableEntry> {
   let rows = 0;
   let sizeBytes = 0;
@@ -66,11 +66,11 @@ export async function hashFile(path: string): Promise<{ sizeBytes: number; sha25
 }
 
 /** The rows of a file that has been verified, some hundreds at a time. */
-export async function* readTable(folder: string, { name, columns, rows: expected }: TableEntry): AsyncGenerator<PortableRow[]> {
+export async function* readTable(folder: string, { name, columns, rows: expected }: TableEntry): AsyncGenerator<BackupRow[]> {
   const decoder = new TextDecoder();
   let count = 0;
   let rest = '';
-  let rows: PortableRow[] = [];
+  let rows: BackupRow[] = [];
   const damaged = () => new BackupRefused(`The backup is damaged: ${tableFile(folder, name)} does not hold what it says.`);
   for await (const chunk of compose(createReadStream(tableFile(folder, name)), createGunzip())) {
     // Not by readline, which takes other characters for the end of a line as well.

@@ -9,7 +9,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { type PortableTable, portableTables } from '../store/backup-format.ts';
+import { type BackupTable, backupTables } from '../store/backup-format.ts';
 import { makeFolder, syncFolder } from '../store/files/durable.ts';
 import { fragmentFolderOf, openSnapshot, type Place } from '../store/snapshot.ts';
 import { dropFragment, fragmentOf, type StoredFragment, takeFragment } from './fragments.ts';
@@ -51,7 +51,7 @@ export async function takeBackup(place: Place, to: string, options: TakeOptions)
   }
 }
 
-const fragmentTable = portableTables.find(({ name }) => name === 'fragments') as PortableTable; // one of the tables
+const fragmentTable = backupTables.find(({ name }) => name === 'fragments') as BackupTable; // one of the tables
 
 async function fill(place: Place, folder: string, { isLinked, signal, now, say }: TakeOptions): Promise<Manifest> {
   const taken = new Map<string, StoredFragment>();
@@ -70,7 +70,7 @@ async function fill(place: Place, folder: string, { isLinked, signal, now, say }
   const read = fragmentOf(fragmentTable);
   const tables: TableEntry[] = [];
   try {
-    for (const table of portableTables) {
+    for (const table of backupTables) {
       const look = (row: Parameters<typeof read>[0]) => {
         const fragment = read(row);
         if (fragment) inTables.set(nameOf(fragment), fragment);

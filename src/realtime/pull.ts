@@ -7,7 +7,7 @@
 import type { Clock } from '../domain/core/clock.ts';
 import type { Waker } from '../domain/core/waker.ts';
 import type { Topic } from '../store/store.ts';
-import { noteNews } from './wakeup-age.ts';
+import { noteWakeup } from './wakeup-age.ts';
 
 /** A wake-up that got lost costs this much delay, and no more. */
 const SAFETY_POLL_MS = 5_000;
@@ -89,7 +89,7 @@ export function pull<T>(wakeups: Waker, clock: Clock, { topics, bytes = USUAL_BY
         if (isEnded) break;
         if (found && 'end' in found) break;
         if (found) {
-          if (since !== null) noteNews(found.value, since);
+          if (since !== null) noteWakeup(found.value, since);
           if (found.isLast) {
             isOver = true;
             stopListening();

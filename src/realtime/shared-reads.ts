@@ -20,7 +20,7 @@ interface Read {
   result: Promise<unknown> | WeakRef<object>;
 }
 
-class Tail {
+class SharedReads {
   watchers = 0;
   readonly #clock: Clock;
   readonly #reads = new Map<string, Read>();
@@ -64,7 +64,7 @@ class Tail {
   }
 }
 
-const tails = new WeakMap<Waker, Map<string, Tail>>();
+const sharedReads = new WeakMap<Waker, Map<string, SharedReads>>();
 
 export interface Shared {
   read<T>(place: string, read: () => Promise<T>): Promise<T>;
@@ -74,16 +74,16 @@ export interface Shared {
 
 /** Joins those who watch this stream; `name` names all that decides what is read. */
 export function watch(wakeups: Waker, clock: Clock, name: string, topics: readonly Topic[]): Shared {
-  const all = tails.get(wakeups) ?? new Map<string, Tail>();
-  tails.set(wakeups, all);
-  const tail = all.get(name) ?? new Tail(wakeups, clock, topics);
-  all.set(name, tail);
-  tail.watchers++;
+  const all = sharedReads.get(wakeups) ?? new Map<string, SharedReads>();
+  sharedReads.set(wakeups, all);
+  const reads = all.get(name) ?? new SharedReads(wakeups, clock, topics);
+  all.set(name, reads);
+  reads.watchers++;
   return {
-    read: (place, read) => tail.read(place, read),
+    read: (place, read) => reads.read(place, read),
     leave() {
-      if (--tail.watchers > 0) return;
-      tail.end();
+      if (--reads.watchers > 0) return;
+      reads.end();
       all.delete(name);
     },
   };

@@ -9,7 +9,7 @@ import { isTerminalJob } from '../domain/core/lifecycle.ts';
 import type { DomainLimits } from '../domain/core/limits.ts';
 import type { EventType, StreamKind } from '../domain/core/vocabulary.ts';
 import type { Waker } from '../domain/core/waker.ts';
-import { readFeedStretch, readStretch } from '../store/queries/ranges.ts';
+import { readFeedRange, readRange } from '../store/queries/ranges.ts';
 import {
   heldStepOfJob,
   jobStatusById,
@@ -79,9 +79,9 @@ export async function jobStream<K extends StreamKind>(domain: Domain, wakeups: W
         if (!job) return null;
         const isOver = isTerminalJob(job.status) && !(job.isFederated && (await mayComeLate(domain, of)));
         const portion = { rows, bytes: domain.limits.frameBytes };
-        const stretch = await readStretch(domain.store.read, stream, after, () => read<K>(domain, of, after, portion));
-        const found = wanted ? stretch.rows.filter(wanted) : stretch.rows;
-        return { ...stretch, rows: found, read: stretch.rows.length, isOver } satisfies Batch<RowsOf[K]>;
+        const range = await readRange(domain.store.read, stream, after, () => read<K>(domain, of, after, portion));
+        const found = wanted ? range.rows.filter(wanted) : range.rows;
+        return { ...range, rows: found, read: range.rows.length, isOver } satisfies Batch<RowsOf[K]>;
       },
     },
     after,
@@ -150,8 +150,8 @@ export async function feedStream(
       rowsAtMost: BATCH.event,
       async read(after, rows) {
         const portion = { rows, bytes: domain.limits.frameBytes };
-        const stretch = await readFeedStretch(domain.store.read, { after, projectId, types }, portion);
-        return { ...stretch, read: stretch.rows.length, isOver: false };
+        const range = await readFeedRange(domain.store.read, { after, projectId, types }, portion);
+        return { ...range, read: range.rows.length, isOver: false };
       },
     },
     after,

@@ -11,17 +11,17 @@ import { tables } from './schema/postgres.ts';
 
 export type ColumnKind = 'text' | 'whole' | 'real' | 'bool' | 'instant' | 'json';
 /** A real number that JSON has no word for is its name as text. */
-export type PortableValue = string | number | boolean | null;
-export type PortableRow = readonly PortableValue[];
+export type BackupValue = string | number | boolean | null;
+export type BackupRow = readonly BackupValue[];
 
-export interface PortableColumn {
+export interface BackupColumn {
   /** As in the database. */
   readonly name: string;
   readonly kind: ColumnKind;
 }
-export interface PortableTable {
+export interface BackupTable {
   readonly name: string;
-  readonly columns: readonly PortableColumn[];
+  readonly columns: readonly BackupColumn[];
 }
 
 const kinds: Readonly<Record<string, ColumnKind>> = {
@@ -35,7 +35,7 @@ const kinds: Readonly<Record<string, ColumnKind>> = {
 };
 
 /** Every table, each after those that its rows refer to. */
-export const portableTables: readonly PortableTable[] = inOrder().map((table) => ({
+export const backupTables: readonly BackupTable[] = inOrder().map((table) => ({
   name: getTableConfig(table).name,
   columns: getTableConfig(table).columns.map((column) => {
     const kind = kinds[column.getSQLType()];

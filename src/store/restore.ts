@@ -1,13 +1,13 @@
 /** Filling an empty store with what a backup holds: all of it, or nothing. */
 
-import type { PortableRow, PortableTable } from './backup-format.ts';
-import { loadPostgres } from './postgres/restore.ts';
+import type { BackupRow, BackupTable } from './backup-format.ts';
+import { restorePostgres } from './postgres/restore.ts';
 import { type Place, sqliteFileOf } from './snapshot.ts';
-import { loadSqlite } from './sqlite/restore.ts';
+import { restoreSqlite } from './sqlite/restore.ts';
 
-export interface Loading {
+export interface Restore {
   readonly description: string;
-  insert(table: PortableTable, rows: readonly PortableRow[]): Promise<void>;
+  insert(table: BackupTable, rows: readonly BackupRow[]): Promise<void>;
   /** Gives the store an identity of its own, and makes it durable and whole. Before this returns, there is no store. */
   finish(options: FinishOptions): Promise<void>;
   /** Leaves the place without a store, as it was found. */
@@ -22,6 +22,6 @@ export interface FinishOptions {
 }
 
 /** Throws StoreUnusable when there is a store already, or it cannot be made. `migrations`: how many the backup's tables are the outcome of. */
-export function openLoading(place: Place, migrations: number): Promise<Loading> {
-  return place.databaseUrl === null ? loadSqlite(sqliteFileOf(place), migrations) : loadPostgres(place.databaseUrl, migrations);
+export function openRestore(place: Place, migrations: number): Promise<Restore> {
+  return place.databaseUrl === null ? restoreSqlite(sqliteFileOf(place), migrations) : restorePostgres(place.databaseUrl, migrations);
 }

@@ -2,13 +2,13 @@
 import type { FinishOptions } from './restore.ts';
 import { feedOfAllJobs } from './schema/tables.ts';
 
-export interface AdoptingStatement {
+export interface RawStatement {
   readonly text: string;
   readonly values: readonly string[];
 }
 
 /** `$1` stands for the value, as in PostgreSQL. */
-export function adoptingStatements({ identity, endsLeases }: FinishOptions): AdoptingStatement[] {
+export function newIdentityStatements({ identity, endsLeases }: FinishOptions): RawStatement[] {
   return [
     ...renaming(identity),
     // It is told from the database that it is restored into by the first gateway that opens it.
@@ -28,12 +28,12 @@ export function adoptingStatements({ identity, endsLeases }: FinishOptions): Ado
  * Of a store that may be an older state of itself: the numbers that its streams will give next may have been given before, to other things. The cursors
  * of its former identity stay good for what is there now, and are refused beyond it for good.
  */
-export function renewingStatements(identity: string): AdoptingStatement[] {
+export function renewingStatements(identity: string): RawStatement[] {
   return [...renaming(identity), { text: `update streams set inherited = last where inherited <> last`, values: [] }];
 }
 
 /** Its cursors name it from now on; of those that it gave before, the ones up to `inherited` are good. */
-function renaming(identity: string): AdoptingStatement[] {
+function renaming(identity: string): RawStatement[] {
   return [
     { text: `delete from meta where key = 'parent'`, values: [] },
     { text: `update meta set key = 'parent' where key = 'identity'`, values: [] },

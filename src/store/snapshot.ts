@@ -1,7 +1,7 @@
 /** One consistent moment of a database, to be read table by table while others go on writing. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { PortableRow, PortableTable } from './backup-format.ts';
+import type { BackupRow, BackupTable } from './backup-format.ts';
 import { snapshotPostgres } from './postgres/snapshot.ts';
 import { snapshotSqlite } from './sqlite/snapshot.ts';
 import { StoreUnusable } from './store.ts';
@@ -12,7 +12,7 @@ export interface Snapshot {
   /** How many migrations have been applied to it. */
   readonly migrations: number;
   /** The rows of a table, some hundreds at a time. One table at once. */
-  rows(table: PortableTable): AsyncIterable<readonly PortableRow[]>;
+  rows(table: BackupTable): AsyncIterable<readonly BackupRow[]>;
   close(): Promise<void>;
 }
 

@@ -3,8 +3,8 @@ import SqliteDatabase from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { readTable } from '../../src/backup/table-files.ts';
 import { knownMigrations } from '../../src/store/migrations.ts';
-import { loadPostgres } from '../../src/store/postgres/restore.ts';
-import { loadSqlite } from '../../src/store/sqlite/restore.ts';
+import { restorePostgres } from '../../src/store/postgres/restore.ts';
+import { restoreSqlite } from '../../src/store/sqlite/restore.ts';
 import { openSqlite } from '../../src/store/sqlite/store.ts';
 import { createPostgresDatabase, createSqliteDatabase } from '../support/databases.ts';
 import { createFolder } from '../support/folders.ts';
@@ -19,11 +19,11 @@ describe('A restore', () => {
       const through = new URL(url);
       through.port = String(proxy.port);
       const migrations = knownMigrations('postgres');
-      const loading = await loadPostgres(through.href, migrations);
+      const loading = await restorePostgres(through.href, migrations);
       const finishing = loading.finish({ identity: 'another', endsLeases: false }).catch(String);
       // It waits for the proxy, which passes it on, and keeps the answer.
       await proxy.swallow('COMMIT');
-      const isThere = () => loadPostgres(url.href, migrations).then((other) => other.abandon(), String);
+      const isThere = () => restorePostgres(url.href, migrations).then((other) => other.abandon(), String);
       // Waits for the first one's lock.
       expect(await isThere()).toContain('There is a store in this database already');
       proxy.cut();
@@ -37,7 +37,7 @@ describe('A restore', () => {
 
   test('that is given up leaves the lock to who has opened it meanwhile', async () => {
     const database = await createSqliteDatabase();
-    const loading = await loadSqlite(database.file, knownMigrations('sqlite'));
+    const loading = await restoreSqlite(database.file, knownMigrations('sqlite'));
     const waiting = new SqliteDatabase(`${database.file}.lock`, { timeout: 0 });
     try {
       waiting.pragma('schema_version');

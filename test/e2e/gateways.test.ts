@@ -75,7 +75,7 @@ test('a subscriber at one gateway sees at once what is done through another on t
   await elsewhere.request(CompleteStepDocument, { input: { leaseToken } });
   await reading;
   expect(texts).toEqual(Array.from({ length: 20 }, (_, i) => `line ${i}\n`));
-  // By the wire, and not by the safety poll of five seconds.
+  // By the notifier, and not by the safety poll of five seconds.
   expect(delays.sort((a, b) => a - b)[10]).toBeLessThan(250);
 });
 

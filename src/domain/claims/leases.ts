@@ -8,7 +8,7 @@ import { Checks } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
 import { endAttempt, endStopped, stopReasonOf } from '../jobs/progression.ts';
 import { evict } from '../preemption/preemption.ts';
-import { type Held, type Orders, ordersOf, underLease } from '../steps/held.ts';
+import { type Directives, directivesOf, type Held, underLease } from '../steps/held.ts';
 import { checkLeaseSeconds, type Lease } from './claims.ts';
 
 /** Makes the lease last so long from now, and no longer than a late model is waited for. */
@@ -28,14 +28,14 @@ export async function renewLease(
   domain: Domain,
   principal: Principal,
   { leaseToken, leaseSeconds }: { leaseToken: string; leaseSeconds: number },
-): Promise<Orders & { lease: Lease; cancelReason: string | null }> {
+): Promise<Directives & { lease: Lease; cancelReason: string | null }> {
   checkLeaseSeconds(domain, leaseSeconds);
   return underLease(domain, principal, leaseToken, async (change, held) => {
     const lease = await extend(change, held.step, leaseToken, leaseSeconds);
     change.count(() => domain.meters.renewedLeases.add());
-    const orders = ordersOf(held);
-    const [job] = orders.isCancelRequested ? await change.tx.run(jobById, { id: held.step.jobId }) : [];
-    return { lease, ...orders, cancelReason: job ? stopReasonOf(job) : null };
+    const directives = directivesOf(held);
+    const [job] = directives.isCancelRequested ? await change.tx.run(jobById, { id: held.step.jobId }) : [];
+    return { lease, ...directives, cancelReason: job ? stopReasonOf(job) : null };
   });
 }
 

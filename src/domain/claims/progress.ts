@@ -9,7 +9,7 @@ import { Checks } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
 import type { StatusReason } from '../core/lifecycle.ts';
 import { later, moveStep } from '../core/transitions.ts';
-import { type Orders, ordersOf, underLease } from '../steps/held.ts';
+import { type Directives, directivesOf, underLease } from '../steps/held.ts';
 import { lockedJob } from '../steps/lock-order.ts';
 import { checkLeaseSeconds, type Lease } from './claims.ts';
 import { extend } from './leases.ts';
@@ -46,7 +46,7 @@ export async function reportProgress(
   domain: Domain,
   principal: Principal,
   input: ReportProgressInput,
-): Promise<Orders & { lease: Lease; nextLogOffset: number; ignoredMetrics: readonly IgnoredMetric[] }> {
+): Promise<Directives & { lease: Lease; nextLogOffset: number; ignoredMetrics: readonly IgnoredMetric[] }> {
   checkProgress(domain, input);
   return underLease(domain, principal, input.leaseToken, async (change, held) => {
     const { step, mask } = held;
@@ -60,7 +60,7 @@ export async function reportProgress(
     const lease = input.leaseSeconds
       ? await extend(change, step, input.leaseToken, input.leaseSeconds)
       : { token: input.leaseToken, attempt: step.attemptCount, expiresAt: step.leaseExpiresAt ?? change.now };
-    return { lease, nextLogOffset: logged.logSize, ignoredMetrics: ignored, ...ordersOf(held) };
+    return { lease, nextLogOffset: logged.logSize, ignoredMetrics: ignored, ...directivesOf(held) };
   });
 }
 

@@ -70,7 +70,7 @@ export async function jobOfLease({ store }: Domain, principal: Principal, token:
 }
 
 /** What a device learns whenever it speaks of a step. */
-export interface Orders {
+export interface Directives {
   /** Stop, and end the step. */
   readonly isCancelRequested: boolean;
   /** Stop, and release the step. */
@@ -79,7 +79,7 @@ export interface Orders {
   readonly isDraining: boolean;
 }
 
-export const ordersOf = ({ step, device }: Held): Orders => ({
+export const directivesOf = ({ step, device }: Held): Directives => ({
   isCancelRequested: step.status === 'CANCELLING',
   isPreempted: step.preemptedForId !== null,
   isDraining: device?.isDraining ?? false,

@@ -2,7 +2,7 @@
 import { decodeCursor, encodeCursor, type StreamName } from '../../domain/core/cursors.ts';
 import type { Domain } from '../../domain/core/domain.ts';
 import { RequestRefused } from '../../domain/core/refusals.ts';
-import type { Stretch } from '../../store/queries/ranges.ts';
+import type { Range } from '../../store/queries/ranges.ts';
 import type { Portion } from '../../store/statements/portions.ts';
 import { builder } from './builder.ts';
 import type { AnswerRoom } from './response-budget.ts';
@@ -43,7 +43,7 @@ export async function pageOf<Row>(
   { domain, room }: { readonly domain: Domain; readonly room: AnswerRoom },
   stream: StreamName,
   { after, first }: PageArgs,
-  read: (after: number, portion: Portion) => Promise<Stretch<Row>>,
+  read: (after: number, portion: Portion) => Promise<Range<Row>>,
 ): Promise<StreamPage<Row>> {
   const limit = first ?? DEFAULT_SIZE;
   if (limit < 1) throw new RequestRefused('BAD_REQUEST', `first must be at least 1; got ${limit}.`);

@@ -3,7 +3,7 @@ import { feed, type StreamName } from '../../domain/core/cursors.ts';
 import { RequestRefused } from '../../domain/core/refusals.ts';
 import { type Frame, feedStream, jobStream } from '../../realtime/streams.ts';
 import { readEventsOfTypes } from '../../store/queries/history.ts';
-import { readFeedStretch, readStretch } from '../../store/queries/ranges.ts';
+import { readFeedRange, readRange } from '../../store/queries/ranges.ts';
 import type { EventRow } from '../../store/schema/tables.ts';
 import { builder } from '../core/builder.ts';
 import { type Context, viewerOf } from '../core/context.ts';
@@ -26,7 +26,7 @@ const EventFilter = builder.inputType('EventFilter', {
 type Filter = typeof EventFilter.$inferInput;
 
 const EventPage = builder.objectRef<StreamPage<ShownEvent>>('EventPage').implement({
-  description: 'A stretch of events.',
+  description: 'A range of events.',
   fields: (t) => ({
     events: t.expose('rows', { type: [Event], description: 'They, in the order in which they were committed.' }),
     endCursor: t.expose('endCursor', {
@@ -44,7 +44,7 @@ type PageArgs = Parameters<typeof pageOf>[2];
 async function pageOfJob(context: Context, jobId: string, args: PageArgs, types: Filter['types'] = null) {
   const { read } = context.domain.store;
   const page = await pageOf(context, { kind: 'event', jobId }, args, (after, portion) =>
-    readStretch(read, { kind: 'event', jobId }, after, () => readEventsOfTypes(read, { jobId, after, types: types ?? null }, portion)),
+    readRange(read, { kind: 'event', jobId }, after, () => readEventsOfTypes(read, { jobId, after, types: types ?? null }, portion)),
   );
   return { ...page, rows: await eventsOf(context, page.rows, false) };
 }
@@ -52,7 +52,7 @@ async function pageOfJob(context: Context, jobId: string, args: PageArgs, types:
 /** Of all jobs that this key sees; `projectId` narrows it further. */
 async function pageOfFeed(context: Context, args: PageArgs, projectId: string | null, types: Filter['types']) {
   const page = await pageOf(context, feed, args, (after, portion) =>
-    readFeedStretch(context.domain.store.read, { after, projectId, types: types ?? null }, portion),
+    readFeedRange(context.domain.store.read, { after, projectId, types: types ?? null }, portion),
   );
   return { ...page, rows: await eventsOf(context, page.rows, true) };
 }
@@ -60,7 +60,7 @@ async function pageOfFeed(context: Context, args: PageArgs, projectId: string | 
 /** Of a job that this key may not see, or that is none: it gave no cursor. */
 const unseen: StreamName = { kind: 'event', jobId: 'unseen' };
 
-/** For whoever may see nothing of it: an empty stretch, of a stream that refuses the cursors that it never gave like any other. */
+/** For whoever may see nothing of it: an empty range, of a stream that refuses the cursors that it never gave like any other. */
 const nothing = (context: Context, stream: StreamName, args: PageArgs): Promise<StreamPage<ShownEvent>> =>
   pageOf<ShownEvent>(context, stream, args, async (after) => ({ rows: [], upTo: after, hasMore: false, missed: 0 }));
 

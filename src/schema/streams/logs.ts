@@ -2,7 +2,7 @@ import { encodeCursor } from '../../domain/core/cursors.ts';
 import { RequestRefused } from '../../domain/core/refusals.ts';
 import { type Frame, jobStream } from '../../realtime/streams.ts';
 import { readLogTail } from '../../store/queries/logs.ts';
-import { readStretch } from '../../store/queries/ranges.ts';
+import { readRange } from '../../store/queries/ranges.ts';
 import { readLogChunks } from '../../store/queries/streams.ts';
 import type { LogChunkRow } from '../../store/schema/tables.ts';
 import { builder } from '../core/builder.ts';
@@ -33,7 +33,7 @@ const LogChunk = builder.objectRef<LogChunkRow>('LogChunk').implement({
 });
 
 const LogPage = builder.objectRef<StreamPage<LogChunkRow>>('LogPage').implement({
-  description: 'A stretch of a log.',
+  description: 'A range of a log.',
   fields: (t) => ({
     chunks: t.expose('rows', { type: [LogChunk], description: 'Its pieces, in the order in which they were written.' }),
     endCursor: t.expose('endCursor', {
@@ -55,7 +55,7 @@ builder.objectFields(Step, (t) => ({
     resolve: ({ jobId, number: stepNumber }, args, context) => {
       const { read } = context.domain.store;
       return pageOf(context, { kind: 'log', jobId }, args, (after, portion) =>
-        readStretch(read, { kind: 'log', jobId }, after, () => readLogChunks(read, { jobId, stepNumber, after }, portion)),
+        readRange(read, { kind: 'log', jobId }, after, () => readLogChunks(read, { jobId, stepNumber, after }, portion)),
       );
     },
   }),

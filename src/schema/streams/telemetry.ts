@@ -46,7 +46,7 @@ builder.objectFields(Job, (t) => ({
       from: t.arg({ type: 'DateTime', description: 'Only samples of this moment or later. Default: from the beginning.' }),
       to: t.arg({ type: 'DateTime', description: 'Only samples from before this moment. Default: to the end.' }),
       maxPoints: t.arg.int({
-        description: `The most samples to answer, 1 to ${MOST_POINTS}: a longer stretch is thinned so that its curves keep their shape, peaks included. Default: ${MOST_POINTS}.`,
+        description: `The most samples to answer, 1 to ${MOST_POINTS}: a longer range is thinned so that its curves keep their shape, peaks included. Default: ${MOST_POINTS}.`,
       }),
     },
     resolve: async ({ id }, { from, to, maxPoints }, { domain }) => {

@@ -1,4 +1,4 @@
-import { newsSince } from '../../realtime/wakeup-age.ts';
+import { wokenSince } from '../../realtime/wakeup-age.ts';
 import type { FrameMaker } from '../execution/frames.ts';
 import type { Transport } from './call.ts';
 import type { ServerMeters } from './meters.ts';
@@ -12,7 +12,7 @@ export function countFrames(meters: ServerMeters, stream: string, transport: Tra
   return {
     sent(event) {
       frames.add();
-      const since = newsSince(event);
+      const since = wokenSince(event);
       if (since !== undefined) lag.note((performance.now() - since) / 1_000);
     },
     ended: () => open.add(-1),

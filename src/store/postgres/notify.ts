@@ -15,7 +15,7 @@ const MOST_BYTES = 7_500;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 1_000;
 
-export class Wire {
+export class Notifier {
   #wasAlone: boolean | null = null;
   readonly #connection: pg.ClientConfig;
   readonly #check: (client: pg.Client) => Promise<void>;
@@ -86,7 +86,7 @@ export class Wire {
     await this.#client?.end().catch(() => {});
   }
 
-  /** Answers whether it was nobody's. A wire that opens again after its connection was lost takes its share again. */
+  /** Answers whether it was nobody's. A notifier that opens again after its connection was lost takes its share again. */
   async #takePresence(client: pg.Client): Promise<boolean> {
     const { rows } = await client.query('select pg_try_advisory_lock($1) as alone', [PRESENCE_LOCK]);
     await client.query('select pg_advisory_lock_shared($1)', [PRESENCE_LOCK]);
@@ -94,7 +94,7 @@ export class Wire {
     return Boolean(rows[0].alone);
   }
 
-  /** Whether this process is the only one whose wire is open. */
+  /** Whether this process is the only one whose notifier is open. */
   async isAlone(queries: Pick<pg.Pool, 'query'>): Promise<boolean> {
     const { rows } = await queries.query(
       `select count(*)::int as present from pg_locks

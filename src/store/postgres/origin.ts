@@ -11,7 +11,7 @@ import { StoreUnusable } from '../store.ts';
 import { StoreUnavailable } from '../unavailable.ts';
 import { codeOf, isConnectionLost } from './session.ts';
 
-/** Held, shared, by every gateway while its wire is open: who can take it alone is the first. */
+/** Held, shared, by every gateway while its notifier is open: who can take it alone is the first. */
 export const PRESENCE_LOCK = 7_203_412;
 
 type Client = Pick<pg.ClientBase, 'query'>;

@@ -1,8 +1,8 @@
 import pg from 'pg';
-import { type PortableColumn, type PortableValue, quote } from '../backup-format.ts';
+import { type BackupColumn, type BackupValue, quote } from '../backup-format.ts';
 import { migrationsOf } from '../migrations.ts';
-import type { Loading } from '../restore.ts';
-import { adoptingStatements } from '../restored-identity.ts';
+import type { Restore } from '../restore.ts';
+import { newIdentityStatements } from '../restored-identity.ts';
 import { StoreUnusable } from '../store.ts';
 import { unavailabilityOf } from '../unavailable.ts';
 import { connectionTo, whileFilesAreRead } from './session.ts';
@@ -12,7 +12,7 @@ import { MIGRATION_LOCK } from './store.ts';
 const PARAMETERS_AT_ONCE = 8_000;
 
 /** One transaction, the making of the tables included: a restore that is cut off leaves the database as empty as it was. */
-export async function loadPostgres(url: string, migrations: number): Promise<Loading> {
+export async function restorePostgres(url: string, migrations: number): Promise<Restore> {
   const client = new pg.Client(connectionTo(url, { name: 'trainyard restore', answerWithinMs: null, settings: whileFilesAreRead }));
   client.on('error', () => {});
   try {
@@ -44,7 +44,7 @@ async function migrate(client: pg.Client, migrations: number): Promise<void> {
   }
 }
 
-function of(client: pg.Client, version: string): Loading {
+function of(client: pg.Client, version: string): Restore {
   return {
     description: `postgres ${version}`,
     async insert({ name, columns }, rows) {
@@ -64,7 +64,7 @@ function of(client: pg.Client, version: string): Loading {
       }
     },
     async finish(options) {
-      for (const { text, values } of adoptingStatements(options)) await client.query(text, [...values]);
+      for (const { text, values } of newIdentityStatements(options)) await client.query(text, [...values]);
       await client.query('COMMIT').catch((error: unknown) => {
         if (!unavailabilityOf(error)) throw error;
         throw new StoreUnusable(
@@ -81,6 +81,6 @@ function of(client: pg.Client, version: string): Loading {
   };
 }
 
-function encode(value: PortableValue, column: PortableColumn | undefined): PortableValue {
+function encode(value: BackupValue, column: BackupColumn | undefined): BackupValue {
   return column?.kind === 'instant' && typeof value === 'number' ? new Date(value).toISOString() : value;
 }

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { type PortableColumn, type PortableRow, type PortableTable, type PortableValue, quote, writeReal } from '../backup-format.ts';
+import { type BackupColumn, type BackupRow, type BackupTable, type BackupValue, quote, writeReal } from '../backup-format.ts';
 import { migrationsOf } from '../migrations.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { StoreUnusable } from '../store.ts';
@@ -42,7 +42,7 @@ function of(client: pg.Client, migrations: number, version: string): Snapshot {
       for (;;) {
         const { rows } = await client.query<(string | null)[]>({ text: `FETCH ${ROWS_AT_ONCE} FROM rows`, rowMode: 'array' });
         if (rows.length > 0)
-          yield rows.map((row): PortableRow => row.map((value, i) => (value === null ? null : (decode[i]?.(value) ?? value))));
+          yield rows.map((row): BackupRow => row.map((value, i) => (value === null ? null : (decode[i]?.(value) ?? value))));
         if (rows.length < ROWS_AT_ONCE) break;
       }
       await client.query('CLOSE rows');
@@ -53,7 +53,7 @@ function of(client: pg.Client, migrations: number, version: string): Snapshot {
   };
 }
 
-const decoders: Readonly<Record<PortableColumn['kind'], (value: string) => PortableValue>> = {
+const decoders: Readonly<Record<BackupColumn['kind'], (value: string) => BackupValue>> = {
   text: (value) => value,
   json: (value) => value,
   whole: Number,
@@ -62,7 +62,7 @@ const decoders: Readonly<Record<PortableColumn['kind'], (value: string) => Porta
   bool: (value) => value === 't',
 };
 
-function selectionOf({ name: table }: PortableTable, { name, kind }: PortableColumn): string {
+function selectionOf({ name: table }: BackupTable, { name, kind }: BackupColumn): string {
   const column = `it.${quote(name)}`;
   // Up to where the stream has come: cursors from before the backup stay good in a store that is restored from it.
   if (table === 'streams' && name === 'inherited') return 'it.last';

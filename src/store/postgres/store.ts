@@ -2,7 +2,7 @@
  * The store as a PostgreSQL database that any number of gateways share.
  *
  * Transactions overlap, so three things are done here that SQLite's one writer makes needless: conflicts are tried again, events get their
- * place in the feed across jobs after they are committed (`Sequencer`), and wake-ups cross from gateway to gateway (`Wire`).
+ * place in the feed across jobs after they are committed (`Sequencer`), and wake-ups cross from gateway to gateway (`Notifier`).
  */
 import { type SQL, sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/node-postgres';
@@ -26,7 +26,7 @@ import {
   type Tx,
 } from '../store.ts';
 import { StoreUnavailable, unavailabilityOf } from '../unavailable.ts';
-import { Wire } from './notify.ts';
+import { Notifier } from './notify.ts';
 import { Origin, readOrigin, settleOrigin } from './origin.ts';
 import { Sequencer } from './sequencer.ts';
 import { ANSWER_WITHIN_MS, codeOf, connectionTo, DEFAULT_CONNECTIONS, isConnectionLost, isUnanswered, isUnsent } from './session.ts';
@@ -54,8 +54,8 @@ export async function openPostgres(
 ): Promise<Store> {
   try {
     const { version, identity, origin } = await prepareDatabase(url, isRenewed);
-    const wire = new Wire(connectionTo(url, { name: 'trainyard wire', answerWithinMs }), origin.check);
-    await wire.open();
+    const notifier = new Notifier(connectionTo(url, { name: 'trainyard wire', answerWithinMs }), origin.check);
+    await notifier.open();
     const pool = new pg.Pool({
       ...connectionTo(url, { name: 'trainyard', answerWithinMs }),
       max: connections,
@@ -65,7 +65,7 @@ export async function openPostgres(
     // own, also while it is in use, its loss would end the process.
     pool.on('error', () => {});
     pool.on('connect', (client) => client.on('error', () => {}));
-    return new PostgresStore(pool, wire, { version, identity, origin });
+    return new PostgresStore(pool, notifier, { version, identity, origin });
   } catch (error) {
     if (error instanceof StoreUnusable) throw error;
     throw new StoreUnusable(`PostgreSQL cannot be used: ${error instanceof Error ? error.message || String(error) : String(error)}`);
@@ -116,29 +116,29 @@ class PostgresStore implements Store {
   readonly #meters: StoreMeters;
   readonly #pool: pg.Pool;
   readonly #connections = new WeakMap<pg.PoolClient, Connection>();
-  readonly #wire: Wire;
+  readonly #notifier: Notifier;
   readonly #sequencer: Sequencer;
   readonly #origin: Origin;
 
-  constructor(pool: pg.Pool, wire: Wire, { version, identity: { identity, secret, parent }, origin }: Prepared) {
+  constructor(pool: pg.Pool, notifier: Notifier, { version, identity: { identity, secret, parent }, origin }: Prepared) {
     this.#pool = pool;
-    this.#wire = wire;
+    this.#notifier = notifier;
     this.#origin = origin;
-    this.isFirst = wire.wasAlone;
+    this.isFirst = notifier.wasAlone;
     this.identity = identity;
     this.parent = parent;
     this.secret = secret;
     this.description = `postgres ${version}${origin.isKnown ? '' : ', whose timeline cannot be read'}`;
-    this.#meters = new StoreMeters([queueDepth(() => pool.waitingCount), ...poolGauges(pool, () => wire.isOpen)]);
+    this.#meters = new StoreMeters([queueDepth(() => pool.waitingCount), ...poolGauges(pool, () => notifier.isOpen)]);
     this.meters = this.#meters.all();
-    this.#sequencer = new Sequencer(pool, () => wire.publish(new Set([feedTopic])));
+    this.#sequencer = new Sequencer(pool, () => notifier.publish(new Set([feedTopic])));
     this.read = {
       db: asDatabase(readingTwice(pool)),
       t: tables,
       dialect,
       run: (query, values) => twice(() => this.#withConnection((connection) => connection.run(query, values))),
     };
-    pool.on('connect', () => wire.hurry());
+    pool.on('connect', () => notifier.hurry());
     this.#sequencer.wake();
   }
 
@@ -173,7 +173,7 @@ class PostgresStore implements Store {
   }
 
   onCommit(listener: (topics: ReadonlySet<Topic>) => void): () => void {
-    return this.#wire.listen(listener);
+    return this.#notifier.listen(listener);
   }
 
   isInPlace(): boolean {
@@ -185,7 +185,7 @@ class PostgresStore implements Store {
   }
 
   isAlone(): Promise<boolean> {
-    return this.#wire.isAlone(this.#pool);
+    return this.#notifier.isAlone(this.#pool);
   }
 
   isUnstorableText(error: unknown): boolean {
@@ -198,14 +198,14 @@ class PostgresStore implements Store {
 
   async close(): Promise<void> {
     await this.#sequencer.stop();
-    await this.#wire.close();
+    await this.#notifier.close();
     await this.#pool.end();
   }
 
   #publish(touched: Set<Topic>): void {
     // Events are in the feed only once they have their place in it: the sequencer says so.
     if (touched.delete(feedTopic)) this.#sequencer.wake();
-    if (touched.size > 0) this.#wire.publish(touched);
+    if (touched.size > 0) this.#notifier.publish(touched);
   }
 
   async #withConnection<T>(use: (connection: Connection, client: pg.PoolClient) => Promise<T>): Promise<T> {

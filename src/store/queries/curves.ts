@@ -10,7 +10,7 @@ import { type Drawing, extremes, thin } from './thinning.ts';
 
 /** Rows read at once: some milliseconds of SQLite, after which others have their turn. */
 const PAGE = 2_000;
-/** Rows held at once. A longer curve is cut into stretches of which only the extremes are held. */
+/** Rows held at once. A longer curve is cut into ranges of which only the extremes are held. */
 const MOST_HELD = 20_000;
 
 /** A job that has more metrics than this, a name of a step each, is asked for them by name: a gateway takes fewer of a job by default. */
@@ -241,20 +241,20 @@ async function gather<R extends object>(
   drawing: Drawing<R>,
   readPage: (last: R | null) => Promise<R[]>,
 ): Promise<R[]> {
-  // A stretch leaves at most two rows for each curve, and its ends.
+  // A range leaves at most two rows for each curve, and its ends.
   const left = 2 * drawing.curves.length + 2;
-  const stretch = total > MOST_HELD ? Math.ceil((total * left) / MOST_HELD) : 0;
+  const range = total > MOST_HELD ? Math.ceil((total * left) / MOST_HELD) : 0;
   const held: R[] = [];
   let open: R[] = [];
   let last: R | null = null;
   // Each page is not empty but for the last one: two kinds of points may stand one after the other, so a short page need not be the last.
   for (let page = await readPage(last); page.length > 0; page = await readPage(last)) {
     last = page.at(-1) ?? last;
-    if (stretch === 0) held.push(...page);
+    if (range === 0) held.push(...page);
     else {
       for (const row of page) {
         open.push(row);
-        if (open.length < stretch) continue;
+        if (open.length < range) continue;
         held.push(...extremes(open, drawing));
         open = [];
       }

@@ -1,4 +1,4 @@
-/** The places of the feed whose events are gone: how many lie in a stretch. */
+/** The places of the feed whose events are gone: how many lie in a range. */
 import { and, eq, gt, inArray, lt, sql } from 'drizzle-orm';
 import type { Queries } from '../store.ts';
 

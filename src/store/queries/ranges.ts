@@ -1,5 +1,5 @@
 /**
- * Stretches of streams: what is stored after a number, with how many entries retention has removed from the same stretch (P8).
+ * Ranges of streams: what is stored after a number, with how many entries retention has removed from the same range (P8).
  *
  * Retention may run between any two statements here, and a count must be exact all the same: an entry is either read or counted, and never
  * both. A job's stream is numbered without holes when it is written. So where thinning leaves holes, what a read does not find between two of its rows is
@@ -12,7 +12,7 @@ import type { Queries } from '../store.ts';
 import { countGaps } from './gaps.ts';
 import { type OfFeed, readFeed, streamBounds } from './streams.ts';
 
-export interface Stretch<R> {
+export interface Range<R> {
   readonly rows: readonly R[];
   /** The number up to which everything has been read or counted. */
   readonly upTo: number;
@@ -25,15 +25,15 @@ export interface Stretch<R> {
 const thinnedKinds: readonly StreamKind[] = ['metric', 'telemetry'];
 
 /**
- * A stretch of one of a job's streams: `read` reads a portion of it after the number. Of a kind that is thinned it reads every row, of the others it may
+ * A range of one of a job's streams: `read` reads a portion of it after the number. Of a kind that is thinned it reads every row, of the others it may
  * leave out what is not wanted.
  */
-export async function readStretch<R extends { readonly seq: number }>(
+export async function readRange<R extends { readonly seq: number }>(
   queries: Queries,
   { jobId, kind }: { jobId: string; kind: StreamKind },
   after: number,
   read: () => Promise<Cut<R>>,
-): Promise<Stretch<R>> {
+): Promise<Range<R>> {
   const { rows, hasMore } = await read();
   const first = rows[0]?.seq;
   const last = rows.at(-1)?.seq;
@@ -44,8 +44,8 @@ export async function readStretch<R extends { readonly seq: number }>(
   return { rows, hasMore, upTo: last ?? gone, missed: gone - after };
 }
 
-/** A stretch of the feed across jobs. What is gone is counted whatever its type was: that is gone as well. */
-export async function readFeedStretch(queries: Queries, of: OfFeed, portion: Portion): Promise<Stretch<EventRow>> {
+/** A range of the feed across jobs. What is gone is counted whatever its type was: that is gone as well. */
+export async function readFeedRange(queries: Queries, of: OfFeed, portion: Portion): Promise<Range<EventRow>> {
   const { after, projectId } = of;
   const found = await readFeed(queries, of, portion);
   const last = found.rows.at(-1)?.position;

@@ -49,7 +49,7 @@ export function thin<R extends object>(rows: readonly R[], most: number, { x, cu
   return kept;
 }
 
-/** The rows that hold the extremes of their curves, with the first and the last, in their order: what is kept of a stretch that is too long to hold. */
+/** The rows that hold the extremes of their curves, with the first and the last, in their order: what is kept of a range that is too long to hold. */
 export function extremes<R>(rows: readonly R[], { curves }: Pick<Drawing<R>, 'curves'>): R[] {
   const kept = new Set([0, rows.length - 1]);
   for (const curve of curves) {

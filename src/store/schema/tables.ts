@@ -528,7 +528,7 @@ export function defineTables(kit: Kit) {
     },
     (t) => [
       primaryKey({ columns: [t.jobId, t.seq] }),
-      // Serves a stretch of time, and makes a sample that is reported twice one sample.
+      // Serves a range of time, and makes a sample that is reported twice one sample.
       unique('telemetry_samples_at').on(t.jobId, t.at, t.stepNumber, t.attempt),
     ],
   );

@@ -6,7 +6,7 @@ import { readMigrationFiles } from 'drizzle-orm/migrator';
 import { makeFolder, writeAnew } from '../files/durable.ts';
 import { newIdentity } from '../identity.ts';
 import { migrationsOf } from '../migrations.ts';
-import { type AdoptingStatement, renewingStatements } from '../restored-identity.ts';
+import { type RawStatement, renewingStatements } from '../restored-identity.ts';
 import { StoreUnusable } from '../store.ts';
 
 /** Nobody else writes to the file; the wait is for a backup's or a shell's short lock, and it blocks the loop. */
@@ -140,7 +140,7 @@ export function explainFile(error: unknown, file: string): unknown {
   return error;
 }
 
-export function runOn(connection: SqliteDatabase.Database, statements: readonly AdoptingStatement[]): void {
+export function runOn(connection: SqliteDatabase.Database, statements: readonly RawStatement[]): void {
   for (const { text, values } of statements) connection.prepare(text.replaceAll('$1', '?')).run(...values);
 }
 

@@ -1,15 +1,15 @@
 import { closeSync, existsSync, fchmodSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import SqliteDatabase from 'better-sqlite3';
-import { type PortableColumn, type PortableValue, quote } from '../backup-format.ts';
+import { type BackupColumn, type BackupValue, quote } from '../backup-format.ts';
 import { makeFolder, syncFolder } from '../files/durable.ts';
-import type { Loading } from '../restore.ts';
-import { adoptingStatements } from '../restored-identity.ts';
+import type { Restore } from '../restore.ts';
+import { newIdentityStatements } from '../restored-identity.ts';
 import { StoreUnusable } from '../store.ts';
 import { explainFile, lockFile, migrateFile, runOn } from './file.ts';
 
 /** Writes a file beside its place, and moves it there when it is whole: a restore that is cut off leaves no store. */
-export async function loadSqlite(file: string, migrations: number): Promise<Loading> {
+export async function restoreSqlite(file: string, migrations: number): Promise<Restore> {
   const beside = `${file}.restoring`;
   const opened: SqliteDatabase.Database[] = [];
   const end = () => {
@@ -35,7 +35,7 @@ export async function loadSqlite(file: string, migrations: number): Promise<Load
   }
 }
 
-function of(connection: SqliteDatabase.Database, file: string, beside: string, end: () => void): Loading {
+function of(connection: SqliteDatabase.Database, file: string, beside: string, end: () => void): Restore {
   return {
     description: `sqlite ${String(connection.prepare('select sqlite_version()').pluck().get())}`,
     async insert({ name, columns }, rows) {
@@ -44,7 +44,7 @@ function of(connection: SqliteDatabase.Database, file: string, beside: string, e
       for (const row of rows) insert.run(row.map((value, i) => encode(value, columns[i])));
     },
     async finish(options) {
-      runOn(connection, adoptingStatements(options));
+      runOn(connection, newIdentityStatements(options));
       const orphans = connection.prepare('pragma foreign_key_check').all().length;
       if (orphans > 0)
         throw new StoreUnusable(`${orphans} rows of the backup refer to others that it does not hold; nothing was restored.`);
@@ -82,7 +82,7 @@ function removeLeftovers(file: string): void {
   syncFolder(dirname(file));
 }
 
-function encode(value: PortableValue, column: PortableColumn | undefined): string | number | null {
+function encode(value: BackupValue, column: BackupColumn | undefined): string | number | null {
   if (typeof value === 'boolean') return value ? 1 : 0;
   return column?.kind === 'real' && value !== null ? Number(value) : value;
 }

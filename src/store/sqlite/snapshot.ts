@@ -1,5 +1,5 @@
 import SqliteDatabase from 'better-sqlite3';
-import { type PortableRow, type PortableTable, type PortableValue, quote, writeReal } from '../backup-format.ts';
+import { type BackupRow, type BackupTable, type BackupValue, quote, writeReal } from '../backup-format.ts';
 import { migrationsOf } from '../migrations.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { StoreUnusable } from '../store.ts';
@@ -35,7 +35,7 @@ function of(connection: SqliteDatabase.Database, migrations: number): Snapshot {
         `select ${table.columns.map((column) => selectionOf(table, column.name)).join(', ')} from ${quote(table.name)}`,
       );
       const decode = decoderOf(table);
-      let rows: PortableRow[] = [];
+      let rows: BackupRow[] = [];
       for (const row of found.raw().iterate()) {
         rows.push(decode(row as (string | number | null)[])); // what SQLite has
         if (rows.length < ROWS_AT_ONCE) continue;
@@ -51,19 +51,19 @@ function of(connection: SqliteDatabase.Database, migrations: number): Snapshot {
 }
 
 /** Up to where the stream has come: cursors from before the backup stay good in a store that is restored from it. */
-const selectionOf = (table: PortableTable, column: string): string =>
+const selectionOf = (table: BackupTable, column: string): string =>
   table.name === 'streams' && column === 'inherited' ? 'last' : quote(column);
 
-function decoderOf({ columns }: PortableTable): (row: (string | number | null)[]) => PortableRow {
+function decoderOf({ columns }: BackupTable): (row: (string | number | null)[]) => BackupRow {
   const decoders = columns.map(({ kind }) => {
-    if (kind === 'bool') return (value: string | number): PortableValue => value === 1;
-    if (kind === 'real') return (value: string | number): PortableValue => writeReal(Number(value));
+    if (kind === 'bool') return (value: string | number): BackupValue => value === 1;
+    if (kind === 'real') return (value: string | number): BackupValue => writeReal(Number(value));
     return null;
   });
   return (row) => {
     for (const [i, decode] of decoders.entries()) {
       const value = row[i] ?? null;
-      if (decode && value !== null) (row as PortableValue[])[i] = decode(value); // each value is replaced by its portable one
+      if (decode && value !== null) (row as BackupValue[])[i] = decode(value); // each value is replaced by its portable one
     }
     return row;
   };

@@ -8,7 +8,7 @@ export class UnknownPosition extends Error {}
 /** What a list is ordered by, for one row, the last of it an id; dates as RFC 3339 text. */
 export type Position = readonly (string | number)[];
 
-/** A stretch of a list, seen from one of its ends. */
+/** A range of a list, seen from one of its ends. */
 export interface Slice {
   readonly limit: number;
   /** Walks from the end of the list to its beginning. */

@@ -63,7 +63,7 @@ describe('a thinned curve', () => {
   });
 });
 
-test('the extremes of a stretch are the lowest and the highest of each curve, with both ends', () => {
+test('the extremes of a range are the lowest and the highest of each curve, with both ends', () => {
   const rows = curve(
     100,
     (x) => (x === 20 ? 9 : x === 30 ? -9 : 0),
