@@ -9,7 +9,7 @@ import type { BackupRow } from '../store/backup-format.ts';
 import { newIdentity } from '../store/identity.ts';
 import { knownMigrations } from '../store/migrations.ts';
 import { openRestore, type Restore } from '../store/restore.ts';
-import { fragmentFolderOf, type Place } from '../store/snapshot.ts';
+import { fragmentFolderOf, type StoreLocation } from '../store/snapshot.ts';
 import { StoreUnusable } from '../store/store.ts';
 import { fragmentOf, putFragment, type StoredFragment, verifyFragment } from './fragments.ts';
 import { BackupRefused, type Manifest, readManifest, type TableEntry } from './manifest.ts';
@@ -23,7 +23,7 @@ export interface RestoreOptions {
 }
 
 /** Throws BackupRefused and StoreUnusable; whatever it throws, there is no store then, unless it says that this is not known. */
-export async function restoreBackup(from: string, place: Place, options: RestoreOptions): Promise<Manifest> {
+export async function restoreBackup(from: string, place: StoreLocation, options: RestoreOptions): Promise<Manifest> {
   const { signal, say, endsLeases } = options;
   const manifest = await readManifest(from);
   if (manifest.migrations > knownMigrations(place.databaseUrl === null ? 'sqlite' : 'postgres'))

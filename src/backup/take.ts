@@ -11,7 +11,7 @@ import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { type BackupTable, backupTables } from '../store/backup-format.ts';
 import { makeFolder, syncFolder } from '../store/files/durable.ts';
-import { fragmentFolderOf, openSnapshot, type Place } from '../store/snapshot.ts';
+import { fragmentFolderOf, openSnapshot, type StoreLocation } from '../store/snapshot.ts';
 import { dropFragment, fragmentOf, type StoredFragment, takeFragment } from './fragments.ts';
 import { BackupRefused, FORMAT, MANIFEST, type Manifest, type TableEntry } from './manifest.ts';
 import { writeTable } from './table-files.ts';
@@ -26,7 +26,7 @@ export interface TakeOptions {
 }
 
 /** Makes the folder `to`, which must not be there. Throws BackupRefused and StoreUnusable; whatever it throws, it leaves nothing behind. */
-export async function takeBackup(place: Place, to: string, options: TakeOptions): Promise<Manifest> {
+export async function takeBackup(place: StoreLocation, to: string, options: TakeOptions): Promise<Manifest> {
   const target = resolve(to);
   if (existsSync(target)) throw new BackupRefused(`${to} is there already; a backup is a new folder.`);
   const folder = join(dirname(target), `${basename(target)}.unfinished-${randomUUID().slice(0, 8)}`);
@@ -53,7 +53,7 @@ export async function takeBackup(place: Place, to: string, options: TakeOptions)
 
 const fragmentTable = backupTables.find(({ name }) => name === 'fragments') as BackupTable; // one of the tables
 
-async function fill(place: Place, folder: string, { isLinked, signal, now, say }: TakeOptions): Promise<Manifest> {
+async function fill(place: StoreLocation, folder: string, { isLinked, signal, now, say }: TakeOptions): Promise<Manifest> {
   const taken = new Map<string, StoredFragment>();
   const take = async (fragment: StoredFragment) => {
     signal.throwIfAborted();
@@ -102,7 +102,7 @@ async function fill(place: Place, folder: string, { isLinked, signal, now, say }
   };
 }
 
-async function readFragments(place: Place): Promise<StoredFragment[]> {
+async function readFragments(place: StoreLocation): Promise<StoredFragment[]> {
   const snapshot = await openSnapshot(place);
   const found: StoredFragment[] = [];
   const read = fragmentOf(fragmentTable);

@@ -4,7 +4,7 @@
  *
  * References are followed within the schema, by pointer, anchor or id. One that leads elsewhere says nothing, so nothing is warned of on its account.
  */
-import type { Place } from '../domain/core/schemas.ts';
+import type { JsonPath } from '../domain/core/schemas.ts';
 import { compilePattern } from './patterns.ts';
 
 type Json = Record<string, unknown>;
@@ -125,9 +125,9 @@ function entryOf(schema: Json, i: number): unknown {
 }
 
 /** The places of keys that no part of the schema speaks of; what is below such a key is not gone into. */
-export function unknownKeys(root: Json, settings: Json): Place[] {
-  const unknown: Place[] = [];
-  const walk = (value: unknown, schemas: readonly unknown[], place: Place): void => {
+export function unknownKeys(root: Json, settings: Json): JsonPath[] {
+  const unknown: JsonPath[] = [];
+  const walk = (value: unknown, schemas: readonly unknown[], place: JsonPath): void => {
     const views = viewsOf(root, schemas, true);
     if (Array.isArray(value)) {
       for (const [i, entry] of value.entries()) {
@@ -162,12 +162,12 @@ function saidOf(schema: Json, key: string): unknown[] {
 }
 
 /** Puts in what the schema has a default for and the settings lack; answers where. Alternatives bring none: which of them holds is not known yet. */
-export function fillDefaults(root: Json, settings: Json): Place[] {
-  const filled: Place[] = [];
+export function fillDefaults(root: Json, settings: Json): JsonPath[] {
+  const filled: JsonPath[] = [];
   /** What is being made, so that a schema that holds itself makes no endless nest of defaults. */
   const making = new Set<Json>();
 
-  const fill = (target: unknown, schemas: readonly unknown[], place: Place): void => {
+  const fill = (target: unknown, schemas: readonly unknown[], place: JsonPath): void => {
     const views = viewsOf(root, schemas, false);
     if (Array.isArray(target)) {
       for (const [i, entry] of target.entries()) {

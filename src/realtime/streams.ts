@@ -9,6 +9,7 @@ import { isTerminalJob } from '../domain/core/lifecycle.ts';
 import type { DomainLimits } from '../domain/core/limits.ts';
 import type { EventType, StreamKind } from '../domain/core/vocabulary.ts';
 import type { Waker } from '../domain/core/waker.ts';
+import type { Optional } from '../store/optional.ts';
 import { readFeedRange, readRange } from '../store/queries/ranges.ts';
 import {
   heldStepOfJob,
@@ -26,7 +27,6 @@ import type { Pulled } from './pull.ts';
 
 export type { Frame, StreamState } from './frames.ts';
 
-type Optional<T> = T | null | undefined;
 type Frames<R> = Pulled<Frame<R>>;
 
 /** Rows of one batch at most, beside the bytes that it may have (`frameBytes`): together what one slow consumer costs in memory. */

@@ -2,7 +2,7 @@
 
 import type { BackupRow, BackupTable } from './backup-format.ts';
 import { restorePostgres } from './postgres/restore.ts';
-import { type Place, sqliteFileOf } from './snapshot.ts';
+import { type StoreLocation, sqliteFileOf } from './snapshot.ts';
 import { restoreSqlite } from './sqlite/restore.ts';
 
 export interface Restore {
@@ -22,6 +22,6 @@ export interface FinishOptions {
 }
 
 /** Throws StoreUnusable when there is a store already, or it cannot be made. `migrations`: how many the backup's tables are the outcome of. */
-export function openRestore(place: Place, migrations: number): Promise<Restore> {
+export function openRestore(place: StoreLocation, migrations: number): Promise<Restore> {
   return place.databaseUrl === null ? restoreSqlite(sqliteFileOf(place), migrations) : restorePostgres(place.databaseUrl, migrations);
 }

@@ -17,16 +17,16 @@ export interface Snapshot {
 }
 
 /** Where a store is: its data folder, and its PostgreSQL if it has one. */
-export interface Place {
+export interface StoreLocation {
   readonly dataDir: string;
   readonly databaseUrl: string | null;
 }
 
-export const sqliteFileOf = ({ dataDir }: Place): string => join(dataDir, 'trainyard.sqlite');
-export const fragmentFolderOf = ({ dataDir }: Place): string => join(dataDir, 'fragments');
+export const sqliteFileOf = ({ dataDir }: StoreLocation): string => join(dataDir, 'trainyard.sqlite');
+export const fragmentFolderOf = ({ dataDir }: StoreLocation): string => join(dataDir, 'fragments');
 
 /** Throws StoreUnusable where there is no store that this program can read. */
-export async function openSnapshot(place: Place): Promise<Snapshot> {
+export async function openSnapshot(place: StoreLocation): Promise<Snapshot> {
   if (place.databaseUrl !== null) return snapshotPostgres(place.databaseUrl);
   const file = sqliteFileOf(place);
   if (!existsSync(file)) throw new StoreUnusable(`There is no store at ${place.dataDir}: it has no trainyard.sqlite.`);

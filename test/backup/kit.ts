@@ -8,14 +8,14 @@ import { completeStep } from '../../src/domain/claims/outcomes.ts';
 import { appendLog, reportMetrics, reportTelemetry } from '../../src/domain/claims/progress.ts';
 import { createFragment } from '../../src/domain/files/fragments.ts';
 import { FileStore } from '../../src/store/files/disk.ts';
-import type { Place } from '../../src/store/snapshot.ts';
+import type { StoreLocation } from '../../src/store/snapshot.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { TestDatabase } from '../support/databases.ts';
 import { createFolder } from '../support/folders.ts';
 import { admin, plantSeed, type Seed, type SeededJob } from '../support/seed.ts';
 
 type Located = Pick<TestDatabase, 'folder' | 'url'>;
-export const placeOf = ({ folder, url }: Located): Place => ({ dataDir: folder, databaseUrl: url });
+export const placeOf = ({ folder, url }: Located): StoreLocation => ({ dataDir: folder, databaseUrl: url });
 
 export interface Planted {
   readonly store: Store;

@@ -7,7 +7,7 @@ import type { AnySQLiteColumn } from 'drizzle-orm/sqlite-core';
 import pg from 'pg';
 import type { Tables } from '../../src/store/schema/tables.ts';
 import { hideParameters } from '../../src/store/sqlite/store.ts';
-import { Connection } from '../../src/store/statements/prepared.ts';
+import { PreparedStatements } from '../../src/store/statements/prepared.ts';
 import type { Database } from '../../src/store/store.ts';
 import type { TestDatabase } from '../support/databases.ts';
 
@@ -20,7 +20,7 @@ const ROWS = 500;
 
 export interface Planner {
   /** Queries built on it are noted: their texts are what `noted` answers, once. */
-  readonly queries: Connection;
+  readonly queries: PreparedStatements;
   noted(): string[];
   /** What the query would read from end to end, in the database's words. */
   readsWhole(text: string): Promise<string[]>;
@@ -46,7 +46,7 @@ export async function openPlanner(database: TestDatabase): Promise<Planner> {
     // Casts: as in sqlite.ts and postgres.ts.
     const db = drizzleSqlite(file, { casing: 'snake_case', logger }) as unknown as Database;
     return {
-      queries: new Connection(db, tables, dialect),
+      queries: new PreparedStatements(db, tables, dialect),
       noted,
       readsWhole: async (text) => sqliteReadsWhole(file, text, grown, tables),
       close: async () => void file.close(),
@@ -59,7 +59,7 @@ export async function openPlanner(database: TestDatabase): Promise<Planner> {
   // A table of some pages is read whole wherever it can be: so only where no index serves.
   await client.query('set enable_seqscan = off');
   return {
-    queries: new Connection(drizzlePostgres(client, { casing: 'snake_case', logger }) as unknown as Database, tables, dialect),
+    queries: new PreparedStatements(drizzlePostgres(client, { casing: 'snake_case', logger }) as unknown as Database, tables, dialect),
     noted,
     readsWhole: (text) => postgresReadsWhole(client, text, grown),
     close: () => client.end(),

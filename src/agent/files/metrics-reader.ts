@@ -30,7 +30,7 @@ const printBytes = 4 * 1024;
 const maxKnownLines = 1_000_000;
 
 /** Where reading has got to in one content of the file. */
-class Place {
+class ReadPosition {
   position = 0;
   lineNumber = 0;
   /** When it was last changed, as far as it was read. */
@@ -63,7 +63,7 @@ export class MetricsReader {
   readonly #lastIterations = new Map<string, number>();
   readonly #failures = new Set<string>();
   #file: FileHandle | null = null;
-  #place = new Place();
+  #place = new ReadPosition();
   /** The lines of the content before this one, as long as this one repeats them. */
   #known: readonly number[] = [];
   #readBytes = 0;
@@ -156,7 +156,7 @@ export class MetricsReader {
     const { lines } = this.#place;
     // One that was itself written anew before all that it repeats was there says nothing new of what is known.
     if (lines.some((line, i) => line !== this.#known[i])) this.#known = lines;
-    this.#place = new Place();
+    this.#place = new ReadPosition();
   }
 
   #takeBytes(bytes: Buffer): void {

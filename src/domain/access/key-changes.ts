@@ -1,5 +1,6 @@
 /** Making API keys, changing them and ending them. How one takes the place of another is in key-rotation.ts. */
 import { lockJob } from '../../store/changes/jobs.ts';
+import type { Optional } from '../../store/optional.ts';
 import { keyById, lockKey, saveKeyFields } from '../../store/queries/keys.ts';
 import { deviceById, projectById } from '../../store/queries/rows.ts';
 import type { ApiKeyRow } from '../../store/schema/tables.ts';
@@ -13,8 +14,6 @@ import { type AuditSubject, audit, changedBetween, madeWith } from './audit.ts';
 import { addKey, stateOfKey } from './keys.ts';
 import type { Principal, PrincipalKind, Role } from './principal.ts';
 import { may, requireAllProjects, requireRight, sees, seesKey } from './rights.ts';
-
-type Optional<T> = T | null | undefined;
 
 /** A key with its secret, which is shown this once. */
 export interface NewApiKey {

@@ -8,6 +8,7 @@
  * revoked, and another made. From the replacement's first use on that is refused, so that who stole the old key cannot take another one from it.
  */
 import { lockDevice } from '../../store/changes/devices.ts';
+import type { Optional } from '../../store/optional.ts';
 import { keyByHash, keyById, keysMadeBy, keysOfDevice, lastRotationBy, lockKey, saveKeyFields } from '../../store/queries/keys.ts';
 import type { ApiKeyRow, DeviceRow } from '../../store/schema/tables.ts';
 import { type Change, change, topics } from '../core/change.ts';
@@ -20,8 +21,6 @@ import { addKey, stateOfKey } from './keys.ts';
 import type { Principal } from './principal.ts';
 import { may, requireRight } from './rights.ts';
 import { hashOf } from './secrets.ts';
-
-type Optional<T> = T | null | undefined;
 
 /** An hour: a fleet that asks for its secrets every few minutes has them long before. */
 const OVERLAP_SECONDS = 3_600;

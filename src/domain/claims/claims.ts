@@ -15,6 +15,7 @@ import {
   lockStepByNumber,
   queueById,
 } from '../../store/changes/steps.ts';
+import type { Optional } from '../../store/optional.ts';
 import type { QueueRow, StepRow } from '../../store/schema/tables.ts';
 import { insertRows } from '../../store/statements/inserts.ts';
 import { endOf } from '../access/key-ends.ts';
@@ -36,8 +37,6 @@ import { lockedJob } from '../steps/lock-order.ts';
 import { byTurn, type Claimant, claimantOf, fits, servedQueues, slotsLeft, unmetBy } from '../steps/matching.ts';
 import { expiryOf } from './expiry.ts';
 import { startWaiting } from './waiting.ts';
-
-type Optional<T> = T | null | undefined;
 
 export interface Lease {
   readonly token: string;

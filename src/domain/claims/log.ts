@@ -1,6 +1,7 @@
 /** The log of an attempt: chunks of text, each at its offset in bytes. */
 
 import { insertLogChunks, takeNumbers } from '../../store/changes/streams.ts';
+import type { Optional } from '../../store/optional.ts';
 import type { LogChunkRow, StepRow } from '../../store/schema/tables.ts';
 import { insertRows } from '../../store/statements/inserts.ts';
 import type { Mask } from '../../text/mask.ts';
@@ -8,8 +9,6 @@ import { type Change, topics } from '../core/change.ts';
 import type { Checks } from '../core/checks.ts';
 import { printableAfter } from '../core/text.ts';
 import type { LogStream } from '../core/vocabulary.ts';
-
-type Optional<T> = T | null | undefined;
 
 export interface LogChunkInput {
   /** Bytes (UTF-8) of this attempt's log before this chunk. */

@@ -8,13 +8,12 @@ import {
   knownMetricName,
   takeNumbers,
 } from '../../store/changes/streams.ts';
+import type { Optional } from '../../store/optional.ts';
 import type { MetricPointRow, StepRow } from '../../store/schema/tables.ts';
 import { insertRows } from '../../store/statements/inserts.ts';
 import { type Change, topics } from '../core/change.ts';
 import type { Checks } from '../core/checks.ts';
 import { InvalidInput } from '../core/refusals.ts';
-
-type Optional<T> = T | null | undefined;
 
 export interface MetricInput {
   name: string;

@@ -1,5 +1,6 @@
 /** How an attempt says that it is done: completed, or failed. */
 
+import type { Optional } from '../../store/optional.ts';
 import type { JobRow, StepRow } from '../../store/schema/tables.ts';
 import type { Principal } from '../access/principal.ts';
 import type { Change } from '../core/change.ts';
@@ -14,8 +15,6 @@ import { inspectSubmission } from '../rounds/submissions.ts';
 import { type Held, jobOfLease, underLease } from '../steps/held.ts';
 import { lockedJob } from '../steps/lock-order.ts';
 import { checkMetrics, type MetricInput, storeMetrics } from './metrics.ts';
-
-type Optional<T> = T | null | undefined;
 
 export interface CompleteStepInput {
   leaseToken: string;

@@ -1,6 +1,7 @@
 /** All that a running step has to say: metrics, telemetry, log, message, addresses. */
 import { saveJobFields } from '../../store/changes/jobs.ts';
 import { saveReport } from '../../store/changes/steps.ts';
+import type { Optional } from '../../store/optional.ts';
 import { lastTransitionOfStep } from '../../store/queries/history.ts';
 import type { JobRow, StepRow } from '../../store/schema/tables.ts';
 import type { Principal } from '../access/principal.ts';
@@ -16,8 +17,6 @@ import { extend } from './leases.ts';
 import { checkLog, type LogChunkInput, storeLog } from './log.ts';
 import { checkMetrics, type IgnoredMetric, type MetricInput, type StoredMetrics, storeMetrics } from './metrics.ts';
 import { checkTelemetry, storeTelemetry, type TelemetryInput } from './telemetry.ts';
-
-type Optional<T> = T | null | undefined;
 
 export interface ComputeTimeInput {
   cpuStartedAt?: Optional<Date>;

@@ -1,12 +1,11 @@
 /** Telemetry: what a step consumes, by time. */
 
 import { insertTelemetrySamples, knownSample, takeNumbers } from '../../store/changes/streams.ts';
+import type { Optional } from '../../store/optional.ts';
 import type { StepRow, TelemetrySampleRow } from '../../store/schema/tables.ts';
 import { insertRows } from '../../store/statements/inserts.ts';
 import { type Change, topics } from '../core/change.ts';
 import type { Checks } from '../core/checks.ts';
-
-type Optional<T> = T | null | undefined;
 
 /** `cpu` 1 is one fully loaded core; `gpuDutyCycle` 0 to 100; `gpuMemory` 0 to 1. */
 export interface TelemetryInput {

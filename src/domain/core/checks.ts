@@ -1,12 +1,12 @@
 /** Checks of input. All that is wrong is gathered, each with its path as in the input, and thrown as one InvalidInput. */
+
+import type { Optional } from '../../store/optional.ts';
 import type { Domain } from './domain.ts';
 import type { DomainLimits } from './limits.ts';
 import { type InputIssue, InvalidInput } from './refusals.ts';
 import type { Container, Label, Resources, StepTemplate } from './vocabulary.ts';
 
 type Path = readonly (string | number)[];
-type Optional<T> = T | null | undefined;
-
 export interface ResourcesInput {
   memoryMb?: Optional<number>;
   cpu?: Optional<number>;

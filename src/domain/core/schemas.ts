@@ -1,11 +1,11 @@
 /** What judges values by JSON Schemas: a schema comes from a user, and so its judge works elsewhere, and for a limited time. */
 
 /** Keys from the top; the index of a list is one too. */
-export type Place = readonly string[];
+export type JsonPath = readonly string[];
 
 /** One thing that is wrong, and where: keys from the top of what was checked. */
 export interface SchemaProblem {
-  readonly place: Place;
+  readonly place: JsonPath;
   readonly message: string;
 }
 
@@ -14,9 +14,9 @@ export interface SchemaOutcome {
   /** With the schema's defaults put in. */
   readonly settings: Record<string, unknown>;
   /** Where a default was put in. */
-  readonly defaults: readonly Place[];
+  readonly defaults: readonly JsonPath[];
   /** The keys that the schema does not know, the highest of each. */
-  readonly unknown: readonly Place[];
+  readonly unknown: readonly JsonPath[];
   /** What of the settings the schema forbids. A key that it does not know is none, even where it says so. */
   readonly problems: readonly SchemaProblem[];
 }

@@ -1,6 +1,7 @@
 /** Federated jobs: what is asked for, and the start of their rounds. */
 import { insertFederation, insertParticipant, insertRound, onlineEdgeDevices, roundByNumber } from '../../store/changes/federations.ts';
 import { saveJobFields } from '../../store/changes/jobs.ts';
+import type { Optional } from '../../store/optional.ts';
 import type { FederationRow, JobRow, ParticipantRow, RoundRow, StepRow } from '../../store/schema/tables.ts';
 import { insertRows } from '../../store/statements/inserts.ts';
 import { type Change, record } from '../core/change.ts';
@@ -14,8 +15,6 @@ import { makeSteps } from '../steps/planning.ts';
 import { needOf } from '../steps/queues.ts';
 import { selectDevices } from './selection.ts';
 import { checkCriteria, durationEnd, type TerminationCriterionInput } from './termination.ts';
-
-type Optional<T> = T | null | undefined;
 
 export interface FederationInput {
   deviceSelectionStrategy?: Optional<DeviceSelectionStrategy>;

@@ -1,8 +1,8 @@
 /** Termination criteria: what ends a federated job as SUCCEEDED. */
+
+import type { Optional } from '../../store/optional.ts';
 import type { Checks } from '../core/checks.ts';
 import type { ComparisonOperator, TerminationCriterion } from '../core/vocabulary.ts';
-
-type Optional<T> = T | null | undefined;
 
 /** Exactly one of the three: the schema sees to that. */
 export interface TerminationCriterionInput {

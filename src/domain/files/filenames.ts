@@ -11,7 +11,7 @@ import { requireRight } from '../access/rights.ts';
 import type { Change } from '../core/change.ts';
 import { terminalJobStatuses } from '../core/lifecycle.ts';
 import { AlreadyExists, InvalidState } from '../core/refusals.ts';
-import type { CreateFragmentInput, Place } from './fragments.ts';
+import type { CreateFragmentInput, FragmentScope } from './fragments.ts';
 
 /** Folded: a filename is the same in upper and lower case, however its accents are written. */
 export const keyOf = (filename: string) => filename.normalize('NFC').toLowerCase();
@@ -29,7 +29,7 @@ interface Room {
 export async function makeRoom(
   { tx }: Change,
   principal: Principal,
-  place: Place,
+  place: FragmentScope,
   { filename, ifExists }: CreateFragmentInput,
   isWhole: boolean,
 ): Promise<Room> {

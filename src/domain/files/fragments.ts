@@ -3,6 +3,7 @@ import { deleteFragmentRow, insertFragment, lockFragment } from '../../store/cha
 import { lockJob } from '../../store/changes/jobs.ts';
 import { lockStep } from '../../store/changes/steps.ts';
 import type { StoredFile } from '../../store/files/disk.ts';
+import type { Optional } from '../../store/optional.ts';
 import { fragmentByFilename, fragmentById, stepById, stepByNumber } from '../../store/queries/rows.ts';
 import type { FragmentRow, JobRow, StepRow } from '../../store/schema/tables.ts';
 import { insertRows } from '../../store/statements/inserts.ts';
@@ -23,8 +24,6 @@ import { requireLease } from '../steps/held.ts';
 import { contentTypeOf } from './content-type.ts';
 import { isWaiting, keyOf, makeRoom, requireUnneeded, takePlace, waitingKeyOf } from './filenames.ts';
 import { signUrl } from './signatures.ts';
-
-type Optional<T> = T | null | undefined;
 
 export interface CreateFragmentInput {
   jobId?: Optional<string>;
@@ -64,7 +63,7 @@ export async function createFragment(domain: Domain, principal: Principal, input
     // A token of the same attempt proves the same thing: it is no part of what was asked for.
     const asked = { ...input, leaseToken: null };
     const { fragment, replaced } = await change(domain, principal, async (change) => {
-      const place = await placeOf(change, principal, input);
+      const place = await scopeOf(change, principal, input);
       // A file that makes room is locked after its job, and a new one needs the row of its job.
       if (place.job) await change.tx.run(lockJob, { id: place.job.id });
       return once(change, {
@@ -117,7 +116,7 @@ function checkFragment(domain: Domain, input: CreateFragmentInput): void {
 }
 
 /** What a new fragment belongs to. */
-export interface Place {
+export interface FragmentScope {
   readonly scopeId: string;
   readonly projectId: string;
   readonly job: JobRow | null;
@@ -126,7 +125,7 @@ export interface Place {
   readonly deviceId: string | null;
 }
 
-async function placeOf(change: Change, principal: Principal, input: CreateFragmentInput): Promise<Place> {
+async function scopeOf(change: Change, principal: Principal, input: CreateFragmentInput): Promise<FragmentScope> {
   if (input.projectId) {
     const { id } = await visibleProject(change, principal, input.projectId);
     if (principal.jobId !== null) throw new NotFound('project', id);
@@ -167,7 +166,7 @@ async function namedStep({ tx }: Change, job: JobRow, number: number): Promise<S
 async function addFragment(
   change: Change,
   principal: Principal,
-  { scopeId, projectId, job, step, attempt, deviceId }: Place,
+  { scopeId, projectId, job, step, attempt, deviceId }: FragmentScope,
   input: CreateFragmentInput,
   { id, file, isKept = false }: { id: string; file: StoredFile | null; isKept?: boolean },
 ): Promise<FragmentRow> {
@@ -204,7 +203,7 @@ export async function putOwnFragment(
   job: JobRow,
   { id, file, filename, type }: { id: string; file: StoredFile; filename: string; type: FragmentType },
 ): Promise<{ fragment: FragmentRow; replaced: string | null }> {
-  const place: Place = { scopeId: job.id, projectId: job.projectId, job, step: null, attempt: null, deviceId: null };
+  const place: FragmentScope = { scopeId: job.id, projectId: job.projectId, job, step: null, attempt: null, deviceId: null };
   const [known] = await change.tx.run(fragmentByFilename, { scopeId: job.id, filenameKey: keyOf(filename) });
   if (known && known.type !== type)
     throw new InvalidState(`There is a fragment ${filename} of type ${known.type} already.`, job.status, []);

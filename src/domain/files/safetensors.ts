@@ -23,13 +23,13 @@ export interface TensorsAsked {
   readonly names: readonly string[] | null;
   readonly maxElements: number;
   /** What all that is shown in one answer takes from. */
-  readonly room: ValueRoom;
+  readonly budget: ValueBudget;
   /** Told how many bytes the header has before it is read. Throws where that is too much for the answer. */
   readonly beforeHeader: (bytes: number) => void;
 }
 
-/** How many values more an answer has room for. */
-export interface ValueRoom {
+/** How many values more an answer has budget for. */
+export interface ValueBudget {
   left: number;
 }
 
@@ -38,7 +38,7 @@ export type ReadBytes = (position: number, length: number) => Promise<Buffer>;
 
 /** Of all tensors of one answer together: some megabytes of JSON. */
 const MOST_VALUES = 262_144;
-export const roomForValues = (): ValueRoom => ({ left: MOST_VALUES });
+export const newValueBudget = (): ValueBudget => ({ left: MOST_VALUES });
 
 /** The tensors of a stored file. Null: its bytes are not all here, or it is not a safetensors file. */
 export async function stateDictOf(
@@ -81,9 +81,9 @@ async function readTensors(read: ReadBytes, asked: TensorsAsked): Promise<StateD
     const size = dtypeBytes[dtype] ?? 0;
     const readNumber = readers[dtype];
     // Checked before it is read: a header can claim any size.
-    const isShown = readNumber && count <= Math.min(asked.maxElements, asked.room.left) && end - start === count * size;
+    const isShown = readNumber && count <= Math.min(asked.maxElements, asked.budget.left) && end - start === count * size;
     // Taken before it is read: others of the answer are read meanwhile.
-    if (isShown) asked.room.left -= count;
+    if (isShown) asked.budget.left -= count;
     const values = isShown ? decode(readNumber, size, count, await read(dataStart + start, end - start)) : null;
     tensors.push({ name, dtype, shape, values });
   }

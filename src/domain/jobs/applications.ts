@@ -8,6 +8,7 @@ import {
   saveApplicationFields,
   unfinishedJobOfApplication,
 } from '../../store/changes/applications.ts';
+import type { Optional } from '../../store/optional.ts';
 import type { ApplicationRow } from '../../store/schema/tables.ts';
 import { type AuditSubject, audit, changedBetween, madeWith } from '../access/audit.ts';
 import type { Principal } from '../access/principal.ts';
@@ -22,8 +23,6 @@ import { later } from '../core/transitions.ts';
 import type { ItemDefinition, ItemValueType } from '../core/vocabulary.ts';
 import type { KeptApplication } from './input.ts';
 import { checkValue } from './job-items.ts';
-
-type Optional<T> = T | null | undefined;
 
 export interface ItemDefinitionInput {
   name: string;

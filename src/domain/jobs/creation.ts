@@ -1,6 +1,7 @@
 /** Making a job: from steps, from one container, from a project's pipeline, or bare with one step. */
 
 import { insertJob, insertJobItem, insertJobLabel } from '../../store/changes/jobs.ts';
+import type { Optional } from '../../store/optional.ts';
 import { jobById } from '../../store/queries/rows.ts';
 import type { JobRow } from '../../store/schema/tables.ts';
 import { insertRows } from '../../store/statements/inserts.ts';
@@ -31,8 +32,6 @@ import {
   withoutBlankIds,
 } from './input.ts';
 import { withJudgement } from './settings.ts';
-
-type Optional<T> = T | null | undefined;
 
 export interface CreatedJob {
   readonly job: JobRow;

@@ -3,6 +3,7 @@ import { firstUnfinishedJob, insertExperiment, lockExperiment, newestResult } fr
 import { lockFederation } from '../../store/changes/federations.ts';
 import { lockJob, saveJobFields } from '../../store/changes/jobs.ts';
 import { lockNextBlockedStep } from '../../store/changes/steps.ts';
+import type { Optional } from '../../store/optional.ts';
 import { fragmentById } from '../../store/queries/rows.ts';
 import type { ExperimentRow, JobRow } from '../../store/schema/tables.ts';
 import { insertRows } from '../../store/statements/inserts.ts';
@@ -18,8 +19,6 @@ import { type Cause, later, moveJob, moveStep } from '../core/transitions.ts';
 import { tryRound } from '../federation/federation.ts';
 import { lockRounds } from '../steps/lock-order.ts';
 import { announceQueued } from '../steps/queues.ts';
-
-type Optional<T> = T | null | undefined;
 
 export interface CreateExperimentInput {
   projectId: string;

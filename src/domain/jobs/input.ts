@@ -1,4 +1,6 @@
 /** What a job is made from, and all that can be judged of it without looking anything up but its application. */
+
+import type { Optional } from '../../store/optional.ts';
 import { jobById } from '../../store/queries/rows.ts';
 import type { ApplicationRow } from '../../store/schema/tables.ts';
 import type { Principal } from '../access/principal.ts';
@@ -9,8 +11,6 @@ import type { Container, JobInitiator, JobType, Label, StepTemplate, Termination
 import { checkFederation, type FederationInput } from '../federation/federation.ts';
 import { type CheckedItem, checkItems, type JobItemInput } from './job-items.ts';
 import { checkSettings, type EffectiveSettings, type Judgement, judgeSettings, type SettingOverride } from './settings.ts';
-
-type Optional<T> = T | null | undefined;
 
 export interface CreateJobInput {
   projectId: string;

@@ -1,10 +1,10 @@
 /** The items of a job: what was given, and what its application says of them. */
+
+import type { Optional } from '../../store/optional.ts';
 import type { JobItemRow } from '../../store/schema/tables.ts';
 import type { Checks } from '../core/checks.ts';
 import type { ItemDefinition, ItemValueType } from '../core/vocabulary.ts';
 import { spell } from './items.ts';
-
-type Optional<T> = T | null | undefined;
 
 export interface JobItemInput {
   name: string;

@@ -2,6 +2,7 @@
 
 import { unfinishedJob } from '../../store/changes/jobs.ts';
 import { insertProject, removeProject, saveProjectFields } from '../../store/changes/projects.ts';
+import type { Optional } from '../../store/optional.ts';
 import { projectById } from '../../store/queries/rows.ts';
 import type { ProjectRow } from '../../store/schema/tables.ts';
 import { insertRows } from '../../store/statements/inserts.ts';
@@ -17,8 +18,6 @@ import { terminalJobStatuses } from '../core/lifecycle.ts';
 import { InvalidState, NotFound } from '../core/refusals.ts';
 import { later } from '../core/transitions.ts';
 import { removeFiles } from '../files/fragments.ts';
-
-type Optional<T> = T | null | undefined;
 
 /** What triggerJob starts with where a project says nothing. */
 const defaultPipeline: readonly StepInput[] = [{ name: 'Bootstrap' }];

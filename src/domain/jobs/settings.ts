@@ -1,10 +1,10 @@
 /** Settings of a job: nested JSON. What was given, overrides by dot path put over it, and the defaults of the application's schema below it. */
+
+import type { Optional } from '../../store/optional.ts';
 import { Checks } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
-import { type Place, type SchemaOutcome, type SchemaProblem, SchemaUnusable } from '../core/schemas.ts';
+import { type JsonPath, type SchemaOutcome, type SchemaProblem, SchemaUnusable } from '../core/schemas.ts';
 import type { SettingSource } from '../core/vocabulary.ts';
-
-type Optional<T> = T | null | undefined;
 
 export interface SettingOverride {
   path: string;
@@ -21,7 +21,7 @@ export interface EffectiveSettings {
 
 /** From here down the settings are not simply as they were given. `override` is the index of the one that said it. */
 interface Mark {
-  readonly place: Place;
+  readonly place: JsonPath;
   readonly source: SettingSource;
   readonly override?: number;
 }
@@ -133,7 +133,7 @@ function isSound(checks: Checks, given: Optional<Record<string, unknown>>, overr
 }
 
 /** What stands in the way and is no object is replaced by one. */
-function set(target: Record<string, unknown>, [key = '', ...rest]: Place, value: unknown): void {
+function set(target: Record<string, unknown>, [key = '', ...rest]: JsonPath, value: unknown): void {
   if (rest.length === 0) {
     target[key] = value;
     return;
@@ -144,10 +144,10 @@ function set(target: Record<string, unknown>, [key = '', ...rest]: Place, value:
   set(inner, rest, value);
 }
 
-const isWithin = (place: Place, outer: Place): boolean => outer.length <= place.length && outer.every((key, i) => place[i] === key);
+const isWithin = (place: JsonPath, outer: JsonPath): boolean => outer.length <= place.length && outer.every((key, i) => place[i] === key);
 
 /** The deepest mark that holds there. */
-function markAt(marks: readonly Mark[], place: Place): Mark | undefined {
+function markAt(marks: readonly Mark[], place: JsonPath): Mark | undefined {
   let deepest: Mark | undefined;
   for (const mark of marks) {
     if (isWithin(place, mark.place) && mark.place.length >= (deepest?.place.length ?? 0)) deepest = mark;
@@ -166,7 +166,7 @@ function sourcesOf(checks: Checks, settings: Record<string, unknown>, marks: rea
   const marked = new Map(marks.map((mark) => [mark.place.join('\0'), mark.source]));
   const sources: [string, SettingSource][] = [];
   let length = 0;
-  const walk = (value: unknown, place: Place, above: SettingSource): void => {
+  const walk = (value: unknown, place: JsonPath, above: SettingSource): void => {
     if (length > PATHS_AT_MOST) return;
     const source = marked.get(place.join('\0')) ?? above;
     const keys = isObject(value) ? Object.keys(value) : [];

@@ -10,6 +10,7 @@ import {
   takeJobItems,
 } from '../../store/changes/jobs.ts';
 import { lockStepsOfJob, setPriorityOfSteps, stepsOfJobInOrder } from '../../store/changes/steps.ts';
+import type { Optional } from '../../store/optional.ts';
 import type { JobRow, StepRow } from '../../store/schema/tables.ts';
 import { insertRows } from '../../store/statements/inserts.ts';
 import { audit } from '../access/audit.ts';
@@ -29,8 +30,6 @@ import { withdrawResult } from './experiments.ts';
 import { keptInputOf, readKeptInput } from './input.ts';
 import { type CheckedItem, checkItems, type JobItemInput } from './job-items.ts';
 import { checkSettings, type Judgement, judgeSettings, withJudgement } from './settings.ts';
-
-type Optional<T> = T | null | undefined;
 
 export interface UpdateJobInput {
   jobId: string;

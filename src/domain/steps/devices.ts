@@ -1,6 +1,7 @@
 /** Devices: the machines that run steps. */
 import { anyHeldStep, insertDevice, lockDevice, noteDeviceSeen, removeDevice, saveDeviceFields } from '../../store/changes/devices.ts';
 import { forgetReservations } from '../../store/changes/reservations.ts';
+import type { Optional } from '../../store/optional.ts';
 import { deviceByName } from '../../store/queries/rows.ts';
 import type { DeviceRow } from '../../store/schema/tables.ts';
 import { insertRows } from '../../store/statements/inserts.ts';
@@ -18,7 +19,6 @@ import { InvalidInput, InvalidState, NotFound } from '../core/refusals.ts';
 import { later } from '../core/transitions.ts';
 import type { Capabilities, DeviceKind, Label, RunKind } from '../core/vocabulary.ts';
 
-type Optional<T> = T | null | undefined;
 export type DeviceStatus = 'ONLINE' | 'OFFLINE' | 'DRAINING';
 
 export interface RegisterDeviceInput {

@@ -1,6 +1,6 @@
 import { RequestRefused } from '../../domain/core/refusals.ts';
 import {
-  roomForValues,
+  newValueBudget,
   type StateDict as StateDictShape,
   stateDictOf,
   type Tensor as TensorShape,
@@ -53,7 +53,7 @@ builder.objectField(Fragment, 'stateDict', (t) =>
       return stateDictOf(domain, fragment, {
         names: tensors ?? null,
         maxElements,
-        room: loaders.of(roomForValues, roomForValues),
+        budget: loaders.of(newValueBudget, newValueBudget),
         beforeHeader: (bytes) => room.take(bytes),
       });
     },

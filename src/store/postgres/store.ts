@@ -13,7 +13,7 @@ import { type Identity, readIdentity } from '../identity.ts';
 import { poolGauges, queueDepth, StoreMeters } from '../instruments.ts';
 import { migrationsOf } from '../migrations.ts';
 import { tables } from '../schema/postgres.ts';
-import { Connection } from '../statements/prepared.ts';
+import { PreparedStatements } from '../statements/prepared.ts';
 import {
   type Database,
   type Dialect,
@@ -94,7 +94,7 @@ async function prepareDatabase(url: string, isRenewed: boolean): Promise<Prepare
     const origin = await readOrigin(client);
     await migrate(drizzle(client), { migrationsFolder });
     await settleOrigin(client, origin, { isRenewed });
-    const identity = await readIdentity(new Connection(asDatabase(client), tables, dialect));
+    const identity = await readIdentity(new PreparedStatements(asDatabase(client), tables, dialect));
     const version = String((await client.query('show server_version')).rows[0].server_version);
     return { version, identity, origin: new Origin(origin, identity.identity) };
   } finally {
@@ -115,7 +115,7 @@ class PostgresStore implements Store {
   trouble: string | null = null;
   readonly #meters: StoreMeters;
   readonly #pool: pg.Pool;
-  readonly #connections = new WeakMap<pg.PoolClient, Connection>();
+  readonly #connections = new WeakMap<pg.PoolClient, PreparedStatements>();
   readonly #notifier: Notifier;
   readonly #sequencer: Sequencer;
   readonly #origin: Origin;
@@ -208,11 +208,11 @@ class PostgresStore implements Store {
     if (touched.size > 0) this.#notifier.publish(touched);
   }
 
-  async #withConnection<T>(use: (connection: Connection, client: pg.PoolClient) => Promise<T>): Promise<T> {
+  async #withConnection<T>(use: (connection: PreparedStatements, client: pg.PoolClient) => Promise<T>): Promise<T> {
     const client = await this.#pool.connect();
     let connection = this.#connections.get(client);
     if (!connection) {
-      connection = new Connection(asDatabase(client), tables, dialect);
+      connection = new PreparedStatements(asDatabase(client), tables, dialect);
       this.#connections.set(client, connection);
     }
     let broken: Error | undefined;
@@ -232,9 +232,9 @@ class PostgresTx implements Tx {
   readonly dialect = dialect;
   readonly db: Database;
   readonly touched = new Set<Topic>();
-  readonly #connection: Connection;
+  readonly #connection: PreparedStatements;
 
-  constructor(connection: Connection) {
+  constructor(connection: PreparedStatements) {
     this.#connection = connection;
     this.db = connection.db;
   }
@@ -256,7 +256,7 @@ class Undone extends Error {
 /** What comes before a commit: one that is lost may be done again, unless its time is used up. */
 const orUndone = (error: unknown): unknown => (isConnectionLost(error) && !isUnanswered(error) ? new Undone(error) : error);
 
-async function transact<T>(connection: Connection, client: pg.PoolClient, work: (tx: Tx) => Promise<T>, meters: StoreMeters) {
+async function transact<T>(connection: PreparedStatements, client: pg.PoolClient, work: (tx: Tx) => Promise<T>, meters: StoreMeters) {
   const tx = new PostgresTx(connection);
   try {
     await client.query('BEGIN');

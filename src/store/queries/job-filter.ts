@@ -3,10 +3,9 @@ import { and, eq, exists, gt, inArray, lt, type SQL, sql } from 'drizzle-orm';
 import type { AnySQLiteColumn } from 'drizzle-orm/sqlite-core';
 import { type JobStatus, jobStatuses } from '../../domain/core/lifecycle.ts';
 import { type JobInitiator, type JobType, jobInitiators, jobTypes, type Label } from '../../domain/core/vocabulary.ts';
+import type { Optional } from '../optional.ts';
 import type { Tables } from '../schema/tables.ts';
 import type { Term } from '../statements/shapes.ts';
-
-type Optional<T> = T | null | undefined;
 
 /** Null and left out do not filter. An empty list of words takes nothing: no job has one of them. */
 export interface JobFilter {

@@ -12,7 +12,7 @@ import { type Identity, readIdentity } from '../identity.ts';
 import { fileGauges, queueDepth, StoreMeters } from '../instruments.ts';
 import { tables } from '../schema/sqlite.ts';
 import { feedOfAllJobs } from '../schema/tables.ts';
-import { Connection } from '../statements/prepared.ts';
+import { PreparedStatements } from '../statements/prepared.ts';
 import type { Database, Dialect, Store, Topic, Tx } from '../store.ts';
 import { StoreUnavailable, unavailabilityOf } from '../unavailable.ts';
 import { openFile, type SqliteFile, type SqliteOptions } from './file.ts';
@@ -51,10 +51,10 @@ class SqliteStore implements Store {
   isInPlace = () => this.#file.isInPlace();
   /** Never: a file that is put in its place is noticed, and waits to be put back. */
   readonly replaced = new Promise<never>(() => {});
-  readonly read: Connection;
+  readonly read: PreparedStatements;
   readonly #file: SqliteFile;
   readonly #writer: SqliteDatabase.Database;
-  readonly #write: Connection;
+  readonly #write: PreparedStatements;
   readonly #listeners = new Set<(topics: ReadonlySet<Topic>) => void>();
   readonly #control: Record<'begin' | 'commit' | 'rollback' | 'savepoint' | 'release' | 'undo' | 'keepPosition', SqliteDatabase.Statement>;
   #waiting: Waiting[] = [];
@@ -70,15 +70,15 @@ class SqliteStore implements Store {
   trouble: string | null = null;
 
   static async open(file: SqliteFile): Promise<SqliteStore> {
-    return new SqliteStore(file, await readIdentity(new Connection(asDatabase(file.writer), tables, dialect)));
+    return new SqliteStore(file, await readIdentity(new PreparedStatements(asDatabase(file.writer), tables, dialect)));
   }
 
   private constructor(file: SqliteFile, { identity, secret, parent }: Identity) {
     const { writer, reader } = file;
     this.#file = file;
     this.#writer = writer;
-    this.#write = new Connection(asDatabase(writer), tables, dialect);
-    this.read = new Connection(asDatabase(reader), tables, dialect);
+    this.#write = new PreparedStatements(asDatabase(writer), tables, dialect);
+    this.read = new PreparedStatements(asDatabase(reader), tables, dialect);
     this.identity = identity;
     this.parent = parent;
     this.secret = secret;
@@ -279,10 +279,10 @@ class SqliteTx implements Tx {
   readonly t = tables;
   readonly dialect: Dialect = dialect;
   readonly touched = new Set<Topic>();
-  readonly #connection: Connection;
+  readonly #connection: PreparedStatements;
   #isOpen = true;
 
-  constructor(connection: Connection) {
+  constructor(connection: PreparedStatements) {
     this.#connection = connection;
   }
   get db(): Database {
@@ -295,7 +295,7 @@ class SqliteTx implements Tx {
   close(): void {
     this.#isOpen = false;
   }
-  #live(): Connection {
+  #live(): PreparedStatements {
     if (!this.#isOpen) throw new Error('This write has ended.');
     return this.#connection;
   }

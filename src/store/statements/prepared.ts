@@ -14,7 +14,7 @@ export function placeholder(name: string, column?: { mapToDriverValue(value: unk
   return column ? sql`${new Param(value, column)}` : value;
 }
 
-export class Connection implements Queries {
+export class PreparedStatements implements Queries {
   readonly db: Database;
   readonly t: Tables;
   readonly #prepared = new Map<string, Prepared>();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type ReadBytes, readStateDict, roomForValues } from '../../../src/domain/files/safetensors.ts';
+import { newValueBudget, type ReadBytes, readStateDict } from '../../../src/domain/files/safetensors.ts';
 
 interface Laid {
   dtype: string;
@@ -25,7 +25,7 @@ const readOf =
   (bytes: Buffer): ReadBytes =>
   async (position, length) =>
     bytes.subarray(position, position + length);
-const all = { names: null, maxElements: 1024, room: roomForValues(), beforeHeader: () => {} };
+const all = { names: null, maxElements: 1024, budget: newValueBudget(), beforeHeader: () => {} };
 
 describe('a safetensors file', () => {
   const floats = Buffer.from(new Float32Array([1, -2.5, Number.NaN, 4]).buffer);
