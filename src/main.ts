@@ -51,8 +51,8 @@ async function runGateway(command: GatewayCommand, argv: readonly string[]): Pro
     const { up } = await import('./commands/up.ts');
     process.exitCode = await up(command, config, { env, umask: process.umask(PRIVATE_UMASK) });
   } catch (error) {
-    const { explainStart } = await import('./commands/up.ts');
-    process.stderr.write(`${error instanceof ConfigError ? error.message : explainStart(error)}\n`);
+    const explain = async () => (await import('./commands/up.ts')).explainStart(error);
+    process.stderr.write(`${error instanceof ConfigError ? error.message : await explain()}\n`);
     process.exitCode = 1;
   }
 }

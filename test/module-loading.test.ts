@@ -31,8 +31,14 @@ test('the modules of packages are the ones that Node would load by itself', () =
   expect(modules).toEqual(modulesOf(store));
 });
 
+const ofGateways = /drizzle-orm|better-sqlite3|pothos/;
+
 test('a command of a client loads nothing that only a gateway needs', () => {
   const modules = modulesOf('src/main.ts', 'jobs', '--help').join('\n');
   expect(modules).toContain('/graphql-ws/');
-  expect(modules).not.toMatch(/drizzle-orm|better-sqlite3|pothos/);
+  expect(modules).not.toMatch(ofGateways);
+});
+
+test('a start whose settings are refused has loaded nothing that only a gateway needs', () => {
+  expect(modulesOf('src/main.ts', 'serve', '--port', 'none').join('\n')).not.toMatch(ofGateways);
 });

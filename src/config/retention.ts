@@ -1,5 +1,5 @@
-/** What of the streams is kept, and for how long (domain/sweep/retention.ts gives the reasons). */
-import { defaultRetention, type RetentionRules } from '../domain/sweep/retention.ts';
+/** What of the streams is kept, and for how long (domain/core/limits.ts gives the reasons). */
+import { defaultRetention, type RetentionRules } from '../domain/core/limits.ts';
 import { bytes, duration, orOff, whole } from './kinds.ts';
 import type { Setting } from './setting.ts';
 

@@ -62,3 +62,33 @@ export const defaultDomainLimits: DomainLimits = {
   /** How long a key and the one that took its place may both be good. A month: more is no rotation. */
   overlapSecondsAtMost: 30 * 86_400,
 };
+
+/** What of the streams is kept, and for how long. Null: for ever. */
+export interface RetentionRules {
+  /** Days after a job's end. */
+  readonly eventDays: number | null;
+  readonly logDays: number | null;
+  readonly telemetryDays: number | null;
+  readonly metricDays: number | null;
+  /** The newest bytes of each job's log that are kept, also while it runs. */
+  readonly logBytes: number | null;
+  /** Days after which, of telemetry, one sample a minute is kept of each attempt. */
+  readonly thinTelemetryDays: number | null;
+  /** Days after which, of metrics, about one of `metricsOneOf` points is kept. */
+  readonly thinMetricDays: number | null;
+  readonly metricsOneOf: number;
+}
+
+export const defaultRetention: RetentionRules = {
+  // What people made their jobs for is kept until they delete it.
+  eventDays: null,
+  logDays: null,
+  telemetryDays: null,
+  metricDays: null,
+  thinMetricDays: null,
+  metricsOneOf: 10,
+  /** A step that prints in a loop must not fill the disk for all others; no one reads more than this. */
+  logBytes: 1024 ** 3,
+  /** Nobody looks at the seconds of last month; the curve stays, with its peaks of memory. */
+  thinTelemetryDays: 30,
+};

@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest';
 import { completeStep } from '../../../src/domain/claims/outcomes.ts';
 import { appendLog, reportMetrics } from '../../../src/domain/claims/progress.ts';
-import { applyRetention, defaultRetention } from '../../../src/domain/sweep/retention.ts';
+import { defaultRetention } from '../../../src/domain/core/limits.ts';
+import { applyRetention } from '../../../src/domain/sweep/retention.ts';
 import { describeOnEachStore } from '../../support/databases.ts';
 import { admin, plantSeed } from '../../support/seed.ts';
 import { askAs } from '../ask.ts';
