@@ -21,6 +21,7 @@ import { defineMutation } from './core/errors.ts';
 import { byId, defineLoader } from './core/loaders.ts';
 import { Node, readNodes } from './core/node.ts';
 import { Application, Job } from './core/nouns.ts';
+import { IN_ITS_ROW } from './core/sizes.ts';
 import { Container, ContainerInput } from './jobs/containers.ts';
 
 /** Null: there is none, or it may not be seen. */
@@ -57,6 +58,7 @@ Application.implement({
     description: t.exposeString('description', { nullable: true, description: 'What it does, if someone said so.' }),
     itemDefinitions: t.expose('itemDefinitions', {
       type: [ItemDefinition],
+      size: IN_ITS_ROW,
       description: 'The items that its jobs take, in their order. None: its jobs take any.',
     }),
     settingsSchema: t.expose('settingsSchema', {

@@ -23,6 +23,7 @@ import { Label, LabelInput } from './core/labels.ts';
 import { byId, defineLoader } from './core/loaders.ts';
 import { Node, readNodes } from './core/node.ts';
 import { Attempt, Device, Project } from './core/nouns.ts';
+import { IN_ITS_ROW } from './core/sizes.ts';
 import { Resources, ResourcesInput } from './jobs/resources.ts';
 import { projectById } from './projects.ts';
 
@@ -91,7 +92,7 @@ Device.implement({
       description: 'The only project whose steps it may claim. Null: it serves all.',
       resolve: ({ projectId }, _, context) => (projectId === null ? null : projectById.load(context, projectId)),
     }),
-    labels: t.expose('labels', { type: [Label], description: 'What steps may ask for by requiredLabels.' }),
+    labels: t.expose('labels', { type: [Label], size: IN_ITS_ROW, description: 'What steps may ask for by requiredLabels.' }),
     resources: t.expose('resources', { type: Resources, description: 'What it has in all; what runs on it now is not taken off.' }),
     slots: t.exposeInt('slots', { description: 'How many steps it runs at once.' }),
     capabilities: t.expose('capabilities', {

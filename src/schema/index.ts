@@ -33,10 +33,7 @@ import './streams/telemetry.ts';
 import './streams/logs.ts';
 import './history/events.ts';
 import './history/watching.ts';
-import { readPlainly } from './core/bare-fields.ts';
 import { builder } from './core/builder.ts';
 import { guardFields, guardRootFields } from './core/guards.ts';
-import { countLongValues } from './core/response-budget.ts';
-import { declareSizes } from './core/sizes.ts';
 
-export const schema = guardRootFields(guardFields(countLongValues(declareSizes(readPlainly(builder.toSchema())))));
+export const schema = guardRootFields(guardFields(builder.toSchema()));

@@ -10,6 +10,7 @@ import { defineMutation } from './core/errors.ts';
 import { byId, defineLoader } from './core/loaders.ts';
 import { Node, readNodes } from './core/node.ts';
 import { Project } from './core/nouns.ts';
+import { IN_ITS_ROW } from './core/sizes.ts';
 import { StepInput, StepTemplate } from './jobs/templates.ts';
 
 /** Null: there is none, or it may not be seen. */
@@ -42,6 +43,7 @@ Project.implement({
     }),
     pipeline: t.expose('pipeline', {
       type: [StepTemplate],
+      size: IN_ITS_ROW,
       description: 'The steps that triggerJob starts with. Unless it was set, that is one step named Bootstrap.',
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),

@@ -7,7 +7,7 @@ import { Documents, type Operation } from './documents/documents.ts';
 import { createMask, exceed, type Mask, refuseHash } from './errors.ts';
 import { type Cost, priceOperation } from './execution/cost.ts';
 import { FrameStream, SharedFrames } from './execution/frames.ts';
-import { Executor, nameResolvers, type Run } from './execution/jit.ts';
+import { Executor, type Run } from './execution/jit.ts';
 import type { Limits } from './limits.ts';
 import type { Call } from './watch/call.ts';
 import { countFrames } from './watch/frame-counts.ts';
@@ -57,7 +57,6 @@ export class Operations<C extends object> {
   readonly mask: Mask;
 
   constructor(parts: Pick<ServerParts<C>, 'schema' | 'limits' | 'context' | 'rates' | 'log' | 'meters' | 'traces'>) {
-    nameResolvers(parts.schema);
     this.#schema = parts.schema;
     this.#limits = parts.limits;
     this.#context = (principal, how) => parts.context(principal, how);

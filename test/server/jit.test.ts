@@ -3,14 +3,13 @@ import { expect, test } from 'vitest';
 import { Documents, type Operation } from '../../src/server/documents/documents.ts';
 import { SizedCache } from '../../src/server/documents/sized-cache.ts';
 import { createMask } from '../../src/server/errors.ts';
-import { Executor, nameResolvers, RUNS_BEFORE } from '../../src/server/execution/jit.ts';
+import { Executor, RUNS_BEFORE } from '../../src/server/execution/jit.ts';
 import { DEFAULT_LIMITS, type Limits } from '../../src/server/limits.ts';
 import { ServerMeters } from '../../src/server/watch/meters.ts';
 import { buildSampleSchema, type SampleContext } from './sample-schema.ts';
 import { Source } from './source.ts';
 
 const schema = buildSampleSchema(new Source());
-nameResolvers(schema);
 const context: SampleContext = { name: 'user:alice', number: 1 };
 const mask = createMask({ log: { error() {} }, meters: new ServerMeters() });
 

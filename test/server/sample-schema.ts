@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { buildSchema, GraphQLError, type GraphQLFieldResolver, type GraphQLSchema, isObjectType } from 'graphql';
+import { buildSchema, defaultFieldResolver, GraphQLError, type GraphQLFieldResolver, type GraphQLSchema, isObjectType } from 'graphql';
 import type { Source } from './source.ts';
 
 /** What the resolvers of the sample schema see. */
@@ -154,6 +154,9 @@ export function buildSampleSchema(source: Source): GraphQLSchema {
     const subscribe = feeds[name];
     if (subscribe) field.subscribe = subscribe;
   }
+  // Properties of the sample's objects are functions and promises, which a field without a resolver does not read (see Executor).
+  for (const type of Object.values(schema.getTypeMap()))
+    if (isObjectType(type)) for (const field of Object.values(type.getFields())) field.resolve ??= defaultFieldResolver;
   return schema;
 }
 

@@ -7,8 +7,7 @@ import type { ObjectRef } from '@pothos/core';
 import { RequestRefused } from '../../domain/core/refusals.ts';
 import { type Position, type Slice, UnknownPosition } from '../../store/statements/keyset.ts';
 import { builder, type SchemaTypes } from './builder.ts';
-
-export const DEFAULT_SIZE = 25;
+import { CONNECTION_SIZE, IN_ITS_PAGE } from './sizes.ts';
 
 /** A list in its own order, as its author reads it. */
 export interface List<Row> {
@@ -83,7 +82,7 @@ export class Connection<Row> {
 export function connect<Row>(args: PageArgs, list: List<Row>): Connection<Row> {
   const { first, last } = args;
   if (first != null && last != null) throw new RequestRefused('BAD_REQUEST', 'Give first or last, not both.');
-  const limit = first ?? last ?? DEFAULT_SIZE;
+  const limit = first ?? last ?? CONNECTION_SIZE;
   // That it is not too large either was seen to before the execution began: the size of pages is a limit of the server's.
   if (limit < 1) throw new RequestRefused('BAD_REQUEST', `${last == null ? 'first' : 'last'} must be at least 1; got ${limit}.`);
   return new Connection(list, {
@@ -165,11 +164,13 @@ export function defineConnection<Row>(name: string, node: ObjectRef<SchemaTypes,
     fields: (t) => ({
       edges: t.field({
         type: [EdgeType],
+        size: IN_ITS_PAGE,
         description: 'The entries of this page, with their cursors.',
         resolve: async (connection) => (await connection.page()).edges,
       }),
       nodes: t.field({
         type: [node],
+        size: IN_ITS_PAGE,
         description: 'The entries of this page, without their cursors.',
         resolve: async (connection) => (await connection.page()).edges.map((edge) => edge.node) as never, // as above
       }),

@@ -19,6 +19,7 @@ import { builder, type SchemaTypes } from './builder.ts';
 import { type Context, viewerOf } from './context.ts';
 import { describeEnum } from './enums.ts';
 import { Step } from './nouns.ts';
+import { IN_ITS_ROW } from './sizes.ts';
 
 export const ErrorCode = describeEnum<Code>('ErrorCode', 'What kind of refusal it is, for programs. The message beside it is for people.', {
   NOT_FOUND: 'There is no such thing, or this key may not see it: the two are not told apart.',
@@ -58,7 +59,7 @@ builder.objectType(InvalidInput, {
   description: 'The input breaks rules that its types cannot express.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
-    issues: t.expose('issues', { type: [InputIssue], description: 'All that is wrong, in the order of the input.' }),
+    issues: t.expose('issues', { type: [InputIssue], size: IN_ITS_ROW, description: 'All that is wrong, in the order of the input.' }),
   }),
 });
 

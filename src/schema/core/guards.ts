@@ -66,9 +66,6 @@ export function guardFields(schema: GraphQLSchema, rights: ReadonlyMap<string, A
 
 function guardField(field: Field, right: Action): void {
   const behind = field.resolve ?? defaultFieldResolver;
-  // It is no plain property any more (bare-fields.ts).
-  const { isPlain: _plain, ...extensions } = field.extensions;
-  field.extensions = extensions;
   field.resolve = (source, args, context, info) => {
     const viewer = viewerOf(context);
     if (may(viewer, right)) return behind(source, args, context, info);

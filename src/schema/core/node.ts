@@ -48,6 +48,7 @@ builder.queryField('node', (t) =>
 builder.queryField('nodes', (t) =>
   t.field({
     type: [Node],
+    size: { by: ['ids'], usually: 0, perNode: 1, isPage: true },
     nullable: { list: false, items: true },
     description: 'The things with these ids, in their order; null where there is none, or this key may not see it.',
     args: { ids: t.arg.idList({ required: true, description: 'Ids of any Nodes: at most 100.' }) },

@@ -6,8 +6,8 @@ import type { Range } from '../../store/queries/ranges.ts';
 import type { Portion } from '../../store/statements/portions.ts';
 import { builder } from './builder.ts';
 import type { AnswerRoom } from './response-budget.ts';
+import { STREAM_PAGE_SIZE } from './sizes.ts';
 
-export const DEFAULT_SIZE = 100;
 /** What the entries of one page have together at most, in bytes, more or less; where a single one has more, it is a page of its own. */
 export const PAGE_BYTES = 1_048_576;
 
@@ -31,7 +31,7 @@ export const missedText =
 export const streamArgs = builder.args((t) => ({
   after: t.field({ type: 'Cursor', description: 'Only what comes after this cursor. Default: from the beginning.' }),
   first: t.int({
-    description: `How many at most: 1 to 100. Default ${DEFAULT_SIZE}. A page has fewer where they are long: about a megabyte, or a single one; \`hasMore\` tells.`,
+    description: `How many at most: 1 to 100. Default ${STREAM_PAGE_SIZE}. A page has fewer where they are long: about a megabyte, or a single one; \`hasMore\` tells.`,
   }),
 }));
 
@@ -45,7 +45,7 @@ export async function pageOf<Row>(
   { after, first }: PageArgs,
   read: (after: number, portion: Portion) => Promise<Range<Row>>,
 ): Promise<StreamPage<Row>> {
-  const limit = first ?? DEFAULT_SIZE;
+  const limit = first ?? STREAM_PAGE_SIZE;
   if (limit < 1) throw new RequestRefused('BAD_REQUEST', `first must be at least 1; got ${limit}.`);
   const portion = { rows: limit, bytes: PAGE_BYTES, hold: (bytes: number) => room.hold(bytes) };
   const { rows, upTo, hasMore, missed } = await read(await decodeCursor(domain, after, stream), portion);

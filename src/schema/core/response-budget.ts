@@ -2,10 +2,9 @@
  * How much one answer may hold, as far as its cost cannot say (server/cost.ts): long texts and documents count as nothing there, and a list without
  * pages as what there usually is. What is longer takes from one allowance, the limit `answerBytes`, when it is read.
  */
-import { type GraphQLField, type GraphQLFieldResolver, type GraphQLSchema, getNamedType, isObjectType } from 'graphql';
+import type { GraphQLFieldResolver } from 'graphql';
 import { RequestRefused } from '../../domain/core/refusals.ts';
 import type { Context } from './context.ts';
-import type { Size } from './sizes.ts';
 
 /** What is shorter is not counted: an answer's cost bounds how much of it there is. */
 const LONG_CHARACTERS = 1_024;
@@ -67,50 +66,14 @@ export class AnswerRoom {
   }
 }
 
-/** Texts that may be longer than a message. */
-const texts: ReadonlySet<string> = new Set([
-  'Fragment.text',
-  'JobItem.defaultValue',
-  'JobItem.value',
-  'LogChunk.text',
-  'Step.logTail',
-  'Tensor.name',
-]);
-const documents: ReadonlySet<string> = new Set(['JSON', 'JSONObject']);
-
-/** Has every field that may hold much take from the answer's room. */
-export function countLongValues(schema: GraphQLSchema): GraphQLSchema {
-  const known = new Set<string>();
-  for (const type of Object.values(schema.getTypeMap())) {
-    if (!isObjectType(type)) continue;
-    for (const field of Object.values(type.getFields())) {
-      const coordinate = `${type.name}.${field.name}`;
-      if (texts.has(coordinate)) count(field, charactersOf);
-      else if (documents.has(getNamedType(field.type).name)) count(field, charactersOf);
-      else countEntries(field);
-      known.add(coordinate);
-    }
-  }
-  const unknown = [...texts].filter((coordinate) => !known.has(coordinate));
-  if (unknown.length > 0) throw new Error(`src/schema/core/response-budget.ts names fields that are not there: ${unknown.join(', ')}.`);
-  return schema;
-}
-
-/** Of lists that are read by themselves. What is read with its row is as long as its input was allowed to be. */
-function countEntries(field: GraphQLField<unknown, Context>): void {
-  const size = field.extensions.size as Size | undefined; // as schema/core/sizes.ts put it there
-  if (!size || !field.resolve || size.by.length > 0 || size.usually <= 1) return;
-  count(field, (list) => (Array.isArray(list) ? (list.length - size.usually) * ENTRY_CHARACTERS : 0));
-}
-
-function count(field: GraphQLField<unknown, Context>, measure: (value: unknown) => number): void {
-  const behind: GraphQLFieldResolver<unknown, Context> =
-    field.resolve ?? ((source) => (source as Readonly<Record<string, unknown>>)[field.name]); // readPlainly says that it is a plain property
-  const { isPlain: _, ...extensions } = field.extensions;
-  field.extensions = extensions;
-  field.resolve = (source, args, context, info) => {
+/** A resolver that takes what its value measures from the budget of the answer. */
+export function chargeBudget(
+  resolve: GraphQLFieldResolver<unknown, Context>,
+  measure: (value: unknown) => number,
+): GraphQLFieldResolver<unknown, Context> {
+  return (source, args, context, info) => {
     context.room.requireSome();
-    const value = behind(source, args, context, info);
+    const value = resolve(source, args, context, info);
     const take = (found: unknown) => {
       const characters = measure(found);
       if (characters > LONG_CHARACTERS) context.room.take(characters);
@@ -120,8 +83,12 @@ function count(field: GraphQLField<unknown, Context>, measure: (value: unknown) 
   };
 }
 
+/** What the entries of a list count for that go beyond what was priced. */
+export const charactersBeyond = (usually: number, list: unknown): number =>
+  Array.isArray(list) ? (list.length - usually) * ENTRY_CHARACTERS : 0;
+
 /** Of a text, or of a document as JSON, more or less. Without recursion: a document may be nested deeper than the stack. */
-function charactersOf(value: unknown): number {
+export function charactersOf(value: unknown): number {
   if (typeof value === 'string') return value.length;
   let characters = 0;
   const open = [value];

@@ -5,6 +5,7 @@ import type { Context } from '../core/context.ts';
 import { DeviceSelectionStrategy } from '../core/enums.ts';
 import { defineLoader } from '../core/loaders.ts';
 import { Device, Fragment, Job } from '../core/nouns.ts';
+import { IN_ITS_ROW, SOME } from '../core/sizes.ts';
 import { fragmentOf, startModelOf } from '../files/fragments.ts';
 import { Container } from '../jobs/containers.ts';
 import { jobById, jobOf } from '../jobs/jobs.ts';
@@ -36,6 +37,7 @@ const Federation = builder.objectRef<FederationRow>('Federation').implement({
     }),
     terminationCriteria: t.field({
       type: [TerminationCriterion],
+      size: IN_ITS_ROW,
       description: 'What ends the job as SUCCEEDED when it holds, any of them. Empty: it has one round.',
       resolve: async ({ jobId, terminationCriteria }, _, context) =>
         criteriaOf(context.domain, terminationCriteria, await jobOf(context, jobId), await roundsOfJob.load(context, jobId)),
@@ -58,6 +60,7 @@ const Federation = builder.objectRef<FederationRow>('Federation').implement({
     }),
     devices: t.field({
       type: [Device],
+      size: SOME,
       description: 'The devices of the newest round, in the order of selection. One that was deleted meanwhile is left out.',
       resolve: async ({ jobId }, _, context) => {
         const round = await newestRound(context, jobId);
@@ -82,6 +85,7 @@ const Federation = builder.objectRef<FederationRow>('Federation').implement({
     }),
     models: t.field({
       type: [DeviceModel],
+      size: SOME,
       description: 'The models that devices handed in to the newest round. One whose device or file was deleted meanwhile is left out.',
       resolve: async ({ jobId }, _, context) => {
         const round = await newestRound(context, jobId);
@@ -90,6 +94,7 @@ const Federation = builder.objectRef<FederationRow>('Federation').implement({
     }),
     rounds: t.field({
       type: [Round],
+      size: SOME,
       description: 'All its rounds, in order of number.',
       resolve: ({ jobId }, _, context) => roundsOfJob.load(context, jobId),
     }),

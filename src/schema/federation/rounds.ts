@@ -6,6 +6,7 @@ import type { Context } from '../core/context.ts';
 import { ParticipantStatus, RoundStatus, StepPart } from '../core/enums.ts';
 import { byId, defineLoader, grouped } from '../core/loaders.ts';
 import { Device, Fragment, Step } from '../core/nouns.ts';
+import { SOME } from '../core/sizes.ts';
 import { fragmentOf, startModelOf } from '../files/fragments.ts';
 import { stepOf } from '../steps/steps.ts';
 
@@ -107,11 +108,13 @@ export const Round = builder.objectRef<RoundRow>('Round').implement({
     }),
     participants: t.field({
       type: [Participant],
+      size: SOME,
       description: 'The devices that were selected, in the order of selection. One that was deleted meanwhile is left out.',
       resolve: (round, _, context) => participantsOfRound(context, round),
     }),
     models: t.field({
       type: [DeviceModel],
+      size: SOME,
       description: 'The models that were handed in, late ones included. One whose device or file was deleted meanwhile is left out.',
       resolve: (round, _, context) => modelsOfRound(context, round),
     }),

@@ -29,6 +29,7 @@ import { defineMutation } from '../core/errors.ts';
 import { byId, defineLoader } from '../core/loaders.ts';
 import { Node, readNodes } from '../core/node.ts';
 import { Device, Fragment, Job, Project, Step } from '../core/nouns.ts';
+import type { Size } from '../core/sizes.ts';
 import { deviceById } from '../devices.ts';
 import { jobById } from '../jobs/jobs.ts';
 import { projectOf } from '../projects.ts';
@@ -36,7 +37,9 @@ import { stepById } from '../steps/steps.ts';
 
 /** Of `text`: what a page can show. Larger files are downloaded. */
 const MOST_TEXT_BYTES = 1_048_576;
-export const USUAL_TEXT_BYTES = 65_536;
+const USUAL_TEXT_BYTES = 65_536;
+/** All of it is read, and in memory at once: 8 KB, more than most objects have, count as one node. */
+const TEXT: Size = { by: ['maxBytes'], usually: USUAL_TEXT_BYTES, perNode: 8_192, isPage: false };
 
 /** Null: there is none, or it may not be seen. */
 export const fragmentById = defineLoader<string, FragmentRow | null>(async (context, ids) => {
@@ -120,6 +123,8 @@ Fragment.implement({
     }),
     text: t.string({
       nullable: true,
+      size: TEXT,
+      budget: true,
       description: 'Its content, of a text file. Null: it is PENDING, larger than maxBytes, or not UTF-8.',
       args: {
         maxBytes: t.arg.int({

@@ -20,6 +20,7 @@ import { type Context, viewerOf } from '../core/context.ts';
 import { byId, defineLoader } from '../core/loaders.ts';
 import { Node, readNodes } from '../core/node.ts';
 import { Fragment, Job, Model, ModelVersion, Project } from '../core/nouns.ts';
+import { SOME } from '../core/sizes.ts';
 import { jobById } from '../jobs/jobs.ts';
 import { projectOf } from '../projects.ts';
 import { Metric, newestMetrics } from '../streams/metrics.ts';
@@ -111,6 +112,7 @@ ModelVersion.implement({
     }),
     metrics: t.field({
       type: [Metric],
+      size: SOME,
       description: 'The newest value of each metric that its job reported, by name. Empty where `job` is null.',
       resolve: async ({ jobId }, _, context) => {
         const job = jobId === null ? null : await jobById.load(context, jobId);

@@ -7,13 +7,14 @@ import {
 } from '../../domain/files/safetensors.ts';
 import { builder } from '../core/builder.ts';
 import { Fragment } from '../core/nouns.ts';
+import { SOME } from '../core/sizes.ts';
 
 const MOST_ELEMENTS = 65_536;
 
 const Tensor = builder.objectRef<TensorShape>('Tensor').implement({
   description: 'One tensor of a model.',
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'Its name in the model: `encoder.layers.0.weight`.' }),
+    name: t.exposeString('name', { budget: true, description: 'Its name in the model: `encoder.layers.0.weight`.' }),
     dtype: t.exposeString('dtype', { description: 'The type of its elements, as the file says it: F32, BF16, I64 …' }),
     shape: t.exposeIntList('shape', { description: 'Its size in each dimension; empty for a single number.' }),
     values: t.exposeFloatList('values', {
@@ -29,7 +30,7 @@ const StateDict = builder.objectRef<StateDictShape>('StateDict').implement({
   description: 'What a safetensors file holds.',
   fields: (t) => ({
     metadata: t.expose('metadata', { type: 'JSONObject', description: 'What its maker wrote about it; empty if nothing.' }),
-    tensors: t.expose('tensors', { type: [Tensor], description: 'Its tensors, in the order of the file.' }),
+    tensors: t.expose('tensors', { type: [Tensor], size: SOME, description: 'Its tensors, in the order of the file.' }),
   }),
 });
 

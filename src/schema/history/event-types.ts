@@ -12,6 +12,7 @@ import { builder } from '../core/builder.ts';
 import type { Context } from '../core/context.ts';
 import { JobStatus, RoundStatus, StatusReason, StepStatus } from '../core/enums.ts';
 import { Fragment, Job, Step } from '../core/nouns.ts';
+import { SOME } from '../core/sizes.ts';
 import { Round, roundOf } from '../federation/rounds.ts';
 import { fragmentById } from '../files/fragments.ts';
 import { jobById } from '../jobs/jobs.ts';
@@ -98,6 +99,7 @@ builder.objectRef<ShownEvent>(typeNames.STEPS_ADDED).implement({
   fields: (t) => ({
     steps: t.field({
       type: [Step],
+      size: SOME,
       description: 'The steps that were added, in order of number, as they are now.',
       resolve: async ({ jobId, seq }, _, context) => (await stepsOfJob.load(context, jobId)).filter(({ createdSeq }) => createdSeq === seq),
     }),

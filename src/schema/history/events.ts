@@ -11,6 +11,7 @@ import { EventType } from '../core/enums.ts';
 import { type FrameHead, StreamFrame, watchedJob } from '../core/frames.ts';
 import { Job } from '../core/nouns.ts';
 import { missedText, pageOf, type StreamPage, streamArgs } from '../core/pages.ts';
+import { A_FRAME, IN_ITS_PAGE } from '../core/sizes.ts';
 import { jobById } from '../jobs/jobs.ts';
 import { projectById } from '../projects.ts';
 import { Event, eventsOf, type ShownEvent } from './event-types.ts';
@@ -28,7 +29,7 @@ type Filter = typeof EventFilter.$inferInput;
 const EventPage = builder.objectRef<StreamPage<ShownEvent>>('EventPage').implement({
   description: 'A range of events.',
   fields: (t) => ({
-    events: t.expose('rows', { type: [Event], description: 'They, in the order in which they were committed.' }),
+    events: t.expose('rows', { type: [Event], size: IN_ITS_PAGE, description: 'They, in the order in which they were committed.' }),
     endCursor: t.expose('endCursor', {
       type: 'Cursor',
       nullable: true,
@@ -104,7 +105,7 @@ interface FrameOfEvents extends FrameHead {
 const EventFrame = builder.objectRef<FrameOfEvents>('EventFrame').implement({
   description: 'Events that came, in the order in which they were committed.',
   interfaces: [StreamFrame],
-  fields: (t) => ({ events: t.expose('events', { type: [Event], description: 'What came; may be empty.' }) }),
+  fields: (t) => ({ events: t.expose('events', { type: [Event], size: A_FRAME, description: 'What came; may be empty.' }) }),
 });
 
 builder.subscriptionField('events', (t) =>

@@ -8,6 +8,7 @@ import { builder } from '../core/builder.ts';
 import { JobStatus, StatusReason } from '../core/enums.ts';
 import { defineLoader, grouped } from '../core/loaders.ts';
 import { Job, Step } from '../core/nouns.ts';
+import { FEW } from '../core/sizes.ts';
 
 const transitionsOfJob = defineLoader<string, EventRow[]>(async ({ domain }, jobIds) =>
   grouped(jobIds, await transitionsOfJobs(domain.store.read, jobIds), ({ jobId }) => jobId),
@@ -55,6 +56,7 @@ export const JobStatusHistory = builder.objectRef<ShownJob>('JobStatusHistory').
     finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true, description: 'When it reached its end. Null: not yet.' }),
     transitions: t.field({
       type: [StatusTransition],
+      size: FEW,
       description: 'Each change of the status, the oldest first: the job’s creation. Those that are past retention are left out.',
       resolve: ({ id }, _, context) => transitionsOfJob.load(context, id),
     }),
@@ -68,6 +70,7 @@ builder.objectField(Job, 'history', (t) =>
 builder.objectField(Step, 'transitions', (t) =>
   t.field({
     type: [StatusTransition],
+    size: FEW,
     description: 'Each change of its status, the oldest first: how it came to be. Those that are past retention are left out.',
     resolve: async (step, _, context) => {
       const [origins, changes] = await Promise.all([stepOriginsOfJob.load(context, step.jobId), transitionsOfStep.load(context, step.id)]);

@@ -6,6 +6,7 @@ import { builder } from '../core/builder.ts';
 import { viewerOf } from '../core/context.ts';
 import { type FrameHead, StreamFrame, watchedJob } from '../core/frames.ts';
 import { Job } from '../core/nouns.ts';
+import { A_FRAME } from '../core/sizes.ts';
 import { jobOf } from '../jobs/jobs.ts';
 import { checkJobFilter, JobFilter } from '../jobs/lists.ts';
 import { JobStatusHistory, StatusTransition } from './history.ts';
@@ -20,7 +21,7 @@ const StatusFrame = builder.objectRef<FrameOfStatus>('StatusFrame').implement({
   interfaces: [StreamFrame],
   fields: (t) => ({
     history: t.expose('history', { type: JobStatusHistory, description: 'The status as it is now.' }),
-    transitions: t.expose('transitions', { type: [StatusTransition], description: 'What came, in order; may be empty.' }),
+    transitions: t.expose('transitions', { type: [StatusTransition], size: A_FRAME, description: 'What came, in order; may be empty.' }),
   }),
 });
 

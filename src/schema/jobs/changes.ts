@@ -9,6 +9,7 @@ import { builder } from '../core/builder.ts';
 import { defineMutation } from '../core/errors.ts';
 import { LabelInput } from '../core/labels.ts';
 import { Fragment, Job, Step } from '../core/nouns.ts';
+import { SOME } from '../core/sizes.ts';
 import { JobItemInput } from './items.ts';
 import { StepInput } from './templates.ts';
 
@@ -94,7 +95,7 @@ defineMutation('addSteps', {
     description: 'The steps were added.',
     fields: (t) => ({
       job: t.expose('job', { type: Job, description: 'The job as it is now.' }),
-      steps: t.expose('steps', { type: [Step], description: 'The new steps, in order.' }),
+      steps: t.expose('steps', { type: [Step], size: SOME, description: 'The new steps, in order.' }),
     }),
   }),
   refusals: [NotFound, InvalidInput, InvalidState, IdempotencyConflict],

@@ -1,5 +1,6 @@
 import type { Container as ContainerShape } from '../../domain/core/vocabulary.ts';
 import { builder } from '../core/builder.ts';
+import { IN_ITS_ROW } from '../core/sizes.ts';
 import { Resources, ResourcesInput } from './resources.ts';
 
 /** What a key without the right to read a field is shown in its place (guards.ts). */
@@ -60,8 +61,12 @@ export const Container = builder.objectRef<ContainerShape>('Container').implemen
     entrypoint: t.exposeString('entrypoint', { nullable: true, description: "Replaces the image's own entrypoint." }),
     command: t.exposeString('command', { nullable: true, description: 'The command line to run. Null: what the image runs by itself.' }),
     build: t.expose('build', { type: ContainerBuild, nullable: true, description: 'How to build the image, if it is to be built.' }),
-    env: t.expose('env', { type: [EnvironmentVariable], description: 'Variables of its environment, beside those that every step gets.' }),
-    volumes: t.expose('volumes', { type: [Volume], description: 'Storage that is mounted into it.' }),
+    env: t.expose('env', {
+      type: [EnvironmentVariable],
+      size: IN_ITS_ROW,
+      description: 'Variables of its environment, beside those that every step gets.',
+    }),
+    volumes: t.expose('volumes', { type: [Volume], size: IN_ITS_ROW, description: 'Storage that is mounted into it.' }),
     http: t.expose('http', { type: HttpPort, nullable: true, description: 'The port on which it serves HTTP, if it does.' }),
     resources: t.expose('resources', { type: Resources, description: 'What it needs of its device.' }),
     properties: t.expose('properties', {

@@ -8,6 +8,7 @@ import { ItemValueType, SettingSource } from '../core/enums.ts';
 import { byId, defineLoader, grouped } from '../core/loaders.ts';
 import { Node, readNodes } from '../core/node.ts';
 import { Job, JobItem } from '../core/nouns.ts';
+import { IN_ITS_ROW } from '../core/sizes.ts';
 import { jobById, jobOf } from './jobs.ts';
 
 const itemsOfJob = defineLoader<string, JobItemRow[]>(async ({ domain }, jobIds) =>
@@ -34,6 +35,7 @@ JobItem.implement({
     description: t.exposeString('description', { nullable: true, description: 'What it is for, if someone said so.' }),
     label: t.exposeString('label', { nullable: true, description: 'What a form calls it, if someone said so.' }),
     value: t.exposeString('value', {
+      budget: true,
       description: "Its value as text, in its type's one canonical spelling: `0.5` for what was given as `.50`.",
     }),
     typedValue: t.field({
@@ -42,6 +44,7 @@ JobItem.implement({
       resolve: (item) => typedValue(item),
     }),
     defaultValue: t.exposeString('defaultValue', {
+      budget: true,
       nullable: true,
       description: 'What it would be if no value had been given, if that was said.',
     }),
@@ -55,6 +58,7 @@ JobItem.implement({
 builder.objectFields(Job, (t) => ({
   items: t.field({
     type: [JobItem],
+    size: IN_ITS_ROW,
     description: 'Its named, typed settings, in the order of its application, or else in the order in which they were given.',
     extensions: reads<ShownJob>('id'),
     resolve: ({ id }, _, context) => itemsOfJob.load(context, id),

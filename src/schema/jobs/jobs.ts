@@ -10,6 +10,7 @@ import { Label } from '../core/labels.ts';
 import { byId, defineLoader } from '../core/loaders.ts';
 import { Node, readNodes } from '../core/node.ts';
 import { Device, Job, Project } from '../core/nouns.ts';
+import { IN_ITS_ROW } from '../core/sizes.ts';
 import { deviceById } from '../devices.ts';
 import { projectOf } from '../projects.ts';
 import { Container } from './containers.ts';
@@ -70,7 +71,7 @@ Job.implement({
     }),
     owner: t.exposeString('owner', { description: 'Who created it: the name of the key, as `user:alice`.' }),
     priority: t.exposeInt('priority', { description: 'Steps of a higher priority are claimed before others. 0 unless it was set.' }),
-    labels: t.expose('labels', { type: [Label], description: 'What people put on it to find it by.' }),
+    labels: t.expose('labels', { type: [Label], size: IN_ITS_ROW, description: 'What people put on it to find it by.' }),
     isPreemptible: t.exposeBoolean('isPreemptible', { description: 'Whether its steps may be stopped to make room for more urgent work.' }),
     scheduleTimeoutSeconds: t.exposeFloat('scheduleTimeoutSeconds', {
       nullable: true,

@@ -2,6 +2,7 @@ import type { StepTemplate as StepTemplateShape } from '../../domain/core/vocabu
 import { builder } from '../core/builder.ts';
 import { Label, LabelInput } from '../core/labels.ts';
 import { Device } from '../core/nouns.ts';
+import { IN_ITS_ROW } from '../core/sizes.ts';
 import { pinnedDeviceOf } from '../devices.ts';
 import { Container, ContainerInput } from './containers.ts';
 import { Resources, ResourcesInput } from './resources.ts';
@@ -16,7 +17,11 @@ export const StepTemplate = builder.objectRef<StepTemplateShape>('StepTemplate')
       description: "What it will run. Null: the job's container, or whatever claims it knows by its name.",
     }),
     resources: t.expose('resources', { type: Resources, description: 'What it will need of its device.' }),
-    requiredLabels: t.expose('requiredLabels', { type: [Label], description: 'Labels that its device must have, all of them.' }),
+    requiredLabels: t.expose('requiredLabels', {
+      type: [Label],
+      size: IN_ITS_ROW,
+      description: 'Labels that its device must have, all of them.',
+    }),
     pinnedDevice: t.field({
       type: Device,
       nullable: true,

@@ -4,6 +4,7 @@ import { builder } from '../core/builder.ts';
 import { AttemptOutcome, StatusReason } from '../core/enums.ts';
 import { defineLoader, grouped } from '../core/loaders.ts';
 import { Attempt, Device, Step } from '../core/nouns.ts';
+import { FEW } from '../core/sizes.ts';
 import { deviceById } from '../devices.ts';
 import { stepOf } from './steps.ts';
 
@@ -38,6 +39,7 @@ Attempt.implement({
 builder.objectField(Step, 'attempts', (t) =>
   t.field({
     type: [Attempt],
+    size: FEW,
     description: 'Every try at it, in order of number.',
     resolve: ({ id }, _, context) => attemptsOfStep.load(context, id),
   }),

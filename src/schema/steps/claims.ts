@@ -12,6 +12,7 @@ import { connect, defineConnection, forwardArgs, type List } from '../core/conne
 import { type Context, viewerOf } from '../core/context.ts';
 import { defineMutation } from '../core/errors.ts';
 import { Step } from '../core/nouns.ts';
+import { FEW, IN_ITS_ROW } from '../core/sizes.ts';
 import { deviceById } from '../devices.ts';
 
 export const Lease = builder.objectRef<LeaseShape>('Lease').implement({
@@ -43,7 +44,7 @@ const Claim = builder.objectRef<ClaimShape>('Claim').implement({
   fields: (t) => ({
     step: t.expose('step', { type: Step, description: 'The step: RUNNING, with the attempt that holds it now.' }),
     lease: t.expose('lease', { type: Lease, description: 'The right to it.' }),
-    secretEnv: t.field({ type: [SecretVariable], description: secretEnv, resolve: ({ step }) => secretsOf(step) }),
+    secretEnv: t.field({ type: [SecretVariable], size: IN_ITS_ROW, description: secretEnv, resolve: ({ step }) => secretsOf(step) }),
   }),
 });
 
@@ -67,7 +68,7 @@ defineMutation('claimStep', {
     fields: (t) => ({
       step: t.expose('step', { type: Step, description: 'The step: RUNNING.' }),
       lease: t.expose('lease', { type: Lease, description: 'The right to it.' }),
-      secretEnv: t.field({ type: [SecretVariable], description: secretEnv, resolve: ({ step }) => secretsOf(step) }),
+      secretEnv: t.field({ type: [SecretVariable], size: IN_ITS_ROW, description: secretEnv, resolve: ({ step }) => secretsOf(step) }),
     }),
   }),
   refusals: [NotFound, InvalidState, InvalidInput],
@@ -98,7 +99,7 @@ defineMutation('claimNextSteps', {
   payload: builder.objectRef<{ claims: ClaimShape[] }>('ClaimNextStepsPayload').implement({
     description: 'What was taken.',
     fields: (t) => ({
-      claims: t.expose('claims', { type: [Claim], description: 'The steps, first come first; empty when there were none.' }),
+      claims: t.expose('claims', { type: [Claim], size: FEW, description: 'The steps, first come first; empty when there were none.' }),
     }),
   }),
   refusals: [NotFound, InvalidInput],

@@ -7,6 +7,7 @@ import { builder } from '../core/builder.ts';
 import { LogStream, StatusReason } from '../core/enums.ts';
 import { defineMutation } from '../core/errors.ts';
 import { Step } from '../core/nouns.ts';
+import { FEW } from '../core/sizes.ts';
 import { Lease } from './claims.ts';
 
 const leaseToken = 'The token that the claim answered.';
@@ -113,7 +114,7 @@ defineMutation('reportProgress', {
       isCancelRequested: t.exposeBoolean('isCancelRequested', { description: 'Stop, and end the step: its job is being cancelled.' }),
       isPreempted: t.exposeBoolean('isPreempted', { description: 'Stop, and release the step: it has to make room for other work.' }),
       isDraining: t.exposeBoolean('isDraining', { description: 'Finish this, and claim nothing more.' }),
-      ignoredMetrics: t.expose('ignoredMetrics', { type: [IgnoredMetric], description: ignoredMetrics }),
+      ignoredMetrics: t.expose('ignoredMetrics', { type: [IgnoredMetric], size: FEW, description: ignoredMetrics }),
     }),
   }),
   refusals: [StaleLease, InvalidInput],
@@ -139,7 +140,7 @@ defineMutation('reportMetrics', {
     fields: (t) => ({
       step: t.expose('step', { type: Step, description: 'The step that reported them.' }),
       accepted: t.exposeInt('accepted', { description: 'How many of them were new.' }),
-      ignored: t.expose('ignored', { type: [IgnoredMetric], description: ignoredMetrics }),
+      ignored: t.expose('ignored', { type: [IgnoredMetric], size: FEW, description: ignoredMetrics }),
     }),
   }),
   refusals: [StaleLease, InvalidInput],

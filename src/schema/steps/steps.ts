@@ -13,6 +13,7 @@ import { Label } from '../core/labels.ts';
 import { byId, defineLoader, grouped } from '../core/loaders.ts';
 import { Node, readNodes } from '../core/node.ts';
 import { Device, Job, Step } from '../core/nouns.ts';
+import { IN_ITS_ROW, SOME } from '../core/sizes.ts';
 import { pinnedDeviceOf } from '../devices.ts';
 import { Container } from '../jobs/containers.ts';
 import { jobOf } from '../jobs/jobs.ts';
@@ -106,6 +107,7 @@ Step.implement({
     }),
     requiredLabels: t.field({
       type: [Label],
+      size: IN_ITS_ROW,
       description: 'Labels that its device must have, all of them.',
       resolve: async (step, _, context) => (await demandOf(context, step)).requiredLabels,
     }),
@@ -114,6 +116,7 @@ Step.implement({
     }),
     whyNot: t.field({
       type: [UnmetRequirement],
+      size: IN_ITS_ROW,
       description: 'Why it is not claimed now: what is unmet, device by device. Empty: it can be claimed, is held, or has ended.',
       args: { deviceId: t.arg.id({ description: 'Only for this device. Default: for all that this key sees.' }) },
       resolve: async (step, { deviceId }, context) => whyNot(context.domain, viewerOf(context), step, deviceId ?? null),
@@ -128,6 +131,7 @@ Step.implement({
 builder.objectFields(Job, (t) => ({
   steps: t.field({
     type: [Step],
+    size: SOME,
     description: 'Its steps, in order of number.',
     extensions: reads<ShownJob>('id'),
     resolve: ({ id }, _, context, info) => stepsOfJobOf(chosenColumns(info)).load(context, id),

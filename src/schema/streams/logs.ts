@@ -10,10 +10,13 @@ import { LogStream } from '../core/enums.ts';
 import { StreamFrame, watchedJob } from '../core/frames.ts';
 import { Step } from '../core/nouns.ts';
 import { missedText, pageOf, type StreamPage, streamArgs } from '../core/pages.ts';
+import { A_FRAME, IN_ITS_PAGE, type Size } from '../core/sizes.ts';
 
 const MOST_TAIL_LINES = 10_000;
 /** As much as a page can show, and little enough to hold. */
 const MOST_TAIL_CHARACTERS = 1_048_576;
+/** A hundred lines of a usual length, about 8 KB, count as one node: see the text of a fragment. */
+const TAIL: Size = { by: ['lines'], usually: 100, perNode: 100, isPage: false };
 
 const LogChunk = builder.objectRef<LogChunkRow>('LogChunk').implement({
   description: 'A piece of the log, as it was written: lines and parts of lines.',
@@ -27,7 +30,7 @@ const LogChunk = builder.objectRef<LogChunkRow>('LogChunk').implement({
     attempt: t.exposeInt('attempt', { description: 'The number of the attempt at that step.' }),
     offset: t.expose('offset', { type: 'ByteCount', description: "The bytes (UTF-8) of this attempt's log before it." }),
     stream: t.expose('stream', { type: LogStream, description: 'Where it comes from.' }),
-    text: t.exposeString('text', { description: 'What was written, line breaks included.' }),
+    text: t.exposeString('text', { budget: true, description: 'What was written, line breaks included.' }),
     at: t.expose('at', { type: 'DateTime', description: 'When it was written.' }),
   }),
 });
@@ -35,7 +38,7 @@ const LogChunk = builder.objectRef<LogChunkRow>('LogChunk').implement({
 const LogPage = builder.objectRef<StreamPage<LogChunkRow>>('LogPage').implement({
   description: 'A range of a log.',
   fields: (t) => ({
-    chunks: t.expose('rows', { type: [LogChunk], description: 'Its pieces, in the order in which they were written.' }),
+    chunks: t.expose('rows', { type: [LogChunk], size: IN_ITS_PAGE, description: 'Its pieces, in the order in which they were written.' }),
     endCursor: t.expose('endCursor', {
       type: 'Cursor',
       nullable: true,
@@ -60,6 +63,8 @@ builder.objectFields(Step, (t) => ({
     },
   }),
   logTail: t.string({
+    size: TAIL,
+    budget: true,
     description: `The last lines of its log as one text, each as its last write left it (what stands before a \`\\r\` is written over), at most ${MOST_TAIL_CHARACTERS} characters; empty when nothing was written.`,
     args: {
       lines: t.arg.int({ required: true, defaultValue: 100, description: `How many lines: 1 to ${MOST_TAIL_LINES}.` }),
@@ -79,7 +84,7 @@ builder.objectFields(Step, (t) => ({
 const LogFrame = builder.objectRef<Frame<LogChunkRow>>('LogFrame').implement({
   description: 'Pieces of the log that came, in the order in which they were written.',
   interfaces: [StreamFrame],
-  fields: (t) => ({ chunks: t.expose('rows', { type: [LogChunk], description: 'What came; may be empty.' }) }),
+  fields: (t) => ({ chunks: t.expose('rows', { type: [LogChunk], size: A_FRAME, description: 'What came; may be empty.' }) }),
 });
 
 builder.subscriptionField('log', (t) =>

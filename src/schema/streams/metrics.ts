@@ -9,10 +9,13 @@ import type { Context } from '../core/context.ts';
 import { StreamFrame, watchedJob } from '../core/frames.ts';
 import { defineLoader } from '../core/loaders.ts';
 import { Job, Step } from '../core/nouns.ts';
+import { IN_ITS_PAGE, IN_ITS_ROW, type Size, SOME } from '../core/sizes.ts';
 import { stepsOfJob } from '../steps/steps.ts';
 
 /** Of a curve: more than any screen has pixels across, and about a megabyte of answer. */
 export const MOST_POINTS = 10_000;
+/** Its points are two numbers each, read in one go: a hundred count as one node. */
+export const CURVE: Size = { by: ['maxPoints'], usually: MOST_POINTS, perNode: 100, isPage: false };
 
 /** How many points a curve is thinned to. Throws BAD_REQUEST. */
 export function pointsToShow(maxPoints: number | null | undefined): number {
@@ -76,6 +79,7 @@ const MetricSeries = builder.objectRef<Curve<MetricPointRow> & { name: string; m
     missed: t.exposeInt('missed', { description: 'How many points more were reported and are gone, being past retention.' }),
     points: t.expose('rows', {
       type: [MetricPoint],
+      size: IN_ITS_PAGE,
       description:
         'In order of iteration, and for one iteration by step and attempt; then those without an iteration, in the order in which they were reported.',
     }),
@@ -97,6 +101,7 @@ const byName = (a: LatestMetricRow, b: LatestMetricRow) => (a.name < b.name ? -1
 builder.objectFields(Job, (t) => ({
   metrics: t.field({
     type: [Metric],
+    size: SOME,
     description: 'The newest value of each metric, whichever step reported it; by name.',
     args: namesArg,
     extensions: reads<ShownJob>('id'),
@@ -104,6 +109,7 @@ builder.objectFields(Job, (t) => ({
   }),
   metricSeries: t.field({
     type: MetricSeries,
+    size: CURVE,
     description: 'The curve of one metric, over all steps and attempts. Without points if it was never reported.',
     args: {
       name: t.arg.string({ required: true, description: 'Which metric.' }),
@@ -122,6 +128,7 @@ builder.objectFields(Job, (t) => ({
 builder.objectField(Step, 'metrics', (t) =>
   t.field({
     type: [Metric],
+    size: SOME,
     description: 'The newest value of each metric that it reported; by name.',
     args: namesArg,
     resolve: async ({ jobId, number }, { names }, context) =>
@@ -132,7 +139,7 @@ builder.objectField(Step, 'metrics', (t) =>
 const MetricFrame = builder.objectRef<Frame<MetricPointRow>>('MetricFrame').implement({
   description: 'Points of metrics that came, in the order in which they were reported.',
   interfaces: [StreamFrame],
-  fields: (t) => ({ points: t.expose('rows', { type: [MetricPoint], description: 'What came; may be empty.' }) }),
+  fields: (t) => ({ points: t.expose('rows', { type: [MetricPoint], size: IN_ITS_ROW, description: 'What came; may be empty.' }) }),
 });
 
 builder.subscriptionField('metrics', (t) =>

@@ -7,7 +7,8 @@ import { reads } from '../core/chosen-columns.ts';
 import { StreamFrame, watchedJob } from '../core/frames.ts';
 import { defineLoader } from '../core/loaders.ts';
 import { Job } from '../core/nouns.ts';
-import { MOST_POINTS, pointsToShow } from './metrics.ts';
+import { IN_ITS_ROW } from '../core/sizes.ts';
+import { CURVE, MOST_POINTS, pointsToShow } from './metrics.ts';
 
 /** No bound is one that databases can write down, too. */
 const EARLIEST = new Date('0001-01-01T00:00:00.000Z');
@@ -40,6 +41,7 @@ const TelemetrySample = builder.objectRef<TelemetrySampleRow>('TelemetrySample')
 builder.objectFields(Job, (t) => ({
   telemetry: t.field({
     type: [TelemetrySample],
+    size: CURVE,
     description:
       'What its steps consumed, in order of time. What is old may be thinned to one sample a minute, the one with the most memory.',
     args: {
@@ -66,7 +68,7 @@ builder.objectFields(Job, (t) => ({
 const TelemetryFrame = builder.objectRef<Frame<TelemetrySampleRow>>('TelemetryFrame').implement({
   description: 'Samples that came, in the order in which they were reported.',
   interfaces: [StreamFrame],
-  fields: (t) => ({ samples: t.expose('rows', { type: [TelemetrySample], description: 'What came; may be empty.' }) }),
+  fields: (t) => ({ samples: t.expose('rows', { type: [TelemetrySample], size: IN_ITS_ROW, description: 'What came; may be empty.' }) }),
 });
 
 builder.subscriptionField('telemetry', (t) =>

@@ -1,13 +1,11 @@
 import {
   type ASTNode,
   type DocumentNode,
-  defaultFieldResolver,
   type ExecutionResult,
   execute,
   GraphQLScalarType,
   type GraphQLSchema,
   getVariableValues,
-  isObjectType,
   isSpecifiedScalarType,
   Kind,
   type TypeNode,
@@ -50,6 +48,9 @@ interface Compiled {
  * times faster; compiling takes the event loop about 20 µs a field, and most of what is typed by hand, or made up by a program, comes a
  * few times at most. So an operation is compiled that came `RUNS_BEFORE` times, is small enough for nobody to notice, and for which there is
  * time: whoever sends ever new documents, each often enough, has a twentieth of the event loop for them to be compiled in, and no more.
+ *
+ * Where a field of the schema has no resolver, graphql-jit reads the property of its name and calls nothing: such a property is a value, neither a
+ * function nor a promise.
  *
  * The answers are graphql-js's in either case: variables are read by graphql-js (see `withoutCoercion`), and where graphql-jit cannot
  * compile an operation, graphql-js goes on executing it. A subscription's operation is executed per event, with the event as `rootValue`.
@@ -96,17 +97,6 @@ export class Executor {
     this.#pausedUntil = ended + (ended - began) * (1 / MOST_OF_TIME - 1);
     this.#compiled.set(operation, compiled, BYTES_PER_OPERATION + (compiled ? fields * BYTES_PER_FIELD : 0));
     return compiled;
-  }
-}
-
-/**
- * Gives every field that has no resolver graphql-js's default one. graphql-jit reads such fields as plain properties, and would answer
- * differently where the property is a function or a promise. Where a schema says `isPlain` of a field, it is neither.
- */
-export function nameResolvers(schema: GraphQLSchema): void {
-  for (const type of Object.values(schema.getTypeMap())) {
-    if (!isObjectType(type)) continue;
-    for (const field of Object.values(type.getFields())) if (!field.extensions.isPlain) field.resolve ??= defaultFieldResolver;
   }
 }
 

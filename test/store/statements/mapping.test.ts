@@ -1,0 +1,50 @@
+/** That Drizzle still hands whole results to the mapper that prepared statements are given: if it did not, rows would come slowly, and nothing would say so. */
+import { sql } from 'drizzle-orm';
+import { beforeAll, expect, test, vi } from 'vitest';
+import { mapPlainly } from '../../../src/store/statements/mapping.ts';
+import type { Store } from '../../../src/store/store.ts';
+import { describeOnEachStore } from '../../support/databases.ts';
+import { plantSeed } from '../../support/seed.ts';
+
+/** A prepared query of Drizzle's, with what mapping.ts counts on. */
+interface Mapped {
+  customResultMapper?: (rows: readonly (readonly unknown[])[]) => unknown;
+  execute(values: object): Promise<unknown>;
+}
+
+describeOnEachStore('The mapping of a prepared statement', (open) => {
+  let store: Store;
+  beforeAll(async () => {
+    store = await open();
+    await plantSeed(store);
+  });
+
+  const prepare = (columns: object): Mapped => {
+    const { db, t } = store.read;
+    // The common type of both databases' builders knows no `prepare`.
+    const builder = db.select(columns as never).from(t.projects) as unknown as { prepare(name: string): Mapped };
+    return builder.prepare(`mapping of ${Object.keys(columns).join()}`);
+  };
+
+  test('is called once for a result, with columns and expressions decoded', async () => {
+    const { projects } = store.tables;
+    const doubled = sql`length(${projects.name}) * 2`.mapWith(Number);
+    const prepared = prepare({ name: projects.name, pipeline: projects.pipeline, createdAt: projects.createdAt, doubled });
+    mapPlainly(prepared);
+    if (!prepared.customResultMapper) throw new Error('The statement was given no mapper.');
+    const mapper = vi.fn(prepared.customResultMapper);
+    prepared.customResultMapper = mapper;
+    expect(await prepared.execute({})).toEqual([
+      { name: 'Digits', pipeline: [expect.objectContaining({ name: 'Bootstrap' })], createdAt: expect.any(Date), doubled: 12 },
+    ]);
+    expect(mapper).toHaveBeenCalledTimes(1);
+    expect(mapper.mock.calls[0]?.[0]).toHaveLength(1);
+  });
+
+  test('is left to Drizzle where rows of joined tables are answered one inside the other', () => {
+    const { projects } = store.tables;
+    const prepared = prepare({ project: { name: projects.name } });
+    mapPlainly(prepared);
+    expect(prepared.customResultMapper).toBeUndefined();
+  });
+});
