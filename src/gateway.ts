@@ -8,8 +8,8 @@ import type { Config } from './config/settings.ts';
 import { watchKey } from './domain/access/key-ends.ts';
 import { authenticate } from './domain/access/keys.ts';
 import { createDomain, type Domain } from './domain/core/domain.ts';
-import { keepRetention } from './domain/sweep/retention.ts';
-import { forgiveOutage, keepTime } from './domain/sweep/timekeeping.ts';
+import { startRetention } from './domain/sweep/retention.ts';
+import { forgiveOutage, startSweep } from './domain/sweep/timekeeping.ts';
 import { openSchemas } from './json-schema/threads.ts';
 import { Wakeups } from './realtime/wakeups.ts';
 import { type Context, createContext } from './schema/core/context.ts';
@@ -93,8 +93,8 @@ async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracin
   const metrics = new Metrics({ version: manifest.version, node: process.versions.node, store: store.description }, counted);
   // Before anything goes on by itself: the address may be taken.
   const metricsServer = telemetry.metricsAddress === null ? null : await openMetricsServer(metrics, telemetry.metricsAddress);
-  const stopTime = keepTime(domain, logRecurring(log, 'The sweep failed; the next one tries again.'));
-  const stopRetention = keepRetention(domain, retention, logRecurring(log, 'Retention failed; the next round goes on.'));
+  const stopTime = startSweep(domain, logRecurring(log, 'The sweep failed; the next one tries again.'));
+  const stopRetention = startRetention(domain, retention, logRecurring(log, 'Retention failed; the next round goes on.'));
   const rates = new Rates(limits);
   const onKeyEnd: ServerParts<Context>['onKeyEnd'] = (principal, ended) => watchKey(domain, wakeups, principal, ended);
   const parts: ServerParts<Context> = {

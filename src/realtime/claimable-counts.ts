@@ -4,7 +4,7 @@ import { hashOf } from '../domain/access/secrets.ts';
 import { topics } from '../domain/core/change.ts';
 import type { Domain } from '../domain/core/domain.ts';
 import type { Waker } from '../domain/core/waker.ts';
-import { keepSeen } from '../domain/steps/devices.ts';
+import { recordSeen } from '../domain/steps/devices.ts';
 import { claimableBy } from '../domain/steps/matching.ts';
 import { pull } from './pull.ts';
 
@@ -22,7 +22,7 @@ export function claimableCounts(
   return pull<number>(wakeups, domain.clock, {
     topics: [topics.anyQueue, topics.taken, topics.device(deviceId)],
     async look() {
-      if (isDevice) await keepSeen(domain, deviceId);
+      if (isDevice) await recordSeen(domain, deviceId);
       const steps = await claimableBy(domain, deviceId);
       // Queued again is queued anew: whoever found it taken may try again.
       const now = hashOf(JSON.stringify(steps.map(({ id, queuedAt }) => [id, queuedAt]).toSorted()));

@@ -7,7 +7,7 @@ import { completeStep } from '../../src/domain/claims/outcomes.ts';
 import type { FederationInput } from '../../src/domain/federation/federation.ts';
 import { createFragment, finishUpload } from '../../src/domain/files/fragments.ts';
 import type { CreateJobInput } from '../../src/domain/jobs/input.ts';
-import { keepSeen } from '../../src/domain/steps/devices.ts';
+import { recordSeen } from '../../src/domain/steps/devices.ts';
 import type { FederationRow, FragmentRow, JobRow, ParticipantRow, RoundRow, StepRow } from '../../src/store/schema/tables.ts';
 import { encodeModel, f32, type Laid } from '../aggregator/models.ts';
 import { admin, type Seed, type SeededDevice, type SeededJob } from '../support/seed.ts';
@@ -55,7 +55,7 @@ export const statusesOf = (rows: readonly { status: string }[]) => rows.map(({ s
 
 /** Keeps these devices online, whatever the clock says. */
 export async function see({ domain }: Seed, devices: readonly SeededDevice[]): Promise<void> {
-  for (const { device } of devices) await keepSeen(domain, device.id);
+  for (const { device } of devices) await recordSeen(domain, device.id);
 }
 
 /** Registers so many edge devices with the seed's project. */

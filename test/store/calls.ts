@@ -4,7 +4,7 @@ import { renewLeases, shiftDeadlines } from '../../src/store/changes/deadlines.t
 import { anyPinnedStep, devicesFor, removeDevice, saveDeviceFields, seeDevices } from '../../src/store/changes/devices.ts';
 import { dropOpenParticipants, saveParticipant, saveRound } from '../../src/store/changes/federations.ts';
 import { removeJob, removeJobLabels, saveJobFields, takeJobItems } from '../../src/store/changes/jobs.ts';
-import { keepModelsOfJob } from '../../src/store/changes/models.ts';
+import { recordModelsOfJob } from '../../src/store/changes/models.ts';
 import { removeProject, saveProjectFields } from '../../src/store/changes/projects.ts';
 import { allReservations, stepsOnDevices } from '../../src/store/changes/reservations.ts';
 import { lockStream, removeOldest, shortenLog, takeTurn, thinStream } from '../../src/store/changes/retention.ts';
@@ -149,7 +149,7 @@ const changes: readonly Call[] = [
   { name: 'saveJobFields', run: (tx) => saveJobFields(tx, jobId, { updatedAt: at }) },
   { name: 'removeJobLabels', run: (tx) => removeJobLabels(tx, jobId) },
   { name: 'takeJobItems', run: (tx) => takeJobItems(tx, jobId) },
-  { name: 'keepModelsOfJob', run: (tx) => keepModelsOfJob(tx, jobId) },
+  { name: 'recordModelsOfJob', run: (tx) => recordModelsOfJob(tx, jobId) },
   { name: 'saveKeyFields', run: (tx) => saveKeyFields(tx, id, { lastUsedAt: at }) },
   { name: 'allReservations', run: (tx) => allReservations(tx) },
   { name: 'stepsOnDevices', run: (tx) => stepsOnDevices(tx) },

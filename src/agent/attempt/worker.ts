@@ -204,7 +204,7 @@ async function follow(attempt: Attempt, running: RunningStep): Promise<Outcome> 
     }),
     repeat(metricsMilliseconds, ended.signal, () => attempt.metrics.read()),
     repeat(samplePeriodMilliseconds, ended.signal, () => takeSample(attempt, running)),
-    tellStart(attempt, running, ended.signal),
+    recordStart(attempt, running, ended.signal),
   ];
   // What came first decides: a command that ended by itself before it was told to stop has the outcome that it had.
   const first = await Promise.race([running.exited, whenAborted(attempt.lease.stop, ended.signal)]);
@@ -256,7 +256,7 @@ async function takeSample({ outbox }: Attempt, running: RunningStep): Promise<vo
 }
 
 /** Of a container, when it runs; and where what it serves is reached. */
-async function tellStart({ outbox }: Attempt, running: RunningStep, over: AbortSignal): Promise<void> {
+async function recordStart({ outbox }: Attempt, running: RunningStep, over: AbortSignal): Promise<void> {
   if (!(await running.hasStarted(over))) return;
   if (running.container !== null) outbox.add({ kind: 'state', reason: 'CONTAINER_STARTED', description: '' });
   const httpUrl = await running.findHttpUrl().catch(() => null);

@@ -62,12 +62,12 @@ function openStreams({ target, given }: Context, jobId: string, follower: Follow
   const filter = { jobId, types: ['STEP_STATUS_CHANGED', 'STEPS_ADDED', 'FRAGMENT_READY'] as const };
   // All four end with the job: each says ENDED once everything of it is delivered.
   return [
-    open((options) => batches(subscribe(target, JobStatusDocument, { jobId }, options), (frame) => follower.tellStatus(frame))),
+    open((options) => batches(subscribe(target, JobStatusDocument, { jobId }, options), (frame) => follower.printStatus(frame))),
     open((options) =>
-      batches(subscribe(target, EventsDocument, { filter }, options), ({ events }) => events.map((event) => follower.tellEvent(event))),
+      batches(subscribe(target, EventsDocument, { filter }, options), ({ events }) => events.map((event) => follower.printEvent(event))),
     ),
-    open((options) => batches(subscribe(target, LogDocument, { jobId }, options), (frame) => follower.tellLog(frame))),
-    open((options) => batches(subscribe(target, MetricsDocument, { jobId }, options), ({ points }) => follower.tellMetrics(points))),
+    open((options) => batches(subscribe(target, LogDocument, { jobId }, options), (frame) => follower.printLog(frame))),
+    open((options) => batches(subscribe(target, MetricsDocument, { jobId }, options), ({ points }) => follower.printMetrics(points))),
   ];
 }
 

@@ -55,7 +55,7 @@ export class Follower {
     if (this.#screen.hasProgress && !context.isJson) this.#tick = setInterval(() => this.#showProgress(), 1_000);
   }
 
-  tellStatus(frame: StatusFrame): Entry[] {
+  printStatus(frame: StatusFrame): Entry[] {
     // Before what led to it is shown: the line at the bottom and the wait for a device are of now.
     this.#history = frame.history;
     this.#showProgress();
@@ -68,14 +68,14 @@ export class Follower {
     });
   }
 
-  tellEvent(event: Event): Entry {
+  printEvent(event: Event): Entry {
     const show = () => this.#showEvent(event);
     if (event.__typename === 'FragmentReadyEvent') return entry(event.at, ranks.fragment, show);
     const hasEnded = event.__typename === 'StepStatusChangedEvent' && isEnded(event.stepTo);
     return entry(event.at, hasEnded ? ranks.stepEnded : ranks.started, show);
   }
 
-  tellLog(frame: LogFrame): Entry[] {
+  printLog(frame: LogFrame): Entry[] {
     if (frame.missed > 0) this.note(`-- ${frame.missed} entries of the log are past retention --`);
     return frame.chunks.map((chunk) =>
       entry(chunk.at, ranks.log, async () => {
@@ -89,7 +89,7 @@ export class Follower {
   }
 
   /** One entry for all that was reported of an iteration. */
-  tellMetrics(points: readonly MetricPointFieldsFragment[]): Entry[] {
+  printMetrics(points: readonly MetricPointFieldsFragment[]): Entry[] {
     const groups = Map.groupBy(points, (point) => `${point.stepNumber}/${point.attempt}/${point.iteration}`);
     return [...groups.values()].map((group) =>
       entry(group[0]?.at ?? '', ranks.metrics, async () => {

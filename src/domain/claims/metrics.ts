@@ -3,9 +3,9 @@
 import {
   countMetricNames,
   insertMetricPoints,
-  keepLatestMetric,
   knownIteration,
   knownMetricName,
+  recordLatestMetric,
   takeNumbers,
 } from '../../store/changes/streams.ts';
 import type { Optional } from '../../store/optional.ts';
@@ -66,7 +66,7 @@ export async function storeMetrics(change: Change, step: StepRow, metrics: reado
     at: at ?? now,
   }));
   await insertRows(tx, insertMetricPoints, rows);
-  for (const row of new Map(rows.map((row) => [row.name, row])).values()) await tx.run(keepLatestMetric, row);
+  for (const row of new Map(rows.map((row) => [row.name, row])).values()) await tx.run(recordLatestMetric, row);
   tx.touch(topics.metrics(step.jobId));
   return { accepted: rows.length, ignored };
 }

@@ -54,8 +54,8 @@ export async function reportProgress(
     const { ignored } = await storeMetrics(change, step, mask.value(input.metrics ?? []));
     await storeTelemetry(change, step, input.telemetry ?? []);
     const logged = await storeLog(change, step, input.log ?? [], mask);
-    await keepReport(change, step, { ...logged, statusMessage: statusMessage ?? step.statusMessage });
-    await tellJob(change, step, { ...input, statusMessage });
+    await recordReport(change, step, { ...logged, statusMessage: statusMessage ?? step.statusMessage });
+    await updateJob(change, step, { ...input, statusMessage });
     const lease = input.leaseSeconds
       ? await extend(change, step, input.leaseToken, input.leaseSeconds)
       : { token: input.leaseToken, attempt: step.attemptCount, expiresAt: step.leaseExpiresAt ?? change.now };
@@ -95,13 +95,13 @@ function checkProgress(domain: Domain, input: ReportProgressInput): void {
   if (input.leaseSeconds !== null && input.leaseSeconds !== undefined) checkLeaseSeconds(domain, input.leaseSeconds);
 }
 
-async function keepReport({ tx }: Change, before: StepRow, after: StepRow): Promise<void> {
+async function recordReport({ tx }: Change, before: StepRow, after: StepRow): Promise<void> {
   if (after.logSize === before.logSize && after.statusMessage === before.statusMessage) return;
   await tx.run(saveReport, { id: after.id, statusMessage: after.statusMessage, logSize: after.logSize });
 }
 
 /** What the report says of the job as a whole. */
-async function tellJob(change: Change, step: StepRow, input: ReportProgressInput): Promise<void> {
+async function updateJob(change: Change, step: StepRow, input: ReportProgressInput): Promise<void> {
   const { statusMessage, httpUrl, sshServer, internalHostname, computeTime } = input;
   const said: Partial<JobRow> = {};
   for (const [field, value] of Object.entries({ statusMessage, httpUrl, sshServer, internalHostname, ...computeTime })) {
@@ -155,7 +155,7 @@ export async function appendLog(
   checks.done();
   return underLease(domain, principal, leaseToken, async (change, { step, mask }) => {
     const logged = await storeLog(change, step, chunks, mask);
-    await keepReport(change, step, logged);
+    await recordReport(change, step, logged);
     return { nextLogOffset: logged.logSize };
   });
 }

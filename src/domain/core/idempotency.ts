@@ -1,5 +1,5 @@
 /** An idempotency key makes a mutation happen once: the same key and input again answer with what came of it the first time (P6). */
-import { keepIdempotentResult, readIdempotencyKey, takeIdempotencyKey } from '../../store/changes/idempotency.ts';
+import { readIdempotencyKey, recordIdempotentResult, takeIdempotencyKey } from '../../store/changes/idempotency.ts';
 import type { Change } from './change.ts';
 import { IdempotencyConflict, InvalidInput } from './refusals.ts';
 
@@ -32,7 +32,7 @@ export async function once<T>({ tx, now }: Change, { operation, scope, input, ru
     return replay(known?.result ?? []);
   }
   const { value, ids } = await run();
-  await tx.run(keepIdempotentResult, { ...name, result: ids });
+  await tx.run(recordIdempotentResult, { ...name, result: ids });
   return value;
 }
 

@@ -17,7 +17,7 @@ import { InvalidInput } from '../core/refusals.ts';
 import { later } from '../core/transitions.ts';
 
 /** Before a job is said to have succeeded: what it produced, and the version of a model that comes of it. Answers the job's columns that change. */
-export async function keepResult(change: Change, job: JobRow): Promise<Partial<JobRow>> {
+export async function recordResult(change: Change, job: JobRow): Promise<Partial<JobRow>> {
   const { tx, domain, now } = change;
   // A federated job's result is the aggregate of its last round, which is kept as it comes: without one, what its devices handed in is no result.
   const [newestModel] = job.isFederated ? [] : await tx.run(newestModelOfJob, { jobId: job.id });

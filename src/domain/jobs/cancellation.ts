@@ -41,12 +41,12 @@ export async function cancelJob(domain: Domain, principal: Principal, input: Can
     if (nextJobStatus(job.status, 'requestCancel') === null) {
       throw new InvalidState(`The job is ${job.status}.`, job.status, jobStatusesThatAllow('requestCancel'));
     }
-    return { job: await tellToStop(change, job, steps, cause, input.cancelTimeoutSeconds) };
+    return { job: await requestStop(change, job, steps, cause, input.cancelTimeoutSeconds) };
   });
 }
 
 /** Tells the devices that hold steps of a job to stop, and gives them so long; the steps that none holds end at once. */
-export async function tellToStop(
+export async function requestStop(
   change: Change,
   job: JobRow,
   unfinished: readonly StepRow[],

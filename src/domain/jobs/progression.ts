@@ -14,7 +14,7 @@ import {
 } from '../core/lifecycle.ts';
 import { type Cause, later, moveJob, moveStep } from '../core/transitions.ts';
 import { endRounds, followStep } from '../federation/round-ends.ts';
-import { keepResult } from '../files/models.ts';
+import { recordResult } from '../files/models.ts';
 import { lockedJob } from '../steps/lock-order.ts';
 import { announceQueued } from '../steps/queues.ts';
 import { handOn } from './experiments.ts';
@@ -120,7 +120,7 @@ export async function endJob(change: Change, job: JobRow, transition: JobTransit
   }
   // Its end is the last that is heard of a job, but for late models.
   await endRounds(change, job, transition);
-  const result = transition === 'succeed' ? await keepResult(change, job) : {};
+  const result = transition === 'succeed' ? await recordResult(change, job) : {};
   const ended = await moveJob(change, { ...job, ...result }, transition, cause, { finishedAt: now, deadlineAt: null });
   for (const { id } of await tx.run(endJobKeys, { jobId: job.id, now })) tx.touch(topics.key(id));
   const next = await handOn(change, ended);

@@ -3,11 +3,11 @@
  * the locks of lock-order.ts.
  */
 import {
-  keepAggregate,
   lockFederation,
   metricsOfAttempt,
   modelOfAttempt,
   participantsOfRound,
+  recordAggregate,
   roundByNumber,
 } from '../../store/changes/federations.ts';
 import { saveJobFields } from '../../store/changes/jobs.ts';
@@ -122,7 +122,7 @@ async function takeAggregate(change: Change, step: StepRow, { fragmentId, metric
     isWeighted,
     finishedAt: now,
   });
-  await tx.run(keepAggregate, { jobId: job.id, fragmentId });
+  await tx.run(recordAggregate, { jobId: job.id, fragmentId });
   await saveJobFields(tx, job.id, { resultModelId: fragmentId });
   return goOn(change, { ...job, resultModelId: fragmentId }, { ...federation, aggregateModelId: fragmentId }, ended);
 }

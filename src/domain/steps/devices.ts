@@ -64,7 +64,7 @@ export async function noteSeen({ tx, domain, now }: Change, device: DeviceRow | 
 }
 
 /** The same for a device of which only the id is known, outside a change: it listens for work, and nothing else of it is heard. */
-export async function keepSeen(domain: Domain, deviceId: string): Promise<void> {
+export async function recordSeen(domain: Domain, deviceId: string): Promise<void> {
   const now = domain.clock.now();
   const before = new Date(now.getTime() - domain.limits.heartbeatSeconds * 250);
   await domain.store.write((tx) => tx.run(noteDeviceSeen, { id: deviceId, now, before }));

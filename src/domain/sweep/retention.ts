@@ -34,7 +34,7 @@ type Pause = (milliseconds: number) => Promise<void>;
 class Stopped extends Error {}
 
 /** Applies the rules from time to time until it is ended. */
-export function keepRetention(domain: Domain, rules: RetentionRules, onError: (error: unknown) => void): () => Promise<void> {
+export function startRetention(domain: Domain, rules: RetentionRules, onError: (error: unknown) => void): () => Promise<void> {
   let stop = () => {};
   let isStopped = false;
   const pause: Pause = (milliseconds) =>

@@ -10,7 +10,7 @@ import type { Domain } from '../core/domain.ts';
 import { isHeldStep, type JobStatus, type JobTransition } from '../core/lifecycle.ts';
 import { runTasks, throwFailures } from '../core/retries.ts';
 import type { Cause } from '../core/transitions.ts';
-import { tellToStop } from '../jobs/cancellation.ts';
+import { requestStop } from '../jobs/cancellation.ts';
 import { endJob, hasTimedOut, runTimeout } from '../jobs/progression.ts';
 import { preempt, startPreemption } from '../preemption/preemption.ts';
 import { roundsDue } from '../rounds/deadlines.ts';
@@ -24,7 +24,7 @@ const AT_ONCE = 100;
 const STOP_SECONDS = 30;
 
 /** Sweeps until it is ended. What a sweep cannot do now (the disk is full, the database is away) the next one does. */
-export function keepTime(domain: Domain, onError: (error: unknown) => void): () => Promise<void> {
+export function startSweep(domain: Domain, onError: (error: unknown) => void): () => Promise<void> {
   let isStopped = false;
   let running: Promise<void> = Promise.resolve();
   let stopTimer = () => {};
@@ -90,7 +90,7 @@ async function endOverdue(change: Change, jobId: string): Promise<void> {
   if (!job || !due || job.deadlineAt === null || job.deadlineAt > now) return;
   // Its devices hand in what there is: hours of training may stand in it.
   if (job.status === 'RUNNING' && steps.some((step) => isHeldStep(step.status))) {
-    await tellToStop(change, job, steps, due.cause, STOP_SECONDS);
+    await requestStop(change, job, steps, due.cause, STOP_SECONDS);
     return;
   }
   await endJob(change, job, due.transition, due.cause);

@@ -199,7 +199,7 @@ export async function roundThatNeeds(tx: Tx, of: { jobId: string; fragmentId: st
   return [...(await tx.run(roundAwaiting, of)), ...(await tx.run(roundStartingFrom, of))][0];
 }
 
-export const keepAggregate = statement('keep aggregate', (db, t, $: Placeholder<{ jobId: string; fragmentId: string }>) =>
+export const recordAggregate = statement('record aggregate', (db, t, $: Placeholder<{ jobId: string; fragmentId: string }>) =>
   db
     .update(t.federations)
     .set({ aggregateModelId: $('fragmentId', t.federations.aggregateModelId) })

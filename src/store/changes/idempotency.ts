@@ -27,7 +27,7 @@ export const readIdempotencyKey = statement('read idempotency key', (db, t, $: P
     ),
 );
 
-export const keepIdempotentResult = statement('keep idempotent result', (db, t, $: Placeholder<KeyName & { result: string[] }>) =>
+export const recordIdempotentResult = statement('record idempotent result', (db, t, $: Placeholder<KeyName & { result: string[] }>) =>
   db
     .update(t.idempotencyKeys)
     .set({ result: $('result', t.idempotencyKeys.result) })

@@ -5,7 +5,7 @@ import { isOneOf, isWord } from '../schema/columns.ts';
 import type { JobItemRow, JobRow } from '../schema/tables.ts';
 import { insertOf } from '../statements/inserts.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
-import { keepModelsOfJob } from './models.ts';
+import { recordModelsOfJob } from './models.ts';
 
 export const insertJob = insertOf('jobs');
 export const insertJobLabel = insertOf('jobLabels');
@@ -93,7 +93,7 @@ export const unfinishedJob = statement('unfinished job', (db, t, $: Placeholder<
 /** Removes a job with all that is its own; answers the ids of its fragments, whose files are to go as well. */
 export async function removeJob(tx: Tx, jobId: string): Promise<string[]> {
   const { t, db } = tx;
-  await keepModelsOfJob(tx, jobId);
+  await recordModelsOfJob(tx, jobId);
   // Before the streams, as whoever finishes an upload.
   const files = await db.delete(t.fragments).where(eq(t.fragments.jobId, jobId)).returning({ id: t.fragments.id });
   for (const table of [t.events, t.metricPoints, t.telemetrySamples, t.logChunks, t.streams])

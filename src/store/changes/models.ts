@@ -63,7 +63,7 @@ export const versionsOfFragment = statement('versions of fragment', (db, t, $: P
  * Frees the models of a job from it that others need: versions of models outlive their job, and so does what a job that has not ended or an experiment
  * starts from. Each stays a file of the project, in a scope of its own.
  */
-export async function keepModelsOfJob(tx: Tx, jobId: string): Promise<void> {
+export async function recordModelsOfJob(tx: Tx, jobId: string): Promise<void> {
   const { fragments, modelVersions, jobs, experiments } = tx.t;
   const isVersion = tx.db.select({ id: modelVersions.fragmentId }).from(modelVersions).where(eq(modelVersions.fragmentId, fragments.id));
   const isStart = tx.db.select({ id: experiments.startModelId }).from(experiments).where(eq(experiments.startModelId, fragments.id));

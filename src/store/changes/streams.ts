@@ -30,8 +30,8 @@ export const insertMetricPoints = insertOf('metricPoints', inSizes);
 export const insertTelemetrySamples = insertOf('telemetrySamples', inSizes);
 export const insertLogChunks = insertOf('logChunks', inSizes);
 
-export const keepLatestMetric = statement(
-  'keep latest metric',
+export const recordLatestMetric = statement(
+  'record latest metric',
   (
     db,
     t,

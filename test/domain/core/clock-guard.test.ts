@@ -5,7 +5,7 @@ import { renewLease } from '../../../src/domain/claims/leases.ts';
 import { cancelJob } from '../../../src/domain/jobs/cancellation.ts';
 import { createProject } from '../../../src/domain/jobs/projects.ts';
 import { forgetNowAndThen } from '../../../src/domain/sweep/forgetting.ts';
-import { keepTime, sweep } from '../../../src/domain/sweep/timekeeping.ts';
+import { startSweep, sweep } from '../../../src/domain/sweep/timekeeping.ts';
 import { describeOnEachStore } from '../../support/databases.ts';
 import { admin, plantSeed, type Seed, type SeededJob } from '../../support/seed.ts';
 
@@ -23,7 +23,7 @@ describeOnEachStore('A gateway', (open) => {
     seed = await plantSeed(await open());
     job = await seed.createJob();
     leaseToken = (await seed.claim(job, 0, undefined, LEASE_SECONDS)).lease.token;
-    stop = keepTime(seed.domain, (error) => void errors.push(error));
+    stop = startSweep(seed.domain, (error) => void errors.push(error));
   });
   afterEach(async () => {
     await stop();

@@ -1,7 +1,7 @@
 /** A step that others make room for does not wait for ever for a device that never takes it, and keeps nobody out for ever. */
 import { beforeEach, expect, test } from 'vitest';
 import { preempt } from '../../../src/domain/preemption/preemption.ts';
-import { keepSeen } from '../../../src/domain/steps/devices.ts';
+import { recordSeen } from '../../../src/domain/steps/devices.ts';
 import { describeOnGround } from '../../support/ground.ts';
 import type { SeededDevice } from '../../support/seed.ts';
 import { type Room, roomOn } from '../room.ts';
@@ -17,7 +17,7 @@ describeOnGround('A step that room is made for', (on) => {
     const { seed } = on();
     for (let left = seconds; left > 0; left -= 10) {
       seed.clock.advance(10_000);
-      for (const { device } of devices) await keepSeen(seed.domain, device.id);
+      for (const { device } of devices) await recordSeen(seed.domain, device.id);
       await preempt(seed.domain);
     }
   }
