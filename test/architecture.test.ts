@@ -171,6 +171,27 @@ describe('The house style', () => {
     expect(tooLong).toEqual([]);
   });
 
+  /** Each was a word of this project alone. src/domain/README.md has the ones in use. */
+  const givenUp: readonly (readonly [RegExp, string])[] = [
+    [/errand|standInLine/i, 'nudge, wait queue'],
+    [/attendance|comeBack|setRight/i, 'clock guard, recover'],
+    [/setback|\bchores?\b|isResting/i, 'retry, task, backing off'],
+    [/happening/i, 'transition; event'],
+    [/victim|leavePlace/i, 'candidate, eviction'],
+    [/\bcompany\b|isOnlyUp/i, 'local'],
+    [/\bPortable[A-Z]|\bstretch(es)?\b|\bLoading\b|adoptingStatements/, 'backup format, range, restore, identity'],
+    [/\bOrders\b|\bordersOf/, 'directives'],
+    [/^type Optional\b/m, 'the one in src/store/optional.ts'],
+  ];
+
+  test('a word that was given up is not used again', () => {
+    const own = new Set(['test/architecture.test.ts']);
+    const found = written.flatMap((file) =>
+      own.has(file) ? [] : givenUp.filter(([word]) => word.test(read(file))).map(([word, now]) => `${file}: ${word}, say ${now}`),
+    );
+    expect(found).toEqual([]);
+  });
+
   test('a file is named after what it is about', () => {
     expect(written.filter((file) => /(^|[/.-])(utils?|helpers?|common|misc)[/.-]|\/types\.ts$/.test(file))).toEqual([]);
   });

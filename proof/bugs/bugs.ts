@@ -73,8 +73,8 @@ export const bugs: readonly Bug[] = [
     run: 'kills',
     edits: [
       {
-        file: 'src/domain/claims/leases.ts',
-        find: 'if (step.attemptCount !== name.attempt || !holds(step, token, domain.attendance.dueBy())) throw new StaleLease(step, name.attempt);',
+        file: 'src/domain/steps/held.ts',
+        find: 'if (step.attemptCount !== name.attempt || !holds(step, token, domain.clockGuard.dueBy())) throw new StaleLease(step, name.attempt);',
         replace: '',
       },
     ],

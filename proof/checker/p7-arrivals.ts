@@ -52,11 +52,11 @@ function lateOnes(evidence: Evidence, of: { feed: readonly Due[]; ofJobs: readon
   const byStream = groupBy(of.ofJobs, ({ stream, jobId }) => `${stream} ${jobId}`);
   return history.subscriptions.flatMap((subscription) => {
     if (subscription.slowMs > 0) return [];
-    const stretches = liveStretches(subscription, history.end.mono);
+    const ranges = liveRanges(subscription, history.end.mono);
     const dues = subscription.stream === 'feed' ? of.feed : (byStream.get(`${subscription.stream} ${subscription.jobId}`) ?? []);
     return dues.flatMap((due) => {
       const until = due.answered + bounds.arrivalMs;
-      if (!stretches.some(({ from, to }) => from < due.asked && to > until)) return [];
+      if (!ranges.some(({ from, to }) => from < due.asked && to > until)) return [];
       const arrived = subscription.frames.find(({ cursor }) => readCursor(cursor).seq >= due.seq)?.mono ?? null;
       if (arrived !== null && arrived <= until) return [];
       const isJudged =
@@ -67,7 +67,7 @@ function lateOnes(evidence: Evidence, of: { feed: readonly Due[]; ofJobs: readon
 }
 
 /** From the frame with which it had caught up on a connection to the loss of that, or the subscription's end. */
-function liveStretches({ frames, turns, end }: Subscription, last: number): { from: number; to: number }[] {
+function liveRanges({ frames, turns, end }: Subscription, last: number): { from: number; to: number }[] {
   const losses = [...turns.filter(({ to }) => to === 'reconnecting').map(({ mono }) => mono), end?.mono ?? last];
   let from = Number.NEGATIVE_INFINITY;
   return losses.flatMap((to) => {

@@ -50,15 +50,15 @@ describe.each([
       { number: 1, outcome: 'PREEMPTED', reason: 'PREEMPTED' },
       { number: 2, outcome: 'SUCCEEDED' },
     ]);
-    const victim = await transitionsOf(patientId);
-    expect(victim.history.transitions).toEqual([
+    const evicted = await transitionsOf(patientId);
+    expect(evicted.history.transitions).toEqual([
       { to: 'QUEUED', reason: 'CREATED' },
       { to: 'RUNNING', reason: 'CLAIMED' },
       { to: 'SUSPENDED', reason: 'PREEMPTED' },
       { to: 'RUNNING', reason: 'CLAIMED' },
       { to: 'SUCCEEDED', reason: 'COMPLETED' },
     ]);
-    expect(victim.steps[0]?.transitions.find(({ reason }) => reason === 'PREEMPTED')?.description).toContain(
+    expect(evicted.steps[0]?.transitions.find(({ reason }) => reason === 'PREEMPTED')?.description).toContain(
       `step 0 of Urgent (${urgentId})`,
     );
     const taker = await transitionsOf(urgentId);

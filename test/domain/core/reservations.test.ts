@@ -26,7 +26,7 @@ describeOnGround('A step that room is made for', (on) => {
 
   test('keeps out nobody any more when the device does not come for it in time: what left goes on (P10)', async () => {
     const device = await room.smallDevice();
-    const eviction = await room.occupy(device, 'Victim');
+    const eviction = await room.occupy(device, 'Evicted');
     const urgent = await room.queue('Urgent');
     await preempt(on().seed.domain);
     expect(await room.isTold(eviction)).toBe(true);
@@ -67,7 +67,7 @@ describeOnGround('A step that room is made for', (on) => {
 
   test('makes room elsewhere when a device that has room does not come for it', async () => {
     const [idle, busy] = [await room.smallDevice(), await room.smallDevice()];
-    const eviction = await room.occupy(busy, 'Victim');
+    const eviction = await room.occupy(busy, 'Evicted');
     await room.queue('Urgent');
     await preempt(on().seed.domain);
     expect(await room.isTold(eviction)).toBe(false);
@@ -82,7 +82,7 @@ describeOnGround('A step that room is made for', (on) => {
   test('waits on, without losing reservations, when the clock goes back (P13)', async () => {
     const { seed } = on();
     const device = await room.smallDevice();
-    await room.occupy(device, 'Victim');
+    await room.occupy(device, 'Evicted');
     const urgent = await room.queue('Urgent');
     await preempt(seed.domain);
     await pass(100, [device]);

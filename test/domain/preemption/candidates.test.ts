@@ -25,7 +25,7 @@ describeOnGround('Preemption', (on) => {
       { why: 'whose going would not be enough', eviction: { cpu: 1 }, waiting: { cpu: 5 } },
     ])('$why', async ({ eviction, waiting }) => {
       const device = await seed.registerDevice({ slots: 1, resources: { cpu: 4 } });
-      const claim = await room.occupy(device, 'Victim', eviction);
+      const claim = await room.occupy(device, 'Evicted', eviction);
       await room.queue('Waiting', waiting);
       await preempt(seed.domain);
       expect(await room.isTold(claim)).toBe(false);
@@ -43,7 +43,7 @@ describeOnGround('Preemption', (on) => {
 
     test('while the step has somewhere to run', async () => {
       const [full, free] = [await room.smallDevice(), await seed.registerDevice({ resources: { cpu: 1 } })];
-      const claim = await room.occupy(full, 'Victim');
+      const claim = await room.occupy(full, 'Evicted');
       const job = await room.queue('Waiting');
       await preempt(seed.domain);
       expect(await room.isTold(claim)).toBe(false);
@@ -52,11 +52,11 @@ describeOnGround('Preemption', (on) => {
 
     test('on a device that drains, and counts one that is gone as nowhere to run', async () => {
       const draining = await room.smallDevice();
-      const claim = await room.occupy(draining, 'Victim');
+      const claim = await room.occupy(draining, 'Evicted');
       await updateDevice(seed.domain, admin, { deviceId: draining.device.id, isDraining: true });
       await room.smallDevice();
       const there = await room.smallDevice();
-      const eviction = await room.occupy(there, 'Victim');
+      const eviction = await room.occupy(there, 'Evicted');
       await room.queue('Waiting');
       seed.clock.advance(50_000);
       await room.renew(claim);
@@ -69,7 +69,7 @@ describeOnGround('Preemption', (on) => {
     test('more than once for a step, nor twice when two gateways look at once', async () => {
       const devices = [await room.smallDevice(), await room.smallDevice()];
       const claims = [];
-      for (const device of devices) claims.push(await room.occupy(device, 'Victim'));
+      for (const device of devices) claims.push(await room.occupy(device, 'Evicted'));
       await room.queue('Waiting');
       await Promise.all([preempt(seed.domain), preempt(seed.domain), preempt(seed.domain)]);
       await preempt(seed.domain);
@@ -143,7 +143,7 @@ describeOnGround('Preemption', (on) => {
 
     test('for those of the highest priority first', async () => {
       const device = await room.smallDevice();
-      const eviction = await room.occupy(device, 'Victim');
+      const eviction = await room.occupy(device, 'Evicted');
       await room.queue('Low');
       const high = await room.queue('High', { priority: 5 });
       await preempt(seed.domain);
@@ -155,7 +155,7 @@ describeOnGround('Preemption', (on) => {
   describe('keeps the room that was made', () => {
     test('for the step that it was made for, also against older ones of its priority', async () => {
       const device = await room.smallDevice();
-      const eviction = await room.occupy(device, 'Victim');
+      const eviction = await room.occupy(device, 'Evicted');
       const older = await room.queue('Older', { isPreemptible: true });
       const urgent = await room.queue('Urgent');
       await preempt(seed.domain);
@@ -201,7 +201,7 @@ describeOnGround('Preemption', (on) => {
 
     test('until it is claimed elsewhere', async () => {
       const device = await room.smallDevice();
-      const eviction = await room.occupy(device, 'Victim');
+      const eviction = await room.occupy(device, 'Evicted');
       const urgent = await room.queue('Urgent');
       await preempt(seed.domain);
       const other = await room.smallDevice();

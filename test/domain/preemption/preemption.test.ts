@@ -74,7 +74,7 @@ describeOnGround('Preemption', (on) => {
     let eviction: Claim;
     beforeEach(async () => {
       device = await room.smallDevice();
-      eviction = await room.occupy(device, 'Victim');
+      eviction = await room.occupy(device, 'Evicted');
       await room.queue('Urgent');
       await preempt(seed.domain);
     });
@@ -141,7 +141,7 @@ describeOnGround('Preemption', (on) => {
       labels: [{ key: 'for', value: project.id }],
     });
     const requiredLabels = [{ key: 'for', value: project.id }];
-    const seeded = await seed.createJob([{ name: 'Victim', requiredLabels }], { name: 'Victim', isPreemptible: true });
+    const seeded = await seed.createJob([{ name: 'Evicted', requiredLabels }], { name: 'Evicted', isPreemptible: true });
     const eviction = await claimStep(seed.domain, admin, { jobId: seeded.job.id, stepNumber: 0, deviceId: device.id, leaseSeconds: 60 });
     const { job } = await seed.createJob([{ name: 'Urgent', requiredLabels }], { name: 'Urgent', projectId: project.id });
     await preempt(seed.domain);
@@ -156,7 +156,7 @@ describeOnGround('Preemption', (on) => {
     const errors: unknown[] = [];
     const stop = startPreemption(seed.domain, (error) => errors.push(error));
     const device = await room.smallDevice();
-    const { job } = await seed.createJob([{ name: 'Victim', resources: { cpu: 1 } }], { isPreemptible: true });
+    const { job } = await seed.createJob([{ name: 'Evicted', resources: { cpu: 1 } }], { isPreemptible: true });
     await new Promise(setImmediate);
     const [eviction] = await room.claimOn(device);
     expect(eviction?.step.jobId).toBe(job.id);
