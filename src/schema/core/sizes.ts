@@ -34,7 +34,7 @@ export const A_FRAME = estimated(20);
 /** The entries of a page: the field that answers the page has its size. */
 export const IN_ITS_PAGE = 'IN_ITS_PAGE';
 
-/** Entries of one page, where its arguments do not say: of a connection, of a stretch of a stream. */
+/** Entries of one page, where its arguments do not say: of a connection, of a range of a stream. */
 export const CONNECTION_SIZE = 25;
 export const STREAM_PAGE_SIZE = 100;
 
