@@ -25,6 +25,7 @@ import { Node, readNodes } from './core/node.ts';
 import { Attempt, Device, Project } from './core/nouns.ts';
 import { IN_ITS_ROW } from './core/sizes.ts';
 import { Resources, ResourcesInput } from './jobs/resources.ts';
+import { StepTemplate } from './jobs/templates.ts';
 import { projectById } from './projects.ts';
 
 /** Null: there is none, or it may not be seen. */
@@ -179,6 +180,15 @@ builder.queryFields((t) => ({
     resolve: (_, { filter, ...args }, context) => connect(args, devicesLike(context, filter)),
   }),
 }));
+
+builder.objectField(StepTemplate, 'pinnedDevice', (t) =>
+  t.field({
+    type: Device,
+    nullable: true,
+    description: 'The only device that may claim it. Null: any that fits; or the device is gone, or this key may not see it.',
+    resolve: ({ pinnedDeviceId }, _, context) => pinnedDeviceOf(context, pinnedDeviceId),
+  }),
+);
 
 builder.objectField(Project, 'devices', (t) =>
   t.field({

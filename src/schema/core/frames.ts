@@ -1,9 +1,5 @@
-import { RequestRefused } from '../../domain/core/refusals.ts';
 import type { Frame } from '../../realtime/streams.ts';
-import type { ShownJob } from '../../store/queries/jobs.ts';
-import { jobById } from '../jobs/jobs.ts';
 import { builder } from './builder.ts';
-import type { Context } from './context.ts';
 import { describeEnum } from './enums.ts';
 
 const StreamState = describeEnum<Frame<unknown>['state']>('StreamState', 'How far a subscription has come in its stream.', {
@@ -33,10 +29,3 @@ export const StreamFrame = builder.interfaceRef<FrameHead>('StreamFrame').implem
     }),
   }),
 });
-
-/** The job that a subscription is about. Throws BAD_REQUEST when there is none that this key may see. */
-export async function watchedJob(context: Context, jobId: string): Promise<ShownJob> {
-  const job = await jobById.load(context, jobId);
-  if (!job) throw new RequestRefused('BAD_REQUEST', `jobId: there is no job ${jobId}.`);
-  return job;
-}

@@ -8,11 +8,11 @@ import type { EventRow } from '../../store/schema/tables.ts';
 import { builder } from '../core/builder.ts';
 import { type Context, viewerOf } from '../core/context.ts';
 import { EventType } from '../core/enums.ts';
-import { type FrameHead, StreamFrame, watchedJob } from '../core/frames.ts';
+import { type FrameHead, StreamFrame } from '../core/frames.ts';
 import { Job } from '../core/nouns.ts';
 import { missedText, pageOf, type StreamPage, streamArgs } from '../core/pages.ts';
 import { A_FRAME, IN_ITS_PAGE } from '../core/sizes.ts';
-import { jobById } from '../jobs/jobs.ts';
+import { jobById, watchedJob } from '../jobs/jobs.ts';
 import { projectById } from '../projects.ts';
 import { Event, eventsOf, type ShownEvent } from './event-types.ts';
 

@@ -4,10 +4,10 @@ import type { ShownJob } from '../../store/queries/jobs.ts';
 import type { EventRow } from '../../store/schema/tables.ts';
 import { builder } from '../core/builder.ts';
 import { viewerOf } from '../core/context.ts';
-import { type FrameHead, StreamFrame, watchedJob } from '../core/frames.ts';
+import { type FrameHead, StreamFrame } from '../core/frames.ts';
 import { Job } from '../core/nouns.ts';
 import { A_FRAME } from '../core/sizes.ts';
-import { jobOf } from '../jobs/jobs.ts';
+import { jobOf, watchedJob } from '../jobs/jobs.ts';
 import { checkJobFilter, JobFilter } from '../jobs/lists.ts';
 import { JobStatusHistory, StatusTransition } from './history.ts';
 

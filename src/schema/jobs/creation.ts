@@ -5,8 +5,8 @@ import { JobInitiator, JobType } from '../core/enums.ts';
 import { defineMutation } from '../core/errors.ts';
 import { LabelInput } from '../core/labels.ts';
 import { Job } from '../core/nouns.ts';
-import { FederationInput } from '../federation/inputs.ts';
 import { ContainerInput } from './containers.ts';
+import { FederationInput } from './federation-input.ts';
 import { JobItemInput } from './items.ts';
 import { StepInput } from './templates.ts';
 

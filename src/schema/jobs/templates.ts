@@ -1,9 +1,7 @@
 import type { StepTemplate as StepTemplateShape } from '../../domain/core/vocabulary.ts';
 import { builder } from '../core/builder.ts';
 import { Label, LabelInput } from '../core/labels.ts';
-import { Device } from '../core/nouns.ts';
 import { IN_ITS_ROW } from '../core/sizes.ts';
-import { pinnedDeviceOf } from '../devices.ts';
 import { Container, ContainerInput } from './containers.ts';
 import { Resources, ResourcesInput } from './resources.ts';
 
@@ -21,12 +19,6 @@ export const StepTemplate = builder.objectRef<StepTemplateShape>('StepTemplate')
       type: [Label],
       size: IN_ITS_ROW,
       description: 'Labels that its device must have, all of them.',
-    }),
-    pinnedDevice: t.field({
-      type: Device,
-      nullable: true,
-      description: 'The only device that may claim it. Null: any that fits; or the device is gone, or this key may not see it.',
-      resolve: ({ pinnedDeviceId }, _, context) => pinnedDeviceOf(context, pinnedDeviceId),
     }),
     maxAttempts: t.exposeInt('maxAttempts', { description: 'How many reported failures it may have before it is FAILED.' }),
   }),

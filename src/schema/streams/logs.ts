@@ -7,10 +7,11 @@ import { readLogChunks } from '../../store/queries/streams.ts';
 import type { LogChunkRow } from '../../store/schema/tables.ts';
 import { builder } from '../core/builder.ts';
 import { LogStream } from '../core/enums.ts';
-import { StreamFrame, watchedJob } from '../core/frames.ts';
+import { StreamFrame } from '../core/frames.ts';
 import { Step } from '../core/nouns.ts';
 import { missedText, pageOf, type StreamPage, streamArgs } from '../core/pages.ts';
 import { A_FRAME, IN_ITS_PAGE, type Size } from '../core/sizes.ts';
+import { watchedJob } from '../jobs/jobs.ts';
 
 const MOST_TAIL_LINES = 10_000;
 /** As much as a page can show, and little enough to hold. */

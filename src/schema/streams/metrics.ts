@@ -6,10 +6,11 @@ import type { LatestMetricRow, MetricPointRow } from '../../store/schema/tables.
 import { builder } from '../core/builder.ts';
 import { reads } from '../core/chosen-columns.ts';
 import type { Context } from '../core/context.ts';
-import { StreamFrame, watchedJob } from '../core/frames.ts';
+import { StreamFrame } from '../core/frames.ts';
 import { defineLoader } from '../core/loaders.ts';
 import { Job, Step } from '../core/nouns.ts';
 import { IN_ITS_PAGE, IN_ITS_ROW, type Size, SOME } from '../core/sizes.ts';
+import { watchedJob } from '../jobs/jobs.ts';
 import { stepsOfJob } from '../steps/steps.ts';
 
 /** Of a curve: more than any screen has pixels across, and about a megabyte of answer. */

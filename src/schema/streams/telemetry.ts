@@ -4,10 +4,11 @@ import type { ShownJob } from '../../store/queries/jobs.ts';
 import type { TelemetrySampleRow } from '../../store/schema/tables.ts';
 import { builder } from '../core/builder.ts';
 import { reads } from '../core/chosen-columns.ts';
-import { StreamFrame, watchedJob } from '../core/frames.ts';
+import { StreamFrame } from '../core/frames.ts';
 import { defineLoader } from '../core/loaders.ts';
 import { Job } from '../core/nouns.ts';
 import { IN_ITS_ROW } from '../core/sizes.ts';
+import { watchedJob } from '../jobs/jobs.ts';
 import { CURVE, MOST_POINTS, pointsToShow } from './metrics.ts';
 
 /** No bound is one that databases can write down, too. */

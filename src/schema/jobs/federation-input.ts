@@ -1,6 +1,6 @@
 import { builder } from '../core/builder.ts';
 import { ComparisonOperator, DeviceSelectionStrategy } from '../core/enums.ts';
-import { ContainerInput } from '../jobs/containers.ts';
+import { ContainerInput } from './containers.ts';
 
 const MetricCriterionInput = builder.inputType('MetricCriterionInput', {
   description: 'A metric of rounds, and what it has to come to.',
