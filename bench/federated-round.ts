@@ -1,4 +1,5 @@
 /** A round of a federated job with models of any size, made through the API as devices do: handed in, and checked when it is aggregated. */
+import { Readable } from 'node:stream';
 import type { Gateway } from './gateway.ts';
 import { createProject } from './jobs.ts';
 
@@ -70,9 +71,9 @@ export async function upload(
   const response = await fetch(`http://127.0.0.1:${server.port}${createFragment.uploadUrl}`, {
     method: 'PUT',
     headers: { authorization: `Bearer ${key}` },
-    body: ReadableStream.from(modelOf(size, number + 1)),
+    body: Readable.toWeb(Readable.from(modelOf(size, number + 1))),
     duplex: 'half',
-  });
+  } as RequestInit); // duplex is not in lib's type yet
   if (!response.ok) throw new Error(`An upload was refused: ${await response.text()}`);
 }
 

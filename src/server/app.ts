@@ -1,10 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLSchema } from 'graphql';
 import type { Principal } from '../domain/access/principal.ts';
+import type { Connections } from './connections/connections.ts';
 import type { Rates } from './connections/rates.ts';
+import type { Tally } from './connections/tally.ts';
 import type { Unsent } from './connections/unsent.ts';
 import type { Readiness } from './http/health.ts';
 import type { Limits } from './limits.ts';
+import type { Pipeline } from './pipeline.ts';
 import type { Call } from './watch/call.ts';
 import type { Log } from './watch/log.ts';
 import type { ServerMeters } from './watch/meters.ts';
@@ -44,6 +47,16 @@ export interface ServerParts<C extends object> {
   readonly meters: ServerMeters;
   /** Null: nobody asks for traces. */
   readonly traces: Traces | null;
+}
+
+/** What all ways to `/graphql` share. */
+export interface GraphqlParts<C extends object> extends ServerParts<C> {
+  readonly pipeline: Pipeline<C>;
+  /** Watches what is open and is written to. */
+  readonly connections: Connections;
+  /** The sockets and streams of each key. */
+  readonly ofKey: Tally;
+  readonly origins: readonly string[];
 }
 
 export type KeyEnd = 'expired' | 'revoked';

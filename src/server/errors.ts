@@ -37,6 +37,16 @@ export const refuseHash = (): GraphQLError => refuse('PERSISTED_QUERY_NOT_SUPPOR
 
 export const UNAUTHENTICATED = 'Send a valid key: "Authorization: Bearer tyk_…", or "authorization" in the payload of connection_init.';
 
+/** An operation is not executed: these are the errors to answer with. Yoga reads `errors` of an error of several. */
+export class OperationRefused extends Error {
+  readonly errors: readonly GraphQLError[];
+
+  constructor(errors: readonly GraphQLError[]) {
+    super(errors[0]?.message ?? '');
+    this.errors = errors;
+  }
+}
+
 /** Turns whatever was thrown into what a client may see. */
 export type Mask = (error: unknown, call?: Call) => GraphQLFormattedError;
 

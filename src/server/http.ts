@@ -1,21 +1,23 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Address, RequestDoor, RunningServer, ServerParts } from './app.ts';
+import type { Address, GraphqlParts, RequestDoor, RunningServer, ServerParts } from './app.ts';
 import { Arrivals, connectionsAtMost } from './connections/arrivals.ts';
 import { Connections } from './connections/connections.ts';
 import { Tally } from './connections/tally.ts';
 import { Turns } from './connections/turns.ts';
 import { refuse } from './errors.ts';
-import { prefersPage } from './http/accept.ts';
-import { sendRefusal, watchAnswer } from './http/answers.ts';
-import { answerGraphql } from './http/front.ts';
+import { answerAsset } from './graphiql/page.ts';
+import { answerHot, isHot } from './hot-path.ts';
+import { allowOrigin, isPreflight } from './http/cors.ts';
 import { answerLive, answerReady } from './http/health.ts';
-import { answerCors } from './http/origins.ts';
-import { Refusal } from './http/params.ts';
+import { HttpRefusal, refusalOf } from './http/refusal.ts';
+import { replyWithRefusal } from './http/reply.ts';
+import { sendReply, watchAnswer } from './http/send.ts';
 import { readTarget, type Target } from './http/target.ts';
-import { Operations } from './operations.ts';
+import { Pipeline } from './pipeline.ts';
 import { type Call, callOf } from './watch/call.ts';
 import { RequestWatch } from './watch/request-watch.ts';
 import { WebSocketDoor } from './websocket/websocket.ts';
+import { createServerOfGraphql } from './yoga.ts';
 
 /** Over how long the clients of sockets and streams are asked to come back, so that they do not all do at once. */
 const LEAVE_SPREAD_MS = 3_000;
@@ -23,7 +25,8 @@ const LEAVE_SPREAD_MS = 3_000;
 /**
  * Starts serving. Rejects with Node's error where the address cannot be listened on (EADDRINUSE, EACCES …).
  *
- *     /graphql          POST, GET, SSE (front.ts), WebSocket (websocket.ts); GET for a page gives GraphiQL (graphiql.ts)
+ *     /graphql          POST with JSON (hot-path.ts), WebSockets (websocket/), everything else (yoga.ts)
+ *     /graphql/…        the files of GraphiQL's page (graphiql/page.ts)
  *     /health/live, /health/ready
  *     parts.handlers    by the beginning of the path
  *     /                 leads to GraphiQL
@@ -35,9 +38,10 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
     parts.log.info('A consumer was let go that took nothing for too long.');
   };
   const connections = new Connections(parts.limits, letGo, () => parts.unsent.isTight);
-  const operations = new Operations(parts);
-  const ofKey = new Tally(parts.limits.socketsPerKey);
-  const sockets = new WebSocketDoor(parts, operations, connections, ofKey, origins);
+  const pipeline = new Pipeline(parts);
+  const graphql: GraphqlParts<C> = { ...parts, pipeline, connections, ofKey: new Tally(parts.limits.socketsPerKey), origins };
+  const answerByYoga = createServerOfGraphql(graphql);
+  const sockets = new WebSocketDoor(graphql);
   let phase: 'starting' | 'serving' | 'stopping' = 'starting';
 
   async function answer(request: IncomingMessage, response: ServerResponse, call: Call, target: Target): Promise<void> {
@@ -45,22 +49,25 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
     if (response.writableEnded) watchAnswer(connections, response);
   }
 
-  async function route(request: IncomingMessage, response: ServerResponse, call: Call, { path, search }: Target): Promise<void> {
+  async function route(request: IncomingMessage, response: ServerResponse, call: Call, target: Target): Promise<void> {
+    const { path, search } = target;
     if (phase === 'stopping') response.setHeader('connection', 'close');
-    if ((request.headers.origin !== undefined || request.method === 'OPTIONS') && answerCors(request, response, origins)) return;
-    requireKnownCoding(request);
+    if (origins.length > 0) response.setHeader('vary', 'Origin');
+    if (isPreflight(request)) return answerByYoga(request, response, call, target);
     if (request.method === 'OPTIONS') return void response.writeHead(204, { allow: methodsOf(path) }).end();
+    requireKnownCoding(request);
     if (path === '/graphql') {
-      if (wantsPage(request, search)) return (await import('./graphiql/page.ts')).answerPage(response);
-      return answerGraphql(parts, operations, connections, ofKey, request, response, call);
+      if (isHot(request)) return answerHot(graphql, request, response, call);
+      return answerByYoga(request, response, call, target);
     }
+    allowOrigin(request, response, origins);
     if (path === '/health/live') return answerLive(response);
     if (path === '/health/ready') return answerReady(response, phase, parts.ready);
-    if (path.startsWith('/graphql/')) return (await import('./graphiql/page.ts')).answerAsset(path, request, response);
+    if (path.startsWith('/graphql/')) return answerAsset(path, request, response);
     if (path === '/') return void response.writeHead(302, { location: '/graphql' }).end();
     const door = findDoor(parts.handlers, path);
     if (door) return door(request, response, new URL(path + search, 'http://gateway'), call);
-    sendRefusal(request, response, new Refusal(404, refuse('BAD_REQUEST', 'Nothing is here. GraphQL is at /graphql.')));
+    throw new HttpRefusal(404, refuse('BAD_REQUEST', 'Nothing is here. GraphQL is at /graphql.'));
   }
 
   const watch = new RequestWatch(parts);
@@ -73,12 +80,9 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
     const run = () =>
       watch.run(request, response, call, target.path, () =>
         answer(request, response, call, target).catch((error: unknown) => {
-          if (error instanceof Refusal) return sendRefusal(request, response, error);
-          const { message, extensions } = operations.mask(error, call);
+          const refusal = refusalOf(error, pipeline.answers.mask, call);
           if (response.headersSent) response.destroy();
-          else if (extensions?.code === 'UNAVAILABLE')
-            sendRefusal(request, response, new Refusal(503, refuse('UNAVAILABLE', message), { 'retry-after': '1' }));
-          else sendRefusal(request, response, new Refusal(500, refuse('INTERNAL_ERROR', message, extensions)));
+          else sendReply(request, response, replyWithRefusal(refusal, request.headers.accept));
         }),
       );
     const turn = turns.take(request, response);
@@ -136,12 +140,6 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
   };
 }
 
-/** A browser that opens the address, not a client that asks for data: one that brings a key and a question, whatever it takes. */
-function wantsPage({ method, headers }: IncomingMessage, search: string): boolean {
-  if (method !== 'GET' && method !== 'HEAD') return false;
-  return prefersPage(headers.accept) && (headers.authorization === undefined || search === '');
-}
-
 function methodsOf(path: string): string {
   if (path === '/graphql') return 'GET, HEAD, POST, OPTIONS';
   return path.startsWith('/fragments/') ? 'GET, HEAD, PUT, OPTIONS' : 'GET, HEAD, OPTIONS';
@@ -151,7 +149,7 @@ function methodsOf(path: string): string {
 function requireKnownCoding({ headers }: IncomingMessage): void {
   const coding = headers['transfer-encoding'];
   if (coding === undefined || coding.trim().toLowerCase() === 'chunked') return;
-  throw new Refusal(501, refuse('BAD_REQUEST', 'Send the body as it is: of all transfer codings, only "chunked" is known.'));
+  throw new HttpRefusal(501, refuse('BAD_REQUEST', 'Send the body as it is: of all transfer codings, only "chunked" is known.'));
 }
 
 function findDoor(doors: Readonly<Record<string, RequestDoor>>, path: string): RequestDoor | undefined {

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { Documents, type Operation } from '../../src/server/documents/documents.ts';
 import { SizedCache } from '../../src/server/documents/sized-cache.ts';
 import { createMask } from '../../src/server/errors.ts';
-import { Executor, RUNS_BEFORE } from '../../src/server/execution/jit.ts';
+import { Jit, RUNS_BEFORE } from '../../src/server/execution/jit.ts';
 import { DEFAULT_LIMITS, type Limits } from '../../src/server/limits.ts';
 import { ServerMeters } from '../../src/server/watch/meters.ts';
 import { buildSampleSchema, type SampleContext } from './sample-schema.ts';
@@ -107,24 +107,24 @@ test.each(CORPUS)('answers are the same compiled and interpreted: %s %j', async 
   const document = parse(text);
   expect(validate(schema, document)).toEqual([]);
   const operation = find(text);
-  const executor = new Executor(schema);
+  const jit = new Jit(schema);
   const run = { rootValue: undefined, context, variables };
   const interpret = async () => seen(await execute({ schema, document, contextValue: context, variableValues: variables ?? null }));
   const normal = text.startsWith('mutation') ? undefined : await interpret();
   for (let turn = 1; turn <= RUNS_BEFORE + 2; turn++) {
-    const result = seen(await executor.execute(operation, run));
+    const result = seen(await jit.execute(operation, run));
     if (normal !== undefined) expect(result, `turn ${turn}`).toBe(normal);
     else expect(JSON.parse(result), `turn ${turn}`).toMatchObject({ data: null, errors: [{ path: ['fail'], code: 'INTERNAL_ERROR' }] });
   }
-  expect(executor.isCompiled(operation)).toBe(true);
+  expect(jit.isCompiled(operation)).toBe(true);
 });
 
 test('compiled mutations run one after the other', async () => {
   const text = 'mutation { a: push(value: 1) b: push(value: 2) c: push(value: 3) }';
   const operation = find(text);
-  const executor = new Executor(schema);
+  const jit = new Jit(schema);
   const last = async () => {
-    const { data } = await executor.execute(operation, { rootValue: undefined, context, variables: undefined });
+    const { data } = await jit.execute(operation, { rootValue: undefined, context, variables: undefined });
     return JSON.stringify(data);
   };
   for (let i = 0; i < RUNS_BEFORE; i++) await last();
@@ -134,9 +134,9 @@ test('compiled mutations run one after the other', async () => {
 
 test('an error with a code keeps it when compiled', async () => {
   const operation = find('{ forbidden }');
-  const executor = new Executor(schema);
+  const jit = new Jit(schema);
   for (let i = 0; i <= RUNS_BEFORE; i++) {
-    const { errors } = await executor.execute(operation, { rootValue: undefined, context, variables: undefined });
+    const { errors } = await jit.execute(operation, { rootValue: undefined, context, variables: undefined });
     expect(errors?.[0]).toBeInstanceOf(GraphQLError);
     expect(errors?.[0]?.extensions.code).toBe('FORBIDDEN');
   }
@@ -147,22 +147,22 @@ test('a short document that would compile to megabytes is not compiled', async (
     depth === 0 ? 'name' : `a: friend { ${friends(depth - 1)} } b: friend { ${friends(depth - 1)} }`;
   const text = `{ animals { ${friends(6)} } }`;
   const operation = find(text, { aliases: 1_000 });
-  const executor = new Executor(schema);
+  const jit = new Jit(schema);
   const run = { rootValue: undefined, context, variables: undefined };
-  const first = seen(await executor.execute(operation, run));
-  for (let i = 0; i <= RUNS_BEFORE; i++) expect(seen(await executor.execute(operation, run))).toBe(first);
-  expect(executor.isCompiled(operation)).toBe(false);
+  const first = seen(await jit.execute(operation, run));
+  for (let i = 0; i <= RUNS_BEFORE; i++) expect(seen(await jit.execute(operation, run))).toBe(first);
+  expect(jit.isCompiled(operation)).toBe(false);
 });
 
 test('documents that come now and then are not compiled, and ever new ones have a twentieth of the time (P9)', async () => {
   let now = 0;
   // Each look at the clock takes a millisecond: so does compiling, which looks before and after.
-  const executor = new Executor(schema, () => now++);
+  const jit = new Jit(schema, () => now++);
   const run = { rootValue: undefined, context, variables: undefined };
   const repeat = async (text: string, times: number) => {
     const operation = find(text);
-    for (let i = 0; i < times; i++) await executor.execute(operation, run);
-    return executor.isCompiled(operation);
+    for (let i = 0; i < times; i++) await jit.execute(operation, run);
+    return jit.isCompiled(operation);
   };
   expect(await repeat('{ hello }', RUNS_BEFORE)).toBe(false);
   expect(await repeat('{ a: hello }', RUNS_BEFORE + 1)).toBe(true);

@@ -83,7 +83,7 @@ export function describeSystem(name: string, define: (system: System) => void): 
         return as(running().adminKey);
       },
       as,
-      put: (path, bytes) => fetch(urlOf(path), { method: 'PUT', body: bytes }),
+      put: (path, bytes) => fetch(urlOf(path), { method: 'PUT', body: typeof bytes === 'string' ? bytes : new Uint8Array(bytes) }),
       get: (path) => fetch(urlOf(path)),
       startAgent(flags, { token = running().adminKey, path = process.env.PATH ?? '' } = {}) {
         const workDir = createFolder('agent');

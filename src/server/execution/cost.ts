@@ -34,11 +34,11 @@ import {
   type SelectionSetNode,
 } from 'graphql';
 import type { Size } from '../../schema/core/sizes.ts';
-import { isIncluded, readCostVariables, readSize, type Values } from '../documents/cost-variables.ts';
+import type { Params } from '../context.ts';
 import type { Operation } from '../documents/documents.ts';
 import { exceed } from '../errors.ts';
 import type { Limits } from '../limits.ts';
-import type { Params } from '../operations.ts';
+import { isIncluded, readCostVariables, readSize, type Values } from '../documents/cost-variables.ts';
 import { fragmentApplies } from './jit-size.ts';
 
 /** Of an operation with certain variables. */

@@ -1,6 +1,15 @@
 import type { Pulled } from '../../realtime/pull.ts';
+import type { Answer } from '../answers.ts';
 import { bytesOf, isUnsentLimit, type Share } from '../connections/unsent.ts';
-import type { Answer } from '../operations.ts';
+
+/** A frame on its way to one consumer. */
+export interface Frame {
+  readonly text: string;
+  /** Where it lies in its stream; undefined where it is none that can be gone on from. */
+  readonly cursor: string | undefined;
+  /** To be called when it has left. */
+  readonly sent: () => void;
+}
 
 /** How a stream turns what its source gives into frames. */
 export interface FrameMaker {
@@ -33,16 +42,16 @@ const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
  *        ├── the source ends, or return() ──▶ done
  *        └── the source or a frame fails, or end(frame) ──▶ one last frame ──▶ done
  */
-export class FrameStream implements AsyncIterableIterator<string> {
+export class FrameStream implements AsyncIterableIterator<Frame> {
   readonly #source: AsyncIterator<unknown>;
   readonly #maker: FrameMaker;
   readonly #share: Share;
-  readonly #waiting = new Set<(result: IteratorResult<string, undefined>) => void>();
+  readonly #waiting = new Set<(result: IteratorResult<Frame, undefined>) => void>();
   #last: string | undefined;
   /** Of the newest frame that was given out. */
   #event: unknown;
   #isEnded = false;
-  #cursor: string | undefined;
+  readonly #sent = () => this.#noteSent();
 
   constructor(source: AsyncIterator<unknown>, maker: FrameMaker, share: Share) {
     this.#source = source;
@@ -53,25 +62,12 @@ export class FrameStream implements AsyncIterableIterator<string> {
     source.idle = () => share.release();
   }
 
-  /** Where the frame that was given last lies in its stream; undefined where it is none that can be gone on from. */
-  get cursor(): string | undefined {
-    return this.#cursor;
-  }
-
-  next(): Promise<IteratorResult<string, undefined>> {
+  next(): Promise<IteratorResult<Frame, undefined>> {
     if (this.#isEnded) return Promise.resolve(this.#final());
     return new Promise((resolve) => {
       this.#waiting.add(resolve);
       void this.#pull(resolve);
     });
-  }
-
-  /** The frame that was given out last has left. */
-  noteSent(): void {
-    this.#maker.sent(this.#event);
-    // A stream that goes quiet keeps nothing of what it told.
-    this.#event = undefined;
-    this.#share.release();
   }
 
   /** The consumer wants no more. Does not wait for the source to agree. */
@@ -92,7 +88,14 @@ export class FrameStream implements AsyncIterableIterator<string> {
     return this;
   }
 
-  async #pull(resolve: (result: IteratorResult<string, undefined>) => void): Promise<void> {
+  #noteSent(): void {
+    this.#maker.sent(this.#event);
+    // A stream that goes quiet keeps nothing of what it told.
+    this.#event = undefined;
+    this.#share.release();
+  }
+
+  async #pull(resolve: (result: IteratorResult<Frame, undefined>) => void): Promise<void> {
     try {
       const event = await this.#source.next();
       if (this.#isEnded) return;
@@ -103,9 +106,9 @@ export class FrameStream implements AsyncIterableIterator<string> {
       if (OF_ONE_ANSWER.has(frame.limit) && isPulled(this.#source) && this.#source.narrow()) return this.#pull(resolve);
       if (frame.outcome !== 'data') return this.end(frame.text);
       this.#share.settle(bytesOf(frame.text));
-      this.#cursor = cursorOf(event.value);
       this.#event = event.value;
-      if (this.#waiting.delete(resolve)) resolve({ done: false, value: frame.text });
+      const value = { text: frame.text, cursor: cursorOf(event.value), sent: this.#sent };
+      if (this.#waiting.delete(resolve)) resolve({ done: false, value });
     } catch (error) {
       if (!this.#isEnded) this.end(this.#maker.failure(error));
     }
@@ -132,10 +135,9 @@ export class FrameStream implements AsyncIterableIterator<string> {
     if (!isSourceDone) Promise.resolve(this.#source.return?.()).catch(() => {});
   }
 
-  #final(): IteratorResult<string, undefined> {
-    this.#cursor = undefined;
+  #final(): IteratorResult<Frame, undefined> {
     if (this.#last === undefined) return DONE;
-    const value = this.#last;
+    const value = { text: this.#last, cursor: undefined, sent: this.#sent };
     this.#last = undefined;
     return { done: false, value };
   }

@@ -55,7 +55,7 @@ interface Compiled {
  * The answers are graphql-js's in either case: variables are read by graphql-js (see `withoutCoercion`), and where graphql-jit cannot
  * compile an operation, graphql-js goes on executing it. A subscription's operation is executed per event, with the event as `rootValue`.
  */
-export class Executor {
+export class Jit {
   readonly #schema: GraphQLSchema;
   readonly #now: () => number;
   /** Null: it cannot be compiled, or is too large. */

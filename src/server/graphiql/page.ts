@@ -4,6 +4,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { css, editorWorkerService, favicon, graphqlWorker, js, jsonWorker } from '@graphql-yoga/render-graphiql/graphiql';
+import { prefersPage } from '../http/accept.ts';
+import { readTarget } from '../http/target.ts';
 import { TABS } from './tabs.ts';
 
 interface Asset {
@@ -85,19 +87,23 @@ html, body, #root { height: 100%; margin: 0 }
 
 const compress = promisify(gzip);
 
-/** GET /graphql by a browser. The page needs no key; what it asks does. */
-export function answerPage(response: ServerResponse): void {
-  response.writeHead(200, {
-    'content-type': 'text/html; charset=utf-8',
-    'content-security-policy': POLICY,
-    'x-content-type-options': 'nosniff',
-    'x-frame-options': 'DENY',
-    'referrer-policy': 'no-referrer',
-    'cross-origin-opener-policy': 'same-origin',
-    'cache-control': 'no-cache',
-  });
-  response.end(PAGE);
+/** A browser that opens the address, not a client that asks for data: one that brings a key and a question, whatever it takes. */
+export function wantsPage({ headers, url }: IncomingMessage): boolean {
+  return prefersPage(headers.accept) && (headers.authorization === undefined || readTarget(url).search === '');
 }
+
+/** The page needs no key; what it asks does. */
+export const renderPage = (): string => PAGE;
+
+export const pageHeaders = {
+  'content-type': 'text/html; charset=utf-8',
+  'content-security-policy': POLICY,
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
+  'cache-control': 'no-cache',
+} as const;
 
 /** GET /graphql/NAME: a file of the page. */
 export async function answerAsset(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -1,30 +1,23 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { GraphQLError } from 'graphql';
+import type { Params } from '../context.ts';
 import { exceed, refuse } from '../errors.ts';
 import type { Limits } from '../limits.ts';
-import type { Params } from '../operations.ts';
+import { HttpRefusal } from './refusal.ts';
 import { readTarget } from './target.ts';
 
-/** A request that is refused before it is GraphQL: `status` is the HTTP one, `error` the body's only error. */
-export class Refusal extends Error {
-  readonly status: number;
-  readonly error: GraphQLError;
-  readonly headers: Readonly<Record<string, string>>;
-
-  constructor(status: number, error: GraphQLError, headers: Readonly<Record<string, string>> = {}) {
-    super(error.message);
-    this.status = status;
-    this.error = error;
-    this.headers = headers;
-  }
+/** The params of a request, whatever its method. Throws an HttpRefusal: 405 for methods that GraphQL over HTTP does not know. */
+export function readParams(request: IncomingMessage, response: ServerResponse, limits: Limits): Promise<Params> | Params {
+  if (request.method === 'POST') return readBodyParams(request, response, limits);
+  if (request.method === 'GET' || request.method === 'HEAD') return readQueryString(request);
+  throw new HttpRefusal(405, refuse('BAD_REQUEST', 'Use POST, or GET for queries.'), { allow: 'GET, HEAD, POST, OPTIONS' });
 }
 
 /**
- * The params of a POST. Throws a Refusal: 415 for anything but JSON in UTF-8 (a form of another site can send neither the type nor a
+ * The params of a POST. Throws an HttpRefusal: 415 for anything but JSON in UTF-8 (a form of another site can send neither the type nor a
  * header that would make a browser ask first), 413 above `bodyBytes`, 408 after `bodyMs`, 400 for what is no GraphQL request.
  */
-export async function readParams(request: IncomingMessage, response: ServerResponse, limits: Limits): Promise<Params> {
+async function readBodyParams(request: IncomingMessage, response: ServerResponse, limits: Limits): Promise<Params> {
   checkMediaType(request);
   const bytes = await readBody(request, response, limits);
   if (!isUtf8(bytes)) throw badRequest('The body is not UTF-8.');
@@ -39,8 +32,8 @@ export async function readParams(request: IncomingMessage, response: ServerRespo
   return checkParams(body);
 }
 
-/** The params of a GET. Throws a Refusal of 400. */
-export function readQueryString(request: IncomingMessage): Params {
+/** The params of a GET. Throws an HttpRefusal of 400. */
+function readQueryString(request: IncomingMessage): Params {
   const searchParams = readSearch(readTarget(request.url).search);
   const readJson = (name: string) => {
     const text = searchParams.get(name);
@@ -69,38 +62,34 @@ function readSearch(search: string): URLSearchParams {
   return new URLSearchParams(search);
 }
 
-/** The params among the JSON that came. Throws a Refusal of 400 that names the field. */
-function checkParams(body: unknown): Params {
+/** The params among the JSON that came. Throws an HttpRefusal of 400 that names the field. */
+export function checkParams(body: unknown): Params {
   if (Array.isArray(body)) throw badRequest('Send one operation a request: batching is off.');
   if (!isRecord(body)) throw badRequest('The body must be a JSON object.');
   const { query, operationName, variables, extensions } = body;
   if (operationName != null && typeof operationName !== 'string') throw badRequest('"operationName" must be a string or null.');
   if (variables != null && !isRecord(variables)) throw badRequest('"variables" must be an object or null.');
   if (extensions != null && !isRecord(extensions)) throw badRequest('"extensions" must be an object or null.');
-  const isHash = isHashAlone(query, extensions);
-  if (typeof query !== 'string' && !isHash) throw badRequest('"query" must be a string: the GraphQL document.');
+  if (typeof query !== 'string' && !(query == null && isRecord(extensions?.persistedQuery))) {
+    throw badRequest('"query" must be a string: the GraphQL document.');
+  }
   return {
-    query: typeof query === 'string' ? query : '',
-    operationName: operationName ?? null,
-    variables: variables ?? undefined,
-    wantsCost: extensions?.cost === true,
-    isHashAlone: isHash,
+    query: query ?? '',
+    // Some clients send an empty name for none.
+    ...(operationName ? { operationName } : {}),
+    ...(variables ? { variables } : {}),
+    ...(extensions ? { extensions } : {}),
   };
-}
-
-/** Whether a client sends the hash of a document in the hope that the gateway knows it. */
-export function isHashAlone(query: unknown, extensions: Readonly<Record<string, unknown>> | null | undefined): boolean {
-  return (query == null || query === '') && isRecord(extensions?.persistedQuery);
 }
 
 function checkMediaType(request: IncomingMessage): void {
   const type = request.headers['content-type'];
   // The usual one by comparison, the rest by a parser: this is on the path of every request.
   const isJson = type === 'application/json' || (type !== undefined && isUtf8Json(type));
-  if (!isJson) throw new Refusal(415, refuse('BAD_REQUEST', 'Send the request as JSON in UTF-8: "Content-Type: application/json".'));
+  if (!isJson) throw new HttpRefusal(415, refuse('BAD_REQUEST', 'Send the request as JSON in UTF-8: "Content-Type: application/json".'));
   const encoding = request.headers['content-encoding'];
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
-    throw new Refusal(415, refuse('BAD_REQUEST', 'Send the body as it is, without a Content-Encoding.'));
+    throw new HttpRefusal(415, refuse('BAD_REQUEST', 'Send the body as it is, without a Content-Encoding.'));
   }
 }
 
@@ -118,9 +107,9 @@ function readBody(request: IncomingMessage, response: ServerResponse, limits: Li
   const announced = Number(request.headers['content-length'] ?? 0);
   // Of one that does not say how long it is, no more than what came so far can be said.
   const tooLarge = (asked: number) =>
-    new Refusal(413, exceed('bodyBytes', `The body is larger than ${bodyBytes} bytes.`, { allowed: bodyBytes, asked }));
+    new HttpRefusal(413, exceed('bodyBytes', `The body is larger than ${bodyBytes} bytes.`, { allowed: bodyBytes, asked }));
   const tooSlow = () =>
-    new Refusal(408, exceed('bodyMs', `The body took longer than ${bodyMs} ms to arrive.`, { allowed: bodyMs, asked: null }));
+    new HttpRefusal(408, exceed('bodyMs', `The body took longer than ${bodyMs} ms to arrive.`, { allowed: bodyMs, asked: null }));
   if (announced > bodyBytes) return Promise.reject(tooLarge(announced));
   if (isAwaited(request)) response.writeContinue();
   return new Promise((resolve, reject) => {
@@ -133,8 +122,8 @@ function readBody(request: IncomingMessage, response: ServerResponse, limits: Li
       else chunks.push(chunk);
     };
     const done = () => settle(null);
-    const broken = () => settle(new Refusal(400, refuse('BAD_REQUEST', 'The body broke off.')));
-    const settle = (refusal: Refusal | null) => {
+    const broken = () => settle(new HttpRefusal(400, refuse('BAD_REQUEST', 'The body broke off.')));
+    const settle = (refusal: HttpRefusal | null) => {
       clearTimeout(timer);
       request.off('data', take).off('end', done).off('close', broken).off('error', broken);
       if (refusal) {
@@ -153,8 +142,8 @@ function readBody(request: IncomingMessage, response: ServerResponse, limits: Li
 export const isAwaited = ({ headers: { expect } }: IncomingMessage): boolean =>
   expect !== undefined && /(^|,)\s*100-continue\s*(,|$)/i.test(expect);
 
-function badRequest(message: string): Refusal {
-  return new Refusal(400, refuse('BAD_REQUEST', message));
+function badRequest(message: string): HttpRefusal {
+  return new HttpRefusal(400, refuse('BAD_REQUEST', message));
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

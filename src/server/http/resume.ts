@@ -1,7 +1,7 @@
 import { Kind, type OperationDefinitionNode } from 'graphql';
+import type { Params } from '../context.ts';
 import { refuse } from '../errors.ts';
-import type { Params } from '../operations.ts';
-import { Refusal } from './params.ts';
+import { HttpRefusal } from './refusal.ts';
 
 /**
  * Going on with a stream by the means of server-sent events themselves. A subscription that passes a variable as `after` has its cursors
@@ -17,11 +17,14 @@ export function findCursorVariable({ selectionSet }: OperationDefinitionNode): s
   return value?.kind === Kind.VARIABLE ? value.name.value : null;
 }
 
-/** The same params, going on after the event of that id. Throws a Refusal of 400 where the document leaves no place for it. */
+/** The same params, going on after the event of that id. Throws an HttpRefusal of 400 where the document leaves no place for it. */
 export function goOnAfter(params: Params, id: string | undefined, variable: string | null): Params {
   if (id === undefined || id === '') return params;
   if (variable === null) {
-    throw new Refusal(400, refuse('BAD_REQUEST', 'Last-Event-ID goes on from a cursor: pass a variable as `after` of the subscription.'));
+    throw new HttpRefusal(
+      400,
+      refuse('BAD_REQUEST', 'Last-Event-ID goes on from a cursor: pass a variable as `after` of the subscription.'),
+    );
   }
   return { ...params, variables: { ...params.variables, [variable]: id } };
 }

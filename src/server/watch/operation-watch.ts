@@ -1,7 +1,9 @@
+import type { GraphQLError } from 'graphql';
 import type { Principal } from '../../domain/access/principal.ts';
 import type { Count, Distribution } from '../../instruments/instruments.ts';
+import type { Answer } from '../answers.ts';
+import type { Asked } from '../context.ts';
 import type { Operation } from '../documents/documents.ts';
-import type { Answer, Params } from '../operations.ts';
 import type { Call } from './call.ts';
 import type { Log } from './log.ts';
 import type { ServerMeters } from './meters.ts';
@@ -70,15 +72,14 @@ export class OperationWatch {
     return this.#traces && subscription ? this.#traces.frame(aboutOf(operation), subscription, work) : work();
   }
 
-  /** What was refused before there was an operation to execute. */
-  refused(params: Params, principal: Principal, call: Call, code: string): void {
+  /** Notes that no operation came of a request; answers the errors that say why. */
+  refused({ params, principal, call }: Asked, errors: readonly GraphQLError[]): readonly GraphQLError[] {
+    const code = String(errors[0]?.extensions?.code ?? 'BAD_REQUEST');
     this.#meters.operations.of({ type: 'none', operation: 'none', code }).add();
-    if (!this.#log.has('debug')) return;
-    this.#log.debug('An operation was refused.', {
-      ...whoAndWhat(principal, call),
-      name: nameOf(params.operationName),
-      code,
-    });
+    if (this.#log.has('debug')) {
+      this.#log.debug('An operation was refused.', { ...whoAndWhat(principal, call), name: nameOf(params.operationName), code });
+    }
+    return errors;
   }
 
   #note(operation: Operation, principal: Principal, call: Call, code: string, ms: number): void {

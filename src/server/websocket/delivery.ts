@@ -1,6 +1,6 @@
 import type { ExecutionResult } from 'graphql-ws';
+import type { Answer } from '../answers.ts';
 import type { FrameStream } from '../execution/frames.ts';
-import type { Answer } from '../operations.ts';
 import type { Socket } from './socket.ts';
 
 /**
@@ -53,8 +53,8 @@ export function deliverFrames(socket: Socket, id: string, frames: FrameStream, e
 async function deliverNext(socket: Socket, id: string, frames: FrameStream): Promise<boolean> {
   const { value, done } = await frames.next();
   if (done) return false;
-  const isSent = await socket.deliver(id, value);
-  if (isSent) frames.noteSent();
+  const isSent = await socket.deliver(id, value.text);
+  if (isSent) value.sent();
   else void frames.return();
   return isSent;
 }

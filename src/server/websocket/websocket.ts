@@ -3,17 +3,16 @@ import type { Duplex } from 'node:stream';
 import { type Context, type ExecutionResult, handleProtocols, makeServer, type Server, type SubscribePayload } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Principal } from '../../domain/access/principal.ts';
-import type { ServerParts } from '../app.ts';
-import type { Connections } from '../connections/connections.ts';
-import { networkOf, pointsOf } from '../connections/rates.ts';
+import type { GraphqlParts } from '../app.ts';
+import { networkOf } from '../connections/rates.ts';
 import { keyOf, Tally } from '../connections/tally.ts';
-import type { Account, Share } from '../connections/unsent.ts';
-import type { Operation } from '../documents/documents.ts';
-import { exceed, refuse } from '../errors.ts';
-import { isAllowedOrigin } from '../http/origins.ts';
-import { isHashAlone } from '../http/params.ts';
+import type { Account } from '../connections/unsent.ts';
+import { exceed, OperationRefused, refuse } from '../errors.ts';
+import { isAllowedOrigin } from '../http/cors.ts';
+import { checkParams } from '../http/params.ts';
+import { HttpRefusal, requirePace } from '../http/refusal.ts';
 import { readTarget } from '../http/target.ts';
-import type { Operations, Params } from '../operations.ts';
+import type { Prepared } from '../pipeline.ts';
 import { type Call, callOf } from '../watch/call.ts';
 import { nameOfCode } from '../watch/meters.ts';
 import { deliverAnswer, deliverFrames } from './delivery.ts';
@@ -39,14 +38,12 @@ interface Extra {
 }
 
 /** What one operation takes from `onSubscribe` to its execution. */
-interface Asked {
-  readonly operation: Operation;
-  readonly params: Params;
+interface Begun {
+  readonly prepared: Prepared;
   readonly id: string;
   readonly extra: Extra;
-  readonly call: Call;
-  readonly principal: Principal;
-  readonly share: Share;
+  /** For a mutation, which may wait on purpose, for work to claim: when its client has gone, it must not be given any. */
+  readonly gone: AbortController;
   /** To be called once, when nothing more comes of it. */
   readonly ended: () => void;
 }
@@ -59,21 +56,13 @@ interface Asked {
  * and slow consumers (connections.ts).
  */
 export class WebSocketDoor<C extends object> {
-  readonly #parts: ServerParts<C>;
-  readonly #operations: Operations<C>;
-  readonly #connections: Connections;
-  readonly #origins: readonly string[];
+  readonly #parts: GraphqlParts<C>;
   readonly #sockets: WebSocketServer;
   readonly #protocol: Server<Extra>;
-  readonly #ofKey: Tally;
   readonly #strangers: Tally;
 
-  constructor(parts: ServerParts<C>, operations: Operations<C>, connections: Connections, ofKey: Tally, origins: readonly string[]) {
+  constructor(parts: GraphqlParts<C>) {
     this.#parts = parts;
-    this.#operations = operations;
-    this.#connections = connections;
-    this.#origins = origins;
-    this.#ofKey = ofKey;
     this.#strangers = new Tally(parts.limits.strangersPerAddress);
     // No compression: it costs some hundred KB a socket, and frames are small.
     this.#sockets = new WebSocketServer({
@@ -90,10 +79,10 @@ export class WebSocketDoor<C extends object> {
       connectionInitWaitTimeout: parts.limits.initMs,
       onConnect: (context) => this.#welcome(context),
       onSubscribe: (context, id, payload) => this.#find(context, id, payload),
-      execute: ({ contextValue }) => this.#execute(contextValue as Asked), // as #find made it
-      subscribe: ({ contextValue }) => this.#subscribe(contextValue as Asked), // as #find made it
+      execute: ({ contextValue }) => this.#execute(contextValue as Begun), // as #find made it
+      subscribe: ({ contextValue }) => this.#subscribe(contextValue as Begun), // as #find made it
       // Where something threw, graphql-ws has made an error of the request of it, whose message is not for the client.
-      onError: (_context, _id, _payload, errors) => errors.map((error) => operations.mask(error.originalError ?? error)),
+      onError: (_context, _id, _payload, errors) => errors.map((error) => parts.pipeline.answers.mask(error.originalError ?? error)),
     });
   }
 
@@ -105,7 +94,7 @@ export class WebSocketDoor<C extends object> {
   /** Takes over a connection that asked for a socket. */
   upgrade(request: IncomingMessage, connection: Duplex, head: Buffer): void {
     connection.on('error', () => connection.destroy());
-    const isAllowed = isAllowedOrigin(request, this.#origins);
+    const isAllowed = isAllowedOrigin(request, this.#parts.origins);
     const acquainted = isAllowed ? this.#strangers.take(networkOf(request.socket.remoteAddress ?? '')) : null;
     if (!acquainted) {
       if (isAllowed) {
@@ -124,7 +113,7 @@ export class WebSocketDoor<C extends object> {
         undo: new Set([acquainted]),
       };
       this.#noteOpened(opened, id);
-      this.#connections.add(socket);
+      this.#parts.connections.add(socket);
       const closed = this.#protocol.opened(
         {
           protocol: opened.protocol,
@@ -136,7 +125,7 @@ export class WebSocketDoor<C extends object> {
               if (opened.readyState !== opened.OPEN) return;
               inbox.put(String(data), (text) => {
                 take(text).catch((error: unknown) => {
-                  this.#operations.mask(error); // logs it
+                  this.#parts.pipeline.answers.mask(error); // logs it
                   socket.close(CLOSE.fault);
                 });
               });
@@ -149,7 +138,7 @@ export class WebSocketDoor<C extends object> {
         for (const undo of extra.undo) undo();
         closed(code, reason).catch(() => {});
       };
-      opened.once('close', () => this.#connections.remove(socket));
+      opened.once('close', () => this.#parts.connections.remove(socket));
     });
   }
 
@@ -174,7 +163,7 @@ export class WebSocketDoor<C extends object> {
       socket.close(this.#parts.rates.takeOfStranger(extra.request) ? CLOSE.tooFast : CLOSE.unauthorized);
       return false;
     }
-    const release = this.#ofKey.take(keyOf(principal));
+    const release = this.#parts.ofKey.take(keyOf(principal));
     if (!release) {
       this.#parts.meters.limits.of({ limit: 'socketsPerKey' }).add();
       socket.close(CLOSE.tooMany);
@@ -200,48 +189,41 @@ export class WebSocketDoor<C extends object> {
       const message = `A socket takes ${subscriptionsPerSocket} operations at a time.`;
       return [exceed('subscriptionsPerSocket', message, { allowed: subscriptionsPerSocket, asked })];
     }
-    const tooFast = this.#parts.rates.takeOf(extra.principal, 1);
-    if (tooFast) return [tooFast.error];
-    const params: Params = {
-      query: payload.query,
-      operationName: payload.operationName ?? null,
-      variables: payload.variables ?? undefined,
-      wantsCost: payload.extensions?.cost === true,
-      isHashAlone: isHashAlone(payload.query, payload.extensions),
-    };
     extra.operations += 1;
     const call: Call = { id: `${extra.id}.${extra.operations}`, transport: 'websocket' };
-    const operation = this.#operations.find(params);
-    if (!('node' in operation)) {
-      this.#operations.noteRefusal(operation, params, extra.principal, call);
-      return operation;
-    }
-    const tooDear = this.#parts.rates.takeOf(extra.principal, pointsOf(this.#operations.price(operation, params).nodes) - 1);
-    if (tooDear) return [tooDear.error];
     const share = account.share();
-    running.add(call.id);
-    inbox.opens();
-    const ended = () => {
-      running.delete(call.id);
-      share.close();
-    };
-    const asked: Asked = { operation, params, id, extra, call, principal: extra.principal, share, ended };
-    return { schema: this.#parts.schema, document: operation.document, operationName: params.operationName, contextValue: asked };
-  }
-
-  #execute({ operation, params, id, extra, call, principal, share, ended }: Asked): AsyncIterable<ExecutionResult> {
-    extra.inbox.opened();
-    const { socket } = extra;
-    const execute = (signal?: AbortSignal) => this.#operations.execute(operation, params, principal, call, { share, signal });
-    if (operation.node.operation !== 'mutation') return deliverAnswer(socket, id, () => execute(), { ended });
-    // A mutation may wait on purpose, for work to claim: when its client has gone, it must not be given any.
     const gone = new AbortController();
-    return deliverAnswer(socket, id, () => execute(gone.signal), { ended, leave: () => gone.abort() });
+    try {
+      requirePace(this.#parts.rates.takeOf(extra.principal, 1));
+      const params = checkParams(payload);
+      const prepared = this.#parts.pipeline.prepare({
+        ...{ call, principal: extra.principal, params, share, mayMutate: true, goneSignal: () => gone.signal },
+      });
+      running.add(call.id);
+      inbox.opens();
+      const ended = () => {
+        running.delete(call.id);
+        share.close();
+      };
+      const { document } = prepared.operation;
+      const asked: Begun = { prepared, id, extra, gone, ended };
+      return { schema: this.#parts.schema, document, operationName: params.operationName ?? null, contextValue: asked };
+    } catch (error) {
+      share.close();
+      if (error instanceof OperationRefused) return error.errors;
+      if (error instanceof HttpRefusal) return [error.error];
+      throw error;
+    }
   }
 
-  async #subscribe({ operation, params, id, extra, call, principal, share, ended }: Asked): Promise<AsyncIterable<ExecutionResult>> {
+  #execute({ prepared, id, extra, gone, ended }: Begun): AsyncIterable<ExecutionResult> {
+    extra.inbox.opened();
+    return deliverAnswer(extra.socket, id, () => prepared.execute(), { ended, leave: () => gone.abort() });
+  }
+
+  async #subscribe({ prepared, id, extra, ended }: Begun): Promise<AsyncIterable<ExecutionResult>> {
     try {
-      const frames = await this.#operations.subscribe(operation, params, principal, call, share);
+      const frames = await prepared.subscribe();
       if ('outcome' in frames) return deliverAnswer(extra.socket, id, () => Promise.resolve(frames), { ended });
       return deliverFrames(extra.socket, id, frames, ended);
     } catch (error) {

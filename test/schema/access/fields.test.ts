@@ -35,7 +35,7 @@ beforeAll(async () => {
 
 interface Answer {
   readonly data?: unknown;
-  readonly errors?: readonly { readonly extensions: { readonly code?: unknown }; readonly message: string }[] | undefined;
+  readonly errors?: readonly { readonly extensions: { readonly [name: string]: unknown }; readonly message: string }[] | undefined;
 }
 
 function askAs(principal: Principal) {

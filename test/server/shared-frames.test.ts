@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { rightsOf } from '../../src/server/operations.ts';
+import { rightsOf } from '../../src/server/plugins/shared-frames.ts';
 import { admin } from '../support/seed.ts';
 
 test('a frame is shared by those of the same rights, and by none that sees anything else', () => {

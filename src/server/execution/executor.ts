@@ -1,0 +1,81 @@
+import type { Answer, Answers } from '../answers.ts';
+import type { ServerParts } from '../app.ts';
+import type { Rates } from '../connections/rates.ts';
+import { type OperationContext, wantsCost } from '../context.ts';
+import { exceed } from '../errors.ts';
+import type { Limits } from '../limits.ts';
+import type { Call } from '../watch/call.ts';
+import { Jit, type Run } from './jit.ts';
+
+/** Executes operations within their time, and makes answers of what comes of it. */
+export class Executor<C extends object> {
+  readonly #answers: Answers;
+  readonly #limits: Limits;
+  readonly #rates: Rates;
+  readonly #context: ServerParts<C>['context'];
+  readonly #jit: Jit;
+
+  constructor(parts: Pick<ServerParts<C>, 'schema' | 'limits' | 'rates' | 'context'>, answers: Answers) {
+    this.#answers = answers;
+    this.#limits = parts.limits;
+    this.#rates = parts.rates;
+    this.#context = (principal, how) => parts.context(principal, how);
+    this.#jit = new Jit(parts.schema);
+  }
+
+  /**
+   * Executes a query or a mutation. What is read for it is held in the share. Long texts and documents take points of the key, as they
+   * are read. Never rejects.
+   */
+  async answer(context: OperationContext): Promise<Answer> {
+    const { operation, params, principal, call, share, goneSignal } = context;
+    try {
+      const run = {
+        rootValue: undefined,
+        context: this.#context(principal, {
+          signal: operation.node.operation === 'mutation' ? goneSignal() : undefined,
+          requestId: call.id,
+          lend: (bytes) => share.take(bytes),
+          charge: (characters) => this.#rates.chargeFor(principal, characters),
+        }),
+        variables: params.variables,
+      };
+      return this.#withCost(await this.#run(context, run, call), context);
+    } catch (error) {
+      return this.#answers.fault(error, call);
+    }
+  }
+
+  /** Executes a frame of a subscription. It belongs to all who share it: what goes wrong with it names no one's request. */
+  async frame(context: OperationContext, event: unknown): Promise<Answer> {
+    const { params, principal, share } = context;
+    const run = {
+      rootValue: event,
+      context: this.#context(principal, { lend: (bytes) => share.take(bytes) }),
+      variables: params.variables,
+    };
+    return this.#withCost(await this.#run(context, run), context);
+  }
+
+  async #run({ operation }: OperationContext, run: Run, call?: Call): Promise<Answer> {
+    const running = this.#jit.execute(operation, run);
+    if (!(running instanceof Promise)) return this.#answers.of(running, call);
+    if (operation.node.operation === 'mutation') return this.#answers.of(await running, call);
+    const ms = this.#limits.executionMs;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<null>((resolve) => {
+      timer = setTimeout(resolve, ms, null);
+    });
+    const result = await Promise.race([running, late]).finally(() => clearTimeout(timer));
+    if (result !== null) return this.#answers.of(result, call);
+    running.catch(() => {}); // nobody waits for it any more
+    const refusal = exceed('executionMs', `The operation took longer than ${ms} ms.`, { allowed: ms, asked: null });
+    return this.#answers.refusal([refusal], call);
+  }
+
+  #withCost(answer: Answer, { params, cost: { nodes } }: OperationContext): Answer {
+    if (!wantsCost(params)) return answer;
+    const cost = { nodes, allowed: this.#limits.cost };
+    return { ...answer, text: `${answer.text.slice(0, -1)},"extensions":${JSON.stringify({ cost })}}` };
+  }
+}

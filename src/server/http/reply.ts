@@ -1,0 +1,33 @@
+import type { Answer } from '../answers.ts';
+import { chooseMediaType, type MediaType } from './accept.ts';
+import type { HttpRefusal } from './refusal.ts';
+
+/** What answers a request, before it is on its way: the same whether Yoga or the hot path made it. */
+export interface Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: string;
+}
+
+export function replyWith(answer: Answer, accept: string | undefined): Reply {
+  const mediaType = chooseMediaType(accept);
+  return { status: statusOf(answer, mediaType), headers: headersOf(mediaType, answer.text), text: answer.text };
+}
+
+export function replyWithRefusal({ status, error, headers }: HttpRefusal, accept: string | undefined): Reply {
+  const text = JSON.stringify({ errors: [error.toJSON()] });
+  return { status, headers: { ...headersOf(chooseMediaType(accept), text), ...headers }, text };
+}
+
+/** Per the GraphQL-over-HTTP specification: `application/json` cannot tell whose answer it is, so 200 means "a GraphQL server answered". */
+function statusOf(answer: Answer, mediaType: MediaType): number {
+  if (answer.outcome === 'fault') return 500;
+  return answer.outcome === 'refused' && mediaType !== 'application/json' ? 400 : 200;
+}
+
+const headersOf = (mediaType: MediaType, text: string): Record<string, string> => ({
+  'content-type': `${mediaType}; charset=utf-8`,
+  'content-length': String(Buffer.byteLength(text)),
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+});

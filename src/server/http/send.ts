@@ -1,0 +1,95 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Connections } from '../connections/connections.ts';
+import { Outlet } from '../connections/outlet.ts';
+import type { Reply } from './reply.ts';
+
+/** Characters of an answer that is written in one go. */
+const AT_ONCE = 65_536;
+
+/** Sends a reply. Does nothing where the client has gone. */
+export function sendReply(request: IncomingMessage, response: ServerResponse, { status, headers, text }: Reply): void {
+  if (response.destroyed || response.headersSent) return;
+  response.writeHead(status, { ...headers, ...closeAfter(request, status) });
+  if (text.length <= AT_ONCE) response.end(text);
+  else void sendPieces(response, text);
+}
+
+/** Where a body was refused, what is left of it is not read: the connection cannot be used again. */
+const closeAfter = (request: IncomingMessage, status: number) => (status < 400 || request.complete ? {} : { connection: 'close' });
+
+async function sendPieces(response: ServerResponse, text: string): Promise<void> {
+  await outletOf(response).send(text);
+  response.end();
+}
+
+function outletOf(response: ServerResponse): Outlet {
+  const outlet = new Outlet((piece, _, done) => response.write(piece, done));
+  response.once('close', () => outlet.close());
+  return outlet;
+}
+
+/**
+ * Sends what Yoga answers with. Not by Yoga's own adapter, which writes whole chunks: a body leaves in pieces (outlet.ts), the next
+ * chunk is made when the last one has left, and a client that takes nothing is let go.
+ */
+export function sendResponse(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status, headers, body }: Response,
+  connections: Connections,
+): void {
+  if (response.destroyed || request.method === 'HEAD' || !body) {
+    void body?.cancel();
+    if (!response.destroyed) response.writeHead(status, Object.fromEntries(headers)).end();
+    return;
+  }
+  response.writeHead(status, { ...Object.fromEntries(headers), ...closeAfter(request, status) });
+  const outlet = outletOf(response);
+  const reader = body.getReader();
+  const isStream = headers.get('content-type')?.startsWith('text/event-stream') === true;
+  response.on('error', () => {}); // 'close' follows
+  response.once('close', () => void reader.cancel());
+  watchResponse(connections, response, isStream ? () => void outlet.send(KEEP_ALIVE) : null);
+  void pump(response, reader, outlet);
+}
+
+/** A comment in a stream of events. */
+export const KEEP_ALIVE = ':\n\n';
+
+async function pump(response: ServerResponse, reader: ReadableStreamDefaultReader<unknown>, outlet: Outlet): Promise<void> {
+  while (await sendChunk(reader, outlet));
+  response.end();
+}
+
+/** In a function of its own, so that a stream that waits for news holds no text of the frame before. */
+async function sendChunk(reader: ReadableStreamDefaultReader<unknown>, outlet: Outlet): Promise<boolean> {
+  const { value, done } = await reader.read();
+  return !done && outlet.send(typeof value === 'string' ? value : Buffer.from(value as Uint8Array).toString()); // a body's chunks are bytes, but for ours
+}
+
+/** Lets go a client that asks and then does not take its answer, if something of it has not left yet. */
+export function watchAnswer(connections: Connections, response: ServerResponse): void {
+  const { socket } = response;
+  if (!socket || response.writableFinished || (response.writableEnded && socket.writableLength === 0)) return;
+  watchResponse(connections, response, null);
+}
+
+/** `ping`: it is a stream, which is kept alive by this, and does not end by itself when the gateway stops. */
+function watchResponse(connections: Connections, response: ServerResponse, ping: (() => void) | null): void {
+  const { socket } = response;
+  if (!socket) return;
+  const isBehind = () => socket.writableLength > 0;
+  const end = () => response.destroy();
+  const connection = {
+    isBehind,
+    taken: () => socket.bytesWritten - socket.writableLength,
+    ping: () => {
+      if (ping && !isBehind() && !response.writableEnded) ping();
+    },
+    drop: end,
+    leave: ping ? end : () => {},
+    cut: end,
+  };
+  connections.add(connection);
+  response.once('close', () => connections.remove(connection));
+}

@@ -1,0 +1,71 @@
+import type { DocumentNode, GraphQLSchema } from 'graphql';
+import { envelop, type Plugin } from 'graphql-yoga';
+import { type Answer, Answers } from './answers.ts';
+import type { ServerParts } from './app.ts';
+import type { Asked, OperationContext } from './context.ts';
+import type { Operation } from './documents/documents.ts';
+import { createMask } from './errors.ts';
+import { Executor } from './execution/executor.ts';
+import type { FrameStream } from './execution/frames.ts';
+import { useCost } from './plugins/cost.ts';
+import { useDocuments } from './plugins/documents.ts';
+import { useExecution } from './plugins/execution.ts';
+import { useRates } from './plugins/rates.ts';
+import { useSharedFrames } from './plugins/shared-frames.ts';
+import { useUnsentLimits } from './plugins/unsent-limits.ts';
+import { useWatch } from './plugins/watch.ts';
+import { OperationWatch } from './watch/operation-watch.ts';
+
+/** A plugin of the pipeline: one of Yoga's that needs no HTTP. */
+export type PipelinePlugin = Plugin<OperationContext>;
+
+/** An operation that may be executed. */
+export interface Prepared {
+  readonly operation: Operation;
+  /** Executes a query or a mutation. Never rejects. */
+  execute(): Promise<Answer>;
+  /** Opens a subscription. An answer instead of a stream is a refusal. Rejects with an HttpRefusal alone. */
+  subscribe(): Promise<FrameStream | Answer>;
+}
+
+/**
+ * What every operation goes through, whatever way it came: a list of envelop plugins.
+ *
+ * Yoga runs them among its own (yoga.ts). POST with JSON (hot-path.ts) and WebSockets (websocket/) run the same list by themselves:
+ * `prepare` is everything before the execution, and refuses by throwing.
+ */
+export class Pipeline<C extends object> {
+  readonly plugins: readonly PipelinePlugin[];
+  readonly answers: Answers;
+  readonly #schema: GraphQLSchema;
+  readonly #open: ReturnType<typeof envelop>;
+
+  constructor(parts: ServerParts<C>) {
+    const answers = new Answers(createMask(parts));
+    const watch = new OperationWatch(parts);
+    const executor = new Executor(parts, answers);
+    this.answers = answers;
+    this.#schema = parts.schema;
+    this.plugins = [
+      useDocuments(parts, answers, watch), // persisted or sent, parsed and validated once
+      useCost(parts, answers, watch), // what the answer may hold
+      useRates(parts.rates), // how fast this key may ask for so much
+      useExecution(executor), // graphql-jit or graphql-js within its time, errors masked
+      useSharedFrames(parts, executor, answers, watch), // one execution and one text for all who see the same
+      useUnsentLimits(answers), // room for the answer among what waits unsent
+      useWatch(watch), // counted, timed, logged and traced
+    ];
+    this.#open = envelop({ plugins: [...this.plugins] });
+  }
+
+  /** Throws OperationRefused or HttpRefusal where it is not to be executed. */
+  prepare(asked: Asked): Prepared {
+    const context: Asked & Partial<OperationContext> = asked; // the plugins add the rest
+    const { parse, execute, subscribe } = this.#open(context);
+    const document: DocumentNode = parse(asked.params.query);
+    const { operation } = context;
+    if (!operation) throw new Error('useDocuments gives every operation.');
+    const args = { schema: this.#schema, document, contextValue: context };
+    return { operation, execute: () => execute(args), subscribe: () => subscribe(args) };
+  }
+}

@@ -1,0 +1,56 @@
+import type { Answers } from '../answers.ts';
+import type { ServerParts } from '../app.ts';
+import { keyOf, type Tally } from '../connections/tally.ts';
+import { exceed, refuse } from '../errors.ts';
+import { FrameStream } from '../execution/frames.ts';
+import { readStreamWish } from '../http/accept.ts';
+import { HttpRefusal } from '../http/refusal.ts';
+import { findCursorVariable, goOnAfter } from '../http/resume.ts';
+import type { HttpPlugin } from '../yoga.ts';
+
+/** Subscriptions over server-sent events: who may have one, where it goes on, and that it ends with its key and its connection. */
+export function useEventStreams<C extends object>(parts: ServerParts<C>, answers: Answers, ofKey: Tally): HttpPlugin {
+  return {
+    onSubscribe({ context, extendContext, setResultAndStopExecution }) {
+      const { req, res, call, principal, params, operation } = context;
+      if (readStreamWish(req.headers.accept) === 'none') throw refuseSubscription();
+      if (req.method === 'HEAD') return setResultAndStopExecution(NOTHING);
+      const release = ofKey.take(keyOf(principal));
+      if (!release) throw new HttpRefusal(429, refuseStream(parts.limits.socketsPerKey));
+      res.once('close', release);
+      const id = req.headers['last-event-id'];
+      const cursorVariable = findCursorVariable(operation.node);
+      extendContext({
+        call: { ...call, transport: 'sse' },
+        params: goOnAfter(params, typeof id === 'string' ? id : undefined, cursorVariable),
+        hasCursors: cursorVariable !== null,
+      });
+      return {
+        onSubscribeResult({ result }) {
+          if (!(result instanceof FrameStream)) return;
+          if (res.closed) return void result.return();
+          // Clients of streams cannot be told by a close code: the last frame says it.
+          const stop = parts.onKeyEnd(principal, (why) => {
+            const message = `The key was ${why === 'expired' ? 'good until now: it expired' : 'revoked'}.`;
+            result.end(answers.refusal([refuse('UNAUTHENTICATED', message)]).text);
+          });
+          res.once('close', stop);
+        },
+      };
+    },
+  };
+}
+
+/** Of a client that takes no stream. */
+export function refuseSubscription(): HttpRefusal {
+  const message = 'Subscribe over a WebSocket (graphql-transport-ws) or with "Accept: text/event-stream".';
+  return new HttpRefusal(406, refuse('BAD_REQUEST', message));
+}
+
+function refuseStream(allowed: number) {
+  return exceed('socketsPerKey', 'This key has too many sockets and streams open.', { allowed, asked: allowed + 1 });
+}
+
+/** HEAD is told what the stream would be; none is opened for it. */
+async function* none(): AsyncGenerator<never> {}
+const NOTHING = none();

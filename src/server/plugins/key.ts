@@ -1,0 +1,32 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Principal } from '../../domain/principal.ts';
+import type { ServerParts } from '../app.ts';
+import { admit } from '../connections/arrivals.ts';
+import { refuse, UNAUTHENTICATED } from '../errors.ts';
+import { HttpRefusal, requirePace } from '../http/refusal.ts';
+import type { HttpPlugin } from '../yoga.ts';
+
+/** Finds out whose key it is, and takes the first point of it, before anything of the body is read. */
+export function useKey<C extends object>(parts: ServerParts<C>): HttpPlugin {
+  return {
+    async onRequestParse({ serverContext }) {
+      serverContext.principal = await requireKey(parts, serverContext.req, serverContext.res);
+    },
+  };
+}
+
+/** Throws an HttpRefusal of 401, or of 429 where keys are asked with, or guessed, too fast. */
+export async function requireKey<C extends object>(
+  parts: ServerParts<C>,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<Principal> {
+  const principal = await parts.authenticate(request.headers.authorization);
+  if (!principal) {
+    requirePace(parts.rates.takeOfStranger(request));
+    throw new HttpRefusal(401, refuse('UNAUTHENTICATED', UNAUTHENTICATED), { 'www-authenticate': 'Bearer' });
+  }
+  admit(request);
+  requirePace(parts.rates.takeOf(principal, 1, response));
+  return principal;
+}

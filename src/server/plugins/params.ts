@@ -1,0 +1,57 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Principal } from '../../domain/principal.ts';
+import type { ServerParts } from '../app.ts';
+import { keyOf } from '../connections/tally.ts';
+import type { Asked, Params } from '../context.ts';
+import { refuse } from '../errors.ts';
+import { readParams } from '../http/params.ts';
+import { HttpRefusal } from '../http/refusal.ts';
+import type { Call } from '../watch/call.ts';
+import type { HttpPlugin } from '../yoga.ts';
+
+/**
+ * Reads the parameters, in place of Yoga's own request parsers: within `bodyBytes` and `bodyMs`, of JSON in UTF-8 alone, and with
+ * errors that name what is wrong.
+ */
+export function useParams<C extends object>(parts: ServerParts<C>): HttpPlugin {
+  return {
+    onRequestParse({ serverContext, setRequestParser }) {
+      const { req, res, call, principal } = serverContext;
+      setRequestParser(async () => {
+        const params = await readParams(req, res, parts.limits);
+        Object.assign(serverContext, askedBy(parts, { req, res, call, principal, params }));
+        return params;
+      });
+    },
+  };
+}
+
+interface HttpRequest {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly call: Call;
+  readonly principal: Principal;
+  readonly params: Params;
+}
+
+/** A request over HTTP as the pipeline takes it. Throws an HttpRefusal where the client has gone by now. */
+export function askedBy<C extends object>(parts: ServerParts<C>, { req, res, call, principal, params }: HttpRequest): Asked {
+  if (res.closed) throw new HttpRefusal(400, refuse('BAD_REQUEST', 'The client has gone.'));
+  const account = parts.unsent.open(keyOf(principal));
+  const share = account.share();
+  res.once('close', () => {
+    share.close();
+    account.close();
+  });
+  return { call, principal, params, share, res, mayMutate: req.method === 'POST', goneSignal: () => goneSignal(res) };
+}
+
+/** Aborted when the connection closes before the answer was sent. */
+function goneSignal(response: ServerResponse): AbortSignal {
+  if (response.closed) return AbortSignal.abort();
+  const gone = new AbortController();
+  response.once('close', () => {
+    if (!response.writableFinished) gone.abort();
+  });
+  return gone.signal;
+}
