@@ -17,6 +17,7 @@ import { schema } from './schema/index.ts';
 import type { ServerParts } from './server/app.ts';
 import { Rates } from './server/connections/rates.ts';
 import { Unsent } from './server/connections/unsent.ts';
+import { readManifest } from './server/documents/manifest.ts';
 import { fragmentDoor } from './server/files/files.ts';
 import { startServer } from './server/http.ts';
 import { ServerMeters } from './server/watch/meters.ts';
@@ -73,6 +74,7 @@ export async function startGateway(config: Config, trace: TraceSettings | null =
 async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracing | null): Promise<Gateway> {
   const { network, local, limits, work, telemetry, retention } = config;
   const { dataDir, databaseUrl } = config.store;
+  const trustedDocuments = doors.documents === null ? null : await readTrustedDocuments(doors.documents);
   const files = new FileStore(join(dataDir, 'fragments'));
   // A SQLite file has one gateway. Those of one PostgreSQL share the folder, and one that cannot be seen now may be there all the same.
   if (databaseUrl === null) await files.sweep(null);
@@ -102,6 +104,7 @@ async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracin
     authenticate: (authorization) => authenticate(domain, authorization),
     context: (principal, asked) => createContext({ domain, wakeups, serverLimits: limits }, principal, asked),
     onKeyEnd,
+    trustedDocuments,
     handlers: { '/fragments/': fragmentDoor(domain, rates, { ...limits, onKeyEnd, meters }), '/metrics': metricsDoor(domain, metrics) },
     ready: readinessOf(store),
     limits,
@@ -139,6 +142,12 @@ async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracin
       if (failure) throw failure.reason;
     },
   };
+}
+
+/** Those of the file, and those that agents and the command line send: without them nothing would run. */
+async function readTrustedDocuments(path: string): Promise<ReadonlyMap<string, string>> {
+  const own = Object.entries(await import('./client/generated.ts')).filter(([name]) => name.endsWith('Document'));
+  return new Map([...own.map(([name, document]) => [`trainyard/${name}`, String(document)] as const), ...readManifest(path)]);
 }
 
 /** Throws Node's error where the folder cannot be made or written to, before anything is opened in it. */

@@ -13,6 +13,7 @@ import { StoreUnusable } from '../store/store.ts';
 import { readTraceSettings } from '../telemetry/trace-settings.ts';
 import { linkKey, localKey, type OperatorKey, operatorKey } from './credentials.ts';
 import { type LocalAgentOptions, requireIsolation, startLocalAgent } from './local-agent.ts';
+import { ManifestUnusable } from '../server/documents/manifest.ts';
 
 /** Runs until SIGINT or SIGTERM, or until its database is another; answers the exit code. Throws what kept it from starting. */
 export async function up(
@@ -108,7 +109,7 @@ async function greeting(command: GatewayCommand, { url, domain }: Gateway, opera
 
 /** What kept a gateway from starting, in one line for the operator. */
 export function explainStart(error: unknown): string {
-  if (error instanceof StoreUnusable || error instanceof IsolationError) return error.message;
+  if (error instanceof StoreUnusable || error instanceof IsolationError || error instanceof ManifestUnusable) return error.message;
   if (error instanceof InvalidInput) return error.issues.map(({ path, message }) => `${path.join('.')} ${message}`).join('\n');
   const { code, address, port, path } = error as { code?: string; address?: string; port?: number; path?: string }; // Node's system errors
   if (code === 'EADDRINUSE')

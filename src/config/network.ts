@@ -28,6 +28,13 @@ export const network = {
     isEntry: (origin) => URL.canParse(origin) && new URL(origin).origin === origin,
     isCommon: true,
   }),
+  documents: optionalText({
+    name: 'documents',
+    text: 'a file of trusted documents, as the tools of Apollo, Relay and graphql-codegen write them: no others are executed, but for those of agents and of the command line',
+    placeholder: 'FILE',
+    pattern: /\S/,
+    takes: 'a file',
+  }),
   adminKey: optionalText({
     name: 'admin-key',
     text: 'an admin key to accept; another than at the last start ends that one an hour later; without it, one is made on the first start',

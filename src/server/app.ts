@@ -38,6 +38,8 @@ export interface ServerParts<C extends object> {
   readonly handlers: Readonly<Record<string, RequestDoor>>;
   /** Whether the store can be read and written: what /health/ready says once the server is open. */
   ready(): Promise<Readiness>;
+  /** Documents by their ids, where no others are executed; null: all are. */
+  readonly trustedDocuments: ReadonlyMap<string, string> | null;
   readonly limits: Limits;
   /** What waits for consumers to take it. */
   readonly unsent: Unsent;

@@ -13,7 +13,8 @@ export type ErrorCode =
   | 'BAD_REQUEST'
   | 'NOT_FOUND'
   | 'LIMIT_EXCEEDED'
-  | 'PERSISTED_QUERY_NOT_SUPPORTED'
+  | 'PERSISTED_QUERY_NOT_FOUND'
+  | 'DOCUMENT_NOT_TRUSTED'
   | 'UNAVAILABLE'
   | 'INTERNAL_ERROR';
 
@@ -31,9 +32,6 @@ export function exceed(
 ): GraphQLError {
   return refuse('LIMIT_EXCEEDED', message, { limit, ...figures }, node);
 }
-
-/** Apollo Client and urql know this message, or the code: they send the document, and hashes no more. */
-export const refuseHash = (): GraphQLError => refuse('PERSISTED_QUERY_NOT_SUPPORTED', 'PersistedQueryNotSupported');
 
 export const UNAUTHENTICATED = 'Send a valid key: "Authorization: Bearer tyk_…", or "authorization" in the payload of connection_init.';
 

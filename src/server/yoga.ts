@@ -49,6 +49,7 @@ export function createServerOfGraphql<C extends object>(parts: GraphqlParts<C>) 
       useEventStreams(parts, answers, ofKey), // who may have a stream, from where, for how long
       useReplies(parts, answers), // masked, of the media type that is wanted, as JSON or as events
     ],
+    extraParamNames: ['documentId'],
     // Each of these is one of the plugins above, or nothing that is offered here.
     maskedErrors: false,
     maxRequestBodySize: false,

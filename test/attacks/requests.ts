@@ -163,7 +163,7 @@ const bodies: RequestAttack[] = [
     headers: json,
     body: '{"extensions":{"persistedQuery":{"version":1,"sha256Hash":"ecf4edb46db40b5132295c0291d62fb65d6759a9eedfa4d5d612dd5ec54a6b38"}}}',
     status: 400,
-    refusal: 'PERSISTED_QUERY_NOT_SUPPORTED',
+    refusal: 'PERSISTED_QUERY_NOT_FOUND',
   },
   {
     name: 'a document by its id',

@@ -67,6 +67,7 @@ test('a port that is taken is said, not crashed on', async () => {
     onKeyEnd: () => () => {},
     handlers: {},
     ready: () => Promise.resolve({ isReadable: true, isWritable: true }),
+    trustedDocuments: null,
     limits: DEFAULT_LIMITS,
     unsent: new Unsent(DEFAULT_LIMITS),
     rates: new Rates(DEFAULT_LIMITS),

@@ -56,6 +56,7 @@ export interface SampleOptions {
   readonly ready?: () => Promise<Readiness>;
   /** Default: yes. */
   readonly isOpen?: boolean;
+  readonly trustedDocuments?: ReadonlyMap<string, string>;
   /** The clock of the rates, in milliseconds. */
   readonly now?: () => number;
 }
@@ -88,6 +89,7 @@ export async function startSample(options: SampleOptions = {}): Promise<SampleSe
       },
       handlers: options.handlers ?? {},
       ready: options.ready ?? (() => Promise.resolve({ isReadable: true, isWritable: true })),
+      trustedDocuments: options.trustedDocuments ?? null,
       limits,
       unsent,
       rates: new Rates(limits, options.now),

@@ -108,14 +108,14 @@ describe('a socket', () => {
     socket.close();
   });
 
-  test('that asks with a hash alone is told, and stays (P14)', async () => {
+  test('that asks with the hash of a document unknown so far is told, and stays (P14)', async () => {
     const socket = await openSocket(server.url, 'tyk_alice');
     const payload = { query: '', extensions: { persistedQuery: { version: 1, sha256Hash: 'ab' } } };
     socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload }));
     expect(JSON.parse(String((await once(socket, 'message'))[0]))).toMatchObject({
       id: '1',
       type: 'error',
-      payload: [{ message: 'PersistedQueryNotSupported' }],
+      payload: [{ message: 'PersistedQueryNotFound' }],
     });
     socket.send(JSON.stringify({ id: '2', type: 'subscribe', payload: { query: '{ hello }' } }));
     expect(JSON.parse(String((await once(socket, 'message'))[0]))).toMatchObject({ id: '2', type: 'next' });

@@ -82,6 +82,12 @@ export class Documents {
     return named ?? [refuse('BAD_REQUEST', `The document has no operation named ${JSON.stringify(operationName)}.`)];
   }
 
+  /** What keeps a document from being executed; nothing, where it can be. */
+  check(text: string): readonly GraphQLError[] {
+    const operations = this.#operations(text);
+    return areErrors(operations) ? operations : [];
+  }
+
   #operations(text: string): readonly Operation[] | readonly GraphQLError[] {
     const known = this.#known.get(text);
     if (known) return known;

@@ -49,6 +49,7 @@ function readQueryString(request: IncomingMessage): Params {
     operationName: searchParams.get('operationName'),
     variables: readJson('variables'),
     extensions: readJson('extensions'),
+    documentId: searchParams.get('documentId') ?? searchParams.get('doc_id'),
   });
 }
 
@@ -66,19 +67,20 @@ function readSearch(search: string): URLSearchParams {
 export function checkParams(body: unknown): Params {
   if (Array.isArray(body)) throw badRequest('Send one operation a request: batching is off.');
   if (!isRecord(body)) throw badRequest('The body must be a JSON object.');
-  const { query, operationName, variables, extensions } = body;
+  const { query, operationName, variables, extensions, documentId = body.doc_id } = body;
   if (operationName != null && typeof operationName !== 'string') throw badRequest('"operationName" must be a string or null.');
   if (variables != null && !isRecord(variables)) throw badRequest('"variables" must be an object or null.');
   if (extensions != null && !isRecord(extensions)) throw badRequest('"extensions" must be an object or null.');
-  if (typeof query !== 'string' && !(query == null && isRecord(extensions?.persistedQuery))) {
-    throw badRequest('"query" must be a string: the GraphQL document.');
-  }
+  if (documentId != null && typeof documentId !== 'string') throw badRequest('"documentId" must be a string or null.');
+  const isPersisted = documentId != null || isRecord(extensions?.persistedQuery);
+  if (typeof query !== 'string' && !(query == null && isPersisted)) throw badRequest('"query" must be a string: the GraphQL document.');
   return {
     query: query ?? '',
     // Some clients send an empty name for none.
     ...(operationName ? { operationName } : {}),
     ...(variables ? { variables } : {}),
     ...(extensions ? { extensions } : {}),
+    ...(documentId == null ? {} : { documentId }),
   };
 }
 

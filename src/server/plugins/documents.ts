@@ -3,18 +3,33 @@ import type { Answers } from '../answers.ts';
 import type { ServerParts } from '../app.ts';
 import type { Asked } from '../context.ts';
 import { Documents, type Operation } from '../documents/documents.ts';
+import { ManifestUnusable } from '../documents/manifest.ts';
+import { PersistedDocuments } from '../documents/persisted.ts';
 import { OperationRefused, refuse } from '../errors.ts';
 import { HttpRefusal } from '../http/refusal.ts';
 import type { PipelinePlugin } from '../pipeline.ts';
 import type { OperationWatch } from '../watch/operation-watch.ts';
 
-/** Finds the operation that was asked for: its document is parsed, validated and measured once a text. */
+/**
+ * Finds the operation that was asked for, by its text, its hash or its id: its document is parsed, validated and measured once a text.
+ *
+ * Throws ManifestUnusable where a trusted document is none that can be executed.
+ */
 export function useDocuments<C extends object>(parts: ServerParts<C>, answers: Answers, watch: OperationWatch): PipelinePlugin {
   const documents = new Documents(parts.schema, parts.limits);
+  const persisted = new PersistedDocuments(parts.trustedDocuments);
+  for (const [id, text] of parts.trustedDocuments ?? []) {
+    const [error] = documents.check(text);
+    if (error) throw new ManifestUnusable(`The trusted document ${id} cannot be executed. ${error.message}`);
+  }
 
   function find({ params }: Asked): Operation | readonly GraphQLError[] {
+    const text = persisted.find(params);
+    if (typeof text !== 'string') return [text];
     try {
-      return documents.find(params.query, params.operationName);
+      const found = documents.find(text, params.operationName);
+      if ('node' in found) persisted.remember(params);
+      return found;
     } catch (error) {
       return [answers.report(error)];
     }

@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto';
+import type { GraphQLError } from 'graphql';
+import type { Params } from '../context.ts';
+import { refuse } from '../errors.ts';
+import { SizedCache } from './sized-cache.ts';
+
+/** Enough for some thousand documents as apps have them. */
+const MAX_BYTES = 8_000_000;
+/** What there is around a text of any length. */
+const BYTES_PER_DOCUMENT = 300;
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/**
+ * Documents that are asked for by less than their text.
+ *
+ * By default by their hash, as Apollo's automatic persisted queries have it: a client sends the hash alone, is told
+ * PersistedQueryNotFound, sends document and hash once, and from then on the hash again. What is remembered is bounded by its bytes.
+ *
+ * With trusted documents (`--documents`) by an id of that list; and no other document is executed, whatever way it is sent.
+ */
+export class PersistedDocuments {
+  readonly #trusted: ReadonlyMap<string, string> | null;
+  readonly #trustedTexts: ReadonlySet<string>;
+  readonly #sent = new SizedCache<string, string>(MAX_BYTES);
+
+  constructor(trusted: ReadonlyMap<string, string> | null) {
+    this.#trusted = trusted;
+    this.#trustedTexts = new Set(trusted?.values());
+  }
+
+  /** The text of the document that is asked for, or why there is none. */
+  find(params: Params): string | GraphQLError {
+    const { query, documentId } = params;
+    const hash = hashOf(params);
+    if (this.#trusted) return this.#findTrusted(this.#trusted, query, documentId ?? hash);
+    if (documentId !== undefined)
+      return refuse('BAD_REQUEST', 'A document is asked for by its id where the gateway is given trusted documents.');
+    if (hash === undefined) return query;
+    if (query !== '')
+      return sha256(query) === hash ? query : refuse('BAD_REQUEST', 'sha256Hash is not the SHA-256 of the document in hex.');
+    // Apollo Client and urql know this message.
+    return this.#sent.get(hash) ?? refuse('PERSISTED_QUERY_NOT_FOUND', 'PersistedQueryNotFound');
+  }
+
+  /** The document of these params is valid: where its hash came with it, it can be asked for by that. */
+  remember(params: Params): void {
+    const { query } = params;
+    const hash = hashOf(params);
+    if (this.#trusted || hash === undefined || query === '') return;
+    this.#sent.set(hash, query, 2 * query.length + BYTES_PER_DOCUMENT);
+  }
+
+  #findTrusted(trusted: ReadonlyMap<string, string>, query: string, id: string | undefined): string | GraphQLError {
+    const text = id === undefined ? undefined : (trusted.get(id) ?? trusted.get(id.replace(/^sha256:/, '')));
+    if (text !== undefined) return text;
+    if (this.#trustedTexts.has(query)) return query;
+    return refuse('DOCUMENT_NOT_TRUSTED', 'This document is not among those that the gateway was given to execute.');
+  }
+}
+
+/** `{"persistedQuery": {"version": 1, "sha256Hash": "…"}}`. */
+function hashOf({ extensions }: Params): string | undefined {
+  const persisted = extensions?.persistedQuery;
+  return persisted instanceof Object && 'sha256Hash' in persisted && typeof persisted.sha256Hash === 'string'
+    ? persisted.sha256Hash
+    : undefined;
+}
