@@ -74,7 +74,7 @@ export async function startGateway(config: Config, trace: TraceSettings | null =
 async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracing | null): Promise<Gateway> {
   const { network, local, limits, work, telemetry, retention } = config;
   const { dataDir, databaseUrl } = config.store;
-  const trustedDocuments = doors.documents === null ? null : await readTrustedDocuments(doors.documents);
+  const trustedDocuments = network.documents === null ? null : await readTrustedDocuments(network.documents);
   const files = new FileStore(join(dataDir, 'fragments'));
   // A SQLite file has one gateway. Those of one PostgreSQL share the folder, and one that cannot be seen now may be there all the same.
   if (databaseUrl === null) await files.sweep(null);

@@ -9,11 +9,11 @@ import { firstProject } from '../domain/jobs/projects.ts';
 import { renewDeviceKey } from '../domain/steps/devices.ts';
 import { type Gateway, STOP_GRACE_MS, startGateway } from '../gateway.ts';
 import { describeExposed, type Environment, parentOf } from '../initial-memory.ts';
+import { ManifestUnusable } from '../server/documents/manifest.ts';
 import { StoreUnusable } from '../store/store.ts';
 import { readTraceSettings } from '../telemetry/trace-settings.ts';
 import { linkKey, localKey, type OperatorKey, operatorKey } from './credentials.ts';
 import { type LocalAgentOptions, requireIsolation, startLocalAgent } from './local-agent.ts';
-import { ManifestUnusable } from '../server/documents/manifest.ts';
 
 /** Runs until SIGINT or SIGTERM, or until its database is another; answers the exit code. Throws what kept it from starting. */
 export async function up(

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { Principal } from '../domain/principal.ts';
+import type { Principal } from '../domain/access/principal.ts';
 import type { Share } from './connections/unsent.ts';
 import type { Operation } from './documents/documents.ts';
 import type { Cost } from './execution/cost.ts';

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createYoga, type Plugin } from 'graphql-yoga';
-import type { Principal } from '../domain/principal.ts';
+import type { Principal } from '../domain/access/principal.ts';
 import type { GraphqlParts } from './app.ts';
 import type { OperationContext } from './context.ts';
 import { pageHeaders, renderPage, wantsPage } from './graphiql/page.ts';

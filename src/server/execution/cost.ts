@@ -35,10 +35,10 @@ import {
 } from 'graphql';
 import type { Size } from '../../schema/core/sizes.ts';
 import type { Params } from '../context.ts';
+import { isIncluded, readCostVariables, readSize, type Values } from '../documents/cost-variables.ts';
 import type { Operation } from '../documents/documents.ts';
 import { exceed } from '../errors.ts';
 import type { Limits } from '../limits.ts';
-import { isIncluded, readCostVariables, readSize, type Values } from '../documents/cost-variables.ts';
 import { fragmentApplies } from './jit-size.ts';
 
 /** Of an operation with certain variables. */

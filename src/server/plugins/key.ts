@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Principal } from '../../domain/principal.ts';
+import type { Principal } from '../../domain/access/principal.ts';
 import type { ServerParts } from '../app.ts';
 import { admit } from '../connections/arrivals.ts';
 import { refuse, UNAUTHENTICATED } from '../errors.ts';

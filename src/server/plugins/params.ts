@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Principal } from '../../domain/principal.ts';
+import type { Principal } from '../../domain/access/principal.ts';
 import type { ServerParts } from '../app.ts';
 import { keyOf } from '../connections/tally.ts';
 import type { Asked, Params } from '../context.ts';

@@ -1,5 +1,5 @@
 import { createSourceEventStream } from 'graphql';
-import type { Principal } from '../../domain/principal.ts';
+import type { Principal } from '../../domain/access/principal.ts';
 import type { Answer, Answers } from '../answers.ts';
 import type { ServerParts } from '../app.ts';
 import { type OperationContext, wantsCost } from '../context.ts';
