@@ -63,7 +63,7 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
     allowOrigin(request, response, origins);
     if (path === '/health/live') return answerLive(response);
     if (path === '/health/ready') return answerReady(response, phase, parts.ready);
-    if (path.startsWith('/graphql/')) return answerAsset(path, request, response);
+    if (path.startsWith('/graphql/')) return answerAsset(target, request, response);
     if (path === '/') return void response.writeHead(302, { location: '/graphql' }).end();
     const door = findDoor(parts.handlers, path);
     if (door) return door(request, response, new URL(path + search, 'http://gateway'), call);

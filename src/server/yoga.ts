@@ -7,6 +7,7 @@ import { pageHeaders, renderPage, wantsPage } from './graphiql/page.ts';
 import { corsOf } from './http/cors.ts';
 import { sendResponse } from './http/send.ts';
 import type { Target } from './http/target.ts';
+import { useCsrfPrevention } from './plugins/csrf-prevention.ts';
 import { useEventStreams } from './plugins/event-streams.ts';
 import { useKey } from './plugins/key.ts';
 import { useParams } from './plugins/params.ts';
@@ -38,11 +39,12 @@ export function createServerOfGraphql<C extends object>(parts: GraphqlParts<C>) 
   const { answers } = pipeline;
   const yoga = createYoga<HttpContext>({
     schema: parts.schema,
-    graphiql: (_request, { req }) => wantsPage(req),
+    graphiql: (_request, { req }) => parts.trustedDocuments === null && wantsPage(req),
     renderGraphiQL: renderPage,
     cors: corsOf(origins),
     plugins: [
       usePageHeaders(),
+      useCsrfPrevention(origins), // what pages of other sites may not ask: 403
       useKey(parts), // whose request it is: 401, or 429
       useParams(parts), // the body within its size and its time: 408, 413, 415
       ...pipeline.plugins, // documents, cost, rates, JIT, shared frames, unsent limits, watch

@@ -164,9 +164,28 @@ describe('an error', () => {
 });
 
 describe('pages of other sites', () => {
+  /** Node's own client: fetch says by itself where it comes from. */
+  const send = (method: string, path: string, headers: Record<string, string>) =>
+    new Promise<number | undefined>((resolve, reject) => {
+      const sent = request(`${server.url}${path}`, { method, headers, agent: false });
+      sent.once('response', (response) => resolve(response.resume().statusCode)).once('error', reject);
+      sent.end();
+    });
+
   test('get no CORS headers', async () => {
     const { headers } = await server.post({ query: '{ hello }' }, { origin: 'https://elsewhere.example' });
     expect([...headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
+  });
+
+  test.each(['cross-site', 'same-site'])('get nothing by what a browser asks without a preflight (%s)', async (site) => {
+    const ask = (headers: Record<string, string>) =>
+      send('GET', '/graphql?query={hello}', { authorization: 'Bearer tyk_alice', 'sec-fetch-site': site, ...headers });
+    for (const mode of ['no-cors', 'cors']) expect(await ask({ 'sec-fetch-mode': mode })).toBe(403);
+    expect(await ask({ 'sec-fetch-mode': 'cors', origin: 'https://elsewhere.example' })).toBe(403);
+    expect(await ask({ 'sec-fetch-mode': 'cors', origin: 'https://console.example.com' })).toBe(200);
+    // Someone follows a link.
+    expect(await ask({ 'sec-fetch-mode': 'navigate' })).toBe(200);
+    expect(await ask({ 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'cors' })).toBe(200);
   });
 
   test('that are listed may ask', async () => {

@@ -34,7 +34,8 @@ test('the files that the page names are there, compressed, and may be kept for g
   const files = [...html.matchAll(/(?:src|href)="(\/graphql\/[^"]+)"/g)].map(([, file]) => file);
   const workers = ['editor', 'json', 'graphql'].map((name) => `/graphql/${name}.worker.js`);
   expect(files).toHaveLength(2);
-  for (const file of [...files, ...workers, '/graphql/graphiql.js']) {
+  const version = /\?v=.+/.exec(files[0] ?? '')?.[0];
+  for (const file of [...files, ...[...workers, '/graphql/graphiql.js'].map((name) => name + version)]) {
     const response = await fetch(server.url + file);
     expect([response.status, response.headers.get('content-encoding')], file).toEqual([200, 'gzip']);
     expect(response.headers.get('cache-control')).toContain('immutable');
@@ -42,6 +43,15 @@ test('the files that the page names are there, compressed, and may be kept for g
   }
   expect((await fetch(`${server.url}/graphql/../package.json`)).status).toBe(404);
   expect((await fetch(`${server.url}/graphql/nothing.js`)).status).toBe(404);
+});
+
+test('a file of the page that is asked for without its version is asked for anew each time, and sent where it has changed', async () => {
+  const response = await fetch(`${server.url}/graphql/page.js`);
+  const etag = response.headers.get('etag') ?? '';
+  expect([response.headers.get('cache-control'), (await response.text()).length > 0]).toEqual(['public, no-cache', true]);
+  const again = await fetch(`${server.url}/graphql/page.js`, { headers: { 'if-none-match': etag } });
+  expect([again.status, await again.text()]).toEqual([304, '']);
+  expect((await fetch(`${server.url}/graphql/page.js`, { headers: { 'if-none-match': 'W/"another"' } })).status).toBe(200);
 });
 
 test('a client that asks for data at the same address gets no page', async () => {

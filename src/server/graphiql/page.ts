@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { css, editorWorkerService, favicon, graphqlWorker, js, jsonWorker } from '@graphql-yoga/render-graphiql/graphiql';
 import { prefersPage } from '../http/accept.ts';
-import { readTarget } from '../http/target.ts';
+import { readTarget, type Target } from '../http/target.ts';
 import { TABS } from './tabs.ts';
 
 interface Asset {
@@ -105,19 +105,24 @@ export const pageHeaders = {
   'cache-control': 'no-cache',
 } as const;
 
-/** GET /graphql/NAME: a file of the page. */
-export async function answerAsset(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+/** GET /graphql/NAME: a file of the page. Asked for by its version it may be kept for good; else it is to be asked for anew. */
+export async function answerAsset({ path, search }: Target, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const asset = ASSETS.get(path.slice('/graphql/'.length));
   if (!asset || (request.method !== 'GET' && request.method !== 'HEAD')) return void response.writeHead(404).end();
+  const headers = {
+    'cache-control': search === `?v=${VERSION}` ? 'public, max-age=31536000, immutable' : 'public, no-cache',
+    etag: `W/"${VERSION}"`,
+    vary: 'Accept-Encoding',
+  };
+  if (request.headers['if-none-match'] === headers.etag) return void response.writeHead(304, headers).end();
   const isGzipped = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''));
   asset.plain ??= Promise.resolve(Buffer.from(asset.text));
   if (isGzipped) asset.gzipped ??= compress(asset.text);
   const body = await (isGzipped && asset.gzipped ? asset.gzipped : asset.plain);
   response.writeHead(200, {
+    ...headers,
     'content-type': asset.type,
     'content-length': body.length,
-    'cache-control': 'public, max-age=31536000, immutable',
-    vary: 'Accept-Encoding',
     'x-content-type-options': 'nosniff',
     ...(isGzipped ? { 'content-encoding': 'gzip' } : {}),
   });

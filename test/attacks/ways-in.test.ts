@@ -1,0 +1,173 @@
+/**
+ * The hot path and Yoga answer alike: every request that this project has tests for is sent both ways, and the answers are compared,
+ * status, headers and body. The same POST is the hot path's as `application/json`, and Yoga's as `application/json; charset=utf-8`.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
+import { buffer } from 'node:stream/consumers';
+import { type DefinitionNode, Kind, parse, print } from 'graphql';
+import { serverAudits } from 'graphql-http';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { ask } from '../e2e/asking.ts';
+import { createSqliteDatabase } from '../support/databases.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+import { attacks } from './documents.ts';
+import { requestAttacks } from './requests.ts';
+
+const TYPES = { 'the hot path': 'application/json', Yoga: 'application/json; charset=utf-8' } as const;
+type Way = keyof typeof TYPES;
+const MEDIA_TYPES = ['application/json', 'application/graphql-response+json'];
+
+let gateway: Gateway;
+let projectId: string;
+beforeAll(async () => {
+  const database = await createSqliteDatabase();
+  gateway = await startGateway({ database, flags: ['--key-rate', 'off'] });
+  const query = 'mutation { createProject(input: { name: "Both ways" }) { ... on CreateProjectPayload { project { id } } } }';
+  const { data } = await ask(gateway, gateway.adminKey, query);
+  projectId = (data as { createProject: { project: { id: string } } }).createProject.project.id; // as the document asks for it
+  return async () => {
+    await gateway.stop();
+    await database.remove();
+  };
+});
+
+interface Told {
+  readonly status: number | undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+/** What differs from one request to the next, whatever way it takes. */
+const OWN_HEADERS = ['date', 'x-request-id'];
+
+/** Ids, times and the like are made anew for each request. */
+function withoutChance(text: string): string {
+  return text
+    .replaceAll(/\b[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}\b/g, '(uuid)')
+    .replaceAll(/\b([a-z]+)_(?=\w*\d)[\w-]{10,}/g, '$1_(id)')
+    .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, '(time)');
+}
+
+/** Node's own client: it tells the headers as they came. */
+async function send(headers: Record<string, string>, body: string | Uint8Array, path = ''): Promise<Told> {
+  const sent = request(`${gateway.url}/graphql${path}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${gateway.adminKey}`, 'content-length': Buffer.byteLength(body), ...headers },
+    agent: false,
+  });
+  sent.end(body);
+  const response = await new Promise<IncomingMessage>((resolve, reject) => sent.once('response', resolve).once('error', reject));
+  const told = Object.fromEntries(Object.entries(response.headers).filter(([name]) => !OWN_HEADERS.includes(name)));
+  const bytes = await buffer(response);
+  return { status: response.statusCode, headers: told, body: withoutChance(bytes.toString()) };
+}
+
+async function bothWays(body: string | Uint8Array, headers: Record<string, string> = {}, path = ''): Promise<Told> {
+  const [hot, yoga] = [
+    await send({ ...headers, 'content-type': TYPES['the hot path'] }, body, path),
+    await send({ ...headers, 'content-type': TYPES.Yoga }, body, path),
+  ];
+  expect(yoga).toEqual(hot);
+  return hot;
+}
+
+describe('Both ways in give the same answer', () => {
+  test.each(attacks.map((attack) => [attack.name, attack] as const))('to a document with %s', async (_, { query, variables }) => {
+    for (const accept of MEDIA_TYPES) {
+      const { status } = await bothWays(JSON.stringify({ query, variables }), { accept });
+      expect(status).toBeLessThan(500);
+    }
+  });
+
+  const posts = requestAttacks.filter(({ method, headers }) => method === undefined && headers?.['content-type'] === 'application/json');
+  test('to as many requests as are made for the purpose', () => expect(posts.length).toBeGreaterThan(30));
+
+  test.each(posts.map((attack) => [attack.name, attack] as const))(
+    'to a request that is %s',
+    async (_, { headers: { 'content-type': _type, ...headers } = {}, body = '', path = '', status }) => {
+      for (const accept of MEDIA_TYPES) {
+        const told = await bothWays(body, { accept, ...headers }, path);
+        if (accept === 'application/graphql-response+json') expect(told.status).toBe(status);
+      }
+    },
+  );
+
+  test.each([
+    ['no key', { authorization: '' }],
+    ['a key that is none', { authorization: 'Bearer tyk_nobody-has-this-key-0123456789abcdefghijk' }],
+    ['an id of its own', { 'x-request-id': 'a-request-of-mine' }],
+    ['a body in a coding', { 'content-encoding': 'br' }],
+    ['an unknown media type', { accept: 'image/png' }],
+    ['weights', { accept: 'application/json;q=0.1, application/graphql-response+json' }],
+    ['a protocol to change to', { connection: 'upgrade', upgrade: 'h2c' }],
+  ])('to a request with %s', async (_, headers) => {
+    await bothWays('{"query":"{ viewer { kind } }"}', headers);
+    await bothWays('{"query":"{ nothing }"}', headers);
+    await bothWays('{"query":"{ viewer { kind } }","extensions":{"cost":true}}', headers);
+  });
+});
+
+describe('The audits of GraphQL over HTTP', () => {
+  function auditsBy(way: Way) {
+    const told: unknown[] = [];
+    const fetchFn = async (url: string, init: RequestInit = {}) => {
+      const headers = new Headers(init.headers);
+      headers.set('authorization', `Bearer ${gateway.adminKey}`);
+      if (headers.get('content-type') === 'application/json') headers.set('content-type', TYPES[way]);
+      const response = await fetch(url, { ...init, headers });
+      const { status } = response;
+      told.push([status, response.headers.get('content-type'), withoutChance(await response.clone().text())]);
+      return response;
+    };
+    return { told, audits: serverAudits({ url: () => `${gateway.url}/graphql`, fetchFn }) };
+  }
+  const [hot, yoga] = [auditsBy('the hot path'), auditsBy('Yoga')];
+
+  test.each(hot.audits.map(({ id, name }, i) => [id, name, i] as const))('%s passes both ways: %s', async (_id, _name, i) => {
+    for (const { audits, told } of [hot, yoga]) {
+      told.length = 0;
+      const result = await audits[i]?.fn();
+      expect(result, result && 'reason' in result ? result.reason : '').toMatchObject({ status: 'ok' });
+    }
+    expect(yoga.told).toEqual(hot.told);
+  });
+});
+
+const operationsOfSystems = new URL('../systems/operations/', import.meta.url);
+const files = readdirSync(operationsOfSystems).map((name) => ({ name, text: readFileSync(new URL(name, operationsOfSystems), 'utf8') }));
+const fragments = files.flatMap(({ text }) => parse(text).definitions).filter((node) => node.kind === Kind.FRAGMENT_DEFINITION);
+
+/** The operation, and the fragments that it spreads. */
+function documentOf(operation: DefinitionNode): string {
+  const needed = new Map<string, string>();
+  const add = (text: string): void => {
+    for (const fragment of fragments) {
+      const name = fragment.name.value;
+      if (needed.has(name) || !new RegExp(`\\.\\.\\.${name}\\b`).test(text)) continue;
+      needed.set(name, print(fragment));
+      add(print(fragment));
+    }
+  };
+  const text = print(operation);
+  add(text);
+  return [text, ...needed.values()].join('\n');
+}
+
+/** The variables that its comment shows. */
+function variablesOf(operation: DefinitionNode, text: string): unknown {
+  const before = text.slice(0, operation.loc?.start).trimEnd().split('\n').at(-1) ?? '';
+  const shown = /^# (\{.*\})$/.exec(before)?.[1];
+  return shown === undefined ? undefined : JSON.parse(shown.replaceAll('proj_…', projectId));
+}
+
+describe.each(files)('The operations of $name', ({ text }) => {
+  const operations = parse(text).definitions.filter((node) => node.kind === Kind.OPERATION_DEFINITION);
+  test.runIf(operations.length > 0)('are answered alike both ways', async () => {
+    for (const operation of operations) {
+      const body = JSON.stringify({ query: documentOf(operation), variables: variablesOf(operation, text) });
+      const { status } = await bothWays(body, { accept: 'application/graphql-response+json' });
+      if (operation.operation === 'subscription') expect([operation.name?.value, status]).toEqual([operation.name?.value, 406]);
+    }
+  });
+});

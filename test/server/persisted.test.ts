@@ -1,0 +1,181 @@
+/** Documents that are asked for by their hash or by an id: which are known, which are refused, and that what is kept of them is bounded. */
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createClient } from 'graphql-ws';
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { readManifest } from '../../src/server/documents/manifest.ts';
+import { PersistedDocuments } from '../../src/server/documents/persisted.ts';
+import { type SampleServer, startSample } from './sample-server.ts';
+
+let server: SampleServer | undefined;
+afterEach(() => server?.close(0));
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+const hashed = (hash: string) => ({ persistedQuery: { version: 1, sha256Hash: hash } });
+
+describe('The hash of a document', () => {
+  test('is unknown until the document came with it, and then good by POST, by GET and over a WebSocket', async () => {
+    server = await startSample();
+    const query = 'query Known { hello }';
+    const extensions = hashed(sha256(query));
+    expect((await server.post({ extensions })).body.errors?.[0]).toEqual({
+      message: 'PersistedQueryNotFound',
+      extensions: { code: 'PERSISTED_QUERY_NOT_FOUND' },
+    });
+    const known = { data: { hello: 'world' } };
+    expect((await server.post({ query, extensions })).body).toEqual(known);
+    expect((await server.post({ extensions })).body).toEqual(known);
+    const search = new URLSearchParams({ extensions: JSON.stringify(extensions) });
+    const got = await fetch(`${server.url}/graphql?${search}`, { headers: { authorization: 'Bearer tyk_alice' } });
+    expect(await got.json()).toEqual(known);
+    const client = createClient({
+      url: `${server.url.replace('http', 'ws')}/graphql`,
+      webSocketImpl: WebSocket,
+      connectionParams: { authorization: 'Bearer tyk_alice' },
+    });
+    onTestFinished(() => void client.dispose());
+    expect((await client.iterate({ query: '', extensions }).next()).value).toEqual(known);
+  });
+
+  test('of a mutation is refused over GET as the mutation is', async () => {
+    server = await startSample();
+    const query = 'mutation { push(value: 1) }';
+    await server.post({ query, extensions: hashed(sha256(query)) });
+    const search = new URLSearchParams({ extensions: JSON.stringify(hashed(sha256(query))) });
+    const response = await fetch(`${server.url}/graphql?${search}`, { headers: { authorization: 'Bearer tyk_alice' } });
+    expect([response.status, response.headers.get('allow')]).toEqual([405, 'POST']);
+  });
+
+  test('that is not that of the document beside it is refused, and remembered for nobody', async () => {
+    server = await startSample();
+    const extensions = hashed(sha256('{ me }'));
+    expect((await server.post({ query: '{ hello }', extensions })).body.errors?.[0]?.extensions.code).toBe('BAD_REQUEST');
+    expect((await server.post({ extensions })).body.errors?.[0]?.message).toBe('PersistedQueryNotFound');
+  });
+
+  test('of a document that is refused is not remembered', async () => {
+    server = await startSample();
+    const query = '{ nothing }';
+    await server.post({ query, extensions: hashed(sha256(query)) });
+    expect((await server.post({ extensions: hashed(sha256(query)) })).body.errors?.[0]?.message).toBe('PersistedQueryNotFound');
+  });
+
+  test('is forgotten when newer documents take the room, the one that was used last kept longest', () => {
+    const persisted = new PersistedDocuments(null);
+    const documents = Array.from({ length: 300 }, (_, i) => `{ hello } #${i} ${'x'.repeat(30_000)}`);
+    const [first = ''] = documents;
+    const asked = (text: string) => persisted.find({ query: '', extensions: hashed(sha256(text)) });
+    for (const query of documents) {
+      persisted.remember({ query, extensions: hashed(sha256(query)) });
+      expect(asked(first)).toBe(first);
+    }
+    const known = documents.filter((text) => asked(text) === text);
+    expect(known.length * 60_000).toBeGreaterThan(4_000_000);
+    expect(known.length * 60_000).toBeLessThan(8_000_000);
+  });
+});
+
+describe('Where a gateway has trusted documents', () => {
+  const trustedDocuments = new Map([
+    ['first', 'query First { hello }'],
+    [sha256('query Second { me }'), 'query Second { me }'],
+    ['stream', 'subscription { ticks(to: 1) { number } }'],
+  ]);
+
+  test.each([
+    ['documentId', { documentId: 'first' }, { hello: 'world' }],
+    ['doc_id', { doc_id: 'first' }, { hello: 'world' }],
+    ['its hash', { extensions: hashed(sha256('query Second { me }')) }, { me: 'user:alice' }],
+    ['documentId with the name of the hash', { documentId: `sha256:${sha256('query Second { me }')}` }, { me: 'user:alice' }],
+    ['its text', { query: 'query First { hello }' }, { hello: 'world' }],
+  ])('one of them is executed by %s', async (_, body, data) => {
+    server = await startSample({ trustedDocuments });
+    expect((await server.post(body)).body).toEqual({ data });
+  });
+
+  test.each([
+    ['another text', { query: '{ hello }' }],
+    ['introspection', { query: '{ __schema { types { name } } }' }],
+    ['an unknown id', { documentId: 'third' }],
+    ['another text beside an unknown id', { query: '{ hello }', documentId: 'third' }],
+    ['another text with its right hash', { query: '{ hello }', extensions: hashed(sha256('{ hello }')) }],
+  ])('%s is refused, by POST, by GET, over a stream and over a WebSocket', async (_, body) => {
+    server = await startSample({ trustedDocuments });
+    const refused = expect.objectContaining({ extensions: { code: 'DOCUMENT_NOT_TRUSTED' } });
+    expect((await server.post(body)).body).toEqual({ errors: [refused] });
+    const search = new URLSearchParams(
+      Object.entries(body).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]),
+    );
+    for (const accept of ['application/json', 'text/event-stream']) {
+      const response = await fetch(`${server.url}/graphql?${search}`, { headers: { authorization: 'Bearer tyk_alice', accept } });
+      expect(await response.text()).toContain('DOCUMENT_NOT_TRUSTED');
+    }
+    const client = createClient({
+      url: `${server.url.replace('http', 'ws')}/graphql`,
+      webSocketImpl: WebSocket,
+      connectionParams: { authorization: 'Bearer tyk_alice' },
+    });
+    onTestFinished(() => void client.dispose());
+    await expect(client.iterate({ query: '', ...body }).next()).rejects.toEqual([refused]);
+    expect(server.contexts()).toBe(0);
+  });
+
+  test('a subscription among them is opened by its id', async () => {
+    server = await startSample({ trustedDocuments });
+    const response = await fetch(`${server.url}/graphql?documentId=stream`, {
+      headers: { authorization: 'Bearer tyk_alice', accept: 'text/event-stream' },
+    });
+    expect(await response.text()).toContain('data: {"data":{"ticks":{"number":1}}}');
+  });
+
+  test('there is no GraphiQL', async () => {
+    server = await startSample({ trustedDocuments });
+    expect((await fetch(`${server.url}/graphql`, { headers: { accept: 'text/html' } })).status).toBe(401);
+  });
+
+  test('the gateway does not start with one that cannot be executed, and names it', async () => {
+    const broken = new Map([...trustedDocuments, ['broken', '{ nothing }']]);
+    await expect(startSample({ trustedDocuments: broken })).rejects.toThrow('The trusted document broken cannot be executed.');
+  });
+});
+
+describe('A file of trusted documents', () => {
+  function write(content: string): string {
+    const folder = mkdtempSync(join(tmpdir(), 'documents-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const path = join(folder, 'documents.json');
+    writeFileSync(path, content);
+    return path;
+  }
+
+  test.each([
+    [
+      'Apollo',
+      {
+        format: 'apollo-persisted-query-manifest',
+        version: 1,
+        operations: [{ id: 'a1', name: 'First', type: 'query', body: 'query First { hello }' }],
+      },
+    ],
+    ['Relay, graphql-codegen and gql.tada', { a1: 'query First { hello }' }],
+  ])('is read as the tools of %s write it', (_, content) => {
+    expect(readManifest(write(JSON.stringify(content)))).toEqual(new Map([['a1', 'query First { hello }']]));
+  });
+
+  test.each([
+    ['no JSON', 'query { hello }', 'cannot be read as JSON'],
+    ['a list', '[]', 'must be a JSON object'],
+    ['empty', '{}', 'has no documents'],
+    ['of other values', '{"a1": {"query": "{ hello }"}}', 'the document "a1" must be a text'],
+    ['of operations without a body', '{"operations": [{"id": "a1"}]}', 'operations[0] must have an id and a body'],
+  ])('that is %s is refused, and says so', (_, content, message) => {
+    expect(() => readManifest(write(content))).toThrow(message);
+  });
+
+  test('that is not there is refused by its name', () => {
+    expect(() => readManifest('/nowhere/documents.json')).toThrow('/nowhere/documents.json cannot be read');
+  });
+});
