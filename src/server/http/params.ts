@@ -6,10 +6,14 @@ import type { Limits } from '../limits.ts';
 import { HttpRefusal } from './refusal.ts';
 import { readTarget } from './target.ts';
 
-/** The params of a request, whatever its method. Throws an HttpRefusal: 405 for methods that GraphQL over HTTP does not know. */
+/** The params of a request: in the body of a POST, in the query string of all others. Throws an HttpRefusal where there are none. */
 export function readParams(request: IncomingMessage, response: ServerResponse, limits: Limits): Promise<Params> | Params {
-  if (request.method === 'POST') return readBodyParams(request, response, limits);
-  if (request.method === 'GET' || request.method === 'HEAD') return readQueryString(request);
+  return request.method === 'POST' ? readBodyParams(request, response, limits) : readQueryString(request);
+}
+
+/** Throws an HttpRefusal of 405 for methods that GraphQL over HTTP does not know. */
+export function requireMethod({ method = '' }: IncomingMessage): void {
+  if (['GET', 'HEAD', 'POST'].includes(method)) return;
   throw new HttpRefusal(405, refuse('BAD_REQUEST', 'Use POST, or GET for queries.'), { allow: 'GET, HEAD, POST, OPTIONS' });
 }
 

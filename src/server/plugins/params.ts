@@ -4,7 +4,7 @@ import type { ServerParts } from '../app.ts';
 import { keyOf } from '../connections/tally.ts';
 import type { Asked, Params } from '../context.ts';
 import { refuse } from '../errors.ts';
-import { readParams } from '../http/params.ts';
+import { readParams, requireMethod } from '../http/params.ts';
 import { HttpRefusal } from '../http/refusal.ts';
 import type { Call } from '../watch/call.ts';
 import type { HttpPlugin } from '../yoga.ts';
@@ -17,6 +17,7 @@ export function useParams<C extends object>(parts: ServerParts<C>): HttpPlugin {
   return {
     onRequestParse({ serverContext, setRequestParser }) {
       const { req, res, call, principal } = serverContext;
+      requireMethod(req);
       setRequestParser(async () => {
         const params = await readParams(req, res, parts.limits);
         Object.assign(serverContext, askedBy(parts, { req, res, call, principal, params }));
