@@ -10,7 +10,17 @@ const top = new URL('../', import.meta.url);
 const page = new URL('docs/clients.md', top);
 
 /** In the order of the page. */
-const files = ['documents.ts', 'resume.ts', 'graphql-ws.ts', 'graphql-sse.ts', 'apollo.ts', 'urql.ts', 'relay.ts', 'curl.sh'];
+const files = [
+  'documents.ts',
+  'resume.ts',
+  'graphql-ws.ts',
+  'graphql-sse.ts',
+  'apollo.ts',
+  'urql.ts',
+  'relay.ts',
+  'persisted.ts',
+  'curl.sh',
+];
 
 const head = `<!-- Made by \`npm run clients\` from examples/clients; do not edit. -->
 

@@ -1,0 +1,67 @@
+/**
+ * ## Documents by their hash, and trusted documents
+ *
+ * A client may send the SHA-256 of a document in place of its text, with GET or POST or over a WebSocket. A gateway that does not know it
+ * says `PersistedQueryNotFound`; the client then sends document and hash once, and from then on the hash. These are Apollo's automatic
+ * persisted queries, and nothing is to be set at the gateway. Each gateway remembers those that it was sent last.
+ *
+ * For a front end in production, start the gateway with `--documents FILE`: it executes the documents of that file, those of agents and of
+ * the command line, and no others, however they are sent. There is no GraphiQL then, and no introspection. Agents have to be of the
+ * gateway's version. The file is what the client's own tools write:
+ *
+ * - Apollo: `generate-persisted-query-manifest` of @apollo/generate-persisted-query-manifest.
+ * - Relay: `"persistConfig": {"file": "documents.json"}` in the settings of relay-compiler.
+ * - urql and others: `persistedDocuments` of graphql-codegen's client preset.
+ *
+ * The id of a document is sent as `extensions.persistedQuery.sha256Hash`, or as `documentId` or `doc_id` beside the variables.
+ */
+import { ApolloClient, HttpLink, InMemoryCache } from '@apollo/client';
+import { PersistedQueryLink } from '@apollo/client/link/persisted-queries';
+import { Client, fetchExchange } from '@urql/core';
+import { persistedExchange } from '@urql/exchange-persisted';
+import { getOperationAST } from 'graphql';
+import type { FetchFunction, GraphQLResponse } from 'relay-runtime';
+import type { Gateway } from './documents.ts';
+
+const sha256 = async (text: string): Promise<string> =>
+  new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))).toHex();
+
+/** What @apollo/generate-persisted-query-manifest writes. */
+export interface ApolloManifest {
+  readonly operations: readonly { readonly id: string; readonly name: string }[];
+}
+
+/** Apollo Client, by hashes; with a manifest, by its ids. */
+export function connectApollo({ url, key }: Gateway, manifest?: ApolloManifest): ApolloClient {
+  const ids = new Map(manifest?.operations.map(({ name, id }) => [name, id]));
+  const persisted = new PersistedQueryLink(
+    manifest ? { generateHash: async (document) => ids.get(getOperationAST(document)?.name?.value ?? '') ?? '' } : { sha256 },
+  );
+  const http = new HttpLink({ uri: `${url}/graphql`, headers: { authorization: `Bearer ${key}` } });
+  return new ApolloClient({ link: persisted.concat(http), cache: new InMemoryCache() });
+}
+
+/** urql, by hashes. `isTrusted`: the gateway knows all of them, by the same hash, and no text is ever sent. */
+export function connectUrql({ url, key }: Gateway, isTrusted = false): Client {
+  return new Client({
+    url: `${url}/graphql`,
+    preferGetMethod: false,
+    fetchOptions: { headers: { authorization: `Bearer ${key}` } },
+    exchanges: [
+      persistedExchange({ enforcePersistedQueries: isTrusted, enableForMutation: true, preferGetForPersistedQueries: false }),
+      fetchExchange,
+    ],
+  });
+}
+
+/** Relay's network, by the ids that relay-compiler gave with persistConfig: `text` is null then. */
+export function fetchTrusted({ url, key }: Gateway): FetchFunction {
+  return async ({ id, text }, variables) => {
+    const response = await fetch(`${url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
+      body: JSON.stringify(id ? { documentId: id, variables } : { query: text, variables }),
+    });
+    return response.json() as Promise<GraphQLResponse>; // what a GraphQL server answers
+  };
+}
