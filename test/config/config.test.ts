@@ -24,7 +24,7 @@ describe('The settings', () => {
     const config = serve();
     expect(config.limits).toEqual(DEFAULT_LIMITS);
     expect(config.work).toEqual(defaultDomainLimits);
-    expect(config.network).toEqual({ host: '127.0.0.1', port: 4_000, origins: [], adminKey: null });
+    expect(config.network).toEqual({ host: '127.0.0.1', port: 4_000, origins: [], documents: null, adminKey: null });
   });
 
   test('have a name each, and a default that they would take', () => {
