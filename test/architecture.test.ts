@@ -190,6 +190,21 @@ describe('The house style', () => {
     expect(found).toEqual([]);
   });
 
+  /** Folders whose comments have been gone through. */
+  const proseWidth: readonly string[] = ['src/realtime/wait-queue.ts'];
+
+  test('a line of a comment has at most 100 columns', () => {
+    const isProse = /^\s*(\/\*\*?|\*|\/\/)\s/;
+    const wide = written
+      .filter((file) => proseWidth.some((folder) => file.startsWith(folder)))
+      .flatMap((file) =>
+        read(file)
+          .split('\n')
+          .flatMap((line, i) => (isProse.test(line) && line.length > 100 && !/https?:/.test(line) ? [`${file}:${i + 1}`] : [])),
+      );
+    expect(wide).toEqual([]);
+  });
+
   test('a file is named after what it is about', () => {
     expect(written.filter((file) => /(^|[/.-])(utils?|helpers?|common|misc)[/.-]|\/types\.ts$/.test(file))).toEqual([]);
   });

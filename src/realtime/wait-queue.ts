@@ -76,7 +76,10 @@ export class WaitQueue {
     return false;
   }
 
-  /** Wakes up to `count` claims that have not looked since this wake-up: idle ones first, then those already woken for another queue. */
+  /**
+   * Wakes up to `count` claims that have not looked since this wake-up: idle ones first, then
+   * those that were already woken for another queue.
+   */
   #send(queueId: string, wakeup: number, count: number): void {
     let left = count;
     for (const mayBeBusy of [false, true]) {
