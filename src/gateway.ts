@@ -1,6 +1,5 @@
 /** A gateway: store, domain, realtime, schema and server, started in this order and stopped in reverse. */
 import { accessSync, constants, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import manifest from '../package.json' with { type: 'json' };
 import { type Aggregator, startAggregator } from './aggregator/aggregator.ts';
 import { inspectModel } from './aggregator/threads.ts';
@@ -23,10 +22,8 @@ import { startServer } from './server/http.ts';
 import { ServerMeters } from './server/watch/meters.ts';
 import { logRecurring } from './server/watch/recurring.ts';
 import { endInTurn } from './shutdown.ts';
-import { FileStore } from './store/files/disk.ts';
 import { closeToOthers } from './store/files/owner-only.ts';
-import { openPostgres } from './store/postgres/store.ts';
-import { openSqlite } from './store/sqlite/store.ts';
+import { isShared, openFiles, openStore } from './store/open.ts';
 import type { Store } from './store/store.ts';
 import { type OpenLog, openLog } from './telemetry/log.ts';
 import { Metrics } from './telemetry/metrics.ts';
@@ -52,12 +49,10 @@ export const STOP_GRACE_MS = 10_000;
 
 /** `trace`: how to trace what it does; null, not at all. */
 export async function startGateway(config: Config, trace: TraceSettings | null = null): Promise<Gateway> {
-  const { dataDir, databaseUrl, databaseConnections: connections, newIdentity: isRenewed } = config.store;
+  const { dataDir, databaseConnections: connections, newIdentity: isRenewed } = config.store;
   requireWritable(dataDir);
   const closed = closeToOthers(dataDir);
-  const store = databaseUrl
-    ? await openPostgres(databaseUrl, { connections, isRenewed })
-    : await openSqlite(join(dataDir, 'trainyard.sqlite'), { isRenewed });
+  const store = await openStore(config.store, { connections, isRenewed });
   const log = openLog(config.telemetry.logLevel);
   if (closed.length > 0) log.warn('Other users of this machine could read what is the gateway’s alone; now they cannot.', { closed });
   let tracing: Tracing | null = null;
@@ -73,11 +68,10 @@ export async function startGateway(config: Config, trace: TraceSettings | null =
 
 async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracing | null): Promise<Gateway> {
   const { network, local, limits, work, telemetry, retention } = config;
-  const { dataDir, databaseUrl } = config.store;
   const trustedDocuments = network.documents === null ? null : await readTrustedDocuments(network.documents);
-  const files = new FileStore(join(dataDir, 'fragments'));
-  // A SQLite file has one gateway. Those of one PostgreSQL share the folder, and one that cannot be seen now may be there all the same.
-  if (databaseUrl === null) await files.sweep(null);
+  const files = openFiles(config.store);
+  // Where a store is shared, a gateway that cannot be seen now may be receiving a file all the same.
+  if (!isShared(config.store)) await files.sweep(null);
   const domain = createDomain({ store, files, models: { inspect: inspectModel }, schemas: openSchemas(), limits: work });
   if (store.isFirst) await forgiveOutage(domain);
   const wakeups = new Wakeups(store);
@@ -89,7 +83,7 @@ async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracin
     wakeups.meters,
     meters.all(),
     unsent.meters,
-    samplesOf(domain, dataDir),
+    samplesOf(domain, config.store.dataDir),
     log.lostLines,
   ].flat();
   const metrics = new Metrics({ version: manifest.version, node: process.versions.node, store: store.description }, counted);

@@ -3,6 +3,7 @@
  * `findLost` then tells what of it a store does not have.
  */
 import { createHash, randomUUID } from 'node:crypto';
+import { buffer } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { GatewayUnreachable, isPayload, RequestRefused } from '../../src/client/errors.ts';
 import { createClient } from '../../src/client/fetch.ts';
@@ -17,7 +18,7 @@ import {
   type TypedDocumentString,
 } from '../../src/client/generated.ts';
 import { resolveUrl, type Target } from '../../src/client/target.ts';
-import type { FileStore } from '../../src/store/files/disk.ts';
+import type { FileStore } from '../../src/store/files/file-store.ts';
 import type { Store } from '../../src/store/store.ts';
 
 /** Something that a client was answered; `at` is when, in milliseconds of the wall clock. */
@@ -220,7 +221,7 @@ export async function findLost(store: Store, files: FileStore, answered: readonl
   const lost: string[] = [];
   for (const what of answered) {
     if (what.kind === 'fragment') {
-      const bytes = await files.readWhole(what.fragmentId, what.sha256).catch(() => Buffer.alloc(0));
+      const bytes = await buffer(files.read({ id: what.fragmentId, sha256: what.sha256 })).catch(() => Buffer.alloc(0));
       const isThere = createHash('sha256').update(bytes).digest('hex') === what.sha256;
       if (!isThere || fragments.get(what.fragmentId)?.status !== 'READY') lost.push(`The bytes of ${what.fragmentId} were taken.`);
       continue;

@@ -6,12 +6,13 @@
  * booleans are not averaged: they are those of the model that counts most.
  */
 import { dtypeBytes, inOrder, NotSafetensors, type TensorEntry, writeHeader } from '../domain/files/safetensors-header.ts';
+import type { BlockingFile } from '../store/files/file-store.ts';
 import { differencesOf, shorten } from './differences.ts';
 import { type FloatType, floatTypes, isWholeType } from './floats.ts';
-import { type ModelFile, openModel } from './safetensors.ts';
+import { type ModelFile, readModel } from './safetensors.ts';
 
 export interface ModelToAverage {
-  readonly path: string;
+  readonly file: BlockingFile;
   /** As messages name it: `the model of device edge-3`. */
   readonly label: string;
   /** Above 0: how many samples it was trained with, or 1. */
@@ -24,12 +25,12 @@ export class NoMean extends Error {}
 /** Small enough that hashing one holds up nobody, large enough that reading one is worth the call. */
 const PIECE_BYTES = 256 * 1024;
 
-interface Opened extends ModelToAverage {
+interface Opened extends Omit<ModelToAverage, 'file'> {
   readonly file: ModelFile;
   readonly entries: ReadonlyMap<string, TensorEntry>;
 }
 
-/** Answers the bytes of the mean. Each array is good until the next is asked for. Throws NoMean. */
+/** Yields the bytes of the mean, and closes the files. Each array is good until the next is asked for. Throws NoMean. */
 export function* averageModels(models: readonly ModelToAverage[]): Generator<Uint8Array> {
   const opened: Opened[] = [];
   try {
@@ -42,22 +43,17 @@ export function* averageModels(models: readonly ModelToAverage[]): Generator<Uin
     const averaging = new Averaging([first, ...others]);
     for (const tensor of tensors) yield* averaging.of(tensor);
   } finally {
-    for (const { file } of opened) file.close();
+    for (const { file } of models) file.close();
   }
 }
 
 function openOne(model: ModelToAverage): Opened {
   try {
-    const file = openModel(model.path);
-    if (file.problems.length > 0) {
-      file.close();
-      throw new NotSafetensors(shorten(file.problems).join(' '));
-    }
+    const file = readModel(model.file);
+    if (file.problems.length > 0) throw new NotSafetensors(shorten(file.problems).join(' '));
     return { ...model, file, entries: new Map(file.header.entries.map((entry) => [entry.name, entry])) };
   } catch (error) {
     if (error instanceof NotSafetensors) throw new NoMean(`${model.label} cannot be read: ${error.message}`);
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
-      throw new NoMean(`${model.label} is not among the files of this gateway.`);
     throw error;
   }
 }

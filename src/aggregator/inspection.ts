@@ -1,25 +1,26 @@
 /** What is wrong with a model that was handed in, found by reading all of it, a piece at a time. Runs in a thread of its own. */
 import { elementCount, NotSafetensors, type TensorEntry } from '../domain/files/safetensors-header.ts';
+import type { BlockingFile } from '../store/files/file-store.ts';
 import { differencesOf, shorten } from './differences.ts';
 import { type FloatType, floatTypes, isWholeType } from './floats.ts';
-import { type ModelFile, openModel } from './safetensors.ts';
+import { type ModelFile, readModel } from './safetensors.ts';
 
 const PIECE_BYTES = 256 * 1024;
 
 /**
- * A sentence for each problem, naming the tensor; empty when there is none. `isAveraged`: the model is one of those that the gateway averages, and
+ * A sentence for each problem, naming the tensor; empty when there is none. Closes the files. `isAveraged`: the model is one of those that the gateway averages, and
  * what has no mean must be as in the start model.
  */
-export function findProblems(path: string, startPath: string | null, isAveraged: boolean): string[] {
-  return reading(path, 'The model is no safetensors file', (model) => {
+export function findProblems(file: BlockingFile, start: BlockingFile | null, isAveraged: boolean): string[] {
+  return reading(file, 'The model is no safetensors file', (model) => {
     if (model.problems.length > 0) return shorten(model.problems);
-    const differences = startPath === null ? [] : differencesFromStart(model, startPath, isAveraged);
+    const differences = start === null ? [] : differencesFromStart(model, start, isAveraged);
     return shorten([...differences, ...wrongNumbers(model)]);
   });
 }
 
-const differencesFromStart = (model: ModelFile, startPath: string, isAveraged: boolean): string[] =>
-  reading(startPath, 'It cannot be compared with the start model, which is no safetensors file', (start) => {
+const differencesFromStart = (model: ModelFile, startFile: BlockingFile, isAveraged: boolean): string[] =>
+  reading(startFile, 'It cannot be compared with the start model, which is no safetensors file', (start) => {
     const differences = differencesOf(model.header.entries, start.header.entries, 'the start model');
     return differences.length > 0 || !isAveraged ? differences : [...withoutMean(model, start)];
   });
@@ -47,16 +48,14 @@ function isSame(one: ModelFile, entry: TensorEntry, other: ModelFile, otherEntry
   return true;
 }
 
-function reading(path: string, failure: string, work: (model: ModelFile) => string[]): string[] {
-  let model: ModelFile | null = null;
+function reading(file: BlockingFile, failure: string, work: (model: ModelFile) => string[]): string[] {
   try {
-    model = openModel(path);
-    return work(model);
+    return work(readModel(file));
   } catch (error) {
     if (error instanceof NotSafetensors) return [`${failure}: ${error.message}`];
     throw error;
   } finally {
-    model?.close();
+    file.close();
   }
 }
 

@@ -3,7 +3,6 @@
  * can be slow or hang: so many are looked at at once, a large one never takes the last place, and each has its time.
  */
 import { once } from 'node:events';
-import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
 import { StoreUnavailable } from '../store/unavailable.ts';
@@ -48,13 +47,15 @@ export class Inspections {
     this.#parts = parts;
   }
 
-  /** What worker.ts finds. Rejects with Node's error when a file cannot be read, and with StoreUnavailable when it cannot be read in its time. */
-  async inspect(inspection: Inspection): Promise<string[]> {
-    const { size } = await stat(inspection.path);
-    const isLarge = size >= this.#parts.largeBytes;
+  /**
+   * Returns what worker.ts finds in a file of so many bytes. Rejects with the file store's error when a file cannot be read, and with
+   * StoreUnavailable when it cannot be read in its time.
+   */
+  async inspect(inspection: Inspection, sizeBytes: number): Promise<string[]> {
+    const isLarge = sizeBytes >= this.#parts.largeBytes;
     await this.#enter(isLarge);
     try {
-      return await this.#look(inspection, this.#parts.longestMs(size));
+      return await this.#look(inspection, this.#parts.longestMs(sizeBytes));
     } finally {
       this.#open -= 1;
       if (isLarge) this.#large -= 1;

@@ -1,12 +1,16 @@
 /** The thread in which models are read: what it is to do comes with its start. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { type BlockingFile, FileMissing, openShared, type SharedFile } from '../store/files/file-store.ts';
 import { averageModels, type ModelToAverage, NoMean } from './average.ts';
 import { findProblems } from './inspection.ts';
 import { Outlet, type Piece } from './outlet.ts';
 
 export type Task =
-  | { readonly kind: 'inspect'; readonly path: string; readonly startPath: string | null; readonly isAveraged: boolean }
-  | { readonly kind: 'average'; readonly models: readonly ModelToAverage[] };
+  | { readonly kind: 'inspect'; readonly file: SharedFile; readonly start: SharedFile | null; readonly isAveraged: boolean }
+  | { readonly kind: 'average'; readonly models: readonly SharedModel[] };
+
+/** A model to average, before this thread has opened it. */
+export type SharedModel = Omit<ModelToAverage, 'file'> & { readonly file: SharedFile };
 
 /** Of an inspection: the one message. */
 export interface Inspected {
@@ -19,13 +23,19 @@ export type Averaged = Piece | { readonly kind: 'done' } | { readonly kind: 'ref
 const port = parentPort;
 if (!port) throw new Error('This file is the start of a thread.');
 const task: Task = workerData;
-if (task.kind === 'inspect') port.postMessage({ problems: findProblems(task.path, task.startPath, task.isAveraged) } satisfies Inspected);
-else await sendAverage(port, task.models);
+if (task.kind === 'average') await sendAverage(port, task.models);
+else {
+  const file = await openShared(task.file);
+  const start = task.start && (await openShared(task.start));
+  port.postMessage({ problems: findProblems(file, start, task.isAveraged) } satisfies Inspected);
+}
 
-async function sendAverage(port: MessagePort, models: readonly ModelToAverage[]): Promise<void> {
+async function sendAverage(port: MessagePort, models: readonly SharedModel[]): Promise<void> {
   const outlet = new Outlet(port);
   try {
-    for (const bytes of averageModels(models)) await outlet.write(bytes);
+    const opened: ModelToAverage[] = [];
+    for (const model of models) opened.push({ ...model, file: await openModelOf(model) });
+    for (const bytes of averageModels(opened)) await outlet.write(bytes);
     await outlet.flush();
     port.postMessage({ kind: 'done' } satisfies Averaged);
   } catch (error) {
@@ -33,4 +43,13 @@ async function sendAverage(port: MessagePort, models: readonly ModelToAverage[])
     port.postMessage({ kind: 'refused', message: error.message } satisfies Averaged);
   }
   port.close();
+}
+
+async function openModelOf({ file, label }: SharedModel): Promise<BlockingFile> {
+  try {
+    return await openShared(file);
+  } catch (error) {
+    if (error instanceof FileMissing) throw new NoMean(`${label} is not among the files of this gateway.`);
+    throw error;
+  }
 }

@@ -1,16 +1,10 @@
-/** The files of fragments, on their way into a backup and out of it. They never change, and their names hold their SHA-256. */
-import { constants, mkdirSync } from 'node:fs';
-import { access, copyFile, link, open, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+/** The files of fragments, as the tables of a backup speak of them. */
 import type { BackupRow, BackupTable } from '../store/backup-format.ts';
-import { fragmentPath } from '../store/files/disk.ts';
-import { makeFolder, syncFolder } from '../store/files/durable.ts';
+import type { FileKey, FileStore } from '../store/files/file-store.ts';
 import { BackupRefused } from './manifest.ts';
-import { hashFile } from './table-files.ts';
+import { hashOf } from './table-files.ts';
 
-export interface StoredFragment {
-  readonly id: string;
-  readonly sha256: string;
+export interface StoredFragment extends FileKey {
   readonly sizeBytes: number;
 }
 
@@ -30,62 +24,11 @@ export function fragmentOf({ columns }: BackupTable): (row: BackupRow) => Stored
   };
 }
 
-/**
- * Takes a fragment's file into a backup: as another name of the same file where the file system can (`isLinked`), which costs neither time nor room; else as a
- * copy. Answers whether it was there.
- */
-export async function takeFragment(from: string, to: string, { id, sha256 }: StoredFragment, isLinked: boolean): Promise<boolean> {
-  const path = fragmentPath(id, sha256);
-  const [source, target] = [join(from, path), join(to, path)];
-  mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
-  try {
-    if (!isLinked) await copyDurably(source, target);
-    else
-      await link(source, target).catch((error: NodeJS.ErrnoException) => {
-        if (error.code === 'ENOENT') throw error;
-        // Another file system, or one without links.
-        return copyDurably(source, target);
-      });
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
-    throw error;
-  }
-}
-
-/** Puts a file into a store, whole or not at all. One that is there already, from a restore that was cut off, is put there again. */
-export async function putFragment(from: string, to: string, { id, sha256 }: StoredFragment): Promise<void> {
-  const path = fragmentPath(id, sha256);
-  const target = join(to, path);
-  // As an upload's: what is left of one is swept when a gateway starts.
-  const part = `${target}.part`;
-  makeFolder(dirname(target));
-  await rm(part, { force: true });
-  await copyDurably(join(from, path), part);
-  await rename(part, target);
-  syncFolder(dirname(target));
-}
-
-/** Throws BackupRefused when the file is not there, or not what its name says. */
-export async function verifyFragment(folder: string, { id, sha256, sizeBytes }: StoredFragment): Promise<void> {
-  const path = join(folder, fragmentPath(id, sha256));
-  const found = await hashFile(path);
-  if (found === null) throw new BackupRefused(`The backup is not whole: ${path} is missing.`);
+/** Throws BackupRefused when the file is not there, or not what its key says. */
+export async function verifyFragment(files: FileStore, fragment: StoredFragment): Promise<void> {
+  const { id, sha256, sizeBytes } = fragment;
+  const found = await hashOf(files.read(fragment)).catch(() => null);
+  if (found === null) throw new BackupRefused(`The backup is not whole: the file of fragment ${id} is missing.`);
   if (found.sha256 !== sha256 || found.sizeBytes !== sizeBytes)
-    throw new BackupRefused(`The backup is damaged: ${path} is not what was written.`);
-}
-
-export const dropFragment = (folder: string, { id, sha256 }: StoredFragment): Promise<void> =>
-  rm(join(folder, fragmentPath(id, sha256)), { force: true });
-
-async function copyDurably(source: string, target: string): Promise<void> {
-  await access(source);
-  await copyFile(source, target, constants.COPYFILE_FICLONE);
-  const file = await open(target, 'r+');
-  try {
-    await file.chmod(0o600);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+    throw new BackupRefused(`The backup is damaged: the file of fragment ${id} is not what was written.`);
 }

@@ -5,13 +5,14 @@
  * in one transaction: a restore that is cut off leaves no store, and can be run again.
  */
 import { join } from 'node:path';
-import type { BackupRow } from '../store/backup-format.ts';
+import type { BackupRow, Restore } from '../store/backup-format.ts';
+import { copyFiles } from '../store/files/copy.ts';
+import { DiskFiles } from '../store/files/disk.ts';
+import type { FileStore } from '../store/files/file-store.ts';
 import { newIdentity } from '../store/identity.ts';
-import { knownMigrations } from '../store/migrations.ts';
-import { openRestore, type Restore } from '../store/restore.ts';
-import { fragmentFolderOf, type StoreLocation } from '../store/snapshot.ts';
+import { knownMigrations, openFiles, openRestore, type StoreLocation } from '../store/open.ts';
 import { StoreUnusable } from '../store/store.ts';
-import { fragmentOf, putFragment, type StoredFragment, verifyFragment } from './fragments.ts';
+import { fragmentOf, type StoredFragment, verifyFragment } from './fragments.ts';
 import { BackupRefused, type Manifest, readManifest, type TableEntry } from './manifest.ts';
 import { readTable, verifyTable } from './table-files.ts';
 
@@ -23,35 +24,33 @@ export interface RestoreOptions {
 }
 
 /** Throws BackupRefused and StoreUnusable; whatever it throws, there is no store then, unless it says that this is not known. */
-export async function restoreBackup(from: string, place: StoreLocation, options: RestoreOptions): Promise<Manifest> {
+export async function restoreBackup(from: string, location: StoreLocation, options: RestoreOptions): Promise<Manifest> {
   const { signal, say, endsLeases } = options;
   const manifest = await readManifest(from);
-  if (manifest.migrations > knownMigrations(place.databaseUrl === null ? 'sqlite' : 'postgres'))
+  if (manifest.migrations > knownMigrations(location))
     throw new BackupRefused(`${from} was made by a newer version of Trainyard; restore it with that version.`);
-  const files = await verify(from, manifest, signal);
+  const taken = new DiskFiles(join(from, 'fragments'));
+  const fragments = await verify(from, manifest, taken, signal);
   say(`The backup of ${manifest.takenAt} is whole.`);
-  const restore = await openRestore(place, manifest.migrations);
+  const target = await openRestore(location, manifest.migrations);
   try {
-    for (const fragment of files) {
-      signal.throwIfAborted();
-      await putFragment(join(from, 'fragments'), fragmentFolderOf(place), fragment);
-    }
-    if (files.length > 0) say(`${files.length} fragments are in place; the tables follow.`);
+    await copyFiles(taken, openFiles(location), fragments, { isLinked: false, signal });
+    if (fragments.length > 0) say(`${fragments.length} fragments are in place; the tables follow.`);
     for (const table of manifest.tables) {
-      await restoreTable(from, restore, table, new Set(manifest.fragments.missing), signal);
+      await restoreTable(from, target, table, new Set(manifest.fragments.missing), signal);
       if (table.rows > 0) say(`${table.name}: ${table.rows} rows`);
     }
     signal.throwIfAborted();
-    await restore.finish({ identity: newIdentity(), endsLeases });
+    await target.finish({ identity: newIdentity(), endsLeases });
   } catch (error) {
-    await restore.abandon();
+    await target.abandon();
     throw error;
   }
   return manifest;
 }
 
 /** Answers the files that it holds. */
-async function verify(from: string, manifest: Manifest, signal: AbortSignal): Promise<StoredFragment[]> {
+async function verify(from: string, manifest: Manifest, taken: FileStore, signal: AbortSignal): Promise<StoredFragment[]> {
   for (const table of manifest.tables) {
     signal.throwIfAborted();
     await verifyTable(from, table);
@@ -69,14 +68,14 @@ async function verify(from: string, manifest: Manifest, signal: AbortSignal): Pr
   }
   for (const fragment of files) {
     signal.throwIfAborted();
-    await verifyFragment(join(from, 'fragments'), fragment);
+    await verifyFragment(taken, fragment);
   }
   return files;
 }
 
 async function restoreTable(
   from: string,
-  restore: Restore,
+  target: Restore,
   table: TableEntry,
   missing: ReadonlySet<string>,
   signal: AbortSignal,
@@ -85,7 +84,7 @@ async function restoreTable(
   for await (const rows of readTable(from, table)) {
     signal.throwIfAborted();
     const whole = withoutBytes ? rows.map((row) => (missing.has(String(row[withoutBytes.id])) ? withoutBytes.change(row) : row)) : rows;
-    await restore.insert(table, whole).catch((error: unknown) => {
+    await target.insert(table, whole).catch((error: unknown) => {
       if (error instanceof StoreUnusable) throw error;
       throw new BackupRefused(
         `The table ${table.name} of the backup does not fit: ${error instanceof Error ? error.message : String(error)}.`,

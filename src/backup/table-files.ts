@@ -5,6 +5,7 @@ import { compose, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGunzip, createGzip } from 'node:zlib';
 import type { BackupRow, BackupTable } from '../store/backup-format.ts';
+import type { StoredFile } from '../store/files/file-store.ts';
 import { BackupRefused, type TableEntry, tableFile } from './manifest.ts';
 
 /** Rows that are handed on at once when a file is read. */
@@ -44,23 +45,18 @@ export async function writeTable(
 /** Whether the file is the one that was written. Throws BackupRefused. */
 export async function verifyTable(folder: string, { name, sizeBytes, sha256 }: TableEntry): Promise<void> {
   const path = tableFile(folder, name);
-  const found = await hashFile(path);
+  const found = await hashOf(createReadStream(path, { highWaterMark: 1_048_576 })).catch(() => null);
   if (found === null) throw new BackupRefused(`The backup is not whole: ${path} is missing.`);
   if (found.sizeBytes !== sizeBytes || found.sha256 !== sha256)
     throw new BackupRefused(`The backup is damaged: ${path} is not what was written.`);
 }
 
-/** Null: it cannot be read. */
-export async function hashFile(path: string): Promise<{ sizeBytes: number; sha256: string } | null> {
+export async function hashOf(bytes: AsyncIterable<Uint8Array>): Promise<StoredFile> {
   const hash = createHash('sha256');
   let sizeBytes = 0;
-  try {
-    for await (const chunk of createReadStream(path, { highWaterMark: 1_048_576 })) {
-      sizeBytes += chunk.length;
-      hash.update(chunk);
-    }
-  } catch {
-    return null;
+  for await (const chunk of bytes) {
+    sizeBytes += chunk.length;
+    hash.update(chunk);
   }
   return { sizeBytes, sha256: hash.digest('hex') };
 }

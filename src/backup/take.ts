@@ -6,13 +6,15 @@
  * beside, which gets its name when it is whole.
  */
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { type BackupTable, backupTables } from '../store/backup-format.ts';
+import { copyFiles } from '../store/files/copy.ts';
+import { DiskFiles } from '../store/files/disk.ts';
 import { makeFolder, syncFolder } from '../store/files/durable.ts';
-import { fragmentFolderOf, openSnapshot, type StoreLocation } from '../store/snapshot.ts';
-import { dropFragment, fragmentOf, type StoredFragment, takeFragment } from './fragments.ts';
+import { openFiles, openSnapshot, type StoreLocation } from '../store/open.ts';
+import { fragmentOf, type StoredFragment } from './fragments.ts';
 import { BackupRefused, FORMAT, MANIFEST, type Manifest, type TableEntry } from './manifest.ts';
 import { writeTable } from './table-files.ts';
 
@@ -26,7 +28,7 @@ export interface TakeOptions {
 }
 
 /** Makes the folder `to`, which must not be there. Throws BackupRefused and StoreUnusable; whatever it throws, it leaves nothing behind. */
-export async function takeBackup(place: StoreLocation, to: string, options: TakeOptions): Promise<Manifest> {
+export async function takeBackup(location: StoreLocation, to: string, options: TakeOptions): Promise<Manifest> {
   const target = resolve(to);
   if (existsSync(target)) throw new BackupRefused(`${to} is there already; a backup is a new folder.`);
   const folder = join(dirname(target), `${basename(target)}.unfinished-${randomUUID().slice(0, 8)}`);
@@ -37,9 +39,8 @@ export async function takeBackup(place: StoreLocation, to: string, options: Take
     throw new BackupRefused(`${to} cannot be made: ${error instanceof Error ? error.message : String(error)}.`);
   }
   try {
-    const manifest = await fill(place, folder, options);
+    const manifest = await fill(location, folder, options);
     await writeManifest(folder, manifest);
-    for (const shard of readdirSync(join(folder, 'fragments'))) syncFolder(join(folder, 'fragments', shard));
     for (const part of ['tables', 'fragments', '']) syncFolder(join(folder, part));
     options.signal.throwIfAborted();
     await rename(folder, target);
@@ -53,18 +54,20 @@ export async function takeBackup(place: StoreLocation, to: string, options: Take
 
 const fragmentTable = backupTables.find(({ name }) => name === 'fragments') as BackupTable; // one of the tables
 
-async function fill(place: StoreLocation, folder: string, { isLinked, signal, now, say }: TakeOptions): Promise<Manifest> {
+async function fill(location: StoreLocation, folder: string, { isLinked, signal, now, say }: TakeOptions): Promise<Manifest> {
+  const before = await readFragments(location);
+  const [from, to] = [openFiles(location), new DiskFiles(join(folder, 'fragments'))];
   const taken = new Map<string, StoredFragment>();
-  const take = async (fragment: StoredFragment) => {
-    signal.throwIfAborted();
-    if (!(await takeFragment(fragmentFolderOf(place), join(folder, 'fragments'), fragment, isLinked))) return false;
-    taken.set(nameOf(fragment), fragment);
-    return true;
+  /** Returns those that were not there. */
+  const take = async (fragments: readonly StoredFragment[]) => {
+    const missing = await copyFiles(from, to, fragments, { isLinked, signal });
+    for (const fragment of fragments) if (!missing.includes(fragment)) taken.set(nameOf(fragment), fragment);
+    return missing;
   };
-  for (const fragment of await readFragments(place)) await take(fragment);
+  await take(before);
   say(`${taken.size} fragments are here; the tables follow.`);
 
-  const snapshot = await openSnapshot(place);
+  const snapshot = await openSnapshot(location);
   const takenAt = now();
   const inTables = new Map<string, StoredFragment>();
   const read = fragmentOf(fragmentTable);
@@ -83,11 +86,10 @@ async function fill(place: StoreLocation, folder: string, { isLinked, signal, no
     await snapshot.close();
   }
 
-  const missing: string[] = [];
-  for (const [name, fragment] of inTables) if (!taken.has(name) && !(await take(fragment))) missing.push(fragment.id);
+  const missing = await take([...inTables].filter(([name]) => !taken.has(name)).map(([, fragment]) => fragment));
   for (const [name, fragment] of taken) {
     if (inTables.has(name)) continue;
-    await dropFragment(join(folder, 'fragments'), fragment);
+    await to.removeFile(fragment);
     taken.delete(name);
   }
   const sizeBytes = [...taken.values()].reduce((sum, fragment) => sum + fragment.sizeBytes, 0);
@@ -98,12 +100,12 @@ async function fill(place: StoreLocation, folder: string, { isLinked, signal, no
     database: description,
     migrations,
     tables,
-    fragments: { count: taken.size, sizeBytes, missing },
+    fragments: { count: taken.size, sizeBytes, missing: missing.map(({ id }) => id) },
   };
 }
 
-async function readFragments(place: StoreLocation): Promise<StoredFragment[]> {
-  const snapshot = await openSnapshot(place);
+async function readFragments(location: StoreLocation): Promise<StoredFragment[]> {
+  const snapshot = await openSnapshot(location);
   const found: StoredFragment[] = [];
   const read = fragmentOf(fragmentTable);
   try {

@@ -24,6 +24,34 @@ export interface BackupTable {
   readonly columns: readonly BackupColumn[];
 }
 
+/** One consistent moment of a database, to be read table by table while others go on writing. */
+export interface Snapshot {
+  /** For people. */
+  readonly description: string;
+  /** How many migrations have been applied to it. */
+  readonly migrations: number;
+  /** The rows of a table, some hundreds at a time. One table at once. */
+  rows(table: BackupTable): AsyncIterable<readonly BackupRow[]>;
+  close(): Promise<void>;
+}
+
+/** An empty store, being filled with what a backup holds: all of it, or nothing. */
+export interface Restore {
+  readonly description: string;
+  insert(table: BackupTable, rows: readonly BackupRow[]): Promise<void>;
+  /** Gives the store an identity of its own, and makes it durable and whole. Before this returns, there is no store. */
+  finish(options: FinishOptions): Promise<void>;
+  /** Leaves the place without a store, as it was found. */
+  abandon(): Promise<void>;
+}
+
+export interface FinishOptions {
+  /** Of the restored store. */
+  readonly identity: string;
+  /** Whether the leases that were held end: their tokens are refused, and their steps can be claimed as soon as a gateway starts. */
+  readonly endsLeases: boolean;
+}
+
 const kinds: Readonly<Record<string, ColumnKind>> = {
   text: 'text',
   integer: 'whole',

@@ -6,9 +6,12 @@ import { StoreUnusable } from './store.ts';
 const folderOf = (dialect: 'sqlite' | 'postgres') => fileURLToPath(new URL(`../../drizzle/${dialect}`, import.meta.url));
 
 export function migrationsOf(dialect: 'sqlite' | 'postgres', migrationsFolder = folderOf(dialect)) {
-  const newest = readMigrationFiles({ migrationsFolder }).at(-1)?.folderMillis ?? 0;
+  const migrations = readMigrationFiles({ migrationsFolder });
+  const newest = migrations.at(-1)?.folderMillis ?? 0;
   return {
     migrationsFolder,
+    /** How many this program knows. */
+    known: migrations.length,
     /** Refuses a database that a newer Trainyard has migrated: this one does not know what its tables mean. */
     refuseNewer(applied: number | null): void {
       if (applied !== null && applied > newest)
@@ -22,10 +25,6 @@ export function migrationsOf(dialect: 'sqlite' | 'postgres', migrationsFolder = 
         );
     },
     /** The first so many, to make a database as it was at a certain version. */
-    first: (count: number) => readMigrationFiles({ migrationsFolder }).slice(0, count),
+    first: (count: number) => migrations.slice(0, count),
   };
 }
-
-/** How many migrations this program knows. */
-export const knownMigrations = (dialect: 'sqlite' | 'postgres'): number =>
-  readMigrationFiles({ migrationsFolder: folderOf(dialect) }).length;

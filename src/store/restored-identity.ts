@@ -1,5 +1,5 @@
 /** What makes a store of its own of rows that were another one's: of a backup's, or of an older state. The same SQL on both databases. */
-import type { FinishOptions } from './restore.ts';
+import type { FinishOptions } from './backup-format.ts';
 import { feedOfAllJobs } from './schema/tables.ts';
 
 export interface RawStatement {

@@ -1,4 +1,7 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { globSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { eq } from 'drizzle-orm';
 import { afterEach, expect, test } from 'vitest';
 import { type Aggregator, startAggregator } from '../../src/aggregator/aggregator.ts';
@@ -73,7 +76,7 @@ async function aggregateOf(domain: Domain, jobId: string): Promise<Record<string
   const fragment = (await fragmentsOf(domain, jobId)).find(({ id }) => id === resultModelId);
   if (!fragment?.sha256) throw new Error('The job has no result.');
   expect(fragment).toMatchObject({ filename: 'aggregate-round-1.safetensors', type: 'MODEL', status: 'READY' });
-  return decodeModel(await readFile(domain.files.pathOf(fragment.id, fragment.sha256))).tensors;
+  return decodeModel(await buffer(domain.files.read({ id: fragment.id, sha256: fragment.sha256 }))).tensors;
 }
 
 describeOnEachStore('The aggregator of a gateway', (_open, create, dialect) => {
@@ -123,7 +126,8 @@ describeOnEachStore('The aggregator of a gateway', (_open, create, dialect) => {
     const job = await trainRound(here.domain, [model([1]), model([2])]);
     const [damaged] = await fragmentsOf(here.domain, job.id);
     // As a disk may: what was looked at is not what is there.
-    await writeFile(here.domain.files.pathOf(damaged?.id ?? '', damaged?.sha256 ?? ''), encodeModel({ w: f32([Number.NaN, 1]) }));
+    const [path = ''] = globSync(`**/${damaged?.id}-*`, { cwd: here.database.folder });
+    await writeFile(join(here.database.folder, path), encodeModel({ w: f32([Number.NaN, 1]) }));
     aggregator(here);
     const failed = await ended(here, job.id);
     expect(failed.status).toBe('FAILED');

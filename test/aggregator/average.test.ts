@@ -1,22 +1,24 @@
 import { describe, expect, test } from 'vitest';
 import { averageModels, NoMean } from '../../src/aggregator/average.ts';
 import { averageOf } from '../../src/aggregator/threads.ts';
+import { openOnDisk, shareOnDisk } from '../../src/store/files/disk.ts';
 import { pickNumber, seedRandom } from '../support/random.ts';
 import { exactValueOf, formats, roundTo } from './exact.ts';
-import { decodeModel, encodeModel, f32, f64, halves, i64, type Laid, withHeader, writeModel } from './models.ts';
+import { decodeModel, encodeModel, f32, f64, halves, i64, type Laid, storedModel, withHeader, writeModel } from './models.ts';
 
 type Model = Record<string, Laid>;
 
 const named = (files: readonly (Model | Buffer)[], weights?: readonly number[]) =>
   files.map((file, i) => ({
-    path: writeModel(Buffer.isBuffer(file) ? file : encodeModel(file)),
+    ...storedModel(writeModel(Buffer.isBuffer(file) ? file : encodeModel(file))),
     label: `The model of device ${'abcdefgh'[i]}`,
     weight: weights?.[i] ?? 1,
   }));
 
 function average(files: readonly (Model | Buffer)[], weights?: readonly number[]) {
   const pieces: Buffer[] = [];
-  for (const bytes of averageModels(named(files, weights))) pieces.push(Buffer.from(bytes));
+  for (const bytes of averageModels(named(files, weights).map((model) => ({ ...model, file: openOnDisk(String(model.file.where)) }))))
+    pieces.push(Buffer.from(bytes));
   return decodeModel(Buffer.concat(pieces));
 }
 
@@ -215,8 +217,8 @@ describe('A thread that averages', () => {
   });
 
   test('says whose file is not there', async () => {
-    await expect(averageOf([{ path: '/nowhere', label: 'It', weight: 1 }], new AbortController().signal).next()).rejects.toThrow(
-      'It is not among the files of this gateway.',
-    );
+    await expect(
+      averageOf([{ file: shareOnDisk('/nowhere'), label: 'It', weight: 1 }], new AbortController().signal).next(),
+    ).rejects.toThrow('It is not among the files of this gateway.');
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { inspectModel } from '../../src/aggregator/threads.ts';
-import { encodeModel, f32, f64, halves, i64, type Laid, withHeader, writeModel } from './models.ts';
+import { shareOnDisk } from '../../src/store/files/disk.ts';
+import { encodeModel, f32, f64, halves, i64, type Laid, storedModel, withHeader, writeModel } from './models.ts';
 
 const start = { a: f32([1, 2, 3, 4, 5, 6], [2, 3]), b: halves('BF16', [0x3f80]), n: i64([5n]) };
 
@@ -15,8 +16,8 @@ async function problemsOf(
   beside: Record<string, Laid> | Buffer | null = null,
   isAveraged = true,
 ): Promise<string[]> {
-  const pathOf = (model: Record<string, Laid> | Buffer) => writeModel(Buffer.isBuffer(model) ? model : encodeModel(model));
-  return inspectModel(pathOf(file), beside && pathOf(beside), isAveraged);
+  const stored = (model: Record<string, Laid> | Buffer) => storedModel(writeModel(Buffer.isBuffer(model) ? model : encodeModel(model)));
+  return inspectModel(stored(file), beside && stored(beside), isAveraged);
 }
 
 describe('The inspection of a model', () => {
@@ -114,13 +115,13 @@ describe('The inspection of a model', () => {
   });
 
   test('of many models at once looks at all of them', async () => {
-    const good = writeModel(encodeModel(start));
-    const bad = writeModel(encodeModel({ a: f32([Number.NaN]) }));
+    const good = storedModel(writeModel(encodeModel(start)));
+    const bad = storedModel(writeModel(encodeModel({ a: f32([Number.NaN]) })));
     const all = await Promise.all(Array.from({ length: 12 }, (_, i) => inspectModel(i % 3 === 0 ? bad : good, null, true)));
     expect(all.map((problems) => problems.length)).toEqual([1, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0]);
   });
 
   test('fails when the file is not there', async () => {
-    await expect(inspectModel('/nowhere/model', null, true)).rejects.toThrow('ENOENT');
+    await expect(inspectModel({ file: shareOnDisk('/nowhere/model'), sizeBytes: 1 }, null, true)).rejects.toThrow('not in the folder');
   });
 });

@@ -7,11 +7,13 @@ import { Inspections, usualInspections } from '../../src/aggregator/inspections.
 import { startThread } from '../../src/aggregator/threads.ts';
 import { StoreUnavailable } from '../../src/store/unavailable.ts';
 import { createFolder } from '../support/folders.ts';
-import { encodeModel, f32, withHeader, writeModel } from './models.ts';
+import { encodeModel, f32, storedModel, withHeader, writeModel } from './models.ts';
 
 const good = writeModel(encodeModel({ a: f32([1, 2, 3]) }));
-const looking = (inspections: Inspections) => (path: string) =>
-  inspections.inspect({ kind: 'inspect', path, startPath: null, isAveraged: true });
+const looking = (inspections: Inspections) => (path: string) => {
+  const { file, sizeBytes } = storedModel(path);
+  return inspections.inspect({ kind: 'inspect', file, start: null, isAveraged: true }, sizeBytes);
+};
 
 test.skipIf(process.platform === 'win32')('a file that hangs is given up in its time, and holds up no other (P9)', async () => {
   const inspect = looking(

@@ -1,6 +1,8 @@
 /** Files of safetensors for tests, laid out by hand: not by what is tested. */
-import { writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { StoredModel } from '../../src/domain/core/domain.ts';
+import { shareOnDisk } from '../../src/store/files/disk.ts';
 import { createFolder } from '../support/folders.ts';
 
 export interface Laid {
@@ -37,6 +39,9 @@ export function writeModel(content: Uint8Array, folder = createFolder('model')):
   writeFileSync(path, content);
   return path;
 }
+
+/** As the domain gives a model to whoever reads it. */
+export const storedModel = (path: string): StoredModel => ({ file: shareOnDisk(path), sizeBytes: statSync(path).size });
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView) => new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength); // made here, never shared
 

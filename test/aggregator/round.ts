@@ -13,14 +13,14 @@ import { createJob } from '../../src/domain/jobs/creation.ts';
 import { createProject } from '../../src/domain/jobs/projects.ts';
 import { registerDevice } from '../../src/domain/steps/devices.ts';
 import { Wakeups } from '../../src/realtime/wakeups.ts';
-import { FileStore } from '../../src/store/files/disk.ts';
+import { DiskFiles } from '../../src/store/files/disk.ts';
 import type { JobRow, StepRow } from '../../src/store/schema/tables.ts';
 import type { Store } from '../../src/store/store.ts';
 import { admin } from '../support/seed.ts';
 
 /** What a gateway on this data has inside, with time as it passes. */
 export function domainOn(store: Store, folder: string): { domain: Domain; wakeups: Wakeups } {
-  const files = new FileStore(join(folder, 'fragments'));
+  const files = new DiskFiles(join(folder, 'fragments'));
   return { domain: createDomain({ store, files, models: { inspect: inspectModel } }), wakeups: new Wakeups(store) };
 }
 

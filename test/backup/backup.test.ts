@@ -11,7 +11,7 @@ import { deleteFragment, readText } from '../../src/domain/files/fragments.ts';
 import { forgiveOutage, sweep } from '../../src/domain/sweep/timekeeping.ts';
 import { feedStream, jobStream } from '../../src/realtime/streams.ts';
 import { Wakeups } from '../../src/realtime/wakeups.ts';
-import { FileStore } from '../../src/store/files/disk.ts';
+import { DiskFiles } from '../../src/store/files/disk.ts';
 import type { Store } from '../../src/store/store.ts';
 import { createPostgresDatabase, createSqliteDatabase, describeOnEachStore, type TestDatabase } from '../support/databases.ts';
 import { createFolder } from '../support/folders.ts';
@@ -29,7 +29,7 @@ describeOnEachStore('A backup', (_open, create, dialect) => {
     }
   };
   const domainOf = (store: Store, { folder }: TestDatabase, like: Awaited<ReturnType<typeof plant>>) =>
-    createDomain({ store, files: new FileStore(join(folder, 'fragments')), clock: like.seed.clock });
+    createDomain({ store, files: new DiskFiles(join(folder, 'fragments')), clock: like.seed.clock });
 
   test('that goes from one database to the other and back is row by row what it was, and so are its files (P1)', async () => {
     const [source, back] = [await create(), await create()];

@@ -66,7 +66,7 @@ describe('The commands for backups', () => {
     ],
     'without a table': [(folder) => rmSync(join(folder, 'tables/steps.ndjson.gz')), /steps\.ndjson\.gz is missing/],
     'of which a file differs': [(folder) => writeFileSync(fileOf(folder), 'something else'), /is not what was written/],
-    'without a file': [(folder) => rmSync(fileOf(folder)), /fragments\S+ is missing/],
+    'without a file': [(folder) => rmSync(fileOf(folder)), /the file of fragment frag_\w+ is missing/],
   };
   test.each(Object.entries(unfit))('a backup %s is not restored, and nothing is made of it', async (_, [spoil, says]) => {
     const folder = join(createFolder('target'), 'data');

@@ -2,7 +2,7 @@
 import SqliteDatabase from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { readTable } from '../../src/backup/table-files.ts';
-import { knownMigrations } from '../../src/store/migrations.ts';
+import { migrationsOf } from '../../src/store/migrations.ts';
 import { restorePostgres } from '../../src/store/postgres/restore.ts';
 import { restoreSqlite } from '../../src/store/sqlite/restore.ts';
 import { openSqlite } from '../../src/store/sqlite/store.ts';
@@ -18,9 +18,9 @@ describe('A restore', () => {
     try {
       const through = new URL(url);
       through.port = String(proxy.port);
-      const migrations = knownMigrations('postgres');
-      const loading = await restorePostgres(through.href, migrations);
-      const finishing = loading.finish({ identity: 'another', endsLeases: false }).catch(String);
+      const migrations = migrationsOf('postgres').known;
+      const target = await restorePostgres(through.href, migrations);
+      const finishing = target.finish({ identity: 'another', endsLeases: false }).catch(String);
       // It waits for the proxy, which passes it on, and keeps the answer.
       await proxy.swallow('COMMIT');
       const isThere = () => restorePostgres(url.href, migrations).then((other) => other.abandon(), String);
@@ -28,7 +28,7 @@ describe('A restore', () => {
       expect(await isThere()).toContain('There is a store in this database already');
       proxy.cut();
       expect(await finishing).toContain('whether the backup is restored is not known');
-      await loading.abandon();
+      await target.abandon();
     } finally {
       proxy.close();
       await database.remove();
@@ -37,14 +37,14 @@ describe('A restore', () => {
 
   test('that is given up leaves the lock to who has opened it meanwhile', async () => {
     const database = await createSqliteDatabase();
-    const loading = await restoreSqlite(database.file, knownMigrations('sqlite'));
+    const target = await restoreSqlite(database.file, migrationsOf('sqlite').known);
     const waiting = new SqliteDatabase(`${database.file}.lock`, { timeout: 0 });
     try {
       waiting.pragma('schema_version');
     } catch {
       // It is locked: but opened.
     }
-    await loading.abandon();
+    await target.abandon();
     waiting.exec('BEGIN EXCLUSIVE');
     await expect(openSqlite(database.file)).rejects.toThrow('Another gateway');
     waiting.close();

@@ -7,15 +7,16 @@ import { takeBackup } from '../../src/backup/take.ts';
 import { completeStep } from '../../src/domain/claims/outcomes.ts';
 import { appendLog, reportMetrics, reportTelemetry } from '../../src/domain/claims/progress.ts';
 import { createFragment } from '../../src/domain/files/fragments.ts';
-import { FileStore } from '../../src/store/files/disk.ts';
-import type { StoreLocation } from '../../src/store/snapshot.ts';
+import { DiskFiles } from '../../src/store/files/disk.ts';
+import type { FileStore } from '../../src/store/files/file-store.ts';
+import type { StoreLocation } from '../../src/store/open.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { TestDatabase } from '../support/databases.ts';
 import { createFolder } from '../support/folders.ts';
 import { admin, plantSeed, type Seed, type SeededJob } from '../support/seed.ts';
 
 type Located = Pick<TestDatabase, 'folder' | 'url'>;
-export const placeOf = ({ folder, url }: Located): StoreLocation => ({ dataDir: folder, databaseUrl: url });
+export const locationOf = ({ folder, url }: Located): StoreLocation => ({ dataDir: folder, databaseUrl: url });
 
 export interface Planted {
   readonly store: Store;
@@ -34,7 +35,7 @@ const hard = "line\nbreak\r\u2028 “αβγ” 🚂 ' ; drop \\u0041 \\ \t";
 export async function plant(database: TestDatabase): Promise<Planted> {
   const store = await database.open();
   const seed = await plantSeed(store);
-  const files = new FileStore(join(database.folder, 'fragments'));
+  const files = new DiskFiles(join(database.folder, 'fragments'));
   const domain = { ...seed.domain, files };
   const ended = await seed.createJob(2, { name: hard.replaceAll(/[\n\r\t\u2028]/g, ' '), description: hard });
   for (const number of [0, 1]) {
@@ -59,12 +60,12 @@ export async function plant(database: TestDatabase): Promise<Planted> {
 
 const { signal } = new AbortController();
 export const take = (database: Located, to = join(createFolder('backup'), 'taken'), say = (_line: string) => {}) =>
-  takeBackup(placeOf(database), to, { isLinked: true, signal, say, now: () => new Date('2026-06-01T00:00:00Z') }).then((manifest) => ({
+  takeBackup(locationOf(database), to, { isLinked: true, signal, say, now: () => new Date('2026-06-01T00:00:00Z') }).then((manifest) => ({
     folder: to,
     manifest,
   }));
 export const restore = (from: string, database: Located, endsLeases = false) =>
-  restoreBackup(from, placeOf(database), { endsLeases, signal, say: () => {} });
+  restoreBackup(from, locationOf(database), { endsLeases, signal, say: () => {} });
 
 /** Every row of a store, but for what a restore changes: its identity, where it is, and up to where old cursors are good. */
 export async function readStore({ read, tables }: Store): Promise<Record<string, readonly string[]>> {

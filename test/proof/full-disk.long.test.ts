@@ -7,7 +7,7 @@ import { makeSmallDisk, whyNoSmallDisk } from '../../proof/faults/small-disk.ts'
 import { createClient } from '../../src/client/fetch.ts';
 import { CreateJobDocument, EventsDocument, JobsDocument, LogDocument } from '../../src/client/generated.ts';
 import { subscribe } from '../../src/client/subscribe.ts';
-import { FileStore } from '../../src/store/files/disk.ts';
+import { DiskFiles } from '../../src/store/files/disk.ts';
 import { openSqlite } from '../../src/store/sqlite/store.ts';
 import { openStation, signalFile } from '../agent/station.ts';
 import { createFolder } from '../support/folders.ts';
@@ -87,6 +87,6 @@ describe.skipIf(why !== null)('On a full disk', () => {
     disk.copyTo(left);
     const store = await openSqlite(join(left, 'trainyard.sqlite'));
     ending.push(() => store.close());
-    expect(await findLost(store, new FileStore(join(left, 'fragments')), load.answered)).toEqual([]);
+    expect(await findLost(store, new DiskFiles(join(left, 'fragments')), load.answered)).toEqual([]);
   });
 });

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { findLost, startLoad } from '../../proof/faults/load.ts';
 import { inject, whyNoStrace } from '../../proof/faults/strace.ts';
-import { FileStore } from '../../src/store/files/disk.ts';
+import { DiskFiles } from '../../src/store/files/disk.ts';
 import { createSqliteDatabase } from '../support/databases.ts';
 import { createFolder } from '../support/folders.ts';
 import { startGateway } from '../support/gateway.ts';
@@ -59,7 +59,7 @@ describe.skipIf(why !== null).each(sweeps)('When $what fails', ({ calls, whens }
     expect(load.strange).toEqual([]);
     expect(gateway.output()).not.toMatch(/unhandled|uncaught/i);
     const store = await database.open();
-    expect(await findLost(store, new FileStore(join(database.folder, 'fragments')), load.answered)).toEqual([]);
+    expect(await findLost(store, new DiskFiles(join(database.folder, 'fragments')), load.answered)).toEqual([]);
     const damage = await store.read.db.all<{ integrity_check: string }>('pragma integrity_check');
     expect(damage).toEqual([{ integrity_check: 'ok' }]);
   });

@@ -11,7 +11,7 @@ import { Disk } from '../../proof/faults/disk.ts';
 import { type Answered, findLost, startLoad } from '../../proof/faults/load.ts';
 import { cutPower, momentsOf } from '../../proof/faults/power-loss.ts';
 import { recordInto, tracerIsGone, whyNoStrace } from '../../proof/faults/strace.ts';
-import { FileStore } from '../../src/store/files/disk.ts';
+import { DiskFiles } from '../../src/store/files/disk.ts';
 import { openSqlite } from '../../src/store/sqlite/store.ts';
 import { createFolder } from '../support/folders.ts';
 import { type GatewayOptions, startGateway } from '../support/gateway.ts';
@@ -74,7 +74,7 @@ async function lossesAt({ root, traces, answered }: Life, moments: readonly numb
     const store = await openSqlite(join(target, 'trainyard.sqlite'));
     try {
       const had = answered.filter(({ at }) => at < moment);
-      for (const what of await findLost(store, new FileStore(join(target, 'fragments')), had)) lost.push(`At ${moment}: ${what}`);
+      for (const what of await findLost(store, new DiskFiles(join(target, 'fragments')), had)) lost.push(`At ${moment}: ${what}`);
       const damage = await store.read.db.all<{ integrity_check: string }>('pragma integrity_check');
       if (damage[0]?.integrity_check !== 'ok') lost.push(`At ${moment}: the database is damaged: ${JSON.stringify(damage)}`);
     } finally {

@@ -3,7 +3,7 @@ import { and, asc, gt } from 'drizzle-orm';
 import { expect, test } from 'vitest';
 import { type Change, change, record } from '../../src/domain/core/change.ts';
 import { createDomain } from '../../src/domain/core/domain.ts';
-import { FileStore } from '../../src/store/files/disk.ts';
+import { DiskFiles } from '../../src/store/files/disk.ts';
 import type { EventRow } from '../../src/store/schema/tables.ts';
 import { feedTopic, type Store } from '../../src/store/store.ts';
 import { describeOnEachStore } from '../support/databases.ts';
@@ -12,7 +12,7 @@ import { pickNumber, seedRandom } from '../support/random.ts';
 
 const happen = (change: Change, jobId: string, description = '') =>
   record(change, { id: jobId, projectId: 'proj_1' }, { type: 'JOB_UPDATED', description });
-const files = new FileStore(createFolder('files'));
+const files = new DiskFiles(createFolder('files'));
 const write = (store: Store, work: (change: Change) => Promise<unknown>) => change(createDomain({ store, files }), null, work);
 
 const eventsAfter = (store: Store, position: number, limit = 1_000): Promise<EventRow[]> => {

@@ -11,7 +11,8 @@ import type { CreateJobInput } from '../../src/domain/jobs/input.ts';
 import { createProject } from '../../src/domain/jobs/projects.ts';
 import { type RegisterDeviceInput, registerDevice } from '../../src/domain/steps/devices.ts';
 import { openSchemas } from '../../src/json-schema/threads.ts';
-import { FileStore } from '../../src/store/files/disk.ts';
+import { DiskFiles } from '../../src/store/files/disk.ts';
+import { openShared } from '../../src/store/files/file-store.ts';
 import type { DeviceRow, EventRow, JobRow, ProjectRow, StepRow } from '../../src/store/schema/tables.ts';
 import type { Store } from '../../src/store/store.ts';
 import { type HeldClock, holdClock } from './clock.ts';
@@ -71,9 +72,12 @@ export async function plantSeed(
   { seed = 1, start, limits = {} }: { seed?: string | number; start?: string; limits?: Partial<DomainLimits> } = {},
 ): Promise<Seed> {
   const clock = holdClock(start);
-  const files = new FileStore(createFolder('files'));
+  const files = new DiskFiles(createFolder('files'));
   // In this thread: the models of tests are small, and those that come together are to meet in the store.
-  const models: Models = { inspect: async (...asked) => findProblems(...asked) };
+  const models: Models = {
+    inspect: async (model, start, isAveraged) =>
+      findProblems(await openShared(model.file), start && (await openShared(start.file)), isAveraged),
+  };
   const domain = createDomain({ store, files, models, schemas, clock, random: seedRandom(seed), limits });
   const { project } = await createProject(domain, admin, { name: 'Digits' });
   let devices = 0;

@@ -1,6 +1,6 @@
 /** What every decision is made with. Time, randomness and ids come in here and nowhere else. */
 import { randomBytes } from 'node:crypto';
-import type { FileStore } from '../../store/files/disk.ts';
+import type { FileStore, SharedFile } from '../../store/files/file-store.ts';
 import type { Store } from '../../store/store.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { ClockGuard } from './clock-guard.ts';
@@ -14,10 +14,15 @@ import type { Schemas } from './schemas.ts';
 /** What looks at models, whose bytes nothing else of the domain reads. */
 export interface Models {
   /**
-   * What is wrong with the model in the file at `path`, a sentence for each finding, with the tensors named; nothing when it is as it should be.
-   * Beside another model, at `startPath`, it has to have the same tensors; with `isAveraged`, also the same values of those that have no mean.
+   * Returns what is wrong with a model, a sentence for each problem, naming the tensor; nothing when it is as it should be. Beside the
+   * model that its round started from it must have the same tensors; with `isAveraged`, also the same values of those that have no mean.
    */
-  inspect(path: string, startPath: string | null, isAveraged: boolean): Promise<readonly string[]>;
+  inspect(model: StoredModel, start: StoredModel | null, isAveraged: boolean): Promise<readonly string[]>;
+}
+
+export interface StoredModel {
+  readonly file: SharedFile;
+  readonly sizeBytes: number;
 }
 
 export interface Domain {

@@ -1,8 +1,9 @@
 /** Fragments: the files of jobs and of projects. The row says what there is; the bytes are in the file store. */
+import { buffer } from 'node:stream/consumers';
 import { deleteFragmentRow, insertFragment, lockFragment } from '../../store/changes/fragments.ts';
 import { lockJob } from '../../store/changes/jobs.ts';
 import { lockStep } from '../../store/changes/steps.ts';
-import type { StoredFile } from '../../store/files/disk.ts';
+import type { StoredFile } from '../../store/files/file-store.ts';
 import type { Optional } from '../../store/optional.ts';
 import { fragmentByFilename, fragmentById, stepById, stepByNumber } from '../../store/queries/rows.ts';
 import type { FragmentRow, JobRow, StepRow } from '../../store/schema/tables.ts';
@@ -285,7 +286,7 @@ export const downloadUrlOf = (domain: Domain, fragment: FragmentRow): string | n
 export async function readText(domain: Domain, { id, status, sizeBytes, sha256 }: FragmentRow, maxBytes: number): Promise<string | null> {
   if (status !== 'READY' || sha256 === null || sizeBytes === null || sizeBytes > maxBytes) return null;
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(await domain.files.readWhole(id, sha256));
+    return new TextDecoder('utf-8', { fatal: true }).decode(await buffer(domain.files.read({ id, sha256 })));
   } catch {
     return null;
   }

@@ -2,7 +2,7 @@
 
 import { jobItemsOf } from '../../store/changes/items.ts';
 import { saveJobFields } from '../../store/changes/jobs.ts';
-import type { StoredFile } from '../../store/files/disk.ts';
+import type { StoredFile } from '../../store/files/file-store.ts';
 import { jobById } from '../../store/queries/rows.ts';
 import type { FragmentRow, JobRow } from '../../store/schema/tables.ts';
 import { isOpenStill } from '../../store/unavailable.ts';

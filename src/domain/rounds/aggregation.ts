@@ -1,11 +1,12 @@
 /** What a step that aggregates a round has before it: the models that were handed in, and what each counts. */
 import { participantsOfRound } from '../../store/changes/federations.ts';
+import type { SharedFile } from '../../store/files/file-store.ts';
 import { deviceById, fragmentById } from '../../store/queries/rows.ts';
 import type { StepRow } from '../../store/schema/tables.ts';
 import type { Domain } from '../core/domain.ts';
 
 export interface ModelOfRound {
-  readonly path: string;
+  readonly file: SharedFile;
   /** As messages name it. */
   readonly label: string;
   /** The number of samples where every device gave one, else 1. */
@@ -37,7 +38,7 @@ export async function aggregationOf({ store, files }: Domain, { jobId, round, pa
     const label = `The model of device ${device?.name ?? deviceId}`;
     const [fragment] = fragmentId ? await store.read.run(fragmentById, { id: fragmentId }) : [];
     if (!fragment || fragment.sha256 === null) throw new NothingToAggregate(`${label} was deleted.`);
-    models.push({ path: files.pathOf(fragment.id, fragment.sha256), label, weight: isWeighted ? (numSamples ?? 1) : 1 });
+    models.push({ file: files.share({ id: fragment.id, sha256: fragment.sha256 }), label, weight: isWeighted ? (numSamples ?? 1) : 1 });
   }
   return { round, models, isWeighted };
 }

@@ -9,7 +9,7 @@ import { holds } from '../access/keys.ts';
 import type { Principal } from '../access/principal.ts';
 import { requireRight, sees } from '../access/rights.ts';
 import { parseLeaseToken } from '../access/secrets.ts';
-import type { Domain } from '../core/domain.ts';
+import type { Domain, StoredModel } from '../core/domain.ts';
 import { InvalidInput } from '../core/refusals.ts';
 
 /**
@@ -24,9 +24,9 @@ export async function inspectSubmission(domain: Domain, principal: Principal, to
   if (!name || !step || step.part === null || !sees(principal, step)) return null;
   if (step.attemptCount !== name.attempt || !holds(step, token, domain.clockGuard.dueBy())) return null;
   const [model] = await read.run(modelOfAttempt, { jobId: step.jobId, stepId: step.id, attempt: step.attemptCount });
-  const path = model && pathOf(domain, model);
-  if (!model || !path) return null;
-  const findings = await domain.models.inspect(path, await referenceOf(domain, step), await isAveraged(read, step));
+  const stored = model && storedModel(domain, model);
+  if (!model || !stored) return null;
+  const findings = await domain.models.inspect(stored, await referenceOf(domain, step), await isAveraged(read, step));
   if (findings.length > 0) throw new InvalidInput(findings.map((message) => ({ path: ['leaseToken'], message })));
   return model.id;
 }
@@ -37,15 +37,16 @@ async function isAveraged(queries: Queries, { jobId, part }: StepRow): Promise<b
   return federation !== undefined && federation.aggregateContainer === null;
 }
 
-const pathOf = ({ files }: Domain, { id, sha256 }: FragmentRow): string | null => (sha256 === null ? null : files.pathOf(id, sha256));
+const storedModel = ({ files }: Domain, { id, sha256, sizeBytes }: FragmentRow): StoredModel | null =>
+  sha256 === null || sizeBytes === null ? null : { file: files.share({ id, sha256 }), sizeBytes };
 
 /** The model that the round started from; where there was none, the first that was handed in says what the others have to look like. */
-async function referenceOf(domain: Domain, step: StepRow): Promise<string | null> {
+async function referenceOf(domain: Domain, step: StepRow): Promise<StoredModel | null> {
   const { read } = domain.store;
   const [round] = await read.run(roundByNumber, { jobId: step.jobId, number: step.round ?? 0 });
   const id = round?.startModelId ?? (await firstSubmitted(read, step));
   const [fragment] = id ? await read.run(fragmentById, { id }) : [];
-  return fragment ? pathOf(domain, fragment) : null;
+  return fragment ? storedModel(domain, fragment) : null;
 }
 
 async function firstSubmitted(queries: Queries, { jobId, round }: StepRow): Promise<string | null> {

@@ -15,7 +15,7 @@ import { Refusal } from '../../domain/core/refusals.ts';
 import { finishUpload, requireUpload } from '../../domain/files/fragments.ts';
 import { type FileAction, isSigned } from '../../domain/files/signatures.ts';
 import type { Count } from '../../instruments/instruments.ts';
-import { RemovedMeanwhile, type StoredFile, TooManyBytes } from '../../store/files/disk.ts';
+import { RemovedMeanwhile, type StoredFile, TooManyBytes } from '../../store/files/file-store.ts';
 import { fragmentById } from '../../store/queries/rows.ts';
 import type { FragmentRow } from '../../store/schema/tables.ts';
 import type { ServerParts } from '../app.ts';
@@ -190,7 +190,7 @@ async function finish(domain: Domain, id: string, file: StoredFile): Promise<Fra
       const [fragment] = await domain.store.read.run(fragmentById, { id });
       // Two uploads of the same bytes: they are those of the one that was first.
       const areKept = fragment?.status === 'READY' && fragment.sha256 === file.sha256;
-      if (!areKept) await domain.files.removeBytes(id, file.sha256);
+      if (!areKept) await domain.files.removeFile({ id, sha256: file.sha256 });
     }
     throw error;
   }
@@ -246,10 +246,10 @@ async function get(
     return;
   }
   const count = meters.fragmentBytes.of({ direction: 'out' });
-  await pipeline(domain.files.read(id, sha256, part), (bytes) => counted(bytes, count), response);
+  await pipeline(domain.files.read({ id, sha256 }, part), (bytes) => counted(bytes, count), response);
 }
 
-async function* counted(bytes: AsyncIterable<Buffer>, count: Count): AsyncGenerator<Buffer> {
+async function* counted(bytes: AsyncIterable<Uint8Array>, count: Count): AsyncGenerator<Uint8Array> {
   for await (const chunk of bytes) {
     count.add(chunk.length);
     yield chunk;

@@ -1,55 +1,98 @@
 /**
- * The bytes of fragments, as files in a folder.
+ * Files in a folder.
  *
- * A file is written beside its place, synced, and moved there whole; its name holds its SHA-256, so that two uploads of one fragment at once
- * cannot mix: the row in the database says which of them it is. What an upload leaves that broke with its process is a `.part`, and is
- * swept.
+ * A file is written as a `.part` beside its place, synced, and moved there whole. What an upload leaves that broke with its process is
+ * such a `.part`, and is swept.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { constants, createReadStream, type ReadStream } from 'node:fs';
-import { type FileHandle, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { closeSync, constants, createReadStream, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
+import { copyFile, type FileHandle, link, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeFolder, syncFolder } from './durable.ts';
+import {
+  type BlockingFile,
+  type ByteRange,
+  type FileKey,
+  FileMissing,
+  type FileStore,
+  type OpenFile,
+  type ReceivedFile,
+  RemovedMeanwhile,
+  type SharedFile,
+  type StoredFile,
+  TooManyBytes,
+} from './file-store.ts';
 
 const PART = '.part';
 
-export interface StoredFile {
-  readonly sizeBytes: number;
-  /** Lower-case hex. */
-  readonly sha256: string;
-}
-
-/** The upload had more bytes than were allowed or announced. */
-export class TooManyBytes extends Error {
-  readonly allowed: number;
-  /** When it was seen; how many there would have been is not known. */
-  readonly received: number;
-  constructor(allowed: number, received: number) {
-    super(`More than ${allowed} bytes came.`);
-    this.allowed = allowed;
-    this.received = received;
-  }
-}
-
-/** While the bytes came, what they were for was removed. */
-export class RemovedMeanwhile extends Error {}
-
-export class FileStore {
+export class DiskFiles implements FileStore {
   readonly #folder: string;
   /** Shards that are known to be there, and durably so. */
   readonly #shards = new Set<string>();
   /** Parts that are written here, or wait for their row. */
   readonly #coming = new Set<string>();
 
+  /** The folder is made when the first file comes. */
   constructor(folder: string) {
     this.#folder = folder;
-    makeFolder(folder);
   }
 
-  /**
-   * Removes what uploads left that broke with their process: of other processes, those to which nothing was written since `before`; null: all, for there
-   * are no others. Of uploads that go on here, none.
-   */
+  async receive(id: string, bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, atMost: number): Promise<ReceivedFile> {
+    const part = this.#partOf(id);
+    const drop = async () => {
+      await rm(part, { force: true });
+      this.#coming.delete(part);
+    };
+    this.#coming.add(part);
+    this.#makeShard(dirname(part));
+    const handle = await open(part, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
+    try {
+      const file = await writeAll(bytes, handle, atMost);
+      await handle.sync();
+      await handle.close();
+      return { file, drop, keep: () => this.#keep(part, { id, sha256: file.sha256 }).finally(() => this.#coming.delete(part)) };
+    } catch (error) {
+      await handle.close().catch(() => {});
+      await drop();
+      throw error;
+    }
+  }
+
+  async *read(key: FileKey, range?: ByteRange): AsyncGenerator<Buffer> {
+    try {
+      yield* createReadStream(this.#pathOf(key), range);
+    } catch (error) {
+      throw orMissing(error);
+    }
+  }
+
+  async open(key: FileKey): Promise<OpenFile> {
+    const file = await open(this.#pathOf(key)).catch((error: unknown) => {
+      throw orMissing(error);
+    });
+    return {
+      async read(position, length) {
+        const { bytesRead, buffer } = await file.read(Buffer.alloc(length), 0, length, position);
+        return buffer.subarray(0, bytesRead);
+      },
+      close: () => file.close(),
+    };
+  }
+
+  share(key: FileKey): SharedFile {
+    return shareOnDisk(this.#pathOf(key));
+  }
+
+  async removeFile(key: FileKey): Promise<void> {
+    await rm(this.#pathOf(key), { force: true });
+  }
+
+  async remove(id: string): Promise<void> {
+    const folder = join(this.#folder, shardOf(id));
+    const names = await readdir(folder).catch(() => []);
+    for (const name of names) if (name.startsWith(`${id}-`)) await rm(join(folder, name), { force: true });
+  }
+
   async sweep(before: Date | null): Promise<void> {
     for (const shard of await readdir(this.#folder)) {
       const names = await readdir(join(this.#folder, shard)).catch(() => []);
@@ -62,59 +105,47 @@ export class FileStore {
     }
   }
 
-  /** Takes a stream to disk, whole and synced, at constant memory; answers what came. It leaves nothing behind when it fails. */
-  async receive(
-    id: string,
-    bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-    atMost: number,
-  ): Promise<{ file: StoredFile; keep(): Promise<void>; drop(): Promise<void> }> {
-    const part = join(this.#folder, shardOf(id), `${id}-${randomUUID()}${PART}`);
-    const drop = async () => {
-      await rm(part, { force: true });
-      this.#coming.delete(part);
-    };
-    this.#coming.add(part);
-    this.#makeShard(dirname(part));
-    const handle = await open(part, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
+  /**
+   * Copies a file from another folder, and returns whether it was there. With `isLinked` it becomes another name of the same file where
+   * the file system can do that, which costs neither time nor space. What was copied lasts once `syncNames` has returned.
+   */
+  async copyFrom(source: DiskFiles, key: FileKey, isLinked: boolean): Promise<boolean> {
+    const target = this.#pathOf(key);
+    this.#makeShard(dirname(target));
     try {
-      const file = await copy(bytes, handle, atMost);
-      await handle.sync();
-      await handle.close();
-      return { file, drop, keep: () => this.#place(part, this.#pathOf(id, file.sha256)).finally(() => this.#coming.delete(part)) };
+      if (!isLinked || !(await linked(source.#pathOf(key), target))) await this.#copy(source.#pathOf(key), key);
+      return true;
     } catch (error) {
-      await handle.close().catch(() => {});
-      await drop();
+      if (isNotThere(error)) return false;
       throw error;
     }
   }
 
-  /** Reads from `start` to `end`, both included. */
-  read(id: string, sha256: string, range: { start: number; end: number }): ReadStream {
-    return createReadStream(this.#pathOf(id, sha256), range);
+  /** Makes all names in the folder durable. */
+  syncNames(): void {
+    for (const shard of readdirSync(this.#folder)) syncFolder(join(this.#folder, shard));
+    syncFolder(this.#folder);
   }
 
-  readWhole(id: string, sha256: string): Promise<Buffer> {
-    return readFile(this.#pathOf(id, sha256));
+  async #copy(path: string, key: FileKey): Promise<void> {
+    const part = this.#partOf(key.id);
+    try {
+      await copyFile(path, part, constants.COPYFILE_FICLONE);
+      const handle = await open(part, 'r+');
+      try {
+        await handle.chmod(0o600);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      await rename(part, this.#pathOf(key));
+    } catch (error) {
+      await rm(part, { force: true });
+      throw error;
+    }
   }
 
-  /** Where the bytes are, for what reads them at random. */
-  pathOf(id: string, sha256: string): string {
-    return this.#pathOf(id, sha256);
-  }
-
-  /** Removes these bytes of a fragment, and no others that came for it. */
-  async removeBytes(id: string, sha256: string): Promise<void> {
-    await rm(this.#pathOf(id, sha256), { force: true });
-  }
-
-  /** Removes all that there is of a fragment, what is still coming included. */
-  async remove(id: string): Promise<void> {
-    const folder = join(this.#folder, shardOf(id));
-    const names = await readdir(folder).catch(() => []);
-    for (const name of names) if (name.startsWith(`${id}-`)) await rm(join(folder, name), { force: true });
-  }
-
-  /** Once in a process for each of 1,024, so it may block. One that is there may be from a process that died before it synced it. */
+  /** Runs once in a process for each of 1,024, so it may block. A process that made a shard may have died before it synced it. */
   #makeShard(path: string): void {
     if (this.#shards.has(path)) return;
     makeFolder(path);
@@ -122,9 +153,10 @@ export class FileStore {
     this.#shards.add(path);
   }
 
-  async #place(part: string, path: string): Promise<void> {
+  async #keep(part: string, key: FileKey): Promise<void> {
+    const path = this.#pathOf(key);
     await rename(part, path).catch((error: unknown) => {
-      throw (error as NodeJS.ErrnoException).code === 'ENOENT' ? new RemovedMeanwhile() : error; // Node's system errors have a code
+      throw isNotThere(error) ? new RemovedMeanwhile() : error;
     });
     // The name is durable only when its folder is.
     const folder = await open(dirname(path), constants.O_RDONLY);
@@ -135,18 +167,64 @@ export class FileStore {
     }
   }
 
-  #pathOf(id: string, sha256: string): string {
-    return join(this.#folder, fragmentPath(id, sha256));
+  #partOf(id: string): string {
+    return join(this.#folder, shardOf(id), `${id}-${randomUUID()}${PART}`);
+  }
+
+  #pathOf({ id, sha256 }: FileKey): string {
+    return join(this.#folder, shardOf(id), `${id}-${sha256}`);
   }
 }
 
-/** Where the bytes of a fragment are within the folder of all. */
-export const fragmentPath = (id: string, sha256: string): string => join(shardOf(id), `${id}-${sha256}`);
+/** What `DiskFiles.share` gives out. */
+export const shareOnDisk = (path: string): SharedFile => ({ module: import.meta.url, where: path });
+
+/** Opens what `DiskFiles.share` gave out: see `openShared`. */
+export async function openHere(where: unknown): Promise<BlockingFile> {
+  return openOnDisk(String(where));
+}
+
+/** Throws FileMissing. */
+export function openOnDisk(path: string): BlockingFile {
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch (error) {
+    throw orMissing(error);
+  }
+  return {
+    sizeBytes: fstatSync(file).size,
+    read(position, bytes) {
+      let filled = 0;
+      while (filled < bytes.length) {
+        const count = readSync(file, bytes, filled, bytes.length - filled, position + filled);
+        if (count === 0) break;
+        filled += count;
+      }
+      return filled;
+    },
+    close: () => closeSync(file),
+  };
+}
 
 /** The last characters of an id are random: they spread the files over 1,024 folders. */
 const shardOf = (id: string) => id.slice(-2);
 
-async function copy(bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, handle: FileHandle, atMost: number): Promise<StoredFile> {
+/** Whether the target is another name of the source now. False: another file system, or one without links. */
+async function linked(source: string, target: string): Promise<boolean> {
+  try {
+    await link(source, target);
+    return true;
+  } catch (error) {
+    if (isNotThere(error)) throw error;
+    return false;
+  }
+}
+
+const isNotThere = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT';
+const orMissing = (error: unknown): unknown => (isNotThere(error) ? new FileMissing('The file is not in the folder.') : error);
+
+async function writeAll(bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, handle: FileHandle, atMost: number): Promise<StoredFile> {
   const hash = createHash('sha256');
   let sizeBytes = 0;
   for await (const chunk of bytes) {

@@ -2,9 +2,9 @@
 import { closeSync, constants, fsyncSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 
-/** Makes a folder and those above it that are missing. A name is durable only when the folder that holds it is: each of those is synced. */
+/** Makes a folder and those above it that are missing, for their owner alone. A name is durable only when the folder that holds it is: each of those is synced. */
 export function makeFolder(path: string): void {
-  const first = mkdirSync(path, { recursive: true });
+  const first = mkdirSync(path, { recursive: true, mode: 0o700 });
   if (first === undefined) return;
   const topmost = dirname(resolve(first));
   for (let folder = dirname(resolve(path)); folder.length >= topmost.length; folder = dirname(folder)) {

@@ -1,7 +1,6 @@
 import pg from 'pg';
-import { type BackupColumn, type BackupValue, quote } from '../backup-format.ts';
+import { type BackupColumn, type BackupValue, quote, type Restore } from '../backup-format.ts';
 import { migrationsOf } from '../migrations.ts';
-import type { Restore } from '../restore.ts';
 import { newIdentityStatements } from '../restored-identity.ts';
 import { StoreUnusable } from '../store.ts';
 import { unavailabilityOf } from '../unavailable.ts';

@@ -1,7 +1,14 @@
 import pg from 'pg';
-import { type BackupColumn, type BackupRow, type BackupTable, type BackupValue, quote, writeReal } from '../backup-format.ts';
+import {
+  type BackupColumn,
+  type BackupRow,
+  type BackupTable,
+  type BackupValue,
+  quote,
+  type Snapshot,
+  writeReal,
+} from '../backup-format.ts';
 import { migrationsOf } from '../migrations.ts';
-import type { Snapshot } from '../snapshot.ts';
 import { StoreUnusable } from '../store.ts';
 import { connectionTo, whileFilesAreRead } from './session.ts';
 

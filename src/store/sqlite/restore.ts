@@ -1,9 +1,8 @@
 import { closeSync, existsSync, fchmodSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import SqliteDatabase from 'better-sqlite3';
-import { type BackupColumn, type BackupValue, quote } from '../backup-format.ts';
+import { type BackupColumn, type BackupValue, quote, type Restore } from '../backup-format.ts';
 import { makeFolder, syncFolder } from '../files/durable.ts';
-import type { Restore } from '../restore.ts';
 import { newIdentityStatements } from '../restored-identity.ts';
 import { StoreUnusable } from '../store.ts';
 import { explainFile, lockFile, migrateFile, runOn } from './file.ts';

@@ -1,7 +1,6 @@
 import SqliteDatabase from 'better-sqlite3';
-import { type BackupRow, type BackupTable, type BackupValue, quote, writeReal } from '../backup-format.ts';
+import { type BackupRow, type BackupTable, type BackupValue, quote, type Snapshot, writeReal } from '../backup-format.ts';
 import { migrationsOf } from '../migrations.ts';
-import type { Snapshot } from '../snapshot.ts';
 import { StoreUnusable } from '../store.ts';
 
 const ROWS_AT_ONCE = 500;

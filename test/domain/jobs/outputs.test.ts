@@ -1,9 +1,11 @@
 /** The result document of a job: the same row and file, whichever way it is handed in. */
+import { json } from 'node:stream/consumers';
 import { eq } from 'drizzle-orm';
 import { expect, test } from 'vitest';
 import { completeStep } from '../../../src/domain/claims/outcomes.ts';
 import { createFragment } from '../../../src/domain/files/fragments.ts';
 import { setJobOutput } from '../../../src/domain/jobs/outputs.ts';
+import { FileMissing } from '../../../src/store/files/file-store.ts';
 import type { FragmentRow } from '../../../src/store/schema/tables.ts';
 import { describeOnGround, refusalOf } from '../../support/ground.ts';
 import { admin } from '../../support/seed.ts';
@@ -19,7 +21,7 @@ describeOnGround('The output of a job', (on) => {
   };
   const documentOf = async (jobId: string): Promise<unknown> => {
     const [{ id, sha256 } = { id: '', sha256: '' }] = (await fragmentsOf(jobId)).filter(({ filename }) => filename === 'output.json');
-    return JSON.parse((await on().seed.domain.files.readWhole(id, sha256 ?? '')).toString());
+    return json(on().seed.domain.files.read({ id, sha256: sha256 ?? '' }));
   };
 
   test('is the same file whether the last step hands it in or setJobOutput does', async () => {
@@ -44,7 +46,7 @@ describeOnGround('The output of a job', (on) => {
     await completeStep(seed.domain, admin, { leaseToken: (await seed.claim(job, 1)).lease.token, output: { epoch: 3 } });
     expect(await documentOf(job.job.id)).toMatchObject({ output: { epoch: 3 } });
     expect(await fragmentsOf(job.job.id)).toHaveLength(1);
-    await expect(seed.domain.files.readWhole(older.id, older.sha256 ?? '')).rejects.toThrow('ENOENT');
+    await expect(seed.domain.files.open({ id: older.id, sha256: older.sha256 ?? '' })).rejects.toThrow(FileMissing);
   });
 
   test('is kept of a step of a round too', async () => {

@@ -12,7 +12,7 @@ import { setJobOutput } from '../../../src/domain/jobs/outputs.ts';
 import { createProject, deleteProject, updateProject } from '../../../src/domain/jobs/projects.ts';
 import { addSteps, deleteJob, updateJob } from '../../../src/domain/jobs/update.ts';
 import { registerDevice } from '../../../src/domain/steps/devices.ts';
-import { FileStore } from '../../../src/store/files/disk.ts';
+import { DiskFiles } from '../../../src/store/files/disk.ts';
 import { createFolder } from '../../support/folders.ts';
 import { describeOnGround, type Ground, refusalOf } from '../../support/ground.ts';
 import { admin } from '../../support/seed.ts';
@@ -199,7 +199,7 @@ describeOnGround('What is deleted', (on) => {
   const folder = createFolder('deleted');
   const filesOf = (ids: readonly string[]) =>
     readdirSync(folder, { recursive: true }).filter((name) => ids.some((id) => String(name).includes(id)));
-  const domainOf = ({ seed }: Ground): Domain => ({ ...seed.domain, files: new FileStore(folder) });
+  const domainOf = ({ seed }: Ground): Domain => ({ ...seed.domain, files: new DiskFiles(folder) });
 
   /** A job that has something of everything that a job can have, ended. */
   async function fill(ground: Ground, projectId: string) {

@@ -2,14 +2,14 @@
 import { readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { FileStore } from '../../../src/store/files/disk.ts';
+import { DiskFiles } from '../../../src/store/files/disk.ts';
 import { createFolder } from '../../support/folders.ts';
 
 const filesOf = (folder: string) => readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.includes('/'));
 
 test('is swept once nothing was written to it for long, while uploads go on here and elsewhere', async () => {
   const folder = createFolder('files');
-  const files = new FileStore(folder);
+  const files = new DiskFiles(folder);
   const arrived = Promise.withResolvers<void>();
   const goOn = Promise.withResolvers<void>();
   async function* bytes() {
