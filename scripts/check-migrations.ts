@@ -1,5 +1,5 @@
 /**
- * Ends with 1 if src/store/schema/tables.ts says something that the generated migrations do not.
+ * Ends with 1 if src/store/schema says something that the generated migrations do not.
  *
  * Lets drizzle-kit generate into copies of both folders and looks whether anything came of it; it has no such check of its own.
  */
@@ -37,7 +37,7 @@ function check({ folder, dialect }: (typeof databases)[number]): boolean {
       input: '',
     });
     const isCurrent = run.status === 0 && /nothing to migrate/.test(run.stdout) && readdirSync(copy).length === before;
-    if (!isCurrent) console.error(`drizzle/${folder} is not what src/store/schema/tables.ts gives: run \`npm run db:generate\`.`);
+    if (!isCurrent) console.error(`drizzle/${folder} is not what src/store/schema gives: run \`npm run db:generate\`.`);
     if (run.status !== 0) console.error(run.stdout, run.stderr);
     return isCurrent;
   } finally {

@@ -25,9 +25,10 @@ if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
 } else if (command === 'up' || command === 'serve') {
   await runGateway(command, rest);
 } else if (command === 'backup' || command === 'restore') {
-  const { runUpkeep } = await import('./commands/upkeep.ts');
+  const { runStoreCommand } = await import('./commands/store-command.ts');
+  const work = command === 'backup' ? (await import('./commands/backup.ts')).backup : (await import('./commands/restore.ts')).restore;
   process.umask(PRIVATE_UMASK);
-  process.exitCode = await runUpkeep(command, rest, env);
+  process.exitCode = await runStoreCommand(work, rest, env);
 } else {
   await runCommandLine();
 }
@@ -48,10 +49,11 @@ async function runGateway(command: GatewayCommand, argv: readonly string[]): Pro
   const { ConfigError, readConfig } = await import('./config/config.ts');
   try {
     const config = readConfig(command, argv, env);
-    const { up } = await import('./commands/up.ts');
-    process.exitCode = await up(command, config, { env, umask: process.umask(PRIVATE_UMASK) });
+    const umask = process.umask(PRIVATE_UMASK);
+    if (command === 'up') process.exitCode = await (await import('./commands/up.ts')).up(config, { env, umask });
+    else process.exitCode = await (await import('./commands/serve.ts')).serve(config, { env, isLocal: false, companion: null });
   } catch (error) {
-    const explain = async () => (await import('./commands/up.ts')).explainStart(error);
+    const explain = async () => (await import('./commands/explain-start.ts')).explainStart(error);
     process.stderr.write(`${error instanceof ConfigError ? error.message : await explain()}\n`);
     process.exitCode = 1;
   }

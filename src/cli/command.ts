@@ -22,8 +22,8 @@ export interface Context {
   readonly commandLine: readonly string[];
 }
 
-/** One word after `trainyard`. */
-export interface Command {
+/** How a command is typed, and what its help says. */
+export interface Usage {
   readonly name: string;
   /** One line, for the list of commands. */
   readonly summary: string;
@@ -34,6 +34,10 @@ export interface Command {
   readonly flags: FlagSet;
   /** What else the help says, below the flags. */
   readonly notes?: string;
+}
+
+/** One word after `trainyard`, for a command that talks to a gateway. */
+export interface Command extends Usage {
   /** Whether flags that are not its own may be settings of its job, and what follows `--` is a command to run. Default: false. */
   readonly isOpen?: true;
   run(context: Context): Promise<number>;
@@ -48,7 +52,7 @@ const helpFlag: FlagSet = { help: { short: 'h', description: 'show this' } };
 export async function runCommand(command: Command, argv: readonly string[], io: Io): Promise<number> {
   const flags = { ...command.flags, ...targetFlags, ...helpFlag };
   if (asksForHelp(argv)) {
-    io.stdout.write(renderHelp(command));
+    io.stdout.write(renderHelp({ ...command, flags: { ...command.flags, ...targetFlags } }));
     return 0;
   }
   const open = command.isOpen ? takeSettingFlags(flags, argv) : { argv, settings: [], commandLine: [] };
@@ -64,7 +68,14 @@ export async function runCommand(command: Command, argv: readonly string[], io: 
   }
 }
 
-function checkWords(command: Command, words: readonly string[]): void {
+/** Reads the words and flags of a command. Throws UsageError. */
+export function readWords(command: Usage, argv: readonly string[]): Given {
+  const given = parseFlags({ ...command.flags, ...helpFlag }, argv);
+  checkWords(command, given.args);
+  return given;
+}
+
+function checkWords(command: Usage, words: readonly string[]): void {
   const [least, most] = command.argCount;
   const problem = (text: string) => new UsageError(`${text}\nUsage: trainyard ${command.name} ${command.usage}`.trimEnd());
   if (words.length > most) throw problem(`"${cleanName(words[most] ?? '')}" is one word too many.`);
@@ -95,15 +106,15 @@ export function flagOf(flags: FlagSet, given: Given, path: readonly string[]): s
   return found && `--${found[0]}`;
 }
 
-function asksForHelp(argv: readonly string[]): boolean {
+export function asksForHelp(argv: readonly string[]): boolean {
   const end = argv.indexOf('--');
   return (end < 0 ? argv : argv.slice(0, end)).some((word) => word === '--help' || word === '-h');
 }
 
 /** The help of one command: its flags with what they mean and their defaults. */
-export function renderHelp(command: Command): string {
+export function renderHelp(command: Usage): string {
   const lines = [`${command.summary}\n\nUsage: trainyard ${command.name} [flags] ${command.usage}`.trimEnd().concat('\n')];
-  const rows = Object.entries({ ...command.flags, ...targetFlags, ...helpFlag }).map(([name, flag]) => {
+  const rows = Object.entries({ ...command.flags, ...helpFlag }).map(([name, flag]) => {
     const short = flag.short === undefined ? '    ' : `-${flag.short}, `;
     const left = `${short}--${name}${flag.value === undefined ? '' : ` ${flag.value}`}`;
     const extra = flag.defaultText === undefined ? '' : ` (default: ${flag.defaultText})`;

@@ -1,6 +1,6 @@
 /** What makes a store of its own of rows that were another one's: of a backup's, or of an older state. The same SQL on both databases. */
 import type { FinishOptions } from './backup-format.ts';
-import { feedOfAllJobs } from './schema/tables.ts';
+import { feedOfAllJobs } from './schema/streams.ts';
 
 export interface RawStatement {
   readonly text: string;

@@ -118,7 +118,7 @@ describe('The commands for backups', () => {
         ['restore', createFolder('empty')],
         /^trainyard restore: \S+ is no backup, or one that was not finished: it has no manifest.json\.$/,
       ],
-      [['backup'], /^trainyard backup: Usage: trainyard backup FOLDER \[flags\]$/],
+      [['backup'], /^trainyard backup: Say which FOLDER\.$/],
       [['backup', 'taken', '--jsn'], /^trainyard backup: There is no flag --jsn\. Did you mean --json\?$/],
       [['restore', backup, '--end-lease'], /^trainyard restore: There is no flag --end-lease\. Did you mean --end-leases\?$/],
     ];
@@ -127,7 +127,7 @@ describe('The commands for backups', () => {
       const lines = stderr
         .trim()
         .split('\n')
-        .filter((line) => !line.startsWith('See ') && !line.startsWith('The backup of'));
+        .filter((line) => !/^(See|Usage:) /.test(line) && !line.startsWith('The backup of'));
       expect([code, stdout, lines]).toEqual([2, '', [expect.stringMatching(says)]]);
     }
   });

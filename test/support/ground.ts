@@ -4,7 +4,7 @@ import type { Principal } from '../../src/domain/access/principal.ts';
 import { type Claim, type ClaimNextStepsInput, claimNextSteps } from '../../src/domain/claims/claims.ts';
 import type { Domain } from '../../src/domain/core/domain.ts';
 import { Wakeups } from '../../src/realtime/wakeups.ts';
-import { feedOfAllJobs } from '../../src/store/schema/tables.ts';
+import { feedOfAllJobs } from '../../src/store/schema/streams.ts';
 import type { Store } from '../../src/store/store.ts';
 import { describeOnEachStore, type TestDatabase } from './databases.ts';
 import { plantSeed, type Seed } from './seed.ts';

@@ -3,7 +3,7 @@
  * stream, or of a future that was restored away is refused instead of guessed (P8).
  */
 import { streamBounds } from '../../store/queries/streams.ts';
-import { feedOfAllJobs } from '../../store/schema/tables.ts';
+import { feedOfAllJobs } from '../../store/schema/streams.ts';
 import type { Domain } from './domain.ts';
 import { RequestRefused } from './refusals.ts';
 import type { StreamKind } from './vocabulary.ts';

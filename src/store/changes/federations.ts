@@ -2,7 +2,8 @@
 import { and, asc, desc, eq, gte, isNotNull, isNull, lt, lte, notExists, or, sql } from 'drizzle-orm';
 import { heldStepStatuses, type ParticipantStatus } from '../../domain/core/lifecycle.ts';
 import { isOneOf, isWord, withoutIndex } from '../schema/columns.ts';
-import { openParticipants, type ParticipantRow, type RoundRow } from '../schema/tables.ts';
+import { openParticipants } from '../schema/federations.ts';
+import type { ParticipantRow, RoundRow } from '../schema/tables.ts';
 import { insertOf } from '../statements/inserts.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
 

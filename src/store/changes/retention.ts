@@ -5,7 +5,8 @@
 import { and, asc, eq, gt, inArray, lte, type SQL, sql } from 'drizzle-orm';
 import type { StreamKind } from '../../domain/core/vocabulary.ts';
 import { addToRuns, blockOf, lengthOf } from '../queries/gaps.ts';
-import { feedOfAllJobs, type StreamRow } from '../schema/tables.ts';
+import { feedOfAllJobs } from '../schema/streams.ts';
+import type { StreamRow } from '../schema/tables.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
 
 /** Held while a little is removed: gateways on one database take turns. */

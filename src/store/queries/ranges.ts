@@ -6,7 +6,8 @@
  * gone; and where whatever came first is removed first, the bounds that are read after the rows say how many went before the first of them.
  */
 import type { StreamKind } from '../../domain/core/vocabulary.ts';
-import { type EventRow, feedOfAllJobs } from '../schema/tables.ts';
+import { feedOfAllJobs } from '../schema/streams.ts';
+import type { EventRow } from '../schema/tables.ts';
 import type { Cut, Portion } from '../statements/portions.ts';
 import type { Queries } from '../store.ts';
 import { countGaps } from './gaps.ts';

@@ -11,7 +11,7 @@ import type { Meter } from '../../instruments/instruments.ts';
 import { type Identity, readIdentity } from '../identity.ts';
 import { fileGauges, queueDepth, StoreMeters } from '../instruments.ts';
 import { tables } from '../schema/sqlite.ts';
-import { feedOfAllJobs } from '../schema/tables.ts';
+import { feedOfAllJobs } from '../schema/streams.ts';
 import { PreparedStatements } from '../statements/prepared.ts';
 import type { Database, Dialect, Store, Topic, Tx } from '../store.ts';
 import { StoreUnavailable, unavailabilityOf } from '../unavailable.ts';

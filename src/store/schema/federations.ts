@@ -1,0 +1,92 @@
+/** Federated jobs: their rounds, and the devices that take part. */
+import { sql } from 'drizzle-orm';
+import type { AnySQLiteColumn } from 'drizzle-orm/sqlite-core';
+import { type ParticipantStatus, participantStatuses, participantStatusesThatAllow, roundStatuses } from '../../domain/core/lifecycle.ts';
+import { type Container, deviceSelectionStrategies, type TerminationCriterion } from '../../domain/core/vocabulary.ts';
+import { isOneOf, type Kit } from './columns.ts';
+import type { JobTables } from './jobs.ts';
+
+export type FederationTables = ReturnType<typeof federationTables>;
+
+export function federationTables(kit: Kit, { jobs }: JobTables) {
+  const { table, text, oneOf, int, real, bool, instant, json, index, unique, check, primaryKey } = kit;
+  const cascade = { onDelete: 'cascade' } as const;
+
+  /** What makes a job a federated one. */
+  const federations = table('federations', {
+    jobId: text()
+      .primaryKey()
+      .references(() => jobs.id, cascade),
+    deviceSelectionStrategy: oneOf(deviceSelectionStrategies).notNull(),
+    numDevices: int().notNull(),
+    numBufferDevices: int().notNull(),
+    selectionSeed: text().notNull(),
+    terminationCriteria: json<readonly TerminationCriterion[]>().notNull(),
+    roundDeadlineSeconds: real(),
+    trainContainer: json<Container>(),
+    /** Null: the gateway's own aggregator does it. */
+    aggregateContainer: json<Container>(),
+    /** A fragment; of the newest round that succeeded. */
+    aggregateModelId: text(),
+  });
+
+  const rounds = table(
+    'rounds',
+    {
+      jobId: text()
+        .notNull()
+        .references(() => jobs.id, cascade),
+      /** 1, 2, 3 … */
+      number: int().notNull(),
+      status: oneOf(roundStatuses).notNull(),
+      quorum: int().notNull(),
+      startModelId: text(),
+      aggregateModelId: text(),
+      /** Of the aggregate: the mean of what the devices reported. */
+      metrics: json<Readonly<Record<string, number>>>().notNull(),
+      /** Whether the mean was weighted by numSamples; null until there is one. */
+      isWeighted: bool(),
+      startedAt: instant().notNull(),
+      deadlineAt: instant(),
+      finishedAt: instant(),
+    },
+    (t) => [
+      primaryKey({ columns: [t.jobId, t.number] }),
+      index('rounds_deadline').on(t.deadlineAt).where(sql`${t.finishedAt} is null and ${t.deadlineAt} is not null`),
+      check('rounds_status', isOneOf(t.status, roundStatuses)),
+    ],
+  );
+
+  /** A device in a round. */
+  const participants = table(
+    'participants',
+    {
+      jobId: text()
+        .notNull()
+        .references(() => jobs.id, cascade),
+      round: int().notNull(),
+      deviceId: text().notNull(),
+      stepId: text().notNull(),
+      status: oneOf(participantStatuses).notNull(),
+      /** The model that it handed in. */
+      fragmentId: text(),
+      numSamples: int(),
+      metrics: json<Readonly<Record<string, number>>>().notNull(),
+      /** The order in which it was selected. */
+      position: int().notNull(),
+    },
+    (t) => [
+      primaryKey({ columns: [t.jobId, t.round, t.deviceId] }),
+      unique('participants_step').on(t.stepId),
+      // Serves the look for devices that will not come, which is taken with every sweep.
+      index('participants_open').on(t.stepId).where(openParticipants(t.status)),
+      check('participants_status', isOneOf(t.status, participantStatuses)),
+    ],
+  );
+
+  return { federations, rounds, participants };
+}
+
+/** Devices that may still hand in a model. One function, since SQLite takes a partial index for a condition that is written alike. */
+export const openParticipants = (status: AnySQLiteColumn<{ data: ParticipantStatus }>) =>
+  isOneOf(status, participantStatusesThatAllow('drop'));

@@ -1,0 +1,138 @@
+/** Jobs, with their labels and items. */
+import { sql } from 'drizzle-orm';
+import { jobStatuses, statusReasons } from '../../domain/core/lifecycle.ts';
+import {
+  type Container,
+  itemValueTypes,
+  jobInitiators,
+  jobTypes,
+  type Label,
+  type SettingSource,
+  settingSources,
+} from '../../domain/core/vocabulary.ts';
+import { isOneOf, type Kit } from './columns.ts';
+import type { ProjectTables } from './projects.ts';
+
+export type JobTables = ReturnType<typeof jobTables>;
+
+export function jobTables(kit: Kit, { projects }: ProjectTables) {
+  const { table, text, oneOf, int, real, bool, instant, json, index, unique, check, primaryKey } = kit;
+  const cascade = { onDelete: 'cascade' } as const;
+
+  const jobs = table(
+    'jobs',
+    {
+      id: text().primaryKey(),
+      projectId: text()
+        .notNull()
+        .references(() => projects.id, cascade),
+      name: text().notNull(),
+      description: text(),
+      type: oneOf(jobTypes).notNull(),
+      initiator: oneOf(jobInitiators).notNull(),
+      status: oneOf(jobStatuses).notNull(),
+      statusMessage: text(),
+      /** Of the newest change of status. */
+      reason: oneOf(statusReasons).notNull(),
+      reasonDescription: text().notNull(),
+      exitCode: int(),
+      owner: text().notNull(),
+      priority: int().notNull(),
+      labels: json<readonly Label[]>().notNull(),
+      isPreemptible: bool().notNull(),
+      scheduleTimeoutSeconds: real(),
+      runTimeoutSeconds: real(),
+      container: json<Container>(),
+      settings: json<Record<string, unknown>>().notNull(),
+      settingsWarnings: json<readonly string[]>().notNull(),
+      output: json<Record<string, unknown>>(),
+      /** Where each effective setting came from, by its dot path. */
+      settingsSources: json<Readonly<Record<string, SettingSource>>>().notNull(),
+      applicationId: text(),
+      experimentId: text(),
+      datasetId: text(),
+      datasetVersionId: text(),
+      /** The model that the finished job is added to; set when it is made for a new one. */
+      modelId: text(),
+      modelVersionId: text(),
+      startModelVersionId: text(),
+      /** A fragment; what the job starts from: of its model version, its experiment or its federation. */
+      startModelId: text(),
+      /** A fragment; what it produced: its newest model, or the aggregate of its last round. */
+      resultModelId: text(),
+      isFederated: bool().notNull(),
+      /** The createJob input that made it, for retryJob. */
+      input: json<Record<string, unknown>>().notNull(),
+      cpuStartedAt: instant(),
+      cpuEndedAt: instant(),
+      gpuStartedAt: instant(),
+      gpuEndedAt: instant(),
+      httpUrl: text(),
+      sshServer: text(),
+      internalHostname: text(),
+      /** Of the newest attempt at any of its steps. */
+      deviceId: text(),
+      cancelReason: text(),
+      stepCount: int().notNull(),
+      createdAt: instant().notNull(),
+      updatedAt: instant().notNull(),
+      startedAt: instant(),
+      finishedAt: instant(),
+      /** The next moment at which the clock has something to do with this job: schedule, run or cancel timeout. */
+      deadlineAt: instant(),
+    },
+    (t) => [
+      index('jobs_project').on(t.projectId, t.id),
+      index('jobs_project_status').on(t.projectId, t.status, t.id),
+      index('jobs_status').on(t.status, t.id),
+      index('jobs_updated').on(t.updatedAt, t.id),
+      index('jobs_project_updated').on(t.projectId, t.updatedAt, t.id),
+      index('jobs_priority').on(t.priority, t.id),
+      index('jobs_name').on(t.name, t.id),
+      index('jobs_experiment').on(t.experimentId, t.id).where(sql`${t.experimentId} is not null`),
+      index('jobs_start_model').on(t.startModelId).where(sql`${t.startModelId} is not null`),
+      index('jobs_application').on(t.applicationId, t.id).where(sql`${t.applicationId} is not null`),
+      // Serves the rounds of retention over what still runs.
+      index('jobs_open').on(t.id).where(sql`${t.finishedAt} is null`),
+      index('jobs_deadline').on(t.deadlineAt).where(sql`${t.deadlineAt} is not null`),
+      check('jobs_status_known', isOneOf(t.status, jobStatuses)),
+      check('jobs_type_known', isOneOf(t.type, jobTypes)),
+    ],
+  );
+
+  /** What jobs are filtered by; what is shown is the copy on the row itself. */
+  const jobLabels = table(
+    'job_labels',
+    {
+      jobId: text()
+        .notNull()
+        .references(() => jobs.id, cascade),
+      key: text().notNull(),
+      value: text().notNull(),
+    },
+    (t) => [primaryKey({ columns: [t.jobId, t.key] }), index('job_labels_value').on(t.key, t.value, t.jobId)],
+  );
+
+  const jobItems = table(
+    'job_items',
+    {
+      id: text().primaryKey(),
+      jobId: text()
+        .notNull()
+        .references(() => jobs.id, cascade),
+      position: int().notNull(),
+      name: text().notNull(),
+      description: text(),
+      label: text(),
+      value: text().notNull(),
+      defaultValue: text(),
+      valueType: oneOf(itemValueTypes).notNull(),
+      source: oneOf(settingSources).notNull(),
+      createdAt: instant().notNull(),
+      updatedAt: instant().notNull(),
+    },
+    (t) => [unique('job_items_name').on(t.jobId, t.name)],
+  );
+
+  return { jobs, jobLabels, jobItems };
+}
