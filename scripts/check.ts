@@ -18,7 +18,7 @@ const checks: readonly (readonly [what: string, ...command: string[]])[] = [
   ['client documents are what schema.graphql gives', 'node', 'codegen.ts', '--check'],
   ['docs/job.schema.json is what schema.graphql gives', 'node', 'scripts/job-schema.ts', '--check'],
   ['docs/lifecycle.md is what the tables give', 'node', 'scripts/lifecycle-diagram.ts', '--check'],
-  ['docs/moving.md is what the tests do', 'node', 'scripts/moving-page.ts', '--check'],
+  ['docs/moving is what the tests do', 'node', 'scripts/moving-page.ts', '--check'],
   ['docs/clients.md is what examples/clients shows', 'node', 'scripts/clients-page.ts', '--check'],
   ['docs/rights.md is what the tables of rights give', 'node', 'scripts/rights-page.ts', '--check'],
   ['docs/promises.md is what the tests name', 'node', 'scripts/promises-page.ts', '--check'],

@@ -1,12 +1,12 @@
 /**
- * Writes docs/moving.md from the operations of test/systems: what is on the page is what the tests do.
+ * Writes docs/moving, a page for each system and their index, from the operations of test/systems: what the pages show is what the tests do.
  *
- *   node scripts/moving-page.ts           writes the page
- *   node scripts/moving-page.ts --check   ends with 1 if the page in the checkout is not what would be written
+ *   node scripts/moving-page.ts           writes the pages
+ *   node scripts/moving-page.ts --check   ends with 1 if a page in the checkout is not what would be written
  *
  * Either way it ends with 1 if schema.graphql does not take an operation, if no test uses it, or if one that is named after a row of the page is missing.
  */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { buildSchema, concatAST, type GraphQLSchema, getVariableValues, Kind, validate } from 'graphql';
 import { jobStatuses } from '../src/domain/core/lifecycle.ts';
 import { type Dialect, dialects, nativeStatus } from '../src/domain/jobs/native-status.ts';
@@ -14,11 +14,11 @@ import { markdownTable } from './markdown-table.ts';
 import { type OperationFile, readOperationFile, type ShownOperation } from './operation-files.ts';
 
 const top = new URL('../', import.meta.url);
-const page = new URL('docs/moving.md', top);
+const pages = new URL('docs/moving/', top);
 const read = (path: string) => readFileSync(new URL(path, top), 'utf8');
 const operationsIn = (name: string) => new URL(`test/systems/operations/${name}.graphql`, top);
 
-/** In the order of the page, with how many rows each has. */
+/** In the order of the index, with how many rows each has. */
 const systems = { vergeai: 7, seeme: 7, neuromation: 8, mlcycle: 9, brevettiai: 5 } as const;
 const refusalFile = readFileSync(operationsIn('refusal'), 'utf8').trim();
 const refusal = ['Refusal'];
@@ -27,6 +27,8 @@ const files = Object.keys(systems).map((name) => ({ name, file: readOperationFil
 
 const spoken: Readonly<Record<Dialect, string>> = { VERGEAI: 'vergeai', SEEME: 'SeeMe', NEUROMATION: 'neuromation', MLCYCLE: 'mlcycle' };
 
+const MADE = '<!-- Made by `npm run moving` from test/systems/operations. Do not edit. -->';
+
 const code = (text: string) => `\`${text}\``;
 const graphql = (text: string) => ['```graphql', text, '```', ''];
 
@@ -34,14 +36,17 @@ function showOperation({ call, remarks, variables, text, newFragments, knownFrag
   const known = knownFragments.length > 0 ? [`(${knownFragments.map(code).join(', ')}: as above.)`, ''] : [];
   const example = variables ? ['```json', JSON.stringify(JSON.parse(variables), null, 2), '```', ''] : [];
   return [
-    ...[`### ${call.replace(/^[a-z](?=[a-z]* )/, (letter) => letter.toUpperCase())}`, '', ...(remarks.length > 0 ? [...remarks, ''] : [])],
+    ...[`## ${call.replace(/^[a-z](?=[a-z]* )/, (letter) => letter.toUpperCase())}`, '', ...(remarks.length > 0 ? [...remarks, ''] : [])],
     ...[...graphql([text, ...newFragments].join('\n\n')), ...known, ...example],
   ];
 }
 
 function showSystem({ title, intro, operations }: OperationFile): string[] {
   const rows = operations.map(({ call, name, rows }) => [rows.join(', '), call.replaceAll('|', '\\|'), code(name)]);
-  return [`## ${title}`, '', ...intro, '', ...markdownTable(['', 'there', 'here'], rows), '', ...operations.flatMap(showOperation)];
+  return [
+    ...[MADE, `# Moving from ${title}`, '', ...intro, '', 'What holds for all systems is in the [index](README.md).', ''],
+    ...[...markdownTable(['', 'there', 'here'], rows), '', ...operations.flatMap(showOperation)],
+  ];
 }
 
 function showStatuses(): string[] {
@@ -62,12 +67,14 @@ function showStatuses(): string[] {
   ];
 }
 
-const text = [
-  '<!-- Made by `npm run moving` from test/systems/operations. Do not edit. -->',
+const index = [
+  MADE,
   '# Moving to Trainyard',
   '',
-  'For people who come from vergeai, SeeMe, neuromation, mlcycle or BrevettiAI: what they call there, and the operation that does it here. Each operation on this page is',
+  'For people who come from vergeai, SeeMe, neuromation, mlcycle or BrevettiAI: what they call there, and the operation that does it here. Each operation is',
   'one that the tests in `test/systems` send to a running gateway, so it works as it stands.',
+  '',
+  ...files.map(({ name, file }) => `- [${file.title}](${name}.md)`),
   '',
   'Send them as `{"query": …, "variables": …}` to `POST /graphql` with `Authorization: Bearer KEY`, subscriptions over a WebSocket to the same address; or try them in GraphiQL,',
   "the gateway's own page. A mutation answers its payload or a refusal that says what is wrong, and then nothing was changed. All of them select refusals with this fragment;",
@@ -81,10 +88,9 @@ const text = [
   '```',
   '',
   ...showStatuses(),
-  ...files.flatMap(({ file }) => showSystem(file)),
-]
-  .join('\n')
-  .trimEnd();
+];
+
+const texts = new Map([['README.md', index], ...files.map(({ name, file }): [string, string[]] => [`${name}.md`, showSystem(file)])]);
 
 /** The tests of a system, with what stands beside them in files that begin with its name. */
 function readTests(name: string): string {
@@ -92,7 +98,7 @@ function readTests(name: string): string {
   return files.map((file) => read(`test/systems/${file}`)).join('');
 }
 
-/** What would make the page promise more than the tests keep. */
+/** What would make the pages promise more than the tests keep. */
 function* findFaults(): Generator<string> {
   const schema = buildSchema(read('schema.graphql'));
   const shared = readOperationFile(operationsIn('refusal'), []).document;
@@ -132,8 +138,12 @@ for (const fault of findFaults()) {
   console.error(fault);
   process.exitCode = 1;
 }
-if (!process.argv.includes('--check')) writeFileSync(page, `${text}\n`);
-else if (readFileSync(page, 'utf8') !== `${text}\n`) {
-  console.error('docs/moving.md is not what test/systems/operations gives: run `npm run moving`.');
-  process.exitCode = 1;
+for (const [name, lines] of texts) {
+  const page = new URL(name, pages);
+  const text = `${lines.join('\n').trimEnd()}\n`;
+  if (!process.argv.includes('--check')) writeFileSync(page, text);
+  else if (!existsSync(page) || readFileSync(page, 'utf8') !== text) {
+    console.error(`docs/moving/${name} is not what test/systems/operations gives: run \`npm run moving\`.`);
+    process.exitCode = 1;
+  }
 }

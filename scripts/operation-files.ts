@@ -1,5 +1,5 @@
 /**
- * Reads test/systems/operations: files of GraphQL in which comments are the text of docs/moving.md.
+ * Reads test/systems/operations: files of GraphQL in which comments are the text of docs/moving.
  *
  *     # mlcycle                             the first comment: a title, and what is to be said of the whole
  *     #

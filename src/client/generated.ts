@@ -1547,17 +1547,14 @@ export class TypedDocumentString<TResult, TVariables>
     return this.value;
   }
 }
-export const ResourcesFieldsFragmentDoc = new TypedDocumentString(`
-    fragment ResourcesFields on Resources {
+const ResourcesFieldsText = `fragment ResourcesFields on Resources {
   memoryMb
   cpu
   gpu
   gpuModel
   shm
-}
-    `, {"fragmentName":"ResourcesFields"}) as unknown as TypedDocumentString<ResourcesFieldsFragment, unknown>;
-export const ContainerFieldsFragmentDoc = new TypedDocumentString(`
-    fragment ContainerFields on Container {
+}`;
+const ContainerFieldsText = `fragment ContainerFields on Container {
   image
   entrypoint
   command
@@ -1583,16 +1580,8 @@ export const ContainerFieldsFragmentDoc = new TypedDocumentString(`
     ...ResourcesFields
   }
   properties
-}
-    fragment ResourcesFields on Resources {
-  memoryMb
-  cpu
-  gpu
-  gpuModel
-  shm
-}`, {"fragmentName":"ContainerFields"}) as unknown as TypedDocumentString<ContainerFieldsFragment, unknown>;
-export const ApplicationRowFieldsFragmentDoc = new TypedDocumentString(`
-    fragment ApplicationRowFields on Application {
+}`;
+const ApplicationRowFieldsText = `fragment ApplicationRowFields on Application {
   id
   name
   description
@@ -1612,43 +1601,8 @@ export const ApplicationRowFieldsFragmentDoc = new TypedDocumentString(`
   }
   createdAt
   updatedAt
-}
-    fragment ResourcesFields on Resources {
-  memoryMb
-  cpu
-  gpu
-  gpuModel
-  shm
-}
-fragment ContainerFields on Container {
-  image
-  entrypoint
-  command
-  build {
-    context
-    dockerfile
-    properties
-  }
-  env {
-    name
-    value
-  }
-  volumes {
-    storage
-    containerPath
-    isReadOnly
-  }
-  http {
-    port
-    requiresAuth
-  }
-  resources {
-    ...ResourcesFields
-  }
-  properties
-}`, {"fragmentName":"ApplicationRowFields"}) as unknown as TypedDocumentString<ApplicationRowFieldsFragment, unknown>;
-export const AuditEntryFieldsFragmentDoc = new TypedDocumentString(`
-    fragment AuditEntryFields on AuditEntry {
+}`;
+const AuditEntryFieldsText = `fragment AuditEntryFields on AuditEntry {
   id
   at
   actor
@@ -1660,10 +1614,8 @@ export const AuditEntryFieldsFragmentDoc = new TypedDocumentString(`
   projectId
   changes
   requestId
-}
-    `, {"fragmentName":"AuditEntryFields"}) as unknown as TypedDocumentString<AuditEntryFieldsFragment, unknown>;
-export const DeviceFieldsFragmentDoc = new TypedDocumentString(`
-    fragment DeviceFields on Device {
+}`;
+const DeviceFieldsText = `fragment DeviceFields on Device {
   id
   name
   kind
@@ -1683,16 +1635,8 @@ export const DeviceFieldsFragmentDoc = new TypedDocumentString(`
   lastSeenAt
   createdAt
   updatedAt
-}
-    fragment ResourcesFields on Resources {
-  memoryMb
-  cpu
-  gpu
-  gpuModel
-  shm
-}`, {"fragmentName":"DeviceFields"}) as unknown as TypedDocumentString<DeviceFieldsFragment, unknown>;
-export const ExperimentFieldsFragmentDoc = new TypedDocumentString(`
-    fragment ExperimentFields on Experiment {
+}`;
+const ExperimentFieldsText = `fragment ExperimentFields on Experiment {
   id
   name
   hyperparameters
@@ -1714,10 +1658,8 @@ export const ExperimentFieldsFragmentDoc = new TypedDocumentString(`
   }
   createdAt
   updatedAt
-}
-    `, {"fragmentName":"ExperimentFields"}) as unknown as TypedDocumentString<ExperimentFieldsFragment, unknown>;
-export const FragmentFieldsFragmentDoc = new TypedDocumentString(`
-    fragment FragmentFields on Fragment {
+}`;
+const FragmentFieldsText = `fragment FragmentFields on Fragment {
   id
   filename
   name
@@ -1738,10 +1680,8 @@ export const FragmentFieldsFragmentDoc = new TypedDocumentString(`
     number
     name
   }
-}
-    `, {"fragmentName":"FragmentFields"}) as unknown as TypedDocumentString<FragmentFieldsFragment, unknown>;
-export const RoundFieldsFragmentDoc = new TypedDocumentString(`
-    fragment RoundFields on Round {
+}`;
+const RoundFieldsText = `fragment RoundFields on Round {
   number
   status
   quorum
@@ -1772,31 +1712,8 @@ export const RoundFieldsFragmentDoc = new TypedDocumentString(`
   aggregateModel {
     ...FragmentFields
   }
-}
-    fragment FragmentFields on Fragment {
-  id
-  filename
-  name
-  type
-  status
-  contentType
-  sizeBytes
-  sha256
-  downloadUrl
-  attempt
-  createdAt
-  readyAt
-  job {
-    id
-    name
-  }
-  step {
-    number
-    name
-  }
-}`, {"fragmentName":"RoundFields"}) as unknown as TypedDocumentString<RoundFieldsFragment, unknown>;
-export const JobRowFieldsFragmentDoc = new TypedDocumentString(`
-    fragment JobRowFields on Job {
+}`;
+const JobRowFieldsText = `fragment JobRowFields on Job {
   id
   name
   type
@@ -1816,10 +1733,8 @@ export const JobRowFieldsFragmentDoc = new TypedDocumentString(`
   updatedAt
   startedAt
   finishedAt
-}
-    `, {"fragmentName":"JobRowFields"}) as unknown as TypedDocumentString<JobRowFieldsFragment, unknown>;
-export const TransitionFieldsFragmentDoc = new TypedDocumentString(`
-    fragment TransitionFields on StatusTransition {
+}`;
+const TransitionFieldsText = `fragment TransitionFields on StatusTransition {
   cursor
   from
   to
@@ -1828,10 +1743,8 @@ export const TransitionFieldsFragmentDoc = new TypedDocumentString(`
   exitCode
   actor
   at
-}
-    `, {"fragmentName":"TransitionFields"}) as unknown as TypedDocumentString<TransitionFieldsFragment, unknown>;
-export const JobDetailFieldsFragmentDoc = new TypedDocumentString(`
-    fragment JobDetailFields on Job {
+}`;
+const JobDetailFieldsText = `fragment JobDetailFields on Job {
   ...JobRowFields
   description
   application {
@@ -1939,74 +1852,8 @@ export const JobDetailFieldsFragmentDoc = new TypedDocumentString(`
       }
     }
   }
-}
-    fragment ResourcesFields on Resources {
-  memoryMb
-  cpu
-  gpu
-  gpuModel
-  shm
-}
-fragment ContainerFields on Container {
-  image
-  entrypoint
-  command
-  build {
-    context
-    dockerfile
-    properties
-  }
-  env {
-    name
-    value
-  }
-  volumes {
-    storage
-    containerPath
-    isReadOnly
-  }
-  http {
-    port
-    requiresAuth
-  }
-  resources {
-    ...ResourcesFields
-  }
-  properties
-}
-fragment JobRowFields on Job {
-  id
-  name
-  type
-  status
-  statusMessage
-  priority
-  owner
-  project {
-    id
-    name
-  }
-  labels {
-    key
-    value
-  }
-  createdAt
-  updatedAt
-  startedAt
-  finishedAt
-}
-fragment TransitionFields on StatusTransition {
-  cursor
-  from
-  to
-  reason
-  description
-  exitCode
-  actor
-  at
-}`, {"fragmentName":"JobDetailFields"}) as unknown as TypedDocumentString<JobDetailFieldsFragment, unknown>;
-export const ApiKeyFieldsFragmentDoc = new TypedDocumentString(`
-    fragment ApiKeyFields on ApiKey {
+}`;
+const ApiKeyFieldsText = `fragment ApiKeyFields on ApiKey {
   id
   name
   kind
@@ -2025,17 +1872,13 @@ export const ApiKeyFieldsFragmentDoc = new TypedDocumentString(`
   replacedBy {
     id
   }
-}
-    `, {"fragmentName":"ApiKeyFields"}) as unknown as TypedDocumentString<ApiKeyFieldsFragment, unknown>;
-export const LeaseFieldsFragmentDoc = new TypedDocumentString(`
-    fragment LeaseFields on Lease {
+}`;
+const LeaseFieldsText = `fragment LeaseFields on Lease {
   token
   attempt
   expiresAt
-}
-    `, {"fragmentName":"LeaseFields"}) as unknown as TypedDocumentString<LeaseFieldsFragment, unknown>;
-export const ClaimedStepFieldsFragmentDoc = new TypedDocumentString(`
-    fragment ClaimedStepFields on Step {
+}`;
+const ClaimedStepFieldsText = `fragment ClaimedStepFields on Step {
   id
   number
   name
@@ -2064,43 +1907,8 @@ export const ClaimedStepFieldsFragmentDoc = new TypedDocumentString(`
       valueType
     }
   }
-}
-    fragment ResourcesFields on Resources {
-  memoryMb
-  cpu
-  gpu
-  gpuModel
-  shm
-}
-fragment ContainerFields on Container {
-  image
-  entrypoint
-  command
-  build {
-    context
-    dockerfile
-    properties
-  }
-  env {
-    name
-    value
-  }
-  volumes {
-    storage
-    containerPath
-    isReadOnly
-  }
-  http {
-    port
-    requiresAuth
-  }
-  resources {
-    ...ResourcesFields
-  }
-  properties
-}`, {"fragmentName":"ClaimedStepFields"}) as unknown as TypedDocumentString<ClaimedStepFieldsFragment, unknown>;
-export const ModelFieldsFragmentDoc = new TypedDocumentString(`
-    fragment ModelFields on Model {
+}`;
+const ModelFieldsText = `fragment ModelFields on Model {
   id
   name
   versions(first: 1) {
@@ -2128,10 +1936,8 @@ export const ModelFieldsFragmentDoc = new TypedDocumentString(`
   }
   createdAt
   updatedAt
-}
-    `, {"fragmentName":"ModelFields"}) as unknown as TypedDocumentString<ModelFieldsFragment, unknown>;
-export const RefusalFieldsFragmentDoc = new TypedDocumentString(`
-    fragment RefusalFields on Error {
+}`;
+const RefusalFieldsText = `fragment RefusalFields on Error {
   code
   message
   ... on InvalidInputError {
@@ -2147,10 +1953,8 @@ export const RefusalFieldsFragmentDoc = new TypedDocumentString(`
   ... on IdempotencyConflictError {
     differingPaths
   }
-}
-    `, {"fragmentName":"RefusalFields"}) as unknown as TypedDocumentString<RefusalFieldsFragment, unknown>;
-export const LogChunkFieldsFragmentDoc = new TypedDocumentString(`
-    fragment LogChunkFields on LogChunk {
+}`;
+const LogChunkFieldsText = `fragment LogChunkFields on LogChunk {
   cursor
   stepNumber
   attempt
@@ -2158,17 +1962,73 @@ export const LogChunkFieldsFragmentDoc = new TypedDocumentString(`
   stream
   text
   at
-}
-    `, {"fragmentName":"LogChunkFields"}) as unknown as TypedDocumentString<LogChunkFieldsFragment, unknown>;
-export const MetricPointFieldsFragmentDoc = new TypedDocumentString(`
-    fragment MetricPointFields on MetricPoint {
+}`;
+const MetricPointFieldsText = `fragment MetricPointFields on MetricPoint {
   name
   value
   iteration
   at
   stepNumber
   attempt
-}
+}`;
+export const ResourcesFieldsFragmentDoc = new TypedDocumentString(`
+${ResourcesFieldsText}
+    `, {"fragmentName":"ResourcesFields"}) as unknown as TypedDocumentString<ResourcesFieldsFragment, unknown>;
+export const ContainerFieldsFragmentDoc = new TypedDocumentString(`
+${ContainerFieldsText}
+${ResourcesFieldsText}`, {"fragmentName":"ContainerFields"}) as unknown as TypedDocumentString<ContainerFieldsFragment, unknown>;
+export const ApplicationRowFieldsFragmentDoc = new TypedDocumentString(`
+${ApplicationRowFieldsText}
+${ResourcesFieldsText}
+${ContainerFieldsText}`, {"fragmentName":"ApplicationRowFields"}) as unknown as TypedDocumentString<ApplicationRowFieldsFragment, unknown>;
+export const AuditEntryFieldsFragmentDoc = new TypedDocumentString(`
+${AuditEntryFieldsText}
+    `, {"fragmentName":"AuditEntryFields"}) as unknown as TypedDocumentString<AuditEntryFieldsFragment, unknown>;
+export const DeviceFieldsFragmentDoc = new TypedDocumentString(`
+${DeviceFieldsText}
+${ResourcesFieldsText}`, {"fragmentName":"DeviceFields"}) as unknown as TypedDocumentString<DeviceFieldsFragment, unknown>;
+export const ExperimentFieldsFragmentDoc = new TypedDocumentString(`
+${ExperimentFieldsText}
+    `, {"fragmentName":"ExperimentFields"}) as unknown as TypedDocumentString<ExperimentFieldsFragment, unknown>;
+export const FragmentFieldsFragmentDoc = new TypedDocumentString(`
+${FragmentFieldsText}
+    `, {"fragmentName":"FragmentFields"}) as unknown as TypedDocumentString<FragmentFieldsFragment, unknown>;
+export const RoundFieldsFragmentDoc = new TypedDocumentString(`
+${RoundFieldsText}
+${FragmentFieldsText}`, {"fragmentName":"RoundFields"}) as unknown as TypedDocumentString<RoundFieldsFragment, unknown>;
+export const JobRowFieldsFragmentDoc = new TypedDocumentString(`
+${JobRowFieldsText}
+    `, {"fragmentName":"JobRowFields"}) as unknown as TypedDocumentString<JobRowFieldsFragment, unknown>;
+export const TransitionFieldsFragmentDoc = new TypedDocumentString(`
+${TransitionFieldsText}
+    `, {"fragmentName":"TransitionFields"}) as unknown as TypedDocumentString<TransitionFieldsFragment, unknown>;
+export const JobDetailFieldsFragmentDoc = new TypedDocumentString(`
+${JobDetailFieldsText}
+${ResourcesFieldsText}
+${ContainerFieldsText}
+${JobRowFieldsText}
+${TransitionFieldsText}`, {"fragmentName":"JobDetailFields"}) as unknown as TypedDocumentString<JobDetailFieldsFragment, unknown>;
+export const ApiKeyFieldsFragmentDoc = new TypedDocumentString(`
+${ApiKeyFieldsText}
+    `, {"fragmentName":"ApiKeyFields"}) as unknown as TypedDocumentString<ApiKeyFieldsFragment, unknown>;
+export const LeaseFieldsFragmentDoc = new TypedDocumentString(`
+${LeaseFieldsText}
+    `, {"fragmentName":"LeaseFields"}) as unknown as TypedDocumentString<LeaseFieldsFragment, unknown>;
+export const ClaimedStepFieldsFragmentDoc = new TypedDocumentString(`
+${ClaimedStepFieldsText}
+${ResourcesFieldsText}
+${ContainerFieldsText}`, {"fragmentName":"ClaimedStepFields"}) as unknown as TypedDocumentString<ClaimedStepFieldsFragment, unknown>;
+export const ModelFieldsFragmentDoc = new TypedDocumentString(`
+${ModelFieldsText}
+    `, {"fragmentName":"ModelFields"}) as unknown as TypedDocumentString<ModelFieldsFragment, unknown>;
+export const RefusalFieldsFragmentDoc = new TypedDocumentString(`
+${RefusalFieldsText}
+    `, {"fragmentName":"RefusalFields"}) as unknown as TypedDocumentString<RefusalFieldsFragment, unknown>;
+export const LogChunkFieldsFragmentDoc = new TypedDocumentString(`
+${LogChunkFieldsText}
+    `, {"fragmentName":"LogChunkFields"}) as unknown as TypedDocumentString<LogChunkFieldsFragment, unknown>;
+export const MetricPointFieldsFragmentDoc = new TypedDocumentString(`
+${MetricPointFieldsText}
     `, {"fragmentName":"MetricPointFields"}) as unknown as TypedDocumentString<MetricPointFieldsFragment, unknown>;
 export const ApplicationsDocument = new TypedDocumentString(`
     query applications($first: Int, $after: String) {
@@ -2184,61 +2044,9 @@ export const ApplicationsDocument = new TypedDocumentString(`
     }
   }
 }
-    fragment ApplicationRowFields on Application {
-  id
-  name
-  description
-  supportsContinualTraining
-  settingsSchema
-  itemDefinitions {
-    name
-    label
-    description
-    valueType
-    defaultValue
-    options
-    isRequired
-  }
-  container {
-    ...ContainerFields
-  }
-  createdAt
-  updatedAt
-}
-fragment ResourcesFields on Resources {
-  memoryMb
-  cpu
-  gpu
-  gpuModel
-  shm
-}
-fragment ContainerFields on Container {
-  image
-  entrypoint
-  command
-  build {
-    context
-    dockerfile
-    properties
-  }
-  env {
-    name
-    value
-  }
-  volumes {
-    storage
-    containerPath
-    isReadOnly
-  }
-  http {
-    port
-    requiresAuth
-  }
-  resources {
-    ...ResourcesFields
-  }
-  properties
-}`) as unknown as TypedDocumentString<ApplicationsQuery, ApplicationsQueryVariables>;
+${ApplicationRowFieldsText}
+${ResourcesFieldsText}
+${ContainerFieldsText}`) as unknown as TypedDocumentString<ApplicationsQuery, ApplicationsQueryVariables>;
 export const CreateApplicationDocument = new TypedDocumentString(`
     mutation createApplication($input: CreateApplicationInput!) {
   createApplication(input: $input) {
@@ -2251,139 +2059,19 @@ export const CreateApplicationDocument = new TypedDocumentString(`
     ...RefusalFields
   }
 }
-    fragment ApplicationRowFields on Application {
-  id
-  name
-  description
-  supportsContinualTraining
-  settingsSchema
-  itemDefinitions {
-    name
-    label
-    description
-    valueType
-    defaultValue
-    options
-    isRequired
-  }
-  container {
-    ...ContainerFields
-  }
-  createdAt
-  updatedAt
-}
-fragment ResourcesFields on Resources {
-  memoryMb
-  cpu
-  gpu
-  gpuModel
-  shm
-}
-fragment ContainerFields on Container {
-  image
-  entrypoint
-  command
-  build {
-    context
-    dockerfile
-    properties
-  }
-  env {
-    name
-    value
-  }
-  volumes {
-    storage
-    containerPath
-    isReadOnly
-  }
-  http {
-    port
-    requiresAuth
-  }
-  resources {
-    ...ResourcesFields
-  }
-  properties
-}
-fragment RefusalFields on Error {
-  code
-  message
-  ... on InvalidInputError {
-    issues {
-      path
-      message
-    }
-  }
-  ... on InvalidStateError {
-    status
-    allowed
-  }
-  ... on IdempotencyConflictError {
-    differingPaths
-  }
-}`) as unknown as TypedDocumentString<CreateApplicationMutation, CreateApplicationMutationVariables>;
+${ApplicationRowFieldsText}
+${ResourcesFieldsText}
+${ContainerFieldsText}
+${RefusalFieldsText}`) as unknown as TypedDocumentString<CreateApplicationMutation, CreateApplicationMutationVariables>;
 export const ApplicationDocument = new TypedDocumentString(`
     query application($id: ID!) {
   application(id: $id) {
     ...ApplicationRowFields
   }
 }
-    fragment ApplicationRowFields on Application {
-  id
-  name
-  description
-  supportsContinualTraining
-  settingsSchema
-  itemDefinitions {
-    name
-    label
-    description
-    valueType
-    defaultValue
-    options
-    isRequired
-  }
-  container {
-    ...ContainerFields
-  }
-  createdAt
-  updatedAt
-}
-fragment ResourcesFields on Resources {
-  memoryMb
-  cpu
-  gpu
-  gpuModel
-  shm
-}
-fragment ContainerFields on Container {
-  image
-  entrypoint
-  command
-  build {
-    context
-    dockerfile
-    properties
-  }
-  env {
-    name
-    value
-  }
-  volumes {
-    storage
-    containerPath
-    isReadOnly
-  }
-  http {
-    port
-    requiresAuth
-  }
-  resources {
-    ...ResourcesFields
-  }
-  properties
-}`) as unknown as TypedDocumentString<ApplicationQuery, ApplicationQueryVariables>;
+${ApplicationRowFieldsText}
+${ResourcesFieldsText}
+${ContainerFieldsText}`) as unknown as TypedDocumentString<ApplicationQuery, ApplicationQueryVariables>;
 export const AuditLogDocument = new TypedDocumentString(`
     query auditLog($filter: AuditFilter, $first: Int, $after: String) {
   auditLog(filter: $filter, first: $first, after: $after) {
@@ -2398,19 +2086,7 @@ export const AuditLogDocument = new TypedDocumentString(`
     }
   }
 }
-    fragment AuditEntryFields on AuditEntry {
-  id
-  at
-  actor
-  actorKeyId
-  action
-  subjectType
-  subjectId
-  subjectName
-  projectId
-  changes
-  requestId
-}`) as unknown as TypedDocumentString<AuditLogQuery, AuditLogQueryVariables>;
+${AuditEntryFieldsText}`) as unknown as TypedDocumentString<AuditLogQuery, AuditLogQueryVariables>;
 export const RegisterDeviceDocument = new TypedDocumentString(`
     mutation registerDevice($input: RegisterDeviceInput!) {
   registerDevice(input: $input) {
@@ -2424,51 +2100,9 @@ export const RegisterDeviceDocument = new TypedDocumentString(`
     ...RefusalFields
   }
 }
-    fragment ResourcesFields on Resources {
-  memoryMb
-  cpu
-  gpu
-  gpuModel
-  shm
-}
-fragment DeviceFields on Device {
-  id
-  name
-  kind
-  status
-  project {
-    id
-    name
-  }
-  labels {
-    key
-    value
-  }
-  resources {
-    ...ResourcesFields
-  }
-  slots
-  lastSeenAt
-  createdAt
-  updatedAt
-}
-fragment RefusalFields on Error {
-  code
-  message
-  ... on InvalidInputError {
-    issues {
-      path
-      message
-    }
-  }
-  ... on InvalidStateError {
-    status
-    allowed
-  }
-  ... on IdempotencyConflictError {
-    differingPaths
-  }
-}`) as unknown as TypedDocumentString<RegisterDeviceMutation, RegisterDeviceMutationVariables>;
+${ResourcesFieldsText}
+${DeviceFieldsText}
+${RefusalFieldsText}`) as unknown as TypedDocumentString<RegisterDeviceMutation, RegisterDeviceMutationVariables>;
 export const UpdateDeviceDocument = new TypedDocumentString(`
     mutation updateDevice($input: UpdateDeviceInput!) {
   updateDevice(input: $input) {
@@ -2481,51 +2115,9 @@ export const UpdateDeviceDocument = new TypedDocumentString(`
     ...RefusalFields
   }
 }
-    fragment ResourcesFields on Resources {
-  memoryMb
-  cpu
-  gpu
-  gpuModel
-  shm
-}
-fragment DeviceFields on Device {
-  id
-  name
-  kind
-  status
-  project {
-    id
-    name
-  }
-  labels {
-    key
-    value
-  }
-  resources {
-    ...ResourcesFields
-  }
-  slots
-  lastSeenAt
-  createdAt
-  updatedAt
-}
-fragment RefusalFields on Error {
-  code
-  message
-  ... on InvalidInputError {
-    issues {
-      path
-      message
-    }
-  }
-  ... on InvalidStateError {
-    status
-    allowed
-  }
-  ... on IdempotencyConflictError {
-    differingPaths
-  }
-}`) as unknown as TypedDocumentString<UpdateDeviceMutation, UpdateDeviceMutationVariables>;
+${ResourcesFieldsText}
+${DeviceFieldsText}
+${RefusalFieldsText}`) as unknown as TypedDocumentString<UpdateDeviceMutation, UpdateDeviceMutationVariables>;
 export const DevicesDocument = new TypedDocumentString(`
     query devices($filter: DeviceFilter, $first: Int, $after: String) {
   devices(filter: $filter, first: $first, after: $after) {
@@ -2540,34 +2132,8 @@ export const DevicesDocument = new TypedDocumentString(`
     }
   }
 }
-    fragment ResourcesFields on Resources {
-  memoryMb
-  cpu
-  gpu
-  gpuModel
-  shm
-}
-fragment DeviceFields on Device {
-  id
-  name
-  kind
-  status
-  project {
-    id
-    name
-  }
-  labels {
-    key
-    value
-  }
-  resources {
-    ...ResourcesFields
-  }
-  slots
-  lastSeenAt
-  createdAt
-  updatedAt
-}`) as unknown as TypedDocumentString<DevicesQuery, DevicesQueryVariables>;
+${ResourcesFieldsText}
+${DeviceFieldsText}`) as unknown as TypedDocumentString<DevicesQuery, DevicesQueryVariables>;
 export const ClaimableStepsDocument = new TypedDocumentString(`
     subscription claimableSteps($deviceId: ID!) {
   claimableSteps(deviceId: $deviceId)
@@ -2589,29 +2155,7 @@ export const ExperimentsDocument = new TypedDocumentString(`
     }
   }
 }
-    fragment ExperimentFields on Experiment {
-  id
-  name
-  hyperparameters
-  startModel {
-    id
-    filename
-  }
-  currentModel {
-    id
-    filename
-  }
-  currentJob {
-    id
-    name
-    status
-  }
-  jobs(first: 1) {
-    totalCount
-  }
-  createdAt
-  updatedAt
-}`) as unknown as TypedDocumentString<ExperimentsQuery, ExperimentsQueryVariables>;
+${ExperimentFieldsText}`) as unknown as TypedDocumentString<ExperimentsQuery, ExperimentsQueryVariables>;
 export const RoundsDocument = new TypedDocumentString(`
     query rounds($jobId: ID!) {
   job(id: $jobId) {
@@ -2635,60 +2179,8 @@ export const RoundsDocument = new TypedDocumentString(`
     }
   }
 }
-    fragment RoundFields on Round {
-  number
-  status
-  quorum
-  submitted
-  metrics
-  isWeighted
-  startedAt
-  deadlineAt
-  finishedAt
-  participants {
-    status
-    device {
-      id
-      name
-    }
-  }
-  models {
-    isLate
-    numSamples
-    device {
-      id
-      name
-    }
-    fragment {
-      ...FragmentFields
-    }
-  }
-  aggregateModel {
-    ...FragmentFields
-  }
-}
-fragment FragmentFields on Fragment {
-  id
-  filename
-  name
-  type
-  status
-  contentType
-  sizeBytes
-  sha256
-  downloadUrl
-  attempt
-  createdAt
-  readyAt
-  job {
-    id
-    name
-  }
-  step {
-    number
-    name
-  }
-}`) as unknown as TypedDocumentString<RoundsQuery, RoundsQueryVariables>;
+${RoundFieldsText}
+${FragmentFieldsText}`) as unknown as TypedDocumentString<RoundsQuery, RoundsQueryVariables>;
 export const RoundEventsDocument = new TypedDocumentString(`
     subscription roundEvents($jobId: ID!, $after: Cursor) {
   events(filter: {jobId: $jobId}, after: $after) {
@@ -2734,73 +2226,15 @@ export const CreateFragmentDocument = new TypedDocumentString(`
     ...RefusalFields
   }
 }
-    fragment FragmentFields on Fragment {
-  id
-  filename
-  name
-  type
-  status
-  contentType
-  sizeBytes
-  sha256
-  downloadUrl
-  attempt
-  createdAt
-  readyAt
-  job {
-    id
-    name
-  }
-  step {
-    number
-    name
-  }
-}
-fragment RefusalFields on Error {
-  code
-  message
-  ... on InvalidInputError {
-    issues {
-      path
-      message
-    }
-  }
-  ... on InvalidStateError {
-    status
-    allowed
-  }
-  ... on IdempotencyConflictError {
-    differingPaths
-  }
-}`) as unknown as TypedDocumentString<CreateFragmentMutation, CreateFragmentMutationVariables>;
+${FragmentFieldsText}
+${RefusalFieldsText}`) as unknown as TypedDocumentString<CreateFragmentMutation, CreateFragmentMutationVariables>;
 export const FragmentDocument = new TypedDocumentString(`
     query fragment($id: ID!) {
   fragment(id: $id) {
     ...FragmentFields
   }
 }
-    fragment FragmentFields on Fragment {
-  id
-  filename
-  name
-  type
-  status
-  contentType
-  sizeBytes
-  sha256
-  downloadUrl
-  attempt
-  createdAt
-  readyAt
-  job {
-    id
-    name
-  }
-  step {
-    number
-    name
-  }
-}`) as unknown as TypedDocumentString<FragmentQuery, FragmentQueryVariables>;
+${FragmentFieldsText}`) as unknown as TypedDocumentString<FragmentQuery, FragmentQueryVariables>;
 export const JobFragmentsDocument = new TypedDocumentString(`
     query jobFragments($jobId: ID!, $filter: FragmentFilter, $first: Int, $after: String) {
   job(id: $jobId) {
@@ -2818,28 +2252,7 @@ export const JobFragmentsDocument = new TypedDocumentString(`
     }
   }
 }
-    fragment FragmentFields on Fragment {
-  id
-  filename
-  name
-  type
-  status
-  contentType
-  sizeBytes
-  sha256
-  downloadUrl
-  attempt
-  createdAt
-  readyAt
-  job {
-    id
-    name
-  }
-  step {
-    number
-    name
-  }
-}`) as unknown as TypedDocumentString<JobFragmentsQuery, JobFragmentsQueryVariables>;
+${FragmentFieldsText}`) as unknown as TypedDocumentString<JobFragmentsQuery, JobFragmentsQueryVariables>;
 export const LatestFragmentDocument = new TypedDocumentString(`
     query latestFragment($jobId: ID!, $filename: String!) {
   job(id: $jobId) {
@@ -2849,28 +2262,7 @@ export const LatestFragmentDocument = new TypedDocumentString(`
     }
   }
 }
-    fragment FragmentFields on Fragment {
-  id
-  filename
-  name
-  type
-  status
-  contentType
-  sizeBytes
-  sha256
-  downloadUrl
-  attempt
-  createdAt
-  readyAt
-  job {
-    id
-    name
-  }
-  step {
-    number
-    name
-  }
-}`) as unknown as TypedDocumentString<LatestFragmentQuery, LatestFragmentQueryVariables>;
+${FragmentFieldsText}`) as unknown as TypedDocumentString<LatestFragmentQuery, LatestFragmentQueryVariables>;
 export const JobsDocument = new TypedDocumentString(`
     query jobs($filter: JobFilter, $orderBy: JobOrder, $first: Int, $after: String) {
   jobs(filter: $filter, orderBy: $orderBy, first: $first, after: $after) {
@@ -2885,207 +2277,18 @@ export const JobsDocument = new TypedDocumentString(`
     }
   }
 }
-    fragment JobRowFields on Job {
-  id
-  name
-  type
-  status
-  statusMessage
-  priority
-  owner
-  project {
-    id
-    name
-  }
-  labels {
-    key
-    value
-  }
-  createdAt
-  updatedAt
-  startedAt
-  finishedAt
-}`) as unknown as TypedDocumentString<JobsQuery, JobsQueryVariables>;
+${JobRowFieldsText}`) as unknown as TypedDocumentString<JobsQuery, JobsQueryVariables>;
 export const JobDocument = new TypedDocumentString(`
     query job($id: ID!) {
   job(id: $id) {
     ...JobDetailFields
   }
 }
-    fragment ResourcesFields on Resources {
-  memoryMb
-  cpu
-  gpu
-  gpuModel
-  shm
-}
-fragment ContainerFields on Container {
-  image
-  entrypoint
-  command
-  build {
-    context
-    dockerfile
-    properties
-  }
-  env {
-    name
-    value
-  }
-  volumes {
-    storage
-    containerPath
-    isReadOnly
-  }
-  http {
-    port
-    requiresAuth
-  }
-  resources {
-    ...ResourcesFields
-  }
-  properties
-}
-fragment JobRowFields on Job {
-  id
-  name
-  type
-  status
-  statusMessage
-  priority
-  owner
-  project {
-    id
-    name
-  }
-  labels {
-    key
-    value
-  }
-  createdAt
-  updatedAt
-  startedAt
-  finishedAt
-}
-fragment TransitionFields on StatusTransition {
-  cursor
-  from
-  to
-  reason
-  description
-  exitCode
-  actor
-  at
-}
-fragment JobDetailFields on Job {
-  ...JobRowFields
-  description
-  application {
-    id
-    name
-  }
-  initiator
-  isPreemptible
-  scheduleTimeoutSeconds
-  runTimeoutSeconds
-  settings
-  settingsWarnings
-  settingsSources
-  output
-  agentName
-  billableBytes
-  datasetId
-  datasetVersionId
-  httpUrl
-  sshServer
-  internalHostname
-  container {
-    ...ContainerFields
-  }
-  device {
-    id
-    name
-    status
-  }
-  items {
-    name
-    value
-    typedValue
-    valueType
-    source
-  }
-  metrics {
-    name
-    value
-    iteration
-    at
-    attempt
-  }
-  latestTelemetry {
-    at
-    cpu
-    memoryMb
-    gpuDutyCycle
-    gpuMemory
-  }
-  computeTime {
-    cpuStartedAt
-    cpuEndedAt
-    gpuStartedAt
-    gpuEndedAt
-  }
-  history {
-    status
-    reason
-    description
-    exitCode
-    transitions {
-      ...TransitionFields
-    }
-  }
-  steps {
-    id
-    number
-    name
-    status
-    statusMessage
-    maxAttempts
-    queuedAt
-    startedAt
-    finishedAt
-    container {
-      ...ContainerFields
-    }
-    resources {
-      ...ResourcesFields
-    }
-    requiredLabels {
-      key
-      value
-    }
-    attempts {
-      number
-      outcome
-      reason
-      description
-      exitCode
-      claimedAt
-      finishedAt
-      device {
-        id
-        name
-      }
-    }
-    whyNot {
-      requirement
-      explanation
-      device {
-        id
-        name
-      }
-    }
-  }
-}`) as unknown as TypedDocumentString<JobQuery, JobQueryVariables>;
+${ResourcesFieldsText}
+${ContainerFieldsText}
+${JobRowFieldsText}
+${TransitionFieldsText}
+${JobDetailFieldsText}`) as unknown as TypedDocumentString<JobQuery, JobQueryVariables>;
 export const JobNameDocument = new TypedDocumentString(`
     query jobName($id: ID!) {
   job(id: $id) {
@@ -3134,15 +2337,7 @@ export const JobLogPageDocument = new TypedDocumentString(`
     }
   }
 }
-    fragment LogChunkFields on LogChunk {
-  cursor
-  stepNumber
-  attempt
-  offset
-  stream
-  text
-  at
-}`) as unknown as TypedDocumentString<JobLogPageQuery, JobLogPageQueryVariables>;
+${LogChunkFieldsText}`) as unknown as TypedDocumentString<JobLogPageQuery, JobLogPageQueryVariables>;
 export const CreateJobDocument = new TypedDocumentString(`
     mutation createJob($input: CreateJobInput!) {
   createJob(input: $input) {
@@ -3158,44 +2353,8 @@ export const CreateJobDocument = new TypedDocumentString(`
     ...RefusalFields
   }
 }
-    fragment JobRowFields on Job {
-  id
-  name
-  type
-  status
-  statusMessage
-  priority
-  owner
-  project {
-    id
-    name
-  }
-  labels {
-    key
-    value
-  }
-  createdAt
-  updatedAt
-  startedAt
-  finishedAt
-}
-fragment RefusalFields on Error {
-  code
-  message
-  ... on InvalidInputError {
-    issues {
-      path
-      message
-    }
-  }
-  ... on InvalidStateError {
-    status
-    allowed
-  }
-  ... on IdempotencyConflictError {
-    differingPaths
-  }
-}`) as unknown as TypedDocumentString<CreateJobMutation, CreateJobMutationVariables>;
+${JobRowFieldsText}
+${RefusalFieldsText}`) as unknown as TypedDocumentString<CreateJobMutation, CreateJobMutationVariables>;
 export const JobMetricNamesDocument = new TypedDocumentString(`
     query jobMetricNames($id: ID!) {
   job(id: $id) {
@@ -3220,14 +2379,7 @@ export const MetricSeriesDocument = new TypedDocumentString(`
     }
   }
 }
-    fragment MetricPointFields on MetricPoint {
-  name
-  value
-  iteration
-  at
-  stepNumber
-  attempt
-}`) as unknown as TypedDocumentString<MetricSeriesQuery, MetricSeriesQueryVariables>;
+${MetricPointFieldsText}`) as unknown as TypedDocumentString<MetricSeriesQuery, MetricSeriesQueryVariables>;
 export const JobTelemetryDocument = new TypedDocumentString(`
     query jobTelemetry($id: ID!, $maxPoints: Int) {
   job(id: $id) {
@@ -3258,44 +2410,8 @@ export const RetryJobDocument = new TypedDocumentString(`
     ...RefusalFields
   }
 }
-    fragment JobRowFields on Job {
-  id
-  name
-  type
-  status
-  statusMessage
-  priority
-  owner
-  project {
-    id
-    name
-  }
-  labels {
-    key
-    value
-  }
-  createdAt
-  updatedAt
-  startedAt
-  finishedAt
-}
-fragment RefusalFields on Error {
-  code
-  message
-  ... on InvalidInputError {
-    issues {
-      path
-      message
-    }
-  }
-  ... on InvalidStateError {
-    status
-    allowed
-  }
-  ... on IdempotencyConflictError {
-    differingPaths
-  }
-}`) as unknown as TypedDocumentString<RetryJobMutation, RetryJobMutationVariables>;
+${JobRowFieldsText}
+${RefusalFieldsText}`) as unknown as TypedDocumentString<RetryJobMutation, RetryJobMutationVariables>;
 export const CancelJobDocument = new TypedDocumentString(`
     mutation cancelJob($input: CancelJobInput!) {
   cancelJob(input: $input) {
@@ -3308,44 +2424,8 @@ export const CancelJobDocument = new TypedDocumentString(`
     ...RefusalFields
   }
 }
-    fragment JobRowFields on Job {
-  id
-  name
-  type
-  status
-  statusMessage
-  priority
-  owner
-  project {
-    id
-    name
-  }
-  labels {
-    key
-    value
-  }
-  createdAt
-  updatedAt
-  startedAt
-  finishedAt
-}
-fragment RefusalFields on Error {
-  code
-  message
-  ... on InvalidInputError {
-    issues {
-      path
-      message
-    }
-  }
-  ... on InvalidStateError {
-    status
-    allowed
-  }
-  ... on IdempotencyConflictError {
-    differingPaths
-  }
-}`) as unknown as TypedDocumentString<CancelJobMutation, CancelJobMutationVariables>;
+${JobRowFieldsText}
+${RefusalFieldsText}`) as unknown as TypedDocumentString<CancelJobMutation, CancelJobMutationVariables>;
 export const CreateApiKeyDocument = new TypedDocumentString(`
     mutation createApiKey($input: CreateApiKeyInput!) {
   createApiKey(input: $input) {
@@ -3359,43 +2439,8 @@ export const CreateApiKeyDocument = new TypedDocumentString(`
     ...RefusalFields
   }
 }
-    fragment ApiKeyFields on ApiKey {
-  id
-  name
-  kind
-  role
-  hint
-  project {
-    id
-    name
-  }
-  state
-  createdAt
-  createdBy
-  lastUsedAt
-  expiresAt
-  revokedAt
-  replacedBy {
-    id
-  }
-}
-fragment RefusalFields on Error {
-  code
-  message
-  ... on InvalidInputError {
-    issues {
-      path
-      message
-    }
-  }
-  ... on InvalidStateError {
-    status
-    allowed
-  }
-  ... on IdempotencyConflictError {
-    differingPaths
-  }
-}`) as unknown as TypedDocumentString<CreateApiKeyMutation, CreateApiKeyMutationVariables>;
+${ApiKeyFieldsText}
+${RefusalFieldsText}`) as unknown as TypedDocumentString<CreateApiKeyMutation, CreateApiKeyMutationVariables>;
 export const RevokeApiKeyDocument = new TypedDocumentString(`
     mutation revokeApiKey($input: RevokeApiKeyInput!) {
   revokeApiKey(input: $input) {
@@ -3408,43 +2453,8 @@ export const RevokeApiKeyDocument = new TypedDocumentString(`
     ...RefusalFields
   }
 }
-    fragment ApiKeyFields on ApiKey {
-  id
-  name
-  kind
-  role
-  hint
-  project {
-    id
-    name
-  }
-  state
-  createdAt
-  createdBy
-  lastUsedAt
-  expiresAt
-  revokedAt
-  replacedBy {
-    id
-  }
-}
-fragment RefusalFields on Error {
-  code
-  message
-  ... on InvalidInputError {
-    issues {
-      path
-      message
-    }
-  }
-  ... on InvalidStateError {
-    status
-    allowed
-  }
-  ... on IdempotencyConflictError {
-    differingPaths
-  }
-}`) as unknown as TypedDocumentString<RevokeApiKeyMutation, RevokeApiKeyMutationVariables>;
+${ApiKeyFieldsText}
+${RefusalFieldsText}`) as unknown as TypedDocumentString<RevokeApiKeyMutation, RevokeApiKeyMutationVariables>;
 export const UpdateApiKeyDocument = new TypedDocumentString(`
     mutation updateApiKey($input: UpdateApiKeyInput!) {
   updateApiKey(input: $input) {
@@ -3457,43 +2467,8 @@ export const UpdateApiKeyDocument = new TypedDocumentString(`
     ...RefusalFields
   }
 }
-    fragment ApiKeyFields on ApiKey {
-  id
-  name
-  kind
-  role
-  hint
-  project {
-    id
-    name
-  }
-  state
-  createdAt
-  createdBy
-  lastUsedAt
-  expiresAt
-  revokedAt
-  replacedBy {
-    id
-  }
-}
-fragment RefusalFields on Error {
-  code
-  message
-  ... on InvalidInputError {
-    issues {
-      path
-      message
-    }
-  }
-  ... on InvalidStateError {
-    status
-    allowed
-  }
-  ... on IdempotencyConflictError {
-    differingPaths
-  }
-}`) as unknown as TypedDocumentString<UpdateApiKeyMutation, UpdateApiKeyMutationVariables>;
+${ApiKeyFieldsText}
+${RefusalFieldsText}`) as unknown as TypedDocumentString<UpdateApiKeyMutation, UpdateApiKeyMutationVariables>;
 export const RotateApiKeyDocument = new TypedDocumentString(`
     mutation rotateApiKey($input: RotateApiKeyInput!) {
   rotateApiKey(input: $input) {
@@ -3510,43 +2485,8 @@ export const RotateApiKeyDocument = new TypedDocumentString(`
     ...RefusalFields
   }
 }
-    fragment ApiKeyFields on ApiKey {
-  id
-  name
-  kind
-  role
-  hint
-  project {
-    id
-    name
-  }
-  state
-  createdAt
-  createdBy
-  lastUsedAt
-  expiresAt
-  revokedAt
-  replacedBy {
-    id
-  }
-}
-fragment RefusalFields on Error {
-  code
-  message
-  ... on InvalidInputError {
-    issues {
-      path
-      message
-    }
-  }
-  ... on InvalidStateError {
-    status
-    allowed
-  }
-  ... on IdempotencyConflictError {
-    differingPaths
-  }
-}`) as unknown as TypedDocumentString<RotateApiKeyMutation, RotateApiKeyMutationVariables>;
+${ApiKeyFieldsText}
+${RefusalFieldsText}`) as unknown as TypedDocumentString<RotateApiKeyMutation, RotateApiKeyMutationVariables>;
 export const ApiKeysDocument = new TypedDocumentString(`
     query apiKeys($kinds: [PrincipalKind!]! = [USER, DEVICE, WATCH], $isLive: Boolean, $first: Int, $after: String) {
   apiKeys(kinds: $kinds, isLive: $isLive, first: $first, after: $after) {
@@ -3561,26 +2501,7 @@ export const ApiKeysDocument = new TypedDocumentString(`
     }
   }
 }
-    fragment ApiKeyFields on ApiKey {
-  id
-  name
-  kind
-  role
-  hint
-  project {
-    id
-    name
-  }
-  state
-  createdAt
-  createdBy
-  lastUsedAt
-  expiresAt
-  revokedAt
-  replacedBy {
-    id
-  }
-}`) as unknown as TypedDocumentString<ApiKeysQuery, ApiKeysQueryVariables>;
+${ApiKeyFieldsText}`) as unknown as TypedDocumentString<ApiKeysQuery, ApiKeysQueryVariables>;
 export const ClaimNextStepsDocument = new TypedDocumentString(`
     mutation claimNextSteps($input: ClaimNextStepsInput!) {
   claimNextSteps(input: $input) {
@@ -3602,92 +2523,11 @@ export const ClaimNextStepsDocument = new TypedDocumentString(`
     ...RefusalFields
   }
 }
-    fragment ResourcesFields on Resources {
-  memoryMb
-  cpu
-  gpu
-  gpuModel
-  shm
-}
-fragment ContainerFields on Container {
-  image
-  entrypoint
-  command
-  build {
-    context
-    dockerfile
-    properties
-  }
-  env {
-    name
-    value
-  }
-  volumes {
-    storage
-    containerPath
-    isReadOnly
-  }
-  http {
-    port
-    requiresAuth
-  }
-  resources {
-    ...ResourcesFields
-  }
-  properties
-}
-fragment LeaseFields on Lease {
-  token
-  attempt
-  expiresAt
-}
-fragment ClaimedStepFields on Step {
-  id
-  number
-  name
-  maxAttempts
-  container {
-    ...ContainerFields
-  }
-  resources {
-    ...ResourcesFields
-  }
-  job {
-    id
-    name
-    type
-    settings
-    runTimeoutSeconds
-    project {
-      id
-      name
-      gitRepository
-    }
-    items {
-      name
-      value
-      typedValue
-      valueType
-    }
-  }
-}
-fragment RefusalFields on Error {
-  code
-  message
-  ... on InvalidInputError {
-    issues {
-      path
-      message
-    }
-  }
-  ... on InvalidStateError {
-    status
-    allowed
-  }
-  ... on IdempotencyConflictError {
-    differingPaths
-  }
-}`) as unknown as TypedDocumentString<ClaimNextStepsMutation, ClaimNextStepsMutationVariables>;
+${ResourcesFieldsText}
+${ContainerFieldsText}
+${LeaseFieldsText}
+${ClaimedStepFieldsText}
+${RefusalFieldsText}`) as unknown as TypedDocumentString<ClaimNextStepsMutation, ClaimNextStepsMutationVariables>;
 export const RenewLeaseDocument = new TypedDocumentString(`
     mutation renewLease($input: RenewLeaseInput!) {
   renewLease(input: $input) {
@@ -3704,28 +2544,8 @@ export const RenewLeaseDocument = new TypedDocumentString(`
     ...RefusalFields
   }
 }
-    fragment LeaseFields on Lease {
-  token
-  attempt
-  expiresAt
-}
-fragment RefusalFields on Error {
-  code
-  message
-  ... on InvalidInputError {
-    issues {
-      path
-      message
-    }
-  }
-  ... on InvalidStateError {
-    status
-    allowed
-  }
-  ... on IdempotencyConflictError {
-    differingPaths
-  }
-}`) as unknown as TypedDocumentString<RenewLeaseMutation, RenewLeaseMutationVariables>;
+${LeaseFieldsText}
+${RefusalFieldsText}`) as unknown as TypedDocumentString<RenewLeaseMutation, RenewLeaseMutationVariables>;
 export const ReportProgressDocument = new TypedDocumentString(`
     mutation reportProgress($input: ReportProgressInput!) {
   reportProgress(input: $input) {
@@ -3748,28 +2568,8 @@ export const ReportProgressDocument = new TypedDocumentString(`
     ...RefusalFields
   }
 }
-    fragment LeaseFields on Lease {
-  token
-  attempt
-  expiresAt
-}
-fragment RefusalFields on Error {
-  code
-  message
-  ... on InvalidInputError {
-    issues {
-      path
-      message
-    }
-  }
-  ... on InvalidStateError {
-    status
-    allowed
-  }
-  ... on IdempotencyConflictError {
-    differingPaths
-  }
-}`) as unknown as TypedDocumentString<ReportProgressMutation, ReportProgressMutationVariables>;
+${LeaseFieldsText}
+${RefusalFieldsText}`) as unknown as TypedDocumentString<ReportProgressMutation, ReportProgressMutationVariables>;
 export const CompleteStepDocument = new TypedDocumentString(`
     mutation completeStep($input: CompleteStepInput!) {
   completeStep(input: $input) {
@@ -3788,23 +2588,7 @@ export const CompleteStepDocument = new TypedDocumentString(`
     ...RefusalFields
   }
 }
-    fragment RefusalFields on Error {
-  code
-  message
-  ... on InvalidInputError {
-    issues {
-      path
-      message
-    }
-  }
-  ... on InvalidStateError {
-    status
-    allowed
-  }
-  ... on IdempotencyConflictError {
-    differingPaths
-  }
-}`) as unknown as TypedDocumentString<CompleteStepMutation, CompleteStepMutationVariables>;
+${RefusalFieldsText}`) as unknown as TypedDocumentString<CompleteStepMutation, CompleteStepMutationVariables>;
 export const FailStepDocument = new TypedDocumentString(`
     mutation failStep($input: FailStepInput!) {
   failStep(input: $input) {
@@ -3823,23 +2607,7 @@ export const FailStepDocument = new TypedDocumentString(`
     ...RefusalFields
   }
 }
-    fragment RefusalFields on Error {
-  code
-  message
-  ... on InvalidInputError {
-    issues {
-      path
-      message
-    }
-  }
-  ... on InvalidStateError {
-    status
-    allowed
-  }
-  ... on IdempotencyConflictError {
-    differingPaths
-  }
-}`) as unknown as TypedDocumentString<FailStepMutation, FailStepMutationVariables>;
+${RefusalFieldsText}`) as unknown as TypedDocumentString<FailStepMutation, FailStepMutationVariables>;
 export const ReleaseStepDocument = new TypedDocumentString(`
     mutation releaseStep($input: ReleaseStepInput!) {
   releaseStep(input: $input) {
@@ -3854,23 +2622,7 @@ export const ReleaseStepDocument = new TypedDocumentString(`
     ...RefusalFields
   }
 }
-    fragment RefusalFields on Error {
-  code
-  message
-  ... on InvalidInputError {
-    issues {
-      path
-      message
-    }
-  }
-  ... on InvalidStateError {
-    status
-    allowed
-  }
-  ... on IdempotencyConflictError {
-    differingPaths
-  }
-}`) as unknown as TypedDocumentString<ReleaseStepMutation, ReleaseStepMutationVariables>;
+${RefusalFieldsText}`) as unknown as TypedDocumentString<ReleaseStepMutation, ReleaseStepMutationVariables>;
 export const GatewayLimitsDocument = new TypedDocumentString(`
     query gatewayLimits {
   gateway {
@@ -3894,35 +2646,7 @@ export const ModelsDocument = new TypedDocumentString(`
     }
   }
 }
-    fragment ModelFields on Model {
-  id
-  name
-  versions(first: 1) {
-    totalCount
-    edges {
-      node {
-        id
-        number
-        job {
-          id
-          name
-        }
-        fragment {
-          id
-          filename
-          sizeBytes
-        }
-        metrics {
-          name
-          value
-        }
-        createdAt
-      }
-    }
-  }
-  createdAt
-  updatedAt
-}`) as unknown as TypedDocumentString<ModelsQuery, ModelsQueryVariables>;
+${ModelFieldsText}`) as unknown as TypedDocumentString<ModelsQuery, ModelsQueryVariables>;
 export const ViewerDocument = new TypedDocumentString(`
     query viewer {
   viewer {
@@ -3978,23 +2702,7 @@ export const CreateProjectDocument = new TypedDocumentString(`
     ...RefusalFields
   }
 }
-    fragment RefusalFields on Error {
-  code
-  message
-  ... on InvalidInputError {
-    issues {
-      path
-      message
-    }
-  }
-  ... on InvalidStateError {
-    status
-    allowed
-  }
-  ... on IdempotencyConflictError {
-    differingPaths
-  }
-}`) as unknown as TypedDocumentString<CreateProjectMutation, CreateProjectMutationVariables>;
+${RefusalFieldsText}`) as unknown as TypedDocumentString<CreateProjectMutation, CreateProjectMutationVariables>;
 export const JobStatusDocument = new TypedDocumentString(`
     subscription jobStatus($jobId: ID!, $after: Cursor) {
   jobStatus(jobId: $jobId, after: $after) {
@@ -4015,16 +2723,7 @@ export const JobStatusDocument = new TypedDocumentString(`
     }
   }
 }
-    fragment TransitionFields on StatusTransition {
-  cursor
-  from
-  to
-  reason
-  description
-  exitCode
-  actor
-  at
-}`) as unknown as TypedDocumentString<JobStatusSubscription, JobStatusSubscriptionVariables>;
+${TransitionFieldsText}`) as unknown as TypedDocumentString<JobStatusSubscription, JobStatusSubscriptionVariables>;
 export const EventsDocument = new TypedDocumentString(`
     subscription events($filter: EventFilter, $after: Cursor) {
   events(filter: $filter, after: $after) {
@@ -4090,14 +2789,7 @@ export const MetricsDocument = new TypedDocumentString(`
     }
   }
 }
-    fragment MetricPointFields on MetricPoint {
-  name
-  value
-  iteration
-  at
-  stepNumber
-  attempt
-}`) as unknown as TypedDocumentString<MetricsSubscription, MetricsSubscriptionVariables>;
+${MetricPointFieldsText}`) as unknown as TypedDocumentString<MetricsSubscription, MetricsSubscriptionVariables>;
 export const TelemetryDocument = new TypedDocumentString(`
     subscription telemetry($jobId: ID!, $after: Cursor) {
   telemetry(jobId: $jobId, after: $after) {
@@ -4127,12 +2819,4 @@ export const LogDocument = new TypedDocumentString(`
     }
   }
 }
-    fragment LogChunkFields on LogChunk {
-  cursor
-  stepNumber
-  attempt
-  offset
-  stream
-  text
-  at
-}`) as unknown as TypedDocumentString<LogSubscription, LogSubscriptionVariables>;
+${LogChunkFieldsText}`) as unknown as TypedDocumentString<LogSubscription, LogSubscriptionVariables>;

@@ -1,4 +1,4 @@
-/** What a BrevettiAI job does, done here by the operations that docs/moving.md shows. */
+/** What a BrevettiAI job does, done here by the operations that docs/moving/brevettiai.md shows. */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -6,7 +6,7 @@ import { CreateProjectDocument } from '../../src/client/generated.ts';
 import { eventually } from '../agent/eventually.ts';
 import { runCommand } from '../cli/processes.ts';
 import { createFolder } from '../support/folders.ts';
-import * as ask from './generated/brevettiai.ts';
+import * as ask from './generated.ts';
 import { describeSystem, done, refused } from './system.ts';
 
 /** SerializeableObject of the documents, as JSON Schema. */

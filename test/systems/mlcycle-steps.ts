@@ -1,5 +1,5 @@
 /** The ways of mlcycle's client to what most of its tests begin with. */
-import * as ask from './generated/mlcycle.ts';
+import * as ask from './generated.ts';
 import { type Caller, done, type System } from './system.ts';
 
 export function stepsOf(system: System) {

@@ -1,8 +1,8 @@
-/** What mlcycle's client does, done here by the operations that docs/moving.md shows. */
+/** What mlcycle's client does, done here by the operations that docs/moving/mlcycle.md shows. */
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { eventually } from '../agent/eventually.ts';
-import * as ask from './generated/mlcycle.ts';
+import * as ask from './generated.ts';
 import { stepsOf } from './mlcycle-steps.ts';
 import { nameStatuses } from './statuses.ts';
 import { type Caller, describeSystem, done, next, refused } from './system.ts';

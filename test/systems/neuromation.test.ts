@@ -1,9 +1,9 @@
-/** What neuromation's client does, done here by the operations that docs/moving.md shows. */
+/** What neuromation's client does, done here by the operations that docs/moving/neuromation.md shows. */
 import { expect, test } from 'vitest';
 import { CreateProjectDocument } from '../../src/client/generated.ts';
 import { eventually } from '../agent/eventually.ts';
 import { placeDocker } from './docker.ts';
-import * as ask from './generated/neuromation.ts';
+import * as ask from './generated.ts';
 import { nameStatuses } from './statuses.ts';
 import { type Caller, describeSystem, done, next, refused } from './system.ts';
 

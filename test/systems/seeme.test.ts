@@ -1,7 +1,7 @@
-/** What SeeMe's client and its agents do, done here by the operations that docs/moving.md shows. */
+/** What SeeMe's client and its agents do, done here by the operations that docs/moving/seeme.md shows. */
 import { expect, test } from 'vitest';
 import { CreateProjectDocument } from '../../src/client/generated.ts';
-import * as ask from './generated/seeme.ts';
+import * as ask from './generated.ts';
 import { nameStatuses } from './statuses.ts';
 import { describeSystem, done, refused } from './system.ts';
 
@@ -161,7 +161,7 @@ describeSystem('SeeMe', (system) => {
     expect(await getJob(job.id)).toMatchObject({ status: 'RUNNING', nativeStatus: 'STARTED', agentName: 'agent-7', statusMessage: null });
 
     const report = async (statusMessage: string | null, computeTime: ask.ComputeTimeInput) =>
-      done((await agent.ask(ask.ReportDocument, { leaseToken, statusMessage, computeTime })).reportProgress);
+      done((await agent.ask(ask.ReportStatusDocument, { leaseToken, statusMessage, computeTime })).reportProgress);
     const [cpuStartedAt, gpuStartedAt] = ['2026-01-01T00:00:00.000Z', '2026-01-01T00:00:01.000Z'];
     await report('Epoch 1 of 3', { cpuStartedAt, gpuStartedAt });
     const started = { cpuStartedAt, gpuStartedAt, cpuEndedAt: null, gpuEndedAt: null };
@@ -173,7 +173,7 @@ describeSystem('SeeMe', (system) => {
 
     expect(await finish(leaseToken)).toMatchObject({ status: 'SUCCEEDED' });
     expect(await getJob(job.id)).toMatchObject({ nativeStatus: 'FINISHED', agentName: 'agent-7', computeTime: ended });
-    const late = (await agent.ask(ask.ReportDocument, { leaseToken, statusMessage: 'late' })).reportProgress;
+    const late = (await agent.ask(ask.ReportStatusDocument, { leaseToken, statusMessage: 'late' })).reportProgress;
     expect(refused(late)).toEqual({ code: 'STALE_LEASE' });
   });
 

@@ -13,8 +13,7 @@ import {
   RenewLeaseDocument,
 } from '../../src/client/generated.ts';
 import { eventually } from '../agent/eventually.ts';
-import { type Dialect, StatusInWordsDocument } from './generated/statuses.ts';
-import { CreateExperimentDocument } from './generated/vergeai.ts';
+import { CreateExperimentDocument, type Dialect, StatusInWordsDocument } from './generated.ts';
 import { done, type System } from './system.ts';
 
 /** The status of a job, and its word in the dialect. */

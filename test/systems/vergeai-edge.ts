@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { CreateProjectDocument } from '../../src/client/generated.ts';
 import { eventually } from '../agent/eventually.ts';
 import { encodeModel, f32 } from '../aggregator/models.ts';
-import * as ask from './generated/vergeai.ts';
+import * as ask from './generated.ts';
 import { type Caller, done, type System } from './system.ts';
 
 export interface Device {

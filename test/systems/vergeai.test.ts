@@ -1,7 +1,7 @@
-/** What vergeai's client and its devices do, done here by the operations that docs/moving.md shows. */
+/** What vergeai's client and its devices do, done here by the operations that docs/moving/vergeai.md shows. */
 import { expect, test } from 'vitest';
 import { decodeModel, encodeModel, f32 } from '../aggregator/models.ts';
-import * as ask from './generated/vergeai.ts';
+import * as ask from './generated.ts';
 import { nameStatuses, readWords } from './statuses.ts';
 import { describeSystem, done, next, refused } from './system.ts';
 import { type Device, edgeOf, modelOf, stateOf, type Turn } from './vergeai-edge.ts';
