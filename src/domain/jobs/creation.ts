@@ -4,13 +4,12 @@ import { insertJob, insertJobItem, insertJobLabel } from '../../store/changes/jo
 import type { Optional } from '../../store/optional.ts';
 import { jobById } from '../../store/queries/rows.ts';
 import type { JobRow } from '../../store/schema/tables.ts';
-import { insertRows } from '../../store/statements/inserts.ts';
+import { emptyRow, insertRows } from '../../store/statements/inserts.ts';
 import { addKey } from '../access/keys.ts';
 import type { Principal } from '../access/principal.ts';
 import { requireRight } from '../access/rights.ts';
 import { visibleJob, visibleProject } from '../access/visible.ts';
 import { type Change, change, record } from '../core/change.ts';
-import { labelsOf } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
 import { once } from '../core/idempotency.ts';
 import { isTerminalJob, terminalJobStatuses } from '../core/lifecycle.ts';
@@ -21,6 +20,7 @@ import { requireOwnModel, startOf } from '../files/models.ts';
 import { makeSteps } from '../steps/planning.ts';
 import { applicationFor, readApplication } from './applications.ts';
 import { enterExperiment, requireModel } from './experiments.ts';
+import { newJobFields } from './fields.ts';
 import {
   type CheckedJob,
   type CreateJobInput,
@@ -145,31 +145,25 @@ async function makeJob(
 ): Promise<{ job: JobRow; token: string }> {
   const { tx, domain, now, actor } = change;
   const { idempotencyKey: _, ...again } = input;
-  const scheduleTimeoutSeconds = input.scheduleTimeoutSeconds ?? null;
   // The model comes before the experiment, as where a job ends.
   if (input.modelId) await requireOwnModel(change, input.projectId, input.modelId);
   const place = input.experimentId
     ? await enterExperiment(change, input.projectId, input.experimentId)
     : { isBlocked: false, startModelId: null };
   const startModelId = (await namedStart(change, principal, input)) ?? place.startModelId;
+  const fields = newJobFields(input);
+  const { scheduleTimeoutSeconds } = fields;
   const job: JobRow = {
+    ...emptyRow(tx.t, 'jobs'),
+    ...fields,
     id: domain.ids.next('Job'),
     projectId: input.projectId,
-    name: input.name,
-    description: input.description ?? null,
     type: input.type ?? 'TRAINING',
     initiator: input.initiator ?? 'MANUAL',
     status: place.isBlocked ? 'BLOCKED' : 'QUEUED',
-    statusMessage: null,
     reason: place.isBlocked ? 'BLOCKED_BY_JOB' : 'CREATED',
     reasonDescription: '',
-    exitCode: null,
     owner: actor,
-    priority: input.priority ?? 0,
-    labels: labelsOf(input.labels),
-    isPreemptible: input.isPreemptible ?? false,
-    scheduleTimeoutSeconds,
-    runTimeoutSeconds: input.runTimeoutSeconds ?? null,
     container,
     settings,
     settingsWarnings: warnings,
@@ -177,29 +171,13 @@ async function makeJob(
     applicationId: input.applicationId ?? null,
     experimentId: input.experimentId ?? null,
     modelId: input.modelId ?? null,
-    modelVersionId: null,
     startModelVersionId: input.startModelVersionId ?? null,
     startModelId,
-    resultModelId: null,
     isFederated: input.federation != null,
-    output: null,
-    datasetId: input.datasetId ?? null,
-    datasetVersionId: input.datasetVersionId ?? null,
     input: again as unknown as Record<string, unknown>, // a plain object: kept as JSON
-    cpuStartedAt: null,
-    cpuEndedAt: null,
-    gpuStartedAt: null,
-    gpuEndedAt: null,
-    httpUrl: null,
-    sshServer: null,
-    internalHostname: null,
-    deviceId: null,
-    cancelReason: null,
     stepCount: steps.length,
     createdAt: now,
     updatedAt: now,
-    startedAt: null,
-    finishedAt: null,
     deadlineAt: scheduleTimeoutSeconds === null || place.isBlocked ? null : new Date(now.getTime() + scheduleTimeoutSeconds * 1_000),
   };
   await insertRows(tx, insertJob, [job]);

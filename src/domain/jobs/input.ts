@@ -7,19 +7,18 @@ import type { Principal } from '../access/principal.ts';
 import { sees } from '../access/rights.ts';
 import { Checks, type ContainerInput, containerOf, type StepInput, stepTemplateOf } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
-import type { Container, JobInitiator, JobType, Label, StepTemplate, TerminationCriterion } from '../core/vocabulary.ts';
+import type { Container, JobInitiator, JobType, StepTemplate, TerminationCriterion } from '../core/vocabulary.ts';
 import { checkFederation, type FederationInput } from '../federation/federation.ts';
+import { checkJobFields, type NewJobFields } from './fields.ts';
 import { type CheckedItem, checkItems, type JobItemInput } from './job-items.ts';
 import { checkSettings, type EffectiveSettings, type Judgement, judgeSettings, type SettingOverride } from './settings.ts';
 
-export interface CreateJobInput {
+export interface CreateJobInput extends NewJobFields {
   projectId: string;
   experimentId?: Optional<string>;
   applicationId?: Optional<string>;
   modelId?: Optional<string>;
   startModelVersionId?: Optional<string>;
-  name: string;
-  description?: Optional<string>;
   type?: Optional<JobType>;
   initiator?: Optional<JobInitiator>;
   items?: Optional<readonly JobItemInput[]>;
@@ -28,13 +27,6 @@ export interface CreateJobInput {
   steps?: Optional<readonly StepInput[]>;
   federation?: Optional<FederationInput>;
   container?: Optional<ContainerInput>;
-  priority?: Optional<number>;
-  labels?: Optional<readonly Label[]>;
-  isPreemptible?: Optional<boolean>;
-  scheduleTimeoutSeconds?: Optional<number>;
-  runTimeoutSeconds?: Optional<number>;
-  datasetId?: Optional<string>;
-  datasetVersionId?: Optional<string>;
   idempotencyKey?: Optional<string>;
 }
 
@@ -86,15 +78,7 @@ export const judgeJob = (
 /** Throws InvalidInput. */
 export function checkJob(domain: Domain, { application, ...input }: KeptInput, judgement: Judgement): CheckedJob {
   const checks = new Checks(domain);
-  const { limits } = checks;
-  checks.name(['name'], input.name);
-  checks.text(['description'], input.description);
-  checks.range(['priority'], input.priority, -1_000_000, 1_000_000);
-  checks.labels(['labels'], input.labels);
-  checks.seconds(['scheduleTimeoutSeconds'], input.scheduleTimeoutSeconds);
-  checks.seconds(['runTimeoutSeconds'], input.runTimeoutSeconds);
-  checks.text(['datasetId'], input.datasetId, limits.textAtMost);
-  checks.text(['datasetVersionId'], input.datasetVersionId, limits.textAtMost);
+  checkJobFields(checks, input);
   checks.container(['container'], input.container);
   checks.steps(['steps'], input.steps);
   const criteria = input.federation ? checkFederation(checks, input.federation).criteria : [];

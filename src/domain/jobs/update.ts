@@ -17,7 +17,7 @@ import { audit } from '../access/audit.ts';
 import type { Principal } from '../access/principal.ts';
 import { requireRight, sees } from '../access/rights.ts';
 import { type Change, change, record, topics } from '../core/change.ts';
-import { Checks, labelsOf, type StepInput, stepTemplateOf } from '../core/checks.ts';
+import { Checks, type StepInput, stepTemplateOf } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
 import { differingPaths, once } from '../core/idempotency.ts';
 import { type JobTransition, jobStatusesThatAllow, nextJobStatus } from '../core/lifecycle.ts';
@@ -27,26 +27,17 @@ import type { Label } from '../core/vocabulary.ts';
 import { removeFiles } from '../files/fragments.ts';
 import { makeSteps } from '../steps/planning.ts';
 import { withdrawResult } from './experiments.ts';
+import { type ChangedJobFields, changedJobFields, checkJobFields, touchesConfiguration } from './fields.ts';
 import { keptInputOf, readKeptInput } from './input.ts';
 import { type CheckedItem, checkItems, type JobItemInput } from './job-items.ts';
 import { checkSettings, type Judgement, judgeSettings, withJudgement } from './settings.ts';
 
-export interface UpdateJobInput {
+export interface UpdateJobInput extends ChangedJobFields {
   jobId: string;
   expectedUpdatedAt?: Optional<Date>;
-  name?: Optional<string>;
-  description?: Optional<string>;
-  statusMessage?: Optional<string>;
-  priority?: Optional<number>;
-  labels?: Optional<readonly Label[]>;
   items?: Optional<readonly JobItemInput[]>;
   settings?: Optional<Record<string, unknown>>;
-  datasetId?: Optional<string>;
-  datasetVersionId?: Optional<string>;
 }
-
-/** These are what the job runs with: once a step has been claimed they stay as they were. */
-const configuration = ['items', 'settings', 'datasetId', 'datasetVersionId'] as const;
 
 /** Changes what is given; null leaves as is. With expectedUpdatedAt, refused if the job changed since. */
 export async function updateJob(domain: Domain, principal: Principal, input: UpdateJobInput): Promise<{ job: JobRow }> {
@@ -66,10 +57,11 @@ export async function updateJob(domain: Domain, principal: Principal, input: Upd
       if (input.expectedUpdatedAt && input.expectedUpdatedAt.getTime() !== job.updatedAt.getTime()) {
         throw new InvalidState(`The job was changed at ${job.updatedAt.toISOString()}; read it again, and decide anew.`, job.status, []);
       }
-      if (configuration.some((field) => input[field] != null)) requireTransition(job, 'reconfigure');
+      if (input.items || input.settings || touchesConfiguration(input)) requireTransition(job, 'reconfigure');
       const { items, configured } = checkUpdate(domain, job, input, judgement);
-      const fields = { ...changedFields(job, input), ...configured };
-      const changed = [...updatable.filter((field) => fields[field] !== undefined), ...(items ? ['items'] : [])];
+      const given = changedJobFields(job, input);
+      const fields = { ...given, ...configured };
+      const changed = [...Object.keys(given), ...(configured.settings ? ['settings'] : []), ...(items ? ['items'] : [])];
       if (changed.length === 0) return { job };
       const updated = { ...job, ...fields, updatedAt: later(change.now, job.updatedAt) };
       await saveJobFields(change.tx, job.id, { ...fields, updatedAt: updated.updatedAt });
@@ -92,13 +84,7 @@ function checkUpdate(
   judgement: Judgement,
 ): { items: CheckedItem[] | null; configured: Partial<JobRow> } {
   const checks = new Checks(domain);
-  checks.name(['name'], input.name);
-  checks.text(['description'], input.description);
-  checks.text(['statusMessage'], input.statusMessage);
-  checks.range(['priority'], input.priority, -1_000_000, 1_000_000);
-  checks.labels(['labels'], input.labels);
-  checks.text(['datasetId'], input.datasetId, checks.limits.textAtMost);
-  checks.text(['datasetVersionId'], input.datasetVersionId, checks.limits.textAtMost);
+  checkJobFields(checks, input);
   const { application } = keptInputOf(job);
   const items = input.items ? checkItems(checks, input.items, application) : null;
   const effective = input.settings ? checkSettings(checks, input.settings, null, application?.settingsSchema ?? null, judgement) : null;
@@ -106,20 +92,6 @@ function checkUpdate(
   if (!effective || differingPaths(effective.settings, job.settings).length === 0) return { items, configured: {} };
   const { settings, warnings: settingsWarnings, sources: settingsSources } = effective;
   return { items, configured: { settings, settingsWarnings, settingsSources } };
-}
-
-/** The columns of a job that an update may change, as events name them. */
-const updatable = ['name', 'description', 'statusMessage', 'priority', 'datasetId', 'datasetVersionId', 'labels', 'settings'] as const;
-
-function changedFields(job: JobRow, input: UpdateJobInput): Partial<JobRow> {
-  const fields: Partial<JobRow> = {};
-  for (const field of ['name', 'description', 'statusMessage', 'priority', 'datasetId', 'datasetVersionId'] as const) {
-    const value = input[field];
-    if (value !== null && value !== undefined && JSON.stringify(value) !== JSON.stringify(job[field]))
-      Object.assign(fields, { [field]: value });
-  }
-  if (input.labels && JSON.stringify(labelsOf(input.labels)) !== JSON.stringify(job.labels)) fields.labels = labelsOf(input.labels);
-  return fields;
 }
 
 async function replaceLabels({ tx }: Change, jobId: string, labels: readonly Label[]): Promise<void> {

@@ -3,7 +3,7 @@
 import { insertStep } from '../../store/changes/steps.ts';
 import { deviceById } from '../../store/queries/rows.ts';
 import type { JobRow, StepRow } from '../../store/schema/tables.ts';
-import { insertRows } from '../../store/statements/inserts.ts';
+import { emptyRow, insertRows } from '../../store/statements/inserts.ts';
 import type { Change } from '../core/change.ts';
 import { InvalidInput } from '../core/refusals.ts';
 import type { StepPart, StepTemplate } from '../core/vocabulary.ts';
@@ -39,13 +39,13 @@ export async function makeSteps(
     await checkPinnedDevice(change, job.projectId, template.pinnedDeviceId, [...path, String(i), 'pinnedDeviceId']);
     const status = isFirstReady && (i === 0 || areAllReady) ? 'QUEUED' : 'BLOCKED';
     steps.push({
+      ...emptyRow(tx.t, 'steps'),
       id: domain.ids.next('Step'),
       jobId: job.id,
       projectId: job.projectId,
       number: from + i,
       name: template.name,
       status,
-      statusMessage: null,
       container: template.container,
       queueId: await queueFor(change, job.projectId, template, part ?? null),
       priority: job.priority,
@@ -59,16 +59,7 @@ export async function makeSteps(
       initialStatus: status,
       createdAt: now,
       queuedAt: status === 'QUEUED' ? now : null,
-      startedAt: null,
-      finishedAt: null,
-      leaseHash: null,
-      leaseDeviceId: null,
-      leaseExpiresAt: null,
-      leaseSeconds: null,
       isPreemptible: job.isPreemptible,
-      preemptedForId: null,
-      reservedDeviceId: null,
-      displacedIds: null,
       logSize: 0,
     });
   }

@@ -7,9 +7,9 @@ import type { ShownStep } from '../../store/queries/steps.ts';
 import type { FragmentRow } from '../../store/schema/tables.ts';
 import { builder } from '../core/builder.ts';
 import { defineMutation } from '../core/errors.ts';
-import { LabelInput } from '../core/labels.ts';
 import { Fragment, Job, Step } from '../core/nouns.ts';
 import { SOME } from '../core/sizes.ts';
+import { changedJobInput } from './fields.ts';
 import { JobItemInput } from './items.ts';
 import { StepInput } from './templates.ts';
 
@@ -18,20 +18,14 @@ defineMutation('updateJob', {
   input: builder.inputType('UpdateJobInput', {
     description: 'What to change. What is left out or null stays as it is.',
     fields: (t) => ({
+      ...changedJobInput(t),
       jobId: t.id({ required: true, description: 'The job to change.' }),
       expectedUpdatedAt: t.field({
         type: 'DateTime',
         description: "The job's updatedAt as you know it: refused if someone has changed the job since. Default: change it in any case.",
       }),
-      name: t.string({ description: 'Its new name.' }),
-      description: t.string({ description: 'What it is about.' }),
-      statusMessage: t.string({ description: 'What it is doing, for people.' }),
-      priority: t.int({ description: 'Its new priority, for its queued steps too.' }),
-      labels: t.field({ type: [LabelInput], description: 'Its labels, all of them.' }),
       items: t.field({ type: [JobItemInput], description: 'Its items, all of them. Before its first step is claimed.' }),
       settings: t.field({ type: 'JSONObject', description: 'Its settings, whole. Before its first step is claimed.' }),
-      datasetId: t.string({ description: 'The dataset that it works on. Before its first step is claimed.' }),
-      datasetVersionId: t.string({ description: 'The version of that dataset. Before its first step is claimed.' }),
     }),
   }),
   payload: builder.objectRef<{ job: ShownJob }>('UpdateJobPayload').implement({

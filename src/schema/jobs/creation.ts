@@ -3,10 +3,10 @@ import { type CreatedJob, createJob, retryJob, triggerJob } from '../../domain/j
 import { builder } from '../core/builder.ts';
 import { JobInitiator, JobType } from '../core/enums.ts';
 import { defineMutation } from '../core/errors.ts';
-import { LabelInput } from '../core/labels.ts';
 import { Job } from '../core/nouns.ts';
 import { ContainerInput } from './containers.ts';
 import { FederationInput } from './federation-input.ts';
+import { newJobInput } from './fields.ts';
 import { JobItemInput } from './items.ts';
 import { StepInput } from './templates.ts';
 
@@ -44,6 +44,7 @@ defineMutation('createJob', {
   input: builder.inputType('CreateJobInput', {
     description: 'The job to make.',
     fields: (t) => ({
+      ...newJobInput(t),
       projectId: t.id({ required: true, description: 'The project that will own it.' }),
       experimentId: t.id({
         description:
@@ -52,8 +53,6 @@ defineMutation('createJob', {
       applicationId: t.id({
         description: 'The kind of job that it is: says which items and settings it takes, and fills up what is left out here.',
       }),
-      name: t.string({ required: true, description: 'What people will call it: at most 200 characters.' }),
-      description: t.string({ description: 'What it is about.' }),
       type: t.field({ type: JobType, required: true, defaultValue: 'TRAINING', description: 'What it is for.' }),
       initiator: t.field({ type: JobInitiator, required: true, defaultValue: 'MANUAL', description: 'What started it.' }),
       items: t.field({ type: [JobItemInput], description: 'Its named, typed settings. Of an application: those that it defines.' }),
@@ -72,19 +71,6 @@ defineMutation('createJob', {
         type: FederationInput,
         description: 'Makes it a federated job, whose rounds make its steps. Not together with `steps`.',
       }),
-      priority: t.int({ required: true, defaultValue: 0, description: 'Steps of a higher priority are claimed before others.' }),
-      labels: t.field({ type: [LabelInput], description: 'What to find it by.' }),
-      isPreemptible: t.boolean({
-        required: true,
-        defaultValue: false,
-        description: 'Whether its steps may be stopped to make room for more urgent work.',
-      }),
-      scheduleTimeoutSeconds: t.float({
-        description: 'How long it may stay QUEUED before it fails with SCHEDULE_TIMEOUT. Default: for ever.',
-      }),
-      runTimeoutSeconds: t.float({ description: 'How long it may run before it fails with RUN_TIMEOUT. Default: for ever.' }),
-      datasetId: t.string({ description: 'The dataset that it works on, as another system names it.' }),
-      datasetVersionId: t.string({ description: 'The version of that dataset.' }),
       modelId: t.id({
         description:
           'Of a TRAINING job: the model of its project that it adds a version to when it succeeds. Default: a new model, named after the job.',

@@ -6,14 +6,13 @@ import { builder } from '../core/builder.ts';
 import { chosenColumns, reads } from '../core/chosen-columns.ts';
 import { type Context, viewerOf } from '../core/context.ts';
 import { JobInitiator, JobStatus, JobType } from '../core/enums.ts';
-import { Label } from '../core/labels.ts';
 import { byId, defineLoader } from '../core/loaders.ts';
 import { Node, readNodes } from '../core/node.ts';
 import { Device, Job, Project } from '../core/nouns.ts';
-import { IN_ITS_ROW } from '../core/sizes.ts';
 import { deviceById } from '../devices.ts';
 import { projectOf } from '../projects.ts';
 import { Container } from './containers.ts';
+import { shownJobFields } from './fields.ts';
 
 /** Null: there is none, or it may not be seen. */
 const jobByIdOf = forEachChoice((choice) =>
@@ -61,15 +60,10 @@ Job.implement({
     'report as metrics, telemetry and log; each can be read in pages or watched.',
   interfaces: [Node],
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'What people call it. Not unique.' }),
-    description: t.exposeString('description', { nullable: true, description: 'What it is about, if someone said so.' }),
+    ...shownJobFields(t),
     type: t.expose('type', { type: JobType, description: 'What it is for.' }),
     initiator: t.expose('initiator', { type: JobInitiator, description: 'What started it.' }),
     status: t.expose('status', { type: JobStatus, description: 'How far it has come. `history` says why.' }),
-    statusMessage: t.exposeString('statusMessage', {
-      nullable: true,
-      description: 'What its steps last said that they are doing, for people: `epoch 3 of 10`. Null: nothing yet.',
-    }),
     project: t.field({
       type: Project,
       description: 'The project that owns it.',
@@ -77,18 +71,6 @@ Job.implement({
       resolve: ({ projectId }, _, context) => projectOf(context, projectId),
     }),
     owner: t.exposeString('owner', { description: 'Who created it: the name of the key, as `user:alice`.' }),
-    priority: t.exposeInt('priority', { description: 'Steps of a higher priority are claimed before others. 0 unless it was set.' }),
-    labels: t.expose('labels', { type: [Label], size: IN_ITS_ROW, description: 'What people put on it to find it by.' }),
-    isPreemptible: t.exposeBoolean('isPreemptible', { description: 'Whether its steps may be stopped to make room for more urgent work.' }),
-    scheduleTimeoutSeconds: t.exposeFloat('scheduleTimeoutSeconds', {
-      nullable: true,
-      description: 'How long it may stay QUEUED, in seconds, before it fails with SCHEDULE_TIMEOUT. Null: for ever.',
-    }),
-    runTimeoutSeconds: t.exposeFloat('runTimeoutSeconds', {
-      nullable: true,
-      description:
-        'How long it may run, in seconds from its first claim, before it fails with RUN_TIMEOUT. Its devices are then told to stop, and have 30 s to hand in what there is. Null: for ever.',
-    }),
     container: t.expose('container', {
       type: Container,
       nullable: true,
@@ -127,8 +109,6 @@ Job.implement({
       resolve: async ({ deviceId }, _, context) => (deviceId === null ? null : ((await deviceById.load(context, deviceId))?.name ?? null)),
     }),
     computeTime: t.field({ type: ComputeTime, description: 'When it really computed, as its device reported.', resolve: (job) => job }),
-    datasetId: t.exposeString('datasetId', { nullable: true, description: 'The dataset that it works on, as another system names it.' }),
-    datasetVersionId: t.exposeString('datasetVersionId', { nullable: true, description: 'The version of that dataset.' }),
     httpUrl: t.exposeString('httpUrl', {
       nullable: true,
       description: 'Where what it runs can be opened in a browser, if it said so and still runs.',

@@ -40,6 +40,21 @@ export function insertOf<N extends TableName, O extends keyof Row<N> & string = 
   return { bySize };
 }
 
+type Empty<R> = { [C in keyof R as null extends R[C] ? C : never]: null };
+const empties = new WeakMap<object, object>();
+
+/** Null for each column of a table that may be null: what a row begins with of which not much is known yet. */
+export function emptyRow<N extends TableName>(t: Tables, table: N): Empty<Row<N>> {
+  const known = empties.get(t[table]);
+  const empty =
+    known ??
+    Object.fromEntries(
+      Object.entries(getTableColumns(t[table] as SQLiteTable)).flatMap(([name, { notNull }]) => (notNull ? [] : [[name, null]])),
+    );
+  if (!known) empties.set(t[table], empty);
+  return empty as Empty<Row<N>>; // null where the columns' types have null
+}
+
 /** For the stream tables: as few statements as the number of rows allows. */
 export const inSizes = { sizes: SIZES };
 

@@ -1,0 +1,162 @@
+/**
+ * The fields of a job that its caller gives, and that are kept and shown as they were given.
+ *
+ * One row is all that is said of a field: CreateJobInput, UpdateJobInput and the type Job have it from here (schema/jobs/fields.ts), and so have the
+ * checks, the new row and updateJob. Beside it a field needs a column (store/schema/tables.ts) and a right to read it (access/fields.ts).
+ */
+import type { Optional } from '../../store/optional.ts';
+import type { JobRow } from '../../store/schema/tables.ts';
+import { type Checks, labelsOf } from '../core/checks.ts';
+import type { Label } from '../core/vocabulary.ts';
+
+/** What a field of each kind holds. */
+interface Kinds {
+  readonly text: string;
+  readonly int: number;
+  readonly float: number;
+  readonly flag: boolean;
+  readonly labels: readonly Label[];
+}
+
+interface FieldOf<K extends keyof Kinds> {
+  readonly kind: K;
+  /** What a job has where nothing is given; null: nothing. Left out: createJob has to be given it. */
+  readonly byDefault?: Kinds[K] | null;
+  /** A method, so that one loop can call those of all kinds. */
+  check?(checks: Checks, path: readonly string[], value: Optional<Kinds[K]>): void;
+  /** Part of what the job runs with: stays as it is once a step has been claimed. */
+  readonly isConfiguration?: true;
+  /** What the schema says of it in each of its three places. An input that says nothing of it does not take it. */
+  readonly shown: string;
+  readonly create?: string;
+  readonly update?: string;
+}
+type Field = { [K in keyof Kinds]: FieldOf<K> }[keyof Kinds];
+
+export const jobFields = {
+  name: {
+    kind: 'text',
+    check: (checks, path, value) => checks.name(path, value),
+    shown: 'What people call it. Not unique.',
+    create: 'What people will call it: at most 200 characters.',
+    update: 'Its new name.',
+  },
+  description: {
+    kind: 'text',
+    byDefault: null,
+    check: (checks, path, value) => checks.text(path, value),
+    shown: 'What it is about, if someone said so.',
+    create: 'What it is about.',
+    update: 'What it is about.',
+  },
+  statusMessage: {
+    kind: 'text',
+    byDefault: null,
+    check: (checks, path, value) => checks.text(path, value),
+    shown: 'What its steps last said that they are doing, for people: `epoch 3 of 10`. Null: nothing yet.',
+    update: 'What it is doing, for people.',
+  },
+  priority: {
+    kind: 'int',
+    byDefault: 0,
+    check: (checks, path, value) => checks.range(path, value, -1_000_000, 1_000_000),
+    shown: 'Steps of a higher priority are claimed before others. 0 unless it was set.',
+    create: 'Steps of a higher priority are claimed before others.',
+    update: 'Its new priority, for its queued steps too.',
+  },
+  isPreemptible: {
+    kind: 'flag',
+    byDefault: false,
+    shown: 'Whether its steps may be stopped to make room for more urgent work.',
+    create: 'Whether its steps may be stopped to make room for more urgent work.',
+  },
+  scheduleTimeoutSeconds: {
+    kind: 'float',
+    byDefault: null,
+    check: (checks, path, value) => checks.seconds(path, value),
+    shown: 'How long it may stay QUEUED, in seconds, before it fails with SCHEDULE_TIMEOUT. Null: for ever.',
+    create: 'How long it may stay QUEUED before it fails with SCHEDULE_TIMEOUT. Default: for ever.',
+  },
+  runTimeoutSeconds: {
+    kind: 'float',
+    byDefault: null,
+    check: (checks, path, value) => checks.seconds(path, value),
+    shown:
+      'How long it may run, in seconds from its first claim, before it fails with RUN_TIMEOUT. Its devices are then told to stop, and have 30 s to hand in what there is. Null: for ever.',
+    create: 'How long it may run before it fails with RUN_TIMEOUT. Default: for ever.',
+  },
+  datasetId: {
+    kind: 'text',
+    byDefault: null,
+    check: (checks, path, value) => checks.text(path, value, checks.limits.textAtMost),
+    isConfiguration: true,
+    shown: 'The dataset that it works on, as another system names it.',
+    create: 'The dataset that it works on, as another system names it.',
+    update: 'The dataset that it works on. Before its first step is claimed.',
+  },
+  datasetVersionId: {
+    kind: 'text',
+    byDefault: null,
+    check: (checks, path, value) => checks.text(path, value, checks.limits.textAtMost),
+    isConfiguration: true,
+    shown: 'The version of that dataset.',
+    create: 'The version of that dataset.',
+    update: 'The version of that dataset. Before its first step is claimed.',
+  },
+  labels: {
+    kind: 'labels',
+    byDefault: [],
+    check: (checks, path, value) => checks.labels(path, value),
+    shown: 'What people put on it to find it by.',
+    create: 'What to find it by.',
+    update: 'Its labels, all of them.',
+  },
+} as const satisfies Readonly<Record<string, Field>>;
+
+type JobFields = typeof jobFields;
+export type JobFieldName = keyof JobFields;
+type Named<Shape> = { [N in JobFieldName]: JobFields[N] extends Shape ? N : never }[JobFieldName];
+type Value<N extends JobFieldName> = Kinds[JobFields[N]['kind']];
+type Required = Exclude<Named<{ create: string }>, Named<{ byDefault: unknown }>>;
+
+/** What createJob takes of them. */
+export type NewJobFields = { [N in Required]: Value<N> } & { [N in Exclude<Named<{ create: string }>, Required>]?: Optional<Value<N>> };
+/** What updateJob takes of them. Null leaves a field as it is. */
+export type ChangedJobFields = { [N in Named<{ update: string }>]?: Optional<Value<N>> };
+
+/** The rows of the table, each by its name, in its order. */
+export const allJobFields = Object.entries(jobFields) as readonly (readonly [JobFieldName, Field])[]; // its own keys and values
+
+/** Of what is kept: labels without what else stood beside key and value. */
+const kept = (kind: Field['kind'], value: unknown): unknown => (kind === 'labels' ? labelsOf(value as readonly Label[]) : value); // of its kind
+
+export function checkJobFields(checks: Checks, input: ChangedJobFields | NewJobFields): void {
+  for (const [name, { check }] of allJobFields) check?.(checks, [name], givenIn(input, name) as never); // of the row's own kind
+}
+
+/** What a new job has of them. */
+export function newJobFields(input: NewJobFields): Pick<JobRow, JobFieldName> {
+  const entries = allJobFields.map(([name, { kind, byDefault, create }]) => [
+    name,
+    kept(kind, (create === undefined ? null : givenIn(input, name)) ?? byDefault),
+  ]);
+  return Object.fromEntries(entries) as Pick<JobRow, JobFieldName>; // one entry for each row of the table
+}
+
+/** What an input changes of a job: what it gives that is not so already. */
+export function changedJobFields(job: JobRow, input: ChangedJobFields): Partial<Pick<JobRow, JobFieldName>> {
+  const changed = allJobFields.flatMap(([name, { kind, update }]) => {
+    const given = givenIn(input, name);
+    if (update === undefined || given === undefined || given === null) return [];
+    const value = kept(kind, given);
+    return JSON.stringify(value) === JSON.stringify(job[name]) ? [] : [[name, value] as const];
+  });
+  return Object.fromEntries(changed);
+}
+
+/** Whether an input names something that the job runs with. */
+export const touchesConfiguration = (input: ChangedJobFields): boolean =>
+  allJobFields.some(([name, { isConfiguration }]) => isConfiguration === true && givenIn(input, name) != null);
+
+/** An input has a field or not; which it can have, its type says. */
+const givenIn = (input: object, name: JobFieldName): unknown => (input as Partial<Record<JobFieldName, unknown>>)[name];
