@@ -3,11 +3,11 @@ import { addApplication, applicationByName, removeApplication, saveApplicationFi
 import { renewLeases, shiftDeadlines } from '../../src/store/changes/deadlines.ts';
 import { anyPinnedStep, devicesFor, removeDevice, saveDeviceFields, seeDevices } from '../../src/store/changes/devices.ts';
 import { dropOpenParticipants, saveParticipant, saveRound } from '../../src/store/changes/federations.ts';
-import { removeJob, removeJobLabels, saveJobFields, takeJobItems } from '../../src/store/changes/jobs.ts';
-import { recordModelsOfJob } from '../../src/store/changes/models.ts';
+import { removeJobLabels, removeJobs, saveJobFields, takeJobItems } from '../../src/store/changes/jobs.ts';
+import { keepModelsOfJobs } from '../../src/store/changes/models.ts';
 import { removeProject, saveProjectFields } from '../../src/store/changes/projects.ts';
 import { allReservations, stepsOnDevices } from '../../src/store/changes/reservations.ts';
-import { lockStream, removeOldest, shortenLog, takeTurn, thinStream } from '../../src/store/changes/retention.ts';
+import { lockStream, removeLeft, removeOldest, shortenLog, takeTurn, thinStream } from '../../src/store/changes/retention.ts';
 import { type ApiKeysOf, countApiKeys, listApiKeys } from '../../src/store/queries/api-keys.ts';
 import { countApplications, listApplications } from '../../src/store/queries/applications.ts';
 import { type AuditEntriesOf, countAuditEntries, listAuditEntries } from '../../src/store/queries/audit.ts';
@@ -126,7 +126,7 @@ const anApplication: ApplicationRow = {
 };
 
 async function aStream(tx: Tx, kind: StreamRow['kind']): Promise<StreamRow> {
-  const stream = { jobId, kind, last: 10, first: 1, removed: 0, thinned: 0, bytes: 10, inherited: 0 };
+  const stream = { jobId, kind, last: 10, first: 1, removed: 0, thinned: 0, bytes: 10, inherited: 0, isDeleted: false };
   return (await tx.run(lockStream, { jobId, kind }))[0] ?? stream;
 }
 
@@ -149,7 +149,7 @@ const changes: readonly Call[] = [
   { name: 'saveJobFields', run: (tx) => saveJobFields(tx, jobId, { updatedAt: at }) },
   { name: 'removeJobLabels', run: (tx) => removeJobLabels(tx, jobId) },
   { name: 'takeJobItems', run: (tx) => takeJobItems(tx, jobId) },
-  { name: 'recordModelsOfJob', run: (tx) => recordModelsOfJob(tx, jobId) },
+  { name: 'keepModelsOfJobs', run: (tx) => keepModelsOfJobs(tx, [jobId]) },
   { name: 'saveKeyFields', run: (tx) => saveKeyFields(tx, id, { lastUsedAt: at }) },
   { name: 'allReservations', run: (tx) => allReservations(tx) },
   { name: 'stepsOnDevices', run: (tx) => stepsOnDevices(tx) },
@@ -158,13 +158,17 @@ const changes: readonly Call[] = [
     name: `removeOldest ${kind}`,
     run: async (tx: Tx) => removeOldest(tx, await aStream(tx, kind), 10),
   })),
+  ...(['metric', 'telemetry', 'log'] as const).map((kind) => ({
+    name: `removeLeft ${kind}`,
+    run: async (tx: Tx) => removeLeft(tx, await aStream(tx, kind), 10),
+  })),
   { name: 'shortenLog', run: async (tx) => shortenLog(tx, await aStream(tx, 'log'), { bytes: 0, limit: 10 }) },
   {
     name: 'thinStream',
     run: async (tx) => thinStream(tx, { ...(await aStream(tx, 'metric')), kind: 'metric' }, [{ seq: 1, stepNumber: 1, name: 'a' }], 1),
   },
   { name: 'saveProjectFields', run: (tx) => saveProjectFields(tx, projectId, { updatedAt: at }) },
-  { name: 'removeJob', run: (tx) => removeJob(tx, jobId) },
+  { name: 'removeJobs', run: (tx) => removeJobs(tx, [jobId]) },
   { name: 'removeProject', run: (tx) => removeProject(tx, projectId) },
 ];
 

@@ -4,8 +4,8 @@ import {
   insertJobItem,
   insertJobLabel,
   lockJob,
-  removeJob,
   removeJobLabels,
+  removeJobs,
   saveJobFields,
   takeJobItems,
 } from '../../store/changes/jobs.ts';
@@ -170,7 +170,7 @@ export async function deleteJob(domain: Domain, principal: Principal, { jobId }:
       { type: 'JOB', id: jobId, name: job.name, projectId: job.projectId },
       { status: { from: job.status } },
     );
-    return removeJob(change.tx, jobId);
+    return removeJobs(change.tx, [jobId]);
   });
   await removeFiles(domain, files);
   return { deletedJobId: jobId };

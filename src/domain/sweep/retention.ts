@@ -4,10 +4,12 @@
  * Entries of a job go some time after the job has ended; a log that grows beyond its size loses its oldest chunks while the job still runs; and old
  * points and samples are thinned. What is removed is counted, so that a reader is told how much it missed (P8).
  *
+ * What deleted jobs have left of their streams goes as well (`removeJobs`): nobody is told of it, since nobody can read it.
+ *
  * It works in small steps with pauses, each a write of its own that can be the last: nothing has to be gone on with after a restart.
  */
-import { lockStream, removeOldest, shortenLog, takeTurn, thinStream } from '../../store/changes/retention.ts';
-import { endedJobsAfter, openJobsAfter, streamsOfJobs } from '../../store/queries/retention.ts';
+import { lockStream, removeLeft, removeOldest, shortenLog, takeTurn, thinStream } from '../../store/changes/retention.ts';
+import { deletedStreams, endedJobsAfter, openJobsAfter, streamsOfJobs } from '../../store/queries/retention.ts';
 import { metricPointsAfter, telemetrySamplesAfter } from '../../store/queries/streams.ts';
 import type { StreamRow } from '../../store/schema/tables.ts';
 import type { Tx } from '../../store/store.ts';
@@ -51,7 +53,8 @@ export function startRetention(domain: Domain, rules: RetentionRules, onError: (
       await pause(OPEN_EVERY_MS);
       const isTime = sinceEnded >= ENDED_EVERY_MS;
       if (isTime) sinceEnded = 0;
-      await applyRetention(domain, rules, { pause, which: isTime ? 'all' : 'open' }).catch((error: unknown) => {
+      const round = removeDeleted(domain, pause).then(() => applyRetention(domain, rules, { pause, which: isTime ? 'all' : 'open' }));
+      await round.catch((error: unknown) => {
         if (error instanceof Stopped) throw error;
         // The disk is full, the database is away: the next round tries again.
         onError(error);
@@ -66,6 +69,16 @@ export function startRetention(domain: Domain, rules: RetentionRules, onError: (
     stop();
     await running;
   };
+}
+
+/** Removes what deleted jobs have left. Ends early when another gateway is doing the same, as `applyRetention` does. */
+export async function removeDeleted(domain: Domain, pause: Pause): Promise<void> {
+  const step: Step = async (tx, stream) => (await removeLeft(tx, stream, AT_ONCE[stream.kind])) === AT_ONCE[stream.kind];
+  for (;;) {
+    const streams = await domain.store.read.run(deletedStreams, { limit: JOBS_AT_ONCE });
+    for (const stream of streams) if (!(await repeat(domain, stream, step, pause))) return;
+    if (streams.length < JOBS_AT_ONCE) return;
+  }
 }
 
 export interface RetentionRun {

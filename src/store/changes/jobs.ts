@@ -1,11 +1,11 @@
 /** Jobs, as changes see them: read under a lock, saved by compare-and-swap. */
-import { and, asc, eq, isNotNull, isNull, lte } from 'drizzle-orm';
+import { and, asc, eq, inArray, isNotNull, isNull, lte } from 'drizzle-orm';
 import { type JobStatus, unfinishedJobStatuses } from '../../domain/core/lifecycle.ts';
 import { isOneOf, isWord } from '../schema/columns.ts';
 import type { JobItemRow, JobRow } from '../schema/tables.ts';
 import { insertOf } from '../statements/inserts.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
-import { recordModelsOfJob } from './models.ts';
+import { keepModelsOfJobs } from './models.ts';
 
 export const insertJob = insertOf('jobs');
 export const insertJobLabel = insertOf('jobLabels');
@@ -90,14 +90,20 @@ export const unfinishedJob = statement('unfinished job', (db, t, $: Placeholder<
     .limit(1),
 );
 
-/** Removes a job with all that is its own; answers the ids of its fragments, whose files are to go as well. */
-export async function removeJob(tx: Tx, jobId: string): Promise<string[]> {
+/**
+ * Removes jobs with all that is their own; answers the ids of their fragments, whose files are to go as well.
+ *
+ * What a job may have any number of, its log, points and samples, is left to be removed a little at a time (`removeLeft`): it would hold the writer for as
+ * long as there is much of it. Without the job nothing leads to it.
+ */
+export async function removeJobs(tx: Tx, jobIds: readonly string[]): Promise<string[]> {
   const { t, db } = tx;
-  await recordModelsOfJob(tx, jobId);
+  await keepModelsOfJobs(tx, jobIds);
   // Before the streams, as whoever finishes an upload.
-  const files = await db.delete(t.fragments).where(eq(t.fragments.jobId, jobId)).returning({ id: t.fragments.id });
-  for (const table of [t.events, t.metricPoints, t.telemetrySamples, t.logChunks, t.streams])
-    await db.delete(table).where(eq(table.jobId, jobId));
-  await db.delete(t.jobs).where(eq(t.jobs.id, jobId));
+  const files = await db.delete(t.fragments).where(inArray(t.fragments.jobId, jobIds)).returning({ id: t.fragments.id });
+  await db.delete(t.events).where(inArray(t.events.jobId, jobIds));
+  await db.delete(t.streams).where(and(inArray(t.streams.jobId, jobIds), isWord(t.streams.kind, 'event')));
+  await db.update(t.streams).set({ isDeleted: true }).where(inArray(t.streams.jobId, jobIds));
+  await db.delete(t.jobs).where(inArray(t.jobs.id, jobIds));
   return files.map(({ id }) => id);
 }

@@ -1,4 +1,4 @@
-import { and, count, desc, eq, exists, max, or, sql } from 'drizzle-orm';
+import { and, count, desc, eq, exists, inArray, max, or, sql } from 'drizzle-orm';
 import { unfinishedJobStatuses } from '../../domain/core/lifecycle.ts';
 import { isOneOf, isWord } from '../schema/columns.ts';
 import { insertOf } from '../statements/inserts.ts';
@@ -60,10 +60,10 @@ export const versionsOfFragment = statement('versions of fragment', (db, t, $: P
 );
 
 /**
- * Frees the models of a job from it that others need: versions of models outlive their job, and so does what a job that has not ended or an experiment
+ * Frees the models of jobs from them that others need: versions of models outlive their job, and so does what a job that has not ended or an experiment
  * starts from. Each stays a file of the project, in a scope of its own.
  */
-export async function recordModelsOfJob(tx: Tx, jobId: string): Promise<void> {
+export async function keepModelsOfJobs(tx: Tx, jobIds: readonly string[]): Promise<void> {
   const { fragments, modelVersions, jobs, experiments } = tx.t;
   const isVersion = tx.db.select({ id: modelVersions.fragmentId }).from(modelVersions).where(eq(modelVersions.fragmentId, fragments.id));
   const isStart = tx.db.select({ id: experiments.startModelId }).from(experiments).where(eq(experiments.startModelId, fragments.id));
@@ -74,8 +74,8 @@ export async function recordModelsOfJob(tx: Tx, jobId: string): Promise<void> {
   await tx.db
     .update(fragments)
     .set({ jobId: null, stepId: null, stepNumber: null, attempt: null, scopeId: sql`${fragments.id}` })
-    .where(and(eq(fragments.jobId, jobId), isWord(fragments.type, 'MODEL'), or(exists(isVersion), exists(isStart), exists(isInUse))));
-  await tx.db.update(modelVersions).set({ jobId: null }).where(eq(modelVersions.jobId, jobId));
+    .where(and(inArray(fragments.jobId, jobIds), isWord(fragments.type, 'MODEL'), or(exists(isVersion), exists(isStart), exists(isInUse))));
+  await tx.db.update(modelVersions).set({ jobId: null }).where(inArray(modelVersions.jobId, jobIds));
 }
 
 export const touchModel = statement('touch model', (db, t, $: Placeholder<{ id: string; now: Date }>) =>

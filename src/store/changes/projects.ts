@@ -2,7 +2,10 @@ import { eq } from 'drizzle-orm';
 import type { ProjectRow } from '../schema/tables.ts';
 import { insertOf } from '../statements/inserts.ts';
 import type { Tx } from '../store.ts';
-import { removeJob } from './jobs.ts';
+import { removeJobs } from './jobs.ts';
+
+/** Of one statement: many times quicker than one by one. */
+const JOBS_AT_ONCE = 200;
 
 export const insertProject = insertOf('projects');
 
@@ -14,11 +17,10 @@ export async function saveProjectFields({ db, t }: Tx, id: string, fields: Parti
 export async function removeProject(tx: Tx, id: string): Promise<{ fragmentIds: string[]; keyIds: string[] }> {
   const { db, t } = tx;
   const fragmentIds: string[] = [];
-  const jobs = await db.select({ id: t.jobs.id }).from(t.jobs).where(eq(t.jobs.projectId, id));
-  for (const job of jobs) fragmentIds.push(...(await removeJob(tx, job.id)));
+  const jobs = (await db.select({ id: t.jobs.id }).from(t.jobs).where(eq(t.jobs.projectId, id))).map((job) => job.id);
+  for (let i = 0; i < jobs.length; i += JOBS_AT_ONCE) fragmentIds.push(...(await removeJobs(tx, jobs.slice(i, i + JOBS_AT_ONCE))));
   const fragments = await db.select({ id: t.fragments.id }).from(t.fragments).where(eq(t.fragments.projectId, id));
-  fragmentIds.push(...fragments.map((fragment) => fragment.id));
   const keys = await db.select({ id: t.apiKeys.id }).from(t.apiKeys).where(eq(t.apiKeys.projectId, id));
   await db.delete(t.projects).where(eq(t.projects.id, id));
-  return { fragmentIds, keyIds: keys.map((key) => key.id) };
+  return { fragmentIds: [...fragmentIds, ...fragments.map((fragment) => fragment.id)], keyIds: keys.map((key) => key.id) };
 }

@@ -6,7 +6,7 @@ import { and, asc, eq, gt, inArray, lte, type SQL, sql } from 'drizzle-orm';
 import type { StreamKind } from '../../domain/core/vocabulary.ts';
 import { addToRuns, blockOf, lengthOf } from '../queries/gaps.ts';
 import { feedOfAllJobs } from '../schema/streams.ts';
-import type { StreamRow } from '../schema/tables.ts';
+import type { StreamRow, Tables } from '../schema/tables.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
 
 /** Held while a little is removed: gateways on one database take turns. */
@@ -46,7 +46,7 @@ const saveStream = statement(
 export async function removeOldest(tx: Tx, stream: StreamRow, limit: number): Promise<number> {
   const { t, db } = tx;
   const { jobId, kind } = stream;
-  const table = { event: t.events, metric: t.metricPoints, telemetry: t.telemetrySamples, log: t.logChunks }[kind];
+  const table = tableOf(t, kind);
   // On PostgreSQL, an event that has no place in the feed yet waits for it.
   const isPlaced = kind === 'event' ? gt(t.events.position, 0) : undefined;
   const oldest = await db
@@ -74,6 +74,22 @@ export async function removeOldest(tx: Tx, stream: StreamRow, limit: number): Pr
   await tx.run(saveStream, { ...stream, first, removed: stream.removed + oldest.length, bytes });
   return oldest.length;
 }
+
+/**
+ * Removes at most so many entries of a locked stream whose job is deleted, and with the last of them the stream; answers how many. Nothing is counted:
+ * nobody can read what is left.
+ */
+export async function removeLeft({ t, db }: Tx, { jobId, kind }: StreamRow, limit: number): Promise<number> {
+  const table = tableOf(t, kind);
+  const oldest = await db.select({ seq: table.seq }).from(table).where(eq(table.jobId, jobId)).orderBy(asc(table.seq)).limit(limit);
+  const upTo = oldest.at(-1)?.seq;
+  if (upTo !== undefined) await db.delete(table).where(and(eq(table.jobId, jobId), lte(table.seq, upTo)));
+  if (oldest.length < limit) await db.delete(t.streams).where(and(eq(t.streams.jobId, jobId), eq(t.streams.kind, kind)));
+  return oldest.length;
+}
+
+const tableOf = (t: Tables, kind: StreamKind) =>
+  ({ event: t.events, metric: t.metricPoints, telemetry: t.telemetrySamples, log: t.logChunks })[kind];
 
 async function bytesOf({ t, db }: Tx, which: SQL | undefined): Promise<number> {
   const [sum] = await db

@@ -28,3 +28,14 @@ export const endedJobsAfter = statement('ended jobs after', (db, t, $: Page) =>
 export const streamsOfJobs = batch<StreamRow>('streams of jobs', (db, t, jobIds) =>
   db.select().from(t.streams).where(inArray(t.streams.jobId, jobIds)),
 );
+
+/** Streams of which a deleted job has left entries. */
+export const deletedStreams = statement('deleted streams', (db, t, $: Placeholder<{ limit: number }>) =>
+  db
+    .select()
+    .from(t.streams)
+    // As text: so it is in the partial index. The feed's own row is no job's.
+    .where(sql`${t.streams.isDeleted} and ${t.streams.jobId} > ''`)
+    .orderBy(asc(t.streams.jobId))
+    .limit($('limit')),
+);

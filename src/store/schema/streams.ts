@@ -11,7 +11,7 @@ import type { JobTables } from './jobs.ts';
 export type StreamTables = ReturnType<typeof streamTables>;
 
 export function streamTables(kit: Kit, { jobs }: JobTables) {
-  const { table, text, oneOf, int, long, real, instant, json, index, unique, check, primaryKey } = kit;
+  const { table, text, oneOf, int, long, real, bool, instant, json, index, unique, check, primaryKey } = kit;
   const cascade = { onDelete: 'cascade' } as const;
 
   /**
@@ -35,8 +35,10 @@ export function streamTables(kit: Kit, { jobs }: JobTables) {
       bytes: long().notNull().default(0),
       /** Up to here, cursors of the store that this one was restored from are good. */
       inherited: long().notNull().default(0),
+      /** The job is deleted, and with it whatever leads here: what is left is removed a little at a time. */
+      isDeleted: bool().notNull().default(false),
     },
-    (t) => [primaryKey({ columns: [t.jobId, t.kind] })],
+    (t) => [primaryKey({ columns: [t.jobId, t.kind] }), index('streams_deleted').on(t.jobId).where(sql`${t.isDeleted}`)],
   );
 
   /**

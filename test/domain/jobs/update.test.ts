@@ -12,6 +12,7 @@ import { setJobOutput } from '../../../src/domain/jobs/outputs.ts';
 import { createProject, deleteProject, updateProject } from '../../../src/domain/jobs/projects.ts';
 import { addSteps, deleteJob, updateJob } from '../../../src/domain/jobs/update.ts';
 import { registerDevice } from '../../../src/domain/steps/devices.ts';
+import { removeDeleted } from '../../../src/domain/sweep/retention.ts';
 import { DiskFiles } from '../../../src/store/files/disk.ts';
 import { createFolder } from '../../support/folders.ts';
 import { describeOnGround, type Ground, refusalOf } from '../../support/ground.ts';
@@ -235,6 +236,7 @@ describeOnGround('What is deleted', (on) => {
     const before = await readAll();
     const { job, steps, secret, files } = await fill(ground, (await createProject(seed.domain, admin, { name: 'Other' })).project.id);
     expect(await deleteJob(domainOf(ground), admin, { jobId: job.id })).toEqual({ deletedJobId: job.id });
+    await removeDeleted(seed.domain, async () => {});
     const { idempotencyKeys: _, auditEntries: __, ...after } = await readAll();
     for (const id of [job.id, ...steps.map(({ id }) => id), ...files]) expect(JSON.stringify(after)).not.toContain(id);
     expect(filesOf(files)).toEqual([]);
@@ -265,6 +267,7 @@ describeOnGround('What is deleted', (on) => {
     expect(await readAll()).toEqual(full);
     await cancelJob(seed.domain, admin, { jobId: open.id, cancelTimeoutSeconds: 0 });
     await deleteProject(domainOf(ground), admin, { projectId: project.id });
+    await removeDeleted(seed.domain, async () => {});
     const { idempotencyKeys: _, auditEntries: __, ...after } = await readAll();
     for (const id of [project.id, job.id, open.id, device.id, fragment.id, ...files, ...steps.map(({ id }) => id)])
       expect(JSON.stringify(after)).not.toContain(id);

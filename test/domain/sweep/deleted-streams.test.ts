@@ -1,0 +1,84 @@
+/** The streams of what is deleted: gone for readers at once, removed a little at a time. */
+import { eq } from 'drizzle-orm';
+import { expect, test } from 'vitest';
+import { completeStep } from '../../../src/domain/claims/outcomes.ts';
+import { appendLog, reportMetrics, reportTelemetry } from '../../../src/domain/claims/progress.ts';
+import { encodeCursor, feed } from '../../../src/domain/core/cursors.ts';
+import { deleteProject } from '../../../src/domain/jobs/projects.ts';
+import { deleteJob } from '../../../src/domain/jobs/update.ts';
+import { removeDeleted } from '../../../src/domain/sweep/retention.ts';
+import { feedStream, jobStream } from '../../../src/realtime/streams.ts';
+import { jobStatusById } from '../../../src/store/queries/streams.ts';
+import { describeOnGround } from '../../support/ground.ts';
+import { admin, type SeededJob } from '../../support/seed.ts';
+
+const CHUNK = 'one hundred bytes of a log'.padEnd(99, '.').concat('\n');
+
+describeOnGround('What a deleted job or project leaves of its streams', (on) => {
+  /** A job that has ended, with three times as many chunks and points as one step of the removal takes. */
+  async function endedJob(): Promise<SeededJob> {
+    const { seed } = on();
+    const job = await seed.createJob();
+    const { token: leaseToken } = (await seed.claim(job, 0, undefined, 3_600)).lease;
+    const chunks = Array.from({ length: 300 }, (_, i) => ({ offset: i * 100, text: CHUNK, stream: 'STDOUT' as const }));
+    for (let i = 0; i < 300; i += 100) await appendLog(seed.domain, admin, { leaseToken, chunks: chunks.slice(i, i + 100) });
+    for (let i = 0; i < 1_500; i += 500) {
+      const metrics = Array.from({ length: 500 }, (_, n) => ({ name: 'loss', iteration: i + n, value: 1 }));
+      await reportMetrics(seed.domain, admin, { leaseToken, metrics });
+    }
+    await reportTelemetry(seed.domain, admin, { leaseToken, samples: [{ cpu: 1, memoryMb: 1, at: seed.clock.now() }] });
+    await completeStep(seed.domain, admin, { leaseToken });
+    return job;
+  }
+
+  async function countLeft(jobId: string): Promise<Record<string, number>> {
+    const { read, tables } = on().store;
+    const { events, metricPoints, telemetrySamples, logChunks, streams } = tables;
+    const counts = Object.entries({ events, metricPoints, telemetrySamples, logChunks, streams }).map(async ([name, table]) => [
+      name,
+      (await read.db.select({ jobId: table.jobId }).from(table).where(eq(table.jobId, jobId))).length,
+    ]);
+    return Object.fromEntries(await Promise.all(counts));
+  }
+
+  const nothingLeft = { events: 0, metricPoints: 0, telemetrySamples: 0, logChunks: 0, streams: 0 };
+
+  test.each([
+    ['job', (job: SeededJob) => deleteJob(on().seed.domain, admin, { jobId: job.job.id })],
+    ['project', () => deleteProject(on().seed.domain, admin, { projectId: on().seed.project.id })],
+  ])(
+    'is gone for readers at once, and removed a little at a time, also after a %s was deleted and the removal cut off',
+    async (_, remove) => {
+      const { seed, wakeups } = on();
+      const [job, other] = [await endedJob(), await endedJob()];
+      const { id: jobId } = job.job;
+      const feedCursor = encodeCursor(seed.domain, { ...feed, seq: 0 });
+      await remove(job);
+      // One transaction has not removed it all.
+      expect(await countLeft(jobId)).toMatchObject({ events: 0, metricPoints: 1_500, logChunks: 300, telemetrySamples: 1, streams: 3 });
+      for (const kind of ['log', 'metric', 'telemetry', 'event'] as const)
+        expect(await (await jobStream(seed.domain, wakeups, { kind, jobId })).next()).toEqual({ value: undefined, done: true });
+      const stream = await feedStream(seed.domain, wakeups, admin, { filter: { projectId: seed.project.id }, after: feedCursor });
+      const { value: frame } = await stream.next();
+      expect(frame?.rows.filter((row) => row.jobId === jobId)).toEqual([]);
+      await stream.return?.();
+
+      let [before, steps] = [await countLeft(jobId), 0];
+      const pause = async () => {
+        const now = await countLeft(jobId);
+        for (const [name, atOnce] of [['metricPoints', 500] as const, ['logChunks', 100] as const])
+          expect((before[name] ?? 0) - (now[name] ?? 0)).toBeLessThanOrEqual(atOnce);
+        before = now;
+        if (++steps === 3) throw new Error('cut off');
+      };
+      await expect(removeDeleted(seed.domain, pause)).rejects.toThrow('cut off');
+      expect(before).not.toEqual(nothingLeft);
+      await removeDeleted(seed.domain, pause);
+      expect(await countLeft(jobId)).toEqual(nothingLeft);
+      const isGone = (await seed.domain.store.read.run(jobStatusById, { id: other.job.id })).length === 0;
+      expect(await countLeft(other.job.id)).toEqual(
+        isGone ? nothingLeft : expect.objectContaining({ metricPoints: 1_500, logChunks: 300 }),
+      );
+    },
+  );
+});
