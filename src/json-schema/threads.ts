@@ -7,7 +7,7 @@
  */
 import { createHash } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
-import { RequestRefused } from '../domain/core/refusals.ts';
+import { limitExceeded } from '../domain/core/refusals.ts';
 import { type SchemaOutcome, type Schemas, SchemaUnusable } from '../domain/core/schemas.ts';
 import type { Question, Told } from './worker.ts';
 
@@ -71,8 +71,7 @@ class SchemaThreads implements Schemas {
     if (this.#isRefused(schema, settings)) return Promise.reject(tooLong());
     const queue = this.#waiting.get(schema) ?? [];
     if (queue.reduce((sum, { question }) => sum + question.settings.length, settings.length) > MOST_WAITING) {
-      const message = 'Too many jobs wait for their settings to be checked against this schema. Try again.';
-      return Promise.reject(new RequestRefused('LIMIT_EXCEEDED', message));
+      return Promise.reject(limitExceeded.waitingSettings());
     }
     return new Promise((resolve, reject) => {
       // Short ones first: they take no time, and do not wait for those that may.

@@ -1,25 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { type ASTNode, GraphQLError, type GraphQLFormattedError } from 'graphql';
+import type { RequestCode } from '../domain/core/refusals.ts';
 import { unavailabilityOf } from '../store/unavailable.ts';
 import type { Call } from './watch/call.ts';
 import { describeFault, type Log } from './watch/log.ts';
 import type { ServerMeters } from './watch/meters.ts';
 import { logRecurring } from './watch/recurring.ts';
 
-/** The codes of top-level errors. Expected refusals of mutations are data, not errors. */
-export type ErrorCode =
-  | 'UNAUTHENTICATED'
-  | 'FORBIDDEN'
-  | 'BAD_REQUEST'
-  | 'NOT_FOUND'
-  | 'LIMIT_EXCEEDED'
-  | 'PERSISTED_QUERY_NOT_FOUND'
-  | 'DOCUMENT_NOT_TRUSTED'
-  | 'UNAVAILABLE'
-  | 'INTERNAL_ERROR';
-
 /** An error that a client may read as it stands. */
-export function refuse(code: ErrorCode, message: string, extensions: Record<string, unknown> = {}, node?: ASTNode): GraphQLError {
+export function refuse(code: RequestCode, message: string, extensions: Record<string, unknown> = {}, node?: ASTNode): GraphQLError {
   return new GraphQLError(message, { extensions: { code, ...extensions }, nodes: node ?? null });
 }
 

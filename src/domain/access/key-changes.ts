@@ -9,7 +9,7 @@ import { type Change, change, topics } from '../core/change.ts';
 import { Checks } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
 import { isTerminalJob } from '../core/lifecycle.ts';
-import { InvalidInput, InvalidState, NotFound } from '../core/refusals.ts';
+import { InvalidInput, NotFound, wrongState } from '../core/refusals.ts';
 import { type AuditSubject, audit, changedBetween, madeWith } from './audit.ts';
 import { addKey, stateOfKey } from './keys.ts';
 import type { Principal, PrincipalKind, Role } from './principal.ts';
@@ -108,7 +108,7 @@ export async function visibleKey({ tx }: Change, principal: Principal, id: strin
 
 export function requireLiveKey(apiKey: ApiKeyRow, now: Date): void {
   const state = stateOfKey(apiKey, now);
-  if (state !== 'LIVE') throw new InvalidState(`The key is ${state}: one that has ended stays so.`, state, ['LIVE']);
+  if (state !== 'LIVE') throw wrongState.keyEnded(state);
 }
 
 /** Throws FORBIDDEN unless the principal may change this key, which it sees. */
@@ -138,8 +138,7 @@ export async function updateApiKey(domain: Domain, principal: Principal, input: 
     const expiresAt = input.neverExpires ? null : endIn(change, input.expiresInSeconds);
     if (expiresAt !== undefined) {
       requireLiveKey(before, change.now);
-      if (before.replacedById !== null)
-        throw new InvalidState(`The key ends as it was rotated: ${before.replacedById} took its place.`, 'REPLACED', ['LIVE']);
+      if (before.replacedById !== null) throw wrongState.keyReplaced(before.replacedById);
     }
     const after = { ...before, name: input.name ?? before.name, expiresAt: expiresAt === undefined ? before.expiresAt : expiresAt };
     const changes = changedBetween(before, after, { shown: ['name', 'expiresAt'] });

@@ -14,7 +14,7 @@ import type { ApiKeyRow, DeviceRow } from '../../store/schema/tables.ts';
 import { type Change, change, topics } from '../core/change.ts';
 import { Checks } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
-import { InvalidInput, InvalidState } from '../core/refusals.ts';
+import { InvalidInput, wrongState } from '../core/refusals.ts';
 import { audit, changedBetween, madeWith } from './audit.ts';
 import { endIn, endKey, keyFields, type NewApiKey, requireChange, requireLiveKey, subjectOf, visibleKey } from './key-changes.ts';
 import { addKey, stateOfKey } from './keys.ts';
@@ -72,16 +72,14 @@ async function requirePause({ tx, now }: Change, { deviceId, name }: Principal):
   const [last] = await tx.run(lastRotationBy, { deviceId, createdBy: name, since, now });
   if (!last) return;
   const next = new Date(last.createdAt.getTime() + OWN_ROTATION_EVERY_MS);
-  const again = `it can rotate one again at ${next.toISOString()}`;
-  throw new InvalidState(`The device made ${last.id} by rotation less than a minute ago: ${again}.`, 'LIVE', []);
+  throw wrongState.keyRotatedJustNow(last, next);
 }
 
 /** The replacement that an earlier rotation made and nobody has used, revoked now; null where there was no rotation. */
 async function takeUnused(change: Change, { replacedById }: ApiKeyRow): Promise<ApiKeyRow | null> {
   const [earlier] = replacedById === null ? [] : await change.tx.run(lockKey, { id: replacedById });
   if (!earlier) return null;
-  if (earlier.lastUsedAt !== null || earlier.replacedById !== null)
-    throw new InvalidState(`The key was rotated already: ${earlier.id} took its place, and is in use.`, 'REPLACED', ['LIVE']);
+  if (earlier.lastUsedAt !== null || earlier.replacedById !== null) throw wrongState.keyReplacementInUse(earlier);
   await endKey(change, earlier);
   return earlier;
 }

@@ -27,7 +27,7 @@ import { type Change, change, topics } from '../core/change.ts';
 import { Checks } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
 import { stepStatusesThatAllow } from '../core/lifecycle.ts';
-import { InvalidInput, InvalidState, NotFound } from '../core/refusals.ts';
+import { InvalidInput, NotFound, wrongState } from '../core/refusals.ts';
 import { moveJob, moveStep } from '../core/transitions.ts';
 import type { Waker } from '../core/waker.ts';
 import { describeEvictions } from '../preemption/preemption.ts';
@@ -69,8 +69,7 @@ export async function claimStep(
     const claimant = await claimantFor(change, principal, input.deviceId);
     const [step] = await change.tx.run(lockStepByNumber, { jobId: input.jobId, number: input.stepNumber });
     if (!step) throw new NotFound('step', `${input.jobId} ${input.stepNumber}`);
-    if (step.status !== 'QUEUED')
-      throw new InvalidState(`Step ${step.number} is ${step.status}.`, step.status, stepStatusesThatAllow('claim'));
+    if (step.status !== 'QUEUED') throw wrongState.step(step, stepStatusesThatAllow('claim'));
     await requireFit(change, claimant, step);
     return take(change, claimant, step, input.leaseSeconds);
   });

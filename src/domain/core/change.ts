@@ -6,7 +6,7 @@ import { insertRows } from '../../store/statements/inserts.ts';
 import { feedTopic, type Topic, type Tx } from '../../store/store.ts';
 import type { Principal } from '../access/principal.ts';
 import type { Domain } from './domain.ts';
-import { RequestRefused } from './refusals.ts';
+import { badRequest } from './refusals.ts';
 
 export interface Change {
   readonly tx: Tx;
@@ -45,7 +45,7 @@ export async function change<T>(domain: Domain, principal: Principal | null, wor
       return done;
     } catch (error) {
       // Names and texts are checked for it with a word about which; what is left is an id, and there is no such id.
-      if (store.isUnstorableText(error)) throw new RequestRefused('BAD_REQUEST', 'An id in the input holds the character NUL.');
+      if (store.isUnstorableText(error)) throw badRequest.nulInId();
       // Another change made meanwhile what this one had looked for and not found. Where writes run one at a time there is no such thing.
       if (tries === MOST_TRIES || !store.isUniqueViolation(error)) throw error;
     }

@@ -5,7 +5,7 @@
 import { streamBounds } from '../../store/queries/streams.ts';
 import { feedOfAllJobs } from '../../store/schema/streams.ts';
 import type { Domain } from './domain.ts';
-import { RequestRefused } from './refusals.ts';
+import { badRequest } from './refusals.ts';
 import type { StreamKind } from './vocabulary.ts';
 
 export interface StreamName {
@@ -34,7 +34,7 @@ export async function decodeCursor(domain: Domain, cursor: string | null | undef
   if (own !== null && own <= (bounds?.last ?? 0)) return own;
   const inherited = parent === null ? null : parse(cursor, parent, stream);
   if (inherited !== null && inherited <= (bounds?.inherited ?? 0)) return inherited;
-  throw new RequestRefused('BAD_REQUEST', 'after: this cursor is not one that this stream gave.');
+  throw badRequest.foreignStreamCursor();
 }
 
 function parse(cursor: string, identity: string, { kind, jobId }: StreamName): number | null {

@@ -28,7 +28,7 @@ import {
   type StepTransition,
   stepStatusesThatAllow,
 } from './lifecycle.ts';
-import { InvalidState } from './refusals.ts';
+import { wrongState } from './refusals.ts';
 
 /** Why a status changes: the reason for programs, the description for people. */
 export interface Cause {
@@ -48,7 +48,7 @@ export async function moveStep(
   const to = nextStepStatus(step.status, transition);
   const moved: StepRow = { ...step, ...columns, status: to ?? step.status };
   if (to === null || !(await saveStep(change.tx, step, moved))) {
-    throw new InvalidState(`Step ${step.number} is ${step.status}.`, step.status, stepStatusesThatAllow(transition));
+    throw wrongState.step(step, stepStatusesThatAllow(transition));
   }
   if (step.status === 'QUEUED') {
     change.tx.touch(topics.taken);
@@ -91,7 +91,7 @@ export async function moveJob(
     status: to ?? job.status,
   };
   if (to === null || !(await saveJob(change.tx, job, moved))) {
-    throw new InvalidState(`The job is ${job.status}.`, job.status, jobStatusesThatAllow(transition));
+    throw wrongState.job(job, jobStatusesThatAllow(transition));
   }
   if (isMove) {
     change.count(() => change.domain.meters.jobChanges.of({ to, reason }).add());
@@ -110,7 +110,7 @@ export async function moveRound(
 ): Promise<RoundRow> {
   const to = nextRoundStatus(round.status, transition);
   if (to === null || !(await saveRound(change.tx, round, { ...columns, status: to }))) {
-    throw new InvalidState(`Round ${round.number} is ${round.status}.`, round.status, roundStatusesThatAllow(transition));
+    throw wrongState.round(round, roundStatusesThatAllow(transition));
   }
   await record(change, job, { type: 'ROUND_CHANGED', from: round.status, to, details: [String(round.number)] });
   return { ...round, ...columns, status: to };
@@ -127,7 +127,7 @@ export async function moveParticipant(
   if (!participant) throw new Error(`A step that trains has a participant: ${stepId}`);
   const to = nextParticipantStatus(participant.status, transition);
   if (to === null || !(await saveParticipant(tx, participant, { ...columns, status: to }))) {
-    throw new InvalidState(`The device is ${participant.status}.`, participant.status, participantStatusesThatAllow(transition));
+    throw wrongState.participant(participant, participantStatusesThatAllow(transition));
   }
 }
 
@@ -141,8 +141,7 @@ export async function moveFragment(
   const to = nextFragmentStatus(fragment.status, transition);
   const moved: FragmentRow = { ...fragment, ...columns, status: to ?? fragment.status };
   if (to === null || !(await saveFragment(tx, fragment, moved))) {
-    const message = 'The bytes of this fragment are stored already.';
-    throw new InvalidState(message, fragment.status, fragmentStatusesThatAllow(transition));
+    throw wrongState.fragmentStored(fragment.status, fragmentStatusesThatAllow(transition));
   }
   return moved;
 }

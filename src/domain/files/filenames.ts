@@ -9,8 +9,7 @@ import type { Tx } from '../../store/store.ts';
 import type { Principal } from '../access/principal.ts';
 import { requireRight } from '../access/rights.ts';
 import type { Change } from '../core/change.ts';
-import { terminalJobStatuses } from '../core/lifecycle.ts';
-import { AlreadyExists, InvalidState } from '../core/refusals.ts';
+import { nameTaken, wrongState } from '../core/refusals.ts';
 import type { CreateFragmentInput, FragmentScope } from './fragments.ts';
 
 /** Folded: a filename is the same in upper and lower case, however its accents are written. */
@@ -40,7 +39,7 @@ export async function makeRoom(
     known.status === 'PENDING' && (known.owner === principal.name || (place.attempt !== null && known.stepId === place.step?.id));
   const isReplaced = ifExists === 'REPLACE';
   if (!isOfEarlierAttempt && !isUnfinished) {
-    if (!isReplaced) throw new AlreadyExists(`There is a fragment ${known.filename} already; a filename is used once.`, known.id);
+    if (!isReplaced) throw nameTaken.fragment(known.filename, known);
     // A step's lease may bear the name of who made the job, and is not that person.
     const isOwn = place.attempt === null ? known.owner === principal.name : known.stepId !== null;
     if (!isOwn) requireRight(principal, 'deleteFragments');
@@ -61,8 +60,7 @@ export async function takePlace(tx: Tx, { scopeId, attempt, createdAt }: Fragmen
   const [known] = await tx.run(fragmentByFilename, { scopeId, filenameKey });
   if (!known) return null;
   // Who announced it had the right to what was there then; something else may have come since.
-  if (attempt !== null && known.stepId === null && known.createdAt > createdAt)
-    throw new InvalidState('What is there now is no file of a step.', known.status, []);
+  if (attempt !== null && known.stepId === null && known.createdAt > createdAt) throw wrongState.fragmentOfNoStep(known.status);
   await requireUnneeded(tx, known);
   await tx.run(deleteFragmentRow, { id: known.id });
   return known.id;
@@ -71,11 +69,11 @@ export async function takePlace(tx: Tx, { scopeId, attempt, createdAt }: Fragmen
 /** Throws where something else depends on a fragment, which so can neither be deleted nor replaced. */
 export async function requireUnneeded(tx: Tx, fragment: FragmentRow): Promise<void> {
   const [starting] = await tx.run(jobStartingFrom, { fragmentId: fragment.id });
-  if (starting) throw new InvalidState(`Job ${starting.id} starts from it.`, starting.status, terminalJobStatuses);
+  if (starting) throw wrongState.fragmentStartsJob(starting);
   const [experiment] = await tx.run(experimentStartingFrom, { fragmentId: fragment.id });
-  if (experiment) throw new InvalidState(`Experiment ${experiment.id} starts from it.`, fragment.status, []);
+  if (experiment) throw wrongState.fragmentStartsExperiment(experiment, fragment.status);
   const ofRound = fragment.jobId === null ? undefined : await roundThatNeeds(tx, { jobId: fragment.jobId, fragmentId: fragment.id });
-  if (ofRound) throw new InvalidState(`Round ${ofRound.number} of its job needs it.`, ofRound.status, ['SUCCEEDED', 'FAILED', 'CANCELLED']);
+  if (ofRound) throw wrongState.fragmentOfRound(ofRound, ['SUCCEEDED', 'FAILED', 'CANCELLED']);
   const [versions] = await tx.run(versionsOfFragment, { fragmentId: fragment.id });
-  if (versions && versions.count > 0) throw new InvalidState('It is a version of a model.', fragment.status, []);
+  if (versions && versions.count > 0) throw wrongState.fragmentOfModel(fragment.status);
 }

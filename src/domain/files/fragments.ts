@@ -18,7 +18,7 @@ import { Checks } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
 import { once } from '../core/idempotency.ts';
 import { isHeldStep } from '../core/lifecycle.ts';
-import { InvalidInput, InvalidState, NotFound, StaleLease } from '../core/refusals.ts';
+import { InvalidInput, NotFound, StaleLease, wrongState } from '../core/refusals.ts';
 import { moveFragment } from '../core/transitions.ts';
 import type { FragmentType, IfExists } from '../core/vocabulary.ts';
 import { requireLease } from '../steps/held.ts';
@@ -206,8 +206,7 @@ export async function putOwnFragment(
 ): Promise<{ fragment: FragmentRow; replaced: string | null }> {
   const place: FragmentScope = { scopeId: job.id, projectId: job.projectId, job, step: null, attempt: null, deviceId: null };
   const [known] = await change.tx.run(fragmentByFilename, { scopeId: job.id, filenameKey: keyOf(filename) });
-  if (known && known.type !== type)
-    throw new InvalidState(`There is a fragment ${filename} of type ${known.type} already.`, job.status, []);
+  if (known && known.type !== type) throw wrongState.fragmentOfOtherType(filename, known.type, job);
   if (known) await change.tx.run(deleteFragmentRow, { id: known.id });
   const fragment = await addFragment(change, principal, place, { filename, type }, { id, file });
   return { fragment, replaced: known?.id ?? null };

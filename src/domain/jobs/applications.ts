@@ -16,8 +16,7 @@ import { may, requireAllProjects } from '../access/rights.ts';
 import { type Change, change } from '../core/change.ts';
 import { Checks, type ContainerInput, containerOf } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
-import { terminalJobStatuses } from '../core/lifecycle.ts';
-import { AlreadyExists, InvalidInput, InvalidState, NotFound } from '../core/refusals.ts';
+import { InvalidInput, NotFound, nameTaken, wrongState } from '../core/refusals.ts';
 import { SchemaUnusable } from '../core/schemas.ts';
 import { later } from '../core/transitions.ts';
 import type { ItemDefinition, ItemValueType } from '../core/vocabulary.ts';
@@ -76,8 +75,7 @@ export async function createApplication(
       await audit(change, 'APPLICATION_CREATED', subjectOf(application), madeWith(application, applicationFields));
       return { application };
     }
-    const known = await applicationByName(tx, input.name);
-    throw new AlreadyExists(`There is an application named ${JSON.stringify(input.name)}.`, known?.id ?? '');
+    throw nameTaken.application(input.name, await applicationByName(tx, input.name));
   });
 }
 
@@ -128,7 +126,7 @@ export async function deleteApplication(
     const { tx } = change;
     const application = await lockedApplication(tx, applicationId);
     const [unfinished] = await tx.run(unfinishedJobOfApplication, { applicationId });
-    if (unfinished) throw new InvalidState(`Its job ${unfinished.id} is ${unfinished.status}.`, unfinished.status, terminalJobStatuses);
+    if (unfinished) throw wrongState.hasJob(unfinished);
     await removeApplication(tx, applicationId);
     await audit(change, 'APPLICATION_DELETED', subjectOf(application));
     return { deletedApplicationId: applicationId };

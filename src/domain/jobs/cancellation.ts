@@ -8,7 +8,7 @@ import { type Change, change, topics } from '../core/change.ts';
 import { Checks } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
 import { isHeldStep, jobStatusesThatAllow, nextJobStatus } from '../core/lifecycle.ts';
-import { InvalidState } from '../core/refusals.ts';
+import { wrongState } from '../core/refusals.ts';
 import { type Cause, moveJob, moveStep } from '../core/transitions.ts';
 import { lockedJob, lockRounds } from '../steps/lock-order.ts';
 import { lockQueueOf } from './experiments.ts';
@@ -39,7 +39,7 @@ export async function cancelJob(domain: Domain, principal: Principal, input: Can
       return { job: await endJob(change, job, 'cancel', cause) };
     }
     if (nextJobStatus(job.status, 'requestCancel') === null) {
-      throw new InvalidState(`The job is ${job.status}.`, job.status, jobStatusesThatAllow('requestCancel'));
+      throw wrongState.job(job, jobStatusesThatAllow('requestCancel'));
     }
     return { job: await requestStop(change, job, steps, cause, input.cancelTimeoutSeconds) };
   });

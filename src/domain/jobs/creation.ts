@@ -12,8 +12,8 @@ import { visibleJob, visibleProject } from '../access/visible.ts';
 import { type Change, change, record } from '../core/change.ts';
 import type { Domain } from '../core/domain.ts';
 import { once } from '../core/idempotency.ts';
-import { isTerminalJob, terminalJobStatuses } from '../core/lifecycle.ts';
-import { InvalidState, NotFound } from '../core/refusals.ts';
+import { isTerminalJob } from '../core/lifecycle.ts';
+import { NotFound, wrongState } from '../core/refusals.ts';
 import type { JobInitiator } from '../core/vocabulary.ts';
 import { beginFederation } from '../federation/federation.ts';
 import { requireOwnModel, startOf } from '../files/models.ts';
@@ -102,9 +102,7 @@ export async function retryJob(
   return withJudgement(ask, (judgement) =>
     change(domain, principal, async (change) => {
       const job = await visibleJob(change, principal, input.jobId);
-      if (!isTerminalJob(job.status)) {
-        throw new InvalidState(`The job is ${job.status}; one that has ended can be tried again.`, job.status, terminalJobStatuses);
-      }
+      if (!isTerminalJob(job.status)) throw wrongState.jobNotEnded(job);
       const again = keptInputOf(job);
       return once(change, {
         operation: 'retryJob',

@@ -12,8 +12,8 @@ import { requireRight, sees } from '../access/rights.ts';
 import { type Change, change, record } from '../core/change.ts';
 import { Checks } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
-import { isTerminalJob, jobStatuses } from '../core/lifecycle.ts';
-import { InvalidInput, InvalidState, NotFound } from '../core/refusals.ts';
+import { isTerminalJob } from '../core/lifecycle.ts';
+import { InvalidInput, NotFound, wrongState } from '../core/refusals.ts';
 import { later } from '../core/transitions.ts';
 import { putOwnFragment } from '../files/fragments.ts';
 import { requireLease } from '../steps/held.ts';
@@ -94,13 +94,7 @@ export async function storeOutput(
   job: JobRow,
   { id, file, output }: OutputDocument,
 ): Promise<{ job: JobRow; fragment: FragmentRow; replaced: string | null }> {
-  if (isTerminalJob(job.status)) {
-    throw new InvalidState(
-      `The job is ${job.status}: its output stays as it is.`,
-      job.status,
-      jobStatuses.filter((status) => !isTerminalJob(status)),
-    );
-  }
+  if (isTerminalJob(job.status)) throw wrongState.jobEnded(job);
   const fields = { output, updatedAt: later(change.now, job.updatedAt) };
   await saveJobFields(change.tx, job.id, fields);
   await record(change, job, { type: 'JOB_UPDATED', details: ['output'] });

@@ -14,8 +14,7 @@ import { change, topics } from '../core/change.ts';
 import { Checks, type StepInput, stepTemplateOf } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
 import { once } from '../core/idempotency.ts';
-import { terminalJobStatuses } from '../core/lifecycle.ts';
-import { InvalidState, NotFound } from '../core/refusals.ts';
+import { NotFound, wrongState } from '../core/refusals.ts';
 import { later } from '../core/transitions.ts';
 import { removeFiles } from '../files/fragments.ts';
 
@@ -130,7 +129,7 @@ export async function deleteProject(
     const project = await visibleProject(change, principal, projectId);
     const { tx } = change;
     const [unfinished] = await tx.run(unfinishedJob, { projectId });
-    if (unfinished) throw new InvalidState(`Its job ${unfinished.id} is ${unfinished.status}.`, unfinished.status, terminalJobStatuses);
+    if (unfinished) throw wrongState.hasJob(unfinished);
     const { fragmentIds, keyIds } = await removeProject(tx, projectId);
     for (const keyId of keyIds) tx.touch(topics.key(keyId));
     await audit(change, 'PROJECT_DELETED', subjectOf(project));

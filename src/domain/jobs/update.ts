@@ -21,7 +21,7 @@ import { Checks, type StepInput, stepTemplateOf } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
 import { differingPaths, once } from '../core/idempotency.ts';
 import { type JobTransition, jobStatusesThatAllow, nextJobStatus } from '../core/lifecycle.ts';
-import { InvalidState, NotFound } from '../core/refusals.ts';
+import { NotFound, wrongState } from '../core/refusals.ts';
 import { later, moveJob } from '../core/transitions.ts';
 import type { Label } from '../core/vocabulary.ts';
 import { removeFiles } from '../files/fragments.ts';
@@ -55,7 +55,7 @@ export async function updateJob(domain: Domain, principal: Principal, input: Upd
       const job = await requireJob(change, principal, input.jobId);
       requireTransition(job, 'update');
       if (input.expectedUpdatedAt && input.expectedUpdatedAt.getTime() !== job.updatedAt.getTime()) {
-        throw new InvalidState(`The job was changed at ${job.updatedAt.toISOString()}; read it again, and decide anew.`, job.status, []);
+        throw wrongState.jobChanged(job);
       }
       if (input.items || input.settings || touchesConfiguration(input)) requireTransition(job, 'reconfigure');
       const { items, configured } = checkUpdate(domain, job, input, judgement);
@@ -134,7 +134,7 @@ export async function addSteps(
       input,
       run: async () => {
         requireTransition(job, 'addSteps');
-        if (job.isFederated) throw new InvalidState('The steps of a federated job are made by its rounds.', job.status, []);
+        if (job.isFederated) throw wrongState.jobFederated(job);
         if (job.stepCount + input.steps.length > domain.limits.stepsAtMost) {
           checks.refuse(['steps'], `would give the job more than ${domain.limits.stepsAtMost} steps; it has ${job.stepCount}.`);
           checks.done();
@@ -185,5 +185,5 @@ async function requireJob(change: Change, principal: Principal, id: string): Pro
 
 function requireTransition(job: JobRow, transition: JobTransition): void {
   if (nextJobStatus(job.status, transition) !== null) return;
-  throw new InvalidState(`The job is ${job.status}.`, job.status, jobStatusesThatAllow(transition));
+  throw wrongState.job(job, jobStatusesThatAllow(transition));
 }

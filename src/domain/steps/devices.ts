@@ -15,7 +15,7 @@ import { visibleProject } from '../access/visible.ts';
 import { type Change, change, topics } from '../core/change.ts';
 import { Checks, labelsOf, type ResourcesInput, resourcesOf } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
-import { InvalidInput, InvalidState, NotFound } from '../core/refusals.ts';
+import { InvalidInput, NotFound, wrongState } from '../core/refusals.ts';
 import { later } from '../core/transitions.ts';
 import type { Capabilities, DeviceKind, Label, RunKind } from '../core/vocabulary.ts';
 
@@ -203,11 +203,7 @@ export async function deleteDevice(
     const device = await visibleDevice(change, principal, deviceId);
     const { tx } = change;
     const [held] = await tx.run(anyHeldStep, { deviceId });
-    if (held)
-      throw new InvalidState('The device holds a step; drain it, and delete it when it has let go.', statusOf(domain, device), [
-        'OFFLINE',
-        'ONLINE',
-      ]);
+    if (held) throw wrongState.deviceHoldsStep(statusOf(domain, device));
     for (const keyId of await removeDevice(tx, deviceId)) tx.touch(topics.key(keyId));
     tx.touch(topics.device(deviceId));
     await audit(change, 'DEVICE_DELETED', subjectOf(device));

@@ -4,7 +4,7 @@
  * A connection is lazy: `totalCount` alone reads no rows, and rows alone count nothing.
  */
 import type { ObjectRef } from '@pothos/core';
-import { RequestRefused } from '../../domain/core/refusals.ts';
+import { badRequest } from '../../domain/core/refusals.ts';
 import { type Position, type Slice, UnknownPosition } from '../../store/statements/keyset.ts';
 import { builder, type SchemaTypes } from './builder.ts';
 import { CONNECTION_SIZE, IN_ITS_PAGE } from './sizes.ts';
@@ -67,7 +67,7 @@ export class Connection<Row> {
     const { limit, isBackward, after, before } = this.#slice;
     // One more than asked for tells whether there are more.
     const read = await this.#list.read({ ...this.#slice, limit: limit + 1 }).catch((error: unknown) => {
-      throw error instanceof UnknownPosition ? refuseCursor() : error;
+      throw error instanceof UnknownPosition ? badRequest.foreignPageCursor() : error;
     });
     const hasMore = read.length > limit;
     const edges = (hasMore ? read.slice(0, limit) : read).map((row) => new Edge(row, this.#list));
@@ -81,10 +81,10 @@ export class Connection<Row> {
 /** The page of `list` that a field's arguments ask for. Throws BAD_REQUEST for sizes and cursors that cannot be. */
 export function connect<Row>(args: PageArgs, list: List<Row>): Connection<Row> {
   const { first, last } = args;
-  if (first != null && last != null) throw new RequestRefused('BAD_REQUEST', 'Give first or last, not both.');
+  if (first != null && last != null) throw badRequest.firstAndLast();
   const limit = first ?? last ?? CONNECTION_SIZE;
   // That it is not too large either was seen to before the execution began: the size of pages is a limit of the server's.
-  if (limit < 1) throw new RequestRefused('BAD_REQUEST', `${last == null ? 'first' : 'last'} must be at least 1; got ${limit}.`);
+  if (limit < 1) throw badRequest.tooSmall(last == null ? 'first' : 'last', 1, limit);
   return new Connection(list, {
     limit,
     isBackward: last != null,
@@ -105,9 +105,8 @@ function decode(cursor: string): Position {
   } catch {
     // Not JSON: refused below.
   }
-  throw refuseCursor();
+  throw badRequest.foreignPageCursor();
 }
-const refuseCursor = () => new RequestRefused('BAD_REQUEST', 'after and before take cursors that this list gave.');
 const isKey = (key: unknown): key is string | number => typeof key === 'string' || typeof key === 'number';
 
 /** The arguments of every field that is a connection. */

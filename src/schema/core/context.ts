@@ -2,7 +2,7 @@
 
 import type { Principal } from '../../domain/access/principal.ts';
 import type { Domain } from '../../domain/core/domain.ts';
-import { RequestRefused } from '../../domain/core/refusals.ts';
+import { noKey } from '../../domain/core/refusals.ts';
 import type { Wakeups } from '../../realtime/wakeups.ts';
 import { Loaders } from './loaders.ts';
 import { AnswerRoom } from './response-budget.ts';
@@ -59,5 +59,5 @@ export function createContext(
 /** Who is asking. Throws UNAUTHENTICATED when nobody said so. */
 export function viewerOf(context: Context): Principal {
   if (context.principal) return context.principal;
-  throw new RequestRefused('UNAUTHENTICATED', 'This needs a key: send it as `Authorization: Bearer KEY`.');
+  throw noKey();
 }

@@ -4,14 +4,15 @@ import type { Principal } from '../../domain/access/principal.ts';
 import type { Domain } from '../../domain/core/domain.ts';
 import {
   AlreadyExists,
+  badRequest,
   type ErrorCode as Code,
+  errorCodes,
   IdempotencyConflict,
   InvalidInput,
   InvalidState,
   type InputIssue as Issue,
   NotFound,
   Refusal,
-  RequestRefused,
   StaleLease,
 } from '../../domain/core/refusals.ts';
 import { requireWellFormed } from '../../domain/core/text.ts';
@@ -21,15 +22,11 @@ import { describeEnum } from './enums.ts';
 import { Step } from './nouns.ts';
 import { IN_ITS_ROW } from './sizes.ts';
 
-export const ErrorCode = describeEnum<Code>('ErrorCode', 'What kind of refusal it is, for programs. The message beside it is for people.', {
-  NOT_FOUND: 'There is no such thing, or this key may not see it: the two are not told apart.',
-  INVALID_INPUT: 'The input breaks a rule; `issues` says where, and which.',
-  ALREADY_EXISTS: 'Something else has the name already; `existingId` says what.',
-  INVALID_STATE: 'The thing is in a status that does not allow this; `allowed` lists those that would.',
-  STALE_LEASE: 'The lease is no longer current: it has expired, was released, or a later attempt holds the step.',
-  IDEMPOTENCY_CONFLICT: 'The idempotency key came earlier with another input.',
-  QUOTA_EXCEEDED: 'There would be more of them than is allowed.',
-});
+export const ErrorCode = describeEnum<Code>(
+  'ErrorCode',
+  'What kind of refusal it is, for programs. The message beside it is for people.',
+  errorCodes,
+);
 
 export const ErrorInterface = builder.interfaceRef<Refusal>('Error').implement({
   description: 'An expected refusal of a mutation: nothing was changed. `... on Error { code message }` handles all kinds at once.',
@@ -149,7 +146,7 @@ export function defineMutation<I extends object, P extends object>(name: string,
         } catch (error) {
           if (error instanceof Refusal) context.domain.meters.refusals.of({ mutation: name, code: error.code }).add();
           if (error instanceof Refusal && !refusals.some((refusal) => error instanceof refusal)) {
-            throw new RequestRefused('BAD_REQUEST', error.message);
+            throw badRequest.unexpected(error);
           }
           throw error;
         } finally {

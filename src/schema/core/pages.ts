@@ -1,7 +1,7 @@
 /** Pages of a stream of stored entries, for those who ask instead of watching. */
 import { decodeCursor, encodeCursor, type StreamName } from '../../domain/core/cursors.ts';
 import type { Domain } from '../../domain/core/domain.ts';
-import { RequestRefused } from '../../domain/core/refusals.ts';
+import { badRequest } from '../../domain/core/refusals.ts';
 import type { Range } from '../../store/queries/ranges.ts';
 import type { Portion } from '../../store/statements/portions.ts';
 import { builder } from './builder.ts';
@@ -46,7 +46,7 @@ export async function pageOf<Row>(
   read: (after: number, portion: Portion) => Promise<Range<Row>>,
 ): Promise<StreamPage<Row>> {
   const limit = first ?? STREAM_PAGE_SIZE;
-  if (limit < 1) throw new RequestRefused('BAD_REQUEST', `first must be at least 1; got ${limit}.`);
+  if (limit < 1) throw badRequest.tooSmall('first', 1, limit);
   const portion = { rows: limit, bytes: PAGE_BYTES, hold: (bytes: number) => room.hold(bytes) };
   const { rows, upTo, hasMore, missed } = await read(await decodeCursor(domain, after, stream), portion);
   // Where nothing came, what one had is still the place to go on from.

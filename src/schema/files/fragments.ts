@@ -1,11 +1,11 @@
 import { may, sees, seesFile } from '../../domain/access/rights.ts';
 import {
   AlreadyExists,
+  badRequest,
   IdempotencyConflict,
   InvalidInput,
   InvalidState,
   NotFound,
-  RequestRefused,
   StaleLease,
 } from '../../domain/core/refusals.ts';
 import { keyOf as filenameKeyOf } from '../../domain/files/filenames.ts';
@@ -135,7 +135,7 @@ Fragment.implement({
       },
       resolve: (fragment, { maxBytes }, { domain }) => {
         if (maxBytes < 0 || maxBytes > MOST_TEXT_BYTES) {
-          throw new RequestRefused('BAD_REQUEST', `maxBytes must be from 0 to ${MOST_TEXT_BYTES}; got ${maxBytes}.`);
+          throw badRequest.outOfRange('maxBytes', 0, MOST_TEXT_BYTES, maxBytes);
         }
         return readText(domain, fragment, maxBytes);
       },

@@ -1,4 +1,4 @@
-import { RequestRefused } from '../../domain/core/refusals.ts';
+import { badRequest } from '../../domain/core/refusals.ts';
 import {
   newValueBudget,
   type StateDict as StateDictShape,
@@ -49,7 +49,7 @@ builder.objectField(Fragment, 'stateDict', (t) =>
     },
     resolve: (fragment, { tensors, maxElements }, { domain, loaders, room }) => {
       if (maxElements < 0 || maxElements > MOST_ELEMENTS) {
-        throw new RequestRefused('BAD_REQUEST', `maxElements must be from 0 to ${MOST_ELEMENTS}; got ${maxElements}.`);
+        throw badRequest.outOfRange('maxElements', 0, MOST_ELEMENTS, maxElements);
       }
       return stateDictOf(domain, fragment, {
         names: tensors ?? null,

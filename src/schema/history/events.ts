@@ -1,6 +1,6 @@
 import { scopeOf } from '../../domain/access/rights.ts';
 import { feed, type StreamName } from '../../domain/core/cursors.ts';
-import { RequestRefused } from '../../domain/core/refusals.ts';
+import { badRequest } from '../../domain/core/refusals.ts';
 import { type Frame, feedStream, jobStream } from '../../realtime/streams.ts';
 import { readEventsOfTypes } from '../../store/queries/history.ts';
 import { readFeedRange, readRange } from '../../store/queries/ranges.ts';
@@ -123,12 +123,12 @@ builder.subscriptionField('events', (t) =>
       const jobId = oneJob(context, filter);
       const projectId = filter?.projectId ?? null;
       if (projectId !== null && !(await projectById.load(context, projectId))) {
-        throw new RequestRefused('BAD_REQUEST', `filter.projectId: there is no project ${projectId}.`);
+        throw badRequest.noProject('filter.projectId', projectId);
       }
       if (jobId === null) return feedStream(domain, wakeups, viewerOf(context), { filter, after });
       const job = await watchedJob(context, jobId);
       if (projectId !== null && projectId !== job.projectId) {
-        throw new RequestRefused('BAD_REQUEST', `filter.jobId: there is no job ${jobId} in project ${projectId}.`);
+        throw badRequest.noJobInProject('filter.jobId', jobId, projectId);
       }
       return jobStream(domain, wakeups, { kind: 'event', jobId: job.id, after, ...(filter?.types ? { eventTypes: filter.types } : {}) });
     },

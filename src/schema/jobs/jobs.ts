@@ -1,5 +1,5 @@
 import { sees } from '../../domain/access/rights.ts';
-import { gone, RequestRefused } from '../../domain/core/refusals.ts';
+import { badRequest, gone } from '../../domain/core/refusals.ts';
 import { jobsByIdOf, type ShownJob } from '../../store/queries/jobs.ts';
 import { ALL_COLUMNS, forEachChoice } from '../../store/statements/choice.ts';
 import { builder } from '../core/builder.ts';
@@ -38,7 +38,7 @@ export async function jobOf(context: Context, jobId: string): Promise<ShownJob> 
 /** The job that a subscription is about. Throws BAD_REQUEST when there is none that this key may see. */
 export async function watchedJob(context: Context, jobId: string): Promise<ShownJob> {
   const job = await jobById.load(context, jobId);
-  if (!job) throw new RequestRefused('BAD_REQUEST', `jobId: there is no job ${jobId}.`);
+  if (!job) throw badRequest.noJob('jobId', jobId);
   return job;
 }
 

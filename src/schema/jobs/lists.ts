@@ -1,5 +1,5 @@
 import { scopeOf } from '../../domain/access/rights.ts';
-import { RequestRefused } from '../../domain/core/refusals.ts';
+import { badRequest } from '../../domain/core/refusals.ts';
 import { jobCondition } from '../../store/queries/job-filter.ts';
 import { countJobs, jobPosition, listJobs, type JobOrder as Order, type ShownJob } from '../../store/queries/jobs.ts';
 import type { Choice } from '../../store/statements/choice.ts';
@@ -60,7 +60,7 @@ type Filter = typeof JobFilter.$inferInput;
 
 /** Throws BAD_REQUEST for a filter that asks for too much. */
 export function checkJobFilter(filter: Filter | null | undefined): void {
-  if ((filter?.labels?.length ?? 0) > MOST_LABELS) throw new RequestRefused('BAD_REQUEST', `filter.labels: at most ${MOST_LABELS}.`);
+  if ((filter?.labels?.length ?? 0) > MOST_LABELS) throw badRequest.tooManyEntries('filter.labels', MOST_LABELS);
 }
 
 export function jobsLike(context: Context, filter: Filter, order: Order, choice: Choice): List<ShownJob> {

@@ -1,7 +1,7 @@
 import { secretsOf } from '../../domain/access/masking.ts';
 import { may, requireRight, scopeOf } from '../../domain/access/rights.ts';
 import { type Claim as ClaimShape, claimNextSteps, claimStep, type Lease as LeaseShape } from '../../domain/claims/claims.ts';
-import { InvalidInput, InvalidState, NotFound, RequestRefused } from '../../domain/core/refusals.ts';
+import { badRequest, InvalidInput, InvalidState, NotFound } from '../../domain/core/refusals.ts';
 import { claimantOf, servedQueues, slotsLeft } from '../../domain/steps/matching.ts';
 import { claimableCounts } from '../../realtime/claimable-counts.ts';
 import { type ClaimableFilter, claimPosition, countClaimable, listClaimable } from '../../store/queries/claimable.ts';
@@ -151,7 +151,7 @@ builder.queryField('claimableSteps', (t) =>
 async function watchedDevice(context: Context, id: string): Promise<DeviceRow> {
   requireRight(viewerOf(context), 'readDevices');
   const device = await deviceById.load(context, id);
-  if (!device) throw new RequestRefused('BAD_REQUEST', `deviceId: there is no device ${id}.`);
+  if (!device) throw badRequest.noDevice('deviceId', id);
   return device;
 }
 

@@ -1,5 +1,5 @@
 import { encodeCursor } from '../../domain/core/cursors.ts';
-import { RequestRefused } from '../../domain/core/refusals.ts';
+import { badRequest } from '../../domain/core/refusals.ts';
 import { type Frame, jobStream } from '../../realtime/streams.ts';
 import { readLogTail } from '../../store/queries/logs.ts';
 import { readRange } from '../../store/queries/ranges.ts';
@@ -72,7 +72,7 @@ builder.objectFields(Step, (t) => ({
     },
     resolve: ({ jobId, number }, { lines }, { domain, room }) => {
       if (lines < 1 || lines > MOST_TAIL_LINES) {
-        throw new RequestRefused('BAD_REQUEST', `lines must be from 1 to ${MOST_TAIL_LINES}; got ${lines}.`);
+        throw badRequest.outOfRange('lines', 1, MOST_TAIL_LINES, lines);
       }
       return readLogTail(domain.store.read, {
         ...{ jobId, stepNumber: number, lines, mostCharacters: MOST_TAIL_CHARACTERS },

@@ -1,4 +1,4 @@
-import { gone, RequestRefused } from '../../domain/core/refusals.ts';
+import { badRequest, gone, limitExceeded } from '../../domain/core/refusals.ts';
 import { type Frame, jobStream } from '../../realtime/streams.ts';
 import { type Curve, latestMetricsByName, latestMetricsOfJobs, MOST_LATEST, readMetric } from '../../store/queries/curves.ts';
 import type { ShownJob } from '../../store/queries/jobs.ts';
@@ -21,7 +21,7 @@ export const CURVE: Size = { by: ['maxPoints'], usually: MOST_POINTS, perNode: 1
 /** How many points a curve is thinned to. Throws BAD_REQUEST. */
 export function pointsToShow(maxPoints: number | null | undefined): number {
   const most = maxPoints ?? MOST_POINTS;
-  if (most < 1 || most > MOST_POINTS) throw new RequestRefused('BAD_REQUEST', `maxPoints must be from 1 to ${MOST_POINTS}; got ${most}.`);
+  if (most < 1 || most > MOST_POINTS) throw badRequest.outOfRange('maxPoints', 1, MOST_POINTS, most);
   return most;
 }
 
@@ -35,7 +35,7 @@ async function latestOf(context: Context, jobId: string, names: readonly string[
   const all = await latestOfJob.load(context, jobId);
   if (all) return names ? all.filter(({ name }) => names.includes(name)) : all;
   if (names) return latestMetricsByName(context.domain.store.read, jobId, names);
-  throw new RequestRefused('LIMIT_EXCEEDED', `This job has more than ${MOST_LATEST} metrics: ask for them by their names.`);
+  throw limitExceeded.metrics(MOST_LATEST);
 }
 
 async function stepOfMetric(context: Context, { jobId, stepNumber }: LatestMetricRow) {
