@@ -221,6 +221,12 @@ describe('The house style', () => {
     expect(sources.filter((file) => /^export default\b|\bas default\b/m.test(read(file)))).toEqual([]);
   });
 
+  test('a refusal is worded in the catalogue, src/domain/core/refusals.ts', () => {
+    const worded = /\bnew (?:InvalidState|AlreadyExists|RequestRefused)\(/;
+    const gateway = sources.filter((file) => !/^src\/(client|cli|agent)\//.test(file));
+    expect(gateway.filter((file) => worded.test(read(file)))).toEqual(['src/domain/core/refusals.ts']);
+  });
+
   test('the gateway reads the environment in one place', () => {
     const readers = sources.filter((file) => /\bprocess\.env\b/.test(read(file)));
     expect(readers.filter((file) => !/^src\/initial-memory\.ts$|^src\/(agent|cli|client)\//.test(file))).toEqual([]);

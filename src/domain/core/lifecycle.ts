@@ -1,8 +1,9 @@
 /**
  * What can become of a job, a step, a round, a participant and a fragment: a table for each.
  *
- * A row is a status, a column is something that can happen, a cell says where it leads. A blank is refused. Types, GraphQL enums, CHECK
- * constraints, the compare-and-swap updates and docs/lifecycle.md are made from these literals; nothing else decides about a status.
+ * A row is a status, a column is something that can happen, a cell says where it leads. A blank is
+ * refused. Types, GraphQL enums, CHECK constraints, the compare-and-swap updates and
+ * docs/lifecycle.md are made from these literals; nothing else decides about a status.
  */
 
 /** Where each transition leads from each status. */
@@ -11,7 +12,10 @@ type Lifecycle = Readonly<Record<string, Readonly<Record<string, string>>>>;
 export const jobLifecycle = {
   /** Waits for an earlier job of its experiment. */
   BLOCKED: { unblock: 'QUEUED', cancel: 'CANCELLED', addSteps: 'BLOCKED', update: 'BLOCKED', reconfigure: 'BLOCKED' },
-  /** No step has been claimed yet. A federated job can come to the end of its duration before one is. */
+  /**
+   * No step has been claimed yet. A federated job can come to the end of its duration before one
+   * is.
+   */
   QUEUED: {
     start: 'RUNNING',
     succeed: 'SUCCEEDED',
@@ -32,7 +36,10 @@ export const jobLifecycle = {
     addSteps: 'RUNNING',
     update: 'RUNNING',
   },
-  /** Preempted: nothing of it runs, its work is queued again. The duration of a federated job can be over meanwhile. */
+  /**
+   * Preempted: nothing of it runs, its work is queued again. The duration of a federated job can be
+   * over meanwhile.
+   */
   SUSPENDED: {
     start: 'RUNNING',
     succeed: 'SUCCEEDED',
@@ -41,7 +48,10 @@ export const jobLifecycle = {
     addSteps: 'SUSPENDED',
     update: 'SUSPENDED',
   },
-  /** Cancel was asked for, or its run timeout has come (then it fails); a device still holds a lease. */
+  /**
+   * Cancel was asked for, or its run timeout has come (then it fails); a device still holds a
+   * lease.
+   */
   CANCELLING: { requestCancel: 'CANCELLING', cancel: 'CANCELLED', fail: 'FAILED', update: 'CANCELLING' },
   SUCCEEDED: { update: 'SUCCEEDED', delete: 'SUCCEEDED' },
   FAILED: { update: 'FAILED', delete: 'FAILED' },
@@ -51,9 +61,14 @@ export const jobLifecycle = {
 export const stepLifecycle = {
   /** Waits for an earlier step. */
   BLOCKED: { unblock: 'QUEUED', skip: 'SKIPPED' },
-  /** Can be claimed. `cancel` is for a step that was tried before, `skip` for one that never ran. */
+  /**
+   * Can be claimed. `cancel` is for a step that was tried before, `skip` for one that never ran.
+   */
   QUEUED: { claim: 'RUNNING', fail: 'FAILED', skip: 'SKIPPED', cancel: 'CANCELLED' },
-  /** A lease holds it. `requeue` is every way back: a retry, a release, a lost device, a preemption. `prepare` is what its device does before and as the command begins. */
+  /**
+   * A lease holds it. `requeue` is every way back: a retry, a release, a lost device, a preemption.
+   * `prepare` is what its device does before and as the command begins.
+   */
   RUNNING: {
     prepare: 'RUNNING',
     complete: 'SUCCEEDED',
@@ -62,7 +77,10 @@ export const stepLifecycle = {
     requestCancel: 'CANCELLING',
     cancel: 'CANCELLED',
   },
-  /** Its device has been told to stop. Work that was finished all the same is recorded as what it is. `timeOut`: because its job ran for too long. */
+  /**
+   * Its device has been told to stop. Work that was finished all the same is recorded as what it
+   * is. `timeOut`: because its job ran for too long.
+   */
   CANCELLING: { complete: 'SUCCEEDED', fail: 'CANCELLED', requeue: 'CANCELLED', cancel: 'CANCELLED', timeOut: 'FAILED' },
   SUCCEEDED: {},
   FAILED: {},
@@ -81,11 +99,16 @@ export const roundLifecycle = {
   CANCELLED: {},
 } as const satisfies Lifecycle;
 
-/** A device in a round. Its step has a lifecycle of its own: what happens to that is followed here. */
+/**
+ * A device in a round. Its step has a lifecycle of its own: what happens to that is followed here.
+ */
 export const participantLifecycle = {
   /** Its step waits for it. */
   INVITED: { train: 'TRAINING', drop: 'DROPPED' },
-  /** It holds its step. `invite`: its step went back to the queue. `submitLate`: the round has what it needs, or is over. */
+  /**
+   * It holds its step. `invite`: its step went back to the queue. `submitLate`: the round has what
+   * it needs, or is over.
+   */
   TRAINING: { submit: 'SUBMITTED', submitLate: 'LATE', invite: 'INVITED', drop: 'DROPPED' },
   SUBMITTED: {},
   LATE: {},

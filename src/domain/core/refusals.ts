@@ -1,9 +1,11 @@
 /**
  * The catalogue of refusals: every code with what it means, and every sentence that says no.
  *
- * An expected refusal is a `Refusal`: a member of a mutation's result union. What no well-meaning client does is a `RequestRefused`: a top-level error.
- * Either is thrown inside a write, undoes it, and changes nothing. What is wrong with single fields of an input is said where it is checked (checks.ts),
- * what keeps the store from its work, in store/unavailable.ts, and what is wrong with a request before it is executed, in src/server.
+ * An expected refusal is a `Refusal`: a member of a mutation's result union. What no well-meaning
+ * client does is a `RequestRefused`: a top-level error. Either is thrown inside a write, undoes it,
+ * and changes nothing. What is wrong with single fields of an input is said where it is checked
+ * (checks.ts), what keeps the store from its work, in store/unavailable.ts, and what is wrong with
+ * a request before it is executed, in src/server.
  */
 import type { JobRow, StepRow } from '../../store/schema/tables.ts';
 import { isTerminalJob, type JobStatus, jobStatuses, terminalJobStatuses } from './lifecycle.ts';
@@ -185,7 +187,10 @@ export const nameTaken = {
 export const noKey = () => new RequestRefused('UNAUTHENTICATED', 'This needs a key: send it as `Authorization: Bearer KEY`.');
 /** FORBIDDEN. `what` goes on after "may not". */
 export const forbidden = (what: string) => new RequestRefused('FORBIDDEN', `This key may not ${what}.`);
-/** NOT_FOUND: it was there when the request began. One request reads more than once, and what it reads next may have been deleted meanwhile. */
+/**
+ * NOT_FOUND: it was there when the request began. One request reads more than once, and what it
+ * reads next may have been deleted meanwhile.
+ */
 export const gone = (what: string, id: string) => new RequestRefused('NOT_FOUND', `The ${what} ${id} was deleted meanwhile.`);
 
 const bad = (message: string) => new RequestRefused('BAD_REQUEST', message);

@@ -1,8 +1,9 @@
 /**
- * The one setter of statuses. A change reads the row, the lifecycle table says where a transition leads, the row is saved by compare-and-swap
- * and the event is stored in the same transaction.
+ * The one setter of statuses. A change reads the row, the lifecycle table says where a transition
+ * leads, the row is saved by compare-and-swap and the event is stored in the same transaction.
  *
- * Rows are locked in one order everywhere, steps (by number) before their job before its streams, so that PostgreSQL has no deadlocks to break.
+ * Rows are locked in one order everywhere, steps (by number) before their job before its streams,
+ * so that PostgreSQL has no deadlocks to break.
  */
 import { participantOfStep, saveParticipant, saveRound } from '../../store/changes/federations.ts';
 import { saveFragment } from '../../store/changes/fragments.ts';
@@ -37,7 +38,10 @@ export interface Cause {
   readonly exitCode?: number | null;
 }
 
-/** Moves a step, with the other columns that change along. Throws InvalidState when the table refuses. */
+/**
+ * Moves a step, with the other columns that change along. Throws InvalidState when the table
+ * refuses.
+ */
 export async function moveStep(
   change: Change,
   step: StepRow,
@@ -73,7 +77,10 @@ export async function moveStep(
   return moved;
 }
 
-/** Moves a job, with the other columns that change along. A transition that leaves the status as it is stores no event. Throws InvalidState when the table refuses. */
+/**
+ * Moves a job, with the other columns that change along. A transition that leaves the status as it
+ * is stores no event. Throws InvalidState when the table refuses.
+ */
 export async function moveJob(
   change: Change,
   job: JobRow,
@@ -100,7 +107,10 @@ export async function moveJob(
   return moved;
 }
 
-/** Moves a round, with the other columns that change along, and stores the event. Throws InvalidState when the table refuses. */
+/**
+ * Moves a round, with the other columns that change along, and stores the event. Throws
+ * InvalidState when the table refuses.
+ */
 export async function moveRound(
   change: Change,
   job: JobRow,
@@ -116,7 +126,10 @@ export async function moveRound(
   return { ...round, ...columns, status: to };
 }
 
-/** Moves the device that a step of a round is for, with the other columns that change along. Throws InvalidState when the table refuses. */
+/**
+ * Moves the device that a step of a round is for, with the other columns that change along. Throws
+ * InvalidState when the table refuses.
+ */
 export async function moveParticipant(
   { tx }: Change,
   stepId: string,
@@ -131,7 +144,10 @@ export async function moveParticipant(
   }
 }
 
-/** Moves a fragment, with the other columns that change along. Throws InvalidState when the table refuses. */
+/**
+ * Moves a fragment, with the other columns that change along. Throws InvalidState when the table
+ * refuses.
+ */
 export async function moveFragment(
   { tx }: Change,
   fragment: FragmentRow,
@@ -146,7 +162,10 @@ export async function moveFragment(
   return moved;
 }
 
-/** A change is always later than the one before it, also when the clock stands still or goes back: `expectedUpdatedAt` tells changes apart by it. */
+/**
+ * A change is always later than the one before it, also when the clock stands still or goes back:
+ * `expectedUpdatedAt` tells changes apart by it.
+ */
 export function later(now: Date, before: Date): Date {
   return now > before ? now : new Date(before.getTime() + 1);
 }

@@ -1,8 +1,9 @@
 /**
  * The fields of a job that its caller gives, and that are kept and shown as they were given.
  *
- * One row is all that is said of a field: CreateJobInput, UpdateJobInput and the type Job have it from here (schema/jobs/fields.ts), and so have the
- * checks, the new row and updateJob. Beside it a field needs a column (store/schema/tables.ts) and a right to read it (access/fields.ts).
+ * One row is all that is said of a field: CreateJobInput, UpdateJobInput and the type Job have it
+ * from here (schema/jobs/fields.ts), and so have the checks, the new row and updateJob. Beside it a
+ * field needs a column (store/schema/jobs.ts) and a right to read it (access/fields.ts).
  */
 import type { Optional } from '../../store/optional.ts';
 import type { JobRow } from '../../store/schema/tables.ts';
@@ -20,13 +21,18 @@ interface Kinds {
 
 interface FieldOf<K extends keyof Kinds> {
   readonly kind: K;
-  /** What a job has where nothing is given; null: nothing. Left out: createJob has to be given it. */
+  /**
+   * What a job has where nothing is given; null: nothing. Left out: createJob has to be given it.
+   */
   readonly byDefault?: Kinds[K] | null;
   /** A method, so that one loop can call those of all kinds. */
   check?(checks: Checks, path: readonly string[], value: Optional<Kinds[K]>): void;
   /** Part of what the job runs with: stays as it is once a step has been claimed. */
   readonly isConfiguration?: true;
-  /** What the schema says of it in each of its three places. An input that says nothing of it does not take it. */
+  /**
+   * What the schema says of it in each of its three places. An input that says nothing of it does
+   * not take it.
+   */
   readonly shown: string;
   readonly create?: string;
   readonly update?: string;

@@ -1,4 +1,6 @@
-/** The builder that every type of the API is made with, and the three roots that their files add to. */
+/**
+ * The builder that every type of the API is made with, and the three roots that their files add to.
+ */
 import SchemaBuilder from '@pothos/core';
 import ErrorsPlugin from '@pothos/plugin-errors';
 import './size-plugin.ts';
@@ -12,16 +14,20 @@ interface Types {
 }
 
 /**
- * Fields are non-null unless they say `nullable: true`; input fields are optional unless they say `required: true`.
+ * Fields are non-null unless they say `nullable: true`; input fields are optional unless they say
+ * `required: true`.
  *
  * Pothos has plugins for more, which are not used:
- * - relay: ids are global as they are, and its resolvers of ids and nodes are asynchronous, which costs a promise for each id of each row.
- *   node.ts and connections.ts are all that is needed of Relay.
- * - dataloader: its loaders belong to types, and each row goes through one. Here a loader is a value that any resolver may ask (loaders.ts); rows
- *   that came in a list are shown as they are, and what loaders had read is forgotten after a mutation.
- * - validation: input is checked in the domain, which the gateway's own tasks use as well, and answered as InvalidInputError with a path for each issue.
- * - scope-auth: who may read a field is one table (domain/access/fields.ts) that docs/rights.md is made of, and a field without a row there stops
- *   the start (guards.ts).
+ * - relay: ids are global as they are, and its resolvers of ids and nodes are asynchronous, which
+ *   costs a promise for each id of each row. node.ts and connections.ts are all that is needed of
+ *   Relay.
+ * - dataloader: its loaders belong to types, and each row goes through one. Here a loader is a
+ *   value that any resolver may ask (loaders.ts); rows that came in a list are shown as they are,
+ *   and what loaders had read is forgotten after a mutation.
+ * - validation: input is checked in the domain, which the gateway's own tasks use as well, and
+ *   answered as InvalidInputError with a path for each issue.
+ * - scope-auth: who may read a field is one table (domain/access/fields.ts) that docs/rights.md is
+ *   made of, and a field without a row there stops the start (guards.ts).
  */
 export const builder = new SchemaBuilder<Types>({
   plugins: [ErrorsPlugin, 'size'],

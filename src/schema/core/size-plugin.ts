@@ -1,11 +1,12 @@
 /**
  * A Pothos plugin: the options `size` and `budget` of fields, and bare fields.
  *
- * What an operation costs is worked out from `size` (server/cost.ts); what a long answer takes, from `budget` and from what lists hold beyond their
- * size (response-budget.ts).
+ * What an operation costs is worked out from `size` (server/execution/cost.ts); what a long answer takes,
+ * from `budget` and from what lists hold beyond their size (response-budget.ts).
  *
- * A bare field is one that only reads the property of its own name, which is what GraphQL does by default. It has no resolver: graphql-jit compiles it
- * to the property read, and calls a function with an info object for every other.
+ * A bare field is one that only reads the property of its own name, which is what GraphQL does by
+ * default. It has no resolver: graphql-jit compiles it to the property read, and calls a function
+ * with an info object for every other.
  */
 import SchemaBuilder, {
   BasePlugin,
@@ -26,7 +27,8 @@ declare global {
     interface Plugins<Types extends SchemaTypes> {
       size: SizePlugin<Types>;
     }
-    // The parameters are Pothos's: declarations of one interface merge only where they are the same.
+    // The parameters are Pothos's: declarations of one interface merge only where they are the
+    // same.
     interface FieldOptions<
       Types extends SchemaTypes = SchemaTypes,
       ParentShape = unknown,
@@ -36,9 +38,15 @@ declare global {
       ResolveShape = unknown,
       ResolveReturnShape = unknown,
     > {
-      /** How many nodes it counts as: of every list of objects, and of texts that are read whole. A field with `first` or `last` has its page's. */
+      /**
+       * How many nodes it counts as: of every list of objects, and of texts that are read whole. A
+       * field with `first` or `last` has its page's.
+       */
       size?: Size | typeof IN_ITS_PAGE;
-      /** Of a text that may be longer than a message: it takes from the response budget. JSON documents do so in any case. */
+      /**
+       * Of a text that may be longer than a message: it takes from the response budget. JSON
+       * documents do so in any case.
+       */
       budget?: true;
     }
   }

@@ -1,9 +1,10 @@
 /**
- * How many nodes the lists of the schema hold, as far as that can be said before anything is read: what an operation costs is worked out from
- * it (server/cost.ts).
+ * How many nodes the lists of the schema hold, as far as that can be said before anything is read:
+ * what an operation costs is worked out from it (server/execution/cost.ts).
  *
- * Lists in pages hold what `first` or `last` ask for. The others have an estimate, as the option `size` of their field: what there usually is, not
- * what there can be at most, since an estimate that is never reached refuses what would have been no trouble.
+ * Lists in pages hold what `first` or `last` ask for. The others have an estimate, as the option
+ * `size` of their field: what there usually is, not what there can be at most, since an estimate
+ * that is never reached refuses what would have been no trouble.
  */
 
 /** The arguments that say how much of something is asked for, in whatever field. */

@@ -1,4 +1,7 @@
-/** The fields of a job that its caller gives, in the three places where the schema has them: from the table of domain/jobs/fields.ts. */
+/**
+ * The fields of a job that its caller gives, in the three places where the schema has them: from
+ * the table of domain/jobs/fields.ts.
+ */
 import type { InputFieldsFromShape } from '@pothos/core';
 import { allJobFields, type ChangedJobFields, type NewJobFields } from '../../domain/jobs/fields.ts';
 import type { ShownJob } from '../../store/queries/jobs.ts';

@@ -1,4 +1,7 @@
-/** That Drizzle still hands whole results to the mapper that prepared statements are given: if it did not, rows would come slowly, and nothing would say so. */
+/**
+ * That Drizzle still hands whole results to the mapper that prepared statements are given: if it
+ * did not, rows would come slowly, and nothing would say so.
+ */
 import { sql } from 'drizzle-orm';
 import { beforeAll, expect, test, vi } from 'vitest';
 import { mapPlainly } from '../../../src/store/statements/mapping.ts';
