@@ -1,7 +1,6 @@
 /** The result document of a job: what it reported, beside what it ran with. */
 
-import { jobItemsOf } from '../../store/changes/items.ts';
-import { saveJobFields } from '../../store/changes/jobs.ts';
+import { jobItemsOf, saveJobFields } from '../../store/changes/jobs.ts';
 import type { StoredFile } from '../../store/files/file-store.ts';
 import { jobById } from '../../store/queries/rows.ts';
 import type { FragmentRow, JobRow } from '../../store/schema/tables.ts';

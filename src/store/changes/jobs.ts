@@ -107,3 +107,11 @@ export async function removeJobs(tx: Tx, jobIds: readonly string[]): Promise<str
   await db.delete(t.jobs).where(inArray(t.jobs.id, jobIds));
   return files.map(({ id }) => id);
 }
+
+export const jobItemsOf = statement('job items of', (db, t, $: Placeholder<{ jobId: string }>) =>
+  db
+    .select()
+    .from(t.jobItems)
+    .where(eq(t.jobItems.jobId, $('jobId')))
+    .orderBy(asc(t.jobItems.position)),
+);
