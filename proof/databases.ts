@@ -22,7 +22,7 @@ export interface PostgresServer {
 /** Starts a PostgreSQL that is as durable as a real one; it ends with this process, however that ends. */
 export async function startPostgres(): Promise<PostgresServer> {
   const file = fileURLToPath(new URL('../test/support/postgres-keeper.ts', import.meta.url));
-  const keeper: ChildProcess = fork(file, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const keeper: ChildProcess = fork(file, ['durable'], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   const answer = await new Promise<string>((resolve) => {
     keeper.once('message', (message) => resolve(String(message)));
     keeper.once('exit', (code) => resolve(`The keeper of PostgreSQL ended with ${code}.`));

@@ -7,7 +7,7 @@ import { openPostgres } from '../../src/store/postgres/store.ts';
 import { openSqlite } from '../../src/store/sqlite/store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { createFolder, removeFolder } from './folders.ts';
-import { password, user } from './postgres-account.ts';
+import { MIGRATED, password, user } from './postgres-account.ts';
 
 export interface TestDatabase {
   readonly dialect: 'sqlite' | 'postgres';
@@ -26,11 +26,11 @@ export type Open = () => Promise<Store>;
 
 /**
  * Runs the same tests on each database. `open` makes a fresh database and opens a store on it; `create` makes the database alone, for tests
- * that open it more than once. What was made in a test is removed after it, what was made in beforeAll after the last.
+ * that open it more than once: empty, or with its tables. What was made in a test is removed after it, what was made in beforeAll after the last.
  */
 export function describeOnEachStore(
   name: string,
-  define: (open: Open, create: () => Promise<TestDatabase>, dialect: TestDatabase['dialect']) => void,
+  define: (open: Open, create: (from?: 'empty' | 'migrated') => Promise<TestDatabase>, dialect: TestDatabase['dialect']) => void,
 ): void {
   describe.each([
     { dialect: 'sqlite', make: createSqliteDatabase },
@@ -46,15 +46,16 @@ export function describeOnEachStore(
     };
     afterEach(() => removeAll(current));
     afterAll(() => removeAll(ofAll));
-    const create = async () => {
-      const database = await make();
+    const create = async (from?: 'empty' | 'migrated') => {
+      const database = await make(from);
       current.push(database);
       return database;
     };
-    define(async () => (await create()).open(), create, dialect);
+    define(async () => (await create('migrated')).open(), create, dialect);
   });
 }
 
+/** Always empty: its tables are made in some milliseconds. */
 export async function createSqliteDatabase(): Promise<TestDatabase> {
   const folder = createFolder('sqlite');
   const file = join(folder, 'trainyard.sqlite');
@@ -78,11 +79,11 @@ export async function createSqliteDatabase(): Promise<TestDatabase> {
 
 let nextNumber = 1;
 
-export async function createPostgresDatabase(): Promise<TestDatabase> {
+export async function createPostgresDatabase(from: 'empty' | 'migrated' = 'empty'): Promise<TestDatabase> {
   const port = await askForPort();
   const folder = createFolder('postgres');
   const name = `test_${process.pid}_${nextNumber++}`;
-  await administer(port, `create database ${name}`);
+  await administer(port, `create database ${name} template ${from === 'migrated' ? MIGRATED : 'template0'}`);
   const url = urlOf(port, name);
   const opened = new Set<Store>();
   return {

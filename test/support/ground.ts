@@ -29,7 +29,7 @@ export function describeOnGround(
     let wakeups: Wakeups;
     let ground: Ground;
     beforeAll(async () => {
-      database = await create();
+      database = await create('migrated');
       store = await database.open();
       wakeups = new Wakeups(store);
     });

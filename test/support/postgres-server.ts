@@ -39,7 +39,9 @@ export default async function openDoor(project: TestProject): Promise<() => Prom
  * tests came to. It stops the server when its parent is gone, however that ended.
  */
 function startKeeper() {
-  const child = fork(fileURLToPath(new URL('postgres-keeper.ts', import.meta.url)), { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const child = fork(fileURLToPath(new URL('postgres-keeper.ts', import.meta.url)), ['quick'], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
   const answer = new Promise<string>((resolve) => {
     child.once('message', (message) => resolve(String(message)));
     child.once('exit', (code) => resolve(`PostgreSQL did not start: its keeper ended with ${code}.`));
