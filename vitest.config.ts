@@ -9,6 +9,10 @@ export default defineConfig({
     exclude: ['node_modules/**', 'test/**/*.long.test.ts'],
     globalSetup: ['test/support/run-folder.ts', 'test/support/postgres-server.ts'],
     pool: 'forks',
+    // The files that a worker runs share the modules of src: loading them for each of 200 files would take as long as the tests themselves.
+    isolate: false,
+    unstubEnvs: true,
+    restoreMocks: true,
     // As a gateway loads them: else each worker would take two seconds to load drizzle-orm.
     execArgv: ['--import', new URL('src/module-loading.ts', import.meta.url).href],
     // Two cores run the whole suite: a child process under load may take its time, and a wait that hangs must still end.
