@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { unwrap } from '../../src/client/errors.ts';
 import { type Client, createClient } from '../../src/client/fetch.ts';
 import {
@@ -11,6 +11,7 @@ import {
   JobDocument,
   ReportProgressDocument,
 } from '../../src/client/generated.ts';
+import { eventually } from '../agent/eventually.ts';
 import { createSqliteDatabase, type TestDatabase } from '../support/databases.ts';
 import { createFolder } from '../support/folders.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
@@ -65,12 +66,19 @@ async function addApplication(input: object): Promise<string> {
   return data.createApplication.application.id;
 }
 
-/** Claims the one step that is queued, as a device would; `submit` is the command that has queued it, if it still runs. */
+/** Claims the one step that is queued, as a device would; `submit` is the command that queues it, if it still runs. */
 async function claim(submit?: CommandProcess) {
-  const { claimNextSteps } = await client.request(ClaimNextStepsDocument, { input: { waitSeconds: 20 } });
-  const [claimed] = unwrap(claimNextSteps).claims;
-  if (claimed === undefined) throw new Error(`Nothing came to be claimed. ${submit?.stderr() ?? ''}`);
-  return { token: claimed.lease.token, step: claimed.step, jobId: claimed.step.job.id };
+  let hasEnded = submit === undefined;
+  void submit?.ended.then(() => {
+    hasEnded = true;
+  });
+  for (;;) {
+    const wasLast = hasEnded;
+    const { claimNextSteps } = await client.request(ClaimNextStepsDocument, { input: { waitSeconds: 20 } });
+    const [claimed] = unwrap(claimNextSteps).claims;
+    if (claimed !== undefined) return { token: claimed.lease.token, step: claimed.step, jobId: claimed.step.job.id };
+    if (wasLast) throw new Error(`Nothing came to be claimed. ${submit?.stderr() ?? ''}`);
+  }
 }
 
 async function report(leaseToken: string, offset: number, text: string, epoch?: number): Promise<number> {
@@ -93,7 +101,7 @@ describe('trainyard submit', () => {
     const { token, jobId, step } = await claim(submit);
     expect(step.job.settings).toEqual({ lr: 0.1, custom: { depth: 5 }, param_3: { k: 'v' } });
     let offset = await report(token, 0, 'epoch 1\nhalf of ', 1);
-    await vi.waitFor(() => expect(submit.stdout()).toBe('epoch 1\n'), { timeout: 20_000 });
+    await eventually(() => expect(submit.stdout()).toBe('epoch 1\n'));
     await gateway.restart();
     offset = await report(token, offset, 'a line\n', 2);
     await report(token, offset, 'the end, without a line\u001b[2J feed', 3);
@@ -138,7 +146,7 @@ describe('trainyard submit', () => {
 
   test('--follow ends with 3 when the job is cancelled', async () => {
     const submit = startTrainyard('submit', '--follow', '--name', 'doomed', '--command', 'sleep 1', '--json');
-    await vi.waitFor(() => expect(submit.stdout()).toContain('"type":"status"'), { timeout: 20_000 });
+    await eventually(() => expect(submit.stdout()).toContain('"type":"status"'));
     const { job } = JSON.parse(submit.stdout().split('\n')[0] ?? '');
     const cancelled = await trainyard('cancel', job.id, '--reason', 'a mistake');
     expect(cancelled).toEqual({ code: 0, stdout: `${job.id} (doomed) is CANCELLED\n`, stderr: '' });
@@ -149,7 +157,7 @@ describe('trainyard submit', () => {
   test('that is interrupted leaves the job running, says how to cancel it, and ends with 130', async () => {
     const submit = startTrainyard('submit', '--follow', '--name', 'goes on', '--command', 'sleep 1');
     const { token, jobId } = await claim(submit);
-    await vi.waitFor(() => expect(submit.stderr()).toContain('== job RUNNING'), { timeout: 20_000 });
+    await eventually(() => expect(submit.stderr()).toContain('== job RUNNING'));
     submit.kill('SIGINT');
     expect(await submit.ended).toBe(130);
     expect(submit.stderr()).toContain(`trainyard cancel ${jobId}`);
@@ -250,7 +258,7 @@ describe('trainyard', () => {
     const { stdout, code } = await trainyard('logs', id, '--step', '0');
     expect([code, stdout.length]).toEqual([0, 500_000]);
     const follow = startTrainyard('logs', id, '--follow');
-    await vi.waitFor(() => expect(follow.stdout()).not.toBe(''), { timeout: 20_000 });
+    await eventually(() => expect(follow.stdout()).not.toBe(''));
     follow.closeStdout();
     await report(token, offset, 'more\n');
     expect(await follow.ended).toBe(141);
@@ -276,7 +284,7 @@ describe('trainyard', () => {
     const id = (await ask('submit', '--name', 'watched', '--command', 'x')).trim();
     const { apiKey, secret } = JSON.parse(await ask('keys', 'create', 'link', '--kind', 'watch', '--job', id, '--json'));
     const watch = startCommand(folder, ['watch', id], { ...settings(), TRAINYARD_TOKEN: secret });
-    await vi.waitFor(() => expect(watch.stderr()).toContain('== job QUEUED'), { timeout: 20_000 });
+    await eventually(() => expect(watch.stderr()).toContain('== job QUEUED'));
     expect(await runHere(['cancel', id], { ...settings(), TRAINYARD_TOKEN: secret })).toMatchObject({ code: 2 });
     expect(await ask('keys', 'list')).toMatch(new RegExp(`^ID +NAME .*\\n${apiKey.id} +link +WATCH .*good`));
     expect((await trainyard('keys', 'revoke', apiKey.id)).code).toBe(0);

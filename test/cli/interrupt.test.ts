@@ -1,7 +1,8 @@
 /** Ctrl-C, twice: the first asks a command to end in good order, the second is for who does not want to wait. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { eventually } from '../agent/eventually.ts';
 import { createSqliteDatabase, type TestDatabase } from '../support/databases.ts';
 import { createFolder, removeFolder } from '../support/folders.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
@@ -26,14 +27,12 @@ test('the second Ctrl-C ends an agent whose step does not stop', async () => {
   const stubborn = `trap "" TERM; echo $$ > ${pidFile}; while :; do sleep 1; done`;
   expect(await runCommand(folder, ['submit', '--name', 'stubborn', '--command', stubborn], settings)).toMatchObject({ code: 0 });
   const agent = startCommand(folder, ['agent', '--grace-seconds', '600'], settings);
-  const pid = await vi.waitFor(async () => Number((await readFile(pidFile, 'utf8')).trim()) || Promise.reject(new Error('Not yet.')), {
-    timeout: 60_000,
-  });
+  const pid = await eventually(async () => Number((await readFile(pidFile, 'utf8')).trim()) || Promise.reject(new Error('Not yet.')));
   try {
     agent.kill('SIGINT');
     const said = agent.stderr().length + agent.stdout().length;
     // It says that it stops, and waits.
-    await vi.waitFor(() => expect(agent.stderr().length + agent.stdout().length).toBeGreaterThan(said), { timeout: 60_000 });
+    await eventually(() => expect(agent.stderr().length + agent.stdout().length).toBeGreaterThan(said));
     agent.kill('SIGINT');
     // By the signal itself: there is no exit code.
     expect(await agent.ended).toBe(null);

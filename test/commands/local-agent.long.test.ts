@@ -77,7 +77,10 @@ test('a step of up --isolate reads neither its data folder nor the processes of 
   expect(logTail.trim()).toMatch(/^64\d\d\d\ndone$/);
 });
 
-test('a gateway ends within 15 s though a step takes all of its grace, has more to hand in than time, and a client reads nothing (P11, P18)', async () => {
+test('a gateway ends within 15 s though a step takes all of its grace, has more to hand in than time, and a client reads nothing (P11, P18)', {
+  // On a machine that is busy with other tests, one try of three has to be quick enough.
+  retry: 2,
+}, async () => {
   const { gateway } = await open();
   // Read to its end before it is sent: longer than any grace.
   const jobId = await submit(
@@ -92,10 +95,7 @@ test('a gateway ends within 15 s though a step takes all of its grace, has more 
   await new Promise<void>((resolve) => client.write(`${[...head, 'Content-Length: 900'].join('\r\n')}\r\n\r\n{`, () => resolve()));
   const began = performance.now();
   expect(await gateway.kill('SIGTERM')).toEqual({ code: 0, signal: null });
-  const took = performance.now() - began;
-  expect(took).toBeLessThan(60_000);
-  // On a machine too slow to keep the 15 s, the agent is ended before it has said all: what follows is of one that is not.
-  if (took > 15_000) return;
+  expect(performance.now() - began).toBeLessThan(15_000);
   await gateway.restart();
   // Given back, not lost: the agent had the time to say so.
   const { job } = await read<{ job: { step: { attempts: { outcome: string }[] }; fragments: { nodes: { filename: string }[] } } }>(

@@ -3,11 +3,12 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { unwrap } from '../../../src/client/errors.ts';
 import { type Client, createClient } from '../../../src/client/fetch.ts';
 import { ClaimNextStepsDocument, CompleteStepDocument, ReportProgressDocument } from '../../../src/client/generated.ts';
+import { eventually } from '../../agent/eventually.ts';
 import { createSqliteDatabase, type TestDatabase } from '../../support/databases.ts';
 import { createFolder, removeFolder } from '../../support/folders.ts';
 import { type Gateway, startGateway } from '../../support/gateway.ts';
@@ -89,7 +90,7 @@ test('says why it waits, when it has waited for a while', async () => {
   const file = await writeJob(folder, 'name: waits\ncontainer: {command: x, resources: {gpu: 8}}\n');
   const stop = new AbortController();
   const following = runHere(['submit', file, '--follow'], { TRAINYARD_URL: gateway.url, TRAINYARD_TOKEN: gateway.adminKey }, stop.signal);
-  await vi.waitFor(() => expect(following.stderr()).toMatch(/^-- step 0 Run waits: ./m), { timeout: 50_000 });
+  await eventually(() => expect(following.stderr()).toMatch(/^-- step 0 Run waits: ./m));
   stop.abort();
   expect((await following).code).toBe(130);
 });
@@ -152,12 +153,12 @@ test('the end of a job is told after all of its log, although the connection of 
     const { lease } = await claim();
     await report(lease.token, 0, 'first\n');
     const following = runHere(['watch', id, '--json'], { TRAINYARD_URL: relay.url, TRAINYARD_TOKEN: gateway.adminKey });
-    await vi.waitFor(() => expect(following.stdout()).toContain('first'), { timeout: 20_000 });
+    await eventually(() => expect(following.stdout()).toContain('first'));
     const letThrough = relay.cutAndHold();
     await report(lease.token, 6, 'last\n');
     await complete(lease.token);
     // The step's end waits for the log for a while. That of the job came with it.
-    await vi.waitFor(() => expect(following.stdout()).toContain('"stepTo":"SUCCEEDED"'), { timeout: 50_000 });
+    await eventually(() => expect(following.stdout()).toContain('"stepTo":"SUCCEEDED"'));
     letThrough();
     const lines = (await following).stdout.trimEnd().split('\n');
     const told = lines.map((line) => JSON.parse(line)).filter(({ type }) => ['log', 'status', 'outcome'].includes(type));
