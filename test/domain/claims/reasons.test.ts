@@ -7,7 +7,7 @@ import { statusReasons } from '../../../src/domain/core/lifecycle.ts';
 
 /** The code, without comments, types and the lists that only name what there is. */
 const textOf = (...folders: string[]) =>
-  globSync(folders.map((folder) => `src/${folder}/*.ts`))
+  globSync(folders.map((folder) => `src/${folder}/**/*.ts`))
     .filter((path) => !/lifecycle\.ts$|enums\.ts$/.test(path))
     .map((path) => readFileSync(path, 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*|const (?:reportedReasons|preparations).*\n/g, ''))
     .join('\n');
