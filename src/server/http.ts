@@ -5,7 +5,6 @@ import { Connections } from './connections/connections.ts';
 import { Tally } from './connections/tally.ts';
 import { Turns } from './connections/turns.ts';
 import { refuse } from './errors.ts';
-import { answerAsset } from './graphiql/page.ts';
 import { answerHot, isHot } from './hot-path.ts';
 import { allowOrigin, isPreflight } from './http/cors.ts';
 import { answerLive, answerReady } from './http/health.ts';
@@ -26,7 +25,7 @@ const LEAVE_SPREAD_MS = 3_000;
  * Starts serving. Rejects with Node's error where the address cannot be listened on (EADDRINUSE, EACCES …).
  *
  *     /graphql          POST with JSON (hot-path.ts), WebSockets (websocket/), everything else (yoga.ts)
- *     /graphql/…        the files of GraphiQL's page (graphiql/page.ts)
+ *     /graphql/…        the files of GraphiQL's page (graphiql/assets.ts)
  *     /health/live, /health/ready
  *     parts.handlers    by the beginning of the path
  *     /                 leads to GraphiQL
@@ -63,7 +62,7 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
     allowOrigin(request, response, origins);
     if (path === '/health/live') return answerLive(response);
     if (path === '/health/ready') return answerReady(response, phase, parts.ready);
-    if (path.startsWith('/graphql/')) return answerAsset(target, request, response);
+    if (path.startsWith('/graphql/')) return (await import('./graphiql/assets.ts')).answerAsset(target, request, response);
     if (path === '/') return void response.writeHead(302, { location: '/graphql' }).end();
     const door = findDoor(parts.handlers, path);
     if (door) return door(request, response, new URL(path + search, 'http://gateway'), call);

@@ -61,6 +61,7 @@ function withoutChance(text: string): string {
   return text
     .replaceAll(/\b[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}\b/g, '(uuid)')
     .replaceAll(/\b([a-z]+)_(?=\w*\d)[\w-]{10,}/g, '$1_(id)')
+    .replaceAll(/"WyJ[\w-]+"/g, '"(cursor)"')
     .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, '(time)');
 }
 
@@ -81,7 +82,8 @@ async function send(way: Way, body: string | Uint8Array, { headers = {}, path = 
   const response = await new Promise<IncomingMessage>((resolve, reject) => sent.once('response', resolve).once('error', reject));
   const told = Object.fromEntries(Object.entries(response.headers).filter(([name]) => !OWN_HEADERS.includes(name)));
   const bytes = await buffer(response);
-  expect(response.headers['content-length']).toBe(String(bytes.length));
+  // Node itself answers 431, and says of no length.
+  if (response.statusCode !== 431) expect(response.headers['content-length']).toBe(String(bytes.length));
   return { status: response.statusCode, headers: told, body: withoutChance(bytes.toString()) };
 }
 
@@ -94,7 +96,9 @@ interface Extra {
 async function bothWays(bodyOf: (side: Side) => string | Uint8Array, extra: Extra = {}): Promise<Told> {
   const [hot, yoga] = await Promise.all((['the hot path', 'Yoga'] as const).map((way) => send(way, bodyOf(sides[way]), extra)));
   if (!hot) throw new Error('There are two.');
-  expect(yoga).toEqual(hot);
+  expect(yoga).toEqual({ ...hot, body: expect.any(String) });
+  const end = [...hot.body].findIndex((character, i) => character !== yoga?.body[i]);
+  expect(yoga?.body === hot.body, `${hot.body.slice(end - 80, end + 200)}\n\n${yoga?.body.slice(end - 80, end + 200)}`).toBe(true);
   return hot;
 }
 

@@ -50,7 +50,7 @@ export function sendResponse(
   response.on('error', () => {}); // 'close' follows
   response.once('close', () => void reader.cancel());
   watchResponse(connections, response, isStream ? () => void outlet.send(KEEP_ALIVE) : null);
-  void pump(response, reader, outlet);
+  pump(response, reader, outlet).catch(() => response.destroy());
 }
 
 /** A comment in a stream of events. */

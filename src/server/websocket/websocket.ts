@@ -42,8 +42,8 @@ interface Begun {
   readonly prepared: Prepared;
   readonly id: string;
   readonly extra: Extra;
-  /** For a mutation, which may wait on purpose, for work to claim: when its client has gone, it must not be given any. */
-  readonly gone: AbortController;
+  /** The client wants it no more. A mutation may wait on purpose, for work to claim: it must not be given any then. */
+  readonly leave: () => void;
   /** To be called once, when nothing more comes of it. */
   readonly ended: () => void;
 }
@@ -192,12 +192,16 @@ export class WebSocketDoor<C extends object> {
     extra.operations += 1;
     const call: Call = { id: `${extra.id}.${extra.operations}`, transport: 'websocket' };
     const share = account.share();
-    const gone = new AbortController();
+    let gone: AbortController | undefined;
+    const goneSignal = () => {
+      gone ??= new AbortController();
+      return gone.signal;
+    };
     try {
       requirePace(this.#parts.rates.takeOf(extra.principal, 1));
       const params = checkParams(payload);
       const prepared = this.#parts.pipeline.prepare({
-        ...{ call, principal: extra.principal, params, share, mayMutate: true, goneSignal: () => gone.signal },
+        ...{ call, principal: extra.principal, params, share, mayMutate: true, goneSignal },
       });
       running.add(call.id);
       inbox.opens();
@@ -206,7 +210,7 @@ export class WebSocketDoor<C extends object> {
         share.close();
       };
       const { document } = prepared.operation;
-      const asked: Begun = { prepared, id, extra, gone, ended };
+      const asked: Begun = { prepared, id, extra, leave: () => gone?.abort(), ended };
       return { schema: this.#parts.schema, document, operationName: params.operationName ?? null, contextValue: asked };
     } catch (error) {
       share.close();
@@ -216,9 +220,9 @@ export class WebSocketDoor<C extends object> {
     }
   }
 
-  #execute({ prepared, id, extra, gone, ended }: Begun): AsyncIterable<ExecutionResult> {
+  #execute({ prepared, id, extra, leave, ended }: Begun): AsyncIterable<ExecutionResult> {
     extra.inbox.opened();
-    return deliverAnswer(extra.socket, id, () => prepared.execute(), { ended, leave: () => gone.abort() });
+    return deliverAnswer(extra.socket, id, () => prepared.execute(), { ended, leave });
   }
 
   async #subscribe({ prepared, id, extra, ended }: Begun): Promise<AsyncIterable<ExecutionResult>> {
