@@ -2,7 +2,7 @@
 import type { Gateway } from './gateway.ts';
 import { type HttpConnection, openConnections, requestOf } from './http-load.ts';
 
-export const CREATE_JOB = `
+const CREATE_JOB = `
   mutation CreateJob($input: CreateJobInput!) {
     createJob(input: $input) { ... on CreateJobPayload { job { id status } token } ... on Error { code message } }
   }`;

@@ -129,7 +129,7 @@ export interface Remark {
 export type Entry = Asked | Answered | Refused | Lost | Subscribed | Turned | FrameSeen | Unsubscribed | Probed | Fate | Stalled | Remark;
 export type Note = Entry & Moment & { readonly client: string; readonly line: number };
 
-export const now = (): Moment => ({ mono: Number(process.hrtime.bigint()) / 1e6, wall: Date.now() });
+const now = (): Moment => ({ mono: Number(process.hrtime.bigint()) / 1e6, wall: Date.now() });
 
 const ENDING = '.jsonl';
 

@@ -11,6 +11,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const checks: readonly (readonly [what: string, ...command: string[]])[] = [
   ['types', 'tsc', '--noEmit'],
   ['style and format', 'biome', 'check', '--error-on-warnings'],
+  ['no unused file, export or dependency', 'knip', '--no-progress'],
   ['architecture', 'vitest', 'run', 'test/architecture.test.ts'],
   ['migrations are what the tables give', 'node', 'scripts/check-migrations.ts'],
   ['schema.graphql is what src/schema gives', 'node', 'scripts/print-schema.ts', '--check'],

@@ -73,7 +73,7 @@ export function parentOf(pid: number): number {
  * This process and those above it in which the system shows one of these secrets to other programs of the user: an npm, a shell or a supervisor that
  * was given it in its environment, and handed it on. Each by its number and name; none where the system has no such view.
  */
-export function findExposed(secrets: readonly string[]): string[] {
+function findExposed(secrets: readonly string[]): string[] {
   const found: string[] = [];
   for (let pid = process.pid; pid > 0 && secrets.length > 0; pid = parentOf(pid)) {
     const shown = `${read(`/proc/${pid}/environ`)}\0${read(`/proc/${pid}/cmdline`)}`;

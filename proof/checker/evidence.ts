@@ -36,7 +36,7 @@ export interface Bounds {
   readonly reclaimMachineMs: number;
 }
 
-export const defaultBounds: Bounds = { arrivalMs: 3_000, arrivalSlowdown: 6, reclaimMs: 1_000, reclaimMachineMs: 1_000 };
+const defaultBounds: Bounds = { arrivalMs: 3_000, arrivalSlowdown: 6, reclaimMs: 1_000, reclaimMachineMs: 1_000 };
 
 export const attemptKey = (stepId: string, attempt: number) => `${stepId} ${attempt}`;
 export const streamKey = (jobId: string, kind: string) => `${jobId} ${kind}`;

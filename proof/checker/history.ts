@@ -91,14 +91,10 @@ export function callsOf<K extends OperationName>(calls: readonly Call[], operati
   return calls.filter((call) => call.operation === operation) as unknown as CallOf<K>[]; // the filter says it; TypeScript cannot for a generic K
 }
 
-export const isUse = (call: Call): call is Use => (useNames as readonly string[]).includes(call.operation);
+const isUse = (call: Call): call is Use => (useNames as readonly string[]).includes(call.operation);
 
 /** The gateway did it and said so. */
 export const isDone = ({ result }: Pick<Call, 'result'>): boolean => result !== null && /(Payload|^Uploaded)$/.test(result.__typename);
-
-/** The gateway said that it did nothing. */
-export const isRefused = (call: Pick<Call, 'result' | 'refusedWith'>): boolean =>
-  (call.result !== null && !isDone(call)) || (call.refusedWith !== null && !['UNAVAILABLE', 'INTERNAL_ERROR'].includes(call.refusedWith));
 
 export const isStale = ({ result }: Pick<Call, 'result'>): boolean =>
   result?.__typename === 'StaleLeaseError' || (result?.__typename === 'UploadRefused' && result.code === 'STALE_LEASE');

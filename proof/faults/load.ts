@@ -207,7 +207,7 @@ export async function startLoad({ target, lanes = 4, fragmentBytes = 3_000, logB
 }
 
 /** Finer than Date.now(). */
-export const clock = (): number => performance.timeOrigin + performance.now();
+const clock = (): number => performance.timeOrigin + performance.now();
 
 /** What was answered and is not in the store, a sentence each. */
 export async function findLost(store: Store, files: FileStore, answered: readonly Answered[]): Promise<string[]> {

@@ -2,6 +2,7 @@
  * Text of others on our terminal. A job's name, a message or a log comes from whoever may write to the gateway; an escape sequence in it could
  * rename the window, move the cursor or have the terminal type. So names lose every control character, and logs keep only lines, tabs and colours.
  */
+import stringWidth from 'string-width';
 
 // All control characters but tab and line feed, and the marks that turn the direction of writing.
 const controls = /[^\P{Cc}\t\n]|[\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
@@ -54,25 +55,15 @@ function cleanLine(line: string, keepColours: boolean): string {
   return isColoured ? `${parts.join('')}${reset}` : parts.join('');
 }
 
-// Of two columns: Hangul, CJK, kana, full-width forms and pictures.
-const wide =
-  /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|^\p{Emoji_Presentation}/u;
 const segmenter = new Intl.Segmenter();
-
-/** How many columns a clean text takes. */
-export function widthOf(text: string): number {
-  let width = 0;
-  for (const { segment } of segmenter.segment(text)) width += wide.test(segment) ? 2 : 1;
-  return width;
-}
 
 /** At most `width` columns of a clean text, with … where something is left out. */
 export function truncate(text: string, width: number): string {
-  if (widthOf(text) <= width) return text;
+  if (stringWidth(text) <= width) return text;
   let kept = '';
   let used = 0;
   for (const { segment } of segmenter.segment(text)) {
-    used += wide.test(segment) ? 2 : 1;
+    used += stringWidth(segment);
     if (used > width - 1) break;
     kept += segment;
   }

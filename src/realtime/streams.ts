@@ -25,7 +25,7 @@ import { feedTopic } from '../store/store.ts';
 import { type Batch, type Frame, frames } from './frames.ts';
 import type { Pulled } from './pull.ts';
 
-export type { Frame, StreamState } from './frames.ts';
+export type { Frame } from './frames.ts';
 
 type Frames<R> = Pulled<Frame<R>>;
 

@@ -25,7 +25,7 @@ import { IN_ITS_ROW } from './core/sizes.ts';
 import { Container, ContainerInput } from './jobs/containers.ts';
 
 /** Null: there is none, or it may not be seen. */
-export const applicationById = defineLoader<string, ApplicationRow | null>(async (context, ids) =>
+const applicationById = defineLoader<string, ApplicationRow | null>(async (context, ids) =>
   byId(ids, may(viewerOf(context), rightToRead.Application) ? await applicationsByIds(context.domain.store.read, ids) : []),
 );
 readNodes('Application', applicationById);

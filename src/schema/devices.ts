@@ -127,7 +127,7 @@ function attemptsOf(context: Context, device: DeviceRow): List<AttemptRow> {
   };
 }
 
-export const DeviceFilter = builder.inputType('DeviceFilter', {
+const DeviceFilter = builder.inputType('DeviceFilter', {
   description: 'Which devices. What is left out or null does not matter; what is given must hold, all of it.',
   fields: (t) => ({
     projectId: t.id({ description: 'Only those of this project.' }),
@@ -137,7 +137,7 @@ export const DeviceFilter = builder.inputType('DeviceFilter', {
   }),
 });
 
-export const DeviceConnection = defineConnection('Device', Device, 'devices');
+const DeviceConnection = defineConnection('Device', Device, 'devices');
 
 function devicesLike(context: Context, filter: typeof DeviceFilter.$inferInput | null | undefined): List<DeviceRow> {
   const principal = viewerOf(context);

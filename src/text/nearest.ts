@@ -1,5 +1,5 @@
 /** The word that was probably meant: at most a third of it typed wrong, or its end left out. Undefined when none is that near. */
-export function nearest(given: string, words: Iterable<string>): string | undefined {
+function nearest(given: string, words: Iterable<string>): string | undefined {
   const typed = fold(given);
   let best: { readonly word: string; readonly distance: number } | undefined;
   for (const word of words) {

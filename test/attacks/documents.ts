@@ -26,7 +26,7 @@ export interface Attack {
   readonly outcome: Outcome;
 }
 
-export const repeat = (count: number, text: (index: number) => string, separator = ' '): string =>
+const repeat = (count: number, text: (index: number) => string, separator = ' '): string =>
   Array.from({ length: count }, (_, index) => text(index)).join(separator);
 /** `open` so many times around `inside`. */
 const wrap = (count: number, open: string, inside: string, close = '}') => open.repeat(count) + inside + close.repeat(count);

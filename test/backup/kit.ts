@@ -16,7 +16,7 @@ import { createFolder } from '../support/folders.ts';
 import { admin, plantSeed, type Seed, type SeededJob } from '../support/seed.ts';
 
 type Located = Pick<TestDatabase, 'folder' | 'url'>;
-export const locationOf = ({ folder, url }: Located): StoreLocation => ({ dataDir: folder, databaseUrl: url });
+const locationOf = ({ folder, url }: Located): StoreLocation => ({ dataDir: folder, databaseUrl: url });
 
 export interface Planted {
   readonly store: Store;

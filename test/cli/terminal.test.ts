@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { LogLines } from '../../src/cli/output/loglines.ts';
 import { renderTable } from '../../src/cli/output/table.ts';
-import { cleanLog, cleanName, truncate, widthOf } from '../../src/cli/terminal.ts';
+import { cleanLog, cleanName, truncate } from '../../src/cli/terminal.ts';
 
 describe('a name of others', () => {
   test.each([
@@ -98,7 +98,15 @@ describe('a table', () => {
   });
 
   test('knows the width of what it shows', () => {
-    expect([widthOf('abc'), widthOf('図書'), widthOf('é'), widthOf('👍🏽')]).toEqual([3, 4, 1, 2]);
+    for (const [text, width] of [
+      ['abc', 3],
+      ['図書', 4],
+      ['e\u0301', 1],
+      ['👍🏽', 2],
+    ] as const) {
+      expect(truncate(text, width)).toBe(text);
+      expect(truncate(`${text}!`, width)).not.toContain('!');
+    }
     expect(truncate('図書館', 5)).toBe('図書…');
   });
 });

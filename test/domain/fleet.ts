@@ -9,12 +9,11 @@ import { createFragment, finishUpload } from '../../src/domain/files/fragments.t
 import type { CreateJobInput } from '../../src/domain/jobs/input.ts';
 import { recordSeen } from '../../src/domain/steps/devices.ts';
 import type { FederationRow, FragmentRow, JobRow, ParticipantRow, RoundRow, StepRow } from '../../src/store/schema/tables.ts';
-import { encodeModel, f32, type Laid } from '../aggregator/models.ts';
+import { encodeModel, f32 } from '../aggregator/models.ts';
 import { admin, type Seed, type SeededDevice, type SeededJob } from '../support/seed.ts';
 
 /** A model as small as can be; tests of rounds do not look at its numbers. */
 export const smallModel = encodeModel({ weight: f32([1, 2, 3, 4], [2, 2]), bias: f32([0.5]) });
-export const modelOf = (tensors: Readonly<Record<string, Laid>>): Buffer => encodeModel(tensors);
 
 export interface HandIn {
   readonly bytes?: Buffer;

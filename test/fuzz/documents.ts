@@ -14,7 +14,7 @@ import {
 import type { Choices } from './choices.ts';
 import { Inputs, type Known } from './inputs.ts';
 
-export const schema = buildSchema(readFileSync(new URL('../../schema.graphql', import.meta.url), 'utf8'));
+const schema = buildSchema(readFileSync(new URL('../../schema.graphql', import.meta.url), 'utf8'));
 
 export interface Asking {
   readonly query: string;

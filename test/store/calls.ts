@@ -1,7 +1,7 @@
 /** A call of each function of the store that builds its queries when it is called, and of each filter of each list. */
 import { addApplication, applicationByName, removeApplication, saveApplicationFields } from '../../src/store/changes/applications.ts';
 import { renewLeases, shiftDeadlines } from '../../src/store/changes/deadlines.ts';
-import { anyPinnedStep, devicesFor, removeDevice, saveDeviceFields, seeDevices } from '../../src/store/changes/devices.ts';
+import { devicesFor, removeDevice, saveDeviceFields, seeDevices } from '../../src/store/changes/devices.ts';
 import { dropOpenParticipants, saveParticipant, saveRound } from '../../src/store/changes/federations.ts';
 import { removeJobLabels, removeJobs, saveJobFields, takeJobItems } from '../../src/store/changes/jobs.ts';
 import { keepModelsOfJobs } from '../../src/store/changes/models.ts';
@@ -138,7 +138,6 @@ const changes: readonly Call[] = [
   { name: 'shiftDeadlines', run: (tx) => shiftDeadlines(tx, 1_000) },
   { name: 'renewLeases all', run: (tx) => renewLeases(tx, at, 'all') },
   { name: 'renewLeases shorter', run: (tx) => renewLeases(tx, at, 'shorter') },
-  { name: 'anyPinnedStep', run: (tx) => anyPinnedStep(tx, id) },
   { name: 'devicesFor', run: (tx) => devicesFor(tx, projectId) },
   { name: 'saveDeviceFields', run: (tx) => saveDeviceFields(tx, id, { updatedAt: at }) },
   { name: 'seeDevices', run: (tx) => seeDevices(tx, { now: at, since: at }) },

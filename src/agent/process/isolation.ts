@@ -7,7 +7,7 @@ import { GroupProcess, SpawnError } from './process.ts';
 import { sendSignal } from './processes.ts';
 
 /** Where an isolated step sees its work folder, in a /tmp of its own. */
-export const isolatedWorkFolder = '/tmp/trainyard';
+const isolatedWorkFolder = '/tmp/trainyard';
 
 /** The users that isolated steps run as, each another one: nobody has these numbers by custom, and they are there also where a container has only 65536. */
 const firstUser = 64_000;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
-import { basename, extname } from 'node:path';
+import { basename } from 'node:path';
 import { Refused, RequestRefused, unwrap } from '../../client/errors.ts';
 import type { Client } from '../../client/fetch.ts';
 import { digestFile, type FileDigest, uploadFile } from '../../client/files.ts';
@@ -82,25 +82,12 @@ async function askLimit({ client, signal }: HandIn): Promise<number> {
 }
 
 /** What a file is, by its name. */
-export function typeOfFile(path: string): FragmentType {
+function typeOfFile(path: string): FragmentType {
   const name = basename(path).toLowerCase();
   if (name.endsWith('.safetensors')) return 'MODEL';
   if (name.endsWith('.log')) return 'BUILD_LOGS';
   return /^metrics.*\.(jsonl|csv)$/.test(name) ? 'METRICS' : 'DATA';
 }
-
-const contentTypes: Readonly<Record<string, string>> = {
-  '.csv': 'text/csv',
-  '.html': 'text/html',
-  '.json': 'application/json',
-  '.jsonl': 'application/jsonl',
-  '.log': 'text/plain',
-  '.md': 'text/markdown',
-  '.png': 'image/png',
-  '.jpg': 'image/jpeg',
-  '.svg': 'image/svg+xml',
-  '.txt': 'text/plain',
-};
 
 /** What another step has handed in under this name stays. */
 async function handInUnderFreeName(handIn: HandIn, filename: string, file: FileHandle): Promise<void> {
@@ -137,7 +124,6 @@ async function announce(handIn: HandIn, filename: string, digest: FileDigest): P
     leaseToken,
     filename,
     type: typeOfFile(filename),
-    contentType: contentTypes[extname(filename).toLowerCase()] ?? 'application/octet-stream',
     ...digest,
     // A digest, because a key may be shorter than a filename.
     idempotencyKey: createHash('sha256').update(`${stepNumber}:${attempt}:${digest.sha256}:${filename}`).digest('hex'),

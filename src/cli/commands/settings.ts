@@ -4,7 +4,7 @@ import type { Target } from '../../client/target.ts';
 import type { FlagSet, Given } from '../input/flags.ts';
 import { UsageError } from '../io.ts';
 
-export const defaultUrl = 'http://127.0.0.1:4000';
+const defaultUrl = 'http://127.0.0.1:4000';
 
 /** The flags by which every command finds its gateway. */
 export const targetFlags: FlagSet = {

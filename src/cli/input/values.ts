@@ -57,7 +57,7 @@ export function numberOf(node: SourceNode | null): number | undefined {
 }
 
 /** Why a number does not arrive as it is written; undefined when it does. */
-export function problemOf(text: string, value: number): string | undefined {
+function problemOf(text: string, value: number): string | undefined {
   if (!Number.isFinite(value)) return 'is no number that JSON has';
   if (/^[-+]?0\d/.test(text)) return 'can be read as decimal and as octal';
   if (Number.isInteger(value) && !Number.isSafeInteger(value) && /^[-+]?\w+$/.test(text)) return `would arrive as ${value}`;

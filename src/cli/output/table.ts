@@ -1,5 +1,6 @@
+import stringWidth from 'string-width';
 import { exitCodes, type Io, type Output, print, printJson } from '../io.ts';
-import { cleanName, truncate, widthOf } from '../terminal.ts';
+import { cleanName, truncate } from '../terminal.ts';
 
 export interface Column<Row> {
   readonly title: string;
@@ -16,7 +17,7 @@ const narrowest = 8;
 /** Rows under titles. On a terminal no line is wider than it; in a pipe nothing is cut. */
 export function renderTable<Row>(output: Output, columns: readonly Column<Row>[], rows: readonly Row[]): string {
   const cells = rows.map((row) => columns.map((column) => cleanName(column.value(row))));
-  const widths = columns.map((column, index) => Math.max(widthOf(column.title), ...cells.map((row) => widthOf(row[index] ?? ''))));
+  const widths = columns.map((column, index) => Math.max(stringWidth(column.title), ...cells.map((row) => stringWidth(row[index] ?? ''))));
   if (output.isTTY && output.columns) shrink(columns, widths, output.columns - gap.length * (columns.length - 1));
   const lines = [columns.map((column) => column.title), ...cells].map((row) => {
     const padded = row.map((text, index) => pad(text, widths[index] ?? 0, columns[index]?.isNumber === true));
@@ -55,7 +56,7 @@ function shrink<Row>(columns: readonly Column<Row>[], widths: number[], availabl
 
 function pad(text: string, width: number, isNumber: boolean): string {
   const shown = truncate(text, width);
-  const space = ' '.repeat(width - widthOf(shown));
+  const space = ' '.repeat(width - stringWidth(shown));
   return isNumber ? space + shown : shown + space;
 }
 

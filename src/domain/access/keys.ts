@@ -46,7 +46,7 @@ function noteUse(domain: Domain, key: ApiKeyRow, now: Date): void {
   domain.store.write((tx) => tx.run(noteKeyUse, { id: key.id, now, before })).catch(() => {});
 }
 
-export function principalOf(key: ApiKeyRow): Principal {
+function principalOf(key: ApiKeyRow): Principal {
   return {
     kind: key.kind,
     role: key.role,

@@ -13,7 +13,7 @@ import { lockedJob, lockRounds } from '../steps/lock-order.ts';
 export const expiryOf = (stepId: string): Task => ({ name: `The lease of ${stepId}`, work: (change) => expireLease(change, stepId) });
 
 /** Lets go of a step whose lease has run out. Does nothing when it was renewed, or let go of, meanwhile. */
-export async function expireLease(change: Change, stepId: string): Promise<void> {
+async function expireLease(change: Change, stepId: string): Promise<void> {
   const { tx, domain, now } = change;
   const [seen] = await tx.run(stepById, { id: stepId });
   if (seen) await lockRounds(change, seen);

@@ -39,7 +39,7 @@ const NUL = /\0/g;
  * What a program printed, as it is kept: NUL, which PostgreSQL's text does not hold, becomes U+001A, and half of a surrogate pair U+FFFD. Each has as
  * many bytes in UTF-8 as what it stands for, so that offsets in bytes mean the same to who wrote and to who reads.
  */
-export const printable = (text: string): string => text.toWellFormed().replace(NUL, SUBSTITUTE);
+const printable = (text: string): string => text.toWellFormed().replace(NUL, SUBSTITUTE);
 
 /** The same of what is left of a text when this many of its bytes are cut off. A character that was cut through leaves a U+001A for each byte left of it. */
 export function printableAfter(text: string, bytes: number): string {

@@ -72,7 +72,7 @@ export async function requireModel(
 }
 
 /** The newest result of an experiment, else what it started from: a fragment's id, or null. `withoutJobId`: as if there were no such job. */
-export async function currentModelOf(queries: Queries, experiment: ExperimentRow, withoutJobId = ''): Promise<string | null> {
+async function currentModelOf(queries: Queries, experiment: ExperimentRow, withoutJobId = ''): Promise<string | null> {
   const [newest] = await queries.run(newestResult, { experimentId: experiment.id, withoutJobId });
   return newest?.id ?? experiment.startModelId;
 }

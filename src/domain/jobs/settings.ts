@@ -184,5 +184,4 @@ function sourcesOf(checks: Checks, settings: Record<string, unknown>, marks: rea
   return Object.fromEntries(sources);
 }
 
-export const isObject = (value: unknown): value is Record<string, unknown> =>
-  value !== null && typeof value === 'object' && !Array.isArray(value);
+const isObject = (value: unknown): value is Record<string, unknown> => value !== null && typeof value === 'object' && !Array.isArray(value);

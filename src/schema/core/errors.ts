@@ -22,13 +22,13 @@ import { describeEnum } from './enums.ts';
 import { Step } from './nouns.ts';
 import { IN_ITS_ROW } from './sizes.ts';
 
-export const ErrorCode = describeEnum<Code>(
+const ErrorCode = describeEnum<Code>(
   'ErrorCode',
   'What kind of refusal it is, for programs. The message beside it is for people.',
   errorCodes,
 );
 
-export const ErrorInterface = builder.interfaceRef<Refusal>('Error').implement({
+const ErrorInterface = builder.interfaceRef<Refusal>('Error').implement({
   description: 'An expected refusal of a mutation: nothing was changed. `... on Error { code message }` handles all kinds at once.',
   fields: (t) => ({
     code: t.expose('code', { type: ErrorCode, description: 'What kind of refusal it is.' }),

@@ -9,7 +9,7 @@ import type { AnswerRoom } from './response-budget.ts';
 import { STREAM_PAGE_SIZE } from './sizes.ts';
 
 /** What the entries of one page have together at most, in bytes, more or less; where a single one has more, it is a page of its own. */
-export const PAGE_BYTES = 1_048_576;
+const PAGE_BYTES = 1_048_576;
 
 interface PageArgs {
   readonly after?: string | null | undefined;

@@ -1,5 +1,4 @@
 import { and, eq, gte, isNull, lt, or } from 'drizzle-orm';
-import { isOneOf } from '../schema/columns.ts';
 import type { DeviceRow } from '../schema/tables.ts';
 import { insertOf } from '../statements/inserts.ts';
 import { type Placeholder, type Queries, statement, type Tx } from '../store.ts';
@@ -44,15 +43,6 @@ export const anyHeldStep = statement('any held step', (db, t, $: Placeholder<{ d
     .where(eq(t.steps.leaseDeviceId, $('deviceId')))
     .limit(1),
 );
-
-/** A step that waits for this device alone, if there is any. */
-export const anyPinnedStep = async ({ db, t }: Queries, deviceId: string) =>
-  db
-    .select({ id: t.steps.id, status: t.steps.status })
-    .from(t.steps)
-    .innerJoin(t.queues, eq(t.queues.id, t.steps.queueId))
-    .where(and(eq(t.queues.pinnedDeviceId, deviceId), isOneOf(t.steps.status, ['QUEUED', 'BLOCKED'])))
-    .limit(1);
 
 export async function saveDeviceFields({ db, t }: Tx, id: string, fields: Partial<DeviceRow>): Promise<void> {
   await db.update(t.devices).set(fields).where(eq(t.devices.id, id));

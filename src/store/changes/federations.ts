@@ -45,17 +45,6 @@ export const participantsOfRound = statement('participants of round', (db, t, $:
     .orderBy(asc(t.participants.position)),
 );
 
-export const lockStepsOfRound = statement('lock steps of round', (db, t, $: Placeholder<{ jobId: string; round: number }>, { lock }) =>
-  lock(
-    db
-      .select()
-      .from(t.steps)
-      .where(and(eq(t.steps.jobId, $('jobId')), eq(t.steps.round, $('round'))))
-      .orderBy(asc(t.steps.number)),
-    'wait',
-  ),
-);
-
 /** The edge devices of a project that were seen since, in a fixed order: what a selection is made from. */
 export const onlineEdgeDevices = statement('online edge devices', (db, t, $: Placeholder<{ projectId: string; since: Date }>) =>
   db

@@ -179,7 +179,7 @@ export class DiskFiles implements FileStore {
 /** What `DiskFiles.share` gives out. */
 export const shareOnDisk = (path: string): SharedFile => ({ module: import.meta.url, where: path });
 
-/** Opens what `DiskFiles.share` gave out: see `openShared`. */
+/** Opens what `DiskFiles.share` gave out. @public `openShared` imports it by the address of this module. */
 export async function openHere(where: unknown): Promise<BlockingFile> {
   return openOnDisk(String(where));
 }

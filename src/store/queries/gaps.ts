@@ -3,7 +3,7 @@ import { and, eq, gt, inArray, lt, sql } from 'drizzle-orm';
 import type { Queries } from '../store.ts';
 
 /** Positions that a row of `feed_gaps` tells of. */
-export const GAP_BLOCK = 4_096;
+const GAP_BLOCK = 4_096;
 
 export type Runs = readonly (readonly [from: number, to: number])[];
 

@@ -5,8 +5,6 @@ import type { DeviceTables } from './devices.ts';
 import type { JobTables } from './jobs.ts';
 import type { ProjectTables } from './projects.ts';
 
-export type AccessTables = ReturnType<typeof accessTables>;
-
 export function accessTables(kit: Kit, { projects, jobs, devices }: ProjectTables & JobTables & DeviceTables) {
   const { table, text, oneOf, instant, json, index, unique, check, primaryKey } = kit;
   const cascade = { onDelete: 'cascade' } as const;

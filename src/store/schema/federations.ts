@@ -6,8 +6,6 @@ import { type Container, deviceSelectionStrategies, type TerminationCriterion } 
 import { isOneOf, type Kit } from './columns.ts';
 import type { JobTables } from './jobs.ts';
 
-export type FederationTables = ReturnType<typeof federationTables>;
-
 export function federationTables(kit: Kit, { jobs }: JobTables) {
   const { table, text, oneOf, int, real, bool, instant, json, index, unique, check, primaryKey } = kit;
   const cascade = { onDelete: 'cascade' } as const;

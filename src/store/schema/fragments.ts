@@ -6,8 +6,6 @@ import { isOneOf, type Kit } from './columns.ts';
 import type { JobTables } from './jobs.ts';
 import type { ProjectTables } from './projects.ts';
 
-export type FragmentTables = ReturnType<typeof fragmentTables>;
-
 export function fragmentTables(kit: Kit, { projects, jobs }: ProjectTables & JobTables) {
   const { table, text, oneOf, int, long, instant, index, unique, check } = kit;
   const cascade = { onDelete: 'cascade' } as const;

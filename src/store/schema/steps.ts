@@ -6,8 +6,6 @@ import { isOneOf, type Kit } from './columns.ts';
 import type { JobTables } from './jobs.ts';
 import type { ProjectTables } from './projects.ts';
 
-export type StepTables = ReturnType<typeof stepTables>;
-
 export function stepTables(kit: Kit, { projects, jobs }: ProjectTables & JobTables) {
   const { table, text, oneOf, int, long, real, bool, instant, json, index, unique, check, primaryKey } = kit;
   const cascade = { onDelete: 'cascade' } as const;

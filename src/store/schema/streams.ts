@@ -8,8 +8,6 @@ import { eventTypes, logStreams, streamKinds } from '../../domain/core/vocabular
 import { isOneOf, type Kit } from './columns.ts';
 import type { JobTables } from './jobs.ts';
 
-export type StreamTables = ReturnType<typeof streamTables>;
-
 export function streamTables(kit: Kit, { jobs }: JobTables) {
   const { table, text, oneOf, int, long, real, bool, instant, json, index, unique, check, primaryKey } = kit;
   const cascade = { onDelete: 'cascade' } as const;

@@ -90,6 +90,7 @@ export class TableFiles implements FileStore {
   }
 }
 
+/** Opens what `share` gave out. @public `openShared` imports it by the address of this module. */
 export async function openHere(where: unknown): Promise<BlockingFile> {
   const { database: file, ...key } = where as Shared; // what `share` gave out
   const database = new SqliteDatabase(file, { readonly: true });
