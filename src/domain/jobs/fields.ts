@@ -39,7 +39,7 @@ interface FieldOf<K extends keyof Kinds> {
 }
 type Field = { [K in keyof Kinds]: FieldOf<K> }[keyof Kinds];
 
-export const jobFields = {
+const jobFields = {
   name: {
     kind: 'text',
     check: (checks, path, value) => checks.name(path, value),
