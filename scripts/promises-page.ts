@@ -88,7 +88,7 @@ const text = [
   ),
   '',
   'The tests below name the promise that they prove, in their title or for their whole file. `npm test` runs them, `npm run test:long` those whose file ends in `.long.test.ts`.',
-  'Clients that write down what they are told, and a checker that compares this with what is stored in the end, are in [proof](../proof/README.md).',
+  'Clients that write down what they are told, and a checker that compares this with what is stored in the end, are in [test/chaos](../test/chaos/README.md).',
   ...names.flatMap((name) => ['', `## ${name} ${promises[name][0]}`, '', promises[name][1], '', ...testsOf(name)]),
   '',
 ].join('\n');

@@ -1,7 +1,7 @@
 /** What an operator sees of a gateway: its metrics, its log, its traces, its health. Of gateways as processes, on each database. */
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { makeSmallDisk, whyNoSmallDisk } from '../../proof/faults/small-disk.ts';
+import { makeSmallDisk, whyNoSmallDisk } from '../chaos/nemesis/small-disk.ts';
 import { createPostgresDatabase, createSqliteDatabase, type TestDatabase } from '../support/databases.ts';
 import { createFolder } from '../support/folders.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';

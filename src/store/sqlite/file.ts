@@ -14,7 +14,7 @@ const BUSY_TIMEOUT_MS = 200;
 const PAGE_CACHE_KIB = 65_536;
 
 export interface SqliteOptions {
-  /** FULL is the promise (P1). Only the proof that it matters opens a store with NORMAL. */
+  /** FULL is the promise (P1). Only the test that shows why opens a store with NORMAL. */
   readonly synchronous?: 'FULL' | 'NORMAL';
   /** Gives the store a new identity, as the child of the one that it has: see `renewingStatements`. */
   readonly isRenewed?: boolean;

@@ -1,6 +1,6 @@
 /** PostgreSQL itself is recovered to an earlier moment under a running gateway (P7, P8). */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { type PostgresServer, startPostgres } from '../../../proof/databases.ts';
+import { type PostgresServer, startPostgres } from '../../chaos/databases.ts';
 import { querySql } from '../../support/databases.ts';
 import { createFolder } from '../../support/folders.ts';
 import { type Gateway, startGateway } from '../../support/gateway.ts';

@@ -1,0 +1,188 @@
+/**
+ * Bugs, put on purpose into a copy of the source: each is one that somebody could make, and breaks one promise. The checker is worth something if it
+ * finds each of them, names that promise, and finds nothing in the source as it is.
+ */
+import type { PromiseName } from '../checker/finding.ts';
+import type { DatabaseKind } from '../databases.ts';
+import type { KillOptions } from '../kills.ts';
+
+/** `find` occurs just once in the file: a bug whose anchor is gone cannot be put in, and says so. */
+export interface Edit {
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+export interface Bug {
+  readonly name: string;
+  /** The promise that the checker has to name. */
+  readonly breaks: PromiseName;
+  readonly database: DatabaseKind;
+  readonly edits: readonly Edit[];
+  /** The run in which it shows. Bugs of one run share the run of the source as it is. */
+  readonly run: RunName;
+}
+
+/** `power`: as test/chaos/power.ts has it. */
+export type RunName = keyof typeof runs | 'power';
+type Run = Pick<KillOptions, 'rounds' | 'startKills' | 'lives' | 'answers' | 'crews'>;
+
+const submitter = { count: 1, options: { open: 20, pauseMs: 40 } };
+const worker = { count: 3, options: { slots: 3 } };
+
+export const runs = {
+  /** As the rounds of kills, in short; every job is watched. */
+  kills: {
+    rounds: 4,
+    startKills: 0,
+    lives: [800, 2_500],
+    answers: 400,
+    crews: { submitter, worker, subscriber: { count: 2, options: { share: 1, atOnce: 20 } } },
+  },
+  /** Steps that say something and then nothing for a while: a row whose wake-up is lost comes late. */
+  silence: {
+    rounds: 0,
+    startKills: 0,
+    lives: [12_000, 12_000],
+    answers: 60,
+    crews: {
+      submitter: { count: 1, options: { open: 5, pauseMs: 200 } },
+      worker: { count: 2, options: { slots: 3, calm: 1 } },
+      subscriber: { count: 1, options: { share: 1, atOnce: 30 } },
+    },
+  },
+  /** Many who write at once, and two who watch all of it. */
+  crowd: {
+    rounds: 0,
+    startKills: 0,
+    lives: [5_000, 5_000],
+    answers: 1_200,
+    crews: {
+      submitter: { count: 2, options: { open: 30, pauseMs: 5 } },
+      worker: { count: 3, options: { slots: 6, calm: 0 } },
+      subscriber: { count: 2, options: { share: 0 } },
+    },
+  },
+} as const satisfies Record<string, Run>;
+
+export const bugs: readonly Bug[] = [
+  {
+    name: 'no fence check',
+    breaks: 'P3',
+    database: 'sqlite',
+    run: 'kills',
+    edits: [
+      {
+        file: 'src/domain/steps/held.ts',
+        find: 'if (step.attemptCount !== name.attempt || !holds(step, token, domain.clockGuard.dueBy())) throw new StaleLease(step, name.attempt);',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'synchronous=NORMAL',
+    breaks: 'P1',
+    database: 'sqlite',
+    run: 'power',
+    edits: [{ file: 'src/store/sqlite/file.ts', find: "synchronous = 'FULL'", replace: "synchronous = 'NORMAL'" }],
+  },
+  {
+    name: 'ack before commit',
+    breaks: 'P1',
+    database: 'sqlite',
+    run: 'kills',
+    edits: [
+      {
+        file: 'src/store/sqlite/store.ts',
+        find: 'this.#commit(done);\n      this.trouble = null;\n      for (const work of done) work.resolve();',
+        replace:
+          'for (const work of done) work.resolve();\n      await new Promise((resolve) => setTimeout(resolve, 150));\n      this.#commit(done);',
+      },
+    ],
+  },
+  {
+    name: 'a dropping buffer',
+    breaks: 'P7',
+    database: 'sqlite',
+    run: 'kills',
+    edits: [
+      {
+        file: 'src/realtime/frames.ts',
+        find: 'const { rows, read, upTo, hasMore, missed } = batch;',
+        replace: 'const { read, upTo, hasMore, missed } = batch;\n  const rows = batch.rows.slice(-5);',
+      },
+    ],
+  },
+  {
+    name: 'resume with >=',
+    breaks: 'P7',
+    database: 'sqlite',
+    run: 'kills',
+    edits: [
+      {
+        file: 'src/domain/core/cursors.ts',
+        find: 'if (own !== null && own <= (bounds?.last ?? 0)) return own;',
+        replace: 'if (own !== null && own <= (bounds?.last ?? 0)) return Math.max(0, own - 1);',
+      },
+    ],
+  },
+  {
+    name: 'a lost wake-up',
+    breaks: 'P7',
+    database: 'sqlite',
+    run: 'silence',
+    // What was read before a commit answers who is woken by it.
+    edits: [
+      {
+        file: 'src/realtime/shared-reads.ts',
+        find: 'wakeups.on(topics, () => this.#reads.clear())',
+        replace: 'wakeups.on(topics, () => {})',
+      },
+    ],
+  },
+  {
+    name: 'expiry without a new attempt',
+    breaks: 'P2',
+    database: 'sqlite',
+    run: 'kills',
+    // The lost attempt is forgotten, so that the next claim is the same attempt again.
+    edits: [
+      {
+        file: 'src/domain/claims/expiry.ts',
+        find: 'import { stepById }',
+        replace: "import { and, eq } from 'drizzle-orm';\nimport { stepById }",
+      },
+      {
+        file: 'src/domain/claims/expiry.ts',
+        find: "await endAttempt(change, step, 'LOST', 'requeue', lost, { lostCount });\n    return;\n  }\n  const exhausted",
+        replace:
+          "await endAttempt(change, step, 'LOST', 'requeue', lost, { lostCount, attemptCount: step.attemptCount - 1 });\n" +
+          '    await tx.db.delete(tx.t.attempts).where(and(eq(tx.t.attempts.stepId, step.id), eq(tx.t.attempts.number, step.attemptCount)));\n    return;\n  }\n  const exhausted',
+      },
+    ],
+  },
+  {
+    name: 'a global sequence as cursor',
+    breaks: 'P7',
+    database: 'postgres',
+    run: 'crowd',
+    edits: [
+      {
+        file: 'src/store/postgres/store.ts',
+        find: "sql<number>`-nextval('events_arrival')`",
+        replace: "sql<number>`nextval('events_arrival')`",
+      },
+      {
+        file: 'src/store/postgres/sequencer.ts',
+        find: "update streams set last = last + (select count(*) from placed) where job_id = '' and kind = 'event' returning last`",
+        replace:
+          "update streams set last = greatest($1::bigint, (select max(position) from events)) where job_id = '' and kind = 'event' returning last`",
+      },
+      {
+        file: 'src/store/postgres/sequencer.ts',
+        find: 'where position < 0 order by position desc limit',
+        replace: 'where false order by position desc limit',
+      },
+    ],
+  },
+];

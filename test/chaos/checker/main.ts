@@ -1,0 +1,24 @@
+/**
+ * The checker: `npm run chaos:check -- --notes DIR --database FILE|postgres://… [--fragments DIR]`.
+ *
+ * Reads only what clients wrote down and what is stored in the end, and says which promise was broken, with the notes and rows that show it.
+ * Ends with 1 if one was. The gateway is to be stopped, so that what is stored is the end.
+ */
+import { parseArgs } from 'node:util';
+import { readNotes } from '../notes.ts';
+import { check, measure } from './check.ts';
+import { readStored } from './database.ts';
+import { gather } from './evidence.ts';
+import { readHistory } from './history.ts';
+import { report } from './report.ts';
+
+const text = { type: 'string' } as const;
+const { notes, database, fragments } = parseArgs({ options: { notes: text, database: text, fragments: text } }).values;
+if (notes === undefined || database === undefined) {
+  process.stderr.write('Usage: npm run chaos:check -- --notes DIR --database FILE|postgres://… [--fragments DIR]\n');
+  process.exit(2);
+}
+const evidence = gather(readHistory(readNotes(notes)), await readStored(database), { fragmentsDir: fragments ?? null });
+const findings = check(evidence);
+process.stdout.write(report(findings, measure(evidence)));
+if (findings.length > 0) process.exitCode = 1;
