@@ -1,4 +1,4 @@
-/** How many steps a device may claim, told again whenever that changes. */
+/** The number of steps that a device may claim, sent again whenever they change. */
 
 import { hashOf } from '../domain/access/secrets.ts';
 import { topics } from '../domain/core/change.ts';
@@ -9,8 +9,9 @@ import { claimableBy } from '../domain/steps/matching.ts';
 import { pull } from './pull.ts';
 
 /**
- * The number now, then whenever the steps that the device may claim change: a step that is taken while another is queued leaves the number as it
- * was, and is told of. Listening keeps the device ONLINE, if it is the device that listens.
+ * Yields the number now, and again whenever the device's claimable steps change. If one is taken
+ * while another is queued, the number is the same, and is still sent. A device that subscribes
+ * stays ONLINE.
  */
 export function claimableCounts(
   domain: Domain,
@@ -24,7 +25,7 @@ export function claimableCounts(
     async look() {
       if (isDevice) await recordSeen(domain, deviceId);
       const steps = await claimableBy(domain, deviceId);
-      // Queued again is queued anew: whoever found it taken may try again.
+      // A step that was queued again counts as new: a device that found it taken may try again.
       const now = hashOf(JSON.stringify(steps.map(({ id, queuedAt }) => [id, queuedAt]).toSorted()));
       if (now === told) return null;
       told = now;

@@ -1,4 +1,4 @@
-/** Frames: what a stream delivers, with the cursor to resume from. */
+/** Frames: what a stream delivers, each with the cursor to resume from. */
 import { encodeCursor, type StreamName } from '../domain/core/cursors.ts';
 import type { Domain } from '../domain/core/domain.ts';
 import type { Waker } from '../domain/core/waker.ts';
@@ -6,45 +6,54 @@ import type { Topic } from '../store/store.ts';
 import { type Pulled, pull } from './pull.ts';
 import { type Shared, watch } from './shared-reads.ts';
 
-/** REPLAYING: history. LIVE: caught up. ENDED: nothing more will come. */
+/** REPLAYING: history. LIVE: caught up. ENDED: nothing more will follow. */
 export type StreamState = 'REPLAYING' | 'LIVE' | 'ENDED';
 
 export interface Frame<R> {
   readonly cursor: string;
   readonly state: StreamState;
-  /** Entries that are gone between this frame and the one before. */
+  /** Entries between the previous frame and this one that retention has removed. */
   readonly missed: number;
   readonly rows: readonly R[];
 }
 
-/** What was read after a number. */
+/** The result of reading after a number. */
 export interface Batch<R> {
-  /** What is wanted of it. */
+  /** The rows that pass the filter. */
   readonly rows: readonly R[];
-  /** The number up to which everything was looked at, whether it was wanted or not. */
+  /** The number up to which every row was read, whether or not it passed the filter. */
   readonly upTo: number;
   readonly hasMore: boolean;
-  /** Nothing will be appended any more. */
+  /** Nothing more will be appended. */
   readonly isOver: boolean;
-  /** How many rows were read for it, wanted or not. */
+  /** The number of rows read, whether or not they passed the filter. */
   readonly read: number;
-  /** Entries from there to here that retention has removed. */
+  /** Entries in this range that retention has removed. */
   readonly missed: number;
 }
 
 export interface FrameSource<R> {
   readonly stream: StreamName;
-  /** Names all that decides what is read, besides the place: the stream with its filter. */
+  /**
+   * Identifies the stream and its filter: everything that decides what is read, except the
+   * position.
+   */
   readonly name: string;
   readonly topics: readonly Topic[];
   readonly rowsAtMost: number;
-  /** So many rows at most. Null: what the stream belongs to is gone. */
+  /** Reads at most this many rows. Null if the stream's job is gone. */
   read(after: number, rows: number): Promise<Batch<R> | null>;
 }
 
-/** A frame, and where it leads. It is shared, so what is known of it stands in it. */
+/**
+ * A frame and the position after it. It is shared by subscribers, so it carries what they need to
+ * continue.
+ */
 interface Look<R> extends Frame<R> {
-  /** Whether there is something to tell. Where there is not, the place may have moved on past what is not wanted. */
+  /**
+   * Whether the frame is to be sent. If not, the position may still have moved past rows that the
+   * filter drops.
+   */
   readonly isNews: boolean;
   readonly read: number;
   readonly upTo: number;
@@ -52,11 +61,12 @@ interface Look<R> extends Frame<R> {
 }
 
 /**
- * The frames of a stream after a number: history in as many as it takes, then at once one that has caught up, even if it is empty, then what is
- * new as it comes, and the end. Ended by the consumer, or after the frame that says ENDED.
+ * The frames of a stream after a number. First comes history, in as many frames as needed. Then one
+ * LIVE frame at once, even if it is empty. Then new entries as they come, and an ENDED frame at the
+ * end. It stops when the consumer ends it, or after the ENDED frame.
  *
- * A frame that turns out to be too much for one answer is given again with half of its rows, down to a single one: the stream can always go on (P7).
- * After that, frames grow again.
+ * A frame that is too large for one answer is given again with half of its rows, down to a single
+ * one, so the stream can always continue (P7). After that, frames grow again.
  */
 export function frames<R>(domain: Domain, wakeups: Waker, source: FrameSource<R>, after: number): Pulled<Frame<R>> {
   let shared: Shared | undefined;
@@ -109,7 +119,7 @@ async function lookAt<R>(domain: Domain, source: FrameSource<R>, { after, rows: 
   const batch = await source.read(after, atMost);
   if (!batch) return null;
   const { rows, read, upTo, hasMore, missed } = batch;
-  // Once it has caught up, what comes is new, however much of it there is.
+  // After the stream has caught up, everything that follows is LIVE, however much it is.
   const state: StreamState = hasMore ? (isCaughtUp ? 'LIVE' : 'REPLAYING') : batch.isOver ? 'ENDED' : 'LIVE';
   const isNews = rows.length > 0 || missed > 0 || state === 'ENDED' || (state === 'LIVE' && !isCaughtUp);
   return { cursor: encodeCursor(domain, { ...source.stream, seq: upTo }), state, missed, rows, isNews, read, upTo, hasMore };

@@ -1,4 +1,7 @@
-/** Jobs as they are now, and again after each change: under load the newest state wins. */
+/**
+ * Jobs as they are now, and again after each change. Under load, changes in between are skipped:
+ * the newest state is sent.
+ */
 
 import type { Principal } from '../domain/access/principal.ts';
 import { scopeOf } from '../domain/access/rights.ts';
@@ -17,14 +20,15 @@ const SHOWN_AT_FIRST = 100;
 const EVENTS_AT_ONCE = 500;
 const newestFirst = { field: 'CREATED_AT', direction: 'DESC' } as const;
 
-/** One job: now, and after each change, until it is deleted. */
+/** Yields a job now and after each change, until it is deleted. */
 export function jobChanges(domain: Domain, wakeups: Waker, jobId: string): AsyncIterableIterator<ShownJob, undefined> {
   const condition = jobCondition({}, { projectId: null, jobId });
   let told: number | null = null;
   return pull<ShownJob>(wakeups, domain.clock, {
     topics: [topics.events(jobId)],
     async look() {
-      // Every change of a job is an event: the number of its newest one is the version of what is read after it.
+      // Every change of a job is an event. The number of the newest event is read first and serves
+      // as the version of the job read after it.
       const [bounds] = await domain.store.read.run(streamBounds, { jobId, kind: 'event' });
       const version = bounds?.last ?? null;
       if (version === null) return { end: true };
@@ -37,7 +41,10 @@ export function jobChanges(domain: Domain, wakeups: Waker, jobId: string): Async
   });
 }
 
-/** Every job that the filter takes and the principal sees: the newest ones now, then each one after each change, one at a time. */
+/**
+ * Yields every job that passes the filter and that the principal sees: the newest ones first, then
+ * each job after each change, one at a time.
+ */
 export async function jobsChanges(
   domain: Domain,
   wakeups: Waker,
@@ -46,11 +53,13 @@ export async function jobsChanges(
 ): Promise<AsyncIterableIterator<ShownJob, undefined>> {
   const scope = scopeOf(principal);
   const { read } = domain.store;
-  // Where the feed stands is read before the list: a change in between is told twice rather than never.
+  // The position in the feed is read before the list, so that a change in between is sent twice
+  // rather than never.
   const [bounds] = await read.run(streamBounds, { jobId: feed.jobId, kind: 'event' });
   let after = bounds?.last ?? 0;
   const atFirst = await listJobs(read, jobCondition(filter, scope), newestFirst, firstSlice(SHOWN_AT_FIRST));
-  // What is waiting to be told, the longest waiting first: at most one batch of events, however slow the consumer is.
+  // The jobs to send, those that wait longest first. However slow the consumer is, this holds at
+  // most one batch of events.
   const waiting = new Set(atFirst.map(({ id }) => id).reverse());
   return pull<ShownJob>(wakeups, domain.clock, {
     topics: [feedTopic],

@@ -1,39 +1,50 @@
 /**
- * The iterator behind every subscription: nothing is pushed into it. It holds a wake-up bit; asked for the next value it looks, and waits to be
- * woken when there is nothing. So a slow consumer costs nothing while it is slow, and then gets all that came meanwhile in one value.
+ * The iterator behind every subscription. Nothing is pushed into it: it only keeps a wake-up bit.
+ * When the consumer asks for the next value, it looks, and waits for a wake-up if there is nothing.
+ * So a slow consumer costs nothing while it is slow, and then gets everything it missed in one
+ * value.
  *
- * Written by hand: an async generator that waits inside cannot be ended, and leaks.
+ * Written by hand, because an async generator that waits inside cannot be ended, and leaks.
  */
 import type { Clock } from '../domain/core/clock.ts';
 import type { Waker } from '../domain/core/waker.ts';
 import type { Topic } from '../store/store.ts';
 import { noteWakeup } from './wakeup-age.ts';
 
-/** A wake-up that got lost costs this much delay, and no more. */
+/** The longest delay after a lost wake-up. */
 const SAFETY_POLL_MS = 5_000;
 
-/** What a look reads, more or less, where nobody says otherwise: a job, a number. */
+/** The assumed bytes of a look that does not declare them: a job, a number. */
 const USUAL_BYTES = 16_384;
 
 export interface Pull<T> {
   readonly topics: readonly Topic[];
-  /** What a look may read, in bytes. */
+  /** The bytes that one look may read. */
   readonly bytes?: number;
-  /** The next value, null when there is none yet, or the end. */
+  /** Returns the next value, null if there is none yet, or the end. */
   look(): Promise<{ readonly value: T; readonly isLast?: boolean } | { readonly end: true } | null>;
-  /** Goes back to before the newest value, to give it in smaller parts. False: it cannot be any smaller. */
+  /**
+   * Goes back to before the newest value, to give it in smaller parts. Returns false if it cannot
+   * be smaller.
+   */
   narrow?(): boolean;
-  /** Called when the listening begins; answers what is to be called when it ends. Where the last value is given in parts, it begins once more. */
+  /**
+   * Called when the listening begins. Returns the function to call when it ends. Called again if
+   * the last value is given in parts.
+   */
   join?(): () => void;
 }
 
-/** An iterator that reads only when it may. */
+/** An iterator that reads only when it is allowed to. */
 export interface Pulled<T> extends AsyncIterableIterator<T, undefined> {
-  /** Awaited before each look, with what it may read in bytes: until there is room for it. */
+  /** Awaited before each look, with the bytes that it may read, until memory is free for it. */
   gate: (bytes: number) => Promise<void>;
-  /** Called when a look found nothing to tell: the room is not needed. */
+  /** Called when a look found nothing, so that the memory is free for others. */
   idle: () => void;
-  /** After a value that was too much to be told at once: the next one will be a part of it. False: it has no parts. */
+  /**
+   * Called after a value that was too large to send: the next value will be a part of it. Returns
+   * false if it has no parts.
+   */
   narrow(): boolean;
 }
 
@@ -41,7 +52,7 @@ type Result<T> = IteratorResult<T, undefined>;
 
 export function pull<T>(wakeups: Waker, clock: Clock, { topics, bytes = USUAL_BYTES, look, narrow, join }: Pull<T>): Pulled<T> {
   let isEnded = false;
-  /** The newest value was the last, unless it is to be given in parts. */
+  /** The newest value was the last, unless it is given again in parts. */
   let isOver = false;
   let isWoken = true;
   let heardAt: number | null = null;
@@ -116,7 +127,7 @@ export function pull<T>(wakeups: Waker, clock: Clock, { topics, bytes = USUAL_BY
       isOver = false;
       return true;
     },
-    // One at a time: a second call waits for the first, as the protocol of iterators has it.
+    // One at a time: a second call waits for the first, as the iterator protocol requires.
     next() {
       const result = turn.then(next);
       turn = result.catch(() => {});

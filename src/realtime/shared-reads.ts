@@ -1,19 +1,26 @@
 /**
- * Shares the reading of a stream among all who watch it. A new row wakes every subscriber; the first to look reads, and who stands at the same
- * place gets the result of that read: the very same frame, so that its execution and its text can be shared as well.
+ * Shares the reads of a stream among its subscribers. A new row wakes all of them. The first one to
+ * look reads, and the others at the same position get the same frame object, so that its execution
+ * and its serialized text are shared as well.
  */
 import type { Clock } from '../domain/core/clock.ts';
 import type { Waker } from '../domain/core/waker.ts';
 import type { Topic } from '../store/store.ts';
 
-/** Who is at the front, and who is catching up behind: more places than that are read without being shared. */
-const PLACES_KEPT = 2;
-/** What was read is good for this long: whoever looks because a wake-up may have got lost is not answered from before it. */
+/**
+ * Positions with shared reads: the front of the stream, and one that is catching up. Reads at other
+ * positions are not shared.
+ */
+const POSITIONS_KEPT = 2;
+/**
+ * How long a read is reused. A subscriber that looks because a wake-up may have been lost must not
+ * get a result from before it.
+ */
 const READ_KEPT_MS = 1_000;
 
 /**
- * One read. Once it is done it is kept only as long as one of those who got it needs it: what was read for ten thousand streams that have gone quiet
- * would else stay in memory with them.
+ * One read. After it is done, it is kept only while a subscriber that got it needs it. Otherwise
+ * the last frames of ten thousand quiet streams would stay in memory.
  */
 interface Read {
   readonly at: number;
@@ -28,17 +35,18 @@ class SharedReads {
 
   constructor(wakeups: Waker, clock: Clock, topics: readonly Topic[]) {
     this.#clock = clock;
-    // Registered before any subscriber's own: what was read before a commit is gone when the subscribers it wakes come to look.
+    // Registered before any subscriber: a commit clears the reads before the subscribers it wakes
+    // look.
     this.#stopListening = wakeups.on(topics, () => this.#reads.clear());
   }
 
   read<T>(place: string, read: () => Promise<T>): Promise<T> {
     const at = this.#clock.elapsed();
     const known = this.#reads.get(place);
-    // A clock that went back makes an age below none: read again.
+    // After a step back of the clock, the age would be negative: read again.
     if (known && at >= known.at && at - known.at < READ_KEPT_MS) {
       const result = known.result instanceof WeakRef ? known.result.deref() : known.result;
-      if (result) return Promise.resolve(result) as Promise<T>; // a place is read in one way
+      if (result) return Promise.resolve(result) as Promise<T>; // reads at one position have one type
     }
     const result = read();
     const kept: Read = { at, result };
@@ -52,7 +60,7 @@ class SharedReads {
       else forget();
     }, forget);
     for (const oldest of this.#reads.keys()) {
-      if (this.#reads.size <= PLACES_KEPT) break;
+      if (this.#reads.size <= POSITIONS_KEPT) break;
       this.#reads.delete(oldest);
     }
     return result;
@@ -68,11 +76,11 @@ const sharedReads = new WeakMap<Waker, Map<string, SharedReads>>();
 
 export interface Shared {
   read<T>(place: string, read: () => Promise<T>): Promise<T>;
-  /** To be called once, when the subscriber goes. */
+  /** Call this once when the subscriber leaves. */
   leave(): void;
 }
 
-/** Joins those who watch this stream; `name` names all that decides what is read. */
+/** Joins the subscribers of this stream. `name` identifies everything that decides what is read. */
 export function watch(wakeups: Waker, clock: Clock, name: string, topics: readonly Topic[]): Shared {
   const all = sharedReads.get(wakeups) ?? new Map<string, SharedReads>();
   sharedReads.set(wakeups, all);

@@ -1,4 +1,7 @@
-/** The streams: of one job, and the feed of events across jobs. Each is a resumable read of what is stored. */
+/**
+ * The streams of one job, and the feed of events across jobs. Each is a resumable read of stored
+ * rows.
+ */
 
 import type { Principal } from '../domain/access/principal.ts';
 import { scopeOf } from '../domain/access/rights.ts';
@@ -29,12 +32,15 @@ export type { Frame } from './frames.ts';
 
 type Frames<R> = Pulled<Frame<R>>;
 
-/** Rows of one batch at most, beside the bytes that it may have (`frameBytes`): together what one slow consumer costs in memory. */
+/**
+ * The most rows of one batch, besides its limit in bytes (`frameBytes`). Together they bound the
+ * memory that a slow consumer costs.
+ */
 const BATCH = { event: 500, metric: 1_000, telemetry: 1_000, log: 100 } as const satisfies Record<StreamKind, number>;
-/** What a metric point or a sample takes beside the name of the metric. */
+/** The size of a metric point or a sample, without the metric's name. */
 const POINT_BYTES = 256;
 
-/** Points and samples are bounded by their number alone, events and pieces of a log by their bytes as well. */
+/** Points and samples are limited by number only, events and log chunks also by bytes. */
 function rowsAtMost(kind: StreamKind, { frameBytes, textAtMost }: DomainLimits): number {
   return kind === 'metric' ? Math.max(1, Math.min(BATCH.metric, Math.floor(frameBytes / (textAtMost + POINT_BYTES)))) : BATCH[kind];
 }
@@ -50,15 +56,18 @@ export interface JobStream<K extends StreamKind> {
   readonly kind: K;
   readonly jobId: string;
   readonly after?: Optional<string>;
-  /** Of a log: one step's. */
+  /** For a log: only this step. */
   readonly stepNumber?: Optional<number>;
-  /** Of metrics: only these. */
+  /** For metrics: only these names. */
   readonly names?: Optional<readonly string[]>;
-  /** Of events: only these. */
+  /** For events: only these types. */
   readonly eventTypes?: Optional<readonly EventType[]>;
 }
 
-/** Frames of one of a job's streams, to its end: when the job has ended and all is told. Throws BAD_REQUEST for a cursor that it never gave. */
+/**
+ * The frames of one stream of a job, until the job has ended and everything is sent. Throws
+ * BAD_REQUEST for a cursor that is not of this stream.
+ */
 export async function jobStream<K extends StreamKind>(domain: Domain, wakeups: Waker, of: JobStream<K>): Promise<Frames<RowsOf[K]>> {
   const { kind, jobId } = of;
   const stream = { kind, jobId };
@@ -74,7 +83,7 @@ export async function jobStream<K extends StreamKind>(domain: Domain, wakeups: W
       topics: [...new Set([topicOf(kind, jobId), topics.events(jobId)])],
       rowsAtMost: rowsAtMost(kind, domain.limits),
       async read(after, rows) {
-        // The status is read first: what is appended after a job was read as ended does not exist.
+        // The status is read first: nothing is appended after a job was read as ended.
         const [job] = await domain.store.read.run(jobStatusById, { id: jobId });
         if (!job) return null;
         const isOver = isTerminalJob(job.status) && !(job.isFederated && (await mayComeLate(domain, of)));
@@ -88,9 +97,12 @@ export async function jobStream<K extends StreamKind>(domain: Domain, wakeups: W
   );
 }
 
-/** Whether a device may still hand in its model, with all that it reports, though its federated job has succeeded. */
+/**
+ * Whether a device may still submit a late model, with its reports, after its federated job
+ * succeeded.
+ */
 async function mayComeLate({ store }: Domain, { jobId, eventTypes }: JobStream<StreamKind>): Promise<boolean> {
-  // Of the job itself there is nothing more to tell.
+  // Events of the job itself cannot follow any more.
   if (eventTypes?.every((type) => type.startsWith('JOB_'))) return false;
   return (await store.read.run(heldStepOfJob, { jobId })).length > 0;
 }
@@ -127,7 +139,10 @@ export interface FeedFilter {
   readonly types?: Optional<readonly EventType[]>;
 }
 
-/** Frames of everything that happens to the jobs that the filter takes and the principal sees. Those of one job end with it; the others never. */
+/**
+ * The frames of all events of jobs that pass the filter and that the principal sees. A feed of one
+ * job ends with it, others never.
+ */
 export async function feedStream(
   domain: Domain,
   wakeups: Waker,

@@ -1,4 +1,4 @@
-/** Who waits for what: after each commit, those are woken whose topics it touched. */
+/** Listeners by topic. After each commit, those whose topics it touched are woken. */
 import { queueOfTopic } from '../domain/core/change.ts';
 import type { Ticket, Waker } from '../domain/core/waker.ts';
 import { Counter, Gauge, type Meter } from '../instruments/instruments.ts';
@@ -9,13 +9,10 @@ export class Wakeups implements Waker {
   readonly #byTopic = new Map<Topic, Set<() => void>>();
   readonly #waitQueue = new WaitQueue();
   readonly #stop: () => void;
-  readonly #woken = new Counter({ name: 'trainyard_wakeups_total', help: 'How often someone was woken who waits for news' });
+  readonly #woken = new Counter({ name: 'trainyard_wakeups_total', help: 'Wake-ups of listeners' });
   readonly meters: readonly Meter[] = [
     this.#woken,
-    new Gauge(
-      { name: 'trainyard_listeners', help: 'Topics that someone waits for news of, each as often as someone does' },
-      () => this.size,
-    ),
+    new Gauge({ name: 'trainyard_listeners', help: 'Listeners that wait for a change, one per topic' }, () => this.size),
   ];
   #isStopping = false;
 
@@ -46,13 +43,13 @@ export class Wakeups implements Waker {
     return this.#isStopping;
   }
 
-  /** Wakes everyone, so that who waits for work learns that there will be none here. */
+  /** Wakes all listeners, so that waiting claims learn that the gateway stops. */
   stop(): void {
     this.#isStopping = true;
     this.#wake(new Set([anyTopic]));
   }
 
-  /** How many wait, for the leak tests and the metrics. */
+  /** The number of listeners, for leak tests and metrics. */
   get size(): number {
     let size = this.#waitQueue.size;
     for (const sleepers of this.#byTopic.values()) size += sleepers.size;
@@ -68,7 +65,7 @@ export class Wakeups implements Waker {
     if (topics.has(anyTopic)) this.#waitQueue.nudgeAll();
     else this.#nudgeQueues(topics);
     const woken = topics.has(anyTopic) ? [...this.#byTopic.keys()] : topics;
-    // Copied: waking may end the listening, or start another.
+    // Copied, because a listener may stop or start listening when it is woken.
     for (const topic of woken) {
       for (const wake of [...(this.#byTopic.get(topic) ?? [])]) {
         this.#woken.value += 1;

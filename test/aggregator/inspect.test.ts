@@ -81,7 +81,7 @@ describe('The inspection of a model', () => {
     [
       'an unknown dtype',
       encodeModel({ odd: { dtype: 'F4', shape: [2], bytes: new Uint8Array(1) } }),
-      'Tensor "odd" has dtype F4, which is not known here.',
+      'Tensor "odd" has dtype F4, which the gateway does not know.',
     ],
     ['a negative offset', laid([-8, 0], [0, 4]), 'Tensor "a" has no data_offsets of two whole numbers in order in the header.'],
     ['offsets beyond all numbers', laid([0, 8], [8, 1e300]), 'Tensor "b" has no data_offsets of two whole numbers in order in the header.'],

@@ -83,7 +83,7 @@ describe('The commands for backups', () => {
     const stored = readFileSync(join(full.folder, 'trainyard.sqlite'));
     const again = await refusalOf(restore(backup, full));
     expect(again).toBeInstanceOf(StoreUnusable);
-    expect(String(again)).toMatch(/There is a store at \S+ already; a backup is restored into an empty data folder/);
+    expect(String(again)).toMatch(/There is a store at \S+ already. Restore the backup into an empty data folder/);
     expect(readFileSync(join(full.folder, 'trainyard.sqlite')).equals(stored)).toBe(true);
     expect(String(await refusalOf(take(full, backup)))).toMatch(/is there already; a backup is a new folder\.$/);
   });

@@ -45,7 +45,7 @@ test('each event has its cursor as id, and Last-Event-ID goes on behind it, what
 });
 
 test('a Last-Event-ID that this store never gave is refused (P8)', async () => {
-  expect(await firstEvent(resumable, { 'last-event-id': 'bm9uZQ' })).toContain('this cursor is not one that this stream gave');
+  expect(await firstEvent(resumable, { 'last-event-id': 'bm9uZQ' })).toContain('this cursor was not returned by this stream');
 });
 
 test('what leaves no place for a cursor has no ids, and refuses one', async () => {

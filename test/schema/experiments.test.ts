@@ -224,7 +224,7 @@ describeOnEachStore('experiments', (open) => {
       const made = await training.train(maker, 'made');
       const id = await training.makeExperiment(made);
       expect(await refusalOf(deleteFragment(seed.domain, admin, { fragmentId: made }))).toMatchObject({
-        message: `Experiment ${id} starts from it.`,
+        message: `Experiment ${id} starts from this fragment.`,
       });
       await deleteJob(seed.domain, admin, { jobId: maker.id });
       expect((await readJob((await training.queue(id)).id)).startModel).toMatchObject({ id: made, text: 'made' });

@@ -1,8 +1,10 @@
 /**
- * The audit trail: who did what to keys, projects, devices and the catalogue, and what was deleted of jobs and files, whose events go with them.
+ * The audit trail: who changed keys, projects, devices and applications, and who deleted jobs and
+ * files, whose events are deleted with them.
  *
- * An entry is written in the transaction that makes it true, and never changed. It refers to nothing, so it outlives its subject. What was refused is
- * not in it: a refusal undoes its transaction, and whoever may do nothing else could fill the disk with entries; refusals are for the log.
+ * An entry is written in the transaction of the change, and never modified. It has no foreign keys,
+ * so it outlives its subject. Refused requests are not recorded: a refusal undoes its transaction,
+ * and a client without rights could otherwise fill the disk. They are in the log.
  */
 
 import { insertAuditEntry } from '../../store/queries/audit.ts';
@@ -13,13 +15,13 @@ import type { AuditAction, AuditChanges, AuditSubjectType } from '../core/vocabu
 export interface AuditSubject {
   readonly type: AuditSubjectType;
   readonly id: string;
-  /** As it was called then. */
+  /** Its name at that time. */
   readonly name: string;
-  /** Null: it belonged to none. */
+  /** Null if it belonged to no project. */
   readonly projectId: string | null;
 }
 
-/** Stores that something was done, in the transaction that does it. */
+/** Records a change, in its transaction. */
 export async function audit(
   { tx, domain, now, actor, keyId, requestId }: Change,
   action: AuditAction,
@@ -43,18 +45,21 @@ export async function audit(
   ]);
 }
 
-/** Which fields an entry tells of. `shown` with their values; of `named` only that they changed: they may be long, or hold secrets. */
+/**
+ * The fields recorded in an entry. `shown` fields with their values. `named` fields only as
+ * changed: they may be long, or hold secrets.
+ */
 export interface AuditedFields<R> {
   readonly shown: readonly (keyof R & string)[];
   readonly named?: readonly (keyof R & string)[];
 }
 
-/** What something was made with; null is not told. */
+/** The recorded fields of something new, without nulls. */
 export function madeWith<R extends object>(row: R, { shown }: AuditedFields<R>): AuditChanges {
   return Object.fromEntries(shown.filter((field) => row[field] !== null).map((field) => [field, { to: row[field] }]));
 }
 
-/** What a change made of it; nothing where no field is another. */
+/** The recorded fields that a change modified. Empty if there are none. */
 export function changedBetween<R extends object>(before: R, after: R, { shown, named = [] }: AuditedFields<R>): AuditChanges {
   const isChanged = (field: keyof R) => JSON.stringify(before[field]) !== JSON.stringify(after[field]);
   return Object.fromEntries([

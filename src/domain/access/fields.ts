@@ -1,15 +1,17 @@
 /**
- * The right that each field of each type needs, wherever its object is come by: what shows an object does not show all of it.
+ * The right that each field of each type needs, however its object is reached. Seeing an object
+ * does not mean seeing all of its fields.
  *
- * The endpoints (schema/core/guards.ts) ask this table before a field is resolved, and refuse to start a gateway whose schema has a field without a row. Whether
- * the thing itself may be seen is not said here: that is decided where it is read (`sees`).
+ * The guards (schema/core/guards.ts) check this table before a field is resolved. A gateway whose
+ * schema has a field without a row does not start. Whether the object itself is visible is decided
+ * where it is read (`sees`).
  */
 import type { Action } from './rights.ts';
 
-/** Names of fields, by the right that they need. */
+/** Names of fields by the right that they need. */
 type Row = Partial<Record<Action, string>>;
 
-/** What a key is given that may do what it asked for: payloads, refusals and what else belongs to the asking alone. */
+/** Fields of payloads and errors: every key may read the answer to its own request. */
 const answered = (names: string): Row => ({ ask: names });
 const connection = (right: Action): Row => ({ [right]: 'edges nodes pageInfo totalCount' });
 const edge = (right: Action): Row => ({ [right]: 'cursor node' });
@@ -17,7 +19,7 @@ const event = 'actor at cursor job';
 const frame = 'cursor missed state';
 
 const things: Readonly<Record<string, Row>> = {
-  // A key of a job reads the name of the project, and from there what is the job's own.
+  // A key of a job reads the name of its project, and through it only what belongs to the job.
   Project: {
     readProjects: 'id name',
     readSetups: 'createdAt gitRepository pipeline updatedAt',
@@ -30,7 +32,8 @@ const things: Readonly<Record<string, Row>> = {
   StepTemplate: { readSetups: 'container maxAttempts name requiredLabels resources', readDevices: 'pinnedDevice' },
   Application: {
     readApplications: 'createdAt description id itemDefinitions name settingsSchema supportsContinualTraining updatedAt',
-    // Its jobs have a container of their own, made from it: a key of one of them needs no other's variables.
+    // A job has its own copy of the container. A key of one job must not read the variables of
+    // others.
     readSetups: 'container',
   },
   ItemDefinition: { readApplications: 'defaultValue description isRequired label name options valueType' },
@@ -40,7 +43,8 @@ const things: Readonly<Record<string, Row>> = {
       'billableBytes computeTime container createdAt datasetId datasetVersionId description events federation finishedAt history httpUrl id initiator ' +
       'internalHostname isPreemptible item items labels latestTelemetry metricSeries metrics name nativeStatus output owner priority ' +
       'runTimeoutSeconds scheduleTimeoutSeconds settings settingsSources settingsWarnings sshServer startedAt status statusMessage step steps telemetry ' +
-      // What it stands in and has made is shown with it; what leads on from there is narrowed again.
+      // What the job belongs to and has produced is shown with it. Fields of those objects have
+      // their own rights.
       'type updatedAt experiment model modelVersion',
     readProjects: 'project',
     readFragments: 'fragments latestFragment',
@@ -55,7 +59,7 @@ const things: Readonly<Record<string, Row>> = {
   Step: {
     readJobs:
       'attempts container createdAt finishedAt id job log logTail maxAttempts metrics name number part queuedAt requiredLabels resources round startedAt ' +
-      // Without the right to read devices it says that none has claimed the step, and of no device what it lacks.
+      // Without readDevices, whyNot only says that no device has claimed the step.
       'status statusMessage transitions whyNot',
     readFragments: 'fragments',
     readDevices: 'pinnedDevice',
@@ -67,7 +71,7 @@ const things: Readonly<Record<string, Row>> = {
   UnmetRequirement: { readJobs: 'explanation requirement', readDevices: 'device' },
 
   Container: { readJobs: 'build command entrypoint env http image resources volumes', readInputs: 'properties' },
-  // A repository's address and a storage's may hold a password.
+  // The address of a repository or a storage may contain a password.
   ContainerBuild: { readJobs: 'dockerfile', readInputs: 'context properties' },
   EnvironmentVariable: { readJobs: 'isSecret name', readInputs: 'value' },
   Volume: { readJobs: 'containerPath isReadOnly', readInputs: 'storage' },
@@ -104,7 +108,8 @@ const things: Readonly<Record<string, Row>> = {
   StateDict: { readFragments: 'metadata tensors' },
   Tensor: { readFragments: 'dtype name shape values' },
 
-  // The devices of a federated job are shown with it, by name and status; what else they are is the fleet's.
+  // The devices of a federated job are shown with it, by name and status. Their other fields need
+  // readDevices.
   Device: {
     readJobs: 'attempts id kind name project status',
     readDevices: 'capabilities createdAt labels lastSeenAt resources slots updatedAt',
@@ -119,7 +124,8 @@ const things: Readonly<Record<string, Row>> = {
   },
   Round: {
     readJobs: 'deadlineAt finishedAt isWeighted metrics models number participants quorum startedAt status submitted',
-    // That of the first round may be another job's, and takes the right to read what jobs start from; that of a later one is the job's own.
+    // The start model of the first round may belong to another job, so it needs the right to read
+    // start models. Those of later rounds belong to the job.
     readFragments: 'aggregateModel startModel',
   },
   Participant: { readJobs: 'device status step' },
@@ -134,12 +140,12 @@ const things: Readonly<Record<string, Row>> = {
     readProjects: 'project',
     readFragments: 'currentModel startModel',
   },
-  // Its times are those of other jobs, which made its first version and its newest.
+  // Its times reveal when other jobs made its versions.
   Model: { readJobs: 'id name versions', readProjects: 'project', readModels: 'createdAt updatedAt' },
   ModelVersion: { readJobs: 'createdAt id job metrics model number', readFragments: 'fragment' },
 
   ApiKey: {
-    // A key sees itself.
+    // A key may read itself.
     ask: 'createdAt createdBy expiresAt hint id job kind lastUsedAt name project replacedBy revokedAt role rotatedFrom state',
     readDevices: 'device',
   },

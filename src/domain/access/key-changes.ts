@@ -1,4 +1,4 @@
-/** Making API keys, changing them and ending them. How one takes the place of another is in key-rotation.ts. */
+/** Creating, changing and revoking API keys. Rotation is in key-rotation.ts. */
 import { lockJob } from '../../store/changes/jobs.ts';
 import type { Optional } from '../../store/optional.ts';
 import { keyById, lockKey, saveKeyFields } from '../../store/queries/keys.ts';
@@ -15,7 +15,7 @@ import { addKey, stateOfKey } from './keys.ts';
 import type { Principal, PrincipalKind, Role } from './principal.ts';
 import { may, requireAllProjects, requireRight, sees, seesKey } from './rights.ts';
 
-/** A key with its secret, which is shown this once. */
+/** A new key with its secret, which is shown only once. */
 export interface NewApiKey {
   readonly apiKey: ApiKeyRow;
   readonly secret: string;
@@ -23,7 +23,7 @@ export interface NewApiKey {
 
 export const subjectOf = ({ id, name, projectId }: ApiKeyRow): AuditSubject => ({ type: 'API_KEY', id, name, projectId });
 
-/** What the trail tells of a key that was made: whom it is for, and until when. */
+/** The fields of a new key in the audit trail. */
 export const keyFields = { shown: ['kind', 'role', 'jobId', 'deviceId', 'expiresAt', 'rotatedFromId'] } as const;
 
 export interface CreateApiKeyInput {
@@ -36,7 +36,10 @@ export interface CreateApiKeyInput {
   expiresInSeconds?: Optional<number>;
 }
 
-/** Makes a key. A USER's is for a project or for all, a DEVICE's for a device, a JOB's and a WATCH's for a job. */
+/**
+ * Creates a key. A USER key is for one project or all, a DEVICE key for a device, a JOB or WATCH
+ * key for a job.
+ */
 export async function createApiKey(domain: Domain, principal: Principal, input: CreateApiKeyInput): Promise<NewApiKey> {
   requireRight(principal, input.kind === 'JOB' || input.kind === 'WATCH' ? 'createJobKeys' : 'createKeys');
   checkKey(domain, input);
@@ -55,7 +58,7 @@ export async function createApiKey(domain: Domain, principal: Principal, input: 
   });
 }
 
-/** So many seconds from now; undefined where nothing was said. */
+/** The time this many seconds from now. Undefined if no seconds are given. */
 export const endIn = ({ now }: Change, seconds: Optional<number>): Date | undefined =>
   seconds === null || seconds === undefined ? undefined : new Date(now.getTime() + seconds * 1_000);
 
@@ -73,14 +76,16 @@ function checkKey(domain: Domain, input: CreateApiKeyInput): void {
   checks.done();
 }
 
-/** What the key will be for, if the principal sees it. */
+/** Returns what the key is for, if the principal sees it. */
 async function belongingOf(tx: Tx, principal: Principal, { kind, projectId, jobId, deviceId }: CreateApiKeyInput) {
   if (jobId) {
-    // Under its lock: a key that is made while the job ends would outlive it.
+    // Locked: a key created while the job ends would outlive it.
     const [job] = await tx.run(lockJob, { id: jobId });
     if (!job || !sees(principal, { projectId: job.projectId, jobId })) throw new NotFound('job', jobId);
     if (kind === 'JOB' && isTerminalJob(job.status))
-      throw new InvalidInput([{ path: ['jobId'], message: `is of a job that is ${job.status}: the keys of a job end with it.` }]);
+      throw new InvalidInput([
+        { path: ['jobId'], message: `must be a job that has not ended: it is ${job.status}, and the keys of a job end with it.` },
+      ]);
     return { projectId: job.projectId, jobId, deviceId: null };
   }
   if (deviceId) {
@@ -96,9 +101,9 @@ async function belongingOf(tx: Tx, principal: Principal, { kind, projectId, jobI
   return { projectId: id, jobId: null, deviceId: null };
 }
 
-/** The key under its lock, if the principal sees it. */
+/** Returns the key under its lock, if the principal sees it. */
 export async function visibleKey({ tx }: Change, principal: Principal, id: string): Promise<ApiKeyRow> {
-  // A job ends with its keys under its own lock, which comes first.
+  // A job that ends revokes its keys under its own lock, so the job is locked first.
   const [seen] = await tx.run(keyById, { id });
   if (seen?.jobId && seesKey(principal, seen)) await tx.run(lockJob, { id: seen.jobId });
   const [apiKey] = seen ? await tx.run(lockKey, { id }) : [];
@@ -111,7 +116,7 @@ export function requireLiveKey(apiKey: ApiKeyRow, now: Date): void {
   if (state !== 'LIVE') throw wrongState.keyEnded(state);
 }
 
-/** Throws FORBIDDEN unless the principal may change this key, which it sees. */
+/** Throws FORBIDDEN unless the principal, which sees this key, may change it. */
 export function requireChange(principal: Principal, { jobId }: ApiKeyRow): void {
   requireRight(principal, jobId === null ? 'changeKeys' : 'changeJobKeys');
 }
@@ -123,14 +128,14 @@ export interface UpdateApiKeyInput {
   neverExpires?: Optional<boolean>;
 }
 
-/** Renames a key, or gives it another end. */
+/** Renames a key or changes its expiry. */
 export async function updateApiKey(domain: Domain, principal: Principal, input: UpdateApiKeyInput): Promise<{ apiKey: ApiKeyRow }> {
   requireRight(principal, 'changeJobKeys');
   const checks = new Checks(domain);
   checks.name(['name'], input.name);
   checks.seconds(['expiresInSeconds'], input.expiresInSeconds);
   if (input.neverExpires && input.expiresInSeconds != null)
-    checks.refuse(['neverExpires'], 'must not be given beside expiresInSeconds: a key ends, or it does not.');
+    checks.refuse(['neverExpires'], 'must not be given together with expiresInSeconds. Give one of the two.');
   checks.done();
   return change(domain, principal, async (change) => {
     const before = await visibleKey(change, principal, input.apiKeyId);
@@ -150,7 +155,7 @@ export async function updateApiKey(domain: Domain, principal: Principal, input: 
   });
 }
 
-/** Ends a key at once; ending it again changes nothing. A key may end itself. */
+/** Revokes a key at once. Revoking it again changes nothing. A key may revoke itself. */
 export async function revokeApiKey(
   domain: Domain,
   principal: Principal,
@@ -165,7 +170,7 @@ export async function revokeApiKey(
   });
 }
 
-/** Revokes a key that is under its lock, unless it was before. */
+/** Revokes a locked key, unless it is revoked already. */
 export async function endKey(change: Change, apiKey: ApiKeyRow): Promise<ApiKeyRow> {
   if (apiKey.revokedAt !== null) return apiKey;
   await saveKeyFields(change.tx, apiKey.id, { revokedAt: change.now });

@@ -1,4 +1,4 @@
-/** When a key ends: what keeps a stream open asks here to be told, so that it ends with the key (P15). */
+/** Watches for the end of a key, so that an open stream ends with its key (P15). */
 import { keyById } from '../../store/queries/keys.ts';
 import { stepById } from '../../store/queries/rows.ts';
 import type { Topic } from '../../store/store.ts';
@@ -8,12 +8,15 @@ import { isHeldStep } from '../core/lifecycle.ts';
 import type { Waker } from '../core/waker.ts';
 import type { Principal } from './principal.ts';
 
-/** A wake-up that got lost is made up for well within the 5 s of P15, and a timer's longest reach (24.8 days) is never met. */
+/**
+ * Makes up for a lost wake-up well within the 5 s of P15. It is also far below the longest delay of
+ * a timer (24.8 days).
+ */
 const LOOK_EVERY_MS = 4_000;
 
 type Ended = (why: KeyEnd) => void;
 
-/** One key, or one lease, as all who came with it watch it: a read tells all of them, however many sockets they are. */
+/** The watch on one key or lease, shared by all of its connections: one read serves them all. */
 class KeyWatch {
   readonly #domain: Domain;
   readonly #principal: Principal;
@@ -32,7 +35,7 @@ class KeyWatch {
     this.#stopListening = wakeups.on([topic], () => void this.#look());
   }
 
-  /** Whoever joins may have been authenticated before the key ended: it is looked at once more. */
+  /** The key may have ended after the subscriber was authenticated, so it is checked again. */
   join(ended: Ended): () => void {
     const told: Ended = (why) => ended(why);
     this.#watchers.add(told);
@@ -51,7 +54,8 @@ class KeyWatch {
   }
 
   async #look(): Promise<void> {
-    // One look at a time: a lease is watched by the events of its job, of which there may be many in one moment.
+    // One check at a time: a lease is watched through the events of its job, and many may come at
+    // once.
     this.#isWoken = true;
     if (this.#isLooking) return;
     this.#isLooking = true;
@@ -59,7 +63,7 @@ class KeyWatch {
     let left = LOOK_EVERY_MS;
     while (this.#isWoken && !this.#isStopped) {
       this.#isWoken = false;
-      // The database is away: a later look tells.
+      // The database is unreachable: a later check will tell.
       const life = await lifeOf(this.#domain, this.#principal).catch(() => null);
       if (this.#isStopped) return;
       if (life?.end) {
@@ -78,7 +82,10 @@ class KeyWatch {
 
 const watches = new WeakMap<Waker, Map<string, KeyWatch>>();
 
-/** Calls `ended` once when the principal's key expires or is revoked, or the lease that it stands for is gone. Returns what stops the watching. */
+/**
+ * Calls `ended` once when the principal's key expires or is revoked, or its lease is gone. Returns
+ * a function that stops the watch.
+ */
 export function watchKey(domain: Domain, wakeups: Waker, principal: Principal, ended: Ended): () => void {
   const { keyId, jobId, stepId, attempt } = principal;
   const topic = keyId ? topics.key(keyId) : jobId ? topics.events(jobId) : null;
@@ -96,10 +103,10 @@ export function watchKey(domain: Domain, wakeups: Waker, principal: Principal, e
 
 export type KeyEnd = 'expired' | 'revoked';
 
-/** Whether the principal's key has ended, or the lease that it stands for is gone; null: it is good. */
+/** Returns how the principal's key or lease has ended. Null if it is still valid. */
 export const endOf = async (domain: Domain, principal: Principal): Promise<KeyEnd | null> => (await lifeOf(domain, principal)).end;
 
-/** `until`: when it will end by itself, which may have been changed since the principal came. */
+/** `until`: the current expiry, which may have changed since the principal was authenticated. */
 async function lifeOf(
   { store, clock }: Domain,
   { keyId, stepId, attempt }: Principal,

@@ -1,11 +1,12 @@
 /**
- * Rotation: a key takes the place of another, with the same rights and name, and both are good for a while, so that whoever uses the old one has time to
- * learn the new one.
+ * Rotation: a new key replaces another, with the same rights and name. Both are valid during an
+ * overlap, so that clients have time to switch.
  *
  *     LIVE ── rotateApiKey ──▶ LIVE, replaced ── the overlap ends ──▶ EXPIRED
  *
- * The secret is answered once, and an answer may get lost. A key whose replacement nobody has used can therefore be rotated again: the unused one is
- * revoked, and another made. From the replacement's first use on that is refused, so that who stole the old key cannot take another one from it.
+ * The secret is sent once, and an answer may get lost. So a key whose replacement was never used
+ * can be rotated again: the unused replacement is revoked, and another made. After the first use of
+ * the replacement this is refused, so that a thief of the old key cannot get a new one with it.
  */
 import { lockDevice } from '../../store/changes/devices.ts';
 import type { Optional } from '../../store/optional.ts';
@@ -22,9 +23,9 @@ import type { Principal } from './principal.ts';
 import { may, requireRight } from './rights.ts';
 import { hashOf } from './secrets.ts';
 
-/** An hour: a fleet that asks for its secrets every few minutes has them long before. */
+/** An hour. A fleet that reads its secrets every few minutes has the new one long before. */
 const OVERLAP_SECONDS = 3_600;
-/** Each rotation leaves a key and its audit trail behind: one in a loop would fill the store. */
+/** Each rotation adds a key and audit entries: one in a loop would fill the store. */
 const OWN_ROTATION_EVERY_MS = 60_000;
 
 export interface RotateApiKeyInput {
@@ -33,14 +34,17 @@ export interface RotateApiKeyInput {
   expiresInSeconds?: Optional<number>;
 }
 
-/** Makes a key in the place of another, which ends with the overlap. By who may change keys, and of a device's by itself, once a minute. */
+/**
+ * Makes a key that replaces another, which expires with the overlap. Needs the right to change
+ * keys; a DEVICE key may also rotate itself, once a minute.
+ */
 export async function rotateApiKey(
   domain: Domain,
   principal: Principal,
   input: RotateApiKeyInput,
 ): Promise<NewApiKey & { replaced: ApiKeyRow }> {
   const isOwn = principal.keyId === input.apiKeyId && may(principal, 'rotateOwnKey');
-  // No key makes itself last longer.
+  // A key must not extend its own life.
   if (!isOwn || input.expiresInSeconds != null) requireRight(principal, 'changeJobKeys');
   const overlapSeconds = input.overlapSeconds ?? OVERLAP_SECONDS;
   const checks = new Checks(domain);
@@ -56,7 +60,7 @@ export async function rotateApiKey(
     const { name, kind, role, projectId, jobId, deviceId } = before;
     const made = await addKey(change, {
       ...{ name, kind, role, projectId, jobId, deviceId, rotatedFromId: before.id },
-      // A rotation in between has cut the old key's end short: its replacement has the one that was meant.
+      // An earlier rotation shortened the old key's life: its replacement has the intended expiry.
       expiresAt: endIn(change, input.expiresInSeconds) ?? (unused ?? before).expiresAt,
     });
     await audit(change, 'KEY_CREATED', subjectOf(made.apiKey), madeWith(made.apiKey, keyFields));
@@ -64,7 +68,7 @@ export async function rotateApiKey(
   });
 }
 
-/** Throws InvalidState when a device has rotated any of its keys by itself less than a minute ago. */
+/** Throws InvalidState if a key of the device rotated itself less than a minute ago. */
 async function requirePause({ tx, now }: Change, { deviceId, name }: Principal): Promise<void> {
   if (deviceId === null) return;
   await tx.run(lockDevice, { id: deviceId });
@@ -75,7 +79,10 @@ async function requirePause({ tx, now }: Change, { deviceId, name }: Principal):
   throw wrongState.keyRotatedJustNow(last, next);
 }
 
-/** The replacement that an earlier rotation made and nobody has used, revoked now; null where there was no rotation. */
+/**
+ * Revokes and returns the replacement of an earlier rotation if it was never used. Null if there
+ * was no rotation.
+ */
 async function takeUnused(change: Change, { replacedById }: ApiKeyRow): Promise<ApiKeyRow | null> {
   const [earlier] = replacedById === null ? [] : await change.tx.run(lockKey, { id: replacedById });
   if (!earlier) return null;
@@ -84,7 +91,10 @@ async function takeUnused(change: Change, { replacedById }: ApiKeyRow): Promise<
   return earlier;
 }
 
-/** Says that `by` takes the place of `before`, which ends after the overlap, or sooner if it would have. */
+/**
+ * Marks `by` as the replacement of `before`, which expires after the overlap, or earlier if it
+ * would have anyway.
+ */
 async function replace(change: Change, before: ApiKeyRow, by: ApiKeyRow, overlapSeconds: number): Promise<ApiKeyRow> {
   const end = new Date(change.now.getTime() + overlapSeconds * 1_000);
   const expiresAt = before.expiresAt !== null && before.expiresAt < end ? before.expiresAt : end;
@@ -95,7 +105,10 @@ async function replace(change: Change, before: ApiKeyRow, by: ApiKeyRow, overlap
   return after;
 }
 
-/** Makes another key of a device in the place of all that it has, which end after the overlap. For who registers it anew: its own key is lost, or was never known. */
+/**
+ * Makes a key for a device that replaces all its keys. They expire after the overlap. For a device
+ * that is registered again because its key is lost or unknown.
+ */
 export async function giveNewKey(change: Change, { id, name, projectId }: DeviceRow): Promise<string> {
   const earlier = await change.tx.run(keysOfDevice, { deviceId: id, now: change.now });
   const made = await addKey(change, { name, kind: 'DEVICE', projectId, deviceId: id });
@@ -104,13 +117,14 @@ export async function giveNewKey(change: Change, { id, name, projectId }: Device
   return made.secret;
 }
 
-/** What made the keys that the operator chose: `createdBy` of each. */
+/** The `createdBy` of keys that the operator chose. */
 const bySetting = 'setting:TRAINYARD_ADMIN_KEY';
 
 /**
- * Keeps a secret that the operator chose as an admin key for all projects. The one that the setting named before is thereby rotated: it ends an hour
- * later, so that what still uses it can be told; setting it back before then takes that back. Does nothing when all is so already. Throws InvalidInput
- * for a key that has ended: the setting does not bring it back.
+ * Stores a secret that the operator chose as an ADMIN key for all projects. The key of the earlier
+ * value is rotated: it expires an hour later, so that its users can switch. Setting the earlier
+ * value again in that time undoes the rotation. Does nothing if nothing changed. Throws
+ * InvalidInput for a key that has ended: the setting does not revive it.
  */
 export async function acceptAdminKey(domain: Domain, secret: string): Promise<void> {
   const refuse = (message: string) => new InvalidInput([{ path: ['TRAINYARD_ADMIN_KEY'], message }]);
@@ -123,7 +137,7 @@ export async function acceptAdminKey(domain: Domain, secret: string): Promise<vo
     const state = known ? stateOfKey(known, now) : 'LIVE';
     if (known && state !== 'LIVE') throw refuse(`is ${known.id}, which is ${state}: choose another.`);
     if (known && (known.role !== 'ADMIN' || known.projectId !== null))
-      throw refuse(`is ${known.id}, which is no admin key for all projects.`);
+      throw refuse(`is ${known.id}, which is not an ADMIN key for all projects: choose another.`);
     const key = known ? await restore(change, known) : await addOperatorKey(change, secret);
     for (const earlier of await tx.run(keysMadeBy, { createdBy: bySetting, hash, now }))
       await replace(change, earlier, key, OVERLAP_SECONDS);
@@ -137,8 +151,8 @@ async function addOperatorKey(change: Change, secret: string): Promise<ApiKeyRow
 }
 
 /**
- * A key that the setting had named, then not, and names again while it is still good, goes on as if nothing had been. One that somebody rotated by
- * himself keeps its end: he may have had a reason to see it gone.
+ * Undoes the rotation of a key that the setting names again in time. A key that a person rotated
+ * keeps its expiry: that person may want it gone.
  */
 async function restore(change: Change, known: ApiKeyRow): Promise<ApiKeyRow> {
   if (known.createdBy !== bySetting || known.replacedById === null) return known;

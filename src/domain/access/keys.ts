@@ -1,4 +1,4 @@
-/** API keys: who comes with one, and what a new one is. */
+/** API keys: authentication, and creating a key. */
 
 import { insertApiKey, keyByHash, noteKeyUse } from '../../store/queries/keys.ts';
 import { stepById } from '../../store/queries/rows.ts';
@@ -10,11 +10,17 @@ import { isHeldStep } from '../core/lifecycle.ts';
 import type { Principal } from './principal.ts';
 import { hashOf, isSameHash, newKey, parseLeaseToken } from './secrets.ts';
 
-/** A use is noted this often at most: a write for each request would be the dearest part of it. */
+/**
+ * The last use of a key is stored at most this often: a write per request would cost more than the
+ * request.
+ */
 const NOTE_USE_EVERY_MS = 60_000;
 const SCHEME = /^Bearer +(\S{1,512})$/i;
 
-/** Who comes with this `Authorization` value; null for no key, an unknown one, or one that has ended. */
+/**
+ * Returns the principal of this `Authorization` value. Null if there is no key, or it is unknown or
+ * has ended.
+ */
 export async function authenticate(domain: Domain, authorization: string | undefined): Promise<Principal | null> {
   const secret = SCHEME.exec(authorization ?? '')?.[1];
   if (!secret) return null;
@@ -22,7 +28,8 @@ export async function authenticate(domain: Domain, authorization: string | undef
 }
 
 async function authenticateKey(domain: Domain, secret: string): Promise<Principal | null> {
-  // Found by its hash: what differs in time is the look-up of a hash, which says nothing of the secret.
+  // The key is found by its hash. Timing reveals only the look-up of a hash, which says nothing
+  // about the secret.
   const [key] = await domain.store.read.run(keyByHash, { hash: hashOf(secret) });
   if (!key) return null;
   const now = domain.clock.now();
@@ -31,7 +38,7 @@ async function authenticateKey(domain: Domain, secret: string): Promise<Principa
   return principalOf(key);
 }
 
-/** REVOKED is said of a key that was, also when it would have expired since. */
+/** A revoked key stays REVOKED even after its expiry. */
 export type ApiKeyState = 'LIVE' | 'EXPIRED' | 'REVOKED';
 
 export function stateOfKey({ revokedAt, expiresAt }: Pick<ApiKeyRow, 'revokedAt' | 'expiresAt'>, now: Date): ApiKeyState {
@@ -42,7 +49,7 @@ export function stateOfKey({ revokedAt, expiresAt }: Pick<ApiKeyRow, 'revokedAt'
 function noteUse(domain: Domain, key: ApiKeyRow, now: Date): void {
   const before = new Date(now.getTime() - NOTE_USE_EVERY_MS);
   if (key.lastUsedAt !== null && key.lastUsedAt > before) return;
-  // Nobody waits for the note, and a full disk must not keep anyone from reading.
+  // Not awaited, and errors are ignored: a full disk must not stop reads.
   domain.store.write((tx) => tx.run(noteKeyUse, { id: key.id, now, before })).catch(() => {});
 }
 
@@ -61,7 +68,10 @@ function principalOf(key: ApiKeyRow): Principal {
   };
 }
 
-/** A lease's token is a key for its job while it is current: what an agent runs is handed no more than that. */
+/**
+ * A lease token is a key for its job while the lease is current. It is the only key that the agent
+ * gives to the process it runs.
+ */
 async function authenticateLease(domain: Domain, token: string): Promise<Principal | null> {
   const name = parseLeaseToken(token);
   if (!name) return null;
@@ -69,7 +79,7 @@ async function authenticateLease(domain: Domain, token: string): Promise<Princip
   return step && holds(step, token, domain.clockGuard.dueBy()) ? leasePrincipal(step) : null;
 }
 
-/** Whether this token is the one that holds the step, by what `ClockGuard.dueBy` says. */
+/** Whether this token holds the step, by the time of `ClockGuard.dueBy`. */
 export function holds(step: StepRow, token: string, now: Date): boolean {
   if (!isHeldStep(step.status) || step.leaseHash === null || step.leaseExpiresAt === null) return false;
   return step.leaseExpiresAt > now && isSameHash(step.leaseHash, hashOf(token));
@@ -86,7 +96,7 @@ function leasePrincipal(step: StepRow): Principal {
     deviceId: step.leaseDeviceId,
     stepId: step.id,
     attempt: step.attemptCount,
-    // Not the lease's end: it is renewed while it is used.
+    // Not the expiry of the lease, which is renewed while it is in use.
     expiresAt: null,
   };
 }
@@ -94,7 +104,10 @@ function leasePrincipal(step: StepRow): Principal {
 type KeyColumns = Pick<ApiKeyRow, 'name' | 'kind'> &
   Partial<Pick<ApiKeyRow, 'role' | 'projectId' | 'jobId' | 'deviceId' | 'expiresAt' | 'rotatedFromId' | 'createdBy'>>;
 
-/** Makes a key inside a write; answers its row and its secret, which is kept nowhere. `secret`: one that someone chose. */
+/**
+ * Creates a key in a transaction. Returns its row and its secret, which is stored nowhere.
+ * `secret`: one chosen by the operator.
+ */
 export async function addKey(
   { domain, tx, now, actor }: Change,
   columns: KeyColumns,

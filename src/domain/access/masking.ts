@@ -1,8 +1,8 @@
 /**
- * What the gateway hides of what a step says: the token of its lease, and the values of its variables that are secret.
+ * Masks secrets in the reports of a step: its lease token, and the values of its secret variables.
  *
- * The agent masks as well, and does it first. This is for devices that do not, and sees each text for itself: a secret that a device splits between two
- * chunks of log is the device's to mask.
+ * The agent masks them first. The gateway masks for devices that do not. It sees one text at a
+ * time: only the device can mask a secret that is split between two log chunks.
  */
 import { stepById } from '../../store/queries/rows.ts';
 import type { StepRow } from '../../store/schema/tables.ts';
@@ -17,10 +17,10 @@ export const secretsOf = ({ container }: WithContainer): EnvironmentVariable[] =
 
 const valuesOf = (of: WithContainer): string[] => secretsOf(of).map(({ value }) => value);
 
-/** Masks what an attempt says that came with this token. */
+/** The mask for reports of the attempt with this token. */
 export const maskOf = (step: WithContainer, leaseToken: string): Mask => new Mask([leaseToken, ...valuesOf(step)]);
 
-/** Masks the output of a job, which is written down before its step is locked. */
+/** The mask for the output of a job, which is stored before its step is locked. */
 export async function maskOfOutput({ store }: Domain, job: WithContainer, leaseToken: string | null): Promise<Mask> {
   const name = leaseToken === null ? null : parseLeaseToken(leaseToken);
   const [step] = name === null ? [] : await store.read.run(stepById, { id: name.stepId });

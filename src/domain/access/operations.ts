@@ -1,8 +1,10 @@
 /**
- * What every operation needs: the table that the endpoints ask before anything else happens, and that docs/rights.md is made from.
+ * The right that each operation needs. The guards check this table first, and docs/rights.md is
+ * made from it.
  *
- * The right says whether a key may do such a thing at all; rights.ts says who has it. To what it may do it is narrowed by what it sees, as everywhere;
- * `within` says in words what is narrower still.
+ * `needs` says whether a key may run the operation at all; rights.ts says which keys have the
+ * right. The operation then applies only to what the principal sees. `within` describes further
+ * restrictions.
  */
 import type { NodeType } from '../core/ids.ts';
 import type { Principal } from './principal.ts';
@@ -10,11 +12,14 @@ import { type Action, may, requireAllProjects, requireRight } from './rights.ts'
 
 export interface Operation {
   readonly needs: Action;
-  /** The right with which a key may do it to itself alone. */
+  /** The right that lets a key do this to itself. */
   readonly orItself?: Action;
-  /** What is answered without the right. Default: FORBIDDEN; `null` where one thing is asked for by its id: it is not there. */
+  /**
+   * The answer without the right. Default: FORBIDDEN. `null` for a look-up by id: the object then
+   * does not exist for the key.
+   */
   readonly without?: 'null';
-  /** Only for keys of all projects: what it changes is of none. */
+  /** Only for keys of all projects, because the operation concerns no single project. */
   readonly forAllProjects?: true;
   readonly within?: string;
 }
@@ -99,13 +104,13 @@ export const operations = {
   },
 } as const satisfies Record<string, Readonly<Record<string, Operation>>>;
 
-/** The row of a root field, if the table has one. */
+/** The row of a root field. Undefined if the table has none. */
 export function operationOf(root: string, field: string): Operation | undefined {
   const rows: Readonly<Record<string, Readonly<Record<string, Operation>>>> = operations;
   return rows[root]?.[field];
 }
 
-/** Whether the operation is to be done at all; false: `null` is the answer. Throws FORBIDDEN. */
+/** Whether to run the operation; false: the answer is `null`. Throws FORBIDDEN. */
 export function admit(principal: Principal, { needs, orItself, without, forAllProjects }: Operation): boolean {
   if (without === 'null') return may(principal, needs);
   if (orItself !== undefined && may(principal, orItself)) return true;
@@ -114,7 +119,10 @@ export function admit(principal: Principal, { needs, orItself, without, forAllPr
   return true;
 }
 
-/** The right to come by each type of thing by its id: without it, it is not there. What of it may be read, fields.ts says. */
+/**
+ * The right to look up each type by its id. Without it, the answer is null. The rights to its
+ * fields are in fields.ts.
+ */
 export const rightToRead = {
   Project: 'readProjects',
   Job: 'readJobs',
@@ -126,12 +134,12 @@ export const rightToRead = {
   Experiment: 'readExperiments',
   Model: 'readModels',
   ModelVersion: 'readModels',
-  // A key sees itself.
+  // A key may read itself.
   ApiKey: 'ask',
   AuditEntry: 'readAudit',
 } as const satisfies Record<NodeType, Action>;
 
-/** The endpoints beside GraphQL's root fields. Without `needs` they are open to anyone. */
+/** Endpoints that are not GraphQL root fields. Those without `needs` are open to anyone. */
 export const endpoints: Readonly<Record<string, Pick<Operation, 'forAllProjects' | 'within'> & { readonly needs?: Action }>> = {
   'POST, GET /graphql': { needs: 'ask', within: 'each root field by its own right; introspection is for any key' },
   'WebSocket, SSE on /graphql': { needs: 'ask', within: 'the same; they end with the key' },

@@ -1,24 +1,27 @@
-/** Who is asking. Made from a key by `authenticate`, handed to everything that decides. */
+/**
+ * The principal: who sends a request. `authenticate` makes it from a key; every decision about
+ * rights takes it.
+ */
 export type PrincipalKind = 'USER' | 'DEVICE' | 'JOB' | 'WATCH';
 export type Role = 'VIEWER' | 'EDITOR' | 'ADMIN';
 
 export interface Principal {
   readonly kind: PrincipalKind;
-  /** Only of a USER: what it may do. */
+  /** Only for USER keys: their role. */
   readonly role: Role | null;
-  /** The name that events and owners carry: `user:alice`, `device:gpu-1`, `job:job_…`. */
+  /** The name in events and owners: `user:alice`, `device:gpu-1`, `job:job_…`. */
   readonly name: string;
-  /** Null where the principal is not an API key (a lease's token, the gateway itself). */
+  /** Null if the principal is not an API key (a lease token, the gateway itself). */
   readonly keyId: string | null;
-  /** The only project it sees; null sees all. */
+  /** The only project that it sees. Null: it sees all. */
   readonly projectId: string | null;
-  /** Of JOB and WATCH: the only job it sees. */
+  /** For JOB and WATCH keys: the only job that it sees. */
   readonly jobId: string | null;
-  /** Of DEVICE, and of a lease held by one. */
+  /** For DEVICE keys, and for leases held by a device. */
   readonly deviceId: string | null;
-  /** Of a lease's token: the step whose attempt it proves. */
+  /** For lease tokens: the step. */
   readonly stepId: string | null;
-  /** And the attempt's number. */
+  /** For lease tokens: the number of the attempt. */
   readonly attempt: number | null;
   readonly expiresAt: Date | null;
 }

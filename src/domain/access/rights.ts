@@ -1,14 +1,18 @@
 /**
- * Who may do what: the one place that decides, on HTTP, on sockets and for files alike.
+ * Rights: the one place that decides who may do what, over HTTP, on sockets and for files.
  *
- * Two questions. `sees`: does this exist for the principal? What may not be seen is answered like what is not there. `require`: may it do this
- * at all? A refusal there is FORBIDDEN, and says nothing about what exists.
+ * There are two questions. `sees`: does this object exist for the principal? If not, the answer is
+ * the same as for an object that does not exist. `requireRight`: may the principal do this at all?
+ * If not, the answer is FORBIDDEN, which reveals nothing about what exists.
  */
 
 import { forbidden } from '../core/refusals.ts';
 import type { Principal, PrincipalKind, Role } from './principal.ts';
 
-/** Who holds rights: a kind of key, and for users the role. A lease's token is a key for its job, for as long as the lease is held. */
+/**
+ * A holder of rights: a kind of key, and for users the role. A lease token has the rights of a
+ * holder LEASE while the lease is held.
+ */
 export type Holder = `USER:${Role}` | Exclude<PrincipalKind, 'USER'> | 'LEASE';
 
 const viewers: readonly Holder[] = ['USER:VIEWER', 'USER:EDITOR', 'USER:ADMIN'];
@@ -16,17 +20,20 @@ const editors: readonly Holder[] = ['USER:EDITOR', 'USER:ADMIN'];
 const admins: readonly Holder[] = ['USER:ADMIN'];
 
 const jobs: readonly Holder[] = ['JOB', 'LEASE'];
-/** All there are. */
+/** All holders. */
 export const everyone: readonly Holder[] = [...viewers, 'DEVICE', ...jobs, 'WATCH'];
 
-/** Who may do each thing, within what they see. The texts finish the sentence "This key may not …". */
+/**
+ * The holders of each right, within what they see. The texts complete the sentence "This key may
+ * not …".
+ */
 const table = {
   ask: { holders: everyone, text: 'ask anything' },
   readJobs: { holders: everyone, text: 'read jobs' },
   readFragments: { holders: everyone, text: 'read fragments' },
   readProjects: { holders: everyone, text: 'read projects' },
-  readSetups: { holders: [...viewers, 'DEVICE'], text: 'read how projects and applications are set up' },
-  readInputs: { holders: [...viewers, 'DEVICE', ...jobs], text: 'read what steps are given' },
+  readSetups: { holders: [...viewers, 'DEVICE'], text: 'read the setup of projects and applications' },
+  readInputs: { holders: [...viewers, 'DEVICE', ...jobs], text: 'read the inputs of steps' },
   readDevices: { holders: [...viewers, 'DEVICE'], text: 'read devices' },
   readApplications: { holders: [...viewers, 'DEVICE', ...jobs], text: 'read the catalogue' },
   readExperiments: { holders: [...viewers, 'DEVICE'], text: 'read experiments' },
@@ -77,48 +84,63 @@ export function may(principal: Principal, action: Action): boolean {
 
 export const isForEveryone = (action: Action): boolean => table[action].holders.length === everyone.length;
 
-/** Throws FORBIDDEN unless the principal may do this, to whatever it sees. */
+/** Throws FORBIDDEN unless the principal has this right. */
 export function requireRight(principal: Principal, action: Action): void {
   if (!may(principal, action)) throw forbidden(table[action].text);
 }
 
-/** Throws FORBIDDEN unless the principal's key is for all projects: what belongs to none is not for a key of one. */
+/**
+ * Throws FORBIDDEN unless the principal's key is for all projects. A key of one project has no
+ * access to what belongs to none.
+ */
 export function requireAllProjects(principal: Principal, action: Action): void {
   requireRight(principal, action);
   if (principal.projectId !== null) throw forbidden(`${table[action].text} outside its own project`);
 }
 
-/** What a thing belongs to. `jobId` null: the project itself, or something of the project's that is no job's. */
+/**
+ * The owner of an object. `jobId` null: the project itself, or an object of the project that
+ * belongs to no job.
+ */
 export interface Belonging {
   readonly projectId: string | null;
   readonly jobId?: string | null;
 }
 
-/** Whether this exists for the principal. */
+/** Whether this object exists for the principal. */
 export function sees(principal: Principal, { projectId, jobId = null }: Belonging): boolean {
   if (principal.projectId !== null && principal.projectId !== projectId) return false;
   return principal.jobId === null || jobId === null || principal.jobId === jobId;
 }
 
-/** Whether a file exists for the principal: who watches one job is shown none of the files of the project itself. */
+/**
+ * Whether a file exists for the principal. A WATCH key of a job does not see the files of the
+ * project.
+ */
 export function seesFile(principal: Principal, of: Belonging): boolean {
   return sees(principal, of) && (principal.kind !== 'WATCH' || (of.jobId ?? null) !== null);
 }
 
-/** Whether it may write this file: a job writes its own alone, and none of the project itself; a device, what it announced under a lease. */
+/**
+ * Whether the principal may write this file. A key of a job writes only files of the job. A device
+ * writes only files that it created under a lease.
+ */
 export function mayWriteFile(principal: Principal, of: Belonging & { readonly deviceId: string | null }): boolean {
   if (!may(principal, 'writeFragments') || !seesFile(principal, of)) return false;
   if (!may(principal, 'writeWithoutLease')) return principal.deviceId !== null && principal.deviceId === of.deviceId;
   return principal.jobId === null || principal.jobId === of.jobId;
 }
 
-/** Whether a key exists for the principal: its own does, those of jobs for who may make them, all others for administrators. */
+/**
+ * Whether a key exists for the principal: every key sees itself, holders of readJobKeys see the
+ * keys of jobs, and administrators see all.
+ */
 export function seesKey(principal: Principal, key: Belonging & { readonly id: string }): boolean {
   if (principal.keyId === key.id) return true;
   return may(principal, (key.jobId ?? null) === null ? 'readKeys' : 'readJobKeys') && sees(principal, key);
 }
 
-/** What lists are narrowed to: null is no narrowing. */
+/** The filter of lists. Null: no filter. */
 export interface Scope {
   readonly projectId: string | null;
   readonly jobId: string | null;

@@ -1,4 +1,4 @@
-/** Secrets that are handed out once and kept as their SHA-256: API keys and the tokens of leases. */
+/** Secrets that are shown once and stored as SHA-256: API keys and lease tokens. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Domain } from '../core/domain.ts';
 
@@ -12,7 +12,7 @@ export const isSameHash = (a: string, b: string): boolean => a.length === b.leng
 export interface NewKey {
   readonly secret: string;
   readonly hash: string;
-  /** The first characters, to tell keys apart: too few to guess from. */
+  /** The first characters, to tell keys apart. Too few to help guessing. */
   readonly hint: string;
 }
 
@@ -21,7 +21,10 @@ export function newKey(domain: Domain): NewKey {
   return { secret, hash: hashOf(secret), hint: secret.slice(0, 10) };
 }
 
-/** A lease's token names its step and attempt, so that one that came too late can still be told which step it was about. */
+/**
+ * A lease token contains its step and attempt, so that the error for a stale token can name the
+ * step.
+ */
 export interface LeaseName {
   readonly stepId: string;
   readonly attempt: number;
@@ -31,7 +34,7 @@ export function newLeaseToken(domain: Domain, { stepId, attempt }: LeaseName): s
   return `lease_${stepId.replace('step_', '')}_${attempt}_${domain.random(SECRET_BYTES).toString('base64url')}`;
 }
 
-/** Null for what is no lease's token at all. */
+/** Null if it is not a lease token. */
 export function parseLeaseToken(token: string): LeaseName | null {
   const match = /^lease_([0-9a-z]{26})_(\d{1,9})_[\w-]{43}$/.exec(token);
   return match?.[1] && match[2] ? { stepId: `step_${match[1]}`, attempt: Number(match[2]) } : null;

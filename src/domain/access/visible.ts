@@ -1,4 +1,4 @@
-/** What a change is about, if the principal sees it; what it does not see is not there. */
+/** Look-ups in a change. They throw NotFound for an object that the principal does not see. */
 import { jobById, projectById } from '../../store/queries/rows.ts';
 import type { JobRow, ProjectRow } from '../../store/schema/tables.ts';
 import type { Change } from '../core/change.ts';

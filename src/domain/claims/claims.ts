@@ -1,8 +1,9 @@
 /**
  * Claiming: a device takes a step under a lease.
  *
- * A claim first lets expired leases go, so that no reclaim waits for the sweep. Then it looks at the head of each queue that the device can
- * serve, and takes from the best: priority first, then age. Claims in a race skip the rows that another has in hand and take the next.
+ * A claim first expires overdue leases, so that their steps do not wait for the sweep. Then it
+ * looks at the head of each queue that the device can serve and takes the best step: by priority
+ * first, then by age. Concurrent claims skip rows that another transaction has locked.
  */
 
 import {
@@ -48,11 +49,17 @@ export interface Claim {
   readonly lease: Lease;
 }
 
-/** Expired leases that one claim lets go: more than a device's worth, and few enough not to hold up the claim. */
+/**
+ * Expired leases that one claim handles: more than one device holds, and too few to delay the
+ * claim.
+ */
 const EXPIRED_AT_ONCE = 20;
 /** Wakes a waiting claim whose wake-up was lost. */
 const SAFETY_POLL_MS = 5_000;
-/** A waiting claim looks again for a step that another change had in hand after twice as long, and then each time after twice as long again. */
+/**
+ * The first pause of a claim that found its step locked by another transaction. Each pause is twice
+ * as long as the one before.
+ */
 const SHORTEST_PAUSE_MS = 20;
 
 /** Takes one named step. */
@@ -79,9 +86,10 @@ async function requireFit({ tx, domain }: Change, claimant: Claimant, step: Step
   const [queue] = await tx.run(queueById, { id: step.queueId });
   const issues = queue ? unmetBy(claimant, queue).map(({ explanation }) => explanation) : [];
   if (queue && issues.length === 0 && slotsLeft(claimant) > 0 && !fits(claimant, step, queue))
-    issues.push('What room the device has is kept for a step that others made room for.');
+    issues.push('The free capacity of the device is reserved for another step.');
   if (claimant.device && slotsLeft(claimant) === 0) issues.push(`All ${claimant.device.slots} slots of the device are taken.`);
-  if (claimant.device && statusOf(domain, claimant.device) === 'DRAINING') issues.push('The device is draining: it claims nothing more.');
+  if (claimant.device && statusOf(domain, claimant.device) === 'DRAINING')
+    issues.push('The device is draining, so it may not claim steps. Set its isDraining to false first.');
   if (issues.length > 0) throw new InvalidInput(issues.map((message) => ({ path: ['deviceId'], message })));
 }
 
@@ -93,7 +101,10 @@ export interface ClaimNextStepsInput {
   waitSeconds: number;
 }
 
-/** Takes the steps that come first among those the device may run, waiting for one if there is none. An empty list when none came. */
+/**
+ * Takes the first steps that the device may run, in claim order. If there is none, waits for one.
+ * Returns an empty list if none came.
+ */
 export async function claimNextSteps(
   domain: Domain,
   principal: Principal,
@@ -102,7 +113,7 @@ export async function claimNextSteps(
 ): Promise<{ claims: Claim[] }> {
   requireRight(principal, 'claimSteps');
   checkClaim(domain, input);
-  // Not by the time of day: a clock that is set back an hour would make it wait for an hour more.
+  // Monotonic time: if the wall clock were set back an hour, the claim would wait an hour longer.
   const until = domain.clock.elapsed() + input.waitSeconds * 1_000;
   const deviceId = input.deviceId ?? principal.deviceId;
   const wait = input.waitSeconds > 0 ? startWaiting(domain, wakeups, deviceId, signal) : null;
@@ -110,7 +121,7 @@ export async function claimNextSteps(
   try {
     for (;;) {
       if (signal?.aborted || wakeups.isStopping) return { claims: [] };
-      // Listening starts before looking, so that a step queued in between wakes the wait.
+      // The wait starts listening before the look, so that a step queued in between wakes it.
       wait?.ticket.startLook();
       const { claims, inHand } = await claimNow(domain, principal, input);
       await wait?.ticket.finishLook(
@@ -124,7 +135,8 @@ export async function claimNextSteps(
       await wait.sleep(Math.min(left, inHand.size > 0 ? pause : SAFETY_POLL_MS)).finally(() => {
         domain.meters.waitingClaims.value -= 1;
       });
-      // Who gave up would never learn of a lease; and a key that was good when the wait began may have ended.
+      // A client that gave up would never learn of its lease. The key may have ended during the
+      // wait.
       if (signal?.aborted || (await endOf(domain, principal)) !== null) return { claims: [] };
     }
   } finally {
@@ -134,7 +146,10 @@ export async function claimNextSteps(
 
 interface Claimed {
   readonly claims: Claim[];
-  /** Queues in which there was a step for the claimant, and someone had it in hand; none, when it has got others. */
+  /**
+   * Queues with a step for the claimant that another transaction has locked. Empty if this claim
+   * took steps.
+   */
   readonly inHand: ReadonlySet<string>;
 }
 
@@ -162,15 +177,17 @@ async function claimNow(domain: Domain, principal: Principal, input: ClaimNextSt
 }
 
 /**
- * The step that comes first in the queues that the claimant may serve with what it has left, under its lock. Else the queues, if any, in which there are
- * such steps and someone has each of them in hand: he may take them, or not.
+ * Takes and locks the best step in the queues that the claimant may serve with its free capacity.
+ * If another transaction has every such step locked, returns the queues they stand in: that
+ * transaction may take them, or not.
  */
 async function takeBest({ tx }: Change, claimant: Claimant, projectId: string | null) {
   const queues = (await servedQueues(tx, claimant)).filter((queue) => projectId === null || queue.projectId === projectId);
   const isFree = (step: Pick<StepRow, 'id' | 'priority'>, queue: QueueRow) => claimant.reserved.length === 0 || fits(claimant, step, queue);
   const heads = [];
   for (const queue of queues) {
-    // Room that was made for a step is that step's, whoever stands before it in its queue.
+    // A step with a reservation goes first on its device, even if others stand before it in its
+    // queue.
     for (const kept of claimant.reserved) if (kept.queueId === queue.id) heads.push({ ...kept, part: null, queue, isKept: true });
     const [head] = await tx.run(headOfQueue, { queueId: queue.id, limit: 1 });
     if (head) heads.push({ ...head, queue, isKept: false });
@@ -179,10 +196,12 @@ async function takeBest({ tx }: Change, claimant: Claimant, projectId: string | 
   for (const { queue, isKept, id } of free) {
     const [step] = isKept ? await tx.run(lockQueuedStep, { id }) : await tx.run(lockHeadOfQueue, { queueId: queue.id, limit: 1 });
     if (step && isFree(step, queue)) return { step, resources: queue.resources };
-    // Another one than was seen, and not for this claimant: in its hands nonetheless until it goes, and passed over by others.
+    // The head changed since it was read, and the new one is not for this claimant. Its lock makes
+    // other claims skip it until this transaction ends, so wake them then.
     if (step) tx.touch(topics.work(queue.id));
   }
-  // One of a round is locked as well while another of its job ends, and nobody else takes it then: that is waited for.
+  // A step of a round is also locked while another step of its job ends. No other claim takes it
+  // then, so wait for the lock.
   for (const { queue, part, id } of free) {
     const [step] = part === null ? [] : await tx.run(lockStep, { id });
     if (step?.status === 'QUEUED' && isFree(step, queue)) return { step, resources: queue.resources };
@@ -252,7 +271,10 @@ async function take(change: Change, { device }: Claimant, step: StepRow, leaseSe
   return { step: taken, lease: { token, attempt, expiresAt } };
 }
 
-/** Lets the leases go that have run out. One that cannot be let go is the sweep's to try again and to tell of: it holds up no claim. */
+/**
+ * Expires overdue leases. One that fails is left to the sweep, which retries and reports it: it
+ * must not hold up a claim.
+ */
 async function letGo(domain: Domain): Promise<void> {
   const { store, clock, retries, clockGuard } = domain;
   for (const { id } of await store.read.run(expiredLeases, { now: clockGuard.dueBy(), limit: EXPIRED_AT_ONCE + retries.size })) {
@@ -261,7 +283,10 @@ async function letGo(domain: Domain): Promise<void> {
   }
 }
 
-/** Who claims: the device that is named, the device whose key it is, or a person. */
+/**
+ * Returns the claimant: the device named in the input, the device that the key belongs to, or a
+ * person.
+ */
 async function claimantFor(change: Change, principal: Principal, deviceId: Optional<string>): Promise<Claimant> {
   const id = deviceId ?? principal.deviceId;
   if (id === null) return { device: null, projectId: principal.projectId, held: [], reserved: [] };

@@ -1,4 +1,4 @@
-/** A lease that has run out: the device is taken for lost, and its step for claimable again. */
+/** An expired lease: its device counts as lost, and its step can be claimed again. */
 import { extendLease, heldByDevice, lockStep } from '../../store/changes/steps.ts';
 import { stepById } from '../../store/queries/rows.ts';
 import { type Change, change } from '../core/change.ts';
@@ -9,10 +9,13 @@ import { evict } from '../preemption/preemption.ts';
 import { dropStep } from '../rounds/rounds.ts';
 import { lockedJob, lockRounds } from '../steps/lock-order.ts';
 
-/** To let go of a step, as one of the things that are seen to each by itself. */
+/** The expiry of one lease as a task of the sweep. */
 export const expiryOf = (stepId: string): Task => ({ name: `The lease of ${stepId}`, work: (change) => expireLease(change, stepId) });
 
-/** Lets go of a step whose lease has run out. Does nothing when it was renewed, or let go of, meanwhile. */
+/**
+ * Ends the attempt of a step whose lease has expired. Does nothing if the lease was renewed or
+ * given back meanwhile.
+ */
 async function expireLease(change: Change, stepId: string): Promise<void> {
   const { tx, domain, now } = change;
   const [seen] = await tx.run(stepById, { id: stepId });
@@ -21,7 +24,7 @@ async function expireLease(change: Change, stepId: string): Promise<void> {
   if (!step || step.leaseExpiresAt === null || step.leaseExpiresAt > now) return;
   change.count(() => domain.meters.expiredLeases.add());
   const lostCount = step.lostCount + 1;
-  const lost = { reason: 'LEASE_EXPIRED', description: `Attempt ${step.attemptCount} was not heard of within its lease.` } as const;
+  const lost = { reason: 'LEASE_EXPIRED', description: `Attempt ${step.attemptCount} was not renewed within its lease.` } as const;
   if (step.status === 'CANCELLING') {
     await endStopped(change, step, 'LOST', 'requeue', lost, { lostCount });
     return;
@@ -40,7 +43,7 @@ async function expireLease(change: Change, stepId: string): Promise<void> {
   else await endJob(change, await lockedJob(change, step.jobId), 'fail', exhausted);
 }
 
-/** Lets go of all that a device holds, without waiting for its leases to run out: it is known to hold nothing any more. */
+/** Ends every attempt of a device at once, for a device that is known to hold nothing any more. */
 export async function loseDevice(domain: Domain, deviceId: string): Promise<void> {
   for (const { stepId } of await domain.store.read.run(heldByDevice, { deviceId })) {
     await change(domain, null, async (change) => {

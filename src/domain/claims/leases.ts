@@ -1,4 +1,4 @@
-/** Leases: keeping one, giving one back. */
+/** Renewing leases and giving them back. */
 import { extendAttempt, extendLease } from '../../store/changes/steps.ts';
 import { jobById } from '../../store/queries/rows.ts';
 import type { StepRow } from '../../store/schema/tables.ts';
@@ -11,7 +11,9 @@ import { evict } from '../preemption/preemption.ts';
 import { type Directives, directivesOf, type Held, underLease } from '../steps/held.ts';
 import { checkLeaseSeconds, type Lease } from './claims.ts';
 
-/** Makes the lease last so long from now, and no longer than a late model is waited for. */
+/**
+ * Extends the lease to this many seconds from now, but not beyond the time limit for a late model.
+ */
 export async function extend(change: Change, step: StepRow, token: string, leaseSeconds: number): Promise<Lease> {
   const { tx, now, domain } = change;
   const wanted = now.getTime() + leaseSeconds * 1_000;
@@ -23,7 +25,7 @@ export async function extend(change: Change, step: StepRow, token: string, lease
   return { token, attempt: step.attemptCount, expiresAt };
 }
 
-/** Keeps the lease, and tells the device whether to stop. */
+/** Renews the lease and tells the device whether to stop. */
 export async function renewLease(
   domain: Domain,
   principal: Principal,
@@ -39,7 +41,10 @@ export async function renewLease(
   });
 }
 
-/** Gives the step back unfinished: it is queued again, and the attempt does not count. A step that was being cancelled is cancelled. */
+/**
+ * Gives the step back unfinished. It is queued again, and the attempt does not count. A step that
+ * was being cancelled becomes CANCELLED.
+ */
 export async function releaseStep(
   domain: Domain,
   principal: Principal,

@@ -24,8 +24,9 @@ export function checkLog(checks: Checks, path: readonly string[], chunks: Option
 }
 
 /**
- * Appends what is new of these chunks; answers the step with the offset at which to go on. A chunk that is stored already is passed over, also
- * when only a part of it is; one that would leave a hole ends the appending, and the answer says where to go on from.
+ * Appends the chunks that are new. Returns the step with the offset to continue from. Skips a chunk
+ * that is stored, fully or in part. Stops at a chunk that would leave a gap; the returned offset
+ * tells the device where to continue.
  */
 export async function storeLog(change: Change, step: StepRow, chunks: readonly LogChunkInput[], mask: Mask): Promise<StepRow> {
   const { tx, now } = change;

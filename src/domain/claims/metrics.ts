@@ -31,7 +31,10 @@ export function checkMetrics(checks: Checks, path: readonly string[], metrics: O
   }
 }
 
-/** A point that was not stored, and why: it is there already, with the same value or with another, which stays. */
+/**
+ * A point that was not stored. The point that is there already stays, whether it has the same value
+ * or another.
+ */
 export interface IgnoredMetric {
   readonly name: string;
   readonly iteration: number;
@@ -40,14 +43,15 @@ export interface IgnoredMetric {
 }
 
 export interface StoredMetrics {
-  /** How many are new. */
+  /** The number of points that were new. */
   readonly accepted: number;
   readonly ignored: readonly IgnoredMetric[];
 }
 
 /**
- * Stores points in the order given. A point that this attempt reported before, by name and iteration, is there already: a report is sent again when its
- * answer was lost. The first value stays.
+ * Stores points in the order given. Skips a point that this attempt has reported before with the
+ * same name and iteration, because a report is sent again when its answer was lost. The first value
+ * stays.
  */
 export async function storeMetrics(change: Change, step: StepRow, metrics: readonly MetricInput[]): Promise<StoredMetrics> {
   if (metrics.length === 0) return { accepted: 0, ignored: [] };
@@ -55,7 +59,7 @@ export async function storeMetrics(change: Change, step: StepRow, metrics: reado
   const of = { jobId: step.jobId, stepNumber: step.number, attempt: step.attemptCount };
   const { fresh, ignored } = await sortPoints(change, of, metrics);
   if (fresh.length === 0) return { accepted: 0, ignored };
-  await requireRoom(change, of, metrics);
+  await requireMetricLimit(change, of, metrics);
   const first = await takeNumbers(tx, step.jobId, 'metric', fresh.length);
   const rows: MetricPointRow[] = fresh.map(({ name, value, iteration = null, at }, i) => ({
     ...of,
@@ -71,8 +75,8 @@ export async function storeMetrics(change: Change, step: StepRow, metrics: reado
   return { accepted: rows.length, ignored };
 }
 
-/** Names the first metric with which the job would have more of them than it may. */
-async function requireRoom(
+/** Refuses the first metric that would take the job over its limit of different metrics. */
+async function requireMetricLimit(
   { tx, domain }: Change,
   { jobId, stepNumber }: { jobId: string; stepNumber: number },
   metrics: readonly MetricInput[],
@@ -84,7 +88,7 @@ async function requireRoom(
   for (const [i, { name }] of metrics.entries()) {
     if (!names.delete(name) || (await tx.run(knownMetricName, { jobId, stepNumber, name })).length > 0) continue;
     if (++count <= most) continue;
-    const message = `would be one more than the ${most} different metrics that the steps of a job may report, each step for itself.`;
+    const message = `exceeds the limit of ${most} different metrics for all steps of a job. Report fewer metric names.`;
     throw new InvalidInput([{ path: ['metrics', String(i), 'name'], message }]);
   }
 }

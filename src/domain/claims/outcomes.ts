@@ -1,4 +1,4 @@
-/** How an attempt says that it is done: completed, or failed. */
+/** How an attempt ends from the device's side: completed or failed. */
 
 import type { Optional } from '../../store/optional.ts';
 import type { JobRow, StepRow } from '../../store/schema/tables.ts';
@@ -22,11 +22,11 @@ export interface CompleteStepInput {
   description?: Optional<string>;
   metrics?: Optional<readonly MetricInput[]>;
   output?: Optional<Record<string, unknown>>;
-  /** Of a federated training step: how many samples the model saw. */
+  /** For a federated training step: the number of samples that the model was trained on. */
   numSamples?: Optional<number>;
 }
 
-/** Records that the step succeeded; the next one can be claimed, or the job has succeeded. */
+/** Records that the step succeeded. Then the next step can be claimed, or the job has succeeded. */
 export async function completeStep(
   domain: Domain,
   principal: Principal,
@@ -57,20 +57,24 @@ export async function completeStep(
   const write = (document: OutputDocument | null) => underLease(domain, principal, input.leaseToken, complete(document), { mayEnd: true });
   const { output } = input;
   const jobId = output ? await jobOfLease(domain, principal, input.leaseToken) : null;
-  // Of a token that is none, or someone else's, there is nothing to write: the lease refuses it.
+  // An invalid token, or another device's, has no output to store: the lease check below refuses
+  // it.
   if (!output || jobId === null) return (await write(null)).value;
   return withDocument(domain, principal, { jobId, output, leaseToken: input.leaseToken }, write);
 }
 
-/** Stores what the attempt says the job came to. Answers the id of the file that is needed no more, if any. */
+/**
+ * Stores the attempt's output as that of the job. Returns the id of the fragment that it replaces,
+ * if any.
+ */
 async function storeLastOutput(change: Change, principal: Principal, step: StepRow, document: OutputDocument): Promise<string | null> {
   const job = await lockedJob(change, step.jobId);
-  // A model that comes after its job has ended is taken; the result stays what it was.
+  // A model that arrives after its job has ended is stored, but the job's result does not change.
   if (isTerminalJob(job.status)) return document.id;
   return (await storeOutput(change, principal, job, document)).replaced;
 }
 
-/** What a device can know of why its attempt failed. The other reasons are the gateway's own to give. */
+/** Reasons that a device may report for a failed attempt. Only the gateway gives the others. */
 export const reportedReasons: readonly StatusReason[] = [
   'DEVICE_REPORTED',
   'EXIT_CODE',
@@ -86,7 +90,10 @@ export interface FailStepInput {
   exitCode?: Optional<number>;
 }
 
-/** Records that the attempt failed: the step is tried again while its maxAttempts allow it, or its job has failed. */
+/**
+ * Records that the attempt failed. The step is queued again while maxAttempts allows; otherwise its
+ * job fails.
+ */
 export async function failStep(domain: Domain, principal: Principal, input: FailStepInput): Promise<{ step: StepRow; job: JobRow }> {
   const reason = input.reason ?? 'DEVICE_REPORTED';
   const checks = new Checks(domain);
@@ -96,7 +103,8 @@ export async function failStep(domain: Domain, principal: Principal, input: Fail
   const fail = async (change: Change, { step, mask }: Held) => {
     const cause = { reason, description: mask.text(input.description ?? ''), exitCode: input.exitCode ?? null };
     if (step.status === 'CANCELLING') return endStopped(change, step, 'CANCELLED', 'fail', cause);
-    // Stopping what it was told to stop is no failure, also where the device takes it for one.
+    // A step that stopped because it was told to has not failed, even if the device reports that it
+    // did.
     if (step.preemptedForId !== null) return evict(change, step, cause.description);
     const failedCount = step.failedCount + 1;
     if (failedCount < step.maxAttempts) {

@@ -1,4 +1,4 @@
-/** All that a running step has to say: metrics, telemetry, log, message, addresses. */
+/** Reports of a running step: metrics, telemetry, log, message, addresses. */
 import { saveJobFields } from '../../store/changes/jobs.ts';
 import { saveReport } from '../../store/changes/steps.ts';
 import type { Optional } from '../../store/optional.ts';
@@ -40,7 +40,7 @@ export interface ReportProgressInput {
   leaseSeconds?: Optional<number>;
 }
 
-/** Stores all of it, in one transaction, and answers what the device should know. */
+/** Stores the whole report in one transaction. Returns the directives for the device. */
 export async function reportProgress(
   domain: Domain,
   principal: Principal,
@@ -63,18 +63,18 @@ export async function reportProgress(
   });
 }
 
-/** What a device can say of a step that its lease holds and whose command does not run yet, or has just begun. */
+/** Reasons that a device may report before its command runs, or when it has just started. */
 export const preparations: readonly StatusReason[] = ['CONTAINER_CREATING', 'CONTAINER_STARTED'];
 
-/** Tells how far the step is before its command runs. A report that comes twice tells it once. */
+/** Records how far the preparation of the step is. The same report twice is recorded once. */
 async function prepareStep(change: Change, step: StepRow, { reason, description }: ReportProgressInput): Promise<void> {
-  // One that is to stop has another reason to be where it is.
+  // A step that is to stop has another reason for its status.
   if (!reason || step.status !== 'RUNNING') return;
   const [last] = await change.tx.run(lastTransitionOfStep, { stepId: step.id });
   if (last?.attempt === step.attemptCount && last.reason === reason && last.description === (description ?? '')) return;
   const job = await lockedJob(change, step.jobId);
   await moveStep(change, step, 'prepare', { reason, description: description ?? '' });
-  // A round has many steps that run at once: its job is not where one of them is.
+  // A round has many steps that run at the same time: none of them speaks for the job.
   if (job.status !== 'RUNNING' || step.part !== null) return;
   const fields = { reason, reasonDescription: description ?? '', updatedAt: later(change.now, job.updatedAt) };
   await saveJobFields(change.tx, job.id, fields);
@@ -85,7 +85,8 @@ function checkProgress(domain: Domain, input: ReportProgressInput): void {
   checks.text(['statusMessage'], input.statusMessage);
   checks.text(['description'], input.description);
   if (input.reason && !preparations.includes(input.reason)) checks.refuse(['reason'], `must be one of ${preparations.join(', ')}.`);
-  if (input.description && !input.reason) checks.refuse(['description'], 'must not be given without reason: it says more about that.');
+  if (input.description && !input.reason)
+    checks.refuse(['description'], 'needs reason as well: it explains the reason. Give both or neither.');
   checkMetrics(checks, ['metrics'], input.metrics);
   checkTelemetry(checks, ['telemetry'], input.telemetry);
   checkLog(checks, ['log'], input.log);
@@ -100,7 +101,7 @@ async function recordReport({ tx }: Change, before: StepRow, after: StepRow): Pr
   await tx.run(saveReport, { id: after.id, statusMessage: after.statusMessage, logSize: after.logSize });
 }
 
-/** What the report says of the job as a whole. */
+/** Updates the fields of the job that the report contains. */
 async function updateJob(change: Change, step: StepRow, input: ReportProgressInput): Promise<void> {
   const { statusMessage, httpUrl, sshServer, internalHostname, computeTime } = input;
   const said: Partial<JobRow> = {};
@@ -115,7 +116,7 @@ async function updateJob(change: Change, step: StepRow, input: ReportProgressInp
   await record(change, job, { type: 'JOB_UPDATED', details: changed });
 }
 
-/** Of two values of a column that is a text or a time. */
+/** Compares two values of a text or time column. */
 function isSame(one: unknown, other: unknown): boolean {
   return one instanceof Date && other instanceof Date ? one.getTime() === other.getTime() : one === other;
 }

@@ -1,4 +1,4 @@
-/** Telemetry: what a step consumes, by time. */
+/** Telemetry: the resources a step uses, over time. */
 
 import { insertTelemetrySamples, knownSample, takeNumbers } from '../../store/changes/streams.ts';
 import type { Optional } from '../../store/optional.ts';
@@ -27,7 +27,10 @@ export function checkTelemetry(checks: Checks, path: readonly string[], samples:
   }
 }
 
-/** Stores samples in the order given; answers how many are new. One of the same moment from the same attempt is there already. */
+/**
+ * Stores samples in the order given. Returns how many are new. A sample with the time of one that
+ * the attempt has reported before is skipped.
+ */
 export async function storeTelemetry(change: Change, step: StepRow, samples: readonly TelemetryInput[]): Promise<number> {
   const { tx, now } = change;
   const of = { jobId: step.jobId, stepNumber: step.number, attempt: step.attemptCount };

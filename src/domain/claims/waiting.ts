@@ -1,11 +1,17 @@
-/** Waiting for work: in the wait queue for steps that are queued, and by topic for what frees the claimant's own device. */
+/**
+ * Waiting for work. The wait queue wakes a claim for queued steps; a topic wakes it when its own
+ * device gets free capacity.
+ */
 import { topics } from '../core/change.ts';
 import type { Domain } from '../core/domain.ts';
 import type { Ticket, Waker } from '../core/waker.ts';
 
 export interface Wait {
   readonly ticket: Ticket;
-  /** Resolves when there may be work for the device, when the request is given up, or after so many milliseconds; at once if it was woken since the last look began. */
+  /**
+   * Resolves when there may be work for the device, when the request is aborted, or after this many
+   * milliseconds. Resolves at once if it was woken since the last look began.
+   */
   sleep(milliseconds: number): Promise<void>;
   end(): void;
 }

@@ -92,7 +92,7 @@ export class StaleLease extends Refusal {
   constructor(step: StepRow, attempt: number) {
     super(
       step.attemptCount > attempt
-        ? `Attempt ${attempt} no longer holds this step: attempt ${step.attemptCount} came after it.`
+        ? `Attempt ${attempt} no longer holds this step: attempt ${step.attemptCount} has claimed it since.`
         : `The lease of attempt ${attempt} has ended: the step is ${step.status}.`,
     );
     this.step = step;
@@ -103,7 +103,9 @@ export class IdempotencyConflict extends Refusal {
   readonly code = 'IDEMPOTENCY_CONFLICT';
   readonly differingPaths: readonly string[];
   constructor(key: string, differingPaths: readonly string[]) {
-    super(`The idempotency key ${JSON.stringify(key)} came earlier with another input; it differs in ${differingPaths.join(', ')}.`);
+    super(
+      `The idempotency key ${JSON.stringify(key)} was used before with another input. The inputs differ in ${differingPaths.join(', ')}.`,
+    );
     this.differingPaths = differingPaths;
   }
 }
@@ -134,18 +136,19 @@ type Job = Pick<JobRow, 'status'>;
 export const wrongState = {
   job: ({ status }: Job, allowed: readonly string[]) => invalidState(`The job is ${status}.`, status, allowed),
   jobNotEnded: ({ status }: Job) =>
-    invalidState(`The job is ${status}; one that has ended can be tried again.`, status, terminalJobStatuses),
+    invalidState(`The job is ${status}. Only a job that has ended can be retried.`, status, terminalJobStatuses),
   jobEnded: ({ status }: Job) =>
     invalidState(
-      `The job is ${status}: its output stays as it is.`,
+      `The job is ${status}, so its output cannot be changed any more.`,
       status,
       jobStatuses.filter((one) => !isTerminalJob(one)),
     ),
   jobChanged: ({ status, updatedAt }: Pick<JobRow, 'status' | 'updatedAt'>) =>
-    invalidState(`The job was changed at ${updatedAt.toISOString()}; read it again, and decide anew.`, status),
-  jobFederated: ({ status }: Job) => invalidState('The steps of a federated job are made by its rounds.', status),
+    invalidState(`The job was changed at ${updatedAt.toISOString()}. Read it again, and decide anew.`, status),
+  jobFederated: ({ status }: Job) => invalidState('The job is federated: only its rounds add steps.', status),
   /** Of a project or an application, as long as it has a job that has not ended. */
-  hasJob: ({ id, status }: Unended) => invalidState(`Its job ${id} is ${status}.`, status, terminalJobStatuses),
+  hasJob: ({ id, status }: Unended) =>
+    invalidState(`Its job ${id} is ${status}. Wait until it ends, or cancel it.`, status, terminalJobStatuses),
 
   step: ({ number, status }: Pick<StepRow, 'number' | 'status'>, allowed: readonly string[]) =>
     invalidState(`Step ${number} is ${status}.`, status, allowed),
@@ -156,23 +159,28 @@ export const wrongState = {
   fragmentStored: (status: string, allowed: readonly string[]) =>
     invalidState('The bytes of this fragment are stored already.', status, allowed),
   fragmentOfOtherType: (filename: string, type: string, { status }: Job) =>
-    invalidState(`There is a fragment ${filename} of type ${type} already.`, status),
-  fragmentOfNoStep: (status: string) => invalidState('What is there now is no file of a step.', status),
-  fragmentStartsJob: ({ id, status }: Unended) => invalidState(`Job ${id} starts from it.`, status, terminalJobStatuses),
+    invalidState(`There is a fragment ${filename} of type ${type} already. Delete it, so that the output can be stored.`, status),
+  fragmentOfNoStep: (status: string) =>
+    invalidState('The file that has this filename now does not belong to a step, so a step may not replace it.', status),
+  fragmentStartsJob: ({ id, status }: Unended) => invalidState(`Job ${id} starts from this fragment.`, status, terminalJobStatuses),
   fragmentStartsExperiment: ({ id }: Known, status: string) => invalidState(`Experiment ${id} starts from it.`, status),
   fragmentOfRound: ({ number, status }: { number: number; status: string }, allowed: readonly string[]) =>
-    invalidState(`Round ${number} of its job needs it.`, status, allowed),
-  fragmentOfModel: (status: string) => invalidState('It is a version of a model.', status),
+    invalidState(`Round ${number} of the job needs this fragment.`, status, allowed),
+  fragmentOfModel: (status: string) => invalidState('This fragment is a version of a model.', status),
 
   deviceHoldsStep: (status: string) =>
-    invalidState('The device holds a step; drain it, and delete it when it has let go.', status, ['OFFLINE', 'ONLINE']),
+    invalidState('The device holds a step. Drain it, and delete it when it holds none.', status, ['OFFLINE', 'ONLINE']),
 
-  keyEnded: (state: string) => invalidState(`The key is ${state}: one that has ended stays so.`, state, ['LIVE']),
-  keyReplaced: (by: string) => invalidState(`The key ends as it was rotated: ${by} took its place.`, 'REPLACED', ['LIVE']),
+  keyEnded: (state: string) => invalidState(`The key is ${state} and cannot be changed any more. Create another.`, state, ['LIVE']),
+  keyReplaced: (by: string) =>
+    invalidState(`The key was rotated and ends with the overlap. Change its replacement, ${by}.`, 'REPLACED', ['LIVE']),
   keyReplacementInUse: ({ id }: Known) =>
-    invalidState(`The key was rotated already: ${id} took its place, and is in use.`, 'REPLACED', ['LIVE']),
+    invalidState(`The key was rotated already, and its replacement, ${id}, is in use. Rotate that one.`, 'REPLACED', ['LIVE']),
   keyRotatedJustNow: ({ id }: Known, next: Date) =>
-    invalidState(`The device made ${id} by rotation less than a minute ago: it can rotate one again at ${next.toISOString()}.`, 'LIVE'),
+    invalidState(
+      `The device rotated a key less than a minute ago (the new one is ${id}). It may rotate again at ${next.toISOString()}.`,
+      'LIVE',
+    ),
 };
 
 /** ALREADY_EXISTS, by what has the name. */
@@ -180,18 +188,18 @@ export const nameTaken = {
   application: (name: string, existing: Known | undefined) =>
     new AlreadyExists(`There is an application named ${JSON.stringify(name)}.`, existing?.id ?? ''),
   fragment: (filename: string, existing: Known) =>
-    new AlreadyExists(`There is a fragment ${filename} already; a filename is used once.`, existing.id),
+    new AlreadyExists(`There is a fragment ${filename} already. Choose another filename, or set ifExists to REPLACE.`, existing.id),
 };
 
 /** UNAUTHENTICATED. */
-export const noKey = () => new RequestRefused('UNAUTHENTICATED', 'This needs a key: send it as `Authorization: Bearer KEY`.');
+export const noKey = () => new RequestRefused('UNAUTHENTICATED', 'This needs a key. Send it as `Authorization: Bearer KEY`.');
 /** FORBIDDEN. `what` goes on after "may not". */
 export const forbidden = (what: string) => new RequestRefused('FORBIDDEN', `This key may not ${what}.`);
 /**
  * NOT_FOUND: it was there when the request began. One request reads more than once, and what it
  * reads next may have been deleted meanwhile.
  */
-export const gone = (what: string, id: string) => new RequestRefused('NOT_FOUND', `The ${what} ${id} was deleted meanwhile.`);
+export const gone = (what: string, id: string) => new RequestRefused('NOT_FOUND', `The ${what} ${id} was deleted in the meantime.`);
 
 const bad = (message: string) => new RequestRefused('BAD_REQUEST', message);
 
@@ -206,17 +214,18 @@ export const badRequest = {
   outOfRange: (argument: string, atLeast: number, atMost: number, got: number) =>
     bad(`${argument} must be from ${atLeast} to ${atMost}; got ${got}.`),
   tooSmall: (argument: string, atLeast: number, got: number) => bad(`${argument} must be at least ${atLeast}; got ${got}.`),
-  tooManyEntries: (argument: string, atMost: number) => bad(`${argument}: at most ${atMost}.`),
+  tooManyEntries: (argument: string, atMost: number) => bad(`${argument}: at most ${atMost} entries.`),
   firstAndLast: () => bad('Give first or last, not both.'),
-  foreignPageCursor: () => bad('after and before take cursors that this list gave.'),
-  foreignStreamCursor: () => bad('after: this cursor is not one that this stream gave.'),
-  nulInId: () => bad('An id in the input holds the character NUL.'),
+  foreignPageCursor: () => bad('after and before: this cursor was not returned by this list. Use a cursor from its edges or pageInfo.'),
+  foreignStreamCursor: () =>
+    bad('after: this cursor was not returned by this stream. Use one from its frames, or leave it out to start from the beginning.'),
+  nulInId: () => bad('An id in the input contains the character NUL.'),
 };
 
 const exceeded = (message: string) => new RequestRefused('LIMIT_EXCEEDED', message);
 
 /** LIMIT_EXCEEDED, of what is no limit of docs/limits.md. */
 export const limitExceeded = {
-  metrics: (atMost: number) => exceeded(`This job has more than ${atMost} metrics: ask for them by their names.`),
-  waitingSettings: () => exceeded('Too many jobs wait for their settings to be checked against this schema. Try again.'),
+  metrics: (atMost: number) => exceeded(`This job has more than ${atMost} metrics. Ask for some of them with the argument names.`),
+  waitingSettings: () => exceeded('Too many jobs are waiting for their settings to be checked against this schema. Try again later.'),
 };

@@ -1,4 +1,4 @@
-/** Federated jobs: what is asked for, and the start of their rounds. */
+/** Federated jobs: their input, and the start of their rounds. */
 import { insertFederation, insertParticipant, insertRound, onlineEdgeDevices, roundByNumber } from '../../store/changes/federations.ts';
 import { saveJobFields } from '../../store/changes/jobs.ts';
 import type { Optional } from '../../store/optional.ts';
@@ -25,13 +25,16 @@ export interface FederationInput {
   roundDeadlineSeconds?: Optional<number>;
   startModelFragmentId?: Optional<string>;
   trainContainer?: Optional<ContainerInput>;
-  /** A worker claims the aggregation and runs this; null: the gateway's own aggregator averages. */
+  /**
+   * A worker claims the aggregation and runs this container. Null: the gateway's own aggregator
+   * averages.
+   */
   aggregateContainer?: Optional<ContainerInput>;
 }
 
-/** Devices in one round: more would not be one transaction any more. */
+/** Devices in one round: more would make the transaction too long. */
 const MOST_DEVICES = 1_000;
-/** An aggregation that failed is tried again: its input is there, whatever became of the worker. */
+/** A failed aggregation is tried again: the submitted models are still there. */
 const AGGREGATE_ATTEMPTS = 3;
 
 export function checkFederation(checks: Checks, input: FederationInput): { criteria: TerminationCriterion[] } {
@@ -67,7 +70,10 @@ async function addFederation(
   return federation;
 }
 
-/** The devices for a round: as many as were asked for, or all that are online and have what the training asks for. */
+/**
+ * Selects the devices of a round: the requested number, or all that are online and match the
+ * requirements of the training.
+ */
 async function chooseDevices({ tx, domain, now }: Change, job: JobRow, federation: FederationRow, round: number): Promise<string[]> {
   const since = new Date(now.getTime() - domain.limits.heartbeatSeconds * 1_000);
   const online = await tx.run(onlineEdgeDevices, { projectId: job.projectId, since });
@@ -84,22 +90,25 @@ async function chooseDevices({ tx, domain, now }: Change, job: JobRow, federatio
   );
 }
 
-/** The same at the creation of a job, where too few devices are the input's fault. */
+/** Selects the devices when a job is created. Too few devices are then an error of the input. */
 async function requireDevices(change: Change, job: JobRow, federation: FederationRow): Promise<string[]> {
   const chosen = await chooseDevices(change, job, federation, 1);
   const wanted = federation.numDevices + federation.numBufferDevices;
   if (chosen.length === wanted) return chosen;
-  const message = `asks, with numBufferDevices, for ${wanted} edge devices; the project has ${chosen.length} online with what it asks for.`;
+  const message = `asks for ${wanted} edge devices (with numBufferDevices), but only ${chosen.length} that match are online in the project. Ask for fewer, or start more devices.`;
   throw new InvalidInput([{ path: ['federation', 'numDevices'], message }]);
 }
 
-/** What the duration of a job is counted from; undefined while it waits for its turn in an experiment. */
+/** The start of the job's maximum duration. Undefined while the job waits in its experiment. */
 export async function firstRoundOf({ tx }: Change, jobId: string): Promise<RoundRow | undefined> {
   const [first] = await tx.run(roundByNumber, { jobId, number: 1 });
   return first;
 }
 
-/** Makes the federation of a new job, and starts its first round; that of a job that waits in its experiment starts when its turn comes. Answers the number of its steps. */
+/**
+ * Creates the federation of a new job and starts its first round. For a job that waits in its
+ * experiment, the round starts when its turn comes. Returns the number of steps.
+ */
 export async function beginFederation(
   change: Change,
   job: JobRow,
@@ -119,11 +128,14 @@ interface RoundStart {
   readonly deviceIds: readonly string[];
   /** The number of its first step. */
   readonly from: number;
-  /** The event in which its steps come to be. */
+  /** The event that reports the new steps. */
   readonly seq: number;
 }
 
-/** Starts a round: a training step for each device, all to be claimed at once, each by its own device alone. */
+/**
+ * Starts a round: one training step per device. All can be claimed at once, each only by its own
+ * device.
+ */
 async function startRound(
   change: Change,
   job: JobRow,
@@ -184,8 +196,8 @@ function trainTemplate({ trainContainer }: FederationRow, round: number, deviceI
 }
 
 /**
- * Starts a round on a new selection; answers why it cannot when too few devices are online. The devices beyond the quorum are there so that some
- * may fail: a round of a job that has begun does without those that are gone.
+ * Starts a round with a new selection of devices. Returns the reason if too few devices are online.
+ * Devices beyond the quorum are spares: a job that has begun continues without those that are gone.
  */
 export async function tryRound(change: Change, job: JobRow, federation: FederationRow, number: number): Promise<Cause | null> {
   const deviceIds = await chooseDevices(change, job, federation, number);
@@ -199,7 +211,7 @@ export async function tryRound(change: Change, job: JobRow, federation: Federati
   return null;
 }
 
-/** Adds the step that makes one model of those that came in. */
+/** Adds the step that aggregates the submitted models. */
 export async function addAggregation(change: Change, job: JobRow, federation: FederationRow, round: number): Promise<StepRow> {
   const { aggregateContainer: container } = federation;
   const template: StepTemplate = {
@@ -225,7 +237,7 @@ export async function addAggregation(change: Change, job: JobRow, federation: Fe
   return step;
 }
 
-/** Makes room for so many steps; answers the event that says so. */
+/** Adds this many steps to the job. Returns the event that reports them. */
 async function growJob(change: Change, job: JobRow, count: number): Promise<number> {
   const fields = { stepCount: job.stepCount + count, updatedAt: later(change.now, job.updatedAt) };
   await saveJobFields(change.tx, job.id, fields);

@@ -1,17 +1,20 @@
-/** The ends of rounds, and of devices' parts in them. */
+/** How rounds, and the devices in them, end. */
 import { dropOpenParticipants, newestRound } from '../../store/changes/federations.ts';
 import type { JobRow, StepRow } from '../../store/schema/tables.ts';
 import type { Change } from '../core/change.ts';
 import type { JobTransition } from '../core/lifecycle.ts';
 import { moveParticipant, moveRound } from '../core/transitions.ts';
 
-/** After an attempt at a step ended: where its device stands in the round. What was completed is the round's to judge: see rounds.ts. */
+/**
+ * After an attempt ended without success: updates its device's status in the round. Completed steps
+ * are handled in rounds.ts.
+ */
 export async function followStep(change: Change, { id, part, status }: StepRow): Promise<void> {
   if (part !== 'TRAIN' || status === 'SUCCEEDED') return;
   await moveParticipant(change, id, status === 'QUEUED' ? 'invite' : 'drop');
 }
 
-/** Before a federated job ends, however it does: its round does too. */
+/** Ends the newest round of a federated job before the job ends. */
 export async function endRounds(change: Change, job: JobRow, transition: JobTransition): Promise<void> {
   if (!job.isFederated) return;
   const { tx, now } = change;

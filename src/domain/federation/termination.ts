@@ -1,10 +1,10 @@
-/** Termination criteria: what ends a federated job as SUCCEEDED. */
+/** Termination criteria: conditions that end a federated job as SUCCEEDED. */
 
 import type { Optional } from '../../store/optional.ts';
 import type { Checks } from '../core/checks.ts';
 import type { ComparisonOperator, TerminationCriterion } from '../core/vocabulary.ts';
 
-/** Exactly one of the three: the schema sees to that. */
+/** Exactly one of the three fields is set. The schema checks it. */
 export interface TerminationCriterionInput {
   maxDurationSeconds?: Optional<number>;
   maxRounds?: Optional<number>;
@@ -24,18 +24,18 @@ export function checkCriteria(
     if (metric) return { metric: { metric: metric.metric, operator: metric.operator, threshold: metric.threshold } };
     if (maxRounds != null) return { maxRounds };
     if (maxDurationSeconds != null) return { maxDurationSeconds };
-    checks.refuse([...path, i], 'must have one of maxDurationSeconds, maxRounds and metric.');
+    checks.refuse([...path, i], 'needs exactly one of maxDurationSeconds, maxRounds and metric.');
     return [];
   });
 }
 
-/** What is known of a job when its criteria are looked at. */
+/** The state that criteria are checked against. */
 export interface Progress {
   readonly startedAt: Date;
   readonly now: Date;
-  /** Rounds that succeeded. */
+  /** The number of rounds that succeeded. */
   readonly rounds: number;
-  /** Of the newest round that succeeded. */
+  /** The metrics of the newest round that succeeded. */
   readonly metrics: Readonly<Record<string, number>>;
 }
 
@@ -54,7 +54,7 @@ export function isMet(criterion: TerminationCriterion, { startedAt, now, rounds,
   return value !== undefined && compare[operator](value, threshold);
 }
 
-/** When the first of the durations is over; null when there is none. */
+/** When the shortest of the durations ends. Null if there is none. */
 export function durationEnd(criteria: readonly TerminationCriterion[], startedAt: Date): Date | null {
   const seconds = criteria.flatMap((criterion) => ('maxDurationSeconds' in criterion ? criterion.maxDurationSeconds : []));
   return seconds.length === 0 ? null : new Date(startedAt.getTime() + Math.min(...seconds) * 1_000);

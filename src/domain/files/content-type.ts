@@ -1,6 +1,6 @@
 import { lookup } from 'mime-types';
 
-/** What mime-types does not know, or knows by an older name than RFC 9512's. */
+/** Extensions that mime-types does not know, or knows by an older name than that of RFC 9512. */
 const others: Readonly<Record<string, string>> = {
   jsonl: 'application/x-ndjson',
   ndjson: 'application/x-ndjson',
@@ -8,7 +8,7 @@ const others: Readonly<Record<string, string>> = {
   yml: 'application/yaml',
 };
 
-/** The content type of a file by its name, where nobody said one. */
+/** The content type of a file by its name, if the client gave none. */
 export function contentTypeOf(filename: string): string {
   const extension = filename.split('.').at(-1)?.toLowerCase() ?? '';
   return others[extension] ?? (lookup(filename) || 'application/octet-stream');

@@ -1,4 +1,4 @@
-/** Which file of a job has a filename: each has it once. */
+/** Filenames: each is used once in its scope, a job or a project. */
 import { experimentStartingFrom } from '../../store/changes/experiments.ts';
 import { roundThatNeeds } from '../../store/changes/federations.ts';
 import { deleteFragmentRow } from '../../store/changes/fragments.ts';
@@ -12,61 +12,71 @@ import type { Change } from '../core/change.ts';
 import { nameTaken, wrongState } from '../core/refusals.ts';
 import type { CreateFragmentInput, FragmentScope } from './fragments.ts';
 
-/** Folded: a filename is the same in upper and lower case, however its accents are written. */
-export const keyOf = (filename: string) => filename.normalize('NFC').toLowerCase();
+/** The canonical form of a filename: case and the encoding of accents make no difference. */
+export const filenameKeyOf = (filename: string) => filename.normalize('NFC').toLowerCase();
 
-/** Whether a file that is there stays until the new one is whole, and which one made room for it now. */
-interface Room {
+/** The result of freeing a filename. */
+interface FreedFilename {
+  /** The fragment that was removed. Its file is to be removed after the transaction. */
   readonly replaced: string | null;
-  readonly isKept: boolean;
+  /** The existing file stays until the new one is complete. */
+  readonly isDeferred: boolean;
 }
 
 /**
- * A filename is used once in its scope. What an earlier attempt of the same step left makes room for this one's, and so does what was announced and
- * never came. Anything else is refused, or stays until what replaces it is whole: with `isWhole`, that is now.
+ * Frees the filename for a new fragment. A file of an earlier attempt of the same step is removed,
+ * and so is one whose upload never finished. Any other file is refused, or replaced with `ifExists:
+ * REPLACE`. It stays readable until its replacement is complete: at once with `isComplete`,
+ * otherwise at the end of the upload.
  */
-export async function makeRoom(
+export async function freeFilename(
   { tx }: Change,
   principal: Principal,
-  place: FragmentScope,
+  scope: FragmentScope,
   { filename, ifExists }: CreateFragmentInput,
-  isWhole: boolean,
-): Promise<Room> {
-  const [known] = await tx.run(fragmentByFilename, { scopeId: place.scopeId, filenameKey: keyOf(filename) });
-  if (!known) return { replaced: null, isKept: false };
-  const isOfEarlierAttempt = known.stepId !== null && known.stepId === place.step?.id && (known.attempt ?? 0) < (place.attempt ?? 0);
+  isComplete: boolean,
+): Promise<FreedFilename> {
+  const [known] = await tx.run(fragmentByFilename, { scopeId: scope.scopeId, filenameKey: filenameKeyOf(filename) });
+  if (!known) return { replaced: null, isDeferred: false };
+  const isOfEarlierAttempt = known.stepId !== null && known.stepId === scope.step?.id && (known.attempt ?? 0) < (scope.attempt ?? 0);
   const isUnfinished =
-    known.status === 'PENDING' && (known.owner === principal.name || (place.attempt !== null && known.stepId === place.step?.id));
+    known.status === 'PENDING' && (known.owner === principal.name || (scope.attempt !== null && known.stepId === scope.step?.id));
   const isReplaced = ifExists === 'REPLACE';
   if (!isOfEarlierAttempt && !isUnfinished) {
     if (!isReplaced) throw nameTaken.fragment(known.filename, known);
-    // A step's lease may bear the name of who made the job, and is not that person.
-    const isOwn = place.attempt === null ? known.owner === principal.name : known.stepId !== null;
+    // The principal of a lease may have the same name as the job's creator, but has fewer rights.
+    const isOwn = scope.attempt === null ? known.owner === principal.name : known.stepId !== null;
     if (!isOwn) requireRight(principal, 'deleteFragments');
   }
   if (isReplaced) await requireUnneeded(tx, known);
-  if (isReplaced && !isUnfinished && !isWhole) return { replaced: null, isKept: true };
+  if (isReplaced && !isUnfinished && !isComplete) return { replaced: null, isDeferred: true };
   await tx.run(deleteFragmentRow, { id: known.id });
-  return { replaced: known.id, isKept: false };
+  return { replaced: known.id, isDeferred: false };
 }
 
-/** The key of a file that waits to take another's place: no filename's, since none begins with a slash. */
-export const waitingKeyOf = (id: string) => `//${id}`;
+/**
+ * The key of a replacement until its upload is complete. No filename has such a key, because none
+ * begins with a slash.
+ */
+export const deferredKeyOf = (id: string) => `//${id}`;
 
-export const isWaiting = ({ filenameKey }: FragmentRow) => filenameKey.startsWith('//');
+export const isDeferredReplacement = ({ filenameKey }: FragmentRow) => filenameKey.startsWith('//');
 
-/** Removes what a fragment replaces, if it is still there and still may be. Answers its id. */
-export async function takePlace(tx: Tx, { scopeId, attempt, createdAt }: FragmentRow, filenameKey: string): Promise<string | null> {
+/**
+ * Removes the file that a completed upload replaces, if it is still there and may still be
+ * replaced. Returns its id.
+ */
+export async function removeReplaced(tx: Tx, { scopeId, attempt, createdAt }: FragmentRow, filenameKey: string): Promise<string | null> {
   const [known] = await tx.run(fragmentByFilename, { scopeId, filenameKey });
   if (!known) return null;
-  // Who announced it had the right to what was there then; something else may have come since.
+  // The right to replace was checked for the file of that time. Another one may have come since.
   if (attempt !== null && known.stepId === null && known.createdAt > createdAt) throw wrongState.fragmentOfNoStep(known.status);
   await requireUnneeded(tx, known);
   await tx.run(deleteFragmentRow, { id: known.id });
   return known.id;
 }
 
-/** Throws where something else depends on a fragment, which so can neither be deleted nor replaced. */
+/** Throws if something else needs the fragment, so that it can be neither deleted nor replaced. */
 export async function requireUnneeded(tx: Tx, fragment: FragmentRow): Promise<void> {
   const [starting] = await tx.run(jobStartingFrom, { fragmentId: fragment.id });
   if (starting) throw wrongState.fragmentStartsJob(starting);

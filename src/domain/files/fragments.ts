@@ -1,4 +1,7 @@
-/** Fragments: the files of jobs and of projects. The row says what there is; the bytes are in the file store. */
+/**
+ * Fragments: the files of jobs and projects. The row describes the file; its bytes are in the file
+ * store.
+ */
 import { buffer } from 'node:stream/consumers';
 import { deleteFragmentRow, insertFragment, lockFragment } from '../../store/changes/fragments.ts';
 import { lockJob } from '../../store/changes/jobs.ts';
@@ -23,7 +26,7 @@ import { moveFragment } from '../core/transitions.ts';
 import type { FragmentType, IfExists } from '../core/vocabulary.ts';
 import { requireLease } from '../steps/held.ts';
 import { contentTypeOf } from './content-type.ts';
-import { isWaiting, keyOf, makeRoom, requireUnneeded, takePlace, waitingKeyOf } from './filenames.ts';
+import { deferredKeyOf, filenameKeyOf, freeFilename, isDeferredReplacement, removeReplaced, requireUnneeded } from './filenames.ts';
 import { signUrl } from './signatures.ts';
 
 export interface CreateFragmentInput {
@@ -44,37 +47,44 @@ export interface CreateFragmentInput {
 
 export interface CreatedFragment {
   readonly fragment: FragmentRow;
-  /** Null once its bytes are stored. */
+  /** Null if its bytes are stored already. */
   readonly uploadUrl: string | null;
   readonly uploadExpiresAt: Date | null;
 }
 
-/** Announces a fragment and answers where to PUT its bytes; with `text`, stores that and is done. */
+/**
+ * Creates a fragment and returns the URL to PUT its bytes to. With `text`, stores the text at once.
+ */
 export async function createFragment(domain: Domain, principal: Principal, input: CreateFragmentInput): Promise<CreatedFragment> {
   requireRight(principal, 'writeFragments');
-  // A device writes for the step that it holds, and not for whatever job of its project.
+  // A device writes for the step that it holds, not for any job of its project.
   if (!input.leaseToken) requireRight(principal, 'writeWithoutLease');
   checkFragment(domain, input);
   const id = domain.ids.next('Fragment');
-  // Files are written outside the transaction, and first: a row that is READY has its bytes.
+  // The file is written before the transaction, so that a READY row always has its bytes.
   const text =
     typeof input.text === 'string' ? await domain.files.receive(id, [Buffer.from(input.text)], domain.limits.jsonBytesAtMost * 4) : null;
   try {
     await text?.keep();
-    // A token of the same attempt proves the same thing: it is no part of what was asked for.
+    // Another token of the same attempt proves the same, so the token is left out of the
+    // comparison.
     const asked = { ...input, leaseToken: null };
     const { fragment, replaced } = await change(domain, principal, async (change) => {
-      const place = await scopeOf(change, principal, input);
-      // A file that makes room is locked after its job, and a new one needs the row of its job.
-      if (place.job) await change.tx.run(lockJob, { id: place.job.id });
+      const scope = await scopeOf(change, principal, input);
+      // The job is locked before a file of it is removed, and a new file needs the row of its job.
+      if (scope.job) await change.tx.run(lockJob, { id: scope.job.id });
       return once(change, {
         operation: 'createFragment',
-        scope: place.scopeId,
+        scope: scope.scopeId,
         input: asked,
         run: async () => {
-          const room = await makeRoom(change, principal, place, input, text !== null);
-          const fragment = await addFragment(change, principal, place, input, { id, file: text?.file ?? null, isKept: room.isKept });
-          return { value: { fragment, replaced: room.replaced }, ids: [fragment.id] };
+          const freed = await freeFilename(change, principal, scope, input, text !== null);
+          const fragment = await addFragment(change, principal, scope, input, {
+            id,
+            file: text?.file ?? null,
+            isDeferred: freed.isDeferred,
+          });
+          return { value: { fragment, replaced: freed.replaced }, ids: [fragment.id] };
         },
         replay: async ([known = '']) => {
           const [fragment] = await change.tx.run(lockFragment, { id: known });
@@ -101,9 +111,9 @@ function uploadOf(domain: Domain, fragment: FragmentRow) {
 function checkFragment(domain: Domain, input: CreateFragmentInput): void {
   const checks = new Checks(domain);
   const { filename, contentType, sha256, sizeBytes, text } = input;
-  if (!input.jobId === !input.projectId) checks.refuse(['jobId'], 'must be given, or projectId: exactly one of the two.');
+  if (!input.jobId === !input.projectId) checks.refuse(['jobId'], 'or projectId is needed: give exactly one of the two.');
   if (input.projectId && (input.stepNumber != null || input.leaseToken))
-    checks.refuse(['projectId'], "must not be given for a step's fragment: give jobId.");
+    checks.refuse(['projectId'], 'must not be given together with stepNumber or leaseToken. Give jobId instead.');
   checks.filename(['filename'], filename);
   checks.name(['name'], input.name);
   if (contentType != null && !/^[\w!#$&^.+-]{1,80}\/[\w!#$&^.+-]{1,80}( *; *[\w-]+=[\w."-]+)*$/.test(contentType)) {
@@ -112,11 +122,11 @@ function checkFragment(domain: Domain, input: CreateFragmentInput): void {
   checks.range(['sizeBytes'], sizeBytes, 0, domain.limits.fragmentBytesAtMost);
   if (sha256 != null && !/^[0-9a-f]{64}$/.test(sha256)) checks.refuse(['sha256'], 'must be 64 hexadecimal digits in lower case.');
   if (text != null && (sizeBytes != null || sha256 != null))
-    checks.refuse(['text'], 'must not be given beside sizeBytes or sha256: they follow from it.');
+    checks.refuse(['text'], 'must not be given together with sizeBytes or sha256: they follow from the text.');
   checks.done();
 }
 
-/** What a new fragment belongs to. */
+/** The owner of a new fragment: a project, a job or an attempt. */
 export interface FragmentScope {
   readonly scopeId: string;
   readonly projectId: string;
@@ -134,10 +144,10 @@ async function scopeOf(change: Change, principal: Principal, input: CreateFragme
   }
   const held = input.leaseToken ? await requireLease(change, principal, input.leaseToken) : await ownStep(change, principal);
   const job = await visibleJob(change, principal, input.jobId ?? '');
-  if (held && held.step.jobId !== job.id) throw new InvalidInput([{ path: ['jobId'], message: "is not the job of the lease's step." }]);
+  if (held && held.step.jobId !== job.id) throw new InvalidInput([{ path: ['jobId'], message: "must be the job of the lease's step." }]);
   const named = input.stepNumber != null ? await namedStep(change, job, input.stepNumber) : null;
   if (held && named && named.id !== held.step.id)
-    throw new InvalidInput([{ path: ['stepNumber'], message: "is not the number of the lease's step." }]);
+    throw new InvalidInput([{ path: ['stepNumber'], message: "must be the number of the lease's step." }]);
   const step = held?.step ?? named;
   return {
     scopeId: job.id,
@@ -149,7 +159,9 @@ async function scopeOf(change: Change, principal: Principal, input: CreateFragme
   };
 }
 
-/** The step of a principal that came with the lease's token itself, which may have ended since. */
+/**
+ * The step of a principal that authenticated with a lease token. The lease may have ended since.
+ */
 async function ownStep({ tx, now }: Change, { stepId, attempt }: Principal): Promise<{ step: StepRow } | null> {
   const [step] = stepId ? await tx.run(lockStep, { id: stepId }) : [];
   if (!step) return null;
@@ -169,7 +181,7 @@ async function addFragment(
   principal: Principal,
   { scopeId, projectId, job, step, attempt, deviceId }: FragmentScope,
   input: CreateFragmentInput,
-  { id, file, isKept = false }: { id: string; file: StoredFile | null; isKept?: boolean },
+  { id, file, isDeferred = false }: { id: string; file: StoredFile | null; isDeferred?: boolean },
 ): Promise<FragmentRow> {
   const fragment: FragmentRow = {
     id,
@@ -181,7 +193,7 @@ async function addFragment(
     deviceId,
     scopeId,
     filename: input.filename,
-    filenameKey: isKept ? waitingKeyOf(id) : keyOf(input.filename),
+    filenameKey: isDeferred ? deferredKeyOf(id) : filenameKeyOf(input.filename),
     name: input.name ?? input.filename,
     type: input.type,
     status: file ? 'READY' : 'PENDING',
@@ -197,33 +209,40 @@ async function addFragment(
   return fragment;
 }
 
-/** Replaces a file that the gateway itself writes of a job, such as its output document. Called inside a write, with the bytes in place. */
+/**
+ * Stores a file that the gateway itself writes for a job, such as its output document, and replaces
+ * an earlier one. Call it in a change, after the bytes are stored.
+ */
 export async function putOwnFragment(
   change: Change,
   principal: Principal,
   job: JobRow,
   { id, file, filename, type }: { id: string; file: StoredFile; filename: string; type: FragmentType },
 ): Promise<{ fragment: FragmentRow; replaced: string | null }> {
-  const place: FragmentScope = { scopeId: job.id, projectId: job.projectId, job, step: null, attempt: null, deviceId: null };
-  const [known] = await change.tx.run(fragmentByFilename, { scopeId: job.id, filenameKey: keyOf(filename) });
+  const scope: FragmentScope = { scopeId: job.id, projectId: job.projectId, job, step: null, attempt: null, deviceId: null };
+  const [known] = await change.tx.run(fragmentByFilename, { scopeId: job.id, filenameKey: filenameKeyOf(filename) });
   if (known && known.type !== type) throw wrongState.fragmentOfOtherType(filename, known.type, job);
   if (known) await change.tx.run(deleteFragmentRow, { id: known.id });
-  const fragment = await addFragment(change, principal, place, { filename, type }, { id, file });
+  const fragment = await addFragment(change, principal, scope, { filename, type }, { id, file });
   return { fragment, replaced: known?.id ?? null };
 }
 
-/** Makes a fragment READY now that its bytes are in place. Throws StaleLease when the attempt that announced it no longer holds its step. */
+/**
+ * Makes a fragment READY after its bytes are stored. Throws StaleLease if the attempt that created
+ * it no longer holds its step.
+ */
 export async function finishUpload(domain: Domain, id: string, { sizeBytes, sha256 }: StoredFile): Promise<FragmentRow> {
   const { fragment, replaced } = await change(domain, null, async (anonymous) => {
     const { tx, now } = anonymous;
-    // The step before its job and that before the fragment, as everywhere; the job where another file makes room.
+    // Lock order: the step, then the job, then the fragment. The job is locked if another file is
+    // replaced.
     const [seen] = await tx.run(fragmentById, { id });
     if (seen) await requireAttempt(anonymous, seen);
-    if (seen?.jobId && isWaiting(seen)) await tx.run(lockJob, { id: seen.jobId });
+    if (seen?.jobId && isDeferredReplacement(seen)) await tx.run(lockJob, { id: seen.jobId });
     const [announced] = await tx.run(lockFragment, { id });
     if (!announced) throw new NotFound('fragment', id);
-    const filenameKey = keyOf(announced.filename);
-    const replaced = isWaiting(announced) ? await takePlace(tx, announced, filenameKey) : null;
+    const filenameKey = filenameKeyOf(announced.filename);
+    const replaced = isDeferredReplacement(announced) ? await removeReplaced(tx, announced, filenameKey) : null;
     const fragment = await moveFragment(anonymous, announced, 'store', { filenameKey, sizeBytes, sha256, readyAt: now });
     if (fragment.jobId) {
       const job = { id: fragment.jobId, projectId: fragment.projectId };
@@ -235,7 +254,10 @@ export async function finishUpload(domain: Domain, id: string, { sizeBytes, sha2
   return fragment;
 }
 
-/** Refuses an upload that would be refused at its end: its attempt no longer holds the step. */
+/**
+ * Refuses an upload early that would be refused at its end, because its attempt no longer holds the
+ * step.
+ */
 export async function requireUpload({ store }: Domain, { stepId, attempt }: FragmentRow): Promise<void> {
   const [step] = stepId && attempt !== null ? await store.read.run(stepById, { id: stepId }) : [];
   if (step && attempt !== null) requireHolder(step, attempt);
@@ -272,16 +294,19 @@ export async function deleteFragment(
   return { deletedFragmentId: fragmentId };
 }
 
-/** Removes the bytes of fragments whose rows are gone. */
+/** Deletes the bytes of fragments whose rows are gone. */
 export async function removeFiles(domain: Domain, ids: readonly string[]): Promise<void> {
   for (const id of ids) await domain.files.remove(id);
 }
 
-/** A relative URL that carries a signature and expires; null while the bytes are not all here. */
+/** A signed URL, relative to the gateway, that expires. Null until the upload is complete. */
 export const downloadUrlOf = (domain: Domain, fragment: FragmentRow): string | null =>
   fragment.status === 'READY' ? signUrl(domain, 'GET', fragment.id).url : null;
 
-/** The content of a small text; null when it is no UTF-8, larger than asked for, or not all here. */
+/**
+ * The content of a small text. Null if it is not UTF-8, larger than `maxBytes`, or not uploaded
+ * completely.
+ */
 export async function readText(domain: Domain, { id, status, sizeBytes, sha256 }: FragmentRow, maxBytes: number): Promise<string | null> {
   if (status !== 'READY' || sha256 === null || sizeBytes === null || sizeBytes > maxBytes) return null;
   try {

@@ -1,4 +1,4 @@
-/** Models: a named line of versions. A training job that succeeds adds one. */
+/** Models: named series of versions. A training job that succeeds adds a version. */
 
 import { saveJobFields } from '../../store/changes/jobs.ts';
 import {
@@ -16,10 +16,14 @@ import type { Change } from '../core/change.ts';
 import { InvalidInput } from '../core/refusals.ts';
 import { later } from '../core/transitions.ts';
 
-/** Before a job is said to have succeeded: what it produced, and the version of a model that comes of it. Answers the job's columns that change. */
+/**
+ * Call this before a job succeeds. Picks the result among its fragments and adds a version to its
+ * model. Returns the columns of the job that change.
+ */
 export async function recordResult(change: Change, job: JobRow): Promise<Partial<JobRow>> {
   const { tx, domain, now } = change;
-  // A federated job's result is the aggregate of its last round, which is kept as it comes: without one, what its devices handed in is no result.
+  // The result of a federated job is the aggregate of its last round, recorded when it was stored.
+  // Models submitted by devices are not a result.
   const [newestModel] = job.isFederated ? [] : await tx.run(newestModelOfJob, { jobId: job.id });
   const resultModelId = job.resultModelId ?? newestModel?.id ?? null;
   if (resultModelId === null) return {};
@@ -53,17 +57,20 @@ async function addModel({ tx, domain, now }: Change, job: JobRow): Promise<Model
   return model;
 }
 
-/** Refuses a model of another project. */
+/** Throws if the model belongs to another project. */
 export async function requireOwnModel({ tx }: Change, projectId: string, modelId: string): Promise<void> {
   const [model] = await tx.run(lockModel, { id: modelId });
   if (model?.projectId !== projectId)
     throw new InvalidInput([{ path: ['modelId'], message: `There is no model ${modelId} in the project.` }]);
 }
 
-/** The fragment of the version that a job starts from. Refused unless its application supports that, and for a version of another project. */
+/**
+ * The fragment of the model version that a job starts from. Throws if its application does not
+ * support continual training, or the version belongs to another project.
+ */
 export async function startOf({ tx }: Change, projectId: string, versionId: string, supportsContinualTraining: boolean): Promise<string> {
   const refuse = (message: string) => new InvalidInput([{ path: ['startModelVersionId'], message }]);
-  if (!supportsContinualTraining) throw refuse('is for applications that support continual training.');
+  if (!supportsContinualTraining) throw refuse('needs an application that supports continual training (supportsContinualTraining).');
   const [found] = await tx.run(modelVersionById, { id: versionId });
   if (found?.projectId !== projectId) throw refuse(`There is no model version ${versionId} in the project.`);
   return found.version.fragmentId;

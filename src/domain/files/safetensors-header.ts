@@ -1,19 +1,19 @@
 /**
- * The header of a safetensors file: 8 bytes of length, then JSON that says of each tensor its type, its shape and where its bytes lie; the bytes
- * follow. https://huggingface.co/docs/safetensors
+ * The header of a safetensors file: 8 bytes of length, then JSON with the type, shape and offsets
+ * of each tensor. The data follows. https://huggingface.co/docs/safetensors
  */
 
-/** The bytes are no safetensors file; the message says why, as a sentence. */
+/** The file is not a safetensors file. The message gives the reason, as a sentence. */
 export class NotSafetensors extends Error {}
 
 export interface TensorEntry {
   readonly name: string;
-  /** As the file says it: F32, BF16, I64 … */
+  /** As written in the file: F32, BF16, I64 … */
   readonly dtype: string;
   readonly shape: readonly number[];
-  /** Of its first byte, counted from the end of the header. */
+  /** The offset of its first byte, counted from the end of the header. */
   readonly start: number;
-  /** Behind its last. */
+  /** The offset after its last byte. */
   readonly end: number;
 }
 
@@ -22,12 +22,15 @@ export interface SafetensorsHeader {
   readonly entries: readonly TensorEntry[];
 }
 
-/** The length comes first, in so many bytes, little-endian. */
+/** The size of the length field: an unsigned little-endian integer. */
 export const PREFIX_BYTES = 8;
-/** A header is a few kilobytes for each thousand tensors; the format itself stops at 100 MB. */
+/** A header has a few kilobytes per thousand tensors. The format itself allows 100 MB. */
 const MOST_HEADER_BYTES = 8 * 1024 ** 2;
 
-/** How many bytes an element takes. What is not here is not known here: the format has types of less than a byte. */
+/**
+ * Bytes per element. Types that are not listed are unknown to the gateway: the format also has
+ * types smaller than a byte.
+ */
 export const dtypeBytes: Readonly<Record<string, number>> = {
   BOOL: 1,
   U8: 1,
@@ -50,20 +53,23 @@ export const dtypeBytes: Readonly<Record<string, number>> = {
 
 export const elementCount = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
 
-/** The length of the header, out of the first bytes of a file. Throws NotSafetensors. */
+/** Reads the length of the header from the first bytes of a file. Throws NotSafetensors. */
 export function headerLengthOf(prefix: Uint8Array): number {
   if (prefix.length < PREFIX_BYTES) throw new NotSafetensors(`The file has ${prefix.length} bytes, too few for a safetensors file.`);
   const length = new DataView(prefix.buffer, prefix.byteOffset, PREFIX_BYTES).getBigUint64(0, true);
-  if (length > BigInt(MOST_HEADER_BYTES)) throw new NotSafetensors('Its first 8 bytes are not the length of a header of safetensors.');
+  if (length > BigInt(MOST_HEADER_BYTES)) throw new NotSafetensors('Its first 8 bytes are not the length of a safetensors header.');
   return Number(length);
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 const isSize = (value: unknown): value is number => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
-/** What GraphQL's Int holds; no tensor is longer than that. */
+/** Fits GraphQL's Int. No tensor has a longer dimension. */
 const isDimension = (value: unknown): value is number => isSize(value) && value < 2 ** 31;
 
-/** Throws NotSafetensors. Whether the tensors lie as they must is another question: `layoutProblems`. */
+/**
+ * Parses the header. Throws NotSafetensors. It does not check the layout of the tensors:
+ * `layoutProblems` does.
+ */
 export function parseHeader(bytes: Uint8Array, length: number): SafetensorsHeader {
   if (bytes.length < length) throw new NotSafetensors(`The file ends within its header, which has ${length} bytes.`);
   let header: unknown;
@@ -82,7 +88,7 @@ function parseEntry(name: string, description: unknown): TensorEntry {
   const refuse = (what: string): never => {
     throw new NotSafetensors(`Tensor ${JSON.stringify(name)} has no ${what} in the header.`);
   };
-  // What is no Unicode could not be told of in any answer.
+  // Invalid Unicode could not be sent in an answer.
   if (!name.isWellFormed()) return refuse('name in Unicode');
   if (!isRecord(description)) return refuse('description');
   const { dtype, shape, data_offsets: offsets } = description;
@@ -93,12 +99,13 @@ function parseEntry(name: string, description: unknown): TensorEntry {
   return { name, dtype, shape, start, end };
 }
 
-/** In the order of their bytes. */
+/** Sorted by the position of their bytes. */
 export const inOrder = (entries: readonly TensorEntry[]): TensorEntry[] => entries.toSorted((a, b) => a.start - b.start || a.end - b.end);
 
 /**
- * What is wrong with where the tensors lie, in a file with so many bytes behind its header: each takes what its shape and dtype say, and
- * together they cover the data without a gap, an overlap or a rest. A file for which this is empty can be read by its offsets.
+ * Checks the layout of the tensors in a file with this many bytes of data. Each tensor must have
+ * the size that its shape and dtype give. Together they must cover the data without gaps, overlaps
+ * or a rest. If the list is empty, tensors can be read by their offsets.
  */
 export function layoutProblems({ entries }: SafetensorsHeader, dataBytes: number): string[] {
   const problems: string[] = [];
@@ -107,7 +114,7 @@ export function layoutProblems({ entries }: SafetensorsHeader, dataBytes: number
     const { dtype, shape, start, end } = entry;
     const name = `Tensor ${JSON.stringify(entry.name)}`;
     const size = dtypeBytes[dtype];
-    if (size === undefined) problems.push(`${name} has dtype ${dtype}, which is not known here.`);
+    if (size === undefined) problems.push(`${name} has dtype ${dtype}, which the gateway does not know.`);
     else if (end - start !== elementCount(shape) * size)
       problems.push(
         `${name} of ${dtype} and shape [${shape.join(', ')}] takes ${elementCount(shape) * size} bytes; its offsets span ${end - start}.`,
@@ -123,7 +130,10 @@ export function layoutProblems({ entries }: SafetensorsHeader, dataBytes: number
   return problems;
 }
 
-/** The bytes that begin a file of these tensors, which then follow in this order: length and header, filled up to a multiple of 8. */
+/**
+ * The first bytes of a file with these tensors in this order: length and header, padded to a
+ * multiple of 8.
+ */
 export function writeHeader(
   tensors: readonly Pick<TensorEntry, 'name' | 'dtype' | 'shape'>[],
   metadata: Readonly<Record<string, unknown>>,
@@ -134,7 +144,7 @@ export function writeHeader(
     at += elementCount(shape) * (dtypeBytes[dtype] ?? 0);
     return [name, { dtype, shape, data_offsets: [start, at] }] as const;
   });
-  // From entries: a tensor may be called __proto__.
+  // Object.fromEntries, because a tensor may be called __proto__.
   const header = Object.fromEntries(Object.keys(metadata).length > 0 ? [['__metadata__', metadata] as const, ...described] : described);
   const json = Buffer.from(JSON.stringify(header));
   const bytes = Buffer.alloc(PREFIX_BYTES + Math.ceil(json.length / 8) * 8, ' ');

@@ -1,14 +1,17 @@
-/** Reads tensors out of a safetensors file, without reading the file. */
+/** Reads tensors from a safetensors file without reading the whole file. */
 import type { FragmentRow } from '../../store/schema/tables.ts';
 import type { Domain } from '../core/domain.ts';
 import { dtypeBytes, elementCount, headerLengthOf, NotSafetensors, PREFIX_BYTES, parseHeader } from './safetensors-header.ts';
 
 export interface Tensor {
   readonly name: string;
-  /** As the file says it: F32, BF16, I64 … */
+  /** As written in the file: F32, BF16, I64 … */
   readonly dtype: string;
   readonly shape: readonly number[];
-  /** Row-major; null within it is what JSON has no number for (NaN, infinity). Null as a whole: too many, or of a type that is not known here. */
+  /**
+   * Row-major. An element is null if JSON cannot express it (NaN, infinity). The list is null if
+   * the tensor is too large or its type is unknown.
+   */
   readonly values: readonly (number | null)[] | null;
 }
 
@@ -18,28 +21,33 @@ export interface StateDict {
 }
 
 export interface TensorsAsked {
-  /** Null: all. */
+  /** Null: all tensors. */
   readonly names: readonly string[] | null;
   readonly maxElements: number;
-  /** What all that is shown in one answer takes from. */
+  /** The values left for the whole answer. */
   readonly budget: ValueBudget;
-  /** Told how many bytes the header has before it is read. Throws where that is too much for the answer. */
+  /**
+   * Called with the size of the header before it is read. Throws if that is too much for the
+   * answer.
+   */
   readonly beforeHeader: (bytes: number) => void;
 }
 
-/** How many values more an answer has budget for. */
+/** The number of values that an answer may still contain. */
 export interface ValueBudget {
   left: number;
 }
 
-/** Reads so many bytes from a position on; fewer at the end of the file. */
+/** Reads this many bytes from a position; fewer at the end of the file. */
 export type ReadBytes = (position: number, length: number) => Promise<Buffer>;
 
-/** Of all tensors of one answer together: some megabytes of JSON. */
+/** The limit for all tensors of an answer together: a few megabytes of JSON. */
 const MOST_VALUES = 262_144;
 export const newValueBudget = (): ValueBudget => ({ left: MOST_VALUES });
 
-/** The tensors of a stored file. Null: its bytes are not all here, or it is not a safetensors file. */
+/**
+ * The tensors of a stored file. Null if the upload is not complete or it is not a safetensors file.
+ */
 export async function stateDictOf(
   domain: Domain,
   { id, sha256, sizeBytes, status }: FragmentRow,
@@ -55,7 +63,7 @@ export async function stateDictOf(
   }
 }
 
-/** Null: it is not a safetensors file. */
+/** Null if it is not a safetensors file. */
 export async function readStateDict(read: ReadBytes, asked: TensorsAsked): Promise<StateDict | null> {
   try {
     return await readTensors(read, asked);
@@ -76,9 +84,9 @@ async function readTensors(read: ReadBytes, asked: TensorsAsked): Promise<StateD
     const count = elementCount(shape);
     const size = dtypeBytes[dtype] ?? 0;
     const readNumber = readers[dtype];
-    // Checked before it is read: a header can claim any size.
+    // Checked before reading: a header can claim any size.
     const isShown = readNumber && count <= Math.min(asked.maxElements, asked.budget.left) && end - start === count * size;
-    // Taken before it is read: others of the answer are read meanwhile.
+    // Subtracted before reading: other tensors of the answer are read at the same time.
     if (isShown) asked.budget.left -= count;
     const values = isShown ? decode(readNumber, size, count, await read(dataStart + start, end - start)) : null;
     tensors.push({ name, dtype, shape, values });
@@ -86,7 +94,7 @@ async function readTensors(read: ReadBytes, asked: TensorsAsked): Promise<StateD
   return { metadata: header.metadata, tensors };
 }
 
-/** One element, as a number. */
+/** Reads one element as a number. */
 type ReadNumber = (bytes: DataView, at: number) => number;
 
 const readers: Readonly<Record<string, ReadNumber>> = {

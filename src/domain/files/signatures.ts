@@ -1,4 +1,7 @@
-/** Signed URLs of fragments: whoever has one may do what it says, to that fragment, until it expires. */
+/**
+ * Signed URLs of fragments. Anyone who has one may do the action it names, on that fragment, until
+ * it expires.
+ */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Domain } from '../core/domain.ts';
 
@@ -19,7 +22,7 @@ export function signUrl(domain: Domain, action: FileAction, id: string): SignedU
   return { url: `/fragments/${id}?action=${action}&expires=${expires}&signature=${signature}`, expiresAt: new Date(expires * 1_000) };
 }
 
-/** Whether these parameters of a URL allow the action now. */
+/** Whether these URL parameters allow the action now. */
 export function isSigned(domain: Domain, action: FileAction, id: string, query: URLSearchParams): boolean {
   const expires = Number(query.get('expires'));
   if (query.get('action') !== action || !Number.isSafeInteger(expires)) return false;

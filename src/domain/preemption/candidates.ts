@@ -1,4 +1,7 @@
-/** Chooses which steps are evicted, from what is known of devices and their steps. Reads and writes nothing. */
+/**
+ * Chooses the steps to evict from what is known of devices and their steps. Reads and writes
+ * nothing.
+ */
 import type { DeviceRow, QueueRow } from '../../store/schema/tables.ts';
 import type { Resources } from '../core/vocabulary.ts';
 import { type Claimant, fits, type Reservation } from '../steps/matching.ts';
@@ -14,23 +17,25 @@ export interface HeldStep {
   readonly resources: Resources;
 }
 
-/** A device as it will be when those that were told to leave have left. */
+/** A device as it will be when all evictions requested so far are done. */
 export interface DeviceLoad {
   readonly device: DeviceRow;
   readonly held: readonly HeldStep[];
   readonly reserved: readonly Reservation[];
 }
 
-/** A step that waits, and what it asks for. */
+/** A queued step, and what it asks for. */
 export interface Waiting {
   readonly id: string;
   readonly priority: number;
   readonly queue: QueueRow;
 }
 
-/** Steps of one device that are thought of; a device with more of them has enough small ones among these. */
+/**
+ * Preemptible steps considered per device. A device with more has enough small ones among these.
+ */
 const MOST_CANDIDATES = 256;
-/** Choices that are looked at on one device before the choice is made step by step. */
+/** Combinations tried per device before falling back to removing one candidate at a time. */
 const MOST_CHOICES = 2_000;
 
 const claimantAt = ({ device, held, reserved }: DeviceLoad, without: readonly HeldStep[] = []): Claimant => ({
@@ -40,14 +45,17 @@ const claimantAt = ({ device, held, reserved }: DeviceLoad, without: readonly He
   reserved,
 });
 
-/** Whether the step could run there, were the device empty. */
+/** Whether the step could run on the device if the device were empty. */
 export const couldRunAt = ({ device }: DeviceLoad, step: Waiting): boolean =>
   fits({ device, projectId: device.projectId, held: [], reserved: [] }, step, step.queue);
 
 export const fitsAt = (load: DeviceLoad, step: Waiting, without: readonly HeldStep[] = []): boolean =>
   fits(claimantAt(load, without), step, step.queue);
 
-/** Which steps must be evicted, and from which device, so that the step can run there: the fewest, of the lowest priority, claimed last. Null if that is impossible everywhere. */
+/**
+ * Chooses the device and the steps to evict so that the step can run there: the fewest, then those
+ * of the lowest priority, then the newest claims. Returns null if no device qualifies.
+ */
 export function chooseEvictions(loads: readonly DeviceLoad[], step: Waiting): { load: DeviceLoad; evictions: readonly HeldStep[] } | null {
   let best: { load: DeviceLoad; evictions: readonly HeldStep[] } | null = null;
   for (const load of loads) {
@@ -68,20 +76,20 @@ function evictionsAt(load: DeviceLoad, step: Waiting): readonly HeldStep[] | nul
     .filter(({ isPreemptible, priority }) => isPreemptible && priority <= step.priority)
     .sort((a, b) => a.priority - b.priority || b.claimedAt.getTime() - a.claimedAt.getTime() || (a.id < b.id ? 1 : -1))
     .slice(0, MOST_CANDIDATES);
-  // Not even if all of them left.
+  // Evicting all of them would not be enough.
   if (!fitsAt(load, step, candidates)) return null;
   let looked = 0;
   for (let size = 1; size <= candidates.length; size++) {
     for (const evictions of choices(candidates, size)) {
       if (fitsAt(load, step, evictions)) return evictions;
-      if (++looked === MOST_CHOICES) return sparing(load, step, candidates);
+      if (++looked === MOST_CHOICES) return spareSome(load, step, candidates);
     }
   }
   return candidates;
 }
 
-/** All but those that can stay, who is to be spared most first. */
-function sparing(load: DeviceLoad, step: Waiting, candidates: readonly HeldStep[]): readonly HeldStep[] {
+/** Starts from all candidates and spares each that need not go, the most important first. */
+function spareSome(load: DeviceLoad, step: Waiting, candidates: readonly HeldStep[]): readonly HeldStep[] {
   let evictions = candidates;
   for (const spared of [...candidates].reverse()) {
     const fewer = evictions.filter((eviction) => eviction !== spared);
@@ -90,7 +98,7 @@ function sparing(load: DeviceLoad, step: Waiting, candidates: readonly HeldStep[
   return evictions;
 }
 
-/** Every choice of so many of these, those of the first ones first. */
+/** All combinations of this size, with earlier elements first. */
 function* choices<T>(all: readonly T[], size: number, from = 0): Generator<readonly T[]> {
   if (size === 0) yield [];
   else for (const [i, one] of all.entries()) if (i >= from) for (const others of choices(all, size - 1, i + 1)) yield [one, ...others];

@@ -1,14 +1,19 @@
 /**
- * Preemption: a step that may not be preempted and has nowhere to run takes the place of one that may, of lower or equal priority.
+ * Preemption: a step that is not preemptible and fits nowhere evicts preemptible steps of lower or
+ * equal priority.
  *
- * It goes in three acts. A pass finds the steps that wait and who is to make room for each; it notes both, and that is all. The device of a step that is to
- * leave is told when it renews its lease or reports, and lets go; the step is queued again, behind those of its priority, and its job is SUSPENDED
- * when nothing else of it runs. Room that was made is kept on that device for the step that it was made for, against all of the same or lower priority,
- * until that step is claimed, there or elsewhere, or has waited for it as long as one waits (see reservations.ts): then it looks for another place, and the
- * room is anyone's. A device that does not let go keeps its lease.
+ * It has three phases. First, a pass finds the queued steps that fit nowhere, chooses evictions for
+ * each, and records them. Second, the device of an evicted step learns of it with its next renewal
+ * or report, and gives the step back. The step is queued again behind those of its priority. Its
+ * job becomes SUSPENDED if nothing else of it runs. Third, the capacity stays reserved for the step
+ * that others were evicted for, against steps of the same or lower priority. The reservation ends
+ * when that step is claimed, on this device or another, or when it times out (see
+ * core/reservations.ts). After a time-out the step looks for another device. A device that does not
+ * give its step back keeps the lease.
  *
- * A pass decides on what it has read; each decision is then looked at again under the locks of its steps, and dropped when anything has changed: the
- * next pass sees. So any number of gateways may do this at once.
+ * A pass decides on what it has read. Each decision is checked again under the locks of its steps,
+ * and dropped if anything has changed; the next pass decides anew. So any number of gateways may
+ * run passes at the same time.
  */
 import { devicesFor } from '../../store/changes/devices.ts';
 import {
@@ -34,12 +39,12 @@ import { lockedJob } from '../steps/lock-order.ts';
 import { byTurn, type Reservation } from '../steps/matching.ts';
 import { chooseEvictions, couldRunAt, type DeviceLoad, fitsAt, type HeldStep, type Waiting } from './candidates.ts';
 
-/** Steps of one queue that a pass makes room for: the next pass sees to more. */
+/** Steps per queue that one pass considers. The next pass considers more. */
 const AT_ONCE = 20;
-/** Between two passes: however many steps are queued, passes stay a small part of what the gateway does. */
+/** The pause between two passes. It keeps their cost small however many steps are queued. */
 const PAUSE_MS = 100;
 
-/** Makes room whenever a step is queued, until it is ended. */
+/** Runs a pass whenever a step is queued, until it is stopped. */
 export function startPreemption(domain: Domain, onError: (error: unknown) => void): () => Promise<void> {
   let isStopped = false;
   let isAsked = false;
@@ -70,10 +75,10 @@ export function startPreemption(domain: Domain, onError: (error: unknown) => voi
   };
 }
 
-/** One who waits is to have the place of others. */
+/** A step, the device reserved for it, and the steps to evict there. */
 interface Decision {
   readonly step: WaitingStep;
-  /** Where; null is that no room is made for it any more. */
+  /** Null: the step's reservation ends. */
   readonly deviceId: string | null;
   readonly evictions: readonly HeldStep[];
 }
@@ -84,7 +89,10 @@ interface WaitingStep extends Waiting {
   readonly reservedDeviceId: string | null;
 }
 
-/** One pass: for each step that waits, in the order of claims. Answers what failed for the first time. */
+/**
+ * Runs one pass over the waiting steps, in claim order. Returns the errors of tasks that failed for
+ * the first time.
+ */
 export async function preempt(domain: Domain): Promise<Error[]> {
   const { read } = domain.store;
   const [anyone] = await read.run(anyPreemptibleStep, {});
@@ -97,7 +105,7 @@ export async function preempt(domain: Domain): Promise<Error[]> {
   const decisions = await decide(domain, waiting.sort(byTurn));
   return runTasks(
     domain,
-    decisions.map((decision) => ({ name: `Room for ${decision.step.id}`, work: (change) => carryOut(change, decision) })),
+    decisions.map((decision) => ({ name: `The evictions for ${decision.step.id}`, work: (change) => carryOut(change, decision) })),
   );
 }
 
@@ -111,7 +119,8 @@ async function decide(domain: Domain, waiting: readonly WaitingStep[]): Promise<
     if (step.reservedDeviceId !== null) reservations.note(step.id, step.reservedDeviceId, now);
     const isOver = (deviceId: string) => reservations.isOver(step.id, deviceId, limits.reservationSeconds);
     const within = loads.of(step.projectId).filter((load) => couldRunAt(load, step) && !isOver(load.device.id));
-    // Room is being made for it already, on a device that is there to take it, and no one of a higher priority has taken it instead.
+    // The step has a reservation on a device that is online, and no step of a higher priority has
+    // taken the capacity.
     if (within.some((load) => load.device.id === step.reservedDeviceId && fitsAt(load, step))) continue;
     const free = within.find((load) => fitsAt(load, step));
     const chosen = free ? { load: free, evictions: [] } : chooseEvictions(within, step);
@@ -125,7 +134,7 @@ async function decide(domain: Domain, waiting: readonly WaitingStep[]): Promise<
   return decisions;
 }
 
-/** The devices that can be counted on, each as it will be when those that were told to leave have left. */
+/** The online devices, each as it will be when all evictions requested so far are done. */
 async function readLoads(domain: Domain, projectIds: ReadonlySet<string>) {
   const { read } = domain.store;
   const held = Map.groupBy(await stepsOnDevices(read), ({ deviceId }) => deviceId);
@@ -139,13 +148,16 @@ async function readLoads(domain: Domain, projectIds: ReadonlySet<string>) {
   const idsOf = new Map<string, string[]>();
   for (const projectId of projectIds) {
     const devices = (await devicesFor(read, projectId)).filter((device) => statusOf(domain, device) === 'ONLINE');
-    // In a fixed order: several gateways that look at the same moment come to the same.
+    // In a fixed order, so that several gateways that decide at the same time decide the same.
     idsOf.set(projectId, devices.map(({ id }) => id).sort());
     for (const device of devices) if (!loads.has(device.id)) loads.set(device.id, loadOf(device));
   }
   return {
     of: (projectId: string): DeviceLoad[] => (idsOf.get(projectId) ?? []).flatMap((id) => loads.get(id) ?? []),
-    /** For the rest of the pass: the step is there, and these are not. */
+    /**
+     * For the rest of the pass, counts the step as placed on the device and the evicted steps as
+     * gone.
+     */
     give(load: DeviceLoad, { id, priority, queuedAt, queue }: WaitingStep, evictions: readonly HeldStep[]): void {
       const own: Reservation = { id, priority, queuedAt, queueId: queue.id, resources: queue.resources };
       for (const [deviceId, { reserved, ...other }] of loads)
@@ -157,7 +169,7 @@ async function readLoads(domain: Domain, projectIds: ReadonlySet<string>) {
 }
 
 async function carryOut({ tx }: Change, { step, deviceId, evictions }: Decision): Promise<void> {
-  // By id, which within a job is by number: the order in which everyone locks steps.
+  // Sorted by id, which within a job is by number: every transaction locks steps in this order.
   for (const id of [step.id, ...evictions.map((eviction) => eviction.id)].sort()) {
     const [now] = await tx.run(lockStep, { id });
     const eviction = evictions.find((one) => one.id === id);
@@ -168,17 +180,18 @@ async function carryOut({ tx }: Change, { step, deviceId, evictions }: Decision)
   }
   for (const { id } of evictions) await tx.run(requestEviction, { id, forId: step.id });
   await tx.run(reserve, { id: step.id, deviceId, displacedIds: deviceId === null ? null : evictions.map(({ id }) => id) });
-  // What was kept there for it is anyone's.
+  // The capacity that was reserved there is free for all again.
   if (step.reservedDeviceId !== null) tx.touch(topics.device(step.reservedDeviceId));
 }
 
 /**
- * Lets go of a step that was told to make room: neither failed nor lost. It stands behind those of its priority, so that it does not take its own place
- * back; its job is SUSPENDED when nothing else of it runs.
+ * Ends the attempt of an evicted step. It counts as neither failed nor lost. The step is queued
+ * behind those of its priority, so that it does not take its old slot back. Its job becomes
+ * SUSPENDED if nothing else of it runs.
  */
 export async function evict(change: Change, step: StepRow, said = ''): Promise<{ step: StepRow; job: JobRow }> {
   const taker = await nameOf(change, step.preemptedForId ?? '', step.projectId);
-  const cause = { reason: 'PREEMPTED', description: `It made room for ${taker}.${said && ` ${said}`}` } as const;
+  const cause = { reason: 'PREEMPTED', description: `Evicted for ${taker}.${said && ` ${said}`}` } as const;
   const left = await endAttempt(change, step, 'PREEMPTED', 'requeue', cause, { queuedAt: change.now });
   const job = await lockedJob(change, step.jobId);
   const [other] = await change.tx.run(anyHeldStepOfJob, { jobId: job.id });
@@ -186,7 +199,10 @@ export async function evict(change: Change, step: StepRow, said = ''): Promise<{
   return { step: left, job: await moveJob(change, job, 'suspend', cause) };
 }
 
-/** Whose place a step takes that is claimed where room was made for it: the end of a sentence, or nothing. */
+/**
+ * Names the steps that were evicted for this one, as the end of a sentence. Empty if the step is
+ * claimed elsewhere than on its reserved device, or none was evicted.
+ */
 export async function describeEvictions(change: Change, step: StepRow, device: DeviceRow | null): Promise<string> {
   if (device === null || step.reservedDeviceId !== device.id || step.displacedIds === null) return '';
   const names = [];
@@ -194,7 +210,10 @@ export async function describeEvictions(change: Change, step: StepRow, device: D
   return `, in place of ${names.join(' and ')}`;
 }
 
-/** A step as the history of another one names it. What belongs to another project is not for everyone who reads that. */
+/**
+ * Names a step in the history of another. Steps of other projects are not named: readers of this
+ * project must not see them.
+ */
 async function nameOf({ tx }: Change, stepId: string, projectId: string): Promise<string> {
   const [step] = await tx.run(stepById, { id: stepId });
   if (!step) return 'a step that is gone';

@@ -1,4 +1,4 @@
-/** What a step that aggregates a round has before it: the models that were handed in, and what each counts. */
+/** The input of a step that aggregates a round: the submitted models and their weights. */
 import { participantsOfRound } from '../../store/changes/federations.ts';
 import type { SharedFile } from '../../store/files/file-store.ts';
 import { deviceById, fragmentById } from '../../store/queries/rows.ts';
@@ -7,28 +7,32 @@ import type { Domain } from '../core/domain.ts';
 
 export interface ModelOfRound {
   readonly file: SharedFile;
-  /** As messages name it. */
+  /** The name of the model in messages. */
   readonly label: string;
-  /** The number of samples where every device gave one, else 1. */
+  /** The number of samples if every device reported one, else 1. */
   readonly weight: number;
 }
 
 export interface Aggregation {
   readonly round: number;
-  /** In the order in which their devices were selected: the same sums, whoever makes them. */
+  /**
+   * In the order in which the devices were selected, so that every aggregator computes the same
+   * sums.
+   */
   readonly models: readonly ModelOfRound[];
   readonly isWeighted: boolean;
 }
 
-/** The step aggregates no round, or one of the models that it needs is gone. The message says so as a sentence. */
+/**
+ * The step does not aggregate a round, or a model that it needs is gone. The message says which, as
+ * a sentence.
+ */
 export class NothingToAggregate extends Error {}
 
 /** Throws NothingToAggregate. */
 export async function aggregationOf({ store, files }: Domain, { jobId, round, part }: StepRow): Promise<Aggregation> {
   if (round === null || part !== 'AGGREGATE')
-    throw new NothingToAggregate(
-      'The step asks for the aggregator of the gateway, which runs nothing but the aggregation of federated rounds.',
-    );
+    throw new NothingToAggregate("The step asks for the gateway's aggregator, which only aggregates federated rounds.");
   const participants = await store.read.run(participantsOfRound, { jobId, round });
   const submitted = participants.filter(({ status }) => status === 'SUBMITTED');
   const isWeighted = submitted.every(({ numSamples }) => numSamples !== null);

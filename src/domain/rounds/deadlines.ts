@@ -1,4 +1,7 @@
-/** What time brings to rounds: deadlines, the end of a job's duration, and devices that were invited and have gone. */
+/**
+ * Deadlines of rounds, the end of a job's maximum duration, and devices that went away after they
+ * were selected.
+ */
 import { abandonedSteps, overdueRounds, roundByNumber } from '../../store/changes/federations.ts';
 import { lockStep } from '../../store/changes/steps.ts';
 import { stepById } from '../../store/queries/rows.ts';
@@ -16,7 +19,7 @@ import { dropStep, failRound, federationOf } from './rounds.ts';
 
 const AT_ONCE = 100;
 
-/** For the sweep: what is due of rounds, in this order. */
+/** The tasks of the sweep for rounds, in this order. */
 export const roundsDue: readonly ((domain: Domain) => Promise<Task[]>)[] = [deadlinesDue, devicesGone];
 
 async function deadlinesDue({ store, clockGuard, retries }: Domain): Promise<Task[]> {
@@ -39,21 +42,24 @@ async function endOverdue(change: Change, { jobId, number }: Pick<RoundRow, 'job
   if (!round || round.finishedAt !== null || round.deadlineAt === null || round.deadlineAt > change.now) return;
   if (await endDuration(change, await federationOf(change, jobId))) return;
   if (round.status === 'TRAINING')
-    await failRound(change, jobId, `Round ${number} did not have its ${round.quorum} models by its deadline.`);
+    await failRound(change, jobId, `Round ${number} did not get its ${round.quorum} models by its deadline.`);
 }
 
-/** Ends the job when the duration that was asked for is over: with what it has by then. Answers whether it is over. */
+/**
+ * Ends the job if its maximum duration is over, with the models it has. Returns whether it was
+ * over.
+ */
 async function endDuration(change: Change, { jobId, terminationCriteria }: FederationRow): Promise<boolean> {
   const first = await firstRoundOf(change, jobId);
   const end = first ? durationEnd(terminationCriteria, first.startedAt) : null;
   if (end === null || end > change.now) return false;
   const job = await lockedJob(change, jobId);
   if (isTerminalJob(job.status) || job.status === 'CANCELLING') return true;
-  await endJob(change, job, 'succeed', { reason: 'TERMINATION_CRITERION', description: 'The duration that was asked for is over.' });
+  await endJob(change, job, 'succeed', { reason: 'TERMINATION_CRITERION', description: 'The job has reached its maxDurationSeconds.' });
   return true;
 }
 
-/** Takes a step away from a device that will not come for it. */
+/** Drops a device that will not claim its step. */
 async function abandon(change: Change, stepId: string): Promise<void> {
   const { tx, now } = change;
   const [seen] = await tx.run(stepById, { id: stepId });
@@ -63,7 +69,7 @@ async function abandon(change: Change, stepId: string): Promise<void> {
   if (step?.status !== 'QUEUED') return;
   const cause = {
     reason: 'LEASE_EXPIRED',
-    description: 'Its device was not seen within its heartbeat interval, or takes no more work.',
+    description: 'The device was not seen within its heartbeat interval, or is draining.',
   } as const;
   const failed = await moveStep(change, step, 'fail', cause, { finishedAt: now });
   await moveParticipant(change, stepId, 'drop');

@@ -1,6 +1,7 @@
 /**
- * How a federated job goes on: models come in, the quorum is reached, they are aggregated, the next round starts or the job ends. All of it under
- * the locks of lock-order.ts.
+ * How a federated job advances. Models are submitted, the quorum is reached, the models are
+ * aggregated, then the next round starts or the job ends. All of it happens under the locks of
+ * steps/lock-order.ts.
  */
 import {
   lockFederation,
@@ -24,35 +25,38 @@ import { lockedJob } from '../steps/lock-order.ts';
 
 export async function federationOf({ tx }: Change, jobId: string): Promise<FederationRow> {
   const [federation] = await tx.run(lockFederation, { jobId });
-  if (!federation) throw new Error(`A step of a round is of a federated job: ${jobId}`);
+  if (!federation) throw new Error(`Job ${jobId} has a step with a round, but no federation.`);
   return federation;
 }
 
 async function roundOf({ tx }: Change, step: StepRow): Promise<RoundRow> {
   const [round] = await tx.run(roundByNumber, { jobId: step.jobId, number: step.round ?? 0 });
-  if (!round) throw new Error(`A step of a round has a round: ${step.id}`);
+  if (!round) throw new Error(`Step ${step.id} belongs to a round that does not exist.`);
   return round;
 }
 
-/** A device has claimed its step of the round. */
+/** Records that a device has claimed its training step. */
 export async function noteTraining(change: Change, step: StepRow): Promise<void> {
   if (step.part === 'TRAIN') await moveParticipant(change, step.id, 'train');
 }
 
 export interface Submission {
-  /** The fragment that was looked at and found to be as it should be: see submissions.ts. */
+  /** The fragment that was inspected and accepted: see submissions.ts. */
   readonly inspectedId: string | null;
   readonly numSamples: number | null;
 }
 
-/** What an attempt hands in. */
-interface HandedIn {
+/** The output of an attempt. */
+interface Output {
   readonly fragmentId: string;
   readonly numSamples: number | null;
   readonly metrics: Readonly<Record<string, number>>;
 }
 
-/** After a step of a round was completed: its model is handed in, or the aggregate is. Answers the job. */
+/**
+ * Advances the round after a step of it was completed: takes the submitted model, or the aggregate.
+ * Returns the job.
+ */
 export async function advanceRound(change: Change, step: StepRow, { inspectedId, numSamples }: Submission): Promise<JobRow> {
   const { tx } = change;
   const attempt = { jobId: step.jobId, attempt: step.attemptCount };
@@ -60,28 +64,28 @@ export async function advanceRound(change: Change, step: StepRow, { inspectedId,
   const refuse = (message: string) => new InvalidInput([{ path: ['leaseToken'], message }]);
   if (!model) {
     throw refuse(
-      'The attempt has handed in no model: announce one with createFragment (type MODEL, with the leaseToken), upload it, then complete the step.',
+      'The attempt has submitted no model. Create one with createFragment (type MODEL, with the leaseToken), upload it, then complete the step.',
     );
   }
-  if (model.id !== inspectedId) throw refuse('Another model came in while this one was looked at: complete the step again.');
+  if (model.id !== inspectedId) throw refuse('Another model was uploaded while this one was checked. Complete the step again.');
   const reported = await tx.run(metricsOfAttempt, { ...attempt, stepNumber: step.number });
   const metrics = Object.fromEntries(reported.map(({ name, value }) => [name, value]));
-  const handedIn = { fragmentId: model.id, numSamples, metrics };
-  return step.part === 'AGGREGATE' ? takeAggregate(change, step, handedIn) : takeModel(change, step, handedIn);
+  const output = { fragmentId: model.id, numSamples, metrics };
+  return step.part === 'AGGREGATE' ? takeAggregate(change, step, output) : takeModel(change, step, output);
 }
 
-async function takeModel(change: Change, step: StepRow, handedIn: HandedIn): Promise<JobRow> {
+async function takeModel(change: Change, step: StepRow, output: Output): Promise<JobRow> {
   const { jobId } = step;
   const federation = await federationOf(change, jobId);
   const round = await roundOf(change, step);
   const job = await lockedJob(change, jobId);
   const isLate = round.status !== 'TRAINING';
-  await moveParticipant(change, step.id, isLate ? 'submitLate' : 'submit', handedIn);
+  await moveParticipant(change, step.id, isLate ? 'submitLate' : 'submit', output);
   if (job.status === 'CANCELLING') return finishCancel(change, job);
   if (isLate || (await submittedIn(change, round)).length < round.quorum) return job;
   await stopOthers(change, round);
   await moveRound(change, job, round, 'aggregate', {
-    // Its models are here in time. What may still end it is the duration of the job.
+    // The models came in time. Only the maximum duration of the job may still end it.
     deadlineAt: durationEnd(federation.terminationCriteria, (await firstRoundOf(change, jobId))?.startedAt ?? round.startedAt),
   });
   await addAggregation(change, job, federation, round.number);
@@ -92,7 +96,7 @@ async function submittedIn({ tx }: Change, { jobId, number }: RoundRow): Promise
   return (await tx.run(participantsOfRound, { jobId, round: number })).filter(({ status }) => status === 'SUBMITTED');
 }
 
-/** Tells the devices that still train to stop, and those that have not started that they need not. */
+/** Stops devices that still train, and cancels steps that were not claimed. */
 async function stopOthers(change: Change, { jobId, number, quorum }: RoundRow): Promise<void> {
   const { tx, now } = change;
   const cause = { reason: 'QUORUM_REACHED', description: `Round ${number} has its ${quorum} models.` } as const;
@@ -108,7 +112,7 @@ async function stopOthers(change: Change, { jobId, number, quorum }: RoundRow): 
   }
 }
 
-async function takeAggregate(change: Change, step: StepRow, { fragmentId, metrics }: HandedIn): Promise<JobRow> {
+async function takeAggregate(change: Change, step: StepRow, { fragmentId, metrics }: Output): Promise<JobRow> {
   const { tx, now } = change;
   const federation = await federationOf(change, step.jobId);
   const round = await roundOf(change, step);
@@ -127,7 +131,7 @@ async function takeAggregate(change: Change, step: StepRow, { fragmentId, metric
   return goOn(change, { ...job, resultModelId: fragmentId }, { ...federation, aggregateModelId: fragmentId }, ended);
 }
 
-/** The mean of each metric that all of them reported. */
+/** The mean of each metric that all participants reported. */
 function meanOf(submitted: readonly ParticipantRow[], isWeighted: boolean): Record<string, number> {
   const [first, ...others] = submitted;
   const names = Object.keys(first?.metrics ?? {}).filter((name) => others.every(({ metrics }) => Object.hasOwn(metrics, name)));
@@ -138,7 +142,10 @@ function meanOf(submitted: readonly ParticipantRow[], isWeighted: boolean): Reco
   );
 }
 
-/** After a round succeeded: the job has, when a criterion holds or none was asked for; else the next round starts on a new selection. */
+/**
+ * After a round succeeded: the job succeeds if a termination criterion holds or there is none.
+ * Otherwise the next round starts with a new selection of devices.
+ */
 async function goOn(change: Change, job: JobRow, federation: FederationRow, last: RoundRow): Promise<JobRow> {
   const { terminationCriteria: criteria } = federation;
   if (criteria.length === 0) return endJob(change, job, 'succeed', { reason: 'COMPLETED' });
@@ -154,7 +161,10 @@ async function goOn(change: Change, job: JobRow, federation: FederationRow, last
   return tooFew ? endJob(change, job, 'fail', tooFew) : lockedJob(change, job.id);
 }
 
-/** After a step of a round failed for good, and its device was dropped: the round is over too when too few remain. Answers the job. */
+/**
+ * After a step of a round failed for good and its device was dropped. The round fails if fewer
+ * devices than the quorum remain. Returns the job.
+ */
 export async function dropStep(change: Change, step: StepRow, cause: Cause): Promise<JobRow> {
   const { tx } = change;
   const { jobId } = step;
@@ -171,7 +181,7 @@ export async function dropStep(change: Change, step: StepRow, cause: Cause): Pro
   return failRound(change, jobId, `Round ${number} needs ${quorum} models; devices that remain: ${remaining}.`);
 }
 
-/** Ends the job, since a round of it cannot have its models any more. */
+/** Fails the job because a round cannot get enough models any more. */
 export async function failRound(change: Change, jobId: string, description: string): Promise<JobRow> {
   const job = await lockedJob(change, jobId);
   if (isTerminalJob(job.status) || job.status === 'CANCELLING') return job;

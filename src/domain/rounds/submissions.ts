@@ -1,4 +1,7 @@
-/** What is handed in to a round: looked at before the change that takes it, since reading a model may take long. */
+/**
+ * Checks submitted models. It happens before the transaction that takes the model, because reading
+ * one may take long.
+ */
 
 import { modelOfAttempt, participantsOfRound, roundByNumber } from '../../store/changes/federations.ts';
 import { federationsOfJobs } from '../../store/queries/federations.ts';
@@ -13,8 +16,9 @@ import type { Domain, StoredModel } from '../core/domain.ts';
 import { InvalidInput } from '../core/refusals.ts';
 
 /**
- * Refuses a model that is none, or whose tensors are not those that the round started from. Answers the id of the fragment that was looked at, or
- * null where there is nothing to look at: the change itself says what is missing.
+ * Refuses a file that is not a model, or whose tensors differ from those the round started from.
+ * Returns the id of the fragment that was checked. Returns null if there is nothing to check; the
+ * change itself then says what is missing.
  */
 export async function inspectSubmission(domain: Domain, principal: Principal, token: string): Promise<string | null> {
   requireRight(principal, 'useLease');
@@ -31,7 +35,10 @@ export async function inspectSubmission(domain: Domain, principal: Principal, to
   return model.id;
 }
 
-/** Whether the gateway takes the mean: what a worker's own program makes of the models is its affair. */
+/**
+ * Whether the gateway averages the models. A worker with its own aggregation program may accept any
+ * model.
+ */
 async function isAveraged(queries: Queries, { jobId, part }: StepRow): Promise<boolean> {
   const [federation] = part === 'TRAIN' ? await federationsOfJobs(queries, [jobId]) : [];
   return federation !== undefined && federation.aggregateContainer === null;
@@ -40,7 +47,10 @@ async function isAveraged(queries: Queries, { jobId, part }: StepRow): Promise<b
 const storedModel = ({ files }: Domain, { id, sha256, sizeBytes }: FragmentRow): StoredModel | null =>
   sha256 === null || sizeBytes === null ? null : { file: files.share({ id, sha256 }), sizeBytes };
 
-/** The model that the round started from; where there was none, the first that was handed in says what the others have to look like. */
+/**
+ * The model that the round started from. Without one, the first submitted model says which tensors
+ * the others must have.
+ */
 async function referenceOf(domain: Domain, step: StepRow): Promise<StoredModel | null> {
   const { read } = domain.store;
   const [round] = await read.run(roundByNumber, { jobId: step.jobId, number: step.round ?? 0 });

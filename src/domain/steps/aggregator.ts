@@ -1,4 +1,4 @@
-/** The gateway's own device, which averages the models of federated rounds and runs nothing else. */
+/** The gateway's own device. It averages the models of federated rounds and runs nothing else. */
 import { insertDevice, saveDeviceFields } from '../../store/changes/devices.ts';
 import { deviceByName } from '../../store/queries/rows.ts';
 import type { DeviceRow } from '../../store/schema/tables.ts';
@@ -9,19 +9,24 @@ import { noResources } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
 import type { Label } from '../core/vocabulary.ts';
 
-/** What the gateway's own aggregator has, and its steps ask for. */
+/** The label of the gateway's own aggregator, which its steps require. */
 export const aggregatorLabel: Label = { key: 'trainyard/aggregator', value: 'federated-averaging' };
 
 const isAggregatorLabel = ({ key, value }: Label) => key === aggregatorLabel.key && value === aggregatorLabel.value;
 
-/** Whether a device, or what a step asks of one, is the aggregator's. */
+/** Whether a device, or a demand of a step, has the aggregator's label. */
 export const isForAggregator = (labels: readonly Label[]): boolean => labels.some(isAggregatorLabel);
 
 const NAME = 'trainyard aggregator';
-/** Each gateway takes one at a time; those that use the same database share the device. */
+/**
+ * Each gateway runs one aggregation at a time. Gateways with the same database share the device.
+ */
 const SLOTS = 16;
 
-/** The device as one that may claim, made at the first start. It has no key: nobody but the gateway itself can be it. */
+/**
+ * Returns the device as a principal that may claim. The first start creates it. It has no key, so
+ * only the gateway can act as it.
+ */
 export async function ensureAggregator(domain: Domain): Promise<Principal & { readonly deviceId: string }> {
   const { id } = await change(domain, null, async (change) => {
     const [known] = await change.tx.run(deviceByName, { projectKey: '', name: NAME });
@@ -62,7 +67,10 @@ async function add({ tx, domain, now }: Change): Promise<DeviceRow> {
   return device;
 }
 
-/** What another version of the gateway made it, or an operator; that it drains is for the operator to say. */
+/**
+ * Undoes changes by another version of the gateway or by an operator, except draining: that is the
+ * operator's decision.
+ */
 async function refresh({ tx, now }: Change, known: DeviceRow): Promise<DeviceRow> {
   const fields = { kind: 'WORKER', labels: [aggregatorLabel], slots: SLOTS, lastSeenAt: now } as const;
   await saveDeviceFields(tx, known.id, fields);

@@ -32,7 +32,7 @@ export interface RegisterDeviceInput {
   rotateKey?: Optional<boolean>;
 }
 
-/** A worker that knows steps by name is written for a few. */
+/** A worker that lists step names is written for a few of them. */
 const STEP_NAMES_AT_MOST = 1_000;
 
 export interface CapabilitiesInput {
@@ -40,7 +40,7 @@ export interface CapabilitiesInput {
   readonly stepNames: readonly string[];
 }
 
-/** In an order of their own: saying the same again changes nothing. */
+/** Sorted, so that sending the same values in another order changes nothing. */
 const capabilitiesOf = ({ runs, stepNames }: CapabilitiesInput): Capabilities => ({
   runs: [...runs].sort(),
   stepNames: [...stepNames].sort(),
@@ -49,21 +49,24 @@ const capabilitiesOf = ({ runs, stepNames }: CapabilitiesInput): Capabilities =>
 const subjectOf = ({ id, name, projectId }: DeviceRow): AuditSubject => ({ type: 'DEVICE', id, name, projectId });
 const deviceFields = { shown: ['name', 'kind', 'labels', 'resources', 'slots', 'capabilities', 'isDraining'] } as const;
 
-/** What the device is now. Being seen is what keeps it ONLINE: every claim, renewal and report counts. */
+/** The current status of the device. Every claim, renewal and report keeps it ONLINE. */
 export function statusOf({ clock, limits }: Domain, { isDraining, lastSeenAt }: DeviceRow): DeviceStatus {
   if (isDraining) return 'DRAINING';
   const since = lastSeenAt === null ? Number.POSITIVE_INFINITY : clock.now().getTime() - lastSeenAt.getTime();
   return since <= limits.heartbeatSeconds * 1_000 ? 'ONLINE' : 'OFFLINE';
 }
 
-/** Notes that the device was seen: at a quarter of the heartbeat interval, so that most requests write nothing for it. */
+/**
+ * Records that the device was seen, at most once per quarter of the heartbeat interval: most
+ * requests write nothing.
+ */
 export async function noteSeen({ tx, domain, now }: Change, device: DeviceRow | null): Promise<void> {
   if (!device) return;
   const before = new Date(now.getTime() - domain.limits.heartbeatSeconds * 250);
   if (device.lastSeenAt === null || device.lastSeenAt < before) await tx.run(noteDeviceSeen, { id: device.id, now, before });
 }
 
-/** The same for a device of which only the id is known, outside a change: it listens for work, and nothing else of it is heard. */
+/** The same outside a change, for a device that listens for work without sending requests. */
 export async function recordSeen(domain: Domain, deviceId: string): Promise<void> {
   const now = domain.clock.now();
   const before = new Date(now.getTime() - domain.limits.heartbeatSeconds * 250);
@@ -71,8 +74,9 @@ export async function recordSeen(domain: Domain, deviceId: string): Promise<void
 }
 
 /**
- * Registers a device, or takes over the one of this name in the project: it gets what is given here, and keeps its key unless another is asked for. By
- * its own key it keeps that: rotateApiKey is for who wants another.
+ * Registers a device. If the project has one of this name, that device gets the new values and
+ * keeps its key unless `rotateKey` asks for another. A device that registers with its own key
+ * always keeps it; rotateApiKey makes another.
  */
 export async function registerDevice(
   domain: Domain,
@@ -88,9 +92,7 @@ export async function registerDevice(
     const { tx, now } = change;
     const [known] = await tx.run(deviceByName, { projectKey: projectId ?? '', name: input.name });
     if (principal.kind === 'DEVICE' && known?.id !== principal.deviceId) {
-      throw new InvalidInput([
-        { path: ['name'], message: "This key is another device's: by its own key a device registers under its own name." },
-      ]);
+      throw new InvalidInput([{ path: ['name'], message: "must be the name of the key's own device: a DEVICE key registers no other." }]);
     }
     if (!known) return addDevice(change, projectId, input, now);
     const device = await takeOver(change, known, input);
@@ -98,7 +100,10 @@ export async function registerDevice(
   });
 }
 
-/** A new key of the device of this name that serves all projects, for the agent beside the gateway; the device is made where there is none. */
+/**
+ * Makes a new key for the device of this name that serves all projects, for the agent inside the
+ * gateway's process. Creates the device if there is none.
+ */
 export async function renewDeviceKey(domain: Domain, { name, slots }: { name: string; slots: number }): Promise<string> {
   return change(domain, null, async (change) => {
     const [known] = await change.tx.run(deviceByName, { projectKey: '', name });
@@ -151,7 +156,7 @@ async function saveDevice(change: Change, before: DeviceRow, columns: Partial<De
   tx.touch(topics.device(before.id));
   const after = { ...before, ...fields };
   const changes = changedBetween(before, after, deviceFields);
-  // An agent registers whenever it starts, mostly as what it was.
+  // An agent registers at every start, mostly without changes.
   if (Object.keys(changes).length > 0) await audit(change, 'DEVICE_CHANGED', subjectOf(after), changes);
   return after;
 }
@@ -167,7 +172,7 @@ export interface UpdateDeviceInput {
   isLeaving?: Optional<boolean>;
 }
 
-/** Changes what is given; null leaves as is. */
+/** Changes the given fields. Null leaves a field as it is. */
 export async function updateDevice(domain: Domain, principal: Principal, input: UpdateDeviceInput): Promise<{ device: DeviceRow }> {
   requireRight(principal, 'updateDevice');
   checkDevice(domain, input);
@@ -176,7 +181,7 @@ export async function updateDevice(domain: Domain, principal: Principal, input: 
     const name = input.name ?? device.name;
     const [sameName] = await change.tx.run(deviceByName, { projectKey: device.projectKey, name });
     if (sameName && sameName.id !== device.id)
-      throw new InvalidInput([{ path: ['name'], message: `There is a device of this name: ${sameName.id}.` }]);
+      throw new InvalidInput([{ path: ['name'], message: `is the name of device ${sameName.id} already. Choose another.` }]);
     return {
       device: await saveDevice(change, device, {
         name,
@@ -185,14 +190,14 @@ export async function updateDevice(domain: Domain, principal: Principal, input: 
         slots: input.slots ?? device.slots,
         capabilities: input.capabilities ? capabilitiesOf(input.capabilities) : device.capabilities,
         isDraining: input.isDraining ?? device.isDraining,
-        // Whoever has said goodbye is not counted on until it is heard of again.
+        // A device that is leaving counts as offline until it sends another request.
         ...(input.isLeaving && { lastSeenAt: null }),
       }),
     };
   });
 }
 
-/** Removes a device that holds nothing, and its keys with it. Its attempts stay, without a device. */
+/** Deletes a device that holds no step, and its keys. Its attempts stay, without a device. */
 export async function deleteDevice(
   domain: Domain,
   principal: Principal,
@@ -211,7 +216,10 @@ export async function deleteDevice(
   });
 }
 
-/** The device, under its lock, if the principal sees it; a device's own key sees itself alone. */
+/**
+ * Returns the device under its lock if the principal sees it. A DEVICE key sees only its own
+ * device.
+ */
 export async function visibleDevice({ tx }: Change, principal: Principal, id: string): Promise<DeviceRow> {
   const [device] = await tx.run(lockDevice, { id });
   const isOther = principal.kind === 'DEVICE' && principal.deviceId !== id;

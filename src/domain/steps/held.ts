@@ -1,4 +1,4 @@
-/** Proving a lease: the fence that everything which an attempt does goes through. */
+/** Checking a lease: every change by an attempt goes through this fence. */
 import { lockStep } from '../../store/changes/steps.ts';
 import { deviceById, stepById } from '../../store/queries/rows.ts';
 import type { DeviceRow, StepRow } from '../../store/schema/tables.ts';
@@ -17,13 +17,14 @@ import { lockedJob, lockRounds } from './lock-order.ts';
 export interface Held {
   readonly step: StepRow;
   readonly device: DeviceRow | null;
-  /** Hides what the attempt knows and nobody is to read. */
+  /** Masks the secrets of the attempt in texts that others may read. */
   readonly mask: Mask;
 }
 
 /**
- * Runs a change on behalf of an attempt, with its step under lock. Throws StaleLease, and changes nothing, when the token is no longer the one that
- * holds the step: this is the fence (P3), and everything that an attempt does goes through it.
+ * Runs a change on behalf of an attempt, with its step locked. Throws StaleLease and changes
+ * nothing if the token no longer holds the step. This is the fence (P3): every change by an attempt
+ * goes through it.
  */
 export async function underLease<T>(
   domain: Domain,
@@ -39,7 +40,10 @@ export async function underLease<T>(
   });
 }
 
-/** The step that this token holds, under its lock; with what may change along, when the attempt may end. See lock-order.ts on the order of locks. */
+/**
+ * Locks the step that this token holds, and everything else that changes if the attempt may end.
+ * See lock-order.ts for the order.
+ */
 export async function requireLease(
   change: Change,
   principal: Principal,
@@ -49,33 +53,38 @@ export async function requireLease(
   const { tx, domain } = change;
   const name = parseLeaseToken(token);
   const [seen] = name ? await tx.run(stepById, { id: name.stepId }) : [];
-  // As in a claim, the device comes before all else.
+  // As in a claim, the device is locked first.
   const [device = null] = seen?.leaseDeviceId ? await tx.run(deviceById, { id: seen.leaseDeviceId }) : [];
   await noteSeen(change, device);
   if (seen && mayEnd) await lockRounds(change, seen);
   const [step] = seen ? await tx.run(lockStep, { id: seen.id }) : [];
   if (!name || !step || !sees(principal, step))
-    throw new InvalidInput([{ path: ['leaseToken'], message: 'is not a token that a claim here answered.' }]);
+    throw new InvalidInput([
+      { path: ['leaseToken'], message: 'is not a lease token of this gateway. Use the one that claimStep or claimNextSteps returned.' },
+    ]);
   if (step.attemptCount !== name.attempt || !holds(step, token, domain.clockGuard.dueBy())) throw new StaleLease(step, name.attempt);
-  // Other steps of a round write to the streams of the same job at the same time.
+  // Other steps of the round write to the streams of the same job at the same time.
   if (step.part !== null && !mayEnd) await lockedJob(change, step.jobId);
   return { step, device, mask: maskOf(step, token) };
 }
 
-/** The job that this token speaks of, if the principal sees it. Proves nothing: `requireLease` does. */
+/**
+ * Returns the job of this token if the principal sees it. It does not check that the lease is
+ * current: `requireLease` does.
+ */
 export async function jobOfLease({ store }: Domain, principal: Principal, token: string): Promise<string | null> {
   const name = parseLeaseToken(token);
   const [step] = name ? await store.read.run(stepById, { id: name.stepId }) : [];
   return step && sees(principal, step) ? step.jobId : null;
 }
 
-/** What a device learns whenever it speaks of a step. */
+/** What a device is told whenever it reports. */
 export interface Directives {
-  /** Stop, and end the step. */
+  /** Stop, then complete or fail the step. */
   readonly isCancelRequested: boolean;
-  /** Stop, and release the step. */
+  /** Stop, then release the step. */
   readonly isPreempted: boolean;
-  /** Claim nothing more. */
+  /** Do not claim any more. */
   readonly isDraining: boolean;
 }
 

@@ -1,4 +1,6 @@
-/** What a step asks of a device, and what a device has left: the one judgement behind claims and `whyNot` alike. */
+/**
+ * What a step asks of a device, and what a device has free. Claims and `whyNot` both decide by it.
+ */
 
 import { devicesFor } from '../../store/changes/devices.ts';
 import { allQueues, headOfQueue, loadOfDevice, queueById, queuesOfProject } from '../../store/changes/steps.ts';
@@ -13,12 +15,12 @@ import { isForAggregator } from './aggregator.ts';
 import { statusOf } from './devices.ts';
 
 export interface Unmet {
-  /** What is asked for: `gpu`, `label`, `slots` … */
+  /** The unmet requirement: `gpu`, `label`, `slots` … */
   readonly requirement: string;
   readonly explanation: string;
 }
 
-/** A queued step for which others make room on a device, or have made it: see preemption.ts. */
+/** A queued step for which capacity of a device is reserved, or being freed: see preemption.ts. */
 export interface Reservation {
   readonly id: string;
   readonly priority: number;
@@ -27,16 +29,19 @@ export interface Reservation {
   readonly resources: Resources;
 }
 
-/** Who wants to claim: a device with what it has left, or a person, whom nothing but a pinned device keeps out. */
+/**
+ * The claimant: a device with its free capacity, or a person, who may claim any step that is not
+ * pinned to a device.
+ */
 export interface Claimant {
   readonly device: DeviceRow | null;
   readonly projectId: string | null;
-  /** What its steps hold now. */
+  /** The resources that its steps hold now. */
   readonly held: readonly { readonly resources: Resources }[];
   readonly reserved: readonly Reservation[];
 }
 
-/** The order of claims: priority first, then age. */
+/** The claim order: by priority, then by age. */
 export function byTurn(a: Pick<Reservation, 'id' | 'priority' | 'queuedAt'>, b: Pick<Reservation, 'id' | 'priority' | 'queuedAt'>): number {
   return b.priority - a.priority || (a.queuedAt?.getTime() ?? 0) - (b.queuedAt?.getTime() ?? 0) || (a.id < b.id ? -1 : 1);
 }
@@ -44,25 +49,25 @@ export function byTurn(a: Pick<Reservation, 'id' | 'priority' | 'queuedAt'>, b: 
 /** What the steps of a queue ask for. */
 export type Demand = Pick<QueueRow, 'projectId' | 'pinnedDeviceId' | 'resources' | 'requiredLabels' | 'need'>;
 
-/** Whether the device could run it, were nothing else there. */
+/** Whether the device could run the step if it held nothing else. */
 export const couldServe = (device: DeviceRow, demand: Demand): boolean =>
   unmetBy({ device, projectId: device.projectId, held: [] }, demand).length === 0;
 
 const amounts = ['memoryMb', 'cpu', 'gpu'] as const;
 const units = { memoryMb: 'MB of memory', cpu: 'cores', gpu: 'GPUs' } as const;
 
-/** All that keeps this claimant from the steps of this queue; empty when it may take them. */
+/** Everything that keeps this claimant from the steps of this queue. Empty if it may take them. */
 export function unmetBy({ device, projectId, held }: Omit<Claimant, 'reserved'>, queue: Demand): Unmet[] {
   const unmet: Unmet[] = [];
   const add = (requirement: string, explanation: string) => unmet.push({ requirement, explanation });
   if (projectId !== null && projectId !== queue.projectId) add('project', 'The device belongs to another project.');
   if (queue.pinnedDeviceId !== null && queue.pinnedDeviceId !== device?.id)
-    add('pinnedDevice', `Only device ${queue.pinnedDeviceId} may claim it.`);
+    add('pinnedDevice', `The step is pinned to device ${queue.pinnedDeviceId}.`);
   if (!device) return unmet;
   if (device.kind === 'EDGE' && queue.pinnedDeviceId !== device.id)
-    add('kind', 'The device is an edge device: it takes the steps of rounds that it was selected for, and others only when pinned to it.');
+    add('kind', 'The device is an edge device: it may claim steps of rounds that it was selected for, and steps pinned to it.');
   if (isForAggregator(device.labels) && !isForAggregator(queue.requiredLabels))
-    add('aggregation', "The device is the gateway's own, which runs nothing but aggregations.");
+    add('aggregation', "The device is the gateway's own aggregator, which only runs aggregations.");
   const inability = inabilityOf(device.capabilities, queue.need);
   if (inability !== null) add('capability', inability);
   for (const amount of amounts) {
@@ -86,7 +91,10 @@ export function unmetBy({ device, projectId, held }: Omit<Claimant, 'reserved'>,
   return unmet;
 }
 
-/** Why what can run this much cannot run that. A device that has not said what it can run is taken to run all. */
+/**
+ * Explains why a device with these capabilities cannot run such a step. Null if it can. A device
+ * that declares no capabilities can run everything.
+ */
 function inabilityOf(can: Capabilities | null, need: Need | null): string | null {
   if (can === null || need === null) return null;
   if ('stepName' in need) {
@@ -95,14 +103,17 @@ function inabilityOf(can: Capabilities | null, need: Need | null): string | null
   }
   if (can.runs.includes(need.runs)) return null;
   return need.runs === 'CONTAINER'
-    ? 'It runs in a container; the device runs none: an agent without a working Docker engine, say.'
+    ? 'It runs in a container; the device runs none. Its agent may lack a working Docker engine.'
     : 'It runs as a process of its device; the device runs none.';
 }
 
 export const slotsLeft = ({ device, held }: Pick<Claimant, 'device' | 'held'>): number =>
   device ? Math.max(0, device.slots - held.length) : Number.POSITIVE_INFINITY;
 
-/** Whether the claimant may take this step now: room that is kept for others of its priority or a higher one is not for it. */
+/**
+ * Whether the claimant may take this step now. Capacity reserved for steps of the same or a higher
+ * priority is not free for it.
+ */
 export function fits(claimant: Claimant, step: Pick<StepRow, 'id' | 'priority'>, queue: QueueRow): boolean {
   const isFor = claimant.reserved.some(({ id }) => id === step.id);
   const keeps = ({ id, priority }: Reservation) => id !== step.id && (isFor ? priority > step.priority : priority >= step.priority);
@@ -110,7 +121,7 @@ export function fits(claimant: Claimant, step: Pick<StepRow, 'id' | 'priority'>,
   return slotsLeft(taken) > 0 && unmetBy(taken, queue).length === 0;
 }
 
-/** The claimant that a device is now. */
+/** The device as a claimant, with what it holds now. */
 export async function claimantOf(queries: Queries, device: DeviceRow): Promise<Claimant> {
   const load = await queries.run(loadOfDevice, { deviceId: device.id });
   const isQueued = ({ status }: { status: string }) => status === 'QUEUED';
@@ -124,7 +135,7 @@ export async function servedQueues(queries: Queries, claimant: Claimant): Promis
   return queues.filter((queue) => unmetBy(claimant, queue).length === 0);
 }
 
-/** The steps that the device could claim now, were it to claim one; of each queue at most `atMost`. */
+/** The steps that the device could claim now, at most `atMost` of each queue. */
 export async function claimableBy(domain: Domain, deviceId: string, atMost = 100): Promise<{ id: string; queuedAt: Date | null }[]> {
   const { read } = domain.store;
   const [device] = await read.run(deviceById, { id: deviceId });
@@ -143,7 +154,10 @@ export interface WhyNot extends Unmet {
   readonly device: DeviceRow | null;
 }
 
-/** Why a step is not claimed now: what is unmet, by device, or what the step itself waits for. Empty for a step that is held or has ended. */
+/**
+ * Explains why a step is not claimed now: unmet requirements by device, or what the step itself
+ * waits for. Empty if the step is held or has ended.
+ */
 export async function whyNot(
   domain: Domain,
   principal: Principal,
@@ -156,13 +170,13 @@ export async function whyNot(
     ];
   }
   if (step.status !== 'QUEUED') return [];
-  // What devices lack is told by their names, and says what else they run.
+  // Explanations name devices and reveal what else they run.
   if (!may(principal, 'readDevices'))
     return [{ device: null, requirement: 'device', explanation: 'No device has claimed it yet; this key may not read devices.' }];
   const { read } = domain.store;
   const [queue] = await read.run(queueById, { id: step.queueId });
   if (!queue) return [];
-  // The gateway's own device would stand in every answer, and is the reason for nothing.
+  // The gateway's own device would be listed in every answer without being a reason.
   const isInPlay = (device: DeviceRow) => !isForAggregator(device.labels) || isForAggregator(queue.requiredLabels);
   const devices = (await devicesFor(read, step.projectId)).filter(
     (device) => sees(principal, device) && (deviceId === null ? isInPlay(device) : device.id === deviceId),
@@ -182,14 +196,14 @@ export async function whyNot(
     const status = statusOf(domain, device);
     const add = (requirement: string, explanation: string) => reasons.push({ device, requirement, explanation });
     if (status === 'OFFLINE') add('online', 'The device is offline: it was not seen within its heartbeat interval.');
-    if (status === 'DRAINING') add('draining', 'The device is draining: it claims nothing more.');
+    if (status === 'DRAINING') add('draining', 'The device is draining, so it may not claim steps.');
     if (slotsLeft(claimant) === 0) add('slots', `All ${device.slots} slots of the device are taken.`);
     const unmet = unmetBy(claimant, queue);
     reasons.push(...unmet.map((one) => ({ device, ...one })));
     if (claimant.reserved.some(({ id }) => id === step.id) && !fits(claimant, step, queue))
-      add('preemption', 'What it runs was told to make room for this step, and has not let go yet.');
+      add('preemption', 'Steps on the device are being evicted for this step and still run.');
     else if (slotsLeft(claimant) > 0 && unmet.length === 0 && !fits(claimant, step, queue))
-      add('reserved', 'What room it has is kept for a step that others made room for.');
+      add('reserved', 'The free capacity of the device is reserved for another step.');
   }
   return reasons;
 }

@@ -1,4 +1,4 @@
-/** Making the steps of a job: at its creation, and those that are added while it runs. */
+/** Creates the steps of a job, at its creation or while it runs. */
 
 import { insertStep } from '../../store/changes/steps.ts';
 import { deviceById } from '../../store/queries/rows.ts';
@@ -14,18 +14,18 @@ type JobOfSteps = Pick<JobRow, 'id' | 'projectId' | 'priority' | 'isPreemptible'
 export interface StepsToMake {
   readonly job: JobOfSteps;
   readonly templates: readonly StepTemplate[];
-  /** The number of the first; steps are numbered from 0 without a gap. */
+  /** The number of the first step. Steps are numbered from 0 without gaps. */
   readonly from: number;
-  /** Whether the first can be claimed at once: nothing stands before it. */
+  /** Whether the first step can be claimed at once, because no step comes before it. */
   readonly isFirstReady: boolean;
-  /** Whether the others can be as well: those of a round run side by side. */
+  /** Whether all the others can be claimed at once as well, as in a round. */
   readonly areAllReady?: boolean;
-  /** Of a federated job. */
+  /** Only for federated jobs. */
   readonly round?: number;
   readonly part?: StepPart;
-  /** The job's event in which they come to be. */
+  /** The event of the job that reports the new steps. */
   readonly seq: number;
-  /** Where the templates stand in the input, for refusals. */
+  /** The path of the templates in the input, for error messages. */
   readonly path?: readonly string[];
 }
 

@@ -1,23 +1,29 @@
-/** Queues: steps that ask the same of a device stand in line together. */
+/** Queues: steps that ask the same of a device share a queue. */
 import { createHash } from 'node:crypto';
 import { ensureQueue } from '../../store/changes/steps.ts';
 import { type Change, topics } from '../core/change.ts';
 import type { Need, StepPart, StepTemplate } from '../core/vocabulary.ts';
 
-/** In the id of a queue whose steps one device alone may claim, before that device: whoever queues a step knows whom to wake. */
+/**
+ * Separates the device in the id of a queue that is pinned to one device, so that queueing a step
+ * shows which device to wake.
+ */
 const PINNED = '@';
 
-/** What those who run the steps of a round go by: their own names count the rounds. */
+/**
+ * The names by which devices declare the steps of a round: their own names contain the round's
+ * number.
+ */
 const partNames: Readonly<Record<StepPart, string>> = { TRAIN: 'Train', AGGREGATE: 'Aggregate' };
 
-/** What the step asks of its device to be run at all. */
+/** What a device must be able to run for this step. */
 export function needOf({ container, name }: Pick<StepTemplate, 'container' | 'name'>, part: StepPart | null): Need {
   if (container?.image || container?.build) return { runs: 'CONTAINER' };
   const isBlank = [container?.entrypoint, container?.command].every((text) => !text?.trim());
   return isBlank ? { stepName: part === null ? name : partNames[part] } : { runs: 'PROCESS' };
 }
 
-/** The queue for this demand; made when it is the first of its kind. */
+/** Returns the queue for this demand. Creates it for the first step of its kind. */
 export async function queueFor({ tx }: Change, projectId: string, template: StepTemplate, part: StepPart | null): Promise<string> {
   const { pinnedDeviceId, resources } = template;
   const requiredLabels = [...template.requiredLabels].sort((a, b) => (a.key < b.key ? -1 : 1));
@@ -46,7 +52,7 @@ export interface Queued {
   readonly part: StepPart | null;
 }
 
-/** Wakes who waits for work: where one device alone may do it, that one. */
+/** Wakes waiting claims: only that device if the queue is pinned to one. */
 export function announceQueued({ tx }: Change, { projectId, queueId, part }: Queued): void {
   tx.touch(topics.queue(projectId));
   tx.touch(topics.anyQueue);

@@ -1,16 +1,28 @@
-/** Idempotency keys are forgotten when their time is over, and what broken uploads left: a little at a time, so that nothing which is due waits for it. */
+/**
+ * Deletes old idempotency keys and the remains of broken uploads: a little at a time, so that
+ * nothing that is due waits for it.
+ */
 import { forgetIdempotencyKeys } from '../../store/changes/idempotency.ts';
 import type { Domain } from '../core/domain.ts';
 
-/** No upload pauses nearly as long and goes on: one from which nothing comes is ended within the stall time, an hour at most. */
+/**
+ * No upload that is still alive pauses this long: one that sends nothing is ended within the stall
+ * time, an hour at most.
+ */
 const BROKEN_AFTER_MS = 6 * 3_600_000;
 const EVERY_MS = 3_600_000;
-/** Every other write waits for each of these. */
+/** Keys deleted in one transaction. Every other write waits for it. */
 const AT_ONCE = 250;
-/** What else is due comes after it: leases are to be told within a second (P5). The next sweep goes on. */
+/**
+ * Other work that is due comes after it: an expired lease is handled within a second (P5). The next
+ * sweep continues.
+ */
 const WITHIN_MS = 200;
 
-/** What is called at each sweep: it looks once an hour, and again at the next sweep for as long as there is more, or it failed. */
+/**
+ * Returns the function that each sweep calls. It works once an hour, and again at the next sweep
+ * while there is more to do or after a failure.
+ */
 export function forgetNowAndThen(domain: Domain): () => Promise<void> {
   let doneAt = Number.NEGATIVE_INFINITY;
   return async () => {
@@ -21,7 +33,7 @@ export function forgetNowAndThen(domain: Domain): () => Promise<void> {
   };
 }
 
-/** Answers whether all that are old enough are gone. */
+/** Returns whether all keys that are old enough are gone. */
 async function forgetKeys({ clockGuard, clock, limits, store }: Domain): Promise<boolean> {
   const began = clock.elapsed();
   const before = clockGuard.longAgo(limits.idempotencyHours * 3_600_000);

@@ -1,12 +1,15 @@
 /**
- * Retention: what of the streams is kept for how long.
+ * Retention: which entries of streams are kept, and for how long.
  *
- * Entries of a job go some time after the job has ended; a log that grows beyond its size loses its oldest chunks while the job still runs; and old
- * points and samples are thinned. What is removed is counted, so that a reader is told how much it missed (P8).
+ * Entries are deleted some time after their job has ended. A log over its size limit loses its
+ * oldest chunks while the job still runs. Old metric points and telemetry samples are thinned.
+ * Deleted entries are counted, so that a reader learns how many it missed (P8).
  *
- * What deleted jobs have left of their streams goes as well (`removeJobs`): nobody is told of it, since nobody can read it.
+ * The streams of deleted jobs are deleted as well (`removeJobs`). They are not counted, since
+ * nobody can read them.
  *
- * It works in small steps with pauses, each a write of its own that can be the last: nothing has to be gone on with after a restart.
+ * The work is done in small steps with pauses. Each step is a write of its own and may be the last:
+ * after a restart there is nothing to resume.
  */
 import { lockStream, removeLeft, removeOldest, shortenLog, takeTurn, thinStream } from '../../store/changes/retention.ts';
 import { deletedStreams, endedJobsAfter, openJobsAfter, streamsOfJobs } from '../../store/queries/retention.ts';
@@ -20,22 +23,31 @@ import { keptPoints, keptSamples, wholeMinutes } from './thinning.ts';
 
 const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
-/** What still runs is looked at often, for its log may grow fast; what has ended has time. */
+/**
+ * Streams of running jobs are checked often, because a log may grow fast. Those of ended jobs can
+ * wait.
+ */
 const OPEN_EVERY_MS = MINUTE_MS;
 const ENDED_EVERY_MS = 60 * MINUTE_MS;
 const JOBS_AT_ONCE = 64;
-/** Entries of one step: a few milliseconds of SQLite, for which everyone else's commit waits. Chunks of a log are larger. */
+/**
+ * Entries deleted per step: a few milliseconds of SQLite, during which other commits wait. Log
+ * chunks are larger.
+ */
 const AT_ONCE: Readonly<Record<StreamKind, number>> = { event: 250, metric: 500, telemetry: 500, log: 100 };
 const SHORTEST_PAUSE_MS = 5;
-/** Of the time that a step took: so others have the database for four fifths of the time. */
+/**
+ * The pause after a step, as a multiple of its time: other writers have the database four fifths of
+ * the time.
+ */
 const PAUSE = 4;
 
-/** Ends by throwing when whoever waits is to stop. */
+/** Rejects when retention is stopped. */
 type Pause = (milliseconds: number) => Promise<void>;
 
 class Stopped extends Error {}
 
-/** Applies the rules from time to time until it is ended. */
+/** Applies the rules at intervals until it is stopped. */
 export function startRetention(domain: Domain, rules: RetentionRules, onError: (error: unknown) => void): () => Promise<void> {
   let stop = () => {};
   let isStopped = false;
@@ -56,7 +68,7 @@ export function startRetention(domain: Domain, rules: RetentionRules, onError: (
       const round = removeDeleted(domain, pause).then(() => applyRetention(domain, rules, { pause, which: isTime ? 'all' : 'open' }));
       await round.catch((error: unknown) => {
         if (error instanceof Stopped) throw error;
-        // The disk is full, the database is away: the next round tries again.
+        // The disk is full or the database is unreachable: the next run tries again.
         onError(error);
       });
     }
@@ -71,7 +83,10 @@ export function startRetention(domain: Domain, rules: RetentionRules, onError: (
   };
 }
 
-/** Removes what deleted jobs have left. Ends early when another gateway is doing the same, as `applyRetention` does. */
+/**
+ * Deletes the remaining stream entries of deleted jobs. Ends early if another gateway is doing the
+ * same.
+ */
 export async function removeDeleted(domain: Domain, pause: Pause): Promise<void> {
   const step: Step = async (tx, stream) => (await removeLeft(tx, stream, AT_ONCE[stream.kind])) === AT_ONCE[stream.kind];
   for (;;) {
@@ -83,11 +98,13 @@ export async function removeDeleted(domain: Domain, pause: Pause): Promise<void>
 
 export interface RetentionRun {
   readonly pause: Pause;
-  /** Streams of jobs that still run, or of all. */
+  /** Streams of running jobs, or of all jobs. */
   readonly which: 'open' | 'all';
 }
 
-/** Removes all that is past retention by now. Ends early when another gateway is doing the same. */
+/**
+ * Deletes everything that is past its retention. Ends early if another gateway is doing the same.
+ */
 export async function applyRetention(domain: Domain, rules: RetentionRules, { pause, which }: RetentionRun): Promise<void> {
   for (const page of which === 'open' ? [openJobsAfter] : [openJobsAfter, endedJobsAfter]) {
     for (let after = ''; ; ) {
@@ -105,10 +122,10 @@ export async function applyRetention(domain: Domain, rules: RetentionRules, { pa
   }
 }
 
-/** Removes a little from a locked stream; answers whether there may be more. */
+/** Deletes a little from a locked stream. Returns whether there may be more. */
 type Step = (tx: Tx, stream: StreamRow) => Promise<boolean>;
 
-/** What is to be done about a stream, if anything. */
+/** Returns the step that the stream needs, or null. */
 async function stepFor(
   { clockGuard, store }: Domain,
   rules: RetentionRules,
@@ -137,7 +154,7 @@ async function stepFor(
 }
 
 interface Thinning {
-  /** Entries of this time and later are left as they are. */
+  /** Entries of this time and later are not thinned. */
   readonly before: number;
   readonly limit: number;
   readonly oneOf: number;
@@ -156,7 +173,7 @@ async function thinSome(
   const thin = async <R extends { seq: number; stepNumber: number; name?: string }>(rows: readonly R[], kept: ReadonlySet<R>) => {
     const upTo = rows.at(-1)?.seq;
     if (upTo === undefined) return;
-    // The last entry of a stream stays, whatever it is: it is the newest that is known.
+    // The last entry of a stream always stays: it is the newest known value.
     const gone = rows.filter((row) => !kept.has(row) && row.seq !== stream.last);
     await thinStream(tx, stream, gone, upTo);
   };
@@ -172,7 +189,7 @@ async function thinSome(
   return isCut;
 }
 
-/** Applies a step until there is nothing left for it; answers whether it was this gateway's to do. */
+/** Repeats a step until nothing is left. Returns false if another gateway is doing the same. */
 async function repeat({ store, clock }: Domain, { jobId, kind }: StreamRow, step: Step, pause: Pause): Promise<boolean> {
   for (;;) {
     const startedAt = clock.elapsed();

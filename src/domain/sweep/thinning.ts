@@ -1,15 +1,16 @@
 /**
- * Which old points and samples stay when a stream is thinned.
+ * Decides which old points and samples stay when a stream is thinned.
  *
- * Of metrics, windows of neighbouring points are thinned one after the other. In each window, the first and the last point of every curve stay, its
- * lowest and its highest, and between them those that keep its shape (largest triangle three buckets). So a curve keeps its ends, its extremes and its
- * peaks, however long it is and wherever the thinning had to stop. Rejected: every n-th point, which loses just the spike that one is looking for;
- * averages, which nobody ever reported.
+ * Metrics are thinned in windows of neighbouring points, one after the other. In each window the
+ * first, last, lowest and highest point of every curve stay, and between them those that keep its
+ * shape (largest triangle three buckets). So a curve keeps its ends, extremes and peaks, however
+ * long it is and wherever the thinning stopped. Rejected: every n-th point, which loses the spike
+ * that the reader looks for; averages, which no step ever reported.
  */
 import { extremes, thin } from '../../store/queries/thinning.ts';
 import type { MetricPointRow, TelemetrySampleRow } from '../../store/schema/tables.ts';
 
-/** Of each curve among the points, about one of `oneOf`. */
+/** Keeps about one of `oneOf` points of each curve. */
 export function keptPoints(points: readonly MetricPointRow[], oneOf: number): ReadonlySet<MetricPointRow> {
   const curves = Map.groupBy(points, ({ stepNumber, attempt, name }) => `${stepNumber} ${attempt} ${name}`);
   const kept = new Set<MetricPointRow>();
@@ -24,7 +25,10 @@ export function keptPoints(points: readonly MetricPointRow[], oneOf: number): Re
   return kept;
 }
 
-/** Of each minute of each attempt, the sample with the most memory: what people look for afterwards is how much a step needs at its peak. */
+/**
+ * Keeps the sample with the most memory of each minute of each attempt. Readers want to know how
+ * much memory a step needs at its peak.
+ */
 export function keptSamples(samples: readonly TelemetrySampleRow[]): ReadonlySet<TelemetrySampleRow> {
   const highest = new Map<string, TelemetrySampleRow>();
   for (const sample of samples) {
@@ -35,7 +39,10 @@ export function keptSamples(samples: readonly TelemetrySampleRow[]): ReadonlySet
   return new Set(highest.values());
 }
 
-/** Without the last minute, which may go on after what was read; all of it where there is no other. */
+/**
+ * Drops the last minute, because more samples of it may follow. Keeps everything if there is only
+ * one minute.
+ */
 export function wholeMinutes<R extends { readonly at: Date }>(rows: readonly R[]): readonly R[] {
   const last = rows.at(-1);
   const end = last ? rows.findLastIndex((row) => minuteOf(row) !== minuteOf(last)) : -1;

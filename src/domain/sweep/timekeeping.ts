@@ -1,4 +1,7 @@
-/** What happens because time passes: leases run out, and jobs come to their schedule, run or cancel timeout. */
+/**
+ * What happens because time passes: leases expire, and jobs reach their schedule, run or cancel
+ * timeout.
+ */
 
 import { renewLeases, shiftDeadlines } from '../../store/changes/deadlines.ts';
 import { seeDevices } from '../../store/changes/devices.ts';
@@ -17,13 +20,22 @@ import { roundsDue } from '../rounds/deadlines.ts';
 import { lockRounds } from '../steps/lock-order.ts';
 import { forgetNowAndThen } from './forgetting.ts';
 
-/** A dead device's step is claimable within its lease plus one second (P5); claims look by themselves as well. */
+/**
+ * The step of a dead device can be claimed within its lease plus one second (P5). Claims also
+ * expire leases themselves.
+ */
 const SWEEP_EVERY_MS = 500;
 const AT_ONCE = 100;
-/** What the devices of a job have at its run timeout, to stop and to hand in what there is: as long as after a cancel that does not say otherwise. */
+/**
+ * The seconds a device has to stop and submit its output at the run timeout: the same as the
+ * default of a cancel.
+ */
 const STOP_SECONDS = 30;
 
-/** Sweeps until it is ended. What a sweep cannot do now (the disk is full, the database is away) the next one does. */
+/**
+ * Sweeps until it is stopped. What fails in one sweep (the disk is full, the database is
+ * unreachable) is tried in the next.
+ */
 export function startSweep(domain: Domain, onError: (error: unknown) => void): () => Promise<void> {
   let isStopped = false;
   let running: Promise<void> = Promise.resolve();
@@ -47,13 +59,16 @@ export function startSweep(domain: Domain, onError: (error: unknown) => void): (
   };
 }
 
-/** Does all that is due by now, each thing by itself. Throws what failed for the first time, when everything else is done. */
+/**
+ * Does everything that is due, each task in its own transaction. At the end, throws the errors of
+ * tasks that failed for the first time.
+ */
 export async function sweep(domain: Domain): Promise<void> {
   const { read } = domain.store;
   const { clock, retries, clockGuard } = domain;
   if (clockGuard.isRecovering) await clockGuard.recover((jumpMs, awaySince) => recoverTimes(domain, jumpMs, awaySince));
   retries.forgetOld(clock.now());
-  // So many more than what fails again and again: that fills no sweep.
+  // The limit grows with the number of failing tasks, so that these never fill a whole sweep.
   const due = () => ({ now: clockGuard.dueBy(), limit: AT_ONCE + retries.size });
   const leases = (await read.run(expiredLeases, due())).map(({ id }) => expiryOf(id));
   const failed = await runTasks(domain, leases);
@@ -67,17 +82,17 @@ export async function sweep(domain: Domain): Promise<void> {
   throwFailures(failed);
 }
 
-/** Which timeout a job in this status can have run into. */
+/** The timeout that a job in each status can reach. */
 const overdue: Partial<Record<JobStatus, { transition: JobTransition; cause: Cause }>> = {
   QUEUED: {
     transition: 'fail',
-    cause: { reason: 'SCHEDULE_TIMEOUT', description: 'No device claimed a step of it within its schedule timeout.' },
+    cause: { reason: 'SCHEDULE_TIMEOUT', description: 'No device claimed a step of the job within its schedule timeout.' },
   },
   RUNNING: { transition: 'fail', cause: runTimeout },
   SUSPENDED: { transition: 'fail', cause: runTimeout },
   CANCELLING: {
     transition: 'cancel',
-    cause: { reason: 'CANCEL_TIMEOUT', description: 'Its device did not let go within the cancel timeout.' },
+    cause: { reason: 'CANCEL_TIMEOUT', description: 'A device did not give its step back within the cancel timeout.' },
   },
 };
 
@@ -88,7 +103,7 @@ async function endOverdue(change: Change, jobId: string): Promise<void> {
   const [job] = await tx.run(lockJob, { id: jobId });
   const due = job && (hasTimedOut(job) ? overdue.RUNNING : overdue[job.status]);
   if (!job || !due || job.deadlineAt === null || job.deadlineAt > now) return;
-  // Its devices hand in what there is: hours of training may stand in it.
+  // Its devices submit what they have: it may be hours of training.
   if (job.status === 'RUNNING' && steps.some((step) => isHeldStep(step.status))) {
     await requestStop(change, job, steps, due.cause, STOP_SECONDS);
     return;
@@ -97,16 +112,18 @@ async function endOverdue(change: Change, jobId: string): Promise<void> {
 }
 
 /**
- * Gives every lease its full time again. For the start of a gateway when no other was there: while none was, no device could renew, and work that
- * went on all the while would be taken for lost. A device that did die meanwhile is found out one lease later.
+ * Gives every lease its full time again. For the start of a gateway when no other gateway ran: no
+ * device could renew, and steps that kept running would count as lost. A device that did die in the
+ * meantime is noticed one lease later.
  */
 export async function forgiveOutage(domain: Domain): Promise<void> {
   await change(domain, null, ({ tx, now }) => renewLeases(tx, now, 'shorter'));
 }
 
 /**
- * Sets right what the gateway's standstill, or a jump of the wall clock, has put wrong: leases have their full time again, and no more than that, and
- * deadlines are as far away as they were. Where other gateways serve the same store, they were there to renew with, and go by their own clocks.
+ * Repairs times after the gateway stood still or the wall clock jumped: leases get their full time
+ * again, and deadlines keep their distance from now. If other gateways serve the same store, it
+ * does nothing: devices renewed with those, and they have their own clocks.
  */
 async function recoverTimes(domain: Domain, jumpMs: number, awaySince: Date): Promise<void> {
   if (!(await domain.store.isAlone())) return;

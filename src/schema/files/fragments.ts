@@ -8,7 +8,7 @@ import {
   NotFound,
   StaleLease,
 } from '../../domain/core/refusals.ts';
-import { keyOf as filenameKeyOf } from '../../domain/files/filenames.ts';
+import { filenameKeyOf } from '../../domain/files/filenames.ts';
 import { createFragment, deleteFragment, downloadUrlOf, readText } from '../../domain/files/fragments.ts';
 import {
   countFragments,

@@ -1,11 +1,11 @@
-/** The catalogue, as changes see it. */
+/** Applications, as changes read and write them. */
 import { and, eq } from 'drizzle-orm';
 import { unfinishedJobStatuses } from '../../domain/core/lifecycle.ts';
 import { isOneOf } from '../schema/columns.ts';
 import type { ApplicationRow } from '../schema/tables.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
 
-/** Whether it was added: false when another application has the name. */
+/** Returns false if another application has the name. */
 export async function addApplication({ db, t }: Tx, application: ApplicationRow): Promise<boolean> {
   const added = await db.insert(t.applications).values(application).onConflictDoNothing().returning({ id: t.applications.id });
   return added.length === 1;
@@ -40,7 +40,7 @@ export async function removeApplication({ db, t }: Tx, id: string): Promise<void
   await db.delete(t.applications).where(eq(t.applications.id, id));
 }
 
-/** One job of the application that is not at its end, if there is any. */
+/** Returns a job of the application that has not ended, if any. */
 export const unfinishedJobOfApplication = statement('unfinished job of application', (db, t, $: Placeholder<{ applicationId: string }>) =>
   db
     .select({ id: t.jobs.id, status: t.jobs.status })

@@ -1,8 +1,11 @@
-/** Deadlines and leases, moved along with a wall clock that jumped or past a time without a gateway: a statement for each table, however many there are. */
+/**
+ * Moves deadlines and leases after a jump of the wall clock or a time without a gateway: one
+ * statement per table, however many rows there are.
+ */
 import { and, eq, isNotNull, isNull, lt, sql } from 'drizzle-orm';
 import type { Tx } from '../store.ts';
 
-/** All deadlines that lie ahead, of jobs and of rounds. */
+/** Shifts all future deadlines of jobs and rounds. */
 export async function shiftDeadlines({ db, t: { jobs, rounds }, dialect }: Tx, milliseconds: number): Promise<void> {
   await db
     .update(jobs)
@@ -14,7 +17,10 @@ export async function shiftDeadlines({ db, t: { jobs, rounds }, dialect }: Tx, m
     .where(and(isNotNull(rounds.deadlineAt), isNull(rounds.finishedAt)));
 }
 
-/** Gives every lease that is held its full time from now on; or only those that end before that, and leaves those that last longer. */
+/**
+ * Gives every held lease its full time from now. With 'shorter', only leases that would expire
+ * before that; longer ones stay.
+ */
 export async function renewLeases({ db, t: { steps, attempts }, dialect }: Tx, now: Date, which: 'all' | 'shorter'): Promise<void> {
   const full = dialect.later(sql.param(now, steps.leaseExpiresAt), sql`${steps.leaseSeconds} * 1000`);
   await db

@@ -5,7 +5,7 @@ import { type Placeholder, type Queries, statement, type Tx } from '../store.ts'
 
 export const insertDevice = insertOf('devices');
 
-/** The devices that could serve a project: its own, and those of no project. */
+/** The devices that could serve a project: its own, and those that serve all projects. */
 export const devicesFor = async ({ db, t }: Queries, projectId: string): Promise<DeviceRow[]> =>
   db
     .select()
@@ -23,7 +23,7 @@ export const lockDevice = statement('lock device', (db, t, $: Placeholder<{ id: 
   ),
 );
 
-/** Notes that a device was seen, if the last note is older than `before`. */
+/** Records that a device was seen, if the last record is older than `before`. */
 export const noteDeviceSeen = statement('note device seen', (db, t, $: Placeholder<{ id: string; now: Date; before: Date }>) =>
   db
     .update(t.devices)
@@ -31,11 +31,11 @@ export const noteDeviceSeen = statement('note device seen', (db, t, $: Placehold
     .where(and(eq(t.devices.id, $('id')), or(isNull(t.devices.lastSeenAt), lt(t.devices.lastSeenAt, $('before', t.devices.lastSeenAt))))),
 );
 
-/** Takes for seen now the devices that had been seen since then. */
+/** Marks devices as seen now if they were seen since the given time. */
 export const seeDevices = ({ db, t }: Tx, { now, since }: { now: Date; since: Date }): Promise<unknown> =>
   db.update(t.devices).set({ lastSeenAt: now }).where(gte(t.devices.lastSeenAt, since));
 
-/** A step that the device holds, if it holds any. */
+/** Returns a step that the device holds, if any. */
 export const anyHeldStep = statement('any held step', (db, t, $: Placeholder<{ deviceId: string }>) =>
   db
     .select({ id: t.steps.id })
@@ -48,7 +48,7 @@ export async function saveDeviceFields({ db, t }: Tx, id: string, fields: Partia
   await db.update(t.devices).set(fields).where(eq(t.devices.id, id));
 }
 
-/** Removes the device, its keys with it; answers the ids of those keys. */
+/** Removes the device and its keys. Returns the ids of those keys. */
 export async function removeDevice({ db, t }: Tx, id: string): Promise<string[]> {
   const keys = await db.select({ id: t.apiKeys.id }).from(t.apiKeys).where(eq(t.apiKeys.deviceId, id));
   await db.delete(t.devices).where(eq(t.devices.id, id));

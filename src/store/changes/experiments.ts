@@ -6,7 +6,7 @@ import { type Placeholder, statement } from '../store.ts';
 
 export const insertExperiment = insertOf('experiments');
 
-/** The row is the lock under which the queue of its jobs moves. */
+/** This row is the lock of the experiment's queue of jobs. */
 export const lockExperiment = statement('lock experiment', (db, t, $: Placeholder<{ id: string }>, { lock }) =>
   lock(
     db
@@ -17,7 +17,7 @@ export const lockExperiment = statement('lock experiment', (db, t, $: Placeholde
   ),
 );
 
-/** The first job of an experiment that has not ended: the one that all later ones wait for. */
+/** The first job of an experiment that has not ended. All later ones wait for it. */
 export const firstUnfinishedJob = statement('first unfinished job', (db, t, $: Placeholder<{ experimentId: string }>) =>
   db
     .select({ id: t.jobs.id, status: t.jobs.status })
@@ -27,7 +27,7 @@ export const firstUnfinishedJob = statement('first unfinished job', (db, t, $: P
     .limit(1),
 );
 
-/** The newest model that a job of the experiment produced, and that is still there. */
+/** The newest model that a job of the experiment produced and that still exists. */
 export const newestResult = statement(
   'newest result of experiment',
   (db, t, $: Placeholder<{ experimentId: string; withoutJobId: string }>) =>
@@ -42,7 +42,7 @@ export const newestResult = statement(
       .limit(1),
 );
 
-/** An experiment whose first job starts from this fragment, if there is any. */
+/** Returns an experiment whose first job starts from this fragment, if any. */
 export const experimentStartingFrom = statement('experiment starting from', (db, t, $: Placeholder<{ fragmentId: string }>) =>
   db
     .select({ id: t.experiments.id })

@@ -1,4 +1,7 @@
-/** Federated jobs, as changes see them. The federation's row is locked before any step of its job: see rounds.ts of the domain. */
+/**
+ * Federated jobs, as changes read and write them. The federation's row is locked before any step of
+ * its job: see domain/steps/lock-order.ts.
+ */
 import { and, asc, desc, eq, gte, isNotNull, isNull, lt, lte, notExists, or, sql } from 'drizzle-orm';
 import { heldStepStatuses, type ParticipantStatus } from '../../domain/core/lifecycle.ts';
 import { isOneOf, isWord, withoutIndex } from '../schema/columns.ts';
@@ -45,7 +48,10 @@ export const participantsOfRound = statement('participants of round', (db, t, $:
     .orderBy(asc(t.participants.position)),
 );
 
-/** The edge devices of a project that were seen since, in a fixed order: what a selection is made from. */
+/**
+ * The edge devices of a project that were seen since the given time, in a fixed order: the input of
+ * a selection.
+ */
 export const onlineEdgeDevices = statement('online edge devices', (db, t, $: Placeholder<{ projectId: string; since: Date }>) =>
   db
     .select()
@@ -61,7 +67,7 @@ export const onlineEdgeDevices = statement('online edge devices', (db, t, $: Pla
     .orderBy(asc(t.devices.id)),
 );
 
-/** Rounds that have not ended, and whose deadline has come. */
+/** Unfinished rounds whose deadline has come. */
 export const overdueRounds = statement('overdue rounds', (db, t, $: Placeholder<{ now: Date; limit: number }>) =>
   db
     .select({ jobId: t.rounds.jobId, number: t.rounds.number })
@@ -70,7 +76,10 @@ export const overdueRounds = statement('overdue rounds', (db, t, $: Placeholder<
     .limit($('limit')),
 );
 
-/** Steps of rounds that wait for a device which was not seen since, drains or is gone: it will not come. */
+/**
+ * Steps of rounds that wait for a device that will not claim them: it was not seen since the given
+ * time, drains, or was deleted.
+ */
 export const abandonedSteps = statement('abandoned steps', (db, t, $: Placeholder<{ since: Date; limit: number }>) =>
   db
     .select({ id: t.steps.id })
@@ -104,7 +113,7 @@ export const modelOfAttempt = statement('model of attempt', (db, t, $: Placehold
     .limit(1),
 );
 
-/** Whether it was saved: false when someone else moved the round since it was read. */
+/** Returns false if another transaction moved the round since it was read. */
 export async function saveRound(
   { db, t }: Tx,
   { jobId, number, status }: Pick<RoundRow, 'jobId' | 'number' | 'status'>,
@@ -121,7 +130,7 @@ export const participantOfStep = statement('participant of step', (db, t, $: Pla
     .where(eq(t.participants.stepId, $('stepId'))),
 );
 
-/** Whether it was saved: false when someone else moved the participant since it was read. */
+/** Returns false if another transaction moved the participant since it was read. */
 export async function saveParticipant(
   { db, t }: Tx,
   { stepId, status }: Pick<ParticipantRow, 'stepId' | 'status'>,
@@ -133,7 +142,10 @@ export async function saveParticipant(
 
 const dropped: ParticipantStatus = 'DROPPED'; // where `drop` leads from each of the open statuses
 
-/** At the end of a job. Drops those of a job of whom nothing can come any more: no lease holds their step. */
+/**
+ * For the end of a job. Drops open participants whose step has no lease: no model of them can
+ * follow.
+ */
 export async function dropOpenParticipants({ db, t }: Tx, jobId: string): Promise<void> {
   const held = db
     .select({ id: t.steps.id })
@@ -145,7 +157,7 @@ export async function dropOpenParticipants({ db, t }: Tx, jobId: string): Promis
     .where(and(eq(t.participants.jobId, jobId), openParticipants(t.participants.status), notExists(held)));
 }
 
-/** What an attempt reported, the newest value of each metric. */
+/** The newest value of each metric that an attempt reported. */
 export const metricsOfAttempt = statement(
   'metrics of attempt',
   (db, t, $: Placeholder<{ jobId: string; stepNumber: number; attempt: number }>) =>
@@ -184,7 +196,7 @@ const roundStartingFrom = statement('round starting from', (db, t, $: Placeholde
     .where(and(eq(t.rounds.jobId, $('jobId')), eq(t.rounds.startModelId, $('fragmentId')), isNull(t.rounds.finishedAt))),
 );
 
-/** A round that has not ended and for which this model was handed in, or which starts from it, if there is one. */
+/** Returns an unfinished round that this model was submitted to, or that starts from it, if any. */
 export async function roundThatNeeds(tx: Tx, of: { jobId: string; fragmentId: string }) {
   return [...(await tx.run(roundAwaiting, of)), ...(await tx.run(roundStartingFrom, of))][0];
 }

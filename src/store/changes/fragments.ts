@@ -16,7 +16,10 @@ export const lockFragment = statement('lock fragment', (db, t, $: Placeholder<{ 
   ),
 );
 
-/** Saves what changes when the bytes of a fragment come in, if it is still in the status that it was read in. */
+/**
+ * Saves the columns that change when the upload is complete, if the status is still the one that
+ * was read.
+ */
 const save = statement('save fragment', (db, t, $: Placeholder<FragmentRow & { fromStatus: FragmentStatus }>) =>
   db
     .update(t.fragments)
@@ -31,7 +34,7 @@ const save = statement('save fragment', (db, t, $: Placeholder<FragmentRow & { f
     .returning({ id: t.fragments.id }),
 );
 
-/** Whether it was saved: false when someone else moved the fragment since it was read. */
+/** Returns false if another transaction moved the fragment since it was read. */
 export async function saveFragment(tx: Tx, before: FragmentRow, after: FragmentRow): Promise<boolean> {
   return (await tx.run(save, { ...after, fromStatus: before.status })).length === 1;
 }

@@ -7,7 +7,10 @@ interface KeyName {
   key: string;
 }
 
-/** Takes the key, or answers nothing when it was taken before; one that another transaction is about to take is waited for. */
+/**
+ * Takes the key. Returns nothing if it was taken before. If another transaction is about to take
+ * it, waits for that one.
+ */
 export const takeIdempotencyKey = statement(
   'take idempotency key',
   (db, t, $: Placeholder<KeyName & { input: Record<string, unknown>; now: Date }>) =>
@@ -36,7 +39,7 @@ export const recordIdempotentResult = statement('record idempotent result', (db,
     ),
 );
 
-/** Forgets some of the keys that are older than a moment. */
+/** Deletes some of the keys that are older than the given time. */
 export const forgetIdempotencyKeys = statement('forget idempotency keys', (db, t, $: Placeholder<{ before: Date; limit: number }>) => {
   const { idempotencyKeys: keys } = t;
   const old = db

@@ -1,4 +1,4 @@
-/** Jobs, as changes see them: read under a lock, saved by compare-and-swap. */
+/** Jobs, as changes read and write them: read under a lock, saved by compare-and-swap. */
 import { and, asc, eq, inArray, isNotNull, isNull, lte } from 'drizzle-orm';
 import { type JobStatus, unfinishedJobStatuses } from '../../domain/core/lifecycle.ts';
 import { isOneOf, isWord } from '../schema/columns.ts';
@@ -21,7 +21,7 @@ export const lockJob = statement('lock job', (db, t, $: Placeholder<{ id: string
   ),
 );
 
-/** Saves the columns in which a job's life shows, if it is still in the status that it was read in. */
+/** Saves the columns of the lifecycle, if the status is still the one that was read. */
 const saveLife = statement('save job', (db, t, $: Placeholder<JobRow & { fromStatus: JobStatus }>) =>
   db
     .update(t.jobs)
@@ -43,12 +43,12 @@ const saveLife = statement('save job', (db, t, $: Placeholder<JobRow & { fromSta
     .returning({ id: t.jobs.id }),
 );
 
-/** Whether it was saved: false when someone else moved the job since it was read. */
+/** Returns false if another transaction moved the job since it was read. */
 export async function saveJob(tx: Tx, before: JobRow, after: JobRow): Promise<boolean> {
   return (await tx.run(saveLife, { ...after, fromStatus: before.status })).length === 1;
 }
 
-/** Saves whatever else of a job changes: rarely, so built for each call. */
+/** Saves other columns of a job. This is rare, so the statement is built for each call. */
 export async function saveJobFields(tx: Tx, jobId: string, fields: Partial<JobRow>): Promise<void> {
   await tx.db.update(tx.t.jobs).set(fields).where(eq(tx.t.jobs.id, jobId));
 }
@@ -57,7 +57,7 @@ export async function removeJobLabels({ db, t }: Tx, jobId: string): Promise<voi
   await db.delete(t.jobLabels).where(eq(t.jobLabels.jobId, jobId));
 }
 
-/** Removes a job's items, to be replaced; answers what they were. */
+/** Removes the items of a job, to replace them. Returns the removed rows. */
 export async function takeJobItems({ db, t }: Tx, jobId: string): Promise<JobItemRow[]> {
   return db.delete(t.jobItems).where(eq(t.jobItems.jobId, jobId)).returning();
 }
@@ -72,7 +72,7 @@ export const dueJobs = statement('due jobs', (db, t, $: Placeholder<{ now: Date;
     .limit($('limit')),
 );
 
-/** The keys that are good for this job alone, and end with it. */
+/** Revokes the keys of a job, which end with it. */
 export const endJobKeys = statement('end job keys', (db, t, $: Placeholder<{ jobId: string; now: Date }>) =>
   db
     .update(t.apiKeys)
@@ -81,7 +81,7 @@ export const endJobKeys = statement('end job keys', (db, t, $: Placeholder<{ job
     .returning({ id: t.apiKeys.id }),
 );
 
-/** One job of a project that is not at its end, if there is any. */
+/** Returns a job of the project that has not ended, if any. */
 export const unfinishedJob = statement('unfinished job', (db, t, $: Placeholder<{ projectId: string }>) =>
   db
     .select({ id: t.jobs.id, status: t.jobs.status })
@@ -91,15 +91,17 @@ export const unfinishedJob = statement('unfinished job', (db, t, $: Placeholder<
 );
 
 /**
- * Removes jobs with all that is their own; answers the ids of their fragments, whose files are to go as well.
+ * Deletes jobs and what belongs to them. Returns the ids of their fragments, whose files are to be
+ * removed as well.
  *
- * What a job may have any number of, its log, points and samples, is left to be removed a little at a time (`removeLeft`): it would hold the writer for as
- * long as there is much of it. Without the job nothing leads to it.
+ * Log, points and samples are deleted later, a little at a time (`removeLeft`): there may be many
+ * of them, and deleting them here would hold the writer for long. Without the job nobody can read
+ * them.
  */
 export async function removeJobs(tx: Tx, jobIds: readonly string[]): Promise<string[]> {
   const { t, db } = tx;
   await keepModelsOfJobs(tx, jobIds);
-  // Before the streams, as whoever finishes an upload.
+  // Before the streams: the same lock order as at the end of an upload.
   const files = await db.delete(t.fragments).where(inArray(t.fragments.jobId, jobIds)).returning({ id: t.fragments.id });
   await db.delete(t.events).where(inArray(t.events.jobId, jobIds));
   await db.delete(t.streams).where(and(inArray(t.streams.jobId, jobIds), isWord(t.streams.kind, 'event')));

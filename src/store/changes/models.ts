@@ -7,7 +7,7 @@ import { type Placeholder, statement, type Tx } from '../store.ts';
 export const insertModel = insertOf('models');
 export const insertModelVersion = insertOf('modelVersions');
 
-/** The row is the lock under which its versions are numbered. */
+/** This row is the lock under which versions are numbered. */
 export const lockModel = statement('lock model', (db, t, $: Placeholder<{ id: string }>, { lock }) =>
   lock(
     db
@@ -33,7 +33,7 @@ export const modelVersionById = statement('model version by id', (db, t, $: Plac
     .where(eq(t.modelVersions.id, $('id'))),
 );
 
-/** The newest model of a job whose bytes are all here. */
+/** The newest model of a job that is uploaded completely. */
 export const newestModelOfJob = statement('newest model of job', (db, t, $: Placeholder<{ jobId: string }>) =>
   db
     .select({ id: t.fragments.id })
@@ -43,7 +43,7 @@ export const newestModelOfJob = statement('newest model of job', (db, t, $: Plac
     .limit(1),
 );
 
-/** A job that has not ended and starts from this fragment, if there is any. */
+/** Returns an unfinished job that starts from this fragment, if any. */
 export const jobStartingFrom = statement('job starting from', (db, t, $: Placeholder<{ fragmentId: string }>) =>
   db
     .select({ id: t.jobs.id, status: t.jobs.status })
@@ -60,8 +60,9 @@ export const versionsOfFragment = statement('versions of fragment', (db, t, $: P
 );
 
 /**
- * Frees the models of jobs from them that others need: versions of models outlive their job, and so does what a job that has not ended or an experiment
- * starts from. Each stays a file of the project, in a scope of its own.
+ * Detaches the models of jobs that others need, before the jobs are deleted: versions of models,
+ * and files that an unfinished job or an experiment starts from. Each becomes a file of the
+ * project, in a scope of its own.
  */
 export async function keepModelsOfJobs(tx: Tx, jobIds: readonly string[]): Promise<void> {
   const { fragments, modelVersions, jobs, experiments } = tx.t;

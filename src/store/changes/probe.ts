@@ -1,9 +1,9 @@
-/** Whether the store takes writes at all. */
+/** Checks that the store accepts writes. */
 import { sql } from 'drizzle-orm';
 import { isWord } from '../schema/columns.ts';
 import { statement } from '../store.ts';
 
-/** Writes down again what stands there: changes nothing, and needs all that a change needs. */
+/** Writes a value back as it is: changes nothing, and needs everything that a change needs. */
 export const writeAgain = statement('write again', (db, t) =>
   db
     .update(t.meta)

@@ -13,7 +13,10 @@ export async function saveProjectFields({ db, t }: Tx, id: string, fields: Parti
   await db.update(t.projects).set(fields).where(eq(t.projects.id, id));
 }
 
-/** Removes the project with all that it owns; answers the ids of its fragments, whose files are to go, and of its keys. */
+/**
+ * Deletes the project and everything that belongs to it. Returns the ids of its fragments, whose
+ * files are to be removed, and of its keys.
+ */
 export async function removeProject(tx: Tx, id: string): Promise<{ fragmentIds: string[]; keyIds: string[] }> {
   const { db, t } = tx;
   const fragmentIds: string[] = [];

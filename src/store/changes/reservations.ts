@@ -1,19 +1,19 @@
-/** Preemption, as changes see it: who waits, who could make room, and the notes of both. */
+/** Preemption, as changes read and write it: waiting steps, preemptible steps, reservations. */
 import { and, asc, desc, eq, isNotNull, sql } from 'drizzle-orm';
 import { isWord } from '../schema/columns.ts';
 import { type Placeholder, type Queries, statement } from '../store.ts';
 
-/** Any step that could be told to make room, if there is one: what most passes end with. */
+/** Returns a preemptible step that a device holds, if any. Most passes end here. */
 export const anyPreemptibleStep = statement('any preemptible step', (db, t) =>
   db
     .select({ id: t.steps.id })
     .from(t.steps)
-    // As text: so it is in the partial index.
+    // Written as SQL text, as in the partial index.
     .where(sql`${t.steps.isPreemptible} and ${t.steps.leaseDeviceId} is not null`)
     .limit(1),
 );
 
-/** The steps of a queue that others may be told to make room for, in the order of claims. */
+/** The steps of a queue that others may be evicted for, in claim order. */
 export const waitingInQueue = statement('waiting in queue', (db, t, $: Placeholder<{ queueId: string; limit: number }>) =>
   db
     .select({
@@ -29,7 +29,7 @@ export const waitingInQueue = statement('waiting in queue', (db, t, $: Placehold
     .limit($('limit')),
 );
 
-/** Every step that a device holds, with what it asks of it and since when. */
+/** Every step that a device holds, with its resources and the time it was claimed. */
 export const stepsOnDevices = ({ db, t }: Queries) =>
   db
     .select({
@@ -48,7 +48,7 @@ export const stepsOnDevices = ({ db, t }: Queries) =>
     .innerJoin(t.attempts, and(eq(t.attempts.stepId, t.steps.id), eq(t.attempts.number, t.steps.attemptCount)))
     .where(isNotNull(t.steps.leaseDeviceId));
 
-/** Every queued step for which room is being made, or was made and not taken yet. */
+/** Every queued step with a reservation. */
 export const allReservations = ({ db, t }: Queries) =>
   db
     .select({
@@ -63,7 +63,7 @@ export const allReservations = ({ db, t }: Queries) =>
     .innerJoin(t.queues, eq(t.queues.id, t.steps.queueId))
     .where(and(isNotNull(t.steps.reservedDeviceId), isWord(t.steps.status, 'QUEUED')));
 
-/** Notes that a step is to let go, so that another can have its place. */
+/** Requests the eviction of a step, for another step. */
 export const requestEviction = statement('request eviction', (db, t, $: Placeholder<{ id: string; forId: string }>) =>
   db
     .update(t.steps)
@@ -71,7 +71,10 @@ export const requestEviction = statement('request eviction', (db, t, $: Placehol
     .where(eq(t.steps.id, $('id'))),
 );
 
-/** Notes where room is made for a step, and by which steps; null and null: nowhere any more. */
+/**
+ * Reserves a device for a step, and records the steps evicted for it. Null and null: ends the
+ * reservation.
+ */
 export const reserve = statement(
   'reserve',
   (db, t, $: Placeholder<{ id: string; deviceId: string | null; displacedIds: readonly string[] | null }>) =>
@@ -81,7 +84,7 @@ export const reserve = statement(
       .where(eq(t.steps.id, $('id'))),
 );
 
-/** Forgets what room was made on a device: it is not the device that it was. */
+/** Ends the reservations on a device whose registration changed. */
 export const forgetReservations = statement('forget allReservations', (db, t, $: Placeholder<{ deviceId: string }>) =>
   db
     .update(t.steps)
@@ -89,7 +92,7 @@ export const forgetReservations = statement('forget allReservations', (db, t, $:
     .where(eq(t.steps.reservedDeviceId, $('deviceId'))),
 );
 
-/** A step of a job that a lease holds, if there is any. */
+/** Returns a step of a job that is under a lease, if any. */
 export const anyHeldStepOfJob = statement('any held step of job', (db, t, $: Placeholder<{ jobId: string }>) =>
   db
     .select({ id: t.steps.id })

@@ -1,6 +1,6 @@
 /**
- * Removing what is past retention: a little at a time, each time in one transaction with the counts that tell of it. Whoever reads meanwhile finds
- * an entry, or that it is counted.
+ * Deletes entries that are past retention: a little at a time, in one transaction with the count of
+ * deleted entries. So a concurrent reader finds each entry, or finds it counted.
  */
 import { and, asc, eq, gt, inArray, lte, type SQL, sql } from 'drizzle-orm';
 import type { StreamKind } from '../../domain/core/vocabulary.ts';
@@ -9,10 +9,10 @@ import { feedOfAllJobs } from '../schema/streams.ts';
 import type { StreamRow, Tables } from '../schema/tables.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
 
-/** Held while a little is removed: gateways on one database take turns. */
+/** Held during each deletion: gateways on one database take turns. */
 const RETENTION_LOCK = 7_203_413;
 
-/** Whether no other gateway is removing at this moment; and then none does until the end of the transaction. */
+/** Takes the turn until the end of the transaction. Returns false if another gateway has it. */
 export async function takeTurn({ db, dialect }: Tx): Promise<boolean> {
   const [turn] = await db.select({ isMine: dialect.takesTurn(RETENTION_LOCK) }).from(sql`(select 1) as one`);
   return Boolean(turn?.isMine);
@@ -42,12 +42,12 @@ const saveStream = statement(
       .where(and(eq(t.streams.jobId, $('jobId')), eq(t.streams.kind, $('kind')))),
 );
 
-/** Removes at most so many of the oldest entries of a locked stream of any kind; answers how many. */
+/** Deletes the oldest entries of a locked stream of any kind, at most `limit`. Returns how many. */
 export async function removeOldest(tx: Tx, stream: StreamRow, limit: number): Promise<number> {
   const { t, db } = tx;
   const { jobId, kind } = stream;
   const table = tableOf(t, kind);
-  // On PostgreSQL, an event that has no place in the feed yet waits for it.
+  // On PostgreSQL, an event that has no position in the feed yet is not deleted.
   const isPlaced = kind === 'event' ? gt(t.events.position, 0) : undefined;
   const oldest = await db
     .select({ seq: table.seq })
@@ -76,8 +76,8 @@ export async function removeOldest(tx: Tx, stream: StreamRow, limit: number): Pr
 }
 
 /**
- * Removes at most so many entries of a locked stream whose job is deleted, and with the last of them the stream; answers how many. Nothing is counted:
- * nobody can read what is left.
+ * Removes at most so many entries of a locked stream whose job is deleted, and with the last of
+ * them the stream; answers how many. Nothing is counted: nobody can read what is left.
  */
 export async function removeLeft({ t, db }: Tx, { jobId, kind }: StreamRow, limit: number): Promise<number> {
   const table = tableOf(t, kind);
@@ -99,7 +99,10 @@ async function bytesOf({ t, db }: Tx, which: SQL | undefined): Promise<number> {
   return Number(sum?.bytes ?? 0);
 }
 
-/** Removes the oldest chunks of a locked log, at most so many, until no more than so many bytes are left; answers how many it removed. */
+/**
+ * Deletes the oldest chunks of a locked log, at most `limit`, until `bytes` or fewer are left.
+ * Returns how many.
+ */
 export async function shortenLog(tx: Tx, stream: StreamRow, { bytes, limit }: { bytes: number; limit: number }): Promise<number> {
   const { logChunks } = tx.t;
   const oldest = await tx.db
@@ -123,7 +126,7 @@ export async function shortenLog(tx: Tx, stream: StreamRow, { bytes, limit }: { 
   return gone.length;
 }
 
-/** Removes these rows from between others of a locked stream, which is then thinned up to a number. */
+/** Deletes these rows of a locked stream and records up to which number it is thinned. */
 export async function thinStream(
   tx: Tx,
   stream: StreamRow & { kind: 'metric' | 'telemetry' },
@@ -160,7 +163,10 @@ async function countPoints(tx: Tx, jobId: string, points: readonly { stepNumber:
   for (const of of counts.values()) await tx.run(addRemovedPoints, { jobId, ...of });
 }
 
-/** Notes which places of the feed are empty from now on. The feed's own row comes last: who places events waits for it. */
+/**
+ * Records which positions of the feed have become empty. The feed's own row is locked last, because
+ * the sequencer waits for it.
+ */
 async function countEvents({ t, db }: Tx, events: readonly { position: number; projectId: string }[]): Promise<void> {
   const byBlock = Map.groupBy(events, ({ projectId, position }) => `${projectId} ${blockOf(position)}`);
   for (const [key, ofBlock] of byBlock) {

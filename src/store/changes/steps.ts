@@ -1,4 +1,7 @@
-/** Steps, their attempts and queues, as changes see them: read under a lock, saved by compare-and-swap. */
+/**
+ * Steps, their attempts and queues, as changes read and write them: read under a lock, saved by
+ * compare-and-swap.
+ */
 import { and, asc, desc, eq, isNotNull, lte, or } from 'drizzle-orm';
 import { type StepStatus, unfinishedStepStatuses } from '../../domain/core/lifecycle.ts';
 import { isOneOf, isWord } from '../schema/columns.ts';
@@ -40,7 +43,7 @@ export const lockStepsOfJob = statement('lock steps of job', (db, t, $: Placehol
   ),
 );
 
-/** In order of number: steps of a job are locked in this order and no other. */
+/** Sorted by number: the steps of a job are always locked in this order. */
 export const lockUnfinishedSteps = statement('lock unfinished steps', (db, t, $: Placeholder<{ jobId: string }>, { lock }) =>
   lock(
     db
@@ -60,7 +63,7 @@ export const stepsOfJobInOrder = statement('steps of job in order', (db, t, $: P
     .orderBy(asc(t.steps.number)),
 );
 
-/** The step that comes next in its job, if it waits for an earlier one. */
+/** The next step of a job, if it waits for an earlier one. */
 export const lockNextBlockedStep = statement('lock next blocked step', (db, t, $: Placeholder<{ jobId: string }>, { lock }) =>
   lock(
     db
@@ -94,7 +97,10 @@ type Saved = Pick<
   | 'logSize'
 >;
 
-/** Saves all that can change of a step, if it is still in the status and attempt that it was read in. */
+/**
+ * Saves everything about a step that can change, if status and attempt are still the ones that were
+ * read.
+ */
 const save = statement('save step', (db, t, $: Placeholder<Saved & { fromStatus: StepStatus; fromAttempt: number }>) =>
   db
     .update(t.steps)
@@ -120,7 +126,7 @@ const save = statement('save step', (db, t, $: Placeholder<Saved & { fromStatus:
     .returning({ id: t.steps.id }),
 );
 
-/** Whether it was saved: false when someone else moved the step since it was read. */
+/** Returns false if another transaction moved the step since it was read. */
 export async function saveStep(tx: Tx, before: StepRow, after: StepRow): Promise<boolean> {
   return (await tx.run(save, { ...after, fromStatus: before.status, fromAttempt: before.attemptCount })).length === 1;
 }
@@ -168,7 +174,7 @@ export const extendLease = statement('extend lease', (db, t, $: Placeholder<{ id
     .where(eq(t.steps.id, $('id'))),
 );
 
-/** Keeps what a report changes of a held step. */
+/** Saves what a report changes in a held step. */
 export const saveReport = statement('save report', (db, t, $: Placeholder<{ id: string; statusMessage: string | null; logSize: number }>) =>
   db
     .update(t.steps)
@@ -176,7 +182,7 @@ export const saveReport = statement('save report', (db, t, $: Placeholder<{ id: 
     .where(eq(t.steps.id, $('id'))),
 );
 
-/** Makes a queue unless it is there. */
+/** Creates a queue unless it exists. */
 export const ensureQueue = statement('ensure queue', (db, t, $: Placeholder<QueueRow>) =>
   db
     .insert(t.queues)
@@ -208,7 +214,7 @@ export const queuesOfProject = statement('queues of project', (db, t, $: Placeho
 
 export const allQueues = statement('all queues', (db, t) => db.select().from(t.queues));
 
-/** The head of a queue: what would be claimed first. Not locked: a look. */
+/** The head of a queue: the step that would be claimed first. Not locked. */
 export const headOfQueue = statement('head of queue', (db, t, $: Placeholder<{ queueId: string; limit: number }>) =>
   db
     .select({ id: t.steps.id, priority: t.steps.priority, queuedAt: t.steps.queuedAt, part: t.steps.part })
@@ -218,7 +224,10 @@ export const headOfQueue = statement('head of queue', (db, t, $: Placeholder<{ q
     .limit($('limit')),
 );
 
-/** Takes the head of a queue; a step that another claim has in its hands is passed over, so that claims in a race do not wait for one another. */
+/**
+ * Locks the head of a queue. Skips steps that another claim has locked, so that concurrent claims
+ * do not wait for each other.
+ */
 export const lockHeadOfQueue = statement('lock head of queue', (db, t, $: Placeholder<{ queueId: string; limit: number }>, { lock }) =>
   lock(
     db
@@ -231,7 +240,7 @@ export const lockHeadOfQueue = statement('lock head of queue', (db, t, $: Placeh
   ),
 );
 
-/** The steps that a device holds, with what they ask of it. */
+/** The steps that a device holds, with their resources. */
 export const heldByDevice = statement('held by device', (db, t, $: Placeholder<{ deviceId: string }>) =>
   db
     .select({ stepId: t.steps.id, resources: t.queues.resources })
@@ -240,7 +249,7 @@ export const heldByDevice = statement('held by device', (db, t, $: Placeholder<{
     .where(eq(t.steps.leaseDeviceId, $('deviceId'))),
 );
 
-/** The same, and the queued steps that room is made for on the device: those are QUEUED. */
+/** The same, and the queued steps with a reservation on the device. Those are QUEUED. */
 export const loadOfDevice = statement('load of device', (db, t, $: Placeholder<{ deviceId: string }>) =>
   db
     .select({
@@ -258,7 +267,7 @@ export const loadOfDevice = statement('load of device', (db, t, $: Placeholder<{
     ),
 );
 
-/** Takes a queued step, unless another claim has it in its hands. */
+/** Locks a queued step, unless another claim has locked it. */
 export const lockQueuedStep = statement('lock queued step', (db, t, $: Placeholder<{ id: string }>, { lock }) =>
   lock(
     db
@@ -269,7 +278,7 @@ export const lockQueuedStep = statement('lock queued step', (db, t, $: Placehold
   ),
 );
 
-/** Leases that have run out, the longest gone first. */
+/** Expired leases, the oldest first. */
 export const expiredLeases = statement('expired leases', (db, t, $: Placeholder<{ now: Date; limit: number }>) =>
   db
     .select({ id: t.steps.id })

@@ -1,4 +1,7 @@
-/** Appending to the streams of a job. The stream's row is the lock under which its numbers are given. */
+/**
+ * Appends to the streams of a job. The row of a stream is the lock under which its entries are
+ * numbered.
+ */
 import { and, count, eq, sql } from 'drizzle-orm';
 import type { StreamKind } from '../../domain/core/vocabulary.ts';
 import { inSizes, insertOf } from '../statements/inserts.ts';
@@ -16,12 +19,12 @@ const advance = statement('advance stream', (db, t, $: Placeholder<{ jobId: stri
 );
 
 /**
- * Takes the next `count` numbers of a stream; answers the first of them. The stream is locked until the end of the transaction. `bytes`: of a log,
- * how many are appended.
+ * Takes the next `count` numbers of a stream and returns the first. The stream stays locked until
+ * the end of the transaction. `bytes`: for a log, the bytes appended.
  */
 export async function takeNumbers(tx: Tx, jobId: string, kind: StreamKind, count: number, bytes = 0): Promise<number> {
   const [row] = await tx.run(advance, { jobId, kind, by: count, bytes });
-  if (!row) throw new Error('A stream has a row once it was advanced.');
+  if (!row) throw new Error('The stream has no row after it was advanced.');
   return row.last - count + 1;
 }
 
@@ -70,7 +73,7 @@ export const recordLatestMetric = statement(
       }),
 );
 
-/** How many metrics a job has, a name of a step each; counted up to `most`. */
+/** The number of metrics of a job, counting each name per step, up to `most`. */
 export const countMetricNames = statement('count metric names', (db, t, $: Placeholder<{ jobId: string; most: number }>) => {
   const some = db
     .select({ name: t.latestMetrics.name })
@@ -92,7 +95,9 @@ export const knownMetricName = statement(
       ),
 );
 
-/** The value of this point, if it is there already: a report is sent again when its answer was lost. */
+/**
+ * The value of this point if it is stored already: a report is sent again when its answer was lost.
+ */
 export const knownIteration = statement(
   'known iteration',
   (db, t, $: Placeholder<{ jobId: string; stepNumber: number; attempt: number; name: string; iteration: number }>) =>

@@ -1,16 +1,18 @@
 /**
- * Carries topics between the gateways of one PostgreSQL, by LISTEN and NOTIFY.
+ * Sends topics between the gateways of one PostgreSQL with LISTEN and NOTIFY.
  *
- * Hints alone: each says that something may have changed. They are sent after the commit and on a connection of their own (a NOTIFY inside a
- * transaction makes every commit of the database wait for a global lock), gathered for a moment. When the connection is lost, hints are
- * too; on its return everyone is woken, and until then the safety poll of each stream does.
+ * They are only hints that something may have changed. They are sent after the commit on a
+ * connection of their own, because a NOTIFY inside a transaction makes every commit of the database
+ * wait for a global lock. Those of a short interval are sent together. While the connection is
+ * lost, hints are lost too: every listener is woken when it is back, and until then by the safety
+ * poll of each stream.
  */
 import pg from 'pg';
 import { anyTopic, type Topic } from '../store.ts';
 import { PRESENCE_LOCK } from './origin.ts';
 
 const CHANNEL = 'trainyard';
-/** Of NOTIFY's payload: PostgreSQL takes under 8,000 bytes. */
+/** The limit of a payload: PostgreSQL accepts less than 8,000 bytes. */
 const MOST_BYTES = 7_500;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 1_000;
@@ -26,7 +28,7 @@ export class Notifier {
   #isClosed = false;
   #retryTimer: NodeJS.Timeout | null = null;
 
-  /** `check` throws where a new connection leads to another store than this one's. */
+  /** `check` throws if a new connection leads to another store. */
   constructor(connection: pg.ClientConfig, check: (client: pg.Client) => Promise<void> = () => Promise.resolve()) {
     this.#connection = connection;
     this.#check = check;
@@ -43,22 +45,22 @@ export class Notifier {
       await client.connect();
       await client.query(`LISTEN ${CHANNEL}`);
       const wasAlone = await this.#takePresence(client);
-      // Not before it is present: from then on nobody gives the store a new identity.
+      // Checked after presence is taken: from then on, no gateway gives the store a new identity.
       await this.#check(client);
       this.#wasAlone ??= wasAlone;
     } catch (error) {
-      // What was opened by half would listen, and be counted among the gateways that are there.
+      // A half-opened connection would listen, and count as a gateway that is present.
       await client.end().catch(() => {});
       throw error;
     }
-    // Closed meanwhile: a connection that is left would keep the process from ending.
+    // Closed in the meantime: an open connection would keep the process alive.
     if (this.#isClosed) return client.end();
-    // Not before it is in use: one that never opened is tried again by whoever waits for it here.
+    // Registered last: a connection that never opened is tried again by its caller.
     client.on('end', () => this.#lost(client));
     this.#client = client;
   }
 
-  /** Whether no other gateway was there when it was first opened. */
+  /** Whether no other gateway was present when this one first opened. */
   get wasAlone(): boolean {
     return this.#wasAlone === true;
   }
@@ -72,7 +74,10 @@ export class Notifier {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Tells this process at once, and the others as soon as the connection is free. */
+  /**
+   * Wakes listeners of this process at once, and those of other gateways as soon as the connection
+   * is free.
+   */
   publish(topics: ReadonlySet<Topic>): void {
     this.#deliver(topics);
     for (const topic of topics) this.#outgoing.add(topic);
@@ -86,7 +91,10 @@ export class Notifier {
     await this.#client?.end().catch(() => {});
   }
 
-  /** Answers whether it was nobody's. A notifier that opens again after its connection was lost takes its share again. */
+  /**
+   * Returns whether no other gateway is present. A notifier that reopens after a lost connection
+   * takes its share of the lock again.
+   */
   async #takePresence(client: pg.Client): Promise<boolean> {
     const { rows } = await client.query('select pg_try_advisory_lock($1) as alone', [PRESENCE_LOCK]);
     await client.query('select pg_advisory_lock_shared($1)', [PRESENCE_LOCK]);
@@ -94,7 +102,7 @@ export class Notifier {
     return Boolean(rows[0].alone);
   }
 
-  /** Whether this process is the only one whose notifier is open. */
+  /** Whether no other process has an open notifier. */
   async isAlone(queries: Pick<pg.Pool, 'query'>): Promise<boolean> {
     const { rows } = await queries.query(
       `select count(*)::int as present from pg_locks
@@ -116,7 +124,7 @@ export class Notifier {
       try {
         await client.query('select pg_notify($1, $2)', [CHANNEL, payload.length > MOST_BYTES ? anyTopic : payload]);
       } catch {
-        // The connection is gone, or answers no more: `lost` sees to it.
+        // The connection is lost or no longer answers: `lost` handles it.
         await client.end().catch(() => {});
         break;
       }
@@ -130,7 +138,7 @@ export class Notifier {
     this.#retry(FIRST_RETRY_MS);
   }
 
-  /** The server is there: what waits to try again does so at once. */
+  /** The server is reachable: a pending retry happens at once. */
   hurry(): void {
     if (this.#retryTimer === null) return;
     clearTimeout(this.#retryTimer);

@@ -1,8 +1,10 @@
 /**
- * Which PostgreSQL a store is in, and whether it is the one that its cursors were given in.
+ * Identifies the PostgreSQL that a store is in, to check whether its cursors were made there.
  *
- * A server that takes over from another one (failover), or is put back to an earlier moment (point-in-time recovery), begins a new timeline: it may lack the
- * newest changes, and gives their numbers again. A copy of the database has another oid, a copy in another cluster another system identifier.
+ * A server that takes over from another (failover), or is restored to an earlier time
+ * (point-in-time recovery), begins a new timeline. It may lack the newest changes and will assign
+ * their numbers again. A copy of the database has another oid. A copy in another cluster has
+ * another system identifier.
  */
 import type pg from 'pg';
 import { newIdentity } from '../identity.ts';
@@ -11,20 +13,29 @@ import { StoreUnusable } from '../store.ts';
 import { StoreUnavailable } from '../unavailable.ts';
 import { codeOf, isConnectionLost } from './session.ts';
 
-/** Held, shared, by every gateway while its notifier is open: who can take it alone is the first. */
+/**
+ * Shared by every gateway while its notifier is open. A gateway that can take it exclusively is the
+ * first.
+ */
 export const PRESENCE_LOCK = 7_203_412;
 
 type Client = Pick<pg.ClientBase, 'query'>;
 
-/** Not of pg_control_checkpoint, which goes on naming the old timeline until the first checkpoint after a promotion. */
+/**
+ * Not read from pg_control_checkpoint, which names the old timeline until the first checkpoint
+ * after a promotion.
+ */
 const originText = `
   (select system_identifier from pg_control_system()) || '/' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) || '/' ||
   (select oid from pg_database where datname = current_database())`;
 
-/** Null where the server does not say: some hosted ones that speak PostgreSQL's protocol have no such functions. Throws StoreUnusable for a standby. */
+/**
+ * Null if the server does not tell: some hosted databases that speak PostgreSQL's protocol lack
+ * these functions. Throws StoreUnusable for a standby.
+ */
 export async function readOrigin(client: Client): Promise<string | null> {
   if ((await client.query('select pg_is_in_recovery() as is_standby')).rows[0].is_standby)
-    throw new StoreUnusable('PostgreSQL cannot be used: the server is a standby, or is still recovering.');
+    throw new StoreUnusable('PostgreSQL cannot be used: the server is a standby, or is still recovering. Connect to the primary.');
   try {
     return String((await client.query(`select ${originText} as origin`)).rows[0].origin);
   } catch (error) {
@@ -33,7 +44,10 @@ export async function readOrigin(client: Client): Promise<string | null> {
   }
 }
 
-/** Gives the store a new identity where it is not where it was, or where that is asked for. Under the lock of migrations. */
+/**
+ * Gives the store a new identity if the origin has changed, or if it is requested. Call it under
+ * the lock of migrations.
+ */
 export async function settleOrigin(client: Client, origin: string | null, { isRenewed }: { readonly isRenewed: boolean }): Promise<void> {
   await client.query('BEGIN');
   const known = (await client.query(`select value from meta where key = 'origin'`)).rows[0]?.value;
@@ -47,16 +61,19 @@ export async function settleOrigin(client: Client, origin: string | null, { isRe
   await client.query('COMMIT');
 }
 
-/** Held to the end of the transaction: a gateway that starts meanwhile waits, and finds the new identity. */
+/**
+ * Held until the end of the transaction: a gateway that starts in the meantime waits and then reads
+ * the new identity.
+ */
 async function requireAlone(client: Client): Promise<void> {
   const { rows } = await client.query('select pg_try_advisory_xact_lock($1) as alone', [PRESENCE_LOCK]);
   if (!rows[0].alone)
     throw new StoreUnusable(
-      'Other gateways use this database, and would go on under its old identity: stop all of them, and start one with --new-identity.',
+      'Other gateways use this database and would keep its old identity. Stop all of them, and start one with --new-identity.',
     );
 }
 
-/** A store as it was when this process opened it. */
+/** The origin of the store when this process opened it. */
 export class Origin {
   readonly #origin: string | null;
   readonly #identity: string;
@@ -68,17 +85,20 @@ export class Origin {
     this.#identity = identity;
   }
 
-  /** Whether the server says where it is. */
+  /** Whether the server tells its origin. */
   get isKnown(): boolean {
     return this.#origin !== null;
   }
 
-  /** Resolves once a connection has led to another store. */
+  /** Resolves when a connection has led to another store. */
   get replaced(): Promise<void> {
     return this.#replaced.promise;
   }
 
-  /** Refuses a new connection that leads to another store, before anything is read or written on it: what this process remembers is not of that one. */
+  /**
+   * Refuses a new connection that leads to another store, before anything is read or written on it.
+   * The memory of this process does not match that store.
+   */
   readonly check = async (client: Client): Promise<void> => {
     if (await this.#isSame(client)) return;
     this.isReplaced = true;
@@ -86,14 +106,14 @@ export class Origin {
     throw new StoreUnavailable('REPLACED', { cause: undefined });
   };
 
-  /** A standby is no place to be: a connection to it would outlive its promotion. */
+  /** A standby is refused as well: a connection to it would survive its promotion. */
   async #isSame(client: Client): Promise<boolean> {
     const here = this.#origin === null ? 'null' : originText;
     const text = `
       select pg_is_in_recovery() as is_standby, case when not pg_is_in_recovery() then ${here} end as origin,
         (select value from meta where key = 'identity') as identity`;
     const { rows } = await client.query(text).catch((error: unknown) => {
-      // undefined_table: there is nothing.
+      // undefined_table: there is no store.
       if (codeOf(error) === '42P01') return { rows: [{}] };
       throw error;
     });

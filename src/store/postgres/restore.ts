@@ -7,22 +7,26 @@ import { unavailabilityOf } from '../unavailable.ts';
 import { connectionTo, whileFilesAreRead } from './session.ts';
 import { MIGRATION_LOCK } from './store.ts';
 
-/** PostgreSQL takes 65,535 parameters; fewer are as fast. */
+/** PostgreSQL accepts 65,535 parameters. Fewer are as fast. */
 const PARAMETERS_AT_ONCE = 8_000;
 
-/** One transaction, the making of the tables included: a restore that is cut off leaves the database as empty as it was. */
+/**
+ * Restores in one transaction, including the creation of the tables: an interrupted restore leaves
+ * the database empty.
+ */
 export async function restorePostgres(url: string, migrations: number): Promise<Restore> {
   const client = new pg.Client(connectionTo(url, { name: 'trainyard restore', answerWithinMs: null, settings: whileFilesAreRead }));
   client.on('error', () => {});
   try {
     await client.connect();
     await client.query('BEGIN');
-    // A gateway that starts meanwhile waits for it.
+    // A gateway that starts in the meantime waits for this lock.
     await client.query('select pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
     const known = await client.query(
       `select to_regclass('drizzle.__drizzle_migrations') is not null or to_regclass('meta') is not null as known`,
     );
-    if (known.rows[0].known) throw new StoreUnusable('There is a store in this database already; a backup is restored into an empty one.');
+    if (known.rows[0].known)
+      throw new StoreUnusable('There is a store in this database already. Restore the backup into an empty database.');
     await migrate(client, migrations);
     const version = await client.query('show server_version');
     return of(client, String(version.rows[0].server_version));
@@ -33,7 +37,7 @@ export async function restorePostgres(url: string, migrations: number): Promise<
   }
 }
 
-/** As Drizzle's migrator does it, but only the first so many, and in this transaction. */
+/** Like Drizzle's migrator, but only the first migrations, and in this transaction. */
 async function migrate(client: pg.Client, migrations: number): Promise<void> {
   await client.query('create schema if not exists drizzle');
   await client.query('create table drizzle.__drizzle_migrations (id serial primary key, hash text not null, created_at bigint)');
@@ -70,7 +74,7 @@ function of(client: pg.Client, version: string): Restore {
           'PostgreSQL was lost at the very end, and whether the backup is restored is not known. Restore it again: where it is, that is refused.',
         );
       });
-      // It is restored, whatever becomes of the connection.
+      // The restore is committed, whatever happens to the connection.
       await client.end().catch(() => {});
     },
     async abandon() {

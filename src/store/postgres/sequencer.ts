@@ -1,18 +1,20 @@
 /**
- * Gives events their place in the feed across jobs, after they are committed.
+ * Assigns events their positions in the feed across jobs, after they are committed.
  *
- * A number that a transaction takes for itself can be committed after a higher one has been read, and a reader that goes on from the higher one
- * never sees it. So events arrive with the negative of a sequence, and whichever gateway holds the feed's counter turns those that are
- * committed into the next positions, in order of arrival. That order keeps what anyone can have seen: an event that was committed before another
- * was written arrived earlier, and events of one job arrive under the lock of its stream.
+ * A position taken inside a transaction may be committed after a higher one was read. A reader that
+ * continues after the higher one would never see it. So events are stored with the negative of a
+ * sequence number, their order of arrival. The gateway that holds the lock on the feed's counter
+ * then gives committed events the next positions, in that order. This order is consistent with what
+ * readers can observe: an event that was committed before another was written has the lower number,
+ * and events of one job are numbered under the lock of its stream.
  *
- * Rejected: a lock that every commit takes (one fsync at a time); reading only below the oldest open transaction (orders by the start of
- * transactions, which can turn two events of one job around).
+ * Rejected: a lock that every commit takes (one fsync at a time); reading only below the oldest
+ * open transaction (it orders by the start of transactions, which can swap two events of one job).
  */
 import type pg from 'pg';
 
 const MOST_AT_ONCE = 2_000;
-/** Places what a gateway left that died between its commit and the placing. */
+/** Assigns positions for a gateway that died between its commit and the assignment. */
 const SAFETY_POLL_MS = 2_000;
 
 const takeCounter = `
@@ -65,11 +67,12 @@ export class Sequencer {
     try {
       while (!this.#isStopped && (await this.#placeSome())) this.#onPlaced();
     } catch {
-      // The database is away, or is being shut down: the safety poll tries again, and nothing is lost by waiting.
+      // The database is unreachable or shutting down. The safety poll tries again, and nothing is
+      // lost by waiting.
     }
   }
 
-  /** Whether there may be more to place. */
+  /** Returns whether there may be more events without a position. */
   async #placeSome(): Promise<boolean> {
     const client = await this.#pool.connect();
     let hasFailed = true;
@@ -80,13 +83,15 @@ export class Sequencer {
         await client.query(makeCounter);
         counter = (await client.query(takeCounter)).rows[0];
       }
-      // Waits its turn when another gateway is placing: what was committed meanwhile is seen after that.
+      // Waits while another gateway assigns positions. Events committed in the meantime are seen
+      // after that.
       const placed = counter ? await client.query(place, [counter.last]) : null;
       await client.query('COMMIT');
       hasFailed = false;
       return placed !== null && Number(placed.rows[0].last) > Number(counter.last);
     } finally {
-      // One that failed is closed, which rolls back: it may be one that answers nothing any more.
+      // After a failure the connection is closed, which rolls back: it may be one that no longer
+      // answers.
       client.release(hasFailed);
     }
   }

@@ -1,16 +1,18 @@
-/** How connections to PostgreSQL are opened, and what one that is lost looks like. */
+/** How connections to PostgreSQL are opened, and how a lost one is recognized. */
 import type pg from 'pg';
 import { UNANSWERED } from '../unavailable.ts';
 
-/** Of each gateway: a PostgreSQL that nobody has set up takes 100. */
+/** Per gateway. A PostgreSQL with default settings allows 100 in total. */
 export const DEFAULT_CONNECTIONS = 12;
 const CONNECT_WITHIN_MS = 10_000;
-/** No statement of a gateway takes nearly as long, the wait for other writes' locks included. */
+/** No statement of a gateway takes nearly this long, including waits for locks. */
 export const ANSWER_WITHIN_MS = 30_000;
 const KEEP_ALIVE_AFTER_MS = 30_000;
 /**
- * A gateway that stands still in the middle of a transaction (it is stopped, its machine sleeps or is gone) holds locks that all others wait for. The server
- * ends it then, and the gateway does it again when it is back. Between two statements of a write lie microseconds.
+ * A gateway that stops in the middle of a transaction (its process is stopped, its machine sleeps
+ * or is gone) holds locks that others wait for. After this time the server ends the transaction,
+ * and the gateway runs it again when it is back. Statements of a write follow each other within
+ * microseconds.
  */
 const IDLE_IN_TRANSACTION_MS = 5_000;
 
@@ -18,7 +20,8 @@ const settings = {
   TimeZone: 'UTC',
   synchronous_commit: 'on',
   idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
-  // The server finds out within half a minute that a machine is gone, and not in two hours as systems do by themselves.
+  // The server notices within half a minute that a machine is gone, instead of the two hours that
+  // are the default of systems.
   tcp_keepalives_idle: 10,
   tcp_keepalives_interval: 5,
   tcp_keepalives_count: 3,
@@ -26,27 +29,32 @@ const settings = {
 } as const;
 
 interface Session {
-  /** What an operator sees in pg_stat_activity. */
+  /** The application name in pg_stat_activity. */
   readonly name: string;
-  /** Milliseconds after which a statement without an answer has failed, and its connection with it; null: they take as long as they take. */
+  /**
+   * Milliseconds after which an unanswered statement fails, and its connection with it. Null: no
+   * limit.
+   */
   readonly answerWithinMs: number | null;
-  /** The server's settings that differ. */
+  /** Server settings that differ from the default ones here. */
   readonly settings?: Readonly<Partial<Record<keyof typeof settings, string | number>>>;
 }
 
-/** Of a backup and a restore, whose files are read and written between two statements. */
+/** For backups and restores, which read and write files between two statements. */
 export const whileFilesAreRead = { idle_in_transaction_session_timeout: 300_000 } as const;
 
-/** With the options that the URL itself gives, before these. */
+/** Options in the URL itself take precedence. */
 export function connectionTo(url: string, { name, answerWithinMs, settings: own = {} }: Session): pg.ClientConfig {
-  // The server gives up first, so that a statement which waits for a lock does not stay there when nobody waits for it here.
+  // The server's limit is lower, so that a statement that waits for a lock does not stay there
+  // after its caller has given up.
   const all = { ...settings, ...own, ...(answerWithinMs === null ? {} : { statement_timeout: Math.ceil(answerWithinMs * 0.8) }) };
   const [given] = /(?<=[?&]options=)[^&#]*/.exec(url) ?? [];
   const options = Object.entries(all).map(([setting, value]) => `-c ${setting}=${value}`);
   return {
     connectionString: url.replace(/(?<=[?&])options=[^&#]*&?/, ''),
     application_name: name,
-    // A server that swallows packets would otherwise hold every request for the minutes that the system gives a connection.
+    // Otherwise a server that drops packets would hold every request for the minutes that the
+    // system allows for connecting.
     connectionTimeoutMillis: CONNECT_WITHIN_MS,
     ...(answerWithinMs === null ? {} : { query_timeout: answerWithinMs }),
     keepAlive: true,
@@ -55,19 +63,20 @@ export function connectionTo(url: string, { name, answerWithinMs, settings: own 
   };
 }
 
-/** What the driver threw, without what Drizzle wraps around it. */
+/** The error of the driver, without Drizzle's wrapper. */
 const causeOf = (error: unknown): unknown => (error instanceof Error && error.cause ? error.cause : error);
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : '');
 
-/** PostgreSQL's code of an error, or Node's. */
+/** The code of an error, from PostgreSQL or Node. */
 export function codeOf(error: unknown): string {
   const cause = causeOf(error);
   return cause instanceof Object && 'code' in cause ? String(cause.code) : '';
 }
 
 /**
- * Not to be used again. The driver finds most by itself, but not one that has been told to end and has not ended yet. 25P02: a statement before this one
- * failed, and nobody was told; 25P03: the transaction stood still for too long.
+ * Whether the connection must not be used again. The driver detects most cases, but not a
+ * connection that was told to end and has not ended yet. 25P02: an earlier statement failed
+ * unnoticed. 25P03: the transaction was idle for too long.
  */
 export function isConnectionLost(error: unknown): boolean {
   return (
@@ -78,7 +87,7 @@ export function isConnectionLost(error: unknown): boolean {
   );
 }
 
-/** Its time is used up: nothing is tried again for the same request. */
+/** The statement has used up its time: nothing is retried for this request. */
 export const isUnanswered = (error: unknown): boolean => messageOf(causeOf(error)) === UNANSWERED;
 
 /** The connection was known to be lost before the statement was sent. */

@@ -14,7 +14,7 @@ import { connectionTo, whileFilesAreRead } from './session.ts';
 
 const ROWS_AT_ONCE = 1_000;
 
-/** A transaction that sees one moment, REPEATABLE READ, and reads by cursor. */
+/** A REPEATABLE READ transaction, which sees one moment. Reads with cursors. */
 export async function snapshotPostgres(url: string): Promise<Snapshot> {
   const client = new pg.Client({
     ...connectionTo(url, { name: 'trainyard backup', answerWithinMs: null, settings: whileFilesAreRead }),
@@ -26,7 +26,7 @@ export async function snapshotPostgres(url: string): Promise<Snapshot> {
     await client.connect();
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     const known = await client.query(`select to_regclass('drizzle.__drizzle_migrations') is not null as known`);
-    if (known.rows[0].known !== 't') throw new StoreUnusable('There is no store in this database: no Trainyard has ever started on it.');
+    if (known.rows[0].known !== 't') throw new StoreUnusable('There is no store in this database: Trainyard was never started on it.');
     const { rows } = await client.query('select count(*) as count, max(created_at) as newest from drizzle.__drizzle_migrations');
     migrationsOf('postgres').requireSame(Number(rows[0].newest));
     const version = await client.query('show server_version');
@@ -71,9 +71,10 @@ const decoders: Readonly<Record<BackupColumn['kind'], (value: string) => BackupV
 
 function selectionOf({ name: table }: BackupTable, { name, kind }: BackupColumn): string {
   const column = `it.${quote(name)}`;
-  // Up to where the stream has come: cursors from before the backup stay good in a store that is restored from it.
+  // The end of the stream: cursors from before the backup stay valid in a store restored from it.
   if (table === 'streams' && name === 'inherited') return 'it.last';
-  // An event that has no place in the feed yet gets the one that it would have got next (see Sequencer): SQLite knows of no other events.
+  // An event without a position in the feed gets the next one, as the sequencer would assign it.
+  // SQLite has no events without a position.
   if (table === 'streams' && name === 'last')
     return `it.last + case when it.job_id = '' and it.kind = 'event' then (select count(*) from events where position < 0) else 0 end`;
   if (table === 'events' && name === 'position') {

@@ -1,8 +1,9 @@
 /**
  * The store as a PostgreSQL database that any number of gateways share.
  *
- * Transactions overlap, so three things are done here that SQLite's one writer makes needless: conflicts are tried again, events get their
- * place in the feed across jobs after they are committed (`Sequencer`), and wake-ups cross from gateway to gateway (`Notifier`).
+ * Transactions overlap, so this store does three things that SQLite's single writer makes
+ * unnecessary. It retries after conflicts. It gives events their positions in the feed after they
+ * are committed (`Sequencer`). It sends wake-ups from gateway to gateway (`Notifier`).
  */
 import { type SQL, sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/node-postgres';
@@ -32,19 +33,27 @@ import { Sequencer } from './sequencer.ts';
 import { ANSWER_WITHIN_MS, codeOf, connectionTo, DEFAULT_CONNECTIONS, isConnectionLost, isUnanswered, isUnsent } from './session.ts';
 
 const MOST_TRIES = 12;
-/** Of a write whose connection was lost under it: while the server restarts, each new one is lost as well. */
+/** Lost connections per write. While the server restarts, each new connection is lost as well. */
 const MOST_LOSSES = 3;
-/** Any number that no one else is likely to take: held while migrations run, so that gateways that start together take turns. */
+/**
+ * An arbitrary number. Held while migrations run, so that gateways that start together take turns.
+ */
 export const MIGRATION_LOCK = 7_203_411;
-/** serialization_failure, deadlock_detected: PostgreSQL's own advice is to run the transaction again. */
+/**
+ * serialization_failure and deadlock_detected: PostgreSQL's documentation advises to run the
+ * transaction again.
+ */
 const TRY_AGAIN = new Set(['40001', '40P01']);
 
 export interface PostgresOptions {
-  /** Milliseconds after which a statement without an answer has failed, and its connection with it; by default 30,000. */
+  /**
+   * Milliseconds after which an unanswered statement fails, and its connection with it. Default:
+   * 30,000.
+   */
   readonly answerWithinMs?: number;
-  /** Connections that are open at once at most, beside the one by which gateways wake one another; by default 12. */
+  /** The most open connections, not counting the one for notifications. Default: 12. */
   readonly connections?: number;
-  /** Gives the store a new identity, as the child of the one that it has: see `renewingStatements`. */
+  /** Gives the store a new identity, as the child of its current one: see `renewingStatements`. */
   readonly isRenewed?: boolean;
 }
 
@@ -61,8 +70,8 @@ export async function openPostgres(
       max: connections,
       onConnect: (client) => origin.check(client),
     });
-    // A connection that breaks (the server restarts) fails the query that it runs, and is replaced for the next one. Without a listener of its
-    // own, also while it is in use, its loss would end the process.
+    // A broken connection (the server restarts) fails its query and is replaced for the next one.
+    // Without these listeners the error would end the process.
     pool.on('error', () => {});
     pool.on('connect', (client) => client.on('error', () => {}));
     return new PostgresStore(pool, notifier, { version, identity, origin });
@@ -80,7 +89,8 @@ interface Prepared {
 
 async function prepareDatabase(url: string, isRenewed: boolean): Promise<Prepared> {
   const { migrationsFolder, refuseNewer } = migrationsOf('postgres');
-  // On a connection of its own, that waits: migrations take as long as they take, another gateway's as well.
+  // On a connection of its own without a time limit: migrations, including another gateway's, may
+  // take long.
   const client = new pg.Client(connectionTo(url, { name: 'trainyard', answerWithinMs: null }));
   client.on('error', () => {});
   try {
@@ -98,7 +108,7 @@ async function prepareDatabase(url: string, isRenewed: boolean): Promise<Prepare
     const version = String((await client.query('show server_version')).rows[0].server_version);
     return { version, identity, origin: new Origin(origin, identity.identity) };
   } finally {
-    // And lets the lock go.
+    // This also releases the lock.
     await client.end().catch(() => {});
   }
 }
@@ -203,7 +213,7 @@ class PostgresStore implements Store {
   }
 
   #publish(touched: Set<Topic>): void {
-    // Events are in the feed only once they have their place in it: the sequencer says so.
+    // Events are in the feed only after they have a position. The sequencer then announces them.
     if (touched.delete(feedTopic)) this.#sequencer.wake();
     if (touched.size > 0) this.#notifier.publish(touched);
   }
@@ -246,14 +256,20 @@ class PostgresTx implements Tx {
   }
 }
 
-/** The connection was lost before the commit was sent: nothing was done, for the server rolls back what has no connection, and another one can do it all. */
+/**
+ * The connection was lost before COMMIT was sent. The server rolls back, so the write can run again
+ * on another connection.
+ */
 class Undone extends Error {
   constructor(cause: unknown) {
     super('The connection was lost.', { cause });
   }
 }
 
-/** What comes before a commit: one that is lost may be done again, unless its time is used up. */
+/**
+ * For errors before COMMIT: after a lost connection the write may run again, unless its time is
+ * used up.
+ */
 const orUndone = (error: unknown): unknown => (isConnectionLost(error) && !isUnanswered(error) ? new Undone(error) : error);
 
 async function transact<T>(connection: PreparedStatements, client: pg.PoolClient, work: (tx: Tx) => Promise<T>, meters: StoreMeters) {
@@ -263,17 +279,18 @@ async function transact<T>(connection: PreparedStatements, client: pg.PoolClient
     const value = await work(tx);
     const before = performance.now();
     const { command } = await client.query('COMMIT').catch((error: unknown) => {
-      // Ended by the server before the commit came to it.
+      // The server ended the connection before COMMIT reached it.
       if (isUnsent(error) || codeOf(error) === '25P03') throw new Undone(error);
       throw TRY_AGAIN.has(codeOf(error)) ? error : (unavailabilityOf(error, { isOpen: true }) ?? error);
     });
-    // The server's answer to a COMMIT after a statement that failed, when nobody minded that.
+    // The server's answer to COMMIT if a statement failed and its error was ignored.
     if (command !== 'COMMIT') throw new Error('A statement of this write had failed; it was rolled back.');
     meters.commitSeconds.note((performance.now() - before) / 1_000);
     meters.commitWrites.note(1);
     return { value, touched: tx.touched };
   } catch (error) {
-    // On one that is lost it would wait behind what is never answered; the server rolls back what has no connection.
+    // On a lost connection, ROLLBACK would wait behind a statement that is never answered. The
+    // server rolls back by itself.
     if (!(error instanceof Undone) && !isConnectionLost(error)) await client.query('ROLLBACK').catch(() => {});
     throw error instanceof StoreUnavailable ? error : orUndone(error);
   }
@@ -282,7 +299,7 @@ async function transact<T>(connection: PreparedStatements, client: pg.PoolClient
 const dialect: Dialect = {
   arrival: sql<number>`-nextval('events_arrival')` as SQL<number>,
   later: (moment, milliseconds) => sql`${moment}::timestamptz + ${milliseconds} * interval '1 millisecond'`,
-  // Cast: a select of PostgreSQL's builder has `for`; the common type is SQLite's, which has not.
+  // Cast: a select of PostgreSQL's builder has `for`. The common type is SQLite's, which does not.
   lock: (query, mode) =>
     (query as unknown as { for(strength: 'update', config: { skipLocked?: true }): typeof query }).for(
       'update',
@@ -292,14 +309,14 @@ const dialect: Dialect = {
   contains: (column, part) => sql`strpos(lower(${column} collate "C"), ${part}) > 0`,
 };
 
-/** A read whose connection was lost under it is as good on another one. */
+/** Runs a read again on another connection if its own was lost. */
 const twice = <T>(read: () => Promise<T>): Promise<T> =>
   read().catch((error: unknown) => {
     if (isConnectionLost(error) && !isUnanswered(error)) return read();
     throw error;
   });
 
-/** The pool, as Drizzle uses it to read: each query for itself. */
+/** The pool as Drizzle uses it for reads, one query at a time. */
 function readingTwice(pool: pg.Pool): pg.Pool {
   const query = (text: pg.QueryConfig, values?: unknown[]) => twice(() => pool.query(text, values));
   return Object.create(pool, { query: { value: query } }) as pg.Pool;

@@ -1,4 +1,4 @@
-/** API keys, for who administers them. */
+/** API keys, in lists. */
 import { and, count, eq, gt, inArray, isNotNull, isNull, lte, or, type SQL } from 'drizzle-orm';
 import type { PrincipalKind } from '../../domain/access/principal.ts';
 import type { ApiKeyRow } from '../schema/tables.ts';
@@ -9,10 +9,10 @@ import type { Queries } from '../store.ts';
 export const apiKeysByIds = batch<ApiKeyRow>('api keys', (db, t, ids) => db.select().from(t.apiKeys).where(inArray(t.apiKeys.id, ids)));
 
 export interface ApiKeysOf {
-  /** Null: of all projects and of none. */
+  /** Null: keys of all projects, and keys that belong to none. */
   readonly projectId: string | null;
   readonly kinds: readonly PrincipalKind[];
-  /** Whether it is good at `now`; null: whether or not. */
+  /** Whether the key is valid at `now`. Null: either. */
   readonly isLive: boolean | null;
   readonly now: Date;
   readonly jobId: string | null;
@@ -34,7 +34,7 @@ function isOf({ t: { apiKeys } }: Queries, of: ApiKeysOf): SQL | undefined {
   );
 }
 
-/** Newest first, ended ones included. */
+/** Newest first, including keys that have ended. */
 export async function listApiKeys(queries: Queries, of: ApiKeysOf, slice: Slice): Promise<ApiKeyRow[]> {
   const { apiKeys } = queries.t;
   const { where, orderBy } = keyset([textKey(apiKeys.id)], 'desc', slice);

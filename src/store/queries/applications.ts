@@ -1,4 +1,4 @@
-/** The catalogue, for who reads it. */
+/** Applications, for readers. */
 import { count, inArray } from 'drizzle-orm';
 import type { ApplicationRow } from '../schema/tables.ts';
 import { batch } from '../statements/batch.ts';

@@ -1,4 +1,4 @@
-/** The audit trail: entries are added and read, never changed. */
+/** The audit trail. Entries are added and read, never changed. */
 import { and, count, eq, gte, inArray, lt, type SQL } from 'drizzle-orm';
 import type { AuditAction, AuditSubjectType } from '../../domain/core/vocabulary.ts';
 import type { AuditEntryRow } from '../schema/tables.ts';
@@ -13,16 +13,16 @@ export const auditEntriesByIds = batch<AuditEntryRow>('audit entries', (db, t, i
   db.select().from(t.auditEntries).where(inArray(t.auditEntries.id, ids)),
 );
 
-/** What a list of entries is narrowed to; null narrows nothing. */
+/** The filter of a list of entries. Null does not filter. */
 export interface AuditEntriesOf {
   readonly projectId: string | null;
   readonly subjectId: string | null;
   readonly subjectTypes: readonly AuditSubjectType[] | null;
   readonly actions: readonly AuditAction[] | null;
   readonly actor: string | null;
-  /** From this moment on. */
+  /** From this time on. */
   readonly since: Date | null;
-  /** Before this moment. */
+  /** Before this time. */
   readonly until: Date | null;
 }
 

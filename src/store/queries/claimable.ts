@@ -1,4 +1,4 @@
-/** Steps that can be claimed, in the order in which they would be: priority first, then age, then id. */
+/** Claimable steps, in claim order: by priority, then age, then id. */
 import { and, asc, count, desc, eq, inArray, type SQL, sql } from 'drizzle-orm';
 import { isWord } from '../schema/columns.ts';
 import type { Tables } from '../schema/tables.ts';
@@ -10,11 +10,11 @@ import { type ShownStep, shownStepColumns } from './steps.ts';
 export interface ClaimableFilter {
   readonly projectId: string | null;
   readonly jobId: string | null;
-  /** Those that a device can serve; null: of any. */
+  /** The queues that a device can serve. Null: any. */
   readonly queueIds: readonly string[] | null;
 }
 
-/** Where a step stands in the order of claims. */
+/** The position of a step in the claim order. */
 export const claimPosition = ({ priority, queuedAt, id }: ShownStep): Position => [priority, queuedAt?.toISOString() ?? '', id];
 
 /** The next steps after a position. Throws UnknownPosition. */
@@ -63,7 +63,7 @@ function termsOf({ projectId, jobId, queueIds }: ClaimableFilter): Term[] {
   return terms;
 }
 
-/** Filled up to the next power of two by repeating the last, so that there are few shapes. */
+/** Padded to the next power of two by repeating the last id, so that there are few shapes. */
 function queuesTerm(queueIds: readonly string[]): Term {
   const size = 2 ** Math.ceil(Math.log2(queueIds.length));
   const names = Array.from({ length: size }, (_, i) => `queue${i}`);

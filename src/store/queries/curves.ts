@@ -1,4 +1,4 @@
-/** Metrics and telemetry: the newest, and whole curves thinned to what can be drawn. */
+/** Metrics and telemetry: the newest values, and whole curves thinned for drawing. */
 
 import { setImmediate as turn } from 'node:timers/promises';
 import { and, asc, count, eq, gte, inArray, isNotNull, isNull, lt, sql } from 'drizzle-orm';
@@ -8,12 +8,15 @@ import { batch } from '../statements/batch.ts';
 import { type Placeholder, type Queries, statement } from '../store.ts';
 import { type Drawing, extremes, thin } from './thinning.ts';
 
-/** Rows read at once: some milliseconds of SQLite, after which others have their turn. */
+/** Rows read at a time: a few milliseconds of SQLite, after which other work gets its turn. */
 const PAGE = 2_000;
-/** Rows held at once. A longer curve is cut into ranges of which only the extremes are held. */
+/** Rows held at a time. A longer curve is cut into ranges, of which only the extremes are kept. */
 const MOST_HELD = 20_000;
 
-/** A job that has more metrics than this, a name of a step each, is asked for them by name: a gateway takes fewer of a job by default. */
+/**
+ * If a job has more metrics than this (counting each name per step), they are read only by name. By
+ * default, a gateway accepts fewer per job.
+ */
 export const MOST_LATEST = 10_000;
 
 const metricCounts = batch<{ jobId: string; count: number }>('metric counts of jobs', (db, t, jobIds) =>
@@ -45,7 +48,10 @@ const latestAfter = statement(
   },
 );
 
-/** The newest value of each metric of each step of these jobs, in the order in which they were reported; null for a job that has too many. */
+/**
+ * The newest value of each metric of each step of these jobs, in the order in which they were
+ * reported. Null for a job that has too many.
+ */
 export async function latestMetricsOfJobs(
   queries: Queries,
   jobIds: readonly string[],
@@ -88,7 +94,10 @@ async function readMany(queries: Queries, jobId: string): Promise<LatestMetricRo
 
 const NAMES_AT_ONCE = 100;
 
-/** The newest value of these metrics of each step of a job, however many others it has; in the order in which they were reported. */
+/**
+ * The newest value of the named metrics of each step of a job, in the order in which they were
+ * reported. The number of other metrics does not matter.
+ */
 export async function latestMetricsByName({ db, t }: Queries, jobId: string, names: readonly string[]): Promise<LatestMetricRow[]> {
   const { latestMetrics: latest } = t;
   const distinct = [...new Set(names)].filter((name) => !name.includes('\0'));
@@ -106,7 +115,7 @@ export async function latestMetricsByName({ db, t }: Queries, jobId: string, nam
   return rows.sort((a, b) => a.seq - b.seq);
 }
 
-/** The sample that each of these jobs reported last. */
+/** The last reported sample of each of these jobs. */
 export const latestTelemetryOfJobs = batch<{ sample: TelemetrySampleRow }>('latest telemetry of jobs', (db, t, jobIds) =>
   db
     .select({ sample: t.telemetrySamples })
@@ -116,7 +125,7 @@ export const latestTelemetryOfJobs = batch<{ sample: TelemetrySampleRow }>('late
 );
 
 export interface Curve<R> {
-  /** Before thinning. */
+  /** The number before thinning. */
   readonly total: number;
   readonly rows: readonly R[];
 }
@@ -160,7 +169,10 @@ const pointsWithoutIteration = statement('metric points without iteration', (db,
     .limit($('limit'));
 });
 
-/** The points of one metric, at most `most`: in order of iteration, then those without one in the order in which they were reported. */
+/**
+ * At most `most` points of one metric: ordered by iteration, then those without an iteration in the
+ * order in which they were reported.
+ */
 export async function readMetric(
   queries: Queries,
   { jobId, name, most }: { jobId: string; name: string; most: number },
@@ -211,7 +223,7 @@ const samplesByTime = statement(
   },
 );
 
-/** The samples from one moment up to, but not with, another, at most `most`, in order of time. */
+/** At most `most` samples in a range of time (the end excluded), ordered by time. */
 export async function readTelemetry(
   queries: Queries,
   { jobId, from, to, most }: OfTelemetry & { most: number },
@@ -234,20 +246,24 @@ export async function readTelemetry(
   return { total, rows };
 }
 
-/** Reads page after page, holding no more than `MOST_HELD` rows, and thins what it holds. `readPage` gets the row that the last page ended with. */
+/**
+ * Reads page after page, holds at most `MOST_HELD` rows, and thins them. `readPage` gets the last
+ * row of the previous page.
+ */
 async function gather<R extends object>(
   total: number,
   most: number,
   drawing: Drawing<R>,
   readPage: (last: R | null) => Promise<R[]>,
 ): Promise<R[]> {
-  // A range leaves at most two rows for each curve, and its ends.
+  // A range leaves its ends and at most two rows per curve.
   const left = 2 * drawing.curves.length + 2;
   const range = total > MOST_HELD ? Math.ceil((total * left) / MOST_HELD) : 0;
   const held: R[] = [];
   let open: R[] = [];
   let last: R | null = null;
-  // Each page is not empty but for the last one: two kinds of points may stand one after the other, so a short page need not be the last.
+  // Only the last page is empty. A short page need not be the last: points of two kinds may follow
+  // each other.
   for (let page = await readPage(last); page.length > 0; page = await readPage(last)) {
     last = page.at(-1) ?? last;
     if (range === 0) held.push(...page);

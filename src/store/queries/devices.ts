@@ -1,4 +1,4 @@
-/** Devices and what they did, for who reads them. */
+/** Devices and their attempts, for readers. */
 import { and, count, eq, gte, inArray, isNotNull, isNull, lt, or, type SQL } from 'drizzle-orm';
 import type { DeviceKind, Label } from '../../domain/core/vocabulary.ts';
 import type { AttemptRow, DeviceRow } from '../schema/tables.ts';
@@ -9,13 +9,13 @@ import type { Queries } from '../store.ts';
 export const devicesByIds = batch<DeviceRow>('devices', (db, t, ids) => db.select().from(t.devices).where(inArray(t.devices.id, ids)));
 
 export interface DevicesOf {
-  /** Null: of all projects and of none. */
+  /** Null: devices of all projects, and those that serve all. */
   readonly projectId: string | null;
   readonly kinds: readonly DeviceKind[] | null;
   readonly statuses: readonly ('ONLINE' | 'OFFLINE' | 'DRAINING')[] | null;
-  /** A device was seen in time if it was seen since then. */
+  /** A device is online if it was seen since this time. */
   readonly onlineSince: Date;
-  /** All of these it has to have. */
+  /** Labels that the device must have, all of them. */
   readonly labels: readonly Label[] | null;
 }
 
@@ -29,10 +29,10 @@ function isOf({ t: { devices } }: Queries, of: DevicesOf): SQL | undefined {
   );
 }
 
-/** What an empty list of statuses leaves. */
+/** A condition that no device meets, for an empty list of statuses. */
 const isNothing = (devices: Devices) => isNull(devices.id);
 
-/** As `statusOf` in domain/steps/devices.ts says it of a row. */
+/** The same rule as `statusOf` in domain/steps/devices.ts. */
 function hasStatus(devices: Devices, status: 'ONLINE' | 'OFFLINE' | 'DRAINING', onlineSince: Date): SQL | undefined {
   if (status === 'DRAINING') return eq(devices.isDraining, true);
   const isSeen =
@@ -45,7 +45,10 @@ function hasStatus(devices: Devices, status: 'ONLINE' | 'OFFLINE' | 'DRAINING', 
 const hasLabels = (labels: readonly Label[], has: readonly Label[]): boolean =>
   labels.every(({ key, value }) => has.some((label) => label.key === key && label.value === value));
 
-/** Newest first. Labels are a JSON column, so a filter by them looks at the rows: devices are counted in thousands at most. */
+/**
+ * Newest first. Labels are a JSON column, so a filter by labels reads the rows. There are a few
+ * thousand devices at most.
+ */
 export async function listDevices(queries: Queries, of: DevicesOf, slice: Slice): Promise<DeviceRow[]> {
   const { devices } = queries.t;
   const { where, orderBy } = keyset([textKey(devices.id)], 'desc', slice);
@@ -70,7 +73,7 @@ export async function countDevices(queries: Queries, of: DevicesOf): Promise<num
   return row?.count ?? 0;
 }
 
-/** The attempts of a device: all, or those at the steps of one project or job. */
+/** The attempts of a device: all, or those at steps of one project or job. */
 export interface AttemptsOf {
   readonly deviceId: string;
   readonly projectId: string | null;

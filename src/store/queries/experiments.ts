@@ -1,4 +1,4 @@
-/** Experiments, for who reads them. */
+/** Experiments, for readers. */
 import { and, count, eq, inArray, max, min } from 'drizzle-orm';
 import { unfinishedJobStatuses } from '../../domain/core/lifecycle.ts';
 import { isOneOf, isWord, withoutIndex } from '../schema/columns.ts';
@@ -12,7 +12,7 @@ export const experimentsByIds = batch<ExperimentRow>('experiments', (db, t, ids)
   db.select().from(t.experiments).where(inArray(t.experiments.id, ids)),
 );
 
-/** Those of one project. */
+/** The experiments of one project. */
 interface Of {
   readonly projectId: string;
 }
@@ -40,7 +40,7 @@ interface Found {
   readonly jobId: string | null;
 }
 
-/** The first job of each that has not ended: the one that all later ones wait for. */
+/** The first unfinished job of each experiment. All later ones wait for it. */
 export const currentJobsOfExperiments = batch<Found>('current jobs of experiments', (db, t, ids) =>
   db
     .select({ experimentId: t.jobs.experimentId, jobId: min(t.jobs.id) })
@@ -58,7 +58,7 @@ const newestWithResult = batch<Found>('newest jobs with results', (db, t, ids) =
     .groupBy(t.jobs.experimentId),
 );
 
-/** The newest model that the jobs of each experiment produced, and that is still there: a fragment's id. */
+/** The id of the newest model that the jobs of each experiment produced and that still exists. */
 export async function newestResults(queries: Queries, experimentIds: readonly string[]): Promise<Map<string, string>> {
   const newest = await newestWithResult(queries, experimentIds);
   const jobs = await jobsById(

@@ -1,4 +1,4 @@
-/** Federated jobs and their rounds, for who reads them. */
+/** Federated jobs and their rounds, for readers. */
 import { and, asc, eq, inArray } from 'drizzle-orm';
 import type { FederationRow, RoundRow } from '../schema/tables.ts';
 import { batch } from '../statements/batch.ts';
@@ -8,12 +8,12 @@ export const federationsOfJobs = batch<FederationRow>('federations of jobs', (db
   db.select().from(t.federations).where(inArray(t.federations.jobId, jobIds)),
 );
 
-/** In order of number. */
+/** Ordered by number. */
 export const roundsOfJobs = batch<RoundRow>('rounds of jobs', (db, t, jobIds) =>
   db.select().from(t.rounds).where(inArray(t.rounds.jobId, jobIds)).orderBy(asc(t.rounds.jobId), asc(t.rounds.number)),
 );
 
-/** In the order in which they were selected. */
+/** In the order of their selection. */
 export const shownParticipants = statement('shown participants', (db, t, $: Placeholder<{ jobId: string; round: number }>) =>
   db
     .select()

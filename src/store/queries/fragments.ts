@@ -1,4 +1,4 @@
-/** Fragments, for who reads them. */
+/** Fragments, for readers. */
 import { and, count, desc, eq, inArray, type SQL } from 'drizzle-orm';
 import type { FragmentStatus } from '../../domain/core/lifecycle.ts';
 import type { FragmentType } from '../../domain/core/vocabulary.ts';
@@ -17,7 +17,7 @@ export interface FragmentsOf {
   readonly stepNumber: number | null;
   readonly types: readonly FragmentType[] | null;
   readonly statuses: readonly FragmentStatus[] | null;
-  /** Folded, as it is stored. */
+  /** In its canonical form, as stored. */
   readonly filenameKey: string | null;
 }
 
@@ -50,7 +50,7 @@ export async function countFragments(queries: Queries, of: FragmentsOf): Promise
 
 type ByFilename = Placeholder<{ id: string; filenameKey: string }>;
 
-/** The newest whole file of this name of a job. */
+/** The newest complete file of this name in a job. */
 export const latestFragmentOfJob = statement('latest fragment of job', (db, t, $: ByFilename) =>
   db
     .select()
@@ -60,7 +60,7 @@ export const latestFragmentOfJob = statement('latest fragment of job', (db, t, $
     .limit(1),
 );
 
-/** The newest whole file of this name among those of the project's succeeded jobs. */
+/** The newest complete file of this name in the succeeded jobs of a project. */
 export const latestFragmentOfProject = statement('latest fragment of project', (db, t, $: ByFilename) =>
   db
     .select({ fragment: t.fragments })

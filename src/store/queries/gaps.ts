@@ -1,15 +1,17 @@
-/** The places of the feed whose events are gone: how many lie in a range. */
+/** Counts the positions of the feed, in a range, whose events were deleted. */
 import { and, eq, gt, inArray, lt, sql } from 'drizzle-orm';
 import type { Queries } from '../store.ts';
 
-/** Positions that a row of `feed_gaps` tells of. */
+/** The number of positions per row of `feed_gaps`. */
 const GAP_BLOCK = 4_096;
 
 export type Runs = readonly (readonly [from: number, to: number])[];
 
 export const blockOf = (position: number): number => Math.floor(position / GAP_BLOCK);
 
-/** Events of a project, or of all, that are gone from the places after one, up to and with another. */
+/**
+ * The number of deleted events of a project, or of all, at positions after one and up to another.
+ */
 export async function countGaps(
   { db, t }: Queries,
   { projectId, after, upTo }: { projectId: string | null; after: number; upTo: number },
@@ -27,11 +29,11 @@ export async function countGaps(
     .from(gaps)
     .where(and(ofProject, gt(gaps.block, start), lt(gaps.block, end)));
   const atEdges = edges.flatMap(({ runs }) => runs).map(([from, to]) => Math.max(0, Math.min(to, upTo) - Math.max(from, after + 1) + 1));
-  // PostgreSQL answers a sum as text.
+  // PostgreSQL returns a sum as text.
   return atEdges.reduce((sum, length) => sum + length, Number(between?.count ?? 0));
 }
 
-/** Runs with these positions put in. */
+/** Adds these positions to the runs. */
 export function addToRuns(runs: Runs, positions: readonly number[]): Runs {
   const all = [...runs, ...positions.map((position) => [position, position] as const)].sort(([a], [b]) => a - b);
   const merged: [number, number][] = [];

@@ -1,4 +1,4 @@
-/** What happened: changes of status of jobs and steps, and pages of one job's events. */
+/** History: status changes of jobs and steps, and pages of a job's events. */
 import { and, asc, desc, eq, gt, inArray, lte } from 'drizzle-orm';
 import type { EventType } from '../../domain/core/vocabulary.ts';
 import { isOneOf, isWord } from '../schema/columns.ts';
@@ -10,10 +10,10 @@ import { type Placeholder, type Queries, statement } from '../store.ts';
 import { bytesOfEvent, readEvents } from './streams.ts';
 
 const jobChanges = ['JOB_CREATED', 'JOB_STATUS_CHANGED'] as const;
-/** The events in which steps come to be. */
+/** The events that create steps. */
 const stepOrigins = ['JOB_CREATED', 'STEPS_ADDED'] as const;
 
-/** Each change of these jobs' own status, their creation first. */
+/** Each status change of these jobs, the creation first. */
 export const transitionsOfJobs = batch<EventRow>('transitions of jobs', (db, t, jobIds) =>
   db
     .select()
@@ -22,7 +22,7 @@ export const transitionsOfJobs = batch<EventRow>('transitions of jobs', (db, t, 
     .orderBy(asc(t.events.jobId), asc(t.events.seq)),
 );
 
-/** Each change of these steps' status, but for the one in which they came to be. */
+/** Each status change of these steps, except their creation. */
 export const transitionsOfSteps = batch<EventRow>('transitions of steps', (db, t, stepIds) =>
   db
     .select()
@@ -31,7 +31,7 @@ export const transitionsOfSteps = batch<EventRow>('transitions of steps', (db, t
     .orderBy(asc(t.events.stepId), asc(t.events.seq)),
 );
 
-/** The newest change of a step's status, if there was one since it came to be. */
+/** The newest status change of a step, if any since its creation. */
 export const lastTransitionOfStep = statement('last transition of step', (db, t, $: Placeholder<{ stepId: string }>) =>
   db
     .select({ attempt: t.events.attempt, reason: t.events.reason, description: t.events.description })
@@ -41,7 +41,7 @@ export const lastTransitionOfStep = statement('last transition of step', (db, t,
     .limit(1),
 );
 
-/** The events in which the steps of these jobs came to be. */
+/** The events that created the steps of these jobs. */
 export const originsOfSteps = batch<EventRow>('origins of steps', (db, t, jobIds) =>
   db
     .select()
@@ -49,7 +49,10 @@ export const originsOfSteps = batch<EventRow>('origins of steps', (db, t, jobIds
     .where(and(inArray(t.events.jobId, jobIds), isOneOf(t.events.type, stepOrigins))),
 );
 
-/** Events of one job after a number, in order; of these types, or of all. An empty list of types takes none. */
+/**
+ * Events of one job after a number, in order: of these types, or of all. An empty list of types
+ * matches none.
+ */
 export async function readEventsOfTypes(
   queries: Queries,
   { jobId, after, types }: { jobId: string; after: number; types: readonly EventType[] | null },

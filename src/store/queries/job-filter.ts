@@ -1,4 +1,4 @@
-/** Which jobs a list takes: the filter that a client gives, within what its key may see. */
+/** The filter of job lists: the client's filter, within what its key may see. */
 import { and, eq, exists, gt, inArray, lt, type SQL, sql } from 'drizzle-orm';
 import type { AnySQLiteColumn } from 'drizzle-orm/sqlite-core';
 import { type JobStatus, jobStatuses } from '../../domain/core/lifecycle.ts';
@@ -7,7 +7,7 @@ import type { Optional } from '../optional.ts';
 import type { Tables } from '../schema/tables.ts';
 import type { Term } from '../statements/shapes.ts';
 
-/** Null and left out do not filter. An empty list of words takes nothing: no job has one of them. */
+/** Null and undefined do not filter. An empty list matches no job. */
 export interface JobFilter {
   readonly projectId?: Optional<string>;
   readonly experimentId?: Optional<string>;
@@ -16,29 +16,32 @@ export interface JobFilter {
   readonly types?: Optional<readonly JobType[]>;
   readonly initiators?: Optional<readonly JobInitiator[]>;
   readonly name?: Optional<string>;
-  /** A part of the name. The letters A to Z and a to z are not told apart; all others are, on every database. */
+  /**
+   * A part of the name. Letters A to Z match in either case. All other characters match exactly, on
+   * every database.
+   */
   readonly nameContains?: Optional<string>;
   readonly owner?: Optional<string>;
-  /** All of them. */
+  /** Labels that the job must have, all of them. */
   readonly labels?: Optional<readonly Label[]>;
   readonly createdAfter?: Optional<Date>;
   readonly createdBefore?: Optional<Date>;
 }
 
-/** What a principal's lists are narrowed to; null does not narrow. */
+/** The scope that a principal's lists are limited to. Null does not limit. */
 export interface JobScope {
   readonly projectId: string | null;
   readonly jobId: string | null;
 }
 
-/** The terms that all hold of each job, or that it is known without asking that there is none. */
+/** Terms that must all hold, or 'none' if it is known without a query that no job matches. */
 export type JobCondition = readonly Term[] | 'none';
 
-/** Which jobs pass both the filter and the scope. */
+/** The condition for both the filter and the scope. */
 export function jobCondition(filter: JobFilter, scope: JobScope): JobCondition {
   const { statuses, types, initiators } = filter;
   const isForeign = filter.projectId != null && scope.projectId !== null && filter.projectId !== scope.projectId;
-  // PostgreSQL's text has no NUL, and so no name does.
+  // PostgreSQL's text cannot contain NUL, so no name does.
   const texts = [
     filter.projectId,
     filter.applicationId,
@@ -72,7 +75,10 @@ function equalTerm(name: string, value: Optional<string>, column: (t: Tables) =>
   return { shape: name, values: { [name]: value }, condition: (t, $) => eq(column(t), $(name)) };
 }
 
-/** One word is an equality, which an index can serve in the list's order; several are a list, filled up to all there are by repeating the last. */
+/**
+ * One word becomes an equality, which an index can serve in the list's order. Several become a
+ * list, padded to a fixed size by repeating the last word.
+ */
 function wordsTerm(
   name: string,
   words: Optional<readonly string[]>,
@@ -109,7 +115,7 @@ function labelTerm({ key, value }: Label, i: number): Term {
     shape: `label${i}`,
     values: { [`key${i}`]: key, [`value${i}`]: value },
     condition(t, $) {
-      // Of the job at hand: a subquery in EXISTS reads nothing, its columns do not matter.
+      // A subquery of EXISTS: its columns do not matter.
       const { jobLabels } = t;
       return exists(
         sql`(select 1 from ${jobLabels} where ${and(eq(jobLabels.jobId, t.jobs.id), eq(jobLabels.key, $(`key${i}`)), eq(jobLabels.value, $(`value${i}`)))})`,

@@ -1,4 +1,4 @@
-/** Jobs: by id, and in lists. */
+/** Jobs, by id and in lists. */
 import { asc, count, desc, getTableColumns, inArray, type SQL } from 'drizzle-orm';
 import type { JobRow, Tables } from '../schema/tables.ts';
 import { batch } from '../statements/batch.ts';
@@ -8,10 +8,13 @@ import { boundTerm, runShaped } from '../statements/shapes.ts';
 import type { Queries } from '../store.ts';
 import type { JobCondition } from './job-filter.ts';
 
-/** A job as it is shown. Left out is `input`: only retryJob needs it, and it would be parsed for each row of a list. */
+/**
+ * A job for readers, without `input`: only retryJob needs it, and it would be parsed for each row
+ * of a list.
+ */
 export type ShownJob = Omit<JobRow, 'input'>;
 
-/** What rights and the orders of lists look at. */
+/** Columns that rights and list orders always need. */
 const ALWAYS = ['id', 'projectId', 'priority', 'updatedAt'] as const;
 
 function shownColumns(t: Tables, choice: Choice) {
@@ -19,7 +22,7 @@ function shownColumns(t: Tables, choice: Choice) {
   return pickColumns(shown, choice, ALWAYS);
 }
 
-/** Of each the columns that were chosen; to read another is a mistake, and undefined. */
+/** Reads the chosen columns of each job. To read another column is a bug: it is undefined. */
 export const jobsByIdOf = forEachChoice((choice) =>
   batch<ShownJob>(`jobs by id: ${choice.name}`, (db, t, ids) =>
     db.select(shownColumns(t, choice)).from(t.jobs).where(inArray(t.jobs.id, ids)),
@@ -37,7 +40,7 @@ interface Sorting {
   positionOf(job: ShownJob): Position;
 }
 
-/** None of these can be null, and the id breaks ties: it is in the order in which jobs were made. */
+/** None of these columns is nullable, and the id breaks ties in order of creation. */
 const sortings: Readonly<Record<JobOrder['field'], Sorting>> = {
   CREATED_AT: { keys: ({ jobs }) => [textKey(jobs.id)], positionOf: ({ id }) => [id] },
   UPDATED_AT: {
@@ -50,10 +53,13 @@ const sortings: Readonly<Record<JobOrder['field'], Sorting>> = {
   },
 };
 
-/** Where a job stands in a list of this order. */
+/** The position of a job in a list of this order. */
 export const jobPosition = (order: JobOrder, job: ShownJob): Position => sortings[order.field].positionOf(job);
 
-/** A slice of the jobs that the condition takes, in the order in which the slice walks; of each the columns that were chosen. Throws UnknownPosition. */
+/**
+ * A slice of the jobs that match the condition, in the order of the slice, with the chosen columns.
+ * Throws UnknownPosition.
+ */
 export async function listJobs(
   queries: Queries,
   where: JobCondition,

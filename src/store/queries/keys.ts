@@ -34,7 +34,7 @@ export async function saveKeyFields({ db, t }: Tx, id: string, fields: Partial<A
   await db.update(t.apiKeys).set(fields).where(eq(t.apiKeys.id, id));
 }
 
-/** The other keys that this principal made, that are good now and that none has replaced. */
+/** The other keys that this principal made that are valid now and not replaced. */
 export const keysMadeBy = statement('keys made by', (db, t, $: Placeholder<{ createdBy: string; hash: string; now: Date }>, { lock }) =>
   lock(
     db
@@ -53,7 +53,7 @@ export const keysMadeBy = statement('keys made by', (db, t, $: Placeholder<{ cre
   ),
 );
 
-/** The keys of a device that are good now and that none has replaced. */
+/** The keys of a device that are valid now and not replaced. */
 export const keysOfDevice = statement('keys of device', (db, t, $: Placeholder<{ deviceId: string; now: Date }>, { lock }) =>
   lock(
     db
@@ -71,7 +71,10 @@ export const keysOfDevice = statement('keys of device', (db, t, $: Placeholder<{
   ),
 );
 
-/** The newest key of a device that this principal made by rotation in a span of time; none of the future, from before the clock was set back. */
+/**
+ * The newest key of a device that this principal made by rotation in a span of time. A key from the
+ * future, made before the clock was set back, does not count.
+ */
 export const lastRotationBy = statement(
   'last rotation by',
   (db, t, $: Placeholder<{ deviceId: string; createdBy: string; since: Date; now: Date }>) =>
@@ -91,7 +94,7 @@ export const lastRotationBy = statement(
       .limit(1),
 );
 
-/** Notes that a key was used, if the last note is older than `before`. */
+/** Records that a key was used, if the last record is older than `before`. */
 export const noteKeyUse = statement('note key use', (db, t, $: Placeholder<{ id: string; now: Date; before: Date }>) =>
   db
     .update(t.apiKeys)
@@ -99,7 +102,7 @@ export const noteKeyUse = statement('note key use', (db, t, $: Placeholder<{ id:
     .where(and(eq(t.apiKeys.id, $('id')), or(isNull(t.apiKeys.lastUsedAt), lt(t.apiKeys.lastUsedAt, $('before', t.apiKeys.lastUsedAt))))),
 );
 
-/** An admin key for all projects that is good now, if there is one. */
+/** Returns an ADMIN key for all projects that is valid now, if any. */
 export const anyAdminKey = statement('any admin key', (db, t, $: Placeholder<{ now: Date }>) =>
   db
     .select({ id: t.apiKeys.id })

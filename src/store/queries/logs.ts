@@ -1,4 +1,4 @@
-/** The end of a step's log. Pages and streams of it are in streams.ts. */
+/** The end of a step's log. Pages and streams of the log are in streams.ts. */
 import { and, asc, desc, eq, gte, lt } from 'drizzle-orm';
 import { cutStart } from '../../text/acceptable.ts';
 import { readPortion } from '../statements/portions.ts';
@@ -40,16 +40,20 @@ export interface TailAsked {
   readonly stepNumber: number;
   readonly lines: number;
   readonly mostCharacters: number;
-  /** Called with the bytes that are about to be read; what it throws keeps them from being read. */
+  /** Called with the bytes about to be read. If it throws, they are not read. */
   readonly hold?: (bytes: number) => void;
 }
 
-/** Of what is written over, as bars of progress do for hours: as much is read for what will be shown, and no more. */
+/**
+ * The factor by which more is read than shown, because progress bars overwrite their lines for
+ * hours.
+ */
 const READ_FOR_SHOWN = 4;
 
 /**
- * The last lines of a step's log, over all its attempts and streams as they were written, each as its last write left it; at most `mostCharacters`,
- * of which the first line may be cut. A line break at the very end starts no line.
+ * The last lines of a step's log, over all its attempts and streams in the order written. Each line
+ * is as its last write left it. At most `mostCharacters`, so the first line may be cut. A line
+ * break at the very end starts no line.
  */
 export async function readLogTail(queries: Queries, { jobId, stepNumber, lines, mostCharacters, hold }: TailAsked): Promise<string> {
   let text = '';
@@ -73,8 +77,9 @@ export async function readLogTail(queries: Queries, { jobId, stepNumber, lines, 
 }
 
 /**
- * Each line from its last `\r` on that something was written after. That mark stays: the first line may have begun before this text, and what comes
- * before the mark is written over then as well. At the end of a line, `\r` belongs to the line break.
+ * Cuts each line to its text after the last `\r` that text follows. The `\r` stays: the line may
+ * have begun before this text, and the `\r` overwrites that part as well. At the end of a line,
+ * `\r` belongs to the line break.
  */
 function withoutOverwritten(text: string): string {
   return text
@@ -87,7 +92,7 @@ function withoutOverwritten(text: string): string {
     .join('\n');
 }
 
-/** Where the last lines of a text begin; 0 when it has no more than those. */
+/** Where the last lines of a text begin. 0 if it has no more lines than that. */
 function startOfTail(text: string, lines: number): number {
   let from = text.endsWith('\n') ? text.length - 2 : text.length - 1;
   for (let line = 0; line < lines; line++) {

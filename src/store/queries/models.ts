@@ -1,4 +1,4 @@
-/** Models and their versions, for who reads them. */
+/** Models and their versions, for readers. */
 import { and, count, eq, getTableColumns, inArray, sql } from 'drizzle-orm';
 import { isWord } from '../schema/columns.ts';
 import type { ModelRow, ModelVersionRow, Tables } from '../schema/tables.ts';
@@ -6,7 +6,7 @@ import { batch } from '../statements/batch.ts';
 import { keyset, numberKey, type Slice, textKey } from '../statements/keyset.ts';
 import type { Queries } from '../store.ts';
 
-/** The bytes of all models of these jobs that are stored; a job without one is not in it. */
+/** The total bytes of the stored models of each job. Jobs without models are left out. */
 export const modelBytesOfJobs = batch<{ jobId: string | null; bytes: number }>('model bytes of jobs', (db, t, jobIds) =>
   db
     .select({ jobId: t.fragments.jobId, bytes: sql<number>`coalesce(sum(${t.fragments.sizeBytes}), 0)`.mapWith(Number) })
@@ -34,7 +34,7 @@ export async function countModels({ db, t }: Queries, { projectId }: { readonly 
   return row?.count ?? 0;
 }
 
-/** A version, with the project that its model is of. */
+/** A version, with the project of its model. */
 export interface ShownModelVersion extends ModelVersionRow {
   readonly projectId: string;
 }

@@ -1,4 +1,4 @@
-/** Projects, for who reads them. */
+/** Projects, for readers. */
 import { and, count, eq, inArray } from 'drizzle-orm';
 import type { ProjectRow } from '../schema/tables.ts';
 import { batch } from '../statements/batch.ts';
@@ -7,7 +7,7 @@ import type { Queries } from '../store.ts';
 
 export const projectsByIds = batch<ProjectRow>('projects', (db, t, ids) => db.select().from(t.projects).where(inArray(t.projects.id, ids)));
 
-/** All projects, or the one that a key is for. */
+/** All projects, or the project of a key. */
 interface Of {
   readonly projectId: string | null;
 }

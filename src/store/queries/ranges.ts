@@ -1,9 +1,12 @@
 /**
- * Ranges of streams: what is stored after a number, with how many entries retention has removed from the same range (P8).
+ * Ranges of streams: the entries stored after a number, and the number of entries that retention
+ * has removed from the same range (P8).
  *
- * Retention may run between any two statements here, and a count must be exact all the same: an entry is either read or counted, and never
- * both. A job's stream is numbered without holes when it is written. So where thinning leaves holes, what a read does not find between two of its rows is
- * gone; and where whatever came first is removed first, the bounds that are read after the rows say how many went before the first of them.
+ * Retention may run between any two statements here. The count must still be exact: each entry is
+ * either read or counted, never both. The stream of a job is numbered without gaps when it is
+ * written. In a stream that is thinned, every number missing between two rows is a removed entry.
+ * In other streams the oldest entries are removed first, so the bounds, read after the rows, tell
+ * how many were removed before the first row.
  */
 import type { StreamKind } from '../../domain/core/vocabulary.ts';
 import { feedOfAllJobs } from '../schema/streams.ts';
@@ -18,16 +21,16 @@ export interface Range<R> {
   /** The number up to which everything has been read or counted. */
   readonly upTo: number;
   readonly hasMore: boolean;
-  /** Entries between the number asked for and `upTo` that retention has removed. */
+  /** Removed entries between the number asked for and `upTo`. */
   readonly missed: number;
 }
 
-/** Streams of which entries between others are removed; of the rest only the oldest are. */
+/** Streams that lose entries between others. The rest lose only their oldest ones. */
 const thinnedKinds: readonly StreamKind[] = ['metric', 'telemetry'];
 
 /**
- * A range of one of a job's streams: `read` reads a portion of it after the number. Of a kind that is thinned it reads every row, of the others it may
- * leave out what is not wanted.
+ * A range of one stream of a job. `read` reads a portion of it after the number. For a kind that is
+ * thinned it must return every row; for the others it may leave out rows that the filter drops.
  */
 export async function readRange<R extends { readonly seq: number }>(
   queries: Queries,
@@ -45,7 +48,10 @@ export async function readRange<R extends { readonly seq: number }>(
   return { rows, hasMore, upTo: last ?? gone, missed: gone - after };
 }
 
-/** A range of the feed across jobs. What is gone is counted whatever its type was: that is gone as well. */
+/**
+ * A range of the feed across jobs. Removed events are counted whatever their type was, because the
+ * type is gone as well.
+ */
 export async function readFeedRange(queries: Queries, of: OfFeed, portion: Portion): Promise<Range<EventRow>> {
   const { after, projectId } = of;
   const found = await readFeed(queries, of, portion);
@@ -54,7 +60,8 @@ export async function readFeedRange(queries: Queries, of: OfFeed, portion: Porti
   let [seen] = await queries.run(streamBounds, { jobId: feedOfAllJobs, kind: 'event' });
   if ((seen?.thinned ?? 0) <= after) return { ...found, upTo: last ?? after, missed: 0 };
   for (;;) {
-    // The feed's numbers have holes of other kinds too, so rows and gaps must be of one moment: one in which nothing was removed.
+    // The feed's numbers also have other gaps. So rows and gaps must be read with no removal in
+    // between.
     const before = seen;
     const { rows, hasMore } = await readFeed(queries, of, portion);
     const end = rows.at(-1)?.position ?? after;

@@ -1,4 +1,4 @@
-/** Which jobs and streams retention has to look at, page after page. */
+/** The jobs and streams that retention has to check, page after page. */
 import { and, asc, gt, inArray, isNotNull, sql } from 'drizzle-orm';
 import type { StreamRow } from '../schema/tables.ts';
 import { batch } from '../statements/batch.ts';
@@ -10,7 +10,7 @@ export const openJobsAfter = statement('open jobs after', (db, t, $: Page) =>
   db
     .select({ id: t.jobs.id, finishedAt: t.jobs.finishedAt })
     .from(t.jobs)
-    // As text: so it is in the partial index.
+    // Written as SQL text, as in the partial index.
     .where(and(gt(t.jobs.id, $('after')), sql`${t.jobs.finishedAt} is null`))
     .orderBy(asc(t.jobs.id))
     .limit($('limit')),

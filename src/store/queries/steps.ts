@@ -1,11 +1,14 @@
-/** Steps, their attempts, and what they ask of a device; the items of jobs. */
+/** Steps with their attempts and demands, and the items of jobs. */
 import { and, asc, getTableColumns, inArray } from 'drizzle-orm';
 import { isWord } from '../schema/columns.ts';
 import type { AttemptRow, JobItemRow, QueueRow, StepRow, Tables } from '../schema/tables.ts';
 import { batch } from '../statements/batch.ts';
 import { forEachChoice, pickColumns } from '../statements/choice.ts';
 
-/** A step as it is shown: without the state of its lease and its counters, a third of its columns, that only changes need. */
+/**
+ * A step for readers, without the state of its lease and its counters. They are a third of its
+ * columns, and only changes need them.
+ */
 export type ShownStep = Omit<
   StepRow,
   | 'leaseHash'
@@ -45,7 +48,7 @@ export const stepsById = batch<ShownStep>('steps by id', (db, t, ids) =>
   db.select(shownStepColumns(t)).from(t.steps).where(inArray(t.steps.id, ids)),
 );
 
-/** In order of number; of each the columns that were chosen. */
+/** Ordered by number, with the chosen columns. */
 export const stepsOfJobs = forEachChoice((choice) =>
   batch<ShownStep>(`steps of jobs: ${choice.name}`, (db, t, jobIds) =>
     db
@@ -56,12 +59,12 @@ export const stepsOfJobs = forEachChoice((choice) =>
   ),
 );
 
-/** In order of number. */
+/** Ordered by number. */
 export const attemptsOfSteps = batch<AttemptRow>('attempts of steps', (db, t, stepIds) =>
   db.select().from(t.attempts).where(inArray(t.attempts.stepId, stepIds)).orderBy(asc(t.attempts.stepId), asc(t.attempts.number)),
 );
 
-/** The jobs that have an aggregation under way. */
+/** The jobs with a running aggregation. */
 export const jobsThatAggregate = batch<{ jobId: string }>('jobs that aggregate', (db, t, jobIds) =>
   db
     .select({ jobId: t.steps.jobId })

@@ -1,4 +1,4 @@
-/** Reading the streams of jobs, after a number. */
+/** Reads the streams of jobs after a number. */
 import { and, asc, eq, gt, inArray, lte, type SQL, sql } from 'drizzle-orm';
 import { heldStepStatuses } from '../../domain/core/lifecycle.ts';
 import type { EventType, StreamKind } from '../../domain/core/vocabulary.ts';
@@ -7,7 +7,10 @@ import type { EventRow, LogChunkRow, MetricPointRow, Tables, TelemetrySampleRow 
 import { type Cut, type Portion, readPortion, readRows } from '../statements/portions.ts';
 import { type Placeholder, type Queries, statement } from '../store.ts';
 
-/** How far a stream has come, and what retention has removed of it. No row: nothing was ever appended. */
+/**
+ * The bounds of a stream, and what retention has removed from it. No row: nothing was ever
+ * appended.
+ */
 export const streamBounds = statement('stream bounds', (db, t, $: Placeholder<{ jobId: string; kind: StreamKind }>) =>
   db
     .select({
@@ -32,9 +35,9 @@ interface Between {
   last: number;
 }
 
-/** What a row takes beside its texts. */
+/** The size of a row without its texts. */
 const ROW_BYTES = 256;
-/** What an event takes, more or less: its texts are the only columns that may be long. */
+/** The approximate size of an event. Its texts are the only columns that may be long. */
 export const bytesOfEvent = ({ events }: Tables): SQL<number> =>
   sql<number>`${sql.raw(String(ROW_BYTES))} + length(${events.description}) + coalesce(length(cast(${events.details} as text)), 0)`;
 
@@ -120,7 +123,7 @@ export const readEvents = (queries: Queries, of: OfJob, portion: Portion): Promi
     (last) => queries.run(eventsBetween, { ...of, last }),
   );
 
-/** Pieces of the log of one job, or of one of its steps. */
+/** Log chunks of one job, or of one of its steps. */
 export function readLogChunks(
   queries: Queries,
   { stepNumber, ...of }: OfJob & { readonly stepNumber: number | null },
@@ -175,7 +178,7 @@ export function readFeed({ db, t }: Queries, { after, projectId, types }: OfFeed
   );
 }
 
-/** Which jobs the next events of the feed are about, and how far that reaches. */
+/** The jobs of the next events in the feed, and the position up to which they were read. */
 export function jobsInFeed({ db, t }: Queries, { after, limit, projectId }: { after: number; limit: number; projectId: string | null }) {
   const { events } = t;
   return db
@@ -186,7 +189,7 @@ export function jobsInFeed({ db, t }: Queries, { after, limit, projectId }: { af
     .limit(limit);
 }
 
-/** All that a stream needs to know of its job. */
+/** The columns of a job that its streams need. */
 export const jobStatusById = statement('job status by id', (db, t, $: Placeholder<{ id: string }>) =>
   db
     .select({ status: t.jobs.status, isFederated: t.jobs.isFederated })
@@ -194,7 +197,7 @@ export const jobStatusById = statement('job status by id', (db, t, $: Placeholde
     .where(eq(t.jobs.id, $('id'))),
 );
 
-/** A step of the job that a lease holds, if there is one. */
+/** Returns a step of the job that is under a lease, if any. */
 export const heldStepOfJob = statement('held step of job', (db, t, $: Placeholder<{ jobId: string }>) =>
   db
     .select({ id: t.steps.id })

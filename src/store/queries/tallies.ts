@@ -1,10 +1,13 @@
-/** How much there is of what is not over yet: from indexes that hold no more than that, however long the history is. */
+/**
+ * Counts of unfinished jobs and steps. They read indexes that contain only those, however long the
+ * history is.
+ */
 import { count, isNotNull, min } from 'drizzle-orm';
 import { unfinishedJobStatuses } from '../../domain/core/lifecycle.ts';
 import { isOneOf, isWord } from '../schema/columns.ts';
 import { statement } from '../store.ts';
 
-/** Steps that can be claimed, and since when the oldest of them is queued. */
+/** The number of claimable steps, and since when the oldest is queued. */
 export const queuedSteps = statement('tally queued steps', (db, t) =>
   db
     .select({ count: count(), oldest: min(t.steps.queuedAt) })
@@ -12,7 +15,7 @@ export const queuedSteps = statement('tally queued steps', (db, t) =>
     .where(isWord(t.steps.status, 'QUEUED')),
 );
 
-/** Steps that someone holds, by status. */
+/** The number of held steps, by status. */
 export const heldSteps = statement('tally held steps', (db, t) =>
   db.select({ status: t.steps.status, count: count() }).from(t.steps).where(isNotNull(t.steps.leaseExpiresAt)).groupBy(t.steps.status),
 );

@@ -1,18 +1,27 @@
 /**
- * Fewer points of a curve that look the same: largest triangle three buckets (S. Steinarsson, "Downsampling Time Series for Visual
- * Representation", 2013). The points between the first and the last are cut into buckets of one size; of each, the point stays that spans the largest
- * triangle with the point kept before it and the mean of the bucket after it, so peaks and steps stay where they are.
+ * Thins a curve to fewer points that look the same: largest triangle three buckets (S. Steinarsson,
+ * "Downsampling Time Series for Visual Representation", 2013). The points between the first and the
+ * last are cut into buckets of one size. From each bucket, the point stays that forms the largest
+ * triangle with the previously kept point and the mean of the next bucket. So peaks and edges stay
+ * where they are.
  *
- * A row may have several curves (CPU, memory, GPU): triangles are added up, each in units of its own curve's range.
+ * A row may have several curves (CPU, memory, GPU). Their triangles are added up, each in units of
+ * its curve's range.
  */
 
-/** How a row is drawn: where it stands, and the value of each of its curves; null where a curve has none. */
+/**
+ * How a row is drawn: its x value, and the value of each of its curves. Null where a curve has no
+ * value.
+ */
 export interface Drawing<R> {
   x(row: R): number;
   readonly curves: readonly ((row: R) => number | null)[];
 }
 
-/** At most `most` of the rows, in their order, the first and the last among them (of `most` 1, the last alone). */
+/**
+ * At most `most` of the rows, in their order, including the first and the last (for `most` 1, the
+ * last).
+ */
 export function thin<R extends object>(rows: readonly R[], most: number, { x, curves }: Drawing<R>): R[] {
   if (rows.length <= most) return [...rows];
   const first = rows[0];
@@ -49,7 +58,10 @@ export function thin<R extends object>(rows: readonly R[], most: number, { x, cu
   return kept;
 }
 
-/** The rows that hold the extremes of their curves, with the first and the last, in their order: what is kept of a range that is too long to hold. */
+/**
+ * The rows with the extremes of their curves, and the first and the last, in their order. They
+ * stand for a range that is too long to hold.
+ */
 export function extremes<R>(rows: readonly R[], { curves }: Pick<Drawing<R>, 'curves'>): R[] {
   const kept = new Set([0, rows.length - 1]);
   for (const curve of curves) {

@@ -1,4 +1,7 @@
-/** Opening a SQLite file: the lock that makes it one gateway's, the settings of each connection, and its migrations. */
+/**
+ * Opens a SQLite file: the lock that gives it to one gateway, the settings of its connections, and
+ * migrations.
+ */
 import { existsSync, lstatSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import SqliteDatabase from 'better-sqlite3';
@@ -9,26 +12,34 @@ import { migrationsOf } from '../migrations.ts';
 import { type RawStatement, renewingStatements } from '../restored-identity.ts';
 import { StoreUnusable } from '../store.ts';
 
-/** Nobody else writes to the file; the wait is for a backup's or a shell's short lock, and it blocks the loop. */
+/**
+ * Only a backup or a shell can hold a lock, for a short time. Waiting for it blocks the event loop.
+ */
 const BUSY_TIMEOUT_MS = 200;
 const PAGE_CACHE_KIB = 65_536;
 
 export interface SqliteOptions {
-  /** FULL is the promise (P1). Only the test that shows why opens a store with NORMAL. */
+  /**
+   * FULL keeps the promise of durability (P1). Only the test that proves it opens a store with
+   * NORMAL.
+   */
   readonly synchronous?: 'FULL' | 'NORMAL';
-  /** Gives the store a new identity, as the child of the one that it has: see `renewingStatements`. */
+  /** Gives the store a new identity, as the child of its current one: see `renewingStatements`. */
   readonly isRenewed?: boolean;
 }
 
 export interface SqliteFile {
   readonly writer: SqliteDatabase.Database;
   readonly reader: SqliteDatabase.Database;
-  /** Whether the file that is open is the one that stands in its place: false once it was moved, removed or replaced. */
+  /**
+   * Whether the open file is still the one at its path. False after it was moved, removed or
+   * replaced.
+   */
   isInPlace(): boolean;
   close(): void;
 }
 
-/** Opens the file, making or migrating it as needed. */
+/** Opens the file. Creates or migrates it if needed. */
 export function openFile(named: string, { synchronous = 'FULL', isRenewed = false }: SqliteOptions = {}): SqliteFile {
   let file = named;
   const opened: SqliteDatabase.Database[] = [];
@@ -44,8 +55,9 @@ export function openFile(named: string, { synchronous = 'FULL', isRenewed = fals
     file = placeOf(named);
     const lock = keep(lockFile(file));
     requireKnown(lock, file);
-    // A process that was killed between writing a change and its sync, or whose sync failed, leaves a change that is read as any other and yet not
-    // durable: who asked for it would be told that it is done, and the next power loss would take it.
+    // A process that was killed between writing a change and syncing it, or whose sync failed,
+    // leaves a change that can be read but is not durable. A client would be told that it is done,
+    // and the next power loss would undo it. So the WAL is written and synced again.
     writeAnew(`${file}-wal`);
     const writer = keep(new SqliteDatabase(file, { timeout: BUSY_TIMEOUT_MS }));
     setUp(writer, synchronous);
@@ -62,33 +74,33 @@ export function openFile(named: string, { synchronous = 'FULL', isRenewed = fals
 }
 
 /**
- * Where the file itself is: a link to it is not another one, and what SQLite keeps beside it is beside itself. Throws StoreUnusable for a file that has
- * a second name which no link leads to: by each name it would have a lock and a WAL of its own.
+ * Resolves links, so that SQLite's other files are next to the file itself. Throws StoreUnusable
+ * for a file with a hard link: under each name it would have a lock and a WAL of its own.
  */
 function placeOf(named: string): string {
   const found = lstatSync(named, { throwIfNoEntry: false });
   if (found === undefined) return join(realpathSync(dirname(named)), basename(named));
-  if (!existsSync(named)) throw new StoreUnusable(`${named} is a link to a file that is not there.`);
+  if (!existsSync(named)) throw new StoreUnusable(`${named} is a link to a file that does not exist.`);
   const file = realpathSync(named);
   const target = statSync(file);
   if (target.isFile() && target.nlink > 1)
     throw new StoreUnusable(
-      `${file} has another name (a hard link), by which another program could open it: keep one, and copy it for the other.`,
+      `${file} has a hard link, by which another program could open it. Keep one name, and copy the file for the other.`,
     );
   if (isMounted(file))
-    throw new StoreUnusable(`${file} is mounted by itself: mount the folder that it is in, with what SQLite keeps beside it.`);
+    throw new StoreUnusable(`${file} is itself a mount. Mount its folder instead, which also holds SQLite's other files.`);
   return file;
 }
 
-/** On Linux: whether the file is a mount of its own. */
+/** On Linux: whether the file itself is a mount. */
 function isMounted(file: string): boolean {
   const mounts = existsSync('/proc/self/mountinfo') ? readFileSync('/proc/self/mountinfo', 'utf8') : '';
-  // Blanks in names are written as octal numbers.
+  // Whitespace in names is written as octal numbers.
   const name = file.replaceAll(/[ \t\n\\]/g, (character) => `\\${character.charCodeAt(0).toString(8).padStart(3, '0')}`);
   return mounts.split('\n').some((line) => line.split(' ')[4] === name);
 }
 
-/** Answers whether the file in this place is still the one that is there now. */
+/** Returns a function that tells whether the open file is still the one at this path. */
 function watchPlace(file: string): () => boolean {
   const opened = statSync(file, { bigint: true });
   return () => {
@@ -97,10 +109,13 @@ function watchPlace(file: string): () => boolean {
   };
 }
 
-/** What the lock's file says once there was a store: its user_version. */
+/** The user_version of the lock file after a store was created. */
 const KNOWN = 1;
 
-/** Throws StoreUnusable where there was a store and is none: an empty one in its place would look as if all were lost. */
+/**
+ * Throws StoreUnusable if a store was here and is gone. An empty one instead would look as if all
+ * data were lost.
+ */
 function requireKnown(lock: SqliteDatabase.Database, file: string): void {
   if (existsSync(file) || lock.pragma('user_version', { simple: true }) !== KNOWN) return;
   throw new StoreUnusable(
@@ -108,7 +123,7 @@ function requireKnown(lock: SqliteDatabase.Database, file: string): void {
   );
 }
 
-/** Lets go of the lock for a moment, once in the life of a store. */
+/** Releases the lock for a moment, once in the life of a store. */
 function noteKnown(lock: SqliteDatabase.Database): void {
   if (lock.pragma('user_version', { simple: true }) === KNOWN) return;
   lock.pragma(`user_version = ${KNOWN}`);
@@ -116,7 +131,10 @@ function noteKnown(lock: SqliteDatabase.Database): void {
   lock.exec('BEGIN EXCLUSIVE');
 }
 
-/** Makes the file this process's alone. The lock is held while the process lives, and let go by the system however it ends. */
+/**
+ * Locks the file for this process. The system releases the lock when the process ends, however it
+ * ends.
+ */
 export function lockFile(file: string): SqliteDatabase.Database {
   const lock = new SqliteDatabase(`${file}.lock`, { timeout: 0 });
   try {
@@ -124,14 +142,14 @@ export function lockFile(file: string): SqliteDatabase.Database {
     return lock;
   } catch (error) {
     lock.close();
-    // A second gateway would not hear of the first one's news.
+    // A second gateway would not get the wake-ups of the first.
     if (error instanceof SqliteDatabase.SqliteError && error.code === 'SQLITE_BUSY')
       throw new StoreUnusable(`Another gateway is using ${file}.`);
     throw error;
   }
 }
 
-/** In one line, for whoever started the gateway. Anything that is not expected here stays what it is. */
+/** Explains an error of opening the file in one line. Unexpected errors stay as they are. */
 export function explainFile(error: unknown, file: string): unknown {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (code === 'SQLITE_NOTADB') return new StoreUnusable(`${file} is not a SQLite database.`);
@@ -146,16 +164,19 @@ export function runOn(connection: SqliteDatabase.Database, statements: readonly 
 
 function setUp(connection: SqliteDatabase.Database, synchronous: 'FULL' | 'NORMAL'): void {
   connection.pragma('journal_mode = WAL');
-  // On every open: better-sqlite3 is compiled to fall back to NORMAL when it opens a file that is in WAL mode already.
+  // Set on every connection: better-sqlite3 is compiled to use NORMAL for a file that is already in
+  // WAL mode.
   connection.pragma(`synchronous = ${synchronous}`);
   connection.pragma('foreign_keys = ON');
   connection.pragma(`cache_size = -${PAGE_CACHE_KIB}`);
 }
 
 /**
- * Brings the file up to date, or to where it was after the first so many migrations: all of what is missing in one transaction, or nothing.
+ * Migrates the file to the newest version, or to the given number of migrations. All missing
+ * migrations run in one transaction.
  *
- * Drizzle's own migrator commits before rows that lost their parents can be looked for; the table in which it keeps count is used as it is.
+ * Drizzle's own migrator commits before foreign keys can be checked. Its table of applied
+ * migrations is used as it is.
  */
 export function migrateFile(
   writer: SqliteDatabase.Database,
@@ -169,8 +190,8 @@ export function migrateFile(
     .slice(0, most)
     .filter(({ folderMillis }) => folderMillis > (applied ?? -1));
   if (missing.length === 0) return;
-  // A generated rebuild of a table drops the old one: with foreign keys on, that would delete its children. Inside a transaction the pragma,
-  // which is in those migrations too, does nothing.
+  // A generated rebuild of a table drops the old one. With foreign keys on, that would delete its
+  // children. The same pragma inside the migrations has no effect in a transaction.
   writer.pragma('foreign_keys = OFF');
   try {
     writer
@@ -181,7 +202,7 @@ export function migrateFile(
           writer.prepare('insert into __drizzle_migrations (hash, created_at) values (?, ?)').run(hash, folderMillis);
         }
         const orphans = writer.prepare('pragma foreign_key_check').all().length;
-        if (orphans > 0) throw new StoreUnusable(`A migration would leave ${orphans} rows without their parents; nothing was changed.`);
+        if (orphans > 0) throw new StoreUnusable(`A migration would leave ${orphans} rows without their parent rows. Nothing was changed.`);
       })
       .immediate();
   } finally {

@@ -7,7 +7,10 @@ import { newIdentityStatements } from '../restored-identity.ts';
 import { StoreUnusable } from '../store.ts';
 import { explainFile, lockFile, migrateFile, runOn } from './file.ts';
 
-/** Writes a file beside its place, and moves it there when it is whole: a restore that is cut off leaves no store. */
+/**
+ * Writes a temporary file next to the store's path and moves it there when it is complete: an
+ * interrupted restore leaves no store.
+ */
 export async function restoreSqlite(file: string, migrations: number): Promise<Restore> {
   const beside = `${file}.restoring`;
   const opened: SqliteDatabase.Database[] = [];
@@ -17,11 +20,11 @@ export async function restoreSqlite(file: string, migrations: number): Promise<R
   try {
     makeFolder(dirname(file));
     opened.push(lockFile(file));
-    if (existsSync(file)) throw new StoreUnusable(`There is a store at ${file} already; a backup is restored into an empty data folder.`);
+    if (existsSync(file)) throw new StoreUnusable(`There is a store at ${file} already. Restore the backup into an empty data folder.`);
     for (const left of ['', '-journal', '-wal', '-shm']) rmSync(`${beside}${left}`, { force: true });
     const connection = new SqliteDatabase(beside);
     opened.push(connection);
-    // What it is to be safe from is the loss of a file that is not in its place yet.
+    // No journal is needed: if the process dies, the temporary file is discarded.
     connection.pragma('journal_mode = MEMORY');
     connection.pragma('synchronous = OFF');
     migrateFile(connection, { most: migrations });
@@ -45,8 +48,7 @@ function of(connection: SqliteDatabase.Database, file: string, beside: string, e
     async finish(options) {
       runOn(connection, newIdentityStatements(options));
       const orphans = connection.prepare('pragma foreign_key_check').all().length;
-      if (orphans > 0)
-        throw new StoreUnusable(`${orphans} rows of the backup refer to others that it does not hold; nothing was restored.`);
+      if (orphans > 0) throw new StoreUnusable(`${orphans} rows of the backup refer to rows that are not in it. Nothing was restored.`);
       connection.exec('COMMIT');
       connection.close();
       const handle = openSync(beside, 'r+');
@@ -59,7 +61,7 @@ function of(connection: SqliteDatabase.Database, file: string, beside: string, e
       try {
         syncFolder(dirname(file));
       } catch (error) {
-        // What throws leaves no store.
+        // If anything throws, there is no store.
         renameSync(file, beside);
         throw error;
       }
@@ -68,14 +70,17 @@ function of(connection: SqliteDatabase.Database, file: string, beside: string, e
     async abandon() {
       connection.close();
       for (const left of ['', '-journal']) rmSync(`${beside}${left}`, { force: true });
-      // Not before: the next restore writes to the same file. The lock's own file stays, for another process may have opened it by now, and whoever
-      // made a new one would hold another lock than that one.
+      // Only now: the next restore uses the same temporary file. The lock file stays. Another
+      // process may have opened it, and a new lock file would be another lock.
       end();
     },
   };
 }
 
-/** What a store leaves beside its file when it was killed, and that file was then removed alone: SQLite would put its pages into the restored one. */
+/**
+ * Removes files that a killed gateway left next to a store file that was then removed by hand.
+ * SQLite would write their pages into the restored store.
+ */
 function removeLeftovers(file: string): void {
   for (const left of ['-journal', '-wal', '-shm']) rmSync(`${file}${left}`, { force: true });
   syncFolder(dirname(file));

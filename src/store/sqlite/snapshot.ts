@@ -4,16 +4,19 @@ import { migrationsOf } from '../migrations.ts';
 import { StoreUnusable } from '../store.ts';
 
 const ROWS_AT_ONCE = 500;
-/** A gateway that is starting holds the file for a moment. */
+/** A starting gateway locks the file for a moment. */
 const BUSY_TIMEOUT_MS = 5_000;
 
-/** A read transaction, in a process of its own: with WAL, it and the gateway's writes do not wait for one another. */
+/**
+ * A read transaction in a process of its own. With WAL, it and the gateway's writes do not wait for
+ * each other.
+ */
 export function snapshotSqlite(file: string): Snapshot {
   let connection: SqliteDatabase.Database | undefined;
   try {
     connection = new SqliteDatabase(file, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
     connection.exec('BEGIN');
-    // The moment is that of the first read.
+    // The first read fixes the moment that the snapshot shows.
     const migrations = Number(connection.prepare('select count(*) from __drizzle_migrations').pluck().get());
     const newest = Number(connection.prepare('select max(created_at) from __drizzle_migrations').pluck().get());
     migrationsOf('sqlite').requireSame(newest);
@@ -49,7 +52,7 @@ function of(connection: SqliteDatabase.Database, migrations: number): Snapshot {
   };
 }
 
-/** Up to where the stream has come: cursors from before the backup stay good in a store that is restored from it. */
+/** The end of the stream: cursors from before the backup stay valid in a store restored from it. */
 const selectionOf = (table: BackupTable, column: string): string =>
   table.name === 'streams' && column === 'inherited' ? 'last' : quote(column);
 
@@ -62,7 +65,7 @@ function decoderOf({ columns }: BackupTable): (row: (string | number | null)[]) 
   return (row) => {
     for (const [i, decode] of decoders.entries()) {
       const value = row[i] ?? null;
-      if (decode && value !== null) (row as BackupValue[])[i] = decode(value); // each value is replaced by its portable one
+      if (decode && value !== null) (row as BackupValue[])[i] = decode(value); // each value is replaced by its form in the backup
     }
     return row;
   };

@@ -1,8 +1,9 @@
 /**
  * The store as one SQLite file.
  *
- * One connection writes, with group commit: works that are waiting when the loop comes round share one transaction and one fsync, each in a
- * SAVEPOINT of its own so that a refusal undoes that caller's work alone. A second, read-only connection reads what is committed.
+ * One connection writes, with group commit: the writes that wait when the event loop turns share
+ * one transaction and one fsync. Each has its own SAVEPOINT, so that a refusal undoes only that
+ * caller's write. A second, read-only connection reads committed data.
  */
 import SqliteDatabase from 'better-sqlite3';
 import { sql } from 'drizzle-orm';
@@ -17,13 +18,13 @@ import type { Database, Dialect, Store, Topic, Tx } from '../store.ts';
 import { StoreUnavailable, unavailabilityOf } from '../unavailable.ts';
 import { openFile, type SqliteFile, type SqliteOptions } from './file.ts';
 
-/** Bounds how long one group holds the event loop: 200 works are about 20 ms. */
+/** Limits how long one group holds the event loop: 200 writes take about 20 ms. */
 const MOST_WORKS_IN_A_GROUP = 200;
 
 interface Waiting {
   /** By the monotonic clock. */
   readonly since: number;
-  /** Resolves to the topics that it touched. */
+  /** Resolves to the topics that the write touched. */
   run(): Promise<Iterable<Topic>>;
   reject(error: unknown): void;
   resolve(): void;
@@ -45,11 +46,11 @@ class SqliteStore implements Store {
   readonly parent: string | null;
   readonly secret: Buffer;
   readonly tables = tables;
-  /** The lock says so. */
+  /** The lock of the file guarantees it. */
   readonly isFirst = true;
   isAlone = () => Promise.resolve(true);
   isInPlace = () => this.#file.isInPlace();
-  /** Never: a file that is put in its place is noticed, and waits to be put back. */
+  /** Never resolves: a file put in its place is noticed, and reported until it is put back. */
   readonly replaced = new Promise<never>(() => {});
   readonly read: PreparedStatements;
   readonly #file: SqliteFile;
@@ -61,7 +62,7 @@ class SqliteStore implements Store {
   #isScheduled = false;
   #idle: (() => void) | null = null;
   #isClosed = false;
-  /** The newest position given in the feed across jobs, and the newest that is written down. */
+  /** The newest position assigned in the feed across jobs, and the newest one stored. */
   #position: number;
   #keptPosition = 0;
   #touched = new Set<Topic>();
@@ -100,7 +101,8 @@ class SqliteStore implements Store {
     };
     const counter = writer.prepare(`select last from streams where job_id = '${feedOfAllJobs}' and kind = 'event'`).pluck().get();
     this.#position = typeof counter === 'number' ? counter : 0;
-    // A position that is rolled back leaves a hole in the feed's numbers, which says nothing: only the order counts.
+    // A position that is rolled back leaves a gap in the feed's numbers. That is harmless: only the
+    // order counts.
     writer.function('next_position', () => ++this.#position);
   }
 
@@ -143,7 +145,10 @@ class SqliteStore implements Store {
     this.#file.close();
   }
 
-  /** After this turn of the loop, so that the works of all requests that came in with it share a group. */
+  /**
+   * After this turn of the event loop, so that the writes of all requests that came in with it
+   * share a group.
+   */
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
@@ -167,7 +172,8 @@ class SqliteStore implements Store {
     } catch (error) {
       this.#noteTrouble(error);
       this.#touched = new Set();
-      // Those that wait to be done again are not over: rejected now, they would land after their callers were told that they did not.
+      // Writes that wait to run again are not finished. If they were rejected now, they could
+      // commit after their callers were told that they failed.
       const waiting = new Set(this.#waiting);
       for (const work of group) if (!waiting.has(work)) work.reject(error);
       this.#rollBackIfItCan();
@@ -186,15 +192,17 @@ class SqliteStore implements Store {
     try {
       this.#rollBack();
     } catch (error) {
-      // Nothing of the group is committed, and the next one begins with rolling back.
+      // Nothing of the group is committed. The next group begins with a rollback.
       this.#noteTrouble(error);
     }
   }
 
   /**
-   * A sync that fails leaves it open whether the group was done: its frames may be on the disk or not. To go on is right all the same. The group is
-   * rolled back, and the next one writes its frames over those, so that its own sync makes all of them durable; the file itself is written to from
-   * frames that were synced, again and again until it is synced as well. What a start finds in the WAL is written anew before it is read.
+   * After a failed sync it is unknown whether the group is on the disk. It is right to continue all
+   * the same: the group is rolled back, the next one overwrites its frames, and the sync of that
+   * one makes all of them durable. The database file itself is written from synced frames, again
+   * and again until it is synced as well. Frames that a start finds in the WAL are written again
+   * before they are read.
    */
   #commit(done: readonly Waiting[]): void {
     const before = performance.now();
@@ -214,11 +222,11 @@ class SqliteStore implements Store {
   #noteTrouble(error: unknown): void {
     this.trouble = error instanceof Error ? error.message : String(error);
     this.#meters.troubles.add();
-    // So that the next commit writes something, and is proof that there is room again.
+    // Makes the next commit write something, to prove that there is free space again.
     this.#keptPosition = 0;
   }
 
-  /** Runs each work in its savepoint; returns those that are in the transaction. */
+  /** Runs each write in its savepoint. Returns those that are in the transaction. */
   async #runAll(group: readonly Waiting[]): Promise<Waiting[]> {
     let done: Waiting[] = [];
     for (const work of group) {
@@ -236,7 +244,8 @@ class SqliteStore implements Store {
           this.#control.release.run();
         } else {
           this.#noteTrouble(error);
-          // A full disk or an I/O error took the whole transaction along: what was done before in this group is done again.
+          // A full disk or an I/O error rolled back the whole transaction: the earlier writes of
+          // this group run again.
           this.#waiting.unshift(...done);
           done = [];
           this.#touched = new Set();
@@ -248,8 +257,9 @@ class SqliteStore implements Store {
   }
 
   async #attempt<T>(tx: SqliteTx, work: (tx: Tx) => Promise<T>): Promise<T> {
-    // Drizzle on better-sqlite3 settles in microtasks: work that awaits only `tx` ends before the loop turns. Work that does not would hold the
-    // one writer while it waits for who knows what.
+    // Drizzle on better-sqlite3 settles in microtasks, so a write that awaits only `tx` ends before
+    // the event loop turns. A write that awaits anything else would hold the only writer for an
+    // unknown time.
     const tripwire = Promise.withResolvers<never>();
     const timer = setImmediate(() =>
       tripwire.reject(new Error('A write awaited something other than its transaction; it was rolled back.')),
@@ -310,13 +320,14 @@ const dialect: Dialect = {
 };
 
 /**
- * SQLite compiles a statement anew on each run when the planner has looked at the value of a parameter: it does so for `column = ?` beside an
- * ORDER BY, a JOIN or a partial index. Each run then costs 10 to 40 µs instead of 1 to 5. The plus hides the value, and changes nothing else; the
- * statements' plans never depend on values.
+ * SQLite compiles a statement again on each run if its planner has looked at the value of a
+ * parameter: it does for `column = ?` with an ORDER BY, a JOIN or a partial index. Each run then
+ * costs 10 to 40 µs instead of 1 to 5. The plus hides the value and changes nothing else. The plans
+ * of these statements never depend on values.
  */
 export const hideParameters = (text: string): string => text.replaceAll(/(?<=[=<>]) \?/g, ' +?');
 
-/** Cast: the driver's mode is 'sync', and awaiting its builders works just the same. */
+/** Cast: the driver's mode is 'sync', and awaiting its builders works just as well. */
 function asDatabase(connection: SqliteDatabase.Database): Database {
   const steady = Object.create(connection, {
     prepare: { value: (text: string) => connection.prepare(hideParameters(text)) },

@@ -1,6 +1,7 @@
 /**
- * Rows for many keys at once, with statements that are prepared: one for 1 key, one for 8, one for 64. Keys are padded to the next size by
- * repeating the last, which costs nothing; a statement built for each number of keys would be prepared a thousand times.
+ * Rows for many keys at once, with prepared statements: one for 1 key, one for 8, one for 64. Keys
+ * are padded to the next size by repeating the last one, which costs nothing. A statement for each
+ * number of keys would mean a thousand prepared statements.
  */
 import { type SQL, sql } from 'drizzle-orm';
 import type { Tables } from '../schema/tables.ts';
@@ -9,7 +10,10 @@ import { type Database, type Preparable, type Queries, statement } from '../stor
 const SIZES = [1, 8, 64] as const;
 const LARGEST = 64;
 
-/** `build` is given the keys as `(?, ?, …)`, for `inArray`. The rows come in its order, up to 64 keys; beyond that, 64 keys after 64 keys. */
+/**
+ * `build` gets the keys as `(?, ?, …)`, for `inArray`. The rows come in the order of the query for
+ * up to 64 keys; beyond that, the keys are read 64 at a time.
+ */
 export function batch<R>(name: string, build: (db: Database, t: Tables, keys: SQL) => Preparable<R[]>) {
   const statements = SIZES.map((size) => ({
     size,
@@ -26,7 +30,7 @@ export function batch<R>(name: string, build: (db: Database, t: Tables, keys: SQ
     return queries.run(fitting.query, values);
   };
   return async (queries: Queries, asked: readonly string[]): Promise<R[]> => {
-    // PostgreSQL's text has no NUL, and so no key does.
+    // PostgreSQL's text cannot contain NUL, so no key does.
     const keys = asked.some((key) => key.includes('\0')) ? asked.filter((key) => !key.includes('\0')) : asked;
     if (keys.length <= LARGEST) return keys.length === 0 ? [] : runOnce(queries, keys);
     const parts: Promise<R[]>[] = [];

@@ -1,12 +1,17 @@
 /**
- * Which columns of a row are read. A list of fifty jobs with their steps that shows six columns of fifty took 1,120 µs, and takes 580 when it reads only those.
+ * Chooses which columns of a row are read. A list of fifty jobs with their steps that shows six
+ * columns of fifty took 1,120 µs, and takes 580 when it reads only those.
  *
- * Each choice is a statement of its own, prepared once and kept on each connection: so there are `MOST_CHOICES` of them, and who makes more reads all.
+ * Each choice is a statement of its own, prepared once and kept on each connection. So there are at
+ * most `MOST_CHOICES`; after that, all columns are read.
  */
 const MOST_CHOICES = 128;
 
 export interface Choice {
-  /** Tells it from other choices of this process, in few letters: statements are named after it. */
+  /**
+   * A short name that tells it from the other choices of this process. Statements are named after
+   * it.
+   */
   readonly name: string;
   /** Null: all. */
   readonly columns: ReadonlySet<string> | null;
@@ -16,7 +21,7 @@ export const ALL_COLUMNS: Choice = { name: 'all', columns: null };
 
 const choices = new Map<string, Choice>();
 
-/** The choice of these columns: the same object for the same columns. */
+/** Returns the choice of these columns: the same object for the same columns. */
 export function chooseColumns(columns: Iterable<string>): Choice {
   const names = [...new Set(columns)].sort();
   const text = names.join(' ');
@@ -27,7 +32,7 @@ export function chooseColumns(columns: Iterable<string>): Choice {
   return choice;
 }
 
-/** Those of a table's columns that were chosen, and those of `always`. */
+/** The chosen columns of a table, and those in `always`. */
 export function pickColumns<C extends Readonly<Record<string, unknown>>>(
   all: C,
   { columns }: Choice,
@@ -35,10 +40,10 @@ export function pickColumns<C extends Readonly<Record<string, unknown>>>(
 ): C {
   if (columns === null) return all;
   const picked = Object.entries(all).filter(([name]) => columns.has(name) || always.includes(name));
-  return Object.fromEntries(picked) as C; // who made the choice reads no others
+  return Object.fromEntries(picked) as C; // the caller reads only the columns it chose
 }
 
-/** What is made once for each choice. */
+/** Makes something once for each choice. */
 export function forEachChoice<T>(make: (choice: Choice) => T): (choice: Choice) => T {
   const made = new Map<Choice, T>();
   return (choice) => {

@@ -4,21 +4,24 @@ import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
 import type { Tables } from '../schema/tables.ts';
 import { type Statement, statement, type Tx } from '../store.ts';
 
-/** 64 rows of the widest stream table stay far below both databases' bound on parameters. */
+/** 64 rows of the widest stream table stay far below the limit on parameters of both databases. */
 const SIZES = [64, 8, 1] as const;
 
 type TableName = keyof Tables;
 type Row<N extends TableName> = Tables[N]['$inferSelect'];
-/** Columns that a statement fills in by itself. */
+/** Columns that the statement itself fills in. */
 type Given<N extends TableName, O extends keyof Row<N>> = Omit<Row<N>, O>;
 
 export interface Insert<R> {
   readonly bySize: ReadonlyMap<number, Statement<Record<string, unknown>, unknown>>;
-  /** Only for the type: what a row has. */
+  /** Only for the type: a row of the table. */
   readonly row?: R;
 }
 
-/** An insert of rows of this table. `computed` columns get an expression of the dialect instead of a value. */
+/**
+ * An insert of rows into this table. `computed` columns get an expression of the dialect instead of
+ * a value.
+ */
 export function insertOf<N extends TableName, O extends keyof Row<N> & string = never>(
   table: N,
   { sizes = [1], arrival }: { sizes?: readonly number[]; arrival?: O } = {},
@@ -43,7 +46,10 @@ export function insertOf<N extends TableName, O extends keyof Row<N> & string = 
 type Empty<R> = { [C in keyof R as null extends R[C] ? C : never]: null };
 const empties = new WeakMap<object, object>();
 
-/** Null for each column of a table that may be null: what a row begins with of which not much is known yet. */
+/**
+ * Null for each column of a table that may be null: what a row begins with of which not much is
+ * known yet.
+ */
 export function emptyRow<N extends TableName>(t: Tables, table: N): Empty<Row<N>> {
   const known = empties.get(t[table]);
   const empty =
@@ -63,7 +69,7 @@ export async function insertRows<R extends object>(tx: Tx, insert: Insert<R>, ro
   for (let from = 0; from < rows.length; ) {
     const left = rows.length - from;
     const [size, query] = [...insert.bySize].find(([n]) => n <= left) ?? [];
-    if (!size || !query) throw new Error('An insert has a statement for one row.');
+    if (!size || !query) throw new Error('The insert has no statement for one row.');
     const values: Record<string, unknown> = {};
     for (let i = 0; i < size; i++) {
       for (const [name, value] of Object.entries(rows[from + i] as object)) values[`${name}${i}`] = value; // i < size <= rows left

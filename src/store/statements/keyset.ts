@@ -1,30 +1,39 @@
-/** Pages by key: where a list goes on, said by the last row's position and not by a count, so that a page costs the same however far in it lies. */
+/**
+ * Pages by key. A page starts after the position of a row instead of a count, so it costs the same
+ * however far into the list it is.
+ */
 import { and, asc, desc, type SQL, sql } from 'drizzle-orm';
 import type { AnySQLiteColumn } from 'drizzle-orm/sqlite-core';
 
-/** The position is of another list. */
+/** The position belongs to another list. */
 export class UnknownPosition extends Error {}
 
-/** What a list is ordered by, for one row, the last of it an id; dates as RFC 3339 text. */
+/**
+ * The values of one row that its list is ordered by, ending with an id. Dates are RFC 3339 text.
+ */
 export type Position = readonly (string | number)[];
 
-/** A range of a list, seen from one of its ends. */
+/** A range of a list, read from one of its ends. */
 export interface Slice {
   readonly limit: number;
-  /** Walks from the end of the list to its beginning. */
+  /** Reads from the end of the list to its beginning. */
   readonly isBackward: boolean;
-  /** Only what stands after this one in the order of the list; null: from its beginning. */
+  /** Only rows after this position in the list's order. Null: from the beginning. */
   readonly after: Position | null;
-  /** Only what stands before this one; null: to its end. */
+  /** Only rows before this position. Null: to the end. */
   readonly before: Position | null;
 }
 
-/** One column that a list is ordered by. `decode` turns the position's text or number into the column's value; null if it cannot be one. */
+/**
+ * A column that a list is ordered by. `decode` converts the text or number of a position to the
+ * column's value; null if it is invalid.
+ */
 export interface Key {
   readonly column: AnySQLiteColumn;
   decode(part: string | number): unknown;
 }
-// A position comes from a client: what PostgreSQL has no value for (a NUL in text, a number or a year out of range) is no position.
+// A position comes from a client. Values that PostgreSQL cannot hold (a NUL in text, a number or a
+// year out of range) are invalid.
 export const textKey = (column: AnySQLiteColumn): Key => ({
   column,
   decode: (part) => (typeof part === 'string' && !part.includes('\0') ? part : null),
@@ -35,15 +44,15 @@ export const numberKey = (column: AnySQLiteColumn): Key => ({
 });
 export const instantKey = (column: AnySQLiteColumn): Key => ({ column, decode: instantOf });
 
-/** The moment that a part of a position says; null when it says none between the years 1970 and 9999. */
+/** The time in a part of a position. Null if it is not a time between the years 1970 and 9999. */
 export function instantOf(part: string | number | undefined): Date | null {
   const date = new Date(part ?? '');
   return date.getTime() >= 0 && date.getTime() < Date.UTC(10_000, 0) ? date : null;
 }
 
 /**
- * The condition and the order of a slice of a list that is ordered by `keys`, all in one direction (so that both databases walk the index of
- * these columns). Throws UnknownPosition.
+ * The condition and order of a slice of a list ordered by `keys`, all in one direction so that both
+ * databases can walk an index of these columns. Throws UnknownPosition.
  */
 export function keyset(keys: readonly Key[], direction: 'asc' | 'desc', slice: Slice): { where: SQL | undefined; orderBy: SQL[] } {
   const isAscending = direction === 'asc';

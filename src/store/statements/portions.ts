@@ -1,28 +1,29 @@
-/** Rows of a stream, read by their bytes as well as by their number. */
+/** Reads rows of a stream, limited by number and by bytes. */
 
-/** How much is read at once: so many rows, of so many bytes together; a single row that has more is read by itself. */
+/** The limits of one read. A single row that exceeds the bytes is read alone. */
 export interface Portion {
   readonly rows: number;
   readonly bytes: number;
-  /** Called with the bytes that are about to be read. What it throws keeps them from being read. */
+  /** Called with the bytes about to be read. If it throws, they are not read. */
   readonly hold?: ((bytes: number) => void) | undefined;
 }
 
 export interface Cut<R> {
   readonly rows: readonly R[];
-  /** Whether there are more behind them. */
+  /** Whether more rows follow. */
   readonly hasMore: boolean;
 }
 
-/** Where a row stands, and what it takes, more or less, when it is read. */
+/** The number of a row, and its approximate size when read. */
 export interface RowSize {
   readonly place: number;
   readonly bytes: number;
 }
 
 /**
- * The rows at the front that the portion holds. Their sizes are read first, and then no rows but those: a hundred texts of a megabyte are never in
- * memory only to be cut. One row more than asked for tells whether there are more.
+ * Reads the first rows that fit the portion. Reads their sizes first and then only those rows, so
+ * that a hundred texts of a megabyte are never loaded just to be cut. One extra size tells whether
+ * more rows follow.
  */
 export async function readPortion<R>(
   { rows, bytes, hold }: Portion,
@@ -44,7 +45,7 @@ export async function readPortion<R>(
   return { rows: await read(last.place), hasMore: count < found.length };
 }
 
-/** The same of rows that are small, so that their number alone bounds them. */
+/** The same for small rows, limited by number only. */
 export async function readRows<R>({ rows }: Portion, read: (limit: number) => Promise<readonly R[]>): Promise<Cut<R>> {
   const found = await read(rows + 1);
   return { rows: found.length > rows ? found.slice(0, rows) : found, hasMore: found.length > rows };

@@ -1,4 +1,4 @@
-/** One connection with the statements that were prepared on it. */
+/** A connection with the statements that were prepared on it. */
 import { Placeholder as DrizzlePlaceholder, Param, type SQL, sql } from 'drizzle-orm';
 import type { Tables } from '../schema/tables.ts';
 import type { Database, Dialect, Placeholder, Queries, Statement } from '../store.ts';
@@ -8,7 +8,7 @@ interface Prepared {
   execute(values: unknown): unknown;
 }
 
-/** Where a statement's value is put in when it runs. */
+/** The place of a value that is given when the statement runs. */
 export function placeholder(name: string, column?: { mapToDriverValue(value: unknown): unknown }): DrizzlePlaceholder | SQL {
   const value = new DrizzlePlaceholder(name);
   return column ? sql`${new Param(value, column)}` : value;
@@ -30,7 +30,8 @@ export class PreparedStatements implements Queries {
   async run<P, R>(query: Statement<P, R>, values: P): Promise<R> {
     let prepared = this.#prepared.get(query.name);
     if (!prepared) {
-      // PostgreSQL's builders take the statement's name, SQLite's ignore it; the common type knows neither.
+      // PostgreSQL's builders take the name of the statement, SQLite's ignore it. The common type
+      // knows neither.
       const builder = query.build(this.db, this.t, placeholder as Placeholder<P>, this.dialect) as unknown as {
         prepare(name: string): Prepared;
       };
@@ -38,6 +39,6 @@ export class PreparedStatements implements Queries {
       mapPlainly(prepared);
       this.#prepared.set(query.name, prepared);
     }
-    return (await prepared.execute(values)) as R; // what the builder itself would have resolved to
+    return (await prepared.execute(values)) as R; // the type that the builder itself resolves to
   }
 }

@@ -1,9 +1,10 @@
 /**
- * Queries whose conditions depend on what was asked.
+ * Queries with conditions that depend on the request.
  *
- * A condition is a `Term`: its shape is text, its values come apart from it. Queries of one shape are one statement, prepared once, and named by a
- * hash of the shape. What clients can ask for makes many shapes, and each prepared one stays in memory on every connection: once there are
- * `MOST_SHAPES`, new ones are built for each call, which costs about 130 µs.
+ * A condition is a `Term`: its shape is text, and its values are separate. Queries of one shape
+ * share one prepared statement, named by a hash of the shape. Clients can ask for many shapes, and
+ * each prepared statement stays in memory on every connection. So once there are `MOST_SHAPES`, new
+ * ones are built for each call, which costs about 130 µs.
  */
 import { createHash } from 'node:crypto';
 import { and, Param, type SQL, sql } from 'drizzle-orm';
@@ -16,14 +17,19 @@ const MOST_SHAPES = 256;
 type Values = Readonly<Record<string, unknown>>;
 export type AnyPlaceholder = Placeholder<Record<string, unknown>>;
 
-/** One condition. `condition` may differ only with `shape`; whatever else varies is in `values`, under names that no other term uses. */
+/**
+ * One condition. `condition` may differ only with `shape`. Everything else that varies is in
+ * `values`, under names that no other term uses.
+ */
 export interface Term {
   readonly shape: string;
   readonly values: Values;
   condition(t: Tables, $: AnyPlaceholder, dialect: Dialect): SQL | undefined;
 }
 
-/** A query but for its conditions. `name` and `variant` tell its shape from that of other queries. */
+/**
+ * A query without its conditions. `name` and `variant` tell its shape from that of other queries.
+ */
 export interface Shaped<R> {
   readonly name: string;
   readonly variant?: string;
@@ -47,18 +53,24 @@ export async function runShaped<R>(queries: Queries, { name, variant = '', terms
     query = statement(`${name} ${createHash('sha256').update(shape).digest('hex').slice(0, 16)}`, buildAll);
     statements.set(shape, query);
   }
-  // Cast: the statement of one shape was built by the same `build`.
+  // Cast: the statement of a shape is always built by the same `build`.
   if (query) return (await queries.run(query, all)) as R;
   return await buildAll(queries.db, queries.t, inPlace(all), queries.dialect);
 }
 
-/** Puts the values where the placeholders would be. Cast: builders take any SQL where they take a placeholder. */
+/**
+ * Puts values in place of the placeholders. Cast: builders take any SQL where they take a
+ * placeholder.
+ */
 function inPlace(values: Values): AnyPlaceholder {
   return ((name: string, column?: { mapToDriverValue(value: unknown): unknown }) =>
     column ? sql`${new Param(values[name], column)}` : sql`${values[name]}`) as unknown as AnyPlaceholder;
 }
 
-/** One end of a slice of a list that is ordered by `keys`, all in one direction: what stands on that side of the position. Throws UnknownPosition. */
+/**
+ * One end of a slice of a list ordered by `keys`, all in one direction: the rows on that side of
+ * the position. Throws UnknownPosition.
+ */
 export function boundTerm(
   side: 'after' | 'before',
   position: Position | null,
@@ -75,7 +87,7 @@ export function boundTerm(
       condition(tables, $) {
         const columns = keys(tables).map(({ column }) => column);
         const parameters = columns.map((column, i) => $(`${side}${i}`, column));
-        // Compared as rows, both databases find the place in the index.
+        // Compared as row values, so that both databases find the position in the index.
         return sql`(${sql.join(
           columns.map((column) => sql`${column}`),
           sql`, `,

@@ -175,7 +175,7 @@ describeOnGround('A claim', (on) => {
     await updateDevice(seed.domain, admin, { deviceId: one.device.id, isDraining: true });
     expect(await claimNext(one.principal)).toEqual([]);
     expect(await refusalOf(seed.claim(job, 0, one))).toMatchObject({
-      issues: [{ path: ['deviceId'], message: 'The device is draining: it claims nothing more.' }],
+      issues: [{ path: ['deviceId'], message: 'The device is draining, so it may not claim steps. Set its isDraining to false first.' }],
     });
     const [step] = steps;
     if (!step) throw new Error('The job has a step.');

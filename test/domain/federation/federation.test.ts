@@ -143,7 +143,8 @@ describeOnGround('A federated job', (on) => {
       issues: [
         {
           path: ['federation', 'numDevices'],
-          message: 'asks, with numBufferDevices, for 5 edge devices; the project has 3 online with what it asks for.',
+          message:
+            'asks for 5 edge devices (with numBufferDevices), but only 3 that match are online in the project. Ask for fewer, or start more devices.',
         },
       ],
     });

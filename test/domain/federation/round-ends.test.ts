@@ -75,7 +75,7 @@ describeOnGround('A job of many rounds', (on) => {
     expect(await seed.readJob(job.id)).toMatchObject({
       status: 'SUCCEEDED',
       reason: 'TERMINATION_CRITERION',
-      reasonDescription: 'The duration that was asked for is over.',
+      reasonDescription: 'The job has reached its maxDurationSeconds.',
       resultModelId: fragment.id,
     });
     expect(statusesOf(await fleet.readRounds(job.id))).toEqual(['SUCCEEDED', 'CANCELLED']);

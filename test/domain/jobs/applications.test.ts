@@ -242,7 +242,7 @@ describeOnEachStore('An application', (open) => {
       const { modelVersionId: startModelVersionId } = await seed.readJob(training.job.id);
       expect(startModelVersionId).not.toBeNull();
 
-      const refusal = ['startModelVersionId: is for applications that support continual training.'];
+      const refusal = ['startModelVersionId: needs an application that supports continual training (supportsContinualTraining).'];
       expect(await issuesOf(seed.createJob(1, { startModelVersionId }))).toEqual(refusal);
       const cannot = await add();
       expect(await issuesOf(seed.createJob(1, { startModelVersionId, applicationId: cannot.id }))).toEqual(refusal);

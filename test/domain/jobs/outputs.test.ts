@@ -69,7 +69,10 @@ describeOnGround('The output of a job', (on) => {
     const { lease } = await seed.claim(job);
     const before = await readAll();
     const refusal = await refusalOf(completeStep(seed.domain, admin, { leaseToken: lease.token, output: { a: 1 } }));
-    expect(refusal).toMatchObject({ code: 'INVALID_STATE', message: 'There is a fragment output.json of type DATA already.' });
+    expect(refusal).toMatchObject({
+      code: 'INVALID_STATE',
+      message: 'There is a fragment output.json of type DATA already. Delete it, so that the output can be stored.',
+    });
     expect(await readAll()).toEqual(before);
     expect((await completeStep(seed.domain, admin, { leaseToken: lease.token })).job.status).toBe('SUCCEEDED');
   });

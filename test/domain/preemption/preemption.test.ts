@@ -39,7 +39,7 @@ describeOnGround('Preemption', (on) => {
     expect(step).toMatchObject({ status: 'QUEUED', failedCount: 0, lostCount: 0, queuedAt: seed.clock.now() });
     expect(await seed.readJob(eviction.step.jobId)).toMatchObject({ status: 'SUSPENDED', reason: 'PREEMPTED' });
     const [attempt] = await room.attemptsOf(eviction.step.id);
-    const said = `It made room for step 0 of Urgent (${urgent.id}). Given back.`;
+    const said = `Evicted for step 0 of Urgent (${urgent.id}). Given back.`;
     expect(attempt).toMatchObject({ outcome: 'PREEMPTED', reason: 'PREEMPTED', description: said });
 
     const [taken, ...others] = await room.claimOn(device, 5);
@@ -147,7 +147,7 @@ describeOnGround('Preemption', (on) => {
     await preempt(seed.domain);
     await room.release(eviction);
     await claimStep(seed.domain, admin, { jobId: job.id, stepNumber: 0, deviceId: device.id, leaseSeconds: 60 });
-    expect((await room.attemptsOf(eviction.step.id))[0]?.description).toBe('It made room for a step of another project.');
+    expect((await room.attemptsOf(eviction.step.id))[0]?.description).toBe('Evicted for a step of another project.');
     expect((await seed.readEvents(job.id)).at(-1)?.description).toBe(`Claimed by ${device.name}, in place of a step of another project.`);
     await updateDevice(seed.domain, admin, { deviceId: device.id, isDraining: true });
   });

@@ -277,7 +277,7 @@ describeOnGround('A round', (on) => {
     expect(await seed.readJob(job.id)).toMatchObject({
       status: 'FAILED',
       reason: 'QUORUM_UNREACHABLE',
-      reasonDescription: 'Round 1 did not have its 2 models by its deadline.',
+      reasonDescription: 'Round 1 did not get its 2 models by its deadline.',
     });
     expect(statusesOf(await fleet.readRounds(job.id))).toEqual(['FAILED']);
     expect(statusesOf(await fleet.readRounds(prompt.id))).toEqual(['AGGREGATING']);

@@ -77,10 +77,22 @@ describeOnEachStore('a connection', (open) => {
     [{ first: 0 }, 'BAD_REQUEST: first must be at least 1; got 0.'],
     [{ last: -1 }, 'BAD_REQUEST: last must be at least 1; got -1.'],
     [{ first: 1, last: 1 }, 'BAD_REQUEST: Give first or last, not both.'],
-    [{ after: 'nonsense' }, 'BAD_REQUEST: after and before take cursors that this list gave.'],
-    [{ before: Buffer.from('[1]').toString('base64url') }, 'BAD_REQUEST: after and before take cursors that this list gave.'],
-    [{ after: Buffer.from('["a","b"]').toString('base64url') }, 'BAD_REQUEST: after and before take cursors that this list gave.'],
-    [{ after: Buffer.from('["\\u0000"]').toString('base64url') }, 'BAD_REQUEST: after and before take cursors that this list gave.'],
+    [
+      { after: 'nonsense' },
+      'BAD_REQUEST: after and before: this cursor was not returned by this list. Use a cursor from its edges or pageInfo.',
+    ],
+    [
+      { before: Buffer.from('[1]').toString('base64url') },
+      'BAD_REQUEST: after and before: this cursor was not returned by this list. Use a cursor from its edges or pageInfo.',
+    ],
+    [
+      { after: Buffer.from('["a","b"]').toString('base64url') },
+      'BAD_REQUEST: after and before: this cursor was not returned by this list. Use a cursor from its edges or pageInfo.',
+    ],
+    [
+      { after: Buffer.from('["\\u0000"]').toString('base64url') },
+      'BAD_REQUEST: after and before: this cursor was not returned by this list. Use a cursor from its edges or pageInfo.',
+    ],
   ])('refuses %j', async (page, message) => {
     await expect(read(page)).rejects.toThrow(message);
   });

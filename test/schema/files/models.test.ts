@@ -132,7 +132,9 @@ describeOnEachStore('models', (open) => {
       const { job } = await seed.createJob();
       const fragmentId = await training.train(job, 'kept');
       const versionId = (await seeJob(job.id)).modelVersion?.id;
-      expect(await refusalOf(deleteFragment(seed.domain, admin, { fragmentId }))).toMatchObject({ message: 'It is a version of a model.' });
+      expect(await refusalOf(deleteFragment(seed.domain, admin, { fragmentId }))).toMatchObject({
+        message: 'This fragment is a version of a model.',
+      });
       await deleteJob(seed.domain, admin, { jobId: job.id });
       const { node } = await ask<{ node: object }>(
         `query ($id: ID!) { node(id: $id) { ... on ModelVersion { number job { id } metrics { name } fragment { text downloadUrl job { id } project { id } } } } }`,

@@ -44,7 +44,7 @@ test('a file with a second name, and a link to nothing, are refused', async () =
   rmSync(join(folder, 'other.sqlite'));
   expect(await open(file)).toBeDefined();
   symlinkSync(join(folder, 'nowhere'), join(folder, 'dangling.sqlite'));
-  await expect(openSqlite(join(folder, 'dangling.sqlite'))).rejects.toThrow(/link to a file that is not there/);
+  await expect(openSqlite(join(folder, 'dangling.sqlite'))).rejects.toThrow(/link to a file that does not exist/);
 });
 
 test('a file that is moved while it is open is not ready and takes no writes until it is back; nothing is lost (P1)', async () => {
