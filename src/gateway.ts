@@ -17,7 +17,7 @@ import type { ServerParts } from './server/app.ts';
 import { Rates } from './server/connections/rates.ts';
 import { Unsent } from './server/connections/unsent.ts';
 import { readManifest } from './server/documents/manifest.ts';
-import { fragmentDoor } from './server/files/files.ts';
+import { fragmentEndpoint } from './server/files/files.ts';
 import { startServer } from './server/http.ts';
 import { ServerMeters } from './server/watch/meters.ts';
 import { logRecurring } from './server/watch/recurring.ts';
@@ -27,7 +27,7 @@ import { isShared, openFiles, openStore } from './store/open.ts';
 import type { Store } from './store/store.ts';
 import { type OpenLog, openLog } from './telemetry/log.ts';
 import { Metrics } from './telemetry/metrics.ts';
-import { metricsDoor, openMetricsServer } from './telemetry/metrics-server.ts';
+import { metricsEndpoint, openMetricsServer } from './telemetry/metrics-server.ts';
 import { readinessOf } from './telemetry/readiness.ts';
 import { samplesOf } from './telemetry/samples.ts';
 import type { TraceSettings } from './telemetry/trace-settings.ts';
@@ -99,7 +99,10 @@ async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracin
     context: (principal, asked) => createContext({ domain, wakeups, serverLimits: limits }, principal, asked),
     onKeyEnd,
     trustedDocuments,
-    handlers: { '/fragments/': fragmentDoor(domain, rates, { ...limits, onKeyEnd, meters }), '/metrics': metricsDoor(domain, metrics) },
+    handlers: {
+      '/fragments/': fragmentEndpoint(domain, rates, { ...limits, onKeyEnd, meters }),
+      '/metrics': metricsEndpoint(domain, metrics),
+    },
     ready: readinessOf(store),
     limits,
     unsent,

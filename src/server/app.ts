@@ -34,8 +34,8 @@ export interface ServerParts<C extends object> {
   ): C;
   /** Calls `ended` once when the principal's key expires or is revoked, or has been since it was authenticated. Returns what stops the watching. */
   onKeyEnd(principal: Principal, ended: (why: KeyEnd) => void): () => void;
-  /** Other doors, by the path they begin with: `/fragments/`. They answer by themselves, errors included, and check their own keys. */
-  readonly handlers: Readonly<Record<string, RequestDoor>>;
+  /** Other endpoints, by the path they begin with: `/fragments/`. They answer by themselves, errors included, and check their own keys. */
+  readonly handlers: Readonly<Record<string, Endpoint>>;
   /** Whether the store can be read and written: what /health/ready says once the server is open. */
   ready(): Promise<Readiness>;
   /** Documents by their ids, where no others are executed; null: all are. */
@@ -43,7 +43,7 @@ export interface ServerParts<C extends object> {
   readonly limits: Limits;
   /** What waits for consumers to take it. */
   readonly unsent: Unsent;
-  /** How fast each key may ask, here and at the other doors. */
+  /** How fast each key may ask, here and at the other endpoints. */
   readonly rates: Rates;
   readonly log: Log;
   readonly meters: ServerMeters;
@@ -62,7 +62,7 @@ export interface GraphqlParts<C extends object> extends ServerParts<C> {
 }
 
 export type KeyEnd = 'expired' | 'revoked';
-export type RequestDoor = (request: IncomingMessage, response: ServerResponse, url: URL, call: Call) => Promise<void>;
+export type Endpoint = (request: IncomingMessage, response: ServerResponse, url: URL, call: Call) => Promise<void>;
 
 /** Where to listen. */
 export interface Address {

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Address, GraphqlParts, RequestDoor, RunningServer, ServerParts } from './app.ts';
+import type { Address, Endpoint, GraphqlParts, RunningServer, ServerParts } from './app.ts';
 import { Arrivals, connectionsAtMost } from './connections/arrivals.ts';
 import { Connections } from './connections/connections.ts';
 import { Tally } from './connections/tally.ts';
@@ -15,7 +15,7 @@ import { readTarget, type Target } from './http/target.ts';
 import { Pipeline } from './pipeline.ts';
 import { type Call, callOf } from './watch/call.ts';
 import { RequestWatch } from './watch/request-watch.ts';
-import { WebSocketDoor } from './websocket/websocket.ts';
+import { WebSocketEndpoint } from './websocket/websocket.ts';
 import { createServerOfGraphql } from './yoga.ts';
 
 /** Over how long the clients of sockets and streams are asked to come back, so that they do not all do at once. */
@@ -40,7 +40,7 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
   const pipeline = new Pipeline(parts);
   const graphql: GraphqlParts<C> = { ...parts, pipeline, connections, ofKey: new Tally(parts.limits.socketsPerKey), origins };
   const answerByYoga = createServerOfGraphql(graphql);
-  const sockets = new WebSocketDoor(graphql);
+  const sockets = new WebSocketEndpoint(graphql);
   let phase: 'starting' | 'serving' | 'stopping' = 'starting';
 
   async function answer(request: IncomingMessage, response: ServerResponse, call: Call, target: Target): Promise<void> {
@@ -64,8 +64,8 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
     if (path === '/health/ready') return answerReady(response, phase, parts.ready);
     if (path.startsWith('/graphql/')) return (await import('./graphiql/assets.ts')).answerAsset(target, request, response);
     if (path === '/') return void response.writeHead(302, { location: '/graphql' }).end();
-    const door = findDoor(parts.handlers, path);
-    if (door) return door(request, response, new URL(path + search, 'http://gateway'), call);
+    const endpoint = findEndpoint(parts.handlers, path);
+    if (endpoint) return endpoint(request, response, new URL(path + search, 'http://gateway'), call);
     throw new HttpRefusal(404, refuse('BAD_REQUEST', 'Nothing is here. GraphQL is at /graphql.'));
   }
 
@@ -91,7 +91,7 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
   const { connectionsPerAddress, headerMs } = parts.limits;
   const server = createServer(
     {
-      shouldUpgradeCallback: WebSocketDoor.isAskedFor,
+      shouldUpgradeCallback: WebSocketEndpoint.isAskedFor,
       headersTimeout: headerMs,
       connectionsCheckingInterval: Math.min(1_000, headerMs),
       // Uploads may take hours. /graphql bounds its own bodies.
@@ -151,8 +151,8 @@ function requireKnownCoding({ headers }: IncomingMessage): void {
   throw new HttpRefusal(501, refuse('BAD_REQUEST', 'Send the body as it is: of all transfer codings, only "chunked" is known.'));
 }
 
-function findDoor(doors: Readonly<Record<string, RequestDoor>>, path: string): RequestDoor | undefined {
-  for (const prefix in doors) if (path.startsWith(prefix)) return doors[prefix];
+function findEndpoint(endpoints: Readonly<Record<string, Endpoint>>, path: string): Endpoint | undefined {
+  for (const prefix in endpoints) if (path.startsWith(prefix)) return endpoints[prefix];
   return undefined;
 }
 

@@ -8,11 +8,11 @@ import { authenticate } from '../domain/access/keys.ts';
 import { requireAllProjects } from '../domain/access/rights.ts';
 import type { Domain } from '../domain/core/domain.ts';
 import { RequestRefused } from '../domain/core/refusals.ts';
-import type { RequestDoor } from '../server/app.ts';
+import type { Endpoint } from '../server/app.ts';
 import { admit } from '../server/connections/arrivals.ts';
 import type { Metrics } from './metrics.ts';
 
-export function metricsDoor(domain: Domain, metrics: Metrics): RequestDoor {
+export function metricsEndpoint(domain: Domain, metrics: Metrics): Endpoint {
   return async (request, response, url) => {
     if (url.pathname !== '/metrics') return say(response, 404, 'Nothing is here. The metrics are at /metrics.');
     const principal = await authenticate(domain, request.headers.authorization);

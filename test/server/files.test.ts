@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createFragment } from '../../src/domain/files/fragments.ts';
 import { signUrl } from '../../src/domain/files/signatures.ts';
 import { Rates } from '../../src/server/connections/rates.ts';
-import { fragmentDoor } from '../../src/server/files/files.ts';
+import { fragmentEndpoint } from '../../src/server/files/files.ts';
 import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
 import { ServerMeters } from '../../src/server/watch/meters.ts';
 import { ask } from '../e2e/asking.ts';
@@ -295,7 +295,7 @@ test('a transfer on which nothing moves is let go, and leaves nothing', async ()
   const own = await createSqliteDatabase();
   const { domain, createJob } = await plantSeed(await own.open(), { start: new Date().toISOString() });
   const meters = new ServerMeters();
-  const door = fragmentDoor(domain, new Rates(DEFAULT_LIMITS), { stallMs: 300, onKeyEnd: () => () => {}, meters });
+  const door = fragmentEndpoint(domain, new Rates(DEFAULT_LIMITS), { stallMs: 300, onKeyEnd: () => () => {}, meters });
   const closed: Promise<unknown>[] = [];
   const server = await startSample({
     handlers: {

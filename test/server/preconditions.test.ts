@@ -7,7 +7,7 @@ import type { Domain } from '../../src/domain/core/domain.ts';
 import { createFragment } from '../../src/domain/files/fragments.ts';
 import { signUrl } from '../../src/domain/files/signatures.ts';
 import { Rates } from '../../src/server/connections/rates.ts';
-import { fragmentDoor } from '../../src/server/files/files.ts';
+import { fragmentEndpoint } from '../../src/server/files/files.ts';
 import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
 import { ServerMeters } from '../../src/server/watch/meters.ts';
 import { createSqliteDatabase } from '../support/databases.ts';
@@ -23,7 +23,7 @@ beforeAll(async () => {
   domain = seed.domain;
   jobId = (await seed.createJob()).job.id;
   const parts = { stallMs: 5_000, onKeyEnd: () => () => {}, meters: new ServerMeters() };
-  server = await startSample({ handlers: { '/fragments/': fragmentDoor(domain, new Rates(DEFAULT_LIMITS), parts) } });
+  server = await startSample({ handlers: { '/fragments/': fragmentEndpoint(domain, new Rates(DEFAULT_LIMITS), parts) } });
   return async () => {
     await server.close(0);
     await database.remove();

@@ -1,5 +1,5 @@
 import type { Principal } from '../../src/domain/access/principal.ts';
-import type { Address, KeyEnd, RequestDoor, RunningServer } from '../../src/server/app.ts';
+import type { Address, Endpoint, KeyEnd, RunningServer } from '../../src/server/app.ts';
 import { Rates } from '../../src/server/connections/rates.ts';
 import { Unsent } from '../../src/server/connections/unsent.ts';
 import type { Readiness } from '../../src/server/http/health.ts';
@@ -52,7 +52,7 @@ export interface Body {
 export interface SampleOptions {
   readonly limits?: Partial<Limits>;
   readonly origins?: Address['origins'];
-  readonly handlers?: Record<string, RequestDoor>;
+  readonly handlers?: Record<string, Endpoint>;
   readonly ready?: () => Promise<Readiness>;
   /** Default: yes. */
   readonly isOpen?: boolean;

@@ -1,5 +1,5 @@
 /**
- * The door of fragments: PUT takes their bytes, GET and HEAD give them.
+ * The endpoint of fragments: PUT takes their bytes, GET and HEAD give them.
  *
  * A URL is good by its signature, or for whoever comes with a key that sees the fragment. What is given goes out as a download: an attachment,
  * never sniffed, of its own content type only where a browser does nothing with it; a fragment is somebody's file, not a page of ours.
@@ -57,7 +57,7 @@ function requirePace(tooFast: TooFast | null): void {
   if (tooFast) throw new FileRefusal(429, 'LIMIT_EXCEEDED', tooFast.error.message, tooFast.error.extensions);
 }
 
-export interface FragmentDoorParts {
+export interface FragmentEndpointParts {
   /** How long a client may send nothing of its upload, or take nothing of its download, before it is let go. */
   readonly stallMs: number;
   /** Tells when a key ends: what came with it under way is cut. */
@@ -65,7 +65,7 @@ export interface FragmentDoorParts {
   readonly meters: ServerMeters;
 }
 
-export function fragmentDoor(domain: Domain, rates: Rates, parts: FragmentDoorParts) {
+export function fragmentEndpoint(domain: Domain, rates: Rates, parts: FragmentEndpointParts) {
   const { meters } = parts;
   return async (request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> => {
     try {
@@ -122,7 +122,7 @@ async function requireFragment(
 }
 
 /** A transfer may take hours; it ends with the key that it came with. An upload can still be told why, a download breaks. */
-function cutWithKey({ onKeyEnd }: FragmentDoorParts, principal: Principal, request: IncomingMessage, response: ServerResponse): void {
+function cutWithKey({ onKeyEnd }: FragmentEndpointParts, principal: Principal, request: IncomingMessage, response: ServerResponse): void {
   const stop = onKeyEnd(principal, (why) => {
     if (response.headersSent) {
       response.destroy();

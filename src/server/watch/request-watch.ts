@@ -6,7 +6,7 @@ import type { ServerMeters } from './meters.ts';
 import type { Traces } from './traces.ts';
 
 /** The first part of the paths that are something here: what a request is counted by. All others are one. */
-const DOORS: ReadonlySet<string> = new Set(['graphql', 'fragments', 'health', 'metrics']);
+const ENDPOINTS: ReadonlySet<string> = new Set(['graphql', 'fragments', 'health', 'metrics']);
 
 /** Sees every HTTP request from its beginning to its answer: counts it, logs it and traces it. */
 export class RequestWatch {
@@ -27,35 +27,35 @@ export class RequestWatch {
     const status = () => (response.headersSent ? response.statusCode : 0);
     const method = request.method ?? '';
     if (this.#traces) {
-      const about = { method, route: `/${doorOf(path)}`, id: call.id, parent: readTraceParent(request.headers.traceparent) };
+      const about = { method, route: `/${endpointOf(path)}`, id: call.id, parent: readTraceParent(request.headers.traceparent) };
       await this.#traces.request(about, work, status);
     } else {
       await work();
     }
-    this.#countOf(doorOf(path), status()).add();
+    this.#countOf(endpointOf(path), status()).add();
     if (!this.#log.has('debug')) return;
     const ms = Math.round((performance.now() - began) * 10) / 10;
     // Without the query: that of a fragment is signed, and that of a GET has the variables.
     this.#log.debug('A request was answered.', { requestId: call.id, method, path: path.slice(0, 200), status: status() || 'gone', ms });
   }
 
-  #countOf(door: string, status: number): Count {
-    let byStatus = this.#counts.get(door);
+  #countOf(endpoint: string, status: number): Count {
+    let byStatus = this.#counts.get(endpoint);
     if (!byStatus) {
       byStatus = new Map();
-      this.#counts.set(door, byStatus);
+      this.#counts.set(endpoint, byStatus);
     }
     let count = byStatus.get(status);
     if (!count) {
-      count = this.#meters.requests.of({ door, status: status === 0 ? 'gone' : String(status) });
+      count = this.#meters.requests.of({ door: endpoint, status: status === 0 ? 'gone' : String(status) });
       byStatus.set(status, count);
     }
     return count;
   }
 }
 
-function doorOf(path: string): string {
+function endpointOf(path: string): string {
   const end = path.indexOf('/', 1);
   const first = end < 0 ? path.slice(1) : path.slice(1, end);
-  return DOORS.has(first) ? first : 'other';
+  return ENDPOINTS.has(first) ? first : 'other';
 }

@@ -55,7 +55,7 @@ interface Begun {
  * ours, since graphql-ws has none: size of messages, operations under way, sockets of a key and of an address that has shown no key,
  * and slow consumers (connections.ts).
  */
-export class WebSocketDoor<C extends object> {
+export class WebSocketEndpoint<C extends object> {
   readonly #parts: GraphqlParts<C>;
   readonly #sockets: WebSocketServer;
   readonly #protocol: Server<Extra>;
