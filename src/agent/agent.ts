@@ -1,9 +1,10 @@
 /**
- * The agent: registers this machine as a device, claims steps and runs them, until it is told to stop.
+ * The agent registers this machine as a device, then claims and runs steps until it is stopped.
  *
- *     occupy the folder → end orphans → register → claim up to the free slots → work on each claim (worker.ts) → claim again …
+ *     occupy the folder → end orphans → register → claim up to the free slots
+ *       → work on each claim (worker.ts) → claim again …
  *
- * What to run, and on which device, is the gateway's decision alone: the agent runs what it is given.
+ * The gateway alone decides what runs on which device. The agent runs what it is given.
  */
 import { setMaxListeners } from 'node:events';
 import { hostname, userInfo } from 'node:os';
@@ -24,39 +25,52 @@ export interface AgentOptions {
   /** The gateway's base address. */
   readonly url: string;
   /**
-   * A key that may register a device there: an editor's, or the device's own. Used once: the registration answers the device's own, which is kept in
-   * `workDir` and used from then on, also at the next start. May be left out where one is kept.
+   * A key that may register a device there: an editor's, or the device's own. It is used once: the
+   * registration returns the device's own key. That one is kept in `workDir` and used from then on,
+   * also after a restart. May be omitted if a key is kept there.
    */
   readonly token?: string | undefined;
-  /** Only steps of this project. Default: of all that the key sees. */
+  /** Claim only steps of this project. Default: all projects that the key can see. */
   readonly projectId?: string | undefined;
-  /** Default: the host's name. The same name takes over the same device. */
+  /** Default: the host name. Registering a name again takes over that device. */
   readonly name?: string | undefined;
   readonly labels?: readonly LabelInput[] | undefined;
-  /** What the machine offers. Default: what is found on it. */
+  /** What the machine offers. Default: what the agent finds. */
   readonly resources?: ResourcesInput | undefined;
   /** How many steps to run at the same time. Default: 1. */
   readonly slots?: number | undefined;
-  /** The device's key, the steps' working folders and what is not delivered yet; of one agent alone. Default: ./data/agent. */
+  /**
+   * Holds the device's key, the steps' work folders and reports not yet delivered. For one agent
+   * alone. Default: ./data/agent.
+   */
   readonly workDir?: string | undefined;
   /** Default: 60. */
   readonly leaseSeconds?: number | undefined;
-  /** From SIGTERM to SIGKILL, for a step that is told to stop. Default: 10, well within the gateway's default for a cancel (30). */
+  /**
+   * Seconds from SIGTERM to SIGKILL when a step is stopped. Default: 10, well within the gateway's
+   * 30 for a cancel.
+   */
   readonly graceSeconds?: number | undefined;
-  /** How often to look whether a container engine and GPUs have come or gone. Default: 30. */
+  /** How often to check whether a container engine or GPUs have come or gone. Default: 30. */
   readonly lookSeconds?: number | undefined;
-  /** Runs process steps as users without rights, with processes, a /tmp and a work folder of their own. Refused where that cannot be done. Default: no. */
+  /**
+   * Runs each process step as an unprivileged user, with its own processes, /tmp and work folder.
+   * The agent refuses to start where that is impossible. Default: no isolation.
+   */
   readonly isolate?: { readonly user?: string | undefined } | undefined;
   readonly onEvent?: ((event: AgentEvent) => void) | undefined;
-  /** Takes the sentence of each event. */
+  /** Receives each event's message. */
   readonly log?: ((line: string) => void) | undefined;
   /** Aborted when the agent is to stop. */
   readonly stop: AbortSignal;
-  /** What to do then with the steps that it holds. Read when `stop` is aborted. Default: release. */
+  /** What to do with held steps on stop. Read when `stop` is aborted. Default: release. */
   readonly stopMode?: 'finish' | 'release' | undefined;
 }
 
-/** Runs until `stop` is aborted and what it holds is finished or given back. Answers the exit code: 0, or 1 when the gateway does not let it go on. */
+/**
+ * Runs until `stop` is aborted and every held step is finished or given back. Resolves with the
+ * exit code: 0, or 1 when the gateway refuses this agent.
+ */
 export async function runAgent(options: AgentOptions): Promise<number> {
   const tell = (event: AgentEvent) => {
     options.onEvent?.(event);
@@ -64,7 +78,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   };
   try {
     const name = options.name ?? hostname();
-    // Absolute: a step runs in a folder of its own and is told paths.
+    // Absolute, because a step runs in its own folder and is given paths.
     const workDir = resolve(options.workDir ?? 'data/agent');
     const leave = await occupyFolder(workDir);
     try {
@@ -86,7 +100,9 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   }
 }
 
-/** A gateway that is there answers at once; one that stops with this agent need not hear it. */
+/**
+ * A gateway that is up answers at once. One that stops together with this agent need not hear it.
+ */
 const goodbyeSeconds = 1;
 
 interface Setting {
@@ -101,13 +117,14 @@ async function serve(options: AgentOptions, setting: Setting): Promise<number> {
   const { workDir, tell, containment } = setting;
   const offers = await Offers.find(options.resources, tell);
   const { client, deviceId } = await register(options, setting, offers.now);
-  // What goes on beside the claims ends with them, also where the gateway ended them: it would keep the process from exiting.
+  // Background work ends with the claims, also when the gateway ends them. Otherwise it would keep
+  // the process alive.
   const over = new AbortController();
   const beside = AbortSignal.any([stop, over.signal]);
-  // Never rejects, and ends with the signal.
+  // Never rejects. Ends with the signal.
   void offers.keepLooking(client, deviceId, options.lookSeconds ?? 30, beside);
   const release = new AbortController();
-  // Every step listens to it: more listeners than slots would be a leak, more than ten are not.
+  // Every step listens to it, so more than ten listeners are no leak.
   setMaxListeners(0, release.signal);
   const onStop = () => {
     const isFinishing = options.stopMode === 'finish';
@@ -128,7 +145,10 @@ async function serve(options: AgentOptions, setting: Setting): Promise<number> {
   }
 }
 
-/** So that nobody counts on this device any more. A gateway that does not hear it finds out by the silence. */
+/**
+ * Tells the gateway that this device is leaving. A gateway that does not hear it notices the
+ * silence.
+ */
 async function sayGoodbye(client: Client, deviceId: string): Promise<void> {
   const input = { deviceId, isLeaving: true };
   await client.request(UpdateDeviceDocument, { input }, { timeoutSeconds: goodbyeSeconds }).catch(() => {});

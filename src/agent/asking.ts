@@ -3,21 +3,30 @@ import { GatewayUnreachable, RequestRefused, retryAfterOf } from '../client/erro
 import type { Client, RequestOptions } from '../client/fetch.ts';
 import type { TypedDocumentString } from '../client/generated.ts';
 
-/** A step's news should be there soon after the gateway is: it is asked more often than a person's client would. */
+/**
+ * Reports should arrive soon after the gateway is back, so the agent retries more often than an
+ * interactive client.
+ */
 const backoff: Backoff = { baseMs: 200, capMs: 3_000, random: Math.random };
 
-/** Whether the same request may well be answered later: the gateway is away, has a full disk or a fault of its own, or was asked too fast. */
+/**
+ * Whether the same request may succeed later: the gateway is unreachable, has a full disk or an
+ * internal error, or limits the rate.
+ */
 export function isPassing(error: unknown): boolean {
   if (retryAfterOf(error) !== null) return true;
   return error instanceof GatewayUnreachable || (error instanceof RequestRefused && ['UNAVAILABLE', 'INTERNAL_ERROR'].includes(error.code));
 }
 
-/** Whether the gateway does not take the key (any more). */
+/** Whether the gateway refuses the key. */
 export function isKeyRefused(error: unknown): error is RequestRefused {
   return error instanceof RequestRefused && (error.code === 'UNAUTHENTICATED' || error.code === 'FORBIDDEN');
 }
 
-/** Asks until there is an answer. Rejects with the signal's reason when that is aborted, and with what is no passing failure. */
+/**
+ * Retries until the gateway answers. Rejects with the signal's reason when it is aborted, and with
+ * any error that is not transient.
+ */
 export async function askUntilAnswered<Data, Variables>(
   client: Client,
   document: TypedDocumentString<Data, Variables>,
@@ -35,7 +44,10 @@ export async function askUntilAnswered<Data, Variables>(
   }
 }
 
-/** The same client, that tells when the gateway goes away and when it is back: once each, however many requests are waiting. */
+/**
+ * Wraps a client to report when the gateway goes away and when it is back: once each, however many
+ * requests wait.
+ */
 export function watchClient(client: Client, onAway: (message: string) => void, onBack: () => void): Client {
   let isAway = false;
   return {

@@ -6,12 +6,15 @@ import { RegisterDeviceDocument, type RegisterDeviceInput } from '../client/gene
 import { askUntilAnswered, isKeyRefused } from './asking.ts';
 import { isAlive, readRecord, recordProcess } from './attempt/orphans.ts';
 
-/** Another agent uses the folder, or the gateway does not let this one in: a sentence for the person who started it. */
+/**
+ * The agent cannot start: another one uses the folder, or the gateway refuses its key. The message
+ * is for the user.
+ */
 export class AgentError extends Error {
   override readonly name = 'AgentError';
 }
 
-/** The device that this agent is, and a client that speaks as it. */
+/** This agent's device, and a client that authenticates as it. */
 export interface Registration {
   readonly client: Client;
   readonly deviceId: string;
@@ -26,9 +29,12 @@ export interface KeptKey {
 }
 
 /**
- * Registers this machine, by the key that an earlier registration gave it, or by the one that its user gave. The first registration answers the device's
- * own key, which is kept in the folder for its user alone and used from then on: the user's may do more, and need not stay on this machine.
- * Waits for a gateway that is away. Rejects with AgentError when no key is taken, with Refused, and with the signal's reason.
+ * Registers this machine with the key that an earlier registration returned, or else with the
+ * user's. The first registration returns the device's own key. It is kept in the folder, readable
+ * by the agent's user only, and used from then on: the user's key may do more and need not stay on
+ * this machine. Waits while the gateway is away.
+ *
+ * Rejects with AgentError when no key is accepted, with Refused, and with the signal's reason.
  */
 export async function registerDevice(
   given: {
@@ -55,23 +61,27 @@ export async function registerDevice(
         ? 'An agent needs a key that may register a device: TRAINYARD_TOKEN, --token-file or --token.'
         : 'The key of this device is not good any more, and no other was given: TRAINYARD_TOKEN, --token-file or --token.',
     );
-  // A device that was there before gets a new key as well: with the user's, its steps could do what the user may.
+  // A device that is known already gets a new key as well: with the user's, its steps could do what
+  // the user may.
   const registered = byKept ?? (await register(token ?? '', true).catch(explainRefusedKey));
   const { device, apiKey } = registered;
-  // By the device's own key, whoever gave it.
+  // The key used was the device's own, kept or given.
   if (!apiKey) return { client: registered.client, deviceId: device.id, deviceName: device.name };
   await keepKey(given.workDir, { url, name: input.name, apiKey });
   return { client: given.wrap(createClient({ url, token: apiKey })), deviceId: device.id, deviceName: device.name };
 }
 
-/** Makes the agent's folder, or closes it to other users where it is open to them. */
+/** Makes the agent's folder, or takes other users' access away if it exists. */
 export async function makeAgentFolder(workDir: string): Promise<void> {
   await mkdir(workDir, { recursive: true, mode: 0o700 });
   const { mode } = await stat(workDir);
   if ((mode & 0o077) !== 0) await chmod(workDir, 0o700);
 }
 
-/** Makes the folder and takes it for this agent alone: two in one folder would take each other's steps for orphans. Answers how to leave it. */
+/**
+ * Makes the folder and claims it for this agent: two agents in one folder would take each other's
+ * steps for orphans. Resolves with a function that leaves it.
+ */
 export async function occupyFolder(workDir: string): Promise<() => Promise<void>> {
   await makeAgentFolder(workDir);
   const path = join(workDir, 'agent.json');
@@ -85,7 +95,7 @@ export async function occupyFolder(workDir: string): Promise<() => Promise<void>
 
 const keyFile = (workDir: string) => join(workDir, 'device.json');
 
-/** The key that a device of this name got from the gateway at this address; null where there is none. */
+/** The key that the gateway at this address gave to a device of this name, or null. */
 export async function keptKey(workDir: string, url: string, name: string): Promise<string | null> {
   const text = await readFile(keyFile(workDir), 'utf8').catch(() => null);
   if (text === null) return null;
@@ -97,10 +107,10 @@ export async function keptKey(workDir: string, url: string, name: string): Promi
   }
 }
 
-/** Keeps a device's key for its agent, whole or not at all, for the agent's user alone. */
+/** Stores a device's key atomically, readable by the agent's user only. */
 export async function keepKey(workDir: string, kept: KeptKey): Promise<void> {
   const path = keyFile(workDir);
-  // The mode is only for a file that is new.
+  // The mode applies to new files only.
   await rm(`${path}.new`, { force: true });
   await writeFile(`${path}.new`, `${JSON.stringify(kept)}\n`, { mode: 0o600, flag: 'wx' });
   await rename(`${path}.new`, path);
@@ -117,7 +127,10 @@ function isKeptKey(value: unknown): value is KeptKey {
   );
 }
 
-/** The kept key is of a store that is gone, was revoked, or is that of the device of another project: the user's is tried. */
+/**
+ * The kept key belongs to a store that is gone or to a device of another project, or was revoked.
+ * Try the user's.
+ */
 function ignoreRefusedKey(error: unknown): null {
   if (isKeyRefused(error) || error instanceof Refused) return null;
   throw error;

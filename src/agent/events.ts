@@ -1,4 +1,4 @@
-/** What an agent tells of itself while it runs: for a log line (`message`) or a program. */
+/** What an agent reports while it runs: `message` for a log line, the rest for a program. */
 export interface AgentEvent {
   readonly kind:
     | 'REGISTERED'

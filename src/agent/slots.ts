@@ -13,23 +13,27 @@ export interface SlotsOptions {
   readonly projectId: string | undefined;
   readonly slots: number;
   readonly stop: AbortSignal;
-  /** Aborted when nothing is to be heard of work any more. */
+  /** Aborted when the agent stops listening for work. */
   readonly beside: AbortSignal;
   readonly tell: (event: AgentEvent) => void;
 }
 
-/** While the gateway tells of work: a wake-up that was lost costs no more than this. */
+/** While the gateway pushes work: a lost wake-up costs at most this. */
 const safetySeconds = 30;
 
-/** While it does not (a connection that is lost for now, a proxy that lets no WebSocket through) the agent has to ask. */
+/**
+ * While it does not (a lost connection, a proxy that blocks WebSockets), the agent polls this
+ * often.
+ */
 const askingSeconds = 5;
 
-/** After a claim that failed. Jitter, so that the agents of a restarted gateway do not come back together. */
+/** After a failed claim. Jitter keeps the agents of a restarted gateway from returning together. */
 const backoff: Backoff = { baseMs: 250, capMs: 15_000, random: Math.random };
 
 /**
- * Claims steps for the free slots and works on them, until `stop`; then waits for those that are at work. Answers the exit code: 1 when the gateway does not let
- * this device claim any more (its key was revoked, the device deleted), else 0.
+ * Claims steps for the free slots and runs them until `stop`, then waits for those in progress.
+ * Resolves with the exit code: 1 when the gateway refuses this device (its key was revoked or the
+ * device deleted), else 0.
  */
 export async function runSlots(options: SlotsOptions): Promise<number> {
   const slots = new Slots(options);
@@ -38,14 +42,14 @@ export async function runSlots(options: SlotsOptions): Promise<number> {
   return exitCode;
 }
 
-/** Also too many requests at once may be answered later. */
+/** Too many requests at once are also worth a retry. */
 const mayPass = (error: unknown) => isPassing(error) || (error instanceof RequestRefused && error.code === 'LIMIT_EXCEEDED');
 
 class Slots {
   readonly #options: SlotsOptions;
   readonly #atWork = new Set<Promise<void>>();
   #isDraining = false;
-  /** Something that bears on claiming has happened since the last claim was sent. */
+  /** Something that affects claiming has happened since the last claim was sent. */
   #hasNews = false;
   #wake = () => {};
   readonly #watch: WorkWatch;
@@ -84,15 +88,16 @@ class Slots {
     return 0;
   }
 
-  /** Waits for all that is at work. */
+  /** Waits for all steps in progress. */
   async finish(): Promise<void> {
     while (this.#atWork.size > 0) await Promise.all(this.#atWork);
   }
 
-  /** Resolves when a slot is free and the device is not draining as far as it knows, or on `stop`. */
+  /** Resolves on `stop`, or when a slot is free and the device is not known to be draining. */
   async #freeSlot(): Promise<void> {
     const { stop, slots } = this.#options;
-    // What is at work hears when draining is over; a device that holds nothing asks, and is given nothing as long as it drains.
+    // Steps in progress learn when draining is over. A device that holds nothing asks; while it
+    // drains it is given nothing.
     const mustWait = () => this.#atWork.size >= slots || (this.#isDraining && this.#atWork.size > 0);
     while (!stop.aborted && mustWait()) {
       await new Promise<void>((resolve) => {
@@ -101,7 +106,10 @@ class Slots {
     }
   }
 
-  /** Resolves when there may be something to claim: work was told of, what was at work has ended, or a while has passed. */
+  /**
+   * Resolves when there may be something to claim: the gateway pushed work, a step ended, or time
+   * has passed.
+   */
   async #news(): Promise<void> {
     if (this.#hasNews) return;
     await new Promise<void>((resolve) => {

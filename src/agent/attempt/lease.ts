@@ -5,16 +5,19 @@ import { RenewLeaseDocument } from '../../client/generated.ts';
 import { isKeyRefused } from '../asking.ts';
 
 /**
- * Why a running step is to stop:
- * CANCEL: the job is cancelled; the step is ended and reported. PREEMPT: the step is to be given back. RELEASE: so it is, because this agent
- * stops. LOST: the lease is another's by now, or nobody's; nothing may be said any more.
+ * Why a running step has to stop.
+ *
+ * - CANCEL: the job is cancelled. The step is ended and reported.
+ * - PREEMPT: a more urgent step needs the device. The step is given back.
+ * - RELEASE: this agent stops. The step is given back.
+ * - LOST: the lease is no longer this device's. Nothing may be reported any more.
  */
 export type StopOrder =
   | { readonly kind: 'CANCEL'; readonly reason: string | null }
   | { readonly kind: 'PREEMPT' | 'RELEASE' }
   | { readonly kind: 'LOST'; readonly message: string };
 
-/** What the gateway says beside the answer to a renewal or a report. */
+/** What the gateway adds to its answer to a renewal or a report. */
 export interface LeaseNews {
   readonly isCancelRequested: boolean;
   readonly cancelReason?: string | null;
@@ -23,14 +26,17 @@ export interface LeaseNews {
 }
 
 /**
- * Keeps a lease while its step runs, and learns whether to stop. Renews at a third of its time, so that two renewals may fail before it runs out; timers run on
- * the monotonic clock, which no change of the time of day moves. While the gateway is away it goes on asking, and the step goes on too: when the gateway is back, a
- * lease that nobody else has taken is still this one's, and one that was taken is answered with STALE_LEASE.
+ * Renews a lease while its step runs, and learns whether to stop.
+ *
+ * Renews at a third of its time, so two renewals may fail before it runs out. Timers run on the
+ * monotonic clock, so changes of the wall clock do not move them. While the gateway is away,
+ * renewals are retried and the step goes on. When it is back, a lease that nobody else took is
+ * still this device's; a taken one is answered with STALE_LEASE.
  */
 export class LeaseKeeper {
-  /** Aborted with the StopOrder as its reason, once: when the step is to stop. */
+  /** Aborted once, with the StopOrder as its reason, when the step has to stop. */
   readonly stop: AbortSignal;
-  /** Aborted when the lease is lost, whether or not there was another order before. */
+  /** Aborted when the lease is lost, even after another order. */
   readonly lost: AbortSignal;
   readonly #stop = new AbortController();
   readonly #lost = new AbortController();
@@ -49,7 +55,7 @@ export class LeaseKeeper {
     this.lost = this.#lost.signal;
   }
 
-  /** What was ordered first, or that the lease is lost, which outweighs all; null when nothing was. */
+  /** The first order, unless the lease is lost: that outweighs the rest. Null without an order. */
   get order(): StopOrder | null {
     // Only `command` and `lose` abort these, with a StopOrder.
     if (this.lost.aborted) return this.lost.reason as StopOrder;
@@ -62,7 +68,7 @@ export class LeaseKeeper {
     const period = (this.#seconds / 3) * 1000;
     let failures = 0;
     while (!signal.aborted) {
-      // After a failure sooner than in a third, but not in a storm.
+      // After a failure, retry sooner than in a third, but not in a storm.
       const pause = failures === 0 ? period : Math.min(period, delayMs({ baseMs: 250, capMs: 5_000, random: Math.random }, failures));
       await wait(pause, signal).catch(() => {});
       if (signal.aborted) return;
@@ -70,20 +76,20 @@ export class LeaseKeeper {
     }
   }
 
-  /** Takes in what an answer said. */
+  /** Follows what an answer said. */
   learn(news: LeaseNews): void {
     this.#onDraining(news.isDraining);
     if (news.isCancelRequested) this.command({ kind: 'CANCEL', reason: news.cancelReason ?? null });
     else if (news.isPreempted) this.command({ kind: 'PREEMPT' });
   }
 
-  /** Takes in why a request was refused; answers whether that means that the lease is lost. */
+  /** Follows a refusal. Returns whether the lease is lost. */
   learnRefusal(error: unknown): boolean {
     if (isKeyRefused(error) || (error instanceof Refused && isAboutLease(error))) this.#lose(error.message);
     return this.lost.aborted;
   }
 
-  /** Tells the step to stop. The first order counts. */
+  /** Orders the step to stop. The first order counts. */
   command(order: StopOrder): void {
     this.#stop.abort(order);
   }
@@ -111,5 +117,8 @@ export class LeaseKeeper {
   }
 }
 
-/** STALE_LEASE, or a token that the gateway does not know: the job was deleted after its cancel had timed out, say. */
+/**
+ * STALE_LEASE, or a token that the gateway does not know: for example, the job was deleted after
+ * its cancel timed out.
+ */
 const isAboutLease = ({ code, issues }: Refused) => code === 'STALE_LEASE' || issues.some(({ path }) => path[0] === 'leaseToken');

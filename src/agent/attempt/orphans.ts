@@ -7,32 +7,38 @@ import type { Containment } from '../process/containment.ts';
 import { Family } from '../process/family.ts';
 import { findProcess } from '../process/processes.ts';
 
-/** Which process an attempt is. A pid alone says nothing: after the process ended, or the machine started anew, it may be anybody's. */
+/**
+ * Identifies an attempt's process. A pid alone does not: once the process has ended or the machine
+ * restarted, it may be another's.
+ */
 export interface ProcessRecord {
   readonly pid: number;
   readonly startedAt: string;
-  /** Of this start of the machine; null where the system has no such number. */
+  /** Identifies this boot of the machine. Null where the system has no boot id. */
   readonly bootId: string | null;
-  /** The name of its container, if it is one. */
+  /** The name of its container, if any. */
   readonly container: string | null;
 }
 
-/** Writes down which process an attempt is, while it lives. */
+/** Records an attempt's process while it runs. */
 export async function recordProcess(path: string, pid: number, container: string | null): Promise<void> {
   const row = await findProcess(pid);
-  // It has ended already: there is nothing to find again.
+  // It has ended already, so there is nothing to find later.
   if (row === null) return;
   const record: ProcessRecord = { pid, startedAt: row.startedAt, bootId: await readBootId(), container };
   await writeFile(path, JSON.stringify(record), { mode: 0o600 });
 }
 
-/** Whether the process of a record is still the one that it was. */
+/** Whether the recorded process still runs. */
 export async function isAlive(record: ProcessRecord): Promise<boolean> {
   if (record.bootId !== (await readBootId())) return false;
   return (await findProcess(record.pid))?.startedAt === record.startedAt;
 }
 
-/** Null where there is none, or what is there is none: a step that runs as the agent's user can put anything in its place. */
+/**
+ * Null where there is no valid record: a step that runs as the agent's user can put anything in its
+ * place.
+ */
 export async function readRecord(path: string): Promise<ProcessRecord | null> {
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(() => null);
   if (file === null) return null;
@@ -42,7 +48,7 @@ export async function readRecord(path: string): Promise<ProcessRecord | null> {
     const record: unknown = JSON.parse(await file.readFile('utf8'));
     return isRecord(record) ? record : null;
   } catch {
-    // Half of a file, of an agent killed while it wrote, is no JSON.
+    // An agent that was killed while it wrote leaves half a file.
     return null;
   } finally {
     await file.close();
@@ -57,8 +63,9 @@ function isRecord(value: unknown): value is ProcessRecord {
 }
 
 /**
- * Ends what an agent that was killed left in this folder: its steps' processes, containers and files. Their leases run out by themselves.
- * Answers how many attempts there were. Only to be called by the one agent that uses the folder.
+ * Ends what a killed agent left in this folder: its steps' processes, containers and files. Their
+ * leases run out by themselves. Resolves with the number of attempts. Only the agent that occupies
+ * the folder may call it.
  */
 export async function removeOrphans(workDir: string, containment: Containment): Promise<number> {
   const folder = stepsFolder(workDir);
@@ -68,14 +75,15 @@ export async function removeOrphans(workDir: string, containment: Containment): 
     const record = await readRecord(join(root, 'process.json'));
     await endProcesses(root, record, containment);
     const hasContainer = record?.container || existsSync(environmentFile(root));
-    // After the program that runs it, which could still make it. One that an engine which is away may still have is looked for at the next start.
+    // Remove the container after the docker program, which could still create it. If the engine is
+    // away, the container is looked for at the next start.
     if (hasContainer && !(await removeContainer(containerNameOf(name)))) continue;
     await removeAttempt(folder, name);
   }
   return names.length;
 }
 
-/** Answers whether it is gone for sure. */
+/** Whether it is certainly gone. */
 async function removeContainer(name: string): Promise<boolean> {
   return askEngine(['rm', '--force', '--volumes', name], 60).then(
     () => true,
@@ -83,12 +91,12 @@ async function removeContainer(name: string): Promise<boolean> {
   );
 }
 
-/** Also what outlived the process of the record, or was started before that was written. */
+/** Also ends what outlived the recorded process, or was started before it was recorded. */
 async function endProcesses(root: string, record: ProcessRecord | null, containment: Containment): Promise<void> {
   const enclosure = containment.enclosureOf(root);
-  // A keeper is as much an orphan as what it keeps.
+  // A keeper is an orphan too.
   const group = enclosure?.keepers === 0 ? enclosure : undefined;
-  // Process 1 is no step's, and all others descend from it.
+  // Process 1 belongs to no step, and all others descend from it.
   const pid = record !== null && record.pid > 1 && (await isAlive(record)) ? record.pid : null;
   await new Family({ root: pid, mark: markOf({ paths: placeFiles(join(root, 'work')) }), enclosure: group }).end();
   await group?.close();

@@ -6,7 +6,10 @@ import { askUntilAnswered, isKeyRefused } from '../asking.ts';
 import type { StepExit, StepFailure } from '../process/running.ts';
 import type { StopOrder } from './lease.ts';
 
-/** What the agent says of an attempt at its end. NOTHING: the lease is lost, and there is nobody to say it to. */
+/**
+ * What the agent reports at an attempt's end. NOTHING: the lease is lost, so there is nothing to
+ * report.
+ */
 export type Outcome =
   | { readonly kind: 'COMPLETE' }
   | { readonly kind: 'FAIL'; readonly failure: StepFailure; readonly exitCode: number | null }
@@ -36,20 +39,22 @@ export function outcomeOfExit(exit: StepExit): Outcome {
   return { kind: 'FAIL', failure, exitCode: exit.exitCode };
 }
 
-/** A sentence for the agent's own log. */
+/** Completes a sentence in the agent's log. */
 export function describeOutcome(outcome: Outcome): string {
   if (outcome.kind === 'COMPLETE') return 'succeeded';
   if (outcome.kind === 'FAIL') return `failed: ${outcome.failure.description}`;
   return outcome.kind === 'RELEASE' ? `was given back: ${outcome.description}` : 'is not this device’s any more: nothing was reported';
 }
 
-/** Of a description; a gateway takes more, and more is read by nobody. */
+/** Of a description. The gateway takes more, but nobody reads more. */
 const mostCharacters = 1_000;
 
 /**
- * Reports the outcome until the gateway answers. When the answer of a first report was lost, the lease is over and the second one is answered with
- * STALE_LEASE: that is an answer too. One that is refused is reported again in plain words: the outcome must not be lost over those that tell it.
- * Answers what was reported. Rejects with Refused when the plain one is refused too, and with the signal's reason.
+ * Reports the outcome until the gateway answers. If the answer to a first report was lost, the
+ * lease is over and the second report gets STALE_LEASE: that counts as an answer. A refused report
+ * is sent again in generic words, so that the outcome is not lost over its wording. Resolves with
+ * what was reported. Rejects with Refused when the generic one is refused too, and with the
+ * signal's reason.
  */
 export async function reportOutcome(client: Client, leaseToken: string, outcome: Outcome, signal: AbortSignal): Promise<Outcome> {
   if (outcome.kind === 'NOTHING') return outcome;
@@ -61,7 +66,10 @@ export async function reportOutcome(client: Client, leaseToken: string, outcome:
   return plain;
 }
 
-/** The same in words that no gateway refuses. A success that is refused is none: what the step left is not what its job takes. */
+/**
+ * The same outcome in words that no gateway refuses. A refused success becomes a failure: the step
+ * did not leave what its job requires.
+ */
 function plainly(outcome: Told, refusal: Refused | RequestRefused): Told {
   if (outcome.kind === 'RELEASE') return { kind: 'RELEASE', description: 'The device gave the step back.' };
   const description =
@@ -73,13 +81,13 @@ function plainly(outcome: Told, refusal: Refused | RequestRefused): Told {
 
 type Told = Exclude<Outcome, { kind: 'NOTHING' }>;
 
-/** Answers the refusal, if it was refused. */
+/** Resolves with the refusal, if there was one. */
 async function ask(client: Client, leaseToken: string, outcome: Told, signal: AbortSignal): Promise<Refused | RequestRefused | null> {
   try {
     const result = await send(client, leaseToken, outcome, signal);
     return 'code' in result && result.code !== 'STALE_LEASE' ? new Refused(result) : null;
   } catch (error) {
-    // Who is not known, or may not, may not in other words either.
+    // If the key is refused, other words do not help.
     if (error instanceof RequestRefused && !isKeyRefused(error)) return error;
     throw error;
   }

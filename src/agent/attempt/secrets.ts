@@ -1,10 +1,10 @@
-/** What an attempt is given that nobody else is to read. */
+/** An attempt's secrets, which nobody else may read. */
 import type { Client } from '../../client/fetch.ts';
 import { Mask } from '../../text/mask.ts';
 import type { Outcome } from './report.ts';
 import type { Claim } from './worker.ts';
 
-/** The claim with the values of its secret variables where its step looks for them: the step itself answers `***`. */
+/** The claim with its secret variables filled in. In the step itself they read `***`. */
 export function reveal(claim: Claim): Claim {
   const { container } = claim.step;
   if (container === null || claim.secretEnv.length === 0) return claim;
@@ -13,12 +13,15 @@ export function reveal(claim: Claim): Claim {
   return { ...claim, step: { ...claim.step, container: { ...container, env } } };
 }
 
-/** Hides what its job keeps secret, the token of its lease, and the device's own key, which a step that runs as the agent's user may find. */
+/**
+ * Hides the job's secrets, the lease token, and the device's own key, which a step that runs as the
+ * agent's user may find.
+ */
 export function maskOf({ lease, secretEnv }: Claim, { target }: Client): Mask {
   return new Mask([lease.token, target.token ?? '', ...secretEnv.map(({ value }) => value)]);
 }
 
-/** The outcome, told without what nobody is to read. */
+/** The outcome without secrets in its description. */
 export function masked(outcome: Outcome, mask: Mask): Outcome {
   if (outcome.kind === 'RELEASE') return { ...outcome, description: mask.text(outcome.description) };
   if (outcome.kind !== 'FAIL') return outcome;

@@ -18,19 +18,25 @@ export interface StartOptions {
   readonly folder: StepFolder;
   /** The gateway's address, for the step. */
   readonly url: string;
-  /** The UUIDs of the GPUs that are its own; null where this device knows of none, and leaves it to the step what it finds. */
+  /**
+   * The UUIDs of the step's GPUs. Null where this device knows of none; the step then uses what it
+   * finds.
+   */
   readonly gpus: readonly string[] | null;
   readonly containment: Containment;
   readonly onOutput: ProcessOptions['onOutput'];
   /** A line for the step's log. */
   readonly note: (line: string) => void;
-  /** Called with what is done before the command runs, for people. */
+  /** Called with what is done before the command runs, as a sentence for users. */
   readonly onPreparing: (what: string) => void;
-  /** Gives up what comes before the start: the pull or the build of an image. */
+  /** Aborts the preparation: the pull or the build of an image. */
   readonly signal: AbortSignal;
 }
 
-/** Starts a step: in a container where it has an image or a build, else as a process. Rejects with CannotRunError where this device cannot. */
+/**
+ * Starts a step: in a container if it has an image or a build, else as a process. Rejects with
+ * CannotRunError if this device cannot run it.
+ */
 export async function startStep(options: StartOptions): Promise<RunningStep> {
   const { container } = options.step;
   try {
@@ -41,7 +47,9 @@ export async function startStep(options: StartOptions): Promise<RunningStep> {
   }
 }
 
-/** Runs the step's command with `/bin/sh -c`, in its work folder, with the environment that it may have. */
+/**
+ * Runs the step's command with `/bin/sh -c`, in its work folder, with the environment it may see.
+ */
 async function startProcess(options: StartOptions): Promise<RunningStep> {
   const { step, folder, gpus, onOutput, note } = options;
   const { container } = step;
@@ -62,7 +70,8 @@ async function startProcess(options: StartOptions): Promise<RunningStep> {
     args,
     cwd: folder.work,
     env: environmentOf(options),
-    // Of an isolated step, all is found by its namespace; what it sees as its folder is what others see as theirs.
+    // An isolated step is found by its namespace: the path of its folder, as it sees it, is the
+    // same for every step.
     mark: options.containment.visibleWork === undefined ? markOf(folder) : undefined,
     enclosure,
     note,
@@ -100,7 +109,9 @@ async function startProcess(options: StartOptions): Promise<RunningStep> {
   };
 }
 
-/** What a process listens on is its own to say; one that is not for everyone is expected on the loopback. */
+/**
+ * A process chooses its own address. One that requires authentication is expected on the loopback.
+ */
 const httpUrlOf = (http: ContainerFieldsFragment['http']) =>
   http === null ? null : `http://${http.requiresAuth ? '127.0.0.1' : hostname()}:${http.port}`;
 
@@ -124,12 +135,13 @@ async function openEnclosure({ containment, folder, note }: StartOptions): Promi
   }
 }
 
-/** Of the end of what the command wrote to stderr: enough for the last line. */
+/** Kept from the end of stderr: enough for the last line. */
 const mostErrorCharacters = 4_096;
 
 /**
- * 127 and 126 are a shell's words for a command that is not there and one that may not be run: that is the device's failure. Programs use these numbers as well: only
- * where the last line is one of a shell, it was a shell.
+ * A shell ends with 127 if a command does not exist and with 126 if it cannot be run: that is the
+ * device's failure. Programs use these codes as well, so only a last line that looks like a shell's
+ * counts.
  */
 export function explainExit({ exitCode, signal }: ProcessExit, lastError: string): StepFailure | null {
   if (signal !== null) return { reason: 'EXIT_CODE', description: `The command was ended by ${signal}.` };
@@ -140,7 +152,7 @@ export function explainExit({ exitCode, signal }: ProcessExit, lastError: string
   return null;
 }
 
-/** Whole, or not at all: what is left of a secret that was cut is not masked. */
+/** The last line, or nothing if it was cut: a cut secret would not be masked. */
 function lastLine(text: string): string {
   const lines = text.trimEnd().split('\n');
   return lines.length === 1 && text.length >= mostErrorCharacters ? '' : (lines.at(-1)?.trim() ?? '');

@@ -37,21 +37,24 @@ export interface WorkOptions {
   /** Between SIGTERM and SIGKILL. */
   readonly graceSeconds: number;
   readonly gpus: GpuPool;
-  /** Called when what a step would run in is found to be gone; resolves when the gateway knows. */
+  /** Called when the container engine turns out to be gone. Resolves when the gateway knows. */
   readonly onEngineAway: () => Promise<void>;
   readonly containment: Containment;
   readonly onDraining: (isDraining: boolean) => void;
-  /** Aborted when the step is to be given back, because the agent stops. */
+  /** Aborted when the agent stops and the step has to be given back. */
   readonly release: AbortSignal;
 }
 
-/** All that an attempt has, from its claim to its end. */
+/** Everything an attempt needs, from its claim to its end. */
 interface Attempt extends WorkOptions {
   readonly claim: Claim;
   readonly folder: StepFolder;
-  /** Its work folder, held open before the step runs: it stays this one, wherever the step moves it and whatever it puts there. */
+  /**
+   * Its work folder, opened before the step runs. It stays the same folder even if the step moves
+   * it or puts something else there.
+   */
   readonly work: Directory;
-  /** Hides what the step was given and nobody is to read. */
+  /** Hides the step's secrets. */
   readonly mask: Mask;
   readonly outbox: Outbox;
   readonly log: LogWriter;
@@ -62,8 +65,9 @@ interface Attempt extends WorkOptions {
 }
 
 /**
- * Takes a claimed step from its start to its end: starts its command, follows it, hands in its files, delivers what is left to say and
- * reports how it ended. Answers that. Rejects only when the outcome could not be reported.
+ * Runs a claimed step from start to end: starts its command, follows it, uploads its files,
+ * delivers the rest of its reports and reports the outcome. Resolves with that. Rejects only when
+ * the outcome could not be reported.
  */
 export async function workOn(given: Claim, options: WorkOptions): Promise<Outcome> {
   const claim = reveal(given);
@@ -76,7 +80,7 @@ export async function workOn(given: Claim, options: WorkOptions): Promise<Outcom
   try {
     return await carryOut(claim, lease, timeLimits, options);
   } catch (error) {
-    // The gateway's own refusals, and orders to stop, are not the device's failure; a full disk here is.
+    // The gateway's refusals and orders to stop are not the device's failure. A full disk here is.
     if (lease.order !== null || error instanceof Refused || error instanceof RequestRefused) throw error;
     const description = `The agent could not run the step: ${error instanceof Error ? error.message : String(error)}`;
     const outcome = masked(
@@ -95,10 +99,10 @@ async function carryOut(claim: Claim, lease: LeaseKeeper, timeLimits: TimeLimits
   const attempt = await prepare(claim, lease, timeLimits, options);
   const { over } = timeLimits;
   const delivering = attempt.delivery.run(over);
-  // It is waited for below; until then a failure of it is not nobody's.
+  // It is awaited below. Until then a rejection must not count as unhandled.
   delivering.catch(() => {});
   const endOutbox = () => attempt.outbox.end();
-  // Then nothing more will be delivered, and who waits for something to deliver must hear of it.
+  // Nothing more will be delivered then, so whoever waits for entries must be woken.
   over.addEventListener('abort', endOutbox, { once: true });
   try {
     const ran = await runCommand(attempt);
@@ -113,7 +117,7 @@ async function carryOut(claim: Claim, lease: LeaseKeeper, timeLimits: TimeLimits
     await within(lingerMilliseconds, attempt.metrics.end());
     attempt.outbox.close();
     await attempt.work.close();
-    // A large folder takes its time; what of it an agent that ends leaves, the next one removes.
+    // A large folder takes time. What an ending agent leaves of it, the next one removes.
     await within(lingerMilliseconds, removeStepFolder(attempt.folder));
   }
 }
@@ -130,7 +134,7 @@ async function prepare(claim: Claim, lease: LeaseKeeper, timeLimits: TimeLimits,
     (line) => log.note(line),
   );
   const { client } = options;
-  // At once: what is left to deliver is known only when it has been said what was refused.
+  // Flushed at once: delivery may only end after this note is in the outbox.
   const note = (line: string) => {
     log.note(line);
     log.flush();
@@ -139,7 +143,7 @@ async function prepare(claim: Claim, lease: LeaseKeeper, timeLimits: TimeLimits,
   return { ...options, claim, lease, folder, work, mask, outbox, log, metrics, delivery, timeLimits };
 }
 
-/** Runs the command with GPUs of its own, as many as it asked for. */
+/** Runs the command with as many GPUs of its own as it asked for. */
 async function runCommand(attempt: Attempt): Promise<Outcome> {
   const { claim, gpus: pool, log } = attempt;
   const wanted = claim.step.resources.gpu ?? 0;
@@ -156,7 +160,7 @@ async function runCommand(attempt: Attempt): Promise<Outcome> {
   }
 }
 
-/** Starts the command and follows it to its end, or to the end that an order makes of it. */
+/** Starts the command and follows it until it ends or is ordered to stop. */
 async function runWith(attempt: Attempt, gpus: readonly string[] | null): Promise<Outcome> {
   const { claim, folder, client, log, lease, containment } = attempt;
   let running: RunningStep | null = null;
@@ -186,7 +190,7 @@ async function runWith(attempt: Attempt, gpus: readonly string[] | null): Promis
     log.note(error.failure.description);
     return { kind: 'FAIL', failure: error.failure, exitCode: null };
   }
-  // Without its record a step runs as well; only an agent after this one would not find it.
+  // A step runs without its record too. Only a later agent could not find it.
   await recordProcess(folder.record, running.pid, running.container).catch((error: Error) =>
     log.note(`No record of the process: ${error.message}`),
   );
@@ -206,7 +210,7 @@ async function follow(attempt: Attempt, running: RunningStep): Promise<Outcome> 
     repeat(samplePeriodMilliseconds, ended.signal, () => takeSample(attempt, running)),
     recordStart(attempt, running, ended.signal),
   ];
-  // What came first decides: a command that ended by itself before it was told to stop has the outcome that it had.
+  // The first decides: a command that ended before it was told to stop keeps its outcome.
   const first = await Promise.race([running.exited, whenAborted(attempt.lease.stop, ended.signal)]);
   const exit = first ?? (await stop(attempt, running));
   ended.abort();
@@ -217,7 +221,7 @@ async function follow(attempt: Attempt, running: RunningStep): Promise<Outcome> 
   return order !== null && (first === null || order.kind === 'LOST') ? outcomeOfOrder(order, exit) : outcomeOfExit(exit);
 }
 
-/** Ends the command: at once when the lease is lost, also when that comes while it is being asked to stop. */
+/** Ends the command: at once if the lease is lost, even during the grace. */
 async function stop({ lease, graceSeconds }: Attempt, running: RunningStep): Promise<StepExit> {
   const kill = () => running.kill();
   if (lease.lost.aborted) kill();
@@ -240,7 +244,10 @@ function describeComputing({ claim }: Attempt, { startedAt, endedAt }: { started
   };
 }
 
-/** A step that prints faster than the gateway stores waits for it, rather than losing lines. One whose gateway is away goes on, and uses the room there is. */
+/**
+ * A step that prints faster than the gateway stores is paused, so no lines are lost. While the
+ * gateway is away, the step goes on and fills the outbox.
+ */
 const isTooFast = ({ outbox, delivery }: Attempt) => outbox.isCrowded && delivery.isMoving;
 
 function noteRefused({ outbox, log }: Attempt): void {
@@ -250,12 +257,12 @@ function noteRefused({ outbox, log }: Attempt): void {
 }
 
 async function takeSample({ outbox }: Attempt, running: RunningStep): Promise<void> {
-  // A sample that cannot be taken, when the machine has no file handle left, say, is one sample less.
+  // A failed sample, for want of a file handle for example, is just skipped.
   const sample = await running.meter.sample().catch(() => null);
   if (sample !== null) outbox.add({ kind: 'telemetry', ...sample });
 }
 
-/** Of a container, when it runs; and where what it serves is reached. */
+/** Reports when a container has started, and where the step's HTTP server is reached. */
 async function recordStart({ outbox }: Attempt, running: RunningStep, over: AbortSignal): Promise<void> {
   if (!(await running.hasStarted(over))) return;
   if (running.container !== null) outbox.add({ kind: 'state', reason: 'CONTAINER_STARTED', description: '' });
@@ -264,8 +271,9 @@ async function recordStart({ outbox }: Attempt, running: RunningStep, over: Abor
 }
 
 /**
- * Uploads what a step left, however it ended (P18): what it saved when it was told to stop is what the next attempt begins with. A step whose files could
- * not be stored has not succeeded: the next one would look for them.
+ * Uploads the files that a step left, however it ended (P18): the next attempt starts from what a
+ * stopped one saved. A step whose files could not be stored has not succeeded, because the next
+ * step would look for them.
  */
 async function handIn(attempt: Attempt, outcome: Outcome): Promise<Outcome> {
   const { client, claim, work, mask, log, lease, timeLimits } = attempt;
@@ -291,12 +299,12 @@ async function handIn(attempt: Attempt, outcome: Outcome): Promise<Outcome> {
   } catch (error) {
     if (lease.order === null) throw error;
     if (!lease.lost.aborted) log.note('What else stands in fragments/ is not handed in: there was no more time after the order to stop.');
-    // Told to stop before its files were stored, it did not finish.
+    // Ordered to stop before its files were stored, the step did not finish.
     return outcome.kind === 'COMPLETE' ? outcomeOfOrder(lease.order, null) : outcome;
   }
 }
 
-/** The last of the metrics and of the log; after it the outbox has all that the step had to say. */
+/** Takes the last of the metrics and the log. After that the outbox is complete. */
 async function settle({ metrics, log, outbox }: Attempt): Promise<void> {
   if (!(await within(lingerMilliseconds, metrics.end()))) log.note('The metrics file could not be read to its end: reading it hangs.');
   log.end();
@@ -308,7 +316,7 @@ async function report({ client, claim, lease, mask, timeLimits }: Attempt, outco
   return reportOutcome(client, claim.lease.token, masked(outcome, mask), timeLimits.over);
 }
 
-/** Does something again and again, never twice at the same time, until the signal. */
+/** Repeats `work` until the signal, one run at a time. */
 async function repeat(periodMilliseconds: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
   while (!signal.aborted) {
     await wait(periodMilliseconds, signal).catch(() => {});
@@ -316,7 +324,7 @@ async function repeat(periodMilliseconds: number, signal: AbortSignal, work: () 
   }
 }
 
-/** Null when `signal` is aborted; never when `over` is. */
+/** Resolves with null when `signal` is aborted. Never resolves once `over` is. */
 function whenAborted(signal: AbortSignal, over: AbortSignal): Promise<null> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve(null);

@@ -1,27 +1,32 @@
 /**
  * How the text of `entrypoint` and `command` becomes something to run.
  *
- * - As a process, the text is handed to `/bin/sh -c` unchanged, so pipes, `&&`, `$VARIABLES` and globs do what they do in a terminal.
- * - In a container there may be no shell, so the text is split into words here, by the quoting rules of the POSIX shell and nothing else
- *   of it: quotes and backslashes work, but nothing is expanded and `|`, `>` and `;` are ordinary characters. Who wants a shell there says so: `sh -c "…"`.
+ * - As a process, the text is passed to `/bin/sh -c` unchanged, so pipes, `&&`, `$VARIABLES` and
+ *   globs work as in a terminal.
+ * - In a container there may be no shell, so the text is split into words here. Only the quoting
+ *   rules of the POSIX shell apply: quotes and backslashes work, but nothing is expanded, and `|`,
+ *   `>` and `;` are ordinary characters. To use a shell there, write `sh -c "…"`.
  */
 
-/** The arguments of `/bin/sh` for a step that runs as a process; null when there is nothing to run. */
+/**
+ * The arguments of `/bin/sh` for a step that runs as a process. Null when there is nothing to run.
+ */
 export function shellArguments(container: { readonly entrypoint: string | null; readonly command: string | null }): string[] | null {
   const text = [container.entrypoint, container.command].filter((part) => part !== null && part.trim() !== '').join(' ');
-  // `--`: a command that starts with a dash is a command all the same.
+  // `--`, because a command may start with a dash.
   return text === '' ? null : ['-c', '--', text];
 }
 
-/** A command line that cannot be split: a quote that is never closed, a backslash with nothing after it. */
+/** A command line that cannot be split: an unclosed quote, or a backslash at the end. */
 export class CommandSyntaxError extends Error {
   override readonly name = 'CommandSyntaxError';
 }
 
 /**
- * Splits a command line into words as the POSIX shell does with quotes (XCU 2.2): `'…'` keeps everything, `"…"` keeps everything but a
- * backslash before `$`, a backtick, `"`, `\` and a line's end, a backslash outside quotes keeps the next character. `''` is an empty word.
- * Throws CommandSyntaxError.
+ * Splits a command line into words by the POSIX shell's quoting rules (XCU 2.2). `'…'` keeps
+ * everything. `"…"` keeps everything except a backslash before `$`, a backtick, `"`, `\` and a line
+ * break. A backslash outside quotes keeps the next character. `''` is an empty word. Throws
+ * CommandSyntaxError.
  */
 export function splitCommand(text: string): string[] {
   const words: string[] = [];

@@ -14,18 +14,19 @@ import { CannotRunError, EngineAwayError, type RunningStep, type StepExit } from
 import { buildArguments, containerName, formatEnvironment, runArguments } from './docker.ts';
 import { listMemoryKills } from './kernel-log.ts';
 
-/** How long the docker program may still take once its container is over, or it was told to end it. */
+/** How long the docker program may take once its container has ended, or it was told to end it. */
 const LAST_WORD_SECONDS = 10;
 
-/** Between two looks whether the container runs. */
+/** How often to check whether the container runs. */
 const LOOK_MS = 500;
 
-/** Go's zero time, with which an engine says so. */
+/** Go's zero time: the engine reports it for a container that never started. */
 const neverStarted = '0001-';
 
 /**
- * Runs a step in a container: builds or pulls its image where needed, then runs it in the foreground. Rejects with CannotRunError.
- * A container's files and processes outlive the docker program, so `exited` also takes the container away.
+ * Runs a step in a container: builds or pulls its image if needed, then runs it in the foreground.
+ * Rejects with CannotRunError. A container's files and processes outlive the docker program, so
+ * `exited` also removes the container.
  */
 export async function startContainer(options: StartOptions): Promise<RunningStep> {
   const { step, lease, folder, note } = options;
@@ -54,7 +55,8 @@ export async function startContainer(options: StartOptions): Promise<RunningStep
     file: 'docker',
     args,
     cwd: folder.root,
-    // By it an agent after this one finds the program, if this one is killed before it has written down which process that is.
+    // If this agent is killed before it records the process, the next one finds the program by
+    // this.
     env: { ...engineEnvironment(), TRAINYARD_FRAGMENTS: folder.paths.fragments },
     onOutput: (stream, bytes) => {
       if (stream === 'STDERR') errors.add(bytes);
@@ -86,8 +88,9 @@ export async function startContainer(options: StartOptions): Promise<RunningStep
 }
 
 /**
- * A gateway that listens on this machine's loopback is only reached from the host's network. A port that not everyone may reach needs a network of
- * the container's own: on the host's, whatever it listens on is open.
+ * A gateway on this machine's loopback is reached from the host's network only. A port that
+ * requires authentication needs a network of its own: on the host's network, whatever the container
+ * listens on is open.
  */
 function networkOf({ step, url }: StartOptions): { network: 'HOST' | 'OWN'; isCutOff: boolean } {
   const isLocal = /^(localhost|127\..*|\[::1\])$/.test(new URL(url).hostname);
@@ -95,7 +98,7 @@ function networkOf({ step, url }: StartOptions): { network: 'HOST' | 'OWN'; isCu
   return { network: isLocal && !isPrivate ? 'HOST' : 'OWN', isCutOff: isLocal && isPrivate };
 }
 
-/** Asks the engine until the container runs, or has run. */
+/** Polls the engine until the container runs, or has run. */
 async function waitForStart(name: string, over: AbortSignal): Promise<boolean> {
   while (!over.aborted) {
     const startedAt = await askEngine(['inspect', '--format', '{{.State.StartedAt}}', name], 10).catch(() => '');
@@ -105,26 +108,27 @@ async function waitForStart(name: string, over: AbortSignal): Promise<boolean> {
   return false;
 }
 
-/** Which port of this host the engine has chosen. */
+/** The host port that the engine chose. */
 async function findPublishedUrl(name: string, port: number, isPrivate: boolean): Promise<string | null> {
   const answer = await askEngine(['port', name, `${port}/tcp`], 10).catch(() => '');
   const published = /:(\d+)$/m.exec(answer)?.[1];
   return published === undefined ? null : `http://${isPrivate ? '127.0.0.1' : hostname()}:${published}`;
 }
 
-/** How it ended, in the words of the history; then the container is removed. */
+/** How it ended, as the job's history says it. Then removes the container. */
 async function describeExit(name: string, exit: ProcessExit, errors: LastLines): Promise<StepExit> {
   const answer = await askEngine(['inspect', '--format', '{{.Id}} {{.State.OOMKilled}} {{.State.StartedAt}}', name], 10).catch(() => '');
   await askEngine(['rm', '--force', '--volumes', name], 30).catch(() => {});
   const [id = '', isMarked, startedAt = ''] = answer.trim().split(' ');
-  // Some engines do not learn of it where the kernel's log does.
+  // Some engines miss an out-of-memory kill that the kernel's log shows.
   const isOutOfMemory =
     isMarked === 'true' || (id !== '' && exit.exitCode !== 0 && listMemoryKills().some((kill) => kill.cgroup.includes(id)));
   if (isOutOfMemory)
     return { ...exit, failure: { reason: 'OUT_OF_MEMORY', description: 'The container needed more memory than it may have.' } };
   const reported = (description: string): StepExit => ({ ...exit, failure: { reason: 'DEVICE_REPORTED', description } });
   if (exit.exitCode === 0) return { ...exit, failure: null };
-  // It was made at most, and the command never ran. So the code is not the command's either.
+  // The container was created at most, and the command never ran: the exit code is not the
+  // command's.
   if (startedAt === '' || startedAt.startsWith(neverStarted))
     return reported(`Docker could not run the container: ${errors.find(/^docker: (.+)$/)}`);
   const missing = errors.last.match(noCommand);
@@ -132,10 +136,10 @@ async function describeExit(name: string, exit: ProcessExit, errors: LastLines):
   return { ...exit, failure: null };
 }
 
-/** What the init process of a container (tini, or Podman's catatonit) says when the command cannot be run. */
+/** What a container's init (tini, or Podman's catatonit) prints when the command cannot be run. */
 const noCommand = /^(?:\[FATAL tini \(\d+\)\] (exec .+)|ERROR \(catatonit:\d+\): failed to exec pid1: (.+))$/;
 
-/** The last that the docker program and its container said on stderr. */
+/** The end of what the docker program and its container printed to stderr. */
 class LastLines {
   #text = '';
 
@@ -147,7 +151,7 @@ class LastLines {
     return this.#text.trimEnd().split('\n').at(-1) ?? '';
   }
 
-  /** What the last line that is like this has to say; without one, the last line. */
+  /** The capture of the last line that matches; without a match, the last line. */
   find(pattern: RegExp): string {
     const found = this.#text
       .split('\n')
@@ -198,7 +202,10 @@ async function provideImage({ step, lease, folder, onOutput, note, onPreparing, 
   return image;
 }
 
-/** The gateway refuses it as well; but a gateway may be older than its agents, and its jobs older than it. A lone dash is stdin to `docker build`. */
+/**
+ * The gateway refuses these too, but it may be older than its agents, and its jobs older than the
+ * gateway. To `docker build`, a lone dash means stdin.
+ */
 function requireNoFlag(what: string, value: string): void {
   if (value.startsWith('-')) throw new CannotRunError('DEVICE_REPORTED', `The ${what} ${value} starts with a dash, as flags do.`);
 }

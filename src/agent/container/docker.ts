@@ -1,4 +1,4 @@
-/** The exact command lines for the `docker` program: made from a step's container, run elsewhere. */
+/** Builds the command lines of the `docker` program from a step's container. */
 import type { ClaimedStepFieldsFragment, ContainerFieldsFragment, LeaseFieldsFragment } from '../../client/generated.ts';
 import { attemptName, containerNameOf, containerWorkFolder } from '../files/folder.ts';
 import { CannotRunError } from '../process/running.ts';
@@ -6,33 +6,36 @@ import { splitCommand } from './command.ts';
 
 export interface RunOptions {
   readonly image: string;
-  /** A file of `NAME=value` lines with what the container's processes get: see `formatEnvironment`. */
+  /** A file of `NAME=value` lines with the container's environment: see `formatEnvironment`. */
   readonly envFile: string;
   /** The attempt's work folder on the host, mounted at /trainyard. */
   readonly work: string;
-  /** How its port and the gateway are reached. */
+  /** How the step's port and the gateway are reached. */
   readonly network: 'HOST' | 'OWN';
   /** The UUIDs of its GPUs. */
   readonly gpus: readonly string[];
-  /** Half of it is what /dev/shm may take where a step asks for shared memory but not how much memory it needs. */
+  /**
+   * /dev/shm may take half of it when a step asks for shared memory but not for an amount of
+   * memory.
+   */
   readonly machineMemoryMb: number;
 }
 
-/** A container's name: one for each attempt, the same for whoever wants to find it again. */
+/** A container's name: one for each attempt, and always the same for that attempt. */
 export function containerName(step: ClaimedStepFieldsFragment, attempt: number): string {
   return containerNameOf(attemptName(step, attempt));
 }
 
 /**
- * `docker run` in the foreground, so that its output is the step's and its exit code too. What comes from a job stands behind `=` or behind `--`, where no
- * text is taken for a flag. Throws CommandSyntaxError.
+ * `docker run` in the foreground, so its output and exit code are the step's. Text from a job
+ * stands behind `=` or `--`, so it cannot be taken for a flag. Throws CommandSyntaxError.
  */
 export function runArguments(step: ClaimedStepFieldsFragment, lease: LeaseFieldsFragment, options: RunOptions): string[] {
   const { container } = step;
   const [program, ...programArguments] = splitCommand(container?.entrypoint ?? '');
   return [
     'run',
-    // Signals reach the command even if it is a shell, which as process 1 would ignore them; and its zombies are waited for.
+    // An init forwards signals, which a shell as process 1 would ignore, and waits for zombies.
     '--init',
     `--name=${containerName(step, lease.attempt)}`,
     `--label=trainyard.job=${step.job.id}`,
@@ -51,7 +54,10 @@ export function runArguments(step: ClaimedStepFieldsFragment, lease: LeaseFields
   ];
 }
 
-/** `docker build`. A context with a scheme (a git repository) is the engine's to fetch; in a folder the Dockerfile is looked for below it. */
+/**
+ * `docker build`. A context with a scheme (a git repository) is fetched by the engine. In a folder,
+ * the Dockerfile is looked up below it.
+ */
 export function buildArguments(build: NonNullable<ContainerFieldsFragment['build']>, tag: string): string[] {
   const isRemote = /^(\w+:\/\/|git@|github\.com\/)/.test(build.context);
   const isElsewhere = isRemote || build.dockerfile.startsWith('/');
@@ -62,12 +68,15 @@ export function buildArguments(build: NonNullable<ContainerFieldsFragment['build
   return ['build', `--tag=${tag}`, `--file=${dockerfile}`, ...properties, '--', build.context];
 }
 
-/** As Go's bufio.Scanner, which docker reads the file with, takes a line: less than this with its end. */
+/**
+ * Docker reads the file with Go's bufio.Scanner, which takes shorter lines only, line end included.
+ */
 const LONGEST_LINE = 65_536;
 
 /**
- * The lines of an env file. Neither a command line nor docker's own environment will do for them: the one can be read by every user of the machine, and
- * in the other a variable like LD_PRELOAD would act on docker itself. Throws CannotRunError for a value that no line can carry.
+ * The lines of an env file. Variables are passed neither on the command line, which every user of
+ * the machine can read, nor in docker's own environment, where one like LD_PRELOAD would act on
+ * docker itself. Throws CannotRunError for a value that does not fit on a line.
  */
 export function formatEnvironment(env: Readonly<Record<string, string>>): string {
   const lines = Object.entries(env).map(([name, value]) => {
@@ -76,7 +85,7 @@ export function formatEnvironment(env: Readonly<Record<string, string>>): string
       throw new CannotRunError('DEVICE_REPORTED', `The variable ${name} cannot be given to a container: its value ${why}.`);
     };
     if (value.includes('\n')) refuse('has a line break. Encode it, as base64 say, or hand it over in a file');
-    // A carriage return before the line's end would be taken for a part of that.
+    // Docker would take a carriage return at the end for a part of the line break.
     if (value.endsWith('\r')) refuse('ends with a carriage return');
     if (Buffer.byteLength(line) + 1 >= LONGEST_LINE)
       refuse(`and name have ${Buffer.byteLength(line)} bytes, and docker reads less than 64 KiB`);
@@ -85,7 +94,7 @@ export function formatEnvironment(env: Readonly<Record<string, string>>): string
   return `${lines.join('\n')}\n`;
 }
 
-/** `storage` is a folder of the host when it starts with a slash, else the name of one of the engine's volumes. */
+/** `storage` is a host folder if it starts with a slash, else the name of an engine volume. */
 function volumeArguments(volumes: ContainerFieldsFragment['volumes']): string[] {
   return volumes.map(({ storage, containerPath, isReadOnly }) => {
     const type = storage.startsWith('/') ? 'bind' : 'volume';
@@ -93,7 +102,7 @@ function volumeArguments(volumes: ContainerFieldsFragment['volumes']): string[] 
   });
 }
 
-/** `--mount` reads its value as a line of CSV: a field with a comma or a quote stands in quotes. */
+/** `--mount` parses its value as a line of CSV, so a field with a comma or a quote is quoted. */
 function mountOf(fields: Readonly<Record<string, string>>): string {
   return Object.entries(fields)
     .map(([name, value]) => `${name}=${value}`)
@@ -101,14 +110,17 @@ function mountOf(fields: Readonly<Record<string, string>>): string {
     .join(',');
 }
 
-/** A free port of the host, chosen by the engine; of the loopback alone when the port is meant to be behind authentication. */
+/**
+ * A free host port, chosen by the engine. On the loopback only when the port requires
+ * authentication.
+ */
 function networkArguments(http: ContainerFieldsFragment['http'], network: RunOptions['network']): string[] {
   if (network === 'HOST') return ['--network=host'];
   if (http === null) return [];
   return [`--publish=${http.requiresAuth ? '127.0.0.1' : '0.0.0.0'}::${http.port}`];
 }
 
-/** What is asked of the device for the step as a whole counts where its container says nothing. */
+/** The step's own resources count where its container sets none. */
 function resourceArguments({ container, resources }: ClaimedStepFieldsFragment, { gpus, machineMemoryMb }: RunOptions): string[] {
   const own = container?.resources;
   const cpu = own?.cpu ?? resources.cpu;
@@ -117,9 +129,10 @@ function resourceArguments({ container, resources }: ClaimedStepFieldsFragment, 
   return [
     ...(cpu === null ? [] : [`--cpus=${cpu}`]),
     ...(memoryMb === null ? [] : [`--memory=${memoryMb}m`]),
-    // Quoted, for the value is a line of CSV, and the list is one field of it.
+    // Quoted, because the value is a line of CSV and the list is one field of it.
     ...(gpus.length === 0 ? [] : [`--gpus="device=${gpus.join(',')}"`]),
-    // The engine's own 64 MB are too few for the workers of a data loader. What is written there counts as the container's memory.
+    // The engine's default of 64 MB is too small for the workers of a data loader. Shared memory
+    // counts as the container's memory.
     ...(shm ? [`--shm-size=${memoryMb ?? Math.floor(machineMemoryMb / 2)}m`] : []),
   ];
 }

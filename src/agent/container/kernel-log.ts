@@ -1,17 +1,21 @@
-/** What the kernel says of processes that it has ended for want of memory. */
+/** Reads out-of-memory kills from the kernel's log. */
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 
-/** A process that the kernel killed because memory ran out: its own group's, or the machine's. */
+/**
+ * A process that the kernel killed because its control group, or the machine, ran out of memory.
+ */
 export interface MemoryKill {
   readonly pid: number;
-  /** The path of its control group for memory; a container's holds the container's id. */
+  /** The path of its memory control group. A container's contains the container's id. */
   readonly cgroup: string;
 }
 
-/** Of a record, the longest that the kernel makes. */
+/** The longest record that the kernel writes. */
 const LONGEST_RECORD = 8_192;
 
-/** Those that the kernel's log still tells of; none where there is no such log, or it may not be read. */
+/**
+ * The kills that are still in the kernel's log. Empty where there is no log or it may not be read.
+ */
 export function listMemoryKills(): MemoryKill[] {
   const kills: MemoryKill[] = [];
   for (const record of readKernelLog()) {
@@ -21,7 +25,11 @@ export function listMemoryKills(): MemoryKill[] {
   return kills;
 }
 
-/** `…oom-kill:constraint=CONSTRAINT_MEMCG,…,oom_memcg=/a,task_memcg=/a/b,task=python3,pid=12,uid=0`; null for all else. */
+/**
+ * Parses
+ * `…oom-kill:constraint=CONSTRAINT_MEMCG,…,oom_memcg=/a,task_memcg=/a/b,task=python3,pid=12,uid=0`.
+ * Null for any other record.
+ */
 export function parseMemoryKill(record: string): MemoryKill | null {
   const match = /oom-kill:constraint=.*,task_memcg=(.*),task=.*,pid=(\d+),uid=\d+/.exec(record);
   return match === null ? null : { cgroup: match[1] ?? '', pid: Number(match[2]) };
@@ -38,10 +46,11 @@ function* readKernelLog(): Generator<string> {
   try {
     for (;;) {
       try {
-        // One record a read.
+        // Each read returns one record.
         yield buffer.toString('utf8', 0, readSync(file, buffer));
       } catch (error) {
-        // EPIPE: what came next was overwritten; the one after it is read. All else, EAGAIN first of all, is the end.
+        // EPIPE: the next record was overwritten; go on with the one after it. Anything else,
+        // usually EAGAIN, is the end.
         if ((error as NodeJS.ErrnoException).code !== 'EPIPE') return; // what node:fs throws
       }
     }

@@ -1,22 +1,25 @@
 /**
- * What is below a step's folder, opened through descriptors: the step may have put anything there, under any name, and may be changing it meanwhile.
+ * Opens what is below a step's folder through descriptors: the step may have put anything there,
+ * under any name, and may be changing it at the same time.
  *
- * No link is followed at any component, and nothing but a plain file with one name is read. On Linux an entry is first opened with O_PATH, which reads nothing,
- * waits for nobody and wakes no device; what that descriptor says it is, is what is opened then: `/proc/self/fd/N` is that very file, whatever stands under
- * its name by now. Elsewhere there is no openat for Node: the name is looked at before and after it is opened, and must be the same file.
+ * No component of a path is followed if it is a link, and only a plain file with one name is read.
+ * On Linux an entry is first opened with O_PATH, which reads nothing, does not block and wakes no
+ * device. Then the file that this descriptor refers to is opened through `/proc/self/fd/N`,
+ * whatever stands under its name by now. On other systems Node has no openat: the entry is checked
+ * before and after it is opened, and must be the same file.
  */
 import { constants, existsSync, type Stats } from 'node:fs';
 import { chmod, type FileHandle, lstat, open, opendir, rename, rm, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** An entry that is there, and is not what was to be opened. The message completes "<name> …". */
+/** An entry that exists but is not of the expected kind. The message completes "<name> …". */
 export class NotPlain extends Error {
   override readonly name = 'NotPlain';
 }
 
-/** The same on every architecture that Node runs on with Linux; Node has no name for it. */
+/** The same on every architecture on which Node runs with Linux. Node has no name for it. */
 const O_PATH = 0o10000000;
-/** macOS follows no link at any component, with this one. */
+/** With this flag, macOS follows no link at any component. */
 const O_NOFOLLOW_ANY = process.platform === 'darwin' ? 0x20000000 : 0;
 const hasDescriptorPaths = process.platform === 'linux' && existsSync('/proc/self/fd');
 
@@ -35,25 +38,34 @@ export class Directory {
     this.#byDescriptor = byDescriptor;
   }
 
-  /** A folder that the agent itself has made, at a path that is its own. `byDescriptor` is false where the system has no paths of descriptors. */
+  /**
+   * Opens a folder that the agent itself created. `byDescriptor` is false where the system has no
+   * paths of descriptors.
+   */
   static async open(path: string, byDescriptor = hasDescriptorPaths): Promise<Directory> {
     const how = byDescriptor ? O_PATH : constants.O_RDONLY;
     return new Directory(await open(path, how | constants.O_DIRECTORY | constants.O_NOFOLLOW), path, null, byDescriptor);
   }
 
-  /** A folder in it, or null when there is none of this name. Rejects with NotPlain for anything else. */
+  /** A folder in it, or null if nothing has this name. Rejects with NotPlain for anything else. */
   async directory(name: string | Buffer): Promise<Directory | null> {
     const opened = await this.#open(name, ({ isFolder, what }) => (isFolder ? null : what));
     return opened && this.#below(name, opened.handle);
   }
 
-  /** A plain file in it, to read, or null when there is none of this name. Rejects with NotPlain for anything else. */
+  /**
+   * A plain file in it, open for reading, or null if nothing has this name. Rejects with NotPlain
+   * for anything else.
+   */
   async file(name: string | Buffer): Promise<FileHandle | null> {
     const opened = await this.#open(name, ({ isFolder, what, objection }) => (isFolder ? what : objection));
     return opened?.handle ?? null;
   }
 
-  /** A folder or a plain file in it, or null when there is nothing of this name. Rejects with NotPlain for anything else. */
+  /**
+   * A folder or a plain file in it, or null if nothing has this name. Rejects with NotPlain for
+   * anything else.
+   */
   async entry(name: string | Buffer): Promise<Directory | FileHandle | null> {
     const opened = await this.#open(name, ({ objection }) => objection);
     return opened && (opened.isFolder ? this.#below(name, opened.handle) : opened.handle);
@@ -63,7 +75,7 @@ export class Directory {
     return new Directory(handle, join(this.#path, String(name)), this, this.#byDescriptor);
   }
 
-  /** What stands under a name in it, unopened: a link itself, and not what it leads to. Null when there is nothing. */
+  /** The stats of an entry, without opening it or following a link. Null if there is none. */
   look(name: string): Promise<Stats | null> {
     return lstat(this.#pathOf(name)).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return null;
@@ -71,14 +83,17 @@ export class Directory {
     });
   }
 
-  /** The names in it, as bytes: a name need not be UTF-8. One after the other, since there may be millions. */
+  /**
+   * The names in it, as bytes, because a name need not be UTF-8. One at a time, because there may
+   * be millions.
+   */
   async *names(): AsyncGenerator<Buffer> {
-    // Its type does not know that names can be had as bytes; opendir's own checks do.
+    // The type does not allow `buffer`, but opendir does.
     const entries = await opendir(this.#address, { encoding: 'buffer' as BufferEncoding });
     for await (const { name } of entries) yield Buffer.from(name);
   }
 
-  /** Which folder it is. */
+  /** The folder's own stats. */
   stat(): Promise<Stats> {
     return this.#handle.stat();
   }
@@ -88,8 +103,8 @@ export class Directory {
   }
 
   /**
-   * Removes an entry, with all that is in it. Only names are removed, so no link leads anywhere. Resolves with whether it is gone: what another user
-   * left in a folder of its own may have to stay.
+   * Removes an entry with everything in it. Only names are removed, so links lead nowhere. Resolves
+   * with whether it is gone: what another user left in a folder of its own may have to stay.
    */
   remove(name: string | Buffer): Promise<boolean> {
     const gone = this.#byDescriptor
@@ -110,7 +125,7 @@ export class Directory {
     const path = this.#pathOf(name);
     const error = await unlink(path).catch((error: NodeJS.ErrnoException) => error);
     if (!error || error.code === 'ENOENT') return;
-    // EPERM is what POSIX says of a folder, EISDIR what Linux says.
+    // For a folder POSIX says EPERM, Linux EISDIR.
     if (error.code !== 'EISDIR' && error.code !== 'EPERM') throw error;
     if (depth === deepest) {
       const above = Buffer.from(`.lifted-${process.pid}-${lifted++}`);
@@ -123,12 +138,13 @@ export class Directory {
     await rmdir(path);
   }
 
-  /** Closes it, too. */
+  /** Also closes it. */
   async #removeContent(removal: Removal, depth: number): Promise<void> {
     try {
-      // A folder that its owner may not enter. Of another's this fails, and so does what comes next.
+      // For a folder that its owner may not enter. For another user's folder this fails, and so
+      // does what follows.
       await chmod(this.#address, 0o700).catch(() => {});
-      // What is added meanwhile is for the next round; one that removes nothing has thrown.
+      // The next round removes what was added meanwhile. A round that removes nothing has thrown.
       for (let isEmpty = false; !isEmpty; ) {
         isEmpty = true;
         for await (const entry of this.names()) {
@@ -182,20 +198,23 @@ export class Directory {
     }
   }
 
-  /** Whether this folder and those above it still stand under their names. */
+  /** Whether this folder and its parents still stand under their names. */
   async #isInPlace(): Promise<boolean> {
     if (this.#parent === null) return true;
     return isSame(await lstat(this.#path), await this.stat()) && this.#parent.#isInPlace();
   }
 }
 
-/** Removing a tree: the folder from which it starts, and what of it is left to remove there. */
+/** The removal of a tree: the folder where it started, and what is left to remove there. */
 interface Removal {
   readonly base: Directory;
   readonly left: Buffer[];
 }
 
-/** Each level holds a descriptor: what is nested deeper than this is moved to where the removing started, and removed from there. */
+/**
+ * Each level holds a descriptor. What is nested deeper is moved to where the removal started, and
+ * removed from there.
+ */
 const deepest = 32;
 let lifted = 0;
 
@@ -209,7 +228,7 @@ async function openByDescriptor(path: Buffer, judge: (stats: Stats) => Seen): Pr
   let isFolder = false;
   try {
     ({ isFolder } = judge(await handle.stat()));
-    // To go through a folder, and to list it, this is enough.
+    // An O_PATH descriptor is enough to list a folder and to open what is in it.
     if (isFolder) return { handle, isFolder };
     return { handle: await open(`/proc/self/fd/${handle.fd}`, constants.O_RDONLY | constants.O_NONBLOCK), isFolder };
   } finally {
@@ -224,7 +243,7 @@ interface Seen {
   readonly isFolder: boolean;
   /** Completes "<name> …". */
   readonly what: string;
-  /** Why nothing in it is read; null for a folder and a plain file. */
+  /** Why it is not read. Null for a folder or a plain file. */
   readonly objection: string | null;
 }
 
@@ -232,7 +251,8 @@ function see(stats: Stats): Seen {
   const what = describe(stats);
   const isFolder = stats.isDirectory();
   if (isFolder || (stats.isFile() && stats.nlink === 1)) return { isFolder, what, objection: null };
-  // Another name of a file that is not the step's would hand that in. One that the step made under two names it can copy.
+  // A hard link to a file that is not the step's would upload that file. The step can copy a file
+  // that it made under two names.
   return { isFolder, what, objection: stats.isFile() ? 'has other names (it is a hard link)' : what };
 }
 

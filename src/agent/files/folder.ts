@@ -6,13 +6,13 @@ import { Directory } from './directory.ts';
 import type { NamedFile } from './metrics-reader.ts';
 
 /**
- * What an attempt has on disk, all of it gone after the step:
+ * What an attempt has on disk. All of it is removed after the step.
  *
- *     <root>/process.json             which process it is, for an agent that starts after this one was killed
- *     <root>/environment              of a step in a container, the variables that it gets
- *     <root>/outbox/                  what is not delivered yet
+ *     <root>/process.json             its process, for the next agent if this one is killed
+ *     <root>/environment              the environment of a step in a container
+ *     <root>/outbox/                  reports not yet delivered
  *     <root>/work/                    the step's current directory; in a container /trainyard
- *     <root>/work/fragments/          what it leaves here is handed in
+ *     <root>/work/fragments/          files left here are uploaded
  *     <root>/work/.trainyard/         metrics.jsonl and settings.json
  */
 export interface StepFolder {
@@ -20,16 +20,19 @@ export interface StepFolder {
   readonly work: string;
   readonly record: string;
   readonly outbox: string;
-  /** There while the attempt has a container, or may have one. */
+  /** Exists while the attempt has, or may have, a container. */
   readonly containerEnvironment: string;
-  /** As the agent sees them: for the step, which may put anything there. The agent itself opens nothing by these, but through directory.ts. */
+  /**
+   * Paths that are passed to a process step, which may put anything there. The agent itself opens
+   * these files through directory.ts only.
+   */
   readonly paths: StepPaths;
 }
 
 /** Where a container sees the work folder. */
 export const containerWorkFolder = '/trainyard';
 
-/** The files that a step is told of, below its work folder. */
+/** The files below the work folder whose paths a step is given. */
 export function placeFiles(work: string): StepPaths {
   return {
     metrics: join(work, '.trainyard', 'metrics.jsonl'),
@@ -38,10 +41,13 @@ export function placeFiles(work: string): StepPaths {
   };
 }
 
-/** The variable by which what an attempt has started is known: no other program of this machine was given that folder. */
+/**
+ * The variable that marks an attempt's processes: no other program on this machine was given this
+ * folder.
+ */
 export const markOf = ({ paths }: Pick<StepFolder, 'paths'>) => `TRAINYARD_FRAGMENTS=${paths.fragments}`;
 
-/** The metrics file of an attempt, as the agent gets at it. */
+/** An attempt's metrics file, opened safely. */
 export function metricsFile(work: Directory): NamedFile {
   const inItsFolder = async <Found>(use: (folder: Directory) => Promise<Found | null>) => {
     const folder = await work.directory('.trainyard');
@@ -57,26 +63,29 @@ export function metricsFile(work: Directory): NamedFile {
   };
 }
 
-/** The folder that holds the folders of all attempts of an agent. */
+/** The folder of all attempts of an agent. */
 export function stepsFolder(workDir: string): string {
   return join(workDir, 'steps');
 }
 
-/** What an attempt is called on its device: its folder, and with `trainyard-` before it its container. */
+/** An attempt's name on its device: its folder, and with the prefix `trainyard-` its container. */
 export const attemptName = ({ id }: Pick<ClaimedStepFieldsFragment, 'id'>, attempt: number): string => `${id}-${attempt}`;
 export const containerNameOf = (attempt: string): string => `trainyard-${attempt}`;
 
-/** Of the folder of an attempt. */
+/** `root` is the attempt's folder. */
 export const environmentFile = (root: string): string => join(root, 'environment');
 
-/** Makes the folder of one attempt, with the files that its step finds there. Rejects where something is there already. */
+/**
+ * Creates an attempt's folder with the files that its step finds there. Rejects if something exists
+ * there already.
+ */
 export async function createStepFolder(workDir: string, step: ClaimedStepFieldsFragment, attempt: number): Promise<StepFolder> {
-  // Only the agent's user: what is here belongs to somebody's job.
+  // For the agent's user only: the content belongs to somebody's job.
   await mkdir(stepsFolder(workDir), { recursive: true, mode: 0o700 });
   const root = join(stepsFolder(workDir), attemptName(step, attempt));
   const work = join(root, 'work');
   const paths = placeFiles(work);
-  // One after the other, each new: a step that ran here before may have put links there.
+  // One by one, each new: a step that ran here before may have put links there.
   for (const folder of [root, work, join(work, '.trainyard'), paths.fragments]) await mkdir(folder, { mode: 0o700 });
   await writeFile(paths.metrics, '', { flag: 'wx', mode: 0o600 });
   await writeFile(paths.settings, formatSettings(step.job), { flag: 'wx', mode: 0o600 });
@@ -90,12 +99,12 @@ export async function createStepFolder(workDir: string, step: ClaimedStepFieldsF
   };
 }
 
-/** Takes the folder away. What a container's root left there may have to stay; then `false`. */
+/** Removes the folder. Resolves with false if files of a container's root have to stay. */
 export function removeStepFolder(folder: StepFolder): Promise<boolean> {
   return removeAttempt(dirname(folder.root), basename(folder.root));
 }
 
-/** Takes the folder of one attempt away, by its name. */
+/** Removes an attempt's folder by its name. */
 export async function removeAttempt(stepsFolder: string, name: string): Promise<boolean> {
   const steps = await Directory.open(stepsFolder).catch(() => null);
   if (steps === null) return false;

@@ -4,16 +4,16 @@ import { Directory, NotPlain } from './directory.ts';
 
 /** A plain file in a step's fragments folder. */
 export interface FragmentFile {
-  /** Below the folder: `plots/loss.png`. */
+  /** Relative to the folder: `plots/loss.png`. */
   readonly path: string;
   readonly handle: FileHandle;
 }
 
-/** Far more than a step has to show, and few enough that going through them ends. */
+/** Far more than a step needs, and few enough to walk through. */
 const mostEntries = 10_000;
 const deepest = 16;
 
-/** What walking through a folder has met so far. */
+/** The state of a walk through the folder. */
 interface Walk {
   readonly most: number;
   readonly note: (line: string) => void;
@@ -22,8 +22,8 @@ interface Walk {
 }
 
 /**
- * The plain files in the fragments folder of a step's work folder and in its subfolders, by name, each closed when the next one is asked for. What is not
- * handed in is noted.
+ * Yields the plain files in the fragments folder and its subfolders, sorted by name. Each is closed
+ * when the next one is requested. Notes what is not uploaded.
  */
 export async function* fragmentFiles(work: Directory, note: (line: string) => void, most = mostEntries): AsyncGenerator<FragmentFile> {
   const walk: Walk = { most, note, hidden: [], entries: 0 };
@@ -35,7 +35,7 @@ export async function* fragmentFiles(work: Directory, note: (line: string) => vo
   if (walk.hidden.length > 0) note(describeHidden(walk.hidden));
 }
 
-/** Closes the folder, too. */
+/** Also closes the folder. */
 async function* filesIn(folder: Directory, prefix: string, walk: Walk, depth: number): AsyncGenerator<FragmentFile> {
   try {
     for (const bytes of await namesIn(folder, prefix, walk)) {
@@ -50,7 +50,7 @@ async function* filesIn(folder: Directory, prefix: string, walk: Walk, depth: nu
   }
 }
 
-/** Sorted, so that a step is handed in the same way each time. */
+/** Sorted, so that the order is the same each time. */
 async function namesIn(folder: Directory, prefix: string, walk: Walk): Promise<Buffer[]> {
   const names: Buffer[] = [];
   try {

@@ -6,40 +6,49 @@ import { NotPlain } from './directory.ts';
 import { type MetricEntry, parseMetricsLine } from './metrics.ts';
 import { Notes } from './notes.ts';
 
-/** The file of a name, now: it may be another one the next time. */
+/** Whatever file has this name now. The next time it may be another one. */
 export interface NamedFile {
-  /** What stands under the name, unopened; null for nothing. */
+  /** Its stats, without opening it. Null if there is none. */
   look(): Promise<Stats | null>;
-  /** Opens it to read; null when there is nothing. Rejects for what is no plain file. */
+  /** Opens it for reading. Null if there is none. Rejects if it is not a plain file. */
   open(): Promise<FileHandle | null>;
 }
 
-/** Twenty times a second: a script that writes its file anew at each epoch is read between two epochs, unless those are shorter. */
+/**
+ * Twenty times a second: the file of a script that rewrites it at each epoch is read between two
+ * epochs, unless those are shorter.
+ */
 export const metricsMilliseconds = 50;
 
-/** A line longer than this is not a metric but a mistake, and must not fill the memory. */
+/** A longer line is a mistake, not a metric, and must not fill the memory. */
 const maxLineBytes = 64 * 1024;
 const readBytes = 256 * 1024;
-/** Of one attempt, what is read again included: more than a history of ten million points, and an end for a file of holes. */
+/**
+ * For one attempt, including what is read again. More than a history of ten million points, and a
+ * limit for sparse files.
+ */
 const maxBytes = 2 * 1024 ** 3;
-/** A gateway takes fewer of a job. */
+/** The gateway's own limit for a job is lower. */
 const maxNames = 10_000;
-/** Of what was read, at its beginning and at its end: enough to see whether it is still the same. */
+/**
+ * Kept from the beginning and the end of what was read: enough to see whether the file was
+ * rewritten.
+ */
 const printBytes = 4 * 1024;
 /** More lines than this are not remembered. */
 const maxKnownLines = 1_000_000;
 
-/** Where reading has got to in one content of the file. */
+/** How far one content of the file was read. */
 class ReadPosition {
   position = 0;
   lineNumber = 0;
-  /** When it was last changed, as far as it was read. */
+  /** When the file was last changed, as of the last read. */
   changedAt = '';
   head = Buffer.alloc(0);
   tail = Buffer.alloc(0);
   rest = Buffer.alloc(0);
   isSkipping = false;
-  /** Hashes of its lines so far, empty ones left out. */
+  /** Hashes of its lines so far, without the empty ones. */
   readonly lines: number[] = [];
 
   take(bytes: Buffer): void {
@@ -50,11 +59,13 @@ class ReadPosition {
 }
 
 /**
- * Reads the file that TRAINYARD_METRICS names, as it grows: as `tail -F` does, also when it is cut, written anew, or another file takes its name.
+ * Follows the file that TRAINYARD_METRICS names, as `tail -F` does: also when it is truncated,
+ * rewritten or replaced.
  *
- * A script may write all its history anew each time: lines that stand again where they stood are the same ones. A line without an iteration gets, for each
- * metric, the one after the last of that name, from 0 on: so each point has a place of its own on the curve, and a point that is delivered twice after a
- * lost answer is known as the same one.
+ * A script may rewrite its whole history each time: lines repeated at the same place are not
+ * reported again. A line without an iteration gets, for each metric, the next one of that name,
+ * starting at 0. So each point has its own place on the curve, and a point that is delivered twice
+ * after a lost answer is recognized.
  */
 export class MetricsReader {
   readonly #named: NamedFile;
@@ -64,26 +75,31 @@ export class MetricsReader {
   readonly #failures = new Set<string>();
   #file: FileHandle | null = null;
   #place = new ReadPosition();
-  /** The lines of the content before this one, as long as this one repeats them. */
+  /** The lines of the previous content, while this one repeats them. */
   #known: readonly number[] = [];
   #readBytes = 0;
   #hasEnded = false;
   #reading: Promise<void> = Promise.resolve();
 
-  /** `note` takes what is wrong with a line, for the log of the step. */
+  /** `note` receives what is wrong with a line, for the step's log. */
   constructor(named: NamedFile, keep: (entry: MetricEntry) => void, note: (line: string) => void) {
     this.#named = named;
     this.#keep = keep;
     this.#notes = new Notes(note);
   }
 
-  /** Reads what is new. Whole lines only: one that is still being written waits for its end. Never rejects: a file that cannot be read is noted, once. */
+  /**
+   * Reads new lines, complete ones only. Never rejects: a file that cannot be read is noted once.
+   */
   read(): Promise<void> {
     this.#reading = this.#reading.then(() => this.#readNew()).catch((error) => this.#fail(error));
     return this.#reading;
   }
 
-  /** Reads the rest, takes what stands after the last line's end as a line, and lets go of the file. Again, it does nothing. */
+  /**
+   * Reads the rest, takes an unfinished last line as a line, and closes the file. Does nothing the
+   * second time.
+   */
   async end(): Promise<void> {
     await this.read();
     if (this.#hasEnded) return;
@@ -105,7 +121,7 @@ export class MetricsReader {
     const seen = await this.#named.look();
     const held = await this.#file?.stat();
     if (seen === null || held === undefined || seen.ino !== held.ino || seen.dev !== held.dev) {
-      // What stood under the name before may have been written to until now.
+      // The previous file may have been written to until now.
       if (held !== undefined) await this.#readTo(held);
       if (seen !== null) await this.#openNext();
     }
@@ -120,7 +136,10 @@ export class MetricsReader {
     this.#file = next;
   }
 
-  /** Reads the open file as far as it went when `stats` was taken: that has an end, however fast it grows. */
+  /**
+   * Reads the open file up to its size in `stats`, so that reading ends however fast the file
+   * grows.
+   */
   async #readTo(stats: Stats): Promise<void> {
     if (await this.#isRewritten(stats)) this.#beginAnew();
     this.#place.changedAt = changeOf(stats);
@@ -132,11 +151,15 @@ export class MetricsReader {
       this.#place.take(bytes);
       this.#takeBytes(bytes);
     }
-    // The beginning of a JSON object is none: one that is there is whole, whether or not its line has an end.
+    // No beginning of a JSON object is itself one. So an object is complete even without a line
+    // break.
     if (this.#place.rest.at(-1) === closingBrace && parseMetricsLine(this.#place.rest.toString('utf8')).isObject) this.#takeRest();
   }
 
-  /** Whether what was read is not there any more: the file is shorter, or was changed and other bytes stand there now. */
+  /**
+   * Whether the file was rewritten: it is shorter, or it changed and other bytes stand where it was
+   * read.
+   */
   async #isRewritten(stats: Stats): Promise<boolean> {
     const { position, changedAt, head, tail } = this.#place;
     if (stats.size < position) return true;
@@ -154,7 +177,8 @@ export class MetricsReader {
   #beginAnew(): void {
     this.#takeRest();
     const { lines } = this.#place;
-    // One that was itself written anew before all that it repeats was there says nothing new of what is known.
+    // A rewrite that was itself rewritten before it repeated everything adds nothing to what is
+    // known.
     if (lines.some((line, i) => line !== this.#known[i])) this.#known = lines;
     this.#place = new ReadPosition();
   }
@@ -183,7 +207,7 @@ export class MetricsReader {
 
   #takeLine(line: Buffer): void {
     this.#place.lineNumber += 1;
-    // A file that was cut under a script that goes on writing where it was begins with NULs.
+    // A truncated file begins with NULs if the script goes on writing at its old position.
     const text = line.toString('utf8').replace(/^\0+/, '').trim();
     if (text === '' || this.#isRepeated(text)) return;
     const at = new Date().toISOString();
@@ -200,7 +224,7 @@ export class MetricsReader {
     }
   }
 
-  /** Whether it stands where it stood in the content before, and so does all before it. */
+  /** Whether this line and all before it stand where they stood in the previous content. */
   #isRepeated(text: string): boolean {
     const { lines } = this.#place;
     if (lines.length >= maxKnownLines) return false;

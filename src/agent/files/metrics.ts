@@ -9,19 +9,22 @@ export interface MetricEntry {
 }
 
 export interface MetricsLine {
-  /** Whether it is a JSON object at all. */
+  /** Whether it is a JSON object. */
   readonly isObject: boolean;
   readonly iteration: number | null;
   readonly values: ReadonlyArray<readonly [string, number]>;
-  /** What is wrong with it, a sentence each. */
+  /** What is wrong with it, one sentence each. */
   readonly problems: readonly string[];
 }
 
 /**
- * One line of the metrics file: a JSON object. `iteration` is the iteration, every other number a metric of that name. NaN and Infinity, which Python's json
- * writes, are no values of a metric: that one metric is left out, the others of its line count. Text, null, booleans and nested values are ignored, so a
- * script can write its whole record. Never throws: what cannot be used is said in `problems`, which quote nothing of a line that is not JSON: whatever file
- * a step has made of its metrics, its bytes do not get into the log.
+ * Parses one line of the metrics file, a JSON object. `iteration` is the iteration; every other
+ * number is a metric of that name. NaN and Infinity, which Python's json writes, are left out, but
+ * the line's other metrics count. Text, null, booleans and nested values are ignored, so a script
+ * can write its whole record.
+ *
+ * Never throws. `problems` says what cannot be used. It quotes nothing of a line that is not JSON,
+ * so the bytes of whatever file a step puts there do not reach the log.
  */
 export function parseMetricsLine(text: string): MetricsLine {
   const { record, notFinite } = parseRecord(text);
@@ -56,8 +59,9 @@ const isIteration = (value: unknown): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 2_147_483_647;
 
 /**
- * JSON has no NaN, but Python's json and NumPy write it bare, as they do Infinity and -Infinity. Where the strict reading fails, these words
- * outside of strings are read as a marker, an object so that no text in the line can be mistaken for it.
+ * JSON has no NaN, but Python's json and NumPy write NaN, Infinity and -Infinity bare. If strict
+ * parsing fails, these words outside of strings are replaced by a marker: an object, because no
+ * text in the line can be mistaken for one.
  */
 function parseRecord(text: string): { record: Record<string, unknown> | null; notFinite: ReadonlySet<unknown> } {
   const strict = parseObject(text);
@@ -74,7 +78,7 @@ const isMarked = (value: unknown) => typeof value === 'object' && value !== null
 function parseObject(text: string, revive: (value: unknown) => unknown = (value) => value): Record<string, unknown> | null {
   try {
     const value: unknown = JSON.parse(text, (_key, each) => revive(each));
-    // An object of JSON: its keys are strings, and nothing is claimed of its values.
+    // A JSON object has string keys. Nothing is claimed about its values.
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : null;
   } catch {
     return null;

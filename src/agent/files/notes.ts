@@ -1,4 +1,7 @@
-/** Notes on what a step did wrong, for its log: the first of them as they are, and of the others how many there were. A step may do as much wrong as it likes. */
+/**
+ * Notes for a step's log on what the step did wrong. Writes the first ones and counts the others,
+ * because a step may do any amount wrong.
+ */
 export class Notes {
   readonly #note: (line: string) => void;
   readonly #most: number;
@@ -14,7 +17,7 @@ export class Notes {
     if (this.#count <= this.#most) this.#note(line);
   }
 
-  /** Says how many were not said. `what`: a word for what they are about, in the plural. */
+  /** Notes how many were left out. `what` names their subject, in the plural. */
   end(what: string): void {
     const left = this.#count - this.#most;
     if (left > 0) this.#note(`And ${left} more notes on ${what}.`);

@@ -1,13 +1,14 @@
-/** The `docker` program: the one way to the engine. */
+/** Runs the `docker` program, the only way to the engine. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
 /**
- * All that the program gets of the agent's environment: where its engine is, where its settings and logins are, and what a program needs to run and to reach a
- * registry. A list of what goes through: an agent's environment holds secrets that nobody thought of. And nothing of a step is ever added to it, since
- * variables like LD_PRELOAD or GIT_SSH_COMMAND make this machine's programs run what they name.
+ * What the program gets of the agent's environment: where its engine, settings and logins are, and
+ * what it needs to run and to reach a registry. An allowlist, because an agent's environment holds
+ * secrets that nobody thought of. Nothing of a step is added: variables like LD_PRELOAD or
+ * GIT_SSH_COMMAND make this machine's programs run what they name.
  */
 const passed = [
   /^(PATH|HOME|USER|LOGNAME|LANG|TZ|TMPDIR)$/,
@@ -15,9 +16,9 @@ const passed = [
   /^XDG_(RUNTIME_DIR|CONFIG_HOME)$/,
   /^DOCKER_(HOST|CONTEXT|CONFIG|CERT_PATH|TLS|TLS_VERIFY|API_VERSION|BUILDKIT|DEFAULT_PLATFORM|CONTENT_TRUST|CONTENT_TRUST_SERVER)$/,
   /^(BUILDX_CONFIG|BUILDX_BUILDER|BUILDKIT_HOST)$/,
-  // Podman's, where it stands in for docker.
+  // For Podman in place of docker.
   /^(CONTAINER_HOST|CONTAINER_SSHKEY|CONTAINERS_CONF|CONTAINERS_STORAGE_CONF|CONTAINERS_REGISTRIES_CONF|REGISTRY_AUTH_FILE)$/,
-  // To an engine that is reached by ssh, and to registries behind a proxy or with certificates of their own.
+  // For an engine reached by ssh, and registries behind a proxy or with their own certificates.
   /^SSH_AUTH_SOCK$/,
   /^(https?|all|no)_proxy$/i,
   /^SSL_CERT_(FILE|DIR)$/,
@@ -28,14 +29,14 @@ export function engineEnvironment(own: NodeJS.ProcessEnv = process.env): Record<
   return Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
-/** What the program prints when it is called with these arguments. Rejects when it fails, or takes longer. */
+/** What the program prints for these arguments. Rejects when it fails or takes longer. */
 export async function askEngine(args: readonly string[], timeoutSeconds: number): Promise<string> {
-  // SIGKILL: one that hangs may not listen to less.
+  // SIGKILL, because a hanging program may ignore other signals.
   const options = { timeout: timeoutSeconds * 1000, killSignal: 'SIGKILL', env: engineEnvironment() } as const;
   return (await run('docker', args, options)).stdout;
 }
 
-/** A machine that has much to do may take its time; an engine that is slow is not away. */
+/** A busy machine may take long, and a slow engine is not away. */
 const ANSWER_SECONDS = 30;
 
 /** Whether an engine answers on this machine. */

@@ -1,19 +1,19 @@
-/** Who has which GPU of this device: each is one step's at a time. */
+/** Tracks which step has which of this device's GPUs. A GPU belongs to one step at a time. */
 export class GpuPool {
   #offered: readonly string[] | null = null;
   readonly #held = new Set<string>();
 
-  /** Whether it is known what GPUs there are. Else none is handed out, and none is kept from a step. */
+  /** Whether the GPUs are known. If not, none is handed out, and none is hidden from a step. */
   get isKnown(): boolean {
     return this.#offered !== null;
   }
 
-  /** From now on these are there, by UUID. Those that a step holds stay its own. Null: nothing is known. */
+  /** Sets the GPUs there are, by UUID. Steps keep those that they hold. Null: unknown. */
   offer(ids: readonly string[] | null): void {
     this.#offered = ids;
   }
 
-  /** So many that nobody holds, or null when there are not as many. */
+  /** Takes this many free GPUs, or returns null if there are fewer. */
   take(count: number): readonly string[] | null {
     const free = (this.#offered ?? []).filter((id) => !this.#held.has(id)).slice(0, count);
     if (free.length < count) return null;
@@ -27,8 +27,10 @@ export class GpuPool {
 }
 
 /**
- * The variables by which programs and NVIDIA's container runtime find their GPUs. Null: this device knows of none, and leaves them as they are. An empty
- * CUDA_VISIBLE_DEVICES hides all from CUDA; `void` keeps a runtime that is the engine's default from adding all of them, as many images ask it to.
+ * The variables through which programs and NVIDIA's container runtime find their GPUs. Null: this
+ * device knows of none and sets nothing. An empty CUDA_VISIBLE_DEVICES hides all GPUs from CUDA.
+ * `void` keeps NVIDIA's runtime, where it is the engine's default, from adding all of them, as many
+ * images request.
  */
 export function gpuEnvironment(ids: readonly string[] | null): Record<string, string> {
   if (ids === null) return {};

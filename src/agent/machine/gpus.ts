@@ -1,6 +1,6 @@
 import { askNvidiaSmi, gpuFormat, gpuQuery } from './nvidia.ts';
 
-/** A process that computes on an NVIDIA GPU, and what it holds of its memory. */
+/** A process that computes on an NVIDIA GPU, and how much of its memory it holds. */
 export interface GpuProcess {
   readonly pid: number;
   readonly gpu: string;
@@ -23,7 +23,7 @@ export interface GpuSample {
   readonly gpuMemory: number;
 }
 
-/** The NVIDIA GPUs of the machine; an empty list where there is no nvidia-smi or it finds none. */
+/** The machine's NVIDIA GPUs. Empty without nvidia-smi. */
 export async function listGpus(): Promise<Gpu[]> {
   return parseGpus((await askNvidiaSmi([gpuQuery, gpuFormat])).output);
 }
@@ -32,7 +32,10 @@ export async function listGpuProcesses(): Promise<GpuProcess[]> {
   return parseGpuProcesses((await askNvidiaSmi(['--query-compute-apps=pid,gpu_uuid,used_memory', gpuFormat])).output);
 }
 
-/** `uuid, name, utilization.gpu, memory.total, memory.used` a line; what a GPU does not tell (`[N/A]`) counts as 0. */
+/**
+ * Parses lines of `uuid, name, utilization.gpu, memory.total, memory.used`. A value that a GPU does
+ * not report (`[N/A]`) counts as 0.
+ */
 export function parseGpus(csv: string): Gpu[] {
   return readRows(csv, 5).map(([id = '', model = '', dutyCycle, memoryMb, usedMemoryMb]) => ({
     id,
@@ -43,14 +46,14 @@ export function parseGpus(csv: string): Gpu[] {
   }));
 }
 
-/** `pid, gpu_uuid, used_memory` a line. */
+/** Parses lines of `pid, gpu_uuid, used_memory`. */
 export function parseGpuProcesses(csv: string): GpuProcess[] {
   return readRows(csv, 3).map(([pid, gpu = '', memoryMb]) => ({ pid: numberOf(pid), gpu, memoryMb: numberOf(memoryMb) }));
 }
 
 /**
- * What a set of processes makes of the GPUs: the mean duty cycle of those on which one of them computes, and the share that they hold of
- * those GPUs' memory. Null when they use none.
+ * How a set of processes uses the GPUs: the mean duty cycle of the GPUs that they compute on, and
+ * their share of those GPUs' memory. Null when they use none.
  */
 export function sampleGpus(gpus: readonly Gpu[], processes: readonly GpuProcess[], pids: ReadonlySet<number>): GpuSample | null {
   const own = processes.filter((process) => pids.has(process.pid));

@@ -1,4 +1,4 @@
-/** The NVIDIA GPUs that this device may hand out, and what is wrong with them. */
+/** Finds the NVIDIA GPUs that this device may hand out, and what is wrong with them. */
 import { execFile } from 'node:child_process';
 import { wait } from '../../client/backoff.ts';
 import { passEnvironment } from '../process/environment.ts';
@@ -6,10 +6,10 @@ import { passEnvironment } from '../process/environment.ts';
 export const gpuQuery = '--query-gpu=uuid,name,utilization.gpu,memory.total,memory.used';
 export const gpuFormat = '--format=csv,noheader,nounits';
 
-/** A driver that hangs must not hang the agent. */
+/** A hanging driver must not hang the agent. */
 const PATIENCE_MS = 5_000;
 
-/** What can be handed out: a GPU, or an instance of one that is shared out by MIG. */
+/** What can be handed out: a GPU, or a MIG instance of one. */
 export interface GpuUnit {
   /** Its UUID: `GPU-…` or `MIG-…`. */
   readonly id: string;
@@ -17,13 +17,13 @@ export interface GpuUnit {
 }
 
 export interface GpuSurvey {
-  /** Null: there is no nvidia-smi, so nothing is known of GPUs. */
+  /** Null without nvidia-smi: nothing is known of GPUs. */
   readonly units: readonly GpuUnit[] | null;
   /** What the operator should know. */
   readonly problems: readonly string[];
 }
 
-/** Looks what is there, within what CUDA_VISIBLE_DEVICES leaves to this agent. */
+/** Lists the GPUs that CUDA_VISIBLE_DEVICES leaves to this agent. */
 export async function surveyGpus(visible: string | undefined = process.env.CUDA_VISIBLE_DEVICES): Promise<GpuSurvey> {
   const listed = await askNvidiaSmi([gpuQuery, gpuFormat]);
   if (listed.problem === 'ABSENT') return { units: null, problems: [] };
@@ -37,7 +37,7 @@ export async function surveyGpus(visible: string | undefined = process.env.CUDA_
   return { units, problems };
 }
 
-/** `uuid, name, …` a line. One whose line tells of an error is not whole. */
+/** Parses lines of `uuid, name, …`. A GPU whose line reports an error is broken. */
 export function readGpus(csv: string): { whole: GpuUnit[]; broken: string[] } {
   const lines = csv.split('\n').filter((line) => line.split(',').length === 5);
   const isBroken = (line: string) => /error|requires reset|is lost|ERR!/i.test(line) || line.trimStart().startsWith('[');
@@ -48,7 +48,10 @@ export function readGpus(csv: string): { whole: GpuUnit[]; broken: string[] } {
   return { whole, broken: lines.filter(isBroken) };
 }
 
-/** The instances of each GPU, from `nvidia-smi -L`: a line for each GPU, and below it one for each of its instances. */
+/**
+ * The MIG instances of each GPU, from `nvidia-smi -L`: a line for each GPU, followed by a line for
+ * each instance.
+ */
 export function readInstances(output: string): Map<string, GpuUnit[]> {
   const instances = new Map<string, GpuUnit[]>();
   let parent: GpuUnit | null = null;
@@ -64,8 +67,9 @@ export function readInstances(output: string): Map<string, GpuUnit[]> {
 }
 
 /**
- * As CUDA reads the variable: indexes, UUIDs or beginnings of them, up to the first that names nothing; an empty one or -1 is no GPU at all. Indexes
- * count in nvidia-smi's order. A GPU that has instances stands for them.
+ * Reads the variable as CUDA does: indexes, UUIDs or their prefixes, up to the first that matches
+ * nothing. An empty list or -1 means no GPU. Indexes count in nvidia-smi's order. A GPU with MIG
+ * instances stands for them.
  */
 export function selectVisible(
   gpus: readonly GpuUnit[],
@@ -89,11 +93,14 @@ export function selectVisible(
 
 interface Answer {
   readonly output: string;
-  /** What went wrong, as the rest of a sentence that begins with the program's name; ABSENT: there is no such program. */
+  /**
+   * What went wrong: completes a sentence that begins with the program's name. ABSENT: the program
+   * does not exist.
+   */
   readonly problem: string | null;
 }
 
-/** What it says, and what went wrong. Answers in any case, within seconds. */
+/** Its output and what went wrong. Always resolves within seconds. */
 export async function askNvidiaSmi(args: readonly string[]): Promise<Answer> {
   const answered = new AbortController();
   const asked = new Promise<Answer>((resolve) => {
@@ -106,7 +113,7 @@ export async function askNvidiaSmi(args: readonly string[]): Promise<Answer> {
       resolve({ output: stdout, problem: `failed: ${said?.trim() ?? error.message}` });
     });
   });
-  // One that hangs in its driver is not even ended by SIGKILL, and its end not waited for.
+  // A program that hangs in its driver is not even ended by SIGKILL, so its end is not awaited.
   const late = wait(PATIENCE_MS + 1_000, answered.signal).then(
     () => silent,
     () => silent,

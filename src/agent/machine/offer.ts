@@ -1,4 +1,7 @@
-/** What this device offers: what it can run, and what it has for that. Looked at again and again, for engines and GPUs come and go. */
+/**
+ * What this device offers: what it can run, and with which resources. Checked repeatedly, because
+ * engines and GPUs come and go.
+ */
 import { wait } from '../../client/backoff.ts';
 import { unwrap } from '../../client/errors.ts';
 import type { Client } from '../../client/fetch.ts';
@@ -16,12 +19,12 @@ export interface Offer {
 }
 
 interface Look extends Offer {
-  /** By UUID; null where nothing is known of GPUs. */
+  /** By UUID. Null where nothing is known of GPUs. */
   readonly gpus: readonly string[] | null;
   readonly problems: readonly string[];
 }
 
-/** What an agent offers now. Tells the gateway and the operator when that changes. */
+/** What an agent offers now. Reports changes to the gateway and the operator. */
 export class Offers {
   readonly pool = new GpuPool();
   readonly #given: ResourcesInput | undefined;
@@ -37,7 +40,7 @@ export class Offers {
     for (const message of first.problems) tell({ kind: 'PROBLEM', message });
   }
 
-  /** `given`: what the operator says that the machine has, instead of what is found. */
+  /** `given`: the resources that the operator declared, instead of those that are found. */
   static async find(given: ResourcesInput | undefined, tell: (event: AgentEvent) => void): Promise<Offers> {
     return new Offers(await look(given), given, tell);
   }
@@ -47,13 +50,16 @@ export class Offers {
     return { resources, capabilities };
   }
 
-  /** Looks at once, and tells the gateway what has changed. Resolves when it knows; a failure is left to the next look. */
+  /**
+   * Checks now, and reports changes to the gateway. Resolves when it knows. A failure is left to
+   * the next check.
+   */
   lookAgain(client: Client, deviceId: string, signal: AbortSignal): Promise<void> {
     this.#looking = this.#looking.then(() => this.#update(client, deviceId, signal)).catch(() => {});
     return this.#looking;
   }
 
-  /** Looks every so many seconds, until the signal. */
+  /** Checks every `everySeconds`, until the signal. */
   async keepLooking(client: Client, deviceId: string, everySeconds: number, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await wait(everySeconds * 1_000, signal).catch(() => {});
@@ -65,10 +71,10 @@ export class Offers {
     const before = this.#now;
     const after = await look(this.#given);
     for (const message of after.problems) if (!before.problems.includes(message)) this.#tell({ kind: 'PROBLEM', message });
-    // What is gone is not handed out from now on, whatever the gateway knows.
+    // What is gone is no longer handed out, whatever the gateway knows.
     this.pool.offer(after.gpus);
     const capabilities = differs(before.capabilities, after.capabilities) ? after.capabilities : null;
-    // Only what may come and go: cores and memory are what they were at the start.
+    // Only GPUs may change: cores and memory stay as they were at the start.
     const { gpu, gpuModel } = after.resources;
     const resources = { ...before.resources, gpu: gpu ?? null, gpuModel: gpuModel ?? null };
     const hasOtherGpus = differs([before.resources.gpu, before.resources.gpuModel ?? null], [resources.gpu, resources.gpuModel]);
@@ -89,7 +95,7 @@ async function look(given: ResourcesInput | undefined): Promise<Look> {
   const [hasContainers, { units, problems }] = await Promise.all([hasEngine(), surveyGpus()]);
   return {
     resources: given ?? findResources(units ?? []),
-    // Bare steps are for those who know them by name.
+    // A step without a container is only for devices that list its name.
     capabilities: { runs: hasContainers ? ['CONTAINER', 'PROCESS'] : ['PROCESS'], stepNames: [] },
     gpus: units?.map(({ id }) => id) ?? null,
     problems,

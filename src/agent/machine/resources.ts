@@ -7,8 +7,8 @@ import type { GpuUnit } from './nvidia.ts';
 const bytesPerMb = 1024 * 1024;
 
 /**
- * What this machine offers to steps: the cores that this process may use and its memory in MiB (a container's or service's limit where one is set), these
- * GPUs with the model of the first, and whether it has shared memory.
+ * What this machine offers to steps: its cores and memory in MiB (within the limit of a container
+ * or service), these GPUs with the model of the first, and whether it has shared memory.
  */
 export function findResources(gpus: readonly GpuUnit[]): ResourcesInput {
   const [first] = gpus;
@@ -23,7 +23,7 @@ export function findResources(gpus: readonly GpuUnit[]): ResourcesInput {
 
 /** MiB. */
 export function machineMemoryMb(): number {
-  // 0 or undefined when no limit is set, and then some systems answer a number beyond all memory.
+  // 0 or undefined without a limit. Some systems then return more than all memory.
   const limit = process.constrainedMemory() || Number.POSITIVE_INFINITY;
   return Math.floor(Math.min(limit, totalmem()) / bytesPerMb);
 }

@@ -9,7 +9,9 @@ import { listGpuProcesses, listGpus, sampleGpus } from './gpus.ts';
 
 const run = promisify(execFile);
 
-/** What a step consumes. cpu: 1 is one fully loaded core, over the time since the sample before. memoryMb: MiB. */
+/**
+ * What a step consumes. cpu: 1 is one fully loaded core, since the previous sample. memoryMb: MiB.
+ */
 export interface TelemetryEntry {
   readonly at: string;
   readonly cpu: number;
@@ -20,12 +22,12 @@ export interface TelemetryEntry {
 
 export const samplePeriodMilliseconds = 2_000;
 
-/** A source of samples; null when there is nothing to measure any more. */
+/** A source of samples. Null when there is nothing left to measure. */
 export interface Meter {
   sample(): Promise<TelemetryEntry | null>;
 }
 
-/** Measures all that a step has started. */
+/** Measures all processes of a step. */
 export class ProcessMeter implements Meter {
   readonly #list: () => Promise<readonly ProcessRow[]>;
   readonly #hasGpus: boolean;
@@ -34,7 +36,7 @@ export class ProcessMeter implements Meter {
   constructor(list: () => Promise<readonly ProcessRow[]>, hasGpus: boolean) {
     this.#list = list;
     this.#hasGpus = hasGpus;
-    // It has just been started and has used nothing yet.
+    // It was just started and has used nothing yet.
     this.#before = { cpuSeconds: 0, at: performance.now() };
   }
 
@@ -44,7 +46,7 @@ export class ProcessMeter implements Meter {
     if (tree.length === 0) return null;
     const cpuSeconds = tree.reduce((sum, row) => sum + row.cpuSeconds, 0);
     const elapsed = (now - this.#before.at) / 1000;
-    // A process that left the tree took its time along; that is no negative load.
+    // A process that left the tree took its CPU time with it. That is not a negative load.
     const cpu = elapsed > 0 ? Math.max(0, cpuSeconds - this.#before.cpuSeconds) / elapsed : 0;
     this.#before = { cpuSeconds, at: now };
     const memoryMb = await measureMemory(tree);
@@ -59,8 +61,9 @@ export class ProcessMeter implements Meter {
 }
 
 /**
- * MiB that the processes hold. On Linux the proportional set size: pages that several of them share (the workers of a data loader, forked from one
- * parent) count once, where adding up resident sizes would count them for each.
+ * MiB that the processes hold. On Linux this is the proportional set size: pages that several
+ * processes share (the forked workers of a data loader) count once. Adding up resident sizes would
+ * count them once for each.
  */
 async function measureMemory(tree: readonly ProcessRow[]): Promise<number> {
   if (process.platform !== 'linux') return measureResident(tree);
@@ -69,7 +72,7 @@ async function measureMemory(tree: readonly ProcessRow[]): Promise<number> {
 }
 
 async function readProportionalKb(pid: number): Promise<number> {
-  // It may have ended by now; and the sizes of another user's process are only in its status.
+  // It may have ended by now. For another user's process, sizes are only in its status.
   const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'latin1').catch(() => '');
   const proportional = /^Pss:\s+(\d+) kB$/m.exec(rollup);
   if (proportional !== null) return Number(proportional[1]);
@@ -83,7 +86,10 @@ async function measureResident(tree: readonly ProcessRow[]): Promise<number> {
   return stdout.split('\n').reduce((sum, line) => sum + Number(line.trim() || 0), 0) / 1024;
 }
 
-/** Measures a container by the processes in it, where they are on this machine; by what its engine says, where that is on another one, or in a virtual one. */
+/**
+ * Measures a container by its processes if they run on this machine. If the engine runs elsewhere
+ * or in a virtual machine, asks the engine.
+ */
 export class ContainerMeter implements Meter {
   readonly #name: string;
   readonly #hasGpus: boolean;
@@ -100,7 +106,7 @@ export class ContainerMeter implements Meter {
     return this.#processes === null ? this.#askEngine() : this.#processes.sample();
   }
 
-  /** Undefined: it does not run yet. All that is started in a container descends from its first process. */
+  /** Undefined: it does not run yet. All processes of a container descend from its first one. */
   async #findProcesses(): Promise<ProcessMeter | null | undefined> {
     const answer = await askEngine(['inspect', '--format', '{{.State.Pid}} {{.Id}}', this.#name], 10).catch(() => '');
     const [pid = '0', id = ''] = answer.trim().split(' ');
@@ -118,7 +124,7 @@ export class ContainerMeter implements Meter {
   }
 }
 
-/** `12.50%|34.2MiB / 7.6GiB`, as docker stats prints it; null when it is not that. */
+/** Parses `12.50%|34.2MiB / 7.6GiB`, as docker stats prints it. Null for anything else. */
 export function parseContainerStats(line: string): { cpu: number; memoryMb: number } | null {
   const match = /^([\d.]+)%\|([\d.]+)(B|KiB|MiB|GiB|TiB) /.exec(line.trim());
   if (match === null) return null;

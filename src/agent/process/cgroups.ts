@@ -10,7 +10,7 @@ import { sendSignal } from './processes.ts';
 
 const run = promisify(execFile);
 
-/** Where this process stands in one hierarchy of control groups: cgroups(7). */
+/** This process's place in one hierarchy of control groups: cgroups(7). */
 export interface CgroupPlace {
   readonly version: 1 | 2;
   /** Where the hierarchy is mounted, and the folder of this process's group in it. */
@@ -18,10 +18,10 @@ export interface CgroupPlace {
   readonly folder: string;
 }
 
-/** Where this process stands in the hierarchy of version 2. */
+/** This process's place in the version 2 hierarchy. */
 export const findUnifiedCgroup = () => findPlace('');
 
-/** Where this process stands in the hierarchy of a controller of version 1. */
+/** This process's place in a version 1 controller's hierarchy. */
 export const findCgroup = (controller: string) => findPlace(controller);
 
 function findPlace(controller: string): CgroupPlace | null {
@@ -30,7 +30,7 @@ function findPlace(controller: string): CgroupPlace | null {
     controller === '' ? type === 'cgroup2' : type === 'cgroup' && options.includes(controller),
   );
   if (own === undefined || mounted === undefined) return null;
-  // A container may see a part of the hierarchy alone, with the rest of the path before its mount.
+  // A container may see only a part of the hierarchy, with the rest of the path before its mount.
   const path = own.path.startsWith(mounted.root) ? own.path.slice(mounted.root === '/' ? 0 : mounted.root.length) : own.path;
   if (path.includes('/..')) return null;
   return { version: controller === '' ? 2 : 1, mount: mounted.mount, folder: join(mounted.mount, path) };
@@ -43,7 +43,7 @@ const parseOwn = (text: string) =>
     return match === null ? [] : { controllers: (match[1] ?? '').split(','), path: match[2] ?? '/' };
   });
 
-/** The lines of /proc/self/mountinfo (proc(5)), whose blanks are written as \040. */
+/** The lines of /proc/self/mountinfo (proc(5)), which writes blanks as \040. */
 const parseMounts = (text: string) =>
   text.split('\n').flatMap((line) => {
     const [place = '', system = ''] = line.split(' - ');
@@ -62,8 +62,9 @@ function read(path: string): string {
 }
 
 /**
- * How many cores' time this process may use, by the smallest quota on the way from its control group to the top of the hierarchy; null where there is none.
- * (What Node counts leaves out quotas of version 1 whose controller is mounted by itself.)
+ * How many cores this process may use: the smallest quota from its control group up to the root of
+ * the hierarchy. Null without a quota. (Node does not count version 1 quotas whose controller is
+ * mounted separately.)
  */
 export function findCpuQuota(): number | null {
   const quotas = [findUnifiedCgroup(), findCgroup('cpu')].flatMap((place) => {
@@ -80,7 +81,10 @@ export function findCpuQuota(): number | null {
   return Number.isFinite(smallest) ? smallest : null;
 }
 
-/** `150000 100000`: microseconds of CPU time in each so many. `max`, or -1 in version 1, is no quota. Answers cores, in hundredths. */
+/**
+ * Parses `150000 100000`: microseconds of CPU time per period. `max`, or -1 in version 1, is no
+ * quota. Returns cores, in hundredths.
+ */
 export function parseQuota(text: string): number | null {
   const [quota, period] = text.trim().split(/\s+/).map(Number);
   if (quota === undefined || period === undefined || !(quota > 0) || !(period > 0)) return null;
@@ -88,10 +92,12 @@ export function parseQuota(text: string): number | null {
 }
 
 /**
- * Makes a control group for each step, below this process's own, where that is allowed: root may, and so may whoever was given its group ("delegated").
+ * Makes a control group for each step, below this process's own, if that is allowed: for root, and
+ * for a user whose group was delegated to it.
  *
- * Version 2 kills a group at once, whatever its processes do meanwhile; in version 1 the freezer holds them still until all are killed. A group of the memory
- * controller beside it, in version 1, tells whether the kernel has killed one of them because memory ran out.
+ * Version 2 kills a group at once, whatever its processes do meanwhile. In version 1 the freezer
+ * stops them until all are killed. In version 1 a second group, of the memory controller, tells
+ * whether the kernel killed a process because memory ran out.
  */
 export class CgroupMaker {
   readonly #folders: readonly string[];
@@ -100,7 +106,7 @@ export class CgroupMaker {
     this.#folders = folders;
   }
 
-  /** Null where this process may not make any. Finds out by doing it once. */
+  /** Null where this process may not make groups, which it finds out by making one. */
   static async find(versions: ReadonlyArray<1 | 2>): Promise<CgroupMaker | null> {
     for (const version of versions) {
       const place = version === 2 ? findUnifiedCgroup() : findCgroup('freezer');
@@ -112,14 +118,17 @@ export class CgroupMaker {
     return null;
   }
 
-  /** The group of an attempt, by what names it: the same name finds the group again that an agent before this one has made. */
+  /**
+   * The group of an attempt. The same name finds the group again, also one that an earlier agent
+   * made.
+   */
   of(name: string): Cgroup {
     const id = createHash('sha256').update(name).digest('hex').slice(0, 24);
     return new Cgroup(this.#folders.map((folder) => join(folder, `trainyard-${id}`)));
   }
 }
 
-/** Whether a group can be made there, a process can be put into it, and all in it can be ended. */
+/** Whether this process can make a group there, put a process into it and kill all of it. */
 async function canHold(parent: string): Promise<boolean> {
   const group = new Cgroup([join(parent, `trainyard-probe-${process.pid}`)]);
   try {
@@ -134,7 +143,7 @@ async function canHold(parent: string): Promise<boolean> {
   }
 }
 
-/** One control group, in each of the hierarchies that it is in. */
+/** One control group, in each of its hierarchies. */
 export class Cgroup implements Enclosure {
   readonly keepers = 0;
   readonly #folders: readonly string[];
@@ -147,7 +156,9 @@ export class Cgroup implements Enclosure {
     for (const folder of this.#folders) await mkdir(folder, { recursive: true });
   }
 
-  /** A shell puts itself into the group and becomes the command: nothing of the command ever runs outside. */
+  /**
+   * A shell joins the group and then becomes the command, so no part of the command runs outside.
+   */
   enclose({ file, args }: CommandLine): CommandLine {
     const joins = this.#folders.map((_, i) => `echo 0 > "$${i + 1}/cgroup.procs"`).join('; ');
     const script = `{ ${joins}; } 2>/dev/null; shift ${this.#folders.length}; exec "$@"`;
@@ -172,7 +183,10 @@ export class Cgroup implements Enclosure {
     await write(join(folder, 'freezer.state'), 'THAWED');
   }
 
-  /** How many of its processes the kernel has killed because memory ran out; null where it is not counted. */
+  /**
+   * How many of its processes the kernel killed because memory ran out. Null if nothing counts
+   * that.
+   */
   async countMemoryKills(): Promise<number | null> {
     for (const folder of this.#folders) {
       for (const name of ['memory.events', 'memory.oom_control']) {
@@ -184,7 +198,10 @@ export class Cgroup implements Enclosure {
     return null;
   }
 
-  /** What was just killed may hold on to it for a moment. A group that stays is empty and costs nothing. */
+  /**
+   * A killed process may hold the group for a moment. A group that stays is empty and costs
+   * nothing.
+   */
   async close(): Promise<void> {
     for (const folder of this.#folders) {
       for (let tries = 0; tries < 20 && !(await removeFolder(folder)); tries += 1) await delay(10);
@@ -195,7 +212,7 @@ export class Cgroup implements Enclosure {
 async function listProcesses(folder: string): Promise<number[]> {
   const text = await readFile(join(folder, 'cgroup.procs'), 'utf8').catch(() => '');
   const own = text.split('\n').filter(Boolean).map(Number);
-  // A step of root's may have made groups of its own in it.
+  // A step that runs as root may have made its own groups in it.
   return [...own, ...(await Promise.all((await subfolders(folder)).map(listProcesses))).flat()];
 }
 
@@ -218,5 +235,5 @@ const succeeds = (promise: Promise<unknown>) =>
     () => false,
   );
 const exists = (path: string) => succeeds(access(path));
-// Only what is there: a group that is gone must not become a plain file.
+// Existing files only: a group that is gone must not become a plain file.
 const write = (path: string, text: string) => succeeds(writeFile(path, text, { flag: 'r+' }));

@@ -5,22 +5,28 @@ import { type Enclosure, Subreaper } from './enclosure.ts';
 
 const run = promisify(execFile);
 
-/** How this machine finds all that a process step has started, also what wants to get away: the surest way that it has. */
+/** How this machine finds all processes of a step, even those that try to escape. */
 export interface Containment {
   /** A sentence for the operator. */
   readonly description: string;
-  /** Where a step sees its work folder, if that is not where the agent has it. */
+  /** Where a step sees its work folder, if not at the agent's path. */
   readonly visibleWork?: string;
-  /** What encloses an attempt, by a name that is only its own; undefined where only marks and the tree of processes tell. */
+  /**
+   * What encloses an attempt with this unique name. Undefined where only marks and the process tree
+   * identify its processes.
+   */
   enclosureOf(name: string): Enclosure | undefined;
 }
 
-/** The surest way that there is on this machine. */
+/** The most reliable way on this machine. */
 export async function findContainment(): Promise<Containment> {
   return (await findGrouping()) ?? (await findAdopting()) ?? marking;
 }
 
-/** Control groups, where this process may make some: nothing gets out of one but what root puts elsewhere. The first of these versions that works. */
+/**
+ * Control groups, where this process may make them: only root can move a process out of one. Tries
+ * these versions in order.
+ */
 export async function findGrouping(versions: ReadonlyArray<1 | 2> = [2, 1]): Promise<Containment | null> {
   const groups = process.platform === 'linux' ? await CgroupMaker.find(versions) : null;
   if (groups === null) return null;
@@ -28,7 +34,7 @@ export async function findGrouping(versions: ReadonlyArray<1 | 2> = [2, 1]): Pro
   return { description, enclosureOf: (name) => groups.of(name) };
 }
 
-/** A process that adopts what the step leaves, where there is Perl to be one. */
+/** A process that adopts orphaned processes of the step, where Perl can run it. */
 export async function findAdopting(): Promise<Containment | null> {
   if (!(await canAdopt())) return null;
   const description = 'What a process step starts is ended with it, by a process that adopts what it leaves.';
@@ -41,7 +47,7 @@ const marking: Containment = {
   enclosureOf: () => undefined,
 };
 
-/** Tries it. Its exit code is that of the command, which it tells on descriptor 3. */
+/** Tries it with a command. Its exit code is reported on descriptor 3. */
 async function canAdopt(): Promise<boolean> {
   if (!Subreaper.isPossible()) return false;
   const { file, args } = new Subreaper().enclose({ file: '/bin/sh', args: ['-c', 'exit 7'] });

@@ -7,33 +7,38 @@ export interface CommandLine {
   readonly args: readonly string[];
 }
 
-/** What holds the processes of one step together, beyond what the list of processes tells of them. */
+/** Holds the processes of one step together, beyond what the process list shows. */
 export interface Enclosure {
-  /** Makes it ready for what is started inside. */
+  /** Prepares it for the command. */
   open(): Promise<void>;
   /** The command line that starts a command inside. */
   enclose(command: CommandLine): CommandLine;
   /**
-   * How many processes stand between the agent and the command and outlive it: what `enclose` starts, and its child, and so on. Where there is one, it tells on its
-   * file descriptor 3 how the command has ended: `E` and an exit code, or `S` and the number of a signal.
+   * How many processes stand between the agent and the command, and outlive it: the one that
+   * `enclose` starts, its child, and so on. If there is one, it reports on its file descriptor 3
+   * how the command ended: `E` and an exit code, or `S` and a signal number.
    */
   readonly keepers: number;
   /** The processes that are certainly inside. */
   list(): Promise<ReadonlySet<number>>;
-  /** SIGKILL for all inside, faster than they can start more where there is a way. `pid`: what `enclose` has started; null when it is gone. */
+  /**
+   * Sends SIGKILL to all inside, if possible faster than they can start others. `pid`: the process
+   * that `enclose` started; null when it is gone.
+   */
   kill(pid: number | null): Promise<void>;
-  /** How many of those inside the kernel has killed because memory ran out; null where it is not counted. */
+  /** How many of them the kernel killed because memory ran out. Null if nothing counts that. */
   countMemoryKills?(): Promise<number | null>;
-  /** Gives back what it uses, when all inside have ended. */
+  /** Releases its resources, after all inside have ended. */
   close(): Promise<void>;
 }
 
-/** The number of prctl(2), by the name that Node has for the processor. */
+/** The system call number of prctl(2), by Node's name of the processor. */
 const prctlNumbers: Readonly<Record<string, number>> = { x64: 157, arm64: 167 };
 
 /**
- * A process that adopts what the step leaves: whoever loses its parent becomes its child (PR_SET_CHILD_SUBREAPER), whatever session, group or
- * environment it has made for itself. Node cannot ask the kernel for this; Perl can, and is a part of most systems.
+ * A process that adopts what the step leaves: a process that loses its parent becomes its child
+ * (PR_SET_CHILD_SUBREAPER), whatever session, group or environment it made for itself. Node cannot
+ * make this system call. Perl can, and most systems have it.
  */
 export class Subreaper implements Enclosure {
   readonly keepers = 1;
@@ -52,7 +57,10 @@ export class Subreaper implements Enclosure {
     return new Set();
   }
 
-  /** Without a pause between looking and killing, because a process may fork and end faster than any pause. */
+  /**
+   * Does not pause between looking and killing, because a process may fork and end faster than any
+   * pause.
+   */
   async kill(pid: number | null): Promise<void> {
     if (pid === null) return;
     const until = performance.now() + 100;
@@ -64,7 +72,7 @@ export class Subreaper implements Enclosure {
   async close(): Promise<void> {}
 }
 
-/** The children of a process, those that have ended and were not waited for included. */
+/** The children of a process, including zombies. */
 export function childrenOf(pid: number): number[] {
   try {
     return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean).map(Number);
@@ -73,7 +81,7 @@ export function childrenOf(pid: number): number[] {
   }
 }
 
-/** The command is in a process group of its own, so that a signal to that does not reach its keeper. */
+/** The command has its own process group, so a signal to that group does not reach the keeper. */
 const subreaperScript = `
 my $prctl = shift @ARGV;
 syscall($prctl + 0, 36, 1, 0, 0, 0) == 0 or exit 125;

@@ -1,6 +1,6 @@
 import type { ClaimedStepFieldsFragment, LeaseFieldsFragment } from '../../client/generated.ts';
 
-/** Where a step finds its files: paths as it sees them, which in a container are not the agent's. */
+/** Where a step finds its files. In a container, these paths differ from the agent's. */
 export interface StepPaths {
   readonly metrics: string;
   readonly fragments: string;
@@ -8,8 +8,9 @@ export interface StepPaths {
 }
 
 /**
- * What of the agent's own environment a step run as a process gets: what programs need to find their interpreter, libraries, certificates and proxies.
- * A list of what goes through, and not of what is held back, because an agent's environment holds secrets that nobody thought of.
+ * What a process step gets of the agent's environment: what programs need to find their
+ * interpreter, libraries, certificates and proxies. An allowlist, because an agent's environment
+ * holds secrets that nobody thought of.
  */
 const passed = [
   /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|TZ|TMPDIR|TEMP|TMP|TERM|DISPLAY)$/,
@@ -21,14 +22,20 @@ const passed = [
   /^(SSL_CERT_FILE|SSL_CERT_DIR|REQUESTS_CA_BUNDLE|NODE_EXTRA_CA_CERTS)$/,
 ];
 
-/** The part of the agent's environment that a process may see. Nothing named TRAINYARD_… is in it: the agent's key stays with the agent. */
+/**
+ * The part of the agent's environment that a process may see. Nothing named TRAINYARD_… is in it,
+ * so the agent keeps its key to itself.
+ */
 export function passEnvironment(own: NodeJS.ProcessEnv): Record<string, string> {
   const isPassed = ([name, value]: [string, string | undefined]): boolean =>
     value !== undefined && passed.some((pattern) => pattern.test(name));
   return Object.fromEntries(Object.entries(own).filter(isPassed)) as Record<string, string>; // undefined was filtered out
 }
 
-/** What a step's own definition and Trainyard add: `container.env`, then the TRAINYARD_ variables, which cannot be overridden. */
+/**
+ * What the step's definition and Trainyard add: `container.env`, then the TRAINYARD_ variables,
+ * which cannot be overridden.
+ */
 export function describeStep(
   step: ClaimedStepFieldsFragment,
   lease: LeaseFieldsFragment,
@@ -50,7 +57,10 @@ export function describeStep(
   };
 }
 
-/** The text of the file that TRAINYARD_SETTINGS names: `{"settings": {…}, "items": {name: typedValue}}`. */
+/**
+ * The content of the file that TRAINYARD_SETTINGS names:
+ * `{"settings": {…}, "items": {name: typedValue}}`.
+ */
 export function formatSettings(job: ClaimedStepFieldsFragment['job']): string {
   const items = Object.fromEntries(job.items.map(({ name, typedValue }) => [name, typedValue]));
   return `${JSON.stringify({ settings: job.settings, items }, null, 2)}\n`;

@@ -2,33 +2,47 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Enclosure } from './enclosure.ts';
 import { hasVariable, listProcesses, type ProcessRow, selectFamily, sendSignal } from './processes.ts';
 
-/** What can be killed is gone in this time. What is not hangs in the kernel (a dead network file system, a broken device), and may never be. */
+/**
+ * What can be killed is gone within this time. The rest hangs in the kernel (a dead network file
+ * system, a broken device), perhaps for ever.
+ */
 const endMilliseconds = 3_000;
 
-/** What was just killed needs a moment to go. */
+/** A killed process takes a moment to disappear. */
 const pauseMilliseconds = 5;
 
 export interface FamilyOptions {
-  /** The process that all descend from, which leads a session of its own; null when it is gone, or may be another's by now. */
+  /**
+   * The process that all others descend from, which leads its own session. Null when it is gone or
+   * its pid may be another's.
+   */
   readonly root: number | null;
-  /** `NAME=value`: a variable that the root was started with and nothing else on this machine was, handed on to all that it starts. */
+  /**
+   * `NAME=value`: a variable that only this root was started with, inherited by all that it starts.
+   */
   readonly mark?: string | undefined;
   readonly enclosure?: Enclosure | undefined;
 }
 
 /**
- * All that one command has started and that still runs. A process belongs to it that its enclosure holds; that was started with the mark; that is in a session or group of
- * another one of it; that is the child of one, or was when it was last looked for.
+ * All running processes of one command. A process belongs to it if
+ *
+ * - its enclosure holds it,
+ * - it was started with the mark,
+ * - it is in a session or group of another member, or
+ * - it is a member's child, or was one at the last look.
  */
 export class Family {
   readonly #root: number | null;
   readonly #mark: string | undefined;
   readonly #enclosure: Enclosure | undefined;
-  /** Of those who were there when they were last looked for. A process or a session with the same number may be another one later. */
+  /**
+   * The members at the last look. Later, the same number may belong to another process or session.
+   */
   #known = new Map<number, string>();
   #sessions = new Set<number>();
   #groups = new Set<number>();
-  /** When the root was started: nothing older is of its family. */
+  /** When the root was started. Nothing older belongs to the family. */
   #since: string | null = null;
   #looking: Promise<unknown> = Promise.resolve();
 
@@ -41,7 +55,10 @@ export class Family {
     this.#groups.add(root);
   }
 
-  /** Those that run, without the enclosure's keepers. One look after the other: each goes by what the one before has found. */
+  /**
+   * The running members, without the enclosure's keepers. Looks are sequential: each builds on what
+   * the one before found.
+   */
   list(): Promise<ProcessRow[]> {
     const look = this.#looking.then(() => this.#look());
     this.#looking = look.catch(() => {});
@@ -64,17 +81,20 @@ export class Family {
     return family.filter(({ pid }) => !keepers.has(pid));
   }
 
-  /** SIGTERM to each of them, once; they are held still meanwhile, so that none is missed that is just being started or makes a group of its own. */
+  /**
+   * Sends SIGTERM to each of them once. They are stopped meanwhile, so that none is missed that is
+   * just being started or makes its own group.
+   */
   async terminate(): Promise<void> {
     const family = await this.#holdStill(performance.now() + endMilliseconds);
     for (const { pid } of family) sendSignal(pid, 'SIGTERM');
-    // One that was stopped before, too: it would only hear of it when it goes on.
+    // Also wakes one that was stopped before: it would not see SIGTERM until it continues.
     for (const { pid } of family) sendSignal(pid, 'SIGCONT');
   }
 
   /**
-   * Ends all of them, and looks again until there is nobody left: what they started meanwhile is found, because they are held still
-   * before they are killed. Answers how many could not be ended.
+   * Kills all of them and looks again until none is left. They are stopped before they are killed,
+   * so what they started meanwhile is found. Resolves with how many could not be ended.
    */
   async end(): Promise<number> {
     const until = performance.now() + endMilliseconds;
@@ -87,7 +107,7 @@ export class Family {
     }
   }
 
-  /** Stops each of them until there is none that was not stopped before. Answers them. */
+  /** Sends SIGSTOP until a look finds no new member. Resolves with all of them. */
   async #holdStill(until: number): Promise<ProcessRow[]> {
     const held = new Set<number>();
     for (;;) {
@@ -101,11 +121,11 @@ export class Family {
     }
   }
 
-  /** Started since the root was, and with its mark. */
+  /** The processes that started after the root and have its mark. */
   async #findMarked(rows: readonly ProcessRow[], known: ReadonlySet<ProcessRow>): Promise<ProcessRow[]> {
     const mark = this.#mark;
     if (mark === undefined) return [];
-    // On Linux, where alone a mark can be seen, these are ticks of one clock.
+    // Marks can only be seen on Linux, where these are ticks of one clock.
     const since = Number(this.#since ?? 0);
     const unknown = rows.filter((row) => !known.has(row) && Number(row.startedAt) >= since);
     const isMarked = await Promise.all(unknown.map(({ pid }) => hasVariable(pid, mark)));

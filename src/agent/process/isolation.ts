@@ -6,19 +6,22 @@ import { passEnvironment } from './environment.ts';
 import { GroupProcess, SpawnError } from './process.ts';
 import { sendSignal } from './processes.ts';
 
-/** Where an isolated step sees its work folder, in a /tmp of its own. */
+/** Where an isolated step sees its work folder, in its own /tmp. */
 const isolatedWorkFolder = '/tmp/trainyard';
 
-/** The users that isolated steps run as, each another one: nobody has these numbers by custom, and they are there also where a container has only 65536. */
+/**
+ * The users that isolated steps run as, one for each. No convention assigns these ids, and they
+ * exist even in a container that has only 65536.
+ */
 const firstUser = 64_000;
 const mostUsers = 1_000;
 
 const tryMilliseconds = 20_000;
 
 export interface IsolationOptions {
-  /** The agent's folder, which no step sees. */
+  /** The agent's folder, which no step can see. */
   readonly workDir: string;
-  /** The user that all isolated steps run as. Default: each a user of its own. */
+  /** The user that all isolated steps run as. Default: one for each step. */
   readonly user?: string | undefined;
 }
 
@@ -28,8 +31,9 @@ export class IsolationError extends Error {
 }
 
 /**
- * Runs each process step as a user without rights, with processes, a /tmp and a work folder of its own (namespaces(7)). What it starts cannot outlive it: the
- * kernel ends all of a process namespace with its first process. Tries it once; rejects with IsolationError where it does not work.
+ * Runs each process step as an unprivileged user, with its own processes, /tmp and work folder
+ * (namespaces(7)). Nothing that it starts outlives it: the kernel ends a PID namespace with its
+ * first process. Tries it once, and rejects with IsolationError where it does not work.
  */
 export async function isolate({ workDir, user }: IsolationOptions): Promise<Containment> {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) {
@@ -120,7 +124,7 @@ class Isolation implements Enclosure {
   async kill(pid: number | null): Promise<void> {
     const first = pid === null ? [] : childrenOf(pid);
     if (pid === null || first.length === 0) return;
-    // `unshare` before what it waits for: it would have words of its own for the step's log.
+    // `unshare` first: it would write to the step's log when its child dies.
     for (const each of [pid, ...first]) sendSignal(each, 'SIGKILL');
   }
 
@@ -130,8 +134,10 @@ class Isolation implements Enclosure {
 }
 
 /**
- * The work folder is bound by what is the current directory, because the agent's own may lie in the /tmp that is covered. The step owns its work folder, and has no right to become another
- * user. When its command has ended, the first process waits to be killed, and with it all that is left.
+ * The first process of the namespace. It binds the work folder as its current directory, because
+ * the agent's folder may lie in the /tmp that gets covered. The step owns its work folder and
+ * cannot become another user. When its command has ended, this process waits to be killed, and
+ * everything left ends with it.
  */
 const firstProcess = `
 work=$1 hidden=$2 user=$3 groups=$4

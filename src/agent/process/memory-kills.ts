@@ -3,24 +3,28 @@ import type { Enclosure } from './enclosure.ts';
 import type { ProcessExit } from './process.ts';
 
 /**
- * Tells whether the kernel ended a step because memory ran out, which looks like any SIGKILL. A control group that accounts for memory counts it, for the step alone.
- * Elsewhere there is a count for the whole machine: it says so of a command that was killed while that went up.
+ * Tells whether the kernel killed a step because memory ran out, which looks like any SIGKILL. A
+ * control group of the memory controller counts this for the step alone. Elsewhere only the
+ * machine's count exists: it is blamed if it rose while the command was killed.
  */
 export class MemoryKills {
   readonly #enclosure: Enclosure | undefined;
-  /** The machine's, when it was last looked at and the time before. */
+  /** The machine's count at the last look and the one before. */
   #counts: [number | null, number | null] = [null, null];
 
   constructor(enclosure: Enclosure | undefined) {
     this.#enclosure = enclosure;
   }
 
-  /** Looks at the machine's count. The oftener, the less likely is it that another program's end is taken for the step's. */
+  /**
+   * Reads the machine's count. Frequent looks make it less likely that another program's end is
+   * taken for the step's.
+   */
   async look(): Promise<void> {
     this.#counts = [this.#counts[1] ?? (await countMachineKills()), await countMachineKills()];
   }
 
-  /** To be asked before the enclosure is closed. */
+  /** To be called before the enclosure is closed. */
   async explain({ exitCode, signal }: ProcessExit): Promise<string | null> {
     if (exitCode === 0) return null;
     const own = await this.#enclosure?.countMemoryKills?.();
@@ -34,7 +38,9 @@ export class MemoryKills {
   }
 }
 
-/** Processes that the kernel has killed because memory ran out, since the machine was started; null where it does not say. */
+/**
+ * Processes that the kernel killed because memory ran out, since boot. Null where it does not say.
+ */
 async function countMachineKills(): Promise<number | null> {
   const text = await readFile('/proc/vmstat', 'latin1').catch(() => '');
   const match = /^oom_kill (\d+)$/m.exec(text);

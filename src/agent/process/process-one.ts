@@ -1,14 +1,17 @@
 /**
- * Process 1, which a program that is started as the only one of a container is. Whatever loses its parent in there becomes a child of process 1, which has
- * to wait for it when it ends, or it stays as a zombie. Node waits for nothing that it has not started; Perl can, and is a part of most systems.
+ * A container's only program runs as process 1. Processes that lose their parent become its
+ * children. It has to wait for them, or they stay as zombies. Node does not wait for processes that
+ * it did not start. Perl can, and most systems have it.
  */
 import { spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * Starts the same program anew, and becomes a small process that waits for all, hands signals on and ends with the program: then it does not return. It does
- * where there is no Perl. To be called before the environment is taken: the new program takes it, and nothing of it is left in process 1.
+ * Starts the same program again and turns into a small init that waits for all children, forwards
+ * signals and ends with the program. Then it does not return. Without Perl it returns and does
+ * nothing. Call it before the environment is read: the new program takes it, and process 1 keeps
+ * none of it.
  */
 export function becomeInit(): void {
   const perl = findPerl();
@@ -29,7 +32,7 @@ function findPerl(): string | undefined {
   });
 }
 
-/** Ctrl-C on a terminal reaches the program by itself. */
+/** The terminal sends Ctrl-C to the program itself. */
 const initScript = `
 my $program = shift @ARGV;
 for my $signal ("TERM", "USR2", -t STDIN ? () : ("INT", "HUP", "QUIT")) { $SIG{$signal} = sub { kill $signal, $program } }

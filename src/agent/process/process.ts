@@ -6,7 +6,10 @@ import type { Enclosure } from './enclosure.ts';
 import { Family } from './family.ts';
 import type { ProcessRow } from './processes.ts';
 
-/** How a process ended: with an exit code, or by a signal, for which the code is 128 + its number as in a shell. */
+/**
+ * How a process ended: with an exit code, or by a signal. Then the code is 128 plus its number, as
+ * in a shell.
+ */
 export interface ProcessExit {
   readonly exitCode: number;
   readonly signal: NodeJS.Signals | null;
@@ -19,37 +22,50 @@ export interface ProcessOptions {
   /** The whole environment: nothing is inherited. */
   readonly env: Readonly<Record<string, string>>;
   readonly onOutput: (stream: 'STDOUT' | 'STDERR', bytes: Buffer) => void;
-  /** A variable of `env` as `NAME=value` that no other program on this machine is given: what has it is of this one. */
+  /**
+   * A variable of `env`, as `NAME=value`, that no other program on this machine is given. It
+   * identifies this program's processes.
+   */
   readonly mark?: string | undefined;
   readonly enclosure?: Enclosure | undefined;
-  /** Takes a line about what could not be ended. */
+  /** Receives a line about processes that could not be ended. */
   readonly note?: ((line: string) => void) | undefined;
 }
 
-/** The program could not be started at all: it is not there, may not be run, or its folder is gone. */
+/** The program could not be started: it does not exist, may not be run, or its folder is gone. */
 export class SpawnError extends Error {
   override readonly name = 'SpawnError';
 }
 
-/** When all of a program has ended its pipes are closed. Only where something could not be ended, or is not known to be of it, are they let go of after this long. */
+/**
+ * The pipes close when all processes have ended. If some could not be ended or found, the pipes are
+ * closed after this long.
+ */
 const strayOutputMilliseconds = 1_000;
 
-/** What was killed is gone at once. What is not after this long hangs in the kernel, and is not waited for. */
+/**
+ * A killed process is gone at once. One that is not hangs in the kernel, and is awaited no longer
+ * than this.
+ */
 const killedMilliseconds = 5_000;
 
-/** How often to look, within the grace, whether all have ended. */
+/** How often to check, during the grace, whether all have ended. */
 const lookMilliseconds = 50;
 
 /**
- * One program and all that it starts, which is over when all of that is over (P17).
+ * One program and everything that it starts. It is over when all of that is over (P17).
  *
- * When the program ends by itself, what is left of it is killed, as in a container whose first process ends. When it is told to stop, all of them have the grace: a
- * shell dies of SIGTERM at once, and the script that it runs may have something to save.
+ * When the program ends by itself, the rest is killed, as in a container whose first process ends.
+ * When it is told to stop, all processes get the grace: a shell dies of SIGTERM at once, but the
+ * script that it runs may have something to save.
  */
 export class GroupProcess {
-  /** Of the program; where it has a keeper, of that. It leads a session and a process group of its own. */
+  /** The pid of the program, or of its keeper. It leads its own session and process group. */
   readonly pid: number;
-  /** Resolves when all has ended, or could not be, and all of the output has been handed on. Never rejects. */
+  /**
+   * Resolves when everything has ended, or cannot be ended, and all output was passed on. Never
+   * rejects.
+   */
   readonly exited: Promise<ProcessExit>;
   readonly #child: ChildProcess;
   readonly #options: ProcessOptions;
@@ -78,12 +94,12 @@ export class GroupProcess {
       child = spawn(file, args, {
         cwd: options.cwd,
         env: options.env,
-        // A new session and so a new process group, whose id is the child's pid.
+        // A new session and process group, whose id is the child's pid.
         detached: true,
         stdio: ['ignore', 'pipe', 'pipe', ...told],
       });
     } catch (error) {
-      // An argument or a variable that no program can be given: a NUL in it, or all of them too long.
+      // An argument or variable that exec refuses: it contains NUL, or all of them are too long.
       throw new SpawnError(`${file} could not be started: ${error instanceof Error ? error.message : String(error)}`, {
         cause: error,
       });
@@ -98,12 +114,15 @@ export class GroupProcess {
     return new GroupProcess(child, pid, options);
   }
 
-  /** All of it that runs now. */
+  /** Its running processes. */
   list(): Promise<ProcessRow[]> {
     return this.#family.list();
   }
 
-  /** SIGTERM to all of it, and SIGKILL to what is left after the grace. Resolves when all has ended. */
+  /**
+   * Sends SIGTERM to all processes, and SIGKILL to the rest after the grace. Resolves when all have
+   * ended.
+   */
   async stop(graceSeconds: number): Promise<ProcessExit> {
     this.#isStopping = true;
     const grace = setTimeout(() => this.kill(), graceSeconds * 1000);
@@ -113,7 +132,10 @@ export class GroupProcess {
     return exit;
   }
 
-  /** Stops or goes on reading its output. Meanwhile who writes to it waits, as at any full pipe. What has ended is always read to its end. */
+  /**
+   * Pauses or resumes reading its output. While paused, writers block as on any full pipe. After
+   * its end the output is always read to the end.
+   */
   hold(isHeld: boolean): void {
     const { stdout, stderr } = this.#child;
     for (const pipe of [stdout, stderr]) {
@@ -122,7 +144,7 @@ export class GroupProcess {
     }
   }
 
-  /** SIGKILL to all of it, now. */
+  /** Sends SIGKILL to all processes. */
   kill(): void {
     if (this.#killed.signal.aborted || this.#isOver) return;
     this.#killed.abort();
@@ -135,7 +157,7 @@ export class GroupProcess {
     const child = this.#child;
     const closed = Promise.withResolvers<void>();
     child.once('close', () => closed.resolve());
-    // A signal that could not be sent; that is seen where it is sent.
+    // A signal that could not be sent: its sender sees that.
     child.on('error', () => {});
     this.#listen();
     const exit = await this.#ended.promise;
@@ -150,12 +172,15 @@ export class GroupProcess {
     return exit;
   }
 
-  /** Hears how the program ended, from its keeper where it has one. A keeper that is killed tells nothing, and its own end has to do. */
+  /**
+   * Learns how the program ended, from its keeper if it has one. A killed keeper reports nothing,
+   * so its own end has to do.
+   */
   #listen(): void {
     const end = (exitCode: number | null, signal: NodeJS.Signals | null) =>
       this.#ended.resolve({ exitCode: exitCode ?? 128 + (signal === null ? 0 : constants.signals[signal]), signal });
     this.#child.once('exit', end);
-    // Of a pipe that the child writes to, Node's type for what is beyond the usual three does not say that it can be read.
+    // Node's type does not say that a pipe beyond the usual three can be read.
     const told = this.#child.stdio[3] as Readable | undefined;
     let text = '';
     told?.on('error', () => {});
@@ -169,13 +194,13 @@ export class GroupProcess {
     });
   }
 
-  /** Waits until all have ended, or are to be killed. */
+  /** Waits until all have ended, or `kill` is called. */
   async #grant(): Promise<void> {
     const { signal } = this.#killed;
     while (!signal.aborted && (await this.#family.list()).length > 0) await delay(lookMilliseconds, undefined, { signal }).catch(() => {});
   }
 
-  /** Answers how many could not be ended. */
+  /** Resolves with how many could not be ended. */
   async #end(): Promise<number> {
     const timer = new AbortController();
     const ended = this.#family.end().catch(() => 1);
@@ -187,7 +212,7 @@ export class GroupProcess {
 }
 
 function nameOfSignal(number: number): NodeJS.Signals {
-  // Names and numbers of this very system.
+  // Names and numbers of this system.
   const names = Object.entries(constants.signals) as [NodeJS.Signals, number][];
   return names.find(([, each]) => each === number)?.[0] ?? 'SIGKILL';
 }

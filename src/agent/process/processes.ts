@@ -5,45 +5,53 @@ import { passEnvironment } from './environment.ts';
 
 const run = promisify(execFile);
 
-/** What the operating system says of one process. */
+/** What the operating system knows of one process. */
 export interface ProcessRow {
   readonly pid: number;
   readonly parent: number;
   readonly group: number;
-  /** 0 where the system does not tell. */
+  /** 0 where the system does not say. */
   readonly session: number;
-  /** CPU time that it and the children that it has waited for have used so far. */
+  /** CPU time used so far by it and by the children that it has waited for. */
   readonly cpuSeconds: number;
-  /** When it was started, in a form that is only good for comparing: a pid with another value is another process. */
+  /**
+   * When it was started. Only good for comparing: the same pid with another value is another
+   * process.
+   */
   readonly startedAt: string;
-  /** It has ended, and only waits for its parent to ask how. */
+  /** It has ended, but its parent has not yet waited for it. */
   readonly isZombie: boolean;
 }
 
-/** USER_HZ, the unit of the times in /proc: 100 on every Linux that Node runs on, whatever the kernel's own tick is. */
+/**
+ * USER_HZ, the unit of times in /proc: 100 on every Linux that Node runs on, whatever the kernel's
+ * tick is.
+ */
 const ticksPerSecond = 100;
 
-/** All processes of the machine: from /proc where there is one, else from `ps`. */
+/** All processes of the machine: from /proc on Linux, else from `ps`. */
 export async function listProcesses(): Promise<ProcessRow[]> {
   return process.platform === 'linux' ? listFromProc() : listFromPs();
 }
 
-/** One process, or null when there is none with this pid, or it has ended. */
+/** One process, or null if there is none with this pid or it has ended. */
 export async function findProcess(pid: number): Promise<ProcessRow | null> {
   const row = process.platform === 'linux' ? await readStat(pid) : (await listFromPs(['-p', String(pid)])).find((each) => each.pid === pid);
   return row === undefined || row === null || row.isZombie ? null : row;
 }
 
 /**
- * The processes that `isKnown` names, with everything that they started, and what has left their tree but is still in a process group or a session of
- * theirs. All of them have to descend from one process that has made a session of its own: then no group or session of theirs is a stranger's.
+ * The processes that `isKnown` selects, everything that they started, and what left their tree but
+ * is still in one of their process groups or sessions. All must descend from one process that made
+ * its own session: then none of these groups and sessions is a stranger's.
  */
 export function selectFamily(rows: readonly ProcessRow[], isKnown: (row: ProcessRow) => boolean): ProcessRow[] {
   const children = Map.groupBy(rows, (row) => row.parent);
   const groups = Map.groupBy(rows, (row) => row.group);
   const sessions = Map.groupBy(rows, (row) => row.session);
   const found = new Map(rows.filter(isKnown).map((row) => [row.pid, row]));
-  // A map is walked in order of insertion, what is added on the way included: this visits every generation.
+  // A map is iterated in insertion order, including entries added meanwhile. So this visits every
+  // generation.
   for (const { pid, group, session } of found.values()) {
     const relatives = [children.get(pid), groups.get(group), session === 0 ? [] : sessions.get(session)];
     for (const row of relatives.flatMap((each) => each ?? [])) found.set(row.pid, row);
@@ -51,14 +59,20 @@ export function selectFamily(rows: readonly ProcessRow[], isKnown: (row: Process
   return [...found.values()];
 }
 
-/** Whether a process was started with this variable, `NAME=value`. False where the system does not tell, or not of this process. */
+/**
+ * Whether a process was started with this variable, `NAME=value`. False where the system does not
+ * say.
+ */
 export async function hasVariable(pid: number, variable: string): Promise<boolean> {
   if (process.platform !== 'linux') return false;
   const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
   return environment.split('\0').includes(variable);
 }
 
-/** Sends a signal; false when there is no such process (any more), or it is not ours to signal. A negative pid is a process group, as for kill(2). */
+/**
+ * Sends a signal. False if there is no such process (any more) or we may not signal it. A negative
+ * pid is a process group, as for kill(2).
+ */
 export function sendSignal(pid: number, signal: NodeJS.Signals): boolean {
   try {
     return process.kill(pid, signal);
@@ -79,16 +93,20 @@ async function readStat(pid: number): Promise<ProcessRow | null> {
   return stat === null ? null : parseStat(stat);
 }
 
-/** A line of /proc/<pid>/stat (proc(5)). Its second field is the program's name in parentheses, which may hold spaces and parentheses itself. */
+/**
+ * Parses a line of /proc/<pid>/stat (proc(5)). The second field is the program's name in
+ * parentheses, and may contain spaces and parentheses.
+ */
 export function parseStat(stat: string): ProcessRow | null {
   const nameEnd = stat.lastIndexOf(')');
   const pid = Number.parseInt(stat, 10);
-  // From the third field on; so field n of the manual is fields[n - 3].
+  // From the third field on: field n of the manual is fields[n - 3].
   const fields = stat.slice(nameEnd + 2).split(' ');
   const [state, parent, group, session] = fields;
   const startedAt = fields[19];
   if (nameEnd < 0 || Number.isNaN(pid) || startedAt === undefined) return null;
-  // utime, stime and the same of the children that ended: so a child that ends between two samples is not lost.
+  // utime, stime, and the same of ended children, so a child that ends between two samples is not
+  // lost.
   const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
   return {
     pid,
@@ -103,7 +121,7 @@ export function parseStat(stat: string): ProcessRow | null {
 
 async function listFromPs(selection: readonly string[] = ['-A']): Promise<ProcessRow[]> {
   const columns = ['-o', 'pid=', '-o', 'ppid=', '-o', 'pgid=', '-o', 'state=', '-o', 'time=', '-o', 'lstart='];
-  // `ps -p` ends with 1 when there is no such process.
+  // `ps -p` exits with 1 if there is no such process.
   const { stdout } = await run('ps', [...selection, ...columns], { env: { ...passEnvironment(process.env), LC_ALL: 'C' } }).catch(() => ({
     stdout: '',
   }));
@@ -127,7 +145,7 @@ export function parsePs(output: string): ProcessRow[] {
     }));
 }
 
-/** `[[days-]hours:]minutes:seconds[.hundredths]`, as ps writes a CPU time. */
+/** Parses `[[days-]hours:]minutes:seconds[.hundredths]`, as ps writes CPU time. */
 function parseCpuTime(text: string): number {
   const [days, clock] = text.includes('-') ? text.split('-', 2) : ['0', text];
   const seconds = (clock ?? '0').split(':').reduce((sum, part) => sum * 60 + Number(part), 0);

@@ -1,19 +1,30 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LeaseKeeper } from '../attempt/lease.ts';
 
-/** What reads and measures beside a step ends with it at once. What hangs (a pipe where a file was, a file system that is gone) is waited for no longer than this. */
+/**
+ * Reading and measuring end together with a step. What hangs (a pipe in place of a file, a file
+ * system that is gone) is awaited no longer than this.
+ */
 export const lingerMilliseconds = 5_000;
 
-/** Of the grace, at least this part is for handing in what a step left, also where its processes have used all of it. */
+/**
+ * The upload of files gets at least this share of the grace, even if the step's processes used all
+ * of it.
+ */
 const handInShare = 0.5;
 
-/** From the order to stop until nothing more of what a step left is handed in: the whole grace, and the least that there is for it after that. */
+/**
+ * From the order to stop until uploading ends: the whole grace, plus the share that is always left
+ * for uploads.
+ */
 export const handInSeconds = (graceSeconds: number): number => graceSeconds * (1 + handInShare);
 
-/** For the report after that, and for what the log still has to say. */
+/** For the report after that, and for the rest of the log. */
 const reportSeconds = 10;
 
-/** Waits until it is done, at most so long; answers whether it is. Rejects as it does. */
+/**
+ * Waits for `work`, at most this long. Resolves with whether it is done. Rejects if `work` does.
+ */
 export async function within(milliseconds: number, work: Promise<unknown>): Promise<boolean> {
   const timer = new AbortController();
   const over = delay(milliseconds, false, { signal: timer.signal }).catch(() => false);
@@ -24,7 +35,10 @@ export async function within(milliseconds: number, work: Promise<unknown>): Prom
   }
 }
 
-/** The work, or the signal's reason as soon as that is aborted, also where the work does not listen to it. */
+/**
+ * Settles as `work` does, or rejects with the signal's reason as soon as that is aborted, even if
+ * `work` does not listen to it.
+ */
 export async function unlessAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
   const aborted = Promise.withResolvers<never>();
   const abort = () => aborted.reject(signal.reason);
@@ -38,10 +52,13 @@ export async function unlessAborted<Result>(work: Promise<Result>, signal: Abort
 }
 
 /**
- * How long an attempt may still take once it was told to stop, so that its slot is free then, whatever hangs (P17). Until it is told, it has all the time that its lease has.
+ * Limits how long an attempt may take after the order to stop, so that its slot becomes free
+ * whatever hangs (P17). Before the order, only its lease limits it.
  */
 export class TimeLimits {
-  /** Aborted when nothing more is sent or asked for: the lease is lost, or the order to stop is too long ago. */
+  /**
+   * Aborted when nothing more may be sent: the lease is lost, or the order to stop is too long ago.
+   */
   readonly over: AbortSignal;
   readonly #lease: LeaseKeeper;
   readonly #graceSeconds: number;
@@ -60,8 +77,8 @@ export class TimeLimits {
   }
 
   /**
-   * For what is handed in from now on, when the command has ended: aborted when what is not across by then is left out. Told to stop, there is what the command
-   * has left of the grace, and at least half of it.
+   * Limits the upload of files, which begins now that the command has ended. After an order to stop
+   * it has what the command left of the grace, and at least half of it.
    */
   handIn(): AbortSignal {
     const late = new AbortController();

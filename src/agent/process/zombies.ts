@@ -5,11 +5,14 @@ import { listProcesses } from './processes.ts';
 
 const run = promisify(execFile);
 
-/** An init that waits for others does so at once; a busy machine may take a moment. */
+/** An init waits for others at once. A busy machine may take a moment. */
 const waitMilliseconds = 2_000;
 const lookMilliseconds = 20;
 
-/** What to tell the operator where a process that has lost its parent stays a zombie; null where it does not. Tries it with one. */
+/**
+ * A warning for the operator if an orphaned process stays a zombie here, else null. Tries it with
+ * one.
+ */
 export async function describeZombies(): Promise<string | null> {
   if (process.platform !== 'linux') return null;
   const { stdout } = await run('/bin/sh', ['-c', 'sleep 0 >/dev/null 2>&1 & echo $!']);

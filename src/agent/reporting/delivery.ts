@@ -8,15 +8,19 @@ import type { LeaseKeeper } from '../attempt/lease.ts';
 import { Notes } from '../files/notes.ts';
 import { defaultOutboxLimits, type Outbox, type OutboxBatch, type OutboxEntry } from './outbox.ts';
 
-/** Without an answer for this long, the gateway is taken to be away. */
+/** Without an answer for this long, the gateway counts as away. */
 const awayMilliseconds = 5_000;
 
-/** After a report that left nothing over: what the log, the metrics and the samples have to say in that time goes together. */
+/**
+ * The pause after a report that emptied the outbox: log, metrics and samples from that time go
+ * together.
+ */
 const periodMilliseconds = 100;
 
 /**
- * Delivers an outbox to the gateway, oldest first, one report at a time: the next one is sent when the one before was answered, so the order of the log holds
- * across any failure. An answer also says whether to stop, which the lease keeper learns.
+ * Delivers an outbox to the gateway, oldest first, one report at a time: the next one is sent after
+ * the one before was answered. So the log keeps its order across any failure. An answer may also
+ * order the step to stop; the lease keeper learns that.
  */
 export class Delivery {
   readonly #client: Client;
@@ -26,9 +30,11 @@ export class Delivery {
   readonly #note: (line: string) => void;
   readonly #notes: Notes;
   #answeredAt = performance.now();
-  /** What the gateway's offsets are behind the outbox's: bytes that were left out on the way, because it did not take them. */
+  /**
+   * How far the gateway's offsets are behind the outbox's: bytes left out because it refused them.
+   */
   #behind = 0;
-  /** Halved when a report is refused, to find the entry that is to blame; doubled when one is taken. */
+  /** Halved when a report is refused, to find the entry at fault. Doubled when one is accepted. */
   #maxEntries = defaultOutboxLimits.batchEntries;
 
   constructor(options: { client: Client; token: string; outbox: Outbox; lease: LeaseKeeper; note: (line: string) => void }) {
@@ -40,12 +46,15 @@ export class Delivery {
     this.#notes = new Notes(options.note);
   }
 
-  /** Whether the gateway takes what it is sent: then what waits will be gone soon. */
+  /** Whether the gateway accepts reports, so the outbox will soon be empty. */
   get isMoving(): boolean {
     return performance.now() - this.#answeredAt < awayMilliseconds;
   }
 
-  /** Delivers until the outbox has ended and is empty, the lease is lost, or `giveUp` is aborted. Never rejects for a failure of the gateway. */
+  /**
+   * Delivers until the outbox has ended and is empty, the lease is lost, or `giveUp` is aborted.
+   * Never rejects because of the gateway.
+   */
   async run(giveUp: AbortSignal): Promise<void> {
     const signal = AbortSignal.any([this.#lease.lost, giveUp]);
     while (!signal.aborted) {
@@ -53,7 +62,7 @@ export class Delivery {
       if (this.#outbox.isEmpty) this.#notes.end('what was left out');
       if (this.#outbox.isEmpty || signal.aborted) return;
       await this.#deliver(this.#outbox.peek(this.#maxEntries), signal);
-      // What is left over goes at once.
+      // If entries are left, send them at once.
       if (this.#outbox.isEmpty && !this.#outbox.isEnded) await wait(periodMilliseconds, signal).catch(() => {});
     }
   }
@@ -76,8 +85,9 @@ export class Delivery {
   }
 
   /**
-   * A hole in the log: the gateway goes on from before the batch's first chunk. What is missing was delivered and dropped once, or refused; it is not here any
-   * more. So from now on all offsets are that much less, and the batch is sent again.
+   * A gap in the log: the gateway expects an offset before the batch's first chunk. The missing
+   * text was dropped after its delivery, or refused, and is not here any more. So all offsets are
+   * reduced by that much from now on, and the batch is sent again.
    */
   #isBehind(entries: readonly OutboxEntry[], nextLogOffset: number): boolean {
     const first = entries.find((entry) => entry.kind === 'log');
@@ -88,14 +98,20 @@ export class Delivery {
     return true;
   }
 
-  /** A value that is there already is one that was delivered twice; another one in its place is the script's mistake. */
+  /**
+   * The same stored value means that it was delivered twice. A different one is the script's
+   * mistake.
+   */
   #noteIgnored(ignored: readonly Ignored[]): void {
     for (const { name, iteration, value, storedValue } of ignored)
       if (value !== storedValue)
         this.#notes.add(`Left out ${value} as the metric ${quoteName(name)} of iteration ${iteration}, which is ${storedValue} already.`);
   }
 
-  /** The gateway does not take something in the batch: halves of it are tried until the entry is found, and left out with a note. */
+  /**
+   * The gateway refuses something in the batch. Halves are tried until the entry is found, which is
+   * then left out with a note.
+   */
   #takeRefusal(batch: OutboxBatch, error: unknown): void {
     if (!(error instanceof Refused || error instanceof RequestRefused)) throw error;
     if (batch.entries.length > 1) {
@@ -103,7 +119,7 @@ export class Delivery {
       return;
     }
     this.#outbox.drop(batch);
-    // Not for a refused line of the agent's own: that would go on for ever.
+    // No note for a refused line of the agent's own: that would go on for ever.
     const [entry] = batch.entries;
     if (entry !== undefined && !(entry.kind === 'log' && entry.stream === 'SYSTEM'))
       this.#notes.add(`Left out ${describe(entry)}: ${error.message}`);

@@ -20,24 +20,31 @@ export interface HandIn {
   readonly stepNumber: number;
   readonly leaseToken: string;
   readonly attempt: number;
-  /** Hides in the names what nobody is to read. */
+  /** Hides secrets in file names. */
   readonly mask: Mask;
   /** A line for the step's log. */
   readonly note: (line: string) => void;
-  /** Gives up when it is aborted. */
+  /** Aborts the upload. */
   readonly signal: AbortSignal;
 }
 
-/** How often the bytes of one file are sent when the gateway refuses them (a file that was changed after it was hashed, a URL that expired). */
+/**
+ * How often one file is sent if the gateway refuses its bytes (it changed after it was hashed, or a
+ * URL expired).
+ */
 const maxRefusals = 3;
 
-/** Of one attempt: what a folder of files costs to read and to send must have an end, however large a step says that its files are. */
+/**
+ * For one attempt: reading and sending a folder of files must have a limit, whatever sizes the step
+ * claims.
+ */
 const mostBytes = 100 * 1024 ** 3;
 
 /**
- * Uploads the plain files that a step left, one after the other by name, each streamed from disk, each again until the gateway has it. What else is in the
- * folder is noted, and so are names that the gateway does not take. Answers what should have been handed in and could not, a sentence each. Rejects
- * with the signal's reason when that is aborted.
+ * Uploads the plain files that a step left, one by one in order of name, each streamed from disk
+ * and retried until the gateway has it. Notes other entries, and names that the gateway refuses.
+ * Resolves with what should have been uploaded and could not, one sentence each. Rejects with the
+ * signal's reason when it is aborted.
  */
 export async function handInFragments(handIn: HandIn): Promise<string[]> {
   const problems: string[] = [];
@@ -48,7 +55,7 @@ export async function handInFragments(handIn: HandIn): Promise<string[]> {
     try {
       atMost ??= await askLimit(handIn);
       const { size } = await handle.stat();
-      // Before it is read: a file of holes has any size at no cost.
+      // Before reading: a sparse file has any size at no cost.
       if (size > atMost) throw new Error(`it has ${size} bytes, and the gateway takes at most ${atMost}.`);
       if (size > left) throw new Error(`with it, they would have more than ${mostBytes} bytes together.`);
       left -= size;
@@ -69,7 +76,10 @@ export async function handInFragments(handIn: HandIn): Promise<string[]> {
   return problems;
 }
 
-/** What the gateway says of a name that it does not take: such a file is left out, and fails no step. Null for any other error. */
+/**
+ * Why the gateway refuses a name: such a file is left out, and the step does not fail. Null for any
+ * other error.
+ */
 function wrongNameOf(error: unknown): string | null {
   const issues = error instanceof Refused ? error.issues.filter(({ path }) => path[0] === 'filename') : [];
   return issues.length === 0 ? null : issues.map(({ message }) => message).join(' It ');
@@ -81,7 +91,7 @@ async function askLimit({ client, signal }: HandIn): Promise<number> {
   return typeof fragmentBytesAtMost === 'number' ? fragmentBytesAtMost : Number.POSITIVE_INFINITY;
 }
 
-/** What a file is, by its name. */
+/** A file's type, by its name. */
 function typeOfFile(path: string): FragmentType {
   const name = basename(path).toLowerCase();
   if (name.endsWith('.safetensors')) return 'MODEL';
@@ -89,7 +99,7 @@ function typeOfFile(path: string): FragmentType {
   return /^metrics.*\.(jsonl|csv)$/.test(name) ? 'METRICS' : 'DATA';
 }
 
-/** What another step has handed in under this name stays. */
+/** A file that another step uploaded under this name stays. */
 async function handInUnderFreeName(handIn: HandIn, filename: string, file: FileHandle): Promise<void> {
   try {
     await handInFile(handIn, filename, file);
@@ -105,7 +115,7 @@ async function handInFile(handIn: HandIn, filename: string, file: FileHandle): P
   const { client, signal } = handIn;
   for (let refusals = 0; ; refusals += 1) {
     const uploadUrl = await announce(handIn, filename, await digestFile(file, signal));
-    // Its bytes are there already: the answer to an earlier PUT was lost.
+    // The gateway has its bytes: the answer to an earlier PUT was lost.
     if (uploadUrl === null) return;
     try {
       return await upload(client, uploadUrl, file, signal);
@@ -115,7 +125,10 @@ async function handInFile(handIn: HandIn, filename: string, file: FileHandle): P
   }
 }
 
-/** Where to PUT the file, or null when the gateway has it. The idempotency key makes a repeated announcement the same fragment. */
+/**
+ * The URL to PUT the file to, or null if the gateway has it. The idempotency key makes a repeated
+ * announcement the same fragment.
+ */
 async function announce(handIn: HandIn, filename: string, digest: FileDigest): Promise<string | null> {
   const { jobId, stepNumber, leaseToken, attempt } = handIn;
   const input: CreateFragmentInput = {
@@ -125,7 +138,7 @@ async function announce(handIn: HandIn, filename: string, digest: FileDigest): P
     filename,
     type: typeOfFile(filename),
     ...digest,
-    // A digest, because a key may be shorter than a filename.
+    // A digest, because a key must be shorter than a filename may be.
     idempotencyKey: createHash('sha256').update(`${stepNumber}:${attempt}:${digest.sha256}:${filename}`).digest('hex'),
   };
   const { createFragment } = await askUntilAnswered(handIn.client, CreateFragmentDocument, { input }, { signal: handIn.signal });
@@ -141,7 +154,7 @@ async function upload(client: Client, uploadUrl: string, file: FileHandle, signa
       return await uploadFile(client.target, uploadUrl, file, { signal });
     } catch (error) {
       signal.throwIfAborted();
-      // The gateway was away for all the attempts of one upload; the step has time.
+      // The gateway was away for all tries of one upload. The step has time.
       if (!isPassing(error)) throw error;
     }
   }

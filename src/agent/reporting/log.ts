@@ -1,7 +1,7 @@
 import type { LogStream } from '../../client/generated.ts';
 import { Mask, MaskedStream } from '../../text/mask.ts';
 
-/** A piece of an attempt's log. `offset`: the bytes of UTF-8 of all its text before this one, whatever the stream. */
+/** A piece of an attempt's log. `offset`: bytes of UTF-8 in the log before it, across streams. */
 export interface LogEntry {
   readonly offset: number;
   readonly stream: LogStream;
@@ -9,20 +9,27 @@ export interface LogEntry {
   readonly at: string;
 }
 
-/** A chunk holds at most this many bytes: small enough for a frame to show it at once, large enough that a busy log is not all envelopes. */
+/**
+ * The size limit of a chunk: small enough for one frame, large enough that a busy log is not mostly
+ * envelopes.
+ */
 export const maxChunkBytes = 16 * 1024;
-/** Text waits at most this long for more of its kind: short enough to look immediate, and five requests a second at the most. */
+/**
+ * Text is buffered at most this long: short enough to look immediate, and five requests a second at
+ * most.
+ */
 export const flushMilliseconds = 200;
 
 /**
- * Turns what a step writes to its two pipes into the one log of its attempt.
+ * Turns what a step writes to its two pipes into its attempt's one log.
  *
- * The order is the order in which the pipes were read. Each pipe has a decoder of its own, so a character whose bytes come in two reads,
- * with output of the other pipe between them, comes out whole. Bytes that are not UTF-8 become U+FFFD, and so does NUL, which a text
- * column of PostgreSQL cannot hold. A chunk never ends inside a character.
+ * The order is that in which the pipes were read. Each pipe has its own decoder, so a character
+ * that arrives in two reads, with output of the other pipe between them, comes out whole. Bytes
+ * that are not UTF-8 become U+FFFD, and so does NUL, which a text column of PostgreSQL cannot hold.
+ * A chunk never ends inside a character.
  */
 export class LogWriter {
-  /** Bytes of this log so far, those of text that waits for the next flush included. */
+  /** Bytes of this log so far, without the buffered text. */
   #offset = 0;
   #pending = '';
   #pendingStream: LogStream = 'STDOUT';
@@ -33,24 +40,27 @@ export class LogWriter {
   readonly #mask: Mask;
   readonly #masked: Readonly<Record<'STDOUT' | 'STDERR', MaskedStream>>;
 
-  /** `keep` takes a chunk for delivery and answers whether it could: what it refuses takes no place in the log. `mask` hides what nobody is to read. */
+  /**
+   * `keep` takes a chunk for delivery and returns whether it could: a refused chunk takes no place
+   * in the log. `mask` hides secrets.
+   */
   constructor(keep: (entry: LogEntry) => boolean, mask: Mask = new Mask([])) {
     this.#keep = keep;
     this.#mask = mask;
     this.#masked = { STDOUT: new MaskedStream(mask), STDERR: new MaskedStream(mask) };
   }
 
-  /** Bytes as they were read from a pipe. */
+  /** Takes bytes as read from a pipe. */
   write(stream: 'STDOUT' | 'STDERR', bytes: Uint8Array): void {
     this.#add(stream, this.#masked[stream].write(this.#decoders[stream].decode(bytes, { stream: true })));
   }
 
-  /** A line of the agent's own, on the SYSTEM stream. */
+  /** Adds a line of the agent's own, on the SYSTEM stream. */
   note(line: string): void {
     this.#add('SYSTEM', `${this.#mask.text(line)}\n`);
   }
 
-  /** Hands on what waits. */
+  /** Passes on the buffered text. */
   flush(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
@@ -62,7 +72,7 @@ export class LogWriter {
     }
   }
 
-  /** No more bytes will come: a character that was never finished comes out as U+FFFD. */
+  /** Ends the log: an unfinished character becomes U+FFFD. */
   end(): void {
     for (const stream of ['STDOUT', 'STDERR'] as const) {
       const masked = this.#masked[stream];
@@ -79,13 +89,16 @@ export class LogWriter {
       this.#pendingAt = new Date();
     }
     this.#pending += decoded.toWellFormed().replaceAll('\0', '\uFFFD');
-    // A character has at least one byte: this is never later than the limit.
+    // A character has at least one byte, so this is never late.
     if (this.#pending.length >= maxChunkBytes) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), flushMilliseconds);
   }
 }
 
-/** `text` in pieces of at most `maxBytes` bytes of UTF-8, none of which ends inside a character. `maxBytes` is at least 4. */
+/**
+ * Splits `text` into pieces of at most `maxBytes` bytes of UTF-8, none ending inside a character.
+ * `maxBytes` is at least 4.
+ */
 export function splitText(text: string, maxBytes: number): string[] {
   if (text === '') return [];
   if (Buffer.byteLength(text) <= maxBytes) return [text];

@@ -5,20 +5,23 @@ import type { MetricEntry } from '../files/metrics.ts';
 import type { TelemetryEntry } from '../machine/telemetry.ts';
 import type { LogEntry } from './log.ts';
 
-/** One thing that a running step has to say. */
+/** One thing that a running step reports. */
 export type OutboxEntry =
   | ({ readonly kind: 'log' } & LogEntry)
   | ({ readonly kind: 'metric' } & MetricEntry)
   | ({ readonly kind: 'telemetry' } & TelemetryEntry)
   | ({ readonly kind: 'state' } & StateEntry);
 
-/** What is true of the step from now on: when it began to compute, where it is to be found. The newest counts. */
+/**
+ * What is true of the step from now on: when it began to compute, where it is reached. The newest
+ * counts.
+ */
 export type StateEntry = Pick<ReportProgressInput, 'computeTime' | 'httpUrl' | 'internalHostname' | 'reason' | 'description'>;
 
-/** The oldest entries that are not delivered, and how far they reach. */
+/** The oldest undelivered entries and their sizes. */
 export interface OutboxBatch {
   readonly entries: readonly OutboxEntry[];
-  /** Of each entry, its bytes in the file. */
+  /** The bytes of each entry in the file. */
   readonly sizes: readonly number[];
 }
 
@@ -26,21 +29,27 @@ interface Segment {
   readonly path: string;
   readonly file: number;
   size: number;
-  /** Bytes of it that are delivered. */
+  /** Bytes already delivered. */
   delivered: number;
 }
 
 export interface OutboxLimits {
-  /** Undelivered bytes on disk; what comes beyond is refused. */
+  /** Undelivered bytes on disk. Entries beyond that are refused. */
   readonly totalBytes: number;
-  /** A file of the outbox is given back to the disk when all of it is delivered; so this is what a delivered entry can hold on to. */
+  /**
+   * A segment is deleted when all of it is delivered, so a delivered entry holds at most this much
+   * disk.
+   */
   readonly segmentBytes: number;
-  /** One batch: far under the gateway's limit for a request's body (1 MB), and above the longest entry (a chunk of 16 KB, each byte escaped). */
+  /**
+   * The size of a batch: far below the gateway's limit for a request's body (1 MB), and above the
+   * longest entry (a chunk of 16 KB, each byte escaped).
+   */
   readonly batchBytes: number;
   readonly batchEntries: number;
 }
 
-/** A gateway that is away for a day while a step prints 3 KB a second loses nothing. */
+/** Nothing is lost if the gateway is away for a day while a step prints 3 KB a second. */
 export const defaultOutboxLimits: OutboxLimits = {
   totalBytes: 256 * 1024 * 1024,
   segmentBytes: 4 * 1024 * 1024,
@@ -49,11 +58,13 @@ export const defaultOutboxLimits: OutboxLimits = {
 };
 
 /**
- * What a step has to say and has not said yet, in order, on disk: lines of JSON in files that are only appended to, so a gateway that is away for hours
- * costs no memory. Adding is synchronous (a write to the page cache): the order of adding is the order of delivery, and nothing waits in between.
+ * A step's undelivered reports, in order, on disk: lines of JSON in append-only files, so a gateway
+ * that is away for hours costs no memory. Adding is synchronous (a write to the page cache):
+ * entries are delivered in the order they were added.
  *
- * At least once: an entry is dropped only after the answer to its delivery, so one whose answer was lost is delivered again. The
- * gateway makes that once: a log chunk by its offset, a metric by name and iteration, a sample by its time, each of this attempt.
+ * Delivery is at least once: an entry is dropped only after its report was answered, so it is
+ * delivered again if the answer was lost. The gateway removes duplicates: of a log chunk by its
+ * offset, of a metric by name and iteration, of a sample by its time, each within the attempt.
  */
 export class Outbox {
   readonly #folder: string;
@@ -75,17 +86,17 @@ export class Outbox {
     return this.#undelivered === 0;
   }
 
-  /** Whether it is filling up: a quarter of what it can take is there. */
+  /** Whether it is filling up: a quarter of its limit is used. */
   get isCrowded(): boolean {
     return this.#undelivered > this.#limits.totalBytes / 4;
   }
 
-  /** Nothing more will be added. */
+  /** Whether nothing more will be added. */
   get isEnded(): boolean {
     return this.#isEnded;
   }
 
-  /** Entries refused since the last time this was asked; 0 as long as there is no room to tell of them. */
+  /** Entries refused since the last call. 0 while there is no room to report them. */
   takeRefused(): number {
     if (this.#undelivered > this.#limits.totalBytes / 2) return 0;
     const refused = this.#refused;
@@ -93,7 +104,9 @@ export class Outbox {
     return refused;
   }
 
-  /** Keeps an entry. False when there is no room for it, here or on the disk: it is then not delivered. */
+  /**
+   * Adds an entry. False if there is no room for it, here or on the disk: it is then not delivered.
+   */
   add(entry: OutboxEntry): boolean {
     const line = Buffer.from(`${JSON.stringify(entry)}\n`);
     if (this.#undelivered + line.length > this.#limits.totalBytes || !this.#append(line)) {
@@ -105,7 +118,7 @@ export class Outbox {
     return true;
   }
 
-  /** Says that nothing more will be added. */
+  /** Marks that nothing more will be added. */
   end(): void {
     this.#isEnded = true;
     this.#wake();
@@ -116,7 +129,10 @@ export class Outbox {
     return this.isEmpty && !this.#isEnded ? new Promise((resolve) => this.#waiting.push(resolve)) : Promise.resolve();
   }
 
-  /** The oldest undelivered entries, at most `maxEntries`; the same ones again until they are dropped. */
+  /**
+   * The oldest undelivered entries, at most `maxEntries`. Returns the same ones until they are
+   * dropped.
+   */
   peek(maxEntries: number = this.#limits.batchEntries): OutboxBatch {
     const segment = this.#segments[0];
     if (segment === undefined) return { entries: [], sizes: [] };
@@ -134,7 +150,7 @@ export class Outbox {
     return { entries, sizes };
   }
 
-  /** Forgets the oldest entries: those of a batch that was answered. */
+  /** Removes the oldest entries: those of a batch that was answered. */
   drop(batch: OutboxBatch): void {
     const bytes = batch.sizes.reduce((sum, size) => sum + size, 0);
     const segment = this.#segments[0];
@@ -146,7 +162,7 @@ export class Outbox {
     removeSegment(segment);
   }
 
-  /** Gives the disk back. What is not delivered is gone. */
+  /** Deletes the files. What is not delivered is gone. */
   close(): void {
     for (const segment of this.#segments.splice(0)) removeSegment(segment);
     this.#undelivered = 0;
@@ -159,7 +175,8 @@ export class Outbox {
   #append(line: Buffer): boolean {
     try {
       const segment = this.#writableSegment(line.length);
-      // At its place and not at the file's end: half of a line that a full disk left is overwritten by the next one.
+      // At its position instead of the file's end: the next line overwrites half a line that a full
+      // disk left.
       const written = writeSync(segment.file, line, 0, line.length, segment.size);
       if (written < line.length) return false;
       segment.size += line.length;
