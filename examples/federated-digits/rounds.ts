@@ -1,6 +1,6 @@
 /** A federated job, followed round by round. */
 import { join } from 'node:path';
-import { askUntilAnswered } from '../../src/agent/asking.ts';
+import { requestUntilAnswered } from '../../src/agent/retrying.ts';
 import type { Client } from '../../src/client/fetch.ts';
 import { downloadFile } from '../../src/client/files.ts';
 import { RoundEventsDocument, RoundsDocument, type RoundsQuery } from '../../src/client/generated.ts';
@@ -56,7 +56,7 @@ export async function followRounds(
 
 /** The job's steps and rounds as they are now. Waits for a gateway that is away. */
 export async function readJob(client: Client, jobId: string, signal: AbortSignal): Promise<RoundsOfJob> {
-  const { job } = await askUntilAnswered(client, RoundsDocument, { jobId }, { signal });
+  const { job } = await requestUntilAnswered(client, RoundsDocument, { jobId }, { signal });
   if (!job?.federation) throw new Error('The job was deleted while it was followed.');
   return { steps: job.steps, rounds: job.federation.rounds };
 }

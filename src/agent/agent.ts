@@ -11,7 +11,7 @@ import { hostname, userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import type { Client } from '../client/fetch.ts';
 import { type LabelInput, type ResourcesInput, UpdateDeviceDocument } from '../client/generated.ts';
-import { watchClient } from './asking.ts';
+import { watchClient } from './retrying.ts';
 import { removeOrphans } from './attempt/orphans.ts';
 import { AgentError, occupyFolder, type Registration, registerDevice } from './device.ts';
 import type { AgentEvent } from './events.ts';
@@ -72,7 +72,7 @@ export interface AgentOptions {
  * exit code: 0, or 1 when the gateway refuses this agent.
  */
 export async function runAgent(options: AgentOptions): Promise<number> {
-  const tell = (event: AgentEvent) => {
+  const emit = (event: AgentEvent) => {
     options.onEvent?.(event);
     options.log?.(event.message);
   };
@@ -84,18 +84,18 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     try {
       const containment = await contain(options, workDir);
       const orphans = await removeOrphans(workDir, containment);
-      if (orphans > 0) tell({ kind: 'ORPHANS_REMOVED', message: `Ended ${orphans} steps that an agent before this one left.` });
-      tell({ kind: 'CONTAINMENT', message: containment.description });
+      if (orphans > 0) emit({ kind: 'ORPHANS_REMOVED', message: `Ended ${orphans} steps that an earlier agent left behind.` });
+      emit({ kind: 'CONTAINMENT', message: containment.description });
       const zombies = await describeZombies();
-      if (zombies !== null) tell({ kind: 'PROBLEM', message: zombies });
-      return await serve(options, { name, workDir, tell, containment });
+      if (zombies !== null) emit({ kind: 'PROBLEM', message: zombies });
+      return await serve(options, { name, workDir, emit, containment });
     } finally {
       await leave();
     }
   } catch (error) {
     if (options.stop.aborted && error === options.stop.reason) return 0;
     if (!(error instanceof AgentError)) throw error;
-    tell({ kind: 'STOPPED', message: error.message });
+    emit({ kind: 'STOPPED', message: error.message });
     return 1;
   }
 }
@@ -103,20 +103,20 @@ export async function runAgent(options: AgentOptions): Promise<number> {
 /**
  * A gateway that is up answers at once. One that stops together with this agent need not hear it.
  */
-const goodbyeSeconds = 1;
+const leavingSeconds = 1;
 
-interface Setting {
+interface Setup {
   readonly name: string;
   readonly workDir: string;
-  readonly tell: (event: AgentEvent) => void;
+  readonly emit: (event: AgentEvent) => void;
   readonly containment: Containment;
 }
 
-async function serve(options: AgentOptions, setting: Setting): Promise<number> {
+async function serve(options: AgentOptions, setup: Setup): Promise<number> {
   const { stop, slots = 1, projectId, graceSeconds = 10, leaseSeconds = 60 } = options;
-  const { workDir, tell, containment } = setting;
-  const offers = await Offers.find(options.resources, tell);
-  const { client, deviceId } = await register(options, setting, offers.now);
+  const { workDir, emit, containment } = setup;
+  const offers = await Offers.find(options.resources, emit);
+  const { client, deviceId } = await register(options, setup, offers.now);
   // Background work ends with the claims, also when the gateway ends them. Otherwise it would keep
   // the process alive.
   const over = new AbortController();
@@ -128,7 +128,7 @@ async function serve(options: AgentOptions, setting: Setting): Promise<number> {
   setMaxListeners(0, release.signal);
   const onStop = () => {
     const isFinishing = options.stopMode === 'finish';
-    tell({ kind: 'STOPPING', message: isFinishing ? 'Stopping: finishes what it holds.' : 'Stopping: gives back what it holds.' });
+    emit({ kind: 'STOPPING', message: isFinishing ? 'Stopping: finishing the steps in progress.' : 'Stopping: giving back the steps in progress.' });
     if (!isFinishing) release.abort();
   };
   if (stop.aborted) onStop();
@@ -137,11 +137,11 @@ async function serve(options: AgentOptions, setting: Setting): Promise<number> {
     const onEngineAway = () => offers.lookAgain(client, deviceId, beside);
     const attempts = { workDir, leaseSeconds, graceSeconds, gpus: offers.pool, onEngineAway, containment };
     const work = { client, ...attempts, release: release.signal };
-    return await runSlots({ work, deviceId, projectId, slots, stop, beside, tell });
+    return await runSlots({ work, deviceId, projectId, slots, stop, beside, emit });
   } finally {
     over.abort();
     stop.removeEventListener('abort', onStop);
-    await sayGoodbye(client, deviceId);
+    await announceLeaving(client, deviceId);
   }
 }
 
@@ -149,9 +149,9 @@ async function serve(options: AgentOptions, setting: Setting): Promise<number> {
  * Tells the gateway that this device is leaving. A gateway that does not hear it notices the
  * silence.
  */
-async function sayGoodbye(client: Client, deviceId: string): Promise<void> {
+async function announceLeaving(client: Client, deviceId: string): Promise<void> {
   const input = { deviceId, isLeaving: true };
-  await client.request(UpdateDeviceDocument, { input }, { timeoutSeconds: goodbyeSeconds }).catch(() => {});
+  await client.request(UpdateDeviceDocument, { input }, { timeoutSeconds: leavingSeconds }).catch(() => {});
 }
 
 async function contain({ isolate: isolation }: AgentOptions, workDir: string): Promise<Containment> {
@@ -161,20 +161,20 @@ async function contain({ isolate: isolation }: AgentOptions, workDir: string): P
     });
   }
   const containment = await findContainment();
-  const open = `Process steps are not isolated: they may do what this agent's user may (${userInfo().username}).`;
+  const open = `Process steps are not isolated: they may do whatever this agent's user may (${userInfo().username}).`;
   return { ...containment, description: `${open} ${containment.description}` };
 }
 
-async function register(options: AgentOptions, { name, workDir, tell }: Setting, offer: Offer): Promise<Registration> {
+async function register(options: AgentOptions, { name, workDir, emit }: Setup, offer: Offer): Promise<Registration> {
   const { url, token, projectId, labels = [], slots = 1 } = options;
   const onAway = (message: string) =>
-    tell({ kind: 'GATEWAY_AWAY', message: `The gateway is away, and is asked again until it is back: ${message}` });
-  const onBack = () => tell({ kind: 'GATEWAY_BACK', message: 'The gateway is back.' });
+    emit({ kind: 'GATEWAY_AWAY', message: `The gateway is away; retrying until it is back: ${message}` });
+  const onBack = () => emit({ kind: 'GATEWAY_BACK', message: 'The gateway is back.' });
   const wrap = (client: Client) => watchClient(client, onAway, onBack);
   const input = { projectId, name, kind: 'WORKER', labels, slots, ...offer } as const;
   const registration = await registerDevice({ url, token, workDir, wrap }, input, options.stop);
   const { deviceId, deviceName } = registration;
-  tell({
+  emit({
     kind: 'REGISTERED',
     deviceId,
     message: `Registered at ${url} as ${deviceName} (${deviceId}) with ${slots} ${slots === 1 ? 'slot' : 'slots'}.`,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Refused, RequestRefused, unwrap } from '../client/errors.ts';
 import { type Client, createClient } from '../client/fetch.ts';
 import { RegisterDeviceDocument, type RegisterDeviceInput } from '../client/generated.ts';
-import { askUntilAnswered, isKeyRefused } from './asking.ts';
+import { requestUntilAnswered, isKeyRefused } from './retrying.ts';
 import { isAlive, readRecord, recordProcess } from './attempt/orphans.ts';
 
 /**
@@ -49,7 +49,7 @@ export async function registerDevice(
   const { url, token } = given;
   const register = async (token: string, rotateKey: boolean) => {
     const client = given.wrap(createClient({ url, token }));
-    const { registerDevice } = await askUntilAnswered(client, RegisterDeviceDocument, { input: { ...input, rotateKey } }, { signal });
+    const { registerDevice } = await requestUntilAnswered(client, RegisterDeviceDocument, { input: { ...input, rotateKey } }, { signal });
     const { device, apiKey } = unwrap(registerDevice);
     return { client, device, apiKey };
   };
@@ -59,7 +59,7 @@ export async function registerDevice(
     throw new AgentError(
       kept === null
         ? 'An agent needs a key that may register a device: TRAINYARD_TOKEN, --token-file or --token.'
-        : 'The key of this device is not good any more, and no other was given: TRAINYARD_TOKEN, --token-file or --token.',
+        : 'The gateway no longer accepts this device’s key. Give another one: TRAINYARD_TOKEN, --token-file or --token.',
     );
   // A device that is known already gets a new key as well: with the user's, its steps could do what
   // the user may.
@@ -87,7 +87,7 @@ export async function occupyFolder(workDir: string): Promise<() => Promise<void>
   const path = join(workDir, 'agent.json');
   const record = await readRecord(path);
   if (record !== null && (await isAlive(record))) {
-    throw new AgentError(`Another agent (process ${record.pid}) uses the folder ${workDir}. Give this one a --work-dir of its own.`);
+    throw new AgentError(`Another agent (process ${record.pid}) uses the folder ${workDir}. Give this one another --work-dir.`);
   }
   await recordProcess(path, process.pid, null);
   return () => rm(path, { force: true });
@@ -138,5 +138,5 @@ function ignoreRefusedKey(error: unknown): null {
 
 function explainRefusedKey(error: unknown): never {
   if (!(error instanceof RequestRefused)) throw error;
-  throw new AgentError(`The gateway does not let this agent register: ${error.message}`, { cause: error });
+  throw new AgentError(`The gateway refused to register this agent: ${error.message}`, { cause: error });
 }

@@ -1,7 +1,7 @@
 import { type Backoff, delayMs, wait } from '../client/backoff.ts';
 import { Refused, RequestRefused, unwrap } from '../client/errors.ts';
 import { ClaimNextStepsDocument } from '../client/generated.ts';
-import { isPassing } from './asking.ts';
+import { isTransient } from './retrying.ts';
 import { describeOutcome } from './attempt/report.ts';
 import { type Claim, type WorkOptions, workOn } from './attempt/worker.ts';
 import type { AgentEvent } from './events.ts';
@@ -15,7 +15,7 @@ export interface SlotsOptions {
   readonly stop: AbortSignal;
   /** Aborted when the agent stops listening for work. */
   readonly beside: AbortSignal;
-  readonly tell: (event: AgentEvent) => void;
+  readonly emit: (event: AgentEvent) => void;
 }
 
 /** While the gateway pushes work: a lost wake-up costs at most this. */
@@ -43,42 +43,42 @@ export async function runSlots(options: SlotsOptions): Promise<number> {
 }
 
 /** Too many requests at once are also worth a retry. */
-const mayPass = (error: unknown) => isPassing(error) || (error instanceof RequestRefused && error.code === 'LIMIT_EXCEEDED');
+const mayRetry = (error: unknown) => isTransient(error) || (error instanceof RequestRefused && error.code === 'LIMIT_EXCEEDED');
 
 class Slots {
   readonly #options: SlotsOptions;
-  readonly #atWork = new Set<Promise<void>>();
+  readonly #running = new Set<Promise<void>>();
   #isDraining = false;
   /** Something that affects claiming has happened since the last claim was sent. */
-  #hasNews = false;
+  #hasChanged = false;
   #wake = () => {};
   readonly #watch: WorkWatch;
 
   constructor(options: SlotsOptions) {
     this.#options = options;
-    const tell = () => this.#tell();
-    this.#watch = new WorkWatch(options.work.client, options.deviceId, options.beside, tell, tell);
-    options.stop.addEventListener('abort', tell, { once: true });
+    const notify = () => this.#notify();
+    this.#watch = new WorkWatch(options.work.client, options.deviceId, options.beside, notify, notify);
+    options.stop.addEventListener('abort', notify, { once: true });
   }
 
   async claimUntilStopped(): Promise<number> {
-    const { stop, slots, tell } = this.#options;
+    const { stop, slots, emit } = this.#options;
     let failures = 0;
     while (!stop.aborted) {
       await this.#freeSlot();
       if (stop.aborted) break;
-      this.#hasNews = false;
-      const limit = slots - this.#atWork.size;
+      this.#hasChanged = false;
+      const limit = slots - this.#running.size;
       try {
         const claims = await this.#claim(limit);
         for (const claim of claims) this.#start(claim);
         failures = 0;
-        if (claims.length < limit) await this.#news();
+        if (claims.length < limit) await this.#waitForChange();
       } catch (error) {
         if (stop.aborted) break;
-        if (!mayPass(error)) {
+        if (!mayRetry(error)) {
           if (!(error instanceof RequestRefused || error instanceof Refused)) throw error;
-          tell({ kind: 'STOPPED', message: `The gateway does not give this device work any more: ${error.message}` });
+          emit({ kind: 'STOPPED', message: `The gateway no longer gives this device work: ${error.message}` });
           return 1;
         }
         failures += 1;
@@ -90,7 +90,7 @@ class Slots {
 
   /** Waits for all steps in progress. */
   async finish(): Promise<void> {
-    while (this.#atWork.size > 0) await Promise.all(this.#atWork);
+    while (this.#running.size > 0) await Promise.all(this.#running);
   }
 
   /** Resolves on `stop`, or when a slot is free and the device is not known to be draining. */
@@ -98,7 +98,7 @@ class Slots {
     const { stop, slots } = this.#options;
     // Steps in progress learn when draining is over. A device that holds nothing asks; while it
     // drains it is given nothing.
-    const mustWait = () => this.#atWork.size >= slots || (this.#isDraining && this.#atWork.size > 0);
+    const mustWait = () => this.#running.size >= slots || (this.#isDraining && this.#running.size > 0);
     while (!stop.aborted && mustWait()) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
@@ -110,8 +110,8 @@ class Slots {
    * Resolves when there may be something to claim: the gateway pushed work, a step ended, or time
    * has passed.
    */
-  async #news(): Promise<void> {
-    if (this.#hasNews) return;
+  async #waitForChange(): Promise<void> {
+    if (this.#hasChanged) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, (this.#watch.isLive ? safetySeconds : askingSeconds) * 1000);
       this.#wake = () => {
@@ -121,8 +121,8 @@ class Slots {
     });
   }
 
-  #tell(): void {
-    this.#hasNews = true;
+  #notify(): void {
+    this.#hasChanged = true;
     this.#wake();
   }
 
@@ -135,26 +135,26 @@ class Slots {
 
   #start(claim: Claim): void {
     const { step, lease } = claim;
-    const { tell, work } = this.#options;
+    const { emit, work } = this.#options;
     const subject = { jobId: step.job.id, stepNumber: step.number, attempt: lease.attempt };
     const title = `Step ${step.number} (${step.name}) of ${step.job.name}, attempt ${lease.attempt},`;
-    tell({ kind: 'CLAIMED', ...subject, message: `${title} is claimed.` });
+    emit({ kind: 'CLAIMED', ...subject, message: `${title} was claimed.` });
     const working = workOn(claim, { ...work, onDraining: (isDraining) => this.#learnDraining(isDraining) }).then(
-      (outcome) => tell({ kind: 'ENDED', ...subject, message: `${title} ${describeOutcome(outcome)}` }),
-      (error: Error) => tell({ kind: 'REPORT_FAILED', ...subject, message: `${title} could not be reported: ${error.message}` }),
+      (outcome) => emit({ kind: 'ENDED', ...subject, message: `${title} ${describeOutcome(outcome)}` }),
+      (error: Error) => emit({ kind: 'REPORT_FAILED', ...subject, message: `${title} could not be reported: ${error.message}` }),
     );
-    this.#atWork.add(working);
+    this.#running.add(working);
     void working.finally(() => {
-      this.#atWork.delete(working);
-      this.#tell();
+      this.#running.delete(working);
+      this.#notify();
     });
   }
 
   #learnDraining(isDraining: boolean): void {
     if (isDraining && !this.#isDraining)
-      this.#options.tell({ kind: 'DRAINING', message: 'This device is draining: it claims nothing more.' });
+      this.#options.emit({ kind: 'DRAINING', message: 'This device is draining: it claims no more steps.' });
     if (isDraining === this.#isDraining) return;
     this.#isDraining = isDraining;
-    this.#tell();
+    this.#notify();
   }
 }

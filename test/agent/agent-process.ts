@@ -1,4 +1,7 @@
-/** An agent in a process of its own, which a test can kill. Its options are its only argument, as JSON. */
+/**
+ * Runs an agent in its own process, which a test can kill. Its only argument is its options as
+ * JSON.
+ */
 import { runAgent } from '../../src/agent/agent.ts';
 
 const stop = new AbortController();

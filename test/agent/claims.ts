@@ -16,7 +16,7 @@ const emptyContainer: ContainerFieldsFragment = {
 
 export const lease: LeaseFieldsFragment = { token: 'lease_secret', attempt: 3, expiresAt: '2026-01-01T00:01:00.000Z' };
 
-/** A step as it is claimed, with this container. */
+/** A claimed step with this container. */
 export function claimedStep(container: Partial<ContainerFieldsFragment> = {}): ClaimedStepFieldsFragment {
   return {
     id: 'step_1',

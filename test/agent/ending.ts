@@ -1,4 +1,4 @@
-/** What a step may do to outlive its end, tried on each way to find it. */
+/** What a step may do to outlive its end, tried with each way of finding its processes. */
 import { mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -8,7 +8,10 @@ import { listProcesses } from '../../src/agent/process/processes.ts';
 import { createFolder } from '../support/folders.ts';
 import { eventually } from './eventually.ts';
 
-/** The processes that run in this folder, whoever started them: it is the working folder of a step, and nobody changes it in these tests. */
+/**
+ * The processes whose current directory is this folder: a step's work folder, which no process
+ * leaves in these tests.
+ */
 function livingIn(folder: string): string[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   return pids.flatMap((pid) => {
@@ -20,10 +23,13 @@ function livingIn(folder: string): string[] {
   });
 }
 
-/** `isSure`: whether the way also finds what has a new session, a new environment and no parent. A text instead of a way: why there is none here. */
+/**
+ * `isSure`: whether this way also finds processes with a new session, a new environment and no
+ * parent. A text in place of `way`: why it is missing here.
+ */
 export function describeEnding(way: string, containment: Pick<Containment, 'enclosureOf'> | string, { isSure = false } = {}): void {
   if (typeof containment === 'string') {
-    test.skip(`what a step starts is ended ${way}: not tried, ${containment}`, () => {});
+    test.skip(`a step’s processes are found ${way}: not tried, ${containment}`, () => {});
     return;
   }
   const notes: string[] = [];
@@ -55,7 +61,7 @@ export function describeEnding(way: string, containment: Pick<Containment, 'encl
     return { child, output, folder, expectOver, ready: () => eventually(() => expect(output.STDOUT).toContain('ready\n')) };
   }
 
-  describe(`a step whose end is found ${way} (P17)`, () => {
+  describe(`a step whose processes are found ${way} (P17)`, () => {
     test('has its exit code, its signal and its output', async () => {
       const { child, output } = await start('echo out; echo err >&2; exit 3');
       expect(await child.exited).toEqual({ exitCode: 3, signal: null });
@@ -64,36 +70,36 @@ export function describeEnding(way: string, containment: Pick<Containment, 'encl
       expect(await killed.exited).toEqual({ exitCode: 139, signal: 'SIGSEGV' });
     });
 
-    test('told to stop ends with all that it has started', async () => {
+    test('ends with all that it started when it is told to stop', async () => {
       const { child, expectOver, ready } = await start('sleep 100 & setsid sleep 100 & cd . && echo ready && timeout 900 sleep 1234567');
       await ready();
       await eventually(async () => expect((await child.list()).length).toBeGreaterThanOrEqual(4));
       const { exitCode } = await child.stop(10);
-      // The shell is told as well as `timeout`; which of them is heard first is open.
+      // Both the shell and `timeout` get the signal, in either order.
       expect([124, 143]).toContain(exitCode);
       expectOver();
     });
 
-    test('may save what it has within the grace, although the shell that started it dies at once', async () => {
+    test('may save its work within the grace, although the shell that started it dies at once', async () => {
       const script = `process.on('SIGTERM', () => setTimeout(() => { console.log('saved'); process.exit(0) }, 700)); console.log('ready'); setInterval(() => {}, 1000)`;
       const { child, output, expectOver, ready } = await start(`cd . ; '${process.execPath}' -e "${script}"; echo never`);
       await ready();
       const before = performance.now();
       expect(await child.stop(20)).toEqual({ exitCode: 143, signal: 'SIGTERM' });
       expect(output.STDOUT).toBe('ready\nsaved\n');
-      // Not the grace to its end: it is over when all have gone.
+      // It does not use the whole grace: it is over when all have ended.
       expect(performance.now() - before).toBeLessThan(15_000);
       expectOver();
     });
 
-    test('may end in its own way within the grace', async () => {
+    test('may end by itself within the grace', async () => {
       const { child, output, ready } = await start('trap "echo saved; exit 0" TERM; echo ready; while :; do sleep 0.05; done');
       await ready();
       expect(await child.stop(10)).toEqual({ exitCode: 0, signal: null });
       expect(output.STDOUT).toContain('saved\n');
     });
 
-    test('that ignores SIGTERM is killed after the grace, with children that ignore it too', async () => {
+    test('is killed after the grace if it ignores SIGTERM, with children that ignore it too', async () => {
       const { child, expectOver, ready } = await start(
         `trap "" TERM; sh -c 'trap "" TERM; echo ready; while :; do sleep 0.05; done' & while :; do sleep 0.05; done`,
       );
@@ -104,7 +110,7 @@ export function describeEnding(way: string, containment: Pick<Containment, 'encl
       expectOver();
     });
 
-    test('whose shell has died is killed after the grace where its children ignore SIGTERM', async () => {
+    test('is killed after the grace if its shell has died and its children ignore SIGTERM', async () => {
       const { child, expectOver, ready } = await start(`sh -c 'trap "" TERM; echo ready; while :; do sleep 0.05; done' & wait`);
       await ready();
       const before = performance.now();
@@ -113,19 +119,19 @@ export function describeEnding(way: string, containment: Pick<Containment, 'encl
       expectOver();
     });
 
-    test('that leaves something in the background is over when its command is', async () => {
+    test('is over when its command is, although it left a background process', async () => {
       const { child, expectOver } = await start('sleep 100 & setsid sleep 999 </dev/null >/dev/null 2>&1 & sleep 0.1');
       expect(await child.exited).toEqual({ exitCode: 0, signal: null });
       expectOver();
     });
 
-    test('is over although a daemon of its own holds its output open', async () => {
+    test('is over although its daemon holds its output open', async () => {
       const { child, expectOver } = await start('(setsid sh -c "sleep 100 & sleep 100" &) ; sleep 0.1');
       expect((await child.exited).exitCode).toBe(0);
       expectOver();
     });
 
-    test('is over although some of it are stopped', async () => {
+    test('is over although some of its processes are stopped', async () => {
       const { child, expectOver, ready } = await start('sleep 100 & kill -STOP $!; setsid sleep 100 & echo ready; wait');
       await ready();
       const { signal } = await child.stop(10);
@@ -147,7 +153,7 @@ export function describeEnding(way: string, containment: Pick<Containment, 'encl
     });
 
     test.runIf(isSure)('is over although it moves on from process to process all the time', async () => {
-      // Each one starts the next and is gone.
+      // Each process starts the next and exits.
       const { child, expectOver, ready } = await start(
         `cat > hop.sh <<'END'\nsetsid sh hop.sh </dev/null >/dev/null 2>&1 &\nEND\nenv -i PATH="$PATH" sh hop.sh; sleep 0.2; echo ready; sleep 100`,
       );
@@ -156,7 +162,7 @@ export function describeEnding(way: string, containment: Pick<Containment, 'encl
       expectOver();
     });
 
-    test('leaves nobody else’s process behind or dead', async () => {
+    test('kills no other process and leaves none of its own', async () => {
       const { child: stranger, folder } = await start('echo ready; sleep 100');
       const { child } = await start('sleep 100 & exit 0');
       await child.exited;

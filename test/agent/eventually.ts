@@ -1,8 +1,8 @@
 import { vi } from 'vitest';
 
 /**
- * Waits until the check passes, for nearly as long as a test may last: how long something takes is up to the machine, on which other tests run too.
- * What never comes is told by its check.
+ * Waits until the check passes, for nearly as long as a test may last: the duration depends on the
+ * machine, on which other tests run too. If it never passes, its error is reported.
  */
 export function eventually<T>(
   check: () => T | Promise<T>,

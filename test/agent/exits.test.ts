@@ -21,7 +21,7 @@ describe('exit code 127', () => {
   );
 });
 
-test('a command that may not be run is told as that where a shell says so', () => {
+test('exit code 126 is reported as a command that cannot be run if a shell says so', () => {
   expect(explainExit({ exitCode: 126, signal: null }, '/bin/sh: 1: ./data.txt: Permission denied')).toMatchObject({
     reason: 'DEVICE_REPORTED',
   });

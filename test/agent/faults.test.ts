@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => station.close());
 
-test('a gateway that is killed in the middle and started again has every line and every metric, once', async () => {
+test('a gateway that is killed during a step and restarted has every log line and metric once', async () => {
   const agent = station.startAgent();
   const ended = signalFile('ended');
   const lines = 400;
@@ -33,7 +33,7 @@ test('a gateway that is killed in the middle and started again has every line an
   await agent.stop();
 });
 
-test('a step ends while the gateway is away: it is reported when the gateway is back', async () => {
+test('a step that ends while the gateway is away is reported when it is back', async () => {
   const agent = station.startAgent();
   const [go, ended] = [signalFile('go'), signalFile('ended')];
   const jobId = await station.createJob([
@@ -50,7 +50,7 @@ test('a step ends while the gateway is away: it is reported when the gateway is 
   await agent.stop();
 });
 
-test('an agent that is killed loses its step to another; started again, it ends what it had left', async () => {
+test('a killed agent loses its step to another one, and ends what it left when it is restarted', async () => {
   const pids = signalFile('pids');
   const go = signalFile('go');
   const first = station.startAgentProcess({ name: 'dying', leaseSeconds: 2 });
@@ -82,7 +82,7 @@ test('an agent that is killed loses its step to another; started again, it ends 
   await second.stop();
 });
 
-test('an agent that hears that its lease is another’s kills its step at once and says nothing more', async () => {
+test('an agent that lost its lease kills the step at once and reports nothing more', async () => {
   const pids = signalFile('pids');
   const first = station.startAgentProcess({ name: 'frozen', leaseSeconds: 2 });
   const jobId = await station.createJob([`trap "" TERM; echo $$ >> ${pids}; while :; do echo tick; sleep 0.1; done`]);
@@ -103,7 +103,7 @@ test('an agent that hears that its lease is another’s kills its step at once a
   await second.stop();
 });
 
-test('two agents in one folder would end each other’s steps: the second one does not start', async () => {
+test('a second agent in the same folder does not start, as it would end the first one’s steps', async () => {
   const first = station.startAgentProcess();
   await eventually(() => expect(first.output()).toMatch(/Registered/));
   const second = station.startAgent({ workDir: first.workDir });

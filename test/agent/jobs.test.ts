@@ -16,7 +16,7 @@ afterAll(() => station.close());
 const expectStatus = (status: string) => (job: { status: string }) => expect(job.status).toBe(status);
 
 describe('a job of three steps', () => {
-  test('runs to its end, with its log, metrics, telemetry and fragments there', async () => {
+  test('runs to its end, with its log, metrics, telemetry and fragments stored', async () => {
     const workDir = createFolder('agent');
     const agent = station.startAgent({ workDir });
     const jobId = await station.createJob([
@@ -59,7 +59,7 @@ describe('a job of three steps', () => {
     expect(readFileSync(kept, 'utf8')).not.toContain(station.gateway.adminKey);
   });
 
-  test('runs on a device that comes back with the key that it was given', async () => {
+  test('runs on a device that comes back with its own key', async () => {
     const workDir = createFolder('agent');
     const first = station.startAgent({ workDir, name: 'returning' });
     await eventually(() => expect(first.events.map(({ kind }) => kind)).toContain('REGISTERED'));
@@ -72,16 +72,16 @@ describe('a job of three steps', () => {
     expect(await second.stop()).toBe(0);
   });
 
-  test('is not begun by an agent whose key is not taken: it ends and says so', async () => {
+  test('is not begun by an agent whose key is refused: the agent ends and says so', async () => {
     const agent = station.startAgent({ token: 'tyk_nobody-0123456789abcdefghijklmnopqrstuvwxyz' });
-    await eventually(() => expect(agent.events.at(-1)?.message).toMatch(/does not let this agent register/));
+    await eventually(() => expect(agent.events.at(-1)?.message).toMatch(/refused to register this agent/));
     expect(await agent.stop()).toBe(1);
   });
 
   test('runs its steps side by side with another job, up to the slots', async () => {
     const agent = station.startAgent({ slots: 2 });
     const [a, b] = [signalFile('a'), signalFile('b')];
-    // Each waits for the other: only together can they end.
+    // Each waits for the other: they can only end together.
     const waitFor = (own: string, other: string) => `touch ${own}; while [ ! -e ${other} ]; do sleep 0.05; done`;
     const jobs = [await station.createJob([waitFor(a, b)]), await station.createJob([waitFor(b, a)])];
     for (const jobId of jobs) await station.waitForJob(jobId, expectStatus('SUCCEEDED'));
@@ -90,7 +90,7 @@ describe('a job of three steps', () => {
 });
 
 describe('a device', () => {
-  test('that drains finishes what it holds and is given nothing more, until it drains no longer', async () => {
+  test('finishes its steps and gets no more while it drains', async () => {
     const agent = station.startAgent({ slots: 2, leaseSeconds: 3 });
     const go = signalFile('go');
     const held = await station.createJob([`echo begun; while [ ! -e ${go} ]; do sleep 0.05; done`]);
@@ -111,7 +111,7 @@ describe('a device', () => {
     await agent.stop();
   });
 
-  test('that is deleted is no device any more: its agent ends and says so', async () => {
+  test('has its agent end and say so when it is deleted', async () => {
     const agent = station.startAgent();
     await eventually(() => expect(agent.events.map(({ kind }) => kind)).toContain('REGISTERED'));
     const deviceId = agent.events.find(({ kind }) => kind === 'REGISTERED')?.deviceId;
@@ -122,7 +122,7 @@ describe('a device', () => {
 });
 
 describe('a step that fails', () => {
-  test('has its exit code and its reason in the history, and what it left is there', async () => {
+  test('has its exit code and reason in the history, and its files are stored', async () => {
     const agent = station.startAgent();
     const jobId = await station.createJob(['echo partial > fragments/partial.txt; echo broken >&2; exit 3', 'echo never']);
     const job = await station.waitForJob(jobId, expectStatus('FAILED'));
@@ -146,17 +146,17 @@ describe('a step that fails', () => {
     await agent.stop();
   });
 
-  test('because a signal ended it says which', async () => {
+  test('names the signal that killed it', async () => {
     const agent = station.startAgent();
     const jobId = await station.createJob(['kill -SEGV $$']);
     const job = await station.waitForJob(jobId, expectStatus('FAILED'));
-    expect(job.steps[0]?.attempts[0]).toMatchObject({ exitCode: 139, description: 'The command was ended by SIGSEGV.' });
+    expect(job.steps[0]?.attempts[0]).toMatchObject({ exitCode: 139, description: 'The command was killed by SIGSEGV.' });
     await agent.stop();
   });
 });
 
 describe('a step that is told to stop', () => {
-  test('by a cancel is ended with all that it started, even what ignores SIGTERM', async () => {
+  test('ends on a cancel with all that it started, even if that ignores SIGTERM', async () => {
     const agent = station.startAgent({ graceSeconds: 0.5, leaseSeconds: 3 });
     const pids = signalFile('pids');
     const stubborn = `sh -c 'trap "" TERM; echo $$ >> ${pids}; while :; do sleep 0.1; done'`;
@@ -172,7 +172,7 @@ describe('a step that is told to stop', () => {
     await agent.stop();
   });
 
-  test('by its agent’s stopping is given back, and another agent runs it', async () => {
+  test('is given back when its agent stops, and another agent runs it', async () => {
     const first = station.startAgent({ name: 'leaving', graceSeconds: 1 });
     const go = signalFile('go');
     const jobId = await station.createJob([`echo begun; while [ ! -e ${go} ]; do sleep 0.05; done; echo ended`]);

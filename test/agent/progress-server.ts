@@ -1,33 +1,36 @@
-/** A server that takes the reports and renewals of one lease by the contract's rules, and whose answers a test can lose or replace. */
+/**
+ * A server that takes the reports and renewals of one lease by the contract's rules. A test can
+ * lose or replace its answers.
+ */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { LogChunkInput, MetricInput, ReportProgressInput, TelemetryInput } from '../../src/client/generated.ts';
 
 export type Fault =
-  /** What was asked is done, but the answer never arrives. */
+  /** The request is carried out, but its answer never arrives. */
   | 'LOSE_ANSWER'
   /** Nothing is done, and the connection breaks. */
   | 'LOSE_REQUEST'
-  /** Nothing is done: it came too fast. */
+  /** Nothing is done: the rate limit refuses the request. */
   | 'TOO_FAST';
 
 export interface ProgressServer {
   readonly url: string;
-  /** The log as it was stored. */
+  /** The stored log. */
   readonly log: () => string;
   readonly chunks: LogChunkInput[];
   readonly metrics: MetricInput[];
   readonly telemetry: TelemetryInput[];
   readonly requests: string[];
-  /** Of the coming requests, in order; none left: no faults. */
+  /** For the next requests, in order. Without one left: no faults. */
   readonly faults: Fault[];
-  /** What the next answers say beside themselves. */
+  /** What the next answers add. */
   orders: { isCancelRequested: boolean; isPreempted: boolean; isDraining: boolean };
-  /** The lease is another's. */
+  /** The lease belongs to another device. */
   isStale: boolean;
   /** Metrics of this name are refused as invalid. */
   refusedName: string | null;
-  /** Forgets the end of the log, as a store does that was restored from a backup. */
+  /** Forgets the end of the log, like a store restored from a backup. */
   forgetLog(bytes: number): void;
   close(): void;
 }

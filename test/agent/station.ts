@@ -1,4 +1,7 @@
-/** A real gateway with real agents, in this process or in one of their own, and what a client sees of their jobs. */
+/**
+ * A real gateway with real agents, in this process or in their own, and a client's view of their
+ * jobs.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -48,14 +51,14 @@ export interface JobSeen {
 
 export interface LocalAgent {
   readonly events: AgentEvent[];
-  /** Stops it; answers its exit code. */
+  /** Stops it. Resolves with its exit code. */
   stop(mode?: 'finish' | 'release'): Promise<number>;
 }
 
 export interface AgentProcess {
   readonly pid: number;
   readonly workDir: string;
-  /** What it has printed. */
+  /** Its output so far. */
   output(): string;
   signal(signal: NodeJS.Signals): void;
   /** Sends the signal and waits for the end. */
@@ -67,11 +70,11 @@ export interface Station {
   readonly projectId: string;
   startAgent(options?: Partial<AgentOptions>): LocalAgent;
   startAgentProcess(options?: Partial<Omit<AgentOptions, 'stop'>>): AgentProcess;
-  /** A job with a step for each command; answers its id. */
+  /** Creates a job with a step for each command. Resolves with its id. */
   createJob(commands: ReadonlyArray<string | Record<string, unknown>>): Promise<string>;
   cancelJob(jobId: string): Promise<void>;
   readJob(jobId: string): Promise<JobSeen>;
-  /** Waits until the job is as `isSo` says. */
+  /** Waits until `isSo` passes for the job. */
   waitForJob(jobId: string, isSo: (job: JobSeen) => void, seconds?: number): Promise<JobSeen>;
   ask<T>(query: string, variables?: object): Promise<T>;
   close(): Promise<void>;
@@ -98,7 +101,7 @@ const logQuery = `query ($id: ID!, $after: Cursor) {
 
 const agentProcessFile = fileURLToPath(new URL('agent-process.ts', import.meta.url));
 
-/** `how`: what the gateway is started with beside its database. */
+/** `how`: options of the gateway besides its database. */
 export async function openStation(
   database?: Pick<TestDatabase, 'folder' | 'url' | 'remove'>,
   how: Omit<GatewayOptions, 'database'> = {},
@@ -217,7 +220,7 @@ export async function openStation(
   return station;
 }
 
-/** What a step's attempt printed, as stored. Fails when its offsets have a hole or overlap. */
+/** The stored output of a step's attempt. Fails if its offsets have a gap or overlap. */
 export function logOf(step: StepSeen | undefined, attempt = 1): string {
   let text = '';
   for (const chunk of step?.log.chunks.filter((each) => each.attempt === attempt) ?? []) {
@@ -227,5 +230,5 @@ export function logOf(step: StepSeen | undefined, attempt = 1): string {
   return text;
 }
 
-/** A file in a new folder, for steps that tell a test something, or wait for it. */
+/** A file in a new folder, for steps that signal a test or wait for it. */
 export const signalFile = (name: string) => join(createFolder('signal'), name);

@@ -1,4 +1,7 @@
-/** However a step ends, what it left is handed in (P18), what it started has ended, and its slot is free (P17). */
+/**
+ * However a step ends, its files are uploaded (P18), its processes have ended, and its slot is free
+ * (P17).
+ */
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { findProcess } from '../../src/agent/process/processes.ts';
@@ -19,7 +22,10 @@ async function createJob(command: string, more: Record<string, unknown> = {}): P
   return createJob.job.id;
 }
 
-/** A script that a shell started, which has nothing on disk until it is told to stop, and takes its time then. The shell is gone by then. */
+/**
+ * A script started by a shell. It has nothing on disk until it is told to stop, and then takes its
+ * time. The shell is gone by then.
+ */
 const saving = (pids: string) => {
   const save = [
     `require('fs').writeFileSync('fragments/checkpoint.txt', 'epoch 7')`,
@@ -42,7 +48,7 @@ async function expectHandedIn(job: JobSeen, pids: string): Promise<void> {
 
 const begins = (id: string) => station.waitForJob(id, (job) => expect(logOf(job.steps[0])).toContain('begun\n'));
 
-describe('What a step saves when it is told to stop is handed in, and all of it has ended,', () => {
+describe('A step’s files are uploaded and all of its processes end when it is stopped', () => {
   test('by a cancel (P17, P18)', async () => {
     const agent = station.startAgent({ leaseSeconds: 3, graceSeconds: 20 });
     const pids = signalFile('pids');
@@ -95,7 +101,7 @@ describe('What a step saves when it is told to stop is handed in, and all of it 
 });
 
 describe('A slot is free', () => {
-  test('after a step that has put a pipe where its metrics go, and a daemon that holds its output (P17)', async () => {
+  test('after a step that left a pipe in place of its metrics and a daemon that holds its output (P17)', async () => {
     const agent = station.startAgent({ slots: 1 });
     const id = await createJob('rm -f $TRAINYARD_METRICS; mkfifo $TRAINYARD_METRICS; setsid sleep 600 & sleep 0.5; echo done');
     const job = await station.waitForJob(id, ({ status }) => expect(status).toBe('SUCCEEDED'));
@@ -105,7 +111,7 @@ describe('A slot is free', () => {
     await agent.stop();
   });
 
-  test('after a cancel whose gateway does not answer any more (P17)', async () => {
+  test('after a cancel by a gateway that does not answer any more (P17)', async () => {
     const agent = station.startAgent({ slots: 1, graceSeconds: 0.5 });
     const id = await createJob('echo result > fragments/result.txt; echo begun; sleep 600');
     await begins(id);

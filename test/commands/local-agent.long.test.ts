@@ -52,7 +52,7 @@ test('a step of up --isolate reads neither its data folder nor the processes of 
   );
   if (problem !== null) return skip(problem);
   const { gateway, folder } = await open(['--isolate']);
-  await eventually(() => expect(gateway.output()).toContain('Process steps are isolated: each runs as a user of its own'));
+  await eventually(() => expect(gateway.output()).toContain('Process steps are isolated: each runs as its own user'));
   const agent = Number(JSON.parse(readFileSync(join(folder, 'agent', 'agent.json'), 'utf8')).pid);
   const files = ['credentials.json', 'trainyard.sqlite', 'agent/device.json', 'agent/agent.json'];
   for (const file of files) expect(statSync(join(folder, file)).size).toBeGreaterThan(0);

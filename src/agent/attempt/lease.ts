@@ -2,7 +2,7 @@ import { delayMs, wait } from '../../client/backoff.ts';
 import { Refused, unwrap } from '../../client/errors.ts';
 import type { Client } from '../../client/fetch.ts';
 import { RenewLeaseDocument } from '../../client/generated.ts';
-import { isKeyRefused } from '../asking.ts';
+import { isKeyRefused } from '../retrying.ts';
 
 /**
  * Why a running step has to stop.
@@ -18,7 +18,7 @@ export type StopOrder =
   | { readonly kind: 'LOST'; readonly message: string };
 
 /** What the gateway adds to its answer to a renewal or a report. */
-export interface LeaseNews {
+export interface LeaseDirectives {
   readonly isCancelRequested: boolean;
   readonly cancelReason?: string | null;
   readonly isPreempted: boolean;
@@ -77,10 +77,10 @@ export class LeaseKeeper {
   }
 
   /** Follows what an answer said. */
-  learn(news: LeaseNews): void {
-    this.#onDraining(news.isDraining);
-    if (news.isCancelRequested) this.command({ kind: 'CANCEL', reason: news.cancelReason ?? null });
-    else if (news.isPreempted) this.command({ kind: 'PREEMPT' });
+  learn(directives: LeaseDirectives): void {
+    this.#onDraining(directives.isDraining);
+    if (directives.isCancelRequested) this.command({ kind: 'CANCEL', reason: directives.cancelReason ?? null });
+    else if (directives.isPreempted) this.command({ kind: 'PREEMPT' });
   }
 
   /** Follows a refusal. Returns whether the lease is lost. */

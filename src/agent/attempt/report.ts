@@ -2,7 +2,7 @@ import { Refused, RequestRefused } from '../../client/errors.ts';
 import type { Client } from '../../client/fetch.ts';
 import { CompleteStepDocument, FailStepDocument, ReleaseStepDocument } from '../../client/generated.ts';
 import { acceptMessage } from '../../text/acceptable.ts';
-import { askUntilAnswered, isKeyRefused } from '../asking.ts';
+import { requestUntilAnswered, isKeyRefused } from '../retrying.ts';
 import type { StepExit, StepFailure } from '../process/running.ts';
 import type { StopOrder } from './lease.ts';
 
@@ -26,7 +26,7 @@ export function outcomeOfOrder(order: StopOrder, exit: StepExit | null): Outcome
     case 'RELEASE':
       return { kind: 'RELEASE', description: 'The agent is stopping and gave the step back.' };
     case 'CANCEL': {
-      const description = order.reason ? `Stopped: ${order.reason}` : 'Stopped, as the job was cancelled.';
+      const description = order.reason ? `Stopped: ${order.reason}` : 'Stopped because the job was cancelled.';
       return { kind: 'FAIL', failure: { reason: 'DEVICE_REPORTED', description }, exitCode: exit?.exitCode ?? null };
     }
   }
@@ -43,7 +43,7 @@ export function outcomeOfExit(exit: StepExit): Outcome {
 export function describeOutcome(outcome: Outcome): string {
   if (outcome.kind === 'COMPLETE') return 'succeeded';
   if (outcome.kind === 'FAIL') return `failed: ${outcome.failure.description}`;
-  return outcome.kind === 'RELEASE' ? `was given back: ${outcome.description}` : 'is not this device’s any more: nothing was reported';
+  return outcome.kind === 'RELEASE' ? `was given back: ${outcome.description}` : 'lost its lease: nothing was reported';
 }
 
 /** Of a description. The gateway takes more, but nobody reads more. */
@@ -60,7 +60,7 @@ export async function reportOutcome(client: Client, leaseToken: string, outcome:
   if (outcome.kind === 'NOTHING') return outcome;
   const refusal = await ask(client, leaseToken, outcome, signal);
   if (refusal === null) return outcome;
-  const plain = plainly(outcome, refusal);
+  const plain = inGenericWords(outcome, refusal);
   const again = await ask(client, leaseToken, plain, signal);
   if (again !== null) throw again;
   return plain;
@@ -70,19 +70,19 @@ export async function reportOutcome(client: Client, leaseToken: string, outcome:
  * The same outcome in words that no gateway refuses. A refused success becomes a failure: the step
  * did not leave what its job requires.
  */
-function plainly(outcome: Told, refusal: Refused | RequestRefused): Told {
+function inGenericWords(outcome: Reportable, refusal: Refused | RequestRefused): Reportable {
   if (outcome.kind === 'RELEASE') return { kind: 'RELEASE', description: 'The device gave the step back.' };
   const description =
     outcome.kind === 'FAIL'
-      ? 'The step failed. The gateway does not take the words in which the device said why.'
-      : `The gateway does not take the step as done: ${acceptMessage(refusal.message, mostCharacters)}`;
+      ? 'The step failed. The gateway refused the description that the device gave.'
+      : `The gateway refused the step’s success: ${acceptMessage(refusal.message, mostCharacters)}`;
   return { kind: 'FAIL', failure: { reason: 'DEVICE_REPORTED', description }, exitCode: outcome.kind === 'FAIL' ? outcome.exitCode : 0 };
 }
 
-type Told = Exclude<Outcome, { kind: 'NOTHING' }>;
+type Reportable = Exclude<Outcome, { kind: 'NOTHING' }>;
 
 /** Resolves with the refusal, if there was one. */
-async function ask(client: Client, leaseToken: string, outcome: Told, signal: AbortSignal): Promise<Refused | RequestRefused | null> {
+async function ask(client: Client, leaseToken: string, outcome: Reportable, signal: AbortSignal): Promise<Refused | RequestRefused | null> {
   try {
     const result = await send(client, leaseToken, outcome, signal);
     return 'code' in result && result.code !== 'STALE_LEASE' ? new Refused(result) : null;
@@ -93,18 +93,18 @@ async function ask(client: Client, leaseToken: string, outcome: Told, signal: Ab
   }
 }
 
-async function send(client: Client, leaseToken: string, outcome: Told, signal: AbortSignal) {
+async function send(client: Client, leaseToken: string, outcome: Reportable, signal: AbortSignal) {
   switch (outcome.kind) {
     case 'COMPLETE':
-      return (await askUntilAnswered(client, CompleteStepDocument, { input: { leaseToken, exitCode: 0 } }, { signal })).completeStep;
+      return (await requestUntilAnswered(client, CompleteStepDocument, { input: { leaseToken, exitCode: 0 } }, { signal })).completeStep;
     case 'RELEASE': {
       const input = { leaseToken, description: acceptMessage(outcome.description, mostCharacters) };
-      return (await askUntilAnswered(client, ReleaseStepDocument, { input }, { signal })).releaseStep;
+      return (await requestUntilAnswered(client, ReleaseStepDocument, { input }, { signal })).releaseStep;
     }
     case 'FAIL': {
       const { reason, description } = outcome.failure;
       const input = { leaseToken, reason, description: acceptMessage(description, mostCharacters), exitCode: outcome.exitCode };
-      return (await askUntilAnswered(client, FailStepDocument, { input }, { signal })).failStep;
+      return (await requestUntilAnswered(client, FailStepDocument, { input }, { signal })).failStep;
     }
   }
 }

@@ -57,10 +57,10 @@ async function startProcess(options: StartOptions): Promise<RunningStep> {
   if (container === null || args === null) {
     throw new CannotRunError(
       'DEVICE_REPORTED',
-      'The step has neither a command nor an image: there is nothing that this device could run.',
+      'The step has neither a command nor an image, so there is nothing to run.',
     );
   }
-  if (container.volumes.length > 0) note('Volumes are mounted in containers only: a step without an image sees the files of the device.');
+  if (container.volumes.length > 0) note('Volumes are mounted in containers only. A step without an image sees the device’s files.');
   const enclosure = await openEnclosure(options);
   const memory = new MemoryKills(enclosure);
   await memory.look();
@@ -144,7 +144,7 @@ const mostErrorCharacters = 4_096;
  * counts.
  */
 export function explainExit({ exitCode, signal }: ProcessExit, lastError: string): StepFailure | null {
-  if (signal !== null) return { reason: 'EXIT_CODE', description: `The command was ended by ${signal}.` };
+  if (signal !== null) return { reason: 'EXIT_CODE', description: `The command was killed by ${signal}.` };
   if (exitCode === 127 && /^\S*sh: .*(not found|No such file or directory)$/.test(lastError))
     return { reason: 'DEVICE_REPORTED', description: `This device has no such command: ${lastError}` };
   if (exitCode === 126 && /^\S*sh: .*(Permission denied|cannot execute.*|Is a directory|Exec format error)$/i.test(lastError))

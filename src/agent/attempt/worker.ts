@@ -149,7 +149,7 @@ async function runCommand(attempt: Attempt): Promise<Outcome> {
   const wanted = claim.step.resources.gpu ?? 0;
   const gpus = pool.isKnown ? pool.take(wanted) : undefined;
   if (gpus === null) {
-    const description = `The step asks for ${wanted} GPUs, and this device does not have as many to give.`;
+    const description = `The step asks for ${wanted} GPUs, but this device does not have that many free.`;
     log.note(description);
     return { kind: 'FAIL', failure: { reason: 'DEVICE_REPORTED', description }, exitCode: null };
   }
@@ -192,7 +192,7 @@ async function runWith(attempt: Attempt, gpus: readonly string[] | null): Promis
   }
   // A step runs without its record too. Only a later agent could not find it.
   await recordProcess(folder.record, running.pid, running.container).catch((error: Error) =>
-    log.note(`No record of the process: ${error.message}`),
+    log.note(`The process could not be recorded: ${error.message}`),
   );
   return follow(attempt, running);
 }
@@ -253,7 +253,7 @@ const isTooFast = ({ outbox, delivery }: Attempt) => outbox.isCrowded && deliver
 function noteRefused({ outbox, log }: Attempt): void {
   const refused = outbox.takeRefused();
   if (refused > 0)
-    log.note(`${refused} pieces of log, metrics and telemetry were left out: there was no room to keep them while the gateway was away.`);
+    log.note(`${refused} pieces of log, metrics and telemetry were dropped: the outbox was full while the gateway was away.`);
 }
 
 async function takeSample({ outbox }: Attempt, running: RunningStep): Promise<void> {
@@ -298,7 +298,7 @@ async function handIn(attempt: Attempt, outcome: Outcome): Promise<Outcome> {
     return { kind: 'FAIL', failure: { reason: 'DEVICE_REPORTED', description: problem }, exitCode: 0 };
   } catch (error) {
     if (lease.order === null) throw error;
-    if (!lease.lost.aborted) log.note('What else stands in fragments/ is not handed in: there was no more time after the order to stop.');
+    if (!lease.lost.aborted) log.note('The rest of fragments/ is not uploaded: no time was left after the order to stop.');
     // Ordered to stop before its files were stored, the step did not finish.
     return outcome.kind === 'COMPLETE' ? outcomeOfOrder(lease.order, null) : outcome;
   }

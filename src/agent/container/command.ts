@@ -41,7 +41,7 @@ export function splitCommand(text: string): string[] {
       word = (word ?? '') + readDoubleQuoted(next);
     } else if (character === '\\') {
       const kept = next();
-      if (kept === undefined) throw new CommandSyntaxError('The command ends with a backslash that has nothing after it.');
+      if (kept === undefined) throw new CommandSyntaxError('The command ends with a backslash.');
       // A backslash at the end of a line joins the lines.
       if (kept !== '\n') word = (word ?? '') + kept;
     } else if (/[ \t\r\n]/.test(character)) {
@@ -58,7 +58,7 @@ export function splitCommand(text: string): string[] {
 function readQuoted(next: () => string | undefined): string {
   let content = '';
   for (let character = next(); character !== "'"; character = next()) {
-    if (character === undefined) throw new CommandSyntaxError("The command has a ' that is never closed.");
+    if (character === undefined) throw new CommandSyntaxError("The command has an unclosed '.");
     content += character;
   }
   return content;
@@ -67,13 +67,13 @@ function readQuoted(next: () => string | undefined): string {
 function readDoubleQuoted(next: () => string | undefined): string {
   let content = '';
   for (let character = next(); character !== '"'; character = next()) {
-    if (character === undefined) throw new CommandSyntaxError('The command has a " that is never closed.');
+    if (character === undefined) throw new CommandSyntaxError('The command has an unclosed ".');
     if (character !== '\\') {
       content += character;
       continue;
     }
     const escaped = next();
-    if (escaped === undefined) throw new CommandSyntaxError('The command has a " that is never closed.');
+    if (escaped === undefined) throw new CommandSyntaxError('The command has an unclosed ".');
     if (escaped === '\n') continue;
     content += '$`"\\'.includes(escaped) ? escaped : `\\${escaped}`;
   }

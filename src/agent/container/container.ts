@@ -30,12 +30,12 @@ const neverStarted = '0001-';
  */
 export async function startContainer(options: StartOptions): Promise<RunningStep> {
   const { step, lease, folder, note } = options;
-  if (!(await hasEngine())) throw new EngineAwayError('The step needs a container, and no Docker engine answers on this device.');
+  if (!(await hasEngine())) throw new EngineAwayError('The step needs a container, but no Docker engine answers on this device.');
   const image = await provideImage(options);
   const name = containerName(step, lease.attempt);
   const { network, isCutOff } = networkOf(options);
   if (isCutOff)
-    note('Its port is for this device alone, so the container has a network of its own, and does not reach a gateway on the loopback.');
+    note('The port requires authentication, so the container has its own network and cannot reach a gateway on the loopback.');
   const http = step.container?.http ?? null;
   // Beside the work folder, which the container sees.
   const envFile = folder.containerEnvironment;
@@ -49,7 +49,7 @@ export async function startContainer(options: StartOptions): Promise<RunningStep
     gpus: options.gpus ?? [],
     machineMemoryMb: machineMemoryMb(),
   });
-  options.onPreparing('Makes the container.');
+  options.onPreparing('Creating the container.');
   const errors = new LastLines();
   const client = await GroupProcess.start({
     file: 'docker',
@@ -124,7 +124,7 @@ async function describeExit(name: string, exit: ProcessExit, errors: LastLines):
   const isOutOfMemory =
     isMarked === 'true' || (id !== '' && exit.exitCode !== 0 && listMemoryKills().some((kill) => kill.cgroup.includes(id)));
   if (isOutOfMemory)
-    return { ...exit, failure: { reason: 'OUT_OF_MEMORY', description: 'The container needed more memory than it may have.' } };
+    return { ...exit, failure: { reason: 'OUT_OF_MEMORY', description: 'The container exceeded its memory limit.' } };
   const reported = (description: string): StepExit => ({ ...exit, failure: { reason: 'DEVICE_REPORTED', description } });
   if (exit.exitCode === 0) return { ...exit, failure: null };
   // The container was created at most, and the command never ran: the exit code is not the
@@ -181,12 +181,12 @@ async function provideImage({ step, lease, folder, onOutput, note, onPreparing, 
     signal.addEventListener('abort', giveUp, { once: true });
     const { exitCode } = await client.exited;
     signal.removeEventListener('abort', giveUp);
-    if (exitCode !== 0) throw new CannotRunError(reason, `${what}: docker ended with ${exitCode}. ${errors.last}`.trimEnd());
+    if (exitCode !== 0) throw new CannotRunError(reason, `${what}: docker exited with code ${exitCode}. ${errors.last}`.trimEnd());
   };
   if (build) {
     const tag = `${containerName(step, lease.attempt).toLowerCase()}:latest`;
     requireNoFlag('build context', build.context);
-    onPreparing(`Builds the image from ${build.context}.`);
+    onPreparing(`Building the image from ${build.context}.`);
     await prepare(buildArguments(build, tag), 'DEVICE_REPORTED', `The image could not be built from ${build.context}`);
     return tag;
   }
@@ -197,7 +197,7 @@ async function provideImage({ step, lease, folder, onOutput, note, onPreparing, 
     () => false,
   );
   if (isHere) return image;
-  onPreparing(`Fetches the image ${image}.`);
+  onPreparing(`Pulling the image ${image}.`);
   await prepare(['pull', '--', image], 'IMAGE_PULL_FAILED', `The image ${image} could not be pulled`);
   return image;
 }
@@ -207,5 +207,5 @@ async function provideImage({ step, lease, folder, onOutput, note, onPreparing, 
  * gateway. To `docker build`, a lone dash means stdin.
  */
 function requireNoFlag(what: string, value: string): void {
-  if (value.startsWith('-')) throw new CannotRunError('DEVICE_REPORTED', `The ${what} ${value} starts with a dash, as flags do.`);
+  if (value.startsWith('-')) throw new CannotRunError('DEVICE_REPORTED', `The ${what} ${value} starts with a dash, like a flag.`);
 }

@@ -82,9 +82,9 @@ export function formatEnvironment(env: Readonly<Record<string, string>>): string
   const lines = Object.entries(env).map(([name, value]) => {
     const line = `${name}=${value}`;
     const refuse = (why: string) => {
-      throw new CannotRunError('DEVICE_REPORTED', `The variable ${name} cannot be given to a container: its value ${why}.`);
+      throw new CannotRunError('DEVICE_REPORTED', `The variable ${name} cannot be passed to a container: its value ${why}.`);
     };
-    if (value.includes('\n')) refuse('has a line break. Encode it, as base64 say, or hand it over in a file');
+    if (value.includes('\n')) refuse('has a line break. Encode it, for example as base64, or pass it in a file');
     // Docker would take a carriage return at the end for a part of the line break.
     if (value.endsWith('\r')) refuse('ends with a carriage return');
     if (Buffer.byteLength(line) + 1 >= LONGEST_LINE)

@@ -163,7 +163,7 @@ export class Directory {
 
   #pathOf(name: string | Buffer): Buffer {
     const bytes = Buffer.from(name);
-    if (bytes.includes('/') || ['', '.', '..'].includes(bytes.toString('latin1'))) throw new Error('A name is wanted, and no path.');
+    if (bytes.includes('/') || ['', '.', '..'].includes(bytes.toString('latin1'))) throw new Error('Expected a name, not a path.');
     return Buffer.concat([Buffer.from(`${this.#address}/`), bytes]);
   }
 

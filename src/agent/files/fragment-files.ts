@@ -28,10 +28,10 @@ interface Walk {
 export async function* fragmentFiles(work: Directory, note: (line: string) => void, most = mostEntries): AsyncGenerator<FragmentFile> {
   const walk: Walk = { most, note, hidden: [], entries: 0 };
   const root = await work.directory('fragments').catch((error: Error) => error);
-  if (root === null) note('The fragments folder is gone: nothing is handed in.');
-  else if (root instanceof Error) note(`The fragments folder ${reasonOf(root)}: nothing is handed in.`);
+  if (root === null) note('The fragments folder is gone: nothing is uploaded.');
+  else if (root instanceof Error) note(`The fragments folder ${reasonOf(root)}: nothing is uploaded.`);
   else yield* filesIn(root, '', walk, 1);
-  if (walk.entries > most) note(`There are more than ${most} entries in fragments: the rest is not handed in.`);
+  if (walk.entries > most) note(`There are more than ${most} entries in fragments: the rest is not uploaded.`);
   if (walk.hidden.length > 0) note(describeHidden(walk.hidden));
 }
 
@@ -42,7 +42,7 @@ async function* filesIn(folder: Directory, prefix: string, walk: Walk, depth: nu
       const name = bytes.toString('utf8');
       const path = `${prefix}${name}`;
       if (name.startsWith('.')) walk.hidden.push(path);
-      else if (!Buffer.from(name).equals(bytes)) walk.note(`${quoteName(`fragments/${path}`)} is not handed in: its name is not UTF-8.`);
+      else if (!Buffer.from(name).equals(bytes)) walk.note(`${quoteName(`fragments/${path}`)} is not uploaded: its name is not UTF-8.`);
       else yield* entryOf(folder, bytes, path, walk, depth);
     }
   } finally {
@@ -60,7 +60,7 @@ async function namesIn(folder: Directory, prefix: string, walk: Walk): Promise<B
       names.push(name);
     }
   } catch (error) {
-    walk.note(`${quoteName(`fragments/${prefix}`)} ${reasonOf(error)}: it is not handed in.`);
+    walk.note(`${quoteName(`fragments/${prefix}`)} ${reasonOf(error)}: it is not uploaded.`);
   }
   return names.sort(Buffer.compare);
 }
@@ -69,7 +69,7 @@ async function* entryOf(folder: Directory, name: Buffer, path: string, walk: Wal
   const entry = await folder.entry(name).catch((error: Error) => error);
   if (entry === null) return;
   if (entry instanceof Error) {
-    walk.note(`${quoteName(`fragments/${path}`)} ${reasonOf(entry)}: it is not handed in.`);
+    walk.note(`${quoteName(`fragments/${path}`)} ${reasonOf(entry)}: it is not uploaded.`);
   } else if (!(entry instanceof Directory)) {
     try {
       yield { path, handle: entry };
@@ -80,7 +80,7 @@ async function* entryOf(folder: Directory, name: Buffer, path: string, walk: Wal
     yield* filesIn(entry, `${path}/`, walk, depth + 1);
   } else {
     await entry.close();
-    walk.note(`${quoteName(`fragments/${path}`)} is nested deeper than ${deepest} folders: it is not handed in.`);
+    walk.note(`${quoteName(`fragments/${path}`)} is nested deeper than ${deepest} folders: it is not uploaded.`);
   }
 }
 
@@ -92,5 +92,5 @@ const reasonOf = (error: unknown): string => {
 function describeHidden(paths: readonly string[]): string {
   const shown = paths.slice(0, 5).map((path) => quoteName(path));
   const rest = paths.length > shown.length ? ` and ${paths.length - shown.length} more` : '';
-  return `Not handed in, because their names start with a dot: ${shown.join(', ')}${rest}.`;
+  return `Not uploaded, because their names start with a dot: ${shown.join(', ')}${rest}.`;
 }

@@ -144,7 +144,7 @@ export class MetricsReader {
     if (await this.#isRewritten(stats)) this.#beginAnew();
     this.#place.changedAt = changeOf(stats);
     while (this.#place.position < stats.size) {
-      if (this.#readBytes >= maxBytes) throw new NotPlain(`has more than ${maxBytes} bytes: the rest is left out`);
+      if (this.#readBytes >= maxBytes) throw new NotPlain(`has more than ${maxBytes} bytes: the rest is ignored`);
       const bytes = await this.#readAt(this.#place.position, Math.min(readBytes, stats.size - this.#place.position));
       if (bytes.length === 0) break;
       this.#readBytes += bytes.length;
@@ -194,7 +194,7 @@ export class MetricsReader {
     }
     place.rest = Buffer.from(all.subarray(start));
     if (place.rest.length <= maxLineBytes) return;
-    if (!place.isSkipping) this.#notes.add(`Metrics, line ${++place.lineNumber}: longer than ${maxLineBytes} bytes, left out.`);
+    if (!place.isSkipping) this.#notes.add(`Metrics, line ${++place.lineNumber}: longer than ${maxLineBytes} bytes, ignored.`);
     place.isSkipping = true;
     place.rest = Buffer.alloc(0);
   }
@@ -215,7 +215,7 @@ export class MetricsReader {
     for (const problem of parsed.problems) this.#notes.add(`Metrics, line ${this.#place.lineNumber}: ${problem}`);
     for (const [name, value] of parsed.values) {
       if (!this.#lastIterations.has(name) && this.#lastIterations.size >= maxNames) {
-        this.#notes.add(`Metrics, line ${this.#place.lineNumber}: ${quoteName(name)} is left out: there are ${maxNames} names already.`);
+        this.#notes.add(`Metrics, line ${this.#place.lineNumber}: ${quoteName(name)} is ignored: there are ${maxNames} names already.`);
         continue;
       }
       const iteration = parsed.iteration ?? (this.#lastIterations.get(name) ?? -1) + 1;

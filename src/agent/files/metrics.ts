@@ -33,7 +33,7 @@ export function parseMetricsLine(text: string): MetricsLine {
       isObject: false,
       iteration: null,
       values: [],
-      problems: [`${Buffer.byteLength(text)} bytes that are no JSON object, left out.`],
+      problems: [`${Buffer.byteLength(text)} bytes that are not a JSON object, ignored.`],
     };
   const problems: string[] = [];
   const { iteration, ...others } = record;
@@ -42,13 +42,13 @@ export function parseMetricsLine(text: string): MetricsLine {
       isObject: true,
       iteration: null,
       values: [],
-      problems: ['"iteration" is not a whole number from 0 to 2147483647, left out.'],
+      problems: ['"iteration" is not an integer from 0 to 2147483647, line ignored.'],
     };
   }
   const values: Array<readonly [string, number]> = [];
   for (const [name, value] of Object.entries(others)) {
     if (notFinite.has(value) || (typeof value === 'number' && !Number.isFinite(value)))
-      problems.push(`${quoteName(name)} is not a finite number, left out.`);
+      problems.push(`${quoteName(name)} is not a finite number, ignored.`);
     else if (typeof value === 'number') values.push([name, value]);
   }
   return { isObject: true, iteration: iteration ?? null, values, problems };

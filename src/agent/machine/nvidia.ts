@@ -28,12 +28,12 @@ export async function surveyGpus(visible: string | undefined = process.env.CUDA_
   const listed = await askNvidiaSmi([gpuQuery, gpuFormat]);
   if (listed.problem === 'ABSENT') return { units: null, problems: [] };
   const { whole, broken } = readGpus(listed.output);
-  const problems = broken.map((line) => `A GPU does not work, and is not offered: ${line}`);
+  const problems = broken.map((line) => `A GPU does not work and is not offered: ${line}`);
   if (listed.problem !== null) problems.push(`nvidia-smi ${listed.problem}`);
   const instances = whole.length === 0 ? new Map<string, GpuUnit[]>() : readInstances((await askNvidiaSmi(['-L'])).output);
   const { units, unknown } = selectVisible(whole, instances, visible);
   if (unknown !== null)
-    problems.push(`CUDA_VISIBLE_DEVICES names ${unknown}, which is no GPU here: it and what comes after it are not offered.`);
+    problems.push(`CUDA_VISIBLE_DEVICES names ${unknown}, which is not a GPU here. It and those after it are not offered.`);
   return { units, problems };
 }
 

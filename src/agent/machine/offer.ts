@@ -6,7 +6,7 @@ import { wait } from '../../client/backoff.ts';
 import { unwrap } from '../../client/errors.ts';
 import type { Client } from '../../client/fetch.ts';
 import { type DeviceCapabilitiesInput, type ResourcesInput, UpdateDeviceDocument } from '../../client/generated.ts';
-import { askUntilAnswered } from '../asking.ts';
+import { requestUntilAnswered } from '../retrying.ts';
 import type { AgentEvent } from '../events.ts';
 import { hasEngine } from './engine.ts';
 import { GpuPool } from './gpu-pool.ts';
@@ -28,21 +28,21 @@ interface Look extends Offer {
 export class Offers {
   readonly pool = new GpuPool();
   readonly #given: ResourcesInput | undefined;
-  readonly #tell: (event: AgentEvent) => void;
+  readonly #emit: (event: AgentEvent) => void;
   #now: Look;
   #looking: Promise<void> = Promise.resolve();
 
-  private constructor(first: Look, given: ResourcesInput | undefined, tell: (event: AgentEvent) => void) {
+  private constructor(first: Look, given: ResourcesInput | undefined, emit: (event: AgentEvent) => void) {
     this.#now = first;
     this.#given = given;
-    this.#tell = tell;
+    this.#emit = emit;
     this.pool.offer(first.gpus);
-    for (const message of first.problems) tell({ kind: 'PROBLEM', message });
+    for (const message of first.problems) emit({ kind: 'PROBLEM', message });
   }
 
   /** `given`: the resources that the operator declared, instead of those that are found. */
-  static async find(given: ResourcesInput | undefined, tell: (event: AgentEvent) => void): Promise<Offers> {
-    return new Offers(await look(given), given, tell);
+  static async find(given: ResourcesInput | undefined, emit: (event: AgentEvent) => void): Promise<Offers> {
+    return new Offers(await look(given), given, emit);
   }
 
   get now(): Offer {
@@ -70,7 +70,7 @@ export class Offers {
   async #update(client: Client, deviceId: string, signal: AbortSignal): Promise<void> {
     const before = this.#now;
     const after = await look(this.#given);
-    for (const message of after.problems) if (!before.problems.includes(message)) this.#tell({ kind: 'PROBLEM', message });
+    for (const message of after.problems) if (!before.problems.includes(message)) this.#emit({ kind: 'PROBLEM', message });
     // What is gone is no longer handed out, whatever the gateway knows.
     this.pool.offer(after.gpus);
     const capabilities = differs(before.capabilities, after.capabilities) ? after.capabilities : null;
@@ -80,14 +80,14 @@ export class Offers {
     const hasOtherGpus = differs([before.resources.gpu, before.resources.gpuModel ?? null], [resources.gpu, resources.gpuModel]);
     if (capabilities !== null || hasOtherGpus) {
       const input = { deviceId, capabilities, resources: hasOtherGpus ? resources : null };
-      unwrap((await askUntilAnswered(client, UpdateDeviceDocument, { input }, { signal })).updateDevice);
+      unwrap((await requestUntilAnswered(client, UpdateDeviceDocument, { input }, { signal })).updateDevice);
     }
     this.#now = { ...after, resources: hasOtherGpus ? resources : before.resources };
     if (capabilities !== null) {
       const isThere = capabilities.runs?.includes('CONTAINER');
-      this.#tell({ kind: 'OFFER_CHANGED', message: isThere ? 'Docker is there: runs containers.' : 'Docker is away: runs no containers.' });
+      this.#emit({ kind: 'OFFER_CHANGED', message: isThere ? 'Docker is available: this device runs containers.' : 'Docker is unavailable: this device runs no containers.' });
     }
-    if (hasOtherGpus) this.#tell({ kind: 'OFFER_CHANGED', message: `Offers ${gpu ?? 0} GPUs now.` });
+    if (hasOtherGpus) this.#emit({ kind: 'OFFER_CHANGED', message: `Offers ${gpu ?? 0} GPUs now.` });
   }
 }
 

@@ -30,20 +30,20 @@ export async function findContainment(): Promise<Containment> {
 export async function findGrouping(versions: ReadonlyArray<1 | 2> = [2, 1]): Promise<Containment | null> {
   const groups = process.platform === 'linux' ? await CgroupMaker.find(versions) : null;
   if (groups === null) return null;
-  const description = 'What a process step starts is ended with it, by a control group.';
+  const description = 'Processes that a step starts end with it, by a control group.';
   return { description, enclosureOf: (name) => groups.of(name) };
 }
 
 /** A process that adopts orphaned processes of the step, where Perl can run it. */
 export async function findAdopting(): Promise<Containment | null> {
   if (!(await canAdopt())) return null;
-  const description = 'What a process step starts is ended with it, by a process that adopts what it leaves.';
+  const description = 'Processes that a step starts end with it, by a process that adopts orphans.';
   return { description, enclosureOf: () => new Subreaper() };
 }
 
 const marking: Containment = {
   description:
-    'What a process step starts is ended with it as far as parents, sessions and environments tell. Here are neither control groups nor Perl to adopt what it leaves.',
+    'Processes that a step starts end with it if parents, sessions or environments identify them. This machine has neither control groups nor Perl to adopt orphans.',
   enclosureOf: () => undefined,
 };
 

@@ -86,11 +86,11 @@ const subreaperScript = `
 my $prctl = shift @ARGV;
 syscall($prctl + 0, 36, 1, 0, 0, 0) == 0 or exit 125;
 $SIG{$_} = "IGNORE" for qw(TERM INT HUP);
-open(my $tell, ">&=", 3) or exit 125;
+open(my $report, ">&=", 3) or exit 125;
 my $command = fork();
 exit 125 unless defined $command;
 if ($command == 0) {
-  close $tell;
+  close $report;
   setpgrp(0, 0);
   $SIG{$_} = "DEFAULT" for qw(TERM INT HUP);
   exec { $ARGV[0] } @ARGV;
@@ -100,6 +100,6 @@ open(STDOUT, ">", "/dev/null");
 open(STDERR, ">", "/dev/null");
 while ((my $pid = waitpid(-1, 0)) > 0) {
   next if $pid != $command;
-  syswrite($tell, $? & 127 ? "S " . ($? & 127) . "\\n" : "E " . ($? >> 8) . "\\n");
+  syswrite($report, $? & 127 ? "S " . ($? & 127) . "\\n" : "E " . ($? >> 8) . "\\n");
 }
 `;

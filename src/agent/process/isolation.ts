@@ -37,7 +37,7 @@ export class IsolationError extends Error {
  */
 export async function isolate({ workDir, user }: IsolationOptions): Promise<Containment> {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) {
-    throw new IsolationError('Steps can be isolated on Linux only, and by an agent that is started as root.');
+    throw new IsolationError('Isolation needs Linux and an agent that runs as root.');
   }
   const users = new Set<number>();
   const take = () => {
@@ -53,9 +53,9 @@ export async function isolate({ workDir, user }: IsolationOptions): Promise<Cont
     return new Isolation({ work: join(root, 'work'), workDir, user: user ?? String(number), hasName: user !== undefined, leave });
   };
   await tryOut(workDir, enclosureOf);
-  const who = user === undefined ? `as a user of its own (${firstUser} and up)` : `as the user ${user}`;
+  const who = user === undefined ? `as its own user (${firstUser} and up)` : `as the user ${user}`;
   return {
-    description: `Process steps are isolated: each runs ${who}, with a /tmp and processes of its own and without a view of ${workDir}. All that it starts ends with it.`,
+    description: `Process steps are isolated: each runs ${who}, with its own /tmp and processes, and cannot see ${workDir}. All that it starts ends with it.`,
     visibleWork: isolatedWorkFolder,
     enclosureOf,
   };
@@ -80,7 +80,7 @@ async function tryOut(workDir: string, enclosureOf: (root: string) => Isolation)
     const giveUp = setTimeout(() => child.kill(), tryMilliseconds);
     const { exitCode } = await child.exited;
     clearTimeout(giveUp);
-    if (exitCode !== 0) throw new IsolationError(`Steps cannot be isolated here: ${problem || `the try ended with ${exitCode}`}.`);
+    if (exitCode !== 0) throw new IsolationError(`Steps cannot be isolated here: ${problem || `the trial exited with code ${exitCode}`}.`);
   } catch (error) {
     if (!(error instanceof SpawnError)) throw error;
     throw new IsolationError(`Steps cannot be isolated here: ${error.message}.`, { cause: error });

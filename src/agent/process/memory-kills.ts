@@ -28,12 +28,12 @@ export class MemoryKills {
   async explain({ exitCode, signal }: ProcessExit): Promise<string | null> {
     if (exitCode === 0) return null;
     const own = await this.#enclosure?.countMemoryKills?.();
-    if (typeof own === 'number') return own > 0 ? 'The device ran out of memory, and the kernel ended a process of the step.' : null;
+    if (typeof own === 'number') return own > 0 ? 'The device ran out of memory, and the kernel killed a process of the step.' : null;
     const [before] = this.#counts;
     const now = await countMachineKills();
     const isKilled = signal === 'SIGKILL' || exitCode === 137;
     return isKilled && before !== null && now !== null && now > before
-      ? 'The command was ended by SIGKILL while the device ran out of memory.'
+      ? 'The command was killed by SIGKILL while the device ran out of memory.'
       : null;
   }
 }

@@ -163,7 +163,7 @@ export class GroupProcess {
     const exit = await this.#ended.promise;
     if (this.#isStopping) await this.#grant();
     const left = await this.#end();
-    if (left > 0) this.#options.note?.(`${left} of its processes could not be ended: they hang in the kernel. They are left alone.`);
+    if (left > 0) this.#options.note?.(`${left} of the step's processes hang in the kernel and could not be killed.`);
     this.#isOver = true;
     if (this.#options.enclosure?.keepers) child.kill('SIGKILL');
     this.hold(false);

@@ -85,7 +85,7 @@ export class TimeLimits {
     this.#whenOrdered(() => {
       const spent = (performance.now() - (this.#orderedAt ?? performance.now())) / 1000;
       const seconds = Math.max(this.#graceSeconds * handInShare, this.#graceSeconds - spent);
-      setTimeout(() => late.abort(new Error('The time to hand in is over.')), seconds * 1000).unref();
+      setTimeout(() => late.abort(new Error('The time to upload is over.')), seconds * 1000).unref();
     });
     return AbortSignal.any([this.over, late.signal]);
   }

@@ -28,4 +28,4 @@ export async function describeZombies(): Promise<string | null> {
 }
 
 const describe = (parent: number) =>
-  `Process ${parent} does not wait for what loses its parent: each process that a step leaves stays as a zombie. In a container, start it with an init (docker run --init).`;
+  `Process ${parent} does not wait for orphans: each process that a step leaves stays a zombie. In a container, use an init (docker run --init).`;

@@ -3,7 +3,7 @@ import { Refused, RequestRefused, unwrap } from '../../client/errors.ts';
 import type { Client } from '../../client/fetch.ts';
 import { ReportProgressDocument, type ReportProgressInput } from '../../client/generated.ts';
 import { quoteName } from '../../text/acceptable.ts';
-import { askUntilAnswered } from '../asking.ts';
+import { requestUntilAnswered } from '../retrying.ts';
 import type { LeaseKeeper } from '../attempt/lease.ts';
 import { Notes } from '../files/notes.ts';
 import { defaultOutboxLimits, type Outbox, type OutboxBatch, type OutboxEntry } from './outbox.ts';
@@ -70,7 +70,7 @@ export class Delivery {
   async #deliver(batch: OutboxBatch, signal: AbortSignal): Promise<void> {
     const input = { leaseToken: this.#token, ...toReport(batch.entries, this.#behind) };
     try {
-      const { reportProgress } = await askUntilAnswered(this.#client, ReportProgressDocument, { input }, { signal });
+      const { reportProgress } = await requestUntilAnswered(this.#client, ReportProgressDocument, { input }, { signal });
       this.#answeredAt = performance.now();
       const answer = unwrap(reportProgress);
       this.#maxEntries = Math.min(defaultOutboxLimits.batchEntries, this.#maxEntries * 2);
@@ -94,7 +94,7 @@ export class Delivery {
     if (first === undefined || nextLogOffset >= first.offset - this.#behind) return false;
     const missing = first.offset - this.#behind - nextLogOffset;
     this.#behind += missing;
-    this.#note(`${missing} bytes of the log before this line are missing at the gateway.`);
+    this.#note(`${missing} bytes of the log before this line are missing in the gateway.`);
     return true;
   }
 

@@ -7,7 +7,7 @@ import { digestFile, type FileDigest, uploadFile } from '../../client/files.ts';
 import { CreateFragmentDocument, type CreateFragmentInput, type FragmentType, GatewayLimitsDocument } from '../../client/generated.ts';
 import { quoteName } from '../../text/acceptable.ts';
 import type { Mask } from '../../text/mask.ts';
-import { askUntilAnswered, isPassing } from '../asking.ts';
+import { requestUntilAnswered, isTransient } from '../retrying.ts';
 import type { Directory } from '../files/directory.ts';
 import { fragmentFiles } from '../files/fragment-files.ts';
 import { Notes } from '../files/notes.ts';
@@ -57,7 +57,7 @@ export async function handInFragments(handIn: HandIn): Promise<string[]> {
       const { size } = await handle.stat();
       // Before reading: a sparse file has any size at no cost.
       if (size > atMost) throw new Error(`it has ${size} bytes, and the gateway takes at most ${atMost}.`);
-      if (size > left) throw new Error(`with it, they would have more than ${mostBytes} bytes together.`);
+      if (size > left) throw new Error(`together they would have more than ${mostBytes} bytes.`);
       left -= size;
       await handInUnderFreeName(handIn, handIn.mask.text(path), handle);
     } catch (error) {
@@ -65,11 +65,11 @@ export async function handInFragments(handIn: HandIn): Promise<string[]> {
       const name = quoteName(`fragments/${path}`);
       const wrongName = wrongNameOf(error);
       if (wrongName !== null) {
-        notes.add(`${name} is not handed in: its name ${wrongName}`);
+        notes.add(`${name} is not uploaded: its name ${wrongName}`);
         continue;
       }
       const message = error instanceof Error ? error.message : String(error);
-      problems.push(`${name} could not be handed in: ${message}`);
+      problems.push(`${name} could not be uploaded: ${message}`);
     }
   }
   notes.end('fragments');
@@ -86,7 +86,7 @@ function wrongNameOf(error: unknown): string | null {
 }
 
 async function askLimit({ client, signal }: HandIn): Promise<number> {
-  const { gateway } = await askUntilAnswered(client, GatewayLimitsDocument, {}, { signal });
+  const { gateway } = await requestUntilAnswered(client, GatewayLimitsDocument, {}, { signal });
   const { fragmentBytesAtMost } = gateway.limits;
   return typeof fragmentBytesAtMost === 'number' ? fragmentBytesAtMost : Number.POSITIVE_INFINITY;
 }
@@ -106,7 +106,7 @@ async function handInUnderFreeName(handIn: HandIn, filename: string, file: FileH
   } catch (error) {
     if (!(error instanceof Refused && error.code === 'ALREADY_EXISTS')) throw error;
     const other = `steps/${handIn.stepNumber}/${filename}`;
-    handIn.note(`${quoteName(`fragments/${filename}`)} is handed in as ${quoteName(other)}: the job has a file of this name already.`);
+    handIn.note(`${quoteName(`fragments/${filename}`)} is uploaded as ${quoteName(other)}: the job has a file of this name already.`);
     await handInFile(handIn, other, file);
   }
 }
@@ -141,10 +141,10 @@ async function announce(handIn: HandIn, filename: string, digest: FileDigest): P
     // A digest, because a key must be shorter than a filename may be.
     idempotencyKey: createHash('sha256').update(`${stepNumber}:${attempt}:${digest.sha256}:${filename}`).digest('hex'),
   };
-  const { createFragment } = await askUntilAnswered(handIn.client, CreateFragmentDocument, { input }, { signal: handIn.signal });
+  const { createFragment } = await requestUntilAnswered(handIn.client, CreateFragmentDocument, { input }, { signal: handIn.signal });
   const { fragment, uploadUrl } = unwrap(createFragment);
   if (fragment.status === 'READY') return null;
-  if (!uploadUrl) throw new RequestRefused('BAD_REQUEST', 'the gateway gave no place to upload it to.');
+  if (!uploadUrl) throw new RequestRefused('BAD_REQUEST', 'the gateway gave no upload URL.');
   return uploadUrl;
 }
 
@@ -155,7 +155,7 @@ async function upload(client: Client, uploadUrl: string, file: FileHandle, signa
     } catch (error) {
       signal.throwIfAborted();
       // The gateway was away for all tries of one upload. The step has time.
-      if (!isPassing(error)) throw error;
+      if (!isTransient(error)) throw error;
     }
   }
 }

@@ -10,7 +10,7 @@ import { createFolder } from '../../support/folders.ts';
 import { claimedStep } from '../claims.ts';
 import { eventually } from '../eventually.ts';
 
-/** A step as an agent that was killed leaves it: its process runs, its folder is there. */
+/** A step as a killed agent leaves it: its process runs and its folder exists. */
 async function leaveStep(command: string) {
   const workDir = createFolder('orphans');
   const folder = await createStepFolder(workDir, claimedStep(), 1);
@@ -29,7 +29,7 @@ async function leaveStep(command: string) {
   return { workDir, folder, child, output: () => output };
 }
 
-test('what an agent left is ended and its folders are gone', async () => {
+test('processes and folders that an agent left behind are removed', async () => {
   const { workDir, child } = await leaveStep('sleep 100 & echo ready; wait');
   expect(await removeOrphans(workDir, await findContainment())).toBe(1);
   expect(await child.exited).toEqual({ exitCode: 137, signal: 'SIGKILL' });
@@ -45,7 +45,7 @@ test.runIf(process.platform === 'linux')('a process that left its group is found
   await child.exited;
 });
 
-test('a stranger who got the same process id later is not touched', async () => {
+test('a process that got a recorded pid later is not touched', async () => {
   const { child: stranger } = await leaveStep('echo ready; sleep 100');
   const workDir = createFolder('orphans');
   const root = join(stepsFolder(workDir), 'step_x-1');

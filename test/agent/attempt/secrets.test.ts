@@ -1,4 +1,4 @@
-/** What a step is given and nobody is to read is shown to nobody (P16). */
+/** A step's secrets are shown to nobody (P16). */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { logOf, openStation, type Station } from '../station.ts';
 
@@ -47,7 +47,7 @@ test('a step that prints its lease token or a secret variable, whole or in piece
   await agent.stop();
 });
 
-test('a secret variable is answered to the claim that runs it, and to nobody else (P15)', async () => {
+test('a secret variable is returned to the claim that runs the step, and to nobody else (P15)', async () => {
   const jobId = await station.createJob([{ command: 'true', env }]);
   const asked = 'container { env { name value isSecret } }';
   const { job } = await station.ask<{ job: object }>(`query ($id: ID!) { job(id: $id) { ${asked} steps { ${asked} } } }`, { id: jobId });

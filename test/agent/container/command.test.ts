@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { CommandSyntaxError, shellArguments, splitCommand } from '../../../src/agent/container/command.ts';
 
-/** The words that a real shell makes of a command line in which it has nothing to expand. */
+/** The words into which a real shell splits a command line that has nothing to expand. */
 function splitByShell(text: string): string[] {
   const output = execFileSync('/bin/sh', ['-c', `for word in ${text}\ndo printf '%s\\0' "$word"; done`], { encoding: 'utf8' });
   return output.split('\0').slice(0, -1);
@@ -24,7 +24,7 @@ describe('a command line for a container', () => {
     expect(splitCommand(text)).toEqual(splitByShell(text));
   });
 
-  test('keeps what a shell would act on as ordinary characters', () => {
+  test('keeps shell operators as ordinary characters', () => {
     expect(splitCommand('echo $HOME | wc > out ; ls *.py')).toEqual(['echo', '$HOME', '|', 'wc', '>', 'out', ';', 'ls', '*.py']);
   });
 
@@ -32,7 +32,7 @@ describe('a command line for a container', () => {
     expect(splitCommand('train \\\n  --epochs 3')).toEqual(['train', '--epochs', '3']);
   });
 
-  test('of nothing has no words', () => {
+  test('has no words if it is empty', () => {
     expect(splitCommand(' \n ')).toEqual([]);
   });
 
@@ -42,7 +42,7 @@ describe('a command line for a container', () => {
 });
 
 describe('a command of a process', () => {
-  test('is handed to the shell as it is, after its entrypoint', () => {
+  test('is passed to the shell unchanged, after its entrypoint', () => {
     expect(shellArguments({ entrypoint: null, command: 'echo a | wc -l' })).toEqual(['-c', '--', 'echo a | wc -l']);
     expect(shellArguments({ entrypoint: 'python3 -u', command: 'train.py' })).toEqual(['-c', '--', 'python3 -u train.py']);
   });

@@ -17,14 +17,14 @@ let station: Station;
 const docker = (...args: string[]) => execFileSync('docker', args, { encoding: 'utf8' });
 const containers = () => docker('ps', '--all', '--quiet', '--filter', 'label=trainyard.job').trim();
 
-/** The job at its end, whichever that is. */
+/** The job once it has ended, with any status. */
 const end = (jobId: string) => station.waitForJob(jobId, ({ status }) => expect(status).toMatch(/SUCCEEDED|FAILED|CANCELLED/), 120);
 const run = async (container: Record<string, unknown>): Promise<JobSeen> => end(await station.createJob([{ image, ...container }]));
 const sh = (script: string) => ({ entrypoint: 'sh -c', command: `'${script.replaceAll("'", `'\\''`)}'` });
 
 const succeeded = { outcome: 'SUCCEEDED', reason: 'COMPLETED', description: '', exitCode: 0 };
 const lastOf = (job: JobSeen) => job.steps[0]?.attempts.at(-1);
-/** What it printed; fails with why when it did not succeed. */
+/** What it printed. Fails with the reason if it did not succeed. */
 function printed(job: JobSeen): string {
   expect({ ...lastOf(job), log: logOf(job.steps[0]) }).toMatchObject(succeeded);
   return logOf(job.steps[0]);
@@ -40,13 +40,13 @@ describe.skipIf(typeof engine === 'string')('a step in a container', () => {
     if (typeof engine !== 'string') await engine.close();
   });
 
-  test('runs its command in the image, with its words split as a shell does, and hands in what it leaves', async () => {
+  test('runs its command in the image, split into words as by a shell, and uploads its files', async () => {
     const job = await run({ command: `sh -c 'echo "$0" $1; echo result > /trainyard/fragments/result.txt' "a b" c` });
     expect(printed(job)).toBe('a b c\n');
     expect(job.fragments.edges.map(({ node }) => [node.filename, node.text])).toEqual([['result.txt', 'result\n']]);
   });
 
-  test('has its variables with every character, and the TRAINYARD_ ones; the gateway answers to its token', async () => {
+  test('gets its variables unchanged and the TRAINYARD_ ones, and the gateway accepts its token', async () => {
     const value = `a "b" 'c' #d = \\n ü 😀  `;
     const env = [
       { name: 'VALUE', value },
@@ -59,7 +59,7 @@ describe.skipIf(typeof engine === 'string')('a step in a container', () => {
     expect(log).toContain('"kind":');
   });
 
-  test('gives its variables to nothing on the host: not to docker, not to a helper, not to a command line (P16)', async () => {
+  test('shows its variables to nothing on the host: no docker program, helper or command line (P16)', async () => {
     const trap = join(createFolder('trap'), 'sprung');
     const names = [
       'LD_PRELOAD',
@@ -85,13 +85,13 @@ describe.skipIf(typeof engine === 'string')('a step in a container', () => {
     expect(existsSync(trap)).toBe(false);
   });
 
-  test('fails with its name where a variable has a line break, which docker cannot hand on', async () => {
+  test('fails and names the variable if a value has a line break, which docker cannot pass on', async () => {
     const job = await run({ ...sh('env'), env: [{ name: 'PEM', value: 'a\nLD_PRELOAD=/x' }] });
     expect(lastOf(job)).toMatchObject({ outcome: 'FAILED', reason: 'DEVICE_REPORTED' });
     expect(lastOf(job)?.description).toMatch(/variable PEM .* line break/);
   });
 
-  test('has the memory, the cores and the shared memory that it asks for, and no more', async () => {
+  test('gets the memory, cores and shared memory that it asks for, and no more', async () => {
     const limits = 'cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes memory.max; cat cpu/cpu.cfs_quota_us cpu.max; df -k /dev/shm';
     const log = printed(await run({ ...sh(`(${limits}) 2>/dev/null; true`), resources: { memoryMb: 64, cpu: 0.5, shm: true } }));
     expect(log).toContain(String(64 * 1024 * 1024));
@@ -99,7 +99,7 @@ describe.skipIf(typeof engine === 'string')('a step in a container', () => {
     expect(log).toMatch(/shm\s+65536/);
   });
 
-  test('sees folders of the host and volumes of the engine, read-only where it said so', async () => {
+  test('sees host folders and engine volumes, read-only where requested', async () => {
     const folder = join(createFolder('host'), 'a b');
     mkdirSync(folder);
     writeFileSync(join(folder, 'in.txt'), 'from the host\n');
@@ -118,7 +118,7 @@ describe.skipIf(typeof engine === 'string')('a step in a container', () => {
     }
   });
 
-  test('is built from a folder of the host, with its arguments', async () => {
+  test('is built from a host folder, with its arguments', async () => {
     const context = createFolder('context');
     writeFileSync(join(context, 'Train'), `FROM ${image}\nARG VERSION\nENV VERSION=$VERSION\nCMD ["sh", "-c", "echo built $VERSION"]\n`);
     const job = await run({ image: null, build: { context, dockerfile: 'Train', properties: { VERSION: '7' } } });
@@ -128,7 +128,7 @@ describe.skipIf(typeof engine === 'string')('a step in a container', () => {
     expect(lastOf(failed)?.description).toContain('could not be built');
   });
 
-  test('ends with its exit code; what kept it from running is the device’s word', async () => {
+  test('ends with its exit code, or with the device’s reason if it could not run', async () => {
     const codes = [];
     for (const code of [1, 3, 125, 126, 127]) codes.push(lastOf(await run(sh(`exit ${code}`))));
     expect(codes.map((last) => [last?.reason, last?.exitCode])).toEqual([1, 3, 125, 126, 127].map((code) => ['EXIT_CODE', code]));
@@ -140,7 +140,7 @@ describe.skipIf(typeof engine === 'string')('a step in a container', () => {
     expect(containers()).toBe('');
   });
 
-  test('that needs more memory than it may have fails with OUT_OF_MEMORY, its own process or one that it waits for', async () => {
+  test('fails with OUT_OF_MEMORY when its process or a child of that exceeds the memory limit', async () => {
     for (const script of ['exec tail /dev/zero', 'tail /dev/zero; exit 1']) {
       const job = await run({ ...sh(script), resources: { memoryMb: 32 } });
       expect(lastOf(job)).toMatchObject({ outcome: 'FAILED', reason: 'OUT_OF_MEMORY' });
@@ -148,13 +148,13 @@ describe.skipIf(typeof engine === 'string')('a step in a container', () => {
     printed(await run({ ...sh('tail /dev/zero; echo coped'), resources: { memoryMb: 32 } }));
   });
 
-  test('whose image cannot be fetched fails with IMAGE_PULL_FAILED, and says what docker said', async () => {
+  test('fails with IMAGE_PULL_FAILED and docker’s message when its image cannot be pulled', async () => {
     const job = await run({ image: 'localhost:1/nothing:1', command: 'true' });
     expect(lastOf(job)).toMatchObject({ outcome: 'FAILED', reason: 'IMAGE_PULL_FAILED', exitCode: null });
     expect(lastOf(job)?.description).toMatch(/localhost:1\/nothing:1.*refused/);
   });
 
-  test('that is cancelled is asked to stop, and has its grace', async () => {
+  test('is asked to stop and gets its grace when it is cancelled', async () => {
     const jobId = await station.createJob([{ image, ...sh('trap "echo saved; exit 0" TERM; echo begun; while :; do sleep 0.1; done') }]);
     await station.waitForJob(jobId, (job) => expect(logOf(job.steps[0])).toContain('begun'), 60);
     await station.cancelJob(jobId);
@@ -164,7 +164,7 @@ describe.skipIf(typeof engine === 'string')('a step in a container', () => {
     expect(containers()).toBe('');
   });
 
-  test('that ignores being asked is ended after the grace, and all that it started with it (P17)', async () => {
+  test('is killed after the grace with all that it started, if it ignores SIGTERM (P17)', async () => {
     const jobId = await station.createJob([
       { image, ...sh('setsid sleep 98765 </dev/null >/dev/null 2>&1 & trap "" TERM; echo begun; while :; do sleep 0.1; done') },
     ]);
@@ -175,7 +175,7 @@ describe.skipIf(typeof engine === 'string')('a step in a container', () => {
     expect(execFileSync('sh', ['-c', 'cat /proc/[0-9]*/cmdline 2>/dev/null; true'], { encoding: 'latin1' })).not.toContain('98765');
   });
 
-  test('that ends leaves no process of its own behind (P17)', async () => {
+  test('leaves no process behind when it ends (P17)', async () => {
     printed(await run(sh('setsid sleep 87654 </dev/null >/dev/null 2>&1 & echo done')));
     expect(execFileSync('sh', ['-c', 'cat /proc/[0-9]*/cmdline 2>/dev/null; true'], { encoding: 'latin1' })).not.toContain('87654');
     expect(containers()).toBe('');
@@ -211,7 +211,7 @@ describe.skipIf(typeof engine === 'string')('a step in a container', () => {
     expect(await read()).toBeNull();
   });
 
-  test('tells in its history when its container is made and when it runs', async () => {
+  test('records in its history when its container is created and when it runs', async () => {
     const job = await run(sh('sleep 1'));
     printed(job);
     const { step } = await station.ask<{ step: { transitions: { to: string; reason: string }[] } }>(
@@ -227,7 +227,7 @@ describe.skipIf(typeof engine === 'string')('a step in a container', () => {
     ]);
   });
 
-  test('says what it consumes', async () => {
+  test('reports what it consumes', async () => {
     const jobId = await station.createJob([{ image, ...sh('echo begun; while :; do :; done') }]);
     const { telemetry } = await station.waitForJob(jobId, (job) => expect(job.telemetry.length).toBeGreaterThan(1), 60);
     await station.cancelJob(jobId);
@@ -236,7 +236,7 @@ describe.skipIf(typeof engine === 'string')('a step in a container', () => {
     expect(telemetry.at(-1)?.memoryMb).toBeGreaterThan(0);
   });
 
-  test('of an agent that was killed is ended by the next one, and runs once more, alone', async () => {
+  test('is ended by the next agent if its own was killed, and then runs again, alone', async () => {
     const workDir = createFolder('killed');
     const label = { key: 'for', value: 'killed' };
     const first = station.startAgentProcess({ name: 'killed', leaseSeconds: 2, workDir, labels: [label] });

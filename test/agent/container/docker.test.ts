@@ -17,7 +17,7 @@ const options: RunOptions = {
   machineMemoryMb: 8_000,
 };
 
-/** The command line, without what every one of them begins with. */
+/** The command line without its constant beginning. */
 function argumentsOf(container: Partial<ContainerFieldsFragment>, more: Partial<RunOptions> = {}) {
   return runArguments(claimedStep(container), lease, { ...options, ...more }).slice(common.length);
 }
@@ -34,7 +34,7 @@ const common = [
 const resources = { memoryMb: null, cpu: null, gpu: null, gpuModel: null, shm: false };
 
 describe('docker run', () => {
-  test('names and labels the container, mounts the work folder, and runs what the image runs', () => {
+  test('names and labels the container, mounts the work folder, and runs the image’s command', () => {
     expect(runArguments(claimedStep(), lease, options)).toEqual([...common, '--', 'python:3.12']);
   });
 
@@ -66,23 +66,23 @@ describe('docker run', () => {
     ]);
   });
 
-  test('limits what the container may take', () => {
+  test('limits the container’s resources', () => {
     expect(argumentsOf({ resources: { memoryMb: 2048, cpu: 1.5, gpu: 2, gpuModel: 'A100', shm: true } })).toEqual([
       ...['--cpus=1.5', '--memory=2048m', '--shm-size=2048m', '--', 'python:3.12'],
     ]);
     expect(argumentsOf({ resources: { ...resources, shm: true } })).toEqual(['--shm-size=4000m', '--', 'python:3.12']);
   });
 
-  test('gives it the GPUs that it was handed, by name', () => {
+  test('gives the container its GPUs, by UUID', () => {
     expect(argumentsOf({}, { gpus: ['GPU-a', 'GPU-b'] })).toEqual(['--gpus="device=GPU-a,GPU-b"', '--', 'python:3.12']);
   });
 
-  test('takes what the step asks of its device where the container says nothing', () => {
+  test('uses the step’s resources where the container sets none', () => {
     const step = { ...claimedStep({ resources: { ...resources, cpu: 1 } }), resources: { ...resources, cpu: 8, memoryMb: 512 } };
     expect(runArguments(step, lease, options).slice(common.length)).toEqual(['--cpus=1', '--memory=512m', '--', 'python:3.12']);
   });
 
-  test('takes nothing that a job says for a flag (P16)', () => {
+  test('never takes a job’s text for a flag (P16)', () => {
     const hostile = {
       ...{ entrypoint: '--privileged', command: '--volume=/:/host' },
       volumes: [{ storage: '--privileged', containerPath: '/--privileged', isReadOnly: false }],
@@ -94,7 +94,7 @@ describe('docker run', () => {
 });
 
 describe('the variables of a container', () => {
-  test('are a line each, with every value as it is', () => {
+  test('take one line each, with unchanged values', () => {
     expect(formatEnvironment({ SEED: '7', EMPTY: '', QUOTED: `"a" 'b' #c =d \\n`, SPACES: '  x  ' })).toBe(
       `SEED=7\nEMPTY=\nQUOTED="a" 'b' #c =d \\n\nSPACES=  x  \n`,
     );
@@ -105,12 +105,12 @@ describe('the variables of a container', () => {
     ['a carriage return', 'a\r'],
     ['bytes', 'ü'.repeat(32_768)],
   ])('are refused where a value has more than a line can carry: %s (P16)', (what, value) => {
-    expect(() => formatEnvironment({ KEY: value })).toThrow(new RegExp(`The variable KEY cannot be given to a container.*${what}`));
+    expect(() => formatEnvironment({ KEY: value })).toThrow(new RegExp(`The variable KEY cannot be passed to a container.*${what}`));
   });
 });
 
 describe('the environment of the docker program', () => {
-  test('has where its engine and its logins are, and nothing else of the agent (P16)', () => {
+  test('says where its engine and logins are, and holds nothing else of the agent (P16)', () => {
     const env = {
       ...{ PATH: '/bin', HOME: '/root', DOCKER_HOST: 'unix:///s', DOCKER_CONFIG: '/c', CONTAINERS_CONF: '/d', HTTPS_PROXY: 'http://p' },
       ...{ TRAINYARD_TOKEN: 'secret', LD_PRELOAD: '/x.so', GIT_SSH_COMMAND: 'x', BASH_ENV: '/x', NODE_OPTIONS: '--require=/x' },
@@ -123,7 +123,7 @@ describe('the environment of the docker program', () => {
 });
 
 describe('docker build', () => {
-  test('looks for the Dockerfile below a folder, and hands on the properties', () => {
+  test('finds the Dockerfile below the context folder, and passes the properties', () => {
     const build = { context: './app/', dockerfile: 'docker/Train', properties: { VERSION: '3', LAYERS: 2, TAGS: ['a'] } };
     expect(buildArguments(build, 'tag:latest')).toEqual([
       ...['build', '--tag=tag:latest', '--file=./app/docker/Train'],
@@ -131,7 +131,7 @@ describe('docker build', () => {
     ]);
   });
 
-  test('leaves a repository to the engine', () => {
+  test('leaves fetching a repository to the engine', () => {
     const build = { context: 'https://github.com/a/b.git#main', dockerfile: 'Dockerfile', properties: {} };
     expect(buildArguments(build, 't')).toEqual([...['build', '--tag=t', '--file=Dockerfile', '--', 'https://github.com/a/b.git#main']]);
   });
@@ -150,7 +150,7 @@ test.skipIf(!hasDockerProgram)('the docker program knows every flag that it is g
   const envFile = join(createFolder('environment'), 'environment');
   writeFileSync(envFile, formatEnvironment({ SEED: '7' }));
   const args = runArguments(step, lease, { ...options, envFile, gpus: ['GPU-a', 'GPU-b'] });
-  // An engine that cannot be there: flags are read before it is asked for.
+  // No engine can be there. The program parses flags before it connects.
   const { stderr } = spawnSync('docker', ['--host', 'tcp://127.0.0.1:1', ...args], { encoding: 'utf8' });
   expect(stderr).toMatch(/connect/i);
   expect(stderr).not.toMatch(/unknown|invalid|flag/i);

@@ -3,7 +3,7 @@ import { parseMemoryKill } from '../../../src/agent/container/kernel-log.ts';
 
 const id = '5f452e6de5c757987fef632f69827aba4450d5e0ad43da129dc8df7a76fa95b6';
 
-test('the kernel’s record of a kill for want of memory names the process and its control group', () => {
+test('an out-of-memory kill in the kernel’s log names the process and its control group', () => {
   const record = `6,812,516802309,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=libpod-${id},mems_allowed=0,oom_memcg=/libpod_parent/libpod-${id},task_memcg=/libpod_parent/libpod-${id},task=tail,pid=8996,uid=0\n`;
   expect(parseMemoryKill(record)).toEqual({ pid: 8996, cgroup: `/libpod_parent/libpod-${id}` });
 });

@@ -1,4 +1,4 @@
-/** What a step puts below its folder opens nothing of its device (P16). */
+/** Nothing that a step puts into its folder opens a file of its device (P16). */
 import { execFileSync } from 'node:child_process';
 import {
   existsSync,
@@ -19,7 +19,7 @@ import { Directory } from '../../../src/agent/files/directory.ts';
 import { fragmentFiles } from '../../../src/agent/files/fragment-files.ts';
 import { createFolder } from '../../support/folders.ts';
 
-/** A step's folder, with a secret beside it that is the device's. */
+/** A step's folder, and beside it a secret of the device. */
 async function openFolder(byDescriptor?: boolean) {
   const root = createFolder('directory');
   const [path, device] = [join(root, 'work'), join(root, 'device')];
@@ -50,7 +50,7 @@ async function listFragments(work: Directory, most?: number) {
 
 const ways = process.platform === 'linux' ? [true, false] : [false];
 describe.each(ways)('a folder of a step, opened by descriptor: %s', (byDescriptor) => {
-  test('gives its plain files, and nothing for a name that is not there', async () => {
+  test('opens its plain files, and returns null for a name that does not exist', async () => {
     const { path, work } = await openFolder(byDescriptor);
     writeFileSync(join(path, 'a'), 'text');
     expect(await readIn(work, 'a')).toBe('text');
@@ -58,7 +58,7 @@ describe.each(ways)('a folder of a step, opened by descriptor: %s', (byDescripto
     expect(await work.directory('b')).toBeNull();
   });
 
-  test('follows no link to a file or a folder, and reads no other name of a file', async () => {
+  test('follows no link to a file or a folder, and reads no hard link', async () => {
     const { path, device, work } = await openFolder(byDescriptor);
     symlinkSync(join(device, 'key'), join(path, 'link'));
     symlinkSync(device, join(path, 'folder'));
@@ -68,7 +68,7 @@ describe.each(ways)('a folder of a step, opened by descriptor: %s', (byDescripto
     await expect(work.file('hard')).rejects.toThrow('has other names');
   });
 
-  test('waits for nobody at a named pipe or a socket, and opens no device', async () => {
+  test('does not block on a named pipe or a socket, and opens no device', async () => {
     const { path, work } = await openFolder(byDescriptor);
     execFileSync('mkfifo', [join(path, 'pipe')]);
     const server = createServer().listen(join(path, 'socket'));
@@ -82,12 +82,12 @@ describe.each(ways)('a folder of a step, opened by descriptor: %s', (byDescripto
     await expect(devices.file('zero')).rejects.toThrow('is a device');
   });
 
-  test('takes names alone: a path is nothing that could be in it', async () => {
+  test('takes names only and refuses paths', async () => {
     const { work } = await openFolder(byDescriptor);
-    for (const name of ['..', '.', '', '../device/key', 'a/b']) await expect(work.file(name)).rejects.toThrow('A name is wanted');
+    for (const name of ['..', '.', '', '../device/key', 'a/b']) await expect(work.file(name)).rejects.toThrow('Expected a name');
   });
 
-  test('gives nothing of a folder that took its place', async () => {
+  test('reads nothing from a folder that took its place', async () => {
     const { path, device, work } = await openFolder(byDescriptor);
     mkdirSync(join(path, 'inner'));
     const inner = await work.directory('inner');
@@ -97,7 +97,7 @@ describe.each(ways)('a folder of a step, opened by descriptor: %s', (byDescripto
     expect(await inner?.file('key').catch(() => null)).toBeNull();
   });
 
-  test('removes links and never what they lead to', async () => {
+  test('removes links and never their targets', async () => {
     const { path, device, work } = await openFolder(byDescriptor);
     mkdirSync(join(path, 'old'));
     symlinkSync(device, join(path, 'old', 'link'));
@@ -112,14 +112,14 @@ describe.each(ways)('a folder of a step, opened by descriptor: %s', (byDescripto
 });
 
 describe.runIf(process.platform === 'linux')('removing what a step left', () => {
-  test('ends with folders nested deeper than a path can say', async () => {
+  test('removes folders nested deeper than the longest path', async () => {
     const { path, work } = await openFolder();
     const script = 'import os\nfor i in range(300):\n os.mkdir("d"*20); open("file","w").close(); os.chdir("d"*20)\n';
     mkdirSync(join(path, 'old'));
     try {
       execFileSync('python3', ['-c', script], { cwd: join(path, 'old') });
     } catch {
-      // Without Python by a shell, which is slow at it.
+      // Without Python, uses a shell, which is slow at this.
       execFileSync('sh', ['-c', 'for i in $(seq 300); do mkdir dddddddddddddddddddd; cd -P dddddddddddddddddddd; done'], {
         cwd: join(path, 'old'),
       });
@@ -128,7 +128,7 @@ describe.runIf(process.platform === 'linux')('removing what a step left', () => 
     expect(readdirSync(path)).toEqual([]);
   });
 
-  test('takes names that are not UTF-8, and folders that may not be entered', async () => {
+  test('handles names that are not UTF-8, and folders that may not be entered', async () => {
     const { path, work } = await openFolder();
     mkdirSync(join(path, 'old'));
     execFileSync('sh', ['-c', `printf x > "$(printf 'a\\377b')"; mkdir locked; printf x > locked/file; chmod 0 locked`], {
@@ -140,7 +140,7 @@ describe.runIf(process.platform === 'linux')('removing what a step left', () => 
 });
 
 describe('a fragments folder', () => {
-  test('gives its files and those of its subfolders by name, and notes what is left out (P18)', async () => {
+  test('yields its files and those of its subfolders by name, and notes what is left out (P18)', async () => {
     const { path, device, work } = await openFolder();
     const folder = join(path, 'fragments');
     for (const name of ['plots', 'plots/deep', '.cache']) mkdirSync(join(folder, name), { recursive: true });
@@ -150,39 +150,39 @@ describe('a fragments folder', () => {
     const { files, notes } = await listFragments(work);
     expect(files).toEqual(['b: b', 'plots/deep/x: plots/deep/x', 'plots/loss.png: plots/loss.png']);
     expect(notes).toEqual([
-      '"fragments/everything" is a symbolic link: it is not handed in.',
-      '"fragments/plots/a\uFFFDb\uFFFD[31m" is a symbolic link: it is not handed in.',
-      'Not handed in, because their names start with a dot: ".cache", ".hidden".',
+      '"fragments/everything" is a symbolic link: it is not uploaded.',
+      '"fragments/plots/a\uFFFDb\uFFFD[31m" is a symbolic link: it is not uploaded.',
+      'Not uploaded, because their names start with a dot: ".cache", ".hidden".',
     ]);
   });
 
-  test('that is gone, a link or a file gives nothing, and that is noted (P18)', async () => {
+  test('yields nothing if it is gone, a link or a file, and notes that (P18)', async () => {
     const { path, device, work } = await openFolder();
     const folder = join(path, 'fragments');
-    expect(await listFragments(work)).toEqual({ files: [], notes: ['The fragments folder is gone: nothing is handed in.'] });
+    expect(await listFragments(work)).toEqual({ files: [], notes: ['The fragments folder is gone: nothing is uploaded.'] });
     symlinkSync(device, folder);
-    expect((await listFragments(work)).notes).toEqual(['The fragments folder is a symbolic link: nothing is handed in.']);
+    expect((await listFragments(work)).notes).toEqual(['The fragments folder is a symbolic link: nothing is uploaded.']);
     rmSync(folder);
     writeFileSync(folder, '');
-    expect((await listFragments(work)).notes).toEqual(['The fragments folder is a file: nothing is handed in.']);
+    expect((await listFragments(work)).notes).toEqual(['The fragments folder is a file: nothing is uploaded.']);
   });
 
-  test('of more entries or levels than a step has to show is read to an end', async () => {
+  test('is read up to a limit of entries and levels', async () => {
     const { path, work } = await openFolder();
     let folder = join(path, 'fragments');
     for (let depth = 0; depth < 20; depth += 1) folder = join(folder, 'deeper');
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'file'), '');
-    expect((await listFragments(work)).notes[0]).toMatch(/is nested deeper than 16 folders: it is not handed in/);
+    expect((await listFragments(work)).notes[0]).toMatch(/is nested deeper than 16 folders: it is not uploaded/);
     const many = join(path, 'fragments', 'many');
     mkdirSync(many);
     for (let i = 0; i < 60; i += 1) writeFileSync(join(many, String(i)), '');
     const { files, notes } = await listFragments(work, 50);
     expect(files.length).toBeLessThanOrEqual(50);
-    expect(notes.at(-1)).toBe('There are more than 50 entries in fragments: the rest is not handed in.');
+    expect(notes.at(-1)).toBe('There are more than 50 entries in fragments: the rest is not uploaded.');
   });
 
-  test('is read through the folder that was held from the start, whatever stands in its place', async () => {
+  test('is read through the folder opened at the start, whatever stands in its place', async () => {
     const { path, device, work } = await openFolder();
     mkdirSync(join(path, 'fragments'));
     writeFileSync(join(path, 'fragments', 'own'), 'own');

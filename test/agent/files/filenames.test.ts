@@ -1,4 +1,4 @@
-/** Files of a job by their names: paths, taken names, and what replaces what (P18). */
+/** A job's files by name: paths, taken names, and what replaces what (P18). */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { logOf, openStation, type Station } from '../station.ts';
 
@@ -28,7 +28,7 @@ async function create(input: Record<string, unknown>): Promise<Created> {
 
 const put = (url: string, body: string) => fetch(`${station.gateway.url}${url}`, { method: 'PUT', body });
 
-/** What the job has under this name: its content. */
+/** The content of the job's file with this name. */
 async function current(jobId: string, filename: string): Promise<string | null> {
   const { job } = await station.ask<{ job: { latestFragment: { text: string } | null } }>(
     'query ($jobId: ID!, $filename: String!) { job(id: $jobId) { latestFragment(filename: $filename) { text } } }',
@@ -38,7 +38,7 @@ async function current(jobId: string, filename: string): Promise<string | null> 
 }
 
 describe('files that steps leave', () => {
-  test('in subfolders keep their paths, and one whose name is taken is handed in under its step (P18)', async () => {
+  test('keep their paths in subfolders, and one whose name is taken is uploaded under its step (P18)', async () => {
     const agent = station.startAgent();
     const write = (text: string) =>
       `mkdir -p fragments/plots; echo ${text} > fragments/result.json; echo ${text} > fragments/plots/loss.txt`;
@@ -52,9 +52,9 @@ describe('files that steps leave', () => {
       ['steps/1/result.json', 'two\n'],
     ]);
     expect(logOf(job.steps[1])).toContain(
-      '"fragments/result.json" is handed in as "steps/1/result.json": the job has a file of this name already.\n',
+      '"fragments/result.json" is uploaded as "steps/1/result.json": the job has a file of this name already.\n',
     );
-    expect(logOf(job.steps[2])).toBe('The fragments folder is gone: nothing is handed in.\n');
+    expect(logOf(job.steps[2])).toBe('The fragments folder is gone: nothing is uploaded.\n');
     const url = job.fragments.edges.find(({ node }) => node.filename === 'plots/loss.txt')?.node.downloadUrl ?? '';
     const answer = await fetch(`${station.gateway.url}${url}`);
     expect(answer.headers.get('content-disposition')).toBe(`attachment; filename="loss.txt"; filename*=UTF-8''loss.txt`);
@@ -62,7 +62,7 @@ describe('files that steps leave', () => {
     await agent.stop();
   });
 
-  test('under a name that the gateway does not take are left out and noted, and the step succeeds (P18)', async () => {
+  test('are left out and noted if the gateway refuses their names, and the step succeeds (P18)', async () => {
     const agent = station.startAgent();
     const long = Array.from({ length: 9 }, () => 'd'.repeat(120)).join('/');
     const command = `cd fragments; echo kept > kept; echo x > "$(printf 'a\\nb')"; echo x > 'back\\slash'; mkdir -p ${long}; echo x > ${long}/x`;
@@ -70,17 +70,17 @@ describe('files that steps leave', () => {
     const job = await station.waitForJob(jobId, ({ status }) => expect(status).toBe('SUCCEEDED'));
     expect(job.fragments.edges.map(({ node }) => node.filename)).toEqual(['kept']);
     const lines = logOf(job.steps[0]).split('\n');
-    expect(lines).toContain('"fragments/a\uFFFDb" is not handed in: its name must not hold control characters.');
-    expect(lines).toContain('"fragments/back\\slash" is not handed in: its name must not hold a backslash.');
+    expect(lines).toContain('"fragments/a\uFFFDb" is not uploaded: its name must not hold control characters.');
+    expect(lines).toContain('"fragments/back\\slash" is not uploaded: its name must not hold a backslash.');
     expect(lines).toContainEqual(
-      expect.stringMatching(/^"fragments\/d+.*…" is not handed in: its name must have at most \d+ characters; it has 1090\.$/),
+      expect.stringMatching(/^"fragments\/d+.*…" is not uploaded: its name must have at most \d+ characters; it has 1090\.$/),
     );
     await agent.stop();
   });
 });
 
 describe('a filename', () => {
-  test('is a relative path of names, and nothing that leads elsewhere (P14)', async () => {
+  test('is a relative path of names that leads nowhere else (P14)', async () => {
     const jobId = await station.createJob(['true']);
     const wrong = [
       '/a',
@@ -107,7 +107,7 @@ describe('a filename', () => {
       expect((await create({ jobId, filename, text: 'x' })).fragment?.filename).toBe(filename);
   });
 
-  test('that is taken is refused, unless the new file is to replace the one that is there', async () => {
+  test('is refused if it is taken, unless the new file is to replace the old one', async () => {
     const jobId = await station.createJob(['true']);
     await create({ jobId, filename: 'a/b', text: 'old' });
     expect((await create({ jobId, filename: 'A/B', text: 'new' })).__typename).toBe('AlreadyExistsError');
@@ -115,7 +115,7 @@ describe('a filename', () => {
     expect(await current(jobId, 'a/b')).toBe('new');
   });
 
-  test('is that of the older file until the bytes of the newer one are whole, which then takes its place', async () => {
+  test('belongs to the older file until the newer one is complete and takes its place', async () => {
     const jobId = await station.createJob(['true']);
     await create({ jobId, filename: 'best', text: 'old' });
     const broken = await create({ jobId, filename: 'best', ifExists: 'REPLACE', sizeBytes: 9 });
@@ -123,7 +123,7 @@ describe('a filename', () => {
     const newest = await create({ jobId, filename: 'best', ifExists: 'REPLACE' });
     expect((await put(broken.uploadUrl ?? '', 'short')).status).toBe(422);
     expect(await current(jobId, 'best')).toBe('old');
-    // Those that were announced at the same time: the last that is whole stays.
+    // Announced at the same time: the last one to be complete stays.
     expect((await put(newest.uploadUrl ?? '', 'newest')).status).toBe(200);
     expect(await current(jobId, 'best')).toBe('newest');
     expect((await put(newer.uploadUrl ?? '', 'newer')).status).toBe(200);
@@ -135,7 +135,7 @@ describe('a filename', () => {
     expect(job.fragments.totalCount).toBe(1);
   });
 
-  test('of what a person put there is not replaced by a device, and that of another step is (P15)', async () => {
+  test('lets a device replace another step’s file, but not one that a user uploaded (P15)', async () => {
     const jobId = await station.createJob(['true', 'true']);
     await create({ jobId, filename: 'input', text: 'a person’s' });
     const { registerDevice } = await station.ask<{ registerDevice: { apiKey: string } }>(

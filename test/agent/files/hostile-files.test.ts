@@ -1,4 +1,7 @@
-/** What a step does with its own files costs its device nothing (P16), and its outcome is told whatever words tell it (P18). */
+/**
+ * A step's own files cost its device nothing (P16), and its outcome is reported whatever its
+ * wording (P18).
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -17,40 +20,40 @@ async function run(command: string, status: string) {
   return station.waitForJob(jobId, (job) => expect(job.status).toBe(status));
 }
 
-test('a step that makes links of its folders and its metrics gets no file of the device handed in or shown (P16)', async () => {
+test('a step that replaces its folders and metrics by links gets no file of the device uploaded or shown (P16)', async () => {
   const device = createFolder('device');
   writeFileSync(join(device, 'key'), 'a secret of the device');
   const job = await run(`rm -rf fragments; ln -s ${device} fragments; ln -sf /proc/self/environ "$TRAINYARD_METRICS"`, 'SUCCEEDED');
   expect(job.fragments.edges).toEqual([]);
   const log = logOf(job.steps[0]);
   expect(log).toContain('The metrics file is a symbolic link.');
-  expect(log).toContain('The fragments folder is a symbolic link: nothing is handed in.');
+  expect(log).toContain('The fragments folder is a symbolic link: nothing is uploaded.');
   expect(log).not.toMatch(/PATH=|secret/);
 });
 
-test('a metrics file whose lines are no JSON puts none of their bytes into the log (P16)', async () => {
+test('metrics lines that are not JSON put none of their bytes into the log (P16)', async () => {
   const job = await run('printf "root:x:0:0:secret\\n" > "$TRAINYARD_METRICS"', 'SUCCEEDED');
-  expect(logOf(job.steps[0])).toBe('Metrics, line 1: 17 bytes that are no JSON object, left out.\n');
+  expect(logOf(job.steps[0])).toBe('Metrics, line 1: 17 bytes that are not a JSON object, ignored.\n');
 });
 
-test('a step that makes named pipes of its metrics and its fragments ends, and its slot is free (P16, P17)', async () => {
+test('a step that replaces its metrics and fragments by named pipes ends, and its slot is free (P16, P17)', async () => {
   const job = await run('rm -f "$TRAINYARD_METRICS"; mkfifo "$TRAINYARD_METRICS" fragments/pipe; echo done', 'SUCCEEDED');
   expect(logOf(job.steps[0])).toContain('done\n');
   expect(logOf(job.steps[0])).toContain('The metrics file is a named pipe.');
-  expect(logOf(job.steps[0])).toContain('"fragments/pipe" is a named pipe: it is not handed in.');
+  expect(logOf(job.steps[0])).toContain('"fragments/pipe" is a named pipe: it is not uploaded.');
 });
 
-test('a file of holes that is larger than the gateway takes is refused by its size, before it is read (P16)', async () => {
+test('a sparse file larger than the gateway’s limit is refused by its size, before it is read (P16)', async () => {
   const readBefore = readBytes();
   const job = await run('truncate -s 6G fragments/huge; echo small > fragments/small', 'FAILED');
   expect(job.steps[0]?.attempts[0]?.description).toBe(
-    '"fragments/huge" could not be handed in: it has 6442450944 bytes, and the gateway takes at most 5368709120.',
+    '"fragments/huge" could not be uploaded: it has 6442450944 bytes, and the gateway takes at most 5368709120.',
   );
   expect(job.fragments.edges.map(({ node }) => node.filename)).toEqual(['small']);
   expect(readBytes() - readBefore).toBeLessThan(1024 ** 3);
 });
 
-/** What this process has read so far; 0 where the system does not tell. */
+/** Bytes that this process has read so far. 0 where the system does not say. */
 function readBytes(): number {
   try {
     return Number(/^rchar: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1] ?? 0);
@@ -69,14 +72,14 @@ test.each([
   expect(job.steps[0]?.attempts[0]?.description.isWellFormed()).toBe(true);
 });
 
-test('the first value of an iteration stays, and another one for it is noted (P18)', async () => {
+test('the first value of an iteration stays, and a different one is noted (P18)', async () => {
   const lines = '{"iteration": 1, "loss": 2}\\n{"iteration": 1, "loss": 2, "n": 1}\\n{"iteration": 1, "loss": 3}\\n';
   const job = await run(`printf '${lines}' >> "$TRAINYARD_METRICS"`, 'SUCCEEDED');
   expect(job.metricSeries.points.map(({ value }) => value)).toEqual([2]);
   expect(logOf(job.steps[0])).toBe('Left out 3 as the metric "loss" of iteration 1, which is 2 already.\n');
 });
 
-test('metrics that a step refuses itself by their names are noted, also when it ends at once (P18)', async () => {
+test('metrics refused for their names are noted, even if the step ends at once (P18)', async () => {
   const name = 'x'.repeat(300);
   const job = await run(`printf '{"iteration": 1, "loss": 2, "%s": 1, "b\\\\u0007": 1}\\n' ${name} >> "$TRAINYARD_METRICS"`, 'SUCCEEDED');
   expect(job.metricSeries.points.map(({ value }) => value)).toEqual([2]);

@@ -37,7 +37,7 @@ async function openReader() {
 }
 
 describe('the metrics file', () => {
-  test('gives a point for each number of a line, at its iteration', async () => {
+  test('yields a point for each number of a line, at its iteration', async () => {
     const { path, reader, points, notes } = await openReader();
     appendFileSync(path, '{"iteration": 3, "loss": 0.21, "accuracy": 0.9, "phase": "train", "ok": true, "extra": null}\n');
     await reader.end();
@@ -64,7 +64,7 @@ describe('the metrics file', () => {
     ]);
   });
 
-  test('goes on after a bad line, which is noted with its number', async () => {
+  test('notes a bad line by its number and goes on', async () => {
     const { path, reader, points, notes } = await openReader();
     appendFileSync(path, 'loss=3\n[1]\n\n{"iteration": "two", "loss": 1}\n{"iteration": 1, "loss": 0.5}\n');
     await reader.end();
@@ -78,10 +78,10 @@ describe('the metrics file', () => {
     await reader.end();
     expect(points).toEqual([['accuracy', 1, 0.5]]);
     expect(notes).toHaveLength(3);
-    expect(notes[0]).toBe('Metrics, line 1: "loss" is not a finite number, left out.');
+    expect(notes[0]).toBe('Metrics, line 1: "loss" is not a finite number, ignored.');
   });
 
-  test('numbers the points of a metric that has no iteration, each name for itself', async () => {
+  test('numbers the points of metrics without an iteration, separately for each name', async () => {
     const { path, reader, points } = await openReader();
     appendFileSync(path, '{"loss": 3}\n{"loss": 2, "lr": 1}\n{"iteration": 9, "loss": 1}\n{"loss": 0}\n');
     await reader.end();
@@ -94,7 +94,7 @@ describe('the metrics file', () => {
     ]);
   });
 
-  test('drops a line without end, and goes on with the next', async () => {
+  test('drops an endless line and goes on with the next', async () => {
     const { path, reader, points, notes } = await openReader();
     appendFileSync(path, `${'x'.repeat(300_000)}\n{"iteration": 1, "loss": 1}\n`);
     await reader.end();
@@ -121,11 +121,11 @@ describe('a metrics file that is not only appended to', () => {
     expect(notes).toEqual([]);
   });
 
-  test('gives each point once when another file takes its name each time, and the last of the one before (P18)', async () => {
+  test('yields each point once when a new file replaces it each time, and the last ones of the old file (P18)', async () => {
     const { path, reader, points } = await openReader();
     for (let i = 1; i <= 5; i += 1) {
       await reader.read();
-      // What comes after the last look at the old file is still of it.
+      // Lines after the last look at the old file still belong to it.
       appendFileSync(path, `${epoch(2 * i)}\n`);
       writeFileSync(`${path}.new`, `${epoch(2 * i + 1)}\n`);
       renameSync(`${path}.new`, path);
@@ -136,7 +136,7 @@ describe('a metrics file that is not only appended to', () => {
 
   test.each(['in place', 'under a new name'])('gives no point twice when all its history is written anew %s (P18)', async (how) => {
     const { path, reader, points } = await openReader();
-    // Without iterations: a line that is taken twice would be two points.
+    // Without iterations, because a line taken twice would then be two points.
     const history = ['{"loss": 3}', '{"loss": 2}', '{"loss": 2}', '{"loss": 1}'];
     for (let i = 1; i <= history.length; i += 1) {
       const target = how === 'in place' ? path : `${path}.new`;
@@ -157,7 +157,7 @@ describe('a metrics file that is not only appended to', () => {
     ]);
   });
 
-  test('goes on when it was removed for a while, or cut under a script that writes on where it was (P18)', async () => {
+  test('is read on after it was removed for a while, or truncated under a script that writes on (P18)', async () => {
     const { path, reader, points, notes } = await openReader();
     const script = openSync(path, 'w');
     onTestFinished(() => closeSync(script));
@@ -175,7 +175,7 @@ describe('a metrics file that is not only appended to', () => {
     expect(notes).toEqual([]);
   });
 
-  test('is noted once when it is no plain file, and read again when it is one (P16)', async () => {
+  test('is noted once while it is not a plain file, and read again when it is (P16)', async () => {
     const { work, path, reader, points, notes } = await openReader();
     rmSync(path);
     execFileSync('mkfifo', [path]);
@@ -190,7 +190,7 @@ describe('a metrics file that is not only appended to', () => {
     expect(points).toHaveLength(1);
   });
 
-  test('is read to an end though it is one hole, and though every line of it is wrong', async () => {
+  test('is read to its end even if it is sparse or every line is wrong', async () => {
     const { path, reader, points, notes } = await openReader();
     truncateSync(path, 20 * 1024 ** 2);
     appendFileSync(path, `\n${'{"iteration": -1}\n'.repeat(1_000)}${epoch(1)}\n`);
@@ -201,7 +201,7 @@ describe('a metrics file that is not only appended to', () => {
   });
 });
 
-test('a text that looks like the mark of a number that is not finite is still text', () => {
+test('text that looks like the marker of a non-finite number is still text', () => {
   const parsed = parseMetricsLine('{"a": "Infinity", "b": NaN, "c": 1}');
   expect(parsed.values).toEqual([['c', 1]]);
   expect(parsed.problems).toHaveLength(1);

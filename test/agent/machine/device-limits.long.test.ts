@@ -1,4 +1,7 @@
-/** What a container's or service's limits make of a device: needs a user who may make control groups. */
+/**
+ * A device offers what a container's or service's limits leave it. Needs a user who may make
+ * control groups.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,7 +10,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { type CgroupPlace, findCgroup, findUnifiedCgroup } from '../../../src/agent/process/cgroups.ts';
 import { openStation } from '../station.ts';
 
-/** Makes a control group with this limit; null where that cannot be done. */
+/** Makes a control group with this limit. Null where that is impossible. */
 function limit(place: CgroupPlace | null, files: Readonly<Record<string, string>>): string | null {
   if (place === null) return null;
   const folder = join(place.folder, `limit-${process.pid}`);
@@ -31,7 +34,7 @@ test('a device offers the cores of its CPU quota', ({ skip }) => {
   expect(output).toBe('0.5\n');
 });
 
-test('a process step that the kernel ends because memory ran out is told as OUT_OF_MEMORY', async ({ skip }) => {
+test('a process step that the kernel kills because memory ran out fails with OUT_OF_MEMORY', async ({ skip }) => {
   const bytes = String(500 * 1024 * 1024);
   const folder =
     limit(findCgroup('memory'), { 'memory.limit_in_bytes': bytes }) ??

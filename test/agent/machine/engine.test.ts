@@ -1,4 +1,4 @@
-/** An agent takes what it can run, with a program that stands in for docker and answers while a file is there. */
+/** An agent claims what it can run. A stand-in for docker answers while a file exists. */
 import { rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterEach(() => vi.unstubAllEnvs());
 afterAll(() => station.close());
 
-/** Answers the file by which the engine is there. */
+/** Returns the file whose existence makes the engine available. */
 function placeDocker(): string {
   const flag = signalFile('engine');
   const folder = createFolder('docker');
@@ -31,12 +31,12 @@ const whyNot = async (jobId: string) => {
 };
 const image = { image: 'python:3.12', command: 'python -V' };
 
-test('a step that an agent cannot run waits, and says why, until an engine is there', async () => {
+test('a step that an agent cannot run waits and says why until an engine is available', async () => {
   const flag = placeDocker();
   const agent = station.startAgent({ lookSeconds: 0.1, slots: 2 });
   const bareId = await station.createJob([{ env: [{ name: 'A', value: 'b' }] }]);
   const imageId = await station.createJob([image]);
-  // What comes later and can be run is: the agent has looked.
+  // A later step that can be run is run, so the agent has looked.
   const processId = await station.createJob(['echo ran']);
   await station.waitForJob(processId, ({ status }) => expect(status).toBe('SUCCEEDED'));
   expect(await whyNot(bareId)).toEqual([['QUEUED', ['capability']]]);
@@ -45,14 +45,14 @@ test('a step that an agent cannot run waits, and says why, until an engine is th
   const job = await station.waitForJob(imageId, ({ status }) => expect(status).toBe('SUCCEEDED'));
   expect(logOf(job.steps[0])).toContain('It ran.\n');
   expect(agent.events.filter(({ kind }) => kind === 'OFFER_CHANGED').map(({ message }) => message)).toEqual([
-    'Docker is there: runs containers.',
+    'Docker is available: this device runs containers.',
   ]);
   expect(await whyNot(bareId)).toEqual([['QUEUED', ['capability']]]);
   await station.cancelJob(bareId);
   await agent.stop();
 });
 
-test('a step whose engine goes away as it is claimed is given back, for another device', async () => {
+test('a step whose engine goes away after the claim is given back for another device', async () => {
   const flag = placeDocker();
   writeFileSync(flag, '');
   const agent = station.startAgent({ lookSeconds: 600 });
@@ -64,7 +64,7 @@ test('a step whose engine goes away as it is claimed is given back, for another 
   expect(job.steps[0]?.attempts).toHaveLength(1);
   expect(job.steps[0]?.attempts[0]?.description).toMatch(/no Docker engine answers/);
   expect(await whyNot(jobId)).toEqual([['QUEUED', expect.arrayContaining(['capability'])]]);
-  expect(agent.events.map(({ message }) => message)).toContain('Docker is away: runs no containers.');
+  expect(agent.events.map(({ message }) => message)).toContain('Docker is unavailable: this device runs no containers.');
   await station.cancelJob(jobId);
   await agent.stop();
 });

@@ -1,4 +1,6 @@
-/** GPUs as steps are handed them (P16: no step has another's), with a program that stands in for nvidia-smi. */
+/**
+ * How steps get GPUs, none of which another step has (P16). A stand-in for nvidia-smi lists them.
+ */
 import { writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -28,7 +30,7 @@ describe('a step', () => {
   const wants = (gpu: number, command: string) => ({ command, resources: { gpu } });
   const tells = 'echo "[$CUDA_VISIBLE_DEVICES] [$NVIDIA_VISIBLE_DEVICES]"';
 
-  test('has GPUs of its own, by UUID, while others have theirs; one that asked for none has none', async () => {
+  test('has its own GPUs, by UUID, and none if it asked for none', async () => {
     placeNvidiaSmi(listing(16));
     const agent = station.startAgent({ slots: 5 });
     const go = signalFile('go');
@@ -42,14 +44,14 @@ describe('a step', () => {
     expect(seen.map(([, nvidia]) => nvidia)).toEqual(sets.map((set) => (set.length === 0 ? 'void' : set.join(','))));
     writeFileSync(go, '');
     await Promise.all(ids.map((id) => station.waitForJob(id, ({ status }) => expect(status).toBe('SUCCEEDED'))));
-    // All of them are free again.
+    // All are free again.
     const all = await station.createJob([wants(16, tells)]);
     const job = await station.waitForJob(all, ({ status }) => expect(status).toBe('SUCCEEDED'));
     expect(logOf(job.steps[0]).split(',').length).toBe(31);
     await agent.stop();
   });
 
-  test('cannot choose others by its own variables', async () => {
+  test('cannot choose other GPUs through its own variables', async () => {
     placeNvidiaSmi(listing(2));
     const agent = station.startAgent();
     const env = [
@@ -62,7 +64,7 @@ describe('a step', () => {
     await agent.stop();
   });
 
-  test('of an agent that was killed is over before its GPUs are another’s', async () => {
+  test('of a killed agent is ended before another step gets its GPUs', async () => {
     placeNvidiaSmi(listing(1));
     const workDir = createFolder('gpus');
     const first = station.startAgentProcess({ name: 'one-gpu', leaseSeconds: 2, workDir });
@@ -80,7 +82,7 @@ describe('a step', () => {
     await second.kill('SIGTERM');
   });
 
-  test('is given to the device by what it has now: GPUs come and go', async () => {
+  test('is given to a device by the GPUs that it has now', async () => {
     const list = signalFile('gpus');
     writeFileSync(list, rowsOf(1));
     placeNvidiaSmi(`case "$1" in --query-gpu*) cat ${list};; esac`);
@@ -99,12 +101,12 @@ describe('a step', () => {
 });
 
 describe('nvidia-smi', () => {
-  test('that hangs is told of, and waited for no longer than seconds', async () => {
+  test('is reported if it hangs, and awaited for seconds only', async () => {
     placeNvidiaSmi('trap "" TERM; exec sleep 1000');
     expect(await surveyGpus(undefined)).toEqual({ units: [], problems: ['nvidia-smi did not answer within 5 s.'] });
   });
 
-  test('that fails is told of, with what it said; the GPUs that it still lists are offered', async () => {
+  test('is reported with its message if it fails, and the GPUs that it still lists are offered', async () => {
     placeNvidiaSmi(`echo 'NVIDIA-SMI has failed because it could not communicate with the NVIDIA driver.'; exit 9`);
     expect(await surveyGpus(undefined)).toEqual({
       units: [],
@@ -116,7 +118,7 @@ describe('nvidia-smi', () => {
     expect(problems).toEqual(['nvidia-smi failed: Unable to determine the device handle for GPU1: GPU is lost.']);
   });
 
-  test('that is not there leaves nothing known', async () => {
+  test('leaves the GPUs unknown if it does not exist', async () => {
     vi.stubEnv('PATH', createFolder('empty'));
     expect(await surveyGpus(undefined)).toEqual({ units: null, problems: [] });
   });
@@ -154,7 +156,7 @@ describe('CUDA_VISIBLE_DEVICES', () => {
   });
 });
 
-test('a GPU whose line tells of an error is not whole', () => {
+test('a GPU whose line reports an error is broken', () => {
   const lines = [
     'GPU-a, T4, 0, 100, 1',
     '[Unknown Error], T4, 0, 100, 1',

@@ -24,15 +24,16 @@ async function start(script: string) {
 const burn = 'const end = Date.now() + 60000; while (Date.now() < end);';
 
 describe('a sample', () => {
-  test('has the load of the whole tree, with 1 for one loaded core', async () => {
-    // The first process only waits; the work is done by a grandchild.
+  test('has the load of the whole tree, where 1 is one loaded core', async () => {
+    // The first process only waits. A grandchild does the work.
     const inner = `require('child_process').spawn(process.execPath, ['-e', ${JSON.stringify(burn)}]); setTimeout(() => {}, 60000);`;
     const { child } = await start(
       `require('child_process').spawn(process.execPath, ['-e', ${JSON.stringify(inner)}]); setTimeout(() => {}, 60000);`,
     );
     try {
       const meter = new ProcessMeter(() => child.list(), false);
-      // Other tests use the cores too: it is at most one core, and clearly more than processes that only wait have.
+      // Other tests use the cores too: expect at most one core, and clearly more than idle
+      // processes use.
       await eventually(
         async () => {
           const cpu = (await meter.sample())?.cpu;
@@ -47,7 +48,7 @@ describe('a sample', () => {
     }
   });
 
-  test('has the memory that the tree holds', async () => {
+  test('has the memory of the whole tree', async () => {
     const { child, output } = await start(
       'global.held = Buffer.alloc(300 * 1024 * 1024, 1); console.log("held"); setTimeout(() => {}, 60000);',
     );
@@ -93,7 +94,7 @@ describe('the list of processes', () => {
     ]);
   });
 
-  test('gives the family of a process: its generations, and who is only in a group or session of theirs', () => {
+  test('yields a process’s family: its descendants, and processes in their groups or sessions', () => {
     const row = (pid: number, parent: number, group: number, session: number) => ({
       pid,
       parent,
@@ -117,7 +118,7 @@ describe('the list of processes', () => {
     expect(family.sort()).toEqual([10, 11, 12, 13, 14, 15]);
   });
 
-  test('gives the family of a process also where the system knows no sessions', () => {
+  test('yields a process’s family also where the system knows no sessions', () => {
     const row = (pid: number, parent: number, group: number) => ({
       pid,
       parent,
@@ -138,12 +139,12 @@ describe('what nvidia-smi prints', () => {
   );
   const processes = parseGpuProcesses('100, GPU-a, 10240\n101, GPU-b, 10240\n999, GPU-c, 20480\n');
 
-  test('gives the share of the GPUs on which a step computes', () => {
+  test('yields the usage of the GPUs on which a step computes', () => {
     expect(sampleGpus(gpus, processes, new Set([100]))).toEqual({ gpuDutyCycle: 90, gpuMemory: 0.25 });
     expect(sampleGpus(gpus, processes, new Set([100, 101]))).toEqual({ gpuDutyCycle: 70, gpuMemory: 0.25 });
   });
 
-  test('gives nothing for a step that uses none', () => {
+  test('yields null for a step that uses none', () => {
     expect(sampleGpus(gpus, processes, new Set([5]))).toBeNull();
     expect(sampleGpus(parseGpus(''), parseGpuProcesses(''), new Set([100]))).toBeNull();
   });

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { describeStep, formatSettings, passEnvironment } from '../../../src/agent/process/environment.ts';
 import { claimedStep, lease } from '../claims.ts';
 
-test('a step gets what programs need of the agent’s environment, and none of its secrets', () => {
+test('a step gets what programs need from the agent’s environment, and none of its secrets', () => {
   const own = {
     PATH: '/bin',
     LC_ALL: 'C',
@@ -14,7 +14,7 @@ test('a step gets what programs need of the agent’s environment, and none of i
   expect(passEnvironment(own)).toEqual({ PATH: '/bin', LC_ALL: 'C', CUDA_VISIBLE_DEVICES: '0' });
 });
 
-test('a step is told where its gateway and its files are, which its own variables cannot change', () => {
+test('a step learns where its gateway and files are, which its own variables cannot change', () => {
   const step = claimedStep({
     env: [
       { name: 'SEED', value: '7' },

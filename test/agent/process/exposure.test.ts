@@ -1,4 +1,7 @@
-/** What a step that runs as its agent's user finds of keys in the processes above it, and what the key can do that it does find (P16). */
+/**
+ * What a step that runs as its agent's user finds of keys in the processes above it, and what it
+ * can do with a key that it finds (P16).
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,13 +18,15 @@ afterEach(async () => {
   for (const end of ending.splice(0).reverse()) await end();
 });
 
-/** Three programs start before there is anything to see, on cores that others use as well. */
+/** Three programs start first, on cores that others use as well. */
 const eventually: typeof soon = (check) => soon(check, { timeout: 50_000 });
 
 const onLinux = process.platform === 'linux';
 const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 
-/** Prints what the system shows of each process above the step, up to the one that runs the tests. */
+/**
+ * Prints what the system shows of each process above the step, up to the one that runs the tests.
+ */
 const look = (upTo: number) =>
   'p=$$; while [ "$p" -gt 1 ] && [ "$p" != ' +
   `${upTo} ]; do echo "process $p"; tr -s "\\0" "\\n" < /proc/$p/environ; tr -s "\\0" " " < /proc/$p/cmdline; p=$(awk '/^PPid/ {print $2}' /proc/$p/status); done`;
@@ -34,11 +39,11 @@ async function open(command: 'up' | 'serve', env: Record<string, string> = {}) {
   return { database, gateway };
 }
 
-/** What is answered has the shape that was asked for. */
+/** The answer has the requested shape. */
 const read = async <T>({ url }: Gateway, key: string, query: string, variables = {}) =>
   (await ask({ url }, key, query, variables)).data as T;
 
-/** Runs the command as a job of the gateway's first project; answers what it printed. */
+/** Runs the command as a job of the gateway's first project. Resolves with what it printed. */
 async function run(gateway: Gateway, command: string): Promise<string> {
   const { adminKey } = gateway;
   const { projects } = await read<{ projects: { nodes: { id: string }[] } }>(gateway, adminKey, '{ projects { nodes { id } } }');
@@ -74,7 +79,7 @@ async function startAgent(gateway: Gateway, flags: readonly string[], env: Recor
   return { workDir };
 }
 
-describe('The agent of up', () => {
+describe('The agent of `up`', () => {
   test.runIf(onLinux)('shows its steps no secret of the operator, in no process above them (P16)', async () => {
     const { gateway } = await open('up', { OTHER_SECRET: 'hunter2-hunter2' });
     const shown = await run(gateway, look(process.pid));
@@ -87,7 +92,7 @@ describe('The agent of up', () => {
     expect(shown).not.toContain('tyk_');
   });
 
-  test('has the key of its device alone, another one at each start (P15, P16)', { timeout: 150_000 }, async () => {
+  test('has its device’s key only, a new one at each start (P15, P16)', { timeout: 150_000 }, async () => {
     const { database, gateway } = await open('up');
     const folder = join(database.folder, 'agent');
     await run(gateway, 'true');
@@ -103,7 +108,7 @@ describe('The agent of up', () => {
   });
 });
 
-describe('An agent that is given a key of a user', () => {
+describe('An agent that is given a user’s key', () => {
   const makeKey = async (gateway: Gateway) => {
     const make = 'mutation { createApiKey(input: {name: "k", kind: USER, role: EDITOR}) { ... on CreateApiKeyPayload { secret } } }';
     return (await read<{ createApiKey: { secret: string } }>(gateway, gateway.adminKey, make)).createApiKey.secret;
@@ -122,7 +127,7 @@ describe('An agent that is given a key of a user', () => {
     expect(keyIn(workDir)).not.toBe(key);
   });
 
-  test('keeps the key of its device alone, also where the device was there before (P16)', async () => {
+  test('keeps its device’s key only, also if the device existed before (P16)', async () => {
     const { gateway } = await open('serve');
     const key = await makeKey(gateway);
     const register = 'mutation { registerDevice(input: {name: "worker"}) { ... on RegisterDevicePayload { apiKey } } }';

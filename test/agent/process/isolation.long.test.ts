@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 
 describe('An isolated step', () => {
-  test('sees no process, no temporary file and no folder of others, has no rights, and hands in what it leaves', async ({ skip }) => {
+  test('sees no processes, temporary files or folders of others, has no rights, and uploads its files', async ({ skip }) => {
     if (problem !== null) return skip(problem);
     const station = await openStation();
     const workDir = createFolder('isolated');
@@ -54,7 +54,7 @@ describe('An isolated step', () => {
     await station.close();
   });
 
-  test('runs as the user that is asked for, and its agent does not start where there is no such user', async ({ skip }) => {
+  test('runs as the requested user, and its agent does not start if there is no such user', async ({ skip }) => {
     if (problem !== null) return skip(problem);
     const station = await openStation();
     const agent = station.startAgent({ isolate: { user: 'nobody-of-this-name' } });

@@ -1,4 +1,7 @@
-/** An agent that is process 1, as in a container without an init: needs Linux, root and util-linux (P17). */
+/**
+ * An agent that runs as process 1, as in a container without an init. Needs Linux, root and
+ * util-linux (P17).
+ */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { symlinkSync } from 'node:fs';
@@ -28,7 +31,7 @@ afterAll(async () => {
   await station.close();
 });
 
-/** `name`: of the device, and of the agent's folder. */
+/** `name`: the name of the device and of the agent's folder. */
 function startAgent(name: string, path: string) {
   const flags = ['--url', station.gateway.url, '--name', name, '--work-dir', createFolder(name)];
   const child = spawn('unshare', [...alone, process.execPath, main, 'agent', ...flags], {
@@ -46,7 +49,7 @@ function startAgent(name: string, path: string) {
 
 const zombies = "echo zombies $(grep -l '^State:.Z' /proc/[0-9]*/status | wc -l)";
 
-test('An agent that is process 1 leaves no zombies and no token in sight, and ends by SIGTERM (P17)', async ({ skip }) => {
+test('An agent that runs as process 1 leaves no zombies, hides its token, and ends on SIGTERM (P17)', async ({ skip }) => {
   if (problem !== null) return skip(problem);
   const { child, output } = startAgent('alone', process.env.PATH ?? '');
   await eventually(() => expect(output()).toContain('Registered at'), { timeout: 100_000 });
@@ -60,9 +63,9 @@ test('An agent that is process 1 leaves no zombies and no token in sight, and en
   expect(output()).toContain('Stopping');
 });
 
-test('An agent says at its start where nothing waits for what loses its parent (P17)', async ({ skip }) => {
+test('An agent warns at its start if nothing waits for orphans (P17)', async ({ skip }) => {
   if (problem !== null) return skip(problem);
-  // All but Perl.
+  // Everything except Perl.
   const folder = createFolder('path');
   for (const program of ['unshare', 'sh', 'sleep']) {
     const path = execFileSync('/bin/sh', ['-c', `command -v ${program}`], { encoding: 'utf8' }).trim();

@@ -1,4 +1,4 @@
-/** What a step starts is found by control groups, where the user may make some (P17). */
+/** A step's processes are found by control groups, where the user may make them (P17). */
 import { findGrouping } from '../../../src/agent/process/containment.ts';
 import { isolate } from '../../../src/agent/process/isolation.ts';
 import { createFolder } from '../../support/folders.ts';

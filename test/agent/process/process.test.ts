@@ -1,4 +1,4 @@
-/** A process of a step is over when all that it has started is, however it ends (P17). */
+/** A step's process is over when everything that it started is over, however it ends (P17). */
 import { describe, expect, test } from 'vitest';
 import { findAdopting } from '../../../src/agent/process/containment.ts';
 import { GroupProcess, SpawnError } from '../../../src/agent/process/process.ts';
@@ -27,24 +27,24 @@ describe('a process', () => {
     expect(output).toEqual({ STDOUT: 'out\n', STDERR: 'err\n' });
   });
 
-  test('sees the environment that it is given and nothing of ours', async () => {
+  test('sees the environment that it is given, and nothing of the agent’s', async () => {
     const { child, output } = await start('echo "$GIVEN:$VITEST"', { GIVEN: 'yes' });
     await child.exited;
     expect(output.STDOUT).toBe('yes:\n');
   });
 
-  test('that a signal ended has the exit code that a shell gives it', async () => {
+  test('has the exit code of a shell when a signal kills it', async () => {
     const { child } = await start('kill -9 $$');
     expect(await child.exited).toEqual({ exitCode: 137, signal: 'SIGKILL' });
   });
 
-  test('that cannot be started says why', async () => {
+  test('says why it cannot be started', async () => {
     const options = { args: [], cwd: createFolder('process'), env: {}, onOutput: () => {} };
     await expect(GroupProcess.start({ ...options, file: '/no/such/program' })).rejects.toThrow(SpawnError);
     await expect(GroupProcess.start({ ...options, file: '/bin/sh', env: { BAD: 'a\0b' } })).rejects.toThrow(SpawnError);
   });
 
-  test('whose output is held waits, goes on when it is read again, and loses nothing', async () => {
+  test('blocks while its output is paused, goes on when it is resumed, and loses nothing', async () => {
     const { child, output } = await start('i=0; while [ $i -lt 20000 ]; do echo "line $i"; i=$((i+1)); done; echo end');
     child.hold(true);
     const sizes: number[] = [];

@@ -16,7 +16,7 @@ afterEach(() => server.close());
 
 const at = '2026-01-01T00:00:00.000Z';
 
-/** What a running step has for saying things, at this server. */
+/** A running step's outbox and delivery, at this server. */
 function openStep(leaseSeconds = 60) {
   const client = createClient({ url: server.url, token: 'tyk_device' });
   const draining: boolean[] = [];
@@ -33,8 +33,8 @@ function openStep(leaseSeconds = 60) {
   return { lease, outbox, log, draining, print, measure, run: () => delivery.run(new AbortController().signal) };
 }
 
-describe('what a step has to say', () => {
-  test('is delivered in order, with its offsets in bytes', async () => {
+describe('a step’s reports', () => {
+  test('are delivered in order, with offsets in bytes', async () => {
     const step = openStep();
     const running = step.run();
     for (let i = 0; i < 20; i += 1) step.print(`Zeile ${i} ü🚂\n`);
@@ -44,7 +44,7 @@ describe('what a step has to say', () => {
     expect(step.outbox.isEmpty).toBe(true);
   });
 
-  test('is there once, whatever requests and answers are lost on the way', async () => {
+  test('arrive once, whatever requests and answers are lost on the way', async () => {
     const step = openStep();
     server.faults.push('LOSE_ANSWER', 'LOSE_REQUEST', 'LOSE_ANSWER');
     const running = step.run();
@@ -62,7 +62,7 @@ describe('what a step has to say', () => {
     expect(server.requests.length).toBeGreaterThanOrEqual(6);
   });
 
-  test('is there once and whole, however often it came too fast', async () => {
+  test('arrive once and complete, however often the rate limit refused them', async () => {
     const step = openStep();
     server.faults.push('TOO_FAST', 'TOO_FAST');
     step.print('the only line\n');
@@ -72,7 +72,7 @@ describe('what a step has to say', () => {
     expect(server.requests).toHaveLength(3);
   });
 
-  test('goes on, with a note, when the gateway has lost the end of its log', async () => {
+  test('go on, with a note, when the gateway has lost the end of its log', async () => {
     const step = openStep();
     const running = step.run();
     step.print('kept\nlost\n');
@@ -88,7 +88,7 @@ describe('what a step has to say', () => {
     expect(server.log()).toContain('5 bytes of the log before this line are missing');
   });
 
-  test('leaves out the one entry that the gateway refuses, and says so', async () => {
+  test('leave out the one entry that the gateway refuses, with a note', async () => {
     server.refusedName = 'bad name';
     const step = openStep();
     for (let i = 1; i <= 9; i += 1) step.measure(i, i === 5 ? 'bad name' : 'loss');
@@ -101,7 +101,7 @@ describe('what a step has to say', () => {
     expect(server.log()).toMatch(/^text\n/);
   });
 
-  test('is not said any more when the lease is lost', async () => {
+  test('are not sent any more when the lease is lost', async () => {
     const step = openStep();
     const running = step.run();
     step.print('one\n');
@@ -115,7 +115,7 @@ describe('what a step has to say', () => {
     expect(server.requests).toHaveLength(length);
   });
 
-  test('brings the order to stop back with its answer', async () => {
+  test('bring back the order to stop with their answer', async () => {
     const step = openStep();
     server.orders = { isCancelRequested: true, isPreempted: false, isDraining: true };
     const running = step.run();
@@ -128,7 +128,7 @@ describe('what a step has to say', () => {
 });
 
 describe('a lease', () => {
-  test('is renewed at a third of its time, also after answers that were lost', async () => {
+  test('is renewed at a third of its time, also after lost answers', async () => {
     server.faults.push('LOSE_ANSWER', 'LOSE_REQUEST');
     const { lease } = openStep(0.9);
     const keeping = lease.keep();
@@ -140,7 +140,7 @@ describe('a lease', () => {
     await keeping;
   });
 
-  test('that is asked to cancel says why; losing it after that outweighs it', async () => {
+  test('tells why the job was cancelled, and its loss outweighs that', async () => {
     const { lease } = openStep(0.3);
     const keeping = lease.keep();
     server.orders.isCancelRequested = true;
@@ -151,7 +151,7 @@ describe('a lease', () => {
     expect(lease.order).toMatchObject({ kind: 'LOST' });
   });
 
-  test('that is preempted says so', async () => {
+  test('tells that its step is preempted', async () => {
     const { lease } = openStep(0.3);
     server.orders.isPreempted = true;
     const keeping = lease.keep();

@@ -12,7 +12,7 @@ function openLog(hasRoom: (entry: LogEntry) => boolean = () => true) {
   return { log, entries, text: () => entries.map((entry) => entry.text).join('') };
 }
 
-/** Each offset is the bytes of everything before it. */
+/** Each offset is the number of bytes before it. */
 function expectGapless(entries: readonly LogEntry[]) {
   let offset = 0;
   for (const entry of entries) {
@@ -22,7 +22,7 @@ function expectGapless(entries: readonly LogEntry[]) {
 }
 
 describe('the log of an attempt', () => {
-  test('is whole when every byte of it comes in a read of its own, with the other pipe between', () => {
+  test('is complete when every byte arrives in its own read, alternating with the other pipe', () => {
     const { log, entries } = openLog();
     const out = 'Zug 🚂 fährt — 東京\n';
     const err = 'Warnung: ñ é 🛑\n';
@@ -42,7 +42,7 @@ describe('the log of an attempt', () => {
     expectGapless(entries);
   });
 
-  test('counts its offsets over stdout, stderr and the lines of the agent, in the order seen', () => {
+  test('counts its offsets over stdout, stderr and the agent’s lines, in the order read', () => {
     const { log, entries } = openLog();
     log.write('STDOUT', Buffer.from('ü1\n'));
     log.write('STDERR', Buffer.from('e\n'));
@@ -57,7 +57,7 @@ describe('the log of an attempt', () => {
     ]);
   });
 
-  test('comes in chunks of at most 16 KB that never end inside a character', () => {
+  test('is split into chunks of at most 16 KB that never end inside a character', () => {
     const { log, entries, text } = openLog();
     const long = '€'.repeat(30_000);
     log.write('STDOUT', Buffer.from(long));
@@ -68,7 +68,7 @@ describe('the log of an attempt', () => {
     expectGapless(entries);
   });
 
-  test('is handed on without more output, so that it is live', async () => {
+  test('is passed on without waiting for more output', async () => {
     const { log, text } = openLog();
     const before = performance.now();
     log.write('STDOUT', Buffer.from('epoch 1'));
@@ -83,7 +83,7 @@ describe('the log of an attempt', () => {
     expect(text()).toBe('a\uFFFDb\uFFFDc\uFFFD');
   });
 
-  test('has no hole where there was no room for a chunk', () => {
+  test('has no gap where there was no room for a chunk', () => {
     let room = true;
     const { log, entries } = openLog(() => room);
     log.write('STDOUT', Buffer.from('one\n'));
@@ -101,7 +101,7 @@ describe('the log of an attempt', () => {
   });
 });
 
-test('text is split between characters, whatever their length', () => {
+test('text is split between characters of any length', () => {
   const text = 'a¢€🚂'.repeat(50);
   for (let size = 4; size < 40; size += 1) {
     const pieces = splitText(text, size);

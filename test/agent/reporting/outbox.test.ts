@@ -16,14 +16,14 @@ const openOutbox = (limits = {}) => {
 const sizeOf = (folder: string) => readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
 
 describe('the outbox', () => {
-  test('gives what was added, in order and unchanged', () => {
+  test('returns what was added, in order and unchanged', () => {
     const { outbox } = openOutbox();
     const entries = [line(0, 'ä🚂\n\u001b[0m"'), metric(1), line(9, 'b'), metric(2)];
     for (const entry of entries) outbox.add(entry);
     expect(outbox.peek().entries).toEqual(entries);
   });
 
-  test('gives the same again until it is dropped', () => {
+  test('returns the same entries until they are dropped', () => {
     const { outbox } = openOutbox();
     for (let i = 0; i < 5; i += 1) outbox.add(metric(i));
     expect(outbox.peek(2)).toEqual(outbox.peek(2));
@@ -35,7 +35,7 @@ describe('the outbox', () => {
     expect(outbox.peek().entries).toEqual([]);
   });
 
-  test('keeps its order over many files, and gives each back to the disk when it is delivered', () => {
+  test('keeps its order over many files, and deletes each once it is delivered', () => {
     const { folder, outbox } = openOutbox({ segmentBytes: 500, batchBytes: 250 });
     const seen: OutboxEntry[] = [];
     for (let i = 0; i < 100; i += 1) outbox.add(metric(i));
@@ -51,7 +51,7 @@ describe('the outbox', () => {
     expect(sizeOf(folder)).toBe(0);
   });
 
-  test('refuses what is beyond its limit, counts it, and takes more when there is room', () => {
+  test('refuses and counts what exceeds its limit, and takes more when there is room', () => {
     const { outbox } = openOutbox({ totalBytes: 1_000 });
     let taken = 0;
     while (outbox.add(metric(taken))) taken += 1;
@@ -64,7 +64,7 @@ describe('the outbox', () => {
     expect(outbox.peek().entries).toEqual([metric(100)]);
   });
 
-  test('wakes who waits for something to deliver, and who waits for its end', async () => {
+  test('wakes those who wait for an entry or for its end', async () => {
     const { outbox } = openOutbox();
     const first = outbox.hasEntries();
     outbox.add(metric(1));

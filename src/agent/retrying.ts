@@ -13,7 +13,7 @@ const backoff: Backoff = { baseMs: 200, capMs: 3_000, random: Math.random };
  * Whether the same request may succeed later: the gateway is unreachable, has a full disk or an
  * internal error, or limits the rate.
  */
-export function isPassing(error: unknown): boolean {
+export function isTransient(error: unknown): boolean {
   if (retryAfterOf(error) !== null) return true;
   return error instanceof GatewayUnreachable || (error instanceof RequestRefused && ['UNAVAILABLE', 'INTERNAL_ERROR'].includes(error.code));
 }
@@ -27,7 +27,7 @@ export function isKeyRefused(error: unknown): error is RequestRefused {
  * Retries until the gateway answers. Rejects with the signal's reason when it is aborted, and with
  * any error that is not transient.
  */
-export async function askUntilAnswered<Data, Variables>(
+export async function requestUntilAnswered<Data, Variables>(
   client: Client,
   document: TypedDocumentString<Data, Variables>,
   variables: Variables,
@@ -38,7 +38,7 @@ export async function askUntilAnswered<Data, Variables>(
       return await client.request(document, variables, options);
     } catch (error) {
       options.signal.throwIfAborted();
-      if (!isPassing(error)) throw error;
+      if (!isTransient(error)) throw error;
       await wait((retryAfterOf(error) ?? 0) + delayMs(backoff, failures), options.signal);
     }
   }
