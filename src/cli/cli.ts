@@ -1,4 +1,7 @@
-/** The commands of `trainyard` that talk to a gateway. `up` and `serve`, which are one, are elsewhere. */
+/**
+ * The commands of `trainyard` that talk to a gateway. `src/commands` has those that are one: `up`
+ * and `serve`.
+ */
 import { GatewayUnreachable, Refused, RequestRefused } from '../client/errors.ts';
 import { didYouMean } from '../text/nearest.ts';
 import { type Command, runCommand } from './command.ts';
@@ -25,7 +28,7 @@ import { watch } from './watch.ts';
 
 export type { Io } from './io.ts';
 
-/** Run elsewhere, and meant as often. */
+/** Commands that run elsewhere, for suggestions. */
 const otherCommands = ['up', 'serve', 'backup', 'restore', 'help', 'version'];
 
 const commands: readonly Command[] = [
@@ -57,15 +60,15 @@ const commands: readonly Command[] = [
   audit,
 ];
 
-/** Of every command that is run here: its name and what it does, for the list that `trainyard --help` shows. */
+/** The name and summary of every command here, for `trainyard --help`. */
 export const summaries: readonly { readonly name: string; readonly summary: string }[] = commands.map(({ name, summary }) => ({
   name,
   summary,
 }));
 
 /**
- * Runs one command: `argv` is what follows `trainyard`, `["submit", "job.yaml", "--follow"]`.
- * Resolves with the exit code; whatever went wrong has been said on stderr, in one line where one is enough.
+ * Runs one command. `argv` follows `trainyard`: `["submit", "job.yaml", "--follow"]`. Resolves with
+ * the exit code. Errors have been written to stderr, if possible in one line.
  */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   const broken = new AbortController();
@@ -83,7 +86,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
 
 async function dispatch(argv: readonly string[], io: Io): Promise<number> {
   const [first = '', second = ''] = argv;
-  // Of `applications create`, the two words.
+  // `applications create` is one command of two words.
   const command = commands.find(({ name }) => name === `${first} ${second}`) ?? commands.find(({ name }) => name === first);
   if (command !== undefined) return runCommand(command, argv.slice(command.name.split(' ').length), io);
   const family = commands.filter(({ name }) => name.startsWith(`${first} `));
@@ -100,12 +103,15 @@ async function dispatch(argv: readonly string[], io: Io): Promise<number> {
       family.map(({ name }) => name.slice(first.length + 1)),
       (word) => `trainyard ${first} ${word}`,
     );
-    throw new UsageError(`trainyard ${first} is one of these.${meant}\n${renderList(family)}`.trimEnd());
+    throw new UsageError(`trainyard ${first} needs one of these commands.${meant}\n${renderList(family)}`.trimEnd());
   }
   throw new UsageError(`There is no command "${cleanName(first)}".${suggestCommand(first)} See trainyard --help.`);
 }
 
-/** Of commands of two words, both: `project` is near `projects list`, and so is `creat`. */
+/**
+ * Suggests both parts of a two-word command: `project` is near `projects list`, `creat` near
+ * `create`.
+ */
 function suggestCommand(given: string): string {
   const words = [...commands.map(({ name }) => name), ...commands.map(({ name }) => name.split(' ')[0] ?? ''), ...otherCommands];
   return didYouMean(given, words, (word) => `trainyard ${word}`);
@@ -128,7 +134,7 @@ function explain(error: unknown, io: Io): number {
     return exitCodes.refused;
   }
   if (error instanceof RequestRefused) {
-    const hint = error.code === 'UNAUTHENTICATED' ? ' (TRAINYARD_TOKEN or --token gives the key)' : '';
+    const hint = error.code === 'UNAUTHENTICATED' ? ' (set the key with TRAINYARD_TOKEN or --token)' : '';
     say(`${error.code}: ${error.message.split('\n').map(cleanName).join('\n  ')}${hint}`);
     return exitCodes.refused;
   }
@@ -136,7 +142,8 @@ function explain(error: unknown, io: Io): number {
     say(cleanName(error.message));
     return exitCodes.unreachable;
   }
-  // A system error says all there is to know in its message (no such file, no space); anything else is a fault of ours and needs its place.
+  // The message of a system error (no such file, no space) says everything. Any other error is a
+  // bug, so show its stack.
   const isSystem = error instanceof Error && 'syscall' in error;
   say(error instanceof Error ? cleanLines(isSystem ? error.message : (error.stack ?? error.message)) : String(error));
   return isSystem ? exitCodes.refused : exitCodes.fault;

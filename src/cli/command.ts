@@ -7,48 +7,51 @@ import { type SettingFlag, takeSettingFlags } from './input/overrides.ts';
 import { type Io, UsageError } from './io.ts';
 import { cleanName } from './terminal.ts';
 
-/** What a command has to work with. */
+/** What a command gets to work with. */
 export interface Context {
   readonly io: Io;
   readonly given: Given;
   readonly target: Target;
   readonly client: Client;
-  /** The words after the command that are no flags, as many as it takes. */
+  /** The positional arguments. */
   readonly args: readonly string[];
-  /** Whether to print for programs. */
+  /** Whether to print JSON. */
   readonly isJson: boolean;
-  /** Of an open command: the flags that are not its own, and the words after `--`. */
+  /** For an open command: the flags that are not its own, and the words after `--`. */
   readonly settingFlags: readonly SettingFlag[];
   readonly commandLine: readonly string[];
 }
 
-/** How a command is typed, and what its help says. */
+/** How a command is used, and what its help says. */
 export interface Usage {
   readonly name: string;
   /** One line, for the list of commands. */
   readonly summary: string;
   /** What follows the name: `JOB`, `[FILE] [-- COMMAND …]`. */
   readonly usage: string;
-  /** Least and most words that it takes. */
+  /** The least and most positional arguments. */
   readonly argCount: readonly [least: number, most: number];
   readonly flags: FlagSet;
-  /** What else the help says, below the flags. */
+  /** Shown in the help below the flags. */
   readonly notes?: string;
 }
 
-/** One word after `trainyard`, for a command that talks to a gateway. */
+/** A command of `trainyard` that talks to a gateway. */
 export interface Command extends Usage {
-  /** Whether flags that are not its own may be settings of its job, and what follows `--` is a command to run. Default: false. */
+  /**
+   * Whether unknown flags may be settings of its job, and `--` may be followed by a command to run.
+   * Default: false.
+   */
   readonly isOpen?: true;
   run(context: Context): Promise<number>;
 }
 
 /** The flag of every command that prints data. */
-export const jsonFlag: FlagSet = { json: { description: 'print JSON, for programs' } };
+export const jsonFlag: FlagSet = { json: { description: 'print JSON' } };
 
-const helpFlag: FlagSet = { help: { short: 'h', description: 'show this' } };
+const helpFlag: FlagSet = { help: { short: 'h', description: 'show this help' } };
 
-/** Reads the rest of the command line and runs the command, or shows its help. */
+/** Parses the rest of the command line and runs the command, or shows its help. */
 export async function runCommand(command: Command, argv: readonly string[], io: Io): Promise<number> {
   const flags = { ...command.flags, ...targetFlags, ...helpFlag };
   if (asksForHelp(argv)) {
@@ -78,15 +81,18 @@ export function readWords(command: Usage, argv: readonly string[]): Given {
 function checkWords(command: Usage, words: readonly string[]): void {
   const [least, most] = command.argCount;
   const problem = (text: string) => new UsageError(`${text}\nUsage: trainyard ${command.name} ${command.usage}`.trimEnd());
-  if (words.length > most) throw problem(`"${cleanName(words[most] ?? '')}" is one word too many.`);
-  if (words.length < least) throw problem(`Say which ${command.usage.split(' ')[words.length]}.`);
-  if (words.includes('')) throw problem('A word is empty.');
+  if (words.length > most) throw problem(`"${cleanName(words[most] ?? '')}" is one argument too many.`);
+  if (words.length < least) throw problem(`${command.usage.split(' ')[words.length]} is missing.`);
+  if (words.includes('')) throw problem('An argument is empty.');
 }
 
-/** The same refusal, each of its issues told by what the user gave: a flag, or a line of a file. */
+/**
+ * The same refusal, with each issue's path replaced by what the user gave: a flag, or a line of a
+ * file.
+ */
 export function placeIssues(error: unknown, placeOf: (path: readonly string[]) => string | undefined): unknown {
   if (error instanceof RequestRefused) {
-    // Without a refusal of its own, a mutation says in its message which field is meant.
+    // A mutation without typed refusals names the field in its message.
     const [, path = '', rest = ''] = /^([\w.]+)(: .*)$/s.exec(error.message) ?? [];
     const place = placeOf(path.split('.'));
     return place === undefined ? error : new RequestRefused(error.code, place + rest, { cause: error, retryAfterMs: error.retryAfterMs });
@@ -96,7 +102,7 @@ export function placeIssues(error: unknown, placeOf: (path: readonly string[]) =
   return new Refused({ ...error.refusal, issues });
 }
 
-/** The flag that set the field at this path, if one was given. */
+/** The given flag that sets the field at this path, if any. */
 export function flagOf(flags: FlagSet, given: Given, path: readonly string[]): string | undefined {
   const place = path.join('.');
   const found = Object.entries(flags).find(([name, { field }]) => {
@@ -111,7 +117,7 @@ export function asksForHelp(argv: readonly string[]): boolean {
   return (end < 0 ? argv : argv.slice(0, end)).some((word) => word === '--help' || word === '-h');
 }
 
-/** The help of one command: its flags with what they mean and their defaults. */
+/** A command's help: its flags, with descriptions and defaults. */
 export function renderHelp(command: Usage): string {
   const lines = [`${command.summary}\n\nUsage: trainyard ${command.name} [flags] ${command.usage}`.trimEnd().concat('\n')];
   const rows = Object.entries({ ...command.flags, ...helpFlag }).map(([name, flag]) => {

@@ -1,4 +1,4 @@
-/** Where a command writes, what it reads its settings from, and what stops it. */
+/** Where a command writes, its environment, and what stops it. */
 export interface Io {
   readonly stdout: Output;
   readonly stderr: Output;
@@ -16,7 +16,7 @@ export interface Output {
   readonly columns?: number | undefined;
 }
 
-/** What was typed, or a file that was named, is not right. */
+/** The command line, or a file that it names, is wrong. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
@@ -30,18 +30,21 @@ export class BrokenPipe extends Error {
 export const exitCodes = {
   succeeded: 0,
   failed: 1,
-  /** Usage, input or key not taken. */
+  /** Usage, input or key refused. */
   refused: 2,
   cancelled: 3,
   unreachable: 4,
-  /** A fault of this program. */
+  /** A bug of this program. */
   fault: 70,
   interrupted: 130,
-  /** The reader of a pipe is gone (`| head`). */
+  /** The reader of the pipe is gone (`| head`). */
   brokenPipe: 141,
 } as const;
 
-/** Writes, and waits until the other side has taken it: a long log must not pile up in memory before a slow pipe. */
+/**
+ * Writes, and waits until the output has drained: a long log must not pile up in memory before a
+ * slow pipe.
+ */
 export async function print(output: Output, text: string): Promise<void> {
   if (output.write(text)) return;
   await new Promise<void>((resolve) => {
@@ -51,12 +54,15 @@ export async function print(output: Output, text: string): Promise<void> {
   });
 }
 
-/** One JSON document for programs. */
+/** Prints one JSON document. */
 export function printJson(io: Io, value: unknown): Promise<void> {
   return print(io.stdout, `${toJson(value, io.stdout.isTTY ? 2 : undefined)}\n`);
 }
 
-/** JSON of which a terminal obeys nothing: what JSON leaves as it is of control characters is escaped as well. */
+/**
+ * JSON without anything that a terminal would obey: escapes the control characters that JSON leaves
+ * alone.
+ */
 export function toJson(value: unknown, indent?: number): string {
   return JSON.stringify(value, null, indent).replace(
     /[\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,

@@ -7,10 +7,10 @@ export interface Page<Node> {
   readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string | null };
 }
 
-/** The most that the gateway gives at once. */
+/** The gateway's largest page. */
 const largestPage = 100;
 
-/** Reads page after page until there are `limit` nodes or no more. */
+/** Reads pages until there are `limit` nodes or no more. */
 export async function readPages<Node>(limit: number, read: (first: number, after: string | null) => Promise<Page<Node>>): Promise<Node[]> {
   const nodes: Node[] = [];
   for (let after: string | null = null; nodes.length < limit; ) {
@@ -25,6 +25,6 @@ export async function readPages<Node>(limit: number, read: (first: number, after
 /** How many rows a list shows. */
 export function readLimit(given: Given, byDefault = 50): number {
   const limit = given.integer('limit') ?? byDefault;
-  if (limit < 1) throw new UsageError(`--limit takes a whole number from 1 on, not ${limit}.`);
+  if (limit < 1) throw new UsageError(`--limit takes an integer of at least 1, not ${limit}.`);
   return limit;
 }

@@ -1,15 +1,18 @@
 /**
- * Text of others on our terminal. A job's name, a message or a log comes from whoever may write to the gateway; an escape sequence in it could
- * rename the window, move the cursor or have the terminal type. So names lose every control character, and logs keep only lines, tabs and colours.
+ * Makes other people's text safe for a terminal. A job's name, a message or a log comes from anyone
+ * who may write to the gateway. An escape sequence in it could rename the window, move the cursor
+ * or make the terminal type. So names lose every control character, and logs keep only lines, tabs
+ * and colours.
  */
 import stringWidth from 'string-width';
 
-// All control characters but tab and line feed, and the marks that turn the direction of writing.
+// All control characters except tab and line feed, and the marks that change the writing direction.
 const controls = /[^\P{Cc}\t\n]|[\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
 
 const [esc, bell] = ['\u001b', '\u0007'];
 
-// Sequences as a whole, so that their letters do not stay behind: CSI … letter; OSC, DCS, SOS, PM, APC … BEL or ST; ESC and one letter.
+// Matches whole sequences, so that their letters do not stay behind: CSI … letter; OSC, DCS, SOS,
+// PM, APC … BEL or ST; ESC and one letter.
 const sequences = new RegExp(
   `${esc}\\[[0-?]*[ -/]*[@-~]|${esc}[\\]PX^_][^${bell}${esc}\\n]*(?:${bell}|${esc}\\\\)?|${esc}[ -/]*[0-~]`,
   'g',
@@ -18,7 +21,7 @@ const colour = new RegExp(`^${esc}\\[[0-9;:]*m$`);
 
 const reset = '\u001b[0m';
 
-/** A name, message or value on one line, with nothing in it that a terminal would obey. */
+/** A name, message or value on one line, without anything that a terminal would obey. */
 export function cleanName(text: string): string {
   return text
     .replace(sequences, '')
@@ -26,13 +29,19 @@ export function cleanName(text: string): string {
     .replace(controls, '');
 }
 
-/** Lines of a log: of each its last write; colours stay if wanted and end with their line. */
+/**
+ * Cleans lines of a log: each keeps its last write. Colours stay if wanted, and end with their
+ * line.
+ */
 export function cleanLog(text: string, keepColours: boolean): string {
   const lines = text.split('\n');
   return lines.map((line) => cleanLine(lastWrite(line), keepColours)).join('\n');
 }
 
-/** What a line comes to that is written over after each `\r`, as bars of progress do. At its end, `\r` belongs to the line break. */
+/**
+ * What remains of a line overwritten after each `\r`, as by progress bars. A final `\r` belongs to
+ * the line break.
+ */
 export function lastWrite(line: string): string {
   let end = line.length;
   while (line[end - 1] === '\r') end -= 1;
@@ -57,7 +66,7 @@ function cleanLine(line: string, keepColours: boolean): string {
 
 const segmenter = new Intl.Segmenter();
 
-/** At most `width` columns of a clean text, with … where something is left out. */
+/** Cuts a clean text to `width` columns, with … at the cut. */
 export function truncate(text: string, width: number): string {
   if (stringWidth(text) <= width) return text;
   let kept = '';

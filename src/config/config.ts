@@ -34,7 +34,7 @@ export function readConfig(command: GatewayCommand, argv: readonly string[], env
   // Made of the table's own keys, and of what each setting reads; where one did not, it is thrown away.
   const config = Object.fromEntries(Object.entries(topics).map(([topic, { settings }]) => [topic, readTopic(settings)])) as Config;
   const { isolate, isolateUser } = config.local;
-  if (isolateUser != null && !isolate) wrong.push('--isolate-user is for --isolate, which is not given.');
+  if (isolateUser != null && !isolate) wrong.push('--isolate-user needs --isolate.');
   if (wrong.length > 0) throw new ConfigError(wrong.join('\n'));
   return config;
 }

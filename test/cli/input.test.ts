@@ -129,7 +129,7 @@ describe('flags that submit does not know', () => {
     const set = (key: string, value: string) => readSet([{ key, value }], { schema, settings });
     expect(set('text', '5')).toEqual([{ path: 'text', value: '5', flag: '--set text' }]);
     expect(set('new.one', '5')).toEqual([{ path: 'new.one', value: 5, flag: '--set new.one' }]);
-    expect(() => set('a..b', '5')).toThrow('--set a..b is no path: give names joined by dots.');
+    expect(() => set('a..b', '5')).toThrow('--set a..b is not a path: give names joined by dots.');
     expect(() => set('x', '{"a": 1, "a": 2}')).toThrow('the key "a" stands twice');
   });
 });
@@ -178,7 +178,7 @@ describe('a flag', () => {
     ['not whole', ['--count', '1.5'], '--count takes a whole number, not 1.5.'],
     ['another word', ['--kind', 'pink'], '--kind takes RED, not "pink".'],
     ['given twice', ['--count', '1', '--count', '2'], '--count is given twice.'],
-    ['a pair without a name', ['--label', '=x'], '--label takes a name before the equals sign, not "=x".'],
+    ['a pair without a name', ['--label', '=x'], '--label needs a name before the equals sign, not "=x".'],
     ['a pair without a value', ['--env', 'A'], '--env takes NAME=VALUE, not "A".'],
   ])('that is %s is refused by name', (_case, argv, message) => {
     expect(() => {

@@ -82,7 +82,7 @@ test('text of a file and of a flag reaches the step as it is written', async () 
 });
 
 test.each([
-  [['jobs', 'extra'], '"extra" is one word too many.\nUsage: trainyard jobs\n'],
+  [['jobs', 'extra'], '"extra" is one argument too many.\nUsage: trainyard jobs\n'],
   [['job'], 'Say which JOB.\nUsage: trainyard job JOB\n'],
   [['job', ''], 'A word is empty.\n'],
   [['jobs', '--lable', 'a'], 'There is no flag --lable. Did you mean --label?\n'],

@@ -123,7 +123,7 @@ describe('The settings', () => {
     expect(isolationOf({}, '--isolate', '--isolate-user', 'nobody')).toEqual([true, 'nobody']);
     expect(isolationOf({ TRAINYARD_ISOLATE: 'on', TRAINYARD_ISOLATE_USER: 'nobody' })).toEqual([true, 'nobody']);
     const cases: readonly (readonly [argv: readonly string[], says: string])[] = [
-      [['--isolate-user', 'nobody'], '--isolate-user is for --isolate, which is not given.'],
+      [['--isolate-user', 'nobody'], '--isolate-user needs --isolate.'],
       [['--isolate=off'], '--isolate takes no value.\nSee trainyard up --help.'],
       [['--isolat'], 'There is no flag --isolat. Did you mean --isolate?\nSee trainyard up --help.'],
       [['--isolate', '--isolate-user', '-x y'], '--isolate-user takes a value: --isolate-user USER.\nSee trainyard up --help.'],

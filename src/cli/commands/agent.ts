@@ -12,37 +12,37 @@ export const agent: Command = {
   flags: {
     name: {
       value: 'NAME',
-      description: "the device's name; the same name takes the same device over",
-      defaultText: `this host's: ${hostname()}`,
+      description: "the device's name; a name that exists takes over that device",
+      defaultText: `the host name, ${hostname()}`,
     },
-    project: { value: 'NAME', description: 'only run steps of this project, by name or id', defaultText: 'of all that the key sees' },
-    label: { value: 'KEY=VALUE', isRepeatable: true, description: 'what steps may require of a device' },
+    project: { value: 'NAME', description: 'only run steps of this project, by name or id', defaultText: 'all that the key can see' },
+    label: { value: 'KEY=VALUE', isRepeatable: true, description: 'a label that steps may require' },
     slots: { value: 'N', description: 'how many steps to run at the same time', defaultText: '1' },
     'work-dir': {
       value: 'DIR',
-      description: 'for working folders and what is not delivered yet; of one agent alone',
+      description: 'folder for work folders and undelivered reports; for one agent alone',
       defaultText: '~/.trainyard/agent-NAME',
     },
-    'lease-seconds': { value: 'N', description: 'after how long a step is taken from an agent that is gone', defaultText: '60' },
-    'grace-seconds': { value: 'N', description: 'from SIGTERM to SIGKILL, for a step that is to stop', defaultText: '10' },
-    'on-stop': { value: 'WHAT', description: 'finish or release the steps that it holds when it is told to stop', defaultText: 'release' },
-    isolate: { description: 'run process steps as users without rights, each with processes and a /tmp of its own (Linux, as root)' },
-    'isolate-user': { value: 'USER', description: 'the user that isolated steps run as', defaultText: 'each another one, without a name' },
+    'lease-seconds': { value: 'N', description: 'time until a step is taken from an agent that is gone', defaultText: '60' },
+    'grace-seconds': { value: 'N', description: 'time from SIGTERM to SIGKILL when a step is stopped', defaultText: '10' },
+    'on-stop': { value: 'WHAT', description: 'finish or release held steps on Ctrl-C or SIGTERM', defaultText: 'release' },
+    isolate: { description: 'run each process step as an unprivileged user, with its own processes and /tmp (Linux, as root)' },
+    'isolate-user': { value: 'USER', description: 'the user that isolated steps run as', defaultText: 'a different unnamed user for each step' },
     ...jsonFlag,
   },
   notes:
-    'It needs a key that may register a device, once: the device gets a key of its own, which is kept in --work-dir and used from then on.\n' +
-    'Ctrl-C or SIGTERM tells it to stop: it claims nothing more, and finishes or gives back what it holds. With --json, each event is a line.',
+    'The first start needs a key that may register a device. The device then gets its own key, kept in --work-dir and used from then on.\n' +
+    'On Ctrl-C or SIGTERM the agent claims no more steps, and finishes or releases those it holds. With --json, each event is a line.',
 
   async run({ io, client, given, target, isJson }) {
     const slots = given.integer('slots');
-    if (slots !== undefined && slots < 1) throw new UsageError(`--slots takes a whole number from 1 on, not ${slots}.`);
+    if (slots !== undefined && slots < 1) throw new UsageError(`--slots takes an integer of at least 1, not ${slots}.`);
     const stopMode = given.choice('on-stop', ['FINISH', 'RELEASE']) === 'FINISH' ? 'finish' : 'release';
     const user = given.text('isolate-user');
-    if (user !== undefined && !given.has('isolate')) throw new UsageError('--isolate-user is for --isolate, which is not given.');
+    if (user !== undefined && !given.has('isolate')) throw new UsageError('--isolate-user needs --isolate.');
     const project = given.text('project');
     const projectId = project === undefined ? undefined : await resolveProjectId(client, project, io.signal);
-    // Only who runs an agent loads it.
+    // Loaded by this command only.
     const { runAgent } = await import('../../agent/agent.ts');
     return runAgent({
       url: target.url,

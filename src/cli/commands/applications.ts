@@ -14,7 +14,7 @@ import { cleanName } from '../terminal.ts';
 
 type Application = ApplicationRowFieldsFragment;
 
-/** How many applications are looked through for a name. */
+/** How many applications are searched for a name. */
 const mostApplications = 1_000;
 
 const columns: readonly Column<Application>[] = [
@@ -27,11 +27,11 @@ const columns: readonly Column<Application>[] = [
 
 export const applications: Command = {
   name: 'applications',
-  summary: 'Lists the catalogue: the kinds of jobs, with the items that each takes.',
+  summary: 'Lists the catalogue of applications, with the items that each takes.',
   usage: '',
   argCount: [0, 0],
-  flags: { limit: { value: 'N', description: 'how many', defaultText: '100' }, ...jsonFlag },
-  notes: 'ITEMS shows each with its default, NAME=DEFAULT, and NAME! where a job has to give it.',
+  flags: { limit: { value: 'N', description: 'the most to show', defaultText: '100' }, ...jsonFlag },
+  notes: 'ITEMS shows NAME=DEFAULT for an item with a default, and NAME! for a required one.',
 
   async run({ io, client, given, isJson }) {
     const found = await listApplications(client, readLimit(given, 100), io.signal);
@@ -41,12 +41,12 @@ export const applications: Command = {
 
 export const createApplication: Command = {
   name: 'applications create',
-  summary: 'Adds a kind of job to the catalogue, from a file.',
+  summary: 'Adds an application to the catalogue, from a file.',
   usage: 'FILE',
   argCount: [1, 1],
   flags: jsonFlag,
-  notes: `FILE is a CreateApplicationInput in YAML or JSON, - for standard input: name, itemDefinitions, settingsSchema, container.
-As in a job file, text stays as it is written, and what begins with x- at the top is the file's own.`,
+  notes: `FILE is a CreateApplicationInput in YAML or JSON, or - for standard input: name, itemDefinitions, settingsSchema, container.
+As in a job file, text stays as written, and top-level keys that begin with x- are ignored.`,
 
   async run({ io, client, args, isJson }) {
     const { readApplicationFile } = await import('../input/jobfile.ts');
@@ -73,8 +73,8 @@ function describeItem({ name, defaultValue, isRequired }: Application['itemDefin
 }
 
 /**
- * The application that is meant, by id or by name.
- * @throws UsageError that lists the catalogue when there is none of that name.
+ * Finds an application by id or name.
+ * @throws UsageError that lists the catalogue if none has this name.
  */
 export async function resolveApplication(client: Client, given: string, signal: AbortSignal): Promise<Application> {
   if (given.startsWith('app_')) {

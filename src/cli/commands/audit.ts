@@ -5,7 +5,7 @@ import { UsageError } from '../io.ts';
 import { type Column, printList } from '../output/table.ts';
 import { readLimit, readPages } from '../pages.ts';
 
-/** Every word of the schema's enum: one that is missing does not compile. */
+/** Every value of the schema's enum. A missing one does not compile. */
 const known: Readonly<Record<AuditAction, true>> = {
   KEY_CREATED: true,
   KEY_CHANGED: true,
@@ -23,7 +23,7 @@ const known: Readonly<Record<AuditAction, true>> = {
   JOB_DELETED: true,
   FRAGMENT_DELETED: true,
 };
-const actions = Object.keys(known) as AuditAction[]; // of the record just above
+const actions = Object.keys(known) as AuditAction[]; // the keys of this record
 
 const columns: readonly Column<AuditEntryFieldsFragment>[] = [
   { title: 'AT', value: (entry) => entry.at },
@@ -36,17 +36,17 @@ const columns: readonly Column<AuditEntryFieldsFragment>[] = [
 
 export const audit: Command = {
   name: 'audit',
-  summary: 'Lists who did what to keys, projects, devices and the catalogue, newest first. For administrators.',
+  summary: 'Lists changes of keys, projects, devices and the catalogue, and who made them, newest first. For administrators.',
   usage: '',
   argCount: [0, 0],
   flags: {
-    project: { value: 'NAME', description: 'about things of this project, by name or id' },
-    subject: { value: 'ID', description: 'about this thing, also when it is gone' },
-    actor: { value: 'NAME', description: 'done by this one, as `user:alice`' },
-    action: { value: 'ACTION', isRepeatable: true, description: 'only these, as KEY_ROTATED' },
-    since: { value: 'TIME', description: 'from this moment on, as 2026-01-31T12:00:00Z' },
-    until: { value: 'TIME', description: 'before this moment' },
-    limit: { value: 'N', description: 'how many', defaultText: '100' },
+    project: { value: 'NAME', description: 'changes in this project, by name or id' },
+    subject: { value: 'ID', description: 'changes of the object with this id, even if it was deleted' },
+    actor: { value: 'NAME', description: 'changes by this actor, like `user:alice`' },
+    action: { value: 'ACTION', isRepeatable: true, description: 'only these actions, like KEY_ROTATED' },
+    since: { value: 'TIME', description: 'from this time on, like 2026-01-31T12:00:00Z' },
+    until: { value: 'TIME', description: 'before this time' },
+    limit: { value: 'N', description: 'the most to show', defaultText: '100' },
     ...jsonFlag,
   },
 
@@ -54,7 +54,7 @@ export const audit: Command = {
     const project = given.text('project');
     const chosen = given.choices('action', actions);
     const filter: AuditFilter = {
-      // One that is gone has an id, and no name any more.
+      // A deleted project has an id, but no name.
       ...(project !== undefined && {
         projectId: project.startsWith('proj_') ? project : await resolveProjectId(client, project, io.signal),
       }),
@@ -74,13 +74,16 @@ export const audit: Command = {
 function readMoment(name: string, text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
   const moment = new Date(text);
-  if (Number.isNaN(moment.getTime())) throw new UsageError(`--${name} takes a time, as 2026-01-31T12:00:00Z, not "${text}".`);
+  if (Number.isNaN(moment.getTime())) throw new UsageError(`--${name} takes a time like 2026-01-31T12:00:00Z, not "${text}".`);
   return moment.toISOString();
 }
 
-/** `expiresAt null → 2026-…, pipeline`: of each field what it was and is, or its name alone where that is not kept. */
+/**
+ * `expiresAt null → 2026-…, pipeline`: each field with its old and new value, or its name alone if
+ * those are not stored.
+ */
 function showChanges({ changes }: AuditEntryFieldsFragment): string {
-  return Object.entries(changes as Record<string, { from?: unknown; to?: unknown }>) // as the schema describes it
+  return Object.entries(changes as Record<string, { from?: unknown; to?: unknown }>) // as the schema says
     .map(([field, { from, to }]) => {
       const shown = [from, to]
         .filter((value) => value !== undefined)

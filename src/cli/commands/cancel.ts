@@ -6,14 +6,14 @@ import { cleanName } from '../terminal.ts';
 
 export const cancel: Command = {
   name: 'cancel',
-  summary: 'Cancels a job: at once if no device holds it, else when its devices let go.',
+  summary: 'Cancels a job: at once if no device holds a step of it, else when its devices let go.',
   usage: 'JOB',
   argCount: [1, 1],
   flags: {
-    reason: { value: 'TEXT', description: 'why, for those who read its history' },
+    reason: { value: 'TEXT', description: 'the reason, for the history of the job' },
     'timeout-seconds': {
       value: 'N',
-      description: 'how long devices have to let go before it counts as cancelled',
+      description: 'time that devices have to let go before the job counts as cancelled',
       defaultText: '30',
       field: 'cancelTimeoutSeconds',
     },

@@ -22,11 +22,11 @@ export const devices: Command = {
   usage: '',
   argCount: [0, 0],
   flags: {
-    project: { value: 'NAME', description: 'of this project, by name or id' },
+    project: { value: 'NAME', description: 'only this project, by name or id' },
     status: { value: 'STATUS', isRepeatable: true, description: 'ONLINE, OFFLINE, DRAINING' },
     kind: { value: 'KIND', isRepeatable: true, description: 'WORKER, EDGE' },
-    label: { value: 'KEY=VALUE', isRepeatable: true, description: 'with this label' },
-    limit: { value: 'N', description: 'how many', defaultText: '100' },
+    label: { value: 'KEY=VALUE', isRepeatable: true, description: 'only with this label' },
+    limit: { value: 'N', description: 'the most to show', defaultText: '100' },
     ...jsonFlag,
   },
 

@@ -19,15 +19,15 @@ const columns: readonly Column<ExperimentFieldsFragment>[] = [
 
 export const experiments: Command = {
   name: 'experiments',
-  summary: 'Lists experiments: queues of jobs, each of which starts from the model of the one before it.',
+  summary: 'Lists experiments: queues of jobs in which each job starts from the model of the one before.',
   usage: '',
   argCount: [0, 0],
   flags: {
-    project: { value: 'NAME', description: 'of this project, by name or id', defaultText: defaultProject },
-    limit: { value: 'N', description: 'how many', defaultText: '100' },
+    project: { value: 'NAME', description: 'only this project, by name or id', defaultText: defaultProject },
+    limit: { value: 'N', description: 'the most to show', defaultText: '100' },
     ...jsonFlag,
   },
-  notes: 'NOW is the job whose turn it is, MODEL the file that a job starts from whose turn comes now.',
+  notes: 'NOW is the job whose turn it is. MODEL is the model from which the next job starts.',
 
   async run({ io, client, given, isJson }) {
     const projectId = await resolveProjectId(client, given.text('project'), io.signal);
@@ -36,7 +36,7 @@ export const experiments: Command = {
   },
 };
 
-/** Of a project that is not there, or not for this key. */
+/** For a project that does not exist or that the key cannot see. */
 const noPage = { edges: [], pageInfo: { hasNextPage: false, endCursor: null } };
 
 function listExperiments(client: Client, projectId: string, limit: number, signal: AbortSignal): Promise<ExperimentFieldsFragment[]> {
@@ -46,12 +46,12 @@ function listExperiments(client: Client, projectId: string, limit: number, signa
   });
 }
 
-/** How many experiments are looked through for a name. */
+/** How many experiments are searched for a name. */
 const mostExperiments = 1_000;
 
 /**
- * The id of the experiment that is meant, by id or by name.
- * @throws UsageError that says which there are, when there is none of that name or more than one.
+ * Finds an experiment's id by id or name.
+ * @throws UsageError that lists the experiments if none or several have this name.
  */
 export async function resolveExperimentId(client: Client, projectId: string, given: string, signal: AbortSignal): Promise<string> {
   if (given.startsWith('exp_')) return given;
@@ -60,7 +60,7 @@ export async function resolveExperimentId(client: Client, projectId: string, giv
   if (found && others.length === 0) return found.id;
   const shown = found ? [found, ...others] : all;
   const list = shown.map(({ id, name }) => `\n  ${id}  ${cleanName(name)}`).join('');
-  if (found) throw new UsageError(`More than one experiment is named "${cleanName(given)}"; give one by its id:${list}`);
+  if (found) throw new UsageError(`Several experiments are named "${cleanName(given)}". Give one by its id:${list}`);
   throw new UsageError(
     `There is no experiment named "${cleanName(given)}". ${list === '' ? 'The project has none.' : `There are:${list}`}`,
   );

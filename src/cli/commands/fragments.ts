@@ -41,9 +41,9 @@ export const listFragments: Command = {
   argCount: [1, 1],
   flags: {
     type: { value: 'TYPE', isRepeatable: true, description: types.join(', ') },
-    step: { value: 'N', description: 'of this step only, by number' },
-    filename: { value: 'NAME', description: 'of this name' },
-    limit: { value: 'N', description: 'how many', defaultText: '100' },
+    step: { value: 'N', description: 'only this step, by number' },
+    filename: { value: 'NAME', description: 'only with this filename' },
+    limit: { value: 'N', description: 'the most to show', defaultText: '100' },
     ...jsonFlag,
   },
 
@@ -66,28 +66,28 @@ export const listFragments: Command = {
 
 export const getFragment: Command = {
   name: 'fragments get',
-  summary: 'Downloads a file: a fragment by its id, or the newest of a job with this filename.',
+  summary: 'Downloads a file: a fragment by its id, or a job’s newest file with this filename.',
   usage: 'FRAGMENT | JOB FILENAME',
   argCount: [1, 2],
   flags: {
-    output: { short: 'o', value: 'FILE', description: 'where to', defaultText: "the fragment's filename, here" },
-    force: { description: 'replace a file that is there' },
+    output: { short: 'o', value: 'FILE', description: 'where to write it', defaultText: "the fragment's filename, in this folder" },
+    force: { description: 'replace an existing file' },
     ...jsonFlag,
   },
-  notes: 'A download that broke off goes on from FILE.part when it is started again. The file appears only once its SHA-256 is proven.',
+  notes: 'An interrupted download goes on from FILE.part when it is started again. FILE appears only after its SHA-256 was checked.',
 
   async run({ io, client, given, args, target, isJson }) {
     const fragment = await findFragment(client, args, io.signal);
     const path = given.text('output') ?? localName(fragment);
     if (!given.has('force') && (await stat(path).catch(() => null)) !== null)
-      throw new UsageError(`${path} is there already; --force replaces it.`);
+      throw new UsageError(`${path} exists already. Use --force to replace it.`);
     const screen = new Screen(io);
     let url = fragment.downloadUrl;
-    // A signed address expires; each attempt after the first asks for a new one.
+    // A signed URL expires, so each attempt after the first requests a new one.
     const nextUrl = async () => {
       const known = url ?? (await findFragment(client, [fragment.id], io.signal)).downloadUrl;
       url = null;
-      if (known === null) throw new UsageError(`${cleanName(fragment.filename)} is ${fragment.status}: there is nothing to download yet.`);
+      if (known === null) throw new UsageError(`${cleanName(fragment.filename)} is ${fragment.status}: it cannot be downloaded yet.`);
       return known;
     };
     await downloadFile(target, nextUrl, { path, sha256: fragment.sha256, signal: io.signal, onProgress: showTransfer(screen, fragment) });
@@ -100,22 +100,22 @@ export const getFragment: Command = {
 
 export const putFragment: Command = {
   name: 'fragments put',
-  summary: 'Uploads a file, to a job or to a project.',
+  summary: 'Uploads a file to a job or a project.',
   usage: 'FILE',
   argCount: [1, 1],
   flags: {
-    job: { value: 'JOB', description: 'the job that it is of', field: 'jobId' },
+    job: { value: 'JOB', description: 'the job that it belongs to', field: 'jobId' },
     step: { value: 'N', description: 'the step of the job, by number', field: 'stepNumber' },
     project: {
       value: 'NAME',
-      description: 'the project that it is of (without --job), by name or id',
+      description: 'the project that it belongs to (without --job), by name or id',
       defaultText: defaultProject,
     },
     type: { value: 'TYPE', description: types.join(', '), defaultText: 'DATA' },
-    filename: { value: 'NAME', description: 'its filename there, which may be a path: plots/loss.png', defaultText: 'as here' },
-    replace: { description: 'take the place of the file that is there under this name' },
-    name: { value: 'TEXT', description: 'what people call it', defaultText: 'its filename' },
-    'content-type': { value: 'TYPE', description: 'its media type', defaultText: 'as the gateway finds' },
+    filename: { value: 'NAME', description: 'its filename in the gateway, which may be a path: plots/loss.png', defaultText: "the file's name here" },
+    replace: { description: 'replace an existing file with this filename' },
+    name: { value: 'TEXT', description: 'a name for people', defaultText: 'its filename' },
+    'content-type': { value: 'TYPE', description: 'its media type', defaultText: 'what the gateway detects' },
     ...jsonFlag,
   },
 
@@ -123,7 +123,7 @@ export const putFragment: Command = {
     const { io, client, given, args, target, isJson } = context;
     const path = args[0] ?? '';
     const { isFile } = await readStat(path);
-    if (!isFile) throw new UsageError(`${path} is no file.`);
+    if (!isFile) throw new UsageError(`${path} is not a file.`);
     const digest = await digestFile(path, io.signal);
     const input = {
       ...(await owner(context)),
@@ -133,7 +133,7 @@ export const putFragment: Command = {
       type: given.choice('type', types) ?? ('DATA' as const),
       contentType: given.text('content-type'),
       ...digest,
-      // Announced once, however often the upload is tried.
+      // Announced once, even if the upload is retried.
       idempotencyKey: randomUUID(),
     };
     const { createFragment } = await client.request(CreateFragmentDocument, { input }, { signal: io.signal });
@@ -160,15 +160,17 @@ async function findFragment(client: Client, args: readonly string[], signal: Abo
     filename === undefined
       ? (await client.request(FragmentDocument, { id }, { signal })).fragment
       : (await client.request(LatestFragmentDocument, { jobId: id, filename }, { signal })).job?.latestFragment;
-  if (!found) throw new UsageError(`There is no ${args.map(cleanName).join(' ')}, or the key may not see it.`);
+  if (!found) throw new UsageError(`There is no ${args.map(cleanName).join(' ')}, or the key cannot see it.`);
   return found;
 }
 
-/** A filename that others chose is a name in this folder, the last of its path, and never a way out of it. */
+/**
+ * Keeps only the last part of a filename that others chose, so it cannot lead out of this folder.
+ */
 function localName(fragment: FragmentFieldsFragment): string {
   const name = basename(cleanName(fragment.filename).replaceAll('\\', '/'));
   if (name === '' || name.startsWith('.'))
-    throw new UsageError(`Say where to with --output: its filename is "${cleanName(fragment.filename)}".`);
+    throw new UsageError(`Give --output: the filename is "${cleanName(fragment.filename)}".`);
   return name;
 }
 

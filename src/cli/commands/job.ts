@@ -11,7 +11,7 @@ type Step = Job['steps'][number];
 
 export const job: Command = {
   name: 'job',
-  summary: 'Shows one job whole: its state, steps, attempts, newest metrics and history.',
+  summary: 'Shows one job in full: its state, steps, attempts, newest metrics and history.',
   usage: 'JOB',
   argCount: [1, 1],
   flags: jsonFlag,
@@ -39,7 +39,7 @@ function renderJob(output: Output, job: Job): string {
   parts.push(renderTable(output, transitionColumns, job.history.transitions));
   if (Object.keys(job.settings).length > 0)
     parts.push(`Settings: ${cleanName(JSON.stringify(job.settings, null, 2)).replaceAll(/ {2,}/g, ' ')}\n`);
-  if (job.settingsWarnings.length > 0) parts.push(`Not known to its application: ${job.settingsWarnings.map(cleanName).join(', ')}\n`);
+  if (job.settingsWarnings.length > 0) parts.push(`Unknown to its application: ${job.settingsWarnings.map(cleanName).join(', ')}\n`);
   if (job.output !== null) parts.push(`Output: ${cleanName(JSON.stringify(job.output))}\n`);
   return parts.join('\n');
 }

@@ -28,19 +28,19 @@ const columns: readonly Column<ApiKeyFieldsFragment>[] = [
 
 export const listKeys: Command = {
   name: 'keys list',
-  summary: 'Lists API keys, ended ones included, newest first. For administrators.',
+  summary: 'Lists API keys, including ended ones, newest first. For administrators.',
   usage: '',
   argCount: [0, 0],
   flags: {
-    kind: { value: 'KIND', isRepeatable: true, description: 'USER, DEVICE, JOB, WATCH', defaultText: 'all but JOB' },
-    live: { description: 'only those that are good now' },
-    ended: { description: 'only those that have ended' },
-    limit: { value: 'N', description: 'how many', defaultText: '100' },
+    kind: { value: 'KIND', isRepeatable: true, description: 'USER, DEVICE, JOB, WATCH', defaultText: 'all except JOB' },
+    live: { description: 'only valid keys' },
+    ended: { description: 'only ended keys' },
+    limit: { value: 'N', description: 'the most to show', defaultText: '100' },
     ...jsonFlag,
   },
 
   async run({ io, client, given, isJson }) {
-    if (given.has('live') && given.has('ended')) throw new UsageError('--live and --ended leave nothing: give one of them.');
+    if (given.has('live') && given.has('ended')) throw new UsageError('Give --live or --ended, not both.');
     const isLive = given.has('live') ? true : given.has('ended') ? false : null;
     const kinds = given.choices('kind', ['USER', 'DEVICE', 'JOB', 'WATCH']);
     const found = await readPages(readLimit(given, 100), async (first, after) => {
@@ -53,16 +53,16 @@ export const listKeys: Command = {
 
 export const createKey: Command = {
   name: 'keys create',
-  summary: 'Makes an API key. Its secret is printed this once; the gateway keeps only its hash.',
+  summary: 'Creates an API key. Its secret is printed only now: the gateway stores its hash.',
   usage: 'NAME',
   argCount: [1, 1],
   flags: {
-    kind: { value: 'KIND', description: 'USER, DEVICE, JOB, or WATCH (reads one job and its streams, nothing else)', defaultText: 'USER' },
-    role: { value: 'ROLE', description: 'of a USER: VIEWER, EDITOR, ADMIN', defaultText: 'VIEWER' },
-    project: { value: 'NAME', description: 'good for this project only, by name or id', defaultText: 'for all', field: 'projectId' },
-    job: { value: 'JOB', description: 'of JOB and WATCH: the job', field: 'jobId' },
-    device: { value: 'DEVICE', description: 'of DEVICE: the device', field: 'deviceId' },
-    'expires-in-seconds': { value: 'N', description: 'how long it is good', defaultText: 'until it is revoked' },
+    kind: { value: 'KIND', description: 'USER, DEVICE, JOB, or WATCH (only reads one job and its streams)', defaultText: 'USER' },
+    role: { value: 'ROLE', description: 'for a USER key: VIEWER, EDITOR, ADMIN', defaultText: 'VIEWER' },
+    project: { value: 'NAME', description: 'valid for this project only, by name or id', defaultText: 'all projects', field: 'projectId' },
+    job: { value: 'JOB', description: 'for a JOB or WATCH key: the job', field: 'jobId' },
+    device: { value: 'DEVICE', description: 'for a DEVICE key: the device', field: 'deviceId' },
+    'expires-in-seconds': { value: 'N', description: 'how long it is valid', defaultText: 'until it is revoked' },
     ...jsonFlag,
   },
 
@@ -87,13 +87,13 @@ export const createKey: Command = {
 
 export const updateKey: Command = {
   name: 'keys update',
-  summary: 'Renames a key, or gives it another end.',
+  summary: 'Renames a key or changes its expiry.',
   usage: 'KEY-ID',
   argCount: [1, 1],
   flags: {
     name: { value: 'NAME', description: 'its new name' },
-    'expires-in-seconds': { value: 'N', description: 'how long it is good from now on' },
-    'never-expires': { description: 'good until it is revoked' },
+    'expires-in-seconds': { value: 'N', description: 'how long it is valid from now on' },
+    'never-expires': { description: 'valid until it is revoked' },
     ...jsonFlag,
   },
 
@@ -114,15 +114,15 @@ export const updateKey: Command = {
 
 export const rotateKey: Command = {
   name: 'keys rotate',
-  summary: 'Makes a key in the place of another, both good for a while. Its secret is printed this once.',
+  summary: 'Replaces a key by a new one; both are valid for a while. The new secret is printed only now.',
   usage: 'KEY-ID',
   argCount: [1, 1],
   flags: {
-    'overlap-seconds': { value: 'N', description: 'how long the old one is still good; 0 ends it now', defaultText: '3600' },
-    'expires-in-seconds': { value: 'N', description: 'how long the new one is good', defaultText: 'as long as the old one was' },
+    'overlap-seconds': { value: 'N', description: 'how long the old key stays valid; 0 ends it now', defaultText: '3600' },
+    'expires-in-seconds': { value: 'N', description: 'how long the new key is valid', defaultText: "the old key's lifetime" },
     ...jsonFlag,
   },
-  notes: 'When the answer was lost, rotate again: a new key that nobody has used yet is revoked, and another made.',
+  notes: 'If the answer was lost, rotate again: the unused new key is revoked, and another one is created.',
 
   async run({ io, client, given, args, isJson }) {
     const overlapSeconds = given.number('overlap-seconds');
@@ -133,14 +133,14 @@ export const rotateKey: Command = {
     };
     const { rotateApiKey } = await client.request(RotateApiKeyDocument, { input }, { signal: io.signal });
     const { apiKey, secret, replaced } = unwrap(rotateApiKey);
-    if (!isJson) io.stderr.write(`${replaced.id} is good until ${replaced.expiresAt}; in its place:\n`);
+    if (!isJson) io.stderr.write(`${replaced.id} stays valid until ${replaced.expiresAt}. The new key:\n`);
     return printSecret(io, isJson, { apiKey, secret, ...(isJson && { replaced }) });
   },
 };
 
 export const revokeKey: Command = {
   name: 'keys revoke',
-  summary: 'Ends a key at once, its open subscriptions included.',
+  summary: 'Ends a key at once, including its open subscriptions.',
   usage: 'KEY-ID',
   argCount: [1, 1],
   flags: jsonFlag,
@@ -158,7 +158,7 @@ async function printSecret(io: Io, isJson: boolean, made: { apiKey: ApiKeyFields
   if (isJson) {
     await printJson(io, made);
   } else {
-    // The secret alone on stdout, so that a script can take it.
+    // Only the secret goes to stdout, for scripts.
     io.stderr.write(renderKey(made.apiKey));
     await print(io.stdout, `${made.secret}\n`);
   }
@@ -167,8 +167,8 @@ async function printSecret(io: Io, isJson: boolean, made: { apiKey: ApiKeyFields
 
 function stateOf({ state, expiresAt, replacedBy }: ApiKeyFieldsFragment): string {
   if (state !== 'LIVE') return state.toLowerCase();
-  if (expiresAt === null) return 'good';
-  return `${replacedBy === null ? 'good' : 'rotated, good'} until ${expiresAt}`;
+  if (expiresAt === null) return 'valid';
+  return `${replacedBy === null ? 'valid' : 'rotated, valid'} until ${expiresAt}`;
 }
 
 function renderKey(key: ApiKeyFieldsFragment): string {
@@ -179,7 +179,7 @@ function renderKey(key: ApiKeyFieldsFragment): string {
     ['role', key.role],
     ['project', key.project?.name],
     ['begins with', key.hint],
-    ['made by', key.createdBy],
+    ['created by', key.createdBy],
     ['replaced by', key.replacedBy?.id],
     ['expires', key.expiresAt],
     ['revoked', key.revokedAt],

@@ -8,18 +8,18 @@ import { cleanName } from '../terminal.ts';
 
 export const logs: Command = {
   name: 'logs',
-  summary: "Prints a job's log, as far as it is written; with --follow also what is written from now on.",
+  summary: "Prints a job's log so far; with --follow also what is added later.",
   usage: 'JOB',
   argCount: [1, 1],
   flags: {
-    step: { value: 'N', description: 'of this step only, by number', defaultText: 'of all steps' },
-    follow: { description: 'stay until the job ends' },
+    step: { value: 'N', description: 'only this step, by number', defaultText: 'all steps' },
+    follow: { description: 'go on until the job ends' },
     ...followFlags,
     ...jsonFlag,
   },
-  notes: `Of a line that a bar of progress writes over and over, the last write is shown. On a terminal the colours of a log are kept ($NO_COLOR
-strips them); other control sequences never are. With --json each chunk is a line, with its text as it was written.
-Of several steps, lines on stderr say whose log follows.`,
+  notes: `A line that a progress bar overwrites is shown as last written. On a terminal the log keeps its colours ($NO_COLOR strips them);
+other control sequences are always removed. With --json each chunk is a line with its unchanged text.
+If the job has several steps, lines on stderr name the step whose log follows.`,
 
   async run(context) {
     const { io, given, args, target, isJson } = context;
@@ -46,7 +46,7 @@ Of several steps, lines on stderr say whose log follows.`,
         if (header !== undefined) io.stderr.write(`${header}\n`);
         await print(io.stdout, isJson ? `${toJson(chunk)}\n` : lines.take(chunk));
       }
-      // LIVE says that this is all there is so far.
+      // LIVE means that everything stored so far was delivered.
       if (frame.state !== 'REPLAYING' && !given.has('follow')) break;
     }
     await print(io.stdout, lines.flush());

@@ -9,19 +9,19 @@ import { cleanName } from '../terminal.ts';
 
 type Series = NonNullable<MetricSeriesQuery['job']>['metricSeries'];
 
-/** As many as a chart has columns: the gateway thins a longer curve so that it keeps its shape. */
+/** One for each column of a chart. The gateway thins a longer curve and keeps its shape. */
 const chartPoints = 72;
 const mostPoints = 10_000;
-/** Of a job with more metrics these are shown, and the others named. */
+/** A job with more metrics shows these and names the rest. */
 const mostCharts = 12;
 
 export const metrics: Command = {
   name: 'metrics',
-  summary: "Shows a job's metrics, each as a small chart of its curve.",
+  summary: "Shows a job's metrics, each as a small chart.",
   usage: 'JOB [METRIC …]',
   argCount: [1, 1 + mostCharts],
   flags: jsonFlag,
-  notes: `Without METRIC: all, up to ${mostCharts}. With --json: their points, at most ${mostPoints} of each.`,
+  notes: `Without METRIC, shows up to ${mostCharts} of them. With --json, prints at most ${mostPoints} points of each.`,
 
   async run(context) {
     const { io, args, isJson } = context;
@@ -54,7 +54,7 @@ async function readSeries({ client, io, isJson }: Context, id: string, name: str
   return job.metricSeries;
 }
 
-/** What its curve came to, over its chart. One value alone is no curve. */
+/** A heading over a chart. A single value has no chart. */
 function renderSeries({ name, points, totalPoints, missed }: Series): string {
   const last = points.at(-1);
   if (last === undefined) return `${cleanName(name)}  no points\n`;

@@ -23,12 +23,12 @@ const columns: readonly Column<ModelFieldsFragment>[] = [
 
 export const models: Command = {
   name: 'models',
-  summary: 'Lists models, each with the newest of its versions.',
+  summary: 'Lists models with their newest versions.',
   usage: '',
   argCount: [0, 0],
   flags: {
-    project: { value: 'NAME', description: 'of this project, by name or id', defaultText: defaultProject },
-    limit: { value: 'N', description: 'how many', defaultText: '100' },
+    project: { value: 'NAME', description: 'only this project, by name or id', defaultText: defaultProject },
+    limit: { value: 'N', description: 'the most to show', defaultText: '100' },
     ...jsonFlag,
   },
 
@@ -42,5 +42,5 @@ export const models: Command = {
   },
 };
 
-/** Of a project that is not there, or not for this key. */
+/** For a project that does not exist or that the key cannot see. */
 const noPage = { edges: [], pageInfo: { hasNextPage: false, endCursor: null } };

@@ -7,7 +7,7 @@ import { printList } from '../output/table.ts';
 
 export const listAllProjects: Command = {
   name: 'projects list',
-  summary: 'Lists the projects that the key sees.',
+  summary: 'Lists the projects that the key can see.',
   usage: '',
   argCount: [0, 0],
   flags: jsonFlag,
@@ -24,10 +24,10 @@ export const listAllProjects: Command = {
 
 export const createProject: Command = {
   name: 'projects create',
-  summary: 'Makes a project, which jobs, devices and keys belong to.',
+  summary: 'Creates a project for jobs, devices and keys.',
   usage: 'NAME',
   argCount: [1, 1],
-  flags: { repository: { value: 'URL', description: 'the Git repository that it is about', field: 'gitRepository' }, ...jsonFlag },
+  flags: { repository: { value: 'URL', description: 'its Git repository', field: 'gitRepository' }, ...jsonFlag },
 
   async run({ io, client, given, args, isJson }) {
     const input = { name: args[0] ?? '', gitRepository: given.text('repository') };

@@ -7,12 +7,12 @@ import { followFlags, followJob } from '../output/follow.ts';
 
 export const retry: Command = {
   name: 'retry',
-  summary: 'Makes a new job with the same input as one that has ended.',
+  summary: 'Creates a new job with the input of one that has ended.',
   usage: 'JOB',
   argCount: [1, 1],
   flags: {
-    'idempotency-key': { value: 'KEY', description: 'the same key gives the same new job', defaultText: 'a random one' },
-    follow: { description: 'stay and show the new job until it ends' },
+    'idempotency-key': { value: 'KEY', description: 'the same key returns the same new job', defaultText: 'a random one' },
+    follow: { description: 'show the new job until it ends' },
     ...followFlags,
     ...jsonFlag,
   },

@@ -6,47 +6,50 @@ import { UsageError } from '../io.ts';
 
 const defaultUrl = 'http://127.0.0.1:4000';
 
-/** The flags by which every command finds its gateway. */
+/** The flags that tell a command its gateway and key. */
 export const targetFlags: FlagSet = {
   url: { value: 'URL', description: 'the gateway', defaultText: `$TRAINYARD_URL, else ${defaultUrl}` },
   token: {
     value: 'KEY',
     description: 'an API key',
-    defaultText: '$TRAINYARD_TOKEN, else for a gateway on this machine the key in credentials.json of $TRAINYARD_DATA_DIR (./data)',
+    defaultText: '$TRAINYARD_TOKEN, else for a gateway on this machine the key in $TRAINYARD_DATA_DIR/credentials.json (./data)',
   },
   'token-file': {
     value: 'FILE',
-    description: 'a file with an API key: other programs of this machine see flags',
+    description: 'a file with an API key; other users of this machine can see flags',
     defaultText: '$TRAINYARD_TOKEN_FILE',
   },
 };
 
-/** The key that was given: typed, in a file, or in the environment. */
+/** The given key: from the flag, a file, or the environment. */
 async function givenToken(given: Given, env: Readonly<Record<string, string | undefined>>): Promise<string | undefined> {
   const typed = given.text('token');
   const file = given.text('token-file') ?? (env.TRAINYARD_TOKEN_FILE || undefined);
   if (typed !== undefined && given.has('token-file')) throw new UsageError('Give --token or --token-file, not both.');
   if (typed !== undefined || file === undefined) return typed ?? (env.TRAINYARD_TOKEN || undefined);
   const text = await readFile(file, 'utf8').catch((error: Error) => {
-    throw new UsageError(`The key's file cannot be read: ${error.message}`);
+    throw new UsageError(`The key file cannot be read: ${error.message}`);
   });
   return text.trim();
 }
 
 /**
- * The gateway that a command is for, and the key to use there.
- * @throws UsageError when the address is none.
+ * The gateway that a command talks to, and the key for it.
+ * @throws UsageError if the address is not a URL.
  */
 export async function readTarget(given: Given, env: Readonly<Record<string, string | undefined>>): Promise<Target> {
   const url = given.text('url') ?? (env.TRAINYARD_URL || undefined);
   const token = await givenToken(given, env);
-  if (url !== undefined && !isHttp(url)) throw new UsageError(`The gateway's address has to be like ${defaultUrl}, not "${url}".`);
+  if (url !== undefined && !isHttp(url)) throw new UsageError(`The gateway's URL must look like ${defaultUrl}, not "${url}".`);
   if (token !== undefined || (url !== undefined && !isLoopback(url))) return { url: url ?? defaultUrl, token };
   const credentials = await readCredentials(join(env.TRAINYARD_DATA_DIR || 'data', 'credentials.json'));
   return { ...credentials, url: url ?? credentials?.url ?? defaultUrl, token: credentials?.token };
 }
 
-/** The local admin key that `trainyard up` leaves beside its data, for its user alone (mode 0600). */
+/**
+ * The local admin key that `trainyard up` writes into its data folder, readable by its user only
+ * (mode 0600).
+ */
 async function readCredentials(path: string): Promise<(Target & { readonly token: string }) | undefined> {
   try {
     const parsed: unknown = JSON.parse(await readFile(path, 'utf8'));
@@ -55,7 +58,7 @@ async function readCredentials(path: string): Promise<(Target & { readonly token
     if (typeof url !== 'string' || !isHttp(url) || !isLoopback(url) || typeof token !== 'string') return undefined;
     return { url, token, projectId: typeof projectId === 'string' ? projectId : undefined };
   } catch {
-    // Not there, or not for this user: then there is no key, and the gateway says so.
+    // Missing, or not readable by this user: without a key, the gateway's refusal explains it.
     return undefined;
   }
 }
@@ -64,7 +67,7 @@ function isHttp(url: string): boolean {
   return URL.canParse(url) && /^https?:$/.test(new URL(url).protocol);
 }
 
-/** A key of this machine is only ever sent to this machine. */
+/** This machine's key is only sent to this machine. */
 function isLoopback(url: string): boolean {
   const { hostname } = new URL(url);
   return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname);

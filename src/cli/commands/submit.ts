@@ -13,73 +13,73 @@ import { cleanName } from '../terminal.ts';
 import { resolveApplication } from './applications.ts';
 import { resolveExperimentId } from './experiments.ts';
 
-/** A gateway that restarts just now must not cost a job; the idempotency key makes trying again safe. */
+/** A restart of the gateway must not cost a job. The idempotency key makes a retry safe. */
 const attempts = 4;
 
 export const submit: Command = {
   name: 'submit',
-  summary: 'Creates a job, from a job file, from flags, or from both (flags win).',
+  summary: 'Creates a job from a job file, from flags, or from both (flags win).',
   usage: '[FILE] [-- COMMAND …]',
   argCount: [0, 1],
   isOpen: true,
   flags: {
-    file: { short: 'f', value: 'FILE', description: 'job file in YAML or JSON, - for standard input; the same as FILE' },
-    project: { value: 'NAME', description: 'the project, by name or id', defaultText: `of the file, else ${defaultProject}` },
+    file: { short: 'f', value: 'FILE', description: 'job file in YAML or JSON, or - for standard input; same as FILE' },
+    project: { value: 'NAME', description: 'the project, by name or id', defaultText: `the file’s, else ${defaultProject}` },
     application: {
       value: 'NAME',
-      description: 'the kind of job of the catalogue that it is, by name or id',
-      defaultText: 'of the file, else none',
+      description: 'the application of the catalogue that it uses, by name or id',
+      defaultText: "the file's, else none",
     },
     experiment: {
       value: 'NAME',
       description: 'the experiment whose queue it joins, by name or id',
-      defaultText: 'of the file, else none',
+      defaultText: "the file's, else none",
     },
     name: {
       value: 'NAME',
       description: "the job's name",
-      defaultText: 'of the file, else the first word of the command, or the application',
+      defaultText: "the file's, else the command's first word or the application's name",
     },
-    description: { value: 'TEXT', description: 'what it is about' },
+    description: { value: 'TEXT', description: 'a description' },
     type: { value: 'TYPE', description: 'TRAINING, VALIDATION or CONVERSION', defaultText: 'TRAINING' },
     image: {
       value: 'IMAGE',
-      description: 'container image to run in',
-      defaultText: 'none: a process in a folder of its own',
+      description: 'container image',
+      defaultText: 'none: a process in its own folder',
       field: 'container.image',
     },
     entrypoint: { value: 'TEXT', description: "the container's entrypoint", field: 'container.entrypoint' },
-    command: { value: 'TEXT', description: 'what to run, as one text for the shell; or give it after --', field: 'container.command' },
+    command: { value: 'TEXT', description: 'what to run, as one shell command line; or give it after --', field: 'container.command' },
     env: { value: 'NAME=VALUE', isRepeatable: true, description: 'environment variable of the job', field: 'container.env' },
     'secret-env': {
       value: 'NAME',
       isRepeatable: true,
-      description: 'the same with the value that it has here, shown to nobody but the device that runs the job',
+      description: 'like --env, with its value in this environment, shown only to the device that runs the job',
       field: 'container.env',
     },
-    cpu: { value: 'N', description: 'cores that it needs', field: 'container.resources.cpu' },
-    'memory-mb': { value: 'N', description: 'memory that it needs', field: 'container.resources.memoryMb' },
-    gpu: { value: 'N', description: 'GPUs that it needs', field: 'container.resources.gpu' },
-    'gpu-model': { value: 'NAME', description: 'model of GPU that it needs', field: 'container.resources.gpuModel' },
+    cpu: { value: 'N', description: 'cores it needs', field: 'container.resources.cpu' },
+    'memory-mb': { value: 'N', description: 'memory it needs', field: 'container.resources.memoryMb' },
+    gpu: { value: 'N', description: 'GPUs it needs', field: 'container.resources.gpu' },
+    'gpu-model': { value: 'NAME', description: 'GPU model it needs', field: 'container.resources.gpuModel' },
     label: { value: 'KEY=VALUE', isRepeatable: true, description: 'label of the job', field: 'labels' },
     item: { value: 'NAME=VALUE', isRepeatable: true, description: 'typed item of the job', field: 'items' },
     settings: { value: 'JSON', description: "the job's settings" },
-    set: { value: 'PATH=VALUE', isRepeatable: true, description: 'put a value over the settings, by dot path' },
+    set: { value: 'PATH=VALUE', isRepeatable: true, description: 'override one setting, by dot path' },
     priority: { value: 'N', description: 'higher is claimed first', defaultText: '0' },
-    preemptible: { description: 'may be suspended for others' },
-    'schedule-timeout-seconds': { value: 'N', description: 'fail when it is not claimed by then', defaultText: 'never' },
-    'run-timeout-seconds': { value: 'N', description: 'fail when it runs longer', defaultText: 'never' },
-    'idempotency-key': { value: 'KEY', description: 'the same key and input give the same job', defaultText: 'a random one' },
-    follow: { description: 'stay and show status, log and metrics until it ends' },
+    preemptible: { description: 'more urgent jobs may suspend it' },
+    'schedule-timeout-seconds': { value: 'N', description: 'fail if it is not claimed in time', defaultText: 'never' },
+    'run-timeout-seconds': { value: 'N', description: 'fail if it runs longer', defaultText: 'never' },
+    'idempotency-key': { value: 'KEY', description: 'the same key and input return the same job', defaultText: 'a random one' },
+    follow: { description: 'show status, log and metrics until it ends' },
     ...followFlags,
     ...jsonFlag,
   },
-  notes: `A setting that the job declares, in the schema of its application or in the settings of its file, is a flag too:
+  notes: `A setting that the job declares, in its application’s schema or in its file’s settings, is a flag too:
   trainyard submit --application NAME --param_3 '{"k":"v"}' --custom.custom_param 5
-Its value is read as the schema says; of --set, and where no schema says anything, it is JSON where it parses, else text.
+The schema decides how its value is read. Without one, and for --set, the value is JSON if it parses, else text.
 
 With --follow the log goes to stdout and the rest to stderr, and the exit code is the job's outcome: 0 SUCCEEDED, 1 FAILED,
-3 CANCELLED. Others: 2 refused, 4 gateway unreachable, 130 Ctrl-C, which leaves the job running.`,
+3 CANCELLED. Others: 2 refused, 4 gateway unreachable, 130 Ctrl-C (the job goes on).`,
 
   async run(context) {
     const { io, client, given, isJson } = context;
@@ -88,7 +88,7 @@ With --follow the log goes to stdout and the rest to stderr, and the exit code i
       throw placeIssues(error, placeOf);
     });
     for (const path of payload.job.settingsWarnings)
-      io.stderr.write(`trainyard: the application does not know the setting ${cleanName(path)}\n`);
+      io.stderr.write(`trainyard: the application has no setting ${cleanName(path)}\n`);
     if (!given.has('follow')) {
       if (isJson) await printJson(io, { job: payload.job, token: payload.token, isReplay: payload.isReplay });
       else await print(io.stdout, `${payload.job.id}\n`);
@@ -96,7 +96,7 @@ With --follow the log goes to stdout and the rest to stderr, and the exit code i
     }
     const { job } = payload;
     if (isJson) await print(io.stdout, `${toJson({ type: 'job', job, token: payload.token, isReplay: payload.isReplay })}\n`);
-    else io.stderr.write(`== ${payload.isReplay ? 'the same as' : 'created'} ${job.id} (${cleanName(job.name)}) at ${client.target.url}\n`);
+    else io.stderr.write(`== ${payload.isReplay ? 'exists already:' : 'created'} ${job.id} (${cleanName(job.name)}) at ${client.target.url}\n`);
     return followJob(context, job.id);
   },
 };
@@ -108,7 +108,7 @@ async function create({ client, io }: Context, input: CreateJobInput) {
       return unwrap(createJob);
     } catch (error) {
       if (!(error instanceof GatewayUnreachable) || failures === attempts) throw error;
-      if (failures === 1) io.stderr.write(`-- ${cleanName(error.message)}, trying again --\n`);
+      if (failures === 1) io.stderr.write(`-- ${cleanName(error.message)}, retrying --\n`);
       await wait(delayMs(defaultBackoff, failures), io.signal);
     }
   }
@@ -127,12 +127,12 @@ async function readInput(context: Context): Promise<ReadInput> {
   const file = path === undefined ? noFile : await readFile(path);
   const container = readContainer(context);
   if (container !== undefined && file.input.steps)
-    throw new UsageError('The file has steps; a command, image or resources on the command line would go unused.');
+    throw new UsageError('The file has steps, so a command, image or resources on the command line have no effect.');
   const application = await readApplication(context, file);
   const settings = given.has('settings') ? readSettings(given) : file.input.settings;
   const overrides = readOverrides(context, { schema: application?.settingsSchema ?? null, settings: settings ?? {} });
   const name = given.text('name') ?? (file.input.name || (firstWord(context) ?? application?.name));
-  if (!name) throw new UsageError('A job needs a name, and something to run: give a job file, or --name and a command after --.');
+  if (!name) throw new UsageError('A job needs a name and something to run: give a job file, or --name and a command after --.');
   const type = given.choice('type', ['TRAINING', 'VALIDATION', 'CONVERSION']);
   const settingsOverrides = [...(file.input.settingsOverrides ?? []), ...overrides.map(({ path, value }) => ({ path, value }))];
   const [priority, schedule, run] = [
@@ -166,7 +166,7 @@ async function readInput(context: Context): Promise<ReadInput> {
   return { input, placeOf: placesOf(context, file, overrides) };
 }
 
-/** By dot path; those of the file come first, then these in the order of `overrides`. */
+/** By dot path. The file's own come first, then these, in order. */
 function readOverrides({ given, settingFlags }: Context, declared: Declared): SettingOverride[] {
   return [...readSet(given.wholePairs('set'), declared), ...readSettingFlags(settingFlags, declared, submit.flags)];
 }
@@ -181,7 +181,7 @@ function placesOf({ given }: Context, file: JobFile, overrides: readonly Setting
   };
 }
 
-/** Looked for where it is named, and where its schema says which flags are settings. */
+/** Looked up if it is named, or if its schema decides which flags are settings. */
 async function readApplication({ given, client, io, settingFlags }: Context, file: JobFile) {
   const isAsked = settingFlags.length > 0 || given.has('set');
   const named = given.text('application') ?? file.application ?? (isAsked ? file.input.applicationId : undefined);
@@ -191,7 +191,7 @@ async function readApplication({ given, client, io, settingFlags }: Context, fil
 const noFile: JobFile = { input: { name: '' }, placeOf: () => undefined };
 
 async function readFile(path: string): Promise<JobFile> {
-  // It brings a parser of YAML and one of GraphQL, which no other command has to wait for.
+  // Imports the YAML and GraphQL parsers, which no other command should wait for.
   const { readJobFile } = await import('../input/jobfile.ts');
   return readJobFile(path);
 }
@@ -216,17 +216,20 @@ function readContainer({ given, commandLine }: Context): ContainerInput | undefi
   return Object.keys(container).length > 0 ? container : undefined;
 }
 
-/** A secret is taken from the environment: a command line can be read by every user of the machine, and stays in a shell's history. */
+/**
+ * A secret is read from the environment: every user of the machine can read a command line, and it
+ * stays in the shell's history.
+ */
 function readEnvironment(given: Given) {
   const secrets = given.texts('secret-env').map((name) => {
     const value = process.env[name];
-    if (value === undefined) throw new UsageError(`--secret-env ${name}: there is no such variable here.`);
+    if (value === undefined) throw new UsageError(`--secret-env ${name}: this environment has no such variable.`);
     return { name, value, isSecret: true };
   });
   return [...given.wholePairs('env').map(({ key, value }) => ({ name: key, value })), ...secrets];
 }
 
-/** Words as they were typed, in one text that a shell splits into the same words again. */
+/** Quotes a word so that a shell splits the joined text into the same words. */
 function quote(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
@@ -238,6 +241,6 @@ function firstWord({ commandLine }: Context): string | undefined {
 function readSettings(given: Given): Record<string, unknown> {
   const value = parseValue('--settings', given.text('settings') ?? '');
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new UsageError('--settings takes a JSON object.');
-  // An object of JSON has text keys.
+  // A JSON object has string keys.
   return value as Record<string, unknown>;
 }

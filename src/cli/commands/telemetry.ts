@@ -12,11 +12,11 @@ const mostPoints = 10_000;
 
 export const telemetry: Command = {
   name: 'telemetry',
-  summary: "Shows what a job's steps consume: processor, memory and GPU over time.",
+  summary: "Shows the CPU, memory and GPU usage of a job's steps over time.",
   usage: 'JOB',
   argCount: [1, 1],
   flags: jsonFlag,
-  notes: `With --json: its samples, at most ${mostPoints}.`,
+  notes: `With --json, prints at most ${mostPoints} samples.`,
 
   async run({ io, client, args, isJson }) {
     const [id = ''] = args;
@@ -51,5 +51,5 @@ function renderTelemetry(samples: readonly Sample[]): string {
     return [`${[head, ...lines].join('\n')}\n`];
   });
   const seconds = spans.at(-1) ?? 0;
-  return `${parts.join('\n')}${seconds > 0 ? `\nOver ${formatSeconds(seconds)}; below each chart are seconds.\n` : ''}`;
+  return `${parts.join('\n')}${seconds > 0 ? `\nOver ${formatSeconds(seconds)}; the axis below each chart is in seconds.\n` : ''}`;
 }

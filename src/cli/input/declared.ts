@@ -1,6 +1,7 @@
 /**
- * The settings that a job declares: those of its application's schema, and those of its job file. Only these are flags of `submit`, and what they
- * are said to be decides how a text of the command line is read: where the schema says text, `5` is text.
+ * The settings that a job declares: in its application's schema and in its job file. Only these are
+ * flags of `submit`. Their types decide how a value on the command line is read: `5` is text if the
+ * schema says string.
  */
 
 import { didYouMean } from '../../text/nearest.ts';
@@ -12,7 +13,7 @@ import { NotKept, readValue } from './values.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** A value that the command line puts over the settings; `flag` is what was typed for it. */
+/** A setting overridden on the command line. `flag` is what the user typed. */
 export interface SettingOverride {
   readonly path: string;
   readonly value: unknown;
@@ -20,18 +21,18 @@ export interface SettingOverride {
 }
 
 export interface Declared {
-  /** The application's JSON Schema; null where there is none. */
+  /** The application's JSON Schema. Null if there is none. */
   readonly schema: Json | null;
   /** The settings of the job file, or of `--settings`. */
   readonly settings: Json;
 }
 
-/** The types of JSON Schema that a setting may have; null where nothing is said. */
+/** The JSON Schema types that a setting may have. Null if the schema does not say. */
 type Types = ReadonlySet<string> | null;
 
 /**
- * Reads flags as settings that the job declares.
- * @throws UsageError for one that it does not declare, with what was probably meant.
+ * Reads flags as declared settings.
+ * @throws UsageError for one that is not declared, with a suggestion.
  */
 export function readSettingFlags(given: readonly SettingFlag[], declared: Declared, flags: FlagSet): SettingOverride[] {
   const seen = new Set<string>();
@@ -44,18 +45,18 @@ export function readSettingFlags(given: readonly SettingFlag[], declared: Declar
   });
 }
 
-/** Reads the values of `--set PATH=VALUE`, which may be any settings. */
+/** Reads the values of `--set PATH=VALUE`, which may name any setting. */
 export function readSet(pairs: readonly { readonly key: string; readonly value: string }[], declared: Declared): SettingOverride[] {
   return pairs.map(({ key, value }) => {
     const flag = `--set ${key}`;
-    if (key.split('.').some((part) => part === '')) throw new UsageError(`${flag} is no path: give names joined by dots.`);
+    if (key.split('.').some((part) => part === '')) throw new UsageError(`${flag} is not a path: give names joined by dots.`);
     return { path: key, flag, value: readText(flag, value, typesOf(declared, key)) };
   });
 }
 
 /**
- * A value of the command line: JSON where it parses, else the text as it is.
- * @throws UsageError for a number that would not arrive as it is written.
+ * Reads a value from the command line: JSON if it parses, else text.
+ * @throws UsageError for a number that would be changed.
  */
 export function parseValue(flag: string, text: string): unknown {
   try {
@@ -82,7 +83,7 @@ function readText(flag: string, text: string | undefined, types: Types): unknown
   const value = parseValue(flag, text);
   if (typeNamesOf(value).some((name) => types.has(name))) return value;
   if (types.has('string')) return text;
-  // `.5` and `+5` are numbers, though not to JSON. What is none at all, the gateway refuses by the schema.
+  // `.5` and `+5` are numbers, though not in JSON. The gateway refuses other text by the schema.
   const isNumber = (types.has('number') || types.has('integer')) && /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text);
   return isNumber && !/^[-+]?0\d/.test(text) ? Number(text) : value;
 }
@@ -97,7 +98,7 @@ function typeNamesOf(value: unknown): string[] {
 function explainUndeclared(path: string, text: string | undefined, declared: Declared, flags: FlagSet): string {
   const known = [...Object.keys(flags), ...pathsOf(declared)];
   const suggestion = didYouMean(path, known, (word) => `--${word}`);
-  return `There is no flag --${path}, and no such setting of this job.${suggestion} Any setting is given by --set ${path}=${text ?? 'true'}.`;
+  return `There is no flag --${path}, and this job declares no such setting.${suggestion} To set any setting, use --set ${path}=${text ?? 'true'}.`;
 }
 
 function isDeclared(declared: Declared, path: string): boolean {
@@ -107,7 +108,7 @@ function isDeclared(declared: Declared, path: string): boolean {
 function typesOf(declared: Declared, path: string): Types {
   const said = typesOfSchemas(schemasAt(declared.schema, path) ?? []);
   if (said !== null) return said;
-  // A file's text is text; its other values say no more than what they are now.
+  // A string in the file makes it text. Other values say nothing about the type.
   return typeof valueAt(declared.settings, path) === 'string' ? new Set(['string']) : null;
 }
 
@@ -126,7 +127,10 @@ function typesOfSchemas(schemas: readonly Json[]): Types {
   return defaults.includes('string') ? new Set(['string']) : null;
 }
 
-/** What a schema says of a path; null where it does not know it. An object of which no keys are said may hold any. */
+/**
+ * The schemas of a path. Null if the schema does not know it. An object without declared keys may
+ * have any.
+ */
 function schemasAt(root: Json | null, path: string): Json[] | null {
   if (root === null) return null;
   let views = viewsOf(root, [root]);
@@ -147,7 +151,7 @@ function namedIn(schema: Json, key: string): unknown[] {
   return patterns.filter(([pattern]) => new RegExp(pattern, 'u').test(key)).map(([, schema]) => schema);
 }
 
-/** The schemas that speak of one place: those referred to, and all alternatives. */
+/** All schemas that apply at one place: references and alternatives included. */
 function viewsOf(root: Json, schemas: readonly unknown[]): Json[] {
   const seen = new Set<Json>();
   const open = schemas.filter(isObject);
@@ -166,7 +170,7 @@ function resolve(root: Json, reference: unknown): unknown {
   return keys.reduce<unknown>((at, key) => (isObject(at) ? at[key.replaceAll('~1', '/').replaceAll('~0', '~')] : undefined), root);
 }
 
-/** The paths that are declared, two levels deep, to suggest one. */
+/** The declared paths, two levels deep, for suggestions. */
 function pathsOf({ schema, settings }: Declared): string[] {
   const below = (key: string, inner: readonly string[]): string[] => [key, ...inner.map((name) => `${key}.${name}`)];
   const named = (part: unknown): [string, unknown][] =>

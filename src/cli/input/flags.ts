@@ -4,20 +4,23 @@ import { UsageError } from '../io.ts';
 
 /** One long option of a command. */
 export interface Flag {
-  /** What its value is called in the help; without it the flag takes none. */
+  /** The value's name in the help. Without it the flag takes no value. */
   readonly value?: string;
   readonly short?: string;
   readonly isRepeatable?: boolean;
   readonly description: string;
-  /** What holds when it is not given, for the help. */
+  /** The default, as the help says it. */
   readonly defaultText?: string;
-  /** The field of the API's input that it sets, `container.resources.cpu`; what is refused there is told by the flag. Default: its name. */
+  /**
+   * The API's input field that it sets, like `container.resources.cpu`: a refusal there names the
+   * flag. Default: its name.
+   */
   readonly field?: string;
 }
 
 export type FlagSet = Readonly<Record<string, Flag>>;
 
-/** What was given for a command's flags, read as what each is. */
+/** A command's parsed flags, with typed access. */
 export interface Given {
   readonly args: readonly string[];
   has(name: string): boolean;
@@ -25,13 +28,13 @@ export interface Given {
   texts(name: string): readonly string[];
   number(name: string): number | undefined;
   integer(name: string): number | undefined;
-  /** One of a few words, in either case. */
+  /** One of a few words, in any case. */
   choice<Word extends string>(name: string, words: readonly Word[]): Word | undefined;
-  /** Several of a few words; they may be given with commas or by repeating the flag. */
+  /** Several of a few words, separated by commas or by repeating the flag. */
   choices<Word extends string>(name: string, words: readonly Word[]): Word[];
-  /** `key=value` pairs; a key alone has the empty value. */
+  /** `key=value` pairs. A key alone has an empty value. */
   pairs(name: string): Pair[];
-  /** `key=value` pairs that need their value, which may be empty. */
+  /** `key=value` pairs. The equals sign is required, the value may be empty. */
   wholePairs(name: string): Pair[];
 }
 
@@ -41,8 +44,8 @@ export interface Pair {
 }
 
 /**
- * Reads a command line by its flags.
- * @throws UsageError that names the flag, for one that is unknown, lacks its value, or holds what it cannot.
+ * Parses a command line.
+ * @throws UsageError that names the flag: unknown, without its value, or with a wrong one.
  */
 export function parseFlags(flags: FlagSet, argv: readonly string[]): Given {
   const options: Options = {};
@@ -67,7 +70,7 @@ export function parseFlags(flags: FlagSet, argv: readonly string[]): Given {
     number,
     integer(name) {
       const value = number(name);
-      if (value !== undefined && !Number.isSafeInteger(value)) throw new UsageError(`--${name} takes a whole number, not ${value}.`);
+      if (value !== undefined && !Number.isSafeInteger(value)) throw new UsageError(`--${name} takes an integer, not ${value}.`);
       return value;
     },
     choice: (name, words) => {
@@ -105,7 +108,7 @@ function parse(
   }
 }
 
-/** `--shift -5` as `--shift=-5`: parseArgs takes a value that begins with a dash for a flag. */
+/** Turns `--shift -5` into `--shift=-5`: parseArgs takes a value with a dash for a flag. */
 function joinNegatives(options: Options, argv: readonly string[]): string[] {
   const joined: string[] = [];
   for (const word of argv) {
@@ -125,9 +128,9 @@ function choose<Word extends string>(name: string, words: readonly Word[], given
   return word;
 }
 
-/** `key=value`; the value may hold further equals signs. */
+/** Splits `key=value`. The value may contain more equals signs. */
 function splitPair(name: string, given: string): Pair {
   const at = given.indexOf('=');
-  if (at === 0 || given === '') throw new UsageError(`--${name} takes a name before the equals sign, not "${given}".`);
+  if (at === 0 || given === '') throw new UsageError(`--${name} needs a name before the equals sign, not "${given}".`);
   return at < 0 ? { key: given, value: '' } : { key: given.slice(0, at), value: given.slice(at + 1) };
 }

@@ -1,6 +1,7 @@
 /**
- * Reads an input of the API from a file, by the API's own types: where the schema takes text, the file's text goes as it was written (`010`, `1.10`,
- * `yes`), where it takes a number, the file has to hold one. Nothing is known here of single fields but how pairs may be shortened.
+ * Reads an API input from a file, by the API's own types. Where the schema takes text, the file's
+ * text is taken as written (`010`, `1.10`, `yes`). Where it takes a number, the file must have one.
+ * This file knows no single fields, only how pairs may be shortened.
  */
 import {
   type GraphQLInputObjectType,
@@ -20,13 +21,16 @@ import { UsageError } from '../io.ts';
 import { isBare, isNothing, type Source, type SourceEntry, type SourceNode, textOf } from './source.ts';
 import { NotKept, numberOf, readValue } from './values.ts';
 
-/** As deep as a file may be nested, aliases followed: one that holds itself has no end. */
+/** The deepest nesting, aliases included: one that contains itself never ends. */
 const DEEPEST = 64;
 
-/** Items are text that may hold JSON: their lists and mappings go as such. */
+/** Items are text that may hold JSON, so their lists and mappings are passed as JSON. */
 const jsonInText = new Set(['JobItemInput', 'ItemDefinitionInput']);
 
-/** An entry of pairs (labels, env, items) is named by one of these; a mapping of name to value may stand for their list. */
+/**
+ * The field that names an entry of pairs (labels, env, items). Their list may be written as a
+ * mapping of name to value.
+ */
 export function pairKeyOf(type: GraphQLInputType): 'key' | 'name' | undefined {
   const entry = isListType(type) ? getNullableType(type.ofType) : undefined;
   if (!isInputObjectType(entry)) return undefined;
@@ -35,15 +39,15 @@ export function pairKeyOf(type: GraphQLInputType): 'key' | 'name' | undefined {
   return fields.key === undefined ? 'name' : 'key';
 }
 
-/** What was read, and what is wrong with it: a line for each. */
+/** What was read, and what is wrong with it: one line each. */
 export interface Reading {
   readonly value: Readonly<Record<string, unknown>>;
   readonly problems: readonly string[];
-  /** Where each value stands, by its dot path in the input. */
+  /** The position of each value, by its dot path in the input. */
   readonly places: ReadonlyMap<string, number>;
 }
 
-/** Reads these entries as an input object of this type. Fields in `given` need not be there. */
+/** Reads these entries as an input object of this type. Fields in `given` may be missing. */
 export function readInput(
   source: Source,
   type: GraphQLInputObjectType,
@@ -94,7 +98,7 @@ class InputReader {
 
   #read(type: GraphQLInputType, node: SourceNode | null, path: Path, owner: GraphQLInputObjectType): unknown {
     this.places.set(path.join('.'), node?.range?.[0] ?? 0);
-    if (path.length > DEEPEST) throw new UsageError(this.#source.wrong(node, `nested deeper than ${DEEPEST} levels.`));
+    if (path.length > DEEPEST) throw new UsageError(this.#source.wrong(node, `is nested deeper than ${DEEPEST} levels.`));
     const inner = getNullableType(type);
     if (isNothing(node) && !(isNonNullType(type) && isText(inner))) {
       if (isNonNullType(type)) this.#refuse(node, path, `takes ${describeType(inner)}, not nothing.`);
@@ -120,7 +124,10 @@ class InputReader {
     return this.#refuse(node, path, `takes a list${pairKey ? ' or a mapping of names to values' : ''}, not ${describe(node)}.`);
   }
 
-  /** `{SEED: 7}` for `[{name: SEED, value: 7}]`. A mapping in the place of a value says the rest of the entry. */
+  /**
+   * Reads `{SEED: 7}` as `[{name: SEED, value: 7}]`. A mapping as the value gives the entry's other
+   * fields.
+   */
   #readPairs(type: GraphQLList<GraphQLInputType>, pairKey: string, map: YAMLMap, path: Path): unknown {
     const entryType = getNullableType(type.ofType);
     if (!isInputObjectType(entryType)) return null;
@@ -156,7 +163,7 @@ class InputReader {
     const text = textOf(node);
     if (text === null && takesJson) return JSON.stringify(readValue(this.#source, node));
     if (text === null) throw new NotKept(node, `takes text, not ${describe(node)}.`);
-    if (!text.isWellFormed()) throw new NotKept(node, 'holds half of a character (a lone surrogate).');
+    if (!text.isWellFormed()) throw new NotKept(node, 'contains half a character (a lone surrogate).');
     return text;
   }
 
@@ -168,24 +175,24 @@ class InputReader {
 
 const numberTypes = new Set(['Int', 'Float', 'ByteCount']);
 
-/** Whether it takes text as it is written: text itself, ids, times. */
+/** Whether it takes text as written: strings, ids, times. */
 function isText(type: GraphQLInputType): boolean {
   return isScalarType(type) && !numberTypes.has(type.name) && !['Boolean', 'JSON', 'JSONObject'].includes(type.name);
 }
 
-/** A key that the type does not have: where else it belongs, or which was meant. */
+/** Explains an unknown key: where it belongs, or which was probably meant. */
 function explainUnknown(top: GraphQLInputObjectType, type: GraphQLInputObjectType, key: string): string {
   const fields = Object.keys(type.getFields());
   const inside = pathTo(type, key);
-  if (inside) return `there is no field "${key}" here; it belongs into "${inside.slice(0, -1).join('.')}": write ${nest(inside)}.`;
+  if (inside) return `there is no field "${key}" here; it belongs in "${inside.slice(0, -1).join('.')}": write ${nest(inside)}.`;
   const suggestion = didYouMean(key, fields);
   const elsewhere = suggestion === '' && type !== top ? pathTo(top, key) : undefined;
   if (elsewhere)
-    return `there is no field "${key}" here; it is one of ${elsewhere.length === 1 ? 'the top' : `"${elsewhere.slice(0, -1).join('.')}"`}.`;
+    return `there is no field "${key}" here; it is a field of ${elsewhere.length === 1 ? 'the top level' : `"${elsewhere.slice(0, -1).join('.')}"`}.`;
   return `there is no field "${key}".${suggestion || ` Known are ${fields.join(', ')}.`}`;
 }
 
-/** The shortest way down to a field of this name, lists left out. */
+/** The shortest path to a field of this name, without list indexes. */
 function pathTo(from: GraphQLInputObjectType, key: string): string[] | undefined {
   const seen = new Set<GraphQLInputObjectType>();
   let level: [type: GraphQLInputObjectType, path: string[]][] = [[from, []]];

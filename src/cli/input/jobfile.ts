@@ -1,7 +1,10 @@
 /**
- * A job file: a CreateJobInput in YAML or JSON. `project`, `application` and `experiment` (name or id) may stand in place of projectId, applicationId
- * and experimentId; labels, requiredLabels, env and items may be mappings; what begins with `x-` at the top is the file's own, to be used with anchors.
- * What it may hold is read off schema.graphql, so that a field that the gateway takes is never refused here. docs/job-file.md tells users of it.
+ * Reads a job file: a CreateJobInput in YAML or JSON, with shorthands.
+ *
+ * `project`, `application` and `experiment` (name or id) may replace projectId, applicationId and
+ * experimentId. labels, requiredLabels, env and items may be mappings. Top-level keys that begin
+ * with `x-` are ignored, for use with anchors. The allowed fields come from schema.graphql, so no
+ * field that the gateway takes is refused here. docs/job-file.md is the user's page.
  */
 import { readFile } from 'node:fs/promises';
 import { buildSchema, type GraphQLInputObjectType, type GraphQLSchema, isInputObjectType } from 'graphql';
@@ -11,54 +14,58 @@ import { UsageError } from '../io.ts';
 import { readInput } from './inputs.ts';
 import { readSource, type Source, type SourceEntry, textOf } from './source.ts';
 
-/** What a job file says, and which project, application and experiment it names. */
+/** A job file's input, and the project, application and experiment that it names. */
 export interface JobFile {
   readonly project?: string;
   readonly application?: string;
   readonly experiment?: string;
   readonly input: Omit<CreateJobInput, 'projectId'> & { readonly projectId?: string };
-  /** Where the file says what stands at this path of the input, or the deepest of it: `job.yaml:3:7: settings.lr`. Undefined: it says nothing of it. */
+  /**
+   * The position in the file of the value at this path of the input, or of its nearest parent:
+   * `job.yaml:3:7: settings.lr`. Undefined if the file has neither.
+   */
   placeOf(path: readonly string[]): string | undefined;
 }
 
-/** Stand in for an id: what they name is looked up. */
+/** Names in place of ids, looked up later. */
 export const namesOfFile = ['project', 'application', 'experiment'] as const;
 
 const schemaFile = new URL('../../../schema.graphql', import.meta.url);
 
 /**
- * Reads a job file; `-` is standard input.
- * @throws UsageError with a line for each thing that is wrong, which names its place and its field.
+ * Reads a job file. `-` is standard input.
+ * @throws UsageError with one line for each problem, naming its position and field.
  */
 export async function readJobFile(path: string): Promise<JobFile> {
   return readJob(await readSource(path));
 }
 
-/** Reads a job out of a file. */
+/** Reads a job from a parsed file. */
 export async function readJob(source: Source): Promise<JobFile> {
   const { root } = source;
-  if (!isMap(root)) throw new UsageError(source.wrong(root, 'a job is a mapping of fields (name, steps, …).'));
+  if (!isMap(root)) throw new UsageError(source.wrong(root, 'a job must be a mapping of fields (name, steps, …).'));
   const entries = fieldsOf(source, root);
   const named = Object.fromEntries(entries.filter(isName).map((entry) => [entry.key, readName(source, entry)]));
-  // Whether there is a project, and which, is decided later. So is the name of a job that its application may lend one.
+  // The project is resolved later, and so is a name that may come from the application.
   const given = new Set(['projectId', ...(named.application === undefined ? [] : ['name'])]);
   const fields = entries.filter((entry) => !isName(entry));
   const { value, placeOf } = read(source, await inputType('CreateJobInput'), fields, given);
-  // It passed the check against the type that CreateJobInput was generated from; a name that may be left out is empty.
+  // It was checked against the type that CreateJobInput was generated from. An omitted name is
+  // empty.
   const input = { name: '', ...value } as JobFile['input'];
   return { ...named, input, placeOf };
 }
 
-/** An application's file: a CreateApplicationInput. */
+/** Reads an application file: a CreateApplicationInput. */
 export async function readApplicationFile(path: string): Promise<Pick<JobFile, 'placeOf'> & { readonly input: CreateApplicationInput }> {
   const source = await readSource(path);
   const { root } = source;
-  if (!isMap(root)) throw new UsageError(source.wrong(root, 'an application is a mapping of fields (name, itemDefinitions, …).'));
+  if (!isMap(root)) throw new UsageError(source.wrong(root, 'an application must be a mapping of fields (name, itemDefinitions, …).'));
   const { value, placeOf } = read(source, await inputType('CreateApplicationInput'), fieldsOf(source, root), new Set());
-  return { input: value as CreateApplicationInput, placeOf }; // it passed the check against that type
+  return { input: value as CreateApplicationInput, placeOf }; // checked against that type
 }
 
-/** The entries of a file but those that are its own. */
+/** The file's entries without its `x-` keys. */
 const fieldsOf = (source: Source, root: YAMLMap) => source.entriesOf(root).filter(({ key }) => !key.startsWith('x-'));
 
 function read(source: Source, type: GraphQLInputObjectType, fields: readonly SourceEntry[], given: ReadonlySet<string>) {
@@ -72,7 +79,7 @@ function read(source: Source, type: GraphQLInputObjectType, fields: readonly Sou
   return { value, placeOf };
 }
 
-const isName = ({ key }: SourceEntry): boolean => (namesOfFile as readonly string[]).includes(key); // a wider list to search in
+const isName = ({ key }: SourceEntry): boolean => (namesOfFile as readonly string[]).includes(key); // widened to be searched
 
 function readName(source: Source, { key, value, at }: SourceEntry): string {
   const text = textOf(value);

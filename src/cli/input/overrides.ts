@@ -1,23 +1,29 @@
 import { UsageError } from '../io.ts';
 import type { FlagSet } from './flags.ts';
 
-/** A long flag that a command does not know: perhaps one of its job's settings, `--custom.custom_param 5`. */
+/**
+ * A long flag that is not the command's own, perhaps a setting of its job:
+ * `--custom.custom_param 5`.
+ */
 export interface SettingFlag {
   /** The dot path that it names: `custom.custom_param`. */
   readonly path: string;
-  /** What was given for it; undefined where there is none. */
+  /** Its value. Undefined if there is none. */
   readonly text: string | undefined;
 }
 
 export interface OpenCommandLine {
-  /** What is left: the command's own flags and words. */
+  /** The rest: the command's own flags and words. */
   readonly argv: readonly string[];
   readonly settings: readonly SettingFlag[];
   /** The words after `--`. */
   readonly commandLine: readonly string[];
 }
 
-/** Takes the long flags that a command does not know out of its command line. Which of them are settings, the job says later. */
+/**
+ * Separates unknown long flags from the command line. The job decides later which of them are
+ * settings.
+ */
 export function takeSettingFlags(flags: FlagSet, argv: readonly string[]): OpenCommandLine {
   const end = argv.indexOf('--');
   const words = end < 0 ? argv : argv.slice(0, end);
@@ -30,7 +36,7 @@ export function takeSettingFlags(flags: FlagSet, argv: readonly string[]): OpenC
     const flag = Object.hasOwn(flags, path) ? flags[path] : undefined;
     if (!word.startsWith('--') || flag !== undefined) {
       kept.push(word);
-      // The value of a flag of ours is never one of theirs, whatever it looks like.
+      // The value of a known flag is never another flag, whatever it looks like.
       const takesNext = (flag?.value !== undefined && inline === undefined) || isShort(flags, word);
       if (takesNext && next !== undefined) {
         kept.push(next);
@@ -44,8 +50,8 @@ export function takeSettingFlags(flags: FlagSet, argv: readonly string[]): OpenC
     }
   }
   const commandLine = end < 0 ? [] : argv.slice(end + 1);
-  // Perhaps a variable of the shell that is not set. The job would have nothing to run, and wait for ever.
-  if (end >= 0 && !commandLine[0]) throw new UsageError('There is no command after --.');
+  // Perhaps an unset shell variable. The job would have nothing to run and would wait for ever.
+  if (end >= 0 && !commandLine[0]) throw new UsageError('No command follows --.');
   return { argv: kept, settings, commandLine };
 }
 

@@ -9,15 +9,16 @@ interface Project {
   readonly name: string;
 }
 
-/** How many projects are looked through for a name. */
+/** How many projects are searched for a name. */
 const mostProjects = 1_000;
 
-/** What the help says of a project that is not named. */
-export const defaultProject = "this machine's first, else the only one that the key sees";
+/** The default project, as the help says it. */
+export const defaultProject = "this machine's first, else the only one that the key can see";
 
 /**
- * The project that is meant: by id, by name, or, when none is given, the one of this machine's gateway, else the only one that the key can see.
- * @throws UsageError that lists the projects when there are several to choose from, or none of that name.
+ * Finds a project by id or name. Without one: the project of this machine's gateway, else the only
+ * one that the key can see.
+ * @throws UsageError that lists the projects if several match or none.
  */
 export async function resolveProjectId(client: Client, given: string | undefined, signal: AbortSignal): Promise<string> {
   if (given?.startsWith('proj_')) return given;
@@ -27,15 +28,15 @@ export async function resolveProjectId(client: Client, given: string | undefined
   const found = given === undefined ? projects : projects.filter((project) => project.name === given);
   const [only] = found;
   if (only !== undefined && found.length === 1) return only.id;
-  if (projects.length === 0) throw new UsageError('The key sees no project. Create one first: trainyard projects create NAME.');
+  if (projects.length === 0) throw new UsageError('The key can see no project. Create one first: trainyard projects create NAME.');
   const problem =
     given === undefined
-      ? 'Say which project with --project NAME or ID'
+      ? 'Choose a project with --project NAME or ID'
       : `There ${found.length === 0 ? 'is no project' : 'are several projects'} named "${cleanName(given)}"`;
-  throw new UsageError(`${problem}. The key sees:\n${(found.length > 1 ? found : projects).map(describe).join('\n')}`);
+  throw new UsageError(`${problem}. The key can see:\n${(found.length > 1 ? found : projects).map(describe).join('\n')}`);
 }
 
-/** Every project that the key sees, up to a thousand. */
+/** Every project that the key can see, up to a thousand. */
 export function listProjects(client: Client, signal: AbortSignal): Promise<Project[]> {
   return readPages(mostProjects, async (first, after) => (await client.request(ProjectsDocument, { first, after }, { signal })).projects);
 }

@@ -1,8 +1,9 @@
 /**
- * A file in YAML or JSON, read so that each text stays as it was written and each mistake can be told by its line.
+ * Parses a YAML or JSON file, keeping each text as written and each position for messages.
  *
- * YAML's own types are not applied here: `010` is a text with a place, and what it means is decided where it is used. It is YAML 1.2 with merge keys
- * (`<<`). What would be lost on the way to the gateway (binary, tags of other tools, a key that stands twice) is refused.
+ * YAML's own types are not applied here: `010` stays text with a position, and its meaning is
+ * decided where it is used. This is YAML 1.2 with merge keys (`<<`). What the gateway would not
+ * receive unchanged (binary, other tools' tags, duplicate keys) is refused.
  */
 import { isUtf8 } from 'node:buffer';
 import { open } from 'node:fs/promises';
@@ -23,39 +24,42 @@ import {
 } from 'yaml';
 import { UsageError } from '../io.ts';
 
-/** Larger than the gateway takes (1 MB a request), with room for comments. */
+/** More than the gateway takes (1 MB a request), with room for comments. */
 const MOST_BYTES = 4_194_304;
 
-/** A value of the file; aliases are followed already. */
+/** A value of the file, with aliases resolved. */
 export type SourceNode = Exclude<Node, Alias>;
 
-/** One entry of a mapping. `at` is where its key stands. */
+/** One entry of a mapping. `at` is its key's position. */
 export interface SourceEntry {
   readonly key: string;
   readonly at: number;
   readonly value: SourceNode | null;
 }
 
-/** A file with one document in it. */
+/** A parsed file with one document. */
 export interface Source {
   readonly root: SourceNode | null;
-  /** The message for what stands there, `job.yaml:3:7: …`. */
+  /** Prefixes a message with the position: `job.yaml:3:7: …`. */
   wrong(at: number | SourceNode | null, message: string): string;
-  /** The entries of a mapping, those that `<<` merges into it included. */
+  /** A mapping's entries, including those merged in by `<<`. */
   entriesOf(map: YAMLMap): readonly SourceEntry[];
-  /** The node itself, or what an alias stands for. */
+  /** The node itself, or an alias's target. */
   follow(value: unknown): SourceNode | null;
 }
 
-/** Tags of YAML's core schema: these do not change what is written. */
+/** Tags of YAML's core schema, which do not change what is written. */
 const knownTags = new Set(['!', ...['str', 'int', 'float', 'bool', 'null', 'map', 'seq'].map((name) => `tag:yaml.org,2002:${name}`)]);
 
-/** What a YAML file may not hold: control characters but tab and line breaks, and a carriage return that ends no line. */
+/**
+ * Characters that YAML forbids: control characters except tab and line breaks, and a carriage
+ * return inside a line.
+ */
 const unprintable = /[^\P{Cc}\t\n\r\u0085]|\r(?!\n)|[\ufffe\uffff]/u;
 
 /**
- * Reads a file; `-` is standard input.
- * @throws UsageError that names the file, and the line where there is one.
+ * Reads a file. `-` is standard input.
+ * @throws UsageError that names the file, and the line if there is one.
  */
 export async function readSource(path: string): Promise<Source> {
   const name = path === '-' ? 'standard input' : path;
@@ -64,7 +68,7 @@ export async function readSource(path: string): Promise<Source> {
   return parseSource(decode(bytes, name), name);
 }
 
-/** The same of a text. `name` is what the messages call it. */
+/** Parses a text. Messages call it `name`. */
 export function parseSource(text: string, name: string): Source {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: false, prettyErrors: false });
@@ -76,13 +80,13 @@ export function parseSource(text: string, name: string): Source {
     throw new UsageError(wrong(at, message));
   };
   const bad = unprintable.exec(text);
-  if (bad) refuse(bad.index, `there is a control character (${codeOf(bad[0])}); write it as an escape in double quotes.`);
+  if (bad) refuse(bad.index, `control character ${codeOf(bad[0])}; write it as an escape in double quotes.`);
   const [error] = document.errors;
-  if (error?.code === 'MULTIPLE_DOCS') refuse(error.pos[0], 'a second document begins here, and only one is read.');
+  if (error?.code === 'MULTIPLE_DOCS') refuse(error.pos[0], 'a second document begins here, but a file may have only one.');
   if (error?.code === 'RESOURCE_EXHAUSTION') refuse(error.pos[0], 'nested too deeply to be read.');
   if (error) refuse(error.pos[0], `${error.message.replace(/\.$/, '')}.`);
   const { yaml } = document.directives ?? {};
-  if (yaml?.explicit && yaml.version !== '1.2') refuse(0, `files are read as YAML 1.2, not as YAML ${yaml.version}.`);
+  if (yaml?.explicit && yaml.version !== '1.2') refuse(0, `files are read as YAML 1.2, not YAML ${yaml.version}.`);
   return new YamlSource(document, wrong);
 }
 
@@ -109,7 +113,7 @@ class YamlSource implements Source {
     return [...entries.values()];
   }
 
-  /** The mapping's own entries first: what it says itself wins over what it merges, and an earlier merge over a later one. */
+  /** Own entries win over merged ones, and an earlier merge wins over a later one. */
   #collect(map: YAMLMap, entries: Map<string, SourceEntry>, merged: Set<YAMLMap>): void {
     merged.add(map);
     const parts: YAMLMap[] = [];
@@ -124,7 +128,7 @@ class YamlSource implements Source {
     for (const part of parts) if (!merged.has(part)) this.#collect(part, entries, merged);
   }
 
-  /** The mappings that a merge key names. */
+  /** The mappings that a merge key refers to. */
   #partsOf(at: number, value: unknown): YAMLMap[] {
     const target = this.follow(value);
     const parts = isSeq(target) ? target.items.map((item) => this.follow(item)) : [target];
@@ -134,7 +138,10 @@ class YamlSource implements Source {
     });
   }
 
-  /** Finds what each alias stands for, the newest value of its name before it, and refuses tags that would change what is written. */
+  /**
+   * Resolves each alias to the nearest anchor of its name before it, and refuses tags that would
+   * change what is written.
+   */
   #checkNodes(document: Document): void {
     const anchors = new Map<string, SourceNode>();
     visit(document, {
@@ -146,7 +153,7 @@ class YamlSource implements Source {
       Value: (_, value) => {
         if (value.tag !== undefined && !knownTags.has(value.tag)) {
           const tag = value.tag.replace('tag:yaml.org,2002:', '!!');
-          throw new UsageError(this.wrong(value, `a value with the tag ${tag} cannot be kept; write it as text.`));
+          throw new UsageError(this.wrong(value, `values with the tag ${tag} are not supported; write it as text.`));
         }
         if (value.anchor) anchors.set(value.anchor, value);
       },
@@ -155,7 +162,7 @@ class YamlSource implements Source {
     if (warning) throw new UsageError(this.wrong(warning.pos[0], `${warning.message}.`));
   }
 
-  /** Refuses keys that are no text, or that stand twice. */
+  /** Refuses keys that are not text, and duplicate keys. */
   #checkKeys(map: YAMLMap): void {
     const seen = new Set<string>();
     for (const { key, value } of map.items) {
@@ -163,25 +170,25 @@ class YamlSource implements Source {
       const node = this.follow(key);
       const text = textOf(node);
       const at = placeOf(isNode(key) ? key : value);
-      if (text === null) throw new UsageError(this.wrong(at, 'a key has to be text, not a list or a mapping.'));
+      if (text === null) throw new UsageError(this.wrong(at, 'a key must be text, not a list or a mapping.'));
       if (text === '' && isNothing(node)) throw new UsageError(this.wrong(at, 'a key is missing before the colon.'));
-      if (seen.has(text)) throw new UsageError(this.wrong(at, `the key "${text}" stands twice in this mapping.`));
+      if (seen.has(text)) throw new UsageError(this.wrong(at, `the key "${text}" appears twice in this mapping.`));
       seen.add(text);
     }
   }
 }
 
-/** Whether nothing is written there: it is left out, `~` or `null`. */
+/** Whether the value is null: omitted, `~` or `null`. */
 export function isNothing(node: SourceNode | null): boolean {
   return node === null || (isScalar(node) && node.value === null && isBare(node));
 }
 
-/** A value without quotes, which YAML would give a type by what it looks like. */
+/** An unquoted value, whose type YAML would guess. */
 export function isBare(node: SourceNode | null): boolean {
   return isScalar(node) && node.type === 'PLAIN' && node.tag !== 'tag:yaml.org,2002:str' && node.tag !== '!';
 }
 
-/** The text of a value as it was written, without its quotes; null for a list or a mapping. */
+/** A scalar's text as written, without quotes. Null for a list or a mapping. */
 export function textOf(node: SourceNode | null): string | null {
   if (node === null) return '';
   if (!isScalar(node)) return null;
@@ -195,7 +202,7 @@ const isMergeKey = (key: unknown): boolean => isScalar(key) && key.type === 'PLA
 function decode(bytes: Buffer, name: string): string {
   if (isUtf8(bytes)) return new TextDecoder('utf-8').decode(bytes);
   const isUtf16 = /^(\xff\xfe|\xfe\xff)/.test(bytes.subarray(0, 2).toString('latin1'));
-  // By lines: no byte of a longer character is a line feed.
+  // Line by line: no byte of a multi-byte character is a line feed.
   const lines = bytes.toString('latin1').split('\n');
   const index = lines.findIndex((line) => !isUtf8(Buffer.from(line, 'latin1')));
   const column =
@@ -215,7 +222,7 @@ async function readBytes(path: string, name: string): Promise<Buffer> {
   }
 }
 
-/** No more than tells that it is too much: what is named may be a device without an end. */
+/** Reads a little more than the limit at most, because the file may be an endless device. */
 async function readStart(stream: Readable): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;

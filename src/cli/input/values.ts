@@ -1,8 +1,8 @@
-/** Values of a file that JSON has as well: settings, and whatever else is a document of the user's own. */
+/** Reads values that are JSON: settings, and other documents of the user's own. */
 import { isMap, isScalar, isSeq } from 'yaml';
 import { isBare, isNothing, type Source, type SourceNode, textOf } from './source.ts';
 
-/** Something that would not arrive as it is written. */
+/** A value that JSON would change. */
 export class NotKept extends Error {
   readonly node: SourceNode | null;
   constructor(node: SourceNode | null, message: string) {
@@ -11,19 +11,20 @@ export class NotKept extends Error {
   }
 }
 
-/** Aliases of aliases can stand for more than any machine holds. */
+/** Aliases of aliases can expand to more than any machine holds. */
 const MOST_VALUES = 200_000;
 const DEEPEST = 64;
 
 /**
- * The value of a node as JSON has it.
- * @throws NotKept for what JSON has no way to say: a number that is none there, or more digits than a number keeps.
+ * A node's value as JSON.
+ * @throws NotKept for what JSON cannot express: a number that it does not have, or one with more
+ *   digits than a double keeps.
  */
 export function readValue(source: Source, node: SourceNode | null): unknown {
   let count = 0;
   const read = (node: SourceNode | null, depth: number): unknown => {
     count += 1;
-    if (count > MOST_VALUES) throw new NotKept(node, `stands for more than ${MOST_VALUES} values.`);
+    if (count > MOST_VALUES) throw new NotKept(node, `expands to more than ${MOST_VALUES} values.`);
     if (depth > DEEPEST) throw new NotKept(node, `is nested deeper than ${DEEPEST} levels.`);
     if (isSeq(node)) return node.items.map((item) => read(source.follow(item), depth + 1));
     if (isMap(node)) return Object.fromEntries(source.entriesOf(node).map(({ key, value }) => [key, read(value, depth + 1)]));
@@ -40,13 +41,13 @@ function readScalar(node: SourceNode | null): unknown {
     if (number !== undefined) return number;
   }
   const text = textOf(node) ?? '';
-  if (!text.isWellFormed()) throw new NotKept(node, 'holds half of a character (a lone surrogate).');
+  if (!text.isWellFormed()) throw new NotKept(node, 'contains half a character (a lone surrogate).');
   return text;
 }
 
 /**
- * The number that is written there; undefined when it is no number.
- * @throws NotKept when another number, or none, would arrive.
+ * A node's number. Undefined if it is not one.
+ * @throws NotKept if JSON would change it.
  */
 export function numberOf(node: SourceNode | null): number | undefined {
   if (!isScalar(node) || typeof node.value !== 'number') return undefined;
@@ -56,11 +57,11 @@ export function numberOf(node: SourceNode | null): number | undefined {
   return node.value;
 }
 
-/** Why a number does not arrive as it is written; undefined when it does. */
+/** Why JSON would change a number. Undefined if it would not. */
 function problemOf(text: string, value: number): string | undefined {
-  if (!Number.isFinite(value)) return 'is no number that JSON has';
-  if (/^[-+]?0\d/.test(text)) return 'can be read as decimal and as octal';
-  if (Number.isInteger(value) && !Number.isSafeInteger(value) && /^[-+]?\w+$/.test(text)) return `would arrive as ${value}`;
-  if (value === 0 && /^[-+.0]*[1-9]/.test(text)) return 'is too small to be told from 0';
+  if (!Number.isFinite(value)) return 'is not a number in JSON';
+  if (/^[-+]?0\d/.test(text)) return 'could be decimal or octal';
+  if (Number.isInteger(value) && !Number.isSafeInteger(value) && /^[-+]?\w+$/.test(text)) return `would become ${value}`;
+  if (value === 0 && /^[-+.0]*[1-9]/.test(text)) return 'is too small to differ from 0';
   return undefined;
 }

@@ -8,18 +8,21 @@ export interface Series {
   readonly values: ReadonlyMap<number, number>;
 }
 
-/** The series as text, one over the other: x (whole numbers) to the right, y scaled to what is there. Empty when there is nothing to draw. */
+/**
+ * Draws the series over each other: x (integers) to the right, y scaled to the values. Empty if
+ * there are none.
+ */
 export function chart(series: readonly Series[]): string[] {
   const values = series.flatMap((line) => [...line.values.values()]);
   const all = [...new Set(series.flatMap((line) => [...line.values.keys()]))].sort((a, b) => a - b);
   if (all.length === 0) return [];
-  // Every so many, when there are more than columns.
+  // Skips some if there are more than columns.
   const xs = all.filter((_, index) => index % Math.ceil(all.length / width) === 0);
   const columnWidth = Math.max(1, Math.min(4, Math.floor(width / xs.length)));
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const rowOf = (value: number) => (high === low ? 0 : Math.round(((value - low) / (high - low)) * (height - 1)));
   const valueAt = (row: number) => low + ((high - low) * row) / (height - 1);
-  // As many digits as tell the rows apart.
+  // Enough digits to distinguish the rows.
   const isPlain = Math.abs(high) < 10_000 && Math.abs(low) < 10_000 && (high === low || high - low >= 0.01);
   const label = (value: number) => (isPlain ? value.toFixed(3) : value.toPrecision(3));
 

@@ -1,6 +1,7 @@
 /**
- * Follows a job to its end: its status, steps, log and metrics, each a resumable stream, told in the order in which things happened. The log goes to
- * stdout; what happens around it goes to stderr, so that a pipe gets the log alone. With JSON, every entry is a line of stdout.
+ * Follows a job to its end: its status, steps, log and metrics, each a resumable stream, shown in
+ * the order in which things happened. The log goes to stdout and everything else to stderr, so a
+ * pipe gets the log alone. With JSON, every entry is a line of stdout.
  */
 import { EventsDocument, JobNameDocument, JobStatusDocument, LogDocument, MetricsDocument } from '../../client/generated.ts';
 import { type SubscribeOptions, subscribe } from '../../client/subscribe.ts';
@@ -12,10 +13,10 @@ import { Follower } from './follower.ts';
 import { type Batch, type Entry, type Stream, showInOrder } from './merge.ts';
 
 export const followFlags: FlagSet = {
-  'patience-seconds': { value: 'N', description: 'how long to go on without a connection', defaultText: '300' },
+  'patience-seconds': { value: 'N', description: 'how long to retry a lost connection', defaultText: '300' },
 };
 
-/** Follows until the job is terminal; the exit code tells how it ended, or 130 after Ctrl-C. */
+/** Follows until the job has ended. The exit code tells its outcome, or is 130 after Ctrl-C. */
 export async function followJob(context: Context, jobId: string): Promise<number> {
   const { io } = context;
   const job = await findJob(context, jobId);
@@ -36,8 +37,8 @@ export async function followJob(context: Context, jobId: string): Promise<number
 }
 
 /**
- * The job of this id, with its steps.
- * @throws UsageError when there is none: the same for every command.
+ * The job with this id, and its steps.
+ * @throws UsageError if there is none.
  */
 export async function findJob({ client, io }: Pick<Context, 'client' | 'io'>, id: string) {
   const { job } = await client.request(JobNameDocument, { id }, { signal: io.signal });
@@ -45,9 +46,9 @@ export async function findJob({ client, io }: Pick<Context, 'client' | 'io'>, id
   return job;
 }
 
-export const noJob = (id: string): UsageError => new UsageError(`There is no job ${cleanName(id)}, or the key may not see it.`);
+export const noJob = (id: string): UsageError => new UsageError(`There is no job ${cleanName(id)}, or the key cannot see it.`);
 
-/** How the streams of a job are asked for; what is known of the connection goes to `follower`. */
+/** Subscribes to a job's streams. `follower` learns the state of their connections. */
 function openStreams({ target, given }: Context, jobId: string, follower: Follower, signal: AbortSignal): Stream[] {
   const giveUpAfterSeconds = given.number('patience-seconds') ?? 300;
   const open = (subscribed: (options: SubscribeOptions) => AsyncIterable<Batch>): Stream => {
@@ -60,7 +61,7 @@ function openStreams({ target, given }: Context, jobId: string, follower: Follow
     return { batches: subscribed({ signal, giveUpAfterSeconds, onState }), isLost: () => isLost };
   };
   const filter = { jobId, types: ['STEP_STATUS_CHANGED', 'STEPS_ADDED', 'FRAGMENT_READY'] as const };
-  // All four end with the job: each says ENDED once everything of it is delivered.
+  // All four end with the job: each says ENDED once everything is delivered.
   return [
     open((options) => batches(subscribe(target, JobStatusDocument, { jobId }, options), (frame) => follower.printStatus(frame))),
     open((options) =>

@@ -21,15 +21,18 @@ type StatusFrame = JobStatusSubscription['jobStatus'];
 type Event = EventsSubscription['events']['events'][number];
 type LogFrame = LogSubscription['log'];
 
-/** A step of a free device is claimed in milliseconds: after this long something is in the way. */
+/** A free device claims a step in milliseconds. After this long, something is in the way. */
 const explainAfterMs = 5_000;
 const explainAgainMs = 15_000;
 
-/** Of things that happened at once, what led to what: a job runs, then its step, which logs and reports, and ends, and then so does the job. */
+/**
+ * The causal order of things that happened at the same time: a job runs, then its step, which logs
+ * and reports and ends, and then the job ends.
+ */
 const ranks = { started: 0, log: 2, metrics: 3, fragment: 4, stepEnded: 5, jobEnded: 6 } as const;
 const isEnded = (status: string): boolean => ['SUCCEEDED', 'FAILED', 'CANCELLED'].includes(status);
 
-/** What is known of a job that is followed, and how it is shown. */
+/** The state of a followed job, and how it is shown. */
 export class Follower {
   readonly #context: Context;
   readonly #job: NonNullable<JobNameQuery['job']>;
@@ -56,12 +59,13 @@ export class Follower {
   }
 
   printStatus(frame: StatusFrame): Entry[] {
-    // Before what led to it is shown: the line at the bottom and the wait for a device are of now.
+    // At once, before the entries that led to it are shown: the line at the bottom and the wait for
+    // a device are about now.
     this.#history = frame.history;
     this.#showProgress();
     this.#watchWaiting();
     return frame.transitions.map((transition) => {
-      const show = () => this.#tell('status', transition, () => `== job ${transition.to} (${because(transition)})`);
+      const show = () => this.#report('status', transition, () => `== job ${transition.to} (${because(transition)})`);
       return isEnded(transition.to)
         ? { ...entry(transition.at, ranks.jobEnded, show), isEnd: true }
         : entry(transition.at, ranks.started, show);
@@ -88,7 +92,7 @@ export class Follower {
     );
   }
 
-  /** One entry for all that was reported of an iteration. */
+  /** One entry for all metrics of an iteration. */
   printMetrics(points: readonly MetricPointFieldsFragment[]): Entry[] {
     const groups = Map.groupBy(points, (point) => `${point.stepNumber}/${point.attempt}/${point.iteration}`);
     return [...groups.values()].map((group) =>
@@ -101,7 +105,10 @@ export class Follower {
     );
   }
 
-  /** Tells at once of connections that are lost, or cannot be made, and of those that are back: once for all the streams together. */
+  /**
+   * Reports at once that a connection is lost or cannot be made, and that it is back: once for all
+   * streams together.
+   */
   watchConnection(): NonNullable<SubscribeOptions['onState']> {
     const stream = Symbol('stream');
     return (state, reason) => {
@@ -110,9 +117,9 @@ export class Follower {
       else if (state === 'live') this.#lost.delete(stream);
       if (before === 0 && this.#lost.size === 1) {
         const what = state === 'connecting' ? 'no connection' : 'connection lost';
-        void this.#tell('connection', { state: 'reconnecting', reason }, () => `-- ${what} (${cleanName(reason ?? '')}), reconnecting --`);
+        void this.#report('connection', { state: 'reconnecting', reason }, () => `-- ${what} (${cleanName(reason ?? '')}), reconnecting --`);
       } else if (before === 1 && this.#lost.size === 0) {
-        void this.#tell('connection', { state: 'live' }, () => '-- connected again, nothing was missed --');
+        void this.#report('connection', { state: 'live' }, () => '-- reconnected, nothing was missed --');
       }
     };
   }
@@ -128,7 +135,7 @@ export class Follower {
     await this.#screen.write(this.#lines.flush());
     this.#metricLines.flush();
     const { passedOver } = this.#metricLines;
-    if (passedOver > 0) this.note(`-- ${passedOver} more reports came in between: trainyard metrics ${this.#job.id} --`);
+    if (passedOver > 0) this.note(`-- ${passedOver} more reports were not shown: trainyard metrics ${this.#job.id} --`);
   }
 
   async end(): Promise<number> {
@@ -137,7 +144,7 @@ export class Follower {
     const [metrics, ran] = [this.#metricsText(), this.#ran()];
     const name = cleanName(this.#job.name);
     const text = `== ${name} ${status}${ran === '' ? '' : ` after ${ran}`}${metrics === '' ? '' : `: ${metrics}`}`;
-    await this.#tell('outcome', { status, exitCode }, () => text);
+    await this.#report('outcome', { status, exitCode }, () => text);
     return exitCode;
   }
 
@@ -145,23 +152,23 @@ export class Follower {
     if (event.__typename === 'StepStatusChangedEvent') {
       const { number, name } = event.step;
       this.#step = `step ${number} ${cleanName(name)}`;
-      await this.#tell('step', event, () => `== step ${number} ${cleanName(name)} ${event.stepTo} (${because(event)})`);
+      await this.#report('step', event, () => `== step ${number} ${cleanName(name)} ${event.stepTo} (${because(event)})`);
     } else if (event.__typename === 'FragmentReadyEvent') {
       const { id, filename, type } = event.fragment;
-      await this.#tell('fragment', event, () => `== fragment ${cleanName(filename)} (${type}) ${id}`);
+      await this.#report('fragment', event, () => `== fragment ${cleanName(filename)} (${type}) ${id}`);
     } else if (event.__typename === 'StepsAddedEvent') {
       this.#headers.add(event.steps);
-      await this.#tell('steps', event, () => `== ${event.steps.length} steps added`);
+      await this.#report('steps', event, () => `== ${event.steps.length} steps added`);
     }
     this.#showProgress();
   }
 
-  /** While the job waits for a device: says why, when it has waited for a while, and again when the reason is another. */
+  /** Explains why the job waits for a device, after a while and again when the reason changes. */
   #watchWaiting(): void {
     clearTimeout(this.#explaining);
     if (this.#history?.status !== 'QUEUED') return;
     const explain = async (): Promise<void> => {
-      await this.#explainWaiting().catch(() => {}); // That the gateway is away, the streams tell.
+      await this.#explainWaiting().catch(() => {}); // The streams report that the gateway is away.
       if (this.#history?.status === 'QUEUED') this.#explaining = setTimeout(() => void explain(), explainAgainMs);
     };
     this.#explaining = setTimeout(() => void explain(), explainAfterMs);
@@ -181,10 +188,10 @@ export class Follower {
     const text = lines.join('\n');
     if (text === '' || text === this.#explained || this.#history?.status !== 'QUEUED') return;
     this.#explained = text;
-    await this.#tell('waiting', { steps }, () => text);
+    await this.#report('waiting', { steps }, () => text);
   }
 
-  async #tell(type: string, entry: object, text: () => string): Promise<void> {
+  async #report(type: string, entry: object, text: () => string): Promise<void> {
     if (this.#context.isJson) await this.#printLine(type, entry);
     else this.#screen.note(text());
   }
@@ -207,7 +214,7 @@ export class Follower {
     return iteration < 0 ? values : `${values} (iteration ${iteration})`;
   }
 
-  /** For how long it has run, or ran. */
+  /** How long it has run. */
   #ran(): string {
     return this.#history === undefined ? '' : formatSpan(this.#history.startedAt, this.#history.finishedAt);
   }

@@ -1,4 +1,4 @@
-/** A length of time as people say it: 4.2s, 3m 05s, 2h 10m, 3d 04h. */
+/** A duration as people write it: 4.2s, 3m 05s, 2h 10m, 3d 04h. */
 export function formatSeconds(seconds: number): string {
   if (seconds < 10) return `${seconds.toFixed(1)}s`;
   const whole = Math.round(seconds);
@@ -12,7 +12,7 @@ function two(value: number): string {
   return String(value).padStart(2, '0');
 }
 
-/** From one instant to another, or to now; empty when it has not begun. */
+/** The time between two instants, or until now. Empty if it has not begun. */
 export function formatSpan(from: string | null, to: string | null, now = Date.now()): string {
   if (from === null) return '';
   return formatSeconds(Math.max(0, (to === null ? now : Date.parse(to)) - Date.parse(from)) / 1000);
@@ -32,12 +32,12 @@ export function formatBytes(bytes: number | null): string {
   return power === 0 ? `${bytes} B` : `${(bytes / 1000 ** power).toPrecision(3)} ${units[power]}`;
 }
 
-/** A metric's value in as few digits as tell it apart. */
+/** A metric's value in few digits. */
 export function formatNumber(value: number): string {
   return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(5)));
 }
 
-/** Labels as they are given on the command line. */
+/** Labels as on the command line. */
 export function formatLabels(labels: readonly { readonly key: string; readonly value: string }[]): string {
   return labels.map((label) => (label.value === '' ? label.key : `${label.key}=${label.value}`)).join(' ');
 }

@@ -1,14 +1,15 @@
 import type { LogChunkFieldsFragment } from '../../client/generated.ts';
 import { cleanLog, cleanName, lastWrite } from '../terminal.ts';
 
-/** A line that does not end (a bar of dots, a dump) is shown in pieces of this many characters. */
+/** A longer line (a bar of dots, a dump) is shown in pieces of this many characters. */
 const longestLine = 16_384;
 
 type Chunk = Pick<LogChunkFieldsFragment, 'stepNumber' | 'attempt' | 'stream' | 'text'>;
 
 /**
- * Chunks of a log into whole lines. Chunks end where the process happened to be; what a colour code or a line of the other stream would cut in two
- * waits for the rest of it. Of a line that is written over (`\r`, as bars of progress do) the last write counts.
+ * Assembles whole lines from log chunks. Chunks end anywhere, so the rest of a line waits for its
+ * end, also across a colour code or a line of the other stream. For a line that is overwritten
+ * (`\r`, as progress bars do) the last write counts.
  */
 export class LogLines {
   readonly #keepColours: boolean;
@@ -19,12 +20,12 @@ export class LogLines {
     this.#keepColours = keepColours;
   }
 
-  /** The lines that this chunk completes, clean, each with its end; empty while there is none. */
+  /** The lines that this chunk completes, cleaned, with line ends. Empty if there are none. */
   take(chunk: Chunk): string {
     const source = `${chunk.stepNumber}/${chunk.attempt}/${chunk.stream}`;
     const text = (this.#begun.get(source) ?? '') + chunk.text;
     const end = text.lastIndexOf('\n') + 1;
-    // A \r at the very end may be half of a \r\n, and what was written before it stands until something is written over it.
+    // A final \r may be half of a \r\n, and the text before it stands until it is overwritten.
     const rest = text.slice(end).replace(/^[^\n]*\r(?=[^\r])/, '');
     this.#newest = source;
     if (rest.length > longestLine) {
@@ -36,12 +37,12 @@ export class LogLines {
     return end === 0 ? '' : cleanLog(text.slice(0, end), this.#keepColours);
   }
 
-  /** The line that was written to last and is not ended yet: a bar of progress, perhaps. */
+  /** The unfinished line that was written to last: perhaps a progress bar. */
   get begun(): string {
     return cleanName(lastWrite(this.#begun.get(this.#newest) ?? ''));
   }
 
-  /** What was begun and will not be ended any more. */
+  /** The unfinished lines, which will not be finished any more. */
   flush(): string {
     const rest = [...this.#begun.values()].map((text) => cleanLog(`${text}\n`, this.#keepColours));
     this.#begun.clear();
@@ -49,7 +50,9 @@ export class LogLines {
   }
 }
 
-/** Which step a log speaks of now, where a job has more than one, or a step was tried more than once. */
+/**
+ * Tells which step the log now belongs to, if the job has several steps or a step several attempts.
+ */
 export class LogHeaders {
   readonly #names: Map<number, string>;
   #source = '';
@@ -58,12 +61,12 @@ export class LogHeaders {
     this.#names = new Map(steps.map(({ number, name }) => [number, name]));
   }
 
-  /** Steps that came to the job. */
+  /** Adds steps that the job got. */
   add(steps: readonly { readonly number: number; readonly name: string }[]): void {
     for (const { number, name } of steps) this.#names.set(number, name);
   }
 
-  /** The line to show before this chunk; undefined while the log is of the same. */
+  /** The line to show before this chunk. Undefined if the step is the same. */
   before({ stepNumber, attempt }: Chunk): string | undefined {
     const source = `${stepNumber}/${attempt}`;
     if (source === this.#source) return undefined;

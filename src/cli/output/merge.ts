@@ -1,19 +1,21 @@
 /**
- * Several streams as one, in the order in which things happened. Each stream is in order by itself; between them, what came first is told first.
+ * Merges streams into one, in the order in which things happened. Each stream is in order by
+ * itself; across streams, the earliest entry is shown first.
  *
- * A stream that still replays what is stored is waited for: it may hold something earlier. So is one that has lost its connection. One that is live is
- * given a moment, as long as the network takes to bring what was written at the same time. Nothing waits longer than that but the end of all: it is
- * told when the other streams have nothing more to tell.
+ * A stream that still replays what is stored is awaited, because it may have something earlier. So
+ * is one that lost its connection. A live stream gets a moment, as long as the network takes to
+ * deliver what was written at the same time. Only the end of everything waits longer: it is shown
+ * when the other streams have nothing left.
  */
 import type { StreamState } from '../../client/generated.ts';
 
-/** One thing that a stream tells. */
+/** One entry of a stream. */
 export interface Entry {
   /** When it happened, in milliseconds. */
   readonly at: number;
-  /** What goes first of things that happened at once: the smaller. */
+  /** Breaks ties between entries of the same time: the smaller goes first. */
   readonly rank: number;
-  /** The end of what is followed, whatever the time says at which it came. */
+  /** The end of everything followed, whatever its time. */
   readonly isEnd: boolean;
   show(): Promise<void>;
 }
@@ -26,20 +28,23 @@ export interface Batch {
 
 export interface Stream {
   readonly batches: AsyncIterable<Batch>;
-  /** Whether its connection is lost, so that nothing is known of what it has to tell. */
+  /** Whether its connection is lost, so its entries are unknown. */
   isLost(): boolean;
 }
 
-/** How long a live stream may take with what was written at the same time as what is held back. */
+/** How long to wait for a live stream's entries of the same time. */
 const LIVE_MS = 250;
-/** How long one may take that replays what is stored. */
+/** How long to wait for a stream that replays what is stored. */
 const REPLAY_MS = 5_000;
-/** How long a live stream may take with its own end once it is known that all has ended. One goes on beyond that where devices may still come late. */
+/**
+ * How long to wait for a live stream's end once everything has ended. A stream lives longer if
+ * devices may still report late.
+ */
 const END_MS = 10_000;
-/** Deliveries that are held of one stream; beyond it, it is shown without waiting, and then read on. */
+/** The most batches held for one stream. Beyond that, its entries are shown without waiting. */
 const MOST_HELD = 32;
 
-/** Shows all that these streams tell, until all have ended. */
+/** Shows all entries of these streams, until all have ended. */
 export async function showInOrder(streams: readonly Stream[]): Promise<void> {
   const lanes = streams.map((stream) => new Lane(stream));
   for (;;) {
@@ -57,14 +62,14 @@ export async function showInOrder(streams: readonly Stream[]): Promise<void> {
   }
 }
 
-/** One stream: what it has delivered and is not shown yet. */
+/** One stream, and its batches that are not shown yet. */
 class Lane {
   readonly #stream: Stream;
   readonly #batches: AsyncIterator<Batch>;
   #held: { readonly batch: Batch; readonly arrivedAt: number; shown: number }[] = [];
   #state: StreamState = 'REPLAYING';
   #error: { readonly cause: unknown } | undefined;
-  /** Settles when something has come, or nothing more will. */
+  /** Settles when a batch has arrived, or the stream has ended. */
   reading: Promise<void> | undefined;
 
   constructor(stream: Stream) {
@@ -77,7 +82,7 @@ class Lane {
     return first?.batch.entries[first.shown];
   }
 
-  /** Asks for the next delivery, unless enough is held. Throws what the stream failed with. */
+  /** Requests the next batch, unless enough are held. Throws the stream's error. */
   read(): void {
     if (this.#error) throw this.#error.cause;
     if (this.reading || this.#state === 'ENDED' || this.#held.length >= MOST_HELD) return;
@@ -104,7 +109,7 @@ class Lane {
     return entry;
   }
 
-  /** For how long the head of this one has to wait for another, which may have something earlier. */
+  /** How long this one's head has to wait for another stream, which may have something earlier. */
   waitFor(other: Lane): number {
     const [first] = this.#held;
     if (first === undefined || other.head !== undefined || other.#state === 'ENDED') return 0;
@@ -112,7 +117,7 @@ class Lane {
     const isBehind = other.#state === 'REPLAYING' || other.#stream.isLost();
     if (this.head?.isEnd) return isBehind ? Number.POSITIVE_INFINITY : END_MS - waited;
     if (isBehind) return REPLAY_MS - waited;
-    // What is replayed here is older than what a live stream may still bring.
+    // Replayed entries are older than anything that a live stream may still deliver.
     return first.batch.state === 'REPLAYING' || this.#held.length >= MOST_HELD ? 0 : LIVE_MS - waited;
   }
 }

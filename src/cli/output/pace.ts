@@ -1,4 +1,4 @@
-/** Lines that may come faster than anyone reads: a few a second are shown, and of those between the newest. */
+/** Limits lines to a few a second. Of those in between, only the newest is shown. */
 export class PacedLines {
   readonly #print: (line: string) => void;
   readonly #perSecond: number;
@@ -25,7 +25,7 @@ export class PacedLines {
     this.#showNewest();
   }
 
-  /** Shows the newest line if it is held back. Nothing is shown by itself after that. */
+  /** Shows the newest line if it was held back. No later line appears by itself. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -4,8 +4,9 @@ import { truncate } from '../terminal.ts';
 const eraseLine = '\r\u001b[K';
 
 /**
- * What a command that follows something writes: data to stdout, notes to stderr, and, when stderr is a terminal, one line at the bottom that
- * is drawn over again. The line is taken away before anything else is written, so that the two never mix.
+ * The output of a following command: data on stdout, notes on stderr and, if stderr is a terminal,
+ * a progress line at the bottom. That line is erased before anything else is written, so the two
+ * never mix.
  */
 export class Screen {
   readonly #io: Io;
@@ -44,7 +45,8 @@ export class Screen {
   }
 
   #draw(): void {
-    // One column short: in the last one, some terminals go to the next line. One that does not know its width says 0.
+    // One column short, because some terminals wrap after the last one. A terminal of unknown width
+    // says 0.
     if (this.#progress !== '') this.#io.stderr.write(truncate(this.#progress, (this.#io.stderr.columns || 80) - 1));
   }
 }

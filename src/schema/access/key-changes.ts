@@ -36,7 +36,7 @@ defineMutation('createApiKey', {
 
 defineMutation('updateApiKey', {
   description:
-    'Renames a key, or gives it another end. By an ADMIN; keys of kind JOB and WATCH by an EDITOR too. What it may do stays as it is: for other rights, make ' +
+    'Renames a key or changes its expiry. By an ADMIN; keys of kind JOB and WATCH by an EDITOR too. What it may do stays as it is: for other rights, make ' +
     'another key. Answers INVALID_STATE for a new end of a key that has ended, or that was rotated.',
   input: builder.inputType('UpdateApiKeyInput', {
     description: 'What to change. What is left out or null stays as it is.',

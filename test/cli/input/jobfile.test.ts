@@ -230,7 +230,7 @@ steps:
 
 describe('a job file is refused by line and column', () => {
   test.each([
-    ['a key that stands twice', 'name: a\nlabels: {a: 1, "a": 2}', '2:16: the key "a" stands twice in this mapping.'],
+    ['a key that stands twice', 'name: a\nlabels: {a: 1, "a": 2}', '2:16: the key "a" appears twice in this mapping.'],
     ['a number as a key that stands twice', 'name: a\nlabels: {1: 1, "1": 2}', '2:16: the key "1" stands twice'],
     ['a key that is missing', 'name: a\nlabels: {: 1}', '2:10: a key is missing before the colon.'],
     ['a list as a key', 'name: a\nlabels: {? [a] : 1}', '2:12: a key has to be text'],

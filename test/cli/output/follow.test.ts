@@ -81,7 +81,7 @@ test('is told in order, each step under a line of its own, bars by their last wr
   expect(places).not.toContain(-1);
   expect(lines.filter((line) => line.startsWith('-- iteration')).length).toBeLessThan(10);
   expect(stderr).toContain('-- iteration 1999: loss 1\n');
-  expect(stderr).toMatch(/-- \d+ more reports came in between: trainyard metrics job_\w+ --/);
+  expect(stderr).toMatch(/-- \d+ more reports were not shown: trainyard metrics job_\w+ --/);
   expect((await trainyard('logs', id)).stdout).toBe('100%\nprepared\ntraining\n');
   expect((await trainyard('logs', id)).stderr).toBe('-- log of step 0 prepare --\n-- log of step 1 train --\n');
 });
@@ -99,7 +99,7 @@ test('a job that is not there is told in the same words by every command', async
   const said = [];
   for (const command of ['job', 'logs', 'watch']) said.push(await trainyard(command, 'BADID'));
   for (const one of said)
-    expect(one).toEqual({ code: 2, stdout: '', stderr: 'trainyard: There is no job BADID, or the key may not see it.\n' });
+    expect(one).toEqual({ code: 2, stdout: '', stderr: 'trainyard: There is no job BADID, or the key cannot see it.\n' });
 });
 
 test('a gateway that is away is told of at once', async () => {
