@@ -1,4 +1,7 @@
-/** A gateway: store, domain, realtime, schema and server, started in this order and stopped in reverse. */
+/**
+ * A gateway: store, domain, realtime, schema and server, started in this order and stopped in
+ * reverse.
+ */
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import manifest from '../package.json' with { type: 'json' };
 import { type Aggregator, startAggregator } from './aggregator/aggregator.ts';
@@ -36,28 +39,31 @@ import type { Tracing } from './telemetry/tracing.ts';
 export interface Gateway {
   readonly url: string;
   readonly domain: Domain;
-  /** Resolves once its database is another than the one that it was started on: it has to be closed, and started anew. */
+  /**
+   * Resolves once its database is no longer the one that it was started on. It then has to be
+   * closed and started again.
+   */
   readonly replaced: Promise<void>;
-  /** Says from now on that it is ready: the keys that a start brings are accepted. */
+  /** Reports ready from now on: a start's keys are accepted. */
   open(): void;
-  /** Stops within so many milliseconds: asks clients to come back, ends what is left, closes the store. */
+  /** Stops within `graceMs`: asks clients to come back, ends the rest, closes the store. */
   close(graceMs: number): Promise<void>;
 }
 
-/** SIGTERM to exit within 15 s (P11), the store's closing included. */
+/** Of the 15 s from SIGTERM to exit (P11), including the closing of the store. */
 export const STOP_GRACE_MS = 10_000;
 
-/** `trace`: how to trace what it does; null, not at all. */
+/** `trace`: how to trace it; null for no tracing. */
 export async function startGateway(config: Config, trace: TraceSettings | null = null): Promise<Gateway> {
   const { dataDir, databaseConnections: connections, newIdentity: isRenewed } = config.store;
   requireWritable(dataDir);
   const closed = closeToOthers(dataDir);
   const store = await openStore(config.store, { connections, isRenewed });
   const log = openLog(config.telemetry.logLevel);
-  if (closed.length > 0) log.warn('Other users of this machine could read what is the gateway’s alone; now they cannot.', { closed });
+  if (closed.length > 0) log.warn('Other users of this machine could read the gateway’s files. Their access was removed.', { closed });
   let tracing: Tracing | null = null;
   try {
-    // Loaded only where it is wanted: it would cost every start a tenth of a second.
+    // Loaded on demand: it would cost every start a tenth of a second.
     tracing = trace ? (await import('./telemetry/tracing.ts')).startTracing(trace, manifest.version) : null;
     return await serve(config, tracing?.watch(store) ?? store, log, tracing);
   } catch (error) {
@@ -70,7 +76,7 @@ async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracin
   const { network, local, limits, work, telemetry, retention } = config;
   const trustedDocuments = network.documents === null ? null : await readTrustedDocuments(network.documents);
   const files = openFiles(config.store);
-  // Where a store is shared, a gateway that cannot be seen now may be receiving a file all the same.
+  // If the store is shared, another gateway may be receiving a file unseen.
   if (!isShared(config.store)) await files.sweep(null);
   const domain = createDomain({ store, files, models: { inspect: inspectModel }, schemas: openSchemas(), limits: work });
   if (store.isFirst) await forgiveOutage(domain);
@@ -87,7 +93,7 @@ async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracin
     log.lostLines,
   ].flat();
   const metrics = new Metrics({ version: manifest.version, node: process.versions.node, store: store.description }, counted);
-  // Before anything goes on by itself: the address may be taken.
+  // Before any background task starts, because the address may be in use.
   const metricsServer = telemetry.metricsAddress === null ? null : await openMetricsServer(metrics, telemetry.metricsAddress);
   const stopTime = startSweep(domain, logRecurring(log, 'The sweep failed; the next one tries again.'));
   const stopRetention = startRetention(domain, retention, logRecurring(log, 'Retention failed; the next round goes on.'));
@@ -125,7 +131,7 @@ async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracin
     replaced: store.replaced,
     open: server.open,
     async close(graceMs) {
-      log.info('The gateway stops.');
+      log.info('The gateway is stopping.');
       wakeups.stop();
       const [failure] = await endInTurn(
         [() => aggregator?.close(), () => server.close(graceMs)],
@@ -141,13 +147,17 @@ async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracin
   };
 }
 
-/** Those of the file, and those that agents and the command line send: without them nothing would run. */
+/**
+ * The file's documents, and those of agents and the command line, without which nothing would run.
+ */
 async function readTrustedDocuments(path: string): Promise<ReadonlyMap<string, string>> {
   const own = Object.entries(await import('./client/generated.ts')).filter(([name]) => name.endsWith('Document'));
   return new Map([...own.map(([name, document]) => [`trainyard/${name}`, String(document)] as const), ...readManifest(path)]);
 }
 
-/** Throws Node's error where the folder cannot be made or written to, before anything is opened in it. */
+/**
+ * Throws Node's error if the folder cannot be created or written, before anything is opened in it.
+ */
 function requireWritable(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   accessSync(folder, constants.W_OK | constants.X_OK);

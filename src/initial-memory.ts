@@ -1,23 +1,25 @@
 /**
- * What a process was started with: its environment and its command line, which the system shows to every program of the same user for as long as the
- * process lives (/proc/PID/environ, /proc/PID/cmdline; the command line to everyone). A step runs as its agent's user, below the agent and the gateway.
- * So whatever Trainyard was started with is taken out of there before anything else is done.
+ * Removes secrets from what a process was started with: its environment and command line. The
+ * system shows these to every program of the same user while the process lives (/proc/PID/environ,
+ * /proc/PID/cmdline; the command line to everyone). A step runs as its agent's user, below the
+ * agent and the gateway. So this is done before anything else.
  */
 import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Flags whose value is a key or may hold a password. */
+/** Flags whose value is a key or may contain a password. */
 const secretFlags = /^--(?:token|database-url)(?:=(.*))?$/s;
 
 /**
- * Takes the settings: answers the environment as it was, and leaves of it in `process.env`, which what is started inherits, nothing that begins with
- * TRAINYARD_. On Linux neither is found in what the system shows of this process from then on.
+ * Takes the settings: returns the original environment and removes every TRAINYARD_ variable from
+ * `process.env`, which child processes inherit. On Linux, the system does not show them for this
+ * process any more either.
  */
 export function takeEnvironment(argv: readonly string[]): Environment {
   const environment = { ...process.env };
   for (const [name, value] of Object.entries(environment)) {
-    // Set anew, it lies elsewhere: what it was is overwritten below.
+    // Setting it again stores it elsewhere. The original is overwritten below.
     delete process.env[name];
     if (!name.startsWith('TRAINYARD_')) process.env[name] = value;
   }
@@ -33,7 +35,7 @@ export function secretsIn(argv: readonly string[]): string[] {
   });
 }
 
-/** Overwrites the whole of the first environment, and these words of the command line. */
+/** Overwrites the whole original environment, and these words of the command line. */
 function overwrite(words: readonly string[]): void {
   try {
     const [argStart = 0, argEnd = 0, envStart = 0, envEnd = 0] = statusOf('self').slice(45, 49).map(Number);
@@ -50,17 +52,21 @@ function overwrite(words: readonly string[]): void {
       closeSync(memory);
     }
   } catch {
-    // A system that does not let a process write to itself: whoever starts steps looks for what can be read, and says so.
+    // The system does not let a process write to itself. What stays readable is reported by
+    // describeExposed.
   }
 }
 
-/** The fields of /proc/PID/stat from the third on, as proc(5) counts them: the second may hold anything. */
+/**
+ * The fields of /proc/PID/stat from the third on, counted as in proc(5): the second may contain
+ * anything.
+ */
 function statusOf(pid: number | 'self'): string[] {
   const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
   return text.slice(text.lastIndexOf(')') + 2).split(' ');
 }
 
-/** The parent of a process; 0 where there is none, or none that can be seen. */
+/** The parent of a process. 0 if it has none or none that is visible. */
 export function parentOf(pid: number): number {
   try {
     return Number(statusOf(pid)[1]);
@@ -70,8 +76,9 @@ export function parentOf(pid: number): number {
 }
 
 /**
- * This process and those above it in which the system shows one of these secrets to other programs of the user: an npm, a shell or a supervisor that
- * was given it in its environment, and handed it on. Each by its number and name; none where the system has no such view.
+ * This process and its ancestors that show one of these secrets to the user's other programs: an
+ * npm, a shell or a supervisor that got it in its environment and passed it on. Each by pid and
+ * name. Empty where the system has no such view.
  */
 function findExposed(secrets: readonly string[]): string[] {
   const found: string[] = [];
@@ -82,11 +89,11 @@ function findExposed(secrets: readonly string[]): string[] {
   return found;
 }
 
-/** What to say of them; undefined where there is nothing to say. */
+/** A warning about them. Undefined if there are none. */
 export function describeExposed(secrets: readonly (string | null | undefined)[], remedy: string): string | undefined {
   const found = findExposed(secrets.filter((secret): secret is string => (secret ?? '') !== ''));
   if (found.length === 0) return undefined;
-  return `Steps that run as this user can read a secret in what process ${found.join(', process ')} was started with. ${remedy}`;
+  return `Steps that run as this user can read a secret in the environment or command line of process ${found.join(', process ')}. ${remedy}`;
 }
 
 function read(path: string): string {

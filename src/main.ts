@@ -1,22 +1,24 @@
-/** `trainyard`: the gateway's own commands, and the door to those that talk to one. */
+/** `trainyard`: runs the gateway's own commands, or one that talks to a gateway. */
 import './module-loading.ts';
 import type { GatewayCommand } from './config/config.ts';
 import { describeExposed, secretsIn, takeEnvironment } from './initial-memory.ts';
 
-/** Before anything else is loaded: better-sqlite3 ends an older Node without a word. */
+/**
+ * Checked before anything else is loaded: better-sqlite3 crashes an older Node without a message.
+ */
 const OLDEST_NODE = 26;
-/** What a gateway writes is for its user alone. */
+/** A gateway's files are for its user only. */
 const PRIVATE_UMASK = 0o077;
 
 const [command = '', ...rest] = helpFlagLast(process.argv.slice(2));
-// Steps leave processes behind that are nobody's to wait for but process 1's.
+// Steps leave orphans behind, which process 1 has to wait for.
 if (process.pid === 1 && (command === 'up' || command === 'agent')) (await import('./agent/process/process-one.ts')).becomeInit();
 const env = takeEnvironment(rest);
-// Node would open its debugger on it, to whoever may send a signal: a step may.
+// Otherwise Node would open its debugger for anyone who can send this signal: a step can.
 if (process.platform !== 'win32') process.on('SIGUSR1', () => {});
 if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
   process.stderr.write(
-    `Trainyard needs Node ${OLDEST_NODE} or newer; this is ${process.versions.node}. \`npm ci\` brings one along: use \`npm start\`.\n`,
+    `Trainyard needs Node ${OLDEST_NODE} or newer; this is ${process.versions.node}. \`npm ci\` installs it: use \`npm start\`.\n`,
   );
   process.exitCode = 1;
 } else if (command === '--version' || command === 'version') {
@@ -33,7 +35,7 @@ if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
   await runCommandLine();
 }
 
-/** `help submit` as `submit --help`. */
+/** Turns `help submit` into `submit --help`. */
 function helpFlagLast(argv: readonly string[]): readonly string[] {
   const [first, ...words] = argv;
   return first === 'help' && words.length > 0 ? [...words, '--help'] : argv;
@@ -63,24 +65,25 @@ async function runCommandLine(): Promise<void> {
   const { run, summaries } = await import('./cli/cli.ts');
   if (command === '' || command === '--help' || command === '-h' || command === 'help') {
     const all = [
-      { name: 'up', summary: 'Starts a gateway and an agent on this machine: what `npm start` runs.' },
-      { name: 'serve', summary: 'Starts a gateway alone.' },
-      { name: 'backup', summary: 'Takes a backup of a store while gateways run on it.' },
+      { name: 'up', summary: 'Starts a gateway and an agent on this machine, like `npm start`.' },
+      { name: 'serve', summary: 'Starts a gateway without an agent.' },
+      { name: 'backup', summary: 'Takes a backup of a store, also while gateways run on it.' },
       { name: 'restore', summary: 'Restores a backup into an empty store.' },
       ...summaries,
     ];
     const width = Math.max(...all.map(({ name }) => name.length)) + 2;
     const lines = all.map(({ name, summary }) => `  ${name.padEnd(width)}${summary}`);
-    process.stdout.write(`Usage: trainyard COMMAND [flags]\n\n${lines.join('\n')}\n\ntrainyard COMMAND --help says more.\n`);
+    process.stdout.write(`Usage: trainyard COMMAND [flags]\n\n${lines.join('\n')}\n\nSee trainyard COMMAND --help.\n`);
     return;
   }
-  const exposed = command === 'agent' ? describeExposed([env.TRAINYARD_TOKEN, ...secretsIn(rest)], 'Give it by --token-file.') : undefined;
+  const exposed =
+    command === 'agent' ? describeExposed([env.TRAINYARD_TOKEN, ...secretsIn(rest)], 'Pass it with --token-file.') : undefined;
   if (exposed !== undefined) process.stderr.write(`${exposed}\n`);
   const interrupt = new AbortController();
   const signals = ['SIGINT', 'SIGTERM'] as const;
   const stop = () => {
     interrupt.abort();
-    // The second one is for who does not want to wait: it ends the process as if nobody listened.
+    // A second signal is not caught, so it ends the process at once.
     for (const signal of signals) process.off(signal, stop);
   };
   for (const signal of signals) process.on(signal, stop);

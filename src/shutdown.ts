@@ -1,11 +1,11 @@
-/** How a thing of many parts ends. */
+/** Ends something with several parts. */
 
-/** Of one part; what it resolves to does not matter. */
+/** Ends one part. What it resolves with does not matter. */
 export type End = () => unknown;
 
 /**
- * Ends parts in turn, those of one step at a time together: no step begins before the one before it is over, and none is left out because another
- * failed. Answers what failed, in order.
+ * Ends parts step by step; the parts of one step end together. Each step begins after the one
+ * before, even if that failed. Resolves with the failures, in order.
  */
 export async function endInTurn(...steps: readonly (readonly End[])[]): Promise<PromiseRejectedResult[]> {
   const failures: PromiseRejectedResult[] = [];

@@ -11,7 +11,6 @@ import { hostname, userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import type { Client } from '../client/fetch.ts';
 import { type LabelInput, type ResourcesInput, UpdateDeviceDocument } from '../client/generated.ts';
-import { watchClient } from './retrying.ts';
 import { removeOrphans } from './attempt/orphans.ts';
 import { AgentError, occupyFolder, type Registration, registerDevice } from './device.ts';
 import type { AgentEvent } from './events.ts';
@@ -19,6 +18,7 @@ import { type Offer, Offers } from './machine/offer.ts';
 import { type Containment, findContainment } from './process/containment.ts';
 import { IsolationError, isolate } from './process/isolation.ts';
 import { describeZombies } from './process/zombies.ts';
+import { watchClient } from './retrying.ts';
 import { runSlots } from './slots.ts';
 
 export interface AgentOptions {
@@ -128,7 +128,10 @@ async function serve(options: AgentOptions, setup: Setup): Promise<number> {
   setMaxListeners(0, release.signal);
   const onStop = () => {
     const isFinishing = options.stopMode === 'finish';
-    emit({ kind: 'STOPPING', message: isFinishing ? 'Stopping: finishing the steps in progress.' : 'Stopping: giving back the steps in progress.' });
+    emit({
+      kind: 'STOPPING',
+      message: isFinishing ? 'Stopping: finishing the steps in progress.' : 'Stopping: giving back the steps in progress.',
+    });
     if (!isFinishing) release.abort();
   };
   if (stop.aborted) onStop();
@@ -167,8 +170,7 @@ async function contain({ isolate: isolation }: AgentOptions, workDir: string): P
 
 async function register(options: AgentOptions, { name, workDir, emit }: Setup, offer: Offer): Promise<Registration> {
   const { url, token, projectId, labels = [], slots = 1 } = options;
-  const onAway = (message: string) =>
-    emit({ kind: 'GATEWAY_AWAY', message: `The gateway is away; retrying until it is back: ${message}` });
+  const onAway = (message: string) => emit({ kind: 'GATEWAY_AWAY', message: `The gateway is away; retrying until it is back: ${message}` });
   const onBack = () => emit({ kind: 'GATEWAY_BACK', message: 'The gateway is back.' });
   const wrap = (client: Client) => watchClient(client, onAway, onBack);
   const input = { projectId, name, kind: 'WORKER', labels, slots, ...offer } as const;

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { Refused, RequestRefused, unwrap } from '../client/errors.ts';
 import { type Client, createClient } from '../client/fetch.ts';
 import { RegisterDeviceDocument, type RegisterDeviceInput } from '../client/generated.ts';
-import { requestUntilAnswered, isKeyRefused } from './retrying.ts';
 import { isAlive, readRecord, recordProcess } from './attempt/orphans.ts';
+import { isKeyRefused, requestUntilAnswered } from './retrying.ts';
 
 /**
  * The agent cannot start: another one uses the folder, or the gateway refuses its key. The message

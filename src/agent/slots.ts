@@ -1,10 +1,10 @@
 import { type Backoff, delayMs, wait } from '../client/backoff.ts';
 import { Refused, RequestRefused, unwrap } from '../client/errors.ts';
 import { ClaimNextStepsDocument } from '../client/generated.ts';
-import { isTransient } from './retrying.ts';
 import { describeOutcome } from './attempt/report.ts';
 import { type Claim, type WorkOptions, workOn } from './attempt/worker.ts';
 import type { AgentEvent } from './events.ts';
+import { isTransient } from './retrying.ts';
 import { WorkWatch } from './watch.ts';
 
 export interface SlotsOptions {

@@ -25,6 +25,6 @@ export async function readPages<Node>(limit: number, read: (first: number, after
 /** How many rows a list shows. */
 export function readLimit(given: Given, byDefault = 50): number {
   const limit = given.integer('limit') ?? byDefault;
-  if (limit < 1) throw new UsageError(`--limit takes an integer of at least 1, not ${limit}.`);
+  if (limit < 1) throw new UsageError(`--limit takes a whole number of at least 1, not ${limit}.`);
   return limit;
 }

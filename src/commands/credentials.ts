@@ -1,4 +1,7 @@
-/** The keys that a gateway makes for its own operator: an admin key on the first start, and one for each start's link. */
+/**
+ * The keys that a gateway creates for its operator: an admin key on the first start, and a key for
+ * each start's link.
+ */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { audit, madeWith } from '../domain/access/audit.ts';
@@ -11,16 +14,19 @@ import { firstProject } from '../domain/jobs/projects.ts';
 import { anyAdminKey } from '../store/queries/keys.ts';
 
 const FILE = 'credentials.json';
-/** A link of a start is good for as long as a browser's tab is plausibly kept. */
+/** How long a start's link is valid: about as long as someone keeps a browser tab. */
 const LINK_DAYS = 7;
 
 export interface OperatorKey {
   readonly secret: string;
-  /** Made just now: to be shown, this once. */
+  /** Whether it was just created, and has to be shown once. */
   readonly isNew: boolean;
 }
 
-/** The key that the environment names, or one that is made because the store has no admin key yet; null when it has, and nobody says which. */
+/**
+ * The key from the environment, or a new one if the store has no admin key. Null if the store has
+ * one and the environment names none.
+ */
 export async function operatorKey(domain: Domain, chosen: string | null): Promise<OperatorKey | null> {
   if (chosen !== null) {
     await acceptAdminKey(domain, chosen);
@@ -31,8 +37,9 @@ export async function operatorKey(domain: Domain, chosen: string | null): Promis
 }
 
 /**
- * The key of this machine's user, in a file of the data folder that only this user can read; made anew when the file is gone or its key is. With it
- * stands the project that commands mean where none is named: the one of the first start, however many there are later.
+ * The local user's key, in a file in the data folder that only this user can read. A new one is
+ * created when the file or its key is gone. The file also names the default project of commands:
+ * the one of the first start, however many there are later.
  */
 export async function localKey(domain: Domain, dataDir: string, url: string, given: OperatorKey | null): Promise<string> {
   const left = readKept(dataDir);

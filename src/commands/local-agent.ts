@@ -1,9 +1,12 @@
 /**
- * The agent that `up` runs beside its gateway: a process of its own, so that a gateway that dies takes no step along.
+ * The agent that `up` runs beside its gateway, in its own process, so that a gateway that dies does
+ * not take steps along.
  *
- * It is handed a key of its device alone, in the file of its folder where every agent keeps the key of its device. An agent that ends by itself is
- * started again. One that a killed gateway left behind runs on, with the steps that it holds: the next `up` takes it over, and stops it in the end like
- * its own. Whatever keeps an agent from running (its folder, its program, the disk) is said, and tried again: the gateway goes on without it.
+ * It gets a key for its device only, in the file of its folder where every agent keeps its device's
+ * key. An agent that ends by itself is started again. An agent that a killed gateway left behind
+ * keeps running with the steps that it holds. The next `up` takes it over, and later stops it like
+ * its own. Whatever keeps an agent from running (its folder, its program, the disk) is reported and
+ * retried; the gateway goes on without it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -20,27 +23,30 @@ import { keepDoing } from './background.ts';
 
 /** From SIGTERM to SIGKILL for its steps. */
 const STEP_GRACE_SECONDS = 4;
-/** For what the log still has to say and the report, to a gateway on this machine. */
+/** For the rest of the log and the report, to a gateway on this machine. */
 const REPORT_SECONDS = 3;
-/** From SIGTERM to SIGKILL for itself: what it is told to grant its steps fits in it. The gateway's own stop has what is left of the 15 s of P11. */
+/**
+ * From SIGTERM to SIGKILL for itself: what it is told to grant its steps fits in it. The gateway's
+ * own stop has what is left of the 15 s of P11.
+ */
 const AGENT_GRACE_MS = (handInSeconds(STEP_GRACE_SECONDS) + REPORT_SECONDS) * 1_000;
 const LOOK_EVERY_MS = 250;
 
 export interface LocalAgent {
-  /** Has it give back what it holds, and waits until it has gone. */
+  /** Makes it give back its steps, and waits until it has exited. */
   stop(): Promise<void>;
 }
 
-/** Hands out keys of the device that this machine is. */
+/** Manages the keys of this machine's device. */
 export interface DeviceKeys {
-  /** Whether it is good now. */
+  /** Whether it is valid now. */
   isGood(key: string): Promise<boolean>;
-  /** Makes one; those that there were end after a while. */
+  /** Creates a key. Earlier ones end after a while. */
   renew(deviceName: string): Promise<string>;
 }
 
 export interface Isolation {
-  /** Default: each step as another one. */
+  /** Default: a different user for each step. */
   readonly user: string | undefined;
 }
 
@@ -51,9 +57,9 @@ export interface LocalAgentOptions {
   readonly isolation: Isolation | null;
   readonly url: string;
   readonly keys: DeviceKeys;
-  /** The gateway's environment; its settings, secrets among them, are not handed on. */
+  /** The gateway's environment. Its settings, including secrets, are not passed on. */
   readonly env: Environment;
-  /** How the program runs that is to start: the files that its steps write are for whoever its user lets read them. */
+  /** The umask of the agent: its user decides who may read the files that steps write. */
   readonly umask: number;
   readonly onError: (error: unknown) => void;
 }
@@ -71,14 +77,17 @@ export function startLocalAgent(options: LocalAgentOptions): LocalAgent {
 
 const folderOf = (dataDir: string) => resolve(join(dataDir, 'agent'));
 
-/** Tries in the agent's folder what the agent will do. Rejects with IsolationError where steps cannot be isolated: whoever asked for it must not run without. */
+/**
+ * Tries isolation in the agent's folder. Rejects with IsolationError if steps cannot be isolated:
+ * who asked for isolation must not run without it.
+ */
 export async function requireIsolation(dataDir: string, { user }: Isolation): Promise<void> {
   const workDir = folderOf(dataDir);
   await makeAgentFolder(workDir);
   await isolate({ workDir, user });
 }
 
-/** Sees to it that an agent runs until it is to stop. */
+/** Keeps an agent running until `stop`. */
 function keep(options: LocalAgentOptions, stop: AbortSignal): Promise<void> {
   const workDir = folderOf(options.dataDir);
   const handOver = keyMaker(options, workDir);
@@ -88,14 +97,17 @@ function keep(options: LocalAgentOptions, stop: AbortSignal): Promise<void> {
     if (left !== null && (await isAlive(left))) await takeOver(left, await findFault(options, workDir, left), stop);
     if (stop.aborted) return;
     await handOver();
-    // Told to stop while it was: an agent that is started now would hear of no stop.
+    // Check again: an agent started now would not notice the stop.
     if (stop.aborted) return;
     await runAgent(options, workDir, stop);
   };
   return keepDoing(work, { stop, onError: options.onError });
 }
 
-/** Leaves a key in the agent's folder: a new one at each start, and in place of one that has ended. One that could not be left there is kept for the next try. */
+/**
+ * Puts a key into the agent's folder: a new one at each start, and when one has ended. If that
+ * fails, the key is kept for the next try.
+ */
 function keyMaker({ url, keys }: LocalAgentOptions, workDir: string): () => Promise<void> {
   const name = hostname();
   let made: string | null = null;
@@ -105,7 +117,7 @@ function keyMaker({ url, keys }: LocalAgentOptions, workDir: string): () => Prom
   };
 }
 
-/** Resolves when it has ended; rejects when it cannot be started. */
+/** Resolves when it has ended. Rejects when it cannot be started. */
 async function runAgent(options: LocalAgentOptions, workDir: string, stop: AbortSignal): Promise<void> {
   const child = spawnAgent(options, workDir);
   const ended = new Promise<void>((resolve, reject) => child.once('exit', () => resolve()).once('error', reject));
@@ -123,7 +135,7 @@ async function runAgent(options: LocalAgentOptions, workDir: string, stop: Abort
   }
 }
 
-/** What follows `trainyard agent`. */
+/** The arguments of `trainyard agent`. */
 export function flagsOf({ url, slots, isolation }: Pick<LocalAgentOptions, 'url' | 'slots' | 'isolation'>, workDir: string): string[] {
   const flags = { url, slots, name: hostname(), 'work-dir': workDir, 'grace-seconds': STEP_GRACE_SECONDS };
   return [...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, String(value)]), ...isolationFlags(isolation)];
@@ -135,15 +147,18 @@ const isolationFlags = (isolation: Isolation | null): string[] =>
 function spawnAgent(options: LocalAgentOptions, workDir: string): ChildProcess {
   const { env, umask } = options;
   const main = fileURLToPath(new URL('../main.ts', import.meta.url));
-  // Inherited, and set for this call alone.
+  // The child inherits it, so it is set for this call only.
   const own = process.umask(umask);
   try {
     return spawn(process.execPath, [main, 'agent', ...flagsOf(options, workDir)], {
-      // No key: it is in the folder. Nor is the operator's looked for, which is kept in the gateway's data folder.
+      // Without a key: that is in the folder. TRAINYARD_DATA_DIR keeps the agent from finding the
+      // operator's key in the gateway's data folder.
       env: { ...withoutSettings(env), TRAINYARD_DATA_DIR: workDir },
-      // Not through this process: a pipe to a gateway that was killed would break, and end the agent as well.
+      // Not piped through this process: the pipe of a killed gateway would break and end the agent
+      // as well.
       stdio: ['ignore', 'inherit', 'inherit'],
-      // A group of its own: Ctrl-C is for the gateway, which stops the agent while it still can give back what it holds.
+      // Its own group: Ctrl-C reaches only the gateway, which stops the agent while it can still
+      // give back its steps.
       detached: true,
     });
   } finally {
@@ -151,9 +166,12 @@ function spawnAgent(options: LocalAgentOptions, workDir: string): ChildProcess {
   }
 }
 
-/** Lets the agent of a gateway before this one run on where it does what this one's would, and ends it when this gateway stops; ends one that has a fault. */
+/**
+ * Lets an earlier gateway's agent run until this gateway stops, if it does what this one's would.
+ * Otherwise ends it.
+ */
 async function takeOver(left: ProcessRecord, fault: string | null, stop: AbortSignal): Promise<void> {
-  process.stderr.write(`An agent of an earlier start (process ${left.pid}) ${fault === null ? 'runs on' : `${fault}, and is ended`}.\n`);
+  process.stderr.write(`An agent of an earlier start (process ${left.pid}) ${fault === null ? 'goes on' : `${fault} and is stopped`}.\n`);
   let endedAt = fault === null ? null : end(left);
   while (await isAlive(left)) {
     if (endedAt === null && stop.aborted) endedAt = end(left);
@@ -167,14 +185,17 @@ function end({ pid }: ProcessRecord): number {
   return performance.now();
 }
 
-/** Why an agent of an earlier start is not to run on: its key is not for this gateway, or it does not isolate its steps as is wanted now. */
+/**
+ * Why an agent of an earlier start must not go on: its key is not for this gateway, or its
+ * isolation differs from what is wanted now.
+ */
 async function findFault({ url, keys, isolation }: LocalAgentOptions, workDir: string, { pid }: ProcessRecord): Promise<string | null> {
   const kept = await keptKey(workDir, url, hostname());
   if (kept === null || !(await keys.isGood(kept))) return 'serves another address';
-  // Where a process does not show what it was started with, nothing can be isolated.
+  // Where a process does not show its command line, nothing can be isolated.
   const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');
   const flags = words.filter((word) => word.startsWith('--isolate'));
-  return flags.join(' ') === isolationFlags(isolation).join(' ') ? null : 'isolates its steps otherwise';
+  return flags.join(' ') === isolationFlags(isolation).join(' ') ? null : 'isolates its steps differently';
 }
 
 const withoutSettings = (env: Environment) => Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('TRAINYARD_')));

@@ -5,13 +5,16 @@ import type { Setting } from './setting.ts';
 import { variableOf } from './setting.ts';
 import { type Config, topics } from './settings.ts';
 
-/** What the operator said is not a setting: one line for each thing that is wrong. */
+/** The settings are invalid: one line for each problem. */
 export class ConfigError extends Error {}
 
 export type GatewayCommand = 'up' | 'serve';
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Reads the settings; a flag wins over the environment, in which an empty variable is none. Throws ConfigError with all that is wrong. */
+/**
+ * Reads the settings. A flag overrides the environment; an empty variable counts as unset. Throws
+ * ConfigError with every problem.
+ */
 export function readConfig(command: GatewayCommand, argv: readonly string[], env: Environment): Config {
   const flags = parseFlags(command, argv);
   const wrong: string[] = [];
@@ -19,7 +22,7 @@ export function readConfig(command: GatewayCommand, argv: readonly string[], env
     const flag = setting.hasNoFlag ? undefined : flags[setting.name];
     const plain = flag ?? (setting.hasNoVariable ? undefined : env[variableOf(setting)] || undefined);
     const file = setting.isSecret ? (flags[`${setting.name}-file`] ?? (env[`${variableOf(setting)}_FILE`] || undefined)) : undefined;
-    if (plain !== undefined && file !== undefined) wrong.push(`${variableOf(setting)} and its file are both given: give one of them.`);
+    if (plain !== undefined && file !== undefined) wrong.push(`${variableOf(setting)} and its file are both set. Set one of them.`);
     const said = file === undefined ? plain : readSecret(setting, file, wrong);
     if (said === undefined) return setting.byDefault;
     const value = setting.read(said);
@@ -31,7 +34,7 @@ export function readConfig(command: GatewayCommand, argv: readonly string[], env
   };
   const readTopic = (settings: Readonly<Record<string, Setting>>) =>
     Object.fromEntries(Object.entries(settings).map(([key, setting]) => [key, read(setting)]));
-  // Made of the table's own keys, and of what each setting reads; where one did not, it is thrown away.
+  // Built from the table's keys and the settings' values. If one is invalid, it is thrown away.
   const config = Object.fromEntries(Object.entries(topics).map(([topic, { settings }]) => [topic, readTopic(settings)])) as Config;
   const { isolate, isolateUser } = config.local;
   if (isolateUser != null && !isolate) wrong.push('--isolate-user needs --isolate.');
@@ -39,23 +42,23 @@ export function readConfig(command: GatewayCommand, argv: readonly string[], env
   return config;
 }
 
-/** The first line of a file, which nobody sees who does not read it; undefined where it cannot be read. */
+/** The first line of a secret's file. Undefined if it cannot be read. */
 function readSecret(setting: Setting, path: string, wrong: string[]): string | undefined {
   try {
     return readFileSync(path, 'utf8').split(/\r?\n/, 1)[0];
   } catch (error) {
-    wrong.push(`The file of ${variableOf(setting)} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    wrong.push(`The file for ${variableOf(setting)} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
     return undefined;
   }
 }
 
-/** The settings of a topic that a command knows. */
+/** The settings of a topic that a command has. */
 export function settingsOf(command: GatewayCommand, topic: keyof Config): Setting[] {
   return Object.values<Setting>(topics[topic].settings).filter(({ isLocal }) => !isLocal || command === 'up');
 }
 
 function parseFlags(command: GatewayCommand, argv: readonly string[]): Environment {
-  const all = (Object.keys(topics) as (keyof Config)[]).flatMap((topic) => settingsOf(command, topic)); // its own keys
+  const all = (Object.keys(topics) as (keyof Config)[]).flatMap((topic) => settingsOf(command, topic)); // the keys of `topics`
   const flags = Object.fromEntries([
     ...all.filter(({ hasNoFlag }) => !hasNoFlag).map(({ name, placeholder }) => [name, { value: placeholder || undefined }] as const),
     ...all.filter(({ isSecret }) => isSecret).map(({ name }) => [`${name}-file`, { value: 'FILE' }] as const),

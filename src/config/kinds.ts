@@ -1,4 +1,4 @@
-/** The kinds of settings: how a text is read, what is allowed, and how it is said. */
+/** The kinds of settings: how each is parsed, checked and written. */
 import type { Basics, Setting } from './setting.ts';
 
 interface Range {
@@ -12,7 +12,7 @@ export function text(basics: Basics<string> & { placeholder: string; pattern: Re
   return { ...basics, read: (said) => (pattern.test(said) ? said : undefined), write: (value) => value };
 }
 
-/** Text that may be left out: null. */
+/** Optional text: null if it is not set. */
 export function optionalText(
   basics: Omit<Basics<null>, 'byDefault'> & { placeholder: string; pattern: RegExp; takes: string },
 ): Setting<string | null> {
@@ -27,7 +27,7 @@ export function whole({ atLeast, atMost, ...basics }: Basics<number> & Range): S
   return { ...basics, placeholder: 'N', takes: `a whole number from ${atLeast} to ${atMost}`, read, write: String };
 }
 
-/** A list, separated by commas, each of its entries checked. */
+/** A list separated by commas, whose entries are checked. */
 export function list(
   basics: Basics<readonly string[]> & { placeholder: string; takes: string; isEntry: (entry: string) => boolean },
 ): Setting<readonly string[]> {
@@ -53,7 +53,7 @@ export function onOff(basics: Basics<boolean>): Setting<boolean> {
   return { ...basics, placeholder: 'on|off', takes: 'on or off', read, write: (value) => (value ? 'on' : 'off') };
 }
 
-/** A flag without a value, for what is done once. */
+/** A flag without a value, for something done once. */
 export function flagAlone(basics: Basics<false>): Setting<boolean> {
   return {
     ...basics,
@@ -65,12 +65,12 @@ export function flagAlone(basics: Basics<false>): Setting<boolean> {
   };
 }
 
-/** On or off; as a flag it takes no value, and says on. */
+/** On or off. The flag takes no value and means on. */
 export function toggle(basics: Omit<Basics<boolean>, 'byDefault'>): Setting<boolean> {
   return { ...onOff({ ...basics, byDefault: false }), placeholder: '' };
 }
 
-/** As the setting given, or `off`: null. */
+/** The given setting, or `off`: null. */
 export function orOff<V>(setting: Setting<V>): Setting<V | null> {
   return {
     ...setting,
@@ -83,7 +83,10 @@ export function orOff<V>(setting: Setting<V>): Setting<V | null> {
 
 const SIZES = { TiB: 1024 ** 4, TB: 1e12, GiB: 1024 ** 3, GB: 1e9, MiB: 1024 ** 2, MB: 1e6, KiB: 1024, KB: 1_000, B: 1 } as const;
 
-/** An amount of bytes: `64KiB`, `1MB`, `1.5GB`. As in the SI, KB is 1000 and KiB is 1024; a number alone is bytes. */
+/**
+ * An amount of bytes: `64KiB`, `1MB`, `1.5GB`. KB is 1000 and KiB is 1024, as in SI. A number
+ * without a unit is bytes.
+ */
 export function bytes({ atLeast, atMost, ...basics }: Basics<number> & Range): Setting<number> {
   const read = (said: string) => {
     const amount = readAmount(said, SIZES, 'B');
@@ -95,7 +98,10 @@ export function bytes({ atLeast, atMost, ...basics }: Basics<number> & Range): S
 
 const TIMES = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000, ms: 1 } as const;
 
-/** A duration: `30s`, `10m`, `7d`. Its value, range and default are counted in `unit`, of which it has to be a whole number. */
+/**
+ * A duration: `30s`, `10m`, `7d`. Value, range and default are counted in `unit`, of which a
+ * duration must be a whole number.
+ */
 export function duration({ unit, atLeast, atMost, ...basics }: Basics<number> & Range & { unit: keyof typeof TIMES }): Setting<number> {
   const size = TIMES[unit];
   const read = (said: string) => {
@@ -127,7 +133,7 @@ function readAmount(said: string, units: Readonly<Record<string, number>>, unitB
   return Number.isSafeInteger(amount) ? amount : undefined;
 }
 
-/** In the largest unit that gives a whole number. */
+/** Uses the largest unit that gives a whole number. */
 function writeAmount(value: number, units: Readonly<Record<string, number>>): string {
   const [unit, size] = Object.entries(units).find(([, size]) => value >= size && value % size === 0) ?? ['', 1];
   return `${value / size}${unit}`;

@@ -4,7 +4,7 @@ import type { Settings } from './setting.ts';
 export const local = {
   slots: whole({
     name: 'slots',
-    text: 'steps that its agent runs at once; 0 starts no agent',
+    text: 'steps that the agent runs at once; 0 starts no agent',
     byDefault: 1,
     atLeast: 0,
     atMost: 1_000,
@@ -13,13 +13,13 @@ export const local = {
   }),
   isolate: toggle({
     name: 'isolate',
-    text: 'its agent runs process steps as users without rights, each with processes and a /tmp of its own (Linux, as root)',
+    text: 'run each process step as an unprivileged user, with its own processes and /tmp (Linux, as root)',
     isCommon: true,
     isLocal: true,
   }),
   isolateUser: optionalText({
     name: 'isolate-user',
-    text: 'the user that isolated steps run as; each another one, without a name, where it is not given',
+    text: 'the user that isolated steps run as; without it, a different unnamed user for each step',
     placeholder: 'USER',
     takes: 'the name of a user',
     pattern: /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/,
@@ -27,7 +27,7 @@ export const local = {
   }),
   aggregator: onOff({
     name: 'aggregator',
-    text: 'averages the models of federated rounds itself; off leaves that to other gateways on its database',
+    text: 'average the models of federated rounds here; off leaves that to other gateways on the same database',
     byDefault: true,
     isCommon: true,
   }),

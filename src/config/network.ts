@@ -4,7 +4,7 @@ import type { Settings } from './setting.ts';
 export const network = {
   host: text({
     name: 'host',
-    text: 'where to listen; this machine alone by default',
+    text: 'address to listen on; by default only this machine can connect',
     byDefault: '127.0.0.1',
     placeholder: 'ADDRESS',
     pattern: /^\S+$/,
@@ -13,7 +13,7 @@ export const network = {
   }),
   port: whole({
     name: 'port',
-    text: '0 picks a free one; the address is printed',
+    text: 'port to listen on; 0 picks a free one, which is printed',
     byDefault: 4_000,
     atLeast: 0,
     atMost: 65_535,
@@ -21,7 +21,7 @@ export const network = {
   }),
   origins: list({
     name: 'origins',
-    text: 'other web origins whose pages may call it, separated by commas',
+    text: 'other web origins whose pages may call the gateway, separated by commas',
     byDefault: [],
     placeholder: 'LIST',
     takes: 'origins, such as https://example.com, separated by commas',
@@ -30,14 +30,14 @@ export const network = {
   }),
   documents: optionalText({
     name: 'documents',
-    text: 'a file of trusted documents, as the tools of Apollo, Relay and graphql-codegen write them: no others are executed, but for those of agents and of the command line',
+    text: 'a file of trusted documents, as written by the tools of Apollo, Relay and graphql-codegen: only these are executed, and those of agents and the command line',
     placeholder: 'FILE',
     pattern: /\S/,
     takes: 'a file',
   }),
   adminKey: optionalText({
     name: 'admin-key',
-    text: 'an admin key to accept; another than at the last start ends that one an hour later; without it, one is made on the first start',
+    text: 'an admin key to accept; the key of an earlier start ends an hour later; without this setting, the first start creates a key',
     placeholder: 'KEY',
     pattern: /^\S{16,512}$/,
     takes: '16 to 512 characters without spaces',

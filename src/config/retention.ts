@@ -1,4 +1,4 @@
-/** What of the streams is kept, and for how long (domain/core/limits.ts gives the reasons). */
+/** How long the streams are kept (domain/core/limits.ts gives the reasons). */
 import { defaultRetention, type RetentionRules } from '../domain/core/limits.ts';
 import { bytes, duration, orOff, whole } from './kinds.ts';
 import type { Setting } from './setting.ts';
@@ -9,23 +9,19 @@ function days(name: string, text: string, byDefault: number | null): Setting<num
 }
 
 export const retention = {
-  eventDays: days(
-    'keep-events',
-    'how long after its end the events of a job are kept, their places in the feed included',
-    defaultRetention.eventDays,
-  ),
-  logDays: days('keep-log', 'how long after its end the log of a job is kept', defaultRetention.logDays),
-  telemetryDays: days('keep-telemetry', 'how long after its end the telemetry of a job is kept', defaultRetention.telemetryDays),
+  eventDays: days('keep-events', 'how long the events of a job are kept after its end, in the feed too', defaultRetention.eventDays),
+  logDays: days('keep-log', 'how long the log of a job is kept after its end', defaultRetention.logDays),
+  telemetryDays: days('keep-telemetry', 'how long the telemetry of a job is kept after its end', defaultRetention.telemetryDays),
   metricDays: days(
     'keep-metrics',
-    'how long after its end the curves of a job are kept; the newest values stay',
+    'how long the metric curves of a job are kept after its end; the newest values stay',
     defaultRetention.metricDays,
   ),
   logBytes: {
     ...orOff(
       bytes({
         name: 'log-size',
-        text: 'of the log of one job, also while it runs: beyond that its oldest chunks go',
+        text: 'size of the log of one job, also while it runs; beyond that its oldest chunks are deleted',
         byDefault: 0,
         atLeast: 65_536,
         atMost: 1024 ** 5,
@@ -35,13 +31,17 @@ export const retention = {
   },
   thinTelemetryDays: days(
     'thin-telemetry',
-    'the age at which one sample a minute is kept of each attempt, the one with the most memory',
+    'age at which each attempt keeps one sample a minute, the one with the most memory',
     defaultRetention.thinTelemetryDays,
   ),
-  thinMetricDays: days('thin-metrics', 'the age at which curves are thinned, their ends and peaks kept', defaultRetention.thinMetricDays),
+  thinMetricDays: days(
+    'thin-metrics',
+    'age at which metric curves are thinned; their ends and peaks stay',
+    defaultRetention.thinMetricDays,
+  ),
   metricsOneOf: whole({
     name: 'thin-metrics-to',
-    text: 'of so many points of a thinned curve about one is kept',
+    text: 'a thinned curve keeps about one in this many points',
     byDefault: defaultRetention.metricsOneOf,
     atLeast: 2,
     atMost: 1_000,

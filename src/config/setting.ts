@@ -1,32 +1,40 @@
-/** What a setting is. A topic is a file of them; src/config/settings.ts names the topics. */
+/** What a setting is. Each topic is a file of settings. src/config/settings.ts lists the topics. */
 
 export interface Setting<V = unknown> {
   /** `body-size` is the flag --body-size and the variable TRAINYARD_BODY_SIZE. */
   readonly name: string;
-  /** What it is for and, where that is not plain, why the default is what it is. Without a full stop: the default follows it. */
+  /**
+   * What it is for and, if that is not obvious, the reason for the default. Without a full stop:
+   * the default follows.
+   */
   readonly text: string;
   readonly byDefault: V;
-  /** Stands for the value: `N`, `URL`. Empty: the flag takes none. */
+  /** The value's name: `N`, `URL`. Empty if the flag takes none. */
   readonly placeholder: string;
-  /** After "must be": `a whole number from 0 to 65535`. */
+  /** Completes "must be …": `a whole number from 0 to 65535`. */
   readonly takes: string;
-  /** Undefined: the text is no value of this setting. */
+  /** Parses a text. Undefined if it is not a value of this setting. */
   read(text: string): V | undefined;
-  /** The text that gives this value when it is read; '' where there is none. */
+  /** The text that parses to this value. Empty if there is none. */
   write(value: V): string;
-  /** Among the few that --help shows. */
+  /** Whether --help shows it. */
   readonly isCommon?: boolean;
-  /** Of `trainyard up` alone. */
+  /** Whether only `trainyard up` has it. */
   readonly isLocal?: boolean;
-  /** Its value is never said, not even when it is wrong. */
+  /** Whether its value is never printed, not even in an error. */
   readonly isSecret?: boolean;
-  /** Taken from the environment alone: other users of the machine see flags. */
+  /**
+   * Whether it comes from the environment only, because other users of the machine can see flags.
+   */
   readonly hasNoFlag?: boolean;
-  /** A flag alone, without a value: what is to be done once must not stay in an environment. */
+  /**
+   * Whether it is only a flag, without a value: something done once must not stay in an
+   * environment.
+   */
   readonly hasNoVariable?: boolean;
 }
 
-/** What every kind of setting is made from. */
+/** What every kind of setting needs. */
 export type Basics<V> = Pick<
   Setting<V>,
   'name' | 'text' | 'byDefault' | 'isCommon' | 'isLocal' | 'isSecret' | 'hasNoFlag' | 'hasNoVariable'

@@ -1,8 +1,9 @@
 /**
- * The settings of a gateway, by topic: environment and flags, checked once, each with its default and the reason for it.
+ * The settings of a gateway, by topic: from environment and flags, checked once, each with its
+ * default and the reason for it.
  *
- * A setting is an entry in its topic's file; a topic is a file and an entry here. docs/settings.md is made from this table
- * (`npm run settings`), and so is `--help`.
+ * A setting is an entry in its topic's file. A topic is a file and an entry here. docs/settings.md
+ * (`npm run settings`) and `--help` are made from this table.
  */
 
 import { limits } from './limits.ts';
@@ -20,14 +21,14 @@ interface Topic {
 }
 
 export const topics = {
-  network: { title: 'Where it listens, and who may come', settings: network },
-  store: { title: 'Where it keeps things', settings: store },
-  local: { title: 'What runs beside it', settings: local },
-  telemetry: { title: 'What its operator sees', settings: telemetry },
-  limits: { title: 'What one client may ask', settings: limits },
-  work: { title: 'Sizes and times of work', settings: work },
-  retention: { title: 'How long things are kept', settings: retention },
+  network: { title: 'Network and access', settings: network },
+  store: { title: 'Storage', settings: store },
+  local: { title: 'Agent and aggregator', settings: local },
+  telemetry: { title: 'Telemetry', settings: telemetry },
+  limits: { title: 'Limits for one client', settings: limits },
+  work: { title: 'Jobs, steps and devices', settings: work },
+  retention: { title: 'Retention', settings: retention },
 } as const satisfies Readonly<Record<string, Topic>>;
 
-/** `config.limits.bodyBytes`: the values, by topic and name. */
+/** The values by topic and name, like `config.limits.bodyBytes`. */
 export type Config = { readonly [T in keyof typeof topics]: ValuesOf<(typeof topics)[T]['settings']> };

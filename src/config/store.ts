@@ -5,7 +5,7 @@ import type { Settings } from './setting.ts';
 export const store = {
   dataDir: text({
     name: 'data-dir',
-    text: 'the SQLite file and the fragments',
+    text: 'folder of the SQLite file and the fragments',
     byDefault: './data',
     placeholder: 'DIR',
     pattern: /./,
@@ -14,7 +14,7 @@ export const store = {
   }),
   databaseUrl: optionalText({
     name: 'database-url',
-    text: 'a PostgreSQL instead of the SQLite file; better given in the environment, since it may hold a password',
+    text: 'a PostgreSQL database instead of the SQLite file; prefer the environment, because the URL may contain a password',
     placeholder: 'URL',
     pattern: /^postgres(ql)?:\/\/./,
     takes: 'a URL that starts with postgres://',
@@ -23,14 +23,14 @@ export const store = {
   }),
   databaseConnections: whole({
     name: 'database-connections',
-    text: "connections to PostgreSQL that each gateway opens at most, and one more by which gateways wake one another; all of them together stay below the server's max_connections",
+    text: "the most connections to PostgreSQL of each gateway, plus one through which gateways wake each other; together they must stay below the server's max_connections",
     byDefault: DEFAULT_CONNECTIONS,
     atLeast: 2,
     atMost: 1_000,
   }),
   newIdentity: flagAlone({
     name: 'new-identity',
-    text: 'for one start, after an older copy of the database was put back by hand: cursors that were given for what it lacks are refused, and do not skip what comes in its place',
+    text: 'for one start, after an older copy of the database was restored by hand: cursors beyond that copy are refused, so they do not skip what comes in its place',
     byDefault: false,
   }),
 } as const satisfies Settings;

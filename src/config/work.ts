@@ -1,4 +1,4 @@
-/** How much of anything is taken, and how long things may last (domain/core/limits.ts gives the reasons). */
+/** Limits of jobs, steps and devices (domain/core/limits.ts gives the reasons). */
 import { type DomainLimits, defaultDomainLimits } from '../domain/core/limits.ts';
 import { bytes, duration, whole } from './kinds.ts';
 import type { Setting } from './setting.ts';
@@ -6,7 +6,7 @@ import type { Setting } from './setting.ts';
 export const work = {
   leaseSecondsAtLeast: duration({
     name: 'lease-shortest',
-    text: 'the shortest lease that a device may ask for; one that asks for nothing gets 60 s',
+    text: 'shortest lease that a device may ask for; the default is 60 s',
     unit: 's',
     byDefault: defaultDomainLimits.leaseSecondsAtLeast,
     atLeast: 1,
@@ -14,7 +14,7 @@ export const work = {
   }),
   leaseSecondsAtMost: duration({
     name: 'lease-longest',
-    text: 'the longest lease that a device may ask for',
+    text: 'longest lease that a device may ask for',
     unit: 's',
     byDefault: defaultDomainLimits.leaseSecondsAtMost,
     atLeast: 60,
@@ -22,7 +22,7 @@ export const work = {
   }),
   waitSecondsAtMost: duration({
     name: 'claim-wait',
-    text: 'how long a claim may wait for work; under the minute after which proxies commonly cut an idle request',
+    text: 'longest wait of a claim for work; below the minute after which proxies commonly cut an idle request',
     unit: 's',
     byDefault: defaultDomainLimits.waitSecondsAtMost,
     atLeast: 0,
@@ -30,21 +30,21 @@ export const work = {
   }),
   claimsAtMost: whole({
     name: 'claim-steps',
-    text: 'steps of one claim',
+    text: 'steps in one claim',
     byDefault: defaultDomainLimits.claimsAtMost,
     atLeast: 1,
     atMost: 1_000,
   }),
   lostAttemptsAtMost: whole({
     name: 'lost-attempts',
-    text: 'devices that a step may be lost with before it fails',
+    text: 'number of devices with which a step may be lost before it fails',
     byDefault: defaultDomainLimits.lostAttemptsAtMost,
     atLeast: 1,
     atMost: 100,
   }),
   heartbeatSeconds: duration({
     name: 'heartbeat',
-    text: 'a device is online if it was seen this recently',
+    text: 'time since a device was last seen up to which it counts as online',
     unit: 's',
     byDefault: defaultDomainLimits.heartbeatSeconds,
     atLeast: 1,
@@ -52,7 +52,7 @@ export const work = {
   }),
   lateModelSeconds: duration({
     name: 'late-model',
-    text: 'how long a device that still trains when its federated job succeeds may hand in its model, which is then marked late',
+    text: 'time after the success of a federated job in which a device that still trains may submit its model, marked late',
     unit: 's',
     byDefault: defaultDomainLimits.lateModelSeconds,
     atLeast: 0,
@@ -60,7 +60,7 @@ export const work = {
   }),
   reservationSeconds: duration({
     name: 'room-wait',
-    text: 'how long a step waits for a place where others make room for it, before it looks for another and the room is anyone’s',
+    text: 'time that a device stays reserved for a step for which others are evicted; after that the step looks for another device',
     unit: 's',
     byDefault: defaultDomainLimits.reservationSeconds,
     atLeast: 1,
@@ -68,28 +68,28 @@ export const work = {
   }),
   stepsAtMost: whole({
     name: 'job-steps',
-    text: 'steps of one job',
+    text: 'steps in one job',
     byDefault: defaultDomainLimits.stepsAtMost,
     atLeast: 1,
     atMost: 100_000,
   }),
   itemsAtMost: whole({
     name: 'settings-items',
-    text: 'settings of one application or job',
+    text: 'items of one application or job',
     byDefault: defaultDomainLimits.itemsAtMost,
     atLeast: 1,
     atMost: 10_000,
   }),
   labelsAtMost: whole({
     name: 'labels',
-    text: 'labels of one thing',
+    text: 'labels of one object',
     byDefault: defaultDomainLimits.labelsAtMost,
     atLeast: 1,
     atMost: 1_000,
   }),
   attemptsAtMost: whole({
     name: 'step-attempts',
-    text: 'attempts that a step may be given',
+    text: 'attempts of one step',
     byDefault: defaultDomainLimits.attemptsAtMost,
     atLeast: 1,
     atMost: 10_000,
@@ -110,7 +110,7 @@ export const work = {
   }),
   jsonBytesAtMost: bytes({
     name: 'json-size',
-    text: 'of settings, of an output document, of properties',
+    text: 'size of settings, of an output document, of properties',
     byDefault: defaultDomainLimits.jsonBytesAtMost,
     atLeast: 1_024,
     atMost: 16_777_216,
@@ -124,28 +124,28 @@ export const work = {
   }),
   frameBytes: bytes({
     name: 'frame-size',
-    text: 'of what one frame of a subscription tells, more or less; a single entry that has more is a frame of its own',
+    text: 'approximate size of one frame of a subscription; a larger entry gets its own frame',
     byDefault: defaultDomainLimits.frameBytes,
     atLeast: 4_096,
     atMost: 16_777_216,
   }),
   metricNamesAtMost: whole({
     name: 'metric-names',
-    text: 'metrics of one job: the different names that its steps report, each step for itself',
+    text: 'metrics of one job: the distinct names that its steps report, counted separately for each step',
     byDefault: defaultDomainLimits.metricNamesAtMost,
     atLeast: 1,
     atMost: 10_000,
   }),
   fragmentBytesAtMost: bytes({
     name: 'fragment-size',
-    text: 'of one fragment',
+    text: 'size of one fragment',
     byDefault: defaultDomainLimits.fragmentBytesAtMost,
     atLeast: 1_024,
     atMost: 1024 ** 5,
   }),
   uploadSeconds: duration({
     name: 'signed-url-time',
-    text: 'how long a signed URL of a fragment is good for',
+    text: 'how long a signed URL of a fragment is valid',
     unit: 's',
     byDefault: defaultDomainLimits.uploadSeconds,
     atLeast: 1,
@@ -161,7 +161,7 @@ export const work = {
   }),
   overlapSecondsAtMost: duration({
     name: 'key-overlap',
-    text: 'the longest overlap of a key and the one that took its place',
+    text: 'longest overlap of a rotated key and its successor',
     unit: 's',
     byDefault: defaultDomainLimits.overlapSecondsAtMost,
     atLeast: 0,

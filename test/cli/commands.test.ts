@@ -111,7 +111,7 @@ describe('trainyard submit', () => {
     const notes = submit.stderr();
     expect(notes).toMatch(/^== created job_\w+ \(digits\)/);
     expect(notes).toContain('-- connection lost');
-    expect(notes).toContain('-- connected again');
+    expect(notes).toContain('-- reconnected');
     for (const epoch of [1, 2, 3]) expect(notes.split(`-- iteration ${epoch}: loss`)).toHaveLength(2);
     expect(notes).toMatch(/== job RUNNING/);
     for (const status of ['RUNNING', 'SUCCEEDED']) expect(notes).toContain(`== step 0 train ${status}`);
@@ -196,7 +196,7 @@ describe('trainyard submit', () => {
 
     const overrides = ['--param_3', '{"k":"v"}', '--custom.custom_param', '5', '--set', 'other=x'];
     const submitted = await trainyard('submit', '--application', 'classifier', '--item', 'image_size=224', ...overrides);
-    expect(submitted).toMatchObject({ code: 0, stderr: 'trainyard: the application does not know the setting other\n' });
+    expect(submitted).toMatchObject({ code: 0, stderr: 'trainyard: the application has no setting other\n' });
     const { step } = await claim();
     expect(step).toMatchObject({
       container: { command: 'python classify.py' },
@@ -298,7 +298,7 @@ describe('trainyard', () => {
     const { apiKey, secret } = JSON.parse(await ask('keys', 'create', 'ci', '--role', 'editor', '--json'));
     expect(await ask('keys', 'update', apiKey.id, '--name', 'build', '--expires-in-seconds', '7200')).toMatch(/^name +build$/m);
     const rotated = await trainyard('keys', 'rotate', apiKey.id, '--overlap-seconds', '0');
-    expect(rotated.stderr).toMatch(new RegExp(`^${apiKey.id} is good until .*; in its place:\nid +key_\\w+\nname +build\n`));
+    expect(rotated.stderr).toMatch(new RegExp(`^${apiKey.id} stays valid until .*\\. The new key:\nid +key_\\w+\nname +build\n`));
     const withKey = (token: string) => runHere(['jobs'], { ...settings(), TRAINYARD_TOKEN: token });
     expect((await withKey(rotated.stdout.trim())).code).toBe(0);
     expect(await withKey(secret)).toMatchObject({ code: 2, stderr: expect.stringContaining('UNAUTHENTICATED') });

@@ -103,19 +103,23 @@ describe('flags that submit does not know', () => {
   });
 
   test.each([
-    ['gpus', '1', 'There is no flag --gpus, and no such setting of this job. Did you mean --gpu? Any setting is given by --set gpus=1.'],
-    ['folow', undefined, 'Did you mean --follow? Any setting is given by --set folow=true.'],
+    [
+      'gpus',
+      '1',
+      'There is no flag --gpus, and this job declares no such setting. Did you mean --gpu? To set any setting, use --set gpus=1.',
+    ],
+    ['folow', undefined, 'Did you mean --follow? To set any setting, use --set folow=true.'],
     ['prority', '7', 'Did you mean --priority?'],
     ['custom.custom_parm', '7', 'Did you mean --custom.custom_param?'],
     ['nested.dept', '7', 'Did you mean --nested.depth?'],
-    ['custom.other', '7', 'There is no flag --custom.other, and no such setting'],
+    ['custom.other', '7', 'There is no flag --custom.other, and this job declares no such setting'],
     ['lr.x', '7', 'There is no flag --lr.x'],
     ['a..b', '1', 'There is no flag --a..b'],
     ['', '1', 'There is no flag --,'],
     ['__proto__', '1', 'There is no flag --__proto__'],
     ['constructor', '1', 'There is no flag --constructor'],
     ['rate', undefined, '--rate takes a value (number).'],
-    ['any', '12345678901234567890', '--any:1:1: 12345678901234567890 would arrive as 12345678901234567000'.replace(':1:1', '')],
+    ['any', '12345678901234567890', '--any:1:1: 12345678901234567890 would become 12345678901234567000'.replace(':1:1', '')],
   ])('are refused where it does not, or where they would be changed: --%s %s', (word, text, message) => {
     expect(() => readFlag(word, text)).toThrow(message);
   });
@@ -130,7 +134,7 @@ describe('flags that submit does not know', () => {
     expect(set('text', '5')).toEqual([{ path: 'text', value: '5', flag: '--set text' }]);
     expect(set('new.one', '5')).toEqual([{ path: 'new.one', value: 5, flag: '--set new.one' }]);
     expect(() => set('a..b', '5')).toThrow('--set a..b is not a path: give names joined by dots.');
-    expect(() => set('x', '{"a": 1, "a": 2}')).toThrow('the key "a" stands twice');
+    expect(() => set('x', '{"a": 1, "a": 2}')).toThrow('the key "a" appears twice');
   });
 });
 

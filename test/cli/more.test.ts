@@ -105,7 +105,7 @@ test.each([
   ['log', 'Did you mean trainyard logs?'],
   ['project', 'Did you mean trainyard projects?'],
   ['srve', 'Did you mean trainyard serve?'],
-  ['keys creat', 'trainyard keys is one of these. Did you mean trainyard keys create?'],
+  ['keys creat', 'trainyard keys needs one of these commands. Did you mean trainyard keys create?'],
   ['frobnicate', 'There is no command "frobnicate". See trainyard --help.'],
 ])('the mistyped command %s is refused with what was meant', async (words, message) => {
   expect(await trainyard(...words.split(' '))).toMatchObject({ code: 2, stderr: expect.stringContaining(message) });

@@ -83,8 +83,8 @@ test('text of a file and of a flag reaches the step as it is written', async () 
 
 test.each([
   [['jobs', 'extra'], '"extra" is one argument too many.\nUsage: trainyard jobs\n'],
-  [['job'], 'Say which JOB.\nUsage: trainyard job JOB\n'],
-  [['job', ''], 'A word is empty.\n'],
+  [['job'], 'JOB is missing.\nUsage: trainyard job JOB\n'],
+  [['job', ''], 'An argument is empty.\n'],
   [['jobs', '--lable', 'a'], 'There is no flag --lable. Did you mean --label?\n'],
   [['cancel', 'job_1', '--timeout', '5'], 'There is no flag --timeout. Did you mean --timeout-seconds?\n'],
 ])('trainyard %j is refused by what is wrong with it', async (args, message) => {

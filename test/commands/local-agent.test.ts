@@ -29,7 +29,7 @@ const pidIn = (agent: string): number => JSON.parse(readFileSync(join(agent, 'ag
 
 test('a gateway goes on where the folder of its agent is a file, and starts the agent once there is room for it', async () => {
   const { gateway, agent, isAlive } = await open((folder) => writeFileSync(join(folder, 'agent'), ''));
-  await eventually(() => expect(gateway.output()).toContain('The agent does not run, and is tried again'), patience);
+  await eventually(() => expect(gateway.output()).toContain('The agent does not run; retrying'), patience);
   expect(await isAlive()).toBe(true);
   rmSync(agent);
   await eventually(() => expect(gateway.output()).toContain('Registered at'), patience);
@@ -38,7 +38,7 @@ test('a gateway goes on where the folder of its agent is a file, and starts the 
 
 test('a gateway goes on where a folder stands in the place of its agent’s key, and where the agent is killed', async () => {
   const { gateway, agent, isAlive } = await open((folder) => mkdirSync(join(folder, 'agent', 'device.json', 'x'), { recursive: true }));
-  await eventually(() => expect(gateway.output()).toContain('The agent does not run, and is tried again'), patience);
+  await eventually(() => expect(gateway.output()).toContain('The agent does not run; retrying'), patience);
   rmSync(join(agent, 'device.json'), { recursive: true });
   await eventually(() => expect(gateway.output()).toContain('Registered at'), patience);
   const first = pidIn(agent);
@@ -99,7 +99,7 @@ test('up --isolate does not start, and says why, where its agent could not isola
     (gateway) => gateway.kill('SIGTERM').then(() => ''),
     (error: Error) => error.message,
   );
-  expect(refusal).toMatch(/^The gateway ended with 1:\n(.*\n)*Steps can(not)? be isolated (here|on Linux only)/);
+  expect(refusal).toMatch(/^The gateway ended with 1:\n(.*\n)*(Steps cannot be isolated here|Isolation needs Linux)/);
   expect(refusal).not.toContain('Registered');
 });
 

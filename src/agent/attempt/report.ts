@@ -2,8 +2,8 @@ import { Refused, RequestRefused } from '../../client/errors.ts';
 import type { Client } from '../../client/fetch.ts';
 import { CompleteStepDocument, FailStepDocument, ReleaseStepDocument } from '../../client/generated.ts';
 import { acceptMessage } from '../../text/acceptable.ts';
-import { requestUntilAnswered, isKeyRefused } from '../retrying.ts';
 import type { StepExit, StepFailure } from '../process/running.ts';
+import { isKeyRefused, requestUntilAnswered } from '../retrying.ts';
 import type { StopOrder } from './lease.ts';
 
 /**

@@ -55,10 +55,7 @@ async function startProcess(options: StartOptions): Promise<RunningStep> {
   const { container } = step;
   const args = container ? shellArguments(container) : null;
   if (container === null || args === null) {
-    throw new CannotRunError(
-      'DEVICE_REPORTED',
-      'The step has neither a command nor an image, so there is nothing to run.',
-    );
+    throw new CannotRunError('DEVICE_REPORTED', 'The step has neither a command nor an image, so there is nothing to run.');
   }
   if (container.volumes.length > 0) note('Volumes are mounted in containers only. A step without an image sees the device’s files.');
   const enclosure = await openEnclosure(options);

@@ -34,8 +34,7 @@ export async function startContainer(options: StartOptions): Promise<RunningStep
   const image = await provideImage(options);
   const name = containerName(step, lease.attempt);
   const { network, isCutOff } = networkOf(options);
-  if (isCutOff)
-    note('The port requires authentication, so the container has its own network and cannot reach a gateway on the loopback.');
+  if (isCutOff) note('The port requires authentication, so the container has its own network and cannot reach a gateway on the loopback.');
   const http = step.container?.http ?? null;
   // Beside the work folder, which the container sees.
   const envFile = folder.containerEnvironment;
@@ -123,8 +122,7 @@ async function describeExit(name: string, exit: ProcessExit, errors: LastLines):
   // Some engines miss an out-of-memory kill that the kernel's log shows.
   const isOutOfMemory =
     isMarked === 'true' || (id !== '' && exit.exitCode !== 0 && listMemoryKills().some((kill) => kill.cgroup.includes(id)));
-  if (isOutOfMemory)
-    return { ...exit, failure: { reason: 'OUT_OF_MEMORY', description: 'The container exceeded its memory limit.' } };
+  if (isOutOfMemory) return { ...exit, failure: { reason: 'OUT_OF_MEMORY', description: 'The container exceeded its memory limit.' } };
   const reported = (description: string): StepExit => ({ ...exit, failure: { reason: 'DEVICE_REPORTED', description } });
   if (exit.exitCode === 0) return { ...exit, failure: null };
   // The container was created at most, and the command never ran: the exit code is not the

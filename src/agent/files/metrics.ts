@@ -42,7 +42,7 @@ export function parseMetricsLine(text: string): MetricsLine {
       isObject: true,
       iteration: null,
       values: [],
-      problems: ['"iteration" is not an integer from 0 to 2147483647, line ignored.'],
+      problems: ['"iteration" is not a whole number from 0 to 2147483647, line ignored.'],
     };
   }
   const values: Array<readonly [string, number]> = [];

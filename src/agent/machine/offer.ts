@@ -6,8 +6,8 @@ import { wait } from '../../client/backoff.ts';
 import { unwrap } from '../../client/errors.ts';
 import type { Client } from '../../client/fetch.ts';
 import { type DeviceCapabilitiesInput, type ResourcesInput, UpdateDeviceDocument } from '../../client/generated.ts';
-import { requestUntilAnswered } from '../retrying.ts';
 import type { AgentEvent } from '../events.ts';
+import { requestUntilAnswered } from '../retrying.ts';
 import { hasEngine } from './engine.ts';
 import { GpuPool } from './gpu-pool.ts';
 import { surveyGpus } from './nvidia.ts';
@@ -85,7 +85,10 @@ export class Offers {
     this.#now = { ...after, resources: hasOtherGpus ? resources : before.resources };
     if (capabilities !== null) {
       const isThere = capabilities.runs?.includes('CONTAINER');
-      this.#emit({ kind: 'OFFER_CHANGED', message: isThere ? 'Docker is available: this device runs containers.' : 'Docker is unavailable: this device runs no containers.' });
+      this.#emit({
+        kind: 'OFFER_CHANGED',
+        message: isThere ? 'Docker is available: this device runs containers.' : 'Docker is unavailable: this device runs no containers.',
+      });
     }
     if (hasOtherGpus) this.#emit({ kind: 'OFFER_CHANGED', message: `Offers ${gpu ?? 0} GPUs now.` });
   }

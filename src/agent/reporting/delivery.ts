@@ -3,9 +3,9 @@ import { Refused, RequestRefused, unwrap } from '../../client/errors.ts';
 import type { Client } from '../../client/fetch.ts';
 import { ReportProgressDocument, type ReportProgressInput } from '../../client/generated.ts';
 import { quoteName } from '../../text/acceptable.ts';
-import { requestUntilAnswered } from '../retrying.ts';
 import type { LeaseKeeper } from '../attempt/lease.ts';
 import { Notes } from '../files/notes.ts';
+import { requestUntilAnswered } from '../retrying.ts';
 import { defaultOutboxLimits, type Outbox, type OutboxBatch, type OutboxEntry } from './outbox.ts';
 
 /** Without an answer for this long, the gateway counts as away. */

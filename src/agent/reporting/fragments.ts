@@ -7,10 +7,10 @@ import { digestFile, type FileDigest, uploadFile } from '../../client/files.ts';
 import { CreateFragmentDocument, type CreateFragmentInput, type FragmentType, GatewayLimitsDocument } from '../../client/generated.ts';
 import { quoteName } from '../../text/acceptable.ts';
 import type { Mask } from '../../text/mask.ts';
-import { requestUntilAnswered, isTransient } from '../retrying.ts';
 import type { Directory } from '../files/directory.ts';
 import { fragmentFiles } from '../files/fragment-files.ts';
 import { Notes } from '../files/notes.ts';
+import { isTransient, requestUntilAnswered } from '../retrying.ts';
 
 export interface HandIn {
   readonly client: Client;

@@ -27,7 +27,11 @@ export const agent: Command = {
     'grace-seconds': { value: 'N', description: 'time from SIGTERM to SIGKILL when a step is stopped', defaultText: '10' },
     'on-stop': { value: 'WHAT', description: 'finish or release held steps on Ctrl-C or SIGTERM', defaultText: 'release' },
     isolate: { description: 'run each process step as an unprivileged user, with its own processes and /tmp (Linux, as root)' },
-    'isolate-user': { value: 'USER', description: 'the user that isolated steps run as', defaultText: 'a different unnamed user for each step' },
+    'isolate-user': {
+      value: 'USER',
+      description: 'the user that isolated steps run as',
+      defaultText: 'a different unnamed user for each step',
+    },
     ...jsonFlag,
   },
   notes:
@@ -36,7 +40,7 @@ export const agent: Command = {
 
   async run({ io, client, given, target, isJson }) {
     const slots = given.integer('slots');
-    if (slots !== undefined && slots < 1) throw new UsageError(`--slots takes an integer of at least 1, not ${slots}.`);
+    if (slots !== undefined && slots < 1) throw new UsageError(`--slots takes a whole number of at least 1, not ${slots}.`);
     const stopMode = given.choice('on-stop', ['FINISH', 'RELEASE']) === 'FINISH' ? 'finish' : 'release';
     const user = given.text('isolate-user');
     if (user !== undefined && !given.has('isolate')) throw new UsageError('--isolate-user needs --isolate.');

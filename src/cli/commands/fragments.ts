@@ -112,7 +112,11 @@ export const putFragment: Command = {
       defaultText: defaultProject,
     },
     type: { value: 'TYPE', description: types.join(', '), defaultText: 'DATA' },
-    filename: { value: 'NAME', description: 'its filename in the gateway, which may be a path: plots/loss.png', defaultText: "the file's name here" },
+    filename: {
+      value: 'NAME',
+      description: 'its filename in the gateway, which may be a path: plots/loss.png',
+      defaultText: "the file's name here",
+    },
     replace: { description: 'replace an existing file with this filename' },
     name: { value: 'TEXT', description: 'a name for people', defaultText: 'its filename' },
     'content-type': { value: 'TYPE', description: 'its media type', defaultText: 'what the gateway detects' },
@@ -169,8 +173,7 @@ async function findFragment(client: Client, args: readonly string[], signal: Abo
  */
 function localName(fragment: FragmentFieldsFragment): string {
   const name = basename(cleanName(fragment.filename).replaceAll('\\', '/'));
-  if (name === '' || name.startsWith('.'))
-    throw new UsageError(`Give --output: the filename is "${cleanName(fragment.filename)}".`);
+  if (name === '' || name.startsWith('.')) throw new UsageError(`Give --output: the filename is "${cleanName(fragment.filename)}".`);
   return name;
 }
 

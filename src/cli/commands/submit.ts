@@ -87,8 +87,7 @@ With --follow the log goes to stdout and the rest to stderr, and the exit code i
     const payload = await create(context, input).catch((error: unknown) => {
       throw placeIssues(error, placeOf);
     });
-    for (const path of payload.job.settingsWarnings)
-      io.stderr.write(`trainyard: the application has no setting ${cleanName(path)}\n`);
+    for (const path of payload.job.settingsWarnings) io.stderr.write(`trainyard: the application has no setting ${cleanName(path)}\n`);
     if (!given.has('follow')) {
       if (isJson) await printJson(io, { job: payload.job, token: payload.token, isReplay: payload.isReplay });
       else await print(io.stdout, `${payload.job.id}\n`);
@@ -96,7 +95,10 @@ With --follow the log goes to stdout and the rest to stderr, and the exit code i
     }
     const { job } = payload;
     if (isJson) await print(io.stdout, `${toJson({ type: 'job', job, token: payload.token, isReplay: payload.isReplay })}\n`);
-    else io.stderr.write(`== ${payload.isReplay ? 'exists already:' : 'created'} ${job.id} (${cleanName(job.name)}) at ${client.target.url}\n`);
+    else
+      io.stderr.write(
+        `== ${payload.isReplay ? 'exists already:' : 'created'} ${job.id} (${cleanName(job.name)}) at ${client.target.url}\n`,
+      );
     return followJob(context, job.id);
   },
 };

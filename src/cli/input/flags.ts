@@ -70,7 +70,7 @@ export function parseFlags(flags: FlagSet, argv: readonly string[]): Given {
     number,
     integer(name) {
       const value = number(name);
-      if (value !== undefined && !Number.isSafeInteger(value)) throw new UsageError(`--${name} takes an integer, not ${value}.`);
+      if (value !== undefined && !Number.isSafeInteger(value)) throw new UsageError(`--${name} takes a whole number, not ${value}.`);
       return value;
     },
     choice: (name, words) => {

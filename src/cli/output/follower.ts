@@ -117,7 +117,11 @@ export class Follower {
       else if (state === 'live') this.#lost.delete(stream);
       if (before === 0 && this.#lost.size === 1) {
         const what = state === 'connecting' ? 'no connection' : 'connection lost';
-        void this.#report('connection', { state: 'reconnecting', reason }, () => `-- ${what} (${cleanName(reason ?? '')}), reconnecting --`);
+        void this.#report(
+          'connection',
+          { state: 'reconnecting', reason },
+          () => `-- ${what} (${cleanName(reason ?? '')}), reconnecting --`,
+        );
       } else if (before === 1 && this.#lost.size === 0) {
         void this.#report('connection', { state: 'live' }, () => '-- reconnected, nothing was missed --');
       }

@@ -144,24 +144,24 @@ settings: {lr: 1e-3, n: 0x1F, version: "1.10", date: 2026-01-31, on: yes, off: f
   });
 
   test.each([
-    ['a number that is none', 'settings: {x: .nan}', '2:15: settings: .nan is no number that JSON has'],
-    ['infinity', 'settings: {x: 1e999}', '2:15: settings: 1e999 is no number that JSON has'],
+    ['a number that is none', 'settings: {x: .nan}', '2:15: settings: .nan is not a number in JSON'],
+    ['infinity', 'settings: {x: 1e999}', '2:15: settings: 1e999 is not a number in JSON'],
     [
       'more digits than a number keeps',
       'settings: {x: 12345678901234567890}',
-      '2:15: settings: 12345678901234567890 would arrive as 12345678901234567000',
+      '2:15: settings: 12345678901234567890 would become 12345678901234567000',
     ],
-    ['a leading zero', 'settings: {x: 010}', '2:15: settings: 010 can be read as decimal and as octal'],
-    ['less than a number keeps', 'settings: {x: 1e-999}', '2:15: settings: 1e-999 is too small to be told from 0'],
+    ['a leading zero', 'settings: {x: 010}', '2:15: settings: 010 could be decimal or octal'],
+    ['less than a number keeps', 'settings: {x: 1e-999}', '2:15: settings: 1e-999 is too small to differ from 0'],
     ['text for a number', 'priority: "7"', '2:11: priority: takes a whole number, not "7".'],
     ['a word for a number', 'priority: high', '2:11: priority: takes a whole number, not high.'],
     ['half a number', 'priority: 1.5', '2:11: priority: takes a whole number, not 1.5.'],
-    ['a leading zero in a number', 'priority: 010', '2:11: priority: 010 can be read as decimal and as octal'],
+    ['a leading zero in a number', 'priority: 010', '2:11: priority: 010 could be decimal or octal'],
     ['a word for a switch', 'isPreemptible: yes', '2:16: isPreemptible: takes true or false, not yes.'],
     ['a list for text', 'container: {command: [python, train.py]}', '2:22: container.command: takes text, not a list.'],
     ['text for settings', 'settings: 3', '2:11: settings: takes a mapping, not 3.'],
     ['an unknown word', 'type: TRAINNIG', '2:7: type: takes CONVERSION, TRAINING, VALIDATION, not TRAINNIG. Did you mean TRAINING?'],
-    ['half a character', 'description: "\\ud83d"', '2:14: description: holds half of a character'],
+    ['half a character', 'description: "\\ud83d"', '2:14: description: contains half a character'],
   ])('are refused by line where they are %s', async (_case, line, message) => {
     expect(await refusal(`name: a\n${line}\n`)).toContain(`UsageError: job.yaml:${message}`);
   });
@@ -224,25 +224,25 @@ steps:
                 .join(', ')
         }]`,
     );
-    expect(await refusal(`name: a\n${levels.join('\n')}\nsettings: {bomb: *l11}\n`)).toContain('stands for more than 200000 values');
+    expect(await refusal(`name: a\n${levels.join('\n')}\nsettings: {bomb: *l11}\n`)).toContain('expands to more than 200000 values');
   });
 });
 
 describe('a job file is refused by line and column', () => {
   test.each([
     ['a key that stands twice', 'name: a\nlabels: {a: 1, "a": 2}', '2:16: the key "a" appears twice in this mapping.'],
-    ['a number as a key that stands twice', 'name: a\nlabels: {1: 1, "1": 2}', '2:16: the key "1" stands twice'],
+    ['a number as a key that stands twice', 'name: a\nlabels: {1: 1, "1": 2}', '2:16: the key "1" appears twice'],
     ['a key that is missing', 'name: a\nlabels: {: 1}', '2:10: a key is missing before the colon.'],
-    ['a list as a key', 'name: a\nlabels: {? [a] : 1}', '2:12: a key has to be text'],
-    ['bytes', 'name: a\ncontainer: {env: {A: !!binary aGVsbG8=}}', '2:31: a value with the tag !!binary cannot be kept'],
-    ['a tag of another tool', 'name: a\ncontainer: {command: !Sub "x"}', '2:27: a value with the tag !Sub cannot be kept'],
-    ['a second document', 'name: a\n---\nname: b', '2:1: a second document begins here, and only one is read.'],
-    ['an older YAML', '%YAML 1.1\n---\nname: a', '1:1: files are read as YAML 1.2, not as YAML 1.1.'],
+    ['a list as a key', 'name: a\nlabels: {? [a] : 1}', '2:12: a key must be text'],
+    ['bytes', 'name: a\ncontainer: {env: {A: !!binary aGVsbG8=}}', '2:31: values with the tag !!binary are not supported'],
+    ['a tag of another tool', 'name: a\ncontainer: {command: !Sub "x"}', '2:27: values with the tag !Sub are not supported'],
+    ['a second document', 'name: a\n---\nname: b', '2:1: a second document begins here, but a file may have only one.'],
+    ['an older YAML', '%YAML 1.1\n---\nname: a', '1:1: files are read as YAML 1.2, not YAML 1.1.'],
     ['a tab that indents', 'name: a\ncontainer:\n\tcommand: x', '3:1: Tabs are not allowed as indentation.'],
     ['a bracket that is open', 'name: [a\nb: 2', ':2'],
-    ['a NUL', 'name: a\ndescription: a\0b', '2:15: there is a control character (U+0000)'],
-    ['an escape sequence', 'name: "\u001b]0;x\u0007"', '1:8: there is a control character (U+001B)'],
-    ['a lone carriage return', 'name: a\rb', '1:8: there is a control character (U+000D)'],
+    ['a NUL', 'name: a\ndescription: a\0b', '2:15: control character U+0000'],
+    ['an escape sequence', 'name: "\u001b]0;x\u0007"', '1:8: control character U+001B'],
+    ['a lone carriage return', 'name: a\rb', '1:8: control character U+000D'],
     ['a list', '- a\n- b', '1:1: a job is a mapping of fields'],
     ['nothing', '# nothing here\n', '1:1: a job is a mapping of fields'],
     ['an empty project', 'name: a\nproject: ""', '2:10: project: takes a name or an id.'],
@@ -259,14 +259,14 @@ describe('a job file is refused by line and column', () => {
   });
 
   test.each([
-    ['command: python train.py', '2:1: there is no field "command" here; it belongs into "container": write container: {command: …}.'],
+    ['command: python train.py', '2:1: there is no field "command" here; it belongs in "container": write container: {command: …}.'],
     [
       'steps: [{name: a, command: x}]',
-      '2:19: steps.0: there is no field "command" here; it belongs into "container": write container: {command: …}.',
+      '2:19: steps.0: there is no field "command" here; it belongs in "container": write container: {command: …}.',
     ],
-    ['image: python', '2:1: there is no field "image" here; it belongs into "container"'],
-    ['gpu: 1', '2:1: there is no field "gpu" here; it belongs into "container.resources"'],
-    ['steps: [{name: a, priority: 3}]', '2:19: steps.0: there is no field "priority" here; it is one of the top.'],
+    ['image: python', '2:1: there is no field "image" here; it belongs in "container"'],
+    ['gpu: 1', '2:1: there is no field "gpu" here; it belongs in "container.resources"'],
+    ['steps: [{name: a, priority: 3}]', '2:19: steps.0: there is no field "priority" here; it is a field of the top level.'],
     ['step: []', '2:1: there is no field "step". Did you mean "steps"?'],
     ['runTimoutSeconds: 3', '2:1: there is no field "runTimoutSeconds". Did you mean "runTimeoutSeconds"?'],
     ['container: {imge: a}', '2:13: container: there is no field "imge". Did you mean "image"?'],

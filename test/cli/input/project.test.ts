@@ -39,5 +39,5 @@ test('the project of the first start stays the default beside others, also after
   expect((await credentials()).projectId).toBe(projectId);
   // Another key has no default of this machine.
   const other = await runHere(['submit', '--name', 'a', '--', 'true'], { TRAINYARD_URL: gateway.url, TRAINYARD_TOKEN: gateway.adminKey });
-  expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining('Say which project') });
+  expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining('Choose a project') });
 });
