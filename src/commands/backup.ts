@@ -4,7 +4,7 @@ import type { StoreCommand } from './store-command.ts';
 
 export const backup: StoreCommand = {
   name: 'backup',
-  summary: 'Takes a backup of a store while gateways run on it.',
+  summary: 'Takes a backup of a store, also while gateways run on it.',
   usage: 'FOLDER',
   argCount: [1, 1],
   flags: {
@@ -18,11 +18,11 @@ export const backup: StoreCommand = {
       description: "the gateway's PostgreSQL, if it has one",
       defaultText: '$TRAINYARD_DATABASE_URL',
     },
-    copy: { description: 'copy the files of fragments; else they are other names of the same files where the file system can do that' },
-    json: { description: 'print what was taken as JSON' },
+    copy: { description: 'copy the fragments; without it they are hard links, if the file system has them' },
+    json: { description: 'print a summary as JSON' },
   },
-  notes: 'FOLDER is a new one. It will hold the hashes of keys and the secret that signs URLs: keep it as safe as the store itself.',
+  notes: 'FOLDER must be new. It will contain the hashes of keys and the secret that signs URLs: protect it like the store itself.',
   run: ({ folder, location, given, signal, say }) =>
     takeBackup(location, folder, { isLinked: !given.has('copy'), signal, say, now: () => new Date() }),
-  describe: (folder, { takenAt }, content) => `${folder} shows the store at ${takenAt}: ${content}.`,
+  describe: (folder, { takenAt }, content) => `${folder} has the store as of ${takenAt}: ${content}.`,
 };

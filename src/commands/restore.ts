@@ -10,19 +10,19 @@ export const restore: StoreCommand = {
   flags: {
     'data-dir': {
       value: 'DIR',
-      description: 'where to: a data folder without a store',
+      description: 'the target: a data folder without a store',
       defaultText: '$TRAINYARD_DATA_DIR, else ./data',
     },
     'database-url': {
       value: 'URL',
-      description: 'where to: an empty PostgreSQL database; its fragments go into the data folder',
+      description: 'the target: an empty PostgreSQL database; its fragments go into the data folder',
       defaultText: '$TRAINYARD_DATABASE_URL',
     },
     'end-leases': {
-      description: 'refuse the leases that were held when the backup was taken; else devices that still have them go on',
+      description: 'end the leases held when the backup was taken; without it, devices that still hold them go on',
     },
-    json: { description: 'print what was restored as JSON' },
+    json: { description: 'print a summary as JSON' },
   },
   run: ({ folder, location, given, signal, say }) => restoreBackup(folder, location, { endsLeases: given.has('end-leases'), signal, say }),
-  describe: (_folder, { takenAt }, content) => `Restored: ${content}, of ${takenAt}.`,
+  describe: (_folder, { takenAt }, content) => `Restored the store as of ${takenAt}: ${content}.`,
 };

@@ -1,4 +1,4 @@
-/** `trainyard serve`: a gateway, from its first line to its last. */
+/** `trainyard serve`: runs a gateway, from start to exit. */
 import type { Config } from '../config/settings.ts';
 import { firstProject } from '../domain/jobs/projects.ts';
 import { type Gateway, STOP_GRACE_MS, startGateway } from '../gateway.ts';
@@ -8,19 +8,22 @@ import { linkKey, localKey, type OperatorKey, operatorKey } from './credentials.
 
 export interface ServeOptions {
   readonly env: Environment;
-  /** Whether the gateway is for the user of this machine, whose key is kept in the data folder. */
+  /** Whether the gateway is for the local user, whose key is kept in the data folder. */
   readonly isLocal: boolean;
-  /** What runs beside the gateway; null, nothing. */
+  /** What runs next to the gateway, if anything. */
   readonly companion: Companion | null;
 }
 
 export interface Companion {
-  /** Throws what keeps it from running here. */
+  /** Rejects if it cannot run here. */
   check(): Promise<void>;
   start(gateway: Gateway): { stop(): Promise<void> };
 }
 
-/** Runs until SIGINT or SIGTERM, or until its database is another; returns the exit code. Throws what kept it from starting. */
+/**
+ * Runs until SIGINT or SIGTERM, or until its database is replaced. Resolves with the exit code.
+ * Rejects with what kept it from starting.
+ */
 export async function serve(config: Config, { env, isLocal, companion }: ServeOptions): Promise<number> {
   const stop = Promise.withResolvers<void>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.resolve());
@@ -39,7 +42,7 @@ export async function serve(config: Config, { env, isLocal, companion }: ServeOp
   process.stdout.write(await greeting(gateway, operator, isLocal));
   const isReplaced = await Promise.race([stop.promise.then(() => false), gateway.replaced.then(() => true)]);
   if (isReplaced) process.stderr.write(REPLACED);
-  // A second signal is for who does not want to wait.
+  // A second signal exits at once.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   const askedAt = performance.now();
   await running?.stop();
@@ -47,18 +50,22 @@ export async function serve(config: Config, { env, isLocal, companion }: ServeOp
   return isReplaced ? 1 : 0;
 }
 
-/** Of the 15 s from SIGTERM to exit (P11), what the companion and the gateway's clients have together: the rest is for closing the store. */
+/**
+ * Of the 15 s from SIGTERM to exit (P11), the time for the companion and the gateway's clients. The
+ * rest is for closing the store.
+ */
 const STOP_WITHIN_MS = 13_000;
 
 const REPLACED =
-  'The database is in another state than the one that this gateway was started on: PostgreSQL failed over, or was restored. The gateway ends; started again, it goes on from what is there.\n';
+  'The database is no longer in the state that this gateway was started on: PostgreSQL failed over or was restored. The gateway exits. Start it again to continue from the current state.\n';
 
-/** How often it is looked whether npm is there still. */
+/** How often to check whether npm is still there. */
 const LOOK_EVERY_MS = 500;
 
 /**
- * Tells when npm, or the shell between it and this process, is gone. npm sends a signal that it gets to the shell alone, which dies of it and takes
- * nothing along: whoever stopped `npm start` would leave a gateway behind.
+ * Notices when npm, or the shell between it and this process, is gone. npm passes a signal to the
+ * shell only, which dies of it and leaves its children running: stopping `npm start` would leave a
+ * gateway behind.
  */
 function watchParents(onGone: () => void): void {
   const parents = () => `${process.ppid} ${parentOf(process.ppid)}`;
@@ -70,7 +77,7 @@ function watchParents(onGone: () => void): void {
   }, LOOK_EVERY_MS).unref();
 }
 
-/** What a start leaves in the store: the operator's key, a first project, the key of this machine's user. */
+/** Prepares the store: the operator's key, a first project, the local user's key. */
 async function prepare(config: Config, { domain, url }: Gateway, isLocal: boolean): Promise<OperatorKey | null> {
   const operator = await operatorKey(domain, config.network.adminKey);
   await firstProject(domain);
@@ -80,7 +87,7 @@ async function prepare(config: Config, { domain, url }: Gateway, isLocal: boolea
 
 async function greeting({ url, domain }: Gateway, operator: OperatorKey | null, isLocal: boolean): Promise<string> {
   const lines = [`Trainyard is at ${url} on ${domain.store.description}.`];
-  // In the fragment: a browser sends it to nobody, and no log has it.
+  // In the URL's fragment, which browsers do not send and logs do not contain.
   if (isLocal || operator?.isNew) lines.push(`GraphiQL, signed in: ${url}/graphql#key=${await linkKey(domain)}`);
   if (operator?.isNew) lines.push(`Admin key, shown this once: ${operator.secret}`);
   return `${lines.join('\n')}\n`;

@@ -1,4 +1,7 @@
-/** What `trainyard backup` and `restore` share: each works on a store itself, with a gateway on it or without. */
+/**
+ * What `trainyard backup` and `restore` share: both work on a store directly, whether or not a
+ * gateway runs on it.
+ */
 import { constants, setPriority } from 'node:os';
 import { BackupRefused, type Manifest } from '../backup/manifest.ts';
 import { asksForHelp, readWords, renderHelp, type Usage } from '../cli/command.ts';
@@ -11,7 +14,7 @@ import { StoreUnusable } from '../store/store.ts';
 
 export interface StoreCommand extends Usage {
   run(work: StoreWork): Promise<Manifest>;
-  /** What was done, as a sentence; `content` says how much there was. */
+  /** Says what was done. `content` says how much there was. */
   describe(folder: string, manifest: Manifest, content: string): string;
 }
 
@@ -23,7 +26,10 @@ export interface StoreWork {
   say(line: string): void;
 }
 
-/** Runs a command; returns its exit code. What went wrong has been said on stderr, in one line where one is enough. */
+/**
+ * Runs a command. Resolves with the exit code. Errors have been written to stderr, if possible in
+ * one line.
+ */
 export async function runStoreCommand(command: StoreCommand, argv: readonly string[], env: Environment): Promise<number> {
   if (asksForHelp(argv)) {
     process.stdout.write(renderHelp(command));
@@ -45,7 +51,7 @@ export async function runStoreCommand(command: StoreCommand, argv: readonly stri
     return exitCodes.succeeded;
   } catch (error) {
     if (signal.aborted) {
-      say(`The ${command.name} was stopped; nothing is left of it.`);
+      say(`The ${command.name} was stopped. It left nothing behind.`);
       return exitCodes.interrupted;
     }
     const isKnown =
@@ -57,7 +63,7 @@ export async function runStoreCommand(command: StoreCommand, argv: readonly stri
   }
 }
 
-/** The two settings are the gateway's own, and so is how they are read. */
+/** Both are settings of the gateway, and are read as such. */
 function locationOf(given: Given, env: Environment): StoreLocation {
   const flags = ['data-dir', 'database-url'].flatMap((name) => {
     const value = given.text(name);

@@ -1,4 +1,4 @@
-/** `trainyard up`: a gateway, and beside it an agent that runs steps on this machine. */
+/** `trainyard up`: runs a gateway and a local agent. */
 import type { Config } from '../config/settings.ts';
 import { authenticate } from '../domain/access/keys.ts';
 import { renewDeviceKey } from '../domain/steps/devices.ts';
@@ -9,11 +9,14 @@ import { type Companion, serve } from './serve.ts';
 
 export interface UpOptions {
   readonly env: Environment;
-  /** Of the process as it was started: what steps write is for whoever its user lets read it. */
+  /**
+   * The umask that this process was started with: its user decides who may read the files that
+   * steps write.
+   */
   readonly umask: number;
 }
 
-/** Runs as `serve` does. */
+/** Runs like `serve`. */
 export const up = (config: Config, options: UpOptions): Promise<number> =>
   serve(config, { env: options.env, isLocal: true, companion: config.local.slots > 0 ? localAgent(config, options) : null });
 
@@ -38,8 +41,8 @@ function localAgent(config: Config, { env, umask }: UpOptions): Companion {
   };
 }
 
-const REMEDY = 'Give it in a file: TRAINYARD_ADMIN_KEY_FILE, TRAINYARD_DATABASE_URL_FILE.';
+const REMEDY = 'Pass it in a file: TRAINYARD_ADMIN_KEY_FILE, TRAINYARD_DATABASE_URL_FILE.';
 
 function sayFailure(error: unknown): void {
-  process.stderr.write(`The agent does not run, and is tried again: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`The agent does not run; retrying: ${error instanceof Error ? error.message : String(error)}\n`);
 }

@@ -140,7 +140,7 @@ describe('The commands for backups', () => {
     const code = await command.ended;
     // It may have been whole already.
     if (code !== 0) {
-      expect([code, command.stderr()]).toEqual([130, expect.stringContaining('The backup was stopped; nothing is left of it.')]);
+      expect([code, command.stderr()]).toEqual([130, expect.stringContaining('The backup was stopped. It left nothing behind.')]);
       expect(readdirSync(parent)).toEqual([]);
     }
   });

@@ -4,9 +4,12 @@ import { cleanName, truncate } from '../terminal.ts';
 
 export interface Column<Row> {
   readonly title: string;
-  /** What a row has here; it is cleaned of control characters before it is shown. */
+  /** The row's text in this column. Control characters are removed before it is shown. */
   readonly value: (row: Row) => string;
-  /** May be cut short when the terminal is too narrow. Default: false; ids and statuses are whole or useless. */
+  /**
+   * Whether it may be truncated on a narrow terminal. Default: false, because ids and statuses are
+   * useless in part.
+   */
   readonly isFlexible?: boolean;
   readonly isNumber?: boolean;
 }
@@ -14,7 +17,10 @@ export interface Column<Row> {
 const gap = '  ';
 const narrowest = 8;
 
-/** Rows under titles. On a terminal no line is wider than it; in a pipe nothing is cut. */
+/**
+ * Rows under titles. On a terminal no line is wider than the terminal; in a pipe nothing is
+ * truncated.
+ */
 export function renderTable<Row>(output: Output, columns: readonly Column<Row>[], rows: readonly Row[]): string {
   const cells = rows.map((row) => columns.map((column) => cleanName(column.value(row))));
   const widths = columns.map((column, index) => Math.max(stringWidth(column.title), ...cells.map((row) => stringWidth(row[index] ?? ''))));
@@ -26,7 +32,7 @@ export function renderTable<Row>(output: Output, columns: readonly Column<Row>[]
   return `${lines.join('\n')}\n`;
 }
 
-/** What a command that lists answers: a table, a JSON document, or, on stderr, that there is nothing. */
+/** Prints a list: a table, a JSON document or, on stderr, that there is nothing. */
 export async function printList<Row>(
   io: Io,
   isJson: boolean,
@@ -40,7 +46,7 @@ export async function printList<Row>(
   return exitCodes.succeeded;
 }
 
-/** Takes from the widest flexible column, again and again, until the line fits or nothing more can be given. */
+/** Narrows the widest flexible column until the line fits or nothing can be narrowed. */
 function shrink<Row>(columns: readonly Column<Row>[], widths: number[], available: number): void {
   let excess = widths.reduce((sum, width) => sum + width, 0) - available;
   while (excess > 0) {
@@ -60,7 +66,7 @@ function pad(text: string, width: number, isNumber: boolean): string {
   return isNumber ? space + shown : shown + space;
 }
 
-/** Names and values under each other, for one thing. */
+/** Names and values of one object, one per line. */
 export function renderFields(fields: readonly (readonly [name: string, value: string | null | undefined])[]): string {
   const shown = fields.filter((field): field is [string, string] => field[1] !== null && field[1] !== undefined && field[1] !== '');
   const width = Math.max(0, ...shown.map(([name]) => name.length));
