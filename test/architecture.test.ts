@@ -205,7 +205,6 @@ describe('The house style', () => {
     'src/initial-memory.ts',
     'src/main.ts',
     'src/realtime/',
-    'src/realtime/wait-queue.ts',
     'src/shutdown.ts',
     'src/store/changes/',
     'src/store/postgres/',
