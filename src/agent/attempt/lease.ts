@@ -89,7 +89,7 @@ export class LeaseKeeper {
     return this.lost.aborted;
   }
 
-  /** Orders the step to stop. The first order counts. */
+  /** Tells the step to stop. The first order counts. */
   command(order: StopOrder): void {
     this.#stop.abort(order);
   }
