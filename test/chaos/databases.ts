@@ -39,7 +39,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   return {
     port,
     async create() {
-      const name = `proof_${++count}`;
+      const name = `chaos_${++count}`;
       const client = new pg.Client({ connectionString: urlOf('postgres') });
       await client.connect();
       await client.query(`create database ${name}`);

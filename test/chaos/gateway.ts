@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Notebook } from './notes.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 /** These bound a hang. P11 has 15 s for a stop. */
 const START_WITHIN_MS = 180_000;
 const STOP_WITHIN_MS = 60_000;
