@@ -49,15 +49,29 @@ export function sendResponse(
   const isStream = headers.get('content-type')?.startsWith('text/event-stream') === true;
   response.on('error', () => {}); // 'close' follows
   response.once('close', () => void reader.cancel());
-  watchResponse(connections, response, isStream ? () => void outlet.send(KEEP_ALIVE) : null);
-  pump(response, reader, outlet).catch(() => response.destroy());
+  let isQuiet = false;
+  // Whoever was sent something since the last time knows that the stream lives.
+  const keepAlive = () => {
+    if (isQuiet) void outlet.send(KEEP_ALIVE);
+    isQuiet = true;
+  };
+  watchResponse(connections, response, isStream ? keepAlive : null);
+  const onChunk = () => {
+    isQuiet = false;
+  };
+  pump(response, reader, outlet, onChunk).catch(() => response.destroy());
 }
 
 /** A comment in a stream of events. */
 export const KEEP_ALIVE = ':\n\n';
 
-async function pump(response: ServerResponse, reader: ReadableStreamDefaultReader<unknown>, outlet: Outlet): Promise<void> {
-  while (await sendChunk(reader, outlet));
+async function pump(
+  response: ServerResponse,
+  reader: ReadableStreamDefaultReader<unknown>,
+  outlet: Outlet,
+  onChunk: () => void,
+): Promise<void> {
+  while (await sendChunk(reader, outlet)) onChunk();
   response.end();
 }
 
