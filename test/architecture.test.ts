@@ -254,12 +254,12 @@ describe('The house style', () => {
     expect(readers.filter((file) => !/^src\/initial-memory\.ts$|^src\/(agent|cli|client)\//.test(file))).toEqual([]);
   });
 
-  test('time and randomness come into the domain through one door', () => {
-    const doors = ['src/domain/core/clock.ts', 'src/domain/core/domain.ts'];
+  test('time and randomness come into the domain in one place', () => {
+    const places = ['src/domain/core/clock.ts', 'src/domain/core/domain.ts'];
     const wrong = sources.filter(
       (file) =>
         file.startsWith('src/domain/') &&
-        !doors.includes(file) &&
+        !places.includes(file) &&
         /\bDate\.now\(|new Date\(\)|Math\.random|\bsetTimeout\(|\brandomBytes\(/.test(read(file)),
     );
     expect(wrong).toEqual([]);

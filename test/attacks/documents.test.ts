@@ -1,10 +1,10 @@
-/** The corpus of attack documents, through every door of a gateway that is a process. */
+/** The corpus of attack documents, through every transport of a gateway that is a process. */
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createSqliteDatabase } from '../support/databases.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { attacks, misspelt, type Outcome } from './documents.ts';
-import { type Answer, type Document, type Door, doors } from './doors.ts';
+import { type Answer, type Document, type Transport, transports } from './transports.ts';
 
 /** No attack takes a tenth of it; the machine may be busy. */
 const WITHIN_MS = 3_000;
@@ -26,9 +26,9 @@ function outcomeOf({ data, errors = [] }: Answer): Outcome {
   return code === undefined && data ? 'data' : (code as Outcome); // as above
 }
 
-async function attack(door: Door, document: Document): Promise<Answer> {
+async function attack(transport: Transport, document: Document): Promise<Answer> {
   const started = performance.now();
-  const answer = await door.ask(gateway, document);
+  const answer = await transport.ask(gateway, document);
   expect(performance.now() - started).toBeLessThan(WITHIN_MS);
   return answer;
 }
@@ -36,26 +36,27 @@ async function attack(door: Door, document: Document): Promise<Answer> {
 /** What a refusal may never tell. */
 const LEAKS = /Did you mean|\bat .+:\d+:\d+|node_modules|\/src\/|sqlite|select .* from |Cannot read|undefined is not|Maximum call stack/i;
 
-describe.each(doors.map((door) => [door.name, door] as const))('Over %s', (_, door) => {
-  test.each(attacks.filter((document) => door.takes(document)).map(({ name, outcome, ...document }) => [name, outcome, document] as const))(
-    '%s: %s (P14)',
-    async (_name, outcome, document) => {
-      const answer = await attack(door, document);
-      expect(outcomeOf(answer), JSON.stringify(answer).slice(0, 500)).toBe(outcome);
-      for (const { message } of answer.errors ?? []) expect(message).not.toMatch(LEAKS);
-      for (const { extensions } of answer.errors ?? [])
-        if (extensions.code === 'LIMIT_EXCEEDED') expect(extensions.allowed).toBeGreaterThan(0);
-      // It goes on as if nothing had been.
-      expect(await door.ask(gateway, { query: door.name === 'POST' ? 'query { viewer { kind } }' : '{ viewer { kind } }' })).toMatchObject({
-        data: { viewer: { kind: 'USER' } },
-      });
-    },
-  );
+describe.each(transports.map((transport) => [transport.name, transport] as const))('Over %s', (_, transport) => {
+  test.each(
+    attacks.filter((document) => transport.takes(document)).map(({ name, outcome, ...document }) => [name, outcome, document] as const),
+  )('%s: %s (P14)', async (_name, outcome, document) => {
+    const answer = await attack(transport, document);
+    expect(outcomeOf(answer), JSON.stringify(answer).slice(0, 500)).toBe(outcome);
+    for (const { message } of answer.errors ?? []) expect(message).not.toMatch(LEAKS);
+    for (const { extensions } of answer.errors ?? [])
+      if (extensions.code === 'LIMIT_EXCEEDED') expect(extensions.allowed).toBeGreaterThan(0);
+    // It goes on as if nothing had been.
+    expect(
+      await transport.ask(gateway, { query: transport.name === 'POST' ? 'query { viewer { kind } }' : '{ viewer { kind } }' }),
+    ).toMatchObject({
+      data: { viewer: { kind: 'USER' } },
+    });
+  });
 
-  test.each(misspelt.filter((document) => door.takes(document)).map(({ query, secret }) => [query, secret] as const))(
+  test.each(misspelt.filter((document) => transport.takes(document)).map(({ query, secret }) => [query, secret] as const))(
     '%s does not tell of %s',
     async (query, secret) => {
-      const { data, errors = [] } = await attack(door, { query });
+      const { data, errors = [] } = await attack(transport, { query });
       expect(data ?? null).toBe(null);
       expect(errors.length).toBeGreaterThan(0);
       for (const { message, extensions } of errors) {
@@ -83,7 +84,7 @@ test('a stranger learns nothing from any of them but that a key is wanted (P15)'
 
 test.runIf(process.platform === 'linux')('all of them again and again do not make the gateway grow (P14)', async () => {
   const residentMb = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${gateway.pid}/status`, 'utf8'))?.[1] ?? 0) / 1_024;
-  const [post] = doors;
+  const [post] = transports;
   const round = async () => {
     for (const document of attacks) if (post?.takes(document)) await post.ask(gateway, document);
   };

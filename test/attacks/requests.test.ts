@@ -5,8 +5,8 @@ import { WebSocket } from 'ws';
 import { ask } from '../e2e/asking.ts';
 import { createSqliteDatabase } from '../support/databases.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
-import type { Answer } from './doors.ts';
 import { requestAttacks } from './requests.ts';
+import type { Answer } from './transports.ts';
 
 let gateway: Gateway;
 beforeAll(async () => {

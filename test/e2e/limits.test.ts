@@ -1,9 +1,9 @@
 /**
  * The limits of promises.md, each as an operator sets it, at a gateway that is a process: what is at the limit is taken, what is one above is
- * refused, over every door, with the limit's name, what is allowed and what was asked.
+ * refused, over every transport, with the limit's name, what is allowed and what was asked.
  */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type Answer, type Document, doors } from '../attacks/doors.ts';
+import { type Answer, type Document, transports } from '../attacks/transports.ts';
 import { type OpenSocket, openSocket } from '../server/raw-socket.ts';
 import { createSqliteDatabase } from '../support/databases.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
@@ -74,9 +74,9 @@ const limits: readonly [limit: string, allowed: number, (count: number) => Docum
   ],
 ];
 
-describe.each(doors.map((door) => [door.name, door] as const))('Over %s (P14)', (_, door) => {
+describe.each(transports.map((transport) => [transport.name, transport] as const))('Over %s (P14)', (_, transport) => {
   test.each(limits)('%s: %i are taken, and one more is refused with all that there is to say', async (limit, allowed, make) => {
-    const ask = (count: number): Promise<Answer> => door.ask(gateway, make(count));
+    const ask = (count: number): Promise<Answer> => transport.ask(gateway, make(count));
     const within = await ask(allowed);
     expect(within.errors).toBeUndefined();
     expect(within.data).toBeTruthy();
@@ -116,7 +116,7 @@ describe('A request (P14)', () => {
   });
 
   test('for the limits is answered with what the operator set', async () => {
-    const { data } = (await doors[0]?.ask(gateway, { query: '{ gateway { limits } }' })) ?? {};
+    const { data } = (await transports[0]?.ask(gateway, { query: '{ gateway { limits } }' })) ?? {};
     expect(data?.gateway).toMatchObject({
       limits: { bodyBytes: 2_048, depth: 4, cost: 200, leaseSecondsAtMost: 90, keyRate: 1_000, fragmentBytesAtMost: 1_024 },
     });

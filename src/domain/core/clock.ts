@@ -1,4 +1,4 @@
-/** The one door through which time comes in, so that a test can hold it. */
+/** The one place where time comes in, so that a test can hold it. */
 export interface Clock {
   now(): Date;
   /** Milliseconds since some moment. No change of the time of day moves it: what lasts is measured with it. */

@@ -5,7 +5,7 @@ import type { Domain } from '../../domain/core/domain.ts';
 import { noKey } from '../../domain/core/refusals.ts';
 import type { Wakeups } from '../../realtime/wakeups.ts';
 import { Loaders } from './loaders.ts';
-import { AnswerRoom } from './response-budget.ts';
+import { ResponseBudget } from './response-budget.ts';
 
 /** Of one query, one mutation or one frame of a subscription: made afresh for each, so that none sees another's rows. */
 export interface Context {
@@ -15,7 +15,7 @@ export interface Context {
   readonly principal: Principal | null;
   readonly loaders: Loaders;
   /** What its long texts, documents and lists take from. */
-  readonly room: AnswerRoom;
+  readonly budget: ResponseBudget;
   /** The server's limits, for who asks what they are. */
   readonly serverLimits: object;
   /** Aborted when nobody waits for the answer any more. */
@@ -33,7 +33,7 @@ export interface Execution {
   readonly signal?: AbortSignal | undefined;
   /** What the audit trail is to name the request by. */
   readonly requestId?: string;
-  /** Called before much is read, and after: see AnswerRoom. */
+  /** Called before much is read, and after: see ResponseBudget. */
   readonly lend?: (bytes: number) => void;
   readonly charge?: (characters: number) => void;
 }
@@ -51,7 +51,7 @@ export function createContext(
     serverLimits,
     principal,
     loaders: new Loaders(),
-    room: new AnswerRoom(serverLimits.answerBytes ?? Number.POSITIVE_INFINITY, lend, charge),
+    budget: new ResponseBudget(serverLimits.answerBytes ?? Number.POSITIVE_INFINITY, lend, charge),
   };
   return signal ? { ...context, signal } : context;
 }

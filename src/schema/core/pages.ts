@@ -5,7 +5,7 @@ import { badRequest } from '../../domain/core/refusals.ts';
 import type { Range } from '../../store/queries/ranges.ts';
 import type { Portion } from '../../store/statements/portions.ts';
 import { builder } from './builder.ts';
-import type { AnswerRoom } from './response-budget.ts';
+import type { ResponseBudget } from './response-budget.ts';
 import { STREAM_PAGE_SIZE } from './sizes.ts';
 
 /** What the entries of one page have together at most, in bytes, more or less; where a single one has more, it is a page of its own. */
@@ -40,14 +40,14 @@ export const streamArgs = builder.args((t) => ({
  * before anything is read that the answer has no room for, and BAD_REQUEST for sizes and cursors that cannot be.
  */
 export async function pageOf<Row>(
-  { domain, room }: { readonly domain: Domain; readonly room: AnswerRoom },
+  { domain, budget }: { readonly domain: Domain; readonly budget: ResponseBudget },
   stream: StreamName,
   { after, first }: PageArgs,
   read: (after: number, portion: Portion) => Promise<Range<Row>>,
 ): Promise<StreamPage<Row>> {
   const limit = first ?? STREAM_PAGE_SIZE;
   if (limit < 1) throw badRequest.tooSmall('first', 1, limit);
-  const portion = { rows: limit, bytes: PAGE_BYTES, hold: (bytes: number) => room.hold(bytes) };
+  const portion = { rows: limit, bytes: PAGE_BYTES, hold: (bytes: number) => budget.hold(bytes) };
   const { rows, upTo, hasMore, missed } = await read(await decodeCursor(domain, after, stream), portion);
   // Where nothing came, what one had is still the place to go on from.
   const isSame = rows.length === 0 && missed === 0;

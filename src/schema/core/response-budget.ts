@@ -29,7 +29,7 @@ class AnswerTooLarge extends RequestRefused {
 }
 
 /** What one answer may hold still. Mutations of one operation share it, as their answers are one. */
-export class AnswerRoom {
+export class ResponseBudget {
   readonly #allowed: number;
   readonly #lend: (bytes: number) => void;
   readonly #charge: (characters: number) => void;
@@ -72,11 +72,11 @@ export function chargeBudget(
   measure: (value: unknown) => number,
 ): GraphQLFieldResolver<unknown, Context> {
   return (source, args, context, info) => {
-    context.room.requireSome();
+    context.budget.requireSome();
     const value = resolve(source, args, context, info);
     const take = (found: unknown) => {
       const characters = measure(found);
-      if (characters > LONG_CHARACTERS) context.room.take(characters);
+      if (characters > LONG_CHARACTERS) context.budget.take(characters);
       return found;
     };
     return value instanceof Promise ? value.then(take) : take(value);

@@ -47,7 +47,7 @@ builder.objectField(Fragment, 'stateDict', (t) =>
         description: `Values are shown of tensors of at most this many elements: 0 to ${MOST_ELEMENTS}.`,
       }),
     },
-    resolve: (fragment, { tensors, maxElements }, { domain, loaders, room }) => {
+    resolve: (fragment, { tensors, maxElements }, { domain, loaders, budget }) => {
       if (maxElements < 0 || maxElements > MOST_ELEMENTS) {
         throw badRequest.outOfRange('maxElements', 0, MOST_ELEMENTS, maxElements);
       }
@@ -55,7 +55,7 @@ builder.objectField(Fragment, 'stateDict', (t) =>
         names: tensors ?? null,
         maxElements,
         budget: loaders.of(newValueBudget, newValueBudget),
-        beforeHeader: (bytes) => room.take(bytes),
+        beforeHeader: (bytes) => budget.take(bytes),
       });
     },
   }),

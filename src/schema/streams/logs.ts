@@ -70,13 +70,13 @@ builder.objectFields(Step, (t) => ({
     args: {
       lines: t.arg.int({ required: true, defaultValue: 100, description: `How many lines: 1 to ${MOST_TAIL_LINES}.` }),
     },
-    resolve: ({ jobId, number }, { lines }, { domain, room }) => {
+    resolve: ({ jobId, number }, { lines }, { domain, budget }) => {
       if (lines < 1 || lines > MOST_TAIL_LINES) {
         throw badRequest.outOfRange('lines', 1, MOST_TAIL_LINES, lines);
       }
       return readLogTail(domain.store.read, {
         ...{ jobId, stepNumber: number, lines, mostCharacters: MOST_TAIL_CHARACTERS },
-        hold: (bytes) => room.hold(bytes),
+        hold: (bytes) => budget.hold(bytes),
       });
     },
   }),

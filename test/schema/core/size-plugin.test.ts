@@ -1,7 +1,7 @@
 import SchemaBuilder from '@pothos/core';
 import { type GraphQLSchema, graphql, isObjectType } from 'graphql';
 import { expect, test } from 'vitest';
-import { AnswerRoom } from '../../../src/schema/core/response-budget.ts';
+import { ResponseBudget } from '../../../src/schema/core/response-budget.ts';
 import '../../../src/schema/core/size-plugin.ts';
 import { FEW, IN_ITS_PAGE, type Size } from '../../../src/schema/core/sizes.ts';
 
@@ -18,7 +18,7 @@ function build(define: (builder: ReturnType<typeof newBuilder>) => void): GraphQ
   return builder.toSchema();
 }
 const newBuilder = () =>
-  new SchemaBuilder<{ Context: { room: AnswerRoom }; DefaultFieldNullability: false }>({
+  new SchemaBuilder<{ Context: { budget: ResponseBudget }; DefaultFieldNullability: false }>({
     plugins: ['size'],
     defaultFieldNullability: false,
   });
@@ -83,10 +83,10 @@ test('long texts, and entries of a list beyond its size, take from the response 
   });
   const ask = async (source: string, allowed: number) => {
     let charged = 0;
-    const room = new AnswerRoom(allowed, undefined, (characters) => {
+    const budget = new ResponseBudget(allowed, undefined, (characters) => {
       charged += characters;
     });
-    const { errors } = await graphql({ schema, source, contextValue: { room } });
+    const { errors } = await graphql({ schema, source, contextValue: { budget } });
     return { charged, code: errors?.[0]?.extensions.code };
   };
   // Two more than the few that were priced.

@@ -12,7 +12,7 @@ export interface Document {
   readonly variables?: Readonly<Record<string, unknown>>;
 }
 
-export interface Door {
+export interface Transport {
   readonly name: string;
   /** Whether the document can come this way at all. */
   takes(document: Document): boolean;
@@ -65,7 +65,7 @@ const LONGEST_LINE = 15_000;
 const queryString = ({ query, variables }: Document) =>
   new URLSearchParams({ query, ...(variables ? { variables: JSON.stringify(variables) } : {}) }).toString();
 
-export const doors: readonly Door[] = [
+export const transports: readonly Transport[] = [
   {
     name: 'POST',
     takes: (document) => !isSubscription(document),
