@@ -1,8 +1,9 @@
 /**
- * The tables as a backup has them: the same for both databases, so that what was taken of one can be restored into the other.
+ * The tables in a backup. The format is the same for both databases, so that a backup of one can be
+ * restored into the other.
  *
- * A row is an array of plain values in the order of the table's columns. Dates are milliseconds, and JSON is its text as it is stored: parsed and
- * written again, it would not be the same to the byte.
+ * A row is an array of plain values in the order of the table's columns. Dates are milliseconds.
+ * JSON is its stored text: parsed and written again, it could differ in some bytes.
  */
 import { is, Table } from 'drizzle-orm';
 import { toSnakeCase } from 'drizzle-orm/casing';
@@ -10,12 +11,12 @@ import { getTableConfig, type PgTable } from 'drizzle-orm/pg-core';
 import { tables } from './schema/postgres.ts';
 
 export type ColumnKind = 'text' | 'whole' | 'real' | 'bool' | 'instant' | 'json';
-/** A real number that JSON has no word for is its name as text. */
+/** A real number that JSON cannot express is its name as text. */
 export type BackupValue = string | number | boolean | null;
 export type BackupRow = readonly BackupValue[];
 
 export interface BackupColumn {
-  /** As in the database. */
+  /** Its name in the database. */
   readonly name: string;
   readonly kind: ColumnKind;
 }
@@ -24,31 +25,36 @@ export interface BackupTable {
   readonly columns: readonly BackupColumn[];
 }
 
-/** One consistent moment of a database, to be read table by table while others go on writing. */
+/** One consistent moment of a database, read table by table while others continue to write. */
 export interface Snapshot {
   /** For people. */
   readonly description: string;
-  /** How many migrations have been applied to it. */
+  /** The number of migrations applied to it. */
   readonly migrations: number;
-  /** The rows of a table, some hundreds at a time. One table at once. */
+  /** The rows of a table, a few hundred at a time. Read one table at a time. */
   rows(table: BackupTable): AsyncIterable<readonly BackupRow[]>;
   close(): Promise<void>;
 }
 
-/** An empty store, being filled with what a backup holds: all of it, or nothing. */
+/** An empty store that is being filled from a backup: completely, or not at all. */
 export interface Restore {
   readonly description: string;
   insert(table: BackupTable, rows: readonly BackupRow[]): Promise<void>;
-  /** Gives the store an identity of its own, and makes it durable and whole. Before this returns, there is no store. */
+  /**
+   * Gives the store a new identity and makes it durable. Before this returns, there is no store.
+   */
   finish(options: FinishOptions): Promise<void>;
-  /** Leaves the place without a store, as it was found. */
+  /** Leaves no store, as before the restore. */
   abandon(): Promise<void>;
 }
 
 export interface FinishOptions {
-  /** Of the restored store. */
+  /** The identity of the restored store. */
   readonly identity: string;
-  /** Whether the leases that were held end: their tokens are refused, and their steps can be claimed as soon as a gateway starts. */
+  /**
+   * Whether held leases end: their tokens are refused, and their steps can be claimed as soon as a
+   * gateway starts.
+   */
   readonly endsLeases: boolean;
 }
 
@@ -62,12 +68,12 @@ const kinds: Readonly<Record<string, ColumnKind>> = {
   json: 'json',
 };
 
-/** Every table, each after those that its rows refer to. */
+/** Every table, each after the tables that its rows refer to. */
 export const backupTables: readonly BackupTable[] = inOrder().map((table) => ({
   name: getTableConfig(table).name,
   columns: getTableConfig(table).columns.map((column) => {
     const kind = kinds[column.getSQLType()];
-    if (!kind) throw new Error(`No backup has a place for a column of type ${column.getSQLType()}.`);
+    if (!kind) throw new Error(`The backup format has no type for a column of type ${column.getSQLType()}.`);
     return { name: column.keyAsName ? toSnakeCase(column.name) : column.name, kind };
   }),
 }));
@@ -90,6 +96,6 @@ function inOrder(): PgTable[] {
 
 export const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
-/** A real number as a backup has it. */
+/** A real number in the format of a backup. */
 export const writeReal = (value: number): number | string =>
   Number.isFinite(value) && !Object.is(value, -0) ? value : Object.is(value, -0) ? '-0' : String(value);

@@ -1,18 +1,24 @@
-/** What a store knows of itself: made on its first opening, kept for good. */
+/** The identity and the secret of a store, made when it is first opened and kept for good. */
 import { randomBytes } from 'node:crypto';
 import type { Queries } from './store.ts';
 
 export interface Identity {
   readonly identity: string;
   readonly secret: Buffer;
-  /** The one that it had before it was restored from a backup, or fell back to an older state. */
+  /**
+   * The identity that it had before it was restored from a backup, or fell back to an earlier
+   * state.
+   */
   readonly parent: string | null;
 }
 
-/** Names a store in its cursors: never the same twice. */
+/** Names a store in its cursors. No two stores have the same. */
 export const newIdentity = (): string => randomBytes(6).toString('base64url');
 
-/** Reads them, making what is missing. Two gateways that open a new PostgreSQL at once agree: the first insert stays. */
+/**
+ * Reads them, and creates what is missing. Two gateways that open a new PostgreSQL at once agree:
+ * the first insert wins.
+ */
 export async function readIdentity(queries: Queries): Promise<Identity> {
   const { db, t } = queries;
   await db

@@ -1,4 +1,4 @@
-/** What a store counts about its writes; the same names on both databases. */
+/** Metrics of a store's writes, with the same names on both databases. */
 import { stat } from 'node:fs/promises';
 import { Counter, Counters, Gauge, Histogram, type Meter } from '../instruments/instruments.ts';
 
@@ -51,7 +51,7 @@ export class StoreMeters {
 export const queueDepth = (look: () => number): Gauge =>
   new Gauge({ name: 'trainyard_store_queue_depth', help: 'Writes that wait to begin' }, look);
 
-/** Of a SQLite file. */
+/** Gauges of a SQLite file. */
 export function fileGauges(file: string): readonly Gauge[] {
   const sizeOf = async (path: string) => (await stat(path).catch(() => null))?.size ?? 0;
   return [
@@ -60,7 +60,7 @@ export function fileGauges(file: string): readonly Gauge[] {
   ];
 }
 
-/** Of the connections to PostgreSQL. */
+/** Gauges of the connections to PostgreSQL. */
 export function poolGauges(pool: { readonly totalCount: number; readonly idleCount: number }, isWireOpen: () => boolean): readonly Gauge[] {
   return [
     new Gauge({ name: 'trainyard_store_connections', help: 'Connections of the pool to PostgreSQL, by what they are doing' }, () => [

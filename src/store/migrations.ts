@@ -1,4 +1,4 @@
-/** Where the generated migrations are, and whether a database is one that they can bring up to date. */
+/** The generated migrations, and checks that they fit a database. */
 import { fileURLToPath } from 'node:url';
 import { readMigrationFiles } from 'drizzle-orm/migrator';
 import { StoreUnusable } from './store.ts';
@@ -10,21 +10,23 @@ export function migrationsOf(dialect: 'sqlite' | 'postgres', migrationsFolder = 
   const newest = migrations.at(-1)?.folderMillis ?? 0;
   return {
     migrationsFolder,
-    /** How many this program knows. */
+    /** The number of migrations that this program knows. */
     known: migrations.length,
-    /** Refuses a database that a newer Trainyard has migrated: this one does not know what its tables mean. */
+    /**
+     * Refuses a database that a newer Trainyard has migrated: this one does not know its tables.
+     */
     refuseNewer(applied: number | null): void {
       if (applied !== null && applied > newest)
-        throw new StoreUnusable('The database was written by a newer version of Trainyard; start that version instead.');
+        throw new StoreUnusable('The database was written by a newer version of Trainyard. Start that version instead.');
     },
-    /** Refuses a database to which other migrations have been applied than this program knows. */
+    /** Refuses a database with other migrations than this program knows. */
     requireSame(applied: number): void {
       if (applied !== newest)
         throw new StoreUnusable(
-          'The database was written by another version of Trainyard: use that version, or start a gateway of this one first.',
+          'The database was written by another version of Trainyard. Use that version, or start a gateway of this version first.',
         );
     },
-    /** The first so many, to make a database as it was at a certain version. */
+    /** The first migrations, to create a database as it was at an earlier version. */
     first: (count: number) => migrations.slice(0, count),
   };
 }

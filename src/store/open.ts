@@ -1,4 +1,6 @@
-/** The only place that chooses what a store is made of: SQLite or PostgreSQL, and a folder of files. */
+/**
+ * The only place that chooses the parts of a store: SQLite or PostgreSQL, and a folder of files.
+ */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Restore, Snapshot } from './backup-format.ts';
@@ -15,7 +17,7 @@ import { openSqlite } from './sqlite/store.ts';
 import { type Store, StoreUnusable } from './store.ts';
 
 export interface StoreLocation {
-  /** Holds the SQLite file, if there is no PostgreSQL, and the files of fragments. */
+  /** Holds the files of fragments, and the SQLite file if there is no PostgreSQL. */
   readonly dataDir: string;
   readonly databaseUrl: string | null;
 }
@@ -23,7 +25,7 @@ export interface StoreLocation {
 export interface OpenOptions {
   /** The most connections to PostgreSQL. */
   readonly connections: number;
-  /** Gives the store a new identity, as the child of the one that it has: see `renewingStatements`. */
+  /** Gives the store a new identity, as the child of its current one: see `renewingStatements`. */
   readonly isRenewed: boolean;
 }
 
@@ -43,7 +45,7 @@ export function openFiles({ dataDir }: StoreLocation): FileStore {
 /** Whether several gateways may use the store at once. */
 export const isShared = ({ databaseUrl }: StoreLocation): boolean => databaseUrl !== null;
 
-/** Throws StoreUnusable where there is no store that this program can read. */
+/** Throws StoreUnusable if there is no store that this program can read. */
 export async function openSnapshot(location: StoreLocation): Promise<Snapshot> {
   if (location.databaseUrl !== null) return snapshotPostgres(location.databaseUrl);
   const file = sqliteFileOf(location);
@@ -51,14 +53,17 @@ export async function openSnapshot(location: StoreLocation): Promise<Snapshot> {
   return snapshotSqlite(file);
 }
 
-/** Throws StoreUnusable when there is a store already, or it cannot be made. `migrations`: how many the backup's tables are the outcome of. */
+/**
+ * Throws StoreUnusable if there is a store already, or none can be created. `migrations`: the
+ * number that made the tables of the backup.
+ */
 export function openRestore(location: StoreLocation, migrations: number): Promise<Restore> {
   return location.databaseUrl === null
     ? restoreSqlite(sqliteFileOf(location), migrations)
     : restorePostgres(location.databaseUrl, migrations);
 }
 
-/** How many migrations this program knows for such a store. */
+/** The number of migrations that this program knows for such a store. */
 export const knownMigrations = ({ databaseUrl }: StoreLocation): number => migrationsOf(databaseUrl === null ? 'sqlite' : 'postgres').known;
 
 const sqliteFileOf = ({ dataDir }: StoreLocation): string => join(dataDir, 'trainyard.sqlite');

@@ -1,4 +1,7 @@
-/** What makes a store of its own of rows that were another one's: of a backup's, or of an older state. The same SQL on both databases. */
+/**
+ * Gives rows of another store, from a backup or an earlier state, an identity of their own. The SQL
+ * is the same on both databases.
+ */
 import type { FinishOptions } from './backup-format.ts';
 import { feedOfAllJobs } from './schema/streams.ts';
 
@@ -11,28 +14,30 @@ export interface RawStatement {
 export function newIdentityStatements({ identity, endsLeases }: FinishOptions): RawStatement[] {
   return [
     ...renaming(identity),
-    // It is told from the database that it is restored into by the first gateway that opens it.
+    // The first gateway that opens the store determines its origin anew.
     { text: `delete from meta where key = 'origin'`, values: [] },
-    // A store whose events had no place in the feed yet had no count of the places either.
+    // A store whose events had no positions yet had no counter of positions either.
     {
       text: `insert into streams (job_id, kind, last, first)
         select '${feedOfAllJobs}', 'event', coalesce(max(position), 0), 1 from events where true on conflict do nothing`,
       values: [],
     },
-    // No token has this hash; and a lease of no length that ended when it began has run out when the gateway first looks.
+    // No token has this hash. A lease without length that ended when it began has expired when the
+    // gateway first looks.
     ...(endsLeases ? [{ text: endLeases, values: ['0'.repeat(64)] }] : []),
   ];
 }
 
 /**
- * Of a store that may be an older state of itself: the numbers that its streams will give next may have been given before, to other things. The cursors
- * of its former identity stay good for what is there now, and are refused beyond it for good.
+ * For a store that may be an earlier state of itself: the next numbers of its streams may have been
+ * used before, for other entries. Cursors of its former identity stay valid for entries that exist
+ * now, and are refused beyond them for good.
  */
 export function renewingStatements(identity: string): RawStatement[] {
   return [...renaming(identity), { text: `update streams set inherited = last where inherited <> last`, values: [] }];
 }
 
-/** Its cursors name it from now on; of those that it gave before, the ones up to `inherited` are good. */
+/** From now on, its cursors contain this identity. Older cursors are valid up to `inherited`. */
 function renaming(identity: string): RawStatement[] {
   return [
     { text: `delete from meta where key = 'parent'`, values: [] },

@@ -1,25 +1,26 @@
-/** What keeps a store from doing its work for now: nothing is wrong with the request, and the same one may be done later. */
+/** Failures of the store that are no fault of the request: the same request may succeed later. */
 
 /**
- * FULL: the disk has no room. FAILING: it reads or writes with errors. SLOW: a file cannot be read in its time. AWAY: the database does not answer.
- * BUSY: another program holds it. MOVED: its file is not where it was. REPLACED: another state of it answers than the one that was opened.
+ * FULL: the disk is full. FAILING: it has I/O errors. SLOW: a file cannot be read in time. AWAY:
+ * the database does not answer. BUSY: another program has locked it. MOVED: its file is no longer
+ * at its path. REPLACED: a state of it answers that is not the one that was opened.
  */
 export type Obstacle = 'FULL' | 'FAILING' | 'SLOW' | 'AWAY' | 'BUSY' | 'MOVED' | 'REPLACED';
 
 const sentences: Readonly<Record<Obstacle, string>> = {
   FULL: "The gateway's disk is full.",
-  FAILING: "The gateway's disk fails: its log says how.",
+  FAILING: "The gateway's disk fails. Its log has the details.",
   SLOW: "The gateway's disk is too slow at the moment.",
   AWAY: 'The gateway cannot reach its database at the moment.',
   BUSY: 'Another program holds the database of the gateway at the moment.',
-  MOVED: "The file of the gateway's database was moved, removed or replaced: it has to be put back.",
-  REPLACED: 'The database of the gateway was replaced by another state of it, and the gateway ends, to be started on that one.',
+  MOVED: "The file of the gateway's database was moved, removed or replaced. It must be put back.",
+  REPLACED: "The gateway's database was replaced by another state of it. The gateway ends, and must be started again.",
 };
 
-/** Answered with the code UNAVAILABLE: trying again is right. */
+/** Sent with the code UNAVAILABLE: clients should try again. */
 export class StoreUnavailable extends Error {
   readonly obstacle: Obstacle;
-  /** Whether what was asked for may have been done all the same. */
+  /** Whether the request may have been carried out anyway. */
   readonly isOpen: boolean;
 
   constructor(obstacle: Obstacle, { cause, isOpen = false }: { cause: unknown; isOpen?: boolean }) {
@@ -30,13 +31,18 @@ export class StoreUnavailable extends Error {
   }
 }
 
-/** Whether it failed while it was being made durable: who undoes now what a row may speak of would leave a row that lies. */
+/**
+ * Whether the write failed while it was being made durable. Its row may be there, so what the row
+ * refers to must not be undone.
+ */
 export const isOpenStill = (error: unknown): boolean => error instanceof StoreUnavailable && error.isOpen;
 
-/** What an error says of the store, if it says that the store cannot do its work for now; null for every other error. */
+/**
+ * Returns an error that says that the store does not work at present. Null for every other error.
+ */
 export function unavailabilityOf(error: unknown, { isOpen = false }: { isOpen?: boolean } = {}): StoreUnavailable | null {
   if (error instanceof StoreUnavailable) return error;
-  // Drizzle wraps what a driver throws.
+  // Drizzle wraps the errors of drivers.
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   if (cause instanceof StoreUnavailable) return cause;
   const obstacle = obstacleOf(cause);
@@ -48,13 +54,13 @@ const codes: readonly (readonly [RegExp, Obstacle])[] = [
   [/^(SQLITE_FULL|ENOSPC|EDQUOT|EFBIG|53100)$/, 'FULL'],
   [/^(SQLITE_(IOERR|READONLY|CANTOPEN)\w*|EIO|EROFS|58030)$/, 'FAILING'],
   [/^SQLITE_(BUSY|LOCKED)\w*$/, 'BUSY'],
-  // 08: connection exceptions; 25P03: a transaction stood still; 53300: too_many_connections; 57P: the server is shutting down, has crashed, or does not
-  // take connections yet.
-  // 57014: the server gave up on a statement whose time was over.
+  // 08: connection exceptions; 25P03: a transaction was idle for too long; 53300:
+  // too_many_connections; 57P: the server is shutting down, has crashed, or does not accept
+  // connections yet; 57014: the server cancelled a statement at its time limit.
   [/^(08\w{3}|25P03|53300|57014|57P0\d|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)$/, 'AWAY'],
 ];
 
-/** What the driver of PostgreSQL says of a statement that was not answered in time. */
+/** The message of PostgreSQL's driver for a statement that was not answered in time. */
 export const UNANSWERED = 'Query read timeout';
 
 function obstacleOf(error: unknown): Obstacle | null {
@@ -62,7 +68,7 @@ function obstacleOf(error: unknown): Obstacle | null {
   const code = 'code' in error ? String(error.code) : '';
   const known = codes.find(([pattern]) => pattern.test(code));
   if (known) return known[1];
-  // The driver of PostgreSQL has no code for these.
+  // PostgreSQL's driver has no code for these.
   if (error.message === UNANSWERED) return 'AWAY';
   if (
     /^(Connection terminated|timeout exceeded when trying to connect|Client (has encountered a connection error|was closed))/.test(
@@ -70,6 +76,6 @@ function obstacleOf(error: unknown): Obstacle | null {
     )
   )
     return 'AWAY';
-  // Several addresses were tried, each in vain.
+  // Several addresses were tried without success.
   return error instanceof AggregateError && error.errors.length > 0 ? obstacleOf(error.errors[0]) : null;
 }

@@ -1,4 +1,4 @@
-/** Edge devices, and federated jobs that they train: what tests of rounds stand on. */
+/** Edge devices and federated jobs for tests of rounds. */
 import { asc, eq } from 'drizzle-orm';
 import type { Principal } from '../../src/domain/access/principal.ts';
 import type { Claim } from '../../src/domain/claims/claims.ts';
@@ -12,7 +12,7 @@ import type { FederationRow, FragmentRow, JobRow, ParticipantRow, RoundRow, Step
 import { encodeModel, f32 } from '../aggregator/models.ts';
 import { admin, type Seed, type SeededDevice, type SeededJob } from '../support/seed.ts';
 
-/** A model as small as can be; tests of rounds do not look at its numbers. */
+/** The smallest possible model. Tests of rounds do not use its numbers. */
 export const smallModel = encodeModel({ weight: f32([1, 2, 3, 4], [2, 2]), bias: f32([0.5]) });
 
 export interface HandIn {
@@ -32,18 +32,18 @@ export interface Fleet {
   upload(claim: Claim, principal: Principal, bytes?: Buffer): Promise<FragmentRow>;
   /** Uploads a model under the lease, and completes the step. */
   handIn(claim: Claim, device: SeededDevice, what?: HandIn): Promise<{ step: StepRow; job: JobRow; fragment: FragmentRow }>;
-  /** Claims and hands in for the first so many devices of the round. */
+  /** Claims and submits for the first devices of the round. */
   train(jobId: string, count: number, round?: number, what?: HandIn): Promise<SeededDevice[]>;
-  /** Does the aggregation that waits, as a person would. */
+  /** Runs the waiting aggregation, as a person would. */
   aggregate(jobId: string, what?: HandIn): Promise<{ job: JobRow; fragment: FragmentRow }>;
   readFederation(jobId: string): Promise<FederationRow | undefined>;
   readRounds(jobId: string): Promise<RoundRow[]>;
   readParticipants(jobId: string, round?: number): Promise<ParticipantRow[]>;
-  /** What became of the rounds: `1 null → TRAINING` … */
+  /** The events of rounds: `1 null → TRAINING` … */
   readRoundEvents(jobId: string): Promise<string[]>;
 }
 
-/** The entry at this place, which there is. */
+/** The entry at this index, which must exist. */
 export function nth<T>(list: readonly T[], i: number): T {
   const found = list[i];
   if (found === undefined) throw new Error(`The list has no entry ${i}.`);
@@ -57,7 +57,7 @@ export async function see({ domain }: Seed, devices: readonly SeededDevice[]): P
   for (const { device } of devices) await recordSeen(domain, device.id);
 }
 
-/** Registers so many edge devices with the seed's project. */
+/** Registers edge devices in the seed's project. */
 export async function raiseFleet(seed: Seed, count: number): Promise<Fleet> {
   const { domain } = seed;
   const { db, t } = domain.store.read;

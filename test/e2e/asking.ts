@@ -1,4 +1,4 @@
-/** Asking a gateway as any client would, with any key or none, and taking the answer as it is. */
+/** Sends requests to a gateway as any client would, with any key or none. */
 import { WebSocket } from 'ws';
 
 export interface Asked {
@@ -17,7 +17,7 @@ const headersOf = (key: string | null): Record<string, string> => ({
 export async function ask({ url }: Target, key: string | null, query: string, variables: Record<string, unknown> = {}): Promise<Asked> {
   const body = JSON.stringify({ query, variables });
   const response = await fetch(`${url}/graphql`, { method: 'POST', headers: headersOf(key), body });
-  // What a GraphQL server answers has this shape.
+  // Answers of GraphQL servers have this shape.
   const { data, errors } = (await response.json()) as Omit<Asked, 'status'>;
   return { status: response.status, data, errors };
 }
@@ -36,7 +36,7 @@ export async function firstFrame(
   });
   let text = '';
   const decoder = new TextDecoder();
-  // To leave the loop cancels the body, and with it the stream.
+  // Leaving the loop cancels the body, and with it the stream.
   for await (const part of response.body ?? []) {
     text += decoder.decode(part, { stream: true });
     const frame = response.ok ? /^data: (\{.*\})$/m.exec(text)?.[1] : text;
@@ -48,7 +48,10 @@ export async function firstFrame(
   throw new Error(`The stream ended without a frame: ${text}`);
 }
 
-/** Subscribes over a WebSocket, and resolves with the first frame; `closed` tells the code in the end. */
+/**
+ * Subscribes over a WebSocket and resolves with the first frame. `closed` resolves with the close
+ * code.
+ */
 export async function openSocket({ url }: Target, key: string, query: string): Promise<{ closed: Promise<number> }> {
   const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
   const closed = new Promise<number>((resolve) => socket.once('close', resolve));
@@ -65,12 +68,15 @@ export async function openSocket({ url }: Target, key: string, query: string): P
 }
 
 export interface Socket {
-  /** Asks one operation; of a subscription, answers its first frame or refusal, and ends it. */
+  /** Runs one operation. For a subscription, returns its first frame or refusal, and ends it. */
   ask(query: string): Promise<Omit<Asked, 'status'>>;
   close(): void;
 }
 
-/** A socket that asks one thing after another; rejects with the close code when the gateway takes no key like this. */
+/**
+ * A socket for one operation after another. Rejects with the close code if the gateway refuses the
+ * key.
+ */
 export async function connectSocket({ url }: Target, key: string | null): Promise<Socket> {
   const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
   const waiting = new Map<string, (answer: Omit<Asked, 'status'>) => void>();
@@ -80,11 +86,12 @@ export async function connectSocket({ url }: Target, key: string | null): Promis
     socket.once('open', () => socket.send(JSON.stringify({ type: 'connection_init', payload })));
     socket.once('close', (code) => reject(new Error(String(code))));
     socket.on('message', (text) => {
-      // As the protocol has it.
+      // The shape of the protocol's messages.
       const message = JSON.parse(String(text)) as { id?: string; type: string; payload?: unknown };
       if (message.type === 'connection_ack') resolve();
       if (message.type !== 'next' && message.type !== 'error') return;
-      // An error before execution comes as the list of errors alone. Cast: as a GraphQL server answers.
+      // An error before execution comes as a bare list of errors. Cast: the shape of a GraphQL
+      // answer.
       const { data, errors }: Omit<Asked, 'status'> =
         message.type === 'next' ? (message.payload as Omit<Asked, 'status'>) : { errors: message.payload as Asked['errors'] };
       waiting.get(message.id ?? '')?.({ data, errors });

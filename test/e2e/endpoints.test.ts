@@ -1,4 +1,7 @@
-/** What is beside and below the root fields: files, metrics, health and pages, and fields that are narrower than what leads to them (P15). */
+/**
+ * Access outside the root fields: files, metrics, health and pages, and fields with rights of their
+ * own (P15).
+ */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { rightsToFields } from '../../src/domain/access/fields.ts';
 import { endpoints } from '../../src/domain/access/operations.ts';
@@ -39,7 +42,7 @@ const all = Object.keys(holders) as Holder[];
 const bearer = (key: string | null): Record<string, string> => (key === null ? {} : { authorization: `Bearer ${key}` });
 const statusOf = async (path: string, init: RequestInit) => (await fetch(`${gateway.url}${path}`, init)).status;
 
-test('every endpoint is open to whom the table says (P15)', async () => {
+test('every endpoint is open to exactly the keys in the table (P15)', async () => {
   const tries: Record<keyof typeof endpoints, (headers: Record<string, string>) => Promise<number>> = {
     'POST, GET /graphql': (headers) => statusOf('/graphql?query=%7B__schema%7BqueryType%7Bname%7D%7D%7D', { headers }),
     'WebSocket, SSE on /graphql': (headers) =>
@@ -54,9 +57,10 @@ test('every endpoint is open to whom the table says (P15)', async () => {
   for (const [endpoint, { needs, forAllProjects }] of Object.entries(endpoints)) {
     const found: Record<string, boolean> = {};
     const expected: Record<string, boolean> = {};
-    // 409: the bytes are there already, which is said to who could have sent them.
+    // 409: the bytes are stored already. Only keys that may upload are told.
     const isLetIn = async (key: string | null) => [200, 409].includes((await tries[endpoint]?.(bearer(key))) ?? 0);
-    // The files are of another project than the stranger's, and a device writes what its lease announced: both are tried below.
+    // The stranger's key is of another project, and a device writes only what its lease created.
+    // Both are tried below.
     for (const holder of all.filter(
       (each) => !endpoint.includes('/fragments') || (each !== 'stranger' && (each !== 'device' || needs === 'readFragments')),
     )) {
@@ -71,7 +75,7 @@ test('every endpoint is open to whom the table says (P15)', async () => {
   }
 });
 
-test('a file that a key may not see is answered like one that never was, whatever is done to it (P15)', async () => {
+test('a file that a key may not see is answered like one that does not exist, whatever is done to it (P15)', async () => {
   const outcomeOf = async (id: string, method: string, key: string | null) => {
     const response = await fetch(`${gateway.url}/fragments/${id}`, {
       method,
@@ -102,7 +106,7 @@ test('a file that a key may not see is answered like one that never was, whateve
   }
 });
 
-test('a device writes what its lease announced, and nothing else of its project (P15)', async () => {
+test('a device writes files that its lease created, and no others of its project (P15)', async () => {
   const announce = async (key: string, input: string) => {
     const document = `mutation { createFragment(input: {${input}, type: DATA}) { ... on CreateFragmentPayload { fragment { id } } } }`;
     const { data } = await ask(gateway, key, document);
@@ -114,7 +118,7 @@ test('a device writes what its lease announced, and nothing else of its project 
   expect([await put(another), await put(own)]).toEqual([404, 200]);
 });
 
-/** Where each narrower field is, of a job that has everything. */
+/** A path to each restricted field, from a job that has everything. */
 const paths: Readonly<Record<string, (of: { job: string; project: string }) => string>> = {
   'Job.device': ({ job }) => `{ job(id: "${job}") { device { id } } }`,
   'Step.pinnedDevice': ({ job }) => `{ job(id: "${job}") { step(number: 0) { pinnedDevice { id } } } }`,
@@ -127,7 +131,7 @@ const paths: Readonly<Record<string, (of: { job: string; project: string }) => s
   'Project.models': ({ project }) => `{ project(id: "${project}") { models { nodes { id } } } }`,
   'Job.startModel': ({ job }) => `{ job(id: "${job}") { startModel { id } } }`,
 };
-test('what a key sees does not show it what it may not read (P15)', async () => {
+test('an object that a key sees reveals no field that the key may not read (P15)', async () => {
   const { job, keys } = await makeFullJob();
   const deepest = (value: unknown): unknown => (value !== null && typeof value === 'object' ? deepest(Object.values(value)[0]) : value);
   for (const [field, document] of Object.entries(paths)) {
@@ -145,7 +149,10 @@ test('what a key sees does not show it what it may not read (P15)', async () => 
   }
 });
 
-/** A job with a device, an application, an experiment and a model to start from, and keys of each kind for it. */
+/**
+ * A job with a device, an application, an experiment and a start model, and keys of each kind for
+ * it.
+ */
 async function makeFullJob(): Promise<{ job: string; keys: Record<string, string> }> {
   const make = async <T>(name: string, input: string, fields: string, key = gateway.adminKey): Promise<T> => {
     const type = `${name.charAt(0).toUpperCase()}${name.slice(1)}Payload`;
@@ -193,7 +200,7 @@ async function makeFullJob(): Promise<{ job: string; keys: Record<string, string
   };
 }
 
-test('the audit trail names the request, outlives its subject, and is changed by nothing (P15)', async () => {
+test('the audit trail names the request, outlives its subject, and is never changed (P15)', async () => {
   const asked = async (query: string, requestId: string) => {
     const headers = { ...bearer(gateway.adminKey), 'content-type': 'application/json', 'x-request-id': requestId };
     const response = await fetch(`${gateway.url}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query }) });

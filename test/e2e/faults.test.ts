@@ -1,4 +1,4 @@
-/** The gateway dies, an agent dies: real processes, SIGKILL, and what is left of what they said. */
+/** The gateway dies, an agent dies: real processes, SIGKILL, and what is left of their reports. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createClient } from '../../src/client/fetch.ts';
@@ -8,7 +8,7 @@ import { openStation, type Station, signalFile } from '../agent/station.ts';
 import { createPostgresDatabase, createSqliteDatabase } from '../support/databases.ts';
 
 const LINES = 300;
-/** Prints a line and reports a metric every 10 ms or so. */
+/** Prints a line and reports a metric about every 10 ms. */
 const script = `i=1; while [ $i -le ${LINES} ]; do echo "line $i ü"; echo "{\\"iteration\\": $i, \\"loss\\": $i}" >> "$TRAINYARD_METRICS"; i=$((i+1)); sleep 0.01; done`;
 const numbers = Array.from({ length: LINES }, (_, i) => i + 1);
 const quick = { baseMs: 20, capMs: 200, random: () => 1 };
@@ -24,7 +24,7 @@ describe.each([
   afterEach(() => station.close());
   const target = () => ({ url: station.gateway.url, token: station.gateway.adminKey });
 
-  test('a gateway killed in the middle of a step loses and doubles no line and no metric, stored or streamed; the job succeeds (P1, P7)', async () => {
+  test('a gateway killed in the middle of a step loses or repeats no line and no metric, stored or streamed; the job succeeds (P1, P7)', async () => {
     const ended = signalFile('ended');
     station.startAgentProcess({ slots: 1 });
     const jobId = await station.createJob([`${script}; touch ${ended}`]);
@@ -59,7 +59,7 @@ describe.each([
     const job = await station.waitForJob(jobId, ({ status }) => expect(status).toBe('SUCCEEDED'));
     expect(job.metricSeries.points.map(({ iteration }) => iteration)).toEqual(numbers);
     expect(job.steps[0]?.attempts).toMatchObject([{ number: 1, outcome: 'SUCCEEDED' }]);
-    // Once more, from the store alone.
+    // Once more, from the store only.
     let stored = '';
     for await (const { chunks } of subscribe(target(), LogDocument, { jobId })) for (const chunk of chunks) stored += chunk.text;
     expect(stored).toBe(text);

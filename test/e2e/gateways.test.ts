@@ -1,4 +1,7 @@
-/** Gateways as processes: two on one database, one that is told to end, and what they say of their settings. */
+/**
+ * Gateways as processes: two on one database, one that is told to stop, and the help on their
+ * settings.
+ */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test, vi } from 'vitest';
@@ -75,11 +78,11 @@ test('a subscriber at one gateway sees at once what is done through another on t
   await elsewhere.request(CompleteStepDocument, { input: { leaseToken } });
   await reading;
   expect(texts).toEqual(Array.from({ length: 20 }, (_, i) => `line ${i}\n`));
-  // By the notifier, and not by the safety poll of five seconds.
+  // By the notifier, not by the safety poll of five seconds.
   expect(delays.sort((a, b) => a - b)[10]).toBeLessThan(250);
 });
 
-test('SIGTERM asks sockets to come back with 1012 and ends with 0 within 15 s (P11)', async () => {
+test('SIGTERM closes sockets with 1012, so that they reconnect, and the gateway exits with 0 within 15 s (P11)', async () => {
   const database = await createSqliteDatabase();
   ending.push(() => database.remove());
   const gateway = await start({ database });
@@ -91,7 +94,7 @@ test('SIGTERM asks sockets to come back with 1012 and ends with 0 within 15 s (P
   expect(await Promise.all(sockets.map(({ closed }) => closed))).toEqual(Array(5).fill(1012));
 });
 
-/** Subscribes over a bare socket, to see the code that it is closed with. */
+/** Subscribes over a bare socket, to see its close code. */
 async function openStream(gateway: Gateway, jobId: string): Promise<{ closed: Promise<number> }> {
   const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
   const closed = new Promise<number>((resolve) => socket.once('close', resolve));

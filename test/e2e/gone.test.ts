@@ -1,4 +1,4 @@
-/** Who waits for work over a WebSocket and goes is given none: nobody would learn of the lease. */
+/** A claim over a WebSocket whose client is gone gets no step: nobody would learn of the lease. */
 import { expect, test } from 'vitest';
 import { openSocket } from '../server/raw-socket.ts';
 import { createSqliteDatabase } from '../support/databases.ts';

@@ -1,4 +1,4 @@
-/** GraphiQL as a new user meets it: the link that the start prints, in a real Chromium. */
+/** GraphiQL for a new user: the link printed at the start, in a real Chromium. */
 import chromium from '@sparticuz/chromium';
 import { type Browser, type Page, chromium as playwright } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -27,12 +27,15 @@ describe('GraphiQL', () => {
   });
   afterAll(async () => {
     await browser?.close();
-    // SIGTERM, so that the agent beside it ends as well.
+    // SIGTERM, so that its agent ends as well.
     await gateway?.kill('SIGTERM');
     await database?.remove();
   });
 
-  /** Opens a tab, and waits until GraphiQL has read which operation stands in it: until then it would run the one of the tab before. */
+  /**
+   * Opens a tab and waits until GraphiQL has read its operation. Until then it would run the one of
+   * the previous tab.
+   */
   const open = async (name: string) => {
     await tab(name).click();
     await page.waitForFunction((operation) => {
@@ -42,7 +45,7 @@ describe('GraphiQL', () => {
   };
   const tab = (name: string) => page.locator('.graphiql-tab-button', { hasText: name });
   const run = () => page.locator('.graphiql-execute-button').click();
-  /** Resolves when the response pane has shown this; the editor draws only what is in sight. */
+  /** Resolves when the response pane has shown this. The editor draws only the visible part. */
   const response = (text: string | RegExp) => page.locator('.result-window').filter({ hasText: text }).waitFor();
 
   test('the link signs in, and the key leaves the address bar', async () => {
@@ -53,7 +56,7 @@ describe('GraphiQL', () => {
     expect(requested.filter((url) => url.includes('key='))).toEqual([]);
   });
 
-  test('comes whole from the gateway, without an error', () => {
+  test('loads completely from the gateway, without an error', () => {
     expect(requested.filter((url) => !url.startsWith(gateway.url) && !url.startsWith('data:') && !url.startsWith('blob:'))).toEqual([]);
     expect(faults).toEqual([]);
   });
@@ -64,14 +67,14 @@ describe('GraphiQL', () => {
     await response(/"status":\s*"QUEUED"/);
     await open('Watch');
     await run();
-    // The agent beside the gateway claims the step and reports: each change is a frame of its own.
+    // The local agent claims the step and reports. Each change is a frame.
     await response(/"status":\s*"RUNNING"/);
   });
 
   test('the third tab reads the log that the job writes', async () => {
     await page.reload();
     await open('Log');
-    // Two operations stand in it: the button asks which.
+    // The tab has two operations: the button asks which to run.
     await run();
     await page.getByRole('menuitem', { name: 'Log', exact: true }).click();
     await response('counting');

@@ -1,4 +1,6 @@
-/** A key that ends takes what it had open along: sockets, streams, uploads and downloads (P15). */
+/**
+ * A key that ends closes everything opened with it: sockets, streams, uploads and downloads (P15).
+ */
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createPostgresDatabase, createSqliteDatabase, type TestDatabase } from '../support/databases.ts';
@@ -6,7 +8,7 @@ import { type Gateway, startGateway } from '../support/gateway.ts';
 import { ask, openSocket } from './asking.ts';
 import { buildWorld, type World } from './world.ts';
 
-/** More than both ends of a connection buffer, so that a download that is not read is not over. */
+/** More than both ends of a connection buffer, so that an unread download does not finish. */
 const FILE_BYTES = 48 * 1024 * 1024;
 
 describe.each([
@@ -16,7 +18,7 @@ describe.each([
   let database: TestDatabase;
   let gateway: Gateway;
   let world: World;
-  /** A file of many bytes, with a signed URL for it. */
+  /** A large file, with its signed URL. */
   let large: { id: string; downloadUrl: string };
   beforeAll(async () => {
     database = await create();
@@ -31,7 +33,7 @@ describe.each([
     await database.remove();
   });
 
-  /** What an admin is answered in this field, which has the fields that the document asks for. */
+  /** The admin's result of this field. The document selects the fields. */
   async function answerOf<T>(field: string, document: string): Promise<T> {
     const answer = await ask(gateway, gateway.adminKey, document);
     const value = answer.data?.[field];
@@ -46,7 +48,7 @@ describe.each([
   }
   const change = (name: string, input: string) => ask(gateway, gateway.adminKey, `mutation { ${name}(input: {${input}}) { __typename } }`);
 
-  /** Everything that can be open, opened with this key, and what becomes of each. */
+  /** Opens everything that a key can open. Each result resolves with its end. */
   async function openAll(key: string, filename: string) {
     const socket = await openSocket(gateway, key, `subscription { log(jobId: "${world.own}") { cursor } }`);
     const events = await fetch(`${gateway.url}/graphql`, {
@@ -59,7 +61,7 @@ describe.each([
     return { socket: socket.closed, events: events.text(), download, upload };
   }
 
-  /** Reads a part of a file; `rest` reads on to its end, and answers how many bytes there were. */
+  /** Reads a part of a file. `rest` reads to its end and returns the number of bytes. */
   async function beginDownload(path: string, headers: Record<string, string>): Promise<{ rest(): Promise<number> }> {
     const response = await fetch(`${gateway.url}${path}`, { headers });
     const parts = (response.body ?? new ReadableStream<Uint8Array>())[Symbol.asyncIterator]();
@@ -72,7 +74,10 @@ describe.each([
     };
   }
 
-  /** Sends a part of a file, once the gateway asks for it; `answer` is the status that comes although the rest does not. */
+  /**
+   * Sends a part of a file once the gateway asks for it. `answer` is the status, which comes
+   * without the rest.
+   */
   async function beginUpload(id: string, key: string): Promise<{ id: string; answer: Promise<number> }> {
     const headers = { ...bearer(key), 'content-length': FILE_BYTES, expect: '100-continue' };
     const sending = request(`${gateway.url}/fragments/${id}`, { method: 'PUT', headers });
@@ -89,7 +94,7 @@ describe.each([
 
   const statusOf = async (id: string) => (await answerOf<{ status: string }>('fragment', `{ fragment(id: "${id}") { status } }`)).status;
 
-  test('by being revoked ends them within 5 s (P15)', async () => {
+  test('by being revoked closes them within 5 s (P15)', async () => {
     const { secret, apiKeyId } = await world.makeKey(`role: EDITOR, projectId: "${world.project}"`);
     const opened = await openAll(secret, 'revoked');
     const before = performance.now();
@@ -101,7 +106,7 @@ describe.each([
     expect(await statusOf(opened.upload.id)).toBe('PENDING');
   });
 
-  test('by being rotated ends them with the overlap, and what the new key has open goes on (P15)', async () => {
+  test('by being rotated closes them with the overlap, and those of the new key stay open (P15)', async () => {
     const { secret, apiKeyId } = await world.makeKey(`role: EDITOR, projectId: "${world.project}"`);
     const opened = await openAll(secret, 'rotated');
     const rotated = await answerOf<{ secret: string; replaced: { expiresAt: string } }>(
@@ -121,14 +126,14 @@ describe.each([
     expect(isRenewedClosed).toBe(false);
   });
 
-  test('by getting an end that is near ends them then (P15)', async () => {
+  test('by getting an earlier expiry closes them then (P15)', async () => {
     const { secret, apiKeyId } = await world.makeKey(`role: VIEWER, projectId: "${world.project}", expiresInSeconds: 3600`);
     const socket = await openSocket(gateway, secret, `subscription { log(jobId: "${world.own}") { cursor } }`);
     await change('updateApiKey', `apiKeyId: "${apiKeyId}", expiresInSeconds: 0.2`);
     expect(await socket.closed).toBe(4403);
   });
 
-  test('does not end what came by a signed URL, which is nobody’s key', async () => {
+  test('does not end a transfer by a signed URL, which belongs to no key', async () => {
     const { secret, apiKeyId } = await world.makeKey(`role: VIEWER, projectId: "${world.project}"`);
     const socket = await openSocket(gateway, secret, `subscription { log(jobId: "${world.own}") { cursor } }`);
     const download = await beginDownload(large.downloadUrl, bearer(secret));
@@ -137,7 +142,7 @@ describe.each([
     expect(await download.rest()).toBe(FILE_BYTES);
   });
 
-  test('with its device or its job ends them as well (P15)', async () => {
+  test('with its device or its job closes them as well (P15)', async () => {
     const { device, apiKey } = await answerOf<{ device: { id: string }; apiKey: string }>(
       'registerDevice',
       `mutation { registerDevice(input: {projectId: "${world.project}", name: "gone"}) { ... on RegisterDevicePayload { device { id } apiKey } } }`,

@@ -1,6 +1,7 @@
 /**
- * The limits of promises.md, each as an operator sets it, at a gateway that is a process: what is at the limit is taken, what is one above is
- * refused, over every transport, with the limit's name, what is allowed and what was asked.
+ * The limits of promises.md as an operator sets them, at a gateway process. A request at the limit
+ * is accepted. One above it is refused on every transport, with the limit's name, the allowed and
+ * the actual value.
  */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Answer, type Document, transports } from '../attacks/transports.ts';
@@ -44,7 +45,7 @@ const times = (count: number, text: string | ((i: number) => string)) =>
   Array.from({ length: count }, (_, i) => (typeof text === 'string' ? text : text(i))).join(' ');
 const padded = (bytes: number) => `{ viewer { name } } #${'x'.repeat(bytes - 21)}`;
 
-/** Each with the operation of `count`, of which so many are allowed. */
+/** Each limit with an operation of `count`, and the allowed number. */
 const limits: readonly [limit: string, allowed: number, (count: number) => Document][] = [
   ['documentBytes', 1_024, (count) => ({ query: padded(count) })],
   ['tokens', 60, (count) => ({ query: `{ viewer { ${times(count - 5, 'name')} } }` })],
@@ -75,7 +76,7 @@ const limits: readonly [limit: string, allowed: number, (count: number) => Docum
 ];
 
 describe.each(transports.map((transport) => [transport.name, transport] as const))('Over %s (P14)', (_, transport) => {
-  test.each(limits)('%s: %i are taken, and one more is refused with all that there is to say', async (limit, allowed, make) => {
+  test.each(limits)('%s: %i are accepted, and one more is refused with the allowed and the actual value', async (limit, allowed, make) => {
     const ask = (count: number): Promise<Answer> => transport.ask(gateway, make(count));
     const within = await ask(allowed);
     expect(within.errors).toBeUndefined();
@@ -99,7 +100,7 @@ describe('A request (P14)', () => {
     return body.replace('"fill":""', `"fill":"${'x'.repeat(bytes - body.length)}"`);
   };
 
-  test('has as many bytes as are allowed, and not one more', async () => {
+  test('may have as many bytes as are allowed, and not one more', async () => {
     expect((await post(bodyOf(2_048))).status).toBe(200);
     const refused = await post(bodyOf(2_049));
     expect(refused.status).toBe(413);
@@ -108,14 +109,14 @@ describe('A request (P14)', () => {
     });
   });
 
-  test('is told what it costs where it asks, and nothing where it does not', async () => {
+  test('is told its cost only if it asks for it', async () => {
     const query = '{ jobs(first: 7) { nodes { id } } }';
     const asked = await (await post(JSON.stringify({ query, extensions: { cost: true } }))).json();
     expect(asked).toEqual({ data: { jobs: { nodes: [] } }, extensions: { cost: { nodes: 8, allowed: 200 } } });
     expect(await (await post(JSON.stringify({ query }))).json()).toEqual({ data: { jobs: { nodes: [] } } });
   });
 
-  test('for the limits is answered with what the operator set', async () => {
+  test('for the limits is answered with the values that the operator set', async () => {
     const { data } = (await transports[0]?.ask(gateway, { query: '{ gateway { limits } }' })) ?? {};
     expect(data?.gateway).toMatchObject({
       limits: { bodyBytes: 2_048, depth: 4, cost: 200, leaseSecondsAtMost: 90, keyRate: 1_000, fragmentBytesAtMost: 1_024 },
@@ -147,7 +148,7 @@ describe('A socket (P14)', () => {
       payload: { query: 'subscription { events { cursor } }', operationName: null },
     });
 
-  test('takes messages of the size that is allowed, and is closed with 1009 and the reason for one more byte', async () => {
+  test('accepts messages of the allowed size, and is closed with 1009 and the reason for one more byte', async () => {
     const socket = await openSocket(gateway.url, gateway.adminKey);
     const empty = JSON.stringify({ type: 'ping', payload: { fill: '' } }).length;
     const ping = (bytes: number) => JSON.stringify({ type: 'ping', payload: { fill: 'x'.repeat(bytes - empty) } });
@@ -158,7 +159,7 @@ describe('A socket (P14)', () => {
     expect(await socket.closed).toEqual({ code: 1009, reason: expect.stringContaining('messageBytes') });
   });
 
-  test('carries as many operations as are allowed, and refuses one more by itself', async () => {
+  test('carries as many operations as are allowed, and refuses only the next one', async () => {
     const socket = await openSocket(gateway.url, gateway.adminKey);
     const refused = new Promise((resolve) =>
       socket.on('message', (message) => {
@@ -173,7 +174,7 @@ describe('A socket (P14)', () => {
     await socket.closed;
   });
 
-  test('of a key is one of as many as are allowed; the next one is closed with 1013', async () => {
+  test('is one of as many as a key may have; the next one is closed with 1013', async () => {
     const open: OpenSocket[] = [];
     for (let i = 0; i < 3; i++) open.push(await openSocket(gateway.url, gateway.adminKey));
     const beyond = await openSocket(gateway.url);
@@ -188,7 +189,7 @@ describe('A socket (P14)', () => {
     await Promise.all(open.map(({ closed }) => closed));
   });
 
-  test('that shows no key is one of as many as an address may have, and is closed with 4408 after its time', async () => {
+  test('without a key is one of as many as an address may have, and is closed with 4408 after its time', async () => {
     const open = await Promise.all([1, 2].map(() => openSocket(gateway.url)));
     await expect(openSocket(gateway.url)).rejects.toThrow('429');
     for (const { closed } of open) expect((await closed).code).toBe(4408);

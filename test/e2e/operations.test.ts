@@ -1,8 +1,10 @@
 /**
- * Every kind of key against every operation, over HTTP, WebSocket and server-sent events: what happens is what the table of operations says (P15).
+ * Every kind of key against every operation, over HTTP, WebSocket and server-sent events: the
+ * result is the one in the table of operations (P15).
  *
- * A key that lacks the right is refused before anything is looked up. One that has it reaches what is its own; what it may not see is answered, byte
- * for byte, like what never was.
+ * A key without the right is refused before anything is looked up. A key with the right reaches
+ * what belongs to it. For objects that it may not see, the answer is byte for byte that for objects
+ * that do not exist.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Operation, operationOf, operations } from '../../src/domain/access/operations.ts';
@@ -23,7 +25,10 @@ const probes: Readonly<Record<Root, readonly Row[]>> = {
   Subscription: Object.entries(subscriptions),
 };
 
-/** A key of each kind, with what the table is asked for. `abroad`: an editor of the other project, whose own is foreign to the others. */
+/**
+ * A key of each kind in the table. `abroad`: an editor of the other project, to whom this one is
+ * foreign.
+ */
 const holders = {
   viewer: { ...admin, role: 'VIEWER', projectId: 'home' },
   editor: { ...admin, role: 'EDITOR', projectId: 'home' },
@@ -44,10 +49,10 @@ async function keyOf(holder: Holder, world: World): Promise<string> {
   return world.keys[holder];
 }
 
-/** A refusal that says what a thing is like says that it is there. */
+/** A refusal that describes an object reveals that it exists. */
 const isReachedBy = /^(done|INVALID_STATE)$/;
 
-/** What the table has a key get of its own. */
+/** The result in the table, for the key's own objects. */
 function expectedOf(root: Root, name: string, holder: Holder): 'reached' | 'FORBIDDEN' | 'hidden' {
   const { needs, without, forAllProjects }: Operation = operationOf(root, name) ?? { needs: 'ask' };
   const principal = holders[holder];
@@ -65,19 +70,20 @@ function outcomeOf(name: string, { data, errors }: Omit<Asked, 'status'>): strin
   return isReachedBy.test(code) ? 'reached' : code;
 }
 
-/** The answer, with the ids that were asked for left out. */
+/** The answer without the requested ids. */
 const withoutIds = (answer: object, aim: Aim) => Object.values(aim).reduce((text, id) => text.replaceAll(id, 'ID'), JSON.stringify(answer));
 
 describe.each([
   { dialect: 'sqlite', create: createSqliteDatabase, tried: Object.keys(holders) as Holder[] },
-  // What differs between the databases is how rows are read, not by whom: those that see a project, another one, a job.
+  // The databases differ in how rows are read, not in who may read them. So three kinds of keys are
+  // enough: of a project, of another one, of a job.
   { dialect: 'postgres', create: createPostgresDatabase, tried: ['abroad', 'device', 'lease', 'watch'] as const },
 ])('Every operation on $dialect', ({ create, tried }) => {
   let database: TestDatabase;
   let gateway: Gateway;
   beforeAll(async () => {
     database = await create();
-    // Hundreds of requests without a key come from here in a second.
+    // The test sends hundreds of requests without a key in a second.
     gateway = await startGateway({ database, flags: ['--stranger-rate', 'off'] });
   });
   afterAll(async () => {
@@ -85,7 +91,7 @@ describe.each([
     await database.remove();
   });
 
-  test.each<Holder>(tried)('does for a key of kind %s what the table says (P15)', async (holder) => {
+  test.each<Holder>(tried)('does for a key of kind %s what the table of operations says (P15)', async (holder) => {
     const world = await buildWorld(gateway);
     const aims = await aimsOf(world);
     const { home, foreign, missing } = holder === 'abroad' ? { ...aims, home: aims.foreign, foreign: aims.home } : aims;
@@ -125,14 +131,14 @@ describe.each([
     const trail = await readTrail(home.project);
     for (const [name, document] of probes.Mutation) {
       const wanted = expectedOf('Mutation', name, holder);
-      // What ends the step ends the keys that are for it: in a world of its own.
+      // An operation that ends the step also ends its keys, so it runs in a world of its own.
       const endsIt = wanted === 'reached' && /^(release|fail|complete)Step$/.test(name);
       const answer = endsIt ? await askElsewhere(document, holder) : await ask(gateway, key, document(home));
       note(`Mutation ${name}`, outcomeOf(name, answer), wanted);
     }
     socket.close();
     expect(found).toEqual(expected);
-    // Whatever was done, what was written before stands.
+    // Earlier entries do not change, whatever was done.
     expect((await readTrail(home.project)).slice(0, trail.length)).toEqual(trail);
   });
 
@@ -155,7 +161,7 @@ describe.each([
     return ask(gateway, await keyOf(holder, world), document(holder === 'abroad' ? foreign : home));
   }
 
-  test('is refused without a key, or with one that is none, over HTTP and sockets (P15)', async () => {
+  test('is refused without a key, or with an invalid one, over HTTP and sockets (P15)', async () => {
     const world = await buildWorld(gateway);
     const { home } = await aimsOf(world);
     for (const key of [null, 'tyk_no-such-key', `${world.keys.lease.slice(0, -1)}!`]) {
@@ -174,7 +180,7 @@ describe.each([
     }
   });
 
-  test('has an operation here that tries it', () => {
+  test('has an operation in this test', () => {
     for (const [root, rows] of Object.entries(probes)) {
       expect(rows.map(([name]) => name).sort()).toEqual(Object.keys(operations[root as Root]).sort()); // of the same keys
     }

@@ -1,4 +1,4 @@
-/** Preemption with a real gateway and a real agent: told, stopped, given back, and begun again. */
+/** Preemption with a real gateway and a real agent: told, stopped, given back, and run again. */
 import { existsSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { eventually } from '../agent/eventually.ts';
@@ -33,9 +33,9 @@ describe.each([
     return job;
   };
 
-  test('a preemptible step on the only slot makes room for one that is not, and runs again after it (n8)', async () => {
+  test('a preemptible step on the only slot is evicted for one that is not, and runs again after it (n8)', async () => {
     const [begun, stopped, go] = [signalFile('begun'), signalFile('stopped'), signalFile('go')];
-    // Told to stop, it says so and ends; begun again, it finds that it is to go on to its end.
+    // When told to stop, it records that and ends. When run again, it runs to its end.
     const patient = `trap 'touch ${stopped}; exit 143' TERM; touch ${begun}; while [ ! -e ${go} ]; do sleep 0.05; done; echo done`;
     station.startAgentProcess({ slots: 1, name: 'only', leaseSeconds: 3 });
     const patientId = await createJob('Patient', patient, true);

@@ -1,8 +1,11 @@
-/** For every root field of the schema one operation that names a thing: asked of one's own, of another's, and of what never was. */
+/**
+ * For every root field an operation that names an object: one's own, one of another project, and
+ * one that does not exist.
+ */
 import type { operations } from '../../src/domain/access/operations.ts';
 import type { World } from './world.ts';
 
-/** What the operations name. */
+/** The objects that the operations name. */
 export interface Aim {
   readonly project: string;
   readonly job: string;
@@ -11,14 +14,14 @@ export interface Aim {
   readonly device: string;
   readonly experiment: string;
   readonly model: string;
-  /** The same for all: it is of no project. */
+  /** The same for all projects. */
   readonly application: string;
   readonly file: string;
-  /** A link to the job. */
+  /** A WATCH key of the job. */
   readonly key: string;
 }
 
-/** Things of the world that the keys of jobs are for, and of the other project in it. */
+/** Objects of the world that the job keys are for, and of its other project. */
 export async function aimsOf(world: World): Promise<{ home: Aim; foreign: Aim; missing: Aim }> {
   const linkTo = async (job: string) => (await world.makeKey(`kind: WATCH, jobId: "${job}"`)).apiKeyId;
   const { own, foreign, application } = world;
@@ -26,7 +29,7 @@ export async function aimsOf(world: World): Promise<{ home: Aim; foreign: Aim; m
   return { home, foreign: { ...foreign, application, key: await linkTo(foreign.job) }, missing: missingOf(home) };
 }
 
-/** Ids like these, of nothing. */
+/** Ids of the same form for objects that do not exist. */
 function missingOf({ project, job, step, leaseToken, device, experiment, model, application, file, key }: Aim): Aim {
   const missing = (id: string) => `${id.slice(0, -6)}zzzzzz`;
   return {
@@ -39,7 +42,7 @@ function missingOf({ project, job, step, leaseToken, device, experiment, model, 
       key: missing(key),
     },
     ...{ experiment: missing(experiment), model: missing(model), application: missing(application) },
-    // A lease's token names its step before its secret: another step.
+    // A lease token names its step before its secret. This one names another step.
     leaseToken: leaseToken.replace(/^(lease_.{20}).{6}/, '$1zzzzzz'),
   };
 }
@@ -75,7 +78,7 @@ const underLease =
   ({ leaseToken }: Aim) =>
     change(name, `leaseToken: "${leaseToken}" ${more}`);
 
-/** In this order: those that end what others need come last. */
+/** In this order: mutations that end what others need come last. */
 export const mutations: Documents<'Mutation'> = {
   addSteps: ({ job }) => change('addSteps', `jobId: "${job}", steps: [{name: "s"}]`),
   appendLog: underLease('appendLog', 'chunks: [{offset: 0, text: "x"}]'),
@@ -105,7 +108,8 @@ export const mutations: Documents<'Mutation'> = {
   revokeApiKey: ({ key }) => change('revokeApiKey', `apiKeyId: "${key}"`),
   deleteApplication: ({ application }) => change('deleteApplication', `applicationId: "${application}"`),
   deleteFragment: ({ file }) => change('deleteFragment', `fragmentId: "${file}"`),
-  // The job runs, and so nothing that it needs can be deleted: INVALID_STATE, which says that it is there.
+  // The job runs, so nothing that it needs can be deleted: INVALID_STATE, which reveals that the
+  // object exists.
   deleteDevice: ({ device }) => change('deleteDevice', `deviceId: "${device}"`),
   deleteJob: ({ job }) => change('deleteJob', `jobId: "${job}"`),
   deleteProject: ({ project }) => change('deleteProject', `projectId: "${project}"`),

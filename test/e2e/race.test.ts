@@ -1,4 +1,4 @@
-/** Many clients at one gateway process, over HTTP, for the same steps. */
+/** Many clients at one gateway process, over HTTP, claim the same steps. */
 import { describe, expect, test } from 'vitest';
 import { createClient } from '../../src/client/fetch.ts';
 import { ClaimNextStepsDocument, CompleteStepDocument, CreateJobDocument, RegisterDeviceDocument } from '../../src/client/generated.ts';

@@ -1,4 +1,7 @@
-/** How fast a key may ask, as an operator sets it, at a gateway that is a process, and what the project's own clients make of it. */
+/**
+ * Request rates as an operator sets them, at a gateway process, and how the project's own clients
+ * handle them.
+ */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -56,14 +59,14 @@ async function createJob(settings: object = {}): Promise<string> {
 describe('A key that asks too fast (P14)', () => {
   startWith(RATE, BURST);
 
-  test('has all its requests answered by our client, at the rate that is set', async () => {
+  test('has all its requests answered with our client, at the configured rate', async () => {
     const started = performance.now();
     const names = await Promise.all(Array.from({ length: 30 }, () => client().request(ViewerDocument, {})));
     expect(names).toHaveLength(30);
     expect(performance.now() - started).toBeGreaterThanOrEqual(((30 - BURST) / RATE) * 1_000 - 1);
   });
 
-  test('is refused by the door of files as well, under a signed address too, and its transfers come through in the end', async () => {
+  test('is refused by the file endpoint as well, with a signed URL too, and its transfers succeed in the end', async () => {
     const jobId = await createJob();
     const { createFragment } = await ask<{ createFragment: { fragment: { id: string }; uploadUrl: string } }>(
       'mutation($input: CreateFragmentInput!) { createFragment(input: $input) { ... on CreateFragmentPayload { fragment { id } uploadUrl } } }',
@@ -92,7 +95,7 @@ describe('A key that asks too fast (P14)', () => {
 describe('A key that asks for long documents (P14)', () => {
   startWith(1, 20);
 
-  test('takes points for them once they are read, and waits for as long as a full bucket takes at most', async () => {
+  test('pays for them once they are read, and waits at most as long as a full bucket takes', async () => {
     const id = await createJob({ notes: 'x'.repeat(200_000) });
     const documents = `{ job(id: "${id}") { a: settings b: settings c: settings d: settings } }`;
     expect((await post(documents)).status).toBe(200);

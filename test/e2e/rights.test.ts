@@ -1,4 +1,7 @@
-/** Every kind of key against everything that can be asked, at a real gateway: what it sees, counts, changes and learns (P15). */
+/**
+ * Every kind of key against everything that can be requested, at a real gateway: what it sees,
+ * counts, changes and learns (P15).
+ */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createSqliteDatabase, type TestDatabase } from '../support/databases.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
@@ -9,7 +12,7 @@ let database: TestDatabase;
 let gateway: Gateway;
 beforeAll(async () => {
   database = await createSqliteDatabase();
-  // Hundreds of requests without a key come from here in a second.
+  // The test sends hundreds of requests without a key in a second.
   gateway = await startGateway({ database, flags: ['--stranger-rate', 'off'] });
 });
 afterAll(async () => {
@@ -17,11 +20,17 @@ afterAll(async () => {
   await database.remove();
 });
 
-/** All but `stranger` (an editor of the foreign project) are of the home project; `job`, `lease` and `watch` are for its job `own`. */
+/**
+ * All but `stranger` (an editor of the foreign project) belong to the home project; `job`, `lease`
+ * and `watch` are for its job `own`.
+ */
 const holders = ['viewer', 'editor', 'stranger', 'device', 'job', 'lease', 'watch'] as const;
 type Holder = (typeof holders)[number];
 
-/** What is asked, and what each holder gets: shown, hidden (null), done, a number that it counts, or a code. In the order of `holders`. */
+/**
+ * A document and the outcome for each holder: shown, hidden (null), done, a number that it counts,
+ * or a code. In the order of `holders`.
+ */
 type Row = readonly [document: (world: World) => string, outcomes: string];
 
 const all = 'shown shown shown shown shown shown shown';
@@ -149,7 +158,7 @@ const strangersAlone = 'FORBIDDEN NOT_FOUND done FORBIDDEN FORBIDDEN FORBIDDEN F
 const nobody = 'FORBIDDEN FORBIDDEN FORBIDDEN FORBIDDEN FORBIDDEN FORBIDDEN FORBIDDEN';
 const noAdmin = nobody;
 
-/** In this order: what is there at the beginning is deleted at the end. */
+/** In this order: objects that exist at the start are deleted at the end. */
 const changes: Record<string, Row> = {
   'make a project': [() => mutate('createProject', 'name: "p"'), nobody],
   'change its project': [({ project }) => mutate('updateProject', `projectId: "${project}", name: "q"`), editorsAlone],
@@ -304,7 +313,7 @@ async function outcomesOf(rows: Record<string, Row>, world: World, get: (documen
   return outcomes;
 }
 
-/** In one word. */
+/** The outcome in one word. */
 function outcomeOf({ status, data, errors }: Asked): string {
   const [error] = errors ?? [];
   if (error) return status >= 500 ? `status ${status}` : error.extensions.code;
@@ -341,7 +350,7 @@ test.each(holders)('a key of kind %s changes what it may, and no more', async (h
   expect(await outcomesOf(changes, world, (document) => ask(gateway, key, document))).toEqual(expectedOf(changes, holder));
 });
 
-test('without a key, or with one that is none, nothing is answered', async () => {
+test('without a key, or with an invalid one, nothing is answered', async () => {
   const world = await buildWorld(gateway);
   for (const rows of [reads, changes]) {
     for (const [name, [document]] of Object.entries(rows)) {
@@ -359,7 +368,7 @@ test('without a key, or with one that is none, nothing is answered', async () =>
   expect((await firstFrame(gateway, null, 'subscription { jobsUpdated { id } }')).status).toBe(401);
 });
 
-test('what may not be seen is answered word for word like what is not there', async () => {
+test('an object that may not be seen is answered word for word like one that does not exist', async () => {
   const world = await buildWorld(gateway);
   const missing = (id: string) => `${id.slice(0, -5)}zzzzz`;
   const { foreign } = world;
@@ -395,7 +404,7 @@ test('what may not be seen is answered word for word like what is not there', as
 
 const mutateAll = (name: string, input: string) => `mutation { ${name}(input: {${input}}) { __typename ... on Error { code message } } }`;
 
-test('files are good for who has a signed address, or a key that sees them', async () => {
+test('files can be read with a signed URL, or a key that sees them', async () => {
   const world = await buildWorld(gateway);
   const get = (id: string, key: string | null) =>
     fetch(`${gateway.url}/fragments/${id}`, key === null ? {} : { headers: { authorization: `Bearer ${key}` } }).then(
@@ -433,7 +442,7 @@ test('files are good for who has a signed address, or a key that sees them', asy
   expect(await put(world.pendingFile, world.keys.job)).toBe(200);
 });
 
-test('a key that is revoked ends its open sockets, streams and waits within 5 s (P15)', async () => {
+test('a revoked key closes its sockets, streams and waiting requests within 5 s (P15)', async () => {
   const world = await buildWorld(gateway);
   const { secret, apiKeyId } = await world.makeKey(`role: EDITOR, projectId: "${world.project}"`);
   const socket = await openSocket(gateway, secret, `subscription { log(jobId: "${world.own}") { cursor } }`);
@@ -454,7 +463,7 @@ test('a key that is revoked ends its open sockets, streams and waits within 5 s 
   expect(await socket.closed).toBe(4401);
   expect(await streamed).toContain('The key was revoked.');
   expect(performance.now() - before).toBeLessThan(5_000);
-  // Work that comes now is for others.
+  // A step that is queued now goes to other claims.
   await ask(gateway, gateway.adminKey, mutate('createJob', `projectId: "${world.project}", name: "late"`));
   expect((await waiting).data).toEqual({ claimNextSteps: { claims: [] } });
   expect(performance.now() - before).toBeLessThan(10_000);

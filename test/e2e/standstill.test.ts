@@ -1,10 +1,13 @@
-/** A gateway that stands still in the middle of a transaction holds up nobody for long, and goes on with it when it is back. */
+/**
+ * A gateway that stands still in the middle of a transaction holds up others only briefly, and
+ * repeats the transaction when it is back.
+ */
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createPostgresDatabase, querySql, type TestDatabase } from '../support/databases.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 
-/** The server ends a transaction that stands still after 5 s. */
+/** The server ends a transaction that is idle for 5 s. */
 const FOR_LONG_MS = 12_000;
 
 let database: TestDatabase;
@@ -38,7 +41,7 @@ async function ask<T>({ url, adminKey }: Gateway, query: string, variables: obje
     headers: { 'content-type': 'application/json', authorization: `Bearer ${adminKey}` },
     body: JSON.stringify({ query, variables }),
   });
-  // Cast: what the query asks for.
+  // Cast: the shape of the query.
   const { data, errors } = (await response.json()) as { data: T; errors?: unknown };
   if (errors) throw new Error(JSON.stringify(errors));
   return data;
@@ -70,14 +73,17 @@ const sessions = (condition: string) =>
 const isWaiting = (text: string) =>
   vi.waitFor(async () => expect(await sessions(`wait_event_type = 'Lock' and query ~ '${text}'`)).toHaveLength(1), { timeout: 10_000 });
 
-/** Stops the gateway between two statements of a transaction that has its locks: what it waits for is given to it when it cannot go on any more. */
+/**
+ * Stops the gateway between two statements of a transaction that holds its locks. It is blocked on
+ * a lock that is released only after it was stopped.
+ */
 async function stopInTransaction(): Promise<void> {
   process.kill(stopped.pid, 'SIGSTOP');
   await holder.query('COMMIT');
   await vi.waitFor(async () => expect(await sessions(`state = 'idle in transaction'`)).toHaveLength(1), { timeout: 4_000 });
 }
 
-test('the feed across jobs goes on at the other gateways when one stands still that is placing events (P7)', async () => {
+test('the feed across jobs continues at the other gateways when one stands still while it assigns positions (P7)', async () => {
   await createJob(stopped);
   const isPlaced = () =>
     vi.waitFor(async () => expect(await querySql(url, 'select 1 from events where position < 0')).toEqual([]), { timeout: FOR_LONG_MS });
@@ -92,7 +98,7 @@ test('the feed across jobs goes on at the other gateways when one stands still t
   await isPlaced();
 });
 
-test('a write goes on at the other gateways when one stands still in a write of the same job, which does it again when it is back (P1)', async () => {
+test('a write continues at the other gateways when one stands still in a write of the same job, which repeats its own when it is back (P1)', async () => {
   const jobId = await createJob(stopped);
   await holder.query('BEGIN');
   await holder.query('select 1 from jobs where id = $1 for update', [jobId]);

@@ -1,9 +1,9 @@
-/** Two projects with something of everything in each, and a key of every kind in one of them. */
+/** Two projects with at least one object of each type, and a key of every kind in one of them. */
 import { type Asked, ask } from './asking.ts';
 
 export interface World {
   readonly project: string;
-  /** Runs on `device`; the keys `job`, `lease` and `watch` are for it. */
+  /** Runs on `device`. The keys `job`, `lease` and `watch` are for it. */
   readonly own: string;
   readonly step: string;
   readonly leaseToken: string;
@@ -11,14 +11,14 @@ export interface World {
   readonly sibling: string;
   readonly device: string;
   readonly experiment: string;
-  /** Of a job that is gone. */
+  /** Of a deleted job. */
   readonly model: string;
-  /** Of the catalogue, which is the same for all. */
+  /** Belongs to no project. */
   readonly application: string;
   readonly file: string;
   readonly siblingFile: string;
   readonly projectFile: string;
-  /** Announced, and not here. */
+  /** Created, and not uploaded. */
   readonly pendingFile: string;
   readonly pendingProjectFile: string;
   readonly foreign: Foreign;
@@ -32,7 +32,7 @@ interface Foreign {
   readonly job: string;
   readonly step: string;
   readonly leaseToken: string;
-  /** As long as it is not asked for: it has been cancelled at first. */
+  /** Until a test asks for it. At first it is cancelled. */
   readonly queued: string;
   readonly device: string;
   readonly idleDevice: string;
@@ -46,7 +46,7 @@ interface Target {
   readonly adminKey: string;
 }
 
-/** A payload of a mutation: what each mutation answers stands where it is asked. */
+/** The payload of a mutation. Its fields are given where it is sent. */
 type Payload = Record<string, { readonly id: string }> & {
   readonly token: string;
   readonly secret: string;

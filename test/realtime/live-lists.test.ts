@@ -1,4 +1,7 @@
-/** What is told across jobs: the feed in the order of commits, live lists, and the number of steps to claim (P7, P9). */
+/**
+ * Subscriptions across jobs: the feed in commit order, live lists, and the number of claimable
+ * steps (P7, P9).
+ */
 import { expect, test } from 'vitest';
 import { completeStep } from '../../src/domain/claims/outcomes.ts';
 import { cancelJob } from '../../src/domain/jobs/cancellation.ts';
@@ -14,7 +17,7 @@ import { admin } from '../support/seed.ts';
 describeOnGround('The feed', (on) => {
   const openFeed = ({ seed, wakeups }: Ground, after: string | null = null, types: EventRow['type'][] | null = null) =>
     feedStream(seed.domain, wakeups, admin, { filter: { projectId: seed.project.id, types }, after });
-  /** Reads until so many events are there. */
+  /** Reads until this many events have come. */
   async function readEvents(ground: Ground, count: number, after: string | null = null, isImpatient = false) {
     const rows: EventRow[] = [];
     for (let cursor = after; rows.length < count; ) {
@@ -31,11 +34,11 @@ describeOnGround('The feed', (on) => {
     return rows;
   }
 
-  test('tells of all jobs in the order of commits, each once, to who stays and to who comes and goes (P7)', async () => {
+  test('delivers events of all jobs in commit order, each once, to subscribers that stay and that come and go (P7)', async () => {
     const ground = on();
     const { seed } = ground;
     const jobs = 12;
-    // Created, and three changes of two steps and of itself.
+    // Its creation, and three changes of two steps and of the job.
     const count = jobs * 5;
     const staying = readEvents(ground, count);
     const restless = readEvents(ground, count, null, true);
@@ -53,7 +56,7 @@ describeOnGround('The feed', (on) => {
     for (const id of ids) expect(all.filter(({ jobId }) => jobId === id).map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5]);
   });
 
-  test('tells of one project, and of the types that are asked for', async () => {
+  test('delivers only one project, or only the requested types, if asked to', async () => {
     const ground = on();
     const { seed } = ground;
     const { project } = await createProject(seed.domain, admin, { name: 'Other' });
@@ -70,8 +73,8 @@ describeOnGround('The feed', (on) => {
   });
 });
 
-describeOnGround('What is told of as it is now', (on) => {
-  test('is each job of a live list, the newest state alone however often it changed (P9)', async () => {
+describeOnGround('A subscription to current state', (on) => {
+  test('delivers each job of a live list, only in its newest state however often it changed (P9)', async () => {
     const { seed, wakeups } = on();
     const { job: old } = await seed.createJob(1, { name: 'old' });
     seed.clock.advance(1_000);
@@ -88,7 +91,7 @@ describeOnGround('What is told of as it is now', (on) => {
       message = value.statusMessage;
       told++;
     }
-    // One, unless events were still on their way to their places in the feed.
+    // One, unless events were still waiting for their positions in the feed.
     expect(told).toBeLessThan(15);
     const { job: third } = await seed.createJob();
     for (let id: string | undefined; id !== third.id; ) id = (await stream.next()).value?.id;
@@ -96,7 +99,7 @@ describeOnGround('What is told of as it is now', (on) => {
     expect(wakeups.size).toBe(0);
   });
 
-  test('is one job, the newest state alone', async () => {
+  test('delivers one job, only in its newest state', async () => {
     const { seed, wakeups } = on();
     const { job } = await seed.createJob();
     const stream = jobChanges(seed.domain, wakeups, job.id);
@@ -109,7 +112,7 @@ describeOnGround('What is told of as it is now', (on) => {
     await stream.return?.();
   });
 
-  test('is the number of steps that a device could claim, as soon as it changes', async () => {
+  test('delivers the number of steps that a device could claim, as soon as it changes', async () => {
     const { seed, wakeups } = on();
     const one = await seed.registerDevice({ resources: { cpu: 1 } });
     const stream = claimableCounts(seed.domain, wakeups, one.device.id);
@@ -119,7 +122,7 @@ describeOnGround('What is told of as it is now', (on) => {
     const { job } = await seed.createJob();
     expect(await more).toBe(1);
     const none = told();
-    // What it cannot run is none of its business.
+    // A step that the device cannot run does not wake it.
     await seed.createJob([{ name: 'Large', resources: { cpu: 2 } }]);
     const { lease } = await seed.claim(job, 0, one);
     expect(await none).toBe(0);
@@ -127,11 +130,12 @@ describeOnGround('What is told of as it is now', (on) => {
     await completeStep(seed.domain, one.principal, { leaseToken: lease.token });
     const { job: cancelled } = await seed.createJob();
     expect(await again).toBe(1);
-    // Taken by another, or cancelled: it hears of both.
+    // Claimed by another device, or cancelled: the subscriber hears of both.
     const gone = told();
     await cancelJob(seed.domain, admin, { jobId: cancelled.id, cancelTimeoutSeconds: 0 });
     expect(await gone).toBe(0);
-    // One is taken while another comes, before anyone looks: the number is the same, and there is work again.
+    // One is claimed while another is queued, before anyone looks: the number is the same, and
+    // there is work again.
     const { job: taken } = await seed.createJob();
     expect(await told()).toBe(1);
     await cancelJob(seed.domain, admin, { jobId: taken.id, cancelTimeoutSeconds: 0 });

@@ -1,4 +1,7 @@
-/** Frames and pages are bounded by bytes as well as by rows, and a stream can always go on (P7, P9). */
+/**
+ * Frames and pages are limited by bytes as well as by rows, and a stream can always continue (P7,
+ * P9).
+ */
 import { expect, test } from 'vitest';
 import { failStep } from '../../src/domain/claims/outcomes.ts';
 import { appendLog } from '../../src/domain/claims/progress.ts';
@@ -9,8 +12,8 @@ import type { LogChunkRow } from '../../src/store/schema/tables.ts';
 import { describeOnGround } from '../support/ground.ts';
 import { admin } from '../support/seed.ts';
 
-describeOnGround('What is read at once', (on) => {
-  /** A job whose log has pieces of these sizes. */
+describeOnGround('A portion of a stream', (on) => {
+  /** A job whose log has chunks of these sizes. */
   async function writeLog(sizes: readonly number[]) {
     const { seed } = on();
     const { job } = await seed.createJob();
@@ -29,7 +32,7 @@ describeOnGround('What is read at once', (on) => {
     return value;
   }
 
-  test('has so many bytes, and a row that has more is read by itself (P9)', async () => {
+  test('has a limit in bytes, and a row that exceeds it is read alone (P9)', async () => {
     const { seed, wakeups } = on();
     const { job } = await writeLog([100_000, 100_000, 100_000, 700_000, 10, 262_144, 1]);
     const stream = await jobStream(seed.domain, wakeups, { kind: 'log', jobId: job.id });
@@ -46,7 +49,7 @@ describeOnGround('What is read at once', (on) => {
     }
   });
 
-  test('of events counts the texts that they bring, in the stream of a job and in the feed (P9)', async () => {
+  test('of events counts their texts, in the stream of a job and in the feed (P9)', async () => {
     const { seed, wakeups } = on();
     const { job } = await seed.createJob([{ name: 'Fails', maxAttempts: 60 }]);
     for (let i = 0; i < 60; i++) {
@@ -71,7 +74,7 @@ describeOnGround('What is read at once', (on) => {
     }
   });
 
-  test('of the end of a log is no more than can be shown, and is told of before (P9)', async () => {
+  test('of the end of a log is no more than can be shown, and is announced before it is read (P9)', async () => {
     const { seed, store } = on();
     const { job } = await writeLog(Array(10).fill(700_000));
     const held: number[] = [];
@@ -85,7 +88,7 @@ describeOnGround('What is read at once', (on) => {
     expect(seed.domain.limits.frameBytes).toBe(262_144);
   });
 
-  test('is halved where it was too much for one answer, down to a single row, and grows again (P7)', async () => {
+  test('is halved if it was too large for one answer, down to a single row, and grows again (P7)', async () => {
     const { seed, wakeups } = on();
     const { job } = await writeLog(Array(40).fill(10));
     const stream = await jobStream(seed.domain, wakeups, { kind: 'log', jobId: job.id });
@@ -105,7 +108,7 @@ describeOnGround('What is read at once', (on) => {
     expect([wakeups.size, seed.clock.waiting]).toEqual([0, 0]);
   });
 
-  test('is halved also where it was the last of a stream, which ends when all of it is told (P7)', async () => {
+  test('is halved also at the end of a stream, which ends when all of it is delivered (P7)', async () => {
     const { seed, wakeups } = on();
     const { job, lease } = await writeLog(Array(4).fill(10));
     await failStep(seed.domain, admin, { leaseToken: lease.token, description: 'enough' });

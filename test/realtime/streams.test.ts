@@ -1,4 +1,6 @@
-/** Streams: resumable reads of what is stored, from history through the seam to live, to the end (P7, P8, P9). */
+/**
+ * Streams: resumable reads of stored rows, from history to live entries to the end (P7, P8, P9).
+ */
 import { beforeEach, expect, test } from 'vitest';
 import { completeStep } from '../../src/domain/claims/outcomes.ts';
 import { appendLog, reportMetrics, reportTelemetry } from '../../src/domain/claims/progress.ts';
@@ -30,7 +32,7 @@ describeOnGround('A stream', (on, database) => {
 
   const open = <K extends StreamKind>(kind: K, of: Partial<JobStream<K>> = {}) =>
     jobStream(on().seed.domain, on().wakeups, { kind, jobId: job.id, ...of });
-  /** Appends so many chunks of the log, in one write. */
+  /** Appends this many chunks to the log in one write. */
   async function write(count: number): Promise<void> {
     const chunks = Array.from({ length: count }, (_, i) => ({
       offset: (written + i) * 10,
@@ -49,7 +51,10 @@ describeOnGround('A stream', (on, database) => {
   }
   const seqsOf = (rows: Rows) => rows.map(({ seq }) => seq);
   const fromTo = (first: number, last: number) => Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i);
-  /** Reads to the end; ends and resumes from the last cursor after as many frames as `patience` says. */
+  /**
+   * Reads to the end. Ends and resumes from the last cursor after as many frames as `patience`
+   * returns.
+   */
   async function readAll(after: string | null, patience = () => Number.POSITIVE_INFINITY): Promise<number[]> {
     const seqs: number[] = [];
     for (let cursor = after; ; ) {
@@ -66,7 +71,7 @@ describeOnGround('A stream', (on, database) => {
     }
   }
 
-  test('tells history, says that it is live, goes on as it is written, and ends (P7)', async () => {
+  test('delivers history, says that it is live, continues with new entries, and ends (P7)', async () => {
     await write(250);
     const stream = await open('log');
     const history = [await take(stream), await take(stream), await take(stream)];
@@ -90,7 +95,7 @@ describeOnGround('A stream', (on, database) => {
     expect([on().wakeups.size, on().seed.clock.waiting]).toEqual([0, 0]);
   });
 
-  test('says at once that it is live where there is nothing, and ENDED where nothing will come', async () => {
+  test('says at once that it is LIVE if it is empty, and ENDED if nothing will follow', async () => {
     for (const kind of ['log', 'metric', 'telemetry'] as const) {
       const stream = await open(kind);
       expect(await take(stream)).toMatchObject({ state: 'LIVE', rows: [], missed: 0 });
@@ -104,7 +109,7 @@ describeOnGround('A stream', (on, database) => {
     }
   });
 
-  test('is without hole or repetition for who comes and goes while it is written (P7)', async () => {
+  test('has no gap and no repetition for a subscriber that reconnects while it is written (P7)', async () => {
     const random = seedRandom('comes and goes');
     const readers = Array.from({ length: 8 }, () => readAll(null, () => 1 + pickNumber(random, 3)));
     for (let i = 0; i < 60; i++) await write(1 + pickNumber(random, 4));
@@ -112,7 +117,7 @@ describeOnGround('A stream', (on, database) => {
     for (const reader of readers) expect(await reader).toEqual(fromTo(1, written));
   });
 
-  test('is whole for 200 subscribers at random places, shared and under a writer (P7)', async () => {
+  test('is complete for 200 subscribers at random positions while it is written (P7)', async () => {
     const random = seedRandom('places');
     await write(500);
     const places = Array.from({ length: 200 }, (_, i) => (i % 4 === 0 ? 500 : pickNumber(random, 501)));
@@ -123,7 +128,7 @@ describeOnGround('A stream', (on, database) => {
     expect([on().wakeups.size, on().seed.clock.waiting]).toEqual([0, 0]);
   });
 
-  test('gives the very same frame to all who stand at one place', async () => {
+  test('gives the same frame object to all subscribers at one position', async () => {
     await write(3);
     const streams = await Promise.all(Array.from({ length: 5 }, () => open('log')));
     await Promise.all(streams.map(take));
@@ -139,14 +144,14 @@ describeOnGround('A stream', (on, database) => {
     for (let i = 0; i < 30; i++) await write(2);
     expect(seqsOf((await take(stream)).rows)).toEqual(fromTo(1, 60));
     for (let i = 0; i < 3; i++) await write(100);
-    // Never more than one batch, and live it stays: what comes is new.
+    // At most one batch, and it stays LIVE: the entries are new.
     expect([await take(stream), await take(stream), await take(stream)].map(({ state, rows }) => [state, rows.length])).toEqual(
       Array(3).fill(['LIVE', 100]),
     );
     await stream.return?.();
   });
 
-  test('that loses a wake-up has it back with the next safety poll, and not before', async () => {
+  test('that misses a wake-up continues at the next safety poll, and not before', async () => {
     const { seed } = on();
     const deaf = {
       on: () => () => {},
@@ -166,7 +171,7 @@ describeOnGround('A stream', (on, database) => {
     await stream.return?.();
   });
 
-  test('is told of through another gateway on the same database at once', async () => {
+  test('delivers an entry written through another gateway on the same database at once', async () => {
     const { seed } = on();
     if (database().url === null) return;
     const store = await database().open();
@@ -185,7 +190,7 @@ describeOnGround('A stream', (on, database) => {
     await store.close();
   });
 
-  test('of metrics takes the names that are asked for, and its cursor passes over the others', async () => {
+  test('of metrics delivers the requested names, and its cursor passes over the others', async () => {
     const { seed } = on();
     const report = (...names: string[]) =>
       reportMetrics(seed.domain, admin, { leaseToken, metrics: names.map((name) => ({ name, value: 1 })) });
@@ -201,7 +206,7 @@ describeOnGround('A stream', (on, database) => {
     await stream.return?.();
   });
 
-  test('of telemetry and of one step of the log tells just that', async () => {
+  test("of telemetry, or of one step's log, delivers only that", async () => {
     const { seed } = on();
     await reportTelemetry(seed.domain, admin, { leaseToken, samples: [{ cpu: 1, memoryMb: 2 }] });
     await write(2);
@@ -226,7 +231,7 @@ describeOnGround('A stream', (on, database) => {
     expect((await gone.next()).done).toBe(true);
   });
 
-  test('refuses a cursor that it never gave: foreign, future or garbage (P8)', async () => {
+  test('refuses a cursor that it did not return: foreign, future or garbage (P8)', async () => {
     const { seed } = on();
     await write(5);
     const { job: other } = await seed.createJob();
@@ -255,7 +260,7 @@ describeOnGround('A stream', (on, database) => {
     expect([on().wakeups.size, seed.clock.waiting]).toEqual([0, 0]);
   });
 
-  test('that is ended while it waits is over, and leaves no listener behind (P9)', async () => {
+  test('that is ended while it waits leaves no listener behind (P9)', async () => {
     const { seed, wakeups } = on();
     const { device } = await seed.registerDevice();
     const { domain } = seed;
@@ -275,7 +280,7 @@ describeOnGround('A stream', (on, database) => {
     expect([wakeups.size, seed.clock.waiting]).toEqual([0, 0]);
   });
 
-  test('that is never read, or ended before, leaves nothing behind either', async () => {
+  test('that is never read, or ended before it is read, leaves nothing behind either', async () => {
     const { seed, wakeups } = on();
     const stream = await open('log');
     await stream.return?.();

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { WaitQueue } from '../../src/realtime/wait-queue.ts';
 
-/** Claims that enter the queue one after the other; `woken` says which were woken since it was last asked. */
+/**
+ * Claims that enter the queue one after the other. `woken` returns those woken since its last call.
+ */
 function claims(queue: WaitQueue, names: string) {
   let woken: string[] = [];
   const tickets = new Map([...names].map((name) => [name, queue.enter(() => woken.push(name))]));
@@ -23,7 +25,7 @@ const left = async () => true;
 const none = async () => false;
 
 describe('The wait queue', () => {
-  test('wakes who has waited longest, one for each that comes', () => {
+  test('wakes the claim that has waited longest, one for each step', () => {
     const queue = new WaitQueue();
     const waiting = claims(queue, 'abc');
     queue.nudge('q');
@@ -32,7 +34,7 @@ describe('The wait queue', () => {
     expect(waiting.woken()).toBe('b');
   });
 
-  test('has who finds a queue empty wake nobody', async () => {
+  test('wakes no other claim when one finds the queue of steps empty', async () => {
     const queue = new WaitQueue();
     const waiting = claims(queue, 'abc');
     queue.nudge('q');
@@ -41,7 +43,7 @@ describe('The wait queue', () => {
     expect(waiting.woken()).toBe('a');
   });
 
-  test('has each that finds something left wake two more, until everyone has looked', async () => {
+  test('lets each claim that finds a step left wake two more, until every claim has looked', async () => {
     const queue = new WaitQueue();
     const waiting = claims(queue, 'abcdefg');
     queue.nudge('q');
@@ -54,7 +56,7 @@ describe('The wait queue', () => {
     expect(turns).toEqual(['a', 'bc', 'defg']);
   });
 
-  test('wakes again who was looking when the news came', async () => {
+  test('wakes a claim again that was looking when the step came', async () => {
     const queue = new WaitQueue();
     const waiting = claims(queue, 'a');
     waiting.of('a').startLook();
@@ -63,7 +65,7 @@ describe('The wait queue', () => {
     expect(waiting.woken()).toBe('a');
   });
 
-  test('wakes another for who goes away: woken and not yet looking, looking, or told while he looked', () => {
+  test('wakes another claim for one that leaves: woken but not yet looking, looking, or woken again while it looked', () => {
     const queue = new WaitQueue();
     const waiting = claims(queue, 'abcd');
     queue.nudge('q');
@@ -80,7 +82,7 @@ describe('The wait queue', () => {
     expect([waiting.woken(), queue.size]).toEqual(['', 0]);
   });
 
-  test('leaves a nudge with who keeps it, to look again, or to hand it over when he goes', async () => {
+  test('leaves a nudge with a claim that keeps it, which looks again or passes it on when it leaves', async () => {
     const queue = new WaitQueue();
     const waiting = claims(queue, 'abc');
     queue.nudge('q');
@@ -97,7 +99,7 @@ describe('The wait queue', () => {
     expect(waiting.woken()).toBe('ab');
   });
 
-  test('takes not knowing whether something is left for something left', async () => {
+  test('assumes that a step is left if it cannot find out', async () => {
     const queue = new WaitQueue();
     const waiting = claims(queue, 'abcd');
     queue.nudge('q');
@@ -106,7 +108,7 @@ describe('The wait queue', () => {
     expect(waiting.woken()).toBe('abc');
   });
 
-  test('sends others for another queue, while there are others', () => {
+  test('sends other claims to another queue, while there are any', () => {
     const queue = new WaitQueue();
     const waiting = claims(queue, 'ab');
     queue.nudge('q');
@@ -116,7 +118,7 @@ describe('The wait queue', () => {
     expect(waiting.woken()).toBe('a');
   });
 
-  test('wakes all when anything may have come', () => {
+  test('wakes all claims when any queue may have changed', () => {
     const queue = new WaitQueue();
     const waiting = claims(queue, 'abc');
     queue.nudgeAll();

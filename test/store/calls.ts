@@ -1,4 +1,7 @@
-/** A call of each function of the store that builds its queries when it is called, and of each filter of each list. */
+/**
+ * A call of each store function that builds its queries when it is called, and of each filter of
+ * each list.
+ */
 import { addApplication, applicationByName, removeApplication, saveApplicationFields } from '../../src/store/changes/applications.ts';
 import { renewLeases, shiftDeadlines } from '../../src/store/changes/deadlines.ts';
 import { devicesFor, removeDevice, saveDeviceFields, seeDevices } from '../../src/store/changes/devices.ts';
@@ -36,7 +39,7 @@ import type { Slice } from '../../src/store/statements/keyset.ts';
 import type { Tx } from '../../src/store/store.ts';
 
 export interface Call {
-  /** The function's, and what tells this call of it from others. */
+  /** The function's name, with a suffix for this call. */
   readonly name: string;
   run(tx: Tx): unknown;
 }
@@ -205,5 +208,5 @@ const reads: readonly Call[] = [
   { name: 'countGaps project', run: (tx) => countGaps(tx, { projectId, after: 1, upTo: 1e6 }) },
 ];
 
-/** Reads first: what removes things leaves less to read. */
+/** Reads first, because deletions leave less to read. */
 export const calls: readonly Call[] = [...reads, ...changes];

@@ -1,4 +1,7 @@
-/** What was answered is there after kill -9, whole; what was not may be there, whole as well (P1). */
+/**
+ * A write that was answered is complete after kill -9. One that was not may be there, completely
+ * (P1).
+ */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
@@ -6,7 +9,10 @@ import { describeOnEachStore } from '../support/databases.ts';
 
 const writer = fileURLToPath(new URL('writer-process.ts', import.meta.url));
 
-/** Starts a writer, kills it while it writes, once it was answered so often; resolves to what it was answered. */
+/**
+ * Starts a writer and kills it while it writes, after this many answers. Resolves to the answered
+ * writes.
+ */
 async function writeUntilKilled(place: string, prefix: string, answers: number): Promise<string[]> {
   const answered: string[] = [];
   const child = fork(writer, [place, prefix], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
@@ -20,7 +26,7 @@ async function writeUntilKilled(place: string, prefix: string, answers: number):
 }
 
 describeOnEachStore('A store whose process is killed', (_open, create) => {
-  test('keeps every write that was answered, and none by half, however often', async () => {
+  test('keeps every write that was answered, and none partially, however often', async () => {
     const database = await create();
     const place = database.url ?? database.file;
     const answered: string[] = [];

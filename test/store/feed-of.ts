@@ -1,4 +1,4 @@
-/** The feed of a running gateway, as a client that comes and goes reads it. */
+/** The feed of a running gateway, read by a client that reconnects. */
 import { expect, vi } from 'vitest';
 import type { Gateway } from '../support/gateway.ts';
 
@@ -15,13 +15,13 @@ async function ask<T>({ url, adminKey }: Gateway, query: string, variables: obje
     headers: { 'content-type': 'application/json', authorization: `Bearer ${adminKey}` },
     body: JSON.stringify({ query, variables }),
   });
-  // Cast: what the query asks for.
+  // Cast: the shape of the query.
   const { data, errors } = (await response.json()) as { data: T; errors?: readonly { extensions: { code: string } }[] };
   return { data, code: errors?.[0]?.extensions.code };
 }
 export const readFeed = (gateway: Gateway, after: string | null) =>
   ask<Page>(gateway, 'query ($after: Cursor) { events(after: $after) { events { job { id } } endCursor missed } }', { after });
-/** Makes a job; answers the cursor behind its events in the feed. */
+/** Creates a job. Returns the cursor after its events in the feed. */
 export async function createJob(gateway: Gateway, after: string | null): Promise<string> {
   const { data: project } = await ask<{ projects: { nodes: readonly { id: string }[] } }>(
     gateway,

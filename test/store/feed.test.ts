@@ -1,4 +1,6 @@
-/** The feed across jobs: a reader that goes on from the last position it saw misses nothing (P7). */
+/**
+ * The feed across jobs: a reader that continues after the last position it saw misses nothing (P7).
+ */
 import { and, asc, gt } from 'drizzle-orm';
 import { expect, test } from 'vitest';
 import { type Change, change, record } from '../../src/domain/core/change.ts';
@@ -27,7 +29,10 @@ const eventsAfter = (store: Store, position: number, limit = 1_000): Promise<Eve
   );
 };
 
-/** Reads on from the last position, in small batches, as streams do: again whenever there is news, until there are so many. */
+/**
+ * Reads on from the last position in small batches, as streams do, at each wake-up, until there are
+ * this many.
+ */
 async function follow(store: Store, count: number): Promise<EventRow[]> {
   const seen: EventRow[] = [];
   let news = Promise.withResolvers<void>();
@@ -50,7 +55,7 @@ async function follow(store: Store, count: number): Promise<EventRow[]> {
 describeOnEachStore('The feed across jobs', (open, create, dialect) => {
   test('shows a reader every event once, those of one job in their order, while many write', async () => {
     const database = await create();
-    // SQLite has one gateway; PostgreSQL has two here, and the reader reads through a third.
+    // SQLite has one gateway. PostgreSQL has two here, and the reader uses a third.
     const gateways = dialect === 'sqlite' ? [await database.open()] : [await database.open(), await database.open()];
     const reader = dialect === 'sqlite' ? gateways[0] : await database.open();
     if (!reader) throw new Error('there is a gateway');
@@ -73,14 +78,14 @@ describeOnEachStore('The feed across jobs', (open, create, dialect) => {
       const ofJob = seen.filter((event) => event.jobId === jobId).map(({ seq }) => seq);
       expect(ofJob).toEqual(ofJob.map((_, i) => i + 1));
     }
-    // What one writer saw committed before it wrote again stands before what it wrote then.
+    // Events that a writer saw committed before it wrote again come before those it wrote then.
     for (let writer = 0; writer < 8; writer++) {
       const ofWriter = seen.filter(({ description }) => description.startsWith(`${writer}:`)).map(({ description }) => description);
       expect(ofWriter).toEqual(Array.from({ length: 50 }, (_, i) => `${writer}:${i}`));
     }
   });
 
-  test('leaves out what was undone', async () => {
+  test('leaves out events of undone writes', async () => {
     const store = await open();
     const following = follow(store, 2);
     await write(store, (change) => happen(change, 'job_a', 'first'));
@@ -110,7 +115,7 @@ describeOnEachStore('The feed across jobs', (open, create, dialect) => {
   });
 
   if (dialect === 'postgres')
-    test('shows an event of a long transaction to readers that are already past its beginning', async () => {
+    test('shows an event of a long transaction to readers that are already past its start', async () => {
       const store = await open();
       const reached = Promise.withResolvers<void>();
       const goOn = Promise.withResolvers<void>();
@@ -129,7 +134,7 @@ describeOnEachStore('The feed across jobs', (open, create, dialect) => {
     });
 
   if (dialect === 'postgres')
-    test('places what a gateway left that died between its commit and the placing', async () => {
+    test('gives positions to the events of a gateway that died after its commit', async () => {
       const database = await create();
       const first = await database.open();
       await write(first, (change) => happen(change, 'job_a', 'placed'));

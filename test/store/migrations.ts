@@ -1,4 +1,4 @@
-/** Folders of migrations, as drizzle-kit lays them out. */
+/** Folders of migrations, in the layout of drizzle-kit. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createFolder } from '../support/folders.ts';

@@ -1,4 +1,7 @@
-/** No query reads a table from end to end that grows with jobs: asked of the databases' own planners, for every query that the store has. */
+/**
+ * No query scans a table that grows with jobs. The databases' own planners are asked, for every
+ * query of the store.
+ */
 import { readdirSync } from 'node:fs';
 import SqliteDatabase from 'better-sqlite3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -17,7 +20,7 @@ const modules = await Promise.all(
 
 const ofModules = [...statements.values()];
 
-/** What may read a table whole, by the name of the query, and why. */
+/** Queries that may scan a table, by name, with the reason. */
 const exceptions: readonly (readonly [RegExp, string])[] = [
   [/^(tally queued steps|tally unfinished jobs)$/, 'Asked by /metrics alone: counts in an index what is not over.'],
   [/^count(Jobs|Claimable|AuditEntries|ApiKeys)\b/, 'A total counts what it totals.'],
@@ -76,7 +79,7 @@ describeOnEachStore('the plan of a query', (_open, create) => {
   });
 });
 
-/** With the values that are part of it; those that come with each run are placeholders. */
+/** With the values that are part of the text. Those given at each run are placeholders. */
 function textOf({ queries: { db, t, dialect } }: Planner, statement: Statement<never, unknown>): { sql: string; params: unknown[] } {
   // Cast: every builder of Drizzle's has it.
   return (

@@ -1,4 +1,7 @@
-/** How a database would run a query, told by the database itself, and which of its tables it would read from end to end. */
+/**
+ * How a database would run a query, according to its planner, and which of its tables it would
+ * scan.
+ */
 import SqliteDatabase from 'better-sqlite3';
 import { getTableColumns, getTableName } from 'drizzle-orm';
 import { drizzle as drizzleSqlite } from 'drizzle-orm/better-sqlite3';
@@ -11,23 +14,26 @@ import { PreparedStatements } from '../../src/store/statements/prepared.ts';
 import type { Database } from '../../src/store/store.ts';
 import type { TestDatabase } from '../support/databases.ts';
 
-/** Tables of which an installation has thousands at most: who reads one of them whole does not read more from year to year. */
+/** Tables with a few thousand rows at most: scanning one does not get slower over the years. */
 const SMALL = ['meta', 'projects', 'devices', 'applications', 'experiments', 'models', 'queues'];
-/** Partial indexes that hold what is under way now, or a few rows by design: as many as there are devices, timeouts and admins, not jobs. */
+/**
+ * Partial indexes of unfinished work, or of few rows by design: as many as devices, timeouts and
+ * admins, not jobs.
+ */
 const OF_NOW =
   /participants_open|steps_preemptible|steps_device|steps_reserved|steps_lease_expiry|jobs_deadline|rounds_deadline|api_keys_admin/;
 const ROWS = 500;
 
 export interface Planner {
-  /** Queries built on it are noted: their texts are what `noted` answers, once. */
+  /** Records the queries built on it. `noted` returns their texts, once. */
   readonly queries: PreparedStatements;
   noted(): string[];
-  /** What the query would read from end to end, in the database's words. */
+  /** The scans that the query would do, in the database's words. */
   readsWhole(text: string): Promise<string[]>;
   close(): Promise<void>;
 }
 
-/** On a store that has some rows in each table, with ids x1, x2 … */
+/** On a store with some rows in each table, with ids x1, x2 … */
 export async function openPlanner(database: TestDatabase): Promise<Planner> {
   const store = await database.open();
   const { tables, read } = store;
@@ -56,7 +62,7 @@ export async function openPlanner(database: TestDatabase): Promise<Planner> {
   await client.connect();
   for (const text of fillings(tables, 'postgres')) await client.query(text);
   await client.query('analyze');
-  // A table of some pages is read whole wherever it can be: so only where no index serves.
+  // A small table is scanned whenever possible. With this setting, only if no index serves.
   await client.query('set enable_seqscan = off');
   return {
     queries: new PreparedStatements(drizzlePostgres(client, { casing: 'snake_case', logger }) as unknown as Database, tables, dialect),
@@ -66,7 +72,7 @@ export async function openPlanner(database: TestDatabase): Promise<Planner> {
   };
 }
 
-/** Fills each table with rows that hold anything: of what may be null, one in fifty is not. */
+/** Fills each table with arbitrary rows. One in fifty nullable values is not null. */
 function fillings(tables: Tables, dialect: TestDatabase['dialect']): string[] {
   return Object.values(tables).map((table) => {
     const columns: AnySQLiteColumn[] = Object.values(getTableColumns(table));
@@ -82,7 +88,7 @@ function fillings(tables: Tables, dialect: TestDatabase['dialect']): string[] {
 }
 
 function valueFor(column: AnySQLiteColumn, dialect: TestDatabase['dialect']): string {
-  // What waits is what there can be most of that is not over.
+  // Of the unfinished statuses, QUEUED can have the most rows.
   const word = column.enumValues?.find((value) => value === 'QUEUED') ?? column.enumValues?.at(-1);
   if (word !== undefined) return `'${word}'`;
   const type = column.getSQLType();
@@ -93,7 +99,7 @@ function valueFor(column: AnySQLiteColumn, dialect: TestDatabase['dialect']): st
   return type === 'text' ? `'x' || i` : 'i';
 }
 
-/** A condition on words alone narrows nothing: a table may hold one word over and over. */
+/** A condition on words alone does not narrow: a table may contain the same word in every row. */
 function sqliteReadsWhole(file: SqliteDatabase.Database, text: string, grown: ReadonlySet<string>, tables: Tables): string[] {
   const plan = file.prepare<unknown[], { detail: string }>(`explain query plan ${hideParameters(text)}`);
   const parameters = Array.from({ length: [...text.matchAll(/\?/g)].length }, () => 1);
@@ -126,7 +132,7 @@ interface Node {
 async function postgresReadsWhole(client: pg.Client, text: string, grown: ReadonlySet<string>): Promise<string[]> {
   const { rows } = await client.query(`explain (generic_plan, format json) ${text}`);
   const nodesOf = (node: Node): Node[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];
-  // Of a bitmap scan, the conditions and the indexes stand in the nodes below it.
+  // The conditions and indexes of a bitmap scan are in the nodes below it.
   const narrows = (node: Node): boolean =>
     node['Node Type'].startsWith('Bitmap') && node.Plans ? node.Plans.every(narrows) : hasCondition(node);
   return nodesOf(rows[0]['QUERY PLAN'][0].Plan)
@@ -136,5 +142,5 @@ async function postgresReadsWhole(client: pg.Client, text: string, grown: Readon
 
 const hasCondition = (node: Node): boolean => node['Index Cond'] !== undefined || OF_NOW.test(node['Index Name'] ?? '');
 
-/** The first so many in the order of an index: it reads no more than it answers. */
+/** The first rows in the order of an index: it reads no more than it returns. */
 const isWalk = (text: string): boolean => !text.includes(' where ') && /\blimit\b/.test(text);

@@ -1,4 +1,4 @@
-/** What the rest of Trainyard relies on in a store, whichever database is under it. */
+/** What the rest of Trainyard relies on, on both databases. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { and, asc, eq, gt, isNull, sql } from 'drizzle-orm';
 import { expect, test } from 'vitest';
@@ -71,7 +71,7 @@ describeOnEachStore('A store', (open, create, dialect) => {
     expect(await notesOf(store)).toEqual([]);
   });
 
-  test('a write that throws among many that come at once undoes itself alone', async () => {
+  test('a write that throws among many at once undoes only itself', async () => {
     const store = await open();
     const outcomes = await Promise.allSettled(
       Array.from({ length: 300 }, (_, i) =>
@@ -90,7 +90,7 @@ describeOnEachStore('A store', (open, create, dialect) => {
     );
   });
 
-  test('a statement that the database refuses undoes that write alone', async () => {
+  test('a statement that the database refuses undoes only that write', async () => {
     const store = await open();
     const [first, second, third] = await Promise.allSettled(
       ['a', 'a', 'b'].map((key) =>
@@ -100,13 +100,13 @@ describeOnEachStore('A store', (open, create, dialect) => {
         }),
       ),
     );
-    // The two that use `a` race on PostgreSQL: one of them wins.
+    // The two that use `a` race on PostgreSQL, and one wins.
     expect([first?.status, second?.status].sort()).toEqual(['fulfilled', 'rejected']);
     expect(third?.status).toBe('fulfilled');
     expect(await notesOf(store)).toEqual(['a', 'a-before', 'b', 'b-before']);
   });
 
-  test('writes to the same row that come at once all land', async () => {
+  test('simultaneous writes to the same row are all committed', async () => {
     const store = await open();
     await store.write((tx) => note(tx, 'count', '0'));
     const increment = (tx: Tx) =>
@@ -119,7 +119,7 @@ describeOnEachStore('A store', (open, create, dialect) => {
     expect(seen.map(([row]) => Number(row?.value)).sort((a, b) => a - b)).toEqual(Array.from({ length: 200 }, (_, i) => i + 1));
   });
 
-  test('what a write leaves is there for the next read, and for whoever opens the database again', async () => {
+  test('a committed write is visible to the next read, and after the database is opened again', async () => {
     const database = await create();
     const store = await database.open();
     await store.write((tx) => note(tx, 'kept'));
@@ -138,7 +138,7 @@ describeOnEachStore('A store', (open, create, dialect) => {
     await store.write(async (tx) => {
       await note(tx, 'new');
       seenInside = (await tx.db.select().from(tx.t.meta).where(eq(tx.t.meta.key, 'new'))).map(({ key }) => key);
-      // Not awaited in here: a write may await nothing but its transaction.
+      // Not awaited here: a write must await nothing but its transaction.
       reading = notesOf(store);
       if (dialect === 'postgres') await reading;
     });
@@ -184,7 +184,7 @@ describeOnEachStore('A store', (open, create, dialect) => {
     expect(stream?.last).toBe(Number.MAX_SAFE_INTEGER);
   });
 
-  test('a unique index that is violated is told from every other error', async () => {
+  test('a violated unique index can be told from every other error', async () => {
     const store = await open();
     await store.write((tx) => tx.run(insertDevice, device));
     const failure = (work: (tx: Tx) => Promise<unknown>) =>
@@ -230,7 +230,7 @@ describeOnEachStore('A store', (open, create, dialect) => {
     expect(heard).toEqual(['job:done']);
   });
 
-  test('a write that is waiting when the store closes still lands, and one that comes later is refused', async () => {
+  test('a write that is waiting when the store closes is committed, and a later one is refused', async () => {
     const database = await create();
     const store = await database.open();
     const writing = store.write((tx) => note(tx, 'last'));
@@ -241,7 +241,7 @@ describeOnEachStore('A store', (open, create, dialect) => {
   });
 
   if (dialect === 'sqlite')
-    test('a write that awaits anything but its transaction is undone, and those behind it go on', async () => {
+    test('a write that awaits anything but its transaction is undone, and those behind it continue', async () => {
       const store = await open();
       const slow = store.write(async (tx) => {
         await note(tx, 'slow');

@@ -1,4 +1,7 @@
-/** What the store cannot do for now is told from what is wrong: by the error of either driver, of Node, and of what Drizzle wraps around them. */
+/**
+ * Failures of the store are told from other errors: by the error of either driver, of Node, and of
+ * those that Drizzle wraps.
+ */
 import { expect, test } from 'vitest';
 import { isOpenStill, StoreUnavailable, unavailabilityOf } from '../../src/store/unavailable.ts';
 
@@ -23,7 +26,7 @@ test.each([
   expect(unavailabilityOf(coded(code))?.message).not.toContain('what the driver says');
 });
 
-test('a connection that ended without a code is a database that is away', () => {
+test('a connection that ended without a code means an unreachable database', () => {
   expect(unavailabilityOf(new Error('Connection terminated unexpectedly'))?.obstacle).toBe('AWAY');
   expect(unavailabilityOf(new Error('Query read timeout'))?.obstacle).toBe('AWAY');
   expect(unavailabilityOf(new AggregateError([coded('ECONNREFUSED'), coded('ECONNREFUSED')]))?.obstacle).toBe('AWAY');
@@ -33,12 +36,12 @@ test.each(['SQLITE_CORRUPT', 'SQLITE_CONSTRAINT_UNIQUE', '23505', '40001', '4260
   expect(unavailabilityOf(coded(code))).toBe(null);
 });
 
-test('what failed while it was being made durable may have been done, and says so', () => {
+test('a write that failed while it was synced may have been done, and says so', () => {
   const closed = unavailabilityOf(coded('SQLITE_FULL'));
   const open = unavailabilityOf(coded('SQLITE_IOERR_FSYNC'), { isOpen: true });
   expect([closed, open].map(isOpenStill)).toEqual([false, true]);
   expect(closed?.message).toBe("The gateway's disk is full. Nothing was changed; try again later.");
-  expect(open?.message).toBe("The gateway's disk fails: its log says how. Whether this was done is not known; try again later.");
+  expect(open?.message).toBe("The gateway's disk fails. Its log has the details. Whether this was done is not known; try again later.");
   expect(unavailabilityOf(open)).toBe(open);
   expect(open).toBeInstanceOf(StoreUnavailable);
 });

@@ -1,4 +1,7 @@
-/** Writes notes until it is killed, ten at a time, and tells its parent of each that is answered: `fork` it with a SQLite file or a PostgreSQL URL. */
+/**
+ * Writes notes until it is killed, ten at a time, and reports each answer to its parent. `fork` it
+ * with a SQLite file or a PostgreSQL URL.
+ */
 import { openPostgres } from '../../src/store/postgres/store.ts';
 import { openSqlite } from '../../src/store/sqlite/store.ts';
 

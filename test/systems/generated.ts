@@ -292,17 +292,17 @@ export type EnvironmentVariableInput = {
 
 /** What kind of refusal it is, for programs. The message beside it is for people. */
 export type ErrorCode =
-  /** Something else has the name already; `existingId` says what. */
+  /** The name is already taken. `existingId` is the object that has it. */
   | 'ALREADY_EXISTS'
-  /** The idempotency key came earlier with another input. */
+  /** The idempotency key was used before with another input. */
   | 'IDEMPOTENCY_CONFLICT'
-  /** The input breaks a rule; `issues` says where, and which. */
+  /** The input breaks a rule. `issues` says which, and at which path. */
   | 'INVALID_INPUT'
-  /** The thing is in a status that does not allow this; `allowed` lists those that would. */
+  /** The object is in a status that does not allow this. `allowed` lists the statuses that do. */
   | 'INVALID_STATE'
-  /** There is no such thing, or this key may not see it: the two are not told apart. */
+  /** The object does not exist, or this key may not see it. The answer is the same for both. */
   | 'NOT_FOUND'
-  /** There would be more of them than is allowed. */
+  /** The limit on the number of these objects is reached. */
   | 'QUOTA_EXCEEDED'
   /** The lease is no longer current: it has expired, was released, or a later attempt holds the step. */
   | 'STALE_LEASE';

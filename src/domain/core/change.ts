@@ -1,4 +1,4 @@
-/** One write in progress: the transaction, with who does it and when. */
+/** A write in progress: its transaction, its principal and its time. */
 
 import { insertEvent, takeNumbers } from '../../store/changes/streams.ts';
 import type { EventRow } from '../../store/schema/tables.ts';
@@ -11,25 +11,28 @@ import { badRequest } from './refusals.ts';
 export interface Change {
   readonly tx: Tx;
   readonly domain: Domain;
-  /** The moment of the whole change. */
+  /** The time of the whole change. */
   readonly now: Date;
-  /** Who did it, as events say: a principal's name, or `trainyard` for what the gateway does by itself. */
+  /** The actor in events: a principal's name, or `trainyard` for the gateway itself. */
   readonly actor: string;
-  /** Counts once this is committed, and not at all when it is undone or runs again. */
+  /** Runs once the change is committed. It does not run if the change is undone or retried. */
   count(what: () => void): void;
-  /** The key that it was done with; null where there was none. */
+  /** The key of the request. Null if there is none. */
   readonly keyId: string | null;
-  /** Of the request that asked for it, as logs name it; null where none did. */
+  /** The id of the request, as in the log. Null outside a request. */
   readonly requestId: string | null;
 }
 
-/** The gateway itself, where no one asked: an expired lease, a timeout. */
+/** The actor of changes by the gateway itself: an expired lease, a timeout. */
 export const gatewayActor = 'trainyard';
 
-/** A change that meets another one's row looks again; past this many it is no race but a fault. */
+/**
+ * A change that conflicts with another one's row runs again. After this many tries it is not a race
+ * but a bug.
+ */
 const MOST_TRIES = 10;
 
-/** Runs a write on behalf of a principal; null is the gateway itself. */
+/** Runs a write on behalf of a principal. Null is the gateway itself. */
 export async function change<T>(domain: Domain, principal: Principal | null, work: (change: Change) => Promise<T>): Promise<T> {
   const { store, clock } = domain;
   const who = { actor: principal?.name ?? gatewayActor, keyId: principal?.keyId ?? null, requestId: domain.requestId() };
@@ -44,9 +47,11 @@ export async function change<T>(domain: Domain, principal: Principal | null, wor
       for (const count of counts) count();
       return done;
     } catch (error) {
-      // Names and texts are checked for it with a word about which; what is left is an id, and there is no such id.
+      // Names and texts were checked before, with messages of their own. So this is an id, and no
+      // such id exists.
       if (store.isUnstorableText(error)) throw badRequest.nulInId();
-      // Another change made meanwhile what this one had looked for and not found. Where writes run one at a time there is no such thing.
+      // Another change has created what this one did not find. It cannot happen where writes run
+      // one at a time.
       if (tries === MOST_TRIES || !store.isUniqueViolation(error)) throw error;
     }
   }
@@ -54,7 +59,10 @@ export async function change<T>(domain: Domain, principal: Principal | null, wor
 
 type Happened = Pick<EventRow, 'type'> & Partial<Omit<EventRow, 'type' | 'jobId' | 'seq' | 'position' | 'projectId' | 'at' | 'actor'>>;
 
-/** Stores that something happened to a job, in the transaction that makes it true. Answers the event's number in the job's stream. */
+/**
+ * Stores an event of a job, in the transaction of the change. Returns its number in the job's
+ * stream.
+ */
 export async function record({ tx, now, actor }: Change, job: { id: string; projectId: string }, happened: Happened): Promise<number> {
   const seq = await takeNumbers(tx, job.id, 'event', 1);
   await insertRows(tx, insertEvent, [
@@ -82,10 +90,10 @@ export async function record({ tx, now, actor }: Change, job: { id: string; proj
 }
 
 const WORK = 'work:';
-/** The queue that this topic says has work, if it says so of any. */
+/** The queue in a topic that announces work. Null for other topics. */
 export const queueOfTopic = (topic: Topic): string | null => (topic.startsWith(WORK) ? topic.slice(WORK.length) : null);
 
-/** The names of what a listener can wait for. */
+/** The topics that a listener can wait for. */
 export const topics = {
   events: (jobId: string) => `job:${jobId}:event`,
   metrics: (jobId: string) => `job:${jobId}:metric`,
@@ -95,11 +103,16 @@ export const topics = {
   queue: (projectId: string) => `queue:${projectId}`,
   /** A step of any project can be claimed. */
   anyQueue: 'queue',
-  /** A step of this queue can be claimed: wakes one who waits for work, and as many as there is work for. */
+  /**
+   * A step of this queue can be claimed. It wakes one waiting claim, and more while there is work.
+   */
   work: (queueId: string) => `${WORK}${queueId}`,
   /** A round can be aggregated. */
   aggregations: 'aggregations',
-  /** A step of any project can no longer be claimed. For those who count them: to wake all who wait for work would be for nothing. */
+  /**
+   * A step of any project can no longer be claimed. For listeners that count steps: waking all
+   * waiting claims would be useless.
+   */
   taken: 'taken',
   /** A device's slots, labels, resources or draining changed, or a lease of it ended. */
   device: (deviceId: string) => `device:${deviceId}`,

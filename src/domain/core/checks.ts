@@ -1,4 +1,7 @@
-/** Checks of input. All that is wrong is gathered, each with its path as in the input, and thrown as one InvalidInput. */
+/**
+ * Checks of input. Collects every problem with its path in the input, and throws them as one
+ * InvalidInput.
+ */
 
 import type { Optional } from '../../store/optional.ts';
 import type { Domain } from './domain.ts';
@@ -36,9 +39,9 @@ export interface StepInput {
 
 export const noResources: Resources = { memoryMb: null, cpu: null, gpu: null, gpuModel: null, shm: false };
 
-/** PostgreSQL's text holds no NUL, so no text of ours does. */
+/** PostgreSQL's text cannot contain NUL, so no text may. */
 const NUL = '\u0000';
-/** What nesting of JSON is good for; deeper is an attack on whoever reads it. */
+/** Deeper JSON has no use, and is an attack on its readers. */
 const DEEPEST_JSON = 32;
 
 export class Checks {
@@ -49,7 +52,7 @@ export class Checks {
     this.limits = limits;
   }
 
-  /** How much was found to be wrong so far. */
+  /** The number of problems found so far. */
   get issueCount(): number {
     return this.#issues.length;
   }
@@ -58,39 +61,42 @@ export class Checks {
     this.#issues.push({ path: path.map(String), message });
   }
 
-  /** Throws what was found, if anything was. */
+  /** Throws the problems found, if any. */
   done(): void {
     if (this.#issues.length > 0) throw new InvalidInput(this.#issues);
   }
 
-  /** A name: something to read, on one line, not too long. */
+  /** A name: not empty, one line, not too long. */
   name(path: Path, value: Optional<string>): void {
     if (value === null || value === undefined) return;
     if (value.trim() === '') this.refuse(path, 'must not be empty.');
-    else if (/\p{Cc}/u.test(value)) this.refuse(path, 'must not hold control characters.');
+    else if (/\p{Cc}/u.test(value)) this.refuse(path, 'must not contain control characters.');
     else this.length(path, value, this.limits.textAtMost);
   }
 
-  /** A name of a file, or a relative path of such: it must be one wherever it is downloaded to, and lead nowhere else. */
+  /**
+   * A filename or relative path. It must be valid on every system that downloads it, and must not
+   * lead outside.
+   */
   filename(path: Path, value: string): void {
     this.name(path, value);
     const segments = value.split('/');
-    if (value.includes('\\')) this.refuse(path, 'must not hold a backslash.');
+    if (value.includes('\\')) this.refuse(path, 'must not contain a backslash.');
     if (segments.some((segment) => /^[. ]*$/.test(segment)))
-      this.refuse(path, 'must be a name or a relative path: no part of it may be empty, or of dots and spaces alone.');
+      this.refuse(path, 'must be a name or a relative path. No part may be empty, or consist only of dots and spaces.');
     if (segments.some((segment) => Buffer.byteLength(segment) > 255)) this.refuse(path, 'must have parts of at most 255 bytes.');
   }
 
   /** Free text. */
   text(path: Path, value: Optional<string>, atMost = this.limits.messageAtMost): void {
     if (value === null || value === undefined) return;
-    if (value.includes(NUL)) this.refuse(path, 'must not hold the character NUL.');
+    if (value.includes(NUL)) this.refuse(path, 'must not contain the character NUL.');
     this.length(path, value, atMost);
   }
 
-  /** What stands on a command line of a device: not what a program would take for a flag. */
+  /** A value on a command line of a device. It must not look like a flag. */
   noFlag(path: Path, value: Optional<string>): void {
-    if (value?.trimStart().startsWith('-')) this.refuse(path, 'must not start with a dash, as flags do.');
+    if (value?.trimStart().startsWith('-')) this.refuse(path, 'must not start with a dash, like a flag.');
   }
 
   length(path: Path, value: string, atMost: number): void {
@@ -102,7 +108,7 @@ export class Checks {
     if (!(value >= atLeast && value <= atMost)) this.refuse(path, `must be from ${atLeast} to ${atMost}; it is ${value}.`);
   }
 
-  /** Seconds of a timeout: more than none, at most a year. */
+  /** Seconds of a timeout: more than 0, at most a year. */
   seconds(path: Path, value: Optional<number>): void {
     if (value === null || value === undefined) return;
     if (!(value > 0 && value <= 31_536_000)) this.refuse(path, `must be more than 0 and at most 31536000 (a year); it is ${value}.`);
@@ -124,7 +130,7 @@ export class Checks {
 
   json(path: Path, value: unknown): void {
     if (value === null || value === undefined) return;
-    // First, and without recursion: JSON.stringify has no stack for what is nested without end.
+    // Checked first, without recursion: JSON.stringify would run out of stack on unlimited nesting.
     if (depthOf(value) > DEEPEST_JSON) {
       this.refuse(path, `must be nested at most ${DEEPEST_JSON} deep.`);
       return;
@@ -133,7 +139,7 @@ export class Checks {
     const bytes = Buffer.byteLength(text);
     if (bytes > this.limits.jsonBytesAtMost)
       this.refuse(path, `must have at most ${this.limits.jsonBytesAtMost} bytes as JSON; it has ${bytes}.`);
-    else if (text.includes('\\u0000')) this.refuse(path, 'must not hold the character NUL.');
+    else if (text.includes('\\u0000')) this.refuse(path, 'must not contain the character NUL.');
   }
 
   labels(path: Path, labels: Optional<readonly Label[]>): void {
@@ -162,16 +168,17 @@ export class Checks {
     if (!input) return;
     this.name([...path, 'image'], input.image);
     this.noFlag([...path, 'image'], input.image);
-    if (input.image && input.build) this.refuse([...path, 'build'], 'must not be given beside image: a container has one or the other.');
+    if (input.image && input.build) this.refuse([...path, 'build'], 'must not be given together with image. Give one of the two.');
     this.text([...path, 'entrypoint'], input.entrypoint);
     this.noFlag([...path, 'entrypoint'], input.entrypoint);
     this.text([...path, 'command'], input.command);
-    // An image brings a command of its own; without one there is nothing to run but this.
+    // An image has a command of its own. Without an image, there must be one here.
     const given = (['command', 'entrypoint'] as const).filter((field) => input[field] != null);
     if (given[0] && !input.image && !input.build && given.every((field) => input[field]?.trim() === ''))
-      this.refuse([...path, given[0]], 'must not be empty where there is no image.');
+      this.refuse([...path, given[0]], 'must not be empty without an image.');
     if (input.build) {
-      if (input.build.context.trim() === '') this.refuse([...path, 'build', 'context'], 'must not be empty: it says what to build.');
+      if (input.build.context.trim() === '')
+        this.refuse([...path, 'build', 'context'], 'must not be empty. Give the context to build from.');
       this.text([...path, 'build', 'context'], input.build.context);
       this.noFlag([...path, 'build', 'context'], input.build.context);
       this.name([...path, 'build', 'dockerfile'], input.build.dockerfile);
@@ -181,10 +188,10 @@ export class Checks {
     this.count([...path, 'env'], input.env, 1_000);
     for (const [i, { name, value }] of (input.env ?? []).entries()) {
       if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
-        this.refuse([...path, 'env', i, 'name'], 'must be letters, digits and _, and not start with a digit.');
+        this.refuse([...path, 'env', i, 'name'], 'must consist of letters, digits and _, and must not start with a digit.');
       this.text([...path, 'env', i, 'value'], value, 32_768);
     }
-    // Each is looked for in all that the step says.
+    // Every report of the step is searched for each of them.
     this.count(
       [...path, 'env'],
       (input.env ?? []).filter(({ isSecret }) => isSecret),
@@ -200,7 +207,7 @@ export class Checks {
       this.name([...path, 'volumes', i, 'storage'], volume.storage);
       this.noFlag([...path, 'volumes', i, 'storage'], volume.storage);
       if (!volume.containerPath.startsWith('/'))
-        this.refuse([...path, 'volumes', i, 'containerPath'], 'must be an absolute path: it starts with /.');
+        this.refuse([...path, 'volumes', i, 'containerPath'], 'must be an absolute path, starting with /.');
       this.text([...path, 'volumes', i, 'containerPath'], volume.containerPath, 4_096);
     }
     this.range([...path, 'http', 'port'], input.http?.port, 1, 65_535);
@@ -229,7 +236,7 @@ function depthOf(value: unknown): number {
   return depth;
 }
 
-// ── inputs as they are kept: nothing undefined, every default there ──
+// ── inputs as stored: nothing undefined, every default filled in ──
 
 export function resourcesOf(input: Optional<ResourcesInput>): Resources {
   return {
@@ -266,7 +273,7 @@ export function stepTemplateOf(input: StepInput): StepTemplate {
   return {
     name: input.name,
     container,
-    // What the step asks for itself comes first; a container's own demand holds where the step says nothing.
+    // The step's own resources win. Those of its container apply if the step gives none.
     resources: input.resources ? resourcesOf(input.resources) : (container?.resources ?? noResources),
     pinnedDeviceId: input.pinnedDeviceId?.trim() || null,
     requiredLabels: labelsOf(input.requiredLabels),

@@ -10,7 +10,9 @@
 import type { Clock } from './clock.ts';
 
 const DETECT_EVERY_MS = 500;
-/** Even an overloaded machine is late by less. Leases shorter than this are rare, and may be lost. */
+/**
+ * Even an overloaded machine is late by less. Leases shorter than this are rare, and may be lost.
+ */
 const LONGEST_STANDSTILL_MS = 5_000;
 /** NTP slews by far less. */
 const LONGEST_DRIFT_MS = 2_000;
@@ -25,7 +27,10 @@ export class ClockGuard {
   #jumpMs = 0;
   #awaySince = 0;
   #absences = 0;
-  /** How far the wall clock ran ahead of elapsed time, and when (in elapsed time) it last jumped forward. */
+  /**
+   * How far the wall clock ran ahead of elapsed time, and when (in elapsed time) it last jumped
+   * forward.
+   */
   #aheadMs = 0;
   #jumpedAt = Number.NEGATIVE_INFINITY;
   #stopTimer = () => {};

@@ -1,9 +1,12 @@
-/** The one place where time comes in, so that a test can hold it. */
+/** The only source of time, so that a test can control it. */
 export interface Clock {
   now(): Date;
-  /** Milliseconds since some moment. No change of the time of day moves it: what lasts is measured with it. */
+  /**
+   * Monotonic milliseconds, which changes of the wall clock do not affect. Durations are measured
+   * with it.
+   */
   elapsed(): number;
-  /** Calls back once, after so many milliseconds. Returns the end of it. */
+  /** Calls back once, after this many milliseconds. Returns a function that cancels it. */
   after(milliseconds: number, callback: () => void): () => void;
 }
 

@@ -1,6 +1,7 @@
 /**
- * Cursors: a position in a stream of this store. The text names the store and the stream, so that a cursor of another store, of another
- * stream, or of a future that was restored away is refused instead of guessed (P8).
+ * Cursors: positions in a stream of this store. The text names the store and the stream. So a
+ * cursor of another store, of another stream, or from after the backup that was restored is refused
+ * instead of misread (P8).
  */
 import { streamBounds } from '../../store/queries/streams.ts';
 import { feedOfAllJobs } from '../../store/schema/streams.ts';
@@ -22,8 +23,9 @@ export function encodeCursor({ store }: Domain, { kind, jobId, seq }: StreamName
 }
 
 /**
- * The number after which to go on; no cursor is the beginning. Throws BAD_REQUEST for a cursor that this stream never gave. One of the store that
- * this one was restored from is good if it was given before the backup: what came after that is not here, and other things may have its numbers.
+ * Returns the number to continue after. Without a cursor it is the beginning. Throws BAD_REQUEST
+ * for a cursor that is not of this stream. A cursor of the store that this one was restored from is
+ * valid if it is from before the backup: later numbers belong to other entries here.
  */
 export async function decodeCursor(domain: Domain, cursor: string | null | undefined, stream: StreamName): Promise<number> {
   if (cursor === null || cursor === undefined) return 0;

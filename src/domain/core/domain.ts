@@ -1,4 +1,4 @@
-/** What every decision is made with. Time, randomness and ids come in here and nowhere else. */
+/** What every decision depends on. Time, randomness and ids come only from here. */
 import { randomBytes } from 'node:crypto';
 import type { FileStore, SharedFile } from '../../store/files/file-store.ts';
 import type { Store } from '../../store/store.ts';
@@ -11,11 +11,12 @@ import { Reservations } from './reservations.ts';
 import { Retries } from './retries.ts';
 import type { Schemas } from './schemas.ts';
 
-/** What looks at models, whose bytes nothing else of the domain reads. */
+/** Inspects models. Nothing else in the domain reads their bytes. */
 export interface Models {
   /**
-   * Returns what is wrong with a model, a sentence for each problem, naming the tensor; nothing when it is as it should be. Beside the
-   * model that its round started from it must have the same tensors; with `isAveraged`, also the same values of those that have no mean.
+   * Returns what is wrong with a model: a sentence for each problem, naming the tensor. Empty if
+   * there is nothing. Its tensors must be those of the model that the round started from. With
+   * `isAveraged`, tensors that have no mean must also have the same values.
    */
   inspect(model: StoredModel, start: StoredModel | null, isAveraged: boolean): Promise<readonly string[]>;
 }
@@ -32,40 +33,40 @@ export interface Domain {
   readonly models: Models;
   readonly schemas: Schemas;
   readonly clock: Clock;
-  /** Whether the gateway was there all the while. */
+  /** Notices when the process stood still or the clock jumped. */
   readonly clockGuard: ClockGuard;
   readonly ids: Ids;
   random(bytes: number): Buffer;
   readonly limits: DomainLimits;
-  /** What the gateway could not do by itself, and tries again. */
+  /** Background tasks that failed and are tried again. */
   readonly retries: Retries;
-  /** How long steps have waited for the places that they were to have. */
+  /** How long steps have waited for a device. */
   readonly reservations: Reservations;
   readonly meters: DomainMeters;
-  /** The id of the request that is being answered, as logs name it; null outside of one. */
+  /** The id of the current request, as in the log. Null outside a request. */
   requestId(): string | null;
 }
 
 export interface DomainParts {
   readonly store: Store;
   readonly files: FileStore;
-  /** Without it, no model can be handed in to a federated job. */
+  /** Without it, no model can be submitted to a federated job. */
   readonly models?: Models;
   /** Without it, no application can have a schema of settings. */
   readonly schemas?: Schemas;
   readonly clock?: Clock;
   readonly random?: (bytes: number) => Buffer;
   readonly limits?: Partial<DomainLimits>;
-  /** Default: no request has an id. */
+  /** Default: requests have no id. */
   readonly requestId?: () => string | null;
 }
 
 const noModels: Models = {
-  inspect: () => Promise.reject(new Error('This domain was made without anything to look at models with.')),
+  inspect: () => Promise.reject(new Error('This domain was created without models.')),
 };
 
 const noSchemas: Schemas = {
-  judge: () => Promise.reject(new Error('This domain was made without anything to judge settings with.')),
+  judge: () => Promise.reject(new Error('This domain was created without schemas.')),
 };
 
 export function createDomain(parts: DomainParts): Domain {

@@ -1,4 +1,7 @@
-/** An idempotency key makes a mutation happen once: the same key and input again answer with what came of it the first time (P6). */
+/**
+ * Idempotency keys: a mutation with the same key and input runs once. Repeating it returns the
+ * first result (P6).
+ */
 import { readIdempotencyKey, recordIdempotentResult, takeIdempotencyKey } from '../../store/changes/idempotency.ts';
 import type { Change } from './change.ts';
 import { IdempotencyConflict, InvalidInput } from './refusals.ts';
@@ -7,13 +10,13 @@ const LONGEST_KEY = 200;
 
 export interface Once<T> {
   readonly operation: string;
-  /** Whose keys these are: the project's. */
+  /** The project that the keys belong to. */
   readonly scope: string;
-  /** The mutation's input; its `idempotencyKey` is the key, null for none. */
+  /** The input of the mutation, with its `idempotencyKey`. Null: no key. */
   readonly input: object & { readonly idempotencyKey?: string | null | undefined };
-  /** Does it, and answers the ids of what came of it. */
+  /** Runs the mutation. Returns the value, and the ids to find it again. */
   run(): Promise<{ value: T; ids: string[] }>;
-  /** Finds again what came of it. */
+  /** Finds the earlier result by its ids. */
   replay(ids: readonly string[]): Promise<T>;
 }
 
@@ -36,10 +39,10 @@ export async function once<T>({ tx, now }: Change, { operation, scope, input, ru
   return value;
 }
 
-/** More than any input is nested that passes its checks; what is nested without end has them still before it. */
+/** Deeper than any input that passes its checks. This check runs before those. */
 const DEEPEST = 64;
 
-/** As it comes back from JSON, with null and absent told apart no more. */
+/** The input as it comes back from JSON. Null and undefined are the same. */
 function plainOf(value: unknown, path: readonly string[] = []): unknown {
   if (value instanceof Date) return value.toISOString();
   if (value === null || typeof value !== 'object') return value;
@@ -52,7 +55,7 @@ function plainOf(value: unknown, path: readonly string[] = []): unknown {
   );
 }
 
-/** The dot paths at which two inputs differ; the order of keys says nothing. */
+/** The dot paths at which two inputs differ. The order of keys does not matter. */
 export function differingPaths(a: unknown, b: unknown, path = ''): string[] {
   if (Object.is(a, b)) return [];
   if (a === null || b === null || typeof a !== 'object' || typeof b !== 'object' || Array.isArray(a) !== Array.isArray(b))

@@ -1,6 +1,6 @@
 /**
- * Ids are TypeIDs: a prefix that says what it is, and a UUIDv7 in Crockford's base32. They sort by the time they were made.
- * https://github.com/jetify-com/typeid/tree/main/spec
+ * Ids are TypeIDs: a prefix for the type and a UUIDv7 in Crockford's base32. They sort by creation
+ * time. https://github.com/jetify-com/typeid/tree/main/spec
  */
 export const prefixes = {
   Project: 'proj',
@@ -21,7 +21,7 @@ export type NodeType = keyof typeof prefixes;
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 const typeOfPrefix: ReadonlyMap<string, NodeType> = new Map(Object.entries(prefixes).map(([type, prefix]) => [prefix, type as NodeType])); // keys of the literal above
 
-/** 16 bytes of a UUIDv7 as 26 characters; the first holds 3 bits, the others 5 each. */
+/** Encodes the 16 bytes of a UUIDv7 as 26 characters: the first holds 3 bits, the others 5 each. */
 function encode(bytes: Uint8Array): string {
   let value = 0n;
   for (const byte of bytes) value = (value << 8n) | BigInt(byte);
@@ -37,7 +37,10 @@ export interface Ids {
   next(type: NodeType): string;
 }
 
-/** Makes ids in ascending order, also within a millisecond and when the clock goes back: the 12 bits after the time count up. */
+/**
+ * Makes ids in ascending order, even within a millisecond and when the clock goes back: the 12 bits
+ * after the time count up.
+ */
 export function createIds(now: () => Date, random: (bytes: number) => Uint8Array): Ids {
   let lastMs = 0;
   let count = 0;
@@ -45,7 +48,7 @@ export function createIds(now: () => Date, random: (bytes: number) => Uint8Array
     next(type) {
       const ms = Math.max(now().getTime(), lastMs);
       count = ms === lastMs ? count + 1 : 0;
-      // 4,096 in one millisecond: borrow from the next one.
+      // More than 4,096 in one millisecond: borrow from the next one.
       lastMs = count > 0xfff ? ms + 1 : ms;
       if (count > 0xfff) count = 0;
       const bytes = random(16);
@@ -59,7 +62,7 @@ export function createIds(now: () => Date, random: (bytes: number) => Uint8Array
   };
 }
 
-/** What kind of thing this id names, or null if it is no id of ours. */
+/** The type of object that this id names. Null if it is not a valid id. */
 export function typeOfId(id: string): NodeType | null {
   const match = /^([a-z]+)_[0-7][0-9a-hjkmnp-tv-z]{25}$/.exec(id);
   return (match && typeOfPrefix.get(match[1] ?? '')) ?? null;

@@ -1,4 +1,4 @@
-/** What the domain counts about claims, leases and what becomes of steps and jobs. */
+/** Metrics of the domain: claims, leases, and status changes of steps and jobs. */
 import { Counter, Counters, Histogram, Histograms, Level, LONG_SECONDS, type Meter } from '../../instruments/instruments.ts';
 
 export class DomainMeters {

@@ -1,21 +1,18 @@
 /**
- * What can become of a job, a step, a round, a participant and a fragment: a table for each.
+ * The lifecycles of jobs, steps, rounds, participants and fragments: one table each.
  *
- * A row is a status, a column is something that can happen, a cell says where it leads. A blank is
- * refused. Types, GraphQL enums, CHECK constraints, the compare-and-swap updates and
- * docs/lifecycle.md are made from these literals; nothing else decides about a status.
+ * A row is a status, a column is a transition, and a cell is the status it leads to. A transition
+ * without a cell is refused. Types, GraphQL enums, CHECK constraints, the compare-and-swap updates
+ * and docs/lifecycle.md are made from these tables. Nothing else decides about a status.
  */
 
-/** Where each transition leads from each status. */
+/** The status that each transition leads to from each status. */
 type Lifecycle = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 export const jobLifecycle = {
   /** Waits for an earlier job of its experiment. */
   BLOCKED: { unblock: 'QUEUED', cancel: 'CANCELLED', addSteps: 'BLOCKED', update: 'BLOCKED', reconfigure: 'BLOCKED' },
-  /**
-   * No step has been claimed yet. A federated job can come to the end of its duration before one
-   * is.
-   */
+  /** No step has been claimed yet. The maximum duration of a federated job may end before that. */
   QUEUED: {
     start: 'RUNNING',
     succeed: 'SUCCEEDED',
@@ -25,7 +22,7 @@ export const jobLifecycle = {
     update: 'QUEUED',
     reconfigure: 'QUEUED',
   },
-  /** A step has been claimed, and there is more to do. */
+  /** A step has been claimed, and the job is not done. */
   RUNNING: {
     start: 'RUNNING',
     suspend: 'SUSPENDED',
@@ -37,8 +34,8 @@ export const jobLifecycle = {
     update: 'RUNNING',
   },
   /**
-   * Preempted: nothing of it runs, its work is queued again. The duration of a federated job can be
-   * over meanwhile.
+   * Preempted: none of its steps runs, and its work is queued again. The maximum duration of a
+   * federated job may end meanwhile.
    */
   SUSPENDED: {
     start: 'RUNNING',
@@ -49,8 +46,8 @@ export const jobLifecycle = {
     update: 'SUSPENDED',
   },
   /**
-   * Cancel was asked for, or its run timeout has come (then it fails); a device still holds a
-   * lease.
+   * A cancel was requested, or the run timeout has come (then the job fails). A device still holds
+   * a lease.
    */
   CANCELLING: { requestCancel: 'CANCELLING', cancel: 'CANCELLED', fail: 'FAILED', update: 'CANCELLING' },
   SUCCEEDED: { update: 'SUCCEEDED', delete: 'SUCCEEDED' },
@@ -66,8 +63,8 @@ export const stepLifecycle = {
    */
   QUEUED: { claim: 'RUNNING', fail: 'FAILED', skip: 'SKIPPED', cancel: 'CANCELLED' },
   /**
-   * A lease holds it. `requeue` is every way back: a retry, a release, a lost device, a preemption.
-   * `prepare` is what its device does before and as the command begins.
+   * Held by a lease. `requeue` covers every return to the queue: a retry, a release, a lost device,
+   * an eviction. `prepare` reports progress before and at the start of the command.
    */
   RUNNING: {
     prepare: 'RUNNING',
@@ -78,8 +75,8 @@ export const stepLifecycle = {
     cancel: 'CANCELLED',
   },
   /**
-   * Its device has been told to stop. Work that was finished all the same is recorded as what it
-   * is. `timeOut`: because its job ran for too long.
+   * Its device has been told to stop. If it completes anyway, the step SUCCEEDED. `timeOut`: its
+   * job exceeded the run timeout.
    */
   CANCELLING: { complete: 'SUCCEEDED', fail: 'CANCELLED', requeue: 'CANCELLED', cancel: 'CANCELLED', timeOut: 'FAILED' },
   SUCCEEDED: {},
@@ -88,26 +85,24 @@ export const stepLifecycle = {
   SKIPPED: {},
 } as const satisfies Lifecycle;
 
-/** Of a federated job. */
+/** The rounds of a federated job. */
 export const roundLifecycle = {
   /** Its devices train. */
   TRAINING: { aggregate: 'AGGREGATING', fail: 'FAILED', cancel: 'CANCELLED' },
-  /** It has as many models as it needs. */
+  /** It has enough models. */
   AGGREGATING: { succeed: 'SUCCEEDED', fail: 'FAILED', cancel: 'CANCELLED' },
   SUCCEEDED: {},
   FAILED: {},
   CANCELLED: {},
 } as const satisfies Lifecycle;
 
-/**
- * A device in a round. Its step has a lifecycle of its own: what happens to that is followed here.
- */
+/** A device in a round. Its step has a lifecycle of its own, which this one follows. */
 export const participantLifecycle = {
-  /** Its step waits for it. */
+  /** Its step has not been claimed. */
   INVITED: { train: 'TRAINING', drop: 'DROPPED' },
   /**
-   * It holds its step. `invite`: its step went back to the queue. `submitLate`: the round has what
-   * it needs, or is over.
+   * It holds its step. `invite`: its step was queued again. `submitLate`: the round has enough
+   * models, or is over.
    */
   TRAINING: { submit: 'SUBMITTED', submitLate: 'LATE', invite: 'INVITED', drop: 'DROPPED' },
   SUBMITTED: {},
@@ -115,9 +110,9 @@ export const participantLifecycle = {
   DROPPED: {},
 } as const satisfies Lifecycle;
 
-/** A file. One that is created with its text begins as READY. */
+/** A fragment. One that is created with its text starts as READY. */
 export const fragmentLifecycle = {
-  /** It was announced; its bytes are not all here. */
+  /** It was created, but its upload is not complete. */
   PENDING: { store: 'READY' },
   READY: {},
 } as const satisfies Lifecycle;
@@ -145,22 +140,22 @@ export const fragmentStatuses = statusesOf<FragmentStatus>(fragmentLifecycle);
 function lead<S extends string>(lifecycle: Lifecycle, status: S, transition: string): S | null {
   return (lifecycle[status]?.[transition] as S | undefined) ?? null; // a table leads to statuses of its own, see test/domain/core/lifecycle.test.ts
 }
-/** Where this leads a job, or null when it is refused. */
+/** The status that this transition leads a job to. Null if it is refused. */
 export const nextJobStatus = (status: JobStatus, transition: JobTransition): JobStatus | null => lead(jobLifecycle, status, transition);
-/** Where this leads a step, or null when it is refused. */
+/** The status that this transition leads a step to. Null if it is refused. */
 export const nextStepStatus = (status: StepStatus, transition: StepTransition): StepStatus | null =>
   lead(stepLifecycle, status, transition);
-/** Where this leads a round, or null when it is refused. */
+/** The status that this transition leads a round to. Null if it is refused. */
 export const nextRoundStatus = (status: RoundStatus, transition: RoundTransition): RoundStatus | null =>
   lead(roundLifecycle, status, transition);
-/** Where this leads a participant, or null when it is refused. */
+/** The status that this transition leads a participant to. Null if it is refused. */
 export const nextParticipantStatus = (status: ParticipantStatus, transition: ParticipantTransition): ParticipantStatus | null =>
   lead(participantLifecycle, status, transition);
-/** Where this leads a fragment, or null when it is refused. */
+/** The status that this transition leads a fragment to. Null if it is refused. */
 export const nextFragmentStatus = (status: FragmentStatus, transition: FragmentTransition): FragmentStatus | null =>
   lead(fragmentLifecycle, status, transition);
 
-/** The statuses in which this can happen to a job: what an INVALID_STATE refusal names. */
+/** The statuses in which a job allows this transition: `allowed` in INVALID_STATE. */
 export const jobStatusesThatAllow = (transition: JobTransition): JobStatus[] =>
   jobStatuses.filter((status) => nextJobStatus(status, transition) !== null);
 export const stepStatusesThatAllow = (transition: StepTransition): StepStatus[] =>
@@ -172,7 +167,7 @@ export const participantStatusesThatAllow = (transition: ParticipantTransition):
 export const fragmentStatusesThatAllow = (transition: FragmentTransition): FragmentStatus[] =>
   fragmentStatuses.filter((status) => nextFragmentStatus(status, transition) !== null);
 
-/** A status in which nothing more can happen by itself: no transition leads out of it. */
+/** A final status: no transition leads out of it. */
 const isEnd = (lifecycle: Lifecycle, status: string) => Object.values(lifecycle[status] ?? {}).every((to) => to === status);
 export const terminalJobStatuses = jobStatuses.filter((status) => isEnd(jobLifecycle, status));
 export const terminalStepStatuses = stepStatuses.filter((status) => isEnd(stepLifecycle, status));
@@ -181,11 +176,11 @@ export const unfinishedStepStatuses = stepStatuses.filter((status) => !terminalS
 export const isTerminalJob = (status: JobStatus): boolean => terminalJobStatuses.includes(status);
 export const isTerminalStep = (status: StepStatus): boolean => terminalStepStatuses.includes(status);
 
-/** A lease holds the step. */
+/** The statuses of a step under a lease. */
 export const heldStepStatuses = stepStatusesThatAllow('complete');
 export const isHeldStep = (status: StepStatus): boolean => heldStepStatuses.includes(status);
 
-/** Why something is in its status, for programs. */
+/** The reason for a status, for programs. */
 export const statusReasons = [
   'CREATED',
   'BLOCKED_BY_STEP',
@@ -213,6 +208,6 @@ export const statusReasons = [
 ] as const;
 export type StatusReason = (typeof statusReasons)[number];
 
-/** How one try at a step ended. */
+/** How an attempt at a step ended. */
 export const attemptOutcomes = ['RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED', 'RELEASED', 'PREEMPTED', 'LOST'] as const;
 export type AttemptOutcome = (typeof attemptOutcomes)[number];

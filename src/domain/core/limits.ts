@@ -1,4 +1,7 @@
-/** How much of anything is taken, and how long things may last. Each is a setting of the gateway; the reason stands beside the default. */
+/**
+ * Limits of sizes and times. Each is a setting of the gateway. The reason for each default is next
+ * to it.
+ */
 export interface DomainLimits {
   readonly leaseSecondsAtLeast: number;
   readonly leaseSecondsAtMost: number;
@@ -25,19 +28,28 @@ export interface DomainLimits {
 }
 
 export const defaultDomainLimits: DomainLimits = {
-  /** Below a second, a busy machine's pause is taken for a death. */
+  /** Below a second, the pause of a busy machine would count as its death. */
   leaseSecondsAtLeast: 1,
   leaseSecondsAtMost: 3_600,
-  /** Under the minute after which proxies commonly cut an idle request. */
+  /** Less than the minute after which most proxies cut an idle request. */
   waitSecondsAtMost: 50,
   claimsAtMost: 100,
-  /** A step that took three machines down is not tried on a fourth. */
+  /** A step that lost three devices is not tried on a fourth. */
   lostAttemptsAtMost: 3,
-  /** A device is ONLINE if it was seen this recently: a lease renewed at a third of a minute passes twice. */
+  /**
+   * A device is ONLINE if it was seen within this time: a lease renewed every 20 seconds may miss
+   * two renewals.
+   */
   heartbeatSeconds: 60,
-  /** How long a step that could make others leave waits for one place: several leases of a minute, and a checkpoint that is slow to write. */
+  /**
+   * How long a reservation waits for its device: several leases of a minute, and a checkpoint that
+   * is slow to write.
+   */
   reservationSeconds: 300,
-  /** How long a device that still trains when its federated job succeeds may hand in its model: the last epoch of a slow one. */
+  /**
+   * How long a device that still trains after its federated job succeeded may submit its model: the
+   * last epoch of a slow device.
+   */
   lateModelSeconds: 600,
   stepsAtMost: 1_000,
   itemsAtMost: 200,
@@ -51,44 +63,53 @@ export const defaultDomainLimits: DomainLimits = {
   jsonBytesAtMost: 262_144,
   /** Metrics, samples or log chunks in one report. */
   entriesAtMost: 1_000,
-  /** Bytes of what one frame of a stream tells; a single entry may have more. Enough for a screen of log, and little enough to wait for each of thousands. */
+  /**
+   * Bytes of one frame of a stream; a single entry may exceed it. Enough for a screen of log, and
+   * little enough to hold for thousands of streams.
+   */
   frameBytes: 262_144,
-  /** Of a job, those of each step counted: more than anyone looks at, and a page of them is read in some milliseconds. */
+  /**
+   * Metrics of a job, counting each name per step: more than anyone reads, and a page of them is
+   * read in a few milliseconds.
+   */
   metricNamesAtMost: 2_000,
   fragmentBytesAtMost: 5 * 1024 ** 3,
-  /** How long a signed URL is good for. */
+  /** How long a signed URL is valid. */
   uploadSeconds: 3_600,
   idempotencyHours: 24 * 7,
-  /** How long a key and the one that took its place may both be good. A month: more is no rotation. */
+  /** How long a key and its replacement may both be valid. More than a month is not a rotation. */
   overlapSecondsAtMost: 30 * 86_400,
 };
 
-/** What of the streams is kept, and for how long. Null: for ever. */
+/** What is kept of streams, and for how long. Null: for ever. */
 export interface RetentionRules {
-  /** Days after a job's end. */
+  /** Days after the end of a job. */
   readonly eventDays: number | null;
   readonly logDays: number | null;
   readonly telemetryDays: number | null;
   readonly metricDays: number | null;
-  /** The newest bytes of each job's log that are kept, also while it runs. */
+  /** The newest bytes of each job's log that are kept, also while the job runs. */
   readonly logBytes: number | null;
-  /** Days after which, of telemetry, one sample a minute is kept of each attempt. */
+  /** Days after which one telemetry sample per minute of each attempt is kept. */
   readonly thinTelemetryDays: number | null;
-  /** Days after which, of metrics, about one of `metricsOneOf` points is kept. */
+  /** Days after which about one of `metricsOneOf` metric points is kept. */
   readonly thinMetricDays: number | null;
   readonly metricsOneOf: number;
 }
 
 export const defaultRetention: RetentionRules = {
-  // What people made their jobs for is kept until they delete it.
+  // The results of jobs are kept until they are deleted.
   eventDays: null,
   logDays: null,
   telemetryDays: null,
   metricDays: null,
   thinMetricDays: null,
   metricsOneOf: 10,
-  /** A step that prints in a loop must not fill the disk for all others; no one reads more than this. */
+  /**
+   * A step that prints in a loop must not fill the disk for all others, and no one reads more than
+   * this.
+   */
   logBytes: 1024 ** 3,
-  /** Nobody looks at the seconds of last month; the curve stays, with its peaks of memory. */
+  /** Nobody needs the seconds of last month. The curve and its memory peaks stay. */
   thinTelemetryDays: 30,
 };

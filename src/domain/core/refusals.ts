@@ -1,38 +1,37 @@
 /**
- * The catalogue of refusals: every code with what it means, and every sentence that says no.
+ * The catalogue of refusals: every code with its meaning, and every refusal's sentence.
  *
- * An expected refusal is a `Refusal`: a member of a mutation's result union. What no well-meaning
- * client does is a `RequestRefused`: a top-level error. Either is thrown inside a write, undoes it,
- * and changes nothing. What is wrong with single fields of an input is said where it is checked
- * (checks.ts), what keeps the store from its work, in store/unavailable.ts, and what is wrong with
- * a request before it is executed, in src/server.
+ * An expected refusal is a `Refusal`: a member of a mutation's result union. One that a correct
+ * client never causes is a `RequestRefused`: a top-level error. Either can be thrown in a write. It
+ * undoes the write, and nothing changes. Problems with single fields of an input are in checks.ts,
+ * failures of the store in store/unavailable.ts, and refusals before execution in src/server.
  */
 import type { JobRow, StepRow } from '../../store/schema/tables.ts';
 import { isTerminalJob, type JobStatus, jobStatuses, terminalJobStatuses } from './lifecycle.ts';
 
-/** Codes of expected refusals, as the schema describes them. */
+/** Codes of expected refusals, with their descriptions in the schema. */
 export const errorCodes = {
-  NOT_FOUND: 'There is no such thing, or this key may not see it: the two are not told apart.',
-  INVALID_INPUT: 'The input breaks a rule; `issues` says where, and which.',
-  ALREADY_EXISTS: 'Something else has the name already; `existingId` says what.',
-  INVALID_STATE: 'The thing is in a status that does not allow this; `allowed` lists those that would.',
+  NOT_FOUND: 'The object does not exist, or this key may not see it. The answer is the same for both.',
+  INVALID_INPUT: 'The input breaks a rule. `issues` says which, and at which path.',
+  ALREADY_EXISTS: 'The name is already taken. `existingId` is the object that has it.',
+  INVALID_STATE: 'The object is in a status that does not allow this. `allowed` lists the statuses that do.',
   STALE_LEASE: 'The lease is no longer current: it has expired, was released, or a later attempt holds the step.',
-  IDEMPOTENCY_CONFLICT: 'The idempotency key came earlier with another input.',
-  QUOTA_EXCEEDED: 'There would be more of them than is allowed.',
+  IDEMPOTENCY_CONFLICT: 'The idempotency key was used before with another input.',
+  QUOTA_EXCEEDED: 'The limit on the number of these objects is reached.',
 } as const;
 export type ErrorCode = keyof typeof errorCodes;
 
-/** Codes of top-level errors, in their `extensions.code`. */
+/** Codes of top-level errors, in `extensions.code`. */
 export const requestCodes = {
-  UNAUTHENTICATED: 'There is no key, or it is no valid one.',
+  UNAUTHENTICATED: 'The request has no key, or its key is not valid.',
   FORBIDDEN: 'The key may not do this.',
   BAD_REQUEST: 'The request is malformed, or breaks a rule that its types cannot express.',
-  NOT_FOUND: 'What the request began with was deleted meanwhile.',
-  LIMIT_EXCEEDED: 'More was asked for than is allowed; `extensions.limit` names the limit, if it is one of docs/limits.md.',
-  PERSISTED_QUERY_NOT_FOUND: 'A hash came in the place of a document that is not known: send both.',
-  DOCUMENT_NOT_TRUSTED: 'Only the documents of a file are executed here, and this is none of them.',
-  UNAVAILABLE: 'The store cannot do its work for now; the same request may be answered later.',
-  INTERNAL_ERROR: "A fault of the gateway; its log has it under the error's `id`.",
+  NOT_FOUND: 'An object that the request reads was deleted in the meantime.',
+  LIMIT_EXCEEDED: 'The request exceeds a limit. `extensions.limit` names it, if it is one of docs/limits.md.',
+  PERSISTED_QUERY_NOT_FOUND: 'The request has the hash of an unknown document. Send the document as well.',
+  DOCUMENT_NOT_TRUSTED: 'The gateway executes only the documents of a file, and this one is not in it.',
+  UNAVAILABLE: 'The store does not work at present. The same request may succeed later.',
+  INTERNAL_ERROR: "A fault of the gateway. Its log has the details under the error's `id`.",
 } as const;
 export type RequestCode = keyof typeof requestCodes;
 
@@ -41,7 +40,7 @@ export abstract class Refusal extends Error {
   abstract readonly code: ErrorCode;
 }
 
-/** It does not exist, or it may not be seen: the two are not told apart. */
+/** The object does not exist, or the principal may not see it. The answer is the same. */
 export class NotFound extends Refusal {
   readonly code = 'NOT_FOUND';
   readonly id: string;
@@ -52,7 +51,7 @@ export class NotFound extends Refusal {
 }
 
 export interface InputIssue {
-  /** As in the input: ["items", "2", "value"]. */
+  /** The path in the input: ["items", "2", "value"]. */
   readonly path: readonly string[];
   readonly message: string;
 }
@@ -110,14 +109,14 @@ export class IdempotencyConflict extends Refusal {
   }
 }
 
-/** Not expected of a well-meaning client: answered as a top-level error with this code. */
+/** A refusal that a correct client never causes. The answer is a top-level error with this code. */
 export class RequestRefused extends Error {
   readonly code: RequestCode;
   constructor(code: RequestCode, message: string) {
     super(message);
     this.code = code;
   }
-  /** Where GraphQL looks for what goes out with an error, whichever engine executes. */
+  /** GraphQL sends these extensions with the error, whichever engine executes. */
   get extensions(): { readonly code: RequestCode } {
     return { code: this.code };
   }
@@ -132,7 +131,7 @@ interface Unended extends Known {
 }
 type Job = Pick<JobRow, 'status'>;
 
-/** INVALID_STATE, by what is in the wrong state. */
+/** INVALID_STATE. */
 export const wrongState = {
   job: ({ status }: Job, allowed: readonly string[]) => invalidState(`The job is ${status}.`, status, allowed),
   jobNotEnded: ({ status }: Job) =>
@@ -146,7 +145,7 @@ export const wrongState = {
   jobChanged: ({ status, updatedAt }: Pick<JobRow, 'status' | 'updatedAt'>) =>
     invalidState(`The job was changed at ${updatedAt.toISOString()}. Read it again, and decide anew.`, status),
   jobFederated: ({ status }: Job) => invalidState('The job is federated: only its rounds add steps.', status),
-  /** Of a project or an application, as long as it has a job that has not ended. */
+  /** A project or an application with an unfinished job. */
   hasJob: ({ id, status }: Unended) =>
     invalidState(`Its job ${id} is ${status}. Wait until it ends, or cancel it.`, status, terminalJobStatuses),
 
@@ -183,7 +182,7 @@ export const wrongState = {
     ),
 };
 
-/** ALREADY_EXISTS, by what has the name. */
+/** ALREADY_EXISTS. */
 export const nameTaken = {
   application: (name: string, existing: Known | undefined) =>
     new AlreadyExists(`There is an application named ${JSON.stringify(name)}.`, existing?.id ?? ''),
@@ -193,11 +192,11 @@ export const nameTaken = {
 
 /** UNAUTHENTICATED. */
 export const noKey = () => new RequestRefused('UNAUTHENTICATED', 'This needs a key. Send it as `Authorization: Bearer KEY`.');
-/** FORBIDDEN. `what` goes on after "may not". */
+/** FORBIDDEN. `what` continues "may not". */
 export const forbidden = (what: string) => new RequestRefused('FORBIDDEN', `This key may not ${what}.`);
 /**
- * NOT_FOUND: it was there when the request began. One request reads more than once, and what it
- * reads next may have been deleted meanwhile.
+ * NOT_FOUND for an object that existed when the request began. A request reads more than once, and
+ * the object may be deleted in between.
  */
 export const gone = (what: string, id: string) => new RequestRefused('NOT_FOUND', `The ${what} ${id} was deleted in the meantime.`);
 
@@ -205,7 +204,7 @@ const bad = (message: string) => new RequestRefused('BAD_REQUEST', message);
 
 /** BAD_REQUEST. */
 export const badRequest = {
-  /** A refusal that the result of its mutation does not name. */
+  /** A refusal that is not in the result union of its mutation. */
   unexpected: ({ message }: Refusal) => bad(message),
   noJob: (argument: string, id: string) => bad(`${argument}: there is no job ${id}.`),
   noJobInProject: (argument: string, id: string, projectId: string) => bad(`${argument}: there is no job ${id} in project ${projectId}.`),
@@ -224,7 +223,7 @@ export const badRequest = {
 
 const exceeded = (message: string) => new RequestRefused('LIMIT_EXCEEDED', message);
 
-/** LIMIT_EXCEEDED, of what is no limit of docs/limits.md. */
+/** LIMIT_EXCEEDED, for limits that are not in docs/limits.md. */
 export const limitExceeded = {
   metrics: (atMost: number) => exceeded(`This job has more than ${atMost} metrics. Ask for some of them with the argument names.`),
   waitingSettings: () => exceeded('Too many jobs are waiting for their settings to be checked against this schema. Try again later.'),

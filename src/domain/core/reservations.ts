@@ -1,40 +1,43 @@
 /**
- * How long a step waits for a place that it was to have: one that is free, or that others were told to leave. A device that is there and never comes for
- * the step (it hangs, it claims for another project alone, what runs on it does not let go) is not counted on for ever: others would keep a place free
- * for nothing, and the step would wait beside places that it could have.
+ * How long a step has waited for a device: one with free capacity, or one where others are evicted
+ * for it. A device may be online and still never take the step: it hangs, it claims only for
+ * another project, or its running command does not stop. After the time limit the reservation ends.
+ * Otherwise capacity would be reserved for nothing, and the step would not run on other devices.
  *
- * In memory: each gateway counts for itself, from when it first saw the step wait there.
+ * Kept in memory: each gateway measures from when it first saw the step wait there.
  */
 interface Wait {
   readonly since: number;
   readonly seen: number;
 }
 
-/** Who was not seen to wait for a place in several passes begins anew if it comes to this one again. */
+/**
+ * A step that was not seen to wait for a device in several passes starts anew if it returns to it.
+ */
 const QUIET_MS = 30_000;
-/** A place that was given up is thought of again after so many times what it was waited for. */
+/** A device that was given up is considered again after this many times the limit. */
 const AGAIN_AFTER = 4;
 
 export class Reservations {
   readonly #waits = new Map<string, Wait>();
 
-  /** Notes that the step waits for this device, now. */
+  /** Records that the step waits for this device now. */
   note(stepId: string, deviceId: string, now: Date): void {
     const name = nameOf(stepId, deviceId);
     const at = now.getTime();
     const known = this.#waits.get(name);
-    // Nor when the clock went back (P13).
+    // Also starts anew if the clock went back (P13).
     const goesOn = known !== undefined && known.seen <= at && at - known.seen <= QUIET_MS;
     this.#waits.set(name, { since: goesOn ? known.since : at, seen: at });
   }
 
-  /** Whether the step has waited for this device as long as one waits. */
+  /** Whether the step has waited for this device up to the limit. */
   isOver(stepId: string, deviceId: string, seconds: number): boolean {
     const wait = this.#waits.get(nameOf(stepId, deviceId));
     return wait !== undefined && isLong(wait, seconds);
   }
 
-  /** Forgets what was not waited for of late, and what was given up long ago. */
+  /** Forgets waits that have not continued, and devices that were given up long ago. */
   forgetOld(now: Date, seconds: number): void {
     for (const [name, wait] of this.#waits) {
       const quiet = now.getTime() - wait.seen;

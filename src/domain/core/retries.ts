@@ -1,17 +1,18 @@
 /**
- * What the gateway does by itself, one thing at a time: a thing that fails holds up no other. It is tried again after a pause that grows with each
- * failure, and told of once.
+ * Background tasks of the gateway, each on its own: one that fails does not hold up others. It is
+ * retried after a pause that grows with each failure, and reported once.
  *
- * A failure of the store (the disk is full, the database is away) is no failing of the thing: then all of them are tried again as soon as may be.
+ * If the store itself fails (the disk is full, the database is unreachable), it is not the task's
+ * fault: then all tasks are retried at the next pass.
  */
 import { writeAgain } from '../../store/changes/probe.ts';
 import { type Change, change } from './change.ts';
 import type { Domain } from './domain.ts';
 
-/** Shorter than the time between two sweeps: what fails by chance is tried again in the next one. */
+/** Shorter than the time between two sweeps: a chance failure is retried in the next one. */
 const FIRST_PAUSE_MS = 400;
 const LONGEST_PAUSE_MS = 60_000;
-/** What was not due for so long has been seen to by someone else, or is gone. */
+/** A task that was not due for this long was done by another gateway, or its subject is gone. */
 const FORGOTTEN_AFTER_MS = 3_600_000;
 
 interface Retry {
@@ -19,11 +20,11 @@ interface Retry {
   readonly at: number;
 }
 
-/** The things that failed, by name. In memory alone: a gateway that starts tries everything. */
+/** The failed tasks, by name. Only in memory: a gateway that starts tries everything. */
 export class Retries {
   readonly #byName = new Map<string, Retry>();
 
-  /** How many there are: a reader that takes so many more finds others beside them. */
+  /** The number of failed tasks. Readers add it to their limit, to find other tasks beside them. */
   get size(): number {
     return this.#byName.size;
   }
@@ -32,11 +33,11 @@ export class Retries {
     const retry = this.#byName.get(name);
     if (!retry) return false;
     const rested = now.getTime() - retry.at;
-    // A clock that went back makes it less than none: not waited out (P13).
+    // If the clock went back, the pause would be negative: do not wait (P13).
     return rested >= 0 && rested < Math.min(FIRST_PAUSE_MS * 2 ** (retry.failures - 1), LONGEST_PAUSE_MS);
   }
 
-  /** Answers whether it is the first time. */
+  /** Returns whether this is the first failure of the task. */
   note(name: string, now: Date): boolean {
     const failures = this.#byName.get(name)?.failures ?? 0;
     this.#byName.set(name, { failures: failures + 1, at: now.getTime() });
@@ -53,12 +54,15 @@ export class Retries {
 }
 
 export interface Task {
-  /** For people, with its id: told when it fails. */
+  /** For people, with an id. Part of the message when the task fails. */
   readonly name: string;
   work(change: Change): Promise<void>;
 }
 
-/** Does each in a write of its own. Answers what failed for the first time; throws when the store itself takes no writes. */
+/**
+ * Runs each task in a write of its own. Returns the errors of tasks that failed for the first time.
+ * Throws if the store itself takes no writes.
+ */
 export async function runTasks(domain: Domain, tasks: readonly Task[]): Promise<Error[]> {
   const { retries, clock, store } = domain;
   const failed: Error[] = [];
@@ -75,13 +79,13 @@ export async function runTasks(domain: Domain, tasks: readonly Task[]): Promise<
   return failed;
 }
 
-/** In the database's own words, where it was the database: without the query and its values. */
+/** The message of the database, if it was the cause, without the query and its values. */
 function failureOf(name: string, error: unknown): Error {
   const cause = error instanceof Error && error.cause ? error.cause : error;
-  return new Error(`${name} fails, and is tried again less and less often: ${String(cause)}`, { cause });
+  return new Error(`${name} fails, and is retried at growing intervals: ${String(cause)}`, { cause });
 }
 
-/** Throws what failed, as one error. */
+/** Throws the errors as one. */
 export function throwFailures(failed: readonly Error[]): void {
   const [first, ...others] = failed;
   if (first && others.length === 0) throw first;

@@ -1,33 +1,36 @@
-/** What judges values by JSON Schemas: a schema comes from a user, and so its judge works elsewhere, and for a limited time. */
+/**
+ * Checks values against JSON Schemas. A schema comes from a user, so the check runs elsewhere and
+ * for a limited time.
+ */
 
-/** Keys from the top; the index of a list is one too. */
+/** Keys from the top. The index of a list is a key, too. */
 export type JsonPath = readonly string[];
 
-/** One thing that is wrong, and where: keys from the top of what was checked. */
+/** A problem, and its path from the top of the checked value. */
 export interface SchemaProblem {
   readonly place: JsonPath;
   readonly message: string;
 }
 
-/** What becomes of settings under a schema. */
+/** The result of checking settings against a schema. */
 export interface SchemaOutcome {
-  /** With the schema's defaults put in. */
+  /** With the schema's defaults filled in. */
   readonly settings: Record<string, unknown>;
-  /** Where a default was put in. */
+  /** The paths at which a default was filled in. */
   readonly defaults: readonly JsonPath[];
-  /** The keys that the schema does not know, the highest of each. */
+  /** The paths of unknown keys: only the highest of each. */
   readonly unknown: readonly JsonPath[];
-  /** What of the settings the schema forbids. A key that it does not know is none, even where it says so. */
+  /** What the schema forbids. An unknown key is not a problem, even if the schema forbids it. */
   readonly problems: readonly SchemaProblem[];
 }
 
-/** Judges settings, as text, by a schema, as text. */
+/** Checks settings against a schema, both as text. */
 export interface Schemas {
-  /** Rejects with SchemaUnusable, and with RequestRefused where too many wait for the same schema. */
+  /** Rejects with SchemaUnusable, or with RequestRefused if too many wait for the same schema. */
   judge(schema: string, settings: string): Promise<SchemaOutcome>;
 }
 
-/** The schema cannot be worked with; the message says why. */
+/** The schema cannot be used. The message says why. */
 export class SchemaUnusable extends Error {
   readonly problems: readonly SchemaProblem[];
   constructor(message: string, problems: readonly SchemaProblem[] = []) {

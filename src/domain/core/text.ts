@@ -1,20 +1,26 @@
 /**
- * Text that can be stored. JavaScript's strings, and so JSON's, can hold half of a surrogate pair, which is no character and which no encoding has:
- * stored, it would come back as U+FFFD, and what was asked for would not be what is there.
+ * Text that can be stored. Strings in JavaScript, and so in JSON, can contain half of a surrogate
+ * pair. It is not a character and has no encoding: it would be stored as U+FFFD, which is not what
+ * the client sent.
  */
 import { type InputIssue, InvalidInput } from './refusals.ts';
 
-const HALF = 'must be well-formed Unicode: it holds half of a surrogate pair.';
+const HALF = 'must be well-formed Unicode: it contains half of a surrogate pair.';
 
-/** More than any input is nested that passes its checks: of 150,000 levels, each with a path of its own, one request took minutes. */
+/**
+ * Deeper than any input that passes its checks. With 150,000 levels, each with a path of its own,
+ * one request took minutes.
+ */
 const DEEPEST = 64;
 /** Enough to see what is wrong. */
 const MOST_ISSUES = 100;
 
-/** Refuses input that has such text anywhere in it, in its keys as in its values; fields named in `except` are not looked into. */
+/**
+ * Refuses input with such text anywhere in its keys or values. Fields in `except` are not checked.
+ */
 export function requireWellFormed(input: object, except: readonly string[] = []): void {
   const issues: InputIssue[] = [];
-  // Without recursion, and no deeper than JSON may be: what is nested without end is refused for that only later.
+  // Without recursion, and no deeper than JSON may be: unlimited nesting is refused only later.
   const open: { readonly path: readonly string[]; readonly value: unknown }[] = [];
   const enter = (path: readonly string[], value: object) => {
     for (const [key, inner] of Object.entries(value)) {
@@ -31,17 +37,24 @@ export function requireWellFormed(input: object, except: readonly string[] = [])
   if (issues.length > 0) throw new InvalidInput(issues.reverse());
 }
 
-/** What stands for a byte that text of ours does not take: U+001A SUBSTITUTE, which is for that, and is one byte itself. */
+/**
+ * Replaces a byte that stored text cannot contain: U+001A SUBSTITUTE exists for this, and is one
+ * byte.
+ */
 const SUBSTITUTE = '\u001a';
 const NUL = /\0/g;
 
 /**
- * What a program printed, as it is kept: NUL, which PostgreSQL's text does not hold, becomes U+001A, and half of a surrogate pair U+FFFD. Each has as
- * many bytes in UTF-8 as what it stands for, so that offsets in bytes mean the same to who wrote and to who reads.
+ * The printed output of a program as it is stored: NUL, which PostgreSQL's text cannot contain,
+ * becomes U+001A, and half of a surrogate pair U+FFFD. Each has as many bytes in UTF-8 as what it
+ * replaces, so offsets in bytes stay valid for writers and readers.
  */
 const printable = (text: string): string => text.toWellFormed().replace(NUL, SUBSTITUTE);
 
-/** The same of what is left of a text when this many of its bytes are cut off. A character that was cut through leaves a U+001A for each byte left of it. */
+/**
+ * The same for a text of which this many bytes are cut off. Each byte left of a cut character
+ * becomes U+001A.
+ */
 export function printableAfter(text: string, bytes: number): string {
   if (bytes === 0) return printable(text);
   const rest = Buffer.from(text).subarray(bytes);

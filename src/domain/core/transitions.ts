@@ -1,9 +1,10 @@
 /**
- * The one setter of statuses. A change reads the row, the lifecycle table says where a transition
- * leads, the row is saved by compare-and-swap and the event is stored in the same transaction.
+ * The only place that sets a status. A change reads the row; the lifecycle table says where a
+ * transition leads; the row is saved by compare-and-swap; the event is stored in the same
+ * transaction.
  *
- * Rows are locked in one order everywhere, steps (by number) before their job before its streams,
- * so that PostgreSQL has no deadlocks to break.
+ * Rows are locked in one order everywhere: steps by number, then their job, then its streams. So
+ * PostgreSQL has no deadlocks to break.
  */
 import { participantOfStep, saveParticipant, saveRound } from '../../store/changes/federations.ts';
 import { saveFragment } from '../../store/changes/fragments.ts';
@@ -31,17 +32,14 @@ import {
 } from './lifecycle.ts';
 import { wrongState } from './refusals.ts';
 
-/** Why a status changes: the reason for programs, the description for people. */
+/** The cause of a status change: the reason for programs, the description for people. */
 export interface Cause {
   readonly reason: StatusReason;
   readonly description?: string;
   readonly exitCode?: number | null;
 }
 
-/**
- * Moves a step, with the other columns that change along. Throws InvalidState when the table
- * refuses.
- */
+/** Moves a step and changes other columns with it. Throws InvalidState if the table refuses. */
 export async function moveStep(
   change: Change,
   step: StepRow,
@@ -56,7 +54,7 @@ export async function moveStep(
   }
   if (step.status === 'QUEUED') {
     change.tx.touch(topics.taken);
-    // The room that was kept for it there is free.
+    // The capacity that was reserved for it there is free.
     if (step.reservedDeviceId !== null) change.tx.touch(topics.device(step.reservedDeviceId));
   }
   change.count(() => change.domain.meters.stepChanges.of({ to, reason }).add());
@@ -78,8 +76,8 @@ export async function moveStep(
 }
 
 /**
- * Moves a job, with the other columns that change along. A transition that leaves the status as it
- * is stores no event. Throws InvalidState when the table refuses.
+ * Moves a job and changes other columns with it. A transition to the same status stores no event.
+ * Throws InvalidState if the table refuses.
  */
 export async function moveJob(
   change: Change,
@@ -108,8 +106,8 @@ export async function moveJob(
 }
 
 /**
- * Moves a round, with the other columns that change along, and stores the event. Throws
- * InvalidState when the table refuses.
+ * Moves a round, changes other columns with it, and stores the event. Throws InvalidState if the
+ * table refuses.
  */
 export async function moveRound(
   change: Change,
@@ -127,8 +125,8 @@ export async function moveRound(
 }
 
 /**
- * Moves the device that a step of a round is for, with the other columns that change along. Throws
- * InvalidState when the table refuses.
+ * Moves the participant of a training step and changes other columns with it. Throws InvalidState
+ * if the table refuses.
  */
 export async function moveParticipant(
   { tx }: Change,
@@ -137,17 +135,14 @@ export async function moveParticipant(
   columns: Partial<ParticipantRow> = {},
 ): Promise<void> {
   const [participant] = await tx.run(participantOfStep, { stepId });
-  if (!participant) throw new Error(`A step that trains has a participant: ${stepId}`);
+  if (!participant) throw new Error(`Training step ${stepId} has no participant.`);
   const to = nextParticipantStatus(participant.status, transition);
   if (to === null || !(await saveParticipant(tx, participant, { ...columns, status: to }))) {
     throw wrongState.participant(participant, participantStatusesThatAllow(transition));
   }
 }
 
-/**
- * Moves a fragment, with the other columns that change along. Throws InvalidState when the table
- * refuses.
- */
+/** Moves a fragment and changes other columns with it. Throws InvalidState if the table refuses. */
 export async function moveFragment(
   { tx }: Change,
   fragment: FragmentRow,
@@ -163,8 +158,8 @@ export async function moveFragment(
 }
 
 /**
- * A change is always later than the one before it, also when the clock stands still or goes back:
- * `expectedUpdatedAt` tells changes apart by it.
+ * The time of a change, always later than that of the change before, even if the clock stands still
+ * or goes back: `expectedUpdatedAt` tells changes apart by it.
  */
 export function later(now: Date, before: Date): Date {
   return now > before ? now : new Date(before.getTime() + 1);

@@ -1,4 +1,7 @@
-/** The closed sets of words that are stored: each is a GraphQL enum and a CHECK in the database as well. Statuses: lifecycle.ts. */
+/**
+ * The closed sets of words that are stored. Each is also a GraphQL enum and a CHECK in the
+ * database. Statuses are in lifecycle.ts.
+ */
 export const jobTypes = ['TRAINING', 'VALIDATION', 'CONVERSION'] as const;
 export type JobType = (typeof jobTypes)[number];
 
@@ -20,14 +23,14 @@ export type LogStream = (typeof logStreams)[number];
 export const deviceKinds = ['WORKER', 'EDGE'] as const;
 export type DeviceKind = (typeof deviceKinds)[number];
 
-/** How what a step runs is run. */
+/** How a step runs. */
 export const runKinds = ['PROCESS', 'CONTAINER'] as const;
 export type RunKind = (typeof runKinds)[number];
 
 export const principalKinds = ['USER', 'DEVICE', 'JOB', 'WATCH'] as const;
 export const roles = ['VIEWER', 'EDITOR', 'ADMIN'] as const;
 
-/** What the audit trail tells. */
+/** The actions in the audit trail. */
 export const auditActions = [
   'KEY_CREATED',
   'KEY_CHANGED',
@@ -47,7 +50,7 @@ export const auditActions = [
 ] as const;
 export type AuditAction = (typeof auditActions)[number];
 
-/** And what it tells it of. */
+/** The types of their subjects. */
 export const auditSubjectTypes = ['API_KEY', 'PROJECT', 'DEVICE', 'APPLICATION', 'JOB', 'FRAGMENT'] as const;
 export type AuditSubjectType = (typeof auditSubjectTypes)[number];
 
@@ -62,27 +65,34 @@ export const eventTypes = [
 ] as const;
 export type EventType = (typeof eventTypes)[number];
 
-/** The four kinds of stored rows that a job's streams read, each numbered 1, 2, 3 … within the job. */
+/**
+ * The four kinds of stored rows that a job's streams read, each numbered 1, 2, 3 … within the job.
+ */
 export const streamKinds = ['event', 'metric', 'telemetry', 'log'] as const;
 export type StreamKind = (typeof streamKinds)[number];
 
-/** Where an effective setting or item came from: the application's default, what was given, or an override. */
+/**
+ * The origin of an effective setting or item: the application's default, the input, or an override.
+ */
 export const settingSources = ['DEFAULT', 'GIVEN', 'OVERRIDE'] as const;
 export type SettingSource = (typeof settingSources)[number];
 
 export const deviceSelectionStrategies = ['RANDOM'] as const;
 export type DeviceSelectionStrategy = (typeof deviceSelectionStrategies)[number];
 
-/** What a step of a federated job does in its round. */
+/** The part of a step in its round. */
 export const stepParts = ['TRAIN', 'AGGREGATE'] as const;
 export type StepPart = (typeof stepParts)[number];
 
 export const comparisonOperators = ['LT', 'LTE', 'GT', 'GTE'] as const;
 export type ComparisonOperator = (typeof comparisonOperators)[number];
 
-// ── shapes that are kept as JSON ──
+// ── shapes that are stored as JSON ──
 
-/** What an entry of the audit trail says of each field: what it was before, what it is since; neither where the value itself is not kept. */
+/**
+ * The changed fields of an audit entry: the value before and after. Neither is there if the value
+ * itself is not recorded.
+ */
 export type AuditChanges = Readonly<Record<string, { readonly from?: unknown; readonly to?: unknown }>>;
 
 export interface Label {
@@ -90,7 +100,9 @@ export interface Label {
   readonly value: string;
 }
 
-/** What a step needs of its device, or what a device has. `cpu` in cores; null asks for nothing. */
+/**
+ * What a step needs of its device, or what a device has. `cpu` is in cores. Null asks for nothing.
+ */
 export interface Resources {
   readonly memoryMb: number | null;
   readonly cpu: number | null;
@@ -101,19 +113,24 @@ export interface Resources {
 
 /** What a device can run. */
 export interface Capabilities {
-  /** Steps that say what to run. */
+  /** Steps that declare a command or an image. */
   readonly runs: readonly RunKind[];
-  /** Steps that do not, and have one of these names. */
+  /** Steps that declare neither and have one of these names. */
   readonly stepNames: readonly string[];
 }
 
-/** What a step asks of its device to be run at all: a way to run its command or its image, or knowing its name. */
+/**
+ * What a device must be able to do to run a step: run its command or its image, or know its name.
+ */
 export type Need = { readonly runs: RunKind } | { readonly stepName: string };
 
 export interface EnvironmentVariable {
   readonly name: string;
   readonly value: string;
-  /** Answered to the claim that runs it alone, and masked in what its step says. Rows of before there were such have it not. */
+  /**
+   * Sent only to the claim that runs it, and masked in its reports. Rows from before this field
+   * existed do not have it.
+   */
   readonly isSecret?: boolean;
 }
 
@@ -129,7 +146,7 @@ export interface Container {
   readonly properties: Record<string, unknown>;
 }
 
-/** A step as it is asked for: in a project's pipeline, in createJob, in addSteps. */
+/** A step as given in a project's pipeline, in createJob or in addSteps. */
 export interface StepTemplate {
   readonly name: string;
   readonly container: Container | null;
@@ -139,7 +156,7 @@ export interface StepTemplate {
   readonly maxAttempts: number;
 }
 
-/** An item that an application's jobs take. */
+/** An item that jobs of an application may have. */
 export interface ItemDefinition {
   readonly name: string;
   readonly label: string | null;
@@ -151,7 +168,7 @@ export interface ItemDefinition {
   readonly isRequired: boolean;
 }
 
-/** What ends a federated job as SUCCEEDED when it holds: exactly one of the three. */
+/** A condition that ends a federated job as SUCCEEDED. Exactly one of the three is set. */
 export type TerminationCriterion =
   | { readonly maxDurationSeconds: number }
   | { readonly maxRounds: number }

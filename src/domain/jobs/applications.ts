@@ -1,4 +1,7 @@
-/** The catalogue: kinds of jobs, with the items and settings that each takes. It is the same for all projects. */
+/**
+ * Applications: the catalogue of kinds of jobs, with the items and settings that each takes. It is
+ * the same for all projects.
+ */
 import {
   addApplication,
   applicationByIdForJob,
@@ -44,7 +47,7 @@ interface ApplicationInput {
 export type CreateApplicationInput = ApplicationInput & { name: string };
 export type UpdateApplicationInput = ApplicationInput & { applicationId: string };
 
-/** The catalogue is of no project. */
+/** An application belongs to no project. */
 const subjectOf = ({ id, name }: ApplicationRow): AuditSubject => ({ type: 'APPLICATION', id, name, projectId: null });
 const applicationFields = {
   shown: ['name', 'supportsContinualTraining'],
@@ -79,7 +82,10 @@ export async function createApplication(
   });
 }
 
-/** Changes what is given; null leaves as is. Jobs that were made of it before keep what they were made with. */
+/**
+ * Changes the given fields. Null leaves a field as it is. Existing jobs keep what they were created
+ * with.
+ */
 export async function updateApplication(
   domain: Domain,
   principal: Principal,
@@ -87,7 +93,7 @@ export async function updateApplication(
 ): Promise<{ application: ApplicationRow }> {
   requireAllProjects(principal, 'writeApplications');
   const itemDefinitions = await checkApplication(domain, input);
-  const isTaken = new InvalidInput([{ path: ['name'], message: 'There is an application of this name.' }]);
+  const isTaken = new InvalidInput([{ path: ['name'], message: 'is already the name of an application. Choose another.' }]);
   try {
     return await change(domain, principal, async (change) => {
       const { tx, now } = change;
@@ -110,12 +116,15 @@ export async function updateApplication(
       return { application: updated };
     });
   } catch (error) {
-    // Someone else took the name since it was looked for.
+    // Another change took the name since it was checked.
     throw domain.store.isUniqueViolation(error) ? isTaken : error;
   }
 }
 
-/** Takes it out of the catalogue. Refused while a job of it has not ended; those that have keep what they ran with. */
+/**
+ * Deletes the application. Refused while a job of it has not ended. Jobs that have ended keep what
+ * they ran with.
+ */
 export async function deleteApplication(
   domain: Domain,
   principal: Principal,
@@ -133,13 +142,16 @@ export async function deleteApplication(
   });
 }
 
-/** The application of a job that is to be made, read before the change that makes it: that refuses what is not there. */
+/**
+ * The application of a job to be created, read before the change. The change itself refuses one
+ * that does not exist.
+ */
 export async function readApplication({ store }: Domain, principal: Principal, id: Optional<string>): Promise<ApplicationRow | undefined> {
   if (id === null || id === undefined || !may(principal, 'readApplications')) return undefined;
   return (await store.read.run(applicationByIdForJob, { id }))[0];
 }
 
-/** What a new job keeps of its application; null for a job of none. */
+/** What a new job keeps of its application. Null if it has none. */
 export async function applicationFor({ tx }: Change, principal: Principal, id: Optional<string>): Promise<KeptApplication | null> {
   if (id === null || id === undefined) return null;
   const [application] = may(principal, 'readApplications') ? await tx.run(applicationByIdForJob, { id }) : [];
@@ -154,7 +166,7 @@ async function lockedApplication(tx: Change['tx'], id: string): Promise<Applicat
   return application;
 }
 
-/** Answers the definitions of its items, as they are kept. Throws InvalidInput. */
+/** Returns the definitions of its items, as stored. Throws InvalidInput. */
 async function checkApplication(domain: Domain, input: ApplicationInput): Promise<ItemDefinition[] | null> {
   const checks = new Checks(domain);
   checks.name(['name'], input.name);
@@ -184,9 +196,10 @@ function checkDefinition(checks: Checks, i: number, input: ItemDefinitionInput):
   checks.count([...path, 'options'], options, checks.limits.entriesAtMost);
   for (const [j, option] of options.entries()) checks.text([...path, 'options', j], option);
   checks.unique([...path, 'options'], options, 'The option');
-  if (input.valueType === 'MULTI' && options.length === 0) checks.refuse([...path, 'options'], 'must not be empty: MULTI is one of them.');
+  if (input.valueType === 'MULTI' && options.length === 0)
+    checks.refuse([...path, 'options'], 'must not be empty: a MULTI item takes one of its options.');
   if (input.valueType !== 'MULTI' && options.length > 0)
-    checks.refuse([...path, 'options'], `are for MULTI; the item is ${input.valueType}.`);
+    checks.refuse([...path, 'options'], `must not be given for an item of type ${input.valueType}: only MULTI has options.`);
   return {
     name: input.name,
     label: input.label ?? null,
@@ -198,14 +211,14 @@ function checkDefinition(checks: Checks, i: number, input: ItemDefinitionInput):
   };
 }
 
-/** The schema must be one, its defaults must satisfy it, and some object must. */
+/** The schema must be valid, its defaults must satisfy it, and some object must. */
 async function checkSchema(checks: Checks, { schemas }: Domain, schema: Record<string, unknown>): Promise<void> {
   const path = ['settingsSchema'];
   try {
     const { defaults, problems } = await schemas.judge(JSON.stringify(schema), '{}');
     for (const { place, message } of problems) {
       if (place.length === 0 && /^must be [a-z,]+\.$/.test(message))
-        checks.refuse(path, `is of no use: settings are an object, and it ${message}`);
+        checks.refuse(path, `accepts no object, but settings are one: it ${message}`);
       const isOfDefault = defaults.some((at) => at.length <= place.length && at.every((key, i) => place[i] === key));
       if (isOfDefault) checks.refuse(path, `has a default that breaks its own rules: ${place.join('.')} ${message}`);
     }

@@ -1,4 +1,7 @@
-/** Cancelling a job. It always ends: when its devices let go, or at the cancel timeout (P10). */
+/**
+ * Cancelling a job. It always ends: when its devices give its steps back, or at the cancel timeout
+ * (P10).
+ */
 import { lockUnfinishedSteps } from '../../store/changes/steps.ts';
 import type { JobRow, StepRow } from '../../store/schema/tables.ts';
 import type { Principal } from '../access/principal.ts';
@@ -20,13 +23,16 @@ export interface CancelJobInput {
   cancelTimeoutSeconds: number;
 }
 
-/** A job that no device holds is CANCELLED at once; else it is CANCELLING, and its devices are told to stop. Asking again may shorten the timeout. */
+/**
+ * A job that no device holds becomes CANCELLED at once. Otherwise it becomes CANCELLING, and its
+ * devices are told to stop. Cancelling again may shorten the timeout.
+ */
 export async function cancelJob(domain: Domain, principal: Principal, input: CancelJobInput): Promise<{ job: JobRow }> {
   requireRight(principal, 'cancelJob');
   const checks = new Checks(domain);
   checks.text(['reason'], input.reason);
   checks.range(['cancelTimeoutSeconds'], input.cancelTimeoutSeconds, 0, 86_400);
-  // CancelJobResult knows no InvalidInput: the schema answers this one at the top.
+  // CancelJobResult has no InvalidInput: the schema returns this one as a top-level error.
   checks.done();
   return change(domain, principal, async (change) => {
     const seen = await visibleJob(change, principal, input.jobId);
@@ -45,7 +51,10 @@ export async function cancelJob(domain: Domain, principal: Principal, input: Can
   });
 }
 
-/** Tells the devices that hold steps of a job to stop, and gives them so long; the steps that none holds end at once. */
+/**
+ * Tells the devices that hold steps of a job to stop within this time. Steps without a lease end at
+ * once.
+ */
 export async function requestStop(
   change: Change,
   job: JobRow,

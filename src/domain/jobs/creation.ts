@@ -1,4 +1,7 @@
-/** Making a job: from steps, from one container, from a project's pipeline, or bare with one step. */
+/**
+ * Creating a job: from steps, from one container, from a project's pipeline, or with a single
+ * default step.
+ */
 
 import { insertJob, insertJobItem, insertJobLabel } from '../../store/changes/jobs.ts';
 import type { Optional } from '../../store/optional.ts';
@@ -35,7 +38,7 @@ import { withJudgement } from './settings.ts';
 
 export interface CreatedJob {
   readonly job: JobRow;
-  /** A key that is good for this job alone; empty when this is a replay. */
+  /** A key for this job alone. Empty for a replay. */
   readonly token: string;
   readonly isReplay: boolean;
 }
@@ -88,7 +91,7 @@ export async function triggerJob(
   });
 }
 
-/** Makes a new job with the input of one that has ended, and with the application as it was then. */
+/** Creates a job with the input of one that has ended, and with the application as it was then. */
 export async function retryJob(
   domain: Domain,
   principal: Principal,
@@ -123,7 +126,7 @@ async function replayed({ tx }: Change, [id = '']: readonly string[]): Promise<C
   return { job, token: '', isReplay: true };
 }
 
-/** What the input itself names to start from, before what its experiment hands on. */
+/** The start model that the input itself names. It comes before that of the experiment. */
 async function namedStart(
   change: Change,
   principal: Principal,
@@ -143,7 +146,7 @@ async function makeJob(
 ): Promise<{ job: JobRow; token: string }> {
   const { tx, domain, now, actor } = change;
   const { idempotencyKey: _, ...again } = input;
-  // The model comes before the experiment, as where a job ends.
+  // The model is locked before the experiment, in the same order as at the end of a job.
   if (input.modelId) await requireOwnModel(change, input.projectId, input.modelId);
   const place = input.experimentId
     ? await enterExperiment(change, input.projectId, input.experimentId)

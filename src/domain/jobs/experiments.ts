@@ -1,4 +1,7 @@
-/** Experiments: an ordered queue of jobs. One runs at a time; each starts from the model that the one before it produced. */
+/**
+ * Experiments: an ordered queue of jobs. One runs at a time, and each starts from the model that
+ * the one before it produced.
+ */
 import { firstUnfinishedJob, insertExperiment, lockExperiment, newestResult } from '../../store/changes/experiments.ts';
 import { lockFederation } from '../../store/changes/federations.ts';
 import { lockJob, saveJobFields } from '../../store/changes/jobs.ts';
@@ -55,7 +58,7 @@ export async function createExperiment(
   });
 }
 
-/** Refuses a fragment that is not a model of this project with all its bytes here. */
+/** Refuses a fragment that is not a completely uploaded model of this project. */
 export async function requireModel(
   queries: Queries,
   principal: Principal,
@@ -67,11 +70,14 @@ export async function requireModel(
   const refuse = (message: string) => new InvalidInput([{ path, message }]);
   if (!fragment || fragment.projectId !== projectId || !sees(principal, fragment))
     throw refuse(`There is no fragment ${id} in the project.`);
-  if (fragment.type !== 'MODEL') throw refuse(`The fragment ${id} is of type ${fragment.type}; a model is asked for.`);
-  if (fragment.status !== 'READY') throw refuse(`The bytes of the fragment ${id} are not all here yet.`);
+  if (fragment.type !== 'MODEL') throw refuse(`The fragment ${id} is of type ${fragment.type}. Name a fragment of type MODEL.`);
+  if (fragment.status !== 'READY') throw refuse(`The upload of the fragment ${id} is not complete.`);
 }
 
-/** The newest result of an experiment, else what it started from: a fragment's id, or null. `withoutJobId`: as if there were no such job. */
+/**
+ * The newest result of an experiment, or else its start model: a fragment's id, or null.
+ * `withoutJobId`: as if this job did not exist.
+ */
 async function currentModelOf(queries: Queries, experiment: ExperimentRow, withoutJobId = ''): Promise<string | null> {
   const [newest] = await queries.run(newestResult, { experimentId: experiment.id, withoutJobId });
   return newest?.id ?? experiment.startModelId;
@@ -80,11 +86,14 @@ async function currentModelOf(queries: Queries, experiment: ExperimentRow, witho
 export interface PlaceInQueue {
   /** Whether an earlier job of the experiment has not ended. */
   readonly isBlocked: boolean;
-  /** What a job that starts now starts from. */
+  /** The start model of a job that starts now. */
   readonly startModelId: string | null;
 }
 
-/** Where a new job of the experiment stands, under the experiment's lock. */
+/**
+ * Adds a new job to the experiment, under the experiment's lock. Returns whether it has to wait,
+ * and its start model.
+ */
 export async function enterExperiment({ tx }: Change, projectId: string, experimentId: string): Promise<PlaceInQueue> {
   const [experiment] = await tx.run(lockExperiment, { id: experimentId });
   if (!experiment || experiment.projectId !== projectId) throw new NotFound('experiment', experimentId);
@@ -92,12 +101,18 @@ export async function enterExperiment({ tx }: Change, projectId: string, experim
   return { isBlocked: earlier !== undefined, startModelId: earlier ? null : await currentModelOf(tx, experiment) };
 }
 
-/** Before a job that waits in its experiment is ended: the end of the one before it comes to the experiment first, and then to this job. */
+/**
+ * Call this before ending a job that waits in its experiment: the experiment is locked before its
+ * jobs.
+ */
 export async function lockQueueOf({ tx }: Change, { experimentId }: JobRow): Promise<void> {
   if (experimentId !== null) await tx.run(lockExperiment, { id: experimentId });
 }
 
-/** After a job of an experiment ended, however it did: the next one may start, from the newest result. Answers the next one when it cannot. */
+/**
+ * After a job of an experiment ended, starts the next one from the newest result. Returns the next
+ * one if it cannot start.
+ */
 export async function handOn(change: Change, ended: JobRow): Promise<Unstartable | null> {
   if (ended.experimentId === null) return null;
   const { tx, now } = change;
@@ -108,7 +123,7 @@ export async function handOn(change: Change, ended: JobRow): Promise<Unstartable
   const [step] = await tx.run(lockNextBlockedStep, { jobId: first.id });
   const [job] = await tx.run(lockJob, { id: first.id });
   if (!job) return null;
-  // A model version that the job names itself comes first.
+  // A model version that the job itself names comes first.
   const startModelId = job.startModelId ?? (await currentModelOf(tx, experiment));
   await saveJobFields(tx, job.id, { startModelId });
   const deadlineAt = job.scheduleTimeoutSeconds === null ? null : new Date(now.getTime() + job.scheduleTimeoutSeconds * 1_000);
@@ -119,7 +134,10 @@ export async function handOn(change: Change, ended: JobRow): Promise<Unstartable
   return null;
 }
 
-/** Before a job is deleted: its model no longer counts, so the next one starts from where it would have without that job, unless it has begun. */
+/**
+ * Before a job is deleted: its model no longer counts. The next job, unless it has begun, starts
+ * from the model before.
+ */
 export async function withdrawResult(change: Change, job: JobRow): Promise<void> {
   if (job.experimentId === null || job.resultModelId === null) return;
   const { tx, now } = change;
@@ -134,7 +152,7 @@ export async function withdrawResult(change: Change, job: JobRow): Promise<void>
   await record(change, heir, { type: 'JOB_UPDATED', details: ['startModel'] });
 }
 
-/** A federated job whose turn has come, and for which too few devices are there. */
+/** A federated job whose turn has come while too few devices are online. */
 export interface Unstartable {
   readonly job: JobRow;
   readonly cause: Cause;

@@ -1,8 +1,8 @@
 /**
- * The fields of a job that its caller gives, and that are kept and shown as they were given.
+ * The fields of a job that clients give, and that are stored and shown as given.
  *
- * One row is all that is said of a field: CreateJobInput, UpdateJobInput and the type Job have it
- * from here (schema/jobs/fields.ts), and so have the checks, the new row and updateJob. Beside it a
+ * One row declares everything about a field. CreateJobInput, UpdateJobInput and the type Job take
+ * it from here (schema/jobs/fields.ts), and so do the checks, the new row and updateJob. Besides, a
  * field needs a column (store/schema/jobs.ts) and a right to read it (access/fields.ts).
  */
 import type { Optional } from '../../store/optional.ts';
@@ -10,7 +10,7 @@ import type { JobRow } from '../../store/schema/tables.ts';
 import { type Checks, labelsOf } from '../core/checks.ts';
 import type { Label } from '../core/vocabulary.ts';
 
-/** What a field of each kind holds. */
+/** The type of the values of each kind. */
 interface Kinds {
   readonly text: string;
   readonly int: number;
@@ -21,17 +21,14 @@ interface Kinds {
 
 interface FieldOf<K extends keyof Kinds> {
   readonly kind: K;
-  /**
-   * What a job has where nothing is given; null: nothing. Left out: createJob has to be given it.
-   */
+  /** The value if none is given. Null: no value. Left out: createJob requires the field. */
   readonly byDefault?: Kinds[K] | null;
   /** A method, so that one loop can call those of all kinds. */
   check?(checks: Checks, path: readonly string[], value: Optional<Kinds[K]>): void;
-  /** Part of what the job runs with: stays as it is once a step has been claimed. */
+  /** Part of what the job runs with: fixed once a step has been claimed. */
   readonly isConfiguration?: true;
   /**
-   * What the schema says of it in each of its three places. An input that says nothing of it does
-   * not take it.
+   * The descriptions in the schema. An input without a description here does not have the field.
    */
   readonly shown: string;
   readonly create?: string;
@@ -125,22 +122,22 @@ type Named<Shape> = { [N in JobFieldName]: JobFields[N] extends Shape ? N : neve
 type Value<N extends JobFieldName> = Kinds[JobFields[N]['kind']];
 type Required = Exclude<Named<{ create: string }>, Named<{ byDefault: unknown }>>;
 
-/** What createJob takes of them. */
+/** The fields in createJob. */
 export type NewJobFields = { [N in Required]: Value<N> } & { [N in Exclude<Named<{ create: string }>, Required>]?: Optional<Value<N>> };
-/** What updateJob takes of them. Null leaves a field as it is. */
+/** The fields in updateJob. Null leaves a field as it is. */
 export type ChangedJobFields = { [N in Named<{ update: string }>]?: Optional<Value<N>> };
 
-/** The rows of the table, each by its name, in its order. */
+/** The rows of the table with their names, in order. */
 export const allJobFields = Object.entries(jobFields) as readonly (readonly [JobFieldName, Field])[]; // its own keys and values
 
-/** Of what is kept: labels without what else stood beside key and value. */
+/** The stored value: for labels, only key and value. */
 const kept = (kind: Field['kind'], value: unknown): unknown => (kind === 'labels' ? labelsOf(value as readonly Label[]) : value); // of its kind
 
 export function checkJobFields(checks: Checks, input: ChangedJobFields | NewJobFields): void {
   for (const [name, { check }] of allJobFields) check?.(checks, [name], givenIn(input, name) as never); // of the row's own kind
 }
 
-/** What a new job has of them. */
+/** The fields of a new job. */
 export function newJobFields(input: NewJobFields): Pick<JobRow, JobFieldName> {
   const entries = allJobFields.map(([name, { kind, byDefault, create }]) => [
     name,
@@ -149,7 +146,7 @@ export function newJobFields(input: NewJobFields): Pick<JobRow, JobFieldName> {
   return Object.fromEntries(entries) as Pick<JobRow, JobFieldName>; // one entry for each row of the table
 }
 
-/** What an input changes of a job: what it gives that is not so already. */
+/** The fields that an input changes. */
 export function changedJobFields(job: JobRow, input: ChangedJobFields): Partial<Pick<JobRow, JobFieldName>> {
   const changed = allJobFields.flatMap(([name, { kind, update }]) => {
     const given = givenIn(input, name);
@@ -160,9 +157,9 @@ export function changedJobFields(job: JobRow, input: ChangedJobFields): Partial<
   return Object.fromEntries(changed);
 }
 
-/** Whether an input names something that the job runs with. */
+/** Whether an input changes something that the job runs with. */
 export const touchesConfiguration = (input: ChangedJobFields): boolean =>
   allJobFields.some(([name, { isConfiguration }]) => isConfiguration === true && givenIn(input, name) != null);
 
-/** An input has a field or not; which it can have, its type says. */
+/** The value of a field in an input. The type of the input says which fields it can have. */
 const givenIn = (input: object, name: JobFieldName): unknown => (input as Partial<Record<JobFieldName, unknown>>)[name];

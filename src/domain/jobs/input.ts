@@ -1,4 +1,4 @@
-/** What a job is made from, and all that can be judged of it without looking anything up but its application. */
+/** The input of a job, and all checks that need only the input and its application. */
 
 import type { Optional } from '../../store/optional.ts';
 import { jobById } from '../../store/queries/rows.ts';
@@ -30,30 +30,36 @@ export interface CreateJobInput extends NewJobFields {
   idempotencyKey?: Optional<string>;
 }
 
-/** What a job takes from its application, as it was when the job was made. */
+/** What a job takes from its application, as it was when the job was created. */
 export type KeptApplication = Pick<
   ApplicationRow,
   'id' | 'name' | 'itemDefinitions' | 'settingsSchema' | 'container' | 'supportsContinualTraining'
 >;
 
-/** A job's input as its row keeps it: with it the job is changed and tried again, whatever becomes of the application later. */
+/**
+ * A job's input as stored in its row. Updates and retries use it, even if the application has
+ * changed since.
+ */
 export interface KeptInput extends CreateJobInput {
   readonly application: KeptApplication | null;
 }
 
 const optionalIds = ['experimentId', 'applicationId', 'modelId', 'startModelVersionId', 'datasetId', 'datasetVersionId'] as const;
 
-/** The input without the ids that are blank: they are the empty fields of a form, and name nothing. */
+/** The input without blank ids: they are empty fields of a form. */
 export function withoutBlankIds(input: CreateJobInput): CreateJobInput {
   const blank = optionalIds.filter((field) => input[field]?.trim() === '');
   return blank.length === 0 ? input : { ...input, ...Object.fromEntries(blank.map((field) => [field, null])) };
 }
 
-/** What was kept in `jobs.input`. */
+/** The stored `jobs.input`. */
 // Cast: `makeJob` put it there.
 export const keptInputOf = ({ input }: { readonly input: Record<string, unknown> }) => input as unknown as KeptInput;
 
-/** What was kept of a job that the principal sees, read before a change; null: it sees no such job. */
+/**
+ * The stored input of a job that the principal sees, read before a change. Null if it sees no such
+ * job.
+ */
 export async function readKeptInput({ store }: Domain, principal: Principal, id: string): Promise<KeptInput | null> {
   const [job] = await store.read.run(jobById, { id });
   return job && sees(principal, { projectId: job.projectId, jobId: id }) ? keptInputOf(job) : null;
@@ -64,11 +70,11 @@ export interface CheckedJob {
   readonly items: readonly CheckedItem[];
   readonly container: Container | null;
   readonly steps: readonly StepTemplate[];
-  /** Of a federated job. */
+  /** Only for federated jobs. */
   readonly criteria: readonly TerminationCriterion[];
 }
 
-/** What the application's schema says of the input's settings: to be asked before the change. */
+/** Checks the settings of the input against the application's schema. Call it before the change. */
 export const judgeJob = (
   domain: Domain,
   input: Pick<CreateJobInput, 'settings' | 'settingsOverrides'>,
@@ -82,8 +88,9 @@ export function checkJob(domain: Domain, { application, ...input }: KeptInput, j
   checks.container(['container'], input.container);
   checks.steps(['steps'], input.steps);
   const criteria = input.federation ? checkFederation(checks, input.federation).criteria : [];
-  if (input.federation && input.steps) checks.refuse(['steps'], 'must not be given beside federation: its rounds make the steps.');
-  if (input.steps && input.container) checks.refuse(['container'], 'must not be given beside steps: give each step its own.');
+  if (input.federation && input.steps) checks.refuse(['steps'], 'must not be given together with federation: its rounds create the steps.');
+  if (input.steps && input.container)
+    checks.refuse(['container'], 'must not be given together with steps. Give each step its own container.');
   const items = checkItems(checks, input.items, application);
   const settings = checkSettings(checks, input.settings, input.settingsOverrides, application?.settingsSchema ?? null, judgement);
   checks.done();

@@ -1,4 +1,7 @@
-/** Job items: named, typed settings. A value is kept as text in its type's one canonical spelling. */
+/**
+ * Job items: named, typed settings. A value is stored as text in the canonical spelling of its
+ * type.
+ */
 import type { JobItemRow } from '../../store/schema/tables.ts';
 import type { ItemValueType } from '../core/vocabulary.ts';
 
@@ -44,7 +47,7 @@ function spellList(text: string): Spelling {
     const list: unknown = JSON.parse(text);
     if (Array.isArray(list) && list.every((entry) => typeof entry === 'string')) return { text: JSON.stringify(list) };
   } catch {
-    // Not JSON: said below.
+    // Not JSON: refused below.
   }
   return { wrong: 'must be a JSON list of strings, such as ["a", "b"].' };
 }

@@ -1,4 +1,4 @@
-/** The items of a job: what was given, and what its application says of them. */
+/** The items of a job: its input, checked against the definitions of its application. */
 
 import type { Optional } from '../../store/optional.ts';
 import type { JobItemRow } from '../../store/schema/tables.ts';
@@ -17,15 +17,15 @@ export interface JobItemInput {
 
 export type CheckedItem = Omit<JobItemRow, 'id' | 'jobId' | 'createdAt' | 'updatedAt'>;
 
-/** The part of an application that items are about. */
+/** The part of an application that concerns items. */
 interface Definer {
   readonly name: string;
   readonly itemDefinitions: readonly ItemDefinition[];
 }
 
 /**
- * Items with their values in canonical spelling. Those of an application that defines items are in its order, its defaults filled in; one that
- * defines none takes any.
+ * Items with their values in canonical spelling. If the application defines items, the result has
+ * its order and its defaults filled in. Otherwise any items are accepted.
  */
 export function checkItems(checks: Checks, given: Optional<readonly JobItemInput[]>, application: Definer | null): CheckedItem[] {
   const inputs = given ?? [];
@@ -42,7 +42,7 @@ export function checkItems(checks: Checks, given: Optional<readonly JobItemInput
   for (const [i, input] of inputs.entries()) {
     const definition = byName.get(input.name);
     if (definition) checked.set(input.name, checkItem(checks, i, input, definition));
-    else checks.refuse(['items', i, 'name'], `is no item of ${application.name}; it takes ${[...byName.keys()].join(', ')}.`);
+    else checks.refuse(['items', i, 'name'], `is not an item of ${application.name}. Its items are ${[...byName.keys()].join(', ')}.`);
   }
   return definitions.flatMap((definition) => checked.get(definition.name) ?? byDefault(checks, application, definition)).map(inOrder);
 }
@@ -57,14 +57,14 @@ function checkItem(checks: Checks, i: number, input: JobItemInput, definition: I
   checks.text([...path, 'description'], input.description);
   checks.text([...path, 'label'], input.label, checks.limits.textAtMost);
   if (definition && input.valueType && !isAlike(input.valueType, valueType)) {
-    checks.refuse([...path, 'valueType'], `must be ${valueType}, as the application has it; it is ${input.valueType}.`);
+    checks.refuse([...path, 'valueType'], `must be ${valueType}, as in the application; it is ${input.valueType}.`);
   }
   const spelled = (field: 'value' | 'defaultValue') =>
     checkValue(checks, [...path, field], input[field], { valueType, options: definition?.options ?? null });
   const defaultValue = spelled('defaultValue') ?? definition?.defaultValue ?? null;
   const value = spelled('value') ?? defaultValue;
   if (value === null && input.value == null && input.defaultValue == null)
-    checks.refuse([...path, 'value'], 'is needed: there is no default.');
+    checks.refuse([...path, 'value'], 'is required: the item has no default.');
   return {
     name: input.name,
     description: input.description ?? definition?.description ?? null,
@@ -76,23 +76,27 @@ function checkItem(checks: Checks, i: number, input: JobItemInput, definition: I
   };
 }
 
-/** An item that was not given: by its default, not at all, or refused. */
+/** An item that was not given: its default, nothing, or a refusal. */
 function byDefault(checks: Checks, application: Definer, definition: ItemDefinition): Unplaced[] {
   const { name, description, label, valueType, defaultValue, isRequired } = definition;
   if (defaultValue === null) {
-    if (isRequired) checks.refuse(['items'], `must hold ${JSON.stringify(name)}: ${application.name} needs it, and has no default for it.`);
+    if (isRequired)
+      checks.refuse(['items'], `must contain ${JSON.stringify(name)}: ${application.name} requires it and has no default for it.`);
     return [];
   }
   return [{ name, description, label, valueType, defaultValue, value: defaultValue, source: 'DEFAULT' }];
 }
 
-/** NUMBER stands for both of the others: what is said of the value decides. */
+/** NUMBER matches INT and FLOAT: the value itself is checked. */
 function isAlike(given: ItemValueType, defined: ItemValueType): boolean {
   const isNumber = (type: ItemValueType) => type === 'INT' || type === 'FLOAT' || type === 'NUMBER';
   return given === defined || ((given === 'NUMBER' || defined === 'NUMBER') && isNumber(given) && isNumber(defined));
 }
 
-/** A text in its type's one spelling; null when there is none, or when it was refused. `options` null: MULTI takes any text. */
+/**
+ * The text in the canonical spelling of its type. Null if there is none or it was refused.
+ * `options` null: MULTI takes any text.
+ */
 export function checkValue(
   checks: Checks,
   path: readonly (string | number)[],

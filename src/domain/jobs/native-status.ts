@@ -1,4 +1,4 @@
-/** The status of a job in the words of the systems that people come from. */
+/** The status of a job in the terms of other systems, for clients that come from them. */
 import type { JobStatus } from '../core/lifecycle.ts';
 
 export const dialects = ['VERGEAI', 'SEEME', 'NEUROMATION', 'MLCYCLE'] as const;
@@ -26,7 +26,7 @@ export interface JobToName {
 export function nativeStatus(dialect: Dialect, { status, isFederated, isAggregating }: JobToName): string {
   if (dialect === 'VERGEAI' && isFederated) {
     if (status === 'RUNNING' && isAggregating) return 'AGGREGATION_IN_PROGRESS';
-    // Its devices are selected as it is made, which is progress there.
+    // There, selecting devices counts as progress, and it happens when the job is created.
     if (status === 'QUEUED') return 'IN_PROGRESS';
   }
   return words[status][dialect];

@@ -1,4 +1,4 @@
-/** The result document of a job: what it reported, beside what it ran with. */
+/** The output document of a job: its reported result, with the input that it ran with. */
 
 import { jobItemsOf, saveJobFields } from '../../store/changes/jobs.ts';
 import type { StoredFile } from '../../store/files/file-store.ts';
@@ -20,18 +20,21 @@ import { lockedJob } from '../steps/lock-order.ts';
 import { typedValue } from './items.ts';
 
 const FILENAME = 'output.json';
-/** What a name says that should not be read by everyone who may read the job. */
+/** Names of values that readers of the job should not see. */
 const SECRET = /key|token|secret|password|passwd|credential|auth/i;
 const MASK = '***';
 
-/** Stores `output` with the job's settings, items and environment as the fragment output.json, replacing the one before. */
+/**
+ * Stores `output` with the job's settings, items and environment as the fragment output.json.
+ * Replaces an earlier one.
+ */
 export async function setJobOutput(
   domain: Domain,
   principal: Principal,
   input: { jobId: string; output: Record<string, unknown>; leaseToken?: string | null | undefined },
 ): Promise<{ job: JobRow; fragment: FragmentRow }> {
   requireRight(principal, 'writeOutput');
-  // A device writes for the step that it holds, and not for whatever job of its project.
+  // A device writes for the step that it holds, not for any job of its project.
   if (!input.leaseToken) requireRight(principal, 'writeWithoutLease');
   const checks = new Checks(domain);
   checks.json(['output'], input.output);
@@ -40,14 +43,14 @@ export async function setJobOutput(
     const stored = await change(domain, principal, async (change) => {
       const held = input.leaseToken ? await requireLease(change, principal, input.leaseToken) : null;
       if (held && held.step.jobId !== input.jobId)
-        throw new InvalidInput([{ path: ['jobId'], message: "is not the job of the lease's step." }]);
+        throw new InvalidInput([{ path: ['jobId'], message: "must be the job of the lease's step." }]);
       return storeOutput(change, principal, await lockedJob(change, input.jobId), document);
     });
     return { value: stored, replaced: stored.replaced };
   });
 }
 
-/** What a job came to, by whoever says so: an attempt with its lease. */
+/** The output reported by an attempt with its lease. */
 interface Said {
   readonly jobId: string;
   readonly output: Record<string, unknown>;
@@ -62,8 +65,9 @@ export interface OutputDocument {
 }
 
 /**
- * Writes the document of a job to disk, and runs the change that stores it. Files are written outside the transaction, and first: a row that is
- * READY has its bytes. What was written goes when the change fails, and what it replaced goes when it does not.
+ * Writes the document of a job to disk, then runs the change that stores it. The file is written
+ * before the transaction, so that a READY row always has its bytes. If the change fails, the new
+ * file is removed; otherwise the one that it replaced.
  */
 export async function withDocument<T>(
   domain: Domain,
@@ -86,7 +90,7 @@ export async function withDocument<T>(
   }
 }
 
-/** Makes a written document the job's output. The job is under its lock. */
+/** Makes a written document the job's output. The job must be locked. */
 export async function storeOutput(
   change: Change,
   principal: Principal,
@@ -103,7 +107,7 @@ export async function storeOutput(
 
 async function contentOf(domain: Domain, principal: Principal, { jobId, output, leaseToken }: Said) {
   const { read } = domain.store;
-  // PostgreSQL's text has no NUL, and so no id does.
+  // PostgreSQL's text cannot contain NUL, so no id does.
   const [job] = jobId.includes('\0') ? [] : await read.run(jobById, { id: jobId });
   if (!job || !sees(principal, { projectId: job.projectId, jobId })) throw new NotFound('job', jobId);
   const items = await read.run(jobItemsOf, { jobId });
@@ -116,7 +120,7 @@ async function contentOf(domain: Domain, principal: Principal, { jobId, output, 
   };
 }
 
-/** The same with the values of what is named like a secret masked, at any depth. */
+/** The same value with everything named like a secret masked, at any depth. */
 function masked(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(masked);
   if (value === null || typeof value !== 'object') return value;

@@ -1,4 +1,7 @@
-/** How a job goes on when something of it ends: the next step, the job's own end, and the end of what is left. */
+/**
+ * How a job advances when part of it ends: the next step, the end of the job, and the end of its
+ * remaining steps.
+ */
 
 import { endJobKeys, saveJobFields } from '../../store/changes/jobs.ts';
 import { extendAttempt, extendLease, lockNextBlockedStep, lockUnfinishedSteps, saveAttempt } from '../../store/changes/steps.ts';
@@ -19,10 +22,10 @@ import { lockedJob } from '../steps/lock-order.ts';
 import { announceQueued } from '../steps/queues.ts';
 import { handOn } from './experiments.ts';
 
-/** What a step has when no lease holds it. */
+/** The lease columns of a step without a lease. */
 const noLease = { leaseHash: null, leaseDeviceId: null, leaseExpiresAt: null, leaseSeconds: null, preemptedForId: null } as const;
 
-/** Ends the attempt that holds a step, and moves the step on. */
+/** Ends the attempt that holds a step, and moves the step. */
 export async function endAttempt(
   change: Change,
   step: StepRow,
@@ -32,7 +35,7 @@ export async function endAttempt(
   columns: Partial<StepRow> = {},
 ): Promise<StepRow> {
   const { tx, now } = change;
-  // Before the stream of events, which a change that begins with the job comes to only after it.
+  // Before the stream of events, because the job is locked before its streams.
   await forgetAddresses(change, await lockedJob(change, step.jobId));
   await tx.run(saveAttempt, {
     stepId: step.id,
@@ -52,7 +55,7 @@ export async function endAttempt(
   return moved;
 }
 
-/** Nobody answers there any more. */
+/** Clears the addresses of the job: its step no longer runs. */
 async function forgetAddresses(change: Change, job: JobRow): Promise<void> {
   const gone = (['httpUrl', 'sshServer'] as const).filter((field) => job[field] !== null);
   if (gone.length === 0) return;
@@ -60,7 +63,10 @@ async function forgetAddresses(change: Change, job: JobRow): Promise<void> {
   await record(change, job, { type: 'JOB_UPDATED', details: gone });
 }
 
-/** After a step of a job succeeded: the next one can be claimed, or the job has succeeded, with the exit code of its last step. */
+/**
+ * After a step of a job succeeded: the next one can be claimed, or the job has succeeded, with the
+ * exit code of its last step.
+ */
 export async function advanceJob(change: Change, job: JobRow, exitCode: number): Promise<JobRow> {
   if (job.status === 'CANCELLING') return finishCancel(change, job);
   const [next] = await change.tx.run(lockNextBlockedStep, { jobId: job.id });
@@ -76,16 +82,19 @@ export async function advanceJob(change: Change, job: JobRow, exitCode: number):
   return job;
 }
 
-export const runTimeout = { reason: 'RUN_TIMEOUT', description: 'It ran longer than its run timeout.' } as const satisfies Cause;
+export const runTimeout = { reason: 'RUN_TIMEOUT', description: 'The job ran longer than its run timeout.' } as const satisfies Cause;
 
-/** Whether a job stops because its run timeout has come. */
+/** Whether a job is stopping because of its run timeout. */
 export const hasTimedOut = ({ status, reason }: Pick<JobRow, 'status' | 'reason'>): boolean =>
   status === 'CANCELLING' && reason === runTimeout.reason;
 
-/** Why its devices are to stop, in the words of the person who cancelled it, if it was one. */
+/** Why devices are to stop, in the words of the person who cancelled the job, if any. */
 export const stopReasonOf = (job: JobRow): string | null => (hasTimedOut(job) ? runTimeout.description : job.cancelReason);
 
-/** A device has let go of a step that it was told to stop, for the cause that it gives; at a run timeout that is the cause, and the step has failed. */
+/**
+ * Ends a step that its device was told to stop. Its cause is the device's. After a run timeout,
+ * that is the cause and the step has failed.
+ */
 export async function endStopped(
   change: Change,
   step: StepRow,
@@ -101,9 +110,12 @@ export async function endStopped(
   return { step: ended, job: await finishCancel(change, await lockedJob(change, step.jobId)) };
 }
 
-/** After a device let go of a step of a job that is being cancelled: the job is, once no other device holds on. */
+/**
+ * After a device gave back a step of a job that is being cancelled: the job becomes CANCELLED if no
+ * other device holds a step.
+ */
 export async function finishCancel(change: Change, job: JobRow): Promise<JobRow> {
-  // A step that its round needs no more was told to stop, and its job goes on.
+  // Its round stopped the step, and the job continues.
   if (job.status !== 'CANCELLING') return job;
   const steps = await change.tx.run(lockUnfinishedSteps, { jobId: job.id });
   if (steps.some((step) => isHeldStep(step.status))) return job;
@@ -111,14 +123,14 @@ export async function finishCancel(change: Change, job: JobRow): Promise<JobRow>
   return endJob(change, job, 'cancel', { reason: 'USER_REQUESTED', description: job.cancelReason ?? '' });
 }
 
-/** Ends a job, and with it the steps that have not ended, and the keys that were good for it alone. */
+/** Ends a job, its unfinished steps, and the keys that belong to it alone. */
 export async function endJob(change: Change, job: JobRow, transition: JobTransition, cause: Cause): Promise<JobRow> {
   const { tx, now } = change;
-  // Of a federated job, devices may still train for a round that has what it needs.
+  // Devices of a federated job may still train for a round that has enough models.
   if (transition !== 'succeed' || job.isFederated) {
     for (const step of await tx.run(lockUnfinishedSteps, { jobId: job.id })) await endStep(change, step, transition, cause);
   }
-  // Its end is the last that is heard of a job, but for late models.
+  // After the end of a job, only late models may follow.
   await endRounds(change, job, transition);
   const result = transition === 'succeed' ? await recordResult(change, job) : {};
   const ended = await moveJob(change, { ...job, ...result }, transition, cause, { finishedAt: now, deadlineAt: null });
@@ -129,8 +141,9 @@ export async function endJob(change: Change, job: JobRow, transition: JobTransit
 }
 
 /**
- * Tells a device that still trains to stop, and keeps its lease for a while: a model that comes after all is stored, and marked late. When it lets
- * go, or the lease runs out, the step ends like any other that was told to stop.
+ * Tells a device that still trains to stop, and keeps its lease for some time: a late model is
+ * stored and marked as late. When the device gives the step back or the lease expires, the step
+ * ends like any other that was told to stop.
  */
 async function awaitLateModel(change: Change, step: StepRow, cause: Cause): Promise<void> {
   const { tx, domain, now } = change;
@@ -142,7 +155,7 @@ async function awaitLateModel(change: Change, step: StepRow, cause: Cause): Prom
   await tx.run(extendAttempt, { stepId: step.id, number: step.attemptCount, leaseExpiresAt: latest });
 }
 
-/** Ends a step because its job does. */
+/** Ends a step because its job ends. */
 async function endStep(change: Change, step: StepRow, transition: JobTransition, cause: Cause): Promise<void> {
   if (isHeldStep(step.status) && transition === 'succeed' && step.part === 'TRAIN') {
     await awaitLateModel(change, step, cause);

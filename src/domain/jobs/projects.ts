@@ -18,7 +18,7 @@ import { NotFound, wrongState } from '../core/refusals.ts';
 import { later } from '../core/transitions.ts';
 import { removeFiles } from '../files/fragments.ts';
 
-/** What triggerJob starts with where a project says nothing. */
+/** The steps of triggerJob for a project without a pipeline. */
 const defaultPipeline: readonly StepInput[] = [{ name: 'Bootstrap' }];
 
 interface ProjectInput {
@@ -28,7 +28,7 @@ interface ProjectInput {
 }
 
 const subjectOf = ({ id, name }: ProjectRow): AuditSubject => ({ type: 'PROJECT', id, name, projectId: id });
-/** A repository's URL may hold a password, a pipeline's environment anything. */
+/** The URL of a repository may contain a password, and the environment of a pipeline anything. */
 const projectFields = { shown: ['name'], named: ['gitRepository', 'pipeline'] } as const;
 
 function checkProject(domain: Domain, input: ProjectInput): void {
@@ -73,11 +73,14 @@ export async function createProject(
   );
 }
 
-/** The id of the oldest project. Makes one where there is none, so that a first job needs nothing but a name. */
+/**
+ * The id of the oldest project. Creates one if there is none, so that a first job needs only a
+ * name.
+ */
 export function firstProject(domain: Domain): Promise<string> {
   return change(domain, null, async (change) => {
     const { tx, domain, now } = change;
-    // Ids grow with time.
+    // Ids are in order of creation.
     const [known] = await tx.db.select({ id: tx.t.projects.id }).from(tx.t.projects).orderBy(tx.t.projects.id).limit(1);
     if (known) return known.id;
     const project: ProjectRow = {
@@ -94,7 +97,7 @@ export function firstProject(domain: Domain): Promise<string> {
   });
 }
 
-/** Changes what is given; null leaves as is. */
+/** Changes the given fields. Null leaves a field as it is. */
 export async function updateProject(
   domain: Domain,
   principal: Principal,
@@ -118,7 +121,7 @@ export async function updateProject(
   });
 }
 
-/** Deletes a project with all that it owns. Refused while a job of it has not ended. */
+/** Deletes a project and everything that belongs to it. Refused while a job of it has not ended. */
 export async function deleteProject(
   domain: Domain,
   principal: Principal,

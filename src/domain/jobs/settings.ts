@@ -1,4 +1,7 @@
-/** Settings of a job: nested JSON. What was given, overrides by dot path put over it, and the defaults of the application's schema below it. */
+/**
+ * Settings of a job: nested JSON. Overrides by dot path are applied on top of the given settings,
+ * and the defaults of the application's schema below.
+ */
 
 import type { Optional } from '../../store/optional.ts';
 import { Checks } from '../core/checks.ts';
@@ -13,39 +16,54 @@ export interface SettingOverride {
 
 export interface EffectiveSettings {
   readonly settings: Record<string, unknown>;
-  /** Dot paths of the settings that the application's schema does not know. */
+  /** Dot paths of settings that the application's schema does not define. */
   readonly warnings: readonly string[];
-  /** Where each came from, by its dot path. A list is one setting, and so is an object without keys. */
+  /**
+   * The source of each setting, by its dot path. A list is one setting, and so is an object without
+   * keys.
+   */
   readonly sources: Readonly<Record<string, SettingSource>>;
 }
 
-/** From here down the settings are not simply as they were given. `override` is the index of the one that said it. */
+/**
+ * Below this path, the settings differ from those given. `override` is the index of the override
+ * that set them.
+ */
 interface Mark {
   readonly place: JsonPath;
   readonly source: SettingSource;
   readonly override?: number;
 }
 
-/** These would reach the prototype of whatever the settings are read into. */
+/** These keys would reach the prototype of the object that settings are read into. */
 const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
-/** As deep as JSON may be nested. */
+/** The same as the limit on nested JSON. */
 const LONGEST_PATH = 32;
-/** Characters of all dot paths together, beside the settings themselves: more is an attack on whoever stores them. */
+/**
+ * Characters of all dot paths together, besides the settings themselves. More is an attack on the
+ * store.
+ */
 const PATHS_AT_MOST = 1_048_576;
 
-/** What a schema says of certain settings. It is asked before the change that needs it, since the answer may take its time. */
+/**
+ * What a schema says about certain settings. It is made before the change, because it may take
+ * long.
+ */
 export interface Judgement {
-  /** The schema that was asked, as text; null: none was. */
+  /** The schema, as text. Null: there was none. */
   readonly schema: string | null;
   readonly outcome: SchemaOutcome | SchemaUnusable | null;
 }
 
-/** The schema is another than the one that was asked: it was changed meanwhile. */
+/** The schema has changed since the judgement was made. */
 class JudgedOtherwise extends Error {}
-/** Of a schema that is changed again each time. */
+/** The limit for a schema that keeps changing. */
 const MOST_TRIES = 5;
 
-/** Asks `ask` for a judgement and makes `change` with it, again where the schema was changed in between. */
+/**
+ * Gets a judgement from `ask` and runs `change` with it. Repeats both if the schema was changed in
+ * between.
+ */
 export async function withJudgement<T>(ask: () => Promise<Judgement>, change: (judgement: Judgement) => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
@@ -56,7 +74,7 @@ export async function withJudgement<T>(ask: () => Promise<Judgement>, change: (j
   }
 }
 
-/** Judges settings that are neither too large nor too deep; of others nothing is asked, since they are refused anyway. */
+/** Judges settings that are neither too large nor too deep. Others are refused anyway. */
 export async function judgeSettings(
   domain: Domain,
   given: Optional<Record<string, unknown>>,
@@ -73,7 +91,10 @@ export async function judgeSettings(
   return { schema: text, outcome };
 }
 
-/** What the job runs with; what is wrong is refused in `checks`, by the path at which it was given. */
+/**
+ * The settings that the job runs with. Problems are added to `checks`, with the path at which the
+ * value was given.
+ */
 export function checkSettings(
   checks: Checks,
   given: Optional<Record<string, unknown>>,
@@ -96,7 +117,7 @@ export function checkSettings(
   return { ...kept(checks, outcome.settings, marks), warnings: outcome.unknown.map((place) => place.join('.')) };
 }
 
-/** What was given, with the overrides over it. */
+/** The given settings with the overrides applied. */
 function put(
   given: Optional<Record<string, unknown>>,
   overrides: Optional<readonly SettingOverride[]>,
@@ -105,7 +126,7 @@ function put(
   const marks = (overrides ?? []).reduce<Mark[]>((before, { path, value }, override) => {
     const place = path.split('.');
     set(settings, place, structuredClone(value ?? null));
-    // What an earlier one set below this place is gone.
+    // An override discards what an earlier one set below its path.
     return [...before.filter((mark) => !isWithin(mark.place, place)), { place, source: 'OVERRIDE', override }];
   }, []);
   return { settings, marks };
@@ -116,7 +137,7 @@ function kept(checks: Checks, settings: Record<string, unknown>, marks: readonly
   return { settings, sources: sourcesOf(checks, settings, marks) };
 }
 
-/** Whether the input may be worked on: it is neither too large nor too deep. */
+/** Whether the input can be processed: it is neither too large nor too deep. */
 function isSound(checks: Checks, given: Optional<Record<string, unknown>>, overrides: readonly SettingOverride[]): boolean {
   const before = checks.issueCount;
   checks.json(['settings'], given);
@@ -132,7 +153,7 @@ function isSound(checks: Checks, given: Optional<Record<string, unknown>>, overr
   return checks.issueCount === before;
 }
 
-/** What stands in the way and is no object is replaced by one. */
+/** A value on the way that is not an object is replaced by one. */
 function set(target: Record<string, unknown>, [key = '', ...rest]: JsonPath, value: unknown): void {
   if (rest.length === 0) {
     target[key] = value;
@@ -146,7 +167,7 @@ function set(target: Record<string, unknown>, [key = '', ...rest]: JsonPath, val
 
 const isWithin = (place: JsonPath, outer: JsonPath): boolean => outer.length <= place.length && outer.every((key, i) => place[i] === key);
 
-/** The deepest mark that holds there. */
+/** The deepest mark that applies to this path. */
 function markAt(marks: readonly Mark[], place: JsonPath): Mark | undefined {
   let deepest: Mark | undefined;
   for (const mark of marks) {
@@ -155,7 +176,7 @@ function markAt(marks: readonly Mark[], place: JsonPath): Mark | undefined {
   return deepest;
 }
 
-/** By the path as in the input: below an override, of that override. */
+/** With the path in the input. Below an override, that is a path in the override. */
 function refuse(checks: Checks, marks: readonly Mark[], { place, message }: SchemaProblem): void {
   const mark = markAt(marks, place);
   if (mark?.override === undefined) checks.refuse(['settings', ...place], message);

@@ -1,4 +1,4 @@
-/** What can be done to a job that is there: change it, add steps to it, delete it. */
+/** Changing an existing job: updating it, adding steps, deleting it. */
 
 import {
   insertJobItem,
@@ -39,10 +39,13 @@ export interface UpdateJobInput extends ChangedJobFields {
   settings?: Optional<Record<string, unknown>>;
 }
 
-/** Changes what is given; null leaves as is. With expectedUpdatedAt, refused if the job changed since. */
+/**
+ * Changes the given fields. Null leaves a field as it is. With expectedUpdatedAt, refused if the
+ * job has changed since.
+ */
 export async function updateJob(domain: Domain, principal: Principal, input: UpdateJobInput): Promise<{ job: JobRow }> {
   requireRight(principal, 'updateJob');
-  // What comes before what is not for the jobs themselves to say.
+  // A key of the job itself may not change its priority.
   if (input.priority != null) requireRight(principal, 'setPriority');
   const ask = async () => {
     const application = input.settings && (await readKeptInput(domain, principal, input.jobId))?.application;
@@ -50,7 +53,7 @@ export async function updateJob(domain: Domain, principal: Principal, input: Upd
   };
   return withJudgement(ask, (judgement) =>
     change(domain, principal, async (change) => {
-      // Steps come before their job in the order of locks.
+      // Lock order: steps before their job.
       if (input.priority != null) await change.tx.run(lockStepsOfJob, { jobId: input.jobId });
       const job = await requireJob(change, principal, input.jobId);
       requireTransition(job, 'update');
@@ -76,7 +79,7 @@ export async function updateJob(domain: Domain, principal: Principal, input: Upd
   );
 }
 
-/** What the input says of what the job runs with, by the rules of its application as it was when the job was made. */
+/** Checks the input against the rules of the application as it was when the job was created. */
 function checkUpdate(
   domain: Domain,
   job: JobRow,
@@ -103,7 +106,7 @@ async function replaceLabels({ tx }: Change, jobId: string, labels: readonly Lab
   );
 }
 
-/** Items keep their ids by name. */
+/** Items with the same name keep their ids. */
 async function replaceItems({ tx, domain, now }: Change, jobId: string, items: readonly CheckedItem[]): Promise<void> {
   const known = new Map((await takeJobItems(tx, jobId)).map((row) => [row.name, row]));
   await insertRows(
@@ -116,7 +119,7 @@ async function replaceItems({ tx, domain, now }: Change, jobId: string, items: r
   );
 }
 
-/** Appends steps to a job that is not terminal; they run after those it has. */
+/** Appends steps to an unfinished job. They run after its existing steps. */
 export async function addSteps(
   domain: Domain,
   principal: Principal,
@@ -136,13 +139,16 @@ export async function addSteps(
         requireTransition(job, 'addSteps');
         if (job.isFederated) throw wrongState.jobFederated(job);
         if (job.stepCount + input.steps.length > domain.limits.stepsAtMost) {
-          checks.refuse(['steps'], `would give the job more than ${domain.limits.stepsAtMost} steps; it has ${job.stepCount}.`);
+          checks.refuse(
+            ['steps'],
+            `exceeds the limit of ${domain.limits.stepsAtMost} steps per job; it has ${job.stepCount} already. Add fewer.`,
+          );
           checks.done();
         }
         const templates = input.steps.map((step) => stepTemplateOf({ ...step, container: step.container ?? job.container }));
         const grown = await moveJob(change, job, 'addSteps', { reason: 'CREATED' }, { stepCount: job.stepCount + templates.length });
         const seq = await record(change, job, { type: 'STEPS_ADDED', details: templates.map((_, i) => String(job.stepCount + i)) });
-        // A job that is not terminal has a step that has not succeeded: what is added waits for that one.
+        // An unfinished job has a step that has not succeeded, so the new ones wait for it.
         const steps = await makeSteps(change, { job, templates, from: job.stepCount, isFirstReady: false, seq });
         return { value: { job: grown, steps }, ids: steps.map(({ id }) => id) };
       },
@@ -176,7 +182,7 @@ export async function deleteJob(domain: Domain, principal: Principal, { jobId }:
   return { deletedJobId: jobId };
 }
 
-/** The job under its lock, if the principal sees it. */
+/** Returns the job under its lock, if the principal sees it. */
 async function requireJob(change: Change, principal: Principal, id: string): Promise<JobRow> {
   const [job] = await change.tx.run(lockJob, { id });
   if (!job || !sees(principal, { projectId: job.projectId, jobId: id })) throw new NotFound('job', id);

@@ -1,14 +1,14 @@
-/** Copying files from one store into another: how they get into a backup, and out of it. */
+/** Copies files from one store into another, for backups and restores. */
 import { DiskFiles } from './disk.ts';
 import { type FileKey, FileMissing, type FileStore } from './file-store.ts';
 
 export interface CopyOptions {
-  /** Whether a copy may be another name of the same file, where both stores can do that. */
+  /** Whether a copy may be a hard link, if both stores allow it. */
   readonly isLinked: boolean;
   readonly signal: AbortSignal;
 }
 
-/** Copies these files durably. Returns those that were not there. */
+/** Copies these files durably. Returns those that do not exist. */
 export async function copyFiles<T extends FileKey>(
   from: FileStore,
   to: FileStore,

@@ -1,8 +1,8 @@
 /**
  * Files in a folder.
  *
- * A file is written as a `.part` beside its place, synced, and moved there whole. What an upload leaves that broke with its process is
- * such a `.part`, and is swept.
+ * A file is written as a `.part` next to its path, synced, and moved there when it is complete. An
+ * upload that breaks off with its process leaves a `.part`, which is swept.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { closeSync, constants, createReadStream, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
@@ -27,12 +27,12 @@ const PART = '.part';
 
 export class DiskFiles implements FileStore {
   readonly #folder: string;
-  /** Shards that are known to be there, and durably so. */
+  /** Shards that exist durably. */
   readonly #shards = new Set<string>();
-  /** Parts that are written here, or wait for their row. */
+  /** Parts that this process is writing, or that wait for their row. */
   readonly #coming = new Set<string>();
 
-  /** The folder is made when the first file comes. */
+  /** The folder is created with the first file. */
   constructor(folder: string) {
     this.#folder = folder;
   }
@@ -106,8 +106,9 @@ export class DiskFiles implements FileStore {
   }
 
   /**
-   * Copies a file from another folder, and returns whether it was there. With `isLinked` it becomes another name of the same file where
-   * the file system can do that, which costs neither time nor space. What was copied lasts once `syncNames` has returned.
+   * Copies a file from another folder. Returns whether it exists. With `isLinked` it becomes a hard
+   * link if the file system allows it, which costs neither time nor space. The copy is durable once
+   * `syncNames` has returned.
    */
   async copyFrom(source: DiskFiles, key: FileKey, isLinked: boolean): Promise<boolean> {
     const target = this.#pathOf(key);
@@ -145,7 +146,10 @@ export class DiskFiles implements FileStore {
     }
   }
 
-  /** Runs once in a process for each of 1,024, so it may block. A process that made a shard may have died before it synced it. */
+  /**
+   * Runs once in a process for each of 1,024, so it may block. A process that created a shard may
+   * have died before it synced it.
+   */
   #makeShard(path: string): void {
     if (this.#shards.has(path)) return;
     makeFolder(path);
@@ -158,7 +162,7 @@ export class DiskFiles implements FileStore {
     await rename(part, path).catch((error: unknown) => {
       throw isNotThere(error) ? new RemovedMeanwhile() : error;
     });
-    // The name is durable only when its folder is.
+    // The name is durable only when its folder is synced.
     const folder = await open(dirname(path), constants.O_RDONLY);
     try {
       await folder.sync();
@@ -176,10 +180,13 @@ export class DiskFiles implements FileStore {
   }
 }
 
-/** What `DiskFiles.share` gives out. */
+/** The result of `DiskFiles.share`. */
 export const shareOnDisk = (path: string): SharedFile => ({ module: import.meta.url, where: path });
 
-/** Opens what `DiskFiles.share` gave out. @public `openShared` imports it by the address of this module. */
+/**
+ * Opens the result of `DiskFiles.share`. @public `openShared` imports it by the address of this
+ * module.
+ */
 export async function openHere(where: unknown): Promise<BlockingFile> {
   return openOnDisk(String(where));
 }
@@ -210,7 +217,7 @@ export function openOnDisk(path: string): BlockingFile {
 /** The last characters of an id are random: they spread the files over 1,024 folders. */
 const shardOf = (id: string) => id.slice(-2);
 
-/** Whether the target is another name of the source now. False: another file system, or one without links. */
+/** Links the target to the source. Returns false on another file system, or one without links. */
 async function linked(source: string, target: string): Promise<boolean> {
   try {
     await link(source, target);

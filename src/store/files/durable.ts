@@ -1,8 +1,11 @@
-/** What it takes on top of writing for files and folders to be there after a power loss. */
+/** Makes files and folders survive a power loss after they are written. */
 import { closeSync, constants, fsyncSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 
-/** Makes a folder and those above it that are missing, for their owner alone. A name is durable only when the folder that holds it is: each of those is synced. */
+/**
+ * Creates a folder and its missing parents, for their owner alone. A name is durable only when its
+ * folder is synced, so each of those is.
+ */
 export function makeFolder(path: string): void {
   const first = mkdirSync(path, { recursive: true, mode: 0o700 });
   if (first === undefined) return;
@@ -25,8 +28,9 @@ export function syncFolder(path: string): void {
 const COPIED_AT_ONCE = 1_048_576;
 
 /**
- * Makes all of a file durable that can be read of it, whatever a process before this one came to. A sync alone does not: one that failed leaves
- * what it should have written marked as written, and the next one says that all is well. Does nothing when there is no such file.
+ * Makes everything durable that can be read from a file, whatever an earlier process did to it. A
+ * sync alone does not: after a failed sync the pages count as written, and the next sync succeeds
+ * without writing them. Does nothing if there is no such file.
  */
 export function writeAnew(path: string): void {
   const file = openExisting(path);

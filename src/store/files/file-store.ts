@@ -1,31 +1,37 @@
 /**
- * Where the bytes of fragments are kept: a folder (`disk.ts`), or whatever else keeps what test/store/files/contract.ts asks of it.
+ * The store for the bytes of fragments: a folder (`disk.ts`), or anything else that passes
+ * test/store/files/contract.ts.
  *
- * A file never changes once it is kept. Its key holds its SHA-256, so two uploads of one fragment at once cannot mix: the row in
- * the database says which of them it is. No path leaves a store: others read through it.
+ * A file never changes once it is kept. Its key contains its SHA-256, so two simultaneous uploads
+ * of one fragment cannot mix: the row in the database says which one counts. No path leaves a
+ * store: all reads go through it.
  */
 export interface FileStore {
-  /** Stores a stream at constant memory, whole and durable. Nobody reads it before it is kept, and nothing is left when it fails. */
+  /**
+   * Stores a stream durably, at constant memory. It cannot be read before it is kept, and nothing
+   * is left if it fails.
+   */
   receive(id: string, bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, atMost: number): Promise<ReceivedFile>;
-  /** Reads a file from beginning to end, or a range of it. Throws FileMissing. */
+  /** Reads a file or a range of it. Throws FileMissing. */
   read(key: FileKey, range?: ByteRange): AsyncIterable<Uint8Array>;
-  /** Opens a file to be read at any position. Throws FileMissing. */
+  /** Opens a file for reading at any position. Throws FileMissing. */
   open(key: FileKey): Promise<OpenFile>;
   /** Names a file for another thread of this process, which reads it with `openShared`. */
   share(key: FileKey): SharedFile;
-  /** Removes one file of a fragment, and no other that came for it. */
+  /** Removes one file of a fragment, and no other. */
   removeFile(key: FileKey): Promise<void>;
-  /** Removes every file of a fragment, also what is still coming. */
+  /** Removes every file of a fragment, including uploads in progress. */
   remove(id: string): Promise<void>;
   /**
-   * Removes what broken uploads left, and never an upload that goes on in this process. Of other processes, it removes uploads to
-   * which nothing was written since `before`; null removes all of them, for callers who know that there is no other process.
+   * Removes what broken uploads left, but never an upload in progress in this process. Of other
+   * processes, it removes uploads that were not written to since `before`. Null removes all of
+   * them, for callers who know that there is no other process.
    */
   sweep(before: Date | null): Promise<void>;
 }
 
 export interface FileKey {
-  /** Of the fragment. */
+  /** The id of the fragment. */
   readonly id: string;
   /** Lower-case hex. */
   readonly sha256: string;
@@ -47,19 +53,19 @@ export interface ReceivedFile {
   readonly file: StoredFile;
   /** Makes the file readable, durably. Throws RemovedMeanwhile. */
   keep(): Promise<void>;
-  /** Removes what was received; does nothing once it was kept. */
+  /** Removes the received bytes. Does nothing after `keep`. */
   drop(): Promise<void>;
 }
 
 export interface OpenFile {
-  /** Reads so many bytes from a position on; fewer at the end of the file. */
+  /** Reads this many bytes from a position; fewer at the end of the file. */
   read(position: number, length: number): Promise<Buffer>;
   close(): Promise<void>;
 }
 
 /** Can be sent to another thread. Only the module that it names reads `where`. */
 export interface SharedFile {
-  /** The URL of a module that exports `openHere`, as `SharedFileModule` has it. */
+  /** The URL of a module that exports `openHere`, as in `SharedFileModule`. */
   readonly module: string;
   readonly where: unknown;
 }
@@ -69,33 +75,35 @@ export interface SharedFileModule {
   openHere(where: unknown): Promise<BlockingFile>;
 }
 
-/** A file that is read in a thread of its own, where waiting for it holds up nobody. */
+/** A file that is read in a thread of its own, where blocking holds up nothing else. */
 export interface BlockingFile {
   readonly sizeBytes: number;
-  /** Fills `bytes` from a position on. Returns how many there were: fewer at the end of the file. */
+  /**
+   * Fills `bytes` from a position. Returns the number of bytes read: fewer at the end of the file.
+   */
   read(position: number, bytes: Uint8Array): number;
   close(): void;
 }
 
-/** Opens what another thread shared. Throws FileMissing. */
+/** Opens a file that another thread shared. Throws FileMissing. */
 export async function openShared({ module, where }: SharedFile): Promise<BlockingFile> {
   const { openHere }: SharedFileModule = await import(module);
   return openHere(where);
 }
 
-/** The upload had more bytes than were allowed or announced. */
+/** The upload has more bytes than allowed or announced. */
 export class TooManyBytes extends Error {
   readonly allowed: number;
-  /** How many had come when it was seen; how many would have come is not known. */
+  /** The bytes received so far. The full size is unknown. */
   readonly received: number;
   constructor(allowed: number, received: number) {
-    super(`More than ${allowed} bytes came.`);
+    super(`The upload has more than ${allowed} bytes.`);
     this.allowed = allowed;
     this.received = received;
   }
 }
 
-/** The fragment was removed while its bytes came. */
+/** The fragment was removed during its upload. */
 export class RemovedMeanwhile extends Error {}
 
 /** There is no file with this key. */

@@ -1,4 +1,4 @@
-/** Who may come in, what was done, and what the store knows of itself. */
+/** Keys, the audit trail, idempotency keys, and the store's own values. */
 import { type AuditChanges, auditActions, auditSubjectTypes, principalKinds, roles } from '../../domain/core/vocabulary.ts';
 import { isOneOf, isWord, type Kit } from './columns.ts';
 import type { DeviceTables } from './devices.ts';
@@ -9,7 +9,7 @@ export function accessTables(kit: Kit, { projects, jobs, devices }: ProjectTable
   const { table, text, oneOf, instant, json, index, unique, check, primaryKey } = kit;
   const cascade = { onDelete: 'cascade' } as const;
 
-  /** One row of each: this store's identity, its secret for signed URLs. */
+  /** One row per value: the store's identity, and its secret for signed URLs. */
   const meta = table('meta', { key: text().primaryKey(), value: text().notNull() });
 
   const apiKeys = table(
@@ -22,16 +22,16 @@ export function accessTables(kit: Kit, { projects, jobs, devices }: ProjectTable
       projectId: text().references(() => projects.id, cascade),
       jobId: text().references(() => jobs.id, cascade),
       deviceId: text().references(() => devices.id, cascade),
-      /** SHA-256 of the secret, hex. The secret itself is kept nowhere. */
+      /** SHA-256 of the secret, hex. The secret itself is stored nowhere. */
       hash: text().notNull(),
       hint: text().notNull(),
       createdAt: instant().notNull(),
-      /** The principal that made it. */
+      /** The principal that created it. */
       createdBy: text().notNull(),
       lastUsedAt: instant(),
       expiresAt: instant(),
       revokedAt: instant(),
-      /** Of a rotation: the key that this one took the place of, and the one that took this one's. */
+      /** For rotations: the key that this one replaced, and the key that replaced this one. */
       rotatedFromId: text(),
       replacedById: text(),
     },
@@ -46,13 +46,16 @@ export function accessTables(kit: Kit, { projects, jobs, devices }: ProjectTable
     ],
   );
 
-  /** Who did what to what no event tells of, or whose events go with it. It refers to nothing: an entry outlives its subject. */
+  /**
+   * Actions that leave no event, or whose events are deleted with their subject. It has no foreign
+   * keys: an entry outlives its subject.
+   */
   const auditEntries = table(
     'audit_entries',
     {
       id: text().primaryKey(),
       at: instant().notNull(),
-      /** The principal, as events name it, and its key; null where it came without one. */
+      /** The principal, as in events, and its key. Null if there was no key. */
       actor: text().notNull(),
       actorKeyId: text(),
       action: oneOf(auditActions).notNull(),
@@ -60,7 +63,7 @@ export function accessTables(kit: Kit, { projects, jobs, devices }: ProjectTable
       subjectId: text().notNull(),
       subjectName: text().notNull(),
       projectId: text(),
-      /** By field: what it was, and what it is now. Never a secret. */
+      /** By field: the value before and after. Never a secret. */
       changes: json<AuditChanges>().notNull(),
       requestId: text(),
     },
@@ -73,16 +76,16 @@ export function accessTables(kit: Kit, { projects, jobs, devices }: ProjectTable
     ],
   );
 
-  /** What an idempotency key was first used for. */
+  /** The first use of each idempotency key. */
   const idempotencyKeys = table(
     'idempotency_keys',
     {
       scope: text().notNull(),
       operation: text().notNull(),
       key: text().notNull(),
-      /** The input in canonical JSON, to name what differs. */
+      /** The input in canonical JSON, to name the differences. */
       input: json<Record<string, unknown>>().notNull(),
-      /** Ids of what came of it. */
+      /** Ids of the results. */
       result: json<readonly string[]>().notNull(),
       createdAt: instant().notNull(),
     },

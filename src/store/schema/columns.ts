@@ -1,10 +1,13 @@
 /**
- * The columns that a table can have, once for each database, with the same members.
+ * The types of columns, once for each database, with the same members.
  *
- * Tables are declared once, against `Kit`. The PostgreSQL kit is cast to the SQLite kit's type (see `postgresKit`): the query builders of
- * both dialects share their shape, and test/store/schema/columns.test-d.ts fails to compile if a member of one yields another TypeScript type.
+ * Tables are declared once, against `Kit`. The PostgreSQL kit is cast to the type of the SQLite kit
+ * (see `postgresKit`). The query builders of both dialects have the same shape, and
+ * test/store/schema/columns.test-d.ts fails to compile if a member of one yields another TypeScript
+ * type.
  *
- * Every codec here takes null: Drizzle hands the values of prepared placeholders to the codec as they are, null included.
+ * Every codec here accepts null: Drizzle passes the values of prepared placeholders to the codec
+ * unchanged, including null.
  */
 import { type SQL, sql } from 'drizzle-orm';
 import * as pg from 'drizzle-orm/pg-core';
@@ -31,13 +34,14 @@ const liteJson = lite.customType<{ data: unknown; driverData: string }>({
   fromDriver: (value) => JSON.parse(value) as unknown,
 });
 
-// Milliseconds, as in JavaScript: with PostgreSQL's microseconds a cursor made from a Date would skip rows.
+// Milliseconds, as in JavaScript: with PostgreSQL's microseconds, a cursor made from a Date would
+// skip rows.
 const pgInstant = pg.customType<{ data: Date; driverData: string }>({
   dataType: () => 'timestamp(3) with time zone',
   toDriver: orNull((value) => value.toISOString()),
   fromDriver: (value) => new Date(value),
 });
-// `json`, not `jsonb`: the text is kept as given, so that settings come back with their keys in the order they were written.
+// `json`, not `jsonb`: the text is stored as given, so that settings keep the order of their keys.
 const pgJson = pg.customType<{ data: unknown; driverData: string }>({
   dataType: () => 'json',
   toDriver: orNull((value) => JSON.stringify(value)),
@@ -79,26 +83,32 @@ const postgresColumns = {
 };
 export type PostgresColumns = typeof postgresColumns;
 
-/** Cast: the builders differ in their dialect's brand alone; the values that they yield are compared by the type test. */
+/**
+ * Cast: the builders differ only in the brand of their dialect. The type test compares the values
+ * that they yield.
+ */
 export const postgresKit = postgresColumns as unknown as Kit;
 
 /*
- * Conditions on words that the program knows: status, kind, type. They are written into the statement. A partial index serves a condition that says the
- * same as its own, which no parameter does: on SQLite because its value is hidden (see sqlite.ts), on PostgreSQL in a plan for any value.
+ * Conditions on words that the program knows: status, kind, type. They are written into the
+ * statement. A partial index serves only a condition that is the same as its own, and a parameter
+ * never is: on SQLite its value is hidden (see sqlite/store.ts), on PostgreSQL the plan must hold
+ * for any value.
  */
 
-/** That a column holds this word. */
+/** The condition that a column has this word. */
 export const isWord = <C extends lite.AnySQLiteColumn>(column: C, word: C['_']['data'] & string): SQL<boolean> => isOneOf(column, [word]);
 
-/** That a column holds one of these words. */
+/** The condition that a column has one of these words. */
 export function isOneOf<C extends lite.AnySQLiteColumn>(column: C, words: readonly (C['_']['data'] & string)[]): SQL<boolean> {
   const literals = words.map((word) => `'${word.replaceAll("'", "''")}'`);
   return literals.length === 1 ? sql`${column} = ${sql.raw(literals.join())}` : sql`${column} in (${sql.raw(literals.join(', '))})`;
 }
 
 /**
- * A column of text in a condition that no index is to serve. SQLite keeps no statistics: it takes any value for rare, and an index that begins with
- * the column for a good one, where it would read every job that SUCCEEDED, or every step that is QUEUED.
+ * A text column in a condition that no index should serve. SQLite has no statistics here and treats
+ * every value as rare. It would use an index that begins with the column, and read every job that
+ * SUCCEEDED or every step that is QUEUED.
  */
 export function withoutIndex<C extends lite.AnySQLiteColumn>(column: C): C {
   return sql`(${column} || '')` as unknown as C; // for conditions, which take any SQL where they take a column

@@ -14,7 +14,7 @@ export function deviceTables(kit: Kit, { projects }: ProjectTables) {
     {
       id: text().primaryKey(),
       projectId: text().references(() => projects.id, cascade),
-      /** '' where there is no project: NULLs would not be unique. */
+      /** '' if there is no project, because NULLs would not be unique. */
       projectKey: text().notNull(),
       name: text().notNull(),
       kind: oneOf(deviceKinds).notNull(),
@@ -22,7 +22,7 @@ export function deviceTables(kit: Kit, { projects }: ProjectTables) {
       resources: json<Resources>().notNull(),
       slots: int().notNull(),
       isDraining: bool().notNull(),
-      /** Null: it said nothing of them, and is taken to run all. */
+      /** Null: the device declared none, and can run everything. */
       capabilities: json<Capabilities>(),
       /** Written at most every few seconds: see `noteSeen`. */
       lastSeenAt: instant(),

@@ -1,4 +1,4 @@
-/** Federated jobs: their rounds, and the devices that take part. */
+/** Federated jobs, their rounds, and the participating devices. */
 import { sql } from 'drizzle-orm';
 import type { AnySQLiteColumn } from 'drizzle-orm/sqlite-core';
 import { type ParticipantStatus, participantStatuses, participantStatusesThatAllow, roundStatuses } from '../../domain/core/lifecycle.ts';
@@ -10,7 +10,7 @@ export function federationTables(kit: Kit, { jobs }: JobTables) {
   const { table, text, oneOf, int, real, bool, instant, json, index, unique, check, primaryKey } = kit;
   const cascade = { onDelete: 'cascade' } as const;
 
-  /** What makes a job a federated one. */
+  /** The settings of a federated job. */
   const federations = table('federations', {
     jobId: text()
       .primaryKey()
@@ -22,9 +22,9 @@ export function federationTables(kit: Kit, { jobs }: JobTables) {
     terminationCriteria: json<readonly TerminationCriterion[]>().notNull(),
     roundDeadlineSeconds: real(),
     trainContainer: json<Container>(),
-    /** Null: the gateway's own aggregator does it. */
+    /** Null: the gateway's own aggregator aggregates. */
     aggregateContainer: json<Container>(),
-    /** A fragment; of the newest round that succeeded. */
+    /** A fragment: the aggregate of the newest round that succeeded. */
     aggregateModelId: text(),
   });
 
@@ -40,9 +40,9 @@ export function federationTables(kit: Kit, { jobs }: JobTables) {
       quorum: int().notNull(),
       startModelId: text(),
       aggregateModelId: text(),
-      /** Of the aggregate: the mean of what the devices reported. */
+      /** Of the aggregate: the mean of the devices' metrics. */
       metrics: json<Readonly<Record<string, number>>>().notNull(),
-      /** Whether the mean was weighted by numSamples; null until there is one. */
+      /** Whether the mean was weighted by numSamples. Null until there is one. */
       isWeighted: bool(),
       startedAt: instant().notNull(),
       deadlineAt: instant(),
@@ -66,17 +66,17 @@ export function federationTables(kit: Kit, { jobs }: JobTables) {
       deviceId: text().notNull(),
       stepId: text().notNull(),
       status: oneOf(participantStatuses).notNull(),
-      /** The model that it handed in. */
+      /** The submitted model. */
       fragmentId: text(),
       numSamples: int(),
       metrics: json<Readonly<Record<string, number>>>().notNull(),
-      /** The order in which it was selected. */
+      /** The order of selection. */
       position: int().notNull(),
     },
     (t) => [
       primaryKey({ columns: [t.jobId, t.round, t.deviceId] }),
       unique('participants_step').on(t.stepId),
-      // Serves the look for devices that will not come, which is taken with every sweep.
+      // Serves the search for devices that went away, which runs with every sweep.
       index('participants_open').on(t.stepId).where(openParticipants(t.status)),
       check('participants_status', isOneOf(t.status, participantStatuses)),
     ],
@@ -85,6 +85,9 @@ export function federationTables(kit: Kit, { jobs }: JobTables) {
   return { federations, rounds, participants };
 }
 
-/** Devices that may still hand in a model. One function, since SQLite takes a partial index for a condition that is written alike. */
+/**
+ * Devices that may still submit a model. One function, because SQLite uses a partial index only for
+ * the same condition.
+ */
 export const openParticipants = (status: AnySQLiteColumn<{ data: ParticipantStatus }>) =>
   isOneOf(status, participantStatusesThatAllow('drop'));

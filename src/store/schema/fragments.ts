@@ -1,4 +1,4 @@
-/** Files and models: the rows; the bytes are in the file store. */
+/** The rows of files and models. The bytes are in the file store. */
 import { sql } from 'drizzle-orm';
 import { fragmentStatuses } from '../../domain/core/lifecycle.ts';
 import { fragmentTypes } from '../../domain/core/vocabulary.ts';
@@ -22,19 +22,22 @@ export function fragmentTables(kit: Kit, { projects, jobs }: ProjectTables & Job
       stepNumber: int(),
       attempt: int(),
       deviceId: text(),
-      /** The job's id, or the project's for a file of its own: the scope in which a filename is used once. */
+      /**
+       * The id of the job, or of the project for its own files: the scope in which a filename is
+       * used once.
+       */
       scopeId: text().notNull(),
       filename: text().notNull(),
-      /** Folded to lower case: case does not matter. */
+      /** In lower case, because case does not matter. */
       filenameKey: text().notNull(),
       name: text().notNull(),
       type: oneOf(fragmentTypes).notNull(),
       status: oneOf(fragmentStatuses).notNull(),
       contentType: text().notNull(),
-      /** Announced while PENDING, as stored when READY. */
+      /** As announced while PENDING, as stored when READY. */
       sizeBytes: long(),
       sha256: text(),
-      /** The principal that announced it. */
+      /** The principal that created it. */
       owner: text().notNull(),
       createdAt: instant().notNull(),
       readyAt: instant(),

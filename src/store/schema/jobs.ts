@@ -32,7 +32,7 @@ export function jobTables(kit: Kit, { projects }: ProjectTables) {
       initiator: oneOf(jobInitiators).notNull(),
       status: oneOf(jobStatuses).notNull(),
       statusMessage: text(),
-      /** Of the newest change of status. */
+      /** Of the newest status change. */
       reason: oneOf(statusReasons).notNull(),
       reasonDescription: text().notNull(),
       exitCode: int(),
@@ -46,22 +46,28 @@ export function jobTables(kit: Kit, { projects }: ProjectTables) {
       settings: json<Record<string, unknown>>().notNull(),
       settingsWarnings: json<readonly string[]>().notNull(),
       output: json<Record<string, unknown>>(),
-      /** Where each effective setting came from, by its dot path. */
+      /** The source of each effective setting, by its dot path. */
       settingsSources: json<Readonly<Record<string, SettingSource>>>().notNull(),
       applicationId: text(),
       experimentId: text(),
       datasetId: text(),
       datasetVersionId: text(),
-      /** The model that the finished job is added to; set when it is made for a new one. */
+      /**
+       * The model that gets a version when the job succeeds. Set when a new model is created for
+       * it.
+       */
       modelId: text(),
       modelVersionId: text(),
       startModelVersionId: text(),
-      /** A fragment; what the job starts from: of its model version, its experiment or its federation. */
+      /**
+       * A fragment: the start model of the job, from its model version, its experiment or its
+       * federation.
+       */
       startModelId: text(),
-      /** A fragment; what it produced: its newest model, or the aggregate of its last round. */
+      /** A fragment: the result of the job, its newest model or the aggregate of its last round. */
       resultModelId: text(),
       isFederated: bool().notNull(),
-      /** The createJob input that made it, for retryJob. */
+      /** The createJob input, for retryJob. */
       input: json<Record<string, unknown>>().notNull(),
       cpuStartedAt: instant(),
       cpuEndedAt: instant(),
@@ -70,7 +76,7 @@ export function jobTables(kit: Kit, { projects }: ProjectTables) {
       httpUrl: text(),
       sshServer: text(),
       internalHostname: text(),
-      /** Of the newest attempt at any of its steps. */
+      /** The device of the newest attempt at any of its steps. */
       deviceId: text(),
       cancelReason: text(),
       stepCount: int().notNull(),
@@ -78,7 +84,7 @@ export function jobTables(kit: Kit, { projects }: ProjectTables) {
       updatedAt: instant().notNull(),
       startedAt: instant(),
       finishedAt: instant(),
-      /** The next moment at which the clock has something to do with this job: schedule, run or cancel timeout. */
+      /** The next deadline of this job: schedule, run or cancel timeout. */
       deadlineAt: instant(),
     },
     (t) => [
@@ -92,7 +98,7 @@ export function jobTables(kit: Kit, { projects }: ProjectTables) {
       index('jobs_experiment').on(t.experimentId, t.id).where(sql`${t.experimentId} is not null`),
       index('jobs_start_model').on(t.startModelId).where(sql`${t.startModelId} is not null`),
       index('jobs_application').on(t.applicationId, t.id).where(sql`${t.applicationId} is not null`),
-      // Serves the rounds of retention over what still runs.
+      // Serves the runs of retention over unfinished jobs.
       index('jobs_open').on(t.id).where(sql`${t.finishedAt} is null`),
       index('jobs_deadline').on(t.deadlineAt).where(sql`${t.deadlineAt} is not null`),
       check('jobs_status_known', isOneOf(t.status, jobStatuses)),
@@ -100,7 +106,7 @@ export function jobTables(kit: Kit, { projects }: ProjectTables) {
     ],
   );
 
-  /** What jobs are filtered by; what is shown is the copy on the row itself. */
+  /** For the filter of lists. The labels that are shown are the copy on the row itself. */
   const jobLabels = table(
     'job_labels',
     {

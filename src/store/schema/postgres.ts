@@ -34,5 +34,5 @@ export const {
   idempotencyKeys,
 } = tables;
 
-/** Numbers events as they arrive; see `Dialect.arrival`. */
+/** Numbers events in their order of arrival: see `Dialect.arrival`. */
 export const eventsArrival = pgSequence('events_arrival');

@@ -1,4 +1,4 @@
-/** Projects, and what their jobs are made from. */
+/** Projects, applications and experiments. */
 import { sql } from 'drizzle-orm';
 import type { Container, ItemDefinition, StepTemplate } from '../../domain/core/vocabulary.ts';
 import type { Kit } from './columns.ts';
@@ -18,7 +18,7 @@ export function projectTables(kit: Kit) {
     updatedAt: instant().notNull(),
   });
 
-  /** The catalogue: the items and settings that a kind of job takes. */
+  /** The catalogue: the items and settings of each kind of job. */
   const applications = table(
     'applications',
     {
@@ -35,7 +35,9 @@ export function projectTables(kit: Kit) {
     (t) => [unique('applications_name').on(t.name)],
   );
 
-  /** An ordered queue of jobs, each of which starts from the model that the one before it produced. */
+  /**
+   * An ordered queue of jobs, each of which starts from the model that the one before it produced.
+   */
   const experiments = table(
     'experiments',
     {
@@ -45,7 +47,7 @@ export function projectTables(kit: Kit) {
         .references(() => projects.id, cascade),
       name: text().notNull(),
       hyperparameters: json<Record<string, unknown>>().notNull(),
-      /** A fragment; what the first job starts from. */
+      /** A fragment: the start model of the first job. */
       startModelId: text(),
       createdAt: instant().notNull(),
       updatedAt: instant().notNull(),

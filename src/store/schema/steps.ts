@@ -1,4 +1,4 @@
-/** Steps, the queues that they wait in, and their attempts. */
+/** Steps, their queues, and their attempts. */
 import { sql } from 'drizzle-orm';
 import { attemptOutcomes, heldStepStatuses, statusReasons, stepStatuses } from '../../domain/core/lifecycle.ts';
 import { type Container, type Label, type Need, type Resources, stepParts } from '../../domain/core/vocabulary.ts';
@@ -12,13 +12,14 @@ export function stepTables(kit: Kit, { projects, jobs }: ProjectTables & JobTabl
   const held = sql.raw(heldStepStatuses.map((status) => `'${status}'`).join(', '));
 
   /**
-   * What a set of steps asks of a device: project, pinned device, resources, labels, how it is run. Steps that ask the same stand in the same queue, so that a
-   * claim looks at the head of each queue that its device can serve, and never walks over steps that it cannot run.
+   * What steps ask of a device: project, pinned device, resources, labels, and how they run. Steps
+   * with the same demand share a queue. So a claim looks at the head of each queue that its device
+   * can serve, and never reads steps that it cannot run.
    */
   const queues = table(
     'queues',
     {
-      /** Follows from the demand: its hash. */
+      /** A hash of the demand. */
       id: text().primaryKey(),
       /** The demand in canonical JSON. */
       demand: text().notNull(),
@@ -28,7 +29,7 @@ export function stepTables(kit: Kit, { projects, jobs }: ProjectTables & JobTabl
       pinnedDeviceId: text(),
       resources: json<Resources>().notNull(),
       requiredLabels: json<readonly Label[]>().notNull(),
-      /** Null: of a queue from before devices said what they can run. */
+      /** Null: the queue is from before devices declared capabilities. */
       need: json<Need>(),
     },
     (t) => [
@@ -53,52 +54,58 @@ export function stepTables(kit: Kit, { projects, jobs }: ProjectTables & JobTabl
       queueId: text()
         .notNull()
         .references(() => queues.id),
-      /** The job's, copied for the order of the queue. */
+      /** A copy of the job's, for the order of the queue. */
       priority: int().notNull(),
       maxAttempts: int().notNull(),
-      /** Of a federated job: the round that it belongs to, and its part in it. */
+      /** For federated jobs: its round, and its part in it. */
       round: int(),
       part: oneOf(stepParts),
-      /** Attempts so far: the newest one's number. */
+      /** The number of attempts so far. */
       attemptCount: int().notNull(),
-      /** Attempts that their device reported as failed: counted against maxAttempts. */
+      /** Attempts that their device reported as failed. They count against maxAttempts. */
       failedCount: int().notNull(),
-      /** Attempts whose device was lost: counted against the limit of lost attempts. */
+      /** Attempts whose device was lost. They count against the limit of lost attempts. */
       lostCount: int().notNull(),
-      /** The job's event in which it came to be, and the status that it had then: the start of its transitions. */
+      /**
+       * The event of the job that created the step, and its first status: the start of its
+       * transitions.
+       */
       createdSeq: long().notNull(),
       initialStatus: oneOf(stepStatuses).notNull(),
       createdAt: instant().notNull(),
       queuedAt: instant(),
       startedAt: instant(),
       finishedAt: instant(),
-      /** The lease: all null unless the step is held. */
+      /** The lease. All null unless the step is held. */
       leaseHash: text(),
       leaseDeviceId: text(),
       leaseExpiresAt: instant(),
       leaseSeconds: real(),
-      /** The step that is to have this one's place: its device is told to let go. Null: it may go on. */
+      /**
+       * The step that this one is evicted for. Its device is told to give it back. Null: it is not
+       * evicted.
+       */
       preemptedForId: text(),
-      /** The job's, copied: whether it may be told to make room. */
+      /** A copy of the job's: whether it may be evicted. */
       isPreemptible: bool().notNull(),
-      /** The device on which others were told to make room for this one, while it is QUEUED; and the steps that were told. */
+      /** While it is QUEUED: the device reserved for it, and the steps evicted there. */
       reservedDeviceId: text(),
       displacedIds: json<readonly string[]>(),
-      /** Bytes of the newest attempt's log that are stored. */
+      /** Stored bytes of the newest attempt's log. */
       logSize: long().notNull(),
     },
     (t) => [
       unique('steps_number').on(t.jobId, t.number),
       index('steps_queue').on(t.queueId, sql`${t.priority} desc`, t.queuedAt, t.id).where(sql`${t.status} = 'QUEUED'`),
-      // Of all steps: who removes a queue has to know that it has none.
+      // Over all steps: the removal of a queue must check that it has none.
       index('steps_of_queue').on(t.queueId),
       index('steps_lease_expiry').on(t.leaseExpiresAt).where(sql`${t.leaseExpiresAt} is not null`),
       index('steps_device').on(t.leaseDeviceId).where(sql`${t.leaseDeviceId} is not null`),
       index('steps_reserved').on(t.reservedDeviceId).where(sql`${t.reservedDeviceId} is not null`),
-      // Tells at once whether there is anyone who could be told to make room.
+      // Tells at once whether any step could be evicted.
       index('steps_preemptible').on(t.leaseDeviceId).where(sql`${t.isPreemptible} and ${t.leaseDeviceId} is not null`),
       check('steps_status_known', isOneOf(t.status, stepStatuses)),
-      // A lease holds a step exactly while its status says so.
+      // A step has a lease exactly if its status says so.
       check('steps_held', sql`(${t.leaseHash} is not null) = (${t.status} in (${held}))`),
     ],
   );

@@ -1,6 +1,7 @@
 /**
- * The streams of jobs. Events, metric points, telemetry and log are append-only and numbered per job without holes. They carry no foreign
- * keys: checking the same parent for each of a million rows buys nothing that the one writer of each table does not guarantee.
+ * The streams of jobs. Events, metric points, telemetry and log are append-only and numbered per
+ * job without gaps. They have no foreign keys: each table has one writer that guarantees the
+ * parent, so checking it for each of a million rows would gain nothing.
  */
 import { sql } from 'drizzle-orm';
 import { type StatusReason, statusReasons } from '../../domain/core/lifecycle.ts';
@@ -13,35 +14,37 @@ export function streamTables(kit: Kit, { jobs }: JobTables) {
   const cascade = { onDelete: 'cascade' } as const;
 
   /**
-   * How far each stream of a job has come. The row of `feedOfAllJobs` counts the positions of the feed across jobs. Numbers are given without
-   * holes, so a number up to `last` that has no row is one that retention has removed.
+   * The bounds of each stream of a job. The row of `feedOfAllJobs` counts the positions of the feed
+   * across jobs. Numbers are assigned without gaps, so a number up to `last` without a row was
+   * removed by retention.
    */
   const streams = table(
     'streams',
     {
       jobId: text().notNull(),
       kind: oneOf(streamKinds).notNull(),
-      /** The last number given. */
+      /** The last assigned number. */
       last: long().notNull(),
-      /** The first from which on nothing but thinning has removed any. Of the feed: 1. */
+      /** The first number from which only thinning has removed entries. For the feed: 1. */
       first: long().notNull(),
-      /** How many retention has removed. */
+      /** The number of entries that retention has removed. */
       removed: long().notNull().default(0),
-      /** The number up to which it has been thinned. Of the feed: the newest position that was removed. */
+      /** The number up to which it has been thinned. For the feed: the newest removed position. */
       thinned: long().notNull().default(0),
-      /** Of a log: the bytes that are stored. */
+      /** For a log: the stored bytes. */
       bytes: long().notNull().default(0),
-      /** Up to here, cursors of the store that this one was restored from are good. */
+      /** Cursors of the store that this one was restored from are valid up to here. */
       inherited: long().notNull().default(0),
-      /** The job is deleted, and with it whatever leads here: what is left is removed a little at a time. */
+      /** The job is deleted. The remaining entries are deleted a little at a time. */
       isDeleted: bool().notNull().default(false),
     },
     (t) => [primaryKey({ columns: [t.jobId, t.kind] }), index('streams_deleted').on(t.jobId).where(sql`${t.isDeleted}`)],
   );
 
   /**
-   * The places of the feed whose events retention has removed, by project, so that whoever comes with an old cursor is told how many. A row tells of
-   * so many positions (`GAP_BLOCK`) as runs from one to another, both included: a few bytes for each event.
+   * The positions of the feed whose events retention has removed, by project, so that a reader with
+   * an old cursor learns how many. A row covers `GAP_BLOCK` positions as runs from one to another,
+   * both included: a few bytes per event.
    */
   const feedGaps = table(
     'feed_gaps',
@@ -60,7 +63,10 @@ export function streamTables(kit: Kit, { jobs }: JobTables) {
     {
       jobId: text().notNull(),
       seq: long().notNull(),
-      /** Its place in the feed across jobs, in commit order. Below zero on PostgreSQL until it has one: see `Dialect.arrival`. */
+      /**
+       * Its position in the feed across jobs, in commit order. On PostgreSQL it is negative until
+       * the event has one: see `Dialect.arrival`.
+       */
       position: long().notNull(),
       projectId: text().notNull(),
       type: oneOf(eventTypes).notNull(),
@@ -74,7 +80,7 @@ export function streamTables(kit: Kit, { jobs }: JobTables) {
       reason: oneOf(statusReasons).$type<StatusReason>(),
       description: text().notNull(),
       exitCode: int(),
-      /** Of JOB_UPDATED: the fields that changed; of STEPS_ADDED: the steps' numbers. */
+      /** For JOB_UPDATED: the changed fields. For STEPS_ADDED: the numbers of the steps. */
       details: json<readonly string[]>(),
     },
     (t) => [
@@ -100,7 +106,7 @@ export function streamTables(kit: Kit, { jobs }: JobTables) {
     },
     (t) => [
       primaryKey({ columns: [t.jobId, t.seq] }),
-      // Serves the curve of a metric, and makes a point that is reported twice one point.
+      // Serves the curve of a metric, and makes a repeated point one point.
       unique('metric_points_iteration').on(t.jobId, t.name, t.iteration, t.stepNumber, t.attempt),
     ],
   );
@@ -119,7 +125,7 @@ export function streamTables(kit: Kit, { jobs }: JobTables) {
       iteration: long(),
       at: instant().notNull(),
       seq: long().notNull(),
-      /** Points of this metric of this step that retention has removed. */
+      /** The points of this metric of this step that retention has removed. */
       removed: long().notNull().default(0),
     },
     (t) => [primaryKey({ columns: [t.jobId, t.stepNumber, t.name] })],
@@ -140,7 +146,7 @@ export function streamTables(kit: Kit, { jobs }: JobTables) {
     },
     (t) => [
       primaryKey({ columns: [t.jobId, t.seq] }),
-      // Serves a range of time, and makes a sample that is reported twice one sample.
+      // Serves a range of time, and makes a repeated sample one sample.
       unique('telemetry_samples_at').on(t.jobId, t.at, t.stepNumber, t.attempt),
     ],
   );
@@ -153,7 +159,7 @@ export function streamTables(kit: Kit, { jobs }: JobTables) {
       stepNumber: int().notNull(),
       attempt: int().notNull(),
       offset: long().notNull(),
-      /** Bytes of UTF-8 that it came with. */
+      /** Its size in bytes of UTF-8 as sent. */
       size: int().notNull(),
       stream: oneOf(logStreams).notNull(),
       text: text().notNull(),
@@ -165,5 +171,5 @@ export function streamTables(kit: Kit, { jobs }: JobTables) {
   return { streams, feedGaps, events, metricPoints, latestMetrics, telemetrySamples, logChunks };
 }
 
-/** The `streams` row of no job: the feed across all of them. */
+/** The `streams` row that belongs to no job: the feed across all of them. */
 export const feedOfAllJobs = '';

@@ -1,4 +1,6 @@
-/** Every table, declared once for both databases: a file for each noun, and here all of them. */
+/**
+ * Every table, declared once for both databases. Each noun has a file, and this one collects them.
+ */
 import { accessTables } from './access.ts';
 import type { Kit } from './columns.ts';
 import { deviceTables } from './devices.ts';
@@ -11,7 +13,7 @@ import { streamTables } from './streams.ts';
 
 export type Tables = ReturnType<typeof defineTables>;
 
-/** Each noun's tables after those that they refer to. */
+/** The tables of each noun come after those that they refer to. */
 export function defineTables(kit: Kit) {
   const projects = projectTables(kit);
   const devices = deviceTables(kit, projects);

@@ -70,8 +70,8 @@ describe('files that steps leave', () => {
     const job = await station.waitForJob(jobId, ({ status }) => expect(status).toBe('SUCCEEDED'));
     expect(job.fragments.edges.map(({ node }) => node.filename)).toEqual(['kept']);
     const lines = logOf(job.steps[0]).split('\n');
-    expect(lines).toContain('"fragments/a\uFFFDb" is not uploaded: its name must not hold control characters.');
-    expect(lines).toContain('"fragments/back\\slash" is not uploaded: its name must not hold a backslash.');
+    expect(lines).toContain('"fragments/a\uFFFDb" is not uploaded: its name must not contain control characters.');
+    expect(lines).toContain('"fragments/back\\slash" is not uploaded: its name must not contain a backslash.');
     expect(lines).toContainEqual(
       expect.stringMatching(/^"fragments\/d+.*…" is not uploaded: its name must have at most \d+ characters; it has 1090\.$/),
     );

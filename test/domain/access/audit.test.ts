@@ -1,4 +1,4 @@
-/** The audit trail: written with what it tells of, kept when that is gone, never changed. */
+/** The audit trail: written with each change, kept after its subject is deleted, never changed. */
 import { expect, test } from 'vitest';
 import { createApiKey, revokeApiKey, updateApiKey } from '../../../src/domain/access/key-changes.ts';
 import { rotateApiKey } from '../../../src/domain/access/key-rotation.ts';
@@ -14,7 +14,7 @@ import { describeOnGround, type Ground, refusalOf } from '../../support/ground.t
 import { admin } from '../../support/seed.ts';
 
 describeOnGround('The audit trail', (on) => {
-  /** What was entered since, oldest first. */
+  /** The entries that the work adds, oldest first. */
   const entriesOf = async ({ store }: Ground, work: () => Promise<unknown>): Promise<AuditEntryRow[]> => {
     const { db, t } = store.read;
     const readEntries = () => db.select().from(t.auditEntries).orderBy(t.auditEntries.id);
@@ -25,7 +25,7 @@ describeOnGround('The audit trail', (on) => {
   const told = (entries: readonly AuditEntryRow[]) =>
     entries.map(({ action, subjectType, subjectName, changes }) => [action, subjectType, subjectName, changes]);
 
-  test('tells of keys: made, changed, rotated, revoked (P15)', async () => {
+  test('records keys that are created, changed, rotated and revoked (P15)', async () => {
     const ground = on();
     const { seed } = ground;
     const entries = await entriesOf(ground, async () => {
@@ -51,7 +51,7 @@ describeOnGround('The audit trail', (on) => {
     expect(first).toMatchObject({ actor: 'user:admin', actorKeyId: null, projectId: seed.project.id, requestId: null });
   });
 
-  test('tells of devices, and not of one that registers again as what it was', async () => {
+  test('records changes of devices, but not a registration that changes nothing', async () => {
     const ground = on();
     const { seed } = ground;
     const asked = { projectId: seed.project.id, name: 'box', slots: 2 };
@@ -71,7 +71,7 @@ describeOnGround('The audit trail', (on) => {
     ]);
   });
 
-  test('tells of projects and the catalogue, without what may hold secrets', async () => {
+  test('records changes of projects and applications, without values that may contain secrets', async () => {
     const ground = on();
     const { seed } = ground;
     const secret = 'hunter2';
@@ -102,7 +102,7 @@ describeOnGround('The audit trail', (on) => {
     expect(JSON.stringify(entries)).not.toContain(secret);
   });
 
-  test('tells of jobs and files that are deleted, whose events go with them', async () => {
+  test('records jobs and files that are deleted, whose events are deleted with them', async () => {
     const ground = on();
     const { seed } = ground;
     const { job } = await seed.createJob(1, { name: 'gone' });
@@ -118,7 +118,7 @@ describeOnGround('The audit trail', (on) => {
     ]);
   });
 
-  test('names the key and the request, and has nothing of what was refused', async () => {
+  test('names the key and the request, and records no refused request', async () => {
     const ground = on();
     const { seed, store, readAll } = ground;
     const { apiKey, secret } = await createApiKey(seed.domain, admin, { name: 'root', kind: 'USER', role: 'ADMIN' });

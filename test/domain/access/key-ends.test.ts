@@ -1,4 +1,4 @@
-/** What watches a key asks after it seldom, whatever happens around it. */
+/** The watch on a key rarely reads the store, whatever happens. */
 import { expect, test } from 'vitest';
 import { createApiKey } from '../../../src/domain/access/key-changes.ts';
 import { endOf, watchKey } from '../../../src/domain/access/key-ends.ts';
@@ -6,7 +6,7 @@ import { Wakeups } from '../../../src/realtime/wakeups.ts';
 import { describeOnEachStore } from '../../support/databases.ts';
 import { admin, plantSeed } from '../../support/seed.ts';
 
-describeOnEachStore('Who watches a key', (open) => {
+describeOnEachStore('A watch on a key', (open) => {
   const watched = async () => {
     const store = await open();
     const seed = await plantSeed(store);
@@ -14,7 +14,7 @@ describeOnEachStore('Who watches a key', (open) => {
     return { store, seed, principal: await seed.principalOf(secret), wakeups: new Wakeups(store) };
   };
 
-  test('waits for one moment to look again, however much news comes at once', async () => {
+  test('checks again once, however many wake-ups come at once', async () => {
     const { seed, principal, wakeups } = await watched();
     const before = seed.clock.waiting;
     const stop = watchKey(seed.domain, wakeups, principal, () => {});
@@ -25,7 +25,7 @@ describeOnEachStore('Who watches a key', (open) => {
     expect(seed.clock.waiting).toBe(before);
   });
 
-  test('shares one look and one timer with all who came with it, and each is told of its end (P9, P15)', async () => {
+  test('shares one check and one timer among all connections of the key, and each is told of its end (P9, P15)', async () => {
     const { store, seed, principal, wakeups } = await watched();
     const before = seed.clock.waiting;
     let reads = 0;
@@ -62,7 +62,7 @@ describeOnEachStore('Who watches a key', (open) => {
     for (const stop of stops) stop();
   });
 
-  test('does not ask without end while the database is away, and the key should have expired', async () => {
+  test('does not check in a loop while the database is unreachable and the key should have expired', async () => {
     const { store, seed, principal, wakeups } = await watched();
     seed.clock.advance(61_000);
     await store.close();

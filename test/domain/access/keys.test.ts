@@ -1,4 +1,4 @@
-/** Keys: made, changed, rotated with an overlap, ended (P15). */
+/** Keys: created, changed, rotated with an overlap, ended (P15). */
 import { eq } from 'drizzle-orm';
 import { expect, test } from 'vitest';
 import { createApiKey, revokeApiKey, updateApiKey } from '../../../src/domain/access/key-changes.ts';
@@ -21,13 +21,13 @@ describeOnGround('A key', (on) => {
     rotateApiKey(seed.domain, principal, { apiKeyId, ...input });
   const isGood = async ({ seed }: Ground, secret: string) => (await authenticate(seed.domain, `Bearer ${secret}`)) !== null;
   const used = async ({ seed, store }: Ground, id: string) => {
-    // What `authenticate` notes by the way, waited for.
+    // Waits for the last use that `authenticate` records in the background.
     await store.write(
       async ({ db, t }) => void (await db.update(t.apiKeys).set({ lastUsedAt: seed.clock.now() }).where(eq(t.apiKeys.id, id))),
     );
   };
 
-  test('that is rotated is good beside the new one until the overlap ends, and no longer (P15)', async () => {
+  test('that is rotated stays valid beside the new one until the overlap ends, and no longer (P15)', async () => {
     const ground = on();
     const { seed } = ground;
     const old = await make(ground);
@@ -50,7 +50,7 @@ describeOnGround('A key', (on) => {
     expect([await isGood(ground, old.secret), await isGood(ground, secret)]).toEqual([false, true]);
   });
 
-  test('that has an end keeps it: neither it nor its replacement lasts longer by a rotation', async () => {
+  test('that expires keeps its expiry: a rotation extends neither it nor its replacement', async () => {
     const ground = on();
     const old = await make(ground, { expiresInSeconds: 100 });
     const first = await rotate(ground, old.apiKey.id, { overlapSeconds: 50 });
@@ -62,7 +62,7 @@ describeOnGround('A key', (on) => {
     expect((await rotate(ground, given.apiKey.id, { expiresInSeconds: 500 })).apiKey.expiresAt).toEqual(after(500));
   });
 
-  test('can be rotated again as long as nobody has used what took its place, which is revoked then', async () => {
+  test('can be rotated again while its replacement was never used; that replacement is revoked', async () => {
     const ground = on();
     const old = await make(ground);
     const lost = await rotate(ground, old.apiKey.id);
@@ -78,7 +78,7 @@ describeOnGround('A key', (on) => {
     expect((await rotate(ground, found.apiKey.id)).apiKey.rotatedFromId).toBe(found.apiKey.id);
   });
 
-  test('that many rotate at once leaves one replacement that is good', async () => {
+  test('that is rotated many times at once has one valid replacement', async () => {
     const ground = on();
     const old = await make(ground);
     const made = await Promise.all(Array.from({ length: 6 }, () => rotate(ground, old.apiKey.id)));
@@ -128,7 +128,7 @@ describeOnGround('A key', (on) => {
     expect(lost.apiKey.rotatedFromId).toBe(first.apiKey.id);
   });
 
-  test('of a user, a job or a link does not rotate itself: whoever it leaked to would lock its owner out', async () => {
+  test('of kind USER, JOB or WATCH does not rotate itself: a thief would lock its owner out', async () => {
     const ground = on();
     const { seed } = ground;
     const { job, token } = await seed.createJob();
@@ -143,7 +143,7 @@ describeOnGround('A key', (on) => {
     }
   });
 
-  test('of a job ends with it, and so does what took its place', async () => {
+  test('of a job ends with it, and so does its replacement', async () => {
     const ground = on();
     const { seed } = ground;
     const { job, token } = await seed.createJob();
@@ -154,7 +154,7 @@ describeOnGround('A key', (on) => {
     expect(await refusalOf(rotate(ground, keyId))).toMatchObject({ code: 'INVALID_STATE', status: 'REVOKED' });
   });
 
-  test('of a job is an editor’s to change and revoke, others are not there for it (P15)', async () => {
+  test('of a job can be changed and revoked by an editor, who sees no other keys (P15)', async () => {
     const ground = on();
     const { seed, readAll } = ground;
     const editor = await seed.principalOf((await make(ground)).secret);
@@ -175,7 +175,7 @@ describeOnGround('A key', (on) => {
     expect(await readAll()).toEqual(before);
   });
 
-  test('gets another name and end, and none once it has ended or was rotated', async () => {
+  test('can get another name and expiry, unless it has ended or was rotated', async () => {
     const ground = on();
     const { seed } = ground;
     const { apiKey, secret } = await make(ground, { expiresInSeconds: 10 });
@@ -192,7 +192,7 @@ describeOnGround('A key', (on) => {
     expect((await update({ name: 'old laptop' })).apiKey.name).toBe('old laptop');
   });
 
-  test('whose end is changed while it is in use ends then, and not when it was to at first (P15)', async () => {
+  test('whose expiry is changed while it is in use ends at the new time, not at the old one (P15)', async () => {
     const ground = on();
     const { seed } = ground;
     const { apiKey, secret } = await make(ground, { expiresInSeconds: 10 });
@@ -209,11 +209,11 @@ describeOnGround('A key', (on) => {
 });
 
 describeOnGround('The key that the operator chose', (on) => {
-  // Each test has a seed of its own in one database: its secrets are its own as well.
+  // Each test has its own seed in one database, so it needs its own secrets.
   const secretOf = (name: string) => `${name}-${expect.getState().currentTestName?.replaceAll(/\W/g, '')}`.slice(0, 200);
   const lifeOf = async ({ seed }: Ground, secret: string) => (await authenticate(seed.domain, `Bearer ${secret}`))?.expiresAt ?? 'no end';
 
-  test('goes on for an hour when another is chosen, and stays ended after that', async () => {
+  test('stays valid for an hour when another is chosen, and has ended for good after that', async () => {
     const ground = on();
     const { seed } = ground;
     const [first, second] = [secretOf('first'), secretOf('second')];
@@ -229,7 +229,7 @@ describeOnGround('The key that the operator chose', (on) => {
     expect(await lifeOf(ground, second)).toBe('no end');
   });
 
-  test('goes on for good when it is chosen again within that hour', async () => {
+  test('stays valid for good when it is chosen again within that hour', async () => {
     const ground = on();
     const { seed } = ground;
     const [first, second] = [secretOf('first'), secretOf('second')];
@@ -237,7 +237,7 @@ describeOnGround('The key that the operator chose', (on) => {
     expect([await lifeOf(ground, first), await lifeOf(ground, second)]).toEqual(['no end', after(3_600)]);
   });
 
-  test('keeps its end when somebody rotated it himself, though it is chosen still (P15)', async () => {
+  test('keeps its expiry when a person rotated it, although it is still chosen (P15)', async () => {
     const ground = on();
     const { seed } = ground;
     const chosen = secretOf('chosen');

@@ -1,4 +1,4 @@
-/** The key that a gateway makes for its operator: whenever no other could administer it. */
+/** The key that a gateway creates for its operator if no other key could administer it. */
 import { expect, test } from 'vitest';
 import { operatorKey } from '../../../src/commands/credentials.ts';
 import { createApiKey, updateApiKey } from '../../../src/domain/access/key-changes.ts';
@@ -6,7 +6,7 @@ import { describeOnEachStore } from '../../support/databases.ts';
 import { admin, plantSeed } from '../../support/seed.ts';
 
 describeOnEachStore('A gateway without a key for its operator', (open) => {
-  test('makes one, and another when that has expired, whatever admin a project has', async () => {
+  test('makes one, and another when that has expired, even if a project has an ADMIN key', async () => {
     const { domain, project, clock, principalOf } = await plantSeed(await open());
     const first = await operatorKey(domain, null);
     expect(first).toMatchObject({ isNew: true });

@@ -1,4 +1,4 @@
-/** Claiming: which step is taken, by whom, and why one is not. */
+/** Claiming: which step is claimed, by which claimant, and why one is not. */
 import { expect, test } from 'vitest';
 import { claimStep } from '../../../src/domain/claims/claims.ts';
 import { releaseStep } from '../../../src/domain/claims/leases.ts';
@@ -11,7 +11,7 @@ import { describeOnGround, refusalOf } from '../../support/ground.ts';
 import { admin } from '../../support/seed.ts';
 
 describeOnGround('A claim', (on) => {
-  test('takes the highest priority first, then who has waited longest, across queues of different demands', async () => {
+  test('takes the step of the highest priority first, then the oldest, across queues of different demands', async () => {
     const { seed, claimNext } = on();
     const names = ['old', 'new', 'urgent', 'urgent and later'];
     for (const [i, name] of names.entries()) {
@@ -24,7 +24,7 @@ describeOnGround('A claim', (on) => {
     expect((await claimNext(principal)).map(({ step }) => step.name)).toEqual(['new']);
   });
 
-  test('goes by the priority that a job has been given since', async () => {
+  test('follows a priority that was changed after the job was created', async () => {
     const { seed, claimNext } = on();
     const { job: first } = await seed.createJob([{ name: 'first' }]);
     seed.clock.advance(1_000);
@@ -33,7 +33,7 @@ describeOnGround('A claim', (on) => {
     expect((await claimNext(admin, { limit: 2 })).map(({ step }) => step.jobId)).toEqual([second.id, first.id]);
   });
 
-  test('of a step that came back counts its age from when it was first queued, ahead of younger ones', async () => {
+  test('of a step that was queued again counts its age from when it was first queued', async () => {
     const { seed, claimNext } = on();
     await seed.createJob([{ name: 'old' }]);
     seed.clock.advance(1_000);
@@ -96,7 +96,7 @@ describeOnGround('A claim', (on) => {
     expect((await seed.readSteps(job.id))[0]?.status).toBe('QUEUED');
   });
 
-  test('leaves room for what its device runs already, and finds it free again', async () => {
+  test('counts what its device runs already, and takes the capacity when it is free again', async () => {
     const { seed, claimNext } = on();
     const need = [{ name: 'Half and more', resources: { cpu: 3 } }];
     await seed.createJob(need);
@@ -130,7 +130,7 @@ describeOnGround('A claim', (on) => {
     });
   });
 
-  test('of a pinned step is for its device alone, not for another nor for a person', async () => {
+  test('of a pinned step is allowed to its device only, not to another device or a person', async () => {
     const { seed, claimNext } = on();
     const pinned = await seed.registerDevice();
     const other = await seed.registerDevice();
@@ -145,7 +145,7 @@ describeOnGround('A claim', (on) => {
     expect((await claimNext(pinned.principal)).map(({ step }) => step.leaseDeviceId)).toEqual([pinned.device.id]);
   });
 
-  test('by a device of one project does not reach into another', async () => {
+  test('by a device of one project takes no steps of another', async () => {
     const { seed, claimNext } = on();
     const { project } = await createProject(seed.domain, admin, { name: 'Other' });
     const { job } = await seed.createJob(1, { projectId: project.id });
@@ -158,7 +158,7 @@ describeOnGround('A claim', (on) => {
     });
   });
 
-  test('by a device of no project serves them all', async () => {
+  test('by a device of no project takes steps of all projects', async () => {
     const { seed, claimNext } = on();
     const { job } = await seed.createJob();
     const { device } = await registerDevice(seed.domain, admin, { name: `of all ${seed.project.id}` });
@@ -168,7 +168,7 @@ describeOnGround('A claim', (on) => {
     await deleteDevice(seed.domain, admin, { deviceId: device.id });
   });
 
-  test('is not made by a device that drains, until it no longer does', async () => {
+  test('is refused to a device while it drains', async () => {
     const { seed, claimNext } = on();
     const { job, steps } = await seed.createJob();
     const one = await seed.registerDevice();
@@ -184,7 +184,7 @@ describeOnGround('A claim', (on) => {
     expect(await claimNext(one.principal)).toHaveLength(1);
   });
 
-  test('cannot be hoped for from a device that is offline, nor of a step that waits: whyNot says both', async () => {
+  test('does not come from an offline device, nor for a blocked step: whyNot explains both', async () => {
     const { seed } = on();
     const { job, steps } = await seed.createJob(2);
     const [first, second] = steps;
@@ -198,7 +198,7 @@ describeOnGround('A claim', (on) => {
     expect(await whyNot(seed.domain, admin, step, null)).toEqual([]);
   });
 
-  test('answers with a lease that says for how long, and with the step as it is now', async () => {
+  test('returns the lease with its expiry, and the step as it is now', async () => {
     const { seed } = on();
     const { job } = await seed.createJob();
     const one = await seed.registerDevice();
@@ -215,7 +215,7 @@ describeOnGround('A claim', (on) => {
     expect(JSON.stringify(await on().readAll())).not.toContain(lease.token);
   });
 
-  test('by name is refused for what is not there, not queued, or asked for by who may not', async () => {
+  test('by step number is refused if the step does not exist, is not queued, or the claimant does not fit', async () => {
     const { seed, readAll } = on();
     const { job } = await seed.createJob(2);
     const viewer = { ...admin, role: 'VIEWER' as const };
@@ -235,7 +235,7 @@ describeOnGround('A claim', (on) => {
     expect(await claim(job.id, 0)).toMatchObject({ code: 'INVALID_STATE', status: 'RUNNING' });
   });
 
-  test('for more than may be asked names what is wrong', async () => {
+  test('that exceeds a limit names the field', async () => {
     const { claimNext } = on();
     expect(await refusalOf(claimNext(admin, { limit: 0, leaseSeconds: Number.NaN, waitSeconds: 51 }))).toMatchObject({
       issues: [{ path: ['leaseSeconds'] }, { path: ['waitSeconds'] }, { path: ['limit'] }],
@@ -243,7 +243,7 @@ describeOnGround('A claim', (on) => {
     expect(await refusalOf(claimNext(admin, { limit: 101 }))).toMatchObject({ issues: [{ path: ['limit'] }] });
   });
 
-  test('of another device is refused to a key of a device', async () => {
+  test('for another device is refused to a DEVICE key', async () => {
     const { seed, claimNext } = on();
     await seed.createJob();
     const [mine, other] = [await seed.registerDevice(), await seed.registerDevice()];

@@ -1,4 +1,6 @@
-/** Leases: kept, given back, run out; and the fence around a step that whoever lost one does not pass (P3). */
+/**
+ * Leases: renewed, given back, expired; and the fence that stops a device that lost its lease (P3).
+ */
 import { describe, expect, test } from 'vitest';
 import { authenticate } from '../../../src/domain/access/keys.ts';
 import type { Claim } from '../../../src/domain/claims/claims.ts';
@@ -19,7 +21,7 @@ const metrics = [{ name: 'loss', value: 1, iteration: 1 }];
 const log = [{ offset: 0, text: 'late\n', stream: 'STDOUT' as const }];
 const samples = [{ cpu: 1, memoryMb: 1 }];
 
-/** Everything that is done under a lease. */
+/** Every mutation that needs a lease. */
 const mutations: Record<string, (domain: Domain, leaseToken: string, jobId: string) => Promise<unknown>> = {
   renewLease: (domain, leaseToken) => renewLease(domain, admin, { leaseToken, leaseSeconds: 60 }),
   releaseStep: (domain, leaseToken) => releaseStep(domain, admin, { leaseToken }),
@@ -95,7 +97,7 @@ describeOnGround('A lease', (on) => {
     },
   );
 
-  test('with the right name and another secret is stale', async () => {
+  test('with the right step and another secret is stale', async () => {
     const { seed } = on();
     const { job } = await seed.createJob();
     const { lease } = await seed.claim(job);
@@ -104,7 +106,7 @@ describeOnGround('A lease', (on) => {
     await completeStep(seed.domain, admin, { leaseToken: lease.token });
   });
 
-  test('of one job does not write the output, nor a fragment, of another', async () => {
+  test('of one job cannot write the output or a fragment of another', async () => {
     const { seed, readAll } = on();
     const { job } = await seed.createJob();
     const { job: other } = await seed.createJob();
@@ -119,7 +121,7 @@ describeOnGround('A lease', (on) => {
     expect(await readAll()).toEqual(before);
   });
 
-  test('that is renewed lasts from then on, in the step and in its attempt alike', async () => {
+  test('that is renewed expires later, both in the step and in its attempt', async () => {
     const { seed } = on();
     const { job } = await seed.createJob();
     const { step, lease } = await seed.claim(job, 0, undefined, 10);
@@ -144,7 +146,7 @@ describeOnGround('A lease', (on) => {
     expect(await seed.readSteps(job.id)).toMatchObject([{ status: 'QUEUED', leaseHash: null }]);
   });
 
-  test('that is renewed tells of a cancel and of draining', async () => {
+  test('that is renewed reports a cancel request and draining', async () => {
     const { seed } = on();
     const { job } = await seed.createJob();
     const one = await seed.registerDevice();
@@ -162,7 +164,7 @@ describeOnGround('A lease', (on) => {
     });
   });
 
-  test('that has run out is judged by the next claim, without any sweep (P5)', async () => {
+  test('that has expired is handled by the next claim, without any sweep (P5)', async () => {
     const { seed, claimNext } = on();
     const { job } = await seed.createJob();
     const [lost, heir] = [await seed.registerDevice(), await seed.registerDevice()];
@@ -179,7 +181,7 @@ describeOnGround('A lease', (on) => {
     ]);
   });
 
-  test('that has run out is judged by a claim by name as well', async () => {
+  test('that has expired is handled by a claim by step number as well', async () => {
     const { seed } = on();
     const { job } = await seed.createJob();
     await seed.claim(job, 0, undefined, 30);
@@ -227,7 +229,7 @@ describeOnGround('A lease', (on) => {
     });
   });
 
-  test('ends in failure at the first report where nothing else was asked, with the reason that a device can know', async () => {
+  test('ends at the first reported failure by default, with a reason that a device may report', async () => {
     const { seed } = on();
     const { job } = await seed.createJob(2);
     const { lease } = await seed.claim(job);
@@ -239,7 +241,7 @@ describeOnGround('A lease', (on) => {
     expect((await seed.readSteps(job.id)).map(({ status }) => status)).toEqual(['FAILED', 'SKIPPED']);
   });
 
-  test('is seen by its project alone', async () => {
+  test('is visible only to its project', async () => {
     const { seed } = on();
     const { job } = await seed.createJob();
     const { lease } = await seed.claim(job);
@@ -261,7 +263,7 @@ describeOnGround('A lease', (on) => {
 });
 
 describeOnGround('A fragment', (on) => {
-  test('that is announced by many at once under one name is one, and the others are told of it', async () => {
+  test('that is created many times at once under one name exists once, and the other requests get its id', async () => {
     const { seed } = on();
     const input = { projectId: seed.project.id, filename: 'once.txt', type: 'DATA', text: 'x' } as const;
     const made = await Promise.allSettled(Array.from({ length: 8 }, () => createFragment(seed.domain, admin, input)));
@@ -269,7 +271,7 @@ describeOnGround('A fragment', (on) => {
     for (const outcome of made) if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'ALREADY_EXISTS' });
   });
 
-  test('by the token of a lease as a key is stale when the lease has ended since the key was looked at (P3)', async () => {
+  test('that is created with a lease token as the key is refused as stale if the lease ended after the key was checked (P3)', async () => {
     const { seed, readAll } = on();
     const { job } = await seed.createJob();
     const { lease } = await seed.claim(job);
@@ -285,7 +287,7 @@ describeOnGround('A fragment', (on) => {
 });
 
 describeOnGround('A device', (on) => {
-  test('that is registered by many at once under one name is one device', async () => {
+  test('that is registered many times at once under one name is one device', async () => {
     const { seed } = on();
     const input = { projectId: seed.project.id, name: 'the one' };
     const made = await Promise.all(Array.from({ length: 8 }, () => registerDevice(seed.domain, admin, input)));

@@ -1,4 +1,4 @@
-/** What a running step says: stored once, however often it is sent. */
+/** Reports of a running step are stored once, however often they are sent. */
 import { asc, eq } from 'drizzle-orm';
 import { expect, test } from 'vitest';
 import { releaseStep } from '../../../src/domain/claims/leases.ts';
@@ -44,7 +44,7 @@ describeOnGround('A report', (on) => {
     ]);
   });
 
-  test('of the log that would leave a hole is not stored from there on, and the answer says where to go on', async () => {
+  test('of the log that would leave a gap is not stored from there on, and the answer says where to continue', async () => {
     const step = await begin();
     expect(await step.append([0, 'one\n'], [5, 'lost\n'], [4, 'two\n'])).toBe(4);
     expect(await step.append([1_000_000, 'far\n'])).toBe(4);
@@ -62,18 +62,19 @@ describeOnGround('A report', (on) => {
     ]);
   });
 
-  test('of the log takes text that holds NUL, and nothing at all', async () => {
+  test('of the log may contain NUL, and may be empty', async () => {
     const step = await begin();
     expect(await step.append([0, 'a\0b'], [3, ''])).toBe(3);
     expect((await step.log()).map(({ text }) => text)).toEqual(['a\u001ab']);
   });
 
-  test('of the log keeps offsets that mean the same to who wrote and who reads, whatever the text held', async () => {
+  test('of the log keeps offsets valid for writer and reader, whatever the text contains', async () => {
     const step = await begin();
     const written = ['a\0\0b\n', 'half \ud83d', '\ude82 the other\n', 'ü🚂\n', '\0'];
     let offset = 0;
     for (const text of written) {
-      // In part known already: each chunk is sent together with the one before, as after a lost answer.
+      // Partly known already: each chunk is sent together with the one before, as after a lost
+      // answer.
       const next = await step.append([offset, text], [offset, text]);
       offset += Buffer.byteLength(text);
       expect(next).toBe(offset);
@@ -88,7 +89,7 @@ describeOnGround('A report', (on) => {
     expect(chunks.map(({ text }) => text)).toEqual(['a\u001a\u001ab\n', 'half \ufffd', '\ufffd the other\n', 'ü🚂\n', '\u001a']);
   });
 
-  test('of the log that goes on within a character keeps a mark for each byte that is left of it', async () => {
+  test('of the log that continues within a character stores a mark for each byte left of it', async () => {
     const step = await begin();
     expect(await step.append([0, 'ab'])).toBe(2);
     expect(await step.append([0, 'a🚂c'])).toBe(6);
@@ -98,7 +99,7 @@ describeOnGround('A report', (on) => {
     ]);
   });
 
-  test('of the log at an offset below none is refused with its path', async () => {
+  test('of the log at a negative offset is refused with its path', async () => {
     const step = await begin();
     expect(await refusalOf(step.append([0, 'one\n'], [-1, 'two\n']))).toMatchObject({
       code: 'INVALID_INPUT',
@@ -107,7 +108,7 @@ describeOnGround('A report', (on) => {
     expect(await step.log()).toEqual([]);
   });
 
-  test('of the log in parallel, each sending all of it, is stored once and whole', async () => {
+  test('of the whole log, sent many times in parallel, is stored once and completely', async () => {
     const step = await begin();
     const lines = Array.from({ length: 50 }, (_, i) => `line ${String(i).padStart(3, '0')}\n`);
     const all = lines.map((text, i): [number, string] => [i * 9, text]);
@@ -125,7 +126,7 @@ describeOnGround('A report', (on) => {
       reportMetrics(seed.domain, admin, { leaseToken: step.leaseToken, metrics }).then(({ accepted }) => accepted);
     expect(await report(point('loss', 1), point('loss', 2), point('loss', 1, 9), point('acc', 1))).toBe(3);
     expect(await report(point('loss', 2, 9), point('loss', 3))).toBe(1);
-    // Without an iteration there is nothing to know it by.
+    // A point without an iteration cannot be recognized.
     expect(await report(point('speed', null), point('speed', null))).toBe(2);
     expect(await report()).toBe(0);
     const rows = await step.metrics();
@@ -156,7 +157,7 @@ describeOnGround('A report', (on) => {
     ]);
   });
 
-  test('of everything is stored in one piece, or not at all', async () => {
+  test('of everything is stored in one transaction, or not at all', async () => {
     const { seed, readAll } = on();
     const step = await begin();
     const input = {
@@ -188,12 +189,12 @@ describeOnGround('A report', (on) => {
     expect(after).toMatchObject({ statusMessage: 'epoch 1', httpUrl: input.httpUrl, cpuStartedAt: new Date(0) });
     const events = await seed.readEvents(step.job.id);
     await reportProgress(seed.domain, admin, input);
-    // Sent again it says nothing new.
+    // Sending it again adds nothing.
     expect(await seed.readEvents(step.job.id)).toEqual(events);
     expect([await step.log(), await step.metrics()].map((rows) => rows.length)).toEqual([1, 1]);
   });
 
-  test('of how far its container is stands in the history of the step, once, and is the reason of its job', async () => {
+  test("of its container's progress is recorded once in the history of the step, and becomes the reason of its job", async () => {
     const { seed } = on();
     const step = await begin();
     const fetching = { leaseToken: step.leaseToken, reason: 'CONTAINER_CREATING' as const, description: 'Fetches the image a.' };
@@ -256,7 +257,7 @@ describeOnGround('A report', (on) => {
     expect(updates.at(-1)?.details).toEqual(['httpUrl', 'sshServer']);
   });
 
-  test('of a second attempt stands beside the first, with a log of its own from the start', async () => {
+  test('of a second attempt is stored beside the first, with a log of its own', async () => {
     const { seed } = on();
     const { job } = await seed.createJob([{ name: 'Tried' }]);
     const say = async (text: string) => {
@@ -282,7 +283,7 @@ describeOnGround('A report', (on) => {
     expect(points.map(({ attempt }) => attempt).sort()).toEqual([1, 2]);
   });
 
-  test('of when it computed is stored to the millisecond, and what is as it was is no change', async () => {
+  test('of its compute times is stored to the millisecond, and repeating it changes nothing', async () => {
     const { seed } = on();
     const { leaseToken, job } = await begin();
     const at = (ms: number) => new Date(Date.UTC(2026, 0, 1, 12, 0, 0, ms));

@@ -1,4 +1,6 @@
-/** Many at once: who wins is left to chance, that there is one winner is not. On PostgreSQL the racers come through two gateways. */
+/**
+ * Races: any claimant may win, but exactly one does. On PostgreSQL the claimants use two gateways.
+ */
 import { asc } from 'drizzle-orm';
 import { beforeEach, expect, test } from 'vitest';
 import type { Principal } from '../../../src/domain/access/principal.ts';
@@ -43,7 +45,7 @@ describeOnEachStore('In a race', (_open, create, dialect) => {
 
   test('of 16 devices for 1,000 steps each step is claimed once, and attempts are numbered without a gap (P2)', async () => {
     const random = seedRandom('race');
-    // 20 jobs of 50 steps: as many as 20 can be claimed at a time, so that racers meet.
+    // 20 jobs of 50 steps: at most 20 steps can be claimed at a time, so that claimants conflict.
     const steps = Array.from({ length: 50 }, (_, i) => ({ name: `Step ${i}`, maxAttempts: 3 }));
     const jobs = await Promise.all(Array.from({ length: 20 }, () => seed.createJob(steps)));
     const devices = await Promise.all(Array.from({ length: 16 }, () => seed.registerDevice()));
@@ -51,7 +53,7 @@ describeOnEachStore('In a race', (_open, create, dialect) => {
     let completed = 0;
     const end = async ({ domain }: Gateway, principal: Principal, { step, lease }: Claim) => {
       claimed.push(`${step.id} ${lease.attempt}`);
-      // One attempt in twenty fails, and never the last one that a step has.
+      // One attempt in twenty fails, but never the last attempt of a step.
       if (step.failedCount < 2 && pickNumber(random, 20) === 0) {
         await failStep(domain, principal, { leaseToken: lease.token });
       } else {
@@ -79,7 +81,7 @@ describeOnEachStore('In a race', (_open, create, dialect) => {
     }
   });
 
-  test('of 16 claims for one step one has it', async () => {
+  test('of 16 claims for one step, one gets it', async () => {
     await seed.createJob(1);
     const devices = await Promise.all(Array.from({ length: 16 }, () => seed.registerDevice()));
     const claims = await Promise.all(devices.map(({ principal }, racer) => claim(gatewayOf(racer), principal, 1)));
@@ -87,14 +89,14 @@ describeOnEachStore('In a race', (_open, create, dialect) => {
     expect(await readAttempts()).toHaveLength(1);
   });
 
-  test('of claims by one device no more get steps than it has slots', async () => {
+  test('of claims by one device, no more get steps than it has slots', async () => {
     for (let i = 0; i < 10; i++) await seed.createJob(1);
     const { principal } = await seed.registerDevice({ slots: 2 });
     const claims = await Promise.all(Array.from({ length: 8 }, (_, racer) => claim(gatewayOf(racer), principal, 2)));
     expect(claims.flat()).toHaveLength(2);
   });
 
-  test('of 16 reports that a step has ended one is recorded (P4)', async () => {
+  test('of 16 reports that a step has ended, one is recorded (P4)', async () => {
     const { job } = await seed.createJob(1);
     const { lease } = await seed.claim(job);
     const reports = Array.from({ length: 16 }, (_, racer) => {
@@ -108,7 +110,7 @@ describeOnEachStore('In a race', (_open, create, dialect) => {
     expect(ends).toHaveLength(1);
   });
 
-  test('of 16 creations with one idempotency key one takes effect, and the others are its replay (P6)', async () => {
+  test('of 16 creations with one idempotency key, one takes effect, and the others are its replay (P6)', async () => {
     const input = { projectId: seed.project.id, name: 'Once', idempotencyKey: 'the-key' };
     const created = await Promise.all(Array.from({ length: 16 }, (_, racer) => createJob(gatewayOf(racer).domain, admin, input)));
     expect(new Set(created.map(({ job }) => job.id)).size).toBe(1);
@@ -116,7 +118,7 @@ describeOnEachStore('In a race', (_open, create, dialect) => {
     await expect(createJob(seed.domain, admin, { ...input, name: 'Twice' })).rejects.toThrow(IdempotencyConflict);
   });
 
-  test('for a step whose lease has run out one gets it, as its next attempt (P5)', async () => {
+  test('of claims for a step whose lease has expired, one gets it, as its next attempt (P5)', async () => {
     const { job } = await seed.createJob(1);
     const lost = await seed.claim(job, 0, await seed.registerDevice(), 10);
     seed.clock.advance(10_001);

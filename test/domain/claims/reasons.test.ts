@@ -1,11 +1,11 @@
-/** That every reason which the API names is one that somebody gives. */
+/** Every reason in the API is given somewhere in the code. */
 import { globSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { reportedReasons } from '../../../src/domain/claims/outcomes.ts';
 import { preparations } from '../../../src/domain/claims/progress.ts';
 import { statusReasons } from '../../../src/domain/core/lifecycle.ts';
 
-/** The code, without comments, types and the lists that only name what there is. */
+/** The code without comments, types, and lists of all reasons. */
 const textOf = (...folders: string[]) =>
   globSync(folders.map((folder) => `src/${folder}/**/*.ts`))
     .filter((path) => !/lifecycle\.ts$|enums\.ts$/.test(path))
@@ -17,9 +17,9 @@ const agent = textOf('agent');
 const ofDevices = [...reportedReasons, ...preparations];
 
 describe.each(statusReasons)('The reason %s', (reason) => {
-  test('is given by the gateway, or by the agent and taken from it', () => {
+  test('is given by the gateway, or reported by the agent and accepted', () => {
     const isGiven = (text: string) => text.includes(`'${reason}'`);
-    // What comes with a run timeout is the gateway's; a device that has one of its own may say so as well.
+    // The gateway gives RUN_TIMEOUT; a device with a timeout of its own may report it as well.
     if (ofDevices.includes(reason) && reason !== 'RUN_TIMEOUT') expect(isGiven(agent)).toBe(true);
     else expect(isGiven(gateway)).toBe(true);
   });

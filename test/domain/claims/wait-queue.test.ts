@@ -1,4 +1,7 @@
-/** The wait queue on real databases: as many claims wake as there is work for, and none sleeps beside a step that it could take. */
+/**
+ * The wait queue on real databases: as many claims wake as there is work for, and none sleeps while
+ * a step that it could claim is queued.
+ */
 import pg from 'pg';
 import { expect, test } from 'vitest';
 import type { Principal } from '../../../src/domain/access/principal.ts';
@@ -14,7 +17,7 @@ import { describeOnGround } from '../../support/ground.ts';
 import { seedRandom } from '../../support/random.ts';
 import { admin, type SeededDevice } from '../../support/seed.ts';
 
-/** Time in which no safety poll comes: a wake-up that is lost is not found again, and the test does not end. */
+/** A clock without safety polls: a lost wake-up makes the test hang. */
 const withoutSafetyPolls: Clock = {
   now: systemClock.now,
   elapsed: systemClock.elapsed,
@@ -28,11 +31,11 @@ interface Gateway {
   readonly wakeups: Wakeups;
 }
 
-describeOnGround('Those who wait for work', (on, database, dialect) => {
+describeOnGround('Claims that wait for work', (on, database, dialect) => {
   const claim = ({ domain, wakeups }: Gateway, principal: Principal, signal: AbortSignal) =>
     claimNextSteps(domain, principal, { limit: 1, leaseSeconds: 600, waitSeconds: 50 }, { wakeups, signal });
 
-  /** Counts the looks: each is a write. */
+  /** Counts the looks. Each is a write. */
   function counted(domain: Domain) {
     const counts = { looks: 0 };
     const store = new Proxy(domain.store, {
@@ -46,13 +49,14 @@ describeOnGround('Those who wait for work', (on, database, dialect) => {
     return { counts, domain: { ...domain, store } };
   }
 
-  /** Begins to wait, one after the other, and is back when each of them has looked. */
+  /** Starts the claims one after the other. Resolves when each of them has looked. */
   async function enterAll(gateway: Gateway, counts: { looks: number }, devices: readonly SeededDevice[], signal: AbortSignal) {
     const claims = [];
     for (const { principal } of devices) {
       const before = counts.looks;
       const { promise, resolve } = Promise.withResolvers<void>();
-      // Its look is over when it listens to nothing but the wait queue: a read of the store comes after the write.
+      // A look is over when the claim only listens to the wait queue: a read of the store follows
+      // the write.
       claims.push(claim(gateway, principal, signal));
       while (counts.looks === before) await turn();
       void gateway.domain.store.write(async () => {}).then(resolve);
@@ -61,14 +65,14 @@ describeOnGround('Those who wait for work', (on, database, dialect) => {
     return claims;
   }
 
-  test('are woken one for one step, who has waited longest first', async () => {
+  test('are woken one for each step, the longest waiting first', async () => {
     const { seed, wakeups } = on();
     const devices: SeededDevice[] = [];
     for (let i = 0; i < 12; i++) devices.push(await seed.registerDevice({ slots: 1 }));
     const { counts, domain } = counted({ ...seed.domain, clock: withoutSafetyPolls });
     const over = new AbortController();
     const claims = await enterAll({ domain, wakeups }, counts, devices, over.signal);
-    // The proof of the look above is a write as well.
+    // The check for that look is a write as well.
     const before = counts.looks;
     for (const i of [0, 1, 2]) {
       const { job } = await seed.createJob();
@@ -81,7 +85,7 @@ describeOnGround('Those who wait for work', (on, database, dialect) => {
     expect(wakeups.size).toBe(0);
   });
 
-  test('pass it on until he has it who can serve it, were he the last', async () => {
+  test('pass the wake-up on until a claim that can serve the step has it, even the last in the queue', async () => {
     const { seed, wakeups } = on();
     const devices: SeededDevice[] = [];
     for (let i = 0; i < 9; i++) devices.push(await seed.registerDevice({ slots: 1, labels: [{ key: 'n', value: String(i) }] }));
@@ -94,7 +98,7 @@ describeOnGround('Those who wait for work', (on, database, dialect) => {
     await Promise.all(claims);
   });
 
-  test('are woken by what is pinned to their device, and nobody else is', async () => {
+  test('are woken by a step pinned to their device, and no other claim is', async () => {
     const { seed, wakeups } = on();
     const devices: SeededDevice[] = [];
     for (let i = 0; i < 6; i++) devices.push(await seed.registerDevice({ slots: 1 }));
@@ -109,7 +113,7 @@ describeOnGround('Those who wait for work', (on, database, dialect) => {
     await Promise.all(claims);
   });
 
-  test('hand it over when they give up just as they are woken', async () => {
+  test('pass the wake-up on when they give up just as they are woken', async () => {
     const { seed, wakeups } = on();
     const domain = { ...seed.domain, clock: withoutSafetyPolls };
     for (let round = 0; round < 20; round++) {
@@ -128,7 +132,7 @@ describeOnGround('Those who wait for work', (on, database, dialect) => {
     expect(wakeups.size).toBe(0);
   });
 
-  test.runIf(dialect === 'postgres')('look again for a step that another change had in hand, and let be', async () => {
+  test.runIf(dialect === 'postgres')('look again for a step that another change had locked and then left', async () => {
     const { seed, wakeups } = on();
     const { job, steps } = await seed.createJob();
     const holder = new pg.Client({ connectionString: database().url ?? '' });
@@ -138,14 +142,14 @@ describeOnGround('Those who wait for work', (on, database, dialect) => {
     const { counts, domain } = counted({ ...seed.domain, clock: withoutSafetyPolls });
     const over = new AbortController();
     const claiming = claim({ domain, wakeups }, admin, over.signal);
-    // Passed over, not waited for.
+    // Skipped, not waited for.
     while (counts.looks < 2) await turn();
     await holder.query('rollback');
     await holder.end();
     expect((await claiming).claims.map(({ step }) => step.jobId)).toEqual([job.id]);
   });
 
-  test(`never sleep beside a step that they could claim: 24 of them, 240 steps that ask for this and that, ${dialect === 'postgres' ? 'two gateways, ' : ''}and no safety poll`, async () => {
+  test(`never sleep while a step that they could claim is queued: 24 claims, 240 steps of different demands, ${dialect === 'postgres' ? 'two gateways, ' : ''}and no safety poll`, async () => {
     const { seed, wakeups } = on();
     const random = seedRandom('the line');
     const pick = (below: number) => random(4).readUInt32BE() % below;
@@ -167,7 +171,7 @@ describeOnGround('Those who wait for work', (on, database, dialect) => {
       const gateway = gatewayOf(i);
       const principal = devices[i]?.principal ?? admin;
       while (!over.signal.aborted) {
-        // Some give up now and then, at any moment.
+        // Some claims give up at a random moment.
         const hasty = new AbortController();
         const claiming = claim(gateway, principal, AbortSignal.any([over.signal, hasty.signal]));
         if (i % 5 === 4) {
@@ -196,14 +200,14 @@ describeOnGround('Those who wait for work', (on, database, dialect) => {
           ...(pick(4) === 0 ? { resources: { gpu: 1 + pick(3) } } : {}),
           ...(pick(8) === 0 ? { pinnedDeviceId: devices[pick(24)]?.device.id ?? '' } : {}),
         }));
-        // A kind and a number of GPUs that no device has both would wait for ever.
+        // No device has both this kind and this number of GPUs: such a step would wait for ever.
         const possible = steps.map(({ requiredLabels, resources, ...step }) =>
           resources ? { ...step, resources } : { ...step, requiredLabels },
         );
         const created = await seed.createJob(
           possible.map(({ pinnedDeviceId, ...step }) => (pinnedDeviceId ? { name: step.name, maxAttempts: 100, pinnedDeviceId } : step)),
         );
-        // Changes that hold steps for a moment and let them be.
+        // Changes that lock steps for a moment without moving them.
         if (pick(3) === 0) await updateJob(seed.domain, admin, { jobId: created.job.id, priority: pick(5) });
         if (pick(5) === 0) await updateDevice(seed.domain, admin, { deviceId: devices[pick(24)]?.device.id ?? '', slots: 1 + pick(3) });
         for (let turns = pick(30); turns > 0; turns--) await turn();

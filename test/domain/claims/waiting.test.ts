@@ -1,4 +1,7 @@
-/** Claims that wait for work: woken as soon as there is some, and gone without a trace when there is none. */
+/**
+ * Claims that wait for work are woken when there is some, and leave nothing behind when there is
+ * none.
+ */
 import { expect, test } from 'vitest';
 import { claimNextSteps } from '../../../src/domain/claims/claims.ts';
 import { completeStep, failStep } from '../../../src/domain/claims/outcomes.ts';
@@ -7,7 +10,7 @@ import { describeOnGround, watchWrites } from '../../support/ground.ts';
 import { admin } from '../../support/seed.ts';
 
 describeOnGround('A claim that waits', (on) => {
-  /** Begins to wait, and has looked once. */
+  /** Starts to wait. Resolves after the first look. */
   async function wait(principal = admin, signal?: AbortSignal) {
     const { seed, wakeups } = on();
     const watched = watchWrites(seed.domain);
@@ -38,7 +41,7 @@ describeOnGround('A claim that waits', (on) => {
     expect((await again.claims).map(({ step, lease }) => [step.number, lease.attempt])).toEqual([[1, 2]]);
   });
 
-  test('is answered as soon as its device has room', async () => {
+  test('is answered as soon as its device has free capacity', async () => {
     const { seed, claimNext } = on();
     const { device, principal } = await seed.registerDevice({ slots: 1 });
     const { job } = await seed.createJob();
@@ -55,10 +58,10 @@ describeOnGround('A claim that waits', (on) => {
     expect((await more.claims).map(({ step }) => step.jobId)).toEqual([third.id]);
   });
 
-  test('answers with nothing when its time is up, and leaves nothing behind', async () => {
+  test('returns no steps when its time is up, and leaves nothing behind', async () => {
     const { seed, wakeups } = on();
     const waiting = await wait();
-    // In steps: each safety poll looks, and waits again.
+    // In steps: at each safety poll the claim looks and waits again.
     let isOver = false;
     const claims = waiting.claims.finally(() => {
       isOver = true;
@@ -72,7 +75,7 @@ describeOnGround('A claim that waits', (on) => {
     expect([wakeups.size, seed.clock.waiting]).toEqual([0, 0]);
   });
 
-  test('that is given up takes nothing, not even what is queued at that moment', async () => {
+  test('that is aborted takes nothing, not even a step that is queued at that moment', async () => {
     const { seed, wakeups } = on();
     const giveUp = new AbortController();
     const waiting = await wait(admin, giveUp.signal);
@@ -101,7 +104,7 @@ describeOnGround('A claim that waits', (on) => {
     expect(await waiting.claims).toHaveLength(1);
   });
 
-  test('wakes for one step among many: one has it, the others go on waiting', async () => {
+  test('shares one step with many others: one claim gets it, the others keep waiting', async () => {
     const { seed, wakeups } = on();
     const giveUp = new AbortController();
     const waiting = await Promise.all(Array.from({ length: 8 }, () => wait(admin, giveUp.signal)));

@@ -1,4 +1,4 @@
-/** What becomes of leases and deadlines when the wall clock jumps, and when the gateway stood still. */
+/** Leases and deadlines when the wall clock jumps, and after the gateway stood still. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { claimStep } from '../../../src/domain/claims/claims.ts';
 import { renewLease } from '../../../src/domain/claims/leases.ts';
@@ -29,7 +29,7 @@ describeOnEachStore('A gateway', (open) => {
     await stop();
     expect(errors.splice(0)).toEqual([]);
   });
-  /** So much time, with the sweeps that belong to it. */
+  /** Lets time pass, with its sweeps. */
   const pass = async (seconds: number) => {
     seed.clock.advance(500);
     await sweep(seed.domain);
@@ -65,7 +65,7 @@ describeOnEachStore('A gateway', (open) => {
     expect((await seed.readJob(job.job.id)).status).toBe('CANCELLED');
   });
 
-  test('whose wall clock jumps forward forgets no idempotency key before its time has passed, and then does (P6, P13)', async () => {
+  test('whose wall clock jumps forward deletes no idempotency key early, and deletes it when its time has passed (P6, P13)', async () => {
     const create = () => createProject(seed.domain, admin, { name: 'Once', gitRepository: 'same', idempotencyKey: 'once' });
     const { project } = await create();
     await pass(1);
@@ -80,7 +80,7 @@ describeOnEachStore('A gateway', (open) => {
     expect((await create()).project.id).not.toBe(project.id);
   });
 
-  test('that stood still for longer than a lease takes it from nobody: neither a claim nor a sweep, and its device goes on (P13)', async () => {
+  test('that stood still for longer than a lease expires none, in a claim or a sweep, and the device keeps its step (P13)', async () => {
     seed.clock.stall(10 * LEASE_SECONDS * 1_000);
     await expect(claimStep(seed.domain, admin, { jobId: job.job.id, stepNumber: 0, leaseSeconds: LEASE_SECONDS })).rejects.toThrow(
       'is RUNNING',
@@ -90,7 +90,7 @@ describeOnEachStore('A gateway', (open) => {
     expect(await statusOf()).toBe('RUNNING');
   });
 
-  test('that stood still finds out within a lease and a second which devices are dead (P5)', async () => {
+  test('that stood still notices dead devices within a lease and a second (P5)', async () => {
     seed.clock.stall(10 * LEASE_SECONDS * 1_000);
     await pass(LEASE_SECONDS - 1);
     expect(await statusOf()).toBe('RUNNING');

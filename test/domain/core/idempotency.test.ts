@@ -1,4 +1,4 @@
-/** Idempotency keys: the same again is answered with what came of it the first time (P6). */
+/** Idempotency keys: the same request again gets the first result (P6). */
 import { expect, test } from 'vitest';
 import { createFragment } from '../../../src/domain/files/fragments.ts';
 import { cancelJob } from '../../../src/domain/jobs/cancellation.ts';
@@ -9,13 +9,13 @@ import { describeOnGround, type Ground, refusalOf } from '../../support/ground.t
 import { admin, type SeededJob } from '../../support/seed.ts';
 
 interface Keyed {
-  /** What came of it, without what a replay is not to have: a secret, its mark. */
+  /** The result, without what a replay must not have: the secret and the mark of a replay. */
   run(ground: Ground, jobs: { open: SeededJob; ended: SeededJob }, idempotencyKey: string | null, change?: string): Promise<{ id: string }>;
-  /** Where the changed input differs. */
+  /** The path where the changed input differs. */
   readonly path: string;
 }
 
-/** Every mutation that has a key. */
+/** Every mutation with an idempotency key. */
 const mutations: Record<string, Keyed> = {
   createProject: {
     async run({ seed }, _, idempotencyKey, change = 'same') {
@@ -54,7 +54,7 @@ const mutations: Record<string, Keyed> = {
   },
   createFragment: {
     async run({ seed }, { open }, idempotencyKey, change = 'same') {
-      // Without a key the same filename would be refused.
+      // Without a key, the same filename would be refused.
       const filename = idempotencyKey ? 'once.txt' : `${seed.domain.ids.next('Fragment')}.txt`;
       const input = { jobId: open.job.id, filename, type: 'DATA', text: change, idempotencyKey } as const;
       return { id: (await createFragment(seed.domain, admin, input)).fragment.id };
@@ -85,7 +85,7 @@ describeOnGround('An idempotency key', (on) => {
     const ground = on();
     const jobs = await makeJobs(ground);
     await run(ground, jobs, 'a key');
-    // What may be retried must have ended: then the input is all that differs.
+    // A job must have ended to be retried. Then only the input differs.
     if (path === 'jobId') {
       await cancelJob(ground.seed.domain, admin, { jobId: jobs.open.job.id, cancelTimeoutSeconds: 0 });
     }
@@ -114,7 +114,7 @@ describeOnGround('An idempotency key', (on) => {
     expect(await run(ground, jobs, null)).not.toEqual(await run(ground, jobs, null));
   });
 
-  test.each(['', 'k'.repeat(201), 'a\0b'])('must be one: %j is refused', async (key) => {
+  test.each(['', 'k'.repeat(201), 'a\0b'])('must be valid: %j is refused', async (key) => {
     const ground = on();
     const jobs = await makeJobs(ground);
     const stored = await ground.readAll();
@@ -124,7 +124,7 @@ describeOnGround('An idempotency key', (on) => {
     expect(await ground.readAll()).toEqual(stored);
   });
 
-  test('is one for each mutation and each project', async () => {
+  test('is separate for each mutation and each project', async () => {
     const ground = on();
     const { seed } = ground;
     const { project } = await createProject(seed.domain, admin, { name: 'Other', idempotencyKey: `of ${seed.project.id}` });
@@ -151,7 +151,7 @@ describeOnGround('An idempotency key', (on) => {
     expect(await create('Better')).toMatchObject({ isReplay: false });
   });
 
-  test('holds although the input comes with its keys in another order, or with null for what was left out', async () => {
+  test('matches an input with its keys in another order, or with null for fields that were left out', async () => {
     const { seed } = on();
     const { id: projectId } = seed.project;
     const first = await createJob(seed.domain, admin, {

@@ -1,4 +1,7 @@
-/** That the lifecycle tables are sound in themselves. What the database makes of each cell: transitions.test.ts, transitions-of-rounds.test.ts. */
+/**
+ * The lifecycle tables are consistent. Their cells in the database: transitions.test.ts and
+ * transitions-of-rounds.test.ts.
+ */
 import { describe, expect, test } from 'vitest';
 import {
   fragmentLifecycle,
@@ -26,7 +29,7 @@ import {
 
 type Lifecycle = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
-/** All statuses that can follow from this one. */
+/** All statuses that can follow this one. */
 function reachable(lifecycle: Lifecycle, start: string): Set<string> {
   const seen = new Set([start]);
   for (const status of seen) for (const to of Object.values(lifecycle[status] ?? {})) seen.add(to);
@@ -70,7 +73,7 @@ describe.each(tables)('The lifecycle of a $noun', ({ lifecycle, statuses, starts
     }
   });
 
-  test('has no way out of an end', () => {
+  test('has no transition out of a final status', () => {
     for (const end of ends) expect([...reachable(lifecycle, end)]).toEqual([end]);
   });
 });
@@ -87,11 +90,11 @@ describe('The lifecycle of a job', () => {
     expect(jobStatusesThatAllow('delete')).toEqual(terminalJobStatuses);
   });
 
-  test('takes no new steps once it is being cancelled', () => {
+  test('accepts no new steps once it is being cancelled', () => {
     expect(jobStatusesThatAllow('addSteps')).toEqual(['BLOCKED', 'QUEUED', 'RUNNING', 'SUSPENDED']);
   });
 
-  test('leads from CANCELLING to an end alone: CANCELLED, or FAILED at a run timeout (P10)', () => {
+  test('leads from CANCELLING only to a final status: CANCELLED, or FAILED at a run timeout (P10)', () => {
     expect(reachable(jobLifecycle, 'CANCELLING')).toEqual(new Set(['CANCELLING', 'CANCELLED', 'FAILED']));
   });
 });
@@ -112,23 +115,23 @@ describe('The lifecycle of a step', () => {
     expect(stepStatusesThatAllow('complete')).toEqual(heldStepStatuses);
   });
 
-  test('never goes back to the queue once cancel was asked for', () => {
+  test('never returns to the queue once cancel was requested', () => {
     expect(reachable(stepLifecycle, 'CANCELLING')).toEqual(new Set(['CANCELLING', 'SUCCEEDED', 'CANCELLED', 'FAILED']));
   });
 
-  test('skips only what never ran', () => {
+  test('skips only a step that never ran', () => {
     expect(stepStatusesThatAllow('skip')).toEqual(['BLOCKED', 'QUEUED']);
   });
 });
 
 describe('The lifecycle of a participant', () => {
-  // The end of a job drops those that are open in one statement, which does not look at the table.
-  test('drops whoever may still hand in a model, and nobody else', () => {
+  // The end of a job drops open participants in one statement, which does not use the table.
+  test('drops a device that may still submit a model, and no other', () => {
     expect(participantStatusesThatAllow('drop')).toEqual(['INVITED', 'TRAINING']);
     for (const status of participantStatusesThatAllow('drop')) expect(nextParticipantStatus(status, 'drop')).toBe('DROPPED');
   });
 
-  test('takes a model only from a device that holds its step', () => {
+  test('accepts a model only from a device that holds its step', () => {
     expect(participantStatusesThatAllow('submit')).toEqual(['TRAINING']);
     expect(participantStatusesThatAllow('submitLate')).toEqual(['TRAINING']);
   });

@@ -1,4 +1,4 @@
-/** What the gateway does by itself: one thing that fails holds up no other. */
+/** Background tasks of the gateway: one that fails does not hold up others. */
 import { and, eq } from 'drizzle-orm';
 import { afterEach, expect, test } from 'vitest';
 import { cancelJob } from '../../../src/domain/jobs/cancellation.ts';
@@ -7,7 +7,10 @@ import { describeOnGround, refusalOf } from '../../support/ground.ts';
 import { admin } from '../../support/seed.ts';
 
 describeOnGround('The sweep', (on) => {
-  /** The counter of the job's events, set back: whatever is to be written of the job now fails, as a row that is damaged would make it. */
+  /**
+   * Sets back the counter of the job's events, so that every write of an event of the job fails, as
+   * with a damaged row.
+   */
   async function damage(jobId: string) {
     const { db, t } = on().store.read;
     const [counter] = await db
@@ -34,7 +37,7 @@ describeOnGround('The sweep', (on) => {
 
   const statusOf = async (jobId: string) => (await on().seed.readSteps(jobId))[0]?.status;
 
-  test('lets go of every other lease when one cannot be let go, and claims go on beside it (P5)', async () => {
+  test('expires every other lease when one cannot be expired, and claims continue (P5)', async () => {
     const { seed, claimNext } = on();
     const [damaged, sound] = [await seed.createJob(), await seed.createJob()];
     await seed.claim(damaged, 0, undefined, 1);
@@ -47,7 +50,7 @@ describeOnGround('The sweep', (on) => {
     expect((await claimNext(admin)).map(({ step }) => step.jobId)).toEqual([sound.job.id]);
   });
 
-  test('a claim that meets a lease that cannot be let go takes what it can', async () => {
+  test('does not stop a claim: one that meets a lease that cannot be expired takes what it can', async () => {
     const { seed, claimNext } = on();
     const [damaged, sound] = [await seed.createJob(), await seed.createJob()];
     await seed.claim(damaged, 0, undefined, 1);
@@ -57,7 +60,7 @@ describeOnGround('The sweep', (on) => {
     expect((await claimNext(admin)).map(({ step }) => step.jobId)).toEqual([sound.job.id]);
   });
 
-  test('ends every other job that is overdue when one cannot be ended (P10)', async () => {
+  test('ends every other overdue job when one cannot be ended (P10)', async () => {
     const { seed } = on();
     const [damaged, sound] = [await seed.createJob(), await seed.createJob()];
     for (const job of [damaged, sound]) {
@@ -71,7 +74,7 @@ describeOnGround('The sweep', (on) => {
     expect((await seed.readJob(sound.job.id)).status).toBe('CANCELLED');
   });
 
-  test('tells of what fails once, tries it less and less often, and does it when it can be done', async () => {
+  test('reports a failing task once, retries it at growing intervals, and completes it when it can', async () => {
     const { seed } = on();
     const { domain, clock } = seed;
     const job = await seed.createJob();
@@ -85,7 +88,7 @@ describeOnGround('The sweep', (on) => {
       const failedAt = clock.now().getTime();
       while (domain.retries.isBackingOff(name, clock.now())) clock.advance(100);
       pauses.push(clock.now().getTime() - failedAt);
-      // Not told again.
+      // Not reported again.
       await sweep(domain);
     }
     expect(pauses).toEqual([400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 51_200, 60_000, 60_000]);
@@ -96,7 +99,7 @@ describeOnGround('The sweep', (on) => {
     expect(domain.retries.size).toBe(0);
   });
 
-  test('a clock that goes back lengthens no pause (P13)', async () => {
+  test('waits no longer when the clock goes back (P13)', async () => {
     const { seed } = on();
     const job = await seed.createJob();
     await seed.claim(job, 0, undefined, 1);
@@ -109,7 +112,7 @@ describeOnGround('The sweep', (on) => {
     expect(seed.domain.retries.isBackingOff(name, seed.clock.now())).toBe(false);
   });
 
-  test('when the store takes no writes at all, nothing rests: all is tried again in the next one (P12)', async () => {
+  test('retries every task at once when the store took no writes at all (P12)', async () => {
     const { seed } = on();
     const job = await seed.createJob();
     await seed.claim(job, 0, undefined, 1);
@@ -124,8 +127,8 @@ describeOnGround('The sweep', (on) => {
   });
 });
 
-describeOnGround('A gateway that starts where none was', (on) => {
-  test('gives a lease its full time again, and its attempt says the same', async () => {
+describeOnGround('A gateway that starts after an outage', (on) => {
+  test('gives a lease its full time again, in the step and its attempt', async () => {
     const { seed } = on();
     const job = await seed.createJob();
     await seed.claim(job, 0, undefined, 60);

@@ -1,4 +1,7 @@
-/** Every cell of the tables of rounds, participants and fragments, allowed and refused, through SQL on both databases. */
+/**
+ * Every cell of the tables of rounds, participants and fragments, allowed and refused, through SQL
+ * on both databases.
+ */
 import { and, eq } from 'drizzle-orm';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Change, change } from '../../../src/domain/core/change.ts';
@@ -28,7 +31,7 @@ import { describeOnEachStore } from '../../support/databases.ts';
 import { admin, plantSeed, type Seed } from '../../support/seed.ts';
 import { nth, raiseFleet } from '../fleet.ts';
 
-/** Every status with every transition of a table, and where it leads: null where it is refused. */
+/** Every status with every transition of a table, and the status it leads to. Null: refused. */
 function cellsOf<S extends string, T extends string>(
   lifecycle: Readonly<Record<S, Readonly<Partial<Record<T, S>>>>>,
   statuses: readonly S[],

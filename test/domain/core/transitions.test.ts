@@ -30,7 +30,7 @@ const jobTransitions = [...new Set(Object.values(jobLifecycle).flatMap((row) => 
 const cells = <S, H>(statuses: readonly S[], transitions: readonly H[]) =>
   statuses.flatMap((status) => transitions.map((transition) => ({ status, transition })));
 
-/** A lease, exactly while the status says that there is one: the database insists on it. */
+/** A lease exactly if the status needs one: the database checks it. */
 const leaseIn = (status: StepStatus, now: Date): Partial<StepRow> =>
   isHeldStep(status)
     ? { leaseHash: 'f'.repeat(64), leaseExpiresAt: new Date(now.getTime() + 60_000), leaseSeconds: 60, attemptCount: 1 }
@@ -45,7 +45,7 @@ describeOnEachStore('The lifecycle in the database', (open) => {
     seed = await plantSeed(store);
   });
 
-  /** A step in this status, whatever led there. */
+  /** A step in this status. */
   async function placeStep(status: StepStatus): Promise<StepRow> {
     const { job } = await seed.createJob(1);
     await store.write(async ({ db, t }) =>
@@ -102,7 +102,7 @@ describeOnEachStore('The lifecycle in the database', (open) => {
       expect(await seed.readEvents(step.jobId)).toEqual(events);
     });
 
-    test('is not moved by who has read it before another moved it', async () => {
+    test('is not moved by a change that read it before another moved it', async () => {
       const step = await placeStep('RUNNING');
       const completed = await move(step, 'complete');
       const events = await seed.readEvents(step.jobId);
@@ -111,7 +111,7 @@ describeOnEachStore('The lifecycle in the database', (open) => {
       expect(await seed.readEvents(step.jobId)).toEqual(events);
     });
 
-    test('is moved once when two move it at once (P4)', async () => {
+    test('is moved once when two changes move it at once (P4)', async () => {
       const step = await placeStep('RUNNING');
       const outcomes = await Promise.allSettled([move(step, 'complete'), move(step, 'fail'), move(step, 'cancel')]);
       expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
@@ -176,7 +176,7 @@ describeOnEachStore('The lifecycle in the database', (open) => {
       expect(await seed.readEvents(job.id)).toEqual(events);
     });
 
-    test('is not moved by who has read it before another moved it', async () => {
+    test('is not moved by a change that read it before another moved it', async () => {
       const job = await placeJob('RUNNING');
       const ended = await move(job, 'fail');
       await expect(move(job, 'succeed')).rejects.toThrow(InvalidState);

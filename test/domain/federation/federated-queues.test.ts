@@ -1,4 +1,6 @@
-/** Federated jobs in experiments, and preempted ones: what they hand on, and how they end. */
+/**
+ * Federated jobs in experiments, and preempted ones: which models they pass on, and how they end.
+ */
 import { expect, test } from 'vitest';
 import { releaseStep, renewLease } from '../../../src/domain/claims/leases.ts';
 import { createFragment, finishUpload } from '../../../src/domain/files/fragments.ts';
@@ -22,7 +24,7 @@ async function makeQueue({ domain, project }: Seed) {
 }
 
 describeOnGround('A federated job', (on) => {
-  test('of an experiment hands its last aggregate on, to rounds as well (v7)', async () => {
+  test('of an experiment passes its last aggregate on, to rounds as well (v7)', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 2);
     const { experimentId, startId } = await makeQueue(seed);
@@ -37,7 +39,7 @@ describeOnGround('A federated job', (on) => {
     expect((await fleet.readRounds(second.id)).map(({ startModelId }) => startModelId)).toEqual([fragment.id]);
   });
 
-  test('that is cancelled after rounds of its own hands nothing of them on', async () => {
+  test('that is cancelled after some rounds passes none of their models on', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 1);
     const { experimentId, startId } = await makeQueue(seed);
@@ -51,7 +53,7 @@ describeOnGround('A federated job', (on) => {
     expect(await seed.readJob(second.id)).toMatchObject({ status: 'QUEUED', startModelId: startId });
   });
 
-  test('whose duration is over before its first aggregate has no model, whatever its devices handed in', async () => {
+  test('whose maximum duration ends before its first aggregate has no model, whatever its devices submitted', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 2);
     const { experimentId, startId } = await makeQueue(seed);
@@ -66,7 +68,7 @@ describeOnGround('A federated job', (on) => {
     expect(await seed.readJob(second.id)).toMatchObject({ status: 'QUEUED', startModelId: startId });
   });
 
-  test('whose turn comes when too few devices are there fails, and the next one has its turn', async () => {
+  test('fails if too few devices are online when its turn comes, and the next one has its turn', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 2);
     const { experimentId } = await makeQueue(seed);
@@ -79,7 +81,7 @@ describeOnGround('A federated job', (on) => {
     expect(await seed.readJob(third.id)).toMatchObject({ status: 'QUEUED' });
   });
 
-  test('makes room on a device of its own, and can come to the end of its duration while it is SUSPENDED (n8)', async () => {
+  test('gives a device up to a more urgent step, and can reach its maximum duration while it is SUSPENDED (n8)', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 1);
     const device = nth(fleet.devices, 0);

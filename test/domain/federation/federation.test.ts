@@ -1,4 +1,4 @@
-/** Federated jobs from their making to their end: what is asked for, who is selected, and what is handed on. */
+/** Federated jobs: their input, device selection, and the model that is passed on. */
 import { describe, expect, test } from 'vitest';
 import { completeStep } from '../../../src/domain/claims/outcomes.ts';
 import { selectDevices } from '../../../src/domain/federation/selection.ts';
@@ -18,19 +18,19 @@ const idsOf = (devices: readonly { device: { id: string } }[]) => devices.map(({
 describe('A selection', () => {
   const ids = Array.from({ length: 20 }, (_, i) => `dev_${i}`);
 
-  test('follows from seed, round and devices alone, however they are listed', () => {
+  test('depends only on seed, round and devices, not on the order of the list', () => {
     const chosen = selectDevices(ids, 5, 'seed', 1);
     expect(selectDevices(ids.toReversed(), 5, 'seed', 1)).toEqual(chosen);
     expect(selectDevices(ids, 5, 'another', 1)).not.toEqual(chosen);
     expect(selectDevices(ids, 5, 'seed', 2)).not.toEqual(chosen);
   });
 
-  test('has no device twice, and all of them when all are asked for', () => {
+  test('has no device twice, and all of them when all are requested', () => {
     expect(selectDevices(ids, 20, 'seed', 1).sort()).toEqual(ids.toSorted());
     expect(selectDevices(ids, 21, 'seed', 1)).toHaveLength(20);
   });
 
-  test('stays as it is when a device is gone that it had not taken', () => {
+  test('does not change when a device that was not selected is gone', () => {
     const chosen = selectDevices(ids, 5, 'seed', 1);
     const others = ids.filter((id) => !chosen.includes(id)).slice(1);
     expect(selectDevices([...chosen, ...others], 5, 'seed', 1)).toEqual(chosen);
@@ -40,7 +40,8 @@ describe('A selection', () => {
     const turns = new Map(ids.map((id) => [id, 0]));
     for (let round = 1; round <= 400; round++)
       for (const id of selectDevices(ids, 5, 'seed', round)) turns.set(id, (turns.get(id) ?? 0) + 1);
-    // 100 are expected of each; the chance of a fair one to be off by 40 is below one in a million.
+    // 100 are expected of each. The chance that a fair selection is off by 40 is below one in a
+    // million.
     for (const count of turns.values()) expect(Math.abs(count - 100)).toBeLessThan(40);
   });
 });
@@ -72,7 +73,7 @@ async function storeModel({ domain, project }: Seed, filename = 'start.safetenso
 }
 
 describeOnGround('A federated job', (on) => {
-  test('selects devices and buffer devices at once, each with a step that it alone may claim', async () => {
+  test('selects devices and buffer devices at once, each with a step that only it may claim', async () => {
     const { seed, claimNext } = on();
     const fleet = await raiseFleet(seed, 6);
     await seed.registerDevice({ kind: 'WORKER' });
@@ -107,7 +108,7 @@ describeOnGround('A federated job', (on) => {
     expect((await seed.readJob(job.id)).status).toBe('RUNNING');
   });
 
-  test('with the seed of another selects as that one did; without one it makes its own', async () => {
+  test('with the seed of another selects the same devices; without one it makes its own seed', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 8);
     const first = await fleet.createJob({ numDevices: 4 });
@@ -119,7 +120,7 @@ describeOnGround('A federated job', (on) => {
     expect((await fleet.readFederation(other.job.id))?.selectionSeed).not.toBe(selectionSeed);
   });
 
-  test('selects none but devices that have what its training asks for', async () => {
+  test('selects only devices that meet the requirements of its training', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 3);
     const strong = await seed.registerDevice({ kind: 'EDGE', resources: { gpu: 1, memoryMb: 8_192 } });
@@ -131,7 +132,7 @@ describeOnGround('A federated job', (on) => {
     expect(await refusalOf(fleet.createJob({ numDevices: 2, trainContainer }))).toMatchObject({ code: 'INVALID_INPUT' });
   });
 
-  test('is refused where too few edge devices are online, with how many there are', async () => {
+  test('is refused if too few edge devices are online, with their number', async () => {
     const { seed, readAll } = on();
     const fleet = await raiseFleet(seed, 2);
     seed.clock.advance(61_000);
@@ -184,7 +185,7 @@ describeOnGround('A federated job', (on) => {
     expect(refusal).toMatchObject({ code: 'INVALID_INPUT', issues: [{ path: ['federation', ...path.split('.')] }] });
   });
 
-  test('takes no steps: neither beside its federation nor later', async () => {
+  test('accepts no steps, neither with its federation nor later', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 1);
     const steps = [{ name: 'More' }];
@@ -205,7 +206,7 @@ describeOnGround('A federated job', (on) => {
     expect(own.steps[0]?.container).toMatchObject({ command: 'train here', resources: { cpu: 2 } });
   });
 
-  test('is made once for an idempotency key, though devices have come and gone since', async () => {
+  test('is created once for an idempotency key, even if devices have come and gone since', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 2);
     const input = { projectId: seed.project.id, name: 'Once', federation: { numDevices: 2 }, idempotencyKey: 'once' };
@@ -216,7 +217,7 @@ describeOnGround('A federated job', (on) => {
     expect(fleet.devices).toHaveLength(2);
   });
 
-  test('tried again is a federated job with the same input and seed', async () => {
+  test('is retried as a federated job with the same input and seed', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 4);
     const start = await storeModel(seed);
@@ -250,7 +251,7 @@ describeOnGround('A federated job of an experiment', (on) => {
     return { seed, fleet, start, experimentId: experiment.id };
   }
 
-  test('hands its aggregate on to the next, whose first round starts then, and is counted from then', async () => {
+  test('passes its aggregate on to the next, whose first round and duration start then', async () => {
     const { seed, fleet, start, experimentId } = await plantExperiment();
     const { job } = await fleet.createJob({ numDevices: 2 }, { experimentId });
     const next = await fleet.createJob({ numDevices: 2, terminationCriteria: [{ maxDurationSeconds: 100 }] }, { experimentId });
@@ -268,7 +269,7 @@ describeOnGround('A federated job of an experiment', (on) => {
     expect((await seed.readJob(next.job.id)).status).toBe('RUNNING');
   });
 
-  test('fails when its turn comes and too few devices are there; the one after it has its turn', async () => {
+  test('fails if too few devices are online when its turn comes, and the one after it has its turn', async () => {
     const { seed, fleet, start, experimentId } = await plantExperiment();
     const { job } = await seed.createJob(1, { experimentId });
     const second = await fleet.createJob({ numDevices: 4 }, { experimentId });
@@ -283,7 +284,7 @@ describeOnGround('A federated job of an experiment', (on) => {
     expect(await seed.readJob(third.job.id)).toMatchObject({ status: 'QUEUED', startModelId: start.id, stepCount: 3 });
   });
 
-  test('hands on what it started from when it fails', async () => {
+  test('passes on the model that it started from when it fails', async () => {
     const { seed, fleet, start, experimentId } = await plantExperiment();
     const { job } = await fleet.createJob({ numDevices: 2, roundDeadlineSeconds: 10 }, { experimentId });
     const next = await seed.createJob(1, { experimentId });

@@ -1,4 +1,7 @@
-/** Federated jobs over many rounds, to their end: each round starts from the aggregate of the one before, until a criterion holds, devices lack, or someone cancels. */
+/**
+ * Federated jobs over many rounds. Each round starts from the aggregate of the one before, until a
+ * criterion holds, devices lack, or the job is cancelled.
+ */
 import { expect, test } from 'vitest';
 import { releaseStep, renewLease } from '../../../src/domain/claims/leases.ts';
 import { completeStep, failStep } from '../../../src/domain/claims/outcomes.ts';
@@ -9,7 +12,7 @@ import { admin } from '../../support/seed.ts';
 import { nth, raiseFleet, see, statusesOf } from '../fleet.ts';
 
 describeOnGround('A job of many rounds', (on) => {
-  test('starts each from the aggregate of the one before, on a new selection, until there were as many as asked for', async () => {
+  test('starts each round from the aggregate of the one before, with a new selection, up to maxRounds', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 8);
     const { job } = await fleet.createJob({ numDevices: 2, selectionSeed: 'rounds', terminationCriteria: [{ maxRounds: 3 }] });
@@ -43,7 +46,7 @@ describeOnGround('A job of many rounds', (on) => {
     ]);
   });
 
-  test('ends when a metric has come to what was asked for', async () => {
+  test('ends when a metric reaches its threshold', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 2);
     const { job } = await fleet.createJob({
@@ -56,7 +59,7 @@ describeOnGround('A job of many rounds', (on) => {
     }
   });
 
-  test('ends when its duration is over, by the clock alone, with what it has by then', async () => {
+  test('ends at its maximum duration, by the clock alone, with the models it has', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 2);
     const { job } = await fleet.createJob({ numDevices: 2, roundDeadlineSeconds: 500, terminationCriteria: [{ maxDurationSeconds: 100 }] });
@@ -87,7 +90,7 @@ describeOnGround('A job of many rounds', (on) => {
     expect(statusesOf(await fleet.readParticipants(job.id, 2))).toEqual(['DROPPED', 'DROPPED']);
   });
 
-  test('ends with its duration also before a device has come, and while it aggregates', async () => {
+  test('ends at its maximum duration also before a device has claimed a step, and while it aggregates', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 2);
     const criteria = { terminationCriteria: [{ maxDurationSeconds: 20 }] };
@@ -102,7 +105,7 @@ describeOnGround('A job of many rounds', (on) => {
     }
   });
 
-  test('fails when its next round lacks devices, and starts it with fewer spare ones than were asked for', async () => {
+  test('fails if its next round lacks devices, but starts it with fewer spare devices than requested', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 3);
     const { job } = await fleet.createJob({ numDevices: 2, numBufferDevices: 1, terminationCriteria: [{ maxRounds: 5 }] });
@@ -127,7 +130,7 @@ describeOnGround('A job of many rounds', (on) => {
 });
 
 describeOnGround('Cancelling a federated job', (on) => {
-  test('waits for the devices that train, whatever they hand in meanwhile, and takes the others out at once', async () => {
+  test('waits for the devices that train, whatever they submit meanwhile, and drops the others at once', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 4);
     const { job } = await fleet.createJob({ numDevices: 3, numBufferDevices: 1 });
@@ -144,7 +147,7 @@ describeOnGround('Cancelling a federated job', (on) => {
     expect(statusesOf(await fleet.readParticipants(job.id))).toEqual(['DROPPED', 'SUBMITTED', 'DROPPED', 'DROPPED']);
   });
 
-  test('ends at its timeout, and at once where no device holds a step', async () => {
+  test('ends at its timeout, and at once if no device holds a step', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 2);
     const { job } = await fleet.createJob({ numDevices: 2 });
@@ -159,7 +162,7 @@ describeOnGround('Cancelling a federated job', (on) => {
     expect(await fleet.readRoundEvents(untouched.id)).toEqual(['1 null → TRAINING', '1 TRAINING → CANCELLED']);
   });
 
-  test('of one that aggregates stops that', async () => {
+  test('stops a running aggregation', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 1);
     const { job } = await fleet.createJob({ numDevices: 1, terminationCriteria: [{ maxRounds: 9 }] });
@@ -173,7 +176,7 @@ describeOnGround('Cancelling a federated job', (on) => {
     expect(fragment.status).toBe('READY');
   });
 
-  test('is decided for by a run timeout as well', async () => {
+  test('happens at a run timeout as well', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 1);
     const { job } = await fleet.createJob({ numDevices: 1 }, { runTimeoutSeconds: 15 });

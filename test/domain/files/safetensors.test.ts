@@ -7,7 +7,7 @@ interface Laid {
   bytes: Buffer;
 }
 
-/** A file as the format says: length, header, tensors one after the other. */
+/** A file in the format: length, header, tensors one after the other. */
 function file(tensors: Record<string, Laid>, metadata?: Record<string, string>): Buffer {
   let at = 0;
   const header: Record<string, unknown> = metadata ? { __metadata__: metadata } : {};
@@ -49,7 +49,7 @@ describe('a safetensors file', () => {
     expect(read?.tensors.map(({ values }) => values)).toEqual([[1, -2.5], [1.5], [-7], [1, 0]]);
   });
 
-  test('gives no values of a tensor with more elements than asked for, of an unknown type, or cut short', async () => {
+  test('gives no values of a tensor that is too large, of an unknown type, or cut short', async () => {
     const bytes = file({
       large: { dtype: 'F32', shape: [4], bytes: floats },
       odd: { dtype: 'F4', shape: [2], bytes: Buffer.from([1]) },
@@ -63,7 +63,7 @@ describe('a safetensors file', () => {
     ]);
   });
 
-  test('gives the tensors that were asked for by name alone, and reads no others', async () => {
+  test('gives only the tensors asked for by name, and reads no others', async () => {
     const bytes = file({ a: { dtype: 'F32', shape: [4], bytes: floats }, b: { dtype: 'U8', shape: [1], bytes: Buffer.from([9]) } });
     const positions: number[] = [];
     const read = await readStateDict(

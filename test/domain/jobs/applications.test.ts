@@ -1,4 +1,4 @@
-/** The catalogue, and what jobs take from it. */
+/** Applications, and what jobs take from them. */
 import { eq } from 'drizzle-orm';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createApiKey } from '../../../src/domain/access/key-changes.ts';
@@ -41,7 +41,7 @@ describeOnEachStore('An application', (open) => {
         error.issues?.map(({ path, message }) => `${path.join('.')}: ${message}`) ?? error,
     );
 
-  /** As SeeMe's documents have them. */
+  /** Like those in SeeMe's documents. */
   const classifier: ItemDefinitionInput[] = [
     { name: 'image_size', label: 'Image Size', valueType: 'INT', isRequired: true },
     { name: 'arch', label: 'Architecture', valueType: 'MULTI', options: ['resnet34', 'resnet50'], defaultValue: 'resnet34' },
@@ -71,11 +71,11 @@ describeOnEachStore('An application', (open) => {
       ],
       'with MULTI and nothing to choose from': [
         { itemDefinitions: [{ name: 'a', valueType: 'MULTI' }] },
-        ['itemDefinitions.0.options: must not be empty: MULTI is one of them.'],
+        ['itemDefinitions.0.options: must not be empty: a MULTI item takes one of its options.'],
       ],
       'with options of another type': [
         { itemDefinitions: [{ name: 'a', valueType: 'TEXT', options: ['x'] }] },
-        ['itemDefinitions.0.options: are for MULTI; the item is TEXT.'],
+        ['itemDefinitions.0.options: must not be given for an item of type TEXT: only MULTI has options.'],
       ],
       'with a schema that is none': [
         { settingsSchema: { properties: { a: { type: 'whole' } } } },
@@ -102,7 +102,7 @@ describeOnEachStore('An application', (open) => {
       ],
       'with a schema of something else than an object': [
         { settingsSchema: { type: 'array' } },
-        ['settingsSchema: is of no use: settings are an object, and it must be array.'],
+        ['settingsSchema: accepts no object, but settings are one: it must be array.'],
       ],
       'with a default that breaks its own schema': [
         { settingsSchema: { properties: { a: { properties: { b: { type: 'integer', default: 'b' } } } } } },
@@ -110,28 +110,28 @@ describeOnEachStore('An application', (open) => {
       ],
       'with a container of image and build': [
         { container: { image: 'a', build: { context: '.' } } },
-        ['container.build: must not be given beside image: a container has one or the other.'],
+        ['container.build: must not be given together with image. Give one of the two.'],
       ],
     };
     test.each(Object.entries(wrong))('%s', async (_, [input, issues]) => {
       expect(await issuesOf(add(input))).toEqual(issues);
     });
 
-    test('with the name of another, which is said', async () => {
+    test('with the name of another', async () => {
       const { id, name } = await add();
       await expect(add({ name })).rejects.toMatchObject({ code: 'ALREADY_EXISTS', existingId: id });
       const other = await add();
-      expect(await issuesOf(change(other.id, { name }))).toEqual(['name: There is an application of this name.']);
+      expect(await issuesOf(change(other.id, { name }))).toEqual(['name: is already the name of an application. Choose another.']);
       expect((await change(other.id, { name: other.name })).name).toBe(other.name);
     });
 
-    test('of many at once with one name all but one', async () => {
+    test('all but once, when it is created many times at once with one name', async () => {
       const outcomes = await Promise.allSettled(Array.from({ length: 8 }, () => add({ name: 'Sought after' })));
       expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
       for (const outcome of outcomes) if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'ALREADY_EXISTS' });
     });
 
-    test('to who may not change the catalogue (P15)', async () => {
+    test('to a key that may not change applications (P15)', async () => {
       const keys = [
         { name: 'viewer', kind: 'USER', role: 'VIEWER' },
         { name: 'editor', kind: 'USER', role: 'EDITOR', projectId: seed.project.id },
@@ -169,7 +169,7 @@ describeOnEachStore('An application', (open) => {
   describe('gives its jobs', () => {
     const jobOf = (applicationId: string, items: JobItemInput[] | null) => seed.createJob(1, { applicationId, items });
 
-    test('items in its order, spelled in one way, with its defaults', async () => {
+    test('items in its order, in canonical spelling, with its defaults', async () => {
       const { id } = await add({ itemDefinitions: classifier });
       const { job } = await jobOf(id, [
         { name: 'augment', value: 'TRUE' },
@@ -183,13 +183,13 @@ describeOnEachStore('An application', (open) => {
       ]);
     });
 
-    test('no item that is optional, has no default and was not given', async () => {
+    test('no item that is optional, has no default and is not given', async () => {
       const { id } = await add({ itemDefinitions: classifier });
       const { job } = await jobOf(id, [{ name: 'image_size', value: '1' }]);
       expect((await itemsOf(job.id)).map((item) => item.split(' ')[0])).toEqual(['image_size', 'arch', 'rate']);
     });
 
-    test('a refusal of items that it does not take', async () => {
+    test('a refusal of items that it does not define', async () => {
       const { id, name } = await add({ itemDefinitions: classifier });
       const items = [
         { name: 'arch', value: 'vgg' },
@@ -200,20 +200,20 @@ describeOnEachStore('An application', (open) => {
       expect(await issuesOf(jobOf(id, [...items]))).toEqual([
         'items.0.value: must be one of "resnet34", "resnet50".',
         'items.1.value: must be a number, such as 0.5 or 1e-3.',
-        'items.2.valueType: must be BOOL, as the application has it; it is TEXT.',
-        `items.3.name: is no item of ${name}; it takes image_size, arch, rate, augment.`,
-        `items: must hold "image_size": ${name} needs it, and has no default for it.`,
+        'items.2.valueType: must be BOOL, as in the application; it is TEXT.',
+        `items.3.name: is not an item of ${name}. Its items are image_size, arch, rate, augment.`,
+        `items: must contain "image_size": ${name} requires it and has no default for it.`,
       ]);
-      expect(await issuesOf(jobOf(id, null))).toEqual([`items: must hold "image_size": ${name} needs it, and has no default for it.`]);
+      expect(await issuesOf(jobOf(id, null))).toEqual([`items: must contain "image_size": ${name} requires it and has no default for it.`]);
     });
 
-    test('any items, where it defines none', async () => {
+    test('any items, if it defines none', async () => {
       const { id } = await add();
       const { job } = await jobOf(id, [{ name: 'depth', value: '3', valueType: 'NUMBER' }]);
       expect(await itemsOf(job.id)).toEqual(['depth = 3 (NUMBER, GIVEN)']);
     });
 
-    test('its container, where they bring none, with what it needs of a device', async () => {
+    test('its container, if they have none, with its requirements', async () => {
       const { id, container } = await add({ container: { image: 'train:1', resources: { gpu: 1 } } });
       const own = await seed.createJob(undefined, { applicationId: id, steps: null, container: { command: 'true' } });
       expect(own.job.container).toMatchObject({ image: null, command: 'true', resources: { gpu: null } });
@@ -227,7 +227,7 @@ describeOnEachStore('An application', (open) => {
       expect([...bare.steps, ...stepped.steps].map(({ queueId }) => queues.get(queueId))).toEqual([1, 1, null]);
     });
 
-    test('leave to start from a version of a model, where it supports that', async () => {
+    test('permission to start from a model version, if it supports that', async () => {
       const training = await seed.createJob(1);
       const { lease } = await seed.claim(training);
       const model = {
@@ -252,14 +252,14 @@ describeOnEachStore('An application', (open) => {
     });
   });
 
-  test('that there is not is not found', async () => {
+  test('that does not exist is not found', async () => {
     const applicationId = 'app_00000000000000000000000000';
     await expect(seed.createJob(1, { applicationId })).rejects.toMatchObject({ code: 'NOT_FOUND', id: applicationId });
     await expect(change(applicationId, { name: 'x' })).rejects.toMatchObject({ code: 'NOT_FOUND' });
     await expect(deleteApplication(seed.domain, admin, { applicationId })).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
-  test('changes only in what is given', async () => {
+  test('changes only in the given fields', async () => {
     const before = await add({ description: 'Tells cats from dogs', itemDefinitions: classifier, settingsSchema: { type: 'object' } });
     seed.clock.advance(1_000);
     const after = await change(before.id, { description: null, supportsContinualTraining: true, container: { image: 'train:2' } });
@@ -288,7 +288,7 @@ describeOnEachStore('An application', (open) => {
       return { id, job, items: await itemsOf(job.id) };
     };
 
-    test('leaves jobs what they ran with', async () => {
+    test('leaves existing jobs as they were', async () => {
       const { id, job, items } = await madeOf();
       await change(id, grown);
       expect(await seed.readJob(job.id)).toEqual(job);
@@ -303,7 +303,7 @@ describeOnEachStore('An application', (open) => {
       });
     });
 
-    test('lets a job be made again as it was, and be changed by the rules that it was made by', async () => {
+    test('lets a job be retried as it was, and be changed by the rules of its creation', async () => {
       const { id, job, items } = await madeOf();
       await cancelJob(seed.domain, admin, { jobId: job.id, cancelTimeoutSeconds: 0 });
       await change(id, grown);
@@ -315,7 +315,7 @@ describeOnEachStore('An application', (open) => {
       const update = (input: object) => updateJob(seed.domain, admin, { jobId: again.id, ...input });
       expect(await issuesOf(update({ settings: { seed: 'x' }, items: [{ name: 'arch', value: 'vgg' }] }))).toEqual([
         'items.0.value: must be one of "resnet34", "resnet50".',
-        expect.stringContaining('items: must hold "image_size"'),
+        expect.stringContaining('items: must contain "image_size"'),
         'settings.seed: must be integer.',
       ]);
       await update({

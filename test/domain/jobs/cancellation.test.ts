@@ -1,4 +1,4 @@
-/** How a job ends without having come to its end: cancelled, or out of time. */
+/** Jobs that end early: cancelled, or timed out. */
 import { expect, test } from 'vitest';
 import { releaseStep, renewLease } from '../../../src/domain/claims/leases.ts';
 import { completeStep, failStep } from '../../../src/domain/claims/outcomes.ts';
@@ -36,7 +36,7 @@ describeOnGround('A job', (on) => {
     expect(await on().claimNext(admin)).toEqual([]);
   });
 
-  test('whose step waits to be tried again is cancelled at once', async () => {
+  test('whose step waits for a retry is cancelled at once', async () => {
     const { seed } = on();
     const { job } = await seed.createJob([{ name: 'Tried', maxAttempts: 2 }, { name: 'Never' }]);
     await failStep(seed.domain, admin, { leaseToken: (await seed.claim(job)).lease.token });
@@ -67,7 +67,7 @@ describeOnGround('A job', (on) => {
     expect(ends).toHaveLength(1);
   });
 
-  test('whose device renews and does not let go is cancelled at the cancel timeout (P10)', async () => {
+  test('whose device renews and does not give its step back is cancelled at the cancel timeout (P10)', async () => {
     const { seed } = on();
     const { job } = await seed.createJob();
     const { lease } = await seed.claim(job);
@@ -82,7 +82,7 @@ describeOnGround('A job', (on) => {
     expect(await refusalOf(completeStep(seed.domain, admin, { leaseToken: lease.token }))).toMatchObject({ code: 'STALE_LEASE' });
   });
 
-  test('that is cancelled twice keeps the sooner timeout', async () => {
+  test('that is cancelled twice keeps the earlier timeout', async () => {
     const { seed } = on();
     const { job } = await seed.createJob();
     await seed.claim(job);
@@ -109,14 +109,15 @@ describeOnGround('A job', (on) => {
     expect(await readAll()).toEqual(before);
   });
 
-  test('is cancelled once when its end and a cancel come at once', async () => {
+  test('ends once when it completes and is cancelled at the same time', async () => {
     const { seed } = on();
     for (let round = 0; round < 10; round++) {
       const { job } = await seed.createJob();
       const { lease } = await seed.claim(job);
       const outcomes = await Promise.allSettled([completeStep(seed.domain, admin, { leaseToken: lease.token }), cancel(job.id)]);
       const { status } = await seed.readJob(job.id);
-      // The step's success is recorded either way; the job's end depends on who came first.
+      // The success of the step is recorded either way. How the job ends depends on which change
+      // came first.
       expect(outcomes[0]?.status).toBe('fulfilled');
       expect(status).toBe(outcomes[1]?.status === 'fulfilled' ? 'CANCELLED' : 'SUCCEEDED');
       const ends = (await seed.readEvents(job.id)).filter(({ type, to }) => type === 'JOB_STATUS_CHANGED' && to === status);
@@ -134,7 +135,7 @@ describeOnGround('A job', (on) => {
     expect(await seed.readJob(job.id)).toMatchObject({ reason: 'SCHEDULE_TIMEOUT', finishedAt: seed.clock.now() });
   });
 
-  test('that a device has claimed is past its schedule timeout', async () => {
+  test('that a device has claimed has no schedule timeout any more', async () => {
     const { seed } = on();
     const { job } = await seed.createJob(1, { scheduleTimeoutSeconds: 10 });
     await seed.claim(job, 0, undefined, 3_600);
@@ -142,7 +143,7 @@ describeOnGround('A job', (on) => {
     expect(await statusesOf(on(), job.id)).toEqual(['RUNNING', 'RUNNING']);
   });
 
-  test('that runs fails at its run timeout, whoever holds it then', async () => {
+  test('fails at its run timeout, whichever device holds it then', async () => {
     const { seed } = on();
     const { job } = await seed.createJob(2, { runTimeoutSeconds: 100 });
     seed.clock.advance(50_000);
@@ -155,7 +156,7 @@ describeOnGround('A job', (on) => {
     await sweepAfter(on(), 1);
     expect(await statusesOf(on(), job.id)).toEqual(['CANCELLING', 'SUCCEEDED', 'CANCELLING']);
     const told = await renewLease(seed.domain, admin, { leaseToken: second.lease.token, leaseSeconds: 60 });
-    expect(told).toMatchObject({ isCancelRequested: true, cancelReason: 'It ran longer than its run timeout.' });
+    expect(told).toMatchObject({ isCancelRequested: true, cancelReason: 'The job ran longer than its run timeout.' });
     await sweepAfter(on(), 30_000);
     expect(await statusesOf(on(), job.id)).toEqual(['FAILED', 'SUCCEEDED', 'FAILED']);
     expect(await seed.readJob(job.id)).toMatchObject({ reason: 'RUN_TIMEOUT' });
@@ -192,7 +193,7 @@ describeOnGround('A job', (on) => {
     },
   );
 
-  test('that ran into its run timeout has failed, too, when it is cancelled after that, or its lease runs out', async () => {
+  test('that reached its run timeout fails, even if it is cancelled after that or its lease expires', async () => {
     const { seed } = on();
     for (const isCancelled of [true, false]) {
       const { job } = await seed.createJob(1, { runTimeoutSeconds: 100 });
@@ -206,7 +207,7 @@ describeOnGround('A job', (on) => {
     }
   });
 
-  test('that is to end by a timeout is not ended by a clock that jumps back (P13)', async () => {
+  test('with a timeout does not end early when the clock jumps back (P13)', async () => {
     const { seed } = on();
     const { job } = await seed.createJob(1, { scheduleTimeoutSeconds: 10 });
     seed.clock.jump(-3_600_000);
@@ -215,7 +216,7 @@ describeOnGround('A job', (on) => {
     expect(await completeStep(seed.domain, admin, { leaseToken: lease.token })).toMatchObject({ job: { status: 'SUCCEEDED' } });
   });
 
-  test("that ends takes its own key with it, and nobody else's", async () => {
+  test('that ends takes its own key with it, and no other', async () => {
     const { seed } = on();
     const one = await seed.createJob();
     const other = await seed.createJob();

@@ -1,4 +1,7 @@
-/** Input of every shape: taken as it is, or refused with the path of what is wrong, and then nothing has changed (P14). */
+/**
+ * Input of every shape: accepted unchanged, or refused with the path of the problem and no effect
+ * (P14).
+ */
 import { expect, test } from 'vitest';
 import { claimStep } from '../../../src/domain/claims/claims.ts';
 import { completeStep } from '../../../src/domain/claims/outcomes.ts';
@@ -16,7 +19,7 @@ import { admin } from '../../support/seed.ts';
 const nested = (depth: number): Record<string, unknown> => JSON.parse(`${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`);
 const long = (count: number) => 'x'.repeat(count);
 
-/** A field, what is wrong with it, and the path that says so. */
+/** An input with a problem, and the path in the refusal. */
 const wrong: Record<string, [Partial<CreateJobInput>, string]> = {
   'an empty name': [{ name: '' }, 'name'],
   'a name of spaces': [{ name: ' \t ' }, 'name'],
@@ -47,7 +50,7 @@ const wrong: Record<string, [Partial<CreateJobInput>, string]> = {
   'a relative volume': [{ container: { volumes: [{ storage: 'a', containerPath: '../b' }] } }, 'container.volumes.0.containerPath'],
   'a port of none': [{ container: { http: { port: 65_536 } } }, 'container.http.port'],
   'an image and a build': [{ container: { image: 'a', build: { context: '.' } } }, 'container.build'],
-  // What a program of the device would take for a flag (P16).
+  // A program on the device would take this for a flag (P16).
   'an image that is a flag': [{ container: { image: '--privileged' } }, 'container.image'],
   'an entrypoint that is a flag': [{ container: { image: 'a', entrypoint: ' --rm' } }, 'container.entrypoint'],
   'a build of stdin': [{ container: { build: { context: '-' } } }, 'container.build.context'],
@@ -86,7 +89,7 @@ describeOnGround('Input', (on) => {
     expect(Object.prototype).not.toHaveProperty('polluted');
   });
 
-  test('with blank ids is as without them, also for its idempotency key', async () => {
+  test('with blank ids is the same as without them, also for its idempotency key', async () => {
     const { seed } = on();
     const blank = ['experimentId', 'applicationId', 'modelId', 'startModelVersionId', 'datasetId', 'datasetVersionId'] as const;
     const steps = [{ name: 'a', pinnedDeviceId: '' }];
@@ -96,11 +99,11 @@ describeOnGround('Input', (on) => {
     expect(await create({ steps, idempotencyKey: 'form' })).toMatchObject({ job: { id: job.id }, isReplay: true });
   });
 
-  test('with an empty command is taken where the image has its own', async () => {
+  test('with an empty command is accepted if there is an image', async () => {
     expect((await create({ container: { image: 'busybox', command: '' } })).job.container).toMatchObject({ image: 'busybox', command: '' });
   });
 
-  test('that is nested without end is refused wherever it stands', async () => {
+  test('that is nested without limit is refused in every field', async () => {
     const { seed } = on();
     const { job } = await seed.createJob();
     const { lease } = await seed.claim(job);
@@ -113,7 +116,7 @@ describeOnGround('Input', (on) => {
     expect(await refusalOf(create({ container, idempotencyKey: 'k' }))).toMatchObject({ issues: [{ path: ['container'] }] });
   });
 
-  test('that is unusual and right is kept as it came', async () => {
+  test('that is unusual but valid is stored unchanged', async () => {
     const { seed } = on();
     const name = 'Zürich 🚂 \u202e中文 👩‍👩‍👧';
     const settings = { __proto__x: 1, '': { ü: [null, true, 1e300, -0.5, ''] }, z: 1, a: 2 };
@@ -132,7 +135,7 @@ describeOnGround('Input', (on) => {
     expect(Object.prototype).not.toHaveProperty('polluted');
   });
 
-  test('that overrides settings puts each value in its place', async () => {
+  test('that overrides settings sets each value at its path', async () => {
     const settingsOverrides = [
       { path: 'a.b', value: 1 },
       { path: 'list', value: [1] },
@@ -143,7 +146,7 @@ describeOnGround('Input', (on) => {
     expect(job.settings).toEqual({ a: { b: 1, keep: 1, c: { d: null } }, scalar: { inside: true }, list: [1] });
   });
 
-  test('that names what cannot be is not found, whatever it holds', async () => {
+  test('that names an impossible id is not found, whatever the id contains', async () => {
     const { seed, readAll } = on();
     const before = await readAll();
     for (const id of ['', 'job_', "'; drop table jobs; --", long(10_000), 'ünïcode', seed.project.id]) {
@@ -158,7 +161,7 @@ describeOnGround('Input', (on) => {
     expect(await readAll()).toEqual(before);
   });
 
-  test('of projects and devices is refused likewise', async () => {
+  test('of projects and devices is refused in the same way', async () => {
     const { seed, readAll } = on();
     const before = await readAll();
     expect(await refusalOf(createProject(seed.domain, admin, { name: '', gitRepository: '\0', pipeline: [] }))).toMatchObject({

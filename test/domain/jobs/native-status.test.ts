@@ -1,4 +1,4 @@
-/** The table of statuses, as the page on the five systems has it. */
+/** The table of statuses, as in the page on the five systems. */
 import { describe, expect, test } from 'vitest';
 import { type JobStatus, jobStatuses } from '../../../src/domain/core/lifecycle.ts';
 import { dialects, nativeStatus } from '../../../src/domain/jobs/native-status.ts';
@@ -20,7 +20,7 @@ describe("A job's native status", () => {
     expect(dialects.map((dialect) => nativeStatus(dialect, job))).toEqual(page[status]);
   });
 
-  test('of a federated job is the same, but that vergeai has it in progress from its creation', () => {
+  test('of a federated job is the same, except that vergeai has it in progress from its creation', () => {
     for (const status of jobStatuses) {
       const [vergeai, ...others] = page[status];
       const job = { status, isFederated: true, isAggregating: false };

@@ -1,4 +1,4 @@
-/** The result document of a job: the same row and file, whichever way it is handed in. */
+/** The output document of a job: the same row and file, however it is stored. */
 import { json } from 'node:stream/consumers';
 import { eq } from 'drizzle-orm';
 import { expect, test } from 'vitest';
@@ -24,7 +24,7 @@ describeOnGround('The output of a job', (on) => {
     return json(on().seed.domain.files.read({ id, sha256: sha256 ?? '' }));
   };
 
-  test('is the same file whether the last step hands it in or setJobOutput does', async () => {
+  test('is the same file whether the last step or setJobOutput stores it', async () => {
     const { seed } = on();
     const output = { accuracy: 0.94 };
     const one = await seed.createJob(1, { container, settings, steps: null });
@@ -37,7 +37,7 @@ describeOnGround('The output of a job', (on) => {
     expect(await documentOf(one.job.id)).toEqual(await documentOf(other.job.id));
   });
 
-  test('that a step hands in takes the place of an older one, and leaves no bytes of it', async () => {
+  test('that a step stores replaces an older one, and leaves no bytes of it', async () => {
     const { seed } = on();
     const job = await seed.createJob(2);
     const { fragment: older } = await setJobOutput(seed.domain, admin, { jobId: job.job.id, output: { epoch: 1 } });
@@ -49,7 +49,7 @@ describeOnGround('The output of a job', (on) => {
     await expect(seed.domain.files.open({ id: older.id, sha256: older.sha256 ?? '' })).rejects.toThrow(FileMissing);
   });
 
-  test('is kept of a step of a round too', async () => {
+  test('is stored for a step of a round too', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 1);
     const { job } = await fleet.createJob({ numDevices: 1 });
@@ -62,7 +62,7 @@ describeOnGround('The output of a job', (on) => {
     expect(await documentOf(job.id)).toMatchObject({ output });
   });
 
-  test('is refused where its name is taken by another kind of file: the step goes on, and nothing is left behind', async () => {
+  test('is refused if its name is taken by another type of file: the step continues, and nothing is left behind', async () => {
     const { seed, readAll } = on();
     const job = await seed.createJob();
     await createFragment(seed.domain, admin, { jobId: job.job.id, filename: 'output.json', type: 'DATA', text: '{}' });

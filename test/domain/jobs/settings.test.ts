@@ -1,4 +1,6 @@
-/** What a job's settings become: given, overridden, filled up by the application's schema, judged by it. */
+/**
+ * The settings of a job: given, overridden, completed and checked with the application's schema.
+ */
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Schemas } from '../../../src/domain/core/schemas.ts';
 import { createApplication, updateApplication } from '../../../src/domain/jobs/applications.ts';
@@ -31,7 +33,7 @@ describeOnEachStore('Settings', (open) => {
         error.issues?.map(({ path, message }) => `${path.join('.')}: ${message}`),
     );
 
-  /** As the settings of a training job would be described. */
+  /** A schema for the settings of a training job. */
   const training: Schema = {
     type: 'object',
     properties: {
@@ -48,7 +50,7 @@ describeOnEachStore('Settings', (open) => {
   };
 
   describe('without a schema', () => {
-    test('are as they were given, overrides put over them in order', async () => {
+    test('are as they were given, with overrides applied in order', async () => {
       const { job } = await seed.createJob(1, {
         settings: { rate: 0.1, layers: [1, 2], optimizer: { name: 'sgd', momentum: 0.9 } },
         settingsOverrides: [
@@ -85,7 +87,7 @@ describeOnEachStore('Settings', (open) => {
       await expect(seed.createJob(1, given)).rejects.toMatchObject({ code: 'INVALID_INPUT', issues: [{ path: path.split('.') }] });
     });
 
-    test('whose paths would take more room than themselves are refused', async () => {
+    test('whose dot paths are too long together are refused', async () => {
       const many = Object.fromEntries(Array.from({ length: 2_000 }, (_, i) => [`leaf${i}`, i]));
       const settings = Array.from({ length: 20 }, (_, i) => `${i}`.repeat(100)).reduce<Schema>((inner, key) => ({ [key]: inner }), many);
       await expect(seed.createJob(1, { settings })).rejects.toMatchObject({ code: 'INVALID_INPUT', issues: [{ path: ['settings'] }] });
@@ -93,7 +95,7 @@ describeOnEachStore('Settings', (open) => {
   });
 
   describe('with a schema', () => {
-    test('are filled up with its defaults, and each can be told apart by where it came from', async () => {
+    test('are completed with its defaults, and each has a source', async () => {
       const { settings, settingsSources } = await jobOf(training, {
         settings: { param_1: 1, optimizer: { name: 'adam' } },
         settingsOverrides: [
@@ -118,17 +120,17 @@ describeOnEachStore('Settings', (open) => {
       });
     });
 
-    test('lack an object that its defaults alone do not make whole', async () => {
+    test('lack an object that its defaults alone do not complete', async () => {
       const { settings } = await jobOf(training, {});
       expect(settings).toEqual({ param_1: -1, param_2: 'Param2 not provided', custom: { custom_param: 0 } });
     });
 
-    test('keep a null that was given where there is a default', async () => {
+    test('keep a given null even if there is a default', async () => {
       const { settings } = await jobOf({ properties: { a: { default: 1 } } }, { settings: { a: null } });
       expect(settings).toEqual({ a: null });
     });
 
-    test('that break it are refused, each by the path at which it was given', async () => {
+    test('that break it are refused, each with the path at which it was given', async () => {
       const given = {
         settings: { param_1: 'much', optimizer: { rate: 0 } },
         settingsOverrides: [
@@ -148,7 +150,7 @@ describeOnEachStore('Settings', (open) => {
       ]);
     });
 
-    test('with keys that it does not know are taken, with a warning for each', async () => {
+    test('with unknown keys are accepted, with a warning for each', async () => {
       const { settings, settingsWarnings } = await jobOf(training, {
         settings: { some_setting_i_need: { deep: 1 }, param_3: { anything: 1 }, custom: { custom_param: 1, other: 2 } },
         settingsOverrides: [{ path: 'optimizer', value: { name: 'adam', betas: [0.9] } }],
@@ -227,11 +229,11 @@ describeOnEachStore('Settings', (open) => {
     ])('with %s are refused after a second of work', async (_, schema, settings) => {
       const start = performance.now();
       await expect(jobOf(schema, { settings })).rejects.toMatchObject({ code: 'INVALID_INPUT' });
-      // A busy machine takes its time for it; unbounded, none would ever end.
+      // A busy machine is slow. Without a limit, none would ever end.
       expect(performance.now() - start).toBeLessThan(25_000);
     });
 
-    test('make no endless nest of defaults', async () => {
+    test('make no endless nesting of defaults', async () => {
       const schema = { $ref: '#/$defs/n', $defs: { n: { properties: { v: { default: 1 }, next: { $ref: '#/$defs/n' } } } } };
       const { settings } = await jobOf(schema, { settings: { next: {} } });
       expect(JSON.stringify(settings).length).toBeLessThan(100);
@@ -246,7 +248,7 @@ describeOnEachStore('Settings', (open) => {
     });
   });
 
-  test('that take long to be judged keep no other job from being made (P9)', async () => {
+  test('that take long to be checked do not delay the creation of other jobs (P9)', async () => {
     const schema = { title: expect.getState().currentTestName, properties: { a: { pattern: '^(?=b?)(a+)+$' } } };
     const slow = jobOf(schema, { settings: { a: `${'a'.repeat(40)}!` } }).then(
       () => 'taken',
@@ -256,7 +258,7 @@ describeOnEachStore('Settings', (open) => {
     expect(await slow).toBe('refused');
   });
 
-  test('are judged by the schema that their application has when the job is made', async () => {
+  test('are checked against the schema that their application has when the job is created', async () => {
     const { application } = await createApplication(seed.domain, admin, {
       name: 'Changed',
       settingsSchema: { properties: { a: { default: 1 } } },
@@ -277,7 +279,7 @@ describeOnEachStore('Settings', (open) => {
     expect([job.settings, judged]).toEqual([{ a: 2 }, 2]);
   });
 
-  test('that are changed are judged and filled up again', async () => {
+  test('that are changed are checked and completed again', async () => {
     const { id } = await jobOf(training, { settings: { param_1: 1 } });
     const { job } = await updateJob(seed.domain, admin, { jobId: id, settings: { param_2: 'two', other: 1 } });
     expect(await seed.readJob(id)).toEqual(job);

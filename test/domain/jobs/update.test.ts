@@ -1,4 +1,4 @@
-/** What is done to jobs and projects that are there: more steps, changes, another try, the end of all of it. */
+/** Changes of existing jobs and projects: more steps, updates, retries, deletion. */
 import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { createApiKey } from '../../../src/domain/access/key-changes.ts';
@@ -40,7 +40,7 @@ describeOnGround('A job', (on, _database, dialect) => {
     expect((await complete(ground, job.id, 3)).job.status).toBe('SUCCEEDED');
   });
 
-  test('that is over takes no more steps, nor more than the limit', async () => {
+  test('that has ended accepts no more steps, and no job accepts more than the limit', async () => {
     const ground = on();
     const { seed, readAll } = ground;
     const { job } = await seed.createJob();
@@ -53,7 +53,7 @@ describeOnGround('A job', (on, _database, dialect) => {
     expect(await readAll()).toEqual(before);
   });
 
-  test('whose last step completes while another is added either has ended, or runs on to the new one', async () => {
+  test('whose last step completes while another is added either has ended or continues with the new one', async () => {
     const ground = on();
     const { seed } = ground;
     for (let round = 0; round < (dialect === 'postgres' ? 60 : 10); round++) {
@@ -75,7 +75,7 @@ describeOnGround('A job', (on, _database, dialect) => {
     }
   });
 
-  test('numbers steps that many add at once without a gap', async () => {
+  test('numbers steps that are added by many requests at once without gaps', async () => {
     const ground = on();
     const { job } = await ground.seed.createJob();
     await Promise.all(Array.from({ length: 8 }, (_, i) => add(ground, job.id, `a${i}`, `b${i}`)));
@@ -85,7 +85,7 @@ describeOnGround('A job', (on, _database, dialect) => {
     expect((await ground.seed.readJob(job.id)).stepCount).toBe(17);
   });
 
-  test('changes as asked, and an expectedUpdatedAt that is not the last refuses', async () => {
+  test('changes as requested, unless expectedUpdatedAt is not the newest', async () => {
     const { seed, readAll } = on();
     const { job } = await seed.createJob(1, { labels: [{ key: 'a', value: '1' }], items: [{ name: 'lr', value: '1' }] });
     const fields = { name: 'Better', description: 'why', priority: 3, labels: [{ key: 'b', value: '2' }], settings: { z: 1, a: 2 } };
@@ -102,12 +102,12 @@ describeOnGround('A job', (on, _database, dialect) => {
         code: 'INVALID_STATE',
       },
     );
-    // What is as it was is no change.
+    // A value that is already set is no change.
     await updateJob(seed.domain, admin, { jobId: job.id, expectedUpdatedAt: updated.updatedAt, ...fields });
     expect(await readAll()).toEqual(before);
   });
 
-  test('that many change at once, expecting what they read, is changed by one', async () => {
+  test('is changed by one of many requests that expect the same updatedAt', async () => {
     const { seed } = on();
     const { job } = await seed.createJob();
     const outcomes = await Promise.allSettled(
@@ -118,7 +118,7 @@ describeOnGround('A job', (on, _database, dialect) => {
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
   });
 
-  test('keeps what it runs with once a step was claimed, and takes words about it to the end', async () => {
+  test('keeps its configuration once a step was claimed, and accepts descriptions until its end', async () => {
     const ground = on();
     const { seed } = ground;
     const { job } = await seed.createJob();
@@ -135,7 +135,7 @@ describeOnGround('A job', (on, _database, dialect) => {
     );
   });
 
-  test('whose priority changes while its steps are claimed and completed is none the worse', async () => {
+  test('may change its priority while its steps are claimed and completed', async () => {
     const ground = on();
     const { seed } = ground;
     const { job } = await seed.createJob(10);
@@ -149,7 +149,7 @@ describeOnGround('A job', (on, _database, dialect) => {
     expect(await seed.readJob(job.id)).toMatchObject({ status: 'SUCCEEDED', priority: 10 });
   });
 
-  test('is tried again, as a new job from what made it, once it has ended', async () => {
+  test('is retried as a new job with the same input, once it has ended', async () => {
     const { seed } = on();
     const container = { image: 'python', command: 'train', env: [{ name: 'A', value: '1' }] };
     const made = await seed.createJob([{ name: 'Train', container, maxAttempts: 3 }], {
@@ -196,13 +196,13 @@ describeOnGround('A job', (on, _database, dialect) => {
   });
 });
 
-describeOnGround('What is deleted', (on) => {
+describeOnGround('A deletion', (on) => {
   const folder = createFolder('deleted');
   const filesOf = (ids: readonly string[]) =>
     readdirSync(folder, { recursive: true }).filter((name) => ids.some((id) => String(name).includes(id)));
   const domainOf = ({ seed }: Ground): Domain => ({ ...seed.domain, files: new DiskFiles(folder) });
 
-  /** A job that has something of everything that a job can have, ended. */
+  /** An ended job with at least one row of everything a job can have. */
   async function fill(ground: Ground, projectId: string) {
     const { seed } = ground;
     const domain = domainOf(ground);
@@ -229,7 +229,7 @@ describeOnGround('What is deleted', (on) => {
     expect(filesOf(files)).toHaveLength(2);
     return { ...made, files, secret };
   }
-  test('goes with all that belongs to it: of a job, every row and every file', async () => {
+  test('of a job deletes every row and every file that belongs to it', async () => {
     const ground = on();
     const { seed, readAll } = ground;
     const kept = await fill(ground, seed.project.id);
@@ -248,7 +248,7 @@ describeOnGround('What is deleted', (on) => {
     expect(await refusalOf(deleteJob(seed.domain, admin, { jobId: job.id }))).toMatchObject({ code: 'NOT_FOUND' });
   });
 
-  test('of a project goes likewise, and not while a job of it has not ended', async () => {
+  test('of a project does the same, and is refused while a job of it has not ended', async () => {
     const ground = on();
     const { seed, readAll } = ground;
     const { project } = await createProject(seed.domain, admin, { name: 'Doomed' });

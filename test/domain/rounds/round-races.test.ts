@@ -1,4 +1,7 @@
-/** Many devices of a round at once. On PostgreSQL they come through two gateways, and none of their changes has to be begun anew: none waits for one that waits for it. */
+/**
+ * Many devices of a round at the same time. On PostgreSQL they use two gateways. No change has to
+ * run again, because all lock rows in one order.
+ */
 import { beforeEach, expect, test } from 'vitest';
 import { claimNextSteps } from '../../../src/domain/claims/claims.ts';
 import { renewLease } from '../../../src/domain/claims/leases.ts';
@@ -21,11 +24,11 @@ interface Gateway {
   readonly wakeups: Wakeups;
 }
 
-/** The same store, counting the writes that had to be begun anew. */
+/** The same store, counting the writes that had to run again. */
 function countRepeats(store: Store): { readonly store: Store; repeats(): number } {
   let repeats = 0;
   const counted: Store = Object.create(store, {
-    // All else is the store's own.
+    // Everything else is the store's own.
     write: {
       value: (work: Parameters<Store['write']>[0]) => {
         let runs = 0;
@@ -72,7 +75,7 @@ describeOnEachStore('In a round', (_open, create, dialect) => {
   };
   const together = <T>(work: (device: SeededDevice, racer: number) => Promise<T>) => Promise.all(fleet.devices.map(work));
 
-  test('devices that hand in at the same moment reach the quorum once, in every round', async () => {
+  test('devices that submit at the same moment reach the quorum once, in every round', async () => {
     const rounds = 12;
     const quorum = 5;
     const { job } = await fleet.createJob({
@@ -86,7 +89,7 @@ describeOnEachStore('In a round', (_open, create, dialect) => {
         const one = claims[racer];
         if (one) await fleet.upload(one, principal);
       });
-      // The models were looked at while they were uploaded; what is left meets at once.
+      // The models were checked during their upload. The rest happens at the same time.
       const handedIn = await together(async ({ principal }, racer) => {
         const { domain } = gatewayOf(racer);
         const leaseToken = claims[racer]?.lease.token ?? '';
@@ -160,7 +163,7 @@ describeOnEachStore('In a round', (_open, create, dialect) => {
     expect(repeats()).toBe(0);
   });
 
-  test('devices that two jobs share miss no step of either while others hand in', async () => {
+  test('devices that two jobs share miss no step of either while others submit', async () => {
     for (let game = 0; game < 5; game++) {
       const jobs = [await fleet.createJob({ numDevices: 6 }), await fleet.createJob({ numDevices: 6 })];
       await together(async (device, racer) => {

@@ -1,4 +1,4 @@
-/** Rounds: models come in, the quorum is reached, devices fail, come late or are lost. */
+/** Rounds: models are submitted, the quorum is reached, devices fail, are late or are lost. */
 import { expect, test } from 'vitest';
 import { releaseStep, renewLease } from '../../../src/domain/claims/leases.ts';
 import { completeStep, failStep } from '../../../src/domain/claims/outcomes.ts';
@@ -13,7 +13,7 @@ import { admin } from '../../support/seed.ts';
 import { nth, raiseFleet, see, statusesOf } from '../fleet.ts';
 
 describeOnGround('A round', (on) => {
-  test('has its models when the quorum is in: who trains is told to stop, who has not begun is skipped', async () => {
+  test('has its models at the quorum: devices that train are told to stop, and unclaimed steps are skipped', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 5);
     const { job } = await fleet.createJob({ numDevices: 2, numBufferDevices: 3 });
@@ -40,7 +40,7 @@ describeOnGround('A round', (on) => {
     expect(ends.map(({ to }) => to)).toEqual(['CANCELLING', 'CANCELLED', 'SKIPPED']);
   });
 
-  test('succeeds with its aggregate, and the job with it: what was not needed is cancelled', async () => {
+  test('succeeds with its aggregate, and the job with it; steps that were not needed are cancelled', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 3);
     const { job } = await fleet.createJob({ numDevices: 2, numBufferDevices: 1 });
@@ -66,7 +66,7 @@ describeOnGround('A round', (on) => {
     expect(versions).toMatchObject([{ number: 1, fragmentId: fragment.id }]);
   });
 
-  test('keeps a model that comes late, marked, and goes on without it', async () => {
+  test('stores a late model, marked, and continues without it', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 3);
     const { job } = await fleet.createJob({ numDevices: 2, numBufferDevices: 1 });
@@ -86,7 +86,7 @@ describeOnGround('A round', (on) => {
     expect(nth(await fleet.readParticipants(job.id), 2).status).toBe('LATE');
   });
 
-  test('keeps a model that comes after the only round and the job have ended, marked, and the streams end after it', async () => {
+  test('stores a model that comes after the only round and the job have ended, marked, and the streams end after it', async () => {
     const { seed, wakeups } = on();
     const { domain } = seed;
     const fleet = await raiseFleet(seed, 4);
@@ -108,7 +108,7 @@ describeOnGround('A round', (on) => {
     expect(await stateOf('event', ['JOB_CREATED', 'JOB_STATUS_CHANGED'])).toBe('ENDED');
     expect([await stateOf('event'), await stateOf('log')]).toEqual(['LIVE', 'LIVE']);
 
-    // It is told to stop, and has its model all the same.
+    // It is told to stop, but still submits its model.
     expect(await renewLease(domain, slow.principal, { leaseToken: claims.slow.lease.token, leaseSeconds: 60 })).toMatchObject({
       isCancelRequested: true,
     });
@@ -116,7 +116,7 @@ describeOnGround('A round', (on) => {
     expect(late).toMatchObject({ step: { status: 'SUCCEEDED' }, job: { status: 'SUCCEEDED', resultModelId: fragment.id } });
     await releaseStep(domain, gone.principal, { leaseToken: claims.gone.lease.token });
     expect(await stateOf('log')).toBe('LIVE');
-    // One that is silent is waited for no longer than late models are.
+    // A silent device is not waited for longer than the limit for late models.
     seed.clock.advance(domain.limits.lateModelSeconds * 1_000 + 1);
     await sweep(domain);
     const participants = await fleet.readParticipants(job.id);
@@ -126,7 +126,7 @@ describeOnGround('A round', (on) => {
     expect(await seed.readJob(job.id)).toMatchObject({ status: 'SUCCEEDED', resultModelId: fragment.id });
   });
 
-  test('waits for a late model no longer than it is to, however often its device renews', async () => {
+  test('waits for a late model no longer than its limit, however often its device renews', async () => {
     const { seed } = on();
     const { domain, clock } = seed;
     const fleet = await raiseFleet(seed, 2);
@@ -144,7 +144,7 @@ describeOnGround('A round', (on) => {
     expect(await refusalOf(renew())).toMatchObject({ code: 'STALE_LEASE' });
   });
 
-  test('takes a late model of its own while the next one trains', async () => {
+  test('accepts a late model while the next one trains', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 3);
     const { job } = await fleet.createJob({ numDevices: 2, numBufferDevices: 1, terminationCriteria: [{ maxRounds: 2 }] });
@@ -159,14 +159,14 @@ describeOnGround('A round', (on) => {
     expect((await fleet.aggregate(job.id)).job.status).toBe('SUCCEEDED');
   });
 
-  test('weighs metrics by samples where every device gave them, and adds what the aggregation measured', async () => {
+  test('weighs metrics by samples if every device gave them, and adds the metrics of the aggregation', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 2);
     const { job } = await fleet.createJob({ numDevices: 2 });
     const [first, second] = await fleet.selected(job.id);
     if (!first || !second) throw new Error('Two were selected.');
     const claim = await fleet.claim(job.id, first);
-    // What was reported on the way counts like what comes with the completion.
+    // Metrics reported while training count like those of the completion.
     const metrics = [
       { name: 'accuracy', value: 0.25, iteration: 4 },
       { name: 'own', value: 1 },
@@ -183,7 +183,7 @@ describeOnGround('A round', (on) => {
     expect(nth(await fleet.readRounds(job.id), 0).metrics).not.toHaveProperty('own');
   });
 
-  test('does not weigh where one device gave no samples', async () => {
+  test('does not weigh if one device gave no samples', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 2);
     const { job } = await fleet.createJob({ numDevices: 2 });
@@ -195,7 +195,7 @@ describeOnGround('A round', (on) => {
     expect(await fleet.readRounds(job.id)).toMatchObject([{ isWeighted: false, metrics: { loss: 2 } }]);
   });
 
-  test('goes on without a device that failed while enough remain, and fails when too few do', async () => {
+  test('continues without a device that failed while enough remain, and fails when too few do', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 3);
     const { job } = await fleet.createJob({ numDevices: 2, numBufferDevices: 1 });
@@ -217,7 +217,7 @@ describeOnGround('A round', (on) => {
     expect(await fleet.readRoundEvents(job.id)).toEqual(['1 null → TRAINING', '1 TRAINING → FAILED']);
   });
 
-  test('invites a device again that was lost and comes back, and drops one that does not', async () => {
+  test('invites a lost device again if it comes back, and drops one that does not', async () => {
     const { seed, claimNext } = on();
     const fleet = await raiseFleet(seed, 3);
     const { job } = await fleet.createJob({ numDevices: 2, numBufferDevices: 1 });
@@ -238,7 +238,7 @@ describeOnGround('A round', (on) => {
     expect(await claimNext(second.principal)).toEqual([]);
   });
 
-  test('fails when so many devices were lost that the quorum is out of reach', async () => {
+  test('fails when too many devices are lost for the quorum', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 3);
     const { job } = await fleet.createJob({ numDevices: 2, numBufferDevices: 1 });
@@ -250,7 +250,7 @@ describeOnGround('A round', (on) => {
     expect(statusesOf(await fleet.readParticipants(job.id))).toEqual(['SUBMITTED', 'DROPPED', 'DROPPED']);
   });
 
-  test('takes a device that drains, or was deleted, for gone', async () => {
+  test('counts a device that drains or was deleted as gone', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 4);
     const { job } = await fleet.createJob({ numDevices: 2, numBufferDevices: 2 });
@@ -302,7 +302,7 @@ describeOnGround('A round', (on) => {
     expect(statusesOf(await fleet.readRounds(job.id))).toEqual(['FAILED']);
   });
 
-  test('is aggregated by a worker, where the job asks for that', async () => {
+  test('is aggregated by a worker, if the job asks for it', async () => {
     const { seed, claimNext } = on();
     const fleet = await raiseFleet(seed, 2);
     const worker = await seed.registerDevice({ resources: { memoryMb: 512 } });
@@ -317,7 +317,7 @@ describeOnGround('A round', (on) => {
     expect((await fleet.handIn(claim, worker)).job).toMatchObject({ status: 'SUCCEEDED' });
   });
 
-  test('of a step that hands in nothing says how it is done', async () => {
+  test('tells a step that submits no model how to submit one', async () => {
     const { seed, readAll } = on();
     const fleet = await raiseFleet(seed, 1);
     const { job } = await fleet.createJob({ numDevices: 1 });
@@ -331,7 +331,7 @@ describeOnGround('A round', (on) => {
     expect(await readAll()).toEqual(before);
   });
 
-  test('keeps the models that it needs from being deleted', async () => {
+  test('protects the models that it needs from deletion', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 1);
     const { job } = await fleet.createJob({ numDevices: 1, terminationCriteria: [{ maxRounds: 2 }] });

@@ -1,4 +1,7 @@
-/** What is handed in to a round is looked at first: a model that could not be averaged with the others is refused, with the names of its tensors. */
+/**
+ * Submitted models are checked first: a model that could not be averaged with the others is
+ * refused, with the names of its tensors.
+ */
 import { expect, test } from 'vitest';
 import { completeStep } from '../../../src/domain/claims/outcomes.ts';
 import { createFragment, finishUpload } from '../../../src/domain/files/fragments.ts';
@@ -18,7 +21,7 @@ async function storeModel({ domain, project }: Seed, bytes: Buffer) {
   return finishUpload(domain, fragment.id, file);
 }
 
-describeOnGround('A model that is handed in', (on) => {
+describeOnGround('A submitted model', (on) => {
   async function begin(isWithStart = true) {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 2);
@@ -49,11 +52,11 @@ describeOnGround('A model that is handed in', (on) => {
     expect(refusal).toMatchObject({ code: 'INVALID_INPUT', issues: names.map(() => ({ path: ['leaseToken'] })) });
     for (const name of names) expect(String(refusal)).toContain(name);
     expect(await on().readAll()).toEqual(before);
-    // What it then hands in is taken.
+    // A correct model after that is accepted.
     expect((await fleet.handIn(claim, device)).step.status).toBe('SUCCEEDED');
   });
 
-  test('has to have the tensors of the first one, where the round started from nothing', async () => {
+  test('must have the tensors of the first one, if the round started from no model', async () => {
     const { fleet, job, device, other } = await begin(false);
     await fleet.handIn(await fleet.claim(job.id, device), device);
     const claim = await fleet.claim(job.id, other);
@@ -62,7 +65,7 @@ describeOnGround('A model that is handed in', (on) => {
     expect(statusesOf(await fleet.readRounds(job.id))).toEqual(['AGGREGATING']);
   });
 
-  test('has to have those of the aggregate before it, and so has the aggregate', async () => {
+  test('must have the tensors of the aggregate before it, and so must the aggregate', async () => {
     const { seed } = on();
     const fleet = await raiseFleet(seed, 1);
     const { job } = await fleet.createJob({ numDevices: 1, terminationCriteria: [{ maxRounds: 2 }] });
@@ -76,7 +79,7 @@ describeOnGround('A model that is handed in', (on) => {
     expect((await seed.readJob(job.id)).status).toBe('RUNNING');
   });
 
-  test('is the newest of the attempt; of two that come at once, the one that was looked at', async () => {
+  test('is the newest of the attempt; of two uploaded at once, the one that was checked', async () => {
     const { seed, fleet, job, device } = await begin();
     const claim = await fleet.claim(job.id, device);
     await fleet.upload(claim, device.principal, Buffer.from('not yet'));
@@ -104,7 +107,7 @@ describeOnGround('A model that is handed in', (on) => {
     expect((await complete()).step.status).toBe('SUCCEEDED');
   });
 
-  test('is not looked at for who may not hand it in', async () => {
+  test('is not checked for a principal that may not submit it', async () => {
     const { seed, fleet, job, device, other } = await begin();
     const claim = await fleet.claim(job.id, device);
     await fleet.upload(claim, device.principal);
@@ -117,7 +120,7 @@ describeOnGround('A model that is handed in', (on) => {
     expect(await complete(claim.lease.token)).toMatchObject({ code: 'STALE_LEASE' });
   });
 
-  test('that changes what has no mean is refused by name, unless a program of its own makes the aggregate', async () => {
+  test("that changes a tensor without a mean is refused by the tensor's name, unless the job has its own aggregation program", async () => {
     const { seed, fleet } = await begin();
     const model = (byte: number) => encodeModel({ frozen: { dtype: 'F8_E5M2', shape: [1], bytes: new Uint8Array([byte]) } });
     for (const aggregateContainer of [null, { image: 'aggregate' }]) {
@@ -136,7 +139,7 @@ describeOnGround('A model that is handed in', (on) => {
     }
   });
 
-  test('is asked for of steps of rounds alone', async () => {
+  test('is required only for steps of rounds', async () => {
     const { seed } = on();
     const { job } = await seed.createJob();
     const { lease } = await seed.claim(job);

@@ -1,4 +1,7 @@
-/** What a device says that it can run is what it is given (P16: it runs nothing that it does not know how to run). */
+/**
+ * A device gets only steps that match its declared capabilities (P16: it runs nothing that it does
+ * not know how to run).
+ */
 import { expect, test } from 'vitest';
 import { claimStep } from '../../../src/domain/claims/claims.ts';
 import { registerDevice, updateDevice } from '../../../src/domain/steps/devices.ts';
@@ -49,7 +52,7 @@ describeOnGround('A device', (on) => {
     expect(await refusalOf(claim)).toMatchObject({ issues: [{ path: ['deviceId'], message: expect.stringMatching(says) }] });
   });
 
-  test('says when what it can run has changed, and is given that from then on', async () => {
+  test('reports changed capabilities, and gets matching steps from then on', async () => {
     const { seed, claimNext } = on();
     const { device, principal } = await seed.registerDevice({ capabilities: agent, slots: 5 });
     await seed.createJob([image]);
@@ -64,7 +67,7 @@ describeOnGround('A device', (on) => {
     expect(await claimNext(principal)).toHaveLength(1);
   });
 
-  test('that waits for work is woken when it learns to run what there is', async () => {
+  test('that waits for work is woken when its new capabilities fit a queued step', async () => {
     const { seed, claimNext } = on();
     const { device, principal } = await seed.registerDevice({ capabilities: agent });
     await seed.createJob([image]);

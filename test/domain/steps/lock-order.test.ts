@@ -1,4 +1,7 @@
-/** Changes of one job that meet on PostgreSQL wait for each other, and none has to run again: all lock rows in one order. */
+/**
+ * Concurrent changes of one job on PostgreSQL wait for each other, and none has to run again: all
+ * lock rows in one order.
+ */
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { claimStep } from '../../../src/domain/claims/claims.ts';
@@ -14,18 +17,23 @@ import type { Store, Tx } from '../../../src/store/store.ts';
 import { createPostgresDatabase, type TestDatabase } from '../../support/databases.ts';
 import { admin, plantSeed, type Seed } from '../../support/seed.ts';
 
-/** Jobs of which a pair each runs at the same time: their changes have a connection each. */
+/**
+ * Pairs that run at the same time, each on a job of its own: their changes have a connection each.
+ */
 const AT_ONCE = 6;
-/** How long each statement of a change takes here: long enough for two changes to have half of their locks each. */
+/**
+ * The duration of each statement of a change: long enough for two changes to hold half of their
+ * locks each.
+ */
 const PACE_SECONDS = 0.004;
 
 interface Scene {
   readonly domain: Domain;
   readonly jobId: string;
   readonly leaseToken: string;
-  /** Announced by the step, and not uploaded yet. */
+  /** Created by the step, and not uploaded yet. */
   readonly fragmentId: string;
-  /** Of the job, and not of a step. */
+  /** Belongs to the job, not to a step. */
   readonly looseId: string;
 }
 
@@ -68,7 +76,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.remove());
 
-/** The same domain, in which each statement of a write takes a while. */
+/** The same domain, with slow statements in each write. */
 function slowed(domain: Domain): Domain {
   const slow = (tx: Tx): Tx => ({
     t: tx.t,

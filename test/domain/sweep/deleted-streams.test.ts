@@ -1,4 +1,4 @@
-/** The streams of what is deleted: gone for readers at once, removed a little at a time. */
+/** The streams of deleted jobs: invisible to readers at once, deleted a little at a time. */
 import { eq } from 'drizzle-orm';
 import { expect, test } from 'vitest';
 import { completeStep } from '../../../src/domain/claims/outcomes.ts';
@@ -14,8 +14,8 @@ import { admin, type SeededJob } from '../../support/seed.ts';
 
 const CHUNK = 'one hundred bytes of a log'.padEnd(99, '.').concat('\n');
 
-describeOnGround('What a deleted job or project leaves of its streams', (on) => {
-  /** A job that has ended, with three times as many chunks and points as one step of the removal takes. */
+describeOnGround('The remaining stream entries of a deleted job or project', (on) => {
+  /** An ended job with three times as many chunks and points as one step of the deletion takes. */
   async function endedJob(): Promise<SeededJob> {
     const { seed } = on();
     const job = await seed.createJob();
@@ -54,7 +54,7 @@ describeOnGround('What a deleted job or project leaves of its streams', (on) => 
       const { id: jobId } = job.job;
       const feedCursor = encodeCursor(seed.domain, { ...feed, seq: 0 });
       await remove(job);
-      // One transaction has not removed it all.
+      // One transaction has not deleted everything.
       expect(await countLeft(jobId)).toMatchObject({ events: 0, metricPoints: 1_500, logChunks: 300, telemetrySamples: 1, streams: 3 });
       for (const kind of ['log', 'metric', 'telemetry', 'event'] as const)
         expect(await (await jobStream(seed.domain, wakeups, { kind, jobId })).next()).toEqual({ value: undefined, done: true });

@@ -1,4 +1,4 @@
-/** Old idempotency keys go, and hold up nothing that is due meanwhile. */
+/** Old idempotency keys are deleted without holding up anything that is due. */
 import { count, eq } from 'drizzle-orm';
 import { expect, test } from 'vitest';
 import { forgetNowAndThen } from '../../../src/domain/sweep/forgetting.ts';
@@ -24,7 +24,7 @@ describeOnGround('Old idempotency keys', (on) => {
       .where(eq(t.idempotencyKeys.scope, scope(ground)));
     return row?.count ?? -1;
   }
-  /** The same, on a machine where so much time passes between one look at the clock and the next. */
+  /** The same on a slow machine: this much time passes between two readings of the clock. */
   const slow = ({ seed: { domain, clock } }: Ground, milliseconds: number) => ({
     ...domain,
     clock: {
@@ -36,7 +36,7 @@ describeOnGround('Old idempotency keys', (on) => {
     },
   });
 
-  test('go a few at a time, so that nothing that is due waits for all of them (P5)', async () => {
+  test('are deleted a few at a time, so that nothing that is due waits for all of them (P5)', async () => {
     const ground = on();
     await plant(ground, 1_000);
     const forget = forgetNowAndThen(slow(ground, 90));
@@ -46,7 +46,7 @@ describeOnGround('Old idempotency keys', (on) => {
     expect(await left(ground)).toBe(0);
   });
 
-  test('go once an hour', async () => {
+  test('are deleted once an hour', async () => {
     const ground = on();
     const forget = forgetNowAndThen(ground.seed.domain);
     await forget();
@@ -58,7 +58,7 @@ describeOnGround('Old idempotency keys', (on) => {
     expect(await left(ground)).toBe(0);
   });
 
-  test('that could not go are tried again at the next sweep, not an hour later', async () => {
+  test('that could not be deleted are tried again at the next sweep, not an hour later', async () => {
     const ground = on();
     await plant(ground, 3);
     let isAway = true;

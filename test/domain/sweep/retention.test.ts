@@ -1,4 +1,4 @@
-/** What is past retention is gone, and told to whoever reads, exactly and once (P8). */
+/** Entries past retention are deleted, and readers learn of it, exactly and once (P8). */
 import { asc, eq } from 'drizzle-orm';
 import { beforeEach, expect, test } from 'vitest';
 import { completeStep } from '../../../src/domain/claims/outcomes.ts';
@@ -40,7 +40,7 @@ describeOnGround('Retention', (on) => {
     logged += chunks;
     await appendLog(on().seed.domain, admin, { leaseToken, chunks: input });
   }
-  /** Points of two curves, one of which has a spike at `spike`. */
+  /** Points of two curves, one with a spike at `spike`. */
   async function report(points: number, { spike = -1, daysAgo = 0 } = {}): Promise<void> {
     const at = new Date(on().seed.clock.now().getTime() - daysAgo * DAY_MS);
     const metrics = Array.from({ length: points }, (_, i) => reported + i).flatMap((iteration) => [
@@ -50,7 +50,7 @@ describeOnGround('Retention', (on) => {
     reported += points;
     await reportMetrics(on().seed.domain, admin, { leaseToken, metrics });
   }
-  /** Samples from the beginning of a minute on. */
+  /** Samples from the start of a minute. */
   async function sample(count: number, { secondsApart = 1, daysAgo = 0 } = {}): Promise<void> {
     const { clock, domain } = on().seed;
     const start = Math.floor(clock.now().getTime() / 60_000) * 60_000 - daysAgo * DAY_MS;
@@ -59,7 +59,9 @@ describeOnGround('Retention', (on) => {
   }
 
   const cursorAt = (kind: StreamKind, seq: number) => encodeCursor(on().seed.domain, { kind, jobId: job.job.id, seq });
-  /** Reads an ended stream to its end; answers the numbers of what came and of how much is missing. */
+  /**
+   * Reads an ended stream to its end. Returns the numbers of the entries, and how many are missing.
+   */
   async function readAll<K extends StreamKind>(of: Partial<JobStream<K>> & { kind: K }) {
     const { seed, wakeups } = on();
     const seqs: number[] = [];
@@ -94,13 +96,13 @@ describeOnGround('Retention', (on) => {
       const places = (await db.select({ position: t.events.position }).from(t.events).where(eq(t.events.jobId, jobId))).map(
         ({ position }) => position,
       );
-      // PostgreSQL gives events their places a moment after the commit.
+      // PostgreSQL gives events their positions a moment after the commit.
       if (places.every((position) => position > 0)) return places.sort((a, b) => a - b);
       await new Promise(setImmediate);
     }
   }
 
-  test('takes no jump of the clock for time that has passed (P13)', async () => {
+  test('does not count a jump of the clock as time that has passed (P13)', async () => {
     const { clock, domain } = on().seed;
     await log(3);
     await complete();
@@ -130,7 +132,7 @@ describeOnGround('Retention', (on) => {
     expect(streams?.length).toBe(streamsBefore?.length);
   });
 
-  test('of each kind removes what ended long enough ago, and counts it for whoever reads from any place (P8)', async () => {
+  test('of each kind deletes entries of jobs that ended long enough ago, and counts them for readers at any position (P8)', async () => {
     await log(250);
     await report(300);
     await sample(40);
@@ -152,12 +154,12 @@ describeOnGround('Retention', (on) => {
       expect(await refusalOf(readAll({ kind, after: cursorAt(kind, lasts[kind] + 1) }))).toMatchObject({ code: 'BAD_REQUEST' });
     }
     expect(await readAll({ kind: 'log', stepNumber: 0 })).toEqual({ seqs: [], missed: 250 });
-    // Again is nothing more.
+    // Running it again deletes nothing more.
     await apply({ logDays: 9, metricDays: 9, telemetryDays: 9, eventDays: 9 });
     expect(await readAll({ kind: 'metric' })).toEqual({ seqs: [], missed: 600 });
   });
 
-  test('keeps the newest bytes of the log of a job that runs, and its offsets are what they were (P8)', async () => {
+  test('keeps the newest bytes of the log of a running job, with unchanged offsets (P8)', async () => {
     await log(1_000);
     await apply({ logBytes: 70_000 });
     await log(5);
@@ -175,7 +177,7 @@ describeOnGround('Retention', (on) => {
     expect((await on().seed.readSteps(job.job.id))[0]?.logSize).toBe(100_500);
   });
 
-  test('thins a curve so that its ends, its spike and its newest value stay, and tells how many points are gone (P8)', async () => {
+  test('thins a curve so that its ends, its spike and its newest value stay, and reports how many points are gone (P8)', async () => {
     for (let i = 0; i < 8; i++) await report(400, { spike: 1_234, daysAgo: 5 });
     await report(10);
     await apply({ thinMetricDays: 3, metricsOneOf: 10 });
@@ -184,7 +186,7 @@ describeOnGround('Retention', (on) => {
     const [first, last] = [curve.rows[0], curve.rows.at(-1)];
     expect([first?.iteration, last?.iteration]).toEqual([0, 3_209]);
     expect(curve.rows.find(({ value }) => value === 99)?.iteration).toBe(1_234);
-    // What is young is whole.
+    // Young points are not thinned.
     expect(curve.rows.slice(-10).map(({ iteration }) => iteration)).toEqual(Array.from({ length: 10 }, (_, i) => 3_200 + i));
     expect(curve.total).toBeGreaterThan(300);
     expect(curve.total).toBeLessThan(600);
@@ -201,7 +203,7 @@ describeOnGround('Retention', (on) => {
       expect(await readAll({ kind: 'metric', after: cursorAt('metric', from) })).toEqual({ seqs, missed: 6_420 - from - seqs.length });
     }
     expect((await readAll({ kind: 'metric', names: ['loss'] })).missed).toBe(whole.missed);
-    // A second round finds nothing to thin, and the age of the whole goes on from there.
+    // A second run finds nothing to thin, and older points are counted correctly.
     await apply({ thinMetricDays: 3, metricsOneOf: 10 });
     expect(await readAll({ kind: 'metric' })).toEqual(whole);
     on().seed.clock.jump(20 * DAY_MS);
@@ -230,7 +232,7 @@ describeOnGround('Retention', (on) => {
     expect(await readAll({ kind: 'telemetry' })).toEqual({ seqs: rows.map(({ seq }) => seq), missed: 569 });
   });
 
-  test('leaves the feed across jobs with an exact count, for each project and from any place (P8)', async () => {
+  test('leaves the feed across jobs with an exact count, for each project and from any position (P8)', async () => {
     const { seed, store } = on();
     await complete();
     const running = await seed.createJob();
@@ -255,12 +257,12 @@ describeOnGround('Retention', (on) => {
       expect(await feedFrom(after), `after ${after}`).toEqual(expected);
     }
     expect(await countGaps(store.read, { projectId: 'proj_of_no_one', after: 0, upTo: 1e9 })).toBe(0);
-    // A place where all that follows is gone is told once: the next cursor lies behind it.
+    // If everything after a position is gone, it is reported once: the next cursor is behind it.
     const newest = Math.max(...places.kept);
     expect(await feedFrom(newest)).toEqual({ positions: [], missed: 0 });
   });
 
-  test('that runs while a subscriber is on its way leaves it rows or a count, never a hole (P8)', async () => {
+  test('that runs while a subscriber reads leaves it rows or a count, never a gap (P8)', async () => {
     const { seed, wakeups } = on();
     for (let i = 0; i < 10; i++) await report(100, { spike: 333 });
     await log(800);
@@ -269,7 +271,8 @@ describeOnGround('Retention', (on) => {
     seed.clock.jump(10 * DAY_MS);
     const random = seedRandom('interleaved');
     const totals = { log: 800, metric: 2_000 };
-    // Each reader reads a frame when a step of retention lets it: some early, some late, some right between two steps.
+    // Each reader reads a frame when a step of retention lets it: early, late, or between two
+    // steps.
     let isOver = false;
     const waiting = new Set<() => void>();
     const myTurn = () => (isOver ? Promise.resolve() : new Promise<void>((resolve) => waiting.add(resolve)));
@@ -318,7 +321,7 @@ describeOnGround('Retention', (on) => {
     expect(outcomes.filter(([seen, missed]) => seen > 0 && missed > 0).length).toBeGreaterThan(3);
   });
 
-  test('that is cut off between two steps is gone on with by the next round', async () => {
+  test('that is interrupted between two steps is continued by the next run', async () => {
     for (let i = 0; i < 5; i++) await log(200);
     await complete();
     on().seed.clock.jump(10 * DAY_MS);

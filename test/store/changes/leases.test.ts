@@ -26,7 +26,7 @@ describeOnEachStore('Leases that are renewed all at once', (open) => {
     return { endsOf, renew };
   }
 
-  test('end as long after that as each was claimed for, in their steps and in their attempts (P13)', async () => {
+  test('get the time that each was claimed for, in their steps and in their attempts (P13)', async () => {
     const { endsOf, renew } = await hold();
     expect(await endsOf()).toEqual([30.25, 60, 60, 300]);
     await renew(1_000, 'all');
@@ -35,7 +35,7 @@ describeOnEachStore('Leases that are renewed all at once', (open) => {
     expect(await endsOf()).toEqual([30.251, 60.001, 60.001, 300.001]);
   });
 
-  test('keep what they have where that is more, if only those that end sooner are to be (P13)', async () => {
+  test('keep a later expiry, if only shorter leases are to be extended (P13)', async () => {
     const { endsOf, renew } = await hold();
     await renew(-10, 'shorter');
     expect(await endsOf()).toEqual([30.25, 60, 60, 300]);

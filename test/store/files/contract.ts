@@ -1,4 +1,4 @@
-/** What every file store does, whatever it keeps the files in. */
+/** The behaviour of every file store, wherever it keeps the files. */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { buffer } from 'node:stream/consumers';
@@ -18,7 +18,7 @@ import { createFolder } from '../../support/folders.ts';
 
 export interface FilesUnderTest {
   readonly files: FileStore;
-  /** The same files, as another process has them. */
+  /** The same files, opened by another process. */
   reopen(): FileStore;
 }
 
@@ -36,7 +36,7 @@ async function store(files: FileStore, content: string, of = id): Promise<FileKe
   return { id: of, sha256: received.file.sha256 };
 }
 
-/** Bytes of which the last come when they are let go. */
+/** Bytes whose last part comes on command. */
 function pausedBytes() {
   const [arrived, letGo] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   async function* bytes() {

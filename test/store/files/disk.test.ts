@@ -1,4 +1,4 @@
-/** What uploads leave that broke with their process. */
+/** The remains of uploads that broke off with their process. */
 import { readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

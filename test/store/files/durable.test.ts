@@ -1,4 +1,4 @@
-/** Files that are written anew are the same files, and folders are made with all that is above them. */
+/** Rewritten files keep their contents, and folders are created with their parents. */
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -7,7 +7,7 @@ import { createFolder } from '../../support/folders.ts';
 
 test('a file that is written anew keeps every byte, and its place', () => {
   const path = join(createFolder(), 'wal');
-  // More than is copied at once, and not a multiple of it.
+  // More than is copied at a time, and not a multiple of it.
   const bytes = Buffer.alloc(2_500_001, 'what was there');
   writeFileSync(path, bytes);
   const { ino } = statSync(path);

@@ -1,4 +1,4 @@
-/** Whatever a gateway wrote is for its user alone, also where it was open before (P16). */
+/** Files of a gateway are accessible only to its user, even if they were open before (P16). */
 import { chmodSync, lstatSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -14,7 +14,7 @@ afterEach(async () => {
 
 const modeOf = (path: string) => (statSync(path).mode & 0o7777).toString(8);
 
-/** What is open to others in the folder, itself included; links are not followed. */
+/** Entries of the folder that are open to others, including itself. Links are not followed. */
 function openIn(folder: string): string[] {
   const inner = readdirSync(folder, { recursive: true, encoding: 'utf8' });
   return ['', ...inner].filter((name) => {
@@ -23,7 +23,7 @@ function openIn(folder: string): string[] {
   });
 }
 
-/** A data folder as versions before this one left it. */
+/** A data folder as earlier versions left it. */
 function leaveOpen(folder = createFolder('open')): string {
   mkdirSync(join(folder, 'fragments', 'ab'), { recursive: true });
   mkdirSync(join(folder, 'agent', 'steps'), { recursive: true });

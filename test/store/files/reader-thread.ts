@@ -1,4 +1,6 @@
-/** A thread that reads a file that another one shared, and posts its text, or the name of what failed. */
+/**
+ * A thread that reads a file shared by another thread, and posts its text or the name of the error.
+ */
 import { parentPort, workerData } from 'node:worker_threads';
 import { openShared } from '../../../src/store/files/file-store.ts';
 

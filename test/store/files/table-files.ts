@@ -1,4 +1,7 @@
-/** Files in a table of a database: no folder, and no path. It is there to show that the interface needs none. */
+/**
+ * Files in a table of a database, without folder or path. It shows that the interface needs
+ * neither.
+ */
 import { createHash, randomUUID } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import SqliteDatabase from 'better-sqlite3';
@@ -19,7 +22,7 @@ const schema = `
   create table if not exists files (id text, sha256 text, bytes blob, primary key (id, sha256));
   create table if not exists uploads (upload text primary key, id text, writtenAt integer);`;
 
-/** What `share` gives out. */
+/** The result of `share`. */
 interface Shared extends FileKey {
   readonly database: string;
 }
@@ -90,7 +93,7 @@ export class TableFiles implements FileStore {
   }
 }
 
-/** Opens what `share` gave out. @public `openShared` imports it by the address of this module. */
+/** Opens the result of `share`. @public `openShared` imports it by the address of this module. */
 export async function openHere(where: unknown): Promise<BlockingFile> {
   const { database: file, ...key } = where as Shared; // what `share` gave out
   const database = new SqliteDatabase(file, { readonly: true });

@@ -1,4 +1,7 @@
-/** A store that is put back to an older state of itself: a failover, a recovery to an earlier moment, a copy of the database (P7, P8). */
+/**
+ * A store that is restored to an earlier state of itself: a failover, a recovery to an earlier
+ * moment, a copy of the database (P7, P8).
+ */
 import { copyFileSync } from 'node:fs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { appendLog } from '../../../src/domain/claims/progress.ts';
@@ -17,12 +20,12 @@ import { createJob, readFeed } from '../feed-of.ts';
 const nameOf = (url: string) => new URL(url).pathname.slice(1);
 const beside = (url: string) => Object.assign(new URL(url), { pathname: '/postgres' }).href;
 
-/** A copy of the database as it is, which nobody has open. */
+/** A copy of the database in its current state, which nobody has open. */
 async function putAside({ file, url }: TestDatabase): Promise<void> {
   if (url) await querySql(beside(url), `create database ${nameOf(url)}_older template ${nameOf(url)}`);
   else copyFileSync(file, `${file}.older`);
 }
-/** The copy in the place of the database, whoever has that open. */
+/** Puts the copy in place of the database, even if that is open. */
 async function putBack({ file, url }: TestDatabase): Promise<void> {
   if (!url) return copyFileSync(`${file}.older`, file);
   await querySql(beside(url), `drop database ${nameOf(url)} with (force)`);
@@ -55,10 +58,10 @@ const databases = [
   { dialect: 'postgres', create: createPostgresDatabase },
 ] as const;
 
-describe.each(databases)('A store that is put back ($dialect)', ({ dialect, create }) => {
+describe.each(databases)('A store that is restored to an earlier moment ($dialect)', ({ dialect, create }) => {
   const isTold = dialect === 'postgres';
 
-  test('goes on after the cursors for what it has, and refuses those beyond for good, also when it is as long again (P7, P8)', async () => {
+  test('continues after cursors of entries that it has, and refuses later cursors for good, even when it is as long again (P7, P8)', async () => {
     const database = await createDatabase(create);
     const first = await open(database);
     const seed = await plantSeed(first);
@@ -70,7 +73,7 @@ describe.each(databases)('A store that is put back ($dialect)', ({ dialect, crea
       for (let i = 0; i < count; i++, written += 4)
         await appendLog(domain, admin, { leaseToken: lease.token, chunks: [{ offset: written, text: 'row\n', stream: 'STDOUT' }] });
     };
-    /** The number of the newest event that has its place in the feed. */
+    /** The number of the newest event with a position in the feed. */
     const lastPlaced = async ({ store: { read } }: Domain) => {
       const positions = (await read.db.select().from(read.t.events)).map(({ position }) => position);
       return Math.min(...positions) < 0 ? null : Math.max(...positions);
@@ -88,7 +91,7 @@ describe.each(databases)('A store that is put back ($dialect)', ({ dialect, crea
     await first.close();
     await putAside(database);
 
-    // It goes on, and somebody reads that.
+    // It continues, and a client reads that.
     const second = await open(database);
     expect(second.identity).toBe(first.identity);
     const later = domainOf(second);
@@ -121,7 +124,7 @@ describe.each(databases)('A store that is put back ($dialect)', ({ dialect, crea
     expect(await read(domain, encodeCursor(domain, { ...log, seq: 7 }), log)).toBe(7);
     await third.close();
 
-    // It is the child of what it was, and no other's with each start.
+    // It gets a new identity once, not with each start.
     const fourth = await open(database);
     expect([fourth.identity, fourth.parent]).toEqual([third.identity, first.identity]);
     expect(await read(domainOf(fourth), known, log)).toBe(2);
@@ -133,7 +136,7 @@ describe('A store in PostgreSQL', () => {
   const replaceTimeline = (url: string) =>
     querySql(url, `update meta set value = regexp_replace(value, '/.*/', '/00000000/') where key = 'origin'`);
 
-  test('knows its cluster, its timeline and its database, and becomes a child once when one of them is another (P8)', async () => {
+  test('knows its cluster, timeline and database, and gets a new identity once when one of them changes (P8)', async () => {
     const database = await createDatabase(createPostgresDatabase);
     const url = database.url ?? '';
     const first = await open(database);
@@ -141,7 +144,7 @@ describe('A store in PostgreSQL', () => {
     expect(origin?.value).toMatch(/^\d+\/[0-9A-F]{8}\/\d+$/);
     await first.close();
     await replaceTimeline(url);
-    // Two that start at once agree.
+    // Two gateways that start at once agree.
     const [second, third] = await Promise.all([open(database), open(database)]);
     expect(second.identity).not.toBe(first.identity);
     expect([second.parent, third.identity, third.parent]).toEqual([first.identity, second.identity, first.identity]);
@@ -149,7 +152,7 @@ describe('A store in PostgreSQL', () => {
     expect(await querySql(url, `select value from meta where key = 'origin'`)).toEqual([origin]);
   });
 
-  test('of a version that knew no timeline keeps its identity (P8)', async () => {
+  test('from a version without timelines keeps its identity (P8)', async () => {
     const database = await createDatabase(createPostgresDatabase);
     const url = database.url ?? '';
     const first = await open(database);
@@ -159,7 +162,7 @@ describe('A store in PostgreSQL', () => {
     expect(await querySql(url, `select value from meta where key = 'origin'`)).toHaveLength(1);
   });
 
-  test('gets no new identity by hand while a gateway would go on under the old one (P8)', async () => {
+  test('refuses a new identity by hand while another gateway would keep the old one (P8)', async () => {
     const database = await createDatabase(createPostgresDatabase);
     const first = await open(database);
     await expect(open(database, true)).rejects.toThrow('Other gateways use this database');
@@ -168,7 +171,7 @@ describe('A store in PostgreSQL', () => {
     expect(second.parent).toBe(first.identity);
   });
 
-  test('is told apart by a user without any special right; where that is not allowed it opens all the same, and says so (P8)', async () => {
+  test('can be identified by a user without special rights; if that is not allowed, it opens all the same and says so (P8)', async () => {
     const database = await createDatabase(createPostgresDatabase);
     const url = database.url ?? '';
     const plain = Object.assign(new URL(url), { username: `plain_${nameOf(url)}`, password: 'plain' });
@@ -189,7 +192,7 @@ describe('A store in PostgreSQL', () => {
     expect((await open({ ...database, url: plain.href }, true)).parent).toBe(first.identity);
   });
 
-  test('is told by a new connection to be another one, which is then neither read nor written (P8)', async () => {
+  test('is neither read nor written over a new connection that leads to another store (P8)', async () => {
     const database = await createDatabase(createPostgresDatabase);
     const url = database.url ?? '';
     const store = await open(database);
@@ -199,7 +202,7 @@ describe('A store in PostgreSQL', () => {
         'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
       );
     const note = () => store.write(async ({ db, t }) => db.insert(t.meta).values({ key: 'note', value: '' }));
-    // As one that fell back to a time before its newest identity.
+    // Like a store that fell back to a time before its newest identity.
     await querySql(url, `update meta set value = 'older' where key = 'identity'`);
     await cut();
     for (const asked of [() => note(), () => store.read.db.select().from(store.tables.meta)]) {
@@ -212,8 +215,8 @@ describe('A store in PostgreSQL', () => {
   });
 });
 
-describe.each(databases)('A gateway whose database is put back ($dialect)', ({ dialect, create }) => {
-  test('refuses what was read beyond it when it is started again, and tells the rest whole (P7, P8)', { timeout: 180_000 }, async () => {
+describe.each(databases)('A gateway whose database is restored to an earlier moment ($dialect)', ({ dialect, create }) => {
+  test('refuses later cursors when it is started again, and delivers the rest completely (P7, P8)', { timeout: 180_000 }, async () => {
     const database = await createDatabase(create);
     const start = async (flags: readonly string[] = []) => {
       const gateway = await startGateway({ database, flags });
@@ -228,7 +231,7 @@ describe.each(databases)('A gateway whose database is put back ($dialect)', ({ d
     const lost = await createJob(second, known);
     if (dialect === 'postgres') {
       await putBack(database);
-      // It finds out by itself, and ends for a process manager to start it again.
+      // It notices by itself, and ends, so that a process manager starts it again.
       expect(await second.ended()).toEqual({ code: 1, signal: null });
       expect(second.output()).toContain('PostgreSQL failed over, or was restored');
     } else {

@@ -1,4 +1,4 @@
-/** Writes and reads of PostgreSQL whose connection is lost under them. */
+/** Writes and reads of PostgreSQL that lose their connection. */
 import { eq, sql } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openPostgres } from '../../../src/store/postgres/store.ts';
@@ -26,7 +26,7 @@ describe('A connection that is lost', () => {
   });
   afterEach(() => database.remove());
 
-  /** Ends every connection to the database but the one that asks. */
+  /** Ends every connection to the database except its own. */
   const cutConnections = (like = '%') =>
     querySql(
       url,
@@ -34,7 +34,7 @@ describe('A connection that is lost', () => {
       [like],
     );
 
-  test('a write whose connections break again and again is refused, and no other', async () => {
+  test('a write whose connections break again and again is refused, and no other is', async () => {
     const store = await database.open();
     const writing = store.write(async (tx) => {
       await note('half')(tx);
@@ -78,7 +78,7 @@ describe('A connection that is lost', () => {
         await store.write(async (tx) => {
           await note('first')(tx);
           if (++runs === 1) await lose(tx, proxy);
-          // The loss reaches the driver while nothing is asked of the connection.
+          // The driver notices the loss while the connection is idle.
           if (runs === 1 && !goesOn) for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate);
           if (goesOn) await note('last')(tx);
         });
@@ -92,7 +92,7 @@ describe('A connection that is lost', () => {
     });
   });
 
-  test('a write that does not mind that a statement of it has failed is not taken for done (P1)', async () => {
+  test('a write that ignores a failed statement does not count as done (P1)', async () => {
     const store = await database.open();
     const writing = store.write(async (tx) => {
       await note('half')(tx);
@@ -102,7 +102,7 @@ describe('A connection that is lost', () => {
     expect(await readNote(store, 'half')).toBeUndefined();
   });
 
-  test('a read whose connection ended is made again on another one', async () => {
+  test('a read whose connection was lost runs again on another one', async () => {
     const store = await database.open();
     await store.write(note('kept'));
     for (let i = 0; i < 5; i++) {

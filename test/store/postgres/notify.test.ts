@@ -1,4 +1,4 @@
-/** The connection by which gateways wake one another. */
+/** The connection through which gateways wake each other. */
 import { afterEach, expect, test } from 'vitest';
 import { Notifier } from '../../../src/store/postgres/notify.ts';
 import { connectionTo } from '../../../src/store/postgres/session.ts';

@@ -1,4 +1,7 @@
-/** What only PostgreSQL does: many gateways on one database, connections that break, transactions that have to run again. */
+/**
+ * Behaviour of PostgreSQL only: many gateways on one database, broken connections, transactions
+ * that have to run again.
+ */
 import { eq, sql } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { readIdempotencyKey } from '../../../src/store/changes/idempotency.ts';
@@ -27,7 +30,7 @@ describe('A PostgreSQL store', () => {
   });
   afterEach(() => database.remove());
 
-  /** Resolves with the first set of topics that has this one. */
+  /** Resolves with the first set of topics that contains this one. */
   const hear = (store: Store, topic: Topic) =>
     new Promise<ReadonlySet<Topic>>((resolve) => {
       const end = store.onCommit((topics) => {
@@ -36,7 +39,7 @@ describe('A PostgreSQL store', () => {
         resolve(topics);
       });
     });
-  /** Ends every connection to the database but the one that asks. */
+  /** Ends every connection to the database except its own. */
   const cutConnections = (like = '%') =>
     querySql(
       url,
@@ -44,7 +47,7 @@ describe('A PostgreSQL store', () => {
       [like],
     );
 
-  test('waits for the disk at every commit, also where the database is set not to (P1)', async () => {
+  test('waits for the disk at every commit, even if the database is configured not to (P1)', async () => {
     await querySql(url, `alter database ${new URL(url).pathname.slice(1)} set synchronous_commit = off`);
     const store = await database.open();
     const { rows } = await store.write((tx) => execute(tx, 'show synchronous_commit'));
@@ -57,7 +60,7 @@ describe('A PostgreSQL store', () => {
     expect(second.secret).toEqual(first.secret);
   });
 
-  test('carries topics to the other gateways of its database, and none that were undone', async () => {
+  test('sends topics to the other gateways of its database, but none of undone writes', async () => {
     const [first, second] = await Promise.all([database.open(), database.open()]);
     const heard: Topic[] = [];
     second.onCommit((topics) => heard.push(...topics));
@@ -78,7 +81,7 @@ describe('A PostgreSQL store', () => {
     expect(await readNote(second, 'seen')).toBe('');
   });
 
-  test('more topics than a notification holds wake everyone', async () => {
+  test('wakes all listeners for more topics than a notification can hold', async () => {
     const [first, second] = await Promise.all([database.open(), database.open()]);
     const woken = hear(second, '*');
     await first.write(async (tx) => {
@@ -87,7 +90,7 @@ describe('A PostgreSQL store', () => {
     expect(await woken).toEqual(new Set(['*']));
   });
 
-  test('wakes everyone when its connection for topics is back', async () => {
+  test('wakes all listeners when its connection for topics is back', async () => {
     const store = await database.open();
     const woken = hear(store, '*');
     await cutConnections('trainyard wire');
@@ -108,7 +111,7 @@ describe('A PostgreSQL store', () => {
       const attempts = proxy.refuse('trainyard wire', 4);
       const before = performance.now();
       await attempts;
-      // 100 + 200 + 400 + 800 ms; the timers of the first and of a second retry side by side would take less than half of it.
+      // 100 + 200 + 400 + 800 ms. Two retries side by side would take less than half of it.
       expect(performance.now() - before).toBeGreaterThan(1_400);
       proxy.accept();
       await woken;
@@ -118,7 +121,7 @@ describe('A PostgreSQL store', () => {
     }
   });
 
-  test('limits how long its transactions may stand still, and keeps the options that its URL gives', async () => {
+  test('limits how long its transactions may be idle, and keeps the options of its URL', async () => {
     const options = encodeURIComponent('-c work_mem=1MB -c synchronous_commit=off');
     const store = await openPostgres(`${url}?options=${options}`);
     try {
@@ -145,14 +148,14 @@ describe('A PostgreSQL store', () => {
     }
   });
 
-  test('its connection for topics is back as soon as any other is', async () => {
+  test('reopens its connection for topics as soon as any other connection opens', async () => {
     const proxy = await openProxy(Number(new URL(url).port));
     const through = new URL(url);
     through.port = String(proxy.port);
     const store = await openPostgres(through.href);
     try {
       const woken = hear(store, '*');
-      // The next attempt by itself would be a second later.
+      // Otherwise the next attempt would be a second later.
       await proxy.refuse('trainyard wire', 5);
       proxy.accept();
       const before = performance.now();
@@ -165,7 +168,7 @@ describe('A PostgreSQL store', () => {
     }
   });
 
-  describe('whose connections bring no answer any more', () => {
+  describe('whose connections no longer answer', () => {
     let proxy: Awaited<ReturnType<typeof openProxy>>;
     let store: Store;
     beforeEach(async () => {
@@ -178,7 +181,9 @@ describe('A PostgreSQL store', () => {
       await store.close();
       proxy.close();
     });
-    /** Connections that lay idle bring no answer either: each is found out when it is used, and used no more. */
+    /**
+     * Idle connections do not answer either. Each is noticed when it is used, and not used again.
+     */
     const eventually = <T>(ask: () => Promise<T>) => vi.waitFor(ask, { timeout: 20_000 });
     const failureOf = (asked: Promise<unknown>) => asked.catch((error: unknown) => unavailabilityOf(error));
     const read = () => store.read.run(readIdempotencyKey, { scope: 'a', operation: 'b', key: 'c' });
@@ -201,7 +206,7 @@ describe('A PostgreSQL store', () => {
       expect(await readNote(store, 'next')).toBe('');
     });
 
-    test('says of a write whose commit is not answered that its outcome is not known (P1)', async () => {
+    test('reports an unknown outcome for a write whose commit is not answered (P1)', async () => {
       const writing = store.write(async (tx) => {
         await note('open')(tx);
         void proxy.swallow('COMMIT');
@@ -214,7 +219,7 @@ describe('A PostgreSQL store', () => {
     });
   });
 
-  test('writes that lock rows in opposite order both land', async () => {
+  test('commits both of two writes that lock rows in opposite order', async () => {
     const store = await database.open();
     await store.write(note('a'));
     await store.write(note('b'));
@@ -237,7 +242,7 @@ describe('A PostgreSQL store', () => {
     expect([...((await readNote(store, 'b')) ?? '')].sort()).toEqual(['a', 'b']);
   });
 
-  test('lets rows that another transaction holds be skipped, or waited for', async () => {
+  test('can skip rows that another transaction has locked, or wait for them', async () => {
     const store = await database.open();
     await store.write(note('one'));
     await store.write(note('two'));
@@ -270,7 +275,7 @@ describe('A PostgreSQL store', () => {
     await expect(openPostgres(url)).rejects.toThrow(/newer version/);
   });
 
-  test('says in one line that there is no server, no database, or another password', async () => {
+  test('explains in one line that there is no server, no database, or a wrong password', async () => {
     const nowhere = new URL(url);
     nowhere.port = '1';
     const missing = new URL(url);

@@ -12,7 +12,7 @@ const curve = (length: number, y: (x: number) => number, z: (x: number) => numbe
   Array.from({ length }, (_, x) => ({ x, y: y(x), z: z(x) }));
 
 describe('a thinned curve', () => {
-  test('has just as many points as it may, from the first to the last, in their order', () => {
+  test('has exactly the allowed number of points, from the first to the last, in order', () => {
     const random = seedRandom('thin');
     for (let i = 0; i < 50; i++) {
       const rows = curve(1 + pickNumber(random, 400), () => pickNumber(random, 100));
@@ -47,7 +47,7 @@ describe('a thinned curve', () => {
     expect(places).toEqual(expect.arrayContaining([250, 750]));
   });
 
-  test('follows the curve that it stands for', () => {
+  test('follows the original curve', () => {
     const wave = (x: number) => Math.sin(x / 100) * 10;
     const thinned = thin(curve(5_000, wave), 200, drawing);
     const furthest = thinned.slice(1).map(({ x, y }, i) => {

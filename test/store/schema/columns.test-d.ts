@@ -1,6 +1,6 @@
 /**
- * That the cast of the PostgreSQL kit to the SQLite kit's type is right: a table of every kind of column, made with each kit as it is, yields
- * the same TypeScript type. Checked by the compiler, never run.
+ * The cast of the PostgreSQL kit to the SQLite kit's type is right: a table with every kind of
+ * column, made with each kit, yields the same TypeScript type. Checked by the compiler, never run.
  */
 import type { PostgresColumns, sqliteKit } from '../../../src/store/schema/columns.ts';
 
@@ -13,7 +13,9 @@ interface Document {
   readonly b: readonly number[];
 }
 
-/** The body is written twice: a generic over both kits would need the very cast that is tested here. */
+/**
+ * The body is written twice: a generic over both kits would need the very cast that is tested here.
+ */
 export function tablesOf(sqlite: SqliteKit, postgres: PostgresColumns) {
   const lite = sqlite.table('every', {
     text: sqlite.text(),
@@ -57,10 +59,10 @@ export function tablesOf(sqlite: SqliteKit, postgres: PostgresColumns) {
 type Lite = ReturnType<typeof tablesOf>['lite'];
 type Pg = ReturnType<typeof tablesOf>['pg'];
 
-// What is read and what is written is the same.
+// Selected and inserted types are the same.
 holds<Equal<Lite['$inferSelect'], Pg['$inferSelect']>>();
 holds<Equal<Lite['$inferInsert'], Pg['$inferInsert']>>();
-// It is what it says, not `any` on both sides.
+// It is the real type, not `any` on both sides.
 holds<Equal<Lite['$inferSelect']['instant'], Date | null>>();
 holds<Equal<Lite['$inferSelect']['boolNotNull'], boolean>>();
 holds<Equal<Lite['$inferSelect']['jsonNotNull'], Document>>();

@@ -1,4 +1,6 @@
-/** A store is its file, by whatever name: one gateway's at a time, and never another one than was there. */
+/**
+ * A store is its file, under any name: open in one gateway at a time, and never replaced unnoticed.
+ */
 import { linkSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -19,7 +21,7 @@ async function open(file: string): Promise<Store> {
 const note = (store: Store, key: string) => store.write(async ({ db, t }) => db.insert(t.meta).values({ key, value: 'kept' }));
 const notesOf = async (store: Store) => (await store.read.db.select().from(store.tables.meta)).map(({ key }) => key);
 
-test('a link to the file, or to its folder, is no second store (P1)', async () => {
+test('a link to the file or its folder leads to the same store (P1)', async () => {
   const folder = createFolder('store');
   const file = join(folder, 'trainyard.sqlite');
   const store = await open(file);
@@ -35,7 +37,7 @@ test('a link to the file, or to its folder, is no second store (P1)', async () =
   await expect(openSqlite(file)).rejects.toThrow('Another gateway is using');
 });
 
-test('a file with a second name, and a link to nothing, are refused', async () => {
+test('a file with a hard link and a dangling link are refused', async () => {
   const folder = createFolder('store');
   const file = join(folder, 'trainyard.sqlite');
   await (await openSqlite(file)).close();
@@ -47,7 +49,7 @@ test('a file with a second name, and a link to nothing, are refused', async () =
   await expect(openSqlite(join(folder, 'dangling.sqlite'))).rejects.toThrow(/link to a file that does not exist/);
 });
 
-test('a file that is moved while it is open is not ready and takes no writes until it is back; nothing is lost (P1)', async () => {
+test('a file that is moved while it is open is not ready and accepts no writes until it is back; nothing is lost (P1)', async () => {
   const folder = createFolder('store');
   const file = join(folder, 'trainyard.sqlite');
   const store = await open(file);
@@ -66,7 +68,7 @@ test('a file that is moved while it is open is not ready and takes no writes unt
   expect(await notesOf(await open(file))).toEqual(expect.arrayContaining(['before', 'after']));
 });
 
-test('no empty store is made where there was one before, unless its lock is removed as well (P1)', async () => {
+test('no empty store is created where there was one before, unless its lock file is removed as well (P1)', async () => {
   const folder = createFolder('store');
   const file = join(folder, 'trainyard.sqlite');
   const store = await openSqlite(file);

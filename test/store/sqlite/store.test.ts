@@ -1,4 +1,4 @@
-/** What only a SQLite file does: durability on every open, one gateway to a file, a disk that is full. */
+/** Behaviour of a SQLite file only: durability on every open, one gateway per file, a full disk. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import SqliteDatabase from 'better-sqlite3';
@@ -46,13 +46,14 @@ describe('A SQLite store', () => {
     await expect(Promise.resolve().then(() => db.insert(t.meta).values({ key: 'x', value: '' }))).rejects.toThrow();
   });
 
-  test('answers every write of a group that cannot even be rolled back, and goes on when it can', async () => {
+  test('answers every write of a group that cannot be rolled back, and continues when it can', async () => {
     const store = await database.open();
     const opened: IterableIterator<unknown>[] = [];
     const writes = [
       store.write(note('before', '')),
       store.write(async ({ db }) => {
-        // Cast: the connection itself, which the common type of the databases does not show. It does nothing else while it reads rows one by one.
+        // Cast: the connection itself, which the common type of the databases hides. It does
+        // nothing else while it reads rows one by one.
         const { $client } = db as unknown as { $client: SqliteDatabase.Database };
         const rows = $client.prepare('select 1 union select 2').iterate();
         rows.next();
@@ -67,7 +68,7 @@ describe('A SQLite store', () => {
     expect((await keysOf(store)).filter((key) => ['before', 'after', 'next', 'again'].includes(key))).toEqual(['again']);
   });
 
-  test('is refused to a second gateway while the first one has it', async () => {
+  test('is refused to a second gateway while the first one has it open', async () => {
     const first = await database.open();
     await expect(openSqlite(database.file)).rejects.toThrow(StoreUnusable);
     await expect(openSqlite(database.file)).rejects.toThrow(/^Another gateway is using .*\.sqlite\.$/);
@@ -83,7 +84,7 @@ describe('A SQLite store', () => {
     expect(existsSync(`${database.file}-wal`)).toBe(false);
   });
 
-  test('says in one line that its folder cannot be made or its file not be opened', async () => {
+  test('explains in one line that its folder cannot be created or its file cannot be opened', async () => {
     const file = join(database.folder, 'a-file');
     writeFileSync(file, '');
     await expect(openSqlite(join(file, 'trainyard.sqlite'))).rejects.toThrow(/trainyard\.sqlite cannot be written: .+$/);
@@ -103,7 +104,7 @@ describe('A SQLite store', () => {
     expect(readFileSync(database.file).equals(before)).toBe(true);
   });
 
-  test('a disk that is full refuses the write that needs room and keeps the others of its group', async () => {
+  test('refuses only the write of a group that a full disk has no space for', async () => {
     const store = await database.open();
     const pages = await pragma(store, 'page_count');
     await pragma(store, `max_page_count = ${Number(pages) + 2}`);
@@ -121,13 +122,13 @@ describe('A SQLite store', () => {
     expect(await keysOf(store)).toContain('big');
   });
 
-  test('a commit that fails refuses its whole group, and none of it lands later', async () => {
+  test('refuses the whole group when its commit fails, and commits none of it later', async () => {
     const store = await database.open();
     await store.write(async ({ db }) => {
       await db.run(sql`create table parents (id integer primary key)`);
       await db.run(sql`create table children (parent integer references parents (id) deferrable initially deferred)`);
     });
-    // A deferred foreign key is checked at COMMIT: the one way to make a commit fail at will.
+    // A deferred foreign key is checked at COMMIT: the only way to make a commit fail on purpose.
     const outcomes = await Promise.allSettled([
       store.write(note('before', '')),
       store.write(async ({ db }) => db.run(sql`insert into children values (1)`)),
@@ -145,7 +146,10 @@ describe('A SQLite store', () => {
 describe('A migration of a SQLite file', () => {
   const create = 'create table parents (id integer primary key, name text)';
   const createChildren = 'create table children (id integer primary key, parent_id integer references parents (id) on delete cascade)';
-  /** As drizzle-kit writes a change of a column: a new table, the rows copied, the old one dropped, the new one renamed. */
+  /**
+   * Like a column change by drizzle-kit: a new table, the rows copied, the old one dropped, the new
+   * one renamed.
+   */
   const rebuild = [
     'PRAGMA foreign_keys=OFF',
     'create table __new_parents (id integer primary key, name text not null)',

@@ -1,6 +1,6 @@
 /**
- * That Drizzle still hands whole results to the mapper that prepared statements are given: if it
- * did not, rows would come slowly, and nothing would say so.
+ * Drizzle still passes whole results to the mapper of prepared statements. If it did not, queries
+ * would be slow, and nothing else would show it.
  */
 import { sql } from 'drizzle-orm';
 import { beforeAll, expect, test, vi } from 'vitest';
@@ -9,7 +9,7 @@ import type { Store } from '../../../src/store/store.ts';
 import { describeOnEachStore } from '../../support/databases.ts';
 import { plantSeed } from '../../support/seed.ts';
 
-/** A prepared query of Drizzle's, with what mapping.ts counts on. */
+/** A prepared query of Drizzle's, with the parts that mapping.ts relies on. */
 interface Mapped {
   customResultMapper?: (rows: readonly (readonly unknown[])[]) => unknown;
   execute(values: object): Promise<unknown>;
@@ -24,7 +24,7 @@ describeOnEachStore('The mapping of a prepared statement', (open) => {
 
   const prepare = (columns: object): Mapped => {
     const { db, t } = store.read;
-    // The common type of both databases' builders knows no `prepare`.
+    // The common type of both databases' builders has no `prepare`.
     const builder = db.select(columns as never).from(t.projects) as unknown as { prepare(name: string): Mapped };
     return builder.prepare(`mapping of ${Object.keys(columns).join()}`);
   };
@@ -44,7 +44,7 @@ describeOnEachStore('The mapping of a prepared statement', (open) => {
     expect(mapper.mock.calls[0]?.[0]).toHaveLength(1);
   });
 
-  test('is left to Drizzle where rows of joined tables are answered one inside the other', () => {
+  test('is left to Drizzle for nested rows of joined tables', () => {
     const { projects } = store.tables;
     const prepared = prepare({ project: { name: projects.name } });
     mapPlainly(prepared);

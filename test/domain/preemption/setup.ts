@@ -1,10 +1,10 @@
-/** Short ways to what tests of preemption begin with: devices that are full, steps that wait, and what is said to whom. */
-import type { Claim } from '../../src/domain/claims/claims.ts';
-import { releaseStep, renewLease } from '../../src/domain/claims/leases.ts';
-import { completeStep } from '../../src/domain/claims/outcomes.ts';
-import type { AttemptRow } from '../../src/store/schema/tables.ts';
-import type { Ground } from '../support/ground.ts';
-import { admin, type SeededDevice } from '../support/seed.ts';
+/** The setup of preemption tests: full devices, waiting steps, and what devices are told. */
+import type { Claim } from '../../../src/domain/claims/claims.ts';
+import { releaseStep, renewLease } from '../../../src/domain/claims/leases.ts';
+import { completeStep } from '../../../src/domain/claims/outcomes.ts';
+import type { AttemptRow } from '../../../src/store/schema/tables.ts';
+import type { Ground } from '../../support/ground.ts';
+import { admin, type SeededDevice } from '../../support/seed.ts';
 
 interface Demand {
   readonly cpu?: number;
@@ -12,10 +12,10 @@ interface Demand {
   readonly isPreemptible?: boolean;
 }
 
-export function roomOn({ seed, claimNext }: Ground) {
+export function setupOn({ seed, claimNext }: Ground) {
   const renew = ({ lease }: Claim) => renewLease(seed.domain, admin, { leaseToken: lease.token, leaseSeconds: 60 });
 
-  /** A job of one step, a second older than what comes after it. */
+  /** A job with one step, a second older than the next one. */
   async function queue(name: string, { cpu = 1, ...input }: Demand = {}) {
     const seeded = await seed.createJob([{ name, resources: { cpu } }], { name, ...input });
     seed.clock.advance(1_000);
@@ -30,7 +30,7 @@ export function roomOn({ seed, claimNext }: Ground) {
     release: ({ lease }: Claim, description?: string) => releaseStep(seed.domain, admin, { leaseToken: lease.token, description }),
     complete: ({ lease }: Claim) => completeStep(seed.domain, admin, { leaseToken: lease.token }),
     claimOn: (device: SeededDevice, limit = 1) => claimNext(device.principal, { limit }),
-    /** For one step of one core, and no more. */
+    /** For one step of one core. */
     smallDevice: () => seed.registerDevice({ slots: 1, resources: { cpu: 1 } }),
     /** A job of one preemptible step that the device runs. */
     async occupy(device: SeededDevice, name: string, demand: Demand = {}): Promise<Claim> {
@@ -53,4 +53,4 @@ export function roomOn({ seed, claimNext }: Ground) {
     },
   };
 }
-export type Room = ReturnType<typeof roomOn>;
+export type Setup = ReturnType<typeof setupOn>;
