@@ -1,8 +1,10 @@
 /**
- * The device that every gateway has inside: it claims the steps that aggregate rounds of federated jobs, averages, and hands the mean in.
+ * The device inside every gateway: it claims the steps that aggregate rounds of federated jobs,
+ * averages the models, and submits the mean.
  *
- * It goes through the same endpoints as any device, under a lease: a gateway that dies in the middle loses its lease, and the step is claimed again,
- * by itself when it is back or by another gateway on the same database.
+ * It works like any device, under a lease: a gateway that dies in the middle loses its lease, and
+ * the step is claimed again, by itself after its restart or by another gateway on the same
+ * database.
  */
 
 import type { Principal } from '../domain/access/principal.ts';
@@ -23,24 +25,24 @@ import { NoMean } from './average.ts';
 import { keepLease, LEASE_SECONDS, waitFor } from './lease.ts';
 import { averageOf } from './threads.ts';
 
-/** Looks without having been woken: a wake-up can get lost. */
+/** Polls this often without a wake-up, because one can get lost. */
 const SAFETY_POLL_MS = 5_000;
-/** Until the next try when the database or the disk would not have the last one. */
+/** The pause after a try that failed because of the database or the disk. */
 const PAUSE_MS = 2_000;
-/** Of a reason; a description takes more, and says no more. */
+/** Of a reason. A description may be longer, but a longer one says no more. */
 const MOST_CHARACTERS = 2_000;
 
 export interface AggregatorParts {
   readonly domain: Domain;
   readonly wakeups: Waker;
-  /** What went wrong here, and is nothing that the models are to blame for. */
+  /** Receives errors of this gateway that are not the models' fault. */
   onError(error: unknown): void;
 }
 
 type Self = Principal & { readonly deviceId: string };
 
 export interface Aggregator {
-  /** Stops at once; what it was at is released, for another or for after the restart. */
+  /** Stops at once. The current step is released, for another gateway or after the restart. */
   close(): Promise<void>;
 }
 
@@ -58,10 +60,10 @@ export function startAggregator(parts: AggregatorParts): Aggregator {
 async function run(parts: AggregatorParts, signal: AbortSignal): Promise<void> {
   const { domain, wakeups } = parts;
   let self: Self | null = null;
-  // Where no other gateway was, what the device still holds is from a life before.
+  // If no other gateway ran, the steps that the device holds are from before the restart.
   let isReborn = domain.store.isFirst;
   while (!signal.aborted) {
-    // Listening starts before looking.
+    // Listen before looking.
     const heard = [topics.aggregations, ...(self ? [topics.device(self.deviceId)] : [])];
     const wait = waitFor(parts, heard, SAFETY_POLL_MS, signal);
     try {
@@ -89,7 +91,7 @@ async function pause(parts: AggregatorParts, signal: AbortSignal): Promise<void>
   wait.end();
 }
 
-/** Does one step, and ends it one way or another. Throws what should not have happened. */
+/** Runs one step and ends it in any case. Throws unexpected errors. */
 async function aggregate(parts: AggregatorParts, self: Self, claim: Claim, stopping: AbortSignal): Promise<void> {
   const { domain } = parts;
   const leaseToken = claim.lease.token;
@@ -111,14 +113,14 @@ async function aggregate(parts: AggregatorParts, self: Self, claim: Claim, stopp
 }
 
 function describe({ models, isWeighted }: Aggregation): string {
-  return `The mean of ${models.length} models, ${isWeighted ? 'weighted by their numbers of samples' : 'each with the same weight'}.`;
+  return `The mean of ${models.length} models, ${isWeighted ? 'weighted by their numbers of samples' : 'all with the same weight'}.`;
 }
 
-/** Computes the mean and stores it as it comes. */
+/** Computes the mean and stores it as it is computed. */
 async function handIn(domain: Domain, self: Self, claim: Claim, { round, models }: Aggregation, signal: AbortSignal): Promise<void> {
   const bytes = averageOf(models, signal);
   try {
-    // With the first of them it is known that there is a mean: nothing is announced that cannot come.
+    // The first bytes prove that there is a mean: nothing is announced that cannot come.
     const first = await bytes.next();
     const { fragment } = await createFragment(domain, self, {
       jobId: claim.step.jobId,
@@ -149,11 +151,14 @@ async function store(domain: Domain, fragmentId: string, bytes: AsyncIterable<Ui
   }
 }
 
-/** What the operator can mend, after which the same try succeeds: it is no fault of the round. */
+/**
+ * Errors that the operator can fix, after which the same try succeeds. They are not the round's
+ * fault.
+ */
 const isOfTheMachine = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && ['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'EROFS'].includes(String(error.code));
 
-/** Ends the attempt: null is that it was told to stop. */
+/** Ends the attempt. Null: it was told to stop. */
 async function giveUp(parts: AggregatorParts, self: Self, leaseToken: string, error: unknown): Promise<void> {
   const { domain, onError } = parts;
   try {
@@ -162,14 +167,14 @@ async function giveUp(parts: AggregatorParts, self: Self, leaseToken: string, er
     } else if (error instanceof NoMean || error instanceof NothingToAggregate || error instanceof InvalidInput) {
       await failStep(domain, self, { leaseToken, description: acceptMessage(error.message, MOST_CHARACTERS) });
     } else if (isOfTheMachine(error)) {
-      await releaseStep(domain, self, { leaseToken, description: 'The gateway has no room for the aggregate at the moment.' });
+      await releaseStep(domain, self, { leaseToken, description: 'The gateway currently has no space for the aggregate.' });
       throw error;
     } else {
-      await failStep(domain, self, { leaseToken, description: 'The gateway could not aggregate the models; its log says why.' });
+      await failStep(domain, self, { leaseToken, description: 'The gateway could not aggregate the models. Its log says why.' });
       onError(error);
     }
   } catch (failure) {
-    // It was let go of meanwhile.
+    // The lease ended meanwhile.
     if (!(failure instanceof StaleLease)) throw failure;
   }
 }

@@ -1,9 +1,10 @@
 /**
- * Federated averaging: one model out of several, tensor by tensor and piece by piece, so that memory stays at a few pieces whatever the size
- * of the models and however many they are. Runs in a thread of its own.
+ * Federated averaging: makes one model of several, tensor by tensor and piece by piece, so memory
+ * does not depend on the size or number of models. Runs in its own thread.
  *
- * Sums are in double precision; each mean is rounded once more, to the tensor's own type, to the nearest with ties to even. Whole numbers and
- * booleans are not averaged: they are those of the model that counts most.
+ * Sums are in double precision. Each mean is rounded once to the tensor's own type, to nearest with
+ * ties to even. Integers and booleans are not averaged: they are taken from the model with the
+ * largest weight.
  */
 import { dtypeBytes, inOrder, NotSafetensors, type TensorEntry, writeHeader } from '../domain/files/safetensors-header.ts';
 import type { BlockingFile } from '../store/files/file-store.ts';
@@ -13,16 +14,16 @@ import { type ModelFile, readModel } from './safetensors.ts';
 
 export interface ModelToAverage {
   readonly file: BlockingFile;
-  /** As messages name it: `the model of device edge-3`. */
+  /** Its name in messages: `the model of device edge-3`. */
   readonly label: string;
-  /** Above 0: how many samples it was trained with, or 1. */
+  /** Above 0: the number of samples it was trained with, or 1. */
   readonly weight: number;
 }
 
-/** These models have no mean. The message says which tensor of which model is in the way. */
+/** These models have no mean. The message says which tensor of which model prevents it. */
 export class NoMean extends Error {}
 
-/** Small enough that hashing one holds up nobody, large enough that reading one is worth the call. */
+/** Small enough that hashing one blocks nobody, large enough that reading one is worth the call. */
 const PIECE_BYTES = 256 * 1024;
 
 interface Opened extends Omit<ModelToAverage, 'file'> {
@@ -30,7 +31,10 @@ interface Opened extends Omit<ModelToAverage, 'file'> {
   readonly entries: ReadonlyMap<string, TensorEntry>;
 }
 
-/** Yields the bytes of the mean, and closes the files. Each array is good until the next is asked for. Throws NoMean. */
+/**
+ * Yields the bytes of the mean and closes the files. Each array is valid until the next one is
+ * requested. Throws NoMean.
+ */
 export function* averageModels(models: readonly ModelToAverage[]): Generator<Uint8Array> {
   const opened: Opened[] = [];
   try {
@@ -63,7 +67,7 @@ function requireSame(first: Opened, other: Opened): void {
   if (differences.length > 0) throw new NoMean(`${other.label} does not fit: ${shorten(differences).join(' ')}`);
 }
 
-/** What all of them say of themselves. */
+/** The metadata on which all files agree. */
 function sharedMetadata([first, ...others]: readonly Opened[]): Record<string, unknown> {
   const entries = Object.entries(first?.file.header.metadata ?? {});
   return Object.fromEntries(
@@ -71,7 +75,10 @@ function sharedMetadata([first, ...others]: readonly Opened[]): Record<string, u
   );
 }
 
-/** A power of two: what is large enough for it loses nothing. Small enough for a thousand models of two billion samples each. */
+/**
+ * A power of two, so values large enough for it lose nothing. Small enough for a thousand models of
+ * two billion samples each.
+ */
 const DOWNSCALE = 2 ** -64;
 
 class Averaging {
@@ -80,7 +87,7 @@ class Averaging {
   readonly #total: number;
   readonly #input = new Uint8Array(PIECE_BYTES);
   readonly #output = new Uint8Array(PIECE_BYTES);
-  /** For the smallest type there is: two bytes. */
+  /** Sized for the smallest type: two bytes. */
   readonly #sums = new Float64Array(PIECE_BYTES / 2);
 
   constructor(models: readonly [Opened, ...Opened[]]) {
@@ -118,13 +125,16 @@ class Averaging {
     for (const [i, model] of this.#models.entries()) {
       const { weight } = model;
       const values = type.decode(this.#read(model, tensor, from, length), count);
-      // The first is set, not added to zero: the sum of negative zeros is negative.
+      // The first is set, not added to zero, because the sum of negative zeros is negative.
       if (i === 0) for (let k = 0; k < count; k++) sums[k] = (values[k] ?? 0) * scale * weight;
       else for (let k = 0; k < count; k++) sums[k] = (sums[k] ?? 0) + (values[k] ?? 0) * scale * weight;
     }
   }
 
-  /** The sum of the largest doubles is none any more, though their mean is: such sums are made again of smaller terms, which at that size are exact. */
+  /**
+   * The sum of the largest doubles overflows, though their mean does not. Such sums are computed
+   * again with scaled terms, which are exact at that size.
+   */
   #replaceOverflows(tensor: TensorEntry, type: FloatType, piece: Piece): void {
     this.#requireFinite(tensor, type, piece);
     const scaled = new Float64Array(piece.count);
@@ -142,13 +152,19 @@ class Averaging {
     }
   }
 
-  /** Of the model that counts most, the first of them where several do: a batch norm's counter differs between devices. */
+  /**
+   * Takes values from the model with the largest weight, the first of several: a batch norm's
+   * counter differs between devices.
+   */
   #take(tensor: TensorEntry, from: number, length: number): void {
     this.#read(this.#heaviest, tensor, from, length);
     this.#output.set(this.#input.subarray(0, length));
   }
 
-  /** What is neither a float that is known here nor a whole number is taken over where all agree; a submission that differs was refused. */
+  /**
+   * Copies types that cannot be averaged, if all models agree. A submission that differs was
+   * refused.
+   */
   #copy(tensor: TensorEntry, from: number, length: number): void {
     for (const [i, model] of this.#models.entries()) {
       this.#read(model, tensor, from, length);

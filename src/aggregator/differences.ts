@@ -1,7 +1,7 @@
-/** How the tensors of one model differ from those that another says they must be: by name, shape and dtype. */
+/** How the tensors of one model differ from the expected ones: by name, shape and dtype. */
 import type { TensorEntry } from '../domain/files/safetensors-header.ts';
 
-/** A sentence for each difference; `reference` is the other's name in them: `the start model`. */
+/** One sentence for each difference. `reference` names the other model: `the start model`. */
 export function differencesOf(own: readonly TensorEntry[], expected: readonly TensorEntry[], reference: string): string[] {
   const byName = new Map(own.map((entry) => [entry.name, entry]));
   const expectedNames = new Set(expected.map(({ name }) => name));
@@ -22,7 +22,7 @@ export function differencesOf(own: readonly TensorEntry[], expected: readonly Te
   return differences;
 }
 
-/** More would be no help to whoever reads them, and a model can have a hundred thousand tensors. */
+/** More would not help a reader, and a model can have a hundred thousand tensors. */
 const MOST_SHOWN = 20;
 
 export function shorten(problems: readonly string[]): string[] {

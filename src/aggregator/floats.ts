@@ -1,12 +1,13 @@
 /**
- * The types of floating-point numbers that can be averaged: their bytes to numbers, and doubles to their bytes, rounded to the nearest, ties to
- * the even one. Arrays lie in memory as in the file: little-endian, as are all machines that Node runs on but IBM's mainframes.
+ * The floating-point types that can be averaged: decodes their bytes, and encodes doubles, rounded
+ * to nearest with ties to even. Arrays are little-endian, like the file and all machines on which
+ * Node runs, except IBM's mainframes.
  */
 
 export interface FloatType {
-  /** The first so many elements of these bytes; good until the next call. */
+  /** Decodes the first `count` elements. Valid until the next call. */
   decode(bytes: ArrayBuffer, count: number): Float16Array | Float32Array | Float64Array;
-  /** Writes the first so many values as elements. What is too large for the type becomes infinity. */
+  /** Encodes the first `count` values. Values too large for the type become infinity. */
   encode(values: Float64Array, count: number, bytes: ArrayBuffer): void;
 }
 
@@ -44,7 +45,10 @@ const bf16: FloatType = {
 const float = new Float32Array(1);
 const bits = new Uint32Array(float.buffer);
 
-/** Rounding to 32 bits and then to 16 would round ties twice: so the first step cuts off, and keeps in the last bit that something was cut. */
+/**
+ * Rounding to 32 and then to 16 bits would round ties twice. So the first step truncates, and sets
+ * the last bit if something was lost.
+ */
 function bf16Of(value: number): number {
   float[0] = value;
   const nearest = float[0] ?? 0;
@@ -54,12 +58,15 @@ function bf16Of(value: number): number {
     if (Math.abs(nearest) > Math.abs(value)) wide -= 1;
     wide |= 1;
   }
-  // Half of the last place that stays, less one where that place is even already.
+  // Half a unit in the last kept place, minus one if that place is already even.
   return ((wide >>> 0) + 0x7fff + ((wide >>> 16) & 1)) >>> 16;
 }
 
-/** By the name that the file gives. */
+/** By the file's name of the type. */
 export const floatTypes: Readonly<Record<string, FloatType>> = { F16: f16, BF16: bf16, F32: f32, F64: f64 };
 
-/** Whole numbers and booleans: counters, indexes, masks. They have no mean of their own type, and one of the models' values is as good as any. */
+/**
+ * Integers and booleans: counters, indexes, masks. They have no mean of their type, and any model's
+ * value is as good as another's.
+ */
 export const isWholeType = (dtype: string): boolean => /^(BOOL|[IU](8|16|32|64))$/.test(dtype);

@@ -1,4 +1,7 @@
-/** What is wrong with a model that was handed in, found by reading all of it, a piece at a time. Runs in a thread of its own. */
+/**
+ * Finds what is wrong with a submitted model by reading all of it, piece by piece. Runs in its own
+ * thread.
+ */
 import { elementCount, NotSafetensors, type TensorEntry } from '../domain/files/safetensors-header.ts';
 import type { BlockingFile } from '../store/files/file-store.ts';
 import { differencesOf, shorten } from './differences.ts';
@@ -8,8 +11,9 @@ import { type ModelFile, readModel } from './safetensors.ts';
 const PIECE_BYTES = 256 * 1024;
 
 /**
- * A sentence for each problem, naming the tensor; empty when there is none. Closes the files. `isAveraged`: the model is one of those that the gateway averages, and
- * what has no mean must be as in the start model.
+ * One sentence for each problem, naming the tensor. Empty if there is none. Closes the files.
+ * `isAveraged`: the gateway averages this model, so tensors without a mean must equal those of the
+ * start model.
  */
 export function findProblems(file: BlockingFile, start: BlockingFile | null, isAveraged: boolean): string[] {
   return reading(file, 'The model is no safetensors file', (model) => {
@@ -25,7 +29,7 @@ const differencesFromStart = (model: ModelFile, startFile: BlockingFile, isAvera
     return differences.length > 0 || !isAveraged ? differences : [...withoutMean(model, start)];
   });
 
-/** The tensors that the gateway cannot average, and that are not what they were. */
+/** The tensors that the gateway cannot average and that have changed. */
 function* withoutMean(model: ModelFile, start: ModelFile): Generator<string> {
   const startEntries = new Map(start.header.entries.map((entry) => [entry.name, entry]));
   for (const entry of model.header.entries) {
@@ -68,7 +72,7 @@ function* wrongNumbers(model: ModelFile): Generator<string> {
   }
 }
 
-/** Numbers that are none, and infinite ones: one of them in one model makes a mean of nothing. */
+/** NaN and infinity: one of them in one model makes the mean useless. */
 function wrongNumbersOf(model: ModelFile, entry: TensorEntry, type: FloatType, bytes: Uint8Array<ArrayBuffer>): string | null {
   const elementBytes = (entry.end - entry.start) / Math.max(1, elementCount(entry.shape));
   let count = 0;
@@ -89,7 +93,7 @@ function wrongNumbersOf(model: ModelFile, entry: TensorEntry, type: FloatType, b
   return `Tensor ${JSON.stringify(entry.name)} has ${first.value} at [${indexOf(entry.shape, first.position).join(', ')}]${others}.`;
 }
 
-/** Where an element stands, row-major. */
+/** An element's index, row-major. */
 function indexOf(shape: readonly number[], position: number): number[] {
   let left = position;
   return shape

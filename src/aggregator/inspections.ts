@@ -1,6 +1,7 @@
 /**
- * Looking at models that were handed in. A thousand devices can hand in at the same moment, a model can have gigabytes, and the disk that it is on
- * can be slow or hang: so many are looked at at once, a large one never takes the last place, and each has its time.
+ * Schedules inspections of submitted models. A thousand devices can submit at the same moment, a
+ * model can have gigabytes, and the disk can be slow or hang. So the number of inspections is
+ * limited, a large one never takes the last place, and each has a time limit.
  */
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
@@ -12,22 +13,25 @@ type Inspection = Extract<Task, { kind: 'inspect' }>;
 
 export interface InspectionParts {
   startThread(task: Task): Worker;
-  /** How many are looked at at once: two at least. */
+  /** How many run at once, at least two. */
   readonly places: number;
-  /** From so many bytes on a file is large. */
+  /** The size from which a file is large. */
   readonly largeBytes: number;
-  /** How long it may take to look at a file of so many bytes. */
+  /** The time limit for a file of this size. */
   longestMs(bytes: number): number;
 }
 
 export const usualInspections: Omit<InspectionParts, 'startThread'> = {
   places: Math.max(2, availableParallelism() - 1),
   largeBytes: 256_000_000,
-  // A disk that is slow reads 20 MB a second.
+  // A slow disk reads 20 MB a second.
   longestMs: (bytes) => 30_000 + bytes / 20_000,
 };
 
-/** Threads that were given up and have not ended: one that waits for a disk cannot be ended. Beyond it no more are started. */
+/**
+ * Threads that were given up but have not ended: one that waits for a disk cannot be ended. Beyond
+ * this, no more are started.
+ */
 const MOST_HANGING = 8;
 
 interface Waiting {
@@ -37,7 +41,7 @@ interface Waiting {
 
 export class Inspections {
   readonly #parts: InspectionParts;
-  /** Those that came first are first. */
+  /** In order of arrival. */
   #waiting: Waiting[] = [];
   #open = 0;
   #large = 0;
@@ -48,8 +52,8 @@ export class Inspections {
   }
 
   /**
-   * Returns what worker.ts finds in a file of so many bytes. Rejects with the file store's error when a file cannot be read, and with
-   * StoreUnavailable when it cannot be read in its time.
+   * Resolves with what worker.ts finds in the file. Rejects with the file store's error if it
+   * cannot be read, and with StoreUnavailable if it cannot be read in time.
    */
   async inspect(inspection: Inspection, sizeBytes: number): Promise<string[]> {
     const isLarge = sizeBytes >= this.#parts.largeBytes;
@@ -91,7 +95,7 @@ export class Inspections {
       return inspected?.problems ?? [];
     } catch (error) {
       if (!waiting.signal.aborted) throw error;
-      // Its place is free at once, whenever it ends.
+      // Its place is free at once, whenever the thread ends.
       this.#hanging += 1;
       worker.once('exit', () => {
         this.#hanging -= 1;
@@ -104,4 +108,4 @@ export class Inspections {
   }
 }
 
-const tooSlow = () => new StoreUnavailable('SLOW', { cause: new Error('A model could not be read in its time.') });
+const tooSlow = () => new StoreUnavailable('SLOW', { cause: new Error('A model could not be read in time.') });

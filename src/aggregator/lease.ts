@@ -1,4 +1,4 @@
-/** Keeps the lease of a step while it is worked on, and hears when to stop. */
+/** Keeps a step's lease during the work, and learns when to stop. */
 
 import type { Principal } from '../domain/access/principal.ts';
 import { renewLease } from '../domain/claims/leases.ts';
@@ -7,12 +7,15 @@ import type { Domain } from '../domain/core/domain.ts';
 import { StaleLease } from '../domain/core/refusals.ts';
 import type { Waker } from '../domain/core/waker.ts';
 
-/** Short, since nobody can lose a connection here: a gateway that died in the middle costs its round no more than this. */
+/**
+ * Short, because no connection can get lost here: a gateway that died in the middle delays its
+ * round by no more than this.
+ */
 export const LEASE_SECONDS = 10;
 const RENEW_EVERY_MS = (LEASE_SECONDS * 1_000) / 3;
 
 export interface KeptLease {
-  /** Aborted when the step is no longer wanted or no longer held, or when the gateway stops. */
+  /** Aborted when the step is no longer wanted or held, or when the gateway stops. */
   readonly signal: AbortSignal;
   end(): Promise<void>;
 }
@@ -27,7 +30,7 @@ export function keepLease(
   const unwanted = new AbortController();
   const running = (async () => {
     while (!over.signal.aborted && !unwanted.signal.aborted) {
-      // Listening starts before asking: an order that comes in between is heard.
+      // Listen before asking, so no order in between is missed.
       const wait = waitFor({ domain, wakeups }, [topics.device(principal.deviceId)], RENEW_EVERY_MS, over.signal);
       try {
         const { isCancelRequested, isPreempted } = await renewLease(domain, principal, { leaseToken, leaseSeconds: LEASE_SECONDS });
@@ -35,7 +38,7 @@ export function keepLease(
         else await wait.woken;
       } catch (error) {
         if (error instanceof StaleLease) unwanted.abort();
-        // The database may be back before the lease is over.
+        // The database may be back before the lease ends.
         else await wait.woken;
       } finally {
         wait.end();
@@ -51,7 +54,9 @@ export function keepLease(
   };
 }
 
-/** Ends when one of the topics is touched, after so many milliseconds, or when it is given up. */
+/**
+ * Resolves when one of the topics is touched, after this many milliseconds, or when it is aborted.
+ */
 export function waitFor(
   { domain, wakeups }: { domain: Domain; wakeups: Waker },
   heard: readonly string[],

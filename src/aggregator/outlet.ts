@@ -1,4 +1,6 @@
-/** How the bytes of a model leave the thread that computes them: at the pace of whoever stores them. */
+/**
+ * Passes a model's bytes out of the thread that computes them, at the pace of whoever stores them.
+ */
 import type { MessagePort } from 'node:worker_threads';
 
 export interface Piece {
@@ -6,12 +8,15 @@ export interface Piece {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** One is being stored while the other is filled. */
+/** One is stored while the other is filled. */
 const PIECES = 2;
-/** Hashing one takes the gateway's own thread a fraction of a millisecond. */
+/** Hashing one takes the main thread a fraction of a millisecond. */
 const PIECE_BYTES = 256 * 1024;
 
-/** Gathers bytes into pieces of one size. The memory of a piece moves to the reader and back: there are never more than a few. */
+/**
+ * Gathers bytes into pieces of equal size. A piece's memory moves to the reader and back, so there
+ * are never more than a few.
+ */
 export class Outlet {
   readonly #port: MessagePort;
   readonly #free: ArrayBuffer[] = Array.from({ length: PIECES }, () => new ArrayBuffer(PIECE_BYTES));

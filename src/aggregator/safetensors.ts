@@ -1,4 +1,6 @@
-/** A safetensors file that is read piece by piece, in a thread where waiting for the disk holds up nobody. */
+/**
+ * Reads a safetensors file piece by piece, in a thread where waiting for the disk blocks nobody.
+ */
 import {
   headerLengthOf,
   layoutProblems,
@@ -12,9 +14,11 @@ import type { BlockingFile } from '../store/files/file-store.ts';
 
 export interface ModelFile {
   readonly header: SafetensorsHeader;
-  /** What keeps its tensors from being read: see `layoutProblems`. */
+  /** Why its tensors cannot be read: see `layoutProblems`. */
   readonly problems: readonly string[];
-  /** Fills `bytes` with those of the tensor from its byte `from` on. Throws NotSafetensors when they are not all there. */
+  /**
+   * Fills `bytes` from the tensor's byte `from` on. Throws NotSafetensors if the file is too short.
+   */
   read(entry: TensorEntry, from: number, bytes: Uint8Array): void;
 }
 

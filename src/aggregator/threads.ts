@@ -1,4 +1,4 @@
-/** Threads that read models, seen from the gateway's own: it goes on answering while they work. */
+/** Runs the threads that read models, so the gateway goes on answering while they work. */
 import { on } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { StoredModel } from '../domain/core/domain.ts';
@@ -6,7 +6,7 @@ import { NoMean } from './average.ts';
 import { Inspections, usualInspections } from './inspections.ts';
 import type { Averaged, SharedModel, Task } from './worker.ts';
 
-/** Memory that a thread may take for itself: a header of the largest size, parsed, for each of many models. */
+/** The heap of a thread: parsed headers of the largest size, for many models. */
 const MOST_HEAP_MB = 1_024;
 
 export function startThread(task: Task): Worker {
@@ -14,7 +14,8 @@ export function startThread(task: Task): Worker {
     workerData: task,
     resourceLimits: { maxOldGenerationSizeMb: MOST_HEAP_MB },
   });
-  // Whoever waits for it hears of its failure; one that comes when nobody waits any more must not end the gateway.
+  // Whoever waits for it sees the error. One that comes when nobody waits must not crash the
+  // gateway.
   worker.on('error', () => {});
   return worker;
 }
@@ -22,15 +23,19 @@ export function startThread(task: Task): Worker {
 const inspections = new Inspections({ ...usualInspections, startThread });
 
 /**
- * Returns what is wrong with a model that was handed in, a sentence for each problem, naming the tensor: it is missing or additional, of
- * another shape or dtype than in the start model, has NaN or infinity, is of a type that has no mean here and differs (`isAveraged`),
- * overlaps another or lies outside of the file; or the file is cut short, or no safetensors file at all. Rejects with the file store's
- * error when a file cannot be read, and with StoreUnavailable when it cannot be read in its time.
+ * Finds what is wrong with a submitted model, one sentence for each problem, naming the tensor. It
+ * may be missing or additional, differ in shape or dtype from the start model, contain NaN or
+ * infinity, change although it has no mean (`isAveraged`), overlap another or lie outside of the
+ * file. Or the file may be truncated, or not a safetensors file. Rejects with the file store's
+ * error if a file cannot be read, and with StoreUnavailable if it cannot be read in time.
  */
 export const inspectModel = ({ file, sizeBytes }: StoredModel, start: StoredModel | null, isAveraged: boolean): Promise<string[]> =>
   inspections.inspect({ kind: 'inspect', file, start: start?.file ?? null, isAveraged }, sizeBytes);
 
-/** The bytes of the mean of these models, as they are computed. Each array is good until the next is asked for. Throws NoMean; ends the thread when it is left. */
+/**
+ * Yields the bytes of the mean of these models as they are computed. Each array is valid until the
+ * next one is requested. Throws NoMean. Ends the thread when the loop is left.
+ */
 export async function* averageOf(models: readonly SharedModel[], signal: AbortSignal): AsyncGenerator<Uint8Array, void, void> {
   const worker = startThread({ kind: 'average', models });
   try {
@@ -42,7 +47,7 @@ export async function* averageOf(models: readonly SharedModel[], signal: AbortSi
       yield said.bytes;
       worker.postMessage(buffer, [buffer]);
     }
-    throw new Error('The thread that averages ended before its time.');
+    throw new Error('The averaging thread ended early.');
   } finally {
     await worker.terminate();
   }

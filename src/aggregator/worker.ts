@@ -1,4 +1,4 @@
-/** The thread in which models are read: what it is to do comes with its start. */
+/** The thread that reads models. Its task comes with its start. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { type BlockingFile, FileMissing, openShared, type SharedFile } from '../store/files/file-store.ts';
 import { averageModels, type ModelToAverage, NoMean } from './average.ts';
@@ -12,12 +12,12 @@ export type Task =
 /** A model to average, before this thread has opened it. */
 export type SharedModel = Omit<ModelToAverage, 'file'> & { readonly file: SharedFile };
 
-/** Of an inspection: the one message. */
+/** The one message of an inspection. */
 export interface Inspected {
   readonly problems: string[];
 }
 
-/** Of averaging: pieces, whose memory is to be given back; then the end. */
+/** Messages of averaging: pieces, whose memory has to be returned, then the end. */
 export type Averaged = Piece | { readonly kind: 'done' } | { readonly kind: 'refused'; readonly message: string };
 
 const port = parentPort;

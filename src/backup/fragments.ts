@@ -1,4 +1,4 @@
-/** The files of fragments, as the tables of a backup speak of them. */
+/** The files of fragments, according to the tables of a backup. */
 import type { BackupRow, BackupTable } from '../store/backup-format.ts';
 import type { FileKey, FileStore } from '../store/files/file-store.ts';
 import { BackupRefused } from './manifest.ts';
@@ -11,7 +11,7 @@ export interface StoredFragment extends FileKey {
 const ID = /^frag_[0-9a-z]{26}$/;
 const SHA256 = /^[0-9a-f]{64}$/;
 
-/** Reads off a row of the table which file there must be: null, none. */
+/** Reads from a row which file must exist. Null: none. */
 export function fragmentOf({ columns }: BackupTable): (row: BackupRow) => StoredFragment | null {
   const at = (name: string) => columns.findIndex((column) => column.name === name);
   const [id, status, sha256, sizeBytes] = [at('id'), at('status'), at('sha256'), at('size_bytes')];
@@ -19,16 +19,16 @@ export function fragmentOf({ columns }: BackupTable): (row: BackupRow) => Stored
     if (row[status] !== 'READY') return null;
     const fragment = { id: String(row[id]), sha256: String(row[sha256]), sizeBytes: Number(row[sizeBytes]) };
     if (!ID.test(fragment.id) || !SHA256.test(fragment.sha256))
-      throw new BackupRefused(`The fragment ${fragment.id} has no file that could be named.`);
+      throw new BackupRefused(`The fragment ${fragment.id} has an invalid file name.`);
     return fragment;
   };
 }
 
-/** Throws BackupRefused when the file is not there, or not what its key says. */
+/** Throws BackupRefused if the file is missing or differs from its key's hash. */
 export async function verifyFragment(files: FileStore, fragment: StoredFragment): Promise<void> {
   const { id, sha256, sizeBytes } = fragment;
   const found = await hashOf(files.read(fragment)).catch(() => null);
-  if (found === null) throw new BackupRefused(`The backup is not whole: the file of fragment ${id} is missing.`);
+  if (found === null) throw new BackupRefused(`The backup is incomplete: the file of fragment ${id} is missing.`);
   if (found.sha256 !== sha256 || found.sizeBytes !== sizeBytes)
-    throw new BackupRefused(`The backup is damaged: the file of fragment ${id} is not what was written.`);
+    throw new BackupRefused(`The backup is damaged: the file of fragment ${id} differs from what was written.`);
 }

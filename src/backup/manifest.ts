@@ -1,48 +1,50 @@
-/** What a backup says of itself: `manifest.json`, written last. A folder without it is no backup. */
+/** A backup's description: `manifest.json`, written last. A folder without it is not a backup. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BackupTable } from '../store/backup-format.ts';
 
-/** Of the folder as a whole. A program reads the formats up to its own. */
+/** The format of the whole folder. A program reads formats up to its own. */
 export const FORMAT = 1;
 export const MANIFEST = 'manifest.json';
 
 export interface TableEntry extends BackupTable {
   readonly rows: number;
-  /** Of the file, compressed. */
+  /** The size of the compressed file. */
   readonly sizeBytes: number;
   readonly sha256: string;
 }
 
 export interface Manifest {
   readonly format: number;
-  /** RFC 3339; the moment that the tables show. */
+  /** RFC 3339. The time of the snapshot. */
   readonly takenAt: string;
-  /** Of the database that it was taken of. */
+  /** The identity of the source database. */
   readonly database: string;
-  /** How many migrations its tables are the outcome of. */
+  /** How many migrations led to its tables. */
   readonly migrations: number;
-  /** In the order in which they can be restored. */
+  /** In an order in which they can be restored. */
   readonly tables: readonly TableEntry[];
   readonly fragments: {
     readonly count: number;
     readonly sizeBytes: number;
-    /** Ids of those that were deleted while the backup was taken: their rows are in it, their bytes are not. */
+    /**
+     * Ids of fragments deleted while the backup was taken: it has their rows, but not their bytes.
+     */
     readonly missing: readonly string[];
   };
 }
 
-/** It cannot be taken or restored: said in one line, and nothing was changed. */
+/** The backup cannot be taken or restored. The message is one line, and nothing was changed. */
 export class BackupRefused extends Error {}
 
 export const tableFile = (folder: string, name: string): string => join(folder, 'tables', `${name}.ndjson.gz`);
 
-/** Reads and checks it. Throws BackupRefused. */
+/** Reads and checks the manifest. Throws BackupRefused. */
 export async function readManifest(folder: string): Promise<Manifest> {
   const path = join(folder, MANIFEST);
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR')
-      throw new BackupRefused(`${folder} is no backup, or one that was not finished: it has no ${MANIFEST}.`);
+      throw new BackupRefused(`${folder} is not a backup, or an unfinished one: it has no ${MANIFEST}.`);
     throw new BackupRefused(`${path} cannot be read: ${error.message}.`);
   });
   const manifest = parse(text);
@@ -68,7 +70,7 @@ const NAME = /^[a-z][a-z0-9_]{0,62}$/;
 const kinds: readonly string[] = ['text', 'whole', 'real', 'bool', 'instant', 'json'];
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
 
-/** Names of tables and columns become SQL, and ids become paths: nothing else than such names is taken. */
+/** Table and column names become SQL and ids become paths, so only valid names are accepted. */
 function isManifest(value: object): value is Manifest {
   const { takenAt, database, migrations, tables, fragments } = value as Partial<Record<keyof Manifest, unknown>>; // each is looked at
   if (typeof takenAt !== 'string' || typeof database !== 'string' || !isCount(migrations)) return false;

@@ -1,8 +1,9 @@
 /**
- * Restoring a backup into an empty store of either database.
+ * Restores a backup into an empty store of either database.
  *
- * All of it is verified before anything is written. Then the files are put in their place, where without rows nobody sees them, and then the tables,
- * in one transaction: a restore that is cut off leaves no store, and can be run again.
+ * Everything is verified before anything is written. Then the files are put in place, where they
+ * are invisible without rows. Then the tables are written in one transaction. So an interrupted
+ * restore leaves no store and can be run again.
  */
 import { join } from 'node:path';
 import type { BackupRow, Restore } from '../store/backup-format.ts';
@@ -17,13 +18,19 @@ import { BackupRefused, type Manifest, readManifest, type TableEntry } from './m
 import { readTable, verifyTable } from './table-files.ts';
 
 export interface RestoreOptions {
-  /** Whether the leases that were held when the backup was taken end. If not, whoever holds one goes on as after any outage. */
+  /**
+   * Whether the leases held at the time of the backup end. If not, their holders go on as after an
+   * outage.
+   */
   readonly endsLeases: boolean;
   readonly signal: AbortSignal;
   say(line: string): void;
 }
 
-/** Throws BackupRefused and StoreUnusable; whatever it throws, there is no store then, unless it says that this is not known. */
+/**
+ * Throws BackupRefused and StoreUnusable. After any error there is no store, unless the message
+ * says that this is unknown.
+ */
 export async function restoreBackup(from: string, location: StoreLocation, options: RestoreOptions): Promise<Manifest> {
   const { signal, say, endsLeases } = options;
   const manifest = await readManifest(from);
@@ -31,11 +38,11 @@ export async function restoreBackup(from: string, location: StoreLocation, optio
     throw new BackupRefused(`${from} was made by a newer version of Trainyard; restore it with that version.`);
   const taken = new DiskFiles(join(from, 'fragments'));
   const fragments = await verify(from, manifest, taken, signal);
-  say(`The backup of ${manifest.takenAt} is whole.`);
+  say(`The backup of ${manifest.takenAt} is complete.`);
   const target = await openRestore(location, manifest.migrations);
   try {
     await copyFiles(taken, openFiles(location), fragments, { isLinked: false, signal });
-    if (fragments.length > 0) say(`${fragments.length} fragments are in place; the tables follow.`);
+    if (fragments.length > 0) say(`${fragments.length} fragments are in place. The tables follow.`);
     for (const table of manifest.tables) {
       await restoreTable(from, target, table, new Set(manifest.fragments.missing), signal);
       if (table.rows > 0) say(`${table.name}: ${table.rows} rows`);
@@ -49,7 +56,7 @@ export async function restoreBackup(from: string, location: StoreLocation, optio
   return manifest;
 }
 
-/** Answers the files that it holds. */
+/** Resolves with the files that it has. */
 async function verify(from: string, manifest: Manifest, taken: FileStore, signal: AbortSignal): Promise<StoredFragment[]> {
   for (const table of manifest.tables) {
     signal.throwIfAborted();
@@ -93,7 +100,10 @@ async function restoreTable(
   }
 }
 
-/** A fragment whose bytes were deleted while the backup was taken is one that was announced, and whose bytes have not come. */
+/**
+ * A fragment whose bytes were deleted during the backup becomes an announced one, whose bytes have
+ * not come.
+ */
 function asAnnounced({ columns }: TableEntry) {
   const announced: Readonly<Record<string, string | null>> = { status: 'PENDING', sha256: null, size_bytes: null, ready_at: null };
   const id = columns.findIndex(({ name }) => name === 'id');

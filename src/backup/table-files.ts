@@ -1,4 +1,4 @@
-/** A table as a file: one row a line, a JSON array in the order of its columns, compressed. */
+/** A table as a file: one row per line, a JSON array in column order, compressed. */
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { compose, Readable } from 'node:stream';
@@ -8,10 +8,10 @@ import type { BackupRow, BackupTable } from '../store/backup-format.ts';
 import type { StoredFile } from '../store/files/file-store.ts';
 import { BackupRefused, type TableEntry, tableFile } from './manifest.ts';
 
-/** Rows that are handed on at once when a file is read. */
+/** Rows that are passed on at once when a file is read. */
 const ROWS_AT_ONCE = 500;
 
-/** Writes a table, synced; `look` sees each row that passes. */
+/** Writes a table and syncs it. `look` sees each row. */
 export async function writeTable(
   folder: string,
   table: BackupTable,
@@ -42,13 +42,13 @@ export async function writeTable(
   return { ...table, rows, sizeBytes, sha256: hash.digest('hex') };
 }
 
-/** Whether the file is the one that was written. Throws BackupRefused. */
+/** Checks that the file is the one that was written. Throws BackupRefused. */
 export async function verifyTable(folder: string, { name, sizeBytes, sha256 }: TableEntry): Promise<void> {
   const path = tableFile(folder, name);
   const found = await hashOf(createReadStream(path, { highWaterMark: 1_048_576 })).catch(() => null);
-  if (found === null) throw new BackupRefused(`The backup is not whole: ${path} is missing.`);
+  if (found === null) throw new BackupRefused(`The backup is incomplete: ${path} is missing.`);
   if (found.sizeBytes !== sizeBytes || found.sha256 !== sha256)
-    throw new BackupRefused(`The backup is damaged: ${path} is not what was written.`);
+    throw new BackupRefused(`The backup is damaged: ${path} differs from what was written.`);
 }
 
 export async function hashOf(bytes: AsyncIterable<Uint8Array>): Promise<StoredFile> {
@@ -61,15 +61,15 @@ export async function hashOf(bytes: AsyncIterable<Uint8Array>): Promise<StoredFi
   return { sizeBytes, sha256: hash.digest('hex') };
 }
 
-/** The rows of a file that has been verified, some hundreds at a time. */
+/** Yields the rows of a verified file, some hundreds at a time. */
 export async function* readTable(folder: string, { name, columns, rows: expected }: TableEntry): AsyncGenerator<BackupRow[]> {
   const decoder = new TextDecoder();
   let count = 0;
   let rest = '';
   let rows: BackupRow[] = [];
-  const damaged = () => new BackupRefused(`The backup is damaged: ${tableFile(folder, name)} does not hold what it says.`);
+  const damaged = () => new BackupRefused(`The backup is damaged: ${tableFile(folder, name)} does not contain what the manifest says.`);
   for await (const chunk of compose(createReadStream(tableFile(folder, name)), createGunzip())) {
-    // Not by readline, which takes other characters for the end of a line as well.
+    // Without readline, which also splits at other characters.
     const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines) {

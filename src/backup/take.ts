@@ -1,9 +1,11 @@
 /**
- * Taking a backup while gateways write: one moment of all tables, with every file that they speak of.
+ * Takes a backup while gateways write: one snapshot of all tables, with every file that they refer
+ * to.
  *
- * The files are taken twice: before the moment, those that there are, and after it, those that came between. So a file that is deleted after the
- * moment has been taken already, unless it also came just before it; of such a one the backup says that it is missing. All this happens in a folder
- * beside, which gets its name when it is whole.
+ * Files are copied twice: the existing ones before the snapshot, and those added in between after
+ * it. So a file that is deleted after the snapshot was already copied, unless it also came just
+ * before; the backup reports such a file as missing. All this happens in a temporary folder, which
+ * gets its name when it is complete.
  */
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
@@ -19,24 +21,27 @@ import { BackupRefused, FORMAT, MANIFEST, type Manifest, type TableEntry } from 
 import { writeTable } from './table-files.ts';
 
 export interface TakeOptions {
-  /** Whether the files of fragments may be other names of the store's own, where the file system can do that. */
+  /** Whether fragments may be hard links to the store's files, if the file system has them. */
   readonly isLinked: boolean;
   readonly signal: AbortSignal;
   now(): Date;
-  /** Told how far it has come. */
+  /** Receives progress messages. */
   say(line: string): void;
 }
 
-/** Makes the folder `to`, which must not be there. Throws BackupRefused and StoreUnusable; whatever it throws, it leaves nothing behind. */
+/**
+ * Creates the folder `to`, which must not exist. Throws BackupRefused and StoreUnusable. After any
+ * error, nothing is left behind.
+ */
 export async function takeBackup(location: StoreLocation, to: string, options: TakeOptions): Promise<Manifest> {
   const target = resolve(to);
-  if (existsSync(target)) throw new BackupRefused(`${to} is there already; a backup is a new folder.`);
+  if (existsSync(target)) throw new BackupRefused(`${to} exists already. A backup needs a new folder.`);
   const folder = join(dirname(target), `${basename(target)}.unfinished-${randomUUID().slice(0, 8)}`);
   try {
     makeFolder(dirname(target));
     for (const part of ['', 'tables', 'fragments']) mkdirSync(join(folder, part), { mode: 0o700 });
   } catch (error) {
-    throw new BackupRefused(`${to} cannot be made: ${error instanceof Error ? error.message : String(error)}.`);
+    throw new BackupRefused(`${to} cannot be created: ${error instanceof Error ? error.message : String(error)}.`);
   }
   try {
     const manifest = await fill(location, folder, options);
@@ -58,14 +63,14 @@ async function fill(location: StoreLocation, folder: string, { isLinked, signal,
   const before = await readFragments(location);
   const [from, to] = [openFiles(location), new DiskFiles(join(folder, 'fragments'))];
   const taken = new Map<string, StoredFragment>();
-  /** Returns those that were not there. */
+  /** Resolves with those that were missing. */
   const take = async (fragments: readonly StoredFragment[]) => {
     const missing = await copyFiles(from, to, fragments, { isLinked, signal });
     for (const fragment of fragments) if (!missing.includes(fragment)) taken.set(nameOf(fragment), fragment);
     return missing;
   };
   await take(before);
-  say(`${taken.size} fragments are here; the tables follow.`);
+  say(`${taken.size} fragments were copied. The tables follow.`);
 
   const snapshot = await openSnapshot(location);
   const takenAt = now();

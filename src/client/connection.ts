@@ -1,6 +1,7 @@
 /**
- * One subscription on one WebSocket, from its opening to its end. Never retries: graphql-ws, left to itself, would send the operation
- * again with the variables of the first time, and so ask for what was delivered already. Whoever calls decides what to ask for next.
+ * One subscription on one WebSocket, from opening to end. Never retries: graphql-ws by itself would
+ * resend the operation with its first variables, and so ask again for what was delivered. The
+ * caller decides what to ask for next.
  */
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
@@ -13,7 +14,9 @@ export type Ending =
   | { readonly kind: 'completed' }
   /** The server refused the operation. */
   | { readonly kind: 'refused'; readonly errors: readonly ResponseError[] }
-  /** The socket closed or never opened; `code` is the WebSocket's close code where there was one. */
+  /**
+   * The socket closed or never opened; `code` is the WebSocket's close code where there was one.
+   */
   | { readonly kind: 'closed'; readonly code: number | null; readonly reason: string };
 
 export interface Operation {
@@ -21,7 +24,7 @@ export interface Operation {
   readonly variables: Record<string, unknown>;
 }
 
-/** When a silent peer is taken for dead. */
+/** When a silent peer counts as dead. */
 export interface Heartbeat {
   /** Ping after this long. */
   readonly pingMs: number;
@@ -33,19 +36,19 @@ export interface ConnectionEvents {
   /** The socket is open and the key accepted; the operation is sent. */
   onAccepted(): void;
   onData(data: Record<string, unknown>): void;
-  /** Called once, last. */
+  /** Called once, at the end. */
   onEnd(ending: Ending): void;
 }
 
 export interface Connection {
-  /** Closes the socket; nothing is called any more. */
+  /** Closes the socket. No callback follows. */
   close(): void;
-  /** Stops reading, so that the server's own limits apply to a consumer that does not keep up. */
+  /** Stops reading, so that the server's limits apply to a slow consumer. */
   pause(): void;
   resume(): void;
 }
 
-/** A host that swallows packets must not hold an attempt for the minutes that the system gives it. */
+/** A host that drops packets must not hold a try for the minutes that the system allows. */
 const openTimeoutMs = 10_000;
 
 const closeGraceMs = 1_000;
@@ -67,7 +70,7 @@ export function openConnection(target: Target, operation: Operation, heartbeat: 
     if (isOver) return;
     isOver = true;
     clearTimeout(deadline);
-    // Not a close with a handshake: a dead peer would keep the process waiting for its half.
+    // No closing handshake: a dead peer would keep the process waiting for its half.
     if (ending.kind === 'closed') socket?.terminate();
     events.onEnd(ending);
   };
@@ -75,7 +78,7 @@ export function openConnection(target: Target, operation: Operation, heartbeat: 
   const expectPong = () => {
     clearTimeout(deadline);
     deadline = setTimeout(() => {
-      // What was not read may well be the pong.
+      // The pong may be in what was not read.
       if (isPaused) expectPong();
       else end({ kind: 'closed', code: null, reason: `no answer to a ping within ${heartbeat.pongMs} ms` });
     }, heartbeat.pongMs);
@@ -103,7 +106,8 @@ export function openConnection(target: Target, operation: Operation, heartbeat: 
       },
       closed: (event) => {
         end(closedBy(event));
-        // Even with no retries it would connect again after a close with 1000; a disposed client does not.
+        // Even without retries, the client would reconnect after a close with 1000. A disposed one
+        // does not.
         void dispose();
       },
     },
@@ -112,7 +116,7 @@ export function openConnection(target: Target, operation: Operation, heartbeat: 
     try {
       await client.dispose();
     } catch {
-      // It waits for the connection that just failed; that was told.
+      // It waits for the connection that just failed, which was reported.
     }
   };
 
@@ -133,8 +137,9 @@ export function openConnection(target: Target, operation: Operation, heartbeat: 
   const release = () => {
     unsubscribe();
     void dispose();
-    // A peer that does not answer the closing handshake must not keep the process waiting for it. Nor must graphql-ws, which counts twice who
-    // leaves in the frame just before the end of the stream, and then never closes the socket.
+    // A peer that does not answer the closing handshake must not keep the process waiting. Nor must
+    // graphql-ws: a consumer that leaves in the last frame before the end is counted twice, and
+    // then the socket is never closed.
     setTimeout(() => socket?.terminate(), closeGraceMs).unref();
   };
 
@@ -157,7 +162,10 @@ export function openConnection(target: Target, operation: Operation, heartbeat: 
   };
 }
 
-/** Reads what graphql-ws hands on: a CloseEvent, an ErrorEvent of a socket that did not open, or an Error. */
+/**
+ * Reads what graphql-ws passes on: a CloseEvent, an ErrorEvent of a socket that did not open, or an
+ * Error.
+ */
 function closedBy(event: unknown): Ending {
   if (typeof event !== 'object' || event === null) return { kind: 'closed', code: null, reason: String(event) };
   const code = 'code' in event && typeof event.code === 'number' ? event.code : null;

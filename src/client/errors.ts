@@ -1,12 +1,13 @@
 import type { ErrorCode } from './generated.ts';
 
 /**
- * The gateway could not be reached or could not answer: no connection, a connection lost on the way, a timeout, an HTTP 5xx.
- * Trying again later is right; whether the request took effect is not known (an idempotency key makes the retry safe).
+ * The gateway could not be reached or could not answer: no connection, a lost connection, a
+ * timeout, an HTTP 5xx. Retry later. Whether the request took effect is unknown; an idempotency key
+ * makes the retry safe.
  */
 export class GatewayUnreachable extends Error {
   override readonly name = 'GatewayUnreachable';
-  /** How long the gateway asked to be left alone; null where it did not say. */
+  /** How long the gateway asked to wait. Null if it did not say. */
   readonly retryAfterMs: number | null;
 
   constructor(message: string, options: ErrorOptions & Waiting = {}) {
@@ -20,15 +21,17 @@ interface Waiting {
 }
 
 /**
- * The gateway refused the whole request, with a top-level error: who are you (UNAUTHENTICATED, FORBIDDEN), malformed or too costly
- * (BAD_REQUEST, LIMIT_EXCEEDED), or a fault of its own (INTERNAL_ERROR). The same request would be refused again, except for UNAVAILABLE (the
- * gateway's disk is full, or its database away) and where it only came too fast: then `retryAfterMs` says when to send it again.
+ * The gateway refused the whole request with a top-level error: the key (UNAUTHENTICATED,
+ * FORBIDDEN), a malformed or too costly request (BAD_REQUEST, LIMIT_EXCEEDED), or a fault of its
+ * own (INTERNAL_ERROR). The same request would be refused again, with two exceptions: UNAVAILABLE
+ * (the gateway's disk is full, or its database is away), and a rate limit. Then `retryAfterMs` says
+ * when to retry.
  */
 export class RequestRefused extends Error {
   override readonly name = 'RequestRefused';
   /** `extensions.code` of the first error, or one derived from the HTTP status. */
   readonly code: string;
-  /** After how long the same request may be taken: nothing was wrong with it, and nothing came of it. Null: nothing is known of that. */
+  /** When the same request may be accepted: it was valid and had no effect. Null if unknown. */
   readonly retryAfterMs: number | null;
 
   constructor(code: string, message: string, options: ErrorOptions & Waiting = {}) {
@@ -38,7 +41,7 @@ export class RequestRefused extends Error {
   }
 }
 
-/** One field of an input that was not taken: `path` as in the input, `["items", "2", "value"]`. */
+/** One refused input field. `path` is its path in the input: `["items", "2", "value"]`. */
 export interface InputIssue {
   readonly path: readonly string[];
   readonly message: string;
@@ -56,9 +59,9 @@ export interface Refusal {
 export class Refused extends Error {
   override readonly name = 'Refused';
   readonly code: ErrorCode;
-  /** What is wrong with which field; empty unless the code is INVALID_INPUT. */
+  /** The invalid fields. Empty unless the code is INVALID_INPUT. */
   readonly issues: readonly InputIssue[];
-  /** The refusal as it was answered. */
+  /** The refusal as received. */
   readonly refusal: Refusal;
 
   constructor(refusal: Refusal) {
@@ -72,7 +75,7 @@ export class Refused extends Error {
 /** The members of the result union R that are not refusals. */
 export type Payload<R extends { readonly __typename: string }> = Extract<R, { readonly __typename: `${string}Payload` }>;
 
-/** Whether a mutation was done: its result is the payload, none of the refusals. */
+/** Whether a mutation succeeded: its result is the payload and not a refusal. */
 export function isPayload<R extends { readonly __typename: string }>(result: R): result is Payload<R> {
   return result.__typename.endsWith('Payload');
 }
@@ -84,7 +87,7 @@ export function isPayload<R extends { readonly __typename: string }>(result: R):
 export function unwrap<R extends { readonly __typename: string }>(result: R): Payload<R> {
   if (isPayload(result)) return result;
   if (isRefusal(result)) throw new Refused(result);
-  // A later gateway may answer with a member that this client's documents do not select.
+  // A newer gateway may answer with a member that this client does not select.
   throw new RequestRefused('UNKNOWN_RESULT', `The gateway answered with ${result.__typename}, which this client does not know.`);
 }
 
@@ -92,13 +95,13 @@ function isRefusal(result: { readonly __typename: string }): result is Refusal {
   return 'code' in result && 'message' in result;
 }
 
-/** What a GraphQL response carries at its top when something went wrong. */
+/** A top-level error of a GraphQL response. */
 export interface ResponseError {
   readonly message: string;
   readonly extensions?: { readonly code?: unknown; readonly retryAfterMs?: unknown };
 }
 
-/** Turns the top-level errors of a response into the one error that is thrown. */
+/** Turns a response's top-level errors into the one error to throw. */
 export function refuseRequest(errors: readonly ResponseError[]): RequestRefused {
   const { code, retryAfterMs } = errors[0]?.extensions ?? {};
   const message = errors.map((error) => error.message).join('\n');
@@ -107,17 +110,23 @@ export function refuseRequest(errors: readonly ResponseError[]): RequestRefused 
   });
 }
 
-/** How long the gateway asked to wait before the same request is sent again; null where it did not. */
+/** How long the gateway asked to wait before a retry. Null if it did not. */
 export function retryAfterOf(error: unknown): number | null {
   return error instanceof RequestRefused || error instanceof GatewayUnreachable ? error.retryAfterMs : null;
 }
 
-/** What a Retry-After header says in seconds, which is how gateways write it (the other way, a date, is a wall clock's). */
+/**
+ * Reads a Retry-After header in seconds, as gateways write it. (The other form, a date, depends on
+ * the wall clock.)
+ */
 export function readRetryAfter(header: string | null | undefined): number | null {
   return header != null && /^\d{1,6}$/.test(header) ? Number(header) * 1_000 : null;
 }
 
-/** What an error says. Of several addresses that were tried, each failure is in a list and the message is empty. */
+/**
+ * An error's message. If several addresses failed, the message is empty and each failure is in a
+ * list.
+ */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.message || ('code' in error ? String(error.code) : error.name);

@@ -14,13 +14,15 @@ export interface Exchange {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A transfer may take hours; one on which nothing moves for this long is taken for dead. */
+/** A transfer may take hours. One that does not move for this long counts as dead. */
 const idleTimeoutMs = 30_000;
 
 /**
- * Sends one HTTP request with a body of any length and resolves with the response, its body not yet read.
- * node:http rather than fetch: fetch limits how long the headers of the answer may take, from before a long upload has ended.
- * @throws GatewayUnreachable when the connection failed or stood still; the signal's reason when it was aborted.
+ * Sends one HTTP request with a body of any length. Resolves with the response, its body unread.
+ * Uses node:http, because fetch limits the time to the response's headers even while a long upload
+ * goes on.
+ * @throws GatewayUnreachable if the connection failed or stalled; the signal's reason if it was
+ *   aborted.
  */
 export async function exchange(options: Exchange): Promise<IncomingMessage> {
   const { method, url, headers, body, signal } = options;
@@ -32,7 +34,8 @@ export async function exchange(options: Exchange): Promise<IncomingMessage> {
   });
   request.setTimeout(idleTimeoutMs, () => request.destroy(new Error(`nothing moved for ${idleTimeoutMs / 1000} s`)));
   if (body === undefined) request.end();
-  // A gateway that refuses an upload answers before it has all of it; that answer says more than the broken pipe after it.
+  // A gateway that refuses an upload answers before it has all of it. That answer says more than
+  // the broken pipe that follows.
   else pipeline(body, request).catch((error) => request.destroy(error));
   try {
     return await answered;
@@ -43,8 +46,8 @@ export async function exchange(options: Exchange): Promise<IncomingMessage> {
 }
 
 /**
- * Reads an answer that is not the one wanted and turns it into an error.
- * @returns GatewayUnreachable for a 5xx (try again), else RequestRefused.
+ * Turns an unexpected response into an error.
+ * @returns GatewayUnreachable for a 5xx (retry), else RequestRefused.
  */
 export async function refusal(response: IncomingMessage): Promise<GatewayUnreachable | RequestRefused> {
   const status = response.statusCode ?? 0;
@@ -55,7 +58,7 @@ export async function refusal(response: IncomingMessage): Promise<GatewayUnreach
       if (text.length > 2_000) break;
     }
   } catch {
-    // The status alone has to do.
+    // Use the status alone.
   }
   const said = readErrors(text);
   const message = `HTTP ${status}: ${said?.message ?? cut(text.trim().split('\n', 1)[0] ?? '', 300)}`;
@@ -65,7 +68,10 @@ export async function refusal(response: IncomingMessage): Promise<GatewayUnreach
     : new RequestRefused(said?.code ?? `HTTP_${status}`, message);
 }
 
-/** The endpoints of files refuse as GraphQL does: `{"errors": [{"message": …, "extensions": {"code": …}}]}`. */
+/**
+ * The file endpoints refuse like GraphQL:
+ * `{"errors": [{"message": …, "extensions": {"code": …}}]}`.
+ */
 function readErrors(text: string): RequestRefused | undefined {
   try {
     const body: { errors?: ResponseError[] } | null = JSON.parse(text);

@@ -5,9 +5,12 @@ import type { TypedDocumentString } from './generated.ts';
 import { authorization, graphqlUrl, type Target } from './target.ts';
 
 export interface RequestOptions {
-  /** Ends the request; it then rejects with the signal's reason. */
+  /** Aborts the request, which then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** How long the whole answer may take. Default: 30. A claim that waits for work needs more than it waits. */
+  /**
+   * The limit for the whole answer. Default: 30. A claim that waits for work needs more than its
+   * wait.
+   */
   readonly timeoutSeconds?: number | undefined;
 }
 
@@ -15,17 +18,17 @@ export interface RequestOptions {
 export interface Client {
   readonly target: Target;
   /**
-   * Runs a query or a mutation once; retrying is the caller's decision. Only one that came too fast is sent again, when the gateway said, as
-   * long as its time allows: nothing came of it.
-   * @throws GatewayUnreachable when there was no answer, or a 5xx.
-   * @throws RequestRefused when the answer has top-level errors.
+   * Runs a query or a mutation once. Retrying is the caller's decision. Only a rate-limited request
+   * is sent again, when the gateway said and if its time allows: it had no effect.
+   * @throws GatewayUnreachable if there was no answer, or a 5xx.
+   * @throws RequestRefused if the answer has top-level errors.
    */
   request<Data, Variables>(document: TypedDocumentString<Data, Variables>, variables: Variables, options?: RequestOptions): Promise<Data>;
 }
 
 const defaultTimeoutSeconds = 30;
 
-/** A client of one gateway; it holds nothing open between requests. */
+/** A client of one gateway. It keeps nothing open between requests. */
 export function createClient(target: Target): Client {
   return {
     target,
@@ -84,10 +87,11 @@ function readData<Data>(answer: Answer): Data {
   const { body, status, retryAfterMs } = answer;
   if (isObject(body)) {
     if (Array.isArray(body.errors) && body.errors.length > 0) throw refuseRequest(body.errors.filter(isResponseError));
-    // The document's type says what its data looks like; the gateway answers by the same schema that it was generated from.
+    // The document's type describes its data. It was generated from the schema by which the gateway
+    // answers.
     if (status < 300 && isObject(body.data)) return body.data as Data;
   }
-  // A proxy's own 429, say.
+  // For example a proxy's own 429.
   throw new RequestRefused(codeOfStatus(status), `The answer (HTTP ${status}) is not one of a Trainyard gateway.`, {
     retryAfterMs: status === 429 ? retryAfterMs : null,
   });
@@ -116,7 +120,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** fetch says only "fetch failed"; what happened is its cause. */
+/** fetch says only "fetch failed". Its cause says what happened. */
 function reasonOf(error: unknown): string {
   return messageOf(error instanceof Error && error.cause instanceof Error ? error.cause : error);
 }

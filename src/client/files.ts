@@ -11,25 +11,38 @@ import { resolveUrl, type Target } from './target.ts';
 
 export interface TransferOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Told of the bytes that are across, of this attempt for an upload and of the whole for a download. */
+  /**
+   * Receives the bytes transferred: of this try for an upload, of the whole file for a download.
+   */
   readonly onProgress?: ((bytes: number) => void) | undefined;
-  /** How often to try before giving up; a download counts only attempts that brought nothing. Default: 5. */
+  /** How often to try. A download counts only tries that brought nothing. Default: 5. */
   readonly attempts?: number | undefined;
 }
 
-/** An uploadUrl or downloadUrl as the gateway answered it, or how to ask for one: they expire, and a long transfer may outlive one. */
+/**
+ * An uploadUrl or downloadUrl, or a function that requests one: URLs expire, and a long transfer
+ * may outlive one.
+ */
 export type FragmentUrl = string | (() => Promise<string>);
 
-/** What createFragment wants to know of a file: its size in bytes and its SHA-256 as lower-case hex. */
+/**
+ * What createFragment needs to know of a file: its size in bytes and its SHA-256 as lower-case hex.
+ */
 export interface FileDigest {
   readonly sizeBytes: number;
   readonly sha256: string;
 }
 
-/** A file by its path, or one that is open: that one is read, whatever stands under its name meanwhile. It stays open. */
+/**
+ * A file by path, or an open one. An open one is read whatever stands under its name, and stays
+ * open.
+ */
 export type FileSource = string | FileHandle;
 
-/** Reads a file once, at constant memory, for its size and hash. Of one that grows meanwhile, as much as it had. */
+/**
+ * Reads a file once, in constant memory, for its size and hash. If it grows, only its first size
+ * counts.
+ */
 export async function digestFile(source: FileSource, signal?: AbortSignal): Promise<FileDigest> {
   const hash = createHash('sha256');
   let sizeBytes = 0;
@@ -43,8 +56,10 @@ export async function digestFile(source: FileSource, signal?: AbortSignal): Prom
 }
 
 /**
- * Puts a file's bytes where createFragment said, streamed from disk, from the start again when the connection breaks.
- * @throws RequestRefused when the gateway does not take them (wrong size or hash, expired URL); GatewayUnreachable after the last attempt.
+ * Uploads a file to the URL of createFragment, streamed from disk. Starts again when the connection
+ * breaks.
+ * @throws RequestRefused if the gateway refuses it (wrong size or hash, expired URL);
+ *   GatewayUnreachable after the last try.
  */
 export async function uploadFile(target: Target, uploadUrl: FragmentUrl, source: FileSource, options: TransferOptions = {}): Promise<void> {
   let tries = 0;
@@ -53,12 +68,12 @@ export async function uploadFile(target: Target, uploadUrl: FragmentUrl, source:
       tries += 1;
       const { size } = await file.stat();
       const url = resolveUrl(target, await resolve(uploadUrl));
-      // Only as many bytes as were announced: a file that is still being written to must not break the framing of the request.
+      // Only as many bytes as announced: a growing file must not break the request's framing.
       const body = Readable.from(readBytes(file, size, { show: measure(0, options.onProgress) }));
       try {
         const headers = { 'content-length': size, 'content-type': 'application/octet-stream' };
         const response = await exchange({ method: 'PUT', url, headers, body, signal: options.signal });
-        // "Stored already": the try before this one got there whole, only its answer was lost.
+        // "Stored already": the previous try succeeded, and its answer was lost.
         const isStored = response.statusCode === 409 && tries > 1;
         if (!isDone(response) && !isStored) throw await refusal(response);
         response.resume();
@@ -80,7 +95,7 @@ async function withFile<Answer>(source: FileSource, use: (file: FileHandle) => P
   }
 }
 
-/** The first bytes of an open file: so many, or an error. */
+/** Yields exactly the first `size` bytes of an open file, or throws. */
 async function* readBytes(
   file: FileHandle,
   size: number,
@@ -99,20 +114,23 @@ async function* readBytes(
 }
 
 export interface Download extends TransferOptions {
-  /** Where the whole file will be; until it is whole and proven, its bytes are in `<path>.part`, from which a later call goes on. */
+  /**
+   * Where the file will be. Until it is complete and checked, its bytes are in `<path>.part`, from
+   * which a later call goes on.
+   */
   readonly path: string;
-  /** Lower-case hex; when given, the file is refused if its bytes do not give it. */
+  /** Lower-case hex. If given, a file with another hash is refused. */
   readonly sha256?: string | null | undefined;
 }
 
 /**
- * Gets a fragment's bytes into a file, going on from where it stopped (Range) when the connection breaks.
- * @throws RequestRefused when the gateway does not give them, or they do not have the hash that they should; GatewayUnreachable
- * after the last attempt that brought nothing.
+ * Downloads a fragment into a file. Goes on where it stopped (Range) when the connection breaks.
+ * @throws RequestRefused if the gateway refuses it, or the hash is wrong; GatewayUnreachable after
+ *   the last try that brought nothing.
  */
 export async function downloadFile(target: Target, downloadUrl: FragmentUrl, options: Download): Promise<void> {
   const part = `${options.path}.part`;
-  // Bytes of an earlier call are only worth something if the hash can tell at the end that they belong to the same file.
+  // An earlier call's bytes are only useful if a hash can prove that they belong to the same file.
   if (!options.sha256) await rm(part, { force: true });
   let etag: string | undefined;
   await retry(options, async () => {
@@ -122,7 +140,7 @@ export async function downloadFile(target: Target, downloadUrl: FragmentUrl, opt
     const response = await exchange({ method: 'GET', url, headers: { 'accept-encoding': 'identity', ...range }, signal: options.signal });
     etag = response.headers.etag;
     if (response.statusCode === 416) {
-      // The part is already as long as the file, or longer; its hash tells which.
+      // The part is as long as the file, or longer. Its hash decides.
       response.resume();
       if (options.sha256 === hash.digest('hex')) return 'done';
       await rm(part, { force: true });
@@ -172,14 +190,15 @@ async function receive(response: IncomingMessage, path: string, part: Part, opti
   const sha256 = part.hash.digest('hex');
   if (options.sha256 && sha256 !== options.sha256) {
     await rm(path, { force: true });
-    // What a part of an earlier file left may be to blame: only a file that came whole in one piece proves the gateway wrong.
+    // A part of an earlier file may be the cause. Only a file that came in one piece proves the
+    // gateway wrong.
     if (part.size > 0) return 'progress';
     throw new RequestRefused('HASH_MISMATCH', `The bytes that came have the SHA-256 ${sha256}, not ${options.sha256}.`);
   }
   return 'done';
 }
 
-/** Tries until it is done; after an attempt that at least made progress, the count starts anew. */
+/** Tries until it is done. A try that made progress resets the count. */
 async function retry(options: TransferOptions, attempt: () => Promise<'done' | 'progress'>): Promise<void> {
   const { attempts = 5, signal } = options;
   for (let failures = 0; ; ) {
@@ -197,7 +216,7 @@ async function retry(options: TransferOptions, attempt: () => Promise<'done' | '
   }
 }
 
-/** A stream that lets everything through and shows each piece. */
+/** A pass-through stream that shows each chunk. */
 function tap(show: (chunk: Buffer) => void): Transform {
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
@@ -220,7 +239,7 @@ function isDone(response: IncomingMessage): boolean {
   return status >= 200 && status < 300;
 }
 
-/** Errors of the file system carry the call that failed and a path; those of a socket carry no path. */
+/** File system errors have a syscall and a path. Socket errors have no path. */
 function isDiskError(error: unknown): boolean {
   return error instanceof Error && 'syscall' in error && !['read', 'connect'].includes(String(error.syscall));
 }

@@ -5,50 +5,64 @@ import type { TypedDocumentString } from './generated.ts';
 import type { Target } from './target.ts';
 
 /**
- * connecting: not served yet, for the first time. live: the gateway accepted the key and serves this stream now. reconnecting: the
- * connection is lost; what was delivered stays true, what happens meanwhile comes later.
+ * The state of a stream's connection.
+ *
+ * - connecting: not served yet, for the first time.
+ * - live: the gateway accepted the key and serves this stream.
+ * - reconnecting: the connection is lost. What was delivered stays true; the rest comes later.
  */
 export type ConnectionState = 'connecting' | 'live' | 'reconnecting';
 
 export interface SubscribeOptions {
-  /** Ends the stream: the iteration is then done, without an error. */
+  /** Ends the stream: the iteration is done, without an error. */
   readonly signal?: AbortSignal | undefined;
-  /** Told of each change; with `reconnecting`, why the connection was lost. `connecting` comes once more, with why, when the first try has failed. */
+  /**
+   * Receives each change; `reconnecting` comes with the reason of the loss. `connecting` comes a
+   * second time, with the reason, if the first try failed.
+   */
   readonly onState?: ((state: ConnectionState, reason?: string) => void) | undefined;
-  /** After this long without a live connection the stream fails with GatewayUnreachable. Default: it never gives up. */
+  /**
+   * The stream fails with GatewayUnreachable after this long without a live connection. Default: it
+   * never gives up.
+   */
   readonly giveUpAfterSeconds?: number | undefined;
   readonly backoff?: Backoff | undefined;
   readonly heartbeat?: Heartbeat | undefined;
 }
 
-/** What one delivery of a subscription holds: the value of the document's one root field. */
+/** One delivery of a subscription: the value of the document's one root field. */
 export type Delivery<Data> = Data[keyof Data];
 
 const defaultHeartbeat: Heartbeat = { pingMs: 10_000, pongMs: 5_000 };
 
-/** Frames that wait for the consumer before the socket is not read any more. */
+/** Frames that wait for the consumer before reading from the socket stops. */
 const highWater = 64;
 
-/** A connection that lived this long was a good one: the next loss starts with the shortest wait again. */
+/** After a connection that lived this long, the backoff starts again. */
 const goodConnectionMs = 5_000;
 
-/** A fault of the gateway (INTERNAL_ERROR, 4500) may pass; one that comes this often in a row does not. */
+/**
+ * A gateway's internal error (INTERNAL_ERROR, 4500) may be transient. This many in a row are not.
+ */
 const faultsBeforeGivingUp = 5;
 
 /**
- * Closed for a reason that another attempt would meet again: bad protocol, too large a message, bad request, bad response, revoked or unknown
- * key, wrong subprotocol. All others are retried; of the gateway's own these are 1012 (restart), 1013 (too slow), 4403 (expired).
+ * Close codes that another try would meet again: bad protocol, too large a message, bad request,
+ * bad response, revoked or unknown key, wrong subprotocol. All others are retried; the gateway's
+ * own are 1012 (restart), 1013 (too slow) and 4403 (expired).
  */
 const finalCloseCodes = new Set([1002, 1003, 1007, 1008, 1009, 1010, 4004, 4400, 4401, 4406, 4409]);
 
 /**
- * Subscribes, on a WebSocket of its own, and stays subscribed: when the connection is lost it connects again, with exponential backoff,
- * and goes on from the cursor of the last frame that it was given. Nothing is lost and nothing repeats, also across a restart of the
- * gateway. A stream whose values carry no cursor (`claimableSteps`, `jobUpdated`) starts anew with each connection.
+ * Subscribes on its own WebSocket and stays subscribed. When the connection is lost it reconnects,
+ * with exponential backoff, and resumes from the cursor of the last frame. Nothing is lost or
+ * repeated, even across a restart of the gateway. A stream without cursors (`claimableSteps`,
+ * `jobUpdated`) starts again with each connection.
  *
- * Iterate it once. It ends when the gateway says ENDED (or completes a stream without cursors), when the signal is aborted and when the
- * consumer leaves the loop; it throws RequestRefused when the gateway refuses it (code UNAUTHENTICATED when the key is revoked).
- * A consumer that does not keep up makes the socket wait: memory stays bounded, and nothing is skipped.
+ * Iterate it once. It ends when the gateway says ENDED (or completes a stream without cursors),
+ * when the signal is aborted, and when the consumer leaves the loop. It throws RequestRefused when
+ * the gateway refuses it (code UNAUTHENTICATED if the key is revoked). A slow consumer makes the
+ * socket wait: memory stays bounded and nothing is skipped.
  */
 export function subscribe<Data, Variables extends Record<string, unknown>>(
   target: Target,
@@ -65,16 +79,19 @@ interface Waiter<Value> {
 }
 
 /**
- * The iterator, written by hand: an async generator cannot be ended while it waits.
+ * The iterator, written by hand, because an async generator cannot be ended while it waits.
  *
- *   connecting ──first frame──▶ live ──lost──▶ reconnecting ──first frame──▶ live
- *        └──────────── ENDED, refused, aborted, returned ────────────▶ over
+ *     connecting ──first frame──▶ live ──lost──▶ reconnecting ──first frame──▶ live
+ *          └──────────── ENDED, refused, aborted, returned ────────────▶ over
  */
 class Subscription<Value> implements AsyncIterableIterator<Value> {
   readonly #target: Target;
   readonly #query: string;
   readonly #options: SubscribeOptions;
-  /** Whether the stream is one of frames: `live` is then proven by the first of them, which comes at once. */
+  /**
+   * Whether it is a stream of frames. The first frame, which comes at once, then proves that it is
+   * live.
+   */
   readonly #isResumable: boolean;
   #variables: Record<string, unknown>;
 
@@ -152,7 +169,8 @@ class Subscription<Value> implements AsyncIterableIterator<Value> {
     for (const value of Object.values(data)) {
       const frame = readFrame(value);
       if (frame !== undefined && this.#isResumable) this.#variables = { ...this.#variables, after: frame.cursor };
-      // The document's type says what its root field holds; the gateway answers by the schema that it was generated from.
+      // The document's type describes its root field. It was generated from the schema by which the
+      // gateway answers.
       this.#deliver(value as Value);
       if (frame?.state === 'ENDED') this.#finish();
     }
@@ -170,7 +188,8 @@ class Subscription<Value> implements AsyncIterableIterator<Value> {
     this.#connection = undefined;
     if (this.#isOver) return;
     const error = this.#finalError(ending);
-    // A stream of frames is over when a frame says so. Completed without it, the gateway only lets go of this connection.
+    // A stream of frames ends only when a frame says so. If it completes without, the gateway only
+    // closed this connection.
     if (error !== undefined || (ending.kind === 'completed' && !this.#isResumable)) this.#finish(error);
     else this.#retry(reasonOf(ending), ending.kind === 'refused' ? (refuseRequest(ending.errors).retryAfterMs ?? 0) : 0);
   }
@@ -243,13 +262,13 @@ class Subscription<Value> implements AsyncIterableIterator<Value> {
   }
 }
 
-/** Why a connection was lost, for people. */
+/** Why a connection was lost, as text for users. */
 function reasonOf(ending: Ending): string {
   if (ending.kind === 'closed') return ending.reason;
-  return ending.kind === 'refused' ? (ending.errors[0]?.message ?? 'the gateway had a fault') : 'the gateway let go of the stream';
+  return ending.kind === 'refused' ? (ending.errors[0]?.message ?? 'internal error of the gateway') : 'the gateway closed the stream';
 }
 
-/** The cursor and state of a frame; undefined for a value that is none. */
+/** A frame's cursor and state. Undefined if the value is not a frame. */
 function readFrame(value: unknown): { readonly cursor: string; readonly state: unknown } | undefined {
   if (typeof value !== 'object' || value === null || !('cursor' in value) || typeof value.cursor !== 'string') return undefined;
   return { cursor: value.cursor, state: 'state' in value ? value.state : undefined };

@@ -1,8 +1,10 @@
 /**
- * Numbers that the gateway keeps about itself while it works. (Not metrics: those are what training reports.)
+ * Numbers that the gateway keeps about itself while it works. (Not metrics: those are what training
+ * reports.)
  *
- * Whoever counts knows nothing of who reads. A count is an addition to a number in memory, so that a hot path can afford it; names, labels and
- * the text format are worked out when somebody asks. Names follow Prometheus: `trainyard_…_total`, `…_seconds`, `…_bytes`.
+ * Whoever counts knows nothing of who reads. A count is an addition to a number in memory, so that
+ * a hot path can afford it; names, labels and the text format are worked out when somebody asks.
+ * Names follow Prometheus: `trainyard_…_total`, `…_seconds`, `…_bytes`.
  */
 export type Labels = Readonly<Record<string, string>>;
 
@@ -30,7 +32,9 @@ export class Count {
   }
 }
 
-/** How often values were at most each of the bounds; the last place is for those above all of them. */
+/**
+ * How often values were at most each of the bounds; the last place is for those above all of them.
+ */
 export class Distribution {
   readonly bounds: readonly number[];
   readonly counts: number[];
@@ -54,7 +58,10 @@ const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 /** Bounds in seconds: what waits for machines or people. */
 export const LONG_SECONDS = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3_600, 14_400, 86_400];
 
-/** Cells by their labels. Whoever counts often asks for its cell once. Values come from a fixed set, never from a client. */
+/**
+ * Cells by their labels. Whoever counts often asks for its cell once. Values come from a fixed set,
+ * never from a client.
+ */
 class Family<L extends string, C extends Count | Distribution> {
   readonly #make: () => C;
   readonly #cells = new Map<string, { readonly labels: Readonly<Record<L, string>>; readonly cell: C }>();

@@ -1,8 +1,9 @@
 /**
- * What a validator does not do with a JSON Schema: which keys does it know, whichever of its alternatives holds, and which defaults does it bring,
- * also for objects that were left out?
+ * What a validator does not do with a JSON Schema: finds the keys that it knows in any of its
+ * alternatives, and its defaults, also for omitted objects.
  *
- * References are followed within the schema, by pointer, anchor or id. One that leads elsewhere says nothing, so nothing is warned of on its account.
+ * References are followed within the schema, by pointer, anchor or id. A reference elsewhere says
+ * nothing, so it causes no warnings.
  */
 import type { JsonPath } from '../domain/core/schemas.ts';
 import { compilePattern } from './patterns.ts';
@@ -11,7 +12,7 @@ type Json = Record<string, unknown>;
 
 const isObject = (value: unknown): value is Json => value !== null && typeof value === 'object' && !Array.isArray(value);
 
-/** Where a schema has other schemas, by how they stand there. */
+/** Keywords that contain schemas, by their form. */
 const single = [
   'additionalProperties',
   'unevaluatedProperties',
@@ -28,7 +29,7 @@ const single = [
 const listed = ['allOf', 'anyOf', 'oneOf', 'prefixItems', 'items'];
 const named = ['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas', 'dependencies'];
 
-/** These would reach the prototype of whatever the settings are read into. */
+/** These keys would reach the prototype of the object that gets the settings. */
 const forbidden = new Set(['__proto__', 'constructor', 'prototype']);
 
 const own = (of: Json, key: string): unknown => (Object.hasOwn(of, key) ? of[key] : undefined);
@@ -51,7 +52,10 @@ function* partsOf(schema: Json): Generator<Json> {
   for (const keyword of named) yield* Object.values(inside(schema, keyword)).filter(isObject);
 }
 
-/** The same schema, with no object in it closed to the keys that it does not name. What stands under `not` stays: there it means the opposite. */
+/**
+ * The same schema, with no object closed to unknown keys. Schemas below `not` stay: there it means
+ * the opposite.
+ */
 export function withoutClosing(schema: Json): Json {
   const open = (part: unknown): unknown => (isObject(part) ? withoutClosing(part) : part);
   const result: Json = {};
@@ -85,7 +89,7 @@ function decode(part: string): string {
   }
 }
 
-/** The schema of this anchor or id. */
+/** The schema with this anchor or id. */
 function findNamed(root: Json, reference: string): Json | null {
   const open: Json[] = [root];
   for (let schema = open.pop(); schema; schema = open.pop()) {
@@ -96,7 +100,10 @@ function findNamed(root: Json, reference: string): Json | null {
   return null;
 }
 
-/** The schemas that speak of the same place as this one: those it refers to and is made of, with its alternatives or without. */
+/**
+ * The schemas that apply to the same place as this one: references and parts, with or without
+ * alternatives.
+ */
 function viewsOf(root: Json, schemas: readonly unknown[], withAlternatives: boolean): Json[] {
   const seen = new Set<Json>();
   const open = schemas.filter(isObject);
@@ -116,7 +123,7 @@ function viewsOf(root: Json, schemas: readonly unknown[], withAlternatives: bool
   return [...seen];
 }
 
-/** What a schema says of the entry of a list. */
+/** What a schema says of a list's entry. */
 function entryOf(schema: Json, i: number): unknown {
   const items = own(schema, 'items');
   const tuple = Array.isArray(items) ? items : listIn(schema, 'prefixItems');
@@ -124,7 +131,7 @@ function entryOf(schema: Json, i: number): unknown {
   return Array.isArray(items) ? own(schema, 'additionalItems') : (items ?? own(schema, 'unevaluatedItems'));
 }
 
-/** The places of keys that no part of the schema speaks of; what is below such a key is not gone into. */
+/** The paths of keys that no part of the schema knows. What is below such a key is not searched. */
 export function unknownKeys(root: Json, settings: Json): JsonPath[] {
   const unknown: JsonPath[] = [];
   const walk = (value: unknown, schemas: readonly unknown[], place: JsonPath): void => {
@@ -135,7 +142,7 @@ export function unknownKeys(root: Json, settings: Json): JsonPath[] {
         walk(entry, said, [...place, String(i)]);
       }
     }
-    // An object of which nothing is said may hold anything.
+    // An object without declared keys may have any.
     if (!isObject(value) || !views.some(saysKeys)) return;
     for (const [key, entry] of Object.entries(value)) {
       const said = views.flatMap((view) => saidOf(view, key));
@@ -150,7 +157,7 @@ export function unknownKeys(root: Json, settings: Json): JsonPath[] {
 const saysKeys = (schema: Json): boolean =>
   ['properties', 'patternProperties', 'additionalProperties', 'unevaluatedProperties'].some((keyword) => Object.hasOwn(schema, keyword));
 
-/** What a schema says of a key: nothing, where it does not know it. */
+/** What a schema says of a key. Empty if it does not know the key. */
 function saidOf(schema: Json, key: string): unknown[] {
   const said: unknown[] = [];
   const properties = inside(schema, 'properties');
@@ -161,10 +168,13 @@ function saidOf(schema: Json, key: string): unknown[] {
   return [own(schema, 'additionalProperties'), own(schema, 'unevaluatedProperties')].filter((rest) => rest === true || isObject(rest));
 }
 
-/** Puts in what the schema has a default for and the settings lack; answers where. Alternatives bring none: which of them holds is not known yet. */
+/**
+ * Fills in defaults that the settings lack, and returns their paths. Alternatives have none,
+ * because it is not known yet which of them holds.
+ */
 export function fillDefaults(root: Json, settings: Json): JsonPath[] {
   const filled: JsonPath[] = [];
-  /** What is being made, so that a schema that holds itself makes no endless nest of defaults. */
+  /** Schemas in progress, so that one that contains itself does not nest defaults without end. */
   const making = new Set<Json>();
 
   const fill = (target: unknown, schemas: readonly unknown[], place: JsonPath): void => {
@@ -191,7 +201,7 @@ export function fillDefaults(root: Json, settings: Json): JsonPath[] {
     }
   };
 
-  /** The default of what is not there; undefined: there is none. */
+  /** The default of a missing value. Undefined if there is none. */
   const make = (schema: Json): unknown => {
     const views = viewsOf(root, [schema], false);
     const said = views.find((view) => Object.hasOwn(view, 'default'));
@@ -200,11 +210,11 @@ export function fillDefaults(root: Json, settings: Json): JsonPath[] {
     for (const view of views) making.add(view);
     const before = filled.length;
     fill(made, [schema], []);
-    // The place of the whole is said instead.
+    // The path of the whole object is reported instead.
     filled.length = before;
     for (const view of views) making.delete(view);
     if (said) return made;
-    // An object that was left out comes to be if its defaults are all that it needs.
+    // An omitted object is created if its defaults are all that it requires.
     const needed = views.flatMap((view) => listIn(view, 'required'));
     const isWhole = needed.every((key) => typeof key === 'string' && Object.hasOwn(made, key));
     return isWhole && Object.keys(made).length > 0 ? made : undefined;

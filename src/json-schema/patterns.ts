@@ -1,23 +1,24 @@
 /**
- * The regular expressions of schemas, matched in a time that grows with the text and not with its powers: by RE2, in JavaScript.
+ * Matches the regular expressions of schemas in time linear in the text: by RE2, in JavaScript.
  *
- * A schema's patterns are ECMAScript's with the flag `u`, of which RE2 writes some parts otherwise and means some by other characters, so they
- * are put into its words. What it cannot say (to look ahead or behind, to refer back, to repeat more than a thousand times) is left to V8: the
- * thread in which all this runs is ended when it takes too long.
+ * A schema's patterns are ECMAScript's with the flag `u`. RE2 writes some parts differently and
+ * gives some other meanings, so patterns are translated. What RE2 cannot express (lookahead and
+ * lookbehind, back references, more than a thousand repetitions) is left to V8. The thread in which
+ * this runs is ended when it takes too long.
  */
 import { RE2JS } from 're2js';
 
 export interface Pattern {
   test(text: string): boolean;
-  /** The same for two that match the same: ajv knows them by it. */
+  /** Equal for patterns that match the same: ajv identifies them by it. */
   toString(): string;
 }
 
-/** Patterns of the schemas that are in use; each costs some milliseconds to compile. */
+/** Patterns of the schemas in use. Each takes some milliseconds to compile. */
 const MOST_KNOWN = 1_000;
 const known = new Map<string, Pattern>();
 
-/** ajv's "regular expression engine". Throws a SyntaxError where it is no pattern. */
+/** ajv's "regular expression engine". Throws a SyntaxError for an invalid pattern. */
 export const compilePattern = Object.assign(
   (pattern: string, _flags: string): Pattern => {
     const before = known.get(pattern);
@@ -27,7 +28,7 @@ export const compilePattern = Object.assign(
     known.set(pattern, compiled);
     return compiled;
   },
-  // Under this name the code that ajv writes would refer to it, if it were written to a file.
+  // The name by which ajv's generated code would refer to it, if that were written to a file.
   { code: 'compilePattern' },
 );
 
@@ -41,10 +42,10 @@ function compile(pattern: string): Pattern {
   }
 }
 
-/** What RE2 has no words for. */
+/** A pattern that RE2 cannot express. */
 class Untranslatable extends Error {}
 
-/** White space and the ends of lines, as ECMAScript's \s means them, and all other characters. */
+/** White space and line ends as in ECMAScript's \s, and all other characters. */
 const SPACE = String.raw`\x{9}-\x{d}\x{20}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff}`;
 const NO_SPACE = String.raw`\x{0}-\x{8}\x{e}-\x{1f}\x{21}-\x{9f}\x{a1}-\x{167f}\x{1681}-\x{1fff}\x{200b}-\x{2027}\x{202a}-\x{202e}\x{2030}-\x{205e}\x{2060}-\x{2fff}\x{3001}-\x{fefe}\x{ff00}-\x{10ffff}`;
 const ANY_BUT_LINE_ENDS = String.raw`[^\n\r\x{2028}\x{2029}]`;
@@ -53,7 +54,7 @@ const ANYTHING = String.raw`[\x{0}-\x{10ffff}]`;
 
 const controls: Readonly<Record<string, number>> = { t: 9, n: 10, v: 11, f: 12, r: 13 };
 
-/** A pattern that `new RegExp(pattern, 'u')` takes, in RE2's words. */
+/** Translates a pattern that `new RegExp(pattern, 'u')` accepts into RE2's syntax. */
 class Translation {
   readonly #pattern: string;
   #at = 0;
@@ -80,7 +81,7 @@ class Translation {
   #term(): string {
     const plain = this.#take(/[\^$|)]|[*+?]\??|\{\d+(?:,\d*)?\}\??/uy);
     if (plain) return plain[0];
-    // Groups capture nothing that is asked for.
+    // No captures are needed.
     if (this.#take(/\((?!\?)|\(\?:|\(\?<(?![=!])[^>]+>/uy)) return '(?:';
     if (this.#take(/\(/uy)) throw new Untranslatable();
     if (this.#take(/\./uy)) return ANY_BUT_LINE_ENDS;
@@ -102,7 +103,7 @@ class Translation {
         continue;
       }
       const from = this.#character(true);
-      // A hyphen before the end or a set is one.
+      // A hyphen before the end or a set is literal.
       inside += this.#take(/-(?!\])(?!\\[dDsSwWpP])/uy) ? `${written(from)}-${written(this.#character(true))}` : written(from);
     }
     if (inside === '') return isNegated ? ANYTHING : NOTHING;
@@ -115,7 +116,8 @@ class Translation {
     if (name === undefined) return null;
     if (name === 's') return SPACE;
     if (name === 'S') return NO_SPACE;
-    // The general categories by their short names: of scripts and the rest, each engine knows its own.
+    // Only general categories by their short names: each engine knows its own scripts and other
+    // properties.
     if (property !== undefined && !/^[A-Z][a-z]?$/.test(property)) throw new Untranslatable();
     return `\\${name}`;
   }
@@ -128,12 +130,15 @@ class Translation {
     if (/^c./.test(escaped)) return codeOf(escaped.slice(1)) % 32;
     if (escaped === '0') return 0;
     if (escaped === 'b' && isInClass) return 8;
-    // A reference to a group.
+    // A back reference.
     if (/^[1-9k]$/.test(escaped)) throw new Untranslatable();
     return controls[escaped] ?? codeOf(escaped);
   }
 
-  /** Two halves of a character are one; two that do not fit are two, of which the second is read next. */
+  /**
+   * A surrogate pair is one character. Two that do not match are two, of which the second is read
+   * next.
+   */
   #hexadecimal(escaped: string): number {
     const [first = '', second] = escaped.split('\\u').map((digits) => digits.replaceAll(/[ux{}]/g, ''));
     const code = Number.parseInt(first, 16);
@@ -148,7 +153,7 @@ class Translation {
 const codeOf = (character: string): number => character.codePointAt(0) ?? 0;
 
 function written(code: number): string {
-  // Half of a character is none to RE2.
+  // RE2 does not accept half a surrogate pair.
   if (code >= 0xd800 && code <= 0xdfff) throw new Untranslatable();
   return `\\x{${code.toString(16)}}`;
 }

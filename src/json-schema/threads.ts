@@ -1,9 +1,11 @@
 /**
- * The threads that judge settings, seen from the gateway's own: it goes on answering while they work.
+ * Runs the threads that validate settings, so the gateway goes on answering while they work.
  *
- * Schemas take turns, so that one with slow patterns or long lists delays the jobs of its own application. One that takes too long is ended with
- * its thread, and refused for a while without being tried: its next jobs cost nothing. Where long settings took so long, they are refused, and
- * not the schema: whoever sends them would else keep everybody from its application.
+ * Schemas take turns, so one with slow patterns or long lists only delays the jobs of its own
+ * application. A schema that takes too long is ended with its thread, and then refused for a while
+ * without a try, so its next jobs cost nothing. If long settings took too long, only long settings
+ * are refused and not the schema: otherwise whoever sends them could block the application for
+ * everybody.
  */
 import { createHash } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
@@ -11,20 +13,26 @@ import { limitExceeded } from '../domain/core/refusals.ts';
 import { type SchemaOutcome, type Schemas, SchemaUnusable } from '../domain/core/schemas.ts';
 import type { Question, Told } from './worker.ts';
 
-/** Of work, not of waiting for a busy machine's processors. Settings as people write them take a thousandth of it. */
+/**
+ * Time at work, without waiting for a busy machine's processors. Usual settings take a thousandth
+ * of it.
+ */
 const LONGEST_MS = 1_000;
-/** However little it got to work. */
+/** Wall-clock time, however little of it was work. */
 const LONGEST_WAIT_MS = 20_000;
-/** For how long a schema is refused that took too long. */
+/** How long a schema that took too long is refused. */
 const REFUSED_MS = 600_000;
 const MOST_REFUSED = 1_000;
-/** Characters of settings for which no schema may take too long. */
+/** Up to this many characters of settings, no schema may take too long. */
 const SHORT_SETTINGS = 4_096;
-/** One may be at a slow schema while the other serves the rest. */
+/** One may be busy with a slow schema while the other serves the rest. */
 const THREADS = 2;
-/** For a schema as large as a request, compiled; what takes more is ended like what takes too long. */
+/**
+ * Enough to compile a schema as large as a request. What needs more is ended like what takes too
+ * long.
+ */
 const MOST_HEAP_MB = 256;
-/** Characters of settings that wait for one schema. */
+/** Characters of settings that may wait for one schema. */
 const MOST_WAITING = 16_000_000;
 
 interface Case {
@@ -34,12 +42,12 @@ interface Case {
 }
 
 const tooLong = () =>
-  new SchemaUnusable('took too long to check against the schema: its patterns, its lists or its references ask for too much.');
+  new SchemaUnusable('took too long to check against the schema: its patterns, lists or references are too expensive.');
 
-/** Ends once the thread has worked for too long. Returns what stops the watching. */
+/** Calls `end` once the thread has worked for too long. Returns a function that stops watching. */
 function watch(worker: Worker, longestMs: number, end: () => void): () => void {
   const began = performance.now();
-  // Of the first look: most work is done by then, and was never looked at.
+  // At the first look: most work is done by then and was never looked at.
   let before: number | null = null;
   const look = async () => {
     const { user, system } = await worker.cpuUsage();
@@ -47,18 +55,18 @@ function watch(worker: Worker, longestMs: number, end: () => void): () => void {
     before ??= worked;
     if (worked - before >= longestMs || performance.now() - began >= LONGEST_WAIT_MS) end();
   };
-  // A thread that has ended meanwhile has told so already.
+  // A thread that has ended meanwhile has reported it.
   const looking = setInterval(() => look().catch(() => {}), longestMs / 4);
   return () => clearInterval(looking);
 }
 
 class SchemaThreads implements Schemas {
-  /** What waits, by schema; the schema whose turn is next is the first. */
+  /** Waiting settings by schema. The schema whose turn is next comes first. */
   readonly #waiting = new Map<string, Case[]>();
-  /** The schemas that are being worked with. */
+  /** The schemas in progress. */
   readonly #busy = new Set<string>();
   readonly #idle: Worker[] = [];
-  /** Until when each schema, or schema with long settings, is refused, by a hash of it. */
+  /** Until when each schema, or a schema with long settings, is refused. By its hash. */
   readonly #refused = new Map<string, number>();
   readonly #longestMs: number;
   #threads = 0;
@@ -74,7 +82,7 @@ class SchemaThreads implements Schemas {
       return Promise.reject(limitExceeded.waitingSettings());
     }
     return new Promise((resolve, reject) => {
-      // Short ones first: they take no time, and do not wait for those that may.
+      // Short ones first: they are quick, and do not wait for those that may be slow.
       const at = queue.findIndex(({ question }) => question.settings.length > settings.length);
       queue.splice(at < 0 ? queue.length : at, 0, { question: { schema, settings }, resolve, reject });
       this.#waiting.set(schema, queue);
@@ -103,12 +111,12 @@ class SchemaThreads implements Schemas {
     }
   }
 
-  /** Null while it is not there yet, and where there are as many as may be. */
+  /** Null while it starts, and if there are as many as allowed. */
   #start(): null {
     if (this.#threads >= THREADS) return null;
     this.#threads += 1;
     const worker = new Worker(new URL('./worker.ts', import.meta.url), { resourceLimits: { maxOldGenerationSizeMb: MOST_HEAP_MB } });
-    // The gateway does not wait for it to end.
+    // The gateway's exit does not wait for it.
     worker.unref();
     let isReady = false;
     worker.on('error', () => {}); // 'exit' follows
@@ -141,7 +149,7 @@ class SchemaThreads implements Schemas {
       else reject(new Error(`A schema could not be worked with: ${told.kind === 'failed' ? told.message : told.kind}`));
       this.#goOn();
     };
-    // By the watch, or by itself for want of memory.
+    // Ended by the watch, or by itself for lack of memory.
     const ended = () => {
       done();
       this.#refuse(question);
@@ -153,7 +161,7 @@ class SchemaThreads implements Schemas {
     worker.postMessage(question);
   }
 
-  /** A thread that does not come to be would not the next time either. */
+  /** A thread that cannot start would not start the next time either. */
   #giveUp(): void {
     const waiting = [...this.#waiting.values()].flat();
     this.#waiting.clear();
@@ -177,5 +185,8 @@ class SchemaThreads implements Schemas {
 
 const hashOf = (schema: string): string => createHash('sha256').update(schema).digest('base64');
 
-/** Judges in threads of its own, which are started when they are first needed. One schema and one document of settings may take `longestMs`. */
+/**
+ * Validates in its own threads, started when first needed. One schema and one settings document may
+ * take `longestMs`.
+ */
 export const openSchemas = (longestMs = LONGEST_MS): Schemas => new SchemaThreads(longestMs);

@@ -1,6 +1,7 @@
 /**
- * JSON Schema, as applications describe the settings of their jobs: draft-07, 2019-09 and 2020-12. Runs in a thread of its own (threads.ts), since a
- * schema comes from users, and so do the patterns, the references and the lists of unique items in it, each of which can keep a validator busy.
+ * Validates by JSON Schema, with which applications describe the settings of their jobs: draft-07,
+ * 2019-09 and 2020-12. Runs in its own thread (threads.ts), because users write the schemas, and
+ * their patterns, references and lists of unique items can keep a validator busy.
  */
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import { Ajv2019 } from 'ajv/dist/2019.js';
@@ -12,10 +13,10 @@ import { compilePattern } from './patterns.ts';
 
 type Schema = Record<string, unknown>;
 
-/** Puts the schema's defaults into the settings, and judges them. */
+/** Fills in the schema's defaults and validates the settings. */
 export type Judge = (settings: Record<string, unknown>) => SchemaOutcome;
 
-/** Of one check: who has more to mend starts with these. */
+/** The most problems that one check reports. */
 const MOST_PROBLEMS = 50;
 
 const dialects = {
@@ -24,7 +25,7 @@ const dialects = {
   '2020-12': Ajv2020,
 } as const;
 
-/** Throws SchemaUnusable; so does the judge. */
+/** Throws SchemaUnusable, like the function it returns. */
 export function compileSchema(schema: Schema): Judge {
   const judge = validatorOf(schema);
   let lenient: ValidateFunction | undefined;
@@ -32,7 +33,7 @@ export function compileSchema(schema: Schema): Judge {
     const defaults = fillDefaults(schema, settings);
     const outcome = { settings, defaults, unknown: unknownKeys(schema, settings), problems: [] };
     if (judge(settings)) return outcome;
-    // Once more without what closes objects to keys that it does not name: they are warned of.
+    // Again without closing objects to unknown keys: those are only warned of.
     lenient ??= validatorOf(withoutClosing(schema));
     return lenient(settings) ? outcome : { ...outcome, problems: problemsOf(lenient.errors ?? []) };
   };
@@ -40,7 +41,8 @@ export function compileSchema(schema: Schema): Judge {
 
 function validatorOf({ $schema, ...schema }: Schema): ValidateFunction {
   if (schema.$async === true) throw new SchemaUnusable('must not be asynchronous.');
-  // Patterns and formats that a schema of another tool brings along are no reason to refuse it, so nothing is strict.
+  // Nothing is strict, because another tool's formats and keywords are no reason to refuse a
+  // schema.
   const ajv = new dialects[dialectOf($schema)]({
     ...{ strict: false, allErrors: true, inlineRefs: false, validateSchema: false, logger: false },
     code: { regExp: compilePattern },
@@ -50,12 +52,15 @@ function validatorOf({ $schema, ...schema }: Schema): ValidateFunction {
   try {
     return ajv.compile(schema);
   } catch (error) {
-    // What is right in itself and still of no use: a reference to nowhere, a pattern that cannot be read.
+    // A valid schema that cannot be used: a reference to nowhere, an unreadable pattern.
     throw error instanceof Error && isOurs(error) ? new SchemaUnusable(`cannot be used: ${error.message}.`) : error;
   }
 }
 
-/** Of ajv or of the pattern compiler, and about the schema; being stopped and running out of stack are neither. */
+/**
+ * Errors of ajv or the pattern compiler about the schema. Being stopped and running out of stack
+ * are neither.
+ */
 const isOurs = (error: Error): boolean => error instanceof SyntaxError || error.constructor === Error || 'missingRef' in error;
 
 function dialectOf($schema: unknown): keyof typeof dialects {
@@ -63,11 +68,11 @@ function dialectOf($schema: unknown): keyof typeof dialects {
   const names = Object.keys(dialects) as (keyof typeof dialects)[]; // keys of the literal above
   const named = names.find((name) => typeof $schema === 'string' && $schema.includes(name));
   if (named) return named;
-  throw new SchemaUnusable(`is of a dialect that is not known here; known are ${names.join(', ')}.`);
+  throw new SchemaUnusable(`has an unknown dialect. Known are ${names.join(', ')}.`);
 }
 
 function problemsOf(errors: readonly ErrorObject[]): SchemaProblem[] {
-  // Of alternatives that all fail, that they do is said, and not what each of them says.
+  // If all alternatives fail, report that, and not what each of them says.
   const choices = errors.filter(({ keyword }) => keyword === 'anyOf' || keyword === 'oneOf').map(({ schemaPath }) => `${schemaPath}/`);
   const own = errors.filter(({ schemaPath }) => !choices.some((choice) => schemaPath.startsWith(choice)));
   const problems = new Map(own.map(problemOf).map((problem) => [JSON.stringify(problem), problem]));

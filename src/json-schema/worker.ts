@@ -1,4 +1,4 @@
-/** The thread in which settings are judged by schemas. What takes too long in it is ended from outside. */
+/** The thread that validates settings. If something takes too long, it is ended from outside. */
 import { parentPort } from 'node:worker_threads';
 import { type SchemaOutcome, type SchemaProblem, SchemaUnusable } from '../domain/core/schemas.ts';
 import { compileSchema, type Judge } from './validator.ts';
@@ -8,20 +8,23 @@ export interface Question {
   readonly settings: string;
 }
 
-/** The first one says that the thread is there; each of the others answers the one question that is open. */
+/**
+ * The first message says that the thread has started. Each of the others answers the one open
+ * question.
+ */
 export type Told =
   | { readonly kind: 'ready' }
   | { readonly kind: 'judged'; readonly outcome: string }
   | { readonly kind: 'unusable'; readonly message: string; readonly problems: readonly SchemaProblem[] }
   | { readonly kind: 'failed'; readonly message: string };
 
-/** Compiling costs milliseconds, and the jobs of an application come in numbers. */
+/** Compiling takes milliseconds, and an application's jobs come in large numbers. */
 const MOST_COMPILED = 64;
-/** Characters of the schemas that are compiled: what is made of them is some twenty times as large. */
+/** Characters of the compiled schemas. The compiled form is some twenty times as large. */
 const MOST_CHARACTERS = 2_000_000;
 const compiled = new Map<string, Judge>();
 
-/** What was used last is thrown away last. */
+/** The least recently used is dropped first. */
 function judgeOf(schema: string): Judge {
   const judge = compiled.get(schema) ?? compileSchema(JSON.parse(schema));
   compiled.delete(schema);
@@ -42,7 +45,7 @@ function answer({ schema, settings }: Question): Told {
   } catch (error) {
     if (error instanceof SchemaUnusable) return { kind: 'unusable', message: error.message, problems: error.problems };
     if (error instanceof RangeError)
-      return { kind: 'unusable', message: 'cannot be checked against the schema: it refers to itself without an end.', problems: [] };
+      return { kind: 'unusable', message: 'cannot be checked against the schema: it refers to itself endlessly.', problems: [] };
     return { kind: 'failed', message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   }
 }

@@ -1,15 +1,15 @@
-/** The log: a line of JSON for each entry, to stderr. */
+/** The log: one line of JSON for each entry, to stderr. */
 import { pino } from 'pino';
 import { Counter } from '../instruments/instruments.ts';
 import type { Level, Log } from '../server/watch/log.ts';
 import { Stderr } from './stderr.ts';
 
-/** What the last lines are given to leave, when the gateway ends. */
+/** Time for the last lines to be written when the gateway ends. */
 const LAST_LINES_MS = 500;
 
 export interface OpenLog extends Log {
   readonly lostLines: Counter;
-  /** Resolves when the lines that wait have left, or shortly after if nobody takes them. */
+  /** Resolves when the waiting lines are written, or soon after if nobody reads them. */
   close(): Promise<void>;
 }
 

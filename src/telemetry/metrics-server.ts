@@ -1,7 +1,7 @@
 /**
- * Who may read the metrics: at `/metrics`, a user's key for all projects, whatever its role; so the one in Prometheus' settings need not be able to
- * change anything. At an address of their own, which is off unless it is set, nobody is asked for a key: it is for a network that strangers
- * do not reach.
+ * Serves the metrics. At `/metrics` they need a user's key for all projects, with any role: the key
+ * in Prometheus' configuration need not be able to change anything. At a separate address, which is
+ * off by default, they need no key: that is for a network without strangers.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { authenticate } from '../domain/access/keys.ts';
@@ -28,13 +28,13 @@ export function metricsEndpoint(domain: Domain, metrics: Metrics): Endpoint {
   };
 }
 
-/** What `host:port` says, as Node listens on it. URL leaves out port 80, and Node takes none for any. */
+/** Parses `host:port` for Node. URL leaves out port 80, and Node takes a missing port for any. */
 export function listenableOf(address: string): { readonly host: string; readonly port: number } {
   const { hostname, port } = new URL(`http://${address}`);
   return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 80 : Number(port) };
 }
 
-/** Serves nothing but the metrics, at `host:port`. Rejects with Node's error where the address cannot be listened on. */
+/** Serves only the metrics at `host:port`. Rejects with Node's error if it cannot listen there. */
 export async function openMetricsServer(metrics: Metrics, address: string): Promise<{ close(): void }> {
   const { host, port } = listenableOf(address);
   const server: Server = createServer((request, response) => {

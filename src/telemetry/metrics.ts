@@ -2,7 +2,9 @@
 import { collectDefaultMetrics, type Metric, Registry } from 'prom-client';
 import { Distribution, Gauge, type Labels, type Meter, type Reading } from '../instruments/instruments.ts';
 
-/** All meters of one gateway, and those of its process: memory, CPU, event loop, garbage collection. */
+/**
+ * All meters of one gateway, and those of its process: memory, CPU, event loop, garbage collection.
+ */
 export class Metrics {
   readonly #registry = new Registry();
   readonly contentType = this.#registry.contentType;
@@ -31,7 +33,8 @@ export class Metrics {
       help,
       get: async () => ({ name, help, type, values: (await meter.read()).flatMap((reading) => linesOf(name, reading)) }),
     };
-    // Cast: the registry asks a metric for its name and for `get`, and its types ask for one of prom-client's own classes.
+    // Cast: the registry asks a metric for its name and for `get`, and its types ask for one of
+    // prom-client's own classes.
     this.#registry.registerMetric(metric as unknown as Metric);
   }
 }

@@ -3,14 +3,18 @@ import { writeAgain } from '../store/changes/probe.ts';
 import type { Store } from '../store/store.ts';
 import { inTime } from './in-time.ts';
 
-/** Whoever asks (a load balancer, every few seconds) is answered in time, also where a database neither answers nor refuses. */
+/**
+ * A load balancer asks every few seconds and is answered in time, even if a database neither
+ * answers nor refuses.
+ */
 const ANSWER_MS = 2_000;
 /** Between two tries to write, while writing fails. */
 const TRY_EVERY_MS = 1_000;
 
 /**
- * Whether the store can be read: what a gateway needs to be of use. One that can be read and not written (the disk is full) is ready: reads and
- * streams go on, and to send its clients elsewhere would help none of them. It says so, and its writes are tried until they succeed.
+ * Whether the store can be read: a gateway is useful then. One that can read but not write (the
+ * disk is full) is ready: reads and streams go on, and sending its clients elsewhere would not help
+ * them. It reports the problem, and writes are tried until they succeed.
  */
 export function readinessOf(store: Store): () => Promise<Readiness> {
   let triedAt = Number.NEGATIVE_INFINITY;
@@ -20,7 +24,7 @@ export function readinessOf(store: Store): () => Promise<Readiness> {
     await store.write((tx) => tx.run(writeAgain, {}));
   };
   return async () => {
-    // What is read and written is not what a restart would find.
+    // A restart would find a different database than this one.
     if (!store.isInPlace()) return { isReadable: false, isWritable: false };
     try {
       await inTime(ANSWER_MS, store.read.db.select().from(store.tables.meta).limit(1).execute());

@@ -1,13 +1,18 @@
-/** What is looked up when somebody asks for the metrics: what is stored and not over yet, and the room that is left. */
+/**
+ * Values read when the metrics are requested: what is stored and not over yet, and the free space.
+ */
 import { statfs } from 'node:fs/promises';
 import type { Domain } from '../domain/core/domain.ts';
 import { Gauge, type Meter, type Reading } from '../instruments/instruments.ts';
 import { heldSteps, queuedSteps, unfinishedJobs } from '../store/queries/tallies.ts';
 import { inTime } from './in-time.ts';
 
-/** Several who scrape at once share a look. */
+/** Concurrent scrapes share one look. */
 const KEPT_MS = 2_000;
-/** A database that does not answer leaves its figures out of this scrape, and holds up none of the others. */
+/**
+ * A database that does not answer leaves its values out of this scrape, and delays none of the
+ * others.
+ */
 const LOOK_MS = 2_000;
 
 interface Sample {
@@ -44,7 +49,7 @@ export function samplesOf(domain: Domain, dataDir: string): readonly Meter[] {
       domain.store.trouble === null ? 0 : 1,
     ),
     new Gauge({ name: 'trainyard_data_free_bytes', help: 'Room that is left on the disk of the data folder' }, async () => {
-      // A folder that cannot be looked at (its disk was taken away) leaves its figure out, and not all the others.
+      // A folder that cannot be read (its disk was removed) leaves out its own value only.
       const disk = await statfs(dataDir).catch(() => null);
       return disk ? disk.bavail * disk.bsize : [];
     }),

@@ -1,14 +1,16 @@
 import { closeSync, constants, fstatSync, openSync, write } from 'node:fs';
 
-/** What may wait for a reader that does not read; more than that is lost, line by line. */
+/** The most that may wait for a slow reader. More than that is lost, line by line. */
 const MOST_WAITING = 1_048_576;
 const TRY_AGAIN_MS = 50;
 
 /**
- * stderr, for lines that must hold nobody up: they are written without waiting, in order, and gathered while a write is under way. Where nobody
- * reads them they are lost, and where nobody can read any more all that follow are. It never throws.
+ * stderr for lines that must block nobody: written asynchronously, in order, and gathered while a
+ * write is in progress. Lines that nobody reads are lost; if nobody can read any more, all later
+ * ones are. Never throws.
  *
- * (pino's own destination was the first choice. Destroyed while something waits it writes nothing, for ever, and the process never ends.)
+ * (pino's own destination was the first choice. If it is destroyed while something waits, it never
+ * writes again and the process never ends.)
  */
 export class Stderr {
   readonly #fd: number;
@@ -32,7 +34,7 @@ export class Stderr {
     if (!this.#isWriting) this.#writeNext();
   }
 
-  /** Gives what waits so much time to leave. */
+  /** Gives waiting lines this much time to be written. */
   async close(ms: number): Promise<void> {
     if (this.#isWriting) {
       const left = Promise.withResolvers<void>();
@@ -54,7 +56,7 @@ export class Stderr {
 
   #writeOut(bytes: Buffer): void {
     write(this.#fd, bytes, (error, written) => {
-      // Full: whoever reads is slow. The timer keeps nothing from ending.
+      // Full, because the reader is slow. The timer does not keep the process alive.
       if (error?.code === 'EAGAIN' && !this.#isOver) setTimeout(() => this.#writeOut(bytes), TRY_AGAIN_MS).unref();
       else if (error) this.#end(true);
       else if (written < bytes.length) this.#writeOut(bytes.subarray(written));
@@ -71,8 +73,9 @@ export class Stderr {
 }
 
 /**
- * A pipe is opened anew, so that a write to a full one fails at once instead of waiting in a thread, which would keep the process from ending: the flag
- * for that belongs to the opening, and the one that we were given is shared with others.
+ * Opens a pipe again, so that a write to a full one fails at once. Otherwise it would wait in a
+ * thread and keep the process from ending. The flag for that belongs to the open file, and the
+ * inherited one is shared with others.
  */
 function openStderr(): number {
   try {

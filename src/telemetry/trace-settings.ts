@@ -1,12 +1,18 @@
-/** Traces are set by the names that OpenTelemetry gives to its settings, which operators have for all their programs alike. */
+/**
+ * Tracing is configured by OpenTelemetry's own variables, which operators use for all their
+ * programs.
+ */
 export interface TraceSettings {
-  /** As OTEL_TRACES_SAMPLER names it. */
+  /** The value of OTEL_TRACES_SAMPLER. */
   readonly sampler: string;
-  /** Of OTEL_TRACES_SAMPLER_ARG: which part of the traces is kept. */
+  /** The value of OTEL_TRACES_SAMPLER_ARG: the share of traces that is kept. */
   readonly ratio: number;
 }
 
-/** Null: no exporter is named, and nothing of tracing is loaded. The exporter reads its endpoint, headers and timeouts itself. */
+/**
+ * Null if no exporter is configured: then nothing of tracing is loaded. The exporter reads its
+ * endpoint, headers and timeouts itself.
+ */
 export function readTraceSettings(env: Readonly<Record<string, string | undefined>>): TraceSettings | null {
   const endpoint = env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT || env.OTEL_EXPORTER_OTLP_ENDPOINT;
   if (!endpoint || env.OTEL_SDK_DISABLED === 'true' || env.OTEL_TRACES_EXPORTER === 'none') return null;

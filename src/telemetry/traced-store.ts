@@ -1,10 +1,13 @@
 import { SpanStatusCode, type Tracer, trace } from '@opentelemetry/api';
 import type { Store } from '../store/store.ts';
 
-/** The store, with a span for each write that a request asked for: how long it waited for its turn, worked, and was being committed. */
+/**
+ * Wraps the store with a span for each write of a request: how long it waited, worked and
+ * committed.
+ */
 export function traceWrites(store: Store, tracer: Tracer): Store {
   const write: Store['write'] = (work) => {
-    // What the gateway does by itself, twice a second, is nobody's trace.
+    // The gateway's own writes, twice a second, belong to no trace.
     if (!trace.getActiveSpan()) return store.write(work);
     return tracer.startActiveSpan('store write', async (span) => {
       const asked = performance.now();
@@ -22,7 +25,7 @@ export function traceWrites(store: Store, tracer: Tracer): Store {
         span.setAttribute('trainyard.store.commit_ms', performance.now() - worked);
         return done;
       } catch (error) {
-        // A refusal undoes the write and is no fault; its message may quote what a client sent.
+        // A refusal undoes the write and is not an error. Its message may quote what a client sent.
         span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.constructor.name : 'unknown' });
         throw error;
       } finally {
@@ -32,7 +35,7 @@ export function traceWrites(store: Store, tracer: Tracer): Store {
       }
     });
   };
-  // A store keeps its state in private fields: its members have to be taken from itself.
+  // A store has private fields, so its members must be called on the store itself.
   return new Proxy(store, {
     get(target, name) {
       if (name === 'write') return write;

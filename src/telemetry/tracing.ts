@@ -1,14 +1,17 @@
 /**
- * Traces by OpenTelemetry, sent by OTLP over HTTP. Loaded only where the environment names an exporter's endpoint.
+ * Traces by OpenTelemetry, sent by OTLP over HTTP. Loaded only if the environment names an
+ * exporter's endpoint.
  *
- *     POST /graphql                      the HTTP request, continuing the traceparent that came with it
- *       mutation createJob               the operation; those of a socket are traces of their own
- *         store write                    how long it waited, worked and committed
+ *     POST /graphql           the HTTP request, continuing its traceparent
+ *       mutation createJob    the operation; operations of a socket are traces of their own
+ *         store write         how long it waited, worked and committed
  *
- *     subscription jobLog                until the stream is open
- *     frame of jobLog                    a trace of its own, linked to the subscription: a stream lasts for hours, and a span must end
+ *     subscription jobLog     until the stream is open
+ *     frame of jobLog         its own trace, linked to the subscription: a stream lasts
+ *                             for hours, and a span must end
  *
- * Names and types of operations are recorded; documents and variables, which may hold secrets, never are.
+ * Names and types of operations are recorded. Documents and variables, which may contain secrets,
+ * never are.
  */
 import {
   type Context,
@@ -41,13 +44,13 @@ import { traceWrites } from './traced-store.ts';
 
 export interface Tracing {
   readonly traces: Traces;
-  /** The same store, whose writes are spans. */
+  /** The same store, with a span for each write. */
   watch(store: Store): Store;
-  /** Sends what has not been sent yet, and ends. */
+  /** Sends the remaining spans and ends. */
   close(): Promise<void>;
 }
 
-/** What an exporter that does not answer may take of the gateway's end. */
+/** The most that an unresponsive exporter may delay the gateway's exit. */
 const LAST_SPANS_MS = 2_000;
 
 export function startTracing(settings: TraceSettings, version: string): Tracing {
@@ -127,7 +130,7 @@ const attributesOf = ({ type, name, field }: OperationAbout) => ({
   'trainyard.operation': field,
 });
 
-/** A link is what `operation` handed to its work: a span's context. */
+/** A link is a span's context, which `operation` passed to its work. */
 const linksTo = (subscription: SpanLink) => [{ context: subscription as SpanContext }];
 
 function contextOf(parent: TraceParent | null): Context {

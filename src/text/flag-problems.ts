@@ -1,13 +1,16 @@
 import { didYouMean } from './nearest.ts';
 
-/** A flag of a command line, as far as its problems go. */
+/** What is known of a flag, for messages. */
 export interface KnownFlag {
-  /** What its value is called; without it the flag takes none. */
+  /** The value's name. Without it the flag takes no value. */
   readonly value?: string | undefined;
   readonly short?: string | undefined;
 }
 
-/** What is wrong with a flag, said for people: what Node's `parseArgs` says is for programmers in part. The flag that is meant stands in that, in quotes. */
+/**
+ * Explains a flag's problem to users: messages of Node's `parseArgs` are partly for programmers.
+ * They contain the flag in quotes.
+ */
 export function explainFlag(flags: Readonly<Record<string, KnownFlag>>, message: string): string {
   const [, option = ''] = /'(-[^' ]*)/.exec(message) ?? [];
   const name = option.replace(/^--?/, '');

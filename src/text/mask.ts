@@ -1,20 +1,23 @@
-/** Secrets in text of others, replaced wherever they stand. */
+/** Masks secrets in text. */
 
 const sign = '***';
-/** A line of a secret of several lines that is shorter than this says nothing, and stands in many texts by chance. */
+/** A shorter line of a multi-line secret says nothing, and occurs in many texts by chance. */
 const shortestLine = 8;
-/** So much of the beginning of a secret gives it away. What is looked for is short: to look for a long text takes a time that is its length times the other's. */
+/**
+ * This much of a secret's beginning reveals it. Patterns are short, because the time to find one
+ * grows with its length times the text's.
+ */
 const tellingLength = 64;
 
 export class Mask {
   readonly #secrets: readonly string[];
 
-  /** Beside each secret as it is, as it stands in JSON and in a URL, and its longer lines. */
+  /** Also masks each secret as it appears in JSON and URLs, and its longer lines. */
   constructor(secrets: Iterable<string>) {
     this.#secrets = [...new Set([...secrets].flatMap(formsOf))];
   }
 
-  /** The text with `***` for each secret in it. `signFor` gives something else for what is replaced. */
+  /** The text with `***` for each secret. `signFor` returns another replacement. */
   text(text: string, signFor: (secret: string) => string = () => sign): string {
     const marks = this.marksOf(text);
     if (marks === null) return text;
@@ -27,7 +30,7 @@ export class Mask {
     return parts.join('');
   }
 
-  /** 1 for each unit of the text that is part of a secret; null when none is. */
+  /** 1 for each unit of the text that is part of a secret. Null if none is. */
   marksOf(text: string): Uint8Array | null {
     let marks: Uint8Array | null = null;
     for (const secret of this.#secrets) {
@@ -43,14 +46,14 @@ export class Mask {
     return marks;
   }
 
-  /** The same with as many bytes in UTF-8, where places are told by bytes. */
+  /** Masks without changing the number of UTF-8 bytes, for text addressed by byte offsets. */
   bytewise(text: string): string {
     return this.text(text, (secret) => '*'.repeat(Buffer.byteLength(secret)));
   }
 
-  /** The same of all text in a value, keys included. */
+  /** Masks all text in a value, including keys. */
   value<Value>(value: Value): Value {
-    // Cast: what comes out has the shape of what went in; text stays text.
+    // Cast: the result has the input's shape; text stays text.
     return this.#valueOf(value) as Value;
   }
 
@@ -61,21 +64,22 @@ export class Mask {
     return Object.fromEntries(Object.entries(value).map(([key, entry]) => [this.text(key), this.#valueOf(entry)]));
   }
 
-  /** What is looked for, as the end of a text is. */
+  /** The patterns that may begin at the end of a text. */
   get wanted(): readonly Wanted[] {
     return this.#secrets.map((secret) => ({ secret, borders: bordersOf(secret) }));
   }
 }
 
 /**
- * Masks text that comes in pieces, in which a secret may be split. What may be the beginning of one is held back, as it came, until more has come:
- * if it were masked already, the rest of the secret would not be known for one.
+ * Masks text that comes in pieces, which may split a secret. A possible beginning of one is held
+ * back, unmasked, until more has come: after masking, the rest of the secret would not be
+ * recognized.
  */
 export class MaskedStream {
   readonly #mask: Mask;
   readonly #wanted: readonly Wanted[];
   #held = '';
-  /** So many units that are held belong to a secret whose sign has been written. */
+  /** How many of the held units belong to a secret whose mask was written. */
   #told = 0;
 
   constructor(mask: Mask) {
@@ -88,12 +92,12 @@ export class MaskedStream {
     return this.#tell(whole, Math.min(whole.length, ...this.#wanted.map((wanted) => openEndOf(whole, wanted))));
   }
 
-  /** Nothing more will come. */
+  /** Ends the stream. */
   end(): string {
     return this.#tell(this.#held, this.#held.length);
   }
 
-  /** The text up to `end`; the rest is held. */
+  /** Writes the text up to `end` and holds the rest. */
   #tell(text: string, end: number): string {
     const marks = this.#mask.marksOf(text) ?? new Uint8Array(text.length);
     marks.fill(1, 0, this.#told);
@@ -123,7 +127,10 @@ function formsOf(secret: string): string[] {
   return [secret, json, encodeURIComponent(secret.toWellFormed()), ...lines].filter((form) => form !== '');
 }
 
-/** Looks at each unit once, as Knuth, Morris and Pratt do: how much of the secret's beginning stands before it follows from the one before. */
+/**
+ * Looks at each unit once, like Knuth, Morris and Pratt: how much of the secret's beginning ends at
+ * a unit follows from the unit before.
+ */
 function openEndOf(text: string, { secret, borders }: Wanted): number {
   let matched = 0;
   for (let at = Math.max(0, text.length - secret.length + 1); at < text.length; at += 1)
@@ -131,7 +138,7 @@ function openEndOf(text: string, { secret, borders }: Wanted): number {
   return text.length - matched;
 }
 
-/** For each length of a secret's beginning, the longest shorter one that it ends with. */
+/** For each prefix length of a secret, the longest shorter prefix that it ends with. */
 function bordersOf(secret: string): number[] {
   const borders = [0, 0];
   for (let at = 1; at < secret.length; at += 1) borders.push(advance(secret, borders, borders[at] ?? 0, secret[at]));

@@ -1,4 +1,7 @@
-/** The word that was probably meant: at most a third of it typed wrong, or its end left out. Undefined when none is that near. */
+/**
+ * The word that was probably meant: at most a third of it mistyped, or its end omitted. Undefined
+ * if none is that near.
+ */
 function nearest(given: string, words: Iterable<string>): string | undefined {
   const typed = fold(given);
   let best: { readonly word: string; readonly distance: number } | undefined;
@@ -24,7 +27,7 @@ const fold = (text: string): string =>
     .replace(/[-_ .]/g, '')
     .slice(0, 64);
 
-/** Letters put in, left out, replaced or swapped with the next one (optimal string alignment). */
+/** Counts inserted, omitted, replaced and swapped letters (optimal string alignment). */
 function distanceOf(a: string, b: string): number {
   let [before, last] = [[] as number[], Array.from({ length: b.length + 1 }, (_, j) => j)];
   for (let i = 1; i <= a.length; i += 1) {

@@ -39,7 +39,7 @@ describe('The commands for backups', () => {
   };
 
   const unfit: Readonly<Record<string, readonly [spoil: (folder: string) => void, says: RegExp]>> = {
-    'without a manifest': [(folder) => rmSync(join(folder, 'manifest.json')), /is no backup, or one that was not finished/],
+    'without a manifest': [(folder) => rmSync(join(folder, 'manifest.json')), /is not a backup, or an unfinished one/],
     'whose manifest is cut off': [(folder) => truncateSync(join(folder, 'manifest.json'), 300), /manifest\.json is damaged/],
     'of a newer format': [edit((manifest) => ({ ...manifest, format: 2 })), /made by a newer version of Trainyard \(format 2\)/],
     'of a newer version': [
@@ -53,7 +53,7 @@ describe('The commands for backups', () => {
     ],
     'of which a table is cut off': [
       (folder) => truncateSync(join(folder, 'tables/jobs.ndjson.gz'), 100),
-      /jobs\.ndjson\.gz is not what was written/,
+      /jobs\.ndjson\.gz differs from what was written/,
     ],
     'of which a byte of a table differs': [
       (folder) => {
@@ -62,10 +62,10 @@ describe('The commands for backups', () => {
         bytes[40] = (bytes[40] ?? 0) ^ 1;
         writeFileSync(path, bytes);
       },
-      /events\.ndjson\.gz is not what was written/,
+      /events\.ndjson\.gz differs from what was written/,
     ],
     'without a table': [(folder) => rmSync(join(folder, 'tables/steps.ndjson.gz')), /steps\.ndjson\.gz is missing/],
-    'of which a file differs': [(folder) => writeFileSync(fileOf(folder), 'something else'), /is not what was written/],
+    'of which a file differs': [(folder) => writeFileSync(fileOf(folder), 'something else'), /differs from what was written/],
     'without a file': [(folder) => rmSync(fileOf(folder)), /the file of fragment frag_\w+ is missing/],
   };
   test.each(Object.entries(unfit))('a backup %s is not restored, and nothing is made of it', async (_, [spoil, says]) => {
@@ -85,7 +85,7 @@ describe('The commands for backups', () => {
     expect(again).toBeInstanceOf(StoreUnusable);
     expect(String(again)).toMatch(/There is a store at \S+ already. Restore the backup into an empty data folder/);
     expect(readFileSync(join(full.folder, 'trainyard.sqlite')).equals(stored)).toBe(true);
-    expect(String(await refusalOf(take(full, backup)))).toMatch(/is there already; a backup is a new folder\.$/);
+    expect(String(await refusalOf(take(full, backup)))).toMatch(/exists already\. A backup needs a new folder\.$/);
   });
 
   test('what is no store, or no place for a backup, is said in one line, and nothing is left', async () => {
@@ -98,7 +98,7 @@ describe('The commands for backups', () => {
     const cases: readonly (readonly [act: () => Promise<unknown>, says: RegExp])[] = [
       [() => take({ folder, url: null }, taken), /There is no store at/],
       [() => take({ folder: join(folder, 'odd'), url: null }, taken), /cannot be read: file is not a database/],
-      [() => take(source, join(folder, 'file', 'taken')), /cannot be made/],
+      [() => take(source, join(folder, 'file', 'taken')), /cannot be created/],
       [() => take({ folder, url: nowhere }, taken), /PostgreSQL cannot be used/],
       [() => restore(backup, { folder: join(folder, 'file'), url: null }), /file/],
       [() => restore(backup, { folder, url: nowhere }), /PostgreSQL cannot be used/],
@@ -116,7 +116,7 @@ describe('The commands for backups', () => {
       [['restore', backup, '--data-dir', source.folder], /^trainyard restore: Another gateway is using \S+\.$/],
       [
         ['restore', createFolder('empty')],
-        /^trainyard restore: \S+ is no backup, or one that was not finished: it has no manifest.json\.$/,
+        /^trainyard restore: \S+ is not a backup, or an unfinished one: it has no manifest.json\.$/,
       ],
       [['backup'], /^trainyard backup: Say which FOLDER\.$/],
       [['backup', 'taken', '--jsn'], /^trainyard backup: There is no flag --jsn\. Did you mean --json\?$/],
@@ -135,7 +135,7 @@ describe('The commands for backups', () => {
   test('a backup that is stopped leaves nothing, and says so', async () => {
     const parent = createFolder('stopped');
     const command = startCommand(parent, ['backup', join(parent, 'taken'), '--data-dir', source.folder], {});
-    while (!command.stderr().includes('the tables follow') && readdirSync(parent).length === 0) await new Promise(setImmediate);
+    while (!command.stderr().includes('The tables follow') && readdirSync(parent).length === 0) await new Promise(setImmediate);
     command.kill('SIGINT');
     const code = await command.ended;
     // It may have been whole already.

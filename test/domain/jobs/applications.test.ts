@@ -86,7 +86,7 @@ describeOnEachStore('An application', (open) => {
       ],
       'with a schema of an unknown dialect': [
         { settingsSchema: { $schema: 'https://example.org/own' } },
-        ['settingsSchema: is of a dialect that is not known here; known are draft-07, 2019-09, 2020-12.'],
+        ['settingsSchema: has an unknown dialect. Known are draft-07, 2019-09, 2020-12.'],
       ],
       'with a schema that refers to nowhere': [
         { settingsSchema: { $ref: '#/$defs/a' } },
