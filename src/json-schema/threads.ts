@@ -41,8 +41,7 @@ interface Case {
   readonly reject: (error: Error) => void;
 }
 
-const tooLong = () =>
-  new SchemaUnusable('took too long to check against the schema: its patterns, lists or references are too expensive.');
+const tooLong = () => new SchemaUnusable('took too long to check against the schema: its patterns, lists or references are too expensive.');
 
 /** Calls `end` once the thread has worked for too long. Returns a function that stops watching. */
 function watch(worker: Worker, longestMs: number, end: () => void): () => void {

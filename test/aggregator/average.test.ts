@@ -91,7 +91,8 @@ describe('Federated averaging', () => {
     const random = seedRandom(dtype);
     const format = formats[dtype];
     const weights = [1, 20, 300, 4_000].map((below) => 1 + pickNumber(random, below));
-    // All of F16; of BF16 a span of exponents over which doubles hold every sum whole, from the smallest number on.
+    // All of F16; of BF16 a span of exponents over which doubles hold every sum whole, from the
+    // smallest number on.
     const highest = dtype === 'F16' ? 0x7c00 : 0x0f00;
     const models = weights.map(() => Array.from({ length: 150_000 }, () => pickNumber(random, highest) | (pickNumber(random, 2) << 15)));
     const { tensors } = average(
@@ -125,7 +126,8 @@ describe('Federated averaging', () => {
       { zero: f64([-0, -0, 0]), tiny: f64([least, 0, 0]), huge: f64([most, -most, -most, least]), single: f32([2 ** -149, 0]) },
     ]);
     expect(doubles(tensors.zero)).toEqual([-0, 0, 0]);
-    // Half of the least is a tie, of which the even is zero; so is half of three of them, of which it is two.
+    // Half of the least is a tie, of which the even is zero; so is half of three of them, of which
+    // it is two.
     expect(doubles(tensors.tiny)).toEqual([least, 0, 2 * least]);
     expect(doubles(tensors.huge)).toEqual([most, -most, 0, least]);
     expect(singles(tensors.single)).toEqual([2 ** -149, 0]);

@@ -1,4 +1,7 @@
-/** Rounding to floating-point types in exact arithmetic on whole numbers: the reference for what the gateway rounds. */
+/**
+ * Rounding to floating-point types in exact arithmetic on whole numbers: the reference for what the
+ * gateway rounds.
+ */
 
 /** A number as `mantissa × 2^exponent`, exactly. */
 export interface Exact {
@@ -30,7 +33,10 @@ export function exactValueOf(bits: bigint, { exponentBits, mantissaBits }: Forma
 
 export const bitsOfDouble = (value: number): bigint => new BigUint64Array(new Float64Array([value]).buffer)[0] ?? 0n;
 
-/** The bits of the value nearest to `numerator / denominator × 2^exponent`, ties to even. Zero is positive. */
+/**
+ * The bits of the value nearest to `numerator / denominator × 2^exponent`, ties to even. Zero is
+ * positive.
+ */
 export function roundTo(numerator: bigint, denominator: bigint, exponent: number, { exponentBits, mantissaBits }: Format): bigint {
   const isNegative = numerator < 0n;
   const size = isNegative ? -numerator : numerator;
@@ -51,7 +57,8 @@ export function roundTo(numerator: bigint, denominator: bigint, exponent: number
       unit += 1;
       continue;
     }
-    // The leading bit counts the exponent's field up by one, and a carry out of the mantissa by one more.
+    // The leading bit counts the exponent's field up by one, and a carry out of the mantissa by one
+    // more.
     const bits = rounded + (BigInt(unit - lowest) << BigInt(mantissaBits));
     const infinity = ((1n << BigInt(exponentBits)) - 1n) << BigInt(mantissaBits);
     return sign | (bits > infinity ? infinity : bits);

@@ -1,4 +1,7 @@
-/** Looking at models on a slow disk: a named pipe that nobody writes to is a file that is never read to its end. */
+/**
+ * Looking at models on a slow disk: a named pipe that nobody writes to is a file that is never read
+ * to its end.
+ */
 import { execFileSync } from 'node:child_process';
 import { closeSync, constants, openSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';

@@ -29,7 +29,10 @@ export interface HandedIn {
   readonly numSamples: number | null;
 }
 
-/** Creates the job, and has a device for each model hand it in. Answers the job; its aggregation is queued. */
+/**
+ * Creates the job, and has a device for each model hand it in. Answers the job; its aggregation is
+ * queued.
+ */
 export async function trainRound(domain: Domain, models: readonly HandedIn[]): Promise<JobRow> {
   const { project } = await createProject(domain, admin, { name: 'Digits' });
   const devices: Principal[] = [];
@@ -73,7 +76,10 @@ export async function jobOf({ store }: Domain, id: string): Promise<JobRow> {
   return job;
 }
 
-/** Waits until what is read of a job is as it is wanted; looks again whenever something happens to the job. */
+/**
+ * Waits until what is read of a job is as it is wanted; looks again whenever something happens to
+ * the job.
+ */
 export async function waitFor<T>(
   { wakeups }: { wakeups: Wakeups },
   jobId: string,

@@ -31,7 +31,7 @@ describeOnEachStore('A backup', (_open, create, dialect) => {
   const domainOf = (store: Store, { folder }: TestDatabase, like: Awaited<ReturnType<typeof plant>>) =>
     createDomain({ store, files: new DiskFiles(join(folder, 'fragments')), clock: like.seed.clock });
 
-  test('that goes from one database to the other and back is row by row what it was, and so are its files (P1)', async () => {
+  test('that goes from one database to the other and back has the same rows and files (P1)', async () => {
     const [source, back] = [await create(), await create()];
     const other = await otherDatabase();
     try {
@@ -73,7 +73,7 @@ describeOnEachStore('A backup', (_open, create, dialect) => {
     expect(jobs.map(({ status }) => status)).toEqual(['SUCCEEDED', 'SUCCEEDED']);
   });
 
-  test('that is restored with its leases ended refuses their tokens, and gives their steps anew (P3)', async () => {
+  test('restored with its leases ended refuses their tokens and queues their steps again (P3)', async () => {
     const [source, target] = [await create(), await create()];
     const planted = await plant(source);
     const { folder } = await take(source);
@@ -136,7 +136,7 @@ describeOnEachStore('A backup', (_open, create, dialect) => {
     await own.return?.();
   });
 
-  test('of which a file is deleted while it is taken has the file, or says that it is missing', async () => {
+  test('has a file that is deleted while it is taken, or says that it is missing', async () => {
     const source = await create();
     const planted = await plant(source);
     // Deleted when the first files have been taken: its row is in the tables no more.
@@ -164,7 +164,7 @@ describeOnEachStore('A backup', (_open, create, dialect) => {
     expect((await read.db.select().from(read.t.fragments)).map(({ status }) => status)).toEqual(['PENDING', 'PENDING']);
   });
 
-  test('is for its owner alone, and takes no room for files on the same file system', async () => {
+  test('is readable by its owner only, and needs no space for files on the same file system', async () => {
     const source = await create();
     await plant(source);
     const { folder } = await take(source);
@@ -175,7 +175,7 @@ describeOnEachStore('A backup', (_open, create, dialect) => {
     }
   });
 
-  test('that is cut off by a kill leaves no backup, and the next one is whole (P1)', async () => {
+  test('interrupted by a kill leaves no backup, and the next one is complete (P1)', async () => {
     const source = await create();
     const planted = await plant(source);
     await placed(planted.store);
@@ -190,7 +190,7 @@ describeOnEachStore('A backup', (_open, create, dialect) => {
     expect(await readStore(await target.open())).toEqual(await readStore(planted.store));
   });
 
-  test('of which the restoring is cut off by a kill leaves an empty place, and it can be restored again (P1)', async () => {
+  test('whose restore is interrupted by a kill leaves no store, and can be restored again (P1)', async () => {
     const [source, target] = [await create(), await create()];
     const planted = await plant(source);
     await placed(planted.store);
@@ -205,14 +205,15 @@ describeOnEachStore('A backup', (_open, create, dialect) => {
     const [source, target, killed] = [await create(), await create(), await create()];
     const planted = await plant(source);
     const { folder } = await take(source);
-    // As after a kill: what it wrote is in the log beside its file, of which somebody then removed the file alone.
+    // As after a kill: what it wrote is in the log beside its file, of which somebody then removed
+    // the file alone.
     await plant(killed);
     copyFileSync(`${killed.file}-wal`, `${target.file}-wal`);
     await restore(folder, target);
     expect(await readStore(await target.open())).toEqual(await readStore(planted.store));
   });
 
-  test('has a manifest that says what it holds', async () => {
+  test('has a manifest of its content', async () => {
     const source = await create();
     await plant(source);
     const { folder, manifest } = await take(source);

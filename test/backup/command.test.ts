@@ -114,11 +114,8 @@ describe('The commands for backups', () => {
   test('the commands say so in one line, with exit code 2', async () => {
     const cases: readonly (readonly [args: readonly string[], says: RegExp])[] = [
       [['restore', backup, '--data-dir', source.folder], /^trainyard restore: Another gateway is using \S+\.$/],
-      [
-        ['restore', createFolder('empty')],
-        /^trainyard restore: \S+ is not a backup, or an unfinished one: it has no manifest.json\.$/,
-      ],
-      [['backup'], /^trainyard backup: Say which FOLDER\.$/],
+      [['restore', createFolder('empty')], /^trainyard restore: \S+ is not a backup, or an unfinished one: it has no manifest.json\.$/],
+      [['backup'], /^trainyard backup: FOLDER is missing\.$/],
       [['backup', 'taken', '--jsn'], /^trainyard backup: There is no flag --jsn\. Did you mean --json\?$/],
       [['restore', backup, '--end-lease'], /^trainyard restore: There is no flag --end-lease\. Did you mean --end-leases\?$/],
     ];

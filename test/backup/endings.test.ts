@@ -1,4 +1,6 @@
-/** How a restore ends that cannot end well: it says what became of it, and leaves what others hold. */
+/**
+ * How a restore ends that cannot end well: it says what became of it, and leaves what others hold.
+ */
 import SqliteDatabase from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { readTable } from '../../src/backup/table-files.ts';

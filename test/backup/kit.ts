@@ -1,4 +1,7 @@
-/** What tests of backups share: a store with something of everything in it, and ways to take, restore and compare. */
+/**
+ * What tests of backups share: a store with something of everything in it, and ways to take,
+ * restore and compare.
+ */
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -67,7 +70,10 @@ export const take = (database: Located, to = join(createFolder('backup'), 'taken
 export const restore = (from: string, database: Located, endsLeases = false) =>
   restoreBackup(from, locationOf(database), { endsLeases, signal, say: () => {} });
 
-/** Every row of a store, but for what a restore changes: its identity, where it is, and up to where old cursors are good. */
+/**
+ * Every row of a store, but for what a restore changes: its identity, where it is, and up to where
+ * old cursors are good.
+ */
 export async function readStore({ read, tables }: Store): Promise<Record<string, readonly string[]>> {
   const all: Record<string, readonly string[]> = {};
   for (const [name, table] of Object.entries(tables)) {

@@ -1,4 +1,7 @@
-/** A backup of a gateway at work, taken and restored with the commands that an operator has (P1, P7, P8). */
+/**
+ * A backup of a gateway at work, taken and restored with the commands that an operator has (P1, P7,
+ * P8).
+ */
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { LogDocument } from '../../src/client/generated.ts';

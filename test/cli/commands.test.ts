@@ -40,10 +40,10 @@ function trainyard(...args: string[]) {
   return runHere(args, settings());
 }
 
-/** In a process of its own, whose folder is the tests': for relative paths. */
+/** Runs in its own process, in the tests' folder, for relative paths. */
 const inFolder = (...args: string[]) => runCommand(folder, args, settings());
 
-/** What a command that has to succeed prints. */
+/** The output of a command that has to succeed. */
 async function ask(...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await trainyard(...args);
   expect(code, stderr).toBe(0);
@@ -54,7 +54,7 @@ function startTrainyard(...args: string[]) {
   return startCommand(folder, args, settings());
 }
 
-/** Adds to the catalogue, for which there is no command; answers the id. */
+/** Adds an application to the catalogue. Resolves with its id. */
 async function addApplication(input: object): Promise<string> {
   const query = `mutation ($input: CreateApplicationInput!) { createApplication(input: $input) { ... on CreateApplicationPayload { application { id } } } }`;
   const response = await fetch(`${gateway.url}/graphql`, {
@@ -66,7 +66,10 @@ async function addApplication(input: object): Promise<string> {
   return data.createApplication.application.id;
 }
 
-/** Claims the one step that is queued, as a device would; `submit` is the command that queues it, if it still runs. */
+/**
+ * Claims the only queued step, as a device would. `submit` is the command that queued it, if it
+ * still runs.
+ */
 async function claim(submit?: CommandProcess) {
   let hasEnded = submit === undefined;
   void submit?.ended.then(() => {
@@ -154,7 +157,7 @@ describe('trainyard submit', () => {
     expect(await trainyard('cancel', job.id)).toMatchObject({ code: 2, stderr: expect.stringMatching(/^trainyard: INVALID_STATE: /) });
   });
 
-  test('that is interrupted leaves the job running, says how to cancel it, and ends with 130', async () => {
+  test('leaves the job running when it is interrupted, says how to cancel it, and ends with 130', async () => {
     const submit = startTrainyard('submit', '--follow', '--name', 'goes on', '--command', 'sleep 1');
     const { token, jobId } = await claim(submit);
     await eventually(() => expect(submit.stderr()).toContain('== job RUNNING'));
@@ -165,7 +168,7 @@ describe('trainyard submit', () => {
     await complete(token);
   });
 
-  test('of a file that is wrong, an unknown project or a refused input says what is wrong, and ends with 2', async () => {
+  test('explains an invalid file, an unknown project or a refused input, and ends with 2', async () => {
     await writeFile(join(folder, 'bad.yaml'), 'name: x\nstep: []\n');
     expect(await trainyard('submit', join(folder, 'bad.yaml'))).toMatchObject({
       code: 2,
@@ -177,7 +180,7 @@ describe('trainyard submit', () => {
     expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(/^trainyard: INVALID_INPUT: --run-timeout-seconds: .*\n$/) });
   });
 
-  test('of an application takes its items, settings and container from it, and says which settings it does not know', async () => {
+  test('takes items, settings and container from the application, and names the settings that it does not know', async () => {
     expect(await trainyard('applications')).toEqual({ code: 0, stdout: '', stderr: 'No applications.\n' });
     const id = await addApplication({
       name: 'classifier',
@@ -223,7 +226,7 @@ describe('trainyard submit', () => {
     });
   });
 
-  test('with the same idempotency key gives the same job', async () => {
+  test('returns the same job for the same idempotency key', async () => {
     const submit = () => ask('submit', '--name', 'once', '--command', 'y', '--idempotency-key', 'k1');
     const [first, second] = [await submit(), await submit()];
     expect(first).toMatch(/^job_\w+\n$/);
@@ -250,7 +253,7 @@ describe('trainyard', () => {
     });
   });
 
-  test('prints the log of a job that runs as far as it is written, and ends well when its reader leaves', async () => {
+  test('prints the log of a running job so far, and ends cleanly when its reader leaves', async () => {
     const id = (await ask('submit', '--name', 'talks', '--command', 'x')).trim();
     const { token } = await claim();
     let offset = 0;
@@ -265,7 +268,7 @@ describe('trainyard', () => {
     await complete(token);
   });
 
-  test('puts files up and gets them back', async () => {
+  test('uploads files and downloads them again', async () => {
     const id = (await ask('submit', '--name', 'files', '--command', 'x')).trim();
     const bytes = randomBytes(2_000_000);
     await writeFile(join(folder, 'model.bin'), bytes);
@@ -280,7 +283,7 @@ describe('trainyard', () => {
     await trainyard('cancel', id);
   });
 
-  test('makes keys, and what follows with one ends when it is revoked (P15)', async () => {
+  test('creates keys, and a command that follows with a key ends when it is revoked (P15)', async () => {
     const id = (await ask('submit', '--name', 'watched', '--command', 'x')).trim();
     const { apiKey, secret } = JSON.parse(await ask('keys', 'create', 'link', '--kind', 'watch', '--job', id, '--json'));
     const watch = startCommand(folder, ['watch', id], { ...settings(), TRAINYARD_TOKEN: secret });
@@ -318,7 +321,7 @@ describe('trainyard', () => {
     expect(await trainyard('devices', '--kind', 'edge', '--json')).toEqual({ code: 0, stdout: '[]\n', stderr: '' });
   });
 
-  test('says in one line that the key is missing or the gateway away', async () => {
+  test('says in one line that the key is missing or the gateway is away', async () => {
     const stranger = await runHere(['jobs'], { TRAINYARD_URL: gateway.url, TRAINYARD_DATA_DIR: folder });
     expect(stranger).toMatchObject({
       code: 2,
@@ -329,14 +332,14 @@ describe('trainyard', () => {
     expect(away).toMatchObject({ code: 4, stdout: '', stderr: expect.stringMatching(/^trainyard: .*cannot be reached.*\n$/) });
   });
 
-  test('finds the key of a local gateway beside its data', async () => {
+  test('finds a local gateway’s key in its data folder', async () => {
     const local = createFolder('local');
     await writeFile(join(local, 'credentials.json'), JSON.stringify({ url: gateway.url, token: gateway.adminKey }));
     const listed = await runHere(['projects', 'list'], { TRAINYARD_DATA_DIR: local });
     expect(listed).toMatchObject({ code: 0, stdout: expect.stringContaining('default') });
   });
 
-  test('takes the only project that the key sees, and asks when there are several', async () => {
+  test('uses the only project that the key can see, and asks if there are several', async () => {
     const created = await trainyard('projects', 'create', 'vision');
     expect(created).toMatchObject({ code: 0, stdout: expect.stringMatching(/^proj_\w+\n$/) });
     const asked = await trainyard('submit', '--name', 'x', '--command', 'y');

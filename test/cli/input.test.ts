@@ -23,7 +23,7 @@ async function write(name: string, text: string): Promise<string> {
 describe('flags that submit does not know', () => {
   const take = (...argv: string[]) => takeSettingFlags(submit.flags, argv);
 
-  test('are set apart with what is given for them, and what follows -- is left alone', () => {
+  test('are separated with their values, and words after -- are left alone', () => {
     const open = take(
       '-f',
       'job.yaml',
@@ -98,7 +98,7 @@ describe('flags that submit does not know', () => {
     ['lr', '0.2', 0.2],
     ['version', '1.10', '1.10'],
     ['nested.depth', '3', 3],
-  ])('are settings where the job declares them: --%s %s', (word, text, value) => {
+  ])('are settings if the job declares them: --%s %s', (word, text, value) => {
     expect(readFlag(word, text)).toEqual(value);
   });
 
@@ -120,7 +120,7 @@ describe('flags that submit does not know', () => {
     ['constructor', '1', 'There is no flag --constructor'],
     ['rate', undefined, '--rate takes a value (number).'],
     ['any', '12345678901234567890', '--any:1:1: 12345678901234567890 would become 12345678901234567000'.replace(':1:1', '')],
-  ])('are refused where it does not, or where they would be changed: --%s %s', (word, text, message) => {
+  ])('are refused if it does not, or if their value would be changed: --%s %s', (word, text, message) => {
     expect(() => readFlag(word, text)).toThrow(message);
   });
 
@@ -129,7 +129,7 @@ describe('flags that submit does not know', () => {
     expect(() => readSettingFlags([twice, twice], { schema, settings }, {})).toThrow('--lr is given twice.');
   });
 
-  test('may be given with --set whatever they are, read as the schema says', () => {
+  test('may be any setting with --set, read as the schema says', () => {
     const set = (key: string, value: string) => readSet([{ key, value }], { schema, settings });
     expect(set('text', '5')).toEqual([{ path: 'text', value: '5', flag: '--set text' }]);
     expect(set('new.one', '5')).toEqual([{ path: 'new.one', value: 5, flag: '--set new.one' }]);
@@ -146,7 +146,7 @@ describe('a flag', () => {
     on: { description: 'a switch' },
   };
 
-  test('is read as what it is', () => {
+  test('is read by its type', () => {
     const given = parseFlags(flags, [
       'x',
       '--count',
@@ -199,7 +199,7 @@ describe('the key', () => {
   const read = (argv: string[], env: Record<string, string>) =>
     readTarget(parseFlags(targetFlags, argv), { TRAINYARD_DATA_DIR: folder, ...env });
 
-  test('is the local one only for a gateway on this machine, and only when none is given', async () => {
+  test('is the local one only for a gateway on this machine and if none is given', async () => {
     await write('credentials.json', JSON.stringify({ url: 'http://127.0.0.1:4321', token: 'tyk_local' }));
     expect(await read([], {})).toEqual({ url: 'http://127.0.0.1:4321', token: 'tyk_local' });
     expect(await read(['--url', 'http://localhost:4000'], {})).toEqual({ url: 'http://localhost:4000', token: 'tyk_local' });
@@ -210,20 +210,20 @@ describe('the key', () => {
     }
   });
 
-  test('brings its project along, and no other key does', async () => {
+  test('has a default project only if it is the local one', async () => {
     await write('credentials.json', JSON.stringify({ url: 'http://127.0.0.1:4321', token: 'tyk_local', projectId: 'proj_1' }));
     expect(await read([], {})).toMatchObject({ token: 'tyk_local', projectId: 'proj_1' });
     expect((await read([], { TRAINYARD_TOKEN: 'tyk_env' })).projectId).toBeUndefined();
     expect((await read(['--url', 'https://train.example.com'], {})).projectId).toBeUndefined();
   });
 
-  test('is none when credentials.json is not there, or names another machine', async () => {
+  test('is missing if credentials.json does not exist or names another machine', async () => {
     expect(await read([], {})).toEqual({ url: 'http://127.0.0.1:4000', token: undefined });
     await write('credentials.json', JSON.stringify({ url: 'https://evil.example.com', token: 'tyk_local' }));
     expect(await read([], {})).toEqual({ url: 'http://127.0.0.1:4000', token: undefined });
   });
 
-  test('is asked for at an address', async () => {
-    await expect(read(['--url', 'somewhere'], {})).rejects.toThrow('has to be like http://127.0.0.1:4000');
+  test('needs a valid URL of the gateway', async () => {
+    await expect(read(['--url', 'somewhere'], {})).rejects.toThrow('must look like http://127.0.0.1:4000');
   });
 });

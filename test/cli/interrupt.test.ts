@@ -1,4 +1,4 @@
-/** Ctrl-C, twice: the first asks a command to end in good order, the second is for who does not want to wait. */
+/** Ctrl-C, twice: the first asks a command to stop cleanly, the second ends it at once. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -31,10 +31,10 @@ test('the second Ctrl-C ends an agent whose step does not stop', async () => {
   try {
     agent.kill('SIGINT');
     const said = agent.stderr().length + agent.stdout().length;
-    // It says that it stops, and waits.
+    // It says that it is stopping, and waits.
     await eventually(() => expect(agent.stderr().length + agent.stdout().length).toBeGreaterThan(said));
     agent.kill('SIGINT');
-    // By the signal itself: there is no exit code.
+    // Killed by the signal, so there is no exit code.
     expect(await agent.ended).toBe(null);
   } finally {
     process.kill(-pid, 'SIGKILL');

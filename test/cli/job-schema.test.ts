@@ -1,4 +1,4 @@
-/** The JSON Schema of job files that is shipped says what the command line says of them. */
+/** The shipped JSON Schema of job files agrees with the command line. */
 import { readFileSync } from 'node:fs';
 import { Ajv } from 'ajv';
 import { expect, test } from 'vitest';

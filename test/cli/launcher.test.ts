@@ -5,7 +5,10 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-/** A Node of this machine that is too old for Trainyard, if there is one: nothing else can show what the launcher does on it. */
+/**
+ * A Node on this machine that is too old for Trainyard, if there is one: only that shows what the
+ * launcher does on it.
+ */
 const oldNode = (process.env.PATH ?? '')
   .split(delimiter)
   .map((folder) => join(folder, 'node'))
@@ -67,7 +70,7 @@ describe('the launcher', () => {
   describe.skipIf(oldNode === undefined)('on an old Node', () => {
     const old = oldNode ?? '';
 
-    test('hands over to the one that npm ci brought along, and ends as it ends', async () => {
+    test('starts the Node that npm ci installed, and ends as it ends', async () => {
       await bringNode();
       expect(await launch(old, ['jobs', '--json'])).toEqual({ code: 3, signal: null, output: '26 ["jobs","--json"]\n' });
       expect(await launch(old, ['abort'])).toMatchObject({ code: null, signal: 'SIGKILL' });

@@ -27,7 +27,7 @@ afterAll(async () => {
 
 const trainyard = (...args: string[]) => runHere(args, settings);
 
-/** A job that has run to its end, with these metrics and samples. */
+/** A finished job with these metrics and samples. */
 async function runJob(metrics: object[], telemetry: object[]): Promise<string> {
   const id = (await trainyard('submit', '--name', 'ran', '--set', 'lr=1', '--', 'true')).stdout.trim();
   const [claim] = unwrap((await client.request(ClaimNextStepsDocument, { input: { waitSeconds: 20 } })).claimNextSteps).claims;
@@ -38,7 +38,7 @@ async function runJob(metrics: object[], telemetry: object[]): Promise<string> {
   return id;
 }
 
-test('metrics shows each curve as a chart, its points to programs, and what was meant of a name', async () => {
+test('trainyard metrics shows each curve as a chart, prints its points as JSON, and suggests a name', async () => {
   const curve = Array.from({ length: 30 }, (_, i) => ({ name: 'loss', value: 1 / (i + 1), iteration: i + 1 }));
   const id = await runJob([...curve, { name: 'accuracy', value: 0.9 }], []);
   const shown = await trainyard('metrics', id);
@@ -53,7 +53,7 @@ test('metrics shows each curve as a chart, its points to programs, and what was 
   });
 });
 
-test('telemetry shows what steps consume over time', async () => {
+test('trainyard telemetry shows the usage of steps over time', async () => {
   const sample = (second: number, cpu: number) => ({ at: `2026-01-01T00:00:0${second}.000Z`, cpu, memoryMb: 100 * cpu });
   const id = await runJob([], [sample(0, 1), sample(2, 2), sample(4, 4)]);
   const { stdout, code } = await trainyard('telemetry', id);
@@ -65,7 +65,7 @@ test('telemetry shows what steps consume over time', async () => {
   expect(await trainyard('metrics', id)).toEqual({ code: 0, stdout: '', stderr: 'No metrics.\n' });
 });
 
-test('retry makes a new job of one that has ended, once for a key', async () => {
+test('trainyard retry creates a new job from an ended one, once for each key', async () => {
   const id = await runJob([], []);
   const again = await trainyard('retry', id, '--idempotency-key', 'k');
   expect(again).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^job_\w+\n$/) });
@@ -83,7 +83,7 @@ test('applications create makes one of a file, and refuses it by line', async ()
   const made = await trainyard('applications', 'create', file);
   expect(made).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^app_\w+\n$/) });
   expect((await trainyard('applications')).stdout).toContain('size=007');
-  // Its settings are flags now, of the types that it says.
+  // Its settings are flags now, with the declared types.
   const job = (await trainyard('submit', '--application', 'classifier', '--lr', '.5', '--note', '5', '--json')).stdout;
   const { id } = JSON.parse(job).job;
   expect(JSON.parse((await trainyard('job', id, '--json')).stdout)).toMatchObject({ settings: { lr: 0.5, note: '5' } });

@@ -1,4 +1,4 @@
-/** The command line in a process of its own, as its users have it. */
+/** Runs the command line in its own process, as users do. */
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -16,11 +16,11 @@ export interface CommandProcess {
   /** Resolves with the exit code. */
   readonly ended: Promise<number | null>;
   kill(signal: NodeJS.Signals): void;
-  /** Closes our end of its stdout, as `head` does. */
+  /** Closes our end of its stdout, like `head`. */
   closeStdout(): void;
 }
 
-/** Starts `trainyard ARGS` in a folder, with these settings and no others. */
+/** Starts `trainyard ARGS` in a folder, with only these settings. */
 export function startCommand(cwd: string, args: readonly string[], settings: Readonly<Record<string, string>>): CommandProcess {
   const child = spawn(process.execPath, [main, ...args], {
     cwd,
@@ -56,19 +56,22 @@ export async function runCommand(...start: Parameters<typeof startCommand>): Pro
   return { code, stdout: command.stdout(), stderr: command.stderr() };
 }
 
-/** The environment without what would lead a process of the tests to another gateway. */
+/** The environment without variables that would lead a test's process to another gateway. */
 function withoutSettings(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('TRAINYARD_')));
 }
 
-/** A command that runs in this process; await it for its end. */
+/** A command that runs in this process. Await it for its end. */
 export interface CommandHere extends Promise<Ended> {
   /** All of stdout and stderr so far. */
   stdout(): string;
   stderr(): string;
 }
 
-/** Runs a command in this process, which is quicker: all of the command line but its entry. Paths have to be absolute. */
+/**
+ * Runs a command in this process, which is faster: everything except the entry point. Paths must be
+ * absolute.
+ */
 export function runHere(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
@@ -87,7 +90,7 @@ export function runHere(
   return Object.assign(running, { stdout: () => written.stdout, stderr: () => written.stderr });
 }
 
-/** Writes a job file into this folder; answers its path. */
+/** Writes a job file into this folder. Returns its path. */
 export async function writeJob(folder: string, text: string): Promise<string> {
   const path = join(folder, `${randomUUID()}.yaml`);
   await writeFile(path, text);

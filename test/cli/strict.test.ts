@@ -1,4 +1,4 @@
-/** What is typed wrong is never run as something else, against a real gateway. */
+/** Typing mistakes never run as something else, against a real gateway. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';

@@ -1,6 +1,7 @@
 /**
- * A server of the contract's `log` and `claimableSteps` subscriptions on real sockets, whose connections a test can cut, freeze and close
- * as it likes. Rows live in a LogStore, so that they outlast the server. Only for what a whole gateway cannot be made to do at will.
+ * A server of the contract's `log` and `claimableSteps` subscriptions on real sockets. A test can
+ * cut, freeze and close its connections. Rows live in a LogStore, so they outlast the server. Only
+ * for what a real gateway cannot be made to do on demand.
  */
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
@@ -9,7 +10,7 @@ import { buildSchema, GraphQLError } from 'graphql';
 import { useServer } from 'graphql-ws/use/ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 
-/** Stored lines of one job's log, and who waits for more. */
+/** One job's stored log lines, and who waits for more. */
 export class LogStore {
   readonly rows: string[] = [];
   isEnded = false;
@@ -40,16 +41,16 @@ export class LogStore {
 export interface LogGateway {
   readonly url: string;
   readonly port: number;
-  /** The `after` of each subscription to the log that came, in order; null for none. */
+  /** The `after` of each log subscription, in order. Null for none. */
   readonly asked: (string | null)[];
   /** How many sockets were opened so far, and how many are open. */
   readonly opened: () => number;
   readonly open: () => number;
-  /** How many frames the subscriptions have asked the store for. */
+  /** How many frames the subscriptions requested from the store. */
   readonly pulled: () => number;
-  /** Destroys every TCP connection, without a word. */
+  /** Destroys every TCP connection. */
   cut(): void;
-  /** Answers nothing any more on the connections that are open, which stay open. */
+  /** Stops answering on the open connections, which stay open. */
   freeze(): void;
   closeSockets(code: number, reason: string): void;
   stop(): Promise<void>;
@@ -57,13 +58,19 @@ export interface LogGateway {
 
 interface Settings {
   readonly port?: number;
-  /** Most rows of one frame. */
+  /** The most rows in one frame. */
   readonly batch?: number;
-  /** Refuses a key when a connection is made. */
+  /** Refuses a key when a connection opens. */
   readonly closeOnInit?: () => { code: number; reason: string } | undefined;
-  /** Completes the operation after this many frames, as a server does that lets go of a connection gracefully. */
+  /**
+   * Completes the operation after this many frames, as a server does that closes a connection
+   * gracefully.
+   */
   readonly completeAfter?: number;
-  /** Fails so many times with a frame that says so and the end of the stream, as a gateway whose database is away. */
+  /**
+   * Fails this many times with an error frame and the end of the stream, like a gateway whose
+   * database is away.
+   */
   readonly unavailableTimes?: number;
 }
 
@@ -148,7 +155,10 @@ export async function openLogGateway(store: LogStore, settings: Settings = {}): 
   };
 }
 
-/** Frames of a log after a cursor, as the contract says: history, a LIVE frame at once, then what comes, ENDED last. */
+/**
+ * The frames of a log after a cursor, by the contract: history, a LIVE frame at once, then new
+ * ones, ENDED last.
+ */
 function readLog(store: LogStore, after: string | null, settings: Settings, onPull: () => void): AsyncIterableIterator<unknown> {
   let position = after === null ? 0 : Number(after);
   let frames = 0;

@@ -6,7 +6,7 @@ import { type LogGateway, LogStore, openLogGateway } from './log-gateway.ts';
 
 const quick = { baseMs: 5, capMs: 40, random: () => 1 };
 
-// graphql-ws's server reports each socket that was cut under it; cutting them is the point here.
+// graphql-ws's server reports each socket that was cut, which is the point here.
 beforeAll(() => {
   const quiet = vi.spyOn(console, 'error').mockImplementation(() => {});
   return () => quiet.mockRestore();

@@ -1,4 +1,7 @@
-/** The agent beside a gateway, with steps in it: what isolated ones can read, and how long a stop may take. */
+/**
+ * The agent beside a gateway, with steps: what isolated ones can read, and how long a stop may
+ * take.
+ */
 import { readFileSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -15,7 +18,7 @@ afterEach(async () => {
   for (const end of ending.splice(0).reverse()) await end();
 });
 
-/** Programs start on cores that others use as well. */
+/** Programs start on shared cores. */
 const eventually: typeof soon = (check) => soon(check, { timeout: 100_000 });
 
 async function open(flags: readonly string[] = []) {
@@ -26,7 +29,7 @@ async function open(flags: readonly string[] = []) {
   return { gateway, folder: database.folder };
 }
 
-/** What is answered has the shape that was asked for. */
+/** The answer has the requested shape. */
 const read = async <T>({ url, adminKey }: Gateway, query: string, variables = {}) =>
   (await ask({ url }, adminKey, query, variables)).data as T;
 
@@ -88,7 +91,7 @@ test('a gateway ends within 15 s though a step takes all of its grace, has more 
     `trap "" TERM; truncate -s 200G fragments/big; echo small > fragments/a.txt; echo ready; while :; do sleep 1; done`,
   );
   await eventually(async () => expect((await stepOf(gateway, jobId)).logTail).toContain('ready'));
-  // A request whose body does not come: the gateway lets go of it when its own time is over.
+  // A request whose body does not come: the gateway cuts it when its own time is over.
   const client = connect(gateway.port, '127.0.0.1').on('error', () => {});
   ending.push(() => client.destroy());
   const head = ['POST /graphql HTTP/1.1', 'Host: x', `Authorization: Bearer ${gateway.adminKey}`, 'Content-Type: application/json'];
@@ -97,7 +100,7 @@ test('a gateway ends within 15 s though a step takes all of its grace, has more 
   expect(await gateway.kill('SIGTERM')).toEqual({ code: 0, signal: null });
   expect(performance.now() - began).toBeLessThan(15_000);
   await gateway.restart();
-  // Given back, not lost: the agent had the time to say so.
+  // Given back, not lost: the agent had time to report it.
   const { job } = await read<{ job: { step: { attempts: { outcome: string }[] }; fragments: { nodes: { filename: string }[] } } }>(
     gateway,
     `{ job(id: "${jobId}") { step(number: 0) { attempts { outcome } } fragments { nodes { filename } } } }`,

@@ -1,4 +1,7 @@
-/** The agent beside a gateway fails, and the gateway goes on: what keeps it from running is said, and tried again. */
+/**
+ * The agent beside a gateway fails, and the gateway goes on: what keeps the agent from running is
+ * reported and retried.
+ */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -42,7 +45,7 @@ test('a gateway goes on where a folder stands in the place of its agent’s key,
   rmSync(join(agent, 'device.json'), { recursive: true });
   await eventually(() => expect(gateway.output()).toContain('Registered at'), patience);
   const first = pidIn(agent);
-  // What was there before the agent was killed, and what keeps the next one from starting.
+  // What existed before the agent was killed, and what keeps the next one from starting.
   rmSync(join(agent, 'device.json'));
   mkdirSync(join(agent, 'device.json', 'x'), { recursive: true });
   process.kill(first, 'SIGKILL');
@@ -72,7 +75,7 @@ test('an agent whose key is revoked while it runs a step ends, and is started ag
       });
       expect(job).toMatchObject(wanted);
     }, patience);
-  // What it prints is how the agent hears at once that its key is not taken any more.
+  // Its output is how the agent learns at once that its key is refused.
   await waitFor(await submit('while :; do echo runs; sleep 0.2; done'), { step: { logTail: expect.stringContaining('runs') } });
   const { apiKeys } = await read<{ apiKeys: { nodes: { id: string; kind: string }[] } }>('{ apiKeys { nodes { id kind } } }');
   const revoke = 'mutation ($input: RevokeApiKeyInput!) { revokeApiKey(input: $input) { __typename } }';
@@ -81,7 +84,7 @@ test('an agent whose key is revoked while it runs a step ends, and is started ag
   await waitFor(await submit('true'), { status: 'SUCCEEDED' });
 });
 
-test('isolation is handed on to the agent as it was asked for (P16)', () => {
+test('isolation is passed on to the agent as requested (P16)', () => {
   const of = (isolation: Parameters<typeof flagsOf>[0]['isolation']) =>
     flagsOf({ url: 'http://127.0.0.1:1', slots: 2, isolation }, '/agent');
   expect(of(null)).toEqual(expect.arrayContaining(['--slots', '2', '--work-dir', '/agent']));
@@ -90,10 +93,10 @@ test('isolation is handed on to the agent as it was asked for (P16)', () => {
   expect(of({ user: 'nobody' }).slice(of(null).length)).toEqual(['--isolate', '--isolate-user=nobody']);
 });
 
-test('up --isolate does not start, and says why, where its agent could not isolate steps (P16)', async () => {
+test('up --isolate does not start, and says why, if its agent could not isolate steps (P16)', async () => {
   const database = await createSqliteDatabase();
   ending.push(() => database.remove());
-  // Nobody has this name: root is refused by that, and everyone else for not being root.
+  // No user has this name: that refuses root, and everyone else for not being root.
   const flags = ['--isolate', '--isolate-user', 'nobody-of-this-name'];
   const refusal = await startGateway({ database, command: 'up', flags }).then(
     (gateway) => gateway.kill('SIGTERM').then(() => ''),
@@ -103,7 +106,7 @@ test('up --isolate does not start, and says why, where its agent could not isola
   expect(refusal).not.toContain('Registered');
 });
 
-test('work in the background is done again after a failure, later each time, and never throws', async () => {
+test('a background task is retried after a failure, later each time, and never throws', async () => {
   const stop = new AbortController();
   const errors: unknown[] = [];
   let done = 0;
@@ -117,6 +120,6 @@ test('work in the background is done again after a failure, later each time, and
     { stop: stop.signal, onError: (error) => errors.push(String(error)), backoff },
   );
   expect(done).toBe(4);
-  // What fails while it is told to stop is no news.
+  // A failure during the stop is not reported.
   expect(errors).toEqual(['Error: number 1', 'Error: number 3']);
 });

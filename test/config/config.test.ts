@@ -20,14 +20,14 @@ function complaintsOf(env: Record<string, string>, ...argv: string[]): string[] 
 }
 
 describe('The settings', () => {
-  test('are, where nothing is said, the limits that are promised', () => {
+  test('have the promised limits as defaults', () => {
     const config = serve();
     expect(config.limits).toEqual(DEFAULT_LIMITS);
     expect(config.work).toEqual(defaultDomainLimits);
     expect(config.network).toEqual({ host: '127.0.0.1', port: 4_000, origins: [], documents: null, adminKey: null });
   });
 
-  test('have a name each, and a default that they would take', () => {
+  test('have unique names, and defaults that they accept', () => {
     expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
     for (const setting of all) expect(setting.read(setting.write(setting.byDefault)), setting.name).toEqual(setting.byDefault);
   });
@@ -38,14 +38,14 @@ describe('The settings', () => {
     expect([network.port, network.host, limits.bodyBytes]).toEqual([2, '::1', 2_000_000]);
   });
 
-  test('that are for one start are a flag alone, without a value, and never read from the environment', () => {
+  test('for one start are flags without a value, and never read from the environment', () => {
     expect(serve({}, '--new-identity').store.newIdentity).toBe(true);
     expect(serve({ TRAINYARD_NEW_IDENTITY: 'on' }).store.newIdentity).toBe(false);
     expect(complaintsOf({}, '--new-identity=off').join()).toContain('--new-identity takes no value.');
     expect(describeConfig('serve', true)).not.toContain('TRAINYARD_NEW_IDENTITY');
   });
 
-  test('take an empty variable as none', () => {
+  test('take an empty variable as unset', () => {
     expect(serve({ TRAINYARD_PORT: '', TRAINYARD_ADMIN_KEY: '' }).network).toMatchObject({ port: 4_000, adminKey: null });
   });
 
@@ -71,7 +71,7 @@ describe('The settings', () => {
     expect([work.idempotencyHours, work.leaseSecondsAtMost]).toEqual([48, 7_200]);
   });
 
-  test('take the ends of their range and nothing beyond (P14)', () => {
+  test('accept the ends of their range and nothing beyond (P14)', () => {
     expect(serve({ TRAINYARD_DOCUMENT_DEPTH: '1' }).limits.depth).toBe(1);
     expect(serve({ TRAINYARD_DOCUMENT_DEPTH: '100' }).limits.depth).toBe(100);
     for (const said of ['0', '101', '-1', '1.5', '1e2', 'many', ' 5'])
@@ -80,7 +80,7 @@ describe('The settings', () => {
       ]);
   });
 
-  test('that are wrong are all told at once, by the name they came by and with what was said', () => {
+  test('that are wrong are all reported at once, by the name used and with the value', () => {
     const env = { TRAINYARD_BODY_SIZE: '1KX', TRAINYARD_STALL_TIME: '30', TRAINYARD_AGGREGATOR: 'yes', TRAINYARD_ORIGINS: 'example.com' };
     expect(complaintsOf(env, '--port', '99999', '--lease-longest', '500ms')).toEqual([
       '--port must be a whole number from 0 to 65535, not "99999".',
@@ -110,7 +110,7 @@ describe('The settings', () => {
     [['--datadir=x'], 'There is no flag --datadir. Did you mean --data-dir?'],
     [['--port'], '--port takes a value: --port N.'],
     [['--admin-key-file'], '--admin-key-file takes a value: --admin-key-file FILE.'],
-  ])('that are typed %j are refused, and the near one is named', (argv, complaint) => {
+  ])('mistyped as %j are refused, with a suggestion', (argv, complaint) => {
     expect(complaintsOf({}, ...argv)).toEqual([complaint, 'See trainyard serve --help.']);
   });
 

@@ -1,4 +1,7 @@
-/** Judging settings by the schemas of users, in threads: whatever a schema asks for, the gateway's own goes on, and others have their turn. */
+/**
+ * Judging settings by the schemas of users, in threads: whatever a schema asks for, the gateway's
+ * own goes on, and others have their turn.
+ */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Schemas, SchemaUnusable } from '../../src/domain/core/schemas.ts';
 import { openSchemas } from '../../src/json-schema/threads.ts';
@@ -25,7 +28,10 @@ beforeEach(() => {
   }, 5);
 });
 afterEach(() => clearInterval(looking));
-/** Of a machine that does more at once than it has processors for. What is mended held it for a second and more. */
+/**
+ * Of a machine that does more at once than it has processors for. What is mended held it for a
+ * second and more.
+ */
 const HELD_MS = 600;
 
 const TOO_LONG = expect.stringContaining('took too long');

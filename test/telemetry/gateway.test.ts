@@ -1,4 +1,7 @@
-/** What an operator sees of a gateway: its metrics, its log, its traces, its health. Of gateways as processes, on each database. */
+/**
+ * What an operator sees of a gateway: its metrics, its log, its traces, its health. Of gateways as
+ * processes, on each database.
+ */
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { makeSmallDisk, whyNoSmallDisk } from '../chaos/nemesis/small-disk.ts';

@@ -1,4 +1,7 @@
-/** Whoever reads the log slowly, or no more, holds up nothing. Of gateways as processes whose stderr is left alone. */
+/**
+ * A slow or absent reader of the log blocks nothing. Of gateways as processes, whose stderr is left
+ * alone.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';

@@ -5,14 +5,14 @@ import { Mask, MaskedStream } from '../../src/text/mask.ts';
 const write = (stream: MaskedStream, pieces: readonly string[]) => pieces.map((piece) => stream.write(piece)).join('') + stream.end();
 
 describe('a secret in a text (P16)', () => {
-  test('is masked wherever it stands, as it is and as JSON and URLs have it', () => {
+  test('is masked everywhere, plain and as in JSON and URLs', () => {
     const mask = new Mask(['s3cret/"ä', 'other']);
     const text = `a=s3cret/"ä ${JSON.stringify({ k: 's3cret/"ä' })} ?k=${encodeURIComponent('s3cret/"ä')} otherother`;
     expect(mask.text(text)).toBe('a=*** {"k":"***"} ?k=*** ***');
     expect(mask.value({ other: ['x other', 1, null, { y: 'other' }] })).toEqual({ '***': ['x ***', 1, null, { y: '***' }] });
   });
 
-  test('is masked with its parts that others are made of, and so are its longer lines', () => {
+  test('is masked together with other secrets that are parts of it, and so are its longer lines', () => {
     expect(new Mask(['abcd', 'cdef']).text('xabcdefx')).toBe('x***x');
     const key = '-----BEGIN KEY-----\nMIIEvQIBADANBg\nend\n';
     expect(new Mask([key]).text('log: MIIEvQIBADANBg\nend')).toBe('log: ***\nend');
@@ -22,13 +22,13 @@ describe('a secret in a text (P16)', () => {
     expect(new Mask(['']).text('text')).toBe('text');
   });
 
-  test('takes as many bytes in a log as it had', () => {
+  test('keeps its number of bytes in a log', () => {
     const masked = new Mask(['sécret']).bytewise('a sécret b');
     expect(masked).toBe('a ******* b');
     expect(Buffer.byteLength(masked)).toBe(Buffer.byteLength('a sécret b'));
   });
 
-  test('is masked in a stream however it is split, and what is none comes out whole', () => {
+  test('is masked in a stream however it is split, and other text comes out unchanged', () => {
     const unit = fc.constantFrom('a', 'b', 'ab', 'abaab', 'x', '\n', '😀');
     const secret = fc.constantFrom('abaab', 'aab', 'ab\nab', 'b😀a');
     fc.assert(
@@ -57,7 +57,7 @@ describe('a secret in a text (P16)', () => {
     expect(write(new MaskedStream(new Mask([secret])), [secret.slice(0, 70), secret.slice(70, 80)])).toBe('***');
   });
 
-  test('is held back only as long as it may be one', () => {
+  test('is held back only while it may still be one', () => {
     const stream = new MaskedStream(new Mask(['secret']));
     expect(stream.write('line\nsecre')).toBe('line\n');
     expect(stream.write('d\nse')).toBe('secred\n');
@@ -65,7 +65,7 @@ describe('a secret in a text (P16)', () => {
     expect(stream.end()).toBe('');
   });
 
-  test('costs a time that grows with the text, whatever the secret is', () => {
+  test('is masked in time linear in the text, whatever the secret is', () => {
     const text = 'a'.repeat(900_000);
     const secrets = [`${'a'.repeat(16_000)}b${'a'.repeat(16_000)}`, `b${'a'.repeat(32_000)}`, 'a', 'aaab'];
     for (const secret of secrets) {

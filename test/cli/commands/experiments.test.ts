@@ -27,14 +27,14 @@ afterAll(async () => {
 
 const trainyard = (...args: string[]) => runHere(args, { TRAINYARD_URL: gateway.url, TRAINYARD_TOKEN: gateway.adminKey });
 
-/** Without the client's types: there is no command that makes an experiment. */
+/** Without the client's types, because no command creates an experiment. */
 async function ask<T>(query: string): Promise<T> {
   const headers = { 'content-type': 'application/json', authorization: `Bearer ${gateway.adminKey}` };
   const response = await fetch(`${gateway.url}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query }) });
   return ((await response.json()) as { data: T }).data; // by the query
 }
 
-test('trainyard experiments and trainyard models list what there is, for people and for programs', async () => {
+test('trainyard experiments and trainyard models print tables and JSON', async () => {
   const made = await trainyard('projects', 'create', 'Queues');
   const projectId = made.stdout.trim();
   expect(await trainyard('experiments', '--project', 'Queues')).toEqual({ code: 0, stdout: '', stderr: 'No experiments.\n' });
@@ -51,7 +51,7 @@ test('trainyard experiments and trainyard models list what there is, for people 
   await writeFile(join(folder, 'train.yaml'), `name: train\nexperimentId: ${experimentId}\nsteps: [{name: train}]\n`);
   const jobs = [];
   jobs.push((await trainyard('submit', join(folder, 'train.yaml'), '--project', 'Queues')).stdout.trim());
-  // By name, in a file and by a flag; the flag wins.
+  // By name, in a file and by a flag. The flag wins.
   await writeFile(join(folder, 'named.yaml'), 'name: train\nexperiment: No such\nsteps: [{name: train}]\n');
   expect(await trainyard('submit', join(folder, 'named.yaml'), '--project', 'Queues')).toMatchObject({
     code: 2,

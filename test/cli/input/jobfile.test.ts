@@ -1,4 +1,4 @@
-/** Job files: what is written arrives as it is written, and what cannot is refused by its line. */
+/** Job files: what is written arrives unchanged, and what cannot is refused by its line. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -112,7 +112,7 @@ steps: [{name: 1e3, requiredLabels: {gpu: 0100}, pinnedDeviceId: 123456789012345
 });
 
 describe('numbers and settings in a job file', () => {
-  test('are read as JSON has them', async () => {
+  test('are read as JSON', async () => {
     const file = `name: a
 priority: 7
 runTimeoutSeconds: 1.5
@@ -181,7 +181,7 @@ steps:
   - {<<: *step, name: two, maxAttempts: 1}
 `;
 
-  test('of x- keys at the top are used as they were written, and what is said beside a merge wins', async () => {
+  test('of top-level x- keys are used as written, and own keys win over merged ones', async () => {
     expect(await read(file)).toEqual({
       name: 'a',
       container: {
@@ -212,7 +212,7 @@ steps:
     expect(await refusal(`name: a\n${line}\n`)).toContain(message);
   });
 
-  test('that stand for billions of values are refused at once', async () => {
+  test('that expand to billions of values are refused at once', async () => {
     const levels = Array.from(
       { length: 12 },
       (_, i) =>
@@ -243,8 +243,8 @@ describe('a job file is refused by line and column', () => {
     ['a NUL', 'name: a\ndescription: a\0b', '2:15: control character U+0000'],
     ['an escape sequence', 'name: "\u001b]0;x\u0007"', '1:8: control character U+001B'],
     ['a lone carriage return', 'name: a\rb', '1:8: control character U+000D'],
-    ['a list', '- a\n- b', '1:1: a job is a mapping of fields'],
-    ['nothing', '# nothing here\n', '1:1: a job is a mapping of fields'],
+    ['a list', '- a\n- b', '1:1: a job must be a mapping of fields'],
+    ['nothing', '# nothing here\n', '1:1: a job must be a mapping of fields'],
     ['an empty project', 'name: a\nproject: ""', '2:10: project: takes a name or an id.'],
     ['a name that is missing', 'priority: 1', '1:1: "name" is missing.'],
     ['what stands for a list', 'name: a\nsteps: one', '2:8: steps: takes a list, not one.'],
@@ -275,7 +275,7 @@ describe('a job file is refused by line and column', () => {
     expect(await refusal(`name: a\n${line}\n`)).toContain(`job.yaml:${message}`);
   });
 
-  test('for each field that is wrong, in one go', async () => {
+  test('for each wrong field at once', async () => {
     const lines = (await refusal('name: a\ntype: TRAIN\npriority: high\nsettings: 3\nsteps: [{nme: x}]\nschedule-timeout: 3\n')).split(
       '\n',
     );
@@ -296,19 +296,19 @@ describe('a file', () => {
     return path;
   };
 
-  test('in another encoding than UTF-8 is refused by the line that shows it', async () => {
+  test('that is not UTF-8 is refused by the first wrong line', async () => {
     await expect(readJobFile(await write(Buffer.from('name: a\ndescription: Größe\n', 'latin1')))).rejects.toThrow(
       /job\.yaml:2:16: the file is not UTF-8; save it as UTF-8\.$/,
     );
     await expect(readJobFile(await write(Buffer.from('\ufeffname: a\n', 'utf16le')))).rejects.toThrow(/job\.yaml:1:1: .*but UTF-16/);
   });
 
-  test('that is too large or has no end is refused, not read whole', async () => {
+  test('that is too large or endless is refused without reading all of it', async () => {
     await expect(readJobFile(await write('#'.repeat(5_000_000)))).rejects.toThrow(/is larger than 4194304 bytes/);
     await expect(readJobFile('/dev/zero')).rejects.toThrow(/is larger than 4194304 bytes/);
   });
 
-  test('that is not there, or a folder, says so', async () => {
+  test('that does not exist or is a folder is refused with that reason', async () => {
     await expect(readJobFile(join(folder, 'none.yaml'))).rejects.toThrow(/none\.yaml cannot be read: ENOENT/);
     await expect(readJobFile(folder)).rejects.toThrow(/cannot be read: EISDIR/);
   });
@@ -328,7 +328,7 @@ describe('a file', () => {
     });
   });
 
-  test('says where each of its values stands', async () => {
+  test('knows the position of each of its values', async () => {
     const path = await write('name: a\nsettings: {}\nrunTimeoutSeconds: -1\n');
     expect((await readJobFile(path)).placeOf(['runTimeoutSeconds'])).toMatch(/job\.yaml:3:20: runTimeoutSeconds$/);
     expect((await readJobFile(path)).placeOf(['priority'])).toBeUndefined();

@@ -1,4 +1,4 @@
-/** Which project a command means where none is named. */
+/** The default project of a command. */
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -33,11 +33,11 @@ test('the project of the first start stays the default beside others, also after
   await gateway.restart();
   expect((await credentials()).projectId).toBe(projectId);
   expect(await submit()).toBe('default');
-  // Credentials of before there was a default, or lost ones.
+  // Old credentials without a default, or lost ones.
   await rm(join(database.folder, 'credentials.json'));
   await gateway.restart();
   expect((await credentials()).projectId).toBe(projectId);
-  // Another key has no default of this machine.
+  // Another key has no default from this machine.
   const other = await runHere(['submit', '--name', 'a', '--', 'true'], { TRAINYARD_URL: gateway.url, TRAINYARD_TOKEN: gateway.adminKey });
   expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining('Choose a project') });
 });

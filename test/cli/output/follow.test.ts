@@ -1,4 +1,4 @@
-/** What is shown of a job that is followed, against a real gateway. */
+/** What following a job shows, against a real gateway. */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -102,14 +102,17 @@ test('a job that is not there is told in the same words by every command', async
     expect(one).toEqual({ code: 2, stdout: '', stderr: 'trainyard: There is no job BADID, or the key cannot see it.\n' });
 });
 
-test('a gateway that is away is told of at once', async () => {
+test('a gateway that is away is reported at once', async () => {
   for (const command of ['logs', 'watch', 'job']) {
     const away = await runHere([command, 'job_1'], { TRAINYARD_URL: 'http://127.0.0.1:9', TRAINYARD_TOKEN: 'tyk_any' });
     expect(away).toMatchObject({ code: 4, stdout: '', stderr: expect.stringMatching(/^trainyard: .*cannot be reached.*\n$/) });
   }
 });
 
-/** Stands before the gateway: cuts all sockets, and then holds the next ones that ask for a log, which are open and get no answer, until they are let through. */
+/**
+ * A proxy before the gateway: cuts all sockets, and then holds the next ones that subscribe to a
+ * log, open but unanswered, until they are let through.
+ */
 async function openRelay() {
   const sockets = new Set<WebSocket>();
   let letThrough = Promise.resolve();
@@ -157,7 +160,7 @@ test('the end of a job is told after all of its log, although the connection of 
     const letThrough = relay.cutAndHold();
     await report(lease.token, 6, 'last\n');
     await complete(lease.token);
-    // The step's end waits for the log for a while. That of the job came with it.
+    // The step's end waits for the log for a while. The job's end came with it.
     await eventually(() => expect(following.stdout()).toContain('"stepTo":"SUCCEEDED"'));
     letThrough();
     const lines = (await following).stdout.trimEnd().split('\n');

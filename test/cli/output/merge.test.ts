@@ -1,4 +1,4 @@
-/** Streams told as one, and lines that come too fast. */
+/** Merged streams, and lines that come too fast. */
 import { expect, test, vi } from 'vitest';
 import { type Batch, type Stream, showInOrder } from '../../../src/cli/output/merge.ts';
 import { PacedLines } from '../../../src/cli/output/pace.ts';
@@ -6,7 +6,7 @@ import { PacedLines } from '../../../src/cli/output/pace.ts';
 type State = Batch['state'];
 type Step = readonly [state: State, ...entries: (readonly [at: number, name: string, rank?: number])[]] | Promise<unknown>;
 
-/** A stream that delivers these batches, and waits where there is a promise. */
+/** A stream that delivers these batches, and waits at each promise. */
 const stream = (told: string[], ...steps: Step[]): Stream => ({ batches: batches(told, steps), isLost: () => false });
 
 async function* batches(told: string[], steps: readonly Step[]): AsyncGenerator<Batch> {
