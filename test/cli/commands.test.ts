@@ -66,10 +66,7 @@ async function addApplication(input: object): Promise<string> {
   return data.createApplication.application.id;
 }
 
-/**
- * Claims the only queued step, as a device would. `submit` is the command that queued it, if it
- * still runs.
- */
+/** Claims the only queued step. `submit` is the command that queued it, if it still runs. */
 async function claim(submit?: CommandProcess) {
   let hasEnded = submit === undefined;
   void submit?.ended.then(() => {
@@ -277,7 +274,7 @@ describe('trainyard', () => {
     const listed = await trainyard('fragments', 'list', id);
     expect(listed.stdout).toMatch(/^ID +FILENAME .*\nfrag_\w+ +model\.bin +MODEL +READY +2\.00 MB/);
     const taken = await inFolder('fragments', 'get', put.stdout.trim());
-    expect(taken).toMatchObject({ code: 2, stderr: expect.stringContaining('--force replaces it') });
+    expect(taken).toMatchObject({ code: 2, stderr: expect.stringContaining('Use --force to replace it') });
     expect(await inFolder('fragments', 'get', id, 'model.bin', '-o', 'copy.bin')).toEqual({ code: 0, stdout: 'copy.bin\n', stderr: '' });
     expect((await readFile(join(folder, 'copy.bin'))).equals(bytes)).toBe(true);
     await trainyard('cancel', id);
@@ -289,7 +286,7 @@ describe('trainyard', () => {
     const watch = startCommand(folder, ['watch', id], { ...settings(), TRAINYARD_TOKEN: secret });
     await eventually(() => expect(watch.stderr()).toContain('== job QUEUED'));
     expect(await runHere(['cancel', id], { ...settings(), TRAINYARD_TOKEN: secret })).toMatchObject({ code: 2 });
-    expect(await ask('keys', 'list')).toMatch(new RegExp(`^ID +NAME .*\\n${apiKey.id} +link +WATCH .*good`));
+    expect(await ask('keys', 'list')).toMatch(new RegExp(`^ID +NAME .*\\n${apiKey.id} +link +WATCH .*valid`));
     expect((await trainyard('keys', 'revoke', apiKey.id)).code).toBe(0);
     expect(JSON.parse(await ask('keys', 'list', '--kind', 'watch', '--json'))).toMatchObject([{ id: apiKey.id, name: 'link' }]);
     expect(await watch.ended).toBe(2);

@@ -42,7 +42,7 @@ test('submit with no command after -- makes no job', async () => {
     expect(await trainyard('submit', '--name', 'x', '--', ...command)).toMatchObject({
       code: 2,
       stdout: '',
-      stderr: expect.stringContaining('no command after --'),
+      stderr: expect.stringContaining('No command follows --'),
     });
   expect(await trainyard('jobs')).toEqual({ code: 0, stdout: '', stderr: 'No jobs.\n' });
 });
