@@ -275,7 +275,7 @@ export type CreateJobInput = {
   readonly idempotencyKey?: string | null | undefined;
   /** What started it. */
   readonly initiator?: JobInitiator;
-  /** Whether its steps may be stopped to make room for more urgent work. */
+  /** Whether its steps may be evicted for more urgent work. */
   readonly isPreemptible?: boolean;
   /** Its named, typed settings. Of an application: those that it defines. */
   readonly items?: ReadonlyArray<JobItemInput> | null | undefined;

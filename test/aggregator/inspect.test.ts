@@ -94,7 +94,7 @@ describe('The inspection of a model', () => {
     [
       'another format',
       Buffer.from('PK\u0003\u0004 a zip file as other tools write them'),
-      'Its first 8 bytes are not the length of a header',
+      'Its first 8 bytes are not the length of a safetensors header.',
     ],
   ])('names %s', async (_, file, problem) => {
     const problems = await problemsOf(file);

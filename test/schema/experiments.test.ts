@@ -83,7 +83,7 @@ describeOnEachStore('experiments', (open) => {
         [foreign, /no fragment/],
         ['frag_00000000000000000000000000', /no fragment/],
         [wrongType, /of type DATA/],
-        [pending, /not all here/],
+        [pending, /upload of the fragment .* is not complete/],
       ] as const) {
         expect(await refusalOf(training.makeExperiment(startModelFragmentId))).toMatchObject({
           code: 'INVALID_INPUT',

@@ -87,7 +87,7 @@ function textOf({ queries: { db, t, dialect } }: Planner, statement: Statement<n
   ).toSQL();
 }
 
-test('whoever removes a row finds the rows that refer to it by an index', async () => {
+test('the removal of a row finds the rows that refer to it by an index', async () => {
   const database = await createSqliteDatabase();
   await (await database.open()).close();
   const file = new SqliteDatabase(database.file, { readonly: true });

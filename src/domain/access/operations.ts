@@ -144,11 +144,11 @@ export const endpoints: Readonly<Record<string, Pick<Operation, 'forAllProjects'
   'POST, GET /graphql': { needs: 'ask', within: 'each root field by its own right; introspection is for any key' },
   'WebSocket, SSE on /graphql': { needs: 'ask', within: 'the same; they end with the key' },
   'GraphiQL, its page and files': { within: 'what it asks needs a key' },
-  'GET, HEAD /fragments/ID': { needs: 'readFragments', within: 'or whoever has its signed URL, until that expires' },
+  'GET, HEAD /fragments/ID': { needs: 'readFragments', within: 'or with its signed URL, until that expires' },
   'PUT /fragments/ID': {
     needs: 'writeFragments',
-    within: 'DEVICE: what its own lease announced; or whoever has its signed URL, until that expires',
+    within: 'DEVICE: files that its own lease created; or with its signed URL, until that expires',
   },
-  'GET /metrics': { needs: 'readMetrics', forAllProjects: true, within: 'at an address of its own, where one is set, whoever comes' },
+  'GET /metrics': { needs: 'readMetrics', forAllProjects: true, within: 'at its own address, if one is set, without a key' },
   'GET /health/live, /health/ready': {},
 };

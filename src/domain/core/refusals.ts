@@ -162,7 +162,7 @@ export const wrongState = {
   fragmentOfNoStep: (status: string) =>
     invalidState('The file that has this filename now does not belong to a step, so a step may not replace it.', status),
   fragmentStartsJob: ({ id, status }: Unended) => invalidState(`Job ${id} starts from this fragment.`, status, terminalJobStatuses),
-  fragmentStartsExperiment: ({ id }: Known, status: string) => invalidState(`Experiment ${id} starts from it.`, status),
+  fragmentStartsExperiment: ({ id }: Known, status: string) => invalidState(`Experiment ${id} starts from this fragment.`, status),
   fragmentOfRound: ({ number, status }: { number: number; status: string }, allowed: readonly string[]) =>
     invalidState(`Round ${number} of the job needs this fragment.`, status, allowed),
   fragmentOfModel: (status: string) => invalidState('This fragment is a version of a model.', status),

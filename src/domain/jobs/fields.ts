@@ -70,8 +70,8 @@ const jobFields = {
   isPreemptible: {
     kind: 'flag',
     byDefault: false,
-    shown: 'Whether its steps may be stopped to make room for more urgent work.',
-    create: 'Whether its steps may be stopped to make room for more urgent work.',
+    shown: 'Whether its steps may be evicted for more urgent work.',
+    create: 'Whether its steps may be evicted for more urgent work.',
   },
   scheduleTimeoutSeconds: {
     kind: 'float',
@@ -85,7 +85,7 @@ const jobFields = {
     byDefault: null,
     check: (checks, path, value) => checks.seconds(path, value),
     shown:
-      'How long it may run, in seconds from its first claim, before it fails with RUN_TIMEOUT. Its devices are then told to stop, and have 30 s to hand in what there is. Null: for ever.',
+      'How long it may run, in seconds from its first claim, before it fails with RUN_TIMEOUT. Its devices are then told to stop, and have 30 s to submit what they have. Null: for ever.',
     create: 'How long it may run before it fails with RUN_TIMEOUT. Default: for ever.',
   },
   datasetId: {

@@ -168,7 +168,7 @@ describeOnGround('A job', (on) => {
     ['gives back', releaseStep, 'FAILED'],
     ['completes', completeStep, 'SUCCEEDED'],
   ] as const)(
-    'that ran into its run timeout hands in what there is, and has failed when its device %s the step (P18)',
+    'that reached its run timeout keeps what its device submits, and fails when the device %s the step (P18)',
     async (_, end, stepStatus) => {
       const { seed } = on();
       const { job } = await seed.createJob(1, { runTimeoutSeconds: 100 });
