@@ -31,52 +31,52 @@ const applicationById = defineLoader<string, ApplicationRow | null>(async (conte
 readNodes('Application', applicationById);
 
 const ItemDefinition = builder.objectRef<ItemDefinitionShape>('ItemDefinition').implement({
-  description: 'An item that the jobs of an application take.',
+  description: 'An item that jobs of an application accept.',
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'What programs know it by; once in an application.' }),
-    label: t.exposeString('label', { nullable: true, description: 'What a form calls it, if someone said so.' }),
-    description: t.exposeString('description', { nullable: true, description: 'What it is for, if someone said so.' }),
-    valueType: t.expose('valueType', { type: ItemValueType, description: 'What the text of its value stands for.' }),
+    name: t.exposeString('name', { description: 'Its name, unique within the application.' }),
+    label: t.exposeString('label', { nullable: true, description: 'Its label in forms, if given.' }),
+    description: t.exposeString('description', { nullable: true, description: 'Its purpose, if given.' }),
+    valueType: t.expose('valueType', { type: ItemValueType, description: 'The type of its value.' }),
     defaultValue: t.exposeString('defaultValue', {
       nullable: true,
-      description: "What it is in a job that does not say, as text in its type's one spelling. Null: there is no default.",
+      description: 'The value in a job that gives none, as text in the canonical form of its type. Null: there is no default.',
     }),
-    options: t.exposeStringList('options', { description: 'The values that MULTI allows. Of other types: none.' }),
+    options: t.exposeStringList('options', { description: 'The allowed values, for type MULTI. Empty for other types.' }),
     isRequired: t.exposeBoolean('isRequired', {
-      description: 'Whether a job is refused without it. Where there is a default, that will do.',
+      description: 'Whether a job must have a value for it. A default counts as a value.',
     }),
   }),
 });
 
 Application.implement({
   description:
-    'A kind of job that can be run: the items and settings that it takes, with their defaults, and what it can do. Applications are of no ' +
-    'project: every project can make jobs of them. A job keeps what its application said when the job was made.',
+    'A template for jobs: the items and settings that they accept, with defaults. Applications belong to no project, so every ' +
+    "project can use them. A job keeps a copy of its application's definitions from when the job was created.",
   interfaces: [Node],
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'What people call it. No two applications have the same.' }),
-    description: t.exposeString('description', { nullable: true, description: 'What it does, if someone said so.' }),
+    name: t.exposeString('name', { description: 'Its name, unique among applications.' }),
+    description: t.exposeString('description', { nullable: true, description: 'What it does, if given.' }),
     itemDefinitions: t.expose('itemDefinitions', {
       type: [ItemDefinition],
       size: IN_ITS_ROW,
-      description: 'The items that its jobs take, in their order. None: its jobs take any.',
+      description: 'The items that its jobs accept, in order. Empty: any items.',
     }),
     settingsSchema: t.expose('settingsSchema', {
       type: 'JSONObject',
       nullable: true,
       description:
-        'The JSON Schema of `Job.settings`, whose defaults fill up what a job leaves out. Keys that it does not know are warned of, not refused. ' +
-        'Null: its jobs take any settings.',
+        'The JSON Schema of `Job.settings`. Its defaults apply to settings that a job leaves out. Unknown settings are accepted with ' +
+        'a warning. Null: any settings.',
     }),
     container: t.expose('container', {
       type: Container,
       nullable: true,
-      description: 'What its jobs run where they do not say. Null: each says so itself.',
+      description: 'What its jobs run unless they have a container of their own. Null: there is none.',
     }),
     supportsContinualTraining: t.exposeBoolean('supportsContinualTraining', {
       description: 'Whether its jobs may start from a version of a model.',
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was created.' }),
     updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When it last changed.' }),
   }),
 });
@@ -85,7 +85,7 @@ builder.objectField(Job, 'application', (t) =>
   t.field({
     type: Application,
     nullable: true,
-    description: 'The kind of job that it is, as the catalogue has it now. Null: of none, it is gone, or this key may not see it.',
+    description: 'Its application, as it is now. Null: it has none, the application was deleted, or this key may not see it.',
     extensions: reads<ShownJob>('applicationId'),
     resolve: ({ applicationId }, _, context) => (applicationId === null ? null : applicationById.load(context, applicationId)),
   }),
@@ -107,48 +107,53 @@ builder.queryFields((t) => ({
   application: t.field({
     type: Application,
     nullable: true,
-    description: 'The application with this id. Null: there is none, or this key may not see it.',
+    description: 'The application with this id. Null when there is none or this key may not see it.',
     args: { id: t.arg.id({ required: true, description: 'Its id: `app_…`.' }) },
     resolve: (_, { id }, context) => applicationById.load(context, id),
   }),
   applications: t.field({
     type: ApplicationConnection,
-    description: 'The catalogue, newest first.',
+    description: 'All applications, newest first.',
     args: pageArgs,
     resolve: (_, args, context) => connect(args, allApplications(context)),
   }),
 }));
 
 const ItemDefinitionInput = builder.inputType('ItemDefinitionInput', {
-  description: 'An item that jobs are to take.',
+  description: 'An item that jobs accept.',
   fields: (t) => ({
-    name: t.string({ required: true, description: 'What programs know it by: at most 200 characters, once in an application.' }),
-    label: t.string({ description: 'What a form calls it.' }),
-    description: t.string({ description: 'What it is for.' }),
-    valueType: t.field({ type: ItemValueType, required: true, description: 'What the text of its value stands for.' }),
-    defaultValue: t.string({ description: 'What it is in a job that does not say, as text. Default: none.' }),
-    options: t.stringList({ description: 'The values that MULTI allows: at least one. Not for other types.' }),
+    name: t.string({ required: true, description: 'Its name: at most 200 characters, unique within the application.' }),
+    label: t.string({ description: 'Its label in forms.' }),
+    description: t.string({ description: 'Its purpose.' }),
+    valueType: t.field({ type: ItemValueType, required: true, description: 'The type of its value.' }),
+    defaultValue: t.string({ description: 'The value in a job that gives none, as text. Default: none.' }),
+    options: t.stringList({ description: 'The allowed values, for type MULTI only: at least one.' }),
     isRequired: t.boolean({
       required: true,
       defaultValue: false,
-      description: 'Whether a job is to be refused without it. Where there is a default, that will do.',
+      description: 'Whether a job must have a value for it. A default counts as a value.',
     }),
   }),
 });
 
 const schemaRules =
-  'A JSON Schema of draft-07, 2019-09 or, where `$schema` says nothing, 2020-12: at most 256 KB. References stay within it. Settings that take longer than a second to check are refused, and so are all others under the same schema for the next ten minutes.';
+  'A JSON Schema of draft-07, 2019-09 or 2020-12 (the default without `$schema`): at most 256 KB. References must stay within ' +
+  'the schema. Settings that take longer than a second to validate are refused, and so are all settings under that schema for ' +
+  'the next ten minutes.';
 
 defineMutation('createApplication', {
-  description: 'Adds a kind of job to the catalogue. By an editor with a key for all projects.',
+  description: 'Creates an application. Allowed for an EDITOR with a key for all projects.',
   input: builder.inputType('CreateApplicationInput', {
-    description: 'The application to add.',
+    description: 'The application to create.',
     fields: (t) => ({
-      name: t.string({ required: true, description: 'What people will call it: at most 200 characters, and of no other application.' }),
+      name: t.string({ required: true, description: 'Its name: at most 200 characters, unique among applications.' }),
       description: t.string({ description: 'What it does.' }),
-      itemDefinitions: t.field({ type: [ItemDefinitionInput], description: 'The items that its jobs take. Default: any.' }),
-      settingsSchema: t.field({ type: 'JSONObject', description: `The settings that its jobs take. ${schemaRules} Default: any.` }),
-      container: t.field({ type: ContainerInput, description: 'What its jobs run where they do not say. Default: each says so itself.' }),
+      itemDefinitions: t.field({ type: [ItemDefinitionInput], description: 'The items that its jobs accept. Default: any.' }),
+      settingsSchema: t.field({ type: 'JSONObject', description: `The settings that its jobs accept. ${schemaRules} Default: any.` }),
+      container: t.field({
+        type: ContainerInput,
+        description: 'What its jobs run unless they have a container of their own. Default: none.',
+      }),
       supportsContinualTraining: t.boolean({
         required: true,
         defaultValue: false,
@@ -157,7 +162,7 @@ defineMutation('createApplication', {
     }),
   }),
   payload: builder.objectRef<{ application: ApplicationRow }>('CreateApplicationPayload').implement({
-    description: 'The application was added.',
+    description: 'The application was created.',
     fields: (t) => ({ application: t.expose('application', { type: Application, description: 'The new application.' }) }),
   }),
   refusals: [InvalidInput, AlreadyExists],
@@ -165,24 +170,22 @@ defineMutation('createApplication', {
 });
 
 defineMutation('updateApplication', {
-  description:
-    'Changes an application, for jobs that are made from then on: those that were made before keep what they were made with. By an editor with a ' +
-    'key for all projects.',
+  description: 'Changes an application. The changes apply only to jobs created later. Allowed for an EDITOR with a key for all projects.',
   input: builder.inputType('UpdateApplicationInput', {
-    description: 'What to change. What is left out or null stays as it is.',
+    description: 'The changes. A field that is left out or null stays unchanged.',
     fields: (t) => ({
       applicationId: t.id({ required: true, description: 'The application to change.' }),
       name: t.string({ description: 'Its new name.' }),
       description: t.string({ description: 'What it does now.' }),
       itemDefinitions: t.field({
         type: [ItemDefinitionInput],
-        description: 'The items that its jobs take, all of them. An empty list: any.',
+        description: 'Replaces the items that its jobs accept. An empty list: any.',
       }),
       settingsSchema: t.field({
         type: 'JSONObject',
-        description: `The settings that its jobs take. ${schemaRules} An empty object: any.`,
+        description: `The settings that its jobs accept. ${schemaRules} An empty object: any.`,
       }),
-      container: t.field({ type: ContainerInput, description: 'What its jobs run where they do not say, whole.' }),
+      container: t.field({ type: ContainerInput, description: 'Replaces what its jobs run unless they have a container of their own.' }),
       supportsContinualTraining: t.boolean({ description: 'Whether its jobs may start from a version of a model.' }),
     }),
   }),
@@ -196,15 +199,15 @@ defineMutation('updateApplication', {
 
 defineMutation('deleteApplication', {
   description:
-    'Takes an application out of the catalogue. Refused while a job of it has not ended; those that have keep what they ran with. By an editor ' +
-    'with a key for all projects.',
+    'Deletes an application. Refused while it has jobs that have not ended. Other jobs keep what they ran with. Allowed for an ' +
+    'EDITOR with a key for all projects.',
   input: builder.inputType('DeleteApplicationInput', {
     description: 'The application to delete.',
-    fields: (t) => ({ applicationId: t.id({ required: true, description: 'Its id. There is no way back.' }) }),
+    fields: (t) => ({ applicationId: t.id({ required: true, description: 'Its id. Deleting cannot be undone.' }) }),
   }),
   payload: builder.objectRef<{ deletedApplicationId: string }>('DeleteApplicationPayload').implement({
-    description: 'The application is gone.',
-    fields: (t) => ({ deletedApplicationId: t.exposeID('deletedApplicationId', { description: 'The id that it had.' }) }),
+    description: 'The application was deleted.',
+    fields: (t) => ({ deletedApplicationId: t.exposeID('deletedApplicationId', { description: 'Its former id.' }) }),
   }),
   refusals: [NotFound, InvalidState],
   decide: deleteApplication,

@@ -45,12 +45,13 @@ export const pinnedDeviceOf = (context: Context, deviceId: string | null) =>
   deviceId === null ? null : deviceById.load(context, deviceId);
 
 const DeviceCapabilities = builder.objectRef<Capabilities>('DeviceCapabilities').implement({
-  description: 'What a device can run. Steps that it cannot run are not given to it.',
+  description: 'What a device can run. It is offered no step that it cannot run.',
   fields: (t) => ({
-    runs: t.expose('runs', { type: [RunKind], description: 'The ways in which it runs steps that say what to run.' }),
+    runs: t.expose('runs', { type: [RunKind], description: 'How it can run steps that have a command or an image.' }),
     stepNames: t.exposeStringList('stepNames', {
       description:
-        'The names of steps with neither a command nor an image that it knows how to do. Those of a federated round are `Train` and `Aggregate`.',
+        'The names of the steps that it implements itself, which have neither a command nor an image. In federated rounds these are ' +
+        '`Train` and `Aggregate`.',
     }),
   }),
 });
@@ -62,13 +63,14 @@ const DeviceCapabilitiesInput = builder.inputType('DeviceCapabilitiesInput', {
       type: [RunKind],
       required: true,
       defaultValue: [],
-      description: 'The ways in which it runs steps that say what to run. An empty list: it runs none of those.',
+      description: 'How it can run steps that have a command or an image. An empty list: it runs no such steps.',
     }),
     stepNames: t.stringList({
       required: true,
       defaultValue: [],
       description:
-        'The names of steps with neither a command nor an image that it knows how to do: at most 1,000. Those of a federated round are `Train` and `Aggregate`.',
+        'The names of the steps that it implements itself, which have neither a command nor an image: at most 1,000. In federated ' +
+        'rounds these are `Train` and `Aggregate`.',
     }),
   }),
 });
@@ -77,43 +79,44 @@ const DeviceAttemptConnection = defineConnection('DeviceAttempt', Attempt, 'atte
 
 Device.implement({
   description:
-    'A machine that runs steps. It registers under a name, claims what it can run, and is taken over by whoever registers that name again.',
+    'A machine that runs steps. It registers under a name and claims the steps that it can run. Registering the same name again ' +
+    'takes over the device.',
   interfaces: [Node],
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'Its name, once in a project.' }),
-    kind: t.expose('kind', { type: DeviceKind, description: 'What part it takes.' }),
+    name: t.exposeString('name', { description: 'Its name, unique within the project.' }),
+    kind: t.expose('kind', { type: DeviceKind, description: 'The role that it has.' }),
     status: t.field({
       type: DeviceStatus,
-      description: 'Whether it can be counted on, judged when it is asked.',
+      description: 'Whether it is available at the time of the request.',
       resolve: (device, _, { domain }) => statusOf(domain, device),
     }),
     project: t.field({
       type: Project,
       nullable: true,
-      description: 'The only project whose steps it may claim. Null: it serves all.',
+      description: 'The only project whose steps it may claim. Null: it serves all projects.',
       resolve: ({ projectId }, _, context) => (projectId === null ? null : projectById.load(context, projectId)),
     }),
-    labels: t.expose('labels', { type: [Label], size: IN_ITS_ROW, description: 'What steps may ask for by requiredLabels.' }),
-    resources: t.expose('resources', { type: Resources, description: 'What it has in all; what runs on it now is not taken off.' }),
-    slots: t.exposeInt('slots', { description: 'How many steps it runs at once.' }),
+    labels: t.expose('labels', { type: [Label], size: IN_ITS_ROW, description: 'The labels that steps can require with requiredLabels.' }),
+    resources: t.expose('resources', { type: Resources, description: 'Its total resources, including what its current steps use.' }),
+    slots: t.exposeInt('slots', { description: 'How many steps it can run at once.' }),
     capabilities: t.expose('capabilities', {
       type: DeviceCapabilities,
       nullable: true,
-      description: 'What it can run. Null: it has not said so, and may be given any step.',
+      description: 'What it can run. Null: it did not say, and may be offered any step.',
     }),
     lastSeenAt: t.expose('lastSeenAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When it last asked for work or reported on it, to a few seconds. Null: never yet, or it has said goodbye since.',
+      description: 'When it last asked for work or reported on a step, accurate to a few seconds. Null: never, or it has left since.',
     }),
     attempts: t.field({
       type: DeviceAttemptConnection,
-      description: 'The steps that it has claimed, newest claim first.',
+      description: 'Its attempts at steps, newest first.',
       args: pageArgs,
       resolve: (device, args, context) => connect(args, attemptsOf(context, device)),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it first registered.' }),
-    updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When what it says of itself last changed.' }),
+    updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When its description of itself last changed.' }),
   }),
 });
 
@@ -128,12 +131,12 @@ function attemptsOf(context: Context, device: DeviceRow): List<AttemptRow> {
 }
 
 const DeviceFilter = builder.inputType('DeviceFilter', {
-  description: 'Which devices. What is left out or null does not matter; what is given must hold, all of it.',
+  description: 'Selects devices that meet every given condition. A field that is left out or null is no condition.',
   fields: (t) => ({
-    projectId: t.id({ description: 'Only those of this project.' }),
-    kinds: t.field({ type: [DeviceKind], description: 'Only those of one of these kinds.' }),
+    projectId: t.id({ description: 'Only those in this project.' }),
+    kinds: t.field({ type: [DeviceKind], description: 'Only those with one of these kinds.' }),
     statuses: t.field({ type: [DeviceStatus], description: 'Only those in one of these statuses.' }),
-    labels: t.field({ type: [LabelInput], description: 'Only those that have all of these labels.' }),
+    labels: t.field({ type: [LabelInput], description: 'Only those with all of these labels.' }),
   }),
 });
 
@@ -163,19 +166,19 @@ function devicesLike(context: Context, filter: typeof DeviceFilter.$inferInput |
 }
 const nothing: List<DeviceRow> = { positionOf: ({ id }) => [id], read: async () => [], count: async () => 0 };
 
-const filterArg = builder.args((t) => ({ filter: t.field({ type: DeviceFilter, description: 'Which of them. Default: all.' }) }));
+const filterArg = builder.args((t) => ({ filter: t.field({ type: DeviceFilter, description: 'Selects entries. Default: all.' }) }));
 
 builder.queryFields((t) => ({
   device: t.field({
     type: Device,
     nullable: true,
-    description: 'The device with this id. Null: there is none, or this key may not see it.',
+    description: 'The device with this id. Null when there is none or this key may not see it.',
     args: { id: t.arg.id({ required: true, description: 'Its id: `dev_…`.' }) },
     resolve: (_, { id }, context) => deviceById.load(context, id),
   }),
   devices: t.field({
     type: DeviceConnection,
-    description: 'The devices that this key sees, newest first.',
+    description: 'The devices that this key may see, newest first.',
     args: { ...filterArg, ...pageArgs },
     resolve: (_, { filter, ...args }, context) => connect(args, devicesLike(context, filter)),
   }),
@@ -185,7 +188,7 @@ builder.objectField(StepTemplate, 'pinnedDevice', (t) =>
   t.field({
     type: Device,
     nullable: true,
-    description: 'The only device that may claim it. Null: any that fits; or the device is gone, or this key may not see it.',
+    description: 'The only device that may claim it. Null: any device that fits, the device was deleted, or this key may not see it.',
     resolve: ({ pinnedDeviceId }, _, context) => pinnedDeviceOf(context, pinnedDeviceId),
   }),
 );
@@ -193,7 +196,7 @@ builder.objectField(StepTemplate, 'pinnedDevice', (t) =>
 builder.objectField(Project, 'devices', (t) =>
   t.field({
     type: DeviceConnection,
-    description: 'The devices that serve this project alone, newest first.',
+    description: 'The devices that serve only this project, newest first.',
     args: { ...filterArg, ...pageArgs },
     resolve: ({ id }, { filter, ...args }, context) => {
       if (filter?.projectId && filter.projectId !== id) return connect(args, nothing);
@@ -203,25 +206,28 @@ builder.objectField(Project, 'devices', (t) =>
 );
 
 defineMutation('registerDevice', {
-  description: 'Registers a device; with the name of one that exists in the project, takes that one over.',
+  description: 'Registers a device. If the project already has a device of this name, that device is taken over.',
   input: builder.inputType('RegisterDeviceInput', {
-    description: 'What the device says of itself.',
+    description: "The device's description of itself.",
     fields: (t) => ({
-      projectId: t.id({ description: "The only project it serves. Default: the key's own; for a key of all projects, all." }),
-      name: t.string({ required: true, description: 'Its name: at most 200 characters, once in a project.' }),
-      kind: t.field({ type: DeviceKind, required: true, defaultValue: 'WORKER', description: 'What part it takes.' }),
-      labels: t.field({ type: [LabelInput], description: 'What steps may ask for by requiredLabels.' }),
+      projectId: t.id({
+        description: 'The only project that it serves. Default: the project of the key, or all projects for a key of all projects.',
+      }),
+      name: t.string({ required: true, description: 'Its name: at most 200 characters, unique within the project.' }),
+      kind: t.field({ type: DeviceKind, required: true, defaultValue: 'WORKER', description: 'The role that it has.' }),
+      labels: t.field({ type: [LabelInput], description: 'The labels that steps can require with requiredLabels.' }),
       resources: t.field({ type: ResourcesInput, description: 'What it has.' }),
-      slots: t.int({ required: true, defaultValue: 1, description: 'How many steps it runs at once.' }),
+      slots: t.int({ required: true, defaultValue: 1, description: 'How many steps it can run at once.' }),
       capabilities: t.field({
         type: DeviceCapabilitiesInput,
-        description: 'What it can run. Default: not said, and any step may be given to it.',
+        description: 'What it can run. Default: not stated, so it may be offered any step.',
       }),
       rotateKey: t.boolean({
         required: true,
         defaultValue: false,
         description:
-          'Answer a key also where the device was there before: those that it has end an hour later. Of no effect by its own key, which rotateApiKey rotates.',
+          'Return a new key even if the device exists: its current keys expire an hour later. Has no effect for a device that ' +
+          'registers with its own key. Such a device calls rotateApiKey.',
       }),
     }),
   }),
@@ -232,7 +238,8 @@ defineMutation('registerDevice', {
       apiKey: t.exposeString('apiKey', {
         nullable: true,
         description:
-          'A key of kind DEVICE for it, shown this once. Null when the device was there before and rotateKey did not ask for another: its key stays as it is.',
+          'A new key of kind DEVICE for it, shown only once. Null when the device existed and rotateKey was false: its key is ' +
+          'unchanged.',
       }),
     }),
   }),
@@ -241,19 +248,20 @@ defineMutation('registerDevice', {
 });
 
 defineMutation('updateDevice', {
-  description: 'Changes a device, or drains it: a draining device finishes what it holds and claims nothing more.',
+  description: 'Changes a device, or drains it. A draining device finishes the steps that it holds and claims no more.',
   input: builder.inputType('UpdateDeviceInput', {
-    description: 'What to change. What is left out or null stays as it is.',
+    description: 'The changes. A field that is left out or null stays unchanged.',
     fields: (t) => ({
       deviceId: t.id({ required: true, description: 'The device to change.' }),
       name: t.string({ description: 'Its new name.' }),
-      labels: t.field({ type: [LabelInput], description: 'Its labels, all of them.' }),
-      resources: t.field({ type: ResourcesInput, description: 'What it has, all of it.' }),
-      slots: t.int({ description: 'How many steps it runs at once.' }),
-      capabilities: t.field({ type: DeviceCapabilitiesInput, description: 'What it can run, all of it.' }),
-      isDraining: t.boolean({ description: 'True: it claims nothing more. False: it does again.' }),
+      labels: t.field({ type: [LabelInput], description: 'Replaces all its labels.' }),
+      resources: t.field({ type: ResourcesInput, description: 'Replaces its resources.' }),
+      slots: t.int({ description: 'How many steps it can run at once.' }),
+      capabilities: t.field({ type: DeviceCapabilitiesInput, description: 'Replaces its capabilities.' }),
+      isDraining: t.boolean({ description: 'True stops it from claiming steps. False lets it claim again.' }),
       isLeaving: t.boolean({
-        description: 'True: it says goodbye, and is OFFLINE at once, until it is heard of again. Else only silence tells that it has gone.',
+        description:
+          'True marks it OFFLINE at once, until it is heard from again. Otherwise it becomes OFFLINE only after the heartbeat interval.',
       }),
     }),
   }),
@@ -266,14 +274,14 @@ defineMutation('updateDevice', {
 });
 
 defineMutation('deleteDevice', {
-  description: 'Deletes a device and its keys. Refused while it holds a step. What it did stays, without its name.',
+  description: 'Deletes a device and its keys. Refused while it holds a step. Its attempts stay, with a null device.',
   input: builder.inputType('DeleteDeviceInput', {
     description: 'The device to delete.',
     fields: (t) => ({ deviceId: t.id({ required: true, description: 'Its id.' }) }),
   }),
   payload: builder.objectRef<{ deletedDeviceId: string }>('DeleteDevicePayload').implement({
-    description: 'The device is gone.',
-    fields: (t) => ({ deletedDeviceId: t.exposeID('deletedDeviceId', { description: 'The id that it had.' }) }),
+    description: 'The device was deleted.',
+    fields: (t) => ({ deletedDeviceId: t.exposeID('deletedDeviceId', { description: 'Its former id.' }) }),
   }),
   refusals: [NotFound, InvalidState],
   decide: deleteDevice,

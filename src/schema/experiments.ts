@@ -55,11 +55,12 @@ const fileNamed = (context: Context, id: string | null) => (id === null ? null :
 
 Experiment.implement({
   description:
-    'An ordered queue of jobs in which each starts from the model that the one before it produced. One runs at a time, the others are BLOCKED; one that ' +
-    'fails, is cancelled or is deleted is passed over, and the next starts from where it would have.',
+    'An ordered queue of jobs. Each job starts from the model that the job before it produced. One job runs at a time, and the ' +
+    'others are BLOCKED. A job that fails, is cancelled or is deleted is skipped: the next job starts from the model that the ' +
+    'skipped job started from.',
   interfaces: [Node],
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'What people call it. Not unique.' }),
+    name: t.exposeString('name', { description: 'Its name. Not unique.' }),
     project: t.field({
       type: Project,
       description: 'The project that owns it.',
@@ -67,26 +68,26 @@ Experiment.implement({
     }),
     hyperparameters: t.expose('hyperparameters', {
       type: 'JSONObject',
-      description: 'What its jobs have in common, as it was given; `{}` for a key of kind WATCH, whose link is shared.',
+      description: 'The hyperparameters that its jobs share, as they were given; `{}` for a key of kind WATCH.',
     }),
     startModel: t.field({
       type: Fragment,
       nullable: true,
-      description: 'What its first job starts from. Null: from nothing, or this key may not see it.',
+      description: 'The model that its first job starts from. Null: there is none, or this key may not see it.',
       resolve: ({ startModelId }, _, context) => fileNamed(context, startModelId),
     }),
     currentModel: t.field({
       type: Fragment,
       nullable: true,
       description:
-        'What a job starts from whose turn comes now: the newest model that a job of it has produced and succeeded with (the aggregate, of a federated ' +
-        'one), else startModel. Null: there is neither, or this key may not see it.',
+        'The model that the next job starts from: the newest model produced by a successful job of the experiment (for a federated ' +
+        'job, its aggregate), otherwise startModel. Null: there is neither, or this key may not see it.',
       resolve: async ({ id, startModelId }, _, context) => fileNamed(context, (await newestResultOf.load(context, id)) ?? startModelId),
     }),
     currentJob: t.field({
       type: Job,
       nullable: true,
-      description: 'Its first job that has not ended: the one whose turn it is. Null: none waits, or this key may not see it.',
+      description: 'Its first job that has not ended. Null: all have ended, or this key may not see it.',
       resolve: async ({ id }, _, context) => {
         const jobId = await currentJobOf.load(context, id);
         return jobId === null ? null : jobById.load(context, jobId);
@@ -94,11 +95,11 @@ Experiment.implement({
     }),
     jobs: t.field({
       type: JobConnection,
-      description: 'Its jobs, newest first: the one that was queued last comes first. `last` reads them from the head of the queue.',
+      description: 'Its jobs, newest first. Use `last` to read from the head of the queue.',
       args: pageArgs,
       resolve: ({ id }, args, context, info) => connect(args, jobsLike(context, { experimentId: id }, newestFirst, chosenColumns(info))),
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was created.' }),
     updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When its own fields last changed.' }),
   }),
 });
@@ -128,7 +129,7 @@ builder.objectField(Job, 'experiment', (t) =>
   t.field({
     type: Experiment,
     nullable: true,
-    description: 'The experiment in whose queue it stands, or stood. Null: it is of none.',
+    description: 'Its experiment. Null: it has none.',
     extensions: reads<ShownJob>('experimentId'),
     resolve: ({ experimentId }, _, context) => (experimentId === null ? null : experimentOf.load(context, experimentId)),
   }),
@@ -138,30 +139,30 @@ builder.queryField('experiment', (t) =>
   t.field({
     type: Experiment,
     nullable: true,
-    description: 'The experiment with this id. Null: there is none, or this key may not see it.',
+    description: 'The experiment with this id. Null when there is none or this key may not see it.',
     args: { id: t.arg.id({ required: true, description: 'Its id: `exp_…`.' }) },
     resolve: (_, { id }, context) => experimentById.load(context, id),
   }),
 );
 
 defineMutation('createExperiment', {
-  description: 'Makes an experiment. createJob puts jobs into its queue.',
+  description: 'Creates an experiment. Use createJob to add jobs to its queue.',
   input: builder.inputType('CreateExperimentInput', {
-    description: 'The experiment to make.',
+    description: 'The experiment to create.',
     fields: (t) => ({
-      projectId: t.id({ required: true, description: 'The project that will own it.' }),
-      name: t.string({ required: true, description: 'What people will call it: at most 200 characters.' }),
+      projectId: t.id({ required: true, description: 'The project that owns it.' }),
+      name: t.string({ required: true, description: 'Its name: at most 200 characters.' }),
       hyperparameters: t.field({
         type: 'JSONObject',
-        description: 'What its jobs have in common: at most 256 KB as JSON. Default: empty.',
+        description: 'The hyperparameters that its jobs share: at most 256 KB as JSON. Default: empty.',
       }),
       startModelFragmentId: t.id({
-        description: 'What its first job starts from: a READY fragment of type MODEL of the project. Default: nothing.',
+        description: 'The model that its first job starts from: a READY fragment of type MODEL in the project. Default: none.',
       }),
     }),
   }),
   payload: builder.objectRef<{ experiment: ExperimentRow }>('CreateExperimentPayload').implement({
-    description: 'The experiment was made.',
+    description: 'The experiment was created.',
     fields: (t) => ({ experiment: t.expose('experiment', { type: Experiment, description: 'The new experiment.' }) }),
   }),
   refusals: [NotFound, InvalidInput],

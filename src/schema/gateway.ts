@@ -4,21 +4,21 @@ import { builder } from './core/builder.ts';
 import { viewerOf } from './core/context.ts';
 
 const Gateway = builder.objectRef<Domain>('Gateway').implement({
-  description: 'The gateway that answers: one of several, where they share a PostgreSQL.',
+  description: 'The gateway process that answers this request. Several gateways can share one PostgreSQL database.',
   fields: (t) => ({
-    version: t.string({ description: "Trainyard's version, as in package.json.", resolve: () => manifest.version }),
+    version: t.string({ description: 'The version of Trainyard.', resolve: () => manifest.version }),
     store: t.string({
-      description: 'The database behind it, with its version: `sqlite 3.51.0`.',
+      description: 'The database and its version: `sqlite 3.51.0`.',
       resolve: ({ store }) => store.description,
     }),
     startedAt: t.field({
       type: 'DateTime',
-      description: 'When its process began.',
+      description: 'When the process started.',
       resolve: () => new Date(performance.timeOrigin),
     }),
     limits: t.field({
       type: 'JSONObject',
-      description: 'How much of anything it takes, and how long things may last: numbers by name, units in the names.',
+      description: 'Its limits on sizes and durations: numbers keyed by name. The names include the units.',
       resolve: ({ limits }, _, { serverLimits }) => ({ ...serverLimits, ...limits }),
     }),
   }),

@@ -33,20 +33,21 @@ export async function projectOf(context: Context, projectId: string): Promise<Pr
 
 Project.implement({
   description:
-    'Owns jobs, devices, files and keys. Whoever has a key of one project sees nothing of the others; a key of one job reads its id, its name, and what is the job’s own.',
+    'A project owns jobs, devices, files and keys. A key of one project sees nothing of other projects. A key of one job sees ' +
+    'only the id and name of its project, and what belongs to the job.',
   interfaces: [Node],
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'What people call it. Not unique.' }),
+    name: t.exposeString('name', { description: 'Its name. Not unique.' }),
     gitRepository: t.exposeString('gitRepository', {
       nullable: true,
-      description: 'Where its code lives. Null: nobody said, or this key may not see it.',
+      description: 'The URL of its Git repository. Null: none was given, or this key may not see it.',
     }),
     pipeline: t.expose('pipeline', {
       type: [StepTemplate],
       size: IN_ITS_ROW,
-      description: 'The steps that triggerJob starts with. Unless it was set, that is one step named Bootstrap.',
+      description: 'The steps of the jobs that triggerJob creates. Default: one step named Bootstrap.',
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was created.' }),
     updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When its own fields last changed.' }),
   }),
 });
@@ -69,33 +70,36 @@ builder.queryFields((t) => ({
   project: t.field({
     type: Project,
     nullable: true,
-    description: 'The project with this id. Null: there is none, or this key may not see it.',
+    description: 'The project with this id. Null when there is none or this key may not see it.',
     args: { id: t.arg.id({ required: true, description: 'Its id: `proj_…`.' }) },
     resolve: (_, { id }, context) => projectById.load(context, id),
   }),
   projects: t.field({
     type: ProjectConnection,
-    description: 'The projects that this key sees, newest first.',
+    description: 'The projects that this key may see, newest first.',
     args: pageArgs,
     resolve: (_, args, context) => connect(args, allProjects(context)),
   }),
 }));
 
 defineMutation('createProject', {
-  description: 'Makes a project.',
+  description: 'Creates a project.',
   input: builder.inputType('CreateProjectInput', {
-    description: 'The project to make.',
+    description: 'The project to create.',
     fields: (t) => ({
-      name: t.string({ required: true, description: 'What people will call it: at most 200 characters.' }),
-      gitRepository: t.string({ description: 'Where its code lives.' }),
-      pipeline: t.field({ type: [StepInput], description: 'The steps that triggerJob starts with. Default: one step named Bootstrap.' }),
+      name: t.string({ required: true, description: 'Its name: at most 200 characters.' }),
+      gitRepository: t.string({ description: 'The URL of its Git repository.' }),
+      pipeline: t.field({
+        type: [StepInput],
+        description: 'The steps of the jobs that triggerJob creates. Default: one step named Bootstrap.',
+      }),
       idempotencyKey: t.string({
-        description: 'Any text of your own: the same key with the same input makes nothing new, and answers the first result.',
+        description: 'Any text you choose. A repeated request with the same key and input creates nothing and returns the first result.',
       }),
     }),
   }),
   payload: builder.objectRef<{ project: ProjectRow }>('CreateProjectPayload').implement({
-    description: 'The project was made.',
+    description: 'The project was created.',
     fields: (t) => ({ project: t.expose('project', { type: Project, description: 'The new project.' }) }),
   }),
   refusals: [InvalidInput, IdempotencyConflict],
@@ -103,14 +107,14 @@ defineMutation('createProject', {
 });
 
 defineMutation('updateProject', {
-  description: 'Changes a project. Its pipeline is for jobs that are triggered from then on.',
+  description: 'Changes a project. A new pipeline applies to jobs that are triggered later.',
   input: builder.inputType('UpdateProjectInput', {
-    description: 'What to change. What is left out or null stays as it is.',
+    description: 'The changes. A field that is left out or null stays unchanged.',
     fields: (t) => ({
       projectId: t.id({ required: true, description: 'The project to change.' }),
       name: t.string({ description: 'Its new name.' }),
-      gitRepository: t.string({ description: 'Where its code lives now.' }),
-      pipeline: t.field({ type: [StepInput], description: 'Its new pipeline, whole.' }),
+      gitRepository: t.string({ description: 'Its new Git repository.' }),
+      pipeline: t.field({ type: [StepInput], description: 'Replaces its pipeline.' }),
     }),
   }),
   payload: builder.objectRef<{ project: ProjectRow }>('UpdateProjectPayload').implement({
@@ -122,14 +126,15 @@ defineMutation('updateProject', {
 });
 
 defineMutation('deleteProject', {
-  description: 'Deletes a project and all that it owns: jobs, files, devices, keys. Refused while it has jobs that have not ended.',
+  description:
+    'Deletes a project and everything that it owns: jobs, files, devices and keys. Refused while it has jobs that have not ended.',
   input: builder.inputType('DeleteProjectInput', {
     description: 'The project to delete.',
-    fields: (t) => ({ projectId: t.id({ required: true, description: 'Its id. There is no way back.' }) }),
+    fields: (t) => ({ projectId: t.id({ required: true, description: 'Its id. Deleting cannot be undone.' }) }),
   }),
   payload: builder.objectRef<{ deletedProjectId: string }>('DeleteProjectPayload').implement({
-    description: 'The project is gone.',
-    fields: (t) => ({ deletedProjectId: t.exposeID('deletedProjectId', { description: 'The id that it had.' }) }),
+    description: 'The project was deleted.',
+    fields: (t) => ({ deletedProjectId: t.exposeID('deletedProjectId', { description: 'Its former id.' }) }),
   }),
   refusals: [NotFound, InvalidState],
   decide: deleteProject,

@@ -13,68 +13,75 @@ import { Node, readNodes } from '../core/node.ts';
 import { Project } from '../core/nouns.ts';
 import { projectById } from '../projects.ts';
 
-const AuditAction = describeEnum<AuditActionWord>('AuditAction', 'What was done, of that which the audit trail tells.', {
-  KEY_CREATED: 'A key was made; not the one that each job comes with, of which its event JOB_CREATED tells.',
-  KEY_CHANGED: 'A key got another name or end.',
-  KEY_ROTATED: 'Another key took the place of one; `changes` says which, and when the old one ends.',
-  KEY_REVOKED: 'A key was ended by someone; not the end of those that end with their job.',
-  PROJECT_CREATED: 'A project was made.',
-  PROJECT_CHANGED: 'A project got another name, repository or pipeline.',
-  PROJECT_DELETED: 'A project was deleted, with all that it owned: jobs, files, devices and keys have no entries of their own then.',
+const AuditAction = describeEnum<AuditActionWord>('AuditAction', 'An action that the audit trail records.', {
+  KEY_CREATED: 'A key was created. The key that every new job gets is not recorded here: its JOB_CREATED event covers it.',
+  KEY_CHANGED: 'The name or expiry of a key was changed.',
+  KEY_ROTATED: 'A key was replaced. `changes` names the new key and the time when the old one expires.',
+  KEY_REVOKED: 'A key was revoked. Keys that end with their job are not recorded.',
+  PROJECT_CREATED: 'A project was created.',
+  PROJECT_CHANGED: 'The name, repository or pipeline of a project was changed.',
+  PROJECT_DELETED: 'A project was deleted with everything that it owned. Its jobs, files, devices and keys get no entries of their own.',
   DEVICE_REGISTERED: 'A device was registered for the first time.',
-  DEVICE_CHANGED: 'A device was changed, or registered again as something else.',
-  DEVICE_DELETED: 'A device was deleted, and its keys with it.',
-  APPLICATION_CREATED: 'An application was added to the catalogue.',
+  DEVICE_CHANGED: 'A device was changed, or registered again with a different description.',
+  DEVICE_DELETED: 'A device and its keys were deleted.',
+  APPLICATION_CREATED: 'An application was created.',
   APPLICATION_CHANGED: 'An application was changed.',
-  APPLICATION_DELETED: 'An application was taken out of the catalogue.',
-  JOB_DELETED: 'A job was deleted, with its files and its events.',
-  FRAGMENT_DELETED: 'A file was deleted by itself.',
+  APPLICATION_DELETED: 'An application was deleted.',
+  JOB_DELETED: 'A job was deleted with its files and events.',
+  FRAGMENT_DELETED: 'A single file was deleted.',
 });
 
-const AuditSubjectType = describeEnum<AuditSubjectTypeWord>('AuditSubjectType', 'What an entry of the audit trail is about.', {
+const AuditSubjectType = describeEnum<AuditSubjectTypeWord>('AuditSubjectType', 'The type of object that an audit entry is about.', {
   API_KEY: 'A key.',
   PROJECT: 'A project.',
   DEVICE: 'A device.',
-  APPLICATION: 'An application of the catalogue.',
+  APPLICATION: 'An application.',
   JOB: 'A job.',
   FRAGMENT: 'A file.',
 });
 
 const AuditEntry = builder.objectRef<AuditEntryRow>('AuditEntry').implement({
   description:
-    'Who did what to something of which no event tells, or whose events are gone with it. Stored in the transaction that did it, never changed, and kept when its ' +
-    'subject is deleted. What was refused has no entry: it changed nothing, and is in the log of the gateway.',
+    'One action in the audit trail: who did what to which object. The trail covers objects that have no events, and deletions of ' +
+    'jobs and files. An entry is stored in the transaction of its action, never changes, and outlives its object. A refused ' +
+    "action has no entry because it changed nothing: the gateway's log has it.",
   interfaces: [Node],
   fields: (t) => ({
-    at: t.expose('at', { type: 'DateTime', description: 'When it was done.' }),
+    at: t.expose('at', { type: 'DateTime', description: 'When it happened.' }),
     actor: t.exposeString('actor', {
       description:
-        'Who did it, as events name them: `user:alice`, `device:gpu-1`; `trainyard`: the gateway itself; `setting:TRAINYARD_ADMIN_KEY`: the operator, by starting it with that.',
+        'Who did it, named as in events: `user:alice`, `device:gpu-1`. `trainyard` is the gateway itself. ' +
+        '`setting:TRAINYARD_ADMIN_KEY` is the operator, who started the gateway with that setting.',
     }),
     actorKeyId: t.exposeID('actorKeyId', {
       nullable: true,
-      description: 'The id of the key that it was done with. Null: with none, or with the token of a lease.',
+      description: 'The id of the key that was used. Null: no key, or a lease token.',
     }),
     action: t.expose('action', { type: AuditAction, description: 'What was done.' }),
-    subjectType: t.expose('subjectType', { type: AuditSubjectType, description: 'What it was done to.' }),
-    subjectId: t.exposeID('subjectId', { description: 'The id of that. It may be gone: `node` is null then.' }),
-    subjectName: t.exposeString('subjectName', { description: 'What it was called right after; of something deleted, right before.' }),
-    projectId: t.exposeID('projectId', { nullable: true, description: 'The project that it belongs to, or belonged to. Null: to none.' }),
+    subjectType: t.expose('subjectType', { type: AuditSubjectType, description: 'The type of the object.' }),
+    subjectId: t.exposeID('subjectId', { description: 'The id of the object. If the object was deleted, `node` is null for it.' }),
+    subjectName: t.exposeString('subjectName', {
+      description: 'The name of the object after the action. For a deleted object, its last name.',
+    }),
+    projectId: t.exposeID('projectId', {
+      nullable: true,
+      description: 'The id of the project that the object belongs or belonged to. Null: none.',
+    }),
     project: t.field({
       type: Project,
       nullable: true,
-      description: 'That project, if it is still there.',
+      description: 'That project. Null if it was deleted.',
       resolve: ({ projectId }, _, context) => (projectId === null ? null : projectById.load(context, projectId)),
     }),
     changes: t.expose('changes', {
       type: 'JSONObject',
       description:
-        'By field, `{"from": …, "to": …}`: what it was, what it is since; without `from`, what it was made with. An empty object says that the field changed, where its ' +
-        'values are not kept here: they may be long, or hold secrets.',
+        'The changed fields, each as `{"from": …, "to": …}`; without `from` for a new object. An empty object means that the field ' +
+        'changed but its values are not recorded, because they may be long or secret.',
     }),
     requestId: t.exposeString('requestId', {
       nullable: true,
-      description: 'The request that asked for it, as the log of the gateway names it. Null: none did.',
+      description: "The id of the request, as in the gateway's log. Null: no request caused it.",
     }),
   }),
 });
@@ -90,15 +97,15 @@ const auditEntryById = defineLoader<string, AuditEntryRow | null>(async (context
 readNodes('AuditEntry', auditEntryById);
 
 const AuditFilter = builder.inputType('AuditFilter', {
-  description: 'Which entries to show: those that meet all that is given.',
+  description: 'Selects entries that meet every given condition.',
   fields: (t) => ({
-    projectId: t.id({ description: 'About things of this project, which may be gone.' }),
-    subjectId: t.id({ description: 'About this thing, which may be gone: `key_…`, `dev_…`, `proj_…`.' }),
-    subjectTypes: t.field({ type: [AuditSubjectType], description: 'About things of one of these kinds.' }),
-    actions: t.field({ type: [AuditAction], description: 'In which one of these was done.' }),
-    actor: t.string({ description: 'Done by this one, in full: `user:alice`.' }),
-    since: t.field({ type: 'DateTime', description: 'Done at this moment or after it.' }),
-    until: t.field({ type: 'DateTime', description: 'Done before this moment.' }),
+    projectId: t.id({ description: 'Only entries about objects of this project. It may be deleted.' }),
+    subjectId: t.id({ description: 'Only entries about this object: `key_…`, `dev_…`, `proj_…`. It may be deleted.' }),
+    subjectTypes: t.field({ type: [AuditSubjectType], description: 'Only entries about objects of these types.' }),
+    actions: t.field({ type: [AuditAction], description: 'Only entries with one of these actions.' }),
+    actor: t.string({ description: 'Only actions of this actor, by full name: `user:alice`.' }),
+    since: t.field({ type: 'DateTime', description: 'Only actions at or after this time.' }),
+    until: t.field({ type: 'DateTime', description: 'Only actions before this time.' }),
   }),
 });
 
@@ -125,9 +132,9 @@ builder.queryField('auditLog', (t) =>
   t.field({
     type: AuditEntryConnection,
     description:
-      'The audit trail: who did what to keys, projects, devices and the catalogue, and what was deleted of jobs and files; newest first. Throws FORBIDDEN unless by an ' +
-      'ADMIN; of one project, what was done to that alone.',
-    args: { filter: t.arg({ type: AuditFilter, description: 'Which entries to show. Default: all.' }), ...pageArgs },
+      'The audit trail, newest first: who changed keys, projects, devices and applications, and who deleted jobs and files. Throws ' +
+      'FORBIDDEN unless the caller is an ADMIN. An ADMIN of one project sees only the entries of that project.',
+    args: { filter: t.arg({ type: AuditFilter, description: 'Selects entries. Default: all.' }), ...pageArgs },
     resolve: (_, { filter, ...args }, context) => connect(args, auditEntriesOf(context, filter ?? {})),
   }),
 );

@@ -8,26 +8,29 @@ import { defineMutation } from '../core/errors.ts';
 import { ApiKey } from '../core/nouns.ts';
 
 defineMutation('createApiKey', {
-  description: 'Makes a key. By an ADMIN; keys of kind JOB and WATCH by an EDITOR too. No key is made for more than its maker sees.',
+  description:
+    'Creates a key. Allowed for an ADMIN. An EDITOR may create keys of kind JOB and WATCH. A new key never sees more than its ' +
+    'creator.',
   input: builder.inputType('CreateApiKeyInput', {
-    description: 'The key to make.',
+    description: 'The key to create.',
     fields: (t) => ({
-      name: t.string({ required: true, description: 'What people will call it: at most 200 characters.' }),
-      kind: t.field({ type: PrincipalKind, required: true, defaultValue: 'USER', description: 'Whom it is for.' }),
-      role: t.field({ type: Role, defaultValue: 'VIEWER', description: 'What it may do; of kind USER only.' }),
+      name: t.string({ required: true, description: 'Its name: at most 200 characters.' }),
+      kind: t.field({ type: PrincipalKind, required: true, defaultValue: 'USER', description: 'Who uses it.' }),
+      role: t.field({ type: Role, defaultValue: 'VIEWER', description: 'What it may do. Only for kind USER.' }),
       projectId: t.id({
-        description: "Of kind USER: the only project that it will see. Default: the maker's own; for one of all projects, all.",
+        description:
+          "For kind USER: the only project that it sees. Default: the creator's project, or all projects if the creator has all.",
       }),
-      jobId: t.id({ description: 'Of kind JOB and WATCH: the job that it is for.' }),
-      deviceId: t.id({ description: 'Of kind DEVICE: the device that it is for.' }),
-      expiresInSeconds: t.float({ description: 'After how many seconds it ends by itself. Default: never.' }),
+      jobId: t.id({ description: 'For kinds JOB and WATCH: its job.' }),
+      deviceId: t.id({ description: 'For kind DEVICE: its device.' }),
+      expiresInSeconds: t.float({ description: 'The number of seconds until it expires. Default: it does not expire.' }),
     }),
   }),
   payload: builder.objectRef<NewApiKey>('CreateApiKeyPayload').implement({
-    description: 'The key was made.',
+    description: 'The key was created.',
     fields: (t) => ({
       apiKey: t.expose('apiKey', { type: ApiKey, description: 'The new key.' }),
-      secret: t.exposeString('secret', { description: 'What to send as `Authorization: Bearer …`. Shown this once.' }),
+      secret: t.exposeString('secret', { description: 'The secret to send as `Authorization: Bearer …`. It is shown only once.' }),
     }),
   }),
   refusals: [NotFound, InvalidInput],
@@ -36,15 +39,15 @@ defineMutation('createApiKey', {
 
 defineMutation('updateApiKey', {
   description:
-    'Renames a key or changes its expiry. By an ADMIN; keys of kind JOB and WATCH by an EDITOR too. What it may do stays as it is: for other rights, make ' +
-    'another key. Answers INVALID_STATE for a new end of a key that has ended, or that was rotated.',
+    'Renames a key or changes its expiry. Allowed for an ADMIN. An EDITOR may change keys of kind JOB and WATCH. Rights cannot ' +
+    'be changed: create another key instead. Returns INVALID_STATE for a new expiry of a key that has ended or was rotated.',
   input: builder.inputType('UpdateApiKeyInput', {
-    description: 'What to change. What is left out or null stays as it is.',
+    description: 'The changes. A field that is left out or null stays unchanged.',
     fields: (t) => ({
-      apiKeyId: t.id({ required: true, description: 'Its id: `key_…`, not its secret.' }),
-      name: t.string({ description: 'What people will call it: at most 200 characters. Events say the new name from then on.' }),
-      expiresInSeconds: t.float({ description: 'After how many seconds, from now, it ends by itself.' }),
-      neverExpires: t.boolean({ description: 'True takes its end away. Not beside `expiresInSeconds`.' }),
+      apiKeyId: t.id({ required: true, description: 'Its id, `key_…`. Not its secret.' }),
+      name: t.string({ description: 'Its name: at most 200 characters. Later events use the new name.' }),
+      expiresInSeconds: t.float({ description: 'The number of seconds from now until it expires.' }),
+      neverExpires: t.boolean({ description: 'True removes its expiry. Cannot be combined with `expiresInSeconds`.' }),
     }),
   }),
   payload: builder.objectRef<{ apiKey: ApiKeyRow }>('UpdateApiKeyPayload').implement({
@@ -57,22 +60,25 @@ defineMutation('updateApiKey', {
 
 defineMutation('rotateApiKey', {
   description:
-    'Makes a key in the place of another: of the same kind, role, project, job or device, and name, with a secret of its own. The old one is good for the overlap, ' +
-    'never for longer than it would have been; its open streams end with it. By an ADMIN; keys of kind JOB and WATCH by an EDITOR too; and a key of kind DEVICE by ' +
-    'itself, so that a fleet renews its keys without anyone, once a minute and device. When the answer was lost, rotate again (a device when its minute is over): a replacement that nobody has used is revoked, and another ' +
-    'made. Once it was used, and for a key that has ended, it answers INVALID_STATE.',
+    'Replaces a key with a new one of the same kind, role, project, job, device and name, with a new secret. The old key stays ' +
+    'valid for the overlap, but never longer than it would have been, and its open streams end with it. Allowed for an ADMIN. An ' +
+    'EDITOR may rotate keys of kind JOB and WATCH. A key of kind DEVICE may rotate itself once a minute, so that a fleet can ' +
+    'renew its keys unattended. If the response was lost, rotate again (a device after its minute): a replacement that was never ' +
+    'used is revoked, and another is created. Returns INVALID_STATE if the replacement was used or the key has ended.',
   input: builder.inputType('RotateApiKeyInput', {
     description: 'The key to rotate.',
     fields: (t) => ({
-      apiKeyId: t.id({ required: true, description: 'Its id: `key_…`, not its secret.' }),
+      apiKeyId: t.id({ required: true, description: 'Its id, `key_…`. Not its secret.' }),
       overlapSeconds: t.float({
         defaultValue: 3600,
         description:
-          'For how many seconds both are good; 0: the old one ends at once. At most 30 days, unless the gateway is set otherwise.',
+          'How many seconds both keys are valid. 0: the old key ends at once. At most 30 days, unless the gateway is configured ' +
+          'otherwise.',
       }),
       expiresInSeconds: t.float({
         description:
-          'After how many seconds, from now, the new one ends by itself. Default: when the old one would have, so that no key makes itself last longer. Not for a key by itself.',
+          'The number of seconds from now until the new key expires. Default: it expires when the old key would have, so that a key ' +
+          'cannot extend its own life. A key that rotates itself cannot set this.',
       }),
     }),
   }),
@@ -80,8 +86,10 @@ defineMutation('rotateApiKey', {
     description: 'The key was rotated.',
     fields: (t) => ({
       apiKey: t.expose('apiKey', { type: ApiKey, description: 'The new key.' }),
-      secret: t.exposeString('secret', { description: 'What to send as `Authorization: Bearer …` from now on. Shown this once.' }),
-      replaced: t.expose('replaced', { type: ApiKey, description: 'The old key: `expiresAt` is the end of the overlap.' }),
+      secret: t.exposeString('secret', {
+        description: 'The secret to send as `Authorization: Bearer …` from now on. It is shown only once.',
+      }),
+      replaced: t.expose('replaced', { type: ApiKey, description: 'The old key. Its `expiresAt` is the end of the overlap.' }),
     }),
   }),
   refusals: [NotFound, InvalidInput, InvalidState],
@@ -90,14 +98,17 @@ defineMutation('rotateApiKey', {
 
 defineMutation('revokeApiKey', {
   description:
-    'Ends a key at once; its open subscriptions and transfers end within 5 seconds. By an ADMIN; keys of kind JOB and WATCH by an EDITOR too; any key by itself.',
+    'Ends a key at once. Its open subscriptions and transfers end within 5 seconds. Allowed for an ADMIN. An EDITOR may revoke ' +
+    'keys of kind JOB and WATCH. Any key may revoke itself.',
   input: builder.inputType('RevokeApiKeyInput', {
-    description: 'The key to end.',
-    fields: (t) => ({ apiKeyId: t.id({ required: true, description: 'Its id: `key_…`, not its secret.' }) }),
+    description: 'The key to revoke.',
+    fields: (t) => ({ apiKeyId: t.id({ required: true, description: 'Its id, `key_…`. Not its secret.' }) }),
   }),
   payload: builder.objectRef<{ apiKey: ApiKeyRow }>('RevokeApiKeyPayload').implement({
-    description: 'The key has ended.',
-    fields: (t) => ({ apiKey: t.expose('apiKey', { type: ApiKey, description: 'The key, with the time of its end.' }) }),
+    description: 'The key was revoked.',
+    fields: (t) => ({
+      apiKey: t.expose('apiKey', { type: ApiKey, description: 'The key as it is now, with the time when it was revoked.' }),
+    }),
   }),
   refusals: [NotFound],
   decide: revokeApiKey,

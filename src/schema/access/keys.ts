@@ -25,65 +25,66 @@ const apiKeyById = defineLoader<string, ApiKeyRow | null>(async (context, ids) =
 });
 readNodes('ApiKey', apiKeyById);
 
-const ApiKeyState = describeEnum<ApiKeyStateWord>('ApiKeyState', 'Whether a key is good.', {
-  LIVE: 'It is good now.',
-  EXPIRED: 'Its time was over: the end that it was given, or that of the overlap when it was rotated.',
-  REVOKED: 'Someone ended it, or it was for a job that has ended.',
+const ApiKeyState = describeEnum<ApiKeyStateWord>('ApiKeyState', 'Whether a key is valid.', {
+  LIVE: 'It is valid now.',
+  EXPIRED: 'It expired, either at its own expiry or at the end of the overlap after a rotation.',
+  REVOKED: 'It was revoked, or it was for a job that has ended.',
 });
 
 ApiKey.implement({
-  description: 'A key to this API, without its secret: that is shown once, when it is made, and kept nowhere.',
+  description: 'A key to this API, without its secret. The secret is shown once, when the key is created, and is never stored.',
   interfaces: [Node],
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'What people call it; events say who did something by it.' }),
-    kind: t.expose('kind', { type: PrincipalKind, description: 'Whom it is for.' }),
-    role: t.expose('role', { type: Role, nullable: true, description: 'What it may do; null unless it is of kind USER.' }),
+    name: t.exposeString('name', { description: 'Its name. Events name the actor by it.' }),
+    kind: t.expose('kind', { type: PrincipalKind, description: 'Who uses it.' }),
+    role: t.expose('role', { type: Role, nullable: true, description: 'What it may do. Null unless its kind is USER.' }),
     project: t.field({
       type: Project,
       nullable: true,
-      description: 'The only project that it sees. Null: it was made for all, or for what `job` or `device` says.',
+      description: 'The only project that it sees. Null: it is for all projects, or for `job` or `device`.',
       resolve: ({ projectId }, _, context) => (projectId === null ? null : projectById.load(context, projectId)),
     }),
     job: t.field({
       type: Job,
       nullable: true,
-      description: 'The only job that it sees; null unless it is of kind JOB or WATCH.',
+      description: 'The only job that it sees. Null unless its kind is JOB or WATCH.',
       resolve: ({ jobId }, _, context) => (jobId === null ? null : jobById.load(context, jobId)),
     }),
     device: t.field({
       type: Device,
       nullable: true,
-      description: 'The device that it is for; null unless it is of kind DEVICE.',
+      description: 'Its device. Null unless its kind is DEVICE.',
       resolve: ({ deviceId }, _, context) => (deviceId === null ? null : deviceById.load(context, deviceId)),
     }),
-    hint: t.exposeString('hint', { description: 'The first characters of its secret, to tell keys apart.' }),
+    hint: t.exposeString('hint', { description: 'The first characters of its secret, to distinguish keys.' }),
     state: t.field({
       type: ApiKeyState,
-      description: 'Whether it is good now.',
+      description: 'Whether it is valid now.',
       resolve: (key, _, { domain }) => stateOfKey(key, domain.clock.now()),
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was created.' }),
     createdBy: t.exposeString('createdBy', {
       description:
-        'Who made it, as events name them: `user:alice`; `trainyard`: the gateway itself; `setting:TRAINYARD_ADMIN_KEY`: the operator chose it.',
+        'Who created it, named as in events: `user:alice`. `trainyard` is the gateway itself. `setting:TRAINYARD_ADMIN_KEY` means ' +
+        'that the operator chose it.',
     }),
     lastUsedAt: t.expose('lastUsedAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When it last came, to a minute. Null: never yet.',
+      description: 'When it was last used, accurate to a minute. Null: never.',
     }),
-    expiresAt: t.expose('expiresAt', { type: 'DateTime', nullable: true, description: 'When it ends by itself. Null: never.' }),
-    revokedAt: t.expose('revokedAt', { type: 'DateTime', nullable: true, description: 'When it was revoked. Null: it was not.' }),
+    expiresAt: t.expose('expiresAt', { type: 'DateTime', nullable: true, description: 'When it expires. Null: never.' }),
+    revokedAt: t.expose('revokedAt', { type: 'DateTime', nullable: true, description: 'When it was revoked. Null: it was not revoked.' }),
     rotatedFrom: t.field({
       type: ApiKey,
       nullable: true,
-      description: 'The key whose place it took. Null: it came of no rotation.',
+      description: 'The key that it replaced. Null: it did not replace one.',
       resolve: ({ rotatedFromId }, _, context) => (rotatedFromId === null ? null : apiKeyById.load(context, rotatedFromId)),
     }),
     replacedBy: t.field({
       type: ApiKey,
       nullable: true,
-      description: 'The key that took its place: it is good until `expiresAt` beside that one. Null: it was not rotated.',
+      description: 'The key that replaced it. Until `expiresAt` both are valid. Null: it was not rotated.',
       resolve: ({ replacedById }, _, context) => (replacedById === null ? null : apiKeyById.load(context, replacedById)),
     }),
   }),
@@ -115,16 +116,16 @@ builder.queryField('apiKeys', (t) =>
   t.field({
     type: ApiKeyConnection,
     description:
-      'The keys that there are, ended ones included, newest first. Throws FORBIDDEN unless by an ADMIN, or by an EDITOR, who sees those of jobs alone; ' +
-      'of one project, its keys alone.',
+      'The keys, newest first, including those that have ended. Throws FORBIDDEN unless the caller is an ADMIN or an EDITOR. An ' +
+      "EDITOR sees only keys of jobs. A caller with a key of one project sees only that project's keys.",
     args: {
       kinds: t.arg({
         type: [PrincipalKind],
         required: true,
         defaultValue: ['USER', 'DEVICE', 'WATCH'],
-        description: 'Only keys of these kinds. The default leaves out those of jobs, of which each job has one.',
+        description: 'Only keys of these kinds. The default leaves out JOB keys, because every job has one.',
       }),
-      isLive: t.arg.boolean({ description: 'True: only keys that are good now; false: only those that have ended. Default: both.' }),
+      isLive: t.arg.boolean({ description: 'True: only keys that are valid now. False: only keys that have ended. Default: both.' }),
       jobId: t.arg.id({ description: 'Only keys of this job.' }),
       deviceId: t.arg.id({ description: 'Only keys of this device.' }),
       ...pageArgs,

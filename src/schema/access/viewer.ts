@@ -8,37 +8,37 @@ import { jobById } from '../jobs/jobs.ts';
 import { projectById } from '../projects.ts';
 
 const Viewer = builder.objectRef<Principal>('Viewer').implement({
-  description: 'Who is asking: what the key that came with the request stands for.',
+  description: 'The caller: the key that came with the request.',
   fields: (t) => ({
-    kind: t.expose('kind', { type: PrincipalKind, description: 'Whom the key is for.' }),
-    name: t.exposeString('name', { description: 'The name that events and owners carry: `user:alice`, `device:gpu-1`, `job:job_…`.' }),
-    role: t.expose('role', { type: Role, nullable: true, description: 'What it may do; null unless it is of kind USER.' }),
+    kind: t.expose('kind', { type: PrincipalKind, description: 'Who uses the key.' }),
+    name: t.exposeString('name', { description: "The caller's name in events and owners: `user:alice`, `device:gpu-1`, `job:job_…`." }),
+    role: t.expose('role', { type: Role, nullable: true, description: 'What it may do. Null unless its kind is USER.' }),
     project: t.field({
       type: Project,
       nullable: true,
-      description: 'The only project that it sees. Null: all.',
+      description: 'The only project that it sees. Null: all projects.',
       resolve: ({ projectId }, _, context) => (projectId === null ? null : projectById.load(context, projectId)),
     }),
     job: t.field({
       type: Job,
       nullable: true,
-      description: 'The only job that it sees. Null unless it is of kind JOB or WATCH.',
+      description: 'The only job that it sees. Null unless its kind is JOB or WATCH.',
       resolve: ({ jobId }, _, context) => (jobId === null ? null : jobById.load(context, jobId)),
     }),
     device: t.field({
       type: Device,
       nullable: true,
-      description: 'The device that it is. Null unless it is of kind DEVICE, or a lease that a device holds.',
+      description: 'Its device. Null unless its kind is DEVICE, or it is a lease token of a device.',
       resolve: ({ deviceId }, _, context) => (deviceId === null ? null : deviceById.load(context, deviceId)),
     }),
     expiresAt: t.expose('expiresAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When the key ends by itself. Null: never; or with its lease, of a lease.',
+      description: 'When the key expires. Null: never. A lease token is valid as long as its lease.',
     }),
   }),
 });
 
 builder.queryField('viewer', (t) =>
-  t.field({ type: Viewer, description: 'Who is asking, and what they see.', resolve: (_, __, context) => viewerOf(context) }),
+  t.field({ type: Viewer, description: 'The caller and what it may see.', resolve: (_, __, context) => viewerOf(context) }),
 );

@@ -38,13 +38,14 @@ export const builder = new SchemaBuilder<Types>({
 /** For functions that take refs of any of the schema's types. */
 export type SchemaTypes = typeof builder.$inferSchemaTypes;
 
-builder.queryType({ description: 'Everything that can be read. All of it needs a key, and shows what that key may see.' });
+builder.queryType({ description: 'Everything that can be read. Every field needs a key and shows only what that key may see.' });
 builder.mutationType({
   description:
-    'Everything that can be changed. Each mutation takes one `input` and answers its payload or one of the refusals that its result names; ' +
-    'an answer means that the change is durable. Mutations of one request run one after the other.',
+    'Everything that can be changed. Each mutation takes one `input` and returns a union: its payload, or one of the refusals ' +
+    'that the union names. A payload means that the change is durable. Mutations in one request run one after the other.',
 });
 builder.subscriptionType({
   description:
-    'Everything that can be watched: over WebSocket (graphql-ws) or server-sent events. Streams of frames are resumable: pass the last cursor seen as `after`.',
+    'Everything that can be watched, over WebSocket (graphql-ws) or server-sent events. Streams of frames are resumable: pass ' +
+    'the last cursor that you saw as `after`.',
 });

@@ -111,39 +111,41 @@ const isKey = (key: unknown): key is string | number => typeof key === 'string' 
 
 /** The arguments of every field that is a connection. */
 export const pageArgs = builder.args((t) => ({
-  first: t.int({ description: 'How many to read from the beginning, or from `after` on: 1 to 100. Default 25. Not together with `last`.' }),
-  after: t.string({ description: 'The cursor of an edge: only what stands after it in the list.' }),
-  last: t.int({
-    description: 'How many to read from the end, or back from `before`: 1 to 100. The answer is in the order of the list all the same.',
+  first: t.int({
+    description: 'How many to read from the beginning, or after `after`: 1 to 100. Default 25. Cannot be combined with `last`.',
   }),
-  before: t.string({ description: 'The cursor of an edge: only what stands before it in the list.' }),
+  after: t.string({ description: 'The cursor of an edge. Only what follows it in the list is read.' }),
+  last: t.int({
+    description: 'How many to read from the end, or before `before`: 1 to 100. The page keeps the order of the list.',
+  }),
+  before: t.string({ description: 'The cursor of an edge. Only what precedes it in the list is read.' }),
 }));
 
 /** Those of a list that is read forward only. */
 export const forwardArgs = builder.args((t) => ({
   first: t.int({ description: 'How many to read: 1 to 100. Default 25.' }),
-  after: t.string({ description: 'The cursor of an edge: only what stands after it in the list.' }),
+  after: t.string({ description: 'The cursor of an edge. Only what follows it in the list is read.' }),
 }));
 
 const PageInfo = builder.objectRef<Connection<unknown>>('PageInfo').implement({
-  description: 'Where a page lies in its list.',
+  description: 'The position of a page in its list.',
   fields: (t) => ({
     hasNextPage: t.boolean({
-      description: 'Whether more follows. Of a page that was read with `last`: whether it was asked for with `before`.',
+      description: 'Whether more entries follow this page. For a page read with `last`, whether `before` was given.',
       resolve: async (connection) => (await connection.page()).hasNextPage,
     }),
     hasPreviousPage: t.boolean({
-      description: 'Whether there is more before it. Of a page that was read with `first`: whether it was asked for with `after`.',
+      description: 'Whether entries precede this page. For a page read with `first`, whether `after` was given.',
       resolve: async (connection) => (await connection.page()).hasPreviousPage,
     }),
     startCursor: t.string({
       nullable: true,
-      description: 'The cursor of the first edge; null when the page is empty. Pass it as `before` to read what comes before.',
+      description: 'The cursor of the first edge. Pass it as `before` to read the page before. Null when the page is empty.',
       resolve: async (connection) => (await connection.page()).edges[0]?.cursor ?? null,
     }),
     endCursor: t.string({
       nullable: true,
-      description: 'The cursor of the last edge; null when the page is empty. Pass it as `after` to read on.',
+      description: 'The cursor of the last edge. Pass it as `after` to read the next page. Null when the page is empty.',
       resolve: async (connection) => (await connection.page()).edges.at(-1)?.cursor ?? null,
     }),
   }),
@@ -152,10 +154,10 @@ const PageInfo = builder.objectRef<Connection<unknown>>('PageInfo').implement({
 /** Makes `JobConnection` and `JobEdge` of `Job`. `plural` is what people call its rows: "jobs". */
 export function defineConnection<Row>(name: string, node: ObjectRef<SchemaTypes, Row>, plural: string) {
   const EdgeType = builder.objectRef<Edge<Row>>(`${name}Edge`).implement({
-    description: `One of the ${plural} of a page, with its place in the list.`,
+    description: `An edge of a page of ${plural}: one entry and its cursor.`,
     fields: (t) => ({
-      node: t.field({ type: node, description: 'The entry itself.', resolve: (edge) => edge.node as never }), // Pothos cannot see through the type parameter
-      cursor: t.exposeString('cursor', { description: 'Its place in the list: pass it as `after` or `before`.' }),
+      node: t.field({ type: node, description: 'The entry.', resolve: (edge) => edge.node as never }), // Pothos cannot see through the type parameter
+      cursor: t.exposeString('cursor', { description: 'Its position in the list. Pass it as `after` or `before`.' }),
     }),
   });
   return builder.objectRef<Connection<Row>>(`${name}Connection`).implement({
@@ -173,9 +175,9 @@ export function defineConnection<Row>(name: string, node: ObjectRef<SchemaTypes,
         description: 'The entries of this page, without their cursors.',
         resolve: async (connection) => (await connection.page()).edges.map((edge) => edge.node) as never, // as above
       }),
-      pageInfo: t.field({ type: PageInfo, description: 'Where this page lies in the list.', resolve: (connection) => connection }),
+      pageInfo: t.field({ type: PageInfo, description: 'The position of this page in the list.', resolve: (connection) => connection }),
       totalCount: t.int({
-        description: 'How many there are in the whole list. Counted only when it is asked for.',
+        description: 'The number of entries in the whole list. It is counted only when this field is requested.',
         resolve: (connection) => connection.count(),
       }),
     }),

@@ -24,31 +24,31 @@ import { IN_ITS_ROW } from './sizes.ts';
 
 const ErrorCode = describeEnum<Code>(
   'ErrorCode',
-  'What kind of refusal it is, for programs. The message beside it is for people.',
+  'The kind of a refusal, for programs. The `message` next to it is for people.',
   errorCodes,
 );
 
 const ErrorInterface = builder.interfaceRef<Refusal>('Error').implement({
-  description: 'An expected refusal of a mutation: nothing was changed. `... on Error { code message }` handles all kinds at once.',
+  description: 'A refusal that a mutation can return. Nothing was changed. `... on Error { code message }` handles all kinds at once.',
   fields: (t) => ({
-    code: t.expose('code', { type: ErrorCode, description: 'What kind of refusal it is.' }),
-    message: t.exposeString('message', { description: 'A sentence for people. Its wording may change; programs read `code`.' }),
+    code: t.expose('code', { type: ErrorCode, description: 'The kind of refusal.' }),
+    message: t.exposeString('message', { description: 'A sentence for people. Its wording may change, so programs should read `code`.' }),
   }),
 });
 
 const InputIssue = builder.objectRef<Issue>('InputIssue').implement({
   description: 'One thing that is wrong with the input.',
   fields: (t) => ({
-    path: t.exposeStringList('path', { description: 'Where, from the input downwards: `["items", "2", "value"]`.' }),
-    message: t.exposeString('message', { description: 'What is wrong there, and what would be right.' }),
+    path: t.exposeStringList('path', { description: 'The path within the input: `["items", "2", "value"]`.' }),
+    message: t.exposeString('message', { description: 'What is wrong with the value, and what is allowed.' }),
   }),
 });
 
 builder.objectType(NotFound, {
   name: 'NotFoundError',
-  description: 'There is nothing with this id, or this key may not see it.',
+  description: 'Nothing has this id, or this key may not see it.',
   interfaces: [ErrorInterface],
-  fields: (t) => ({ id: t.exposeID('id', { description: 'The id that was asked for.' }) }),
+  fields: (t) => ({ id: t.exposeID('id', { description: 'The id that was requested.' }) }),
 });
 
 builder.objectType(InvalidInput, {
@@ -56,7 +56,11 @@ builder.objectType(InvalidInput, {
   description: 'The input breaks rules that its types cannot express.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
-    issues: t.expose('issues', { type: [InputIssue], size: IN_ITS_ROW, description: 'All that is wrong, in the order of the input.' }),
+    issues: t.expose('issues', {
+      type: [InputIssue],
+      size: IN_ITS_ROW,
+      description: 'Everything that is wrong, in the order of the input.',
+    }),
   }),
 });
 
@@ -64,30 +68,31 @@ builder.objectType(AlreadyExists, {
   name: 'AlreadyExistsError',
   description: 'The name is taken.',
   interfaces: [ErrorInterface],
-  fields: (t) => ({ existingId: t.exposeID('existingId', { description: 'The id of what has it.' }) }),
+  fields: (t) => ({ existingId: t.exposeID('existingId', { description: 'The id of what has the name.' }) }),
 });
 
 builder.objectType(InvalidState, {
   name: 'InvalidStateError',
-  description: 'The thing is in a status that does not allow this.',
+  description: 'The current status does not allow this change.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
-    status: t.exposeString('status', { description: 'The status that it is in.' }),
-    allowed: t.exposeStringList('allowed', { description: 'The statuses that would have allowed it.' }),
+    status: t.exposeString('status', { description: 'The current status.' }),
+    allowed: t.exposeStringList('allowed', { description: 'The statuses that allow the change.' }),
   }),
 });
 
 builder.objectType(StaleLease, {
   name: 'StaleLeaseError',
   description:
-    'The lease has expired, was released, or another attempt holds the step now. Whoever gets this stops working on the step: nothing that it reports is kept.',
+    'The lease has expired or was released, or another attempt holds the step now. The caller should stop working on the step: ' +
+    'nothing more that it reports is stored.',
   interfaces: [ErrorInterface],
   fields: (t) => ({ step: t.expose('step', { type: Step, description: 'The step as it is now.' }) }),
 });
 
 builder.objectType(IdempotencyConflict, {
   name: 'IdempotencyConflictError',
-  description: 'The same idempotency key came earlier with another input. Keys are kept for a week.',
+  description: 'The idempotency key was used before with a different input. Keys are kept for a week.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
     differingPaths: t.exposeStringList('differingPaths', { description: 'Where the two inputs differ, as dot paths.' }),
@@ -131,12 +136,12 @@ export function defineMutation<I extends object, P extends object>(name: string,
     t.field({
       type: payload,
       description,
-      args: { input: t.arg({ type: input, required: true, description: 'What to do, and to what.' }) },
+      args: { input: t.arg({ type: input, required: true, description: 'The input of the mutation.' }) },
       errors: {
         types: [...refusals],
         union: {
           name: `${name.charAt(0).toUpperCase()}${name.slice(1)}Result`,
-          description: `What ${name} answers: its payload, or ${members.join(', ')}.`,
+          description: `What ${name} returns: its payload, or ${members.join(', ')}.`,
         },
       },
       resolve: async (_, args, context) => {

@@ -2,10 +2,10 @@ import type { Frame } from '../../realtime/streams.ts';
 import { builder } from './builder.ts';
 import { describeEnum } from './enums.ts';
 
-const StreamState = describeEnum<Frame<unknown>['state']>('StreamState', 'How far a subscription has come in its stream.', {
-  REPLAYING: 'This is history: more of it follows.',
-  LIVE: 'Caught up. What follows is new.',
-  ENDED: 'Nothing more will come; the gateway completes the subscription after this frame.',
+const StreamState = describeEnum<Frame<unknown>['state']>('StreamState', 'How far a subscription has read in its stream.', {
+  REPLAYING: 'Stored entries are being replayed, and more follow.',
+  LIVE: 'The subscription has caught up. What follows is new.',
+  ENDED: 'The stream has ended. The gateway completes the subscription after this frame.',
 });
 
 /** What all frames have in common. */
@@ -13,19 +13,19 @@ export type FrameHead = Omit<Frame<unknown>, 'rows'>;
 
 export const StreamFrame = builder.interfaceRef<FrameHead>('StreamFrame').implement({
   description:
-    'One delivery on a subscription: everything that came since the one before, in order, each entry once. After a reconnect with `after` set to the ' +
-    'cursor of the last frame seen, nothing is lost and nothing repeats. A slow consumer gets fewer, larger frames, and holds up nobody. The first ' +
-    'LIVE frame comes at once, empty if there is nothing to show.',
+    'One delivery of a subscription: every entry since the frame before, in order and exactly once. Reconnect with `after` set ' +
+    'to the cursor of the last frame that you saw: nothing is lost and nothing is repeated. A slow consumer gets fewer and ' +
+    'larger frames and holds up nobody else. The first LIVE frame is sent at once, even if it is empty.',
   fields: (t) => ({
     cursor: t.expose('cursor', {
       type: 'Cursor',
-      description: 'The place in the stream after this frame: pass it as `after` to go on from here.',
+      description: 'The position after this frame. Pass it as `after` to continue from here.',
     }),
-    state: t.expose('state', { type: StreamState, description: 'How far the subscription has come.' }),
+    state: t.expose('state', { type: StreamState, description: 'How far the subscription has read.' }),
     missed: t.exposeInt('missed', {
       description:
-        'How many entries are gone, being past retention, between the frame before and the end of this one; 0 otherwise. Where only some entries are ' +
-        'asked for (a step, names, kinds), those that are gone are counted whichever they were.',
+        'The number of entries between the frame before and the end of this one that retention has deleted; usually 0. When the ' +
+        'subscription filters entries (by step, name or type), deleted entries are counted whether they matched or not.',
     }),
   }),
 });

@@ -25,12 +25,13 @@ function load(context: Context, id: string): Promise<Identified | null> | null {
 }
 
 export const Node = builder.interfaceRef<Identified>('Node').implement({
-  description: 'Something that is stored under an id of its own.',
+  description: 'An object with an id of its own.',
   resolveType: ({ id }) => typeOfId(id) ?? undefined,
   fields: (t) => ({
     id: t.exposeID('id', {
       description:
-        'Its id: a prefix that says what it is, and 26 characters that sort by the time it was made. Unique across all types, and never used again.',
+        'Its id: a prefix for its type, then 26 characters that sort by creation time. Ids are unique across all types and are never ' +
+        'reused.',
     }),
   }),
 });
@@ -39,7 +40,7 @@ builder.queryField('node', (t) =>
   t.field({
     type: Node,
     nullable: true,
-    description: 'The thing with this id, of whatever type. Null: there is none, or this key may not see it.',
+    description: 'The object with this id, of any type. Null when there is none or this key may not see it.',
     args: { id: t.arg.id({ required: true, description: 'The id of any Node: `job_…`, `step_…`, `dev_…`.' }) },
     resolve: (_, { id }, context) => viewerOf(context) && load(context, id),
   }),
@@ -50,8 +51,8 @@ builder.queryField('nodes', (t) =>
     type: [Node],
     size: { by: ['ids'], usually: 0, perNode: 1, isPage: true },
     nullable: { list: false, items: true },
-    description: 'The things with these ids, in their order; null where there is none, or this key may not see it.',
-    args: { ids: t.arg.idList({ required: true, description: 'Ids of any Nodes: at most 100.' }) },
+    description: 'The objects with these ids, in the same order. An entry is null when there is no such object or this key may not see it.',
+    args: { ids: t.arg.idList({ required: true, description: 'Ids of any nodes: at most 100.' }) },
     resolve: (_, { ids }, context) => {
       viewerOf(context);
       return ids.map((id) => load(context, id));

@@ -24,14 +24,14 @@ export interface StreamPage<Row> {
 }
 
 export const missedText =
-  'How many entries are gone, being past retention, between the place that was asked for and the end of this page, whether they would have been ' +
-  'among those asked for or not; 0 otherwise.';
+  'The number of entries between the requested position and the end of this page that retention has deleted; usually 0. ' +
+  'Deleted entries are counted whether they matched the request or not.';
 
 /** The arguments of every page of a stream. */
 export const streamArgs = builder.args((t) => ({
-  after: t.field({ type: 'Cursor', description: 'Only what comes after this cursor. Default: from the beginning.' }),
+  after: t.field({ type: 'Cursor', description: 'Read only what follows this cursor. Default: from the beginning.' }),
   first: t.int({
-    description: `How many at most: 1 to 100. Default ${STREAM_PAGE_SIZE}. A page has fewer where they are long: about a megabyte, or a single one; \`hasMore\` tells.`,
+    description: `The most entries to read: 1 to 100. Default ${STREAM_PAGE_SIZE}. A page holds about a megabyte at most, or a single longer entry. \`hasMore\` tells whether more are stored.`,
   }),
 }));
 

@@ -61,7 +61,8 @@ function show(value: unknown): string {
 
 builder.scalarType('DateTime', {
   description:
-    'A moment, as RFC 3339 text. Answers are in UTC with milliseconds: `2026-01-31T12:00:00.000Z`. Input takes any offset; finer fractions are cut to milliseconds.',
+    'A point in time, as RFC 3339 text. Output is in UTC with milliseconds: `2026-01-31T12:00:00.000Z`. Input may have any ' +
+    'offset and is truncated to milliseconds.',
   specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc3339',
   serialize: isoText,
   parseValue: parseDateTime,
@@ -69,7 +70,7 @@ builder.scalarType('DateTime', {
 });
 
 builder.scalarType('JSON', {
-  description: 'Any JSON value: an object, a list, text, a number, true, false or null.',
+  description: 'Any JSON value: an object, an array, a string, a number, true, false or null.',
   specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc8259',
   serialize: (value) => value,
   parseValue: (value) => value,
@@ -77,7 +78,7 @@ builder.scalarType('JSON', {
 });
 
 builder.scalarType('JSONObject', {
-  description: 'A JSON object. Its keys come back in the order in which they were given.',
+  description: 'A JSON object. Its keys keep their order.',
   specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc8259',
   serialize: (value) => value,
   parseValue: parseObject,
@@ -85,7 +86,7 @@ builder.scalarType('JSONObject', {
 });
 
 builder.scalarType('ByteCount', {
-  description: 'A whole number of bytes from 0 to 2^53-1: more than Int holds, and exact in JavaScript.',
+  description: 'A whole number of bytes from 0 to 2^53-1: larger than Int, and exact in JavaScript.',
   serialize: (value) => value,
   parseValue: parseByteCount,
   parseLiteral: (node) => parseByteCount(node.kind === Kind.INT ? Number(node.value) : valueFromASTUntyped(node)),
@@ -93,8 +94,8 @@ builder.scalarType('ByteCount', {
 
 builder.scalarType('Cursor', {
   description:
-    'A position in a stream of stored entries. It is opaque, good for that stream of this store alone, and stays good across restarts. Keep the last one ' +
-    'that you have seen, and pass it as `after` to go on without loss or repetition.',
+    'A position in a stream of stored entries. A cursor is opaque, belongs to one stream of this store, and survives restarts. ' +
+    'Keep the last cursor that you saw and pass it as `after` to continue without loss or repetition.',
   serialize: (value) => value,
   parseValue: parseCursor,
   parseLiteral: (node) => parseCursor(node.kind === Kind.STRING ? node.value : valueFromASTUntyped(node)),

@@ -41,34 +41,34 @@ const typeNames = { DURATION: 'DurationCriterion', ROUNDS: 'RoundsCriterion', ME
 >;
 
 export const TerminationCriterion = builder.interfaceRef<Shown>('TerminationCriterion').implement({
-  description: 'Ends a federated job as SUCCEEDED when it holds.',
+  description: 'A condition that ends a federated job as SUCCEEDED.',
   resolveType: ({ type }) => typeNames[type],
   fields: (t) => ({
-    type: t.exposeString('type', { description: 'Which kind it is: `DURATION`, `ROUNDS` or `METRIC`.' }),
-    isMet: t.exposeBoolean('isMet', { description: 'Whether it holds now; of a job that has ended, whether it held at the end.' }),
+    type: t.exposeString('type', { description: 'The kind of condition: `DURATION`, `ROUNDS` or `METRIC`.' }),
+    isMet: t.exposeBoolean('isMet', { description: 'Whether it holds now. For a job that has ended, whether it held at the end.' }),
   }),
 });
 
 builder.objectRef<Extract<Shown, { type: 'DURATION' }>>(typeNames.DURATION).implement({
-  description: 'Holds once the job has lasted so long: watched by a clock, and what runs then is cancelled.',
+  description: 'Holds once a given time has passed since the first round started. Running steps are then cancelled.',
   interfaces: [TerminationCriterion],
   fields: (t) => ({
-    maxDurationSeconds: t.exposeFloat('maxDurationSeconds', { description: 'How long, in seconds from the start of the first round.' }),
+    maxDurationSeconds: t.exposeFloat('maxDurationSeconds', { description: 'The time in seconds.' }),
   }),
 });
 
 builder.objectRef<Extract<Shown, { type: 'ROUNDS' }>>(typeNames.ROUNDS).implement({
-  description: 'Holds once so many rounds have succeeded.',
+  description: 'Holds once a given number of rounds has succeeded.',
   interfaces: [TerminationCriterion],
-  fields: (t) => ({ maxRounds: t.exposeInt('maxRounds', { description: 'How many.' }) }),
+  fields: (t) => ({ maxRounds: t.exposeInt('maxRounds', { description: 'The number of rounds.' }) }),
 });
 
 builder.objectRef<Extract<Shown, { type: 'METRIC' }>>(typeNames.METRIC).implement({
-  description: 'Holds once a metric of a round, as Round.metrics has it, compares so with a threshold. Looked at after each round.',
+  description: 'Holds once a metric in Round.metrics passes a threshold. Checked after each round.',
   interfaces: [TerminationCriterion],
   fields: (t) => ({
     metric: t.exposeString('metric', { description: 'The name of the metric.' }),
-    operator: t.expose('operator', { type: ComparisonOperator, description: 'How the metric, on the left, has to compare.' }),
-    threshold: t.exposeFloat('threshold', { description: 'With what.' }),
+    operator: t.expose('operator', { type: ComparisonOperator, description: 'How the metric must compare with the threshold.' }),
+    threshold: t.exposeFloat('threshold', { description: 'The threshold.' }),
   }),
 });

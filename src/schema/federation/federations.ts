@@ -23,45 +23,45 @@ const newestRound = async (context: Context, jobId: string): Promise<RoundRow | 
 
 const Federation = builder.objectRef<FederationRow>('Federation').implement({
   description:
-    'What makes a job a federated one: it trains in rounds, on devices that keep their data to themselves and hand in models, of which each round makes one.',
+    'The federated part of a job. It trains in rounds, on devices that keep their data to themselves and submit models. Each ' +
+    'round combines the submitted models into one.',
   fields: (t) => ({
     deviceSelectionStrategy: t.expose('deviceSelectionStrategy', {
       type: DeviceSelectionStrategy,
       description: 'How the devices of a round are selected.',
     }),
-    numDevices: t.exposeInt('numDevices', { description: 'How many models have to come in for a round to succeed.' }),
-    numBufferDevices: t.exposeInt('numBufferDevices', { description: 'How many devices are selected beyond that, so that some may fail.' }),
+    numDevices: t.exposeInt('numDevices', { description: 'How many models a round needs to succeed.' }),
+    numBufferDevices: t.exposeInt('numBufferDevices', { description: 'How many extra devices are selected, so that some may fail.' }),
     selectionSeed: t.exposeString('selectionSeed', {
-      description:
-        'What selections follow from: with the same seed and the same devices online, each round selects the same devices again.',
+      description: 'The seed of the selections. With the same seed and the same devices online, each round selects the same devices.',
     }),
     terminationCriteria: t.field({
       type: [TerminationCriterion],
       size: IN_ITS_ROW,
-      description: 'What ends the job as SUCCEEDED when it holds, any of them. Empty: it has one round.',
+      description: 'The job ends as SUCCEEDED as soon as any of these conditions holds. Empty: the job has one round.',
       resolve: async ({ jobId, terminationCriteria }, _, context) =>
         criteriaOf(context.domain, terminationCriteria, await jobOf(context, jobId), await roundsOfJob.load(context, jobId)),
     }),
     roundDeadlineSeconds: t.exposeFloat('roundDeadlineSeconds', {
       nullable: true,
-      description: 'How long a round may wait for its models before it fails with QUORUM_UNREACHABLE. Null: for ever.',
+      description: 'How long a round waits for its models before it fails with QUORUM_UNREACHABLE. Null: no limit.',
     }),
     trainContainer: t.expose('trainContainer', {
       type: Container,
       nullable: true,
-      description: 'What the devices run. Null: they know what to do.',
+      description: 'What the devices run. Null: the devices implement training themselves.',
     }),
     aggregateContainer: t.expose('aggregateContainer', {
       type: Container,
       nullable: true,
       description:
-        'What a worker runs to make one model of those that came in. Null: the gateway takes the mean of their floating-point tensors; whole numbers and ' +
-        'booleans are those of the model with the most samples.',
+        'What a worker runs to combine the submitted models into one. Null: the gateway takes the mean of their floating-point ' +
+        'tensors, and takes integers and booleans from the model with the most samples.',
     }),
     devices: t.field({
       type: [Device],
       size: SOME,
-      description: 'The devices of the newest round, in the order of selection. One that was deleted meanwhile is left out.',
+      description: 'The devices of the newest round, in order of selection. Deleted devices are left out.',
       resolve: async ({ jobId }, _, context) => {
         const round = await newestRound(context, jobId);
         return round ? (await participantsOfRound(context, round)).map(({ device }) => device) : [];
@@ -71,7 +71,8 @@ const Federation = builder.objectRef<FederationRow>('Federation').implement({
       type: Fragment,
       nullable: true,
       description:
-        'What the first round starts from. Null: from nothing, the turn of the job in its experiment has not come, or this key may not see it.',
+        'The model that the first round starts from. Null: there is none, the job still waits in its experiment, or this key may not ' +
+        'see it.',
       resolve: async ({ jobId }, _, context) => {
         const startModelId = (await jobById.load(context, jobId))?.startModelId ?? null;
         return startModelOf(context, { jobId, startModelId });
@@ -80,13 +81,13 @@ const Federation = builder.objectRef<FederationRow>('Federation').implement({
     aggregateModel: t.field({
       type: Fragment,
       nullable: true,
-      description: 'The aggregate of the newest round that succeeded: what the job has come to. Null: no round has yet.',
+      description: 'The aggregate of the newest successful round: the result of the job so far. Null: no round has succeeded.',
       resolve: ({ aggregateModelId }, _, context) => (aggregateModelId === null ? null : fragmentOf.load(context, aggregateModelId)),
     }),
     models: t.field({
       type: [DeviceModel],
       size: SOME,
-      description: 'The models that devices handed in to the newest round. One whose device or file was deleted meanwhile is left out.',
+      description: 'The models submitted to the newest round. Models whose device or file was deleted are left out.',
       resolve: async ({ jobId }, _, context) => {
         const round = await newestRound(context, jobId);
         return round ? modelsOfRound(context, round) : [];
@@ -95,13 +96,13 @@ const Federation = builder.objectRef<FederationRow>('Federation').implement({
     rounds: t.field({
       type: [Round],
       size: SOME,
-      description: 'All its rounds, in order of number.',
+      description: 'Its rounds, in order of number.',
       resolve: ({ jobId }, _, context) => roundsOfJob.load(context, jobId),
     }),
     currentRound: t.field({
       type: Round,
       nullable: true,
-      description: 'The newest round; once the job has ended, its last. Null: the turn of the job in its experiment has not come.',
+      description: 'The newest round. Null: the job still waits in its experiment.',
       resolve: ({ jobId }, _, context) => newestRound(context, jobId),
     }),
   }),
@@ -111,7 +112,7 @@ builder.objectField(Job, 'federation', (t) =>
   t.field({
     type: Federation,
     nullable: true,
-    description: 'What makes it a federated job. Null: it is none.',
+    description: 'Its federated part. Null: it is not a federated job.',
     resolve: ({ id, isFederated }, _, context) => (isFederated ? federationOf.load(context, id) : null),
   }),
 );

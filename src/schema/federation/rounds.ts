@@ -68,25 +68,27 @@ const Participant = builder.objectRef<ShownParticipant>('Participant').implement
     device: t.expose('device', { type: Device, description: 'The device that was selected.' }),
     step: t.field({
       type: Step,
-      description: 'The training step that it alone may claim.',
+      description: 'The training step, which only this device may claim.',
       resolve: ({ stepId }, _, context) => stepOf(context, stepId),
     }),
-    status: t.expose('status', { type: ParticipantStatus, description: 'How far it has come.' }),
+    status: t.expose('status', { type: ParticipantStatus, description: 'Its status.' }),
   }),
 });
 
 export const DeviceModel = builder.objectRef<Submitted>('DeviceModel').implement({
-  description: 'The model that a device handed in to a round.',
+  description: 'The model that a device submitted to a round.',
   fields: (t) => ({
     device: t.expose('device', { type: Device, description: 'The device that trained it.' }),
-    fragment: t.expose('fragment', { type: Fragment, description: 'The file that holds it.' }),
+    fragment: t.expose('fragment', { type: Fragment, description: 'The file that contains it.' }),
     numSamples: t.exposeInt('numSamples', {
       nullable: true,
-      description: 'How many samples it saw: its weight in the mean, where every device said so. Null: its device did not.',
+      description:
+        'The number of samples that it was trained on. It is the weight in the mean if every device reports one. Null: this device ' +
+        'reported none.',
     }),
     metrics: t.expose('metrics', { type: 'JSONObject', description: 'The newest value of each metric that its step reported, by name.' }),
     isLate: t.boolean({
-      description: 'Whether it came after the round had the models that it needed: it is kept, and no part of the aggregate.',
+      description: 'Whether it arrived after the quorum was reached. A late model is kept, but is not part of the aggregate.',
       resolve: ({ status }) => status === 'LATE',
     }),
   }),
@@ -94,13 +96,14 @@ export const DeviceModel = builder.objectRef<Submitted>('DeviceModel').implement
 
 export const Round = builder.objectRef<RoundRow>('Round').implement({
   description:
-    'One round of a federated job: devices are selected and train, each on data of its own; once as many models as the quorum are in, they are aggregated.',
+    'One round of a federated job. The selected devices train with their own data. Once the quorum of models has arrived, they ' +
+    'are aggregated.',
   fields: (t) => ({
-    number: t.exposeInt('number', { description: 'Which round it is: 1, 2, 3 …' }),
-    status: t.expose('status', { type: RoundStatus, description: 'How far it has come.' }),
-    quorum: t.exposeInt('quorum', { description: 'How many models it needs.' }),
+    number: t.exposeInt('number', { description: 'Its number: 1, 2, 3 …' }),
+    status: t.expose('status', { type: RoundStatus, description: 'Its status.' }),
+    quorum: t.exposeInt('quorum', { description: 'The number of models that it needs.' }),
     submitted: t.int({
-      description: 'How many models came in time.',
+      description: 'The number of models that arrived in time.',
       resolve: async (round, _, context) =>
         (await context.domain.store.read.run(shownParticipants, { jobId: round.jobId, round: round.number })).filter(
           ({ status }) => status === 'SUBMITTED',
@@ -109,45 +112,49 @@ export const Round = builder.objectRef<RoundRow>('Round').implement({
     participants: t.field({
       type: [Participant],
       size: SOME,
-      description: 'The devices that were selected, in the order of selection. One that was deleted meanwhile is left out.',
+      description: 'The selected devices, in order of selection. Deleted devices are left out.',
       resolve: (round, _, context) => participantsOfRound(context, round),
     }),
     models: t.field({
       type: [DeviceModel],
       size: SOME,
-      description: 'The models that were handed in, late ones included. One whose device or file was deleted meanwhile is left out.',
+      description: 'The submitted models, including late ones. Models whose device or file was deleted are left out.',
       resolve: (round, _, context) => modelsOfRound(context, round),
     }),
     startModel: t.field({
       type: Fragment,
       nullable: true,
       description:
-        'What its devices started from: the aggregate of the round before. Null: from nothing, the file is gone, or this key may not see it.',
+        "The model that its devices started from: the aggregate of the previous round, or the job's start model. Null: there is " +
+        'none, the file was deleted, or this key may not see it.',
       resolve: (round, _, context) => startModelOf(context, round),
     }),
     aggregateModel: t.field({
       type: Fragment,
       nullable: true,
-      description: 'What came of it. Null: not yet, nothing, or the file is gone.',
+      description: 'Its aggregate. Null: there is none yet, the round failed, or the file was deleted.',
       resolve: ({ aggregateModelId }, _, context) => (aggregateModelId === null ? null : fragmentOf.load(context, aggregateModelId)),
     }),
     metrics: t.expose('metrics', {
       type: 'JSONObject',
       description:
-        'The mean of each metric that all its devices reported, weighted like their models; and what the aggregating step reported itself. Empty until it has succeeded.',
+        'For each metric that all its devices reported, the mean, weighted like the models; and the metrics that the aggregating ' +
+        'step reported itself. Empty until the round has succeeded.',
     }),
     isWeighted: t.exposeBoolean('isWeighted', {
       nullable: true,
-      description: 'Whether the mean is weighted by numSamples, which is so where every device gave one. Null until it has succeeded.',
+      description:
+        'Whether the mean is weighted by numSamples. It is if every device reported numSamples. Null until the round has succeeded.',
     }),
     startedAt: t.expose('startedAt', { type: 'DateTime', description: 'When its devices were selected.' }),
     deadlineAt: t.expose('deadlineAt', {
       type: 'DateTime',
       nullable: true,
       description:
-        "By when it has to have its models; or the end of the job's duration, if that comes first or the models are in. Null: it takes its time.",
+        "When the round must have its models. If the job's maximum duration ends earlier, or the models have arrived, the end of " +
+        'that duration. Null: no deadline.',
     }),
-    finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true, description: 'When it ended. Null: it has not.' }),
+    finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true, description: 'When it ended. Null: it has not ended.' }),
   }),
 });
 
@@ -155,12 +162,12 @@ builder.objectFields(Step, (t) => ({
   round: t.field({
     type: Round,
     nullable: true,
-    description: 'Of a federated job: the round that it is of. Null otherwise.',
+    description: 'For a step of a federated job: its round. Otherwise null.',
     resolve: ({ jobId, round }, _, context) => (round === null ? null : roundOf(context, jobId, round)),
   }),
   part: t.expose('part', {
     type: StepPart,
     nullable: true,
-    description: 'Of a federated job: what it does in its round. Null otherwise.',
+    description: 'For a step of a federated job: what it does in its round. Otherwise null.',
   }),
 }));

@@ -71,8 +71,8 @@ export async function startModelOf(
 
 Fragment.implement({
   description:
-    'A file of a job, or of a project. Its bytes go up by PUT to the uploadUrl that createFragment answers, and down by GET (with Range and ETag) ' +
-    'from downloadUrl.',
+    'A file of a job or of a project. Upload its bytes with PUT to the uploadUrl that createFragment returns. Download them with ' +
+    'GET (Range and ETag are supported) from downloadUrl.',
   interfaces: [Node],
   fields: (t) => ({
     project: t.field({
@@ -83,54 +83,58 @@ Fragment.implement({
     job: t.field({
       type: Job,
       nullable: true,
-      description: 'The job that it is of. Null for a file of the project itself: a start model, say.',
+      description: 'The job that it belongs to. Null for a file of the project itself, such as a start model.',
       resolve: ({ jobId }, _, context) => (jobId === null ? null : jobById.load(context, jobId)),
     }),
     step: t.field({
       type: Step,
       nullable: true,
-      description: 'The step that made it. Null where it was not made by a step.',
+      description: 'The step that produced it. Null: no step did.',
       resolve: ({ stepId }, _, context) => (stepId === null ? null : stepById.load(context, stepId)),
     }),
-    attempt: t.exposeInt('attempt', { nullable: true, description: 'The number of the attempt that made it; null where `step` is.' }),
+    attempt: t.exposeInt('attempt', {
+      nullable: true,
+      description: 'The number of the attempt that produced it. Null when `step` is null.',
+    }),
     device: t.field({
       type: Device,
       nullable: true,
-      description: 'The device that handed it in. Null: no device did, it is gone, or this key may not see it.',
+      description: 'The device that uploaded it. Null: no device did, the device was deleted, or this key may not see it.',
       resolve: ({ deviceId }, _, context) => (deviceId === null ? null : deviceById.load(context, deviceId)),
     }),
     filename: t.exposeString('filename', {
-      description: 'A name, or a relative path of names: `plots/loss.png`. Once in a job, upper and lower case being the same.',
+      description: 'A file name or relative path: `plots/loss.png`. Unique within the job, ignoring case.',
     }),
-    name: t.exposeString('name', { description: 'What people call it. Default: its filename.' }),
+    name: t.exposeString('name', { description: 'Its display name. Default: its filename.' }),
     type: t.expose('type', { type: FragmentType, description: 'What it is.' }),
-    status: t.expose('status', { type: FragmentStatus, description: 'Whether its bytes are here.' }),
-    contentType: t.exposeString('contentType', { description: 'Its media type, as it was announced: `text/csv`.' }),
+    status: t.expose('status', { type: FragmentStatus, description: 'Whether its bytes have been uploaded.' }),
+    contentType: t.exposeString('contentType', { description: 'Its media type as announced: `text/csv`.' }),
     sizeBytes: t.expose('sizeBytes', {
       type: 'ByteCount',
       nullable: true,
-      description: 'Its size. While it is PENDING: as it was announced, or null.',
+      description: 'Its size. While it is PENDING, the announced size or null.',
     }),
     sha256: t.exposeString('sha256', {
       nullable: true,
-      description: 'The SHA-256 of its bytes, in lower-case hex. While it is PENDING: as it was announced, or null.',
+      description: 'The SHA-256 of its bytes in lowercase hex. While it is PENDING, the announced hash or null.',
     }),
     downloadUrl: t.string({
       nullable: true,
       description:
-        "Where to GET its bytes: relative to the gateway's address, signed, and good for an hour without a key. Null while it is PENDING.",
+        "The URL to GET its bytes from, relative to the gateway's address. It is signed, works without a key, and is valid for an " +
+        'hour. Null while it is PENDING.',
       resolve: (fragment, _, { domain }) => downloadUrlOf(domain, fragment),
     }),
     text: t.string({
       nullable: true,
       size: TEXT,
       budget: true,
-      description: 'Its content, of a text file. Null: it is PENDING, larger than maxBytes, or not UTF-8.',
+      description: 'The content of a text file. Null: it is PENDING, larger than maxBytes, or not UTF-8.',
       args: {
         maxBytes: t.arg.int({
           required: true,
           defaultValue: USUAL_TEXT_BYTES,
-          description: `The most to read: up to ${MOST_TEXT_BYTES} bytes.`,
+          description: `The largest file to read: up to ${MOST_TEXT_BYTES} bytes.`,
         }),
       },
       resolve: (fragment, { maxBytes }, { domain }) => {
@@ -141,16 +145,20 @@ Fragment.implement({
       },
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was announced.' }),
-    readyAt: t.expose('readyAt', { type: 'DateTime', nullable: true, description: 'When its bytes were whole. Null while it is PENDING.' }),
+    readyAt: t.expose('readyAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When its last byte was stored. Null while it is PENDING.',
+    }),
   }),
 });
 
 const FragmentFilter = builder.inputType('FragmentFilter', {
-  description: 'Which files. What is left out or null does not matter; what is given must hold, all of it.',
+  description: 'Selects files that meet every given condition. A field that is left out or null is no condition.',
   fields: (t) => ({
-    types: t.field({ type: [FragmentType], description: 'Only those of one of these types.' }),
-    filename: t.string({ description: 'Only the one of this filename, upper and lower case being the same.' }),
-    stepNumber: t.int({ description: 'Only those that the step of this number made.' }),
+    types: t.field({ type: [FragmentType], description: 'Only those with one of these types.' }),
+    filename: t.string({ description: 'Only the file with this filename, ignoring case.' }),
+    stepNumber: t.int({ description: 'Only those produced by the step with this number.' }),
     statuses: t.field({ type: [FragmentStatus], description: 'Only those in one of these statuses.' }),
   }),
 });
@@ -186,7 +194,7 @@ function fragmentsOf(context: Context, { jobId, stepNumber }: Of, filter: typeof
 const isNoFilename = (filename: string | null | undefined): boolean => filename?.includes('\0') ?? false;
 const nothing: List<FragmentRow> = { positionOf: ({ id }) => [id], read: async () => [], count: async () => 0 };
 
-const filterArg = builder.args((t) => ({ filter: t.field({ type: FragmentFilter, description: 'Which of them. Default: all.' }) }));
+const filterArg = builder.args((t) => ({ filter: t.field({ type: FragmentFilter, description: 'Selects entries. Default: all.' }) }));
 
 builder.objectFields(Job, (t) => ({
   fragments: t.field({
@@ -199,8 +207,8 @@ builder.objectFields(Job, (t) => ({
   latestFragment: t.field({
     type: Fragment,
     nullable: true,
-    description: 'Its newest READY file of this name; null when there is none.',
-    args: { filename: t.arg.string({ required: true, description: 'The filename, upper and lower case being the same.' }) },
+    description: 'Its newest READY file with this name. Null when there is none.',
+    args: { filename: t.arg.string({ required: true, description: 'The filename, ignoring case.' }) },
     resolve: async ({ id }, { filename }, { domain }) => {
       if (isNoFilename(filename)) return null;
       const [fragment] = await domain.store.read.run(latestFragmentOfJob, { id, filenameKey: filenameKeyOf(filename) });
@@ -212,7 +220,7 @@ builder.objectFields(Job, (t) => ({
 builder.objectField(Step, 'fragments', (t) =>
   t.field({
     type: FragmentConnection,
-    description: 'The files that it made, newest first.',
+    description: 'The files that it produced, newest first.',
     args: { ...filterArg, ...pageArgs },
     resolve: ({ jobId, number }, { filter, ...args }, context) =>
       connect(args, fragmentsOf(context, { jobId, stepNumber: number }, filter)),
@@ -223,8 +231,8 @@ builder.objectField(Project, 'latestFragment', (t) =>
   t.field({
     type: Fragment,
     nullable: true,
-    description: 'The newest READY file of this name among those of its succeeded jobs; null when there is none.',
-    args: { filename: t.arg.string({ required: true, description: 'The filename, upper and lower case being the same.' }) },
+    description: 'The newest READY file with this name in its successful jobs. Null when there is none.',
+    args: { filename: t.arg.string({ required: true, description: 'The filename, ignoring case.' }) },
     resolve: async ({ id }, { filename }, context) => {
       if (isNoFilename(filename)) return null;
       const [row] = await context.domain.store.read.run(latestFragmentOfProject, { id, filenameKey: filenameKeyOf(filename) });
@@ -237,63 +245,68 @@ builder.queryField('fragment', (t) =>
   t.field({
     type: Fragment,
     nullable: true,
-    description: 'The file with this id. Null: there is none, or this key may not see it.',
+    description: 'The file with this id. Null when there is none or this key may not see it.',
     args: { id: t.arg.id({ required: true, description: 'Its id: `frag_…`.' }) },
     resolve: (_, { id }, context) => fragmentById.load(context, id),
   }),
 );
 
 defineMutation('createFragment', {
-  description: 'Announces a file, and answers where to PUT its bytes; with `text`, stores that and is done.',
+  description: 'Announces a file and returns the URL to PUT its bytes to. With `text`, stores that text at once and needs no upload.',
   input: builder.inputType('CreateFragmentInput', {
-    description: 'The file to announce: of a job or of a project, exactly one of jobId and projectId.',
+    description: 'The file to announce. Give exactly one of jobId and projectId.',
     fields: (t) => ({
-      jobId: t.id({ description: 'The job that it is of.' }),
-      projectId: t.id({ description: "The project that it is of, where it is no job's." }),
-      stepNumber: t.int({ description: 'The step that made it. Follows from leaseToken, where that is given.' }),
+      jobId: t.id({ description: 'The job that it belongs to.' }),
+      projectId: t.id({ description: 'The project that it belongs to, if it belongs to no job.' }),
+      stepNumber: t.int({ description: 'The number of the step that produced it. Not needed with leaseToken.' }),
       leaseToken: t.string({
-        description: 'The lease under which a step makes it: names its step, attempt and device, and refuses it once the lease has ended.',
+        description:
+          'The lease of the step that produces it. It sets step, attempt and device. The upload is refused after the lease has ended.',
       }),
       filename: t.string({
         required: true,
-        description: 'A name, or a relative path of names: `plots/loss.png`. At most 200 characters, once in a job.',
+        description: 'A file name or relative path: `plots/loss.png`. At most 200 characters, unique within the job.',
       }),
       ifExists: t.field({
         type: IfExists,
         required: true,
         defaultValue: 'REFUSE',
         description:
-          'What becomes of it where there is a file of this name. A step replaces what steps of its job made; anything else takes the right to delete files.',
+          'What to do if a file of this name exists. A step may replace files that steps of its job produced. Anything else needs the ' +
+          'right to delete files.',
       }),
-      name: t.string({ description: 'What people will call it. Default: the filename.' }),
+      name: t.string({ description: 'Its display name. Default: the filename.' }),
       type: t.field({ type: FragmentType, required: true, description: 'What it is.' }),
-      contentType: t.string({ description: 'Its media type. Default: by the ending of the filename.' }),
-      sizeBytes: t.field({ type: 'ByteCount', description: 'Its size, if it is known: the upload is refused unless it has just that.' }),
+      contentType: t.string({ description: 'Its media type. Default: derived from the file extension.' }),
+      sizeBytes: t.field({ type: 'ByteCount', description: 'Its size, if known. An upload of any other size is refused.' }),
       sha256: t.string({
-        description: 'The SHA-256 of its bytes in lower-case hex, if it is known: the upload is refused unless it has just that.',
+        description: 'The SHA-256 of its bytes in lowercase hex, if known. An upload with any other hash is refused.',
       }),
       text: t.string({
-        description: 'The whole content of a small text file, stored at once in place of an upload. Not beside sizeBytes or sha256.',
+        description:
+          'The whole content of a small text file, stored at once instead of an upload. Cannot be combined with sizeBytes or sha256.',
       }),
       idempotencyKey: t.string({
-        description: 'Any text of your own: the same key with the same input makes nothing new, and answers the first result.',
+        description: 'Any text you choose. A repeated request with the same key and input creates nothing and returns the first result.',
       }),
     }),
   }),
   payload: builder
     .objectRef<{ fragment: FragmentRow; uploadUrl: string | null; uploadExpiresAt: Date | null }>('CreateFragmentPayload')
     .implement({
-      description: 'The file is announced.',
+      description: 'The file was announced.',
       fields: (t) => ({
-        fragment: t.expose('fragment', { type: Fragment, description: 'The file: PENDING until its bytes are here.' }),
+        fragment: t.expose('fragment', { type: Fragment, description: 'The file. It is PENDING until its bytes are uploaded.' }),
         uploadUrl: t.exposeString('uploadUrl', {
           nullable: true,
-          description: "Where to PUT its bytes: relative to the gateway's address, signed, needs no key. Null once its bytes are stored.",
+          description:
+            "The URL to PUT its bytes to, relative to the gateway's address. It is signed and works without a key. Null once its bytes " +
+            'are stored.',
         }),
         uploadExpiresAt: t.expose('uploadExpiresAt', {
           type: 'DateTime',
           nullable: true,
-          description: 'Until when the upload may begin. Null where uploadUrl is.',
+          description: 'The upload must start before this time. Null when uploadUrl is null.',
         }),
       }),
     }),
@@ -302,14 +315,14 @@ defineMutation('createFragment', {
 });
 
 defineMutation('deleteFragment', {
-  description: 'Deletes a file, bytes included.',
+  description: 'Deletes a file and its bytes.',
   input: builder.inputType('DeleteFragmentInput', {
     description: 'The file to delete.',
-    fields: (t) => ({ fragmentId: t.id({ required: true, description: 'Its id. There is no way back.' }) }),
+    fields: (t) => ({ fragmentId: t.id({ required: true, description: 'Its id. Deleting cannot be undone.' }) }),
   }),
   payload: builder.objectRef<{ deletedFragmentId: string }>('DeleteFragmentPayload').implement({
-    description: 'The file is gone.',
-    fields: (t) => ({ deletedFragmentId: t.exposeID('deletedFragmentId', { description: 'The id that it had.' }) }),
+    description: 'The file was deleted.',
+    fields: (t) => ({ deletedFragmentId: t.exposeID('deletedFragmentId', { description: 'Its former id.' }) }),
   }),
   refusals: [NotFound, InvalidState],
   decide: deleteFragment,

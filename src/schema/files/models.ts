@@ -58,10 +58,11 @@ const VersionConnection = defineConnection('ModelVersion', ModelVersion, 'versio
 
 Model.implement({
   description:
-    'A named line of model versions. A TRAINING job that succeeds with a model adds a version to the model that it names, or makes a new one.',
+    'A model with numbered versions. When a TRAINING job succeeds with a model, it adds a version to the model that it names, or ' +
+    'creates a new model.',
   interfaces: [Node],
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'What people call it: the name of the job that made it. Not unique.' }),
+    name: t.exposeString('name', { description: 'Its name: that of the job that created it. Not unique.' }),
     project: t.field({
       type: Project,
       description: 'The project that owns it.',
@@ -69,12 +70,12 @@ Model.implement({
     }),
     versions: t.field({
       type: VersionConnection,
-      description: 'Its versions, newest first. A key of one job sees the version that the job made.',
+      description: 'Its versions, newest first. A key of one job sees only the version that the job created.',
       args: pageArgs,
       resolve: ({ id }, args, context) => connect(args, versionsOf(context, id)),
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When its first version was made.' }),
-    updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When its newest version was made.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When its first version was created.' }),
+    updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When its newest version was created.' }),
   }),
 });
 
@@ -89,10 +90,10 @@ function versionsOf(context: Context, modelId: string): List<ShownModelVersion> 
 }
 
 ModelVersion.implement({
-  description: 'One state of a model: a file, and the job that trained it. It outlives that job.',
+  description: 'One version of a model: a file and the job that trained it. It outlives that job.',
   interfaces: [Node],
   fields: (t) => ({
-    number: t.exposeInt('number', { description: 'Which version it is: 1, 2, 3 … within its model.' }),
+    number: t.exposeInt('number', { description: 'Its number within its model: 1, 2, 3 …' }),
     model: t.field({
       type: Model,
       description: 'The model that it is a version of.',
@@ -102,18 +103,18 @@ ModelVersion.implement({
     job: t.field({
       type: Job,
       nullable: true,
-      description: 'The job that made it. Null: it was deleted, or this key may not see it.',
+      description: 'The job that created it. Null: the job was deleted, or this key may not see it.',
       resolve: ({ jobId }, _, context) => (jobId === null ? null : jobById.load(context, jobId)),
     }),
     fragment: t.field({
       type: Fragment,
-      description: 'The file that holds it.',
+      description: 'The file that contains it.',
       resolve: async ({ fragmentId }, _, context) => thing(await fragmentOf.load(context, fragmentId), fragmentId),
     }),
     metrics: t.field({
       type: [Metric],
       size: SOME,
-      description: 'The newest value of each metric that its job reported, by name. Empty where `job` is null.',
+      description: 'The newest value of each metric of its job, ordered by name. Empty when `job` is null.',
       resolve: async ({ jobId }, _, context) => {
         const job = jobId === null ? null : await jobById.load(context, jobId);
         return job ? newestMetrics(context, job.id) : [];
@@ -165,33 +166,34 @@ builder.objectFields(Job, (t) => ({
   model: t.field({
     type: Model,
     nullable: true,
-    description: 'The model that it adds a version to when it succeeds; or that it has made. Null: none yet, or none at all.',
+    description: 'The model that it adds a version to, or has created. Null: there is none, or none yet.',
     resolve: ({ modelId }, _, context) => (modelId === null ? null : modelOf.load(context, modelId)),
   }),
   modelVersion: t.field({
     type: ModelVersion,
     nullable: true,
-    description: 'The version that it has made. Null: none yet, or none at all.',
+    description: 'The version that it created. Null: there is none, or none yet.',
     extensions: reads<ShownJob>('modelVersionId'),
     resolve: ({ modelVersionId }, _, context) => versionNamed(context, modelVersionId),
   }),
   startModelVersion: t.field({
     type: ModelVersion,
     nullable: true,
-    description: 'The version that it was told to start from. Null: it was told none, or this key may not see it.',
+    description: 'The version that it was created to start from. Null: none was given, or this key may not see it.',
     resolve: ({ startModelVersionId }, _, context) => versionNamed(context, startModelVersionId),
   }),
   startModel: t.field({
     type: Fragment,
     nullable: true,
     description:
-      'The file that it starts from: of its startModelVersion, of its federation, or the newest model of its experiment. Its steps read it with the token of ' +
-      'their lease, and download it from downloadUrl. Null: it starts from nothing, its turn in the experiment has not come, or this key may not see it.',
+      'The model file that it starts from: that of its startModelVersion, of its federation, or the newest model of its ' +
+      'experiment. Its steps can read it with their lease token and download it from downloadUrl. Null: there is none, the job ' +
+      'still waits in its experiment, or this key may not see it.',
     resolve: (job, _, context) => startModelOf(context, job),
   }),
   billableBytes: t.field({
     type: 'ByteCount',
-    description: 'The sizes of the model that it starts from and of all that it has stored (its READY fragments of type MODEL), added up.',
+    description: 'The total size of the model that it starts from and the models that it has stored (its READY fragments of type MODEL).',
     resolve: async (job, _, context) => {
       const start = await startModelOf(context, job);
       // One of its own is among the others already.
@@ -204,7 +206,7 @@ builder.queryField('model', (t) =>
   t.field({
     type: Model,
     nullable: true,
-    description: 'The model with this id. Null: there is none, or this key may not see it.',
+    description: 'The model with this id. Null when there is none or this key may not see it.',
     args: { id: t.arg.id({ required: true, description: 'Its id: `model_…`.' }) },
     resolve: (_, { id }, context) => modelById.load(context, id),
   }),

@@ -54,42 +54,43 @@ const typeNames = {
 } as const satisfies Record<EventType, string>;
 
 export const Event = builder.interfaceRef<ShownEvent>('Event').implement({
-  description: 'Something that happened to a job, kept in the order in which it was committed.',
+  description: 'A change of a job, its steps, files or rounds. Events are stored in commit order.',
   resolveType: ({ type }) => typeNames[type],
   fields: (t) => ({
     cursor: t.field({
       type: 'Cursor',
       description:
-        'Its place in the stream that it was read from (one job’s, or the feed across jobs): pass it as `after` to go on from there.',
+        'Its position in the stream that it was read from: the events of one job, or of all jobs. Pass it as `after` to continue ' +
+        'from there.',
       resolve: ({ isOfFeed, jobId, seq, position }, _, { domain }) =>
         isOfFeed ? encodeCursor(domain, { ...feed, seq: position }) : encodeCursor(domain, { kind: 'event', jobId, seq }),
     }),
     at: t.expose('at', { type: 'DateTime', description: 'When it happened.' }),
-    actor: t.exposeString('actor', { description: 'Who did it: the name of a key, or `trainyard` for what the gateway does by itself.' }),
-    job: t.expose('job', { type: Job, description: 'The job that it happened to, as it is now.' }),
+    actor: t.exposeString('actor', { description: 'Who did it: the name of a key, or `trainyard` for the gateway itself.' }),
+    job: t.expose('job', { type: Job, description: 'The job concerned, as it is now.' }),
   }),
 });
 
 type Cause = Pick<EventRow, 'reason' | 'description' | 'exitCode'>;
 const Cause = builder.interfaceRef<ShownEvent>('StatusChangedEvent').implement({
-  description: 'A change of status, of a job or of a step, with why it came to be.',
+  description: 'A change of the status of a job or step, and the reason.',
   interfaces: [Event],
   fields: (t) => ({
     reason: t.field({ type: StatusReason, description: 'Why, for programs.', resolve: ({ reason }: Cause) => reason ?? 'CREATED' }),
-    description: t.exposeString('description', { description: 'Why, for people; may be empty.' }),
-    exitCode: t.exposeInt('exitCode', { nullable: true, description: 'The exit code that led to it, if one did.' }),
+    description: t.exposeString('description', { description: 'Why, for people. May be empty.' }),
+    exitCode: t.exposeInt('exitCode', { nullable: true, description: 'The exit code that caused it, if any.' }),
   }),
 });
 
-builder.objectRef<ShownEvent>(typeNames.JOB_CREATED).implement({ description: 'A job was made.', interfaces: [Event] });
+builder.objectRef<ShownEvent>(typeNames.JOB_CREATED).implement({ description: 'A job was created.', interfaces: [Event] });
 
 builder.objectRef<ShownEvent>(typeNames.JOB_STATUS_CHANGED).implement({
   description: 'The status of a job changed.',
   interfaces: [Event, Cause],
   // Casts here and below: statuses are stored as text, each from the lifecycle table of its noun.
   fields: (t) => ({
-    from: t.field({ type: JobStatus, description: 'The status before.', resolve: ({ from }) => from as JobStatusWord }),
-    to: t.field({ type: JobStatus, description: 'The status since.', resolve: ({ to }) => to as JobStatusWord }),
+    from: t.field({ type: JobStatus, description: 'The old status.', resolve: ({ from }) => from as JobStatusWord }),
+    to: t.field({ type: JobStatus, description: 'The new status.', resolve: ({ to }) => to as JobStatusWord }),
   }),
 });
 
@@ -100,14 +101,14 @@ builder.objectRef<ShownEvent>(typeNames.STEPS_ADDED).implement({
     steps: t.field({
       type: [Step],
       size: SOME,
-      description: 'The steps that were added, in order of number, as they are now.',
+      description: 'The added steps in order of number, as they are now.',
       resolve: async ({ jobId, seq }, _, context) => (await stepsOfJob.load(context, jobId)).filter(({ createdSeq }) => createdSeq === seq),
     }),
   }),
 });
 
 builder.objectRef<ShownEvent>(typeNames.STEP_STATUS_CHANGED).implement({
-  description: 'The status of a step changed: it was claimed, ended, or was queued again.',
+  description: 'The status of a step changed.',
   interfaces: [Event, Cause],
   fields: (t) => ({
     step: t.field({
@@ -115,14 +116,14 @@ builder.objectRef<ShownEvent>(typeNames.STEP_STATUS_CHANGED).implement({
       description: 'The step, as it is now.',
       resolve: ({ stepId }, _, context) => stepOf(context, stepId ?? ''),
     }),
-    from: t.field({ type: StepStatus, description: 'The status before.', resolve: ({ from }) => from as StepStatusWord }),
-    to: t.field({ type: StepStatus, description: 'The status since.', resolve: ({ to }) => to as StepStatusWord }),
-    attempt: t.exposeInt('attempt', { nullable: true, description: 'The number of its newest attempt. Null: there was none.' }),
+    from: t.field({ type: StepStatus, description: 'The old status.', resolve: ({ from }) => from as StepStatusWord }),
+    to: t.field({ type: StepStatus, description: 'The new status.', resolve: ({ to }) => to as StepStatusWord }),
+    attempt: t.exposeInt('attempt', { nullable: true, description: 'The number of its newest attempt. Null: there was no attempt.' }),
   }),
 });
 
 builder.objectRef<ShownEvent>(typeNames.FRAGMENT_READY).implement({
-  description: 'A file of a job is whole. Left out of streams once the file is deleted.',
+  description: 'A file of a job was fully uploaded. The event is left out of streams once the file is deleted.',
   interfaces: [Event],
   fields: (t) => ({
     fragment: t.field({
@@ -137,15 +138,15 @@ builder.objectRef<ShownEvent>(typeNames.FRAGMENT_READY).implement({
 });
 
 builder.objectRef<ShownEvent>(typeNames.JOB_UPDATED).implement({
-  description: "A job's own fields changed, but for its status.",
+  description: 'Fields of a job other than its status changed.',
   interfaces: [Event],
   fields: (t) => ({
-    changed: t.stringList({ description: 'The names of the fields that changed.', resolve: ({ details }) => details ?? [] }),
+    changed: t.stringList({ description: 'The names of the changed fields.', resolve: ({ details }) => details ?? [] }),
   }),
 });
 
 builder.objectRef<ShownEvent>(typeNames.ROUND_CHANGED).implement({
-  description: 'A round of a federated job started, went on or ended.',
+  description: 'A round of a federated job changed its status.',
   interfaces: [Event],
   fields: (t) => ({
     round: t.field({
@@ -160,9 +161,9 @@ builder.objectRef<ShownEvent>(typeNames.ROUND_CHANGED).implement({
     from: t.field({
       type: RoundStatus,
       nullable: true,
-      description: 'The status before. Null: it has just started.',
+      description: 'The old status. Null: it has just started.',
       resolve: ({ from }) => from as RoundStatusWord | null,
     }),
-    to: t.field({ type: RoundStatus, description: 'The status since.', resolve: ({ to }) => to as RoundStatusWord }),
+    to: t.field({ type: RoundStatus, description: 'The new status.', resolve: ({ to }) => to as RoundStatusWord }),
   }),
 });

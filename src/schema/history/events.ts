@@ -17,11 +17,11 @@ import { projectById } from '../projects.ts';
 import { Event, eventsOf, type ShownEvent } from './event-types.ts';
 
 const EventFilter = builder.inputType('EventFilter', {
-  description: 'Which events. What is left out or null does not matter; what is given must hold, all of it.',
+  description: 'Selects events that meet every given condition. A field that is left out or null is no condition.',
   fields: (t) => ({
-    jobId: t.id({ description: 'Only those of this job. Their cursors are good for this job alone.' }),
-    projectId: t.id({ description: 'Only those of jobs of this project.' }),
-    types: t.field({ type: [EventType], description: 'Only those of one of these kinds. An empty list takes none.' }),
+    jobId: t.id({ description: 'Only those of this job. Their cursors are valid for this job only.' }),
+    projectId: t.id({ description: 'Only those of jobs in this project.' }),
+    types: t.field({ type: [EventType], description: 'Only those with one of these types. An empty list matches none.' }),
   }),
 });
 type Filter = typeof EventFilter.$inferInput;
@@ -29,13 +29,13 @@ type Filter = typeof EventFilter.$inferInput;
 const EventPage = builder.objectRef<StreamPage<ShownEvent>>('EventPage').implement({
   description: 'A range of events.',
   fields: (t) => ({
-    events: t.expose('rows', { type: [Event], size: IN_ITS_PAGE, description: 'They, in the order in which they were committed.' }),
+    events: t.expose('rows', { type: [Event], size: IN_ITS_PAGE, description: 'The events, in commit order.' }),
     endCursor: t.expose('endCursor', {
       type: 'Cursor',
       nullable: true,
-      description: 'Pass it as `after` to read on, here or with the subscription `events` of the same filter. Null: there was nothing.',
+      description: 'Pass it as `after` to continue, here or in the subscription `events` with the same filter. Null: there are no events.',
     }),
-    hasMore: t.exposeBoolean('hasMore', { description: 'Whether more is stored after it.' }),
+    hasMore: t.exposeBoolean('hasMore', { description: 'Whether more entries are stored after this page.' }),
     missed: t.exposeInt('missed', { description: missedText }),
   }),
 });
@@ -71,7 +71,7 @@ const oneJob = (context: Context, filter: Filter | null | undefined): string | n
 builder.objectField(Job, 'events', (t) =>
   t.field({
     type: EventPage,
-    description: 'What happened to it, the oldest first.',
+    description: 'Its events, oldest first.',
     args: streamArgs,
     resolve: ({ id }, args, context) => pageOfJob(context, id, args),
   }),
@@ -80,8 +80,8 @@ builder.objectField(Job, 'events', (t) =>
 builder.queryField('events', (t) =>
   t.field({
     type: EventPage,
-    description: 'What happened to one job, or to all that the filter takes and this key may see; the oldest first.',
-    args: { filter: t.arg({ type: EventFilter, description: 'Which of them. Default: all.' }), ...streamArgs },
+    description: 'The events of one job, or of all jobs that the filter matches and this key may see. Oldest first.',
+    args: { filter: t.arg({ type: EventFilter, description: 'Selects entries. Default: all.' }), ...streamArgs },
     resolve: async (_, { filter, ...args }, context) => {
       const jobId = oneJob(context, filter);
       const { projectId: ownId } = scopeOf(viewerOf(context));
@@ -103,20 +103,20 @@ interface FrameOfEvents extends FrameHead {
 }
 
 const EventFrame = builder.objectRef<FrameOfEvents>('EventFrame').implement({
-  description: 'Events that came, in the order in which they were committed.',
+  description: 'New events, in commit order.',
   interfaces: [StreamFrame],
-  fields: (t) => ({ events: t.expose('events', { type: [Event], size: A_FRAME, description: 'What came; may be empty.' }) }),
+  fields: (t) => ({ events: t.expose('events', { type: [Event], size: A_FRAME, description: 'The new entries. May be empty.' }) }),
 });
 
 builder.subscriptionField('events', (t) =>
   t.field({
     type: EventFrame,
     description:
-      'Everything that happens to one job, or to all that the filter takes and this key may see: what is stored, then each as it is committed. ' +
-      'Of one job it is ENDED once the job has.',
+      'The events of one job, or of all jobs that the filter matches and this key may see. Stored events come first, then each new ' +
+      'one when it is committed. For one job, the stream ends after the job has ended.',
     args: {
-      filter: t.arg({ type: EventFilter, description: 'Which of them. Default: all.' }),
-      after: t.arg({ type: 'Cursor', description: 'Go on after this cursor. Default: from the beginning.' }),
+      filter: t.arg({ type: EventFilter, description: 'Selects entries. Default: all.' }),
+      after: t.arg({ type: 'Cursor', description: 'Continue after this cursor. Default: from the beginning.' }),
     },
     subscribe: async (_, { filter, after }, context): Promise<AsyncIterable<Frame<EventRow>>> => {
       const { domain, wakeups } = context;

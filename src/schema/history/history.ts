@@ -24,54 +24,59 @@ const stepOriginsOfJob = defineLoader<string, EventRow[]>(async ({ domain }, job
 export type Transition = Pick<EventRow, 'jobId' | 'seq' | 'from' | 'to' | 'reason' | 'description' | 'exitCode' | 'actor' | 'at'>;
 
 export const StatusTransition = builder.objectRef<Transition>('StatusTransition').implement({
-  description: 'One change of the status of a job or of a step.',
+  description: 'One change of the status of a job or step.',
   fields: (t) => ({
     cursor: t.field({
       type: 'Cursor',
-      description: "The place of its event in the job's stream of events: pass it as `after` to jobStatus, or to the events of this job.",
+      description: "The position of its event in the job's stream. Pass it as `after` to jobStatus, or to the events of this job.",
       resolve: ({ jobId, seq }, _, { domain }) => encodeCursor(domain, { kind: 'event', jobId, seq }),
     }),
     from: t.exposeString('from', {
       nullable: true,
-      description: 'The status before: a JobStatus or a StepStatus. Null: it was just made.',
+      description: 'The old status: a JobStatus or a StepStatus. Null: it was just created.',
     }),
-    to: t.string({ description: 'The status since: a JobStatus or a StepStatus.', resolve: ({ to }) => to ?? '' }),
+    to: t.string({ description: 'The new status: a JobStatus or a StepStatus.', resolve: ({ to }) => to ?? '' }),
     reason: t.field({ type: StatusReason, description: 'Why, for programs.', resolve: ({ reason }) => reason ?? 'CREATED' }),
-    description: t.exposeString('description', { description: 'Why, for people; may be empty.' }),
-    exitCode: t.exposeInt('exitCode', { nullable: true, description: 'The exit code that led to it, if one did.' }),
-    actor: t.exposeString('actor', { description: 'Who did it: the name of a key, or `trainyard` for what the gateway does by itself.' }),
+    description: t.exposeString('description', { description: 'Why, for people. May be empty.' }),
+    exitCode: t.exposeInt('exitCode', { nullable: true, description: 'The exit code that caused it, if any.' }),
+    actor: t.exposeString('actor', { description: 'Who did it: the name of a key, or `trainyard` for the gateway itself.' }),
     at: t.expose('at', { type: 'DateTime', description: 'When it happened.' }),
   }),
 });
 
 export const JobStatusHistory = builder.objectRef<ShownJob>('JobStatusHistory').implement({
-  description: 'The present status of a job, and every change that led to it.',
+  description: 'The current status of a job and every change that led to it.',
   fields: (t) => ({
-    status: t.expose('status', { type: JobStatus, description: 'How far it has come.' }),
-    reason: t.expose('reason', { type: StatusReason, description: 'Why it is in this status, for programs.' }),
-    description: t.exposeString('reasonDescription', { description: 'Why it is in this status, for people; may be empty.' }),
-    exitCode: t.exposeInt('exitCode', { nullable: true, description: 'The exit code that led to this status, if one did.' }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the job was made.' }),
-    startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true, description: 'When its first step was claimed. Null: not yet.' }),
-    finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true, description: 'When it reached its end. Null: not yet.' }),
+    status: t.expose('status', { type: JobStatus, description: 'Its status.' }),
+    reason: t.expose('reason', { type: StatusReason, description: 'Why it has this status, for programs.' }),
+    description: t.exposeString('reasonDescription', { description: 'Why it has this status, for people. May be empty.' }),
+    exitCode: t.exposeInt('exitCode', { nullable: true, description: 'The exit code that caused this status, if any.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the job was created.' }),
+    startedAt: t.expose('startedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When its first step was claimed. Null: none has been.',
+    }),
+    finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true, description: 'When it ended. Null: it has not ended.' }),
     transitions: t.field({
       type: [StatusTransition],
       size: FEW,
-      description: 'Each change of the status, the oldest first: the job’s creation. Those that are past retention are left out.',
+      description:
+        'Each change of the status, oldest first, beginning with the job’s creation. Changes that retention has deleted are left out.',
       resolve: ({ id }, _, context) => transitionsOfJob.load(context, id),
     }),
   }),
 });
 
 builder.objectField(Job, 'history', (t) =>
-  t.field({ type: JobStatusHistory, description: 'Its present status, and every change that led to it.', resolve: (job) => job }),
+  t.field({ type: JobStatusHistory, description: 'Its current status and every change that led to it.', resolve: (job) => job }),
 );
 
 builder.objectField(Step, 'transitions', (t) =>
   t.field({
     type: [StatusTransition],
     size: FEW,
-    description: 'Each change of its status, the oldest first: how it came to be. Those that are past retention are left out.',
+    description: 'Each change of its status, oldest first, beginning with its creation. Changes that retention has deleted are left out.',
     resolve: async (step, _, context) => {
       const [origins, changes] = await Promise.all([stepOriginsOfJob.load(context, step.jobId), transitionsOfStep.load(context, step.id)]);
       return [beginningOf(step, origins), ...changes];

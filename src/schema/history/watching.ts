@@ -17,21 +17,25 @@ interface FrameOfStatus extends FrameHead {
 }
 
 const StatusFrame = builder.objectRef<FrameOfStatus>('StatusFrame').implement({
-  description: 'Changes of the status of a job that came, and the status that they led to.',
+  description: 'New changes of the status of a job, and its current status.',
   interfaces: [StreamFrame],
   fields: (t) => ({
-    history: t.expose('history', { type: JobStatusHistory, description: 'The status as it is now.' }),
-    transitions: t.expose('transitions', { type: [StatusTransition], size: A_FRAME, description: 'What came, in order; may be empty.' }),
+    history: t.expose('history', { type: JobStatusHistory, description: 'The status history as it is now.' }),
+    transitions: t.expose('transitions', {
+      type: [StatusTransition],
+      size: A_FRAME,
+      description: 'The new changes, in order. May be empty.',
+    }),
   }),
 });
 
 builder.subscriptionField('jobStatus', (t) =>
   t.field({
     type: StatusFrame,
-    description: 'The status history of one job: each change that is stored, then each as it is made. ENDED once the job has.',
+    description: 'The status changes of one job: the stored changes, then each new one. The stream ends after the job has ended.',
     args: {
       jobId: t.arg.id({ required: true, description: 'The job to watch.' }),
-      after: t.arg({ type: 'Cursor', description: 'Go on after this cursor. Default: from the beginning.' }),
+      after: t.arg({ type: 'Cursor', description: 'Continue after this cursor. Default: from the beginning.' }),
     },
     subscribe: async (_, { jobId, after }, context): Promise<AsyncIterable<Frame<EventRow>>> => {
       const job = await watchedJob(context, jobId);
@@ -56,8 +60,8 @@ builder.subscriptionFields((t) => ({
   jobUpdated: t.field({
     type: Job,
     description:
-      'One job as it is now, then again after each change of it, of its steps or of its files, until it is deleted; under load the newest state wins. ' +
-      'It cannot be resumed, and need not be: it begins with the present.',
+      'One job: its current state, then its new state after each change of the job, its steps or its files, until it is deleted. ' +
+      'Under load, only the newest state is sent. It has no cursor because it always starts with the current state.',
     args: { jobId: t.arg.id({ required: true, description: 'The job to watch.' }) },
     subscribe: async (_, { jobId }, context): Promise<AsyncIterable<ShownJob>> =>
       jobChanges(context.domain, context.wakeups, (await watchedJob(context, jobId)).id),
@@ -66,9 +70,9 @@ builder.subscriptionFields((t) => ({
   jobsUpdated: t.field({
     type: Job,
     description:
-      'A live list: the newest of the jobs that the filter takes and this key sees, one by one, then each of them again after each change; under load the ' +
-      'newest state wins. A job that the filter no longer takes is not heard of again.',
-    args: { filter: t.arg({ type: JobFilter, description: 'Which of them. Default: all.' }) },
+      'A live list: first the newest jobs that the filter matches and this key may see, one by one, then each job again after it ' +
+      'changes. Under load, only the newest state is sent. A job that no longer matches the filter is not sent again.',
+    args: { filter: t.arg({ type: JobFilter, description: 'Selects entries. Default: all.' }) },
     subscribe: (_, { filter }, context): Promise<AsyncIterable<ShownJob>> => {
       checkJobFilter(filter);
       return jobsChanges(context.domain, context.wakeups, viewerOf(context), filter ?? {});

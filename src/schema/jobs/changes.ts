@@ -14,18 +14,18 @@ import { JobItemInput } from './items.ts';
 import { StepInput } from './templates.ts';
 
 defineMutation('updateJob', {
-  description: "Changes a job's own fields. What it runs with (items, settings, dataset) stays as it is once a step has been claimed.",
+  description: "Changes a job's own fields. Items, settings and dataset can be changed only until the first step is claimed.",
   input: builder.inputType('UpdateJobInput', {
-    description: 'What to change. What is left out or null stays as it is.',
+    description: 'The changes. A field that is left out or null stays unchanged.',
     fields: (t) => ({
       ...changedJobInput(t),
       jobId: t.id({ required: true, description: 'The job to change.' }),
       expectedUpdatedAt: t.field({
         type: 'DateTime',
-        description: "The job's updatedAt as you know it: refused if someone has changed the job since. Default: change it in any case.",
+        description: 'The `updatedAt` that you last read. The change is refused if the job has changed since. Default: no check.',
       }),
-      items: t.field({ type: [JobItemInput], description: 'Its items, all of them. Before its first step is claimed.' }),
-      settings: t.field({ type: 'JSONObject', description: 'Its settings, whole. Before its first step is claimed.' }),
+      items: t.field({ type: [JobItemInput], description: 'Replaces all its items. Only before its first step is claimed.' }),
+      settings: t.field({ type: 'JSONObject', description: 'Replaces its settings. Only before its first step is claimed.' }),
     }),
   }),
   payload: builder.objectRef<{ job: ShownJob }>('UpdateJobPayload').implement({
@@ -37,14 +37,14 @@ defineMutation('updateJob', {
 });
 
 defineMutation('deleteJob', {
-  description: 'Deletes a job that has ended; its steps, files and streams go with it.',
+  description: 'Deletes a job that has ended, with its steps, files and streams.',
   input: builder.inputType('DeleteJobInput', {
     description: 'The job to delete.',
-    fields: (t) => ({ jobId: t.id({ required: true, description: 'Its id. There is no way back.' }) }),
+    fields: (t) => ({ jobId: t.id({ required: true, description: 'Its id. Deleting cannot be undone.' }) }),
   }),
   payload: builder.objectRef<{ deletedJobId: string }>('DeleteJobPayload').implement({
-    description: 'The job is gone.',
-    fields: (t) => ({ deletedJobId: t.exposeID('deletedJobId', { description: 'The id that it had.' }) }),
+    description: 'The job was deleted.',
+    fields: (t) => ({ deletedJobId: t.exposeID('deletedJobId', { description: 'Its former id.' }) }),
   }),
   refusals: [NotFound, InvalidState],
   decide: deleteJob,
@@ -52,36 +52,37 @@ defineMutation('deleteJob', {
 
 defineMutation('cancelJob', {
   description:
-    'Cancels a job. One that no device holds is CANCELLED at once; else it is CANCELLING until its devices let go, or until cancelTimeoutSeconds have passed.',
+    'Cancels a job. If no device holds a step of it, it is CANCELLED at once. Otherwise it is CANCELLING until its devices stop ' +
+    'or cancelTimeoutSeconds have passed.',
   input: builder.inputType('CancelJobInput', {
     description: 'The job to cancel, and how long to wait for its devices.',
     fields: (t) => ({
       jobId: t.id({ required: true, description: 'The job to cancel.' }),
-      reason: t.string({ description: 'Why, for people; its devices are told too.' }),
+      reason: t.string({ description: 'Why, for people. Its devices see it too.' }),
       cancelTimeoutSeconds: t.float({
         required: true,
         defaultValue: 30,
-        description: 'How long its devices have to let go before it is CANCELLED all the same. 0: at once. At most a day.',
+        description: 'How long its devices have to stop before it is CANCELLED anyway: 0 (at once) to a day.',
       }),
     }),
   }),
   payload: builder.objectRef<{ job: ShownJob }>('CancelJobPayload').implement({
-    description: 'The job is cancelled, or on its way there.',
-    fields: (t) => ({ job: t.expose('job', { type: Job, description: 'The job as it is now: CANCELLED, or CANCELLING.' }) }),
+    description: 'The job is cancelled or being cancelled.',
+    fields: (t) => ({ job: t.expose('job', { type: Job, description: 'The job, now CANCELLED or CANCELLING.' }) }),
   }),
   refusals: [NotFound, InvalidState],
   decide: cancelJob,
 });
 
 defineMutation('addSteps', {
-  description: 'Appends steps to a job that has not ended; they run after those it has.',
+  description: 'Appends steps to a job that has not ended. They run after its other steps.',
   input: builder.inputType('AddStepsInput', {
     description: 'The steps to append.',
     fields: (t) => ({
-      jobId: t.id({ required: true, description: 'The job that gets them.' }),
-      steps: t.field({ type: [StepInput], required: true, description: 'They, in order.' }),
+      jobId: t.id({ required: true, description: 'The job to extend.' }),
+      steps: t.field({ type: [StepInput], required: true, description: 'The steps, in order.' }),
       idempotencyKey: t.string({
-        description: 'Any text of your own: the same key with the same input adds nothing new, and answers the first result.',
+        description: 'Any text you choose. A repeated request with the same key and input adds nothing and returns the first result.',
       }),
     }),
   }),
@@ -98,18 +99,18 @@ defineMutation('addSteps', {
 
 defineMutation('setJobOutput', {
   description:
-    'Stores the result document of a job. It is kept as a file of type OUTPUT too, with settings, items and environment beside it and secrets masked. ' +
-    "By the job's token, a lease of one of its steps, or an editor.",
+    'Stores the result document of a job. It is also stored as a file of type OUTPUT, together with settings, items and ' +
+    "environment, with secrets masked. Allowed for the job's key, a lease of one of its steps, and an EDITOR.",
   input: builder.inputType('SetJobOutputInput', {
     description: 'The result of a job.',
     fields: (t) => ({
-      jobId: t.id({ required: true, description: 'The job that it is of.' }),
+      jobId: t.id({ required: true, description: 'The job that it belongs to.' }),
       output: t.field({
         type: 'JSONObject',
         required: true,
-        description: 'The document: at most 256 KB. It takes the place of an earlier one.',
+        description: 'The document: at most 256 KB. It replaces an earlier one.',
       }),
-      leaseToken: t.string({ description: 'The lease under which a step reports it: refused once that is no longer current.' }),
+      leaseToken: t.string({ description: 'The lease of the step that reports it. Refused when that lease is no longer current.' }),
     }),
   }),
   payload: builder.objectRef<{ job: ShownJob; fragment: FragmentRow }>('SetJobOutputPayload').implement({
@@ -118,7 +119,7 @@ defineMutation('setJobOutput', {
       job: t.expose('job', { type: Job, description: 'The job as it is now.' }),
       fragment: t.expose('fragment', {
         type: Fragment,
-        description: 'The file: output with settings, items and environment, secrets masked.',
+        description: 'The file: output, settings, items and environment, with secrets masked.',
       }),
     }),
   }),

@@ -4,22 +4,22 @@ import { IN_ITS_ROW } from '../core/sizes.ts';
 import { Resources, ResourcesInput } from './resources.ts';
 
 /** What a key without the right to read a field is shown in its place (guards.ts). */
-const hidden = (text: string) => `\`${text}\` for a key of kind WATCH, whose link is shared.`;
+const hidden = (text: string) => `\`${text}\` for a key of kind WATCH.`;
 
 const ContainerBuild = builder.objectRef<NonNullable<ContainerShape['build']>>('ContainerBuild').implement({
-  description: 'How to build the image, where none is given.',
+  description: 'How to build the image when none is given.',
   fields: (t) => ({
-    context: t.exposeString('context', { description: `The folder or Git URL that the build starts from; ${hidden('***')}` }),
+    context: t.exposeString('context', { description: `The folder or Git URL to build from; ${hidden('***')}` }),
     dockerfile: t.exposeString('dockerfile', { description: 'The path of the Dockerfile within the context.' }),
     properties: t.expose('properties', {
       type: 'JSONObject',
-      description: `Whatever else the builder takes, as it was given; ${hidden('{}')}`,
+      description: `Other properties for the builder, as they were given; ${hidden('{}')}`,
     }),
   }),
 });
 
 const EnvironmentVariable = builder.objectRef<ContainerShape['env'][number]>('EnvironmentVariable').implement({
-  description: 'A variable of the environment that a step runs in.',
+  description: 'An environment variable of a step.',
   fields: (t) => ({
     name: t.exposeString('name', { description: 'Its name.' }),
     value: t.string({
@@ -27,7 +27,9 @@ const EnvironmentVariable = builder.objectRef<ContainerShape['env'][number]>('En
       resolve: ({ value, isSecret }) => (isSecret ? '***' : value),
     }),
     isSecret: t.boolean({
-      description: 'Whether its value is answered to the claims alone that run it (`secretEnv`), and masked in what their steps report.',
+      description:
+        'Whether its value is secret. A secret value is returned only to the device that claims the step (`secretEnv`), and is ' +
+        'masked in what the step reports.',
       resolve: ({ isSecret }) => isSecret ?? false,
     }),
   }),
@@ -36,17 +38,19 @@ const EnvironmentVariable = builder.objectRef<ContainerShape['env'][number]>('En
 const Volume = builder.objectRef<ContainerShape['volumes'][number]>('Volume').implement({
   description: 'Storage that is mounted into the container.',
   fields: (t) => ({
-    storage: t.exposeString('storage', { description: `What is mounted: a path or a URL that the device understands; ${hidden('***')}` }),
-    containerPath: t.exposeString('containerPath', { description: 'Where it is found inside the container.' }),
-    isReadOnly: t.exposeBoolean('isReadOnly', { description: 'Whether the container cannot write to it.' }),
+    storage: t.exposeString('storage', { description: `What to mount: a path or a URL that the device understands; ${hidden('***')}` }),
+    containerPath: t.exposeString('containerPath', { description: 'The path inside the container.' }),
+    isReadOnly: t.exposeBoolean('isReadOnly', { description: 'Whether the mount is read-only.' }),
   }),
 });
 
 const requiresAuth =
-  'Whether the port is not for everyone. True: a container’s port is published on the loopback address of its device alone, and nobody signs in. False: on all of its addresses. A process opens its port by itself: it has to listen on 127.0.0.1 to be reached from its device alone.';
+  'Who can reach the port. True: the container port is published only on the loopback address of its device; nobody has to ' +
+  'sign in. False: it is published on all addresses of the device. A process opens its port itself: to be reachable only from ' +
+  'its device it must listen on 127.0.0.1.';
 
 const HttpPort = builder.objectRef<NonNullable<ContainerShape['http']>>('HttpPort').implement({
-  description: 'A port on which the container serves HTTP.',
+  description: 'The port where a container or process serves HTTP.',
   fields: (t) => ({
     port: t.exposeInt('port', { description: 'The port inside the container.' }),
     requiresAuth: t.exposeBoolean('requiresAuth', { description: requiresAuth }),
@@ -55,23 +59,24 @@ const HttpPort = builder.objectRef<NonNullable<ContainerShape['http']>>('HttpPor
 
 export const Container = builder.objectRef<ContainerShape>('Container').implement({
   description:
-    'What a step runs, and where: with an `image`, or one to `build`, in a container; without, `command` as a process of the device.',
+    'What a step runs, and where. With `image` or `build` it runs in a container, otherwise `command` runs as a process on the ' +
+    'device.',
   fields: (t) => ({
-    image: t.exposeString('image', { nullable: true, description: 'The image to run. Null: the command runs as a process of the device.' }),
+    image: t.exposeString('image', { nullable: true, description: 'The image to run. Null: the command runs as a process on the device.' }),
     entrypoint: t.exposeString('entrypoint', { nullable: true, description: "Replaces the image's own entrypoint." }),
-    command: t.exposeString('command', { nullable: true, description: 'The command line to run. Null: what the image runs by itself.' }),
-    build: t.expose('build', { type: ContainerBuild, nullable: true, description: 'How to build the image, if it is to be built.' }),
+    command: t.exposeString('command', { nullable: true, description: "The command line to run. Null: the image's default command." }),
+    build: t.expose('build', { type: ContainerBuild, nullable: true, description: 'How to build the image, if it must be built.' }),
     env: t.expose('env', {
       type: [EnvironmentVariable],
       size: IN_ITS_ROW,
-      description: 'Variables of its environment, beside those that every step gets.',
+      description: 'Environment variables, in addition to those that every step gets.',
     }),
     volumes: t.expose('volumes', { type: [Volume], size: IN_ITS_ROW, description: 'Storage that is mounted into it.' }),
-    http: t.expose('http', { type: HttpPort, nullable: true, description: 'The port on which it serves HTTP, if it does.' }),
-    resources: t.expose('resources', { type: Resources, description: 'What it needs of its device.' }),
+    http: t.expose('http', { type: HttpPort, nullable: true, description: 'The port where it serves HTTP, if it does.' }),
+    resources: t.expose('resources', { type: Resources, description: 'The resources that it needs.' }),
     properties: t.expose('properties', {
       type: 'JSONObject',
-      description: `Whatever else its device understands, as it was given; ${hidden('{}')}`,
+      description: `Other properties for the device, as they were given; ${hidden('{}')}`,
     }),
   }),
 });
@@ -79,24 +84,24 @@ export const Container = builder.objectRef<ContainerShape>('Container').implemen
 const ContainerBuildInput = builder.inputType('ContainerBuildInput', {
   description: 'How to build an image.',
   fields: (t) => ({
-    context: t.string({ required: true, description: 'The folder or Git URL that the build starts from.' }),
+    context: t.string({ required: true, description: 'The folder or Git URL to build from.' }),
     dockerfile: t.string({ required: true, defaultValue: 'Dockerfile', description: 'The path of the Dockerfile within the context.' }),
-    properties: t.field({ type: 'JSONObject', description: 'Whatever else the builder takes.' }),
+    properties: t.field({ type: 'JSONObject', description: 'Other properties for the builder.' }),
   }),
 });
 
 const EnvironmentVariableInput = builder.inputType('EnvironmentVariableInput', {
-  description: 'A variable of the environment.',
+  description: 'An environment variable.',
   fields: (t) => ({
-    name: t.string({ required: true, description: 'Its name: letters, digits and underscores, not beginning with a digit.' }),
+    name: t.string({ required: true, description: 'Its name: letters, digits and underscores. It cannot begin with a digit.' }),
     value: t.string({
       required: true,
-      description: 'Its value, as text. One with a line break is not for a container run by `trainyard agent`.',
+      description: 'Its value, as text. `trainyard agent` cannot pass a value with a line break to a container.',
     }),
     isSecret: t.boolean({
       required: true,
       defaultValue: false,
-      description: 'Whether its value is to be shown to nobody but the device that runs the step. At most 32 of a container.',
+      description: 'Whether its value is shown only to the device that runs the step. A container has at most 32 secret variables.',
     }),
   }),
 });
@@ -105,13 +110,13 @@ const VolumeInput = builder.inputType('VolumeInput', {
   description: 'Storage to mount into the container.',
   fields: (t) => ({
     storage: t.string({ required: true, description: 'What to mount: a path or a URL that the device understands.' }),
-    containerPath: t.string({ required: true, description: 'Where it is to be found inside the container.' }),
-    isReadOnly: t.boolean({ required: true, defaultValue: false, description: 'Whether the container may not write to it.' }),
+    containerPath: t.string({ required: true, description: 'The path inside the container.' }),
+    isReadOnly: t.boolean({ required: true, defaultValue: false, description: 'Whether the mount is read-only.' }),
   }),
 });
 
 const HttpPortInput = builder.inputType('HttpPortInput', {
-  description: 'A port on which the container serves HTTP.',
+  description: 'The port where a container or process serves HTTP.',
   fields: (t) => ({
     port: t.int({ required: true, description: 'The port inside the container: 1 to 65535.' }),
     requiresAuth: t.boolean({ required: true, defaultValue: true, description: requiresAuth }),
@@ -124,11 +129,11 @@ export const ContainerInput = builder.inputType('ContainerInput', {
     image: t.string({ description: 'The image to run. Without one, the command runs as a process of the device.' }),
     entrypoint: t.string({ description: "Replaces the image's own entrypoint." }),
     command: t.string({ description: 'The command line to run, like `python train.py --epochs 5`.' }),
-    build: t.field({ type: ContainerBuildInput, description: 'How to build the image, if it is to be built.' }),
-    env: t.field({ type: [EnvironmentVariableInput], description: 'Variables of its environment.' }),
+    build: t.field({ type: ContainerBuildInput, description: 'How to build the image, if it must be built.' }),
+    env: t.field({ type: [EnvironmentVariableInput], description: 'Environment variables.' }),
     volumes: t.field({ type: [VolumeInput], description: 'Storage to mount into it.' }),
-    http: t.field({ type: HttpPortInput, description: 'The port on which it serves HTTP.' }),
-    resources: t.field({ type: ResourcesInput, description: "What it needs of its device. A step's own resources win over these." }),
-    properties: t.field({ type: 'JSONObject', description: 'Whatever else its device understands.' }),
+    http: t.field({ type: HttpPortInput, description: 'The port where it serves HTTP.' }),
+    resources: t.field({ type: ResourcesInput, description: "The resources that it needs. The step's own resources take precedence." }),
+    properties: t.field({ type: 'JSONObject', description: 'Other properties for the device.' }),
   }),
 });

@@ -3,28 +3,28 @@ import { ComparisonOperator, DeviceSelectionStrategy } from '../core/enums.ts';
 import { ContainerInput } from './containers.ts';
 
 const MetricCriterionInput = builder.inputType('MetricCriterionInput', {
-  description: 'A metric of rounds, and what it has to come to.',
+  description: 'A condition on a metric of a round.',
   fields: (t) => ({
-    metric: t.string({ required: true, description: 'The name of the metric, as devices or the aggregating step report it.' }),
-    operator: t.field({ type: ComparisonOperator, required: true, description: 'How it has to compare.' }),
-    threshold: t.float({ required: true, description: 'With what.' }),
+    metric: t.string({ required: true, description: 'The name of the metric, as the devices or the aggregating step report it.' }),
+    operator: t.field({ type: ComparisonOperator, required: true, description: 'How the metric must compare with the threshold.' }),
+    threshold: t.float({ required: true, description: 'The threshold.' }),
   }),
 });
 
 const TerminationCriterionInput = builder.inputType('TerminationCriterionInput', {
-  description: 'What ends a federated job as SUCCEEDED when it holds: exactly one of the three.',
+  description: 'A condition that ends a federated job as SUCCEEDED. Give exactly one of the three.',
   isOneOf: true,
   fields: (t) => ({
     maxDurationSeconds: t.float({
-      description: 'It has lasted so many seconds since its first round started. What runs then is cancelled.',
+      description: 'It holds this many seconds after the first round started. Running steps are then cancelled.',
     }),
-    maxRounds: t.int({ description: 'So many rounds have succeeded: 1 to 10000.' }),
-    metric: t.field({ type: MetricCriterionInput, description: 'After a round, a metric of it has come to something.' }),
+    maxRounds: t.int({ description: 'It holds after this many rounds have succeeded: 1 to 10000.' }),
+    metric: t.field({ type: MetricCriterionInput, description: 'It holds when a metric of a finished round passes a threshold.' }),
   }),
 });
 
 export const FederationInput = builder.inputType('FederationInput', {
-  description: 'Makes a job a federated one. Its devices are selected at once, from the edge devices of its project that are online.',
+  description: 'Makes a job federated. Its devices are selected at once from the edge devices of its project that are online.',
   fields: (t) => ({
     deviceSelectionStrategy: t.field({
       type: DeviceSelectionStrategy,
@@ -32,38 +32,40 @@ export const FederationInput = builder.inputType('FederationInput', {
       defaultValue: 'RANDOM',
       description: 'How the devices of a round are selected.',
     }),
-    numDevices: t.int({ required: true, description: 'How many models have to come in for a round to succeed: 1 to 1000.' }),
+    numDevices: t.int({ required: true, description: 'How many models a round needs to succeed: 1 to 1000.' }),
     numBufferDevices: t.int({
       required: true,
       defaultValue: 0,
-      description: 'How many devices are selected beyond that, so that some may fail: with those above at most 1000.',
+      description: 'How many extra devices are selected, so that some may fail. With numDevices at most 1000.',
     }),
-    selectionSeed: t.string({ description: 'Give that of another job to select as it did. Default: a new one.' }),
+    selectionSeed: t.string({
+      description: 'The seed of the selection. Pass the seed of another job to reproduce its selection. Default: a new one.',
+    }),
     terminationCriteria: t.field({
       type: [TerminationCriterionInput],
       required: true,
       defaultValue: [],
-      description: 'Rounds go on until one of these holds: at most 20. Empty: one round.',
+      description: 'Rounds continue until one of these holds: at most 20. Empty: one round.',
     }),
     roundDeadlineSeconds: t.float({
-      description:
-        'How long a round may wait for its models before it fails with QUORUM_UNREACHABLE, and the job with it. Default: for ever.',
+      description: 'How long a round waits for its models before it and the job fail with QUORUM_UNREACHABLE. Default: no limit.',
     }),
     startModelFragmentId: t.id({
       description:
-        'A READY fragment of type MODEL of the project, that the first round starts from. Default: that of its experiment, or none.',
+        'The model that the first round starts from: a READY fragment of type MODEL in the project. Default: the model of its ' +
+        'experiment, or none.',
     }),
     trainContainer: t.field({
       type: ContainerInput,
-      description: "What the devices run. Default: the job's container; with neither, they know what to do.",
+      description: "What the devices run. Default: the job's container. Without either, the devices implement training themselves.",
     }),
     aggregateContainer: t.field({
       type: ContainerInput,
       description:
-        'What a worker runs to make one model of those that came in, in a step of its own. Default: the gateway takes the mean of tensors of type F16, ' +
-        'BF16, F32 and F64. Whole numbers and booleans, such as the counter of a batch norm, are taken from the model with the most samples (from the ' +
-        'first device selected, where a device gave no number). A tensor of any other type must stay as it is in the start model: a model that changes ' +
-        'it is refused by name.',
+        'What a worker runs, in a step of its own, to combine the submitted models into one. Default: the gateway takes the mean of ' +
+        'tensors of type F16, BF16, F32 and F64. Integers and booleans, such as the counter of a batch norm, are taken from the ' +
+        'model with the most samples (from the first selected device, if any device gave no number). A tensor of any other type must ' +
+        'stay as it is in the start model: a model that changes one is refused, with the names of those tensors.',
     }),
   }),
 });

@@ -30,27 +30,27 @@ JobItem.implement({
   description: 'A named, typed setting of a job.',
   interfaces: [Node],
   fields: (t) => ({
-    job: t.field({ type: Job, description: 'The job that it is of.', resolve: ({ jobId }, _, context) => jobOf(context, jobId) }),
-    name: t.exposeString('name', { description: 'What programs know it by; once in a job.' }),
-    description: t.exposeString('description', { nullable: true, description: 'What it is for, if someone said so.' }),
-    label: t.exposeString('label', { nullable: true, description: 'What a form calls it, if someone said so.' }),
+    job: t.field({ type: Job, description: 'The job that it belongs to.', resolve: ({ jobId }, _, context) => jobOf(context, jobId) }),
+    name: t.exposeString('name', { description: 'Its name, unique within the job.' }),
+    description: t.exposeString('description', { nullable: true, description: 'Its purpose, if given.' }),
+    label: t.exposeString('label', { nullable: true, description: 'Its label in forms, if given.' }),
     value: t.exposeString('value', {
       budget: true,
-      description: "Its value as text, in its type's one canonical spelling: `0.5` for what was given as `.50`.",
+      description: 'Its value as text, in the canonical form of its type: `.50` becomes `0.5`.',
     }),
     typedValue: t.field({
       type: 'JSON',
-      description: 'Its value as JSON: a number, a string, a boolean or a list of strings.',
+      description: 'Its value as JSON: a number, a string, a boolean or an array of strings.',
       resolve: (item) => typedValue(item),
     }),
     defaultValue: t.exposeString('defaultValue', {
       budget: true,
       nullable: true,
-      description: 'What it would be if no value had been given, if that was said.',
+      description: 'The value that applies when none is given, if there is one.',
     }),
-    valueType: t.expose('valueType', { type: ItemValueType, description: 'What its text stands for.' }),
-    source: t.expose('source', { type: SettingSource, description: 'Where its value came from: it was given, or is the default.' }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+    valueType: t.expose('valueType', { type: ItemValueType, description: 'The type of its value.' }),
+    source: t.expose('source', { type: SettingSource, description: 'Whether its value was given or is the default.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was created.' }),
     updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When it last changed.' }),
   }),
 });
@@ -59,28 +59,32 @@ builder.objectFields(Job, (t) => ({
   items: t.field({
     type: [JobItem],
     size: IN_ITS_ROW,
-    description: 'Its named, typed settings, in the order of its application, or else in the order in which they were given.',
+    description:
+      'Its named, typed settings, in the order of its application. Without an application, in the order in which they were given.',
     extensions: reads<ShownJob>('id'),
     resolve: ({ id }, _, context) => itemsOfJob.load(context, id),
   }),
   item: t.field({
     type: JobItem,
     nullable: true,
-    description: 'The item of this name; null when there is none.',
-    args: { name: t.arg.string({ required: true, description: 'Its name, upper and lower case included.' }) },
+    description: 'The item with this name. Null when there is none.',
+    args: { name: t.arg.string({ required: true, description: 'Its name, case-sensitive.' }) },
     extensions: reads<ShownJob>('id'),
     resolve: async ({ id }, { name }, context) => (await itemsOfJob.load(context, id)).find((item) => item.name === name) ?? null,
   }),
 }));
 
 export const JobItemInput = builder.inputType('JobItemInput', {
-  description: 'A named, typed setting to give a job.',
+  description: 'A named, typed setting for a job.',
   fields: (t) => ({
-    name: t.string({ required: true, description: 'What programs know it by: at most 200 characters, once in a job.' }),
-    description: t.string({ description: 'What it is for.' }),
-    label: t.string({ description: 'What a form calls it.' }),
-    value: t.string({ description: 'Its value as text. May be left out where there is a default.' }),
-    defaultValue: t.string({ description: "What it is if no value is given. Default: the application's." }),
-    valueType: t.field({ type: ItemValueType, description: 'What the text stands for. Default: what the application says, or TEXT.' }),
+    name: t.string({ required: true, description: 'Its name: at most 200 characters, unique within the job.' }),
+    description: t.string({ description: 'Its purpose.' }),
+    label: t.string({ description: 'Its label in forms.' }),
+    value: t.string({ description: 'Its value as text. Optional when there is a default.' }),
+    defaultValue: t.string({ description: "The value that applies when none is given. Default: the application's." }),
+    valueType: t.field({
+      type: ItemValueType,
+      description: 'The type of the value. Default: the type that the application defines, or TEXT.',
+    }),
   }),
 });

@@ -45,7 +45,7 @@ export async function watchedJob(context: Context, jobId: string): Promise<Shown
 const ComputeTime = builder
   .objectRef<Pick<ShownJob, 'cpuStartedAt' | 'cpuEndedAt' | 'gpuStartedAt' | 'gpuEndedAt'>>('ComputeTime')
   .implement({
-    description: 'When a job really computed, as the device that ran it reported; what it did not report is null.',
+    description: 'When a job was computing, as its device reported. Times that it did not report are null.',
     fields: (t) => ({
       cpuStartedAt: t.expose('cpuStartedAt', { type: 'DateTime', nullable: true, description: 'When work on processors began.' }),
       cpuEndedAt: t.expose('cpuEndedAt', { type: 'DateTime', nullable: true, description: 'When work on processors ended.' }),
@@ -56,75 +56,82 @@ const ComputeTime = builder
 
 Job.implement({
   description:
-    'One execution, made of steps that devices claim and run in order of their number. What happens to it is stored as events, and what its steps ' +
-    'report as metrics, telemetry and log; each can be read in pages or watched.',
+    'One run, made of steps that devices claim and run in order. Its changes are stored as events. Its steps report metrics, ' +
+    'telemetry and a log. Each of these can be read in pages or watched live.',
   interfaces: [Node],
   fields: (t) => ({
     ...shownJobFields(t),
-    type: t.expose('type', { type: JobType, description: 'What it is for.' }),
+    type: t.expose('type', { type: JobType, description: 'Its purpose.' }),
     initiator: t.expose('initiator', { type: JobInitiator, description: 'What started it.' }),
-    status: t.expose('status', { type: JobStatus, description: 'How far it has come. `history` says why.' }),
+    status: t.expose('status', { type: JobStatus, description: 'Its status. `history` says why.' }),
     project: t.field({
       type: Project,
       description: 'The project that owns it.',
       extensions: reads<ShownJob>('projectId'),
       resolve: ({ projectId }, _, context) => projectOf(context, projectId),
     }),
-    owner: t.exposeString('owner', { description: 'Who created it: the name of the key, as `user:alice`.' }),
+    owner: t.exposeString('owner', { description: 'The key that created it, by name: `user:alice`.' }),
     container: t.expose('container', {
       type: Container,
       nullable: true,
-      description: 'What its steps run where they have no container of their own. Null: each says so itself.',
+      description: 'What its steps run unless they have a container of their own. Null: there is none.',
     }),
     settings: t.expose('settings', {
       type: 'JSONObject',
       description:
-        "The settings that it runs with: what was given, overrides applied, filled up by the defaults of its application's schema. Its steps find them " +
-        'in a file named by TRAINYARD_SETTINGS.',
+        "The settings that it runs with: the given settings with overrides applied and defaults from its application's schema. Its " +
+        'steps read them from the file named by TRAINYARD_SETTINGS.',
     }),
     settingsWarnings: t.exposeStringList('settingsWarnings', {
-      description: "The settings that its application's schema does not know, by their dot paths. They were taken all the same.",
+      description: "The dot paths of settings that its application's schema does not define. They were accepted.",
     }),
     settingsSources: t.expose('settingsSources', {
       type: 'JSONObject',
       description:
-        'Where each of its settings came from, by its dot path: `DEFAULT`, `GIVEN` or `OVERRIDE`, as SettingSource says. A list is one setting.',
+        'Where each of its settings came from, keyed by dot path: `DEFAULT`, `GIVEN` or `OVERRIDE` (see SettingSource). A list ' +
+        'counts as one setting.',
     }),
     output: t.expose('output', {
       type: 'JSONObject',
       nullable: true,
-      description: 'The result document that it reported. Null: none yet.',
+      description: 'The result document. Null: none has been reported.',
     }),
     device: t.field({
       type: Device,
       nullable: true,
-      description: 'The device of the newest attempt at any of its steps. Null: none yet, it is gone, or this key may not see it.',
+      description:
+        'The device of the newest attempt at any of its steps. Null: no attempt yet, the device was deleted, or this key may not see ' +
+        'it.',
       extensions: reads<ShownJob>('deviceId'),
       resolve: ({ deviceId }, _, context) => (deviceId === null ? null : deviceById.load(context, deviceId)),
     }),
     agentName: t.string({
       nullable: true,
-      description: 'The name of that device; null where `device` is.',
+      description: 'The name of `device`. Null when `device` is null.',
       extensions: reads<ShownJob>('deviceId'),
       resolve: async ({ deviceId }, _, context) => (deviceId === null ? null : ((await deviceById.load(context, deviceId))?.name ?? null)),
     }),
-    computeTime: t.field({ type: ComputeTime, description: 'When it really computed, as its device reported.', resolve: (job) => job }),
+    computeTime: t.field({ type: ComputeTime, description: 'When it was computing, as its device reported.', resolve: (job) => job }),
     httpUrl: t.exposeString('httpUrl', {
       nullable: true,
-      description: 'Where what it runs can be opened in a browser, if it said so and still runs.',
+      description: 'The URL where it can be opened in a browser. Set while a step runs that reported one.',
     }),
-    sshServer: t.exposeString('sshServer', { nullable: true, description: 'Where it can be reached by SSH, if it said so.' }),
+    sshServer: t.exposeString('sshServer', { nullable: true, description: 'The SSH address, if its step reported one.' }),
     internalHostname: t.exposeString('internalHostname', {
       nullable: true,
-      description: 'Under what name other jobs can reach it, if it said so.',
+      description: 'The host name where other jobs can reach it, if its step reported one.',
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was created.' }),
     updatedAt: t.expose('updatedAt', {
       type: 'DateTime',
-      description: 'When its status or its own fields last changed; later with each change. For expectedUpdatedAt.',
+      description: 'When its status or its own fields last changed. Every change makes it later. Pass it as expectedUpdatedAt.',
     }),
-    startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true, description: 'When its first step was claimed. Null: not yet.' }),
-    finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true, description: 'When it reached its end. Null: not yet.' }),
+    startedAt: t.expose('startedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When its first step was claimed. Null: none has been.',
+    }),
+    finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true, description: 'When it ended. Null: it has not ended.' }),
   }),
 });
 
@@ -132,7 +139,7 @@ builder.queryField('job', (t) =>
   t.field({
     type: Job,
     nullable: true,
-    description: 'The job with this id. Null: there is none, or this key may not see it.',
+    description: 'The job with this id. Null when there is none or this key may not see it.',
     args: { id: t.arg.id({ required: true, description: 'Its id: `job_…`.' }) },
     resolve: (_, { id }, context, info) => jobByIdOf(chosenColumns(info)).load(context, id),
   }),

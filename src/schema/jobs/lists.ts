@@ -16,39 +16,40 @@ const MOST_LABELS = 20;
 
 export const JobFilter = builder.inputType('JobFilter', {
   description:
-    'Which jobs. What is left out or null does not matter; what is given must hold, all of it. An empty list of words takes no job at all.',
+    'Selects jobs that meet every given condition. A field that is left out or null is no condition. An empty list of statuses, ' +
+    'types or initiators matches no job.',
   fields: (t) => ({
-    projectId: t.id({ description: 'Only those of this project.' }),
-    experimentId: t.id({ description: 'Only those of this experiment.' }),
+    projectId: t.id({ description: 'Only those in this project.' }),
+    experimentId: t.id({ description: 'Only those in this experiment.' }),
     applicationId: t.id({ description: 'Only those of this application.' }),
     statuses: t.field({ type: [JobStatus], description: 'Only those in one of these statuses.' }),
-    types: t.field({ type: [JobType], description: 'Only those of one of these types.' }),
-    initiators: t.field({ type: [JobInitiator], description: 'Only those that one of these started.' }),
-    name: t.string({ description: 'Only those of just this name.' }),
-    nameContains: t.string({ description: 'Only those with this in their name; A to Z are taken as a to z.' }),
-    owner: t.string({ description: 'Only those that this principal created, as `user:alice`.' }),
-    labels: t.field({ type: [LabelInput], description: `Only those that have all of these labels; at most ${MOST_LABELS}.` }),
-    createdAfter: t.field({ type: 'DateTime', description: 'Only those made later than this.' }),
-    createdBefore: t.field({ type: 'DateTime', description: 'Only those made earlier than this.' }),
+    types: t.field({ type: [JobType], description: 'Only those with one of these types.' }),
+    initiators: t.field({ type: [JobInitiator], description: 'Only those with one of these initiators.' }),
+    name: t.string({ description: 'Only those with exactly this name.' }),
+    nameContains: t.string({ description: 'Only those whose name contains this text. The letters A to Z match in either case.' }),
+    owner: t.string({ description: 'Only those created by this key name: `user:alice`.' }),
+    labels: t.field({ type: [LabelInput], description: `Only those with all of these labels: at most ${MOST_LABELS}.` }),
+    createdAfter: t.field({ type: 'DateTime', description: 'Only those created after this time.' }),
+    createdBefore: t.field({ type: 'DateTime', description: 'Only those created before this time.' }),
   }),
 });
 
-const JobOrderField = describeEnum<Order['field']>('JobOrderField', 'What a list of jobs is ordered by. Ties are ordered by age.', {
-  CREATED_AT: 'By when they were made.',
-  UPDATED_AT: 'By when they last changed. A job that changes moves in the list while it is being read.',
-  PRIORITY: 'By their priority.',
+const JobOrderField = describeEnum<Order['field']>('JobOrderField', 'The field to order jobs by. Ties are ordered by creation time.', {
+  CREATED_AT: 'By creation time.',
+  UPDATED_AT: 'By the time of the last change. A job that changes moves within the list while you read it.',
+  PRIORITY: 'By priority.',
 });
 
-const OrderDirection = describeEnum<Order['direction']>('OrderDirection', 'Which way a list runs.', {
-  ASC: 'From the earliest, or the lowest.',
-  DESC: 'From the latest, or the highest.',
+const OrderDirection = describeEnum<Order['direction']>('OrderDirection', 'The direction of an order.', {
+  ASC: 'Ascending: the earliest or lowest first.',
+  DESC: 'Descending: the latest or highest first.',
 });
 
 const JobOrder = builder.inputType('JobOrder', {
-  description: 'The order of a list of jobs. Cursors are good for the order in which they were given.',
+  description: 'The order of a list of jobs. A cursor is valid only for the order that it was read with.',
   fields: (t) => ({
-    field: t.field({ type: JobOrderField, required: true, description: 'What to order by.' }),
-    direction: t.field({ type: OrderDirection, required: true, description: 'Which way.' }),
+    field: t.field({ type: JobOrderField, required: true, description: 'The field to order by.' }),
+    direction: t.field({ type: OrderDirection, required: true, description: 'The direction.' }),
   }),
 });
 
@@ -75,14 +76,14 @@ export function jobsLike(context: Context, filter: Filter, order: Order, choice:
 }
 
 const listArgs = builder.args((t) => ({
-  filter: t.field({ type: JobFilter, description: 'Which of them. Default: all.' }),
-  orderBy: t.field({ type: JobOrder, description: 'In which order. Default: newest first.' }),
+  filter: t.field({ type: JobFilter, description: 'Selects entries. Default: all.' }),
+  orderBy: t.field({ type: JobOrder, description: 'The order. Default: newest first.' }),
 }));
 
 builder.queryField('jobs', (t) =>
   t.field({
     type: JobConnection,
-    description: 'The jobs that this key sees.',
+    description: 'The jobs that this key may see.',
     args: { ...listArgs, ...pageArgs },
     resolve: (_, { filter, orderBy, ...page }, context, info) =>
       connect(page, jobsLike(context, filter ?? {}, orderBy ?? newestFirst, chosenColumns(info))),

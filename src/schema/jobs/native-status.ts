@@ -7,7 +7,7 @@ import { describeEnum } from '../core/enums.ts';
 import { defineLoader } from '../core/loaders.ts';
 import { Job } from '../core/nouns.ts';
 
-const Dialect = describeEnum<DialectWord>('Dialect', 'A system whose words for the status of a job can be asked for.', {
+const Dialect = describeEnum<DialectWord>('Dialect', 'Another system, whose names for job statuses Trainyard can return.', {
   VERGEAI: 'INITIALIZED, IN_PROGRESS, AGGREGATION_IN_PROGRESS, COMPLETED, CANCELLED.',
   SEEME: 'WAITING, STARTED, FINISHED, ERROR.',
   NEUROMATION: 'PENDING, RUNNING, SUSPENDED, SUCCEEDED, FAILED, CANCELLED.',
@@ -21,8 +21,8 @@ const isAggregating = defineLoader<string, boolean>(async ({ domain }, jobIds) =
 
 builder.objectField(Job, 'nativeStatus', (t) =>
   t.string({
-    description: 'Its status in the words of another system, for programs that were written for that.',
-    args: { dialect: t.arg({ type: Dialect, required: true, description: 'Whose words.' }) },
+    description: 'Its status as another system names it, for programs written for that system.',
+    args: { dialect: t.arg({ type: Dialect, required: true, description: 'The other system.' }) },
     extensions: reads<ShownJob>('id', 'status', 'isFederated'),
     resolve: async ({ id, status, isFederated }, { dialect }, context) => {
       // Only of a federated job that runs is there more to know than its row says.

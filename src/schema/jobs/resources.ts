@@ -2,25 +2,26 @@ import type { Resources as ResourcesShape } from '../../domain/core/vocabulary.t
 import { builder } from '../core/builder.ts';
 
 export const Resources = builder.objectRef<ResourcesShape>('Resources').implement({
-  description: 'Of a step: what it needs of its device; null asks for nothing. Of a device: what it has; null is none, or not known.',
+  description:
+    'Resources. For a step: what it needs of its device; null is no requirement. For a device: what it has; null is none or ' + 'unknown.',
   fields: (t) => ({
     memoryMb: t.exposeInt('memoryMb', { nullable: true, description: 'Memory in mebibytes (1,048,576 bytes).' }),
-    cpu: t.exposeFloat('cpu', { nullable: true, description: 'Processor cores; parts of one are possible.' }),
-    gpu: t.exposeInt('gpu', { nullable: true, description: 'How many GPUs.' }),
-    gpuModel: t.exposeString('gpuModel', { nullable: true, description: 'The model of the GPUs, as the driver names it.' }),
+    cpu: t.exposeFloat('cpu', { nullable: true, description: 'CPU cores. Fractions are allowed.' }),
+    gpu: t.exposeInt('gpu', { nullable: true, description: 'The number of GPUs.' }),
+    gpuModel: t.exposeString('gpuModel', { nullable: true, description: 'The GPU model, as the driver reports it.' }),
     shm: t.exposeBoolean('shm', {
-      description: 'Of a step: whether it needs shared memory (/dev/shm). Of a device: whether it offers it.',
+      description: 'For a step: whether it needs shared memory (/dev/shm). For a device: whether it offers it.',
     }),
   }),
 });
 
 export const ResourcesInput = builder.inputType('ResourcesInput', {
-  description: 'What a step needs, or what a device has. What is left out is not asked for.',
+  description: 'The resources that a step needs or a device has. For a step, a field that is left out is no requirement.',
   fields: (t) => ({
     memoryMb: t.int({ description: 'Memory in mebibytes; at least 1.' }),
-    cpu: t.float({ description: 'Processor cores, like 0.5 or 8.' }),
-    gpu: t.int({ description: 'How many GPUs.' }),
-    gpuModel: t.string({ description: 'The model that the GPUs must be, or are.' }),
-    shm: t.boolean({ required: true, defaultValue: false, description: 'Whether shared memory (/dev/shm) is needed, or offered.' }),
+    cpu: t.float({ description: 'CPU cores, such as 0.5 or 8.' }),
+    gpu: t.int({ description: 'The number of GPUs.' }),
+    gpuModel: t.string({ description: 'The GPU model that is required or present.' }),
+    shm: t.boolean({ required: true, defaultValue: false, description: 'Whether shared memory (/dev/shm) is required or offered.' }),
   }),
 });

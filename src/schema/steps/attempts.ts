@@ -13,24 +13,24 @@ const attemptsOfStep = defineLoader<string, AttemptRow[]>(async ({ domain }, ste
 );
 
 Attempt.implement({
-  description: 'One try at a step by one device under one lease.',
+  description: 'One attempt at a step, by one device under one lease.',
   fields: (t) => ({
-    number: t.exposeInt('number', { description: 'Which try it is: 1, 2, 3 … without a gap.' }),
-    step: t.field({ type: Step, description: 'The step that was tried.', resolve: ({ stepId }, _, context) => stepOf(context, stepId) }),
+    number: t.exposeInt('number', { description: 'Its number within the step: 1, 2, 3 …' }),
+    step: t.field({ type: Step, description: 'The step.', resolve: ({ stepId }, _, context) => stepOf(context, stepId) }),
     device: t.field({
       type: Device,
       nullable: true,
-      description: 'The device that tried. Null: a person did, it is gone, or this key may not see it.',
+      description: 'The device. Null: an EDITOR claimed the step, the device was deleted, or this key may not see it.',
       resolve: ({ deviceId }, _, context) => (deviceId === null ? null : deviceById.load(context, deviceId)),
     }),
-    outcome: t.expose('outcome', { type: AttemptOutcome, description: 'How it ended; RUNNING while it has not.' }),
-    reason: t.expose('reason', { type: StatusReason, nullable: true, description: 'Why it ended so, for programs. Null while it runs.' }),
-    description: t.exposeString('description', { description: 'Why it ended so, for people; may be empty.' }),
+    outcome: t.expose('outcome', { type: AttemptOutcome, description: 'How it ended. RUNNING while it runs.' }),
+    reason: t.expose('reason', { type: StatusReason, nullable: true, description: 'Why it ended, for programs. Null while it runs.' }),
+    description: t.exposeString('description', { description: 'Why it ended, for people. May be empty.' }),
     exitCode: t.exposeInt('exitCode', { nullable: true, description: 'The exit code of its program, if the device reported one.' }),
-    claimedAt: t.expose('claimedAt', { type: 'DateTime', description: 'When it began.' }),
+    claimedAt: t.expose('claimedAt', { type: 'DateTime', description: 'When it started.' }),
     leaseExpiresAt: t.expose('leaseExpiresAt', {
       type: 'DateTime',
-      description: 'Until when its lease lasts unless it is renewed; once it has ended, until when it would have.',
+      description: 'When its lease expires unless it is renewed. For an attempt that has ended, when the lease would have expired.',
     }),
     finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true, description: 'When it ended. Null while it runs.' }),
   }),
@@ -40,7 +40,7 @@ builder.objectField(Step, 'attempts', (t) =>
   t.field({
     type: [Attempt],
     size: FEW,
-    description: 'Every try at it, in order of number.',
+    description: 'Its attempts, in order of number.',
     resolve: ({ id }, _, context) => attemptsOfStep.load(context, id),
   }),
 );

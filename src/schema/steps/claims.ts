@@ -16,58 +16,61 @@ import { FEW, IN_ITS_ROW } from '../core/sizes.ts';
 import { deviceById } from '../devices.ts';
 
 export const Lease = builder.objectRef<LeaseShape>('Lease').implement({
-  description: 'The exclusive right to a step for a while.',
+  description: "A device's exclusive hold on a step, until a deadline.",
   fields: (t) => ({
     token: t.exposeString('token', {
-      description: 'Proves it: everything that the attempt reports asks for it. While it is current it is a key for the job as well.',
+      description:
+        'The token that proves it. Every report of the attempt needs it. While the lease is current, the token also works as a key ' +
+        'for the job.',
     }),
     attempt: t.exposeInt('attempt', { description: 'The number of the attempt that holds it.' }),
     expiresAt: t.expose('expiresAt', {
       type: 'DateTime',
-      description: 'When the step is taken for abandoned, unless it is renewed before.',
+      description: 'When it expires and the step is considered abandoned, unless it is renewed.',
     }),
   }),
 });
 
 const SecretVariable = builder.objectRef<{ name: string; value: string }>('SecretVariable').implement({
-  description: 'A variable of the environment whose value is secret, for the device that runs the step.',
+  description: 'A secret environment variable, for the device that runs the step.',
   fields: (t) => ({
     name: t.exposeString('name', { description: 'Its name.' }),
-    value: t.exposeString('value', { description: 'Its value, as text. What the step prints of it is to be masked.' }),
+    value: t.exposeString('value', { description: 'Its value, as text. The device must mask it in the output of the step.' }),
   }),
 });
 
-const secretEnv = 'The variables in the environment of its container that are secret, with their values: they are answered here alone.';
+const secretEnv = 'The secret environment variables of its container, with their values. They are returned nowhere else.';
 
 const Claim = builder.objectRef<ClaimShape>('Claim').implement({
-  description: 'A step that was taken.',
+  description: 'A claimed step.',
   fields: (t) => ({
-    step: t.expose('step', { type: Step, description: 'The step: RUNNING, with the attempt that holds it now.' }),
-    lease: t.expose('lease', { type: Lease, description: 'The right to it.' }),
+    step: t.expose('step', { type: Step, description: 'The step, now RUNNING.' }),
+    lease: t.expose('lease', { type: Lease, description: 'The lease on the step.' }),
     secretEnv: t.field({ type: [SecretVariable], size: IN_ITS_ROW, description: secretEnv, resolve: ({ step }) => secretsOf(step) }),
   }),
 });
 
 const deviceId =
-  "The device that takes it. Default: of a device's own key, that device; of an editor's key, none: the attempt then names no device, and only pinned steps are kept from it.";
-const leaseSeconds = 'How long the lease lasts unless it is renewed: 1 to 3600 seconds.';
+  "The device that claims. Default for a device's own key: that device. Default for an EDITOR's key: no device. The attempt " +
+  'then names no device, and all steps except pinned ones can be claimed.';
+const leaseSeconds = 'How long the lease lasts: 1 to 3600 seconds.';
 
 defineMutation('claimStep', {
-  description: 'Takes one named step, if it is queued and the device meets its demands.',
+  description: 'Claims one given step, if it is queued and the device meets its requirements.',
   input: builder.inputType('ClaimStepInput', {
-    description: 'The step to take.',
+    description: 'The step to claim.',
     fields: (t) => ({
-      jobId: t.id({ required: true, description: 'The job that it is of.' }),
-      stepNumber: t.int({ required: true, description: 'Its number in the job, from 0.' }),
+      jobId: t.id({ required: true, description: 'The job that it belongs to.' }),
+      stepNumber: t.int({ required: true, description: 'Its number in the job, starting at 0.' }),
       deviceId: t.id({ description: deviceId }),
       leaseSeconds: t.float({ required: true, defaultValue: 60, description: leaseSeconds }),
     }),
   }),
   payload: builder.objectRef<ClaimShape>('ClaimStepPayload').implement({
-    description: 'The step was taken.',
+    description: 'The step was claimed.',
     fields: (t) => ({
-      step: t.expose('step', { type: Step, description: 'The step: RUNNING.' }),
-      lease: t.expose('lease', { type: Lease, description: 'The right to it.' }),
+      step: t.expose('step', { type: Step, description: 'The step, now RUNNING.' }),
+      lease: t.expose('lease', { type: Lease, description: 'The lease on the step.' }),
       secretEnv: t.field({ type: [SecretVariable], size: IN_ITS_ROW, description: secretEnv, resolve: ({ step }) => secretsOf(step) }),
     }),
   }),
@@ -76,30 +79,33 @@ defineMutation('claimStep', {
 });
 
 defineMutation('claimNextSteps', {
-  description:
-    'Takes the steps that come first among those that the device may run: by priority, then by age. It can wait for work, which needs no polling.',
+  description: 'Claims the next steps that the device can run, by priority, then by age. It can wait for work, so devices need not poll.',
   input: builder.inputType('ClaimNextStepsInput', {
-    description: 'Who takes how many, and how long it waits.',
+    description: 'Which device claims, how many steps, and how long it waits.',
     fields: (t) => ({
       deviceId: t.id({ description: deviceId }),
-      projectId: t.id({ description: 'Only steps of this project. Default: of all that the device serves.' }),
+      projectId: t.id({ description: 'Only steps of this project. Default: all projects that the device serves.' }),
       limit: t.int({
         required: true,
         defaultValue: 1,
-        description: 'How many at most: 1 to 100. Never more than the device has slots left.',
+        description: 'The most steps to claim: 1 to 100. Never more than the device has free slots.',
       }),
       leaseSeconds: t.float({ required: true, defaultValue: 60, description: leaseSeconds }),
       waitSeconds: t.float({
         required: true,
         defaultValue: 0,
-        description: 'How long to wait for work if there is none: 0 to 50 seconds.',
+        description: 'How long to wait for work when there is none: 0 to 50 seconds.',
       }),
     }),
   }),
   payload: builder.objectRef<{ claims: ClaimShape[] }>('ClaimNextStepsPayload').implement({
-    description: 'What was taken.',
+    description: 'The claimed steps.',
     fields: (t) => ({
-      claims: t.expose('claims', { type: [Claim], size: FEW, description: 'The steps, first come first; empty when there were none.' }),
+      claims: t.expose('claims', {
+        type: [Claim],
+        size: FEW,
+        description: 'The claimed steps, in claim order. Empty when there was no work.',
+      }),
     }),
   }),
   refusals: [NotFound, InvalidInput],
@@ -111,10 +117,10 @@ defineMutation('claimNextSteps', {
 });
 
 const ClaimableStepFilter = builder.inputType('ClaimableStepFilter', {
-  description: 'Which claimable steps. What is left out or null does not matter.',
+  description: 'Selects claimable steps that meet every given condition. A field that is left out or null is no condition.',
   fields: (t) => ({
-    projectId: t.id({ description: 'Only those of this project.' }),
-    deviceId: t.id({ description: 'Only those that this device could claim now, with what it has left.' }),
+    projectId: t.id({ description: 'Only those in this project.' }),
+    deviceId: t.id({ description: 'Only those that this device could claim now, with its free slots and resources.' }),
   }),
 });
 
@@ -141,8 +147,8 @@ async function claimableSteps(context: Context, filter: typeof ClaimableStepFilt
 builder.queryField('claimableSteps', (t) =>
   t.field({
     type: StepConnection,
-    description: 'The steps that can be claimed now, in the order in which they would be: by priority, then by age.',
-    args: { filter: t.arg({ type: ClaimableStepFilter, description: 'Which of them. Default: all.' }), ...forwardArgs },
+    description: 'The steps that can be claimed now, in claim order: by priority, then by age.',
+    args: { filter: t.arg({ type: ClaimableStepFilter, description: 'Selects entries. Default: all.' }), ...forwardArgs },
     resolve: async (_, { filter, ...page }, context) => connect(page, await claimableSteps(context, filter ?? {})),
   }),
 );
@@ -158,7 +164,8 @@ async function watchedDevice(context: Context, id: string): Promise<DeviceRow> {
 builder.subscriptionField('claimableSteps', (t) =>
   t.int({
     description:
-      'How many steps this device could claim: now, and again each time that this changes. A device that waits by claimNextSteps does not need it.',
+      'The number of steps that this device could claim: first the current number, then the new number each time it changes. A ' +
+      'device that waits with claimNextSteps does not need it.',
     args: { deviceId: t.arg.id({ required: true, description: 'The device.' }) },
     subscribe: async (_, { deviceId }, context): Promise<AsyncIterable<number>> => {
       const device = await watchedDevice(context, deviceId);

@@ -11,7 +11,7 @@ import { Job, Step } from '../core/nouns.ts';
 import { Lease } from './claims.ts';
 import { MetricInput } from './reports.ts';
 
-const leaseToken = 'The token that the claim answered.';
+const leaseToken = 'The token that the claim returned.';
 
 interface Renewal {
   readonly lease: LeaseShape;
@@ -22,25 +22,31 @@ interface Renewal {
 }
 
 defineMutation('renewLease', {
-  description: 'Keeps a lease, and tells its device whether to stop. Renew at a third of the lease, so that one lost answer does no harm.',
+  description:
+    'Renews a lease and tells its device whether to stop. Renew after a third of the lease time, so that one lost response does ' +
+    'no harm.',
   input: builder.inputType('RenewLeaseInput', {
-    description: 'The lease to keep.',
+    description: 'The lease to renew.',
     fields: (t) => ({
       leaseToken: t.string({ required: true, description: leaseToken }),
-      leaseSeconds: t.float({ required: true, defaultValue: 60, description: 'How long it lasts from now: 1 to 3600 seconds.' }),
+      leaseSeconds: t.float({ required: true, defaultValue: 60, description: 'How long it lasts from now on: 1 to 3600 seconds.' }),
     }),
   }),
   payload: builder.objectRef<Renewal>('RenewLeasePayload').implement({
-    description: 'The lease is kept.',
+    description: 'The lease was renewed.',
     fields: (t) => ({
       lease: t.expose('lease', { type: Lease, description: 'The lease as it is now.' }),
-      isCancelRequested: t.exposeBoolean('isCancelRequested', { description: 'Stop, and end the step: its job is being cancelled.' }),
+      isCancelRequested: t.exposeBoolean('isCancelRequested', {
+        description: 'The device must stop and end the step, because its job is being cancelled.',
+      }),
       cancelReason: t.exposeString('cancelReason', {
         nullable: true,
-        description: 'Why it is being cancelled, if that was said, or that it has run for too long.',
+        description: 'Why the job is being cancelled: the given reason, or that it ran for too long.',
       }),
-      isPreempted: t.exposeBoolean('isPreempted', { description: 'Stop, and release the step: it has to make room for other work.' }),
-      isDraining: t.exposeBoolean('isDraining', { description: 'Finish this, and claim nothing more.' }),
+      isPreempted: t.exposeBoolean('isPreempted', {
+        description: 'The device must stop and release the step, to make room for more urgent work.',
+      }),
+      isDraining: t.exposeBoolean('isDraining', { description: 'The device should finish its steps and claim no more.' }),
     }),
   }),
   refusals: [StaleLease],
@@ -54,30 +60,33 @@ interface EndOfStep {
 
 defineMutation('completeStep', {
   description:
-    'Reports that the step has succeeded: the next one can be claimed, or the job has succeeded. A step of a federated round is completed once the attempt ' +
-    'has uploaded its model, a safetensors file: one whose tensors are not those of the start model, or not numbers, is refused with their names.',
+    'Reports that the step has succeeded. Then the next step can be claimed, or the job has succeeded. In a federated round, the ' +
+    'attempt must first upload its model, a safetensors file. A model whose tensors differ from those of the start model, or ' +
+    'contain values that are not numbers, is refused with the names of those tensors.',
   input: builder.inputType('CompleteStepInput', {
-    description: 'How the step ended well.',
+    description: 'The outcome of the step.',
     fields: (t) => ({
       leaseToken: t.string({ required: true, description: leaseToken }),
       exitCode: t.int({ required: true, defaultValue: 0, description: 'The exit code of its program.' }),
-      description: t.string({ description: 'What came of it, for people.' }),
-      metrics: t.field({ type: [MetricInput], description: 'Last values of metrics, stored in the same transaction.' }),
+      description: t.string({ description: 'The result, for people.' }),
+      metrics: t.field({ type: [MetricInput], description: 'Final values of metrics, stored in the same transaction.' }),
       output: t.field({
         type: 'JSONObject',
         description:
-          "The job's result document, stored in the same transaction, and as the file output.json: as setJobOutput does. Refused, with the step left as it is, where the job has a file output.json of another type.",
+          "The job's result document, stored as by setJobOutput in the same transaction, and as the file output.json. If the job has a " +
+          'file output.json of another type, the request is refused and the step is unchanged.',
       }),
       numSamples: t.int({
         description:
-          'Of a training step of a federated job: how many samples the model saw, 1 or more. Its weight in the mean, where every device gives one.',
+          'For a training step of a federated job: the number of samples that the model was trained on, 1 or more. It is the weight in ' +
+          'the mean if every device reports one.',
       }),
     }),
   }),
   payload: builder.objectRef<EndOfStep>('CompleteStepPayload').implement({
     description: 'The step has succeeded.',
     fields: (t) => ({
-      step: t.expose('step', { type: Step, description: 'The step: SUCCEEDED.' }),
+      step: t.expose('step', { type: Step, description: 'The step, now SUCCEEDED.' }),
       job: t.expose('job', { type: Job, description: 'Its job as it is now.' }),
     }),
   }),
@@ -86,7 +95,9 @@ defineMutation('completeStep', {
 });
 
 defineMutation('failStep', {
-  description: 'Reports that the attempt has failed: the step is queued again while its maxAttempts allow it, or its job has failed.',
+  description:
+    'Reports that the attempt has failed. The step is queued again if maxAttempts allows it. Otherwise the step and its job have ' +
+    'failed.',
   input: builder.inputType('FailStepInput', {
     description: 'How the attempt failed.',
     fields: (t) => ({
@@ -96,16 +107,17 @@ defineMutation('failStep', {
         required: true,
         defaultValue: 'DEVICE_REPORTED',
         description:
-          'Why, for programs. Only what a device can know: DEVICE_REPORTED, EXIT_CODE, IMAGE_PULL_FAILED, OUT_OF_MEMORY and the like.',
+          'Why, for programs. Only reasons that a device can know: DEVICE_REPORTED, EXIT_CODE, IMAGE_PULL_FAILED, OUT_OF_MEMORY and ' +
+          'the like.',
       }),
       description: t.string({ description: 'Why, for people.' }),
       exitCode: t.int({ description: 'The exit code of its program, if it had one.' }),
     }),
   }),
   payload: builder.objectRef<EndOfStep>('FailStepPayload').implement({
-    description: 'The failure is recorded.',
+    description: 'The failure was recorded.',
     fields: (t) => ({
-      step: t.expose('step', { type: Step, description: 'The step: FAILED, QUEUED again, or CANCELLED with its job.' }),
+      step: t.expose('step', { type: Step, description: 'The step, now FAILED, QUEUED again, or CANCELLED with its job.' }),
       job: t.expose('job', { type: Job, description: 'Its job as it is now.' }),
     }),
   }),
@@ -115,16 +127,17 @@ defineMutation('failStep', {
 
 defineMutation('releaseStep', {
   description:
-    'Gives the step back unfinished: it is queued again, and the attempt does not count. One that was being cancelled is CANCELLED.',
+    'Returns the step unfinished. It is queued again, and the attempt does not count against maxAttempts. A step that was being ' +
+    'cancelled becomes CANCELLED.',
   input: builder.inputType('ReleaseStepInput', {
-    description: 'The lease to give back.',
+    description: 'The lease to release.',
     fields: (t) => ({
       leaseToken: t.string({ required: true, description: leaseToken }),
       description: t.string({ description: 'Why, for people.' }),
     }),
   }),
   payload: builder.objectRef<{ step: ShownStep }>('ReleaseStepPayload').implement({
-    description: 'The step was given back.',
+    description: 'The step was released.',
     fields: (t) => ({ step: t.expose('step', { type: Step, description: 'The step as it is now.' }) }),
   }),
   refusals: [StaleLease],

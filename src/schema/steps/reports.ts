@@ -10,47 +10,49 @@ import { Step } from '../core/nouns.ts';
 import { FEW } from '../core/sizes.ts';
 import { Lease } from './claims.ts';
 
-const leaseToken = 'The token that the claim answered.';
+const leaseToken = 'The token that the claim returned.';
 const nextLogOffset =
-  "Where this attempt's log goes on: the bytes (UTF-8) that are stored. Less than what was sent: something before it is missing, send from here on.";
+  "The offset where this attempt's log continues: the number of bytes (UTF-8) stored. If it is less than what was sent, an " +
+  'earlier piece is missing: send again from this offset.';
 
 export const MetricInput = builder.inputType('MetricInput', {
-  description: 'One value of a metric. The same name and iteration of the same attempt, sent again, is stored once: the first value stays.',
+  description: 'One value of a metric. If an attempt reports the same name and iteration twice, the first value is kept.',
   fields: (t) => ({
-    name: t.string({ required: true, description: 'Which metric: `loss`. At most 200 characters.' }),
+    name: t.string({ required: true, description: 'The name of the metric: `loss`. At most 200 characters.' }),
     value: t.float({ required: true, description: 'The value.' }),
-    iteration: t.int({ description: 'The iteration that it is of, an epoch or a batch: 0 or more. Default: of none.' }),
+    iteration: t.int({ description: 'The iteration, such as an epoch or batch: 0 or more. Default: none.' }),
     at: t.field({ type: 'DateTime', description: 'When it was measured. Default: now.' }),
   }),
 });
 
 const TelemetryInput = builder.inputType('TelemetryInput', {
-  description: 'What the step consumed at one moment. The same moment of the same attempt, sent again, is stored once.',
+  description: 'What the step used at one point in time. If an attempt reports the same time twice, the first sample is kept.',
   fields: (t) => ({
     at: t.field({ type: 'DateTime', description: 'When it was measured. Default: now.' }),
-    cpu: t.float({ required: true, description: 'Processor load: 1 is one core fully loaded.' }),
+    cpu: t.float({ required: true, description: 'CPU load: 1 is one core fully loaded.' }),
     memoryMb: t.float({ required: true, description: 'Memory in mebibytes (1,048,576 bytes).' }),
-    gpuDutyCycle: t.int({ description: 'How busy the GPU was, in percent: 0 to 100.' }),
-    gpuMemory: t.float({ description: "The share of the GPU's memory in use: 0 to 1." }),
+    gpuDutyCycle: t.int({ description: 'GPU utilization in percent: 0 to 100.' }),
+    gpuMemory: t.float({ description: 'The share of GPU memory in use: 0 to 1.' }),
   }),
 });
 
 const LogChunkInput = builder.inputType('LogChunkInput', {
-  description: 'A piece of the log. One that is stored already is not stored twice; one that would leave a hole is not stored.',
+  description: 'A piece of the log. A piece that is already stored is not stored twice. A piece that would leave a gap is not stored.',
   fields: (t) => ({
-    offset: t.field({ type: 'ByteCount', required: true, description: "The bytes (UTF-8) of this attempt's log before it." }),
+    offset: t.field({ type: 'ByteCount', required: true, description: "Its offset in this attempt's log, in bytes (UTF-8)." }),
     text: t.string({
       required: true,
       description:
-        'What was written, line breaks included. NUL is kept as U+001A and half of a surrogate pair as U+FFFD, which have as many bytes.',
+        'The text, including line breaks. NUL is stored as U+001A and an unpaired surrogate as U+FFFD, which have the same number of ' +
+        'bytes.',
     }),
-    stream: t.field({ type: LogStream, required: true, defaultValue: 'STDOUT', description: 'Where it comes from.' }),
+    stream: t.field({ type: LogStream, required: true, defaultValue: 'STDOUT', description: 'Its source.' }),
     at: t.field({ type: 'DateTime', description: 'When it was written. Default: now.' }),
   }),
 });
 
 const ComputeTimeInput = builder.inputType('ComputeTimeInput', {
-  description: 'When the job really computed. What is left out or null stays as it is.',
+  description: 'When the job was computing. A field that is left out or null stays unchanged.',
   fields: (t) => ({
     cpuStartedAt: t.field({ type: 'DateTime', description: 'When work on processors began.' }),
     cpuEndedAt: t.field({ type: 'DateTime', description: 'When work on processors ended.' }),
@@ -69,51 +71,57 @@ interface Progress {
 }
 
 const IgnoredMetric = builder.objectRef<IgnoredMetricShape>('IgnoredMetric').implement({
-  description: 'A value that was not stored, because its attempt has one of this name and iteration already.',
+  description: 'A value that was not stored, because its attempt already has a value for this name and iteration.',
   fields: (t) => ({
     name: t.exposeString('name', { description: 'The name.' }),
     iteration: t.exposeInt('iteration', { description: 'The iteration.' }),
-    value: t.exposeFloat('value', { description: 'The value that was left out.' }),
-    storedValue: t.exposeFloat('storedValue', { description: 'The first value, which stays. The same one: it was sent twice.' }),
+    value: t.exposeFloat('value', { description: 'The ignored value.' }),
+    storedValue: t.exposeFloat('storedValue', { description: 'The stored value. Equal to `value` if the same value was sent twice.' }),
   }),
 });
-const ignoredMetrics = 'Those that were left out, and the values that stay in their place.';
+const ignoredMetrics = 'The ignored values, and the stored values that they conflict with.';
 
 defineMutation('reportProgress', {
-  description: 'All that a running step has to say, in one request and one transaction: metrics, telemetry, log, message, addresses.',
+  description:
+    'Reports everything about a running step in one request and one transaction: metrics, telemetry, log, message and addresses.',
   input: builder.inputType('ReportProgressInput', {
-    description: 'What there is to say; at most 1,000 entries of a kind. What is left out or null is not reported.',
+    description: 'The report: at most 1,000 entries of each kind. A field that is left out or null is not reported.',
     fields: (t) => ({
       leaseToken: t.string({ required: true, description: leaseToken }),
       reason: t.field({
         type: StatusReason,
         description:
-          'How far the step is before its command runs: CONTAINER_CREATING, then CONTAINER_STARTED. It stands in the history of the step, and as the reason of its job.',
+          'The phase before the command runs: CONTAINER_CREATING, then CONTAINER_STARTED. It appears in the history of the step and as ' +
+          'the reason of its job.',
       }),
-      description: t.string({ description: 'More about the reason, for people: which image is fetched, say.' }),
+      description: t.string({ description: 'Details of the reason, for people, such as the image that is being pulled.' }),
       statusMessage: t.string({ description: 'What the step is doing, for people: `epoch 3 of 10`.' }),
       metrics: t.field({ type: [MetricInput], description: 'Values of metrics, in the order in which they were measured.' }),
-      telemetry: t.field({ type: [TelemetryInput], description: 'What the step consumed, in order of time.' }),
+      telemetry: t.field({ type: [TelemetryInput], description: 'Resource usage of the step, in order of time.' }),
       log: t.field({ type: [LogChunkInput], description: 'Pieces of its log, in order.' }),
       httpUrl: t.string({
-        description: 'Where what it runs can be opened in a browser: http:// or https://. Forgotten when the attempt ends.',
+        description: 'The URL where it can be opened in a browser: http:// or https://. Cleared when the attempt ends.',
       }),
-      sshServer: t.string({ description: 'Where it can be reached by SSH. Forgotten when the attempt ends.' }),
-      internalHostname: t.string({ description: 'Under what name other jobs can reach it.' }),
-      computeTime: t.field({ type: ComputeTimeInput, description: 'When it really computed.' }),
+      sshServer: t.string({ description: 'Its SSH address. Cleared when the attempt ends.' }),
+      internalHostname: t.string({ description: 'The host name where other jobs can reach it.' }),
+      computeTime: t.field({ type: ComputeTimeInput, description: 'When it was computing.' }),
       leaseSeconds: t.float({
-        description: 'Renew the lease too, to last so long from now: 1 to 3600 seconds. Default: leave it as it is.',
+        description: 'Also renew the lease, to last this long from now on: 1 to 3600 seconds. Default: do not renew.',
       }),
     }),
   }),
   payload: builder.objectRef<Progress>('ReportProgressPayload').implement({
-    description: 'The report is stored.',
+    description: 'The report was stored.',
     fields: (t) => ({
       lease: t.expose('lease', { type: Lease, description: 'The lease as it is now.' }),
       nextLogOffset: t.expose('nextLogOffset', { type: 'ByteCount', description: nextLogOffset }),
-      isCancelRequested: t.exposeBoolean('isCancelRequested', { description: 'Stop, and end the step: its job is being cancelled.' }),
-      isPreempted: t.exposeBoolean('isPreempted', { description: 'Stop, and release the step: it has to make room for other work.' }),
-      isDraining: t.exposeBoolean('isDraining', { description: 'Finish this, and claim nothing more.' }),
+      isCancelRequested: t.exposeBoolean('isCancelRequested', {
+        description: 'The device must stop and end the step, because its job is being cancelled.',
+      }),
+      isPreempted: t.exposeBoolean('isPreempted', {
+        description: 'The device must stop and release the step, to make room for more urgent work.',
+      }),
+      isDraining: t.exposeBoolean('isDraining', { description: 'The device should finish its steps and claim no more.' }),
       ignoredMetrics: t.expose('ignoredMetrics', { type: [IgnoredMetric], size: FEW, description: ignoredMetrics }),
     }),
   }),
@@ -131,15 +139,15 @@ defineMutation('reportMetrics', {
       metrics: t.field({
         type: [MetricInput],
         required: true,
-        description: 'They, in the order in which they were measured: at most 1,000.',
+        description: 'The values, in the order in which they were measured: at most 1,000.',
       }),
     }),
   }),
   payload: builder.objectRef<StoredMetrics & { step: ShownStep }>('ReportMetricsPayload').implement({
-    description: 'The values are stored.',
+    description: 'The values were stored.',
     fields: (t) => ({
       step: t.expose('step', { type: Step, description: 'The step that reported them.' }),
-      accepted: t.exposeInt('accepted', { description: 'How many of them were new.' }),
+      accepted: t.exposeInt('accepted', { description: 'How many were new.' }),
       ignored: t.expose('ignored', { type: [IgnoredMetric], size: FEW, description: ignoredMetrics }),
     }),
   }),
@@ -148,17 +156,17 @@ defineMutation('reportMetrics', {
 });
 
 defineMutation('reportTelemetry', {
-  description: 'Stores what the step consumed.',
+  description: 'Stores resource usage of the step.',
   input: builder.inputType('ReportTelemetryInput', {
     description: 'The samples to store.',
     fields: (t) => ({
       leaseToken: t.string({ required: true, description: leaseToken }),
-      samples: t.field({ type: [TelemetryInput], required: true, description: 'They, in order of time: at most 1,000.' }),
+      samples: t.field({ type: [TelemetryInput], required: true, description: 'The samples, in order of time: at most 1,000.' }),
     }),
   }),
   payload: builder.objectRef<{ accepted: number }>('ReportTelemetryPayload').implement({
-    description: 'The samples are stored.',
-    fields: (t) => ({ accepted: t.exposeInt('accepted', { description: 'How many of them were new.' }) }),
+    description: 'The samples were stored.',
+    fields: (t) => ({ accepted: t.exposeInt('accepted', { description: 'How many were new.' }) }),
   }),
   refusals: [StaleLease, InvalidInput],
   decide: reportTelemetry,
@@ -174,7 +182,7 @@ defineMutation('appendLog', {
     }),
   }),
   payload: builder.objectRef<{ nextLogOffset: number }>('AppendLogPayload').implement({
-    description: 'What could be appended is stored.',
+    description: 'The pieces that could be appended were stored.',
     fields: (t) => ({ nextLogOffset: t.expose('nextLogOffset', { type: 'ByteCount', description: nextLogOffset }) }),
   }),
   refusals: [StaleLease, InvalidInput],

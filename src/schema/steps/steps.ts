@@ -56,75 +56,77 @@ async function demandOf(context: Context, step: ShownStep): Promise<QueueRow> {
 }
 
 const UnmetRequirement = builder.objectRef<WhyNot>('UnmetRequirement').implement({
-  description: 'One thing that keeps a step from being claimed.',
+  description: 'One reason why a step cannot be claimed.',
   fields: (t) => ({
     device: t.expose('device', {
       type: Device,
       nullable: true,
-      description: 'The device that does not meet it. Null: it is not about a device.',
+      description: 'The device that does not meet the requirement. Null: the requirement is not about a device.',
     }),
     requirement: t.exposeString('requirement', {
       description:
-        'What is unmet, for programs: `earlierStep`, `device`, `online`, `draining`, `slots`, `memoryMb`, `cpu`, `gpu`, `gpuModel`, `shm`, `label`, `pinnedDevice`, `project`, `capability`, `preemption`, `reserved`.',
+        'The unmet requirement, for programs: `earlierStep`, `device`, `online`, `draining`, `slots`, `memoryMb`, `cpu`, `gpu`, ' +
+        '`gpuModel`, `shm`, `label`, `pinnedDevice`, `project`, `capability`, `preemption`, `reserved`.',
     }),
-    explanation: t.exposeString('explanation', { description: 'A sentence for people, with what is asked and what there is.' }),
+    explanation: t.exposeString('explanation', { description: 'A sentence for people: what is required and what is available.' }),
   }),
 });
 
 Step.implement({
-  description: 'The unit that a device claims. The steps of a job run one after the other, in order of number.',
+  description: 'The unit of work that a device claims. The steps of a job run one after the other, in order of number.',
   interfaces: [Node],
   fields: (t) => ({
     job: t.field({
       type: Job,
-      description: 'The job that it is of.',
+      description: 'The job that it belongs to.',
       extensions: reads<ShownStep>('jobId'),
       resolve: ({ jobId }, _, context) => jobOf(context, jobId),
     }),
-    number: t.exposeInt('number', { description: 'Its place in the job: from 0, without a gap.' }),
-    name: t.exposeString('name', { description: 'What it is called. Devices that know steps by name go by it.' }),
-    status: t.expose('status', { type: StepStatus, description: 'How far it has come. `transitions` says why.' }),
+    number: t.exposeInt('number', { description: 'Its number in the job: 0, 1, 2 …' }),
+    name: t.exposeString('name', { description: 'Its name. Devices that implement steps themselves recognize them by name.' }),
+    status: t.expose('status', { type: StepStatus, description: 'Its status. `transitions` says why.' }),
     statusMessage: t.exposeString('statusMessage', {
       nullable: true,
-      description: 'What it last said that it is doing, for people. Null: nothing yet.',
+      description: 'What it last reported it is doing, for people. Null: nothing yet.',
     }),
     container: t.expose('container', {
       type: Container,
       nullable: true,
-      description: 'What it runs. Null: whatever claims it knows what to do by its name.',
+      description: 'What it runs. Null: the device must implement the step of this name.',
     }),
     resources: t.field({
       type: Resources,
-      description: 'What it needs of its device.',
+      description: 'The resources that it needs.',
       extensions: reads<ShownStep>('id', 'queueId'),
       resolve: async (step, _, context) => (await demandOf(context, step)).resources,
     }),
     pinnedDevice: t.field({
       type: Device,
       nullable: true,
-      description: 'The only device that may claim it. Null: any that fits; or the device is gone, or this key may not see it.',
+      description: 'The only device that may claim it. Null: any device that fits, the device was deleted, or this key may not see it.',
       resolve: async (step, _, context) => pinnedDeviceOf(context, (await demandOf(context, step)).pinnedDeviceId),
     }),
     requiredLabels: t.field({
       type: [Label],
       size: IN_ITS_ROW,
-      description: 'Labels that its device must have, all of them.',
+      description: 'Labels that its device must have.',
       resolve: async (step, _, context) => (await demandOf(context, step)).requiredLabels,
     }),
     maxAttempts: t.exposeInt('maxAttempts', {
-      description: 'How many reported failures it may have before it is FAILED. Lost devices are counted apart, releases not at all.',
+      description: 'How many reported failures make it FAILED. Lost devices are counted separately. Releases are not counted.',
     }),
     whyNot: t.field({
       type: [UnmetRequirement],
       size: IN_ITS_ROW,
-      description: 'Why it is not claimed now: what is unmet, device by device. Empty: it can be claimed, is held, or has ended.',
-      args: { deviceId: t.arg.id({ description: 'Only for this device. Default: for all that this key sees.' }) },
+      description:
+        'Why it cannot be claimed now: the unmet requirements of each device. Empty: it can be claimed, is running, or has ended.',
+      args: { deviceId: t.arg.id({ description: 'Only for this device. Default: all devices that this key may see.' }) },
       resolve: async (step, { deviceId }, context) => whyNot(context.domain, viewerOf(context), step, deviceId ?? null),
     }),
-    queuedAt: t.expose('queuedAt', { type: 'DateTime', nullable: true, description: 'When it last became claimable. Null: not yet.' }),
-    startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true, description: 'When it was first claimed. Null: not yet.' }),
-    finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true, description: 'When it reached its end. Null: not yet.' }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+    queuedAt: t.expose('queuedAt', { type: 'DateTime', nullable: true, description: 'When it last became claimable. Null: never.' }),
+    startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true, description: 'When it was first claimed. Null: never.' }),
+    finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true, description: 'When it ended. Null: it has not ended.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was created.' }),
   }),
 });
 
@@ -139,8 +141,8 @@ builder.objectFields(Job, (t) => ({
   step: t.field({
     type: Step,
     nullable: true,
-    description: 'The step of this number; null when there is none.',
-    args: { number: t.arg.int({ required: true, description: 'Its number, from 0.' }) },
+    description: 'The step with this number. Null when there is none.',
+    args: { number: t.arg.int({ required: true, description: 'Its number, starting at 0.' }) },
     resolve: async ({ id }, { number }, context) => (await stepsOfJob.load(context, id))[number] ?? null,
   }),
 }));
@@ -149,7 +151,7 @@ builder.queryField('step', (t) =>
   t.field({
     type: Step,
     nullable: true,
-    description: 'The step with this id. Null: there is none, or this key may not see it.',
+    description: 'The step with this id. Null when there is none or this key may not see it.',
     args: { id: t.arg.id({ required: true, description: 'Its id: `step_…`.' }) },
     resolve: (_, { id }, context) => stepById.load(context, id),
   }),

@@ -20,18 +20,18 @@ const MOST_TAIL_CHARACTERS = 1_048_576;
 const TAIL: Size = { by: ['lines'], usually: 100, perNode: 100, isPage: false };
 
 const LogChunk = builder.objectRef<LogChunkRow>('LogChunk').implement({
-  description: 'A piece of the log, as it was written: lines and parts of lines.',
+  description: 'A piece of the log as it was written. It can begin or end within a line.',
   fields: (t) => ({
     cursor: t.field({
       type: 'Cursor',
-      description: "Its place in the job's log: pass it as `after` to go on from here.",
+      description: "Its position in the job's log. Pass it as `after` to continue from here.",
       resolve: ({ jobId, seq }, _, { domain }) => encodeCursor(domain, { kind: 'log', jobId, seq }),
     }),
     stepNumber: t.exposeInt('stepNumber', { description: 'The number of the step that wrote it.' }),
     attempt: t.exposeInt('attempt', { description: 'The number of the attempt at that step.' }),
-    offset: t.expose('offset', { type: 'ByteCount', description: "The bytes (UTF-8) of this attempt's log before it." }),
-    stream: t.expose('stream', { type: LogStream, description: 'Where it comes from.' }),
-    text: t.exposeString('text', { budget: true, description: 'What was written, line breaks included.' }),
+    offset: t.expose('offset', { type: 'ByteCount', description: "Its offset in this attempt's log, in bytes (UTF-8)." }),
+    stream: t.expose('stream', { type: LogStream, description: 'Its source.' }),
+    text: t.exposeString('text', { budget: true, description: 'The text, including line breaks.' }),
     at: t.expose('at', { type: 'DateTime', description: 'When it was written.' }),
   }),
 });
@@ -39,13 +39,13 @@ const LogChunk = builder.objectRef<LogChunkRow>('LogChunk').implement({
 const LogPage = builder.objectRef<StreamPage<LogChunkRow>>('LogPage').implement({
   description: 'A range of a log.',
   fields: (t) => ({
-    chunks: t.expose('rows', { type: [LogChunk], size: IN_ITS_PAGE, description: 'Its pieces, in the order in which they were written.' }),
+    chunks: t.expose('rows', { type: [LogChunk], size: IN_ITS_PAGE, description: 'The pieces, in the order in which they were written.' }),
     endCursor: t.expose('endCursor', {
       type: 'Cursor',
       nullable: true,
-      description: 'Pass it as `after` to read on, here or with the subscription `log`. Null: the log is empty.',
+      description: 'Pass it as `after` to continue, here or in the subscription `log`. Null: the log is empty.',
     }),
-    hasMore: t.exposeBoolean('hasMore', { description: 'Whether more is stored after it.' }),
+    hasMore: t.exposeBoolean('hasMore', { description: 'Whether more entries are stored after this page.' }),
     missed: t.exposeInt('missed', { description: missedText }),
   }),
 });
@@ -53,8 +53,7 @@ const LogPage = builder.objectRef<StreamPage<LogChunkRow>>('LogPage').implement(
 builder.objectFields(Step, (t) => ({
   log: t.field({
     type: LogPage,
-    description:
-      'Its log, over all attempts, the oldest first. A chunk’s offset says how much came before it, also when that is past retention.',
+    description: 'Its log over all attempts, oldest first. The offset of a chunk includes text that retention has deleted.',
     args: streamArgs,
     resolve: ({ jobId, number: stepNumber }, args, context) => {
       const { read } = context.domain.store;
@@ -66,9 +65,9 @@ builder.objectFields(Step, (t) => ({
   logTail: t.string({
     size: TAIL,
     budget: true,
-    description: `The last lines of its log as one text, each as its last write left it (what stands before a \`\\r\` is written over), at most ${MOST_TAIL_CHARACTERS} characters; empty when nothing was written.`,
+    description: `The last lines of its log as one text, at most ${MOST_TAIL_CHARACTERS} characters. A line shows its final state: text before a \`\\r\` is overwritten. Empty when nothing was written.`,
     args: {
-      lines: t.arg.int({ required: true, defaultValue: 100, description: `How many lines: 1 to ${MOST_TAIL_LINES}.` }),
+      lines: t.arg.int({ required: true, defaultValue: 100, description: `The number of lines: 1 to ${MOST_TAIL_LINES}.` }),
     },
     resolve: ({ jobId, number }, { lines }, { domain, budget }) => {
       if (lines < 1 || lines > MOST_TAIL_LINES) {
@@ -83,19 +82,19 @@ builder.objectFields(Step, (t) => ({
 }));
 
 const LogFrame = builder.objectRef<Frame<LogChunkRow>>('LogFrame').implement({
-  description: 'Pieces of the log that came, in the order in which they were written.',
+  description: 'New pieces of the log, in the order in which they were written.',
   interfaces: [StreamFrame],
-  fields: (t) => ({ chunks: t.expose('rows', { type: [LogChunk], size: A_FRAME, description: 'What came; may be empty.' }) }),
+  fields: (t) => ({ chunks: t.expose('rows', { type: [LogChunk], size: A_FRAME, description: 'The new entries. May be empty.' }) }),
 });
 
 builder.subscriptionField('log', (t) =>
   t.field({
     type: LogFrame,
-    description: 'The log of one job, or of one of its steps: what is stored, then each piece as it is written. ENDED once the job has.',
+    description: 'The log of one job or one of its steps: the stored pieces, then each new one. The stream ends after the job has ended.',
     args: {
       jobId: t.arg.id({ required: true, description: 'The job to watch.' }),
-      stepNumber: t.arg.int({ description: 'Only the log of the step of this number. Default: of all steps.' }),
-      after: t.arg({ type: 'Cursor', description: 'Go on after this cursor. Default: from the beginning.' }),
+      stepNumber: t.arg.int({ description: 'Only the log of the step with this number. Default: all steps.' }),
+      after: t.arg({ type: 'Cursor', description: 'Continue after this cursor. Default: from the beginning.' }),
     },
     subscribe: async (_, { jobId, stepNumber, after }, context) => {
       const job = await watchedJob(context, jobId);

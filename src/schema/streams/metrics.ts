@@ -47,9 +47,9 @@ async function stepOfMetric(context: Context, { jobId, stepNumber }: LatestMetri
 export const Metric = builder.objectRef<LatestMetricRow>('Metric').implement({
   description: 'The newest value of a metric.',
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'Which metric: `loss`, `val_accuracy`.' }),
+    name: t.exposeString('name', { description: 'The name of the metric: `loss`, `val_accuracy`.' }),
     value: t.exposeFloat('value', { description: 'Its newest value.' }),
-    iteration: t.exposeInt('iteration', { nullable: true, description: 'The iteration that it is of: an epoch, a batch. Null: of none.' }),
+    iteration: t.exposeInt('iteration', { nullable: true, description: 'The iteration, such as an epoch or batch. Null: none.' }),
     at: t.expose('at', { type: 'DateTime', description: 'When it was measured.' }),
     step: t.field({
       type: Step,
@@ -63,9 +63,9 @@ export const Metric = builder.objectRef<LatestMetricRow>('Metric').implement({
 const MetricPoint = builder.objectRef<MetricPointRow>('MetricPoint').implement({
   description: 'One value of a metric.',
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'Which metric.' }),
+    name: t.exposeString('name', { description: 'The name of the metric.' }),
     value: t.exposeFloat('value', { description: 'The value.' }),
-    iteration: t.exposeInt('iteration', { nullable: true, description: 'The iteration that it is of: an epoch, a batch. Null: of none.' }),
+    iteration: t.exposeInt('iteration', { nullable: true, description: 'The iteration, such as an epoch or batch. Null: none.' }),
     at: t.expose('at', { type: 'DateTime', description: 'When it was measured.' }),
     stepNumber: t.exposeInt('stepNumber', { description: 'The number of the step that reported it.' }),
     attempt: t.exposeInt('attempt', { description: 'The number of the attempt at that step.' }),
@@ -73,16 +73,17 @@ const MetricPoint = builder.objectRef<MetricPointRow>('MetricPoint').implement({
 });
 
 const MetricSeries = builder.objectRef<Curve<MetricPointRow> & { name: string; missed: number }>('MetricSeries').implement({
-  description: 'The curve of one metric.',
+  description: 'The values of one metric over time.',
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'Which metric.' }),
-    totalPoints: t.exposeInt('total', { description: 'How many points are stored, of which `points` may be fewer.' }),
-    missed: t.exposeInt('missed', { description: 'How many points more were reported and are gone, being past retention.' }),
+    name: t.exposeString('name', { description: 'The name of the metric.' }),
+    totalPoints: t.exposeInt('total', { description: 'The number of stored points. `points` may have fewer.' }),
+    missed: t.exposeInt('missed', { description: 'The number of points that retention has deleted.' }),
     points: t.expose('rows', {
       type: [MetricPoint],
       size: IN_ITS_PAGE,
       description:
-        'In order of iteration, and for one iteration by step and attempt; then those without an iteration, in the order in which they were reported.',
+        'The points, ordered by iteration, then step and attempt. Points without an iteration follow, in the order in which they ' +
+        'were reported.',
     }),
   }),
 });
@@ -94,7 +95,7 @@ export async function newestMetrics(context: Context, jobId: string, names?: rea
 }
 
 const namesArg = builder.args((t) => ({
-  names: t.stringList({ description: 'Only these metrics; those that are not there are left out. Default: all.' }),
+  names: t.stringList({ description: 'Only the metrics with these names. Unknown names are ignored. Default: all.' }),
 }));
 
 const byName = (a: LatestMetricRow, b: LatestMetricRow) => (a.name < b.name ? -1 : 1);
@@ -103,7 +104,7 @@ builder.objectFields(Job, (t) => ({
   metrics: t.field({
     type: [Metric],
     size: SOME,
-    description: 'The newest value of each metric, whichever step reported it; by name.',
+    description: 'The newest value of each metric over all steps, ordered by name.',
     args: namesArg,
     extensions: reads<ShownJob>('id'),
     resolve: ({ id }, { names }, context) => newestMetrics(context, id, names),
@@ -111,11 +112,11 @@ builder.objectFields(Job, (t) => ({
   metricSeries: t.field({
     type: MetricSeries,
     size: CURVE,
-    description: 'The curve of one metric, over all steps and attempts. Without points if it was never reported.',
+    description: 'The values of one metric over all steps and attempts. It has no points if the metric was never reported.',
     args: {
-      name: t.arg.string({ required: true, description: 'Which metric.' }),
+      name: t.arg.string({ required: true, description: 'The name of the metric.' }),
       maxPoints: t.arg.int({
-        description: `The most points to answer, 1 to ${MOST_POINTS}: a longer curve is thinned so that it keeps its shape, peaks included. Default: ${MOST_POINTS}.`,
+        description: `The most points to return: 1 to ${MOST_POINTS}. A longer series is downsampled so that it keeps its shape, including peaks. Default: ${MOST_POINTS}.`,
       }),
     },
     resolve: async ({ id }, { name, maxPoints }, context) => {
@@ -130,7 +131,7 @@ builder.objectField(Step, 'metrics', (t) =>
   t.field({
     type: [Metric],
     size: SOME,
-    description: 'The newest value of each metric that it reported; by name.',
+    description: 'The newest value of each metric that it reported, ordered by name.',
     args: namesArg,
     resolve: async ({ jobId, number }, { names }, context) =>
       (await latestOf(context, jobId, names)).filter(({ stepNumber }) => stepNumber === number).sort(byName),
@@ -138,19 +139,19 @@ builder.objectField(Step, 'metrics', (t) =>
 );
 
 const MetricFrame = builder.objectRef<Frame<MetricPointRow>>('MetricFrame').implement({
-  description: 'Points of metrics that came, in the order in which they were reported.',
+  description: 'New metric values, in the order in which they were reported.',
   interfaces: [StreamFrame],
-  fields: (t) => ({ points: t.expose('rows', { type: [MetricPoint], size: IN_ITS_ROW, description: 'What came; may be empty.' }) }),
+  fields: (t) => ({ points: t.expose('rows', { type: [MetricPoint], size: IN_ITS_ROW, description: 'The new entries. May be empty.' }) }),
 });
 
 builder.subscriptionField('metrics', (t) =>
   t.field({
     type: MetricFrame,
-    description: 'The points of the metrics of one job: those that are stored, then each as it is reported. ENDED once the job has.',
+    description: 'The metric values of one job: the stored values, then each new one. The stream ends after the job has ended.',
     args: {
       jobId: t.arg.id({ required: true, description: 'The job to watch.' }),
       ...namesArg,
-      after: t.arg({ type: 'Cursor', description: 'Go on after this cursor. Default: from the beginning.' }),
+      after: t.arg({ type: 'Cursor', description: 'Continue after this cursor. Default: from the beginning.' }),
     },
     subscribe: async (_, { jobId, names, after }, context) => {
       const job = await watchedJob(context, jobId);

@@ -21,20 +21,20 @@ const latestOfJob = defineLoader<string, TelemetrySampleRow | null>(async ({ dom
 });
 
 const TelemetrySample = builder.objectRef<TelemetrySampleRow>('TelemetrySample').implement({
-  description: 'What a step consumed at one moment, all its processes together.',
+  description: 'The resources that a step used at one point in time, over all its processes.',
   fields: (t) => ({
     at: t.expose('at', { type: 'DateTime', description: 'When it was measured.' }),
     stepNumber: t.exposeInt('stepNumber', { description: 'The number of the step.' }),
     attempt: t.exposeInt('attempt', { description: 'The number of the attempt at that step.' }),
-    cpu: t.exposeFloat('cpu', { description: 'Processor load: 1 is one core fully loaded.' }),
+    cpu: t.exposeFloat('cpu', { description: 'CPU load: 1 is one core fully loaded.' }),
     memoryMb: t.exposeFloat('memoryMb', { description: 'Memory in mebibytes (1,048,576 bytes).' }),
     gpuDutyCycle: t.exposeInt('gpuDutyCycle', {
       nullable: true,
-      description: 'How busy the GPU was, in percent: 0 to 100. Null without a GPU.',
+      description: 'GPU utilization in percent: 0 to 100. Null without a GPU.',
     }),
     gpuMemory: t.exposeFloat('gpuMemory', {
       nullable: true,
-      description: "The share of the GPU's memory that was in use: 0 to 1. Null without a GPU.",
+      description: 'The share of GPU memory in use: 0 to 1. Null without a GPU.',
     }),
   }),
 });
@@ -44,12 +44,13 @@ builder.objectFields(Job, (t) => ({
     type: [TelemetrySample],
     size: CURVE,
     description:
-      'What its steps consumed, in order of time. What is old may be thinned to one sample a minute, the one with the most memory.',
+      'The resource usage of its steps, in order of time. Old samples may be reduced to one a minute, the one with the highest ' +
+      'memory use.',
     args: {
-      from: t.arg({ type: 'DateTime', description: 'Only samples of this moment or later. Default: from the beginning.' }),
-      to: t.arg({ type: 'DateTime', description: 'Only samples from before this moment. Default: to the end.' }),
+      from: t.arg({ type: 'DateTime', description: 'Only samples at or after this time. Default: from the beginning.' }),
+      to: t.arg({ type: 'DateTime', description: 'Only samples before this time. Default: to the end.' }),
       maxPoints: t.arg.int({
-        description: `The most samples to answer, 1 to ${MOST_POINTS}: a longer range is thinned so that its curves keep their shape, peaks included. Default: ${MOST_POINTS}.`,
+        description: `The most samples to return: 1 to ${MOST_POINTS}. A longer range is downsampled so that its curves keep their shape, including peaks. Default: ${MOST_POINTS}.`,
       }),
     },
     resolve: async ({ id }, { from, to, maxPoints }, { domain }) => {
@@ -60,25 +61,28 @@ builder.objectFields(Job, (t) => ({
   latestTelemetry: t.field({
     type: TelemetrySample,
     nullable: true,
-    description: 'The sample that was reported last. Null: none yet, or it is past retention.',
+    description: 'The newest sample. Null: none yet, or retention has deleted it.',
     extensions: reads<ShownJob>('id'),
     resolve: ({ id }, _, context) => latestOfJob.load(context, id),
   }),
 }));
 
 const TelemetryFrame = builder.objectRef<Frame<TelemetrySampleRow>>('TelemetryFrame').implement({
-  description: 'Samples that came, in the order in which they were reported.',
+  description: 'New samples, in the order in which they were reported.',
   interfaces: [StreamFrame],
-  fields: (t) => ({ samples: t.expose('rows', { type: [TelemetrySample], size: IN_ITS_ROW, description: 'What came; may be empty.' }) }),
+  fields: (t) => ({
+    samples: t.expose('rows', { type: [TelemetrySample], size: IN_ITS_ROW, description: 'The new entries. May be empty.' }),
+  }),
 });
 
 builder.subscriptionField('telemetry', (t) =>
   t.field({
     type: TelemetryFrame,
-    description: 'What the steps of one job consume: the samples that are stored, then each as it is reported. ENDED once the job has.',
+    description:
+      'The resource usage of the steps of one job: the stored samples, then each new one. The stream ends after the job has ended.',
     args: {
       jobId: t.arg.id({ required: true, description: 'The job to watch.' }),
-      after: t.arg({ type: 'Cursor', description: 'Go on after this cursor. Default: from the beginning.' }),
+      after: t.arg({ type: 'Cursor', description: 'Continue after this cursor. Default: from the beginning.' }),
     },
     subscribe: async (_, { jobId, after }, context) => {
       const job = await watchedJob(context, jobId);
