@@ -202,6 +202,7 @@ describe('The house style', () => {
     'src/json-schema/',
     'src/main.ts',
     'src/realtime/',
+    'src/schema/',
     'src/shutdown.ts',
     'src/store/',
     'src/telemetry/',

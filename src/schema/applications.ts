@@ -24,7 +24,7 @@ import { Application, Job } from './core/nouns.ts';
 import { IN_ITS_ROW } from './core/sizes.ts';
 import { Container, ContainerInput } from './jobs/containers.ts';
 
-/** Null: there is none, or it may not be seen. */
+/** Null when there is none or the caller may not see it. */
 const applicationById = defineLoader<string, ApplicationRow | null>(async (context, ids) =>
   byId(ids, may(viewerOf(context), rightToRead.Application) ? await applicationsByIds(context.domain.store.read, ids) : []),
 );

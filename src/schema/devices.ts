@@ -28,7 +28,7 @@ import { Resources, ResourcesInput } from './jobs/resources.ts';
 import { StepTemplate } from './jobs/templates.ts';
 import { projectById } from './projects.ts';
 
-/** Null: there is none, or it may not be seen. */
+/** Null when there is none or the caller may not see it. */
 export const deviceById = defineLoader<string, DeviceRow | null>(async (context, ids) => {
   const principal = viewerOf(context);
   if (!may(principal, rightToRead.Device)) return ids.map(() => null);
@@ -40,7 +40,7 @@ export const deviceById = defineLoader<string, DeviceRow | null>(async (context,
 });
 readNodes('Device', deviceById);
 
-/** The device that a nullable field names. */
+/** The device of a nullable field. */
 export const pinnedDeviceOf = (context: Context, deviceId: string | null) =>
   deviceId === null ? null : deviceById.load(context, deviceId);
 
@@ -149,7 +149,7 @@ function devicesLike(context: Context, filter: typeof DeviceFilter.$inferInput |
   const { read } = domain.store;
   const ownId = scopeOf(principal).projectId;
   const askedId = filter?.projectId ?? null;
-  // Another project than the key's own has no devices, as far as this key sees; and what is no project has none.
+  // This key sees no devices of other projects, and an id that is no project has none.
   if (askedId !== null && (typeOfId(askedId) !== 'Project' || (ownId ?? askedId) !== askedId)) return nothing;
   const of: DevicesOf = {
     projectId: askedId ?? ownId,

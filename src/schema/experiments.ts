@@ -24,12 +24,12 @@ import { jobById } from './jobs/jobs.ts';
 import { JobConnection, jobsLike, newestFirst } from './jobs/lists.ts';
 import { projectOf } from './projects.ts';
 
-/** The experiment of something that may be seen, which the experiment then may too. */
+/** The experiment of an object that the caller may see: it may see the experiment too. */
 const experimentOf = defineLoader<string, ExperimentRow | null>(async ({ domain }, ids) =>
   byId(ids, await experimentsByIds(domain.store.read, ids)),
 );
 
-/** Null: there is none, or it may not be seen. */
+/** Null when there is none or the caller may not see it. */
 const experimentById = defineLoader<string, ExperimentRow | null>(async (context, ids) => {
   const principal = viewerOf(context);
   const rows = may(principal, rightToRead.Experiment) ? await experimentsByIds(context.domain.store.read, ids) : [];

@@ -1,4 +1,4 @@
-/** The schema: every file that adds to it, and what is made of them. */
+/** Imports every file of the schema and builds it. */
 import './core/scalars.ts';
 import './core/node.ts';
 import './projects.ts';

@@ -13,7 +13,7 @@ import { Project } from './core/nouns.ts';
 import { IN_ITS_ROW } from './core/sizes.ts';
 import { StepInput, StepTemplate } from './jobs/templates.ts';
 
-/** Null: there is none, or it may not be seen. */
+/** Null when there is none or the caller may not see it. */
 export const projectById = defineLoader<string, ProjectRow | null>(async (context, ids) => {
   const principal = viewerOf(context);
   const rows = await projectsByIds(context.domain.store.read, ids);
@@ -24,7 +24,10 @@ export const projectById = defineLoader<string, ProjectRow | null>(async (contex
 });
 readNodes('Project', projectById);
 
-/** The project of something that may be seen, which its project then may too. Throws NOT_FOUND when it was deleted since. */
+/**
+ * The project of an object that the caller may see: it may see the project too. Throws NOT_FOUND
+ * when the project was deleted meanwhile.
+ */
 export async function projectOf(context: Context, projectId: string): Promise<ProjectRow> {
   const project = await projectById.load(context, projectId);
   if (!project) throw gone('project', projectId);

@@ -1,4 +1,7 @@
-/** The audit trail: read here, written by what it tells of, changed by nothing. */
+/**
+ * Reads the audit trail. Each change writes its own entry in its transaction, and nothing changes
+ * an entry.
+ */
 import { rightToRead } from '../../domain/access/operations.ts';
 import { may, requireRight, scopeOf, sees } from '../../domain/access/rights.ts';
 import type { AuditAction as AuditActionWord, AuditSubjectType as AuditSubjectTypeWord } from '../../domain/core/vocabulary.ts';
@@ -117,7 +120,7 @@ function auditEntriesOf(context: Context, filter: typeof AuditFilter.$inferInput
   const { read } = context.domain.store;
   const { projectId: ownId } = scopeOf(principal);
   const { projectId = null, subjectId = null, subjectTypes = null, actions = null, actor = null, since = null, until = null } = filter;
-  // PostgreSQL's text holds no NUL, and so nothing that is stored does.
+  // PostgreSQL's text cannot hold NUL, so no stored value has one.
   const isOfNothing = [projectId, subjectId, actor].some((text) => text?.includes('\0'));
   const isOutside = isOfNothing || (ownId !== null && projectId !== null && projectId !== ownId);
   const of: AuditEntriesOf = { projectId: ownId ?? projectId, subjectId, subjectTypes, actions, actor, since, until };

@@ -14,7 +14,7 @@ import { deviceById } from '../devices.ts';
 import { jobById } from '../jobs/jobs.ts';
 import { projectById } from '../projects.ts';
 
-/** Null: there is none, or it may not be seen. */
+/** Null when there is none or the caller may not see it. */
 const apiKeyById = defineLoader<string, ApiKeyRow | null>(async (context, ids) => {
   const principal = viewerOf(context);
   const rows = await apiKeysByIds(context.domain.store.read, ids);
@@ -92,7 +92,7 @@ ApiKey.implement({
 
 const ApiKeyConnection = defineConnection('ApiKey', ApiKey, 'keys');
 
-/** An editor sees of keys only those of jobs, whichever kinds it asks for. */
+/** An editor sees only the keys of jobs, whatever kinds it requests. */
 function visibleKinds(principal: Principal, kinds: readonly PrincipalKindWord[]): PrincipalKindWord[] {
   return kinds.filter((kind) => may(principal, kind === 'JOB' || kind === 'WATCH' ? 'readJobKeys' : 'readKeys'));
 }
@@ -103,7 +103,7 @@ function keysOf(context: Context, asked: Omit<ApiKeysOf, 'projectId' | 'now'>): 
   const { store, clock } = context.domain;
   const kinds = visibleKinds(principal, asked.kinds);
   const of: ApiKeysOf = { ...asked, kinds, projectId: scopeOf(principal).projectId, now: clock.now() };
-  // PostgreSQL's text holds no NUL, and so no id does.
+  // PostgreSQL's text cannot hold NUL, so no id has one.
   const isOfNothing = [of.jobId, of.deviceId].some((id) => id?.includes('\0'));
   return {
     positionOf: ({ id }) => [id],

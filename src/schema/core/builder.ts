@@ -1,5 +1,5 @@
 /**
- * The builder that every type of the API is made with, and the three roots that their files add to.
+ * The Pothos builder of every type of the API, and the three root types that other files extend.
  */
 import SchemaBuilder from '@pothos/core';
 import ErrorsPlugin from '@pothos/plugin-errors';

@@ -1,8 +1,8 @@
 /**
- * Which columns of its rows a selection shows, so that no others are read.
+ * Finds which columns a selection shows, so that no others are read.
  *
- * A field that exposes a column shows that one. Any other field says in its extensions what its resolver reads of the row (`reads`); where one that
- * does not say so is selected, all columns are read.
+ * A field that exposes a column reads that column. Any other field lists the columns that its
+ * resolver reads in its extensions (`reads`). If a selected field lists none, all columns are read.
  */
 import {
   type FragmentDefinitionNode,
@@ -15,15 +15,15 @@ import {
 } from 'graphql';
 import { ALL_COLUMNS, type Choice, chooseColumns } from '../../store/statements/choice.ts';
 
-/** The extensions of a field whose resolver reads these columns of its row, and no others. */
+/** The extensions of a field whose resolver reads only these columns of its row. */
 export const reads = <Row>(...columns: readonly (keyof Row & string)[]) => ({ reads: columns });
 
 type Document = Pick<GraphQLResolveInfo, 'schema' | 'fragments'>;
 
-/** A document is parsed once, and asked many times. */
+/** Cached by AST node: a document is parsed once and executed many times. */
 const chosen = new WeakMap<object, Choice>();
 
-/** What is shown of the rows that this field answers: objects, or a connection of them. */
+/** The columns to read for a field that returns objects, or a connection of objects. */
 export function chosenColumns(info: GraphQLResolveInfo): Choice {
   const [node] = info.fieldNodes;
   if (node?.selectionSet === undefined || info.fieldNodes.length > 1) return ALL_COLUMNS;
@@ -42,7 +42,7 @@ export function chosenColumns(info: GraphQLResolveInfo): Choice {
 
 const isConnection = (type: GraphQLObjectType): boolean => type.name.endsWith('Connection') && 'nodes' in type.getFields();
 
-/** `@skip` and `@include` are not looked at: what may be shown is read. */
+/** Ignores `@skip` and `@include`: every column that may be shown is read. */
 function fieldsOf({ schema, fragments }: Document, type: GraphQLObjectType, { selections }: SelectionSetNode): SelectedField[] {
   return selections.flatMap((selection) => {
     if (selection.kind === Kind.FIELD) return { name: selection.name.value, selections: selection.selectionSet };
@@ -60,7 +60,7 @@ interface SelectedField {
   readonly selections: SelectionSetNode | undefined;
 }
 
-/** Adds the columns of a row to `columns`; false: it is not known which. */
+/** Adds the columns of a row to `columns`. Returns false if they are not known. */
 function readRow(document: Document, type: GraphQLObjectType, selections: SelectionSetNode, columns: Set<string>): boolean {
   return fieldsOf(document, type, selections).every(({ name }) => {
     if (name === '__typename') return true;
@@ -72,7 +72,7 @@ function readRow(document: Document, type: GraphQLObjectType, selections: Select
   });
 }
 
-/** The same of the rows of a page, which are in `nodes` and in the `node` of each of `edges`. */
+/** Does the same for the rows of a page, found in `nodes` and in the `node` of each edge. */
 function readPage(document: Document, type: GraphQLObjectType, selections: SelectionSetNode, columns: Set<string>): boolean {
   return fieldsOf(document, type, selections).every(({ name, selections: inner }) => {
     const field = type.getFields()[name];

@@ -1,7 +1,8 @@
 /**
- * Lists that can grow, as Relay connections: read by key, forward and backward, in pages of 1 to 100.
+ * Relay connections for lists that can grow: keyset pagination, forward and backward, in pages of 1
+ * to 100.
  *
- * A connection is lazy: `totalCount` alone reads no rows, and rows alone count nothing.
+ * A connection is lazy: `totalCount` alone reads no rows, and rows alone do not count.
  */
 import type { ObjectRef } from '@pothos/core';
 import { badRequest } from '../../domain/core/refusals.ts';
@@ -9,11 +10,11 @@ import { type Position, type Slice, UnknownPosition } from '../../store/statemen
 import { builder, type SchemaTypes } from './builder.ts';
 import { CONNECTION_SIZE, IN_ITS_PAGE } from './sizes.ts';
 
-/** A list in its own order, as its author reads it. */
+/** A list in a fixed order. */
 export interface List<Row> {
-  /** What the list is ordered by, for this row: the last of it an id, so that no two rows have the same. */
+  /** The sort key of a row. It ends with an id, so that it is unique. */
   positionOf(row: Row): Position;
-  /** At most `slice.limit` rows, in the order in which the slice walks. */
+  /** Reads at most `slice.limit` rows, in the direction of the slice. */
   read(slice: Slice): Promise<readonly Row[]>;
   count(): Promise<number>;
 }
@@ -43,7 +44,7 @@ class Edge<Row> {
   }
 }
 
-/** One page of a list, read when the first of its fields asks. */
+/** One page of a list. It is read when its first field is resolved. */
 export class Connection<Row> {
   readonly #list: List<Row>;
   readonly #slice: Slice;
@@ -65,7 +66,7 @@ export class Connection<Row> {
 
   async #read(): Promise<Page<Row>> {
     const { limit, isBackward, after, before } = this.#slice;
-    // One more than asked for tells whether there are more.
+    // One extra row shows whether there are more.
     const read = await this.#list.read({ ...this.#slice, limit: limit + 1 }).catch((error: unknown) => {
       throw error instanceof UnknownPosition ? badRequest.foreignPageCursor() : error;
     });
@@ -78,12 +79,12 @@ export class Connection<Row> {
   }
 }
 
-/** The page of `list` that a field's arguments ask for. Throws BAD_REQUEST for sizes and cursors that cannot be. */
+/** The page of `list` for a field's arguments. Throws BAD_REQUEST for invalid sizes and cursors. */
 export function connect<Row>(args: PageArgs, list: List<Row>): Connection<Row> {
   const { first, last } = args;
   if (first != null && last != null) throw badRequest.firstAndLast();
   const limit = first ?? last ?? CONNECTION_SIZE;
-  // That it is not too large either was seen to before the execution began: the size of pages is a limit of the server's.
+  // The upper bound is a limit of the server, which it checks before the execution.
   if (limit < 1) throw badRequest.tooSmall(last == null ? 'first' : 'last', 1, limit);
   return new Connection(list, {
     limit,
@@ -93,7 +94,7 @@ export function connect<Row>(args: PageArgs, list: List<Row>): Connection<Row> {
   });
 }
 
-/** `["2026-01-31T12:00:00.000Z", "job_…"]` in base64url: opaque to clients, and no secret. */
+/** `["2026-01-31T12:00:00.000Z", "job_…"]` in base64url: opaque to clients, but no secret. */
 function encode(position: Position): string {
   return Buffer.from(JSON.stringify(position)).toString('base64url');
 }
@@ -109,7 +110,7 @@ function decode(cursor: string): Position {
 }
 const isKey = (key: unknown): key is string | number => typeof key === 'string' || typeof key === 'number';
 
-/** The arguments of every field that is a connection. */
+/** The arguments of every connection field. */
 export const pageArgs = builder.args((t) => ({
   first: t.int({
     description: 'How many to read from the beginning, or after `after`: 1 to 100. Default 25. Cannot be combined with `last`.',
@@ -121,7 +122,7 @@ export const pageArgs = builder.args((t) => ({
   before: t.string({ description: 'The cursor of an edge. Only what precedes it in the list is read.' }),
 }));
 
-/** Those of a list that is read forward only. */
+/** The arguments of a connection that is read forward only. */
 export const forwardArgs = builder.args((t) => ({
   first: t.int({ description: 'How many to read: 1 to 100. Default 25.' }),
   after: t.string({ description: 'The cursor of an edge. Only what follows it in the list is read.' }),
@@ -151,7 +152,9 @@ const PageInfo = builder.objectRef<Connection<unknown>>('PageInfo').implement({
   }),
 });
 
-/** Makes `JobConnection` and `JobEdge` of `Job`. `plural` is what people call its rows: "jobs". */
+/**
+ * Defines `JobConnection` and `JobEdge` for `Job`. `plural` names the rows in descriptions: "jobs".
+ */
 export function defineConnection<Row>(name: string, node: ObjectRef<SchemaTypes, Row>, plural: string) {
   const EdgeType = builder.objectRef<Edge<Row>>(`${name}Edge`).implement({
     description: `An edge of a page of ${plural}: one entry and its cursor.`,

@@ -1,4 +1,4 @@
-/** What a resolver has at hand. */
+/** The context that resolvers get. */
 
 import type { Principal } from '../../domain/access/principal.ts';
 import type { Domain } from '../../domain/core/domain.ts';
@@ -7,18 +7,21 @@ import type { Wakeups } from '../../realtime/wakeups.ts';
 import { Loaders } from './loaders.ts';
 import { ResponseBudget } from './response-budget.ts';
 
-/** Of one query, one mutation or one frame of a subscription: made afresh for each, so that none sees another's rows. */
+/**
+ * Belongs to one query, one mutation or one frame of a subscription. Each gets its own, so that
+ * none sees another's loaded rows.
+ */
 export interface Context {
   readonly domain: Domain;
   readonly wakeups: Wakeups;
-  /** Null: no key came with the request. Resolvers ask `viewerOf`. */
+  /** Null: the request had no key. Resolvers call `viewerOf`. */
   readonly principal: Principal | null;
   readonly loaders: Loaders;
-  /** What its long texts, documents and lists take from. */
+  /** The budget for long texts, documents and lists in the answer. */
   readonly budget: ResponseBudget;
-  /** The server's limits, for who asks what they are. */
+  /** The server's limits, as `gateway { limits }` shows them. */
   readonly serverLimits: object;
-  /** Aborted when nobody waits for the answer any more. */
+  /** Aborted when nobody waits for the answer. */
   readonly signal?: AbortSignal;
 }
 
@@ -28,12 +31,12 @@ export interface ContextParts {
   readonly serverLimits?: { readonly answerBytes?: number };
 }
 
-/** What an execution is told by who runs it. */
+/** What the caller of an execution provides. */
 export interface Execution {
   readonly signal?: AbortSignal | undefined;
-  /** What the audit trail is to name the request by. */
+  /** The id of the request in the audit trail. */
   readonly requestId?: string;
-  /** Called before much is read, and after: see ResponseBudget. */
+  /** Called before a large read, and after it: see ResponseBudget. */
   readonly lend?: (bytes: number) => void;
   readonly charge?: (characters: number) => void;
 }
@@ -56,7 +59,7 @@ export function createContext(
   return signal ? { ...context, signal } : context;
 }
 
-/** Who is asking. Throws UNAUTHENTICATED when nobody said so. */
+/** The caller. Throws UNAUTHENTICATED when the request had no key. */
 export function viewerOf(context: Context): Principal {
   if (context.principal) return context.principal;
   throw noKey();

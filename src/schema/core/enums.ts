@@ -1,4 +1,4 @@
-/** The closed sets of words, from the domain's own lists; a word without a description does not compile. */
+/** The enums, made from the domain's lists. A value without a description does not compile. */
 
 import type { PrincipalKind as PrincipalKindWord, Role as RoleWord } from '../../domain/access/principal.ts';
 import type {
@@ -27,7 +27,7 @@ import type {
 } from '../../domain/core/vocabulary.ts';
 import { builder } from './builder.ts';
 
-/** Makes an enum whose values are stored and shown under the same names. */
+/** Defines an enum whose values have the same names in the store and in the API. */
 export function describeEnum<Word extends string>(name: string, description: string, words: Readonly<Record<Word, string>>) {
   const values = Object.fromEntries(Object.entries<string>(words).map(([word, meaning]) => [word, { value: word, description: meaning }]));
   return builder.enumType(name, { description, values: values as Record<Word, { value: Word; description: string }> }); // keys and values of `words`

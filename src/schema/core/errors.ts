@@ -1,4 +1,4 @@
-/** Refusals as types, and mutations that answer with their payload or with one of them. */
+/** Refusals as GraphQL types, and mutations that return their payload or a refusal. */
 import type { InputObjectRef, ObjectRef } from '@pothos/core';
 import type { Principal } from '../../domain/access/principal.ts';
 import type { Domain } from '../../domain/core/domain.ts';
@@ -114,17 +114,24 @@ export interface MutationOptions<I extends object, P extends object> {
   readonly description: string;
   readonly input: InputObjectRef<SchemaTypes, I>;
   readonly payload: ObjectRef<SchemaTypes, P>;
-  /** The refusals that clients are to expect: with the payload, the members of the result's union. */
+  /**
+   * The refusals that the mutation can return. Together with the payload, they are the members of
+   * its result union.
+   */
   readonly refusals: readonly [RefusalClass, ...RefusalClass[]];
-  /** Fields of the input whose text the domain repairs: what a program prints is not its reporter's doing. All other text has to be well-formed. */
+  /**
+   * Input fields whose text the domain repairs, because a device does not control what a program
+   * prints. All other text must be well-formed.
+   */
   readonly repairs?: readonly string[];
-  /** The domain's function. What it returns is the payload. */
+  /** The domain's function. It returns the payload. */
   decide(domain: Domain, principal: Principal, input: I, context: Context): Promise<P>;
 }
 
 /**
- * Adds the mutation `name(input: …): NameResult!`. What loaders had read is forgotten, so that the payload's fields show what the mutation
- * left. A refusal that the union does not name is a malformed request: a top-level BAD_REQUEST with the refusal's message.
+ * Adds the mutation `name(input: …): NameResult!`. It clears the loaders, so that the fields of the
+ * payload show the state after the mutation. A refusal that the union does not name is a malformed
+ * request: a top-level BAD_REQUEST with the refusal's message.
  */
 export function defineMutation<I extends object, P extends object>(name: string, options: MutationOptions<I, P>): void {
   const { description, refusals, repairs, decide } = options;

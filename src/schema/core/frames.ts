@@ -8,7 +8,7 @@ const StreamState = describeEnum<Frame<unknown>['state']>('StreamState', 'How fa
   ENDED: 'The stream has ended. The gateway completes the subscription after this frame.',
 });
 
-/** What all frames have in common. */
+/** The fields that all frames share. */
 export type FrameHead = Omit<Frame<unknown>, 'rows'>;
 
 export const StreamFrame = builder.interfaceRef<FrameHead>('StreamFrame').implement({

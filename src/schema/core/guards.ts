@@ -1,6 +1,7 @@
 /**
- * Puts the tables of rights before the schema: no root field is reached that has no row in domain/access/operations.ts, no other field that has none in
- * domain/access/fields.ts, and none but by who has the right that its row names.
+ * Guards every field of the schema by the tables of rights. A root field without a row in
+ * domain/access/operations.ts, or any other field without one in domain/access/fields.ts, stops the
+ * start. A field is resolved only for callers with the right that its row names.
  */
 import {
   defaultFieldResolver,
@@ -46,7 +47,7 @@ function guard(field: Field, operation: Operation, isSubscription: boolean): voi
   else field.resolve = guarded;
 }
 
-/** Throws before it changes the schema, if the schema and the table do not have the same fields. */
+/** Throws before it changes the schema if the schema and the table have different fields. */
 export function guardFields(schema: GraphQLSchema, rights: ReadonlyMap<string, Action> = rightsToFields): GraphQLSchema {
   const fields = new Map<string, Field>();
   for (const type of Object.values(schema.getTypeMap())) {
@@ -75,7 +76,7 @@ function guardField(field: Field, right: Action): void {
   };
 }
 
-/** What is answered in place of what may not be read; undefined: FORBIDDEN. */
+/** What a caller without the right gets in place of the value. Undefined: FORBIDDEN. */
 export function standIn(type: GraphQLOutputType): null | '***' | Record<string, never> | undefined {
   if (!isNonNullType(type)) return null;
   const named = String(type.ofType);

@@ -1,7 +1,8 @@
 /**
- * Rows by key, asked for one by one and read together.
+ * Batched reads of rows by key.
  *
- * A loader is declared once, at module level, beside the type that it serves; what it has read lives in the context of one operation.
+ * A loader is declared once, at module level, next to the type that it serves. Its cache lives in
+ * the context of one operation.
  *
  *     export const deviceById = defineLoader<string, DeviceRow>((context, ids) => …);
  *     deviceById.load(context, id)
@@ -9,11 +10,11 @@
 import DataLoader from 'dataloader';
 import type { Context } from './context.ts';
 
-/** What the loaders of one operation have read so far. */
+/** The caches of the loaders of one operation. */
 export class Loaders {
   readonly #started = new Map<object, unknown>();
 
-  /** The one of this kind, made on first use. */
+  /** The cache of this loader, created on first use. */
   of<T>(kind: object, make: () => T): T {
     let loader = this.#started.get(kind) as T | undefined; // under a kind there is only what its own `make` made
     if (loader === undefined) {
@@ -23,18 +24,21 @@ export class Loaders {
     return loader;
   }
 
-  /** Forgets all rows: after a write, none may be true any more. */
+  /** Forgets all rows, because after a write they may be outdated. */
   clear(): void {
     this.#started.clear();
   }
 }
 
 export interface Loader<K, V> {
-  /** All keys that are asked for in one turn of the loop are read together. */
+  /** Keys requested in the same turn of the event loop are read together. */
   load(context: Context, key: K): Promise<V>;
 }
 
-/** `read` gives one value for each key, in the order of the keys; what may not be seen it leaves out as null or an empty list. */
+/**
+ * `read` returns one value for each key, in the order of the keys: null or an empty list for what
+ * the caller may not see.
+ */
 export function defineLoader<K, V>(read: (context: Context, keys: readonly K[]) => Promise<readonly V[]>): Loader<K, V> {
   const kind = {};
   const loaderOf = (context: Context) => context.loaders.of(kind, () => new DataLoader<K, V>((keys) => read(context, keys)));
@@ -43,14 +47,14 @@ export function defineLoader<K, V>(read: (context: Context, keys: readonly K[]) 
   };
 }
 
-/** Puts rows in the order of the ids that were asked for; null where there is none. */
+/** Puts rows in the order of the requested ids, with null for missing rows. */
 export function byId<R extends { readonly id: string }>(ids: readonly string[], rows: readonly R[]): (R | null)[] {
   if (ids.length === 1) return [rows[0] ?? null];
   const found = new Map(rows.map((row) => [row.id, row]));
   return ids.map((id) => found.get(id) ?? null);
 }
 
-/** Puts rows into one list for each key that was asked for, keeping their order. */
+/** Groups rows into one list for each requested key, keeping their order. */
 export function grouped<R>(keys: readonly string[], rows: readonly R[], keyOf: (row: R) => string): R[][] {
   const lists = new Map<string, R[]>(keys.map((key) => [key, []]));
   for (const row of rows) lists.get(keyOf(row))?.push(row);

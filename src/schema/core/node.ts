@@ -1,4 +1,4 @@
-/** Anything that has an id, by that id. */
+/** `node` and `nodes`: any object by its id. */
 
 import { rightToRead } from '../../domain/access/operations.ts';
 import { may } from '../../domain/access/rights.ts';
@@ -13,7 +13,10 @@ interface Identified {
 
 const loaders = new Map<NodeType, Loader<string, Identified | null>>();
 
-/** Says how rows of a type are read by id: null for those that are not there or may not be seen. */
+/**
+ * Registers how rows of a type are read by id. The loader returns null for rows that do not exist
+ * or that the caller may not see.
+ */
 export function readNodes(type: NodeType, loader: Loader<string, Identified | null>): void {
   loaders.set(type, loader);
 }

@@ -1,9 +1,10 @@
 /**
- * The types that stand for stored rows, by name alone.
+ * The types of stored rows, declared by name only.
  *
- * The file of each implements it (`Project.implement({…})`); all others refer to it from here, so
- * that types that lead to each other do not import each other in a circle. A field is added where
- * what it reads is: `Job.fragments` in fragments.ts, `Project.jobs` in jobs/lists.ts.
+ * Each is implemented in its own file (`Project.implement({…})`). Other files refer to it from
+ * here, so that types that refer to each other do not import each other in a circle. A field is
+ * added in the file that has what it reads: `Job.fragments` in fragments.ts, `Project.jobs` in
+ * jobs/lists.ts.
  */
 import type { ShownJob } from '../../store/queries/jobs.ts';
 import type { ShownModelVersion } from '../../store/queries/models.ts';

@@ -1,4 +1,4 @@
-/** Pages of a stream of stored entries, for those who ask instead of watching. */
+/** Pages of a stream of stored entries, for clients that query instead of subscribing. */
 import { decodeCursor, encodeCursor, type StreamName } from '../../domain/core/cursors.ts';
 import type { Domain } from '../../domain/core/domain.ts';
 import { badRequest } from '../../domain/core/refusals.ts';
@@ -8,7 +8,7 @@ import { builder } from './builder.ts';
 import type { ResponseBudget } from './response-budget.ts';
 import { STREAM_PAGE_SIZE } from './sizes.ts';
 
-/** What the entries of one page have together at most, in bytes, more or less; where a single one has more, it is a page of its own. */
+/** About how many bytes one page may have. A larger entry is a page of its own. */
 const PAGE_BYTES = 1_048_576;
 
 interface PageArgs {
@@ -36,8 +36,9 @@ export const streamArgs = builder.args((t) => ({
 }));
 
 /**
- * The page of a stream that a field's arguments ask for. `read` gets the number after which to go on and how much to read. Throws LIMIT_EXCEEDED
- * before anything is read that the answer has no room for, and BAD_REQUEST for sizes and cursors that cannot be.
+ * The page of a stream for a field's arguments. `read` gets the number to continue after and the
+ * amount to read. Throws LIMIT_EXCEEDED before it reads what the answer has no room for, and
+ * BAD_REQUEST for invalid sizes and cursors.
  */
 export async function pageOf<Row>(
   { domain, budget }: { readonly domain: Domain; readonly budget: ResponseBudget },
@@ -49,7 +50,7 @@ export async function pageOf<Row>(
   if (limit < 1) throw badRequest.tooSmall('first', 1, limit);
   const portion = { rows: limit, bytes: PAGE_BYTES, hold: (bytes: number) => budget.hold(bytes) };
   const { rows, upTo, hasMore, missed } = await read(await decodeCursor(domain, after, stream), portion);
-  // Where nothing came, what one had is still the place to go on from.
+  // If nothing was read, the position is unchanged.
   const isSame = rows.length === 0 && missed === 0;
   return { rows, endCursor: isSame ? (after ?? null) : encodeCursor(domain, { ...stream, seq: upTo }), hasMore, missed };
 }

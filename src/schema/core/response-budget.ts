@@ -1,19 +1,22 @@
 /**
- * How much one answer may hold, as far as its cost cannot say (server/cost.ts): long texts and documents count as nothing there, and a list without
- * pages as what there usually is. What is longer takes from one allowance, the limit `answerBytes`, when it is read.
+ * Limits the size of one answer where its cost (server/execution/cost.ts) cannot. In the cost, long
+ * texts and documents count as nothing, and a list without pages counts as its usual length. What
+ * is longer takes from one budget, the limit `answerBytes`, when it is read.
  */
 import type { GraphQLFieldResolver } from 'graphql';
 import { RequestRefused } from '../../domain/core/refusals.ts';
 import type { Context } from './context.ts';
 
-/** What is shorter is not counted: an answer's cost bounds how much of it there is. */
+/** Shorter texts are not counted: the cost of the answer bounds their number. */
 const LONG_CHARACTERS = 1_024;
-/** What an entry of a list takes that goes beyond what was priced: a row in memory, and its answer. */
+/**
+ * What each list entry beyond the usual length takes: a row in memory, and its part of the answer.
+ */
 const ENTRY_CHARACTERS = 1_024;
-/** Of a number, true, false or null in a document, with the sign beside it: what one takes more or less is no matter. */
+/** A number, true, false or null in a document, with its separator. An estimate is enough. */
 const PLAIN_CHARACTERS = 8;
 
-/** The answer would hold more than is allowed. */
+/** The answer would be larger than allowed. */
 class AnswerTooLarge extends RequestRefused {
   readonly allowed: number;
   constructor(allowed: number) {
@@ -28,7 +31,10 @@ class AnswerTooLarge extends RequestRefused {
   }
 }
 
-/** What one answer may hold still. Mutations of one operation share it, as their answers are one. */
+/**
+ * What is left of the budget of one answer. All mutations of one operation share it, because
+ * they have one answer.
+ */
 export class ResponseBudget {
   readonly #allowed: number;
   readonly #lend: (bytes: number) => void;
@@ -36,7 +42,10 @@ export class ResponseBudget {
   #left: number;
   #held = 0;
 
-  /** `lend` takes from what may be in memory for all answers, and throws where there is no more. `charge` is told what was read. */
+  /**
+   * `lend` takes from the memory for all answers, and throws when none is left. `charge` is called
+   * with what was read.
+   */
   constructor(allowed: number, lend: (bytes: number) => void = () => {}, charge: (characters: number) => void = () => {}) {
     this.#allowed = allowed;
     this.#lend = lend;
@@ -45,8 +54,8 @@ export class ResponseBudget {
   }
 
   /**
-   * To be called before so many bytes are read: what was read for other fields of the answer is in memory as well, though none of it may be told yet.
-   * Throws LIMIT_EXCEEDED.
+   * Call it before reading this many bytes. What other fields of the answer have read is in memory
+   * too, even if it is not serialized yet. Throws LIMIT_EXCEEDED.
    */
   hold(bytes: number): void {
     this.#held += bytes;
@@ -54,7 +63,10 @@ export class ResponseBudget {
     this.#lend(bytes);
   }
 
-  /** Takes so many characters, or throws LIMIT_EXCEEDED: then nothing more is to be had, so that what waits for its turn is not read in vain. */
+  /**
+   * Takes characters from the budget, or throws LIMIT_EXCEEDED. After that every call throws, so
+   * that fields that wait for their turn read nothing in vain.
+   */
   take(characters: number): void {
     this.#left -= characters;
     this.#charge(characters);
@@ -66,7 +78,7 @@ export class ResponseBudget {
   }
 }
 
-/** A resolver that takes what its value measures from the budget of the answer. */
+/** Wraps a resolver so that the size of its value is taken from the budget of the answer. */
 export function chargeBudget(
   resolve: GraphQLFieldResolver<unknown, Context>,
   measure: (value: unknown) => number,
@@ -83,11 +95,14 @@ export function chargeBudget(
   };
 }
 
-/** What the entries of a list count for that go beyond what was priced. */
+/** What the entries beyond the usual length of a list take. */
 export const charactersBeyond = (usually: number, list: unknown): number =>
   Array.isArray(list) ? (list.length - usually) * ENTRY_CHARACTERS : 0;
 
-/** Of a text, or of a document as JSON, more or less. Without recursion: a document may be nested deeper than the stack. */
+/**
+ * About how many characters a text has, or a document as JSON. Not recursive, because a document
+ * may be nested deeper than the stack allows.
+ */
 export function charactersOf(value: unknown): number {
   if (typeof value === 'string') return value.length;
   let characters = 0;

@@ -1,10 +1,13 @@
-/** The leaves that GraphQL itself does not have. */
+/** The custom scalars. */
 import { GraphQLError, Kind, type ValueNode, valueFromASTUntyped } from 'graphql';
 import { cut } from '../../text/acceptable.ts';
 import { builder } from './builder.ts';
 import { isoText } from './iso.ts';
 
-/** TypeScript's view of each scalar. (A type and not an interface: Pothos asks for an index signature.) */
+/**
+ * The TypeScript types of each scalar. It is a type and not an interface because Pothos needs an
+ * index signature.
+ */
 export type Scalars = {
   ID: { Input: string; Output: string };
   DateTime: { Input: Date; Output: Date };
@@ -15,7 +18,7 @@ export type Scalars = {
 };
 
 const RFC_3339 = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?)(?:Z|[+-]\d\d:\d\d)$/i;
-/** PostgreSQL's years of four digits, as text knows them too. */
+/** The four-digit years that both PostgreSQL and RFC 3339 text can represent. */
 const EARLIEST = Date.parse('0001-01-01T00:00:00.000Z');
 const LATEST = Date.parse('9999-12-31T23:59:59.999Z');
 
@@ -26,7 +29,7 @@ function parseDateTime(value: unknown): Date {
   throw new GraphQLError(`DateTime must be RFC 3339 text with a time zone, like "2026-01-31T12:00:00.000Z"; got ${show(value)}.`);
 }
 
-/** JavaScript takes the 30th of February for the 2nd of March. */
+/** JavaScript would accept the 30th of February as the 2nd of March. */
 function isOfCalendar(local: string): boolean {
   const time = Date.parse(`${local}Z`);
   return !Number.isNaN(time) && new Date(time).toISOString().slice(0, 10) === local.slice(0, 10);
@@ -49,11 +52,14 @@ function parseCursor(value: unknown): string {
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Objects like those that JSON.parse makes: graphql-js's have no prototype, which not everything that takes an object can do with. */
+/**
+ * Returns plain objects, as JSON.parse does. Those of graphql-js have no prototype, which some code
+ * that takes an object cannot handle.
+ */
 const parseJsonLiteral = (node: ValueNode, variables: Variables): unknown => structuredClone(valueFromASTUntyped(node, variables));
 type Variables = Parameters<typeof valueFromASTUntyped>[1];
 
-/** Enough of a wrong value to recognise it by, whatever its size. */
+/** The beginning of an invalid value, for error messages. */
 function show(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
   return cut(text, 61);

@@ -1,8 +1,8 @@
 /**
- * A Pothos plugin: the options `size` and `budget` of fields, and bare fields.
+ * A Pothos plugin that adds the field options `size` and `budget`, and bare fields.
  *
- * What an operation costs is worked out from `size` (server/execution/cost.ts); what a long answer takes,
- * from `budget` and from what lists hold beyond their size (response-budget.ts).
+ * What an operation costs is worked out from `size` (server/execution/cost.ts); what a long answer
+ * takes, from `budget` and from what lists hold beyond their size (response-budget.ts).
  *
  * A bare field is one that only reads the property of its own name, which is what GraphQL does by
  * default. It has no resolver: graphql-jit compiles it to the property read, and calls a function
@@ -39,13 +39,13 @@ declare global {
       ResolveReturnShape = unknown,
     > {
       /**
-       * How many nodes it counts as: of every list of objects, and of texts that are read whole. A
-       * field with `first` or `last` has its page's.
+       * How many nodes it counts as. Required for lists of objects and for texts that are read
+       * whole. A field with `first` or `last` has the size of its page.
        */
       size?: Size | typeof IN_ITS_PAGE;
       /**
-       * Of a text that may be longer than a message: it takes from the response budget. JSON
-       * documents do so in any case.
+       * Set for a text that may be longer than a message: it takes from the response budget. JSON
+       * documents always do.
        */
       budget?: true;
     }
@@ -74,7 +74,7 @@ class SizePlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
       chargeBudget(resolve as GraphQLFieldResolver<unknown, Context>, measure) as GraphQLFieldResolver<unknown, object>;
     if (this.#isLong(config)) return charge(charactersOf);
     const size = config.extensions?.size as Size | undefined; // put there above
-    // What is read with its row is as long as its input was allowed to be.
+    // The length of a list that is read with its row is bounded by its input.
     const isReadByItself = resolve !== defaultFieldResolver && size !== undefined && size.by.length === 0 && size.usually > 1;
     return isReadByItself ? charge((list) => charactersBeyond(size.usually, list)) : resolve;
   }

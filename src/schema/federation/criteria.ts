@@ -17,7 +17,9 @@ type Shown =
       readonly threshold: number;
     };
 
-/** The criteria with whether each holds now; of a job that has ended, whether it held then. */
+/**
+ * The criteria, and whether each holds now. For a job that has ended: whether it held at the end.
+ */
 export function criteriaOf(domain: Domain, criteria: readonly Criterion[], job: ShownJob, rounds: readonly RoundRow[]): Shown[] {
   const succeeded = rounds.filter(({ status }) => status === 'SUCCEEDED');
   const now = job.finishedAt ?? domain.clock.now();

@@ -12,7 +12,7 @@ import { jobById, jobOf } from '../jobs/jobs.ts';
 import { criteriaOf, TerminationCriterion } from './criteria.ts';
 import { DeviceModel, modelsOfRound, participantsOfRound, Round, roundsOfJob } from './rounds.ts';
 
-/** Of a job that may be seen. Null: it is no federated job. */
+/** The federation of a job that the caller may see. Null: it is not a federated job. */
 const federationOf = defineLoader<string, FederationRow | null>(async ({ domain }, jobIds) => {
   const found = new Map((await federationsOfJobs(domain.store.read, jobIds)).map((row) => [row.jobId, row]));
   return jobIds.map((id) => found.get(id) ?? null);

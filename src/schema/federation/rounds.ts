@@ -10,20 +10,20 @@ import { SOME } from '../core/sizes.ts';
 import { fragmentOf, startModelOf } from '../files/fragments.ts';
 import { stepOf } from '../steps/steps.ts';
 
-/** In order of number. Of a job that may be seen. */
+/** In order of number, for a job that the caller may see. */
 export const roundsOfJob = defineLoader<string, RoundRow[]>(async ({ domain }, jobIds) =>
   grouped(jobIds, await roundsOfJobs(domain.store.read, jobIds), ({ jobId }) => jobId),
 );
 
-/** The round of a job that may be seen. Null: there is none of this number. */
+/** The round of a job that the caller may see. Null: there is none with this number. */
 export async function roundOf(context: Context, jobId: string, number: number): Promise<RoundRow | null> {
-  // They are numbered from 1 without a gap.
+  // Rounds are numbered from 1 without a gap.
   return (await roundsOfJob.load(context, jobId))[number - 1] ?? null;
 }
 
 /**
- * The device of something that may be seen, which the device then may too: a key of one job sees the devices of that job, and no others. Null: it
- * was deleted.
+ * The device of an object that the caller may see: it may see the device too. A key of one job sees
+ * only the devices of that job. Null: the device was deleted.
  */
 const deviceOf = defineLoader<string, DeviceRow | null>(async ({ domain }, ids) => byId(ids, await devicesByIds(domain.store.read, ids)));
 
@@ -31,7 +31,7 @@ interface ShownParticipant extends ParticipantRow {
   readonly device: DeviceRow;
 }
 
-/** By `job round`. One whose device was deleted meanwhile can no longer be shown, and is left out. */
+/** Keyed by `job round`. Participants whose device was deleted are left out. */
 const participantsOf = defineLoader<string, ShownParticipant[]>((context, keys) =>
   Promise.all(
     keys.map(async (key) => {
@@ -53,7 +53,9 @@ interface Submitted extends ShownParticipant {
   readonly fragment: FragmentRow;
 }
 
-/** In the order in which their devices were selected. A model whose file was deleted meanwhile is left out. */
+/**
+ * In the order in which their devices were selected. Models whose file was deleted are left out.
+ */
 export async function modelsOfRound(context: Context, round: Pick<RoundRow, 'jobId' | 'number'>): Promise<Submitted[]> {
   const models = (await participantsOfRound(context, round)).map(async (participant) => {
     const fragment = participant.fragmentId === null ? null : await fragmentOf.load(context, participant.fragmentId);

@@ -35,13 +35,13 @@ import { jobById } from '../jobs/jobs.ts';
 import { projectOf } from '../projects.ts';
 import { stepById } from '../steps/steps.ts';
 
-/** Of `text`: what a page can show. Larger files are downloaded. */
+/** The most that `text` returns: what a page can show. Larger files are downloaded. */
 const MOST_TEXT_BYTES = 1_048_576;
 const USUAL_TEXT_BYTES = 65_536;
-/** All of it is read, and in memory at once: 8 KB, more than most objects have, count as one node. */
+/** The whole text is read into memory. 8 KB, more than most objects have, count as one node. */
 const TEXT: Size = { by: ['maxBytes'], usually: USUAL_TEXT_BYTES, perNode: 8_192, isPage: false };
 
-/** Null: there is none, or it may not be seen. */
+/** Null when there is none or the caller may not see it. */
 export const fragmentById = defineLoader<string, FragmentRow | null>(async (context, ids) => {
   const principal = viewerOf(context);
   const rows = await fragmentsByIds(context.domain.store.read, ids);
@@ -52,14 +52,18 @@ export const fragmentById = defineLoader<string, FragmentRow | null>(async (cont
 });
 readNodes('Fragment', fragmentById);
 
-/** The file of something that may be seen, which the file then may too: the model that a job starts from is another job's. Null: it is gone. */
+/**
+ * The file of an object that the caller may see: it may see the file too. The model that a job
+ * starts from, for instance, belongs to another job. Null: the file was deleted.
+ */
 export const fragmentOf = defineLoader<string, FragmentRow | null>(async ({ domain }, ids) =>
   byId(ids, await fragmentsByIds(domain.store.read, ids)),
 );
 
 /**
- * What a job or one of its rounds starts from: a file of the job itself, or another's, which the job's own key and the leases of its steps may read all the
- * same. Who only watches the job may not. Null: there is none, or it may not be seen.
+ * The model that a job or one of its rounds starts from. It can be a file of another job: the job's
+ * own key and the leases of its steps may read it, a WATCH key may not. Null when there is none or
+ * the caller may not see it.
  */
 export async function startModelOf(
   context: Context,
@@ -167,14 +171,14 @@ const FragmentConnection = defineConnection('Fragment', Fragment, 'files');
 
 interface Of {
   readonly jobId: string;
-  /** Of a step: its number. */
+  /** The number of a step, to restrict files to it. */
   readonly stepNumber: number | null;
 }
 
 function fragmentsOf(context: Context, { jobId, stepNumber }: Of, filter: typeof FragmentFilter.$inferInput | null | undefined) {
   const { read } = context.domain.store;
   const asked = filter?.stepNumber ?? stepNumber;
-  // Another step's, asked of this step: none.
+  // A step has no files of another step.
   if ((stepNumber !== null && asked !== stepNumber) || isNoFilename(filter?.filename)) return nothing;
   const of: FragmentsOf = {
     jobId,
@@ -190,7 +194,7 @@ function fragmentsOf(context: Context, { jobId, stepNumber }: Of, filter: typeof
   };
   return list;
 }
-/** PostgreSQL's text has no NUL, and so no filename does. */
+/** PostgreSQL's text cannot hold NUL, so no filename has one. */
 const isNoFilename = (filename: string | null | undefined): boolean => filename?.includes('\0') ?? false;
 const nothing: List<FragmentRow> = { positionOf: ({ id }) => [id], read: async () => [], count: async () => 0 };
 

@@ -26,13 +26,13 @@ import { projectOf } from '../projects.ts';
 import { Metric, newestMetrics } from '../streams/metrics.ts';
 import { fragmentOf } from './fragments.ts';
 
-// The models and versions of something that may be seen, which they then may too.
+// The models and versions of an object that the caller may see: it may see them too.
 const modelOf = defineLoader<string, ModelRow | null>(async ({ domain }, ids) => byId(ids, await modelsByIds(domain.store.read, ids)));
 const versionOf = defineLoader<string, ShownModelVersion | null>(async ({ domain }, ids) =>
   byId(ids, await modelVersionsByIds(domain.store.read, ids)),
 );
 
-/** Null: there is none, or it may not be seen. */
+/** Null when there is none or the caller may not see it. */
 const modelById = defineLoader<string, ModelRow | null>(async (context, ids) => {
   const principal = viewerOf(context);
   const rows = may(principal, rightToRead.Model) ? await modelsByIds(context.domain.store.read, ids) : [];
@@ -43,7 +43,7 @@ const modelById = defineLoader<string, ModelRow | null>(async (context, ids) => 
 });
 readNodes('Model', modelById);
 
-/** Null: there is none, or it may not be seen. */
+/** Null when there is none or the caller may not see it. */
 const versionById = defineLoader<string, ShownModelVersion | null>(async (context, ids) => {
   const principal = viewerOf(context);
   const rows = may(principal, rightToRead.ModelVersion) ? await modelVersionsByIds(context.domain.store.read, ids) : [];
@@ -124,7 +124,10 @@ ModelVersion.implement({
   }),
 });
 
-/** What a version leads to, which is there as long as the version. Throws NOT_FOUND when both were deleted since. */
+/**
+ * An object that exists as long as the version that refers to it. Throws NOT_FOUND when both were
+ * deleted meanwhile.
+ */
 function thing<T>(row: T | null, id: string): T {
   if (row === null) throw gone('thing', id);
   return row;
@@ -151,7 +154,10 @@ builder.objectField(Project, 'models', (t) =>
   }),
 );
 
-/** What a job starts from: another job made it, and yet the job's own key and the leases of its steps may read it. */
+/**
+ * The model that a job starts from. Another job made it, but the job's own key and the leases of
+ * its steps may read it.
+ */
 const startModelOf = async (context: Context, { startModelId }: ShownJob): Promise<FragmentRow | null> =>
   startModelId === null ? null : fragmentOf.load(context, startModelId);
 
@@ -196,7 +202,7 @@ builder.objectFields(Job, (t) => ({
     description: 'The total size of the model that it starts from and the models that it has stored (its READY fragments of type MODEL).',
     resolve: async (job, _, context) => {
       const start = await startModelOf(context, job);
-      // One of its own is among the others already.
+      // A start model of the job itself is already included.
       return (await modelBytes.load(context, job.id)) + (start && start.jobId !== job.id ? (start.sizeBytes ?? 0) : 0);
     },
   }),

@@ -18,7 +18,7 @@ import { fragmentById } from '../files/fragments.ts';
 import { jobById } from '../jobs/jobs.ts';
 import { stepOf, stepsOfJob } from '../steps/steps.ts';
 
-/** An event as it stands in one of the two streams that show it: its job's, or the feed across jobs. */
+/** An event in one of its two streams: the events of its job, or the feed across jobs. */
 export interface ShownEvent extends EventRow {
   readonly job: ShownJob;
   readonly fragment: FragmentRow | null;
@@ -26,8 +26,8 @@ export interface ShownEvent extends EventRow {
 }
 
 /**
- * Events with what they are about. One whose job or file has been deleted meanwhile is left out: it can no longer be shown, and must not
- * take what comes with it along.
+ * Loads the jobs and files of events. An event whose job or file was deleted meanwhile is left out:
+ * it cannot be shown, and must not make the other events fail.
  */
 export async function eventsOf(context: Context, rows: readonly EventRow[], isOfFeed: boolean): Promise<ShownEvent[]> {
   const events = await Promise.all(
@@ -87,7 +87,7 @@ builder.objectRef<ShownEvent>(typeNames.JOB_CREATED).implement({ description: 'A
 builder.objectRef<ShownEvent>(typeNames.JOB_STATUS_CHANGED).implement({
   description: 'The status of a job changed.',
   interfaces: [Event, Cause],
-  // Casts here and below: statuses are stored as text, each from the lifecycle table of its noun.
+  // Casts here and below: statuses are stored as text, and each is one of its lifecycle table.
   fields: (t) => ({
     from: t.field({ type: JobStatus, description: 'The old status.', resolve: ({ from }) => from as JobStatusWord }),
     to: t.field({ type: JobStatus, description: 'The new status.', resolve: ({ to }) => to as JobStatusWord }),

@@ -50,7 +50,7 @@ async function pageOfJob(context: Context, jobId: string, args: PageArgs, types:
   return { ...page, rows: await eventsOf(context, page.rows, false) };
 }
 
-/** Of all jobs that this key sees; `projectId` narrows it further. */
+/** A page of the events of all jobs that the caller may see, or of one project. */
 async function pageOfFeed(context: Context, args: PageArgs, projectId: string | null, types: Filter['types']) {
   const page = await pageOf(context, feed, args, (after, portion) =>
     readFeedRange(context.domain.store.read, { after, projectId, types: types ?? null }, portion),
@@ -58,14 +58,19 @@ async function pageOfFeed(context: Context, args: PageArgs, projectId: string | 
   return { ...page, rows: await eventsOf(context, page.rows, true) };
 }
 
-/** Of a job that this key may not see, or that is none: it gave no cursor. */
+/**
+ * The stream of a job that does not exist or that the caller may not see. It has issued no cursor.
+ */
 const unseen: StreamName = { kind: 'event', jobId: 'unseen' };
 
-/** For whoever may see nothing of it: an empty range, of a stream that refuses the cursors that it never gave like any other. */
+/**
+ * An empty page, for callers that may see none of a stream. It refuses foreign cursors as any
+ * stream does.
+ */
 const nothing = (context: Context, stream: StreamName, args: PageArgs): Promise<StreamPage<ShownEvent>> =>
   pageOf<ShownEvent>(context, stream, args, async (after) => ({ rows: [], upTo: after, hasMore: false, missed: 0 }));
 
-/** The job that events are narrowed to by the filter, or by the key; null: they are of the feed. */
+/** The one job that the filter or the key restricts events to. Null: the feed across jobs. */
 const oneJob = (context: Context, filter: Filter | null | undefined): string | null => filter?.jobId ?? scopeOf(viewerOf(context)).jobId;
 
 builder.objectField(Job, 'events', (t) =>

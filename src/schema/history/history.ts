@@ -20,7 +20,7 @@ const stepOriginsOfJob = defineLoader<string, EventRow[]>(async ({ domain }, job
   grouped(jobIds, await originsOfSteps(domain.store.read, jobIds), ({ jobId }) => jobId),
 );
 
-/** An event in which a status changed. */
+/** An event that changed a status. */
 export type Transition = Pick<EventRow, 'jobId' | 'seq' | 'from' | 'to' | 'reason' | 'description' | 'exitCode' | 'actor' | 'at'>;
 
 export const StatusTransition = builder.objectRef<Transition>('StatusTransition').implement({
@@ -84,7 +84,10 @@ builder.objectField(Step, 'transitions', (t) =>
   }),
 );
 
-/** That a step was made is one event for all steps that were made together; which status each had then is kept on the step. */
+/**
+ * Steps that are created together share one event. The initial status of each is stored in its own
+ * row.
+ */
 function beginningOf(step: ShownStep, origins: readonly EventRow[]): Transition {
   const origin = origins.find(({ seq }) => seq === step.createdSeq);
   return {

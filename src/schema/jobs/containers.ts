@@ -3,7 +3,7 @@ import { builder } from '../core/builder.ts';
 import { IN_ITS_ROW } from '../core/sizes.ts';
 import { Resources, ResourcesInput } from './resources.ts';
 
-/** What a key without the right to read a field is shown in its place (guards.ts). */
+/** Describes what a key without the right to read a field gets instead (guards.ts). */
 const hidden = (text: string) => `\`${text}\` for a key of kind WATCH.`;
 
 const ContainerBuild = builder.objectRef<NonNullable<ContainerShape['build']>>('ContainerBuild').implement({

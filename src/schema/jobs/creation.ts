@@ -14,7 +14,7 @@ const idempotencyKey =
   'Any text you choose. A repeated request with the same key and input creates nothing and returns the first result. Keys are ' +
   'kept for a week.';
 
-/** createJob, triggerJob and retryJob answer alike. */
+/** The payload of createJob, triggerJob and retryJob. */
 function createdJob(name: string, description: string) {
   return builder.objectRef<CreatedJob>(name).implement({
     description,

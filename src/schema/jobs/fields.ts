@@ -1,6 +1,6 @@
 /**
- * The fields of a job that its caller gives, in the three places where the schema has them: from
- * the table of domain/jobs/fields.ts.
+ * The fields of a job that its creator gives, made from the table in domain/jobs/fields.ts, for the
+ * three types of the schema that have them.
  */
 import type { InputFieldsFromShape } from '@pothos/core';
 import { allJobFields, type ChangedJobFields, type NewJobFields } from '../../domain/jobs/fields.ts';

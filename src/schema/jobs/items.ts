@@ -15,7 +15,7 @@ const itemsOfJob = defineLoader<string, JobItemRow[]>(async ({ domain }, jobIds)
   grouped(jobIds, await itemsOfJobs(domain.store.read, jobIds), ({ jobId }) => jobId),
 );
 
-/** Null: there is none, or its job may not be seen. */
+/** Null when there is none or the caller may not see its job. */
 const itemById = defineLoader<string, JobItemRow | null>(async (context, ids) => {
   const rows = await itemsById(context.domain.store.read, ids);
   const jobs = await Promise.all(rows.map(({ jobId }) => jobById.load(context, jobId)));

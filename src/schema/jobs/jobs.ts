@@ -14,7 +14,7 @@ import { projectOf } from '../projects.ts';
 import { Container } from './containers.ts';
 import { shownJobFields } from './fields.ts';
 
-/** Null: there is none, or it may not be seen. */
+/** Null when there is none or the caller may not see it. */
 const jobByIdOf = forEachChoice((choice) =>
   defineLoader<string, ShownJob | null>(async (context, ids) => {
     const principal = viewerOf(context);
@@ -28,14 +28,17 @@ const jobByIdOf = forEachChoice((choice) =>
 export const jobById = jobByIdOf(ALL_COLUMNS);
 readNodes('Job', jobById);
 
-/** The job of something that may be seen, which its job then may too. Throws NOT_FOUND when it was deleted since. */
+/**
+ * The job of an object that the caller may see: it may see the job too. Throws NOT_FOUND when the
+ * job was deleted meanwhile.
+ */
 export async function jobOf(context: Context, jobId: string): Promise<ShownJob> {
   const job = await jobById.load(context, jobId);
   if (!job) throw gone('job', jobId);
   return job;
 }
 
-/** The job that a subscription is about. Throws BAD_REQUEST when there is none that this key may see. */
+/** The job of a subscription. Throws BAD_REQUEST when there is none that the caller may see. */
 export async function watchedJob(context: Context, jobId: string): Promise<ShownJob> {
   const job = await jobById.load(context, jobId);
   if (!job) throw badRequest.noJob('jobId', jobId);

@@ -11,7 +11,7 @@ import { describeEnum, JobInitiator, JobStatus, JobType } from '../core/enums.ts
 import { LabelInput } from '../core/labels.ts';
 import { Job, Project } from '../core/nouns.ts';
 
-/** Each is a subquery of its own. */
+/** Each label is a subquery. */
 const MOST_LABELS = 20;
 
 export const JobFilter = builder.inputType('JobFilter', {
@@ -59,7 +59,7 @@ export const newestFirst: Order = { field: 'CREATED_AT', direction: 'DESC' };
 
 type Filter = typeof JobFilter.$inferInput;
 
-/** Throws BAD_REQUEST for a filter that asks for too much. */
+/** Throws BAD_REQUEST for a filter with too many labels. */
 export function checkJobFilter(filter: Filter | null | undefined): void {
   if ((filter?.labels?.length ?? 0) > MOST_LABELS) throw badRequest.tooManyEntries('filter.labels', MOST_LABELS);
 }
@@ -96,7 +96,7 @@ builder.objectField(Project, 'jobs', (t) =>
     description: 'Its jobs.',
     args: { ...listArgs, ...pageArgs },
     resolve: ({ id }, { filter, orderBy, ...page }, context, info) => {
-      // A filter for another project takes none of this one's.
+      // A filter for another project matches no job of this one.
       const isOther = filter?.projectId != null && filter.projectId !== id;
       const own: Filter = isOther ? { ...filter, statuses: [] } : { ...filter, projectId: id };
       return connect(page, jobsLike(context, own, orderBy ?? newestFirst, chosenColumns(info)));

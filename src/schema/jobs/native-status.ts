@@ -25,7 +25,7 @@ builder.objectField(Job, 'nativeStatus', (t) =>
     args: { dialect: t.arg({ type: Dialect, required: true, description: 'The other system.' }) },
     extensions: reads<ShownJob>('id', 'status', 'isFederated'),
     resolve: async ({ id, status, isFederated }, { dialect }, context) => {
-      // Only of a federated job that runs is there more to know than its row says.
+      // Only a running federated job needs more than its row.
       const isOpen = isFederated && status === 'RUNNING';
       return nativeStatus(dialect, { status, isFederated, isAggregating: isOpen && (await isAggregating.load(context, id)) });
     },

@@ -153,7 +153,7 @@ builder.queryField('claimableSteps', (t) =>
   }),
 );
 
-/** Throws BAD_REQUEST when there is none that this key may see. */
+/** Throws BAD_REQUEST when there is none that the caller may see. */
 async function watchedDevice(context: Context, id: string): Promise<DeviceRow> {
   requireRight(viewerOf(context), 'readDevices');
   const device = await deviceById.load(context, id);
@@ -169,7 +169,7 @@ builder.subscriptionField('claimableSteps', (t) =>
     args: { deviceId: t.arg.id({ required: true, description: 'The device.' }) },
     subscribe: async (_, { deviceId }, context): Promise<AsyncIterable<number>> => {
       const device = await watchedDevice(context, deviceId);
-      // Who only looks on does not bring a device to life that is gone.
+      // Only the device itself counts as a sign of life, not somebody who watches it.
       const viewer = viewerOf(context);
       const isDevice = may(viewer, 'claimSteps') && (viewer.deviceId === null || viewer.deviceId === device.id);
       return claimableCounts(context.domain, context.wakeups, device.id, isDevice);

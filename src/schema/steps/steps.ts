@@ -19,7 +19,7 @@ import { Container } from '../jobs/containers.ts';
 import { jobOf } from '../jobs/jobs.ts';
 import { Resources } from '../jobs/resources.ts';
 
-/** Null: there is none, or it may not be seen. */
+/** Null when there is none or the caller may not see it. */
 export const stepById = defineLoader<string, ShownStep | null>(async (context, ids) => {
   const principal = viewerOf(context);
   const rows = await stepsById(context.domain.store.read, ids);
@@ -30,14 +30,17 @@ export const stepById = defineLoader<string, ShownStep | null>(async (context, i
 });
 readNodes('Step', stepById);
 
-/** The step of something that may be seen, which its step then may too. Throws NOT_FOUND when it was deleted since. */
+/**
+ * The step of an object that the caller may see: it may see the step too. Throws NOT_FOUND when the
+ * step was deleted meanwhile.
+ */
 export async function stepOf(context: Context, stepId: string): Promise<ShownStep> {
   const step = await stepById.load(context, stepId);
   if (!step) throw gone('step', stepId);
   return step;
 }
 
-/** In order of number. Of a job that may be seen. */
+/** In order of number, for a job that the caller may see. */
 const stepsOfJobOf = forEachChoice((choice) =>
   defineLoader<string, ShownStep[]>(async ({ domain }, jobIds) =>
     grouped(jobIds, await stepsOfJobs(choice)(domain.store.read, jobIds), ({ jobId }) => jobId),
@@ -45,12 +48,12 @@ const stepsOfJobOf = forEachChoice((choice) =>
 );
 export const stepsOfJob = stepsOfJobOf(ALL_COLUMNS);
 
-/** What a step asks of its device is said once for all steps that ask the same. */
+/** Steps with the same requirements share a queue, which stores them. */
 const queueById = defineLoader<string, QueueRow | null>(async ({ domain }, ids) => byId(ids, await queuesById(domain.store.read, ids)));
 
 async function demandOf(context: Context, step: ShownStep): Promise<QueueRow> {
   const queue = await queueById.load(context, step.queueId);
-  // Queues go with their project.
+  // Queues are deleted with their project.
   if (!queue) throw gone('step', step.id);
   return queue;
 }

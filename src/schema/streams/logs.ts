@@ -14,9 +14,9 @@ import { A_FRAME, IN_ITS_PAGE, type Size } from '../core/sizes.ts';
 import { watchedJob } from '../jobs/jobs.ts';
 
 const MOST_TAIL_LINES = 10_000;
-/** As much as a page can show, and little enough to hold. */
+/** As much as a page can show, and small enough to hold in memory. */
 const MOST_TAIL_CHARACTERS = 1_048_576;
-/** A hundred lines of a usual length, about 8 KB, count as one node: see the text of a fragment. */
+/** A hundred lines of usual length, about 8 KB, count as one node, as in the text of a fragment. */
 const TAIL: Size = { by: ['lines'], usually: 100, perNode: 100, isPage: false };
 
 const LogChunk = builder.objectRef<LogChunkRow>('LogChunk').implement({

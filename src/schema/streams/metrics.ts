@@ -13,12 +13,14 @@ import { IN_ITS_PAGE, IN_ITS_ROW, type Size, SOME } from '../core/sizes.ts';
 import { watchedJob } from '../jobs/jobs.ts';
 import { stepsOfJob } from '../steps/steps.ts';
 
-/** Of a curve: more than any screen has pixels across, and about a megabyte of answer. */
+/**
+ * The most points of a curve: more than a screen has pixels across, and about a megabyte of answer.
+ */
 export const MOST_POINTS = 10_000;
-/** Its points are two numbers each, read in one go: a hundred count as one node. */
+/** A point is two numbers, and all are read at once: a hundred count as one node. */
 export const CURVE: Size = { by: ['maxPoints'], usually: MOST_POINTS, perNode: 100, isPage: false };
 
-/** How many points a curve is thinned to. Throws BAD_REQUEST. */
+/** The number of points to downsample a curve to. Throws BAD_REQUEST for an invalid number. */
 export function pointsToShow(maxPoints: number | null | undefined): number {
   const most = maxPoints ?? MOST_POINTS;
   if (most < 1 || most > MOST_POINTS) throw badRequest.outOfRange('maxPoints', 1, MOST_POINTS, most);
@@ -30,7 +32,10 @@ const latestOfJob = defineLoader<string, readonly LatestMetricRow[] | null>(asyn
   return jobIds.map((jobId) => found.get(jobId) ?? (found.has(jobId) ? null : []));
 });
 
-/** In the order in which they were reported; of these names, or all. Throws LIMIT_EXCEEDED for all of a job that has too many. */
+/**
+ * In the order in which they were reported, for these names or for all. Throws LIMIT_EXCEEDED if
+ * all are requested and the job has too many.
+ */
 async function latestOf(context: Context, jobId: string, names: readonly string[] | null | undefined): Promise<readonly LatestMetricRow[]> {
   const all = await latestOfJob.load(context, jobId);
   if (all) return names ? all.filter(({ name }) => names.includes(name)) : all;
@@ -88,7 +93,7 @@ const MetricSeries = builder.objectRef<Curve<MetricPointRow> & { name: string; m
   }),
 });
 
-/** The newest value of each metric of a job, whichever step reported it; by name. */
+/** The newest value of each metric of a job over all its steps, ordered by name. */
 export async function newestMetrics(context: Context, jobId: string, names?: readonly string[] | null): Promise<LatestMetricRow[]> {
   const latest = new Map((await latestOf(context, jobId, names)).map((metric) => [metric.name, metric]));
   return [...latest.values()].sort(byName);

@@ -11,7 +11,7 @@ import { IN_ITS_ROW } from '../core/sizes.ts';
 import { watchedJob } from '../jobs/jobs.ts';
 import { CURVE, MOST_POINTS, pointsToShow } from './metrics.ts';
 
-/** No bound is one that databases can write down, too. */
+/** Stand for "no bound", as dates that both databases can store. */
 const EARLIEST = new Date('0001-01-01T00:00:00.000Z');
 const LATEST = new Date('9999-12-31T23:59:59.999Z');
 
