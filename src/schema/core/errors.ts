@@ -99,7 +99,7 @@ builder.objectType(IdempotencyConflict, {
   }),
 });
 
-// biome-ignore lint/suspicious/noExplicitAny: refusals are made with arguments of their own, none of which matter here
+// biome-ignore lint/suspicious/noExplicitAny: refusals take arguments of their own
 type RefusalClass = new (...args: any[]) => Refusal;
 const typeNames = new Map<RefusalClass, string>([
   [NotFound, 'NotFoundError'],
