@@ -1,12 +1,15 @@
 /**
  * ## Apollo Client
  *
- * Queries and mutations go over HTTP, subscriptions over a WebSocket. Ids are unique across all types, so the cache needs no settings to
- * keep one copy of each job: what a mutation or `jobUpdated` tells of it is seen by every query that shows it. Two things are set:
+ * Queries and mutations use HTTP, and subscriptions use a WebSocket. Ids are unique across all
+ * types, so the cache keeps one copy of each job without configuration: every query that shows a
+ * job sees the changes from a mutation or `jobUpdated`. Two things are configured:
  *
- * - `possibleTypes`: which types an `Error`, an `Event`, a `Node` can be, or Apollo leaves out what stands in `... on Error { … }`. Ask the
- *   gateway, as here, or write the answer to a file when you build.
- * - `relayStylePagination` for each list that grows: a list is kept apart by its filter and order, and pages are joined by their cursors.
+ * - `possibleTypes`: the possible types of `Error`, `Event` and `Node`. Without them, Apollo drops
+ *   the fields in `... on Error { … }`. Query the gateway, as here, or write the result to a file
+ *   when you build.
+ * - `relayStylePagination` for each list with pages: lists with different filters or orders are
+ *   kept apart, and pages are joined by their cursors.
  */
 import { ApolloClient, ApolloLink, gql, HttpLink, InMemoryCache } from '@apollo/client';
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
@@ -28,7 +31,7 @@ import { resuming } from './resume.ts';
 export async function connect({ url, key }: Gateway): Promise<ApolloClient> {
   const http = new HttpLink({ uri: `${url}/graphql`, headers: { authorization: `Bearer ${key}` } });
   const socket = connectSocket({ url, key });
-  // The link asks for nothing of it but `subscribe`.
+  // The link uses only `subscribe` of it.
   const live = new GraphQLWsLink({ ...socket, ...resuming(socket) } as Client);
   return new ApolloClient({
     link: ApolloLink.split(({ query }) => isSubscription(query), live, http),
@@ -48,7 +51,7 @@ async function askPossibleTypes({ url, key }: Gateway): Promise<Record<string, s
   const query = '{ __schema { types { name possibleTypes { name } } } }';
   const headers = { 'content-type': 'application/json', authorization: `Bearer ${key}` };
   const response = await fetch(`${url}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query }) });
-  const { data } = (await response.json()) as Schema; // as the document asks for it
+  const { data } = (await response.json()) as Schema; // the document's shape
   return Object.fromEntries(
     data.__schema.types.flatMap(({ name, possibleTypes }) => (possibleTypes ? [[name, possibleTypes.map((type) => type.name)]] : [])),
   );
@@ -69,7 +72,10 @@ export async function cancelJob(client: ApolloClient, jobId: string): Promise<st
   return tellOutcome(data);
 }
 
-/** Each piece of the log once, in order, until the job has ended. A log is no state to be cached: it is kept by who shows it. */
+/**
+ * Each piece of the log once, in order, until the job has ended. A log is not cached: the component
+ * that shows it keeps it.
+ */
 export function followLog(client: ApolloClient, jobId: string, print: (text: string) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     client.subscribe<LogData>({ query: gql(logSubscription), variables: { jobId }, fetchPolicy: 'no-cache' }).subscribe({
@@ -102,7 +108,7 @@ export const jobsQuery = gql`
   }
 `;
 
-/** Keeps one job of the cache as it is: each query that shows it is told. */
+/** Keeps one job in the cache up to date for every query that shows it. */
 export function watchJob(client: ApolloClient, jobId: string): { unsubscribe(): void } {
   const query = gql`
     subscription Watch($jobId: ID!) {

@@ -1,13 +1,15 @@
 #!/bin/sh
 ## ## curl
 ##
-## For scripts: a stream is server-sent events, and `id:` is the cursor of each. After a lost connection the header `Last-Event-ID` goes on
-## behind it, in every client that reads server-sent events: where a variable is passed as `after`, it takes the place of that variable.
-## (Browsers' own EventSource sends it too, but no key: use it behind a proxy that adds one, listen to `next`, and close it at `complete`.)
+## For scripts: a stream is server-sent events, and the `id:` of an event is its cursor. To resume after
+## a lost connection, send the last id as the header `Last-Event-ID`. It replaces the variable that the
+## subscription passes as `after`. Every client of server-sent events can do this. (The browser's own
+## EventSource sends the header but no key: use it behind a proxy that adds a key, listen to `next`, and
+## close it at `complete`.)
 ##
 ##     TRAINYARD_URL=http://127.0.0.1:4000 TRAINYARD_TOKEN=tyk_… ./curl.sh follow job_…
 
-: "${TRAINYARD_URL:=http://127.0.0.1:4000}" "${TRAINYARD_TOKEN:?A key is needed.}"
+: "${TRAINYARD_URL:=http://127.0.0.1:4000}" "${TRAINYARD_TOKEN:?A key is required.}"
 
 post() { # the document, the variables, more options of curl
   body="{\"query\": \"$1\", \"variables\": $2}"

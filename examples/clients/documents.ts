@@ -1,13 +1,15 @@
 /**
  * ## The operations
  *
- * The same three for each client.
+ * Every client uses the same three operations.
  *
- * A mutation answers a union: what it did, or what it was refused for. Refusals are data, and each of them is an `Error` with a `code` for
- * programs and a `message` for people; ask for `__typename` to tell them apart. Errors beside the data (`errors` in the answer, with
- * `extensions.code`) are for what was no proper request: a key that is not valid, a document that breaks a limit, a wrong type.
+ * A mutation returns a union: its payload or a refusal. Refusals are data. Each is an `Error` with
+ * a `code` for programs and a `message` for people. Select `__typename` to distinguish them.
+ * Top-level errors (`errors` in the answer, with `extensions.code`) are for invalid requests: an
+ * invalid key, a document over a limit, a wrong type.
  *
- * A stream is over when a frame says `ENDED`. The frame's cursor is where to go on from.
+ * A stream is finished when a frame has the state `ENDED`. Resume from the cursor of the last
+ * frame.
  */
 
 export interface Gateway {
@@ -55,7 +57,7 @@ export interface CancelData {
     | { readonly __typename: 'NotFoundError' | 'InvalidStateError'; readonly code: string; readonly message: string };
 }
 
-/** The job's status now, or the refusal in one line. */
+/** The job's current status, or the refusal in one line. */
 export function tellOutcome({ cancelJob }: CancelData): string {
   return cancelJob.__typename === 'CancelJobPayload' ? cancelJob.job.status : `${cancelJob.code}: ${cancelJob.message}`;
 }

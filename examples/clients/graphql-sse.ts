@@ -1,8 +1,8 @@
 /**
  * ## graphql-sse
  *
- * In its default mode, one connection for each operation ("distinct connections"). What was said of retries above holds here as well, and
- * so do the functions: the two clients are used alike.
+ * The default mode: one connection for each operation ("distinct connections"). Retries work as
+ * described above. Both clients are used in the same way, so the functions above work here too.
  */
 import { type Client, createClient } from 'graphql-sse';
 import type { Gateway } from './documents.ts';

@@ -1,9 +1,10 @@
 /**
  * ## graphql-ws
  *
- * `retryAttempts` and `shouldRetry` are not left to their defaults: those give up after five attempts, and at once when a connection is
- * refused, as it is while a gateway starts again. Close codes say whether another attempt makes sense, and graphql-ws acts on them: after
- * 1012 (restart), 1013 (too slow) and 4403 (the key has expired) it comes back; 4401 (not a valid key) goes to `error`.
+ * Set `retryAttempts` and `shouldRetry`. By default the client gives up after five attempts, and at
+ * once when a connection is refused, as it is while a gateway restarts. The close code says whether
+ * to retry, and graphql-ws obeys it: after 1012 (restart), 1013 (too slow) and 4403 (the key has
+ * expired) it reconnects, and 4401 (invalid key) goes to `error`.
  */
 import { type Client, createClient } from 'graphql-ws';
 import {
@@ -50,13 +51,16 @@ export function followLog(client: Subscriber, jobId: string, print: (text: strin
   });
 }
 
-/** Takes the one answer of a query or a mutation, or every frame of a subscription; resolves after the last. */
+/**
+ * Takes the answer of a query or mutation, or every frame of a subscription. Resolves after the
+ * last.
+ */
 function listen<Data>(client: Subscriber, query: string, variables: Record<string, unknown>, take: (data: Data) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     client.subscribe(
       { query, variables },
       {
-        next: ({ data, errors }) => (errors ? reject(new Error(errors[0]?.message)) : take(data as Data)), // as the document asks for it
+        next: ({ data, errors }) => (errors ? reject(new Error(errors[0]?.message)) : take(data as Data)), // the document's shape
         error: reject,
         complete: resolve,
       },

@@ -1,19 +1,23 @@
 /**
  * ## Documents by their hash, and trusted documents
  *
- * A client may send the SHA-256 of a document in place of its text, with GET or POST or over a WebSocket. A gateway that does not know it
- * says `PersistedQueryNotFound`; the client then sends document and hash once, and from then on the hash. These are Apollo's automatic
- * persisted queries, and nothing is to be set at the gateway. Each gateway remembers those that it was sent last.
+ * A client may send the SHA-256 of a document instead of its text, with GET, POST or over a
+ * WebSocket. A gateway that does not know the hash answers `PersistedQueryNotFound`. The client
+ * then sends document and hash once, and from then on only the hash. These are Apollo's automatic
+ * persisted queries. They need no configuration at the gateway. Each gateway remembers the most
+ * recent documents.
  *
- * For a front end in production, start the gateway with `--documents FILE`: it executes the documents of that file, those of agents and of
- * the command line, and no others, however they are sent. There is no GraphiQL then, and no introspection. Agents have to be of the
- * gateway's version. The file is what the client's own tools write:
+ * For a front end in production, start the gateway with `--documents FILE`: it executes only the
+ * documents of that file, of agents and of the command line, however they are sent. GraphiQL and
+ * introspection are off. Agents must have the gateway's version. The file is written by the
+ * client's own tools:
  *
  * - Apollo: `generate-persisted-query-manifest` of @apollo/generate-persisted-query-manifest.
  * - Relay: `"persistConfig": {"file": "documents.json"}` in the settings of relay-compiler.
  * - urql and others: `persistedDocuments` of graphql-codegen's client preset.
  *
- * The id of a document is sent as `extensions.persistedQuery.sha256Hash`, or as `documentId` or `doc_id` beside the variables.
+ * Send the id of a document as `extensions.persistedQuery.sha256Hash`, or as `documentId` or
+ * `doc_id` next to the variables.
  */
 import { ApolloClient, HttpLink, InMemoryCache } from '@apollo/client';
 import { PersistedQueryLink } from '@apollo/client/link/persisted-queries';
@@ -41,7 +45,7 @@ export function connectApollo({ url, key }: Gateway, manifest?: ApolloManifest):
   return new ApolloClient({ link: persisted.concat(http), cache: new InMemoryCache() });
 }
 
-/** urql, by hashes. `isTrusted`: the gateway knows all of them, by the same hash, and no text is ever sent. */
+/** urql, by hashes. `isTrusted`: the gateway knows every hash, so the text is never sent. */
 export function connectUrql({ url, key }: Gateway, isTrusted = false): Client {
   return new Client({
     url: `${url}/graphql`,
@@ -54,7 +58,9 @@ export function connectUrql({ url, key }: Gateway, isTrusted = false): Client {
   });
 }
 
-/** Relay's network, by the ids that relay-compiler gave with persistConfig: `text` is null then. */
+/**
+ * Relay's network, by the ids that relay-compiler assigned with persistConfig: `text` is then null.
+ */
 export function fetchTrusted({ url, key }: Gateway): FetchFunction {
   return async ({ id, text }, variables) => {
     const response = await fetch(`${url}/graphql`, {

@@ -1,12 +1,15 @@
 /**
  * ## Relay
  *
- * The schema is what Relay's compiler and store expect: `node(id:)`, connections with `pageInfo`, ids that are unique across all types. The
- * operations stand in [relay/jobs.ts](../examples/clients/relay/jobs.ts), compiled against `schema.graphql` into relay/\_\_generated\_\_; in
- * React you would pass them to `useLazyLoadQuery`, `usePaginationFragment`, `useSubscription`. Here is what lies below those.
+ * The schema has what Relay's compiler and store expect: `node(id:)`, connections with `pageInfo`,
+ * and ids that are unique across all types. The operations are in
+ * [relay/jobs.ts](../examples/clients/relay/jobs.ts), compiled against `schema.graphql` into
+ * relay/\_\_generated\_\_; in React, pass them to `useLazyLoadQuery`, `usePaginationFragment` and
+ * `useSubscription`. This example shows the layer below those.
  *
- * `getDataID`: Relay takes every field called `id` for the id of a record of its store. `NotFoundError.id` says what was not found, and
- * would be merged into what the store still knows of it.
+ * `getDataID`: Relay treats every field named `id` as the id of a record in its store.
+ * `NotFoundError.id` names the object that was not found, and would be merged into the record of
+ * that object.
  */
 import runtime, { type GraphQLResponse, type IEnvironment } from 'relay-runtime';
 import type { Gateway, JobData } from './documents.ts';
@@ -76,7 +79,7 @@ export function followLog(environment: IEnvironment, jobId: string, print: (text
   });
 }
 
-/** Keeps one job of the store as it is: each component that shows it is told. */
+/** Keeps one job in the store up to date for every component that shows it. */
 export function watchJob(environment: IEnvironment, jobId: string): { dispose(): void } {
   return requestSubscription<jobsWatchSubscription>(environment, { subscription: watchSubscription, variables: { jobId } });
 }

@@ -1,13 +1,15 @@
 /**
  * ## One wrapper for all of them
  *
- * Each client here connects again by itself when a connection is lost, and then asks what it asked at first: from the old cursor. Nothing
- * is lost by that, but what was seen is seen again. This wrapper keeps the cursor of the last frame in the variables that the client
- * sends, so that each new connection goes on behind it. It takes clients of graphql-ws and of graphql-sse alike, which read the variables
- * anew for each connection; Apollo, urql and Relay stand on one of the two.
+ * Each of these clients reconnects when a connection is lost, and then repeats its first request,
+ * from the old cursor. Nothing is lost, but frames are repeated. This wrapper keeps the cursor of
+ * the last frame in the variables, so that each new connection continues after it. It works with
+ * clients of graphql-ws and graphql-sse, which read the variables again for each connection.
+ * Apollo, urql and Relay are built on one of the two.
  *
- * What it asks of a subscription: declare `$after: Cursor`, pass it as `after`, and select `cursor`. Those without a cursor (`jobUpdated`,
- * `jobsUpdated`, `claimableSteps`) begin with the present each time and need nothing.
+ * A subscription must declare `$after: Cursor`, pass it as `after`, and select `cursor`.
+ * Subscriptions without a cursor (`jobUpdated`, `jobsUpdated`, `claimableSteps`) start with the
+ * current state each time and need no wrapper.
  */
 
 interface Request {
@@ -28,12 +30,17 @@ interface Sink {
   complete(): void;
 }
 
-/** What clients of graphql-ws and of graphql-sse have in common. `subscribe` returns what ends it. */
+/**
+ * The interface that clients of graphql-ws and graphql-sse share. `subscribe` returns a function
+ * that ends the subscription.
+ */
 export interface Subscriber {
   subscribe(request: Request, sink: Sink): () => void;
 }
 
-/** The same client, whose connections after the first go on behind the last frame that the sink was given. */
+/**
+ * The same client, but each new connection continues after the last frame that the sink received.
+ */
 export function resuming(client: Subscriber): Subscriber {
   return {
     subscribe({ query, variables, operationName, extensions }, sink) {
@@ -55,7 +62,10 @@ function cursorOf(frame: unknown): string | undefined {
   return frame instanceof Object && 'cursor' in frame && typeof frame.cursor === 'string' ? frame.cursor : undefined;
 }
 
-/** How long to wait before attempt so and so, from 0: a tenth of a second at first, ten at last, and not all clients at once. */
+/**
+ * The delay before an attempt, numbered from 0: from a tenth of a second to ten seconds, with
+ * jitter so that clients do not all return at once.
+ */
 export function patience(attempt: number): Promise<void> {
   const milliseconds = Math.min(100 * 2 ** attempt, 10_000) * (0.5 + Math.random());
   return new Promise((resolve) => setTimeout(resolve, milliseconds));

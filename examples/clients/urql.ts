@@ -1,7 +1,7 @@
 /**
  * ## urql
  *
- * Queries and mutations go over HTTP, subscriptions over a WebSocket.
+ * Queries and mutations use HTTP, and subscriptions use a WebSocket.
  */
 import { Client, fetchExchange, subscriptionExchange } from '@urql/core';
 import {

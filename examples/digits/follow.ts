@@ -10,13 +10,13 @@ import {
 import { type SubscribeOptions, subscribe } from '../../src/client/subscribe.ts';
 import { sparkline } from './plot.ts';
 
-/** A gateway that is restarted is back long before. */
+/** A restarted gateway is back long before. */
 const giveUpAfterSeconds = 120;
 
-/** A step of this machine's own agent is claimed in milliseconds: after this long something is in the way. */
+/** The local agent claims a step within milliseconds: after this long, something is wrong. */
 const explainAfterMs = 10_000;
 
-/** What was reported for each name, by iteration; of a step that was tried again, the newest attempt's. */
+/** The reported values by name and iteration. For a retried step, those of the newest attempt. */
 export type Curves = Map<string, Map<number, number>>;
 
 type Print = (line: string) => void;
@@ -25,8 +25,8 @@ type MetricPoint = MetricsSubscription['metrics']['points'][number];
 type JobEvent = EventsSubscription['events']['events'][number];
 
 /**
- * Prints what happens to a job, its log and its metrics as they come, until the job has ended or the signal is aborted.
- * Each of the three is a stream that goes on where it was when the connection was lost.
+ * Prints the events, log and metrics of a job live, until the job has ended or the signal is
+ * aborted. Each is a stream that resumes after a lost connection.
  * @throws GatewayUnreachable when the gateway is away for two minutes.
  */
 export async function followJob(client: Client, jobId: string, print: Print, signal: AbortSignal): Promise<Curves> {
@@ -91,7 +91,7 @@ function describeEvent(event: JobEvent): string | null {
   }
 }
 
-/** Says when the connection is lost and when it is back. */
+/** Prints when the connection is lost and when it is back. */
 function announceLosses(print: Print): NonNullable<SubscribeOptions['onState']> {
   let isLost = false;
   return (state, reason) => {

@@ -20,20 +20,20 @@ const stopTimeoutSeconds = 20;
 
 export interface Gateway {
   readonly target: Target;
-  /** Whether it was started here, on a store that goes away with it. */
+  /** Whether it was started here, on a temporary store. */
   readonly isTemporary: boolean;
-  /** Ends it if it was started here. */
+  /** Stops it if it was started here. */
   stop(): Promise<void>;
 }
 
 export interface StartOptions {
-  /** Steps that its agent runs at once; 0: it has no agent. Default: 1. */
+  /** How many steps its agent runs at once. 0: it has no agent. Default: 1. */
   readonly slots?: number;
 }
 
-/** A gateway that was started here, and may therefore be treated badly. */
+/** A gateway that was started here, and may therefore be killed. */
 export interface OwnGateway extends Gateway {
-  /** Kills it without a word (SIGKILL) and starts it again on its store and port; resolves when it answers. */
+  /** Kills it (SIGKILL) and restarts it on the same store and port. Resolves when it answers. */
   crash(): Promise<void>;
 }
 

@@ -1,6 +1,6 @@
 const blocks = '▁▂▃▄▅▆▇█';
 
-/** The newest values as one word of blocks: the lowest of them is low, the highest is high. */
+/** The newest values as a sparkline. */
 export function sparkline(values: readonly number[]): string {
   const shown = values.slice(-40);
   const [low, high] = [Math.min(...shown), Math.max(...shown)];

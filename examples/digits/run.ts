@@ -68,13 +68,13 @@ async function submit(client: Client, flags: readonly SettingFlag[], signal: Abo
   return unwrap(createJob).job.id;
 }
 
-/** A step with this folder filled in as DIGITS_HOME. */
+/** The step, with DIGITS_HOME set to this folder. */
 function atHome(step: Step): Step {
   const env = step.container?.env?.map((variable) => (variable.name === 'DIGITS_HOME' ? { ...variable, value: home } : variable));
   return { ...step, container: { ...step.container, env } };
 }
 
-/** The project that the key is good for, else the one named `examples`, which is made when it is not there. */
+/** The project of the key, or else the project named `examples`, which is created if necessary. */
 async function findProject(client: Client, signal: AbortSignal): Promise<string> {
   const { viewer } = await client.request(ViewerDocument, {}, { signal });
   if (viewer.project !== null) return viewer.project.id;

@@ -1,4 +1,4 @@
-/** Accuracies on the test, as the Python scripts tell them. */
+/** Accuracies on the test set, as the Python scripts print them. */
 import { runScript } from './scripts.ts';
 
 /** The accuracy of each model, in order. */

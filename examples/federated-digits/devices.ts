@@ -1,4 +1,7 @@
-/** The edge devices of the example: each a Python process with a share of the digits and a folder of its own. */
+/**
+ * The edge devices of the example: each is a Python process with its own share of the digits and
+ * its own folder.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -6,7 +9,7 @@ import { createInterface, type Interface } from 'node:readline';
 import type { Target } from '../../src/client/target.ts';
 import { home, scriptEnv } from './scripts.ts';
 
-/** A device gives back what it holds within a request or two; one that does not is not asked again. */
+/** A device releases its step within a request or two. If it does not, it is killed. */
 const leaveTimeoutMs = 5_000;
 
 export interface Ground {
@@ -62,12 +65,12 @@ export class EdgeDevice {
     });
   }
 
-  /** Takes it away without a word, as a power cut does (SIGKILL). */
+  /** Kills it like a power cut (SIGKILL). */
   async kill(): Promise<void> {
     await this.#end('SIGKILL');
   }
 
-  /** Has it give back what it holds, and waits until it has gone. */
+  /** Makes it release its step, and waits until it has exited. */
   async stop(): Promise<void> {
     await this.#end('SIGTERM');
   }

@@ -6,7 +6,7 @@ import { downloadFile } from '../../src/client/files.ts';
 import { RoundEventsDocument, RoundsDocument, type RoundsQuery } from '../../src/client/generated.ts';
 import { subscribe } from '../../src/client/subscribe.ts';
 
-/** A gateway that is restarted is back long before. */
+/** A restarted gateway is back long before. */
 const giveUpAfterSeconds = 120;
 
 type Job = NonNullable<RoundsQuery['job']>;
@@ -17,11 +17,11 @@ export interface RoundsOfJob {
   readonly steps: Job['steps'];
 }
 
-/** Told of what happens; each is waited for before the next event is looked at. */
+/** Callbacks for what happens. Each is awaited before the next event is processed. */
 export interface RoundWatch {
-  /** The models that the round needs are in. */
+  /** The quorum of models has arrived. */
   onModels(round: number): Promise<void>;
-  /** The aggregator has taken the round's models, and makes one of them. */
+  /** The aggregator has started to aggregate the round's models. */
   onAggregating(round: number): Promise<void>;
   /** The round has its aggregate. */
   onAggregate(round: number): Promise<void>;
@@ -70,7 +70,7 @@ export async function fetchModels(
 ): Promise<{ aggregate: string; handedIn: ReadonlyMap<string, string> }> {
   const fetch = async (model: Round['aggregateModel']) => {
     if (!model?.downloadUrl) throw new Error(`A model of round ${round.number} is not there.`);
-    // Named by id: what a file is called is for whoever handed it in to say.
+    // Named by id, because the device chose the filename.
     const path = join(folder, `${model.id}.safetensors`);
     await downloadFile(client.target, model.downloadUrl, { path, sha256: model.sha256, signal });
     return path;

@@ -4,88 +4,88 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
-/** Whether a key is good. */
+/** Whether a key is valid. */
 export type ApiKeyState =
-  /** Its time was over: the end that it was given, or that of the overlap when it was rotated. */
+  /** It expired, either at its own expiry or at the end of the overlap after a rotation. */
   | 'EXPIRED'
-  /** It is good now. */
+  /** It is valid now. */
   | 'LIVE'
-  /** Someone ended it, or it was for a job that has ended. */
+  /** It was revoked, or it was for a job that has ended. */
   | 'REVOKED';
 
-/** How one try at a step ended. */
+/** How one attempt at a step ended. */
 export type AttemptOutcome =
   /** The job was cancelled. */
   | 'CANCELLED'
   /** The device reported a failure. */
   | 'FAILED'
-  /** The lease expired: the device was not heard of any more. */
+  /** The lease expired: the device did not renew it in time. */
   | 'LOST'
-  /** The step had to make room for other work; it does not count as a try. */
+  /** The step made room for more urgent work. This does not count against maxAttempts. */
   | 'PREEMPTED'
-  /** The device gave the step back; it does not count as a try. */
+  /** The device returned the step. This does not count against maxAttempts. */
   | 'RELEASED'
-  /** It has not ended: this attempt holds the step. */
+  /** The attempt has not ended: it holds the step. */
   | 'RUNNING'
   /** The device completed the step. */
   | 'SUCCEEDED';
 
-/** What was done, of that which the audit trail tells. */
+/** An action that the audit trail records. */
 export type AuditAction =
   /** An application was changed. */
   | 'APPLICATION_CHANGED'
-  /** An application was added to the catalogue. */
+  /** An application was created. */
   | 'APPLICATION_CREATED'
-  /** An application was taken out of the catalogue. */
+  /** An application was deleted. */
   | 'APPLICATION_DELETED'
-  /** A device was changed, or registered again as something else. */
+  /** A device was changed, or registered again with a different description. */
   | 'DEVICE_CHANGED'
-  /** A device was deleted, and its keys with it. */
+  /** A device and its keys were deleted. */
   | 'DEVICE_DELETED'
   /** A device was registered for the first time. */
   | 'DEVICE_REGISTERED'
-  /** A file was deleted by itself. */
+  /** A single file was deleted. */
   | 'FRAGMENT_DELETED'
-  /** A job was deleted, with its files and its events. */
+  /** A job was deleted with its files and events. */
   | 'JOB_DELETED'
-  /** A key got another name or end. */
+  /** The name or expiry of a key was changed. */
   | 'KEY_CHANGED'
-  /** A key was made; not the one that each job comes with, of which its event JOB_CREATED tells. */
+  /** A key was created. The key that every new job gets is not recorded here: its JOB_CREATED event covers it. */
   | 'KEY_CREATED'
-  /** A key was ended by someone; not the end of those that end with their job. */
+  /** A key was revoked. Keys that end with their job are not recorded. */
   | 'KEY_REVOKED'
-  /** Another key took the place of one; `changes` says which, and when the old one ends. */
+  /** A key was replaced. `changes` names the new key and the time when the old one expires. */
   | 'KEY_ROTATED'
-  /** A project got another name, repository or pipeline. */
+  /** The name, repository or pipeline of a project was changed. */
   | 'PROJECT_CHANGED'
-  /** A project was made. */
+  /** A project was created. */
   | 'PROJECT_CREATED'
-  /** A project was deleted, with all that it owned: jobs, files, devices and keys have no entries of their own then. */
+  /** A project was deleted with everything that it owned. Its jobs, files, devices and keys get no entries of their own. */
   | 'PROJECT_DELETED';
 
-/** Which entries to show: those that meet all that is given. */
+/** Selects entries that meet every given condition. */
 export type AuditFilter = {
-  /** In which one of these was done. */
+  /** Only entries with one of these actions. */
   readonly actions?: ReadonlyArray<AuditAction> | null | undefined;
-  /** Done by this one, in full: `user:alice`. */
+  /** Only actions of this actor, by full name: `user:alice`. */
   readonly actor?: string | null | undefined;
-  /** About things of this project, which may be gone. */
+  /** Only entries about objects of this project. It may be deleted. */
   readonly projectId?: string | null | undefined;
-  /** Done at this moment or after it. */
+  /** Only actions at or after this time. */
   readonly since?: string | null | undefined;
-  /** About this thing, which may be gone: `key_…`, `dev_…`, `proj_…`. */
+  /** Only entries about this object: `key_…`, `dev_…`, `proj_…`. It may be deleted. */
   readonly subjectId?: string | null | undefined;
-  /** About things of one of these kinds. */
+  /** Only entries about objects of these types. */
   readonly subjectTypes?: ReadonlyArray<AuditSubjectType> | null | undefined;
-  /** Done before this moment. */
+  /** Only actions before this time. */
   readonly until?: string | null | undefined;
 };
 
-/** What an entry of the audit trail is about. */
+/** The type of object that an audit entry is about. */
 export type AuditSubjectType =
   /** A key. */
   | 'API_KEY'
-  /** An application of the catalogue. */
+  /** An application. */
   | 'APPLICATION'
   /** A device. */
   | 'DEVICE'
@@ -98,56 +98,56 @@ export type AuditSubjectType =
 
 /** The job to cancel, and how long to wait for its devices. */
 export type CancelJobInput = {
-  /** How long its devices have to let go before it is CANCELLED all the same. 0: at once. At most a day. */
+  /** How long its devices have to stop before it is CANCELLED anyway: 0 (at once) to a day. */
   readonly cancelTimeoutSeconds?: number;
   /** The job to cancel. */
   readonly jobId: string;
-  /** Why, for people; its devices are told too. */
+  /** Why, for people. Its devices see it too. */
   readonly reason?: string | null | undefined;
 };
 
-/** Who takes how many, and how long it waits. */
+/** Which device claims, how many steps, and how long it waits. */
 export type ClaimNextStepsInput = {
-  /** The device that takes it. Default: of a device's own key, that device; of an editor's key, none: the attempt then names no device, and only pinned steps are kept from it. */
+  /** The device that claims. Default for a device's own key: that device. Default for an EDITOR's key: no device. The attempt then names no device, and all steps except pinned ones can be claimed. */
   readonly deviceId?: string | null | undefined;
-  /** How long the lease lasts unless it is renewed: 1 to 3600 seconds. */
+  /** How long the lease lasts: 1 to 3600 seconds. */
   readonly leaseSeconds?: number;
-  /** How many at most: 1 to 100. Never more than the device has slots left. */
+  /** The most steps to claim: 1 to 100. Never more than the device has free slots. */
   readonly limit?: number;
-  /** Only steps of this project. Default: of all that the device serves. */
+  /** Only steps of this project. Default: all projects that the device serves. */
   readonly projectId?: string | null | undefined;
-  /** How long to wait for work if there is none: 0 to 50 seconds. */
+  /** How long to wait for work when there is none: 0 to 50 seconds. */
   readonly waitSeconds?: number;
 };
 
 /** How a number compares with a threshold. */
 export type ComparisonOperator =
-  /** Greater than it. */
+  /** Greater than the threshold. */
   | 'GT'
-  /** Greater than it, or equal. */
+  /** Greater than or equal to the threshold. */
   | 'GTE'
-  /** Less than it. */
+  /** Less than the threshold. */
   | 'LT'
-  /** Less than it, or equal. */
+  /** Less than or equal to the threshold. */
   | 'LTE';
 
-/** How the step ended well. */
+/** The outcome of the step. */
 export type CompleteStepInput = {
-  /** What came of it, for people. */
+  /** The result, for people. */
   readonly description?: string | null | undefined;
   /** The exit code of its program. */
   readonly exitCode?: number;
-  /** The token that the claim answered. */
+  /** The token that the claim returned. */
   readonly leaseToken: string;
-  /** Last values of metrics, stored in the same transaction. */
+  /** Final values of metrics, stored in the same transaction. */
   readonly metrics?: ReadonlyArray<MetricInput> | null | undefined;
-  /** Of a training step of a federated job: how many samples the model saw, 1 or more. Its weight in the mean, where every device gives one. */
+  /** For a training step of a federated job: the number of samples that the model was trained on, 1 or more. It is the weight in the mean if every device reports one. */
   readonly numSamples?: number | null | undefined;
-  /** The job's result document, stored in the same transaction, and as the file output.json: as setJobOutput does. Refused, with the step left as it is, where the job has a file output.json of another type. */
+  /** The job's result document, stored as by setJobOutput in the same transaction, and as the file output.json. If the job has a file output.json of another type, the request is refused and the step is unchanged. */
   readonly output?: Record<string, unknown> | null | undefined;
 };
 
-/** When the job really computed. What is left out or null stays as it is. */
+/** When the job was computing. A field that is left out or null stays unchanged. */
 export type ComputeTimeInput = {
   /** When work on processors ended. */
   readonly cpuEndedAt?: string | null | undefined;
@@ -161,214 +161,214 @@ export type ComputeTimeInput = {
 
 /** How to build an image. */
 export type ContainerBuildInput = {
-  /** The folder or Git URL that the build starts from. */
+  /** The folder or Git URL to build from. */
   readonly context: string;
   /** The path of the Dockerfile within the context. */
   readonly dockerfile?: string;
-  /** Whatever else the builder takes. */
+  /** Other properties for the builder. */
   readonly properties?: Record<string, unknown> | null | undefined;
 };
 
 /** What to run: an image, a command, or both. */
 export type ContainerInput = {
-  /** How to build the image, if it is to be built. */
+  /** How to build the image, if it must be built. */
   readonly build?: ContainerBuildInput | null | undefined;
   /** The command line to run, like `python train.py --epochs 5`. */
   readonly command?: string | null | undefined;
   /** Replaces the image's own entrypoint. */
   readonly entrypoint?: string | null | undefined;
-  /** Variables of its environment. */
+  /** Environment variables. */
   readonly env?: ReadonlyArray<EnvironmentVariableInput> | null | undefined;
-  /** The port on which it serves HTTP. */
+  /** The port where it serves HTTP. */
   readonly http?: HttpPortInput | null | undefined;
   /** The image to run. Without one, the command runs as a process of the device. */
   readonly image?: string | null | undefined;
-  /** Whatever else its device understands. */
+  /** Other properties for the device. */
   readonly properties?: Record<string, unknown> | null | undefined;
-  /** What it needs of its device. A step's own resources win over these. */
+  /** The resources that it needs. The step's own resources take precedence. */
   readonly resources?: ResourcesInput | null | undefined;
   /** Storage to mount into it. */
   readonly volumes?: ReadonlyArray<VolumeInput> | null | undefined;
 };
 
-/** The key to make. */
+/** The key to create. */
 export type CreateApiKeyInput = {
-  /** Of kind DEVICE: the device that it is for. */
+  /** For kind DEVICE: its device. */
   readonly deviceId?: string | null | undefined;
-  /** After how many seconds it ends by itself. Default: never. */
+  /** The number of seconds until it expires. Default: it does not expire. */
   readonly expiresInSeconds?: number | null | undefined;
-  /** Of kind JOB and WATCH: the job that it is for. */
+  /** For kinds JOB and WATCH: its job. */
   readonly jobId?: string | null | undefined;
-  /** Whom it is for. */
+  /** Who uses it. */
   readonly kind?: PrincipalKind;
-  /** What people will call it: at most 200 characters. */
+  /** Its name: at most 200 characters. */
   readonly name: string;
-  /** Of kind USER: the only project that it will see. Default: the maker's own; for one of all projects, all. */
+  /** For kind USER: the only project that it sees. Default: the creator's project, or all projects if the creator has all. */
   readonly projectId?: string | null | undefined;
-  /** What it may do; of kind USER only. */
+  /** What it may do. Only for kind USER. */
   readonly role?: Role | null | undefined;
 };
 
-/** The application to add. */
+/** The application to create. */
 export type CreateApplicationInput = {
-  /** What its jobs run where they do not say. Default: each says so itself. */
+  /** What its jobs run unless they have a container of their own. Default: none. */
   readonly container?: ContainerInput | null | undefined;
   /** What it does. */
   readonly description?: string | null | undefined;
-  /** The items that its jobs take. Default: any. */
+  /** The items that its jobs accept. Default: any. */
   readonly itemDefinitions?: ReadonlyArray<ItemDefinitionInput> | null | undefined;
-  /** What people will call it: at most 200 characters, and of no other application. */
+  /** Its name: at most 200 characters, unique among applications. */
   readonly name: string;
-  /** The settings that its jobs take. A JSON Schema of draft-07, 2019-09 or, where `$schema` says nothing, 2020-12: at most 256 KB. References stay within it. Settings that take longer than a second to check are refused, and so are all others under the same schema for the next ten minutes. Default: any. */
+  /** The settings that its jobs accept. A JSON Schema of draft-07, 2019-09 or 2020-12 (the default without `$schema`): at most 256 KB. References must stay within the schema. Settings that take longer than a second to validate are refused, and so are all settings under that schema for the next ten minutes. Default: any. */
   readonly settingsSchema?: Record<string, unknown> | null | undefined;
   /** Whether its jobs may start from a version of a model. */
   readonly supportsContinualTraining?: boolean;
 };
 
-/** The file to announce: of a job or of a project, exactly one of jobId and projectId. */
+/** The file to announce. Give exactly one of jobId and projectId. */
 export type CreateFragmentInput = {
-  /** Its media type. Default: by the ending of the filename. */
+  /** Its media type. Default: derived from the file extension. */
   readonly contentType?: string | null | undefined;
-  /** A name, or a relative path of names: `plots/loss.png`. At most 200 characters, once in a job. */
+  /** A file name or relative path: `plots/loss.png`. At most 200 characters, unique within the job. */
   readonly filename: string;
-  /** Any text of your own: the same key with the same input makes nothing new, and answers the first result. */
+  /** Any text you choose. A repeated request with the same key and input creates nothing and returns the first result. */
   readonly idempotencyKey?: string | null | undefined;
-  /** What becomes of it where there is a file of this name. A step replaces what steps of its job made; anything else takes the right to delete files. */
+  /** What to do if a file of this name exists. A step may replace files that steps of its job produced. Anything else needs the right to delete files. */
   readonly ifExists?: IfExists;
-  /** The job that it is of. */
+  /** The job that it belongs to. */
   readonly jobId?: string | null | undefined;
-  /** The lease under which a step makes it: names its step, attempt and device, and refuses it once the lease has ended. */
+  /** The lease of the step that produces it. It sets step, attempt and device. The upload is refused after the lease has ended. */
   readonly leaseToken?: string | null | undefined;
-  /** What people will call it. Default: the filename. */
+  /** Its display name. Default: the filename. */
   readonly name?: string | null | undefined;
-  /** The project that it is of, where it is no job's. */
+  /** The project that it belongs to, if it belongs to no job. */
   readonly projectId?: string | null | undefined;
-  /** The SHA-256 of its bytes in lower-case hex, if it is known: the upload is refused unless it has just that. */
+  /** The SHA-256 of its bytes in lowercase hex, if known. An upload with any other hash is refused. */
   readonly sha256?: string | null | undefined;
-  /** Its size, if it is known: the upload is refused unless it has just that. */
+  /** Its size, if known. An upload of any other size is refused. */
   readonly sizeBytes?: number | null | undefined;
-  /** The step that made it. Follows from leaseToken, where that is given. */
+  /** The number of the step that produced it. Not needed with leaseToken. */
   readonly stepNumber?: number | null | undefined;
-  /** The whole content of a small text file, stored at once in place of an upload. Not beside sizeBytes or sha256. */
+  /** The whole content of a small text file, stored at once instead of an upload. Cannot be combined with sizeBytes or sha256. */
   readonly text?: string | null | undefined;
   /** What it is. */
   readonly type: FragmentType;
 };
 
-/** The job to make. */
+/** The job to create. */
 export type CreateJobInput = {
-  /** The kind of job that it is: says which items and settings it takes, and fills up what is left out here. */
+  /** The application. It defines the items and settings that the job takes, and supplies what is left out here. */
   readonly applicationId?: string | null | undefined;
-  /** What its only step runs. Not together with `steps`. Default: the application's. */
+  /** What its only step runs. Cannot be combined with `steps`. Default: the application's. */
   readonly container?: ContainerInput | null | undefined;
-  /** The dataset that it works on, as another system names it. */
+  /** The dataset that it uses, as an external system names it. */
   readonly datasetId?: string | null | undefined;
   /** The version of that dataset. */
   readonly datasetVersionId?: string | null | undefined;
-  /** What it is about. */
+  /** A description. */
   readonly description?: string | null | undefined;
-  /** The experiment in whose queue it stands: it waits for those before it, and starts from the newest model that they produced. */
+  /** The experiment to queue it in. It waits for the jobs before it and starts from the newest model that they produced. */
   readonly experimentId?: string | null | undefined;
-  /** Makes it a federated job, whose rounds make its steps. Not together with `steps`. */
+  /** Makes it a federated job, whose rounds create its steps. Cannot be combined with `steps`. */
   readonly federation?: FederationInput | null | undefined;
-  /** Any text of your own: the same key with the same input makes nothing new, and answers the first result. Kept for a week. */
+  /** Any text you choose. A repeated request with the same key and input creates nothing and returns the first result. Keys are kept for a week. */
   readonly idempotencyKey?: string | null | undefined;
   /** What started it. */
   readonly initiator?: JobInitiator;
   /** Whether its steps may be evicted for more urgent work. */
   readonly isPreemptible?: boolean;
-  /** Its named, typed settings. Of an application: those that it defines. */
+  /** Its named, typed settings. With an application, only the items that it defines. */
   readonly items?: ReadonlyArray<JobItemInput> | null | undefined;
-  /** What to find it by. */
+  /** Its labels, to find it by. */
   readonly labels?: ReadonlyArray<LabelInput> | null | undefined;
-  /** Of a TRAINING job: the model of its project that it adds a version to when it succeeds. Default: a new model, named after the job. */
+  /** For a TRAINING job: the model of its project that gets a new version when the job succeeds. Default: a new model, named after the job. */
   readonly modelId?: string | null | undefined;
-  /** What people will call it: at most 200 characters. */
+  /** Its name: at most 200 characters. */
   readonly name: string;
-  /** Steps of a higher priority are claimed before others. */
+  /** Steps with a higher priority are claimed first. */
   readonly priority?: number;
-  /** The project that will own it. */
+  /** The project that owns it. */
   readonly projectId: string;
-  /** How long it may run before it fails with RUN_TIMEOUT. Default: for ever. */
+  /** How long it may run, in seconds from its first claim, before it fails with RUN_TIMEOUT. Default: no limit. */
   readonly runTimeoutSeconds?: number | null | undefined;
-  /** How long it may stay QUEUED before it fails with SCHEDULE_TIMEOUT. Default: for ever. */
+  /** How long it may stay QUEUED, in seconds, before it fails with SCHEDULE_TIMEOUT. Default: no limit. */
   readonly scheduleTimeoutSeconds?: number | null | undefined;
-  /** Its other settings, nested as you like: at most 256 KB as JSON. What is left out is as the application's schema has it. */
+  /** Its other settings, of any structure: at most 256 KB as JSON. The application's schema supplies defaults. */
   readonly settings?: Record<string, unknown> | null | undefined;
-  /** Single settings that are put over `settings`, in order. */
+  /** Single settings that override `settings`, applied in order. */
   readonly settingsOverrides?: ReadonlyArray<SettingOverrideInput> | null | undefined;
-  /** The model version that it starts from. Only where its application supports continual training. */
+  /** The model version that it starts from. Its application must support continual training. */
   readonly startModelVersionId?: string | null | undefined;
   /** Its steps, in order. Default: one step named Run. */
   readonly steps?: ReadonlyArray<StepInput> | null | undefined;
-  /** What it is for. */
+  /** Its purpose. */
   readonly type?: JobType;
 };
 
-/** The project to make. */
+/** The project to create. */
 export type CreateProjectInput = {
-  /** Where its code lives. */
+  /** The URL of its Git repository. */
   readonly gitRepository?: string | null | undefined;
-  /** Any text of your own: the same key with the same input makes nothing new, and answers the first result. */
+  /** Any text you choose. A repeated request with the same key and input creates nothing and returns the first result. */
   readonly idempotencyKey?: string | null | undefined;
-  /** What people will call it: at most 200 characters. */
+  /** Its name: at most 200 characters. */
   readonly name: string;
-  /** The steps that triggerJob starts with. Default: one step named Bootstrap. */
+  /** The steps of the jobs that triggerJob creates. Default: one step named Bootstrap. */
   readonly pipeline?: ReadonlyArray<StepInput> | null | undefined;
 };
 
 /** What a device can run. */
 export type DeviceCapabilitiesInput = {
-  /** The ways in which it runs steps that say what to run. An empty list: it runs none of those. */
+  /** How it can run steps that have a command or an image. An empty list: it runs no such steps. */
   readonly runs?: ReadonlyArray<RunKind>;
-  /** The names of steps with neither a command nor an image that it knows how to do: at most 1,000. Those of a federated round are `Train` and `Aggregate`. */
+  /** The names of the steps that it implements itself, which have neither a command nor an image: at most 1,000. In federated rounds these are `Train` and `Aggregate`. */
   readonly stepNames?: ReadonlyArray<string>;
 };
 
-/** Which devices. What is left out or null does not matter; what is given must hold, all of it. */
+/** Selects devices that meet every given condition. A field that is left out or null is no condition. */
 export type DeviceFilter = {
-  /** Only those of one of these kinds. */
+  /** Only those with one of these kinds. */
   readonly kinds?: ReadonlyArray<DeviceKind> | null | undefined;
-  /** Only those that have all of these labels. */
+  /** Only those with all of these labels. */
   readonly labels?: ReadonlyArray<LabelInput> | null | undefined;
-  /** Only those of this project. */
+  /** Only those in this project. */
   readonly projectId?: string | null | undefined;
   /** Only those in one of these statuses. */
   readonly statuses?: ReadonlyArray<DeviceStatus> | null | undefined;
 };
 
-/** What part a device takes. */
+/** The role of a device. */
 export type DeviceKind =
-  /** One that takes part in federated rounds with data of its own. */
+  /** A machine that takes part in federated rounds with its own data. */
   | 'EDGE'
-  /** A machine that claims queued steps. */
+  /** A machine that claims any queued steps it can run. */
   | 'WORKER';
 
 /** How the devices of a round are selected. */
 export type DeviceSelectionStrategy =
-  /** At random and without replacement, from a seed that is kept, so that a selection can be replayed. */
+  /** At random, without replacement. The seed is stored, so a selection can be reproduced. */
   | 'RANDOM';
 
-/** Whether a device can be counted on. */
+/** Whether a device is available. */
 export type DeviceStatus =
-  /** Finishes what it holds and claims nothing more. */
+  /** It finishes the steps that it holds and claims no more. */
   | 'DRAINING'
   /** Not seen for longer than the heartbeat interval. */
   | 'OFFLINE'
   /** Seen within the heartbeat interval. */
   | 'ONLINE';
 
-/** A variable of the environment. */
+/** An environment variable. */
 export type EnvironmentVariableInput = {
-  /** Whether its value is to be shown to nobody but the device that runs the step. At most 32 of a container. */
+  /** Whether its value is shown only to the device that runs the step. A container has at most 32 secret variables. */
   readonly isSecret?: boolean;
-  /** Its name: letters, digits and underscores, not beginning with a digit. */
+  /** Its name: letters, digits and underscores. It cannot begin with a digit. */
   readonly name: string;
-  /** Its value, as text. One with a line break is not for a container run by `trainyard agent`. */
+  /** Its value, as text. `trainyard agent` cannot pass a value with a line break to a container. */
   readonly value: string;
 };
 
-/** What kind of refusal it is, for programs. The message beside it is for people. */
+/** The kind of a refusal, for programs. The `message` next to it is for people. */
 export type ErrorCode =
   /** The name is already taken. `existingId` is the object that has it. */
   | 'ALREADY_EXISTS'
@@ -385,27 +385,27 @@ export type ErrorCode =
   /** The lease is no longer current: it has expired, was released, or a later attempt holds the step. */
   | 'STALE_LEASE';
 
-/** Which events. What is left out or null does not matter; what is given must hold, all of it. */
+/** Selects events that meet every given condition. A field that is left out or null is no condition. */
 export type EventFilter = {
-  /** Only those of this job. Their cursors are good for this job alone. */
+  /** Only those of this job. Their cursors are valid for this job only. */
   readonly jobId?: string | null | undefined;
-  /** Only those of jobs of this project. */
+  /** Only those of jobs in this project. */
   readonly projectId?: string | null | undefined;
-  /** Only those of one of these kinds. An empty list takes none. */
+  /** Only those with one of these types. An empty list matches none. */
   readonly types?: ReadonlyArray<EventType> | null | undefined;
 };
 
-/** The kinds of events, to filter by. */
+/** The types of events, for filters. */
 export type EventType =
-  /** A file of a job is whole: FragmentReadyEvent. */
+  /** A file of a job was fully uploaded: FragmentReadyEvent. */
   | 'FRAGMENT_READY'
-  /** A job was made: JobCreatedEvent. */
+  /** A job was created: JobCreatedEvent. */
   | 'JOB_CREATED'
   /** The status of a job changed: JobStatusChangedEvent. */
   | 'JOB_STATUS_CHANGED'
   /** A job's own fields changed: JobUpdatedEvent. */
   | 'JOB_UPDATED'
-  /** A round of a federated job started, went on or ended: RoundChangedEvent. */
+  /** A round of a federated job changed its status: RoundChangedEvent. */
   | 'ROUND_CHANGED'
   /** Steps were added to a job: StepsAddedEvent. */
   | 'STEPS_ADDED'
@@ -418,141 +418,141 @@ export type FailStepInput = {
   readonly description?: string | null | undefined;
   /** The exit code of its program, if it had one. */
   readonly exitCode?: number | null | undefined;
-  /** The token that the claim answered. */
+  /** The token that the claim returned. */
   readonly leaseToken: string;
-  /** Why, for programs. Only what a device can know: DEVICE_REPORTED, EXIT_CODE, IMAGE_PULL_FAILED, OUT_OF_MEMORY and the like. */
+  /** Why, for programs. Only reasons that a device can know: DEVICE_REPORTED, EXIT_CODE, IMAGE_PULL_FAILED, OUT_OF_MEMORY and the like. */
   readonly reason?: StatusReason;
 };
 
-/** Makes a job a federated one. Its devices are selected at once, from the edge devices of its project that are online. */
+/** Makes a job federated. Its devices are selected at once from the edge devices of its project that are online. */
 export type FederationInput = {
-  /** What a worker runs to make one model of those that came in, in a step of its own. Default: the gateway takes the mean of tensors of type F16, BF16, F32 and F64. Whole numbers and booleans, such as the counter of a batch norm, are taken from the model with the most samples (from the first device selected, where a device gave no number). A tensor of any other type must stay as it is in the start model: a model that changes it is refused by name. */
+  /** What a worker runs, in a step of its own, to combine the submitted models into one. Default: the gateway takes the mean of tensors of type F16, BF16, F32 and F64. Integers and booleans, such as the counter of a batch norm, are taken from the model with the most samples (from the first selected device, if any device gave no number). A tensor of any other type must stay as it is in the start model: a model that changes one is refused, with the names of those tensors. */
   readonly aggregateContainer?: ContainerInput | null | undefined;
   /** How the devices of a round are selected. */
   readonly deviceSelectionStrategy?: DeviceSelectionStrategy;
-  /** How many devices are selected beyond that, so that some may fail: with those above at most 1000. */
+  /** How many extra devices are selected, so that some may fail. With numDevices at most 1000. */
   readonly numBufferDevices?: number;
-  /** How many models have to come in for a round to succeed: 1 to 1000. */
+  /** How many models a round needs to succeed: 1 to 1000. */
   readonly numDevices: number;
-  /** How long a round may wait for its models before it fails with QUORUM_UNREACHABLE, and the job with it. Default: for ever. */
+  /** How long a round waits for its models before it and the job fail with QUORUM_UNREACHABLE. Default: no limit. */
   readonly roundDeadlineSeconds?: number | null | undefined;
-  /** Give that of another job to select as it did. Default: a new one. */
+  /** The seed of the selection. Pass the seed of another job to reproduce its selection. Default: a new one. */
   readonly selectionSeed?: string | null | undefined;
-  /** A READY fragment of type MODEL of the project, that the first round starts from. Default: that of its experiment, or none. */
+  /** The model that the first round starts from: a READY fragment of type MODEL in the project. Default: the model of its experiment, or none. */
   readonly startModelFragmentId?: string | null | undefined;
-  /** Rounds go on until one of these holds: at most 20. Empty: one round. */
+  /** Rounds continue until one of these holds: at most 20. Empty: one round. */
   readonly terminationCriteria?: ReadonlyArray<TerminationCriterionInput>;
-  /** What the devices run. Default: the job's container; with neither, they know what to do. */
+  /** What the devices run. Default: the job's container. Without either, the devices implement training themselves. */
   readonly trainContainer?: ContainerInput | null | undefined;
 };
 
-/** Which files. What is left out or null does not matter; what is given must hold, all of it. */
+/** Selects files that meet every given condition. A field that is left out or null is no condition. */
 export type FragmentFilter = {
-  /** Only the one of this filename, upper and lower case being the same. */
+  /** Only the file with this filename, ignoring case. */
   readonly filename?: string | null | undefined;
   /** Only those in one of these statuses. */
   readonly statuses?: ReadonlyArray<FragmentStatus> | null | undefined;
-  /** Only those that the step of this number made. */
+  /** Only those produced by the step with this number. */
   readonly stepNumber?: number | null | undefined;
-  /** Only those of one of these types. */
+  /** Only those with one of these types. */
   readonly types?: ReadonlyArray<FragmentType> | null | undefined;
 };
 
-/** Whether the bytes of a file are here. */
+/** Whether the bytes of a file have been uploaded. */
 export type FragmentStatus =
-  /** Announced; its bytes are not all here. */
+  /** The file was announced. Its bytes have not all arrived. */
   | 'PENDING'
-  /** Whole, checked and stored. */
+  /** All bytes have been received, verified and stored. */
   | 'READY';
 
-/** What a file is. */
+/** What a file contains. */
 export type FragmentType =
   /** The log of a build or a run. */
   | 'BUILD_LOGS'
-  /** Data that was read or made. */
+  /** Input or output data. */
   | 'DATA'
-  /** Numbers that training or validation measured. */
+  /** Measurements from training or validation. */
   | 'METRICS'
   /** A trained model. */
   | 'MODEL'
   /** The result document of a job. */
   | 'OUTPUT';
 
-/** A port on which the container serves HTTP. */
+/** The port where a container or process serves HTTP. */
 export type HttpPortInput = {
   /** The port inside the container: 1 to 65535. */
   readonly port: number;
-  /** Whether the port is not for everyone. True: a container’s port is published on the loopback address of its device alone, and nobody signs in. False: on all of its addresses. A process opens its port by itself: it has to listen on 127.0.0.1 to be reached from its device alone. */
+  /** Who can reach the port. True: the container port is published only on the loopback address of its device; nobody has to sign in. False: it is published on all addresses of the device. A process opens its port itself: to be reachable only from its device it must listen on 127.0.0.1. */
   readonly requiresAuth?: boolean;
 };
 
-/** What becomes of a file that is announced under a name that is taken. */
+/** What createFragment does when the job already has a file of that name. */
 export type IfExists =
-  /** It is refused with ALREADY_EXISTS. */
+  /** Refuse with ALREADY_EXISTS. */
   | 'REFUSE'
-  /** It takes the place of the one that is there, in the moment in which its bytes are whole; until then that one stays. */
+  /** Replace the existing file once all bytes of the new one have arrived. Until then the existing file stays. */
   | 'REPLACE';
 
-/** An item that jobs are to take. */
+/** An item that jobs accept. */
 export type ItemDefinitionInput = {
-  /** What it is in a job that does not say, as text. Default: none. */
+  /** The value in a job that gives none, as text. Default: none. */
   readonly defaultValue?: string | null | undefined;
-  /** What it is for. */
+  /** Its purpose. */
   readonly description?: string | null | undefined;
-  /** Whether a job is to be refused without it. Where there is a default, that will do. */
+  /** Whether a job must have a value for it. A default counts as a value. */
   readonly isRequired?: boolean;
-  /** What a form calls it. */
+  /** Its label in forms. */
   readonly label?: string | null | undefined;
-  /** What programs know it by: at most 200 characters, once in an application. */
+  /** Its name: at most 200 characters, unique within the application. */
   readonly name: string;
-  /** The values that MULTI allows: at least one. Not for other types. */
+  /** The allowed values, for type MULTI only: at least one. */
   readonly options?: ReadonlyArray<string> | null | undefined;
-  /** What the text of its value stands for. */
+  /** The type of its value. */
   readonly valueType: ItemValueType;
 };
 
-/** What the text of an item stands for. */
+/** The type of an item, whose value is given as text. */
 export type ItemValueType =
   /** `true` or `false`. */
   | 'BOOL'
-  /** A number with a fraction. */
+  /** A floating-point number. */
   | 'FLOAT'
   /** A whole number. */
   | 'INT'
-  /** One of several given options. */
+  /** One of the options that the application defines. */
   | 'MULTI'
-  /** A number, whole or not. */
+  /** A number, whole or fractional. */
   | 'NUMBER'
   /** A list of strings, as JSON. */
   | 'STRING_ARRAY'
-  /** Text as it is. */
+  /** Any text. */
   | 'TEXT';
 
-/** Which jobs. What is left out or null does not matter; what is given must hold, all of it. An empty list of words takes no job at all. */
+/** Selects jobs that meet every given condition. A field that is left out or null is no condition. An empty list of statuses, types or initiators matches no job. */
 export type JobFilter = {
   /** Only those of this application. */
   readonly applicationId?: string | null | undefined;
-  /** Only those made later than this. */
+  /** Only those created after this time. */
   readonly createdAfter?: string | null | undefined;
-  /** Only those made earlier than this. */
+  /** Only those created before this time. */
   readonly createdBefore?: string | null | undefined;
-  /** Only those of this experiment. */
+  /** Only those in this experiment. */
   readonly experimentId?: string | null | undefined;
-  /** Only those that one of these started. */
+  /** Only those with one of these initiators. */
   readonly initiators?: ReadonlyArray<JobInitiator> | null | undefined;
-  /** Only those that have all of these labels; at most 20. */
+  /** Only those with all of these labels: at most 20. */
   readonly labels?: ReadonlyArray<LabelInput> | null | undefined;
-  /** Only those of just this name. */
+  /** Only those with exactly this name. */
   readonly name?: string | null | undefined;
-  /** Only those with this in their name; A to Z are taken as a to z. */
+  /** Only those whose name contains this text. The letters A to Z match in either case. */
   readonly nameContains?: string | null | undefined;
-  /** Only those that this principal created, as `user:alice`. */
+  /** Only those created by this key name: `user:alice`. */
   readonly owner?: string | null | undefined;
-  /** Only those of this project. */
+  /** Only those in this project. */
   readonly projectId?: string | null | undefined;
   /** Only those in one of these statuses. */
   readonly statuses?: ReadonlyArray<JobStatus> | null | undefined;
-  /** Only those of one of these types. */
+  /** Only those with one of these types. */
   readonly types?: ReadonlyArray<JobType> | null | undefined;
 };
 
@@ -565,56 +565,56 @@ export type JobInitiator =
   /** A person, or a program on their behalf. */
   | 'MANUAL';
 
-/** A named, typed setting to give a job. */
+/** A named, typed setting for a job. */
 export type JobItemInput = {
-  /** What it is if no value is given. Default: the application's. */
+  /** The value that applies when none is given. Default: the application's. */
   readonly defaultValue?: string | null | undefined;
-  /** What it is for. */
+  /** Its purpose. */
   readonly description?: string | null | undefined;
-  /** What a form calls it. */
+  /** Its label in forms. */
   readonly label?: string | null | undefined;
-  /** What programs know it by: at most 200 characters, once in a job. */
+  /** Its name: at most 200 characters, unique within the job. */
   readonly name: string;
-  /** Its value as text. May be left out where there is a default. */
+  /** Its value as text. Optional when there is a default. */
   readonly value?: string | null | undefined;
-  /** What the text stands for. Default: what the application says, or TEXT. */
+  /** The type of the value. Default: the type that the application defines, or TEXT. */
   readonly valueType?: ItemValueType | null | undefined;
 };
 
-/** The order of a list of jobs. Cursors are good for the order in which they were given. */
+/** The order of a list of jobs. A cursor is valid only for the order that it was read with. */
 export type JobOrder = {
-  /** Which way. */
+  /** The direction. */
   readonly direction: OrderDirection;
-  /** What to order by. */
+  /** The field to order by. */
   readonly field: JobOrderField;
 };
 
-/** What a list of jobs is ordered by. Ties are ordered by age. */
+/** The field to order jobs by. Ties are ordered by creation time. */
 export type JobOrderField =
-  /** By when they were made. */
+  /** By creation time. */
   | 'CREATED_AT'
-  /** By their priority. */
+  /** By priority. */
   | 'PRIORITY'
-  /** By when they last changed. A job that changes moves in the list while it is being read. */
+  /** By the time of the last change. A job that changes moves within the list while you read it. */
   | 'UPDATED_AT';
 
-/** How far a job has come. SUCCEEDED, FAILED and CANCELLED are its ends. */
+/** The status of a job. SUCCEEDED, FAILED and CANCELLED are final. */
 export type JobStatus =
-  /** Waits for an earlier job of its experiment. */
+  /** It waits for an earlier job of its experiment. */
   | 'BLOCKED'
-  /** Ended before its end, because someone asked for it. */
+  /** Someone cancelled it. */
   | 'CANCELLED'
-  /** Someone asked to cancel it, or it has run for too long (its reason is RUN_TIMEOUT, and it will be FAILED); a device still holds one of its steps. */
+  /** It is being cancelled, and a device still holds one of its steps. Either someone cancelled it, or it ran for too long: then its reason is RUN_TIMEOUT, and it ends as FAILED. */
   | 'CANCELLING'
   /** A step failed for good, or the job ran into one of its timeouts. */
   | 'FAILED'
   /** No step has been claimed yet. */
   | 'QUEUED'
-  /** A step has been claimed, and there is more to do. */
+  /** At least one step has been claimed, and work remains. */
   | 'RUNNING'
   /** All its steps have succeeded. */
   | 'SUCCEEDED'
-  /** Preempted: nothing of it runs, and its work is queued again. */
+  /** It was preempted: none of its steps runs, and its work is queued again. */
   | 'SUSPENDED';
 
 /** What a job is for. */
@@ -626,396 +626,396 @@ export type JobType =
   /** Measures a model. */
   | 'VALIDATION';
 
-/** A label to set or to look for. */
+/** A label to set or to search for. */
 export type LabelInput = {
-  /** At most 200 characters; once in a list. */
+  /** The key: at most 200 characters, unique within the list. */
   readonly key: string;
-  /** At most 200 characters. A match is exact, upper and lower case included. */
+  /** The value: at most 200 characters. Matching is exact and case-sensitive. */
   readonly value: string;
 };
 
-/** A piece of the log. One that is stored already is not stored twice; one that would leave a hole is not stored. */
+/** A piece of the log. A piece that is already stored is not stored twice. A piece that would leave a gap is not stored. */
 export type LogChunkInput = {
   /** When it was written. Default: now. */
   readonly at?: string | null | undefined;
-  /** The bytes (UTF-8) of this attempt's log before it. */
+  /** Its offset in this attempt's log, in bytes (UTF-8). */
   readonly offset: number;
-  /** Where it comes from. */
+  /** Its source. */
   readonly stream?: LogStream;
-  /** What was written, line breaks included. NUL is kept as U+001A and half of a surrogate pair as U+FFFD, which have as many bytes. */
+  /** The text, including line breaks. NUL is stored as U+001A and an unpaired surrogate as U+FFFD, which have the same number of bytes. */
   readonly text: string;
 };
 
-/** Where a line of the log comes from. */
+/** The source of a piece of the log. */
 export type LogStream =
   /** The program's standard error. */
   | 'STDERR'
   /** The program's standard output. */
   | 'STDOUT'
-  /** The agent that runs the program. */
+  /** Messages of the agent that runs the program. */
   | 'SYSTEM';
 
-/** A metric of rounds, and what it has to come to. */
+/** A condition on a metric of a round. */
 export type MetricCriterionInput = {
-  /** The name of the metric, as devices or the aggregating step report it. */
+  /** The name of the metric, as the devices or the aggregating step report it. */
   readonly metric: string;
-  /** How it has to compare. */
+  /** How the metric must compare with the threshold. */
   readonly operator: ComparisonOperator;
-  /** With what. */
+  /** The threshold. */
   readonly threshold: number;
 };
 
-/** One value of a metric. The same name and iteration of the same attempt, sent again, is stored once: the first value stays. */
+/** One value of a metric. If an attempt reports the same name and iteration twice, the first value is kept. */
 export type MetricInput = {
   /** When it was measured. Default: now. */
   readonly at?: string | null | undefined;
-  /** The iteration that it is of, an epoch or a batch: 0 or more. Default: of none. */
+  /** The iteration, such as an epoch or batch: 0 or more. Default: none. */
   readonly iteration?: number | null | undefined;
-  /** Which metric: `loss`. At most 200 characters. */
+  /** The name of the metric: `loss`. At most 200 characters. */
   readonly name: string;
   /** The value. */
   readonly value: number;
 };
 
-/** Which way a list runs. */
+/** The direction of an order. */
 export type OrderDirection =
-  /** From the earliest, or the lowest. */
+  /** Ascending: the earliest or lowest first. */
   | 'ASC'
-  /** From the latest, or the highest. */
+  /** Descending: the latest or highest first. */
   | 'DESC';
 
-/** How far a device has come in a round. */
+/** The progress of a device in a round. */
 export type ParticipantStatus =
-  /** It handed in nothing: it failed, it was not seen any more, or was not needed any more. */
+  /** It submitted no model: it failed, disappeared, or was no longer needed. */
   | 'DROPPED'
-  /** It was selected; its step waits for it. */
+  /** The device was selected and has not claimed its step. */
   | 'INVITED'
-  /** Its model came after the round had those that it needed, or after the job had succeeded: kept, and no part of the aggregate. */
+  /** Its model arrived after the quorum was reached or the job had succeeded. The model is kept, but is not part of the aggregate. */
   | 'LATE'
-  /** Its model came in time. */
+  /** Its model arrived in time. */
   | 'SUBMITTED'
-  /** It has claimed its step. */
+  /** The device has claimed its step. */
   | 'TRAINING';
 
-/** Whom a key is for. */
+/** Who uses a key. */
 export type PrincipalKind =
-  /** One device: claims steps and reports on them. */
+  /** One device. It claims steps and reports on them. */
   | 'DEVICE'
-  /** What runs inside one job: reads that job and reports on it. */
+  /** The code inside one job. It reads that job and reports on it. */
   | 'JOB'
-  /** A person or a program of theirs; its role says what it may do. */
+  /** A person or their program. Its role says what it may do. */
   | 'USER'
-  /** Reads one job and its streams, nothing else; for a browser or a shared link. */
+  /** A browser or the holder of a shared link. It reads one job and its streams, and nothing else. */
   | 'WATCH';
 
-/** What the device says of itself. */
+/** The device's description of itself. */
 export type RegisterDeviceInput = {
-  /** What it can run. Default: not said, and any step may be given to it. */
+  /** What it can run. Default: not stated, so it may be offered any step. */
   readonly capabilities?: DeviceCapabilitiesInput | null | undefined;
-  /** What part it takes. */
+  /** The role that it has. */
   readonly kind?: DeviceKind;
-  /** What steps may ask for by requiredLabels. */
+  /** The labels that steps can require with requiredLabels. */
   readonly labels?: ReadonlyArray<LabelInput> | null | undefined;
-  /** Its name: at most 200 characters, once in a project. */
+  /** Its name: at most 200 characters, unique within the project. */
   readonly name: string;
-  /** The only project it serves. Default: the key's own; for a key of all projects, all. */
+  /** The only project that it serves. Default: the project of the key, or all projects for a key of all projects. */
   readonly projectId?: string | null | undefined;
   /** What it has. */
   readonly resources?: ResourcesInput | null | undefined;
-  /** Answer a key also where the device was there before: those that it has end an hour later. Of no effect by its own key, which rotateApiKey rotates. */
+  /** Return a new key even if the device exists: its current keys expire an hour later. Has no effect for a device that registers with its own key. Such a device calls rotateApiKey. */
   readonly rotateKey?: boolean;
-  /** How many steps it runs at once. */
+  /** How many steps it can run at once. */
   readonly slots?: number;
 };
 
-/** The lease to give back. */
+/** The lease to release. */
 export type ReleaseStepInput = {
   /** Why, for people. */
   readonly description?: string | null | undefined;
-  /** The token that the claim answered. */
+  /** The token that the claim returned. */
   readonly leaseToken: string;
 };
 
-/** The lease to keep. */
+/** The lease to renew. */
 export type RenewLeaseInput = {
-  /** How long it lasts from now: 1 to 3600 seconds. */
+  /** How long it lasts from now on: 1 to 3600 seconds. */
   readonly leaseSeconds?: number;
-  /** The token that the claim answered. */
+  /** The token that the claim returned. */
   readonly leaseToken: string;
 };
 
-/** What there is to say; at most 1,000 entries of a kind. What is left out or null is not reported. */
+/** The report: at most 1,000 entries of each kind. A field that is left out or null is not reported. */
 export type ReportProgressInput = {
-  /** When it really computed. */
+  /** When it was computing. */
   readonly computeTime?: ComputeTimeInput | null | undefined;
-  /** More about the reason, for people: which image is fetched, say. */
+  /** Details of the reason, for people, such as the image that is being pulled. */
   readonly description?: string | null | undefined;
-  /** Where what it runs can be opened in a browser: http:// or https://. Forgotten when the attempt ends. */
+  /** The URL where it can be opened in a browser: http:// or https://. Cleared when the attempt ends. */
   readonly httpUrl?: string | null | undefined;
-  /** Under what name other jobs can reach it. */
+  /** The host name where other jobs can reach it. */
   readonly internalHostname?: string | null | undefined;
-  /** Renew the lease too, to last so long from now: 1 to 3600 seconds. Default: leave it as it is. */
+  /** Also renew the lease, to last this long from now on: 1 to 3600 seconds. Default: do not renew. */
   readonly leaseSeconds?: number | null | undefined;
-  /** The token that the claim answered. */
+  /** The token that the claim returned. */
   readonly leaseToken: string;
   /** Pieces of its log, in order. */
   readonly log?: ReadonlyArray<LogChunkInput> | null | undefined;
   /** Values of metrics, in the order in which they were measured. */
   readonly metrics?: ReadonlyArray<MetricInput> | null | undefined;
-  /** How far the step is before its command runs: CONTAINER_CREATING, then CONTAINER_STARTED. It stands in the history of the step, and as the reason of its job. */
+  /** The phase before the command runs: CONTAINER_CREATING, then CONTAINER_STARTED. It appears in the history of the step and as the reason of its job. */
   readonly reason?: StatusReason | null | undefined;
-  /** Where it can be reached by SSH. Forgotten when the attempt ends. */
+  /** Its SSH address. Cleared when the attempt ends. */
   readonly sshServer?: string | null | undefined;
   /** What the step is doing, for people: `epoch 3 of 10`. */
   readonly statusMessage?: string | null | undefined;
-  /** What the step consumed, in order of time. */
+  /** Resource usage of the step, in order of time. */
   readonly telemetry?: ReadonlyArray<TelemetryInput> | null | undefined;
 };
 
-/** What a step needs, or what a device has. What is left out is not asked for. */
+/** The resources that a step needs or a device has. For a step, a field that is left out is no requirement. */
 export type ResourcesInput = {
-  /** Processor cores, like 0.5 or 8. */
+  /** CPU cores, such as 0.5 or 8. */
   readonly cpu?: number | null | undefined;
-  /** How many GPUs. */
+  /** The number of GPUs. */
   readonly gpu?: number | null | undefined;
-  /** The model that the GPUs must be, or are. */
+  /** The GPU model that is required or present. */
   readonly gpuModel?: string | null | undefined;
   /** Memory in mebibytes; at least 1. */
   readonly memoryMb?: number | null | undefined;
-  /** Whether shared memory (/dev/shm) is needed, or offered. */
+  /** Whether shared memory (/dev/shm) is required or offered. */
   readonly shm?: boolean;
 };
 
 /** The job to run again. */
 export type RetryJobInput = {
-  /** Any text of your own: the same key with the same input makes nothing new, and answers the first result. Kept for a week. */
+  /** Any text you choose. A repeated request with the same key and input creates nothing and returns the first result. Keys are kept for a week. */
   readonly idempotencyKey?: string | null | undefined;
   /** A job that has ended. */
   readonly jobId: string;
 };
 
-/** The key to end. */
+/** The key to revoke. */
 export type RevokeApiKeyInput = {
-  /** Its id: `key_…`, not its secret. */
+  /** Its id, `key_…`. Not its secret. */
   readonly apiKeyId: string;
 };
 
-/** What a USER key may do in its project, or in all projects. */
+/** What a USER key may do, in its project or in all projects. */
 export type Role =
-  /** All of it, keys and projects included. */
+  /** May do everything, including managing keys and projects. */
   | 'ADMIN'
-  /** Reads, and creates and changes jobs, fragments and devices. */
+  /** May read, and create and change jobs, files and devices. */
   | 'EDITOR'
-  /** Reads. */
+  /** May read. */
   | 'VIEWER';
 
 /** The key to rotate. */
 export type RotateApiKeyInput = {
-  /** Its id: `key_…`, not its secret. */
+  /** Its id, `key_…`. Not its secret. */
   readonly apiKeyId: string;
-  /** After how many seconds, from now, the new one ends by itself. Default: when the old one would have, so that no key makes itself last longer. Not for a key by itself. */
+  /** The number of seconds from now until the new key expires. Default: it expires when the old key would have, so that a key cannot extend its own life. A key that rotates itself cannot set this. */
   readonly expiresInSeconds?: number | null | undefined;
-  /** For how many seconds both are good; 0: the old one ends at once. At most 30 days, unless the gateway is set otherwise. */
+  /** How many seconds both keys are valid. 0: the old key ends at once. At most 30 days, unless the gateway is configured otherwise. */
   readonly overlapSeconds?: number | null | undefined;
 };
 
-/** How far a round has come. SUCCEEDED, FAILED and CANCELLED are its ends. */
+/** The status of a round. SUCCEEDED, FAILED and CANCELLED are final. */
 export type RoundStatus =
-  /** Its models are in, and are being made one. */
+  /** The quorum of models has arrived, and they are being aggregated. */
   | 'AGGREGATING'
-  /** Its job was cancelled, or came to the end of its duration. */
+  /** Its job was cancelled, or reached its maximum duration. */
   | 'CANCELLED'
-  /** It could not have its models, or they could not be made one; or its job failed otherwise. */
+  /** Too few models arrived, the models could not be aggregated, or its job failed for another reason. */
   | 'FAILED'
-  /** It has its aggregate. */
+  /** Its aggregate model is stored. */
   | 'SUCCEEDED'
-  /** Its devices train; as many models as it needs are not in yet. */
+  /** Its devices are training. Fewer models have arrived than the quorum. */
   | 'TRAINING';
 
-/** How what a step says is run. */
+/** How a device runs the command of a step. */
 export type RunKind =
-  /** In a container: a step with an image, or with one to be built. */
+  /** In a container. The step has an image, or says how to build one. */
   | 'CONTAINER'
-  /** As a process of the device: a step with a command and no image. */
+  /** As a process on the device. The step has a command and no image. */
   | 'PROCESS';
 
-/** One setting, by its place in the settings: what a command line can say. */
+/** One setting and its dot path, as a command-line flag would set it. */
 export type SettingOverrideInput = {
-  /** Where, as keys with dots between: `optimizer.learning_rate`. What is not there is made. */
+  /** The keys to the setting, separated by dots: `optimizer.learning_rate`. Missing objects are created. */
   readonly path: string;
-  /** What it is to be. Default: null. */
+  /** The value. Default: null. */
   readonly value?: unknown;
 };
 
-/** Where a setting or an item of a job came from. */
+/** Where the value of a setting or an item came from. */
 export type SettingSource =
-  /** Nothing was said: it is the default. */
+  /** No value was given, so the default applies. */
   | 'DEFAULT'
   /** It was given with the job. */
   | 'GIVEN'
-  /** It was put over what was given, by its dot path. */
+  /** It was overridden by its dot path. */
   | 'OVERRIDE';
 
-/** Why something is in its status, for programs. The description beside it is for people. */
+/** Why a job, step or attempt has its status, for programs. The `description` next to it is for people. */
 export type StatusReason =
-  /** It was tried as often as it may be. */
+  /** It used up its attempts. */
   | 'ATTEMPTS_EXHAUSTED'
-  /** An earlier job of the experiment has to end first. */
+  /** An earlier job of the experiment has not ended. */
   | 'BLOCKED_BY_JOB'
-  /** An earlier step has to end first. */
+  /** An earlier step has not ended. */
   | 'BLOCKED_BY_STEP'
-  /** Its devices did not let go within cancelTimeoutSeconds. */
+  /** Its devices did not stop within cancelTimeoutSeconds. */
   | 'CANCEL_TIMEOUT'
-  /** A device took it. */
+  /** A device claimed it. */
   | 'CLAIMED'
   /** The work was done. */
   | 'COMPLETED'
-  /** Its device fetches or builds the image, and makes the container. */
+  /** Its device is pulling or building the image and creating the container. */
   | 'CONTAINER_CREATING'
-  /** Its container was made, and runs its command. */
+  /** Its container is running. */
   | 'CONTAINER_STARTED'
-  /** It was just made. */
+  /** It was created. */
   | 'CREATED'
-  /** The device said so, without an exit code. */
+  /** The device reported it without an exit code. */
   | 'DEVICE_REPORTED'
   /** The program ended with an exit code other than 0. */
   | 'EXIT_CODE'
-  /** The image of its container could not be fetched. */
+  /** The image of its container could not be pulled. */
   | 'IMAGE_PULL_FAILED'
   /** Its job ended. */
   | 'JOB_ENDED'
-  /** The device was not heard of for as long as its lease lasted. */
+  /** The device did not renew its lease in time. */
   | 'LEASE_EXPIRED'
-  /** It used more memory than it was given. */
+  /** It used more memory than it was allowed. */
   | 'OUT_OF_MEMORY'
-  /** It had to make room for other work. */
+  /** It made room for more urgent work. */
   | 'PREEMPTED'
-  /** As many devices as the round needs have submitted their models. */
+  /** The round has as many models as it needs. */
   | 'QUORUM_REACHED'
   /** Too few devices are left for the round to succeed. */
   | 'QUORUM_UNREACHABLE'
-  /** The device gave it back unfinished. */
+  /** The device returned it unfinished. */
   | 'RELEASED'
   /** It ran for longer than runTimeoutSeconds. */
   | 'RUN_TIMEOUT'
-  /** It was queued for longer than scheduleTimeoutSeconds. */
+  /** It stayed queued for longer than scheduleTimeoutSeconds. */
   | 'SCHEDULE_TIMEOUT'
-  /** A criterion for the end of the federated job holds. */
+  /** A termination criterion of the federated job was met. */
   | 'TERMINATION_CRITERION'
-  /** Someone asked for it. */
+  /** A user or program requested it. */
   | 'USER_REQUESTED';
 
-/** A step to make. */
+/** A step to create. */
 export type StepInput = {
   /** What it runs. Default: the job's container. */
   readonly container?: ContainerInput | null | undefined;
-  /** How many reported failures it may have before it is FAILED. Lost devices are counted apart. */
+  /** How many reported failures make it FAILED. Lost devices are counted separately. */
   readonly maxAttempts?: number;
-  /** What it is called: at most 200 characters. Devices that know steps by name go by it. */
+  /** Its name: at most 200 characters. Devices that implement steps themselves recognize them by name. */
   readonly name: string;
-  /** The only device that may claim it; one of the job's project. */
+  /** The only device that may claim it. It must serve the job's project. */
   readonly pinnedDeviceId?: string | null | undefined;
-  /** Labels that its device must have, all of them. */
+  /** Labels that its device must have. */
   readonly requiredLabels?: ReadonlyArray<LabelInput> | null | undefined;
-  /** What it needs of its device. Default: its container's. */
+  /** The resources that it needs. Default: those of its container. */
   readonly resources?: ResourcesInput | null | undefined;
 };
 
 /** What a step of a federated job does in its round. */
 export type StepPart =
-  /** Makes one model of those that came in. */
+  /** Combines the submitted models into one. */
   | 'AGGREGATE'
-  /** Trains on one device, on the data that it has, and hands in a model. */
+  /** Trains on one device with that device's data and submits a model. */
   | 'TRAIN';
 
-/** How far a step has come. SUCCEEDED, FAILED, CANCELLED and SKIPPED are its ends. */
+/** The status of a step. SUCCEEDED, FAILED, CANCELLED and SKIPPED are final. */
 export type StepStatus =
-  /** Waits for an earlier step of its job. */
+  /** It waits for an earlier step of its job. */
   | 'BLOCKED'
-  /** It was tried, and ended because its job was cancelled. */
+  /** It had been claimed when its job was cancelled. */
   | 'CANCELLED'
-  /** Its device has been told to stop, and has not let go yet. */
+  /** Its device has been told to stop and still holds the lease. */
   | 'CANCELLING'
-  /** It was reported as failed as often as it may be, or its devices were lost too often, or it ran out of time. */
+  /** It used up its attempts, its devices were lost too often, or it ran out of time. */
   | 'FAILED'
-  /** Can be claimed by a device that meets its demands. */
+  /** A device that meets its requirements can claim it. */
   | 'QUEUED'
   /** A device holds it under a lease. */
   | 'RUNNING'
-  /** Never ran: the job ended first. */
+  /** It never ran: its job ended first. */
   | 'SKIPPED'
   /** Its device completed it. */
   | 'SUCCEEDED';
 
-/** How far a subscription has come in its stream. */
+/** How far a subscription has read in its stream. */
 export type StreamState =
-  /** Nothing more will come; the gateway completes the subscription after this frame. */
+  /** The stream has ended. The gateway completes the subscription after this frame. */
   | 'ENDED'
-  /** Caught up. What follows is new. */
+  /** The subscription has caught up. What follows is new. */
   | 'LIVE'
-  /** This is history: more of it follows. */
+  /** Stored entries are being replayed, and more follow. */
   | 'REPLAYING';
 
-/** What the step consumed at one moment. The same moment of the same attempt, sent again, is stored once. */
+/** What the step used at one point in time. If an attempt reports the same time twice, the first sample is kept. */
 export type TelemetryInput = {
   /** When it was measured. Default: now. */
   readonly at?: string | null | undefined;
-  /** Processor load: 1 is one core fully loaded. */
+  /** CPU load: 1 is one core fully loaded. */
   readonly cpu: number;
-  /** How busy the GPU was, in percent: 0 to 100. */
+  /** GPU utilization in percent: 0 to 100. */
   readonly gpuDutyCycle?: number | null | undefined;
-  /** The share of the GPU's memory in use: 0 to 1. */
+  /** The share of GPU memory in use: 0 to 1. */
   readonly gpuMemory?: number | null | undefined;
   /** Memory in mebibytes (1,048,576 bytes). */
   readonly memoryMb: number;
 };
 
-/** What ends a federated job as SUCCEEDED when it holds: exactly one of the three. */
+/** A condition that ends a federated job as SUCCEEDED. Give exactly one of the three. */
 export type TerminationCriterionInput =
-  {   /** It has lasted so many seconds since its first round started. What runs then is cancelled. */
+  {   /** It holds this many seconds after the first round started. Running steps are then cancelled. */
   readonly maxDurationSeconds: number; readonly maxRounds?: never; readonly metric?: never; }
-  |  { readonly maxDurationSeconds?: never;   /** So many rounds have succeeded: 1 to 10000. */
+  |  { readonly maxDurationSeconds?: never;   /** It holds after this many rounds have succeeded: 1 to 10000. */
   readonly maxRounds: number; readonly metric?: never; }
-  |  { readonly maxDurationSeconds?: never; readonly maxRounds?: never;   /** After a round, a metric of it has come to something. */
+  |  { readonly maxDurationSeconds?: never; readonly maxRounds?: never;   /** It holds when a metric of a finished round passes a threshold. */
   readonly metric: MetricCriterionInput; };
 
-/** What to change. What is left out or null stays as it is. */
+/** The changes. A field that is left out or null stays unchanged. */
 export type UpdateApiKeyInput = {
-  /** Its id: `key_…`, not its secret. */
+  /** Its id, `key_…`. Not its secret. */
   readonly apiKeyId: string;
-  /** After how many seconds, from now, it ends by itself. */
+  /** The number of seconds from now until it expires. */
   readonly expiresInSeconds?: number | null | undefined;
-  /** What people will call it: at most 200 characters. Events say the new name from then on. */
+  /** Its name: at most 200 characters. Later events use the new name. */
   readonly name?: string | null | undefined;
-  /** True takes its end away. Not beside `expiresInSeconds`. */
+  /** True removes its expiry. Cannot be combined with `expiresInSeconds`. */
   readonly neverExpires?: boolean | null | undefined;
 };
 
-/** What to change. What is left out or null stays as it is. */
+/** The changes. A field that is left out or null stays unchanged. */
 export type UpdateDeviceInput = {
-  /** What it can run, all of it. */
+  /** Replaces its capabilities. */
   readonly capabilities?: DeviceCapabilitiesInput | null | undefined;
   /** The device to change. */
   readonly deviceId: string;
-  /** True: it claims nothing more. False: it does again. */
+  /** True stops it from claiming steps. False lets it claim again. */
   readonly isDraining?: boolean | null | undefined;
-  /** True: it says goodbye, and is OFFLINE at once, until it is heard of again. Else only silence tells that it has gone. */
+  /** True marks it OFFLINE at once, until it is heard from again. Otherwise it becomes OFFLINE only after the heartbeat interval. */
   readonly isLeaving?: boolean | null | undefined;
-  /** Its labels, all of them. */
+  /** Replaces all its labels. */
   readonly labels?: ReadonlyArray<LabelInput> | null | undefined;
   /** Its new name. */
   readonly name?: string | null | undefined;
-  /** What it has, all of it. */
+  /** Replaces its resources. */
   readonly resources?: ResourcesInput | null | undefined;
-  /** How many steps it runs at once. */
+  /** How many steps it can run at once. */
   readonly slots?: number | null | undefined;
 };
 
 /** Storage to mount into the container. */
 export type VolumeInput = {
-  /** Where it is to be found inside the container. */
+  /** The path inside the container. */
   readonly containerPath: string;
-  /** Whether the container may not write to it. */
+  /** Whether the mount is read-only. */
   readonly isReadOnly?: boolean;
   /** What to mount: a path or a URL that the device understands. */
   readonly storage: string;

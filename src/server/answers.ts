@@ -6,17 +6,18 @@ import type { Call } from './watch/call.ts';
 export interface Answer {
   readonly text: string;
   /**
-   * `data`: executed, perhaps with errors. `null`: executed, and an error left nothing of the data. `refused`: never executed, the
-   * request was at fault. `fault`: never executed, we were.
+   * `data`: executed, perhaps with errors. `null`: executed, and an error nulled all data.
+   * `refused`: not executed because of the request. `fault`: not executed because of a bug or the
+   * store.
    */
   readonly outcome: 'data' | 'null' | 'refused' | 'fault';
-  /** That of the first error; OK where there is none. */
+  /** The code of the first error, or OK. */
   readonly code: string;
-  /** The limit that one of its errors names; null where none does. */
+  /** The limit that one of its errors names, or null. */
   readonly limit: string | null;
 }
 
-/** Makes answers of results and errors. What leaves here is masked. */
+/** Makes answers from results and errors. Errors are masked. */
 export class Answers {
   readonly mask: Mask;
 
@@ -24,7 +25,7 @@ export class Answers {
     this.mask = mask;
   }
 
-  /** `call`: whose request it is. A frame that many share has none. */
+  /** `call`: the request. A shared frame has none. */
   of(result: ExecutionResult, call?: Call): Answer {
     if (!result.errors || result.errors.length === 0) {
       return { outcome: 'data', code: 'OK', limit: null, text: JSON.stringify({ data: result.data }) };
@@ -40,12 +41,12 @@ export class Answers {
     return this.#withoutData('refused', errors, call);
   }
 
-  /** An answer without data for what was thrown. */
+  /** An answer without data for a thrown error. */
   fault(error: unknown, call?: Call): Answer {
     return this.#withoutData('fault', [error], call);
   }
 
-  /** What a rule threw instead of reporting it, ours or graphql-js's: it ends this operation and nothing else. */
+  /** An error that a validation rule threw instead of reporting it: it ends only this operation. */
   report(error: unknown): GraphQLError {
     const { message, extensions } = this.mask(error);
     return new GraphQLError(message, { extensions: extensions ?? null });

@@ -13,15 +13,20 @@ import type { Log } from './watch/log.ts';
 import type { ServerMeters } from './watch/meters.ts';
 import type { Traces } from './watch/traces.ts';
 
-/** What the gateway hands to its server: everything that is not bytes. */
+/** What the gateway passes to its server: everything but the transport. */
 export interface ServerParts<C extends object> {
   readonly schema: GraphQLSchema;
-  /** Who has this key: `authorization` is the header's value, or that of the field of connection_init's payload. Null: no or no valid key. Throws nothing. */
+  /**
+   * Authenticates a key. `authorization` is the value of the header, or of the field in
+   * connection_init's payload. Null: no key or an invalid one. Never throws.
+   */
   authenticate(authorization: string | undefined): Promise<Principal | null>;
   /**
-   * The context of one execution, with fresh loaders: called once a query or mutation, and once a frame of a subscription. `signal` is aborted
-   * when nobody waits for the answer any more; `requestId` names the request in the log, and in the audit trail; `lend` is called with the bytes that are
-   * about to be read, and throws LIMIT_EXCEEDED where there is no room for them; `charge` with the characters of a long text or document that was read.
+   * The context of one execution, with fresh loaders: called once for a query or mutation, and once
+   * for each frame of a subscription. `signal` is aborted when nobody waits for the answer.
+   * `requestId` names the request in the log and in the audit trail. `lend` is called with the
+   * number of bytes before they are read, and throws LIMIT_EXCEEDED when there is no room for them.
+   * `charge` is called with the characters of a long text or document that was read.
    */
   context(
     principal: Principal | null,
@@ -32,29 +37,32 @@ export interface ServerParts<C extends object> {
       readonly charge?: (characters: number) => void;
     },
   ): C;
-  /** Calls `ended` once when the principal's key expires or is revoked, or has been since it was authenticated. Returns what stops the watching. */
+  /**
+   * Calls `ended` once when the principal's key expires or is revoked, also if that happened since
+   * it was authenticated. Returns a function that stops watching.
+   */
   onKeyEnd(principal: Principal, ended: (why: KeyEnd) => void): () => void;
   /** Other endpoints, by the path they begin with: `/fragments/`. They answer by themselves, errors included, and check their own keys. */
   readonly handlers: Readonly<Record<string, Endpoint>>;
-  /** Whether the store can be read and written: what /health/ready says once the server is open. */
+  /** Whether the store can be read and written, for /health/ready. */
   ready(): Promise<Readiness>;
-  /** Documents by their ids, where no others are executed; null: all are. */
+  /** The trusted documents by id. Null: any document is executed. */
   readonly trustedDocuments: ReadonlyMap<string, string> | null;
   readonly limits: Limits;
-  /** What waits for consumers to take it. */
+  /** The bytes that were produced but not sent. */
   readonly unsent: Unsent;
-  /** How fast each key may ask, here and at the other endpoints. */
+  /** The rate of each key, here and at the other endpoints. */
   readonly rates: Rates;
   readonly log: Log;
   readonly meters: ServerMeters;
-  /** Null: nobody asks for traces. */
+  /** Null: tracing is off. */
   readonly traces: Traces | null;
 }
 
-/** What all ways to `/graphql` share. */
+/** What all transports of `/graphql` share. */
 export interface GraphqlParts<C extends object> extends ServerParts<C> {
   readonly pipeline: Pipeline<C>;
-  /** Watches what is open and is written to. */
+  /** Watches open connections. */
   readonly connections: Connections;
   /** The sockets and streams of each key. */
   readonly ofKey: Tally;
@@ -76,11 +84,11 @@ export interface Address {
 export interface RunningServer {
   /** `http://host:port`, without a slash at the end. */
   readonly url: string;
-  /** From now on it says that it is ready. Until then requests are answered as well, and load balancers send none. */
+  /** Reports ready from now on. Earlier requests are answered too, but load balancers send none. */
   open(): void;
   /**
-   * Takes no new connections, asks the clients of sockets and streams to come back (1012, spread over up to 3 s), lets requests under way
-   * finish, and ends what is left after `graceMs`.
+   * Accepts no new connections, asks the clients of sockets and streams to reconnect (1012, spread
+   * over up to 3 s), finishes running requests, and ends what is left after `graceMs`.
    */
   close(graceMs: number): Promise<void>;
 }

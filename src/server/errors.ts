@@ -7,7 +7,7 @@ import { describeFault, type Log } from './watch/log.ts';
 import type { ServerMeters } from './watch/meters.ts';
 import { logRecurring } from './watch/recurring.ts';
 
-/** An error that a client may read as it stands. */
+/** An error that may be sent to a client unchanged. */
 export function refuse(code: RequestCode, message: string, extensions: Record<string, unknown> = {}, node?: ASTNode): GraphQLError {
   return new GraphQLError(message, { extensions: { code, ...extensions }, nodes: node ?? null });
 }
@@ -34,7 +34,7 @@ export class OperationRefused extends Error {
   }
 }
 
-/** Turns whatever was thrown into what a client may see. */
+/** Turns a thrown error into one that a client may see. */
 export type Mask = (error: unknown, call?: Call) => GraphQLFormattedError;
 
 export interface MaskParts {
@@ -61,7 +61,7 @@ export function createMask({ log, meters }: MaskParts): Mask {
     }
     const known = error instanceof Error ? faults.get(error) : undefined;
     const requestId = call ? { requestId: call.id } : {};
-    // What many subscribers share fails once; each is told of its own request.
+    // A shared frame fails once, and each subscriber gets the id of its own request.
     if (known) return { ...known, extensions: { ...known.extensions, ...requestId } };
     const cause = rootCause(error);
     const unavailable = unavailabilityOf(cause);
@@ -94,8 +94,8 @@ export function noteLimit(meters: Pick<ServerMeters, 'limits'>, { code, limit }:
 }
 
 /**
- * Of what was asked, not of what came of it. An error with a path comes from execution, with one exception: a null variable in an
- * argument that must not be null is found only there.
+ * Whether the error is in the request and not in its execution. An error with a path comes from
+ * execution, with one exception: a null variable in a non-null argument is found only there.
  */
 function isRequestError(error: GraphQLError): boolean {
   return error.path === undefined || (rootCause(error) instanceof GraphQLError && error.message.startsWith('Argument "'));

@@ -18,7 +18,10 @@ import { RequestWatch } from './watch/request-watch.ts';
 import { WebSocketEndpoint } from './websocket/websocket.ts';
 import { createServerOfGraphql } from './yoga.ts';
 
-/** Over how long the clients of sockets and streams are asked to come back, so that they do not all do at once. */
+/**
+ * The time over which the clients of sockets and streams are asked to reconnect, so that they do
+ * not all return at once.
+ */
 const LEAVE_SPREAD_MS = 3_000;
 
 /**
@@ -96,7 +99,8 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
       connectionsCheckingInterval: Math.min(1_000, headerMs),
       // Uploads may take hours. /graphql bounds its own bodies.
       requestTimeout: 0,
-      // Longer than the 5 s of Node: clients that reuse a connection now and then would else meet one that is just being closed.
+      // Longer than Node's 5 s. Clients that reuse a connection occasionally would otherwise hit
+      // one that is just being closed.
       keepAliveTimeout: 30_000,
     },
     serve,
@@ -124,7 +128,7 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
     async close(graceMs) {
       phase = 'stopping';
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      // A connection that was busy turns idle only after its answer, and would then keep the server open.
+      // A busy connection becomes idle only after its answer, and would then keep the server open.
       const idle = setInterval(() => server.closeIdleConnections(), 50);
       const deadline = setTimeout(() => {
         connections.stop();

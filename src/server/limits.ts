@@ -1,6 +1,7 @@
 /**
- * What one client may ask of the gateway. Every limit is refused with LIMIT_EXCEEDED (or, on a socket, with a close code), never with
- * a slow answer. Figures are bytes, counts and milliseconds, as the name says.
+ * The limits on one client. A request over a limit is refused with LIMIT_EXCEEDED (or, on a socket,
+ * with a close code), never with a slow answer. Values are bytes, counts and milliseconds, as the
+ * names say.
  */
 export interface Limits {
   /** Of an HTTP request to /graphql, as sent. Fragments are streamed and have a limit of their own. */
@@ -25,11 +26,14 @@ export interface Limits {
   readonly cost: number;
   /** Characters of an operation's answer, or of a frame, that its long texts, documents and lists may take (schema/core/response-budget.ts says which). */
   readonly answerBytes: number;
-  /** Of answers and frames that were made and have not left for the one connection that they go to. One that is larger passes when it is alone. */
+  /** Unsent bytes of answers and frames on one connection. A larger one passes if it is alone. */
   readonly connectionUnsentBytes: number;
-  /** The same of all connections of one key. */
+  /** The same for all connections of one key. */
   readonly keyUnsentBytes: number;
-  /** The same of all clients of the gateway: what those who do not read can cost it in memory. */
+  /**
+   * The same for all clients of the gateway. It bounds the memory that clients cost which do not
+   * read.
+   */
   readonly unsentBytes: number;
   /**
    * Of a query, and of the execution of one frame of a subscription. Mutations have no such limit: one that is answered "too slow" may
@@ -58,7 +62,7 @@ export interface Limits {
   readonly strangerRate: number | null;
   /** Such requests that may come at once. */
   readonly strangerBurst: number;
-  /** How long a consumer may take nothing of what waits for it before it is let go. */
+  /** How long a consumer may accept nothing of its unsent bytes before it is disconnected. */
   readonly stallMs: number;
   /** Between the pings that find out about dead peers, on sockets and SSE streams alike. Below the 30 to 60 s of usual proxies. */
   readonly pingMs: number;

@@ -29,10 +29,9 @@ export interface Prepared {
 }
 
 /**
- * What every operation goes through, whatever way it came: a list of envelop plugins.
- *
- * Yoga runs them among its own (yoga.ts). POST with JSON (hot-path.ts) and WebSockets (websocket/) run the same list by themselves:
- * `prepare` is everything before the execution, and refuses by throwing.
+ * The pipeline of every operation, whatever its transport: a list of envelop plugins. Yoga runs
+ * them among its own (yoga.ts). POST with JSON (hot-path.ts) and WebSockets (websocket/) run the
+ * same list themselves: `prepare` is everything before the execution, and refuses by throwing.
  */
 export class Pipeline<C extends object> {
   readonly plugins: readonly PipelinePlugin[];

@@ -1,9 +1,11 @@
 /**
- * Connections whose clients have not shown a key. They cost a file each, of which a process has some hundreds or thousands, and nobody is
- * asked for a key before there is a connection. So those of one address are few, and the last free files are never theirs.
+ * Connections whose clients have not shown a key. Each costs a file descriptor, of which a process
+ * has some hundreds or thousands, and a client cannot show a key before it has a connection. So one
+ * address may have only a few, and they never take the last free descriptors.
  *
- * To close one is no refusal: a client that has something to say opens another. None is closed while its request is answered, nor before it has
- * had time to send one: a thousand clients behind one proxy may well come in the same moment.
+ * Closing one is no refusal: a client that has something to say opens another. A connection is not
+ * closed while its request is answered, or before it has had time to send one: a thousand clients
+ * behind one proxy may well connect at the same moment.
  */
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -12,14 +14,17 @@ import { networkOf } from './rates.ts';
 
 /** A client sends its request with the last packet of the handshake, or right behind it. */
 const SILENT_MS = 250;
-/** What a stranger may have answered takes milliseconds; one that takes its time to read it counts as silent. */
+/**
+ * Requests without a key are answered in milliseconds. A client that reads the answer slowly counts
+ * as silent.
+ */
 const ANSWERED_MS = 5_000;
-/** Files that are for others than connections: the database, fragments, threads, the log. */
+/** File descriptors for other uses than connections: the database, fragments, threads, the log. */
 const OTHER_FILES = 64;
 
 interface Stranger {
   readonly network: string;
-  /** Since when it has been silent, or its request has been answered. */
+  /** When it became silent, or its request was answered. */
   since: number;
   /** Requests that are being answered. */
   asked: number;
@@ -27,7 +32,9 @@ interface Stranger {
 
 const admissions = new WeakMap<Socket, () => void>();
 
-/** The client of this request has shown a key, or an address that is good without one: its connection is no stranger's any more. */
+/**
+ * The client of this request has shown a key or a signed URL: its connection is no longer counted.
+ */
 export function admit({ socket }: IncomingMessage): void {
   admissions.get(socket)?.();
 }
@@ -37,7 +44,7 @@ export interface ArrivalParts {
   readonly perAddress: number;
   /** How many connections there may be in all. */
   readonly inAll: number;
-  /** There are more, and none of them is a stranger's. */
+  /** There are more, but their clients have shown keys. */
   onFull(): void;
   /** One more was closed. */
   onDrop(): void;
@@ -71,7 +78,7 @@ export class Arrivals {
     if (count > this.#parts.perAddress) this.#thinSoon();
   }
 
-  /** A request came, whole but for its body. */
+  /** The headers of a request have arrived. */
   hear({ socket }: IncomingMessage, response: ServerResponse): void {
     const stranger = this.#strangers.get(socket);
     if (!stranger) return;
@@ -83,7 +90,7 @@ export class Arrivals {
     });
   }
 
-  /** The connection is another's to watch: it has become a socket. */
+  /** The connection has become a WebSocket and is watched elsewhere. */
   handOver({ socket }: IncomingMessage): void {
     this.#forget(socket);
   }
@@ -103,7 +110,7 @@ export class Arrivals {
     this.#parts.onDrop();
   }
 
-  /** The one that has been silent for longest gives way to the one that has just come. */
+  /** The connection that has been silent longest gives way to the new one. */
   #makeRoom(): void {
     const newest = this.#strangers.size - 1;
     let at = 0;
@@ -116,7 +123,8 @@ export class Arrivals {
   }
 
   #thinSoon(): void {
-    // What waits to be read when the timer runs is read before the immediate: a busy gateway takes nobody for silent.
+    // Data that is readable when the timer fires is read before the immediate runs, so a busy
+    // gateway does not mistake a client for silent.
     this.#timer ??= setTimeout(() => setImmediate(() => this.#thin()), SILENT_MS).unref();
   }
 

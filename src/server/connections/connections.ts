@@ -1,14 +1,17 @@
-/** Something that stays open and is written to: a WebSocket, an SSE stream, an answer that is on its way. */
+/** An open connection with output: a WebSocket, an SSE stream, an answer that is being sent. */
 export interface Connection {
-  /** Whether something waits for the peer to take it. */
+  /** Whether it has unsent output. */
   isBehind(): boolean;
-  /** A figure that changes whenever the peer took something. */
+  /** A number that changes whenever the peer accepts data. */
   taken(): number;
-  /** The peer took nothing for too long: let it go. */
+  /** Disconnects a peer that accepted nothing for too long. */
   drop(): void;
-  /** Asks whether the peer still lives. One that is behind is not asked, nor blamed for having kept silent. */
+  /**
+   * Checks whether the peer is alive. A peer with unsent output is not pinged, and not dropped for
+   * missing pongs.
+   */
   ping(): void;
-  /** The gateway stops: asks the peer to come back, once it has what it is owed. */
+  /** The gateway stops: asks the peer to reconnect after it has received its pending output. */
   leave(): void;
   /** Ends it at once. */
   cut(): void;
@@ -16,16 +19,19 @@ export interface Connection {
 
 interface Watched {
   taken: number;
-  /** Since when nothing was taken, by the monotonic clock; 0 while nothing waits. */
+  /**
+   * When the peer last accepted data, by the monotonic clock. 0 while there is no unsent output.
+   */
   behindSince: number;
 }
 
 /**
- * Keeps every open connection honest with one timer for all: peers that take nothing for `stallMs` are dropped, the others are pinged
- * every `pingMs`.
+ * Watches all open connections with one timer. Peers that accept nothing for `stallMs` are dropped,
+ * and the others are pinged every `pingMs`.
  *
- * Progress is judged by the pieces that the system's buffers of the connection took (outlet.ts). While so much is unsent that others wait for room
- * (`isTight`), a tenth of the time is enough. A timer for each connection would say the same and cost memory for each.
+ * Progress is measured in pieces accepted by the system's socket buffers (outlet.ts). While others
+ * wait for room because too much is unsent (`isTight`), a tenth of the time is enough. A timer for
+ * each connection would do the same but cost memory for each.
  */
 export class Connections {
   readonly #watched = new Map<Connection, Watched>();
@@ -56,7 +62,10 @@ export class Connections {
     this.#watched.delete(connection);
   }
 
-  /** Asks every peer to come back, at random moments of `spreadMs`, so that not all of them do in the same one. Resolves when all were asked. */
+  /**
+   * Asks every peer to reconnect, at random times within `spreadMs`, so that they do not all return
+   * at once. Resolves when all were asked.
+   */
   async leave(spreadMs: number): Promise<void> {
     await Promise.all(
       [...this.#watched.keys()].map(async (connection) => {

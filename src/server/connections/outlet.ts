@@ -1,9 +1,15 @@
-/** How much of a text is written at once, in characters: what a peer takes is seen piece by piece, and the rest waits as the text that others share. */
+/**
+ * How many characters of a text are written at once. Pieces make the progress of a peer visible,
+ * and the rest waits as the text that others share.
+ */
 const PIECE = 65_536;
-/** Characters that may be on their way through the system's buffers at once. */
+/** The most characters in the system's buffers at once. */
 const MOST_IN_FLIGHT = 131_072;
 
-/** Writes a piece; `isLast`: of its message. `done` is called when the system has taken it, or failed to. */
+/**
+ * Writes a piece. `isLast`: it is the last of its message. `done` is called when the system has
+ * accepted it or failed.
+ */
 type Write = (piece: string, isLast: boolean, done: (error?: Error | null) => void) => void;
 
 interface Message {
@@ -13,10 +19,10 @@ interface Message {
 }
 
 /**
- * Where texts leave for one peer, one after another.
+ * Sends texts to one peer, one after another.
  *
- * A long text goes in pieces: a peer that takes little is seen to take it, however long a frame is, and costs one piece of copied bytes beside the
- * text itself.
+ * A long text is sent in pieces, so that the progress of a slow peer is visible however long a
+ * frame is, and only one piece of bytes is copied.
  */
 export class Outlet {
   readonly #write: Write;
@@ -30,19 +36,20 @@ export class Outlet {
     this.#write = write;
   }
 
-  /** Messages that have not left entirely. */
+  /** Messages that are not entirely sent. */
   get waiting(): number {
     return this.#unsettled;
   }
 
-  /** A figure that changes whenever something left. */
+  /** A number that changes whenever something was sent. */
   get taken(): number {
     return this.#taken;
   }
 
   /**
-   * Sends the parts as one message. Resolves when it has left: false if the peer has gone. A turn of the event loop lies between, or a stream with
-   * much to say and a fast reader would leave no turn to anyone else.
+   * Sends the parts as one message. Resolves when it is sent: false if the peer is gone. It takes
+   * at least one turn of the event loop, or a stream with much to send and a fast reader would
+   * starve the others.
    */
   send(...parts: string[]): Promise<boolean> {
     this.#unsettled += 1;
@@ -61,7 +68,7 @@ export class Outlet {
     });
   }
 
-  /** The peer has gone: nothing more leaves. */
+  /** The peer is gone: nothing more is sent. */
   close(): void {
     for (const { settle } of this.#queue.splice(0)) settle(false);
   }
@@ -87,7 +94,7 @@ export class Outlet {
   }
 }
 
-/** Takes the next piece off a message, no character of which is cut in two. */
+/** Takes the next piece of a message without splitting a character. */
 function nextPiece(message: Message): string {
   const [part = '', ...rest] = message.parts;
   let end = Math.min(part.length, PIECE);

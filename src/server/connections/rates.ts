@@ -5,29 +5,32 @@ import { exceed } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import { keyOf } from './tally.ts';
 
-/** What a bucket says when it is asked for points. */
+/** The answer of a bucket to a request for points. */
 export interface Standing {
   readonly isTaken: boolean;
-  /** Whole points that are left. */
+  /** The whole points that are left. */
   readonly left: number;
-  /** After how long as many could be had as were asked for; 0 where they were. */
+  /** When the requested points will be available. 0 if they were granted. */
   readonly retryMs: number;
-  /** After how long the bucket is full again, if nobody asks meanwhile. */
+  /** When the bucket will be full again if nobody takes points. */
   readonly fullMs: number;
 }
 
-/** Fractions of points are sums of fractions of milliseconds. */
+/** Tolerance: fractions of points are sums of fractions of milliseconds. */
 const ROUNDING = 1e-6;
 
 interface Bucket {
-  /** How many points it held at `at`. Below zero after something that costs more than a full one holds. */
+  /**
+   * The points that it held at `at`. Negative after something that costs more than a full bucket.
+   */
   level: number;
   at: number;
 }
 
 /**
- * Token buckets by name: each holds `burst` points and gets `perSecond` back. One that is full again is as good as none and is forgotten, so
- * that memory is bounded by what was asked in the time that a bucket takes to fill.
+ * Token buckets by name. Each holds `burst` points and gets `perSecond` back. A full bucket is the
+ * same as none and is forgotten, so memory is bounded by the requests in the time that a bucket
+ * takes to fill.
  */
 export class Buckets {
   readonly perSecond: number;
@@ -37,7 +40,10 @@ export class Buckets {
   readonly #fillMs: number;
   #forgottenAt: number;
 
-  /** `now` is a monotonic clock in milliseconds: a wall clock that jumps would give too much or nothing. */
+  /**
+   * `now` is a monotonic clock in milliseconds. A wall clock that jumps would grant too much or
+   * nothing.
+   */
   constructor(perSecond: number, burst: number, now: () => number = () => performance.now()) {
     this.perSecond = perSecond;
     this.burst = burst;
@@ -46,12 +52,14 @@ export class Buckets {
     this.#forgottenAt = now();
   }
 
-  /** How many names it knows anything of. */
+  /** The number of names with a bucket. */
   get size(): number {
     return this.#byName.size;
   }
 
-  /** Takes points, or none where there are not enough. What costs more than a bucket holds is to be had from a full one. */
+  /**
+   * Takes points, or none if there are not enough. A full bucket grants even more than it holds.
+   */
   take(name: string, points: number): Standing {
     const bucket = this.#open(name);
     const missing = Math.min(points, this.burst) - bucket.level;
@@ -65,7 +73,7 @@ export class Buckets {
     };
   }
 
-  /** Takes points for what was done already. What is taken like this leaves a debt of one full bucket at most. */
+  /** Takes points for work already done. This leaves a debt of one full bucket at most. */
   charge(name: string, points: number): void {
     const bucket = this.#open(name);
     bucket.level = Math.max(bucket.level - points, Math.min(bucket.level, -this.burst));
@@ -91,19 +99,26 @@ export class Buckets {
   }
 }
 
-/** The points of an operation: one for what any takes (who is it, what is asked, an answer), and one for each hundred nodes, so that large lists are not had at the price of small ones. */
+/**
+ * The points of an operation: one for the fixed cost of any operation, and one for each hundred
+ * nodes, so that a large list costs more than a small one.
+ */
 export const pointsOf = (nodes: number): number => 1 + Math.floor(nodes / 100);
 
-/** Characters of long texts and documents for which an answer takes a point. To read and write them takes as long as an operation does. */
+/**
+ * The characters of long texts and documents that cost one point: reading and writing them takes as
+ * long as a small operation.
+ */
 const CHARACTERS_PER_POINT = 8_192;
 
 /**
- * How fast clients may ask: a bucket for each key, and one for each address of those who show none. In memory, each gateway its own: a key
- * that asks several gateways gets as much from each.
+ * Rate limits: a bucket for each key, and one for each address of clients without a key. They are
+ * in memory: each gateway has its own, and a key that uses several gateways gets as much from each.
  *
- * What is left is said in the fields of the IETF's draft (draft-ietf-httpapi-ratelimit-headers), `RateLimit-Policy: "key";q=10000;w=10` and
- * `RateLimit: "key";r=9999;t=1`: of the older X-RateLimit-… each service has a reading of its own, a moment here and seconds there. What clients
- * act upon is `Retry-After`, which a refusal has in either case.
+ * The state is sent in the header fields of the IETF draft (draft-ietf-httpapi-ratelimit-headers),
+ * `RateLimit-Policy: "key";q=10000;w=10` and `RateLimit: "key";r=9999;t=1`. The older X-RateLimit-…
+ * fields have another meaning in each service, a time here and seconds there. Clients act upon
+ * `Retry-After`, which every refusal has.
  */
 export class Rates {
   readonly #keys: Buckets | null;
@@ -116,17 +131,26 @@ export class Rates {
     this.#policy = keyRate === null ? '' : `"key";q=${keyBurst};w=${Math.ceil(keyBurst / keyRate)}`;
   }
 
-  /** Takes points of a key; null where it has them, else the refusal. Tells the client how it stands, where there is a response to tell it with. */
+  /**
+   * Takes points of a key. Returns null, or the refusal if it has too few. Adds the state of the
+   * bucket to the response, if there is one.
+   */
   takeOf(principal: Principal, points: number, response?: ServerResponse): TooFast | null {
     return this.#takeNamed(keyOf(principal), points, response);
   }
 
-  /** The same for an address that is good without a key, a signed one: the same one is not asked for ever faster. */
+  /**
+   * Does the same for a signed URL, which is valid without a key, so that it cannot be requested at
+   * any rate.
+   */
   takeOfAddress(path: string, response: ServerResponse): TooFast | null {
     return this.#takeNamed(path, 1, response);
   }
 
-  /** Takes points for the long texts and documents of an answer: how long they are is known when they have been read. */
+  /**
+   * Takes points for the long texts and documents of an answer. Their length is known only after
+   * they are read.
+   */
   chargeFor(principal: Principal, characters: number): void {
     this.#keys?.charge(keyOf(principal), characters / CHARACTERS_PER_POINT);
   }
@@ -157,7 +181,7 @@ export class Rates {
   }
 }
 
-/** A refusal that is over by itself. */
+/** A temporary refusal. */
 export interface TooFast {
   readonly error: GraphQLError;
   readonly retryMs: number;
@@ -167,7 +191,7 @@ function tooFast(limit: keyof Limits, message: string, allowed: number, asked: n
   return { error: exceed(limit, `${message} Try again in ${retryMs} ms.`, { allowed, asked, retryAfterMs: retryMs }), retryMs };
 }
 
-/** An address, or of IPv6 the network that one customer has: all of it is in one hand. */
+/** The address, or for IPv6 the /64 network, which belongs to one customer. */
 export function networkOf(address: string): string {
   if (!address.includes(':') || address.startsWith('::ffff:')) return address;
   const [head = '', tail] = address.split('::', 2);

@@ -1,14 +1,14 @@
 import type { Principal } from '../../domain/access/principal.ts';
 
 /**
- * What a principal's points, sockets and streams are counted by: its key, or its name where there is none. A device's keys count together: it can
- * make itself more of them by rotation.
+ * The name under which a principal's points, sockets and streams are counted: its key, or its name
+ * if it has none. All keys of a device count together, because it can create more by rotation.
  */
 export function keyOf({ kind, deviceId, keyId, name }: Principal): string {
   return (kind === 'DEVICE' ? deviceId : null) ?? keyId ?? name;
 }
 
-/** How many of something each name holds, none holding more than `limit`. */
+/** Counts how many of something each name holds: at most `limit`. */
 export class Tally {
   readonly #limit: number;
   readonly #counts = new Map<string, number>();
@@ -17,7 +17,10 @@ export class Tally {
     this.#limit = limit;
   }
 
-  /** Takes one more for `name`. Null: it holds as many as it may. Else what gives it back, once, however often it is called. */
+  /**
+   * Takes one more for `name`. Null: it holds as many as it may. Otherwise a function that gives it
+   * back, which is safe to call more than once.
+   */
   take(name: string): (() => void) | null {
     const count = this.#counts.get(name) ?? 0;
     if (count >= this.#limit) return null;

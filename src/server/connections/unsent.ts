@@ -2,13 +2,13 @@ import { Gauge, type Meter } from '../../instruments/instruments.ts';
 import { exceed, refuse } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 
-/** The limits that what waits unsent may meet, by what they bound. */
+/** The limits on unsent bytes, by what they bound. */
 export type UnsentLimit = 'connectionUnsentBytes' | 'keyUnsentBytes' | 'unsentBytes';
 
-/** Whether a limit of that name is one of these. */
+/** Whether this is the name of one of these limits. */
 export const isUnsentLimit = (limit: string | null): limit is UnsentLimit => limit !== null && limit in OF_WHAT;
 
-/** Bytes of a text as it is sent; of a short one, about. */
+/** The number of bytes of a text when sent. Approximate for a short text. */
 export const bytesOf = (text: string): number => (text.length < 4_096 ? text.length : Buffer.byteLength(text));
 
 const OF_WHAT = {
@@ -17,7 +17,10 @@ const OF_WHAT = {
   unsentBytes: 'all clients',
 } as const satisfies Record<UnsentLimit, string>;
 
-/** An answer of this size has room always, if nothing else waits on its connection: those who take their answers do not suffer from those who do not. */
+/**
+ * An answer of this size always has room if nothing else is unsent on its connection, so that
+ * clients that read are not affected by clients that do not.
+ */
 const SMALL_BYTES = 16_384;
 
 /** How much waits of one connection, of one key, or in the process. */
@@ -33,18 +36,18 @@ class Level {
     this.limit = limit;
   }
 
-  /** What is larger than the limit fits as well, alone: a single row of a log may be. */
+  /** Something larger than the limit fits too, if it is alone: a single row of a log may be. */
   fits(bytes: number): boolean {
     return this.used === 0 || this.used + bytes <= this.limit;
   }
 }
 
 /**
- * What was made for consumers and has not left for them yet, in bytes: counted here alone, for answers over HTTP, server-sent events and WebSocket
- * alike; of each connection, of each key and of the process (P9).
+ * Counts the bytes that were produced for consumers and not sent yet, in one place for HTTP,
+ * server-sent events and WebSocket: for each connection, each key and the process (P9).
  *
- * A stream waits until there is room, and only then reads what it tells next. An answer for which there is no room is refused. What is read for an answer
- * counts from then on, until its text has left.
+ * A stream waits until there is room, and only then reads its next entries. An answer without room
+ * is refused. What is read for an answer counts until its text was sent.
  */
 export class Unsent {
   readonly #limits: Pick<Limits, UnsentLimit>;
@@ -71,7 +74,7 @@ export class Unsent {
     return this.#process.used;
   }
 
-  /** Whether someone waits because the process holds as much as it may. */
+  /** Whether someone waits because the process is at its limit. */
   get isTight(): boolean {
     return this.#process.waiting.size > 0 || !this.#process.fits(SMALL_BYTES);
   }
@@ -108,7 +111,7 @@ interface Waiter {
   readonly admit: () => void;
 }
 
-/** What waits on one connection. Its streams get room in the order in which they asked for it. */
+/** The unsent bytes of one connection. Its streams get room in the order of their requests. */
 export class Account {
   readonly #levels: readonly [own: Level, ofKey: Level, ofProcess: Level];
   readonly #tell: Tell;
@@ -151,7 +154,7 @@ export class Account {
     }
   }
 
-  /** Adds so much once there is room; returns what takes the wish back. */
+  /** Adds the amount once there is room. Returns a function that cancels the request. */
   wait(bytes: number, admitted: () => void): () => void {
     const waiter: Waiter = { bytes, admit: admitted };
     this.#waiters.add(waiter);
@@ -164,7 +167,7 @@ export class Account {
     };
   }
 
-  /** Lets in who waits, as far as there is room; stands in line where there is none. */
+  /** Admits waiting accounts while there is room, and queues at the level that has none. */
   advance(): void {
     for (const waiter of this.#waiters) {
       const level = this.blockedBy(waiter.bytes);
@@ -193,11 +196,11 @@ export class Account {
   }
 }
 
-/** What one answer, or the newest frame of one stream, has of it. */
+/** The share of one answer, or of the newest frame of one stream. */
 export class Share {
   readonly #account: Account;
   #held = 0;
-  /** What was read for what is being made. */
+  /** The bytes that were read for the answer or frame in progress. */
   #read = 0;
   #giveUp: (() => void) | null = null;
   #isClosed = false;

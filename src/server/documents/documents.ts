@@ -37,7 +37,7 @@ export interface Operation {
   runs: number;
 }
 
-/** Enough for some thousand operations as apps have them. */
+/** Enough for some thousand typical operations. */
 const MAX_BYTES = 32_000_000;
 /** What parsing makes of a character: measured from 90 to 130 bytes, for documents that are long or dense. */
 const BYTES_PER_CHARACTER = 150;

@@ -4,7 +4,7 @@ import type { Params } from '../context.ts';
 import { refuse } from '../errors.ts';
 import { SizedCache } from './sized-cache.ts';
 
-/** Enough for some thousand documents as apps have them. */
+/** Enough for some thousand typical documents. */
 const MAX_BYTES = 8_000_000;
 /** What there is around a text of any length. */
 const BYTES_PER_DOCUMENT = 300;
@@ -12,12 +12,14 @@ const BYTES_PER_DOCUMENT = 300;
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /**
- * Documents that are asked for by less than their text.
+ * Documents that are requested by hash or id instead of their text.
  *
- * By default by their hash, as Apollo's automatic persisted queries have it: a client sends the hash alone, is told
- * PersistedQueryNotFound, sends document and hash once, and from then on the hash again. What is remembered is bounded by its bytes.
+ * By default by hash, as in Apollo's automatic persisted queries: a client sends only the hash,
+ * gets PersistedQueryNotFound, sends document and hash once, and from then on the hash. The cache
+ * is bounded in bytes.
  *
- * With trusted documents (`--documents`) by an id of that list; and no other document is executed, whatever way it is sent.
+ * With trusted documents (`--documents`) by an id of that list, and no other document is executed,
+ * however it is sent.
  */
 export class PersistedDocuments {
   readonly #trusted: ReadonlyMap<string, string> | null;
@@ -29,7 +31,7 @@ export class PersistedDocuments {
     this.#trustedTexts = new Set(trusted?.values());
   }
 
-  /** The text of the document that is asked for, or why there is none. */
+  /** The text of the requested document, or the reason why there is none. */
   find(params: Params): string | GraphQLError {
     const { query, documentId } = params;
     const hash = hashOf(params);
@@ -39,11 +41,14 @@ export class PersistedDocuments {
     if (hash === undefined) return query;
     if (query !== '')
       return sha256(query) === hash ? query : refuse('BAD_REQUEST', 'sha256Hash is not the SHA-256 of the document in hex.');
-    // Apollo Client and urql know this message.
+    // Apollo Client and urql recognize this message.
     return this.#sent.get(hash) ?? refuse('PERSISTED_QUERY_NOT_FOUND', 'PersistedQueryNotFound');
   }
 
-  /** The document of these params is valid: where its hash came with it, it can be asked for by that. */
+  /**
+   * The document of these params is valid. If its hash was sent too, it can be requested by hash
+   * from now on.
+   */
   remember(params: Params): void {
     const { query } = params;
     const hash = hashOf(params);

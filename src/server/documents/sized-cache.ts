@@ -1,4 +1,4 @@
-/** Remembers values up to a number of bytes, by an estimate that each comes with. What was used last is forgotten last. */
+/** An LRU cache bounded in bytes. Each value comes with an estimate of its size. */
 export class SizedCache<K, V> {
   readonly #atMost: number;
   readonly #entries = new Map<K, { readonly value: V; readonly bytes: number }>();
@@ -20,7 +20,7 @@ export class SizedCache<K, V> {
     return entry.value;
   }
 
-  /** What is larger than all that may be remembered is not. */
+  /** A value larger than the whole cache is not stored. */
   set(key: K, value: V, bytes: number): void {
     this.#delete(key);
     if (bytes > this.#atMost) return;

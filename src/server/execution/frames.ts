@@ -2,30 +2,33 @@ import type { Pulled } from '../../realtime/pull.ts';
 import type { Answer } from '../answers.ts';
 import { bytesOf, isUnsentLimit, type Share } from '../connections/unsent.ts';
 
-/** A frame on its way to one consumer. */
+/** A frame for one consumer. */
 export interface Frame {
   readonly text: string;
-  /** Where it lies in its stream; undefined where it is none that can be gone on from. */
+  /** Its cursor. Undefined if its stream cannot be resumed. */
   readonly cursor: string | undefined;
-  /** To be called when it has left. */
+  /** Call it when the frame was sent. */
   readonly sent: () => void;
 }
 
-/** How a stream turns what its source gives into frames. */
+/** Turns the events of a source into frames. */
 export interface FrameMaker {
-  /** The frame of one event. One without data is the stream's last: to go on after it would hide a hole. */
+  /**
+   * The frame of one event. A frame without data is the last, because continuing after it would
+   * hide a gap.
+   */
   frame(event: unknown): Promise<Answer>;
   /** The last frame, when the source or an execution failed. */
   failure(error: unknown): string;
-  /** The frame of this event has left for the consumer. */
+  /** The frame of this event was sent. */
   sent(event: unknown): void;
-  /** Called once, when nothing more comes. */
+  /** Called once, at the end. */
   ended(): void;
 }
 
-/** What a frame takes of a source that does not say, before it is made. */
+/** The size to reserve for a frame of a source that does not state one. */
 const USUAL_BYTES = 16_384;
-/** A frame that meets one of these is too much for one answer: there may be smaller ones. */
+/** A frame refused for one of these codes is too large for one answer and can be split. */
 const OF_ONE_ANSWER: ReadonlySet<string | null> = new Set(['answerBytes', 'executionMs']);
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
@@ -70,14 +73,14 @@ export class FrameStream implements AsyncIterableIterator<Frame> {
     });
   }
 
-  /** The consumer wants no more. Does not wait for the source to agree. */
+  /** The consumer wants no more. Does not wait for the source. */
   return(): Promise<IteratorReturnResult<undefined>> {
     this.#last = undefined;
     this.#finish();
     return Promise.resolve(DONE);
   }
 
-  /** Nothing more comes but `last`: the key of the one who reads has ended. */
+  /** Sends `last` and ends: the key of the consumer has ended. */
   end(last: string): void {
     if (this.#isEnded) return;
     this.#last = last;
@@ -90,7 +93,7 @@ export class FrameStream implements AsyncIterableIterator<Frame> {
 
   #noteSent(): void {
     this.#maker.sent(this.#event);
-    // A stream that goes quiet keeps nothing of what it told.
+    // A quiet stream keeps nothing of its last frame.
     this.#event = undefined;
     this.#share.release();
   }
@@ -114,7 +117,7 @@ export class FrameStream implements AsyncIterableIterator<Frame> {
     }
   }
 
-  /** What cannot be read for it now, since too much is unsent, can later. */
+  /** What cannot be read now because too much is unsent can be read later. */
   async #make(event: unknown): Promise<Answer> {
     for (;;) {
       const frame = await this.#maker.frame(event);
@@ -131,7 +134,7 @@ export class FrameStream implements AsyncIterableIterator<Frame> {
     this.#maker.ended();
     for (const resolve of this.#waiting) resolve(this.#final());
     this.#waiting.clear();
-    // A source that refuses to end has nobody left to tell.
+    // Nobody is left to tell if a source fails to end.
     if (!isSourceDone) Promise.resolve(this.#source.return?.()).catch(() => {});
   }
 
@@ -151,8 +154,9 @@ function cursorOf(event: unknown): string | undefined {
 }
 
 /**
- * Frames of the same event for the same question, made once. Sources that give many subscribers one and the same event object have it
- * executed and serialised once, for all of them; the memory goes with the event.
+ * Shares frames of the same event for the same document, variables and rights. A source that gives
+ * one event object to many subscribers has it executed and serialised once for all of them. The
+ * memory is freed with the event.
  */
 export class SharedFrames {
   readonly #byEvent = new WeakMap<object, Map<string, Promise<Answer>>>();
@@ -169,7 +173,7 @@ export class SharedFrames {
     const frame = make();
     byKey.set(key, frame);
     const forget = () => byKey.get(key) === frame && byKey.delete(key);
-    // What there was no room for now is made again later.
+    // A frame without room is made again later.
     frame.then(({ limit }) => isUnsentLimit(limit) && forget(), forget);
     return frame;
   }

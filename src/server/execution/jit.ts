@@ -19,11 +19,11 @@ import { countCompiledFields } from './jit-size.ts';
 
 /** Compiling costs about as much as so many runs of graphql-js, less what compiled ones cost. */
 export const RUNS_BEFORE = 8;
-/** About 10 ms of compiling. What apps and consoles ask has a tenth of it. */
+/** About 10 ms of compiling. Typical operations take a tenth of it. */
 const MAX_FIELDS = 500;
 /** The share of the event loop's time that compiling may take. */
 const MOST_OF_TIME = 1 / 20;
-/** Enough for some thousand operations as apps have them. */
+/** Enough for some thousand typical operations. */
 const MAX_BYTES = 32_000_000;
 /** Code, and what V8 makes of it once it runs. */
 const BYTES_PER_FIELD = 3_000;
@@ -58,9 +58,9 @@ interface Compiled {
 export class Jit {
   readonly #schema: GraphQLSchema;
   readonly #now: () => number;
-  /** Null: it cannot be compiled, or is too large. */
+  /** Null: it cannot be compiled or is too large. */
   readonly #compiled = new SizedCache<Operation, Compiled | null>(MAX_BYTES);
-  /** Until when compiling has had its share of time. */
+  /** The time until which compiling has used up its share. */
   #pausedUntil = 0;
 
   constructor(schema: GraphQLSchema, now: () => number = () => performance.now()) {
@@ -79,7 +79,7 @@ export class Jit {
     return compiled.query(run.rootValue, run.context, coerced);
   }
 
-  /** Whether the operation is executed compiled from now on. */
+  /** Whether the compiled operation is used from now on. */
   isCompiled(operation: Operation): boolean {
     return (this.#compiled.get(operation) ?? null) !== null;
   }

@@ -1,8 +1,8 @@
 /**
- * The endpoint of fragments: PUT takes their bytes, GET and HEAD give them.
- *
- * A URL is good by its signature, or for whoever comes with a key that sees the fragment. What is given goes out as a download: an attachment,
- * never sniffed, of its own content type only where a browser does nothing with it; a fragment is somebody's file, not a page of ours.
+ * The endpoint of fragments: PUT stores their bytes, GET and HEAD return them. A request needs a
+ * signed URL, or a key that may see the fragment. Files are sent as downloads: as an attachment,
+ * never sniffed, and with their own content type only if browsers do not execute it. A fragment is
+ * a user's file, not one of our pages.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
@@ -26,7 +26,7 @@ import { isAwaited } from '../http/params.ts';
 import type { ServerMeters } from '../watch/meters.ts';
 import { parseRange } from './range.ts';
 
-/** Content types that a browser shows as what they are and runs nothing of. */
+/** Content types that browsers display without executing anything. */
 const SAFE_TYPES =
   /^(text\/plain|text\/csv|application\/json|application\/pdf|application\/zip|application\/gzip|image\/(png|jpeg|gif|webp))$/;
 
@@ -58,9 +58,9 @@ function requirePace(tooFast: TooFast | null): void {
 }
 
 export interface FragmentEndpointParts {
-  /** How long a client may send nothing of its upload, or take nothing of its download, before it is let go. */
+  /** How long an upload or download may make no progress before its client is disconnected. */
   readonly stallMs: number;
-  /** Tells when a key ends: what came with it under way is cut. */
+  /** Reports when a key ends: transfers that use it are cut. */
   readonly onKeyEnd: ServerParts<object>['onKeyEnd'];
   readonly meters: ServerMeters;
 }
@@ -71,7 +71,8 @@ export function fragmentEndpoint(domain: Domain, rates: Rates, parts: FragmentEn
     try {
       const id = url.pathname.slice('/fragments/'.length);
       if (typeOfId(id) !== 'Fragment') throw notFound();
-      // The server bounds no transfer as a whole. A socket on which nothing moves for so long is destroyed.
+      // Transfers have no time limit as a whole. A socket without progress for this long is
+      // destroyed.
       request.socket.setTimeout(parts.stallMs);
       const action = actionOf(request.method);
       const { fragment, principal } = await requireFragment({ domain, rates, request, response, id, url }, action);
@@ -121,7 +122,10 @@ async function requireFragment(
   return { fragment, principal };
 }
 
-/** A transfer may take hours; it ends with the key that it came with. An upload can still be told why, a download breaks. */
+/**
+ * A transfer may take hours, but it ends with its key. An upload still gets an error; a download
+ * breaks.
+ */
 function cutWithKey({ onKeyEnd }: FragmentEndpointParts, principal: Principal, request: IncomingMessage, response: ServerResponse): void {
   const stop = onKeyEnd(principal, (why) => {
     if (response.headersSent) {
@@ -134,7 +138,7 @@ function cutWithKey({ onKeyEnd }: FragmentEndpointParts, principal: Principal, r
   response.once('close', stop);
 }
 
-/** A fragment is kept as its bytes came: packed ones would be handed out as if they were the file. */
+/** A fragment is stored as received: compressed bytes would be served as if they were the file. */
 function requireUnpacked({ headers }: IncomingMessage): void {
   const encoding = headers['content-encoding'];
   if (encoding === undefined || encoding.toLowerCase() === 'identity') return;
@@ -150,7 +154,7 @@ async function put(
 ): Promise<void> {
   const { id } = announced;
   if (announced.status === 'READY') throw new FileRefusal(409, 'INVALID_STATE', 'The bytes of this fragment are stored already.');
-  // Before the bytes are asked for: what is refused anyway need not be sent.
+  // Before the client is asked to continue: what is refused need not be sent.
   await requireUpload(domain, announced);
   requireUnpacked(request);
   if (request.headers['content-range']) throw new FileRefusal(400, 'BAD_REQUEST', 'An upload is whole: Content-Range is not taken.');
@@ -161,9 +165,10 @@ async function put(
   // There is nothing yet that it could match.
   if (request.headers['if-match'] !== undefined) throw preconditionFailed();
   if (isAwaited(request)) response.writeContinue();
-  // All is here: the disk may take its time.
+  // All bytes have arrived: the disk may take its time.
   request.once('end', () => request.socket.setTimeout(0));
-  // One that is refused half-way is still to hear why: to destroy a request destroys its connection.
+  // A client that is refused half-way must still get the error. Destroying the request would
+  // destroy its connection.
   const received = await domain.files.receive(
     id,
     counted(request.iterator({ destroyOnReturn: false }), meters.fragmentBytes.of({ direction: 'in' })),
@@ -188,7 +193,7 @@ async function finish(domain: Domain, id: string, file: StoredFile): Promise<Fra
   } catch (error) {
     if (error instanceof Refusal) {
       const [fragment] = await domain.store.read.run(fragmentById, { id });
-      // Two uploads of the same bytes: they are those of the one that was first.
+      // Two uploads of the same bytes: the first one owns them.
       const areKept = fragment?.status === 'READY' && fragment.sha256 === file.sha256;
       if (!areKept) await domain.files.removeFile({ id, sha256: file.sha256 });
     }
@@ -285,7 +290,7 @@ function answerError(meters: ServerMeters, request: IncomingMessage, response: S
 
 function sendRefusal(request: IncomingMessage, response: ServerResponse, refusal: FileRefusal): void {
   const body = JSON.stringify({ errors: [{ message: refusal.message, extensions: { code: refusal.code, ...refusal.extensions } }] });
-  // The rest of an upload that is refused is not read: the connection ends with the answer.
+  // The rest of a refused upload is not read: the connection ends with the answer.
   const headers: Record<string, string> = request.method === 'PUT' ? { connection: 'close' } : {};
   const { retryAfterMs } = refusal.extensions;
   if (typeof retryAfterMs === 'number') headers['retry-after'] = String(Math.ceil(retryAfterMs / 1_000));

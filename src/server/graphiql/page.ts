@@ -21,7 +21,7 @@ export function wantsPage({ headers, url }: IncomingMessage): boolean {
   return prefersPage(headers.accept) && (headers.authorization === undefined || readTarget(url).search === '');
 }
 
-/** The page needs no key; what it asks does. */
+/** The page needs no key, but its requests do. */
 export async function renderPage(): Promise<string> {
   const { PAGE } = await import('./assets.ts');
   return PAGE;

@@ -2,7 +2,7 @@ import type { Answer } from '../answers.ts';
 import { chooseMediaType, type MediaType } from './accept.ts';
 import type { HttpRefusal } from './refusal.ts';
 
-/** What answers a request, before it is on its way: the same whether Yoga or the hot path made it. */
+/** The answer to a request before it is sent, from Yoga or from the hot path. */
 export interface Reply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;

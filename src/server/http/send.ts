@@ -6,7 +6,7 @@ import type { Reply } from './reply.ts';
 /** Characters of an answer that is written in one go. */
 const AT_ONCE = 65_536;
 
-/** Sends a reply. Does nothing where the client has gone. */
+/** Sends a reply. Does nothing if the client is gone. */
 export function sendReply(request: IncomingMessage, response: ServerResponse, { status, headers, text }: Reply): void {
   if (response.destroyed || response.headersSent) return;
   response.writeHead(status, { ...headers, ...closeAfter(request, status) });
@@ -14,7 +14,7 @@ export function sendReply(request: IncomingMessage, response: ServerResponse, { 
   else void sendPieces(response, text);
 }
 
-/** Where a body was refused, what is left of it is not read: the connection cannot be used again. */
+/** The rest of a refused body is not read, so the connection cannot be reused. */
 const closeAfter = (request: IncomingMessage, status: number) => (status < 400 || request.complete ? {} : { connection: 'close' });
 
 async function sendPieces(response: ServerResponse, text: string): Promise<void> {
@@ -50,7 +50,7 @@ export function sendResponse(
   response.on('error', () => {}); // 'close' follows
   response.once('close', () => void reader.cancel());
   let isQuiet = false;
-  // Whoever was sent something since the last time knows that the stream lives.
+  // A stream that sent something since the last ping needs no comment.
   const keepAlive = () => {
     if (isQuiet) void outlet.send(KEEP_ALIVE);
     isQuiet = true;

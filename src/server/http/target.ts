@@ -1,4 +1,4 @@
-/** What a request line asks for. */
+/** The target of a request line. */
 export interface Target {
   /** Where it goes: `/graphql`, whether the client wrote `/graphql/`, `//graphql` or `http://gateway/graphql`. */
   readonly path: string;

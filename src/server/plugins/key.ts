@@ -6,7 +6,7 @@ import { refuse, UNAUTHENTICATED } from '../errors.ts';
 import { HttpRefusal, requirePace } from '../http/refusal.ts';
 import type { HttpPlugin } from '../yoga.ts';
 
-/** Finds out whose key it is, and takes the first point of it, before anything of the body is read. */
+/** Authenticates the key and takes its first point before the body is read. */
 export function useKey<C extends object>(parts: ServerParts<C>): HttpPlugin {
   return {
     async onRequestParse({ serverContext }) {

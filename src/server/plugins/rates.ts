@@ -2,7 +2,10 @@ import { pointsOf, type Rates } from '../connections/rates.ts';
 import { requirePace } from '../http/refusal.ts';
 import type { PipelinePlugin } from '../pipeline.ts';
 
-/** Takes the points of the key that an operation costs; the first one was taken when its request came. */
+/**
+ * Takes the points that an operation costs from its key. The first point was taken when the request
+ * arrived.
+ */
 export function useRates(rates: Rates): PipelinePlugin {
   return {
     onParse({ context: { principal, cost, res } }) {

@@ -3,8 +3,9 @@ import { bytesOf } from '../connections/unsent.ts';
 import type { PipelinePlugin } from '../pipeline.ts';
 
 /**
- * Counts the answer's bytes among what waits for its client, and refuses the answer to a query for which there is no room. A mutation
- * has taken effect by then: its answer is counted and goes out. Streams wait for room instead (execution/frames.ts).
+ * Counts the bytes of an answer as unsent, and refuses the answer to a query that has no room. A
+ * mutation has taken effect by then, so its answer is counted and sent. Streams wait for room
+ * instead (execution/frames.ts).
  */
 export function useUnsentLimits(answers: Answers): PipelinePlugin {
   return {

@@ -1,4 +1,4 @@
-/** One request as its answer, the log and the traces name it. */
+/** The identity of a request in its answer, the log and the traces. */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 

@@ -1,8 +1,11 @@
-/** The log as those know it who write to it. Messages are fixed sentences; what varies is in the fields, and no field is ever a secret. */
+/**
+ * The log, for its writers. Messages are fixed sentences. What varies is in the fields, and no
+ * field is ever a secret.
+ */
 export type Level = 'debug' | 'info' | 'warn' | 'error';
 
 export type Log = Readonly<Record<Level, (message: string, fields?: object) => void>> & {
-  /** Whether this level is written at all: for fields that are dear to gather. */
+  /** Whether this level is written, for fields that are expensive to collect. */
   has(level: Level): boolean;
 };
 

@@ -1,4 +1,4 @@
-/** What the server counts: requests, operations, sockets, streams, frames and files. */
+/** The server's metrics: requests, operations, sockets, streams, frames and files. */
 import { Counter, Counters, Histograms, Level, Levels, type Meter } from '../../instruments/instruments.ts';
 
 export class ServerMeters {

@@ -15,7 +15,7 @@ interface Cells {
   readonly byCode: Map<string, Count>;
 }
 
-/** Slower than that is said without being asked, unless it waits on purpose. */
+/** Slower operations are logged at level info, except those that wait on purpose. */
 const SLOW_MS = 1_000;
 const WAITS_ON_PURPOSE: ReadonlySet<string> = new Set(['claimNextSteps']);
 /** Of a name that a client gave to its operation. */

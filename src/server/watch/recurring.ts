@@ -1,10 +1,12 @@
 import { describeFault, type Log } from './log.ts';
 
 const SAID_EVERY_MS = 60_000;
-/** What was quiet for so long and comes again is news. */
+/** After this long without a failure, the next one counts as new. */
 const OVER_AFTER_MS = 10_000;
 
-/** Logs what fails again and again while its cause lasts: the first time at once, then once a minute with how often it was. */
+/**
+ * Logs a recurring failure: the first time at once, then once a minute with the number of times.
+ */
 export function logRecurring(log: Pick<Log, 'error'>, message: string, now = () => performance.now()): (error: unknown) => void {
   let saidAt = Number.NEGATIVE_INFINITY;
   let newestAt = Number.NEGATIVE_INFINITY;

@@ -24,7 +24,10 @@ export class GatewaySocket extends WebSocket {
   }
 }
 
-/** What a peer has to answer a close frame, or to take what still waits for it, before the connection is cut. */
+/**
+ * How long a peer has to answer a close frame or accept its unsent messages before the connection
+ * is cut.
+ */
 const CLOSE_GRACE_MS = 5_000;
 
 /** Messages, and characters of them, that may wait for one peer in answer to its own. Above, nothing more is read from it: its pings would fill our memory. */
@@ -39,7 +42,7 @@ export class Socket implements Connection {
   readonly #outlet: Outlet;
   #replies = 0;
   #replyCharacters = 0;
-  /** Why nothing is read from the peer. */
+  /** The reasons why nothing is read from the peer. */
   readonly #pauses = new Set<'replies' | 'inbox'>();
   #isPonging = false;
   #owedPong: Buffer | null = null;

@@ -22,7 +22,7 @@ import { CLOSE, GatewaySocket, Socket } from './socket.ts';
 /** What belongs to one socket beside graphql-ws's own state of it. */
 interface Extra {
   readonly socket: Socket;
-  /** The one that asked for the upgrade. */
+  /** The upgrade request. */
   readonly request: IncomingMessage;
   /** That request's; each operation's is a number after it. */
   readonly id: string;
@@ -30,7 +30,7 @@ interface Extra {
   /** Operations that are under way, those that the client has completed included until nothing more comes of them. */
   readonly running: Set<string>;
   readonly inbox: Inbox;
-  /** Of the key that it has shown. */
+  /** The principal of the key that it has shown. */
   account: Account | null;
   principal: Principal | null;
   /** What to undo when the socket closes. */
@@ -42,7 +42,7 @@ interface Begun {
   readonly prepared: Prepared;
   readonly id: string;
   readonly extra: Extra;
-  /** The client wants it no more. A mutation may wait on purpose, for work to claim: it must not be given any then. */
+  /** The client cancelled it. A claim that waits for work must not get any then. */
   readonly leave: () => void;
   /** To be called once, when nothing more comes of it. */
   readonly ended: () => void;
@@ -86,7 +86,10 @@ export class WebSocketEndpoint<C extends object> {
     });
   }
 
-  /** Whether a request asks for a socket here. Any other upgrade (to HTTP/2, say) is an offer, and what asks besides is answered without. */
+  /**
+   * Whether a request asks for a WebSocket here. Any other upgrade (to HTTP/2, for example) is an
+   * offer, which the server declines by answering normally.
+   */
   static isAskedFor({ method, url, headers: { upgrade } }: IncomingMessage): boolean {
     return method === 'GET' && upgrade?.trim().toLowerCase() === 'websocket' && readTarget(url).path === '/graphql';
   }
@@ -256,7 +259,7 @@ function refuseStranger(connection: Duplex, allowed: number): void {
   refuseUpgrade(connection, `${head.join('\r\n')}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
 }
 
-/** Does not wait for the client to close its end, which it may never do. */
+/** Does not wait for the client to close its side, which it may never do. */
 function refuseUpgrade(connection: Duplex, answer: string): void {
   connection.end(answer, () => connection.destroy());
 }
