@@ -93,6 +93,9 @@ test('says why it waits, when it has waited for a while', async () => {
   await eventually(() => expect(following.stderr()).toMatch(/^-- step 0 Run waits: ./m));
   stop.abort();
   expect((await following).code).toBe(130);
+  // Nothing is left that another test might claim.
+  const [id = ''] = /job_\w+/.exec(following.stdout() + following.stderr()) ?? [];
+  expect((await trainyard('cancel', id)).code).toBe(0);
 });
 
 test('a job that is not there is told in the same words by every command', async () => {
