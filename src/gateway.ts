@@ -22,7 +22,7 @@ import { Unsent } from './server/connections/unsent.ts';
 import { readManifest } from './server/documents/manifest.ts';
 import { fragmentEndpoint } from './server/files/files.ts';
 import { startServer } from './server/http.ts';
-import { ServerMeters } from './server/watch/meters.ts';
+import { ServerInstruments } from './server/watch/instruments.ts';
 import { logRecurring } from './server/watch/recurring.ts';
 import { endInTurn } from './shutdown.ts';
 import { closeToOthers } from './store/files/owner-only.ts';
@@ -81,14 +81,14 @@ async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracin
   const domain = createDomain({ store, files, models: { inspect: inspectModel }, schemas: openSchemas(), limits: work });
   if (store.isFirst) await forgiveOutage(domain);
   const wakeups = new Wakeups(store);
-  const meters = new ServerMeters();
+  const instruments = new ServerInstruments();
   const unsent = new Unsent(limits);
   const counted = [
-    store.meters,
-    domain.meters.all(),
-    wakeups.meters,
-    meters.all(),
-    unsent.meters,
+    store.instruments,
+    domain.instruments.all(),
+    wakeups.instruments,
+    instruments.all(),
+    unsent.instruments,
     samplesOf(domain, config.store.dataDir),
     log.lostLines,
   ].flat();
@@ -106,7 +106,7 @@ async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracin
     onKeyEnd,
     trustedDocuments,
     handlers: {
-      '/fragments/': fragmentEndpoint(domain, rates, { ...limits, onKeyEnd, meters }),
+      '/fragments/': fragmentEndpoint(domain, rates, { ...limits, onKeyEnd, instruments }),
       '/metrics': metricsEndpoint(domain, metrics),
     },
     ready: readinessOf(store),
@@ -114,7 +114,7 @@ async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracin
     unsent,
     rates,
     log,
-    meters,
+    instruments,
     traces: tracing?.traces ?? null,
   };
   const server = await startServer(parts, network).catch(async (error: unknown) => {

@@ -175,6 +175,8 @@ describe('The house style', () => {
     [/victim|leavePlace/i, 'candidate, eviction'],
     [/\bcompany\b|isOnlyUp/i, 'local'],
     [/\bPortable[A-Z]|\bstretch(es)?\b|\bLoading\b|adoptingStatements/, 'backup format, range, restore, identity'],
+    [/\bmeters\b|\b(Server|Store|Domain)Meters\b/, 'instruments'],
+    [/AnswerRoom|readPlainly|upkeep|standInLine/i, 'response budget, bare field, commands, wait queue'],
     [/\bOrders\b|\bordersOf/, 'directives'],
     [/^type Optional\b/m, 'the one in src/store/optional.ts'],
   ];

@@ -107,7 +107,7 @@ async function aggregate(parts: AggregatorParts, self: Self, claim: Claim, stopp
     await lease.end();
     if (!(error instanceof StaleLease)) await giveUp(parts, self, leaseToken, lease.signal.aborted ? null : error);
   } finally {
-    domain.meters.aggregations.of({ outcome }).note((performance.now() - began) / 1_000);
+    domain.instruments.aggregations.of({ outcome }).note((performance.now() - began) / 1_000);
     await lease.end();
   }
 }

@@ -19,7 +19,7 @@ export interface About {
   readonly help: string;
 }
 
-export interface Meter extends About {
+export interface Instrument extends About {
   readonly type: 'counter' | 'gauge' | 'histogram';
   read(): readonly Reading[] | Promise<readonly Reading[]>;
 }
@@ -85,7 +85,7 @@ class Family<L extends string, C extends Count | Distribution> {
   }
 }
 
-export class Counter extends Count implements Meter {
+export class Counter extends Count implements Instrument {
   readonly type = 'counter';
   readonly name: string;
   readonly help: string;
@@ -99,7 +99,7 @@ export class Counter extends Count implements Meter {
   }
 }
 
-export class Counters<L extends string> extends Family<L, Count> implements Meter {
+export class Counters<L extends string> extends Family<L, Count> implements Instrument {
   readonly type = 'counter';
   readonly name: string;
   readonly help: string;
@@ -113,7 +113,7 @@ export class Counters<L extends string> extends Family<L, Count> implements Mete
   }
 }
 
-export class Histogram extends Distribution implements Meter {
+export class Histogram extends Distribution implements Instrument {
   readonly type = 'histogram';
   readonly name: string;
   readonly help: string;
@@ -127,7 +127,7 @@ export class Histogram extends Distribution implements Meter {
   }
 }
 
-export class Histograms<L extends string> extends Family<L, Distribution> implements Meter {
+export class Histograms<L extends string> extends Family<L, Distribution> implements Instrument {
   readonly type = 'histogram';
   readonly name: string;
   readonly help: string;
@@ -142,7 +142,7 @@ export class Histograms<L extends string> extends Family<L, Distribution> implem
 }
 
 /** What is so now, looked at when somebody asks. */
-export class Gauge implements Meter {
+export class Gauge implements Instrument {
   readonly type = 'gauge';
   readonly name: string;
   readonly help: string;
@@ -167,7 +167,7 @@ export class Level extends Gauge {
 }
 
 /** The same, by labels. */
-export class Levels<L extends string> extends Family<L, Count> implements Meter {
+export class Levels<L extends string> extends Family<L, Count> implements Instrument {
   readonly type = 'gauge';
   readonly name: string;
   readonly help: string;

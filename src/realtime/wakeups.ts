@@ -1,7 +1,7 @@
 /** Listeners by topic. After each commit, those whose topics it touched are woken. */
 import { queueOfTopic } from '../domain/core/change.ts';
 import type { Ticket, Waker } from '../domain/core/waker.ts';
-import { Counter, Gauge, type Meter } from '../instruments/instruments.ts';
+import { Counter, Gauge, type Instrument } from '../instruments/instruments.ts';
 import { anyTopic, type Store, type Topic } from '../store/store.ts';
 import { WaitQueue } from './wait-queue.ts';
 
@@ -10,7 +10,7 @@ export class Wakeups implements Waker {
   readonly #waitQueue = new WaitQueue();
   readonly #stop: () => void;
   readonly #woken = new Counter({ name: 'trainyard_wakeups_total', help: 'Wake-ups of listeners' });
-  readonly meters: readonly Meter[] = [
+  readonly instruments: readonly Instrument[] = [
     this.#woken,
     new Gauge({ name: 'trainyard_listeners', help: 'Listeners that wait for a change, one per topic' }, () => this.size),
   ];

@@ -9,8 +9,8 @@ import type { Readiness } from './http/health.ts';
 import type { Limits } from './limits.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { Call } from './watch/call.ts';
+import type { ServerInstruments } from './watch/instruments.ts';
 import type { Log } from './watch/log.ts';
-import type { ServerMeters } from './watch/meters.ts';
 import type { Traces } from './watch/traces.ts';
 
 /** What the gateway passes to its server: everything but the transport. */
@@ -54,7 +54,7 @@ export interface ServerParts<C extends object> {
   /** The rate of each key, here and at the other endpoints. */
   readonly rates: Rates;
   readonly log: Log;
-  readonly meters: ServerMeters;
+  readonly instruments: ServerInstruments;
   /** Null: tracing is off. */
   readonly traces: Traces | null;
 }

@@ -3,8 +3,8 @@ import { type ASTNode, GraphQLError, type GraphQLFormattedError } from 'graphql'
 import type { RequestCode } from '../domain/core/refusals.ts';
 import { unavailabilityOf } from '../store/unavailable.ts';
 import type { Call } from './watch/call.ts';
+import type { ServerInstruments } from './watch/instruments.ts';
 import { describeFault, type Log } from './watch/log.ts';
-import type { ServerMeters } from './watch/meters.ts';
 import { logRecurring } from './watch/recurring.ts';
 
 /** An error that may be sent to a client unchanged. */
@@ -39,7 +39,7 @@ export type Mask = (error: unknown, call?: Call) => GraphQLFormattedError;
 
 export interface MaskParts {
   readonly log: Pick<Log, 'error'>;
-  readonly meters: Pick<ServerMeters, 'faults' | 'limits'>;
+  readonly instruments: Pick<ServerInstruments, 'faults' | 'limits'>;
 }
 
 /**
@@ -48,13 +48,13 @@ export interface MaskParts {
  * is UNAVAILABLE: the same request may be answered later. Everything else is a fault of ours:
  * the client gets INTERNAL_ERROR with an id, and the log gets the same id with the message and the stack.
  */
-export function createMask({ log, meters }: MaskParts): Mask {
+export function createMask({ log, instruments }: MaskParts): Mask {
   const faults = new WeakMap<object, GraphQLFormattedError>();
   const sayUnavailable = logRecurring(log, 'The store is not available: requests are answered with UNAVAILABLE.');
   return (error, call) => {
     if (error instanceof GraphQLError) {
       if (typeof error.extensions?.code === 'string') {
-        noteLimit(meters, error.extensions);
+        noteLimit(instruments, error.extensions);
         return format(error, error.message, error.extensions);
       }
       if (isRequestError(error)) return format(error, sayRequestError(error.message), { code: 'BAD_REQUEST' });
@@ -80,7 +80,7 @@ export function createMask({ log, meters }: MaskParts): Mask {
       ...path,
       ...describeFault(cause),
     });
-    meters.faults.add();
+    instruments.faults.add();
     const message = `Something went wrong on our side. The gateway's log has it under ${id}.`;
     const masked = format(error instanceof GraphQLError ? error : undefined, message, { code: 'INTERNAL_ERROR', id });
     if (error instanceof Error) faults.set(error, masked);
@@ -89,8 +89,8 @@ export function createMask({ log, meters }: MaskParts): Mask {
 }
 
 /** Counts a refusal for going beyond a limit, if it is one. */
-export function noteLimit(meters: Pick<ServerMeters, 'limits'>, { code, limit }: { readonly [name: string]: unknown }): void {
-  if (code === 'LIMIT_EXCEEDED') meters.limits.of({ limit: typeof limit === 'string' ? limit : 'other' }).add();
+export function noteLimit(instruments: Pick<ServerInstruments, 'limits'>, { code, limit }: { readonly [name: string]: unknown }): void {
+  if (code === 'LIMIT_EXCEEDED') instruments.limits.of({ limit: typeof limit === 'string' ? limit : 'other' }).add();
 }
 
 /**

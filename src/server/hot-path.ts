@@ -38,7 +38,7 @@ export async function answerHot<C extends object>(
 }
 
 async function replyTo<C extends object>(parts: GraphqlParts<C>, req: IncomingMessage, res: ServerResponse, call: Call): Promise<Reply> {
-  const { pipeline, limits, meters } = parts;
+  const { pipeline, limits, instruments } = parts;
   const { accept } = req.headers;
   try {
     const principal = await requireKey(parts, req, res);
@@ -49,7 +49,7 @@ async function replyTo<C extends object>(parts: GraphqlParts<C>, req: IncomingMe
   } catch (error) {
     if (error instanceof OperationRefused) return replyWith(pipeline.answers.refusal(error.errors, call), accept);
     if (!(error instanceof HttpRefusal)) throw error;
-    noteLimit(meters, error.error.extensions);
+    noteLimit(instruments, error.error.extensions);
     return replyWithRefusal(error, accept);
   }
 }

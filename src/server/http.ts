@@ -36,7 +36,7 @@ const LEAVE_SPREAD_MS = 3_000;
 export async function startServer<C extends object>(parts: ServerParts<C>, address: Address): Promise<RunningServer> {
   const origins = address.origins ?? [];
   const letGo = () => {
-    parts.meters.dropped.add();
+    parts.instruments.dropped.add();
     parts.log.info('A consumer was let go that took nothing for too long.');
   };
   const connections = new Connections(parts.limits, letGo, () => parts.unsent.isTight);
@@ -109,7 +109,7 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
     perAddress: connectionsPerAddress,
     inAll: connectionsAtMost(),
     onFull: () => server.closeIdleConnections(),
-    onDrop: () => parts.meters.limits.of({ limit: 'connectionsPerAddress' }).add(),
+    onDrop: () => parts.instruments.limits.of({ limit: 'connectionsPerAddress' }).add(),
   });
   server.on('connection', (socket) => arrivals.add(socket));
   // A body is asked for by whoever reads it. An expectation that nobody knows is none that must be refused.

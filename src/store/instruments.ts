@@ -1,10 +1,10 @@
 /** Metrics of a store's writes, with the same names on both databases. */
 import { stat } from 'node:fs/promises';
-import { Counter, Counters, Gauge, Histogram, type Meter } from '../instruments/instruments.ts';
+import { Counter, Counters, Gauge, Histogram, type Instrument } from '../instruments/instruments.ts';
 
 const GROUP_SIZES = [1, 2, 5, 10, 20, 50, 100, 200];
 
-export class StoreMeters {
+export class StoreInstruments {
   readonly writes = new Counters<'outcome'>({
     name: 'trainyard_store_writes_total',
     help: 'Writes that were committed, or undone because of a refusal or an error',
@@ -42,7 +42,7 @@ export class StoreMeters {
     this.#gauges = gauges;
   }
 
-  all(): readonly Meter[] {
+  all(): readonly Instrument[] {
     const { writes, writeSeconds, queueSeconds, commitSeconds, commitWrites, retries, troubles } = this;
     return [writes, writeSeconds, queueSeconds, commitSeconds, commitWrites, retries, troubles, ...this.#gauges];
   }

@@ -10,7 +10,7 @@
  */
 import type { Placeholder as DrizzlePlaceholder, SQL, SQLWrapper } from 'drizzle-orm';
 import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core';
-import type { Meter } from '../instruments/instruments.ts';
+import type { Instrument } from '../instruments/instruments.ts';
 import type { Tables } from './schema/tables.ts';
 
 /**
@@ -134,7 +134,7 @@ export interface Store {
    */
   readonly replaced: Promise<void>;
   /** Its metrics. */
-  readonly meters: readonly Meter[];
+  readonly instruments: readonly Instrument[];
   /**
    * Why the newest finished write could not be stored (the disk is full, the database is
    * unreachable). Null if it was stored or refused.

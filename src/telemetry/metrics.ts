@@ -1,20 +1,21 @@
 /** `/metrics`: what the gateway counts, in the text format of Prometheus. */
 import { collectDefaultMetrics, type Metric, Registry } from 'prom-client';
-import { Distribution, Gauge, type Labels, type Meter, type Reading } from '../instruments/instruments.ts';
+import { Distribution, Gauge, type Instrument, type Labels, type Reading } from '../instruments/instruments.ts';
 
 /**
- * All meters of one gateway, and those of its process: memory, CPU, event loop, garbage collection.
+ * All instruments of one gateway, and those of its process: memory, CPU, event loop, garbage
+ * collection.
  */
 export class Metrics {
   readonly #registry = new Registry();
   readonly contentType = this.#registry.contentType;
 
-  constructor(about: Labels, meters: readonly Meter[]) {
+  constructor(about: Labels, instruments: readonly Instrument[]) {
     collectDefaultMetrics({ register: this.#registry });
     const info = new Gauge({ name: 'trainyard_info', help: 'Always 1; its labels say what runs here' }, () => [
       { labels: about, value: 1 },
     ]);
-    for (const meter of [info, ...meters]) this.#add(meter);
+    for (const instrument of [info, ...instruments]) this.#add(instrument);
   }
 
   /** Names and helps, for the page that documents them. */
@@ -26,12 +27,12 @@ export class Metrics {
     return this.#registry.metrics();
   }
 
-  #add(meter: Meter): void {
-    const { name, help, type } = meter;
+  #add(instrument: Instrument): void {
+    const { name, help, type } = instrument;
     const metric = {
       name,
       help,
-      get: async () => ({ name, help, type, values: (await meter.read()).flatMap((reading) => linesOf(name, reading)) }),
+      get: async () => ({ name, help, type, values: (await instrument.read()).flatMap((reading) => linesOf(name, reading)) }),
     };
     // Cast: the registry asks a metric for its name and for `get`, and its types ask for one of
     // prom-client's own classes.

@@ -3,7 +3,7 @@
  */
 import { statfs } from 'node:fs/promises';
 import type { Domain } from '../domain/core/domain.ts';
-import { Gauge, type Meter, type Reading } from '../instruments/instruments.ts';
+import { Gauge, type Instrument, type Reading } from '../instruments/instruments.ts';
 import { heldSteps, queuedSteps, unfinishedJobs } from '../store/queries/tallies.ts';
 import { inTime } from './in-time.ts';
 
@@ -22,7 +22,7 @@ interface Sample {
 }
 const nothing: Sample = { jobs: [], steps: [], oldestSeconds: [] };
 
-export function samplesOf(domain: Domain, dataDir: string): readonly Meter[] {
+export function samplesOf(domain: Domain, dataDir: string): readonly Instrument[] {
   let newest: { readonly at: number; readonly sample: Promise<Sample> } | null = null;
   const look = (): Promise<Sample> => {
     const at = performance.now();

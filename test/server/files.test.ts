@@ -11,7 +11,7 @@ import { signUrl } from '../../src/domain/files/signatures.ts';
 import { Rates } from '../../src/server/connections/rates.ts';
 import { fragmentEndpoint } from '../../src/server/files/files.ts';
 import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
-import { ServerMeters } from '../../src/server/watch/meters.ts';
+import { ServerInstruments } from '../../src/server/watch/instruments.ts';
 import { ask } from '../e2e/asking.ts';
 import { createSqliteDatabase, type TestDatabase } from '../support/databases.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
@@ -294,8 +294,8 @@ describe('a download', () => {
 test('a transfer on which nothing moves is let go, and leaves nothing', async () => {
   const own = await createSqliteDatabase();
   const { domain, createJob } = await plantSeed(await own.open(), { start: new Date().toISOString() });
-  const meters = new ServerMeters();
-  const door = fragmentEndpoint(domain, new Rates(DEFAULT_LIMITS), { stallMs: 300, onKeyEnd: () => () => {}, meters });
+  const instruments = new ServerInstruments();
+  const door = fragmentEndpoint(domain, new Rates(DEFAULT_LIMITS), { stallMs: 300, onKeyEnd: () => () => {}, instruments });
   const closed: Promise<unknown>[] = [];
   const server = await startSample({
     handlers: {

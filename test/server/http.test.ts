@@ -5,7 +5,7 @@ import { afterEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { Unsent } from '../../src/server/connections/unsent.ts';
 import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
-import { ServerMeters } from '../../src/server/watch/meters.ts';
+import { ServerInstruments } from '../../src/server/watch/instruments.ts';
 import { openSocket } from './raw-socket.ts';
 import { type SampleServer, startSample } from './sample-server.ts';
 
@@ -72,7 +72,7 @@ test('a port that is taken is said, not crashed on', async () => {
     unsent: new Unsent(DEFAULT_LIMITS),
     rates: new Rates(DEFAULT_LIMITS),
     log: { debug() {}, info() {}, warn() {}, error() {}, has: () => false },
-    meters: new ServerMeters(),
+    instruments: new ServerInstruments(),
     traces: null,
   };
   await expect(startServer(parts, { host: '127.0.0.1', port: Number(new URL(server.url).port) })).rejects.toMatchObject({

@@ -5,13 +5,13 @@ import { SizedCache } from '../../src/server/documents/sized-cache.ts';
 import { createMask } from '../../src/server/errors.ts';
 import { Jit, RUNS_BEFORE } from '../../src/server/execution/jit.ts';
 import { DEFAULT_LIMITS, type Limits } from '../../src/server/limits.ts';
-import { ServerMeters } from '../../src/server/watch/meters.ts';
+import { ServerInstruments } from '../../src/server/watch/instruments.ts';
 import { buildSampleSchema, type SampleContext } from './sample-schema.ts';
 import { Source } from './source.ts';
 
 const schema = buildSampleSchema(new Source());
 const context: SampleContext = { name: 'user:alice', number: 1 };
-const mask = createMask({ log: { error() {} }, meters: new ServerMeters() });
+const mask = createMask({ log: { error() {} }, instruments: new ServerInstruments() });
 
 function find(text: string, limits: Partial<Limits> = {}): Operation {
   const operation = new Documents(schema, { ...DEFAULT_LIMITS, ...limits }).find(text, undefined);

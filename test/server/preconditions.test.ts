@@ -9,7 +9,7 @@ import { signUrl } from '../../src/domain/files/signatures.ts';
 import { Rates } from '../../src/server/connections/rates.ts';
 import { fragmentEndpoint } from '../../src/server/files/files.ts';
 import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
-import { ServerMeters } from '../../src/server/watch/meters.ts';
+import { ServerInstruments } from '../../src/server/watch/instruments.ts';
 import { createSqliteDatabase } from '../support/databases.ts';
 import { admin, plantSeed } from '../support/seed.ts';
 import { type SampleServer, startSample } from './sample-server.ts';
@@ -22,7 +22,7 @@ beforeAll(async () => {
   const seed = await plantSeed(await database.open(), { start: new Date().toISOString() });
   domain = seed.domain;
   jobId = (await seed.createJob()).job.id;
-  const parts = { stallMs: 5_000, onKeyEnd: () => () => {}, meters: new ServerMeters() };
+  const parts = { stallMs: 5_000, onKeyEnd: () => () => {}, instruments: new ServerInstruments() };
   server = await startSample({ handlers: { '/fragments/': fragmentEndpoint(domain, new Rates(DEFAULT_LIMITS), parts) } });
   return async () => {
     await server.close(0);

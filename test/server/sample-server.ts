@@ -5,8 +5,8 @@ import { Unsent } from '../../src/server/connections/unsent.ts';
 import type { Readiness } from '../../src/server/http/health.ts';
 import { startServer } from '../../src/server/http.ts';
 import { DEFAULT_LIMITS, type Limits } from '../../src/server/limits.ts';
+import { ServerInstruments } from '../../src/server/watch/instruments.ts';
 import type { Level, Log } from '../../src/server/watch/log.ts';
-import { ServerMeters } from '../../src/server/watch/meters.ts';
 import { buildSampleSchema, type SampleContext } from './sample-schema.ts';
 import { Source } from './source.ts';
 
@@ -33,7 +33,7 @@ function whoIs(authorization: string | undefined): Principal | null {
 export interface SampleServer extends RunningServer {
   readonly source: Source;
   readonly log: Record<string, unknown>[];
-  readonly meters: ServerMeters;
+  readonly instruments: ServerInstruments;
   /** How many contexts were made. */
   contexts(): number;
   /** Ends every key that is watched now. */
@@ -71,7 +71,7 @@ export async function startSample(options: SampleOptions = {}): Promise<SampleSe
   const source = new Source();
   const log: Record<string, unknown>[] = [];
   const ends = new Set<(why: KeyEnd) => void>();
-  const meters = new ServerMeters();
+  const instruments = new ServerInstruments();
   let contexts = 0;
   const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
   const unsent = new Unsent(limits);
@@ -94,7 +94,7 @@ export async function startSample(options: SampleOptions = {}): Promise<SampleSe
       unsent,
       rates: new Rates(limits, options.now),
       log: collectLog(log),
-      meters,
+      instruments,
       traces: null,
     },
     { host: '127.0.0.1', port: 0, ...(options.origins ? { origins: options.origins } : {}) },
@@ -104,7 +104,7 @@ export async function startSample(options: SampleOptions = {}): Promise<SampleSe
     ...server,
     source,
     log,
-    meters,
+    instruments,
     contexts: () => contexts,
     endKeys: (why) => {
       for (const ended of ends) ended(why);

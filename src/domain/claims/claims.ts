@@ -131,9 +131,9 @@ export async function claimNextSteps(
       const left = until - domain.clock.elapsed();
       if (!wait || claims.length > 0 || left <= 0) return { claims };
       pause = inHand.size > 0 ? Math.min(pause * 2, SAFETY_POLL_MS) : SHORTEST_PAUSE_MS;
-      domain.meters.waitingClaims.value += 1;
+      domain.instruments.waitingClaims.value += 1;
       await wait.sleep(Math.min(left, inHand.size > 0 ? pause : SAFETY_POLL_MS)).finally(() => {
-        domain.meters.waitingClaims.value -= 1;
+        domain.instruments.waitingClaims.value -= 1;
       });
       // A client that gave up would never learn of its lease. The key may have ended during the
       // wait.
@@ -214,7 +214,7 @@ async function take(change: Change, { device }: Claimant, step: StepRow, leaseSe
   const { tx, domain, now } = change;
   const attempt = step.attemptCount + 1;
   const queuedSeconds = step.queuedAt ? (now.getTime() - step.queuedAt.getTime()) / 1_000 : 0;
-  change.count(() => domain.meters.queuedSeconds.note(Math.max(0, queuedSeconds)));
+  change.count(() => domain.instruments.queuedSeconds.note(Math.max(0, queuedSeconds)));
   const token = newLeaseToken(domain, { stepId: step.id, attempt });
   const expiresAt = new Date(now.getTime() + leaseSeconds * 1_000);
   const description = `Claimed by ${device?.name ?? change.actor}${await describeEvictions(change, step, device)}.`;

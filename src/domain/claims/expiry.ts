@@ -22,7 +22,7 @@ async function expireLease(change: Change, stepId: string): Promise<void> {
   if (seen) await lockRounds(change, seen);
   const [step] = await tx.run(lockStep, { id: stepId });
   if (!step || step.leaseExpiresAt === null || step.leaseExpiresAt > now) return;
-  change.count(() => domain.meters.expiredLeases.add());
+  change.count(() => domain.instruments.expiredLeases.add());
   const lostCount = step.lostCount + 1;
   const lost = { reason: 'LEASE_EXPIRED', description: `Attempt ${step.attemptCount} was not renewed within its lease.` } as const;
   if (step.status === 'CANCELLING') {

@@ -34,7 +34,7 @@ export async function renewLease(
   checkLeaseSeconds(domain, leaseSeconds);
   return underLease(domain, principal, leaseToken, async (change, held) => {
     const lease = await extend(change, held.step, leaseToken, leaseSeconds);
-    change.count(() => domain.meters.renewedLeases.add());
+    change.count(() => domain.instruments.renewedLeases.add());
     const directives = directivesOf(held);
     const [job] = directives.isCancelRequested ? await change.tx.run(jobById, { id: held.step.jobId }) : [];
     return { lease, ...directives, cancelReason: job ? stopReasonOf(job) : null };

@@ -5,7 +5,7 @@ import type { Store } from '../../store/store.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { ClockGuard } from './clock-guard.ts';
 import { createIds, type Ids } from './ids.ts';
-import { DomainMeters } from './instruments.ts';
+import { DomainInstruments } from './instruments.ts';
 import { type DomainLimits, defaultDomainLimits } from './limits.ts';
 import { Reservations } from './reservations.ts';
 import { Retries } from './retries.ts';
@@ -42,7 +42,7 @@ export interface Domain {
   readonly retries: Retries;
   /** How long steps have waited for a device. */
   readonly reservations: Reservations;
-  readonly meters: DomainMeters;
+  readonly instruments: DomainInstruments;
   /** The id of the current request, as in the log. Null outside a request. */
   requestId(): string | null;
 }
@@ -92,7 +92,7 @@ export function createDomain(parts: DomainParts): Domain {
     limits: { ...defaultDomainLimits, ...limits },
     retries: new Retries(),
     reservations: new Reservations(),
-    meters: new DomainMeters(),
+    instruments: new DomainInstruments(),
     requestId,
   };
 }

@@ -1,7 +1,7 @@
 /** Metrics of the domain: claims, leases, and status changes of steps and jobs. */
-import { Counter, Counters, Histogram, Histograms, Level, LONG_SECONDS, type Meter } from '../../instruments/instruments.ts';
+import { Counter, Counters, Histogram, Histograms, type Instrument, Level, LONG_SECONDS } from '../../instruments/instruments.ts';
 
-export class DomainMeters {
+export class DomainInstruments {
   readonly claims = new Counters<'outcome'>({
     name: 'trainyard_claims_total',
     help: 'Claims for the next steps that came to an end: with steps, or empty',
@@ -35,7 +35,7 @@ export class DomainMeters {
     bounds: LONG_SECONDS,
   });
 
-  all(): readonly Meter[] {
+  all(): readonly Instrument[] {
     return Object.values(this);
   }
 }

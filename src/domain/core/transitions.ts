@@ -57,7 +57,7 @@ export async function moveStep(
     // The capacity that was reserved for it there is free.
     if (step.reservedDeviceId !== null) change.tx.touch(topics.device(step.reservedDeviceId));
   }
-  change.count(() => change.domain.meters.stepChanges.of({ to, reason }).add());
+  change.count(() => change.domain.instruments.stepChanges.of({ to, reason }).add());
   await record(
     change,
     { id: step.jobId, projectId: step.projectId },
@@ -99,7 +99,7 @@ export async function moveJob(
     throw wrongState.job(job, jobStatusesThatAllow(transition));
   }
   if (isMove) {
-    change.count(() => change.domain.meters.jobChanges.of({ to, reason }).add());
+    change.count(() => change.domain.instruments.jobChanges.of({ to, reason }).add());
     await record(change, job, { type: 'JOB_STATUS_CHANGED', from: job.status, to, reason, description, exitCode });
   }
   return moved;

@@ -156,7 +156,7 @@ export function defineMutation<I extends object, P extends object>(name: string,
           requireWellFormed(args.input, repairs);
           return await decide(context.domain, viewerOf(context), args.input as I, context);
         } catch (error) {
-          if (error instanceof Refusal) context.domain.meters.refusals.of({ mutation: name, code: error.code }).add();
+          if (error instanceof Refusal) context.domain.instruments.refusals.of({ mutation: name, code: error.code }).add();
           if (error instanceof Refusal && !refusals.some((refusal) => error instanceof refusal)) {
             throw badRequest.unexpected(error);
           }

@@ -111,7 +111,7 @@ defineMutation('claimNextSteps', {
   refusals: [NotFound, InvalidInput],
   decide: async (domain, principal, input, { wakeups, signal }) => {
     const claimed = await claimNextSteps(domain, principal, input, { wakeups, signal });
-    domain.meters.claims.of({ outcome: claimed.claims.length > 0 ? 'claimed' : 'empty' }).add();
+    domain.instruments.claims.of({ outcome: claimed.claims.length > 0 ? 'claimed' : 'empty' }).add();
     return claimed;
   },
 });

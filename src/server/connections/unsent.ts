@@ -1,4 +1,4 @@
-import { Gauge, type Meter } from '../../instruments/instruments.ts';
+import { Gauge, type Instrument } from '../../instruments/instruments.ts';
 import { exceed, refuse } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 
@@ -54,7 +54,7 @@ export class Unsent {
   readonly #process: Level;
   readonly #keys = new Map<string, { readonly level: Level; accounts: number }>();
   #waiting = 0;
-  readonly meters: readonly Meter[] = [
+  readonly instruments: readonly Instrument[] = [
     new Gauge(
       { name: 'trainyard_unsent_bytes', help: 'Bytes of answers and frames that were made and wait for their consumers to take them' },
       () => this.bytes,

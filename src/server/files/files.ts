@@ -23,7 +23,7 @@ import { admit } from '../connections/arrivals.ts';
 import type { Rates, TooFast } from '../connections/rates.ts';
 import { noteLimit } from '../errors.ts';
 import { isAwaited } from '../http/params.ts';
-import type { ServerMeters } from '../watch/meters.ts';
+import type { ServerInstruments } from '../watch/instruments.ts';
 import { parseRange } from './range.ts';
 
 /** Content types that browsers display without executing anything. */
@@ -62,11 +62,11 @@ export interface FragmentEndpointParts {
   readonly stallMs: number;
   /** Reports when a key ends: transfers that use it are cut. */
   readonly onKeyEnd: ServerParts<object>['onKeyEnd'];
-  readonly meters: ServerMeters;
+  readonly instruments: ServerInstruments;
 }
 
 export function fragmentEndpoint(domain: Domain, rates: Rates, parts: FragmentEndpointParts) {
-  const { meters } = parts;
+  const { instruments } = parts;
   return async (request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> => {
     try {
       const id = url.pathname.slice('/fragments/'.length);
@@ -77,13 +77,13 @@ export function fragmentEndpoint(domain: Domain, rates: Rates, parts: FragmentEn
       const action = actionOf(request.method);
       const { fragment, principal } = await requireFragment({ domain, rates, request, response, id, url }, action);
       if (principal) cutWithKey(parts, principal, request, response);
-      if (action === 'PUT') await put(domain, meters, request, response, fragment);
-      else await get(domain, meters, request, response, fragment);
+      if (action === 'PUT') await put(domain, instruments, request, response, fragment);
+      else await get(domain, instruments, request, response, fragment);
     } catch (error) {
-      answerError(meters, request, response, error);
+      answerError(instruments, request, response, error);
     } finally {
       const status = response.headersSent && !response.errored ? String(response.statusCode) : 'gone';
-      meters.fragmentTransfers.of({ direction: request.method === 'PUT' ? 'in' : 'out', status }).add();
+      instruments.fragmentTransfers.of({ direction: request.method === 'PUT' ? 'in' : 'out', status }).add();
     }
   };
 }
@@ -147,7 +147,7 @@ function requireUnpacked({ headers }: IncomingMessage): void {
 
 async function put(
   domain: Domain,
-  meters: ServerMeters,
+  instruments: ServerInstruments,
   request: IncomingMessage,
   response: ServerResponse,
   announced: FragmentRow,
@@ -171,7 +171,7 @@ async function put(
   // destroy its connection.
   const received = await domain.files.receive(
     id,
-    counted(request.iterator({ destroyOnReturn: false }), meters.fragmentBytes.of({ direction: 'in' })),
+    counted(request.iterator({ destroyOnReturn: false }), instruments.fragmentBytes.of({ direction: 'in' })),
     atMost,
   );
   try {
@@ -212,7 +212,7 @@ function requireWhole(announced: FragmentRow, { sizeBytes, sha256 }: { sizeBytes
 
 async function get(
   domain: Domain,
-  meters: ServerMeters,
+  instruments: ServerInstruments,
   request: IncomingMessage,
   response: ServerResponse,
   fragment: FragmentRow,
@@ -250,7 +250,7 @@ async function get(
     response.end();
     return;
   }
-  const count = meters.fragmentBytes.of({ direction: 'out' });
+  const count = instruments.fragmentBytes.of({ direction: 'out' });
   await pipeline(domain.files.read({ id, sha256 }, part), (bytes) => counted(bytes, count), response);
 }
 
@@ -275,7 +275,7 @@ const asciiOf = (filename: string) => filename.replace(/[^\x20-\x7e]|["\\%]/g, '
 const encodeRfc5987 = (filename: string) =>
   encodeURIComponent(filename).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 
-function answerError(meters: ServerMeters, request: IncomingMessage, response: ServerResponse, error: unknown): void {
+function answerError(instruments: ServerInstruments, request: IncomingMessage, response: ServerResponse, error: unknown): void {
   // (A request is destroyed as well when all of it has been read.)
   if (request.errored || response.destroyed || response.headersSent) {
     // The client has gone, or its download broke on the way: there is nobody to tell but by the broken connection.
@@ -284,7 +284,7 @@ function answerError(meters: ServerMeters, request: IncomingMessage, response: S
   }
   const refusal = refusalOf(error);
   if (!refusal) throw error;
-  noteLimit(meters, { code: refusal.code, ...refusal.extensions });
+  noteLimit(instruments, { code: refusal.code, ...refusal.extensions });
   sendRefusal(request, response, refusal);
 }
 

@@ -17,13 +17,13 @@ type Result = Answer | AsyncIterable<Frame> | { readonly errors?: readonly unkno
  * Masks errors and makes responses, in place of Yoga's result processors: the media type by the weights of Accept, the status by the
  * specification, events with ids, and the request's id in what is masked, which `maskedErrors` is not told.
  */
-export function useReplies<C extends object>({ meters }: ServerParts<C>, answers: Answers): HttpPlugin {
+export function useReplies<C extends object>({ instruments }: ServerParts<C>, answers: Answers): HttpPlugin {
   function respond(result: Result, { req, call, operation, hasCursors }: HttpContext): Response {
     const { accept } = req.headers;
     if (Symbol.asyncIterator in result) return streamOf(result, hasCursors);
     const made = 'outcome' in result ? result : madeOf(result.errors ?? [], answers, call);
     if (made instanceof HttpRefusal) {
-      noteLimit(meters, made.error.extensions);
+      noteLimit(instruments, made.error.extensions);
       return responseOf(replyWithRefusal(made, accept));
     }
     const isOfSubscription = made === result && operation?.node.operation === 'subscription';

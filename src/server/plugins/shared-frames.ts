@@ -37,7 +37,7 @@ export function useSharedFrames<C extends object>(
         frame: (event: unknown) =>
           shared.frame(event, key, () => watch.frame(operation, context.span, () => executor.frame(context, event))),
         failure: (error: unknown) => JSON.stringify({ errors: [answers.mask(error, call)] }),
-        ...countFrames(parts.meters, operation.field, call.transport),
+        ...countFrames(parts.instruments, operation.field, call.transport),
       };
       return new FrameStream(source[Symbol.asyncIterator](), maker, share);
     } catch (error) {

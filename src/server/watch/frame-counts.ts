@@ -1,13 +1,13 @@
 import { wokenSince } from '../../realtime/wakeup-age.ts';
 import type { FrameMaker } from '../execution/frames.ts';
 import type { Transport } from './call.ts';
-import type { ServerMeters } from './meters.ts';
+import type { ServerInstruments } from './instruments.ts';
 
 /** Counts a stream that is opened, its frames as they leave, and its end. */
-export function countFrames(meters: ServerMeters, stream: string, transport: Transport): Pick<FrameMaker, 'sent' | 'ended'> {
-  const open = meters.streams.of({ stream, transport });
-  const frames = meters.frames.of({ stream, transport });
-  const lag = meters.frameLag.of({ stream });
+export function countFrames(instruments: ServerInstruments, stream: string, transport: Transport): Pick<FrameMaker, 'sent' | 'ended'> {
+  const open = instruments.streams.of({ stream, transport });
+  const frames = instruments.frames.of({ stream, transport });
+  const lag = instruments.frameLag.of({ stream });
   open.add();
   return {
     sent(event) {

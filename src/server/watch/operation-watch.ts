@@ -5,8 +5,8 @@ import type { Answer } from '../answers.ts';
 import type { Asked } from '../context.ts';
 import type { Operation } from '../documents/documents.ts';
 import type { Call } from './call.ts';
+import type { ServerInstruments } from './instruments.ts';
 import type { Log } from './log.ts';
-import type { ServerMeters } from './meters.ts';
 import type { OperationAbout, SpanLink, Traces } from './traces.ts';
 
 /** What is kept at hand of each root field, so that counting costs an addition. */
@@ -23,33 +23,33 @@ const MOST_CHARACTERS = 100;
 
 export interface WatchParts {
   readonly log: Log;
-  readonly meters: ServerMeters;
+  readonly instruments: ServerInstruments;
   readonly traces: Traces | null;
 }
 
 /** Sees every operation from its beginning to its end: counts it, times it, logs it and traces it. */
 export class OperationWatch {
   readonly #log: Log;
-  readonly #meters: ServerMeters;
+  readonly #instruments: ServerInstruments;
   readonly #traces: Traces | null;
   readonly #cells = new Map<string, Map<string, Cells>>();
 
-  constructor({ log, meters, traces }: WatchParts) {
+  constructor({ log, instruments, traces }: WatchParts) {
     this.#log = log;
-    this.#meters = meters;
+    this.#instruments = instruments;
     this.#traces = traces;
   }
 
   /** Runs a query or a mutation. */
   async run(operation: Operation, principal: Principal, call: Call, work: () => Promise<Answer>): Promise<Answer> {
     const began = performance.now();
-    this.#meters.activeOperations.value += 1;
+    this.#instruments.activeOperations.value += 1;
     try {
       const answer = this.#traces ? await this.#traces.operation(aboutOf(operation), work, codeOf) : await work();
       this.#note(operation, principal, call, codeOf(answer), performance.now() - began);
       return answer;
     } finally {
-      this.#meters.activeOperations.value -= 1;
+      this.#instruments.activeOperations.value -= 1;
     }
   }
 
@@ -75,7 +75,7 @@ export class OperationWatch {
   /** Notes that no operation came of a request; answers the errors that say why. */
   refused({ params, principal, call }: Asked, errors: readonly GraphQLError[]): readonly GraphQLError[] {
     const code = String(errors[0]?.extensions?.code ?? 'BAD_REQUEST');
-    this.#meters.operations.of({ type: 'none', operation: 'none', code }).add();
+    this.#instruments.operations.of({ type: 'none', operation: 'none', code }).add();
     if (this.#log.has('debug')) {
       this.#log.debug('An operation was refused.', { ...whoAndWhat(principal, call), name: nameOf(params.operationName), code });
     }
@@ -88,7 +88,7 @@ export class OperationWatch {
     const cells = this.#cellsOf(type, field);
     let count = cells.byCode.get(code);
     if (!count) {
-      count = this.#meters.operations.of({ type, operation: field, code });
+      count = this.#instruments.operations.of({ type, operation: field, code });
       cells.byCode.set(code, count);
     }
     count.add();
@@ -109,7 +109,7 @@ export class OperationWatch {
     }
     let cells = byField.get(field);
     if (!cells) {
-      cells = { seconds: this.#meters.operationSeconds.of({ type, operation: field }), byCode: new Map() };
+      cells = { seconds: this.#instruments.operationSeconds.of({ type, operation: field }), byCode: new Map() };
       byField.set(field, cells);
     }
     return cells;

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Count } from '../../instruments/instruments.ts';
 import { type Call, readTraceParent } from './call.ts';
+import type { ServerInstruments } from './instruments.ts';
 import type { Log } from './log.ts';
-import type { ServerMeters } from './meters.ts';
 import type { Traces } from './traces.ts';
 
 /** The first part of the paths that are something here: what a request is counted by. All others are one. */
@@ -11,13 +11,17 @@ const ENDPOINTS: ReadonlySet<string> = new Set(['graphql', 'fragments', 'health'
 /** Sees every HTTP request from its beginning to its answer: counts it, logs it and traces it. */
 export class RequestWatch {
   readonly #log: Log;
-  readonly #meters: ServerMeters;
+  readonly #instruments: ServerInstruments;
   readonly #traces: Traces | null;
   readonly #counts = new Map<string, Map<number, Count>>();
 
-  constructor({ log, meters, traces }: { readonly log: Log; readonly meters: ServerMeters; readonly traces: Traces | null }) {
+  constructor({
+    log,
+    instruments,
+    traces,
+  }: { readonly log: Log; readonly instruments: ServerInstruments; readonly traces: Traces | null }) {
     this.#log = log;
-    this.#meters = meters;
+    this.#instruments = instruments;
     this.#traces = traces;
   }
 
@@ -47,7 +51,7 @@ export class RequestWatch {
     }
     let count = byStatus.get(status);
     if (!count) {
-      count = this.#meters.requests.of({ door: endpoint, status: status === 0 ? 'gone' : String(status) });
+      count = this.#instruments.requests.of({ door: endpoint, status: status === 0 ? 'gone' : String(status) });
       byStatus.set(status, count);
     }
     return count;

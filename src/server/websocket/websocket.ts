@@ -14,7 +14,7 @@ import { HttpRefusal, requirePace } from '../http/refusal.ts';
 import { readTarget } from '../http/target.ts';
 import type { Prepared } from '../pipeline.ts';
 import { type Call, callOf } from '../watch/call.ts';
-import { nameOfCode } from '../watch/meters.ts';
+import { nameOfCode } from '../watch/instruments.ts';
 import { deliverAnswer, deliverFrames } from './delivery.ts';
 import { Inbox } from './inbox.ts';
 import { CLOSE, GatewaySocket, Socket } from './socket.ts';
@@ -101,7 +101,7 @@ export class WebSocketEndpoint<C extends object> {
     const acquainted = isAllowed ? this.#strangers.take(networkOf(request.socket.remoteAddress ?? '')) : null;
     if (!acquainted) {
       if (isAllowed) {
-        this.#parts.meters.limits.of({ limit: 'strangersPerAddress' }).add();
+        this.#parts.instruments.limits.of({ limit: 'strangersPerAddress' }).add();
         refuseStranger(connection, this.#parts.limits.strangersPerAddress);
       } else refuseUpgrade(connection, 'HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       return;
@@ -146,13 +146,13 @@ export class WebSocketEndpoint<C extends object> {
   }
 
   #noteOpened(opened: WebSocket, id: string): void {
-    const { meters, log } = this.#parts;
-    meters.sockets.value += 1;
+    const { instruments, log } = this.#parts;
+    instruments.sockets.value += 1;
     log.debug('A socket was opened.', { requestId: id });
     opened.once('close', (code) => {
-      meters.sockets.value -= 1;
-      meters.closedSockets.of({ code: nameOfCode(code) }).add();
-      if (code === 1009) meters.limits.of({ limit: 'messageBytes' }).add();
+      instruments.sockets.value -= 1;
+      instruments.closedSockets.of({ code: nameOfCode(code) }).add();
+      if (code === 1009) instruments.limits.of({ limit: 'messageBytes' }).add();
       log.debug('A socket was closed.', { requestId: id, closeCode: code });
     });
   }
@@ -168,7 +168,7 @@ export class WebSocketEndpoint<C extends object> {
     }
     const release = this.#parts.ofKey.take(keyOf(principal));
     if (!release) {
-      this.#parts.meters.limits.of({ limit: 'socketsPerKey' }).add();
+      this.#parts.instruments.limits.of({ limit: 'socketsPerKey' }).add();
       socket.close(CLOSE.tooMany);
       return false;
     }

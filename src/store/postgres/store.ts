@@ -9,9 +9,9 @@ import { type SQL, sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { migrate } from 'drizzle-orm/node-postgres/migrator';
 import pg from 'pg';
-import type { Meter } from '../../instruments/instruments.ts';
+import type { Instrument } from '../../instruments/instruments.ts';
 import { type Identity, readIdentity } from '../identity.ts';
-import { poolGauges, queueDepth, StoreMeters } from '../instruments.ts';
+import { poolGauges, queueDepth, StoreInstruments } from '../instruments.ts';
 import { migrationsOf } from '../migrations.ts';
 import { tables } from '../schema/postgres.ts';
 import { PreparedStatements } from '../statements/prepared.ts';
@@ -121,9 +121,9 @@ class PostgresStore implements Store {
   readonly tables = tables;
   readonly isFirst: boolean;
   readonly read: Queries;
-  readonly meters: readonly Meter[];
+  readonly instruments: readonly Instrument[];
   trouble: string | null = null;
-  readonly #meters: StoreMeters;
+  readonly #instruments: StoreInstruments;
   readonly #pool: pg.Pool;
   readonly #connections = new WeakMap<pg.PoolClient, PreparedStatements>();
   readonly #notifier: Notifier;
@@ -139,8 +139,8 @@ class PostgresStore implements Store {
     this.parent = parent;
     this.secret = secret;
     this.description = `postgres ${version}${origin.isKnown ? '' : ', whose timeline cannot be read'}`;
-    this.#meters = new StoreMeters([queueDepth(() => pool.waitingCount), ...poolGauges(pool, () => notifier.isOpen)]);
-    this.meters = this.#meters.all();
+    this.#instruments = new StoreInstruments([queueDepth(() => pool.waitingCount), ...poolGauges(pool, () => notifier.isOpen)]);
+    this.instruments = this.#instruments.all();
     this.#sequencer = new Sequencer(pool, () => notifier.publish(new Set([feedTopic])));
     this.read = {
       db: asDatabase(readingTwice(pool)),
@@ -157,25 +157,25 @@ class PostgresStore implements Store {
     for (let [tries, losses] = [1, 0]; ; tries++) {
       try {
         const { value, touched } = await this.#withConnection((connection, client) => {
-          if (tries === 1) this.#meters.queueSeconds.note((performance.now() - asked) / 1_000);
-          return transact(connection, client, work, this.#meters);
+          if (tries === 1) this.#instruments.queueSeconds.note((performance.now() - asked) / 1_000);
+          return transact(connection, client, work, this.#instruments);
         });
         this.trouble = null;
-        this.#meters.committed.add();
-        this.#meters.writeSeconds.note((performance.now() - asked) / 1_000);
+        this.#instruments.committed.add();
+        this.#instruments.writeSeconds.note((performance.now() - asked) / 1_000);
         this.#publish(touched);
         return value;
       } catch (error) {
         if (error instanceof Undone ? ++losses < MOST_LOSSES : tries < MOST_TRIES && TRY_AGAIN.has(codeOf(error))) {
-          this.#meters.retries.add();
+          this.#instruments.retries.add();
           continue;
         }
-        this.#meters.undone.add();
+        this.#instruments.undone.add();
         const failure = error instanceof Undone ? error.cause : error;
         const unavailable = unavailabilityOf(failure);
         if (unavailable) {
           this.trouble = unavailable.message;
-          this.#meters.troubles.add();
+          this.#instruments.troubles.add();
         }
         throw failure;
       }
@@ -272,7 +272,12 @@ class Undone extends Error {
  */
 const orUndone = (error: unknown): unknown => (isConnectionLost(error) && !isUnanswered(error) ? new Undone(error) : error);
 
-async function transact<T>(connection: PreparedStatements, client: pg.PoolClient, work: (tx: Tx) => Promise<T>, meters: StoreMeters) {
+async function transact<T>(
+  connection: PreparedStatements,
+  client: pg.PoolClient,
+  work: (tx: Tx) => Promise<T>,
+  instruments: StoreInstruments,
+) {
   const tx = new PostgresTx(connection);
   try {
     await client.query('BEGIN');
@@ -285,8 +290,8 @@ async function transact<T>(connection: PreparedStatements, client: pg.PoolClient
     });
     // The server's answer to COMMIT if a statement failed and its error was ignored.
     if (command !== 'COMMIT') throw new Error('A statement of this write had failed; it was rolled back.');
-    meters.commitSeconds.note((performance.now() - before) / 1_000);
-    meters.commitWrites.note(1);
+    instruments.commitSeconds.note((performance.now() - before) / 1_000);
+    instruments.commitWrites.note(1);
     return { value, touched: tx.touched };
   } catch (error) {
     // On a lost connection, ROLLBACK would wait behind a statement that is never answered. The

@@ -8,9 +8,9 @@
 import SqliteDatabase from 'better-sqlite3';
 import { sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
-import type { Meter } from '../../instruments/instruments.ts';
+import type { Instrument } from '../../instruments/instruments.ts';
 import { type Identity, readIdentity } from '../identity.ts';
-import { fileGauges, queueDepth, StoreMeters } from '../instruments.ts';
+import { fileGauges, queueDepth, StoreInstruments } from '../instruments.ts';
 import { tables } from '../schema/sqlite.ts';
 import { feedOfAllJobs } from '../schema/streams.ts';
 import { PreparedStatements } from '../statements/prepared.ts';
@@ -66,8 +66,8 @@ class SqliteStore implements Store {
   #position: number;
   #keptPosition = 0;
   #touched = new Set<Topic>();
-  readonly #meters: StoreMeters;
-  readonly meters: readonly Meter[];
+  readonly #instruments: StoreInstruments;
+  readonly instruments: readonly Instrument[];
   trouble: string | null = null;
 
   static async open(file: SqliteFile): Promise<SqliteStore> {
@@ -84,8 +84,8 @@ class SqliteStore implements Store {
     this.parent = parent;
     this.secret = secret;
     this.description = `sqlite ${String(writer.prepare('select sqlite_version()').pluck().get())}`;
-    this.#meters = new StoreMeters([queueDepth(() => this.#waiting.length), ...fileGauges(writer.name)]);
-    this.meters = this.#meters.all();
+    this.#instruments = new StoreInstruments([queueDepth(() => this.#waiting.length), ...fileGauges(writer.name)]);
+    this.instruments = this.#instruments.all();
     const statement = (text: string) => writer.prepare(text);
     this.#control = {
       begin: statement('BEGIN IMMEDIATE'),
@@ -158,7 +158,7 @@ class SqliteStore implements Store {
   async #commitGroup(): Promise<void> {
     const group = this.#waiting.splice(0, MOST_WORKS_IN_A_GROUP);
     const began = performance.now();
-    for (const { since } of group) this.#meters.queueSeconds.note((began - since) / 1_000);
+    for (const { since } of group) this.#instruments.queueSeconds.note((began - since) / 1_000);
     try {
       if (!this.#file.isInPlace()) throw new StoreUnavailable('MOVED', { cause: undefined });
       this.#rollBack();
@@ -212,16 +212,16 @@ class SqliteStore implements Store {
       throw unavailabilityOf(error, { isOpen: true }) ?? error;
     }
     const now = performance.now();
-    this.#meters.commitSeconds.note((now - before) / 1_000);
+    this.#instruments.commitSeconds.note((now - before) / 1_000);
     if (done.length === 0) return;
-    this.#meters.commitWrites.note(done.length);
-    this.#meters.committed.add(done.length);
-    for (const { since } of done) this.#meters.writeSeconds.note((now - since) / 1_000);
+    this.#instruments.commitWrites.note(done.length);
+    this.#instruments.committed.add(done.length);
+    for (const { since } of done) this.#instruments.writeSeconds.note((now - since) / 1_000);
   }
 
   #noteTrouble(error: unknown): void {
     this.trouble = error instanceof Error ? error.message : String(error);
-    this.#meters.troubles.add();
+    this.#instruments.troubles.add();
     // Makes the next commit write something, to prove that there is free space again.
     this.#keptPosition = 0;
   }
@@ -238,7 +238,7 @@ class SqliteStore implements Store {
         done.push(work);
       } catch (error) {
         work.reject(error);
-        this.#meters.undone.add();
+        this.#instruments.undone.add();
         if (this.#writer.inTransaction) {
           this.#control.undo.run();
           this.#control.release.run();

@@ -106,7 +106,11 @@ async function setScene(): Promise<Scene> {
 }
 
 const retries = async () =>
-  (await Promise.all(store.meters.filter(({ name }) => name === 'trainyard_store_retries_total').map((meter) => meter.read())))
+  (
+    await Promise.all(
+      store.instruments.filter(({ name }) => name === 'trainyard_store_retries_total').map((instrument) => instrument.read()),
+    )
+  )
     .flat()
     .reduce((sum, { value }) => sum + Number(value), 0);
 

@@ -29,7 +29,7 @@ function listen(domain: Domain): { domain: Domain; statements: string[] } {
     isAlone: () => store.isAlone(),
     isInPlace: () => store.isInPlace(),
     replaced: store.replaced,
-    meters: store.meters,
+    instruments: store.instruments,
     trouble: store.trouble,
     read,
     write: (work) => store.write(work),

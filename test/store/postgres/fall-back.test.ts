@@ -233,7 +233,7 @@ describe.each(databases)('A gateway whose database is restored to an earlier mom
       await putBack(database);
       // It notices by itself, and ends, so that a process manager starts it again.
       expect(await second.ended()).toEqual({ code: 1, signal: null });
-      expect(second.output()).toContain('PostgreSQL failed over, or was restored');
+      expect(second.output()).toContain('PostgreSQL failed over or was restored');
     } else {
       await second.kill('SIGTERM');
       await putBack(database);

@@ -1,7 +1,7 @@
 /** The server's metrics: requests, operations, sockets, streams, frames and files. */
-import { Counter, Counters, Histograms, Level, Levels, type Meter } from '../../instruments/instruments.ts';
+import { Counter, Counters, Histograms, type Instrument, Level, Levels } from '../../instruments/instruments.ts';
 
-export class ServerMeters {
+export class ServerInstruments {
   readonly requests = new Counters<'door' | 'status'>({
     name: 'trainyard_http_requests_total',
     help: 'HTTP requests by the door they came to and the status they were answered with; gone: the client left before',
@@ -53,7 +53,7 @@ export class ServerMeters {
     help: 'Uploads and downloads of fragments by the status they ended with; gone: broken off',
   });
 
-  all(): readonly Meter[] {
+  all(): readonly Instrument[] {
     return Object.values(this);
   }
 }
