@@ -34,7 +34,7 @@ export interface Asked {
 
 /**
  * What the plugins of the pipeline pass from one to the next: envelop and Yoga call it the context. Resolvers see another one
- * (schema/context.ts), made anew for each execution and each frame.
+ * (schema/core/context.ts), made anew for each execution and each frame.
  */
 export interface OperationContext extends Asked {
   /** From useDocuments on. */
