@@ -184,7 +184,10 @@ describeOnEachStore('The aggregator of a gateway', (_open, create, dialect) => {
       steps: [{ name: 'Train', requiredLabels }],
     });
     aggregator(here);
-    expect(await ended(here, job.id)).toMatchObject({ status: 'FAILED', reasonDescription: expect.stringContaining('only aggregates federated rounds') });
+    expect(await ended(here, job.id)).toMatchObject({
+      status: 'FAILED',
+      reasonDescription: expect.stringContaining('only aggregates federated rounds'),
+    });
   });
 
   test('is there again after its device was deleted', async () => {

@@ -102,7 +102,7 @@ describeOnGround('A submitted model', (on) => {
       await fleet.upload(claim, device.principal, smallModel);
     };
     const complete = () => completeStep(domain, device.principal, { leaseToken: claim.lease.token });
-    expect(await refusalOf(complete())).toMatchObject({ issues: [{ message: expect.stringContaining('complete the step again') }] });
+    expect(await refusalOf(complete())).toMatchObject({ issues: [{ message: expect.stringContaining('Complete the step again') }] });
     meanwhile = async () => {};
     expect((await complete()).step.status).toBe('SUCCEEDED');
   });

@@ -26,7 +26,7 @@ test('a recovery to an earlier moment begins a timeline; the gateway ends, and s
   await server.putBack();
   await server.resume();
   expect(await gateway.ended()).toEqual({ code: 1, signal: null });
-  expect(gateway.output()).toContain('PostgreSQL failed over, or was restored');
+  expect(gateway.output()).toContain('PostgreSQL failed over or was restored');
   await gateway.restart();
   expect((await readFeed(gateway, lost)).code).toBe('BAD_REQUEST');
   const newest = await createJob(gateway, known).then((cursor) => createJob(gateway, cursor));
