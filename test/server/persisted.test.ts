@@ -1,5 +1,6 @@
 /** Documents that are asked for by their hash or by an id: which are known, which are refused, and that what is kept of them is bounded. */
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { readManifest } from '../../src/server/documents/manifest.ts';
 import { PersistedDocuments } from '../../src/server/documents/persisted.ts';
+import { fillQuery } from '../../src/server/websocket/named-document.ts';
 import { type SampleServer, startSample } from './sample-server.ts';
 
 let server: SampleServer | undefined;
@@ -15,6 +17,19 @@ afterEach(() => server?.close(0));
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 const hashed = (hash: string) => ({ persistedQuery: { version: 1, sha256Hash: hash } });
+
+/** What a socket gets first for a `subscribe` of this payload: a message, or the code that the socket was closed with. */
+async function subscribe({ url }: SampleServer, payload: unknown): Promise<unknown> {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
+  onTestFinished(() => socket.terminate());
+  await once(socket, 'open');
+  const closed = once(socket, 'close').then(([code]) => code);
+  const next = async () => Promise.race([closed, once(socket, 'message').then(([data]) => JSON.parse(String(data)))]);
+  socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: 'Bearer tyk_alice' } }));
+  expect(await next()).toEqual({ type: 'connection_ack' });
+  socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload }));
+  return next();
+}
 
 describe('The hash of a document', () => {
   test('is unknown until the document came with it, and then good by POST, by GET and over a WebSocket', async () => {
@@ -38,7 +53,42 @@ describe('The hash of a document', () => {
     });
     onTestFinished(() => void client.dispose());
     expect((await client.iterate({ query: '', extensions }).next()).value).toEqual(known);
+    for (const payload of [{ extensions }, { query: null, extensions }])
+      expect(await subscribe(server, payload)).toEqual({ id: '1', type: 'next', payload: known });
   });
+
+  test('is taken with the prefix sha256: and in upper case', async () => {
+    server = await startSample();
+    const query = 'query Known { hello }';
+    const hash = sha256(query);
+    await server.post({ query, extensions: hashed(`sha256:${hash.toUpperCase()}`) });
+    for (const asked of [hash, hash.toUpperCase(), `sha256:${hash}`])
+      expect((await server.post({ extensions: hashed(asked) })).body).toEqual({ data: { hello: 'world' } });
+  });
+
+  test.each([
+    ['no hash', {}, 'extensions.persistedQuery.sha256Hash'],
+    ['a number as hash', { version: 1, sha256Hash: 5 }, 'extensions.persistedQuery.sha256Hash'],
+    ['another version', { version: 99, sha256Hash: sha256('{ hello }') }, 'extensions.persistedQuery.version'],
+    ['a text in its place', 'hash', 'extensions.persistedQuery'],
+    ['a list in its place', [], 'extensions.persistedQuery'],
+  ])(
+    'with %s is refused by the name of the field, with and without a document, whatever the transport',
+    async (_, persistedQuery, field) => {
+      server = await startSample();
+      const refused = { message: expect.stringContaining(`"${field}" must be`), extensions: { code: 'BAD_REQUEST' } };
+      for (const body of [{ extensions: { persistedQuery } }, { query: '{ hello }', extensions: { persistedQuery } }]) {
+        for (const headers of [{}, { origin: server.url }])
+          expect(await server.post(body, headers)).toMatchObject({ status: 400, body: { errors: [refused] } });
+        const search = new URLSearchParams(
+          Object.entries(body).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]),
+        );
+        const got = await fetch(`${server.url}/graphql?${search}`, { headers: { authorization: 'Bearer tyk_alice' } });
+        expect([got.status, await got.json()]).toMatchObject([400, { errors: [refused] }]);
+        expect(await subscribe(server, body)).toMatchObject({ id: '1', type: 'error', payload: [refused] });
+      }
+    },
+  );
 
   test('of a mutation is refused over GET as the mutation is', async () => {
     server = await startSample();
@@ -91,9 +141,41 @@ describe('Where a gateway has trusted documents', () => {
     ['its hash', { extensions: hashed(sha256('query Second { me }')) }, { me: 'user:alice' }],
     ['documentId with the name of the hash', { documentId: `sha256:${sha256('query Second { me }')}` }, { me: 'user:alice' }],
     ['its text', { query: 'query First { hello }' }, { hello: 'world' }],
-  ])('one of them is executed by %s', async (_, body, data) => {
+    ['its hash in upper case', { extensions: hashed(sha256('query Second { me }').toUpperCase()) }, { me: 'user:alice' }],
+    ['its text and its id', { query: 'query First { hello }', documentId: 'first' }, { hello: 'world' }],
+    [
+      'its text and its right hash, which is not its id',
+      { query: 'query First { hello }', extensions: hashed(sha256('query First { hello }')) },
+      { hello: 'world' },
+    ],
+    ['the same id in both places', { documentId: 'first', extensions: hashed('first') }, { hello: 'world' }],
+  ])('one of them is executed by %s, by POST and over a WebSocket', async (_, body, data) => {
     server = await startSample({ trustedDocuments });
     expect((await server.post(body)).body).toEqual({ data });
+    expect(await subscribe(server, body)).toEqual({ id: '1', type: 'next', payload: { data } });
+  });
+
+  test.each([
+    ['another text beside the id of one of them', { query: '{ hello }', documentId: 'first' }],
+    ['the text of one beside the id of another', { query: 'query Second { me }', documentId: 'first' }],
+    ['an id and a hash that are not the same', { documentId: 'first', extensions: hashed(sha256('query Second { me }')) }],
+  ])('%s is malformed, by POST and over a WebSocket', async (_, body) => {
+    server = await startSample({ trustedDocuments });
+    const errors = [expect.objectContaining({ extensions: { code: 'BAD_REQUEST' } })];
+    expect((await server.post(body)).body).toEqual({ errors });
+    expect(await subscribe(server, body)).toEqual({ id: '1', type: 'error', payload: errors });
+    expect(server.contexts()).toBe(0);
+  });
+
+  test.each([
+    ['nothing', {}],
+    ['null as its document and its id', { query: null, documentId: null }],
+    ['an id among its variables only', { variables: { documentId: 'first' } }],
+    ['an id and a number as its document', { query: 5, documentId: 'first' }],
+    ['an id and a text as its variables', { documentId: 'first', variables: 'none' }],
+  ])('a subscribe with %s closes its socket with 4400', async (_, payload) => {
+    server = await startSample({ trustedDocuments });
+    expect(await subscribe(server, payload)).toBe(4400);
   });
 
   test.each([
@@ -140,6 +222,13 @@ describe('Where a gateway has trusted documents', () => {
     const broken = new Map([...trustedDocuments, ['broken', '{ nothing }']]);
     await expect(startSample({ trustedDocuments: broken })).rejects.toThrow('The trusted document broken cannot be executed.');
   });
+});
+
+test('A subscribe that names its document is given an empty query; values inside it are left alone', () => {
+  const inner = { type: 'subscribe', id: '2', payload: { documentId: 'first' } };
+  const message = { id: '1', type: 'subscribe', payload: { documentId: 'first', variables: { '': inner } } };
+  expect(JSON.parse(fillQuery(JSON.stringify(message)))).toEqual({ ...message, payload: { ...message.payload, query: '' } });
+  for (const text of ['{"documentId"', '"documentId"', JSON.stringify({ ...message, type: 'next' })]) expect(fillQuery(text)).toBe(text);
 });
 
 describe('A file of trusted documents', () => {

@@ -9,6 +9,15 @@ const MAX_BYTES = 8_000_000;
 /** What there is around a text of any length. */
 const BYTES_PER_DOCUMENT = 300;
 
+/**
+ * An id without its optional prefix: `sha256:…` is the hash itself. A hash is written in lower
+ * case. Other ids are case-sensitive.
+ */
+export function normalizeId(id: string): string {
+  const bare = id.replace(/^sha256:/, '');
+  return /^[\da-f]{64}$/i.test(bare) ? bare.toLowerCase() : bare;
+}
+
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /**
@@ -26,6 +35,7 @@ export class PersistedDocuments {
   readonly #trustedTexts: ReadonlySet<string>;
   readonly #sent = new SizedCache<string, string>(MAX_BYTES);
 
+  /** `trusted`: by ids as normalizeId writes them. */
   constructor(trusted: ReadonlyMap<string, string> | null) {
     this.#trusted = trusted;
     this.#trustedTexts = new Set(trusted?.values());
@@ -35,7 +45,8 @@ export class PersistedDocuments {
   find(params: Params): string | GraphQLError {
     const { query, documentId } = params;
     const hash = hashOf(params);
-    if (this.#trusted) return this.#findTrusted(this.#trusted, query, documentId ?? hash);
+    if (this.#trusted)
+      return this.#findTrusted(this.#trusted, query, { documentId: documentId === undefined ? undefined : normalizeId(documentId), hash });
     if (documentId !== undefined)
       return refuse('BAD_REQUEST', 'A document is asked for by its id where the gateway is given trusted documents.');
     if (hash === undefined) return query;
@@ -56,18 +67,28 @@ export class PersistedDocuments {
     this.#sent.set(hash, query, 2 * query.length + BYTES_PER_DOCUMENT);
   }
 
-  #findTrusted(trusted: ReadonlyMap<string, string>, query: string, id: string | undefined): string | GraphQLError {
-    const text = id === undefined ? undefined : (trusted.get(id) ?? trusted.get(id.replace(/^sha256:/, '')));
-    if (text !== undefined) return text;
-    if (this.#trustedTexts.has(query)) return query;
+  #findTrusted(trusted: ReadonlyMap<string, string>, query: string, asked: AskedIds): string | GraphQLError {
+    const { documentId, hash } = asked;
+    if (documentId !== undefined && hash !== undefined && documentId !== hash)
+      return refuse('BAD_REQUEST', 'documentId and sha256Hash are not the same: send one of them.');
+    const id = documentId ?? hash;
+    const text = id === undefined ? undefined : trusted.get(id);
+    if (text !== undefined)
+      return query === '' || query === text ? text : refuse('BAD_REQUEST', 'The document is not the trusted document of this id.');
+    if (this.#trustedTexts.has(query) && (id === undefined || id === sha256(query))) return query;
     return refuse('DOCUMENT_NOT_TRUSTED', 'This document is not among those that the gateway was given to execute.');
   }
 }
 
-/** `{"persistedQuery": {"version": 1, "sha256Hash": "…"}}`. */
+interface AskedIds {
+  readonly documentId: string | undefined;
+  readonly hash: string | undefined;
+}
+
+/** `{"persistedQuery": {"version": 1, "sha256Hash": "…"}}`, as params.ts has checked it. */
 function hashOf({ extensions }: Params): string | undefined {
   const persisted = extensions?.persistedQuery;
   return persisted instanceof Object && 'sha256Hash' in persisted && typeof persisted.sha256Hash === 'string'
-    ? persisted.sha256Hash
+    ? normalizeId(persisted.sha256Hash)
     : undefined;
 }

@@ -76,8 +76,8 @@ export function checkParams(body: unknown): Params {
   if (variables != null && !isRecord(variables)) throw badRequest('"variables" must be an object or null.');
   if (extensions != null && !isRecord(extensions)) throw badRequest('"extensions" must be an object or null.');
   if (documentId != null && typeof documentId !== 'string') throw badRequest('"documentId" must be a string or null.');
-  const isPersisted = documentId != null || isRecord(extensions?.persistedQuery);
-  if (typeof query !== 'string' && !(query == null && isPersisted)) throw badRequest('"query" must be a string: the GraphQL document.');
+  const isNamed = checkPersistedQuery(extensions?.persistedQuery) || documentId != null;
+  if (typeof query !== 'string' && !(query == null && isNamed)) throw badRequest('"query" must be a string: the GraphQL document.');
   return {
     query: query ?? '',
     // Some clients send an empty name for none.
@@ -86,6 +86,16 @@ export function checkParams(body: unknown): Params {
     ...(extensions ? { extensions } : {}),
     ...(documentId == null ? {} : { documentId }),
   };
+}
+
+/** Whether there is one: `{"version": 1, "sha256Hash": "…"}`. Throws an HttpRefusal of 400 that names the field. */
+function checkPersistedQuery(persisted: unknown): boolean {
+  if (persisted == null) return false;
+  if (!isRecord(persisted)) throw badRequest('"extensions.persistedQuery" must be an object or null.');
+  const { version = 1, sha256Hash } = persisted;
+  if (version !== 1) throw badRequest('"extensions.persistedQuery.version" must be 1.');
+  if (typeof sha256Hash !== 'string') throw badRequest('"extensions.persistedQuery.sha256Hash" must be a string.');
+  return true;
 }
 
 function checkMediaType(request: IncomingMessage): void {

@@ -17,6 +17,7 @@ import { type Call, callOf } from '../watch/call.ts';
 import { nameOfCode } from '../watch/instruments.ts';
 import { deliverAnswer, deliverFrames } from './delivery.ts';
 import { Inbox } from './inbox.ts';
+import { fillQuery } from './named-document.ts';
 import { CLOSE, GatewaySocket, Socket } from './socket.ts';
 
 /** What belongs to one socket beside graphql-ws's own state of it. */
@@ -127,7 +128,7 @@ export class WebSocketEndpoint<C extends object> {
               // After the key has ended nothing more is taken, though the peer may not know yet.
               if (opened.readyState !== opened.OPEN) return;
               inbox.put(String(data), (text) => {
-                take(text).catch((error: unknown) => {
+                take(fillQuery(text)).catch((error: unknown) => {
                   this.#parts.pipeline.answers.mask(error); // logs it
                   socket.close(CLOSE.fault);
                 });
