@@ -19,7 +19,7 @@ import { schema } from './schema/index.ts';
 import type { ServerParts } from './server/app.ts';
 import { Rates } from './server/connections/rates.ts';
 import { Unsent } from './server/connections/unsent.ts';
-import { readManifest } from './server/documents/manifest.ts';
+import { ManifestUnusable, readManifest } from './server/documents/manifest.ts';
 import { fragmentEndpoint } from './server/files/files.ts';
 import { startServer } from './server/http.ts';
 import { ServerInstruments } from './server/watch/instruments.ts';
@@ -120,7 +120,7 @@ async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracin
   const server = await startServer(parts, network).catch(async (error: unknown) => {
     metricsServer?.close();
     await endInTurn([stopTime, stopRetention], [() => wakeups.close()]);
-    throw error;
+    throw error instanceof ManifestUnusable ? new ManifestUnusable(`${network.documents}: ${error.message}`) : error;
   });
   const onError = logRecurring(log, 'The aggregator failed; it tries again.');
   const aggregator: Aggregator | null = local.aggregator ? startAggregator({ domain, wakeups, onError }) : null;
@@ -152,7 +152,13 @@ async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracin
  */
 async function readTrustedDocuments(path: string): Promise<ReadonlyMap<string, string>> {
   const own = Object.entries(await import('./client/generated.ts')).filter(([name]) => name.endsWith('Document'));
-  return new Map([...own.map(([name, document]) => [`trainyard/${name}`, String(document)] as const), ...readManifest(path)]);
+  const documents = new Map(readManifest(path));
+  for (const [name, document] of own) {
+    const id = `trainyard/${name}`;
+    if (documents.has(id)) throw new ManifestUnusable(`${path}: the id ${JSON.stringify(id)} is the gateway's own.`);
+    documents.set(id, String(document));
+  }
+  return documents;
 }
 
 /**

@@ -17,7 +17,12 @@
  * - urql and others: `persistedDocuments` of graphql-codegen's client preset.
  *
  * Send the id of a document as `extensions.persistedQuery.sha256Hash`, or as `documentId` or
- * `doc_id` next to the variables.
+ * `doc_id` next to the variables, over a WebSocket too. An id may have the prefix `sha256:`. If the
+ * text is sent as well, it must be the document of that id.
+ *
+ * The gateway does not start when FILE cannot be used: a document that is invalid, one id for two
+ * documents, an id of the gateway's own. An empty `--documents` or `TRAINYARD_DOCUMENTS` is refused
+ * too, so that a variable that was forgotten does not open the gateway.
  */
 import { ApolloClient, HttpLink, InMemoryCache } from '@apollo/client';
 import { PersistedQueryLink } from '@apollo/client/link/persisted-queries';

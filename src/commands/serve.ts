@@ -39,7 +39,7 @@ export async function serve(config: Config, { env, isLocal, companion }: ServeOp
   });
   gateway.open();
   const running = companion?.start(gateway);
-  process.stdout.write(await greeting(gateway, operator, isLocal));
+  process.stdout.write(await greeting(gateway, operator, config.network.documents === null && (isLocal || operator?.isNew === true)));
   const isReplaced = await Promise.race([stop.promise.then(() => false), gateway.replaced.then(() => true)]);
   if (isReplaced) process.stderr.write(REPLACED);
   // A second signal exits at once.
@@ -85,10 +85,10 @@ async function prepare(config: Config, { domain, url }: Gateway, isLocal: boolea
   return operator;
 }
 
-async function greeting({ url, domain }: Gateway, operator: OperatorKey | null, isLocal: boolean): Promise<string> {
+async function greeting({ url, domain }: Gateway, operator: OperatorKey | null, hasLink: boolean): Promise<string> {
   const lines = [`Trainyard is at ${url} on ${domain.store.description}.`];
   // In the URL's fragment, which browsers do not send and logs do not contain.
-  if (isLocal || operator?.isNew) lines.push(`GraphiQL, signed in: ${url}/graphql#key=${await linkKey(domain)}`);
+  if (hasLink) lines.push(`GraphiQL, signed in: ${url}/graphql#key=${await linkKey(domain)}`);
   if (operator?.isNew) lines.push(`Admin key, shown this once: ${operator.secret}`);
   return `${lines.join('\n')}\n`;
 }

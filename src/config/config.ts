@@ -12,20 +12,22 @@ export type GatewayCommand = 'up' | 'serve';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Reads the settings. A flag overrides the environment; an empty variable counts as unset. Throws
- * ConfigError with every problem.
+ * Reads the settings. A flag overrides the environment; an empty variable counts as unset, unless
+ * the setting refuses it. Throws ConfigError with every problem.
  */
 export function readConfig(command: GatewayCommand, argv: readonly string[], env: Environment): Config {
   const flags = parseFlags(command, argv);
   const wrong: string[] = [];
   const read = (setting: Setting): unknown => {
     const flag = setting.hasNoFlag ? undefined : flags[setting.name];
-    const plain = flag ?? (setting.hasNoVariable ? undefined : env[variableOf(setting)] || undefined);
+    const plain = flag ?? readVariable(setting, env);
     const file = setting.isSecret ? (flags[`${setting.name}-file`] ?? (env[`${variableOf(setting)}_FILE`] || undefined)) : undefined;
     if (plain !== undefined && file !== undefined) wrong.push(`${variableOf(setting)} and its file are both set. Set one of them.`);
     const said = file === undefined ? plain : readSecret(setting, file, wrong);
     if (said === undefined) return setting.byDefault;
-    const value = setting.read(said);
+    // Something was meant to be given: empty is not "none".
+    const isMissing = said === '' && setting.byDefault === null;
+    const value = isMissing ? undefined : setting.read(said);
     if (value === undefined) {
       const name = flag === undefined ? variableOf(setting) : `--${setting.name}`;
       wrong.push(`${name} must be ${setting.takes}${setting.isSecret ? '' : `, not ${JSON.stringify(said)}`}.`);
@@ -40,6 +42,11 @@ export function readConfig(command: GatewayCommand, argv: readonly string[], env
   if (isolateUser != null && !isolate) wrong.push('--isolate-user needs --isolate.');
   if (wrong.length > 0) throw new ConfigError(wrong.join('\n'));
   return config;
+}
+
+function readVariable(setting: Setting, env: Environment): string | undefined {
+  const said = setting.hasNoVariable ? undefined : env[variableOf(setting)];
+  return said === '' && !setting.refusesEmpty ? undefined : said;
 }
 
 /** The first line of a secret's file. Undefined if it cannot be read. */

@@ -14,6 +14,7 @@ export const local = {
   isolate: toggle({
     name: 'isolate',
     text: 'run each process step as an unprivileged user, with its own processes and /tmp (Linux, as root)',
+    refusesEmpty: true,
     isCommon: true,
     isLocal: true,
   }),
@@ -23,6 +24,7 @@ export const local = {
     placeholder: 'USER',
     takes: 'the name of a user',
     pattern: /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/,
+    refusesEmpty: true,
     isLocal: true,
   }),
   aggregator: onOff({

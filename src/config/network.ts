@@ -34,6 +34,7 @@ export const network = {
     placeholder: 'FILE',
     pattern: /\S/,
     takes: 'a file',
+    refusesEmpty: true,
   }),
   adminKey: optionalText({
     name: 'admin-key',

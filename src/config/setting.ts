@@ -24,6 +24,11 @@ export interface Setting<V = unknown> {
   /** Whether its value is never printed, not even in an error. */
   readonly isSecret?: boolean;
   /**
+   * Whether an empty variable is refused instead of counting as unset, because it protects: a
+   * variable that was forgotten elsewhere must not switch the protection off.
+   */
+  readonly refusesEmpty?: boolean;
+  /**
    * Whether it comes from the environment only, because other users of the machine can see flags.
    */
   readonly hasNoFlag?: boolean;
@@ -37,7 +42,7 @@ export interface Setting<V = unknown> {
 /** What every kind of setting needs. */
 export type Basics<V> = Pick<
   Setting<V>,
-  'name' | 'text' | 'byDefault' | 'isCommon' | 'isLocal' | 'isSecret' | 'hasNoFlag' | 'hasNoVariable'
+  'name' | 'text' | 'byDefault' | 'isCommon' | 'isLocal' | 'isSecret' | 'refusesEmpty' | 'hasNoFlag' | 'hasNoVariable'
 >;
 
 export type Settings = Readonly<Record<string, Setting>>;

@@ -97,6 +97,45 @@ describe("A gateway with Apollo's manifest", () => {
   });
 });
 
+describe('A gateway with trusted documents', () => {
+  /** What its first start prints, which makes an admin key. */
+  async function firstStart(manifest: object): Promise<string> {
+    const database = await createSqliteDatabase();
+    const file = join(database.folder, 'documents.json');
+    writeFileSync(file, JSON.stringify(manifest));
+    try {
+      const gateway = await startGateway({ database, flags: ['--documents', file], env: { TRAINYARD_ADMIN_KEY: '' } });
+      await gateway.stop();
+      return gateway.output().replaceAll(file, 'FILE');
+    } catch (error) {
+      return String(error).replaceAll(file, 'FILE');
+    } finally {
+      await database.remove();
+    }
+  }
+
+  test('prints its admin key at its first start, but no link to GraphiQL, which is off', async () => {
+    const printed = await firstStart({ a: viewer });
+    expect(printed).toContain('Admin key, shown this once: tyk_');
+    expect(printed).not.toMatch(/GraphiQL|#key=/);
+  });
+
+  test.each([
+    [
+      "an id of the gateway's own",
+      { 'sha256:trainyard/JobsDocument': viewer },
+      `FILE: the id "trainyard/JobsDocument" is the gateway's own.`,
+    ],
+    [
+      'a document that cannot be executed',
+      { a: viewer, b: '{ nothing }' },
+      'FILE: A trusted document cannot be executed.\n"b": Cannot query',
+    ],
+  ])('does not start with %s, and names FILE and the id', async (_, manifest, message) => {
+    expect(await firstStart(manifest)).toContain(message);
+  });
+});
+
 test('A gateway with the documents of graphql-codegen executes what urql asks for by its hashes, and nothing else', async () => {
   const text = print(gql(viewer));
   const { gateway, stop } = await open({ [createHash('sha256').update(text).digest('hex')]: text });

@@ -50,6 +50,25 @@ describe('The settings', () => {
   });
 
   test.each([
+    [{ TRAINYARD_DOCUMENTS: '' }, [], 'TRAINYARD_DOCUMENTS must be a file, not "".'],
+    [{ TRAINYARD_ISOLATE: '' }, [], 'TRAINYARD_ISOLATE must be on or off, not "".'],
+    [{ TRAINYARD_ISOLATE: 'on', TRAINYARD_ISOLATE_USER: '' }, [], 'TRAINYARD_ISOLATE_USER must be the name of a user, not "".'],
+    [{}, ['--documents', ''], '--documents must be a file, not "".'],
+    [{}, ['--isolate', '--isolate-user='], '--isolate-user must be the name of a user, not "".'],
+    [{}, ['--metrics-address='], '--metrics-address must be an address with a port, such as 127.0.0.1:9464, not "".'],
+    [{}, ['--database-url='], '--database-url must be a URL that starts with postgres://.'],
+    [{}, ['--admin-key-file', '/dev/null'], 'TRAINYARD_ADMIN_KEY must be 16 to 512 characters without spaces.'],
+    [{ TRAINYARD_DATABASE_URL_FILE: '/dev/null' }, [], 'TRAINYARD_DATABASE_URL must be a URL that starts with postgres://.'],
+  ])('that are given but empty, in %j and %j, are refused where none would be less safe', (env, argv, complaint) => {
+    expect(() => readConfig('up', argv, env)).toThrow(new ConfigError(complaint));
+  });
+
+  test('of trusted documents are those of a flag, though the variable is empty; no other origin may be given', () => {
+    const { network } = serve({ TRAINYARD_DOCUMENTS: '' }, '--documents', 'a.json', '--origins', '');
+    expect([network.documents, network.origins]).toEqual(['a.json', []]);
+  });
+
+  test.each([
     ['64KiB', 65_536],
     ['64kb', 64_000],
     ['1.5 MB', 1_500_000],

@@ -220,7 +220,17 @@ describe('Where a gateway has trusted documents', () => {
 
   test('the gateway does not start with one that cannot be executed, and names it', async () => {
     const broken = new Map([...trustedDocuments, ['broken', '{ nothing }']]);
-    await expect(startSample({ trustedDocuments: broken })).rejects.toThrow('The trusted document broken cannot be executed.');
+    await expect(startSample({ trustedDocuments: broken })).rejects.toThrow(
+      'A trusted document cannot be executed.\n"broken": Cannot query field "nothing"',
+    );
+  });
+
+  test('the gateway does not start with many that cannot be executed, counts them and names the first five', async () => {
+    const broken = Array.from({ length: 7 }, (_, i) => [`broken-${i}`, '{ nothing }'] as const);
+    const failure = await startSample({ trustedDocuments: new Map([...trustedDocuments, ...broken]) }).catch(String);
+    const [count, ...named] = String(failure).split('\n');
+    expect(count).toContain('7 trusted documents cannot be executed.');
+    expect(named.map((line) => line.slice(0, 10))).toEqual([0, 1, 2, 3, 4].map((i) => `"broken-${i}"`).concat('…'));
   });
 });
 
@@ -252,6 +262,28 @@ describe('A file of trusted documents', () => {
     ['Relay, graphql-codegen and gql.tada', { a1: 'query First { hello }' }],
   ])('is read as the tools of %s write it', (_, content) => {
     expect(readManifest(write(JSON.stringify(content)))).toEqual(new Map([['a1', 'query First { hello }']]));
+  });
+
+  test('is read with a byte order mark, escapes, and ids by any spelling of a hash', () => {
+    const hash = sha256('{ hello }');
+    const documents = { [`sha256:${hash.toUpperCase()}`]: '{ hello }', 'a"\\{': 'query { "\\" : , }', 'sha256:b': '' };
+    expect(readManifest(write(`\ufeff${JSON.stringify(documents, null, 2)}`))).toEqual(
+      new Map([
+        [hash, '{ hello }'],
+        ['a"\\{', 'query { "\\" : , }'],
+        ['b', ''],
+      ]),
+    );
+  });
+
+  test.each([
+    ['an object', '{"a": "{ me }", "a": "{ hello }"}'],
+    ['an object, once with the prefix sha256:', '{"sha256:a": "{ me }", "a": "{ hello }"}'],
+    ['operations', '{"operations": [{"id": "a", "body": "{ me }"}, {"id": "a", "body": "{ hello }"}]}'],
+  ])('of %s that gives one id to two documents is refused and the id named; the same document may come twice', (_, content) => {
+    const path = write(content);
+    expect(() => readManifest(path)).toThrow(`${path} has two documents with the id "a".`);
+    expect(readManifest(write(content.replaceAll('me', 'hello')))).toEqual(new Map([['a', '{ hello }']]));
   });
 
   test.each([

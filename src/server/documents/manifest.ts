@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { normalizeId } from './persisted.ts';
 
 /** A list of trusted documents that cannot be used. The message says what is wrong with it, for its operator. */
 export class ManifestUnusable extends Error {}
@@ -10,26 +11,49 @@ export class ManifestUnusable extends Error {}
  *     Relay          persistConfig.file of relay-compiler: {"id": "document"}
  *     urql, others   persistedDocuments of graphql-codegen's client preset, gql.tada: {"hash": "document"}
  *
- * Throws ManifestUnusable.
+ * The ids are as normalizeId writes them. Throws ManifestUnusable.
  */
 export function readManifest(path: string): ReadonlyMap<string, string> {
-  const documents = new Map(entriesOf(parse(path), path));
+  const documents = new Map<string, string>();
+  for (const [id, text] of readEntries(path)) {
+    const known = documents.get(normalizeId(id));
+    if (known !== undefined && known !== text) throw new ManifestUnusable(`${path} has two documents with the id ${JSON.stringify(id)}.`);
+    documents.set(normalizeId(id), text);
+  }
   if (documents.size === 0) throw new ManifestUnusable(`${path} has no documents.`);
   return documents;
 }
 
-function parse(path: string): object {
+type Entry = readonly [id: string, text: string];
+
+function readEntries(path: string): readonly Entry[] {
+  let source: string;
   let value: unknown;
   try {
-    value = JSON.parse(readFileSync(path, 'utf8'));
+    // Some editors put a byte order mark before a file.
+    source = readFileSync(path, 'utf8').replace(/^\ufeff/, '');
+    value = JSON.parse(source);
   } catch (error) {
     throw new ManifestUnusable(`${path} cannot be read as JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
-  if (value instanceof Object && !Array.isArray(value)) return value;
-  throw new ManifestUnusable(`${path} must be a JSON object.`);
+  if (!(value instanceof Object) || Array.isArray(value)) throw new ManifestUnusable(`${path} must be a JSON object.`);
+  return pairsOf(source) ?? entriesOf(value, path);
 }
 
-function entriesOf(manifest: object, path: string): (readonly [id: string, text: string])[] {
+/** A JSON string. */
+const STRING = /"[^"\\]*(?:\\.[^"\\]*)*"/g;
+
+/**
+ * The pairs of a JSON object whose values are all strings; null if it is any other. JSON.parse
+ * keeps only the last of several pairs with one id.
+ */
+function pairsOf(json: string): readonly Entry[] | null {
+  if (!/^\{:(?:,:)*\}$/.test(json.replace(STRING, '').replaceAll(/\s/g, ''))) return null;
+  const strings = Array.from(json.matchAll(STRING), ([string]) => String(JSON.parse(string)));
+  return strings.flatMap((text, i) => (i % 2 === 0 ? [] : [[strings[i - 1] ?? '', text] as const]));
+}
+
+function entriesOf(manifest: object, path: string): readonly Entry[] {
   if (!('operations' in manifest && Array.isArray(manifest.operations))) {
     return Object.entries(manifest).map(([id, text]) => {
       if (typeof text === 'string') return [id, text];

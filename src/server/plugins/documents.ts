@@ -10,6 +10,21 @@ import { HttpRefusal } from '../http/refusal.ts';
 import type { PipelinePlugin } from '../pipeline.ts';
 import type { OperationWatch } from '../watch/operation-watch.ts';
 
+/** How many of the invalid documents an error names. */
+const NAMED = 5;
+
+/** Throws ManifestUnusable if some of the documents cannot be executed. */
+function checkTrusted(documents: Documents, trusted: Iterable<readonly [id: string, text: string]>): void {
+  const problems = Array.from(trusted).flatMap(([id, text]) => {
+    const [error] = documents.check(text);
+    return error ? [`${JSON.stringify(id)}: ${error.message}`] : [];
+  });
+  if (problems.length === 0) return;
+  const count = problems.length === 1 ? 'A trusted document' : `${problems.length} trusted documents`;
+  const rest = problems.length > NAMED ? ['…'] : [];
+  throw new ManifestUnusable([`${count} cannot be executed.`, ...problems.slice(0, NAMED), ...rest].join('\n'));
+}
+
 /**
  * Finds the operation that was asked for, by its text, its hash or its id: its document is parsed, validated and measured once a text.
  *
@@ -18,10 +33,7 @@ import type { OperationWatch } from '../watch/operation-watch.ts';
 export function useDocuments<C extends object>(parts: ServerParts<C>, answers: Answers, watch: OperationWatch): PipelinePlugin {
   const documents = new Documents(parts.schema, parts.limits);
   const persisted = new PersistedDocuments(parts.trustedDocuments);
-  for (const [id, text] of parts.trustedDocuments ?? []) {
-    const [error] = documents.check(text);
-    if (error) throw new ManifestUnusable(`The trusted document ${id} cannot be executed. ${error.message}`);
-  }
+  checkTrusted(documents, parts.trustedDocuments ?? []);
 
   function find({ params }: Asked): Operation | readonly GraphQLError[] {
     const text = persisted.find(params);
