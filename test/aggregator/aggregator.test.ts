@@ -10,12 +10,12 @@ import { isTerminalJob } from '../../src/domain/core/lifecycle.ts';
 import { cancelJob } from '../../src/domain/jobs/cancellation.ts';
 import { createJob } from '../../src/domain/jobs/creation.ts';
 import { deleteDevice } from '../../src/domain/steps/devices.ts';
-import { whyNot } from '../../src/domain/steps/matching.ts';
 import type { Wakeups } from '../../src/realtime/wakeups.ts';
 import type { Store } from '../../src/store/store.ts';
 import { describeOnEachStore, type TestDatabase } from '../support/databases.ts';
 import { startGateway } from '../support/gateway.ts';
 import { admin } from '../support/seed.ts';
+import { whyNot } from '../support/why-not.ts';
 import { decodeModel, encodeModel, f32, i64, type Laid } from './models.ts';
 import { domainOn, jobOf, stepsOf, trainRound, waitFor } from './round.ts';
 

@@ -1,18 +1,14 @@
 /**
- * What a step asks of a device, and what a device has free. Claims and `whyNot` both decide by it.
+ * What a step asks of a device, and what a device has free. Claims and why-not.ts decide by it.
  */
 
-import { devicesFor } from '../../store/changes/devices.ts';
-import { allQueues, headOfQueue, loadOfDevice, queueById, queuesOfProject } from '../../store/changes/steps.ts';
+import { allQueues, headOfQueue, loadOfDevice, queuesOfProject } from '../../store/changes/steps.ts';
 import { deviceById } from '../../store/queries/rows.ts';
 import type { DeviceRow, QueueRow, StepRow } from '../../store/schema/tables.ts';
 import type { Queries } from '../../store/store.ts';
-import type { Principal } from '../access/principal.ts';
-import { may, sees } from '../access/rights.ts';
 import type { Domain } from '../core/domain.ts';
 import type { Capabilities, Need, Resources } from '../core/vocabulary.ts';
 import { isForAggregator } from './aggregator.ts';
-import { statusOf } from './devices.ts';
 
 export interface Unmet {
   /** The unmet requirement: `gpu`, `label`, `slots` … */
@@ -148,62 +144,4 @@ export async function claimableBy(domain: Domain, deviceId: string, atMost = 100
     steps.push(...(claimant.reserved.length === 0 ? heads : heads.filter((step) => fits(claimant, step, queue))));
   }
   return steps;
-}
-
-export interface WhyNot extends Unmet {
-  readonly device: DeviceRow | null;
-}
-
-/**
- * Explains why a step is not claimed now: unmet requirements by device, or what the step itself
- * waits for. Empty if the step is held or has ended.
- */
-export async function whyNot(
-  domain: Domain,
-  principal: Principal,
-  step: Pick<StepRow, 'id' | 'status' | 'number' | 'priority' | 'queueId' | 'projectId'>,
-  deviceId: string | null,
-): Promise<WhyNot[]> {
-  if (step.status === 'BLOCKED') {
-    return [
-      { device: null, requirement: 'earlierStep', explanation: `Step ${step.number} waits for an earlier step of its job to succeed.` },
-    ];
-  }
-  if (step.status !== 'QUEUED') return [];
-  // Explanations name devices and reveal what else they run.
-  if (!may(principal, 'readDevices'))
-    return [{ device: null, requirement: 'device', explanation: 'No device has claimed it yet; this key may not read devices.' }];
-  const { read } = domain.store;
-  const [queue] = await read.run(queueById, { id: step.queueId });
-  if (!queue) return [];
-  // The gateway's own device would be listed in every answer without being a reason.
-  const isInPlay = (device: DeviceRow) => !isForAggregator(device.labels) || isForAggregator(queue.requiredLabels);
-  const devices = (await devicesFor(read, step.projectId)).filter(
-    (device) => sees(principal, device) && (deviceId === null ? isInPlay(device) : device.id === deviceId),
-  );
-  if (devices.length === 0) {
-    return [
-      {
-        device: null,
-        requirement: 'device',
-        explanation: deviceId ? `There is no device ${deviceId} in its project.` : 'Its project has no device.',
-      },
-    ];
-  }
-  const reasons: WhyNot[] = [];
-  for (const device of devices) {
-    const claimant = await claimantOf(read, device);
-    const status = statusOf(domain, device);
-    const add = (requirement: string, explanation: string) => reasons.push({ device, requirement, explanation });
-    if (status === 'OFFLINE') add('online', 'The device is offline: it was not seen within its heartbeat interval.');
-    if (status === 'DRAINING') add('draining', 'The device is draining, so it may not claim steps.');
-    if (slotsLeft(claimant) === 0) add('slots', `All ${device.slots} slots of the device are taken.`);
-    const unmet = unmetBy(claimant, queue);
-    reasons.push(...unmet.map((one) => ({ device, ...one })));
-    if (claimant.reserved.some(({ id }) => id === step.id) && !fits(claimant, step, queue))
-      add('preemption', 'Steps on the device are being evicted for this step and still run.');
-    else if (slotsLeft(claimant) > 0 && unmet.length === 0 && !fits(claimant, step, queue))
-      add('reserved', 'The free capacity of the device is reserved for another step.');
-  }
-  return reasons;
 }

@@ -1,6 +1,8 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { sees } from '../../domain/access/rights.ts';
 import { gone } from '../../domain/core/refusals.ts';
-import { type WhyNot, whyNot } from '../../domain/steps/matching.ts';
+import { type Asked, type WhyNot, whyNot } from '../../domain/steps/why-not.ts';
+import { MOST_JUDGED } from '../../store/queries/devices.ts';
 import type { ShownJob } from '../../store/queries/jobs.ts';
 import { queuesById, type ShownStep, stepsById, stepsOfJobs } from '../../store/queries/steps.ts';
 import type { QueueRow } from '../../store/schema/tables.ts';
@@ -57,6 +59,17 @@ async function demandOf(context: Context, step: ShownStep): Promise<QueueRow> {
   if (!queue) throw gone('step', step.id);
   return queue;
 }
+
+/** What judging one step on one device takes of the budget of the answer. */
+const CHARACTERS_OF_JUDGING = 64;
+
+const whyNotOf = defineLoader<Asked, WhyNot[]>((context, asked) =>
+  whyNot(context.domain, viewerOf(context), asked, async (work) => {
+    await turn();
+    context.signal?.throwIfAborted();
+    context.budget.take(work * CHARACTERS_OF_JUDGING);
+  }),
+);
 
 const UnmetRequirement = builder.objectRef<WhyNot>('UnmetRequirement').implement({
   description: 'One reason why a step cannot be claimed.',
@@ -120,11 +133,12 @@ Step.implement({
     }),
     whyNot: t.field({
       type: [UnmetRequirement],
-      size: IN_ITS_ROW,
+      size: SOME,
       description:
-        'Why it cannot be claimed now: the unmet requirements of each device. Empty: it can be claimed, is running, or has ended.',
+        'Why it cannot be claimed now: the unmet requirements of each device. Empty: it can be claimed, is running, or has ended. ' +
+        `Looks at ${MOST_JUDGED} devices at most, those that were seen last; ask for any other by its id.`,
       args: { deviceId: t.arg.id({ description: 'Only for this device. Default: all devices that this key may see.' }) },
-      resolve: async (step, { deviceId }, context) => whyNot(context.domain, viewerOf(context), step, deviceId ?? null),
+      resolve: (step, { deviceId }, context) => whyNotOf.load(context, { step, deviceId: deviceId ?? null }),
     }),
     queuedAt: t.expose('queuedAt', { type: 'DateTime', nullable: true, description: 'When it last became claimable. Null: never.' }),
     startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true, description: 'When it was first claimed. Null: never.' }),

@@ -29,18 +29,19 @@ export class Executor<C extends object> {
    */
   async answer(context: OperationContext): Promise<Answer> {
     const { operation, params, principal, call, share, goneSignal } = context;
+    const late = new AbortController();
     try {
       const run = {
         rootValue: undefined,
         context: this.#context(principal, {
-          signal: operation.node.operation === 'mutation' ? goneSignal() : undefined,
+          signal: operation.node.operation === 'mutation' ? goneSignal() : late.signal,
           requestId: call.id,
           lend: (bytes) => share.take(bytes),
           charge: (characters) => this.#rates.chargeFor(principal, characters),
         }),
         variables: params.variables,
       };
-      return this.#withCost(await this.#run(context, run, call), context);
+      return this.#withCost(await this.#run(context, run, late, call), context);
     } catch (error) {
       return this.#answers.fault(error, call);
     }
@@ -49,25 +50,27 @@ export class Executor<C extends object> {
   /** Executes a frame of a subscription. It belongs to all who share it: what goes wrong with it names no one's request. */
   async frame(context: OperationContext, event: unknown): Promise<Answer> {
     const { params, principal, share } = context;
+    const late = new AbortController();
     const run = {
       rootValue: event,
-      context: this.#context(principal, { lend: (bytes) => share.take(bytes) }),
+      context: this.#context(principal, { signal: late.signal, lend: (bytes) => share.take(bytes) }),
       variables: params.variables,
     };
-    return this.#withCost(await this.#run(context, run), context);
+    return this.#withCost(await this.#run(context, run, late), context);
   }
 
-  async #run({ operation }: OperationContext, run: Run, call?: Call): Promise<Answer> {
+  async #run({ operation }: OperationContext, run: Run, late: AbortController, call?: Call): Promise<Answer> {
     const running = this.#jit.execute(operation, run);
     if (!(running instanceof Promise)) return this.#answers.of(running, call);
     if (operation.node.operation === 'mutation') return this.#answers.of(await running, call);
     const ms = this.#limits.executionMs;
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<null>((resolve) => {
+    const timeout = new Promise<null>((resolve) => {
       timer = setTimeout(resolve, ms, null);
     });
-    const result = await Promise.race([running, late]).finally(() => clearTimeout(timer));
+    const result = await Promise.race([running, timeout]).finally(() => clearTimeout(timer));
     if (result !== null) return this.#answers.of(result, call);
+    late.abort();
     running.catch(() => {}); // nobody waits for it any more
     const refusal = exceed('executionMs', `The operation took longer than ${ms} ms.`, { allowed: ms, asked: null });
     return this.#answers.refusal([refusal], call);

@@ -1,12 +1,70 @@
 /** Devices and their attempts, for readers. */
-import { and, count, eq, gte, inArray, isNotNull, isNull, lt, or, type SQL } from 'drizzle-orm';
-import type { DeviceKind, Label } from '../../domain/core/vocabulary.ts';
-import type { AttemptRow, DeviceRow } from '../schema/tables.ts';
+import { and, count, eq, getTableColumns, gte, inArray, isNotNull, isNull, lt, lte, or, type SQL, sql } from 'drizzle-orm';
+import type { DeviceKind, Label, Resources } from '../../domain/core/vocabulary.ts';
+import { isWord } from '../schema/columns.ts';
+import type { AttemptRow, DeviceRow, Tables } from '../schema/tables.ts';
 import { batch } from '../statements/batch.ts';
 import { instantKey, keyset, numberKey, type Slice, textKey } from '../statements/keyset.ts';
 import type { Queries } from '../store.ts';
 
 export const devicesByIds = batch<DeviceRow>('devices', (db, t, ids) => db.select().from(t.devices).where(inArray(t.devices.id, ids)));
+
+/** Of the devices of a project, and of those that serve all: so many of each are judged. */
+export const MOST_JUDGED = 100;
+
+/** Of each of these projects, and of the devices that serve all: those that were seen last. */
+export const devicesSeenLast = batch<DeviceRow>('devices seen last', (db, { devices }, projectIds) => {
+  const ranked = db
+    .select({
+      id: devices.id,
+      rank: sql<number>`row_number() over (
+        partition by ${devices.projectId} order by ${devices.lastSeenAt} is null, ${devices.lastSeenAt} desc, ${devices.id})`.as('rank'),
+    })
+    .from(devices)
+    .where(or(inArray(devices.projectId, projectIds), isNull(devices.projectId)))
+    .as('ranked');
+  return db
+    .select(getTableColumns(devices))
+    .from(ranked)
+    .innerJoin(devices, eq(devices.id, ranked.id))
+    .where(lte(ranked.rank, sql.raw(String(MOST_JUDGED))));
+});
+
+/** A step that a device holds or, if it is QUEUED, that has a reservation on it. */
+export interface LoadRow {
+  readonly deviceId: string | null;
+  readonly id: string;
+  readonly status: string;
+  readonly priority: number;
+  readonly queuedAt: Date | null;
+  readonly queueId: string;
+  readonly resources: Resources;
+}
+
+/** What `loadOfDevice` in changes/steps.ts reads, of many. */
+export const heldByDevices = batch<LoadRow>('held by devices', (db, t, deviceIds) =>
+  db
+    .select({ deviceId: t.steps.leaseDeviceId, ...loadColumns(t) })
+    .from(t.steps)
+    .innerJoin(t.queues, eq(t.queues.id, t.steps.queueId))
+    .where(inArray(t.steps.leaseDeviceId, deviceIds)),
+);
+export const reservedOnDevices = batch<LoadRow>('reserved on devices', (db, t, deviceIds) =>
+  db
+    .select({ deviceId: t.steps.reservedDeviceId, ...loadColumns(t) })
+    .from(t.steps)
+    .innerJoin(t.queues, eq(t.queues.id, t.steps.queueId))
+    .where(and(inArray(t.steps.reservedDeviceId, deviceIds), isWord(t.steps.status, 'QUEUED'))),
+);
+
+const loadColumns = ({ steps, queues }: Tables) => ({
+  id: steps.id,
+  status: steps.status,
+  priority: steps.priority,
+  queuedAt: steps.queuedAt,
+  queueId: steps.queueId,
+  resources: queues.resources,
+});
 
 export interface DevicesOf {
   /** Null: devices of all projects, and those that serve all. */

@@ -6,9 +6,9 @@ import { completeStep } from '../../../src/domain/claims/outcomes.ts';
 import { createProject } from '../../../src/domain/jobs/projects.ts';
 import { updateJob } from '../../../src/domain/jobs/update.ts';
 import { deleteDevice, registerDevice, updateDevice } from '../../../src/domain/steps/devices.ts';
-import { whyNot } from '../../../src/domain/steps/matching.ts';
 import { describeOnGround, refusalOf } from '../../support/ground.ts';
 import { admin } from '../../support/seed.ts';
+import { whyNot } from '../../support/why-not.ts';
 
 describeOnGround('A claim', (on) => {
   test('takes the step of the highest priority first, then the oldest, across queues of different demands', async () => {

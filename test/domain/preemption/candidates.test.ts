@@ -4,10 +4,11 @@ import { type Claim, claimStep } from '../../../src/domain/claims/claims.ts';
 import { cancelJob } from '../../../src/domain/jobs/cancellation.ts';
 import { preempt } from '../../../src/domain/preemption/preemption.ts';
 import { updateDevice } from '../../../src/domain/steps/devices.ts';
-import { claimableBy, whyNot } from '../../../src/domain/steps/matching.ts';
+import { claimableBy } from '../../../src/domain/steps/matching.ts';
 import { sweep } from '../../../src/domain/sweep/timekeeping.ts';
 import { describeOnGround, refusalOf } from '../../support/ground.ts';
 import { admin, type Seed } from '../../support/seed.ts';
+import { whyNot } from '../../support/why-not.ts';
 import { type Setup, setupOn } from './setup.ts';
 
 describeOnGround('Preemption', (on) => {

@@ -5,9 +5,10 @@
 import { expect, test } from 'vitest';
 import { claimStep } from '../../../src/domain/claims/claims.ts';
 import { registerDevice, updateDevice } from '../../../src/domain/steps/devices.ts';
-import { claimableBy, whyNot } from '../../../src/domain/steps/matching.ts';
+import { claimableBy } from '../../../src/domain/steps/matching.ts';
 import { describeOnGround, refusalOf } from '../../support/ground.ts';
 import { admin } from '../../support/seed.ts';
+import { whyNot } from '../../support/why-not.ts';
 
 const process = { name: 'process', container: { command: 'python train.py' } };
 const image = { name: 'image', container: { image: 'python:3.12' } };

@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from 'vitest';
 import type { Domain } from '../../../src/domain/core/domain.ts';
+import { createProject } from '../../../src/domain/jobs/projects.ts';
 import type { Queries, Store } from '../../../src/store/store.ts';
 import { describeOnEachStore } from '../../support/databases.ts';
 import { admin, plantSeed, type Seed } from '../../support/seed.ts';
@@ -103,5 +104,25 @@ describeOnEachStore('reading', (open) => {
       const answer = await ask(`query ($id: ID!) { ${fields.map((field) => `${field}(id: $id) { id }`).join(' ')} }`, { id });
       expect(answer).toEqual(Object.fromEntries(fields.map((field) => [field, null])));
     }
+  });
+
+  test('why steps are not claimed takes as many statements for a hundred of them and sixty devices as for one of each', async () => {
+    const { project } = await createProject(seed.domain, admin, { name: 'Waiting' });
+    const projectId = project.id;
+    await seed.createJob([{ name: 'large', resources: { gpu: 8 } }], { projectId });
+    const query = `{ jobs(first: 100, filter: { projectId: "${projectId}", statuses: [QUEUED] }) {
+      nodes { steps { whyNot { requirement } again: whyNot { device { name } } } } } }`;
+    await seed.registerDevice({ projectId });
+    statements.length = 0;
+    await ask(query);
+    const kinds = new Set(statements.map((name) => name.replace(/ x\d+$/, '')));
+    for (let i = 0; i < 59; i++) await seed.registerDevice({ projectId });
+    for (let i = 0; i < 99; i++) await seed.createJob([{ name: 'large', resources: { gpu: 8 + (i % 30) } }], { projectId });
+    statements.length = 0;
+    const { jobs } = await ask<{ jobs: { nodes: { steps: { whyNot: unknown[] }[] }[] } }>(query);
+    expect(jobs.nodes.flatMap(({ steps }) => steps.flatMap(({ whyNot }) => whyNot)).length).toBe(6_000);
+    expect(new Set(statements.map((name) => name.replace(/ x\d+$/, '')))).toEqual(kinds);
+    // Those for many keys are asked for 64 at a time.
+    expect(statements.length).toBeLessThanOrEqual(2 * kinds.size);
   });
 });
