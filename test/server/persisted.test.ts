@@ -264,6 +264,11 @@ describe('A file of trusted documents', () => {
     expect(readManifest(write(JSON.stringify(content)))).toEqual(new Map([['a1', 'query First { hello }']]));
   });
 
+  test('is read with a document of many escapes', () => {
+    const text = '\n'.repeat(5_000_000);
+    expect(readManifest(write(JSON.stringify({ a: text }))).get('a') === text).toBe(true);
+  });
+
   test('is read with a byte order mark, escapes, and ids by any spelling of a hash', () => {
     const hash = sha256('{ hello }');
     const documents = { [`sha256:${hash.toUpperCase()}`]: '{ hello }', 'a"\\{': 'query { "\\" : , }', 'sha256:b': '' };

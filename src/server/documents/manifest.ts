@@ -40,17 +40,29 @@ function readEntries(path: string): readonly Entry[] {
   return pairsOf(source) ?? entriesOf(value, path);
 }
 
-/** A JSON string. */
-const STRING = /"[^"\\]*(?:\\.[^"\\]*)*"/g;
-
 /**
  * The pairs of a JSON object whose values are all strings; null if it is any other. JSON.parse
  * keeps only the last of several pairs with one id.
  */
 function pairsOf(json: string): readonly Entry[] | null {
-  if (!/^\{:(?:,:)*\}$/.test(json.replace(STRING, '').replaceAll(/\s/g, ''))) return null;
-  const strings = Array.from(json.matchAll(STRING), ([string]) => String(JSON.parse(string)));
-  return strings.flatMap((text, i) => (i % 2 === 0 ? [] : [[strings[i - 1] ?? '', text] as const]));
+  const strings: string[] = [];
+  let between = '';
+  let at = 0;
+  for (let start = json.indexOf('"'); start >= 0; start = json.indexOf('"', at)) {
+    between += json.slice(at, start);
+    at = endOfString(json, start);
+    strings.push(String(JSON.parse(json.slice(start, at))));
+  }
+  between += json.slice(at);
+  const entries = strings.flatMap((text, i) => (i % 2 === 0 ? [] : [[strings[i - 1] ?? '', text] as const]));
+  return between.replaceAll(/\s/g, '') === `{${entries.map(() => ':').join(',')}}` ? entries : null;
+}
+
+/** Where the string of valid JSON ends that starts at `start`. No regular expression: long strings overflow its stack. */
+function endOfString(json: string, start: number): number {
+  let at = start + 1;
+  while (at < json.length && json[at] !== '"') at += json[at] === '\\' ? 2 : 1;
+  return at + 1;
 }
 
 function entriesOf(manifest: object, path: string): readonly Entry[] {
