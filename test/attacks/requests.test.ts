@@ -44,7 +44,8 @@ describe('A request', () => {
           expect.stringMatching(/^[^\n]{10,400}$/),
         ]);
       }
-      expect(performance.now() - started).toBeLessThan(3_000);
+      // Work that grows with the square of what is sent takes minutes; a busy machine takes seconds.
+      expect(performance.now() - started).toBeLessThan(30_000);
       expect((await askNow()).data).toEqual({ viewer: { kind: 'USER' }, projects });
     },
   );
