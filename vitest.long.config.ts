@@ -34,5 +34,6 @@ export default defineConfig(() => {
   // Set, not merged: merging would add them to what the usual tests include and leave out.
   config.test.include = ['test/**/*.long.test.ts'];
   config.test.exclude = ['node_modules/**'];
+  config.test.projects = undefined; // each file has a worker of its own here
   return config;
 });
