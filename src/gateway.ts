@@ -21,6 +21,7 @@ import { Rates } from './server/connections/rates.ts';
 import { Unsent } from './server/connections/unsent.ts';
 import { ManifestUnusable, readManifest } from './server/documents/manifest.ts';
 import { fragmentEndpoint } from './server/files/files.ts';
+import { holdAddresses } from './server/http/hold.ts';
 import { startServer } from './server/http.ts';
 import { ServerInstruments } from './server/watch/instruments.ts';
 import { logRecurring } from './server/watch/recurring.ts';
@@ -30,7 +31,7 @@ import { isShared, openFiles, openStore } from './store/open.ts';
 import type { Store } from './store/store.ts';
 import { type OpenLog, openLog } from './telemetry/log.ts';
 import { Metrics } from './telemetry/metrics.ts';
-import { metricsEndpoint, openMetricsServer } from './telemetry/metrics-server.ts';
+import { listenableOf, metricsEndpoint, openMetricsServer } from './telemetry/metrics-server.ts';
 import { readinessOf } from './telemetry/readiness.ts';
 import { samplesOf } from './telemetry/samples.ts';
 import type { TraceSettings } from './telemetry/trace-settings.ts';
@@ -53,10 +54,29 @@ export interface Gateway {
 /** Of the 15 s from SIGTERM to exit (P11), including the closing of the store. */
 export const STOP_GRACE_MS = 10_000;
 
-/** `trace`: how to trace it; null for no tracing. */
+/**
+ * `trace`: how to trace it; null for no tracing. What can refuse the start comes before the store
+ * is opened, because that migrates it.
+ */
 export async function startGateway(config: Config, trace: TraceSettings | null = null): Promise<Gateway> {
+  const { network, store, telemetry } = config;
+  const trustedDocuments = network.documents === null ? null : await readTrustedDocuments(network.documents);
+  requireWritable(store.dataDir);
+  const metricsAddress = telemetry.metricsAddress === null ? [] : [listenableOf(telemetry.metricsAddress)];
+  const release = await holdAddresses([network, ...metricsAddress]);
+  return open({ config, trustedDocuments, release }, trace).finally(release);
+}
+
+interface Start {
+  readonly config: Config;
+  readonly trustedDocuments: ServerParts<Context>['trustedDocuments'];
+  /** Releases the addresses, to be listened on at once. */
+  release(): Promise<void>;
+}
+
+async function open(start: Start, trace: TraceSettings | null): Promise<Gateway> {
+  const { config } = start;
   const { dataDir, databaseConnections: connections, newIdentity: isRenewed } = config.store;
-  requireWritable(dataDir);
   const closed = closeToOthers(dataDir);
   const store = await openStore(config.store, { connections, isRenewed });
   const log = openLog(config.telemetry.logLevel);
@@ -65,16 +85,15 @@ export async function startGateway(config: Config, trace: TraceSettings | null =
   try {
     // Loaded on demand: it would cost every start a tenth of a second.
     tracing = trace ? (await import('./telemetry/tracing.ts')).startTracing(trace, manifest.version) : null;
-    return await serve(config, tracing?.watch(store) ?? store, log, tracing);
+    return await serve(start, tracing?.watch(store) ?? store, log, tracing);
   } catch (error) {
     await endInTurn([() => store.close()], [() => tracing?.close()], [() => log.close()]);
     throw error;
   }
 }
 
-async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracing | null): Promise<Gateway> {
+async function serve({ config, trustedDocuments, release }: Start, store: Store, log: OpenLog, tracing: Tracing | null): Promise<Gateway> {
   const { network, local, limits, work, telemetry, retention } = config;
-  const trustedDocuments = network.documents === null ? null : await readTrustedDocuments(network.documents);
   const files = openFiles(config.store);
   // If the store is shared, another gateway may be receiving a file unseen.
   if (!isShared(config.store)) await files.sweep(null);
@@ -93,10 +112,8 @@ async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracin
     log.lostLines,
   ].flat();
   const metrics = new Metrics({ version: manifest.version, node: process.versions.node, store: store.description }, counted);
-  // Before any background task starts, because the address may be in use.
+  await release();
   const metricsServer = telemetry.metricsAddress === null ? null : await openMetricsServer(metrics, telemetry.metricsAddress);
-  const stopTime = startSweep(domain, logRecurring(log, 'The sweep failed; the next one tries again.'));
-  const stopRetention = startRetention(domain, retention, logRecurring(log, 'Retention failed; the next round goes on.'));
   const rates = new Rates(limits);
   const onKeyEnd: ServerParts<Context>['onKeyEnd'] = (principal, ended) => watchKey(domain, wakeups, principal, ended);
   const parts: ServerParts<Context> = {
@@ -119,9 +136,11 @@ async function serve(config: Config, store: Store, log: OpenLog, tracing: Tracin
   };
   const server = await startServer(parts, network).catch(async (error: unknown) => {
     metricsServer?.close();
-    await endInTurn([stopTime, stopRetention], [() => wakeups.close()]);
+    await wakeups.close();
     throw error instanceof ManifestUnusable ? new ManifestUnusable(`${network.documents}: ${error.message}`) : error;
   });
+  const stopTime = startSweep(domain, logRecurring(log, 'The sweep failed; the next one tries again.'));
+  const stopRetention = startRetention(domain, retention, logRecurring(log, 'Retention failed; the next round goes on.'));
   const onError = logRecurring(log, 'The aggregator failed; it tries again.');
   const aggregator: Aggregator | null = local.aggregator ? startAggregator({ domain, wakeups, onError }) : null;
   log.debug('The gateway has started.', { url: server.url, store: store.description, version: manifest.version });

@@ -2,8 +2,11 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import SqliteDatabase from 'better-sqlite3';
 import pg from 'pg';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { migrationsOf } from '../src/store/migrations.ts';
+import { migrateFile } from '../src/store/sqlite/file.ts';
 import { createPostgresDatabase, createSqliteDatabase, querySql, type TestDatabase } from './support/databases.ts';
 import { type Gateway, type GatewayOptions, startGateway } from './support/gateway.ts';
 
@@ -143,7 +146,6 @@ describe.each([
 const undo = (insert: string) => insert.replace(/^insert into (\S+) .*$/, `delete from $1 where hash = 'of the future'`);
 
 async function writeSqlite(file: string, statement: string): Promise<void> {
-  const { default: SqliteDatabase } = await import('better-sqlite3');
   const database = new SqliteDatabase(file);
   database.exec(statement);
   database.close();
@@ -163,6 +165,31 @@ describe('A gateway', () => {
     // The port is free again: the refusal left the data as it found it.
     taken.close();
     await start({ database });
+  });
+
+  test('that is refused by its documents or a taken port leaves a store of an older version byte for byte', async () => {
+    const database = await createDatabase(createSqliteDatabase);
+    const older = new SqliteDatabase(database.file);
+    migrateFile(older, { most: migrationsOf('sqlite').known - 1 });
+    older.close();
+    const readFolder = () => readdirSync(database.folder).map((name) => [name, readFileSync(join(database.folder, name)).toString('hex')]);
+    const before = readFolder();
+    const documents = join((await createDatabase(createSqliteDatabase)).folder, 'documents.json');
+    writeFileSync(documents, '[');
+    expect(await refusalOf({ database, flags: ['--documents', documents] })).toContain(documents);
+    expect(readFolder()).toEqual(before);
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    ending.push(async () => taken.close());
+    const address = taken.address();
+    const port = address instanceof Object ? address.port : 0;
+    for (const flags of [
+      ['--port', String(port)],
+      ['--metrics-address', `127.0.0.1:${port}`],
+    ]) {
+      expect(await refusalOf({ database, flags })).toContain(String(port));
+      expect(readFolder()).toEqual(before);
+    }
   });
 
   test('refuses a data folder that is a file', async () => {
