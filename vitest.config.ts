@@ -23,8 +23,8 @@ export default defineConfig({
     // As a gateway loads them: else each worker would take two seconds to load drizzle-orm.
     execArgv: ['--import', new URL('src/module-loading.ts', import.meta.url).href],
     // Two cores run the whole suite: a child process under load may take its time, and a wait that hangs must still end.
-    testTimeout: 120_000,
-    hookTimeout: 180_000,
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
     maxWorkers: 2,
   },
 });
