@@ -27,7 +27,7 @@ async function open(prepare: (folder: string) => void, flags: readonly string[] 
   return { gateway, agent: join(database.folder, 'agent'), isAlive };
 }
 
-const patience = { timeout: 50_000 };
+const patience = { timeout: 120_000 };
 const pidIn = (agent: string): number => JSON.parse(readFileSync(join(agent, 'agent.json'), 'utf8')).pid;
 
 test('a gateway goes on where the folder of its agent is a file, and starts the agent once there is room for it', async () => {

@@ -19,7 +19,7 @@ afterEach(async () => {
 });
 
 /** Three programs start first, on cores that others use as well. */
-const eventually: typeof soon = (check) => soon(check, { timeout: 50_000 });
+const eventually: typeof soon = (check) => soon(check, { timeout: 120_000 });
 
 const onLinux = process.platform === 'linux';
 const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
