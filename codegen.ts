@@ -1,11 +1,13 @@
 /**
- * Turns schema.graphql and src/client/operations/*.graphql into src/client/generated.ts, the typed documents of every client, and
- * test/systems/operations/*.graphql into test/systems/generated.ts.
+ * Turns src/client/operations/*.graphql into src/client/generated.ts, the typed documents that
+ * every client uses, and test/systems/operations/*.graphql into test/systems/generated.ts. Both are
+ * checked against schema.graphql.
  *
  *   node codegen.ts           writes the files
- *   node codegen.ts --check   ends with 1 if a file in the checkout is not what would be written
+ *   node codegen.ts --check   fails if a generated file is out of date
  *
- * The codegen's plugins are run from here, without its command line: one file, no loaders, nothing to configure elsewhere.
+ * Runs the plugins of graphql-codegen directly, without its command line: one file, no loaders, no
+ * configuration elsewhere.
  */
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { codegen } from '@graphql-codegen/core';
@@ -16,12 +18,12 @@ import { parse } from 'graphql';
 const schemaFile = new URL('schema.graphql', import.meta.url);
 
 interface Output {
-  /** As seen from here. */
+  /** Relative to this file. */
   readonly file: string;
-  /** What to look at when the file is not as it should be. */
+  /** Where its operations are. Named in the message that it is out of date. */
   readonly source: string;
   readonly operations: readonly string[];
-  /** Where the class of documents is taken from; else the file has its own. */
+  /** The file that the document class is imported from. Left out: the file declares its own. */
   readonly classFrom?: string;
 }
 
@@ -70,9 +72,9 @@ async function generate({ file, source, operations, classFrom }: Output): Promis
       enumType: 'string-literal',
       useTypeImports: true,
       immutableTypes: true,
-      // Documents as text: nothing has to be parsed or printed when a client starts.
+      // Documents are strings: a client parses and prints nothing when it starts.
       documentMode: 'string',
-      // A caller may hand on an option that was not given (undefined is left out of the JSON).
+      // A caller may pass on an option that it was not given: JSON leaves out undefined.
       inputMaybeValue: 'T | null | undefined',
       skipTypename: true,
     },
@@ -83,11 +85,11 @@ async function generate({ file, source, operations, classFrom }: Output): Promis
   return `${header}${shareFragments(classFrom ? importClass(body, classFrom) : body).trimEnd()}\n`;
 }
 
-/** Writes the text of each fragment once: the plugin repeats it in every document that uses it. */
+/** Writes the text of each fragment once. The plugin repeats it in every document that uses it. */
 function shareFragments(body: string): string {
   const texts = new Map<string, string>();
   const shared = body.replaceAll(/^ *(fragment (\w+) on \w+ \{\n[\s\S]*?^\})/gm, (_, text: string, name: string) => {
-    if ((texts.get(name) ?? text) !== text) throw new Error(`The codegen has changed: it writes fragment ${name} in two ways.`);
+    if ((texts.get(name) ?? text) !== text) throw new Error(`The code generator has changed: it writes the fragment ${name} in two ways.`);
     texts.set(name, text);
     return `\${${name}Text}`;
   });
@@ -96,10 +98,13 @@ function shareFragments(body: string): string {
   return [before, constants, ...after].join('');
 }
 
-/** Two classes with a private member are two types, so documents of another class are not for the client: they take its own. */
+/**
+ * Imports the document class from another generated file. Two classes with a private member are two
+ * types, so the client would not take documents of a second class.
+ */
 function importClass(body: string, from: string): string {
   const own = /^export class TypedDocumentString<[\s\S]*?^}\n/m;
-  if (!own.test(body)) throw new Error('The codegen has changed: its output has no class TypedDocumentString.');
+  if (!own.test(body)) throw new Error('The code generator has changed: its output has no class TypedDocumentString.');
   const unused = /^import type \{ DocumentTypeDecoration \}.*\n/m;
   return `import { TypedDocumentString } from '${from}';\n${body.replace(own, '').replace(unused, '')}`;
 }
@@ -109,7 +114,7 @@ for (const output of await findOutputs()) {
   const file = new URL(output.file, import.meta.url);
   if (!process.argv.includes('--check')) await writeFile(file, generated);
   else if ((await readFile(file, 'utf8').catch(() => '')) !== generated) {
-    console.error(`${output.file} is not what schema.graphql and ${output.source} give: run \`node codegen.ts\`.`);
+    console.error(`${output.file} does not match schema.graphql and ${output.source}: run \`node codegen.ts\`.`);
     process.exitCode = 1;
   }
 }

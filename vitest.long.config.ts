@@ -1,4 +1,7 @@
-/** `npm run test:long`: what takes minutes. Each test brings processes of its own, and has them die; much of that is waiting, so three run at a time. */
+/**
+ * `npm run test:long`: tests that take minutes. Each starts processes and kills them. Most of the
+ * time is waiting, so three run at once.
+ */
 import { defineConfig, mergeConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import usual from './vitest.config.ts';
@@ -16,7 +19,10 @@ const longest = [
   'containers',
 ];
 
-/** Begins with those, so that none of them is left running alone at the end. Where it has no times, vitest begins with the files of most lines. */
+/**
+ * Starts the longest files first, so that none runs alone at the end. Files with no recorded time
+ * are sorted by size, vitest's default.
+ */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId }: TestSpecification) => {
@@ -31,9 +37,9 @@ export default defineConfig(() => {
   const config = mergeConfig(usual, {
     test: { testTimeout: 600_000, hookTimeout: 120_000, maxWorkers: 3, isolate: true, sequence: { sequencer: LongestFirst } },
   });
-  // Set, not merged: merging would add them to what the usual tests include and leave out.
+  // Assigned, because merging would add to the lists of the usual tests.
   config.test.include = ['test/**/*.long.test.ts'];
   config.test.exclude = ['node_modules/**'];
-  config.test.projects = undefined; // each file has a worker of its own here
+  config.test.projects = undefined; // each file has its own worker
   return config;
 });

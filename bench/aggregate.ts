@@ -1,6 +1,7 @@
 /**
- * aggregate: the gateway averages five models of 1 GB each and is asked for jobs all the while. What counts is what that costs: its memory, and
- * the time in which it answers. Takes 6 GB of the disk where temporary files are.
+ * aggregate: the gateway averages five models of 1 GB each while clients ask it for jobs. Measures
+ * the cost: the memory it uses, and how long its answers take. Needs 6 GB of disk in the temporary
+ * folder.
  */
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,7 +16,10 @@ import type { Plan } from './rounds.ts';
 const SIZE: RoundSize = { submissions: 5, tensors: 20, tensorBytes: 50 * 1024 ** 2 };
 const MOST_GROWTH_MB = 300;
 
-/** A load that leaves the gateway at rest most of the time: what is measured is how long it makes one wait, not how much it can do. */
+/**
+ * A load that leaves the gateway idle most of the time. This measures how long an answer takes, not
+ * how many it can give.
+ */
 const CLIENTS = 8;
 const EVERY_MS = 20;
 const JOBS = 500;
@@ -25,7 +29,7 @@ const POINT =
   'query Point($id: ID!) { job(id: $id) { id name status priority createdAt updatedAt steps { number name status createdAt } } }';
 
 export async function benchAggregate(gateway: Gateway, { ms, warmUpMs }: Plan): Promise<Report> {
-  // The thread that averages is to run beside the one that answers.
+  // The thread that averages needs a core beside the thread that answers.
   releaseCores(gateway.server.pid);
   const ids = await createJobs(gateway, await createProject(gateway), JOBS, 3);
   const questions = ids.map((id) => requestOf({ query: POINT, variables: { id } }, { key: gateway.key }));
@@ -72,7 +76,10 @@ export async function benchAggregate(gateway: Gateway, { ms, warmUpMs }: Plan): 
 const mb = (bytes: number) => Math.round(bytes / 1024 ** 2);
 const whole = (value: number) => Math.round(value).toLocaleString('en');
 
-/** Asks at a steady pace until then; answers how long each answer took, in milliseconds, from the moment at which it was due. */
+/**
+ * Asks at a steady pace until the promise settles. Returns how long each answer took, in
+ * milliseconds, counted from when its request was due.
+ */
 async function askUntil(connections: readonly HttpConnection[], questions: readonly Buffer[], until: Promise<unknown>): Promise<number[]> {
   let isOver = false;
   void until.finally(() => {
@@ -114,7 +121,7 @@ async function ended({ ask }: Gateway, jobId: string): Promise<void> {
   }
 }
 
-/** What the process has in memory, all its threads together, in megabytes. Linux says so; NaN elsewhere. */
+/** The memory of the process with all its threads, in MB. From Linux's /proc; NaN elsewhere. */
 function memoryMbOf({ server }: Gateway): number {
   if (process.platform !== 'linux') return Number.NaN;
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8'))?.[1]) / 1_024;
@@ -126,7 +133,7 @@ function watchMemory(gateway: Gateway) {
     peak = Math.max(peak, memoryMbOf(gateway));
   }, SAMPLE_EVERY_MS);
   return {
-    /** Since it was last taken. */
+    /** The highest since the last call. */
     takePeak() {
       const taken = peak;
       peak = 0;

@@ -1,8 +1,9 @@
 /**
- * fan-out: one stream, thousands of subscribers. Something is published, all get it, the next is published.
+ * fan-out: one stream, thousands of subscribers. The next message is published when all have the
+ * last.
  *
- * What is published to ours is a report of a step through the API, stored and on the disk before anyone hears of it; the peers are handed the bytes of
- * one of our frames and have only to pass them on.
+ * The gateway receives a step's report through the API and stores it on disk before anyone hears of
+ * it. The peers receive the bytes of one of the gateway's frames and only pass them on.
  */
 import type { Gateway } from './gateway.ts';
 import { HttpConnection, requestOf } from './http-load.ts';
@@ -13,9 +14,9 @@ import { type Contestant, type Plan, takeTurns } from './rounds.ts';
 import { openSubscribers, type Subscriber, type Subscription } from './subscribers.ts';
 
 const SUBSCRIBERS = 2_000;
-/** A key may have 200 sockets open. */
+/** A key may have 200 open sockets. */
 const SUBSCRIBERS_PER_KEY = 190;
-/** A publication that not all have got by then is lost. */
+/** A publication that has not reached every subscriber by then is lost. */
 const LOST_AFTER_MS = 10_000;
 
 const METRICS = `
@@ -49,7 +50,7 @@ export async function benchFanOut(gateway: Gateway, plan: Plan): Promise<Report>
   await raw.stop();
   await pubsub.stop();
   const [mine, broadcast, stock] = figures;
-  if (!mine || !broadcast || !stock) throw new Error('Three were measured.');
+  if (!mine || !broadcast || !stock) throw new Error('Expected the figures of three contestants.');
   return {
     bench: `fan-out to ${SUBSCRIBERS.toLocaleString('en')}`,
     unit: 'frames/s',
@@ -64,7 +65,7 @@ export async function benchFanOut(gateway: Gateway, plan: Plan): Promise<Report>
   };
 }
 
-/** A running step of ours, whose metrics are watched. */
+/** A running step of the gateway, with subscribers to its metrics. */
 async function oursOf(gateway: Gateway) {
   const [jobId = ''] = await createJobs(gateway, await createProject(gateway), 1, 1);
   const { claimStep } = await gateway.ask<{ claimStep: { lease: { token: string } } }>(
@@ -97,14 +98,14 @@ async function watchKey({ ask }: Gateway, jobId: string): Promise<string> {
 }
 
 interface Audience extends Contestant {
-  /** Publishes once; resolves to the text of a frame when all have got theirs. */
+  /** Publishes once. Resolves to the text of a frame when every subscriber has it. */
   publish(): Promise<string>;
-  /** The delay that this share of all deliveries did not exceed. */
+  /** The delay that this share of deliveries did not exceed. */
   delayMs(share: number): string;
   leave(): void;
 }
 
-/** Subscribes all; each turn publishes once and waits until everyone has got it. */
+/** Opens all subscriptions. Each turn publishes once and waits until every subscriber has it. */
 async function gather(name: string, server: Server, of: (i: number) => Subscription, request: () => Buffer): Promise<Audience> {
   const delays: number[] = [];
   let publishedAt = 0;
@@ -123,7 +124,7 @@ async function gather(name: string, server: Server, of: (i: number) => Subscript
     let timer: NodeJS.Timeout | undefined;
     const delivered = new Promise<string>((resolve, reject) => {
       all = resolve;
-      timer = setTimeout(() => reject(new Error(`${name}: ${missing} of ${SUBSCRIBERS} deliveries did not come.`)), LOST_AFTER_MS);
+      timer = setTimeout(() => reject(new Error(`${name}: ${missing} of ${SUBSCRIBERS} deliveries did not arrive.`)), LOST_AFTER_MS);
     });
     publishedAt = performance.now();
     const [text] = await Promise.all([delivered, connection.ask(request())]);

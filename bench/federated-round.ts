@@ -1,4 +1,7 @@
-/** A round of a federated job with models of any size, made through the API as devices do: handed in, and checked when it is aggregated. */
+/**
+ * A round of a federated job with models of a given size, run through the API as devices run it:
+ * models are uploaded and completed, and the aggregate is checked.
+ */
 import { Readable } from 'node:stream';
 import type { Gateway } from './gateway.ts';
 import { createProject } from './jobs.ts';
@@ -6,11 +9,11 @@ import { createProject } from './jobs.ts';
 export interface RoundSize {
   readonly submissions: number;
   readonly tensors: number;
-  /** Of each tensor, of 32-bit floats. A multiple of a block. */
+  /** Size of each tensor, of 32-bit floats. A multiple of the block size. */
   readonly tensorBytes: number;
 }
 
-/** One of the devices, and the step that is its own. */
+/** A device and its step in the round. */
 interface Participant {
   readonly leaseToken: string;
   readonly stepNumber: number;
@@ -32,7 +35,7 @@ const ANNOUNCE = `mutation ($input: CreateFragmentInput!) {
 const COMPLETE = `mutation ($input: CompleteStepInput!) {
   completeStep(input: $input) { ... on CompleteStepPayload { step { status } } ... on Error { code message } } }`;
 
-/** Creates a job of one round, and has every device claim its step. */
+/** Creates a job of one round, and lets every device claim its step. */
 export async function startRound({ ask }: Gateway, name: string, { submissions }: RoundSize): Promise<Round> {
   const projectId = await createProject({ ask });
   const deviceIds: string[] = [];
@@ -57,7 +60,7 @@ export async function startRound({ ask }: Gateway, name: string, { submissions }
   return { jobId: createJob.job.id, participants };
 }
 
-/** Uploads the model of the participant of this number, which is that of the first, times so much; completes nothing yet. */
+/** Uploads a participant's model: the first one's values times `number + 1`. Completes no step. */
 export async function upload(
   { ask, server, key }: Gateway,
   { jobId, participants }: Round,
@@ -73,11 +76,14 @@ export async function upload(
     headers: { authorization: `Bearer ${key}` },
     body: Readable.toWeb(Readable.from(modelOf(size, number + 1))),
     duplex: 'half',
-  } as RequestInit); // duplex is not in lib's type yet
+  } as RequestInit); // lib's type lacks `duplex`
   if (!response.ok) throw new Error(`An upload was refused: ${await response.text()}`);
 }
 
-/** Hands the model in. Resolves when the gateway has looked at it; after the last, the round is aggregated. */
+/**
+ * Completes a participant's step. Resolves when the model was inspected; the last starts
+ * aggregation.
+ */
 export async function complete({ ask }: Gateway, { participants }: Round, number: number): Promise<void> {
   const { completeStep } = await ask<{ completeStep: { step: { status: string } } }>(COMPLETE, {
     input: { leaseToken: participants[number]?.leaseToken, numSamples: 100 },
@@ -87,7 +93,10 @@ export async function complete({ ask }: Gateway, { participants }: Round, number
 
 const BLOCK_BYTES = 1024 ** 2;
 
-/** The values repeat from block to block. They are small whole numbers over 256, so that every mean of their multiples is exact. */
+/**
+ * The values repeat in every block. They are small whole numbers over 256, so every mean of their
+ * multiples is exact.
+ */
 function blockOf(factor: number): Buffer {
   const values = Float32Array.from({ length: BLOCK_BYTES / 4 }, (_, i) => ((((i * 2_654_435_761) >>> 12) % 2_001) - 1_000) / 256);
   return Buffer.from(values.map((value) => value * factor).buffer);
@@ -111,7 +120,10 @@ async function* modelOf(size: RoundSize, factor: number): AsyncGenerator<Buffer>
   for (let i = 0; i < (size.tensors * size.tensorBytes) / BLOCK_BYTES; i++) yield block;
 }
 
-/** Downloads the aggregate and compares every byte of its tensors with the mean. Throws when one differs. */
+/**
+ * Downloads the aggregate and compares every byte of its tensors with the mean. Throws if one
+ * differs.
+ */
 export async function requireMean({ ask, server }: Gateway, { jobId }: Round, size: RoundSize): Promise<void> {
   const { job } = await ask<{ job: { federation: { aggregateModel: { downloadUrl: string; sizeBytes: number } } } }>(
     'query ($id: ID!) { job(id: $id) { federation { aggregateModel { downloadUrl sizeBytes } } } }',

@@ -1,4 +1,7 @@
-/** Our side: the gateway as operators run it, on a SQLite file, with its keys and all its limits; but how fast one key may ask is set beyond what it can. */
+/**
+ * The gateway as operators run it: on a SQLite file, with keys and all limits. Only the rate of a
+ * key is set higher than the load can reach.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,14 +12,14 @@ const ADMIN_KEY = 'tyk_for-benchmarks-alone-0123456789abcdefghijklm';
 
 export interface Gateway {
   readonly server: Server;
-  /** A key that may do everything. */
+  /** A key with every right. */
   readonly key: string;
-  /** Of its data. Others may read the database while it runs. */
+  /** The data folder. Other processes may read the database while it runs. */
   readonly folder: string;
   readonly database: string;
-  /** Runs one operation; answers its data. Throws when it is refused. */
+  /** Runs one operation and returns its data. Throws if it is refused. */
   ask<T>(query: string, variables?: object): Promise<T>;
-  /** Ends it and removes its data. */
+  /** Stops it and removes its data. */
   stop(): Promise<void>;
 }
 
@@ -30,7 +33,7 @@ export async function startGateway(nodeFlags: readonly string[] = []): Promise<G
       TRAINYARD_HOST: '127.0.0.1',
       TRAINYARD_DATABASE_URL: '',
       TRAINYARD_ORIGINS: '',
-      // One key asks as fast as it can: its rate is counted as ever, and allows more than there is.
+      // One key asks as fast as it can. Its rate is still counted, with a limit out of reach.
       TRAINYARD_KEY_RATE: '1000000',
       TRAINYARD_KEY_BURST: '10000000',
     },

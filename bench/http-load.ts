@@ -1,12 +1,14 @@
 /**
- * Load over HTTP/1.1 from plain sockets: requests are bytes made beforehand, and of an answer no more is read than where it ends.
+ * HTTP/1.1 load from plain sockets. Requests are bytes made beforehand; answers are read only as
+ * far as it takes to find their end.
  *
- * autocannon and undici were the first choices; either takes a core to ask for what a bare node:http server answers with another, so that the
- * load would have been measured. `rounds.ts` prints how busy the server was, which shows whether that is still so.
+ * autocannon and undici were tried first. Either needs a whole core to ask for what a bare node:http
+ * server answers with another, so the load would have been measured. `rounds.ts` prints how busy the
+ * server was, which shows whether the load still keeps up.
  */
 import { connect, type Socket } from 'node:net';
 
-/** A POST of JSON to /graphql, or to another path. */
+/** A POST of JSON, to /graphql unless another path is given. */
 export function requestOf(body: object, { key = '', path = '/graphql' }: { key?: string; path?: string } = {}): Buffer {
   const text = JSON.stringify(body);
   const head = [
@@ -23,7 +25,7 @@ export function requestOf(body: object, { key = '', path = '/graphql' }: { key?:
 const HEAD_END = '\r\n\r\n';
 const LAST_CHUNK = '0\r\n\r\n';
 
-/** One connection that is kept: one request at a time. */
+/** One kept-alive connection, with one request at a time. */
 export class HttpConnection {
   readonly #socket: Socket;
   #held: Buffer | null = null;
@@ -44,10 +46,12 @@ export class HttpConnection {
     });
   }
 
-  /** Sends a request; resolves to the body of its answer. Rejects unless that is a 200 without errors. */
+  /**
+   * Sends a request and resolves to the body. Rejects unless the answer is a 200 without errors.
+   */
   ask(request: Buffer): Promise<Buffer> {
     return new Promise((resolve, reject) => {
-      if (this.#waiting) throw new Error('One request at a time.');
+      if (this.#waiting) throw new Error('A connection takes one request at a time.');
       this.#waiting = { resolve, reject };
       this.#socket.write(request);
     });
@@ -70,7 +74,7 @@ export class HttpConnection {
   }
 }
 
-/** The body of an answer; null while some of it is still to come. */
+/** The body of an answer; null while it is incomplete. */
 function bodyOf(bytes: Buffer): Buffer | null {
   const headEnd = bytes.indexOf(HEAD_END);
   if (headEnd < 0) return null;
@@ -81,10 +85,10 @@ function bodyOf(bytes: Buffer): Buffer | null {
   return isWhole ? bytes.subarray(bytes.indexOf('\r\n', start) + 2) : null;
 }
 
-/** What one client does again and again; it may ask several times. Each call counts as one. */
+/** What a client repeats. It may ask several times; each call counts as one. */
 export type Turn = (connection: HttpConnection, client: number) => Promise<void>;
 
-/** Clients with a connection each, all at it for `ms`; resolves to the turns a second. */
+/** Runs clients with a connection each for `ms`. Resolves to turns per second. */
 export async function runClients(
   connections: readonly HttpConnection[],
   ms: number,
@@ -104,7 +108,6 @@ export async function runClients(
   return { count, seconds: (performance.now() - start) / 1_000 };
 }
 
-/** Opens so many connections. */
 export function openConnections(port: number, count: number): Promise<HttpConnection[]> {
   return Promise.all(Array.from({ length: count }, () => HttpConnection.open(port)));
 }

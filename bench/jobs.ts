@@ -1,4 +1,4 @@
-/** Jobs to measure with, made through the API like anyone's. */
+/** Jobs to measure with, created through the API. */
 import type { Gateway } from './gateway.ts';
 import { type HttpConnection, openConnections, requestOf } from './http-load.ts';
 
@@ -7,7 +7,7 @@ const CREATE_JOB = `
     createJob(input: $input) { ... on CreateJobPayload { job { id status } token } ... on Error { code message } }
   }`;
 
-/** A project to put jobs into; its id. */
+/** Creates a project and returns its id. */
 export async function createProject({ ask }: Pick<Gateway, 'ask'>): Promise<string> {
   const { createProject } = await ask<{ createProject: { project: { id: string } } }>(
     'mutation { createProject(input: {name: "Bench"}) { ... on CreateProjectPayload { project { id } } ... on Error { code message } } }',
@@ -15,7 +15,7 @@ export async function createProject({ ask }: Pick<Gateway, 'ask'>): Promise<stri
   return createProject.project.id;
 }
 
-/** The request that makes a job with so many steps, each with a container. */
+/** The request that creates a job of `steps` steps, each with a container. */
 export function createJobRequest(key: string, projectId: string, steps: number): Buffer {
   const list = Array.from({ length: steps }, (_, i) => ({
     name: `Step ${i}`,
@@ -24,7 +24,7 @@ export function createJobRequest(key: string, projectId: string, steps: number):
   return requestOf({ query: CREATE_JOB, variables: { input: { projectId, name: 'Digits', steps: list } } }, { key });
 }
 
-/** Makes so many jobs, as fast as it goes; their ids. */
+/** Creates jobs as fast as it can and returns their ids. */
 export async function createJobs({ server, key }: Gateway, projectId: string, count: number, steps: number): Promise<string[]> {
   const request = createJobRequest(key, projectId, steps);
   const connections = await openConnections(server.port, 64);

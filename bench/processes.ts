@@ -1,4 +1,4 @@
-/** The servers that are measured, each a process of its own on the servers' core. */
+/** The measured servers. Each is a process pinned to the servers' core. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -12,9 +12,11 @@ const TICKS_PER_SECOND = 100;
 export interface Server {
   readonly port: number;
   readonly pid: number;
-  /** Processor time that it has used since it started, in seconds, all its threads together; NaN where the system does not say. */
+  /**
+   * Processor seconds since it started, all threads together. NaN where the system does not tell.
+   */
   cpuSeconds(): number;
-  /** Asks it to end, and waits until it has. */
+  /** Asks the process to end and waits until it has. */
   stop(): Promise<void>;
 }
 
@@ -24,12 +26,12 @@ process.on('exit', () => {
 });
 
 export interface ServerOptions {
-  /** For Node itself: `--cpu-prof`. */
+  /** Flags of Node itself, such as `--cpu-prof`. */
   readonly nodeFlags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Starts `node FILE ARGS…` and waits for the line that says where it listens. Throws with what it printed when it ends instead. */
+/** Starts `node FILE ARGS…` and waits for its address. Throws with its output if it ends first. */
 export async function startServer(
   file: string,
   args: readonly string[],
@@ -47,7 +49,7 @@ export async function startServer(
   let output = '';
   const port = await new Promise<number>((resolve, reject) => {
     const fail = (why: string) => reject(new Error(`${file} ${why}:\n${output}`));
-    const timer = setTimeout(() => fail('said no address'), START_WITHIN_MS);
+    const timer = setTimeout(() => fail('printed no address'), START_WITHIN_MS);
     const keep = (part: Buffer) => {
       output += String(part);
       const found = /http:\/\/127\.0\.0\.1:(\d+)\b/.exec(output)?.[1];
@@ -69,7 +71,10 @@ export async function startServer(
   };
 }
 
-/** User and system time are fields 14 and 15; the name, field 2, may have spaces but ends with the last bracket. */
+/**
+ * User and system time are fields 14 and 15. Field 2, the name, may contain spaces and ends with
+ * the last bracket.
+ */
 function cpuSecondsOf(pid: number | undefined): number {
   if (process.platform !== 'linux') return Number.NaN;
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];

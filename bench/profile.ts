@@ -1,4 +1,7 @@
-/** Where the gateway's time goes: the functions with the most time of their own, from the profile that Node writes. */
+/**
+ * The functions in which the gateway spends most time, excluding what they call, from Node's
+ * profile.
+ */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,13 +11,13 @@ const SHOWN = 45;
 const folder = mkdtempSync(join(tmpdir(), 'trainyard-profile-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
-/** Flags for Node: sample every half millisecond, write the profile on exit. */
+/** Node flags: sample every half millisecond, write the profile on exit. */
 export const profileFlags: readonly string[] = ['--cpu-prof', '--cpu-prof-interval', '500', '--cpu-prof-dir', folder];
 
-/** Microseconds of the clock that profiles are timed by. */
+/** Microseconds on the clock of the profile. */
 const now = () => Number(process.hrtime.bigint() / 1_000n);
 
-/** Begins what is looked at: what the gateway did before, to start and to be filled, is left out. */
+/** Starts the profiled span. Samples from before it, of startup and filling, are left out. */
 export function beginProfile(): void {
   begin = Math.min(begin, now());
 }
@@ -27,7 +30,7 @@ interface Profile {
   readonly timeDeltas: readonly number[];
 }
 
-/** Prints what took most of the time that the gateway was not idle, and removes the profile. */
+/** Prints the functions with most of the gateway's busy time, and removes the profile. */
 export function printHotspots(out: NodeJS.WritableStream): void {
   for (const file of readdirSync(folder)) {
     const profile = JSON.parse(readFileSync(join(folder, file), 'utf8')) as Profile; // as Node writes it

@@ -1,4 +1,7 @@
-/** point, list and stock: what is asked most, against servers that answer the same from the same file. */
+/**
+ * point, list and stock: the commonest reads, against servers that answer the same from the same
+ * file.
+ */
 import { isDeepStrictEqual } from 'node:util';
 import type { Gateway } from './gateway.ts';
 import { type HttpConnection, openConnections, requestOf, runClients } from './http-load.ts';
@@ -20,7 +23,7 @@ const LIST = `
     jobs(first: 50) { nodes { id name status priority createdAt updatedAt steps { number name status createdAt } } }
   }`;
 
-/** Requests that are asked in turn, the same of every server. */
+/** Requests asked in turn, the same for every server. */
 type Questions = (key?: string) => readonly Buffer[];
 
 export interface Reads {
@@ -39,7 +42,7 @@ export async function prepareReads(gateway: Gateway): Promise<Reads> {
   };
 }
 
-/** One job by id, against a bare node:http server that does nothing but read the rows and answer the same bytes. */
+/** One job by id, against a bare node:http server that reads the rows and answers the same bytes. */
 export async function benchPoint({ gateway, point }: Reads, plan: Plan): Promise<Report> {
   const peer = await startServer('bench/peers/bare.js', [gateway.database]);
   await requireSameAnswers(gateway, peer, point, (answer) => answer.toString());
@@ -57,7 +60,7 @@ export async function benchList({ gateway, list }: Reads, plan: Plan): Promise<R
   return { bench: 'list', unit: 'requests/s', figures, comparisons: compare(figures, [1.2]) };
 }
 
-/** Both, against graphql-yoga as it comes. */
+/** Both reads, against graphql-yoga with its defaults. */
 export async function benchStock({ gateway, point, list }: Reads, plan: Plan): Promise<Report[]> {
   const peer = await startServer('bench/peers/yoga.js', [gateway.database]);
   const reports: Report[] = [];
@@ -105,7 +108,7 @@ function compare([ours, ...peers]: readonly Figures[], goals: readonly number[])
 
 const parse = (answer: Buffer): unknown => JSON.parse(answer.toString());
 
-/** A peer that answers something else would be measured for something else. */
+/** Refuses a peer that answers differently: its figures would measure something else. */
 async function requireSameAnswers(
   { server, key }: Gateway,
   peer: Server,
@@ -116,7 +119,7 @@ async function requireSameAnswers(
   const [theirs] = await openConnections(peer.port, 1);
   const [asked] = questions(key);
   const [same] = questions();
-  if (!ours || !theirs || !asked || !same) throw new Error('There is nothing to ask.');
+  if (!ours || !theirs || !asked || !same) throw new Error('Expected two contestants with a question each.');
   const [answer, other] = [read(await ours.ask(asked)), read(await theirs.ask(same))];
   if (!isDeepStrictEqual(answer, other)) {
     throw new Error(

@@ -1,25 +1,27 @@
-/** What was measured, as text: each contestant's figures, and our ratio to each peer with the goal beside it. */
+/** The report as text: the figures of each contestant, and the ratio to each peer with its goal. */
 import type { Figures } from './rounds.ts';
 
-/** Ours against one peer. */
+/** The gateway against one peer. */
 export interface Comparison {
   readonly ours: Figures;
   readonly peer: Figures;
-  /** The ratio to reach; null: none is set for this pair. */
+  /** The ratio to reach; null where no goal is set. */
   readonly goal: number | null;
 }
 
 export interface Report {
   readonly bench: string;
-  /** What is counted: `requests/s`. */
+  /** The unit of the figures: `requests/s`. */
   readonly unit: string;
   readonly figures: readonly Figures[];
   readonly comparisons: readonly Comparison[];
-  /** More to know, a line each. */
+  /** Additional lines. */
   readonly notes?: readonly string[];
 }
 
-/** A contestant's rounds: median, slowest and fastest, by processor time, and how busy the server was. */
+/**
+ * A contestant's rounds: median, slowest and fastest, per processor second, and the server's load.
+ */
 function describeFigures({ name, perSecond, perCpuSecond, busy, loadBusy, least, most }: Figures, unit: string): string {
   const byCpu = Number.isNaN(perCpuSecond)
     ? ''
@@ -35,7 +37,7 @@ export function describeReport({ bench, unit, figures, comparisons, notes = [] }
   return [...lines, ...notes.map((note) => `  ${note}`)].join('\n');
 }
 
-/** All ratios of a run once more, one under the other. */
+/** All ratios of a run, repeated at the end. */
 export function describeRatios(reports: readonly Report[]): string {
   const rows = reports.flatMap(({ bench, comparisons }) =>
     comparisons.map(({ ours, peer, goal }) => [

@@ -1,24 +1,30 @@
-/** Contestants take turns, A B A B, so that what else the machine does meanwhile falls on all of them alike. */
+/** Contestants take turns, A B A B, so that other work on the machine slows all of them alike. */
 import type { Server } from './processes.ts';
 import { beginProfile } from './profile.ts';
 
-/** What one contestant did in one round. */
+/** A contestant's result in one round. */
 interface Round {
   readonly perSecond: number;
-  /** By the server's own processor time: says the same on a machine that others use at the same time. NaN where it is not known. */
+  /**
+   * Per processor second of the server: holds on a machine that others use meanwhile. NaN if
+   * unknown.
+   */
   readonly perCpuSecond: number;
-  /** Share of the round in which the server had the processor. Well below 1, it waited: for the disk, the load, or another program. */
+  /**
+   * Share of the round in which the server ran. Well below 1, it waited for the disk, the load or
+   * another program.
+   */
   readonly busy: number;
-  /** The same of the load. Near 1, it is the load that is measured. */
+  /** The same for the load. Near 1, the load is what was measured. */
   readonly loadBusy: number;
 }
 
 export interface Contestant {
   readonly name: string;
   readonly server: Server;
-  /** What has to be there before a round of `ms`; it is not measured. */
+  /** Prepares a round of `ms`. Not measured. */
   prepare?(ms: number): Promise<void>;
-  /** Works for about `ms`; resolves to how often it did what is counted. */
+  /** Works for about `ms`. Resolves to the number of counted operations. */
   run(ms: number): Promise<{ count: number; seconds: number }>;
 }
 
@@ -39,7 +45,7 @@ export interface Plan {
   readonly warmUpMs: number;
 }
 
-/** Warms each up, and then measures them in turns. Figures are medians over the rounds. */
+/** Warms up each contestant, then measures them in turns. Figures are medians over the rounds. */
 export async function takeTurns(contestants: readonly Contestant[], { rounds, ms, warmUpMs }: Plan): Promise<Figures[]> {
   const done = contestants.map((): Round[] => []);
   for (const contestant of contestants) {

@@ -1,7 +1,9 @@
 /**
- * `npm run bench [-- NAME …] [--rounds N] [--seconds S] [--profile]`: how fast the gateway is, next to what else does the job, in one run on this machine.
+ * `npm run bench [-- NAME …] [--rounds N] [--seconds S] [--profile]`: how fast the gateway is next
+ * to other servers that do the same, in one run on this machine.
  *
- * Figures drift from machine to machine and from hour to hour; ratios are what to compare. `--profile` measures nothing: it lists where our side's time went.
+ * Figures drift between machines and hours, so compare the ratios. `--profile` measures nothing: it
+ * lists where the gateway spends its time.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -18,7 +20,7 @@ import { describeRatios, describeReport, type Report } from './report.ts';
 import type { Plan } from './rounds.ts';
 import { benchClaims, benchWrites } from './writes.ts';
 
-/** Each gets a gateway of its own, started for it. */
+/** Each bench gets a newly started gateway. */
 const benches: Readonly<Record<string, (gateway: Gateway, plan: Plan) => Promise<Report | Report[]>>> = {
   point: reading(benchPoint),
   list: reading(benchList),
@@ -28,7 +30,7 @@ const benches: Readonly<Record<string, (gateway: Gateway, plan: Plan) => Promise
   'fan-out': benchFanOut,
   aggregate: benchAggregate,
 };
-/** Only when it is asked for by name: it takes minutes, and gigabytes of the disk. */
+/** Runs only when named: it takes minutes and gigabytes of disk. */
 const byNameAlone = ['aggregate'];
 
 function reading(bench: (reads: Reads, plan: Plan) => Promise<Report | Report[]>) {
@@ -51,7 +53,7 @@ if (unknown.length > 0) {
 
 installPeers();
 takeLoadCore();
-process.stdout.write(canPin ? 'Server on core 0, load on core 1.\n\n' : 'Server and load are not pinned to cores here: figures waver.\n\n');
+process.stdout.write(canPin ? 'Server on core 0, load on core 1.\n\n' : 'Server and load are not pinned here: figures vary more.\n\n');
 
 const ms = Number(values.seconds) * 1_000;
 const plan: Plan = { rounds: Number(values.rounds), ms, warmUpMs: Math.max(ms, 2_000) };
@@ -69,11 +71,11 @@ for (const name of names) {
 }
 process.stdout.write(`${describeRatios(reports)}\n`);
 
-/** The peers have a package.json of their own, and are brought in when they are first needed. */
+/** The peers have their own package.json. They are installed when first needed. */
 function installPeers(): void {
   const folder = join(root, 'bench/peers');
   if (existsSync(join(folder, 'node_modules/mercurius/package.json'))) return;
-  process.stdout.write('Bringing in the peers (npm ci in bench/peers) …\n');
+  process.stdout.write('Installing the peers (npm ci in bench/peers) …\n');
   const { status } = spawnSync('npm', ['ci', '--ignore-scripts'], { cwd: folder, stdio: 'inherit' });
   if (status !== 0) throw new Error('The peers could not be installed.');
 }

@@ -1,20 +1,20 @@
 /**
- * Thousands of WebSocket clients in one process: plain sockets that open the protocol and then only count frames, since with the `ws` client it is
- * this side that would be measured.
+ * Thousands of WebSocket clients in one process. They are plain sockets that open the protocol and
+ * then only count frames: with the `ws` client, the load would be what is measured.
  */
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 
 const OPCODE = { text: 1, close: 8, ping: 9, pong: 10 } as const;
-/** A peer's address may have only so many sockets that have not shown a key yet. */
+/** An address may have only so many sockets that have not shown a key yet. */
 const OPENING_AT_ONCE = 10;
 
 export interface Subscription {
-  /** connection_init's payload. */
+  /** The payload of connection_init. */
   readonly init?: object;
-  /** What to subscribe to; without it nothing is said, and whatever comes counts. */
+  /** The subscription. Without it nothing is sent, and every frame counts. */
   readonly subscribe?: { readonly query: string; readonly variables: object };
-  /** Whether a first frame comes at once, before anything is published: it is waited for, and does not count. */
+  /** Whether one frame comes before anything is published. It is awaited and does not count. */
   readonly beginsWithFrame?: boolean;
 }
 
@@ -32,7 +32,7 @@ export class Subscriber {
   constructor(port: number, subscription: Subscription, onDelivery: (text: () => string) => void) {
     this.#subscription = subscription;
     this.#onDelivery = onDelivery;
-    // One buffer for all that ever comes: Node would else make one for each read.
+    // One buffer for all reads: Node would allocate one for each.
     const buffer = Buffer.allocUnsafe(65_536);
     this.#socket = connect({
       host: '127.0.0.1',
@@ -50,7 +50,7 @@ export class Subscriber {
     this.#socket.on('close', () => this.#reject(new Error('The server closed a subscriber.')));
   }
 
-  /** Resolves when it has subscribed. */
+  /** Resolves when it is subscribed. */
   open(): Promise<void> {
     const protocol = this.#subscription.subscribe ? 'Sec-WebSocket-Protocol: graphql-transport-ws\r\n' : '';
     const key = randomBytes(16).toString('base64');
@@ -91,7 +91,7 @@ export class Subscriber {
     if (bytes.length > 0) this.#keep(bytes);
   }
 
-  /** Copied: the buffer is read into again. */
+  /** Copies the bytes: the buffer is reused by the next read. */
   #keep(bytes: Buffer): void {
     this.#held = Buffer.from(bytes);
   }
@@ -109,12 +109,15 @@ export class Subscriber {
   #frame(opcode: number, payload: Buffer): void {
     if (opcode === OPCODE.ping) this.#write(OPCODE.pong, payload);
     else if (opcode === OPCODE.close) this.#reject(new Error(`The server closed a subscriber: ${payload.toString('utf8', 2)}`));
-    // Not made into text unless asked for: most frames need no more than being counted.
+    // Converted to text only when asked for: most frames are only counted.
     else if (this.#isReady) this.#onDelivery(() => payload.toString());
     else this.#greet(payload.toString());
   }
 
-  /** What comes before the subscription stands. The pong says that the messages before the ping were taken. */
+  /**
+   * Handles frames until the subscription runs. A pong says that all messages before its ping were
+   * read.
+   */
   #greet(text: string): void {
     const { subscribe, beginsWithFrame = false } = this.#subscription;
     if (text.includes('"errors":[')) {
@@ -133,7 +136,7 @@ export class Subscriber {
     this.#write(OPCODE.text, Buffer.from(JSON.stringify(message)));
   }
 
-  /** Masked with zeros, which is as good as any for a peer that only counts. */
+  /** Masks with zeros, which is enough for a load. */
   #write(opcode: number, payload: Buffer): void {
     const head =
       payload.length < 126
@@ -143,7 +146,7 @@ export class Subscriber {
   }
 }
 
-/** Where the payload of a frame from a server begins and ends. */
+/** Where the payload of a server's frame begins and ends. */
 function extentOf(bytes: Buffer): { start: number; end: number } {
   const short = (bytes[1] ?? 0) & 127;
   if (short < 126) return { start: 2, end: 2 + short };
@@ -151,7 +154,7 @@ function extentOf(bytes: Buffer): { start: number; end: number } {
   return short === 126 ? { start: 4, end: 4 + bytes.readUInt16BE(2) } : { start: 10, end: 10 + Number(bytes.readBigUInt64BE(2)) };
 }
 
-/** Opens subscribers, some at a time; `of` says what each asks. */
+/** Opens subscribers, a few at a time. `of` returns the subscription of each. */
 export async function openSubscribers(
   port: number,
   count: number,

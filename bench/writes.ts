@@ -1,4 +1,4 @@
-/** writes and claims: changes that were answered are on the disk, on our side and on the peer's. */
+/** writes and claims: an answered change is on disk, for the gateway and for the peer. */
 import { join } from 'node:path';
 import type { Gateway } from './gateway.ts';
 import { HttpConnection, openConnections, requestOf, runClients } from './http-load.ts';
@@ -9,7 +9,7 @@ import { type Contestant, type Plan, takeTurns } from './rounds.ts';
 
 const WRITERS = 64;
 const CLAIMERS = 16;
-/** Jobs beyond those that a round is expected to take. */
+/** Steps beyond what a round is expected to claim. */
 const SPARE = 2;
 
 const CLAIM = `
@@ -21,7 +21,10 @@ const COMPLETE = `
     completeStep(input: {leaseToken: $leaseToken}) { ... on CompleteStepPayload { step { status } job { status } } ... on Error { code message } }
   }`;
 
-/** createJob from many clients, against rows inserted one a transaction with synchronous=FULL, in one process and without HTTP. */
+/**
+ * createJob from many clients, against one process that inserts rows without HTTP, each in its own
+ * transaction with synchronous=FULL.
+ */
 export async function benchWrites(gateway: Gateway, plan: Plan): Promise<Report> {
   const projectId = await createProject(gateway);
   const request = createJobRequest(gateway.key, projectId, 1);
@@ -35,11 +38,11 @@ export async function benchWrites(gateway: Gateway, plan: Plan): Promise<Report>
   const [mine, theirs] = await takeTurns([ours, inserts.contestant], plan);
   for (const connection of connections) connection.close();
   await inserts.stop();
-  if (!mine || !theirs) throw new Error('Two were measured.');
+  if (!mine || !theirs) throw new Error('Expected the figures of two contestants.');
   return { bench: 'writes', unit: 'writes/s', figures: [mine, theirs], comparisons: [{ ours: mine, peer: theirs, goal: 5 }] };
 }
 
-/** claim → complete, one step a request, a device for each client. */
+/** claim → complete, one step per request, one device per client. */
 export async function benchClaims(gateway: Gateway, plan: Plan): Promise<Report> {
   const projectId = await createProject(gateway);
   const keys: string[] = [];
@@ -70,13 +73,13 @@ export async function benchClaims(gateway: Gateway, plan: Plan): Promise<Report>
   const [mine, theirs] = await takeTurns([ours, inserts.contestant], plan);
   for (const connection of connections) connection.close();
   await inserts.stop();
-  if (!mine || !theirs) throw new Error('Two were measured.');
+  if (!mine || !theirs) throw new Error('Expected the figures of two contestants.');
   return {
     bench: 'claims',
     unit: 'a second',
     figures: [mine, theirs],
     comparisons: [{ ours: mine, peer: theirs, goal: null }],
-    notes: ['graphile-worker, of which the goal of 1.5 is, is not measured yet; where the goal was set it did about 1,500 jobs/s.'],
+    notes: ['The goal of 1.5 is against graphile-worker, which is not measured here. Where the goal was set, it did about 1,500 jobs/s.'],
   };
 }
 
@@ -97,10 +100,10 @@ function tokenIn(answer: Buffer): string {
 }
 
 function requirePayload(answer: Buffer, part: string): void {
-  if (answer.indexOf(part) < 0) throw new Error(`Not what was asked for: ${answer}`);
+  if (answer.indexOf(part) < 0) throw new Error(`An unexpected answer: ${answer}`);
 }
 
-/** Inserts on the same disk, in a file of their own. */
+/** Inserts on the same disk, into another file. */
 async function startInserts({ folder }: Gateway): Promise<{ contestant: Contestant; stop(): Promise<void> }> {
   const server: Server = await startServer('bench/peers/inserts.js', [join(folder, `inserts-${process.hrtime.bigint()}.sqlite`)]);
   const connection = await HttpConnection.open(server.port);

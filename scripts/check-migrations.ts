@@ -1,7 +1,8 @@
 /**
- * Ends with 1 if src/store/schema says something that the generated migrations do not.
+ * Fails if src/store/schema and the generated migrations differ.
  *
- * Lets drizzle-kit generate into copies of both folders and looks whether anything came of it; it has no such check of its own.
+ * drizzle-kit has no such check, so it generates into copies of both folders and the script looks
+ * for a new migration.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -30,14 +31,14 @@ function check({ folder, dialect }: (typeof databases)[number]): boolean {
       '--casing',
       'snake_case',
     ];
-    // No terminal: what it would ask (was this renamed?) is a difference, too.
+    // There is no terminal: a question (was this renamed?) counts as a difference.
     const run = spawnSync(join(root, 'node_modules/.bin/drizzle-kit'), ['generate', ...options], {
       cwd: root,
       encoding: 'utf8',
       input: '',
     });
     const isCurrent = run.status === 0 && /nothing to migrate/.test(run.stdout) && readdirSync(copy).length === before;
-    if (!isCurrent) console.error(`drizzle/${folder} is not what src/store/schema gives: run \`npm run db:generate\`.`);
+    if (!isCurrent) console.error(`drizzle/${folder} does not match src/store/schema: run \`npm run db:generate\`.`);
     if (run.status !== 0) console.error(run.stdout, run.stderr);
     return isCurrent;
   } finally {

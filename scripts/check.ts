@@ -1,7 +1,7 @@
 /**
- * Everything about a checkout that can be judged without running the product: `npm run check`.
+ * `npm run check`: every check of a checkout that does not run the product.
  *
- * Each check runs, also after one that failed, and each that failed shows what it said.
+ * A failed check does not stop the others. Each failed check prints its output.
  */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -13,17 +13,17 @@ const checks: readonly (readonly [what: string, ...command: string[]])[] = [
   ['style and format', 'biome', 'check', '--error-on-warnings'],
   ['no unused file, export or dependency', 'knip', '--no-progress'],
   ['architecture', 'vitest', 'run', 'test/architecture.test.ts'],
-  ['migrations are what the tables give', 'node', 'scripts/check-migrations.ts'],
-  ['schema.graphql is what src/schema gives', 'node', 'scripts/print-schema.ts', '--check'],
+  ['migrations match the tables', 'node', 'scripts/check-migrations.ts'],
+  ['schema.graphql matches src/schema', 'node', 'scripts/print-schema.ts', '--check'],
   ['the contract is kept', 'node', 'scripts/compare-contract.ts'],
-  ['client documents are what schema.graphql gives', 'node', 'codegen.ts', '--check'],
-  ['docs/job.schema.json is what schema.graphql gives', 'node', 'scripts/job-schema.ts', '--check'],
-  ['docs/lifecycle.md is what the tables give', 'node', 'scripts/lifecycle-diagram.ts', '--check'],
-  ['docs/moving is what the tests do', 'node', 'scripts/moving-page.ts', '--check'],
-  ['docs/clients.md is what examples/clients shows', 'node', 'scripts/clients-page.ts', '--check'],
-  ['docs/rights.md is what the tables of rights give', 'node', 'scripts/rights-page.ts', '--check'],
-  ['docs/promises.md is what the tests name', 'node', 'scripts/promises-page.ts', '--check'],
-  ['docs/settings.md is what src/config gives', 'node', 'scripts/settings-page.ts', '--check'],
+  ['client documents match schema.graphql', 'node', 'codegen.ts', '--check'],
+  ['docs/job.schema.json matches schema.graphql', 'node', 'scripts/job-schema.ts', '--check'],
+  ['docs/lifecycle.md matches the tables', 'node', 'scripts/lifecycle-diagram.ts', '--check'],
+  ['docs/moving matches the tests', 'node', 'scripts/moving-page.ts', '--check'],
+  ['docs/clients.md matches examples/clients', 'node', 'scripts/clients-page.ts', '--check'],
+  ['docs/rights.md matches the tables of rights', 'node', 'scripts/rights-page.ts', '--check'],
+  ['docs/promises.md matches the tests', 'node', 'scripts/promises-page.ts', '--check'],
+  ['docs/settings.md matches src/config', 'node', 'scripts/settings-page.ts', '--check'],
 ];
 
 let failures = 0;
@@ -33,7 +33,7 @@ for (const [what, command = '', ...options] of checks) {
     cwd: root,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],
-    // Also when it is not npm that runs this: the project's own node and tools come first.
+    // The project's own node and tools come first, also without npm.
     env: { ...process.env, PATH: `${root}node_modules/.bin:${process.env.PATH ?? ''}` },
   });
   const seconds = ((performance.now() - start) / 1_000).toFixed(1);

@@ -1,8 +1,9 @@
 /**
- * Writes docs/clients.md from examples/clients: the comment at the head of each file, then its code. The tests of test/clients run them.
+ * Writes docs/clients.md from examples/clients: the first comment of each file, then its code. The
+ * tests in test/clients run the same files.
  *
  *   node scripts/clients-page.ts           writes the page
- *   node scripts/clients-page.ts --check   ends with 1 if the page in the checkout is not what would be written
+ *   node scripts/clients-page.ts --check   fails if the page is out of date
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 
@@ -41,7 +42,7 @@ function showFile(name: string): string {
   const text = readFileSync(new URL(`examples/clients/${name}`, top), 'utf8');
   const kind = name.endsWith('.sh') ? shell : typescript;
   const match = kind.comment.exec(text);
-  if (!match?.[1]) throw new Error(`examples/clients/${name} begins with no comment that says what it shows.`);
+  if (!match?.[1]) throw new Error(`examples/clients/${name} has no first comment to say what it shows.`);
   const prose = match[1].replaceAll(kind.margin, '').trim();
   const code = text.slice(match[0].length).trim();
   return `${prose}\n\n\`\`\`${kind.language}\n${kind.remark} ${name}\n${code}\n\`\`\``;
@@ -50,6 +51,6 @@ function showFile(name: string): string {
 const wanted = `${[head, ...files.map(showFile)].join('\n\n')}\n`;
 if (!process.argv.includes('--check')) writeFileSync(page, wanted);
 else if (readFileSync(page, 'utf8') !== wanted) {
-  console.error('docs/clients.md is not what examples/clients shows. Write it with: npm run clients');
+  console.error('docs/clients.md does not match examples/clients: run `npm run clients`.');
   process.exitCode = 1;
 }

@@ -1,9 +1,11 @@
 /**
- * Says what schema.graphql lacks of the API that clients are promised, and fails if it lacks anything.
+ * Lists what schema.graphql lacks of the API that clients are promised, and fails if it lacks
+ * anything.
  *
  *     npm run contract
  *
- * The contract is not part of this repository: it is read from beside it, and where it is not there is nothing to compare.
+ * The contract is not part of this repository. It is read from beside it; without it, nothing is
+ * compared.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { parse } from 'graphql';

@@ -1,7 +1,9 @@
 /**
- * Whether a schema offers all that a contract promises: it may add, and it may say more of what it answers; it may not drop, rename or loosen.
+ * Whether a schema offers all that a contract promises. It may add types and fields, and answer
+ * with a narrower type; it may not drop, rename or loosen.
  *
- * Both are compared as documents and not as built schemas: the contract leaves Relay's connections undefined.
+ * Both are compared as documents, not as built schemas: the contract does not define Relay's
+ * connections.
  */
 import {
   type ConstDirectiveNode,
@@ -14,11 +16,14 @@ import {
   type TypeNode,
 } from 'graphql';
 
-/** One thing that is missing or different, with the schema coordinate of what the contract has: `Job.items`, `Query.jobs(first:)`. */
+/**
+ * A missing or different part, at a schema coordinate of the contract: `Job.items`,
+ * `Query.jobs(first:)`.
+ */
 export interface Breach {
   readonly coordinate: string;
   readonly problem: string;
-  /** The named types that it is about: its owner, and what its field or argument is of. */
+  /** The named types that it concerns: its owner, and the type of its field or argument. */
   readonly types: readonly string[];
 }
 
@@ -74,7 +79,7 @@ function compareField(owner: string, promised: FieldDefinitionNode, offered: Fie
 
 type Inputs = readonly InputValueDefinitionNode[] | undefined;
 
-/** Arguments or input fields: what was accepted still is, and nothing new is required. */
+/** Arguments or input fields: all that was accepted still is, and nothing new is required. */
 function compareInputs(promised: Inputs, offered: Inputs, coordinateOf: (name: string) => string, owner: string): Breach[] {
   const breaches: Breach[] = [];
   const breach = (input: InputValueDefinitionNode, problem: string) =>
@@ -85,18 +90,21 @@ function compareInputs(promised: Inputs, offered: Inputs, coordinateOf: (name: s
       breach(input, 'is missing');
       continue;
     }
-    // The other way round than for answers: it may accept more.
+    // The reverse of an answer: an argument may accept more.
     if (!isAtLeast(input.type, found.type)) breach(input, `is ${print(found.type)} in place of ${print(input.type)}`);
     if (defaultOf(input) !== defaultOf(found)) breach(input, `defaults to ${defaultOf(found)} in place of ${defaultOf(input)}`);
   }
   for (const input of offered ?? []) {
     const isRequired = input.type.kind === Kind.NON_NULL_TYPE && !input.defaultValue;
-    if (isRequired && !find(promised, input)) breach(input, 'is required, and the contract does not know it');
+    if (isRequired && !find(promised, input)) breach(input, 'is required, but is not in the contract');
   }
   return breaches;
 }
 
-/** The contract names Relay's connections without defining them: each has edges with node and cursor, and a pageInfo. */
+/**
+ * The contract names Relay's connections without defining them. Each needs edges with node and
+ * cursor, and a pageInfo.
+ */
 function missingConnections(contract: DocumentNode, offered: ReadonlyMap<string, TypeDefinitionNode>): Breach[] {
   const named = new Set(print(contract).match(/\b[A-Z]\w*Connection\b/g));
   const has = (type: string, ...fields: string[]) => {
@@ -123,7 +131,9 @@ function namedType(type: TypeNode): string {
   return type.kind === Kind.NAMED_TYPE ? type.name.value : namedType(type.type);
 }
 
-/** Whether every value of `type` is one of `least`: the same, but for what is never null. */
+/**
+ * Whether every value of `type` is a value of `least`: the same type, possibly stricter about null.
+ */
 function isAtLeast(type: TypeNode, least: TypeNode): boolean {
   if (least.kind === Kind.NON_NULL_TYPE) return type.kind === Kind.NON_NULL_TYPE && isAtLeast(type.type, least.type);
   if (type.kind === Kind.NON_NULL_TYPE) return isAtLeast(type.type, least);

@@ -1,8 +1,9 @@
 /**
- * Says how many tests passed and failed, from reports of vitest's JSON reporter, all together: `node scripts/count-tests.ts REPORT…`.
+ * `node scripts/count-tests.ts REPORT…`: counts the tests that passed and failed, over all the
+ * given reports of vitest's JSON reporter.
  *
- * Ends with 1 if any failed. A file that could not be loaded counts as one failure: its tests are in no other count. So does a report that was not
- * written.
+ * Fails if any test failed. A file that could not be loaded counts as one failure, since its tests
+ * are counted nowhere else. So does a report that is missing.
  */
 import { existsSync, readFileSync } from 'node:fs';
 
@@ -17,7 +18,7 @@ interface Report {
 const total = { passed: 0, failed: 0, skipped: 0 };
 for (const path of process.argv.slice(2)) {
   if (!existsSync(path)) {
-    console.log(`vitest wrote no report ${path}`);
+    console.log(`No report was written to ${path}`);
     total.failed += 1;
     continue;
   }

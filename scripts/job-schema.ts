@@ -1,9 +1,9 @@
 /**
- * Writes docs/job.schema.json, the JSON Schema of job files, for editors and other programs. It is made of CreateJobInput in schema.graphql, which
- * is what the command line reads job files by.
+ * Writes docs/job.schema.json, the JSON Schema of job files, for editors and other programs. It is
+ * made from CreateJobInput in schema.graphql, by which the command line reads job files.
  *
  *   node scripts/job-schema.ts            writes the file
- *   node scripts/job-schema.ts --check    ends with 1 if it is not what would be written
+ *   node scripts/job-schema.ts --check    fails if it is out of date
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import {
@@ -22,7 +22,7 @@ type Json = Record<string, unknown>;
 
 const file = new URL('../docs/job.schema.json', import.meta.url);
 
-/** Text goes as it is written, so a number or a switch in its place is text as well. */
+/** A text field takes a number or a boolean, too, and keeps it as it is written. */
 const text: Json = { type: ['string', 'number', 'boolean'] };
 
 const scalars: Readonly<Record<string, Json>> = {
@@ -36,11 +36,11 @@ const scalars: Readonly<Record<string, Json>> = {
 
 const definitions = new Map<string, Json>();
 
-/** What a field takes. Nothing is nothing said, unless it has to be there. */
+/** The type of a field. Null counts as left out, unless the field is required. */
 function schemaOf(type: GraphQLInputType): Json {
   const inner = getNullableType(type);
   const said = schemaOfGiven(inner);
-  if (isNonNullType(type)) return said === text ? { type: [...(text.type as string[]), 'null'] } : said; // its own list
+  if (isNonNullType(type)) return said === text ? { type: [...(text.type as string[]), 'null'] } : said; // its type is a list
   return Object.keys(said).length === 0 ? said : { anyOf: [said, { type: 'null' }] };
 }
 
@@ -59,7 +59,7 @@ function schemaOfList(type: GraphQLInputType, entry: GraphQLInputType): Json {
   const { value } = object.getFields();
   if (value === undefined) return list;
   const rest = { ...objectOf(object, new Set([pairKey])), description: 'The rest of the entry.' };
-  // An item's value may be JSON, which goes as text.
+  // An item's value may be JSON, which is sent as text.
   const values = object.name === 'JobItemInput' ? {} : { anyOf: [schemaOf(value.type), rest] };
   return { anyOf: [list, { type: 'object', description: `A mapping of ${pairKey} to value.`, additionalProperties: values }] };
 }
@@ -93,7 +93,7 @@ async function print(): Promise<string> {
     title: 'A job file of Trainyard',
     ...job,
     properties: { ...Object.fromEntries(names), ...(job.properties as Json) }, // made above
-    // The command line has a default for the project, and an application lends its name.
+    // The command line has a default project, and an application gives the job its name.
     required: undefined,
     anyOf: [{ required: ['name'] }, { required: ['application'] }],
     patternProperties: { '^x-': { description: "The file's own: to be used with anchors." } },
@@ -105,6 +105,6 @@ async function print(): Promise<string> {
 const printed = await print();
 if (!process.argv.includes('--check')) await writeFile(file, printed);
 else if ((await readFile(file, 'utf8').catch(() => '')) !== printed) {
-  console.error('docs/job.schema.json is not what schema.graphql gives: run `npm run schema`.');
+  console.error('docs/job.schema.json does not match schema.graphql: run `npm run schema`.');
   process.exitCode = 1;
 }

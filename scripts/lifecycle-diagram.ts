@@ -2,7 +2,7 @@
  * Draws docs/lifecycle.md from the tables of src/domain/core/lifecycle.ts.
  *
  *   node scripts/lifecycle-diagram.ts           writes the file
- *   node scripts/lifecycle-diagram.ts --check   ends with 1 if the file in the checkout is not what would be written
+ *   node scripts/lifecycle-diagram.ts --check   fails if the file is out of date
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import {
@@ -27,7 +27,10 @@ function transitionsOf(lifecycle: Lifecycle): string[] {
   return [...new Set(Object.values(lifecycle).flatMap((row) => Object.keys(row)))];
 }
 
-/** Arrows between two statuses are one arrow with all its transitions. What leads back to its own status is in the table alone. */
+/**
+ * The arrows between two statuses are drawn as one with all its transitions. A transition back to
+ * the same status is only in the table.
+ */
 function diagram(lifecycle: Lifecycle, starts: readonly string[]): string[] {
   const lines = ['```mermaid', 'stateDiagram-v2', ...starts.map((status) => `  [*] --> ${status}`)];
   for (const [from, row] of Object.entries(lifecycle)) {
@@ -55,10 +58,10 @@ const page = [
   '<!-- Made by `npm run lifecycle` from src/domain/core/lifecycle.ts. Do not edit. -->',
   '# Lifecycle',
   '',
-  'What can become of a job, a step, a round, a participant and a fragment. In the tables a row is a status, a column is something that can',
-  'happen, and a cell says where it leads; where a cell is empty, it is refused with `INVALID_STATE`.',
+  'The lifecycles of a job, a step, a round, a participant and a fragment. In the tables a row is a status, a column a transition,',
+  'and a cell the status that it leads to. A transition whose cell is empty is refused with `INVALID_STATE`.',
   '',
-  ...section('Job', 'A job is as far as its steps are.', jobLifecycle, jobStatuses, ['QUEUED', 'BLOCKED']),
+  ...section('Job', 'The status of a job follows from its steps.', jobLifecycle, jobStatuses, ['QUEUED', 'BLOCKED']),
   ...section(
     'Step',
     'A step waits for the ones before it, is claimed by a device, and ends once. `requeue` is every way back to the queue: a failure with attempts left, a release, a lost device, a preemption.',
@@ -68,14 +71,14 @@ const page = [
   ),
   ...section(
     'Round',
-    'A round of a federated job trains on its devices until it has as many models as it needs, and makes one model of them. When its job ends before it, it is FAILED as its job is, or else CANCELLED.',
+    'A round of a federated job trains on its devices until it has as many models as it needs, and makes one model of them. A round whose job ends first becomes FAILED with a failed job, else CANCELLED.',
     roundLifecycle,
     roundStatuses,
     ['TRAINING'],
   ),
   ...section(
     'Participant',
-    'A device in a round follows its step. `invite`: the step went back to the queue. `submitLate`: its model came after the round had those that it needed. `drop`: the step ended without a model.',
+    'A device in a round follows its step. `invite`: the step went back to the queue. `submitLate`: its model came when the round already had enough. `drop`: the step ended without a model.',
     participantLifecycle,
     participantStatuses,
     ['INVITED'],
@@ -91,7 +94,7 @@ const page = [
 
 if (process.argv.includes('--check')) {
   if ((await readFile(file, 'utf8').catch(() => '')) !== page) {
-    console.error('docs/lifecycle.md is not what src/domain/core/lifecycle.ts gives: run `npm run lifecycle`.');
+    console.error('docs/lifecycle.md does not match src/domain/core/lifecycle.ts: run `npm run lifecycle`.');
     process.exitCode = 1;
   }
 } else {

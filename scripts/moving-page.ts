@@ -1,10 +1,12 @@
 /**
- * Writes docs/moving, a page for each system and their index, from the operations of test/systems: what the pages show is what the tests do.
+ * Writes docs/moving, a page for each system and an index, from the operations in test/systems. The
+ * pages show the operations that the tests send.
  *
  *   node scripts/moving-page.ts           writes the pages
- *   node scripts/moving-page.ts --check   ends with 1 if a page in the checkout is not what would be written
+ *   node scripts/moving-page.ts --check   fails if a page is out of date
  *
- * Either way it ends with 1 if schema.graphql does not take an operation, if no test uses it, or if one that is named after a row of the page is missing.
+ * Both fail if an operation does not fit schema.graphql, if no test uses it, or if a row of a page
+ * has no test named after it.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { buildSchema, concatAST, type GraphQLSchema, getVariableValues, Kind, validate } from 'graphql';
@@ -18,7 +20,7 @@ const pages = new URL('docs/moving/', top);
 const read = (path: string) => readFileSync(new URL(path, top), 'utf8');
 const operationsIn = (name: string) => new URL(`test/systems/operations/${name}.graphql`, top);
 
-/** In the order of the index, with how many rows each has. */
+/** In the order of the index, with the number of rows of each. */
 const systems = { vergeai: 7, seeme: 7, neuromation: 8, mlcycle: 9, brevettiai: 5 } as const;
 const refusalFile = readFileSync(operationsIn('refusal'), 'utf8').trim();
 const refusal = ['Refusal'];
@@ -44,7 +46,7 @@ function showOperation({ call, remarks, variables, text, newFragments, knownFrag
 function showSystem({ title, intro, operations }: OperationFile): string[] {
   const rows = operations.map(({ call, name, rows }) => [rows.join(', '), call.replaceAll('|', '\\|'), code(name)]);
   return [
-    ...[MADE, `# Moving from ${title}`, '', ...intro, '', 'What holds for all systems is in the [index](README.md).', ''],
+    ...[MADE, `# Moving from ${title}`, '', ...intro, '', 'The [index](README.md) says what holds for all systems.', ''],
     ...[...markdownTable(['', 'there', 'here'], rows), '', ...operations.flatMap(showOperation)],
   ];
 }
@@ -92,13 +94,13 @@ const index = [
 
 const texts = new Map([['README.md', index], ...files.map(({ name, file }): [string, string[]] => [`${name}.md`, showSystem(file)])]);
 
-/** The tests of a system, with what stands beside them in files that begin with its name. */
+/** The tests of a system, with their support files: all whose names begin with the system's. */
 function readTests(name: string): string {
   const files = readdirSync(new URL('test/systems/', top)).filter((file) => file.startsWith(name) && file.endsWith('.ts'));
   return files.map((file) => read(`test/systems/${file}`)).join('');
 }
 
-/** What would make the pages promise more than the tests keep. */
+/** Every way in which the pages would promise more than the tests prove. */
 function* findFaults(): Generator<string> {
   const schema = buildSchema(read('schema.graphql'));
   const shared = readOperationFile(operationsIn('refusal'), []).document;
@@ -124,7 +126,7 @@ function* findFaults(): Generator<string> {
   }
 }
 
-/** Examples of variables that the operation would not take. */
+/** Example variables that their operation does not take. */
 function* findWrongVariables(schema: GraphQLSchema, { operations, document }: OperationFile): Generator<string> {
   for (const { name, variables } of operations) {
     const definition = document.definitions.find((each) => each.kind === Kind.OPERATION_DEFINITION && each.name?.value === name);
@@ -143,7 +145,7 @@ for (const [name, lines] of texts) {
   const text = `${lines.join('\n').trimEnd()}\n`;
   if (!process.argv.includes('--check')) writeFileSync(page, text);
   else if (!existsSync(page) || readFileSync(page, 'utf8') !== text) {
-    console.error(`docs/moving/${name} is not what test/systems/operations gives: run \`npm run moving\`.`);
+    console.error(`docs/moving/${name} does not match test/systems/operations: run \`npm run moving\`.`);
     process.exitCode = 1;
   }
 }

@@ -1,13 +1,13 @@
 /**
- * Reads test/systems/operations: files of GraphQL in which comments are the text of docs/moving.
+ * Reads test/systems/operations: GraphQL files whose comments are the text of docs/moving.
  *
- *     # mlcycle                             the first comment: a title, and what is to be said of the whole
+ *     # mlcycle                             the first comment: a title and an introduction
  *     #
  *     # What its client library does …
  *
- *     # m1: Jobs.get_all()                  before an operation: the rows of the page that it does, what they call there,
+ *     # m1: Jobs.get_all()                  before an operation: its rows, its name there,
  *     # In pages of at most 100, …          and what differs
- *     # {"first": 10}                       and, as the last line, variables to send along
+ *     # {"first": 10}                       and, as the last line, example variables
  *     query getAllJobs { … }
  */
 import { readFileSync } from 'node:fs';
@@ -19,13 +19,13 @@ export interface ShownOperation {
   readonly rows: readonly string[];
   readonly call: string;
   readonly remarks: readonly string[];
-  /** An example of its variables, as JSON; null where none is needed. */
+  /** Example variables, as JSON; null where none is needed. */
   readonly variables: string | null;
-  /** As it stands in the file. */
+  /** As written in the file. */
   readonly text: string;
-  /** Fragments that no operation before it uses, as they stand in the file. */
+  /** Fragments that no earlier operation uses, as written in the file. */
   readonly newFragments: readonly string[];
-  /** The names of the fragments that it uses and that are shown before it. */
+  /** The names of its fragments that an earlier operation has shown. */
   readonly knownFragments: readonly string[];
 }
 
@@ -36,7 +36,7 @@ export interface OperationFile {
   readonly document: DocumentNode;
 }
 
-/** Throws when an operation has no heading. `shared` are the names of fragments that stand elsewhere. */
+/** Throws if an operation has no heading. `shared` names the fragments of another file. */
 export function readOperationFile(url: URL, shared: readonly string[]): OperationFile {
   const text = readFileSync(url, 'utf8');
   const document = parse(text);
@@ -78,7 +78,7 @@ const commentLines = (block: string) =>
 
 const sourceOf = ({ loc }: DefinitionNode) => loc?.source.body.slice(loc.start, loc.end) ?? '';
 
-/** All that it uses, directly or not, in order. */
+/** All fragments that it uses, directly or not, in order. */
 function fragmentsOf(definition: DefinitionNode, fragments: ReadonlyMap<string, FragmentDefinitionNode>): string[] {
   const names: string[] = [];
   visit(definition, {

@@ -1,5 +1,5 @@
 /**
- * Prints the schema to schema.graphql. With --check, writes nothing, and fails when the file is not what would be printed.
+ * Writes schema.graphql. With --check, writes nothing, and fails if the file is out of date.
  *
  *     npm run schema
  *     npm run schema -- --check
@@ -19,11 +19,11 @@ if (errors.length > 0) {
   process.exit(1);
 }
 
-// Sorted, so that moving code about does not move the contract.
+// Sorted, so that moving code does not change the contract.
 const printed = `# The API that this gateway offers. Printed from src/schema by \`npm run schema\`; do not edit.\n\n${printSchema(lexicographicSortSchema(schema))}\n`;
 if (!values.check) {
   writeFileSync(file, printed);
 } else if (readFileSync(file, 'utf8') !== printed) {
-  console.error('schema.graphql is not what src/schema says: run `npm run schema`, and commit what changed.');
+  console.error('schema.graphql does not match src/schema: run `npm run schema` and commit the change.');
   process.exit(1);
 }

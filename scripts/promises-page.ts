@@ -1,10 +1,10 @@
 /**
- * Writes docs/promises.md: each promise with the tests that name it.
+ * Writes docs/promises.md: each promise with the tests that prove it.
  *
  *   node scripts/promises-page.ts           writes the page
- *   node scripts/promises-page.ts --check   ends with 1 if the page in the checkout is not what would be written
+ *   node scripts/promises-page.ts --check   fails if the page is out of date
  *
- * Either way it ends with 1 if a promise has no test, or a test names one that is none.
+ * Both fail if a promise has no test, or if a test names an unknown promise.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { markdownTable } from './markdown-table.ts';
@@ -13,7 +13,7 @@ import { type PromiseName, promises } from './promises.ts';
 const top = new URL('../', import.meta.url);
 const page = new URL('docs/promises.md', top);
 
-/** A test file, what its first comment says of it, and the titles in it that name a promise. */
+/** A test file, its first comment, and the titles in it that name a promise. */
 interface TestFile {
   readonly path: string;
   readonly about: string | null;
@@ -22,11 +22,11 @@ interface TestFile {
 
 const NAMED = /\((P\d+(?:, P\d+)*)\)/g;
 const HEADER = /^\/\*\*?([\s\S]*?)\*\//;
-/** A string on one line. In a file of tests, the ones that end by naming promises are titles. */
+/** A string on one line. In a test file, a string that ends with promise names is a title. */
 const STRING = /'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\\n]|\\.)*)`/g;
 
 const namedIn = (text: string): string[] => [...text.matchAll(NAMED)].flatMap(([, names = '']) => names.split(', '));
-/** As a sentence: what stands for a value is a dash of dots. */
+/** As a sentence. Placeholders of values become an ellipsis. */
 const withoutNames = (text: string): string =>
   text
     .replaceAll(NAMED, '')
@@ -59,7 +59,7 @@ const unknown = files.flatMap(({ path, about, titles }) =>
   [about ?? '', ...titles]
     .flatMap(namedIn)
     .filter((name) => !Object.hasOwn(promises, name))
-    .map((name) => `${path} names ${name}, which is no promise.`),
+    .map((name) => `${path} names ${name}, which is not a promise.`),
 );
 
 function testsOf(name: PromiseName): string[] {
@@ -87,8 +87,8 @@ const text = [
     ]),
   ),
   '',
-  'The tests below name the promise that they prove, in their title or for their whole file. `npm test` runs them, `npm run test:long` those whose file ends in `.long.test.ts`.',
-  'Clients that write down what they are told, and a checker that compares this with what is stored in the end, are in [test/chaos](../test/chaos/README.md).',
+  'The tests below name the promise that they prove, in their title or for their whole file. `npm test` runs them, except files that end in `.long.test.ts`, which `npm run test:long` runs.',
+  '[test/chaos](../test/chaos/README.md) has clients that record every answer, and a checker that compares their records with what is stored in the end.',
   ...names.flatMap((name) => ['', `## ${name} ${promises[name][0]}`, '', promises[name][1], '', ...testsOf(name)]),
   '',
 ].join('\n');
@@ -97,7 +97,7 @@ const wrong = [...unknown, ...untested];
 for (const line of wrong) console.error(line);
 if (process.argv.includes('--check')) {
   if (text !== readFileSync(page, 'utf8')) {
-    console.error('docs/promises.md is not what the tests say: run npm run promises.');
+    console.error('docs/promises.md does not match the tests: run `npm run promises`.');
     wrong.push('');
   }
 } else writeFileSync(page, text);

@@ -1,8 +1,10 @@
 /**
- * Writes docs/rights.md from the tables that the gateway decides by: `npm run rights`. With --check, fails if the file is not what they give.
+ * `npm run rights`: writes docs/rights.md from the tables by which the gateway decides. With
+ * --check, fails if the file is out of date.
  *
- * What is in it follows from src/domain/access/operations.ts, fields.ts and rights.ts: the ticks from asking `may` and `admit`, what a key sees from asking `sees` with a
- * key of each kind, the fields from the schema. Only the sentences are written here.
+ * The tables are those of src/domain/access: operations.ts, fields.ts and rights.ts. The ticks come
+ * from calling `may` and `admit`, what a key sees from calling `sees` with a key of each kind, the
+ * fields from the schema. Only the sentences are written here.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { buildSchema, isObjectType } from 'graphql';
@@ -26,27 +28,27 @@ const titles: Readonly<Record<Holder, string>> = {
   WATCH: 'WATCH',
 };
 
-/** For whom it is, and what exists for it. */
+/** Who each key is for, and what exists for it. */
 const sentences: Readonly<Record<Holder, string>> = {
   'USER:VIEWER':
-    'A key of kind USER with the role VIEWER, for people and programs that look on. It sees all of its project (or, made without a project, all projects): jobs, their streams and files, devices, ' +
+    'A key of kind USER with the role VIEWER, for people and programs that only read. It sees all of its project (or, made without a project, all projects): jobs, their streams and files, devices, ' +
     'experiments, models and the catalogue. It changes nothing, and keys and the audit trail do not exist for it.',
   'USER:EDITOR':
-    'A key of kind USER with the role EDITOR, for those who work: apps, notebooks, pipelines. It sees what a VIEWER sees, and makes, changes and deletes jobs, files, devices and experiments there. Of keys it ' +
-    'sees, makes, changes and ends those of kind JOB and WATCH alone, so that it can hand out a link to a job and take it back. The catalogue and new projects take an EDITOR of all projects.',
+    'A key of kind USER with the role EDITOR, for apps, notebooks and pipelines. It sees what a VIEWER sees, and makes, changes and deletes jobs, files, devices and experiments there. Of keys it ' +
+    'sees, makes, changes and ends those of kind JOB and WATCH alone, so that it can hand out a link to a job and take it back. Changing the catalogue and making projects needs an EDITOR of all projects.',
   'USER:ADMIN':
-    'A key of kind USER with the role ADMIN. It may do everything there is within its project, or everywhere; deleting projects, all kinds of keys and the audit trail are for it alone. An ADMIN of one project sees neither ' +
-    'the other projects nor the keys and entries of the trail that belong to none.',
+    'A key of kind USER with the role ADMIN. It may do everything there is within its project, or everywhere; only an ADMIN may delete projects, handle keys of every kind and read the audit trail. An ADMIN of one project sees neither ' +
+    'other projects nor the keys and audit entries that belong to none.',
   DEVICE:
-    'The key that a device gets when it registers. It sees its project (of a device of no project: all), so that it can fetch what steps start from. It claims for its own device alone, writes files and output under a lease alone, ' +
+    'The key that a device gets when it registers. It sees its project (of a device of no project: all), so that it can fetch the inputs of steps. It claims for its own device alone, writes files and output under a lease alone, ' +
     'changes and registers no device but itself, and can rotate its own key.',
   JOB:
-    'The token that each job comes with, for what runs as the job. It sees its job, of the project nothing but its name and the files of the project itself, and the catalogue without its containers; other jobs, devices, experiments and models do not exist for it. It reports on the job, ' +
+    'The token that each job comes with, for the code that runs as the job. It sees its job, the name and the own files of the project, and the catalogue without its containers; other jobs, devices, experiments and models do not exist for it. It reports on the job, ' +
     'changes it, adds steps to it and writes its files. It ends with the job.',
   LEASE:
-    'The token of a lease, which an agent hands to what it runs. It is a JOB key for as long as the lease is held, without an id of its own: what it writes is the attempt’s, and is refused as STALE_LEASE once another holds the step.',
+    'The token of a lease, which an agent hands to the code that it runs. It is a JOB key for as long as the lease is held, without an id of its own: its writes belong to the attempt, and are refused with STALE_LEASE once another lease holds the step.',
   WATCH:
-    'A link to a job, for a page or a person who is to look on. It sees the job, its streams and its files, and nothing of the project but its name. The values of variables, what is mounted and what a build starts from are hidden from it. It changes nothing; it may end itself.',
+    'A link to a job, for a page or a person that only reads. It sees the job, its streams, its files and the name of the project. The values of variables, mounts and the source of a build are hidden from it. It changes nothing; it may end itself.',
 };
 
 const blank = {
@@ -85,7 +87,10 @@ const tick = (is: boolean) => (is ? yes : no);
 const head = everyone.map((holder) => titles[holder]);
 const rowOf = (what: string, cell: (principal: Principal) => string) => [what, ...everyone.map((holder) => cell(keyOf(holder)))];
 
-/** Things of the project `home` and of others, and who sees them. A job `own` is the one that keys of jobs are for. */
+/**
+ * Things in the project `home` and elsewhere, with who sees them. JOB and WATCH keys are for the
+ * job `own`.
+ */
 const things = [
   rowOf('the project', (key) => tick(sees(key, { projectId: 'home' }))),
   rowOf('another project, and all that is in it', (key) => tick(sees(key, { projectId: 'away' }))),
@@ -120,13 +125,13 @@ function showOperations(root: keyof typeof operations): string[] {
   return [`### ${root}`, '', ...markdownTable(['', ...head, 'narrower'], rows), ''];
 }
 
-/** Fields that not every key may read which comes by what they are fields of: each with what is answered in its place. */
+/** Fields that a key may not read although it sees their object, with what it gets instead. */
 function showFields(): string[] {
   const rows = [...rightsToFields].flatMap(([coordinate, right]) => {
     const [typeName = '', fieldName = ''] = coordinate.split('.');
     const type = schema.getType(typeName);
     const field = isObjectType(type) ? type.getFields()[fieldName] : undefined;
-    // A page of a list shows what the field that leads to it shows.
+    // A connection shows what the field that leads to it shows.
     if (!field || isForEveryone(right) || /(Edge|Connection)$/.test(typeName)) return [];
     const shown = standIn(field.type);
     const instead = shown === undefined ? no : `\`${typeof shown === 'string' ? shown : JSON.stringify(shown)}\``;
@@ -149,11 +154,11 @@ const text = [
   '<!-- Made by `npm run rights` from operations.ts, fields.ts and rights.ts in src/domain. Do not edit. -->',
   '# Who may do what',
   '',
-  'Every request comes with a key: `Authorization: Bearer KEY`, over a WebSocket in the payload of `connection_init`. A key has a kind, of kind USER a role, and belongs to a project, a job or a device. From',
-  'these follow two things: what exists for it, and what it may do to that. The gateway decides by the tables that this page is made from, and the tests in `test/e2e` try every operation with every kind of key.',
+  'Every request comes with a key: `Authorization: Bearer KEY`, over a WebSocket in the payload of `connection_init`. A key has a kind, a USER key also a role, and it belongs to a project, a job or a device. From',
+  'this follow two things: what exists for the key, and what it may do with that. This page is made from the tables by which the gateway decides. The tests in `test/e2e` try every operation with every kind of key.',
   '',
-  'What a key may not see does not exist for it: `null`, not counted, not listed, not in a filter’s result, no event, no frame. To change it answers `NOT_FOUND`, word for word as for an id that there never was; files',
-  'answer 404. What a key may not do at all answers `FORBIDDEN`, before anything is looked up, so that it says nothing of what exists. Without a key, or with one that has ended, the answer is 401, over a WebSocket',
+  'What a key may not see does not exist for it: `null`, not counted, not listed, not in a filter’s result, no event, no frame. A change to it answers `NOT_FOUND`, in the same words as for an id that never existed; files',
+  'answer 404. What a key may not do at all answers `FORBIDDEN`, before anything is looked up, so the answer does not tell what exists. Without a key, or with one that has ended, the answer is 401, and over a WebSocket',
   'the close code 4401.',
   '',
   '## The keys',
@@ -161,21 +166,21 @@ const text = [
   ...everyone.flatMap((holder) => [`**${titles[holder]}.** ${sentences[holder]}`, '']),
   '## What exists for a key',
   '',
-  'For a key of one project; JOB, lease and WATCH are for one job of it. A USER key that was made without a project sees all projects, and a device of no project sees them too.',
+  'The columns are keys of one project; JOB, lease and WATCH keys belong to one of its jobs. A USER key that was made without a project sees all projects, and so does a device without one.',
   '',
   ...markdownTable(['', ...head], things),
   '',
   '## What it may do',
   '',
-  '✓: to whatever exists for it. all: by a key of all projects alone. itself: to itself alone. –: FORBIDDEN. `null`: it is not there.',
+  '✓: on anything that exists for the key. all: only with a key of all projects. itself: only on itself. –: `FORBIDDEN`. `null`: it does not exist for the key.',
   '',
   ...showOperations('Query'),
   ...showOperations('Mutation'),
   ...showOperations('Subscription'),
-  '## What is narrower than what leads to it',
+  '## Fields with a right of their own',
   '',
-  'Not every key that sees a job sees the device that ran it, or the password in the address of its project’s repository. In place of a field that a key may not read it is answered `null`; where there is always',
-  'something, `***` for a text and `{}` for a document. –: FORBIDDEN.',
+  'Not every key that sees a job sees the device that ran it, or the password in the address of its project’s repository. A field that a key may not read answers `null`; a field that is never null',
+  'answers `***` for a text and `{}` for a document. –: `FORBIDDEN`.',
   '',
   ...showFields(),
   '',
@@ -185,21 +190,21 @@ const text = [
   '',
   '## The life of a key',
   '',
-  '- A key ends when it expires, when it is revoked, or with what it is for: a JOB key with its job, all keys of a device, job or project when that is deleted. Nothing brings an ended key back.',
-  '- Within 5 seconds of its end its open streams end. A WebSocket is closed with 4403 when the key expired (ask for a new one and come back) and with 4401 when it was revoked; a stream of server-sent events gets a last frame with the error',
-  '  `UNAUTHENTICATED`. Uploads and downloads under way that came with the key are cut; of an upload nothing is kept. What came by a signed URL goes on: that was handed out, and is good until it expires.',
-  '- `rotateApiKey` makes a key in the place of another; both are good for the overlap, an hour unless said otherwise, and the old one never for longer than it would have been. The new one ends when the old one was to. A device may rotate its own key, so that',
-  '  a fleet needs no administrator for it; a key of a user, a job or a link may not: whoever it leaked to would lock its owner out. When the answer was lost, rotate again: a replacement that nobody has used is revoked. Once it was used, that is refused.',
-  '- `updateApiKey` renames a key or gives it another end. A role is never changed: make another key.',
-  '- The operator’s `TRAINYARD_ADMIN_KEY`: started with another one, the gateway takes that as a rotation. The one before ends an hour later; named again before that, it goes on. One that has ended is refused at the start. Started without the setting, nothing changes:',
-  '  revoke the key by its id.',
-  '- `auditLog` (`trainyard audit`) tells who made, changed, rotated and revoked keys, who changed projects, devices and the catalogue, and who deleted jobs and files. What was refused is not in it: it changed nothing, and anyone could fill the disk with it.',
+  '- A key ends when it expires, when it is revoked, or when what it is for ends: a JOB key ends with its job, and all keys of a device, job or project end when that is deleted. An ended key stays ended.',
+  '- Its open streams end within 5 seconds after it. A WebSocket is closed with 4403 when the key expired (get a new one and connect again) and with 4401 when it was revoked; a stream of server-sent events gets a last frame with the error',
+  '  `UNAUTHENTICATED`. Uploads and downloads that use the key are cut off; nothing of such an upload is kept. A transfer by a signed URL goes on: the URL is valid until it expires.',
+  '- `rotateApiKey` makes a key that replaces another. Both are valid for the overlap, an hour by default, but the old one never beyond its own expiry. The new one expires when the old one would have. A device may rotate its own key, so that',
+  '  a fleet needs no administrator for it; a key of a user, a job or a link may not: with a leaked key, a thief would lock its owner out. If the answer was lost, rotate again: the unused replacement is revoked. Once the replacement was used, that is refused.',
+  '- `updateApiKey` renames a key or changes its expiry. A role is never changed: make another key.',
+  '- The operator’s `TRAINYARD_ADMIN_KEY`: a start with another value is a rotation. The former key ends an hour later, unless a start names it again before that. A key that has ended is refused at the start. A start without the setting changes nothing:',
+  '  to end the key, revoke it by its id.',
+  '- `auditLog` (`trainyard audit`) lists who made, changed, rotated and revoked keys, who changed projects, devices and the catalogue, and who deleted jobs and files. Refused requests are not in it: they changed nothing, and anyone could fill the disk with them.',
 ]
   .join('\n')
   .trimEnd();
 
 if (!process.argv.includes('--check')) writeFileSync(page, `${text}\n`);
 else if (readFileSync(page, 'utf8') !== `${text}\n`) {
-  console.error('docs/rights.md is not what the tables of rights give: run `npm run rights`.');
+  console.error('docs/rights.md does not match the tables of rights: run `npm run rights`.');
   process.exitCode = 1;
 }

@@ -2,7 +2,7 @@
  * Writes docs/settings.md from src/config.
  *
  *   node scripts/settings-page.ts           writes the page
- *   node scripts/settings-page.ts --check   ends with 1 if the page in the checkout is not what would be written
+ *   node scripts/settings-page.ts --check   fails if the page is out of date
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { type Setting, variableOf } from '../src/config/setting.ts';
@@ -29,8 +29,8 @@ const text = [
   '<!-- Made by `npm run settings` from src/config. Do not edit. -->',
   '# Settings',
   '',
-  'Of `trainyard serve` and `trainyard up`. Each is a variable of the environment and, unless it is a secret, a flag, which wins; what is done once is a flag alone. A gateway that is told something wrong does not',
-  'start: it says all that is wrong at once. Several gateways on one database should be given the same limits.',
+  'The settings of `trainyard serve` and `trainyard up`. Each is an environment variable and, unless it is a secret, a flag, which wins. An action that is done once is only a flag. A gateway with a wrong setting does not',
+  'start, and lists all that is wrong. Several gateways on one database should be given the same limits.',
   '',
   'Sizes are written like `64KiB`, `1MB` or `1.5GB` (KB is 1000 bytes, KiB is 1024), durations like `500ms`, `30s`, `10m`, `1h` or `7d`.',
   '',
@@ -46,6 +46,6 @@ const text = [
 
 if (!process.argv.includes('--check')) writeFileSync(page, `${text}\n`);
 else if (readFileSync(page, 'utf8') !== `${text}\n`) {
-  console.error('docs/settings.md is not what src/config gives: run `npm run settings`.');
+  console.error('docs/settings.md does not match src/config: run `npm run settings`.');
   process.exitCode = 1;
 }

@@ -1,4 +1,4 @@
-/** Says where a peer listens, as the bench waits for it. */
+/** Prints where a peer listens, in the form that the bench waits for. */
 export function announce(port) {
   console.log(`http://127.0.0.1:${port}`);
 }

@@ -1,4 +1,4 @@
-/** The floor: node:http and better-sqlite3, and nothing else. It answers `point` with the same bytes; no GraphQL, no key, no limits. */
+/** The floor: node:http and better-sqlite3 alone. Answers `point` with the same bytes. No key, no limits. */
 import { createServer } from 'node:http';
 import { announce } from './announce.js';
 import { jobById, stepsOfJob } from './rows.js';

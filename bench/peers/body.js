@@ -1,4 +1,4 @@
-/** The JSON that came with a request. */
+/** The JSON body of a request. */
 export async function readJson(request) {
   const chunks = [];
   for await (const chunk of request) chunks.push(chunk);

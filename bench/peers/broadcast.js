@@ -1,4 +1,7 @@
-/** The floor of fan-out: `ws`, sending the same bytes to everyone, as its README does it. No GraphQL, no key, nothing stored. */
+/**
+ * The floor of fan-out: `ws` sends the same bytes to every client, as in its README. No key, no
+ * storage.
+ */
 import { createServer } from 'node:http';
 import { WebSocket, WebSocketServer } from 'ws';
 import { announce } from './announce.js';

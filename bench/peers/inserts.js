@@ -1,4 +1,7 @@
-/** Rows of the size of a job, inserted one a transaction, each on the disk before the next: what SQLite does without groups. */
+/**
+ * Rows the size of a job, one transaction each, every one on disk before the next: SQLite without
+ * group commit.
+ */
 import { createServer } from 'node:http';
 import Database from 'better-sqlite3';
 import { announce } from './announce.js';

@@ -1,4 +1,7 @@
-/** Mercurius as its documentation sets it up to be fast: JIT from the first time on, loaders against N+1 reads. No key, no limits. */
+/**
+ * Mercurius set up for speed as its documentation says: JIT from the first request, loaders. No
+ * key.
+ */
 import fastify from 'fastify';
 import mercurius from 'mercurius';
 import { announce } from './announce.js';

@@ -1,4 +1,7 @@
-/** graphql-ws with createPubSub of graphql-yoga, as both document it. No key, nothing stored, nothing to resume from. */
+/**
+ * graphql-ws with graphql-yoga's createPubSub, as both document it. No key, no storage, no
+ * resuming.
+ */
 import { createServer } from 'node:http';
 import { useServer } from 'graphql-ws/use/ws';
 import { createPubSub, createSchema } from 'graphql-yoga';

@@ -1,4 +1,6 @@
-/** The gateway's database, read as an author of a small server would: two statements, prepared once. */
+/**
+ * Reads the gateway's database as the author of a small server would: with two prepared statements.
+ */
 import Database from 'better-sqlite3';
 
 const database = new Database(process.argv[2], { readonly: true });
@@ -25,7 +27,7 @@ export const stepsOfJob = (jobId) => steps.all(jobId).map(shownStep);
 
 const manySteps = new Map();
 
-/** The steps of many jobs at once: what a loader of lists asks for. */
+/** The steps of several jobs in one query, for a loader. */
 export function stepsOfJobs(jobIds) {
   let statement = manySteps.get(jobIds.length);
   if (!statement) {

@@ -1,4 +1,4 @@
-/** graphql-yoga as it comes, with a DataLoader against N+1 reads. No key, no limits beyond its own. */
+/** graphql-yoga with its defaults and a DataLoader against N+1 reads. No key. */
 import { createServer } from 'node:http';
 import DataLoader from 'dataloader';
 import { createSchema, createYoga } from 'graphql-yoga';
