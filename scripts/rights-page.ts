@@ -140,7 +140,7 @@ function showFields(): string[] {
   return markdownTable(['', ...head], rows);
 }
 
-function showDoors(): string[] {
+function showEndpoints(): string[] {
   const rows = Object.entries(endpoints).map(([endpoint, { needs, within = '', ...row }]) => [
     `\`${endpoint}\``,
     tick(needs === undefined),
@@ -186,7 +186,7 @@ const text = [
   '',
   '## The other endpoints',
   '',
-  ...showDoors(),
+  ...showEndpoints(),
   '',
   '## The life of a key',
   '',

@@ -37,7 +37,7 @@ function aggregator(place: Place): Aggregator {
 }
 
 const model = (values: readonly number[], numSamples: number | null = null) => ({ model: encodeModel({ w: f32(values) }), numSamples });
-/** Takes a while to average. */
+/** A model that takes a while to average. */
 const large = { model: encodeModel({ w: f32(new Array<number>(12_000_000).fill(1)) }), numSamples: null };
 
 const ended = (place: Place, jobId: string) =>
@@ -80,7 +80,7 @@ async function aggregateOf(domain: Domain, jobId: string): Promise<Record<string
 }
 
 describeOnEachStore('The aggregator of a gateway', (_open, create, dialect) => {
-  // Here, so that it comes before the databases are removed.
+  // Inside this block, so that it runs before the databases are removed.
   afterEach(async () => {
     for (const end of ending.splice(0).reverse()) await end();
   });
@@ -93,7 +93,7 @@ describeOnEachStore('The aggregator of a gateway', (_open, create, dialect) => {
     return { ...made, database, store };
   }
 
-  test('hands in the mean, weighted by the numbers of samples where every device gave one', async () => {
+  test('submits the mean, weighted by sample counts if every device gave one', async () => {
     const here = await place();
     const job = await trainRound(here.domain, [model([1, -2], 100), model([5, 2], 300)]);
     aggregator(here);
@@ -104,7 +104,7 @@ describeOnEachStore('The aggregator of a gateway', (_open, create, dialect) => {
     ]);
   });
 
-  test('takes the counter of a batch norm, which differs between devices, from the one with the most samples', async () => {
+  test('takes the counter of a batch norm, which differs between devices, from the device with the most samples', async () => {
     const here = await place();
     const counted = (batches: bigint, numSamples: number) => ({ model: encodeModel({ w: f32([1]), n: i64([batches]) }), numSamples });
     const job = await trainRound(here.domain, [counted(1n, 10), counted(2n, 30), counted(3n, 20)]);
@@ -113,7 +113,7 @@ describeOnEachStore('The aggregator of a gateway', (_open, create, dialect) => {
     expect(await aggregateOf(here.domain, job.id)).toEqual({ w: f32([1]), n: i64([2n]) });
   });
 
-  test('hands in the plain mean when one device gave no number of samples', async () => {
+  test('submits the unweighted mean when a device gave no sample count', async () => {
     const here = await place();
     aggregator(here);
     const job = await trainRound(here.domain, [model([1, -2], 100), model([5, 2])]);
@@ -121,11 +121,11 @@ describeOnEachStore('The aggregator of a gateway', (_open, create, dialect) => {
     expect(await aggregateOf(here.domain, job.id)).toEqual({ w: f32([3, 0]) });
   });
 
-  test('fails the job with the tensor and the device when there is no mean, and announces nothing', async () => {
+  test('fails the job, naming the tensor and the device, when there is no mean, and creates no file', async () => {
     const here = await place();
     const job = await trainRound(here.domain, [model([1]), model([2])]);
     const [damaged] = await fragmentsOf(here.domain, job.id);
-    // As a disk may: what was looked at is not what is there.
+    // A disk can do this: the file changes after its inspection.
     const [path = ''] = globSync(`**/${damaged?.id}-*`, { cwd: here.database.folder });
     await writeFile(join(here.database.folder, path), encodeModel({ w: f32([Number.NaN, 1]) }));
     aggregator(here);
@@ -149,7 +149,7 @@ describeOnEachStore('The aggregator of a gateway', (_open, create, dialect) => {
     expect(await attemptsAt(here.domain, job.id)).toMatchObject([{ outcome: 'CANCELLED' }]);
   });
 
-  test('releases what it is at when it is closed, and the next one does it', async () => {
+  test('releases its step when it is closed, and the next aggregator runs it', async () => {
     const here = await place();
     const job = await trainRound(here.domain, [large, large]);
     const first = aggregator(here);
@@ -161,7 +161,7 @@ describeOnEachStore('The aggregator of a gateway', (_open, create, dialect) => {
     expect((await attemptsAt(here.domain, job.id)).map(({ outcome }) => outcome)).toEqual(['RELEASED', 'SUCCEEDED']);
   });
 
-  test('claims no other steps, and is no answer to why they are not claimed', async () => {
+  test('claims no other steps, and is not listed among the devices that do not fit them', async () => {
     const here = await place();
     const round = await trainRound(here.domain, [model([1])]);
     const { job } = await createJob(here.domain, admin, { projectId: round.projectId, name: 'Not for it' });
@@ -174,7 +174,7 @@ describeOnEachStore('The aggregator of a gateway', (_open, create, dialect) => {
     expect(reasons.filter(({ device }) => device?.name === 'trainyard aggregator')).toEqual([]);
   });
 
-  test('fails a step that asks for it and is no aggregation', async () => {
+  test('fails a step that asks for the aggregator and is not an aggregation', async () => {
     const here = await place();
     const round = await trainRound(here.domain, [model([1])]);
     const requiredLabels = [{ key: 'trainyard/aggregator', value: 'federated-averaging' }];
@@ -190,7 +190,7 @@ describeOnEachStore('The aggregator of a gateway', (_open, create, dialect) => {
     });
   });
 
-  test('is there again after its device was deleted', async () => {
+  test('registers again after its device was deleted', async () => {
     const here = await place();
     const first = aggregator(here);
     const round = await trainRound(here.domain, [model([1])]);
@@ -204,22 +204,25 @@ describeOnEachStore('The aggregator of a gateway', (_open, create, dialect) => {
     expect(await ended(here, next.id)).toMatchObject({ status: 'SUCCEEDED' });
   });
 
-  test.runIf(dialect === 'postgres')('shares the rounds with that of another gateway on the database, none done twice', async () => {
-    const here = await place();
-    const other = domainOn(await here.database.open(), here.database.folder);
-    ending.push(async () => other.wakeups.close());
-    aggregator(here);
-    aggregator(other);
-    const jobs = [];
-    for (let i = 0; i < 4; i++) jobs.push(await trainRound(i % 2 === 0 ? here.domain : other.domain, [model([i]), model([i + 2])]));
-    for (const [i, { id }] of jobs.entries()) {
-      expect(await ended(here, id)).toMatchObject({ status: 'SUCCEEDED' });
-      expect(await aggregateOf(here.domain, id)).toEqual({ w: f32([i + 1]) });
-      expect(await attemptsAt(here.domain, id)).toMatchObject([{ number: 1, outcome: 'SUCCEEDED' }]);
-    }
-  });
+  test.runIf(dialect === 'postgres')(
+    'shares the rounds with the aggregator of another gateway on the database, and none is aggregated twice',
+    async () => {
+      const here = await place();
+      const other = domainOn(await here.database.open(), here.database.folder);
+      ending.push(async () => other.wakeups.close());
+      aggregator(here);
+      aggregator(other);
+      const jobs = [];
+      for (let i = 0; i < 4; i++) jobs.push(await trainRound(i % 2 === 0 ? here.domain : other.domain, [model([i]), model([i + 2])]));
+      for (const [i, { id }] of jobs.entries()) {
+        expect(await ended(here, id)).toMatchObject({ status: 'SUCCEEDED' });
+        expect(await aggregateOf(here.domain, id)).toEqual({ w: f32([i + 1]) });
+        expect(await attemptsAt(here.domain, id)).toMatchObject([{ number: 1, outcome: 'SUCCEEDED' }]);
+      }
+    },
+  );
 
-  test('goes on after its gateway was killed in the middle, as soon as that is back', async () => {
+  test('continues as soon as its gateway is back after a kill', async () => {
     const here = await place();
     const job = await trainRound(here.domain, [large, large, large]);
     await here.store.close();
@@ -240,7 +243,7 @@ describeOnEachStore('The aggregator of a gateway', (_open, create, dialect) => {
     const [lost, ...others] = await attemptsAt(domain, job.id);
     expect(others.map(({ outcome }) => outcome)).toEqual(['SUCCEEDED']);
     expect(lost?.outcome).toBe('LOST');
-    // It was not waited for: the lease of the first life had not run out.
+    // It did not wait until the lease of the killed process expired.
     expect(lost?.finishedAt?.getTime()).toBeLessThan(lost?.leaseExpiresAt.getTime() ?? 0);
     expect((await aggregateOf(domain, job.id)).w?.bytes.length).toBe(48_000_000);
   });

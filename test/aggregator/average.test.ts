@@ -37,7 +37,7 @@ const singles = (laid: Laid | undefined) => [...new Float32Array(buffer(laid))];
 const doubles = (laid: Laid | undefined) => [...new Float64Array(buffer(laid))];
 const bitsOf = (laid: Laid | undefined) => [...new Uint16Array(buffer(laid))];
 
-/** The mean as one would write it down: whole arrays, plain loops. */
+/** The mean in the simplest form: whole arrays, plain loops. */
 function plainMean(arrays: readonly (readonly number[])[], weights: readonly number[]): number[] {
   const [first = []] = arrays;
   return first.map((_, i) => {
@@ -51,7 +51,7 @@ function plainMean(arrays: readonly (readonly number[])[], weights: readonly num
 }
 
 describe('Federated averaging', () => {
-  // More than a piece of 256 KiB, and no multiple of one.
+  // More than a piece of 256 KiB, and not a multiple of it.
   test.each([
     { seed: 1, weights: [1, 1], size: 70_001 },
     { seed: 2, weights: [1, 1, 1], size: 1_000 },
@@ -91,8 +91,8 @@ describe('Federated averaging', () => {
     const random = seedRandom(dtype);
     const format = formats[dtype];
     const weights = [1, 20, 300, 4_000].map((below) => 1 + pickNumber(random, below));
-    // All of F16; of BF16 a span of exponents over which doubles hold every sum whole, from the
-    // smallest number on.
+    // Every F16. Of BF16 the exponents, from the smallest number on, over which doubles hold every
+    // sum exactly.
     const highest = dtype === 'F16' ? 0x7c00 : 0x0f00;
     const models = weights.map(() => Array.from({ length: 150_000 }, () => pickNumber(random, highest) | (pickNumber(random, 2) << 15)));
     const { tensors } = average(
@@ -126,14 +126,14 @@ describe('Federated averaging', () => {
       { zero: f64([-0, -0, 0]), tiny: f64([least, 0, 0]), huge: f64([most, -most, -most, least]), single: f32([2 ** -149, 0]) },
     ]);
     expect(doubles(tensors.zero)).toEqual([-0, 0, 0]);
-    // Half of the least is a tie, of which the even is zero; so is half of three of them, of which
-    // it is two.
+    // Half the least is a tie, whose even neighbour is zero. Half of three leasts is a tie, too;
+    // its even neighbour is two.
     expect(doubles(tensors.tiny)).toEqual([least, 0, 2 * least]);
     expect(doubles(tensors.huge)).toEqual([most, -most, 0, least]);
     expect(singles(tensors.single)).toEqual([2 ** -149, 0]);
   });
 
-  test('finds tensors by name, wherever each file has them, and keeps what all files say of themselves', () => {
+  test('finds tensors by name, wherever they lie in each file, and keeps the metadata that all files share', () => {
     const first = encodeModel({ a: f32([1, 2]), b: f64([10]) }, { format: 'pt', device: 'a' });
     const second = encodeModel({ b: f64([30]), a: f32([3, 6]) }, { format: 'pt', device: 'b' });
     const { metadata, tensors } = average([first, second]);
@@ -141,7 +141,7 @@ describe('Federated averaging', () => {
     expect([singles(tensors.a), doubles(tensors.b)]).toEqual([[2, 4], [20]]);
   });
 
-  test('takes whole numbers and booleans from the model that counts most, the first of several', () => {
+  test('takes integers and booleans from the model with the most samples, the first of several', () => {
     const mask = (byte: number): Laid => ({ dtype: 'BOOL', shape: [1], bytes: new Uint8Array([byte]) });
     const model = (w: number, batches: bigint): Model => ({
       w: f32([w]),
@@ -159,7 +159,7 @@ describe('Federated averaging', () => {
     expect(counters([1, 2, 3])).toEqual([i64([9n]), mask(1)]);
   });
 
-  test('takes what has no mean over where all models agree, and refuses it where one does not', () => {
+  test('keeps a tensor without a mean if all models agree on it, and is refused if one differs', () => {
     const model = (byte: number): Model => ({ w: f32([1]), frozen: { dtype: 'F8_E4M3', shape: [1], bytes: new Uint8Array([byte]) } });
     expect(average([model(7), model(7)]).tensors.frozen).toEqual(model(7).frozen);
     expect(refusalOf([model(7), model(7), model(8)])).toBe(
@@ -193,24 +193,24 @@ describe('Federated averaging', () => {
   });
 });
 
-describe('A thread that averages', () => {
+describe('An averaging thread', () => {
   const model: Model = { w: f32(Array.from({ length: 300_000 }, (_, i) => i)), b: f64([1]) };
 
-  test('gives the bytes that averaging gives', async () => {
+  test('writes the same bytes as averaging in this thread', async () => {
     const models = named([model, model]);
     const pieces: Buffer[] = [];
     for await (const bytes of averageOf(models, new AbortController().signal)) pieces.push(Buffer.from(bytes));
     expect(decodeModel(Buffer.concat(pieces)).tensors).toEqual({ w: model.w, b: model.b });
   });
 
-  test('says why there is no mean', async () => {
+  test('reports why there is no mean', async () => {
     const models = named([model, { w: f32([1]), b: f64([1]) }]);
     await expect(averageOf(models, new AbortController().signal).next()).rejects.toThrow(
       /^The model of device b does not fit: Tensor "w" has shape \[1\]/,
     );
   });
 
-  test('ends when it is told to', async () => {
+  test('ends when it is aborted', async () => {
     const stop = new AbortController();
     const bytes = averageOf(named([model, model]), stop.signal);
     await bytes.next();
@@ -218,7 +218,7 @@ describe('A thread that averages', () => {
     await expect(bytes.next()).rejects.toThrow('aborted');
   });
 
-  test('says whose file is not there', async () => {
+  test('reports whose file is missing', async () => {
     await expect(
       averageOf([{ file: shareOnDisk('/nowhere'), label: 'It', weight: 1 }], new AbortController().signal).next(),
     ).rejects.toThrow('It is not among the files of this gateway.');

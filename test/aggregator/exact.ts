@@ -1,6 +1,6 @@
 /**
- * Rounding to floating-point types in exact arithmetic on whole numbers: the reference for what the
- * gateway rounds.
+ * Rounds to floating-point types in exact arithmetic on integers: the reference for the gateway's
+ * rounding.
  */
 
 /** A number as `mantissa × 2^exponent`, exactly. */
@@ -20,7 +20,7 @@ export const formats = {
   F64: { exponentBits: 11, mantissaBits: 52 },
 } as const satisfies Record<string, Format>;
 
-/** The value of these bits, if it is finite. */
+/** The value of these bits; null if it is not finite. */
 export function exactValueOf(bits: bigint, { exponentBits, mantissaBits }: Format): Exact | null {
   const fraction = bits & ((1n << BigInt(mantissaBits)) - 1n);
   const field = Number((bits >> BigInt(mantissaBits)) & ((1n << BigInt(exponentBits)) - 1n));
@@ -44,7 +44,7 @@ export function roundTo(numerator: bigint, denominator: bigint, exponent: number
   if (size === 0n) return sign;
   const bias = 2 ** (exponentBits - 1) - 1;
   const lowest = 1 - bias - mantissaBits;
-  // The exponent at which the mantissa has its full width, or the lowest there is.
+  // The exponent at which the mantissa has its full width, or the lowest possible one.
   let unit = Math.max(lowest, exponent + size.toString(2).length - denominator.toString(2).length - mantissaBits - 2);
   for (;;) {
     const shift = exponent - unit;
@@ -57,8 +57,7 @@ export function roundTo(numerator: bigint, denominator: bigint, exponent: number
       unit += 1;
       continue;
     }
-    // The leading bit counts the exponent's field up by one, and a carry out of the mantissa by one
-    // more.
+    // The leading bit adds one to the exponent field, and a carry out of the mantissa one more.
     const bits = rounded + (BigInt(unit - lowest) << BigInt(mantissaBits));
     const infinity = ((1n << BigInt(exponentBits)) - 1n) << BigInt(mantissaBits);
     return sign | (bits > infinity ? infinity : bits);

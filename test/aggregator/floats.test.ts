@@ -20,10 +20,10 @@ function encode(dtype: keyof typeof formats, values: readonly number[]): bigint[
 
 const toDouble = ({ mantissa, exponent }: Exact) => Number(mantissa) * 2 ** exponent;
 
-/** The double next to this one, away from zero or towards it. */
+/** The neighbouring double, away from zero or towards it. */
 const nextDouble = (value: number, step: bigint) => new Float64Array(new BigUint64Array([bitsOfDouble(value) + step]).buffer)[0] ?? 0;
 
-/** What exact arithmetic makes of a finite double. */
+/** The bits of a finite double after exact rounding. */
 function exactly(value: number, dtype: keyof typeof formats): bigint {
   if (value === 0) return Object.is(value, -0) ? roundTo(-1n, 1n, -10_000, formats[dtype]) : 0n;
   const { mantissa, exponent } = exactValueOf(bitsOfDouble(value), formats.F64) ?? { mantissa: 0n, exponent: 0 };
@@ -31,7 +31,7 @@ function exactly(value: number, dtype: keyof typeof formats): bigint {
 }
 
 describe.each(['F16', 'BF16'] as const)('%s', (dtype) => {
-  test('is read as it is, each of its 65,536 values', () => {
+  test('is read exactly, for each of its 65,536 values', () => {
     const values = decodeAll(dtype);
     for (const bits of all) {
       const exact = exactValueOf(BigInt(bits), formats[dtype]);
@@ -42,7 +42,7 @@ describe.each(['F16', 'BF16'] as const)('%s', (dtype) => {
     }
   });
 
-  test('is written back as it was read, each of its values, zeros with their signs', () => {
+  test('is written back as it was read, for each of its values, including signed zeros', () => {
     const values = decodeAll(dtype);
     const finite = all.filter((bits) => Number.isFinite(values[bits]));
     const written = encode(
@@ -52,7 +52,7 @@ describe.each(['F16', 'BF16'] as const)('%s', (dtype) => {
     expect(written).toEqual(finite.map(BigInt));
   });
 
-  test('takes the even of two neighbours for what lies halfway, and the nearer for what lies a hair beside', () => {
+  test('rounds a tie to the even neighbour, and the next double beside it to the nearer neighbour', () => {
     const values = decodeAll(dtype);
     const wanted: bigint[] = [];
     const given: number[] = [];
@@ -86,10 +86,10 @@ describe.each(['F16', 'BF16'] as const)('%s', (dtype) => {
   });
 });
 
-test.each(['F16', 'BF16', 'F32', 'F64'] as const)('%s is rounded as exact arithmetic rounds, from doubles of every size', (dtype) => {
+test.each(['F16', 'BF16', 'F32', 'F64'] as const)('%s is rounded from doubles of every size as exact arithmetic rounds', (dtype) => {
   const random = seedRandom(dtype);
   const given = Array.from({ length: 20_000 }, (_, i) => {
-    // Half of them anywhere, half where the type has its values or just loses them.
+    // Half of them anywhere, half where the type's values lie or are just lost.
     const any = new Float64Array(new BigUint64Array([random(8).readBigUInt64LE()]).buffer)[0] ?? 0;
     const near =
       (pickNumber(random, 2 ** 48) / 2 ** 47 - 1) *

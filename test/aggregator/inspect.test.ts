@@ -5,7 +5,7 @@ import { encodeModel, f32, f64, halves, i64, type Laid, storedModel, withHeader,
 
 const start = { a: f32([1, 2, 3, 4, 5, 6], [2, 3]), b: halves('BF16', [0x3f80]), n: i64([5n]) };
 
-/** A file of two tensors, `a` of 8 bytes and `b` of 4, whose header says where they lie. */
+/** A file of two tensors, `a` of 8 bytes and `b` of 4, with the given positions in its header. */
 const laid = (a: readonly [number, number], b: readonly [number, number], bytes = 12, shape: readonly number[] = [2]) =>
   withHeader(JSON.stringify({ a: { dtype: 'F32', shape, data_offsets: a }, b: { dtype: 'F32', shape: [1], data_offsets: b } }), [
     new Uint8Array(bytes),
@@ -21,13 +21,13 @@ async function problemsOf(
 }
 
 describe('The inspection of a model', () => {
-  test('finds nothing wrong with one that has the tensors of the start model, in any order, whatever their values', async () => {
+  test('accepts a model with the tensors of the start model, in any order and with any values', async () => {
     expect(await problemsOf({ n: i64([9n]), b: halves('BF16', [0xff7f]), a: f32([0, -0, 1e-45, 3.4e38, -1, 2], [2, 3]) }, start)).toEqual(
       [],
     );
   });
 
-  test('finds nothing wrong with a whole file when there is no start model', async () => {
+  test('accepts any intact file when there is no start model', async () => {
     expect(await problemsOf({ x: f64([1]), none: f32([], [0]), scalar: f32([1], []) })).toEqual([]);
     expect(await problemsOf(withHeader('{}'))).toEqual([]);
   });
@@ -48,7 +48,7 @@ describe('The inspection of a model', () => {
     expect(await problemsOf(model, start)).toEqual([problem]);
   });
 
-  test('names what has no mean and differs, where models are averaged, and leaves whole numbers and booleans alone', async () => {
+  test('names differing tensors that have no mean, where models are averaged, except integers and booleans', async () => {
     const eighth = (byte: number): Laid => ({ dtype: 'F8_E4M3', shape: [3], bytes: new Uint8Array([0, byte, 1]) });
     const mask = (byte: number): Laid => ({ dtype: 'BOOL', shape: [1], bytes: new Uint8Array([byte]) });
     const model = (byte: number) => ({ w: f32([byte]), frozen: eighth(byte), n: i64([BigInt(byte)]), mask: mask(byte % 2) });
@@ -101,27 +101,27 @@ describe('The inspection of a model', () => {
     expect(problems[0]).toContain(problem);
   });
 
-  test('says when the start model is no model', async () => {
+  test('reports a start model that is not a model', async () => {
     expect(await problemsOf(start, Buffer.from('nothing'))).toEqual([
       'It cannot be compared with the start model, which is no safetensors file: The file has 7 bytes, too few for a safetensors file.',
     ]);
   });
 
-  test('shortens what would go on and on', async () => {
+  test('shortens a long list of differences', async () => {
     const many = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`layer.${i}`, f32([i])]));
     const problems = await problemsOf({}, many);
     expect(problems).toHaveLength(21);
     expect(problems.at(-1)).toBe('And 30 more.');
   });
 
-  test('of many models at once looks at all of them', async () => {
+  test('of many models at once inspects all of them', async () => {
     const good = storedModel(writeModel(encodeModel(start)));
     const bad = storedModel(writeModel(encodeModel({ a: f32([Number.NaN]) })));
     const all = await Promise.all(Array.from({ length: 12 }, (_, i) => inspectModel(i % 3 === 0 ? bad : good, null, true)));
     expect(all.map((problems) => problems.length)).toEqual([1, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0]);
   });
 
-  test('fails when the file is not there', async () => {
+  test('fails when the file is missing', async () => {
     await expect(inspectModel({ file: shareOnDisk('/nowhere/model'), sizeBytes: 1 }, null, true)).rejects.toThrow('not in the folder');
   });
 });

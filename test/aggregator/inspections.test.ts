@@ -1,6 +1,6 @@
 /**
- * Looking at models on a slow disk: a named pipe that nobody writes to is a file that is never read
- * to its end.
+ * Inspections of models on a slow disk. A named pipe that nobody writes to is a file that is never
+ * read to its end.
  */
 import { execFileSync } from 'node:child_process';
 import { closeSync, constants, openSync, truncateSync } from 'node:fs';
@@ -18,25 +18,25 @@ const looking = (inspections: Inspections) => (path: string) => {
   return inspections.inspect({ kind: 'inspect', file, start: null, isAveraged: true }, sizeBytes);
 };
 
-test.skipIf(process.platform === 'win32')('a file that hangs is given up in its time, and holds up no other (P9)', async () => {
+test.skipIf(process.platform === 'win32')('the inspection of a file that hangs is given up in time, and delays no other (P9)', async () => {
   const inspect = looking(
     new Inspections({ ...usualInspections, startThread, places: 2, longestMs: (bytes) => (bytes === 0 ? 500 : 60_000) }),
   );
   const pipes = Array.from({ length: 4 }, (_, i) => join(createFolder('pipe'), `${i}`));
   for (const pipe of pipes) execFileSync('mkfifo', [pipe]);
   const hanging = pipes.map((pipe) => inspect(pipe).catch((error: unknown) => error));
-  // Its turn comes when the first of them are given up: they are in both places.
+  // Its turn comes when the first pipes are given up: they occupy both threads.
   expect(await inspect(good)).toEqual([]);
   for (const outcome of await Promise.all(hanging)) {
     expect(outcome).toBeInstanceOf(StoreUnavailable);
     expect(String(outcome)).toContain('too slow');
   }
   expect(await inspect(good)).toEqual([]);
-  // Lets the threads go.
+  // Opening the pipes ends the threads.
   for (const pipe of pipes) closeSync(openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK));
 });
 
-test('large files leave a place to small ones (P9)', async () => {
+test('large files leave a thread for small ones (P9)', async () => {
   const inspect = looking(new Inspections({ ...usualInspections, startThread, places: 2, largeBytes: 1_000_000 }));
   const bytes = 64_000_000;
   const large = Array.from({ length: 3 }, () => {

@@ -1,4 +1,4 @@
-/** Files of safetensors for tests, laid out by hand: not by what is tested. */
+/** Safetensors files for tests, laid out by hand and not by the code under test. */
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { StoredModel } from '../../src/domain/core/domain.ts';
@@ -11,7 +11,7 @@ export interface Laid {
   readonly bytes: Uint8Array;
 }
 
-/** A file as the format says: length, header, tensors one after the other. */
+/** A file in the format: length, header, tensors in sequence. */
 export function encodeModel(tensors: Readonly<Record<string, Laid>>, metadata?: Readonly<Record<string, string>>): Buffer {
   let at = 0;
   const header: Record<string, unknown> = metadata ? { __metadata__: metadata } : {};
@@ -25,7 +25,7 @@ export function encodeModel(tensors: Readonly<Record<string, Laid>>, metadata?: 
   );
 }
 
-/** A header as it is given, and what follows it. */
+/** A file with the given header and data. */
 export function withHeader(json: string, data: readonly Uint8Array[] = []): Buffer {
   const header = Buffer.from(json);
   const length = Buffer.alloc(8);
@@ -40,10 +40,10 @@ export function writeModel(content: Uint8Array, folder = createFolder('model')):
   return path;
 }
 
-/** As the domain gives a model to whoever reads it. */
+/** A model on disk, as the domain describes it to readers. */
 export const storedModel = (path: string): StoredModel => ({ file: shareOnDisk(path), sizeBytes: statSync(path).size });
 
-const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView) => new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength); // made here, never shared
+const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView) => new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength); // made in this file, never shared
 
 export const f32 = (values: readonly number[], shape: readonly number[] = [values.length]): Laid => ({
   dtype: 'F32',
@@ -60,20 +60,20 @@ export const i64 = (values: readonly bigint[], shape: readonly number[] = [value
   shape,
   bytes: bytesOf(new BigInt64Array(values)),
 });
-/** Elements of two bytes, by their bits. */
+/** Elements of two bytes, from their bits. */
 export const halves = (dtype: 'F16' | 'BF16', bits: readonly number[], shape: readonly number[] = [bits.length]): Laid => ({
   dtype,
   shape,
   bytes: bytesOf(new Uint16Array(bits)),
 });
 
-/** Reads a file's tensors back, by their bytes. */
+/** Reads back the metadata and the bytes of each tensor. */
 export function decodeModel(file: Buffer): { metadata: unknown; tensors: Record<string, Laid> } {
   const headerLength = Number(file.readBigUInt64LE());
   const { __metadata__: metadata, ...header } = JSON.parse(file.toString('utf8', 8, 8 + headerLength)) as Record<
     string,
     { dtype: string; shape: number[]; data_offsets: [number, number] }
-  >; // written by what is tested; a wrong shape fails the test
+  >; // written by the code under test; a wrong shape fails the test
   const data = file.subarray(8 + headerLength);
   const tensors = Object.entries(header).map(
     ([

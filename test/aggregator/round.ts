@@ -1,4 +1,4 @@
-/** A federated job whose devices have trained: its round is there to be aggregated. */
+/** A federated job whose devices have trained, so that its round can be aggregated. */
 import { join } from 'node:path';
 import { eq } from 'drizzle-orm';
 import { inspectModel } from '../../src/aggregator/threads.ts';
@@ -18,7 +18,7 @@ import type { JobRow, StepRow } from '../../src/store/schema/tables.ts';
 import type { Store } from '../../src/store/store.ts';
 import { admin } from '../support/seed.ts';
 
-/** What a gateway on this data has inside, with time as it passes. */
+/** The domain and wake-ups of a gateway on this data, with the real clock. */
 export function domainOn(store: Store, folder: string): { domain: Domain; wakeups: Wakeups } {
   const files = new DiskFiles(join(folder, 'fragments'));
   return { domain: createDomain({ store, files, models: { inspect: inspectModel } }), wakeups: new Wakeups(store) };
@@ -30,7 +30,7 @@ export interface HandedIn {
 }
 
 /**
- * Creates the job, and has a device for each model hand it in. Answers the job; its aggregation is
+ * Creates the job and lets a device submit each model. Returns the job, whose aggregation is
  * queued.
  */
 export async function trainRound(domain: Domain, models: readonly HandedIn[]): Promise<JobRow> {
@@ -76,10 +76,7 @@ export async function jobOf({ store }: Domain, id: string): Promise<JobRow> {
   return job;
 }
 
-/**
- * Waits until what is read of a job is as it is wanted; looks again whenever something happens to
- * the job.
- */
+/** Waits until a value read from a job is as expected. Reads again after every event of the job. */
 export async function waitFor<T>(
   { wakeups }: { wakeups: Wakeups },
   jobId: string,

@@ -1,4 +1,7 @@
-/** Ever new documents, each of which is valid and worth no more than it costs: what the gateway makes of them is bounded (P9, P14). */
+/**
+ * Endless new documents, each valid and within its cost: what the gateway compiles and remembers is
+ * bounded (P9, P14).
+ */
 import { beforeEach, expect, test } from 'vitest';
 import { createSqliteDatabase } from '../support/databases.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
@@ -15,7 +18,7 @@ beforeEach(async () => {
 });
 
 const MOST_MB = 600;
-/** A gateway that is calm answers within a few milliseconds; the tests of others may run beside. */
+/** A calm gateway answers within milliseconds. Other tests may run beside it. */
 const MOST_MS = 250;
 const MOST_TIMES_CALM = 10;
 
@@ -29,20 +32,20 @@ async function ask(query: string, variables = {}): Promise<void> {
   expect(response.status).toBe(200);
 }
 
-/** About 1.2 kB, of which graphql-jit would write out some 770 fields. */
+/** About 1.2 kB, from which graphql-jit would generate some 770 fields. */
 const wide = (i: number) => {
   const asked = (j: number) =>
     `a${j}: node(id: "x${i}") { id ... on Job { id name status } ... on Device { id name } ... on Project { name } }`;
   return `query Q${i} { ${Array.from({ length: 12 }, (_, j) => asked(j)).join(' ')} }`;
 };
-/** As many fields as are compiled still. */
+/** As many fields as are still compiled. */
 const compilable = (i: number) => {
   const asked = (j: number) => `a${j}: node(id: "x${i}") { id ... on Job { id name status } ... on Device { id name } }`;
   return `query Q${i} { ${Array.from({ length: 6 }, (_, j) => asked(j)).join(' ')} }`;
 };
-/** As long as a document may be, with as many fields to compare as there may be. */
+/** A document of the maximum length with the maximum number of fields to compare. */
 const long = (i: number) => `query Q${i} { viewer { ${'kind name '.repeat(140)} } } #${'x'.repeat(30_000)}`;
-/** Each of its sizes is refused, and remembered. */
+/** Its variables are refused at each size, and every refusal is cached. */
 const priced = (i: number) => `query Q${i}($n: Int!) { jobs(first: $n) { nodes { id } } }`;
 
 const attacks: [name: string, documents: number, times: number, make: (i: number) => string, variables?: (i: number) => object][] = [

@@ -1,4 +1,4 @@
-/** What a subscription selects must not depend on its variables: there would be nothing to subscribe to. */
+/** A subscription with a condition on its only field, which is refused: it could select nothing. */
 export const conditions = (
   [
     ['a variable that is not given', '($b: Boolean!) { jobsUpdated @include(if: $b) { id } }', {}],

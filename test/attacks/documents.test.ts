@@ -1,4 +1,4 @@
-/** The corpus of attack documents, through every transport of a gateway that is a process. */
+/** The corpus of attack documents, over every transport, against a gateway process. */
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createSqliteDatabase } from '../support/databases.ts';
@@ -6,7 +6,7 @@ import { type Gateway, startGateway } from '../support/gateway.ts';
 import { attacks, misspelt, type Outcome } from './documents.ts';
 import { type Answer, type Document, type Transport, transports } from './transports.ts';
 
-/** No attack takes a tenth of it; the machine may be busy. */
+/** No attack takes a tenth of this, but the machine may be busy. */
 const WITHIN_MS = 3_000;
 
 let gateway: Gateway;
@@ -21,9 +21,9 @@ beforeAll(async () => {
 
 function outcomeOf({ data, errors = [] }: Answer): Outcome {
   const limit = errors.find(({ extensions }) => extensions.code === 'LIMIT_EXCEEDED')?.extensions.limit;
-  if (limit !== undefined) return limit as Outcome; // whichever it is, it is compared
+  if (limit !== undefined) return limit as Outcome; // compared below
   const [code] = new Set(errors.map(({ extensions }) => extensions.code));
-  return code === undefined && data ? 'data' : (code as Outcome); // as above
+  return code === undefined && data ? 'data' : (code as Outcome); // compared below
 }
 
 async function attack(transport: Transport, document: Document): Promise<Answer> {
@@ -33,7 +33,7 @@ async function attack(transport: Transport, document: Document): Promise<Answer>
   return answer;
 }
 
-/** What a refusal may never tell. */
+/** Texts that no refusal may contain. */
 const LEAKS = /Did you mean|\bat .+:\d+:\d+|node_modules|\/src\/|sqlite|select .* from |Cannot read|undefined is not|Maximum call stack/i;
 
 describe.each(transports.map((transport) => [transport.name, transport] as const))('Over %s', (_, transport) => {
@@ -45,7 +45,7 @@ describe.each(transports.map((transport) => [transport.name, transport] as const
     for (const { message } of answer.errors ?? []) expect(message).not.toMatch(LEAKS);
     for (const { extensions } of answer.errors ?? [])
       if (extensions.code === 'LIMIT_EXCEEDED') expect(extensions.allowed).toBeGreaterThan(0);
-    // It goes on as if nothing had been.
+    // The gateway serves on.
     expect(
       await transport.ask(gateway, { query: transport.name === 'POST' ? 'query { viewer { kind } }' : '{ viewer { kind } }' }),
     ).toMatchObject({
@@ -54,7 +54,7 @@ describe.each(transports.map((transport) => [transport.name, transport] as const
   });
 
   test.each(misspelt.filter((document) => transport.takes(document)).map(({ query, secret }) => [query, secret] as const))(
-    '%s does not tell of %s',
+    'the refusal of %s does not mention %s',
     async (query, secret) => {
       const { data, errors = [] } = await attack(transport, { query });
       expect(data ?? null).toBe(null);
@@ -68,7 +68,7 @@ describe.each(transports.map((transport) => [transport.name, transport] as const
   );
 });
 
-test('a stranger learns nothing from any of them but that a key is wanted (P15)', async () => {
+test('a caller without a key learns from any document only that a key is needed (P15)', async () => {
   for (const { query } of [...attacks, ...misspelt, { query: '{ __schema { types { name } } }' }]) {
     const response = await fetch(`${gateway.url}/graphql`, {
       method: 'POST',
@@ -82,7 +82,7 @@ test('a stranger learns nothing from any of them but that a key is wanted (P15)'
   }
 });
 
-test.runIf(process.platform === 'linux')('all of them again and again do not make the gateway grow (P14)', async () => {
+test.runIf(process.platform === 'linux')('repeating all documents does not make the gateway grow (P14)', async () => {
   const residentMb = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${gateway.pid}/status`, 'utf8'))?.[1] ?? 0) / 1_024;
   const [post] = transports;
   const round = async () => {

@@ -1,11 +1,12 @@
 /**
- * Documents that are meant to cost more than they should: what graphql-armor's plugins are tested with, and OWASP's cheat sheet and the
- * GraphQL specification warn of, written anew for this schema. Each says what it has to be answered with.
+ * Documents that cost more than they should. They follow the tests of graphql-armor's plugins,
+ * OWASP's cheat sheet and the warnings of the GraphQL specification, rewritten for this schema.
+ * Each states the expected outcome.
  */
 
 import { conditions } from './conditions.ts';
 
-/** The limit that refuses it; `BAD_REQUEST`: it is no valid request; `data`: it is one, and harmless. */
+/** The limit that refuses it; `BAD_REQUEST` for an invalid request; `data` for a harmless one. */
 export type Outcome =
   | 'depth'
   | 'aliases'
@@ -28,9 +29,9 @@ export interface Attack {
 
 const repeat = (count: number, text: (index: number) => string, separator = ' '): string =>
   Array.from({ length: count }, (_, index) => text(index)).join(separator);
-/** `open` so many times around `inside`. */
+/** `open` repeated `count` times around `inside`. */
 const wrap = (count: number, open: string, inside: string, close = '}') => open.repeat(count) + inside + close.repeat(count);
-/** Fragments of which each spreads the next one twice. */
+/** Fragments that each spread the next one twice. */
 const doubling = (count: number, last: string) =>
   `{ ...F0 } ${repeat(count, (i) => `fragment F${i} on Query { ...F${i + 1} ...F${i + 1} }`)} fragment F${count} on Query { ${last} }`;
 const circle = (count: number) =>
@@ -320,7 +321,7 @@ export const attacks: readonly Attack[] = [
   ...texts,
 ];
 
-/** Documents with a slip of the pen each: what is near the truth must not be told. */
+/** Documents with a misspelling each. The refusal must not suggest the right name. */
 export const misspelt: readonly { readonly query: string; readonly secret: string }[] = [
   { query: '{ viewr { name } }', secret: 'viewer' },
   { query: '{ viewer { nam } }', secret: 'name' },

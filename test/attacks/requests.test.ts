@@ -1,4 +1,4 @@
-/** Requests and sockets that do not keep to the rules, against a gateway that is a process. */
+/** Requests and sockets that break the rules, against a gateway process. */
 import { once } from 'node:events';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
@@ -38,20 +38,20 @@ describe('A request', () => {
       const text = await response.text();
       expect(response.status, text.slice(0, 500)).toBe(status);
       if (refusal !== null) {
-        const { errors: [error] = [] } = JSON.parse(text) as Answer; // of this shape, or the test fails
+        const { errors: [error] = [] } = JSON.parse(text) as Answer; // a different shape fails the test
         expect([error?.extensions.limit ?? error?.extensions.code, error?.message]).toEqual([
           refusal,
           expect.stringMatching(/^[^\n]{10,400}$/),
         ]);
       }
-      // Work that grows with the square of what is sent takes minutes; a busy machine takes seconds.
+      // Quadratic work would take minutes; a busy machine takes seconds.
       expect(performance.now() - started).toBeLessThan(30_000);
       expect((await askNow()).data).toEqual({ viewer: { kind: 'USER' }, projects });
     },
   );
 });
 
-/** Sends these messages over a socket of its own, and resolves with the code that it is closed with. */
+/** Sends the messages over a new socket. Resolves with the code that closes it. */
 async function closeCodeOf(...messages: readonly (string | Buffer)[]): Promise<number> {
   const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
   socket.on('error', () => {}); // 'close' follows
@@ -59,7 +59,7 @@ async function closeCodeOf(...messages: readonly (string | Buffer)[]): Promise<n
   await once(socket, 'open');
   for (const message of messages) {
     socket.send(message);
-    // What comes before the gateway has let it in is another offence.
+    // Messages before the acknowledgement would be a different offence.
     if (message === init()) await Promise.race([once(socket, 'message'), closed]);
   }
   return closed;
@@ -95,7 +95,7 @@ describe('A socket', () => {
     expect((await askNow()).data).toBeTruthy();
   });
 
-  test('that opens operations without end is told the limit, and keeps those that it has (P14)', async () => {
+  test('that opens endless operations is told the limit, and keeps the ones that it has (P14)', async () => {
     const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
     await once(socket, 'open');
     const refused = new Promise<{ id: string; payload: Answer['errors'] }>((resolve) => {
@@ -115,7 +115,7 @@ describe('A socket', () => {
     expect((await askNow()).data).toBeTruthy();
   });
 
-  test('that answers no connection_init is let go', async () => {
+  test('that sends no connection_init is closed', async () => {
     const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
     const [code] = await once(socket, 'close');
     expect(code).toBe(4408);

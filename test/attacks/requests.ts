@@ -1,14 +1,20 @@
-/** HTTP requests that are no plain question: other sites' forms, batches, odd encodings, endless bodies. Each is refused, and says why. */
+/**
+ * Unusual HTTP requests: forms of other sites, batches, odd encodings, endless bodies. Each is
+ * refused with a reason.
+ */
 
 export interface RequestAttack {
   readonly name: string;
   readonly method?: string;
-  /** After /graphql. */
+  /** Appended to /graphql. */
   readonly path?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array<ArrayBuffer>;
   readonly status: number;
-  /** Of the first error, or the limit that it names; null where Node answers before us. */
+  /**
+   * The code of the first error, or the limit that it names; null where Node answers before the
+   * gateway.
+   */
   readonly refusal: string | null;
 }
 
@@ -18,7 +24,9 @@ const bytes = (...values: number[]) => Uint8Array.from(values);
 const nested = (levels: number, open: string, close: string) => open.repeat(levels) + close.repeat(levels);
 const form = `--x\r\ncontent-disposition: form-data; name="operations"\r\n\r\n${mutation}\r\n--x\r\ncontent-disposition: form-data; name="map"\r\n\r\n{}\r\n--x--\r\n`;
 
-/** What the browser of someone who is logged in would send for a page of another site without asking first. */
+/**
+ * Requests that a logged-in user's browser would send for another site's page without a preflight.
+ */
 const fromOtherSites: RequestAttack[] = [
   { name: 'JSON as text', headers: { 'content-type': 'text/plain' }, body: mutation, status: 415, refusal: 'BAD_REQUEST' },
   {

@@ -1,4 +1,7 @@
-/** Clients that hold connections and show no key, against a gateway of few files: the others are served (P9, P14). */
+/**
+ * Clients that hold connections and show no key, against a gateway with few file descriptors: the
+ * others are served (P9, P14).
+ */
 import { connect, type Socket } from 'node:net';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createSqliteDatabase } from '../support/databases.ts';
@@ -16,7 +19,10 @@ beforeAll(async () => {
   };
 });
 
-/** 400 connections of one address, each of which does the same. Resolves when the system has taken them all. */
+/**
+ * Opens 400 connections of one address and uses each. Resolves when the system has accepted them
+ * all.
+ */
 const hold = (use: (socket: Socket) => void): Promise<unknown> =>
   Promise.all(
     Array.from({ length: 400 }, () => {
@@ -35,7 +41,7 @@ function drip(socket: Socket): void {
   socket.once('close', () => clearInterval(dripping));
 }
 
-/** One after the other, each on a connection of its own. */
+/** Asks several times in sequence, each time on a new connection. */
 async function askOften(): Promise<number[]> {
   const times: number[] = [];
   for (let i = 0; i < 10; i++) {
@@ -69,7 +75,7 @@ describe('A client with a key is served while 400 connections of one address', (
   ])('%s (P9)', async (_, use) => {
     await hold(use);
     for (const ms of await askOften()) expect(ms).toBeLessThan(2_000);
-    // Those of strangers are few by then, and others can come.
+    // Most connections of strangers are gone by then, and new ones are accepted.
     for (const socket of open.splice(0)) socket.destroy();
   });
 });

@@ -1,4 +1,4 @@
-/** The ways in which a document comes to a gateway, each answered with data or errors. */
+/** The transports of a document. Each answers data or errors. */
 import { WebSocket } from 'ws';
 import type { Gateway } from '../support/gateway.ts';
 
@@ -14,7 +14,7 @@ export interface Document {
 
 export interface Transport {
   readonly name: string;
-  /** Whether the document can come this way at all. */
+  /** Whether the transport can carry the document at all. */
   takes(document: Document): boolean;
   ask(gateway: Gateway, document: Document): Promise<Answer>;
 }
@@ -60,7 +60,7 @@ async function askSocket({ url, adminKey }: Gateway, payload: Document): Promise
   }
 }
 
-/** Node answers a longer request line with 431 before we see it. */
+/** Node answers a longer request line with 431 before the gateway sees it. */
 const LONGEST_LINE = 15_000;
 const queryString = ({ query, variables }: Document) =>
   new URLSearchParams({ query, ...(variables ? { variables: JSON.stringify(variables) } : {}) }).toString();

@@ -1,4 +1,7 @@
-/** Clients that ask for much and read nothing, against a gateway that is a process: its memory is bounded, and others notice little (P9). */
+/**
+ * Clients that ask for much and read nothing, against a gateway process: its memory is bounded, and
+ * others notice little (P9).
+ */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -17,10 +20,10 @@ import { type Gateway, startGateway } from '../support/gateway.ts';
 import { canMeasureStrain, type Strain, strain } from '../support/strain.ts';
 
 const MOST_MB = 600;
-/** As long as no client is this slow, the machine was too: how much slower than when nothing else goes on is what counts. */
+/** Slower answers than this fail only if they are also much slower than on the calm gateway. */
 const SLOW_MS = 250;
 const TIMES_CALM = 12;
-/** Answers to the healthy client while an attack goes on. */
+/** Answers to the healthy client during an attack. */
 const ANSWERS = 400;
 
 let database: TestDatabase;
@@ -62,7 +65,7 @@ function judge(name: string, attacked: Strain): void {
 
 const query = (extra = '') => `subscription Log${extra} { log(jobId: "${jobId}") { cursor state chunks { text } } }`;
 
-/** A socket that says all that it has to say and reads nothing but the welcome. */
+/** A socket that sends its messages and reads only the acknowledgement. */
 async function openUnread(messages: (index: number) => string, count: number, key = watchKey): Promise<WebSocket> {
   const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', { perMessageDeflate: false });
   socket.on('error', () => {});
@@ -90,7 +93,7 @@ const ask = (text: string) => openRequest('POST /graphql HTTP/1.1', JSON.stringi
 const pageOf = () => `{ job(id: "${jobId}") { step(number: 0) { log(first: 100) { chunks { text } hasMore endCursor } } } }`;
 
 describe.runIf(canMeasureStrain)('A client that reads nothing', () => {
-  test('of 50 streams on each of 20 sockets costs little, whether they are the same stream or each another (P9)', async () => {
+  test('of 50 streams on each of 20 sockets costs little, whether the streams are the same or all different (P9)', async () => {
     for (const isShared of [true, false]) {
       const sockets: WebSocket[] = [];
       const attacked = await strain(gateway, async (healthy) => {
@@ -102,7 +105,7 @@ describe.runIf(canMeasureStrain)('A client that reads nothing', () => {
     }
   });
 
-  test('of 60 answers, or of a hundred in a row on one connection, costs little (P9)', async () => {
+  test('of 60 answers, or of a hundred pipelined on one connection, costs little (P9)', async () => {
     const connections: Socket[] = [];
     const attacked = await strain(gateway, async (healthy) => {
       for (let i = 0; i < 60; i++) connections.push(ask(pageOf()));
@@ -129,7 +132,7 @@ describe.runIf(canMeasureStrain)('A client that reads nothing', () => {
     judge('100 event streams and 200 scripts', attacked);
   });
 
-  test('of the replies to its pings costs little, nor does one that subscribes and completes without a pause (P9)', async () => {
+  test('of the replies to its pings costs little, and so does one that subscribes and completes without a pause (P9)', async () => {
     const sockets: WebSocket[] = [];
     const attacked = await strain(gateway, async (healthy) => {
       const payload = { fill: 'x'.repeat(60_000) };
@@ -143,7 +146,7 @@ describe.runIf(canMeasureStrain)('A client that reads nothing', () => {
     judge('pings and completes', attacked);
   });
 
-  test('that reads slowly but steadily is not let go, and gets all of it (P7, P9)', async () => {
+  test('at first, but then slowly and steadily, is not disconnected and gets everything (P7, P9)', async () => {
     const socket = await openUnread(subscribe(''), 1);
     let characters = 0;
     let isLive = false;
@@ -159,7 +162,8 @@ describe.runIf(canMeasureStrain)('A client that reads nothing', () => {
       if (isLive || code !== undefined) all.resolve();
     });
     const attacked = await strain(gateway, async (healthy) => {
-      // It takes what has come, and then nothing for as long as others get a few answers: over more than the stall time in all.
+      // It reads what has arrived, then pauses while others get a few answers: longer than the
+      // stall time in total.
       while (!isLive && code === undefined) {
         socket.resume();
         await Promise.race([once(socket, 'message'), healthy.answered(20)]);

@@ -1,6 +1,7 @@
 /**
- * The hot path and Yoga answer alike: every request that this project has tests for is sent both ways, and the answers are compared,
- * status, headers and body. The same POST is the hot path's as `application/json`, and Yoga's as `application/json; charset=utf-8`.
+ * The hot path and Yoga answer alike. Every request that the tests have is sent both ways, and
+ * status, headers and body are compared. A POST as `application/json` takes the hot path; as
+ * `application/json; charset=utf-8` it takes Yoga.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
@@ -18,7 +19,7 @@ const TYPES = { 'the hot path': 'application/json', Yoga: 'application/json; cha
 type Way = keyof typeof TYPES;
 const MEDIA_TYPES = ['application/json', 'application/graphql-response+json'];
 
-/** Each way has a gateway of its own, so that the second is asked in the state in which the first one was. */
+/** Each way has its own gateway, so that the second is asked in the same state as the first. */
 interface Side {
   readonly gateway: Gateway;
   readonly projectId: string;
@@ -30,7 +31,7 @@ async function open(): Promise<Side & { stop(): Promise<void> }> {
   const gateway = await startGateway({ database, flags: ['--key-rate', 'off'] });
   const query = 'mutation { createProject(input: { name: "Both ways" }) { ... on CreateProjectPayload { project { id } } } }';
   const { data } = await ask(gateway, gateway.adminKey, query);
-  const { createProject } = data as { createProject: { project: { id: string } } }; // as the document asks for it
+  const { createProject } = data as { createProject: { project: { id: string } } }; // the document selects it
   return {
     gateway,
     projectId: createProject.project.id,
@@ -53,10 +54,10 @@ interface Told {
   readonly body: string;
 }
 
-/** What differs from one request to the next, whatever way it takes. */
+/** Headers that differ between any two requests. */
 const OWN_HEADERS = ['date', 'x-request-id', 'content-length'];
 
-/** Ids, times and the like are made anew for each request. */
+/** Without ids, times and other values that differ between requests. */
 function withoutChance(text: string): string {
   return text
     .replaceAll(/\b[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}\b/g, '(uuid)')
@@ -65,7 +66,7 @@ function withoutChance(text: string): string {
     .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, '(time)');
 }
 
-/** Node's own client: it tells the headers as they came. */
+/** Node's own client, which reports the headers as they came. */
 async function send(way: Way, body: string | Uint8Array, { headers = {}, path = '' }: Extra): Promise<Told> {
   const { gateway } = sides[way];
   const sent = request(`${gateway.url}/graphql${path}`, {
@@ -82,7 +83,7 @@ async function send(way: Way, body: string | Uint8Array, { headers = {}, path = 
   const response = await new Promise<IncomingMessage>((resolve, reject) => sent.once('response', resolve).once('error', reject));
   const told = Object.fromEntries(Object.entries(response.headers).filter(([name]) => !OWN_HEADERS.includes(name)));
   const bytes = await buffer(response);
-  // Node itself answers 431, and says of no length.
+  // Node itself answers 431, without a length.
   if (response.statusCode !== 431) expect(response.headers['content-length']).toBe(String(bytes.length));
   return { status: response.statusCode, headers: told, body: withoutChance(bytes.toString()) };
 }
@@ -92,7 +93,7 @@ interface Extra {
   readonly path?: string;
 }
 
-/** `bodyOf`: for each gateway, whose ids are its own. */
+/** Sends a body to each gateway. `bodyOf` builds it, since the gateways have different ids. */
 async function bothWays(bodyOf: (side: Side) => string | Uint8Array, extra: Extra = {}): Promise<Told> {
   const [hot, yoga] = await Promise.all((['the hot path', 'Yoga'] as const).map((way) => send(way, bodyOf(sides[way]), extra)));
   if (!hot) throw new Error('There are two.');
@@ -111,7 +112,7 @@ describe('Both ways in give the same answer', () => {
   });
 
   const posts = requestAttacks.filter(({ method, headers }) => method === undefined && headers?.['content-type'] === 'application/json');
-  test('to as many requests as are made for the purpose', () => expect(posts.length).toBeGreaterThan(25));
+  test('to all requests of the corpus, of which there are more than 25', () => expect(posts.length).toBeGreaterThan(25));
 
   test.each(posts.map((attack) => [attack.name, attack] as const))(
     'to a request that is %s',
@@ -168,7 +169,7 @@ const operationsOfSystems = new URL('../systems/operations/', import.meta.url);
 const files = readdirSync(operationsOfSystems).map((name) => ({ name, text: readFileSync(new URL(name, operationsOfSystems), 'utf8') }));
 const fragments = files.flatMap(({ text }) => parse(text).definitions).filter((node) => node.kind === Kind.FRAGMENT_DEFINITION);
 
-/** The operation, and the fragments that it spreads. */
+/** The operation with the fragments that it spreads. */
 function documentOf(operation: DefinitionNode): string {
   const needed = new Map<string, string>();
   const add = (text: string): void => {
@@ -184,7 +185,7 @@ function documentOf(operation: DefinitionNode): string {
   return [text, ...needed.values()].join('\n');
 }
 
-/** The variables that its comment shows. */
+/** The variables in its comment. */
 function variablesOf(operation: DefinitionNode, text: string, { projectId }: Side): unknown {
   const before = text.slice(0, operation.loc?.start).trimEnd().split('\n').at(-1) ?? '';
   const shown = /^# (\{.*\})$/.exec(before)?.[1];
@@ -195,7 +196,7 @@ function variablesOf(operation: DefinitionNode, text: string, { projectId }: Sid
 
 describe.each(files)('The operations of $name', ({ text }) => {
   const operations = parse(text).definitions.filter((node) => node.kind === Kind.OPERATION_DEFINITION);
-  test.runIf(operations.length > 0)('are answered alike both ways', async () => {
+  test.runIf(operations.length > 0)('are answered alike by the hot path and by Yoga', async () => {
     for (const operation of operations) {
       const query = documentOf(operation);
       const { status } = await bothWays((side) => JSON.stringify({ query, variables: variablesOf(operation, text, side) }), {

@@ -1,4 +1,4 @@
-/** What is taken of a store is what is restored, into either database (P1, P7, P8). */
+/** A backup restores what it was taken of, into either database (P1, P7, P8). */
 import { copyFileSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { eq } from 'drizzle-orm';
@@ -31,7 +31,7 @@ describeOnEachStore('A backup', (_open, create, dialect) => {
   const domainOf = (store: Store, { folder }: TestDatabase, like: Awaited<ReturnType<typeof plant>>) =>
     createDomain({ store, files: new DiskFiles(join(folder, 'fragments')), clock: like.seed.clock });
 
-  test('that goes from one database to the other and back has the same rows and files (P1)', async () => {
+  test('that moves from one database to the other and back keeps all rows and files (P1)', async () => {
     const [source, back] = [await create(), await create()];
     const other = await otherDatabase();
     try {
@@ -54,7 +54,7 @@ describeOnEachStore('A backup', (_open, create, dialect) => {
     }
   });
 
-  test('lets the device that holds a step go on in the restored store, and its job succeed (P2)', async () => {
+  test('lets the device that holds a step continue in the restored store, and its job succeed (P2)', async () => {
     const [source, target] = [await create(), await create()];
     const planted = await plant(source);
     const { folder } = await take(source);
@@ -66,14 +66,14 @@ describeOnEachStore('A backup', (_open, create, dialect) => {
       leaseToken: planted.leaseToken,
       chunks: [{ offset: 1_000, text: 'later', stream: 'STDOUT' }],
     });
-    // What was acknowledged after the backup is not here: the device is told where to go on from.
+    // The output acknowledged after the backup is missing. The device is told where to continue.
     expect(nextLogOffset).toBe(Buffer.byteLength((await store.read.db.select().from(store.tables.logChunks))[0]?.text ?? ''));
     await completeStep(domain, admin, { leaseToken: planted.leaseToken });
     const jobs = await store.read.db.select().from(store.tables.jobs);
     expect(jobs.map(({ status }) => status)).toEqual(['SUCCEEDED', 'SUCCEEDED']);
   });
 
-  test('restored with its leases ended refuses their tokens and queues their steps again (P3)', async () => {
+  test('that is restored with its leases ended refuses their tokens and queues their steps again (P3)', async () => {
     const [source, target] = [await create(), await create()];
     const planted = await plant(source);
     const { folder } = await take(source);
@@ -89,7 +89,7 @@ describeOnEachStore('A backup', (_open, create, dialect) => {
     });
   });
 
-  test('keeps the cursors good that were given before it, and has those refused that came after, for good (P8)', async () => {
+  test('keeps cursors valid that were issued before it, and has later ones refused for good (P8)', async () => {
     const [source, target] = [await create(), await create()];
     const planted = await plant(source);
     await placed(planted.store);
@@ -103,7 +103,7 @@ describeOnEachStore('A backup', (_open, create, dialect) => {
     };
     const [chunk] = await planted.store.read.db.select().from(planted.store.tables.logChunks);
     const offsets = { source: chunk?.size ?? 0, target: chunk?.size ?? 0 };
-    // The store goes on after the backup, and somebody reads that.
+    // The store continues after the backup, and a subscriber reads the new entries.
     await log(planted.seed.domain, 'lost');
     const cursor = (domain: typeof planted.seed.domain, seq: number) => encodeCursor(domain, { kind: 'log', jobId, seq });
     const [before, after] = [cursor(planted.seed.domain, 1), cursor(planted.seed.domain, 2)];
@@ -118,7 +118,7 @@ describeOnEachStore('A backup', (_open, create, dialect) => {
     expect(store.identity).not.toBe(planted.store.identity);
     expect(await refusalOf(jobStream(domain, wakeups, { kind: 'log', jobId, after }))).toMatchObject({ code: 'BAD_REQUEST' });
     for (const text of ['other', 'words', 'in its', 'place']) await log(domain, text);
-    // Its number has been given again, to something else.
+    // Its number has been reused for another entry.
     expect(await refusalOf(jobStream(domain, wakeups, { kind: 'log', jobId, after }))).toMatchObject({ code: 'BAD_REQUEST' });
     const stream = await jobStream(domain, wakeups, { kind: 'log', jobId, after: before });
     const { value: frame } = await stream.next();
@@ -130,16 +130,16 @@ describeOnEachStore('A backup', (_open, create, dialect) => {
     expect(first?.rows[0]?.position).toBe(4);
     await all.return?.();
     expect(await refusalOf(feedStream(domain, wakeups, admin, { after: afterInFeed }))).toMatchObject({ code: 'BAD_REQUEST' });
-    // And the restored store's own are its own.
+    // The cursors of the restored store are valid.
     const own = await jobStream(domain, wakeups, { kind: 'log', jobId, after: cursor(domain, 3) });
     expect((await own.next()).value?.rows.map(({ text }) => text)).toEqual(['in its', 'place']);
     await own.return?.();
   });
 
-  test('has a file that is deleted while it is taken, or says that it is missing', async () => {
+  test('has a file that is deleted while it is taken, or reports that it is missing', async () => {
     const source = await create();
     const planted = await plant(source);
-    // Deleted when the first files have been taken: its row is in the tables no more.
+    // Deleted after the first files are copied: its row is no longer in the tables.
     let deleted: Promise<unknown> = Promise.resolve();
     const { manifest, folder } = await take(source, undefined, (line) => {
       if (line.startsWith('streams')) deleted = deleteFragment(planted.seed.domain, admin, { fragmentId: planted.fragmentId });
@@ -153,7 +153,7 @@ describeOnEachStore('A backup', (_open, create, dialect) => {
     const [fragment] = await db.select().from(t.fragments).where(eq(t.fragments.id, planted.fragmentId));
     expect(fragment && (await readText(domain, fragment, 1_000))).toContain('🚂');
 
-    // One whose file is gone before it could be taken at all.
+    // A file that is gone before it could be copied.
     const other = (await planted.store.read.db.select().from(planted.store.tables.fragments)).find(({ status }) => status === 'READY');
     await planted.files.remove(other?.id ?? '');
     const second = await take(source);
@@ -164,7 +164,7 @@ describeOnEachStore('A backup', (_open, create, dialect) => {
     expect((await read.db.select().from(read.t.fragments)).map(({ status }) => status)).toEqual(['PENDING', 'PENDING']);
   });
 
-  test('is readable by its owner only, and needs no space for files on the same file system', async () => {
+  test('is readable only by its owner, and needs no space for files on the same file system', async () => {
     const source = await create();
     await plant(source);
     const { folder } = await take(source);
@@ -175,7 +175,7 @@ describeOnEachStore('A backup', (_open, create, dialect) => {
     }
   });
 
-  test('interrupted by a kill leaves no backup, and the next one is complete (P1)', async () => {
+  test('that is interrupted by a kill leaves no backup, and the next one is complete (P1)', async () => {
     const source = await create();
     const planted = await plant(source);
     await placed(planted.store);
@@ -201,19 +201,18 @@ describeOnEachStore('A backup', (_open, create, dialect) => {
     expect(await readStore(await target.open())).toEqual(await readStore(planted.store));
   });
 
-  test.runIf(dialect === 'sqlite')('is restored as it is where a store was that left its log behind (P1)', async () => {
+  test.runIf(dialect === 'sqlite')('is restored intact where a former store left its log (P1)', async () => {
     const [source, target, killed] = [await create(), await create(), await create()];
     const planted = await plant(source);
     const { folder } = await take(source);
-    // As after a kill: what it wrote is in the log beside its file, of which somebody then removed
-    // the file alone.
+    // As after a kill, its writes are in the log beside its file. Then someone removed the file alone.
     await plant(killed);
     copyFileSync(`${killed.file}-wal`, `${target.file}-wal`);
     await restore(folder, target);
     expect(await readStore(await target.open())).toEqual(await readStore(planted.store));
   });
 
-  test('has a manifest of its content', async () => {
+  test('has a manifest of its contents', async () => {
     const source = await create();
     await plant(source);
     const { folder, manifest } = await take(source);

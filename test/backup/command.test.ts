@@ -1,4 +1,4 @@
-/** What `trainyard backup` and `restore` refuse: one line that says why, and exit code 2. */
+/** What `trainyard backup` and `restore` refuse: one line with the reason, and exit code 2. */
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -20,7 +20,7 @@ describe('The commands for backups', () => {
   });
   afterAll(() => source.remove());
 
-  /** A copy of the backup, spoiled. */
+  /** A damaged copy of the backup. */
   function spoiled(spoil: (folder: string) => void): string {
     const folder = join(createFolder('spoiled'), 'backup');
     cpSync(backup, folder, { recursive: true });
@@ -68,7 +68,7 @@ describe('The commands for backups', () => {
     'of which a file differs': [(folder) => writeFileSync(fileOf(folder), 'something else'), /differs from what was written/],
     'without a file': [(folder) => rmSync(fileOf(folder)), /the file of fragment frag_\w+ is missing/],
   };
-  test.each(Object.entries(unfit))('a backup %s is not restored, and nothing is made of it', async (_, [spoil, says]) => {
+  test.each(Object.entries(unfit))('a backup %s is not restored, and leaves nothing behind', async (_, [spoil, says]) => {
     const folder = join(createFolder('target'), 'data');
     const refusal = await refusalOf(restore(spoiled(spoil), { folder, url: null }));
     expect(refusal).toBeInstanceOf(BackupRefused);
@@ -77,7 +77,7 @@ describe('The commands for backups', () => {
     expect(existsSync(folder)).toBe(false);
   });
 
-  test('a backup is not restored over a store, nor taken over anything that is there', async () => {
+  test('a backup is not restored over a store, and not written over anything that exists', async () => {
     const full = { folder: createFolder('full'), url: null };
     await restore(backup, full);
     const stored = readFileSync(join(full.folder, 'trainyard.sqlite'));
@@ -88,7 +88,7 @@ describe('The commands for backups', () => {
     expect(String(await refusalOf(take(full, backup)))).toMatch(/exists already\. A backup needs a new folder\.$/);
   });
 
-  test('what is no store, or no place for a backup, is said in one line, and nothing is left', async () => {
+  test('a missing store, or a bad place for a backup, is reported in one line, and nothing is left', async () => {
     const folder = createFolder('nothing');
     writeFileSync(join(folder, 'file'), '');
     mkdirSync(join(folder, 'odd'));
@@ -111,7 +111,7 @@ describe('The commands for backups', () => {
     expect(readdirSync(folder).sort()).toEqual(['file', 'odd']);
   });
 
-  test('the commands say so in one line, with exit code 2', async () => {
+  test('the commands report a refusal in one line, with exit code 2', async () => {
     const cases: readonly (readonly [args: readonly string[], says: RegExp])[] = [
       [['restore', backup, '--data-dir', source.folder], /^trainyard restore: Another gateway is using \S+\.$/],
       [['restore', createFolder('empty')], /^trainyard restore: \S+ is not a backup, or an unfinished one: it has no manifest.json\.$/],
@@ -129,13 +129,13 @@ describe('The commands for backups', () => {
     }
   });
 
-  test('a backup that is stopped leaves nothing, and says so', async () => {
+  test('a backup that is interrupted leaves nothing and says so', async () => {
     const parent = createFolder('stopped');
     const command = startCommand(parent, ['backup', join(parent, 'taken'), '--data-dir', source.folder], {});
     while (!command.stderr().includes('The tables follow') && readdirSync(parent).length === 0) await new Promise(setImmediate);
     command.kill('SIGINT');
     const code = await command.ended;
-    // It may have been whole already.
+    // It may have finished already.
     if (code !== 0) {
       expect([code, command.stderr()]).toEqual([130, expect.stringContaining('The backup was stopped. It left nothing behind.')]);
       expect(readdirSync(parent)).toEqual([]);

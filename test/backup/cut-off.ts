@@ -1,6 +1,6 @@
 /**
- * Takes or restores a backup and dies, as by kill -9, when it says a line that begins so: `fork` it
- * with the command, the folder, the place and the line.
+ * Takes or restores a backup and dies, as by kill -9, when it prints a line that begins with a
+ * given text. `fork` it with the command, the folder, the place and the line.
  */
 import { restoreBackup } from '../../src/backup/restore.ts';
 import { takeBackup } from '../../src/backup/take.ts';

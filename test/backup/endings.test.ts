@@ -1,6 +1,4 @@
-/**
- * How a restore ends that cannot end well: it says what became of it, and leaves what others hold.
- */
+/** Restores that cannot end well: they report their outcome, and leave what others hold. */
 import SqliteDatabase from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { readTable } from '../../src/backup/table-files.ts';
@@ -13,7 +11,7 @@ import { createFolder } from '../support/folders.ts';
 import { openProxy } from '../support/proxy.ts';
 
 describe('A restore', () => {
-  test('that loses PostgreSQL while it commits says that its outcome is not known, and is refused where it is done (P1)', async () => {
+  test('that loses PostgreSQL while it commits says that its outcome is unknown, and is refused once it is committed (P1)', async () => {
     const database = await createPostgresDatabase();
     const url = new URL(database.url ?? '');
     const proxy = await openProxy(Number(url.port));
@@ -23,10 +21,10 @@ describe('A restore', () => {
       const migrations = migrationsOf('postgres').known;
       const target = await restorePostgres(through.href, migrations);
       const finishing = target.finish({ identity: 'another', endsLeases: false }).catch(String);
-      // It waits for the proxy, which passes it on, and keeps the answer.
+      // The proxy forwards the commit and swallows the answer.
       await proxy.swallow('COMMIT');
       const isThere = () => restorePostgres(url.href, migrations).then((other) => other.abandon(), String);
-      // Waits for the first one's lock.
+      // Waits for the lock of the first restore.
       expect(await isThere()).toContain('There is a store in this database already');
       proxy.cut();
       expect(await finishing).toContain('whether the backup is restored is not known');
@@ -37,7 +35,7 @@ describe('A restore', () => {
     }
   });
 
-  test('that is given up leaves the lock to who has opened it meanwhile', async () => {
+  test('that is given up leaves the lock to a gateway that has opened the store meanwhile', async () => {
     const database = await createSqliteDatabase();
     const target = await restoreSqlite(database.file, migrationsOf('sqlite').known);
     const waiting = new SqliteDatabase(`${database.file}.lock`, { timeout: 0 });
@@ -54,7 +52,7 @@ describe('A restore', () => {
     await database.remove();
   });
 
-  test('whose file cannot be read any more fails, as what reads it', async () => {
+  test('whose file can no longer be read fails, and so does its reader', async () => {
     const entry = { name: 'jobs', columns: [], rows: 1, sizeBytes: 1, sha256: '' };
     const rows = readTable(createFolder('gone'), entry);
     await expect(rows.next()).rejects.toThrow('ENOENT');

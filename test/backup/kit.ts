@@ -1,6 +1,6 @@
 /**
- * What tests of backups share: a store with something of everything in it, and ways to take,
- * restore and compare.
+ * Shared by the tests of backups: a store with a row of every kind, and ways to take, restore and
+ * compare backups.
  */
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
@@ -25,14 +25,14 @@ export interface Planted {
   readonly store: Store;
   readonly seed: Seed;
   readonly files: FileStore;
-  /** Runs, and has told something on every stream. */
+  /** Runs, with entries on every stream. */
   readonly running: SeededJob;
   readonly leaseToken: string;
   readonly ended: SeededJob;
   readonly fragmentId: string;
 }
 
-/** Text that a careless way through JSON, SQL or lines would not survive. */
+/** Text that careless handling in JSON, SQL or lines would damage. */
 const hard = "line\nbreak\r\u2028 “αβγ” 🚂 ' ; drop \\u0041 \\ \t";
 
 export async function plant(database: TestDatabase): Promise<Planted> {
@@ -71,8 +71,8 @@ export const restore = (from: string, database: Located, endsLeases = false) =>
   restoreBackup(from, locationOf(database), { endsLeases, signal, say: () => {} });
 
 /**
- * Every row of a store, but for what a restore changes: its identity, where it is, and up to where
- * old cursors are good.
+ * Every row of a store except what a restore changes: its identity, its place, and up to where old
+ * cursors are valid.
  */
 export async function readStore({ read, tables }: Store): Promise<Record<string, readonly string[]>> {
   const all: Record<string, readonly string[]> = {};
@@ -86,7 +86,7 @@ export async function readStore({ read, tables }: Store): Promise<Record<string,
   return all;
 }
 
-/** Resolves with the signal that ended it. */
+/** Resolves with the signal that ended the process. */
 export function cutOff(
   command: 'backup' | 'restore',
   folder: string,

@@ -1,6 +1,5 @@
 /**
- * A backup of a gateway at work, taken and restored with the commands that an operator has (P1, P7,
- * P8).
+ * A backup of a gateway at work, taken and restored with the commands of an operator (P1, P7, P8).
  */
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -13,7 +12,7 @@ import { createFolder } from '../support/folders.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 
 const WRITERS = 4;
-/** Four processes start one after the other, on a machine that may be busy. */
+/** Four processes start in sequence, on a machine that may be busy. */
 const TIMEOUT_MS = 240_000;
 const lineOf = (writer: number, number: number) => `writer ${writer} line ${number}\n`;
 
@@ -47,7 +46,7 @@ describe.each([
       const request = async <T>(of: Gateway, document: string, input: Record<string, unknown>): Promise<T> => {
         const { data, errors } = await ask(of, of.adminKey, document, { input });
         if (!data) throw new Error(JSON.stringify(errors));
-        return Object.values(data)[0] as T; // one field, of which the caller knows what it answers
+        return Object.values(data)[0] as T; // one field, whose type the caller knows
       };
       const { project } = await request<{ project: { id: string } }>(
         gateway,
@@ -104,7 +103,7 @@ describe.each([
       expect(taken, taken.stderr).toMatchObject({ code: 0 });
       const answeredAfter = writers.map(({ answered }) => answered);
       expect(Math.min(...answeredAfter.map((answered, i) => answered - (answeredBefore[i] ?? 0)))).toBeGreaterThan(0);
-      // Beyond what the backup can hold, and read by somebody.
+      // More than the backup can hold, and read by a subscriber.
       await reached(() => (frames.at(-1)?.lines ?? 0) > (answeredAfter[0] ?? 0) + 1);
       isStopping = true;
       await Promise.all(writing);
@@ -127,7 +126,7 @@ describe.each([
         expect(text).toBe(Array.from({ length: lines }, (_, number) => lineOf(writer, number)).join(''));
         expect(lines).toBeGreaterThanOrEqual(answeredBefore[i] ?? 0);
         expect(lines).toBeLessThanOrEqual((answeredAfter[i] ?? 0) + 1);
-        // The device goes on from where the restored store is.
+        // The device continues from where the restored store is.
         const sent = { leaseToken, chunks: [{ offset: text.length, text: 'after\n', stream: 'STDOUT' }] };
         expect(await request(again, append, sent)).toEqual({ nextLogOffset: text.length + 6 });
         const complete =
@@ -135,7 +134,8 @@ describe.each([
         expect(await request(again, complete, { leaseToken })).toEqual({ step: { status: 'SUCCEEDED' } });
         expect((await jobOf(jobId)).status).toBe('SUCCEEDED');
         if (jobId !== watched.jobId) continue;
-        // Who read before the backup goes on without a hole; who read what is not here is told so.
+        // A reader from before the backup continues without a gap; a reader of lost entries is told
+        // so.
         const from = frames.findLast((frame) => frame.lines <= lines);
         const resumed: string[] = [];
         for await (const frame of subscribe({ url: again.url, token: again.adminKey }, LogDocument, { jobId, after: from?.cursor ?? '' })) {

@@ -1,4 +1,7 @@
-/** Apollo Client's normalised cache over the gateway's ids and connections, as docs/clients.md sets it up. */
+/**
+ * Apollo Client's normalised cache with the gateway's ids and connections, set up as in
+ * docs/clients.md.
+ */
 import { beforeAll, expect, test, vi } from 'vitest';
 import { cancelJob, connect, jobsQuery, watchJob } from '../../examples/clients/apollo.ts';
 import { createClient } from '../../src/client/fetch.ts';
@@ -24,7 +27,7 @@ interface Jobs {
   };
 }
 
-test('Apollo Client joins the pages of a connection, and shows in them what a mutation and a subscription tell of a job', async () => {
+test('Apollo Client joins the pages of a connection, and updates a job in them from a mutation and a subscription', async () => {
   const { projectId } = await runJob(gateway);
   const elsewhere = createClient({ url: gateway.url, token: gateway.adminKey });
   const submit = async (name: string) => {

@@ -1,4 +1,4 @@
-/** The recipes of docs/clients.md, with the clients that others wrote, against a gateway that is a process. */
+/** The recipes of docs/clients.md, with other authors' clients, against a gateway process. */
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import * as apollo from '../../examples/clients/apollo.ts';
 import { type LogData, logSubscription } from '../../examples/clients/documents.ts';
@@ -38,7 +38,7 @@ const recipes: Readonly<Record<string, (line: Line) => Promise<Recipe>>> = {
   'graphql-ws': async (line) => {
     const client = ws.connect(line);
     undo.push(() => client.dispose());
-    // Its types know of browsers' events, which are not those of Node's.
+    // Its types are those of a browser's events, not of Node's.
     client.on('closed', (event) => closeCodes.push((event as { code: number }).code));
     return bind(client, ws);
   },
@@ -57,7 +57,7 @@ const recipes: Readonly<Record<string, (line: Line) => Promise<Recipe>>> = {
   'relay-runtime': async (line) => bind(relay.connect(line), relay),
 };
 
-test.skipIf(hasCurl)('curl is not on this machine: its recipe is not run', () => {
+test.skipIf(hasCurl)('curl is not installed: its recipe is not run', () => {
   expect(hasCurl).toBe(false);
 });
 
@@ -77,7 +77,7 @@ describeOnEachStore('A gateway', (_, create, dialect) => {
     expect(await recipe.cancelJob(jobId)).toBe('CANCELLING');
   });
 
-  test('gives each client every line once and in order, though its connection is cut and the gateway starts again (P7, P11)', async () => {
+  test('gives each client every line once and in order, even if connections are cut and the gateway restarts (P7, P11)', async () => {
     const job = await runJob(gateway);
     const clients = await Promise.all(
       Object.entries(recipes).map(async ([name, open]) => {
@@ -104,7 +104,7 @@ describeOnEachStore('A gateway', (_, create, dialect) => {
     await write(5);
     await allHeard(written);
     for (let i = 0; i < (dialect === 'sqlite' ? 3 : 1); i++) {
-      // What is written at the cut may be on its way, seen, or not yet there.
+      // Lines written at the cut may be in flight, seen, or not sent yet.
       const writing = write(7);
       for (const { line } of clients) line.cut();
       await writing;
@@ -122,7 +122,7 @@ describeOnEachStore('A gateway', (_, create, dialect) => {
   });
 });
 
-describe('A client that asks with its first variables again', () => {
+describe('A client that resubscribes with its first variables', () => {
   let gateway: Gateway;
   beforeAll(async () => {
     const database = await createSqliteDatabase();
@@ -146,7 +146,7 @@ describe('A client that asks with its first variables again', () => {
       client.subscribe(
         { query: logSubscription, variables: { jobId: job.jobId } },
         {
-          next: ({ data }) => heard.push(...(data as unknown as LogData).log.chunks.map(({ text }) => text.trim())), // as the document asks for it
+          next: ({ data }) => heard.push(...(data as unknown as LogData).log.chunks.map(({ text }) => text.trim())), // the document selects it
           error: reject,
           complete: resolve,
         },

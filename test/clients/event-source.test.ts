@@ -1,4 +1,6 @@
-/** Going on with a stream as server-sent events have it: the id of the last event comes back in a header. */
+/**
+ * Resuming a stream of server-sent events: the client sends the id of the last event in a header.
+ */
 import { beforeAll, expect, test } from 'vitest';
 import { createSqliteDatabase } from '../support/databases.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
@@ -19,7 +21,7 @@ beforeAll(async () => {
 
 const resumable = 'subscription ($jobId: ID!, $from: Cursor) { log(jobId: $jobId, after: $from) { chunks { text } } }';
 
-/** The first event that is not a comment, or the body of what is no stream. */
+/** The first event that is not a comment, or the whole body if it is not a stream. */
 async function firstEvent(query: string, headers: Record<string, string> = {}): Promise<string> {
   const parameters = new URLSearchParams({ query, variables: JSON.stringify({ jobId: job.jobId }) });
   const response = await fetch(`${gateway.url}/graphql?${parameters}`, {
@@ -34,7 +36,7 @@ async function firstEvent(query: string, headers: Record<string, string> = {}): 
   return text;
 }
 
-test('each event has its cursor as id, and Last-Event-ID goes on behind it, whatever the variable is called (P7)', async () => {
+test('each event has its cursor as its id, and Last-Event-ID resumes after it, whatever the variable is called (P7)', async () => {
   const first = await firstEvent(resumable);
   expect(first).toMatch(
     /^id: [\w-]+\nevent: next\ndata: \{"data":\{"log":\{"chunks":\[\{"text":"one\\n"\},\{"text":"two\\n"\}\]\}\}\}\n\n$/,
@@ -44,11 +46,11 @@ test('each event has its cursor as id, and Last-Event-ID goes on behind it, what
   expect(await firstEvent(resumable, { 'last-event-id': id })).toContain('"chunks":[{"text":"three\\n"}]');
 });
 
-test('a Last-Event-ID that this store never gave is refused (P8)', async () => {
+test('a Last-Event-ID that this store never issued is refused (P8)', async () => {
   expect(await firstEvent(resumable, { 'last-event-id': 'bm9uZQ' })).toContain('this cursor was not returned by this stream');
 });
 
-test('what leaves no place for a cursor has no ids, and refuses one', async () => {
+test('a subscription without a variable for the cursor has no ids, and refuses Last-Event-ID', async () => {
   const fixed = 'subscription ($jobId: ID!) { log(jobId: $jobId) { cursor } }';
   expect(await firstEvent(fixed)).toMatch(/^event: next\n/);
   expect(await firstEvent(fixed, { 'last-event-id': 'bm9uZQ' })).toContain('pass a variable as `after`');

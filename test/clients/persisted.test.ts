@@ -1,4 +1,7 @@
-/** Clients that send the hash of a document in its place: told that it is not known yet, they send the document once. */
+/**
+ * Clients that send a document's hash in its place. Told that the hash is unknown, they send the
+ * document once.
+ */
 import { createHash } from 'node:crypto';
 import { ApolloClient, gql, HttpLink, InMemoryCache } from '@apollo/client';
 import { PersistedQueryLink } from '@apollo/client/link/persisted-queries';
@@ -21,7 +24,7 @@ beforeAll(async () => {
 const sha256 = (text: string) => Promise.resolve(createHash('sha256').update(text).digest('hex'));
 const headersOf = ({ adminKey }: Gateway) => ({ authorization: `Bearer ${adminKey}` });
 
-/** A fetch that keeps whether each request brought its document. */
+/** A fetch that records whether each request carried its document. */
 function watchedFetch() {
   const brought: boolean[] = [];
   const watched: typeof fetch = (input, init) => {
@@ -41,10 +44,10 @@ const variants: [name: string, isGet: boolean, accept: string | undefined][] = [
 
 describe.each(variants)('By %s', (way, isGet, accept) => {
   const headers = () => ({ ...headersOf(gateway), ...(accept === undefined ? {} : { accept }) });
-  /** Of this test alone: what one client has sent is known to the next. */
+  /** A name for this test alone: a document that one client has sent is known for the next. */
   const nameOf = (client: string) => `${client}By${way.replaceAll(/\W/g, '')}`;
 
-  test('Apollo Client sends each document once, and then its hash alone (P14)', async () => {
+  test('Apollo Client sends each document once, then only its hash (P14)', async () => {
     const { brought, watched } = watchedFetch();
     const persisted = new PersistedQueryLink({ sha256, useGETForHashedQueries: isGet });
     const link = persisted.concat(new HttpLink({ uri: `${gateway.url}/graphql`, headers: headers(), fetch: watched }));
@@ -58,7 +61,7 @@ describe.each(variants)('By %s', (way, isGet, accept) => {
     client.stop();
   });
 
-  test('urql sends each document once, and then its hash alone (P14)', async () => {
+  test('urql sends each document once, then only its hash (P14)', async () => {
     const { brought, watched } = watchedFetch();
     const client = new Client({
       url: `${gateway.url}/graphql`,

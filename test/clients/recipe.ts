@@ -1,6 +1,6 @@
-/** What each recipe of examples/clients can do, its client behind it. */
+/** What each recipe in examples/clients offers, whatever client it uses. */
 export interface Recipe {
-  /** Null: there is none of this id. */
+  /** Null if no job has this id. */
   findJob(id: string): Promise<{ readonly id: string; readonly name: string; readonly status: string } | null>;
   /** The job's status, or the refusal in one line. */
   cancelJob(jobId: string): Promise<string>;

@@ -1,4 +1,7 @@
-/** Relay's compiler over the schema, and its store over the gateway's connections and ids, as docs/clients.md sets them up. */
+/**
+ * Relay's compiler with the schema, and its store with the gateway's connections and ids, set up as
+ * in docs/clients.md.
+ */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import relay, { type IEnvironment, type ReaderFragment } from 'relay-runtime';
@@ -28,7 +31,7 @@ beforeAll(async () => {
   };
 });
 
-test('relay-compiler compiles operations with connections, node, refusals and subscriptions, and they are those in the checkout', () => {
+test('relay-compiler compiles operations with connections, node, refusals and subscriptions to the files in the checkout', () => {
   const compiler = fileURLToPath(new URL('../../node_modules/relay-compiler/cli.js', import.meta.url));
   const cwd = fileURLToPath(new URL('../../examples/clients/relay', import.meta.url));
   const { status, stdout, stderr } = spawnSync(process.execPath, [compiler, '--validate', 'relay.config.json'], { cwd, encoding: 'utf8' });
@@ -36,14 +39,14 @@ test('relay-compiler compiles operations with connections, node, refusals and su
   expect(`${stdout}${stderr}`).not.toMatch(/warn|error/i);
 });
 
-/** What a component with that fragment would be given for that reference. */
+/** The data that a component with this fragment gets for this reference. */
 function read<Key>(environment: IEnvironment, fragment: ReaderFragment, reference: Key): unknown {
   const selector = getSingularSelector(fragment, reference);
   if (!selector) throw new Error('The reference is not of this fragment.');
   return environment.lookup(selector).data;
 }
 
-/** The list that a component with `jobs_query` shows, from the store as it is now. */
+/** The list that a component with `jobs_query` shows now. */
 function showList(environment: IEnvironment, filter: { projectId: string }): { jobs: string[]; next: string | null } {
   const root = environment.lookup(createOperationDescriptor(pageQuery, { filter }).fragment).data;
   const { jobs } = read(environment, listFragment, root) as List;
@@ -54,7 +57,7 @@ function showList(environment: IEnvironment, filter: { projectId: string }): { j
   return { jobs: shown, next: jobs.pageInfo.hasNextPage ? jobs.pageInfo.endCursor : null };
 }
 
-/** As the fragment asks for it. */
+/** What the fragment selects. */
 interface List {
   readonly jobs: {
     readonly edges: readonly { readonly node: unknown }[];
@@ -62,7 +65,7 @@ interface List {
   };
 }
 
-test('Relay joins the pages of a connection, asks for a node again, and shows what a mutation and a subscription tell of it', async () => {
+test('Relay joins the pages of a connection, refetches a node, and updates it from a mutation and a subscription', async () => {
   const { projectId } = await runJob(gateway);
   const elsewhere = createClient({ url: gateway.url, token: gateway.adminKey });
   const submit = async (name: string) => {
@@ -95,7 +98,7 @@ test('Relay joins the pages of a connection, asks for a node again, and shows wh
   expect(showList(environment, filter).jobs[0]).toBe('renamed CANCELLED');
 });
 
-test('Relay keeps what it knows of a job when that job is refused as not found', async () => {
+test('Relay keeps the data of a job when that job is refused as not found', async () => {
   const { projectId } = await runJob(gateway);
   const elsewhere = createClient({ url: gateway.url, token: gateway.adminKey });
   const { createJob } = await elsewhere.request(CreateJobDocument, { input: { projectId, name: 'short' } });

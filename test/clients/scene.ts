@@ -1,4 +1,7 @@
-/** A gateway with one job that runs, what its device does to it, and a line to the gateway that can be cut. */
+/**
+ * A gateway with one running job, the acts of its device, and a connection to the gateway that can
+ * be cut.
+ */
 import { afterEach } from 'vitest';
 import { createClient } from '../../src/client/fetch.ts';
 import {
@@ -14,21 +17,21 @@ import { openProxy } from '../support/proxy.ts';
 export interface RunningJob {
   readonly projectId: string;
   readonly jobId: string;
-  /** Appends lines to its log, each a chunk of its own. */
+  /** Appends lines to its log, one chunk each. */
   write(...lines: readonly string[]): Promise<void>;
-  /** Ends it. */
+  /** Completes its step. */
   complete(): Promise<void>;
 }
 
-/** Where a client finds the gateway: a proxy in front of it. */
+/** The address for clients: a proxy in front of the gateway. */
 export interface Line {
   readonly url: string;
   readonly key: string;
-  /** Cuts all connections that are open. */
+  /** Cuts all open connections. */
   cut(): void;
 }
 
-/** What to undo after a test, last things first. */
+/** Undone after a test, in reverse order. */
 export const undo: (() => unknown)[] = [];
 afterEach(async () => {
   for (const step of undo.splice(0).reverse()) await step();

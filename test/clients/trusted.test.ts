@@ -1,4 +1,7 @@
-/** The recipes of docs/clients.md for hashes and trusted documents, with the clients that others wrote, against gateways that are processes. */
+/**
+ * The recipes of docs/clients.md for hashes and trusted documents, with other authors' clients,
+ * against gateway processes.
+ */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
@@ -20,7 +23,7 @@ const viewer = 'query Viewer {\n  viewer {\n    kind\n    __typename\n  }\n}';
 const job = 'query JobStatus($id: ID!) {\n  job(id: $id) {\n    id\n    status\n    __typename\n  }\n}';
 const lineOf = ({ url, adminKey: key }: Gateway) => ({ url, key });
 
-/** A gateway on a database of its own; with these trusted documents, if there are any. */
+/** A gateway on a new database, with these trusted documents if given. */
 async function open(manifest?: object): Promise<{ gateway: Gateway; stop(): Promise<void> }> {
   const database = await createSqliteDatabase();
   const file = join(createFolder('documents'), 'documents.json');
@@ -43,7 +46,7 @@ describe('A gateway without trusted documents', () => {
     return opened.stop;
   });
 
-  test('serves Apollo Client and urql by hashes, queries and mutations', async () => {
+  test('serves queries and mutations of Apollo Client and urql by their hashes', async () => {
     const apollo = connectApollo(lineOf(gateway));
     const urql = connectUrql(lineOf(gateway));
     const create = (name: string) =>
@@ -77,7 +80,7 @@ describe("A gateway with Apollo's manifest", () => {
     return opened.stop;
   });
 
-  test('executes what Apollo Client asks for by the ids in it, and nothing else', async () => {
+  test('executes what Apollo Client requests by the ids in it, and nothing else', async () => {
     const apollo = connectApollo(lineOf(gateway), manifest);
     expect((await apollo.query({ query: gql(viewer) })).data).toMatchObject({ viewer: { kind: 'USER' } });
     const other = apollo.query({ query: gql('query Other { viewer { name } }') });
@@ -87,7 +90,7 @@ describe("A gateway with Apollo's manifest", () => {
     expect((await ask(gateway, gateway.adminKey, '{ __schema { types { name } } }')).data).toBeUndefined();
   });
 
-  test('is worked for by agents and the command line as ever', async () => {
+  test('serves agents and the command line as usual', async () => {
     const { write, complete, jobId } = await runJob(gateway);
     await write('a line');
     await complete();
@@ -98,7 +101,7 @@ describe("A gateway with Apollo's manifest", () => {
 });
 
 describe('A gateway with trusted documents', () => {
-  /** What its first start prints, which makes an admin key. */
+  /** The output of its first start, which makes an admin key. */
   async function firstStart(manifest: object): Promise<string> {
     const database = await createSqliteDatabase();
     const file = join(database.folder, 'documents.json');
@@ -114,7 +117,7 @@ describe('A gateway with trusted documents', () => {
     }
   }
 
-  test('prints its admin key at its first start, but no link to GraphiQL, which is off', async () => {
+  test('prints its admin key at its first start, and no link to GraphiQL, which is off', async () => {
     const printed = await firstStart({ a: viewer });
     expect(printed).toContain('Admin key, shown this once: tyk_');
     expect(printed).not.toMatch(/GraphiQL|#key=/);
@@ -136,7 +139,7 @@ describe('A gateway with trusted documents', () => {
   });
 });
 
-test('A gateway with the documents of graphql-codegen executes what urql asks for by its hashes, and nothing else', async () => {
+test('A gateway with the documents of graphql-codegen executes what urql requests by its hashes, and nothing else', async () => {
   const text = print(gql(viewer));
   const { gateway, stop } = await open({ [createHash('sha256').update(text).digest('hex')]: text });
   try {
@@ -149,7 +152,7 @@ test('A gateway with the documents of graphql-codegen executes what urql asks fo
   }
 });
 
-test('A gateway with the documents that relay-compiler wrote executes what Relay asks for by their ids', async () => {
+test('A gateway with the documents of relay-compiler executes what Relay requests by their ids', async () => {
   const folder = createFolder('relay');
   const source = fileURLToPath(new URL('../../examples/clients/relay', import.meta.url));
   cpSync(source, folder, { recursive: true });

@@ -1,6 +1,7 @@
 /**
- * A list of numbers that fast-check makes, read as decisions: which field, which value, how deep. When it fails, fast-check makes the list shorter and its
- * numbers smaller; what is decided by 0, and by a list that has ended, is therefore the simplest thing that there is.
+ * A list of numbers from fast-check, read as decisions: which field, which value, how deep. When a
+ * case fails, fast-check shortens the list and lowers its numbers. So a decision by 0, or by a list
+ * that has ended, is always the simplest one.
  */
 import fc from 'fast-check';
 
@@ -12,7 +13,7 @@ export class Choices {
     this.#numbers = numbers;
   }
 
-  /** A whole number from 0 up to, and without, `below`. */
+  /** An integer from 0 to `below` - 1. */
   number(below: number): number {
     return (this.#numbers[this.#next++] ?? 0) % below;
   }
@@ -21,7 +22,7 @@ export class Choices {
     return from[this.number(from.length)] ?? from[0];
   }
 
-  /** True in so many of a hundred cases; false once the list has ended. */
+  /** True in `percent` of a hundred cases; false once the list has ended. */
   chance(percent: number): boolean {
     return this.number(100) >= 100 - percent;
   }
@@ -29,5 +30,5 @@ export class Choices {
 
 export const decisions = (atMost = 400): fc.Arbitrary<Uint16Array> => fc.uint16Array({ maxLength: atMost, size: 'max' });
 
-/** The same each time, unless FAST_CHECK_SEED says another: a failure prints the one that it came from. */
+/** The same on every run unless FAST_CHECK_SEED is set. A failure prints its seed. */
 export const seed = Number(process.env.FAST_CHECK_SEED ?? 20_260_101);

@@ -1,4 +1,7 @@
-/** Documents that fit the schema: any root field, with arguments, fields inside fields, fragments, aliases and directives. And what is no longer one. */
+/**
+ * Documents that fit the schema: any root field, with arguments, nested fields, fragments, aliases
+ * and directives. Also damaged ones.
+ */
 import { readFileSync } from 'node:fs';
 import {
   buildSchema,
@@ -26,7 +29,9 @@ export type Kind = 'query' | 'mutation' | 'subscription';
 const roots = { query: schema.getQueryType(), mutation: schema.getMutationType(), subscription: schema.getSubscriptionType() };
 export const rootFields = (kind: Kind) => Object.values(roots[kind]?.getFields() ?? {});
 
-/** One operation of that root field, or of that and others: as valid as its values are. */
+/**
+ * One operation with the given root field, and possibly others. It is as valid as its values are.
+ */
 export function writeOperation(choices: Choices, known: Known, kind: Kind, field: GraphQLField<unknown, unknown>): Asking {
   const writer = new Writer(choices, known);
   const root = writer.field(field, 0);
@@ -55,7 +60,8 @@ class Writer {
     const given = field.args
       .filter((arg) => isNonNullType(arg.type) || choices.chance(25))
       .map((arg) => `${arg.name}: ${this.#argument(arg)}`);
-    // Two fields of one name with different arguments do not go together: each with arguments has a name of its own.
+    // Fields of one name with different arguments conflict, so each field with arguments has an
+    // alias.
     const alias = (given.length > 0 && depth > 0) || choices.chance(5) ? `a${this.#aliases++}: ` : '';
     const selection = this.#selection(getNamedType(field.type), depth + 1);
     return `${alias}${field.name}${given.length > 0 ? `(${given.join(', ')})` : ''}${this.#directive(depth)}${selection}`;
@@ -93,7 +99,7 @@ class Writer {
     return ['__typename', ...written].join(' ');
   }
 
-  /** The fields of a type as they are, or in a fragment. */
+  /** The fields of a type, inline or in a fragment. */
   #named(type: GraphQLNamedType, depth: number): string {
     if (!this.#choices.chance(20)) return this.#fields(type, depth);
     const fields = this.#fields(type, depth);
@@ -134,7 +140,7 @@ const scraps = [
   '__proto__',
 ] as const;
 
-/** The same document after some accidents: pieces lost, doubled, swapped, and others put in. */
+/** The document after some accidents: pieces lost, doubled, swapped or inserted. */
 export function damage({ query, variables }: Asking, choices: Choices): Asking {
   let text = query;
   const accidents = 1 + choices.number(4);

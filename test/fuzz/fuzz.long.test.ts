@@ -1,4 +1,4 @@
-/** Ten times as much as `npm test` does. FAST_CHECK_SEED takes another way through it. */
+/** Ten times the runs of `npm test`. FAST_CHECK_SEED varies them. */
 import { fuzz } from './fuzz.ts';
 
 fuzz(2_500, 240_000);

@@ -1,4 +1,7 @@
-/** The fuzzer: operations and texts of all kinds, so many of each. Run shortly by `npm test`, and ten times as long by `npm run test:long`. */
+/**
+ * The fuzzer: a number of operations and texts of every kind. `npm test` runs it briefly, `npm run
+ * test:long` ten times as long.
+ */
 import fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
 import { buildWorld } from '../e2e/world.ts';
@@ -10,10 +13,10 @@ import { type Asking, damage, type Kind, rootFields, writeOperation } from './do
 import { inspected, openHeap } from './heap.ts';
 import { type Known, knownOf } from './inputs.ts';
 
-/** What ends things, or the key that asks, comes last: the rest would meet nothing. */
+/** Mutations that end things, or the key itself, come last: the others would find nothing. */
 const ends = /^(delete|cancel|revoke|rotate)/;
 
-/** What fails by hanging is made smaller no longer than `withinMs`. */
+/** A case that fails by hanging is shrunk for at most `withinMs`. */
 export function fuzz(runs: number, withinMs: number): void {
   describeOnEachStore('A gateway', (_, create) => {
     let gateway: Gateway;
@@ -25,7 +28,10 @@ export function fuzz(runs: number, withinMs: number): void {
       return () => gateway.stop();
     });
 
-    /** `make` writes what is asked from fast-check's decisions; what fails is made smaller, and printed with the seed that leads to it again. */
+    /**
+     * `make` writes a request from fast-check's decisions. A failing one is shrunk and printed with
+     * its seed.
+     */
     const check = (count: number, make: (choices: Choices) => Asking) =>
       fc.assert(
         fc.asyncProperty(
@@ -58,7 +64,7 @@ export function fuzz(runs: number, withinMs: number): void {
 
     test('answers any subscription with a frame or a typed refusal (P14)', () =>
       check(runs / 4, (choices) => {
-        // A live list of jobs that takes none has nothing to say.
+        // A live list of jobs without any job sends nothing.
         const fields = rootFields('subscription').filter(({ name }) => name !== 'jobsUpdated');
         const field = fields[choices.number(fields.length)] ?? pickField(choices, 'subscription', false);
         return writeOperation(choices, known, 'subscription', field);
@@ -73,7 +79,7 @@ export function fuzz(runs: number, withinMs: number): void {
           fc.string({ unit: 'binary', maxLength: 2_000 }),
           fc.dictionary(fc.string(), fc.jsonValue()),
           async (query, variables) => {
-            // A text that happens to be a document is one, and answered as such.
+            // The text may happen to be a valid document.
             await ask(gateway, { query, variables });
           },
         ),
@@ -97,7 +103,7 @@ export function fuzz(runs: number, withinMs: number): void {
         { seed, numRuns: runs / 2 },
       ));
 
-    test('does not grow over what it is asked again and again, nor over rubbish that is new each time (P14)', async () => {
+    test('does not grow when the same requests repeat, or when each request is new rubbish (P14)', async () => {
       const heap = await openHeap(gateway);
       const again = fc.sample(decisions(), { seed, numRuns: 60 }).map((numbers) => operation('query')(new Choices(numbers)));
       const round = async (number: number) => {
@@ -105,7 +111,7 @@ export function fuzz(runs: number, withinMs: number): void {
         const texts = fc.sample(rubbish, { seed: seed + number, numRuns: 60 });
         for (const query of texts) await ask(gateway, { query, variables: {} });
       };
-      // Documents are remembered, and compiled when they come again.
+      // Documents are cached, and compiled when they come again.
       for (let i = 0; i < 3; i++) await round(i);
       const before = await heap.usedMb();
       for (let i = 3; i < 6; i++) await round(i);
@@ -113,10 +119,10 @@ export function fuzz(runs: number, withinMs: number): void {
       heap.close();
     });
 
-    test('answers what ends things with data or a typed refusal, and serves on (P14)', async () => {
+    test('answers mutations that delete, cancel, revoke or rotate with data or a typed refusal, and serves on (P14)', async () => {
       await check(runs / 4, operation('mutation', true));
       expect(await ask(gateway, { query: '{ viewer { name } }', variables: {} })).toEqual({ status: 200, outcome: 'data' });
-      // It was no mere refusing of shapes.
+      // The requests were not merely refused for their shape.
       expect([...seen].filter((outcome) => outcome.endsWith(' data')).length).toBeGreaterThan(30);
     });
   });
@@ -124,7 +130,7 @@ export function fuzz(runs: number, withinMs: number): void {
 
 const rubbish = fc.string({ unit: 'binary', maxLength: 500 });
 
-/** As JSON can carry it: BigInts as text, the rest by JSON's own rules; undefined becomes null. */
+/** A value that JSON can carry: BigInts as text, undefined as null, the rest by JSON's rules. */
 function writable(value: unknown): unknown {
   const text = JSON.stringify(value, (_, inner) => (typeof inner === 'bigint' ? String(inner) : inner));
   return text === undefined ? null : JSON.parse(text);

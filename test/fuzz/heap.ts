@@ -1,9 +1,12 @@
-/** How much a gateway's heap holds, everything collected that can be: asked over the inspector that its process is started with. */
+/**
+ * The size of a gateway's heap after collection, read through the inspector that its process starts
+ * with.
+ */
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import type { Gateway } from '../support/gateway.ts';
 
-/** For `startGateway`: the process then says where its inspector listens. */
+/** For `startGateway`: the process prints the address of its inspector. */
 export const inspected = { NODE_OPTIONS: '--inspect=127.0.0.1:0' };
 
 export async function openHeap(gateway: Gateway): Promise<{ usedMb(): Promise<number>; close(): void }> {
@@ -26,7 +29,7 @@ export async function openHeap(gateway: Gateway): Promise<{ usedMb(): Promise<nu
     });
   return {
     async usedMb() {
-      // What was let go by the first collection may have held others by a finaliser.
+      // An object freed by the first collection may have kept others alive through a finaliser.
       for (let i = 0; i < 2; i++) await call('HeapProfiler.collectGarbage');
       return ((await call('Runtime.getHeapUsage')).usedSize ?? 0) / 1e6;
     },

@@ -1,9 +1,9 @@
-/** Values for arguments and variables, of their type or not. */
+/** Values for arguments and variables, valid or not. */
 import { type GraphQLInputType, isEnumType, isInputObjectType, isListType, isNonNullType } from 'graphql';
 import type { World } from '../e2e/world.ts';
 import type { Choices } from './choices.ts';
 
-/** Texts that break what was not made for them. */
+/** Texts that break careless code. */
 const texts = [
   'a',
   '',
@@ -55,7 +55,7 @@ const numbers = [
 const moments = ['2026-01-01T00:00:00Z', '0001-01-01T00:00:00+14:00', '9999-12-31T23:59:59.999Z', ...texts] as const;
 const misfits = [null, true, 0, -1.5, '', 'x', [], {}, [[]], { a: [null] }] as const;
 
-/** What there is, by the name of the field that asks for it. */
+/** Existing ids, by the name of the field that takes them. */
 export interface Known {
   readonly ids: readonly [string, ...string[]];
   readonly byName: Readonly<Record<string, string>>;
@@ -80,7 +80,7 @@ export function knownOf({ keys: _, makeKey: __, foreign, ...own }: World): Known
 export class Inputs {
   readonly #choices: Choices;
   readonly #known: Known;
-  /** In percent: how often a value is not what its place is for. */
+  /** How often a value does not fit its place, in percent. */
   readonly #oddity: number;
 
   constructor(choices: Choices, known: Known) {
@@ -89,10 +89,10 @@ export class Inputs {
     this.#oddity = choices.pick([0, 5, 10, 50]);
   }
 
-  /** Of the type, most times: what gets past the first check meets the others. */
+  /** Usually of the right type: a value that passes the first check reaches the others. */
   value(type: GraphQLInputType, name: string, depth = 0): unknown {
     const choices = this.#choices;
-    // A mutation that waits for work takes its time, and is right to.
+    // A mutation that waits for work takes its time by design.
     if (name === 'waitSeconds') return 0;
     if (choices.chance(this.#oddity / 10)) return choices.pick<unknown>(misfits);
     if (isNonNullType(type)) return this.value(type.ofType, name, depth);

@@ -1,4 +1,4 @@
-/** Texts of a megabyte, in every field of text that a mutation takes (P14). */
+/** Texts of a megabyte in every text field that a mutation takes (P14). */
 import { getNamedType, isInputObjectType, isListType, isNonNullType } from 'graphql';
 import { beforeAll, test } from 'vitest';
 import { buildWorld } from '../e2e/world.ts';
@@ -21,7 +21,7 @@ beforeAll(async () => {
   };
 });
 
-test('a gateway refuses texts of a megabyte, in every field of text there is (P14)', async () => {
+test('a gateway refuses texts of a megabyte in every text field (P14)', async () => {
   const known = knownOf(await buildWorld(gateway));
   for (const { name, args } of rootFields('mutation')) {
     const [arg] = args;
@@ -29,7 +29,7 @@ test('a gateway refuses texts of a megabyte, in every field of text there is (P1
     if (!arg || !isInputObjectType(type)) continue;
     const fields = Object.values(type.getFields());
     const required = fields.filter((field) => isNonNullType(field.type) && field.defaultValue === undefined);
-    // Of no decisions: the simplest values that there are.
+    // Without decisions: the simplest values.
     const inputs = new Inputs(new Choices(new Uint16Array()), known);
     const base = Object.fromEntries(required.map((field) => [field.name, inputs.value(field.type, field.name)]));
     for (const field of fields) {

@@ -1,9 +1,9 @@
-/** Patterns of schemas: they match what ECMAScript's do, in a time that grows with the text. */
+/** Patterns in JSON Schemas match what ECMAScript's match, in time linear in the text. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compilePattern } from '../../src/json-schema/patterns.ts';
 
-/** Characters that some engine means specially, or that lie where classes begin and end. */
+/** Characters that are special to some engine, or at the edges of character classes. */
 const character = fc.constantFrom(
   ...[
     'a',
@@ -66,7 +66,7 @@ const { pattern } = fc.letrec<{ pattern: string; term: string }>((tie) => ({
     fc.tuple(fc.constantFrom('(', '(?:'), tie('pattern'), fc.constantFrom(')', ')*', ')?', '){1,2}')).map((parts) => parts.join('')),
   ),
 }));
-/** `\\0` before a digit is none. */
+/** `\\0` before a digit is not a valid pattern. */
 function isPattern(source: string): boolean {
   try {
     new RegExp(source, 'u');
@@ -77,7 +77,7 @@ function isPattern(source: string): boolean {
 }
 const text = fc.array(character, { maxLength: 8 }).map((characters) => characters.join(''));
 
-test('a pattern matches what it matches as ECMAScript has it', () => {
+test('a pattern matches what it matches in ECMAScript', () => {
   let linear = 0;
   fc.assert(
     fc.property(pattern.filter(isPattern), fc.array(text, { minLength: 8, maxLength: 8 }), (source, texts) => {
@@ -88,7 +88,7 @@ test('a pattern matches what it matches as ECMAScript has it', () => {
     }),
     { numRuns: 400 },
   );
-  // Nearly all of them; half of a character alone has no words in RE2.
+  // Nearly all of them; RE2 cannot express half of a surrogate pair.
   expect(linear).toBeGreaterThan(380);
 });
 
@@ -105,7 +105,7 @@ test.each([
   expect([compilePattern(pattern, 'u').test(match), compilePattern(pattern, 'u').test(other)]).toEqual([true, false]);
 });
 
-test('what is no pattern is refused', () => {
+test('an invalid pattern is refused', () => {
   for (const pattern of ['(', '[', '\\', 'a{2,1}', '\\p{Nothing}', '(?<a>.)(?<a>.)', '*', '\\-', ']'])
     expect(() => compilePattern(pattern, 'u'), pattern).toThrow(SyntaxError);
 });

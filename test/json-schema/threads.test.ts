@@ -1,12 +1,12 @@
 /**
- * Judging settings by the schemas of users, in threads: whatever a schema asks for, the gateway's
- * own goes on, and others have their turn.
+ * Checks settings against users' schemas in threads. Whatever a schema demands, the gateway's own
+ * schemas are served, and other schemas get their turn.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Schemas, SchemaUnusable } from '../../src/domain/core/schemas.ts';
 import { openSchemas } from '../../src/json-schema/threads.ts';
 
-/** A tenth of what users' schemas have. */
+/** A tenth of the limit for users' schemas. */
 const LONGEST_MS = 100;
 const schemas = openSchemas(LONGEST_MS);
 const judge = (schema: object, settings: object, by: Schemas = schemas) => by.judge(JSON.stringify(schema), JSON.stringify(settings));
@@ -16,7 +16,9 @@ const outcomeOf = (judged: Promise<unknown>) =>
     (error: unknown) => (error instanceof SchemaUnusable ? error.message : error),
   );
 
-/** How long this thread was held at the longest: what a client of the gateway would have waited. */
+/**
+ * The longest time that this thread was blocked: a client of the gateway would have waited so long.
+ */
 let longestMs = 0;
 let looking: NodeJS.Timeout;
 beforeEach(() => {
@@ -29,15 +31,15 @@ beforeEach(() => {
 });
 afterEach(() => clearInterval(looking));
 /**
- * Of a machine that does more at once than it has processors for. What is mended held it for a
- * second and more.
+ * A limit for a machine with more work than processors. The fault that this guards against blocked
+ * it for over a second.
  */
 const HELD_MS = 600;
 
 const TOO_LONG = expect.stringContaining('took too long');
 const deep = (levels: number): object => (levels === 0 ? {} : { a: deep(levels - 1) });
 
-/** Each is valid, and each asks for more than anybody would wait for. */
+/** Each is valid, and each would take longer than anybody would wait. */
 const slow: Record<string, [schema: object, settings: object]> = {
   'a pattern that looks ahead': [{ properties: { a: { pattern: '^(?=b?)(a+)+$' } } }, { a: `${'a'.repeat(40)}!` }],
   'a pattern of keys that refers back': [{ patternProperties: { '^(a+)+(x)\\2$': {} } }, { [`${'a'.repeat(40)}!`]: 1 }],
@@ -60,8 +62,8 @@ const slow: Record<string, [schema: object, settings: object]> = {
   ],
 };
 
-describe('A schema that asks for too much', () => {
-  test.each(Object.entries(slow))('is ended, and refused without a try from then on: %s (P9, P14)', async (_, [schema, settings]) => {
+describe('A schema that is too expensive', () => {
+  test.each(Object.entries(slow))('is stopped, and from then on refused without a try: %s (P9, P14)', async (_, [schema, settings]) => {
     expect(await outcomeOf(judge(schema, settings))).toEqual(TOO_LONG);
     expect(longestMs).toBeLessThan(HELD_MS);
     const began = performance.now();
@@ -71,7 +73,7 @@ describe('A schema that asks for too much', () => {
     if (!isOfSettings) expect(performance.now() - began).toBeLessThan(100);
   });
 
-  test('is tried once, however many wait for it (P9)', async () => {
+  test('is tried once, however many callers wait for it (P9)', async () => {
     const schema = { title: 'many', properties: { a: { pattern: '^(?=b?)(a+)+$' } } };
     const began = performance.now();
     const outcomes = await Promise.all(Array.from({ length: 100 }, () => outcomeOf(judge(schema, { a: `${'a'.repeat(40)}!` }))));
@@ -79,7 +81,7 @@ describe('A schema that asks for too much', () => {
     expect(performance.now() - began).toBeLessThan(25_000);
   });
 
-  test('of long settings leaves short ones of the same schema their turn, before and after (P9)', async () => {
+  test('only for long settings still checks short ones, before and after (P9)', async () => {
     const schema = { title: 'shared', properties: { a: { uniqueItems: true } } };
     const long = { a: Array.from({ length: 20_000 }, (_, i) => ({ i, same: [1, 2, 3, 4, { deep: true }] })) };
     const waiting = [judge(schema, long), judge(schema, { ...long, b: 1 }), judge(schema, { a: [1, 2] })].map(outcomeOf);
@@ -87,18 +89,18 @@ describe('A schema that asks for too much', () => {
     expect(await outcomeOf(judge(schema, { a: [2, 1] }))).toBe('judged');
   });
 
-  test('leaves the others their turn (P9)', async () => {
+  test('leaves other schemas their turn (P9)', async () => {
     const own = openSchemas(1_000);
     const settings = { a: `${'a'.repeat(40)}!` };
     const late = outcomeOf(judge({ title: 'held', properties: { a: { pattern: '^(?=b?)(a+)+$' } } }, settings, own));
     const order: string[] = [];
     const noted = late.then(() => order.push('slow'));
-    for (let i = 0; i < 20; i++) order.push((await outcomeOf(judge({ properties: { b: { type: 'integer' } } }, { b: i }, own))) as string); // of what is judged
+    for (let i = 0; i < 20; i++) order.push((await outcomeOf(judge({ properties: { b: { type: 'integer' } } }, { b: i }, own))) as string); // the settings pass
     await noted;
     expect(order).toEqual([...Array(20).fill('judged'), 'slow']);
   });
 
-  test('of memory is ended like one that asks for too much time (P9, P14)', async () => {
+  test('in memory is stopped like one that is too expensive in time (P9, P14)', async () => {
     const own = openSchemas(4_000);
     const one = { type: 'integer', minimum: 1, not: { const: 2 }, multipleOf: 3 };
     const wide = { minProperties: 0, properties: Object.fromEntries(Array.from({ length: 15_000 }, (_, i) => [`p${i}`, one])) };
@@ -110,7 +112,7 @@ describe('A schema that asks for too much', () => {
   });
 });
 
-describe('A schema that is merely large or odd is worked with:', () => {
+describe('A schema that is merely large or odd is used:', () => {
   const patient = openSchemas();
 
   test.each<[string, object, object]>([
@@ -143,7 +145,7 @@ describe('A schema that is merely large or odd is worked with:', () => {
   });
 });
 
-test('settings come back with their defaults, and nothing of a prototype with them', async () => {
+test('settings are returned with their defaults, without anything from a prototype', async () => {
   const schema = { properties: { a: { default: { b: 1 } } } };
   const { settings, defaults } = await schemas.judge(JSON.stringify(schema), '{"__proto__": {"polluted": 1}, "text": "\\ud800"}');
   expect([JSON.stringify(settings), defaults]).toEqual(['{"__proto__":{"polluted":1},"text":"\\ud800","a":{"b":1}}', [['a']]]);

@@ -1,4 +1,4 @@
-/** The catalogue through the schema: applications, and what their jobs show of them. */
+/** The catalogue through the schema: applications, and what jobs made from them show. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createApiKey } from '../../src/domain/access/key-changes.ts';
 import { cancelJob } from '../../src/domain/jobs/cancellation.ts';
@@ -51,7 +51,7 @@ describeOnEachStore('the catalogue of applications', (open) => {
     container: { image: 'train:1', resources: { gpu: 1 } },
   };
 
-  test('takes an application and shows it as it was given', async () => {
+  test('stores an application and shows it as it was given', async () => {
     const made = await add({ name: 'resnet', ...resnet });
     const shown = {
       __typename: 'CreateApplicationPayload',
@@ -76,7 +76,7 @@ describeOnEachStore('the catalogue of applications', (open) => {
     expect(node).toEqual({ __typename: 'Application', id: made.application.id });
   });
 
-  test('refuses what is wrong, and a name that is taken', async () => {
+  test('refuses a wrong application, and a name that is taken', async () => {
     expect(await add({ name: 'odd', itemDefinitions: [{ name: 'a', valueType: 'INT', defaultValue: 'x' }] })).toMatchObject({
       __typename: 'InvalidInputError',
       issues: [{ path: ['itemDefinitions', '0', 'defaultValue'], message: 'must be a whole number.' }],
@@ -98,7 +98,7 @@ describeOnEachStore('the catalogue of applications', (open) => {
     expect(await ask('query ($id: ID!) { application(id: $id) { id } }', { id: application.id })).toEqual({ application: null });
   });
 
-  test('is listed in pages, newest first', async () => {
+  test('lists applications in pages, newest first', async () => {
     const names = ['page 1', 'page 2', 'page 3'];
     for (const name of names) await add({ name });
     interface Page {
@@ -112,8 +112,8 @@ describeOnEachStore('the catalogue of applications', (open) => {
     expect(first.totalCount).toBe(all.nodes.length);
   });
 
-  describe('shows of a job', () => {
-    test('its application, its items and settings and where each came from', async () => {
+  describe('shows for a job', () => {
+    test('its application, its items and settings, and the origin of each', async () => {
       const { application } = await add({ name: 'shown', ...resnet });
       const made = await addJob({
         applicationId: application.id,
@@ -161,7 +161,7 @@ describeOnEachStore('the catalogue of applications', (open) => {
       expect(await addJob({ applicationId: 'app_00000000000000000000000000' })).toMatchObject({ __typename: 'NotFoundError' });
     });
 
-    test('no application, once it is deleted, but all that it ran with', async () => {
+    test('no application once that is deleted, but everything that it ran with', async () => {
       const { application } = await add({ name: 'short-lived', ...resnet });
       const { job } = await addJob({ applicationId: application.id, items: [{ name: 'image_size', value: '1' }] });
       expect(await ask(remove, { id: application.id })).toMatchObject({ deleteApplication: { __typename: 'InvalidStateError' } });
@@ -179,7 +179,7 @@ describeOnEachStore('the catalogue of applications', (open) => {
       });
     });
 
-    test('when it is of the application that a filter asks for', async () => {
+    test('that a filter by application finds it', async () => {
       const { application } = await add({ name: 'filtered' });
       const { job } = await addJob({ applicationId: application.id });
       await addJob({});
@@ -188,7 +188,7 @@ describeOnEachStore('the catalogue of applications', (open) => {
       expect(await ask(list, { id: 'a\0b' })).toEqual({ jobs: { nodes: [], totalCount: 0 } });
     });
 
-    test('its status in the words of each system', async () => {
+    test('its status in the terms of each system', async () => {
       const { job } = await addJob({});
       const native =
         'query ($id: ID!) { job(id: $id) { v: nativeStatus(dialect: VERGEAI) s: nativeStatus(dialect: SEEME) n: nativeStatus(dialect: NEUROMATION) m: nativeStatus(dialect: MLCYCLE) } }';
@@ -198,11 +198,11 @@ describeOnEachStore('the catalogue of applications', (open) => {
     });
   });
 
-  describe('is for keys', () => {
+  describe('lets keys', () => {
     const principalOf = async (key: Parameters<typeof createApiKey>[2]) =>
       seed.principalOf((await createApiKey(seed.domain, admin, key)).secret);
 
-    test('of a project to read and to make jobs of, but not to change (P15)', async () => {
+    test('of one project read it and make jobs from it, but not change it (P15)', async () => {
       const { application } = await add({ name: 'for all' });
       const editor = askAs(seed.domain, await principalOf({ name: 'editor', kind: 'USER', role: 'EDITOR', projectId: seed.project.id }));
       const { applications } = await editor<{ applications: { nodes: object[] } }>('{ applications { nodes { id } } }');
@@ -212,7 +212,7 @@ describeOnEachStore('the catalogue of applications', (open) => {
       await expect(editor(remove, { id: application.id })).rejects.toThrow('FORBIDDEN');
     });
 
-    test('that watch a job not at all (P15)', async () => {
+    test('of kind WATCH see nothing of it (P15)', async () => {
       const { application } = await add({ name: 'not for all' });
       const { job } = await addJob({ applicationId: application.id });
       const watcher = askAs(seed.domain, await principalOf({ name: 'link', kind: 'WATCH', jobId: job.id }));

@@ -1,4 +1,4 @@
-/** Asks the schema as a gateway does, without the gateway: a fresh context for each question. */
+/** Runs an operation as a gateway does, without a server: with a new context for each. */
 import { graphql } from 'graphql';
 import type { Principal } from '../../src/domain/access/principal.ts';
 import type { Domain } from '../../src/domain/core/domain.ts';
@@ -6,10 +6,10 @@ import { Wakeups } from '../../src/realtime/wakeups.ts';
 import { createContext } from '../../src/schema/core/context.ts';
 import { schema } from '../../src/schema/index.ts';
 
-/** The shape of an answer is what the test asked for: it says so where it asks. */
+/** The test declares the type of the answer where it asks. */
 export type Ask = <T>(source: string, variables?: Record<string, unknown>) => Promise<T>;
 
-/** Answers the data; throws the first error, with its code in front. */
+/** Returns the data. Throws the first error, prefixed with its code. */
 export function askAs(domain: Domain, principal: Principal | null): Ask {
   const wakeups = new Wakeups(domain.store);
   return async <T>(source: string, variables: Record<string, unknown> = {}) => {

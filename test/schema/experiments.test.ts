@@ -1,4 +1,4 @@
-/** Experiments, as a client sees them: the queue, and what it hands on. */
+/** Experiments as a client sees them: the queue, and the model that each job passes to the next. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { completeStep, failStep } from '../../src/domain/claims/outcomes.ts';
 import { createFragment, deleteFragment } from '../../src/domain/files/fragments.ts';
@@ -45,7 +45,7 @@ describeOnEachStore('experiments', (open) => {
     ).experiment;
 
   describe('an experiment', () => {
-    test('is made by createExperiment, and read by id, as a node and of its project', async () => {
+    test('is made by createExperiment, and read by id, as a node and through its project', async () => {
       const startModelFragmentId = await training.modelOfProject();
       const { createExperiment: made } = await ask<{ createExperiment: { experiment: { id: string } } }>(
         `mutation ($input: CreateExperimentInput!) { createExperiment(input: $input) { ... on CreateExperimentPayload {
@@ -72,7 +72,7 @@ describeOnEachStore('experiments', (open) => {
       expect(read.project.experiments.nodes).toEqual([{ id }]);
     });
 
-    test('is refused a start that is no whole model of its project, naming the field', async () => {
+    test('is refused, naming the field, if it starts from anything but a complete model of its project', async () => {
       const { project } = await createProject(seed.domain, admin, { name: 'Other' });
       const file = { filename: 'x.safetensors', type: 'MODEL' } as const;
       const foreign = (await createFragment(seed.domain, admin, { projectId: project.id, ...file, text: 'x' })).fragment.id;
@@ -96,7 +96,7 @@ describeOnEachStore('experiments', (open) => {
       expect(refused).toEqual({ __typename: 'NotFoundError', code: 'NOT_FOUND' });
     });
 
-    test('runs its jobs one after the other, each from the model of the one before it (v7)', async () => {
+    test('runs its jobs in sequence, each from the model of the one before it (v7)', async () => {
       const start = await training.modelOfProject('zero');
       const id = await training.makeExperiment(start);
       const [first, second, third] = [await training.queue(id), await training.queue(id), await training.queue(id)];
@@ -119,7 +119,7 @@ describeOnEachStore('experiments', (open) => {
       expect(await readJob(late.id)).toMatchObject({ status: 'QUEUED', startModel: { id: three } });
     });
 
-    test('says in the history of a job what it waited for', async () => {
+    test('shows in the history of a job what it waited for', async () => {
       const id = await training.makeExperiment();
       const [first, second] = [await training.queue(id, { name: 'First' }), await training.queue(id)];
       await training.train(first, 'one');
@@ -133,7 +133,7 @@ describeOnEachStore('experiments', (open) => {
       ]);
     });
 
-    test('passes over jobs that failed or were cancelled, and hands their start on', async () => {
+    test('passes over failed and cancelled jobs, and the next job starts from their start', async () => {
       const id = await training.makeExperiment();
       const [first, failing, cancelled, last] = [
         await training.queue(id),
@@ -152,7 +152,7 @@ describeOnEachStore('experiments', (open) => {
       expect(await seeExperiment(id)).toMatchObject({ currentModel: { id: one }, currentJob: { id: last.id } });
     });
 
-    test('hands the start on past a job that succeeded without a model', async () => {
+    test('starts the next job from the same model if a job succeeded without one', async () => {
       const id = await training.makeExperiment();
       const [first, silent, last] = [await training.queue(id), await training.queue(id), await training.queue(id)];
       const one = await training.train(first, 'one');
@@ -160,7 +160,7 @@ describeOnEachStore('experiments', (open) => {
       expect(await readJob(last.id)).toMatchObject({ status: 'QUEUED', startModel: { id: one } });
     });
 
-    test('takes the job whose schedule timeout comes for failed, and counts that of the next from its turn', async () => {
+    test('fails a job at its schedule timeout, and starts the timeout of the next at its turn', async () => {
       const id = await training.makeExperiment();
       const [first, second] = [
         await training.queue(id, { scheduleTimeoutSeconds: 10 }),
@@ -192,7 +192,7 @@ describeOnEachStore('experiments', (open) => {
       });
     });
 
-    test('counts a deleted job in the middle no more: who has not begun starts from before it, its version stays', async () => {
+    test('skips a deleted job: a job that has not begun starts from the model before it, and its version stays', async () => {
       const id = await training.makeExperiment();
       const [first, second, third] = [await training.queue(id), await training.queue(id), await training.queue(id)];
       const one = await training.train(first, 'one');
@@ -208,7 +208,7 @@ describeOnEachStore('experiments', (open) => {
       expect(await seeExperiment(id)).toMatchObject({ currentModel: { id: three } });
     });
 
-    test('leaves to a job that has begun the file that it began with, whatever becomes of its job', async () => {
+    test('keeps the start file of a job that has begun, even if the job that made it is deleted', async () => {
       const id = await training.makeExperiment();
       const [first, second] = [await training.queue(id, { type: 'VALIDATION' }), await training.queue(id)];
       const one = await training.train(first, 'one');
@@ -219,7 +219,7 @@ describeOnEachStore('experiments', (open) => {
       expect(await seeExperiment(id)).toMatchObject({ currentModel: null });
     });
 
-    test('keeps the file that it starts from', async () => {
+    test('keeps the file that it starts from from being deleted', async () => {
       const maker = (await seed.createJob(1, { type: 'CONVERSION' })).job;
       const made = await training.train(maker, 'made');
       const id = await training.makeExperiment(made);
@@ -230,7 +230,7 @@ describeOnEachStore('experiments', (open) => {
       expect((await readJob((await training.queue(id)).id)).startModel).toMatchObject({ id: made, text: 'made' });
     });
 
-    test('takes none but the jobs of its own project, and lists find them by it', async () => {
+    test('takes only jobs of its own project, and lists of jobs filter by it', async () => {
       const id = await training.makeExperiment();
       const { project } = await createProject(seed.domain, admin, { name: 'Other' });
       expect(await refusalOf(training.queue(id, { projectId: project.id }))).toMatchObject({ code: 'NOT_FOUND', id });
@@ -242,13 +242,13 @@ describeOnEachStore('experiments', (open) => {
       expect(jobs).toEqual({ totalCount: 1, nodes: [{ id: job.id }] });
     });
 
-    test('lets one job start at a time, however many are put into it at once', async () => {
+    test('starts one job at a time, however many are added to it at once', async () => {
       const id = await training.makeExperiment();
       const all = await Promise.all(Array.from({ length: 8 }, () => training.queue(id)));
       const statuses = await Promise.all(all.map(async (job) => (await readJob(job.id)).status));
       expect(statuses.filter((status) => status === 'QUEUED')).toHaveLength(1);
       const order = all.map((job) => job.id).sort();
-      // The ends of jobs and cancellations of others at the same moment leave one at the head of the queue.
+      // Jobs that end and are cancelled at the same moment leave one at the head of the queue.
       const head = all.find((job) => job.id === order[0]);
       if (!head) throw new Error('There is a first one.');
       const { lease } = await seed.claim(head);

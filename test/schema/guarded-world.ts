@@ -1,4 +1,4 @@
-/** What tests of fields ask: a word in whatever is not for every key, and the keys. */
+/** A world for tests of fields: a secret word in each protected field, and keys of every kind. */
 
 import { createApiKey } from '../../src/domain/access/key-changes.ts';
 import type { Principal } from '../../src/domain/access/principal.ts';
@@ -13,7 +13,7 @@ import { raiseFleet } from '../domain/fleet.ts';
 import { admin, type Seed } from '../support/seed.ts';
 import { trainingOn } from './training.ts';
 
-/** Words in what is not for every key, by where they stand. */
+/** The secret words, by their places. */
 export const words = [
   'repository',
   'pipeline',
@@ -34,7 +34,7 @@ const ofTheJob = ['queue', 'variable', 'storage', 'context', 'properties'];
 export interface Holder {
   readonly name: string;
   readonly principal: Principal;
-  /** The words that it may come by. */
+  /** The words that it may read. */
   readonly reads: readonly string[];
 }
 

@@ -1,4 +1,4 @@
-/** Short ways to jobs that train: in an experiment or by themselves, with the model that each hands in. */
+/** Shortcuts to training jobs, in an experiment or alone, with the model that each submits. */
 import type { Claim } from '../../src/domain/claims/claims.ts';
 import { completeStep } from '../../src/domain/claims/outcomes.ts';
 import { createFragment } from '../../src/domain/files/fragments.ts';
@@ -10,14 +10,14 @@ import { admin, type Seed } from '../support/seed.ts';
 let files = 0;
 
 export function trainingOn({ domain, project, claim, createJob }: Seed) {
-  /** Hands in a model, as the attempt would; answers its id. */
+  /** Submits a model as the attempt would, and returns its id. */
   async function handIn({ lease }: Claim, job: JobRow, text: string): Promise<string> {
     const input = { jobId: job.id, leaseToken: lease.token, filename: 'model.safetensors', type: 'MODEL', text } as const;
     return (await createFragment(domain, admin, input)).fragment.id;
   }
   return {
     handIn,
-    /** A model that is no job's. */
+    /** A model file that belongs to no job. */
     async modelOfProject(text = 'start'): Promise<string> {
       const filename = `start ${files++}.safetensors`;
       return (await createFragment(domain, admin, { projectId: project.id, filename, type: 'MODEL', text })).fragment.id;
@@ -28,7 +28,7 @@ export function trainingOn({ domain, project, claim, createJob }: Seed) {
     },
     queue: async (experimentId: string, input: Partial<CreateJobInput> = {}) =>
       (await createJob(1, { experimentId, name: 'Train', ...input })).job,
-    /** Runs a job whose turn it is to its end; answers its model. */
+    /** Runs a job whose turn it is to its end, and returns its model. */
     async train(job: JobRow, text: string): Promise<string> {
       const claimed = await claim(job);
       const id = await handIn(claimed, job, text);

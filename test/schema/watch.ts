@@ -1,4 +1,4 @@
-/** Watches a subscription as a gateway does, without the gateway: a fresh context for each frame. */
+/** Runs a subscription as a gateway does, without a server: with a new context for each frame. */
 import { createSourceEventStream, execute, type GraphQLError, parse } from 'graphql';
 import type { Principal } from '../../src/domain/access/principal.ts';
 import type { Domain } from '../../src/domain/core/domain.ts';
@@ -12,10 +12,10 @@ export interface Watch<T> {
   end(): Promise<void>;
 }
 
-/** The shape of a frame is what the test asked for: it says so where it watches. */
+/** The test declares the type of a frame where it subscribes. */
 export type WatchAs = <T>(source: string, variables?: Record<string, unknown>) => Promise<Watch<T>>;
 
-/** Throws the first error, of the subscription itself or of a frame, with its code in front. */
+/** Throws the first error of the subscription or of a frame, prefixed with its code. */
 export function watchAs(domain: Domain, principal: Principal | null): WatchAs {
   const parts = { domain, wakeups: new Wakeups(domain.store) };
   return async <T>(source: string, variableValues: Record<string, unknown> = {}) => {

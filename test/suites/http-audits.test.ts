@@ -1,4 +1,4 @@
-/** graphql-http's audits of the GraphQL-over-HTTP specification, against the gateway as a process, with its real schema and a key. */
+/** graphql-http's audits of the GraphQL-over-HTTP specification, against a gateway process with the real schema and a key. */
 import { serverAudits } from 'graphql-http';
 import { beforeAll, expect, test } from 'vitest';
 import { createSqliteDatabase } from '../support/databases.ts';
@@ -20,7 +20,7 @@ const audits = serverAudits({
     fetch(url, { ...init, headers: { ...init.headers, authorization: `Bearer ${gateway.adminKey}` } }),
 });
 
-test('there are 61 audits', () => {
+test('graphql-http has 61 audits', () => {
   expect(new Set(audits.map(({ id }) => id)).size).toBe(61);
 });
 

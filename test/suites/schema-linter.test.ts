@@ -1,4 +1,7 @@
-/** Every rule of graphql-schema-linter over the schema: Relay's connections, names, descriptions, reasons of deprecations, order. */
+/**
+ * Every rule of graphql-schema-linter: Relay's connections, names, descriptions, deprecation
+ * reasons, order.
+ */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +11,7 @@ import { createFolder, removeFolder } from '../support/folders.ts';
 
 const linter = fileURLToPath(new URL('../../node_modules/graphql-schema-linter/', import.meta.url));
 const schema = fileURLToPath(new URL('../../schema.graphql', import.meta.url));
-/** All that it has, by the names of their files: those of a later version too. */
+/** All its rules, from the names of their files, so that rules of a later version are included. */
 const rules = readdirSync(join(linter, 'lib/rules')).map((name) => name.replace('.js', '').replaceAll('_', '-'));
 
 const folders: string[] = [];
@@ -28,13 +31,13 @@ function lint(file: string): Finding[] {
   return (JSON.parse(stdout) as { errors: Finding[] }).errors; // its format
 }
 
-test('the schema keeps every rule, and needs no exception', () => {
+test('the schema keeps every rule of graphql-schema-linter without exception', () => {
   expect(rules).toEqual(expect.arrayContaining(['relay-connection-types-spec', 'relay-connection-arguments-spec', 'relay-page-info-spec']));
   expect(rules.length).toBeGreaterThanOrEqual(19);
   expect(lint(schema)).toEqual([]);
 });
 
-test('a schema that breaks them is found out', () => {
+test('graphql-schema-linter reports a schema that breaks its rules', () => {
   const folder = createFolder('schema');
   folders.push(folder);
   const file = join(folder, 'broken.graphql');

@@ -2,13 +2,16 @@
 import type { Clock } from '../../src/domain/core/clock.ts';
 
 export interface HeldClock extends Clock {
-  /** Moves on, calling back what is due on the way, each at its own moment, in order. */
+  /** Advances the time. Due callbacks run in order, each at its own time. */
   advance(milliseconds: number): void;
-  /** Sets the wall clock without time having passed: nothing is called back (P13). */
+  /** Sets the wall clock without any time passing: nothing is called back (P13). */
   jump(milliseconds: number): void;
-  /** Time passes and nothing is called back, as in a process that is stopped; what was due meanwhile is called when time next passes. */
+  /**
+   * Time passes without callbacks, as in a stopped process. Those that are due run when time next
+   * passes.
+   */
   stall(milliseconds: number): void;
-  /** How many callbacks are waiting. */
+  /** The number of pending callbacks. */
   readonly waiting: number;
 }
 

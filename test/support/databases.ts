@@ -1,4 +1,4 @@
-/** Fresh databases for tests: a SQLite file in a folder of its own, a database of its own in a real PostgreSQL. */
+/** New databases for tests: a SQLite file in its own folder, or a database in a real PostgreSQL. */
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -11,13 +11,13 @@ import { MIGRATED, password, user } from './postgres-account.ts';
 
 export interface TestDatabase {
   readonly dialect: 'sqlite' | 'postgres';
-  /** Of its own: what `serve` takes as its data folder. */
+  /** The data folder of `serve`, used by this database alone. */
   readonly folder: string;
-  /** The SQLite file: the one that `serve --data-dir` opens. There is none on PostgreSQL. */
+  /** The SQLite file that `serve --data-dir` opens. It does not exist with PostgreSQL. */
   readonly file: string;
   /** postgres://…, or null for SQLite. */
   readonly url: string | null;
-  /** Opens a store on it; closed when the database is removed, if not before. */
+  /** Opens a store on it. It is closed with the database, if not before. */
   open(): Promise<Store>;
   remove(): Promise<void>;
 }
@@ -25,8 +25,10 @@ export interface TestDatabase {
 export type Open = () => Promise<Store>;
 
 /**
- * Runs the same tests on each database. `open` makes a fresh database and opens a store on it; `create` makes the database alone, for tests
- * that open it more than once: empty, or with its tables. What was made in a test is removed after it, what was made in beforeAll after the last.
+ * Runs the same tests on each database. `open` makes a new database and opens a store on it.
+ * `create` makes only the database, empty or with its tables, for tests that open it more than
+ * once. Databases are removed after the test that made them, or after the last test if made in
+ * beforeAll.
  */
 export function describeOnEachStore(
   name: string,
@@ -55,7 +57,7 @@ export function describeOnEachStore(
   });
 }
 
-/** Always empty: its tables are made in some milliseconds. */
+/** Always empty: its tables are made in milliseconds. */
 export async function createSqliteDatabase(): Promise<TestDatabase> {
   const folder = createFolder('sqlite');
   const file = join(folder, 'trainyard.sqlite');
@@ -108,7 +110,7 @@ export async function createPostgresDatabase(from: 'empty' | 'migrated' = 'empty
 
 const urlOf = (port: number, database: string) => `postgres://${user}:${password}@127.0.0.1:${port}/${database}`;
 
-/** Runs one statement on a connection of its own. */
+/** Runs one statement on its own connection. */
 export async function querySql(url: string, text: string, values: unknown[] = []): Promise<Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();

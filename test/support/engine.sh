@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# What a container engine for tests needs, on a machine of Debian's family. One at a time: several test files may ask at once.
-#   engine.sh install        installs Podman and what it runs with, as root
-#   engine.sh image NAME     makes a small image with a busybox in it
+# Installs a container engine for tests on Debian and its derivatives. Only one runs at a time: several
+# test files may ask at once.
+#   engine.sh install        installs Podman and what it needs, as root
+#   engine.sh image NAME     makes a small image with busybox
 set -euo pipefail
 exec 9>"${TMPDIR:-/tmp}/trainyard-test-engine.lock"
 flock 9
@@ -9,7 +10,7 @@ flock 9
 case "$1" in
   install)
     wanted=(podman runc catatonit netavark aardvark-dns iptables)
-    # The real docker program is used where it is there; else Debian's, or a docker of Podman's own.
+    # The real docker program is used if it is there; else Debian's, or Podman's own docker.
     command -v docker >/dev/null || wanted+=(podman-docker)
     missing=()
     for package in "${wanted[@]}"; do

@@ -1,6 +1,7 @@
 /**
- * A real container engine for tests: the one that is there, or Podman behind a socket that the docker program speaks to, which is installed where this
- * is root on Debian or one of its kin. Nothing of it is kept but the packages and the image.
+ * A real container engine for tests: an existing one, or else Podman behind the docker program.
+ * Podman is installed if this is root on Debian or a derivative. Only the packages and the image
+ * remain afterwards.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
@@ -12,11 +13,11 @@ import { createFolder } from './folders.ts';
 import { noteOf } from './run-folder.ts';
 
 export interface Engine {
-  /** A small image, with a busybox in it and nothing else. */
+  /** A small image that contains only busybox. */
   readonly image: string;
-  /** Whether this is Podman behind Docker's door, started here. */
+  /** Whether it is a Podman that was started here. */
   readonly isOwn: boolean;
-  /** Takes the engine away, and has it come back. Only where it is one's own. */
+  /** Stops the engine, and later starts it again. Only for an own engine. */
   pause(): Promise<void>;
   resume(): Promise<void>;
   close(): Promise<void>;
@@ -25,7 +26,10 @@ export interface Engine {
 const image = 'localhost/trainyard-tests:1';
 const script = fileURLToPath(new URL('engine.sh', import.meta.url));
 
-/** Opens an engine for this process and its children, by their environment. A text says why there is none. */
+/**
+ * Opens an engine for this process and its children, through their environment. Returns a text if
+ * there is none.
+ */
 export async function openEngine(): Promise<Engine | string> {
   const own = isThere() ? null : prepareOwn();
   if (typeof own === 'string') return own;
@@ -56,7 +60,8 @@ function prepareOwn(): Pick<Engine, 'pause' | 'resume'> | string {
   const folder = createFolder('engine');
   const socket = join(folder, 'socket');
   const config = join(folder, 'containers.conf');
-  // crun refuses a machine that has both versions of cgroups; and Podman's usual limits are above what some machines allow.
+  // crun refuses a machine with both versions of cgroups, and Podman's default limits exceed what
+  // some machines allow.
   writeFileSync(
     config,
     `[containers]
@@ -71,7 +76,7 @@ cgroup_manager = "cgroupfs"
   return {
     async resume() {
       service = spawn('podman', ['system', 'service', '--time=0', `unix://${socket}`], {
-        // Podman's conmon leaves a file where it was started.
+        // Podman's conmon leaves a file in its working directory.
         cwd: folder,
         stdio: 'ignore',
         detached: true,

@@ -1,4 +1,4 @@
-/** Temporary folders, gone at the latest when the run of vitest is over. */
+/** Temporary folders, removed at the latest when vitest ends. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { inject } from 'vitest';
@@ -8,7 +8,7 @@ export function createFolder(name = 'test'): string {
   return mkdtempSync(join(inject('runFolder'), `${name}-`));
 }
 
-/** Removes it before the run is over: what a test made need not stay while a thousand others run. */
+/** Removes a folder early, so that it does not stay on the disk during the other thousand tests. */
 export function removeFolder(folder: string): void {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -1,4 +1,4 @@
-/** The real gateway in a process of its own, to be asked, killed and started again. */
+/** The real gateway in its own process, to be asked, killed and restarted. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,9 +8,9 @@ import type { TestDatabase } from './databases.ts';
 import { noteOf } from './run-folder.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-/** An ended gateway has up to 15 s (P11); past this it hangs. */
+/** A gateway ends within 15 s (P11); after this time it hangs. */
 const END_WITHIN_MS = 20_000;
-/** As long as a busy machine may take: one that cannot start ends, and says so at once. */
+/** Enough for a busy machine. A gateway that cannot start ends at once. */
 const START_WITHIN_MS = 100_000;
 
 export interface Ending {
@@ -22,38 +22,44 @@ export interface Gateway {
   /** http://127.0.0.1:PORT, the same after a restart. */
   readonly url: string;
   readonly port: number;
-  /** A key that may do everything. */
+  /** A key with every right. */
   readonly adminKey: string;
   readonly pid: number;
-  /** What it has printed since it was first started. */
+  /** Its output since its first start. */
   output(): string;
-  /** Sends the signal and waits for the end. SIGKILL is what a power cut is to a process. */
+  /** Sends the signal and waits for the end. For a process, SIGKILL is like a power cut. */
   kill(signal?: NodeJS.Signals): Promise<Ending>;
   /** Resolves when the process has ended, by itself or by a signal. */
   ended(): Promise<Ending>;
-  /** Starts it again on the same data and the same port; what still runs is killed first. */
+  /** Starts it again with the same data and port. If it still runs, it is killed first. */
   restart(): Promise<void>;
-  /** Ends it, by force if need be. For `afterEach`. */
+  /** Ends it, by force if it has to. For `afterEach`. */
   stop(): Promise<void>;
 }
 
 export interface GatewayOptions {
-  /** Where its data is: `createSqliteDatabase()`, `createPostgresDatabase()`. The test removes it after the gateway has stopped. */
+  /**
+   * Its data: `createSqliteDatabase()` or `createPostgresDatabase()`. The test removes it after the
+   * gateway has stopped.
+   */
   readonly database: Pick<TestDatabase, 'folder' | 'url'>;
-  /** Beside `serve`, its port and its data: `['--some-setting', 'value']`. */
+  /** Additional flags: `['--some-setting', 'value']`. */
   readonly flags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** `serve`, the gateway alone; `up` runs an agent as well. */
+  /** `serve` runs only the gateway; `up` runs an agent as well. */
   readonly command?: 'serve' | 'up';
-  /** What to put before the whole command on each start: strace, say. It has to become the gateway, or what is signalled is not the gateway. */
+  /**
+   * Prefix of the command on each start, such as strace. It must exec the gateway, which would
+   * otherwise not get the signals.
+   */
   readonly before?: () => readonly string[];
-  /** What Node itself takes: `['--import', 'file://…']`. */
+  /** Flags of Node itself: `['--import', 'file://…']`. */
   readonly nodeFlags?: readonly string[];
-  /** The checkout to run, when it is another one than this. */
+  /** The checkout to run, if it is not this one. */
   readonly source?: string;
 }
 
-/** Starts a gateway and waits until it has said where it is. Throws with its output when it ends instead. */
+/** Starts a gateway and waits for its address. Throws with its output if it ends first. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { database, flags = [], env = {}, command = 'serve', before = () => [], nodeFlags = [], source = root } = options;
   const adminKey = 'tyk_for-tests-alone-0123456789abcdefghijklmnopq';
@@ -68,7 +74,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const [program = '', ...args] = [...before(), process.execPath, ...nodeFlags, 'src/main.ts', command, ...place, ...data, ...flags];
     child = spawn(program, args, {
       cwd: source,
-      // Without the settings of whoever runs the tests.
+      // Without the settings of the user who runs the tests.
       env: { ...withoutSettings(process.env), TRAINYARD_ADMIN_KEY: adminKey, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -1,4 +1,7 @@
-/** What tests of the domain stand on: one database for a file, and for each test a seed of its own in it, with its own project and clock. */
+/**
+ * The ground of domain tests: one database per file, and for each test a seed with its own project
+ * and clock.
+ */
 import { beforeAll, beforeEach, expect } from 'vitest';
 import type { Principal } from '../../src/domain/access/principal.ts';
 import { type Claim, type ClaimNextStepsInput, claimNextSteps } from '../../src/domain/claims/claims.ts';
@@ -13,9 +16,12 @@ export interface Ground {
   readonly seed: Seed;
   readonly store: Store;
   readonly wakeups: Wakeups;
-  /** Claims at once, or waiting. By default one step of the seed's project, for a minute. */
+  /** Claims at once, or waits. The default is one step of the seed's project, for a minute. */
   claimNext(principal: Principal, input?: Partial<ClaimNextStepsInput>, signal?: AbortSignal): Promise<Claim[]>;
-  /** Every row that is stored, to see that a refusal changed nothing. Without places in the feed, which PostgreSQL gives a moment later. */
+  /**
+   * Every stored row, to show that a refusal changed nothing. Without feed positions, which
+   * PostgreSQL assigns a moment later.
+   */
   readAll(): Promise<Record<string, readonly unknown[]>>;
 }
 
@@ -64,7 +70,10 @@ async function readAll({ read, tables }: Store): Promise<Record<string, readonly
   return all;
 }
 
-/** The same domain, telling of each write that was done: to act when a wait has looked, and not before. */
+/**
+ * The same domain, but it reports each write, so that a test can act after a waiting claim has
+ * looked.
+ */
 export function watchWrites(domain: Domain): { readonly domain: Domain; next(): Promise<void> } {
   let waiting = Promise.withResolvers<void>();
   const { store } = domain;
@@ -90,7 +99,7 @@ export function watchWrites(domain: Domain): { readonly domain: Domain; next(): 
   return { domain: { ...domain, store: watched }, next: () => waiting.promise };
 }
 
-/** What a promise was refused with. */
+/** The refusal that a promise rejects with. */
 export async function refusalOf(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(
     () => {
@@ -100,7 +109,10 @@ export async function refusalOf(promise: Promise<unknown>): Promise<unknown> {
   );
 }
 
-/** Without what is written a moment after the change that it belongs to: an event's place in the feed, and that a key was used. */
+/**
+ * Without values that are written a moment after their change: feed positions of events, and the
+ * last use of a key.
+ */
 function withoutLateNotes(table: string, { position, lastUsedAt, ...row }: Record<string, unknown>): Record<string, unknown> {
   if (table === 'events') return row;
   return table === 'apiKeys' ? row : { ...row, position, lastUsedAt };

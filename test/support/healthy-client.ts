@@ -1,12 +1,18 @@
-/** A worker thread that asks small questions one after another, as a client does that harms nobody, and tells how long each took. */
+/**
+ * A worker thread that asks small questions in sequence, as a harmless client does, and reports how
+ * long each took.
+ */
 import { setTimeout as pause } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 
 const QUERY = '{ viewer { kind } jobs(first: 5) { nodes { id name status } } }';
-/** Between one answer and the next question: about a hundred a second, which leave the gateway most of its time. */
+/**
+ * The pause between an answer and the next question: about a hundred a second, which leaves the
+ * gateway mostly idle.
+ */
 const PAUSE_MS = 8;
 
-const { url, adminKey } = workerData as { url: string; adminKey: string }; // as strain.ts sends it
+const { url, adminKey } = workerData as { url: string; adminKey: string }; // strain.ts sends it
 
 async function ask(): Promise<void> {
   const response = await fetch(`${url}/graphql`, {
@@ -14,7 +20,7 @@ async function ask(): Promise<void> {
     headers: { 'content-type': 'application/json', authorization: `Bearer ${adminKey}` },
     body: JSON.stringify({ query: QUERY }),
   });
-  const { errors } = (await response.json()) as { errors?: unknown }; // as GraphQL has it
+  const { errors } = (await response.json()) as { errors?: unknown }; // the shape of a GraphQL response
   if (errors) throw new Error(`The healthy client was refused: ${JSON.stringify(errors)}`);
 }
 

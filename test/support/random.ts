@@ -1,4 +1,4 @@
-/** Randomness that repeats: the same seed gives the same bytes, so that a failure can be run again. */
+/** Repeatable randomness: the same seed gives the same bytes, so a failure can be reproduced. */
 import { createHash } from 'node:crypto';
 
 /** For `createDomain({ random })`: blocks of SHA-256 over the seed and a counter. */
@@ -13,7 +13,7 @@ export function seedRandom(seed: string | number = 1): (bytes: number) => Buffer
   };
 }
 
-/** A whole number from 0 up to, and without, `below`. */
+/** An integer from 0 to `below` - 1. */
 export function pickNumber(random: (bytes: number) => Buffer, below: number): number {
   return random(6).readUIntBE(0, 6) % below;
 }

@@ -1,6 +1,6 @@
 /**
- * One folder for all that a run of vitest writes, removed when the run is over, and the processes that its tests left running ended with it:
- * workers are ended without notice, and cannot be relied on to tidy up.
+ * One folder for all files of a vitest run. At the end it is removed, and processes that tests left
+ * behind are ended: vitest ends workers without notice, so they cannot be relied on to clean up.
  */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import type { TestProject } from 'vitest/node';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Where `createFolder` makes its folders. */
+    /** The folder in which `createFolder` makes its folders. */
     runFolder: string;
   }
 }
@@ -23,7 +23,10 @@ export default function makeRunFolder(project: TestProject): () => void {
   };
 }
 
-/** What a test that starts a process leaves in the run's folder for as long as it runs: its id, in a file's name. */
+/**
+ * A file name with the id of a process. A test keeps such a file in the run's folder while the
+ * process runs.
+ */
 export const noteOf = (pid: number): string => `${PREFIX}${pid}`;
 const PREFIX = 'running-';
 
@@ -32,6 +35,6 @@ function endNoted(name: string): void {
   try {
     process.kill(Number(name.slice(PREFIX.length)), 'SIGKILL');
   } catch {
-    // It ended by itself in this very moment.
+    // It ended by itself at this moment.
   }
 }

@@ -1,4 +1,7 @@
-/** The seed kit: a domain on a store, with a held clock and seeded randomness, and short ways to what most tests begin with. */
+/**
+ * The seed: a domain on a store, with a held clock and seeded randomness, and shortcuts to what
+ * most tests need.
+ */
 import { asc, eq } from 'drizzle-orm';
 import { findProblems } from '../../src/aggregator/inspection.ts';
 import { authenticate } from '../../src/domain/access/keys.ts';
@@ -19,7 +22,7 @@ import { type HeldClock, holdClock } from './clock.ts';
 import { createFolder } from './folders.ts';
 import { seedRandom } from './random.ts';
 
-/** May do everything. */
+/** A principal with every right. */
 export const admin: Principal = {
   kind: 'USER',
   role: 'ADMIN',
@@ -50,30 +53,35 @@ export interface Seed {
   readonly domain: Domain;
   readonly clock: HeldClock;
   readonly project: ProjectRow;
-  /** With so many steps, or with these; in the seed's project unless the input names another. */
+  /**
+   * Creates a job with a number of steps or the given ones, in the seed's project unless the input
+   * names another.
+   */
   createJob(steps?: number | CreateJobInput['steps'], input?: Partial<CreateJobInput>): Promise<SeededJob>;
-  /** Of the seed's project unless the input names another. */
+  /** Registers a device in the seed's project unless the input names another. */
   registerDevice(input?: Partial<RegisterDeviceInput>): Promise<SeededDevice>;
   claim(job: SeededJob | JobRow, stepNumber?: number, device?: SeededDevice, leaseSeconds?: number): Promise<Claim>;
   principalOf(secret: string): Promise<Principal>;
   readJob(id: string): Promise<JobRow>;
-  /** In order of number. */
+  /** Sorted by number. */
   readSteps(jobId: string): Promise<StepRow[]>;
-  /** In the order of the job's stream. Without their places in the feed across jobs, which they get a moment after the commit on PostgreSQL. */
+  /**
+   * In stream order. Without feed positions, which PostgreSQL assigns a moment after the commit.
+   */
   readEvents(jobId: string): Promise<Omit<EventRow, 'position'>[]>;
 }
 
-/** All tests of a file share its threads. */
+/** Shared by all tests of a file. */
 const schemas = openSchemas();
 
-/** The clock begins at `start`, 2026-01-01 unless said otherwise. */
+/** The clock starts at `start`, by default 2026-01-01. */
 export async function plantSeed(
   store: Store,
   { seed = 1, start, limits = {} }: { seed?: string | number; start?: string; limits?: Partial<DomainLimits> } = {},
 ): Promise<Seed> {
   const clock = holdClock(start);
   const files = new DiskFiles(createFolder('files'));
-  // In this thread: the models of tests are small, and those that come together are to meet in the store.
+  // In this thread: the models of tests are small, and simultaneous ones should meet in the store.
   const models: Models = {
     inspect: async (model, start, isAveraged) =>
       findProblems(await openShared(model.file), start && (await openShared(start.file)), isAveraged),

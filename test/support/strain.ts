@@ -1,5 +1,6 @@
 /**
- * What an attack costs the others: the memory of a gateway's process at its highest, and how long a healthy client waits for its answers meanwhile.
+ * What an attack costs others: the peak memory of the gateway's process, and how long a healthy
+ * client waits for its answers.
  *
  *     const calm = await strain(gateway, (client) => client.answered(300));
  *     const attacked = await strain(gateway, async (client) => {
@@ -7,31 +8,35 @@
  *       await client.answered(1_000);
  *     });
  *
- * The healthy client runs in a thread of its own, so that an attacker who keeps the test's event loop busy does not seem to slow it down.
+ * The healthy client runs in its own thread, so that an attacker that blocks the test's event loop
+ * does not seem to slow it down.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import type { Gateway } from './gateway.ts';
 
 export interface HealthyClient {
-  /** Resolves when so many more of its questions were answered; rejects when one was not. */
+  /** Resolves after `count` more answers. Rejects if a request fails. */
   answered(count: number): Promise<void>;
 }
 
 export interface Strain {
-  /** The most memory that the gateway had meanwhile: its resident set, in megabytes. */
+  /** The peak resident set of the gateway, in MB. */
   readonly mostMb: number;
-  /** How long the healthy client waited: in 50 and in 99 of a hundred cases no longer than this. */
+  /** The answer times of the healthy client: the median and the 99th percentile. */
   readonly p50Ms: number;
   readonly p99Ms: number;
-  /** How many answers these figures are of. */
+  /** The number of answers behind these figures. */
   readonly answers: number;
 }
 
-/** The system says how much memory a process has. */
+/** Linux tells the memory of a process. */
 export const canMeasureStrain = process.platform === 'linux';
 
-/** Has a healthy client ask while `work` goes on. Rejects when `work` does, or when the healthy client is refused or gets no answer. */
+/**
+ * Runs a healthy client during `work`. Rejects if `work` does, or if the healthy client is refused
+ * or gets no answer.
+ */
 export async function strain(
   gateway: Pick<Gateway, 'url' | 'adminKey' | 'pid'>,
   work: (client: HealthyClient) => Promise<unknown>,
@@ -43,7 +48,7 @@ export async function strain(
     workerData: { url: gateway.url, adminKey: gateway.adminKey },
   });
   const failed = new Promise<never>((_, reject) => worker.once('error', reject));
-  failed.catch(() => {}); // where `work` has failed already
+  failed.catch(() => {}); // `work` may have failed already
   worker.on('message', (ms: number) => {
     waits.push(ms);
     tell();
@@ -66,13 +71,14 @@ export async function strain(
   return { mostMb: mostMemoryMb(gateway.pid), p50Ms: at(0.5), p99Ms: at(0.99), answers: sorted.length };
 }
 
-/** Has the system note the most memory anew. Where it does not let us, the most since the start stands, which is no less. */
+/**
+ * Resets the peak memory. If the system does not allow it, the peak since the start is used, which
+ * is no lower.
+ */
 function forgetMostMemory(pid: number): void {
   try {
     writeFileSync(`/proc/${pid}/clear_refs`, '5');
-  } catch {
-    // As said above.
-  }
+  } catch {}
 }
 
 const mostMemoryMb = (pid: number): number =>

@@ -1,14 +1,14 @@
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 
-/** Asks as any client does; answers the whole response. */
+/** Sends a request as any client does. Returns the whole response. */
 export async function post(url: string, key: string, query: string, variables: object = {}, headers: Record<string, string> = {}) {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${key}`, ...headers },
     body: JSON.stringify({ query, variables }),
   });
-  // As each caller knows what it asked for.
+  // Each caller knows the shape that it selected.
   const body = (await response.json()) as {
     data?: Record<string, Record<string, never>>;
     errors?: { extensions: Record<string, unknown> }[];

@@ -4,12 +4,12 @@ import { callOf, readTraceParent } from '../../src/server/watch/call.ts';
 import { describeFault } from '../../src/server/watch/log.ts';
 import { logRecurring } from '../../src/server/watch/recurring.ts';
 
-const idOf = (headers: Record<string, string>) => callOf({ headers } as unknown as IncomingMessage, 'http').id; // only its headers are read
+const idOf = (headers: Record<string, string>) => callOf({ headers } as unknown as IncomingMessage, 'http').id; // only the headers are read
 
 describe('The id of a request', () => {
   const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
-  test("is the client's own, where it is one, else its trace's", () => {
+  test("is the client's if that is valid, else the trace's", () => {
     expect(idOf({ 'x-request-id': 'abc-123_x.y:z', traceparent })).toBe('abc-123_x.y:z');
     expect(idOf({ traceparent })).toBe('4bf92f3577b34da6a3ce929d0e0e4736');
   });
@@ -45,7 +45,7 @@ describe('What the log says of an error', () => {
     expect(said).toBe('tyk_… lease_… /f?signature=… postgres://u:…@host/db');
   });
 
-  test('comes once a minute while its cause lasts, and at once when it comes again', () => {
+  test('is written once a minute while its cause lasts, and at once when it returns', () => {
     const said: unknown[] = [];
     let now = 0;
     const note = logRecurring({ error: (_message, fields) => void said.push(fields) }, 'It fails.', () => now);

@@ -1,6 +1,6 @@
 /**
- * What an operator sees of a gateway: its metrics, its log, its traces, its health. Of gateways as
- * processes, on each database.
+ * What an operator sees of a gateway: metrics, log, traces and health. Of gateway processes, on
+ * each database.
  */
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -28,7 +28,7 @@ async function start(create: () => Promise<TestDatabase>, env: Record<string, st
 async function firstProject({ url, adminKey }: Gateway): Promise<string> {
   const { body } = await post(url, adminKey, '{ projects(first: 1) { nodes { id } } }');
   const nodes: unknown = body.data?.projects?.nodes;
-  return String((nodes as { id: string }[])[0]?.id); // as it was asked for
+  return String((nodes as { id: string }[])[0]?.id); // selected above
 }
 
 async function scrape({ url }: Gateway, key: string): Promise<{ status: number; text: string }> {
@@ -40,7 +40,7 @@ describe.each([
   { dialect: 'sqlite', create: createSqliteDatabase },
   { dialect: 'postgres', create: createPostgresDatabase },
 ])('A gateway on $dialect', ({ create }) => {
-  test('counts what it did, under names that docs/operations.md explains', async () => {
+  test('counts its work in the metrics that docs/operations.md explains', async () => {
     const gateway = await start(create);
     const { url, adminKey } = gateway;
     const projectId = await firstProject(gateway);
@@ -68,7 +68,7 @@ describe.each([
     expect(names.filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
   });
 
-  test('writes no secret that it met into its log, at any level', async () => {
+  test('writes no secret into its log, at any level', async () => {
     const gateway = await start(create, {}, ['--log-level', 'debug']);
     const { url, adminKey } = gateway;
     const projectId = await firstProject(gateway);
@@ -101,7 +101,7 @@ describe.each([
     expect(secrets.filter((secret) => secret === '' || log.includes(secret))).toEqual([]);
   });
 
-  test('sends traces to the exporter that is set, as parts of the traces that requests are part of', async () => {
+  test('sends spans to the configured exporter, within the traces of its requests', async () => {
     const receiver = await openReceiver();
     ending.push(() => void receiver.close());
     const gateway = await start(create, { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, OTEL_SERVICE_NAME: 'yard' });
@@ -131,7 +131,7 @@ describe.each([
 });
 
 describe('The metrics', () => {
-  test('are for a key of a user for all projects, whatever its role, and for no other', async () => {
+  test('are only for USER keys of all projects, whatever their role', async () => {
     const gateway = await start(createSqliteDatabase);
     const projectId = await firstProject(gateway);
     const makeKey = async (input: string) => {
@@ -143,7 +143,7 @@ describe('The metrics', () => {
     expect((await scrape(gateway, await makeKey(`kind: USER, role: ADMIN, projectId: "${projectId}"`))).status).toBe(403);
   });
 
-  test('are open at an address of their own, where nothing else is', async () => {
+  test('are open at their own address, which serves nothing else', async () => {
     const free = await openProxy(1);
     const address = `127.0.0.1:${free.port}`;
     free.close();
@@ -160,7 +160,7 @@ describe('Health', () => {
     return { live: (await fetch(`${url}/health/live`)).status, ready: ready.status, ...said };
   };
 
-  test('says that a gateway whose PostgreSQL is gone lives and is not ready, and is ready again when it is back', async () => {
+  test('of a gateway whose PostgreSQL is gone is live but not ready, until PostgreSQL is back', async () => {
     const database = await createPostgresDatabase();
     ending.push(() => database.remove());
     const direct = new URL(database.url ?? '');
@@ -183,7 +183,7 @@ describe('Health', () => {
   });
 
   test.skipIf(whyNoSmallDisk() !== null)(
-    'says on a full disk that it reads and cannot write, and that it can when there is room (P12)',
+    'of a gateway on a full disk is ready to read but not to write, until there is space (P12)',
     async () => {
       const folder = createFolder('small');
       const disk = await makeSmallDisk(folder, 24);
@@ -207,7 +207,7 @@ describe('Health', () => {
     },
   );
 
-  test('says so at once when the gateway stops (P11)', async () => {
+  test('of a gateway that stops is not ready at once (P11)', async () => {
     const gateway = await start(createSqliteDatabase);
     const waiting = post(gateway.url, gateway.adminKey, claim.replace('limit: 1', 'limit: 1, waitSeconds: 30'));
     const isWaiting = async () => expect((await scrape(gateway, gateway.adminKey)).text).toContain('trainyard_claims_waiting 1');

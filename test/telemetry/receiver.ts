@@ -1,4 +1,4 @@
-/** Where traces arrive: a real OTLP/HTTP receiver on a port of its own. */
+/** A real OTLP/HTTP receiver of traces on its own port. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -26,7 +26,7 @@ export async function openReceiver() {
     let body = '';
     for await (const part of request) body += part;
     text += body;
-    const { resourceSpans } = JSON.parse(body) as ExportRequest; // what OTLP's JSON encoding looks like
+    const { resourceSpans } = JSON.parse(body) as ExportRequest; // OTLP's JSON encoding
     for (const { resource, scopeSpans } of resourceSpans) {
       for (const { key, value } of resource.attributes) if (key === 'service.name') services.add(JSON.stringify(value));
       for (const { spans: some } of scopeSpans) spans.push(...some);

@@ -1,4 +1,4 @@
-/** What is looked up for the metrics. */
+/** Values that are looked up when the metrics are read. */
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Metrics } from '../../src/telemetry/metrics.ts';
@@ -7,7 +7,7 @@ import { describeOnEachStore } from '../support/databases.ts';
 import { plantSeed } from '../support/seed.ts';
 
 describeOnEachStore('The metrics', (open, create) => {
-  test('leave out the room on a disk that is gone, and nothing else', async () => {
+  test('leave out only the free space of a disk that is gone', async () => {
     const [{ domain, createJob }, { folder }] = [await plantSeed(await open()), await create()];
     await createJob();
     const scrape = (dataDir: string) => new Metrics({}, samplesOf(domain, dataDir)).text();

@@ -1,6 +1,6 @@
 /**
- * A slow or absent reader of the log blocks nothing. Of gateways as processes, whose stderr is left
- * alone.
+ * A slow or absent reader of the log blocks nothing. Tested on gateway processes whose stderr is
+ * not read.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,7 +15,7 @@ afterEach(async () => {
   for (const end of ending.splice(0).reverse()) await end();
 });
 
-/** A gateway that says a lot, and whose stderr nobody has read yet. */
+/** A gateway that logs a lot, and whose stderr nobody has read yet. */
 async function startTalkative(): Promise<{ child: ChildProcess; url: string }> {
   const { folder, remove } = await createSqliteDatabase();
   ending.push(remove);
@@ -35,7 +35,7 @@ async function startTalkative(): Promise<{ child: ChildProcess; url: string }> {
   throw new Error(`The gateway did not start: ${said}`);
 }
 
-/** Many times what a pipe holds, two lines a request. */
+/** Many times the capacity of a pipe, with two lines a request. */
 async function ask(url: string): Promise<void> {
   for (let round = 0; round < 20; round++) {
     const answers = Array.from({ length: 50 }, () => post(url, adminKey, '{ viewer { name } }'));
@@ -49,13 +49,13 @@ async function endOf(child: ChildProcess): Promise<unknown[]> {
   return ended;
 }
 
-test('a gateway whose log nobody reads answers, and ends when it is told to (P11)', async () => {
+test('a gateway whose log nobody reads still answers, and ends on SIGTERM (P11)', async () => {
   const { child, url } = await startTalkative();
   await ask(url);
   expect(await endOf(child)).toEqual([0, null]);
 });
 
-test('a gateway whose stderr is closed answers, counts the lines that are lost, and ends when it is told to', async () => {
+test('a gateway whose stderr is closed still answers, counts the lost lines, and ends on SIGTERM', async () => {
   const { child, url } = await startTalkative();
   child.stderr?.destroy();
   await ask(url);

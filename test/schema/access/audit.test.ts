@@ -1,4 +1,4 @@
-/** The audit trail as administrators read it. */
+/** The audit trail, as administrators read it. */
 import { beforeAll, expect, test } from 'vitest';
 import { createApiKey, revokeApiKey } from '../../../src/domain/access/key-changes.ts';
 import { createProject, updateProject } from '../../../src/domain/jobs/projects.ts';
@@ -40,7 +40,7 @@ describeOnEachStore('The audit trail', (open) => {
   };
   const everything = ['KEY_REVOKED k', 'KEY_CREATED k', 'PROJECT_CHANGED Digits 2', 'PROJECT_CREATED Other', 'PROJECT_CREATED Digits'];
 
-  test('is listed newest first, in pages', async () => {
+  test('is listed in pages, newest first', async () => {
     expect(await told({})).toEqual(everything);
     const first = await ask<Page>(QUERY, { first: 2 });
     const second = await ask<Page>(QUERY, { first: 5, after: first.auditLog.pageInfo.endCursor });
@@ -50,7 +50,7 @@ describeOnEachStore('The audit trail', (open) => {
     expect([first.auditLog.pageInfo.hasNextPage, second.auditLog.pageInfo.hasNextPage]).toEqual([true, false]);
   });
 
-  test('is narrowed by what it is about, by who did it, what and when', async () => {
+  test('is filtered by object, actor, action and time', async () => {
     expect(await told({ projectId: other })).toEqual(['PROJECT_CREATED Other']);
     expect(await told({ subjectId: keyId })).toEqual(['KEY_REVOKED k', 'KEY_CREATED k']);
     expect(await told({ subjectTypes: ['PROJECT'], actions: ['PROJECT_CHANGED', 'KEY_CREATED'] })).toEqual(['PROJECT_CHANGED Digits 2']);
@@ -59,7 +59,7 @@ describeOnEachStore('The audit trail', (open) => {
     expect([await told({ actions: [] }), await told({ actor: '\u0000' }), await told({ subjectId: 'nothing' })]).toEqual([[], [], []]);
   });
 
-  test('shows an administrator of one project what was done to that, and nobody else anything (P15)', async () => {
+  test('shows an administrator of one project the actions on that project, and shows other keys nothing (P15)', async () => {
     const own = askAs(seed.domain, { ...admin, projectId: seed.project.id });
     expect(await told({}, own)).toEqual(everything.filter((each) => each !== 'PROJECT_CREATED Other'));
     expect([await told({ projectId: other }, own), await told({ subjectId: other }, own)]).toEqual([[], []]);

@@ -1,8 +1,10 @@
 /**
- * Every kind of key against every field of every type, by every way that leads to it: what is read is what the table of fields says (P15).
+ * Every kind of key against every field of every type, by every path: a key reads exactly what the
+ * table of fields allows (P15).
  *
- * The walk begins at the root fields and goes on wherever the schema leads, as far as the key is let. Each field of text and numbers is asked where its
- * object is come by; what must not be read holds a word that is then looked for in all that the key was answered.
+ * The walk starts at the root fields and follows the schema as far as the key may go. Each text and
+ * number is queried wherever its object is reached. Protected fields hold a secret word, which is
+ * then looked for in all answers.
  */
 import {
   execute,
@@ -40,7 +42,7 @@ interface Answer {
 
 function askAs(principal: Principal) {
   const wakeups = new Wakeups(seed.domain.store);
-  // Not validated: the documents are made from the schema, and there are thousands.
+  // Without validation: the documents are made from the schema, and there are thousands.
   return async (source: string): Promise<Answer> =>
     execute({ schema, document: parse(source), contextValue: createContext({ domain: seed.domain, wakeups }, principal) });
 }
@@ -51,31 +53,34 @@ const fieldsOf = (type: GraphQLNamedType): Field[] => (isObjectType(type) ? Obje
 
 const isNode = (type: GraphQLNamedType) => isObjectType(type) && type.getInterfaces().some(({ name }) => name === 'Node');
 
-/** `Type.field` as it is asked, with the arguments that it needs. */
+/** `Type.field` as a selection, with its required arguments. */
 function asked(type: string, field: Field): string {
   const given = world.args[`${type}.${field.name}`] ?? '';
   if (given === '' && field.args.some(isRequiredArgument)) throw new Error(`${type}.${field.name} needs arguments.`);
   return given === '' ? field.name : `${field.name}(${given})`;
 }
 
-/** The types that a field may lead to. */
+/** The types that a field may return. */
 function typesOf(field: Field): GraphQLNamedType[] {
   const type = getNamedType(field.type);
   return isCompositeType(type) && !isObjectType(type) ? [...schema.getPossibleTypes(type)] : [type];
 }
 
-/** A way to an object: from the root, one field in another. */
+/** A path to an object from the root, each field inside the one before. */
 interface Way {
   readonly type: GraphQLNamedType;
   readonly wrap: (selection: string) => string;
   readonly depth: number;
-  /** From the last thing that has an id: what has none is looked at anew wherever it is come by. */
+  /**
+   * The path from the last object with an id. Objects without an id are visited again on every
+   * path.
+   */
   readonly via: string;
 }
 
 const DEEPEST = 6;
 
-/** All that stands under the end of the way: none, where it leads to nothing. */
+/** Everything at the end of the path; empty if the path leads to nothing. */
 function found(answer: Answer): string[] {
   const objects: string[] = [];
   const look = (value: unknown): void => {
@@ -87,7 +92,9 @@ function found(answer: Answer): string[] {
   return objects;
 }
 
-/** Goes wherever the key is let; answers what each field was answered, and all the text of it. */
+/**
+ * Visits all that the key may reach. Returns the answer of each field, and the text of all answers.
+ */
 async function walk({ principal }: Holder) {
   const ask = askAs(principal);
   const met = new Map<string, string>();
@@ -105,7 +112,7 @@ async function walk({ principal }: Holder) {
     const coordinateOf = (field: Field) => `${type.name}.${field.name}`;
     const leaves = fieldsOf(type).filter(isLeaf);
     const isAllowed = (field: Field) => may(principal, rightsToFields.get(coordinateOf(field)) ?? 'ask');
-    // What may be read is asked together, what may not one by one: a refusal says nothing of what stands beside it.
+    // Allowed fields are selected together, others one at a time: a refusal hides its siblings.
     const allowed = leaves.filter(isAllowed);
     const together = await ask(wrap(`__end: __typename ${allowed.map((field) => asked(type.name, field)).join(' ')}`));
     text += JSON.stringify(together);
@@ -136,7 +143,7 @@ async function walk({ principal }: Holder) {
   return { met, text };
 }
 
-/** Whether every object at the end of the way was answered what stands in for the field. */
+/** Whether every object at the end of the path answered the field's stand-in. */
 function isStandIn(answer: Answer, field: Field): boolean {
   const instead = JSON.stringify(standIn(field.type));
   const values: unknown[] = [];
@@ -150,7 +157,7 @@ function isStandIn(answer: Answer, field: Field): boolean {
 }
 
 describe('Every field of every type', () => {
-  test('is read by who has the right that its row names, and by nobody else, whatever leads to it (P15)', async () => {
+  test('is read only by keys with the right that its row names, on every path (P15)', async () => {
     const reached = new Set<string>();
     for (const holder of world.holders) {
       const { met, text } = await walk(holder);
@@ -165,27 +172,27 @@ describe('Every field of every type', () => {
       });
       for (const coordinate of met.keys()) reached.add(coordinate);
     }
-    // The walk leaves out what a mutation or a subscription answers, and refusals.
+    // The walk does not reach the payloads of mutations, the frames of subscriptions, and refusals.
     const isAnswer = /^(\w+(Payload|Error|Frame)|InputIssue|Claim|Lease|SecretVariable|IgnoredMetric)\./;
     const isLeafOf = (coordinate: string) => {
       const [typeName = '', name = ''] = coordinate.split('.');
-      const field = fieldsOf(schema.getType(typeName) as GraphQLNamedType).find((each) => each.name === name); // the table has no other
+      const field = fieldsOf(schema.getType(typeName) as GraphQLNamedType).find((each) => each.name === name); // the table holds only existing fields
       return field !== undefined && isLeaf(field);
     };
     const unmet = [...rightsToFields.keys()].filter((each) => !isAnswer.test(each) && isLeafOf(each) && !reached.has(each));
     expect(unmet).toEqual([]);
   });
 
-  test('needs a row: without one, or with one for a field that is not there, no gateway starts (P15)', () => {
+  test('needs a row: a gateway with a missing row, or a row for an unknown field, does not start (P15)', () => {
     const without = (coordinate: string) => new Map([...rightsToFields].filter(([each]) => each !== coordinate));
     for (const coordinate of rightsToFields.keys()) expect(() => guardFields(schema, without(coordinate))).toThrow(coordinate);
     expect(() => guardFields(schema, new Map([...rightsToFields, ['Job.secret', 'readJobs']]))).toThrow('Job.secret');
   });
 
-  test('has a stand-in or is refused where a key may read the thing but not the field', () => {
+  test('has a stand-in, or is refused, if a key may read the object but not the field', () => {
     const shown = (coordinate: string) => {
       const [type = '', name = ''] = coordinate.split('.');
-      const field = fieldsOf(schema.getType(type) as GraphQLNamedType).find((each) => each.name === name); // the table has no other
+      const field = fieldsOf(schema.getType(type) as GraphQLNamedType).find((each) => each.name === name); // the table holds only existing fields
       return field && JSON.stringify(standIn(field.type));
     };
     expect(['Project.gitRepository', 'EnvironmentVariable.value', 'Container.properties', 'Project.pipeline'].map(shown)).toEqual([

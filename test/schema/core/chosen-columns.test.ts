@@ -1,4 +1,7 @@
-/** What is read of a row is what a selection shows: by whatever way a field is asked for, it shows the same as when everything is read. */
+/**
+ * A query reads only the columns of selected fields. On every path, a field shows the same as when
+ * all columns are read.
+ */
 import {
   type GraphQLObjectType,
   type GraphQLResolveInfo,
@@ -21,7 +24,7 @@ import { admin, plantSeed } from '../../support/seed.ts';
 import { type Ask, askAs } from '../ask.ts';
 import { trainingOn } from '../training.ts';
 
-/** Says no columns of its own, so that all are read. */
+/** These fields declare no columns, so all are read. */
 const EVERYTHING = { Job: 'computeTime { cpuStartedAt }', Step: 'whyNot { requirement }' } as const;
 
 const typeNamed = (name: string): GraphQLObjectType => {
@@ -30,7 +33,7 @@ const typeNamed = (name: string): GraphQLObjectType => {
   return type;
 };
 
-/** Every field of a type that needs no arguments, with the leaves below it. */
+/** Every field of a type without required arguments, with the leaves below it. */
 function selectionsOf(type: GraphQLObjectType, depth = 2): string[] {
   return Object.values(type.getFields()).flatMap((field) => {
     if (field.args.some(isRequiredArgument)) return [];
@@ -83,7 +86,7 @@ describeOnEachStore('a list of jobs with their steps', (open) => {
     { way: 'its id', ask: (job: string) => `{ job(id: "${anyId}") { ${job} ... @include(if: true) { __typename } } }` },
   ] as const;
 
-  test.each(ways)('shows each field asked for by $way as it does beside all others', async ({ ask: way }) => {
+  test.each(ways)('shows each field, reached by $way, as it does beside all others', async ({ ask: way }) => {
     for (const field of selectionsOf(typeNamed('Job'))) {
       expect(await ask(way(field)), field).toEqual(without(await ask(way(`${field} computed: ${EVERYTHING.Job}`)), 'computed'));
     }
@@ -93,7 +96,7 @@ describeOnEachStore('a list of jobs with their steps', (open) => {
     }
   });
 
-  test('shows any fields together as it does beside all others', async () => {
+  test('shows any set of fields as it does beside all others', async () => {
     const random = seedRandom('columns');
     const fields = selectionsOf(typeNamed('Job'), 1);
     for (let round = 0; round < 40; round++) {
@@ -108,7 +111,7 @@ describeOnEachStore('a list of jobs with their steps', (open) => {
   });
 });
 
-/** The same without the properties of this name. */
+/** A copy without the properties of this name. */
 function without(value: unknown, name: string): unknown {
   if (Array.isArray(value)) return value.map((each) => without(each, name));
   if (typeof value !== 'object' || value === null || value instanceof Date) return value;
@@ -119,13 +122,13 @@ function without(value: unknown, name: string): unknown {
   );
 }
 
-test('a selection of fields that expose columns reads those alone, and one that does not say what it reads all', () => {
+test('a selection of fields that expose columns reads only these, and a field that declares no columns reads all', () => {
   const chosenBy = (selection: string) => {
     const [operation] = parse(`{ jobs { ${selection} } }`).definitions;
     const field = operation?.kind === Kind.OPERATION_DEFINITION ? operation.selectionSet.selections[0] : undefined;
     const returnType = schema.getQueryType()?.getFields().jobs?.type;
     if (field?.kind !== Kind.FIELD || !returnType) throw new Error('No such field.');
-    // Cast: no more of it is looked at.
+    // Cast: only these properties are read.
     return chosenColumns({ schema, fragments: {}, fieldNodes: [field], returnType } as unknown as GraphQLResolveInfo).columns;
   };
   expect(chosenBy('nodes { name device { id } steps { id } }')).toEqual(new Set(['deviceId', 'id', 'name']));

@@ -31,7 +31,7 @@ describeOnEachStore('a connection', (open) => {
     ask = askAs(domain, admin);
   });
 
-  test('gives the newest first, with one cursor for each edge', async () => {
+  test('lists the newest first, with one cursor for each edge', async () => {
     const page = await read();
     expect(names(page)).toEqual(['five', 'four', 'three', 'two', 'Digits']);
     expect(page.edges.map(({ node }) => node.name)).toEqual(names(page));
@@ -45,7 +45,7 @@ describeOnEachStore('a connection', (open) => {
     expect(page.totalCount).toBe(5);
   });
 
-  test('is walked forward to its end, page after page, without a hole', async () => {
+  test('is paged forward to its end without a gap', async () => {
     const one = await read({ first: 2 });
     const two = await read({ first: 2, after: one.pageInfo.endCursor });
     const three = await read({ first: 2, after: two.pageInfo.endCursor });
@@ -54,7 +54,7 @@ describeOnEachStore('a connection', (open) => {
     expect([one, two, three].map(({ pageInfo }) => pageInfo.hasPreviousPage)).toEqual([false, true, true]);
   });
 
-  test('is walked backward to its beginning, each page in the order of the list', async () => {
+  test('is paged backward to its beginning, each page in the order of the list', async () => {
     const one = await read({ last: 2 });
     const two = await read({ last: 2, before: one.pageInfo.startCursor });
     const three = await read({ last: 2, before: two.pageInfo.startCursor });
@@ -62,7 +62,7 @@ describeOnEachStore('a connection', (open) => {
     expect([one, two, three].map(({ pageInfo }) => pageInfo.hasPreviousPage)).toEqual([true, true, false]);
   });
 
-  test('gives what lies between two cursors', async () => {
+  test('returns the entries between two cursors', async () => {
     const { edges } = await read();
     expect(names(await read({ after: edges[0]?.cursor, before: edges[4]?.cursor }))).toEqual(['four', 'three', 'two']);
   });

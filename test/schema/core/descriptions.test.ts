@@ -15,7 +15,7 @@ interface Described {
   readonly description: string | null | undefined;
 }
 
-/** The type and all that it is made of, as a reader of the schema meets them. */
+/** The type and its parts, in the order of the schema. */
 function partsOf(type: GraphQLNamedType): Described[] {
   const parts: Described[] = [{ coordinate: type.name, description: type.description }];
   if (isEnumType(type)) {
@@ -38,13 +38,13 @@ const parts = Object.values(schema.getTypeMap())
   .filter((type) => !isIntrospectionType(type) && !isSpecifiedScalarType(type))
   .flatMap(partsOf);
 
-describe('the schema as a manual', () => {
-  test('describes every type, field, argument, input field and enum value', () => {
+describe('the schema', () => {
+  test('has a description of every type, field, argument, input field and enum value', () => {
     expect(parts.length).toBeGreaterThan(500);
     expect(parts.filter(({ description }) => !description?.trim()).map(({ coordinate }) => coordinate)).toEqual([]);
   });
 
-  test('says it in sentences', () => {
+  test('has sentences as descriptions', () => {
     const unfinished = parts.filter(({ description }) => description && !/^[\p{Lu}`*'"0-9(].*[.)…]$/su.test(description.trim()));
     expect(unfinished.map(({ coordinate, description }) => `${coordinate}: ${description}`)).toEqual([]);
   });

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { isoText } from '../../../src/schema/core/iso.ts';
 import { pickNumber, seedRandom } from '../../support/random.ts';
 
-test('the text of a moment is what JavaScript says, whatever came before it', () => {
+test('the text of a time is the one that JavaScript gives, whatever times came before', () => {
   const random = seedRandom('moments');
   const edges = [0, -1, 1, 86_399_999, 86_400_000, -86_400_000, Date.UTC(2024, 1, 29, 23, 59, 59, 999), 8.64e15, -8.64e15];
   const years = [Date.parse('0001-01-01T00:00:00.000Z'), Date.parse('9999-12-31T23:59:59.999Z'), Date.parse('+010000-01-01T00:00:00.000Z')];
@@ -14,7 +14,7 @@ test('the text of a moment is what JavaScript says, whatever came before it', ()
   }
 });
 
-test('the text of no moment is refused, as JavaScript does', () => {
+test('an invalid time is refused, as in JavaScript', () => {
   isoText(new Date(0));
   expect(() => isoText(new Date(Number.NaN))).toThrow(RangeError);
 });

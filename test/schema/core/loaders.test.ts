@@ -6,7 +6,7 @@ import { describeOnEachStore } from '../../support/databases.ts';
 import { admin, plantSeed, type Seed } from '../../support/seed.ts';
 import { type Ask, askAs } from '../ask.ts';
 
-/** The same domain, and the names of the statements that it reads with. */
+/** The same domain, and the names of the statements that it runs. */
 function listen(domain: Domain): { domain: Domain; statements: string[] } {
   const statements: string[] = [];
   const { store } = domain;
@@ -15,7 +15,7 @@ function listen(domain: Domain): { domain: Domain; statements: string[] } {
     t: store.read.t,
     dialect: store.read.dialect,
     run(query, values) {
-      // Without the hash that tells the shapes of a list from one another.
+      // Without the hash that distinguishes the variants of a list.
       statements.push(query.name.replace(/ [0-9a-f]{16}$/, ''));
       return store.read.run(query, values);
     },
@@ -55,7 +55,7 @@ describeOnEachStore('reading', (open) => {
     ask = askAs(heard.domain, admin);
   });
 
-  test('fifty jobs with their steps and projects takes one statement for each kind of row', async () => {
+  test('fifty jobs with their steps and projects takes one statement per kind of row', async () => {
     statements.length = 0;
     const { jobs } = await ask<{ jobs: { nodes: { steps: { number: number }[] }[] } }>(
       '{ jobs(first: 50) { nodes { id name status project { name } steps { id number name status } } } }',
@@ -72,7 +72,7 @@ describeOnEachStore('reading', (open) => {
     expect(statements).toHaveLength(2);
   });
 
-  test('a total alone reads no rows, and rows alone count nothing', async () => {
+  test('only a total reads no rows, and only rows counts nothing', async () => {
     statements.length = 0;
     await ask('{ jobs { totalCount } }');
     expect(statements).toEqual(['count jobs']);
@@ -98,7 +98,7 @@ describeOnEachStore('reading', (open) => {
     });
   });
 
-  test('by ids that are none finds nothing', async () => {
+  test('by invalid ids finds nothing', async () => {
     const fields = ['project', 'job', 'step', 'device', 'fragment', 'node'];
     for (const id of ['', 'x', '\0', `job_${'z'.repeat(26)}`, 'é'.repeat(300)]) {
       const answer = await ask(`query ($id: ID!) { ${fields.map((field) => `${field}(id: $id) { id }`).join(' ')} }`, { id });
@@ -106,7 +106,7 @@ describeOnEachStore('reading', (open) => {
     }
   });
 
-  test('why steps are not claimed takes as many statements for a hundred of them and sixty devices as for one of each', async () => {
+  test('why steps are not claimed takes as many statements for a hundred steps and sixty devices as for one of each', async () => {
     const { project } = await createProject(seed.domain, admin, { name: 'Waiting' });
     const projectId = project.id;
     await seed.createJob([{ name: 'large', resources: { gpu: 8 } }], { projectId });
@@ -122,7 +122,7 @@ describeOnEachStore('reading', (open) => {
     const { jobs } = await ask<{ jobs: { nodes: { steps: { whyNot: unknown[] }[] }[] } }>(query);
     expect(jobs.nodes.flatMap(({ steps }) => steps.flatMap(({ whyNot }) => whyNot)).length).toBe(6_000);
     expect(new Set(statements.map((name) => name.replace(/ x\d+$/, '')))).toEqual(kinds);
-    // Those for many keys are asked for 64 at a time.
+    // Statements for many keys take 64 at a time.
     expect(statements.length).toBeLessThanOrEqual(2 * kinds.size);
   });
 });

@@ -18,7 +18,7 @@ describeOnEachStore('an answer', (open) => {
     seed = await plantSeed(await open());
   });
 
-  /** What is said of the errors, which either engine words alike; none: it is answered. */
+  /** The errors, which both engines word alike; an empty list means an answer. */
   async function refusalsOf(source: string, answerBytes = allowed): Promise<unknown[]> {
     const context = () =>
       createContext({ domain: seed.domain, wakeups: new Wakeups(seed.domain.store), serverLimits: { answerBytes } }, admin);
@@ -30,19 +30,19 @@ describeOnEachStore('an answer', (open) => {
     return found;
   }
 
-  test('holds documents up to its allowance, those of all aliases together', async () => {
+  test('holds documents up to its allowance, counted over all aliases', async () => {
     const { job } = await seed.createJob(1, { settings: { notes: 'x'.repeat(9_000) } });
     const ask = (...names: string[]) => `{ job(id: "${job.id}") { ${names.map((name) => `${name}: settings`).join(' ')} } }`;
     expect(await refusalsOf(ask('a', 'b'))).toEqual([]);
     expect(await refusalsOf(ask('a', 'b', 'c'))).toEqual([tooLarge]);
   });
 
-  test('counts no short documents', async () => {
+  test('does not count short documents', async () => {
     const { job } = await seed.createJob(1, { settings: { notes: 'x'.repeat(900) } });
     expect(await refusalsOf(`{ job(id: "${job.id}") { a: settings b: settings c: settings } }`, 2_000)).toEqual([]);
   });
 
-  test('holds pieces and ends of logs up to its allowance', async () => {
+  test('holds pages and tails of logs up to its allowance', async () => {
     const { job } = await seed.createJob();
     const { lease } = await seed.claim(job);
     const chunk = { stream: 'STDOUT' as const, text: 'x'.repeat(9_000) };
@@ -72,7 +72,7 @@ describeOnEachStore('an answer', (open) => {
     );
   });
 
-  test('holds more steps than were priced up to its allowance', async () => {
+  test('holds more steps than its cost assumed, up to its allowance', async () => {
     const { job: few } = await seed.createJob(10);
     const { job: many } = await seed.createJob(40);
     const ask = (id: string) => `{ job(id: "${id}") { steps { number } } }`;

@@ -11,7 +11,7 @@ function scalar(name: string): GraphQLScalarType {
 describe('DateTime', () => {
   const { parseValue, serialize } = scalar('DateTime');
 
-  test('takes any offset, and answers in UTC with milliseconds', () => {
+  test('accepts any offset, and is printed in UTC with milliseconds', () => {
     expect(serialize(parseValue('2026-01-31T12:00:00+02:00'))).toBe('2026-01-31T10:00:00.000Z');
     expect(serialize(parseValue('2026-01-31t12:00:00.1239z'))).toBe('2026-01-31T12:00:00.123Z');
   });
@@ -37,7 +37,7 @@ describe('DateTime', () => {
 describe('ByteCount', () => {
   const { parseValue } = scalar('ByteCount');
 
-  test('takes whole numbers up to 2^53-1', () => {
+  test('accepts integers up to 2^53-1', () => {
     expect([0, 5_000_000_000, Number.MAX_SAFE_INTEGER].map((value) => parseValue(value))).toEqual([
       0,
       5_000_000_000,

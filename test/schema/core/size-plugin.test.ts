@@ -10,7 +10,7 @@ interface Row {
   readonly title: string;
 }
 
-/** A schema with one type of two texts, and what is asked for put beside them. */
+/** A schema with one type of two texts and the given definitions. */
 function build(define: (builder: ReturnType<typeof newBuilder>) => void): GraphQLSchema {
   const builder = newBuilder();
   builder.queryType({ fields: (t) => ({ hello: t.string({ resolve: () => 'world' }) }) });
@@ -32,7 +32,7 @@ function fieldOf(schema: GraphQLSchema, type: string, name: string) {
 
 const rows = Array.from({ length: 5 }, (_, i): Row => ({ name: `n${i}`, title: 'x'.repeat(2_000) }));
 
-test('a list of objects without a size stops the making of the schema, by its name', () => {
+test('a list of objects without a size is an error that names it when the schema is built', () => {
   const make = () =>
     build((builder) => {
       const RowType = builder.objectRef<Row>('Row').implement({ fields: (t) => ({ name: t.exposeString('name') }) });
@@ -41,7 +41,7 @@ test('a list of objects without a size stops the making of the schema, by its na
   expect(make).toThrow('Query.rows is a list of objects: its `size` has to say how long.');
 });
 
-test('a field has the size that its options say, its page has, or none where it is the entries of a page', () => {
+test('the size of a field comes from its options or its page, and the entries of a page have none of their own', () => {
   const schema = build((builder) => {
     const RowType = builder.objectRef<Row>('Row').implement({ fields: (t) => ({ name: t.exposeString('name') }) });
     const RowPage = builder.objectRef<{ rows: Row[] }>('RowPage').implement({
@@ -59,7 +59,7 @@ test('a field has the size that its options say, its page has, or none where it 
   expect(fieldOf(schema, 'Query', 'hello').extensions.size).toBeUndefined();
 });
 
-test('a field has no resolver where it only reads the property of its name, and its value takes nothing from the budget', () => {
+test('a field that only reads the property of its name, and takes nothing from the budget, has no resolver', () => {
   const schema = build((builder) => {
     builder.objectRef<Row>('Row').implement({
       fields: (t) => ({
@@ -74,7 +74,7 @@ test('a field has no resolver where it only reads the property of its name, and 
   expect(fieldOf(schema, 'Row', 'title').resolve).toBeInstanceOf(Function);
 });
 
-test('long texts, and entries of a list beyond its size, take from the response budget, and what is too much is refused', async () => {
+test('long texts, and entries of a list beyond its size, take from the response budget, and are refused once it is spent', async () => {
   const schema = build((builder) => {
     const RowType = builder.objectRef<Row>('Row').implement({
       fields: (t) => ({ name: t.exposeString('name'), title: t.exposeString('title', { budget: true }) }),
@@ -89,7 +89,7 @@ test('long texts, and entries of a list beyond its size, take from the response 
     const { errors } = await graphql({ schema, source, contextValue: { budget } });
     return { charged, code: errors?.[0]?.extensions.code };
   };
-  // Two more than the few that were priced.
+  // Two more than the cost assumed.
   expect(await ask('{ rows { name } }', 100_000)).toEqual({ charged: 2_048, code: undefined });
   expect(await ask('{ rows { title } }', 100_000)).toEqual({ charged: 2_048 + 5 * 2_000, code: undefined });
   expect(await ask('{ rows { title } }', 5_000)).toMatchObject({ code: 'LIMIT_EXCEEDED' });

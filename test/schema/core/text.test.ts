@@ -1,4 +1,7 @@
-/** Half of a surrogate pair is no character: no database has a place for it, so no input does (P14). */
+/**
+ * Half of a surrogate pair is not a character. No database can store it, so every input refuses it
+ * (P14).
+ */
 import { graphql } from 'graphql';
 import { expect, test } from 'vitest';
 import { createContext } from '../../../src/schema/core/context.ts';
@@ -18,7 +21,7 @@ describeOnGround('Text that is no text', (on) => {
       variableValues: { input },
       contextValue: createContext({ domain: seed.domain, wakeups }, admin),
     });
-    // A shape of this test's own making: what it asked for.
+    // The test's own selection.
     const result = answer.data?.[name] as { __typename: string; issues?: { path: string[] }[] } | undefined;
     return { code: answer.errors?.[0]?.extensions.code, message: answer.errors?.[0]?.message, ...result };
   }
@@ -75,7 +78,7 @@ describeOnGround('Text that is no text', (on) => {
     });
   });
 
-  test('is repaired in a log, which prints what a program printed', async () => {
+  test('is repaired in a log, which must take whatever a program prints', async () => {
     const { seed } = on();
     const job = await seed.createJob();
     const { lease } = await seed.claim(job);

@@ -126,7 +126,7 @@ describeOnEachStore('a federated job', (open) => {
     });
   });
 
-  test('shows its rounds, the models of its devices, and what its criteria have come to', async () => {
+  test('shows its rounds, the models of its devices, and the state of its criteria', async () => {
     const { job } = await fleet.createJob({
       numDevices: 2,
       numBufferDevices: 1,
@@ -167,7 +167,7 @@ describeOnEachStore('a federated job', (open) => {
     expect(nth(after.federation.rounds, 0).models).toHaveLength(3);
   });
 
-  test('is refused with the number of devices that are online, where they are too few', async () => {
+  test('is refused, with the number of online devices, if too few are online', async () => {
     const input = { projectId: seed.project.id, name: 'Too many', federation: { numDevices: 40 } };
     const { createJob } = await ask<{ createJob: Record<string, unknown> }>(create, { input });
     expect(createJob).toMatchObject({
@@ -186,7 +186,7 @@ describeOnEachStore('a federated job', (open) => {
     },
   );
 
-  test('takes the samples of a completed step, and refuses a model by the names of its tensors', async () => {
+  test('records the sample count of a completed step, and refuses a model with other tensors by their names', async () => {
     const { job } = await fleet.createJob({ numDevices: 1 });
     const device = nth(await fleet.selected(job.id), 0);
     const claim = await fleet.claim(job.id, device);
@@ -206,7 +206,7 @@ describeOnEachStore('a federated job', (open) => {
     expect((await fleet.readParticipants(job.id))[0]?.numSamples).toBe(12);
   });
 
-  test('tells of its rounds as they change, in the list and in the stream of its events', async () => {
+  test('reports changes of its rounds in its live list and in its event stream', async () => {
     const { job } = await fleet.createJob({ numDevices: 1 });
     await fleet.train(job.id, 1);
     const round = `... on RoundChangedEvent { from to round { number status quorum } job { id } }`;
@@ -233,7 +233,7 @@ describeOnEachStore('a federated job', (open) => {
     expect(heard).toEqual(['TRAINING', 'AGGREGATING', 'SUCCEEDED']);
   });
 
-  test('is no federation for a job that is none', async () => {
+  test('is null for a job that is not federated', async () => {
     const { job } = await seed.createJob(1);
     const { job: shown } = await ask<{ job: unknown }>(
       `query ($id: ID!) { job(id: $id) { federation { numDevices } steps { part round { number } } } }`,
@@ -259,7 +259,7 @@ describeOnEachStore('a federated job', (open) => {
       expect(seen.federation.models).toHaveLength(1);
     });
 
-    test('that watches the job: sees no more of a device than what it did for the job', async () => {
+    test('that watches the job: sees only what a device did for the job', async () => {
       const { job } = await fleet.createJob({ numDevices: 1 });
       const device = nth(await fleet.train(job.id, 1), 0);
       await seed.claim(await seed.createJob([{ name: 'Run', pinnedDeviceId: device.device.id }]), 0, device);
@@ -274,7 +274,7 @@ describeOnEachStore('a federated job', (open) => {
       });
     });
 
-    test('that watches the job: is not shown the file of another that it starts from, as those who train it are (P15)', async () => {
+    test('that watches the job: does not see the start file from another job, which the training devices see (P15)', async () => {
       const { domain, project } = seed;
       const { fragment: start } = await createFragment(domain, admin, {
         projectId: project.id,
@@ -308,7 +308,7 @@ describeOnEachStore('a federated job', (open) => {
     });
   });
 
-  test('leaves out devices and models that were deleted meanwhile, and shows all else', async () => {
+  test('leaves out devices and models that were deleted meanwhile, and shows the rest', async () => {
     const others = await Promise.all(['gone', 'stays'].map((name) => seed.registerDevice({ name, kind: 'EDGE' })));
     const everyone = { ...fleet, devices: [...fleet.devices, ...others] };
     const { job } = await fleet.createJob({ numDevices: everyone.devices.length });

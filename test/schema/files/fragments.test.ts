@@ -27,7 +27,7 @@ describeOnEachStore('fragments', (open) => {
     job = await seed.createJob(2);
   });
 
-  test('with a text are stored at once', async () => {
+  test('that are created with a text are stored at once', async () => {
     const { createFragment } = await put({ filename: 'Notes.txt', text: 'größer' });
     expect(createFragment).toMatchObject({
       __typename: 'CreateFragmentPayload',
@@ -52,12 +52,12 @@ describeOnEachStore('fragments', (open) => {
     });
   });
 
-  test.each(['constructor', '__proto__', 'a.toString', 'a.'])('take the name %s as one without a known ending', async (filename) => {
+  test.each(['constructor', '__proto__', 'a.toString', 'a.'])('treat the name %s as one without a known extension', async (filename) => {
     const { createFragment } = await put({ filename, text: '1' });
     expect(createFragment).toMatchObject({ fragment: { filename, contentType: 'application/octet-stream' } });
   });
 
-  test('without a text wait for their bytes, and say where to put them', async () => {
+  test('that are created without a text wait for their bytes, and show where to upload them', async () => {
     const { createFragment } = await put({ filename: 'm.safetensors', type: 'MODEL', stepNumber: 1 });
     expect(createFragment).toMatchObject({
       uploadUrl: expect.stringMatching(/^\/fragments\/frag_/),
@@ -65,7 +65,7 @@ describeOnEachStore('fragments', (open) => {
     });
   });
 
-  test('use a filename once, in upper and lower case alike', async () => {
+  test('have unique filenames, regardless of case', async () => {
     const first = await put({ filename: 'a.txt', text: '1' });
     const { createFragment } = await put({ filename: 'A.TXT', text: '2' });
     expect(createFragment).toMatchObject({ code: 'ALREADY_EXISTS', existingId: first.createFragment.fragment.id });
@@ -97,7 +97,7 @@ describeOnEachStore('fragments', (open) => {
     expect(step).toEqual({ own: { nodes: [{ filename: 'two.csv' }, { filename: 'one.csv' }] }, others: { nodes: [] } });
   });
 
-  test('of a project are looked for among those of its succeeded jobs', async () => {
+  test('of a project are searched in its succeeded jobs', async () => {
     const latest = async () => {
       const { project } = await ask<{ project: { latestFragment: { text: string } | null } }>(
         'query ($id: ID!) { project(id: $id) { latestFragment(filename: "Model.TXT") { text } none: latestFragment(filename: "\\u0000") { id } } }',
@@ -114,7 +114,7 @@ describeOnEachStore('fragments', (open) => {
     expect(await latest()).toBe('old');
   });
 
-  test('larger than asked for show no text', async () => {
+  test('that exceed the requested size show no text', async () => {
     const { createFragment } = await put({ filename: 'a.txt', text: '12345' });
     const { fragment } = await ask<{ fragment: object }>(
       'query ($id: ID!) { fragment(id: $id) { four: text(maxBytes: 4) five: text(maxBytes: 5) } }',

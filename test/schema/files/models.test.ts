@@ -1,4 +1,4 @@
-/** Models and their versions, what jobs start from, and who may see it. */
+/** Models and their versions, the start models of jobs, and who may see them. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createApiKey } from '../../../src/domain/access/key-changes.ts';
 import { completeStep, failStep } from '../../../src/domain/claims/outcomes.ts';
@@ -37,7 +37,7 @@ describeOnEachStore('models', (open) => {
         )
       ).job;
 
-    test('is made of the model of a training job that succeeds, named after it (s5)', async () => {
+    test('is made from the model of a training job that succeeds, and named after it (s5)', async () => {
       const { job } = await seed.createJob(1, { name: 'Digits classifier' });
       expect(await seeJob(job.id)).toMatchObject({ model: null, modelVersion: null });
       const fragment = await training.train(job, '12345');
@@ -49,7 +49,7 @@ describeOnEachStore('models', (open) => {
       });
     });
 
-    test('grows by a version with each job that names it, and is read by id, as a node and of its project', async () => {
+    test('gains a version with each job that names it, and is read by id, as a node and through its project', async () => {
       const { job: first } = await seed.createJob(1, { name: 'Line' });
       const one = await training.train(first, 'one');
       const modelId = (await seeJob(first.id)).model?.id ?? '';
@@ -106,7 +106,7 @@ describeOnEachStore('models', (open) => {
       expect(numbers.sort()).toEqual([2, 3, 4, 5, 6, 7]);
     });
 
-    test('is not made of what is no training, of a job that fails, or of bytes that never came', async () => {
+    test('is not made from a job that is not a training, from a failed job, or from a file that was never uploaded', async () => {
       const { job: validation } = await seed.createJob(1, { type: 'VALIDATION' });
       await training.train(validation, 'x');
       const { job: failing } = await seed.createJob();
@@ -120,7 +120,7 @@ describeOnEachStore('models', (open) => {
       for (const { id } of [validation, failing, announcing]) expect(await seeJob(id)).toMatchObject({ model: null, modelVersion: null });
     });
 
-    test('of another project, or that is not there, is refused', async () => {
+    test('of another project, or an unknown one, is refused', async () => {
       const { project } = await createProject(seed.domain, admin, { name: 'Other' });
       const { job } = await seed.createJob(1, { projectId: project.id });
       await training.train(job, 'x');
@@ -148,7 +148,7 @@ describeOnEachStore('models', (open) => {
       });
     });
 
-    test('goes with its project', async () => {
+    test('is deleted with its project', async () => {
       const { project } = await createProject(seed.domain, admin, { name: 'Short' });
       const { job } = await seed.createJob(1, { projectId: project.id });
       await training.train(job, 'x');
@@ -228,7 +228,7 @@ describeOnEachStore('models', (open) => {
       }
     });
 
-    test('that only watches a job is not shown what the job starts from (P15)', async () => {
+    test('that only watches a job does not see its start model (P15)', async () => {
       const id = await training.makeExperiment(await training.modelOfProject());
       const job = await training.queue(id);
       const { secret } = await createApiKey(seed.domain, admin, { name: 'watch', kind: 'WATCH', jobId: job.id });
@@ -242,7 +242,7 @@ describeOnEachStore('models', (open) => {
       expect(seen).toEqual({ startModel: null, experiment: { startModel: null } });
     });
 
-    test('of a viewer makes no experiment', async () => {
+    test('of a viewer may not make an experiment', async () => {
       const { secret } = await createApiKey(seed.domain, admin, { name: 'v', kind: 'USER', role: 'VIEWER', projectId: seed.project.id });
       const input = { projectId: seed.project.id, name: 'x' };
       expect(await refusalOf(createExperiment(seed.domain, await seed.principalOf(secret), input))).toMatchObject({ code: 'FORBIDDEN' });

@@ -1,4 +1,4 @@
-/** Pages and curves say what is past retention, as streams do (P8). */
+/** Pages and curves report what is past retention, as streams do (P8). */
 import { expect, test } from 'vitest';
 import { completeStep } from '../../../src/domain/claims/outcomes.ts';
 import { appendLog, reportMetrics } from '../../../src/domain/claims/progress.ts';
@@ -49,7 +49,7 @@ describeOnEachStore('What is past retention', (open) => {
     expect(first.metricSeries.totalPoints + first.metricSeries.missed).toBe(500);
     expect(first.metricSeries.missed).toBeGreaterThan(400);
     expect(first.metrics).toEqual([{ value: 499 }]);
-    // The next page tells of nothing twice.
+    // The next page reports nothing twice.
     const { job: next } = await ask<Answer>(query, { id: job.job.id, log: log?.endCursor, events: first.events.endCursor });
     expect([next.steps[0]?.log.missed, next.steps[0]?.log.chunks[0]?.offset, next.events.missed]).toEqual([0, 31_000, 0]);
   });

@@ -35,7 +35,7 @@ describeOnEachStore('a subscription', (open) => {
   describe('to the log', () => {
     const log = `subscription ($jobId: ID!, $after: Cursor) { log(jobId: $jobId, after: $after) { cursor state missed chunks { text cursor stepNumber attempt offset } } }`;
 
-    test('gives what is stored, then what comes, then its end, and goes on from any cursor', async () => {
+    test('delivers stored chunks, new ones and the end, and resumes from any cursor', async () => {
       const { lease } = await seed.claim(job);
       const say = (offset: number, text: string) =>
         appendLog(seed.domain, admin, { leaseToken: lease.token, chunks: [{ offset, text, stream: 'STDOUT' }] });
@@ -52,7 +52,7 @@ describeOnEachStore('a subscription', (open) => {
 
       const later = await watch<{ log: FrameOf }>(log, { jobId: job.job.id, after: history?.log.chunks[0]?.cursor });
       expect((await later.next())?.log).toMatchObject({ state: 'ENDED', chunks: [{ text: 'two\n' }] });
-      // A page goes on from a frame's cursor too.
+      // A page continues from a frame's cursor, too.
       const page = await ask<{ job: { step: { log: { chunks: unknown[]; endCursor: string } } } }>(
         'query ($id: ID!, $after: Cursor) { job(id: $id) { step(number: 0) { log(after: $after) { chunks { text } endCursor } } } }',
         { id: job.job.id, after: history?.log.cursor },
@@ -60,14 +60,14 @@ describeOnEachStore('a subscription', (open) => {
       expect(page.job.step.log).toMatchObject({ chunks: [{ text: 'two\n' }], endCursor: end?.log.cursor });
     });
 
-    test('refuses a job that is not there, and a cursor that the stream never gave (P8)', async () => {
+    test('refuses an unknown job, and a cursor that the stream never issued (P8)', async () => {
       await expect(watch(log, { jobId: 'job_none' })).rejects.toThrow(/BAD_REQUEST/);
       await expect(watch(log, { jobId: job.job.id, after: 'bm9uZQ' })).rejects.toThrow(/BAD_REQUEST/);
       await expect(watchAs(seed.domain, null)(log, { jobId: job.job.id })).rejects.toThrow(/UNAUTHENTICATED/);
     });
   });
 
-  test('to metrics gives those of the names that were asked for; to telemetry gives samples', async () => {
+  test('to metrics delivers the requested names, and one to telemetry delivers samples', async () => {
     const { lease } = await seed.claim(job);
     const metrics = await watch<{ metrics: FrameOf }>(
       'subscription ($jobId: ID!) { metrics(jobId: $jobId, names: ["loss"]) { cursor state points { name value iteration stepNumber attempt } } }',
@@ -95,7 +95,7 @@ describeOnEachStore('a subscription', (open) => {
     await telemetry.end();
   });
 
-  test('to the status of a job gives each change with the history as it is then', async () => {
+  test('to the status of a job delivers each change with the history up to it', async () => {
     const frames = await watch<{ jobStatus: FrameOf }>(
       'subscription ($jobId: ID!) { jobStatus(jobId: $jobId) { state history { status reason transitions { to } } transitions { from to reason cursor } } }',
       { jobId: job.job.id },
@@ -128,7 +128,7 @@ describeOnEachStore('a subscription', (open) => {
       [field: string]: unknown;
     }
 
-    test('of one job gives every kind of them, as its pages do', async () => {
+    test('of one job delivers every kind of event, as its pages do', async () => {
       const { id } = job.job;
       const { steps } = await addSteps(seed.domain, admin, { jobId: id, steps: [{ name: 'more' }] });
       await updateJob(seed.domain, admin, { jobId: id, name: 'Other' });
@@ -157,7 +157,7 @@ describeOnEachStore('a subscription', (open) => {
       const typed = await ask<{ events: { events: Seen[] } }>(eventsPage, { filter: { jobId: id, types: ['JOB_UPDATED', 'JOB_CREATED'] } });
       expect(typed.events.events.map(({ __typename }) => __typename)).toEqual(['JobCreatedEvent', 'JobUpdatedEvent']);
 
-      // What has been deleted since takes nothing along.
+      // A deleted fragment does not remove its event.
       await deleteFragment(seed.domain, admin, { fragmentId: fragment.id });
       const after = await watch<{ events: { events: Seen[] } }>(events, { filter: { jobId: id } });
       expect((await after.next())?.events.events).toHaveLength(5);
@@ -166,7 +166,7 @@ describeOnEachStore('a subscription', (open) => {
       await after.end();
     });
 
-    test('across jobs comes in the order of commits, goes on from any cursor, and leaves out what was deleted', async () => {
+    test('across jobs delivers in commit order, resumes from any cursor, and leaves out deleted objects', async () => {
       const whole = await watch<{ events: { events: Seen[]; state: string; cursor: string } }>(events, {
         filter: { types: ['JOB_CREATED'] },
       });
@@ -206,7 +206,7 @@ describeOnEachStore('a subscription', (open) => {
     });
   });
 
-  test('to one job gives it as it is, and again after each change of it or its steps, until it is deleted', async () => {
+  test('to one job delivers it at once, and after each change of it or its steps, until it is deleted', async () => {
     const frames = await watch<{ jobUpdated: unknown }>(
       'subscription ($jobId: ID!) { jobUpdated(jobId: $jobId) { status name steps { status } } }',
       { jobId: job.job.id },
@@ -220,7 +220,7 @@ describeOnEachStore('a subscription', (open) => {
     expect(await frames.next()).toBeNull();
   });
 
-  test('to a list of jobs gives those that its filter takes, and again what changes of them', async () => {
+  test('to a list of jobs delivers the ones that match its filter, and each that changes', async () => {
     await updateJob(seed.domain, admin, { jobId: job.job.id, name: 'Watched' });
     const frames = await watch<{ jobsUpdated: unknown }>(
       'subscription ($filter: JobFilter) { jobsUpdated(filter: $filter) { id name priority } }',
@@ -233,7 +233,7 @@ describeOnEachStore('a subscription', (open) => {
     await frames.end();
   });
 
-  test('to claimable steps counts them, and the list has them in the order of claims', async () => {
+  test('to claimable steps counts them, and their list is in the order of claims', async () => {
     const { project } = await createProject(seed.domain, admin, { name: 'Of its own' });
     const device = await seed.registerDevice({ projectId: project.id, resources: { cpu: 4 } });
     const make = async (name: string, priority: number, cpu = 1) => {

@@ -6,13 +6,13 @@ import { describeOnEachStore } from '../../support/databases.ts';
 import { admin, plantSeed, type Seed } from '../../support/seed.ts';
 import { type Ask, askAs } from '../ask.ts';
 
-/** The answer of a mutation: its payload, or a refusal. */
+/** The answer of a mutation: its payload or a refusal. */
 type Result<P> = P & { __typename: string; code?: string; message?: string };
 
 describeOnEachStore('the catalogue', (open) => {
   let seed: Seed;
   let ask: Ask;
-  /** Of another project, with a device and a job of its own. */
+  /** Another project, with a device and a job. */
   let other: { id: string; jobId: string; deviceId: string };
   let editor: Principal;
 
@@ -36,7 +36,7 @@ describeOnEachStore('the catalogue', (open) => {
       ... on IdempotencyConflictError { differingPaths }
     } }`;
 
-    test('are made with the pipeline that was given, and read back as they were made', async () => {
+    test('are made with the given pipeline, and read back as they were made', async () => {
       const pipeline = [
         {
           name: 'train',
@@ -70,12 +70,12 @@ describeOnEachStore('the catalogue', (open) => {
       expect(project.name).toBe('Piped');
     });
 
-    test('start with one step named Bootstrap where no pipeline is given', async () => {
+    test('have one step named Bootstrap if no pipeline is given', async () => {
       const { createProject: made } = await ask<{ createProject: object }>(create, { input: { name: 'Bare' } });
       expect(made).toMatchObject({ project: { pipeline: [{ name: 'Bootstrap', maxAttempts: 1, container: null }] } });
     });
 
-    test('with a wrong input are refused, naming what is wrong', async () => {
+    test('with a wrong input are refused, naming the wrong fields', async () => {
       const { createProject: refused } = await ask<{ createProject: object }>(create, { input: { name: ' ', pipeline: [{ name: '' }] } });
       expect(refused).toMatchObject({
         __typename: 'InvalidInputError',
@@ -84,13 +84,13 @@ describeOnEachStore('the catalogue', (open) => {
       });
     });
 
-    test('with the key of another input are refused, naming what differs (P6)', async () => {
+    test('with the idempotency key of another input are refused, naming the difference (P6)', async () => {
       await ask(create, { input: { name: 'Once', idempotencyKey: 'k' } });
       const { createProject: refused } = await ask<{ createProject: object }>(create, { input: { name: 'Twice', idempotencyKey: 'k' } });
       expect(refused).toMatchObject({ __typename: 'IdempotencyConflictError', differingPaths: ['name'] });
     });
 
-    test('show what a change left, in the same answer', async () => {
+    test('show their new state in the answer to a change', async () => {
       const { updateProject } = await ask<{ updateProject: object }>(
         `mutation ($id: ID!) { updateProject(input: { projectId: $id, name: "Figures" }) { ... on UpdateProjectPayload { project { name jobs { totalCount } } } } }`,
         { id: seed.project.id },
@@ -98,7 +98,7 @@ describeOnEachStore('the catalogue', (open) => {
       expect(updateProject).toMatchObject({ project: { name: 'Figures' } });
     });
 
-    test('are not deleted while a job has not ended', async () => {
+    test('are not deleted until all their jobs have ended', async () => {
       const { deleteProject } = await ask<{ deleteProject: object }>(
         `mutation ($id: ID!) { deleteProject(input: { projectId: $id }) { __typename ... on InvalidStateError { code status allowed } } }`,
         { id: other.id },
@@ -145,7 +145,7 @@ describeOnEachStore('the catalogue', (open) => {
       expect(again).toMatchObject({ apiKey: null, device: { id: first.device.id, slots: 4 } });
     });
 
-    test('are found by status, kind and labels, and counted the same', async () => {
+    test('are filtered by status, kind and labels, and counted with the same filter', async () => {
       await seed.registerDevice({ name: 'old' });
       seed.clock.advance(61_000);
       await seed.registerDevice({ name: 'new', labels: [{ key: 'zone', value: 'a' }] });
@@ -183,7 +183,7 @@ describeOnEachStore('the catalogue', (open) => {
   });
 
   describe('keys', () => {
-    test('are shown with a hint and without their secret, and end when they are revoked', async () => {
+    test('show a hint but not their secret, and end when they are revoked', async () => {
       interface Made {
         createApiKey: { apiKey: { id: string; hint: string; role: string }; secret: string };
       }
@@ -213,7 +213,7 @@ describeOnEachStore('the catalogue', (open) => {
       await expect(askAs(seed.domain, viewer)('{ apiKeys { totalCount } }')).rejects.toThrow('FORBIDDEN: This key may not read keys.');
     });
 
-    test('are listed by whether they are good', async () => {
+    test('are filtered by whether they are valid', async () => {
       const count = async (args: string) =>
         (await ask<{ apiKeys: { totalCount: number } }>(`{ apiKeys(${args}) { totalCount } }`)).apiKeys.totalCount;
       const before = [await count('isLive: true'), await count('isLive: false'), await count('kinds: [USER, DEVICE, WATCH]')];
@@ -229,7 +229,7 @@ describeOnEachStore('the catalogue', (open) => {
   describe('nodes', () => {
     const query = `query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }`;
 
-    test('are found by id whatever they are, in the order that was asked for', async () => {
+    test('are found by id, whatever their type, in the order of the request', async () => {
       const job = await seed.createJob(1);
       const ids = [job.job.id, other.deviceId, 'job_00000000000000000000000000', 'nonsense', seed.project.id, job.steps[0]?.id];
       const { nodes } = await ask<{ nodes: ({ __typename: string; id: string } | null)[] }>(query, { ids });
@@ -237,14 +237,14 @@ describeOnEachStore('the catalogue', (open) => {
       expect(nodes.map((node) => node?.id ?? null)).toEqual([ids[0], ids[1], null, null, ids[4], ids[5]]);
     });
 
-    test('of another project are as if they were not there (P15)', async () => {
+    test('of another project are null (P15)', async () => {
       const ids = [other.id, other.jobId, other.deviceId, seed.project.id];
       const { nodes } = await askAs(seed.domain, editor)<{ nodes: ({ id: string } | null)[] }>(query, { ids });
       expect(nodes).toEqual([null, null, null, { __typename: 'Project', id: seed.project.id }]);
     });
   });
 
-  test('lists show and count only what a key of one project sees (P15)', async () => {
+  test('lists and counts only what a key of one project sees (P15)', async () => {
     const asked = await askAs(
       seed.domain,
       editor,
@@ -255,7 +255,7 @@ describeOnEachStore('the catalogue', (open) => {
     expect(asked.devices).toEqual({ totalCount: 0, nodes: [] });
   });
 
-  test('the viewer is the key that came', async () => {
+  test('shows the key of the request as the viewer', async () => {
     const { viewer } = await askAs(
       seed.domain,
       editor,
@@ -271,7 +271,7 @@ describeOnEachStore('the catalogue', (open) => {
     });
   });
 
-  test('without a key, nothing is answered', async () => {
+  test('answers nothing without a key', async () => {
     const stranger = askAs(seed.domain, null);
     for (const field of [
       'viewer { name }',
@@ -284,7 +284,7 @@ describeOnEachStore('the catalogue', (open) => {
     }
   });
 
-  test('the gateway says what it is, and what its limits are', async () => {
+  test('shows the version and the limits of the gateway', async () => {
     const { gateway } = await ask<{ gateway: object }>('{ gateway { version store startedAt limits } }');
     expect(gateway).toMatchObject({
       version: expect.stringMatching(/^\d+\.\d+\.\d+/),

@@ -1,4 +1,7 @@
-/** Something is deleted between two reads of one request: the answer says so, and is no fault (P14). */
+/**
+ * An object is deleted between two reads of one request: the answer says NOT_FOUND, not an internal
+ * error (P14).
+ */
 import { createSourceEventStream, type ExecutionResult, execute, graphql, parse } from 'graphql';
 import { expect, test } from 'vitest';
 import { reportMetrics } from '../../../src/domain/claims/progress.ts';
@@ -13,7 +16,10 @@ import type { Queries } from '../../../src/store/store.ts';
 import { describeOnGround, refusalOf } from '../../support/ground.ts';
 import { admin, type SeededJob } from '../../support/seed.ts';
 
-/** The same domain, in which `meanwhile` happens once, right after the first reading statement whose name begins so. */
+/**
+ * The same domain, but `meanwhile` runs once, after the first reading statement whose name begins
+ * with `name`.
+ */
 function interrupt(domain: Domain, name: string, meanwhile: () => Promise<unknown>): Domain {
   let isOver = false;
   const { read } = domain.store;
@@ -40,7 +46,7 @@ function interrupt(domain: Domain, name: string, meanwhile: () => Promise<unknow
 }
 
 describeOnGround('A job that is deleted while it is read', (on) => {
-  /** Ended, with a metric and a lease that was. */
+  /** An ended job with a metric and an ended lease. */
   async function endedJob(): Promise<SeededJob> {
     const { seed } = on();
     const job = await seed.createJob(1, { items: [{ name: 'epochs', value: '3', valueType: 'INT' }] });
@@ -58,7 +64,7 @@ describeOnGround('A job that is deleted while it is read', (on) => {
 
   const codesOf = ({ errors }: ExecutionResult) => errors?.map(({ extensions, path }) => [path?.join('.'), extensions.code]);
 
-  test('is NOT_FOUND where it cannot be null, at the field that leads to it', async () => {
+  test('is NOT_FOUND at the field that leads to it, if that cannot be null', async () => {
     const job = await endedJob();
     const id = job.steps[0]?.id;
     const answer = await ask(job, 'steps by id', 'query ($id: ID!) { node(id: $id) { id ... on Step { job { id } } } }', { id });
@@ -66,7 +72,7 @@ describeOnGround('A job that is deleted while it is read', (on) => {
     expect(answer.data).toEqual({ node: null });
   });
 
-  test('takes the fields that need what went with it along, and no others', async () => {
+  test('nulls only the fields that need what was deleted with it', async () => {
     const job = await endedJob();
     const source = 'query ($id: ID!) { job(id: $id) { id metrics { name step { id } } } viewer { name } }';
     const answer = await ask(job, 'latest metrics', source, { id: job.job.id });
@@ -74,13 +80,13 @@ describeOnGround('A job that is deleted while it is read', (on) => {
     expect(answer.data).toMatchObject({ job: null, viewer: { name: 'user:admin' } });
   });
 
-  test('is told of as NOT_FOUND on a subscription whose frame it is deleted under, which then ends', async () => {
+  test('sends NOT_FOUND on a subscription whose frame was being read, which then ends', async () => {
     const { seed, wakeups } = on();
     const { job } = await endedJob();
     const domain = interrupt(seed.domain, 'events between', () => deleteJob(seed.domain, admin, { jobId: job.id }));
     const document = parse('subscription ($id: ID!) { jobStatus(jobId: $id) { state history { status } } }');
     const variableValues = { id: job.id };
-    // As the server does: a context of its own for each frame.
+    // A new context for each frame, as in the server.
     const context = () => createContext({ domain, wakeups }, admin);
     const frames = await createSourceEventStream({ schema, document, variableValues, contextValue: context() });
     if (!(Symbol.asyncIterator in frames)) throw new Error(JSON.stringify(frames));
@@ -93,7 +99,7 @@ describeOnGround('A job that is deleted while it is read', (on) => {
     expect(wakeups.size).toBe(0);
   });
 
-  test('answers NOT_FOUND to the output that comes for it', async () => {
+  test('answers NOT_FOUND to output that is reported for it', async () => {
     const { seed } = on();
     const running = await seed.createJob();
     const domain = interrupt(seed.domain, 'job by id', async () => {

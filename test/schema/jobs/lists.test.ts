@@ -49,7 +49,7 @@ describeOnEachStore('a list of jobs', (open) => {
         name: pickOne(random, names),
         type: pickOne(random, ['TRAINING', 'VALIDATION', 'CONVERSION']),
         initiator: pickOne(random, ['MANUAL', 'GIT', 'DATA']),
-        // Few, so that there are ties.
+        // A small range, so that there are ties.
         priority: pickNumber(random, 3) - 1,
         labels: [
           { key: 'team', value: pickOne(random, ['a', 'b']) },
@@ -63,7 +63,7 @@ describeOnEachStore('a list of jobs', (open) => {
     jobs = await Promise.all(ids.map((id) => seed.readJob(id)));
   });
 
-  test('is newest first, unless it says otherwise', async () => {
+  test('is newest first by default', async () => {
     const page = await list();
     expect(idsOf(page)).toEqual(idsWhere(() => true));
     expect(page.totalCount).toBe(40);
@@ -144,7 +144,7 @@ describeOnEachStore('a list of jobs', (open) => {
       { field, direction: 'DESC' },
     ]);
 
-    test.each(orders)('by $field $direction is walked both ways without hole or repetition, ties by age', async (orderBy) => {
+    test.each(orders)('by $field $direction is paged both ways without gap or repetition, with ties sorted by age', async (orderBy) => {
       const keyOf = keys[orderBy.field] ?? (() => 0);
       const sign = orderBy.direction === 'ASC' ? 1 : -1;
       const filter = { types: ['TRAINING', 'VALIDATION'] };
@@ -171,7 +171,7 @@ describeOnEachStore('a list of jobs', (open) => {
     });
   });
 
-  test('is right in more shapes than are kept prepared', async () => {
+  test('is right for more variants than are kept prepared', async () => {
     const random = seedRandom('shapes');
     const maybe = () => pickNumber(random, 2) === 0;
     const labels = [
@@ -199,7 +199,7 @@ describeOnEachStore('a list of jobs', (open) => {
     }
   });
 
-  test('of a project is what its project lists, and nothing when the filter asks for another', async () => {
+  test('through a project shows its jobs, and nothing if the filter names another project', async () => {
     const ofProject = `query ($id: ID!, $filter: JobFilter) { project(id: $id) { jobs(first: 100, filter: $filter) { nodes { id } } } }`;
     const read = async (filter: unknown) =>
       (await ask<{ project: { jobs: Page } }>(ofProject, { id: projects[0], filter })).project.jobs.nodes.map(({ id }) => id);
@@ -207,7 +207,7 @@ describeOnEachStore('a list of jobs', (open) => {
     expect(await read({ projectId: projects[1] })).toEqual([]);
   });
 
-  test('shows a key of one project that project’s jobs alone, and a job’s own key that job alone', async () => {
+  test('shows a key of one project only that project’s jobs, and a job’s own key only that job', async () => {
     const ofProject = askAs(seed.domain, { ...admin, role: 'VIEWER', projectId: projects[1] ?? null });
     const count = `query ($filter: JobFilter) { jobs(filter: $filter) { totalCount } }`;
     expect(await ofProject(count)).toEqual({ jobs: { totalCount: 20 } });
@@ -219,7 +219,7 @@ describeOnEachStore('a list of jobs', (open) => {
     await cancelJob(seed.domain, admin, { jobId: job.id, cancelTimeoutSeconds: 0 });
   });
 
-  test('refuses cursors of another order, and such as no database has values for', async () => {
+  test('refuses cursors of another order, and cursors with values that no database can store', async () => {
     const refused = /^BAD_REQUEST/;
     const { pageInfo } = await list({ first: 1 });
     const order = { field: 'PRIORITY', direction: 'DESC' };

@@ -1,4 +1,4 @@
-/** The status of a federated job in the words of other systems, from its making to its end. */
+/** The status of a federated job in the terms of other systems, from creation to end. */
 import { expect, test } from 'vitest';
 import { completeStep } from '../../../src/domain/claims/outcomes.ts';
 import { createExperiment } from '../../../src/domain/jobs/experiments.ts';
@@ -8,7 +8,7 @@ import { admin, plantSeed } from '../../support/seed.ts';
 import { askAs } from '../ask.ts';
 
 describeOnEachStore('the native status of a federated job', (open) => {
-  test('says to vergeai when it is in progress, when it aggregates, and when it is done', async () => {
+  test('is IN_PROGRESS, AGGREGATION_IN_PROGRESS and done in the terms of vergeai', async () => {
     const seed = await plantSeed(await open());
     const fleet = await raiseFleet(seed, 1);
     const ask = askAs(seed.domain, admin);
@@ -27,7 +27,7 @@ describeOnEachStore('the native status of a federated job', (open) => {
     const training = await fleet.claim(job.id, device);
     expect(await statusOf(job.id)).toEqual(['IN_PROGRESS', '1']);
     await fleet.handIn(training, device);
-    // The aggregation waits; nobody has begun it.
+    // The aggregation waits for a claim.
     expect(await statusOf(job.id)).toEqual(['IN_PROGRESS', '1']);
 
     const step = (await seed.readSteps(job.id)).find(({ part }) => part === 'AGGREGATE');

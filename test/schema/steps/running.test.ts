@@ -148,7 +148,7 @@ describeOnEachStore('a job', (open) => {
       lease = claimed.lease;
     });
 
-    test('takes reports, and shows the newest of them', async () => {
+    test('accepts reports, and shows the newest values', async () => {
       const reported = await run(asDevice, 'reportProgress', 'lease { attempt } nextLogOffset isCancelRequested isPreempted isDraining', {
         leaseToken: lease.token,
         statusMessage: 'epoch 2 of 3',
@@ -208,7 +208,7 @@ describeOnEachStore('a job', (open) => {
       });
     });
 
-    test('is completed step by step, and shows the payload as the mutation left it', async () => {
+    test('is completed step by step, and each payload shows the new state', async () => {
       const completed = await run(
         asDevice,
         'completeStep',
@@ -230,7 +230,7 @@ describeOnEachStore('a job', (open) => {
       expect(next.claims).toHaveLength(1);
     });
 
-    test('shows every change of a step, how it came to be first', async () => {
+    test('shows every change of a step, its creation first', async () => {
       await run(asDevice, 'releaseStep', 'step { status }', { leaseToken: lease.token, description: 'No disk.' });
       const { job } = await ask<{ job: unknown }>(
         `query ($id: ID!) { job(id: $id) { steps { transitions { from to reason description actor cursor } } } }`,
@@ -250,7 +250,7 @@ describeOnEachStore('a job', (open) => {
       });
     });
 
-    test('refuses a lease that is no longer current, with the step as it is (P3)', async () => {
+    test('refuses a lease that is no longer current, and shows the step as it is (P3)', async () => {
       await run(asDevice, 'failStep', 'step { status }', { leaseToken: lease.token, exitCode: 2, reason: 'EXIT_CODE' });
       const { reportMetrics: refused } = await asDevice<{ reportMetrics: unknown }>(
         `mutation ($input: ReportMetricsInput!) { reportMetrics(input: $input) { ${refusal} ... on StaleLeaseError { step { status job { status history { reason exitCode } } } } } }`,
@@ -262,7 +262,7 @@ describeOnEachStore('a job', (open) => {
       });
     });
 
-    test('is cancelled, deleted, and gone', async () => {
+    test('is cancelled and deleted, and then not found', async () => {
       expect(await run(ask, 'deleteJob', 'deletedJobId', { jobId })).toMatchObject({ code: 'INVALID_STATE' });
       const cancelled = await run(ask, 'cancelJob', 'job { status steps { status } }', { jobId, reason: 'Enough.' });
       expect(cancelled).toMatchObject({ job: { status: 'CANCELLING', steps: [{ status: 'CANCELLING' }, { status: 'SKIPPED' }] } });
@@ -277,7 +277,7 @@ describeOnEachStore('a job', (open) => {
       expect(await ask('query ($id: ID!) { job(id: $id) { id } node(id: $id) { id } }', { id: jobId })).toEqual({ job: null, node: null });
     });
 
-    test('grows by steps, is updated, and is run again as a new job', async () => {
+    test('gets more steps, is updated, and is run again as a new job', async () => {
       const added = await run(ask, 'addSteps', 'job { steps { number name } } steps { number status transitions { to } }', {
         jobId,
         steps: [{ name: 'evaluate' }],
@@ -295,7 +295,7 @@ describeOnEachStore('a job', (open) => {
     });
   });
 
-  test('of many jobs reads all steps with one query', async () => {
+  test('in a list of many reads all steps with one query', async () => {
     for (let i = 0; i < 10; i++) await seed.createJob(3);
     const { jobs } = await ask<{ jobs: { nodes: { steps: { number: number }[] }[] } }>(
       '{ jobs(first: 10) { nodes { steps { number } } } }',

@@ -59,7 +59,7 @@ describeOnEachStore('a long curve', (open) => {
     });
   });
 
-  test('is thinned to what was asked for and keeps its peak', async () => {
+  test('is thinned to the requested number of points and keeps its peak', async () => {
     const { totalPoints, points } = await series('loss', 500);
     expect(totalPoints).toBe(LENGTH);
     expect(points).toHaveLength(500);
@@ -70,11 +70,11 @@ describeOnEachStore('a long curve', (open) => {
     expect(iterations).toEqual([...iterations].sort((a, b) => a - b));
   });
 
-  test('is thinned to 10,000 points when nothing was asked for', async () => {
+  test('is thinned to 10,000 points by default', async () => {
     expect((await series('loss')).points).toHaveLength(10_000);
   });
 
-  test('of points without iterations has these last, in the order in which they were reported', async () => {
+  test('has points without an iteration last, in the order of their reports', async () => {
     const { points } = await series('mixed');
     expect(points).toEqual([
       { iteration: 3, value: 4 },
@@ -84,7 +84,7 @@ describeOnEachStore('a long curve', (open) => {
     ]);
   });
 
-  test('of telemetry keeps the peaks of each of its curves, within the time that was asked for', async () => {
+  test('of telemetry keeps the peaks of each of its values, within the requested time', async () => {
     const telemetry = async (args: string) =>
       (
         await ask<{ job: { telemetry: { at: string; cpu: number; memoryMb: number }[] } }>(
@@ -101,7 +101,7 @@ describeOnEachStore('a long curve', (open) => {
     expect(minute[0]?.at).toBe('2026-01-01T00:10:00.000Z');
   });
 
-  test('is refused with more points than a page can show', async () => {
+  test('is refused if it asks for more points than a page may have', async () => {
     for (const maxPoints of [0, 10_001]) await expect(series('loss', maxPoints)).rejects.toThrow(/BAD_REQUEST: maxPoints/);
   });
 });

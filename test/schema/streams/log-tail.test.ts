@@ -1,4 +1,4 @@
-/** The end of a log, where lines are written over as bars of progress do. */
+/** The end of a log whose lines are overwritten, as progress bars do. */
 import { beforeAll, expect, test } from 'vitest';
 import { describeOnEachStore } from '../../support/databases.ts';
 import { admin, plantSeed, type Seed } from '../../support/seed.ts';

@@ -1,4 +1,4 @@
-/** How many metrics a job may have, and what reading a job costs that has more. */
+/** The number of metrics that a job may have, and the cost of reading a job that has more. */
 import { sql } from 'drizzle-orm';
 import { expect, test } from 'vitest';
 import { completeStep } from '../../../src/domain/claims/outcomes.ts';
@@ -11,7 +11,7 @@ import { askAs } from '../ask.ts';
 const query = 'query ($id: ID!, $names: [String!]) { job(id: $id) { metrics(names: $names) { name value } } }';
 
 describeOnEachStore('a job with a limit of five metrics', (open) => {
-  test('refuses the sixth by its name, and takes new values of those that it has (P14)', async () => {
+  test('refuses the sixth by its name, and accepts new values of the five (P14)', async () => {
     const seed = await plantSeed(await open(), { limits: { metricNamesAtMost: 5 } });
     const job = await seed.createJob(2);
     const device = await seed.registerDevice();
@@ -21,7 +21,7 @@ describeOnEachStore('a job with a limit of five metrics', (open) => {
     await report(one, ['a', 'b', 'c']);
     await completeStep(seed.domain, admin, { leaseToken: one });
     const { token: two } = (await seed.claim(job, 1, device)).lease;
-    // Of another step, the same name is another metric.
+    // The same name in another step is another metric.
     await report(two, ['a', 'b']);
     const refused = await report(two, ['a', 'b', 'z'], 2).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(InvalidInput);
@@ -38,7 +38,7 @@ describeOnEachStore('a job with a limit of five metrics', (open) => {
   });
 });
 
-test('a job that has 100,000 metrics is read by name, and refused at once without (P9, P14)', async () => {
+test('a job with 100,000 metrics is read by metric name, and refused at once without a name (P9, P14)', async () => {
   const database = await createSqliteDatabase();
   const store = await database.open();
   const seed = await plantSeed(store);
@@ -51,7 +51,7 @@ test('a job that has 100,000 metrics is read by name, and refused at once withou
   const before = process.cpuUsage();
   await expect(ask(query, { id: job.id })).rejects.toThrow('Ask for some of them with the argument names.');
   const { user, system } = process.cpuUsage(before);
-  // All of them as rows took 1.6 s.
+  // Reading all of them as rows took 1.6 s.
   expect((user + system) / 1_000).toBeLessThan(400);
   expect(await ask(query, { id: job.id, names: ['m1', 'm99999', 'none'] })).toEqual({
     job: {
