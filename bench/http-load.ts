@@ -2,9 +2,9 @@
  * HTTP/1.1 load from plain sockets. Requests are bytes made beforehand; answers are read only as
  * far as it takes to find their end.
  *
- * autocannon and undici were tried first. Either needs a whole core to ask for what a bare node:http
- * server answers with another, so the load would have been measured. `rounds.ts` prints how busy the
- * server was, which shows whether the load still keeps up.
+ * autocannon and undici were tried first. Either needs a whole core to ask for what a bare
+ * node:http server answers with another, so the load would have been measured. `rounds.ts` prints
+ * how busy the server was, which shows whether the load still keeps up.
  */
 import { connect, type Socket } from 'node:net';
 

@@ -42,7 +42,9 @@ export async function prepareReads(gateway: Gateway): Promise<Reads> {
   };
 }
 
-/** One job by id, against a bare node:http server that reads the rows and answers the same bytes. */
+/**
+ * One job by id, against a bare node:http server that reads the rows and answers the same bytes.
+ */
 export async function benchPoint({ gateway, point }: Reads, plan: Plan): Promise<Report> {
   const peer = await startServer('bench/peers/bare.js', [gateway.database]);
   await requireSameAnswers(gateway, peer, point, (answer) => answer.toString());

@@ -1,4 +1,4 @@
-/** The gateway as a process: how it starts, why it does not, and that it goes on where it was. */
+/** The gateway as a process: how it starts, why it does not, and that it continues where it was. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -27,7 +27,7 @@ async function start(options: GatewayOptions): Promise<Gateway> {
   return gateway;
 }
 
-/** What a gateway that cannot start says before it ends with 1. */
+/** The message of a gateway that cannot start, before it ends with 1. */
 async function refusalOf(options: GatewayOptions): Promise<string> {
   const failure = await startGateway(options).then(
     async (gateway) => {
@@ -37,9 +37,9 @@ async function refusalOf(options: GatewayOptions): Promise<string> {
     (error: unknown) => String(error),
   );
   const [, output = ''] = /^Error: The gateway ended with 1:\n([\s\S]*)$/.exec(failure) ?? [];
-  // Without the lines of the log, if it got so far.
+  // Without lines of the log, if it got so far.
   const said = output.replaceAll(/^\{"level".*\n/gm, '');
-  // One line; that of a wrong flag is followed by where to look them up.
+  // One line. After a wrong flag, a second line says where to look flags up.
   expect(said, failure).toMatch(/^[^\n]+\n(See trainyard \w+ --help\.\n)?$/);
   return said.trim();
 }
@@ -58,7 +58,7 @@ async function ask(gateway: Gateway, query: string, variables: object = {}, key 
 const createProject =
   'mutation ($name: String!) { createProject(input: { name: $name }) { __typename ... on CreateProjectPayload { project { id name } } } }';
 
-test('A gateway says that it is ready once it takes TRAINYARD_ADMIN_KEY, and not before (P11)', async () => {
+test('A gateway reports that it is ready once it accepts TRAINYARD_ADMIN_KEY, and not before (P11)', async () => {
   const database = await createDatabase(createPostgresDatabase);
   const first = await startGateway({ database });
   const { port } = first;
@@ -66,7 +66,7 @@ test('A gateway says that it is ready once it takes TRAINYARD_ADMIN_KEY, and not
   const holder = new pg.Client({ connectionString: database.url ?? '' });
   await holder.connect();
   ending.push(() => holder.end());
-  // Now no key can be stored.
+  // From now on no key can be stored.
   await holder.query('begin; lock table api_keys in share row exclusive mode');
   const adminKey = 'tyk_another-0123456789';
   const starting = start({ database, flags: ['--port', String(port)], env: { TRAINYARD_ADMIN_KEY: adminKey } });
@@ -84,7 +84,7 @@ describe.each([
   { dialect: 'sqlite', create: createSqliteDatabase },
   { dialect: 'postgres', create: createPostgresDatabase },
 ])('A gateway on $dialect', ({ dialect, create }) => {
-  test('takes another TRAINYARD_ADMIN_KEY for a rotation, and none that has ended (P15)', async () => {
+  test('treats another TRAINYARD_ADMIN_KEY as a rotation, and refuses one that has ended (P15)', async () => {
     const database = await createDatabase(create);
     const [first, second] = ['tyk_first-0123456789', 'tyk_second-0123456789'];
     const startWith = (key: string) => startGateway({ database, env: { TRAINYARD_ADMIN_KEY: key } });
@@ -92,7 +92,7 @@ describe.each([
     const gateway = await startWith(second);
     const keys = '{ apiKeys(kinds: [USER]) { nodes { id name createdBy state expiresAt replacedBy { id } } } }';
     const answer = await ask(gateway, keys, {}, first);
-    const { nodes } = answer.apiKeys as { nodes: { id: string }[] }; // as asked for
+    const { nodes } = answer.apiKeys as { nodes: { id: string }[] }; // selected above
     const made = { name: 'operator', createdBy: 'setting:TRAINYARD_ADMIN_KEY', state: 'LIVE' };
     expect(nodes).toEqual([
       { id: expect.any(String), ...made, expiresAt: null, replacedBy: null },
@@ -105,7 +105,7 @@ describe.each([
     expect(said).toBe(`TRAINYARD_ADMIN_KEY is ${nodes[1]?.id}, which is REVOKED: choose another.`);
   });
 
-  test('says where it is and what it stands on', async () => {
+  test('prints its address and its database', async () => {
     const gateway = await start({ database: await createDatabase(create) });
     expect(gateway.output()).toMatch(new RegExp(`^Trainyard is at ${gateway.url} on ${dialect} \\S+\\.\n`));
     expect((await fetch(`${gateway.url}/health/ready`)).status).toBe(200);
@@ -127,7 +127,7 @@ describe.each([
     expect(performance.now() - before).toBeLessThan(15_000);
   });
 
-  test('refuses a database that a newer version wrote, and damages nothing', async () => {
+  test('refuses a database that a newer version wrote, and changes nothing', async () => {
     const database = await createDatabase(create);
     const store = await database.open();
     await store.write(async ({ db, t }) => db.insert(t.meta).values({ key: 'note', value: 'kept' }));
@@ -160,14 +160,14 @@ describe('A gateway', () => {
     const port = address instanceof Object ? address.port : 0;
     const database = await createDatabase(createSqliteDatabase);
     expect(await refusalOf({ database, flags: ['--port', String(port)] })).toContain(String(port));
-    // The address of the metrics too: the process ends by itself.
+    // A taken address of the metrics, too: the process ends by itself.
     expect(await refusalOf({ database, flags: ['--metrics-address', `127.0.0.1:${port}`] })).toContain(String(port));
-    // The port is free again: the refusal left the data as it found it.
+    // The refusal left the data unchanged, so a start on the freed port succeeds.
     taken.close();
     await start({ database });
   });
 
-  test('that is refused by its documents or a taken port leaves a store of an older version byte for byte', async () => {
+  test('that does not start because of its documents or a taken port leaves a store of an older version unchanged, byte for byte', async () => {
     const database = await createDatabase(createSqliteDatabase);
     const older = new SqliteDatabase(database.file);
     migrateFile(older, { most: migrationsOf('sqlite').known - 1 });
@@ -207,7 +207,7 @@ describe('A gateway', () => {
     expect((await fetch(`${first.url}/health/ready`)).status).toBe(200);
   });
 
-  test('refuses a file that is no database', async () => {
+  test('refuses a file that is not a database', async () => {
     const database = await createDatabase(createSqliteDatabase);
     writeFileSync(database.file, 'Dear diary, '.repeat(100));
     expect(await refusalOf({ database })).toMatch(/is not a SQLite database\.$/);
@@ -232,7 +232,7 @@ describe('A gateway', () => {
     expect(readdirSync(database.folder)).toEqual([]);
   });
 
-  test('prints no secret but the link that it shows once', async () => {
+  test('prints no secret except the link that it shows once', async () => {
     const gateway = await start({ database: await createDatabase(createSqliteDatabase) });
     await ask(gateway, '{ viewer { name } }');
     expect(gateway.output()).not.toContain(gateway.adminKey);

@@ -16,7 +16,7 @@ registerHooks({
 process.on('exit', () => console.log(loaded.filter((line) => line.includes('/node_modules/')).sort().join('\\n')));
 `;
 
-/** The modules of packages that this command loads, each with its format. */
+/** The package modules that this command loads, each with its format. */
 function modulesOf(...command: string[]): string[] {
   const list = `data:text/javascript,${encodeURIComponent(listModules)}`;
   return spawnSync(process.execPath, ['--import', list, ...command], { cwd: root, encoding: 'utf8' })
@@ -24,7 +24,7 @@ function modulesOf(...command: string[]): string[] {
     .split('\n');
 }
 
-test('the modules of packages are the ones that Node would load by itself', () => {
+test('the loaded modules of packages are the ones that Node would load by itself', () => {
   const store = 'src/store/open.ts';
   const modules = modulesOf('--import', './src/module-loading.ts', store);
   expect(modules.filter((line) => line.includes('/drizzle-orm/')).length).toBeGreaterThan(100);
@@ -33,12 +33,12 @@ test('the modules of packages are the ones that Node would load by itself', () =
 
 const ofGateways = /drizzle-orm|better-sqlite3|pothos/;
 
-test('a command of a client loads nothing that only a gateway needs', () => {
+test('a client command loads nothing that only a gateway needs', () => {
   const modules = modulesOf('src/main.ts', 'jobs', '--help').join('\n');
   expect(modules).toContain('/graphql-ws/');
   expect(modules).not.toMatch(ofGateways);
 });
 
-test('a start whose settings are refused has loaded nothing that only a gateway needs', () => {
+test('a start with refused settings loads nothing that only a gateway needs', () => {
   expect(modulesOf('src/main.ts', 'serve', '--port', 'none').join('\n')).not.toMatch(ofGateways);
 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { endInTurn } from '../src/shutdown.ts';
 
-test('the parts of a thing end in turn, whichever of them fail', async () => {
+test('the parts of a whole are closed in turn, even if some of them fail', async () => {
   const said: string[] = [];
   const slow = Promise.withResolvers<void>();
   const ending = endInTurn(

@@ -205,7 +205,8 @@ describeOnEachStore('A backup', (_open, create, dialect) => {
     const [source, target, killed] = [await create(), await create(), await create()];
     const planted = await plant(source);
     const { folder } = await take(source);
-    // As after a kill, its writes are in the log beside its file. Then someone removed the file alone.
+    // As after a kill, its writes are in the log beside its file. Then someone removed the file
+    // alone.
     await plant(killed);
     copyFileSync(`${killed.file}-wal`, `${target.file}-wal`);
     await restore(folder, target);

@@ -1,4 +1,4 @@
-/** The checker can fail: it finds each bug that is put in on purpose, and names the promise that the bug breaks. */
+/** The checker can fail: it finds each deliberate bug and names the promise that the bug breaks. */
 import { describe, expect, test } from 'vitest';
 import { bugs } from './bugs/bugs.ts';
 import { findBug } from './bugs/run.ts';

@@ -1,4 +1,4 @@
-/** Thousands of events in one go, and fifty who watch: those who keep up, those who do not, and those who come later. */
+/** Thousands of events at once, with fifty subscribers: fast ones, slow ones and late ones. */
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
@@ -11,7 +11,10 @@ import { startGateway } from '../support/gateway.ts';
 
 const JOBS = 5;
 const STEPS = 1_000;
-/** What one gateway may grow by: far under what it would cost to keep the burst for each of them (50 × some MB). */
+/**
+ * The growth allowed to one gateway: far less than a copy of the burst for each subscriber (50 ×
+ * some MB).
+ */
 const MOST_GROWTH_MB = 150;
 
 const ending: (() => Promise<unknown>)[] = [];
@@ -69,7 +72,8 @@ test.skipIf(process.platform !== 'linux').each([
     };
     let total = Number.POSITIVE_INFINITY;
     await Promise.all([...Array.from({ length: 30 }, () => watch(0)), ...Array.from({ length: 10 }, () => watch(300))]);
-    // Each step is skipped, and each job ends. Said before it happens: the last frame may come before the answers do.
+    // Each step is skipped and each job ends. Set before that: the last frame may arrive before the
+    // answers.
     total = (seen[0]?.length ?? 0) + JOBS * (STEPS + 1);
     const memory = memoryMb(gateway.pid);
     await Promise.all(jobIds.map(async (jobId) => unwrap((await client.request(CancelJobDocument, { input: { jobId } })).cancelJob)));

@@ -1,4 +1,4 @@
-/** Rounds of kills in one world, and what the checker says of them. */
+/** Rounds of kills in one world, and the checker's verdict on them. */
 import { join } from 'node:path';
 import { check, type Extent, measure } from './checker/check.ts';
 import { readStored } from './checker/database.ts';
@@ -16,7 +16,7 @@ export interface Chapter {
   readonly workersKilled: number;
   readonly extent: Extent;
   readonly findings: readonly Finding[];
-  /** Findings, what did not come to its end, and faults of the chaos tests themselves. */
+  /** Findings, objects that did not end, and faults of the chaos tests themselves. */
   readonly violations: number;
   readonly report: string;
 }
@@ -36,7 +36,9 @@ export async function runChapter(options: KillOptions): Promise<Chapter> {
   };
 }
 
-/** Lets the checker read a world that has come to its end. `dataDir`: what is left of its data, of a SQLite file. */
+/**
+ * Lets the checker read a world that has ended. `dataDir`: the remaining data, with a SQLite file.
+ */
 export async function judge(world: World, dataDir?: string): Promise<{ evidence: Evidence; findings: Finding[]; extent: Extent }> {
   const stored = await readStored(dataDir === undefined ? world.database : join(dataDir, 'trainyard.sqlite'));
   const evidence = gather(readHistory(readNotes(world.notesDir)), stored, { fragmentsDir: join(dataDir ?? world.dataDir, 'fragments') });

@@ -1,4 +1,7 @@
-/** Databases for a run of the chaos tests: a SQLite file in a folder, or a database of its own in a real PostgreSQL that is started for it. */
+/**
+ * Databases for a chaos run: a SQLite file in a folder, or a database in a real PostgreSQL that is
+ * started for the run.
+ */
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
@@ -10,16 +13,18 @@ export interface PostgresServer {
   readonly port: number;
   /** postgres://… of a new, empty database. */
   create(): Promise<string>;
-  /** Ends the server for a while: `fast` as an operator does, `immediate` as a crash. */
+  /** Stops the server for a while: `fast` like an operator, `immediate` like a crash. */
   interrupt(how: 'fast' | 'immediate'): Promise<void>;
   resume(): Promise<void>;
-  /** While it is interrupted: copies its data; and puts the copy in their place, as a recovery to that moment. */
+  /**
+   * While it is stopped: copies its data, or restores the copy, as in a recovery to that moment.
+   */
   copy(): Promise<void>;
   putBack(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Starts a PostgreSQL that is as durable as a real one; it ends with this process, however that ends. */
+/** Starts a PostgreSQL with full durability. It ends with this process, however that ends. */
 export async function startPostgres(): Promise<PostgresServer> {
   const file = fileURLToPath(new URL('../support/postgres-keeper.ts', import.meta.url));
   const keeper: ChildProcess = fork(file, ['durable'], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });

@@ -1,4 +1,7 @@
-/** Processes that stand still and wake, clocks that jump, gateways that are replaced one after the other: clients at work, and the checker's word on it. */
+/**
+ * Stopped processes that wake, clocks that jump, and gateways that are replaced in turn, while
+ * clients work. The checker judges each.
+ */
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
@@ -30,7 +33,7 @@ async function open(
 
 const directly = async (port: number) => `http://127.0.0.1:${port}`;
 
-/** Lets all come to its end; answers what the checker has to say, and how much there was to check. */
+/** Lets everything end. Returns the findings, and how much was checked. */
 async function conclude() {
   const unfinished = await world.drain();
   expect([...unfinished, ...world.faults]).toEqual([]);
@@ -39,7 +42,7 @@ async function conclude() {
   return { findings, extent, codes: [...new Set(codes)] };
 }
 
-test('workers that stand still past their leases and wake change nothing that is not theirs any more (P3, P5)', {
+test('workers that stand still past their leases change nothing that they no longer hold when they wake (P3, P5)', {
   timeout: 120_000,
 }, async () => {
   await open('zombies');
@@ -56,7 +59,7 @@ test('workers that stand still past their leases and wake change nothing that is
   expect(codes).toEqual([]);
 });
 
-test('a gateway that stands still past the leases breaks no promise, and takes no step from who goes on (P2, P13)', {
+test('a gateway that stands still past the leases breaks no promise, and takes no step from a device that goes on (P2, P13)', {
   timeout: 120_000,
 }, async () => {
   await open('standstill');
@@ -66,11 +69,11 @@ test('a gateway that stands still past the leases breaks no promise, and takes n
   world.gateways[0]?.signal('SIGCONT');
   await pause(1_000);
   const { findings } = await conclude();
-  // A lease that was given its time again ends later than it was first told to.
+  // A lease that got its time again ends later than its first answer said.
   expect(findings.filter(({ promise }) => promise !== 'P5')).toEqual([]);
 });
 
-test('one of two gateways that stands still holds up nobody at the other, and breaks no promise when it wakes (P2, P3)', {
+test('one of two gateways that stands still delays nobody at the other, and breaks no promise when it wakes (P2, P3)', {
   timeout: 120_000,
 }, async () => {
   await open('one of two', { gateways: 2, gateway: { flags: ['--aggregator', 'off'] } });
@@ -93,12 +96,12 @@ test('a wall clock that jumps by an hour and by a day, both ways, breaks no prom
   }
   await pause(1_000);
   const { findings, extent } = await conclude();
-  // A jump makes leases longer or shorter, and what is checked with the times of a clock that jumps says nothing.
+  // A jump makes leases longer or shorter, so checks by the times of a jumping clock prove nothing.
   expect(findings.filter(({ promise, says }) => promise !== 'P5' && !/lease of attempt \d+ at \S+ ends/.test(says))).toEqual([]);
   expect(extent.acknowledged).toBeGreaterThan(20);
 });
 
-test('two gateways that are replaced one after the other under load break no promise, and each ends within 15 s (P11)', {
+test('two gateways that are replaced in turn under load break no promise, and each ends within 15 s (P11)', {
   timeout: 150_000,
 }, async () => {
   await open('rolling', { gateways: 2, gateway: { flags: ['--aggregator', 'off'] } });
@@ -115,7 +118,7 @@ test('two gateways that are replaced one after the other under load break no pro
   expect(codes).toEqual([]);
 });
 
-test('a network that delays, cuts and swallows what is sent makes no hole, no double and no lost answer (P1, P6, P7)', {
+test('a network that delays, cuts and swallows packets causes no gap, no duplicate and no lost answer (P1, P6, P7)', {
   timeout: 150_000,
 }, async () => {
   const networks: BadNetwork[] = [];
@@ -128,7 +131,7 @@ test('a network that delays, cuts and swallows what is sent makes no hole, no do
   for (const network of networks) network.heal();
   const { findings, extent, codes } = await conclude();
   for (const network of networks) network.close();
-  // A row that was swallowed on its way came late, and no wake-up was lost.
+  // A row that was swallowed in the network came late; no wake-up was lost.
   expect(findings.filter(({ says }) => !says.includes('its wake-up was lost'))).toEqual([]);
   expect(codes).toEqual([]);
   expect(extent.acknowledged).toBeGreaterThan(20);

@@ -1,4 +1,7 @@
-/** The gateway's disk fills up under load: a real file system with no room left, for the database and for files. */
+/**
+ * The gateway's disk fills up under load: a real file system without free space, for the database
+ * and for files.
+ */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -25,7 +28,7 @@ const script = (go: string) =>
   `i=1; while [ $i -le ${LINES} ]; do echo "line $i"; i=$((i+1)); sleep 0.02; done; while [ ! -e ${go} ]; do sleep 0.05; done; head -c 200000 /dev/zero > "$TRAINYARD_FRAGMENTS/model.bin"`;
 
 describe.skipIf(why !== null)('On a full disk', () => {
-  test('writes and uploads are told so, reads and streams go on, and all goes on when there is room, without a restart (P12, P1)', {
+  test('writes and uploads are refused, reads and streams go on, and everything resumes once there is space, without a restart (P12, P1)', {
     timeout: 150_000,
   }, async () => {
     const folder = createFolder('small');
@@ -52,18 +55,18 @@ describe.skipIf(why !== null)('On a full disk', () => {
       await load.more(40);
       disk.fill();
       await load.refused(20);
-      // Writes say why.
+      // Writes report the reason.
       await vi.waitFor(async () => {
         const asked = client.request(CreateJobDocument, { input: { projectId: station.projectId, name: 'One too many' } });
         await expect(asked).rejects.toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('disk is full') });
       });
-      // Reads go on, and so do streams, those that are opened now as well.
+      // Reads go on, and so do streams, including new ones.
       expect((await client.request(JobsDocument, { first: 100 })).jobs.edges.length).toBeGreaterThan(0);
       for await (const { state } of subscribe(target, EventsDocument, { filter: { jobId } })) if (state === 'LIVE') break;
       disk.relieve();
       await load.more(40);
     }
-    // Its files come while there is no room for them.
+    // Its files arrive while there is no space for them.
     disk.fill();
     await load.refused(20);
     writeFileSync(go, '');

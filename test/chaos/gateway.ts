@@ -1,4 +1,6 @@
-/** A gateway of the chaos tests: a process of its own, killed and started again on the same port and the same data. */
+/**
+ * A gateway of the chaos tests: its own process, killed and restarted on the same port and data.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
@@ -7,14 +9,14 @@ import { fileURLToPath } from 'node:url';
 import type { Notebook } from './notes.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-/** These bound a hang. P11 has 15 s for a stop. */
+/** Bounds for a hang. P11 allows 15 s for a stop. */
 const START_WITHIN_MS = 180_000;
 const STOP_WITHIN_MS = 60_000;
 
 export const adminKey = 'tyk_for-chaos-tests-alone-0123456789abcdefghijklm';
 
 export interface GatewayPlace {
-  /** Names it in the notes: `gateway 0`. */
+  /** Its name in the notes: `gateway 0`. */
   readonly name: string;
   readonly port: number;
   readonly dataDir: string;
@@ -23,9 +25,9 @@ export interface GatewayPlace {
   /** The checkout whose src/main.ts runs. Default: this one. */
   readonly source?: string | undefined;
   readonly flags?: readonly string[] | undefined;
-  /** What each process is run under, with its flags: `['strace', '-f', …]`. */
+  /** The prefix of each start, with its flags: `['strace', '-f', …]`. */
   readonly under?: (() => readonly string[]) | undefined;
-  /** Told of each process that is started. */
+  /** Called for each started process. */
   readonly onSpawn?: ((child: ChildProcess) => void) | undefined;
 }
 
@@ -53,12 +55,15 @@ export class GatewayProcess {
     return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** What it has printed since it was first started. */
+  /** Its output since its first start. */
   get output(): string {
     return this.#output;
   }
 
-  /** Starts the process. Answers at once; `ready` resolves when it serves, and rejects when it ends before that. */
+  /**
+   * Starts the process and returns at once. `ready` resolves when it serves, and rejects if it ends
+   * before that.
+   */
   start(): { readonly ready: Promise<void> } {
     const { name, port, dataDir, databaseUrl, source = root, flags = [], under = () => [] } = this.place;
     const before = this.#output.length;
@@ -69,7 +74,7 @@ export class GatewayProcess {
       ...args,
       ...(databaseUrl === null ? [] : ['--database-url', databaseUrl]),
     ];
-    // What is compiled of a copy of the source is gone with the copy.
+    // The compile cache of a copied source is removed with the copy.
     const cache = source === root ? {} : { NODE_COMPILE_CACHE: join(source, 'compiled') };
     this.#notebook.write({ kind: 'fate', of: name, what: 'starting' });
     const child = spawn(program, rest, {
@@ -112,13 +117,13 @@ export class GatewayProcess {
     await this.#ended;
   }
 
-  /** Stops the process where it stands, or lets it go on. */
+  /** Pauses the process, or lets it continue. */
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
     this.#child?.kill(signal);
     this.#notebook.write({ kind: 'fate', of: this.place.name, what: signal === 'SIGSTOP' ? 'paused' : 'resumed' });
   }
 
-  /** Asks it to end, and makes it when it does not. Answers whether it did by itself. */
+  /** Asks it to end, and kills it if it does not. Returns whether it ended by itself. */
   async stop(): Promise<boolean> {
     this.#child?.kill('SIGTERM');
     this.#notebook.write({ kind: 'fate', of: this.place.name, what: 'stopped' });
@@ -137,7 +142,7 @@ export function withoutSettings(env: NodeJS.ProcessEnv): Record<string, string |
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('TRAINYARD_')));
 }
 
-/** Below the ports that systems give to outgoing connections: while a gateway is dead, nobody takes its port by chance. */
+/** Below the ports of outgoing connections: nothing takes a dead gateway's port by chance. */
 const FIRST_PORT = 12_000;
 const LAST_PORT = 30_000;
 

@@ -1,4 +1,7 @@
-/** Histories written by hand: notes of clients and rows of a database, as they would be, for the checker to read. */
+/**
+ * Histories written by hand: the notes of clients and the rows of a database, for the checker to
+ * read.
+ */
 import type { AttemptRow, EventRow, LogRow, MetricRow, Stored } from './checker/database.ts';
 import { type Evidence, gather } from './checker/evidence.ts';
 import { readHistory } from './checker/history.ts';
@@ -11,7 +14,7 @@ export const job = 'job_1';
 export const step = 'step_1';
 export const project = 'proj_1';
 
-/** A cursor as a gateway makes them. */
+/** A cursor in the gateway's format. */
 export const cursorOf = (kind: StreamKind, seq: number, jobId = kind === 'feed' ? '' : job) =>
   Buffer.from(`store.${kind}.${jobId}.${seq}`).toString('base64url');
 
@@ -21,12 +24,12 @@ export class Hand {
     ...{ jobs: [], steps: [], attempts: [], events: [], log: [], metrics: [] },
     ...{ telemetry: [], fragments: [], streams: [], keys: [], devices: [] },
   };
-  /** The clock: of what is written next, in milliseconds. */
+  /** The time of the next entry, in milliseconds. */
   time = 1_000;
   #calls = 0;
   readonly #lines = new Map<string, number>();
 
-  /** Begins with a gateway that is ready and one job with one step, which is queued. */
+  /** Starts with a ready gateway and one job with one queued step. */
   constructor() {
     this.write('runner', { kind: 'fate', of: 'gateway 0', what: 'ready' });
     this.stored.jobs.push({ id: job, projectId: project, name: 'key-1', status: 'QUEUED' });
@@ -47,7 +50,7 @@ export class Hand {
     return this;
   }
 
-  /** A call and its answer; `null` for none. Answers the call's number, for `again`. */
+  /** A call and its answer, or `null` for none. Returns the call's number, for `again`. */
   call<K extends OperationName>(
     client: string,
     operation: K,
@@ -56,14 +59,14 @@ export class Hand {
     again: number | null = null,
   ): number {
     const call = ++this.#calls;
-    // Casts: by hand only that is written of an answer which a check reads.
+    // Casts: only the parts of an answer that a check reads are written.
     this.write(client, { kind: 'asked', call, again, operation, input } as unknown as Entry);
     if (result === null) this.write(client, { kind: 'lost', call, isSent: true, why: 'cut' });
     else this.write(client, { kind: 'answered', call, operation, result } as unknown as Entry);
     return call;
   }
 
-  /** A claim of the step, noted and stored. Answers the token. */
+  /** A claim of the step, noted and stored. Returns the token. */
   claim(client: string, attempt: number, { isStored = true, leaseSeconds = 1 } = {}): string {
     const token = `lease ${client} ${attempt}`;
     const claims = [{ step: { id: step, number: 0, job: { id: job } }, lease: { token, attempt } }];
@@ -72,7 +75,7 @@ export class Hand {
     return token;
   }
 
-  /** The rows that a claim leaves. */
+  /** The rows of a claim. */
   storeAttempt(number: number, row: Partial<AttemptRow> = {}): void {
     const times = { claimedAt: this.time, leaseExpiresAt: this.time + 1_000, finishedAt: null };
     this.stored.attempts.push({ stepId: step, number, deviceId: null, outcome: 'RUNNING', ...times, ...row });
@@ -80,7 +83,7 @@ export class Hand {
     this.change({ status: 'RUNNING', attemptCount: number });
   }
 
-  /** The rows that the end of the newest attempt leaves. */
+  /** The rows of the end of the newest attempt. */
   storeEnd(outcome: string, to: string, reason = 'COMPLETED'): void {
     const attempt = this.stored.attempts.at(-1);
     if (attempt) this.stored.attempts[this.stored.attempts.length - 1] = { ...attempt, outcome, finishedAt: this.time };
@@ -88,7 +91,7 @@ export class Hand {
     this.change({ status: to });
   }
 
-  /** Of the step's row. */
+  /** Changes columns of the step's row. */
   change(columns: Partial<Stored['steps'][number]>): void {
     const [row] = this.stored.steps;
     if (row) this.stored.steps[0] = { ...row, ...columns };

@@ -1,4 +1,7 @@
-/** Single writes and syncs fail, each in its turn, in the middle of a load: nothing that was answered is lost, and the gateway goes on. */
+/**
+ * Single writes and syncs fail in turn under load: nothing answered is lost, and the gateway goes
+ * on.
+ */
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -17,7 +20,10 @@ afterEach(async () => {
   for (const end of ending.splice(0).reverse()) await end();
 });
 
-/** What fails, and the n-th of which. A plus: and each after it, as on a full disk. */
+/**
+ * Which call fails, and the how manieth of its kind. A plus: every later one too, as on a full
+ * disk.
+ */
 const sweeps = [
   { what: 'a sync', calls: ['fsync:error=EIO'], whens: ['1', '2', '3', '4', '5', '6', '1+2', '1+'] },
   { what: 'a write, for want of room', calls: ['pwrite64:error=ENOSPC'], whens: ['1', '2', '3', '5', '8', '13', '1+7', '1+'] },
@@ -25,7 +31,7 @@ const sweeps = [
 ] as const;
 
 describe.skipIf(why !== null).each(sweeps)('When $what fails', ({ calls, whens }) => {
-  test('nothing that was answered is lost, requests are told that they may try again, and the gateway goes on (P1, P12)', {
+  test('no answered change is lost, requests are told to try again, and the gateway goes on (P1, P12)', {
     timeout: 120_000,
   }, async () => {
     const database = await createSqliteDatabase();
@@ -44,12 +50,12 @@ describe.skipIf(why !== null).each(sweeps)('When $what fails', ({ calls, whens }
         calls.map((call) => `${call}:when=${when}`),
         paths,
       );
-      // What fails may be part of a checkpoint: then no request hears of it, and none has to.
+      // The failure may be in a checkpoint, which no request notices.
       while (injection.happened() === 0) await pause(20);
       await injection.detach();
-      // It goes on, without a restart.
+      // It goes on without a restart.
       await load.more(10);
-      // And what is there is what a process after it finds.
+      // A new process finds the same data.
       if (i % 4 === 3) await gateway.restart();
     }
     await load.more(20);

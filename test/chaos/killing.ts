@@ -1,10 +1,13 @@
-/** Rounds in which a gateway is killed while clients work, for each database a test of its own: they run beside one another. */
+/**
+ * Kills of a gateway while clients work. Each database has a test of its own, so that they run in
+ * parallel.
+ */
 import { expect } from 'vitest';
 import { runChapter } from './chapter.ts';
 import type { DatabaseKind } from './databases.ts';
 import { openPlace } from './place.ts';
 
-/** Runs so many rounds, and expects that no promise was broken in them. */
+/** Runs the rounds, and expects no broken promise. */
 export async function expectNothingBroken(
   database: DatabaseKind,
   how: { readonly rounds: number; readonly gateways: number },

@@ -1,4 +1,7 @@
-/** Gateways are killed, again and again, while clients work: 20 rounds on PostgreSQL. Any number of rounds: `npm run chaos -- kills`. */
+/**
+ * Repeated kills of a gateway while clients work: 20 rounds on PostgreSQL. `npm run chaos -- kills`
+ * runs any number of rounds.
+ */
 import { test } from 'vitest';
 import { expectNothingBroken } from './killing.ts';
 

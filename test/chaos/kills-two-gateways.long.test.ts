@@ -1,4 +1,7 @@
-/** Gateways are killed, again and again, while clients work: 10 rounds with two on one PostgreSQL. Any number of rounds: `npm run chaos -- kills`. */
+/**
+ * Repeated kills of one of two gateways on one PostgreSQL while clients work: 10 rounds. `npm run
+ * chaos -- kills` runs any number of rounds.
+ */
 import { test } from 'vitest';
 import { expectNothingBroken } from './killing.ts';
 

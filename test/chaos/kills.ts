@@ -1,4 +1,7 @@
-/** Rounds in which a gateway is killed while clients work: at random moments, while it starts as well, and workers now and then too. */
+/**
+ * Rounds in which a gateway is killed while clients work: at random moments, also during its start.
+ * Sometimes a worker is killed, too.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../../src/client/errors.ts';
 import type { GatewayProcess } from './gateway.ts';
@@ -6,13 +9,16 @@ import { readNotes } from './notes.ts';
 import { type Random, seedRandom } from './random.ts';
 import { World, type WorldOptions } from './world.ts';
 
-/** However little work was done by then, it goes on: the checker finds in that what there is. */
+/** Even if little was done by then, the run goes on: the checker reads what there is. */
 const ANSWERS_WITHIN_MS = 180_000;
 
-/** Now and then a gateway lives long enough for leases to run out while it is there, and for rows to be late that nobody was woken for. */
+/**
+ * Sometimes a gateway lives long enough for leases to run out, and for rows without a wake-up to be
+ * late.
+ */
 const LONG_LIFE_MS = 7_000;
 
-/** How many clients of a kind, and with which options of theirs. */
+/** The number of clients of each kind, and their options. */
 interface Crew {
   readonly count: number;
   readonly options?: Readonly<Record<string, string | number>>;
@@ -20,13 +26,16 @@ interface Crew {
 
 export interface KillOptions extends WorldOptions {
   readonly rounds: number;
-  /** How often the very first start is killed, in the migrations as well. Default: 3. */
+  /** How often the first start is killed, also during migrations. Default: 3. */
   readonly startKills?: number | undefined;
-  /** For how long a round lets the gateway live, in milliseconds: from, to. Default: 200, 2,500. */
+  /** How long a round lets the gateway live, in milliseconds: from, to. Default: 200, 2,500. */
   readonly lives?: readonly [from: number, to: number] | undefined;
-  /** Goes on after the last round until clients have noted so many answers: on a machine that is busy with other things that takes longer. */
+  /**
+   * Continues after the last round until clients have noted this many answers, which takes longer
+   * on a busy machine.
+   */
   readonly answers?: number | undefined;
-  /** How long what there is has to come to its end, after the last round. Default: three minutes. */
+  /** How long everything may take to end after the last round. Default: three minutes. */
   readonly drainMs?: number | undefined;
   readonly crews?: Partial<Readonly<Record<'submitter' | 'worker' | 'subscriber', Crew>>> | undefined;
   readonly onRound?: ((round: number) => void) | undefined;
@@ -36,7 +45,7 @@ export interface KillsDone {
   readonly world: World;
   readonly kills: number;
   readonly workersKilled: number;
-  /** What did not come to its end when it should have, or would not start. */
+  /** What did not end in time, or did not start. */
   readonly unfinished: readonly string[];
 }
 
@@ -46,7 +55,10 @@ const usualCrews: Required<NonNullable<KillOptions['crews']>> = {
   subscriber: { count: 2 },
 };
 
-/** Runs so many rounds in one world, lets all come to its end, and stops. What was noted is for the checker; everything has ended. */
+/**
+ * Runs the rounds in one world, lets everything end, and stops. Afterwards the notes are ready for
+ * the checker.
+ */
 export async function runKills(options: KillOptions): Promise<KillsDone> {
   const random = seedRandom(`kills ${options.seed}`);
   const { rounds, startKills = 3, lives = [200, 2_500], answers = 0, drainMs, onRound } = options;
@@ -88,7 +100,7 @@ async function startAgainstKills({ gateways }: World, random: Random, times: num
   return times;
 }
 
-/** Kills one of the gateways, lets it be gone for a while, and starts it; now and then it is killed before it serves. */
+/** Kills a gateway, waits, and starts it. Sometimes it is killed again before it serves. */
 async function killOne({ gateways }: World, random: Random): Promise<number> {
   const eviction = gateways[random.whole(0, gateways.length - 1)];
   if (!eviction) return 0;
@@ -103,14 +115,14 @@ async function killOne({ gateways }: World, random: Random): Promise<number> {
   return kills;
 }
 
-/** Its start takes about half a second on a machine that has nothing else to do. */
+/** A start takes about half a second on an idle machine. */
 async function startAndKill(gateway: GatewayProcess, random: Random): Promise<void> {
   const { ready } = gateway.start();
   await Promise.race([delay(random.between(100, 900)), ready.catch(() => {})]);
   await gateway.kill();
 }
 
-/** A machine goes, another comes. */
+/** Kills a worker and starts another. */
 async function replaceWorker(world: World, random: Random, options: Crew['options']): Promise<number> {
   const workers = world.clients.filter(({ kind }) => kind === 'worker');
   const eviction = workers[random.whole(0, workers.length - 1)];

@@ -1,4 +1,7 @@
-/** The checks of what was answered, on histories written by hand: what they must find, and what they must let pass. */
+/**
+ * The checks of answered mutations, on histories written by hand: what they must find, and what
+ * they must accept.
+ */
 import { describe, expect, test } from 'vitest';
 import { checkDurable } from './checker/p1-durable.ts';
 import { checkOneHolder } from './checker/p2-one-holder.ts';
@@ -13,7 +16,7 @@ const says = (findings: readonly { says: string }[]) => findings.map((finding) =
 const created = (id: string, isReplay = false) => ({ __typename: 'CreateJobPayload', job: { id }, isReplay });
 
 describe('Durable (P1)', () => {
-  test('what was answered and is stored passes, and so does what was not answered and is not', () => {
+  test('an answered change that is stored passes, and so does an unanswered one that is not', () => {
     const hand = new Hand();
     hand.call('s', 'createJob', { projectId: project, name: 'key-1', steps: [{ name: 'step 0' }] }, created(job));
     hand.call('s', 'createJob', { projectId: project, name: 'key-2' }, null);
@@ -27,13 +30,13 @@ describe('Durable (P1)', () => {
     expect(checkDurable(hand.evidence())).toEqual([]);
   });
 
-  test('a job that was answered and is gone is found', () => {
+  test('an answered job that is missing is found', () => {
     const hand = new Hand();
     hand.call('s', 'createJob', { projectId: project, name: 'key-2' }, created('job_2'));
     expect(says(checkDurable(hand.evidence()))).toEqual(['createJob was answered as done, but job job_2 is not stored.']);
   });
 
-  test('a claim, log bytes, a metric, a sample and an end that were answered and are gone are found', () => {
+  test('an answered claim, log, metric, sample and end that are missing are found', () => {
     const hand = new Hand();
     const lost = hand.claim('w', 1, { isStored: false });
     const report = {
@@ -54,7 +57,7 @@ describe('Durable (P1)', () => {
     ]);
   });
 
-  test('a lease that was renewed and a job that was cancelled, and are not, are found', () => {
+  test('an answered renewal and an answered cancellation that are missing are found', () => {
     const hand = new Hand();
     const token = hand.claim('w', 1);
     const lease = { expiresAt: new Date(hand.time + 60_000).toISOString() };
@@ -66,7 +69,7 @@ describe('Durable (P1)', () => {
     ]);
   });
 
-  test('a fragment that was uploaded and has no bytes, or others, is found', () => {
+  test('an uploaded fragment with no bytes, or other bytes, is found', () => {
     const hand = new Hand();
     const token = hand.claim('w', 1);
     const input = { fragmentId: 'frag_1', url: '/', leaseToken: token, sha256: 'aa', sizeBytes: 1 };
@@ -81,7 +84,7 @@ describe('Durable (P1)', () => {
 });
 
 describe('One holder (P2)', () => {
-  test('attempts one after the other pass', () => {
+  test('attempts in sequence pass', () => {
     const hand = new Hand();
     hand.claim('w', 1);
     hand.storeEnd('LOST', 'QUEUED', 'LEASE_EXPIRED');
@@ -90,14 +93,14 @@ describe('One holder (P2)', () => {
     expect(checkOneHolder(hand.evidence())).toEqual([]);
   });
 
-  test('an attempt that was given away twice is found', () => {
+  test('an attempt that was claimed twice is found', () => {
     const hand = new Hand();
     hand.claim('w', 1);
     hand.claim('v', 1, { isStored: false });
     expect(says(checkOneHolder(hand.evidence()))).toEqual([`${step} attempt 1 was claimed 2 times.`]);
   });
 
-  test('an attempt that goes on after the next was claimed is found', () => {
+  test('an attempt that continues after the next was claimed is found', () => {
     const hand = new Hand();
     const token = hand.claim('w', 1);
     hand.storeEnd('LOST', 'QUEUED', 'LEASE_EXPIRED');
@@ -106,7 +109,7 @@ describe('One holder (P2)', () => {
     expect(says(checkOneHolder(hand.evidence()))).toEqual([`${step} was held by attempt 1 while attempt 2 held it.`]);
   });
 
-  test('a hole in the numbers of attempts, and a claim of what is held, are found', () => {
+  test('a gap in the numbers of attempts, and a claim of a held step, are found', () => {
     const hand = new Hand();
     hand.storeAttempt(1);
     hand.storeAttempt(3);
@@ -118,7 +121,7 @@ describe('One holder (P2)', () => {
 });
 
 describe('Fenced (P3)', () => {
-  test('what comes too late, is refused and leaves nothing passes', () => {
+  test('a late request that is refused and stores nothing passes', () => {
     const hand = new Hand();
     const token = hand.claim('w', 1);
     hand.line('one\n');
@@ -129,7 +132,7 @@ describe('Fenced (P3)', () => {
     expect(checkFenced(hand.evidence())).toEqual([]);
   });
 
-  test('what was sent in time, and again after the end because its answer was lost, may be there', () => {
+  test('a request that was sent in time, and again after the end because its answer was lost, may be stored', () => {
     const hand = new Hand();
     const token = hand.claim('w', 1);
     const report = { leaseToken: token, log: [{ offset: 0, text: 'one\n' }] };
@@ -140,7 +143,7 @@ describe('Fenced (P3)', () => {
     expect(checkFenced(hand.evidence())).toEqual([]);
   });
 
-  test('what is taken after a later claim, after its own end, or after a watcher saw its end, is found', () => {
+  test('a request that is accepted after a later claim, after its own end, or after a watcher saw its end, is found', () => {
     const hand = new Hand();
     const first = hand.claim('w', 1);
     hand.storeEnd('LOST', 'QUEUED', 'LEASE_EXPIRED');
@@ -162,7 +165,7 @@ describe('Fenced (P3)', () => {
     expect(says(checkFenced(watched.evidence()))).toEqual([`reportProgress under attempt 1 at ${step}, which was over, was taken.`]);
   });
 
-  test('log, metrics and files that were refused as stale, and are there, are found', () => {
+  test('log, metrics and files that were refused as stale but are stored are found', () => {
     const hand = new Hand();
     const token = hand.claim('w', 1);
     const report = { leaseToken: token, log: [{ offset: 0, text: 'late\n' }], metrics: [{ name: 'loss', value: 1, iteration: 1 }] };
@@ -181,7 +184,7 @@ describe('Fenced (P3)', () => {
 });
 
 describe('Recorded once (P4)', () => {
-  test('a step that ended once passes; one that ended and went on, twice, or as its row does not say, is found', () => {
+  test('a step that ended once passes; a step that ended twice, continued after its end, or ended otherwise than its row says is found', () => {
     const hand = new Hand();
     hand.storeAttempt(1);
     hand.storeEnd('SUCCEEDED', 'SUCCEEDED');
@@ -193,7 +196,7 @@ describe('Recorded once (P4)', () => {
     ]);
   });
 
-  test('an event that does not follow from the one before, and two attempts that succeeded, are found', () => {
+  test('an event that does not follow the one before, and two succeeded attempts, are found', () => {
     const hand = new Hand();
     hand.storeAttempt(1, { outcome: 'SUCCEEDED' });
     hand.storeAttempt(2);
@@ -206,7 +209,7 @@ describe('Recorded once (P4)', () => {
 });
 
 describe('Reclaimed (P5)', () => {
-  test('a step that is let go in time passes, also when a gateway that was away gives the lease its time again', () => {
+  test('a step that is reclaimed in time passes, also when a restarted gateway grants the lease its time again', () => {
     const hand = new Hand();
     hand.claim('w', 1);
     hand.wait(1_400).storeEnd('LOST', 'QUEUED', 'LEASE_EXPIRED');
@@ -218,7 +221,7 @@ describe('Reclaimed (P5)', () => {
     expect(checkReclaimed(hand.evidence())).toEqual([]);
   });
 
-  test('a watcher that hears late that a lease has expired is found', () => {
+  test('an expired lease that a watcher hears of late is found', () => {
     const heard = (afterMs: number) => {
       const hand = new Hand();
       const subscription = hand.subscribe('r', 'feed');
@@ -234,7 +237,7 @@ describe('Reclaimed (P5)', () => {
     expect(heard(4_500)).toEqual([expect.stringMatching(/^A watcher that was there saw that a lease had expired 450\d ms later\.$/)]);
   });
 
-  test('one that is let go late, without a word, or never, is found', () => {
+  test('a step that is reclaimed late, without an event, or never is found', () => {
     const hand = new Hand();
     hand.claim('w', 1);
     hand.wait(9_000).storeEnd('LOST', 'QUEUED', 'RELEASED');
@@ -262,7 +265,7 @@ describe('Idempotent (P6)', () => {
     expect(checkIdempotent(hand.evidence())).toEqual([]);
   });
 
-  test('two jobs of one key, two first answers, and a key that is not kept are found', () => {
+  test('two jobs of one key, two first answers, and a lost key are found', () => {
     const hand = new Hand();
     hand.stored.jobs.push({ id: 'job_2', projectId: project, name: 'key-1', status: 'QUEUED' });
     hand.call('s', 'createJob', input, created(job));
@@ -278,7 +281,7 @@ describe('Idempotent (P6)', () => {
     expect(says(checkIdempotent(forgotten.evidence()))).toEqual(['The key key-1 is not kept with the job that was made for it.']);
   });
 
-  test('another input that is done, or answered as anything but a conflict, is found', () => {
+  test('another input that is accepted, or answered with anything but a conflict, is found', () => {
     const hand = new Hand();
     keep(hand);
     hand.call('s', 'createJob', input, created(job));
@@ -290,7 +293,7 @@ describe('Idempotent (P6)', () => {
   });
 });
 
-test('a fault of the gateway is found; what is refused for its rate is none (P14)', () => {
+test('an internal error is found, and a refusal for the rate is not (P14)', () => {
   const hand = new Hand();
   for (const code of ['INTERNAL_ERROR', 'LIMIT_EXCEEDED']) {
     const call = hand.notes.length;

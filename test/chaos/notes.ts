@@ -1,19 +1,25 @@
 /**
- * How a client writes down what it did. Each client has a file of its own, `NAME.jsonl`; each line is a note, and is on disk before the client
- * goes on: the intention before a call, the answer after it. So what a client that is killed had been told is known, and what it had not is
- * known to be unknown.
+ * The notes of clients. Each client has its own file, `NAME.jsonl`. Each line is a note, and is on
+ * disk before the client goes on: the intention before a call, the answer after it. So it is known
+ * what a killed client had been told, and for which calls it is unknown.
  */
 import { closeSync, fdatasyncSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { OperationName, Operations } from './operations.ts';
 
-/** `mono` is CLOCK_MONOTONIC in milliseconds: it never jumps, and is the same for all processes of one machine. `wall` is Unix time. */
+/**
+ * `mono` is CLOCK_MONOTONIC in milliseconds: it never jumps, and is the same for all processes of a
+ * machine. `wall` is Unix time.
+ */
 export interface Moment {
   readonly mono: number;
   readonly wall: number;
 }
 
-/** A call is about to be made. `again`: the first of the calls that this one repeats, because their answers were lost. */
+/**
+ * A call is about to be made. `again`: the first of the calls that it repeats because their answers
+ * were lost.
+ */
 export type Asked = {
   [K in OperationName]: {
     readonly kind: 'asked';
@@ -34,7 +40,10 @@ export type Answered = {
   };
 }[OperationName];
 
-/** The request as a whole was refused, with a code at its top: nothing was done, unless the code is UNAVAILABLE or INTERNAL_ERROR. */
+/**
+ * The whole request was refused with a top-level code. Nothing was done, unless the code is
+ * UNAVAILABLE or INTERNAL_ERROR.
+ */
 export interface Refused {
   readonly kind: 'refused';
   readonly call: number;
@@ -42,7 +51,7 @@ export interface Refused {
   readonly message: string;
 }
 
-/** There was no answer: whether it was done is not known, unless nobody was there to be asked. */
+/** There was no answer. Whether the call was done is unknown, unless no gateway was reached. */
 export interface Lost {
   readonly kind: 'lost';
   readonly call: number;
@@ -55,16 +64,16 @@ export type StreamKind = 'event' | 'metric' | 'telemetry' | 'log' | 'feed';
 
 export interface Subscribed {
   readonly kind: 'subscribed';
-  /** Names this subscription within its client. It goes on over connections. */
+  /** The subscription's name within its client. It continues over several connections. */
   readonly subscription: string;
   readonly stream: StreamKind;
-  /** '' for the feed. */
+  /** Empty for the feed. */
   readonly jobId: string;
-  /** Of the feed: the project whose events are asked for. */
+  /** For the feed: the project of the events. */
   readonly projectId: string;
-  /** The cursor to go on after; null is the beginning. */
+  /** The cursor to continue after; null is the beginning. */
   readonly after: string | null;
-  /** It waits this long after each frame: a slow consumer. */
+  /** A slow consumer waits this long after each frame. */
   readonly slowMs: number;
 }
 
@@ -82,11 +91,13 @@ export interface FrameSeen {
   readonly cursor: string;
   readonly state: 'REPLAYING' | 'LIVE' | 'ENDED';
   readonly missed: number;
-  /** As they came. */
+  /** As received. */
   readonly rows: readonly Readonly<Record<string, unknown>>[];
 }
 
-/** `ended`: a frame said so. `left`: the client had enough. `refused`: the gateway would not serve it. */
+/**
+ * `ended`: a frame said so. `left`: the client stopped. `refused`: the gateway would not serve it.
+ */
 export interface Unsubscribed {
   readonly kind: 'unsubscribed';
   readonly subscription: string;
@@ -94,7 +105,7 @@ export interface Unsubscribed {
   readonly why: string;
 }
 
-/** A cursor that no stream gave was asked for: `code` is what it was refused with, null if it was served. */
+/** A cursor that no stream issued was sent: `code` is the refusal, null if it was served. */
 export interface Probed {
   readonly kind: 'probed';
   readonly cursor: string;
@@ -102,7 +113,7 @@ export interface Probed {
   readonly code: string | null;
 }
 
-/** By the runner: what it did to a gateway or to a client. */
+/** Written by the runner: what it did to a gateway or a client. */
 export interface Fate {
   readonly kind: 'fate';
   /** `gateway 0`, or the name of a client. */
@@ -111,8 +122,8 @@ export interface Fate {
 }
 
 /**
- * By the runner, when the machine has more to do than it can: work of its own took so many times as long as it takes by itself, and a timer went off
- * so much too late. What others took then says as little.
+ * Written by the runner when the machine is overloaded: its own work took this many times as long
+ * as usual, and a timer fired this much too late. Times of others prove as little then.
  */
 export interface Stalled {
   readonly kind: 'stalled';
@@ -137,13 +148,13 @@ export class Notebook {
   readonly client: string;
   readonly #file: number;
 
-  /** Makes the file; a client that is started again takes another name. */
+  /** Makes the file. A restarted client takes another name. */
   constructor(folder: string, client: string) {
     this.client = client;
     this.#file = openSync(join(folder, `${client}${ENDING}`), 'ax');
   }
 
-  /** On disk when it returns. */
+  /** The note is on disk when it returns. */
   write(entry: Entry): void {
     writeSync(this.#file, `${JSON.stringify({ ...now(), ...entry })}\n`);
     fdatasyncSync(this.#file);
@@ -154,7 +165,10 @@ export class Notebook {
   }
 }
 
-/** All notes of all clients, in order of time. A last line that was cut short was not written: its client was killed in the middle. */
+/**
+ * All notes of all clients, sorted by time. An incomplete last line does not count: its client was
+ * killed while writing.
+ */
 export function readNotes(folder: string): Note[] {
   const notes: Note[] = [];
   for (const name of readdirSync(folder).sort()) {
@@ -162,7 +176,7 @@ export function readNotes(folder: string): Note[] {
     const lines = readFileSync(join(folder, name), 'utf8').split('\n');
     lines.pop();
     for (const [line, text] of lines.entries()) {
-      const entry = JSON.parse(text) as Entry & Moment; // a notebook wrote it
+      const entry = JSON.parse(text) as Entry & Moment; // written by a notebook
       notes.push({ ...entry, client: name.slice(0, -ENDING.length), line: line + 1 });
     }
   }

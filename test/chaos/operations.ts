@@ -1,4 +1,6 @@
-/** What clients of the chaos tests ask for, with the types of what goes in and comes out: notes keep both as they were. */
+/**
+ * The operations of chaos clients, with the types of input and answer. Notes keep both unchanged.
+ */
 import {
   CancelJobDocument,
   type CancelJobInput,
@@ -33,10 +35,10 @@ import {
   type TypedDocumentString,
 } from '../../src/client/generated.ts';
 
-/** The bytes of a fragment that was announced, by PUT. */
+/** The bytes of an announced fragment, sent by PUT. */
 export interface UploadInput {
   readonly fragmentId: string;
-  /** Relative, signed. */
+  /** Relative, with a signature. */
   readonly url: string;
   readonly leaseToken: string;
   readonly sha256: string;
@@ -47,7 +49,7 @@ export type UploadResult =
   | { readonly __typename: 'Uploaded'; readonly sha256: string }
   | { readonly __typename: 'UploadRefused'; readonly status: number; readonly code: string; readonly message: string };
 
-/** Every operation, with its input and what it is answered with: the payload or a refusal of its result union. */
+/** Every operation with its input and its answer: the payload or a refusal of its result union. */
 export interface Operations {
   createJob: { input: CreateJobInput; result: CreateJobMutation['createJob'] };
   cancelJob: { input: CancelJobInput; result: CancelJobMutation['cancelJob'] };
@@ -63,7 +65,7 @@ export interface Operations {
 }
 
 export type OperationName = keyof Operations;
-/** Those that are mutations; an upload is a PUT. */
+/** The mutations; an upload is a PUT. */
 export type MutationName = Exclude<OperationName, 'uploadFragment'>;
 
 type MutationDocument<K extends MutationName> = TypedDocumentString<

@@ -1,4 +1,7 @@
-/** Where a run of the chaos tests happens within a run of vitest: a folder that is removed with it, processes that end with it, a database of its own. */
+/**
+ * The place of a chaos run within vitest: a folder that is removed with it, processes that end with
+ * it, a database of its own.
+ */
 import type { ChildProcess } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** PostgreSQL goes away under two gateways at work, and comes back. */
+/** PostgreSQL goes away under two working gateways, and comes back. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { querySql } from '../support/databases.ts';
@@ -17,7 +17,7 @@ afterAll(() => server.stop());
 let world: World;
 afterEach(() => world.close());
 
-test('restarts of PostgreSQL, crashes of it and connections that are ended break no promise and need no restart of a gateway (P1, P7)', {
+test('restarts and crashes of PostgreSQL, and terminated connections, break no promise and need no restart of a gateway (P1, P7)', {
   timeout: 180_000,
 }, async () => {
   const databaseUrl = await server.create();
@@ -42,7 +42,7 @@ test('restarts of PostgreSQL, crashes of it and connections that are ended break
         databaseUrl,
         'select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()',
       ),
-    // The connections that carry wake-ups alone.
+    // Only the connections that carry wake-ups.
     () => querySql(databaseUrl, `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'trainyard wire'`),
     () => away('immediate', 0),
     () => away('fast', 2_000),
@@ -57,10 +57,10 @@ test('restarts of PostgreSQL, crashes of it and connections that are ended break
   expect(unfinished).toEqual([]);
   expect(world.faults).toEqual([]);
   const { findings, extent } = await judge(world);
-  // Wake-ups that were on their way are lost with their connection, and cost a safety poll.
+  // Wake-ups in flight are lost with their connection, and cost a safety poll.
   expect(findings.filter(({ says }) => !says.includes('its wake-up was lost'))).toEqual([]);
   expect(extent.acknowledged).toBeGreaterThan(20);
-  // What was asked meanwhile was told that it may be asked again, and nothing else.
+  // Requests made meanwhile are only told to try again.
   const codes = new Set(
     readNotes(world.notesDir).flatMap((note) => (note.kind === 'refused' ? [`${note.code} ${note.message.replace(/under .*/, '')}`] : [])),
   );
@@ -72,6 +72,7 @@ async function away(how: 'fast' | 'immediate', milliseconds: number): Promise<vo
   await server.interrupt(how);
   await pause(milliseconds);
   await server.resume();
-  // No lease can be let go while there is no database: the checker takes that for a start of the gateways.
+  // No lease can be reclaimed without the database. For the checker this counts as a start of the
+  // gateways.
   for (const { place } of world.gateways) world.notebook.write({ kind: 'fate', of: place.name, what: 'ready' });
 }

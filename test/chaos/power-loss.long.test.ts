@@ -1,4 +1,4 @@
-/** The power goes: what is left is what was synced, and a gateway starts on that. */
+/** The power fails: only synced data is left, and a gateway starts on it. */
 import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -34,7 +34,10 @@ interface Life {
   readonly unavailable: number;
 }
 
-/** Lets a gateway serve a load, killed in the middle and started again so often, with all that it does to its files written down. */
+/**
+ * Lets a gateway serve a load, with `kills` kills and restarts in the middle, and records its file
+ * changes.
+ */
 async function live({
   kills,
   answers,
@@ -63,7 +66,9 @@ async function live({
   return { root, traces, answered: load.answered, strange: load.strange, unavailable: load.unavailable() };
 }
 
-/** Lets the power go at these moments of a life; answers what was lost of what had been answered by then. */
+/**
+ * Cuts the power at these moments of a life. Returns what was lost of the changes answered by then.
+ */
 async function lossesAt({ root, traces, answered }: Life, moments: readonly number[], loss: 'all' | number): Promise<string[]> {
   const target = join(createFolder('left'), 'data');
   const disk = new Disk(root, createFolder('nothing'));
@@ -84,7 +89,7 @@ async function lossesAt({ root, traces, answered }: Life, moments: readonly numb
   return lost;
 }
 
-/** So many of all there are, evenly; and as many of each kind that is named. */
+/** Up to `many` moments, evenly spread, and as many of each named kind. */
 async function chooseMoments({ traces, root }: Life, many: number, ...kinds: RegExp[]): Promise<number[]> {
   const all = await momentsOf(traces, root);
   const some = (moments: readonly { at: number }[]) =>
@@ -94,7 +99,10 @@ async function chooseMoments({ traces, root }: Life, many: number, ...kinds: Reg
   return [...some(all), ...named.flatMap(some), (all.at(-1)?.at ?? 0) + 1].sort((a, b) => a - b);
 }
 
-/** A store is killed at the very sync of a write; another process reads what is there, and then the power goes. What did it read that is lost? */
+/**
+ * A store is killed at the sync of a write, another process reads the data, and then the power
+ * fails. Returns what it read that is lost.
+ */
 async function readAndLost({ nodeFlags, env }: ReturnType<typeof altered>): Promise<string[]> {
   const folder = createFolder('killed');
   const root = join(folder, 'data');
@@ -127,18 +135,18 @@ async function readAndLost({ nodeFlags, env }: ReturnType<typeof altered>): Prom
 }
 
 describe.skipIf(why !== null)('After a power loss', () => {
-  test('everything that was answered is there, whenever it comes and whatever part of the rest is lost (P1)', {
+  test('every answered change is there, whenever the power fails and whatever part of the rest is lost (P1)', {
     timeout: 180_000,
   }, async () => {
     const life = await live({ kills: 1, answers: 250 });
     expect(life.strange).toEqual([]);
-    // In the middle of checkpoints, and around the moves of files to their names.
+    // During checkpoints, and around the renames of files.
     const moments = await chooseMoments(life, 6, /^write trainyard\.sqlite$/, /^rename /);
     expect(await lossesAt(life, moments, 'all')).toEqual([]);
     expect(await lossesAt(life, moments, 1)).toEqual([]);
   });
 
-  test('everything that was answered is there also when syncs failed on the way and what they should have written is lost (P1)', {
+  test('every answered change is there even if syncs failed before and their data is lost (P1)', {
     timeout: 180_000,
   }, async () => {
     const life = await live({ kills: 1, answers: 120, injections: ['fsync:error=EIO:when=30+9'] });
@@ -147,13 +155,13 @@ describe.skipIf(why !== null)('After a power loss', () => {
     expect(await lossesAt(life, await chooseMoments(life, 8, /^sync ends trainyard\.sqlite-wal$/), 'all')).toEqual([]);
   });
 
-  test('the control: with synchronous=NORMAL what was answered is lost, and this is seen', { timeout: 120_000 }, async () => {
+  test('control: with synchronous=NORMAL answered changes are lost, and the test notices', { timeout: 120_000 }, async () => {
     const life = await live({ kills: 0, answers: 60, ...altered(synchronousNormal) });
     const moments = await chooseMoments(life, 4, /^write trainyard\.sqlite-wal$/);
     expect((await lossesAt(life, moments, 'all')).join('\n')).toMatch(/was created/);
   });
 
-  test('the control: without the sync of its folder a file that was taken is lost, and this is seen', { timeout: 120_000 }, async () => {
+  test('control: without the sync of its folder an accepted file is lost, and the test notices', { timeout: 120_000 }, async () => {
     const life = await live({ kills: 0, answers: 60, ...altered(unsyncedFolders) });
     const moments = await chooseMoments(life, 4, /^rename/);
     const lost = await lossesAt(life, moments, 'all');
@@ -161,7 +169,7 @@ describe.skipIf(why !== null)('After a power loss', () => {
     expect(lost.filter((what) => !what.includes('The bytes of'))).toEqual([]);
   });
 
-  test('what a start finds is durable before it is read, though the process before was killed before its sync (P1)', async () => {
+  test('data that a start finds is made durable before it is read, even if the former process was killed before its sync (P1)', async () => {
     expect(await readAndLost(altered())).toEqual([]);
     expect(await readAndLost(altered(trustedWal))).toHaveLength(1);
   });

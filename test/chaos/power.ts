@@ -1,6 +1,7 @@
 /**
- * The power goes while clients work: what is left is what was synced, and the checker reads that, with what clients had been told until then. For
- * SQLite, on Linux with strace; what a kill leaves says nothing of it, since the system keeps what a dead process had written.
+ * The power fails while clients work. The checker reads the synced data and what clients had been
+ * told by then. For SQLite, on Linux with strace. A kill cannot show this: the system keeps what a
+ * dead process had written.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,11 +15,14 @@ import { recordInto, tracerIsGone } from './nemesis/strace.ts';
 import { World, type WorldOptions } from './world.ts';
 
 export interface PowerOptions extends WorldOptions {
-  /** For how long clients work until the power goes, in milliseconds. */
+  /** How long clients work before the power fails, in milliseconds. */
   readonly workMs: number;
 }
 
-/** Lets clients work, cuts the power, and checks what is left; everything that was not synced is lost. */
+/**
+ * Lets clients work, cuts the power, and checks what is left. Everything that was not synced is
+ * lost.
+ */
 export async function runPowerLoss({ workMs, ...options }: PowerOptions): Promise<Chapter> {
   const traces: string[] = [];
   const under = () => {
@@ -33,7 +37,7 @@ export async function runPowerLoss({ workMs, ...options }: PowerOptions): Promis
     const [gateway] = world.gateways;
     await gateway?.start().ready;
     await world.makeProject();
-    // A stop is a checkpoint: the tables are there, whatever is lost of what comes then.
+    // A stop makes a checkpoint, so the tables exist whatever is lost afterwards.
     await gateway?.stop();
     await gateway?.start().ready;
     world.startClients('submitter', 1, { open: 10 });

@@ -1,14 +1,17 @@
-/** Feels how busy the machine is, and notes it, so that what is late because of that is not taken for a broken promise. */
+/**
+ * Measures and notes how busy the machine is, so that lateness caused by that is not taken for a
+ * broken promise.
+ */
 import { createHash } from 'node:crypto';
 import type { Notebook } from './notes.ts';
 
 const EVERY_MS = 500;
-/** Enough to be interrupted in, and a fiftieth of the processor's time. */
+/** Long enough to be interrupted, and a fiftieth of the processor's time. */
 const WORK_MICROSECONDS = 10_000;
 const WORTH_NOTING = { slowdown: 2, ms: 150 };
 const some = Buffer.alloc(65_536);
 
-/** Answers how to end it. */
+/** Returns a function that ends it. */
 export function feelPulse(notebook: Notebook): () => void {
   let before = performance.now();
   const timer = setInterval(() => {
@@ -21,7 +24,7 @@ export function feelPulse(notebook: Notebook): () => void {
   return () => clearInterval(timer);
 }
 
-/** How many times as long as its processor time a piece of work took. */
+/** The wall-clock time of a piece of work, divided by its processor time. */
 function work(): number {
   const begin = performance.now();
   const used = process.cpuUsage();

@@ -1,22 +1,24 @@
-/** Randomness that repeats: the same seed draws the same numbers, in whichever process. */
+/** Repeatable randomness: the same seed draws the same numbers in every process. */
 import { createHash } from 'node:crypto';
 
 export interface Random {
-  /** From 0 up to, and without, 1. */
+  /** From 0 (included) to 1 (excluded). */
   next(): number;
   /** A number from `from` up to `to`. */
   between(from: number, to: number): number;
-  /** A whole number from `from` to `to`, both included. */
+  /** An integer from `from` to `to`, both included. */
   whole(from: number, to: number): number;
   chance(probability: number): boolean;
   pick<T>(choices: readonly [T, ...T[]]): T;
-  /** Letters, digits and a few longer characters, so that bytes and characters differ. */
+  /**
+   * Letters, digits and a few multi-byte characters, so that bytes and characters differ in number.
+   */
   text(length: number): string;
 }
 
 const ALPHABET = [...'abcdefghijklmnopqrstuvwxyz0123456789 äß€𝛌'];
 
-/** Draws by mulberry32, begun from the hash of the seed. */
+/** mulberry32, seeded with the hash of the seed. */
 export function seedRandom(seed: string): Random {
   let state = createHash('sha256').update(seed).digest().readUInt32LE(0);
   const next = () => {

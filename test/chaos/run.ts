@@ -1,12 +1,14 @@
 /**
  * Runs the chaos tests.
  *
- *   npm run chaos -- kills [--rounds 30] [--database sqlite|postgres] [--gateways 1] [--seed WORD] [--keep]
+ *   npm run chaos -- kills [--rounds 30] [--database sqlite|postgres] [--gateways 1]
+ *                    [--seed WORD] [--keep]
  *   npm run chaos -- bugs [NAME] [--seed WORD] [--keep]
  *
- * `kills` goes in chapters of at most 50 rounds, each on a fresh database; after each, the checker reads what was noted and what is stored. Ends
- * with 1 if a promise was broken, and then keeps the chapter's folder, as `--keep` does always. `bugs` puts each of the bugs of test/chaos/bugs into a
- * copy of the source; it ends with 1 if one is not found.
+ * `kills` runs in chapters of at most 50 rounds, each on a new database. After each, the checker
+ * reads the notes and the stored rows. It exits with 1 if a promise was broken, and then keeps the
+ * chapter's folder, as `--keep` always does. `bugs` applies each bug of test/chaos/bugs to a copy
+ * of the source. It exits with 1 if one is not found.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -41,7 +43,7 @@ async function createDatabase(kind: DatabaseKind): Promise<string | null> {
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
-/** Runs something in a folder of its own, which is kept if it went wrong. */
+/** Runs in its own folder, which is kept if it failed. */
 async function inFolder(run: (folder: string) => Promise<{ readonly isGood: boolean }>): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'trainyard-chaos-'));
   const { isGood } = await run(folder);
@@ -83,7 +85,7 @@ async function proveBugs(): Promise<void> {
       return { isGood };
     });
   }
-  // Bugs that show in the same run share the run of the source as it is.
+  // Bugs with the same run share the run of the unchanged source.
   const sound = new Map(chosen.map((bug): [string, Bug] => [`${bug.run} ${bug.database}`, bug]));
   for (const { run, database } of sound.values()) {
     await inFolder(async (folder) => {

@@ -36,7 +36,7 @@ describe('Streams (P7)', () => {
     expect(says(checkStreams(hand.evidence()))).toEqual([expect.stringContaining(`5 rows are stored, ${rows.length} came`)]);
   });
 
-  test('what comes again after a cursor, and a cursor that goes back, are found', () => {
+  test('a row that is repeated after its cursor, and a cursor that goes back, are found', () => {
     const { hand, seen, subscription } = logOfFive();
     hand.frame('r', subscription, cursorOf('log', 3), seen.slice(0, 3));
     hand.frame('r', subscription, cursorOf('log', 5), seen.slice(2));
@@ -47,7 +47,7 @@ describe('Streams (P7)', () => {
     ]);
   });
 
-  test('a stream that is said to have ended before its end, and one that is refused, are found', () => {
+  test('a stream that is reported as ended too early, and one that is refused, are found', () => {
     const { hand, seen, subscription } = logOfFive();
     hand.stored.streams.push({ jobId: job, kind: 'log', last: 5, first: 1 });
     hand.frame('r', subscription, cursorOf('log', 4), seen.slice(0, 4), { state: 'ENDED' });
@@ -59,7 +59,7 @@ describe('Streams (P7)', () => {
     ]);
   });
 
-  test('a feed that was read to its end and has rows after that is found', () => {
+  test('a feed that was read to its end but has later rows is found', () => {
     const hand = new Hand();
     hand.event({ type: 'JOB_STATUS_CHANGED', from: 'QUEUED', to: 'RUNNING', reason: 'CLAIMED' });
     const subscription = hand.subscribe('r', 'feed');
@@ -69,7 +69,7 @@ describe('Streams (P7)', () => {
     expect(says(checkStreams(hand.evidence()))).toEqual(['The feed was at its end at 1, with 1 rows after it.']);
   });
 
-  test('a feed in which what was answered first stands second is found', () => {
+  test('a feed in which the change answered first stands second is found', () => {
     const hand = new Hand();
     const create = (name: string, id: string) => {
       const input = { projectId: project, name, idempotencyKey: name };
@@ -88,7 +88,7 @@ describe('Streams (P7)', () => {
 });
 
 describe('Arrivals (P7)', () => {
-  /** A watcher that has caught up, a report, and its line so long after the answer. */
+  /** A subscriber that has caught up, a report, and its line `afterMs` after the answer. */
   function arriving(afterMs: number, meanwhile: (hand: Hand) => void = () => {}) {
     const hand = new Hand();
     const token = hand.claim('w', 1);
@@ -102,25 +102,25 @@ describe('Arrivals (P7)', () => {
     return says(checkStreams(hand.evidence()));
   }
 
-  test('a row that comes soon passes; one that comes with the safety poll was not woken for', () => {
+  test('a row that comes soon passes; a row that comes with the safety poll means a lost wake-up', () => {
     expect(arriving(50)).toEqual([]);
     expect(arriving(4_900)).toEqual([expect.stringMatching(/^A row of log \(1\) came .* 49\d\d ms later: its wake-up was lost\.$/)]);
   });
 
-  test('on a machine that had far too much to do lateness says nothing', () => {
+  test('a late row on a far too busy machine passes', () => {
     const stalled = (slowdown: number) => (hand: Hand) => void hand.wait(100).write('runner', { kind: 'stalled', slowdown, ms: 0 });
     expect(arriving(4_800, stalled(60))).toEqual([]);
     expect(arriving(4_800, stalled(2))).toHaveLength(1);
   });
 
-  test('around the death of a gateway lateness says nothing', () => {
+  test('a late row around the death of a gateway passes', () => {
     const fate = { kind: 'fate', of: 'gateway 0', what: 'killed' } as const;
     expect(arriving(4_900, (hand) => void hand.write('runner', fate))).toEqual([]);
   });
 });
 
 describe('Honest gaps (P8)', () => {
-  test('rows past retention that are counted pass; miscounted ones are found', () => {
+  test('rows past retention that are counted pass; miscounted rows are found', () => {
     const counted = (missed: number) => {
       const { hand, seen, subscription } = logOfFive();
       hand.stored.log.splice(0, 3);
@@ -131,7 +131,7 @@ describe('Honest gaps (P8)', () => {
     expect(counted(2).gaps).toEqual(['log of job_1 went on by 5, with 2 rows and 2 said to be missed.']);
   });
 
-  test('a cursor that was never given and is taken is found', () => {
+  test('a cursor that was never issued but is accepted is found', () => {
     const hand = new Hand();
     hand.write('r', { kind: 'probed', cursor: 'x', what: 'A cursor of the future', code: 'BAD_REQUEST' });
     hand.write('r', { kind: 'probed', cursor: 'x', what: 'A cursor of the future', code: null });

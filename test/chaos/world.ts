@@ -1,4 +1,7 @@
-/** A world to prove things in: one database, its gateways, a project, and the clients that work there and write down what they see. */
+/**
+ * A world for a chaos run: one database, its gateways, a project, and clients that work there and
+ * note what they see.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,21 +14,21 @@ import { adminKey, findPort, type GatewayPlace, GatewayProcess, withoutSettings 
 import { Notebook } from './notes.ts';
 import { feelPulse } from './pulse.ts';
 
-/** These bound a hang, not a promise: a machine that is busy with other things takes its time. */
+/** Bounds for a hang, not for a promise: a busy machine takes its time. */
 const CLIENT_ENDS_WITHIN_MS = 120_000;
 const DRAINED_WITHIN_MS = 180_000;
 
 export interface WorldOptions {
-  /** Empty, and of its own: notes/ and data/ are made in it. */
+  /** An empty folder for this world alone. notes/ and data/ are made in it. */
   readonly folder: string;
   /** postgres://… of an empty database, or null for a SQLite file. */
   readonly databaseUrl: string | null;
   readonly seed: string;
-  /** How many gateways share the database. More than one needs PostgreSQL. Default: 1. */
+  /** The number of gateways on the database. More than one needs PostgreSQL. Default: 1. */
   readonly gateways?: number | undefined;
-  /** Told of each process that is started, so that whoever runs this can end it if this ends before it. */
+  /** Called for each started process, so that the caller can end it if this process ends first. */
   readonly onSpawn?: ((child: ChildProcess) => void) | undefined;
-  /** What each gateway is run with: see `GatewayPlace`. */
+  /** The options of each gateway: see `GatewayPlace`. */
   readonly gateway?: Partial<Pick<GatewayPlace, 'source' | 'flags' | 'under'>> | undefined;
 }
 
@@ -47,14 +50,16 @@ export class World {
   readonly notebook: Notebook;
   readonly gateways: readonly GatewayProcess[];
   projectId = '';
-  /** Where clients that are started from now on find the gateways, when that is not where they are: behind a proxy. */
+  /**
+   * The addresses for clients started from now on, if they differ from the gateways' own: a proxy.
+   */
   clientUrls: readonly string[] | null = null;
   readonly #clients: ClientProcess[] = [];
   #isClosed = false;
   readonly #endPulse: () => void;
   readonly #onSpawn: (child: ChildProcess) => void;
   readonly #counts = new Map<ClientKind, number>();
-  /** Clients that ended in a way they should not: a fault of the chaos tests themselves. */
+  /** Clients that ended unexpectedly: a fault of the chaos tests themselves. */
   readonly faults: string[] = [];
 
   static async open(options: WorldOptions): Promise<World> {
@@ -77,7 +82,7 @@ export class World {
     this.gateways = ports.map((port, i) => new GatewayProcess({ ...place, name: `gateway ${i}`, port }, this.notebook));
   }
 
-  /** What the checker takes as --database. */
+  /** The value for the checker's --database. */
   get database(): string {
     return this.databaseUrl ?? join(this.dataDir, 'trainyard.sqlite');
   }
@@ -86,14 +91,14 @@ export class World {
     return this.#clients.filter(({ child }) => child.exitCode === null && child.signalCode === null);
   }
 
-  /** Makes the project in which all is done. A gateway must be ready. */
+  /** Makes the project of the run. A gateway must be ready. */
   async makeProject(): Promise<void> {
     const client = createClient({ url: this.#anyUrl(), token: adminKey });
     const { createProject } = await client.request(CreateProjectDocument, { input: { name: 'Proof' } });
     this.projectId = unwrap(createProject).project.id;
   }
 
-  /** Starts `count` clients of a kind; options as their files say. */
+  /** Starts `count` clients of a kind. Their files say which options they take. */
   startClients(kind: ClientKind, count: number, options: Readonly<Record<string, string | number>> = {}): void {
     for (let i = 0; i < count; i++) {
       const number = (this.#counts.get(kind) ?? 0) + 1;
@@ -122,14 +127,14 @@ export class World {
     this.#clients.push({ name, kind, child, ended });
   }
 
-  /** SIGKILL: the client knows nothing of its end. */
+  /** SIGKILL: the client does not notice its end. */
   async killClient({ name, child, ended }: ClientProcess): Promise<void> {
     child.kill('SIGKILL');
     this.notebook.write({ kind: 'fate', of: name, what: 'killed' });
     await ended;
   }
 
-  /** Tells all clients of a kind to come to their end, and waits until they have. */
+  /** Tells all clients of a kind to end, and waits until they have. */
   async stopClients(kind: ClientKind): Promise<void> {
     const these = this.clients.filter((client) => client.kind === kind);
     for (const { child } of these) child.kill('SIGTERM');
@@ -140,7 +145,7 @@ export class World {
     clearTimeout(timer);
   }
 
-  /** How many jobs of the project have not ended, as the gateway says; at most 100. */
+  /** The number of jobs that have not ended, from the gateway; at most 100. */
   async countOpenJobs(): Promise<number> {
     const client = createClient({ url: this.#anyUrl(), token: adminKey });
     const statuses = ['QUEUED', 'RUNNING', 'CANCELLING', 'SUSPENDED', 'BLOCKED'] as const;
@@ -148,7 +153,10 @@ export class World {
     return jobs.edges.length;
   }
 
-  /** With all gateways up: no more jobs; what there is ends; watchers read to the end; then all stop. Answers what did not come to its end. */
+  /**
+   * With all gateways up: makes no more jobs, lets everything end and watchers read to the end,
+   * then stops all. Returns what did not end.
+   */
   async drain(withinMs = DRAINED_WITHIN_MS): Promise<string[]> {
     await this.stopClients('submitter');
     const until = performance.now() + withinMs;
@@ -167,7 +175,7 @@ export class World {
     ];
   }
 
-  /** Ends whatever still runs. */
+  /** Ends everything that still runs. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;

@@ -1,4 +1,7 @@
-/** A real agent that is stopped past its lease, in the middle of an upload as well, and wakes when another has taken over. */
+/**
+ * A real agent that is stopped past its lease, also during an upload, and wakes when another has
+ * taken over.
+ */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
@@ -22,12 +25,12 @@ beforeEach(async () => {
 });
 afterEach(() => station.close());
 
-test('an agent that stands still past its lease and wakes adds nothing to the step that another has taken over (P3, P5)', {
+test('an agent that stands still past its lease adds nothing to a step that another has taken over when it wakes (P3, P5)', {
   timeout: 90_000,
 }, async () => {
   const [begun, go] = [signalFile('begun'), signalFile('go')];
   const first = station.startAgentProcess({ name: 'first', leaseSeconds: 2 });
-  // Each attempt says whose it is; the first one has more to say when it wakes.
+  // Each attempt prints its device; the first has more to print when it wakes.
   const command = `echo "by $TRAINYARD_DEVICE"; echo >> ${begun}; while [ ! -e ${go} ]; do sleep 0.05; done; echo done`;
   const jobId = await station.createJob([command]);
   const attempts = () => (existsSync(begun) ? readFileSync(begun, 'utf8').length : 0);
@@ -49,7 +52,7 @@ test('an agent that stands still past its lease and wakes adds nothing to the st
   expect(logOf(job.steps[0], 2)).toContain('done');
 });
 
-test('whatever comes with a lease that another has taken over is answered with STALE_LEASE and changes nothing, the rest of an upload as well (P3)', {
+test('a request with a lease that another has taken over is answered with STALE_LEASE and changes nothing, even the rest of an upload (P3)', {
   timeout: 60_000,
 }, async () => {
   const { gateway } = station;

@@ -84,7 +84,7 @@ describe('the launcher', () => {
       expect(outcome).toEqual({ code: 7, signal: null, output: '26 ["wait"]\nterminated\n' });
     });
 
-    test('says in one line what is missing when there is no other', async () => {
+    test('says in one line what is missing if no newer Node is installed', async () => {
       const outcome = await launch(old, ['jobs']);
       expect(outcome.code).toBe(1);
       expect(outcome.output).toMatch(/^trainyard: Node 26 or newer is needed, this is v\d+.*"npm ci".*\n$/);

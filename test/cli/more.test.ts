@@ -32,7 +32,7 @@ async function runJob(metrics: object[], telemetry: object[]): Promise<string> {
   const id = (await trainyard('submit', '--name', 'ran', '--set', 'lr=1', '--', 'true')).stdout.trim();
   const [claim] = unwrap((await client.request(ClaimNextStepsDocument, { input: { waitSeconds: 20 } })).claimNextSteps).claims;
   const leaseToken = claim?.lease.token ?? '';
-  const input = { leaseToken, metrics: metrics as never[], telemetry: telemetry as never[] }; // as the test gives them
+  const input = { leaseToken, metrics: metrics as never[], telemetry: telemetry as never[] }; // the test gives valid ones
   unwrap((await client.request(ReportProgressDocument, { input })).reportProgress);
   unwrap((await client.request(CompleteStepDocument, { input: { leaseToken } })).completeStep);
   return id;
@@ -75,7 +75,7 @@ test('trainyard retry creates a new job from an ended one, once for each key', a
   await trainyard('cancel', again.stdout.trim());
 });
 
-test('applications create makes one of a file, and refuses it by line', async () => {
+test('applications create makes an application from a file, and refuses a wrong file by line', async () => {
   const file = await writeJob(
     folder,
     'name: classifier\nitemDefinitions: [{name: size, valueType: TEXT, defaultValue: 007}]\nsettingsSchema: {properties: {lr: {type: number}, note: {type: string}}}\ncontainer: {command: x}\n',
@@ -111,7 +111,7 @@ test.each([
   expect(await trainyard(...words.split(' '))).toMatchObject({ code: 2, stderr: expect.stringContaining(message) });
 });
 
-test('help of a command is its help', async () => {
+test('trainyard help COMMAND prints the help of that command', async () => {
   const all = [['submit'], ['serve'], ['projects', 'create'], ['backup']];
   const helped = await Promise.all(all.map((words) => runCommand(folder, ['help', ...words], {})));
   for (const [i, words] of all.entries())

@@ -3,7 +3,7 @@ import { LogLines } from '../../src/cli/output/loglines.ts';
 import { renderTable } from '../../src/cli/output/table.ts';
 import { cleanLog, cleanName, truncate } from '../../src/cli/terminal.ts';
 
-describe('a name of others', () => {
+describe('a name from the gateway', () => {
   test.each([
     ['a title that is set', 'a\u001b]0;owned\u0007b', 'ab'],
     ['a title that is never ended', 'a\u001b]0;owned', 'a'],
@@ -27,7 +27,7 @@ describe('a log', () => {
     expect(cleanLog(text, false)).toBe('red\nplainlink\n\ttab\nwritten');
   });
 
-  test('is shown by whole lines, whatever its chunks cut in two', () => {
+  test('is shown in whole lines, wherever its chunks are split', () => {
     const lines = new LogLines(true);
     const take = (text: string, stream: 'STDOUT' | 'STDERR' = 'STDOUT') => lines.take({ stepNumber: 0, attempt: 1, stream, text });
     expect(take('one\ntw')).toBe('one\n');
@@ -55,7 +55,7 @@ describe('a log', () => {
     expect(taken.join('') + lines.flush()).toBe(shown);
   });
 
-  test('holds of a bar of hours its last write alone', () => {
+  test('keeps only the last write of a progress bar in memory, even after hours', () => {
     const lines = new LogLines(false);
     const chunk = { stepNumber: 0, attempt: 1, stream: 'STDERR' as const };
     for (let i = 0; i < 20_000; i += 1) expect(lines.take({ ...chunk, text: `\r${i} of 20000 ${'#'.repeat(100)}` })).toBe('');

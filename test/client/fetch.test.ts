@@ -45,7 +45,7 @@ describe('a request', () => {
     expect(() => unwrap(data.renewLease)).toThrow(expect.objectContaining({ name: 'Refused', code: 'STALE_LEASE', message: 'gone' }));
   });
 
-  test('that is refused field by field throws what is wrong with each', () => {
+  test('that is refused for some of its fields throws the issue of each', () => {
     const issues = [{ path: ['leaseSeconds'], message: 'must be more than 0' }];
     const result: ReportProgressMutation['reportProgress'] = {
       __typename: 'InvalidInputError',
@@ -67,7 +67,7 @@ describe('a request', () => {
     await expect(request).rejects.toMatchObject({ name: 'RequestRefused', code, message: expect.stringMatching(message) });
   });
 
-  test('answered with a 5xx, cut off, late or not taken at all may be tried again', async () => {
+  test('that is answered with a 5xx, cut off, late or never accepted may be tried again', async () => {
     const down = await listen(answer(503, 'restarting'));
     const cut = await listen((request) => request.socket.destroy());
     const late = await listen(() => {});
@@ -81,7 +81,7 @@ describe('a request', () => {
     errors: [{ message: 'Too fast.', extensions: { code: 'LIMIT_EXCEEDED', limit: 'keyRate', allowed: 1, asked: 1, retryAfterMs } }],
   });
 
-  test('that came too fast is sent again when the gateway said, and not before', async () => {
+  test('that exceeded the rate is sent again at the time that the gateway gave, and not before', async () => {
     const at: number[] = [];
     const url = await listen((request, response) => {
       at.push(performance.now());
@@ -93,13 +93,13 @@ describe('a request', () => {
     expect(at).toHaveLength(3);
   });
 
-  test('that came too fast and has no time to wait throws when it may come again', async () => {
+  test('that exceeded the rate and has no time to wait throws the time of the next try', async () => {
     const url = await listen(answer(429, tooFast(60_000)));
     const request = createClient({ url }).request(RenewLeaseDocument, variables, { timeoutSeconds: 5 });
     await expect(request).rejects.toMatchObject({ name: 'RequestRefused', code: 'LIMIT_EXCEEDED', retryAfterMs: 60_000 });
   });
 
-  test('that a proxy finds too fast waits as its header says', async () => {
+  test('that exceeded the rate of a proxy waits as its header says', async () => {
     let requests = 0;
     const url = await listen((request, response) => {
       requests += 1;

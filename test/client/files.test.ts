@@ -33,7 +33,7 @@ function rangeStart(request: IncomingMessage): number {
 }
 
 describe('a download', () => {
-  test('that breaks off goes on from where it stopped, and asks for a new address each time', async () => {
+  test('that breaks off continues where it stopped, and asks for a new address each time', async () => {
     const starts: [string | undefined, number, string][] = [];
     const target = await serve((request, response) => {
       const start = rangeStart(request);
@@ -53,7 +53,7 @@ describe('a download', () => {
     expect(await readdir(folder)).toEqual(['model.bin']);
   });
 
-  test('goes on from the part that an earlier one left, unless that is of another file', async () => {
+  test('continues from the part that an earlier download left, unless that is of another file', async () => {
     const target = await serve((request, response) => {
       const start = rangeStart(request);
       response.writeHead(start === 0 ? 200 : 206).end(bytes.subarray(start));
@@ -71,14 +71,14 @@ describe('a download', () => {
     expect((await readFile(path)).equals(bytes)).toBe(true);
   });
 
-  test('whose bytes do not have the hash that they should leaves no file', async () => {
+  test('whose bytes have the wrong hash leaves no file', async () => {
     const target = await serve((_request, response) => response.end(bytes.subarray(1)));
     const path = join(folder, 'model.bin');
     await expect(downloadFile(target, '/fragments/f', { path, sha256 })).rejects.toMatchObject({ code: 'HASH_MISMATCH' });
     expect(await readdir(folder)).toEqual([]);
   });
 
-  test('that came too fast is tried again when the gateway said', async () => {
+  test('that exceeded the rate is tried again at the time that the gateway gave', async () => {
     const at: number[] = [];
     const target = await serve((_request, response) => {
       at.push(performance.now());
@@ -107,7 +107,7 @@ describe('a download', () => {
 });
 
 describe('an upload', () => {
-  test('that breaks off is sent again, whole', async () => {
+  test('that breaks off is sent again from its beginning', async () => {
     let attempts = 0;
     const received: Buffer[] = [];
     const target = await serve(async (request, response) => {
@@ -126,7 +126,7 @@ describe('an upload', () => {
     expect(Buffer.concat(received).equals(bytes)).toBe(true);
   });
 
-  test('that the gateway refuses while it runs says why, and is not sent again', async () => {
+  test('that the gateway refuses while it runs reports the reason, and is not sent again', async () => {
     let requests = 0;
     const target = await serve((_request, response) => {
       requests += 1;
@@ -138,7 +138,7 @@ describe('an upload', () => {
     expect(requests).toBe(1);
   });
 
-  test('whose answer is lost is not taken for refused when the bytes turn out to be stored', async () => {
+  test('whose answer is lost is not taken for refused if the bytes are stored', async () => {
     let requests = 0;
     const target = await serve(async (request, response) => {
       requests += 1;

@@ -6,7 +6,7 @@ import { type LogGateway, LogStore, openLogGateway } from './log-gateway.ts';
 
 const quick = { baseMs: 5, capMs: 40, random: () => 1 };
 
-// graphql-ws's server reports each socket that was cut, which is the point here.
+// graphql-ws's server reports each socket that was cut. Cut sockets are the subject of these tests.
 beforeAll(() => {
   const quiet = vi.spyOn(console, 'error').mockImplementation(() => {});
   return () => quiet.mockRestore();
@@ -50,7 +50,7 @@ function lines(count: number, from = 0): string[] {
 }
 
 describe('a subscription', () => {
-  test('whose sockets are cut again and again delivers every row once and in order (P7)', async () => {
+  test('whose sockets are cut repeatedly delivers every row once and in order (P7)', async () => {
     const store = new LogStore();
     const gateway = await open(store);
     let written = 0;
@@ -69,7 +69,7 @@ describe('a subscription', () => {
     expect(gateway.opened()).toBeGreaterThan(15);
   });
 
-  test('goes on after a restart of the gateway with what was written meanwhile (P7, P11)', async () => {
+  test('continues after a restart of the gateway with the rows written meanwhile (P7, P11)', async () => {
     const store = new LogStore();
     const first = await open(store);
     const states: ConnectionState[] = [];
@@ -89,7 +89,7 @@ describe('a subscription', () => {
     expect(states).toEqual(['connecting', 'live', 'reconnecting', 'live']);
   });
 
-  test('asks again for as long as the gateway cannot serve it, and leaves no socket behind', async () => {
+  test('asks again while the gateway cannot serve it, and leaves no socket behind', async () => {
     const store = new LogStore();
     store.append('one');
     store.end();
@@ -99,7 +99,7 @@ describe('a subscription', () => {
     await vi.waitFor(() => expect(gateway.open()).toBe(0), { timeout: 5_000 });
   });
 
-  test.each([1000, 1001, 1012, 1013, 4403, 4500])('closed with %i goes on from its last cursor', async (code) => {
+  test.each([1000, 1001, 1012, 1013, 4403, 4500])('that is closed with %i continues from its last cursor', async (code) => {
     const store = new LogStore();
     store.append('one');
     const gateway = await open(store);
@@ -114,7 +114,7 @@ describe('a subscription', () => {
     expect(gateway.asked.slice(1).every((after) => after !== null)).toBe(true);
   });
 
-  test('of frames that is completed without ENDED goes on from its last cursor', async () => {
+  test('that is completed without an ENDED frame continues from its last cursor', async () => {
     const store = new LogStore();
     store.append(...lines(9));
     store.end();
@@ -145,7 +145,7 @@ describe('a subscription', () => {
     expect(unknown.opened()).toBe(1);
   });
 
-  test('that the gateway refuses throws its code; a fault is tried a few times first', async () => {
+  test('that the gateway refuses throws its code; an internal error is tried a few times first', async () => {
     const gateway = await open(new LogStore());
     await expect(readAll(follow(gateway, {}, 'job_none'))).rejects.toMatchObject({ code: 'NOT_FOUND' });
     expect(gateway.opened()).toBe(1);
@@ -153,7 +153,7 @@ describe('a subscription', () => {
     expect(gateway.opened()).toBe(6);
   });
 
-  test('that came too fast comes again when the gateway said', async () => {
+  test('that exceeded the rate is sent again at the time that the gateway gave', async () => {
     const store = new LogStore();
     store.append(...lines(2));
     store.end();
@@ -164,7 +164,7 @@ describe('a subscription', () => {
     expect(gateway.opened()).toBe(2);
   });
 
-  test('leaves a peer that answers no ping, and goes on elsewhere', async () => {
+  test('leaves a connection that answers no ping, and continues on a new one', async () => {
     const store = new LogStore();
     store.append('one');
     const gateway = await open(store);
@@ -196,7 +196,7 @@ describe('a subscription', () => {
     expect(gateway.opened()).toBe(1);
   });
 
-  test('that waits is over as soon as its signal is aborted', async () => {
+  test('that waits ends as soon as its signal is aborted', async () => {
     const gateway = await open(new LogStore());
     const stop = new AbortController();
     const stream = follow(gateway, { signal: stop.signal });
@@ -207,7 +207,7 @@ describe('a subscription', () => {
     await vi.waitFor(() => expect(gateway.open()).toBe(0));
   });
 
-  test('gives up when told how long to try', async () => {
+  test('gives up after the time that it was given', async () => {
     const gateway = await open(new LogStore());
     await stop(gateway);
     const reading = readAll(follow(gateway, { giveUpAfterSeconds: 0.2 }));
@@ -222,7 +222,7 @@ describe('a subscription', () => {
     expect(values).toEqual([2, 0]);
   });
 
-  test('whose consumer does not keep up makes the gateway wait, and delivers everything in the end (P9)', async () => {
+  test('whose consumer is slow makes the gateway wait, and delivers everything in the end (P9)', async () => {
     const store = new LogStore();
     const rows = 2_000;
     const text = 'x'.repeat(20_000);

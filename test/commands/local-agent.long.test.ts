@@ -80,18 +80,18 @@ test('a step of up --isolate reads neither its data folder nor the processes of 
   expect(logTail.trim()).toMatch(/^64\d\d\d\ndone$/);
 });
 
-test('a gateway ends within 15 s though a step takes all of its grace, has more to hand in than time, and a client reads nothing (P11, P18)', {
+test('a gateway ends within 15 s even if a step takes all of its grace and has too much to deliver, and a client reads nothing (P11, P18)', {
   // On a machine that is busy with other tests, one try of three has to be quick enough.
   retry: 2,
 }, async () => {
   const { gateway } = await open();
-  // Read to its end before it is sent: longer than any grace.
+  // The whole file is read before it is sent, which takes longer than any grace.
   const jobId = await submit(
     gateway,
     `trap "" TERM; truncate -s 200G fragments/big; echo small > fragments/a.txt; echo ready; while :; do sleep 1; done`,
   );
   await eventually(async () => expect((await stepOf(gateway, jobId)).logTail).toContain('ready'));
-  // A request whose body does not come: the gateway cuts it when its own time is over.
+  // A request whose body never comes. The gateway cuts it when its own time is over.
   const client = connect(gateway.port, '127.0.0.1').on('error', () => {});
   ending.push(() => client.destroy());
   const head = ['POST /graphql HTTP/1.1', 'Host: x', `Authorization: Bearer ${gateway.adminKey}`, 'Content-Type: application/json'];
@@ -100,7 +100,7 @@ test('a gateway ends within 15 s though a step takes all of its grace, has more 
   expect(await gateway.kill('SIGTERM')).toEqual({ code: 0, signal: null });
   expect(performance.now() - began).toBeLessThan(15_000);
   await gateway.restart();
-  // Given back, not lost: the agent had time to report it.
+  // Released, not lost: the agent had time to report it.
   const { job } = await read<{ job: { step: { attempts: { outcome: string }[] }; fragments: { nodes: { filename: string }[] } } }>(
     gateway,
     `{ job(id: "${jobId}") { step(number: 0) { attempts { outcome } } fragments { nodes { filename } } } }`,

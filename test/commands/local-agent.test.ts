@@ -30,7 +30,7 @@ async function open(prepare: (folder: string) => void, flags: readonly string[] 
 const patience = { timeout: 120_000 };
 const pidIn = (agent: string): number => JSON.parse(readFileSync(join(agent, 'agent.json'), 'utf8')).pid;
 
-test('a gateway goes on where the folder of its agent is a file, and starts the agent once there is room for it', async () => {
+test('a gateway runs even if a file is in the place of its agent’s folder, and starts the agent once the file is gone', async () => {
   const { gateway, agent, isAlive } = await open((folder) => writeFileSync(join(folder, 'agent'), ''));
   await eventually(() => expect(gateway.output()).toContain('The agent does not run; retrying'), patience);
   expect(await isAlive()).toBe(true);
@@ -39,7 +39,7 @@ test('a gateway goes on where the folder of its agent is a file, and starts the 
   expect(await isAlive()).toBe(true);
 });
 
-test('a gateway goes on where a folder stands in the place of its agent’s key, and where the agent is killed', async () => {
+test('a gateway runs even if a folder is in the place of its agent’s key, and if the agent is killed', async () => {
   const { gateway, agent, isAlive } = await open((folder) => mkdirSync(join(folder, 'agent', 'device.json', 'x'), { recursive: true }));
   await eventually(() => expect(gateway.output()).toContain('The agent does not run; retrying'), patience);
   rmSync(join(agent, 'device.json'), { recursive: true });
@@ -75,7 +75,7 @@ test('an agent whose key is revoked while it runs a step ends, and is started ag
       });
       expect(job).toMatchObject(wanted);
     }, patience);
-  // Its output is how the agent learns at once that its key is refused.
+  // The step writes output, which the agent reports: so it learns at once that its key is refused.
   await waitFor(await submit('while :; do echo runs; sleep 0.2; done'), { step: { logTail: expect.stringContaining('runs') } });
   const { apiKeys } = await read<{ apiKeys: { nodes: { id: string; kind: string }[] } }>('{ apiKeys { nodes { id kind } } }');
   const revoke = 'mutation ($input: RevokeApiKeyInput!) { revokeApiKey(input: $input) { __typename } }';

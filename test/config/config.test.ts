@@ -27,7 +27,7 @@ describe('The settings', () => {
     expect(config.network).toEqual({ host: '127.0.0.1', port: 4_000, origins: [], documents: null, adminKey: null });
   });
 
-  test('have unique names, and defaults that they accept', () => {
+  test('have unique names, and valid defaults', () => {
     expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
     for (const setting of all) expect(setting.read(setting.write(setting.byDefault)), setting.name).toEqual(setting.byDefault);
   });
@@ -38,7 +38,7 @@ describe('The settings', () => {
     expect([network.port, network.host, limits.bodyBytes]).toEqual([2, '::1', 2_000_000]);
   });
 
-  test('for one start are flags without a value, and never read from the environment', () => {
+  test('that apply to one start are flags without a value, and never read from the environment', () => {
     expect(serve({}, '--new-identity').store.newIdentity).toBe(true);
     expect(serve({ TRAINYARD_NEW_IDENTITY: 'on' }).store.newIdentity).toBe(false);
     expect(complaintsOf({}, '--new-identity=off').join()).toContain('--new-identity takes no value.');
@@ -63,7 +63,7 @@ describe('The settings', () => {
     expect(() => readConfig('up', argv, env)).toThrow(new ConfigError(complaint));
   });
 
-  test('of trusted documents are those of a flag, though the variable is empty; no other origin may be given', () => {
+  test('for trusted documents are taken from the flag if the variable is empty, and other origins are refused', () => {
     const { network } = serve({ TRAINYARD_DOCUMENTS: '' }, '--documents', 'a.json', '--origins', '');
     expect([network.documents, network.origins]).toEqual(['a.json', []]);
   });
@@ -90,7 +90,7 @@ describe('The settings', () => {
     expect([work.idempotencyHours, work.leaseSecondsAtMost]).toEqual([48, 7_200]);
   });
 
-  test('accept the ends of their range and nothing beyond (P14)', () => {
+  test('accept the limits of their range and nothing beyond (P14)', () => {
     expect(serve({ TRAINYARD_DOCUMENT_DEPTH: '1' }).limits.depth).toBe(1);
     expect(serve({ TRAINYARD_DOCUMENT_DEPTH: '100' }).limits.depth).toBe(100);
     for (const said of ['0', '101', '-1', '1.5', '1e2', 'many', ' 5'])
@@ -133,7 +133,7 @@ describe('The settings', () => {
     expect(complaintsOf({}, ...argv)).toEqual([complaint, 'See trainyard serve --help.']);
   });
 
-  test('of isolation are for up, as flags or in the environment; a user is refused without it, as is a value (P16)', () => {
+  test('for isolation belong to up, as flags or in the environment; a user without isolation, or a value, is refused (P16)', () => {
     const isolationOf = (env: Record<string, string>, ...argv: string[]) => {
       const { isolate, isolateUser } = readConfig('up', argv, env).local;
       return [isolate, isolateUser];
@@ -153,7 +153,7 @@ describe('The settings', () => {
     expect(describeConfig('up', false)).toMatch(/--isolate +TRAINYARD_ISOLATE /);
   });
 
-  test('are few in --help and all in --help-all', () => {
+  test('are listed in part by --help and in full by --help-all', () => {
     const shown = describeConfig('up', false);
     expect(shown.split('\n').length).toBeLessThan(25);
     for (const setting of all) {

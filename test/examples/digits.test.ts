@@ -17,7 +17,10 @@ interface Run {
   readonly stderr: string;
 }
 
-/** One step's script, with the files that an agent would give it and no gateway; `folder` is its working folder. */
+/**
+ * Runs one step's script without a gateway, with the files that an agent would provide; `folder` is
+ * its working folder.
+ */
 async function runScript(script: string, folder: string, settings: Record<string, unknown>): Promise<Run> {
   const settingsFile = join(folder, 'settings.json');
   await writeFile(settingsFile, JSON.stringify({ settings, items: {} }));
@@ -95,7 +98,7 @@ describe('the digits example, without a gateway', () => {
     expect(values.every(Number.isFinite)).toBe(true);
   });
 
-  test('evaluate finds more than 85 of 100 unseen digits read rightly, and says so in a metric and a file', async () => {
+  test('evaluate reads more than 85 of 100 unseen digits correctly, and reports it in a metric and a file', async () => {
     const { exitCode, stdout } = await runScript('evaluate.py', folder, {});
     expect(exitCode).toBe(0);
     const evaluation = JSON.parse(await readFile(fragment('evaluation.json'), 'utf8'));
@@ -105,11 +108,11 @@ describe('the digits example, without a gateway', () => {
     expect(stdout).toContain('columns: as it was read');
   });
 
-  test('evaluate ends with exit code 1 when the model is not as good as is asked for', async () => {
+  test('evaluate ends with exit code 1 if the model is worse than required', async () => {
     expect(await runScript('evaluate.py', folder, { min_accuracy: 0.999 })).toMatchObject({ exitCode: 1, stderr: '' });
   });
 
-  test('the same seed gives the same model, byte for byte, and another seed another', async () => {
+  test('the same seed gives the same model, byte for byte, and another seed gives another', async () => {
     const digits = await digest('train.digits');
     expect(await runScript('prepare.py', folder, quick)).toMatchObject({ exitCode: 0 });
     expect(await digest('train.digits')).toBe(digits);

@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 
 const script = fileURLToPath(new URL('../../examples/federated-digits/run.ts', import.meta.url));
 
-/** Five Python processes and their gateway train for half a minute; other tests have the machine too. */
+/** Five Python processes and their gateway train for half a minute, beside other tests. */
 const patienceMs = 240_000;
 
 interface Run {
@@ -16,7 +16,9 @@ interface Run {
   readonly stderr: string;
 }
 
-/** `npm run example:federated` where no gateway runs, with a folder of its own for temporary files. */
+/**
+ * `npm run example:federated` without a running gateway, with its own folder for temporary files.
+ */
 function runExample(folder: string, ...flags: string[]): Promise<Run> {
   const env = { PATH: process.env.PATH, HOME: process.env.HOME, TMPDIR: folder, TRAINYARD_DATA_DIR: join(folder, 'no-gateway') };
   return new Promise((resolve) => {
@@ -35,12 +37,12 @@ async function makeFolder(): Promise<string> {
 
 interface Row {
   readonly aggregate: number;
-  /** What each device handed in: an accuracy, or what became of it. */
+  /** The result of each device: an accuracy, or why it has none. */
   readonly handedIn: readonly string[];
   readonly alone: readonly number[];
 }
 
-/** The rows of the table that is printed at the end, by round. */
+/** The rows of the final table, by round. */
 function readTable(stdout: string): Row[] {
   return [...stdout.matchAll(/^ +\d+ +(0\.\d+) │(.+)│(.+)$/gm)].map(([, aggregate, handedIn = '', alone = '']) => ({
     aggregate: Number(aggregate),
@@ -49,7 +51,7 @@ function readTable(stdout: string): Row[] {
   }));
 }
 
-test('five devices train one model, better by round than any of them alone, though one is killed in round 2', {
+test('five devices train one model that gets better by round than any device alone, even though one is killed in round 2', {
   timeout: patienceMs,
 }, async () => {
   const folder = await makeFolder();
@@ -61,7 +63,7 @@ test('five devices train one model, better by round than any of them alone, thou
   for (const { aggregate, alone, handedIn } of rows) {
     expect(aggregate).toBeGreaterThan(Math.max(...alone));
     expect(alone).toHaveLength(5);
-    // Four of the five make a round, whichever they are.
+    // Any four of the five devices make a round.
     expect(handedIn.filter((text) => text.startsWith('0.'))).toHaveLength(4);
   }
   expect(rows.at(-1)?.aggregate).toBeGreaterThan(Math.max(...rows.flatMap(({ alone }) => alone)) + 0.1);
@@ -74,7 +76,7 @@ test('five devices train one model, better by round than any of them alone, thou
   expect(await readdir(folder)).toEqual([]);
 });
 
-test('a gateway that is killed while it aggregates ends the round as if nothing had happened', { timeout: patienceMs }, async () => {
+test('a round whose gateway is killed while it aggregates ends as if nothing had happened', { timeout: patienceMs }, async () => {
   const folder = await makeFolder();
   const { exitCode, stdout, stderr } = await runExample(folder, '--rounds', '6', '--kill-gateway');
   expect({ exitCode, stderr }, stdout).toEqual({ exitCode: 0, stderr: '' });

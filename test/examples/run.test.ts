@@ -7,7 +7,10 @@ import { expect, onTestFinished, test } from 'vitest';
 
 const script = fileURLToPath(new URL('../../examples/digits/run.ts', import.meta.url));
 
-/** `npm run example` where no gateway runs, so that it starts one: with its own folder for temporary files, and little to learn. */
+/**
+ * `npm run example` without a running gateway, so that it starts one, with its own folder for
+ * temporary files and little to learn.
+ */
 async function runExample(folder: string, ...settings: string[]): Promise<{ exitCode: number; stdout: string; stderr: string }> {
   const env = { PATH: process.env.PATH, TMPDIR: folder, TRAINYARD_DATA_DIR: join(folder, 'no-gateway') };
   const quick = ['--epochs', '2', '--train_digits', '4000'];
@@ -24,7 +27,7 @@ async function makeFolder(): Promise<string> {
   return folder;
 }
 
-test('the example trains on a gateway of its own, shows log and metrics, keeps its files and leaves nothing behind', async () => {
+test('the example trains on its own gateway, shows log and metrics, keeps its files and leaves nothing else behind', async () => {
   const folder = await makeFolder();
   const { exitCode, stdout, stderr } = await runExample(folder);
   expect({ exitCode, stderr }, stdout).toEqual({ exitCode: 0, stderr: '' });
@@ -38,7 +41,7 @@ test('the example trains on a gateway of its own, shows log and metrics, keeps i
   expect(await readdir(folder)).toEqual([]);
 });
 
-test('the example ends with exit code 1 when its model is not good enough', async () => {
+test('the example ends with exit code 1 if its model is not good enough', async () => {
   const { exitCode, stdout } = await runExample(await makeFolder(), '--min_accuracy', '0.999');
   expect({ exitCode }, stdout).toEqual({ exitCode: 1 });
   expect(stdout).toMatch(/^● step 2 evaluate FAILED \(exit code 1\)/m);

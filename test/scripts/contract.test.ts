@@ -15,7 +15,7 @@ const promised = `
 const connection =
   'type StepConnection { edges: [StepEdge!]! pageInfo: PageInfo! } type StepEdge { node: Job! cursor: String! } type PageInfo { hasNextPage: Boolean! }';
 
-/** What is wrong with a product that is the contract but for these replacements. */
+/** The breaches of a schema that equals the contract except for these replacements. */
 function breachesOf(...changes: [from: string, to: string][]): string[] {
   const product = changes.reduce((text, [from, to]) => {
     if (!text.includes(from)) throw new Error(`The contract of this test has no ${from}`);
@@ -25,11 +25,11 @@ function breachesOf(...changes: [from: string, to: string][]): string[] {
 }
 
 describe('the comparison with the contract', () => {
-  test('a product that is what was promised breaks nothing', () => {
+  test('a schema that equals the contract breaks nothing', () => {
     expect(breachesOf()).toEqual([]);
   });
 
-  test('what is added, and answers that are never null, break nothing', () => {
+  test('additions, and answers that are never null, break nothing', () => {
     expect(
       breachesOf(
         ['name: String ', 'name: String! nickname: String '],
@@ -40,7 +40,7 @@ describe('the comparison with the contract', () => {
     ).toEqual([]);
   });
 
-  test('a field, a value, a member, an interface or a type that is gone is named', () => {
+  test('a missing field, value, member, interface or type is named', () => {
     expect(breachesOf(['description: String! ', ''])).toEqual(['Job.description is missing']);
     expect(breachesOf(['RUNNING', ''])).toEqual(['Status.RUNNING is missing']);
     expect(breachesOf(['Job | Gone', 'Job'])).toEqual(['Result has no member Gone']);
@@ -48,11 +48,11 @@ describe('the comparison with the contract', () => {
     expect(breachesOf(['enum Status { QUEUED RUNNING }', ''])).toEqual(['Status is missing']);
   });
 
-  test('an answer that may be null where it was promised not to is named', () => {
+  test('an answer that may be null against the contract is named', () => {
     expect(breachesOf(['description: String!', 'description: String'])).toEqual(['Job.description is String in place of String!']);
   });
 
-  test('an input that asks for more than before is named', () => {
+  test('an input that requires more than before is named', () => {
     expect(breachesOf(['first: Int', 'first: Int!'])).toEqual(['Job.steps(first:) is Int! in place of Int']);
     expect(breachesOf(['job(id: ID!)', 'job(id: ID!, tenant: ID!)'])).toEqual([
       'Query.job(tenant:) is required, and the contract does not know it',
@@ -61,7 +61,7 @@ describe('the comparison with the contract', () => {
     expect(breachesOf([' @oneOf', ''])).toEqual(['Choice is not @oneOf']);
   });
 
-  test('a connection that the contract only names has edges, nodes, cursors and a pageInfo', () => {
+  test('a connection that the contract only names needs edges, nodes, cursors and a pageInfo', () => {
     expect(breachesOf(['cursor: String!', ''])).toEqual(['StepConnection is not a connection']);
   });
 });

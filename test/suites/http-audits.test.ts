@@ -1,4 +1,7 @@
-/** graphql-http's audits of the GraphQL-over-HTTP specification, against a gateway process with the real schema and a key. */
+/**
+ * graphql-http's audits of the GraphQL-over-HTTP specification, against a gateway process with the
+ * real schema and a key.
+ */
 import { serverAudits } from 'graphql-http';
 import { beforeAll, expect, test } from 'vitest';
 import { createSqliteDatabase } from '../support/databases.ts';

@@ -124,7 +124,7 @@ export async function querySql(url: string, text: string, values: unknown[] = []
 const administer = (port: number, text: string) => querySql(urlOf(port, 'postgres'), text);
 
 async function askForPort(): Promise<number> {
-  const socket = connect(inject('postgresDoor'), '127.0.0.1').setEncoding('utf8');
+  const socket = connect(inject('postgresLookupPort'), '127.0.0.1').setEncoding('utf8');
   let answer = '';
   for await (const part of socket) answer += part;
   if (!/^\d+$/.test(answer)) throw new Error(answer);

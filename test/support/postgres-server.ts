@@ -13,13 +13,13 @@ import type { TestProject } from 'vitest/node';
 declare module 'vitest' {
   interface ProvidedContext {
     /** The port that tells a worker the port of PostgreSQL. */
-    postgresDoor: number;
+    postgresLookupPort: number;
   }
 }
 
 export default async function openDoor(project: TestProject): Promise<() => Promise<void>> {
   let keeper: { readonly child: ChildProcess; readonly answer: Promise<string> } | undefined;
-  const door = createServer((socket) => {
+  const lookup = createServer((socket) => {
     socket.on('error', () => {});
     keeper ??= startKeeper();
     keeper.answer.then(
@@ -27,10 +27,10 @@ export default async function openDoor(project: TestProject): Promise<() => Prom
       () => socket.destroy(),
     );
   });
-  await new Promise<void>((resolve) => door.listen(0, '127.0.0.1', resolve));
-  project.provide('postgresDoor', (door.address() as AddressInfo).port); // an AddressInfo, since it listens on a port
+  await new Promise<void>((resolve) => lookup.listen(0, '127.0.0.1', resolve));
+  project.provide('postgresLookupPort', (lookup.address() as AddressInfo).port); // an AddressInfo, since it listens on a port
   return async () => {
-    door.close();
+    lookup.close();
     if (keeper) await stopKeeper(keeper.child);
   };
 }

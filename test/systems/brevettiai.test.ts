@@ -1,4 +1,4 @@
-/** What a BrevettiAI job does, done here by the operations that docs/moving/brevettiai.md shows. */
+/** What a BrevettiAI job does, done by the operations in docs/moving/brevettiai.md. */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -44,7 +44,7 @@ describeSystem('BrevettiAI', (system) => {
     expect(viewer).toEqual({ kind: 'JOB', job: { id: mine.job.id } });
     expect(job).toMatchObject({ id: mine.job.id, name: 'A model', status: 'QUEUED', output: null });
 
-    // It reads and writes what is the job's.
+    // It reads and writes the files of its job.
     const written = await mine.own.ask(ask.WriteArtifactDocument, { jobId: mine.job.id, filename: 'mine.txt', text: 'mine' });
     expect(done(written.createFragment)).toMatchObject({ fragment: { status: 'READY' }, uploadUrl: null });
     const read = await mine.own.ask(ask.ReadArtifactDocument, { jobId: mine.job.id, filename: 'mine.txt' });
@@ -53,7 +53,7 @@ describeSystem('BrevettiAI', (system) => {
     const uploaded = await mine.own.ask(ask.UploadJobOutputDocument, { jobId: mine.job.id, output });
     expect(done(uploaded.setJobOutput).job.output).toEqual(output);
 
-    // And nothing of another's: for this key it is not there.
+    // Another job does not exist for this key.
     expect((await mine.own.ask(ask.InitDocument, { id: other.job.id })).job).toBeNull();
     const intruding = { jobId: other.job.id, filename: 'mine.txt', text: 'mine' };
     expect(refused((await mine.own.ask(ask.WriteArtifactDocument, intruding)).createFragment)).toEqual({ code: 'NOT_FOUND' });
@@ -72,7 +72,7 @@ describeSystem('BrevettiAI', (system) => {
     const [projectId, applicationId] = [await openProject(), await defineSettings()];
     const config = { param_1: 1, param_2: 'Test', param_3: { test_dict_serialization: 'nested' } };
     const { job, own } = await start({ projectId, applicationId, settings: config });
-    // get_config answers what from_config was given, with what was left out.
+    // get_config returns what from_config was given, with defaults filled in.
     const whole = { ...config, custom: { custom_param: 0 } };
     expect(job).toMatchObject({ settings: whole, settingsWarnings: [] });
     expect((await own.ask(ask.InitDocument, { id: job.id })).job).toMatchObject({ settings: whole, settingsWarnings: [] });
@@ -155,7 +155,7 @@ describeSystem('BrevettiAI', (system) => {
     const { job: read } = await own.ask(ask.ReadArtifactDocument, { jobId: job.id, filename: 'output.json' });
     expect(await (await system.get(read?.latestFragment?.downloadUrl)).json()).toEqual(document);
 
-    // Again, as each run does: the newest is kept.
+    // Each run uploads again: the newest is kept.
     const better = { accuracy: 0.95 };
     done((await own.ask(ask.UploadJobOutputDocument, { jobId: job.id, output: better })).setJobOutput);
     const { job: again } = await own.ask(ask.ReadArtifactDocument, { jobId: job.id, filename: 'output.json' });
@@ -177,7 +177,7 @@ describeSystem('BrevettiAI', (system) => {
     const steps = [first, second].map((command) => ({ name: 'Run', container: { command } }));
     const { job, own } = await start({ projectId, steps, settings: { param_1: 1 } });
 
-    // A file of the job from outside, by its key: announced, then put where the answer says.
+    // The job's key announces a file from outside and puts it at the answered address.
     const announced = done((await own.ask(ask.WriteArtifactDocument, { jobId: job.id, filename: 'big.bin' })).createFragment);
     expect(announced.fragment.status).toBe('PENDING');
     expect((await system.put(announced.uploadUrl, new Uint8Array([0, 255, 1]))).status).toBe(200);
@@ -196,7 +196,7 @@ describeSystem('BrevettiAI', (system) => {
     expect(valuable).toBe('Valuable information');
     expect(temporary.startsWith(agent.workDir)).toBe(true);
     expect(JSON.parse(ended?.steps[1]?.logTail ?? '')).toEqual({ settings: { param_1: 1 }, items: {} });
-    // The folder goes with the step, and the artifact stays.
+    // The folder is removed with the step; the artifact stays.
     await eventually(() => expect(existsSync(temporary)).toBe(false));
     await eventually(() => expect(readdirSync(join(agent.workDir, 'steps'))).toEqual([]));
   });

@@ -1,6 +1,6 @@
 /**
- * A `docker` for agents to find, where no engine runs: writes down what it is called with, and answers as docker does when all goes well. A shell's script, for an agent
- * calls it many times a step.
+ * A `docker` for agents where no engine runs: it records its calls and answers as docker does on
+ * success. It is a shell script, because an agent calls it many times per step.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -8,19 +8,19 @@ import { createFolder } from '../support/folders.ts';
 
 export interface DockerCall {
   readonly args: readonly string[];
-  /** The lines of its env file, if it was given one. */
+  /** The lines of its env file, if any. */
   readonly given: readonly string[];
-  /** The names of the variables of its own environment. */
+  /** The names of its own environment variables. */
   readonly own: readonly string[];
 }
 
 export interface StandInDocker {
-  /** A PATH on which it comes first. */
+  /** A PATH that begins with it. */
   readonly path: string;
   calls(command: string): DockerCall[];
 }
 
-/** A file for each part of a call; that with the arguments comes last. */
+/** A file for each part of a call; the file with the arguments is written last. */
 const scriptOf = (record: string) => `#!/bin/sh
 call=$(mktemp ${record}/XXXXXXXX)
 env >$call.own

@@ -1,4 +1,4 @@
-/** The ways of mlcycle's client to what most of its tests begin with. */
+/** Shortcuts of mlcycle's client that most of its tests begin with. */
 import * as ask from './generated.ts';
 import { type Caller, done, type System } from './system.ts';
 

@@ -1,4 +1,4 @@
-/** What mlcycle's client does, done here by the operations that docs/moving/mlcycle.md shows. */
+/** What mlcycle's client does, done by the operations in docs/moving/mlcycle.md. */
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { eventually } from '../agent/eventually.ts';
@@ -135,7 +135,8 @@ describeSystem('mlcycle', (system) => {
     expect(await next(counts)).toBe(0);
 
     const waiting = take(caller, 50);
-    // It has waited a second without an answer when the other, who asked later, has one: that there is nothing.
+    // It has waited a second without an answer when the second caller already has one: that there
+    // is nothing.
     const began = performance.now();
     expect(await take(other, 1)).toEqual([]);
     expect(performance.now() - began).toBeGreaterThanOrEqual(950);
@@ -319,7 +320,7 @@ describeSystem('mlcycle', (system) => {
     expect(said).toEqual({
       environment: {
         TRAINYARD_URL: system.gateway.url,
-        // It has it, and what it prints of it is masked.
+        // The step has the token; its output masks it.
         TRAINYARD_TOKEN: '***',
         TRAINYARD_PROJECT_ID: project.id,
         TRAINYARD_JOB_ID: job.id,

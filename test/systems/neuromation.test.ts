@@ -1,4 +1,4 @@
-/** What neuromation's client does, done here by the operations that docs/moving/neuromation.md shows. */
+/** What neuromation's client does, done by the operations in docs/moving/neuromation.md. */
 import { expect, test } from 'vitest';
 import { CreateProjectDocument } from '../../src/client/generated.ts';
 import { eventually } from '../agent/eventually.ts';
@@ -50,7 +50,7 @@ describeSystem('neuromation', (system) => {
     const plain = await run({ projectId, name: 'plain', container: { image: 'python:3.12' } });
     expect(plain).toMatchObject({ description: null, isPreemptible: false, scheduleTimeoutSeconds: null });
 
-    // No device is there: it is reported as not schedulable, not before its time.
+    // There is no device: the job is reported as not schedulable at its timeout, not earlier.
     await eventually(async () => expect((await read(job.id)).status).toBe('FAILED'));
     const { history } = await read(job.id);
     expect(history).toMatchObject({ status: 'FAILED', reason: 'SCHEDULE_TIMEOUT', exitCode: null, startedAt: null });
@@ -113,11 +113,13 @@ describeSystem('neuromation', (system) => {
       expect.stringMatching(/^--mount=type=bind,source=.+\/work,target=\/trainyard$/),
       expect.stringMatching(/^--env-file=.+\/environment$/),
       ...['--mount=type=bind,source=/data,target=/in,readonly', '--mount=type=volume,source=cache,target=/cache'],
-      // The gateway is on the machine's own loopback, so the container shares the machine's network, and the port with it.
+      // The gateway listens on the machine's loopback address, so the container shares the
+      // machine's network and the port.
       ...['--network=host', '--cpus=0.5', '--memory=512m', '--shm-size=512m'],
       ...['--entrypoint=python3', '--', 'python:3.12', '-u', 'train.py', '--name', 'a b'],
     ]);
-    // The values of variables are neither on the command line, where every user of the machine could read them, nor in the environment of docker itself.
+    // Values of variables are neither on the command line, which every user can read, nor in the
+    // environment of docker itself.
     const names = ['URL', 'TOKEN', 'PROJECT_ID', 'JOB_ID', 'STEP_NUMBER', 'ATTEMPT', 'METRICS', 'FRAGMENTS', 'SETTINGS'];
     expect(call?.given.map((line) => line.split('=')[0])).toEqual(
       expect.arrayContaining(['SEED', ...names.map((name) => `TRAINYARD_${name}`)]),
@@ -268,7 +270,7 @@ describeSystem('neuromation', (system) => {
     expect(step).toMatchObject({ status: 'QUEUED', resources: asked });
     expect(new Set(step?.whyNot)).toEqual(new Set(Object.keys(lacking).map((name) => ({ device: { name }, requirement: name }))));
 
-    // Exactly enough is enough, once: what one step holds, another cannot have.
+    // Exactly enough is enough, but only once: another step cannot have what the first holds.
     const enough = await system.admin.ask(ask.JoinDocument, { input: { projectId, name: 'enough', resources: asked, slots: 2 } });
     const machine = system.as(done(enough.registerDevice).apiKey ?? '');
     expect((await taken(machine)).jobId).toBe(id);
@@ -287,13 +289,14 @@ describeSystem('neuromation', (system) => {
     const renew = async (leaseToken: string) => done((await machine.ask(ask.RenewDocument, { leaseToken })).renewLease).isPreempted;
     const stepOf = async (id: string) => (await system.admin.ask(ask.AttemptsDocument, { id })).job?.steps[0];
 
-    // Neither one that may be preempted itself, nor one of lower priority, drives it away.
+    // A preemptible step does not evict it, and neither does one of lower priority.
     const polite = await run({ projectId, name: 'polite', container, isPreemptible: true, priority: 1 });
     const lower = await run({ projectId, name: 'lower', container, priority: 0 });
     const day = await run({ projectId, name: 'day', container, priority: 1 });
     await eventually(async () => expect(await renew(leaseToken)).toBe(true));
     expect(await stepOf(night.id)).toMatchObject({ status: 'RUNNING', attempts: [{ number: 1, outcome: 'RUNNING' }] });
-    // The machine has the step until it gives it back. Then the place is for the one that it was made for, though another waits longer.
+    // The device holds the step until it gives it back. Then the slot is reserved for the step it
+    // was freed for, even if another waits longer.
     expect(await take(machine)).toBeUndefined();
     const { step } = done((await machine.ask(ask.ReleaseDocument, { leaseToken })).releaseStep);
     expect(step).toEqual({ status: 'QUEUED', attempts: [{ number: 1, outcome: 'PREEMPTED' }], job: { status: 'SUSPENDED' } });
@@ -304,7 +307,7 @@ describeSystem('neuromation', (system) => {
       done((await machine.ask(ask.SucceedDocument, turn)).completeStep);
     }
 
-    // That it had to leave does not count: it had one try. Its history tells for whom.
+    // The eviction does not count as an attempt. Its history shows for which step it was.
     expect(await stepOf(night.id)).toMatchObject({
       status: 'SUCCEEDED',
       attempts: [{ outcome: 'PREEMPTED', reason: 'PREEMPTED' }, { outcome: 'SUCCEEDED' }],

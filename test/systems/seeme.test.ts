@@ -1,4 +1,4 @@
-/** What SeeMe's client and its agents do, done here by the operations that docs/moving/seeme.md shows. */
+/** What SeeMe's client and its agents do, done by the operations in docs/moving/seeme.md. */
 import { expect, test } from 'vitest';
 import { CreateProjectDocument } from '../../src/client/generated.ts';
 import * as ask from './generated.ts';
@@ -29,7 +29,7 @@ describeSystem('SeeMe', (system) => {
     const result = await system.admin.ask(ask.UploadModelDocument, { jobId, leaseToken, filename: 'model.pt', text });
     return done(result.createFragment).fragment.id;
   };
-  /** Runs a job to its end, with this model as its result. */
+  /** Runs a job to its end, with this model as its output. */
   const train = async (input: Omit<ask.CreateJobInput, 'name'>, model: string) => {
     const job = await created(input);
     const leaseToken = await handle(job.id);
@@ -100,7 +100,7 @@ describeSystem('SeeMe', (system) => {
     });
     expect(await getJob(job.id)).toEqual({ ...job, nativeStatus: 'WAITING' });
 
-    // Every type, in its one spelling; without an application any item is taken.
+    // Every type in its one spelling. Without an application, any item is accepted.
     const typed = await created({
       projectId,
       items: [
@@ -140,7 +140,7 @@ describeSystem('SeeMe', (system) => {
     expect(updated).toEqual({ ...job, description: 'Update any property', updatedAt: now() });
     expect(updated.updatedAt > job.updatedAt).toBe(true);
     expect(await getJob(job.id)).toEqual({ ...updated, nativeStatus: 'WAITING' });
-    // Somebody who has not seen that change does not undo it.
+    // A caller that has not seen the change does not undo it.
     expect(refused(await update({ description: 'Mine', expectedUpdatedAt: job.updatedAt }))).toMatchObject({ code: 'INVALID_STATE' });
     expect((await getJob(job.id)).description).toBe('Update any property');
 
@@ -199,7 +199,7 @@ describeSystem('SeeMe', (system) => {
     const third = await train({ projectId }, 'weights 3');
     expect(third.job.model?.id).not.toBe(modelId);
 
-    // Nothing comes of a job that fails, nor of one that does not train.
+    // A failed job makes no model, and neither does one that is not a training.
     const failing = await created({ projectId, modelId });
     const leaseToken = await handle(failing.id);
     await uploadModel(failing.id, leaseToken, 'half of the weights');
@@ -266,7 +266,7 @@ describeSystem('SeeMe', (system) => {
       issues: expect.arrayContaining(['items.0.value', 'items.1.value', 'items.2.valueType', 'items.3.name']),
     });
 
-    // The definitions themselves are checked too.
+    // The definitions themselves are checked, too.
     const definitions = [
       { name: 'a', valueType: 'INT' as const, defaultValue: 'many' },
       { name: 'b', valueType: 'MULTI' as const, options: ['x'], defaultValue: 'y' },

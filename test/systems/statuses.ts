@@ -1,4 +1,4 @@
-/** A job in each status there is, however it gets there. */
+/** A job in each status, however it gets there. */
 import { expect } from 'vitest';
 import {
   CancelJobDocument,
@@ -16,13 +16,13 @@ import { eventually } from '../agent/eventually.ts';
 import { CreateExperimentDocument, type Dialect, StatusInWordsDocument } from './generated.ts';
 import { done, type System } from './system.ts';
 
-/** The status of a job, and its word in the dialect. */
+/** The status of a job, and its term in the dialect. */
 export async function readWords(system: System, id: string, dialect: Dialect): Promise<readonly [string | undefined, string | undefined]> {
   const { job } = await system.admin.ask(StatusInWordsDocument, { id, dialect });
   return [job?.status, job?.nativeStatus];
 }
 
-/** Brings a job into each status in turn, and answers each with its word in the dialect. */
+/** Brings a job into each status in turn. Returns the dialect's term for each. */
 export async function nameStatuses(system: System, dialect: Dialect): Promise<Record<string, string>> {
   const { admin } = system;
   const projectId = done((await admin.ask(CreateProjectDocument, { input: { name: 'Statuses' } })).createProject).project.id;
@@ -46,7 +46,7 @@ export async function nameStatuses(system: System, dialect: Dialect): Promise<Re
   await note(first, 'QUEUED');
   const preempted = await take();
   await note(first, 'RUNNING');
-  // Its only device has one slot, and this one may not be preempted.
+  // The only device has one slot, and this job may not be preempted.
   const second = await create();
   await eventually(async () => {
     const { isPreempted } = done((await machine.ask(RenewLeaseDocument, { input: { leaseToken: preempted } })).renewLease);

@@ -1,4 +1,7 @@
-/** What tests of the five systems stand on: one running gateway for each database and file, and callers who reach it as anyone would. */
+/**
+ * The ground of the tests of the five systems: one running gateway per database and file, and
+ * callers with keys.
+ */
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { type Payload, unwrap } from '../../src/client/errors.ts';
 import { createClient } from '../../src/client/fetch.ts';
@@ -10,12 +13,12 @@ import { describeOnEachStore } from '../support/databases.ts';
 import { createFolder } from '../support/folders.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 
-/** Somebody with a key. */
+/** A caller with a key. */
 export interface Caller {
   readonly target: Target;
-  /** The data of a query or a mutation. Throws RequestRefused when it is refused as a whole. */
+  /** Returns the data of a query or mutation. Throws RequestRefused if it is refused as a whole. */
   ask<Data, Variables>(document: TypedDocumentString<Data, Variables>, variables: Variables): Promise<Data>;
-  /** Over a socket of its own, closed after the test. */
+  /** Over its own socket, closed after the test. */
   watch<Data, Variables extends Record<string, unknown>>(
     document: TypedDocumentString<Data, Variables>,
     variables: Variables,
@@ -25,20 +28,20 @@ export interface Caller {
 export interface AgentProcess {
   /** The agent's folder. */
   readonly workDir: string;
-  /** What it has said of itself. */
+  /** The agent's output. */
   output(): string;
 }
 
 export interface System {
   readonly gateway: Gateway;
-  /** With a key that may do everything. */
+  /** With a key that has every right. */
   readonly admin: Caller;
   as(token: string): Caller;
-  /** PUTs a fragment's bytes where createFragment said. */
+  /** PUTs a fragment's bytes to the address from createFragment. */
   put(uploadUrl: string | null | undefined, bytes: string | Uint8Array): Promise<Response>;
-  /** GETs a fragment's bytes, without any key. */
+  /** GETs a fragment's bytes, without a key. */
   get(downloadUrl: string | null | undefined): Promise<Response>;
-  /** Starts `trainyard agent`, ended after the test. */
+  /** Starts `trainyard agent`, which ends after the test. */
   startAgent(flags: readonly string[], options?: { readonly token?: string; readonly path?: string }): AgentProcess;
 }
 
@@ -101,12 +104,15 @@ export function describeSystem(name: string, define: (system: System) => void): 
 
 type Result = { readonly __typename: string };
 
-/** The payload of a mutation. Throws what it was refused with. */
+/** The payload of a mutation. Throws the refusal. */
 export function done<R extends Result>(result: R): Payload<R> {
   return unwrap(result);
 }
 
-/** What a mutation was refused with: its code and whatever else programs read, without the texts for people. The paths of an INVALID_INPUT stand as `a.0.b`. */
+/**
+ * The refusal of a mutation: its code and the other machine-readable parts, without texts for
+ * people. Paths of an INVALID_INPUT have the form `a.0.b`.
+ */
 export function refused(result: Result): Record<string, unknown> {
   expect(result.__typename, JSON.stringify(result)).toMatch(/Error$/);
   const refusal: Record<string, unknown> = { ...result };
@@ -116,7 +122,7 @@ export function refused(result: Result): Record<string, unknown> {
   return refusal;
 }
 
-/** The next delivery that is as `isSo` says. */
+/** The next delivery that fulfils `isSo`. */
 export async function next<T>(stream: AsyncIterableIterator<T>, isSo: (value: T) => boolean = () => true): Promise<T> {
   for (;;) {
     const { done, value } = await stream.next();

@@ -1,4 +1,4 @@
-/** The ways of vergeai's client and of its devices to what most of its tests begin with. */
+/** Shortcuts of vergeai's client and devices that most of its tests begin with. */
 import { expect } from 'vitest';
 import { CreateProjectDocument } from '../../src/client/generated.ts';
 import { eventually } from '../agent/eventually.ts';
@@ -11,7 +11,7 @@ export interface Device {
   readonly caller: Caller;
 }
 
-/** What a device was handed. */
+/** The step that a device received. */
 export interface Turn {
   readonly leaseToken: string;
   readonly jobId: string;
@@ -20,7 +20,7 @@ export interface Turn {
 
 /** Binary fractions, so that every mean of them is exact. */
 export const modelOf = (weights: readonly number[], bias: number) => encodeModel({ weights: f32(weights), bias: f32([bias], [1, 1]) });
-/** What `stateDict` says of it. */
+/** The `stateDict` of the model. */
 export const stateOf = (weights: readonly number[], bias: number) => ({
   tensors: [
     { name: 'weights', dtype: 'F32', shape: [weights.length], values: weights },
@@ -82,9 +82,9 @@ export function edgeOf(system: System) {
     expect((await system.put(done(announced).uploadUrl, model)).status).toBe(200);
     return (await caller.ask(ask.SubmittedDocument, { leaseToken: turn.leaseToken, numSamples, metrics })).completeStep;
   };
-  /** The devices that a job has chosen, in the order of selection. */
+  /** The devices that a job selected, in the order of selection. */
   const chosen = (job: { federation: { devices: readonly { id: string }[] } | null } | null, devices: readonly Device[]) =>
-    (job?.federation?.devices ?? []).map(({ id }) => devices.find((device) => device.id === id) as Device); // selected from these alone
+    (job?.federation?.devices ?? []).map(({ id }) => devices.find((device) => device.id === id) as Device); // selected from these
 
   return {
     openProject,

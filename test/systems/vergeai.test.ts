@@ -1,4 +1,4 @@
-/** What vergeai's client and its devices do, done here by the operations that docs/moving/vergeai.md shows. */
+/** What vergeai's client and its devices do, done by the operations in docs/moving/vergeai.md. */
 import { expect, test } from 'vitest';
 import { decodeModel, encodeModel, f32 } from '../aggregator/models.ts';
 import * as ask from './generated.ts';
@@ -34,7 +34,7 @@ describeSystem('vergeai', (system) => {
     const ids = job.federation?.devices.map(({ id }) => id) ?? [];
     expect(new Set(ids).size).toBe(3);
     expect(devices.map(({ id }) => id)).toEqual(expect.arrayContaining(ids));
-    // From the same seed, the same devices.
+    // The same seed selects the same devices.
     const again = await created({ projectId, federation });
     expect(again.federation?.devices.map(({ id }) => id)).toEqual(ids);
 
@@ -46,7 +46,7 @@ describeSystem('vergeai', (system) => {
       issues: ['federation.numDevices', 'federation.numBufferDevices', 'federation.terminationCriteria.0.maxRounds'],
     });
 
-    // Rounds go on, each from the aggregate of the one before, until a criterion holds.
+    // Rounds go on, each from the aggregate before, until a criterion holds.
     const rounds = await openProject();
     const [device] = (await registerMany(rounds, 1)) as [Device];
     const criteria = [{ maxRounds: 3 }, { metric: { metric: 'accuracy', operator: 'GTE' as const, threshold: 0.9 } }];
@@ -154,7 +154,7 @@ describeSystem('vergeai', (system) => {
     const read = async (jobId: string, tensors?: string[]) =>
       (await system.admin.ask(ask.GetAggregateModelDocument, { jobId, tensors: tensors ?? null })).job?.federation?.aggregateModel;
 
-    // One saw three times as much as the other.
+    // One device saw three times as many samples as the other.
     const weighted = await aggregate([10, 30]);
     const model = await read(weighted);
     expect(model?.stateDict).toEqual(stateOf([2.5, 4], 0.75));
@@ -164,7 +164,7 @@ describeSystem('vergeai', (system) => {
     expect((await read(weighted, ['bias']))?.stateDict?.tensors.map(({ name, values }) => [name, values])).toEqual([['bias', [0.75]]]);
     expect((await roundsOf(weighted)).map(({ isWeighted }) => isWeighted)).toEqual([true]);
 
-    // One did not say: all count the same.
+    // One device gave no number, so all count the same.
     const unweighted = await aggregate([10, null]);
     expect((await read(unweighted))?.stateDict).toEqual(stateOf([2, 2], 0.5));
     expect((await roundsOf(unweighted)).map(({ isWeighted }) => isWeighted)).toEqual([false]);
@@ -195,7 +195,7 @@ describeSystem('vergeai', (system) => {
     expect(await next(counts)).toBe(0);
     const waiting = devices.map((device) => awaitTurn(device));
     const start = modelOf([1, 1], 1);
-    // A worker of the test aggregates, so that it takes as long as the test likes.
+    // A worker of the test aggregates, so the test decides how long that takes.
     const worker = await register(projectId, 'a worker', 'WORKER');
     const federation = {
       ...{ numDevices: 2, numBufferDevices: 1, startModelFragmentId: await uploadStartModel(projectId, start) },
@@ -208,7 +208,7 @@ describeSystem('vergeai', (system) => {
     const [one, two, three] = devices as [Device, Device, Device];
     expect(Buffer.from(await (await system.get(first.startModel)).arrayBuffer()).equals(start)).toBe(true);
 
-    // What is no such model is refused with the names of what is wrong, and the device can try again.
+    // A wrong model is refused with the names of the wrong tensors, and the device can try again.
     const pathsOf = { code: 'INVALID_INPUT', issues: expect.arrayContaining(['leaseToken']) };
     const oddOne = await submit(one, first, encodeModel({ weights: f32([1, 1, 1]), bias: f32([1], [1, 1]) }), 10);
     expect(refused(oddOne)).toEqual(pathsOf);
@@ -225,7 +225,8 @@ describeSystem('vergeai', (system) => {
     };
     expect(await statuses()).toEqual(['SUBMITTED', 'SUBMITTED', 'TRAINING']);
 
-    // The third was there in case that one fails: it is told to stop. What it hands in all the same is kept, and not counted.
+    // The third device was a spare: it is told to stop. A model that it still submits is kept, but
+    // not counted.
     expect(done((await three.caller.ask(ask.KeepOnDocument, third)).renewLease).isCancelRequested).toBe(true);
     done(await submit(three, third, modelOf([8, 8], 8), 10));
     expect(await statuses()).toEqual(['SUBMITTED', 'SUBMITTED', 'LATE']);
@@ -243,7 +244,7 @@ describeSystem('vergeai', (system) => {
     const late = (await three.caller.ask(ask.SubmitModelDocument, { ...third, filename: 'once-more.safetensors' })).createFragment;
     expect(refused(late)).toEqual({ code: 'STALE_LEASE' });
 
-    // Too few that can still come: the round, and its job, fail.
+    // Too few devices are left: the round and its job fail.
     const failing = await created({ projectId, federation: { ...federation, numBufferDevices: 0 } });
     const [dropped] = chosen(failing, devices) as [Device];
     const turn = await turnOf(dropped);
@@ -296,7 +297,7 @@ describeSystem('vergeai', (system) => {
       stateOf([1, 1], 1),
     );
 
-    // One is cancelled in the middle, one as its turn has come: the model goes past both.
+    // One job is cancelled in the queue, one when its turn has come: the model passes both.
     done((await system.admin.ask(ask.CancelDocument, { jobId: three })).cancelJob);
     expect((await read()).statuses).toEqual(['SUCCEEDED', 'QUEUED', 'CANCELLED', 'BLOCKED']);
     done((await system.admin.ask(ask.CancelDocument, { jobId: two })).cancelJob);
@@ -323,7 +324,8 @@ describeSystem('vergeai', (system) => {
       CANCELLED: 'CANCELLED',
     });
 
-    // A federated job is in progress from its creation. A worker of the test aggregates, so that it takes as long as the test likes.
+    // A federated job is in progress from its creation. A worker of the test aggregates, so the
+    // test decides how long that takes.
     const projectId = await openProject();
     const [device] = (await registerMany(projectId, 1)) as [Device];
     const worker = await register(projectId, 'a worker', 'WORKER');

@@ -1,4 +1,4 @@
-/** A step's program: what it can learn of itself by its environment alone, as one line of JSON. */
+/** A step's program: it prints what it learns from its environment alone, as one line of JSON. */
 const names = ['URL', 'TOKEN', 'PROJECT_ID', 'JOB_ID', 'STEP_NUMBER'].map((name) => `TRAINYARD_${name}`);
 const environment = Object.fromEntries(names.map((name) => [name, process.env[name]]));
 const response = await fetch(`${environment.TRAINYARD_URL}/graphql`, {

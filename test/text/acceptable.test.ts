@@ -5,7 +5,7 @@ import { acceptMessage, cut, cutStart, quoteName } from '../../src/text/acceptab
 const anyText = fc.string({ unit: 'binary', maxLength: 60 });
 
 describe('text that is cut', () => {
-  test('is well-formed if it was, has at most its length, and is its own beginning or end', () => {
+  test('stays well-formed, has at most the given length, and is a beginning or end of the text', () => {
     fc.assert(
       fc.property(anyText, fc.integer({ min: 1, max: 70 }), (text, atMost) => {
         const [start, end] = [cut(text, atMost), cutStart(text, atMost)];
@@ -16,14 +16,14 @@ describe('text that is cut', () => {
     );
   });
 
-  test('loses half a pair rather than keep it', () => {
+  test('drops half of a surrogate pair', () => {
     expect(cut('😀😀😀', 4)).toBe('😀…');
     expect(cutStart('😀😀😀', 3)).toBe('😀');
     expect(cut('abc', 3)).toBe('abc');
   });
 });
 
-test('a message holds lines and tabs, and nothing else that controls a terminal or is half a character', () => {
+test('a message keeps lines and tabs, and loses other control characters and halves of surrogate pairs', () => {
   expect(acceptMessage('a\r\nb\tc\u001b[31md\u001b[0m\u0000e\ud83d', 100)).toBe('a\nb\tcd\uFFFDe\uFFFD');
   fc.assert(
     fc.property(fc.string({ unit: fc.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit)) }), (text) => {
@@ -33,7 +33,7 @@ test('a message holds lines and tabs, and nothing else that controls a terminal 
   );
 });
 
-test('a name is quoted on one line, as it is seen', () => {
+test('a name is quoted on one line, with invisible characters replaced', () => {
   expect(quoteName('a\nb\u202ec\ud83d')).toBe('"a\uFFFDb\uFFFDc\uFFFD"');
   expect(quoteName('x'.repeat(300))).toHaveLength(102);
 });

@@ -57,7 +57,7 @@ describe('a secret in a text (P16)', () => {
     expect(write(new MaskedStream(new Mask([secret])), [secret.slice(0, 70), secret.slice(70, 80)])).toBe('***');
   });
 
-  test('is held back only while it may still be one', () => {
+  test('delays a stream only while the text may still be the secret', () => {
     const stream = new MaskedStream(new Mask(['secret']));
     expect(stream.write('line\nsecre')).toBe('line\n');
     expect(stream.write('d\nse')).toBe('secred\n');

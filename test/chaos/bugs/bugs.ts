@@ -1,12 +1,15 @@
 /**
- * Bugs, put on purpose into a copy of the source: each is one that somebody could make, and breaks one promise. The checker is worth something if it
- * finds each of them, names that promise, and finds nothing in the source as it is.
+ * Deliberate bugs for a copy of the source. Each could be a real mistake, and breaks one promise.
+ * The checker has to find each, name its promise, and find nothing in the source as it is.
  */
 import type { PromiseName } from '../checker/finding.ts';
 import type { DatabaseKind } from '../databases.ts';
 import type { KillOptions } from '../kills.ts';
 
-/** `find` occurs just once in the file: a bug whose anchor is gone cannot be put in, and says so. */
+/**
+ * `find` must occur exactly once in the file. Otherwise the bug cannot be applied, which is an
+ * error.
+ */
 export interface Edit {
   readonly file: string;
   readonly find: string;
@@ -15,15 +18,15 @@ export interface Edit {
 
 export interface Bug {
   readonly name: string;
-  /** The promise that the checker has to name. */
+  /** The promise that the checker must name. */
   readonly breaks: PromiseName;
   readonly database: DatabaseKind;
   readonly edits: readonly Edit[];
-  /** The run in which it shows. Bugs of one run share the run of the source as it is. */
+  /** The run in which the bug shows. Bugs of one run share one run of the unchanged source. */
   readonly run: RunName;
 }
 
-/** `power`: as test/chaos/power.ts has it. */
+/** `power`: the run of test/chaos/power.ts. */
 export type RunName = keyof typeof runs | 'power';
 type Run = Pick<KillOptions, 'rounds' | 'startKills' | 'lives' | 'answers' | 'crews'>;
 
@@ -31,7 +34,7 @@ const submitter = { count: 1, options: { open: 20, pauseMs: 40 } };
 const worker = { count: 3, options: { slots: 3 } };
 
 export const runs = {
-  /** As the rounds of kills, in short; every job is watched. */
+  /** Like the rounds of kills, but short. Every job is watched. */
   kills: {
     rounds: 4,
     startKills: 0,
@@ -39,7 +42,7 @@ export const runs = {
     answers: 400,
     crews: { submitter, worker, subscriber: { count: 2, options: { share: 1, atOnce: 20 } } },
   },
-  /** Steps that say something and then nothing for a while: a row whose wake-up is lost comes late. */
+  /** Steps that write output and then pause: a row whose wake-up is lost comes late. */
   silence: {
     rounds: 0,
     startKills: 0,
@@ -51,7 +54,7 @@ export const runs = {
       subscriber: { count: 1, options: { share: 1, atOnce: 30 } },
     },
   },
-  /** Many who write at once, and two who watch all of it. */
+  /** Many simultaneous writers, and two subscribers to all of it. */
   crowd: {
     rounds: 0,
     startKills: 0,
@@ -131,7 +134,7 @@ export const bugs: readonly Bug[] = [
     breaks: 'P7',
     database: 'sqlite',
     run: 'silence',
-    // What was read before a commit answers who is woken by it.
+    // A read from before a commit is delivered to subscribers woken by that commit.
     edits: [
       {
         file: 'src/realtime/shared-reads.ts',
@@ -145,7 +148,7 @@ export const bugs: readonly Bug[] = [
     breaks: 'P2',
     database: 'sqlite',
     run: 'kills',
-    // The lost attempt is forgotten, so that the next claim is the same attempt again.
+    // The lost attempt is forgotten, so the next claim gets its number again.
     edits: [
       {
         file: 'src/domain/claims/expiry.ts',

@@ -1,4 +1,4 @@
-/** A copy of the source with a bug in it, in a folder of its own. */
+/** A copy of the source with a bug, in its own folder. */
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,10 +6,13 @@ import type { Bug } from './bugs.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** What a gateway reads of a checkout. */
+/** The files of a checkout that a gateway reads. */
 const parts = ['src', 'drizzle', 'package.json'];
 
-/** Makes the folder. Throws when the place is gone into which the bug is put: it is to be put in anew, not to be taken for found. */
+/**
+ * Makes the folder. Throws if the bug's anchor is missing: the bug must be rewritten, and does not
+ * count as found.
+ */
 export function copyWithBug(folder: string, { name, edits }: Pick<Bug, 'name' | 'edits'>): void {
   mkdirSync(folder, { recursive: true });
   for (const part of parts) cpSync(join(root, part), join(folder, part), { recursive: true });

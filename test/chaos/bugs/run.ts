@@ -1,4 +1,7 @@
-/** Runs the source with a bug in it, or as it is, through the run in which the bug shows; the checker says what it finds. */
+/**
+ * Runs the source, with or without a bug, in the run in which the bug shows, and lets the checker
+ * judge it.
+ */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Chapter, runChapter } from '../chapter.ts';
@@ -11,7 +14,7 @@ import { copyWithBug } from './copy.ts';
 export type BugRun = Pick<WorldOptions, 'folder' | 'databaseUrl' | 'seed' | 'onSpawn'>;
 
 const POWER_MS = 6_000;
-/** What a bug has stuck does not come to its end, however long one waits. */
+/** A step that a bug blocks never ends, so the wait for it is short. */
 const STUCK_AFTER_MS = 8_000;
 
 export function runBug(bug: Bug, { folder, ...rest }: BugRun): Promise<Chapter> {
@@ -22,10 +25,10 @@ export function runBug(bug: Bug, { folder, ...rest }: BugRun): Promise<Chapter> 
   return run(bug.run, { ...rest, folder: world, gateway: { source }, drainMs: STUCK_AFTER_MS });
 }
 
-/** A machine that is busy with other things may hide a bug that shows in times; three runs are enough of that. */
+/** A busy machine can hide a bug that shows in timings. Three runs are enough to see it. */
 const MOST_TRIES = 3;
 
-/** Runs a bug until the checker names the promise that it breaks; answers the last run. */
+/** Runs a bug until the checker names the promise that it breaks. Returns the last run. */
 export async function findBug(bug: Bug, open: () => Promise<BugRun>): Promise<Chapter> {
   for (let tries = 1; ; tries++) {
     const where = await open();
@@ -34,7 +37,7 @@ export async function findBug(bug: Bug, open: () => Promise<BugRun>): Promise<Ch
   }
 }
 
-/** The source as it is, in the same run. */
+/** The unchanged source in the same run. */
 export const runSound = (name: RunName, where: BugRun): Promise<Chapter> => run(name, where);
 
 function run(name: RunName, world: WorldOptions & Pick<KillOptions, 'drainMs'>): Promise<Chapter> {

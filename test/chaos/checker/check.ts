@@ -26,12 +26,12 @@ const checks: readonly ((evidence: Evidence) => Finding[])[] = [
 
 export const check = (evidence: Evidence): Finding[] => checks.flatMap((each) => each(evidence));
 
-/** How much was looked at: a check of nothing finds nothing. */
+/** How much was checked: a check of nothing finds nothing. */
 export interface Extent {
   /** Calls that reached a gateway, or may have. */
   readonly calls: number;
   readonly acknowledged: number;
-  /** Of these, those that had no answer. */
+  /** How many of these had no answer. */
   readonly unknown: number;
   readonly frames: number;
   readonly rowsWatched: number;

@@ -1,8 +1,11 @@
-/** Cursors are opaque to clients. The checker looks into them, to say which rows should have come between two of them. */
+/**
+ * Cursors are opaque to clients. The checker decodes them to know which rows belong between two of
+ * them.
+ */
 
 export interface Place {
   readonly kind: string;
-  /** '' for the feed. */
+  /** Empty for the feed. */
   readonly jobId: string;
   readonly seq: number;
 }

@@ -1,4 +1,7 @@
-/** What is stored in the end, read with plain SQL: nothing of the gateway is trusted to say what it did. */
+/**
+ * The stored rows at the end, read with plain SQL: the checker does not trust the gateway's own
+ * account.
+ */
 import SqliteDatabase from 'better-sqlite3';
 import pg from 'pg';
 
@@ -96,7 +99,7 @@ export interface KeyRow {
   readonly scope: string;
   readonly operation: string;
   readonly key: string;
-  /** Ids of what came of it. */
+  /** Ids of its results. */
   readonly result: readonly string[];
 }
 
@@ -105,12 +108,12 @@ export interface DeviceRow {
   readonly name: string;
 }
 
-/** Times are in milliseconds of Unix time. */
+/** Times are Unix times in milliseconds. */
 export interface Stored {
   readonly jobs: readonly JobRow[];
   readonly steps: readonly StepRow[];
   readonly attempts: readonly AttemptRow[];
-  /** In order of job and seq. */
+  /** Sorted by job and seq. */
   readonly events: readonly EventRow[];
   readonly log: readonly LogRow[];
   readonly metrics: readonly MetricRow[];
@@ -137,14 +140,14 @@ export async function readStored(database: string): Promise<Stored> {
   }
   const file = new SqliteDatabase(database, { readonly: true, fileMustExist: true });
   try {
-    return await readAll(async (sql) => file.prepare(sql).all() as Row[]); // better-sqlite3 leaves the type to whoever wrote the SQL
+    return await readAll(async (sql) => file.prepare(sql).all() as Row[]); // better-sqlite3 leaves the type to the author of the SQL
   } finally {
     file.close();
   }
 }
 
 async function readAll(select: Select): Promise<Stored> {
-  // Casts: each list has just the columns that its type names.
+  // Casts: each list has exactly the columns that its type names.
   const rows = async <T>(table: string, columns: readonly (keyof T & string)[], orderBy: string): Promise<T[]> => {
     const names = columns.map((column) => `"${snake(column)}"`).join(', ');
     const found = await select(`select ${names} from "${table}" order by ${orderBy}`);
@@ -185,7 +188,7 @@ const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.to
 
 const WHOLE = new Set(['seq', 'position', 'offset', 'last', 'first', 'iteration', 'sizeBytes']);
 
-/** The same from both drivers: times as numbers, 64-bit numbers as numbers, JSON parsed. */
+/** The same values from both drivers: times as numbers, 64-bit integers as numbers, JSON parsed. */
 function plain(column: string, value: unknown): unknown {
   if (value === null || value === undefined) return null;
   if (value instanceof Date) return value.getTime();

@@ -1,11 +1,11 @@
-/** All that the checks read: what was noted, and what is stored, with the ways to look things up. */
+/** The input of all checks: the notes and the stored rows, with lookups. */
 import type { AttemptRow, EventRow, FragmentRow, JobRow, LogRow, MetricRow, StepRow, Stored, StreamRow, TelemetryRow } from './database.ts';
 import { groupBy, type History } from './history.ts';
 
 export interface Evidence {
   readonly history: History;
   readonly stored: Stored;
-  /** Where the bytes of fragments are; null: they are not looked at. */
+  /** The folder of the fragments' bytes; null: bytes are not checked. */
   readonly fragmentsDir: string | null;
   readonly bounds: Bounds;
   readonly jobs: ReadonlyMap<string, JobRow>;
@@ -24,15 +24,18 @@ export interface Evidence {
   readonly streams: ReadonlyMap<string, StreamRow>;
 }
 
-/** How long things may take that the promises bound in time, with what a busy machine adds. */
+/** How long the time-bound promises may take, including what a busy machine adds. */
 export interface Bounds {
-  /** From the answer to whoever made a row, to its arrival at who watches: well under the safety poll of 5 s, and above any pause of a busy machine. */
+  /**
+   * From the answer to the writer of a row to the row's arrival at a subscriber. Well below the
+   * safety poll of 5 s, and above any pause of a busy machine.
+   */
   readonly arrivalMs: number;
-  /** On a machine that takes more than so many times as long as usual, this says nothing. */
+  /** If the machine is slower than usual by this factor, arrivals are not judged. */
   readonly arrivalSlowdown: number;
   /** What P5 allows beyond the lease. */
   readonly reclaimMs: number;
-  /** What a machine with nothing else to do may add; one that takes longer adds so many times as much. */
+  /** What an idle machine may add. A slower machine adds as many times more. */
   readonly reclaimMachineMs: number;
 }
 

@@ -1,11 +1,11 @@
-/** What the checker found: a promise that was broken, with the notes and rows that show it. */
+/** A finding of the checker: a broken promise, with the notes and rows that show it. */
 export type PromiseName = 'P1' | 'P2' | 'P3' | 'P4' | 'P5' | 'P6' | 'P7' | 'P8' | 'P14';
 
 export interface Finding {
   readonly promise: PromiseName;
   /** One sentence. */
   readonly says: string;
-  /** Notes as FILE:LINE, rows as TABLE followed by what names them. */
+  /** Notes as FILE:LINE, rows as TABLE and their key. */
   readonly evidence: readonly string[];
 }
 

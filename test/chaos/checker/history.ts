@@ -1,14 +1,20 @@
-/** What clients wrote down, put together: each call with its answer, each lease with what was done under it, each subscription with its frames. */
+/**
+ * The notes of all clients, joined: each call with its answer, each lease with its uses, each
+ * subscription with its frames.
+ */
 import type { Answered, Asked, Fate, FrameSeen, Moment, Note, Stalled, Subscribed, Turned } from '../notes.ts';
 import type { OperationName, Operations } from '../operations.ts';
 
-/** A call, from the intention to what came of it. */
+/** A call, from its intention to its outcome. */
 export interface CallOf<K extends OperationName> {
   readonly client: string;
   readonly call: number;
-  /** The line of its intention, in the client's file. */
+  /** The line of its intention in the client's file. */
   readonly line: number;
-  /** Names what it repeats, or itself: calls of one name are one operation, sent again because an answer was lost. */
+  /**
+   * The call that it repeats, or itself. Calls with one intent are one operation, sent again
+   * because an answer was lost.
+   */
   readonly intent: string;
   readonly operation: K;
   readonly input: Operations[K]['input'];
@@ -16,13 +22,13 @@ export interface CallOf<K extends OperationName> {
   /** Null: there was no answer, or the whole request was refused. */
   readonly result: Operations[K]['result'] | null;
   readonly answered: Moment | null;
-  /** The whole request was refused with this code, which says that nothing was done. */
+  /** The code with which the whole request was refused, which means that nothing was done. */
   readonly refusedWith: string | null;
-  /** False: nobody was there to be asked. */
+  /** False: no gateway was reached. */
   readonly isSent: boolean;
 }
 
-/** One member for each operation, told apart by `operation`. */
+/** A union over all operations, discriminated by `operation`. */
 export type Call = { [K in OperationName]: CallOf<K> }[OperationName];
 
 export interface Frame extends FrameSeen, Moment {
@@ -49,7 +55,7 @@ export interface Lease {
   readonly claim: CallOf<'claimNextSteps'>;
 }
 
-/** What was said with a lease's token. */
+/** A call with a lease's token. */
 export type Use = Extract<Call, { operation: UseName }>;
 const useNames = ['renewLease', 'reportProgress', 'createFragment', 'uploadFragment', 'completeStep', 'failStep', 'releaseStep'] as const;
 export type UseName = (typeof useNames)[number];
@@ -62,9 +68,9 @@ export interface History {
   readonly probes: readonly Extract<Note, { kind: 'probed' }>[];
   /** By token. */
   readonly leases: ReadonlyMap<string, Lease>;
-  /** By token, in order of asking. */
+  /** By token, in order of their requests. */
   readonly uses: ReadonlyMap<string, readonly Use[]>;
-  /** The last moment of all. */
+  /** The last moment of the history. */
   readonly end: Moment;
 }
 
@@ -88,18 +94,18 @@ export function readHistory(notes: readonly Note[]): History {
 }
 
 export function callsOf<K extends OperationName>(calls: readonly Call[], operation: K): CallOf<K>[] {
-  return calls.filter((call) => call.operation === operation) as unknown as CallOf<K>[]; // the filter says it; TypeScript cannot for a generic K
+  return calls.filter((call) => call.operation === operation) as unknown as CallOf<K>[]; // the filter guarantees it; TypeScript cannot follow a generic K
 }
 
 const isUse = (call: Call): call is Use => (useNames as readonly string[]).includes(call.operation);
 
-/** The gateway did it and said so. */
+/** The gateway did it and confirmed it. */
 export const isDone = ({ result }: Pick<Call, 'result'>): boolean => result !== null && /(Payload|^Uploaded)$/.test(result.__typename);
 
 export const isStale = ({ result }: Pick<Call, 'result'>): boolean =>
   result?.__typename === 'StaleLeaseError' || (result?.__typename === 'UploadRefused' && result.code === 'STALE_LEASE');
 
-/** How a call is told of in evidence. */
+/** The description of a call in evidence. */
 export function tell(call: Pick<Call, 'client' | 'line' | 'operation' | 'call' | 'result' | 'refusedWith'>): string {
   const came = call.result === null ? (call.refusedWith ?? 'no answer') : call.result.__typename;
   return `${call.client}.jsonl:${call.line} ${call.operation} #${call.call} → ${came}`;
@@ -143,7 +149,7 @@ function readCalls(notes: readonly Note[]): Call[] {
         answered: answer ? momentOf(answer) : null,
         refusedWith: refusals.get(name(asked, asked.call)) ?? null,
         isSent: !unsent.has(name(asked, asked.call)),
-      } as Call; // an answer is of the operation that was asked for
+      } as Call; // an answer belongs to its operation
     });
 }
 
@@ -171,7 +177,7 @@ function readSubscriptions(notes: readonly Note[]): Subscription[] {
     if (note.kind === 'subscribed') {
       const open = { frames: [], turns: [], end: null };
       byName.set(name, open);
-      // The lists fill as the notes are read on; `end` is read through.
+      // The lists are filled by later notes, and so is `end`.
       list.push({
         ...note,
         ...open,

@@ -1,10 +1,10 @@
-/** Rows of which it is known which call made them: when it was asked for, and by when it was done. */
+/** Rows whose call is known: when it was requested, and by when it was done. */
 import type { EventRow } from './database.ts';
 import type { Evidence } from './evidence.ts';
 import { type Call, groupBy, isDone, type Lease, tell } from './history.ts';
 
 export interface Made {
-  /** Not before this, and done by that; of the monotonic clock, in milliseconds. */
+  /** Made between these two moments on the monotonic clock, in milliseconds. */
   readonly asked: number;
   readonly answered: number;
   readonly call: string;
@@ -20,7 +20,7 @@ export interface MadeRow extends Made {
   readonly seq: number;
 }
 
-/** Each call that was answered as done, with the moment at which what it repeats was first asked for. */
+/** Each call that was confirmed as done, with the first request of the same intent. */
 function doneCalls({ history }: Evidence): { call: Call; made: Made }[] {
   return [...groupBy(history.calls, ({ intent }) => intent).values()].flatMap((calls) => {
     const done = calls.find(isDone);
@@ -48,8 +48,8 @@ export function madeEvents(evidence: Evidence): MadeEvent[] {
 }
 
 /**
- * Events of leases that ran out, which no call made: the gateway stored them at the time that they bear. That is by the wall clock, from
- * which the last note leads to the other.
+ * Events of expired leases, which no call made: the gateway stored them at the time that they
+ * carry. That is wall-clock time, which the last note converts.
  */
 export function expiredLeases({ history, stored }: Evidence): MadeEvent[] {
   const toMono = history.end.mono - history.end.wall;
@@ -61,7 +61,7 @@ export function expiredLeases({ history, stored }: Evidence): MadeEvent[] {
 const endsAttempt = ({ attempt, from, to }: EventRow, lease: Lease) =>
   attempt === lease.attempt && to !== 'RUNNING' && to !== 'CANCELLING' && (from === 'RUNNING' || from === 'CANCELLING');
 
-/** The last rows of log and metrics that each report left. */
+/** The last rows of log and metrics that each report wrote. */
 export function madeRows(evidence: Evidence): MadeRow[] {
   const { history, log, metrics } = evidence;
   return doneCalls(evidence).flatMap(({ call, made }) => {

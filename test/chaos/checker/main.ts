@@ -1,8 +1,9 @@
 /**
  * The checker: `npm run chaos:check -- --notes DIR --database FILE|postgres://… [--fragments DIR]`.
  *
- * Reads only what clients wrote down and what is stored in the end, and says which promise was broken, with the notes and rows that show it.
- * Ends with 1 if one was. The gateway is to be stopped, so that what is stored is the end.
+ * Reads only the clients' notes and the stored rows, and reports each broken promise with the notes
+ * and rows that show it. Exits with 1 if a promise was broken. The gateway must be stopped, so that
+ * the stored rows are final.
  */
 import { parseArgs } from 'node:util';
 import { readNotes } from '../notes.ts';

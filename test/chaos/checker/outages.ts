@@ -1,7 +1,13 @@
-/** When gateways were there, and when the machine had too much to do for times to say anything, as the runner noted it. */
+/**
+ * When gateways were up, and when the machine was too busy for times to count, from the runner's
+ * notes.
+ */
 import type { History } from './history.ts';
 
-/** Whether no gateway was killed, stopped, started or paused from one moment to another: both of the monotonic clock, in milliseconds. */
+/**
+ * Whether no gateway was killed, stopped, started or paused between two moments of the monotonic
+ * clock, in milliseconds.
+ */
 export function isUndisturbed({ fates }: Pick<History, 'fates'>, from: number, to: number): boolean {
   let isUp = false;
   for (const { mono, what, of } of fates) {
@@ -12,19 +18,22 @@ export function isUndisturbed({ fates }: Pick<History, 'fates'>, from: number, t
   return isUp;
 }
 
-/** The runner feels the pulse of the machine about twice a second. */
+/** The runner measures the machine's load about twice a second. */
 const FELT_EVERY_MS = 1_000;
 
-/** How many times as long as usual things may have taken between two moments, of the same clock as `clock` says; 1 on a machine with nothing else to do. */
+/**
+ * The highest factor by which the machine was slower than usual between two moments on `clock`; 1
+ * if it was idle.
+ */
 export function slowdown({ stalls }: Pick<History, 'stalls'>, from: number, to: number, clock: 'mono' | 'wall' = 'mono'): number {
   const within = stalls.filter(({ ms, [clock]: at }) => at >= from - FELT_EVERY_MS && at - ms <= to + FELT_EVERY_MS);
   return Math.max(1, ...within.map(({ slowdown, ms }) => Math.max(slowdown, ms / FELT_EVERY_MS)));
 }
 
-/** How often the runner feels the pulse; it notes nothing where all is well. */
+/** How often the runner measures the load. It writes no note if all is well. */
 const PULSE_MS = 500;
 
-/** The same on the average: one short pause makes nothing seconds late. Of the monotonic clock. */
+/** The mean factor, on the monotonic clock: a single short pause makes nothing seconds late. */
 export function meanSlowdown({ stalls }: Pick<History, 'stalls'>, from: number, to: number): number {
   const within = stalls.filter(({ ms, mono }) => mono >= from && mono - ms <= to);
   const pulses = Math.max(1, (to - from) / PULSE_MS);

@@ -1,4 +1,7 @@
-/** P1: what was answered is stored. Each mutation that was answered as done has its effect in the database, whatever was killed since. */
+/**
+ * P1: an answered mutation is stored. Each mutation that was confirmed has its effect in the
+ * database, whatever was killed since.
+ */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +19,7 @@ export function checkDurable(evidence: Evidence): Finding[] {
   );
 }
 
-/** What an answered call should have left and did not. */
+/** What an answered call should have stored and did not. */
 function missingOf(evidence: Evidence, call: Call): string[] {
   switch (call.operation) {
     case 'createJob':
@@ -79,7 +82,10 @@ function missingOfClaim({ attempts, eventsOfStep }: Evidence, { result }: CallOf
   });
 }
 
-/** Later renewals of the same attempt ask for as long, so that the end that was answered is never after the one that is stored. */
+/**
+ * Later renewals of the attempt ask for the same duration, so the end in the answer is never after
+ * the stored one.
+ */
 function missingOfRenewal({ history, attempts }: Evidence, { input, result }: CallOf<'renewLease'>): string[] {
   const lease = history.leases.get(input.leaseToken);
   if (result?.__typename !== 'RenewLeasePayload' || !lease) return [];

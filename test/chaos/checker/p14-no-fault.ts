@@ -1,9 +1,9 @@
-/** P14, as far as it shows here: a request that is right is never answered with a fault of the gateway's own. */
+/** P14, as far as it shows here: a valid request is never answered with an internal error. */
 import type { Evidence } from './evidence.ts';
 import type { Finding } from './finding.ts';
 import { tell } from './history.ts';
 
-/** Not now: too much at once, or the database is away or has no room. */
+/** Temporary refusals: too much at once, or the database is away or full. */
 const passing = new Set(['LIMIT_EXCEEDED', 'UNAVAILABLE']);
 
 export function checkNoFault({ history }: Evidence): Finding[] {

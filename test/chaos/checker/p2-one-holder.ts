@@ -1,4 +1,6 @@
-/** P2: a step is held by one lease at a time; its attempts are numbered 1, 2, 3 …, and each was claimed once. */
+/**
+ * P2: one lease holds a step at a time; attempts are numbered 1, 2, 3 …, and each was claimed once.
+ */
 import type { EventRow } from './database.ts';
 import type { Evidence } from './evidence.ts';
 import type { Finding } from './finding.ts';
@@ -10,7 +12,7 @@ export function checkOneHolder(evidence: Evidence): Finding[] {
 
 const broken = (says: string, evidence: readonly string[]): Finding => ({ promise: 'P2', says, evidence });
 
-/** Two answers gave the same attempt away. */
+/** Two answers returned the same attempt. */
 function claimedTwice({ history }: Evidence): Finding[] {
   return [...groupBy([...history.leases.values()], ({ stepId, attempt }) => `${stepId} attempt ${attempt}`)]
     .filter(([, leases]) => leases.length > 1)
@@ -22,7 +24,10 @@ function claimedTwice({ history }: Evidence): Finding[] {
     );
 }
 
-/** A use of an attempt was begun and done after a use of a later attempt had been done: both held the step. */
+/**
+ * A use of an attempt began and succeeded after a use of a later attempt had succeeded: both held
+ * the step.
+ */
 function heldTwice({ history }: Evidence): Finding[] {
   const findings: Finding[] = [];
   const bySteps = groupBy([...history.leases.values()], ({ stepId }) => stepId);
@@ -56,7 +61,10 @@ function notNumbered({ stored, steps }: Evidence): Finding[] {
   return findings;
 }
 
-/** In the events of a step, each claim is of the next attempt, and comes when no other holds the step. */
+/**
+ * In the events of a step, each claim is of the next attempt, and none comes while the step is
+ * held.
+ */
 function notInTurn({ eventsOfStep }: Evidence): Finding[] {
   const findings: Finding[] = [];
   for (const [stepId, events] of eventsOfStep) {

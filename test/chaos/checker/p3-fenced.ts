@@ -1,4 +1,7 @@
-/** P3: what comes with a lease that is no longer current changes nothing and is answered with STALE_LEASE. */
+/**
+ * P3: a request with a lease that is no longer current changes nothing and is answered with
+ * STALE_LEASE.
+ */
 import type { Evidence } from './evidence.ts';
 import type { Finding } from './finding.ts';
 import { type CallOf, groupBy, isDone, isStale, type Lease, tell, type Use } from './history.ts';
@@ -10,13 +13,16 @@ export function checkFenced(evidence: Evidence): Finding[] {
 
 const broken = (says: string, evidence: readonly string[]): Finding => ({ promise: 'P3', says, evidence });
 
-/** When it was known that a lease is over, and from what. */
+/** When a lease was known to be over, and from what. */
 interface Over {
   readonly at: number;
   readonly by: string;
 }
 
-/** By token: the first moment by which some client had been told of the end of the attempt, or of a later one. */
+/**
+ * By token: the first moment at which a client knew of the end of the attempt, or of a later
+ * attempt.
+ */
 function whenOver({ history }: Evidence): Map<string, Over> {
   const overs = new Map<string, Over>();
   const note = (token: string, at: number, by: string) => {
@@ -38,7 +44,7 @@ function whenOver({ history }: Evidence): Map<string, Over> {
     for (const { rows, mono, line } of frames) {
       for (const row of rows) {
         if (row.__typename !== 'StepStatusChangedEvent' || row.stepTo === 'RUNNING' || row.stepTo === 'CANCELLING') continue;
-        const { job, step } = row as { job: { id: string }; step: { number: number } }; // as the document of events selects them
+        const { job, step } = row as { job: { id: string }; step: { number: number } }; // the document of events selects them
         const token = tokens.get(`${job.id} ${step.number} ${row.attempt}`);
         if (token !== undefined) note(token, mono, `${client}.jsonl:${line} ${subscription}: ${row.stepFrom} → ${row.stepTo}`);
       }
@@ -49,7 +55,7 @@ function whenOver({ history }: Evidence): Map<string, Over> {
 
 const isEnd = ({ operation }: Use) => operation === 'completeStep' || operation === 'failStep' || operation === 'releaseStep';
 
-/** Asked for after the end of the lease was known, and answered as anything but stale. */
+/** Requested after the end of the lease was known, and not answered as stale. */
 function takenTooLate({ history }: Evidence, overs: ReadonlyMap<string, Over>): Finding[] {
   const findings: Finding[] = [];
   for (const [token, uses] of history.uses) {
@@ -67,10 +73,10 @@ function takenTooLate({ history }: Evidence, overs: ReadonlyMap<string, Over>): 
   return findings;
 }
 
-/** The bytes that are stored already are told of as that, whoever asks. */
+/** Bytes that are already stored are reported as such, whoever sends them. */
 const isKnownFragment = ({ result }: Use) => result?.__typename === 'UploadRefused' && (result.status === 409 || result.status === 404);
 
-/** What each try was told to have come too late with, and what was never sent at all, is not stored. */
+/** If every try of a write was answered as stale or never sent, the write is not stored. */
 function storedThough(evidence: Evidence): Finding[] {
   const { history } = evidence;
   const findings: Finding[] = [];
@@ -85,7 +91,7 @@ function storedThough(evidence: Evidence): Finding[] {
 
 const reports = (uses: readonly Use[]) => uses.filter((use): use is CallOf<'reportProgress'> => use.operation === 'reportProgress');
 
-/** The log of an attempt is what its holder wrote while it held the step: byte for byte, and no further. */
+/** The log of an attempt is exactly what its holder wrote while it held the step, byte for byte. */
 function strangeLog({ log }: Evidence, lease: Lease, meant: readonly Use[]): Finding[] {
   const written: Buffer[] = [];
   let size = 0;
@@ -131,7 +137,7 @@ function strangeMetrics({ metrics }: Evidence, lease: Lease, meant: readonly Use
     );
 }
 
-/** Files that were refused as stale, each time that they were sent. */
+/** Files that were refused as stale each time they were sent. */
 function strangeFiles({ stored, fragments }: Evidence, stale: readonly Use[]): Finding[] {
   return stale.flatMap((use) => {
     if (use.operation === 'createFragment') {

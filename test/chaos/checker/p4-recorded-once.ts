@@ -1,4 +1,7 @@
-/** P4: a step, and a job, reaches one terminal status, once; the events lead from status to status, to the one that is stored. */
+/**
+ * P4: a step or job reaches one terminal status, once. Its events lead from status to status, up to
+ * the stored one.
+ */
 import type { EventRow } from './database.ts';
 import type { Evidence } from './evidence.ts';
 import type { Finding } from './finding.ts';

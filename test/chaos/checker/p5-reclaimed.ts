@@ -1,4 +1,7 @@
-/** P5: the step of a dead device can be claimed by another within its lease and a second, and who watches sees that its lease expired. */
+/**
+ * P5: the step of a dead device can be claimed by another within its lease plus a second, and
+ * watchers see the lease expire.
+ */
 import type { AttemptRow, EventRow } from './database.ts';
 import { attemptKey, type Evidence } from './evidence.ts';
 import type { Finding } from './finding.ts';
@@ -30,8 +33,8 @@ function lostLate({ stored, history, eventsOfStep, bounds }: Evidence): Finding[
 }
 
 /**
- * When the lease ran out: at its end, or, where a gateway was started since, when the full time that this gives again was over. That is given
- * somewhere between the beginning of the start and its end.
+ * When the lease ran out: at its end, or, if a gateway has started since, after the full time that
+ * the start grants again. That is granted at some moment during the start.
  */
 function dueAt(fates: Evidence['history']['fates'], { claimedAt, leaseExpiresAt, finishedAt }: AttemptRow, leaseSeconds: number): number {
   const end = finishedAt ?? 0;
@@ -44,7 +47,7 @@ function dueAt(fates: Evidence['history']['fates'], { claimedAt, leaseExpiresAt,
 const tellsLoss = ({ attempt, reason, from }: EventRow, { number }: AttemptRow) =>
   attempt === number && (from === 'RUNNING' || from === 'CANCELLING') && (reason === 'LEASE_EXPIRED' || reason === 'ATTEMPTS_EXHAUSTED');
 
-/** A lease that had run out well before the end, and holds its step all the same. */
+/** A lease that ran out well before the end of the history, but still holds its step. */
 function neverLost({ stored, history, steps, bounds }: Evidence): Finding[] {
   const lastReady = history.fates.filter(({ what }) => what === 'ready').at(-1)?.wall ?? 0;
   const ends = history.fates.filter(({ what }) => what === 'stopped' || what === 'killed');

@@ -1,4 +1,7 @@
-/** P6: the same idempotency key and input is one job, told as a replay after the first time; another input under the key is a conflict. */
+/**
+ * P6: the same idempotency key and input is one job, marked as a replay after the first time.
+ * Another input under the key is a conflict.
+ */
 import type { Evidence } from './evidence.ts';
 import type { Finding } from './finding.ts';
 import { type CallOf, callsOf, groupBy, isDone, tell } from './history.ts';
@@ -12,7 +15,7 @@ export function checkIdempotent({ history, stored }: Evidence): Finding[] {
   for (const [key, calls] of byKey) {
     if (key === '') continue;
     findings.push(...checkKey(key, calls));
-    // Jobs of the chaos tests bear their key as their name.
+    // Jobs of the chaos tests have their key as their name.
     const made = jobsByName.get(calls[0]?.input.name ?? '') ?? [];
     if (made.length > 1)
       findings.push(

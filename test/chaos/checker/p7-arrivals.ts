@@ -1,7 +1,8 @@
 /**
- * P7, of live streams: a row that is committed wakes who watches. Without the wake-up it would come all the same, with the safety poll of 5 s; so a
- * watcher that was there and had caught up gets it well before that, or a wake-up was lost. Moments near the death of a gateway say nothing, and neither do
- * those in which the machine had far too much to do.
+ * P7, for live streams: the commit of a row wakes its subscribers. Without the wake-up, the row
+ * would still come with the safety poll of 5 s. So a subscriber that was connected and had caught
+ * up gets the row well before that, or a wake-up was lost. Moments near the death of a gateway are
+ * not judged, and neither are moments in which the machine was far too busy.
  */
 import { readCursor } from './cursors.ts';
 import type { Evidence } from './evidence.ts';
@@ -26,7 +27,7 @@ export function checkArrivals(evidence: Evidence): Finding[] {
   );
 }
 
-/** P5: who watches the feed sees that a lease has expired, as soon as it has. */
+/** P5: subscribers to the feed see an expired lease at once. */
 export function checkExpiriesSeen(evidence: Evidence): Finding[] {
   const feed = expiredLeases(evidence).map(inFeed);
   return lateOnes(evidence, { feed, ofJobs: [] }).map(({ subscription, due, arrived }) => ({
@@ -46,7 +47,7 @@ interface Late {
   readonly arrived: number | null;
 }
 
-/** What should have come sooner to somebody who was there. */
+/** Rows that should have come sooner to a connected subscriber. */
 function lateOnes(evidence: Evidence, of: { feed: readonly Due[]; ofJobs: readonly (Due & { stream: string; jobId: string })[] }): Late[] {
   const { history, bounds } = evidence;
   const byStream = groupBy(of.ofJobs, ({ stream, jobId }) => `${stream} ${jobId}`);
@@ -66,7 +67,10 @@ function lateOnes(evidence: Evidence, of: { feed: readonly Due[]; ofJobs: readon
   });
 }
 
-/** From the frame with which it had caught up on a connection to the loss of that, or the subscription's end. */
+/**
+ * From the frame with which it had caught up on a connection to the loss of that connection, or the
+ * end of the subscription.
+ */
 function liveRanges({ frames, turns, end }: Subscription, last: number): { from: number; to: number }[] {
   const losses = [...turns.filter(({ to }) => to === 'reconnecting').map(({ mono }) => mono), end?.mono ?? last];
   let from = Number.NEGATIVE_INFINITY;

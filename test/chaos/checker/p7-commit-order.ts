@@ -1,4 +1,7 @@
-/** P7, of the feed: it is in commit order. What was answered before something else was asked for stands before that. */
+/**
+ * P7, for the feed: it is in commit order. If a change was answered before another was requested,
+ * its event stands first.
+ */
 import type { Evidence } from './evidence.ts';
 import type { Finding } from './finding.ts';
 import { type MadeEvent, madeEvents } from './made.ts';

@@ -1,6 +1,7 @@
 /**
- * P7: whoever goes on after the last cursor gets every row of a stream, in order, once: over history, the seam to live, reconnects and restarts.
- * Between the cursor before a frame and the frame's own lie just the rows that are in it.
+ * P7: a subscriber that continues after its last cursor gets every row of a stream, in order, once:
+ * through history, the switch to live, reconnects and restarts. Between the cursor before a frame
+ * and the frame's own cursor lie exactly the rows of the frame.
  */
 import { readCursor } from './cursors.ts';
 import { type Evidence, streamKey } from './evidence.ts';
@@ -49,12 +50,12 @@ function checkFrames(evidence: Evidence, subscription: Subscription, stored: rea
   return findings;
 }
 
-/** The stored rows after one number, up to and with another. */
+/** The stored rows after one number, up to and including another. */
 function between(stored: readonly Printed[], after: number, upTo: number): string[] {
   return stored.filter(({ seq }) => seq > after && seq <= upTo).map(({ text }) => text);
 }
 
-/** Null: they are the same. Rows that retention has removed since can only have been the first. */
+/** Null if they are equal. Only the first rows can have been removed by retention. */
 function compare(stored: readonly string[], seen: readonly string[], missed: number): string | null {
   const wanted = missed > 0 ? stored.slice(Math.max(0, stored.length - seen.length)) : stored;
   const i = wanted.findIndex((text, n) => text !== seen[n]);
@@ -75,7 +76,7 @@ function endedEarly({ streams, jobs }: Evidence, { client, stream, jobId }: Subs
   ];
 }
 
-/** The last that a watcher asked of the feed, after all else had ended, has brought it to the end. */
+/** A subscriber's last read of the feed, after all else had ended, reached its end. */
 function notToTheEnd({ history }: Evidence, rowsOf: (subscription: Subscription) => readonly Printed[]): Finding[] {
   const feeds = history.subscriptions.filter(({ stream }) => stream === 'feed');
   return [...groupBy(feeds, ({ client }) => client).values()].flatMap((ofClient) => {

@@ -1,4 +1,7 @@
-/** P8: what a frame passes over is counted in `missed`, no more and no less; a cursor that was never given is refused. */
+/**
+ * P8: `missed` counts exactly the rows that a frame skips. A cursor that was never issued is
+ * refused.
+ */
 import { readCursor } from './cursors.ts';
 import type { Evidence } from './evidence.ts';
 import type { Finding } from './finding.ts';
@@ -6,7 +9,7 @@ import type { Finding } from './finding.ts';
 export function checkHonestGaps({ history }: Evidence): Finding[] {
   const findings: Finding[] = [];
   for (const { client, stream, jobId, after, frames } of history.subscriptions) {
-    // The rows of one job are numbered without holes. The feed's positions have them.
+    // The rows of a job are numbered without gaps. Feed positions have gaps.
     if (stream === 'feed') continue;
     let place = after === null ? 0 : readCursor(after).seq;
     for (const { cursor, missed, rows, line } of frames) {

@@ -1,9 +1,9 @@
-/** Findings for people. */
+/** Findings as text. */
 import type { Extent } from './check.ts';
 import { type Finding, titles } from './finding.ts';
 import { groupBy } from './history.ts';
 
-/** Of one promise: the rest is counted. */
+/** Findings shown per promise; the rest is only counted. */
 const MOST_SHOWN = 5;
 
 export function report(findings: readonly Finding[], extent: Extent): string {

@@ -1,16 +1,16 @@
-/** The rows of a stream, as they are stored and as a watcher saw them, in words that can be compared. */
+/** Rows of a stream, stored and as seen by a subscriber, as texts that can be compared. */
 import type { FrameSeen, Subscribed } from '../notes.ts';
 import { readCursor } from './cursors.ts';
 import type { EventRow, LogRow, MetricRow, TelemetryRow } from './database.ts';
 import type { Evidence } from './evidence.ts';
 
 export interface Printed {
-  /** Its number in the stream; of the feed, its position. */
+  /** Its number in the stream, or its position in the feed. */
   readonly seq: number;
   readonly text: string;
 }
 
-/** What is stored of a stream, in order. */
+/** The stored rows of a stream, in order. */
 export function storedRows(
   evidence: Evidence,
   { stream, jobId, projectId }: Pick<Subscribed, 'stream' | 'jobId' | 'projectId'>,
@@ -32,9 +32,9 @@ export function storedRows(
   }
 }
 
-/** What came in a frame. Rows of metrics and telemetry bear no cursor of their own. */
+/** The rows of a frame. Rows of metrics and telemetry have no cursor of their own. */
 export function seenRows({ stream }: Pick<Subscribed, 'stream'>, { rows }: Pick<FrameSeen, 'rows'>): string[] {
-  // Casts: each document selects just these.
+  // Casts: each document selects exactly these.
   switch (stream) {
     case 'feed':
     case 'event':
@@ -59,7 +59,7 @@ interface SeenEvent {
   readonly reason?: string;
 }
 
-/** Of a status: from where to where, which attempt, and why. Of other events: that it was one of them. */
+/** For a status event: from, to, attempt and reason. For other events: only the type. */
 function seenEvent({ __typename, job, jobFrom, jobTo, stepFrom, stepTo, attempt, reason }: SeenEvent): string {
   if (__typename === 'JobStatusChangedEvent') return `${job.id} ${jobFrom} → ${jobTo} ${reason}`;
   if (__typename === 'StepStatusChangedEvent') return `${job.id} step ${stepFrom} → ${stepTo} ${attempt} ${reason}`;

@@ -1,4 +1,4 @@
-/** One attempt at a step, as a worker makes it: what it reports can be told from what any other attempt reports. */
+/** One attempt of a worker at a step. Its reports differ from those of any other attempt. */
 import { createHash } from 'node:crypto';
 import type { ReportProgressInput } from '../../../src/client/generated.ts';
 import type { Client, Outcome } from './client.ts';
@@ -10,11 +10,14 @@ export interface Held {
   readonly jobId: string;
   readonly stepNumber: number;
   readonly leaseSeconds: number;
-  /** Says things in pairs, with long silences between. */
+  /** Writes in pairs, with long silences between. */
   readonly isCalm: boolean;
 }
 
-/** Longer than a row may take that somebody was woken for, and shorter than it may take by the safety poll of 5 s and the next turn. */
+/**
+ * Longer than a woken subscriber may wait for a row, and shorter than the safety poll of 5 s plus
+ * the next turn.
+ */
 const SILENCE_MS = 4_500;
 
 type LogChunk = NonNullable<ReportProgressInput['log']>[number];
@@ -22,13 +25,13 @@ type LogChunk = NonNullable<ReportProgressInput['log']>[number];
 export class Attempt {
   readonly #client: Client;
   readonly #held: Held;
-  /** All of its log, in pieces, and the bytes of it that the gateway says it has. */
+  /** Its whole log in chunks, and the number of bytes that the gateway has confirmed. */
   readonly #log: LogChunk[] = [];
   #logSize = 0;
   #stored = 0;
   #iteration = 0;
   #lastSampleAt = 0;
-  /** The lease is another's, or ended. */
+  /** The lease has ended or belongs to another. */
   #isOver = false;
   #isCancelled = false;
 
@@ -47,7 +50,8 @@ export class Attempt {
       await this.#speak();
     }
     if (this.#isOver) return this.#speakLate(0.3);
-    // As if the machine had stood still: past its lease, and past the moment at which another may have the step.
+    // As if the machine stood still: past its lease, and past the moment at which another may hold
+    // the step.
     if (stops) {
       await this.#client.pause(this.#held.leaseSeconds * 1_000 * random.between(0.9, 1.6) + random.between(0, 1_500));
       await this.#speak();
@@ -57,7 +61,7 @@ export class Attempt {
     await this.#speakLate(0.15);
   }
 
-  /** Says one of the things that a running step says. */
+  /** Sends one random report of a running step. */
   async #speak(): Promise<void> {
     const { random } = this.#client;
     const what = random.next();
@@ -66,7 +70,7 @@ export class Attempt {
     else await this.#report();
   }
 
-  /** What came too late is told to have come too late. */
+  /** Sends a late report, which is answered as stale. */
   async #speakLate(probability: number): Promise<void> {
     const { random } = this.#client;
     if (!random.chance(probability)) return;
@@ -88,7 +92,8 @@ export class Attempt {
     if (random.chance(0.3)) this.#write();
     const input: ReportProgressInput = {
       leaseToken: this.#held.token,
-      // What the gateway has not said that it has; at times with a piece before it, as a client sends that is not sure.
+      // What the gateway has not confirmed, sometimes with an earlier chunk, as an unsure client
+      // sends it.
       log: this.#log.filter(({ offset, text }) => offset + Buffer.byteLength(text) > this.#stored - (random.chance(0.1) ? 40 : 0)),
       metrics: Array.from({ length: random.whole(0, 3) }, () => this.#measure()),
       telemetry: random.chance(0.4) ? [this.#sample()] : [],
@@ -115,12 +120,12 @@ export class Attempt {
   }
 
   #sample() {
-    // A moment of its own for each: the same moment again would be the same sample.
+    // A time of its own for each: a sample with the same time would be the same sample.
     this.#lastSampleAt = Math.max(Date.now(), this.#lastSampleAt + 1);
     return { at: new Date(this.#lastSampleAt).toISOString(), cpu: this.#held.number, memoryMb: this.#client.random.whole(1, 1_000) };
   }
 
-  /** A file, as text in the announcement or by PUT. */
+  /** A file, with its text in the announcement or its bytes by PUT. */
   async #handIn(): Promise<void> {
     const { client, token, jobId, number } = { client: this.#client, ...this.#held };
     const filename = `${client.settings.name}-${client.nextCall}-a${number}.txt`;

@@ -1,6 +1,6 @@
 /**
- * What every client of the chaos tests is: a process with a notebook, a seed, and the addresses of one gateway or more. It goes on through the death
- * of gateways until it is told to stop (SIGTERM).
+ * The base of every chaos client: a process with a notebook, a seed, and the addresses of one or
+ * more gateways. It works on through the death of gateways until it gets SIGTERM.
  */
 import { parseArgs } from 'node:util';
 import { type Backoff, delayMs, wait } from '../../../src/client/backoff.ts';
@@ -11,7 +11,9 @@ import { Notebook } from '../notes.ts';
 import { documents, type MutationName, type OperationName, type Operations, type UploadInput, type UploadResult } from '../operations.ts';
 import { type Random, seedRandom } from '../random.ts';
 
-/** A gateway is back within a second or two; who comes late would miss the moments around its death. */
+/**
+ * A gateway is back within a second or two. A slow client would miss the moments around its death.
+ */
 const quick: Pick<Backoff, 'baseMs' | 'capMs'> = { baseMs: 30, capMs: 400 };
 
 export interface Settings {
@@ -21,11 +23,11 @@ export interface Settings {
   readonly urls: readonly string[];
   readonly key: string;
   readonly projectId: string;
-  /** What this client's kind takes besides: `slots=2`. */
+  /** Options of the client's kind: `slots=2`. */
   readonly options: Readonly<Record<string, string>>;
 }
 
-/** Reads what `startClient` passed. */
+/** Reads the settings that `startClient` passed. */
 export function readSettings(): Settings {
   const text = { type: 'string' } as const;
   const { values } = parseArgs({
@@ -45,13 +47,16 @@ export function readSettings(): Settings {
   return { name, notes, seed, urls: url, key, projectId: project, options };
 }
 
-/** An answer, or null where there was none. */
+/** The answer, or null if there was none. */
 export type Outcome<K extends OperationName> = Operations[K]['result'] | null;
 
-/** `try again`: there was no answer, or one that may be another the next time. `never`: the request would be refused again. */
+/**
+ * `try again`: there was no answer, or the next one may differ. `never`: the request would be
+ * refused again.
+ */
 type Tried<K extends OperationName> = { readonly result: Operations[K]['result'] } | 'try again' | 'never';
 
-/** Refusals of whole requests that pass. */
+/** Temporary refusals of whole requests. */
 const passing = new Set(['UNAVAILABLE', 'INTERNAL_ERROR', 'LIMIT_EXCEEDED', 'RATE_LIMITED']);
 
 export class Client {
@@ -63,7 +68,7 @@ export class Client {
   readonly backoff: Backoff;
   key: string;
   #call = 0;
-  /** Of the addresses: the one that answered last. */
+  /** The index of the address that answered last. */
   #at = 0;
 
   constructor(settings: Settings = readSettings()) {
@@ -78,7 +83,7 @@ export class Client {
     this.#at = this.random.whole(0, settings.urls.length - 1);
   }
 
-  /** Where to ask next. */
+  /** The address to ask next. */
   get target(): Target {
     return { url: this.settings.urls[this.#at] ?? '', token: this.key };
   }
@@ -88,7 +93,7 @@ export class Client {
     return resultOf(await this.#mutate(operation, input, null));
   }
 
-  /** Asks until there is an answer, or the client is told to stop. The same call again is the same input again. */
+  /** Asks until there is an answer or the client is stopped. A repeated call has the same input. */
   async insist<K extends MutationName>(operation: K, input: Operations[K]['input']): Promise<Outcome<K>> {
     const first = this.nextCall;
     for (let failures = 0; ; failures++) {
@@ -114,7 +119,7 @@ export class Client {
     return this.#call + 1;
   }
 
-  /** Waits, unless it is told to stop. */
+  /** Waits, unless the client is stopped. */
   async pause(ms: number): Promise<void> {
     await wait(ms, this.stop).catch(() => {});
   }
@@ -126,7 +131,7 @@ export class Client {
     });
   }
 
-  /** Writes the intention, does it, writes what came of it. */
+  /** Notes the intention, acts, and notes the outcome. */
   async #note<K extends OperationName>(
     operation: K,
     input: Operations[K]['input'],
@@ -134,7 +139,7 @@ export class Client {
     act: () => Promise<Operations[K]['result']>,
   ): Promise<Tried<K>> {
     const call = ++this.#call;
-    // Cast: TypeScript does not see that a K and its own input make one of the members of `Asked`.
+    // Cast: TypeScript does not see that K and its input form a member of `Asked`.
     this.notebook.write({ kind: 'asked', call, again, operation, input } as Parameters<Notebook['write']>[0]);
     try {
       const result = await act();
@@ -161,7 +166,7 @@ async function put(target: Target, { url, sizeBytes }: UploadInput, bytes: Buffe
       body: new Uint8Array(bytes),
       signal: AbortSignal.timeout(10_000),
     });
-    const body = (await response.json()) as { sha256?: string; errors?: { message: string; extensions?: { code?: string } }[] }; // as the door of files answers
+    const body = (await response.json()) as { sha256?: string; errors?: { message: string; extensions?: { code?: string } }[] }; // the answer of the file endpoint
     if (response.status >= 500) throw new GatewayUnreachable(`HTTP ${response.status}`);
     if (response.ok && body.sha256 !== undefined) return { __typename: 'Uploaded', sha256: body.sha256 };
     const { message = '', extensions } = body.errors?.[0] ?? {};

@@ -1,6 +1,7 @@
 /**
- * Makes jobs, each under an idempotency key of its own, which is its name as well; now and then it asks twice at once, asks again later, asks
- * for something else under the same key, and cancels. It keeps few jobs open, so that what it makes is worked on while it runs.
+ * Creates jobs, each under its own idempotency key, which is also its name. Sometimes it asks twice
+ * at once, asks again later, asks for something else under the same key, or cancels. It keeps few
+ * jobs open, so that its jobs are worked on while it runs.
  */
 import { messageOf } from '../../../src/client/errors.ts';
 import { createClient } from '../../../src/client/fetch.ts';
@@ -57,7 +58,7 @@ function keep(work: Promise<void>): void {
   void work.finally(() => later.delete(work));
 }
 
-/** Forgets those that have ended; what it reads here is no promise's business, so no note is made of it. */
+/** Forgets ended jobs. These reads prove no promise, so they are not noted. */
 async function lookAtOldest(): Promise<void> {
   const id = open[0];
   if (id === undefined) return;

@@ -1,6 +1,7 @@
 /**
- * Watches: the feed of all events, from the beginning, on and off; and the streams of some of the jobs that it hears of there, some slowly, some
- * long after they were written. It goes on after the last cursor that it has written down. Told to stop, it reads to the end of what it watches.
+ * Subscribes to the feed of all events from the beginning, with interruptions, and to the streams
+ * of some of the jobs in it: some slowly, some long after they were written. It continues after the
+ * last cursor that it noted. When it is stopped, it reads its streams to the end.
  */
 import { messageOf, RequestRefused } from '../../../src/client/errors.ts';
 import { EventsDocument, LogDocument, MetricsDocument, TelemetryDocument } from '../../../src/client/generated.ts';
@@ -12,33 +13,35 @@ const client = new Client();
 const { random, notebook } = client;
 const { projectId, options } = client.settings;
 const mostAtOnce = Number(options.atOnce ?? 10);
-/** How much of what it hears of it watches. */
+/** The share of jobs in the feed that it subscribes to. */
 const share = Number(options.share ?? 0.3);
-/** Once it is told to stop, the streams of jobs have ended, or never will. */
+/** How long after the stop the streams of jobs may take to end. */
 const patienceMs = Number(options.patienceMs ?? 20_000);
 
-/** Aborted when the time is up in which what it watches should have come to its end. */
+/** Aborted when that time is up. */
 const lastCall = new AbortController();
 client.stop.addEventListener('abort', () => setTimeout(() => lastCall.abort(), patienceMs).unref());
 
 const watching = new Set<Promise<void>>();
-/** Jobs that were left for later. */
+/** Jobs to subscribe to later. */
 const late: string[] = [];
 let subscriptions = 0;
 
 interface Wanted {
   readonly stream: StreamKind;
-  /** '' for the feed. */
+  /** Empty for the feed. */
   readonly jobId: string;
   readonly after: string | null;
   /** How long it waits after each frame. */
   readonly slowMs: number;
   readonly signal: AbortSignal;
-  /** Told of each frame that is written down; answers whether it has had enough. */
+  /** Called for each noted frame. Returns whether to stop. */
   readonly onFrame?: (frame: FrameSeen) => boolean;
 }
 
-/** Follows a stream over all connections until it ends or is left; answers the last cursor that was written down. */
+/**
+ * Follows a stream over all connections until it ends or is left. Returns the last noted cursor.
+ */
 async function follow({ signal, onFrame, ...of }: Wanted): Promise<{ cursor: string | null; isOver: boolean }> {
   const subscription = `${++subscriptions} ${of.stream}`;
   notebook.write({ kind: 'subscribed', subscription, projectId, ...of });
@@ -50,7 +53,7 @@ async function follow({ signal, onFrame, ...of }: Wanted): Promise<{ cursor: str
   try {
     const onState = (to: string, why = '') => notebook.write({ kind: 'turned', subscription, to, why });
     for await (const { cursor: place, state, missed, ...rest } of open(of, { signal, onState, backoff: client.backoff })) {
-      const rows = Object.values(rest).flat() as FrameSeen['rows']; // beside those three, the documents select one list
+      const rows = Object.values(rest).flat() as FrameSeen['rows']; // the documents select one list beside those three
       const frame: FrameSeen = { kind: 'frame', subscription, cursor: place, state, missed, rows };
       notebook.write(frame);
       cursor = place;
@@ -86,7 +89,7 @@ function open({ stream, jobId, after }: Wanted | Omit<Wanted, 'signal'>, how: Su
   }
 }
 
-/** Watches one stream of a job to its end, at times in several goes. */
+/** Follows one stream of a job to its end, sometimes in several subscriptions. */
 async function watch(jobId: string, stream: StreamKind): Promise<void> {
   const slowMs = random.chance(0.1) ? random.between(50, 400) : 0;
   for (let after: string | null = null; !lastCall.signal.aborted; ) {
@@ -109,14 +112,14 @@ function begin(jobId: string): void {
 function hear({ rows }: FrameSeen): boolean {
   for (const { __typename, job } of rows) {
     if (__typename !== 'JobCreatedEvent' || !random.chance(share)) continue;
-    const { id } = job as { id: string }; // as its document selects it
+    const { id } = job as { id: string }; // its document selects it
     if (watching.size < mostAtOnce && random.chance(0.7)) begin(id);
     else late.push(id);
   }
   return false;
 }
 
-/** Asks for the feed after a cursor that it never gave, and notes what it is told. */
+/** Asks for the feed after a cursor that it never issued, and notes the answer. */
 async function probe(given: string): Promise<void> {
   const [store = '', kind = '', jobId = '', seq = ''] = Buffer.from(given, 'base64url').toString().split('.');
   const forge = (...parts: readonly string[]) => Buffer.from(parts.join('.')).toString('base64url');
@@ -132,7 +135,7 @@ async function probe(given: string): Promise<void> {
 
 const SERVED = 'served';
 
-/** The code that it is refused with, or that it was served; null where nobody answered. */
+/** The code of the refusal, or that it was served; null without an answer. */
 async function refusalOf(after: string): Promise<string | null> {
   const enough = AbortSignal.any([client.stop, AbortSignal.timeout(10_000)]);
   try {
@@ -154,7 +157,7 @@ while (!client.stop.aborted) {
   if (place !== null && random.chance(0.3)) await probe(place);
   while (watching.size < mostAtOnce && late.length > 0) begin(late.shift() ?? '');
 }
-// On a connection of its own, and to what is the end now.
+// On a new connection, up to the present end.
 await follow({ ...ofFeed, after: place, slowMs: 0, signal: lastCall.signal, onFrame: ({ state }) => state === 'LIVE' });
 await Promise.all(watching);
 notebook.close();

@@ -1,7 +1,8 @@
 /**
- * A device: claims steps, one or a few at once, beside other workers that want the same; reports, hands in files, ends what it holds. Where an
- * answer is lost it says the same again. Some of its attempts stop renewing, as if their machine had stood still, and come back with a token that
- * has gone stale; what they are told then is noted like all else.
+ * A device. It claims one or a few steps at once, in competition with other workers, reports,
+ * uploads files and ends what it holds. If an answer is lost, it sends the same again. Some
+ * attempts stop renewing, as if their machine stood still, and return with a stale token. Their
+ * answers are noted like all others.
  */
 
 import { Attempt } from './attempt.ts';
@@ -10,11 +11,14 @@ import { Client } from './client.ts';
 const client = new Client();
 const { random, settings } = client;
 const slots = Number(settings.options.slots ?? 2);
-/** How many of its attempts are calm: they say something, and then nothing for longer than any row may take to arrive. */
+/**
+ * The share of calm attempts: they write, then stay silent for longer than any row may take to
+ * arrive.
+ */
 const calm = Number(settings.options.calm ?? 0.03);
 const running = new Set<Promise<void>>();
 
-/** A device's key is shown once: where that answer was lost, the worker is another device. */
+/** A device's key is shown once. If that answer is lost, the worker registers another device. */
 async function register(): Promise<string> {
   for (let tries = 1; !client.stop.aborted; tries++) {
     const input = { projectId: settings.projectId, name: `${settings.name} ${tries}`, slots };

@@ -1,4 +1,7 @@
-/** Faults that are put into the product on purpose, as `startGateway` takes them: what a proof must find, or it proves nothing. */
+/**
+ * Deliberate faults in the product, in the form that `startGateway` takes: a test that does not
+ * notice them proves nothing.
+ */
 import { fileURLToPath } from 'node:url';
 
 const alter = fileURLToPath(new URL('preloads/alter.ts', import.meta.url));
@@ -9,21 +12,21 @@ export interface Alteration {
   readonly to: string;
 }
 
-/** What to start a program with so that it runs altered. */
+/** The options that start a program with these alterations. */
 export function altered(...alterations: readonly Alteration[]): { nodeFlags: readonly string[]; env: Readonly<Record<string, string>> } {
   return { nodeFlags: ['--import', alter], env: { CHAOS_ALTER: JSON.stringify(alterations) } };
 }
 
-/** SQLite syncs at checkpoints alone: what a kill keeps and a power loss takes. */
+/** SQLite syncs only at checkpoints: a kill keeps the data, a power loss does not. */
 export const synchronousNormal: Alteration = {
   file: 'src/store/sqlite/file.ts',
   from: "synchronous = 'FULL'",
   to: "synchronous = 'NORMAL'",
 };
 
-/** The names of files are not made durable. */
+/** File names are not made durable. */
 export const unsyncedFolders: Alteration = { file: 'src/store/files/disk.ts', from: 'await folder.sync();', to: '' };
 
-/** What a process that was killed before its sync has left is taken as durable. */
+/** The files left by a process that was killed before its sync are taken as durable. */
 // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a piece of source
 export const trustedWal: Alteration = { file: 'src/store/sqlite/file.ts', from: 'writeAnew(`${file}-wal`);', to: '' };

@@ -1,9 +1,12 @@
-/** A network that delays, cuts and swallows, between clients and a server on 127.0.0.1: a proxy whose mishaps follow from a seed. */
+/**
+ * A network between clients and a server on 127.0.0.1 that delays, cuts and swallows: a proxy whose
+ * faults follow from a seed.
+ */
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import type { Random } from '../random.ts';
 
 export interface Mishaps {
-  /** How many connections were delayed, cut, and swallowed. */
+  /** The numbers of delayed, cut and swallowed connections. */
   readonly delayed: number;
   readonly cut: number;
   readonly swallowed: number;
@@ -12,15 +15,15 @@ export interface Mishaps {
 export interface BadNetwork {
   readonly port: number;
   readonly mishaps: Mishaps;
-  /** From now on all that is sent arrives; who was swallowed is cut. */
+  /** From now on everything arrives. Swallowed connections are cut. */
   heal(): void;
   close(): void;
 }
 
 const LONGEST_DELAY_MS = 120;
-/** A connection lives this long before its mishap comes. */
+/** How long a connection lives before its fault. */
 const LONGEST_PEACE_MS = 2_500;
-/** One that is swallowed stays open on both sides, and neither hears of the other. */
+/** A swallowed connection stays open on both sides, and neither hears from the other. */
 const LONGEST_SILENCE_MS = 6_000;
 
 export async function openBadNetwork(target: number, random: Random): Promise<BadNetwork> {
@@ -65,7 +68,7 @@ export async function openBadNetwork(target: number, random: Random): Promise<Ba
   };
 }
 
-/** A client's connection and the one to the server that belongs to it. */
+/** A client's connection and the matching one to the server. */
 class Pair {
   delayMs = 0;
   isSilent = false;
@@ -102,7 +105,7 @@ class Pair {
     from.on('error', () => {});
     from.on('data', (bytes) => {
       if (this.delayMs === 0) return void to.write(bytes);
-      // As much is under way as was sent in the meantime; in the order in which it was.
+      // The bytes are under way for the delay, and arrive in their order.
       this.after(this.delayMs, () => to.write(bytes));
     });
     from.on('end', () => this.after(this.delayMs, () => to.end()));

@@ -1,19 +1,19 @@
-/** A wall clock of one process that can be set, without any rights. */
+/** A settable wall clock for one process, which needs no privileges. */
 import { renameSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const preload = fileURLToPath(new URL('preloads/shift-clock.ts', import.meta.url));
 
 export interface ShiftedClock {
-  /** What to put before the command of a Node process that is to have this clock. */
+  /** The prefix for the command of a Node process with this clock. */
   readonly under: readonly string[];
-  /** Sets it so far from the machine's. */
+  /** Sets its offset from the machine's clock. */
   set(offsetMs: number): void;
 }
 
 export function shiftClock(file: string): ShiftedClock {
   const set = (offsetMs: number) => {
-    // Whole at any moment that it is read.
+    // Written atomically: it may be read at any moment.
     writeFileSync(`${file}.new`, String(offsetMs));
     renameSync(`${file}.new`, file);
   };

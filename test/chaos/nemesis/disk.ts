@@ -1,22 +1,25 @@
 /**
- * A disk as strictly as POSIX lets it be: what was written is there after a power loss only if the file was synced after it, and a name only if its
- * folder was. Kernels and file systems keep more than that, most of the time.
+ * The strictest disk that POSIX allows: written bytes survive a power loss only if the file was
+ * synced afterwards, and a name only if its folder was. Real kernels and file systems usually keep
+ * more.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import type { Change } from './trace.ts';
 
-/** What becomes of that which was not synced: `all` of it is lost, or for each sector and each name a coin is tossed. */
+/**
+ * What happens to unsynced changes: `all` are lost, or each sector and each name is lost by chance.
+ */
 export type Loss = 'all' | ((chance: number) => boolean);
 
-/** What a device writes as one. */
+/** What a device writes atomically. */
 const SECTOR = 512;
 
 type FileChange =
   | { readonly kind: 'write'; readonly offset: number; readonly data: Buffer }
   | { readonly kind: 'truncate'; readonly size: number };
 
-/** Grows as it is written to, at a cost that does not grow with it. */
+/** A buffer that grows at a cost that does not depend on its size. */
 class Bytes {
   #buffer: Buffer;
   #length: number;
@@ -56,7 +59,7 @@ class Bytes {
 
 class File {
   readonly safe: Bytes;
-  /** What was written since it was synced. */
+  /** Changes since the last sync. */
   pending: FileChange[] = [];
   constructor(safe: Buffer) {
     this.safe = new Bytes(safe);
@@ -64,20 +67,20 @@ class File {
 }
 const folder = Symbol('folder');
 type Entry = File | typeof folder;
-/** A change of names: null is that there is none any more. */
+/** A change of names; null removes a name. */
 type Naming = ReadonlyMap<string, Entry | null>;
 
 export class Disk {
   readonly #root: string;
-  /** As processes see them. */
+  /** The names that processes see. */
   readonly #names = new Map<string, Entry>();
-  /** As they are after a power loss. */
+  /** The names after a power loss. */
   readonly #safeNames = new Map<string, Entry>();
-  /** By folder: what was done to its names since it was synced. */
+  /** By folder: the changes of its names since its last sync. */
   readonly #namings = new Map<string, Naming[]>();
   readonly #syncing = new Map<number, { readonly entry: Entry; readonly path: string; readonly count: number }>();
 
-  /** What is in `from` now is taken as what was in `root`, all of it synced. */
+  /** The present content of `from` is taken as the synced content of `root`. */
   constructor(root: string, from: string = root) {
     this.#root = root;
     for (const entry of readdirSync(from, { recursive: true, withFileTypes: true })) {
@@ -121,20 +124,21 @@ export class Disk {
     }
   }
 
-  /** Writes what a power loss now would leave into a folder. */
+  /** Writes into a folder what a power loss now would leave. */
   leave(target: string, loss: Loss): void {
     rmSync(target, { recursive: true, force: true });
     mkdirSync(target, { recursive: true });
     const names = new Map(this.#safeNames);
     const isKept = typeof loss === 'function' ? () => loss(0.5) : () => false;
-    // In the order in which they were done: a file system that keeps a journal does not keep a later one without the earlier.
+    // In their order: a journaling file system does not keep a later change without the earlier
+    // ones.
     for (const namings of this.#namings.values())
       for (const naming of namings)
         if (isKept()) apply(names, naming);
         else break; // prettier-ignore
     for (const [path, entry] of [...names].sort(([a], [b]) => (a < b ? -1 : 1))) {
       const parent = dirname(path);
-      if (parent !== this.#root && names.get(parent) !== folder) continue; // its folder is lost, and it with it
+      if (parent !== this.#root && names.get(parent) !== folder) continue; // lost with its folder
       const place = join(target, relative(this.#root, path));
       if (entry === folder) mkdirSync(place, { recursive: true });
       else writeFileSync(place, this.#left(entry, isKept));
@@ -152,7 +156,10 @@ export class Disk {
     return entry === folder ? (this.#namings.get(path) ?? []) : entry.pending;
   }
 
-  /** A sync that failed leaves what it was to write marked as written, and lost: so Linux does it, whoever asks again is told that all is well. */
+  /**
+   * A failed sync marks its pages as clean and loses them, as Linux does: a second sync reports
+   * success.
+   */
   #sync(id: number, isDone: boolean): void {
     const sync = this.#syncing.get(id);
     if (!sync) return;
@@ -170,7 +177,7 @@ export class Disk {
   #name(changed: [string, Entry | null][]): void {
     const naming = new Map(changed);
     apply(this.#names, naming);
-    // A move between two folders is durable with the one that it goes to; the product moves within one.
+    // A move between two folders is durable with the target folder. The product moves within one.
     const parent = dirname(changed.at(-1)?.[0] ?? '');
     this.#namings.set(parent, [...(this.#namings.get(parent) ?? []), naming]);
   }

@@ -1,6 +1,6 @@
 /**
- * A small load with a memory: clients that create jobs, claim, report, hand in files and complete, and note what they were answered, and when.
- * `findLost` then tells what of it a store does not have.
+ * A small load with a memory: clients that create jobs, claim, report, upload files and complete,
+ * and note each answer with its time. `findLost` then lists what a store lacks of it.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
@@ -21,7 +21,7 @@ import { resolveUrl, type Target } from '../../../src/client/target.ts';
 import type { FileStore } from '../../../src/store/files/file-store.ts';
 import type { Store } from '../../../src/store/store.ts';
 
-/** Something that a client was answered; `at` is when, in milliseconds of the wall clock. */
+/** An answer to a client; `at` is its wall-clock time in milliseconds. */
 export type Answered = { readonly at: number } & (
   | { readonly kind: 'job'; readonly jobId: string }
   | { readonly kind: 'claim'; readonly jobId: string; readonly attempt: number }
@@ -31,26 +31,26 @@ export type Answered = { readonly at: number } & (
 );
 
 export interface Load {
-  /** In the order in which the answers came. */
+  /** In order of arrival. */
   readonly answered: readonly Answered[];
-  /** Refusals of a kind that a fault does not excuse: each is a violation. */
+  /** Refusals that the fault does not excuse. Each is a violation. */
   readonly strange: readonly string[];
-  /** How often a request was answered that it cannot be done for now. */
+  /** The number of requests that were refused for now. */
   readonly unavailable: () => number;
-  /** Resolves when so many more answers have come. */
+  /** Resolves after `count` more answers. */
   more(count: number): Promise<void>;
-  /** Resolves when so many more requests were answered that they cannot be done for now. */
+  /** Resolves after `count` more refusals for now. */
   refused(count: number): Promise<void>;
-  /** No new requests; resolves when those under way are over. */
+  /** Sends no new requests. Resolves when the pending ones are over. */
   stop(): Promise<void>;
 }
 
 export interface LoadOptions {
   readonly target: Target;
   readonly lanes?: number;
-  /** Bytes of each fragment. */
+  /** Size of each fragment. */
   readonly fragmentBytes?: number;
-  /** Bytes of each piece of log. */
+  /** Size of each log chunk. */
   readonly logBytes?: number;
 }
 
@@ -147,7 +147,7 @@ export async function startLoad({ target, lanes = 4, fragmentBytes = 3_000, logB
     if (turn % 2 === 0) await handIn(jobId, lease.token);
     const completed = (await ask(CompleteStepDocument, { input: { leaseToken: lease.token } }))?.completeStep;
     if (!completed) return;
-    // The answer to the first of two got lost.
+    // The first answer was lost, and this is the second try.
     if (!isPayload(completed) && completed.code !== 'STALE_LEASE') return void strange.push(JSON.stringify(completed));
     note({ kind: 'completed', jobId, at: clock() });
   }
@@ -170,7 +170,7 @@ export async function startLoad({ target, lanes = 4, fragmentBytes = 3_000, logB
     const { fragment, uploadUrl } = announced;
     while (uploadUrl && !stop.signal.aborted) {
       const status = await put(uploadUrl, bytes);
-      // Stored already: the answer to the first of two got lost.
+      // Already stored: the first answer was lost.
       if (status === 200 || status === 409) return note({ kind: 'fragment', fragmentId: fragment.id, sha256, at: clock() });
       await pause(RETRY_MS);
     }
@@ -209,7 +209,7 @@ export async function startLoad({ target, lanes = 4, fragmentBytes = 3_000, logB
 /** Finer than Date.now(). */
 const clock = (): number => performance.timeOrigin + performance.now();
 
-/** What was answered and is not in the store, a sentence each. */
+/** What was answered but is not in the store, a sentence each. */
 export async function findLost(store: Store, files: FileStore, answered: readonly Answered[]): Promise<string[]> {
   const { db, t } = store.read;
   const jobs = new Map((await db.select().from(t.jobs)).map((job) => [job.id, job]));

@@ -1,6 +1,7 @@
 /**
- * The store alone, in a process of its own: writes notes until it is killed and prints the key of each that is answered, or prints the keys of
- * those that it reads and waits. `node note-keeper.ts write|read FILE PREFIX`
+ * The store alone in its own process. It writes notes until it is killed and prints the key of each
+ * committed one, or it prints the keys that it reads and waits. `node note-keeper.ts write|read
+ * FILE PREFIX`
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { openSqlite } from '../../../src/store/sqlite/store.ts';

@@ -1,25 +1,29 @@
 /**
- * Power loss: what would be there if, at some moment, the power had gone. From the record of all that a process did to its files (`recordInto`)
- * this builds the disk as it would be then, with everything lost that was not synced, or any part of it.
+ * Power loss: the files as they would be if the power had failed at a given moment. It rebuilds the
+ * disk from the record of all that a process did to its files (`recordInto`), without anything that
+ * was not synced, or without any part of that.
  */
 
 import type { Disk, Loss } from './disk.ts';
 import { readTrace } from './trace.ts';
 
 export interface PowerLoss {
-  /** What `recordInto` was given, in the order in which the processes ran on the folder. */
+  /** The traces of `recordInto`, in the order in which the processes ran on the folder. */
   readonly traces: readonly string[];
-  /** The folder as the processes knew it; `disk` is what was in it before the first of them. */
+  /** The folder as the processes knew it; `disk` is its content before the first of them. */
   readonly root: string;
   readonly disk: Disk;
-  /** When the power goes, in milliseconds of the wall clock, ascending; each is looked at on its own. */
+  /**
+   * The moments of the power loss, in milliseconds of the wall clock, ascending. Each is examined
+   * separately.
+   */
   readonly moments: readonly number[];
-  /** Where to put what is left. */
+  /** The folder for what is left. */
   readonly target: string;
   readonly loss: Loss;
 }
 
-/** Calls `look` for each moment, with `target` as the disk would be. */
+/** Calls `look` for each moment, with the disk of that moment in `target`. */
 export async function cutPower(
   { traces, root, disk, moments, target, loss }: PowerLoss,
   look: (moment: number) => Promise<void>,
@@ -41,7 +45,10 @@ export async function cutPower(
   }
 }
 
-/** When files were written to, synced and named, to choose moments from: in the middle of a checkpoint, between a move and its sync. */
+/**
+ * When files were written, synced and renamed, to choose moments from: during a checkpoint, or
+ * between a rename and its sync.
+ */
 export async function momentsOf(
   traces: readonly string[],
   root: string,

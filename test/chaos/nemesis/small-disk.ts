@@ -1,4 +1,7 @@
-/** A small disk to fill: a file system in memory, mounted where only the processes that are started on it see it. It takes no rights that a user of Linux has not. */
+/**
+ * A small disk to fill: a file system in memory, mounted where only processes started on it see it.
+ * Needs no privileges on Linux.
+ */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { closeSync, cpSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** Why no such disk can be made here, as a sentence; null when it can. */
+/** Why such a disk cannot be made here, as a sentence; null if it can. */
 export function whyNoSmallDisk(): string | null {
   if (process.platform !== 'linux') return 'it takes Linux.';
   const tried = spawnSync('unshare', ['-rm', 'sh', '-c', 'mount -t tmpfs -o size=1m none /mnt'], { encoding: 'utf8' });
@@ -15,19 +18,21 @@ export function whyNoSmallDisk(): string | null {
 }
 
 export interface SmallDisk {
-  /** What to put before a command to start it where the disk is, in the folder of the checkout. */
+  /** The prefix that starts a command where the disk is mounted, in the checkout's folder. */
   readonly before: readonly string[];
-  /** Takes all the room there is. */
+  /** Takes all free space. */
   fill(): void;
-  /** Gives it back. */
+  /** Frees it. */
   relieve(): void;
-  /** Copies what is on it to a folder: SQLite follows links, and would open what lies under the disk. */
+  /**
+   * Copies its content to a folder. SQLite follows links, and would open what lies under the mount.
+   */
   copyTo(target: string): void;
-  /** Takes the disk away, with all that is on it. */
+  /** Removes the disk with its content. */
   remove(): Promise<void>;
 }
 
-/** Mounts it at `folder`, which has to be there. */
+/** Mounts it at `folder`, which must exist. */
 export async function makeSmallDisk(folder: string, megabytes: number): Promise<SmallDisk> {
   const mount = `mount -t tmpfs -o size=${megabytes}m none "$0" && echo mounted && cat`;
   const holder = spawn('unshare', ['-rm', 'sh', '-c', mount, folder], { cwd: root, stdio: ['pipe', 'pipe', 'inherit'] });
@@ -39,7 +44,7 @@ export async function makeSmallDisk(folder: string, megabytes: number): Promise<
     fill() {
       const file = openSync(ballast, 'a');
       try {
-        // A page less each time than the last one that did not fit, to the last page.
+        // Smaller pieces each time, down to the last page.
         for (let size = 1_048_576; size >= 4_096; size /= 2) writeWhileThereIsRoom(file, size);
       } finally {
         closeSync(file);

@@ -1,9 +1,12 @@
-/** strace, as a means to watch and to hurt a process. Linux has it in its packages; where it is missing, what needs it is skipped. */
+/**
+ * strace, to watch a process and to make its calls fail. It is a Linux package; tests that need it
+ * are skipped without it.
+ */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** Why strace cannot be used here, as a sentence; null when it can. */
+/** Why strace cannot be used here, as a sentence; null if it can. */
 export function whyNoStrace(): string | null {
   if (process.platform !== 'linux') return 'strace is a tool of Linux.';
   const tried = spawnSync('strace', ['-f', '-qq', '-e', 'trace=none', 'true'], { encoding: 'utf8' });
@@ -11,18 +14,18 @@ export function whyNoStrace(): string | null {
   return tried.status === 0 ? null : `strace may not trace here: ${tried.stderr.trim()}`;
 }
 
-/** What changes files, and what makes the change durable. */
+/** The calls that change files, and those that make changes durable. */
 const FILE_CALLS = [
   ...['openat', 'write', 'writev', 'pwrite64', 'pwritev', 'ftruncate', 'fallocate', 'fsync', 'fdatasync'],
   ...['rename', 'renameat', 'renameat2', 'unlink', 'unlinkat', 'mkdir', 'mkdirat', 'rmdir', 'link', 'linkat', 'copy_file_range'],
 ];
-/** Of one write; the product's largest is a chunk of an upload. */
+/** The longest recorded write. The product's longest is a chunk of an upload. */
 const LONGEST_WRITE = 1_048_576;
 
 /**
- * What to put before a command so that all that it does to files is written down with its data, for `readTrace`. The tracer is detached: the
- * process that was started is the traced one itself, and a signal reaches it. `injections` are strace's own, like `fsync:error=EIO:when=7`;
- * `paths` restricts them, and what is written down, to these files.
+ * The prefix of a command that records all its file changes with their data, for `readTrace`. The
+ * tracer is detached: the started process is the traced one, so signals reach it. `injections` are
+ * strace's own, like `fsync:error=EIO:when=7`. `paths` limits them, and the record, to these files.
  */
 export function recordInto(trace: string, { injections = [], paths = [] }: Injected = {}): string[] {
   return ['strace', '-D', '-f', '-y', '-xx', '-ttt', '-T', '-qq', '-s', String(LONGEST_WRITE), '--signal=none', '-o', trace].concat(
@@ -38,8 +41,9 @@ export interface Injected {
 }
 
 /**
- * Hurts a process that runs already, so that calls are counted from now: `when=1` is the very next one. Only calls that concern one of
- * `paths`. Resolves once it is attached; `detach` leaves the process as it was.
+ * Makes calls of a running process fail, counted from now: `when=1` is the very next one. Only
+ * calls on one of `paths` count. Resolves once it is attached; `detach` leaves the process as it
+ * was.
  */
 export async function inject(pid: number, trace: string, injections: readonly string[], paths: readonly string[]): Promise<Injection> {
   const calls = injections.map((injection) => injection.split(':', 1)[0]);
@@ -85,12 +89,12 @@ export async function inject(pid: number, trace: string, injections: readonly st
 }
 
 export interface Injection {
-  /** How many calls were made to fail so far. */
+  /** The number of calls that have failed so far. */
   happened(): number;
   detach(): Promise<void>;
 }
 
-/** Resolves when the tracer of a process that has ended has written down the last of it. */
+/** Resolves when the tracer of an ended process has written everything. */
 export async function tracerIsGone(trace: string): Promise<void> {
   while (spawnSync('pgrep', ['-f', trace]).status === 0) await pause(20);
 }

@@ -1,8 +1,10 @@
-/** Reads what strace wrote down (see `recordInto`) as the changes that a process made to files, in order. */
+/** Reads a record of strace (see `recordInto`) as the sequence of file changes of a process. */
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 
-/** One call that succeeded, or a sync that failed. `at` is when it was over, in milliseconds of the wall clock. */
+/**
+ * A call that succeeded, or a sync that failed. `at` is its end in milliseconds of the wall clock.
+ */
 export type Change = { readonly at: number } & (
   | { readonly kind: 'create'; readonly path: string }
   | { readonly kind: 'truncate'; readonly path: string; readonly size: number }
@@ -10,7 +12,7 @@ export type Change = { readonly at: number } & (
   | { readonly kind: 'rename'; readonly path: string; readonly to: string }
   | { readonly kind: 'remove'; readonly path: string }
   | { readonly kind: 'mkdir'; readonly path: string }
-  /** What was written before it begins is durable when it ends. Told twice, with the same `id`. */
+  /** What was written before its begin is durable at its end. Both have the same `id`. */
   | { readonly kind: 'sync begins'; readonly path: string; readonly id: number }
   | { readonly kind: 'sync ends'; readonly path: string; readonly id: number; readonly isDone: boolean }
 );
@@ -22,7 +24,7 @@ interface Call {
   readonly at: number;
 }
 
-/** The changes below `root`; others are none of ours. */
+/** The changes below `root`. */
 export async function* readTrace(file: string, root: string): AsyncGenerator<Change> {
   const reader = new TraceReader(root);
   for await (const line of createInterface({ input: createReadStream(file, 'latin1'), crlfDelay: Number.POSITIVE_INFINITY })) {
@@ -35,9 +37,9 @@ const WHOLE = /^(\w+)\(([\s\S]*)\) += (-?\d+[\s\S]*?)(?: <(\d+\.\d+)>)?$/;
 
 class TraceReader {
   readonly #root: string;
-  /** Of threads that are inside a call: its beginning. */
+  /** By thread: the beginning of its pending call. */
   readonly #unfinished = new Map<string, { readonly text: string; readonly id: number }>();
-  /** Where the next `write` to a descriptor goes. */
+  /** By descriptor: the offset of the next `write`. */
   readonly #offsets = new Map<string, number>();
   readonly #known = new Set<string>();
   #syncs = 0;
@@ -63,7 +65,8 @@ class TraceReader {
     this.#unfinished.delete(thread);
     const [, name = '', args = '', result = '', spent = '0'] = WHOLE.exec(before ? before.text + (resumed?.[1] ?? '') : said) ?? [];
     if (name === '') return;
-    // A resumed line has the time at which it was resumed; a whole one the time at which the call began.
+    // The time of a resumed line is that of resuming; the time of a whole line is the begin of the
+    // call.
     const call = { name, args, result, at: (Number(time) + (before ? 0 : Number(spent))) * 1_000 };
     if (!isSync(`${name}(`)) return yield* this.#changesOf(call);
     const id = before?.id ?? this.#syncs++;
@@ -123,8 +126,8 @@ class TraceReader {
         if (isOurs) yield { kind: 'mkdir', path: first, at };
         return;
       default:
-        // Silence here would be a hole in the trace.
-        if (isOurs || this.#pathOfDescriptor(args) !== null) throw new Error(`This trace has a call that nobody reads: ${name}.`);
+        // Ignoring the call would leave a gap in the trace.
+        if (isOurs || this.#pathOfDescriptor(args) !== null) throw new Error(`The trace has a call that is not handled: ${name}.`);
     }
   }
 
@@ -143,7 +146,7 @@ class TraceReader {
   }
 
   #isOurs(path: string): boolean {
-    // The index of the WAL is shared memory, and made anew after a crash.
+    // The index of the WAL is shared memory, and is rebuilt after a crash.
     return (path === this.#root || path.startsWith(`${this.#root}/`)) && !path.endsWith('-shm');
   }
 }

@@ -86,7 +86,7 @@ steps: [{name: 1e3, requiredLabels: {gpu: 0100}, pinnedDeviceId: 123456789012345
     });
   });
 
-  test('whatever text YAML writes', async () => {
+  test('in every text style of YAML', async () => {
     await fc.assert(
       fc.asyncProperty(fc.string({ unit: 'grapheme' }), async (text) => {
         const { container } = await read(stringify({ name: 'a', container: { env: { A: text } } }));

@@ -46,7 +46,7 @@ const report = async (
 
 const complete = async (leaseToken: string) => unwrap((await client.request(CompleteStepDocument, { input: { leaseToken } })).completeStep);
 
-test('is told in order, each step under a line of its own, bars by their last write, and of many reports a few', async () => {
+test('following a job prints its output in order, with a heading per step, only the last write of a progress bar, and a few of many reports', async () => {
   const file = await writeJob(folder, 'name: two steps\nsteps: [{name: prepare}, {name: train}]\n');
   const id = (await trainyard('submit', file)).stdout.trim();
   let { lease } = await claim();
@@ -86,7 +86,7 @@ test('is told in order, each step under a line of its own, bars by their last wr
   expect((await trainyard('logs', id)).stderr).toBe('-- log of step 0 prepare --\n-- log of step 1 train --\n');
 });
 
-test('says why it waits, when it has waited for a while', async () => {
+test('following a job that has waited for a while says why it waits', async () => {
   const file = await writeJob(folder, 'name: waits\ncontainer: {command: x, resources: {gpu: 8}}\n');
   const stop = new AbortController();
   const following = runHere(['submit', file, '--follow'], { TRAINYARD_URL: gateway.url, TRAINYARD_TOKEN: gateway.adminKey }, stop.signal);
@@ -98,7 +98,7 @@ test('says why it waits, when it has waited for a while', async () => {
   expect((await trainyard('cancel', id)).code).toBe(0);
 });
 
-test('a job that is not there is told in the same words by every command', async () => {
+test('every command reports an unknown job in the same words', async () => {
   const said = [];
   for (const command of ['job', 'logs', 'watch']) said.push(await trainyard(command, 'BADID'));
   for (const one of said)
@@ -152,7 +152,7 @@ async function openRelay() {
   };
 }
 
-test('the end of a job is told after all of its log, although the connection of the log is the last to come back (P7)', async () => {
+test('the end of a job is printed after its whole log, even if the connection of the log returns last (P7)', async () => {
   const relay = await openRelay();
   try {
     const id = (await trainyard('submit', await writeJob(folder, 'name: cut\nsteps: [{name: train}]\n'))).stdout.trim();

@@ -30,7 +30,7 @@ async function* batches(told: string[], steps: readonly Step[]): AsyncGenerator<
   }
 }
 
-test('streams that replay are told in the order of time, whichever comes first', async () => {
+test('replaying streams are merged in the order of time, whichever delivers first', async () => {
   const told: string[] = [];
   const late = Promise.withResolvers<void>();
   const showing = showInOrder([
@@ -43,7 +43,7 @@ test('streams that replay are told in the order of time, whichever comes first',
   expect(told.join('')).toBe('abcdef');
 });
 
-test('what happened at once is told by what led to what, and a stream keeps its own order', async () => {
+test('simultaneous entries are sorted by cause and effect, and each stream keeps its own order', async () => {
   const told: string[] = [];
   await showInOrder([
     stream(told, ['ENDED', [1, 'job runs', 0], [9, 'job ends', 6]]),
@@ -53,7 +53,7 @@ test('what happened at once is told by what led to what, and a stream keeps its 
   expect(told).toEqual(['job runs', 'step runs', 'late line', 'line of an earlier clock', 'step ends', 'job ends']);
 });
 
-test('a live stream is told although the others are silent, and what is replayed waits for none that is live', async () => {
+test('a live stream is printed while the others are silent, and a replayed entry waits for no live stream', async () => {
   const told: string[] = [];
   const never = Promise.withResolvers<void>();
   const showing = showInOrder([
@@ -67,7 +67,7 @@ test('a live stream is told although the others are silent, and what is replayed
   expect(told).toEqual(['live', 'old', 'end']);
 });
 
-test('the end of all is told after all that the other streams tell, however long they take and whatever their clocks say', async () => {
+test('the end comes after everything from the other streams, however long they take and whatever their clocks say', async () => {
   vi.useFakeTimers();
   try {
     const told: string[] = [];
@@ -92,7 +92,7 @@ test('the end of all is told after all that the other streams tell, however long
   }
 });
 
-test('what happens while a stream has lost its connection waits for it as for one that replays', async () => {
+test('entries wait for a stream that has lost its connection, as for one that replays', async () => {
   vi.useFakeTimers();
   try {
     const told: string[] = [];
@@ -113,7 +113,7 @@ test('what happens while a stream has lost its connection waits for it as for on
   }
 });
 
-test('the end of a job is told although a stream that is live goes on without a word', async () => {
+test('the end of a job is printed even if a live stream stays open in silence', async () => {
   vi.useFakeTimers();
   try {
     const told: string[] = [];
@@ -131,7 +131,7 @@ test('the end of a job is told although a stream that is live goes on without a 
   }
 });
 
-test('what a stream fails with ends it all', async () => {
+test('the failure of a stream fails the merged stream', async () => {
   const failing = async function* (): AsyncGenerator<Batch> {
     yield { state: 'LIVE', entries: [] };
     throw new Error('refused');
@@ -141,7 +141,7 @@ test('what a stream fails with ends it all', async () => {
   );
 });
 
-test('of lines that come too fast a few a second are shown, the newest, and the last of all', () => {
+test('of lines that come too fast a few per second are shown: the newest ones, and always the last', () => {
   vi.useFakeTimers();
   try {
     const shown: string[] = [];

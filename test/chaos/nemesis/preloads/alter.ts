@@ -1,7 +1,7 @@
 /**
- * For `node --import`: runs a program with other text in its source, without a copy of it. `CHAOS_ALTER` holds a JSON list of
- * `{ "file": "src/…", "from": "…", "to": "…" }`; a text that is not there, or not just once, ends the process: a control that changes nothing
- * controls nothing.
+ * For `node --import`: runs a program with altered source, without copying it. `CHAOS_ALTER` holds
+ * a JSON list of `{ "file": "src/…", "from": "…", "to": "…" }`. A text that does not occur exactly
+ * once ends the process: a control that changes nothing controls nothing.
  */
 import { registerHooks } from 'node:module';
 
@@ -18,7 +18,7 @@ registerHooks({
     const loaded = nextLoad(url, context);
     const mine = alterations.filter(({ file }) => url.endsWith(`/${file}`));
     if (mine.length === 0 || !loaded.source) return loaded;
-    let source = typeof loaded.source === 'string' ? loaded.source : Buffer.from(loaded.source as Uint8Array).toString('utf8'); // or an ArrayBuffer, which Buffer takes as well
+    let source = typeof loaded.source === 'string' ? loaded.source : Buffer.from(loaded.source as Uint8Array).toString('utf8'); // or an ArrayBuffer, which Buffer.from accepts
     for (const { file, from, to } of mine) {
       if (source.split(from).length !== 2) throw new Error(`${file} has ${JSON.stringify(from)} not once.`);
       source = source.replace(from, () => to);

@@ -1,6 +1,7 @@
 /**
- * For `node --import`: a wall clock that jumps. Its time is the machine's and as many milliseconds more as the file named by `CHAOS_CLOCK` says, which
- * is read again and again; timers and the monotonic clock know nothing of it, as with a clock that is set.
+ * For `node --import`: a wall clock that jumps. It adds the milliseconds in the file named by
+ * `CHAOS_CLOCK`, which is read repeatedly, to the machine's time. Timers and the monotonic clock do
+ * not change, as with a clock that is set.
  */
 import { readFileSync } from 'node:fs';
 
