@@ -1,11 +1,11 @@
 #!/bin/sh
 ## ## curl
 ##
-## For scripts: a stream is server-sent events, and the `id:` of an event is its cursor. To resume after
-## a lost connection, send the last id as the header `Last-Event-ID`. It replaces the variable that the
-## subscription passes as `after`. Every client of server-sent events can do this. (The browser's own
-## EventSource sends the header but no key: use it behind a proxy that adds a key, listen to `next`, and
-## close it at `complete`.)
+## For scripts: a stream is server-sent events, and the `id:` of an event is its cursor. To
+## resume after a lost connection, send the last id as the header `Last-Event-ID`. It replaces
+## the variable that the subscription passes as `after`. Every client of server-sent events can
+## do this. (The browser's own EventSource sends the header but no key: use it behind a proxy
+## that adds a key, listen to `next`, and close it at `complete`.)
 ##
 ##     TRAINYARD_URL=http://127.0.0.1:4000 TRAINYARD_TOKEN=tyk_… ./curl.sh follow job_…
 

@@ -22,7 +22,7 @@
  *
  * The gateway does not start when FILE cannot be used: a document that is invalid, one id for two
  * documents, an id of the gateway's own. An empty `--documents` or `TRAINYARD_DOCUMENTS` is refused
- * too, so that a variable that was forgotten does not open the gateway.
+ * too, so that a forgotten variable does not open the gateway.
  */
 import { ApolloClient, HttpLink, InMemoryCache } from '@apollo/client';
 import { PersistedQueryLink } from '@apollo/client/link/persisted-queries';
@@ -73,6 +73,6 @@ export function fetchTrusted({ url, key }: Gateway): FetchFunction {
       headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
       body: JSON.stringify(id ? { documentId: id, variables } : { query: text, variables }),
     });
-    return response.json() as Promise<GraphQLResponse>; // what a GraphQL server answers
+    return response.json() as Promise<GraphQLResponse>; // the shape of a GraphQL response
   };
 }

@@ -29,14 +29,14 @@ export function connect({ url, key }: Gateway): IEnvironment {
       async ({ text }, variables) => {
         const headers = { 'content-type': 'application/json', authorization: `Bearer ${key}` };
         const response = await fetch(`${url}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query: text, variables }) });
-        return response.json() as Promise<GraphQLResponse>; // what a GraphQL server answers
+        return response.json() as Promise<GraphQLResponse>; // the shape of a GraphQL response
       },
       ({ text }, variables) =>
         Observable.create((sink) =>
           socket.subscribe(
             { query: text ?? '', variables },
             {
-              next: (result) => sink.next(result as GraphQLResponse), // what a GraphQL server answers
+              next: (result) => sink.next(result as GraphQLResponse), // the shape of a GraphQL response
               error: (error) => sink.error(error instanceof Error ? error : new Error(JSON.stringify(error))),
               complete: () => sink.complete(),
             },

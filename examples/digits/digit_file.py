@@ -1,7 +1,8 @@
 """Labelled images in one small binary file.
 
-Eight bytes of header (magic `DGT1`, then side and a zero as little-endian 16-bit numbers), then one record a digit:
-its label (one byte) and its pixels (side × side bytes, row by row, 0 black to 255 white).
+Eight bytes of header (magic `DGT1`, then the side length and a zero as little-endian 16-bit
+numbers), then one record per digit: its label (one byte) and its pixels (side × side bytes, row by
+row, 0 black to 255 white).
 """
 
 import struct
@@ -11,7 +12,7 @@ MAGIC = b"DGT1"
 
 
 def write_digits(path, side, digits):
-    """Writes (label, pixels) pairs; `pixels` is a bytes of side × side."""
+    """Writes (label, pixels) pairs; `pixels` has side × side bytes."""
     with open(path, "wb") as file:
         file.write(HEADER.pack(MAGIC, side, 0))
         for label, pixels in digits:
@@ -19,7 +20,10 @@ def write_digits(path, side, digits):
 
 
 def read_digits(path):
-    """Returns side and the (label, pixels) pairs. Raises ValueError if the file is not of this format or is cut short."""
+    """Returns the side length and the (label, pixels) pairs.
+
+    Raises ValueError if the file has another format or is truncated.
+    """
     with open(path, "rb") as file:
         content = file.read()
     if len(content) < HEADER.size or content[:4] != MAGIC:

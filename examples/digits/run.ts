@@ -4,7 +4,7 @@
  *   npm run example                       with the settings of job.yaml
  *   npm run example -- --epochs 5 --seed 3    with others
  *
- * Ends with 0 when the job SUCCEEDED, 1 when it did not or could not be run, 130 when it was interrupted.
+ * Ends with 0 if the job SUCCEEDED, 1 if it did not or could not run, 130 if it was interrupted.
  */
 import { join } from 'node:path';
 import { readSettingFlags } from '../../src/cli/input/declared.ts';
@@ -43,7 +43,7 @@ async function runExample(flags: readonly SettingFlag[], signal: AbortSignal): P
     if (!gateway.isTemporary) {
       print(`The job goes on. To cancel it: trainyard cancel ${jobId}`);
     } else {
-      // Its agent ends with the gateway; a cancelled step is stopped in an orderly way before that.
+      // Its agent ends with the gateway. A cancelled step ends cleanly before that.
       await client.request(CancelJobDocument, { input: { jobId, reason: 'The example was interrupted.' } }).catch(() => {});
     }
     return 130;

@@ -1,7 +1,8 @@
 """Reads and writes matrices of 32-bit floats as safetensors.
 
-A safetensors file is the length of its header (8 bytes, little-endian), the header (JSON: dtype, shape and byte range
-of each tensor, and `__metadata__`, text by name) and the bytes of all tensors, row by row.
+A safetensors file is the length of its header (8 bytes, little-endian), the header (JSON: dtype,
+shape and byte range of each tensor, and `__metadata__`, a map of text) and the bytes of all
+tensors, row by row.
 """
 
 import json
@@ -9,7 +10,7 @@ import struct
 
 
 def write_tensors(path, tensors, metadata):
-    """`tensors`: name → a list of numbers, or a list of rows of equal length. `metadata`: text → text."""
+    """`tensors`: name → a list of numbers, or of rows of equal length. `metadata`: text → text."""
     header, data = {"__metadata__": metadata}, bytearray()
     for name, values in tensors.items():
         is_matrix = isinstance(values[0], list)
@@ -19,13 +20,16 @@ def write_tensors(path, tensors, metadata):
         shape = [len(values), len(values[0])] if is_matrix else [len(values)]
         header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [start, len(data)]}
     text = json.dumps(header, separators=(",", ":"), sort_keys=True).encode("utf-8")
-    text += b" " * (-len(text) % 8)  # so that the tensors start where a reader can map them
+    text += b" " * (-len(text) % 8)  # aligned, so that a reader can map the tensors
     with open(path, "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text + data)
 
 
 def read_tensors(path):
-    """Returns the tensors and the metadata, as write_tensors takes them. Raises ValueError for another dtype or rank."""
+    """Returns tensors and metadata in the form of write_tensors.
+
+    Raises ValueError for another dtype or rank.
+    """
     with open(path, "rb") as file:
         content = file.read()
     (length,) = struct.unpack_from("<Q", content)

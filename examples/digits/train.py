@@ -1,7 +1,8 @@
-"""Step 2: trains a small network on the fragment train.digits and leaves it as model.safetensors.
+"""Step 2: trains a small network on the fragment train.digits and writes model.safetensors.
 
-Settings: epochs, learning_rate, hidden (units of the hidden layer), batch_size, seed, and train_digits (how many to use
-at most; all by default). A tenth of the digits is held out of training, to see how well it does on what it has not seen.
+Settings: epochs, learning_rate, hidden (units of the hidden layer), batch_size, seed, and
+train_digits (the most to use; all by default). A tenth of the digits is kept out of training, to
+measure the accuracy on unseen digits.
 """
 
 import random
@@ -41,7 +42,10 @@ def main():
 
 
 def train_epoch(network, samples, settings):
-    """Learns from every sample once. Returns mean loss and accuracy, each sample judged just before it was learned from."""
+    """Trains once on every sample.
+
+    Returns mean loss and accuracy, where each sample is judged just before it is trained on.
+    """
     size = settings["batch_size"]
     batches = [samples[start : start + size] for start in range(0, len(samples), size)]
     loss, correct, seen = 0.0, 0, 0

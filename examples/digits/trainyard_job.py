@@ -1,7 +1,7 @@
-"""How a script talks to Trainyard, in one file with nothing to install: copy it beside your own script.
+"""Trainyard for a script, in one file without dependencies: copy it beside your own script.
 
-The agent that runs a step says everything by environment variables (TRAINYARD_URL, TRAINYARD_TOKEN, …). Where they
-are not set the same calls work on local files, so that a script can be tried without a gateway.
+The agent passes everything in environment variables (TRAINYARD_URL, TRAINYARD_TOKEN, …). Without
+them, the same functions work on local files, so you can try a script without a gateway.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-# A gateway that restarts is back within seconds; a step that gave up at once would throw away its device's work.
+# A restarting gateway is back within seconds. Giving up at once would lose the device's work.
 GATEWAY_PATIENCE_SECONDS = 60
 
 LATEST_FRAGMENT = """
@@ -21,19 +21,19 @@ query LatestFragment($id: ID!, $name: String!) {
   job(id: $id) { latestFragment(filename: $name) { downloadUrl sha256 sizeBytes } }
 }"""
 
-# The gateway is on this machine or in its network, as for the agent itself: never by way of the web's proxy.
+# The gateway is on this machine or in its network, so the web's proxy is not used.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def settings(defaults):
-    """The job's settings over `defaults`. A setting that `defaults` does not know is left out."""
+    """The job's settings over `defaults`. Settings that `defaults` does not have are left out."""
     path = os.environ.get("TRAINYARD_SETTINGS")
     given = json.loads(Path(path).read_text("utf-8"))["settings"] if path else {}
     return {name: given.get(name, default) for name, default in defaults.items()}
 
 
 def metric(iteration=None, **values):
-    """Reports numbers under their names; the agent sends each line on as soon as it is written."""
+    """Reports numbers by name. The agent sends each line at once."""
     path = os.environ.get("TRAINYARD_METRICS")
     if path:
         point = values if iteration is None else {"iteration": iteration, **values}
@@ -42,17 +42,17 @@ def metric(iteration=None, **values):
 
 
 def output(filename):
-    """Where to write a file that is to become a fragment of the job when the step ends."""
+    """Where to write a file that becomes a fragment of the job when the step ends."""
     folder = Path(os.environ.get("TRAINYARD_FRAGMENTS", "fragments"))
     folder.mkdir(parents=True, exist_ok=True)
     return folder / filename
 
 
 def fragment(filename):
-    """The path of the job's newest fragment of this name, fetched and checked against its sha256.
+    """Downloads the job's newest fragment of this name, checks its sha256, and returns its path.
 
-    Raises LookupError if the job has none, ValueError if what came is not what was stored, RuntimeError if the gateway
-    refuses, OSError if it stays away.
+    Raises LookupError if the job has none, ValueError if the bytes differ from the stored ones,
+    RuntimeError if the gateway refuses, OSError if it stays unreachable.
     """
     if not os.environ.get("TRAINYARD_URL"):
         return output(filename)
@@ -64,7 +64,7 @@ def fragment(filename):
     content = _request(urllib.request.Request(_url(stored["downloadUrl"])))
     if hashlib.sha256(content).hexdigest() != stored["sha256"]:
         raise ValueError(f"{filename} arrived damaged: {len(content)} of {stored['sizeBytes']} bytes")
-    path = Path("inputs") / filename  # not in fragments/: it would be uploaded again
+    path = Path("inputs") / filename  # outside fragments/, from which it would be uploaded again
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(content)
     return path

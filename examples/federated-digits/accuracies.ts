@@ -9,7 +9,7 @@ export async function evaluate(models: readonly string[], folder: string, signal
   return accuracies;
 }
 
-/** What a device reaches on its own share alone, by round: the first value is that after round 1. */
+/** The accuracies of a device that trains only on its own share, by round, from round 1 on. */
 export async function trainAlone(share: string, rounds: number, folder: string, signal: AbortSignal): Promise<number[]> {
   const lines = await runScript('alone.py', [share, 'test.digits', 'start.safetensors', String(rounds)], folder, signal);
   return lines

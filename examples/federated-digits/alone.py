@@ -1,8 +1,8 @@
-"""What a device would reach with its own share alone: the same start, the same training, as many rounds, and no gateway.
+"""Trains on one device's share alone: same start, same training, same rounds, without a gateway.
 
     alone.py SHARE TEST START ROUNDS
 
-Prints the accuracy on the test after each round, as JSON: {"round": 1, "accuracy": 0.42}.
+Prints the test accuracy after each round, as JSON: {"round": 1, "accuracy": 0.42}.
 """
 
 import json

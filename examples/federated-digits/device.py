@@ -1,11 +1,12 @@
-"""An edge device: it trains on its own digits, which never leave it, whenever a round of a federated job selects it.
+"""An edge device. It trains on its own digits, which never leave it, when a round selects it.
 
     device.py NAME SHARE STATE_FOLDER [--leave-at-eof]
 
-TRAINYARD_URL and TRAINYARD_PROJECT_ID say where it registers, TRAINYARD_TOKEN (an editor's key) by which right. It needs that key for its first start
-alone: the gateway answers with a key of the device's own, which it keeps in its state folder. What it holds is kept there too, so that
-a device that was cut off gives back on its next start what it left unfinished.
-SIGTERM (and, with the flag, the end of its standard input) makes it give back what it holds and leave.
+It registers at TRAINYARD_URL in TRAINYARD_PROJECT_ID with TRAINYARD_TOKEN, an editor's key. That
+key is needed only for the first start: the gateway answers with the device's own key, which is kept in
+the state folder. The lease is kept there, too, so a device that was cut off releases its unfinished
+step when it starts again.
+SIGTERM (and, with the flag, the end of its standard input) makes it release its step and leave.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from pathlib import Path
 from gateway import Gateway, Refused
 from learning import read_network, read_samples, train, write_network
 
-# The gateway takes a device for dead when its lease has run out. Renewing often is how a device learns soon that it need not go on.
+# When its lease ends, the gateway takes a device for dead. Each renewal tells it whether to go on.
 LEASE_SECONDS = 8
 RENEW_SECONDS = 1
 WAIT_SECONDS = 20
@@ -33,11 +34,11 @@ claims {
 
 
 class Stopped(Exception):
-    """The gateway wants no more of this step, and why."""
+    """The gateway no longer wants this step. The message says why."""
 
 
 class State:
-    """What a device keeps over restarts: its key, and the lease that it holds."""
+    """What a device keeps across restarts: its key and its current lease."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
@@ -51,21 +52,21 @@ class State:
     def keep(self, **values):
         self._kept.update(values)
         part = self._path.with_suffix(".part")
-        # The key is for this user's eyes alone; and a file that is replaced whole is never half there.
+        # Only this user may read the key. Replacing the whole file never leaves half of one.
         with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
             json.dump(self._kept, file)
         part.replace(self._path)
 
 
 class Lease:
-    """Keeps a step while its training runs: a thread that renews, and learns whether to stop."""
+    """Keeps a step while it trains: a thread renews the lease and learns when to stop."""
 
     def __init__(self, gateway, token):
         self.token = token
         self.is_lost = False
         self._gateway = gateway
         self._closed = threading.Event()
-        self._order = None
+        self._stop_reason = None
         self._thread = threading.Thread(target=self._keep, daemon=True)
 
     def __enter__(self):
@@ -76,22 +77,22 @@ class Lease:
         self._closed.set()
 
     def check(self):
-        """Raises Stopped if the step is to end."""
-        if self._order:
-            raise Stopped(self._order)
+        """Raises Stopped if the step must end."""
+        if self._stop_reason:
+            raise Stopped(self._stop_reason)
 
     def _keep(self):
         while not self._closed.wait(RENEW_SECONDS):
             try:
                 asked = {"leaseToken": self.token, "leaseSeconds": LEASE_SECONDS}
-                news = self._gateway.mutate("renewLease", asked, "isCancelRequested isPreempted")
-                if news["isCancelRequested"] or news["isPreempted"]:
-                    self._order = "the round has what it needs" if news["isCancelRequested"] else "it makes room for another"
+                renewed = self._gateway.mutate("renewLease", asked, "isCancelRequested isPreempted")
+                if renewed["isCancelRequested"] or renewed["isPreempted"]:
+                    self._stop_reason = "the round has what it needs" if renewed["isCancelRequested"] else "it was preempted"
             except Refused as refusal:
-                self.is_lost, self._order = True, str(refusal)
+                self.is_lost, self._stop_reason = True, str(refusal)
                 return
             except OSError:
-                pass  # The lease may outlive the gateway's absence: completing the step will tell.
+                pass  # The gateway may be back before the lease ends.
 
 
 class Device:
@@ -113,18 +114,18 @@ class Device:
             self.gateway = Gateway(url, answer["apiKey"])
 
     def give_back(self, why):
-        """Lets go of what this device holds, be it from an earlier life: its slot is free then, and nobody waits for it."""
+        """Releases the step that it holds, possibly from before a restart, for other devices."""
         token = self.state["lease"]
         if not token:
             return
         try:
             self.gateway.mutate("releaseStep", {"leaseToken": token, "description": why}, "step { status }")
         except Refused:
-            pass  # The gateway has taken it back by itself.
+            pass  # The gateway has reclaimed it already.
         self.state.keep(lease=None)
 
     def serve(self):
-        """Waits for steps and trains. Waiting is also what keeps the device ONLINE."""
+        """Waits for steps and trains. Waiting also keeps the device ONLINE."""
         while True:
             asked = {"deviceId": self.id, "leaseSeconds": LEASE_SECONDS, "waitSeconds": WAIT_SECONDS}
             for claim in self.gateway.mutate("claimNextSteps", asked, CLAIM)["claims"]:
@@ -142,7 +143,7 @@ class Device:
                     self.give_back("Stopped as told.")
             except Refused as refusal:
                 say(f"{step['name']}: {refusal}")
-                # STALE_LEASE: the step is another's by now, or nobody's. Else nobody would know why nothing comes.
+                # STALE_LEASE: the step is not this device's any more. Other failures are reported.
                 if refusal.code != "STALE_LEASE":
                     self.fail(token, str(refusal))
             except Exception as error:
@@ -150,7 +151,7 @@ class Device:
                 raise
 
     def train(self, step, lease):
-        """One round: from its start model to a model of this device's own, handed in."""
+        """Trains one round: from its start model to this device's own model, which it submits."""
         if step["part"] != "TRAIN":
             raise Stopped("this device takes part in rounds of training alone")
         number = step["round"]["number"]
@@ -199,7 +200,7 @@ class Device:
             pass
 
     def leave(self):
-        """Goes in an orderly way: rounds to come are not planned with this device."""
+        """Leaves cleanly: no more rounds are planned with this device."""
         self.give_back("The device leaves.")
         self.gateway.mutate("updateDevice", {"deviceId": self.id, "isDraining": True}, "device { status }")
 
@@ -218,7 +219,7 @@ def main():
     parser.add_argument("name")
     parser.add_argument("share", help="its digits")
     parser.add_argument("state", help="a folder of its own")
-    parser.add_argument("--leave-at-eof", action="store_true", help="leave when standard input ends: with who started it")
+    parser.add_argument("--leave-at-eof", action="store_true", help="leave when standard input ends")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if arguments.leave_at_eof:
@@ -230,7 +231,7 @@ def main():
         say("is there")
         device.serve()
     except SystemExit:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # who asks twice does not want to wait
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second signal ends it at once
         if device.id:
             device.leave()
         raise

@@ -37,7 +37,7 @@ export class EdgeDevice {
     return this.#child?.pid;
   }
 
-  /** Starts its process, again after it was killed; resolves when it is registered and waits for rounds. */
+  /** Starts its process, also after a kill. Resolves when it is registered and waits for rounds. */
   async start(): Promise<void> {
     const { target, projectId, folder, print } = this.#ground;
     const args = [join(home, 'device.py'), this.name, this.share, join(folder, this.name), '--leave-at-eof'];
@@ -53,7 +53,7 @@ export class EdgeDevice {
     await this.says('is there');
   }
 
-  /** Resolves when its process prints this line, and rejects when it ends before. */
+  /** Resolves when its process prints this line. Rejects if it ends first. */
   says(wanted: string): Promise<void> {
     const [child, lines] = [this.#child, this.#lines];
     return new Promise((resolve, reject) => {

@@ -1,4 +1,4 @@
-"""How well models read the test.
+"""Measures how well models read the test digits.
 
     evaluate.py TEST MODEL …
 

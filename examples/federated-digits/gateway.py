@@ -1,4 +1,4 @@
-"""A Trainyard gateway as an edge device sees it: GraphQL and files over plain HTTP, with the standard library alone."""
+"""A gateway as an edge device sees it: GraphQL and files over HTTP, standard library only."""
 
 import http.client
 import json
@@ -6,16 +6,16 @@ import time
 import urllib.error
 import urllib.request
 
-# A gateway that restarts is back within seconds; a device that gave up at once would throw away its work.
+# A restarting gateway is back within seconds. Giving up at once would lose the device's work.
 PATIENCE_SECONDS = 60
 PAUSE_SECONDS = 0.3
 
-# The gateway is in the device's own network, as a rule: never by way of the web's proxy.
+# The gateway is usually in the device's own network, so the web's proxy is not used.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Refused(Exception):
-    """The gateway says no, and why: another attempt would get the same answer."""
+    """The gateway refuses, with its reason. Another attempt would get the same answer."""
 
     def __init__(self, code, message):
         super().__init__(f"{code}: {message}")
@@ -23,14 +23,14 @@ class Refused(Exception):
 
 
 class Gateway:
-    """Answers are those of the schema. OSError: it stayed away for longer than PATIENCE_SECONDS."""
+    """Answers have the schema's shape. OSError: unreachable for longer than PATIENCE_SECONDS."""
 
     def __init__(self, url, key):
         self.url = url.rstrip("/")
         self.key = key
 
     def mutate(self, name, asked, selection):
-        """Runs one mutation and returns its payload. Raises Refused, with the code of the refusal."""
+        """Runs one mutation and returns its payload. Raises Refused with its code."""
         kind = name[0].upper() + name[1:]
         document = (
             f"mutation {kind}($input: {kind}Input!) {{ {name}(input: $input)"
@@ -54,7 +54,7 @@ class Gateway:
         try:
             self._request("PUT", url, content, {"Content-Type": "application/octet-stream"})
         except Refused as refusal:
-            # Stored already: a try before this one got there whole, only its answer was lost.
+            # Already stored: an earlier try was complete, and only its answer was lost.
             if refusal.code != "HTTP 409":
                 raise
 

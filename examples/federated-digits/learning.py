@@ -1,4 +1,4 @@
-"""Training and judging one network. The network itself, its file and that of the digits are the digits example's."""
+"""Trains and judges one network. Network and file formats are those of the digits example."""
 
 import random
 import sys
@@ -17,7 +17,7 @@ BATCH_SIZE = 10
 
 
 def read_samples(path):
-    """The (label, image) pairs of a file of digits, images as the network takes them."""
+    """The (label, image) pairs of a file of digits, with images in the network's form."""
     return [(label, sparse(pixels)) for label, pixels in read_digits(path)[1]]
 
 
@@ -30,9 +30,9 @@ def write_network(path, network, **metadata):
 
 
 def train(network, samples, round_number):
-    """One round of training: EPOCHS times over the samples, in an order that follows from the round's number.
+    """One round of training: EPOCHS passes over the samples, shuffled by the round's number.
 
-    Yields the mean loss so far after each batch, so that whoever trains can look up in between.
+    Yields the mean loss so far after each batch, so that the caller can act in between.
     """
     shuffle = random.Random(round_number).shuffle
     samples = list(samples)
@@ -47,5 +47,5 @@ def train(network, samples, round_number):
 
 
 def accuracy_on(network, samples):
-    """The share of the samples that the network reads rightly."""
+    """The share of the samples that the network reads correctly."""
     return sum(most_likely(network.classify(image)) == label for label, image in samples) / len(samples)

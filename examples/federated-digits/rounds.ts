@@ -6,7 +6,7 @@ import { downloadFile } from '../../src/client/files.ts';
 import { RoundEventsDocument, RoundsDocument, type RoundsQuery } from '../../src/client/generated.ts';
 import { subscribe } from '../../src/client/subscribe.ts';
 
-/** A restarted gateway is back long before. */
+/** A restarted gateway is back much sooner. */
 const giveUpAfterSeconds = 120;
 
 type Job = NonNullable<RoundsQuery['job']>;
@@ -28,7 +28,7 @@ export interface RoundWatch {
 }
 
 /**
- * Resolves when the job has ended, with how and why.
+ * Resolves with the job's status and reason when it has ended.
  * @throws GatewayUnreachable when the gateway is away for two minutes; the signal's reason.
  */
 export async function followRounds(
@@ -61,7 +61,10 @@ export async function readJob(client: Client, jobId: string, signal: AbortSignal
   return { steps: job.steps, rounds: job.federation.rounds };
 }
 
-/** Gets the models of a round into `folder`; answers the paths: of the aggregate, and by device of those that it was made of. */
+/**
+ * Downloads the models of a round into `folder`. Returns the paths of the aggregate and, by device,
+ * of its parts.
+ */
 export async function fetchModels(
   client: Client,
   round: Round,

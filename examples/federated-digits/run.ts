@@ -3,10 +3,10 @@
  *
  *   npm run example:federated                        8 rounds; one device is killed in round 2
  *   npm run example:federated -- --rounds 4
- *   npm run example:federated -- --kill-gateway      kills also the gateway, while it aggregates round 3
+ *   npm run example:federated -- --kill-gateway      also kills the gateway in round 3
  *
- * Ends with 0 when the job SUCCEEDED and its last aggregate reads the test better than any device alone, 1 when it does not or could not
- * be run, 130 when it was interrupted.
+ * Ends with 0 if the job SUCCEEDED and its last aggregate is more accurate than any device alone, 1
+ * if not or if it could not run, 130 if it was interrupted.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -28,7 +28,7 @@ import { EdgeDevice } from './devices.ts';
 import { runScript } from './scripts.ts';
 import { Training } from './training.ts';
 
-/** Of five devices four make a round; the fifth is the buffer that makes up for one that fails. */
+/** Four of five devices make a round. The fifth is the spare for one that fails. */
 const deviceNames = ['device-1', 'device-2', 'device-3', 'device-4', 'device-5'];
 const numBufferDevices = 1;
 
@@ -51,7 +51,7 @@ async function runExample(settings: Settings, signal: AbortSignal): Promise<numb
   const folder = await mkdtemp(join(tmpdir(), 'trainyard-federated-'));
   try {
     print((await runScript('shares.py', [], folder, signal)).trimEnd());
-    // Only one that was started here may be killed.
+    // Only a gateway that was started here may be killed.
     const own = settings.killsGateway ? await startGateway(signal, { slots: 0 }) : null;
     const gateway = own ?? (await openGateway(signal, { slots: 0 }));
     try {
@@ -88,7 +88,7 @@ async function train(settings: Settings, gateway: Gateway, own: OwnGateway | nul
   }
 }
 
-/** The project that the key is good for, else a new one: rounds take their devices from all that a project has online. */
+/** The key's own project, else a new one: a round selects from all online devices of a project. */
 async function makeProject(client: Client, signal: AbortSignal): Promise<string> {
   const { viewer } = await client.request(ViewerDocument, {}, { signal });
   if (viewer.project !== null) return viewer.project.id;
@@ -98,7 +98,7 @@ async function makeProject(client: Client, signal: AbortSignal): Promise<string>
 }
 
 async function submit(client: Client, projectId: string, maxRounds: number, startModel: string, signal: AbortSignal): Promise<string> {
-  // A filename is used once in a project.
+  // A filename is unique in a project.
   const filename = `start ${Date.now()}.safetensors`;
   const announced = { projectId, filename, type: 'MODEL', ...(await digestFile(startModel)) } as const;
   const { createFragment } = await client.request(CreateFragmentDocument, { input: announced }, { signal });
@@ -110,7 +110,7 @@ async function submit(client: Client, projectId: string, maxRounds: number, star
     numBufferDevices,
     startModelFragmentId: fragment.id,
     terminationCriteria: [{ maxRounds }],
-    // Against a run that hangs; a round takes two or three seconds.
+    // Ends a run that hangs. A round takes two or three seconds.
     roundDeadlineSeconds: 120,
   };
   const { createJob } = await client.request(CreateJobDocument, { input: { projectId, name: 'Federated digits', federation } }, { signal });

@@ -1,16 +1,16 @@
-/** Running this folder's Python scripts to their end. */
+/** Runs this folder's Python scripts to their end. */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 
 export const home = import.meta.dirname;
 
-/** Without the user's settings of Trainyard, and without leaving compiled files behind. */
+/** Without the user's settings of Trainyard, and without leaving compiled files. */
 export const scriptEnv: Readonly<Record<string, string | undefined>> = {
   ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('TRAINYARD_'))),
   PYTHONDONTWRITEBYTECODE: '1',
 };
 
-/** Runs a script in `folder`; answers what it printed. Rejects with what it complained of. */
+/** Runs a script in `folder` and returns its output. Rejects with its error output. */
 export function runScript(script: string, args: readonly string[], folder: string, signal: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
     execFile('python3', [join(home, script), ...args], { cwd: folder, env: scriptEnv, signal }, (error, stdout, stderr) => {

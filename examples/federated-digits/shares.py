@@ -1,14 +1,15 @@
-"""Makes, in the current folder, what the run starts from: a share of the digits for each device, the test, the start model.
+"""Writes what a run starts from: each device's share, the test and the start model.
 
-Each device has four of the ten classes, one of them far more often than another, and next to nothing of the other six.
-Each class is at home on two devices, so that a round in which one device is missing has still seen all ten.
-Leaves device-1.digits … device-5.digits, test.digits (of no device) and start.safetensors (random weights).
+Each device has four of the ten classes, one of them far more often than the others, and almost
+nothing of the other six. Each class is at home on two devices, so a round that lacks one device has
+still seen all ten.
+Writes device-1.digits … device-5.digits, test.digits and start.safetensors (random weights).
 """
 
 import random
 import sys
 
-import learning  # noqa: F401  (so that the digits example's modules are found)
+import learning  # noqa: F401  (it adds the digits example's modules to the path)
 from digit_file import write_digits
 from network import Network
 from prepare import INSTALLED, SIDE, halved, read_images
@@ -17,7 +18,7 @@ HIDDEN = 32
 SEED = 1
 TEST_DIGITS = 1000
 
-# How many of each class a device has: the classes that are at home there; of each other it has FEW.
+# Digits of each home class that a device has. Of every other class it has FEW.
 AT_HOME = [
     {0: 140, 1: 90, 2: 50, 3: 30},
     {2: 130, 3: 90, 4: 60, 5: 30},

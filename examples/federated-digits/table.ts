@@ -1,4 +1,7 @@
-/** The run as a table: a row for each round, the aggregate beside what each device handed in and what it would be alone. */
+/**
+ * The table of a run: for each round, the aggregate beside each device's submitted model and its
+ * result alone.
+ */
 
 export interface RoundResult {
   readonly number: number;
@@ -6,9 +9,9 @@ export interface RoundResult {
   readonly aggregate: number;
   readonly devices: readonly {
     readonly name: string;
-    /** Of the model that it handed in; null when that is no part of the aggregate. */
+    /** The submitted model's; null if the aggregate does not include it. */
     readonly handedIn: number | null;
-    /** Of the model that it has after as many rounds on its own share alone. */
+    /** The result of as many rounds on its own share alone. */
     readonly alone: number;
   }[];
 }
@@ -21,7 +24,9 @@ export function heading(devices: number): string[] {
   return [`                 │ ${title('handed in')} │ ${title('alone').trimEnd()}`, `round  aggregate │${names}  │${names}`];
 }
 
-/** `statuses`: what became of each device in the round, shown where it has no model in the aggregate. */
+/**
+ * `statuses`: each device's status in the round, shown if the aggregate does not include its model.
+ */
 export function row({ number, aggregate, devices }: RoundResult, statuses: ReadonlyMap<string, string>): string {
   const handedIn = devices.map((device) => device.handedIn?.toFixed(3) ?? statuses.get(device.name)?.toLowerCase() ?? '–');
   const alone = devices.map((device) => device.alone.toFixed(3));
@@ -29,5 +34,5 @@ export function row({ number, aggregate, devices }: RoundResult, statuses: Reado
   return `${String(number).padStart(5)}  ${aggregate.toFixed(3).padStart(9)} │${cells(handedIn)}  │${cells(alone)}`;
 }
 
-/** The best that any device alone had come to by this round. */
+/** The best result of any device alone up to this round. */
 export const bestAlone = ({ devices }: RoundResult): number => Math.max(...devices.map(({ alone }) => alone));

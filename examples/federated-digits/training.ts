@@ -1,4 +1,4 @@
-/** One run of the example: what it does to the rounds of its job, and what it makes of their results. */
+/** One run of the example: its interventions in the rounds, and the evaluation of their results. */
 
 import { chart } from '../../src/cli/output/chart.ts';
 import type { Client } from '../../src/client/fetch.ts';
@@ -8,9 +8,15 @@ import type { EdgeDevice } from './devices.ts';
 import { fetchModels, followRounds, type Round, type RoundsOfJob, type RoundWatch, readJob } from './rounds.ts';
 import { bestAlone, heading, type RoundResult, row } from './table.ts';
 
-/** In this round this device is killed while it trains; when the round has its models without it, it comes back. */
+/**
+ * In this round the device is killed while it trains. It returns when the round has its models
+ * without it.
+ */
 const powerCut = { round: 2, device: 'device-2' };
-/** With --kill-gateway: the gateway is killed while it aggregates this round, or the next one that it is still at when the signal comes. */
+/**
+ * With --kill-gateway: the gateway is killed while it aggregates this round, or a later one if this
+ * is over too soon.
+ */
 const firstCrashRound = 3;
 
 export interface Setup {
@@ -29,9 +35,9 @@ export interface Setup {
 export class Training implements RoundWatch {
   readonly #setup: Setup;
   readonly #results: RoundResult[] = [];
-  /** Models are judged one round after the other, while the devices train the next. */
+  /** Evaluates models in sequence while the devices train the next round. */
   #judging: Promise<void> = Promise.resolve();
-  /** The round whose aggregation was cut off. */
+  /** The round whose aggregation was interrupted. */
   #crashedIn: number | null = null;
   readonly #powerBack = Promise.withResolvers<void>();
 
@@ -39,7 +45,7 @@ export class Training implements RoundWatch {
     this.#setup = setup;
   }
 
-  /** Until the job has ended; answers the exit code. */
+  /** Follows the job to its end and returns the exit code. */
   async follow(): Promise<number> {
     const { client, jobId, devices, gateway, print, signal } = this.#setup;
     this.#cutPower().catch((error: Error) => signal.aborted || print(`○ ${error.message}`));
@@ -81,11 +87,11 @@ export class Training implements RoundWatch {
       this.#crashedIn = null;
     }
     this.#judging = this.#judging.then(() => this.#judge(round));
-    // Waited for at the end; until then a failure is nobody's.
+    // Awaited at the end. Until then a failure must not count as unhandled.
     this.#judging.catch(() => {});
   }
 
-  /** Takes a device away in the midst of its training, and brings it back when the round has its models without it. */
+  /** Kills a training device, and starts it again when the round has its models without it. */
   async #cutPower(): Promise<void> {
     const { devices, print } = this.#setup;
     const device = devices.find(({ name }) => name === powerCut.device);

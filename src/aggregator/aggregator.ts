@@ -29,7 +29,7 @@ import { averageOf } from './threads.ts';
 const SAFETY_POLL_MS = 5_000;
 /** The pause after a try that failed because of the database or the disk. */
 const PAUSE_MS = 2_000;
-/** Of a reason. A description may be longer, but a longer one says no more. */
+/** The length of a reason. A description may be longer, but a longer one says no more. */
 const MOST_CHARACTERS = 2_000;
 
 export interface AggregatorParts {
@@ -76,7 +76,7 @@ async function run(parts: AggregatorParts, signal: AbortSignal): Promise<void> {
       else await wait.woken;
     } catch (error) {
       parts.onError(error);
-      // Somebody may have deleted the device.
+      // The device may have been deleted.
       self = null;
       await pause(parts, signal);
     } finally {

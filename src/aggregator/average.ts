@@ -173,7 +173,7 @@ class Averaging {
       else if (Buffer.compare(bytes, this.#output.subarray(0, length)) !== 0) {
         const [first] = this.#models;
         throw new NoMean(
-          `Tensor ${JSON.stringify(tensor.name)} of ${tensor.dtype} has no mean, and is not the same in all: ${model.label} differs from ${first?.label}.`,
+          `Tensor ${JSON.stringify(tensor.name)} of ${tensor.dtype} has no mean, and is not the same in all models: ${model.label} differs from ${first?.label}.`,
         );
       }
     }

@@ -16,7 +16,7 @@ const PIECE_BYTES = 256 * 1024;
  * start model.
  */
 export function findProblems(file: BlockingFile, start: BlockingFile | null, isAveraged: boolean): string[] {
-  return reading(file, 'The model is no safetensors file', (model) => {
+  return reading(file, 'The model is not a safetensors file', (model) => {
     if (model.problems.length > 0) return shorten(model.problems);
     const differences = start === null ? [] : differencesFromStart(model, start, isAveraged);
     return shorten([...differences, ...wrongNumbers(model)]);
@@ -24,7 +24,7 @@ export function findProblems(file: BlockingFile, start: BlockingFile | null, isA
 }
 
 const differencesFromStart = (model: ModelFile, startFile: BlockingFile, isAveraged: boolean): string[] =>
-  reading(startFile, 'It cannot be compared with the start model, which is no safetensors file', (start) => {
+  reading(startFile, 'It cannot be compared with the start model, which is not a safetensors file', (start) => {
     const differences = differencesOf(model.header.entries, start.header.entries, 'the start model');
     return differences.length > 0 || !isAveraged ? differences : [...withoutMean(model, start)];
   });

@@ -1,5 +1,6 @@
 /**
- * Passes a model's bytes out of the thread that computes them, at the pace of whoever stores them.
+ * Passes a model's bytes out of the thread that computes them, at the pace at which they are
+ * stored.
  */
 import type { MessagePort } from 'node:worker_threads';
 

@@ -14,7 +14,7 @@ export function startThread(task: Task): Worker {
     workerData: task,
     resourceLimits: { maxOldGenerationSizeMb: MOST_HEAP_MB },
   });
-  // Whoever waits for it sees the error. One that comes when nobody waits must not crash the
+  // A caller that waits sees the error. An error without a waiting caller must not crash the
   // gateway.
   worker.on('error', () => {});
   return worker;

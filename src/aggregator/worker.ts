@@ -21,7 +21,7 @@ export interface Inspected {
 export type Averaged = Piece | { readonly kind: 'done' } | { readonly kind: 'refused'; readonly message: string };
 
 const port = parentPort;
-if (!port) throw new Error('This file is the start of a thread.');
+if (!port) throw new Error('This file runs only in a worker thread.');
 const task: Task = workerData;
 if (task.kind === 'average') await sendAverage(port, task.models);
 else {

@@ -1,9 +1,8 @@
 /**
- * Numbers that the gateway keeps about itself while it works. (Not metrics: those are what training
- * reports.)
+ * Counters, histograms and gauges of the gateway itself. (A metric is what a training reports.)
  *
- * Whoever counts knows nothing of who reads. A count is an addition to a number in memory, so that
- * a hot path can afford it; names, labels and the text format are worked out when somebody asks.
+ * Code that counts does not know its readers. Counting adds to a number in memory, which a hot path
+ * can afford. Names, labels and the text format are produced when the metrics are read.
  * Names follow Prometheus: `trainyard_…_total`, `…_seconds`, `…_bytes`.
  */
 export type Labels = Readonly<Record<string, string>>;
@@ -15,7 +14,7 @@ export interface Reading {
 
 export interface About {
   readonly name: string;
-  /** What it says, in a sentence without a full stop. */
+  /** Its meaning, in a sentence without a full stop. */
   readonly help: string;
 }
 
@@ -24,7 +23,7 @@ export interface Instrument extends About {
   read(): readonly Reading[] | Promise<readonly Reading[]>;
 }
 
-/** A number that is added to. */
+/** A counter. */
 export class Count {
   value = 0;
   add(by = 1): void {
@@ -33,7 +32,7 @@ export class Count {
 }
 
 /**
- * How often values were at most each of the bounds; the last place is for those above all of them.
+ * How many values were at most each of the bounds. The last entry counts values above all bounds.
  */
 export class Distribution {
   readonly bounds: readonly number[];
@@ -53,14 +52,14 @@ export class Distribution {
   }
 }
 
-/** Bounds in seconds: what a request, a write or a frame takes. */
+/** Bounds in seconds for a request, a write or a frame. */
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
-/** Bounds in seconds: what waits for machines or people. */
+/** Bounds in seconds for waits for machines or people. */
 export const LONG_SECONDS = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3_600, 14_400, 86_400];
 
 /**
- * Cells by their labels. Whoever counts often asks for its cell once. Values come from a fixed set,
- * never from a client.
+ * Cells by their labels. Frequent callers look up their cell once. Label values come from a fixed
+ * set, never from a client.
  */
 class Family<L extends string, C extends Count | Distribution> {
   readonly #make: () => C;
@@ -141,7 +140,7 @@ export class Histograms<L extends string> extends Family<L, Distribution> implem
   }
 }
 
-/** What is so now, looked at when somebody asks. */
+/** A present value, looked up when the metrics are read. */
 export class Gauge implements Instrument {
   readonly type = 'gauge';
   readonly name: string;
@@ -158,7 +157,7 @@ export class Gauge implements Instrument {
   }
 }
 
-/** Something that goes on: how many there are now. */
+/** How many of something there are now. */
 export class Level extends Gauge {
   value = 0;
   constructor(about: About) {
@@ -166,7 +165,7 @@ export class Level extends Gauge {
   }
 }
 
-/** The same, by labels. */
+/** Levels by labels. */
 export class Levels<L extends string> extends Family<L, Count> implements Instrument {
   readonly type = 'gauge';
   readonly name: string;

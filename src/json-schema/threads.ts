@@ -4,7 +4,7 @@
  * Schemas take turns, so one with slow patterns or long lists only delays the jobs of its own
  * application. A schema that takes too long is ended with its thread, and then refused for a while
  * without a try, so its next jobs cost nothing. If long settings took too long, only long settings
- * are refused and not the schema: otherwise whoever sends them could block the application for
+ * are refused and not the schema: otherwise their sender could block the application for
  * everybody.
  */
 import { createHash } from 'node:crypto';
@@ -28,8 +28,8 @@ const SHORT_SETTINGS = 4_096;
 /** One may be busy with a slow schema while the other serves the rest. */
 const THREADS = 2;
 /**
- * Enough to compile a schema as large as a request. What needs more is ended like what takes too
- * long.
+ * Enough to compile a schema as large as a request. A schema that needs more is ended, as one
+ * that takes too long.
  */
 const MOST_HEAP_MB = 256;
 /** Characters of settings that may wait for one schema. */
@@ -46,7 +46,7 @@ const tooLong = () => new SchemaUnusable('took too long to check against the sch
 /** Calls `end` once the thread has worked for too long. Returns a function that stops watching. */
 function watch(worker: Worker, longestMs: number, end: () => void): () => void {
   const began = performance.now();
-  // At the first look: most work is done by then and was never looked at.
+  // Null until the first look. Most work is done by then, and never looked at.
   let before: number | null = null;
   const look = async () => {
     const { user, system } = await worker.cpuUsage();
@@ -145,7 +145,7 @@ class SchemaThreads implements Schemas {
       this.#idle.push(worker);
       if (told.kind === 'judged') resolve(JSON.parse(told.outcome));
       else if (told.kind === 'unusable') reject(new SchemaUnusable(told.message, told.problems));
-      else reject(new Error(`A schema could not be worked with: ${told.kind === 'failed' ? told.message : told.kind}`));
+      else reject(new Error(`A schema could not be used: ${told.kind === 'failed' ? told.message : told.kind}`));
       this.#goOn();
     };
     // Ended by the watch, or by itself for lack of memory.
@@ -164,7 +164,7 @@ class SchemaThreads implements Schemas {
   #giveUp(): void {
     const waiting = [...this.#waiting.values()].flat();
     this.#waiting.clear();
-    for (const { reject } of waiting) reject(new Error('The thread that judges settings could not be started.'));
+    for (const { reject } of waiting) reject(new Error('The thread that validates settings could not start.'));
   }
 
   #refuse({ schema, settings }: Question): void {

@@ -9,8 +9,7 @@ export interface Question {
 }
 
 /**
- * The first message says that the thread has started. Each of the others answers the one open
- * question.
+ * The first message says that the thread has started. Each later one answers the pending question.
  */
 export type Told =
   | { readonly kind: 'ready' }
@@ -51,6 +50,6 @@ function answer({ schema, settings }: Question): Told {
 }
 
 const port = parentPort;
-if (!port) throw new Error('This file is the start of a thread.');
+if (!port) throw new Error('This file runs only in a worker thread.');
 port.on('message', (question: Question) => port.postMessage(answer(question)));
 port.postMessage({ kind: 'ready' } satisfies Told);

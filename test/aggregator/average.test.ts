@@ -163,7 +163,7 @@ describe('Federated averaging', () => {
     const model = (byte: number): Model => ({ w: f32([1]), frozen: { dtype: 'F8_E4M3', shape: [1], bytes: new Uint8Array([byte]) } });
     expect(average([model(7), model(7)]).tensors.frozen).toEqual(model(7).frozen);
     expect(refusalOf([model(7), model(7), model(8)])).toBe(
-      'Tensor "frozen" of F8_E4M3 has no mean, and is not the same in all: The model of device c differs from The model of device a.',
+      'Tensor "frozen" of F8_E4M3 has no mean, and is not the same in all models: The model of device c differs from The model of device a.',
     );
   });
 

@@ -103,7 +103,7 @@ describe('The inspection of a model', () => {
 
   test('reports a start model that is not a model', async () => {
     expect(await problemsOf(start, Buffer.from('nothing'))).toEqual([
-      'It cannot be compared with the start model, which is no safetensors file: The file has 7 bytes, too few for a safetensors file.',
+      'It cannot be compared with the start model, which is not a safetensors file: The file has 7 bytes, too few for a safetensors file.',
     ]);
   });
 

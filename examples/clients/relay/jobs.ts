@@ -1,10 +1,11 @@
 /**
- * The operations of the recipe for Relay, as a component would hold them. `relay-compiler` reads them here and writes __generated__; with
- * babel-plugin-relay (or SWC's) a tag becomes the import of what was written for it. This file is not run.
+ * The operations of the Relay recipe, as components would contain them. `relay-compiler` reads them
+ * from here and writes __generated__. With babel-plugin-relay (or SWC's), each tag becomes an
+ * import of the generated file. This file is never run.
  */
 import { graphql } from 'relay-runtime';
 
-/** A list that grows page by page, and can be asked for by itself. */
+/** A list that is loaded page by page, and can be refetched by itself. */
 export const list = graphql`
   fragment jobs_query on Query
   @refetchable(queryName: "jobsPaginationQuery")
@@ -19,7 +20,7 @@ export const list = graphql`
   }
 `;
 
-/** One job of it, which can be asked for again by its id. */
+/** One job of the list, which can be refetched by its id. */
 export const job = graphql`
   fragment jobs_job on Job @refetchable(queryName: "jobsRefetchQuery") {
     id
