@@ -228,10 +228,20 @@ describe('The house style', () => {
     expect(sources.filter((file) => /^export default\b|\bas default\b/m.test(read(file)))).toEqual([]);
   });
 
-  test('a refusal is worded in the catalogue, src/domain/core/refusals.ts', () => {
-    const worded = /\bnew (?:InvalidState|AlreadyExists|RequestRefused)\(/;
+  test('a refusal is worded in the catalogue, src/domain/core/refusals.ts and request-refusals.ts', () => {
+    const catalogue = ['src/domain/core/refusals.ts', 'src/domain/core/request-refusals.ts'];
+    /** Where several problems of one input are collected, or one is not of a request. */
+    const collected: Readonly<Record<string, string>> = {
+      'src/domain/access/key-rotation.ts': 'problems of the setting TRAINYARD_ADMIN_KEY, which end a start',
+      'src/domain/claims/claims.ts': 'every reason why a device may not claim a step, from matching.ts',
+      'src/domain/core/checks.ts': 'what the input alone shows',
+      'src/domain/core/text.ts': 'every text of the input that is not well formed',
+      'src/domain/rounds/submissions.ts': 'every finding in a submitted model, from models.ts',
+    };
     const gateway = sources.filter((file) => !/^src\/(client|cli|agent)\//.test(file));
-    expect(gateway.filter((file) => worded.test(read(file)))).toEqual(['src/domain/core/refusals.ts']);
+    const wording = (names: RegExp) => gateway.filter((file) => names.test(read(file)));
+    expect(wording(/\bnew (?:InvalidState|AlreadyExists|RequestRefused)\(/)).toEqual(catalogue);
+    expect(wording(/\bnew InvalidInput\(/)).toEqual([...Object.keys(collected), 'src/domain/core/refusals.ts'].sort());
   });
 
   test('the gateway reads the environment in one place', () => {

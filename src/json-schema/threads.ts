@@ -9,7 +9,7 @@
  */
 import { createHash } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
-import { limitExceeded } from '../domain/core/refusals.ts';
+import { limitExceeded } from '../domain/core/request-refusals.ts';
 import { type SchemaOutcome, type Schemas, SchemaUnusable } from '../domain/core/schemas.ts';
 import type { Question, Told } from './worker.ts';
 

@@ -1,5 +1,6 @@
 import { requireRight, scopeOf, sees } from '../domain/access/rights.ts';
-import { gone, IdempotencyConflict, InvalidInput, InvalidState, NotFound } from '../domain/core/refusals.ts';
+import { IdempotencyConflict, InvalidInput, InvalidState, NotFound } from '../domain/core/refusals.ts';
+import { gone } from '../domain/core/request-refusals.ts';
 import { createProject, deleteProject, updateProject } from '../domain/jobs/projects.ts';
 import { countProjects, listProjects, projectsByIds } from '../store/queries/projects.ts';
 import type { ProjectRow } from '../store/schema/tables.ts';

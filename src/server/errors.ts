@@ -1,28 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import { type ASTNode, GraphQLError, type GraphQLFormattedError } from 'graphql';
-import type { RequestCode } from '../domain/core/refusals.ts';
+import { type ASTNode, GraphQLError, type GraphQLErrorExtensions, type GraphQLFormattedError } from 'graphql';
+import { fault, RequestRefused } from '../domain/core/request-refusals.ts';
 import { unavailabilityOf } from '../store/unavailable.ts';
 import type { Call } from './watch/call.ts';
 import type { ServerInstruments } from './watch/instruments.ts';
 import { describeFault, type Log } from './watch/log.ts';
 import { logRecurring } from './watch/recurring.ts';
 
-/** An error that may be sent to a client unchanged. */
-export function refuse(code: RequestCode, message: string, extensions: Record<string, unknown> = {}, node?: ASTNode): GraphQLError {
-  return new GraphQLError(message, { extensions: { code, ...extensions }, nodes: node ?? null });
+/** A refusal: its message, and its code and figures. */
+export interface Refused {
+  readonly message: string;
+  readonly extensions: Readonly<GraphQLErrorExtensions>;
 }
 
-/** More was asked than a limit allows: `limit` is its name in `gateway { limits }`. `asked` is null where it is more than can be said. */
-export function exceed(
-  limit: string,
-  message: string,
-  figures: { readonly allowed: number; readonly asked: number | null; readonly retryAfterMs?: number },
-  node?: ASTNode,
-): GraphQLError {
-  return refuse('LIMIT_EXCEEDED', message, { limit, ...figures }, node);
+/** A refusal as graphql-js has errors. `node`: the part of the document that it is about. */
+export function toGraphQLError({ message, extensions }: Refused, node?: ASTNode): GraphQLError {
+  return new GraphQLError(message, { extensions, nodes: node ?? null });
 }
-
-export const UNAUTHENTICATED = 'Send a valid key: "Authorization: Bearer tyk_…", or "authorization" in the payload of connection_init.';
 
 /** An operation is not executed: these are the errors to answer with. Yoga reads `errors` of an error of several. */
 export class OperationRefused extends Error {
@@ -51,7 +45,8 @@ export interface MaskParts {
 export function createMask({ log, instruments }: MaskParts): Mask {
   const faults = new WeakMap<object, GraphQLFormattedError>();
   const sayUnavailable = logRecurring(log, 'The store is not available: requests are answered with UNAVAILABLE.');
-  return (error, call) => {
+  return (thrown, call) => {
+    const error = thrown instanceof RequestRefused ? toGraphQLError(thrown) : thrown;
     if (error instanceof GraphQLError) {
       if (typeof error.extensions?.code === 'string') {
         noteLimit(instruments, error.extensions);
@@ -81,8 +76,8 @@ export function createMask({ log, instruments }: MaskParts): Mask {
       ...describeFault(cause),
     });
     instruments.faults.add();
-    const message = `Something went wrong on our side. The gateway's log has it under ${id}.`;
-    const masked = format(error instanceof GraphQLError ? error : undefined, message, { code: 'INTERNAL_ERROR', id });
+    const { message, extensions } = fault(id);
+    const masked = format(error instanceof GraphQLError ? error : undefined, message, extensions);
     if (error instanceof Error) faults.set(error, masked);
     return { ...masked, extensions: { ...masked.extensions, ...requestId } };
   };

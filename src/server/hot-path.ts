@@ -49,7 +49,7 @@ async function replyTo<C extends object>(parts: GraphqlParts<C>, req: IncomingMe
   } catch (error) {
     if (error instanceof OperationRefused) return replyWith(pipeline.answers.refusal(error.errors, call), accept);
     if (!(error instanceof HttpRefusal)) throw error;
-    noteLimit(instruments, error.error.extensions);
+    noteLimit(instruments, error.extensions);
     return replyWithRefusal(error, accept);
   }
 }

@@ -1,10 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { badRequest } from '../domain/core/request-refusals.ts';
 import type { Address, Endpoint, GraphqlParts, RunningServer, ServerParts } from './app.ts';
 import { Arrivals, connectionsAtMost } from './connections/arrivals.ts';
 import { Connections } from './connections/connections.ts';
 import { Tally } from './connections/tally.ts';
 import { Turns } from './connections/turns.ts';
-import { refuse } from './errors.ts';
 import { answerHot, isHot } from './hot-path.ts';
 import { allowOrigin, isPreflight } from './http/cors.ts';
 import { answerLive, answerReady } from './http/health.ts';
@@ -69,7 +69,7 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
     if (path === '/') return void response.writeHead(302, { location: '/graphql' }).end();
     const endpoint = findEndpoint(parts.handlers, path);
     if (endpoint) return endpoint(request, response, new URL(path + search, 'http://gateway'), call);
-    throw new HttpRefusal(404, refuse('BAD_REQUEST', 'Nothing is here. GraphQL is at /graphql.'));
+    throw new HttpRefusal(404, badRequest.nothingHere());
   }
 
   const watch = new RequestWatch(parts);
@@ -152,7 +152,7 @@ function methodsOf(path: string): string {
 function requireKnownCoding({ headers }: IncomingMessage): void {
   const coding = headers['transfer-encoding'];
   if (coding === undefined || coding.trim().toLowerCase() === 'chunked') return;
-  throw new HttpRefusal(501, refuse('BAD_REQUEST', 'Send the body as it is: of all transfer codings, only "chunked" is known.'));
+  throw new HttpRefusal(501, badRequest.transferCoding());
 }
 
 function findEndpoint(endpoints: Readonly<Record<string, Endpoint>>, path: string): Endpoint | undefined {

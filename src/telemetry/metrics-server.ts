@@ -7,7 +7,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { authenticate } from '../domain/access/keys.ts';
 import { requireAllProjects } from '../domain/access/rights.ts';
 import type { Domain } from '../domain/core/domain.ts';
-import { RequestRefused } from '../domain/core/refusals.ts';
+import { RequestRefused } from '../domain/core/request-refusals.ts';
 import type { Endpoint } from '../server/app.ts';
 import { admit } from '../server/connections/arrivals.ts';
 import type { Metrics } from './metrics.ts';

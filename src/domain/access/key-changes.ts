@@ -9,7 +9,7 @@ import { type Change, change, topics } from '../core/change.ts';
 import { Checks } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
 import { isTerminalJob } from '../core/lifecycle.ts';
-import { InvalidInput, NotFound, wrongState } from '../core/refusals.ts';
+import { NotFound, wrongInput, wrongState } from '../core/refusals.ts';
 import { type AuditSubject, audit, changedBetween, madeWith } from './audit.ts';
 import { addKey, stateOfKey } from './keys.ts';
 import type { Principal, PrincipalKind, Role } from './principal.ts';
@@ -82,10 +82,7 @@ async function belongingOf(tx: Tx, principal: Principal, { kind, projectId, jobI
     // Locked: a key created while the job ends would outlive it.
     const [job] = await tx.run(lockJob, { id: jobId });
     if (!job || !sees(principal, { projectId: job.projectId, jobId })) throw new NotFound('job', jobId);
-    if (kind === 'JOB' && isTerminalJob(job.status))
-      throw new InvalidInput([
-        { path: ['jobId'], message: `must be a job that has not ended: it is ${job.status}, and the keys of a job end with it.` },
-      ]);
+    if (kind === 'JOB' && isTerminalJob(job.status)) throw wrongInput.keyOfEndedJob(job);
     return { projectId: job.projectId, jobId, deviceId: null };
   }
   if (deviceId) {

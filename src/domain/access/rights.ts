@@ -6,7 +6,7 @@
  * If not, the answer is FORBIDDEN, which reveals nothing about what exists.
  */
 
-import { forbidden } from '../core/refusals.ts';
+import { forbidden } from '../core/request-refusals.ts';
 import type { Principal, PrincipalKind, Role } from './principal.ts';
 
 /**

@@ -13,7 +13,7 @@ import type { MetricPointRow, StepRow } from '../../store/schema/tables.ts';
 import { insertRows } from '../../store/statements/inserts.ts';
 import { type Change, topics } from '../core/change.ts';
 import type { Checks } from '../core/checks.ts';
-import { InvalidInput } from '../core/refusals.ts';
+import { wrongInput } from '../core/refusals.ts';
 
 export interface MetricInput {
   name: string;
@@ -88,8 +88,7 @@ async function requireMetricLimit(
   for (const [i, { name }] of metrics.entries()) {
     if (!names.delete(name) || (await tx.run(knownMetricName, { jobId, stepNumber, name })).length > 0) continue;
     if (++count <= most) continue;
-    const message = `exceeds the limit of ${most} different metrics for all steps of a job. Report fewer metric names.`;
-    throw new InvalidInput([{ path: ['metrics', String(i), 'name'], message }]);
+    throw wrongInput.metricNames(i, most);
   }
 }
 

@@ -6,7 +6,7 @@ import { insertRows } from '../../store/statements/inserts.ts';
 import { feedTopic, type Topic, type Tx } from '../../store/store.ts';
 import type { Principal } from '../access/principal.ts';
 import type { Domain } from './domain.ts';
-import { badRequest } from './refusals.ts';
+import { badRequest } from './request-refusals.ts';
 
 export interface Change {
   readonly tx: Tx;

@@ -6,7 +6,7 @@
 import { streamBounds } from '../../store/queries/streams.ts';
 import { feedOfAllJobs } from '../../store/schema/streams.ts';
 import type { Domain } from './domain.ts';
-import { badRequest } from './refusals.ts';
+import { badRequest } from './request-refusals.ts';
 import type { StreamKind } from './vocabulary.ts';
 
 export interface StreamName {

@@ -4,7 +4,7 @@
  */
 import { readIdempotencyKey, recordIdempotentResult, takeIdempotencyKey } from '../../store/changes/idempotency.ts';
 import type { Change } from './change.ts';
-import { IdempotencyConflict, InvalidInput } from './refusals.ts';
+import { IdempotencyConflict, wrongInput } from './refusals.ts';
 
 const LONGEST_KEY = 200;
 
@@ -24,7 +24,7 @@ export async function once<T>({ tx, now }: Change, { operation, scope, input, ru
   const { idempotencyKey: key, ...asked } = input;
   if (key === null || key === undefined) return (await run()).value;
   if (key === '' || key.length > LONGEST_KEY || key.includes('\u0000')) {
-    throw new InvalidInput([{ path: ['idempotencyKey'], message: `must have 1 to ${LONGEST_KEY} characters, none of them NUL.` }]);
+    throw wrongInput.idempotencyKey(LONGEST_KEY);
   }
   const name = { scope, operation, key };
   const plain = plainOf(asked) as Record<string, unknown>; // an object stays an object
@@ -46,7 +46,7 @@ const DEEPEST = 64;
 function plainOf(value: unknown, path: readonly string[] = []): unknown {
   if (value instanceof Date) return value.toISOString();
   if (value === null || typeof value !== 'object') return value;
-  if (path.length > DEEPEST) throw new InvalidInput([{ path: path.slice(0, 1), message: `must be nested at most ${DEEPEST} deep.` }]);
+  if (path.length > DEEPEST) throw wrongInput.nestedTooDeep(path.slice(0, 1), DEEPEST);
   if (Array.isArray(value)) return value.map((entry, i) => plainOf(entry, [...path, String(i)]));
   return Object.fromEntries(
     Object.entries(value)

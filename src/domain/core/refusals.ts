@@ -1,12 +1,11 @@
 /**
- * The catalogue of refusals: every code with its meaning, and every refusal's sentence.
+ * The catalogue of expected refusals: every code with its meaning, and every sentence. They are the
+ * members of a mutation's result union. Thrown in a write, a refusal undoes it.
  *
- * An expected refusal is a `Refusal`: a member of a mutation's result union. One that a correct
- * client never causes is a `RequestRefused`: a top-level error. Either can be thrown in a write. It
- * undoes the write, and nothing changes. Problems with single fields of an input are in checks.ts,
- * failures of the store in store/unavailable.ts, and refusals before execution in src/server.
+ * request-refusals.ts is the other half of the catalogue: the top-level errors. Problems that the
+ * input alone shows are worded in checks.ts, and failures of the store in store/unavailable.ts.
  */
-import type { JobRow, StepRow } from '../../store/schema/tables.ts';
+import type { FragmentRow, JobRow, StepRow } from '../../store/schema/tables.ts';
 import { isTerminalJob, type JobStatus, jobStatuses, terminalJobStatuses } from './lifecycle.ts';
 
 /** Codes of expected refusals, with their descriptions in the schema. */
@@ -20,20 +19,6 @@ export const errorCodes = {
   QUOTA_EXCEEDED: 'The limit on the number of these objects is reached.',
 } as const;
 export type ErrorCode = keyof typeof errorCodes;
-
-/** Codes of top-level errors, in `extensions.code`. */
-export const requestCodes = {
-  UNAUTHENTICATED: 'The request has no key, or its key is not valid.',
-  FORBIDDEN: 'The key may not do this.',
-  BAD_REQUEST: 'The request is malformed, or breaks a rule that its types cannot express.',
-  NOT_FOUND: 'An object that the request reads was deleted in the meantime.',
-  LIMIT_EXCEEDED: 'The request exceeds a limit. `extensions.limit` names it, if it is one of docs/limits.md.',
-  PERSISTED_QUERY_NOT_FOUND: 'The request has the hash of an unknown document. Send the document as well.',
-  DOCUMENT_NOT_TRUSTED: 'The gateway executes only the documents of a file, and this one is not in it.',
-  UNAVAILABLE: 'The store does not work at present. The same request may succeed later.',
-  INTERNAL_ERROR: "A fault of the gateway. Its log has the details under the error's `id`.",
-} as const;
-export type RequestCode = keyof typeof requestCodes;
 
 /** An expected refusal: one of the members of a mutation's result union. */
 export abstract class Refusal extends Error {
@@ -109,19 +94,6 @@ export class IdempotencyConflict extends Refusal {
   }
 }
 
-/** A refusal that a correct client never causes. The answer is a top-level error with this code. */
-export class RequestRefused extends Error {
-  readonly code: RequestCode;
-  constructor(code: RequestCode, message: string) {
-    super(message);
-    this.code = code;
-  }
-  /** GraphQL sends these extensions with the error, whichever engine executes. */
-  get extensions(): { readonly code: RequestCode } {
-    return { code: this.code };
-  }
-}
-
 const invalidState = (message: string, status: string, allowed: readonly string[] = []) => new InvalidState(message, status, allowed);
 interface Known {
   readonly id: string;
@@ -165,6 +137,8 @@ export const wrongState = {
   fragmentStartsExperiment: ({ id }: Known, status: string) => invalidState(`Experiment ${id} starts from this fragment.`, status),
   fragmentOfRound: ({ number, status }: { number: number; status: string }, allowed: readonly string[]) =>
     invalidState(`Round ${number} of the job needs this fragment.`, status, allowed),
+  /** The precondition of an upload or a download. */
+  fragmentIsOther: (status: string) => invalidState('If-Match: the fragment is not the one that is named.', status),
   fragmentOfModel: (status: string) => invalidState('This fragment is a version of a model.', status),
 
   deviceHoldsStep: (status: string) =>
@@ -190,41 +164,52 @@ export const nameTaken = {
     new AlreadyExists(`There is a fragment ${filename} already. Choose another filename, or set ifExists to REPLACE.`, existing.id),
 };
 
-/** UNAUTHENTICATED. */
-export const noKey = () => new RequestRefused('UNAUTHENTICATED', 'This needs a key. Send it as `Authorization: Bearer KEY`.');
-/** FORBIDDEN. `what` continues "may not". */
-export const forbidden = (what: string) => new RequestRefused('FORBIDDEN', `This key may not ${what}.`);
-/**
- * NOT_FOUND for an object that existed when the request began. A request reads more than once, and
- * the object may be deleted in between.
- */
-export const gone = (what: string, id: string) => new RequestRefused('NOT_FOUND', `The ${what} ${id} was deleted in the meantime.`);
+const invalidInput = (path: readonly string[], message: string) => new InvalidInput([{ path, message }]);
 
-const bad = (message: string) => new RequestRefused('BAD_REQUEST', message);
+/** INVALID_INPUT, where the input is well formed and does not fit what is stored. */
+export const wrongInput = {
+  idempotencyKey: (atMost: number) => invalidInput(['idempotencyKey'], `must have 1 to ${atMost} characters, none of them NUL.`),
+  nestedTooDeep: (path: readonly string[], atMost: number) => invalidInput(path, `must be nested at most ${atMost} deep.`),
+  metricNames: (i: number, atMost: number) =>
+    invalidInput(
+      ['metrics', String(i), 'name'],
+      `exceeds the limit of ${atMost} different metrics for all steps of a job. Report fewer metric names.`,
+    ),
 
-/** BAD_REQUEST. */
-export const badRequest = {
-  /** A refusal that is not in the result union of its mutation. */
-  unexpected: ({ message }: Refusal) => bad(message),
-  noJob: (argument: string, id: string) => bad(`${argument}: there is no job ${id}.`),
-  noJobInProject: (argument: string, id: string, projectId: string) => bad(`${argument}: there is no job ${id} in project ${projectId}.`),
-  noProject: (argument: string, id: string) => bad(`${argument}: there is no project ${id}.`),
-  noDevice: (argument: string, id: string) => bad(`${argument}: there is no device ${id}.`),
-  outOfRange: (argument: string, atLeast: number, atMost: number, got: number) =>
-    bad(`${argument} must be from ${atLeast} to ${atMost}; got ${got}.`),
-  tooSmall: (argument: string, atLeast: number, got: number) => bad(`${argument} must be at least ${atLeast}; got ${got}.`),
-  tooManyEntries: (argument: string, atMost: number) => bad(`${argument}: at most ${atMost} entries.`),
-  firstAndLast: () => bad('Give first or last, not both.'),
-  foreignPageCursor: () => bad('after and before: this cursor was not returned by this list. Use a cursor from its edges or pageInfo.'),
-  foreignStreamCursor: () =>
-    bad('after: this cursor was not returned by this stream. Use one from its frames, or leave it out to start from the beginning.'),
-  nulInId: () => bad('An id in the input contains the character NUL.'),
-};
+  applicationName: () => invalidInput(['name'], 'is already the name of an application. Choose another.'),
+  deviceName: ({ id }: Known) => invalidInput(['name'], `is the name of device ${id} already. Choose another.`),
+  nameOfOtherDevice: () => invalidInput(['name'], "must be the name of the key's own device: a DEVICE key registers no other."),
+  keyOfEndedJob: ({ status }: Job) =>
+    invalidInput(['jobId'], `must be a job that has not ended: it is ${status}, and the keys of a job end with it.`),
 
-const exceeded = (message: string) => new RequestRefused('LIMIT_EXCEEDED', message);
+  foreignLease: () =>
+    invalidInput(['leaseToken'], 'is not a lease token of this gateway. Use the one that claimStep or claimNextSteps returned.'),
+  jobOfOtherLease: () => invalidInput(['jobId'], "must be the job of the lease's step."),
+  stepOfOtherLease: () => invalidInput(['stepNumber'], "must be the number of the lease's step."),
+  noStep: ({ stepCount }: Pick<JobRow, 'stepCount'>) => invalidInput(['stepNumber'], `The job has ${stepCount} steps, numbered from 0.`),
+  noPinnedDevice: (path: readonly string[], id: string) => invalidInput(path, `There is no device ${id} in the job's project.`),
 
-/** LIMIT_EXCEEDED, for limits that are not in docs/limits.md. */
-export const limitExceeded = {
-  metrics: (atMost: number) => exceeded(`This job has more than ${atMost} metrics. Ask for some of them with the argument names.`),
-  waitingSettings: () => exceeded('Too many jobs are waiting for their settings to be checked against this schema. Try again later.'),
+  noModel: (id: string) => invalidInput(['modelId'], `There is no model ${id} in the project.`),
+  noModelVersion: (id: string) => invalidInput(['startModelVersionId'], `There is no model version ${id} in the project.`),
+  noContinualTraining: () =>
+    invalidInput(['startModelVersionId'], 'needs an application that supports continual training (supportsContinualTraining).'),
+  noFragment: (path: readonly string[], id: string) => invalidInput(path, `There is no fragment ${id} in the project.`),
+  fragmentIsNoModel: (path: readonly string[], { id, type }: Pick<FragmentRow, 'id' | 'type'>) =>
+    invalidInput(path, `The fragment ${id} is of type ${type}. Name a fragment of type MODEL.`),
+  fragmentNotUploaded: (path: readonly string[], { id }: Known) => invalidInput(path, `The upload of the fragment ${id} is not complete.`),
+
+  tooFewDevices: (wanted: number, online: number) =>
+    invalidInput(
+      ['federation', 'numDevices'],
+      `asks for ${wanted} edge devices (with numBufferDevices), but only ${online} that match are online in the project. Ask for fewer, or start more devices.`,
+    ),
+  noSubmission: () =>
+    invalidInput(
+      ['leaseToken'],
+      'The attempt has submitted no model. Create one with createFragment (type MODEL, with the leaseToken), upload it, then complete the step.',
+    ),
+  submissionReplaced: () => invalidInput(['leaseToken'], 'Another model was uploaded while this one was checked. Complete the step again.'),
+
+  uploadSize: (announced: number, came: number) => invalidInput(['sizeBytes'], `${announced} bytes were announced, ${came} came.`),
+  uploadHash: (announced: string, came: string) => invalidInput(['sha256'], `${announced} was announced, the bytes have ${came}.`),
 };

@@ -6,7 +6,7 @@ import type { FederationRow, JobRow, ParticipantRow, RoundRow, StepRow } from '.
 import { insertRows } from '../../store/statements/inserts.ts';
 import { type Change, record } from '../core/change.ts';
 import { type Checks, type ContainerInput, containerOf, noResources } from '../core/checks.ts';
-import { InvalidInput } from '../core/refusals.ts';
+import { wrongInput } from '../core/refusals.ts';
 import { type Cause, later } from '../core/transitions.ts';
 import type { Container, DeviceSelectionStrategy, StepTemplate, TerminationCriterion } from '../core/vocabulary.ts';
 import { aggregatorLabel } from '../steps/aggregator.ts';
@@ -95,8 +95,7 @@ async function requireDevices(change: Change, job: JobRow, federation: Federatio
   const chosen = await chooseDevices(change, job, federation, 1);
   const wanted = federation.numDevices + federation.numBufferDevices;
   if (chosen.length === wanted) return chosen;
-  const message = `asks for ${wanted} edge devices (with numBufferDevices), but only ${chosen.length} that match are online in the project. Ask for fewer, or start more devices.`;
-  throw new InvalidInput([{ path: ['federation', 'numDevices'], message }]);
+  throw wrongInput.tooFewDevices(wanted, chosen.length);
 }
 
 /** The start of the job's maximum duration. Undefined while the job waits in its experiment. */

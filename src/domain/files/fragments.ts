@@ -21,7 +21,7 @@ import { Checks } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
 import { once } from '../core/idempotency.ts';
 import { isHeldStep } from '../core/lifecycle.ts';
-import { InvalidInput, NotFound, StaleLease, wrongState } from '../core/refusals.ts';
+import { NotFound, StaleLease, wrongInput, wrongState } from '../core/refusals.ts';
 import { moveFragment } from '../core/transitions.ts';
 import type { FragmentType, IfExists } from '../core/vocabulary.ts';
 import { requireLease } from '../steps/held.ts';
@@ -144,10 +144,9 @@ async function scopeOf(change: Change, principal: Principal, input: CreateFragme
   }
   const held = input.leaseToken ? await requireLease(change, principal, input.leaseToken) : await ownStep(change, principal);
   const job = await visibleJob(change, principal, input.jobId ?? '');
-  if (held && held.step.jobId !== job.id) throw new InvalidInput([{ path: ['jobId'], message: "must be the job of the lease's step." }]);
+  if (held && held.step.jobId !== job.id) throw wrongInput.jobOfOtherLease();
   const named = input.stepNumber != null ? await namedStep(change, job, input.stepNumber) : null;
-  if (held && named && named.id !== held.step.id)
-    throw new InvalidInput([{ path: ['stepNumber'], message: "must be the number of the lease's step." }]);
+  if (held && named && named.id !== held.step.id) throw wrongInput.stepOfOtherLease();
   const step = held?.step ?? named;
   return {
     scopeId: job.id,
@@ -172,7 +171,7 @@ async function ownStep({ tx, now }: Change, { stepId, attempt }: Principal): Pro
 
 async function namedStep({ tx }: Change, job: JobRow, number: number): Promise<StepRow> {
   const [step] = await tx.run(stepByNumber, { jobId: job.id, number });
-  if (!step) throw new InvalidInput([{ path: ['stepNumber'], message: `The job has ${job.stepCount} steps, numbered from 0.` }]);
+  if (!step) throw wrongInput.noStep(job);
   return step;
 }
 

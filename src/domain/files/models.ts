@@ -13,7 +13,7 @@ import {
 import type { JobRow, ModelRow, ModelVersionRow } from '../../store/schema/tables.ts';
 import { insertRows } from '../../store/statements/inserts.ts';
 import type { Change } from '../core/change.ts';
-import { InvalidInput } from '../core/refusals.ts';
+import { wrongInput } from '../core/refusals.ts';
 import { later } from '../core/transitions.ts';
 
 /**
@@ -60,8 +60,7 @@ async function addModel({ tx, domain, now }: Change, job: JobRow): Promise<Model
 /** Throws if the model belongs to another project. */
 export async function requireOwnModel({ tx }: Change, projectId: string, modelId: string): Promise<void> {
   const [model] = await tx.run(lockModel, { id: modelId });
-  if (model?.projectId !== projectId)
-    throw new InvalidInput([{ path: ['modelId'], message: `There is no model ${modelId} in the project.` }]);
+  if (model?.projectId !== projectId) throw wrongInput.noModel(modelId);
 }
 
 /**
@@ -69,9 +68,8 @@ export async function requireOwnModel({ tx }: Change, projectId: string, modelId
  * support continual training, or the version belongs to another project.
  */
 export async function startOf({ tx }: Change, projectId: string, versionId: string, supportsContinualTraining: boolean): Promise<string> {
-  const refuse = (message: string) => new InvalidInput([{ path: ['startModelVersionId'], message }]);
-  if (!supportsContinualTraining) throw refuse('needs an application that supports continual training (supportsContinualTraining).');
+  if (!supportsContinualTraining) throw wrongInput.noContinualTraining();
   const [found] = await tx.run(modelVersionById, { id: versionId });
-  if (found?.projectId !== projectId) throw refuse(`There is no model version ${versionId} in the project.`);
+  if (found?.projectId !== projectId) throw wrongInput.noModelVersion(versionId);
   return found.version.fragmentId;
 }

@@ -19,7 +19,7 @@ import { may, requireAllProjects } from '../access/rights.ts';
 import { type Change, change } from '../core/change.ts';
 import { Checks, type ContainerInput, containerOf } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
-import { InvalidInput, NotFound, nameTaken, wrongState } from '../core/refusals.ts';
+import { NotFound, nameTaken, wrongInput, wrongState } from '../core/refusals.ts';
 import { SchemaUnusable } from '../core/schemas.ts';
 import { later } from '../core/transitions.ts';
 import type { ItemDefinition, ItemValueType } from '../core/vocabulary.ts';
@@ -93,7 +93,7 @@ export async function updateApplication(
 ): Promise<{ application: ApplicationRow }> {
   requireAllProjects(principal, 'writeApplications');
   const itemDefinitions = await checkApplication(domain, input);
-  const isTaken = new InvalidInput([{ path: ['name'], message: 'is already the name of an application. Choose another.' }]);
+  const isTaken = wrongInput.applicationName();
   try {
     return await change(domain, principal, async (change) => {
       const { tx, now } = change;

@@ -17,7 +17,7 @@ import { visibleProject } from '../access/visible.ts';
 import { type Change, change, record } from '../core/change.ts';
 import { Checks } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
-import { InvalidInput, NotFound } from '../core/refusals.ts';
+import { NotFound, wrongInput } from '../core/refusals.ts';
 import { type Cause, later, moveJob, moveStep } from '../core/transitions.ts';
 import { tryRound } from '../federation/federation.ts';
 import { lockRounds } from '../steps/lock-order.ts';
@@ -67,11 +67,9 @@ export async function requireModel(
   path: readonly string[],
 ): Promise<void> {
   const [fragment] = await queries.run(fragmentById, { id });
-  const refuse = (message: string) => new InvalidInput([{ path, message }]);
-  if (!fragment || fragment.projectId !== projectId || !sees(principal, fragment))
-    throw refuse(`There is no fragment ${id} in the project.`);
-  if (fragment.type !== 'MODEL') throw refuse(`The fragment ${id} is of type ${fragment.type}. Name a fragment of type MODEL.`);
-  if (fragment.status !== 'READY') throw refuse(`The upload of the fragment ${id} is not complete.`);
+  if (!fragment || fragment.projectId !== projectId || !sees(principal, fragment)) throw wrongInput.noFragment(path, id);
+  if (fragment.type !== 'MODEL') throw wrongInput.fragmentIsNoModel(path, fragment);
+  if (fragment.status !== 'READY') throw wrongInput.fragmentNotUploaded(path, fragment);
 }
 
 /**

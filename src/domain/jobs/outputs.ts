@@ -12,7 +12,7 @@ import { type Change, change, record } from '../core/change.ts';
 import { Checks } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
 import { isTerminalJob } from '../core/lifecycle.ts';
-import { InvalidInput, NotFound, wrongState } from '../core/refusals.ts';
+import { NotFound, wrongInput, wrongState } from '../core/refusals.ts';
 import { later } from '../core/transitions.ts';
 import { putOwnFragment } from '../files/fragments.ts';
 import { requireLease } from '../steps/held.ts';
@@ -42,8 +42,7 @@ export async function setJobOutput(
   return withDocument(domain, principal, input, async (document) => {
     const stored = await change(domain, principal, async (change) => {
       const held = input.leaseToken ? await requireLease(change, principal, input.leaseToken) : null;
-      if (held && held.step.jobId !== input.jobId)
-        throw new InvalidInput([{ path: ['jobId'], message: "must be the job of the lease's step." }]);
+      if (held && held.step.jobId !== input.jobId) throw wrongInput.jobOfOtherLease();
       return storeOutput(change, principal, await lockedJob(change, input.jobId), document);
     });
     return { value: stored, replaced: stored.replaced };

@@ -16,7 +16,7 @@ import { lockUnfinishedSteps } from '../../store/changes/steps.ts';
 import type { FederationRow, JobRow, ParticipantRow, RoundRow, StepRow } from '../../store/schema/tables.ts';
 import { type Change, topics } from '../core/change.ts';
 import { isTerminalJob } from '../core/lifecycle.ts';
-import { InvalidInput } from '../core/refusals.ts';
+import { wrongInput } from '../core/refusals.ts';
 import { type Cause, moveParticipant, moveRound, moveStep } from '../core/transitions.ts';
 import { addAggregation, firstRoundOf, tryRound } from '../federation/federation.ts';
 import { durationEnd, isMet } from '../federation/termination.ts';
@@ -61,13 +61,8 @@ export async function advanceRound(change: Change, step: StepRow, { inspectedId,
   const { tx } = change;
   const attempt = { jobId: step.jobId, attempt: step.attemptCount };
   const [model] = await tx.run(modelOfAttempt, { ...attempt, stepId: step.id });
-  const refuse = (message: string) => new InvalidInput([{ path: ['leaseToken'], message }]);
-  if (!model) {
-    throw refuse(
-      'The attempt has submitted no model. Create one with createFragment (type MODEL, with the leaseToken), upload it, then complete the step.',
-    );
-  }
-  if (model.id !== inspectedId) throw refuse('Another model was uploaded while this one was checked. Complete the step again.');
+  if (!model) throw wrongInput.noSubmission();
+  if (model.id !== inspectedId) throw wrongInput.submissionReplaced();
   const reported = await tx.run(metricsOfAttempt, { ...attempt, stepNumber: step.number });
   const metrics = Object.fromEntries(reported.map(({ name, value }) => [name, value]));
   const output = { fragmentId: model.id, numSamples, metrics };

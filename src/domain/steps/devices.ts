@@ -15,7 +15,7 @@ import { visibleProject } from '../access/visible.ts';
 import { type Change, change, topics } from '../core/change.ts';
 import { Checks, labelsOf, type ResourcesInput, resourcesOf } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
-import { InvalidInput, NotFound, wrongState } from '../core/refusals.ts';
+import { NotFound, wrongInput, wrongState } from '../core/refusals.ts';
 import { later } from '../core/transitions.ts';
 import type { Capabilities, DeviceKind, Label, RunKind } from '../core/vocabulary.ts';
 
@@ -92,7 +92,7 @@ export async function registerDevice(
     const { tx, now } = change;
     const [known] = await tx.run(deviceByName, { projectKey: projectId ?? '', name: input.name });
     if (principal.kind === 'DEVICE' && known?.id !== principal.deviceId) {
-      throw new InvalidInput([{ path: ['name'], message: "must be the name of the key's own device: a DEVICE key registers no other." }]);
+      throw wrongInput.nameOfOtherDevice();
     }
     if (!known) return addDevice(change, projectId, input, now);
     const device = await takeOver(change, known, input);
@@ -180,8 +180,7 @@ export async function updateDevice(domain: Domain, principal: Principal, input: 
     const device = await visibleDevice(change, principal, input.deviceId);
     const name = input.name ?? device.name;
     const [sameName] = await change.tx.run(deviceByName, { projectKey: device.projectKey, name });
-    if (sameName && sameName.id !== device.id)
-      throw new InvalidInput([{ path: ['name'], message: `is the name of device ${sameName.id} already. Choose another.` }]);
+    if (sameName && sameName.id !== device.id) throw wrongInput.deviceName(sameName);
     return {
       device: await saveDevice(change, device, {
         name,

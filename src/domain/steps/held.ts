@@ -10,7 +10,7 @@ import { requireRight, sees } from '../access/rights.ts';
 import { parseLeaseToken } from '../access/secrets.ts';
 import { type Change, change } from '../core/change.ts';
 import type { Domain } from '../core/domain.ts';
-import { InvalidInput, StaleLease } from '../core/refusals.ts';
+import { StaleLease, wrongInput } from '../core/refusals.ts';
 import { noteSeen } from './devices.ts';
 import { lockedJob, lockRounds } from './lock-order.ts';
 
@@ -58,10 +58,7 @@ export async function requireLease(
   await noteSeen(change, device);
   if (seen && mayEnd) await lockRounds(change, seen);
   const [step] = seen ? await tx.run(lockStep, { id: seen.id }) : [];
-  if (!name || !step || !sees(principal, step))
-    throw new InvalidInput([
-      { path: ['leaseToken'], message: 'is not a lease token of this gateway. Use the one that claimStep or claimNextSteps returned.' },
-    ]);
+  if (!name || !step || !sees(principal, step)) throw wrongInput.foreignLease();
   if (step.attemptCount !== name.attempt || !holds(step, token, domain.clockGuard.dueBy())) throw new StaleLease(step, name.attempt);
   // Other steps of the round write to the streams of the same job at the same time.
   if (step.part !== null && !mayEnd) await lockedJob(change, step.jobId);

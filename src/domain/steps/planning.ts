@@ -5,7 +5,7 @@ import { deviceById } from '../../store/queries/rows.ts';
 import type { JobRow, StepRow } from '../../store/schema/tables.ts';
 import { emptyRow, insertRows } from '../../store/statements/inserts.ts';
 import type { Change } from '../core/change.ts';
-import { InvalidInput } from '../core/refusals.ts';
+import { wrongInput } from '../core/refusals.ts';
 import type { StepPart, StepTemplate } from '../core/vocabulary.ts';
 import { announceQueued, queueFor } from './queues.ts';
 
@@ -72,6 +72,6 @@ async function checkPinnedDevice({ tx }: Change, projectId: string, id: string |
   if (id === null) return;
   const [device] = await tx.run(deviceById, { id });
   if (!device || (device.projectId !== null && device.projectId !== projectId)) {
-    throw new InvalidInput([{ path, message: `There is no device ${id} in the job's project.` }]);
+    throw wrongInput.noPinnedDevice(path, id);
   }
 }

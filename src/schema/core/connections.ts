@@ -5,7 +5,7 @@
  * A connection is lazy: `totalCount` alone reads no rows, and rows alone do not count.
  */
 import type { ObjectRef } from '@pothos/core';
-import { badRequest } from '../../domain/core/refusals.ts';
+import { badRequest } from '../../domain/core/request-refusals.ts';
 import { type Position, type Slice, UnknownPosition } from '../../store/statements/keyset.ts';
 import { builder, type SchemaTypes } from './builder.ts';
 import { CONNECTION_SIZE, IN_ITS_PAGE } from './sizes.ts';

@@ -2,7 +2,7 @@
 
 import type { Principal } from '../../domain/access/principal.ts';
 import type { Domain } from '../../domain/core/domain.ts';
-import { noKey } from '../../domain/core/refusals.ts';
+import { noKey } from '../../domain/core/request-refusals.ts';
 import type { Wakeups } from '../../realtime/wakeups.ts';
 import { Loaders } from './loaders.ts';
 import { ResponseBudget } from './response-budget.ts';

@@ -4,7 +4,6 @@ import type { Principal } from '../../domain/access/principal.ts';
 import type { Domain } from '../../domain/core/domain.ts';
 import {
   AlreadyExists,
-  badRequest,
   type ErrorCode as Code,
   errorCodes,
   IdempotencyConflict,
@@ -15,6 +14,7 @@ import {
   Refusal,
   StaleLease,
 } from '../../domain/core/refusals.ts';
+import { badRequest } from '../../domain/core/request-refusals.ts';
 import { requireWellFormed } from '../../domain/core/text.ts';
 import { builder, type SchemaTypes } from './builder.ts';
 import { type Context, viewerOf } from './context.ts';

@@ -1,7 +1,7 @@
 /** Pages of a stream of stored entries, for clients that query instead of subscribing. */
 import { decodeCursor, encodeCursor, type StreamName } from '../../domain/core/cursors.ts';
 import type { Domain } from '../../domain/core/domain.ts';
-import { badRequest } from '../../domain/core/refusals.ts';
+import { badRequest } from '../../domain/core/request-refusals.ts';
 import type { Range } from '../../store/queries/ranges.ts';
 import type { Portion } from '../../store/statements/portions.ts';
 import { builder } from './builder.ts';

@@ -4,7 +4,7 @@
  * is longer takes from one budget, the limit `answerBytes`, when it is read.
  */
 import type { GraphQLFieldResolver } from 'graphql';
-import { RequestRefused } from '../../domain/core/refusals.ts';
+import { limitExceeded } from '../../domain/core/request-refusals.ts';
 import type { Context } from './context.ts';
 
 /** Shorter texts are not counted: the cost of the answer bounds their number. */
@@ -15,21 +15,6 @@ const LONG_CHARACTERS = 1_024;
 const ENTRY_CHARACTERS = 1_024;
 /** A number, true, false or null in a document, with its separator. An estimate is enough. */
 const PLAIN_CHARACTERS = 8;
-
-/** The answer would be larger than allowed. */
-class AnswerTooLarge extends RequestRefused {
-  readonly allowed: number;
-  constructor(allowed: number) {
-    super(
-      'LIMIT_EXCEEDED',
-      `The long texts, documents and lists of one answer may have ${allowed} characters together. Ask for smaller pages, or for fewer of them.`,
-    );
-    this.allowed = allowed;
-  }
-  override get extensions() {
-    return { ...super.extensions, limit: 'answerBytes', allowed: this.allowed, asked: null };
-  }
-}
 
 /**
  * What is left of the budget of one answer. All mutations of one operation share it, because
@@ -59,7 +44,7 @@ export class ResponseBudget {
    */
   hold(bytes: number): void {
     this.#held += bytes;
-    if (this.#held > this.#allowed) throw new AnswerTooLarge(this.#allowed);
+    if (this.#held > this.#allowed) throw limitExceeded.answer(this.#allowed);
     this.#lend(bytes);
   }
 
@@ -74,7 +59,7 @@ export class ResponseBudget {
   }
 
   requireSome(): void {
-    if (this.#left < 0) throw new AnswerTooLarge(this.#allowed);
+    if (this.#left < 0) throw limitExceeded.answer(this.#allowed);
   }
 }
 

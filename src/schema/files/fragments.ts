@@ -1,13 +1,6 @@
 import { may, sees, seesFile } from '../../domain/access/rights.ts';
-import {
-  AlreadyExists,
-  badRequest,
-  IdempotencyConflict,
-  InvalidInput,
-  InvalidState,
-  NotFound,
-  StaleLease,
-} from '../../domain/core/refusals.ts';
+import { AlreadyExists, IdempotencyConflict, InvalidInput, InvalidState, NotFound, StaleLease } from '../../domain/core/refusals.ts';
+import { badRequest } from '../../domain/core/request-refusals.ts';
 import { filenameKeyOf } from '../../domain/files/filenames.ts';
 import { createFragment, deleteFragment, downloadUrlOf, readText } from '../../domain/files/fragments.ts';
 import {

@@ -1,6 +1,6 @@
 import { rightToRead } from '../../domain/access/operations.ts';
 import { may, requireRight, scopeOf, sees } from '../../domain/access/rights.ts';
-import { gone } from '../../domain/core/refusals.ts';
+import { gone } from '../../domain/core/request-refusals.ts';
 import type { ShownJob } from '../../store/queries/jobs.ts';
 import {
   countModels,

@@ -1,4 +1,4 @@
-import { badRequest } from '../../domain/core/refusals.ts';
+import { badRequest } from '../../domain/core/request-refusals.ts';
 import {
   newValueBudget,
   type StateDict as StateDictShape,

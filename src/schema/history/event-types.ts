@@ -4,7 +4,7 @@ import type {
   RoundStatus as RoundStatusWord,
   StepStatus as StepStatusWord,
 } from '../../domain/core/lifecycle.ts';
-import { gone } from '../../domain/core/refusals.ts';
+import { gone } from '../../domain/core/request-refusals.ts';
 import type { EventType } from '../../domain/core/vocabulary.ts';
 import type { ShownJob } from '../../store/queries/jobs.ts';
 import type { EventRow, FragmentRow } from '../../store/schema/tables.ts';

@@ -1,6 +1,6 @@
 import { scopeOf } from '../../domain/access/rights.ts';
 import { feed, type StreamName } from '../../domain/core/cursors.ts';
-import { badRequest } from '../../domain/core/refusals.ts';
+import { badRequest } from '../../domain/core/request-refusals.ts';
 import { type Frame, feedStream, jobStream } from '../../realtime/streams.ts';
 import { readEventsOfTypes } from '../../store/queries/history.ts';
 import { readFeedRange, readRange } from '../../store/queries/ranges.ts';

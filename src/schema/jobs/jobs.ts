@@ -1,5 +1,5 @@
 import { sees } from '../../domain/access/rights.ts';
-import { badRequest, gone } from '../../domain/core/refusals.ts';
+import { badRequest, gone } from '../../domain/core/request-refusals.ts';
 import { jobsByIdOf, type ShownJob } from '../../store/queries/jobs.ts';
 import { ALL_COLUMNS, forEachChoice } from '../../store/statements/choice.ts';
 import { builder } from '../core/builder.ts';

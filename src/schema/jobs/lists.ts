@@ -1,5 +1,5 @@
 import { scopeOf } from '../../domain/access/rights.ts';
-import { badRequest } from '../../domain/core/refusals.ts';
+import { badRequest } from '../../domain/core/request-refusals.ts';
 import { jobCondition } from '../../store/queries/job-filter.ts';
 import { countJobs, jobPosition, listJobs, type JobOrder as Order, type ShownJob } from '../../store/queries/jobs.ts';
 import type { Choice } from '../../store/statements/choice.ts';

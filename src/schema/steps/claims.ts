@@ -1,7 +1,8 @@
 import { secretsOf } from '../../domain/access/masking.ts';
 import { may, requireRight, scopeOf } from '../../domain/access/rights.ts';
 import { type Claim as ClaimShape, claimNextSteps, claimStep, type Lease as LeaseShape } from '../../domain/claims/claims.ts';
-import { badRequest, InvalidInput, InvalidState, NotFound } from '../../domain/core/refusals.ts';
+import { InvalidInput, InvalidState, NotFound } from '../../domain/core/refusals.ts';
+import { badRequest } from '../../domain/core/request-refusals.ts';
 import { claimantOf, servedQueues, slotsLeft } from '../../domain/steps/matching.ts';
 import { claimableCounts } from '../../realtime/claimable-counts.ts';
 import { type ClaimableFilter, claimPosition, countClaimable, listClaimable } from '../../store/queries/claimable.ts';

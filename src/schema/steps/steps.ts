@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { sees } from '../../domain/access/rights.ts';
-import { gone } from '../../domain/core/refusals.ts';
+import { gone } from '../../domain/core/request-refusals.ts';
 import { type Asked, type WhyNot, whyNot } from '../../domain/steps/why-not.ts';
 import { MOST_JUDGED } from '../../store/queries/devices.ts';
 import type { ShownJob } from '../../store/queries/jobs.ts';

@@ -1,5 +1,5 @@
 import { encodeCursor } from '../../domain/core/cursors.ts';
-import { badRequest } from '../../domain/core/refusals.ts';
+import { badRequest } from '../../domain/core/request-refusals.ts';
 import { type Frame, jobStream } from '../../realtime/streams.ts';
 import { readLogTail } from '../../store/queries/logs.ts';
 import { readRange } from '../../store/queries/ranges.ts';

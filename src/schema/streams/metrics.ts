@@ -1,4 +1,4 @@
-import { badRequest, gone, limitExceeded } from '../../domain/core/refusals.ts';
+import { badRequest, gone, limitExceeded } from '../../domain/core/request-refusals.ts';
 import { type Frame, jobStream } from '../../realtime/streams.ts';
 import { type Curve, latestMetricsByName, latestMetricsOfJobs, MOST_LATEST, readMetric } from '../../store/queries/curves.ts';
 import type { ShownJob } from '../../store/queries/jobs.ts';

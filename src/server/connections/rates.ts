@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { GraphQLError } from 'graphql';
 import type { Principal } from '../../domain/access/principal.ts';
-import { exceed } from '../errors.ts';
+import { limitExceeded, type RequestRefused } from '../../domain/core/request-refusals.ts';
 import type { Limits } from '../limits.ts';
 import { keyOf } from './tally.ts';
 
@@ -159,13 +158,8 @@ export class Rates {
   takeOfStranger({ socket: { remoteAddress } }: IncomingMessage): TooFast | null {
     const standing = this.#strangers?.take(networkOf(remoteAddress ?? ''), 1);
     if (!standing || standing.isTaken) return null;
-    return tooFast(
-      'strangerRate',
-      'Too many requests without a valid key came from your address.',
-      this.#strangers?.perSecond ?? 0,
-      1,
-      standing,
-    );
+    const { retryMs } = standing;
+    return { error: limitExceeded.rateWithoutKey(this.#strangers?.perSecond ?? 0, 1, retryMs), retryMs };
   }
 
   #takeNamed(name: string, points: number, response: ServerResponse | undefined): TooFast | null {
@@ -176,19 +170,15 @@ export class Rates {
       response.setHeader('ratelimit', `"key";r=${standing.left};t=${Math.ceil(standing.fullMs / 1_000)}`);
     }
     if (standing.isTaken) return null;
-    const { perSecond } = this.#keys;
-    return tooFast('keyRate', `This key asks for more than ${perSecond} points a second.`, perSecond, points, standing);
+    const { retryMs } = standing;
+    return { error: limitExceeded.rate(this.#keys.perSecond, points, retryMs), retryMs };
   }
 }
 
 /** A temporary refusal. */
 export interface TooFast {
-  readonly error: GraphQLError;
+  readonly error: RequestRefused;
   readonly retryMs: number;
-}
-
-function tooFast(limit: keyof Limits, message: string, allowed: number, asked: number, { retryMs }: Standing): TooFast {
-  return { error: exceed(limit, `${message} Try again in ${retryMs} ms.`, { allowed, asked, retryAfterMs: retryMs }), retryMs };
 }
 
 /** The address, or for IPv6 the /64 network, which belongs to one customer. */

@@ -1,21 +1,12 @@
+import { badRequest, limitExceeded, type RequestRefused, type UnsentLimit, unsentTo } from '../../domain/core/request-refusals.ts';
 import { Gauge, type Instrument } from '../../instruments/instruments.ts';
-import { exceed, refuse } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 
-/** The limits on unsent bytes, by what they bound. */
-export type UnsentLimit = 'connectionUnsentBytes' | 'keyUnsentBytes' | 'unsentBytes';
-
-/** Whether this is the name of one of these limits. */
-export const isUnsentLimit = (limit: string | null): limit is UnsentLimit => limit !== null && limit in OF_WHAT;
+/** Whether this is the name of a limit on unsent bytes. */
+export const isUnsentLimit = (limit: string | null): limit is UnsentLimit => limit !== null && limit in unsentTo;
 
 /** The number of bytes of a text when sent. Approximate for a short text. */
 export const bytesOf = (text: string): number => (text.length < 4_096 ? text.length : Buffer.byteLength(text));
-
-const OF_WHAT = {
-  connectionUnsentBytes: 'this connection',
-  keyUnsentBytes: 'this key',
-  unsentBytes: 'all clients',
-} as const satisfies Record<UnsentLimit, string>;
 
 /**
  * An answer of this size always has room if nothing else is unsent on its connection, so that
@@ -230,12 +221,12 @@ export class Share {
 
   /** Takes so much more for what is about to be read. Throws LIMIT_EXCEEDED, naming the limit, where there is no room for it. */
   take(bytes: number): void {
-    if (this.#isClosed) throw refuse('BAD_REQUEST', 'Nobody waits for this answer any more.');
+    if (this.#isClosed) throw badRequest.nobodyWaits();
     this.#read += bytes;
     const more = this.#read - this.#held;
     if (more <= 0) return;
     const level = this.#account.blockedBy(more);
-    if (level) throw refuseUnsent(level);
+    if (level) throw limitExceeded.unsent(level.name, level.limit);
     this.#account.add(more);
     this.#held += more;
   }
@@ -257,10 +248,10 @@ export class Share {
   }
 
   /** The same for an answer that can be refused: the refusal, where there is no room for it. */
-  admit(bytes: number): ReturnType<typeof exceed> | null {
+  admit(bytes: number): RequestRefused | null {
     this.settle(0);
     const level = this.#account.blockedBy(bytes);
-    if (level && !(bytes <= SMALL_BYTES && this.#account.isEmpty)) return refuseUnsent(level);
+    if (level && !(bytes <= SMALL_BYTES && this.#account.isEmpty)) return limitExceeded.unsent(level.name, level.limit);
     this.settle(bytes);
     return null;
   }
@@ -277,9 +268,4 @@ export class Share {
     this.#isClosed = true;
     this.#giveUp?.();
   }
-}
-
-function refuseUnsent({ name, limit }: Level) {
-  const message = `More than ${limit} bytes of answers wait for ${OF_WHAT[name]} to take them. Take what was answered before, and ask again.`;
-  return exceed(name, message, { allowed: limit, asked: null });
 }

@@ -13,7 +13,8 @@ import {
   TokenKind,
   validate,
 } from 'graphql';
-import { exceed, refuse } from '../errors.ts';
+import { badRequest, limitExceeded } from '../../domain/core/request-refusals.ts';
+import { toGraphQLError } from '../errors.ts';
 import type { Cost } from '../execution/cost.ts';
 import type { Limits } from '../limits.ts';
 import { findCostVariables, type Values } from './cost-variables.ts';
@@ -74,12 +75,10 @@ export class Documents {
     const [first] = operations;
     if (operationName == null || operationName === '') {
       if (first && operations.length === 1) return first;
-      return [
-        refuse('BAD_REQUEST', first ? 'The document has several operations: name one in operationName.' : 'The document has no operation.'),
-      ];
+      return [toGraphQLError(first ? badRequest.severalOperations() : badRequest.noOperation())];
     }
     const named = operations.find((operation) => operation.node.name?.value === operationName);
-    return named ?? [refuse('BAD_REQUEST', `The document has no operation named ${JSON.stringify(operationName)}.`)];
+    return named ?? [toGraphQLError(badRequest.noOperationNamed(operationName))];
   }
 
   /** What keeps a document from being executed; nothing, where it can be. */
@@ -95,9 +94,8 @@ export class Documents {
     if (Array.isArray(document)) return document;
     const comparisons = countComparisons(document);
     if (comparisons > MAX_COMPARISONS) {
-      const message = `Fields are selected under one name too often: there are ${comparisons} pairs of them to compare; ${MAX_COMPARISONS} are allowed.`;
       const tooLarge = validate(this.#schema, document, [limitMeasures(this.#limits)]);
-      return [...tooLarge, exceed('comparisons', message, { allowed: MAX_COMPARISONS, asked: comparisons })];
+      return [...tooLarge, toGraphQLError(limitExceeded.comparisons(MAX_COMPARISONS, comparisons))];
     }
     const errors = validate(this.#schema, document, this.#rules, { maxErrors: 20 });
     if (errors.length > 0) return errors;
@@ -119,15 +117,14 @@ export class Documents {
     const { documentBytes, tokens } = this.#limits;
     // Only a text near the limit needs its bytes counted: a UTF-16 unit makes at most three of them.
     if (text.length > documentBytes || (text.length * 3 > documentBytes && Buffer.byteLength(text) > documentBytes)) {
-      const asked = Buffer.byteLength(text);
-      return [exceed('documentBytes', `The document has ${asked} bytes; ${documentBytes} are allowed.`, { allowed: documentBytes, asked })];
+      return [toGraphQLError(limitExceeded.document(documentBytes, Buffer.byteLength(text)))];
     }
     try {
       return parse(text, { maxTokens: tokens });
     } catch (error) {
       if (!(error instanceof GraphQLError)) throw error;
       if (error.message.includes('Document contains more that') || error.message.includes('Document contains more than')) {
-        return [exceed('tokens', `The document has more than ${tokens} tokens.`, { allowed: tokens, asked: countTokens(text) })];
+        return [toGraphQLError(limitExceeded.tokens(tokens, countTokens(text)))];
       }
       return [error];
     }

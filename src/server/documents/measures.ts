@@ -6,23 +6,20 @@ import {
   type SelectionSetNode,
   type ValidationContext,
 } from 'graphql';
-import { exceed } from '../errors.ts';
+import { limitExceeded, type MeasuredLimit } from '../../domain/core/request-refusals.ts';
+import { toGraphQLError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 
 /** The size of a selection set with every fragment expanded, as often as it is spread. */
 interface Measures {
   depth: number;
+  /** Those of this level alone: of an operation, its root fields. */
   fields: number;
   aliases: number;
   directives: number;
 }
 
 const NOTHING: Measures = { depth: 0, fields: 0, aliases: 0, directives: 0 };
-
-const WHAT = { depth: 'levels of fields', fields: 'root fields', aliases: 'aliases', directives: 'directives' } as const satisfies Record<
-  keyof Measures,
-  string
->;
 
 /**
  * A validation rule that refuses operations larger than `limits` (depth, aliases, root fields, directives).
@@ -36,18 +33,11 @@ export function limitMeasures(limits: Limits): (context: ValidationContext) => A
     const known = new Map<string, Measures>();
     return {
       OperationDefinition(operation) {
-        const measures = measureOperation(operation, (name) => context.getFragment(name), known);
-        for (const [name, limit] of [
-          ['depth', limits.depth],
-          ['aliases', limits.aliases],
-          ['fields', limits.rootFields],
-          ['directives', limits.directives],
-        ] as const) {
-          if (measures[name] > limit) {
-            const asked = measures[name];
-            const message = `The operation has ${asked} ${WHAT[name]}; ${limit} are allowed.`;
-            context.reportError(exceed(name === 'fields' ? 'rootFields' : name, message, { allowed: limit, asked }, operation));
-          }
+        const { depth, aliases, fields, directives } = measureOperation(operation, (name) => context.getFragment(name), known);
+        const measured: Readonly<Record<MeasuredLimit, number>> = { depth, aliases, rootFields: fields, directives };
+        for (const limit of ['depth', 'aliases', 'rootFields', 'directives'] as const) {
+          const [allowed, asked] = [limits[limit], measured[limit]];
+          if (asked > allowed) context.reportError(toGraphQLError(limitExceeded.measure(limit, allowed, asked), operation));
         }
         return false;
       },
@@ -63,7 +53,6 @@ function measureOperation(operation: OperationDefinitionNode, find: FindFragment
   return { ...inside, directives: inside.directives + own };
 }
 
-/** `fields` counts those of this level alone, which for an operation are its root fields. */
 function measureSelections(selections: SelectionSetNode, find: FindFragment, known: Map<string, Measures>): Measures {
   const sum = { ...NOTHING };
   for (const selection of selections.selections) {

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { GraphQLError } from 'graphql';
+import { badRequest, type RequestRefused, unknownHash, untrustedDocument } from '../../domain/core/request-refusals.ts';
 import type { Params } from '../context.ts';
-import { refuse } from '../errors.ts';
 import { SizedCache } from './sized-cache.ts';
 
 /** Enough for some thousand typical documents. */
@@ -42,18 +41,15 @@ export class PersistedDocuments {
   }
 
   /** The text of the requested document, or the reason why there is none. */
-  find(params: Params): string | GraphQLError {
+  find(params: Params): string | RequestRefused {
     const { query, documentId } = params;
     const hash = hashOf(params);
     if (this.#trusted)
       return this.#findTrusted(this.#trusted, query, { documentId: documentId === undefined ? undefined : normalizeId(documentId), hash });
-    if (documentId !== undefined)
-      return refuse('BAD_REQUEST', 'A document is asked for by its id where the gateway is given trusted documents.');
+    if (documentId !== undefined) return badRequest.noTrustedDocuments();
     if (hash === undefined) return query;
-    if (query !== '')
-      return sha256(query) === hash ? query : refuse('BAD_REQUEST', 'sha256Hash is not the SHA-256 of the document in hex.');
-    // Apollo Client and urql recognize this message.
-    return this.#sent.get(hash) ?? refuse('PERSISTED_QUERY_NOT_FOUND', 'PersistedQueryNotFound');
+    if (query !== '') return sha256(query) === hash ? query : badRequest.otherHash();
+    return this.#sent.get(hash) ?? unknownHash();
   }
 
   /**
@@ -67,16 +63,14 @@ export class PersistedDocuments {
     this.#sent.set(hash, query, 2 * query.length + BYTES_PER_DOCUMENT);
   }
 
-  #findTrusted(trusted: ReadonlyMap<string, string>, query: string, asked: AskedIds): string | GraphQLError {
+  #findTrusted(trusted: ReadonlyMap<string, string>, query: string, asked: AskedIds): string | RequestRefused {
     const { documentId, hash } = asked;
-    if (documentId !== undefined && hash !== undefined && documentId !== hash)
-      return refuse('BAD_REQUEST', 'documentId and sha256Hash are not the same: send one of them.');
+    if (documentId !== undefined && hash !== undefined && documentId !== hash) return badRequest.idsDiffer('documentId', 'sha256Hash');
     const id = documentId ?? hash;
     const text = id === undefined ? undefined : trusted.get(id);
-    if (text !== undefined)
-      return query === '' || query === text ? text : refuse('BAD_REQUEST', 'The document is not the trusted document of this id.');
+    if (text !== undefined) return query === '' || query === text ? text : badRequest.otherDocument();
     if (this.#trustedTexts.has(query) && (id === undefined || id === sha256(query))) return query;
-    return refuse('DOCUMENT_NOT_TRUSTED', 'This document is not among those that the gateway was given to execute.');
+    return untrustedDocument();
   }
 }
 

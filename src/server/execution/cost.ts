@@ -33,11 +33,12 @@ import {
   Kind,
   type SelectionSetNode,
 } from 'graphql';
+import { limitExceeded } from '../../domain/core/request-refusals.ts';
 import type { Size } from '../../schema/core/sizes.ts';
 import type { Params } from '../context.ts';
 import { isIncluded, readCostVariables, readSize, type Values } from '../documents/cost-variables.ts';
 import type { Operation } from '../documents/documents.ts';
-import { exceed } from '../errors.ts';
+import { toGraphQLError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import { fragmentApplies } from './jit-size.ts';
 
@@ -80,17 +81,11 @@ function workOut(schema: GraphQLSchema, operation: Operation, values: Values, li
     const nodes = Math.ceil(
       price.ofObject(root, [operation.node.selectionSet], operation.node.operation === 'mutation' ? 'mutation' : 'object'),
     );
-    return { nodes, refusal: price.refusal ?? (nodes > limits.cost ? refuseCost(nodes, limits.cost) : null) };
+    return { nodes, refusal: price.refusal ?? (nodes > limits.cost ? toGraphQLError(limitExceeded.cost(limits.cost, nodes)) : null) };
   } catch (error) {
     if (!(error instanceof TooIntricate)) throw error;
-    return { nodes: limits.cost, refusal: refuseCost(null, limits.cost) };
+    return { nodes: limits.cost, refusal: toGraphQLError(limitExceeded.cost(limits.cost, null)) };
   }
-}
-
-function refuseCost(asked: number | null, allowed: number): GraphQLError {
-  const what = asked === null ? 'more than can be worked out' : `${asked} nodes`;
-  const message = `The operation may answer with ${what}; ${allowed} are allowed. Ask for smaller pages, or for fewer lists in lists.`;
-  return exceed('cost', message, { allowed, asked });
 }
 
 /** What stands around a selection set: a number is the size of the page that its lists are. */
@@ -173,9 +168,10 @@ class Price {
 
   #sizeOf(size: Size, node: FieldNode): number {
     const asked = readSize(size, node, this.#values);
-    if (size.isPage && asked > this.#limits.pageSize) this.refusal ??= refusePage(size, node, asked, this.#limits.pageSize);
+    const allowed = size.isPage ? this.#limits.pageSize : asked;
+    if (asked > allowed) this.refusal ??= toGraphQLError(limitExceeded.pageSize(node.name.value, size.by, { allowed, asked }), node);
     // What is less than nothing, or no whole number, is refused where it is read.
-    return Math.max(0, Math.min(asked, size.isPage ? this.#limits.pageSize : asked)) / size.perNode;
+    return Math.max(0, Math.min(asked, allowed)) / size.perNode;
   }
 
   #collect(type: GraphQLObjectType, sets: readonly SelectionSetNode[], fields: Map<string, FieldNode[]>, visited: Set<string>): void {
@@ -214,11 +210,6 @@ class Price {
     this.#numbers.set(set, this.#numbers.size);
     return this.#numbers.size - 1;
   }
-}
-
-function refusePage({ by }: Size, node: FieldNode, asked: number, allowed: number): GraphQLError {
-  const message = `${node.name.value}: ${by.join(' and ')} may ask for ${allowed} at most; got ${asked}.`;
-  return exceed('pageSize', message, { allowed, asked }, node);
 }
 
 function isList({ type }: GraphQLField<unknown, unknown>): boolean {

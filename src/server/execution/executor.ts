@@ -1,8 +1,8 @@
+import { limitExceeded } from '../../domain/core/request-refusals.ts';
 import type { Answer, Answers } from '../answers.ts';
 import type { ServerParts } from '../app.ts';
 import type { Rates } from '../connections/rates.ts';
 import { type OperationContext, wantsCost } from '../context.ts';
-import { exceed } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import type { Call } from '../watch/call.ts';
 import { Jit, type Run } from './jit.ts';
@@ -72,8 +72,7 @@ export class Executor<C extends object> {
     if (result !== null) return this.#answers.of(result, call);
     late.abort();
     running.catch(() => {}); // nobody waits for it any more
-    const refusal = exceed('executionMs', `The operation took longer than ${ms} ms.`, { allowed: ms, asked: null });
-    return this.#answers.refusal([refusal], call);
+    return this.#answers.refusal([limitExceeded.executionTime(ms)], call);
   }
 
   #withCost(answer: Answer, { params, cost: { nodes } }: OperationContext): Answer {

@@ -11,7 +11,8 @@ import type { Principal } from '../../domain/access/principal.ts';
 import { mayWriteFile, seesFile } from '../../domain/access/rights.ts';
 import type { Domain } from '../../domain/core/domain.ts';
 import { typeOfId } from '../../domain/core/ids.ts';
-import { Refusal } from '../../domain/core/refusals.ts';
+import { Refusal, wrongInput, wrongState } from '../../domain/core/refusals.ts';
+import { badRequest, keyEnded, limitExceeded, noFile, type RequestRefused } from '../../domain/core/request-refusals.ts';
 import { finishUpload, requireUpload } from '../../domain/files/fragments.ts';
 import { type FileAction, isSigned } from '../../domain/files/signatures.ts';
 import type { Count } from '../../instruments/instruments.ts';
@@ -32,29 +33,21 @@ const SAFE_TYPES =
 
 class FileRefusal extends Error {
   readonly status: number;
-  readonly code: string;
-  /** Beside the code, for programs. */
+  /** The code, and figures for programs. */
   readonly extensions: Readonly<Record<string, unknown>>;
-  constructor(status: number, code: string, message: string, extensions: Readonly<Record<string, unknown>> = {}) {
-    super(message);
+  constructor(status: number, refusal: Refusal | RequestRefused) {
+    super(refusal.message);
     this.status = status;
-    this.code = code;
-    this.extensions = extensions;
+    this.extensions = refusal instanceof Refusal ? { code: refusal.code } : refusal.extensions;
   }
 }
-const notFound = () => new FileRefusal(404, 'NOT_FOUND', 'There is no such fragment, or this URL is not good for it any more.');
-
-const tooLarge = (message: string, allowed: number, asked: number | null) =>
-  new FileRefusal(413, 'LIMIT_EXCEEDED', message, { limit: 'fragmentBytesAtMost', allowed, asked });
-
-const wrongSize = (announced: number, came: number) =>
-  new FileRefusal(422, 'INVALID_INPUT', `sizeBytes: ${announced} bytes were announced, ${came} came.`);
-
-const preconditionFailed = () => new FileRefusal(412, 'INVALID_STATE', 'If-Match: the fragment is not the one that is named.');
+const notFound = () => new FileRefusal(404, noFile());
+const wrongSize = (announced: number, came: number) => new FileRefusal(422, wrongInput.uploadSize(announced, came));
+const preconditionFailed = ({ status }: FragmentRow) => new FileRefusal(412, wrongState.fragmentIsOther(status));
 
 /** Throws a refusal of 429. */
 function requirePace(tooFast: TooFast | null): void {
-  if (tooFast) throw new FileRefusal(429, 'LIMIT_EXCEEDED', tooFast.error.message, tooFast.error.extensions);
+  if (tooFast) throw new FileRefusal(429, tooFast.error);
 }
 
 export interface FragmentEndpointParts {
@@ -91,7 +84,7 @@ export function fragmentEndpoint(domain: Domain, rates: Rates, parts: FragmentEn
 function actionOf(method: string | undefined): FileAction {
   if (method === 'PUT') return 'PUT';
   if (method === 'GET' || method === 'HEAD') return 'GET';
-  throw new FileRefusal(405, 'BAD_REQUEST', 'A fragment takes PUT, GET and HEAD.');
+  throw new FileRefusal(405, badRequest.fileMethod());
 }
 
 interface Asked {
@@ -133,7 +126,7 @@ function cutWithKey({ onKeyEnd }: FragmentEndpointParts, principal: Principal, r
       return;
     }
     response.once('finish', () => request.destroy());
-    sendRefusal(request, response, new FileRefusal(401, 'UNAUTHENTICATED', `The key ${why === 'expired' ? 'expired' : 'was revoked'}.`));
+    sendRefusal(request, response, new FileRefusal(401, keyEnded(why)));
   });
   response.once('close', stop);
 }
@@ -142,7 +135,7 @@ function cutWithKey({ onKeyEnd }: FragmentEndpointParts, principal: Principal, r
 function requireUnpacked({ headers }: IncomingMessage): void {
   const encoding = headers['content-encoding'];
   if (encoding === undefined || encoding.toLowerCase() === 'identity') return;
-  throw new FileRefusal(415, 'BAD_REQUEST', 'Send the bytes as they are, without a Content-Encoding.');
+  throw new FileRefusal(415, badRequest.contentEncoding());
 }
 
 async function put(
@@ -153,17 +146,17 @@ async function put(
   announced: FragmentRow,
 ): Promise<void> {
   const { id } = announced;
-  if (announced.status === 'READY') throw new FileRefusal(409, 'INVALID_STATE', 'The bytes of this fragment are stored already.');
+  if (announced.status === 'READY') throw new FileRefusal(409, wrongState.fragmentStored(announced.status, []));
   // Before the client is asked to continue: what is refused need not be sent.
   await requireUpload(domain, announced);
   requireUnpacked(request);
-  if (request.headers['content-range']) throw new FileRefusal(400, 'BAD_REQUEST', 'An upload is whole: Content-Range is not taken.');
+  if (request.headers['content-range']) throw new FileRefusal(400, badRequest.contentRange());
   const atMost = announced.sizeBytes ?? domain.limits.fragmentBytesAtMost;
   const length = Number(request.headers['content-length'] ?? Number.NaN);
-  if (length > atMost) throw tooLarge(`At most ${atMost} bytes are taken; ${length} were announced.`, atMost, length);
+  if (length > atMost) throw new FileRefusal(413, limitExceeded.fragmentAnnounced(atMost, length));
   if (announced.sizeBytes !== null && length < announced.sizeBytes) throw wrongSize(announced.sizeBytes, length);
   // There is nothing yet that it could match.
-  if (request.headers['if-match'] !== undefined) throw preconditionFailed();
+  if (request.headers['if-match'] !== undefined) throw preconditionFailed(announced);
   if (isAwaited(request)) response.writeContinue();
   // All bytes have arrived: the disk may take its time.
   request.once('end', () => request.socket.setTimeout(0));
@@ -206,7 +199,7 @@ function requireWhole(announced: FragmentRow, { sizeBytes, sha256 }: { sizeBytes
     throw wrongSize(announced.sizeBytes, sizeBytes);
   }
   if (announced.sha256 !== null && announced.sha256 !== sha256) {
-    throw new FileRefusal(422, 'INVALID_INPUT', `sha256: ${announced.sha256} was announced, the bytes have ${sha256}.`);
+    throw new FileRefusal(422, wrongInput.uploadHash(announced.sha256, sha256));
   }
 }
 
@@ -230,7 +223,7 @@ async function get(
     'content-security-policy': "default-src 'none'; sandbox",
   };
   const ifMatch = request.headers['if-match'];
-  if (ifMatch !== undefined && !matchesStrongly(ifMatch, etag)) throw preconditionFailed();
+  if (ifMatch !== undefined && !matchesStrongly(ifMatch, etag)) throw preconditionFailed(fragment);
   if (matches(request.headers['if-none-match'], etag)) {
     response.writeHead(304, headers).end();
     return;
@@ -284,12 +277,12 @@ function answerError(instruments: ServerInstruments, request: IncomingMessage, r
   }
   const refusal = refusalOf(error);
   if (!refusal) throw error;
-  noteLimit(instruments, { code: refusal.code, ...refusal.extensions });
+  noteLimit(instruments, refusal.extensions);
   sendRefusal(request, response, refusal);
 }
 
 function sendRefusal(request: IncomingMessage, response: ServerResponse, refusal: FileRefusal): void {
-  const body = JSON.stringify({ errors: [{ message: refusal.message, extensions: { code: refusal.code, ...refusal.extensions } }] });
+  const body = JSON.stringify({ errors: [{ message: refusal.message, extensions: refusal.extensions }] });
   // The rest of a refused upload is not read: the connection ends with the answer.
   const headers: Record<string, string> = request.method === 'PUT' ? { connection: 'close' } : {};
   const { retryAfterMs } = refusal.extensions;
@@ -300,7 +293,7 @@ function sendRefusal(request: IncomingMessage, response: ServerResponse, refusal
 function refusalOf(error: unknown): FileRefusal | null {
   if (error instanceof FileRefusal) return error;
   if (error instanceof RemovedMeanwhile) return notFound();
-  if (error instanceof TooManyBytes) return tooLarge(error.message, error.allowed, error.received);
-  if (error instanceof Refusal) return new FileRefusal(error.code === 'NOT_FOUND' ? 404 : 409, error.code, error.message);
+  if (error instanceof TooManyBytes) return new FileRefusal(413, limitExceeded.fragment(error));
+  if (error instanceof Refusal) return new FileRefusal(error.code === 'NOT_FOUND' ? 404 : 409, error);
   return null;
 }

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { badRequest, limitExceeded, type RequestRefused } from '../../domain/core/request-refusals.ts';
 import type { Params } from '../context.ts';
-import { exceed, refuse } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import { HttpRefusal } from './refusal.ts';
 import { readTarget } from './target.ts';
@@ -14,7 +14,7 @@ export function readParams(request: IncomingMessage, response: ServerResponse, l
 /** Throws an HttpRefusal of 405 for methods that GraphQL over HTTP does not know. */
 export function requireMethod({ method = '' }: IncomingMessage): void {
   if (['GET', 'HEAD', 'POST'].includes(method)) return;
-  throw new HttpRefusal(405, refuse('BAD_REQUEST', 'Use POST, or GET for queries.'), { allow: 'GET, HEAD, POST, OPTIONS' });
+  throw new HttpRefusal(405, badRequest.method(), { allow: 'GET, HEAD, POST, OPTIONS' });
 }
 
 /**
@@ -24,14 +24,14 @@ export function requireMethod({ method = '' }: IncomingMessage): void {
 async function readBodyParams(request: IncomingMessage, response: ServerResponse, limits: Limits): Promise<Params> {
   checkMediaType(request);
   const bytes = await readBody(request, response, limits);
-  if (!isUtf8(bytes)) throw badRequest('The body is not UTF-8.');
+  if (!isUtf8(bytes)) throw malformed(badRequest.notUtf8('body'));
   // Some editors put a byte order mark before a file.
   const text = bytes.toString('utf8').replace(/^\ufeff/, '');
   let body: unknown;
   try {
     body = JSON.parse(text);
   } catch {
-    throw badRequest(text === '' ? 'The body is empty: send {"query": "…"}.' : 'The body is not valid JSON.');
+    throw malformed(text === '' ? badRequest.emptyBody() : badRequest.bodyNoJson());
   }
   return checkParams(body);
 }
@@ -45,7 +45,7 @@ function readQueryString(request: IncomingMessage): Params {
     try {
       return JSON.parse(text);
     } catch {
-      throw badRequest(`"${name}" must be JSON.`);
+      throw wrongField(name, 'JSON');
     }
   };
   return checkParams({
@@ -62,22 +62,22 @@ function readSearch(search: string): URLSearchParams {
   try {
     decodeURIComponent(search.replaceAll(/%(?![\da-f]{2})/gi, '%25'));
   } catch {
-    throw badRequest('The query string is not UTF-8.');
+    throw malformed(badRequest.notUtf8('query string'));
   }
   return new URLSearchParams(search);
 }
 
 /** The params among the JSON that came. Throws an HttpRefusal of 400 that names the field. */
 export function checkParams(body: unknown): Params {
-  if (Array.isArray(body)) throw badRequest('Send one operation a request: batching is off.');
-  if (!isRecord(body)) throw badRequest('The body must be a JSON object.');
+  if (Array.isArray(body)) throw malformed(badRequest.batch());
+  if (!isRecord(body)) throw malformed(badRequest.bodyNoObject());
   const { query, operationName, variables, extensions, documentId = body.doc_id } = body;
-  if (operationName != null && typeof operationName !== 'string') throw badRequest('"operationName" must be a string or null.');
-  if (variables != null && !isRecord(variables)) throw badRequest('"variables" must be an object or null.');
-  if (extensions != null && !isRecord(extensions)) throw badRequest('"extensions" must be an object or null.');
-  if (documentId != null && typeof documentId !== 'string') throw badRequest('"documentId" must be a string or null.');
+  if (operationName != null && typeof operationName !== 'string') throw wrongField('operationName', 'a string or null');
+  if (variables != null && !isRecord(variables)) throw wrongField('variables', 'an object or null');
+  if (extensions != null && !isRecord(extensions)) throw wrongField('extensions', 'an object or null');
+  if (documentId != null && typeof documentId !== 'string') throw wrongField('documentId', 'a string or null');
   const isNamed = checkPersistedQuery(extensions?.persistedQuery) || documentId != null;
-  if (typeof query !== 'string' && !(query == null && isNamed)) throw badRequest('"query" must be a string: the GraphQL document.');
+  if (typeof query !== 'string' && !(query == null && isNamed)) throw malformed(badRequest.noQuery());
   return {
     query: query ?? '',
     // Some clients send an empty name for none.
@@ -91,10 +91,10 @@ export function checkParams(body: unknown): Params {
 /** Whether there is one: `{"version": 1, "sha256Hash": "…"}`. Throws an HttpRefusal of 400 that names the field. */
 function checkPersistedQuery(persisted: unknown): boolean {
   if (persisted == null) return false;
-  if (!isRecord(persisted)) throw badRequest('"extensions.persistedQuery" must be an object or null.');
+  if (!isRecord(persisted)) throw wrongField('extensions.persistedQuery', 'an object or null');
   const { version = 1, sha256Hash } = persisted;
-  if (version !== 1) throw badRequest('"extensions.persistedQuery.version" must be 1.');
-  if (typeof sha256Hash !== 'string') throw badRequest('"extensions.persistedQuery.sha256Hash" must be a string.');
+  if (version !== 1) throw wrongField('extensions.persistedQuery.version', '1');
+  if (typeof sha256Hash !== 'string') throw wrongField('extensions.persistedQuery.sha256Hash', 'a string');
   return true;
 }
 
@@ -102,10 +102,10 @@ function checkMediaType(request: IncomingMessage): void {
   const type = request.headers['content-type'];
   // The usual one by comparison, the rest by a parser: this is on the path of every request.
   const isJson = type === 'application/json' || (type !== undefined && isUtf8Json(type));
-  if (!isJson) throw new HttpRefusal(415, refuse('BAD_REQUEST', 'Send the request as JSON in UTF-8: "Content-Type: application/json".'));
+  if (!isJson) throw new HttpRefusal(415, badRequest.mediaType());
   const encoding = request.headers['content-encoding'];
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
-    throw new HttpRefusal(415, refuse('BAD_REQUEST', 'Send the body as it is, without a Content-Encoding.'));
+    throw new HttpRefusal(415, badRequest.contentEncoding());
   }
 }
 
@@ -122,10 +122,8 @@ function readBody(request: IncomingMessage, response: ServerResponse, limits: Li
   const { bodyBytes, bodyMs } = limits;
   const announced = Number(request.headers['content-length'] ?? 0);
   // Of one that does not say how long it is, no more than what came so far can be said.
-  const tooLarge = (asked: number) =>
-    new HttpRefusal(413, exceed('bodyBytes', `The body is larger than ${bodyBytes} bytes.`, { allowed: bodyBytes, asked }));
-  const tooSlow = () =>
-    new HttpRefusal(408, exceed('bodyMs', `The body took longer than ${bodyMs} ms to arrive.`, { allowed: bodyMs, asked: null }));
+  const tooLarge = (asked: number) => new HttpRefusal(413, limitExceeded.body(bodyBytes, asked));
+  const tooSlow = () => new HttpRefusal(408, limitExceeded.bodyTime(bodyMs));
   if (announced > bodyBytes) return Promise.reject(tooLarge(announced));
   if (isAwaited(request)) response.writeContinue();
   return new Promise((resolve, reject) => {
@@ -138,7 +136,7 @@ function readBody(request: IncomingMessage, response: ServerResponse, limits: Li
       else chunks.push(chunk);
     };
     const done = () => settle(null);
-    const broken = () => settle(new HttpRefusal(400, refuse('BAD_REQUEST', 'The body broke off.')));
+    const broken = () => settle(malformed(badRequest.bodyBrokeOff()));
     const settle = (refusal: HttpRefusal | null) => {
       clearTimeout(timer);
       request.off('data', take).off('end', done).off('close', broken).off('error', broken);
@@ -158,9 +156,8 @@ function readBody(request: IncomingMessage, response: ServerResponse, limits: Li
 export const isAwaited = ({ headers: { expect } }: IncomingMessage): boolean =>
   expect !== undefined && /(^|,)\s*100-continue\s*(,|$)/i.test(expect);
 
-function badRequest(message: string): HttpRefusal {
-  return new HttpRefusal(400, refuse('BAD_REQUEST', message));
-}
+const malformed = (refusal: RequestRefused) => new HttpRefusal(400, refusal);
+const wrongField = (name: string, what: string) => malformed(badRequest.field(name, what));
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,18 +1,17 @@
-import type { GraphQLError } from 'graphql';
 import type { TooFast } from '../connections/rates.ts';
-import { type Mask, refuse } from '../errors.ts';
+import type { Mask, Refused } from '../errors.ts';
 import type { Call } from '../watch/call.ts';
 
-/** A request that is refused before it is GraphQL: `status` is the HTTP one, `error` the body's only error. */
+/** A request that is refused with this status. The body has one error, with these extensions. */
 export class HttpRefusal extends Error {
   readonly status: number;
-  readonly error: GraphQLError;
+  readonly extensions: Refused['extensions'];
   readonly headers: Readonly<Record<string, string>>;
 
-  constructor(status: number, error: GraphQLError, headers: Readonly<Record<string, string>> = {}) {
-    super(error.message);
+  constructor(status: number, { message, extensions }: Refused, headers: Readonly<Record<string, string>> = {}) {
+    super(message);
     this.status = status;
-    this.error = error;
+    this.extensions = extensions;
     this.headers = headers;
   }
 }
@@ -25,7 +24,7 @@ export function requirePace(tooFast: TooFast | null): void {
 /** What was thrown, as it is answered. What is no refusal is a fault of ours, or of the database. */
 export function refusalOf(thrown: unknown, mask: Mask, call: Call): HttpRefusal {
   if (thrown instanceof HttpRefusal) return thrown;
-  const { message, extensions } = mask(thrown, call);
-  if (extensions?.code === 'UNAVAILABLE') return new HttpRefusal(503, refuse('UNAVAILABLE', message), { 'retry-after': '1' });
-  return new HttpRefusal(500, refuse('INTERNAL_ERROR', message, extensions));
+  const { message, extensions = {} } = mask(thrown, call);
+  const isUnavailable = extensions.code === 'UNAVAILABLE';
+  return new HttpRefusal(isUnavailable ? 503 : 500, { message, extensions }, isUnavailable ? { 'retry-after': '1' } : {});
 }

@@ -14,8 +14,8 @@ export function replyWith(answer: Answer, accept: string | undefined): Reply {
   return { status: statusOf(answer, mediaType), headers: headersOf(mediaType, answer.text), text: answer.text };
 }
 
-export function replyWithRefusal({ status, error, headers }: HttpRefusal, accept: string | undefined): Reply {
-  const text = JSON.stringify({ errors: [error.toJSON()] });
+export function replyWithRefusal({ status, message, extensions, headers }: HttpRefusal, accept: string | undefined): Reply {
+  const text = JSON.stringify({ errors: [{ message, extensions }] });
   return { status, headers: { ...headersOf(chooseMediaType(accept), text), ...headers }, text };
 }
 

@@ -1,6 +1,6 @@
 import { Kind, type OperationDefinitionNode } from 'graphql';
+import { badRequest } from '../../domain/core/request-refusals.ts';
 import type { Params } from '../context.ts';
-import { refuse } from '../errors.ts';
 import { HttpRefusal } from './refusal.ts';
 
 /**
@@ -20,11 +20,6 @@ export function findCursorVariable({ selectionSet }: OperationDefinitionNode): s
 /** The same params, going on after the event of that id. Throws an HttpRefusal of 400 where the document leaves no place for it. */
 export function goOnAfter(params: Params, id: string | undefined, variable: string | null): Params {
   if (id === undefined || id === '') return params;
-  if (variable === null) {
-    throw new HttpRefusal(
-      400,
-      refuse('BAD_REQUEST', 'Last-Event-ID goes on from a cursor: pass a variable as `after` of the subscription.'),
-    );
-  }
+  if (variable === null) throw new HttpRefusal(400, badRequest.noCursorVariable());
   return { ...params, variables: { ...params.variables, [variable]: id } };
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { refuse } from '../errors.ts';
+import { foreignOrigin } from '../../domain/core/request-refusals.ts';
 import { isAllowedOrigin } from '../http/cors.ts';
 import { HttpRefusal } from '../http/refusal.ts';
 import type { HttpPlugin } from '../yoga.ts';
@@ -15,7 +15,7 @@ export function useCsrfPrevention(origins: readonly string[]): HttpPlugin {
   return {
     onRequestParse({ serverContext: { req } }) {
       if (!isOfAnotherSite(req) || isListed(req, origins)) return;
-      throw new HttpRefusal(403, refuse('FORBIDDEN', 'Pages of this site may not ask here: its origin is not among --origins.'));
+      throw new HttpRefusal(403, foreignOrigin());
     },
   };
 }

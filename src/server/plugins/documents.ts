@@ -1,11 +1,12 @@
 import type { GraphQLError } from 'graphql';
+import { badRequest } from '../../domain/core/request-refusals.ts';
 import type { Answers } from '../answers.ts';
 import type { ServerParts } from '../app.ts';
 import type { Asked } from '../context.ts';
 import { Documents, type Operation } from '../documents/documents.ts';
 import { ManifestUnusable } from '../documents/manifest.ts';
 import { PersistedDocuments } from '../documents/persisted.ts';
-import { OperationRefused, refuse } from '../errors.ts';
+import { OperationRefused, toGraphQLError } from '../errors.ts';
 import { HttpRefusal } from '../http/refusal.ts';
 import type { PipelinePlugin } from '../pipeline.ts';
 import type { OperationWatch } from '../watch/operation-watch.ts';
@@ -37,7 +38,7 @@ export function useDocuments<C extends object>(parts: ServerParts<C>, answers: A
 
   function find({ params }: Asked): Operation | readonly GraphQLError[] {
     const text = persisted.find(params);
-    if (typeof text !== 'string') return [text];
+    if (typeof text !== 'string') return [toGraphQLError(text)];
     try {
       const found = documents.find(text, params.operationName);
       if ('node' in found) persisted.remember(params);
@@ -52,7 +53,7 @@ export function useDocuments<C extends object>(parts: ServerParts<C>, answers: A
       const found = find(context);
       if (!('node' in found)) throw new OperationRefused(watch.refused(context, found));
       if (found.node.operation === 'mutation' && !context.mayMutate) {
-        throw new HttpRefusal(405, refuse('BAD_REQUEST', 'Send mutations with POST.'), { allow: 'POST' });
+        throw new HttpRefusal(405, badRequest.mutationByGet(), { allow: 'POST' });
       }
       extendContext({ operation: found });
       setParsedDocument(found.document);

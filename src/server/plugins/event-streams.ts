@@ -1,7 +1,7 @@
+import { badRequest, keyEnded, limitExceeded } from '../../domain/core/request-refusals.ts';
 import type { Answers } from '../answers.ts';
 import type { ServerParts } from '../app.ts';
 import { keyOf, type Tally } from '../connections/tally.ts';
-import { exceed, refuse } from '../errors.ts';
 import { FrameStream } from '../execution/frames.ts';
 import { readStreamWish } from '../http/accept.ts';
 import { HttpRefusal } from '../http/refusal.ts';
@@ -16,7 +16,7 @@ export function useEventStreams<C extends object>(parts: ServerParts<C>, answers
       if (readStreamWish(req.headers.accept) === 'none') throw refuseSubscription();
       if (req.method === 'HEAD') return setResultAndStopExecution(NOTHING);
       const release = ofKey.take(keyOf(principal));
-      if (!release) throw new HttpRefusal(429, refuseStream(parts.limits.socketsPerKey));
+      if (!release) throw new HttpRefusal(429, limitExceeded.streams(parts.limits.socketsPerKey));
       res.once('close', release);
       const id = req.headers['last-event-id'];
       const cursorVariable = findCursorVariable(operation.node);
@@ -30,10 +30,7 @@ export function useEventStreams<C extends object>(parts: ServerParts<C>, answers
           if (!(result instanceof FrameStream)) return;
           if (res.closed) return void result.return();
           // Clients of streams cannot be told by a close code: the last frame says it.
-          const stop = parts.onKeyEnd(principal, (why) => {
-            const message = `The key was ${why === 'expired' ? 'good until now: it expired' : 'revoked'}.`;
-            result.end(answers.refusal([refuse('UNAUTHENTICATED', message)]).text);
-          });
+          const stop = parts.onKeyEnd(principal, (why) => result.end(answers.refusal([keyEnded(why)]).text));
           res.once('close', stop);
         },
       };
@@ -42,14 +39,7 @@ export function useEventStreams<C extends object>(parts: ServerParts<C>, answers
 }
 
 /** Of a client that takes no stream. */
-export function refuseSubscription(): HttpRefusal {
-  const message = 'Subscribe over a WebSocket (graphql-transport-ws) or with "Accept: text/event-stream".';
-  return new HttpRefusal(406, refuse('BAD_REQUEST', message));
-}
-
-function refuseStream(allowed: number) {
-  return exceed('socketsPerKey', 'This key has too many sockets and streams open.', { allowed, asked: allowed + 1 });
-}
+export const refuseSubscription = () => new HttpRefusal(406, badRequest.noStream());
 
 /** HEAD is told what the stream would be; none is opened for it. */
 async function* none(): AsyncGenerator<never> {}

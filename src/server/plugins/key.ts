@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Principal } from '../../domain/access/principal.ts';
+import { invalidKey } from '../../domain/core/request-refusals.ts';
 import type { ServerParts } from '../app.ts';
 import { admit } from '../connections/arrivals.ts';
-import { refuse, UNAUTHENTICATED } from '../errors.ts';
 import { HttpRefusal, requirePace } from '../http/refusal.ts';
 import type { HttpPlugin } from '../yoga.ts';
 
@@ -24,7 +24,7 @@ export async function requireKey<C extends object>(
   const principal = await parts.authenticate(request.headers.authorization);
   if (!principal) {
     requirePace(parts.rates.takeOfStranger(request));
-    throw new HttpRefusal(401, refuse('UNAUTHENTICATED', UNAUTHENTICATED), { 'www-authenticate': 'Bearer' });
+    throw new HttpRefusal(401, invalidKey(), { 'www-authenticate': 'Bearer' });
   }
   admit(request);
   requirePace(parts.rates.takeOf(principal, 1, response));

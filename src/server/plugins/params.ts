@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Principal } from '../../domain/access/principal.ts';
+import { badRequest } from '../../domain/core/request-refusals.ts';
 import type { ServerParts } from '../app.ts';
 import { keyOf } from '../connections/tally.ts';
 import type { Asked, Params } from '../context.ts';
-import { refuse } from '../errors.ts';
 import { readParams, requireMethod } from '../http/params.ts';
 import { HttpRefusal } from '../http/refusal.ts';
 import type { Call } from '../watch/call.ts';
@@ -37,7 +37,7 @@ interface HttpRequest {
 
 /** A request over HTTP as the pipeline takes it. Throws an HttpRefusal where the client has gone by now. */
 export function askedBy<C extends object>(parts: ServerParts<C>, { req, res, call, principal, params }: HttpRequest): Asked {
-  if (res.closed) throw new HttpRefusal(400, refuse('BAD_REQUEST', 'The client has gone.'));
+  if (res.closed) throw new HttpRefusal(400, badRequest.clientGone());
   const account = parts.unsent.open(keyOf(principal));
   const share = account.share();
   res.once('close', () => {

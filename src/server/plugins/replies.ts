@@ -23,7 +23,7 @@ export function useReplies<C extends object>({ instruments }: ServerParts<C>, an
     if (Symbol.asyncIterator in result) return streamOf(result, hasCursors);
     const made = 'outcome' in result ? result : madeOf(result.errors ?? [], answers, call);
     if (made instanceof HttpRefusal) {
-      noteLimit(instruments, made.error.extensions);
+      noteLimit(instruments, made.extensions);
       return responseOf(replyWithRefusal(made, accept));
     }
     const isOfSubscription = made === result && operation?.node.operation === 'subscription';

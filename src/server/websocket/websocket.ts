@@ -3,11 +3,12 @@ import type { Duplex } from 'node:stream';
 import { type Context, type ExecutionResult, handleProtocols, makeServer, type Server, type SubscribePayload } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Principal } from '../../domain/access/principal.ts';
+import { limitExceeded, noConnectionInit } from '../../domain/core/request-refusals.ts';
 import type { GraphqlParts } from '../app.ts';
 import { networkOf } from '../connections/rates.ts';
 import { keyOf, Tally } from '../connections/tally.ts';
 import type { Account } from '../connections/unsent.ts';
-import { exceed, OperationRefused, refuse } from '../errors.ts';
+import { OperationRefused, toGraphQLError } from '../errors.ts';
 import { isAllowedOrigin } from '../http/cors.ts';
 import { checkParams } from '../http/params.ts';
 import { HttpRefusal, requirePace } from '../http/refusal.ts';
@@ -187,12 +188,8 @@ export class WebSocketEndpoint<C extends object> {
   #find({ extra }: Context<Record<string, unknown>, Extra>, id: string, payload: SubscribePayload) {
     const { subscriptionsPerSocket } = this.#parts.limits;
     const { running, account, inbox } = extra;
-    if (!extra.principal || !account) return [refuse('UNAUTHENTICATED', 'Begin with connection_init.')];
-    if (running.size >= subscriptionsPerSocket) {
-      const asked = running.size + 1;
-      const message = `A socket takes ${subscriptionsPerSocket} operations at a time.`;
-      return [exceed('subscriptionsPerSocket', message, { allowed: subscriptionsPerSocket, asked })];
-    }
+    if (!extra.principal || !account) return [toGraphQLError(noConnectionInit())];
+    if (running.size >= subscriptionsPerSocket) return [toGraphQLError(limitExceeded.operations(subscriptionsPerSocket, running.size + 1))];
     extra.operations += 1;
     const call: Call = { id: `${extra.id}.${extra.operations}`, transport: 'websocket' };
     const share = account.share();
@@ -219,7 +216,7 @@ export class WebSocketEndpoint<C extends object> {
     } catch (error) {
       share.close();
       if (error instanceof OperationRefused) return error.errors;
-      if (error instanceof HttpRefusal) return [error.error];
+      if (error instanceof HttpRefusal) return [toGraphQLError(error)];
       throw error;
     }
   }
@@ -251,11 +248,8 @@ function readAuthorization(payload: Readonly<Record<string, unknown>> | undefine
 }
 
 function refuseStranger(connection: Duplex, allowed: number): void {
-  const error = exceed('strangersPerAddress', 'Too many sockets of your address have not shown a key yet.', {
-    allowed,
-    asked: allowed + 1,
-  });
-  const body = JSON.stringify({ errors: [error] });
+  const { message, extensions } = limitExceeded.socketsWithoutKey(allowed);
+  const body = JSON.stringify({ errors: [{ message, extensions }] });
   const head = ['HTTP/1.1 429 Too Many Requests', 'Connection: close', 'Content-Type: application/json', 'Retry-After: 1'];
   refuseUpgrade(connection, `${head.join('\r\n')}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
 }
