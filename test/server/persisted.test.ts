@@ -78,7 +78,8 @@ describe('The hash of a document', () => {
       server = await startSample();
       const refused = { message: expect.stringContaining(`"${field}" must be`), extensions: { code: 'BAD_REQUEST' } };
       for (const body of [{ extensions: { persistedQuery } }, { query: '{ hello }', extensions: { persistedQuery } }]) {
-        for (const headers of [{}, { origin: server.url }])
+        // The second is not for the hot path.
+        for (const headers of [{}, { 'content-type': 'application/json; charset=utf-8' }])
           expect(await server.post(body, headers)).toMatchObject({ status: 400, body: { errors: [refused] } });
         const search = new URLSearchParams(
           Object.entries(body).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]),
@@ -231,6 +232,64 @@ describe('Where a gateway has trusted documents', () => {
     const [count, ...named] = String(failure).split('\n');
     expect(count).toContain('7 trusted documents cannot be executed.');
     expect(named.map((line) => line.slice(0, 10))).toEqual([0, 1, 2, 3, 4].map((i) => `"broken-${i}"`).concat('…'));
+  });
+});
+
+describe('A request with the id of a document under both of its names', () => {
+  const trustedDocuments = new Map([
+    ['first', 'query First { hello }'],
+    ['second', 'query Second { me }'],
+  ]);
+
+  async function ways(at: SampleServer, body: Record<string, string>): Promise<unknown[]> {
+    const search = new URLSearchParams(body);
+    const got = await fetch(`${at.url}/graphql?${search}`, { headers: { authorization: 'Bearer tyk_alice' } });
+    const posts = ['application/json', 'application/json; charset=utf-8'].map(async (type) => at.post(body, { 'content-type': type }));
+    return [
+      ...(await Promise.all(posts)).map((post) => [post.status, post.body]),
+      [got.status, await got.json()],
+      await subscribe(at, body),
+    ];
+  }
+
+  test('is refused where they differ, and both names are named, by POST, by GET and over a WebSocket', async () => {
+    for (const options of [{}, { trustedDocuments }]) {
+      server = await startSample(options);
+      const refused = { message: expect.stringMatching(/documentId and doc_id/), extensions: { code: 'BAD_REQUEST' } };
+      const answer = [400, { errors: [refused] }];
+      const socket = { id: '1', type: 'error', payload: [refused] };
+      expect(await ways(server, { documentId: 'first', doc_id: 'second' })).toEqual([answer, answer, answer, socket]);
+      expect(server.contexts()).toBe(0);
+      await server.close(0);
+    }
+  });
+
+  test('is executed where they are the same', async () => {
+    server = await startSample({ trustedDocuments });
+    const known = { data: { hello: 'world' } };
+    const answer = [200, known];
+    expect(await ways(server, { documentId: 'first', doc_id: 'first' })).toEqual([
+      ...[answer, answer, answer],
+      { id: '1', type: 'next', payload: known },
+    ]);
+  });
+
+  test.each([{ documentId: 5 }, { doc_id: 5 }])('that is a number is refused by that name (%j)', async (body) => {
+    server = await startSample({ trustedDocuments });
+    const [name] = Object.keys(body);
+    const errors = [{ message: `"${name}" must be a string or null.`, extensions: { code: 'BAD_REQUEST' } }];
+    expect(await server.post(body)).toMatchObject({ status: 400, body: { errors } });
+  });
+
+  test('is executed by the one that is not null', async () => {
+    server = await startSample({ trustedDocuments });
+    for (const body of [
+      { documentId: null, doc_id: 'first' },
+      { documentId: 'first', doc_id: null },
+    ]) {
+      expect((await server.post(body)).body).toEqual({ data: { hello: 'world' } });
+      expect(await subscribe(server, body)).toEqual({ id: '1', type: 'next', payload: { data: { hello: 'world' } } });
+    }
   });
 });
 
