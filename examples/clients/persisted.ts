@@ -18,7 +18,7 @@
  *
  * Send the id of a document as `extensions.persistedQuery.sha256Hash`, or as `documentId` or
  * `doc_id` next to the variables, over a WebSocket too. An id may have the prefix `sha256:`. If the
- * text is sent as well, it must be the document of that id.
+ * text is sent as well, it must be the document of that id. Ids that differ are refused.
  *
  * The gateway does not start when FILE cannot be used: a document that is invalid, one id for two
  * documents, an id of the gateway's own. An empty `--documents` or `TRAINYARD_DOCUMENTS` is refused

@@ -53,7 +53,8 @@ function readQueryString(request: IncomingMessage): Params {
     operationName: searchParams.get('operationName'),
     variables: readJson('variables'),
     extensions: readJson('extensions'),
-    documentId: searchParams.get('documentId') ?? searchParams.get('doc_id'),
+    documentId: searchParams.get('documentId'),
+    doc_id: searchParams.get('doc_id'),
   });
 }
 
@@ -71,12 +72,12 @@ function readSearch(search: string): URLSearchParams {
 export function checkParams(body: unknown): Params {
   if (Array.isArray(body)) throw malformed(badRequest.batch());
   if (!isRecord(body)) throw malformed(badRequest.bodyNoObject());
-  const { query, operationName, variables, extensions, documentId = body.doc_id } = body;
-  if (operationName != null && typeof operationName !== 'string') throw wrongField('operationName', 'a string or null');
+  const { query, variables, extensions } = body;
+  const operationName = readString(body, 'operationName');
   if (variables != null && !isRecord(variables)) throw wrongField('variables', 'an object or null');
   if (extensions != null && !isRecord(extensions)) throw wrongField('extensions', 'an object or null');
-  if (documentId != null && typeof documentId !== 'string') throw wrongField('documentId', 'a string or null');
-  const isNamed = checkPersistedQuery(extensions?.persistedQuery) || documentId != null;
+  const documentId = readDocumentId(body);
+  const isNamed = checkPersistedQuery(extensions?.persistedQuery) || documentId !== null;
   if (typeof query !== 'string' && !(query == null && isNamed)) throw malformed(badRequest.noQuery());
   return {
     query: query ?? '',
@@ -84,8 +85,21 @@ export function checkParams(body: unknown): Params {
     ...(operationName ? { operationName } : {}),
     ...(variables ? { variables } : {}),
     ...(extensions ? { extensions } : {}),
-    ...(documentId == null ? {} : { documentId }),
+    ...(documentId === null ? {} : { documentId }),
   };
+}
+
+function readString(body: Readonly<Record<string, unknown>>, name: string): string | null {
+  const value = body[name] ?? null;
+  if (value !== null && typeof value !== 'string') throw wrongField(name, 'a string or null');
+  return value;
+}
+
+/** Relay's name for it is `doc_id`. */
+function readDocumentId(body: Readonly<Record<string, unknown>>): string | null {
+  const [documentId, docId] = [readString(body, 'documentId'), readString(body, 'doc_id')];
+  if (documentId !== null && docId !== null && documentId !== docId) throw malformed(badRequest.idsDiffer('documentId', 'doc_id'));
+  return documentId ?? docId;
 }
 
 /** Whether there is one: `{"version": 1, "sha256Hash": "…"}`. Throws an HttpRefusal of 400 that names the field. */
