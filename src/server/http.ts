@@ -57,12 +57,12 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
     if (origins.length > 0) response.setHeader('vary', 'Origin');
     if (isPreflight(request)) return answerByYoga(request, response, call, target);
     if (request.method === 'OPTIONS') return void response.writeHead(204, { allow: methodsOf(path) }).end();
+    allowOrigin(request, response, origins);
     requireKnownCoding(request);
     if (path === '/graphql') {
       if (isHot(request)) return answerHot(graphql, request, response, call);
       return answerByYoga(request, response, call, target);
     }
-    allowOrigin(request, response, origins);
     if (path === '/health/live') return answerLive(response);
     if (path === '/health/ready') return answerReady(response, phase, parts.ready);
     if (path.startsWith('/graphql/')) return (await import('./graphiql/assets.ts')).answerAsset(target, request, response);

@@ -31,8 +31,8 @@ export type HttpPlugin = Plugin<HttpContext, HttpContext>;
 /**
  * The server of `/graphql`: graphql-yoga, with the gateway's pipeline among its plugins.
  *
- * It answers GET, HEAD, server-sent events, GraphiQL, preflights, browsers, and whatever asks in an unusual way. POST with JSON by
- * programs (hot-path.ts) and WebSockets (websocket/) come to the same pipeline without it.
+ * It answers GET, HEAD, server-sent events, GraphiQL, preflights, and unusual requests. POST with
+ * JSON (hot-path.ts) and WebSockets (websocket/) come to the same pipeline without it.
  */
 export function createServerOfGraphql<C extends object>(parts: GraphqlParts<C>) {
   const { pipeline, connections, ofKey, origins } = parts;
@@ -41,7 +41,7 @@ export function createServerOfGraphql<C extends object>(parts: GraphqlParts<C>) 
     schema: parts.schema,
     graphiql: (_request, { req }) => parts.trustedDocuments === null && wantsPage(req),
     renderGraphiQL: renderPage,
-    cors: corsOf(origins),
+    cors: corsOf(origins), // of preflights
     plugins: [
       usePageHeaders(),
       useCsrfPrevention(origins), // what pages of other sites may not ask: 403

@@ -19,6 +19,9 @@ const TYPES = { 'the hot path': 'application/json', Yoga: 'application/json; cha
 type Way = keyof typeof TYPES;
 const MEDIA_TYPES = ['application/json', 'application/graphql-response+json'];
 
+/** An origin of other pages that may call. */
+const LISTED = 'https://console.example.com';
+
 /** Each way has its own gateway, so that the second is asked in the same state as the first. */
 interface Side {
   readonly gateway: Gateway;
@@ -28,7 +31,7 @@ let sides: Readonly<Record<Way, Side>>;
 
 async function open(): Promise<Side & { stop(): Promise<void> }> {
   const database = await createSqliteDatabase();
-  const gateway = await startGateway({ database, flags: ['--key-rate', 'off'] });
+  const gateway = await startGateway({ database, flags: ['--key-rate', 'off', '--origins', LISTED] });
   const query = 'mutation { createProject(input: { name: "Both ways" }) { ... on CreateProjectPayload { project { id } } } }';
   const { data } = await ask(gateway, gateway.adminKey, query);
   const { createProject } = data as { createProject: { project: { id: string } } }; // the document selects it
@@ -67,7 +70,7 @@ function withoutChance(text: string): string {
 }
 
 /** Node's own client, which reports the headers as they came. */
-async function send(way: Way, body: string | Uint8Array, { headers = {}, path = '' }: Extra): Promise<Told> {
+async function send(way: Way, body: string | Uint8Array, { headers = {}, headersOf, path = '' }: Extra): Promise<Told> {
   const { gateway } = sides[way];
   const sent = request(`${gateway.url}/graphql${path}`, {
     method: 'POST',
@@ -75,6 +78,7 @@ async function send(way: Way, body: string | Uint8Array, { headers = {}, path = 
       authorization: `Bearer ${gateway.adminKey}`,
       'content-length': Buffer.byteLength(body),
       ...headers,
+      ...headersOf?.(sides[way]),
       'content-type': TYPES[way],
     },
     agent: false,
@@ -90,6 +94,8 @@ async function send(way: Way, body: string | Uint8Array, { headers = {}, path = 
 
 interface Extra {
   readonly headers?: Readonly<Record<string, string>>;
+  /** For each gateway, whose origin is its own. */
+  readonly headersOf?: (side: Side) => Readonly<Record<string, string>>;
   readonly path?: string;
 }
 
@@ -136,6 +142,46 @@ describe('Both ways in give the same answer', () => {
     await bothWays(() => '{"query":"{ viewer { kind } }"}', { headers });
     await bothWays(() => '{"query":"{ nothing }"}', { headers });
     await bothWays(() => '{"query":"{ viewer { kind } }","extensions":{"cost":true}}', { headers });
+  });
+});
+
+describe('A page of a browser is answered alike both ways', () => {
+  const own = ({ gateway }: Side) => ({ origin: gateway.url });
+  const cors = (headers: IncomingHttpHeaders) => Object.keys(headers).filter((name) => name.startsWith('access-control-'));
+
+  test.each([
+    ['no origin', () => ({}), 200, []],
+    ["the gateway's own origin", own, 200, []],
+    ['a listed origin', () => ({ origin: LISTED }), 200, ['access-control-allow-origin', 'access-control-expose-headers']],
+    ['another origin', () => ({ origin: 'https://elsewhere.example' }), 200, []],
+    ['the origin null', () => ({ origin: 'null' }), 200, []],
+  ] as const)('with %s', async (_, originOf, status, allowed) => {
+    for (const query of ['{ viewer { kind } }', '{ nothing }']) {
+      const told = await bothWays(() => JSON.stringify({ query }), {
+        headersOf: (side) => ({ ...originOf(side), 'sec-fetch-mode': 'cors', 'sec-fetch-site': 'same-origin' }),
+      });
+      expect(told.status).toBe(status);
+      expect(cors(told.headers).sort()).toEqual(allowed);
+      expect(told.headers.vary).toBe('Origin');
+      if (allowed.length > 0) expect(told.headers['access-control-allow-origin']).toBe(LISTED);
+    }
+  });
+
+  test.each([
+    ['cross-site', 'https://elsewhere.example', 403],
+    ['same-site', 'https://elsewhere.example', 403],
+    ['cross-site', undefined, 403],
+    ['cross-site', LISTED, 200],
+    ['same-site', LISTED, 200],
+    ['none', undefined, 200],
+  ] as const)('whose browser calls the request %s, with the origin %s', async (site, origin, status) => {
+    const headers = { ...(origin ? { origin } : {}), 'sec-fetch-mode': 'cors', 'sec-fetch-site': site };
+    const told = await bothWays(() => '{"query":"{ viewer { kind } }"}', { headers });
+    expect(told.status).toBe(status);
+    // Where it comes from is asked before its key.
+    expect((await bothWays(() => '{"query":"{ viewer { kind } }"}', { headers: { ...headers, authorization: '' } })).status).toBe(
+      status === 200 ? 401 : 403,
+    );
   });
 });
 

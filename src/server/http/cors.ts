@@ -15,7 +15,7 @@ export function isAllowedOrigin(request: IncomingMessage, listed: readonly strin
   }
 }
 
-/** What pages of the listed origins may do. Those of others get no header at all: a browser then keeps the answer from them. */
+/** What pages of the listed origins may do. Pages of others get no CORS header, so a browser keeps the answer from them. */
 const ALLOWED = {
   methods: ['GET', 'POST', 'PUT'],
   allowedHeaders: ['authorization', 'content-type', 'last-event-id', 'x-request-id', 'traceparent'],
@@ -25,15 +25,15 @@ const ALLOWED = {
   credentials: false,
 };
 
-/** CORS as Yoga takes it, for preflights to anywhere and for all that it answers. */
+/** CORS of preflights, which Yoga answers for every path. */
 export function corsOf(listed: readonly string[]): (request: Request) => CORSOptions {
-  return ({ headers }) => {
+  return ({ method, headers }) => {
     const origin = headers.get('origin');
-    return origin !== null && listed.includes(origin) && { ...ALLOWED, origin: [origin] };
+    return method === 'OPTIONS' && origin !== null && listed.includes(origin) && { ...ALLOWED, origin: [origin] };
   };
 }
 
-/** The same for an answer that is not Yoga's: that of a file, say. */
+/** CORS of every other request, whoever answers it. */
 export function allowOrigin({ headers: { origin } }: IncomingMessage, response: ServerResponse, listed: readonly string[]): void {
   if (origin === undefined || !listed.includes(origin)) return;
   response.setHeader('access-control-allow-origin', origin);

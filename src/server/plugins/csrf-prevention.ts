@@ -5,22 +5,27 @@ import { HttpRefusal } from '../http/refusal.ts';
 import type { HttpPlugin } from '../yoga.ts';
 
 /**
- * Refuses what a page of another site makes a browser ask without a preflight (cross-site request forgery).
+ * Refuses requests that a page of another site makes a browser send (cross-site request forgery).
  *
- * Most of it fails by itself: keys are sent in a header that no browser adds, mutations need POST, and POST needs a content type that
- * takes a preflight. What is left is a gateway behind a proxy that adds a key: there, an image of another site could run queries.
- * Browsers say of each request where it comes from (Fetch Metadata). Programs do not, and pass.
+ * Most of them fail anyway. No browser adds the header that keys are sent in, mutations need POST,
+ * and POST needs a content type that takes a preflight. But behind a proxy that adds a key, an
+ * image on another site could run queries. Browsers send the site that a request comes from (Fetch
+ * Metadata). Programs do not, and pass.
  */
 export function useCsrfPrevention(origins: readonly string[]): HttpPlugin {
   return {
     onRequestParse({ serverContext: { req } }) {
-      if (!isOfAnotherSite(req) || isListed(req, origins)) return;
-      throw new HttpRefusal(403, foreignOrigin());
+      requireOwnSite(req, origins);
     },
   };
 }
 
-/** A link that somebody follows is no request of the page that it stood on. */
+/** Throws an HttpRefusal of 403 for a request of a page that is neither ours nor of `origins`. */
+export function requireOwnSite(request: IncomingMessage, origins: readonly string[]): void {
+  if (isOfAnotherSite(request) && !isListed(request, origins)) throw new HttpRefusal(403, foreignOrigin());
+}
+
+/** Following a link is not a request of the page that the link is on. */
 function isOfAnotherSite({ headers }: IncomingMessage): boolean {
   const site = headers['sec-fetch-site'];
   return (site === 'cross-site' || site === 'same-site') && headers['sec-fetch-mode'] !== 'navigate';
