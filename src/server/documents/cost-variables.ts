@@ -1,9 +1,15 @@
-/** What of an operation's variables its cost depends on: those of sizes (`first: $n`) and those of @skip and @include. */
+/**
+ * The variables that the cost of an operation depends on: those of sizes (`first: $n`), and those
+ * of @skip and @include.
+ */
 import { type ArgumentNode, type FieldNode, Kind, type SelectionNode, type ValueNode, visit } from 'graphql';
 import { type Size, sizeArguments } from '../../schema/core/sizes.ts';
 import type { Operation } from './documents.ts';
 
-/** Of a number or a boolean itself, of a list how many entries it has. Undefined: left out, null, or of a kind that execution refuses. */
+/**
+ * A number, a boolean, or the number of entries of a list. Undefined: absent, null, or of a type that
+ * execution refuses.
+ */
 type Value = number | boolean | undefined;
 export type Values = ReadonlyMap<string, Value>;
 
@@ -21,7 +27,7 @@ export function findCostVariables({ document, node }: Pick<Operation, 'document'
   return new Map(definitions.map(({ variable, defaultValue }) => [variable.name.value, defaultValue && read(defaultValue, new Map())]));
 }
 
-/** What those variables are in one request, and a text that is the same where they are. */
+/** The values of those variables in one request. `key` is the same if all values are the same. */
 export function readCostVariables(
   defaults: Values,
   variables: Readonly<Record<string, unknown>> | undefined,
@@ -30,31 +36,31 @@ export function readCostVariables(
   let key = '';
   for (const [name, byDefault] of defaults) {
     const given = variables?.[name];
-    const value = given === undefined ? byDefault : weigh(given);
+    const value = given === undefined ? byDefault : readValue(given);
     values.set(name, value);
     key += `${value} `;
   }
   return { values, key };
 }
 
-function weigh(given: unknown): Value {
-  if (typeof given === 'boolean' || Number.isInteger(given)) return given as boolean | number; // as just seen
+function readValue(given: unknown): Value {
+  if (typeof given === 'boolean' || Number.isInteger(given)) return given as boolean | number; // as just checked
   return Array.isArray(given) ? given.length : undefined;
 }
 
-/** How many entries a field is asked for, in numbers of its argument: what it says, or the usual. */
+/** The size that a field asks for: the value of its size argument, or the usual size. */
 export function readSize({ by, usually }: Size, field: FieldNode, values: Values): number {
   for (const name of by) {
     const argument = field.arguments?.find((each) => each.name.value === name);
     const value = argument && read(argument.value, values);
     if (typeof value === 'number') return value;
-    // An id alone is a list of one.
+    // GraphQL coerces a single id to a list of one.
     if (name === 'ids' && argument && argument.value.kind !== Kind.NULL) return 1;
   }
   return usually;
 }
 
-/** Whether @skip and @include leave it in. */
+/** Whether @skip and @include keep this selection. */
 export function isIncluded({ directives }: SelectionNode, values: Values): boolean {
   if (!directives || directives.length === 0) return true;
   return directives.every((directive) => {

@@ -22,36 +22,39 @@ import { limitMeasures } from './measures.ts';
 import { SizedCache } from './sized-cache.ts';
 import { oneSubscriptionField } from './subscription-root.ts';
 
-/** One operation of a valid document, with what was learnt of it. */
+/** One operation of a valid document. */
 export interface Operation {
   readonly document: DocumentNode;
   readonly node: OperationDefinitionNode;
-  /** The document as it was sent: what makes two requests the same. */
+  /** The document as it was sent. Two requests are the same if their texts are. */
   readonly text: string;
   /** The variables that its cost depends on. */
   readonly costVariables: Values;
-  /** What it costs, by the values of those variables. */
+  /** Its costs, by the values of those variables. */
   readonly costs: Map<string, Cost>;
-  /** Its root field: `job`, `createJob`; `several` where it has more than one. What it is counted by, since names come from clients. */
+  /**
+   * Its root field, such as `job` or `createJob`; `several` if it has more than one. Metrics count
+   * by it, because clients choose the operation's name.
+   */
   readonly field: string;
-  /** How often it was executed. */
+  /** The number of its executions. */
   runs: number;
 }
 
 /** Enough for some thousand typical operations. */
 const MAX_BYTES = 32_000_000;
-/** What parsing makes of a character: measured from 90 to 130 bytes, for documents that are long or dense. */
+/** A parsed document has 90 to 130 bytes per character: measured with long and dense documents. */
 const BYTES_PER_CHARACTER = 150;
-/** What there is around one of any length, the costs that are remembered of it included. */
+/** What an operation of any length takes, with its remembered costs. */
 const BYTES_PER_OPERATION = 16_384;
 
 /**
- * Pairs of fields of one name. Validation compares each with each where they stand side by side, a microsecond a pair: so many take the event loop
- * some 10 ms. The `id` of a hundred objects in one document makes 4,950.
+ * Pairs of fields with one name. Validation compares every pair in a selection set, at about a
+ * microsecond a pair: this many take some 10 ms. The `id` of a hundred objects makes 4,950.
  */
 const MAX_COMPARISONS = 20_000;
 
-/** Parses and validates documents, and remembers the valid ones by their text, the least recently used going first. */
+/** Parses and validates documents. An LRU cache keeps the valid ones by their text. */
 export class Documents {
   readonly #schema: GraphQLSchema;
   readonly #limits: Limits;
@@ -66,8 +69,9 @@ export class Documents {
   }
 
   /**
-   * The operation to execute. Refusals (syntax, validation, limits, an operation name that is missing or unknown) are the errors to
-   * answer with; invalid documents are not remembered, so that nobody can push out the valid ones with rubbish.
+   * The operation to execute, or the errors to answer with: syntax, validation, limits, an operation
+   * name that is missing or unknown. Invalid documents are not cached, so that they cannot displace
+   * valid ones.
    */
   find(text: string, operationName: string | null | undefined): Operation | readonly GraphQLError[] {
     const operations = this.#operations(text);
@@ -81,7 +85,7 @@ export class Documents {
     return named ?? [toGraphQLError(badRequest.noOperationNamed(operationName))];
   }
 
-  /** What keeps a document from being executed; nothing, where it can be. */
+  /** Why a document cannot be executed. Empty if it can. */
   check(text: string): readonly GraphQLError[] {
     const operations = this.#operations(text);
     return areErrors(operations) ? operations : [];
@@ -115,7 +119,7 @@ export class Documents {
 
   #parse(text: string): DocumentNode | GraphQLError[] {
     const { documentBytes, tokens } = this.#limits;
-    // Only a text near the limit needs its bytes counted: a UTF-16 unit makes at most three of them.
+    // Only the bytes of a text near the limit are counted: a UTF-16 unit makes at most three.
     if (text.length > documentBytes || (text.length * 3 > documentBytes && Buffer.byteLength(text) > documentBytes)) {
       return [toGraphQLError(limitExceeded.document(documentBytes, Buffer.byteLength(text)))];
     }
@@ -131,7 +135,10 @@ export class Documents {
   }
 }
 
-/** How many pairs of fields there are that have one name in an answer: no fewer than validation compares. Operations are compared apart. */
+/**
+ * The number of pairs of fields with one name in an answer. It is at least the number of pairs that
+ * validation compares. Operations are not compared with each other.
+ */
 function countComparisons({ definitions }: DocumentNode): number {
   const setsOf = (kind: Kind) => definitions.flatMap((node) => (node.kind === kind && 'selectionSet' in node ? [node.selectionSet] : []));
   const ofFragments = setsOf(Kind.FRAGMENT_DEFINITION);
@@ -155,7 +162,10 @@ function countPairs(left: SelectionSetNode[]): number {
   return pairs;
 }
 
-/** All of them, or as many as there are before what is none. Linear in a text that is not too long, and worked out for refusals alone. */
+/**
+ * The number of tokens up to the end of the text or the first syntax error. It is counted only for
+ * refusals, and takes linear time.
+ */
 function countTokens(text: string): number {
   const lexer = new Lexer(new Source(text));
   let count = 0;

@@ -1,15 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { normalizeId } from './persisted.ts';
 
-/** A list of trusted documents that cannot be used. The message says what is wrong with it, for its operator. */
+/** A list of trusted documents that cannot be used. The message tells the operator what is wrong. */
 export class ManifestUnusable extends Error {}
 
 /**
- * Reads a list of trusted documents, in a form that a client's own tools write:
+ * Reads a list of trusted documents in the formats that clients' own tools write:
  *
- *     Apollo         generate-persisted-query-manifest: {"format": "apollo-persisted-query-manifest", "operations": [{"id", "body"}]}
- *     Relay          persistConfig.file of relay-compiler: {"id": "document"}
- *     urql, others   persistedDocuments of graphql-codegen's client preset, gql.tada: {"hash": "document"}
+ *     Apollo   generate-persisted-query-manifest:
+ *              {"format": "apollo-persisted-query-manifest", "operations": [{"id", "body"}]}
+ *     Relay    persistConfig.file of relay-compiler: {"id": "document"}
+ *     others   persistedDocuments of graphql-codegen's client preset, gql.tada:
+ *              {"hash": "document"}
  *
  * The ids are as normalizeId writes them. Throws ManifestUnusable.
  */
@@ -41,8 +43,8 @@ function readEntries(path: string): readonly Entry[] {
 }
 
 /**
- * The pairs of a JSON object whose values are all strings; null if it is any other. JSON.parse
- * keeps only the last of several pairs with one id.
+ * The pairs of a JSON object whose values are all strings. Null for any other JSON. JSON.parse keeps
+ * only the last of several pairs with one id.
  */
 function pairsOf(json: string): readonly Entry[] | null {
   const strings: string[] = [];
@@ -58,7 +60,10 @@ function pairsOf(json: string): readonly Entry[] | null {
   return between.replaceAll(/\s/g, '') === `{${entries.map(() => ':').join(',')}}` ? entries : null;
 }
 
-/** Where the string of valid JSON ends that starts at `start`. No regular expression: long strings overflow its stack. */
+/**
+ * The end of the string of valid JSON that starts at `start`. A regular expression would overflow
+ * its stack on long strings.
+ */
 function endOfString(json: string, start: number): number {
   let at = start + 1;
   while (at < json.length && json[at] !== '"') at += json[at] === '\\' ? 2 : 1;

@@ -10,10 +10,10 @@ import { limitExceeded, type MeasuredLimit } from '../../domain/core/request-ref
 import { toGraphQLError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 
-/** The size of a selection set with every fragment expanded, as often as it is spread. */
+/** The size of a selection set. A fragment counts each time it is spread. */
 interface Measures {
   depth: number;
-  /** Those of this level alone: of an operation, its root fields. */
+  /** Those of this level alone. Of an operation these are its root fields. */
   fields: number;
   aliases: number;
   directives: number;
@@ -22,11 +22,13 @@ interface Measures {
 const NOTHING: Measures = { depth: 0, fields: 0, aliases: 0, directives: 0 };
 
 /**
- * A validation rule that refuses operations larger than `limits` (depth, aliases, root fields, directives).
+ * A validation rule that refuses operations larger than `limits` (depth, aliases, root fields,
+ * directives).
  *
- * Fragments are measured once and added up where they are spread, so that a document whose fragments double at each level (2^n fields
- * in n lines) costs n steps here. Cycles count as nothing: another rule refuses them. Written here, since the libraries for it each
- * visit the document once per limit and expand fragments anew at every spread.
+ * Each fragment is measured once and added where it is spread. A document whose fragments double at
+ * each level (2^n fields in n lines) costs n steps. Cycles count as nothing: another rule refuses
+ * them. No library does this: each visits the document once per limit, and expands fragments anew
+ * at every spread.
  */
 export function limitMeasures(limits: Limits): (context: ValidationContext) => ASTVisitor {
   return (context) => {

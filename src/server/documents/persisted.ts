@@ -5,7 +5,7 @@ import { SizedCache } from './sized-cache.ts';
 
 /** Enough for some thousand typical documents. */
 const MAX_BYTES = 8_000_000;
-/** What there is around a text of any length. */
+/** What a text of any length takes besides its characters. */
 const BYTES_PER_DOCUMENT = 300;
 
 /**

@@ -10,9 +10,11 @@ import {
 } from 'graphql';
 
 /**
- * A validation rule: a subscription selects one field, whatever its variables are. It takes the place of graphql-js's SingleFieldSubscriptionsRule, which
- * evaluates @skip and @include without any variables: with `@include(if: $b)` it throws out of the validation instead of reporting an error. Here, as in
- * the GraphQL specification since 2025, that one field stands under no condition: else there could be none.
+ * A validation rule: a subscription selects one field, whatever its variables are. It replaces
+ * graphql-js's SingleFieldSubscriptionsRule, which evaluates @skip and @include without variables:
+ * for `@include(if: $b)` it throws instead of reporting an error. As in the GraphQL specification
+ * since 2025, the field may have no condition, because a subscription without fields is impossible.
+ * The messages are graphql-js's.
  */
 export function oneSubscriptionField(context: ValidationContext): ASTVisitor {
   return {
@@ -21,8 +23,9 @@ export function oneSubscriptionField(context: ValidationContext): ASTVisitor {
       const fields: FieldNode[] = [];
       const conditions: SelectionNode[] = [];
       collect(operation.selectionSet, context, { fields, conditions, seen: new Set() });
-      const who = operation.name ? `Subscription "${operation.name.value}"` : 'Anonymous Subscription';
-      const report = (text: string, nodes: readonly SelectionNode[]) => context.reportError(new GraphQLError(`${who} ${text}`, { nodes }));
+      const subject = operation.name ? `Subscription "${operation.name.value}"` : 'Anonymous Subscription';
+      const report = (text: string, nodes: readonly SelectionNode[]) =>
+        context.reportError(new GraphQLError(`${subject} ${text}`, { nodes }));
       if (conditions.length > 0) report('must select its top level field without @skip and @include.', conditions);
       const names = new Set(fields.map(({ alias, name }) => (alias ?? name).value));
       if (names.size > 1) report('must select only one top level field.', fields.slice(1));

@@ -1,19 +1,21 @@
 /**
- * What an operation costs: how many nodes its answer may hold, worked out before it is executed, from the document, the variables and what the
- * schema says of its lists (schema/core/sizes.ts).
+ * The cost of an operation: how many nodes its answer may have. It is calculated before execution,
+ * from the document, the variables and the sizes of lists in the schema (schema/core/sizes.ts).
  *
- *     an object with an id                       1
- *     each entry of a list                       1, whether it is asked for among `nodes`, `edges` or both
- *     a page of a list                           1, and what its entries cost, `first` times
- *     a text of a file, the end of a log         1 for each 8 KB of `maxBytes`, for each hundred `lines`
- *     a mutation                                 1
- *     __schema, __type                           1,000 and 100
- *     everything else (other scalars, payloads, frames, objects without an id) nothing, and what it holds
+ *     an object with an id              1
+ *     each entry of a list              1, whether under `nodes`, `edges` or both
+ *     a page of a list                  1, plus the cost of an entry, `first` times
+ *     a text of a file, a log's tail    1 for each 8 KB of `maxBytes`, for each hundred `lines`
+ *     a mutation                        1
+ *     __schema, __type                  1,000 and 100
+ *     everything else                   0, plus the cost of what it contains
  *
- * Of an interface or a union, the dearest of the types that it can be. Fields that are selected twice under one name are one field, as they are
- * when they are executed, and @skip and @include are followed. A subscription costs what one of its frames does.
+ * "Everything else" is other scalars, payloads, frames and objects without an id. An interface or a
+ * union costs as much as its most expensive type. Fields that are selected twice under one name
+ * count once, as they are executed once. @skip and @include are followed. A subscription costs what
+ * one of its frames does.
  *
- * How long texts, documents and lists are that only reading can tell is counted when they are read (schema/core/response-budget.ts).
+ * Some sizes are known only after reading. schema/core/response-budget.ts counts those.
  */
 import {
   type FieldNode,
@@ -42,38 +44,38 @@ import { toGraphQLError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import { fragmentApplies } from './jit-size.ts';
 
-/** Of an operation with certain variables. */
+/** The cost of an operation with certain variables. */
 export interface Cost {
   readonly nodes: number;
-  /** Why it is not executed: it costs too much, or asks for too large a page. */
+  /** Why the operation is refused: it costs too much, or asks for a page that is too large. */
   readonly refusal: GraphQLError | null;
 }
 
-/** Of lists whose schema says nothing of how long they are. */
+/** The assumed size of a list without a size in the schema. */
 const UNKNOWN_SIZE = 10;
 const INTROSPECTION: Readonly<Record<string, number>> = { __schema: 1_000, __type: 100 };
 
 /**
- * Selections that are looked at for one operation, over which it is refused. Each selection set is priced once for each type it is asked of, so
- * that this many (some 20 ms) take a document made for it.
+ * An operation that makes the calculation visit more selections is refused. Each selection set is
+ * priced once for each type, so only documents made for it reach this number (some 20 ms).
  */
 const MOST_SELECTIONS = 50_000;
-/** Costs that are remembered of one operation: a refusal among them is about a kilobyte. */
+/** Costs remembered for one operation. One with a refusal takes about a kilobyte. */
 const MOST_COSTS = 12;
 class TooIntricate extends Error {}
 
-/** What the operation costs with these variables: worked out once for each of the values that matter. */
+/** The cost of the operation with these variables, calculated once for each set of values. */
 export function priceOperation(schema: GraphQLSchema, operation: Operation, variables: Params['variables'], limits: Limits): Cost {
   const { values, key } = readCostVariables(operation.costVariables, variables);
   const known = operation.costs.get(key);
   if (known) return known;
   if (operation.costs.size >= MOST_COSTS) operation.costs.clear();
-  const cost = workOut(schema, operation, values, limits);
+  const cost = calculate(schema, operation, values, limits);
   operation.costs.set(key, cost);
   return cost;
 }
 
-function workOut(schema: GraphQLSchema, operation: Operation, values: Values, limits: Limits): Cost {
+function calculate(schema: GraphQLSchema, operation: Operation, values: Values, limits: Limits): Cost {
   const root = schema.getRootType(operation.node.operation);
   if (!root) return { nodes: 0, refusal: null };
   const price = new Price(schema, operation, values, limits);
@@ -88,7 +90,7 @@ function workOut(schema: GraphQLSchema, operation: Operation, values: Values, li
   }
 }
 
-/** What stands around a selection set: a number is the size of the page that its lists are. */
+/** What a selection set belongs to. A number: a page of this size. */
 type Around = 'object' | 'mutation' | 'edge' | number;
 
 class Price {
@@ -110,7 +112,7 @@ class Price {
     }
   }
 
-  /** What one object of this type costs, itself not counted. */
+  /** The cost of what one object of this type contains, without the object itself. */
   ofObject(type: GraphQLObjectType, sets: readonly SelectionSetNode[], around: Around): number {
     const key = `${type.name} ${around} ${sets.map((set) => this.#numberOf(set)).join()}`;
     const known = this.#known.get(key);
@@ -137,15 +139,15 @@ class Price {
       const inside = [first, ...others].flatMap(({ selectionSet }) => selectionSet ?? []);
       if (!isList(field)) own += this.#ofOne(named, inside, first, field, around);
       else if (typeof around === 'number' && !size)
-        entry = Math.max(entry, 1) + this.#dearest(named, inside, named.name.endsWith('Edge') ? 'edge' : 'object');
-      else own += (size ? this.#sizeOf(size, first) : UNKNOWN_SIZE) * (1 + this.#dearest(named, inside, 'object'));
+        entry = Math.max(entry, 1) + this.#highest(named, inside, named.name.endsWith('Edge') ? 'edge' : 'object');
+      else own += (size ? this.#sizeOf(size, first) : UNKNOWN_SIZE) * (1 + this.#highest(named, inside, 'object'));
     }
     const cost = typeof around === 'number' ? own + around * entry : own;
     this.#known.set(key, cost);
     return cost;
   }
 
-  /** A field that answers one object: a page, or a thing with an id or without. */
+  /** A field that answers one object: a page, or an object with or without an id. */
   #ofOne(
     type: GraphQLCompositeType,
     sets: readonly SelectionSetNode[],
@@ -154,12 +156,12 @@ class Price {
     around: Around,
   ): number {
     const size = field.extensions.size as Size | undefined; // as above
-    if (size) return 1 + this.#dearest(type, sets, this.#sizeOf(size, node));
+    if (size) return 1 + this.#highest(type, sets, this.#sizeOf(size, node));
     const isCounted = this.#hasId(type) && !(around === 'edge' && field.name === 'node');
-    return (isCounted ? 1 : 0) + this.#dearest(type, sets, 'object');
+    return (isCounted ? 1 : 0) + this.#highest(type, sets, 'object');
   }
 
-  #dearest(type: GraphQLCompositeType, sets: readonly SelectionSetNode[], around: Around): number {
+  #highest(type: GraphQLCompositeType, sets: readonly SelectionSetNode[], around: Around): number {
     if (!isAbstractType(type)) return this.ofObject(type, sets, around);
     let most = 0;
     for (const possible of this.#schema.getPossibleTypes(type)) most = Math.max(most, this.ofObject(possible, sets, around));
@@ -170,7 +172,7 @@ class Price {
     const asked = readSize(size, node, this.#values);
     const allowed = size.isPage ? this.#limits.pageSize : asked;
     if (asked > allowed) this.refusal ??= toGraphQLError(limitExceeded.pageSize(node.name.value, size.by, { allowed, asked }), node);
-    // What is less than nothing, or no whole number, is refused where it is read.
+    // Execution refuses negative numbers and fractions.
     return Math.max(0, Math.min(asked, allowed)) / size.perNode;
   }
 

@@ -7,7 +7,7 @@ import type { Limits } from '../limits.ts';
 import type { Call } from '../watch/call.ts';
 import { Jit, type Run } from './jit.ts';
 
-/** Executes operations within their time, and makes answers of what comes of it. */
+/** Executes operations within their time limit, and makes answers of the results. */
 export class Executor<C extends object> {
   readonly #answers: Answers;
   readonly #limits: Limits;
@@ -24,8 +24,8 @@ export class Executor<C extends object> {
   }
 
   /**
-   * Executes a query or a mutation. What is read for it is held in the share. Long texts and documents take points of the key, as they
-   * are read. Never rejects.
+   * Executes a query or a mutation. The share holds the bytes that are read for it. Long texts and
+   * documents take points of the key when they are read. Never rejects.
    */
   async answer(context: OperationContext): Promise<Answer> {
     const { operation, params, principal, call, share, goneSignal } = context;
@@ -47,7 +47,10 @@ export class Executor<C extends object> {
     }
   }
 
-  /** Executes a frame of a subscription. It belongs to all who share it: what goes wrong with it names no one's request. */
+  /**
+   * Executes a frame of a subscription. Several subscribers may share it, so its errors have no
+   * request id.
+   */
   async frame(context: OperationContext, event: unknown): Promise<Answer> {
     const { params, principal, share } = context;
     const late = new AbortController();
@@ -71,7 +74,7 @@ export class Executor<C extends object> {
     const result = await Promise.race([running, timeout]).finally(() => clearTimeout(timer));
     if (result !== null) return this.#answers.of(result, call);
     late.abort();
-    running.catch(() => {}); // nobody waits for it any more
+    running.catch(() => {}); // its result is not needed any more
     return this.#answers.refusal([limitExceeded.executionTime(ms)], call);
   }
 

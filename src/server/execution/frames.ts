@@ -34,11 +34,13 @@ const OF_ONE_ANSWER: ReadonlySet<string | null> = new Set(['answerBytes', 'execu
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 /**
- * The frames of one subscription: one event is pulled from the source for each frame asked for, never ahead, and only when there is room for what it
- * holds (unsent.ts). A frame that is too much for one answer is asked for again in smaller parts.
+ * The frames of one subscription. Each `next` pulls one event from the source, never ahead, and only
+ * when there is room for its bytes (unsent.ts). A frame that is too large for one answer is pulled
+ * again in smaller parts.
  *
- * Written by hand and not as `async function*`: a generator that waits for its source cannot be ended until the source speaks, and a
- * quiet job's subscribers would leak. Here `return` and `end` settle what waits, at once.
+ * This is not an `async function*`: a generator that waits for its source cannot be ended before the
+ * source answers, so the subscribers of a quiet job would leak. Here `return` and `end` settle
+ * waiting calls at once.
  *
  *     waiting ── the source gives an event ──▶ frame ──▶ waiting
  *        │
@@ -51,7 +53,7 @@ export class FrameStream implements AsyncIterableIterator<Frame> {
   readonly #share: Share;
   readonly #waiting = new Set<(result: IteratorResult<Frame, undefined>) => void>();
   #last: string | undefined;
-  /** Of the newest frame that was given out. */
+  /** The event of the newest frame. */
   #event: unknown;
   #isEnded = false;
   readonly #sent = () => this.#noteSent();
@@ -73,14 +75,14 @@ export class FrameStream implements AsyncIterableIterator<Frame> {
     });
   }
 
-  /** The consumer wants no more. Does not wait for the source. */
+  /** The consumer needs no more frames. Does not wait for the source. */
   return(): Promise<IteratorReturnResult<undefined>> {
     this.#last = undefined;
     this.#finish();
     return Promise.resolve(DONE);
   }
 
-  /** Sends `last` and ends: the key of the consumer has ended. */
+  /** Sends `last` and ends, for example when the consumer's key has ended. */
   end(last: string): void {
     if (this.#isEnded) return;
     this.#last = last;
@@ -93,7 +95,7 @@ export class FrameStream implements AsyncIterableIterator<Frame> {
 
   #noteSent(): void {
     this.#maker.sent(this.#event);
-    // A quiet stream keeps nothing of its last frame.
+    // A quiet stream must not keep its last event in memory.
     this.#event = undefined;
     this.#share.release();
   }
@@ -117,7 +119,7 @@ export class FrameStream implements AsyncIterableIterator<Frame> {
     }
   }
 
-  /** What cannot be read now because too much is unsent can be read later. */
+  /** An event that cannot be read now, because too much is unsent, is read again later. */
   async #make(event: unknown): Promise<Answer> {
     for (;;) {
       const frame = await this.#maker.frame(event);
@@ -134,7 +136,7 @@ export class FrameStream implements AsyncIterableIterator<Frame> {
     this.#maker.ended();
     for (const resolve of this.#waiting) resolve(this.#final());
     this.#waiting.clear();
-    // Nobody is left to tell if a source fails to end.
+    // The consumer has gone, so a failure to end the source is not reported.
     if (!isSourceDone) Promise.resolve(this.#source.return?.()).catch(() => {});
   }
 
@@ -146,7 +148,7 @@ export class FrameStream implements AsyncIterableIterator<Frame> {
   }
 }
 
-/** Those of src/realtime are. */
+/** The sources of src/realtime are pulled. */
 const isPulled = (source: AsyncIterator<unknown>): source is Pulled<unknown> => 'gate' in source && 'narrow' in source;
 
 function cursorOf(event: unknown): string | undefined {
@@ -173,7 +175,7 @@ export class SharedFrames {
     const frame = make();
     byKey.set(key, frame);
     const forget = () => byKey.get(key) === frame && byKey.delete(key);
-    // A frame without room is made again later.
+    // A frame that had no room is made again later.
     frame.then(({ limit }) => isUnsentLimit(limit) && forget(), forget);
     return frame;
   }

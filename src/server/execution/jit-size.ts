@@ -11,9 +11,10 @@ import {
 import type { Operation } from '../documents/documents.ts';
 
 /**
- * How many fields graphql-jit would write out for an operation; no more than `atMost` are counted. It writes out the fields of an interface or a union once for each type it can be,
- * so that a few nested ones in a short document (events of jobs of events …) multiply: 118 characters made 1 MB of code, and aliases
- * double that at will.
+ * The number of fields that graphql-jit would generate code for, counted up to `atMost`. It
+ * generates the fields of an interface or a union once for each possible type, so a few nested ones
+ * in a short document (events of jobs of events …) multiply: 118 characters made 1 MB of code, and
+ * aliases double that at will.
  */
 export function countCompiledFields(schema: GraphQLSchema, { document, node }: Operation, atMost: number): number {
   const fragments = new Map<string, FragmentDefinitionNode>();
@@ -34,7 +35,7 @@ export function countCompiledFields(schema: GraphQLSchema, { document, node }: O
         if (field && selection.selectionSet) count(selection.selectionSet, getNamedType(field.type));
         continue;
       }
-      fields += 1; // spreads that lead nowhere are bounded as well
+      fields += 1; // so that spreads of empty fragments are bounded as well
       const inner = selection.kind === Kind.INLINE_FRAGMENT ? selection : fragments.get(selection.name.value);
       if (inner && fragmentApplies(schema, inner.typeCondition?.name.value, type)) count(inner.selectionSet, type);
     }
@@ -44,7 +45,7 @@ export function countCompiledFields(schema: GraphQLSchema, { document, node }: O
   return fields;
 }
 
-/** Whether a fragment with this type condition, or none, says something of objects of this type. */
+/** Whether a fragment with this type condition, or none, applies to objects of this type. */
 export function fragmentApplies(schema: GraphQLSchema, condition: string | undefined, type: GraphQLNamedType): boolean {
   if (condition === undefined || condition === type.name) return true;
   const wanted = schema.getType(condition);

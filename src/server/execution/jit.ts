@@ -17,15 +17,15 @@ import type { Operation } from '../documents/documents.ts';
 import { SizedCache } from '../documents/sized-cache.ts';
 import { countCompiledFields } from './jit-size.ts';
 
-/** Compiling costs about as much as so many runs of graphql-js, less what compiled ones cost. */
+/** Compiling costs about what this many compiled runs save. */
 export const RUNS_BEFORE = 8;
-/** About 10 ms of compiling. Typical operations take a tenth of it. */
+/** Compiling this many takes about 10 ms. Typical operations have a tenth. */
 const MAX_FIELDS = 500;
 /** The share of the event loop's time that compiling may take. */
 const MOST_OF_TIME = 1 / 20;
 /** Enough for some thousand typical operations. */
 const MAX_BYTES = 32_000_000;
-/** Code, and what V8 makes of it once it runs. */
+/** The code, and what V8 compiles it to. */
 const BYTES_PER_FIELD = 3_000;
 const BYTES_PER_OPERATION = 4_096;
 
@@ -39,28 +39,35 @@ export interface Run {
 /** An operation as graphql-jit compiled it. */
 interface Compiled {
   readonly query: (rootValue: unknown, context: object, variables: object) => Promise<ExecutionResult> | ExecutionResult;
-  /** Variables inside an object or a list: `{ name: $name }`. Where one is left out, graphql-jit sets null and graphql-js leaves it out. */
+  /**
+   * Variables inside an object or a list, as in `{ name: $name }`. For an absent variable graphql-jit
+   * sets the field to null; graphql-js omits the field.
+   */
   readonly nested: readonly string[];
 }
 
 /**
- * Executes operations: by graphql-js at first, compiled by graphql-jit where that has shown itself worth it. A compiled list is answered 2 to 3
- * times faster; compiling takes the event loop about 20 µs a field, and most of what is typed by hand, or made up by a program, comes a
- * few times at most. So an operation is compiled that came `RUNS_BEFORE` times, is small enough for nobody to notice, and for which there is
- * time: whoever sends ever new documents, each often enough, has a twentieth of the event loop for them to be compiled in, and no more.
+ * Executes operations: the first runs with graphql-js, later ones compiled by graphql-jit.
  *
- * Where a field of the schema has no resolver, graphql-jit reads the property of its name and calls nothing: such a property is a value, neither a
- * function nor a promise.
+ * Compiled code answers a list 2 to 3 times faster, but compiling blocks the event loop for about
+ * 20 µs a field, and most documents that people type or programs generate run only a few times. So
+ * an operation is compiled only if it has run `RUNS_BEFORE` times, has at most `MAX_FIELDS` fields,
+ * and compiling has not used up its share of the event loop. A client that keeps sending new
+ * documents gets a twentieth of the event loop for compiling, and no more.
  *
- * The answers are graphql-js's in either case: variables are read by graphql-js (see `withoutCoercion`), and where graphql-jit cannot
- * compile an operation, graphql-js goes on executing it. A subscription's operation is executed per event, with the event as `rootValue`.
+ * For a field without a resolver, graphql-jit reads the property of its name and calls nothing. Such
+ * a property must be a value, not a function or a promise.
+ *
+ * Both engines give the same answers: graphql-js reads the variables (see `withoutCoercion`), and it
+ * executes every operation that graphql-jit cannot compile. The operation of a subscription is
+ * executed once for each event, with the event as `rootValue`.
  */
 export class Jit {
   readonly #schema: GraphQLSchema;
   readonly #now: () => number;
-  /** Null: it cannot be compiled or is too large. */
+  /** Null: the operation cannot be compiled, or is too large. */
   readonly #compiled = new SizedCache<Operation, Compiled | null>(MAX_BYTES);
-  /** The time until which compiling has used up its share. */
+  /** Nothing is compiled before this time, because compiling has used up its share. */
   #pausedUntil = 0;
 
   constructor(schema: GraphQLSchema, now: () => number = () => performance.now()) {
@@ -79,7 +86,7 @@ export class Jit {
     return compiled.query(run.rootValue, run.context, coerced);
   }
 
-  /** Whether the compiled operation is used from now on. */
+  /** Whether this operation is compiled by now. */
   isCompiled(operation: Operation): boolean {
     return (this.#compiled.get(operation) ?? null) !== null;
   }
@@ -132,7 +139,7 @@ function findNestedVariables(document: DocumentNode): string[] {
 
 const RAW = new GraphQLScalarType({ name: '__Raw', parseValue: (value) => value });
 
-/** The schema, and a scalar that takes any value as it is. */
+/** The schema with an additional scalar that accepts any value as it is. */
 function withRawType(schema: GraphQLSchema): GraphQLSchema {
   const withRaw: GraphQLSchema = Object.create(schema);
   withRaw.getType = (name) => (name === RAW.name ? RAW : schema.getType(name));
@@ -140,10 +147,11 @@ function withRawType(schema: GraphQLSchema): GraphQLSchema {
 }
 
 /**
- * The document with its variables declared as "any value": graphql-js has read them by then. graphql-jit would write code for each input
- * type that does not check @oneOf, words its errors differently, doubles with every list inside a list and never ends on an input type that
- * contains itself (seen: 4 GB, and the process gone). The built-in scalars stay what they are: reading those twice changes nothing,
- * and @include and @skip ask for Boolean.
+ * The document with its variables declared as "any value". graphql-js has already read them.
+ * graphql-jit's code for input types does not check @oneOf, words errors differently, doubles with
+ * every list inside a list, and never ends for an input type that contains itself (seen: 4 GB, then
+ * the process died). Built-in scalars keep their type: reading them twice changes nothing, and
+ * @include and @skip need Boolean.
  */
 function withoutCoercion(schema: GraphQLSchema, { document, node }: Operation): DocumentNode {
   const variableDefinitions = node.variableDefinitions?.map((definition): VariableDefinitionNode => {
