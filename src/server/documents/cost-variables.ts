@@ -7,8 +7,8 @@ import { type Size, sizeArguments } from '../../schema/core/sizes.ts';
 import type { Operation } from './documents.ts';
 
 /**
- * A number, a boolean, or the number of entries of a list. Undefined: absent, null, or of a type that
- * execution refuses.
+ * A number, a boolean, or the number of entries of a list. Undefined: absent, null, or of a type
+ * that execution refuses.
  */
 type Value = number | boolean | undefined;
 export type Values = ReadonlyMap<string, Value>;

@@ -69,9 +69,9 @@ export class Documents {
   }
 
   /**
-   * The operation to execute, or the errors to answer with: syntax, validation, limits, an operation
-   * name that is missing or unknown. Invalid documents are not cached, so that they cannot displace
-   * valid ones.
+   * The operation to execute, or the errors to answer with: syntax, validation, limits, an
+   * operation name that is missing or unknown. Invalid documents are not cached, so that they
+   * cannot displace valid ones.
    */
   find(text: string, operationName: string | null | undefined): Operation | readonly GraphQLError[] {
     const operations = this.#operations(text);

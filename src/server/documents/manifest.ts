@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { normalizeId } from './persisted.ts';
 
-/** A list of trusted documents that cannot be used. The message tells the operator what is wrong. */
+/**
+ * A list of trusted documents that cannot be used. The message tells the operator what is wrong.
+ */
 export class ManifestUnusable extends Error {}
 
 /**
@@ -43,8 +45,8 @@ function readEntries(path: string): readonly Entry[] {
 }
 
 /**
- * The pairs of a JSON object whose values are all strings. Null for any other JSON. JSON.parse keeps
- * only the last of several pairs with one id.
+ * The pairs of a JSON object whose values are all strings. Null for any other JSON. JSON.parse
+ * keeps only the last of several pairs with one id.
  */
 function pairsOf(json: string): readonly Entry[] | null {
   const strings: string[] = [];

@@ -34,12 +34,12 @@ const OF_ONE_ANSWER: ReadonlySet<string | null> = new Set(['answerBytes', 'execu
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 /**
- * The frames of one subscription. Each `next` pulls one event from the source, never ahead, and only
- * when there is room for its bytes (unsent.ts). A frame that is too large for one answer is pulled
- * again in smaller parts.
+ * The frames of one subscription. Each `next` pulls one event from the source, never ahead, and
+ * only when there is room for its bytes (unsent.ts). A frame that is too large for one answer is
+ * pulled again in smaller parts.
  *
- * This is not an `async function*`: a generator that waits for its source cannot be ended before the
- * source answers, so the subscribers of a quiet job would leak. Here `return` and `end` settle
+ * This is not an `async function*`: a generator that waits for its source cannot be ended before
+ * the source answers, so the subscribers of a quiet job would leak. Here `return` and `end` settle
  * waiting calls at once.
  *
  *     waiting ── the source gives an event ──▶ frame ──▶ waiting

@@ -40,8 +40,8 @@ export interface Run {
 interface Compiled {
   readonly query: (rootValue: unknown, context: object, variables: object) => Promise<ExecutionResult> | ExecutionResult;
   /**
-   * Variables inside an object or a list, as in `{ name: $name }`. For an absent variable graphql-jit
-   * sets the field to null; graphql-js omits the field.
+   * Variables inside an object or a list, as in `{ name: $name }`. For an absent variable
+   * graphql-jit sets the field to null; graphql-js omits the field.
    */
   readonly nested: readonly string[];
 }
@@ -55,11 +55,11 @@ interface Compiled {
  * and compiling has not used up its share of the event loop. A client that keeps sending new
  * documents gets a twentieth of the event loop for compiling, and no more.
  *
- * For a field without a resolver, graphql-jit reads the property of its name and calls nothing. Such
- * a property must be a value, not a function or a promise.
+ * For a field without a resolver, graphql-jit reads the property of its name and calls nothing.
+ * Such a property must be a value, not a function or a promise.
  *
- * Both engines give the same answers: graphql-js reads the variables (see `withoutCoercion`), and it
- * executes every operation that graphql-jit cannot compile. The operation of a subscription is
+ * Both engines give the same answers: graphql-js reads the variables (see `withoutCoercion`), and
+ * it executes every operation that graphql-jit cannot compile. The operation of a subscription is
  * executed once for each event, with the event as `rootValue`.
  */
 export class Jit {
