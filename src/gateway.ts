@@ -24,7 +24,7 @@ import { fragmentEndpoint } from './server/files/files.ts';
 import { holdAddresses } from './server/http/hold.ts';
 import { startServer } from './server/http.ts';
 import { ServerInstruments } from './server/watch/instruments.ts';
-import { logRecurring } from './server/watch/recurring.ts';
+import { logRecurring } from './server/watch/log.ts';
 import { endInTurn } from './shutdown.ts';
 import { closeToOthers } from './store/files/owner-only.ts';
 import { isShared, openFiles, openStore } from './store/open.ts';

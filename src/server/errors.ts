@@ -4,8 +4,7 @@ import { fault, RequestRefused } from '../domain/core/request-refusals.ts';
 import { unavailabilityOf } from '../store/unavailable.ts';
 import type { Call } from './watch/call.ts';
 import type { ServerInstruments } from './watch/instruments.ts';
-import { describeFault, type Log } from './watch/log.ts';
-import { logRecurring } from './watch/recurring.ts';
+import { describeFault, type Log, logRecurring } from './watch/log.ts';
 
 /** A refusal: its message, and its code and figures. */
 export interface Refused {

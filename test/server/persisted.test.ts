@@ -9,7 +9,7 @@ import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { readManifest } from '../../src/server/documents/manifest.ts';
 import { PersistedDocuments } from '../../src/server/documents/persisted.ts';
-import { fillQuery } from '../../src/server/websocket/named-document.ts';
+import { fillQuery } from '../../src/server/websocket/inbox.ts';
 import { type SampleServer, startSample } from './sample-server.ts';
 
 let server: SampleServer | undefined;

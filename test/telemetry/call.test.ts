@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import { callOf, readTraceParent } from '../../src/server/watch/call.ts';
-import { describeFault } from '../../src/server/watch/log.ts';
-import { logRecurring } from '../../src/server/watch/recurring.ts';
+import { describeFault, logRecurring } from '../../src/server/watch/log.ts';
 
 const idOf = (headers: Record<string, string>) => callOf({ headers } as unknown as IncomingMessage, 'http').id; // only the headers are read
 

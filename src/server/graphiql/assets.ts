@@ -1,4 +1,4 @@
-/** The files of GraphiQL's page, megabytes of text: loaded when somebody opens the page, not by every start. */
+/** The files of GraphiQL's page. They are megabytes, so this module is loaded on first use. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -11,14 +11,14 @@ import { TABS } from './tabs.ts';
 interface Asset {
   readonly type: string;
   readonly text: string;
-  /** Made once, when it is asked for, and sent to all from the same bytes: a client that takes none of them costs nothing. */
+  /** Made on the first request. All clients get the same bytes, so a slow one costs nothing. */
   plain: Promise<Buffer> | undefined;
   gzipped: Promise<Buffer> | undefined;
 }
 
 const SCRIPT = 'text/javascript; charset=utf-8';
 
-/** The files of the page, all from here: GraphiQL as its npm package brings it, and our own script that starts it with a key. */
+/** GraphiQL from its npm package, and the script of this project that starts it with a key. */
 const ASSETS: ReadonlyMap<string, Asset> = new Map(
   (
     [
@@ -32,7 +32,7 @@ const ASSETS: ReadonlyMap<string, Asset> = new Map(
   ).map(([name, type, text]) => [name, { type, text, plain: undefined, gzipped: undefined }]),
 );
 
-/** Names this very set of files, so that a browser may keep them for good and still gets new ones with a new version. */
+/** A hash of all files. Browsers may cache the files forever, and load new ones by a new hash. */
 const VERSION = [...ASSETS.values()]
   .reduce((hash, { text }) => hash.update(text), createHash('sha256'))
   .digest('base64url')
@@ -48,7 +48,7 @@ export const PAGE = `<!doctype html>
 <link rel="stylesheet" href="/graphql/graphiql.css?v=${VERSION}">
 <style>
 html, body, #root { height: 100%; margin: 0 }
-.graphiql-tab { transform: none !important } /* or a press makes it fly off before the click lands, in Chromium */
+.graphiql-tab { transform: none !important } /* in Chromium a press would move it away before the click */
 #sign-in { font: 16px/1.5 system-ui, sans-serif; max-width: 34rem; margin: 15vh auto 0; padding: 0 1rem }
 #sign-in input { font: 14px ui-monospace, monospace; width: 100%; box-sizing: border-box; padding: .6rem; margin: .5rem 0 }
 #sign-in button { font: inherit; padding: .4rem 1.2rem }
@@ -73,7 +73,10 @@ html, body, #root { height: 100%; margin: 0 }
 
 const compress = promisify(gzip);
 
-/** GET /graphql/NAME: a file of the page. Asked for by its version it may be kept for good; else it is to be asked for anew. */
+/**
+ * Answers GET /graphql/NAME with a file of the page. With the version in its URL it may be cached
+ * forever. Without, it must be revalidated.
+ */
 export async function answerAsset({ path, search }: Target, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const asset = ASSETS.get(path.slice('/graphql/'.length));
   if (!asset || (request.method !== 'GET' && request.method !== 'HEAD')) return void response.writeHead(404).end();

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { prefersPage } from '../http/accept.ts';
 import { readTarget } from '../http/target.ts';
 
-/** Scripts and workers from here alone, nothing inline but styles (the editor sets them), nothing framed, nothing sent elsewhere. */
+/** Everything comes from the gateway. Only styles may be inline: the editor sets them. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -16,12 +16,15 @@ const POLICY = [
   "form-action 'none'",
 ].join('; ');
 
-/** A browser that opens the address, not a client that asks for data: one that brings a key and a question, whatever it takes. */
+/**
+ * Whether a browser opens the address. A request with a key and a query string is a client's,
+ * whatever it accepts.
+ */
 export function wantsPage({ headers, url }: IncomingMessage): boolean {
   return prefersPage(headers.accept) && (headers.authorization === undefined || readTarget(url).search === '');
 }
 
-/** The page needs no key, but its requests do. */
+/** The page needs no key. Its requests do. */
 export async function renderPage(): Promise<string> {
   const { PAGE } = await import('./assets.ts');
   return PAGE;

@@ -1,10 +1,10 @@
-/** A tab that GraphiQL opens with for someone who has none of their own. */
+/** A tab of GraphiQL for people who have none of their own yet. */
 export interface Tab {
-  /** The page puts the newest project's id in place of `proj_…` and the newest job's in place of `job_…`, where there are some. */
+  /** The page replaces `proj_…` and `job_…` by the ids of the newest project and job, if any. */
   readonly query: string;
 }
 
-/** Create a job, watch it, its log, its metrics: in this order, a first walk through the product. */
+/** A first tour of the product: create a job, watch it, read its log and its metrics. */
 export const TABS: readonly Tab[] = [
   {
     query: `# 1. Create a job: press the run button, or Ctrl-Enter.

@@ -6,7 +6,7 @@ import { type Cost, priceOperation } from '../execution/cost.ts';
 import type { PipelinePlugin } from '../pipeline.ts';
 import type { OperationWatch } from '../watch/operation-watch.ts';
 
-/** Refuses an operation whose answer may hold too many nodes (execution/cost.ts says what counts). */
+/** Refuses an operation whose answer may have too many nodes. execution/cost.ts counts them. */
 export function useCost<C extends object>({ schema, limits }: ServerParts<C>, answers: Answers, watch: OperationWatch): PipelinePlugin {
   function price({ operation, params }: OperationContext): Cost {
     try {

@@ -11,7 +11,7 @@ import { HttpRefusal } from '../http/refusal.ts';
 import type { PipelinePlugin } from '../pipeline.ts';
 import type { OperationWatch } from '../watch/operation-watch.ts';
 
-/** How many of the invalid documents an error names. */
+/** The number of invalid documents that an error names. */
 const NAMED = 5;
 
 /** Throws ManifestUnusable if some of the documents cannot be executed. */
@@ -27,9 +27,10 @@ function checkTrusted(documents: Documents, trusted: Iterable<readonly [id: stri
 }
 
 /**
- * Finds the operation that was asked for, by its text, its hash or its id: its document is parsed, validated and measured once a text.
+ * Finds the requested operation by its text, its hash or its id. Each text is parsed, validated and
+ * measured once.
  *
- * Throws ManifestUnusable where a trusted document is none that can be executed.
+ * Throws ManifestUnusable if a trusted document cannot be executed.
  */
 export function useDocuments<C extends object>(parts: ServerParts<C>, answers: Answers, watch: OperationWatch): PipelinePlugin {
   const documents = new Documents(parts.schema, parts.limits);
@@ -58,7 +59,7 @@ export function useDocuments<C extends object>(parts: ServerParts<C>, answers: A
       extendContext({ operation: found });
       setParsedDocument(found.document);
     },
-    // Yoga validates what it parsed. Here that is done by then.
+    // Yoga would validate the document again.
     onValidate: ({ setResult }) => setResult([]),
   };
 }

@@ -8,7 +8,10 @@ import { HttpRefusal } from '../http/refusal.ts';
 import { findCursorVariable, goOnAfter } from '../http/resume.ts';
 import type { HttpPlugin } from '../yoga.ts';
 
-/** Subscriptions over server-sent events: who may have one, where it goes on, and that it ends with its key and its connection. */
+/**
+ * Subscriptions over server-sent events. Limits the streams of a key, resumes after Last-Event-ID,
+ * and ends a stream with its key and its connection.
+ */
 export function useEventStreams<C extends object>(parts: ServerParts<C>, answers: Answers, ofKey: Tally): HttpPlugin {
   return {
     onSubscribe({ context, extendContext, setResultAndStopExecution }) {
@@ -29,7 +32,7 @@ export function useEventStreams<C extends object>(parts: ServerParts<C>, answers
         onSubscribeResult({ result }) {
           if (!(result instanceof FrameStream)) return;
           if (res.closed) return void result.return();
-          // Clients of streams cannot be told by a close code: the last frame says it.
+          // A stream has no close code. Its last frame says why it ends.
           const stop = parts.onKeyEnd(principal, (why) => result.end(answers.refusal([keyEnded(why)]).text));
           res.once('close', stop);
         },
@@ -38,9 +41,9 @@ export function useEventStreams<C extends object>(parts: ServerParts<C>, answers
   };
 }
 
-/** Of a client that takes no stream. */
+/** The refusal of a subscription whose client accepts no stream. */
 export const refuseSubscription = () => new HttpRefusal(406, badRequest.noStream());
 
-/** HEAD is told what the stream would be; none is opened for it. */
+/** HEAD gets the headers of a stream without one being opened. */
 async function* none(): AsyncGenerator<never> {}
 const NOTHING = none();

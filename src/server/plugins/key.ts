@@ -15,7 +15,10 @@ export function useKey<C extends object>(parts: ServerParts<C>): HttpPlugin {
   };
 }
 
-/** Throws an HttpRefusal of 401, or of 429 where keys are asked with, or guessed, too fast. */
+/**
+ * Throws an HttpRefusal: 401 without a valid key, 429 if requests come or keys are guessed too
+ * fast.
+ */
 export async function requireKey<C extends object>(
   parts: ServerParts<C>,
   request: IncomingMessage,

@@ -10,8 +10,8 @@ import type { Call } from '../watch/call.ts';
 import type { HttpPlugin } from '../yoga.ts';
 
 /**
- * Reads the parameters, in place of Yoga's own request parsers: within `bodyBytes` and `bodyMs`, of JSON in UTF-8 alone, and with
- * errors that name what is wrong.
+ * Reads the parameters, in place of Yoga's request parsers. It keeps the limits `bodyBytes` and
+ * `bodyMs`, accepts only JSON in UTF-8, and its errors name the field.
  */
 export function useParams<C extends object>(parts: ServerParts<C>): HttpPlugin {
   return {
@@ -35,7 +35,7 @@ interface HttpRequest {
   readonly params: Params;
 }
 
-/** A request over HTTP as the pipeline takes it. Throws an HttpRefusal where the client has gone by now. */
+/** A request over HTTP, for the pipeline. Throws an HttpRefusal if the client has gone. */
 export function askedBy<C extends object>(parts: ServerParts<C>, { req, res, call, principal, params }: HttpRequest): Asked {
   if (res.closed) throw new HttpRefusal(400, badRequest.clientGone());
   const account = parts.unsent.open(keyOf(principal));
@@ -47,7 +47,7 @@ export function askedBy<C extends object>(parts: ServerParts<C>, { req, res, cal
   return { call, principal, params, share, res, mayMutate: req.method === 'POST', goneSignal: () => goneSignal(res) };
 }
 
-/** Aborted when the connection closes before the answer was sent. */
+/** Aborts when the connection closes before the answer was sent. */
 function goneSignal(response: ServerResponse): AbortSignal {
   if (response.closed) return AbortSignal.abort();
   const gone = new AbortController();

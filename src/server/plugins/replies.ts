@@ -10,12 +10,13 @@ import { type Reply, replyWith, replyWithRefusal } from '../http/reply.ts';
 import type { Call } from '../watch/call.ts';
 import type { HttpContext, HttpPlugin } from '../yoga.ts';
 
-/** What Yoga has at the end: an answer or frames of the pipeline, or errors that were thrown on the way. */
+/** What Yoga ends with: an answer or frames of the pipeline, or errors that were thrown before. */
 type Result = Answer | AsyncIterable<Frame> | { readonly errors?: readonly unknown[] };
 
 /**
- * Masks errors and makes responses, in place of Yoga's result processors: the media type by the weights of Accept, the status by the
- * specification, events with ids, and the request's id in what is masked, which `maskedErrors` is not told.
+ * Masks errors and makes responses, in place of Yoga's result processors. It chooses the media type
+ * by the weights in Accept and the status by the specification, gives events ids, and puts the
+ * request's id into masked errors, which `maskedErrors` does not know.
  */
 export function useReplies<C extends object>({ instruments }: ServerParts<C>, answers: Answers): HttpPlugin {
   function respond(result: Result, { req, call, operation, hasCursors }: HttpContext): Response {
@@ -32,12 +33,12 @@ export function useReplies<C extends object>({ instruments }: ServerParts<C>, an
 
   return {
     onResultProcess({ result, setResultProcessor, serverContext }) {
-      setResultProcessor(() => respond(result as Result, serverContext), ''); // nothing else comes out of the pipeline
+      setResultProcessor(() => respond(result as Result, serverContext), ''); // the pipeline has no other results
     },
   };
 }
 
-/** What was thrown on the way: Yoga has put what is no GraphQLError into one. */
+/** The answer to thrown errors. Yoga wraps an error that is not a GraphQLError in one. */
 function madeOf(errors: readonly unknown[], answers: Answers, call: Call): Answer | HttpRefusal {
   const [first] = errors;
   const cause = first instanceof GraphQLError ? (first.originalError ?? first) : first;
@@ -47,7 +48,7 @@ function madeOf(errors: readonly unknown[], answers: Answers, call: Call): Answe
 const streamOf = (frames: AsyncIterable<Frame>, hasIds: boolean): Response =>
   new Response(eventsOf(frames, hasIds), { headers: EVENT_STREAM_HEADERS });
 
-/** The text as it is: a Response of a string would hold a copy of it in bytes. */
+/** Streams the text. A Response made from a string would hold a copy of it in bytes. */
 function responseOf({ status, headers, text }: Reply): Response {
   const body = new ReadableStream<string>(
     {

@@ -1,17 +1,20 @@
 import { createSourceEventStream } from 'graphql';
 import type { Principal } from '../../domain/access/principal.ts';
+import { wokenSince } from '../../realtime/wakeup-age.ts';
 import type { Answer, Answers } from '../answers.ts';
 import type { ServerParts } from '../app.ts';
 import { type OperationContext, wantsCost } from '../context.ts';
 import type { Executor } from '../execution/executor.ts';
-import { FrameStream, SharedFrames } from '../execution/frames.ts';
+import { type FrameMaker, FrameStream, SharedFrames } from '../execution/frames.ts';
 import type { PipelinePlugin } from '../pipeline.ts';
-import { countFrames } from '../watch/frame-counts.ts';
+import type { Transport } from '../watch/call.ts';
+import type { ServerInstruments } from '../watch/instruments.ts';
 import type { OperationWatch } from '../watch/operation-watch.ts';
 
 /**
- * Opens subscriptions. Each frame is executed with a context of its own, or it would show yesterday's rows; subscribers of the same
- * document, variables and rights that are given the same event object share the execution and the text.
+ * Opens subscriptions. Each frame is executed with its own context, because a loader of an older
+ * context would return older rows. Subscribers with the same document, variables and rights that
+ * get the same event object share the execution and the text.
  */
 export function useSharedFrames<C extends object>(
   parts: ServerParts<C>,
@@ -52,7 +55,26 @@ export function useSharedFrames<C extends object>(
   };
 }
 
-/** What decides what a principal sees: a lease sees more than others of its kind. Two of the same rights see the same frames. */
+/** Counts an open stream, its frames when they leave, and its end. */
+function countFrames(instruments: ServerInstruments, stream: string, transport: Transport): Pick<FrameMaker, 'sent' | 'ended'> {
+  const open = instruments.streams.of({ stream, transport });
+  const frames = instruments.frames.of({ stream, transport });
+  const lag = instruments.frameLag.of({ stream });
+  open.add();
+  return {
+    sent(event) {
+      frames.add();
+      const since = wokenSince(event);
+      if (since !== undefined) lag.note((performance.now() - since) / 1_000);
+    },
+    ended: () => open.add(-1),
+  };
+}
+
+/**
+ * Everything that decides which fields a principal sees. A lease sees more than other keys of its
+ * kind. Principals with the same rights see the same frames.
+ */
 export function rightsOf({ kind, role, projectId, jobId, deviceId, stepId }: Principal): string {
   return JSON.stringify([kind, role, projectId, jobId, deviceId, stepId]);
 }

@@ -5,7 +5,10 @@ import type { IncomingMessage } from 'node:http';
 export type Transport = 'http' | 'sse' | 'websocket';
 
 export interface Call {
-  /** The client's own, where it sent one that can be one; quoted in the answer's X-Request-Id, in the log, and in INTERNAL_ERROR. */
+  /**
+   * The client's own id, if it sent a usable one. It is in the X-Request-Id of the answer, in the
+   * log and in INTERNAL_ERROR.
+   */
   readonly id: string;
   readonly transport: Transport;
 }
@@ -17,18 +20,18 @@ export interface TraceParent {
   readonly isSampled: boolean;
 }
 
-/** Printable, of a sensible length, and nothing that could be a key that somebody put into the wrong header. */
+/** Printable, and not too long. Nothing that could be a key sent in the wrong header. */
 const SANE_ID = /^(?!tyk_|lease_)[\w.:-]{8,128}$/;
 const TRACE_PARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
 
-/** By its X-Request-Id, by the trace that it is a part of, or by an id that is made for it. */
+/** The id is that of X-Request-Id, else the id of the trace, else a new one. */
 export function callOf({ headers }: IncomingMessage, transport: Transport): Call {
   const given = headers['x-request-id'];
   if (typeof given === 'string' && SANE_ID.test(given)) return { id: given, transport };
   return { id: readTraceParent(headers.traceparent)?.traceId ?? randomUUID(), transport };
 }
 
-/** Null for what is no traceparent: it is left out, as the specification has it. */
+/** Null for an invalid traceparent: the specification says to ignore it. */
 export function readTraceParent(header: string | readonly string[] | undefined): TraceParent | null {
   if (typeof header !== 'string') return null;
   const [, traceId = '', spanId = '', flags = ''] = TRACE_PARENT.exec(header) ?? [];

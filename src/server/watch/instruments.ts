@@ -58,7 +58,7 @@ export class ServerInstruments {
   }
 }
 
-/** Close codes that mean something here, or to everyone; all others are one. */
+/** Close codes with a meaning, here or in the protocol. Other codes count as `other`. */
 const KNOWN_CODES: ReadonlySet<number> = new Set([
   1000, 1001, 1002, 1005, 1006, 1007, 1009, 1011, 1012, 1013, 4400, 4401, 4403, 4406, 4408, 4409, 4429,
 ]);

@@ -9,16 +9,16 @@ import type { ServerInstruments } from './instruments.ts';
 import type { Log } from './log.ts';
 import type { OperationAbout, SpanLink, Traces } from './traces.ts';
 
-/** What is kept at hand of each root field, so that counting costs an addition. */
+/** The instruments of one root field, looked up once. */
 interface Cells {
   readonly seconds: Distribution;
   readonly byCode: Map<string, Count>;
 }
 
-/** Slower operations are logged at level info, except those that wait on purpose. */
+/** Slower operations are logged at level info, except claims that wait for work. */
 const SLOW_MS = 1_000;
 const WAITS_ON_PURPOSE: ReadonlySet<string> = new Set(['claimNextSteps']);
-/** Of a name that a client gave to its operation. */
+/** The longest operation name of a client that is logged. */
 const MOST_CHARACTERS = 100;
 
 export interface WatchParts {
@@ -27,7 +27,7 @@ export interface WatchParts {
   readonly traces: Traces | null;
 }
 
-/** Sees every operation from its beginning to its end: counts it, times it, logs it and traces it. */
+/** Counts, times, logs and traces every operation. */
 export class OperationWatch {
   readonly #log: Log;
   readonly #instruments: ServerInstruments;
@@ -53,7 +53,7 @@ export class OperationWatch {
     }
   }
 
-  /** Opens a subscription. `work` is given what its frames point to; `codeOf` says how it went. */
+  /** Opens a subscription. `work` gets the span that its frames refer to. */
   async open<T>(
     operation: Operation,
     principal: Principal,
@@ -72,7 +72,7 @@ export class OperationWatch {
     return this.#traces && subscription ? this.#traces.frame(aboutOf(operation), subscription, work) : work();
   }
 
-  /** Notes that no operation came of a request; answers the errors that say why. */
+  /** Counts and logs a request that was refused before its execution. Returns the errors. */
   refused({ params, principal, call }: Asked, errors: readonly GraphQLError[]): readonly GraphQLError[] {
     const code = String(errors[0]?.extensions?.code ?? 'BAD_REQUEST');
     this.#instruments.operations.of({ type: 'none', operation: 'none', code }).add();

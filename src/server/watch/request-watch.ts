@@ -5,10 +5,10 @@ import type { ServerInstruments } from './instruments.ts';
 import type { Log } from './log.ts';
 import type { Traces } from './traces.ts';
 
-/** The first part of the paths that are something here: what a request is counted by. All others are one. */
+/** Requests are counted by the first part of their path. Other paths count as `other`. */
 const ENDPOINTS: ReadonlySet<string> = new Set(['graphql', 'fragments', 'health', 'metrics']);
 
-/** Sees every HTTP request from its beginning to its answer: counts it, logs it and traces it. */
+/** Counts, logs and traces every HTTP request. */
 export class RequestWatch {
   readonly #log: Log;
   readonly #instruments: ServerInstruments;
@@ -25,7 +25,10 @@ export class RequestWatch {
     this.#traces = traces;
   }
 
-  /** `work` answers, errors included. What goes on after it (a stream, the rest of a download) is none of the request's time. */
+  /**
+   * Runs `work`, which answers the request, errors included. A stream or a download that goes on
+   * after it does not count towards the time of the request.
+   */
   async run(request: IncomingMessage, response: ServerResponse, call: Call, path: string, work: () => Promise<void>): Promise<void> {
     const began = performance.now();
     const status = () => (response.headersSent ? response.statusCode : 0);
@@ -39,7 +42,7 @@ export class RequestWatch {
     this.#countOf(endpointOf(path), status()).add();
     if (!this.#log.has('debug')) return;
     const ms = Math.round((performance.now() - began) * 10) / 10;
-    // Without the query: that of a fragment is signed, and that of a GET has the variables.
+    // Without the query string: it has the signature of a fragment, or the variables of a GET.
     this.#log.debug('A request was answered.', { requestId: call.id, method, path: path.slice(0, 200), status: status() || 'gone', ms });
   }
 

@@ -4,9 +4,10 @@ import type { FrameStream } from '../execution/frames.ts';
 import type { Socket } from './socket.ts';
 
 /**
- * What graphql-ws iterates over for one operation. It would serialise each result for each socket, but ours are text already, and the
- * same text may go to thousands of sockets: so the `next` messages go out from in here, and graphql-ws sees only the end, upon which it
- * sends `complete`. It ends the iteration with `return` when the client or the socket does.
+ * What graphql-ws iterates over for one operation. graphql-ws would serialise each result for each
+ * socket, but these results are texts already, and the same text may go to thousands of sockets. So
+ * `next` messages are sent from here. graphql-ws sees only the end, and sends `complete`. It calls
+ * `return` when the client cancels or the socket closes.
  */
 class Delivery implements AsyncIterableIterator<ExecutionResult> {
   readonly #work: () => Promise<void>;
@@ -41,7 +42,9 @@ class Delivery implements AsyncIterableIterator<ExecutionResult> {
   }
 }
 
-/** Delivers frames as they come, the next one made when the last one has left. `ended` is called when nothing more comes of it. */
+/**
+ * Delivers frames. The next frame is made when the last one has left. `ended` is called at the end.
+ */
 export function deliverFrames(socket: Socket, id: string, frames: FrameStream, ended: () => void): AsyncIterableIterator<ExecutionResult> {
   const work = async () => {
     while (await deliverNext(socket, id, frames));
@@ -49,7 +52,7 @@ export function deliverFrames(socket: Socket, id: string, frames: FrameStream, e
   return new Delivery(work, () => void frames.return(), ended);
 }
 
-/** In a function of its own, so that a stream that waits for news holds no text of the frame before. */
+/** A separate function, so that a waiting stream does not keep the text of its last frame. */
 async function deliverNext(socket: Socket, id: string, frames: FrameStream): Promise<boolean> {
   const { value, done } = await frames.next();
   if (done) return false;
@@ -59,7 +62,10 @@ async function deliverNext(socket: Socket, id: string, frames: FrameStream): Pro
   return isSent;
 }
 
-/** Delivers the answer of a query, a mutation or a refused subscription, unless the client no longer wants it: `leave` is called then. */
+/**
+ * Delivers the answer of a query, a mutation or a refused subscription. If the client cancels
+ * first, nothing is sent, and `leave` is called.
+ */
 export function deliverAnswer(
   socket: Socket,
   id: string,

@@ -2,11 +2,14 @@ import { WebSocket } from 'ws';
 import type { Connection } from '../connections/connections.ts';
 import { Outlet } from '../connections/outlet.ts';
 
-/** Why a socket is closed by the gateway. Clients try again after 1012, 1013 and 4403, and stop after 4401. */
+/**
+ * Why the gateway closes a socket. Clients reconnect after 1012, 1013 and 4403, and stop after
+ * 4401.
+ */
 export const CLOSE = {
   fault: { code: 1011, reason: 'Something went wrong on our side' },
   restart: { code: 1012, reason: 'The gateway restarts' },
-  tooSlow: { code: 1013, reason: 'Too slow: nothing was taken for too long' },
+  tooSlow: { code: 1013, reason: 'Too slow: no message was accepted for too long' },
   tooMany: { code: 1013, reason: 'Too many sockets of this key' },
   tooFast: { code: 1013, reason: 'Too many attempts without a valid key' },
   unauthorized: { code: 4401, reason: 'Unauthorized' },
@@ -14,10 +17,10 @@ export const CLOSE = {
   expired: { code: 4403, reason: 'The key expired' },
 } as const;
 
-/** Reasons for the codes that ws closes with by itself. */
+/** Reasons for codes that ws itself closes with. */
 const REASONS: Readonly<Record<number, string>> = { 1009: 'The message is larger than messageBytes allows' };
 
-/** A socket that says why also where ws does not. */
+/** A socket that gives a reason where ws gives none. */
 export class GatewaySocket extends WebSocket {
   override close(code?: number, reason?: string | Buffer): void {
     super.close(code, reason ?? (code === undefined ? undefined : REASONS[code]));
@@ -30,14 +33,20 @@ export class GatewaySocket extends WebSocket {
  */
 const CLOSE_GRACE_MS = 5_000;
 
-/** Messages, and characters of them, that may wait for one peer in answer to its own. Above, nothing more is read from it: its pings would fill our memory. */
+/**
+ * Replies, and their characters, that may wait for one peer. Above that nothing more is read from
+ * the peer, or its pings would fill the memory.
+ */
 const MOST_REPLIES = 100;
 const MOST_REPLY_CHARACTERS = 65_536;
 
-/** One WebSocket as its writers see it: text in, and a promise that says when it has left. */
+/** One WebSocket. Its writers pass a text, and get a promise that settles when it has left. */
 export class Socket implements Connection {
   readonly socket: WebSocket;
-  /** Called once when the socket ends, and already when the gateway decides that it shall: what it reads from is let go at once. */
+  /**
+   * Called once, when the socket ends or the gateway decides to close it. What the socket reads
+   * from is released without waiting for the peer.
+   */
   onEnd: ((code: number, reason: string) => void) | null = null;
   readonly #outlet: Outlet;
   #replies = 0;
@@ -57,17 +66,20 @@ export class Socket implements Connection {
     socket.on('pong', () => {
       this.#isPongDue = false;
     });
-    socket.on('error', () => {}); // a message too large, or not of the protocol: ws closes with 1009 or 1002 by itself
+    socket.on('error', () => {}); // ws itself closes the socket, with 1009 or 1002
     socket.once('close', (code, reason) => this.#end(code, String(reason)));
   }
 
-  /** Sends what a frame or an answer of the operation says. Resolves when it has left for the peer: false if the peer has gone. */
+  /**
+   * Sends a frame or the answer of the operation. Resolves when it has left for the peer; to false
+   * if the peer has gone.
+   */
   deliver(id: string, payload: string): Promise<boolean> {
     if (this.socket.readyState !== WebSocket.OPEN) return Promise.resolve(false);
     return this.#outlet.send(`{"id":${JSON.stringify(id)},"type":"next","payload":`, payload, '}');
   }
 
-  /** Sends what the protocol has to say: the reply to a message of the peer. */
+  /** Sends a message of the protocol: the reply to a message of the peer. */
   async send(text: string): Promise<void> {
     if (this.socket.readyState !== WebSocket.OPEN) return;
     this.#replies += 1;
@@ -80,7 +92,7 @@ export class Socket implements Connection {
     if (this.#owedPong) this.#answerPing(this.#owedPong);
   }
 
-  /** Reads nothing more from the peer until `resume` was called for the same reason. */
+  /** Reads nothing more from the peer until `resume` is called with the same reason. */
   pause(why: 'replies' | 'inbox'): void {
     this.#pauses.add(why);
     this.socket.pause();
@@ -90,7 +102,10 @@ export class Socket implements Connection {
     if (this.#pauses.delete(why) && this.#pauses.size === 0) this.socket.resume();
   }
 
-  /** Of many pings to which the answer cannot leave, the newest is answered, as RFC 6455 has it: a peer that reads nothing would be owed ever more. */
+  /**
+   * While answers cannot leave, only the newest ping is answered later, as RFC 6455 allows.
+   * Otherwise a peer that reads nothing would be owed more and more.
+   */
   #answerPing(data: Buffer): void {
     if (this.#isPonging || this.isBehind()) {
       this.#owedPong = data;
@@ -118,7 +133,7 @@ export class Socket implements Connection {
     this.onEnd = null;
   }
 
-  /** Counts a query or mutation under way: a socket that leaves waits for its answer. */
+  /** Counts a query or mutation under way. A socket that leaves waits for its answer. */
   async during<T>(work: () => Promise<T>): Promise<T> {
     this.#requests += 1;
     try {
@@ -139,7 +154,7 @@ export class Socket implements Connection {
 
   ping(): void {
     if (this.isBehind()) {
-      this.#isPongDue = false; // the pong may be behind what the peer has not taken yet
+      this.#isPongDue = false; // the ping may still be behind unsent messages
     } else if (this.#isPongDue) {
       this.socket.terminate();
     } else if (this.socket.readyState === WebSocket.OPEN) {
@@ -159,11 +174,11 @@ export class Socket implements Connection {
 
   cut(): void {
     this.close(CLOSE.restart);
-    setImmediate(() => this.socket.terminate()); // the close frame has left by then, if the peer takes anything at all
+    setImmediate(() => this.socket.terminate()); // by then the close frame has left, if anything can
   }
 }
 
-/** A close frame has room for 123 bytes; a reason that names what the peer sent may be longer. */
+/** A close frame has room for 123 bytes. A reason that quotes the peer may be longer. */
 function shorten(reason: string): string {
   return Buffer.byteLength(reason) <= 123
     ? reason

@@ -18,44 +18,43 @@ import { type Call, callOf } from '../watch/call.ts';
 import { nameOfCode } from '../watch/instruments.ts';
 import { deliverAnswer, deliverFrames } from './delivery.ts';
 import { Inbox } from './inbox.ts';
-import { fillQuery } from './named-document.ts';
 import { CLOSE, GatewaySocket, Socket } from './socket.ts';
 
-/** What belongs to one socket beside graphql-ws's own state of it. */
+/** The state of one socket, besides graphql-ws's own. */
 interface Extra {
   readonly socket: Socket;
   /** The upgrade request. */
   readonly request: IncomingMessage;
-  /** That request's; each operation's is a number after it. */
+  /** The id of that request. The id of an operation is this with a number. */
   readonly id: string;
   operations: number;
-  /** Operations that are under way, those that the client has completed included until nothing more comes of them. */
+  /** Operations under way. One that the client has completed counts until it has ended here. */
   readonly running: Set<string>;
   readonly inbox: Inbox;
-  /** The principal of the key that it has shown. */
-  account: Account | null;
+  /** Null until the client has sent a valid key in connection_init. */
   principal: Principal | null;
-  /** What to undo when the socket closes. */
+  account: Account | null;
+  /** Called when the socket closes. */
   readonly undo: Set<() => void>;
 }
 
-/** What one operation takes from `onSubscribe` to its execution. */
+/** What `onSubscribe` passes to the execution of an operation. */
 interface Begun {
   readonly prepared: Prepared;
   readonly id: string;
   readonly extra: Extra;
-  /** The client cancelled it. A claim that waits for work must not get any then. */
+  /** Call it when the client has cancelled: a claim that waits for work must then get none. */
   readonly leave: () => void;
-  /** To be called once, when nothing more comes of it. */
+  /** Call it once, when the operation has ended. */
   readonly ended: () => void;
 }
 
 /**
- * The graphql-transport-ws protocol on `/graphql`, by graphql-ws's protocol machine.
+ * The graphql-transport-ws protocol on `/graphql`, implemented by graphql-ws.
  *
- * A syntax or validation error answers its operation with `error` and leaves the socket and its other operations alone. The limits are
- * ours, since graphql-ws has none: size of messages, operations under way, sockets of a key and of an address that has shown no key,
- * and slow consumers (connections.ts).
+ * A syntax or validation error ends only its operation, with `error`. graphql-ws has no limits, so
+ * they are here: the size of messages, operations under way, sockets of a key and sockets of an
+ * address without a key. connections.ts disconnects slow consumers.
  */
 export class WebSocketEndpoint<C extends object> {
   readonly #parts: GraphqlParts<C>;
@@ -66,12 +65,12 @@ export class WebSocketEndpoint<C extends object> {
   constructor(parts: GraphqlParts<C>) {
     this.#parts = parts;
     this.#strangers = new Tally(parts.limits.strangersPerAddress);
-    // No compression: it costs some hundred KB a socket, and frames are small.
+    // No compression: it costs some hundred KB per socket, and frames are small.
     this.#sockets = new WebSocketServer({
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
-      // socket.ts answers pings, but for those that the answers to would pile up.
+      // socket.ts answers pings, and skips some while answers cannot be sent.
       autoPong: false,
       maxPayload: parts.limits.messageBytes,
       handleProtocols,
@@ -79,18 +78,18 @@ export class WebSocketEndpoint<C extends object> {
     });
     this.#protocol = makeServer<Record<string, unknown>, Extra>({
       connectionInitWaitTimeout: parts.limits.initMs,
-      onConnect: (context) => this.#welcome(context),
+      onConnect: (context) => this.#authenticate(context),
       onSubscribe: (context, id, payload) => this.#find(context, id, payload),
       execute: ({ contextValue }) => this.#execute(contextValue as Begun), // as #find made it
       subscribe: ({ contextValue }) => this.#subscribe(contextValue as Begun), // as #find made it
-      // Where something threw, graphql-ws has made an error of the request of it, whose message is not for the client.
+      // graphql-ws turns whatever was thrown into an error of the request. Its message is internal.
       onError: (_context, _id, _payload, errors) => errors.map((error) => parts.pipeline.answers.mask(error.originalError ?? error)),
     });
   }
 
   /**
-   * Whether a request asks for a WebSocket here. Any other upgrade (to HTTP/2, for example) is an
-   * offer, which the server declines by answering normally.
+   * Whether a request asks for a WebSocket on this path. Any other upgrade (to HTTP/2, for example)
+   * is an offer, which the server declines by answering normally.
    */
   static isAskedFor({ method, url, headers: { upgrade } }: IncomingMessage): boolean {
     return method === 'GET' && upgrade?.trim().toLowerCase() === 'websocket' && readTarget(url).path === '/graphql';
@@ -100,22 +99,22 @@ export class WebSocketEndpoint<C extends object> {
   upgrade(request: IncomingMessage, connection: Duplex, head: Buffer): void {
     connection.on('error', () => connection.destroy());
     const isAllowed = isAllowedOrigin(request, this.#parts.origins);
-    const acquainted = isAllowed ? this.#strangers.take(networkOf(request.socket.remoteAddress ?? '')) : null;
-    if (!acquainted) {
+    const release = isAllowed ? this.#strangers.take(networkOf(request.socket.remoteAddress ?? '')) : null;
+    if (!release) {
       if (isAllowed) {
         this.#parts.instruments.limits.of({ limit: 'strangersPerAddress' }).add();
-        refuseStranger(connection, this.#parts.limits.strangersPerAddress);
+        refuseSocket(connection, this.#parts.limits.strangersPerAddress);
       } else refuseUpgrade(connection, 'HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       return;
     }
-    connection.once('close', acquainted); // a handshake that fails opens no socket
+    connection.once('close', release); // a handshake that fails opens no socket
     this.#sockets.handleUpgrade(request, connection, head, (opened) => {
       const socket = new Socket(opened);
       const { id } = callOf(request, 'websocket');
       const inbox = new Inbox(socket);
       const extra: Extra = {
         ...{ socket, request, id, inbox, operations: 0, running: new Set<string>(), account: null, principal: null },
-        undo: new Set([acquainted]),
+        undo: new Set([release]),
       };
       this.#noteOpened(opened, id);
       this.#parts.connections.add(socket);
@@ -126,10 +125,10 @@ export class WebSocketEndpoint<C extends object> {
           close: (code = 1000, reason = '') => socket.close({ code, reason }),
           onMessage: (take) => {
             opened.on('message', (data) => {
-              // After the key has ended nothing more is taken, though the peer may not know yet.
+              // The socket closes, for example because its key ended, and the peer may not know.
               if (opened.readyState !== opened.OPEN) return;
               inbox.put(String(data), (text) => {
-                take(fillQuery(text)).catch((error: unknown) => {
+                take(text).catch((error: unknown) => {
                   this.#parts.pipeline.answers.mask(error); // logs it
                   socket.close(CLOSE.fault);
                 });
@@ -159,8 +158,8 @@ export class WebSocketEndpoint<C extends object> {
     });
   }
 
-  /** connection_init: who is there? */
-  async #welcome({ connectionParams, extra }: Context<Record<string, unknown>, Extra>): Promise<boolean> {
+  /** Handles connection_init: authenticates the key. */
+  async #authenticate({ connectionParams, extra }: Context<Record<string, unknown>, Extra>): Promise<boolean> {
     const { socket, undo } = extra;
     const principal = await this.#parts.authenticate(readAuthorization(connectionParams));
     if (socket.socket.readyState !== socket.socket.OPEN) return false;
@@ -174,7 +173,7 @@ export class WebSocketEndpoint<C extends object> {
       socket.close(CLOSE.tooMany);
       return false;
     }
-    for (const acquainted of undo) acquainted();
+    for (const releaseAddress of undo) releaseAddress();
     undo.clear();
     undo.add(release);
     undo.add(this.#parts.onKeyEnd(principal, (why) => socket.close(CLOSE[why])));
@@ -240,21 +239,24 @@ export class WebSocketEndpoint<C extends object> {
   }
 }
 
-/** The key in the payload of connection_init. Clients that copy their HTTP headers write it as `Authorization`. */
+/**
+ * The key in the payload of connection_init. Clients that copy their HTTP headers spell the field
+ * `Authorization`.
+ */
 function readAuthorization(payload: Readonly<Record<string, unknown>> | undefined): string | undefined {
   for (const [name, value] of Object.entries(payload ?? {}))
     if (name.toLowerCase() === 'authorization' && typeof value === 'string') return value;
   return undefined;
 }
 
-function refuseStranger(connection: Duplex, allowed: number): void {
+function refuseSocket(connection: Duplex, allowed: number): void {
   const { message, extensions } = limitExceeded.socketsWithoutKey(allowed);
   const body = JSON.stringify({ errors: [{ message, extensions }] });
   const head = ['HTTP/1.1 429 Too Many Requests', 'Connection: close', 'Content-Type: application/json', 'Retry-After: 1'];
   refuseUpgrade(connection, `${head.join('\r\n')}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
 }
 
-/** Does not wait for the client to close its side, which it may never do. */
+/** Does not wait until the client closes its side: it may never do so. */
 function refuseUpgrade(connection: Duplex, answer: string): void {
   connection.end(answer, () => connection.destroy());
 }
