@@ -1,4 +1,7 @@
-/** What operations on the product's own schema cost: from the document and the variables alone, nothing is executed here. */
+/**
+ * The cost of operations on the product's own schema. It follows from the document and the
+ * variables. Nothing is executed here.
+ */
 import { GraphQLError, Kind, parse } from 'graphql';
 import { describe, expect, test } from 'vitest';
 import { schema } from '../../src/schema/index.ts';
@@ -19,57 +22,61 @@ const nodesOf = (text: string, variables?: Record<string, unknown>) => price(tex
 
 describe('An operation costs (P14)', () => {
   test.each([
-    ['nothing for what is no node', '{ __typename gateway { version limits } }', 0],
+    ['nothing for fields that are not nodes', '{ __typename gateway { version limits } }', 0],
     ['one for an object with an id', '{ node(id: "job_1") { id } }', 1],
-    ['one for each of a chain of them', '{ job(id: "job_1") { project { id } } }', 2],
-    ['the page and its entries', '{ jobs(first: 7) { nodes { id } } }', 8],
-    ['the same from the end', '{ jobs(last: 7) { nodes { id } } }', 8],
-    ['the usual page where no size is given', '{ jobs { nodes { id } } }', 26],
-    ['the usual page of a stream', '{ events { events { at } } }', 101],
-    ['the page alone where only its length is asked for', '{ jobs(first: 100) { totalCount pageInfo { hasNextPage } } }', 1],
-    ['entries once, as nodes', '{ jobs(first: 5) { nodes { id name } } }', 6],
-    ['entries once, as edges', '{ jobs(first: 5) { edges { cursor node { id name } } } }', 6],
-    ['entries once, as both', '{ jobs(first: 5) { nodes { id } edges { node { name } } } }', 6],
-    ['what is inside both', '{ jobs(first: 5) { nodes { project { id } } edges { node { project { id } } } } }', 16],
-    ['pages in pages', '{ projects(first: 3) { nodes { jobs(first: 4) { nodes { id } } } } }', 1 + 3 * (1 + 1 + 4)],
-    ['an estimate for lists without pages', '{ job(id: "job_1") { steps { attempts { number } } } }', 1 + 10 * (1 + 3)],
-    ['one for what is read along with its row', '{ device(id: "dev_1") { labels { key value } } }', 2],
-    ['each alias of a page', '{ a: jobs(first: 5) { nodes { id } } b: jobs(first: 5) { nodes { id } } }', 12],
+    ['one for each object in a chain', '{ job(id: "job_1") { project { id } } }', 2],
+    ['one for a page and one for each of its entries', '{ jobs(first: 7) { nodes { id } } }', 8],
+    ['the same for a page from the end', '{ jobs(last: 7) { nodes { id } } }', 8],
+    ['the default page size if none is given', '{ jobs { nodes { id } } }', 26],
+    ['the default page size of a stream', '{ events { events { at } } }', 101],
+    ['one for a page of which only the count is selected', '{ jobs(first: 100) { totalCount pageInfo { hasNextPage } } }', 1],
+    ['each entry once, under nodes', '{ jobs(first: 5) { nodes { id name } } }', 6],
+    ['each entry once, under edges', '{ jobs(first: 5) { edges { cursor node { id name } } } }', 6],
+    ['each entry once, under both', '{ jobs(first: 5) { nodes { id } edges { node { name } } } }', 6],
+    ['what the entries contain under both', '{ jobs(first: 5) { nodes { project { id } } edges { node { project { id } } } } }', 16],
+    ['each page inside a page', '{ projects(first: 3) { nodes { jobs(first: 4) { nodes { id } } } } }', 1 + 3 * (1 + 1 + 4)],
+    ['an estimated length for a list without pages', '{ job(id: "job_1") { steps { attempts { number } } } }', 1 + 10 * (1 + 3)],
+    ['one for a list that is read with its row', '{ device(id: "dev_1") { labels { key value } } }', 2],
+    ['a page for each of its aliases', '{ a: jobs(first: 5) { nodes { id } } b: jobs(first: 5) { nodes { id } } }', 12],
     ['a field once that is selected twice', '{ jobs(first: 5) { nodes { id } } jobs(first: 5) { nodes { name } } }', 6],
     [
-      'a field once that fragments share',
+      'a field once that two fragments share',
       '{ ...A ...B } fragment A on Query { jobs { nodes { id } } } fragment B on Query { jobs { nodes { name } } }',
       26,
     ],
-    ['the ids that are asked for', '{ nodes(ids: ["a", "b", "c"]) { id } }', 3],
+    ['one for each id that is asked for', '{ nodes(ids: ["a", "b", "c"]) { id } }', 3],
     [
-      'a hundredth of the points of a curve',
+      'one for each hundred points of a curve',
       '{ job(id: "job_1") { metricSeries(name: "loss", maxPoints: 500) { points { value } } } }',
       1 + 1 + 5,
     ],
-    ['the bytes of a text, of which eight thousand are as much as a node', '{ fragment(id: "frag_1") { text } }', 1 + 8],
-    ['those that are asked for', 'query($most: Int = 1048576) { fragment(id: "frag_1") { text(maxBytes: $most) } }', 1 + 128],
-    ['a hundredth of the lines of a log', '{ step(id: "step_1") { logTail(lines: 1000) } }', 1 + 10],
-    ['introspection as such', '{ __schema { types { fields { name } } } }', 1_000],
-    ['a type of it', '{ __type(name: "Job") { name } }', 100],
+    ['one for each 8 KB of a text, at its default size', '{ fragment(id: "frag_1") { text } }', 1 + 8],
     [
-      'one for a mutation, and what it answers',
+      'one for each 8 KB of a text, at the size that is asked for',
+      'query($most: Int = 1048576) { fragment(id: "frag_1") { text(maxBytes: $most) } }',
+      1 + 128,
+    ],
+    ['one for each hundred lines of a log', '{ step(id: "step_1") { logTail(lines: 1000) } }', 1 + 10],
+    ['1,000 for introspection of the schema', '{ __schema { types { fields { name } } } }', 1_000],
+    ['100 for introspection of one type', '{ __type(name: "Job") { name } }', 100],
+    [
+      'one for a mutation, plus what it answers',
       'mutation { cancelJob(input: { jobId: "job_1" }) { ... on CancelJobPayload { job { id } } } }',
       2,
     ],
-    ['a frame of a subscription', 'subscription { events { events { at } } }', 20],
+    ['one frame for a subscription', 'subscription { events { events { at } } }', 20],
   ])('%s', (_, text, nodes) => {
     expect(nodesOf(text)).toBe(nodes);
   });
 
-  test('the dearest of the types that it can be, not all of them together', () => {
+  test('the most expensive type of an interface, not the sum of all types', () => {
     const events = (first: string, second: string) => `{ node(id: "x") { ... on Job { ${first} } ... on Project { ${second} } } }`;
     expect(nodesOf(events('fragments(first: 50) { nodes { id } }', 'jobs(first: 20) { nodes { id } }'))).toBe(1 + 51);
     expect(nodesOf(events('id', 'jobs(first: 20) { nodes { id } }'))).toBe(1 + 21);
     expect(nodesOf('{ node(id: "x") { ...on Node { ... on Job { steps { name } } ... on Job { steps { status } } } } }')).toBe(1 + 10);
   });
 
-  test('what its variables say, or their defaults', () => {
+  test('the sizes in its variables, or their defaults', () => {
     const text = 'query($n: Int = 30, $from: Int) { jobs(first: $n, last: $from) { nodes { id } } }';
     expect(nodesOf(text)).toBe(31);
     expect(nodesOf(text, { n: 3 })).toBe(4);
@@ -80,7 +87,7 @@ describe('An operation costs (P14)', () => {
     expect(nodesOf('query($id: ID!) { nodes(ids: [$id, $id]) { id } }', { id: 'a' })).toBe(2);
   });
 
-  test('nothing for what @skip and @include leave out', () => {
+  test('nothing for fields that @skip and @include leave out', () => {
     const text = 'query($all: Boolean! = false) { viewer { name } jobs(first: 9) @include(if: $all) { nodes { id } } }';
     const without = nodesOf(text);
     expect(nodesOf(text, { all: true })).toBe(without + 10);
@@ -92,39 +99,39 @@ describe('An operation costs (P14)', () => {
     );
   });
 
-  test('is no less for variables that are nonsense: those are refused when it is executed', () => {
+  test('no less for invalid variables, which the execution refuses', () => {
     const text = 'query($n: Int) { jobs(first: $n) { nodes { id } } }';
     for (const n of ['many', {}, [1, 2], Number.POSITIVE_INFINITY, 1.5, true]) expect(nodesOf(text, { n })).toBeGreaterThanOrEqual(1);
     expect(nodesOf(text, { n: -5 })).toBe(1);
   });
 });
 
-describe('What costs too much (P14)', () => {
+describe('An operation that costs too much (P14)', () => {
   const text = 'query($n: Int!) { projects(first: $n) { nodes { jobs(first: 99) { nodes { id } } } } }'; // 1 + n × (1 + 1 + 99)
   const refusal = ({ refusal }: Cost) => refusal?.extensions;
 
-  test('is refused one above the limit, and done at it, with the variables of the moment', () => {
+  test('is refused above the limit and executed at the limit, by the variables of each request', () => {
     const limits = { cost: 1 + 10 * 101 };
     const operation = find(text);
-    for (const _ of ['worked out', 'remembered']) {
+    for (const _ of ['calculated', 'remembered']) {
       const cost = (n: number) => priceOperation(schema, operation, { n }, { ...DEFAULT_LIMITS, ...limits });
       expect(cost(10)).toEqual({ nodes: 1_011, refusal: null });
       expect(refusal(cost(11))).toEqual({ code: 'LIMIT_EXCEEDED', limit: 'cost', allowed: 1_011, asked: 1_112 });
     }
   });
 
-  test('is by default an answer of more than 10,000 nodes', () => {
+  test('is by default one with more than 10,000 nodes', () => {
     expect(refusal(price(text, { n: 99 }))).toBeUndefined();
     expect(refusal(price(text, { n: 100 }))).toMatchObject({ limit: 'cost', allowed: 10_000, asked: 10_101 });
   });
 
-  test('is also a few lists of long texts, which would fill the memory', () => {
+  test('is also one with a few lists of long texts, which would fill the memory', () => {
     const texts = (files: number) => `{ jobs(first: 10) { nodes { fragments(first: ${files}) { nodes { text(maxBytes: 1048576) } } } } }`;
     expect(refusal(price(texts(7)))).toBeUndefined();
     expect(refusal(price(texts(8)))).toMatchObject({ limit: 'cost', asked: 11 + 10 * (1 + 8 * 129) });
   });
 
-  test('is told from a page that is too large, which has a limit of its own', () => {
+  test('is not confused with one that asks for a page that is too large, which has its own limit', () => {
     expect(refusal(price('{ jobs(first: 100) { nodes { id } } }'))).toBeUndefined();
     expect(refusal(price('{ jobs(first: 101) { nodes { id } } }'))).toEqual({
       code: 'LIMIT_EXCEEDED',
@@ -138,10 +145,10 @@ describe('What costs too much (P14)', () => {
     expect(refusal(price('{ jobs(last: 2147483647) { nodes { id } } }'))).toMatchObject({ limit: 'pageSize', asked: 2_147_483_647 });
   });
 
-  test('is found out at once where fragments multiply', () => {
+  test('is found at once if fragments multiply', () => {
     const inner = (depth: number): string => (depth === 0 ? 'id' : `jobs(first: 100) { nodes { project { ${inner(depth - 1)} } } }`);
     expect(refusal(price(`{ projects { nodes { ${inner(2)} } } }`))).toMatchObject({ limit: 'cost' });
-    // Each level asks for the next one twice: 2^3 times in eight lines, each with its own page.
+    // Each level spreads the next one twice: 2^3 times in eight lines, each with its own page.
     const doubling = `{ project(id: "p") { ...F0 } }
       ${[0, 1, 2].map((i) => `fragment F${i} on Project { jobs { nodes { project { ...F${i + 1} } } } experiments { nodes { jobs { nodes { project { ...F${i + 1} } } } } } }`).join('\n')}
       fragment F3 on Project { id }`;
@@ -150,8 +157,9 @@ describe('What costs too much (P14)', () => {
     expect(performance.now() - started).toBeLessThan(1_000);
   });
 
-  test('is what is too intricate to be worked out, and that ends as well', () => {
-    // Which fragments meet at a level depends on each turn that was taken before: 2^14 different questions to one type.
+  test('is also one whose cost takes too long to calculate', () => {
+    // The fragments that meet at a level depend on the path to it: 2^14 different sets for one
+    // type.
     const levels = 14;
     const fragment = (name: string, left: string, right: string) =>
       `fragment ${name} on Job { steps { job { ${left} id } } metrics { step { job { ${right} id } } } }`;
@@ -171,7 +179,7 @@ describe('What costs too much (P14)', () => {
   });
 });
 
-/** A document that is not held to the limits of documents, which operators may widen. */
+/** An operation whose document is not checked against the limits, which operators may raise. */
 function unchecked(text: string): Operation {
   const document = parse(text);
   const [node] = document.definitions;

@@ -17,7 +17,7 @@ const openPage = async () => {
   return { response, html: await response.text() };
 };
 
-test('the page needs no key, comes whole from here and may load nothing from elsewhere', async () => {
+test('the page needs no key, comes from the gateway alone, and may load nothing from elsewhere', async () => {
   const { response, html } = await openPage();
   expect(response.status).toBe(200);
   expect(html).not.toMatch(/(src|href)="https?:/);
@@ -29,7 +29,7 @@ test('the page needs no key, comes whole from here and may load nothing from els
   expect(response.headers.get('referrer-policy')).toBe('no-referrer');
 });
 
-test('the files that the page names are there, compressed, and may be kept for good', async () => {
+test('the files of the page are served compressed, and may be cached forever', async () => {
   const { html } = await openPage();
   const files = [...html.matchAll(/(?:src|href)="(\/graphql\/[^"]+)"/g)].map(([, file]) => file);
   const workers = ['editor', 'json', 'graphql'].map((name) => `/graphql/${name}.worker.js`);
@@ -45,7 +45,7 @@ test('the files that the page names are there, compressed, and may be kept for g
   expect((await fetch(`${server.url}/graphql/nothing.js`)).status).toBe(404);
 });
 
-test('a file of the page that is asked for without its version is asked for anew each time, and sent where it has changed', async () => {
+test('a file of the page without the version in its URL is revalidated each time', async () => {
   const response = await fetch(`${server.url}/graphql/page.js`);
   const etag = response.headers.get('etag') ?? '';
   expect([response.headers.get('cache-control'), (await response.text()).length > 0]).toEqual(['public, no-cache', true]);
@@ -54,7 +54,7 @@ test('a file of the page that is asked for without its version is asked for anew
   expect((await fetch(`${server.url}/graphql/page.js`, { headers: { 'if-none-match': 'W/"another"' } })).status).toBe(200);
 });
 
-test('a client that asks for data at the same address gets no page', async () => {
+test('a client that asks for data at the same URL gets data, not the page', async () => {
   const response = await fetch(`${server.url}/graphql?query={hello}`, { headers: { authorization: 'Bearer tyk_alice' } });
   expect(await response.json()).toEqual({ data: { hello: 'world' } });
 });

@@ -19,7 +19,10 @@ function find(text: string, limits: Partial<Limits> = {}): Operation {
   return operation;
 }
 
-/** As a client sees it: errors masked (without the id, which is new each time), in order of path, since their order is nobody's promise. */
+/**
+ * The result as a client sees it: errors masked, without the id, which is new each time. Errors are
+ * sorted by path, because their order is not specified.
+ */
 function seen(result: ExecutionResult): string {
   const errors = result.errors
     ?.map((error) => mask(error))
@@ -103,7 +106,7 @@ const CORPUS: [query: string, variables?: Record<string, unknown>][] = [
   ['{ __schema { queryType { name } } __type(name: "Dog") { name fields { name type { name kind ofType { name } } } } }'],
 ];
 
-test.each(CORPUS)('answers are the same compiled and interpreted: %s %j', async (text, variables) => {
+test.each(CORPUS)('an answer is the same compiled and interpreted: %s %j', async (text, variables) => {
   const document = parse(text);
   expect(validate(schema, document)).toEqual([]);
   const operation = find(text);
@@ -154,9 +157,9 @@ test('a short document that would compile to megabytes is not compiled', async (
   expect(jit.isCompiled(operation)).toBe(false);
 });
 
-test('documents that come now and then are not compiled, and ever new ones have a twentieth of the time (P9)', async () => {
+test('an operation that runs a few times is not compiled, and compiling takes at most a twentieth of the time (P9)', async () => {
   let now = 0;
-  // Each look at the clock takes a millisecond: so does compiling, which looks before and after.
+  // Each read of the clock takes a millisecond. So does compiling, which reads it before and after.
   const jit = new Jit(schema, () => now++);
   const run = { rootValue: undefined, context, variables: undefined };
   const repeat = async (text: string, times: number) => {
@@ -170,7 +173,7 @@ test('documents that come now and then are not compiled, and ever new ones have 
   expect(await repeat('{ c: hello }', RUNS_BEFORE + 40)).toBe(true);
 });
 
-test('what is remembered of documents and of compiled operations is bounded by its size (P9)', () => {
+test('the cache of documents and of compiled operations is bounded by their size (P9)', () => {
   const cache = new SizedCache<string, number>(100);
   cache.set('a', 1, 40);
   cache.set('b', 2, 40);

@@ -11,7 +11,7 @@ afterAll(() => server.close(1_000));
 
 const times = (count: number, text: (index: number) => string) => Array.from({ length: count }, (_, index) => text(index)).join(' ');
 const nest = (depth: number): string => (depth === 1 ? 'value' : `deep { ${nest(depth - 1)} }`);
-/** Fragments of which each spreads the next one twice: 2^count fields in a few lines. */
+/** Each fragment spreads the next one twice: 2^count fields in a few lines. */
 const doubling = (count: number) =>
   `{ ...F0 } ${times(count, (i) => `fragment F${i} on Query { ...F${i + 1} ...F${i + 1} }`)} fragment F${count} on Query { a: hello }`;
 
@@ -29,7 +29,7 @@ test.each([
   ['tokens', times(998, (i) => (i % 2 ? 'hello' : '...F')).replaceAll('...F', 'hello'), times(999, () => 'hello')],
   ['documentBytes', `hello #${'x'.repeat(32_768 - 12)}\n`, `hello #${'x'.repeat(32_768)}\n`],
   ['documentBytes', `hello #${'é'.repeat(16_370)}\n`, `hello #${'é'.repeat(16_384)}\n`],
-])('an operation beyond the limit of %s is refused, one at it is not', async (limit, within, beyond) => {
+])('an operation above the limit of %s is refused, and one at the limit is not', async (limit, within, beyond) => {
   if (limit !== 'tokens') expect(await refusal(`{ ${within} }`)).toBeUndefined();
   else expect(await refusal(`{ ${within} }`)).not.toBe('tokens');
   expect(await refusal(`{ ${beyond} }`)).toBe(limit);
@@ -41,12 +41,12 @@ test('fragments that double at each level are refused at once', async () => {
   expect(performance.now() - started).toBeLessThan(2_000);
 });
 
-test('fragments that spread each other are refused, not followed for ever', async () => {
+test('fragments that spread each other are refused, and not followed forever', async () => {
   const { body } = await server.post({ query: '{ ...A } fragment A on Query { ...B } fragment B on Query { hello ...A }' });
   expect(body.errors?.[0]?.extensions.code).toBe('BAD_REQUEST');
 });
 
-test('introspection as GraphiQL does it is within the limits', async () => {
+test('the introspection of GraphiQL is within the limits', async () => {
   const query = getIntrospectionQuery({
     schemaDescription: true,
     specifiedByUrl: true,
@@ -60,7 +60,7 @@ test('introspection as GraphiQL does it is within the limits', async () => {
   }
 });
 
-test('introspection nested for its own sake is refused', async () => {
+test('deeply nested introspection is refused', async () => {
   const { body } = await server.post({
     query: '{ __schema { types { fields { type { fields { type { fields { type { fields { name } } } } } } } } } }',
   });

@@ -1,4 +1,7 @@
-/** Documents that are asked for by their hash or by an id: which are known, which are refused, and that what is kept of them is bounded. */
+/**
+ * Documents that are requested by their hash or by an id: which are known, which are refused, and
+ * that the cache of them is bounded.
+ */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,7 +21,9 @@ afterEach(() => server?.close(0));
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 const hashed = (hash: string) => ({ persistedQuery: { version: 1, sha256Hash: hash } });
 
-/** What a socket gets first for a `subscribe` of this payload: a message, or the code that the socket was closed with. */
+/**
+ * The first answer to a `subscribe` with this payload: a message, or the close code of the socket.
+ */
 async function subscribe({ url }: SampleServer, payload: unknown): Promise<unknown> {
   const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
   onTestFinished(() => socket.terminate());
@@ -32,7 +37,7 @@ async function subscribe({ url }: SampleServer, payload: unknown): Promise<unkno
 }
 
 describe('The hash of a document', () => {
-  test('is unknown until the document came with it, and then good by POST, by GET and over a WebSocket', async () => {
+  test('is unknown until it was sent with the document, and then works by POST, by GET and over a WebSocket', async () => {
     server = await startSample();
     const query = 'query Known { hello }';
     const extensions = hashed(sha256(query));
@@ -57,7 +62,7 @@ describe('The hash of a document', () => {
       expect(await subscribe(server, payload)).toEqual({ id: '1', type: 'next', payload: known });
   });
 
-  test('is taken with the prefix sha256: and in upper case', async () => {
+  test('is accepted with the prefix sha256: and in upper case', async () => {
     server = await startSample();
     const query = 'query Known { hello }';
     const hash = sha256(query);
@@ -78,7 +83,7 @@ describe('The hash of a document', () => {
       server = await startSample();
       const refused = { message: expect.stringContaining(`"${field}" must be`), extensions: { code: 'BAD_REQUEST' } };
       for (const body of [{ extensions: { persistedQuery } }, { query: '{ hello }', extensions: { persistedQuery } }]) {
-        // The second is not for the hot path.
+        // The second goes through Yoga.
         for (const headers of [{}, { 'content-type': 'application/json; charset=utf-8' }])
           expect(await server.post(body, headers)).toMatchObject({ status: 400, body: { errors: [refused] } });
         const search = new URLSearchParams(
@@ -91,7 +96,7 @@ describe('The hash of a document', () => {
     },
   );
 
-  test('of a mutation is refused over GET as the mutation is', async () => {
+  test('of a mutation is refused over GET, like the mutation itself', async () => {
     server = await startSample();
     const query = 'mutation { push(value: 1) }';
     await server.post({ query, extensions: hashed(sha256(query)) });
@@ -100,7 +105,7 @@ describe('The hash of a document', () => {
     expect([response.status, response.headers.get('allow')]).toEqual([405, 'POST']);
   });
 
-  test('that is not that of the document beside it is refused, and remembered for nobody', async () => {
+  test('that is not the hash of the document sent with it is refused, and not remembered', async () => {
     server = await startSample();
     const extensions = hashed(sha256('{ me }'));
     expect((await server.post({ query: '{ hello }', extensions })).body.errors?.[0]?.extensions.code).toBe('BAD_REQUEST');
@@ -114,7 +119,7 @@ describe('The hash of a document', () => {
     expect((await server.post({ extensions: hashed(sha256(query)) })).body.errors?.[0]?.message).toBe('PersistedQueryNotFound');
   });
 
-  test('is forgotten when newer documents take the room, the one that was used last kept longest', () => {
+  test('is forgotten when the cache is full, the least recently used first', () => {
     const persisted = new PersistedDocuments(null);
     const documents = Array.from({ length: 300 }, (_, i) => `{ hello } #${i} ${'x'.repeat(30_000)}`);
     const [first = ''] = documents;
@@ -129,7 +134,7 @@ describe('The hash of a document', () => {
   });
 });
 
-describe('Where a gateway has trusted documents', () => {
+describe('If a gateway has trusted documents', () => {
   const trustedDocuments = new Map([
     ['first', 'query First { hello }'],
     [sha256('query Second { me }'), 'query Second { me }'],

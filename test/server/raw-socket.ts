@@ -3,7 +3,10 @@ import { WebSocket } from 'ws';
 
 export type OpenSocket = WebSocket & { readonly closed: Promise<{ code: number; reason: string }> };
 
-/** A bare socket of the graphql-transport-ws protocol; with a key it says connection_init and waits to be let in. Rejects with the HTTP status where it is refused. */
+/**
+ * A bare socket of the graphql-transport-ws protocol. With a key it sends connection_init and waits
+ * for the acknowledgement. Rejects with the HTTP status if it is refused.
+ */
 export async function openSocket(url: string, key?: string, origin?: string): Promise<OpenSocket> {
   const address = url.replace('http', 'ws') + (new URL(url).pathname === '/' ? '/graphql' : '');
   const socket = new WebSocket(address, 'graphql-transport-ws', origin ? { origin } : {});

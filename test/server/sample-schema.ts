@@ -2,10 +2,10 @@ import { inspect } from 'node:util';
 import { buildSchema, defaultFieldResolver, GraphQLError, type GraphQLFieldResolver, type GraphQLSchema, isObjectType } from 'graphql';
 import type { Source } from './source.ts';
 
-/** What the resolvers of the sample schema see. */
+/** The context of the sample schema's resolvers. */
 export interface SampleContext {
   readonly name: string;
-  /** Tells contexts apart: each execution has its own. */
+  /** Each execution has its own context, with its own number. */
   readonly number: number;
 }
 
@@ -90,10 +90,10 @@ const SDL = /* GraphQL */ `
   }
 `;
 
-/** What the source of many subscribers fails with. */
+/** The error of a source with several subscribers. */
 const SHARED_FAULT = new Error('a secret of ours');
 
-/** A schema with one of each thing that the server has to carry. `source` feeds its subscriptions. */
+/** A schema with an example of everything that the server handles. */
 export function buildSampleSchema(source: Source): GraphQLSchema {
   const schema = buildSchema(SDL);
   const pushed: number[] = [];
@@ -137,7 +137,7 @@ export function buildSampleSchema(source: Source): GraphQLSchema {
     faultyNonNull: boom,
   });
   const mispriced = schema.getQueryType()?.getFields().mispriced;
-  if (mispriced) mispriced.extensions = { size: { by: null } }; // what is worked out before anything is executed throws
+  if (mispriced) mispriced.extensions = { size: { by: null } }; // so the calculation of its cost throws
   const subscription = schema.getSubscriptionType()?.getFields() ?? {};
   const feeds: Record<string, GraphQLFieldResolver<unknown, SampleContext>> = {
     ticks: (_root, { to }) => source.open('ticks', (number) => (number <= to ? { ticks: { number } } : null)),
@@ -154,18 +154,19 @@ export function buildSampleSchema(source: Source): GraphQLSchema {
     const subscribe = feeds[name];
     if (subscribe) field.subscribe = subscribe;
   }
-  // Properties of the sample's objects are functions and promises, which a field without a resolver does not read (see Executor).
+  // The sample's objects have functions and promises as properties, which a field without a
+  // resolver does not call (see Jit).
   for (const type of Object.values(schema.getTypeMap()))
     if (isObjectType(type)) for (const field of Object.values(type.getFields())) field.resolve ??= defaultFieldResolver;
   return schema;
 }
 
-/** Tells left out from null, and not in which order the keys were set. */
+/** Distinguishes an absent key from null. Ignores the order of keys. */
 function show(args: object): string {
   return inspect(structuredClone(args), { sorted: true, depth: 9 });
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: roots and arguments differ by field, and the sample has no types for them
+// biome-ignore lint/suspicious/noExplicitAny: the sample has no types for roots and arguments
 type Resolvers = Record<string, GraphQLFieldResolver<any, SampleContext>>;
 
 function resolve(schema: GraphQLSchema, typeName: string, resolvers: Resolvers): void {

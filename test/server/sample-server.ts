@@ -23,8 +23,11 @@ const NOBODY: Principal = {
   expiresAt: null,
 };
 
-/** `tyk_NAME` is the key of user:NAME, an admin; `tyk_viewer-NAME` that of a viewer. Everything else is no key. */
-function whoIs(authorization: string | undefined): Principal | null {
+/**
+ * `tyk_NAME` is the key of user:NAME, an admin, and `tyk_viewer-NAME` that of a viewer. Every other
+ * key is invalid.
+ */
+function principalOf(authorization: string | undefined): Principal | null {
   const name = /^Bearer tyk_(.+)$/.exec(authorization ?? '')?.[1];
   if (!name) return null;
   return { ...NOBODY, name: `user:${name}`, keyId: `key_${name}`, role: name.startsWith('viewer-') ? 'VIEWER' : 'ADMIN' };
@@ -34,11 +37,11 @@ export interface SampleServer extends RunningServer {
   readonly source: Source;
   readonly log: Record<string, unknown>[];
   readonly instruments: ServerInstruments;
-  /** How many contexts were made. */
+  /** The number of contexts that were made. */
   contexts(): number;
-  /** Ends every key that is watched now. */
+  /** Ends every key that is watched. */
   endKeys(why: KeyEnd): void;
-  /** How many keys are watched. */
+  /** The number of watched keys. */
   watchedKeys(): number;
   /** Posts `body` as JSON, with alice's key unless the headers say otherwise. */
   post(body: unknown, headers?: Record<string, string>): Promise<{ status: number; headers: Headers; body: Body }>;
@@ -78,7 +81,7 @@ export async function startSample(options: SampleOptions = {}): Promise<SampleSe
   const server = await startServer<SampleContext>(
     {
       schema: buildSampleSchema(source),
-      authenticate: (authorization) => Promise.resolve(whoIs(authorization)),
+      authenticate: (authorization) => Promise.resolve(principalOf(authorization)),
       context: (principal) => {
         contexts += 1;
         return { name: principal?.name ?? '', number: contexts };
@@ -116,7 +119,7 @@ export async function startSample(options: SampleOptions = {}): Promise<SampleSe
         headers: { 'content-type': 'application/json', authorization: 'Bearer tyk_alice', ...headers },
         body: typeof body === 'string' ? body : JSON.stringify(body),
       });
-      // The body of a GraphQL answer, as the tests go on to check.
+      // The tests check the body further.
       return { status: response.status, headers: response.headers, body: (await response.json()) as Body };
     },
   };

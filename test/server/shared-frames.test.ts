@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { rightsOf } from '../../src/server/plugins/shared-frames.ts';
 import { admin } from '../support/seed.ts';
 
-test('a frame is shared by those of the same rights, and by none that sees anything else', () => {
+test('a frame is shared by principals with the same rights, and by no other', () => {
   const device = { ...admin, kind: 'DEVICE' as const, role: null, projectId: 'prj_1', deviceId: 'dev_1', keyId: 'key_1' };
   expect(rightsOf({ ...device, name: 'another name', keyId: 'key_2' })).toBe(rightsOf(device));
   const others = [

@@ -1,10 +1,10 @@
-/** Makes the event that comes after the given number of events; null ends the stream. Without one, `emit` gives the events. */
+/** Makes the event with this number. Null ends the stream. Without it, `emit` gives the events. */
 export type MakeEvent = (number: number) => object | null | Promise<object>;
 
-/** Where the sample schema's subscriptions come from. It counts what is open and what was pulled, for tests to look at. */
+/** The source of the sample schema's subscriptions. It counts open streams and pulled events. */
 export class Source {
   readonly #open = new Set<SourceIterator>();
-  /** How many events were pulled, by field. */
+  /** The number of pulled events, by field. */
   readonly pulled = new Map<string, number>();
   #opened: { count: number; resolve: () => void }[] = [];
 
@@ -26,7 +26,7 @@ export class Source {
     return iterator;
   }
 
-  /** Gives the same event object to every subscriber that waits for one. */
+  /** Gives the same event object to every open stream. */
   emit(event: object): void {
     for (const iterator of this.#open) iterator.emit(event);
   }

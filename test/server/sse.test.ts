@@ -30,13 +30,13 @@ test('graphql-sse gets the frames of a subscription and its end', async () => {
   expect(await collect('subscription { ticks(to: 3) { number } }')).toEqual([1, 2, 3].map((number) => ({ data: { ticks: { number } } })));
 });
 
-test('a query is one event and an end, and so is a refusal', async () => {
+test('a query is answered with one event and the end, and so is a refusal', async () => {
   expect(await collect('{ hello }')).toEqual([{ data: { hello: 'world' } }]);
   expect(await collect('{ nothing }')).toMatchObject([{ errors: [{ extensions: { code: 'BAD_REQUEST' } }] }]);
   expect(await collect('subscription { refused { number } }')).toMatchObject([{ errors: [{ extensions: { code: 'FORBIDDEN' } }] }]);
 });
 
-test('a client that takes a stream if it must gets one for a subscription, and JSON for the rest', async () => {
+test('a client that prefers JSON to a stream gets a stream only for a subscription', async () => {
   const accept = 'application/graphql-response+json, application/json, text/event-stream, multipart/mixed';
   const typeOf = async (query: string) => {
     const response = await stream(`?query=${encodeURIComponent(query)}`, { headers: { accept } });
@@ -48,17 +48,17 @@ test('a client that takes a stream if it must gets one for a subscription, and J
   expect(await typeOf('subscription { ticks(to: 1) { number } }')).toBe('text/event-stream');
 });
 
-test('a GET is a stream as well, in the form that browsers read', async () => {
+test('a GET gets a stream as well, in the format of browsers', async () => {
   const response = await stream(`?query=${encodeURIComponent('subscription { ticks(to: 1) { number } }')}`);
   expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
   expect(await response.text()).toBe(':\n\nevent: next\ndata: {"data":{"ticks":{"number":1}}}\n\nevent: complete\ndata:\n\n');
 });
 
-test('without a key there is no stream', async () => {
+test('a request for a stream without a key is refused with 401', async () => {
   expect((await stream('?query={hello}', { headers: { authorization: '' } })).status).toBe(401);
 });
 
-test('a key has so many streams and no more, until one ends', async () => {
+test('a key has a limited number of streams, and another when one has ended', async () => {
   const open = () => stream(`?query=${encodeURIComponent('subscription { quiet { number } }')}`);
   const first = await open();
   await open();
@@ -79,7 +79,7 @@ test('a quiet stream is kept alive by comments', async () => {
   await server.source.untilOpen(0);
 });
 
-test('a stream whose client goes lets its source go', async () => {
+test('a stream whose client disconnects closes its source', async () => {
   const frames = client.iterate({ query: 'subscription { quiet { number } }' });
   const first = frames.next();
   await server.source.untilOpen(1);
@@ -100,7 +100,7 @@ test('a stream whose key ends says so in its last frame', async () => {
   while (server.watchedKeys() > 0) await new Promise((resolve) => setImmediate(resolve));
 });
 
-/** A stream of frames of 200 KB each, of which nothing is read until it is resumed. */
+/** A stream of frames of 200 KB each. Nothing is read until it is resumed. */
 function openBig(): Socket {
   const body = JSON.stringify({ query: 'subscription { big { number fill } }' });
   const { hostname, port } = new URL(server.url);
@@ -114,7 +114,7 @@ function openBig(): Socket {
   return socket;
 }
 
-test('a consumer that takes nothing is let go, having cost a frame or two, and delays nobody (P9)', async () => {
+test('a consumer that reads nothing is disconnected, costs a few frames, and delays no other (P9)', async () => {
   const socket = openBig();
   await server.source.untilOpen(1);
   expect(await collect('subscription { ticks(to: 100) { number } }')).toHaveLength(100);
@@ -124,23 +124,23 @@ test('a consumer that takes nothing is let go, having cost a frame or two, and d
   await once(socket, 'close');
 });
 
-test('a consumer that takes little at a time, but takes, is not let go (P9)', async () => {
+test('a consumer that reads slowly is not disconnected (P9)', async () => {
   await server.close(0);
   server = await startSample({ limits: { stallMs: 1_000 } });
   const socket = openBig();
   const started = performance.now();
   let bytes = 0;
   await new Promise<void>((resolve, reject) => {
-    socket.once('close', () => reject(new Error(`It was let go after ${bytes} bytes.`)));
+    socket.once('close', () => reject(new Error(`It was disconnected after ${bytes} bytes.`)));
     socket.on('data', (part) => {
       bytes += part.length;
       if (performance.now() - started > 3_000) return resolve();
       socket.pause();
-      setTimeout(() => socket.resume(), 10); // so slow is this consumer
+      setTimeout(() => socket.resume(), 10); // this makes the consumer slow
     });
     socket.resume();
   });
-  // It was behind all the time, for three times as long as one may be that takes nothing.
+  // It was behind for three times as long as a consumer that reads nothing may be.
   expect(server.source.openCount).toBe(1);
   socket.removeAllListeners('close');
   socket.destroy();

@@ -26,7 +26,7 @@ const connect = (key = 'tyk_alice', onClosed?: (event: unknown) => void) => {
 /** All results of an operation. */
 const collect = async (client: Client, query: string, variables?: Record<string, unknown>) => {
   const results: Body[] = [];
-  // What the tests look at is the gateway's Body.
+  // graphql-ws types the results more loosely.
   for await (const result of client.iterate({ query, ...(variables ? { variables } : {}) })) results.push(result as Body);
   return results;
 };
@@ -62,7 +62,7 @@ describe('a socket', () => {
     await stream.return?.();
   });
 
-  test('stays open where a rule throws instead of reporting an error, and its streams go on', async () => {
+  test('stays open if a validation rule throws instead of reporting an error, and its streams go on', async () => {
     const client = connect();
     const stream = client.iterate({ query: 'subscription { shared { number } }' });
     const first = stream.next();
@@ -82,7 +82,7 @@ describe('a socket', () => {
     expect(JSON.stringify(result)).not.toContain('secret');
   });
 
-  test('answers a refused subscription with its error and goes on', async () => {
+  test('answers a refused subscription with its error, and stays open', async () => {
     const client = connect();
     expect(await collect(client, 'subscription { refused { number } }')).toMatchObject([
       { errors: [{ extensions: { code: 'FORBIDDEN' } }] },
@@ -96,19 +96,19 @@ describe('a socket', () => {
     await server.source.untilOpen(0);
   });
 
-  test('ends a stream after a frame that an error left nothing of, so that no hole goes unseen', async () => {
+  test('ends a stream after a frame without data, so that no gap is hidden', async () => {
     const results = await collect(connect(), 'subscription { ticks(to: 3) { number faultyNonNull } }');
     expect(results).toMatchObject([{ data: null, errors: [{ extensions: { code: 'INTERNAL_ERROR' } }] }]);
   });
 
-  test.each(['authorization', 'Authorization', 'AUTHORIZATION'])('is let in with its key under %s (P14)', async (name) => {
+  test.each(['authorization', 'Authorization', 'AUTHORIZATION'])('is accepted with its key in the field %s (P14)', async (name) => {
     const socket = await openSocket(server.url);
     socket.send(JSON.stringify({ type: 'connection_init', payload: { [name]: 'Bearer tyk_alice', other: 1 } }));
     expect(JSON.parse(String((await once(socket, 'message'))[0]))).toEqual({ type: 'connection_ack' });
     socket.close();
   });
 
-  test('that asks with the hash of a document unknown so far is told, and stays (P14)', async () => {
+  test('that sends the hash of an unknown document gets PersistedQueryNotFound, and stays open (P14)', async () => {
     const socket = await openSocket(server.url, 'tyk_alice');
     const payload = { query: '', extensions: { persistedQuery: { version: 1, sha256Hash: 'ab' } } };
     socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload }));
@@ -131,24 +131,24 @@ describe('a socket', () => {
     },
   );
 
-  test('that never says connection_init is closed with 4408', async () => {
+  test('that does not send connection_init in time is closed with 4408', async () => {
     await start({ limits: { initMs: 50 } });
     expect((await (await openSocket(server.url)).closed).code).toBe(4408);
   });
 
-  test('that subscribes before it is let in is closed with 4401', async () => {
+  test('that subscribes before connection_init is closed with 4401', async () => {
     const socket = await openSocket(server.url);
     socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query: '{ hello }' } }));
     expect((await socket.closed).code).toBe(4401);
   });
 
-  test('that sends more than the limit at once is closed with 1009', async () => {
+  test('that sends a message above the limit is closed with 1009', async () => {
     const socket = await openSocket(server.url, 'tyk_alice');
     socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query: `{ hello } #${'x'.repeat(65_536)}` } }));
     expect((await socket.closed).code).toBe(1009);
   });
 
-  test('takes so many operations at a time and refuses the next one alone', async () => {
+  test('accepts a limited number of operations at a time, and refuses only those beyond it', async () => {
     await start({ limits: { subscriptionsPerSocket: 2 } });
     const client = connect();
     const streams = [1, 2].map(() => client.iterate({ query: 'subscription { quiet { number } }' }));
@@ -161,7 +161,7 @@ describe('a socket', () => {
     await streams[1]?.return?.();
   });
 
-  test('beyond the number of a key is closed with 1013, and taken when another has gone', async () => {
+  test('beyond the limit of its key is closed with 1013, and accepted after another has closed', async () => {
     await start({ limits: { socketsPerKey: 1 } });
     const first = await openSocket(server.url, 'tyk_alice');
     const second = await openSocket(server.url);
@@ -172,7 +172,7 @@ describe('a socket', () => {
     expect((await openSocket(server.url, 'tyk_alice')).readyState).toBe(WebSocket.OPEN);
   });
 
-  test('of a stranger is refused when the address has enough of them', async () => {
+  test('without a key is refused with 429 if its address has too many of them', async () => {
     await start({ limits: { strangersPerAddress: 1 } });
     const stranger = await openSocket(server.url);
     await expect(openSocket(server.url)).rejects.toThrow('429');
@@ -183,14 +183,14 @@ describe('a socket', () => {
     known.close();
   });
 
-  test('from the page of another site is refused, from its own or a listed one it is taken', async () => {
+  test('of a page of another site is refused with 403, and of the own or a listed origin accepted', async () => {
     await start({ origins: ['https://console.example.com'] });
     await expect(openSocket(server.url, undefined, 'https://elsewhere.example')).rejects.toThrow('403');
     await expect(openSocket(server.url, undefined, 'null')).rejects.toThrow('403');
     for (const origin of [server.url, 'https://console.example.com']) (await openSocket(server.url, undefined, origin)).close();
   });
 
-  test('at another path is refused', async () => {
+  test('at another path is refused with 404', async () => {
     await expect(openSocket(`${server.url}/elsewhere`)).rejects.toThrow('404');
   });
 
@@ -209,13 +209,13 @@ describe('a socket', () => {
 });
 
 describe('frames', () => {
-  test('have a context each', async () => {
+  test('are executed each with its own context', async () => {
     const frames = await collect(connect(), 'subscription { ticks(to: 4) { context } }');
     const numbers = frames.map(({ data }) => JSON.stringify(data?.ticks));
     expect(new Set(numbers).size).toBe(4);
   });
 
-  test('of one event are executed once for all subscribers of the same question and rights', async () => {
+  test('of one event are executed once for all subscribers with the same document and rights', async () => {
     const subscribers = ['tyk_alice', 'tyk_bob', 'tyk_viewer-carol', 'tyk_viewer-dave'].map((key) => connect(key));
     const first = subscribers.map((client) => client.iterate({ query: 'subscription { shared { number context } }' }).next());
     await server.source.untilOpen(4);
@@ -227,7 +227,7 @@ describe('frames', () => {
   });
 });
 
-test('a frame that fails for many names the request of none of them, and a source that fails that of each', async () => {
+test('the error of a shared frame names no request, and the error of a source names the request of each subscriber', async () => {
   const failuresOf = async (query: string) => {
     const subscribers = [connect('tyk_alice'), connect('tyk_bob')].map((client) => client.iterate({ query }).next());
     if (query.includes('shared')) await server.source.untilOpen(2);
@@ -243,7 +243,7 @@ test('a frame that fails for many names the request of none of them, and a sourc
   expect(ofSource[1]?.requestId).not.toBe(ofSource[0]?.requestId);
 });
 
-test('a thousand subscriptions that came and went leave nothing behind', async () => {
+test('a thousand subscriptions that have ended leave nothing open', async () => {
   const client = connect();
   for (let round = 0; round < 20; round += 1) {
     const streams = Array.from({ length: 50 }, () => client.iterate({ query: 'subscription { quiet { number } }' }));
@@ -260,7 +260,7 @@ test('a thousand subscriptions that came and went leave nothing behind', async (
   await server.source.untilOpen(0);
 });
 
-test('a consumer that takes nothing is let go with 1013, having cost a frame or two, and delays nobody (P9)', async () => {
+test('a consumer that reads nothing is disconnected with 1013, costs a few frames, and delays no other (P9)', async () => {
   await start({ limits: { stallMs: 300 } });
   const slow = await openRaw(server.url, 'tyk_slow');
   slow.subscribe('subscription { big { number fill } }');
@@ -269,7 +269,7 @@ test('a consumer that takes nothing is let go with 1013, having cost a frame or 
   const good = await collect(connect(), 'subscription { ticks(to: 100) { number } }');
   expect(good).toHaveLength(100);
   await server.source.untilOpen(0);
-  // What was pulled lies in the kernel's buffers of both ends (some MB), but for the last frame.
+  // All pulled frames but the last are in the kernel's buffers of both ends (some MB).
   const pulled = server.source.pulled.get('big') ?? 0;
   expect(pulled * 200_000).toBeLessThan(20_000_000);
   slow.resume();

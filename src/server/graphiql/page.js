@@ -1,7 +1,9 @@
-// The script of GraphiQL's page: finds the key, fills the example tabs with ids that exist, and starts GraphiQL.
+// The script of GraphiQL's page. It finds the key, puts existing ids into the example tabs, and
+// starts GraphiQL.
 //
-// The key comes in the fragment of the link (#key=tyk_…), which no server and no log ever sees. It is kept for this tab alone and taken
-// out of the address bar, so that it is in no history, bookmark or screenshot.
+// The key comes in the fragment of the link (#key=tyk_…), which browsers do not send, so no server
+// logs it. It is stored for this tab only, and removed from the address bar, so that it does not get
+// into the history, a bookmark or a screenshot.
 (() => {
   const KEPT_AS = 'trainyard.key';
   const { version } = document.currentScript.dataset;
@@ -25,18 +27,19 @@
     return { status: response.status, body: await response.json() };
   }
 
-  // The newest project and job, so that the tabs run as they are. An older schema, or a key that sees neither, leaves them as written.
+  // The newest project and job, so that the tabs run unchanged. If the key sees none, or the schema is
+  // older, the tabs stay as written.
   async function findIds(key) {
     const { body } = await ask(key, '{ projects(first: 1) { nodes { id } } jobs(first: 1) { nodes { id } } }');
     return { projectId: body.data?.projects?.nodes?.[0]?.id, jobId: body.data?.jobs?.nodes?.[0]?.id };
   }
 
-  // In the text and not as variables: GraphiQL shows its first default tab without them.
+  // Not as variables: GraphiQL shows its first default tab without variables.
   function fillIn(text, { projectId, jobId }) {
     return text.replaceAll('proj_…', projectId ?? 'proj_…').replaceAll('job_…', jobId ?? 'job_…');
   }
 
-  // The tabs that GraphiQL kept from a time when there was no job yet.
+  // Tabs that GraphiQL stored before there was a job.
   function fillKept(ids) {
     for (const name of ['graphiql:tabState', 'graphiql:query']) {
       const kept = localStorage.getItem(name);
@@ -92,7 +95,7 @@
       connectionParams: { authorization },
       defaultTabs: tabs,
       shouldPersistHeaders: false,
-      onEditQuery: () => {}, // GraphiQL of Yoga would write every query into the address bar, and so into logs
+      onEditQuery: () => {}, // Yoga's GraphiQL would write each query to the address bar, and so to logs
     });
   }
 
@@ -100,7 +103,7 @@
     signIn(`GraphiQL could not start: ${error.message}`);
   }
 
-  // Another link, opened in the same tab, changes nothing but the fragment.
+  // A link with another key, opened in the same tab, changes only the fragment.
   addEventListener('hashchange', () => location.hash.includes('key=') && location.reload());
   start().catch(fail);
 })();
