@@ -120,7 +120,7 @@ describe.each([
     });
     expect([await opened.socket, await opened.upload.answer]).toEqual([4403, 401]);
     expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(rotated.replaced.expiresAt));
-    expect(await opened.events).toMatch(/it expired[\s\S]*event: complete/);
+    expect(await opened.events).toMatch(/The key expired[\s\S]*event: complete/);
     await expect(opened.download.rest()).rejects.toThrow();
     expect((await ask(gateway, rotated.secret, '{ viewer { name } }')).status).toBe(200);
     expect(isRenewedClosed).toBe(false);
