@@ -88,7 +88,7 @@ test('what is read for an answer counts before it is read, and no more once nobo
   const unsent = new Unsent(limits);
   const share = unsent.open('a').share();
   share.take(60_000);
-  expect(() => share.take(60_000)).toThrow('wait for this connection');
+  expect(() => share.take(60_000)).toThrow('to this connection are unsent');
   expect(unsent.bytes).toBe(60_000);
   share.close();
   expect(unsent.bytes).toBe(0);

@@ -138,7 +138,7 @@ export const wrongState = {
   fragmentOfRound: ({ number, status }: { number: number; status: string }, allowed: readonly string[]) =>
     invalidState(`Round ${number} of the job needs this fragment.`, status, allowed),
   /** The precondition of an upload or a download. */
-  fragmentIsOther: (status: string) => invalidState('If-Match: the fragment is not the one that is named.', status),
+  fragmentIsOther: (status: string) => invalidState('If-Match: the fragment does not have this ETag.', status),
   fragmentOfModel: (status: string) => invalidState('This fragment is a version of a model.', status),
 
   deviceHoldsStep: (status: string) =>
@@ -210,6 +210,8 @@ export const wrongInput = {
     ),
   submissionReplaced: () => invalidInput(['leaseToken'], 'Another model was uploaded while this one was checked. Complete the step again.'),
 
-  uploadSize: (announced: number, came: number) => invalidInput(['sizeBytes'], `${announced} bytes were announced, ${came} came.`),
-  uploadHash: (announced: string, came: string) => invalidInput(['sha256'], `${announced} was announced, the bytes have ${came}.`),
+  uploadSize: (announced: number, received: number) =>
+    invalidInput(['sizeBytes'], `${announced} bytes were announced, but ${received} were received.`),
+  uploadHash: (announced: string, received: string) =>
+    invalidInput(['sha256'], `${announced} was announced, but the received bytes have ${received}.`),
 };

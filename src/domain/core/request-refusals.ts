@@ -41,7 +41,7 @@ export const noKey = () => unauthenticated('This needs a key. Send it as `Author
 export const invalidKey = () =>
   unauthenticated('Send a valid key: "Authorization: Bearer tyk_…", or "authorization" in the payload of connection_init.');
 export const keyEnded = (why: 'expired' | 'revoked') => unauthenticated(why === 'expired' ? 'The key expired.' : 'The key was revoked.');
-export const noConnectionInit = () => unauthenticated('Begin with connection_init.');
+export const noConnectionInit = () => unauthenticated('Send connection_init first.');
 
 /** FORBIDDEN. `what` continues "may not". */
 export const forbidden = (what: string) => new RequestRefused('FORBIDDEN', `This key may not ${what}.`);
@@ -89,22 +89,22 @@ export const badRequest = {
   // HTTP
   nothingHere: () => bad('Nothing is here. GraphQL is at /graphql.'),
   method: () => bad('Use POST, or GET for queries.'),
-  fileMethod: () => bad('A fragment takes PUT, GET and HEAD.'),
+  fileMethod: () => bad('Use PUT, GET or HEAD for a fragment.'),
   mutationByGet: () => bad('Send mutations with POST.'),
   mediaType: () => bad('Send the request as JSON in UTF-8: "Content-Type: application/json".'),
-  transferCoding: () => bad('Send the body as it is: of all transfer codings, only "chunked" is known.'),
-  contentEncoding: () => bad('Send the body as it is, without a Content-Encoding.'),
-  contentRange: () => bad('An upload is whole: Content-Range is not taken.'),
-  bodyBrokeOff: () => bad('The body broke off.'),
+  transferCoding: () => bad('The only supported transfer coding is "chunked". Send the body without another.'),
+  contentEncoding: () => bad('Send the body without a Content-Encoding.'),
+  contentRange: () => bad('Content-Range is not supported. Upload the whole fragment.'),
+  bodyIncomplete: () => bad('The body is incomplete.'),
   clientGone: () => bad('The client has gone.'),
   notUtf8: (what: 'body' | 'query string') => bad(`The ${what} is not UTF-8.`),
   emptyBody: () => bad('The body is empty: send {"query": "…"}.'),
   bodyNoJson: () => bad('The body is not valid JSON.'),
   noStream: () => bad('Subscribe over a WebSocket (graphql-transport-ws) or with "Accept: text/event-stream".'),
-  noCursorVariable: () => bad('Last-Event-ID goes on from a cursor: pass a variable as `after` of the subscription.'),
+  noCursorVariable: () => bad('Last-Event-ID resumes from a cursor: pass a variable as `after` of the subscription.'),
 
   // Parameters
-  batch: () => bad('Send one operation a request: batching is off.'),
+  batch: () => bad('Send one operation per request: batching is not supported.'),
   bodyNoObject: () => bad('The body must be a JSON object.'),
   /** `what` continues "must be". */
   field: (name: string, what: string) => bad(`"${name}" must be ${what}.`),
@@ -154,18 +154,17 @@ export const limitExceeded = {
   body: (allowed: number, asked: number) => exceeded('bodyBytes', `The body is larger than ${allowed} bytes.`, { allowed, asked }),
   bodyTime: (ms: number) => exceeded('bodyMs', `The body took longer than ${ms} ms to arrive.`, { allowed: ms, asked: null }),
   fragmentAnnounced: (allowed: number, asked: number) =>
-    exceeded('fragmentBytesAtMost', `At most ${allowed} bytes are taken; ${asked} were announced.`, { allowed, asked }),
+    exceeded('fragmentBytesAtMost', `The fragment may have ${allowed} bytes; ${asked} were announced.`, { allowed, asked }),
   fragment: ({ message, allowed, received }: TooManyBytes) => exceeded('fragmentBytesAtMost', message, { allowed, asked: received }),
 
   document: (allowed: number, asked: number) =>
     exceeded('documentBytes', `The document has ${asked} bytes; ${allowed} are allowed.`, { allowed, asked }),
   tokens: (allowed: number, asked: number) => exceeded('tokens', `The document has more than ${allowed} tokens.`, { allowed, asked }),
   comparisons: (allowed: number, asked: number) =>
-    exceeded(
-      'comparisons',
-      `Fields are selected under one name too often: there are ${asked} pairs of them to compare; ${allowed} are allowed.`,
-      { allowed, asked },
-    ),
+    exceeded('comparisons', `Too many fields have the same name: they make ${asked} pairs to compare; ${allowed} are allowed.`, {
+      allowed,
+      asked,
+    }),
   measure: (limit: MeasuredLimit, allowed: number, asked: number) =>
     exceeded(limit, `The operation has ${asked} ${measured[limit]}; ${allowed} are allowed.`, { allowed, asked }),
   pageSize: (field: string, by: readonly string[], { allowed, asked }: { readonly allowed: number; readonly asked: number }) =>
@@ -173,7 +172,7 @@ export const limitExceeded = {
   cost: (allowed: number, asked: number | null) =>
     exceeded(
       'cost',
-      `The operation may answer with ${asked === null ? 'more than can be worked out' : `${asked} nodes`}; ${allowed} are allowed. Ask for smaller pages, or for fewer lists in lists.`,
+      `The operation may answer with ${asked === null ? 'too many nodes to count' : `${asked} nodes`}; ${allowed} are allowed. Ask for smaller pages, or for fewer lists in lists.`,
       { allowed, asked },
     ),
   executionTime: (ms: number) => exceeded('executionMs', `The operation took longer than ${ms} ms.`, { allowed: ms, asked: null }),
@@ -184,11 +183,10 @@ export const limitExceeded = {
       { allowed, asked: null },
     ),
   unsent: (limit: UnsentLimit, allowed: number) =>
-    exceeded(
-      limit,
-      `More than ${allowed} bytes of answers wait for ${unsentTo[limit]} to take them. Take what was answered before, and ask again.`,
-      { allowed, asked: null },
-    ),
+    exceeded(limit, `More than ${allowed} bytes of answers to ${unsentTo[limit]} are unsent. Read the earlier answers, then try again.`, {
+      allowed,
+      asked: null,
+    }),
 
   rate: (allowed: number, asked: number, retryAfterMs: number) =>
     exceeded('keyRate', `This key asks for more than ${allowed} points a second. Try again in ${retryAfterMs} ms.`, {
@@ -205,7 +203,7 @@ export const limitExceeded = {
   streams: (allowed: number) =>
     exceeded('socketsPerKey', 'This key has too many sockets and streams open.', { allowed, asked: allowed + 1 }),
   socketsWithoutKey: (allowed: number) =>
-    exceeded('strangersPerAddress', 'Too many sockets of your address have not shown a key yet.', { allowed, asked: allowed + 1 }),
+    exceeded('strangersPerAddress', 'Too many sockets from your address have not sent a key yet.', { allowed, asked: allowed + 1 }),
   operations: (allowed: number, asked: number) =>
-    exceeded('subscriptionsPerSocket', `A socket takes ${allowed} operations at a time.`, { allowed, asked }),
+    exceeded('subscriptionsPerSocket', `A socket may have ${allowed} operations at a time.`, { allowed, asked }),
 };

@@ -150,7 +150,7 @@ function readBody(request: IncomingMessage, response: ServerResponse, limits: Li
       else chunks.push(chunk);
     };
     const done = () => settle(null);
-    const broken = () => settle(malformed(badRequest.bodyBrokeOff()));
+    const broken = () => settle(malformed(badRequest.bodyIncomplete()));
     const settle = (refusal: HttpRefusal | null) => {
       clearTimeout(timer);
       request.off('data', take).off('end', done).off('close', broken).off('error', broken);
