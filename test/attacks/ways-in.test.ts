@@ -64,7 +64,7 @@ const OWN_HEADERS = ['date', 'x-request-id', 'content-length'];
 function withoutChance(text: string): string {
   return text
     .replaceAll(/\b[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}\b/g, '(uuid)')
-    .replaceAll(/\b([a-z]+)_(?=\w*\d)[\w-]{10,}/g, '$1_(id)')
+    .replaceAll(/\b([a-z]+)_(?=[\w-]*\d)[\w-]{10,}/g, '$1_(id)')
     .replaceAll(/"WyJ[\w-]+"/g, '"(cursor)"')
     .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, '(time)');
 }
