@@ -8,23 +8,19 @@ import { type Command, runCommand } from './command.ts';
 import { agent } from './commands/agent.ts';
 import { applications, createApplication } from './commands/applications.ts';
 import { audit } from './commands/audit.ts';
-import { cancel } from './commands/cancel.ts';
+import { metrics, telemetry } from './commands/curves.ts';
 import { devices } from './commands/devices.ts';
 import { experiments } from './commands/experiments.ts';
 import { getFragment, listFragments, putFragment } from './commands/fragments.ts';
-import { job } from './commands/job.ts';
+import { cancel, job, retry, watch } from './commands/job.ts';
 import { jobs } from './commands/jobs.ts';
 import { createKey, listKeys, revokeKey, rotateKey, updateKey } from './commands/keys.ts';
 import { logs } from './commands/logs.ts';
-import { metrics } from './commands/metrics.ts';
 import { models } from './commands/models.ts';
 import { createProject, listAllProjects } from './commands/projects.ts';
-import { retry } from './commands/retry.ts';
 import { submit } from './commands/submit.ts';
-import { telemetry } from './commands/telemetry.ts';
 import { BrokenPipe, exitCodes, type Io, UsageError } from './io.ts';
 import { cleanName } from './terminal.ts';
-import { watch } from './watch.ts';
 
 export type { Io } from './io.ts';
 

@@ -1,7 +1,10 @@
-import { JobDocument, type JobQuery } from '../../client/generated.ts';
+/** The commands for one job: show it, watch it, cancel it, run it again. */
+import { randomUUID } from 'node:crypto';
+import { unwrap } from '../../client/errors.ts';
+import { CancelJobDocument, JobDocument, type JobQuery, RetryJobDocument } from '../../client/generated.ts';
 import { type Command, jsonFlag } from '../command.ts';
 import { exitCodes, type Output, print, printJson } from '../io.ts';
-import { noJob } from '../output/follow.ts';
+import { followFlags, followJob, noJob } from '../output/follow.ts';
 import { formatAge, formatBytes, formatLabels, formatNumber, formatSpan } from '../output/format.ts';
 import { type Column, renderFields, renderTable } from '../output/table.ts';
 import { cleanName } from '../terminal.ts';
@@ -99,3 +102,69 @@ const transitionColumns: readonly Column<Job['history']['transitions'][number]>[
   { title: 'BY', value: (change) => change.actor, isFlexible: true },
   { title: 'DESCRIPTION', value: (change) => change.description, isFlexible: true },
 ];
+
+export const watch: Command = {
+  name: 'watch',
+  summary: "Shows a job's status, steps, log and metrics live, from its beginning until it ends.",
+  usage: 'JOB',
+  argCount: [1, 1],
+  flags: { ...followFlags, ...jsonFlag },
+  notes: `The log goes to stdout and the rest to stderr. Lost connections are restored without gaps or repetition.
+The exit code is the job's outcome: 0 SUCCEEDED, 1 FAILED, 3 CANCELLED. Others: 2 refused, 4 gateway unreachable, 130 Ctrl-C.`,
+  run: (context) => followJob(context, context.args[0] ?? ''),
+};
+
+export const cancel: Command = {
+  name: 'cancel',
+  summary: 'Cancels a job: at once if no device holds a step of it, else when its devices let go.',
+  usage: 'JOB',
+  argCount: [1, 1],
+  flags: {
+    reason: { value: 'TEXT', description: 'the reason, for the history of the job' },
+    'timeout-seconds': {
+      value: 'N',
+      description: 'time that devices have to let go before the job counts as cancelled',
+      defaultText: '30',
+      field: 'cancelTimeoutSeconds',
+    },
+    ...jsonFlag,
+  },
+
+  async run({ io, client, given, args, isJson }) {
+    const cancelTimeoutSeconds = given.number('timeout-seconds');
+    const input = {
+      jobId: args[0] ?? '',
+      reason: given.text('reason'),
+      ...(cancelTimeoutSeconds !== undefined && { cancelTimeoutSeconds }),
+    };
+    const { cancelJob } = await client.request(CancelJobDocument, { input }, { signal: io.signal });
+    const { job } = unwrap(cancelJob);
+    if (isJson) await printJson(io, job);
+    else await print(io.stdout, `${job.id} (${cleanName(job.name)}) is ${job.status}\n`);
+    return exitCodes.succeeded;
+  },
+};
+
+export const retry: Command = {
+  name: 'retry',
+  summary: 'Creates a new job with the input of one that has ended.',
+  usage: 'JOB',
+  argCount: [1, 1],
+  flags: {
+    'idempotency-key': { value: 'KEY', description: 'the same key returns the same new job', defaultText: 'a random one' },
+    follow: { description: 'show the new job until it ends' },
+    ...followFlags,
+    ...jsonFlag,
+  },
+
+  async run(context) {
+    const { io, client, given, args, isJson } = context;
+    const input = { jobId: args[0] ?? '', idempotencyKey: given.text('idempotency-key') ?? randomUUID() };
+    const { retryJob } = await client.request(RetryJobDocument, { input }, { signal: io.signal });
+    const { job, token, isReplay } = unwrap(retryJob);
+    if (given.has('follow')) return followJob(context, job.id);
+    if (isJson) await printJson(io, { job, token, isReplay });
+    else await print(io.stdout, `${job.id}\n`);
+    return exitCodes.succeeded;
+  },
+};

@@ -24,7 +24,7 @@ import { SchemaUnusable } from '../core/schemas.ts';
 import { later } from '../core/transitions.ts';
 import type { ItemDefinition, ItemValueType } from '../core/vocabulary.ts';
 import type { KeptApplication } from './input.ts';
-import { checkValue } from './job-items.ts';
+import { checkValue } from './items.ts';
 
 export interface ItemDefinitionInput {
   name: string;

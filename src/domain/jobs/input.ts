@@ -10,7 +10,7 @@ import type { Domain } from '../core/domain.ts';
 import type { Container, JobInitiator, JobType, StepTemplate, TerminationCriterion } from '../core/vocabulary.ts';
 import { checkFederation, type FederationInput } from '../federation/federation.ts';
 import { checkJobFields, type NewJobFields } from './fields.ts';
-import { type CheckedItem, checkItems, type JobItemInput } from './job-items.ts';
+import { type CheckedItem, checkItems, type JobItemInput } from './items.ts';
 import { checkSettings, type EffectiveSettings, type Judgement, judgeSettings, type SettingOverride } from './settings.ts';
 
 export interface CreateJobInput extends NewJobFields {

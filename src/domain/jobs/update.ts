@@ -29,7 +29,7 @@ import { makeSteps } from '../steps/planning.ts';
 import { withdrawResult } from './experiments.ts';
 import { type ChangedJobFields, changedJobFields, checkJobFields, touchesConfiguration } from './fields.ts';
 import { keptInputOf, readKeptInput } from './input.ts';
-import { type CheckedItem, checkItems, type JobItemInput } from './job-items.ts';
+import { type CheckedItem, checkItems, type JobItemInput } from './items.ts';
 import { checkSettings, type Judgement, judgeSettings, withJudgement } from './settings.ts';
 
 export interface UpdateJobInput extends ChangedJobFields {

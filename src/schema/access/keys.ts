@@ -1,7 +1,7 @@
 import { type ApiKeyState as ApiKeyStateWord, stateOfKey } from '../../domain/access/keys.ts';
 import type { Principal, PrincipalKind as PrincipalKindWord } from '../../domain/access/principal.ts';
 import { may, requireRight, scopeOf, seesKey } from '../../domain/access/rights.ts';
-import { type ApiKeysOf, apiKeysByIds, countApiKeys, listApiKeys } from '../../store/queries/api-keys.ts';
+import { type ApiKeysOf, apiKeysByIds, countApiKeys, listApiKeys } from '../../store/queries/keys.ts';
 import type { ApiKeyRow } from '../../store/schema/tables.ts';
 import { builder } from '../core/builder.ts';
 import { connect, defineConnection, type List, pageArgs } from '../core/connections.ts';

@@ -13,7 +13,7 @@ import {
 } from '../../../src/domain/jobs/applications.ts';
 import { cancelJob } from '../../../src/domain/jobs/cancellation.ts';
 import { retryJob } from '../../../src/domain/jobs/creation.ts';
-import type { JobItemInput } from '../../../src/domain/jobs/job-items.ts';
+import type { JobItemInput } from '../../../src/domain/jobs/items.ts';
 import { updateJob } from '../../../src/domain/jobs/update.ts';
 import { describeOnEachStore } from '../../support/databases.ts';
 import { admin, plantSeed, type Seed } from '../../support/seed.ts';
