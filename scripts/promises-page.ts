@@ -25,6 +25,12 @@ const HEADER = /^\/\*\*?([\s\S]*?)\*\//;
 /** A string on one line. In a test file, a string that ends with promise names is a title. */
 const STRING = /'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\\n]|\\.)*)`/g;
 
+/**
+ * The line of a describe with its title; the calls of `describe.each` may end on a later line than
+ * they begin.
+ */
+const DESCRIBE = /^ *(?:describe.*?|\]\))\((['"`])((?:[^\\]|\\.)*?)\1, /;
+
 const namedIn = (text: string): string[] => [...text.matchAll(NAMED)].flatMap(([, names = '']) => names.split(', '));
 /** As a sentence. Placeholders of values become an ellipsis. */
 const withoutNames = (text: string): string =>
@@ -41,13 +47,27 @@ function readTests(path: string): TestFile {
     HEADER.exec(source)?.[1]
       ?.replace(/\n \* ?/g, ' ')
       .trim() ?? null;
-  const strings = [...source.matchAll(STRING)].map(([, single, double, template]) => single ?? double ?? template ?? '');
-  return {
-    path,
-    about: header !== null && namedIn(header).length > 0 ? header : null,
-    titles: strings.filter((text) => namedIn(text).length > 0).map((text) => text.replace(/\\(.)/g, '$1')),
-  };
+  return { path, about: header !== null && namedIn(header).length > 0 ? header : null, titles: [...titlesIn(source)] };
 }
+
+/**
+ * The titles that name a promise. One that does not begin a sentence follows those of its
+ * describes.
+ */
+function* titlesIn(source: string): Generator<string> {
+  let open: { readonly indent: number; readonly title: string }[] = [];
+  for (const line of source.split('\n')) {
+    const indent = line.search(/\S/);
+    if (/^ *(\}|\)|\]|test|describe)/.test(line)) open = open.filter((one) => one.indent < indent);
+    const titles = [...line.matchAll(STRING)].map(([, single, double, template]) => unescaped(single ?? double ?? template ?? ''));
+    for (const title of titles.filter((text) => namedIn(text).length > 0))
+      yield (/^[A-Z]/.test(title) ? [title] : [...open.map((one) => one.title), title]).join(' › ');
+    const describe = DESCRIBE.exec(line)?.[2];
+    if (describe !== undefined) open = [...open, { indent, title: unescaped(describe) }];
+  }
+}
+
+const unescaped = (text: string): string => text.replace(/\\(.)/g, '$1');
 
 const paths = readdirSync(new URL('test/', top), { recursive: true, encoding: 'utf8' });
 const files = paths
