@@ -221,7 +221,7 @@ describe('Reclaimed (P5)', () => {
     expect(checkReclaimed(hand.evidence())).toEqual([]);
   });
 
-  test('an expired lease that a watcher hears of late is found', () => {
+  test('an expired lease that a watcher sees too late is found', () => {
     const heard = (afterMs: number) => {
       const hand = new Hand();
       const subscription = hand.subscribe('r', 'feed');

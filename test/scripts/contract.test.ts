@@ -55,7 +55,7 @@ describe('the comparison with the contract', () => {
   test('an input that requires more than before is named', () => {
     expect(breachesOf(['first: Int', 'first: Int!'])).toEqual(['Job.steps(first:) is Int! in place of Int']);
     expect(breachesOf(['job(id: ID!)', 'job(id: ID!, tenant: ID!)'])).toEqual([
-      'Query.job(tenant:) is required, and the contract does not know it',
+      'Query.job(tenant:) is required, but is not in the contract',
     ]);
     expect(breachesOf(['= 0', '= 1'])).toEqual(['JobInput.priority defaults to 1 in place of 0']);
     expect(breachesOf([' @oneOf', ''])).toEqual(['Choice is not @oneOf']);

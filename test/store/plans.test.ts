@@ -39,7 +39,7 @@ describeOnEachStore('the plan of a query', (_open, create) => {
   });
   afterAll(() => planner.close());
 
-  test('reads no table whole that grows with jobs, but for those that say why (P19)', async () => {
+  test('reads no table whole that grows with jobs, except where a reason is given (P19)', async () => {
     const found = new Map<string, string[]>();
     const note = async (name: string, text: string) => {
       const whole = await planner.readsWhole(text);

@@ -25,7 +25,7 @@ describeOnEachStore('A watch on a key', (open) => {
     expect(seed.clock.waiting).toBe(before);
   });
 
-  test('shares one check and one timer among all connections of the key, and each is told of its end (P9, P15)', async () => {
+  test('shares one check and one timer among all connections of the key, and each is notified of its end (P9, P15)', async () => {
     const { store, seed, principal, wakeups } = await watched();
     const before = seed.clock.waiting;
     let reads = 0;
