@@ -1,6 +1,6 @@
 /**
- * Job items: named, typed settings, checked against the definitions of the job's application. A value
- * is stored as text in the canonical spelling of its type.
+ * Job items: named, typed settings, checked against the definitions of the job's application. A
+ * value is stored as text in the canonical spelling of its type.
  */
 import type { Optional } from '../../store/optional.ts';
 import type { JobItemRow } from '../../store/schema/tables.ts';
