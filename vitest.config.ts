@@ -15,7 +15,7 @@ export default defineConfig({
       { extends: true, test: { name: 'shared', include: ['test/**/*.test.ts'], exclude: [...left, ...alone] } },
       { extends: true, test: { name: 'alone', include: alone, isolate: true } },
     ],
-    globalSetup: ['test/support/run-folder.ts', 'test/support/postgres-server.ts'],
+    globalSetup: ['test/support/bundle.ts', 'test/support/run-folder.ts', 'test/support/postgres-server.ts'],
     pool: 'forks',
     // The test files of a worker share the modules of src. Loading these for each of 200 files
     // would take as long as the tests themselves.

@@ -4,15 +4,16 @@
 import { spawn } from 'node:child_process';
 import { existsSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { findProgram } from './program.js';
 
 const oldestNode = 26;
 const top = dirname(dirname(fileURLToPath(import.meta.url)));
-const main = join(top, 'src', 'main.ts');
+const main = findProgram(top);
 
 if (Number(process.versions.node.split('.')[0]) >= oldestNode) {
   process.argv[1] = main;
-  await import('../src/main.ts');
+  await import(pathToFileURL(main).href);
 } else {
   const names = [join(top, 'node_modules', 'node', 'bin', 'node'), join(top, 'node_modules', 'node', 'bin', 'node.exe')];
   const newer = names.find((name) => existsSync(name));

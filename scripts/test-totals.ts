@@ -18,7 +18,11 @@ interface Report {
     readonly status: string;
     readonly name: string;
     readonly message: string;
-    readonly assertionResults: readonly { readonly status: string; readonly fullName: string; readonly failureMessages?: readonly string[] }[];
+    readonly assertionResults: readonly {
+      readonly status: string;
+      readonly fullName: string;
+      readonly failureMessages?: readonly string[];
+    }[];
   }[];
 }
 
@@ -35,7 +39,8 @@ for (const path of process.argv.slice(2)) {
   const report = JSON.parse(readFileSync(path, 'utf8')) as Report; // as vitest documents it
   for (const { status, name, message, assertionResults } of report.testResults) {
     const file = relative(process.cwd(), name);
-    for (const test of assertionResults) if (test.status === 'failed') tell(`${file}: ${test.fullName}`, test.failureMessages?.join('\n') ?? '');
+    for (const test of assertionResults)
+      if (test.status === 'failed') tell(`${file}: ${test.fullName}`, test.failureMessages?.join('\n') ?? '');
     if (status === 'failed' && assertionResults.length === 0) {
       tell(`${file}: could not be loaded`, message);
       total.failed += 1;

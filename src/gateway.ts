@@ -3,7 +3,6 @@
  * reverse.
  */
 import { accessSync, constants, mkdirSync } from 'node:fs';
-import manifest from '../package.json' with { type: 'json' };
 import { type Aggregator, startAggregator } from './aggregator/aggregator.ts';
 import { inspectModel } from './aggregator/threads.ts';
 import type { Config } from './config/settings.ts';
@@ -12,6 +11,7 @@ import { authenticate } from './domain/access/keys.ts';
 import { createDomain, type Domain } from './domain/core/domain.ts';
 import { startRetention } from './domain/sweep/retention.ts';
 import { forgiveOutage, startSweep } from './domain/sweep/timekeeping.ts';
+import { version } from './installation.ts';
 import { openSchemas } from './json-schema/threads.ts';
 import { Wakeups } from './realtime/wakeups.ts';
 import { type Context, createContext } from './schema/core/context.ts';
@@ -84,7 +84,7 @@ async function open(start: Start, trace: TraceSettings | null): Promise<Gateway>
   let tracing: Tracing | null = null;
   try {
     // Loaded on demand: it would cost every start a tenth of a second.
-    tracing = trace ? (await import('./telemetry/tracing.ts')).startTracing(trace, manifest.version) : null;
+    tracing = trace ? (await import('./telemetry/tracing.ts')).startTracing(trace, version) : null;
     return await serve(start, tracing?.watch(store) ?? store, log, tracing);
   } catch (error) {
     await endInTurn([() => store.close()], [() => tracing?.close()], [() => log.close()]);
@@ -111,7 +111,7 @@ async function serve({ config, trustedDocuments, release }: Start, store: Store,
     samplesOf(domain, config.store.dataDir),
     log.lostLines,
   ].flat();
-  const metrics = new Metrics({ version: manifest.version, node: process.versions.node, store: store.description }, counted);
+  const metrics = new Metrics({ version, node: process.versions.node, store: store.description }, counted);
   await release();
   const metricsServer = telemetry.metricsAddress === null ? null : await openMetricsServer(metrics, telemetry.metricsAddress);
   const rates = new Rates(limits);
@@ -143,7 +143,7 @@ async function serve({ config, trustedDocuments, release }: Start, store: Store,
   const stopRetention = startRetention(domain, retention, logRecurring(log, 'Retention failed; the next round goes on.'));
   const onError = logRecurring(log, 'The aggregator failed; it tries again.');
   const aggregator: Aggregator | null = local.aggregator ? startAggregator({ domain, wakeups, onError }) : null;
-  log.debug('The gateway has started.', { url: server.url, store: store.description, version: manifest.version });
+  log.debug('The gateway has started.', { url: server.url, store: store.description, version });
   return {
     url: server.url,
     domain,

@@ -2,6 +2,7 @@
 import './module-loading.ts';
 import type { GatewayCommand } from './config/config.ts';
 import { describeExposed, secretsIn, takeEnvironment } from './initial-memory.ts';
+import { version } from './installation.ts';
 
 /**
  * Checked before anything else is loaded: better-sqlite3 crashes an older Node without a message.
@@ -22,8 +23,7 @@ if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
   );
   process.exitCode = 1;
 } else if (command === '--version' || command === 'version') {
-  const { default: manifest } = await import('../package.json', { with: { type: 'json' } });
-  process.stdout.write(`${manifest.version}\n`);
+  process.stdout.write(`${version}\n`);
 } else if (command === 'up' || command === 'serve') {
   await runGateway(command, rest);
 } else if (command === 'backup' || command === 'restore') {

@@ -33,6 +33,12 @@ test('the loaded modules of packages are the ones that Node would load by itself
 
 const ofGateways = /drizzle-orm|better-sqlite3|pothos/;
 
+test('the bundle loads no module of a package but the two that it leaves out', () => {
+  const loaded = modulesOf('dist/main.js', 'serve', '--data-dir', '/dev/null');
+  expect(loaded.filter((line) => !/better-sqlite3|bindings|file-uri-to-path|render-graphiql/.test(line))).toEqual([]);
+  expect(loaded.join('\n')).toContain('/better-sqlite3/');
+});
+
 test('a client command loads nothing that only a gateway needs', () => {
   const modules = modulesOf('src/main.ts', 'jobs', '--help').join('\n');
   expect(modules).toContain('/graphql-ws/');

@@ -120,7 +120,7 @@ export async function startGateway(signal: AbortSignal, { slots = 1 }: StartOpti
 function launch(dataDir: string, { port, slots }: { port: string; slots: number }): { child: ChildProcess; said: string[] } {
   // Without the user's own settings: an example must not use their database.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('TRAINYARD_')));
-  const args = ['src/main.ts', 'up', '--port', port, '--slots', String(slots), '--data-dir', dataDir];
+  const args = ['bin/trainyard.js', 'up', '--port', port, '--slots', String(slots), '--data-dir', dataDir];
   const child = spawn(process.execPath, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const said: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {

@@ -2,6 +2,7 @@
 import { on } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { StoredModel } from '../domain/core/domain.ts';
+import { entryPoint } from '../installation.ts';
 import { NoMean } from './average.ts';
 import { Inspections, usualInspections } from './inspections.ts';
 import type { Averaged, SharedModel, Task } from './worker.ts';
@@ -10,7 +11,7 @@ import type { Averaged, SharedModel, Task } from './worker.ts';
 const MOST_HEAP_MB = 1_024;
 
 export function startThread(task: Task): Worker {
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+  const worker = new Worker(entryPoint('aggregator/worker'), {
     workerData: task,
     resourceLimits: { maxOldGenerationSizeMb: MOST_HEAP_MB },
   });

@@ -19,6 +19,7 @@ import { keepKey, keptKey, makeAgentFolder } from '../agent/device.ts';
 import { isolate } from '../agent/process/isolation.ts';
 import { handInSeconds } from '../agent/process/time-limits.ts';
 import type { Environment } from '../initial-memory.ts';
+import { entryPoint } from '../installation.ts';
 import { keepDoing } from './background.ts';
 
 /** From SIGTERM to SIGKILL for its steps. */
@@ -146,7 +147,7 @@ const isolationFlags = (isolation: Isolation | null): string[] =>
 
 function spawnAgent(options: LocalAgentOptions, workDir: string): ChildProcess {
   const { env, umask } = options;
-  const main = fileURLToPath(new URL('../main.ts', import.meta.url));
+  const main = fileURLToPath(entryPoint('main'));
   // The child inherits it, so it is set for this call only.
   const own = process.umask(umask);
   try {

@@ -11,6 +11,7 @@ import { createHash } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import { limitExceeded } from '../domain/core/request-refusals.ts';
 import { type SchemaOutcome, type Schemas, SchemaUnusable } from '../domain/core/schemas.ts';
+import { entryPoint } from '../installation.ts';
 import type { Question, Told } from './worker.ts';
 
 /**
@@ -114,7 +115,7 @@ class SchemaThreads implements Schemas {
   #start(): null {
     if (this.#threads >= THREADS) return null;
     this.#threads += 1;
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), { resourceLimits: { maxOldGenerationSizeMb: MOST_HEAP_MB } });
+    const worker = new Worker(entryPoint('json-schema/worker'), { resourceLimits: { maxOldGenerationSizeMb: MOST_HEAP_MB } });
     // The gateway's exit does not wait for it.
     worker.unref();
     let isReady = false;

@@ -1,12 +1,12 @@
-import manifest from '../../package.json' with { type: 'json' };
 import type { Domain } from '../domain/core/domain.ts';
+import { version } from '../installation.ts';
 import { builder } from './core/builder.ts';
 import { viewerOf } from './core/context.ts';
 
 const Gateway = builder.objectRef<Domain>('Gateway').implement({
   description: 'The gateway process that answers this request. Several gateways can share one PostgreSQL database.',
   fields: (t) => ({
-    version: t.string({ description: 'The version of Trainyard.', resolve: () => manifest.version }),
+    version: t.string({ description: 'The version of Trainyard.', resolve: () => version }),
     store: t.string({
       description: 'The database and its version: `sqlite 3.51.0`.',
       resolve: ({ store }) => store.description,

@@ -1,9 +1,10 @@
 /** The generated migrations, and checks that they fit a database. */
 import { fileURLToPath } from 'node:url';
 import { readMigrationFiles } from 'drizzle-orm/migrator';
+import { fileOfPackage } from '../installation.ts';
 import { StoreUnusable } from './store.ts';
 
-const folderOf = (dialect: 'sqlite' | 'postgres') => fileURLToPath(new URL(`../../drizzle/${dialect}`, import.meta.url));
+const folderOf = (dialect: 'sqlite' | 'postgres') => fileURLToPath(fileOfPackage(`drizzle/${dialect}`));
 
 export function migrationsOf(dialect: 'sqlite' | 'postgres', migrationsFolder = folderOf(dialect)) {
   const migrations = readMigrationFiles({ migrationsFolder });

@@ -6,6 +6,7 @@ import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findProgram } from '../../bin/program.js';
 import type { Notebook } from './notes.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -22,7 +23,7 @@ export interface GatewayPlace {
   readonly dataDir: string;
   /** postgres://… or null for SQLite. */
   readonly databaseUrl: string | null;
-  /** The checkout whose src/main.ts runs. Default: this one. */
+  /** The checkout that runs. Default: this one. */
   readonly source?: string | undefined;
   readonly flags?: readonly string[] | undefined;
   /** The prefix of each start, with its flags: `['strace', '-f', …]`. */
@@ -67,7 +68,7 @@ export class GatewayProcess {
   start(): { readonly ready: Promise<void> } {
     const { name, port, dataDir, databaseUrl, source = root, flags = [], under = () => [] } = this.place;
     const before = this.#output.length;
-    const args = ['src/main.ts', 'serve', '--host', '127.0.0.1', '--port', String(port), '--data-dir', dataDir, ...flags];
+    const args = [findProgram(source), 'serve', '--host', '127.0.0.1', '--port', String(port), '--data-dir', dataDir, ...flags];
     const [program = '', ...rest] = [
       ...under(),
       process.execPath,

@@ -27,7 +27,7 @@ let top: string;
 beforeEach(async () => {
   top = await mkdtemp(join(tmpdir(), 'trainyard-launcher-'));
   for (const folder of ['bin', 'src']) await mkdir(join(top, folder));
-  await copyFile(new URL('../../bin/trainyard.js', import.meta.url), join(top, 'bin', 'trainyard.js'));
+  for (const file of ['trainyard.js', 'program.js']) await copyFile(new URL(`../../bin/${file}`, import.meta.url), join(top, 'bin', file));
   await writeFile(join(top, 'package.json'), '{"type": "module"}');
   await writeFile(join(top, 'src', 'main.ts'), program);
 });

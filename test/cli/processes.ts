@@ -4,10 +4,8 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type Io, run } from '../../src/cli/cli.ts';
-
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+import { bundlePath } from '../support/bundle.ts';
 
 export interface CommandProcess {
   /** All of stdout and stderr so far. */
@@ -22,7 +20,7 @@ export interface CommandProcess {
 
 /** Starts `trainyard ARGS` in a folder, with only these settings. */
 export function startCommand(cwd: string, args: readonly string[], settings: Readonly<Record<string, string>>): CommandProcess {
-  const child = spawn(process.execPath, [main, ...args], {
+  const child = spawn(process.execPath, [bundlePath, ...args], {
     cwd,
     env: { ...withoutSettings(), ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],

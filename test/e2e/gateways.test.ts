@@ -16,6 +16,7 @@ import {
   ReportProgressDocument,
 } from '../../src/client/generated.ts';
 import { subscribe } from '../../src/client/subscribe.ts';
+import { bundle } from '../support/bundle.ts';
 import { createPostgresDatabase, createSqliteDatabase } from '../support/databases.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 
@@ -116,7 +117,7 @@ async function openStream(gateway: Gateway, jobId: string): Promise<{ closed: Pr
 
 test.each(['serve', 'up'])('`trainyard %s --help` lists every setting with its default', (command) => {
   const root = fileURLToPath(new URL('../..', import.meta.url));
-  const { status, stdout } = spawnSync(process.execPath, ['src/main.ts', command, '--help'], { cwd: root, encoding: 'utf8' });
+  const { status, stdout } = spawnSync(process.execPath, [bundle, command, '--help'], { cwd: root, encoding: 'utf8' });
   expect(status).toBe(0);
   for (const setting of ['--host', '--port', '--data-dir', '--database-url', 'TRAINYARD_HOST', 'TRAINYARD_PORT', 'TRAINYARD_DATA_DIR'])
     expect(stdout).toContain(setting);

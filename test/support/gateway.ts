@@ -4,6 +4,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inject } from 'vitest';
+import { bundle } from './bundle.ts';
 import type { TestDatabase } from './databases.ts';
 import { noteOf } from './run-folder.ts';
 
@@ -71,7 +72,16 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   function spawnGateway(): void {
     const place = ['--host', '127.0.0.1', '--port', String(port), '--data-dir', database.folder];
     const data = database.url === null ? [] : ['--database-url', database.url];
-    const [program = '', ...args] = [...before(), process.execPath, ...nodeFlags, 'src/main.ts', command, ...place, ...data, ...flags];
+    const [program = '', ...args] = [
+      ...before(),
+      process.execPath,
+      ...nodeFlags,
+      source === root ? bundle : 'src/main.ts',
+      command,
+      ...place,
+      ...data,
+      ...flags,
+    ];
     child = spawn(program, args, {
       cwd: source,
       // Without the settings of the user who runs the tests.

@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
+import { bundle } from '../support/bundle.ts';
 import { createSqliteDatabase } from '../support/databases.ts';
 import { post } from './asking.ts';
 
@@ -20,7 +21,7 @@ async function startTalkative(): Promise<{ child: ChildProcess; url: string }> {
   const { folder, remove } = await createSqliteDatabase();
   ending.push(remove);
   const flags = ['--port', '0', '--data-dir', folder, '--log-level', 'debug', '--key-rate', 'off'];
-  const child = spawn(process.execPath, ['src/main.ts', 'serve', ...flags], {
+  const child = spawn(process.execPath, [bundle, 'serve', ...flags], {
     cwd: fileURLToPath(new URL('../..', import.meta.url)),
     env: { PATH: process.env.PATH, TRAINYARD_ADMIN_KEY: adminKey },
     stdio: ['ignore', 'pipe', 'pipe'],

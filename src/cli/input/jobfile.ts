@@ -10,6 +10,7 @@ import { readFile } from 'node:fs/promises';
 import { buildSchema, type GraphQLInputObjectType, type GraphQLSchema, isInputObjectType } from 'graphql';
 import { isMap, type YAMLMap } from 'yaml';
 import type { CreateApplicationInput, CreateJobInput } from '../../client/generated.ts';
+import { fileOfPackage } from '../../installation.ts';
 import { UsageError } from '../io.ts';
 import { readInput } from './inputs.ts';
 import { readSource, type Source, type SourceEntry, textOf } from './source.ts';
@@ -30,7 +31,7 @@ export interface JobFile {
 /** Names in place of ids, looked up later. */
 export const namesOfFile = ['project', 'application', 'experiment'] as const;
 
-const schemaFile = new URL('../../../schema.graphql', import.meta.url);
+const schemaFile = fileOfPackage('schema.graphql');
 
 /**
  * Reads a job file. `-` is standard input.

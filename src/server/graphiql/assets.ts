@@ -5,6 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { css, editorWorkerService, favicon, graphqlWorker, js, jsonWorker } from '@graphql-yoga/render-graphiql/graphiql';
+import { fileOfPackage } from '../../installation.ts';
 import type { Target } from '../http/target.ts';
 import { TABS } from './tabs.ts';
 
@@ -27,7 +28,7 @@ const ASSETS: ReadonlyMap<string, Asset> = new Map(
       ['editor.worker.js', SCRIPT, editorWorkerService],
       ['json.worker.js', SCRIPT, jsonWorker],
       ['graphql.worker.js', SCRIPT, graphqlWorker],
-      ['page.js', SCRIPT, readFileSync(new URL('./page.js', import.meta.url), 'utf8')],
+      ['page.js', SCRIPT, readFileSync(fileOfPackage('src/server/graphiql/page.js'), 'utf8')],
     ] as const
   ).map(([name, type, text]) => [name, { type, text, plain: undefined, gzipped: undefined }]),
 );

@@ -8,6 +8,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { closeSync, constants, createReadStream, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import { copyFile, type FileHandle, link, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { entryPoint } from '../../installation.ts';
 import { makeFolder, syncFolder } from './durable.ts';
 import {
   type BlockingFile,
@@ -181,7 +182,7 @@ export class DiskFiles implements FileStore {
 }
 
 /** The result of `DiskFiles.share`. */
-export const shareOnDisk = (path: string): SharedFile => ({ module: import.meta.url, where: path });
+export const shareOnDisk = (path: string): SharedFile => ({ module: entryPoint('store/files/disk').href, where: path });
 
 /**
  * Opens the result of `DiskFiles.share`. @public `openShared` imports it by the address of this

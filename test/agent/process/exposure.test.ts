@@ -5,9 +5,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ask } from '../../e2e/asking.ts';
+import { bundlePath } from '../../support/bundle.ts';
 import { createSqliteDatabase } from '../../support/databases.ts';
 import { createFolder } from '../../support/folders.ts';
 import { type Gateway, startGateway } from '../../support/gateway.ts';
@@ -22,7 +22,6 @@ afterEach(async () => {
 const eventually: typeof soon = (check) => soon(check, { timeout: 120_000 });
 
 const onLinux = process.platform === 'linux';
-const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 
 /**
  * Prints what the system shows of each process above the step, up to the one that runs the tests.
@@ -63,7 +62,7 @@ const keyIn = (folder: string): string => JSON.parse(readFileSync(join(folder, '
 async function startAgent(gateway: Gateway, flags: readonly string[], env: Record<string, string>): Promise<{ workDir: string }> {
   const workDir = createFolder('agent');
   const place = ['--url', gateway.url, '--name', 'worker', '--work-dir', workDir];
-  const child: ChildProcess = spawn(process.execPath, [main, 'agent', ...place, ...flags], {
+  const child: ChildProcess = spawn(process.execPath, [bundlePath, 'agent', ...place, ...flags], {
     env: { ...process.env, ...env },
     stdio: 'ignore',
   });
@@ -85,8 +84,8 @@ describe('The agent of `up`', () => {
     const shown = await run(gateway, look(process.pid));
     // The step, its agent, and the gateway.
     expect(shown.match(/process \d+\n/g)?.length).toBeGreaterThanOrEqual(3);
-    expect(shown).toContain('src/main.ts agent');
-    expect(shown).toContain('src/main.ts up');
+    expect(shown).toContain('dist/main.js agent');
+    expect(shown).toContain('dist/main.js up');
     expect(shown).not.toContain(gateway.adminKey);
     expect(shown).not.toContain('hunter2-hunter2');
     expect(shown).not.toContain('tyk_');
@@ -122,7 +121,7 @@ describe('An agent that is given a user’s key', () => {
     const flags = where === 'a flag' ? ['--token', key] : where === 'a file' ? ['--token-file', file] : [];
     const { workDir } = await startAgent(gateway, flags, where === 'the environment' ? { TRAINYARD_TOKEN: key } : {});
     const shown = await run(gateway, look(process.pid));
-    expect(shown).toContain('src/main.ts agent');
+    expect(shown).toContain('dist/main.js agent');
     expect(shown).not.toContain(key);
     expect(keyIn(workDir)).not.toBe(key);
   });

@@ -6,14 +6,13 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { childrenOf } from '../../../src/agent/process/enclosure.ts';
+import { bundlePath } from '../../support/bundle.ts';
 import { createFolder } from '../../support/folders.ts';
 import { eventually } from '../eventually.ts';
 import { logOf, openStation, type Station } from '../station.ts';
 
-const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 const alone = ['--pid', '--fork', '--mount-proc', '--kill-child'];
 let problem: string | null = null;
 let station: Station;
@@ -34,7 +33,7 @@ afterAll(async () => {
 /** `name`: the name of the device and of the agent's folder. */
 function startAgent(name: string, path: string) {
   const flags = ['--url', station.gateway.url, '--name', name, '--work-dir', createFolder(name)];
-  const child = spawn('unshare', [...alone, process.execPath, main, 'agent', ...flags], {
+  const child = spawn('unshare', [...alone, process.execPath, bundlePath, 'agent', ...flags], {
     env: { ...process.env, PATH: path, TRAINYARD_TOKEN: station.gateway.adminKey },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

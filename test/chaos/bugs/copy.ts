@@ -6,8 +6,8 @@ import type { Bug } from './bugs.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** The files of a checkout that a gateway reads. */
-const parts = ['src', 'drizzle', 'package.json'];
+/** The files of a checkout that a gateway reads, and what builds them. */
+const parts = ['src', 'drizzle', 'scripts/build.ts', 'package.json'];
 
 /**
  * Makes the folder. Throws if the bug's anchor is missing: the bug must be rewritten, and does not

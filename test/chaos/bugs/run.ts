@@ -2,6 +2,7 @@
  * Runs the source, with or without a bug, in the run in which the bug shows, and lets the checker
  * judge it.
  */
+import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Chapter, runChapter } from '../chapter.ts';
@@ -20,6 +21,7 @@ const STUCK_AFTER_MS = 8_000;
 export function runBug(bug: Bug, { folder, ...rest }: BugRun): Promise<Chapter> {
   const source = join(folder, 'source');
   copyWithBug(source, bug);
+  execFileSync(process.execPath, ['scripts/build.ts'], { cwd: source });
   const world = join(folder, 'world');
   mkdirSync(world);
   return run(bug.run, { ...rest, folder: world, gateway: { source }, drainMs: STUCK_AFTER_MS });
