@@ -1,9 +1,9 @@
 /**
- * Makes dist/: src/ and its packages in a few files, which Node loads in a fraction of the time.
+ * Bundles src/ and its packages into dist/, a few files that Node loads in a fraction of the time.
  *
- * `npm ci` runs this. `bin/trainyard.js` starts dist/ unless a source file is newer. What is not
- * bundled: better-sqlite3, which loads a binary from beside itself, and GraphiQL, which is large and
- * only read when a browser asks for it.
+ * `npm ci` runs this. `bin/trainyard.js` starts dist/ unless a source file is newer. Two packages
+ * are not bundled: better-sqlite3, which loads a binary that lies beside it, and GraphiQL, which is
+ * large and only read when a browser asks for it.
  */
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
@@ -16,7 +16,7 @@ const bundle = await rolldown({
   platform: 'node',
   input: Object.fromEntries(entryPoints.map((name) => [name, `src/${name}.ts`])),
   external: ['better-sqlite3', 'pg-native', /^@graphql-yoga\/render-graphiql/],
-  // Those that are imported by their address have to keep their exports.
+  // A module that is imported by its address has to keep its exports.
   preserveEntrySignatures: 'strict',
 });
 await bundle.write({ dir: `${root}dist`, format: 'esm', cleanDir: true, chunkFileNames: 'chunks/[name]-[hash].js' });

@@ -1,9 +1,9 @@
 /**
- * Ends the output of `.ci/run`: each failed test again, with its message, then how many tests passed
- * and failed. `node scripts/test-totals.ts REPORT…`, with reports of vitest's JSON reporter.
+ * Ends the output of `.ci/run`: shows each failed test again with its message, then how many tests
+ * passed and failed. `node scripts/test-totals.ts REPORT…`, with reports of vitest's JSON reporter.
  *
  * Exits with 1 if a test failed. A file that could not be loaded counts as one failure, since no
- * other count has its tests. So does a report that was not written.
+ * other count has its tests. So does a report that is missing.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { relative } from 'node:path';
