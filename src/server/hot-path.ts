@@ -12,7 +12,7 @@ import { askedBy } from './plugins/params.ts';
 import type { Call } from './watch/call.ts';
 
 /** POST with JSON, answered with JSON. */
-export function isHot({ method, headers }: IncomingMessage): boolean {
+export function isHot({ method, headers }: Pick<IncomingMessage, 'method' | 'headers'>): boolean {
   return (
     method === 'POST' &&
     headers['content-type'] === 'application/json' &&

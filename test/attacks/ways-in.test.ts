@@ -9,6 +9,7 @@ import { buffer } from 'node:stream/consumers';
 import { type DefinitionNode, Kind, parse, print } from 'graphql';
 import { serverAudits } from 'graphql-http';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { isHot } from '../../src/server/hot-path.ts';
 import { ask } from '../e2e/asking.ts';
 import { createSqliteDatabase } from '../support/databases.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
@@ -108,6 +109,12 @@ async function bothWays(bodyOf: (side: Side) => string | Uint8Array, extra: Extr
   expect(yoga?.body === hot.body, `${hot.body.slice(end - 80, end + 200)}\n\n${yoga?.body.slice(end - 80, end + 200)}`).toBe(true);
   return hot;
 }
+
+test.each([undefined, LISTED])('The two ways in are told apart by the content type alone, with the origin %s', (origin) => {
+  const headers = (way: Way) => ({ 'content-type': TYPES[way], ...(origin ? { origin } : {}) });
+  expect(isHot({ method: 'POST', headers: headers('the hot path') })).toBe(true);
+  expect(isHot({ method: 'POST', headers: headers('Yoga') })).toBe(false);
+});
 
 describe('Both ways in give the same answer', () => {
   test.each(attacks.map((attack) => [attack.name, attack] as const))('to a document with %s', async (_, { query, variables }) => {
