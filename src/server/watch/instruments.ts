@@ -4,29 +4,29 @@ import { Counter, Counters, Histograms, type Instrument, Level, Levels } from '.
 export class ServerInstruments {
   readonly requests = new Counters<'door' | 'status'>({
     name: 'trainyard_http_requests_total',
-    help: 'HTTP requests by the door they came to and the status they were answered with; gone: the client left before',
+    help: 'HTTP requests by endpoint and status; gone: the client disconnected before the answer',
   });
   readonly operations = new Counters<'type' | 'operation' | 'code'>({
     name: 'trainyard_operations_total',
-    help: 'GraphQL operations by type, root field and the code of their first error; OK: none. Refusals of mutations are data, and OK',
+    help: 'GraphQL operations by type, root field and the code of the first error; OK: no error. A refusal of a mutation is data, so OK',
   });
   readonly operationSeconds = new Histograms<'type' | 'operation'>({
     name: 'trainyard_operation_seconds',
-    help: 'How long queries and mutations took; claimNextSteps waits on purpose',
+    help: 'Duration of queries and mutations; claimNextSteps waits on purpose',
   });
   readonly activeOperations = new Level({ name: 'trainyard_operations_active', help: 'Queries and mutations under way' });
   readonly faults = new Counter({
     name: 'trainyard_faults_total',
-    help: 'Errors answered as INTERNAL_ERROR: each is in the log, under the id in its answer',
+    help: 'Errors answered as INTERNAL_ERROR; the log has each under the id in its answer',
   });
   readonly limits = new Counters<'limit'>({
     name: 'trainyard_limit_refusals_total',
-    help: 'What was refused for going beyond a limit, by the limit',
+    help: 'Refusals because a limit was exceeded, by limit',
   });
   readonly sockets = new Level({ name: 'trainyard_sockets_open', help: 'WebSockets that are open' });
   readonly closedSockets = new Counters<'code'>({
     name: 'trainyard_sockets_closed_total',
-    help: 'WebSockets that were closed, by the close code',
+    help: 'WebSockets that were closed, by close code',
   });
   readonly streams = new Levels<'stream' | 'transport'>({
     name: 'trainyard_streams_open',
@@ -34,23 +34,23 @@ export class ServerInstruments {
   });
   readonly frames = new Counters<'stream' | 'transport'>({
     name: 'trainyard_frames_total',
-    help: 'Frames of subscriptions that left for their consumers',
+    help: 'Frames of subscriptions that were sent',
   });
   readonly frameLag = new Histograms<'stream'>({
     name: 'trainyard_frame_lag_seconds',
-    help: 'From the moment the gateway heard of a commit until the frame that tells of it had left; a consumer that takes its time counts too',
+    help: 'From the notification of a commit until its frame was sent; includes the time that a slow consumer takes',
   });
   readonly dropped = new Counter({
     name: 'trainyard_consumers_dropped_total',
-    help: 'Consumers that took nothing of what waited for them for too long, and were let go',
+    help: 'Consumers that accepted none of their unsent bytes for too long, and were disconnected',
   });
   readonly fragmentBytes = new Counters<'direction'>({
     name: 'trainyard_fragment_bytes_total',
-    help: 'Bytes of fragments that came in or went out',
+    help: 'Bytes of fragments that were received or sent',
   });
   readonly fragmentTransfers = new Counters<'direction' | 'status'>({
     name: 'trainyard_fragment_transfers_total',
-    help: 'Uploads and downloads of fragments by the status they ended with; gone: broken off',
+    help: 'Uploads and downloads of fragments by status; gone: interrupted',
   });
 
   all(): readonly Instrument[] {

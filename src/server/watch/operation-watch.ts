@@ -77,7 +77,7 @@ export class OperationWatch {
     const code = String(errors[0]?.extensions?.code ?? 'BAD_REQUEST');
     this.#instruments.operations.of({ type: 'none', operation: 'none', code }).add();
     if (this.#log.has('debug')) {
-      this.#log.debug('An operation was refused.', { ...whoAndWhat(principal, call), name: nameOf(params.operationName), code });
+      this.#log.debug('An operation was refused.', { ...fieldsOf(principal, call), name: nameOf(params.operationName), code });
     }
     return errors;
   }
@@ -96,7 +96,7 @@ export class OperationWatch {
     const level = ms > SLOW_MS && !WAITS_ON_PURPOSE.has(field) ? 'info' : 'debug';
     if (!this.#log.has(level)) return;
     this.#log[level](level === 'info' ? 'An operation was slow.' : 'An operation was answered.', {
-      ...whoAndWhat(principal, call),
+      ...fieldsOf(principal, call),
       ...{ type, operation: field, name: nameOf(operation.node.name?.value), code, ms: Math.round(ms * 10) / 10 },
     });
   }
@@ -126,4 +126,4 @@ const aboutOf = ({ node, field }: Operation): OperationAbout => ({
 
 const nameOf = (name: string | null | undefined): string | undefined => name?.slice(0, MOST_CHARACTERS);
 
-const whoAndWhat = ({ keyId, name }: Principal, { id, transport }: Call) => ({ requestId: id, actor: keyId ?? name, transport });
+const fieldsOf = ({ keyId, name }: Principal, { id, transport }: Call) => ({ requestId: id, actor: keyId ?? name, transport });
