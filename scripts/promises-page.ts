@@ -25,11 +25,8 @@ const HEADER = /^\/\*\*?([\s\S]*?)\*\//;
 /** A string on one line. In a test file, a string that ends with promise names is a title. */
 const STRING = /'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\\n]|\\.)*)`/g;
 
-/**
- * The line of a describe with its title; the calls of `describe.each` may end on a later line than
- * they begin.
- */
-const DESCRIBE = /^ *(?:describe.*?|\]\))\((['"`])((?:[^\\]|\\.)*?)\1, /;
+/** The line with the title of a describe or a test. That of an `each` may end its table. */
+const TITLED = /^ *(?:(?:test|describe).*?|\]\))\((['"`])((?:[^\\]|\\.)*?)\1, /;
 
 const namedIn = (text: string): string[] => [...text.matchAll(NAMED)].flatMap(([, names = '']) => names.split(', '));
 /** As a sentence. Placeholders of values become an ellipsis. */
@@ -51,19 +48,24 @@ function readTests(path: string): TestFile {
 }
 
 /**
- * The titles that name a promise. One that does not begin a sentence follows those of its
- * describes.
+ * The titles that name a promise, or whose describe does. One that does not begin a sentence follows
+ * those of its describes.
  */
 function* titlesIn(source: string): Generator<string> {
   let open: { readonly indent: number; readonly title: string }[] = [];
+  let isTest = false;
   for (const line of source.split('\n')) {
     const indent = line.search(/\S/);
     if (/^ *(\}|\)|\]|test|describe)/.test(line)) open = open.filter((one) => one.indent < indent);
-    const titles = [...line.matchAll(STRING)].map(([, single, double, template]) => unescaped(single ?? double ?? template ?? ''));
-    for (const title of titles.filter((text) => namedIn(text).length > 0))
-      yield (/^[A-Z]/.test(title) ? [title] : [...open.map((one) => one.title), title]).join(' › ');
-    const describe = DESCRIBE.exec(line)?.[2];
-    if (describe !== undefined) open = [...open, { indent, title: unescaped(describe) }];
+    isTest = /^ *test\b/.test(line) || (isTest && !/^ *describe/.test(line));
+    const titled = TITLED.exec(line)?.[2];
+    const describes = open.map((one) => one.title);
+    const own = [...line.matchAll(STRING)].map(([, single, double, template]) => unescaped(single ?? double ?? template ?? ''));
+    if (titled !== undefined && !isTest) open = [...open, { indent, title: unescaped(titled) }];
+    else if (titled !== undefined && namedIn(describes.join(' ')).length > 0) yield [...describes, unescaped(titled)].join(' › ');
+    else
+      for (const title of own.filter((text) => namedIn(text).length > 0))
+        yield (/^[A-Z]/.test(title) ? [title] : [...describes, title]).join(' › ');
   }
 }
 
