@@ -48,8 +48,8 @@ function readTests(path: string): TestFile {
 }
 
 /**
- * The titles that name a promise, or whose describe does. One that does not begin a sentence follows
- * those of its describes.
+ * The titles that name a promise, or whose describe does. One that does not begin a sentence
+ * follows those of its describes.
  */
 function* titlesIn(source: string): Generator<string> {
   let open: { readonly indent: number; readonly title: string }[] = [];
