@@ -60,8 +60,9 @@ const show = ({ file, target }: Import) => `${file} → ${target}`;
 const arrows: Readonly<Record<string, { readonly values: readonly string[]; readonly types?: readonly string[] }>> = {
   instruments: { values: [] },
   text: { values: [] },
-  store: { values: ['instruments', 'text'], types: ['domain'] },
-  domain: { values: ['instruments', 'text', 'store'], types: ['realtime'] },
+  timing: { values: [] },
+  store: { values: ['instruments', 'text', 'timing'], types: ['domain'] },
+  domain: { values: ['instruments', 'text', 'timing', 'store'], types: ['realtime'] },
   realtime: { values: ['instruments', 'domain', 'store'] },
   backup: { values: ['store'] },
   'json-schema': { values: ['domain'] },
@@ -69,10 +70,10 @@ const arrows: Readonly<Record<string, { readonly values: readonly string[]; read
   schema: { values: ['text', 'realtime', 'domain', 'store'] },
   server: { values: ['instruments', 'schema', 'realtime', 'domain', 'store'] },
   telemetry: { values: ['instruments', 'server', 'schema', 'realtime', 'domain', 'store'] },
-  client: { values: ['text'] },
-  agent: { values: ['text', 'client'] },
-  cli: { values: ['text', 'client', 'agent'] },
-  commands: { values: ['top', 'text', 'config', 'telemetry', 'server', 'backup', 'domain', 'store', 'client', 'agent', 'cli'] },
+  client: { values: ['text', 'timing'] },
+  agent: { values: ['text', 'timing', 'client'] },
+  cli: { values: ['text', 'timing', 'client', 'agent'] },
+  commands: { values: ['top', 'text', 'timing', 'config', 'telemetry', 'server', 'backup', 'domain', 'store', 'client', 'agent', 'cli'] },
   config: { values: ['text', 'server', 'schema', 'realtime', 'domain', 'store'] },
 };
 
@@ -149,7 +150,7 @@ describe('The imports between the folders', () => {
     const wrong = filesUnder('test/chaos')
       .filter((file) => !file.startsWith('test/chaos/nemesis/') && !file.endsWith('.test.ts'))
       .flatMap(importsOf)
-      .filter(({ target }) => target.startsWith('src/') && !target.startsWith('src/client/'));
+      .filter(({ target }) => target.startsWith('src/') && !/^src\/(client|timing)\//.test(target));
     expect(wrong.map(show)).toEqual([]);
   });
 
@@ -202,7 +203,15 @@ describe('The house style', () => {
   });
 
   /** Folders whose comments are not yet brought to this width. */
-  const unread: readonly string[] = ['src/server/', 'test/server/'];
+  const unread: readonly string[] = [
+    'src/server/documents/',
+    'src/server/execution/',
+    'src/server/graphiql/',
+    'src/server/plugins/',
+    'src/server/watch/',
+    'src/server/websocket/',
+    'test/server/',
+  ];
 
   test('a line of a comment has at most 100 columns', () => {
     const isProse = /^\s*(\/\*\*?|\*|\/\/)\s/;

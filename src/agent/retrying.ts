@@ -1,7 +1,7 @@
-import { type Backoff, delayMs, wait } from '../client/backoff.ts';
 import { GatewayUnreachable, RequestRefused, retryAfterOf } from '../client/errors.ts';
 import type { Client, RequestOptions } from '../client/fetch.ts';
 import type { TypedDocumentString } from '../client/generated.ts';
+import { type Backoff, delayMs, wait } from '../timing/backoff.ts';
 
 /**
  * Reports should arrive soon after the gateway is back, so the agent retries more often than an

@@ -1,6 +1,6 @@
-import { type Backoff, delayMs, wait } from '../client/backoff.ts';
 import { Refused, RequestRefused, unwrap } from '../client/errors.ts';
 import { ClaimNextStepsDocument } from '../client/generated.ts';
+import { type Backoff, delayMs, wait } from '../timing/backoff.ts';
 import { describeOutcome } from './attempt/report.ts';
 import { type Claim, type WorkOptions, workOn } from './attempt/worker.ts';
 import type { AgentEvent } from './events.ts';

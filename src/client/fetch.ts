@@ -1,5 +1,5 @@
 import { cut } from '../text/acceptable.ts';
-import { defaultBackoff, delayMs, wait } from './backoff.ts';
+import { defaultBackoff, delayMs, wait } from '../timing/backoff.ts';
 import { GatewayUnreachable, messageOf, RequestRefused, type ResponseError, readRetryAfter, refuseRequest } from './errors.ts';
 import type { TypedDocumentString } from './generated.ts';
 import { authorization, graphqlUrl, type Target } from './target.ts';

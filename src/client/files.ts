@@ -4,7 +4,7 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { defaultBackoff, delayMs, wait } from './backoff.ts';
+import { defaultBackoff, delayMs, wait } from '../timing/backoff.ts';
 import { GatewayUnreachable, messageOf, RequestRefused } from './errors.ts';
 import { exchange, refusal } from './exchange.ts';
 import { resolveUrl, type Target } from './target.ts';

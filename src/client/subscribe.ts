@@ -1,4 +1,4 @@
-import { type Backoff, defaultBackoff, delayMs } from './backoff.ts';
+import { type Backoff, defaultBackoff, delayMs } from '../timing/backoff.ts';
 import { type Connection, type Ending, type Heartbeat, openConnection } from './connection.ts';
 import { GatewayUnreachable, RequestRefused, refuseRequest } from './errors.ts';
 import type { TypedDocumentString } from './generated.ts';

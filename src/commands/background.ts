@@ -2,7 +2,7 @@
  * Runs background tasks. Nobody awaits them, so a failure is reported here and the task is tried
  * again.
  */
-import { type Backoff, delayMs, wait } from '../client/backoff.ts';
+import { type Backoff, delayMs, wait } from '../timing/backoff.ts';
 
 export interface BackgroundOptions {
   /** Aborted to end the task. It is not started again. */

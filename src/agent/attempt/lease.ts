@@ -1,7 +1,7 @@
-import { delayMs, wait } from '../../client/backoff.ts';
 import { Refused, unwrap } from '../../client/errors.ts';
 import type { Client } from '../../client/fetch.ts';
 import { RenewLeaseDocument } from '../../client/generated.ts';
+import { delayMs, wait } from '../../timing/backoff.ts';
 import { isKeyRefused } from '../retrying.ts';
 
 /**

@@ -1,9 +1,9 @@
 import { hostname } from 'node:os';
-import { wait } from '../../client/backoff.ts';
 import { Refused, RequestRefused } from '../../client/errors.ts';
 import type { Client } from '../../client/fetch.ts';
 import type { ClaimedStepFieldsFragment, LeaseFieldsFragment } from '../../client/generated.ts';
 import type { Mask } from '../../text/mask.ts';
+import { wait } from '../../timing/backoff.ts';
 import { Directory } from '../files/directory.ts';
 import { createStepFolder, metricsFile, removeStepFolder, type StepFolder } from '../files/folder.ts';
 import { MetricsReader, metricsMilliseconds } from '../files/metrics-reader.ts';

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { wait } from '../../client/backoff.ts';
 import type { StatusReason } from '../../client/generated.ts';
+import { wait } from '../../timing/backoff.ts';
 import type { StartOptions } from '../attempt/start.ts';
 import { containerWorkFolder, placeFiles } from '../files/folder.ts';
 import { askEngine, engineEnvironment, hasEngine } from '../machine/engine.ts';

@@ -1,6 +1,6 @@
 /** Finds the NVIDIA GPUs that this device may hand out, and what is wrong with them. */
 import { execFile } from 'node:child_process';
-import { wait } from '../../client/backoff.ts';
+import { wait } from '../../timing/backoff.ts';
 import { passEnvironment } from '../process/environment.ts';
 
 export const gpuQuery = '--query-gpu=uuid,name,utilization.gpu,memory.total,memory.used';

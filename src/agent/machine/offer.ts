@@ -2,10 +2,11 @@
  * What this device offers: what it can run, and with which resources. Checked repeatedly, because
  * engines and GPUs come and go.
  */
-import { wait } from '../../client/backoff.ts';
+
 import { unwrap } from '../../client/errors.ts';
 import type { Client } from '../../client/fetch.ts';
 import { type DeviceCapabilitiesInput, type ResourcesInput, UpdateDeviceDocument } from '../../client/generated.ts';
+import { wait } from '../../timing/backoff.ts';
 import type { AgentEvent } from '../events.ts';
 import { requestUntilAnswered } from '../retrying.ts';
 import { hasEngine } from './engine.ts';

@@ -1,8 +1,8 @@
-import { wait } from '../../client/backoff.ts';
 import { Refused, RequestRefused, unwrap } from '../../client/errors.ts';
 import type { Client } from '../../client/fetch.ts';
 import { ReportProgressDocument, type ReportProgressInput } from '../../client/generated.ts';
 import { quoteName } from '../../text/acceptable.ts';
+import { wait } from '../../timing/backoff.ts';
 import type { LeaseKeeper } from '../attempt/lease.ts';
 import { Notes } from '../files/notes.ts';
 import { requestUntilAnswered } from '../retrying.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { defaultBackoff, delayMs, wait } from '../../client/backoff.ts';
 import { GatewayUnreachable, unwrap } from '../../client/errors.ts';
 import { type ContainerInput, CreateJobDocument, type CreateJobInput } from '../../client/generated.ts';
+import { defaultBackoff, delayMs, wait } from '../../timing/backoff.ts';
 import { type Command, type Context, flagOf, jsonFlag, placeIssues } from '../command.ts';
 import { type Declared, parseValue, readSet, readSettingFlags, type SettingOverride } from '../input/declared.ts';
 import type { Given } from '../input/flags.ts';

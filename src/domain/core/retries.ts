@@ -6,12 +6,12 @@
  * fault: then all tasks are retried at the next pass.
  */
 import { writeAgain } from '../../store/changes/probe.ts';
+import { fullDelayMs } from '../../timing/backoff.ts';
 import { type Change, change } from './change.ts';
 import type { Domain } from './domain.ts';
 
-/** Shorter than the time between two sweeps: a chance failure is retried in the next one. */
-const FIRST_PAUSE_MS = 400;
-const LONGEST_PAUSE_MS = 60_000;
+/** The first pause is shorter than the time between two sweeps, so the next sweep retries. */
+const PAUSES = { baseMs: 400, capMs: 60_000 };
 /** A task that was not due for this long was done by another gateway, or its subject is gone. */
 const FORGOTTEN_AFTER_MS = 3_600_000;
 
@@ -34,7 +34,7 @@ export class Retries {
     if (!retry) return false;
     const rested = now.getTime() - retry.at;
     // If the clock went back, the pause would be negative: do not wait (P13).
-    return rested >= 0 && rested < Math.min(FIRST_PAUSE_MS * 2 ** (retry.failures - 1), LONGEST_PAUSE_MS);
+    return rested >= 0 && rested < fullDelayMs(PAUSES, retry.failures);
   }
 
   /** Returns whether this is the first failure of the task. */

@@ -8,14 +8,14 @@
  * poll of each stream.
  */
 import pg from 'pg';
+import { fullDelayMs } from '../../timing/backoff.ts';
 import { anyTopic, type Topic } from '../store.ts';
 import { PRESENCE_LOCK } from './origin.ts';
 
 const CHANNEL = 'trainyard';
 /** The limit of a payload: PostgreSQL accepts less than 8,000 bytes. */
 const MOST_BYTES = 7_500;
-const FIRST_RETRY_MS = 100;
-const LAST_RETRY_MS = 1_000;
+const PAUSES = { baseMs: 100, capMs: 1_000 };
 
 export class Notifier {
   #wasAlone: boolean | null = null;
@@ -135,27 +135,27 @@ export class Notifier {
   #lost(client: pg.Client): void {
     if (this.#isClosed || this.#client !== client) return;
     this.#client = null;
-    this.#retry(FIRST_RETRY_MS);
+    this.#retry(1);
   }
 
   /** The server is reachable: a pending retry happens at once. */
   hurry(): void {
     if (this.#retryTimer === null) return;
     clearTimeout(this.#retryTimer);
-    this.#tryAgain(FIRST_RETRY_MS);
+    this.#tryAgain(1);
   }
 
-  #retry(delay: number): void {
+  #retry(failures: number): void {
     if (this.#isClosed) return;
-    this.#retryTimer = setTimeout(() => this.#tryAgain(delay), delay);
+    this.#retryTimer = setTimeout(() => this.#tryAgain(failures), fullDelayMs(PAUSES, failures));
     this.#retryTimer.unref();
   }
 
-  #tryAgain(delay: number): void {
+  #tryAgain(failures: number): void {
     this.#retryTimer = null;
     this.open().then(
       () => this.publish(new Set([anyTopic])),
-      () => this.#retry(Math.min(delay * 2, LAST_RETRY_MS)),
+      () => this.#retry(failures + 1),
     );
   }
 }

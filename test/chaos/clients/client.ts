@@ -3,10 +3,10 @@
  * more gateways. It works on through the death of gateways until it gets SIGTERM.
  */
 import { parseArgs } from 'node:util';
-import { type Backoff, delayMs, wait } from '../../../src/client/backoff.ts';
 import { GatewayUnreachable, messageOf, RequestRefused } from '../../../src/client/errors.ts';
 import { createClient } from '../../../src/client/fetch.ts';
 import { resolveUrl, type Target } from '../../../src/client/target.ts';
+import { type Backoff, delayMs, wait } from '../../../src/timing/backoff.ts';
 import { Notebook } from '../notes.ts';
 import { documents, type MutationName, type OperationName, type Operations, type UploadInput, type UploadResult } from '../operations.ts';
 import { type Random, seedRandom } from '../random.ts';

@@ -1,12 +1,13 @@
-/**
- * How long to wait before a retry: exponential, with jitter, so that the clients of a restarted
- * gateway do not all return at once.
- */
-export interface Backoff {
-  /** The longest first wait. */
+/** Waits between retries: they double with each failure, up to a maximum. */
+interface Pauses {
+  /** The first wait. */
   readonly baseMs: number;
-  /** The longest wait of all. */
+  /** The maximum. */
   readonly capMs: number;
+}
+
+/** Waits with jitter, so that the clients of a restarted gateway do not all return at once. */
+export interface Backoff extends Pauses {
   /** Returns 0 to 1. Tests fix it. */
   readonly random: () => number;
 }
@@ -17,13 +18,18 @@ export interface Backoff {
  */
 export const defaultBackoff: Backoff = { baseMs: 250, capMs: 15_000, random: Math.random };
 
+/** The wait before retry number `failures` (from 1), without jitter. */
+export function fullDelayMs({ baseMs, capMs }: Pauses, failures: number): number {
+  return Math.min(capMs, baseMs * 2 ** Math.max(0, failures - 1));
+}
+
 /**
- * The wait before retry number `failures` (from 1): from half of `base · 2^(failures - 1)` to all
+ * The wait before retry number `failures` (from 1), with jitter: from half of the full wait to all
  * of it. Half is fixed: with full jitter, a client could by chance return at once, again and again.
  */
 export function delayMs(backoff: Backoff, failures: number): number {
-  const longest = Math.min(backoff.capMs, backoff.baseMs * 2 ** Math.max(0, failures - 1));
-  return longest / 2 + (longest / 2) * backoff.random();
+  const full = fullDelayMs(backoff, failures);
+  return full / 2 + (full / 2) * backoff.random();
 }
 
 /** Waits. Rejects with the signal's reason as soon as that is aborted. */
