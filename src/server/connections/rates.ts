@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import ipaddr from 'ipaddr.js';
 import type { Principal } from '../../domain/access/principal.ts';
 import { limitExceeded, type RequestRefused } from '../../domain/core/request-refusals.ts';
 import type { Limits } from '../limits.ts';
 import { keyOf } from './tally.ts';
 
-/** The answer of a bucket to a request for points. */
+/** The result of taking points from a bucket. */
 export interface Standing {
   readonly isTaken: boolean;
   /** The whole points that are left. */
@@ -15,7 +16,7 @@ export interface Standing {
   readonly fullMs: number;
 }
 
-/** Tolerance: fractions of points are sums of fractions of milliseconds. */
+/** A tolerance, because the level is a sum of fractions of milliseconds. */
 const ROUNDING = 1e-6;
 
 interface Bucket {
@@ -156,7 +157,7 @@ export class Rates {
 
   /** Takes a point of the address that a request without a valid key comes from. */
   takeOfStranger({ socket: { remoteAddress } }: IncomingMessage): TooFast | null {
-    const standing = this.#strangers?.take(networkOf(remoteAddress ?? ''), 1);
+    const standing = this.#strangers?.take(networkOf(remoteAddress), 1);
     if (!standing || standing.isTaken) return null;
     const { retryMs } = standing;
     return { error: limitExceeded.rateWithoutKey(this.#strangers?.perSecond ?? 0, 1, retryMs), retryMs };
@@ -175,17 +176,26 @@ export class Rates {
   }
 }
 
-/** A temporary refusal. */
+/** A refusal because of the rate. */
 export interface TooFast {
   readonly error: RequestRefused;
   readonly retryMs: number;
 }
 
-/** The address, or for IPv6 the /64 network, which belongs to one customer. */
-export function networkOf(address: string): string {
-  if (!address.includes(':') || address.startsWith('::ffff:')) return address;
-  const [head = '', tail] = address.split('::', 2);
-  const groups = head.split(':').filter((group) => group !== '');
-  const missing = tail === undefined ? 0 : 8 - groups.length - tail.split(':').filter((group) => group !== '').length;
-  return [...groups, ...new Array<string>(Math.max(0, missing)).fill('0'), ...(tail ?? '').split(':')].slice(0, 4).join(':');
+/**
+ * The network by which clients without a key are counted: the IPv4 address, or the /64 of the IPv6
+ * address, because a /64 belongs to one customer. `remoteAddress` is that of a socket.
+ */
+export function networkOf(remoteAddress = ''): string {
+  // Node appends the interface to link-local addresses. ipaddr.js refuses names like "%br-lan".
+  const [address = ''] = remoteAddress.split('%', 1);
+  // The socket of a client that has disconnected has no address.
+  if (!ipaddr.isValid(address)) return address;
+  // Not `parse`: IPv4 addresses on an IPv6 socket (::ffff:192.0.2.1) would all share one /64.
+  const parsed = ipaddr.process(address);
+  if (parsed instanceof ipaddr.IPv4) return parsed.toString();
+  return parsed.parts
+    .slice(0, 4)
+    .map((part) => part.toString(16))
+    .join(':');
 }

@@ -1,11 +1,13 @@
 /**
  * The endpoint of fragments: PUT stores their bytes, GET and HEAD return them. A request needs a
- * signed URL, or a key that may see the fragment. Files are sent as downloads: as an attachment,
- * never sniffed, and with their own content type only if browsers do not execute it. A fragment is
- * a user's file, not one of our pages.
+ * signed URL, or a key that may see the fragment.
+ *
+ * A fragment is a user's file, not one of our pages. So it is sent as an attachment, with
+ * `nosniff`, and with its own content type only if browsers do not execute that type.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
+import { parse as parseRanges, type Range } from 'range-parser';
 import { authenticate } from '../../domain/access/keys.ts';
 import type { Principal } from '../../domain/access/principal.ts';
 import { mayWriteFile, seesFile } from '../../domain/access/rights.ts';
@@ -25,7 +27,9 @@ import type { Rates, TooFast } from '../connections/rates.ts';
 import { noteLimit } from '../errors.ts';
 import { isAwaited } from '../http/params.ts';
 import type { ServerInstruments } from '../watch/instruments.ts';
-import { parseRange } from './range.ts';
+
+/** What range-parser returns if no range overlaps the file. */
+const UNSATISFIABLE = 2;
 
 /** Content types that browsers display without executing anything. */
 const SAFE_TYPES =
@@ -97,27 +101,27 @@ interface Asked {
 }
 
 /**
- * The fragment that is asked for, and who came with a key for it: null where the URL itself is good, which was handed out and is nobody's key. Throws
- * where this client may not have it, or not so fast.
+ * Returns the requested fragment and the principal of the key, which is null for a signed URL.
+ * Throws if the client has no right to the fragment, or exceeds a rate.
  */
 async function requireFragment(
   { domain, rates, request, response, id, url }: Asked,
   action: FileAction,
 ): Promise<{ fragment: FragmentRow; principal: Principal | null }> {
-  const isGood = isSigned(domain, action, id, url.searchParams);
-  const principal = isGood ? null : await authenticate(domain, request.headers.authorization);
-  if (isGood) requirePace(rates.takeOfAddress(url.pathname, response));
+  const isSignedUrl = isSigned(domain, action, id, url.searchParams);
+  const principal = isSignedUrl ? null : await authenticate(domain, request.headers.authorization);
+  if (isSignedUrl) requirePace(rates.takeOfAddress(url.pathname, response));
   else requirePace(principal ? rates.takeOf(principal, 1, response) : rates.takeOfStranger(request));
   const [fragment] = await domain.store.read.run(fragmentById, { id });
-  const isAllowed = fragment && (isGood || (principal && (action === 'PUT' ? mayWriteFile : seesFile)(principal, fragment)));
+  const isAllowed = fragment && (isSignedUrl || (principal && (action === 'PUT' ? mayWriteFile : seesFile)(principal, fragment)));
   if (!isAllowed) throw notFound();
   admit(request);
   return { fragment, principal };
 }
 
 /**
- * A transfer may take hours, but it ends with its key. An upload still gets an error; a download
- * breaks.
+ * A transfer may take hours, but it ends with its key. An upload still gets an error. A download
+ * just ends.
  */
 function cutWithKey({ onKeyEnd }: FragmentEndpointParts, principal: Principal, request: IncomingMessage, response: ServerResponse): void {
   const stop = onKeyEnd(principal, (why) => {
@@ -158,10 +162,10 @@ async function put(
   // There is nothing yet that it could match.
   if (request.headers['if-match'] !== undefined) throw preconditionFailed(announced);
   if (isAwaited(request)) response.writeContinue();
-  // All bytes have arrived: the disk may take its time.
+  // When all bytes have arrived, the disk may take as long as it needs.
   request.once('end', () => request.socket.setTimeout(0));
-  // A client that is refused half-way must still get the error. Destroying the request would
-  // destroy its connection.
+  // A client that is refused during its upload must still get the error. Destroying the request
+  // would destroy its connection.
   const received = await domain.files.receive(
     id,
     counted(request.iterator({ destroyOnReturn: false }), instruments.fragmentBytes.of({ direction: 'in' })),
@@ -174,19 +178,22 @@ async function put(
     const body = JSON.stringify({ id, status: fragment.status, sizeBytes: fragment.sizeBytes, sha256: fragment.sha256 });
     response.writeHead(200, { 'content-type': 'application/json', etag: `"${fragment.sha256}"` }).end(body);
   } finally {
-    // Nothing is left where it was kept; where it was not, the part goes.
+    // Removes a partial file. Does nothing if the file was kept.
     await received.drop();
   }
 }
 
-/** Bytes that are in place and then refused (the lease ran out, others were first, the fragment is gone) are nobody's. */
+/**
+ * Finishes the upload. Removes its bytes if it is refused now, although they were stored: the lease
+ * ran out, another upload was first, or the fragment is gone.
+ */
 async function finish(domain: Domain, id: string, file: StoredFile): Promise<FragmentRow> {
   try {
     return await finishUpload(domain, id, file);
   } catch (error) {
     if (error instanceof Refusal) {
       const [fragment] = await domain.store.read.run(fragmentById, { id });
-      // Two uploads of the same bytes: the first one owns them.
+      // Another upload stored the same bytes first, and they are its file.
       const areKept = fragment?.status === 'READY' && fragment.sha256 === file.sha256;
       if (!areKept) await domain.files.removeFile({ id, sha256: file.sha256 });
     }
@@ -229,8 +236,8 @@ async function get(
     return;
   }
   const ifRange = request.headers['if-range'];
-  const isRangeMeant = request.method === 'GET' && (ifRange === undefined || ifRange === etag);
-  const range = isRangeMeant ? parseRange(request.headers.range, sizeBytes) : 'whole';
+  const isRangeUsed = request.method === 'GET' && (ifRange === undefined || ifRange === etag);
+  const range = isRangeUsed ? parseRange(request.headers.range, sizeBytes) : 'whole';
   if (range === 'unsatisfiable') {
     response.writeHead(416, { ...headers, 'content-range': `bytes */${sizeBytes}` }).end();
     return;
@@ -259,7 +266,25 @@ const matches = (header: string | undefined, etag: string) =>
 
 const matchesStrongly = (header: string, etag: string) => header === '*' || header.split(',').some((tag) => tag.trim() === etag);
 
-/** Of a path the last name: where a download is put is its reader's choice. */
+/**
+ * The part of the file that a Range header asks for. Several ranges, other units and invalid
+ * headers get the whole file, as RFC 9110 allows.
+ */
+function parseRange(header: string | undefined, sizeBytes: number): Range | 'whole' | 'unsatisfiable' {
+  // No file is that large, and such a number would be rounded.
+  if (header === undefined || /\d{17}/.test(header)) return 'whole';
+  const { code, type, ranges } = parseRanges(sizeBytes, header);
+  if (type !== 'bytes') return 'whole';
+  const [only, ...others] = ranges;
+  if (!only) return code === UNSATISFIABLE ? 'unsatisfiable' : 'whole';
+  return code === 0 && others.length === 0 ? only : 'whole';
+}
+
+/**
+ * The filename may be a path, of which the last name is sent. `filename` has no escapes, because
+ * browsers read them differently (RFC 6266, appendix D). `filename*` has the exact name. The
+ * package content-disposition escapes quotes, and omits `filename*` for most names.
+ */
 function dispositionOf(filename: string): string {
   const name = filename.slice(filename.lastIndexOf('/') + 1);
   return `attachment; filename="${asciiOf(name)}"; filename*=UTF-8''${encodeRfc5987(name)}`;
@@ -269,9 +294,9 @@ const encodeRfc5987 = (filename: string) =>
   encodeURIComponent(filename).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 
 function answerError(instruments: ServerInstruments, request: IncomingMessage, response: ServerResponse, error: unknown): void {
-  // (A request is destroyed as well when all of it has been read.)
+  // Not `request.destroyed`: that is also true of a request that was read to its end.
   if (request.errored || response.destroyed || response.headersSent) {
-    // The client has gone, or its download broke on the way: there is nobody to tell but by the broken connection.
+    // The client is gone, or its download failed: only the broken connection can tell it.
     response.destroy();
     return;
   }
