@@ -3,6 +3,7 @@
  * reverse.
  */
 import { accessSync, constants, mkdirSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { type Aggregator, startAggregator } from './aggregator/aggregator.ts';
 import { inspectModel } from './aggregator/threads.ts';
 import type { Config } from './config/settings.ts';
@@ -21,7 +22,6 @@ import { Rates } from './server/connections/rates.ts';
 import { Unsent } from './server/connections/unsent.ts';
 import { ManifestUnusable, readManifest } from './server/documents/manifest.ts';
 import { fragmentEndpoint } from './server/files/files.ts';
-import { holdAddresses } from './server/http/hold.ts';
 import { startServer } from './server/http.ts';
 import { ServerInstruments } from './server/watch/instruments.ts';
 import { logRecurring } from './server/watch/log.ts';
@@ -186,4 +186,30 @@ async function readTrustedDocuments(path: string): Promise<ReadonlyMap<string, s
 function requireWritable(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   accessSync(folder, constants.W_OK | constants.X_OK);
+}
+
+/**
+ * Occupies addresses to listen on later. Until they are released, connections to them are closed at
+ * once. Rejects with Node's error if it cannot listen on one.
+ */
+async function holdAddresses(addresses: readonly { readonly host: string; readonly port: number }[]): Promise<() => Promise<void>> {
+  const held: { close(): Promise<void> }[] = [];
+  const release = async () => {
+    await Promise.all(held.splice(0).map((each) => each.close()));
+  };
+  try {
+    for (const address of addresses) held.push(await hold(address));
+  } catch (error) {
+    await release();
+    throw error;
+  }
+  return release;
+}
+
+function hold({ host, port }: { readonly host: string; readonly port: number }): Promise<{ close(): Promise<void> }> {
+  const server = createServer((socket) => socket.destroy());
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => resolve({ close: () => new Promise((done) => server.close(() => done())) }));
+  });
 }

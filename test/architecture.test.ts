@@ -202,26 +202,13 @@ describe('The house style', () => {
     expect(found).toEqual([]);
   });
 
-  /** Folders whose comments are not yet brought to this width. */
-  const unread: readonly string[] = [
-    'src/server/documents/',
-    'src/server/execution/',
-    'src/server/graphiql/',
-    'src/server/plugins/',
-    'src/server/watch/',
-    'src/server/websocket/',
-    'test/server/',
-  ];
-
   test('a line of a comment has at most 100 columns', () => {
     const isProse = /^\s*(\/\*\*?|\*|\/\/)\s/;
-    const wide = written
-      .filter((file) => !unread.some((folder) => file.startsWith(folder)))
-      .flatMap((file) =>
-        read(file)
-          .split('\n')
-          .flatMap((line, i) => (isProse.test(line) && line.length > 100 && !/https?:/.test(line) ? [`${file}:${i + 1}`] : [])),
-      );
+    const wide = written.flatMap((file) =>
+      read(file)
+        .split('\n')
+        .flatMap((line, i) => (isProse.test(line) && line.length > 100 && !/https?:/.test(line) ? [`${file}:${i + 1}`] : [])),
+    );
     expect(wide).toEqual([]);
   });
 

@@ -11,13 +11,13 @@ export interface Answer {
    * store.
    */
   readonly outcome: 'data' | 'null' | 'refused' | 'fault';
-  /** The code of the first error, or OK. */
+  /** The code of the first error, or `OK`. */
   readonly code: string;
   /** The limit that one of its errors names, or null. */
   readonly limit: string | null;
 }
 
-/** Makes answers from results and errors. Errors are masked. */
+/** Serialises results and errors, which it masks. */
 export class Answers {
   readonly mask: Mask;
 
@@ -25,7 +25,7 @@ export class Answers {
     this.mask = mask;
   }
 
-  /** `call`: the request. A shared frame has none. */
+  /** `call` is the request. A shared frame has none. */
   of(result: ExecutionResult, call?: Call): Answer {
     if (!result.errors || result.errors.length === 0) {
       return { outcome: 'data', code: 'OK', limit: null, text: JSON.stringify({ data: result.data }) };
@@ -46,7 +46,7 @@ export class Answers {
     return this.#withoutData('fault', [error], call);
   }
 
-  /** An error that a validation rule threw instead of reporting it: it ends only this operation. */
+  /** An error that a validation rule threw instead of reporting. It ends only this operation. */
   report(error: unknown): GraphQLError {
     const { message, extensions } = this.mask(error);
     return new GraphQLError(message, { extensions: extensions ?? null });

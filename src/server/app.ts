@@ -13,7 +13,7 @@ import type { ServerInstruments } from './watch/instruments.ts';
 import type { Log } from './watch/log.ts';
 import type { Traces } from './watch/traces.ts';
 
-/** What the gateway passes to its server: everything but the transport. */
+/** What the gateway passes to its server: everything except the transports. */
 export interface ServerParts<C extends object> {
   readonly schema: GraphQLSchema;
   /**
@@ -22,11 +22,11 @@ export interface ServerParts<C extends object> {
    */
   authenticate(authorization: string | undefined): Promise<Principal | null>;
   /**
-   * The context of one execution, with fresh loaders: called once for a query or mutation, and once
+   * The context of one execution, with fresh loaders. Called once for a query or mutation, and once
    * for each frame of a subscription. `signal` is aborted when nobody waits for the answer.
-   * `requestId` names the request in the log and in the audit trail. `lend` is called with the
-   * number of bytes before they are read, and throws LIMIT_EXCEEDED when there is no room for them.
-   * `charge` is called with the characters of a long text or document that was read.
+   * `requestId` names the request in the log and in the audit trail. `lend` is called with a number
+   * of bytes before they are read, and throws LIMIT_EXCEEDED if there is no room for them. `charge`
+   * is called with the characters of a long text or document that was read.
    */
   context(
     principal: Principal | null,
@@ -42,16 +42,19 @@ export interface ServerParts<C extends object> {
    * it was authenticated. Returns a function that stops watching.
    */
   onKeyEnd(principal: Principal, ended: (why: KeyEnd) => void): () => void;
-  /** Other endpoints, by the path they begin with: `/fragments/`. They answer by themselves, errors included, and check their own keys. */
+  /**
+   * Other endpoints by the start of their path, such as `/fragments/`. Each checks keys and answers
+   * errors itself.
+   */
   readonly handlers: Readonly<Record<string, Endpoint>>;
-  /** Whether the store can be read and written, for /health/ready. */
+  /** Whether the store can be read and written. For /health/ready. */
   ready(): Promise<Readiness>;
-  /** The trusted documents by id. Null: any document is executed. */
+  /** The trusted documents by id. Null: every document is executed. */
   readonly trustedDocuments: ReadonlyMap<string, string> | null;
   readonly limits: Limits;
-  /** The bytes that were produced but not sent. */
+  /** Counts the bytes that were produced but not sent. */
   readonly unsent: Unsent;
-  /** The rate of each key, here and at the other endpoints. */
+  /** The rate limits, shared with the other endpoints. */
   readonly rates: Rates;
   readonly log: Log;
   readonly instruments: ServerInstruments;
@@ -64,7 +67,7 @@ export interface GraphqlParts<C extends object> extends ServerParts<C> {
   readonly pipeline: Pipeline<C>;
   /** Watches open connections. */
   readonly connections: Connections;
-  /** The sockets and streams of each key. */
+  /** Counts the sockets and streams of each key. */
   readonly ofKey: Tally;
   readonly origins: readonly string[];
 }
@@ -75,20 +78,23 @@ export type Endpoint = (request: IncomingMessage, response: ServerResponse, url:
 /** Where to listen. */
 export interface Address {
   readonly host: string;
-  /** 0 picks a free one. */
+  /** 0 chooses a free one. */
   readonly port: number;
-  /** Other origins whose pages may call the gateway from a browser, like `https://console.example.com`. Default: none, only its own. */
+  /**
+   * Other origins whose pages may call the gateway from a browser, like
+   * `https://console.example.com`. By default, only its own may.
+   */
   readonly origins?: readonly string[];
 }
 
 export interface RunningServer {
-  /** `http://host:port`, without a slash at the end. */
+  /** `http://host:port`, without a trailing slash. */
   readonly url: string;
   /** Reports ready from now on. Earlier requests are answered too, but load balancers send none. */
   open(): void;
   /**
    * Accepts no new connections, asks the clients of sockets and streams to reconnect (1012, spread
-   * over up to 3 s), finishes running requests, and ends what is left after `graceMs`.
+   * over up to 3 s), finishes running requests, and cuts what is left after `graceMs`.
    */
   close(graceMs: number): Promise<void>;
 }

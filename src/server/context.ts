@@ -6,9 +6,9 @@ import type { Cost } from './execution/cost.ts';
 import type { Call } from './watch/call.ts';
 import type { SpanLink } from './watch/traces.ts';
 
-/** The parameters of a GraphQL request, whatever way it came. */
+/** The parameters of a GraphQL request over any transport. */
 export interface Params {
-  /** The document; empty where only its hash or its id was sent. */
+  /** The document. Empty if only its hash or id was sent. */
   readonly query: string;
   readonly operationName?: string;
   readonly variables?: Readonly<Record<string, unknown>>;
@@ -17,33 +17,37 @@ export interface Params {
   readonly documentId?: string;
 }
 
-/** What a transport knows of an operation when it hands it to the pipeline. */
+/** What a transport passes to the pipeline with an operation. */
 export interface Asked {
   readonly call: Call;
   readonly principal: Principal;
   readonly params: Params;
-  /** GET and HEAD change nothing. */
+  /** False for GET and HEAD, which must not change anything. */
   readonly mayMutate: boolean;
-  /** Counts the bytes that are made for this client and have not left. */
+  /** Counts the bytes that were produced for this client and not sent yet. */
   readonly share: Share;
-  /** Where rate limits are told. WebSockets have no such place. */
+  /** Gets the headers with the state of the rate limit. WebSockets have none. */
   readonly res?: ServerResponse;
-  /** Aborted when nobody waits for the answer any more. Asked for by mutations alone: they may wait on purpose. */
+  /**
+   * A signal that is aborted when nobody waits for the answer any more. Called only for mutations,
+   * because they may wait on purpose.
+   */
   readonly goneSignal: () => AbortSignal;
 }
 
 /**
- * What the plugins of the pipeline pass from one to the next: envelop and Yoga call it the context. Resolvers see another one
- * (schema/core/context.ts), made anew for each execution and each frame.
+ * What the plugins of the pipeline pass from one to the next. Envelop and Yoga call it the context.
+ * Resolvers get another one (schema/core/context.ts), which is created for each execution and each
+ * frame.
  */
 export interface OperationContext extends Asked {
-  /** From useDocuments on. */
+  /** Set by useDocuments. */
   readonly operation: Operation;
-  /** From useCost on. */
+  /** Set by useCost. */
   readonly cost: Cost;
-  /** What the frames of a subscription point to in traces; from useWatch on. */
+  /** The span that the frames of a subscription link to, if there is one. Set by useWatch. */
   readonly span: SpanLink | null;
 }
 
-/** `"extensions": {"cost": true}`: the answer is to say what it cost, in `extensions.cost`. */
+/** Whether the client sent `"extensions": {"cost": true}`, which asks for `extensions.cost`. */
 export const wantsCost = ({ extensions }: Params): boolean => extensions?.cost === true;

@@ -12,12 +12,12 @@ export interface Refused {
   readonly extensions: Readonly<GraphQLErrorExtensions>;
 }
 
-/** A refusal as graphql-js has errors. `node`: the part of the document that it is about. */
+/** Makes an error of graphql-js. `node`: the part of the document that it is about. */
 export function toGraphQLError({ message, extensions }: Refused, node?: ASTNode): GraphQLError {
   return new GraphQLError(message, { extensions, nodes: node ?? null });
 }
 
-/** An operation is not executed: these are the errors to answer with. Yoga reads `errors` of an error of several. */
+/** Thrown with the errors of an operation that is not executed. Yoga reads the field `errors`. */
 export class OperationRefused extends Error {
   readonly errors: readonly GraphQLError[];
 
@@ -36,10 +36,14 @@ export interface MaskParts {
 }
 
 /**
- * Errors with `extensions.code` are meant for the client and pass. Errors of the request itself (syntax, validation, variables) are
- * BAD_REQUEST, without graphql-js's "Did you mean", which would give the schema away name by name. A full disk or a database that is away
- * is UNAVAILABLE: the same request may be answered later. Everything else is a fault of ours:
- * the client gets INTERNAL_ERROR with an id, and the log gets the same id with the message and the stack.
+ * Creates the function that masks errors:
+ *
+ * - An error with `extensions.code` is meant for the client and passes unchanged.
+ * - An error of the request (syntax, validation, variables) becomes BAD_REQUEST, without the "Did
+ *   you mean" of graphql-js, which would reveal the schema name by name.
+ * - A full disk or an unreachable database becomes UNAVAILABLE: the same request may succeed later.
+ * - Everything else is a bug. The client gets INTERNAL_ERROR with an id, and the log gets the
+ *   message and the stack under the same id.
  */
 export function createMask({ log, instruments }: MaskParts): Mask {
   const faults = new WeakMap<object, GraphQLFormattedError>();
@@ -55,7 +59,7 @@ export function createMask({ log, instruments }: MaskParts): Mask {
     }
     const known = error instanceof Error ? faults.get(error) : undefined;
     const requestId = call ? { requestId: call.id } : {};
-    // A shared frame fails once, and each subscriber gets the id of its own request.
+    // A shared frame fails once. Each subscriber gets the id of its own request.
     if (known) return { ...known, extensions: { ...known.extensions, ...requestId } };
     const cause = rootCause(error);
     const unavailable = unavailabilityOf(cause);
@@ -82,20 +86,20 @@ export function createMask({ log, instruments }: MaskParts): Mask {
   };
 }
 
-/** Counts a refusal for going beyond a limit, if it is one. */
+/** Counts the refusal if it is one for a limit. */
 export function noteLimit(instruments: Pick<ServerInstruments, 'limits'>, { code, limit }: { readonly [name: string]: unknown }): void {
   if (code === 'LIMIT_EXCEEDED') instruments.limits.of({ limit: typeof limit === 'string' ? limit : 'other' }).add();
 }
 
 /**
- * Whether the error is in the request and not in its execution. An error with a path comes from
- * execution, with one exception: a null variable in a non-null argument is found only there.
+ * Whether the request is wrong, rather than its execution. An error with a path comes from the
+ * execution, with one exception: only the execution finds a null variable in a non-null argument.
  */
 function isRequestError(error: GraphQLError): boolean {
   return error.path === undefined || (rootCause(error) instanceof GraphQLError && error.message.startsWith('Argument "'));
 }
 
-/** Without hints, and with the full stop that graphql-jit leaves out. */
+/** Removes hints, and adds the full stop that graphql-jit omits. */
 function sayRequestError(message: string): string {
   return message.replace(/ ?Did you mean [\s\S]*$/, '').replace(/([^.?])$/, '$1.');
 }
@@ -106,7 +110,10 @@ function rootCause(error: unknown): unknown {
   return cause;
 }
 
-/** graphql-jit's errors have no nodes, only locations: copying the properties is what makes both look the same. */
+/**
+ * Errors of graphql-jit have locations but no nodes. Copying the properties makes both kinds look
+ * the same.
+ */
 function format(error: GraphQLError | undefined, message: string, extensions: { [name: string]: unknown }): GraphQLFormattedError {
   return {
     message,

@@ -11,7 +11,7 @@ import { requireKey } from './plugins/key.ts';
 import { askedBy } from './plugins/params.ts';
 import type { Call } from './watch/call.ts';
 
-/** POST with JSON, answered with JSON. */
+/** Whether the request is a POST with JSON that is answered with JSON. */
 export function isHot({ method, headers }: Pick<IncomingMessage, 'method' | 'headers'>): boolean {
   return (
     method === 'POST' &&
@@ -21,7 +21,7 @@ export function isHot({ method, headers }: Pick<IncomingMessage, 'method' | 'hea
 }
 
 /**
- * Answers without Yoga's HTTP: from node:http to the pipeline and back.
+ * Answers a request without Yoga's HTTP: from node:http to the pipeline and back.
  *
  * It exists only for speed. Reading one job with its steps costs 2.3 times as much processor time
  * through Yoga (bench's `point`, 32 connections). The pipeline is the same. Almost every query and

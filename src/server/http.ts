@@ -20,26 +20,26 @@ import { createServerOfGraphql } from './yoga.ts';
 
 /**
  * The time over which the clients of sockets and streams are asked to reconnect, so that they do
- * not all return at once.
+ * not all reconnect at once.
  */
 const LEAVE_SPREAD_MS = 3_000;
 
 /**
- * Starts serving. Rejects with Node's error where the address cannot be listened on (EADDRINUSE, EACCES …).
+ * Starts serving. Rejects with Node's error if it cannot listen on the address, such as EADDRINUSE.
  *
- *     /graphql          POST with JSON (hot-path.ts), WebSockets (websocket/), everything else (yoga.ts)
- *     /graphql/…        the files of GraphiQL's page (graphiql/assets.ts)
+ *     /graphql          POST with JSON (hot-path.ts), WebSockets (websocket/), the rest (yoga.ts)
+ *     /graphql/…        the files of the GraphiQL page (graphiql/assets.ts)
  *     /health/live, /health/ready
- *     parts.handlers    by the beginning of the path
- *     /                 leads to GraphiQL
+ *     parts.handlers    by the start of the path
+ *     /                 redirects to GraphiQL
  */
 export async function startServer<C extends object>(parts: ServerParts<C>, address: Address): Promise<RunningServer> {
   const origins = address.origins ?? [];
-  const letGo = () => {
+  const onDrop = () => {
     parts.instruments.dropped.add();
-    parts.log.info('A consumer was let go that took nothing for too long.');
+    parts.log.info('A consumer that accepted nothing for too long was disconnected.');
   };
-  const connections = new Connections(parts.limits, letGo, () => parts.unsent.isTight);
+  const connections = new Connections(parts.limits, onDrop, () => parts.unsent.isTight);
   const pipeline = new Pipeline(parts);
   const graphql: GraphqlParts<C> = { ...parts, pipeline, connections, ofKey: new Tally(parts.limits.socketsPerKey), origins };
   const answerByYoga = createServerOfGraphql(graphql);
@@ -97,10 +97,10 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
       shouldUpgradeCallback: WebSocketEndpoint.isAskedFor,
       headersTimeout: headerMs,
       connectionsCheckingInterval: Math.min(1_000, headerMs),
-      // Uploads may take hours. /graphql bounds its own bodies.
+      // Uploads may take hours. /graphql limits the time of its bodies itself.
       requestTimeout: 0,
-      // Longer than Node's 5 s. Clients that reuse a connection occasionally would otherwise hit
-      // one that is just being closed.
+      // Longer than Node's 5 s, so that a client that reuses a connection now and then rarely meets
+      // one that is being closed.
       keepAliveTimeout: 30_000,
     },
     serve,
@@ -112,7 +112,8 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
     onDrop: () => parts.instruments.limits.of({ limit: 'connectionsPerAddress' }).add(),
   });
   server.on('connection', (socket) => arrivals.add(socket));
-  // A body is asked for by whoever reads it. An expectation that nobody knows is none that must be refused.
+  // The code that reads a body sends 100 Continue. Unknown expectations are ignored: RFC 9110 does
+  // not require a refusal.
   server.on('checkContinue', serve).on('checkExpectation', serve);
   server.on('upgrade', (request, connection, head) => {
     arrivals.handOver(request);
@@ -148,7 +149,10 @@ function methodsOf(path: string): string {
   return path.startsWith('/fragments/') ? 'GET, HEAD, PUT, OPTIONS' : 'GET, HEAD, OPTIONS';
 }
 
-/** Node takes the chunks of a body apart and hands on what is in them. Packed, that would be taken for the body. */
+/**
+ * Refuses other transfer codings than "chunked", the only one that Node decodes. Compressed bytes
+ * would otherwise be taken for the body.
+ */
 function requireKnownCoding({ headers }: IncomingMessage): void {
   const coding = headers['transfer-encoding'];
   if (coding === undefined || coding.trim().toLowerCase() === 'chunked') return;
@@ -172,6 +176,6 @@ function listen(server: Server, { host, port }: Address): Promise<void> {
 
 function urlOf(server: Server): string {
   const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('The server listens on no port.');
+  if (address === null || typeof address === 'string') throw new Error('The server does not listen on a port.');
   return `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
 }

@@ -4,71 +4,102 @@
  * names say.
  */
 export interface Limits {
-  /** Of an HTTP request to /graphql, as sent. Fragments are streamed and have a limit of their own. */
+  /** The body of a request to /graphql, as sent. Fragments are streamed and have another limit. */
   readonly bodyBytes: number;
-  /** How long the body of such a request may take to arrive: a client that sends a byte a minute holds no connection. */
+  /**
+   * How long the body of such a request may take to arrive. Without it, a client that sends a byte
+   * a minute would hold a connection.
+   */
   readonly bodyMs: number;
-  /** Of the GraphQL document, before it is parsed. */
+  /** A GraphQL document, before it is parsed. */
   readonly documentBytes: number;
-  /** Lexical tokens of a document; the parser stops at the first one too many. GraphiQL's introspection takes about 350. */
+  /**
+   * Lexical tokens of a document. The parser stops at the first token over the limit. GraphiQL's
+   * introspection has about 350.
+   */
   readonly tokens: number;
-  /** Fields inside fields, fragments expanded. Introspection is exempt: graphql-js bounds its nesting itself. */
+  /**
+   * Nested levels of fields, with fragments expanded. Introspection is exempt: graphql-js limits
+   * its depth itself.
+   */
   readonly depth: number;
-  /** Aliased fields of an operation, fragments expanded, `__typename` included: each alias is one more run of the same resolver. */
+  /**
+   * Aliased fields of an operation, with fragments expanded, including `__typename`. Each alias
+   * runs the same resolver once more.
+   */
   readonly aliases: number;
-  /** Fields of Query, Mutation or Subscription in one operation, fragments expanded. */
+  /** Fields of Query, Mutation or Subscription in one operation, with fragments expanded. */
   readonly rootFields: number;
-  /** Directives of an operation, fragments expanded. */
+  /** Directives of an operation, with fragments expanded. */
   readonly directives: number;
-  /** What `first`, `last` and `ids` may ask for at most. */
+  /** The maximum of `first` and `last`, and of the number of `ids`. */
   readonly pageSize: number;
-  /** Nodes that an operation's answer may hold, or a frame of a subscription (cost.ts says what counts). */
+  /** Nodes in an answer, or in a frame of a subscription. See execution/cost.ts. */
   readonly cost: number;
-  /** Characters of an operation's answer, or of a frame, that its long texts, documents and lists may take (schema/core/response-budget.ts says which). */
+  /**
+   * Characters of the long texts, documents and lists in an answer or a frame. See
+   * schema/core/response-budget.ts.
+   */
   readonly answerBytes: number;
   /** Unsent bytes of answers and frames on one connection. A larger one passes if it is alone. */
   readonly connectionUnsentBytes: number;
   /** The same for all connections of one key. */
   readonly keyUnsentBytes: number;
   /**
-   * The same for all clients of the gateway. It bounds the memory that clients cost which do not
+   * The same for all clients of the gateway. It limits the memory that clients cost which do not
    * read.
    */
   readonly unsentBytes: number;
   /**
-   * Of a query, and of the execution of one frame of a subscription. Mutations have no such limit: one that is answered "too slow" may
-   * take effect a moment later, and claimNextSteps waits for work on purpose.
+   * The execution of a query, or of one frame of a subscription. Mutations have no such limit: a
+   * mutation that was answered with "too slow" might take effect a moment later, and claimNextSteps
+   * waits for work on purpose.
    */
   readonly executionMs: number;
-  /** Of one WebSocket message from a client. */
+  /** One WebSocket message from a client. */
   readonly messageBytes: number;
   /** From the opening of a socket to its connection_init. */
   readonly initMs: number;
-  /** Operations under way on one socket. */
+  /** Operations that run on one socket at the same time. */
   readonly subscriptionsPerSocket: number;
-  /** Sockets and SSE streams that are open with one key. */
+  /** Open sockets and SSE streams of one key. */
   readonly socketsPerKey: number;
-  /** Sockets of one address (of IPv6: of one /64) that have not shown a key yet. */
+  /** Sockets of one IPv4 address or IPv6 /64 that have not sent a key yet. */
   readonly strangersPerAddress: number;
-  /** Connections of one address (of IPv6: of one /64) whose clients have not shown a key: those that have been silent longest give way. */
+  /**
+   * Connections of one IPv4 address or IPv6 /64 that have not sent a key. Over the limit, those
+   * that have been silent longest are closed.
+   */
   readonly connectionsPerAddress: number;
-  /** From the opening of a connection, or the end of the answer before, to the end of a request's headers. */
+  /**
+   * From the opening of a connection, or the end of the previous answer, to the end of a request's
+   * headers.
+   */
   readonly headerMs: number;
-  /** Points a second that operations with one key may take (rates.ts says what takes how many); null: as fast as they can. */
+  /**
+   * Points per second for the operations of one key. connections/rates.ts says what costs how many.
+   * Null: unlimited.
+   */
   readonly keyRate: number | null;
-  /** Points that a key which was quiet may take at once. */
+  /** Points that a key can spend at once after a pause. */
   readonly keyBurst: number;
-  /** Requests a second without a valid key from one address; null: as fast as they can. */
+  /** Requests per second without a valid key from one IPv4 address or IPv6 /64. Null: unlimited. */
   readonly strangerRate: number | null;
-  /** Such requests that may come at once. */
+  /** Such requests that are accepted at once after a pause. */
   readonly strangerBurst: number;
-  /** How long a consumer may accept nothing of its unsent bytes before it is disconnected. */
+  /** How long a consumer may accept none of its unsent bytes before it is disconnected. */
   readonly stallMs: number;
-  /** Between the pings that find out about dead peers, on sockets and SSE streams alike. Below the 30 to 60 s of usual proxies. */
+  /**
+   * The interval of the pings that detect dead peers, on sockets and SSE streams. Proxies usually
+   * close a connection that is idle for 30 to 60 s.
+   */
   readonly pingMs: number;
 }
 
-/** The limits of docs and promises (sources: OWASP's GraphQL and WebSocket cheat sheets, graphql-armor, GitHub's and Shopify's published ones). */
+/**
+ * The defaults. Sources: the GraphQL and WebSocket cheat sheets of OWASP, graphql-armor, and the
+ * published limits of GitHub and Shopify.
+ */
 export const DEFAULT_LIMITS = {
   bodyBytes: 1_000_000,
   bodyMs: 30_000,
@@ -81,11 +112,14 @@ export const DEFAULT_LIMITS = {
   pageSize: 100,
   cost: 10_000,
   answerBytes: 64_000_000,
-  // A few frames (domain/core/limits.ts, frameBytes), so that the next one is ready when one has left.
+  // A few frames (`frameBytes` in domain/core/limits.ts), so that the next one is ready when one is
+  // sent.
   connectionUnsentBytes: 1_048_576,
-  // Each of 100 sockets that do not read holds a frame, or some notebook that is slow a few large answers.
+  // Enough for a frame on each of 100 sockets that do not read, or for a few large answers to a
+  // slow notebook.
   keyUnsentBytes: 33_554_432,
-  // Four keys at their limit. In memory a text has one or two bytes a character, and the gateway itself 250 MB: below 600 MB in all.
+  // Four keys at their limit. A text takes one or two bytes per character in memory, and the
+  // gateway itself takes 250 MB: less than 600 MB in total.
   unsentBytes: 134_217_728,
   executionMs: 10_000,
   messageBytes: 65_536,
@@ -93,14 +127,16 @@ export const DEFAULT_LIMITS = {
   subscriptionsPerSocket: 50,
   socketsPerKey: 200,
   strangersPerAddress: 20,
-  // A browser opens six; a proxy in front of the gateway has many, on which keys are shown at once.
+  // A browser opens six. A proxy in front of the gateway opens many, but sends keys at once.
   connectionsPerAddress: 64,
   headerMs: 10_000,
-  // Ten agents with ten steps each that report twice a second, and as much again; a loop without a pause does several thousand.
+  // Ten agents with ten steps each report 200 times a second, and may send as many other requests.
+  // A loop without a pause sends several thousand.
   keyRate: 1_000,
-  // A notebook that opens some hundred curves, or a gateway's clients that all come back.
+  // A notebook that opens a hundred curves, or all clients of a gateway that reconnect at once.
   keyBurst: 10_000,
-  // Nobody guesses 256 bits: this bounds what a loop costs. Behind a proxy all strangers have one address, so it is not narrow.
+  // Nobody guesses 256 bits: this limits what a loop costs. It is generous, because behind a proxy
+  // all clients without a key have one address.
   strangerRate: 50,
   strangerBurst: 1_000,
   stallMs: 30_000,

@@ -16,7 +16,7 @@ import { useUnsentLimits } from './plugins/unsent-limits.ts';
 import { useWatch } from './plugins/watch.ts';
 import { OperationWatch } from './watch/operation-watch.ts';
 
-/** A plugin of the pipeline: one of Yoga's that needs no HTTP. */
+/** A plugin of the pipeline: a plugin of Yoga that needs no HTTP. */
 export type PipelinePlugin = Plugin<OperationContext>;
 
 /** An operation that may be executed. */
@@ -24,14 +24,17 @@ export interface Prepared {
   readonly operation: Operation;
   /** Executes a query or a mutation. Never rejects. */
   execute(): Promise<Answer>;
-  /** Opens a subscription. An answer instead of a stream is a refusal. Rejects with an HttpRefusal alone. */
+  /**
+   * Opens a subscription. An answer instead of a stream is a refusal. Rejects only with an
+   * HttpRefusal.
+   */
   subscribe(): Promise<FrameStream | Answer>;
 }
 
 /**
- * The pipeline of every operation, whatever its transport: a list of envelop plugins. Yoga runs
- * them among its own (yoga.ts). POST with JSON (hot-path.ts) and WebSockets (websocket/) run the
- * same list themselves: `prepare` is everything before the execution, and refuses by throwing.
+ * The pipeline of every operation, over any transport: a list of envelop plugins. Yoga runs them
+ * among its own (yoga.ts). POST with JSON (hot-path.ts) and WebSockets (websocket/) run the same
+ * list themselves. `prepare` does everything before the execution, and throws refusals.
  */
 export class Pipeline<C extends object> {
   readonly plugins: readonly PipelinePlugin[];
@@ -46,24 +49,24 @@ export class Pipeline<C extends object> {
     this.answers = answers;
     this.#schema = parts.schema;
     this.plugins = [
-      useDocuments(parts, answers, watch), // persisted or sent, parsed and validated once
-      useCost(parts, answers, watch), // what the answer may hold
-      useRates(parts.rates), // how fast this key may ask for so much
-      useExecution(executor), // graphql-jit or graphql-js within its time, errors masked
-      useSharedFrames(parts, executor, answers, watch), // one execution and one text for all who see the same
-      useUnsentLimits(answers), // room for the answer among what waits unsent
-      useWatch(watch), // counted, timed, logged and traced
+      useDocuments(parts, answers, watch), // finds, parses and validates the document, once for all its uses
+      useCost(parts, answers, watch), // limits what the answer can contain
+      useRates(parts.rates), // limits the rate of the key
+      useExecution(executor), // runs graphql-jit or graphql-js within the time limit, and masks errors
+      useSharedFrames(parts, executor, answers, watch), // executes and serialises once for all subscribers that see the same
+      useUnsentLimits(answers), // limits the unsent bytes
+      useWatch(watch), // counts, times, logs and traces
     ];
     this.#open = envelop({ plugins: [...this.plugins] });
   }
 
-  /** Throws OperationRefused or HttpRefusal where it is not to be executed. */
+  /** Throws OperationRefused or HttpRefusal if the operation must not be executed. */
   prepare(asked: Asked): Prepared {
     const context: Asked & Partial<OperationContext> = asked; // the plugins add the rest
     const { parse, execute, subscribe } = this.#open(context);
     const document: DocumentNode = parse(asked.params.query);
     const { operation } = context;
-    if (!operation) throw new Error('useDocuments gives every operation.');
+    if (!operation) throw new Error('useDocuments did not set the operation.');
     const args = { schema: this.#schema, document, contextValue: context };
     return { operation, execute: () => execute(args), subscribe: () => subscribe(args) };
   }

@@ -14,25 +14,28 @@ import { useParams } from './plugins/params.ts';
 import { useReplies } from './plugins/replies.ts';
 import type { Call } from './watch/call.ts';
 
-/** A request over HTTP as the plugins see it. What it has beside these, they add: Yoga's server context and envelop's are one object. */
+/**
+ * The context of a request over HTTP. The server contexts of Yoga and envelop are one object, to
+ * which the plugins add the other fields.
+ */
 export interface HttpContext extends OperationContext {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
   readonly call: Call;
-  /** From useKey on. */
+  /** Set by useKey. */
   principal: Principal;
-  /** Whether the events of a stream have ids to go on from; from useEventStreams on. */
+  /** Whether the events of a stream have ids to resume from. Set by useEventStreams. */
   readonly hasCursors: boolean;
 }
 
-/** A plugin that needs HTTP: it is of no use to WebSockets. */
+/** A plugin that needs HTTP, so WebSockets do not run it. */
 export type HttpPlugin = Plugin<HttpContext, HttpContext>;
 
 /**
  * The server of `/graphql`: graphql-yoga, with the gateway's pipeline among its plugins.
  *
- * It answers GET, HEAD, server-sent events, GraphiQL, preflights, and unusual requests. POST with
- * JSON (hot-path.ts) and WebSockets (websocket/) come to the same pipeline without it.
+ * It answers GET, HEAD, server-sent events, GraphiQL, preflights and unusual requests. POST with
+ * JSON (hot-path.ts) and WebSockets (websocket/) run the same pipeline without it.
  */
 export function createServerOfGraphql<C extends object>(parts: GraphqlParts<C>) {
   const { pipeline, connections, ofKey, origins } = parts;
@@ -41,18 +44,18 @@ export function createServerOfGraphql<C extends object>(parts: GraphqlParts<C>) 
     schema: parts.schema,
     graphiql: (_request, { req }) => parts.trustedDocuments === null && wantsPage(req),
     renderGraphiQL: renderPage,
-    cors: corsOf(origins), // of preflights
+    cors: corsOf(origins), // for preflights
     plugins: [
       usePageHeaders(),
-      useCsrfPrevention(origins), // what pages of other sites may not ask: 403
-      useKey(parts), // whose request it is: 401, or 429
-      useParams(parts), // the body within its size and its time: 408, 413, 415
+      useCsrfPrevention(origins), // requests that pages of other sites must not send: 403
+      useKey(parts), // authenticates: 401, or 429
+      useParams(parts), // reads the body within its limits of size and time: 408, 413, 415
       ...pipeline.plugins, // documents, cost, rates, JIT, shared frames, unsent limits, watch
-      useEventStreams(parts, answers, ofKey), // who may have a stream, from where, for how long
-      useReplies(parts, answers), // masked, of the media type that is wanted, as JSON or as events
+      useEventStreams(parts, answers, ofKey), // decides which requests get a stream, from which cursor and for how long
+      useReplies(parts, answers), // sends JSON or events, masked, in the media type that the client accepts
     ],
     extraParamNames: ['documentId'],
-    // Each of these is one of the plugins above, or nothing that is offered here.
+    // The plugins above do the first three. The others are not offered.
     maskedErrors: false,
     maxRequestBodySize: false,
     parserAndValidationCache: false,
@@ -63,20 +66,21 @@ export function createServerOfGraphql<C extends object>(parts: GraphqlParts<C>) 
     healthCheckEndpoint: NOWHERE,
   });
 
-  /** Answers a request to `/graphql`, in whatever way its target was written. */
+  /** Answers a request to `/graphql`, whatever form its target has. */
   return async (req: IncomingMessage, res: ServerResponse, call: Call, { path, search }: Target): Promise<void> => {
-    // HEAD is answered as GET is: node:http sends no body. Bodies are read by useParams, from the request itself.
+    // HEAD is answered like GET: node:http sends no body. useParams reads bodies, from the request
+    // itself.
     const method = req.method === 'HEAD' ? 'GET' : (req.method ?? 'GET');
-    const headers = req.headers as Record<string, string>; // the one header of several values, Set-Cookie, is none of requests
+    const headers = req.headers as Record<string, string>; // the only header with several values, Set-Cookie, is not sent in requests
     const response = await yoga.fetch(`http://gateway${path}${search}`, { method, headers }, { req, res, call });
     sendResponse(req, res, response, connections);
   };
 }
 
-/** Yoga compares the end of the address, its query included, with it: none ends with this. */
+/** Yoga compares it with the end of the URL, including the query. No URL ends with a space. */
 const NOWHERE = ' ';
 
-/** GraphiQL comes with a policy of its own. */
+/** The GraphiQL page has its own Content-Security-Policy. */
 function usePageHeaders(): HttpPlugin {
   return {
     onResponse({ response, serverContext }) {

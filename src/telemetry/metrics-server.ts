@@ -14,7 +14,7 @@ import type { Metrics } from './metrics.ts';
 
 export function metricsEndpoint(domain: Domain, metrics: Metrics): Endpoint {
   return async (request, response, url) => {
-    if (url.pathname !== '/metrics') return say(response, 404, 'Nothing is here. The metrics are at /metrics.');
+    if (url.pathname !== '/metrics') return say(response, 404, 'There is nothing at this path. The metrics are at /metrics.');
     const principal = await authenticate(domain, request.headers.authorization);
     if (!principal) return say(response, 401, 'Send a key: Authorization: Bearer tyk_…', { 'www-authenticate': 'Bearer' });
     admit(request);
@@ -39,7 +39,7 @@ export async function openMetricsServer(metrics: Metrics, address: string): Prom
   const { host, port } = listenableOf(address);
   const server: Server = createServer((request, response) => {
     const isHere = request.url?.split('?')[0] === '/metrics';
-    if (!isHere) say(response, 404, 'Nothing is here. The metrics are at /metrics.');
+    if (!isHere) say(response, 404, 'There is nothing at this path. The metrics are at /metrics.');
     else answerMetrics(metrics, request, response).catch(() => response.destroy());
   });
   await new Promise<void>((resolve, reject) => {

@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close(1_000));
 
-describe('the GraphQL-over-HTTP specification', () => {
+describe('The GraphQL-over-HTTP specification', () => {
   const fetchWithKey = (url: string, init: RequestInit = {}) =>
     fetch(url, { ...init, headers: { ...init.headers, authorization: 'Bearer tyk_alice' } });
 
@@ -21,7 +21,7 @@ describe('the GraphQL-over-HTTP specification', () => {
   }
 });
 
-describe('a POST', () => {
+describe('A POST', () => {
   test('is answered with data', async () => {
     const { status, body } = await server.post({ query: '{ hello me }' });
     expect({ status, body }).toEqual({ status: 200, body: { data: { hello: 'world', me: 'user:alice' } } });
@@ -49,7 +49,7 @@ describe('a POST', () => {
     },
   );
 
-  test('of a megabyte and more is refused with 413 and LIMIT_EXCEEDED, whether or not it says its length', async () => {
+  test('of more than a megabyte is refused with 413 and LIMIT_EXCEEDED, with or without Content-Length', async () => {
     const large = JSON.stringify({ query: `{ hello } #${'x'.repeat(1_000_000)}` });
     const declared = await server.post(large);
     expect([declared.status, declared.body.errors?.[0]?.extensions.code]).toEqual([413, 'LIMIT_EXCEEDED']);
@@ -58,11 +58,11 @@ describe('a POST', () => {
       headers: { 'content-type': 'application/json', authorization: 'Bearer tyk_alice' },
       body: new Blob([large]).stream(),
       duplex: 'half',
-    } as RequestInit); // duplex is not in lib's type yet
+    } as RequestInit); // `duplex` is missing in the type
     expect(chunked.status).toBe(413);
   });
 
-  test('whose body does not arrive is refused with 408', async () => {
+  test('whose body does not arrive in time is refused with 408', async () => {
     const status = await new Promise((resolve, reject) => {
       const sent = request(`${server.url}/graphql`, {
         method: 'POST',
@@ -80,13 +80,13 @@ describe('a POST', () => {
     expect(body.errors?.[0]?.message).toContain('batching');
   });
 
-  test('of a subscription is refused with the ways to subscribe', async () => {
+  test('of a subscription is refused, and the error says how to subscribe', async () => {
     const { status, body } = await server.post({ query: 'subscription { quiet { number } }' });
     expect(status).toBe(406);
     expect(body.errors?.[0]?.message).toContain('text/event-stream');
   });
 
-  test('names the operation to run when there are several', async () => {
+  test('of several operations names the one to execute', async () => {
     const query = 'query A { hello } query B { me }';
     expect((await server.post({ query, operationName: 'B' })).body).toEqual({ data: { me: 'user:alice' } });
     expect((await server.post({ query })).body.errors?.[0]?.extensions.code).toBe('BAD_REQUEST');
@@ -94,33 +94,33 @@ describe('a POST', () => {
   });
 });
 
-describe('a GET', () => {
+describe('A GET', () => {
   const get = (path: string, headers: Record<string, string> = {}) =>
     fetch(`${server.url}${path}`, { headers: { authorization: 'Bearer tyk_alice', ...headers } });
 
-  test('answers a query', async () => {
+  test('with a query is answered with data', async () => {
     const response = await get(`/graphql?query=${encodeURIComponent('query($t: String!) { echo(text: $t) }')}&variables={"t":"hi"}`);
     expect(await response.json()).toEqual({ data: { echo: "{ text: 'hi', times: 1 }" } });
   });
 
-  test('refuses variables that are no JSON, naming them', async () => {
+  test('with variables that are not JSON is refused, and the error names them', async () => {
     const response = await get('/graphql?query={hello}&variables=nonsense');
     expect(response.status).toBe(400);
     expect(await response.text()).toContain('variables');
   });
 
-  test('refuses a mutation with 405', async () => {
+  test('with a mutation is refused with 405', async () => {
     const response = await get(`/graphql?query=${encodeURIComponent('mutation { push(value: 1) }')}`);
     expect([response.status, response.headers.get('allow')]).toEqual([405, 'POST']);
   });
 
-  test('of nothing that is there is refused with 404', async () => {
+  test('of an unknown path is refused with 404', async () => {
     expect((await get('/nowhere')).status).toBe(404);
   });
 });
 
-describe('an error', () => {
-  test('that nobody foresaw is masked, and logged under the same id', async () => {
+describe('An error', () => {
+  test('that is a bug is masked, and logged under the same id', async () => {
     const { body } = await server.post({ query: '{ boom hello }' });
     const error = body.errors?.[0];
     expect(body.data).toEqual({ boom: null, hello: 'world' });
@@ -136,13 +136,13 @@ describe('an error', () => {
     });
   });
 
-  test('of a value that does not fit its type is masked too', async () => {
+  test('is masked if a resolver returns a value that does not fit its type', async () => {
     const { body } = await server.post({ query: '{ wrongInt }' });
     expect(body.errors?.[0]?.extensions.code).toBe('INTERNAL_ERROR');
     expect(JSON.stringify(body)).not.toContain('no number');
   });
 
-  test('with a code passes as it is', async () => {
+  test('with a code is sent unchanged', async () => {
     const { body } = await server.post({ query: '{ forbidden }' });
     expect(body.errors?.[0]).toMatchObject({ message: 'Not for you.', path: ['forbidden'], extensions: { code: 'FORBIDDEN' } });
   });
@@ -151,20 +151,20 @@ describe('an error', () => {
     ['{ hell }', undefined],
     ['query($c: Color) { echo(text: "", color: $c) }', { c: 'REDD' }],
     ['{ echo(text: "", color: REDD) }', undefined],
-  ])('of a misspelt name gives no other name away: %s', async (query, variables) => {
+  ])('about a misspelt name reveals no other name: %s', async (query, variables) => {
     const { body } = await server.post({ query, variables });
     expect(body.errors?.[0]?.extensions.code).toBe('BAD_REQUEST');
     expect(JSON.stringify(body)).not.toContain('Did you mean');
   });
 
-  test('ends a query that takes too long, and names the limit', async () => {
+  test('with the name of the limit ends a query that takes too long', async () => {
     const { body } = await server.post({ query: '{ never }' });
     expect(body.errors?.[0]?.extensions).toMatchObject({ code: 'LIMIT_EXCEEDED', limit: 'executionMs' });
   });
 });
 
-describe('pages of other sites', () => {
-  /** Node's own client: fetch says by itself where it comes from. */
+describe('Pages of other sites', () => {
+  /** Node's own client, because fetch sets Sec-Fetch-Site itself. */
   const send = (method: string, path: string, headers: Record<string, string>) =>
     new Promise<number | undefined>((resolve, reject) => {
       const sent = request(`${server.url}${path}`, { method, headers, agent: false });
@@ -177,18 +177,18 @@ describe('pages of other sites', () => {
     expect([...headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
   });
 
-  test.each(['cross-site', 'same-site'])('get nothing by what a browser asks without a preflight (%s)', async (site) => {
+  test.each(['cross-site', 'same-site'])('get no answer to requests that browsers send without a preflight (%s)', async (site) => {
     const ask = (headers: Record<string, string>) =>
       send('GET', '/graphql?query={hello}', { authorization: 'Bearer tyk_alice', 'sec-fetch-site': site, ...headers });
     for (const mode of ['no-cors', 'cors']) expect(await ask({ 'sec-fetch-mode': mode })).toBe(403);
     expect(await ask({ 'sec-fetch-mode': 'cors', origin: 'https://elsewhere.example' })).toBe(403);
     expect(await ask({ 'sec-fetch-mode': 'cors', origin: 'https://console.example.com' })).toBe(200);
-    // Someone follows a link.
+    // A user follows a link.
     expect(await ask({ 'sec-fetch-mode': 'navigate' })).toBe(200);
     expect(await ask({ 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'cors' })).toBe(200);
   });
 
-  test('that are listed may ask', async () => {
+  test('may send requests if their origin is listed', async () => {
     const preflight = await fetch(`${server.url}/graphql`, {
       method: 'OPTIONS',
       headers: { origin: 'https://console.example.com', 'access-control-request-method': 'POST' },

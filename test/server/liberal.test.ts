@@ -1,4 +1,4 @@
-/** What clients legally send and few do: each is answered as if it had been said in the usual way (P14). */
+/** Requests that are valid but unusual: each is answered like its usual form (P14). */
 import { once } from 'node:events';
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
@@ -26,7 +26,7 @@ interface Told {
   readonly body: string;
 }
 
-/** Node's own client: unlike fetch, it sends what it is told. */
+/** Node's own client, because fetch does not send every header that it is given. */
 async function send(method: string, path: string, headers: Record<string, string> = {}, body?: string | Buffer): Promise<Told> {
   const sent: ClientRequest = request(server.url, { method, path, headers, agent: false });
   sent.end(body);
@@ -39,7 +39,7 @@ const post = (headers: Record<string, string>, body: string | Buffer = question,
 
 const answered = { status: 200, body: '{"data":{"hello":"world"}}' };
 
-describe('An offer to change the protocol is left out:', () => {
+describe('An offer to change the protocol', () => {
   test.each([
     ['curl --http2', { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': 'AAMAAABkAAQCAAAAAAIAAAAA' }],
     [
@@ -49,13 +49,13 @@ describe('An offer to change the protocol is left out:', () => {
     ['TLS inside of HTTP', { connection: 'Upgrade', upgrade: 'TLS/1.0' }],
     ['several at once', { connection: 'upgrade', upgrade: 'websocket, h2c' }],
     ['a socket, with POST', { connection: 'upgrade', upgrade: 'websocket' }],
-  ])('%s (P14)', async (_, headers) => {
+  ])('is ignored: %s (P14)', async (_, headers) => {
     expect(await post(headers)).toMatchObject(answered);
     expect((await send('GET', '/health/live', headers)).status).toBe(200);
     expect((await send('GET', '/graphql?query=%7Bhello%7D', { ...key, ...headers, upgrade: 'h2c' })).body).toBe(answered.body);
   });
 
-  test('and the connection goes on to be used (P14)', async () => {
+  test('does not end the connection (P14)', async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     const ports: (number | undefined)[] = [];
     for (const upgrade of ['h2c', undefined, 'h2c', undefined]) {
@@ -84,7 +84,7 @@ describe('The target of a request', () => {
     expect(await post({}, question, path)).toMatchObject(answered);
   });
 
-  test('may be whole for a query, a file, the health and a page as well (P14)', async () => {
+  test('may be a whole URL for a query, a file, the health and a page (P14)', async () => {
     expect((await send('GET', `${server.url}/graphql/?query=%7Bhello%7D`, key)).body).toBe(answered.body);
     for (const path of ['/fragments/frag_1/?signature=x', '//fragments/frag_1?signature=x', 'http://x/fragments/frag_1?signature=x'])
       expect((await send('GET', path)).body).toBe('/fragments/frag_1?signature=x');
@@ -94,17 +94,17 @@ describe('The target of a request', () => {
     expect((await send('GET', '/graphql/', { accept: 'text/html' })).body).toContain('<!doctype html>');
   });
 
-  test('may have percent signs that mean themselves, and none that are no UTF-8 (P14)', async () => {
+  test('may contain literal percent signs, but no bytes that are not UTF-8 (P14)', async () => {
     expect((await send('GET', '/graphql?query={echo(text:"100%")}', key)).body).toContain('100%');
     for (const query of ['%ff', '{echo(text:"%e2%82")}', '{hello}&variables=%c0%af'])
       expect(await send('GET', `/graphql?query=${query}`, key)).toMatchObject({ status: 400, body: expect.stringContaining('not UTF-8') });
   });
 
-  test('of a socket may have them as well (P14)', async () => {
+  test('of a socket may contain literal percent signs (P14)', async () => {
     for (const path of ['/graphql/', '//graphql', '/graphql?a=b']) (await openSocket(`${server.url}${path}`, 'tyk_alice')).close();
   });
 
-  test('of a socket that is elsewhere is refused like any other (P14)', async () => {
+  test('of a socket is refused if its path is unknown (P14)', async () => {
     const socket = new WebSocket(`${server.url.replace('http', 'ws')}/nowhere`, 'graphql-transport-ws');
     const [, response]: [unknown, IncomingMessage] = (await once(socket, 'unexpected-response')) as never; // what ws emits
     expect(response.statusCode).toBe(404);
@@ -113,7 +113,7 @@ describe('The target of a request', () => {
 });
 
 describe('HEAD', () => {
-  test('says what GET says, without the body, everywhere (P14)', async () => {
+  test('is answered like GET without a body, on every path (P14)', async () => {
     const asked: [path: string, headers: Record<string, string>][] = [
       ['/graphql?query=%7Bhello%7D', key],
       ['/graphql?query=%7Bhello%7D', {}],
@@ -133,7 +133,7 @@ describe('HEAD', () => {
     }
   });
 
-  test('of a mutation does nothing, of a stream says what it would be (P14)', async () => {
+  test('of a mutation does nothing, and of a stream returns its headers (P14)', async () => {
     const query = (document: string) => `/graphql?query=${encodeURIComponent(document)}`;
     expect(await send('HEAD', query('mutation { push(value: 1) }'), key)).toMatchObject({ status: 405 });
     const stream = await send('HEAD', query('subscription { quiet { number } }'), { ...key, accept: 'text/event-stream' });
@@ -148,7 +148,7 @@ describe('OPTIONS', () => {
     ['/fragments/frag_1', 'GET, HEAD, PUT, OPTIONS'],
     ['/health/live', 'GET, HEAD, OPTIONS'],
     ['*', 'GET, HEAD, OPTIONS'],
-  ])('of %s says what it takes: %s', async (path, allow) => {
+  ])('of %s returns its methods: %s', async (path, allow) => {
     expect(await send('OPTIONS', path)).toMatchObject({ status: 204, headers: { allow }, body: '' });
   });
 });
@@ -165,12 +165,12 @@ describe('Accept', () => {
     ['application/graphql-response+json; charset=utf-8', 'application/graphql-response+json'],
     ['image/png', 'application/json'],
     [',, ;q', 'application/json'],
-  ])('%s is answered with %s (P14)', async (accept, type) => {
+  ])('with %s is answered with %s (P14)', async (accept, type) => {
     const { status, headers, body } = await post(accept === undefined ? {} : { accept });
     expect([status, headers['content-type'], body]).toEqual([200, `${type}; charset=utf-8`, answered.body]);
   });
 
-  test("as Java's client sends it gets data, and as a browser sends it the page (P14)", async () => {
+  test("gets data as Java's client sends it, and the page as a browser sends it (P14)", async () => {
     const java = { accept: 'text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2' };
     const browser = { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8' };
     expect((await send('GET', '/graphql?query=%7Bhello%7D', { ...key, ...java })).body).toBe(answered.body);
@@ -180,13 +180,13 @@ describe('Accept', () => {
   });
 
   test.each(['Text/Event-Stream', 'text/event-stream; charset=utf-8', 'text/event-stream, */*;q=0.1'])(
-    '%s is answered with events (P14)',
+    'with %s is answered with events (P14)',
     async (accept) => {
       expect((await post({ accept })).headers['content-type']).toContain('text/event-stream');
     },
   );
 
-  test('of events with a weight of 0 is no wish for them (P14)', async () => {
+  test('with weight 0 for events is not answered with events (P14)', async () => {
     expect((await post({ accept: 'text/event-stream;q=0, application/json' })).body).toBe(answered.body);
   });
 });
@@ -197,11 +197,11 @@ describe('A body', () => {
     'Application/JSON;charset="utf-8"',
     'application/json;',
     'application/json; charset=us-ascii',
-  ])('of %s is taken (P14)', async (type) => {
+  ])('of type %s is accepted (P14)', async (type) => {
     expect(await post({ 'content-type': type })).toMatchObject(answered);
   });
 
-  test('may begin with a byte order mark, and say that it is not encoded (P14)', async () => {
+  test('may begin with a byte order mark, and have the encoding "identity" (P14)', async () => {
     expect(await post({ 'content-encoding': 'Identity' }, `\ufeff${question}`)).toMatchObject(answered);
   });
 
@@ -218,7 +218,7 @@ describe('A body', () => {
     expect([status, told]).toEqual([400, expect.stringContaining('not UTF-8')]);
   });
 
-  test('that is packed by the way it is sent is refused with 501 (P14)', async () => {
+  test('with another transfer coding than "chunked" is refused with 501 (P14)', async () => {
     const { hostname, port } = new URL(server.url);
     const socket = connect(Number(port), hostname);
     socket.write(
@@ -228,7 +228,7 @@ describe('A body', () => {
     expect(await text(socket)).toMatch(/^HTTP\/1.1 501 /);
   });
 
-  test('that waits to be wanted is asked for, once, and not where it is refused anyway (P14)', async () => {
+  test('that waits for 100 Continue gets it once, and not if it is refused (P14)', async () => {
     const tell = async (headers: Record<string, string>) => {
       const sent = request(`${server.url}/graphql`, { method: 'POST', headers: { ...headers, expect: '100-continue' }, agent: false });
       let asked = 0;
@@ -246,7 +246,7 @@ describe('A body', () => {
     expect(await tell({ ...json, 'content-length': '9000000' })).toEqual([413, 0]);
   });
 
-  test('with an expectation that nobody knows is answered all the same (P14)', async () => {
+  test('with an unknown expectation is accepted (P14)', async () => {
     expect(await post({ expect: '200-ok' })).toMatchObject(answered);
   });
 });

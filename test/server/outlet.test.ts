@@ -13,7 +13,7 @@ function openOutlet() {
   return { outlet, written };
 }
 
-test('short messages leave whole, one after another', async () => {
+test('short messages are sent whole, one after another', async () => {
   const { outlet, written } = openOutlet();
   const sent = [outlet.send('a', 'b', 'c'), outlet.send('d')];
   expect(written.map(({ piece, isLast }) => [piece, isLast])).toEqual([
@@ -25,7 +25,7 @@ test('short messages leave whole, one after another', async () => {
   expect(outlet.waiting).toBe(0);
 });
 
-test('a long message leaves in pieces, of which few are on their way at once, and each that leaves is seen (P9)', async () => {
+test('a long message is sent in pieces, few of them at once, and each is visible progress (P9)', async () => {
   const { outlet, written } = openOutlet();
   const text = 'x'.repeat(1_000_000);
   const sent = outlet.send('<', text, '>');
@@ -54,7 +54,7 @@ test('a long message leaves in pieces, of which few are on their way at once, an
   expect(await after).toBe(true);
 });
 
-test('no character is cut in two, wherever the pieces end', () => {
+test('no character is split between two pieces', () => {
   for (const shift of ['', 'x']) {
     const { outlet, written } = openOutlet();
     const text = shift + '😀'.repeat(100_000);
@@ -64,7 +64,7 @@ test('no character is cut in two, wherever the pieces end', () => {
   }
 });
 
-test('whoever waits is told when the peer has gone', async () => {
+test('a message that waits is settled when the peer is gone', async () => {
   const { outlet, written } = openOutlet();
   const sent = [outlet.send('x'.repeat(300_000)), outlet.send('after')];
   written[0]?.done(new Error('gone'));

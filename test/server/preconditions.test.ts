@@ -1,4 +1,4 @@
-/** What a transfer of a fragment may ask for beforehand, at the door of fragments: that it is this file, that its bytes are wanted at all. */
+/** Headers of transfers that set conditions: If-Match, Expect and others. */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
@@ -31,14 +31,14 @@ beforeAll(async () => {
 });
 
 let files = 0;
-/** A fragment of three bytes that are to come. */
+/** A fragment whose three bytes are not uploaded yet. */
 async function announce(): Promise<{ id: string; uploadUrl: string }> {
   const input = { jobId, filename: `file ${files++}`, type: 'DATA', sizeBytes: 3 } as const;
   const { fragment, uploadUrl } = await createFragment(domain, admin, input);
   return { id: fragment.id, uploadUrl: `${server.url}${uploadUrl}` };
 }
 
-/** The head of an upload that waits to be told that its bytes are wanted. */
+/** The headers of an upload that waits for 100 Continue. */
 function open(url: string, headers: Record<string, string>): { upload: ClientRequest; answer: Promise<IncomingMessage> } {
   const upload = request(url, { method: 'PUT', headers: { expect: '100-continue', ...headers }, agent: false });
   const answer = once(upload, 'response').then(([response]: IncomingMessage[]) => response as IncomingMessage); // what the event brings
@@ -46,7 +46,7 @@ function open(url: string, headers: Record<string, string>): { upload: ClientReq
   return { upload, answer };
 }
 
-describe('an upload', () => {
+describe('An upload', () => {
   test.each([
     ['packed', { 'content-length': '3', 'content-encoding': 'gzip' }, 415],
     ['packed by the way it is sent', { 'transfer-encoding': 'gzip, chunked' }, 501],
@@ -54,7 +54,7 @@ describe('an upload', () => {
     ['for any file that is there', { 'content-length': '3', 'if-match': '*' }, 412],
     ['shorter than announced by what it says', { 'content-length': '2' }, 422],
     ['longer than announced by what it says', { 'content-length': '4' }, 413],
-  ])('that is %s is refused before it is sent (P14)', async (_, headers, status) => {
+  ])('that is %s is refused before its bytes are sent (P14)', async (_, headers, status) => {
     const { uploadUrl } = await announce();
     const { upload, answer } = open(uploadUrl, headers);
     let isWanted = false;
@@ -63,11 +63,11 @@ describe('an upload', () => {
     });
     expect([(await answer).statusCode, isWanted]).toEqual([status, false]);
     upload.on('error', () => {}).destroy();
-    // It can still be done.
+    // The upload can still be done.
     expect((await fetch(uploadUrl, { method: 'PUT', body: 'abc', headers: { 'content-encoding': 'identity' } })).status).toBe(200);
   });
 
-  test('that waits to be wanted is asked for once (P14)', async () => {
+  test('that waits for 100 Continue gets it once (P14)', async () => {
     const { upload, answer } = open((await announce()).uploadUrl, { 'content-length': '3' });
     let asked = 0;
     upload.on('information', () => {
@@ -78,7 +78,7 @@ describe('an upload', () => {
   });
 });
 
-test('a download of another file than If-Match names is refused with 412, whatever else is asked (P14)', async () => {
+test('a download with If-Match of another file is refused with 412, whatever its other headers (P14)', async () => {
   const { id, uploadUrl } = await announce();
   await fetch(uploadUrl, { method: 'PUT', body: 'abc' });
   const url = `${server.url}${signUrl(domain, 'GET', id).url}`;

@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import type { Principal } from '../../src/domain/access/principal.ts';
 import type { Address, Endpoint, KeyEnd, RunningServer } from '../../src/server/app.ts';
 import { Rates } from '../../src/server/connections/rates.ts';
@@ -36,6 +37,8 @@ function principalOf(authorization: string | undefined): Principal | null {
 export interface SampleServer extends RunningServer {
   readonly source: Source;
   readonly log: Record<string, unknown>[];
+  /** Resolves when this message has been logged. */
+  logged(message: string): Promise<void>;
   readonly instruments: ServerInstruments;
   /** The number of contexts that were made. */
   contexts(): number;
@@ -64,8 +67,11 @@ export interface SampleOptions {
   readonly now?: () => number;
 }
 
-function collectLog(entries: Record<string, unknown>[]): Log {
-  const at = (level: Level) => (message: string, fields?: object) => void entries.push({ level, message, ...fields });
+function collectLog(entries: Record<string, unknown>[], written: EventEmitter): Log {
+  const at = (level: Level) => (message: string, fields?: object) => {
+    entries.push({ level, message, ...fields });
+    written.emit(message);
+  };
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), has: () => true };
 }
 
@@ -73,6 +79,7 @@ function collectLog(entries: Record<string, unknown>[]): Log {
 export async function startSample(options: SampleOptions = {}): Promise<SampleServer> {
   const source = new Source();
   const log: Record<string, unknown>[] = [];
+  const written = new EventEmitter();
   const ends = new Set<(why: KeyEnd) => void>();
   const instruments = new ServerInstruments();
   let contexts = 0;
@@ -96,7 +103,7 @@ export async function startSample(options: SampleOptions = {}): Promise<SampleSe
       limits,
       unsent,
       rates: new Rates(limits, options.now),
-      log: collectLog(log),
+      log: collectLog(log, written),
       instruments,
       traces: null,
     },
@@ -107,6 +114,9 @@ export async function startSample(options: SampleOptions = {}): Promise<SampleSe
     ...server,
     source,
     log,
+    async logged(message) {
+      if (!log.some((entry) => entry.message === message)) await once(written, message);
+    },
     instruments,
     contexts: () => contexts,
     endKeys: (why) => {

@@ -26,7 +26,7 @@ const stream = (path: string, init: RequestInit = {}) =>
     headers: { accept: 'text/event-stream', authorization: 'Bearer tyk_alice', ...init.headers },
   });
 
-test('graphql-sse gets the frames of a subscription and its end', async () => {
+test('the client of graphql-sse gets the frames of a subscription and its end', async () => {
   expect(await collect('subscription { ticks(to: 3) { number } }')).toEqual([1, 2, 3].map((number) => ({ data: { ticks: { number } } })));
 });
 
@@ -88,7 +88,7 @@ test('a stream whose client disconnects closes its source', async () => {
   await server.source.untilOpen(0);
 });
 
-test('a stream whose key ends says so in its last frame', async () => {
+test('a stream whose key ends reports it in its last frame', async () => {
   const frames = client.iterate({ query: 'subscription { quiet { number } }' });
   const first = frames.next();
   await server.source.untilOpen(1);

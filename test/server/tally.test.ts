@@ -1,4 +1,4 @@
-/** What a principal's points, sockets and streams are counted by. */
+/** The name under which points, sockets and streams of a principal are counted. */
 import { expect, test } from 'vitest';
 import type { Principal } from '../../src/domain/access/principal.ts';
 import { keyOf } from '../../src/server/connections/tally.ts';
@@ -6,7 +6,7 @@ import { keyOf } from '../../src/server/connections/tally.ts';
 const base = { role: null, projectId: null, jobId: null, stepId: null, attempt: null, expiresAt: null };
 const device = (deviceId: string, keyId: string): Principal => ({ ...base, kind: 'DEVICE', name: 'device:gpu-1', deviceId, keyId });
 
-test('all keys of a device count together, those of two devices of the same name do not (P14)', () => {
+test('all keys of a device count together, but not those of two devices with the same name (P14)', () => {
   expect(keyOf(device('dev_1', 'key_1'))).toBe(keyOf(device('dev_1', 'key_2')));
   expect(keyOf(device('dev_1', 'key_1'))).not.toBe(keyOf(device('dev_2', 'key_3')));
 });

@@ -1,11 +1,11 @@
-/** What waits unsent is bounded for a connection, a key and the process (P9). */
+/** The unsent bytes of a connection, a key and the process are limited (P9). */
 import { expect, test } from 'vitest';
 import { type Share, Unsent } from '../../src/server/connections/unsent.ts';
 
 const limits = { connectionUnsentBytes: 100_000, keyUnsentBytes: 250_000, unsentBytes: 400_000 };
 const refusalOf = (limit: keyof typeof limits) => ({ extensions: { code: 'LIMIT_EXCEEDED', limit, allowed: limits[limit], asked: null } });
 
-/** Whether it has room by now; a turn of the event loop lets every promise settle that can. */
+/** Whether there was room. In a turn of the event loop, every promise settles that can. */
 async function hasRoom(promise: Promise<void>): Promise<boolean> {
   let isSettled = false;
   void promise.then(() => {
@@ -15,7 +15,7 @@ async function hasRoom(promise: Promise<void>): Promise<boolean> {
   return isSettled;
 }
 
-test('a stream waits until its connection has room, and others that stand behind it until it has gone on (P9)', async () => {
+test('a stream waits until its connection has room, and later streams wait for it (P9)', async () => {
   const connection = new Unsent(limits).open('key');
   const shares = Array.from({ length: 5 }, () => connection.share());
   const waits = shares.map((share) => share.reserve(40_000));
@@ -24,13 +24,13 @@ test('a stream waits until its connection has room, and others that stand behind
   expect(await Promise.all(waits.map(hasRoom))).toEqual([true, true, false, false, false]);
   shares[0]?.release();
   expect(await Promise.all(waits.map(hasRoom))).toEqual([true, true, true, false, false]);
-  // One that gives up takes nobody's place.
+  // A share that is closed keeps none of the others waiting.
   shares[3]?.close();
   shares[1]?.close();
   expect(await Promise.all(waits.map(hasRoom))).toEqual([true, true, true, true, true]);
 });
 
-test('connections of one key share its room, and one of another key is not kept waiting (P9)', async () => {
+test('connections of one key share its limit, and do not keep another key waiting (P9)', async () => {
   const unsent = new Unsent(limits);
   const greedy = Array.from({ length: 4 }, () => unsent.open('greedy').share());
   const waits = greedy.map((share) => share.reserve(80_000));
@@ -43,7 +43,7 @@ test('connections of one key share its room, and one of another key is not kept 
   expect(await hasRoom(waits[3] ?? Promise.reject(new Error('There are four.')))).toBe(true);
 });
 
-test('who waits for the process is let in when another key has let go of something', async () => {
+test('a stream that waits for the limit of the process goes on when another key releases bytes', async () => {
   const unsent = new Unsent(limits);
   const shares = Array.from({ length: 5 }, (_, i) => unsent.open(`key ${i}`).share());
   const waits = shares.map((share) => share.reserve(100_000));
@@ -56,7 +56,7 @@ test('who waits for the process is let in when another key has let go of somethi
   expect(unsent.bytes).toBe(0);
 });
 
-test('an answer for which there is no room is refused by the limit that it meets; a small one has room always', () => {
+test('an answer without room is refused with the limit that it meets, and a small one always has room', () => {
   const unsent = new Unsent(limits);
   const fill = (key: string): Share => {
     const share = unsent.open(key).share();
@@ -74,7 +74,7 @@ test('an answer for which there is no room is refused by the limit that it meets
   expect(unsent.open('b').share().admit(16_000)).toBe(null);
 });
 
-test('what is larger than a limit passes alone, so that a single row or answer can always be told', () => {
+test('an answer larger than a limit passes if it is alone, so that every row can be sent', () => {
   const unsent = new Unsent(limits);
   const connection = unsent.open('a');
   const large = connection.share();
@@ -84,7 +84,7 @@ test('what is larger than a limit passes alone, so that a single row or answer c
   expect(connection.share().admit(20_000)).toBe(null);
 });
 
-test('what is read for an answer counts before it is read, and no more once nobody waits for it', () => {
+test('the reads for an answer count before they happen, and no longer when nobody waits for it', () => {
   const unsent = new Unsent(limits);
   const share = unsent.open('a').share();
   share.take(60_000);
@@ -92,5 +92,5 @@ test('what is read for an answer counts before it is read, and no more once nobo
   expect(unsent.bytes).toBe(60_000);
   share.close();
   expect(unsent.bytes).toBe(0);
-  expect(() => share.take(1)).toThrow('Nobody waits');
+  expect(() => share.take(1)).toThrow('The client no longer waits');
 });

@@ -128,7 +128,7 @@ export const wrongState = {
   participant: ({ status }: { status: string }, allowed: readonly string[]) => invalidState(`The device is ${status}.`, status, allowed),
 
   fragmentStored: (status: string, allowed: readonly string[]) =>
-    invalidState('The bytes of this fragment are stored already.', status, allowed),
+    invalidState('The bytes of this fragment are already stored.', status, allowed),
   fragmentOfOtherType: (filename: string, type: string, { status }: Job) =>
     invalidState(`There is a fragment ${filename} of type ${type} already. Delete it, so that the output can be stored.`, status),
   fragmentOfNoStep: (status: string) =>

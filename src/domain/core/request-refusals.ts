@@ -87,7 +87,7 @@ export const badRequest = {
   nulInId: () => bad('An id in the input contains the character NUL.'),
 
   // HTTP
-  nothingHere: () => bad('Nothing is here. GraphQL is at /graphql.'),
+  nothingHere: () => bad('There is nothing at this path. GraphQL is at /graphql.'),
   method: () => bad('Use POST, or GET for queries.'),
   fileMethod: () => bad('Use PUT, GET or HEAD for a fragment.'),
   mutationByGet: () => bad('Send mutations with POST.'),
@@ -119,8 +119,8 @@ export const badRequest = {
   otherDocument: () => bad('The document is not the trusted document of this id.'),
   idsDiffer: (one: string, other: string) => bad(`${one} and ${other} are not the same: send one of them.`),
 
-  /** The client has gone, and what it asked for is still being read. */
-  nobodyWaits: () => bad('Nobody waits for this answer any more.'),
+  /** The client disconnected while its answer is still being read. */
+  nobodyWaits: () => bad('The client no longer waits for this answer.'),
 };
 
 /** `asked` is null where it cannot be known. */
@@ -136,10 +136,10 @@ const exceeded = (limit: string, message: string, { allowed, asked, ...rest }: F
 const overloaded = (message: string) => new RequestRefused('LIMIT_EXCEEDED', message);
 
 const measured = { depth: 'levels of fields', rootFields: 'root fields', aliases: 'aliases', directives: 'directives' } as const;
-/** Limits on unsent bytes, by the consumer that is behind. */
+/** Limits on unsent bytes, by whose answers they limit. */
 export const unsentTo = {
   connectionUnsentBytes: 'this connection',
-  keyUnsentBytes: 'this key',
+  keyUnsentBytes: 'clients with this key',
   unsentBytes: 'all clients',
 } as const;
 export type MeasuredLimit = keyof typeof measured;

@@ -1,18 +1,18 @@
 /**
- * Connections whose clients have not shown a key. Each costs a file descriptor, of which a process
- * has some hundreds or thousands, and a client cannot show a key before it has a connection. So one
- * address may have only a few, and they never take the last free descriptors.
+ * Limits the connections whose clients have not sent a key. Each takes a file descriptor, of which
+ * a process has a few hundred or thousand, and a client cannot send a key before it has a
+ * connection. So one address may have only a few, and they never take the last free descriptors.
  *
- * Closing one is no refusal: a client that has something to say opens another. A connection is not
+ * A closed connection is not a refusal: a client with a request opens another. A connection is not
  * closed while its request is answered, or before it has had time to send one: a thousand clients
- * behind one proxy may well connect at the same moment.
+ * behind one proxy may connect at the same moment.
  */
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { networkOf } from './rates.ts';
 
-/** A client sends its request with the last packet of the handshake, or right behind it. */
+/** A client sends its request with the last packet of the handshake, or right after it. */
 const SILENT_MS = 250;
 /**
  * Requests without a key are answered in milliseconds. A client that reads the answer slowly counts
@@ -24,7 +24,7 @@ const OTHER_FILES = 64;
 
 interface Stranger {
   readonly network: string;
-  /** When it became silent, or its request was answered. */
+  /** When it connected, last sent a request, or got its answer. */
   since: number;
   /** Requests that are being answered. */
   asked: number;
@@ -33,26 +33,26 @@ interface Stranger {
 const admissions = new WeakMap<Socket, () => void>();
 
 /**
- * The client of this request has shown a key or a signed URL: its connection is no longer counted.
+ * The client of this request has sent a key or a signed URL: its connection is no longer counted.
  */
 export function admit({ socket }: IncomingMessage): void {
   admissions.get(socket)?.();
 }
 
 export interface ArrivalParts {
-  /** How many connections of strangers an address may have; of IPv6, a /64. */
+  /** The most connections of strangers from one IPv4 address or IPv6 /64. */
   readonly perAddress: number;
-  /** How many connections there may be in all. */
+  /** The most connections in total. */
   readonly inAll: number;
-  /** There are more, but their clients have shown keys. */
+  /** Called if there are more and no connection of a stranger can be closed. */
   onFull(): void;
-  /** One more was closed. */
+  /** Called for each connection that is closed. */
   onDrop(): void;
 }
 
 export class Arrivals {
   readonly #parts: ArrivalParts;
-  /** The one that came first is the first. */
+  /** In the order in which they connected. */
   readonly #strangers = new Map<Socket, Stranger>();
   readonly #counts = new Map<string, number>();
   #open = 0;
@@ -64,7 +64,7 @@ export class Arrivals {
 
   /** A connection was opened. */
   add(socket: Socket): void {
-    const network = networkOf(socket.remoteAddress ?? '');
+    const network = networkOf(socket.remoteAddress);
     this.#open += 1;
     this.#strangers.set(socket, { network, since: performance.now(), asked: 0 });
     const count = (this.#counts.get(network) ?? 0) + 1;
@@ -110,7 +110,7 @@ export class Arrivals {
     this.#parts.onDrop();
   }
 
-  /** The connection that has been silent longest gives way to the new one. */
+  /** Closes the oldest connection that is not being answered, for the new one. */
   #makeRoom(): void {
     const newest = this.#strangers.size - 1;
     let at = 0;
@@ -139,7 +139,9 @@ export class Arrivals {
   }
 }
 
-/** How many connections the files of this process are enough for. Where the system does not say, that is nothing to go by. */
+/**
+ * How many connections the process has file descriptors for. Infinity if the system does not say.
+ */
 export function connectionsAtMost(): number {
   try {
     const files = Number(/^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? Number.POSITIVE_INFINITY);

@@ -1,4 +1,4 @@
-/** An open connection with output: a WebSocket, an SSE stream, an answer that is being sent. */
+/** A connection with output: a WebSocket, an SSE stream, or an answer that is being sent. */
 export interface Connection {
   /** Whether it has unsent output. */
   isBehind(): boolean;

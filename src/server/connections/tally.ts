@@ -8,7 +8,7 @@ export function keyOf({ kind, deviceId, keyId, name }: Principal): string {
   return (kind === 'DEVICE' ? deviceId : null) ?? keyId ?? name;
 }
 
-/** Counts how many of something each name holds: at most `limit`. */
+/** Counts how many of something each name holds, up to `limit`. */
 export class Tally {
   readonly #limit: number;
   readonly #counts = new Map<string, number>();

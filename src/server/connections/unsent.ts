@@ -14,7 +14,7 @@ export const bytesOf = (text: string): number => (text.length < 4_096 ? text.len
  */
 const SMALL_BYTES = 16_384;
 
-/** How much waits of one connection, of one key, or in the process. */
+/** The unsent bytes of one connection, of one key, or of the process. */
 class Level {
   readonly name: UnsentLimit;
   readonly limit: number;
@@ -27,7 +27,7 @@ class Level {
     this.limit = limit;
   }
 
-  /** Something larger than the limit fits too, if it is alone: a single row of a log may be. */
+  /** If nothing else is unsent, more than the limit fits: a single row of a log may be larger. */
   fits(bytes: number): boolean {
     return this.used === 0 || this.used + bytes <= this.limit;
   }
@@ -47,11 +47,11 @@ export class Unsent {
   #waiting = 0;
   readonly instruments: readonly Instrument[] = [
     new Gauge(
-      { name: 'trainyard_unsent_bytes', help: 'Bytes of answers and frames that were made and wait for their consumers to take them' },
+      { name: 'trainyard_unsent_bytes', help: 'Bytes of answers and frames that were produced and not sent yet' },
       () => this.bytes,
     ),
     new Gauge(
-      { name: 'trainyard_streams_waiting', help: 'Subscriptions that wait for room among what is unsent before they read on' },
+      { name: 'trainyard_streams_waiting', help: 'Subscriptions that wait for room for more unsent bytes before they read on' },
       () => this.#waiting,
     ),
   ];
@@ -70,7 +70,7 @@ export class Unsent {
     return this.#process.waiting.size > 0 || !this.#process.fits(SMALL_BYTES);
   }
 
-  /** Of a connection, to be closed with it. `key` is what its consumer is counted by. */
+  /** Opens the account of a connection, to be closed with it. `key`: see `keyOf`. */
   open(key: string): Account {
     let ofKey = this.#keys.get(key);
     if (!ofKey) {
@@ -92,7 +92,7 @@ export class Unsent {
   }
 }
 
-interface Tell {
+interface Observer {
   readonly waits: (by: number) => void;
   readonly closed: () => void;
 }
@@ -105,21 +105,21 @@ interface Waiter {
 /** The unsent bytes of one connection. Its streams get room in the order of their requests. */
 export class Account {
   readonly #levels: readonly [own: Level, ofKey: Level, ofProcess: Level];
-  readonly #tell: Tell;
+  readonly #observer: Observer;
   readonly #waiters = new Set<Waiter>();
   #isClosed = false;
 
-  constructor(levels: readonly [own: Level, ofKey: Level, ofProcess: Level], tell: Tell) {
+  constructor(levels: readonly [own: Level, ofKey: Level, ofProcess: Level], observer: Observer) {
     this.#levels = levels;
-    this.#tell = tell;
+    this.#observer = observer;
   }
 
-  /** For one answer, or one stream. */
+  /** The share of one answer or one stream. */
   share(): Share {
     return new Share(this);
   }
 
-  /** The level that has no room for so much more. */
+  /** The first level without room for this many more bytes. */
   blockedBy(bytes: number): Level | null {
     return this.#levels.find((level) => !level.fits(bytes)) ?? null;
   }
@@ -145,15 +145,15 @@ export class Account {
     }
   }
 
-  /** Adds the amount once there is room. Returns a function that cancels the request. */
+  /** Adds the bytes once there is room. Returns a function that cancels this. */
   wait(bytes: number, admitted: () => void): () => void {
     const waiter: Waiter = { bytes, admit: admitted };
     this.#waiters.add(waiter);
-    this.#tell.waits(1);
+    this.#observer.waits(1);
     this.advance();
     return () => {
       if (!this.#waiters.delete(waiter)) return;
-      this.#tell.waits(-1);
+      this.#observer.waits(-1);
       this.advance();
     };
   }
@@ -167,7 +167,7 @@ export class Account {
         return;
       }
       this.#waiters.delete(waiter);
-      this.#tell.waits(-1);
+      this.#observer.waits(-1);
       this.add(waiter.bytes);
       waiter.admit();
     }
@@ -178,12 +178,12 @@ export class Account {
     return first ? this.blockedBy(first.bytes) : null;
   }
 
-  /** The connection is closed: its shares have been, too. */
+  /** The connection is closed, and so are its shares. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     for (const level of this.#levels) level.waiting.delete(this);
-    this.#tell.closed();
+    this.#observer.closed();
   }
 }
 
@@ -200,7 +200,7 @@ export class Share {
     this.#account = account;
   }
 
-  /** Resolves when there is room for so much, which is held then; or when the share is closed. */
+  /** Waits until there is room for this many bytes, and holds them. Also resolves on `close`. */
   async reserve(bytes: number): Promise<void> {
     this.#read = 0;
     const more = bytes - this.#held;
@@ -219,7 +219,10 @@ export class Share {
     });
   }
 
-  /** Takes so much more for what is about to be read. Throws LIMIT_EXCEEDED, naming the limit, where there is no room for it. */
+  /**
+   * Holds this many bytes more, which are about to be read. Throws LIMIT_EXCEEDED with the name of
+   * the limit if there is no room.
+   */
   take(bytes: number): void {
     if (this.#isClosed) throw badRequest.nobodyWaits();
     this.#read += bytes;
@@ -231,12 +234,12 @@ export class Share {
     this.#held += more;
   }
 
-  /** What a read that was refused wanted to have in all. */
+  /** The total that a refused read asked for. */
   get wanted(): number {
     return this.#read;
   }
 
-  /** Holds so much from now on, since that is what was made. */
+  /** Holds exactly this many bytes: the size of what was produced. */
   settle(bytes: number): null {
     if (this.#isClosed) return null;
     const less = this.#held - bytes;
@@ -256,12 +259,12 @@ export class Share {
     return null;
   }
 
-  /** It has left. */
+  /** It was sent. */
   release(): void {
     this.settle(0);
   }
 
-  /** Nobody wants anything more. */
+  /** The client is gone, or the stream has ended. */
   close(): void {
     if (this.#isClosed) return;
     this.release();

@@ -151,7 +151,7 @@ async function put(
 ): Promise<void> {
   const { id } = announced;
   if (announced.status === 'READY') throw new FileRefusal(409, wrongState.fragmentStored(announced.status, []));
-  // Before the client is asked to continue: what is refused need not be sent.
+  // Before 100 Continue, so that the client does not send a body that is refused.
   await requireUpload(domain, announced);
   requireUnpacked(request);
   if (request.headers['content-range']) throw new FileRefusal(400, badRequest.contentRange());
@@ -159,7 +159,7 @@ async function put(
   const length = Number(request.headers['content-length'] ?? Number.NaN);
   if (length > atMost) throw new FileRefusal(413, limitExceeded.fragmentAnnounced(atMost, length));
   if (announced.sizeBytes !== null && length < announced.sizeBytes) throw wrongSize(announced.sizeBytes, length);
-  // There is nothing yet that it could match.
+  // There are no bytes yet that an ETag could match.
   if (request.headers['if-match'] !== undefined) throw preconditionFailed(announced);
   if (isAwaited(request)) response.writeContinue();
   // When all bytes have arrived, the disk may take as long as it needs.
@@ -308,7 +308,7 @@ function answerError(instruments: ServerInstruments, request: IncomingMessage, r
 
 function sendRefusal(request: IncomingMessage, response: ServerResponse, refusal: FileRefusal): void {
   const body = JSON.stringify({ errors: [{ message: refusal.message, extensions: refusal.extensions }] });
-  // The rest of a refused upload is not read: the connection ends with the answer.
+  // The rest of a refused upload is not read, so its connection cannot be reused.
   const headers: Record<string, string> = request.method === 'PUT' ? { connection: 'close' } : {};
   const { retryAfterMs } = refusal.extensions;
   if (typeof retryAfterMs === 'number') headers['retry-after'] = String(Math.ceil(retryAfterMs / 1_000));

@@ -2,8 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CORSOptions } from 'graphql-yoga';
 
 /**
- * Whether a page of this origin may call: the gateway's own, or a listed one. Requests without an Origin come from no page (command
- * line, agent, curl) and pass. A browser always sends it on a WebSocket, where no CORS would stop another site's page.
+ * Whether a page of this origin may call: it is the gateway's own origin, or a listed one. Requests
+ * without an Origin do not come from a page (but from a command line, an agent, curl) and pass. A
+ * browser always sends an Origin with a WebSocket, where CORS would not stop another site's page.
  */
 export function isAllowedOrigin(request: IncomingMessage, listed: readonly string[]): boolean {
   const { origin, host } = request.headers;
@@ -15,7 +16,10 @@ export function isAllowedOrigin(request: IncomingMessage, listed: readonly strin
   }
 }
 
-/** What pages of the listed origins may do. Pages of others get no CORS header, so a browser keeps the answer from them. */
+/**
+ * What pages of the listed origins may do. Pages of others get no CORS header, so the browser hides
+ * the answer from them.
+ */
 const ALLOWED = {
   methods: ['GET', 'POST', 'PUT'],
   allowedHeaders: ['authorization', 'content-type', 'last-event-id', 'x-request-id', 'traceparent'],
@@ -25,7 +29,7 @@ const ALLOWED = {
   credentials: false,
 };
 
-/** CORS of preflights, which Yoga answers for every path. */
+/** CORS for preflights, which Yoga answers on every path. */
 export function corsOf(listed: readonly string[]): (request: Request) => CORSOptions {
   return ({ method, headers }) => {
     const origin = headers.get('origin');
@@ -33,7 +37,7 @@ export function corsOf(listed: readonly string[]): (request: Request) => CORSOpt
   };
 }
 
-/** CORS of every other request, whoever answers it. */
+/** CORS for all other requests. */
 export function allowOrigin({ headers: { origin } }: IncomingMessage, response: ServerResponse, listed: readonly string[]): void {
   if (origin === undefined || !listed.includes(origin)) return;
   response.setHeader('access-control-allow-origin', origin);

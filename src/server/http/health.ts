@@ -5,12 +5,18 @@ export interface Readiness {
   readonly isWritable: boolean;
 }
 
-/** `/health/live`: the process answers. It says nothing of the database: to start a gateway anew because that is away would help nobody. */
+/**
+ * `/health/live`: the process answers. It does not depend on the database: a restart of the gateway
+ * would not bring that back.
+ */
 export function answerLive(response: ServerResponse): void {
   send(response, 200, { status: 'live' });
 }
 
-/** `/health/ready`: requests can be served. 503 where they cannot: until all that a start does is done, and as soon as the gateway stops. */
+/**
+ * `/health/ready`: requests can be served. 503 until the start is complete, while the database
+ * cannot be read, and from the moment that the gateway begins to stop.
+ */
 export async function answerReady(
   response: ServerResponse,
   phase: 'starting' | 'serving' | 'stopping',

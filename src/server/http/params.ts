@@ -6,26 +6,30 @@ import type { Limits } from '../limits.ts';
 import { HttpRefusal } from './refusal.ts';
 import { readTarget } from './target.ts';
 
-/** The params of a request: in the body of a POST, in the query string of all others. Throws an HttpRefusal where there are none. */
+/**
+ * The parameters of a request, from the body of a POST or the query string of other methods. Throws
+ * an HttpRefusal if there are none.
+ */
 export function readParams(request: IncomingMessage, response: ServerResponse, limits: Limits): Promise<Params> | Params {
   return request.method === 'POST' ? readBodyParams(request, response, limits) : readQueryString(request);
 }
 
-/** Throws an HttpRefusal of 405 for methods that GraphQL over HTTP does not know. */
+/** Throws an HttpRefusal of 405 for a method that GraphQL over HTTP does not define. */
 export function requireMethod({ method = '' }: IncomingMessage): void {
   if (['GET', 'HEAD', 'POST'].includes(method)) return;
   throw new HttpRefusal(405, badRequest.method(), { allow: 'GET, HEAD, POST, OPTIONS' });
 }
 
 /**
- * The params of a POST. Throws an HttpRefusal: 415 for anything but JSON in UTF-8 (a form of another site can send neither the type nor a
- * header that would make a browser ask first), 413 above `bodyBytes`, 408 after `bodyMs`, 400 for what is no GraphQL request.
+ * The parameters of a POST. Throws an HttpRefusal: 415 for anything but JSON in UTF-8 (which a form
+ * on another site cannot send without a preflight), 413 above `bodyBytes`, 408 after `bodyMs`, 400
+ * for anything that is not a GraphQL request.
  */
 async function readBodyParams(request: IncomingMessage, response: ServerResponse, limits: Limits): Promise<Params> {
   checkMediaType(request);
   const bytes = await readBody(request, response, limits);
   if (!isUtf8(bytes)) throw malformed(badRequest.notUtf8('body'));
-  // Some editors put a byte order mark before a file.
+  // Some editors begin files with a byte order mark.
   const text = bytes.toString('utf8').replace(/^\ufeff/, '');
   let body: unknown;
   try {
@@ -36,7 +40,7 @@ async function readBodyParams(request: IncomingMessage, response: ServerResponse
   return checkParams(body);
 }
 
-/** The params of a GET. Throws an HttpRefusal of 400. */
+/** The parameters of a GET. Throws an HttpRefusal of 400. */
 function readQueryString(request: IncomingMessage): Params {
   const searchParams = readSearch(readTarget(request.url).search);
   const readJson = (name: string) => {
@@ -58,7 +62,7 @@ function readQueryString(request: IncomingMessage): Params {
   });
 }
 
-/** What is no UTF-8 would come out as other characters than were sent. */
+/** Refuses anything but UTF-8: URLSearchParams would replace other bytes without an error. */
 function readSearch(search: string): URLSearchParams {
   try {
     decodeURIComponent(search.replaceAll(/%(?![\da-f]{2})/gi, '%25'));
@@ -68,7 +72,7 @@ function readSearch(search: string): URLSearchParams {
   return new URLSearchParams(search);
 }
 
-/** The params among the JSON that came. Throws an HttpRefusal of 400 that names the field. */
+/** Checks the parameters. Throws an HttpRefusal of 400 that names the field. */
 export function checkParams(body: unknown): Params {
   if (Array.isArray(body)) throw malformed(badRequest.batch());
   if (!isRecord(body)) throw malformed(badRequest.bodyNoObject());
@@ -81,7 +85,7 @@ export function checkParams(body: unknown): Params {
   if (typeof query !== 'string' && !(query == null && isNamed)) throw malformed(badRequest.noQuery());
   return {
     query: query ?? '',
-    // Some clients send an empty name for none.
+    // Some clients send an empty name instead of none.
     ...(operationName ? { operationName } : {}),
     ...(variables ? { variables } : {}),
     ...(extensions ? { extensions } : {}),
@@ -95,14 +99,17 @@ function readString(body: Readonly<Record<string, unknown>>, name: string): stri
   return value;
 }
 
-/** Relay's name for it is `doc_id`. */
+/** Relay calls it `doc_id`. */
 function readDocumentId(body: Readonly<Record<string, unknown>>): string | null {
   const [documentId, docId] = [readString(body, 'documentId'), readString(body, 'doc_id')];
   if (documentId !== null && docId !== null && documentId !== docId) throw malformed(badRequest.idsDiffer('documentId', 'doc_id'));
   return documentId ?? docId;
 }
 
-/** Whether there is one: `{"version": 1, "sha256Hash": "…"}`. Throws an HttpRefusal of 400 that names the field. */
+/**
+ * Whether there is a persisted query: `{"version": 1, "sha256Hash": "…"}`. Throws an HttpRefusal of
+ * 400 that names the field.
+ */
 function checkPersistedQuery(persisted: unknown): boolean {
   if (persisted == null) return false;
   if (!isRecord(persisted)) throw wrongField('extensions.persistedQuery', 'an object or null');
@@ -114,7 +121,7 @@ function checkPersistedQuery(persisted: unknown): boolean {
 
 function checkMediaType(request: IncomingMessage): void {
   const type = request.headers['content-type'];
-  // The usual one by comparison, the rest by a parser: this is on the path of every request.
+  // The usual type is compared, because this is on the path of every request. The rest is parsed.
   const isJson = type === 'application/json' || (type !== undefined && isUtf8Json(type));
   if (!isJson) throw new HttpRefusal(415, badRequest.mediaType());
   const encoding = request.headers['content-encoding'];
@@ -135,7 +142,7 @@ function isUtf8Json(type: string): boolean {
 function readBody(request: IncomingMessage, response: ServerResponse, limits: Limits): Promise<Buffer> {
   const { bodyBytes, bodyMs } = limits;
   const announced = Number(request.headers['content-length'] ?? 0);
-  // Of one that does not say how long it is, no more than what came so far can be said.
+  // If a body does not announce its length, `asked` is what has arrived so far.
   const tooLarge = (asked: number) => new HttpRefusal(413, limitExceeded.body(bodyBytes, asked));
   const tooSlow = () => new HttpRefusal(408, limitExceeded.bodyTime(bodyMs));
   if (announced > bodyBytes) return Promise.reject(tooLarge(announced));
@@ -155,7 +162,7 @@ function readBody(request: IncomingMessage, response: ServerResponse, limits: Li
       clearTimeout(timer);
       request.off('data', take).off('end', done).off('close', broken).off('error', broken);
       if (refusal) {
-        request.on('error', () => {}); // a peer that breaks off while it is refused
+        request.on('error', () => {}); // the peer may disconnect while it is refused
         reject(refusal);
       } else {
         const [only] = chunks;
@@ -166,7 +173,7 @@ function readBody(request: IncomingMessage, response: ServerResponse, limits: Li
   });
 }
 
-/** Whether the client waits to be told that its body is wanted. */
+/** Whether the client waits for 100 Continue before it sends its body. */
 export const isAwaited = ({ headers: { expect } }: IncomingMessage): boolean =>
   expect !== undefined && /(^|,)\s*100-continue\s*(,|$)/i.test(expect);
 

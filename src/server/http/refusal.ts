@@ -21,7 +21,7 @@ export function requirePace(tooFast: TooFast | null): void {
   if (tooFast) throw new HttpRefusal(429, tooFast.error, { 'retry-after': String(Math.ceil(tooFast.retryMs / 1_000)) });
 }
 
-/** What was thrown, as it is answered. What is no refusal is a fault of ours, or of the database. */
+/** Turns anything thrown into a refusal: other errors are bugs, or faults of the database. */
 export function refusalOf(thrown: unknown, mask: Mask, call: Call): HttpRefusal {
   if (thrown instanceof HttpRefusal) return thrown;
   const { message, extensions = {} } = mask(thrown, call);

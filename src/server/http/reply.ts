@@ -19,7 +19,10 @@ export function replyWithRefusal({ status, message, extensions, headers }: HttpR
   return { status, headers: { ...headersOf(chooseMediaType(accept), text), ...headers }, text };
 }
 
-/** Per the GraphQL-over-HTTP specification: `application/json` cannot tell whose answer it is, so 200 means "a GraphQL server answered". */
+/**
+ * As the GraphQL-over-HTTP specification says: a proxy may answer with `application/json` too, so
+ * with that type, 200 means that a GraphQL server answered.
+ */
 function statusOf(answer: Answer, mediaType: MediaType): number {
   if (answer.outcome === 'fault') return 500;
   return answer.outcome === 'refused' && mediaType !== 'application/json' ? 400 : 200;

@@ -3,10 +3,10 @@ import type { Connections } from '../connections/connections.ts';
 import { Outlet } from '../connections/outlet.ts';
 import type { Reply } from './reply.ts';
 
-/** Characters of an answer that is written in one go. */
+/** The most characters of an answer that are written at once. */
 const AT_ONCE = 65_536;
 
-/** Sends a reply. Does nothing if the client is gone. */
+/** Sends a reply. Does nothing if the client is gone or was answered. */
 export function sendReply(request: IncomingMessage, response: ServerResponse, { status, headers, text }: Reply): void {
   if (response.destroyed || response.headersSent) return;
   response.writeHead(status, { ...headers, ...closeAfter(request, status) });
@@ -14,7 +14,7 @@ export function sendReply(request: IncomingMessage, response: ServerResponse, { 
   else void sendPieces(response, text);
 }
 
-/** The rest of a refused body is not read, so the connection cannot be reused. */
+/** The rest of a refused body is not read, so its connection cannot be reused. */
 const closeAfter = (request: IncomingMessage, status: number) => (status < 400 || request.complete ? {} : { connection: 'close' });
 
 async function sendPieces(response: ServerResponse, text: string): Promise<void> {
@@ -29,8 +29,9 @@ function outletOf(response: ServerResponse): Outlet {
 }
 
 /**
- * Sends what Yoga answers with. Not by Yoga's own adapter, which writes whole chunks: a body leaves in pieces (outlet.ts), the next
- * chunk is made when the last one has left, and a client that takes nothing is let go.
+ * Sends Yoga's response. Yoga's own adapter writes whole chunks. Here, a body is sent in pieces
+ * (outlet.ts), a chunk is requested only after the previous one was sent, and a client that accepts
+ * nothing is disconnected.
  */
 export function sendResponse(
   request: IncomingMessage,
@@ -50,7 +51,7 @@ export function sendResponse(
   response.on('error', () => {}); // 'close' follows
   response.once('close', () => void reader.cancel());
   let isQuiet = false;
-  // A stream that sent something since the last ping needs no comment.
+  // A stream that sent something since the last ping needs no keep-alive.
   const keepAlive = () => {
     if (isQuiet) void outlet.send(KEEP_ALIVE);
     isQuiet = true;
@@ -62,7 +63,7 @@ export function sendResponse(
   pump(response, reader, outlet, onChunk).catch(() => response.destroy());
 }
 
-/** A comment in a stream of events. */
+/** A comment, which clients ignore. */
 export const KEEP_ALIVE = ':\n\n';
 
 async function pump(
@@ -75,20 +76,20 @@ async function pump(
   response.end();
 }
 
-/** In a function of its own, so that a stream that waits for news holds no text of the frame before. */
+/** A separate function, so that a stream does not keep the text of a frame while it waits. */
 async function sendChunk(reader: ReadableStreamDefaultReader<unknown>, outlet: Outlet): Promise<boolean> {
   const { value, done } = await reader.read();
-  return !done && outlet.send(typeof value === 'string' ? value : Buffer.from(value as Uint8Array).toString()); // a body's chunks are bytes, but for ours
+  return !done && outlet.send(typeof value === 'string' ? value : Buffer.from(value as Uint8Array).toString()); // our streams have strings, all others bytes
 }
 
-/** Lets go a client that asks and then does not take its answer, if something of it has not left yet. */
+/** Disconnects the client if it does not accept the rest of its answer. */
 export function watchAnswer(connections: Connections, response: ServerResponse): void {
   const { socket } = response;
   if (!socket || response.writableFinished || (response.writableEnded && socket.writableLength === 0)) return;
   watchResponse(connections, response, null);
 }
 
-/** `ping`: it is a stream, which is kept alive by this, and does not end by itself when the gateway stops. */
+/** `ping` keeps a stream alive. Streams do not end by themselves when the gateway stops. */
 function watchResponse(connections: Connections, response: ServerResponse, ping: (() => void) | null): void {
   const { socket } = response;
   if (!socket) return;

@@ -1,14 +1,17 @@
 /** The target of a request line. */
 export interface Target {
-  /** Where it goes: `/graphql`, whether the client wrote `/graphql/`, `//graphql` or `http://gateway/graphql`. */
+  /** `/graphql`, even if the client sent `/graphql/`, `//graphql` or `http://gateway/graphql`. */
   readonly path: string;
-  /** The rest, from its `?` on. */
+  /** The rest, from the `?`. */
   readonly search: string;
 }
 
 const USUAL: Target = { path: '/graphql', search: '' };
 
-/** Reads the target of a request as liberally as RFC 9112 has it: clients that take the gateway for a proxy send the whole address. */
+/**
+ * Reads the target of a request. As RFC 9112 requires, it accepts whole URLs, which a client sends
+ * if it takes the gateway for a proxy.
+ */
 export function readTarget(target = '/'): Target {
   if (target === USUAL.path) return USUAL;
   const local = target.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i, '');

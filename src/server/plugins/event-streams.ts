@@ -4,8 +4,8 @@ import type { ServerParts } from '../app.ts';
 import { keyOf, type Tally } from '../connections/tally.ts';
 import { FrameStream } from '../execution/frames.ts';
 import { readStreamWish } from '../http/accept.ts';
+import { findCursorVariable, resumeAfter } from '../http/event-stream.ts';
 import { HttpRefusal } from '../http/refusal.ts';
-import { findCursorVariable, goOnAfter } from '../http/resume.ts';
 import type { HttpPlugin } from '../yoga.ts';
 
 /**
@@ -25,7 +25,7 @@ export function useEventStreams<C extends object>(parts: ServerParts<C>, answers
       const cursorVariable = findCursorVariable(operation.node);
       extendContext({
         call: { ...call, transport: 'sse' },
-        params: goOnAfter(params, typeof id === 'string' ? id : undefined, cursorVariable),
+        params: resumeAfter(params, typeof id === 'string' ? id : undefined, cursorVariable),
         hasCursors: cursorVariable !== null,
       });
       return {
