@@ -28,6 +28,7 @@ export default defineConfig({
     // must still end.
     testTimeout: 240_000,
     hookTimeout: 240_000,
-    maxWorkers: 2,
+    // Two cores, and tests that wait for processes and disks half of the time.
+    maxWorkers: 3,
   },
 });

@@ -1,4 +1,4 @@
 /** Any document and any variables get data or a typed refusal, and leave nothing in memory. */
 import { fuzz } from './fuzz.ts';
 
-fuzz(250, 50_000);
+fuzz(100, 50_000);

@@ -22,7 +22,7 @@ export interface Ground {
    * Every stored row, to show that a refusal changed nothing. Without feed positions, which
    * PostgreSQL assigns a moment later.
    */
-  readAll(): Promise<Record<string, readonly unknown[]>>;
+  readAll(): Promise<Record<string, readonly string[]>>;
 }
 
 export function describeOnGround(
@@ -58,14 +58,14 @@ const claimer =
     return (await claimNextSteps(domain, principal, asked, { wakeups, signal })).claims;
   };
 
-async function readAll({ read, tables }: Store): Promise<Record<string, readonly unknown[]>> {
-  const all: Record<string, readonly unknown[]> = {};
+async function readAll({ read, tables }: Store): Promise<Record<string, readonly string[]>> {
+  const all: Record<string, readonly string[]> = {};
   for (const [name, table] of Object.entries(tables)) {
     const rows: Record<string, unknown>[] = await read.db.select().from(table);
     all[name] = rows
       .filter((row) => row.jobId !== feedOfAllJobs)
-      .map((row) => withoutLateNotes(name, row))
-      .sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+      .map((row) => JSON.stringify(withoutLateNotes(name, row)))
+      .sort();
   }
   return all;
 }
