@@ -26,7 +26,7 @@ import { Container, ContainerInput } from './jobs/containers.ts';
 
 /** Null when there is none or the caller may not see it. */
 const applicationById = defineLoader<string, ApplicationRow | null>(async (context, ids) =>
-  byId(ids, may(viewerOf(context), rightToRead.Application) ? await applicationsByIds(context.domain.store.read, ids) : []),
+  byId(ids, may(viewerOf(context), rightToRead.Application) ? await applicationsByIds(context.read, ids) : []),
 );
 readNodes('Application', applicationById);
 
@@ -95,7 +95,7 @@ const ApplicationConnection = defineConnection('Application', Application, 'appl
 
 function allApplications(context: Context): List<ApplicationRow> {
   requireRight(viewerOf(context), 'readApplications');
-  const { read } = context.domain.store;
+  const { read } = context;
   return {
     positionOf: ({ id }) => [id],
     read: (slice) => listApplications(read, slice),

@@ -13,8 +13,9 @@ import {
   listAttempts,
   listDevices,
 } from '../store/queries/devices.ts';
-import type { AttemptRow, DeviceRow } from '../store/schema/tables.ts';
+import type { AttemptRow, DeviceRow, ProjectRow } from '../store/schema/tables.ts';
 import { builder } from './core/builder.ts';
+import { reads } from './core/chosen-columns.ts';
 import { connect, defineConnection, type List, pageArgs } from './core/connections.ts';
 import { type Context, viewerOf } from './core/context.ts';
 import { DeviceKind, DeviceStatus, RunKind } from './core/enums.ts';
@@ -26,13 +27,13 @@ import { Attempt, Device, Project } from './core/nouns.ts';
 import { IN_ITS_ROW } from './core/sizes.ts';
 import { Resources, ResourcesInput } from './jobs/resources.ts';
 import { StepTemplate } from './jobs/templates.ts';
-import { projectById } from './projects.ts';
+import { shownProject } from './projects.ts';
 
 /** Null when there is none or the caller may not see it. */
 export const deviceById = defineLoader<string, DeviceRow | null>(async (context, ids) => {
   const principal = viewerOf(context);
   if (!may(principal, rightToRead.Device)) return ids.map(() => null);
-  const rows = await devicesByIds(context.domain.store.read, ids);
+  const rows = await devicesByIds(context.read, ids);
   return byId(
     ids,
     rows.filter((row) => sees(principal, row)),
@@ -94,7 +95,7 @@ Device.implement({
       type: Project,
       nullable: true,
       description: 'The only project whose steps it may claim. Null: it serves all projects.',
-      resolve: ({ projectId }, _, context) => (projectId === null ? null : projectById.load(context, projectId)),
+      resolve: ({ projectId }, _, context, info) => shownProject(context, projectId, info),
     }),
     labels: t.expose('labels', { type: [Label], size: IN_ITS_ROW, description: 'The labels that steps can require with requiredLabels.' }),
     resources: t.expose('resources', { type: Resources, description: 'Its total resources, including what its current steps use.' }),
@@ -121,7 +122,7 @@ Device.implement({
 });
 
 function attemptsOf(context: Context, device: DeviceRow): List<AttemptRow> {
-  const { read } = context.domain.store;
+  const { read } = context;
   const of: AttemptsOf = { deviceId: device.id, ...scopeOf(viewerOf(context)) };
   return {
     positionOf: ({ claimedAt, stepId, number }) => [claimedAt.toISOString(), stepId, number],
@@ -145,8 +146,7 @@ const DeviceConnection = defineConnection('Device', Device, 'devices');
 function devicesLike(context: Context, filter: typeof DeviceFilter.$inferInput | null | undefined): List<DeviceRow> {
   const principal = viewerOf(context);
   requireRight(principal, 'readDevices');
-  const { domain } = context;
-  const { read } = domain.store;
+  const { domain, read } = context;
   const ownId = scopeOf(principal).projectId;
   const askedId = filter?.projectId ?? null;
   // This key sees no devices of other projects, and an id that is no project has none.
@@ -198,6 +198,7 @@ builder.objectField(Project, 'devices', (t) =>
     type: DeviceConnection,
     description: 'The devices that serve only this project, newest first.',
     args: { ...filterArg, ...pageArgs },
+    extensions: reads<ProjectRow>('id'),
     resolve: ({ id }, { filter, ...args }, context) => {
       if (filter?.projectId && filter.projectId !== id) return connect(args, nothing);
       return connect(args, devicesLike(context, { ...filter, projectId: id }));

@@ -10,7 +10,7 @@ import {
   newestResults,
 } from '../store/queries/experiments.ts';
 import type { ShownJob } from '../store/queries/jobs.ts';
-import type { ExperimentRow } from '../store/schema/tables.ts';
+import type { ExperimentRow, ProjectRow } from '../store/schema/tables.ts';
 import { builder } from './core/builder.ts';
 import { chosenColumns, reads } from './core/chosen-columns.ts';
 import { connect, defineConnection, type List, pageArgs } from './core/connections.ts';
@@ -20,19 +20,17 @@ import { byId, defineLoader } from './core/loaders.ts';
 import { Node, readNodes } from './core/node.ts';
 import { Experiment, Fragment, Job, Project } from './core/nouns.ts';
 import { fragmentById } from './files/fragments.ts';
-import { jobById } from './jobs/jobs.ts';
+import { shownJob } from './jobs/jobs.ts';
 import { JobConnection, jobsLike, newestFirst } from './jobs/lists.ts';
 import { projectOf } from './projects.ts';
 
 /** The experiment of an object that the caller may see: it may see the experiment too. */
-const experimentOf = defineLoader<string, ExperimentRow | null>(async ({ domain }, ids) =>
-  byId(ids, await experimentsByIds(domain.store.read, ids)),
-);
+const experimentOf = defineLoader<string, ExperimentRow | null>(async ({ read }, ids) => byId(ids, await experimentsByIds(read, ids)));
 
 /** Null when there is none or the caller may not see it. */
 const experimentById = defineLoader<string, ExperimentRow | null>(async (context, ids) => {
   const principal = viewerOf(context);
-  const rows = may(principal, rightToRead.Experiment) ? await experimentsByIds(context.domain.store.read, ids) : [];
+  const rows = may(principal, rightToRead.Experiment) ? await experimentsByIds(context.read, ids) : [];
   return byId(
     ids,
     rows.filter((row) => sees(principal, { projectId: row.projectId })),
@@ -40,13 +38,13 @@ const experimentById = defineLoader<string, ExperimentRow | null>(async (context
 });
 readNodes('Experiment', experimentById);
 
-const newestResultOf = defineLoader<string, string | null>(async ({ domain }, ids) => {
-  const newest = await newestResults(domain.store.read, ids);
+const newestResultOf = defineLoader<string, string | null>(async ({ read }, ids) => {
+  const newest = await newestResults(read, ids);
   return ids.map((id) => newest.get(id) ?? null);
 });
 
-const currentJobOf = defineLoader<string, string | null>(async ({ domain }, ids) => {
-  const rows = await currentJobsOfExperiments(domain.store.read, ids);
+const currentJobOf = defineLoader<string, string | null>(async ({ read }, ids) => {
+  const rows = await currentJobsOfExperiments(read, ids);
   const current = new Map(rows.map(({ experimentId, jobId }) => [experimentId, jobId]));
   return ids.map((id) => current.get(id) ?? null);
 });
@@ -64,7 +62,7 @@ Experiment.implement({
     project: t.field({
       type: Project,
       description: 'The project that owns it.',
-      resolve: ({ projectId }, _, context) => projectOf(context, projectId),
+      resolve: ({ projectId }, _, context, info) => projectOf(context, projectId, info),
     }),
     hyperparameters: t.expose('hyperparameters', {
       type: 'JSONObject',
@@ -88,10 +86,7 @@ Experiment.implement({
       type: Job,
       nullable: true,
       description: 'Its first job that has not ended. Null: all have ended, or this key may not see it.',
-      resolve: async ({ id }, _, context) => {
-        const jobId = await currentJobOf.load(context, id);
-        return jobId === null ? null : jobById.load(context, jobId);
-      },
+      resolve: async ({ id }, _, context, info) => shownJob(context, await currentJobOf.load(context, id), info),
     }),
     jobs: t.field({
       type: JobConnection,
@@ -108,7 +103,7 @@ const ExperimentConnection = defineConnection('Experiment', Experiment, 'experim
 
 function experimentsOf(context: Context, projectId: string): List<ExperimentRow> {
   requireRight(viewerOf(context), 'readExperiments');
-  const { read } = context.domain.store;
+  const { read } = context;
   return {
     positionOf: ({ id }) => [id],
     read: (slice) => listExperiments(read, { projectId }, slice),
@@ -121,6 +116,7 @@ builder.objectField(Project, 'experiments', (t) =>
     type: ExperimentConnection,
     description: 'Its experiments, newest first.',
     args: pageArgs,
+    extensions: reads<ProjectRow>('id'),
     resolve: ({ id }, args, context) => connect(args, experimentsOf(context, id)),
   }),
 );

@@ -1,10 +1,13 @@
+import type { GraphQLResolveInfo } from 'graphql';
 import { requireRight, scopeOf, sees } from '../domain/access/rights.ts';
 import { IdempotencyConflict, InvalidInput, InvalidState, NotFound } from '../domain/core/refusals.ts';
 import { gone } from '../domain/core/request-refusals.ts';
 import { createProject, deleteProject, updateProject } from '../domain/jobs/projects.ts';
 import { countProjects, listProjects, projectsByIds } from '../store/queries/projects.ts';
 import type { ProjectRow } from '../store/schema/tables.ts';
+import { chooseColumns, forEachChoice } from '../store/statements/choice.ts';
 import { builder } from './core/builder.ts';
+import { chosenColumns } from './core/chosen-columns.ts';
 import { connect, defineConnection, type List, pageArgs } from './core/connections.ts';
 import { type Context, viewerOf } from './core/context.ts';
 import { defineMutation } from './core/errors.ts';
@@ -15,22 +18,32 @@ import { IN_ITS_ROW } from './core/sizes.ts';
 import { StepInput, StepTemplate } from './jobs/templates.ts';
 
 /** Null when there is none or the caller may not see it. */
-export const projectById = defineLoader<string, ProjectRow | null>(async (context, ids) => {
-  const principal = viewerOf(context);
-  const rows = await projectsByIds(context.domain.store.read, ids);
-  return byId(
-    ids,
-    rows.filter(({ id }) => sees(principal, { projectId: id })),
-  );
-});
-readNodes('Project', projectById);
+const projectByIdOf = forEachChoice((choice) =>
+  defineLoader<string, ProjectRow | null>(async (context, ids) => {
+    const principal = viewerOf(context);
+    const rows = await projectsByIds(choice)(context.read, ids);
+    return byId(
+      ids,
+      rows.filter(({ id }) => sees(principal, { projectId: id })),
+    );
+  }),
+);
+readNodes('Project', (context, id, info) => projectByIdOf(chosenColumns(info, { type: 'Project' })).load(context, id));
+
+/** The project for a field, with what is selected of it. Null as above. */
+export const shownProject = (context: Context, id: string | null, info: GraphQLResolveInfo): Promise<ProjectRow | null> | null =>
+  id === null ? null : projectByIdOf(chosenColumns(info)).load(context, id);
+
+/** Whether the caller sees such a project. */
+export const seesProject = async (context: Context, id: string): Promise<boolean> =>
+  (await projectByIdOf(chooseColumns(['id'])).load(context, id)) !== null;
 
 /**
  * The project of an object that the caller may see: it may see the project too. Throws NOT_FOUND
  * when the project was deleted meanwhile.
  */
-export async function projectOf(context: Context, projectId: string): Promise<ProjectRow> {
-  const project = await projectById.load(context, projectId);
+export async function projectOf(context: Context, projectId: string, info: GraphQLResolveInfo): Promise<ProjectRow> {
+  const project = await shownProject(context, projectId, info);
   if (!project) throw gone('project', projectId);
   return project;
 }
@@ -62,7 +75,7 @@ function allProjects(context: Context): List<ProjectRow> {
   const principal = viewerOf(context);
   requireRight(principal, 'readProjects');
   const of = scopeOf(principal);
-  const { read } = context.domain.store;
+  const { read } = context;
   return {
     positionOf: ({ id }) => [id],
     read: (slice) => listProjects(read, of, slice),
@@ -76,7 +89,7 @@ builder.queryFields((t) => ({
     nullable: true,
     description: 'The project with this id. Null when there is none or this key may not see it.',
     args: { id: t.arg.id({ required: true, description: 'Its id: `proj_…`.' }) },
-    resolve: (_, { id }, context) => projectById.load(context, id),
+    resolve: (_, { id }, context, info) => shownProject(context, id, info),
   }),
   projects: t.field({
     type: ProjectConnection,

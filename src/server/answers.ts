@@ -1,4 +1,5 @@
 import { type ExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { stringify } from '../text/json-text.ts';
 import type { Mask } from './errors.ts';
 import type { Call } from './watch/call.ts';
 
@@ -28,11 +29,11 @@ export class Answers {
   /** `call` is the request. A shared frame has none. */
   of(result: ExecutionResult, call?: Call): Answer {
     if (!result.errors || result.errors.length === 0) {
-      return { outcome: 'data', code: 'OK', limit: null, text: JSON.stringify({ data: result.data }) };
+      return { outcome: 'data', code: 'OK', limit: null, text: stringify({ data: result.data }) };
     }
     if (!('data' in result)) return this.refusal(result.errors, call);
     const errors = result.errors.map((error) => this.mask(error, call));
-    const text = JSON.stringify({ errors, data: result.data });
+    const text = stringify({ errors, data: result.data });
     return { outcome: result.data == null ? 'null' : 'data', code: codeOf(errors), limit: limitOf(errors), text };
   }
 

@@ -35,6 +35,8 @@ export interface ServerParts<C extends object> {
       readonly requestId?: string;
       readonly lend?: (bytes: number) => void;
       readonly charge?: (characters: number) => void;
+      /** Documents stay text: Answers writes them as they are stored. */
+      readonly areTexts?: boolean;
     },
   ): C;
   /**

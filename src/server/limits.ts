@@ -111,7 +111,8 @@ export const DEFAULT_LIMITS = {
   directives: 10,
   pageSize: 100,
   cost: 10_000,
-  answerBytes: 64_000_000,
+  // Written in some 20 ms. A page of a hundred jobs has 80 kB for each.
+  answerBytes: 8_000_000,
   // A few frames (`frameBytes` in domain/core/limits.ts), so that the next one is ready when one is
   // sent.
   connectionUnsentBytes: 1_048_576,

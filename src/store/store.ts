@@ -33,6 +33,8 @@ export interface Placeholder<P> {
 export interface Statement<P, R> {
   /** Its unique name, at most 63 bytes: PostgreSQL keeps the prepared statement under it. */
   readonly name: string;
+  /** Whether it reads the lists of many, which together may be of any length. */
+  readonly isList: boolean;
   build(db: Database, t: Tables, $: Placeholder<P>, dialect: Dialect): Preparable<R>;
 }
 
@@ -62,6 +64,10 @@ export interface Dialect {
    * Z in lower case.
    */
   contains(column: SQLWrapper, part: SQLWrapper): SQL;
+  /** How many bytes a column of JSON has. */
+  bytes(column: SQLWrapper): SQL;
+  /** The text of a column of JSON, not parsed. */
+  text(column: SQLWrapper): SQL;
 }
 
 /** The common part of Drizzle's builders. */
@@ -77,9 +83,10 @@ export const statements: ReadonlyMap<string, Statement<never, unknown>> = named;
 export function statement<P extends object, R>(
   name: string,
   build: (db: Database, t: Tables, $: Placeholder<P>, dialect: Dialect) => Preparable<R>,
+  { isList = false }: { isList?: boolean } = {},
 ): Statement<P, R> {
   if (named.has(name) || name.length > 63) throw new Error(`A statement needs a short name of its own: ${name}`);
-  const made: Statement<P, R> = { name, build };
+  const made: Statement<P, R> = { name, build, isList };
   named.set(name, made);
   return made;
 }
@@ -90,6 +97,10 @@ export interface Queries {
   readonly t: Tables;
   readonly dialect: Dialect;
   run<P, R>(query: Statement<P, R>, values: P): Promise<R>;
+  /** The most rows that such lists may have: `run` throws when it gets so many. Default: any number. */
+  readonly mostRows?: number;
+  /** Runs a query that is built for this call. */
+  runUnnamed<R>(build: () => Preparable<R>): Promise<R>;
 }
 
 /**

@@ -14,7 +14,7 @@ import { describeEnum } from '../core/enums.ts';
 import { byId, defineLoader } from '../core/loaders.ts';
 import { Node, readNodes } from '../core/node.ts';
 import { Project } from '../core/nouns.ts';
-import { projectById } from '../projects.ts';
+import { shownProject } from '../projects.ts';
 
 const AuditAction = describeEnum<AuditActionWord>('AuditAction', 'An action that the audit trail records.', {
   KEY_CREATED: 'A key was created. The key that every new job gets is not recorded here: its JOB_CREATED event covers it.',
@@ -74,7 +74,7 @@ const AuditEntry = builder.objectRef<AuditEntryRow>('AuditEntry').implement({
       type: Project,
       nullable: true,
       description: 'That project. Null if it was deleted.',
-      resolve: ({ projectId }, _, context) => (projectId === null ? null : projectById.load(context, projectId)),
+      resolve: ({ projectId }, _, context, info) => shownProject(context, projectId, info),
     }),
     changes: t.expose('changes', {
       type: 'JSONObject',
@@ -91,7 +91,7 @@ const AuditEntry = builder.objectRef<AuditEntryRow>('AuditEntry').implement({
 
 const auditEntryById = defineLoader<string, AuditEntryRow | null>(async (context, ids) => {
   const principal = viewerOf(context);
-  const rows = may(principal, rightToRead.AuditEntry) ? await auditEntriesByIds(context.domain.store.read, ids) : [];
+  const rows = may(principal, rightToRead.AuditEntry) ? await auditEntriesByIds(context.read, ids) : [];
   return byId(
     ids,
     rows.filter(({ projectId }) => sees(principal, { projectId })),
@@ -117,7 +117,7 @@ const AuditEntryConnection = defineConnection('AuditEntry', AuditEntry, 'entries
 function auditEntriesOf(context: Context, filter: typeof AuditFilter.$inferInput): List<AuditEntryRow> {
   const principal = viewerOf(context);
   requireRight(principal, 'readAudit');
-  const { read } = context.domain.store;
+  const { read } = context;
   const { projectId: ownId } = scopeOf(principal);
   const { projectId = null, subjectId = null, subjectTypes = null, actions = null, actor = null, since = null, until = null } = filter;
   // PostgreSQL's text cannot hold NUL, so no stored value has one.

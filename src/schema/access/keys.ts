@@ -11,13 +11,13 @@ import { byId, defineLoader } from '../core/loaders.ts';
 import { Node, readNodes } from '../core/node.ts';
 import { ApiKey, Device, Job, Project } from '../core/nouns.ts';
 import { deviceById } from '../devices.ts';
-import { jobById } from '../jobs/jobs.ts';
-import { projectById } from '../projects.ts';
+import { shownJob } from '../jobs/jobs.ts';
+import { shownProject } from '../projects.ts';
 
 /** Null when there is none or the caller may not see it. */
 const apiKeyById = defineLoader<string, ApiKeyRow | null>(async (context, ids) => {
   const principal = viewerOf(context);
-  const rows = await apiKeysByIds(context.domain.store.read, ids);
+  const rows = await apiKeysByIds(context.read, ids);
   return byId(
     ids,
     rows.filter((row) => seesKey(principal, row)),
@@ -42,13 +42,13 @@ ApiKey.implement({
       type: Project,
       nullable: true,
       description: 'The only project that it sees. Null: it is for all projects, or for `job` or `device`.',
-      resolve: ({ projectId }, _, context) => (projectId === null ? null : projectById.load(context, projectId)),
+      resolve: ({ projectId }, _, context, info) => shownProject(context, projectId, info),
     }),
     job: t.field({
       type: Job,
       nullable: true,
       description: 'The only job that it sees. Null unless its kind is JOB or WATCH.',
-      resolve: ({ jobId }, _, context) => (jobId === null ? null : jobById.load(context, jobId)),
+      resolve: ({ jobId }, _, context, info) => shownJob(context, jobId, info),
     }),
     device: t.field({
       type: Device,
@@ -100,15 +100,16 @@ function visibleKinds(principal: Principal, kinds: readonly PrincipalKindWord[])
 function keysOf(context: Context, asked: Omit<ApiKeysOf, 'projectId' | 'now'>): List<ApiKeyRow> {
   const principal = viewerOf(context);
   requireRight(principal, 'readJobKeys');
-  const { store, clock } = context.domain;
+  const { read } = context;
+  const { clock } = context.domain;
   const kinds = visibleKinds(principal, asked.kinds);
   const of: ApiKeysOf = { ...asked, kinds, projectId: scopeOf(principal).projectId, now: clock.now() };
   // PostgreSQL's text cannot hold NUL, so no id has one.
   const isOfNothing = [of.jobId, of.deviceId].some((id) => id?.includes('\0'));
   return {
     positionOf: ({ id }) => [id],
-    read: async (slice) => (isOfNothing ? [] : listApiKeys(store.read, of, slice)),
-    count: async () => (isOfNothing ? 0 : countApiKeys(store.read, of)),
+    read: async (slice) => (isOfNothing ? [] : listApiKeys(read, of, slice)),
+    count: async () => (isOfNothing ? 0 : countApiKeys(read, of)),
   };
 }
 

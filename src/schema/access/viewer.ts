@@ -4,8 +4,8 @@ import { viewerOf } from '../core/context.ts';
 import { PrincipalKind, Role } from '../core/enums.ts';
 import { Device, Job, Project } from '../core/nouns.ts';
 import { deviceById } from '../devices.ts';
-import { jobById } from '../jobs/jobs.ts';
-import { projectById } from '../projects.ts';
+import { shownJob } from '../jobs/jobs.ts';
+import { shownProject } from '../projects.ts';
 
 const Viewer = builder.objectRef<Principal>('Viewer').implement({
   description: 'The caller: the key that came with the request.',
@@ -17,13 +17,13 @@ const Viewer = builder.objectRef<Principal>('Viewer').implement({
       type: Project,
       nullable: true,
       description: 'The only project that it sees. Null: all projects.',
-      resolve: ({ projectId }, _, context) => (projectId === null ? null : projectById.load(context, projectId)),
+      resolve: ({ projectId }, _, context, info) => shownProject(context, projectId, info),
     }),
     job: t.field({
       type: Job,
       nullable: true,
       description: 'The only job that it sees. Null unless its kind is JOB or WATCH.',
-      resolve: ({ jobId }, _, context) => (jobId === null ? null : jobById.load(context, jobId)),
+      resolve: ({ jobId }, _, context, info) => shownJob(context, jobId, info),
     }),
     device: t.field({
       type: Device,

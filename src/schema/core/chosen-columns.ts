@@ -21,21 +21,29 @@ export const reads = <Row>(...columns: readonly (keyof Row & string)[]) => ({ re
 type Document = Pick<GraphQLResolveInfo, 'schema' | 'fragments'>;
 
 /** Cached by AST node: a document is parsed once and executed many times. */
-const chosen = new WeakMap<object, Choice>();
+const chosen = new WeakMap<object, Map<string | undefined, Choice>>();
 
-/** The columns to read for a field that returns objects, or a connection of objects. */
-export function chosenColumns(info: GraphQLResolveInfo): Choice {
+/**
+ * The columns to read for a field that returns objects, or a connection of objects. `type`: that of
+ * the object, for a field that returns an interface. `also`: what the resolver itself needs.
+ */
+export function chosenColumns(
+  info: GraphQLResolveInfo,
+  { type: name, also = [] }: { type?: string; also?: readonly string[] } = {},
+): Choice {
   const [node] = info.fieldNodes;
   if (node?.selectionSet === undefined || info.fieldNodes.length > 1) return ALL_COLUMNS;
-  let choice = chosen.get(node);
+  const ofNode = chosen.get(node) ?? new Map<string | undefined, Choice>();
+  chosen.set(node, ofNode);
+  let choice = ofNode.get(name);
   if (!choice) {
-    const columns = new Set<string>();
-    const type = getNamedType(info.returnType);
+    const columns = new Set<string>(also);
+    const type = name === undefined ? getNamedType(info.returnType) : info.schema.getType(name);
     const isKnown =
       isObjectType(type) &&
       (isConnection(type) ? readPage(info, type, node.selectionSet, columns) : readRow(info, type, node.selectionSet, columns));
     choice = isKnown ? chooseColumns(columns) : ALL_COLUMNS;
-    chosen.set(node, choice);
+    ofNode.set(name, choice);
   }
   return choice;
 }

@@ -4,6 +4,8 @@ import type { Principal } from '../../domain/access/principal.ts';
 import type { Domain } from '../../domain/core/domain.ts';
 import { noKey } from '../../domain/core/request-refusals.ts';
 import type { Wakeups } from '../../realtime/wakeups.ts';
+import { WeighedReads } from '../../store/statements/weighed.ts';
+import type { Queries } from '../../store/store.ts';
 import { Loaders } from './loaders.ts';
 import { ResponseBudget } from './response-budget.ts';
 
@@ -14,6 +16,8 @@ import { ResponseBudget } from './response-budget.ts';
 export interface Context {
   readonly domain: Domain;
   readonly wakeups: Wakeups;
+  /** What is committed, as far as the answer has room for it. */
+  readonly read: Queries;
   /** Null: the request had no key. Resolvers call `viewerOf`. */
   readonly principal: Principal | null;
   readonly loaders: Loaders;
@@ -39,22 +43,26 @@ export interface Execution {
   /** Called before a large read, and after it: see ResponseBudget. */
   readonly lend?: (bytes: number) => void;
   readonly charge?: (characters: number) => void;
+  /** Documents stay the text that is stored (text/json-text.ts). Default: they are parsed. */
+  readonly areTexts?: boolean;
 }
 
 export function createContext(
   parts: ContextParts,
   principal: Principal | null,
-  { signal, requestId, lend, charge }: Execution = {},
+  { signal, requestId, lend, charge, areTexts = false }: Execution = {},
 ): Context {
   const { wakeups, serverLimits = {} } = parts;
   const domain = requestId === undefined ? parts.domain : { ...parts.domain, requestId: () => requestId };
+  const budget = new ResponseBudget(serverLimits.answerBytes ?? Number.POSITIVE_INFINITY, lend, charge);
   const context = {
     domain,
+    read: new WeighedReads(domain.store.read, { room: budget.room, areTexts }),
     wakeups,
     serverLimits,
     principal,
     loaders: new Loaders(),
-    budget: new ResponseBudget(serverLimits.answerBytes ?? Number.POSITIVE_INFINITY, lend, charge),
+    budget,
   };
   return signal ? { ...context, signal } : context;
 }

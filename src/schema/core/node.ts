@@ -1,5 +1,6 @@
 /** `node` and `nodes`: any object by its id. */
 
+import type { GraphQLResolveInfo } from 'graphql';
 import { rightToRead } from '../../domain/access/operations.ts';
 import { may } from '../../domain/access/rights.ts';
 import { type NodeType, typeOfId } from '../../domain/core/ids.ts';
@@ -11,20 +12,21 @@ interface Identified {
   readonly id: string;
 }
 
-const loaders = new Map<NodeType, Loader<string, Identified | null>>();
+type Read = (context: Context, id: string, info: GraphQLResolveInfo) => Promise<Identified | null> | null;
+const reads = new Map<NodeType, Read>();
 
 /**
- * Registers how rows of a type are read by id. The loader returns null for rows that do not exist
- * or that the caller may not see.
+ * Registers how rows of a type are read by id: null for rows that do not exist or that the caller
+ * may not see.
  */
-export function readNodes(type: NodeType, loader: Loader<string, Identified | null>): void {
-  loaders.set(type, loader);
+export function readNodes(type: NodeType, read: Loader<string, Identified | null> | Read): void {
+  reads.set(type, typeof read === 'function' ? read : (context, id) => read.load(context, id));
 }
 
-function load(context: Context, id: string): Promise<Identified | null> | null {
+function load(context: Context, id: string, info: GraphQLResolveInfo): Promise<Identified | null> | null {
   const type = typeOfId(id);
   if (type === null || !may(viewerOf(context), rightToRead[type])) return null;
-  return loaders.get(type)?.load(context, id) ?? null;
+  return reads.get(type)?.(context, id, info) ?? null;
 }
 
 export const Node = builder.interfaceRef<Identified>('Node').implement({
@@ -45,7 +47,7 @@ builder.queryField('node', (t) =>
     nullable: true,
     description: 'The object with this id, of any type. Null when there is none or this key may not see it.',
     args: { id: t.arg.id({ required: true, description: 'The id of any Node: `job_…`, `step_…`, `dev_…`.' }) },
-    resolve: (_, { id }, context) => viewerOf(context) && load(context, id),
+    resolve: (_, { id }, context, info) => viewerOf(context) && load(context, id, info),
   }),
 );
 
@@ -56,9 +58,9 @@ builder.queryField('nodes', (t) =>
     nullable: { list: false, items: true },
     description: 'The objects with these ids, in the same order. An entry is null when there is no such object or this key may not see it.',
     args: { ids: t.arg.idList({ required: true, description: 'Ids of any nodes: at most 100.' }) },
-    resolve: (_, { ids }, context) => {
+    resolve: (_, { ids }, context, info) => {
       viewerOf(context);
-      return ids.map((id) => load(context, id));
+      return ids.map((id) => load(context, id, info));
     },
   }),
 );

@@ -5,6 +5,8 @@
  */
 import type { GraphQLFieldResolver } from 'graphql';
 import { limitExceeded } from '../../domain/core/request-refusals.ts';
+import type { Room } from '../../store/statements/weighed.ts';
+import { JsonText } from '../../text/json-text.ts';
 import type { Context } from './context.ts';
 
 /** Shorter texts are not counted: the cost of the answer bounds their number. */
@@ -43,9 +45,27 @@ export class ResponseBudget {
    * too, even if it is not serialized yet. Throws LIMIT_EXCEEDED.
    */
   hold(bytes: number): void {
+    this.#keep(bytes);
+    this.#lend(bytes);
+  }
+
+  /**
+   * The room for rows of the store. They are not lent memory: a mutation that has taken effect is
+   * answered also when others read too slowly.
+   */
+  get room(): Room {
+    const left = () => Math.min(this.#allowed - this.#held, Number.MAX_SAFE_INTEGER);
+    return {
+      get bytes() {
+        return left();
+      },
+      take: (bytes) => this.#keep(bytes),
+    };
+  }
+
+  #keep(bytes: number): void {
     this.#held += bytes;
     if (this.#held > this.#allowed) throw limitExceeded.answer(this.#allowed);
-    this.#lend(bytes);
   }
 
   /**
@@ -90,6 +110,7 @@ export const charactersBeyond = (usually: number, list: unknown): number =>
  */
 export function charactersOf(value: unknown): number {
   if (typeof value === 'string') return value.length;
+  if (value instanceof JsonText) return value.text.length;
   let characters = 0;
   const open = [value];
   while (open.length > 0) {

@@ -1,7 +1,6 @@
 import type { Domain } from '../../domain/core/domain.ts';
 import type { ComparisonOperator as ComparisonOperatorWord, TerminationCriterion as Criterion } from '../../domain/core/vocabulary.ts';
 import { isMet } from '../../domain/federation/termination.ts';
-import type { ShownJob } from '../../store/queries/jobs.ts';
 import type { RoundRow } from '../../store/schema/tables.ts';
 import { builder } from '../core/builder.ts';
 import { ComparisonOperator } from '../core/enums.ts';
@@ -20,9 +19,9 @@ type Shown =
 /**
  * The criteria, and whether each holds now. For a job that has ended: whether it held at the end.
  */
-export function criteriaOf(domain: Domain, criteria: readonly Criterion[], job: ShownJob, rounds: readonly RoundRow[]): Shown[] {
+export function criteriaOf(domain: Domain, criteria: readonly Criterion[], finishedAt: Date | null, rounds: readonly RoundRow[]): Shown[] {
   const succeeded = rounds.filter(({ status }) => status === 'SUCCEEDED');
-  const now = job.finishedAt ?? domain.clock.now();
+  const now = finishedAt ?? domain.clock.now();
   const progress = {
     startedAt: rounds[0]?.startedAt ?? now,
     now,

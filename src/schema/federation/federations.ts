@@ -1,6 +1,8 @@
 import { federationsOfJobs } from '../../store/queries/federations.ts';
+import type { ShownJob } from '../../store/queries/jobs.ts';
 import type { FederationRow, RoundRow } from '../../store/schema/tables.ts';
 import { builder } from '../core/builder.ts';
+import { reads } from '../core/chosen-columns.ts';
 import type { Context } from '../core/context.ts';
 import { DeviceSelectionStrategy } from '../core/enums.ts';
 import { defineLoader } from '../core/loaders.ts';
@@ -8,13 +10,13 @@ import { Device, Fragment, Job } from '../core/nouns.ts';
 import { IN_ITS_ROW, SOME } from '../core/sizes.ts';
 import { fragmentOf, startModelOf } from '../files/fragments.ts';
 import { Container } from '../jobs/containers.ts';
-import { jobById, jobOf } from '../jobs/jobs.ts';
+import { jobWith } from '../jobs/jobs.ts';
 import { criteriaOf, TerminationCriterion } from './criteria.ts';
 import { DeviceModel, modelsOfRound, participantsOfRound, Round, roundsOfJob } from './rounds.ts';
 
 /** The federation of a job that the caller may see. Null: it is not a federated job. */
-const federationOf = defineLoader<string, FederationRow | null>(async ({ domain }, jobIds) => {
-  const found = new Map((await federationsOfJobs(domain.store.read, jobIds)).map((row) => [row.jobId, row]));
+const federationOf = defineLoader<string, FederationRow | null>(async ({ read }, jobIds) => {
+  const found = new Map((await federationsOfJobs(read, jobIds)).map((row) => [row.jobId, row]));
   return jobIds.map((id) => found.get(id) ?? null);
 });
 
@@ -40,7 +42,12 @@ const Federation = builder.objectRef<FederationRow>('Federation').implement({
       size: IN_ITS_ROW,
       description: 'The job ends as SUCCEEDED as soon as any of these conditions holds. Empty: the job has one round.',
       resolve: async ({ jobId, terminationCriteria }, _, context) =>
-        criteriaOf(context.domain, terminationCriteria, await jobOf(context, jobId), await roundsOfJob.load(context, jobId)),
+        criteriaOf(
+          context.domain,
+          terminationCriteria,
+          (await jobWith(context, jobId, 'finishedAt'))?.finishedAt ?? null,
+          await roundsOfJob.load(context, jobId),
+        ),
     }),
     roundDeadlineSeconds: t.exposeFloat('roundDeadlineSeconds', {
       nullable: true,
@@ -74,7 +81,7 @@ const Federation = builder.objectRef<FederationRow>('Federation').implement({
         'The model that the first round starts from. Null: there is none, the job still waits in its experiment, or this key may not ' +
         'see it.',
       resolve: async ({ jobId }, _, context) => {
-        const startModelId = (await jobById.load(context, jobId))?.startModelId ?? null;
+        const startModelId = (await jobWith(context, jobId, 'startModelId'))?.startModelId ?? null;
         return startModelOf(context, { jobId, startModelId });
       },
     }),
@@ -113,6 +120,7 @@ builder.objectField(Job, 'federation', (t) =>
     type: Federation,
     nullable: true,
     description: 'Its federated part. Null: it is not a federated job.',
+    extensions: reads<ShownJob>('id', 'isFederated'),
     resolve: ({ id, isFederated }, _, context) => (isFederated ? federationOf.load(context, id) : null),
   }),
 );

@@ -1,7 +1,9 @@
 import { devicesByIds } from '../../store/queries/devices.ts';
 import { roundsOfJobs, shownParticipants } from '../../store/queries/federations.ts';
+import type { ShownStep } from '../../store/queries/steps.ts';
 import type { DeviceRow, FragmentRow, ParticipantRow, RoundRow } from '../../store/schema/tables.ts';
 import { builder } from '../core/builder.ts';
+import { reads } from '../core/chosen-columns.ts';
 import type { Context } from '../core/context.ts';
 import { ParticipantStatus, RoundStatus, StepPart } from '../core/enums.ts';
 import { byId, defineLoader, grouped } from '../core/loaders.ts';
@@ -11,8 +13,8 @@ import { fragmentOf, startModelOf } from '../files/fragments.ts';
 import { stepOf } from '../steps/steps.ts';
 
 /** In order of number, for a job that the caller may see. */
-export const roundsOfJob = defineLoader<string, RoundRow[]>(async ({ domain }, jobIds) =>
-  grouped(jobIds, await roundsOfJobs(domain.store.read, jobIds), ({ jobId }) => jobId),
+export const roundsOfJob = defineLoader<string, RoundRow[]>(async ({ read }, jobIds) =>
+  grouped(jobIds, await roundsOfJobs(read, jobIds), ({ jobId }) => jobId),
 );
 
 /** The round of a job that the caller may see. Null: there is none with this number. */
@@ -25,7 +27,7 @@ export async function roundOf(context: Context, jobId: string, number: number): 
  * The device of an object that the caller may see: it may see the device too. A key of one job sees
  * only the devices of that job. Null: the device was deleted.
  */
-const deviceOf = defineLoader<string, DeviceRow | null>(async ({ domain }, ids) => byId(ids, await devicesByIds(domain.store.read, ids)));
+const deviceOf = defineLoader<string, DeviceRow | null>(async ({ read }, ids) => byId(ids, await devicesByIds(read, ids)));
 
 interface ShownParticipant extends ParticipantRow {
   readonly device: DeviceRow;
@@ -36,7 +38,7 @@ const participantsOf = defineLoader<string, ShownParticipant[]>((context, keys) 
   Promise.all(
     keys.map(async (key) => {
       const [jobId = '', round = ''] = key.split(' ');
-      const rows = await context.domain.store.read.run(shownParticipants, { jobId, round: Number(round) });
+      const rows = await context.read.run(shownParticipants, { jobId, round: Number(round) });
       const shown = rows.map(async (row) => {
         const device = await deviceOf.load(context, row.deviceId);
         return device && { ...row, device };
@@ -107,7 +109,7 @@ export const Round = builder.objectRef<RoundRow>('Round').implement({
     submitted: t.int({
       description: 'The number of models that arrived in time.',
       resolve: async (round, _, context) =>
-        (await context.domain.store.read.run(shownParticipants, { jobId: round.jobId, round: round.number })).filter(
+        (await context.read.run(shownParticipants, { jobId: round.jobId, round: round.number })).filter(
           ({ status }) => status === 'SUBMITTED',
         ).length,
     }),
@@ -165,6 +167,7 @@ builder.objectFields(Step, (t) => ({
     type: Round,
     nullable: true,
     description: 'For a step of a federated job: its round. Otherwise null.',
+    extensions: reads<ShownStep>('jobId', 'round'),
     resolve: ({ jobId, round }, _, context) => (round === null ? null : roundOf(context, jobId, round)),
   }),
   part: t.expose('part', {

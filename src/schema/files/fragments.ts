@@ -12,7 +12,8 @@ import {
   listFragments,
 } from '../../store/queries/fragments.ts';
 import type { ShownJob } from '../../store/queries/jobs.ts';
-import type { FragmentRow } from '../../store/schema/tables.ts';
+import type { ShownStep } from '../../store/queries/steps.ts';
+import type { FragmentRow, ProjectRow } from '../../store/schema/tables.ts';
 import { builder } from '../core/builder.ts';
 import { reads } from '../core/chosen-columns.ts';
 import { connect, defineConnection, type List, pageArgs } from '../core/connections.ts';
@@ -24,7 +25,7 @@ import { Node, readNodes } from '../core/node.ts';
 import { Device, Fragment, Job, Project, Step } from '../core/nouns.ts';
 import type { Size } from '../core/sizes.ts';
 import { deviceById } from '../devices.ts';
-import { jobById } from '../jobs/jobs.ts';
+import { shownJob } from '../jobs/jobs.ts';
 import { projectOf } from '../projects.ts';
 import { stepById } from '../steps/steps.ts';
 
@@ -37,7 +38,7 @@ const TEXT: Size = { by: ['maxBytes'], usually: USUAL_TEXT_BYTES, perNode: 8_192
 /** Null when there is none or the caller may not see it. */
 export const fragmentById = defineLoader<string, FragmentRow | null>(async (context, ids) => {
   const principal = viewerOf(context);
-  const rows = await fragmentsByIds(context.domain.store.read, ids);
+  const rows = await fragmentsByIds(context.read, ids);
   return byId(
     ids,
     rows.filter((row) => seesFile(principal, row)),
@@ -49,9 +50,7 @@ readNodes('Fragment', fragmentById);
  * The file of an object that the caller may see: it may see the file too. The model that a job
  * starts from, for instance, belongs to another job. Null: the file was deleted.
  */
-export const fragmentOf = defineLoader<string, FragmentRow | null>(async ({ domain }, ids) =>
-  byId(ids, await fragmentsByIds(domain.store.read, ids)),
-);
+export const fragmentOf = defineLoader<string, FragmentRow | null>(async ({ read }, ids) => byId(ids, await fragmentsByIds(read, ids)));
 
 /**
  * The model that a job or one of its rounds starts from. It can be a file of another job: the job's
@@ -75,13 +74,13 @@ Fragment.implement({
     project: t.field({
       type: Project,
       description: 'The project that owns it.',
-      resolve: ({ projectId }, _, context) => projectOf(context, projectId),
+      resolve: ({ projectId }, _, context, info) => projectOf(context, projectId, info),
     }),
     job: t.field({
       type: Job,
       nullable: true,
       description: 'The job that it belongs to. Null for a file of the project itself, such as a start model.',
-      resolve: ({ jobId }, _, context) => (jobId === null ? null : jobById.load(context, jobId)),
+      resolve: ({ jobId }, _, context, info) => shownJob(context, jobId, info),
     }),
     step: t.field({
       type: Step,
@@ -169,7 +168,7 @@ interface Of {
 }
 
 function fragmentsOf(context: Context, { jobId, stepNumber }: Of, filter: typeof FragmentFilter.$inferInput | null | undefined) {
-  const { read } = context.domain.store;
+  const { read } = context;
   const asked = filter?.stepNumber ?? stepNumber;
   // A step has no files of another step.
   if ((stepNumber !== null && asked !== stepNumber) || isNoFilename(filter?.filename)) return nothing;
@@ -206,9 +205,10 @@ builder.objectFields(Job, (t) => ({
     nullable: true,
     description: 'Its newest READY file with this name. Null when there is none.',
     args: { filename: t.arg.string({ required: true, description: 'The filename, ignoring case.' }) },
-    resolve: async ({ id }, { filename }, { domain }) => {
+    extensions: reads<ShownJob>('id'),
+    resolve: async ({ id }, { filename }, { read }) => {
       if (isNoFilename(filename)) return null;
-      const [fragment] = await domain.store.read.run(latestFragmentOfJob, { id, filenameKey: filenameKeyOf(filename) });
+      const [fragment] = await read.run(latestFragmentOfJob, { id, filenameKey: filenameKeyOf(filename) });
       return fragment ?? null;
     },
   }),
@@ -219,6 +219,7 @@ builder.objectField(Step, 'fragments', (t) =>
     type: FragmentConnection,
     description: 'The files that it produced, newest first.',
     args: { ...filterArg, ...pageArgs },
+    extensions: reads<ShownStep>('jobId', 'number'),
     resolve: ({ jobId, number }, { filter, ...args }, context) =>
       connect(args, fragmentsOf(context, { jobId, stepNumber: number }, filter)),
   }),
@@ -230,9 +231,10 @@ builder.objectField(Project, 'latestFragment', (t) =>
     nullable: true,
     description: 'The newest READY file with this name in its successful jobs. Null when there is none.',
     args: { filename: t.arg.string({ required: true, description: 'The filename, ignoring case.' }) },
+    extensions: reads<ProjectRow>('id'),
     resolve: async ({ id }, { filename }, context) => {
       if (isNoFilename(filename)) return null;
-      const [row] = await context.domain.store.read.run(latestFragmentOfProject, { id, filenameKey: filenameKeyOf(filename) });
+      const [row] = await context.read.run(latestFragmentOfProject, { id, filenameKey: filenameKeyOf(filename) });
       return row && sees(viewerOf(context), row.fragment) ? row.fragment : null;
     },
   }),

@@ -12,7 +12,7 @@ import {
   modelVersionsByIds,
   type ShownModelVersion,
 } from '../../store/queries/models.ts';
-import type { FragmentRow, ModelRow } from '../../store/schema/tables.ts';
+import type { FragmentRow, ModelRow, ProjectRow } from '../../store/schema/tables.ts';
 import { builder } from '../core/builder.ts';
 import { reads } from '../core/chosen-columns.ts';
 import { connect, defineConnection, type List, pageArgs } from '../core/connections.ts';
@@ -21,21 +21,19 @@ import { byId, defineLoader } from '../core/loaders.ts';
 import { Node, readNodes } from '../core/node.ts';
 import { Fragment, Job, Model, ModelVersion, Project } from '../core/nouns.ts';
 import { SOME } from '../core/sizes.ts';
-import { jobById } from '../jobs/jobs.ts';
+import { jobWith, shownJob } from '../jobs/jobs.ts';
 import { projectOf } from '../projects.ts';
 import { Metric, newestMetrics } from '../streams/metrics.ts';
 import { fragmentOf } from './fragments.ts';
 
 // The models and versions of an object that the caller may see: it may see them too.
-const modelOf = defineLoader<string, ModelRow | null>(async ({ domain }, ids) => byId(ids, await modelsByIds(domain.store.read, ids)));
-const versionOf = defineLoader<string, ShownModelVersion | null>(async ({ domain }, ids) =>
-  byId(ids, await modelVersionsByIds(domain.store.read, ids)),
-);
+const modelOf = defineLoader<string, ModelRow | null>(async ({ read }, ids) => byId(ids, await modelsByIds(read, ids)));
+const versionOf = defineLoader<string, ShownModelVersion | null>(async ({ read }, ids) => byId(ids, await modelVersionsByIds(read, ids)));
 
 /** Null when there is none or the caller may not see it. */
 const modelById = defineLoader<string, ModelRow | null>(async (context, ids) => {
   const principal = viewerOf(context);
-  const rows = may(principal, rightToRead.Model) ? await modelsByIds(context.domain.store.read, ids) : [];
+  const rows = may(principal, rightToRead.Model) ? await modelsByIds(context.read, ids) : [];
   return byId(
     ids,
     rows.filter((row) => sees(principal, { projectId: row.projectId })),
@@ -46,7 +44,7 @@ readNodes('Model', modelById);
 /** Null when there is none or the caller may not see it. */
 const versionById = defineLoader<string, ShownModelVersion | null>(async (context, ids) => {
   const principal = viewerOf(context);
-  const rows = may(principal, rightToRead.ModelVersion) ? await modelVersionsByIds(context.domain.store.read, ids) : [];
+  const rows = may(principal, rightToRead.ModelVersion) ? await modelVersionsByIds(context.read, ids) : [];
   return byId(
     ids,
     rows.filter((row) => sees(principal, { projectId: row.projectId })),
@@ -66,7 +64,7 @@ Model.implement({
     project: t.field({
       type: Project,
       description: 'The project that owns it.',
-      resolve: ({ projectId }, _, context) => projectOf(context, projectId),
+      resolve: ({ projectId }, _, context, info) => projectOf(context, projectId, info),
     }),
     versions: t.field({
       type: VersionConnection,
@@ -80,7 +78,7 @@ Model.implement({
 });
 
 function versionsOf(context: Context, modelId: string): List<ShownModelVersion> {
-  const { read } = context.domain.store;
+  const { read } = context;
   const of = { modelId, jobId: scopeOf(viewerOf(context)).jobId };
   return {
     positionOf: ({ number, id }) => [number, id],
@@ -104,7 +102,7 @@ ModelVersion.implement({
       type: Job,
       nullable: true,
       description: 'The job that created it. Null: the job was deleted, or this key may not see it.',
-      resolve: ({ jobId }, _, context) => (jobId === null ? null : jobById.load(context, jobId)),
+      resolve: ({ jobId }, _, context, info) => shownJob(context, jobId, info),
     }),
     fragment: t.field({
       type: Fragment,
@@ -116,7 +114,7 @@ ModelVersion.implement({
       size: SOME,
       description: 'The newest value of each metric of its job, ordered by name. Empty when `job` is null.',
       resolve: async ({ jobId }, _, context) => {
-        const job = jobId === null ? null : await jobById.load(context, jobId);
+        const job = jobId === null ? null : await jobWith(context, jobId, 'id');
         return job ? newestMetrics(context, job.id) : [];
       },
     }),
@@ -137,7 +135,7 @@ const ModelConnection = defineConnection('Model', Model, 'models');
 
 function modelsOf(context: Context, projectId: string): List<ModelRow> {
   requireRight(viewerOf(context), 'readModels');
-  const { read } = context.domain.store;
+  const { read } = context;
   return {
     positionOf: ({ id }) => [id],
     read: (slice) => listModels(read, { projectId }, slice),
@@ -150,6 +148,7 @@ builder.objectField(Project, 'models', (t) =>
     type: ModelConnection,
     description: 'Its models, newest first.',
     args: pageArgs,
+    extensions: reads<ProjectRow>('id'),
     resolve: ({ id }, args, context) => connect(args, modelsOf(context, id)),
   }),
 );
@@ -158,11 +157,11 @@ builder.objectField(Project, 'models', (t) =>
  * The model that a job starts from. Another job made it, but the job's own key and the leases of
  * its steps may read it.
  */
-const startModelOf = async (context: Context, { startModelId }: ShownJob): Promise<FragmentRow | null> =>
+const startModelOf = async (context: Context, { startModelId }: Pick<ShownJob, 'startModelId'>): Promise<FragmentRow | null> =>
   startModelId === null ? null : fragmentOf.load(context, startModelId);
 
-const modelBytes = defineLoader<string, number>(async ({ domain }, jobIds) => {
-  const found = new Map((await modelBytesOfJobs(domain.store.read, jobIds)).map(({ jobId, bytes }) => [jobId, bytes]));
+const modelBytes = defineLoader<string, number>(async ({ read }, jobIds) => {
+  const found = new Map((await modelBytesOfJobs(read, jobIds)).map(({ jobId, bytes }) => [jobId, bytes]));
   return jobIds.map((id) => found.get(id) ?? 0);
 });
 
@@ -173,6 +172,7 @@ builder.objectFields(Job, (t) => ({
     type: Model,
     nullable: true,
     description: 'The model that it adds a version to, or has created. Null: there is none, or none yet.',
+    extensions: reads<ShownJob>('modelId'),
     resolve: ({ modelId }, _, context) => (modelId === null ? null : modelOf.load(context, modelId)),
   }),
   modelVersion: t.field({
@@ -186,6 +186,7 @@ builder.objectFields(Job, (t) => ({
     type: ModelVersion,
     nullable: true,
     description: 'The version that it was created to start from. Null: none was given, or this key may not see it.',
+    extensions: reads<ShownJob>('startModelVersionId'),
     resolve: ({ startModelVersionId }, _, context) => versionNamed(context, startModelVersionId),
   }),
   startModel: t.field({
@@ -195,11 +196,13 @@ builder.objectFields(Job, (t) => ({
       'The model file that it starts from: that of its startModelVersion, of its federation, or the newest model of its ' +
       'experiment. Its steps can read it with their lease token and download it from downloadUrl. Null: there is none, the job ' +
       'still waits in its experiment, or this key may not see it.',
+    extensions: reads<ShownJob>('startModelId'),
     resolve: (job, _, context) => startModelOf(context, job),
   }),
   billableBytes: t.field({
     type: 'ByteCount',
     description: 'The total size of the model that it starts from and the models that it has stored (its READY fragments of type MODEL).',
+    extensions: reads<ShownJob>('id', 'startModelId'),
     resolve: async (job, _, context) => {
       const start = await startModelOf(context, job);
       // A start model of the job itself is already included.

@@ -6,7 +6,6 @@ import type {
 } from '../../domain/core/lifecycle.ts';
 import { gone } from '../../domain/core/request-refusals.ts';
 import type { EventType } from '../../domain/core/vocabulary.ts';
-import type { ShownJob } from '../../store/queries/jobs.ts';
 import type { EventRow, FragmentRow } from '../../store/schema/tables.ts';
 import { builder } from '../core/builder.ts';
 import type { Context } from '../core/context.ts';
@@ -15,12 +14,11 @@ import { Fragment, Job, Step } from '../core/nouns.ts';
 import { SOME } from '../core/sizes.ts';
 import { Round, roundOf } from '../federation/rounds.ts';
 import { fragmentById } from '../files/fragments.ts';
-import { jobById } from '../jobs/jobs.ts';
+import { jobOf, jobWith } from '../jobs/jobs.ts';
 import { stepOf, stepsOfJob } from '../steps/steps.ts';
 
 /** An event in one of its two streams: the events of its job, or the feed across jobs. */
 export interface ShownEvent extends EventRow {
-  readonly job: ShownJob;
   readonly fragment: FragmentRow | null;
   readonly isOfFeed: boolean;
 }
@@ -33,11 +31,11 @@ export async function eventsOf(context: Context, rows: readonly EventRow[], isOf
   const events = await Promise.all(
     rows.map(async (row): Promise<ShownEvent | null> => {
       const [job, fragment] = await Promise.all([
-        jobById.load(context, row.jobId),
+        jobWith(context, row.jobId, 'id'),
         row.fragmentId === null ? null : fragmentById.load(context, row.fragmentId),
       ]);
       if (!job || (row.type === 'FRAGMENT_READY' && !fragment)) return null;
-      return { ...row, job, fragment, isOfFeed };
+      return { ...row, fragment, isOfFeed };
     }),
   );
   return events.filter((event) => event !== null);
@@ -67,7 +65,11 @@ export const Event = builder.interfaceRef<ShownEvent>('Event').implement({
     }),
     at: t.expose('at', { type: 'DateTime', description: 'When it happened.' }),
     actor: t.exposeString('actor', { description: 'Who did it: the name of a key, or `trainyard` for the gateway itself.' }),
-    job: t.expose('job', { type: Job, description: 'The job concerned, as it is now.' }),
+    job: t.field({
+      type: Job,
+      description: 'The job concerned, as it is now.',
+      resolve: ({ jobId }, _, context, info) => jobOf(context, jobId, info),
+    }),
   }),
 });
 
@@ -102,7 +104,8 @@ builder.objectRef<ShownEvent>(typeNames.STEPS_ADDED).implement({
       type: [Step],
       size: SOME,
       description: 'The added steps in order of number, as they are now.',
-      resolve: async ({ jobId, seq }, _, context) => (await stepsOfJob.load(context, jobId)).filter(({ createdSeq }) => createdSeq === seq),
+      resolve: async ({ jobId, seq }, _, context, info) =>
+        (await stepsOfJob(context, jobId, info, ['createdSeq'])).filter(({ createdSeq }) => createdSeq === seq),
     }),
   }),
 });

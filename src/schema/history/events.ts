@@ -3,17 +3,19 @@ import { feed, type StreamName } from '../../domain/core/cursors.ts';
 import { badRequest } from '../../domain/core/request-refusals.ts';
 import { type Frame, feedStream, jobStream } from '../../realtime/streams.ts';
 import { readEventsOfTypes } from '../../store/queries/history.ts';
+import type { ShownJob } from '../../store/queries/jobs.ts';
 import { readFeedRange, readRange } from '../../store/queries/ranges.ts';
 import type { EventRow } from '../../store/schema/tables.ts';
 import { builder } from '../core/builder.ts';
+import { reads } from '../core/chosen-columns.ts';
 import { type Context, viewerOf } from '../core/context.ts';
 import { EventType } from '../core/enums.ts';
 import { type FrameHead, StreamFrame } from '../core/frames.ts';
 import { Job } from '../core/nouns.ts';
 import { missedText, pageOf, type StreamPage, streamArgs } from '../core/pages.ts';
 import { A_FRAME, IN_ITS_PAGE } from '../core/sizes.ts';
-import { jobById, watchedJob } from '../jobs/jobs.ts';
-import { projectById } from '../projects.ts';
+import { jobWith, watchedJob } from '../jobs/jobs.ts';
+import { seesProject } from '../projects.ts';
 import { Event, eventsOf, type ShownEvent } from './event-types.ts';
 
 const EventFilter = builder.inputType('EventFilter', {
@@ -43,7 +45,7 @@ const EventPage = builder.objectRef<StreamPage<ShownEvent>>('EventPage').impleme
 type PageArgs = Parameters<typeof pageOf>[2];
 
 async function pageOfJob(context: Context, jobId: string, args: PageArgs, types: Filter['types'] = null) {
-  const { read } = context.domain.store;
+  const { read } = context;
   const page = await pageOf(context, { kind: 'event', jobId }, args, (after, portion) =>
     readRange(read, { kind: 'event', jobId }, after, () => readEventsOfTypes(read, { jobId, after, types: types ?? null }, portion)),
   );
@@ -53,7 +55,7 @@ async function pageOfJob(context: Context, jobId: string, args: PageArgs, types:
 /** A page of the events of all jobs that the caller may see, or of one project. */
 async function pageOfFeed(context: Context, args: PageArgs, projectId: string | null, types: Filter['types']) {
   const page = await pageOf(context, feed, args, (after, portion) =>
-    readFeedRange(context.domain.store.read, { after, projectId, types: types ?? null }, portion),
+    readFeedRange(context.read, { after, projectId, types: types ?? null }, portion),
   );
   return { ...page, rows: await eventsOf(context, page.rows, true) };
 }
@@ -78,6 +80,7 @@ builder.objectField(Job, 'events', (t) =>
     type: EventPage,
     description: 'Its events, oldest first.',
     args: streamArgs,
+    extensions: reads<ShownJob>('id'),
     resolve: ({ id }, args, context) => pageOfJob(context, id, args),
   }),
 );
@@ -92,7 +95,7 @@ builder.queryField('events', (t) =>
       const { projectId: ownId } = scopeOf(viewerOf(context));
       const askedId = filter?.projectId ?? null;
       if (jobId !== null) {
-        const job = await jobById.load(context, jobId);
+        const job = await jobWith(context, jobId, 'projectId');
         if (job === null) return nothing(context, unseen, args);
         if (askedId !== null && askedId !== job.projectId) return nothing(context, { kind: 'event', jobId }, args);
         return pageOfJob(context, jobId, args, filter?.types);
@@ -127,7 +130,7 @@ builder.subscriptionField('events', (t) =>
       const { domain, wakeups } = context;
       const jobId = oneJob(context, filter);
       const projectId = filter?.projectId ?? null;
-      if (projectId !== null && !(await projectById.load(context, projectId))) {
+      if (projectId !== null && !(await seesProject(context, projectId))) {
         throw badRequest.noProject('filter.projectId', projectId);
       }
       if (jobId === null) return feedStream(domain, wakeups, viewerOf(context), { filter, after });

@@ -1,23 +1,27 @@
 import { gatewayActor } from '../../domain/core/change.ts';
 import { encodeCursor } from '../../domain/core/cursors.ts';
+import { gone } from '../../domain/core/request-refusals.ts';
 import { originsOfSteps, transitionsOfJobs, transitionsOfSteps } from '../../store/queries/history.ts';
 import type { ShownJob } from '../../store/queries/jobs.ts';
 import type { ShownStep } from '../../store/queries/steps.ts';
 import type { EventRow } from '../../store/schema/tables.ts';
 import { builder } from '../core/builder.ts';
+import { reads } from '../core/chosen-columns.ts';
+import type { Context } from '../core/context.ts';
 import { JobStatus, StatusReason } from '../core/enums.ts';
 import { defineLoader, grouped } from '../core/loaders.ts';
 import { Job, Step } from '../core/nouns.ts';
 import { FEW } from '../core/sizes.ts';
+import { jobWith } from '../jobs/jobs.ts';
 
-const transitionsOfJob = defineLoader<string, EventRow[]>(async ({ domain }, jobIds) =>
-  grouped(jobIds, await transitionsOfJobs(domain.store.read, jobIds), ({ jobId }) => jobId),
+const transitionsOfJob = defineLoader<string, EventRow[]>(async ({ read }, jobIds) =>
+  grouped(jobIds, await transitionsOfJobs(read, jobIds), ({ jobId }) => jobId),
 );
-const transitionsOfStep = defineLoader<string, EventRow[]>(async ({ domain }, stepIds) =>
-  grouped(stepIds, await transitionsOfSteps(domain.store.read, stepIds), ({ stepId }) => stepId ?? ''),
+const transitionsOfStep = defineLoader<string, EventRow[]>(async ({ read }, stepIds) =>
+  grouped(stepIds, await transitionsOfSteps(read, stepIds), ({ stepId }) => stepId ?? ''),
 );
-const stepOriginsOfJob = defineLoader<string, EventRow[]>(async ({ domain }, jobIds) =>
-  grouped(jobIds, await originsOfSteps(domain.store.read, jobIds), ({ jobId }) => jobId),
+const stepOriginsOfJob = defineLoader<string, EventRow[]>(async ({ read }, jobIds) =>
+  grouped(jobIds, await originsOfSteps(read, jobIds), ({ jobId }) => jobId),
 );
 
 /** An event that changed a status. */
@@ -44,7 +48,18 @@ export const StatusTransition = builder.objectRef<Transition>('StatusTransition'
   }),
 });
 
-export const JobStatusHistory = builder.objectRef<ShownJob>('JobStatusHistory').implement({
+const historyColumns = ['id', 'status', 'reason', 'reasonDescription', 'exitCode', 'createdAt', 'startedAt', 'finishedAt'] as const;
+
+export type History = Pick<ShownJob, (typeof historyColumns)[number]>;
+
+/** Throws NOT_FOUND when the job was deleted meanwhile. */
+export async function historyOf(context: Context, jobId: string): Promise<History> {
+  const job = await jobWith(context, jobId, ...historyColumns);
+  if (!job) throw gone('job', jobId);
+  return job;
+}
+
+export const JobStatusHistory = builder.objectRef<History>('JobStatusHistory').implement({
   description: 'The current status of a job and every change that led to it.',
   fields: (t) => ({
     status: t.expose('status', { type: JobStatus, description: 'Its status.' }),
@@ -69,7 +84,12 @@ export const JobStatusHistory = builder.objectRef<ShownJob>('JobStatusHistory').
 });
 
 builder.objectField(Job, 'history', (t) =>
-  t.field({ type: JobStatusHistory, description: 'Its current status and every change that led to it.', resolve: (job) => job }),
+  t.field({
+    type: JobStatusHistory,
+    description: 'Its current status and every change that led to it.',
+    extensions: reads<ShownJob>(...historyColumns),
+    resolve: (job) => job,
+  }),
 );
 
 builder.objectField(Step, 'transitions', (t) =>
@@ -77,6 +97,7 @@ builder.objectField(Step, 'transitions', (t) =>
     type: [StatusTransition],
     size: FEW,
     description: 'Each change of its status, oldest first, beginning with its creation. Changes that retention has deleted are left out.',
+    extensions: reads<ShownStep>('id', 'jobId', 'createdSeq', 'initialStatus', 'createdAt'),
     resolve: async (step, _, context) => {
       const [origins, changes] = await Promise.all([stepOriginsOfJob.load(context, step.jobId), transitionsOfStep.load(context, step.id)]);
       return [beginningOf(step, origins), ...changes];

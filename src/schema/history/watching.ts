@@ -7,12 +7,12 @@ import { viewerOf } from '../core/context.ts';
 import { type FrameHead, StreamFrame } from '../core/frames.ts';
 import { Job } from '../core/nouns.ts';
 import { A_FRAME } from '../core/sizes.ts';
-import { jobOf, watchedJob } from '../jobs/jobs.ts';
+import { watchedJob } from '../jobs/jobs.ts';
 import { checkJobFilter, JobFilter } from '../jobs/lists.ts';
-import { JobStatusHistory, StatusTransition } from './history.ts';
+import { type History, historyOf, JobStatusHistory, StatusTransition } from './history.ts';
 
 interface FrameOfStatus extends FrameHead {
-  readonly history: ShownJob;
+  readonly history: History;
   readonly transitions: readonly EventRow[];
 }
 
@@ -51,7 +51,7 @@ builder.subscriptionField('jobStatus', (t) =>
       state,
       missed,
       transitions: rows,
-      history: await jobOf(context, jobId),
+      history: await historyOf(context, jobId),
     }),
   }),
 );

@@ -9,16 +9,16 @@ import { byId, defineLoader, grouped } from '../core/loaders.ts';
 import { Node, readNodes } from '../core/node.ts';
 import { Job, JobItem } from '../core/nouns.ts';
 import { IN_ITS_ROW } from '../core/sizes.ts';
-import { jobById, jobOf } from './jobs.ts';
+import { jobOf, jobWith } from './jobs.ts';
 
-const itemsOfJob = defineLoader<string, JobItemRow[]>(async ({ domain }, jobIds) =>
-  grouped(jobIds, await itemsOfJobs(domain.store.read, jobIds), ({ jobId }) => jobId),
+const itemsOfJob = defineLoader<string, JobItemRow[]>(async ({ read }, jobIds) =>
+  grouped(jobIds, await itemsOfJobs(read, jobIds), ({ jobId }) => jobId),
 );
 
 /** Null when there is none or the caller may not see its job. */
 const itemById = defineLoader<string, JobItemRow | null>(async (context, ids) => {
-  const rows = await itemsById(context.domain.store.read, ids);
-  const jobs = await Promise.all(rows.map(({ jobId }) => jobById.load(context, jobId)));
+  const rows = await itemsById(context.read, ids);
+  const jobs = await Promise.all(rows.map(({ jobId }) => jobWith(context, jobId, 'id')));
   return byId(
     ids,
     rows.filter((_, i) => jobs[i] != null),
@@ -30,7 +30,11 @@ JobItem.implement({
   description: 'A named, typed setting of a job.',
   interfaces: [Node],
   fields: (t) => ({
-    job: t.field({ type: Job, description: 'The job that it belongs to.', resolve: ({ jobId }, _, context) => jobOf(context, jobId) }),
+    job: t.field({
+      type: Job,
+      description: 'The job that it belongs to.',
+      resolve: ({ jobId }, _, context, info) => jobOf(context, jobId, info),
+    }),
     name: t.exposeString('name', { description: 'Its name, unique within the job.' }),
     description: t.exposeString('description', { nullable: true, description: 'Its purpose, if given.' }),
     label: t.exposeString('label', { nullable: true, description: 'Its label in forms, if given.' }),

@@ -1,7 +1,8 @@
+import type { GraphQLResolveInfo } from 'graphql';
 import { sees } from '../../domain/access/rights.ts';
 import { badRequest, gone } from '../../domain/core/request-refusals.ts';
 import { jobsByIdOf, type ShownJob } from '../../store/queries/jobs.ts';
-import { ALL_COLUMNS, forEachChoice } from '../../store/statements/choice.ts';
+import { chooseColumns, forEachChoice } from '../../store/statements/choice.ts';
 import { builder } from '../core/builder.ts';
 import { chosenColumns, reads } from '../core/chosen-columns.ts';
 import { type Context, viewerOf } from '../core/context.ts';
@@ -18,29 +19,36 @@ import { shownJobFields } from './fields.ts';
 const jobByIdOf = forEachChoice((choice) =>
   defineLoader<string, ShownJob | null>(async (context, ids) => {
     const principal = viewerOf(context);
-    const rows = await jobsByIdOf(choice)(context.domain.store.read, ids);
+    const rows = await jobsByIdOf(choice)(context.read, ids);
     return byId(
       ids,
       rows.filter(({ id, projectId }) => sees(principal, { projectId, jobId: id })),
     );
   }),
 );
-export const jobById = jobByIdOf(ALL_COLUMNS);
-readNodes('Job', jobById);
+readNodes('Job', (context, id, info) => jobByIdOf(chosenColumns(info, { type: 'Job' })).load(context, id));
+
+/** The job for a field, with what is selected of it. Null when there is none or the caller may not see it. */
+export const shownJob = (context: Context, jobId: string | null, info: GraphQLResolveInfo): Promise<ShownJob | null> | null =>
+  jobId === null ? null : jobByIdOf(chosenColumns(info)).load(context, jobId);
+
+/** These columns of a job. Null when there is none or the caller may not see it. */
+export const jobWith = <C extends keyof ShownJob>(context: Context, jobId: string, ...columns: C[]): Promise<Pick<ShownJob, C> | null> =>
+  jobByIdOf(chooseColumns(columns)).load(context, jobId);
 
 /**
  * The job of an object that the caller may see: it may see the job too. Throws NOT_FOUND when the
  * job was deleted meanwhile.
  */
-export async function jobOf(context: Context, jobId: string): Promise<ShownJob> {
-  const job = await jobById.load(context, jobId);
+export async function jobOf(context: Context, jobId: string, info: GraphQLResolveInfo): Promise<ShownJob> {
+  const job = await shownJob(context, jobId, info);
   if (!job) throw gone('job', jobId);
   return job;
 }
 
 /** The job of a subscription. Throws BAD_REQUEST when there is none that the caller may see. */
-export async function watchedJob(context: Context, jobId: string): Promise<ShownJob> {
-  const job = await jobById.load(context, jobId);
+export async function watchedJob(context: Context, jobId: string): Promise<Pick<ShownJob, 'id' | 'projectId'>> {
+  const job = await jobWith(context, jobId, 'id', 'projectId');
   if (!job) throw badRequest.noJob('jobId', jobId);
   return job;
 }
@@ -71,7 +79,7 @@ Job.implement({
       type: Project,
       description: 'The project that owns it.',
       extensions: reads<ShownJob>('projectId'),
-      resolve: ({ projectId }, _, context) => projectOf(context, projectId),
+      resolve: ({ projectId }, _, context, info) => projectOf(context, projectId, info),
     }),
     owner: t.exposeString('owner', { description: 'The key that created it, by name: `user:alice`.' }),
     container: t.expose('container', {
@@ -114,7 +122,12 @@ Job.implement({
       extensions: reads<ShownJob>('deviceId'),
       resolve: async ({ deviceId }, _, context) => (deviceId === null ? null : ((await deviceById.load(context, deviceId))?.name ?? null)),
     }),
-    computeTime: t.field({ type: ComputeTime, description: 'When it was computing, as its device reported.', resolve: (job) => job }),
+    computeTime: t.field({
+      type: ComputeTime,
+      description: 'When it was computing, as its device reported.',
+      extensions: reads<ShownJob>('cpuStartedAt', 'cpuEndedAt', 'gpuStartedAt', 'gpuEndedAt'),
+      resolve: (job) => job,
+    }),
     httpUrl: t.exposeString('httpUrl', {
       nullable: true,
       description: 'The URL where it can be opened in a browser. Set while a step runs that reported one.',
@@ -144,6 +157,6 @@ builder.queryField('job', (t) =>
     nullable: true,
     description: 'The job with this id. Null when there is none or this key may not see it.',
     args: { id: t.arg.id({ required: true, description: 'Its id: `job_…`.' }) },
-    resolve: (_, { id }, context, info) => jobByIdOf(chosenColumns(info)).load(context, id),
+    resolve: (_, { id }, context, info) => shownJob(context, id, info),
   }),
 );

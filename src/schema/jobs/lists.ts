@@ -2,9 +2,10 @@ import { scopeOf } from '../../domain/access/rights.ts';
 import { badRequest } from '../../domain/core/request-refusals.ts';
 import { jobCondition } from '../../store/queries/job-filter.ts';
 import { countJobs, jobPosition, listJobs, type JobOrder as Order, type ShownJob } from '../../store/queries/jobs.ts';
+import type { ProjectRow } from '../../store/schema/tables.ts';
 import type { Choice } from '../../store/statements/choice.ts';
 import { builder } from '../core/builder.ts';
-import { chosenColumns } from '../core/chosen-columns.ts';
+import { chosenColumns, reads } from '../core/chosen-columns.ts';
 import { connect, defineConnection, type List, pageArgs } from '../core/connections.ts';
 import { type Context, viewerOf } from '../core/context.ts';
 import { describeEnum, JobInitiator, JobStatus, JobType } from '../core/enums.ts';
@@ -67,7 +68,7 @@ export function checkJobFilter(filter: Filter | null | undefined): void {
 export function jobsLike(context: Context, filter: Filter, order: Order, choice: Choice): List<ShownJob> {
   checkJobFilter(filter);
   const where = jobCondition(filter, scopeOf(viewerOf(context)));
-  const { read } = context.domain.store;
+  const { read } = context;
   return {
     positionOf: (job) => jobPosition(order, job),
     read: (slice) => listJobs(read, where, order, slice, choice),
@@ -95,6 +96,7 @@ builder.objectField(Project, 'jobs', (t) =>
     type: JobConnection,
     description: 'Its jobs.',
     args: { ...listArgs, ...pageArgs },
+    extensions: reads<ProjectRow>('id'),
     resolve: ({ id }, { filter, orderBy, ...page }, context, info) => {
       // A filter for another project matches no job of this one.
       const isOther = filter?.projectId != null && filter.projectId !== id;

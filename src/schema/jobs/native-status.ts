@@ -14,8 +14,8 @@ const Dialect = describeEnum<DialectWord>('Dialect', 'Another system, whose name
   MLCYCLE: 'Numbers, as text: `0` created, `21` scheduled, `1` in progress, `2` done, `31` error.',
 });
 
-const isAggregating = defineLoader<string, boolean>(async ({ domain }, jobIds) => {
-  const found = new Set((await jobsThatAggregate(domain.store.read, jobIds)).map(({ jobId }) => jobId));
+const isAggregating = defineLoader<string, boolean>(async ({ read }, jobIds) => {
+  const found = new Set((await jobsThatAggregate(read, jobIds)).map(({ jobId }) => jobId));
   return jobIds.map((id) => found.has(id));
 });
 

@@ -1,6 +1,8 @@
+import type { ShownStep } from '../../store/queries/steps.ts';
 import { attemptsOfSteps } from '../../store/queries/steps.ts';
 import type { AttemptRow } from '../../store/schema/tables.ts';
 import { builder } from '../core/builder.ts';
+import { reads } from '../core/chosen-columns.ts';
 import { AttemptOutcome, StatusReason } from '../core/enums.ts';
 import { defineLoader, grouped } from '../core/loaders.ts';
 import { Attempt, Device, Step } from '../core/nouns.ts';
@@ -8,8 +10,8 @@ import { FEW } from '../core/sizes.ts';
 import { deviceById } from '../devices.ts';
 import { stepOf } from './steps.ts';
 
-const attemptsOfStep = defineLoader<string, AttemptRow[]>(async ({ domain }, stepIds) =>
-  grouped(stepIds, await attemptsOfSteps(domain.store.read, stepIds), ({ stepId }) => stepId),
+const attemptsOfStep = defineLoader<string, AttemptRow[]>(async ({ read }, stepIds) =>
+  grouped(stepIds, await attemptsOfSteps(read, stepIds), ({ stepId }) => stepId),
 );
 
 Attempt.implement({
@@ -41,6 +43,7 @@ builder.objectField(Step, 'attempts', (t) =>
     type: [Attempt],
     size: FEW,
     description: 'Its attempts, in order of number.',
+    extensions: reads<ShownStep>('id'),
     resolve: ({ id }, _, context) => attemptsOfStep.load(context, id),
   }),
 );

@@ -132,7 +132,7 @@ const nothing: List<ShownStep> = { positionOf: claimPosition, read: async () => 
 async function claimableSteps(context: Context, filter: typeof ClaimableStepFilter.$inferInput): Promise<List<ShownStep>> {
   const scope = scopeOf(viewerOf(context));
   if (scope.projectId !== null && filter.projectId != null && scope.projectId !== filter.projectId) return nothing;
-  const { read } = context.domain.store;
+  const { read } = context;
   let queueIds: readonly string[] | null = null;
   if (filter.deviceId != null) {
     const device = await deviceById.load(context, filter.deviceId);

@@ -1,4 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
+import type { GraphQLResolveInfo } from 'graphql';
 import { sees } from '../../domain/access/rights.ts';
 import { gone } from '../../domain/core/request-refusals.ts';
 import { type Asked, type WhyNot, whyNot } from '../../domain/steps/why-not.ts';
@@ -6,7 +7,7 @@ import { MOST_JUDGED } from '../../store/queries/devices.ts';
 import type { ShownJob } from '../../store/queries/jobs.ts';
 import { queuesById, type ShownStep, stepsById, stepsOfJobs } from '../../store/queries/steps.ts';
 import type { QueueRow } from '../../store/schema/tables.ts';
-import { ALL_COLUMNS, forEachChoice } from '../../store/statements/choice.ts';
+import { forEachChoice } from '../../store/statements/choice.ts';
 import { builder } from '../core/builder.ts';
 import { chosenColumns, reads } from '../core/chosen-columns.ts';
 import { type Context, viewerOf } from '../core/context.ts';
@@ -24,7 +25,7 @@ import { Resources } from '../jobs/resources.ts';
 /** Null when there is none or the caller may not see it. */
 export const stepById = defineLoader<string, ShownStep | null>(async (context, ids) => {
   const principal = viewerOf(context);
-  const rows = await stepsById(context.domain.store.read, ids);
+  const rows = await stepsById(context.read, ids);
   return byId(
     ids,
     rows.filter((row) => sees(principal, row)),
@@ -44,14 +45,16 @@ export async function stepOf(context: Context, stepId: string): Promise<ShownSte
 
 /** In order of number, for a job that the caller may see. */
 const stepsOfJobOf = forEachChoice((choice) =>
-  defineLoader<string, ShownStep[]>(async ({ domain }, jobIds) =>
-    grouped(jobIds, await stepsOfJobs(choice)(domain.store.read, jobIds), ({ jobId }) => jobId),
+  defineLoader<string, ShownStep[]>(async ({ read }, jobIds) =>
+    grouped(jobIds, await stepsOfJobs(choice)(read, jobIds), ({ jobId }) => jobId),
   ),
 );
-export const stepsOfJob = stepsOfJobOf(ALL_COLUMNS);
+/** With what is selected of them, and the columns in `also`. */
+export const stepsOfJob = (context: Context, jobId: string, info: GraphQLResolveInfo, also: readonly (keyof ShownStep)[] = []) =>
+  stepsOfJobOf(chosenColumns(info, { also })).load(context, jobId);
 
 /** Steps with the same requirements share a queue, which stores them. */
-const queueById = defineLoader<string, QueueRow | null>(async ({ domain }, ids) => byId(ids, await queuesById(domain.store.read, ids)));
+const queueById = defineLoader<string, QueueRow | null>(async ({ read }, ids) => byId(ids, await queuesById(read, ids)));
 
 async function demandOf(context: Context, step: ShownStep): Promise<QueueRow> {
   const queue = await queueById.load(context, step.queueId);
@@ -96,7 +99,7 @@ Step.implement({
       type: Job,
       description: 'The job that it belongs to.',
       extensions: reads<ShownStep>('jobId'),
-      resolve: ({ jobId }, _, context) => jobOf(context, jobId),
+      resolve: ({ jobId }, _, context, info) => jobOf(context, jobId, info),
     }),
     number: t.exposeInt('number', { description: 'Its number in the job: 0, 1, 2 …' }),
     name: t.exposeString('name', { description: 'Its name. Devices that implement steps themselves recognize them by name.' }),
@@ -120,12 +123,14 @@ Step.implement({
       type: Device,
       nullable: true,
       description: 'The only device that may claim it. Null: any device that fits, the device was deleted, or this key may not see it.',
+      extensions: reads<ShownStep>('id', 'queueId'),
       resolve: async (step, _, context) => pinnedDeviceOf(context, (await demandOf(context, step)).pinnedDeviceId),
     }),
     requiredLabels: t.field({
       type: [Label],
       size: IN_ITS_ROW,
       description: 'Labels that its device must have.',
+      extensions: reads<ShownStep>('id', 'queueId'),
       resolve: async (step, _, context) => (await demandOf(context, step)).requiredLabels,
     }),
     maxAttempts: t.exposeInt('maxAttempts', {
@@ -138,6 +143,7 @@ Step.implement({
         'Why it cannot be claimed now: the unmet requirements of each device. Empty: it can be claimed, is running, or has ended. ' +
         `Looks at ${MOST_JUDGED} devices at most, those that were seen last; ask for any other by its id.`,
       args: { deviceId: t.arg.id({ description: 'Only for this device. Default: all devices that this key may see.' }) },
+      extensions: reads<ShownStep>('id', 'status', 'number', 'priority', 'queueId', 'projectId'),
       resolve: (step, { deviceId }, context) => whyNotOf.load(context, { step, deviceId: deviceId ?? null }),
     }),
     queuedAt: t.expose('queuedAt', { type: 'DateTime', nullable: true, description: 'When it last became claimable. Null: never.' }),
@@ -153,14 +159,15 @@ builder.objectFields(Job, (t) => ({
     size: SOME,
     description: 'Its steps, in order of number.',
     extensions: reads<ShownJob>('id'),
-    resolve: ({ id }, _, context, info) => stepsOfJobOf(chosenColumns(info)).load(context, id),
+    resolve: ({ id }, _, context, info) => stepsOfJob(context, id, info),
   }),
   step: t.field({
     type: Step,
     nullable: true,
     description: 'The step with this number. Null when there is none.',
     args: { number: t.arg.int({ required: true, description: 'Its number, starting at 0.' }) },
-    resolve: async ({ id }, { number }, context) => (await stepsOfJob.load(context, id))[number] ?? null,
+    extensions: reads<ShownJob>('id'),
+    resolve: async ({ id }, { number }, context, info) => (await stepsOfJob(context, id, info))[number] ?? null,
   }),
 }));
 

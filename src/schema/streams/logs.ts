@@ -3,9 +3,11 @@ import { badRequest } from '../../domain/core/request-refusals.ts';
 import { type Frame, jobStream } from '../../realtime/streams.ts';
 import { readLogTail } from '../../store/queries/logs.ts';
 import { readRange } from '../../store/queries/ranges.ts';
+import type { ShownStep } from '../../store/queries/steps.ts';
 import { readLogChunks } from '../../store/queries/streams.ts';
 import type { LogChunkRow } from '../../store/schema/tables.ts';
 import { builder } from '../core/builder.ts';
+import { reads } from '../core/chosen-columns.ts';
 import { LogStream } from '../core/enums.ts';
 import { StreamFrame } from '../core/frames.ts';
 import { Step } from '../core/nouns.ts';
@@ -55,8 +57,9 @@ builder.objectFields(Step, (t) => ({
     type: LogPage,
     description: 'Its log over all attempts, oldest first. The offset of a chunk includes text that retention has deleted.',
     args: streamArgs,
+    extensions: reads<ShownStep>('jobId', 'number'),
     resolve: ({ jobId, number: stepNumber }, args, context) => {
-      const { read } = context.domain.store;
+      const { read } = context;
       return pageOf(context, { kind: 'log', jobId }, args, (after, portion) =>
         readRange(read, { kind: 'log', jobId }, after, () => readLogChunks(read, { jobId, stepNumber, after }, portion)),
       );
@@ -69,11 +72,12 @@ builder.objectFields(Step, (t) => ({
     args: {
       lines: t.arg.int({ required: true, defaultValue: 100, description: `The number of lines: 1 to ${MOST_TAIL_LINES}.` }),
     },
-    resolve: ({ jobId, number }, { lines }, { domain, budget }) => {
+    extensions: reads<ShownStep>('jobId', 'number'),
+    resolve: ({ jobId, number }, { lines }, { read, budget }) => {
       if (lines < 1 || lines > MOST_TAIL_LINES) {
         throw badRequest.outOfRange('lines', 1, MOST_TAIL_LINES, lines);
       }
-      return readLogTail(domain.store.read, {
+      return readLogTail(read, {
         ...{ jobId, stepNumber: number, lines, mostCharacters: MOST_TAIL_CHARACTERS },
         hold: (bytes) => budget.hold(bytes),
       });

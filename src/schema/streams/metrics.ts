@@ -1,7 +1,9 @@
+import type { GraphQLResolveInfo } from 'graphql';
 import { badRequest, gone, limitExceeded } from '../../domain/core/request-refusals.ts';
 import { type Frame, jobStream } from '../../realtime/streams.ts';
 import { type Curve, latestMetricsByName, latestMetricsOfJobs, MOST_LATEST, readMetric } from '../../store/queries/curves.ts';
 import type { ShownJob } from '../../store/queries/jobs.ts';
+import type { ShownStep } from '../../store/queries/steps.ts';
 import type { LatestMetricRow, MetricPointRow } from '../../store/schema/tables.ts';
 import { builder } from '../core/builder.ts';
 import { reads } from '../core/chosen-columns.ts';
@@ -27,8 +29,8 @@ export function pointsToShow(maxPoints: number | null | undefined): number {
   return most;
 }
 
-const latestOfJob = defineLoader<string, readonly LatestMetricRow[] | null>(async ({ domain }, jobIds) => {
-  const found = await latestMetricsOfJobs(domain.store.read, jobIds);
+const latestOfJob = defineLoader<string, readonly LatestMetricRow[] | null>(async ({ read }, jobIds) => {
+  const found = await latestMetricsOfJobs(read, jobIds);
   return jobIds.map((jobId) => found.get(jobId) ?? (found.has(jobId) ? null : []));
 });
 
@@ -39,12 +41,12 @@ const latestOfJob = defineLoader<string, readonly LatestMetricRow[] | null>(asyn
 async function latestOf(context: Context, jobId: string, names: readonly string[] | null | undefined): Promise<readonly LatestMetricRow[]> {
   const all = await latestOfJob.load(context, jobId);
   if (all) return names ? all.filter(({ name }) => names.includes(name)) : all;
-  if (names) return latestMetricsByName(context.domain.store.read, jobId, names);
+  if (names) return latestMetricsByName(context.read, jobId, names);
   throw limitExceeded.metrics(MOST_LATEST);
 }
 
-async function stepOfMetric(context: Context, { jobId, stepNumber }: LatestMetricRow) {
-  const step = (await stepsOfJob.load(context, jobId))[stepNumber];
+async function stepOfMetric(context: Context, { jobId, stepNumber }: LatestMetricRow, info: GraphQLResolveInfo) {
+  const step = (await stepsOfJob(context, jobId, info))[stepNumber];
   if (!step) throw gone('job', jobId);
   return step;
 }
@@ -59,7 +61,7 @@ export const Metric = builder.objectRef<LatestMetricRow>('Metric').implement({
     step: t.field({
       type: Step,
       description: 'The step that reported it.',
-      resolve: (metric, _, context) => stepOfMetric(context, metric),
+      resolve: (metric, _, context, info) => stepOfMetric(context, metric, info),
     }),
     attempt: t.exposeInt('attempt', { description: 'The number of the attempt at that step.' }),
   }),
@@ -124,8 +126,9 @@ builder.objectFields(Job, (t) => ({
         description: `The most points to return: 1 to ${MOST_POINTS}. A longer series is downsampled so that it keeps its shape, including peaks. Default: ${MOST_POINTS}.`,
       }),
     },
+    extensions: reads<ShownJob>('id'),
     resolve: async ({ id }, { name, maxPoints }, context) => {
-      const curve = await readMetric(context.domain.store.read, { jobId: id, name, most: pointsToShow(maxPoints) });
+      const curve = await readMetric(context.read, { jobId: id, name, most: pointsToShow(maxPoints) });
       const ofName = await latestOf(context, id, [name]);
       return { ...curve, name, missed: ofName.reduce((sum, { removed }) => sum + removed, 0) };
     },
@@ -138,6 +141,7 @@ builder.objectField(Step, 'metrics', (t) =>
     size: SOME,
     description: 'The newest value of each metric that it reported, ordered by name.',
     args: namesArg,
+    extensions: reads<ShownStep>('jobId', 'number'),
     resolve: async ({ jobId, number }, { names }, context) =>
       (await latestOf(context, jobId, names)).filter(({ stepNumber }) => stepNumber === number).sort(byName),
   }),

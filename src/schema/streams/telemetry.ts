@@ -15,8 +15,8 @@ import { CURVE, MOST_POINTS, pointsToShow } from './metrics.ts';
 const EARLIEST = new Date('0001-01-01T00:00:00.000Z');
 const LATEST = new Date('9999-12-31T23:59:59.999Z');
 
-const latestOfJob = defineLoader<string, TelemetrySampleRow | null>(async ({ domain }, jobIds) => {
-  const found = new Map((await latestTelemetryOfJobs(domain.store.read, jobIds)).map(({ sample }) => [sample.jobId, sample]));
+const latestOfJob = defineLoader<string, TelemetrySampleRow | null>(async ({ read }, jobIds) => {
+  const found = new Map((await latestTelemetryOfJobs(read, jobIds)).map(({ sample }) => [sample.jobId, sample]));
   return jobIds.map((id) => found.get(id) ?? null);
 });
 
@@ -53,9 +53,10 @@ builder.objectFields(Job, (t) => ({
         description: `The most samples to return: 1 to ${MOST_POINTS}. A longer range is downsampled so that its curves keep their shape, including peaks. Default: ${MOST_POINTS}.`,
       }),
     },
-    resolve: async ({ id }, { from, to, maxPoints }, { domain }) => {
+    extensions: reads<ShownJob>('id'),
+    resolve: async ({ id }, { from, to, maxPoints }, { read }) => {
       const most = pointsToShow(maxPoints);
-      return (await readTelemetry(domain.store.read, { jobId: id, from: from ?? EARLIEST, to: to ?? LATEST, most })).rows;
+      return (await readTelemetry(read, { jobId: id, from: from ?? EARLIEST, to: to ?? LATEST, most })).rows;
     },
   }),
   latestTelemetry: t.field({

@@ -36,6 +36,7 @@ export class Executor<C extends object> {
         context: this.#context(principal, {
           signal: operation.node.operation === 'mutation' ? goneSignal() : late.signal,
           requestId: call.id,
+          areTexts: true,
           lend: (bytes) => share.take(bytes),
           charge: (characters) => this.#rates.chargeFor(principal, characters),
         }),
@@ -56,7 +57,7 @@ export class Executor<C extends object> {
     const late = new AbortController();
     const run = {
       rootValue: event,
-      context: this.#context(principal, { signal: late.signal, lend: (bytes) => share.take(bytes) }),
+      context: this.#context(principal, { signal: late.signal, areTexts: true, lend: (bytes) => share.take(bytes) }),
       variables: params.variables,
     };
     return this.#withCost(await this.#run(context, run, late), context);

@@ -19,6 +19,7 @@ import {
   type Database,
   type Dialect,
   feedTopic,
+  type Preparable,
   type Queries,
   type Statement,
   type Store,
@@ -147,6 +148,7 @@ class PostgresStore implements Store {
       t: tables,
       dialect,
       run: (query, values) => twice(() => this.#withConnection((connection) => connection.run(query, values))),
+      runUnnamed: async (build) => build(),
     };
     pool.on('connect', () => notifier.hurry());
     this.#sequencer.wake();
@@ -251,6 +253,9 @@ class PostgresTx implements Tx {
   run<P, R>(query: Statement<P, R>, values: P): Promise<R> {
     return this.#connection.run(query, values);
   }
+  runUnnamed<R>(build: () => Preparable<R>): Promise<R> {
+    return this.#connection.runUnnamed(build);
+  }
   touch(topic: Topic): void {
     this.touched.add(topic);
   }
@@ -312,6 +317,8 @@ const dialect: Dialect = {
     ),
   takesTurn: (lock) => sql<boolean>`pg_try_advisory_xact_lock(${lock}::bigint)`,
   contains: (column, part) => sql`strpos(lower(${column} collate "C"), ${part}) > 0`,
+  bytes: (column) => sql`octet_length(${column}::text)`,
+  text: (column) => sql`${column}::text`,
 };
 
 /** Runs a read again on another connection if its own was lost. */

@@ -10,14 +10,17 @@ export const applicationsByIds = batch<ApplicationRow>('applications', (db, t, i
 );
 
 /** Newest first. */
-export async function listApplications({ db, t }: Queries, slice: Slice): Promise<ApplicationRow[]> {
+export async function listApplications(queries: Queries, slice: Slice): Promise<ApplicationRow[]> {
+  const { db, t } = queries;
   const { where, orderBy } = keyset([textKey(t.applications.id)], 'desc', slice);
-  return db
-    .select()
-    .from(t.applications)
-    .where(where)
-    .orderBy(...orderBy)
-    .limit(slice.limit);
+  return queries.runUnnamed(() =>
+    db
+      .select()
+      .from(t.applications)
+      .where(where)
+      .orderBy(...orderBy)
+      .limit(slice.limit),
+  );
 }
 
 export async function countApplications({ db, t }: Queries): Promise<number> {

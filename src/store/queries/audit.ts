@@ -42,12 +42,14 @@ function isOf({ t: { auditEntries: entries } }: Queries, of: AuditEntriesOf): SQ
 export async function listAuditEntries(queries: Queries, of: AuditEntriesOf, slice: Slice): Promise<AuditEntryRow[]> {
   const { auditEntries } = queries.t;
   const { where, orderBy } = keyset([textKey(auditEntries.id)], 'desc', slice);
-  return queries.db
-    .select()
-    .from(auditEntries)
-    .where(and(isOf(queries, of), where))
-    .orderBy(...orderBy)
-    .limit(slice.limit);
+  return queries.runUnnamed(() =>
+    queries.db
+      .select()
+      .from(auditEntries)
+      .where(and(isOf(queries, of), where))
+      .orderBy(...orderBy)
+      .limit(slice.limit),
+  );
 }
 
 export async function countAuditEntries(queries: Queries, of: AuditEntriesOf): Promise<number> {

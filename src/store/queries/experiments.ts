@@ -21,12 +21,14 @@ interface Of {
 export async function listExperiments(queries: Queries, { projectId }: Of, slice: Slice): Promise<ExperimentRow[]> {
   const { experiments } = queries.t;
   const { where, orderBy } = keyset([textKey(experiments.id)], 'desc', slice);
-  return queries.db
-    .select()
-    .from(experiments)
-    .where(and(eq(experiments.projectId, projectId), where))
-    .orderBy(...orderBy)
-    .limit(slice.limit);
+  return queries.runUnnamed(() =>
+    queries.db
+      .select()
+      .from(experiments)
+      .where(and(eq(experiments.projectId, projectId), where))
+      .orderBy(...orderBy)
+      .limit(slice.limit),
+  );
 }
 
 export async function countExperiments({ db, t }: Queries, { projectId }: Of): Promise<number> {

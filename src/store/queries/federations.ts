@@ -9,8 +9,10 @@ export const federationsOfJobs = batch<FederationRow>('federations of jobs', (db
 );
 
 /** Ordered by number. */
-export const roundsOfJobs = batch<RoundRow>('rounds of jobs', (db, t, jobIds) =>
-  db.select().from(t.rounds).where(inArray(t.rounds.jobId, jobIds)).orderBy(asc(t.rounds.jobId), asc(t.rounds.number)),
+export const roundsOfJobs = batch<RoundRow>(
+  'rounds of jobs',
+  (db, t, jobIds) => db.select().from(t.rounds).where(inArray(t.rounds.jobId, jobIds)).orderBy(asc(t.rounds.jobId), asc(t.rounds.number)),
+  { isList: true },
 );
 
 /** In the order of their selection. */

@@ -14,21 +14,27 @@ const jobChanges = ['JOB_CREATED', 'JOB_STATUS_CHANGED'] as const;
 const stepOrigins = ['JOB_CREATED', 'STEPS_ADDED'] as const;
 
 /** Each status change of these jobs, the creation first. */
-export const transitionsOfJobs = batch<EventRow>('transitions of jobs', (db, t, jobIds) =>
-  db
-    .select()
-    .from(t.events)
-    .where(and(inArray(t.events.jobId, jobIds), isOneOf(t.events.type, jobChanges)))
-    .orderBy(asc(t.events.jobId), asc(t.events.seq)),
+export const transitionsOfJobs = batch<EventRow>(
+  'transitions of jobs',
+  (db, t, jobIds) =>
+    db
+      .select()
+      .from(t.events)
+      .where(and(inArray(t.events.jobId, jobIds), isOneOf(t.events.type, jobChanges)))
+      .orderBy(asc(t.events.jobId), asc(t.events.seq)),
+  { isList: true },
 );
 
 /** Each status change of these steps, except their creation. */
-export const transitionsOfSteps = batch<EventRow>('transitions of steps', (db, t, stepIds) =>
-  db
-    .select()
-    .from(t.events)
-    .where(and(inArray(t.events.stepId, stepIds), isWord(t.events.type, 'STEP_STATUS_CHANGED')))
-    .orderBy(asc(t.events.stepId), asc(t.events.seq)),
+export const transitionsOfSteps = batch<EventRow>(
+  'transitions of steps',
+  (db, t, stepIds) =>
+    db
+      .select()
+      .from(t.events)
+      .where(and(inArray(t.events.stepId, stepIds), isWord(t.events.type, 'STEP_STATUS_CHANGED')))
+      .orderBy(asc(t.events.stepId), asc(t.events.seq)),
+  { isList: true },
 );
 
 /** The newest status change of a step, if any since its creation. */
@@ -42,11 +48,14 @@ export const lastTransitionOfStep = statement('last transition of step', (db, t,
 );
 
 /** The events that created the steps of these jobs. */
-export const originsOfSteps = batch<EventRow>('origins of steps', (db, t, jobIds) =>
-  db
-    .select()
-    .from(t.events)
-    .where(and(inArray(t.events.jobId, jobIds), isOneOf(t.events.type, stepOrigins))),
+export const originsOfSteps = batch<EventRow>(
+  'origins of steps',
+  (db, t, jobIds) =>
+    db
+      .select()
+      .from(t.events)
+      .where(and(inArray(t.events.jobId, jobIds), isOneOf(t.events.type, stepOrigins))),
+  { isList: true },
 );
 
 /**

@@ -50,18 +50,24 @@ export const stepsById = batch<ShownStep>('steps by id', (db, t, ids) =>
 
 /** Ordered by number, with the chosen columns. */
 export const stepsOfJobs = forEachChoice((choice) =>
-  batch<ShownStep>(`steps of jobs: ${choice.name}`, (db, t, jobIds) =>
-    db
-      .select(pickColumns(shownStepColumns(t), choice, ['id', 'jobId', 'projectId']))
-      .from(t.steps)
-      .where(inArray(t.steps.jobId, jobIds))
-      .orderBy(asc(t.steps.jobId), asc(t.steps.number)),
+  batch<ShownStep>(
+    `steps of jobs: ${choice.name}`,
+    (db, t, jobIds) =>
+      db
+        .select(pickColumns(shownStepColumns(t), choice, ['id', 'jobId', 'projectId']))
+        .from(t.steps)
+        .where(inArray(t.steps.jobId, jobIds))
+        .orderBy(asc(t.steps.jobId), asc(t.steps.number)),
+    { isList: true },
   ),
 );
 
 /** Ordered by number. */
-export const attemptsOfSteps = batch<AttemptRow>('attempts of steps', (db, t, stepIds) =>
-  db.select().from(t.attempts).where(inArray(t.attempts.stepId, stepIds)).orderBy(asc(t.attempts.stepId), asc(t.attempts.number)),
+export const attemptsOfSteps = batch<AttemptRow>(
+  'attempts of steps',
+  (db, t, stepIds) =>
+    db.select().from(t.attempts).where(inArray(t.attempts.stepId, stepIds)).orderBy(asc(t.attempts.stepId), asc(t.attempts.number)),
+  { isList: true },
 );
 
 /** The jobs with a running aggregation. */
@@ -75,8 +81,11 @@ export const jobsThatAggregate = batch<{ jobId: string }>('jobs that aggregate',
 export const queuesById = batch<QueueRow>('queues by id', (db, t, ids) => db.select().from(t.queues).where(inArray(t.queues.id, ids)));
 
 /** In the order in which they were given. */
-export const itemsOfJobs = batch<JobItemRow>('items of jobs', (db, t, jobIds) =>
-  db.select().from(t.jobItems).where(inArray(t.jobItems.jobId, jobIds)).orderBy(asc(t.jobItems.jobId), asc(t.jobItems.position)),
+export const itemsOfJobs = batch<JobItemRow>(
+  'items of jobs',
+  (db, t, jobIds) =>
+    db.select().from(t.jobItems).where(inArray(t.jobItems.jobId, jobIds)).orderBy(asc(t.jobItems.jobId), asc(t.jobItems.position)),
+  { isList: true },
 );
 
 export const itemsById = batch<JobItemRow>('items by id', (db, t, ids) => db.select().from(t.jobItems).where(inArray(t.jobItems.id, ids)));

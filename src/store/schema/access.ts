@@ -6,7 +6,7 @@ import type { JobTables } from './jobs.ts';
 import type { ProjectTables } from './projects.ts';
 
 export function accessTables(kit: Kit, { projects, jobs, devices }: ProjectTables & JobTables & DeviceTables) {
-  const { table, text, oneOf, instant, json, index, unique, check, primaryKey } = kit;
+  const { table, text, oneOf, instant, json, longJson, document, index, unique, check, primaryKey } = kit;
   const cascade = { onDelete: 'cascade' } as const;
 
   /** One row per value: the store's identity, and its secret for signed URLs. */
@@ -64,7 +64,7 @@ export function accessTables(kit: Kit, { projects, jobs, devices }: ProjectTable
       subjectName: text().notNull(),
       projectId: text(),
       /** By field: the value before and after. Never a secret. */
-      changes: json<AuditChanges>().notNull(),
+      changes: longJson<AuditChanges>().notNull(),
       requestId: text(),
     },
     (t) => [
@@ -84,7 +84,7 @@ export function accessTables(kit: Kit, { projects, jobs, devices }: ProjectTable
       operation: text().notNull(),
       key: text().notNull(),
       /** The input in canonical JSON, to name the differences. */
-      input: json<Record<string, unknown>>().notNull(),
+      input: document<Record<string, unknown>>().notNull(),
       /** Ids of the results. */
       result: json<readonly string[]>().notNull(),
       createdAt: instant().notNull(),

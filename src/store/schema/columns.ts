@@ -28,11 +28,19 @@ const liteBool = lite.customType<{ data: boolean; driverData: number }>({
   toDriver: orNull((value) => (value ? 1 : 0)),
   fromDriver: (value) => value === 1,
 });
-const liteJson = lite.customType<{ data: unknown; driverData: string }>({
-  dataType: () => 'text',
-  toDriver: orNull((value) => JSON.stringify(value)),
-  fromDriver: (value) => JSON.parse(value) as unknown,
-});
+const toJson = orNull((value: unknown) => JSON.stringify(value));
+/** Functions of their own, by which the columns are known. */
+const toLongJson = (value: unknown): string => toJson(value);
+const toDocument = (value: unknown): string => toJson(value);
+const liteJsonAs = (toDriver: (value: unknown) => string) =>
+  lite.customType<{ data: unknown; driverData: string }>({
+    dataType: () => 'text',
+    toDriver,
+    fromDriver: (value) => JSON.parse(value) as unknown,
+  });
+const liteJson = liteJsonAs(toJson);
+const liteLongJson = liteJsonAs(toLongJson);
+const liteDocument = liteJsonAs(toDocument);
 
 // Milliseconds, as in JavaScript: with PostgreSQL's microseconds, a cursor made from a Date would
 // skip rows.
@@ -42,10 +50,11 @@ const pgInstant = pg.customType<{ data: Date; driverData: string }>({
   fromDriver: (value) => new Date(value),
 });
 // `json`, not `jsonb`: the text is stored as given, so that settings keep the order of their keys.
-const pgJson = pg.customType<{ data: unknown; driverData: string }>({
-  dataType: () => 'json',
-  toDriver: orNull((value) => JSON.stringify(value)),
-});
+const pgJsonAs = (toDriver: (value: unknown) => string) =>
+  pg.customType<{ data: unknown; driverData: string }>({ dataType: () => 'json', toDriver });
+const pgJson = pgJsonAs(toJson);
+const pgLongJson = pgJsonAs(toLongJson);
+const pgDocument = pgJsonAs(toDocument);
 
 export const sqliteKit = {
   table: lite.sqliteTable,
@@ -57,7 +66,15 @@ export const sqliteKit = {
   real: () => lite.real(),
   bool: () => liteBool(),
   instant: () => liteInstant(),
+  /** JSON of some kilobytes at most. */
   json: <T>() => liteJson().$type<T>(),
+  /**
+   * JSON of any length that the limits allow. Before an answer reads it, its size is asked for
+   * (statements/weighed.ts).
+   */
+  longJson: <T>() => liteLongJson().$type<T>(),
+  /** The same of which the schema shows only the whole: an answer has it as text, not parsed. */
+  document: <T>() => liteDocument().$type<T>(),
   index: lite.index,
   unique: lite.uniqueIndex,
   check: lite.check,
@@ -76,6 +93,8 @@ const postgresColumns = {
   bool: () => pg.boolean(),
   instant: () => pgInstant(),
   json: <T>() => pgJson().$type<T>(),
+  longJson: <T>() => pgLongJson().$type<T>(),
+  document: <T>() => pgDocument().$type<T>(),
   index: pg.index,
   unique: pg.uniqueIndex,
   check: pg.check,
@@ -88,6 +107,10 @@ export type PostgresColumns = typeof postgresColumns;
  * that they yield.
  */
 export const postgresKit = postgresColumns as unknown as Kit;
+
+// Drizzle does not expose the functions that a column was declared with.
+export const isLongJson = (column: object): boolean => Reflect.get(column, 'mapTo') === toLongJson;
+export const isDocument = (column: object): boolean => Reflect.get(column, 'mapTo') === toDocument;
 
 /*
  * Conditions on words that the program knows: status, kind, type. They are written into the

@@ -7,7 +7,7 @@ import { isOneOf, type Kit } from './columns.ts';
 import type { JobTables } from './jobs.ts';
 
 export function federationTables(kit: Kit, { jobs }: JobTables) {
-  const { table, text, oneOf, int, real, bool, instant, json, index, unique, check, primaryKey } = kit;
+  const { table, text, oneOf, int, real, bool, instant, json, longJson, index, unique, check, primaryKey } = kit;
   const cascade = { onDelete: 'cascade' } as const;
 
   /** The settings of a federated job. */
@@ -21,9 +21,9 @@ export function federationTables(kit: Kit, { jobs }: JobTables) {
     selectionSeed: text().notNull(),
     terminationCriteria: json<readonly TerminationCriterion[]>().notNull(),
     roundDeadlineSeconds: real(),
-    trainContainer: json<Container>(),
+    trainContainer: longJson<Container>(),
     /** Null: the gateway's own aggregator aggregates. */
-    aggregateContainer: json<Container>(),
+    aggregateContainer: longJson<Container>(),
     /** A fragment: the aggregate of the newest round that succeeded. */
     aggregateModelId: text(),
   });
@@ -41,7 +41,7 @@ export function federationTables(kit: Kit, { jobs }: JobTables) {
       startModelId: text(),
       aggregateModelId: text(),
       /** Of the aggregate: the mean of the devices' metrics. */
-      metrics: json<Readonly<Record<string, number>>>().notNull(),
+      metrics: longJson<Readonly<Record<string, number>>>().notNull(),
       /** Whether the mean was weighted by numSamples. Null until there is one. */
       isWeighted: bool(),
       startedAt: instant().notNull(),
@@ -69,7 +69,7 @@ export function federationTables(kit: Kit, { jobs }: JobTables) {
       /** The submitted model. */
       fragmentId: text(),
       numSamples: int(),
-      metrics: json<Readonly<Record<string, number>>>().notNull(),
+      metrics: longJson<Readonly<Record<string, number>>>().notNull(),
       /** The order of selection. */
       position: int().notNull(),
     },

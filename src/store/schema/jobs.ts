@@ -16,7 +16,7 @@ import type { ProjectTables } from './projects.ts';
 export type JobTables = ReturnType<typeof jobTables>;
 
 export function jobTables(kit: Kit, { projects }: ProjectTables) {
-  const { table, text, oneOf, int, real, bool, instant, json, index, unique, check, primaryKey } = kit;
+  const { table, text, oneOf, int, real, bool, instant, json, longJson, document, index, unique, check, primaryKey } = kit;
   const cascade = { onDelete: 'cascade' } as const;
 
   const jobs = table(
@@ -42,12 +42,12 @@ export function jobTables(kit: Kit, { projects }: ProjectTables) {
       isPreemptible: bool().notNull(),
       scheduleTimeoutSeconds: real(),
       runTimeoutSeconds: real(),
-      container: json<Container>(),
-      settings: json<Record<string, unknown>>().notNull(),
-      settingsWarnings: json<readonly string[]>().notNull(),
-      output: json<Record<string, unknown>>(),
+      container: longJson<Container>(),
+      settings: document<Record<string, unknown>>().notNull(),
+      settingsWarnings: longJson<readonly string[]>().notNull(),
+      output: document<Record<string, unknown>>(),
       /** The source of each effective setting, by its dot path. */
-      settingsSources: json<Readonly<Record<string, SettingSource>>>().notNull(),
+      settingsSources: document<Readonly<Record<string, SettingSource>>>().notNull(),
       applicationId: text(),
       experimentId: text(),
       datasetId: text(),
@@ -68,7 +68,7 @@ export function jobTables(kit: Kit, { projects }: ProjectTables) {
       resultModelId: text(),
       isFederated: bool().notNull(),
       /** The createJob input, for retryJob. */
-      input: json<Record<string, unknown>>().notNull(),
+      input: document<Record<string, unknown>>().notNull(),
       cpuStartedAt: instant(),
       cpuEndedAt: instant(),
       gpuStartedAt: instant(),

@@ -6,14 +6,14 @@ import type { Kit } from './columns.ts';
 export type ProjectTables = ReturnType<typeof projectTables>;
 
 export function projectTables(kit: Kit) {
-  const { table, text, bool, instant, json, index, unique } = kit;
+  const { table, text, bool, instant, longJson, document, index, unique } = kit;
   const cascade = { onDelete: 'cascade' } as const;
 
   const projects = table('projects', {
     id: text().primaryKey(),
     name: text().notNull(),
     gitRepository: text(),
-    pipeline: json<readonly StepTemplate[]>().notNull(),
+    pipeline: longJson<readonly StepTemplate[]>().notNull(),
     createdAt: instant().notNull(),
     updatedAt: instant().notNull(),
   });
@@ -25,9 +25,9 @@ export function projectTables(kit: Kit) {
       id: text().primaryKey(),
       name: text().notNull(),
       description: text(),
-      itemDefinitions: json<readonly ItemDefinition[]>().notNull(),
-      settingsSchema: json<Record<string, unknown>>(),
-      container: json<Container>(),
+      itemDefinitions: longJson<readonly ItemDefinition[]>().notNull(),
+      settingsSchema: document<Record<string, unknown>>(),
+      container: longJson<Container>(),
       supportsContinualTraining: bool().notNull(),
       createdAt: instant().notNull(),
       updatedAt: instant().notNull(),
@@ -46,7 +46,7 @@ export function projectTables(kit: Kit) {
         .notNull()
         .references(() => projects.id, cascade),
       name: text().notNull(),
-      hyperparameters: json<Record<string, unknown>>().notNull(),
+      hyperparameters: document<Record<string, unknown>>().notNull(),
       /** A fragment: the start model of the first job. */
       startModelId: text(),
       createdAt: instant().notNull(),

@@ -7,7 +7,7 @@ import type { JobTables } from './jobs.ts';
 import type { ProjectTables } from './projects.ts';
 
 export function stepTables(kit: Kit, { projects, jobs }: ProjectTables & JobTables) {
-  const { table, text, oneOf, int, long, real, bool, instant, json, index, unique, check, primaryKey } = kit;
+  const { table, text, oneOf, int, long, real, bool, instant, json, longJson, index, unique, check, primaryKey } = kit;
   const cascade = { onDelete: 'cascade' } as const;
   const held = sql.raw(heldStepStatuses.map((status) => `'${status}'`).join(', '));
 
@@ -50,7 +50,7 @@ export function stepTables(kit: Kit, { projects, jobs }: ProjectTables & JobTabl
       name: text().notNull(),
       status: oneOf(stepStatuses).notNull(),
       statusMessage: text(),
-      container: json<Container>(),
+      container: longJson<Container>(),
       queueId: text()
         .notNull()
         .references(() => queues.id),

@@ -299,6 +299,7 @@ class SqliteTx implements Tx {
     return this.#live().db;
   }
   run: Tx['run'] = (query, values) => this.#live().run(query, values);
+  runUnnamed: Tx['runUnnamed'] = (build) => this.#live().runUnnamed(build);
   touch(topic: Topic): void {
     this.touched.add(topic);
   }
@@ -317,6 +318,8 @@ const dialect: Dialect = {
   lock: (query) => query,
   takesTurn: () => sql<boolean>`1`,
   contains: (column, part) => sql`instr(lower(${column}), ${part}) > 0`,
+  bytes: (column) => sql`octet_length(${column})`,
+  text: (column) => sql`${column}`,
 };
 
 /**

@@ -9,23 +9,37 @@ import { type Database, type Preparable, type Queries, statement } from '../stor
 
 const SIZES = [1, 8, 64] as const;
 const LARGEST = 64;
+const NO_LIMIT = 2 ** 31;
 
 /**
  * `build` gets the keys as `(?, ?, …)`, for `inArray`. The rows come in the order of the query for
- * up to 64 keys; beyond that, the keys are read 64 at a time.
+ * up to 64 keys; beyond that, the keys are read 64 at a time. `isList`: a key may have many rows, of
+ * which only as many are read as an answer has room for.
  */
-export function batch<R>(name: string, build: (db: Database, t: Tables, keys: SQL) => Preparable<R[]>) {
+export function batch<R>(
+  name: string,
+  build: (db: Database, t: Tables, keys: SQL) => Preparable<R[]>,
+  { isList = false }: { isList?: boolean } = {},
+) {
+  // The limits of the domain bound each list.
+  const isCut = (size: number) => isList && size > 1;
   const statements = SIZES.map((size) => ({
     size,
-    query: statement<Record<string, string>, R[]>(`${name} x${size}`, (db, t, $) => {
-      const keys = Array.from({ length: size }, (_, i) => $(`key${i}`));
-      return build(db, t, sql`(${sql.join(keys, sql`, `)})`);
-    }),
+    query: statement<Record<string, string | number>, R[]>(
+      `${name} x${size}`,
+      (db, t, $) => {
+        const keys = Array.from({ length: size }, (_, i) => $(`key${i}`));
+        const query = build(db, t, sql`(${sql.join(keys, sql`, `)})`);
+        // Cast: Preparable is what all builders have in common. This one selects.
+        return isCut(size) ? (query as unknown as { limit(most: unknown): typeof query }).limit($('most')) : query;
+      },
+      { isList: isCut(size) },
+    ),
   }));
   const runOnce = (queries: Queries, keys: readonly string[]): Promise<R[]> => {
     const fitting = statements.find(({ size }) => size >= keys.length);
     if (!fitting) throw new RangeError(`At most ${LARGEST} keys at once.`);
-    const values: Record<string, string> = {};
+    const values: Record<string, string | number> = isCut(fitting.size) ? { most: queries.mostRows ?? NO_LIMIT } : {};
     for (let i = 0; i < fitting.size; i++) values[`key${i}`] = keys[i] ?? keys.at(-1) ?? '';
     return queries.run(fitting.query, values);
   };

@@ -1,7 +1,7 @@
 /** A connection with the statements that were prepared on it. */
 import { Placeholder as DrizzlePlaceholder, Param, type SQL, sql } from 'drizzle-orm';
 import type { Tables } from '../schema/tables.ts';
-import type { Database, Dialect, Placeholder, Queries, Statement } from '../store.ts';
+import type { Database, Dialect, Placeholder, Preparable, Queries, Statement } from '../store.ts';
 import { mapPlainly } from './mapping.ts';
 
 interface Prepared {
@@ -40,5 +40,9 @@ export class PreparedStatements implements Queries {
       this.#prepared.set(query.name, prepared);
     }
     return (await prepared.execute(values)) as R; // the type that the builder itself resolves to
+  }
+
+  async runUnnamed<R>(build: () => Preparable<R>): Promise<R> {
+    return await build();
   }
 }

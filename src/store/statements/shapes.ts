@@ -55,7 +55,7 @@ export async function runShaped<R>(queries: Queries, { name, variant = '', terms
   }
   // Cast: the statement of a shape is always built by the same `build`.
   if (query) return (await queries.run(query, all)) as R;
-  return await buildAll(queries.db, queries.t, inPlace(all), queries.dialect);
+  return queries.runUnnamed(() => buildAll(queries.db, queries.t, inPlace(all), queries.dialect));
 }
 
 /**

@@ -83,6 +83,7 @@ function slowed(domain: Domain): Domain {
     dialect: tx.dialect,
     db: tx.db,
     touch: (topic) => tx.touch(topic),
+    runUnnamed: (build) => tx.runUnnamed(build),
     async run(query, values) {
       const answer = await tx.run(query, values);
       await tx.db.select({ slept: sql`pg_sleep(${PACE_SECONDS})` }).from(sql`(select 1) as one`);

@@ -19,6 +19,7 @@ function listen(domain: Domain): { domain: Domain; statements: string[] } {
       statements.push(query.name.replace(/ [0-9a-f]{16}$/, ''));
       return store.read.run(query, values);
     },
+    runUnnamed: (build) => store.read.runUnnamed(build),
   };
   const heard: Store = {
     description: store.description,

@@ -2,9 +2,13 @@ import { type ExecutionResult, graphql, parse } from 'graphql';
 import { compileQuery, isCompiledQuery } from 'graphql-jit';
 import { beforeEach, expect, test } from 'vitest';
 import { appendLog } from '../../../src/domain/claims/progress.ts';
+import { createApplication } from '../../../src/domain/jobs/applications.ts';
+import { createProject } from '../../../src/domain/jobs/projects.ts';
 import { Wakeups } from '../../../src/realtime/wakeups.ts';
 import { createContext } from '../../../src/schema/core/context.ts';
 import { schema } from '../../../src/schema/index.ts';
+import type { Queries, Store } from '../../../src/store/store.ts';
+import { JsonText, stringify } from '../../../src/text/json-text.ts';
 import { describeOnEachStore } from '../../support/databases.ts';
 import { admin, plantSeed, type Seed } from '../../support/seed.ts';
 
@@ -79,6 +83,65 @@ describeOnEachStore('an answer', (open) => {
     expect(await refusalsOf(ask(few.id), 0)).toEqual([]);
     expect(await refusalsOf(ask(many.id), 40_000)).toEqual([]);
     expect(await refusalsOf(ask(many.id))).toEqual([tooLarge]);
+  });
+
+  test('leaves documents the text that is stored, where it is asked to', async () => {
+    const { job } = await seed.createJob(1, { settings: { depth: 3, rate: 0.5 } });
+    const source = `{ job(id: "${job.id}") { settings container { image } } jobs { nodes { settings output } } }`;
+    const parts = { domain: seed.domain, wakeups: new Wakeups(seed.domain.store) };
+    const asTexts = await graphql({ schema, source, contextValue: createContext(parts, admin, { areTexts: true }) });
+    expect(asTexts.data?.job).toEqual({ settings: new JsonText('{"depth":3,"rate":0.5}'), container: null });
+    const parsed = await graphql({ schema, source, contextValue: createContext(parts, admin) });
+    expect(JSON.parse(stringify(asTexts))).toEqual(parsed);
+  });
+
+  /** The names of the statements that are run for it. */
+  async function statementsOf(source: string): Promise<string[]> {
+    const names: string[] = [];
+    const { store } = seed.domain;
+    const read: Queries = {
+      db: store.read.db,
+      t: store.read.t,
+      dialect: store.read.dialect,
+      run(query, values) {
+        names.push(query.name);
+        return store.read.run(query, values);
+      },
+      runUnnamed: (build) => store.read.runUnnamed(build),
+    };
+    const domain = { ...seed.domain, store: Object.create(store, { read: { value: read } }) as Store };
+    const context = createContext({ domain, wakeups: new Wakeups(store), serverLimits: { answerBytes: allowed } }, admin);
+    const { errors } = await graphql({ schema, source, contextValue: context });
+    expect(errors?.[0]?.extensions).toEqual(tooLarge);
+    return names;
+  }
+
+  test('is refused before a row is read whose documents it has no room for', async () => {
+    const settings = { notes: 'x'.repeat(9_000) };
+    const jobs = [await seed.createJob(1, { settings }), await seed.createJob(1, { settings }), await seed.createJob(1, { settings })];
+    const listed = await statementsOf('{ jobs { nodes { settings } } }');
+    expect(listed).toEqual([expect.stringMatching(/^sizes \d+ list jobs/)]);
+    const ids = jobs.map(({ job }) => `"${job.id}"`).join();
+    const byId = await statementsOf(`{ nodes(ids: [${ids}]) { ... on Job { id settings } } }`);
+    expect(byId).toEqual([expect.stringMatching(/^sizes \d+ jobs by id/)]);
+    // What is not selected takes no room.
+    expect(await refusalsOf('{ jobs { nodes { name computeTime { cpuStartedAt } project { name } history { status } } } }')).toEqual([]);
+    expect(await refusalsOf(`{ nodes(ids: [${ids}]) { id ... on Job { name } } }`)).toEqual([]);
+  });
+
+  test('is refused with the JSON of any list, also where it is parsed for its fields', async () => {
+    const properties = { notes: 'x'.repeat(9_000) };
+    const container = { build: { context: '.', properties } };
+    await createProject(seed.domain, admin, { name: 'Long', pipeline: [{ name: 'Fit', container }] });
+    await createApplication(seed.domain, admin, { name: 'Long', settingsSchema: { description: 'x'.repeat(21_000) } });
+    for (const list of ['projects', 'applications']) expect(await refusalsOf(`{ ${list} { nodes { id } } }`), list).toEqual([tooLarge]);
+  });
+
+  test('reads no more steps of many jobs than it has room for', async () => {
+    for (let i = 0; i < 3; i++) await seed.createJob(10);
+    const ask = '{ jobs { nodes { steps { number } } } }';
+    expect(await refusalsOf(ask, 31_000)).toEqual([]);
+    expect(await refusalsOf(ask, 29_000)).toContainEqual({ ...tooLarge, allowed: 29_000 });
   });
 });
 

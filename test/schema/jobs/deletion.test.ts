@@ -34,6 +34,7 @@ function interrupt(domain: Domain, name: string, meanwhile: () => Promise<unknow
       await meanwhile();
       return rows;
     },
+    runUnnamed: (build) => read.runUnnamed(build),
   };
   const store = new Proxy(domain.store, {
     get(target, name) {

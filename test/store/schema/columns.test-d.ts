@@ -34,6 +34,10 @@ export function tablesOf(sqlite: SqliteKit, postgres: PostgresColumns) {
     instantNotNull: sqlite.instant().notNull(),
     json: sqlite.json<Document>(),
     jsonNotNull: sqlite.json<Document>().notNull(),
+    document: sqlite.document<Document>(),
+    documentNotNull: sqlite.document<Document>().notNull(),
+    longJson: sqlite.longJson<Document>(),
+    longJsonNotNull: sqlite.longJson<Document>().notNull(),
   });
   const pg = postgres.table('every', {
     text: postgres.text(),
@@ -52,6 +56,10 @@ export function tablesOf(sqlite: SqliteKit, postgres: PostgresColumns) {
     instantNotNull: postgres.instant().notNull(),
     json: postgres.json<Document>(),
     jsonNotNull: postgres.json<Document>().notNull(),
+    document: postgres.document<Document>(),
+    documentNotNull: postgres.document<Document>().notNull(),
+    longJson: postgres.longJson<Document>(),
+    longJsonNotNull: postgres.longJson<Document>().notNull(),
   });
   return { lite, pg };
 }
