@@ -2,7 +2,6 @@ import { rightToRead } from '../domain/access/operations.ts';
 import { may, requireRight, scopeOf, sees } from '../domain/access/rights.ts';
 import { typeOfId } from '../domain/core/ids.ts';
 import { InvalidInput, InvalidState, NotFound } from '../domain/core/refusals.ts';
-import type { Capabilities } from '../domain/core/vocabulary.ts';
 import { deleteDevice, registerDevice, statusOf, updateDevice } from '../domain/steps/devices.ts';
 import {
   type AttemptsOf,
@@ -18,14 +17,13 @@ import { builder } from './core/builder.ts';
 import { reads } from './core/chosen-columns.ts';
 import { connect, defineConnection, type List, pageArgs } from './core/connections.ts';
 import { type Context, viewerOf } from './core/context.ts';
-import { DeviceKind, DeviceStatus, RunKind } from './core/enums.ts';
+import { DeviceKind, DeviceStatus } from './core/enums.ts';
 import { defineMutation } from './core/errors.ts';
-import { Label, LabelInput } from './core/labels.ts';
+import { LabelInput } from './core/labels.ts';
 import { byId, defineLoader } from './core/loaders.ts';
 import { Node, readNodes } from './core/node.ts';
 import { Attempt, Device, Project } from './core/nouns.ts';
-import { IN_ITS_ROW } from './core/sizes.ts';
-import { Resources, ResourcesInput } from './jobs/resources.ts';
+import { changedDeviceInput, newDeviceInput, shownDeviceFields } from './device-fields.ts';
 import { StepTemplate } from './jobs/templates.ts';
 import { shownProject } from './projects.ts';
 
@@ -45,37 +43,6 @@ readNodes('Device', deviceById);
 export const pinnedDeviceOf = (context: Context, deviceId: string | null) =>
   deviceId === null ? null : deviceById.load(context, deviceId);
 
-const DeviceCapabilities = builder.objectRef<Capabilities>('DeviceCapabilities').implement({
-  description: 'What a device can run. It is offered no step that it cannot run.',
-  fields: (t) => ({
-    runs: t.expose('runs', { type: [RunKind], description: 'How it can run steps that have a command or an image.' }),
-    stepNames: t.exposeStringList('stepNames', {
-      description:
-        'The names of the steps that it implements itself, which have neither a command nor an image. In federated rounds these are ' +
-        '`Train` and `Aggregate`.',
-    }),
-  }),
-});
-
-const DeviceCapabilitiesInput = builder.inputType('DeviceCapabilitiesInput', {
-  description: 'What a device can run.',
-  fields: (t) => ({
-    runs: t.field({
-      type: [RunKind],
-      required: true,
-      defaultValue: [],
-      description: 'How it can run steps that have a command or an image. An empty list: it runs no such steps.',
-    }),
-    stepNames: t.stringList({
-      required: true,
-      defaultValue: [],
-      description:
-        'The names of the steps that it implements itself, which have neither a command nor an image: at most 1,000. In federated ' +
-        'rounds these are `Train` and `Aggregate`.',
-    }),
-  }),
-});
-
 const DeviceAttemptConnection = defineConnection('DeviceAttempt', Attempt, 'attempts of a device');
 
 Device.implement({
@@ -84,8 +51,7 @@ Device.implement({
     'takes over the device.',
   interfaces: [Node],
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'Its name, unique within the project.' }),
-    kind: t.expose('kind', { type: DeviceKind, description: 'The role that it has.' }),
+    ...shownDeviceFields(t),
     status: t.field({
       type: DeviceStatus,
       description: 'Whether it is available at the time of the request.',
@@ -96,14 +62,6 @@ Device.implement({
       nullable: true,
       description: 'The only project whose steps it may claim. Null: it serves all projects.',
       resolve: ({ projectId }, _, context, info) => shownProject(context, projectId, info),
-    }),
-    labels: t.expose('labels', { type: [Label], size: IN_ITS_ROW, description: 'The labels that steps can require with requiredLabels.' }),
-    resources: t.expose('resources', { type: Resources, description: 'Its total resources, including what its current steps use.' }),
-    slots: t.exposeInt('slots', { description: 'How many steps it can run at once.' }),
-    capabilities: t.expose('capabilities', {
-      type: DeviceCapabilities,
-      nullable: true,
-      description: 'What it can run. Null: it did not say, and may be offered any step.',
     }),
     lastSeenAt: t.expose('lastSeenAt', {
       type: 'DateTime',
@@ -214,15 +172,7 @@ defineMutation('registerDevice', {
       projectId: t.id({
         description: 'The only project that it serves. Default: the project of the key, or all projects for a key of all projects.',
       }),
-      name: t.string({ required: true, description: 'Its name: at most 200 characters, unique within the project.' }),
-      kind: t.field({ type: DeviceKind, required: true, defaultValue: 'WORKER', description: 'The role that it has.' }),
-      labels: t.field({ type: [LabelInput], description: 'The labels that steps can require with requiredLabels.' }),
-      resources: t.field({ type: ResourcesInput, description: 'What it has.' }),
-      slots: t.int({ required: true, defaultValue: 1, description: 'How many steps it can run at once.' }),
-      capabilities: t.field({
-        type: DeviceCapabilitiesInput,
-        description: 'What it can run. Default: not stated, so it may be offered any step.',
-      }),
+      ...newDeviceInput(t),
       rotateKey: t.boolean({
         required: true,
         defaultValue: false,
@@ -254,12 +204,7 @@ defineMutation('updateDevice', {
     description: 'The changes. A field that is left out or null stays unchanged.',
     fields: (t) => ({
       deviceId: t.id({ required: true, description: 'The device to change.' }),
-      name: t.string({ description: 'Its new name.' }),
-      labels: t.field({ type: [LabelInput], description: 'Replaces all its labels.' }),
-      resources: t.field({ type: ResourcesInput, description: 'Replaces its resources.' }),
-      slots: t.int({ description: 'How many steps it can run at once.' }),
-      capabilities: t.field({ type: DeviceCapabilitiesInput, description: 'Replaces its capabilities.' }),
-      isDraining: t.boolean({ description: 'True stops it from claiming steps. False lets it claim again.' }),
+      ...changedDeviceInput(t),
       isLeaving: t.boolean({
         description:
           'True marks it OFFLINE at once, until it is heard from again. Otherwise it becomes OFFLINE only after the heartbeat interval.',

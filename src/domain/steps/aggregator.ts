@@ -5,9 +5,9 @@ import type { DeviceRow } from '../../store/schema/tables.ts';
 import { insertRows } from '../../store/statements/inserts.ts';
 import type { Principal } from '../access/principal.ts';
 import { type Change, change, topics } from '../core/change.ts';
-import { noResources } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
 import type { Label } from '../core/vocabulary.ts';
+import { newDeviceFields } from './device-fields.ts';
 
 /** The label of the gateway's own aggregator, which its steps require. */
 export const aggregatorLabel: Label = { key: 'trainyard/aggregator', value: 'federated-averaging' };
@@ -51,13 +51,7 @@ async function add({ tx, domain, now }: Change): Promise<DeviceRow> {
     id: domain.ids.next('Device'),
     projectId: null,
     projectKey: '',
-    name: NAME,
-    kind: 'WORKER',
-    labels: [aggregatorLabel],
-    resources: noResources,
-    slots: SLOTS,
-    capabilities: null,
-    isDraining: false,
+    ...newDeviceFields({ name: NAME, labels: [aggregatorLabel], slots: SLOTS }),
     lastSeenAt: now,
     createdAt: now,
     updatedAt: now,

@@ -13,41 +13,27 @@ import type { Principal } from '../access/principal.ts';
 import { requireAllProjects, requireRight, sees } from '../access/rights.ts';
 import { visibleProject } from '../access/visible.ts';
 import { type Change, change, topics } from '../core/change.ts';
-import { Checks, labelsOf, type ResourcesInput, resourcesOf } from '../core/checks.ts';
+import { Checks } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
 import { NotFound, wrongInput, wrongState } from '../core/refusals.ts';
 import { later } from '../core/transitions.ts';
-import type { Capabilities, DeviceKind, Label, RunKind } from '../core/vocabulary.ts';
+import {
+  auditedFields,
+  type ChangedDeviceFields,
+  changedDeviceFields,
+  checkDeviceFields,
+  type NewDeviceFields,
+  newDeviceFields,
+} from './device-fields.ts';
 
 export type DeviceStatus = 'ONLINE' | 'OFFLINE' | 'DRAINING';
 
-export interface RegisterDeviceInput {
+export interface RegisterDeviceInput extends NewDeviceFields {
   projectId?: Optional<string>;
-  name: string;
-  kind?: Optional<DeviceKind>;
-  labels?: Optional<readonly Label[]>;
-  resources?: Optional<ResourcesInput>;
-  slots?: Optional<number>;
-  capabilities?: Optional<CapabilitiesInput>;
   rotateKey?: Optional<boolean>;
 }
 
-/** A worker that lists step names is written for a few of them. */
-const STEP_NAMES_AT_MOST = 1_000;
-
-export interface CapabilitiesInput {
-  readonly runs: readonly RunKind[];
-  readonly stepNames: readonly string[];
-}
-
-/** Sorted, so that sending the same values in another order changes nothing. */
-const capabilitiesOf = ({ runs, stepNames }: CapabilitiesInput): Capabilities => ({
-  runs: [...runs].sort(),
-  stepNames: [...stepNames].sort(),
-});
-
 const subjectOf = ({ id, name, projectId }: DeviceRow): AuditSubject => ({ type: 'DEVICE', id, name, projectId });
-const deviceFields = { shown: ['name', 'kind', 'labels', 'resources', 'slots', 'capabilities', 'isDraining'] } as const;
 
 /** The current status of the device. Every claim, renewal and report keeps it ONLINE. */
 export function statusOf({ clock, limits }: Domain, { isDraining, lastSeenAt }: DeviceRow): DeviceStatus {
@@ -95,7 +81,7 @@ export async function registerDevice(
       throw wrongInput.nameOfOtherDevice();
     }
     if (!known) return addDevice(change, projectId, input, now);
-    const device = await takeOver(change, known, input);
+    const device = await saveDevice(change, known, { ...newDeviceFields(input, known), lastSeenAt: change.now });
     return { device, apiKey: input.rotateKey && principal.kind !== 'DEVICE' ? await giveNewKey(change, device) : null };
   });
 }
@@ -117,35 +103,17 @@ async function addDevice(change: Change, projectId: string | null, input: Regist
     id: domain.ids.next('Device'),
     projectId,
     projectKey: projectId ?? '',
-    name: input.name,
-    kind: input.kind ?? 'WORKER',
-    labels: labelsOf(input.labels),
-    resources: resourcesOf(input.resources),
-    slots: input.slots ?? 1,
-    capabilities: input.capabilities ? capabilitiesOf(input.capabilities) : null,
-    isDraining: false,
+    ...newDeviceFields(input),
     lastSeenAt: now,
     createdAt: now,
     updatedAt: now,
   };
   await insertRows(tx, insertDevice, [device]);
   const { apiKey, secret } = await addKey(change, { name: device.name, kind: 'DEVICE', projectId, deviceId: device.id });
-  await audit(change, 'DEVICE_REGISTERED', subjectOf(device), madeWith(device, deviceFields));
+  await audit(change, 'DEVICE_REGISTERED', subjectOf(device), madeWith(device, auditedFields));
   await audit(change, 'KEY_CREATED', keySubjectOf(apiKey), madeWith(apiKey, keyFields));
   tx.touch(topics.device(device.id));
   return { device, apiKey: secret };
-}
-
-function takeOver(change: Change, known: DeviceRow, input: RegisterDeviceInput): Promise<DeviceRow> {
-  return saveDevice(change, known, {
-    kind: input.kind ?? known.kind,
-    labels: labelsOf(input.labels),
-    resources: resourcesOf(input.resources),
-    slots: input.slots ?? 1,
-    capabilities: input.capabilities ? capabilitiesOf(input.capabilities) : null,
-    isDraining: false,
-    lastSeenAt: change.now,
-  });
 }
 
 async function saveDevice(change: Change, before: DeviceRow, columns: Partial<DeviceRow>): Promise<DeviceRow> {
@@ -155,20 +123,14 @@ async function saveDevice(change: Change, before: DeviceRow, columns: Partial<De
   await tx.run(forgetReservations, { deviceId: before.id });
   tx.touch(topics.device(before.id));
   const after = { ...before, ...fields };
-  const changes = changedBetween(before, after, deviceFields);
+  const changes = changedBetween(before, after, auditedFields);
   // An agent registers at every start, mostly without changes.
   if (Object.keys(changes).length > 0) await audit(change, 'DEVICE_CHANGED', subjectOf(after), changes);
   return after;
 }
 
-export interface UpdateDeviceInput {
+export interface UpdateDeviceInput extends ChangedDeviceFields {
   deviceId: string;
-  name?: Optional<string>;
-  labels?: Optional<readonly Label[]>;
-  resources?: Optional<ResourcesInput>;
-  slots?: Optional<number>;
-  capabilities?: Optional<CapabilitiesInput>;
-  isDraining?: Optional<boolean>;
   isLeaving?: Optional<boolean>;
 }
 
@@ -183,12 +145,7 @@ export async function updateDevice(domain: Domain, principal: Principal, input: 
     if (sameName && sameName.id !== device.id) throw wrongInput.deviceName(sameName);
     return {
       device: await saveDevice(change, device, {
-        name,
-        labels: input.labels ? labelsOf(input.labels) : device.labels,
-        resources: input.resources ? resourcesOf(input.resources) : device.resources,
-        slots: input.slots ?? device.slots,
-        capabilities: input.capabilities ? capabilitiesOf(input.capabilities) : device.capabilities,
-        isDraining: input.isDraining ?? device.isDraining,
+        ...changedDeviceFields(input),
         // A device that is leaving counts as offline until it sends another request.
         ...(input.isLeaving && { lastSeenAt: null }),
       }),
@@ -226,16 +183,8 @@ export async function visibleDevice({ tx }: Change, principal: Principal, id: st
   return device;
 }
 
-function checkDevice(domain: Domain, input: Omit<RegisterDeviceInput, 'name' | 'kind' | 'projectId'> & { name?: Optional<string> }): void {
+function checkDevice(domain: Domain, input: ChangedDeviceFields | NewDeviceFields): void {
   const checks = new Checks(domain);
-  checks.name(['name'], input.name);
-  checks.labels(['labels'], input.labels);
-  checks.resources(['resources'], input.resources);
-  checks.range(['slots'], input.slots, 1, 10_000);
-  const { runs = [], stepNames = [] } = input.capabilities ?? {};
-  checks.unique(['capabilities', 'runs'], runs, 'The kind');
-  checks.count(['capabilities', 'stepNames'], stepNames, STEP_NAMES_AT_MOST);
-  for (const [i, name] of stepNames.entries()) checks.name(['capabilities', 'stepNames', i], name);
-  checks.unique(['capabilities', 'stepNames'], stepNames, 'The name');
+  checkDeviceFields(checks, input);
   checks.done();
 }
