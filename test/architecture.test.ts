@@ -68,7 +68,7 @@ const arrows: Readonly<Record<string, { readonly values: readonly string[]; read
   'json-schema': { values: ['domain'] },
   aggregator: { values: ['instruments', 'text', 'domain', 'store'] },
   schema: { values: ['text', 'realtime', 'domain', 'store'] },
-  server: { values: ['instruments', 'schema', 'realtime', 'domain', 'store'] },
+  server: { values: ['text', 'instruments', 'schema', 'realtime', 'domain', 'store'] },
   telemetry: { values: ['instruments', 'server', 'schema', 'realtime', 'domain', 'store'] },
   client: { values: ['text', 'timing'] },
   agent: { values: ['text', 'timing', 'client'] },

@@ -97,7 +97,9 @@ export interface Queries {
   readonly t: Tables;
   readonly dialect: Dialect;
   run<P, R>(query: Statement<P, R>, values: P): Promise<R>;
-  /** The most rows that such lists may have: `run` throws when it gets so many. Default: any number. */
+  /**
+   * The most rows that such lists may have: `run` throws when it gets so many. Default: any number.
+   */
   readonly mostRows?: number;
   /** Runs a query that is built for this call. */
   runUnnamed<R>(build: () => Preparable<R>): Promise<R>;

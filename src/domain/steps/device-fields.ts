@@ -32,7 +32,9 @@ interface Kinds {
 
 interface FieldOf<K extends keyof Kinds> {
   readonly kind: K;
-  /** What is stored if none is given. Null: no value. Left out: registerDevice requires the field. */
+  /**
+   * What is stored if none is given. Null: no value. Left out: registerDevice requires the field.
+   */
   readonly byDefault?: Kinds[K]['stored'] | null;
   /** A device that registers again without it keeps what it had. Otherwise it gets the default. */
   readonly isKept?: true;

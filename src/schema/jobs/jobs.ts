@@ -28,7 +28,10 @@ const jobByIdOf = forEachChoice((choice) =>
 );
 readNodes('Job', (context, id, info) => jobByIdOf(chosenColumns(info, { type: 'Job' })).load(context, id));
 
-/** The job for a field, with what is selected of it. Null when there is none or the caller may not see it. */
+/**
+ * The job for a field, with what is selected of it. Null when there is none or the caller may not
+ * see it.
+ */
 export const shownJob = (context: Context, jobId: string | null, info: GraphQLResolveInfo): Promise<ShownJob | null> | null =>
   jobId === null ? null : jobByIdOf(chosenColumns(info)).load(context, jobId);
 

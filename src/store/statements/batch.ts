@@ -13,8 +13,8 @@ const NO_LIMIT = 2 ** 31;
 
 /**
  * `build` gets the keys as `(?, ?, …)`, for `inArray`. The rows come in the order of the query for
- * up to 64 keys; beyond that, the keys are read 64 at a time. `isList`: a key may have many rows, of
- * which only as many are read as an answer has room for.
+ * up to 64 keys; beyond that, the keys are read 64 at a time. `isList`: a key may have many rows,
+ * of which only as many are read as an answer has room for.
  */
 export function batch<R>(
   name: string,
