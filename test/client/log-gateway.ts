@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { buildSchema, GraphQLError } from 'graphql';
-import { useServer } from 'graphql-ws/use/ws';
+import { makeServer } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 
 /** One job's stored log lines, and who waits for more. */
@@ -85,11 +85,6 @@ export async function openLogGateway(store: LogStore, settings: Settings = {}): 
   const sockets = new Set<WebSocket>();
   const http: Server = createServer((_request, response) => response.writeHead(404).end());
   const ws = new WebSocketServer({ server: http, path: '/graphql' });
-  ws.on('connection', (socket) => {
-    openedCount += 1;
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  });
   http.on('connection', (socket) => {
     tcp.add(socket);
     socket.once('close', () => tcp.delete(socket));
@@ -114,18 +109,34 @@ export async function openLogGateway(store: LogStore, settings: Settings = {}): 
       yield { claimableSteps: 0 };
     },
   };
-  useServer(
-    {
-      schema: buildSchema(schemaText),
-      roots: { subscription },
-      onConnect: (context) => {
-        const close = settings.closeOnInit?.();
-        if (close !== undefined) context.extra.socket.close(close.code, close.reason);
-        return close === undefined;
-      },
+  const protocol = makeServer<Record<string, unknown>, WebSocket>({
+    schema: buildSchema(schemaText),
+    roots: { subscription },
+    onConnect: ({ extra: socket }) => {
+      const close = settings.closeOnInit?.();
+      if (close !== undefined) socket.close(close.code, close.reason);
+      return close === undefined;
     },
-    ws,
-  );
+  });
+  ws.on('connection', (socket) => {
+    openedCount += 1;
+    sockets.add(socket);
+    const closed = protocol.opened(
+      {
+        protocol: socket.protocol,
+        // A send that fails is no fault: the peer is gone, and the close event comes.
+        send: (text) => new Promise((resolve) => socket.send(text, () => resolve())),
+        close: (code, reason) => socket.close(code, reason),
+        onMessage: (take) => socket.on('message', (data) => void take(String(data))),
+      },
+      socket,
+    );
+    socket.on('error', () => {});
+    socket.once('close', (code, reason) => {
+      sockets.delete(socket);
+      void closed(code, String(reason));
+    });
+  });
   http.listen(settings.port ?? 0, '127.0.0.1');
   await new Promise((resolve) => http.once('listening', resolve));
   // A server that listens on TCP has an address of this shape.

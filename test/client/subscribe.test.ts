@@ -1,16 +1,10 @@
-import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { GatewayUnreachable } from '../../src/client/errors.ts';
 import { ClaimableStepsDocument, LogDocument } from '../../src/client/generated.ts';
 import { type ConnectionState, type SubscribeOptions, subscribe } from '../../src/client/subscribe.ts';
 import { type LogGateway, LogStore, openLogGateway } from './log-gateway.ts';
 
 const quick = { baseMs: 5, capMs: 40, random: () => 1 };
-
-// graphql-ws's server reports each socket that was cut. Cut sockets are the subject of these tests.
-beforeAll(() => {
-  const quiet = vi.spyOn(console, 'error').mockImplementation(() => {});
-  return () => quiet.mockRestore();
-});
 
 let gateways: LogGateway[] = [];
 afterEach(async () => {
