@@ -24,6 +24,7 @@ export class ClockGuard {
   readonly #clock: Clock;
   #last: { readonly wall: number; readonly elapsed: number } | null = null;
   #isRecovering = false;
+  #recovery: Promise<void> | null = null;
   #jumpMs = 0;
   #awaySince = 0;
   #absences = 0;
@@ -74,9 +75,17 @@ export class ClockGuard {
   /**
    * Runs `recoverTimes` with how far the wall clock jumped (0 when the process stood still), and
    * with the wall-clock time at which the process was last known to run. If it fails, or if the
-   * process stands still again meanwhile, the recovery stays outstanding.
+   * process stands still again meanwhile, the recovery stays outstanding. While a recovery is in
+   * progress, waits for that one: nothing may be due before it has ended.
    */
-  async recover(recoverTimes: (jumpMs: number, awaySince: Date) => Promise<void>): Promise<void> {
+  recover(recoverTimes: (jumpMs: number, awaySince: Date) => Promise<void>): Promise<void> {
+    this.#recovery ??= this.#recover(recoverTimes).finally(() => {
+      this.#recovery = null;
+    });
+    return this.#recovery;
+  }
+
+  async #recover(recoverTimes: (jumpMs: number, awaySince: Date) => Promise<void>): Promise<void> {
     const [jumpMs, absences] = [this.#jumpMs, this.#absences];
     this.#jumpMs = 0;
     try {

@@ -2,10 +2,12 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { claimStep } from '../../../src/domain/claims/claims.ts';
 import { renewLease } from '../../../src/domain/claims/leases.ts';
+import { ClockGuard } from '../../../src/domain/core/clock-guard.ts';
 import { cancelJob } from '../../../src/domain/jobs/cancellation.ts';
 import { createProject } from '../../../src/domain/jobs/projects.ts';
 import { forgetNowAndThen } from '../../../src/domain/sweep/forgetting.ts';
 import { startSweep, sweep } from '../../../src/domain/sweep/timekeeping.ts';
+import { holdClock } from '../../support/clock.ts';
 import { describeOnEachStore } from '../../support/databases.ts';
 import { admin, plantSeed, type Seed, type SeededJob } from '../../support/seed.ts';
 
@@ -97,4 +99,26 @@ describeOnEachStore('A gateway', (open) => {
     await pass(2);
     expect(await statusOf()).toBe('QUEUED');
   });
+});
+
+test('A sweep that finds a recovery in progress waits for it, and nothing is due before it has ended (P13)', async () => {
+  const clock = holdClock();
+  const guard = new ClockGuard(clock);
+  guard.begin();
+  clock.jump(HOUR_MS);
+  const corrected = Promise.withResolvers<void>();
+  const corrections: number[] = [];
+  const recover = () =>
+    guard.recover(async (jumpMs) => {
+      // Only the first one knows of the jump. A second one beside it would have nothing to correct.
+      if (corrections.push(jumpMs) === 1) await corrected.promise;
+    });
+  expect(guard.isRecovering).toBe(true);
+  const sweeps = [recover(), recover()];
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(guard.dueBy()).toEqual(new Date(0));
+  corrected.resolve();
+  await Promise.all(sweeps);
+  expect(corrections).toEqual([HOUR_MS]);
+  expect(guard.dueBy()).toEqual(clock.now());
 });
