@@ -3,7 +3,7 @@
  * a step that it could claim is queued.
  */
 import pg from 'pg';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { Principal } from '../../../src/domain/access/principal.ts';
 import { claimNextSteps } from '../../../src/domain/claims/claims.ts';
 import { releaseStep } from '../../../src/domain/claims/leases.ts';
@@ -49,18 +49,21 @@ describeOnGround('Claims that wait for work', (on, database, dialect) => {
     return { counts, domain: { ...domain, store } };
   }
 
-  /** Starts the claims one after the other. Resolves when each of them has looked. */
-  async function enterAll(gateway: Gateway, counts: { looks: number }, devices: readonly SeededDevice[], signal: AbortSignal) {
+  /** Aborted at the end of the test, even if the test fails: no claim goes on waiting. */
+  function untilTestEnds(): AbortController {
+    const over = new AbortController();
+    onTestFinished(() => over.abort());
+    return over;
+  }
+
+  /** Starts the claims one after the other. Resolves when each of them has looked, and sleeps. */
+  async function enterAll(gateway: Gateway, devices: readonly SeededDevice[], signal: AbortSignal) {
+    const { waitingClaims } = gateway.domain.instruments;
     const claims = [];
     for (const { principal } of devices) {
-      const before = counts.looks;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      // A look is over when the claim only listens to the wait queue: a read of the store follows
-      // the write.
+      const before = waitingClaims.value;
       claims.push(claim(gateway, principal, signal));
-      while (counts.looks === before) await turn();
-      void gateway.domain.store.write(async () => {}).then(resolve);
-      await promise;
+      while (waitingClaims.value === before) await turn();
     }
     return claims;
   }
@@ -70,9 +73,8 @@ describeOnGround('Claims that wait for work', (on, database, dialect) => {
     const devices: SeededDevice[] = [];
     for (let i = 0; i < 12; i++) devices.push(await seed.registerDevice({ slots: 1 }));
     const { counts, domain } = counted({ ...seed.domain, clock: withoutSafetyPolls });
-    const over = new AbortController();
-    const claims = await enterAll({ domain, wakeups }, counts, devices, over.signal);
-    // The check for that look is a write as well.
+    const over = untilTestEnds();
+    const claims = await enterAll({ domain, wakeups }, devices, over.signal);
     const before = counts.looks;
     for (const i of [0, 1, 2]) {
       const { job } = await seed.createJob();
@@ -89,9 +91,9 @@ describeOnGround('Claims that wait for work', (on, database, dialect) => {
     const { seed, wakeups } = on();
     const devices: SeededDevice[] = [];
     for (let i = 0; i < 9; i++) devices.push(await seed.registerDevice({ slots: 1, labels: [{ key: 'n', value: String(i) }] }));
-    const { counts, domain } = counted({ ...seed.domain, clock: withoutSafetyPolls });
-    const over = new AbortController();
-    const claims = await enterAll({ domain, wakeups }, counts, devices, over.signal);
+    const domain = { ...seed.domain, clock: withoutSafetyPolls };
+    const over = untilTestEnds();
+    const claims = await enterAll({ domain, wakeups }, devices, over.signal);
     const { job } = await seed.createJob([{ name: 'Rare', requiredLabels: [{ key: 'n', value: '8' }] }]);
     expect((await claims[8])?.claims.map(({ step }) => step.jobId)).toEqual([job.id]);
     over.abort();
@@ -103,8 +105,8 @@ describeOnGround('Claims that wait for work', (on, database, dialect) => {
     const devices: SeededDevice[] = [];
     for (let i = 0; i < 6; i++) devices.push(await seed.registerDevice({ slots: 1 }));
     const { counts, domain } = counted({ ...seed.domain, clock: withoutSafetyPolls });
-    const over = new AbortController();
-    const claims = await enterAll({ domain, wakeups }, counts, devices, over.signal);
+    const over = untilTestEnds();
+    const claims = await enterAll({ domain, wakeups }, devices, over.signal);
     const before = counts.looks;
     const { job } = await seed.createJob([{ name: 'Its own', pinnedDeviceId: devices[4]?.device.id ?? '' }]);
     expect((await claims[4])?.claims.map(({ step }) => step.jobId)).toEqual([job.id]);
@@ -117,7 +119,7 @@ describeOnGround('Claims that wait for work', (on, database, dialect) => {
     const { seed, wakeups } = on();
     const domain = { ...seed.domain, clock: withoutSafetyPolls };
     for (let round = 0; round < 20; round++) {
-      const [hasty, patient] = [new AbortController(), new AbortController()];
+      const [hasty, patient] = [untilTestEnds(), untilTestEnds()];
       const first = claim({ domain, wakeups }, admin, hasty.signal);
       const second = claim({ domain, wakeups }, admin, patient.signal);
       const created = seed.createJob();
@@ -140,7 +142,7 @@ describeOnGround('Claims that wait for work', (on, database, dialect) => {
     await holder.query('begin');
     await holder.query('select 1 from steps where id = $1 for update', [steps[0]?.id]);
     const { counts, domain } = counted({ ...seed.domain, clock: withoutSafetyPolls });
-    const over = new AbortController();
+    const over = untilTestEnds();
     const claiming = claim({ domain, wakeups }, admin, over.signal);
     // Skipped, not waited for.
     while (counts.looks < 2) await turn();
@@ -165,7 +167,7 @@ describeOnGround('Claims that wait for work', (on, database, dialect) => {
       devices.push(
         await seed.registerDevice({ slots: 1 + (i % 2), labels: [{ key: 'kind', value: kinds[i % 3] ?? '' }], resources: { gpu: i % 4 } }),
       );
-    const over = new AbortController();
+    const over = untilTestEnds();
     let open = 240;
     const work = async (i: number) => {
       const gateway = gatewayOf(i);
