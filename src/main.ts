@@ -3,6 +3,7 @@ import './module-loading.ts';
 import type { GatewayCommand } from './config/config.ts';
 import { describeExposed, secretsIn, takeEnvironment } from './initial-memory.ts';
 import { version } from './installation.ts';
+import { stopOnSignal } from './stop-signals.ts';
 
 /**
  * Checked before anything else is loaded: better-sqlite3 crashes an older Node without a message.
@@ -80,13 +81,7 @@ async function runCommandLine(): Promise<void> {
     command === 'agent' ? describeExposed([env.TRAINYARD_TOKEN, ...secretsIn(rest)], 'Pass it with --token-file.') : undefined;
   if (exposed !== undefined) process.stderr.write(`${exposed}\n`);
   const interrupt = new AbortController();
-  const signals = ['SIGINT', 'SIGTERM'] as const;
-  const stop = () => {
-    interrupt.abort();
-    // A second signal is not caught, so it ends the process at once.
-    for (const signal of signals) process.off(signal, stop);
-  };
-  for (const signal of signals) process.on(signal, stop);
+  stopOnSignal(() => interrupt.abort());
   const { stdout, stderr } = process;
   process.exitCode = await run([command, ...rest], { stdout, stderr, env, signal: interrupt.signal });
 }

@@ -3,6 +3,7 @@ import type { Config } from '../config/settings.ts';
 import { firstProject } from '../domain/jobs/projects.ts';
 import { type Gateway, STOP_GRACE_MS, startGateway } from '../gateway.ts';
 import { type Environment, parentOf } from '../initial-memory.ts';
+import { stopOnSignal } from '../stop-signals.ts';
 import { readTraceSettings } from '../telemetry/trace-settings.ts';
 import { linkKey, localKey, type OperatorKey, operatorKey } from './credentials.ts';
 
@@ -26,7 +27,7 @@ export interface Companion {
  */
 export async function serve(config: Config, { env, isLocal, companion }: ServeOptions): Promise<number> {
   const stop = Promise.withResolvers<void>();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.resolve());
+  stopOnSignal(() => stop.resolve());
   if (env.npm_lifecycle_event !== undefined) watchParents(() => stop.resolve());
   const gateway = await startGateway(config, readTraceSettings(env));
   const preparing = async () => {
@@ -42,8 +43,6 @@ export async function serve(config: Config, { env, isLocal, companion }: ServeOp
   process.stdout.write(await greeting(gateway, operator, config.network.documents === null && (isLocal || operator?.isNew === true)));
   const isReplaced = await Promise.race([stop.promise.then(() => false), gateway.replaced.then(() => true)]);
   if (isReplaced) process.stderr.write(REPLACED);
-  // A second signal exits at once.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   const askedAt = performance.now();
   await running?.stop();
   await gateway.close(Math.min(STOP_GRACE_MS, STOP_WITHIN_MS - (performance.now() - askedAt)));

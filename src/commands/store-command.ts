@@ -9,6 +9,7 @@ import type { Given } from '../cli/input/flags.ts';
 import { exitCodes, UsageError } from '../cli/io.ts';
 import { ConfigError, readConfig } from '../config/config.ts';
 import type { Environment } from '../initial-memory.ts';
+import { stopOnSignal } from '../stop-signals.ts';
 import type { StoreLocation } from '../store/open.ts';
 import { StoreUnusable } from '../store/store.ts';
 
@@ -36,7 +37,7 @@ export async function runStoreCommand(command: StoreCommand, argv: readonly stri
     return exitCodes.succeeded;
   }
   const interrupt = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupt.abort());
+  stopOnSignal(() => interrupt.abort());
   const { signal } = interrupt;
   const say = (line: string) => process.stderr.write(`${line}\n`);
   try {
