@@ -162,6 +162,7 @@ export class World {
     const until = performance.now() + withinMs;
     let open = await this.countOpenJobs();
     while (open > 0 && performance.now() < until) {
+      // It asks, and does not subscribe: a gateway whose streams lose events must not look stuck.
       await delay(200);
       open = await this.countOpenJobs();
     }
