@@ -62,7 +62,7 @@ describeOnEachStore('the plan of a query', (_open, create) => {
       Object.entries(module).filter(([, value]) => typeof value === 'function' && /\bdb\b|\brunShaped\b/.test(String(value))),
     );
     const called = new Set(calls.map(({ name }) => name.split(' ')[0]));
-    const makers = ['insertOf', 'batch', 'runShaped', 'PreparedStatements', 'WeighedReads'];
+    const makers = ['insertOf', 'batch', 'batchOfPairs', 'runShaped', 'PreparedStatements', 'WeighedReads'];
     expect(building.map(([name]) => name).filter((name) => !called.has(name) && !makers.includes(name))).toEqual([]);
   });
 

@@ -1,7 +1,8 @@
 import { devicesByIds } from '../../store/queries/devices.ts';
-import { roundsOfJobs, shownParticipants } from '../../store/queries/federations.ts';
+import { participantsOfRounds, roundsOfJobs } from '../../store/queries/federations.ts';
 import type { ShownStep } from '../../store/queries/steps.ts';
 import type { DeviceRow, FragmentRow, ParticipantRow, RoundRow } from '../../store/schema/tables.ts';
+import type { Pair } from '../../store/statements/batch.ts';
 import { builder } from '../core/builder.ts';
 import { reads } from '../core/chosen-columns.ts';
 import type { Context } from '../core/context.ts';
@@ -33,23 +34,26 @@ interface ShownParticipant extends ParticipantRow {
   readonly device: DeviceRow;
 }
 
-/** Keyed by `job round`. Participants whose device was deleted are left out. */
-const participantsOf = defineLoader<string, ShownParticipant[]>((context, keys) =>
-  Promise.all(
-    keys.map(async (key) => {
-      const [jobId = '', round = ''] = key.split(' ');
-      const rows = await context.read.run(shownParticipants, { jobId, round: Number(round) });
-      const shown = rows.map(async (row) => {
-        const device = await deviceOf.load(context, row.deviceId);
-        return device && { ...row, device };
-      });
-      return (await Promise.all(shown)).filter((participant) => participant !== null);
-    }),
-  ),
-);
+/** In order of selection, by `job round`. */
+const selectedFor = defineLoader<string, ParticipantRow[]>(async ({ read }, keys) => {
+  const rounds = keys.map((key): Pair => {
+    const [jobId = '', round = ''] = key.split(' ');
+    return [jobId, Number(round)];
+  });
+  return grouped(keys, await participantsOfRounds(read, rounds), ({ jobId, round }) => `${jobId} ${round}`);
+});
 
-export const participantsOfRound = (context: Context, { jobId, number }: Pick<RoundRow, 'jobId' | 'number'>) =>
-  participantsOf.load(context, `${jobId} ${number}`);
+const selectedForRound = (context: Context, { jobId, number }: Pick<RoundRow, 'jobId' | 'number'>) =>
+  selectedFor.load(context, `${jobId} ${number}`);
+
+/** In order of selection. Participants whose device was deleted are left out. */
+export async function participantsOfRound(context: Context, round: Pick<RoundRow, 'jobId' | 'number'>): Promise<ShownParticipant[]> {
+  const shown = (await selectedForRound(context, round)).map(async (row) => {
+    const device = await deviceOf.load(context, row.deviceId);
+    return device && { ...row, device };
+  });
+  return (await Promise.all(shown)).filter((participant) => participant !== null);
+}
 
 interface Submitted extends ShownParticipant {
   readonly fragment: FragmentRow;
@@ -108,10 +112,7 @@ export const Round = builder.objectRef<RoundRow>('Round').implement({
     quorum: t.exposeInt('quorum', { description: 'The number of models that it needs.' }),
     submitted: t.int({
       description: 'The number of models that arrived in time.',
-      resolve: async (round, _, context) =>
-        (await context.read.run(shownParticipants, { jobId: round.jobId, round: round.number })).filter(
-          ({ status }) => status === 'SUBMITTED',
-        ).length,
+      resolve: async (round, _, context) => (await selectedForRound(context, round)).filter(({ status }) => status === 'SUBMITTED').length,
     }),
     participants: t.field({
       type: [Participant],

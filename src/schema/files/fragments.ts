@@ -7,20 +7,21 @@ import {
   countFragments,
   type FragmentsOf,
   fragmentsByIds,
-  latestFragmentOfJob,
   latestFragmentOfProject,
   listFragments,
+  readyFragments,
 } from '../../store/queries/fragments.ts';
 import type { ShownJob } from '../../store/queries/jobs.ts';
 import type { ShownStep } from '../../store/queries/steps.ts';
 import type { FragmentRow, ProjectRow } from '../../store/schema/tables.ts';
+import type { Pair } from '../../store/statements/batch.ts';
 import { builder } from '../core/builder.ts';
 import { reads } from '../core/chosen-columns.ts';
 import { connect, defineConnection, type List, pageArgs } from '../core/connections.ts';
 import { type Context, viewerOf } from '../core/context.ts';
 import { FragmentStatus, FragmentType, IfExists } from '../core/enums.ts';
 import { defineMutation } from '../core/errors.ts';
-import { byId, defineLoader } from '../core/loaders.ts';
+import { byId, defineLoader, grouped } from '../core/loaders.ts';
 import { Node, readNodes } from '../core/node.ts';
 import { Device, Fragment, Job, Project, Step } from '../core/nouns.ts';
 import type { Size } from '../core/sizes.ts';
@@ -192,6 +193,13 @@ const nothing: List<FragmentRow> = { positionOf: ({ id }) => [id], read: async (
 
 const filterArg = builder.args((t) => ({ filter: t.field({ type: FragmentFilter, description: 'Selects entries. Default: all.' }) }));
 
+/** By `job filename`. */
+const fileOfName = defineLoader<string, FragmentRow | null>(async ({ read }, keys) => {
+  const files = keys.map((key): Pair => [key.slice(0, key.indexOf(' ')), key.slice(key.indexOf(' ') + 1)]);
+  const found = await readyFragments(read, files);
+  return grouped(keys, found, ({ scopeId, filenameKey }) => `${scopeId} ${filenameKey}`).map(([file]) => file ?? null);
+});
+
 builder.objectFields(Job, (t) => ({
   fragments: t.field({
     type: FragmentConnection,
@@ -206,11 +214,8 @@ builder.objectFields(Job, (t) => ({
     description: 'Its newest READY file with this name. Null when there is none.',
     args: { filename: t.arg.string({ required: true, description: 'The filename, ignoring case.' }) },
     extensions: reads<ShownJob>('id'),
-    resolve: async ({ id }, { filename }, { read }) => {
-      if (isNoFilename(filename)) return null;
-      const [fragment] = await read.run(latestFragmentOfJob, { id, filenameKey: filenameKeyOf(filename) });
-      return fragment ?? null;
-    },
+    resolve: ({ id }, { filename }, context) =>
+      isNoFilename(filename) ? null : fileOfName.load(context, `${id} ${filenameKeyOf(filename)}`),
   }),
 }));
 

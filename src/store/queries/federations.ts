@@ -1,8 +1,7 @@
 /** Federated jobs and their rounds, for readers. */
-import { and, asc, eq, inArray } from 'drizzle-orm';
-import type { FederationRow, RoundRow } from '../schema/tables.ts';
-import { batch } from '../statements/batch.ts';
-import { type Placeholder, statement } from '../store.ts';
+import { asc, inArray } from 'drizzle-orm';
+import type { FederationRow, ParticipantRow, RoundRow } from '../schema/tables.ts';
+import { batch, batchOfPairs } from '../statements/batch.ts';
 
 export const federationsOfJobs = batch<FederationRow>('federations of jobs', (db, t, jobIds) =>
   db.select().from(t.federations).where(inArray(t.federations.jobId, jobIds)),
@@ -15,11 +14,7 @@ export const roundsOfJobs = batch<RoundRow>(
   { isList: true },
 );
 
-/** In the order of their selection. */
-export const shownParticipants = statement('shown participants', (db, t, $: Placeholder<{ jobId: string; round: number }>) =>
-  db
-    .select()
-    .from(t.participants)
-    .where(and(eq(t.participants.jobId, $('jobId')), eq(t.participants.round, $('round'))))
-    .orderBy(asc(t.participants.position)),
+/** Of these rounds, each by job and number, in the order of their selection. */
+export const participantsOfRounds = batchOfPairs<ParticipantRow>('participants of rounds', (db, t, isAnyOf) =>
+  db.select().from(t.participants).where(isAnyOf(t.participants.jobId, t.participants.round)).orderBy(asc(t.participants.position)),
 );

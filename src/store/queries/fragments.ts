@@ -4,7 +4,7 @@ import type { FragmentStatus } from '../../domain/core/lifecycle.ts';
 import type { FragmentType } from '../../domain/core/vocabulary.ts';
 import { isWord } from '../schema/columns.ts';
 import type { FragmentRow } from '../schema/tables.ts';
-import { batch } from '../statements/batch.ts';
+import { batch, batchOfPairs } from '../statements/batch.ts';
 import { keyset, type Slice, textKey } from '../statements/keyset.ts';
 import { type Placeholder, type Queries, statement } from '../store.ts';
 
@@ -50,14 +50,12 @@ export async function countFragments(queries: Queries, of: FragmentsOf): Promise
 
 type ByFilename = Placeholder<{ id: string; filenameKey: string }>;
 
-/** The newest complete file of this name in a job. */
-export const latestFragmentOfJob = statement('latest fragment of job', (db, t, $: ByFilename) =>
+/** The complete files of these names, each by its job and the name. */
+export const readyFragments = batchOfPairs<FragmentRow>('ready fragments', (db, t, isAnyOf) =>
   db
     .select()
     .from(t.fragments)
-    .where(and(eq(t.fragments.scopeId, $('id')), eq(t.fragments.filenameKey, $('filenameKey')), isWord(t.fragments.status, 'READY')))
-    .orderBy(desc(t.fragments.readyAt), desc(t.fragments.id))
-    .limit(1),
+    .where(and(isAnyOf(t.fragments.scopeId, t.fragments.filenameKey), isWord(t.fragments.status, 'READY'))),
 );
 
 /** The newest complete file of this name in the succeeded jobs of a project. */

@@ -3,7 +3,7 @@
  * are padded to the next size by repeating the last one, which costs nothing. A statement for each
  * number of keys would mean a thousand prepared statements.
  */
-import { type SQL, sql } from 'drizzle-orm';
+import { type SQL, type SQLWrapper, sql } from 'drizzle-orm';
 import type { Tables } from '../schema/tables.ts';
 import { type Database, type Preparable, type Queries, statement } from '../store.ts';
 
@@ -50,5 +50,39 @@ export function batch<R>(
     const parts: Promise<R[]>[] = [];
     for (let i = 0; i < keys.length; i += LARGEST) parts.push(runOnce(queries, keys.slice(i, i + LARGEST)));
     return (await Promise.all(parts)).flat();
+  };
+}
+
+/** A row has such a key in two columns. */
+export type Pair = readonly [string, string | number];
+
+/**
+ * The same for keys of two columns: `build` gets the condition for columns that have one of them.
+ */
+export function batchOfPairs<R>(
+  name: string,
+  build: (db: Database, t: Tables, isAnyOf: (first: SQLWrapper, second: SQLWrapper) => SQL) => Preparable<R[]>,
+) {
+  const statements = SIZES.map((size) => ({
+    size,
+    query: statement<Record<string, string | number>, R[]>(`${name} x${size}`, (db, t, $) => {
+      const numbers = Array.from({ length: size }, (_, i) => i);
+      return build(db, t, (first, second) => {
+        const pairs = numbers.map((i) => sql`(${first} = ${$(`first${i}`)} and ${second} = ${$(`second${i}`)})`);
+        return sql`(${sql.join(pairs, sql` or `)})`;
+      });
+    }),
+  }));
+  return async (queries: Queries, keys: readonly Pair[]): Promise<R[]> => {
+    const rows: R[] = [];
+    for (let from = 0; from < keys.length; from += LARGEST) {
+      const some = keys.slice(from, from + LARGEST);
+      const fitting = statements.find(({ size }) => size >= some.length);
+      if (!fitting) throw new RangeError(`At most ${LARGEST} keys at once.`);
+      const values: Record<string, string | number> = {};
+      for (let i = 0; i < fitting.size; i++) [values[`first${i}`], values[`second${i}`]] = some[i] ?? some.at(-1) ?? ['', ''];
+      rows.push(...(await queries.run(fitting.query, values)));
+    }
+    return rows;
   };
 }

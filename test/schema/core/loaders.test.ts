@@ -1,6 +1,8 @@
+import { type GraphQLField, getNamedType, isLeafType, isObjectType, isRequiredArgument } from 'graphql';
 import { beforeAll, expect, test } from 'vitest';
 import type { Domain } from '../../../src/domain/core/domain.ts';
 import { createProject } from '../../../src/domain/jobs/projects.ts';
+import { schema } from '../../../src/schema/index.ts';
 import type { Queries, Store } from '../../../src/store/store.ts';
 import { describeOnEachStore } from '../../support/databases.ts';
 import { admin, plantSeed, type Seed } from '../../support/seed.ts';
@@ -19,7 +21,10 @@ function listen(domain: Domain): { domain: Domain; statements: string[] } {
       statements.push(query.name.replace(/ [0-9a-f]{16}$/, ''));
       return store.read.run(query, values);
     },
-    runUnnamed: (build) => store.read.runUnnamed(build),
+    runUnnamed(build) {
+      statements.push('built for the call');
+      return store.read.runUnnamed(build);
+    },
   };
   const heard: Store = {
     description: store.description,
@@ -105,6 +110,53 @@ describeOnEachStore('reading', (open) => {
       const answer = await ask(`query ($id: ID!) { ${fields.map((field) => `${field}(id: $id) { id }`).join(' ')} }`, { id });
       expect(answer).toEqual(Object.fromEntries(fields.map((field) => [field, null])));
     }
+  });
+
+  /** What is read for each parent by itself, and why. */
+  const alone: Readonly<Record<string, string>> = {
+    'Job.telemetry': 'a curve is read in pages, with turns of the event loop between them',
+    'Job.metricSeries': 'the same',
+    'Step.log': 'a page is bounded by the bytes of its own rows',
+    'Step.logTail': 'the same',
+    'Job.events': 'the same',
+  };
+  const given: Readonly<Record<string, string>> = { filename: '"model"', name: '"loss"', number: '0', dialect: 'VERGEAI' };
+  /** The field with the leaves of what it shows. Null: it is one of a type that has no leaf. */
+  function select(field: GraphQLField<unknown, unknown>): string | null {
+    const args = field.args.filter(isRequiredArgument).map(({ name }) => `${name}: ${given[name]}`);
+    const named = getNamedType(field.type);
+    const call = args.length > 0 ? `${field.name}(${args.join(', ')})` : field.name;
+    if (isLeafType(named)) return call;
+    if (!isObjectType(named)) return null;
+    const leaves = Object.values(named.getFields()).filter((inner) => isLeafType(getNamedType(inner.type)) && inner.args.length === 0);
+    return `${call} { __typename ${leaves.map(({ name }) => name).join(' ')} }`;
+  }
+  const fieldsOf = (name: string) => {
+    const type = schema.getType(name);
+    if (!isObjectType(type)) throw new Error(`${name} is no object type.`);
+    // A page of each parent is read by itself: what it costs is told by its size.
+    return Object.values(type.getFields()).filter(({ args }) => !args.some((arg) => arg.name === 'first'));
+  };
+
+  test.each([
+    ['Job', (field: string) => field],
+    ['Step', (field: string) => `steps { ${field} }`],
+  ])('each field of a %s takes no more statements for fifty parents than for a few', async (type, inside) => {
+    const statementsFor = async (first: number, field: string) => {
+      statements.length = 0;
+      await ask(`{ jobs(first: ${first}) { nodes { id ${inside(field)} } } }`);
+      return [...statements];
+    };
+    const many: string[] = [];
+    for (const field of fieldsOf(type)) {
+      const selection = select(field);
+      if (selection === null || `${type}.${field.name}` in alone) continue;
+      const few = await statementsFor(2, selection);
+      const all = await statementsFor(50, selection);
+      // Those for many keys are asked for 64 at a time, and 50 jobs have 200 steps.
+      if (all.length > few.length + 3 * new Set(few).size) many.push(`${field.name}: ${few.length} and ${all.length}`);
+    }
+    expect(many).toEqual([]);
   });
 
   test('why steps are not claimed takes as many statements for a hundred steps and sixty devices as for one of each', async () => {
