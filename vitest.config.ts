@@ -26,8 +26,8 @@ export default defineConfig({
     execArgv: ['--import', new URL('src/module-loading.ts', import.meta.url).href],
     // The whole suite shares two cores: a child process under load is slow, and a wait that hangs
     // must still end.
-    testTimeout: 240_000,
-    hookTimeout: 240_000,
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
     // Two cores, and tests that wait for processes and disks half of the time.
     maxWorkers: 3,
   },

@@ -8,5 +8,5 @@ export function eventually<T>(
   check: () => T | Promise<T>,
   options: { readonly timeout?: number; readonly interval?: number } = {},
 ): Promise<T> {
-  return vi.waitFor(check, { timeout: 120_000, interval: 20, ...options });
+  return vi.waitFor(check, { timeout: 100_000, interval: 20, ...options });
 }

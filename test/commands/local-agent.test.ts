@@ -27,7 +27,7 @@ async function open(prepare: (folder: string) => void, flags: readonly string[] 
   return { gateway, agent: join(database.folder, 'agent'), isAlive };
 }
 
-const patience = { timeout: 120_000 };
+const patience = { timeout: 100_000 };
 const pidIn = (agent: string): number => JSON.parse(readFileSync(join(agent, 'agent.json'), 'utf8')).pid;
 
 test('a gateway runs even if a file is in the place of its agent’s folder, and starts the agent once the file is gone', async () => {

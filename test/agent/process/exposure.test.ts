@@ -19,7 +19,7 @@ afterEach(async () => {
 });
 
 /** Three programs start first, on cores that others use as well. */
-const eventually: typeof soon = (check) => soon(check, { timeout: 120_000 });
+const eventually: typeof soon = (check) => soon(check, { timeout: 100_000 });
 
 const onLinux = process.platform === 'linux';
 

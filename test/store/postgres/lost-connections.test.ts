@@ -1,5 +1,6 @@
 /** Writes and reads of PostgreSQL that lose their connection. */
 import { eq, sql } from 'drizzle-orm';
+import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openPostgres } from '../../../src/store/postgres/store.ts';
 import type { Store, Tx } from '../../../src/store/store.ts';
@@ -72,14 +73,22 @@ describe('A connection that is lost', () => {
       const proxy = await openProxy(Number(new URL(url).port));
       const through = new URL(url);
       through.port = String(proxy.port);
+      const connects = vi.spyOn(pg.Client.prototype, 'connect');
       const store = await openPostgres(through.href);
       try {
         let runs = 0;
         await store.write(async (tx) => {
           await note('first')(tx);
-          if (++runs === 1) await lose(tx, proxy);
-          // The driver notices the loss while the connection is idle.
-          if (runs === 1 && !goesOn) for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate);
+          if (++runs === 1) {
+            const pid = await pidOf(tx);
+            // Cast: `connect` is called on clients, which have the id of their server's process.
+            const clients = connects.mock.contexts as (pg.Client & { readonly processID: number })[];
+            const client = clients.find(({ processID }) => processID === pid);
+            const noticed = new Promise((resolve) => client?.once('end', () => resolve(true)));
+            await lose(tx, proxy);
+            // The driver notices the loss while the connection is idle.
+            if (!goesOn) await noticed;
+          }
           if (goesOn) await note('last')(tx);
         });
         expect(runs).toBe(2);
