@@ -115,6 +115,13 @@ export const work = {
     atLeast: 1_024,
     atMost: 16_777_216,
   }),
+  containerBytesAtMost: bytes({
+    name: 'job-containers',
+    text: 'containers of all steps that one change creates, as JSON: each step keeps its own copy',
+    byDefault: defaultDomainLimits.containerBytesAtMost,
+    atLeast: 1_024,
+    atMost: 1024 ** 3,
+  }),
   entriesAtMost: whole({
     name: 'report-entries',
     text: 'metrics, samples or log chunks in one report',

@@ -215,6 +215,23 @@ export class Checks {
     this.json([...path, 'properties'], input.properties);
   }
 
+  /**
+   * The containers of the steps that one change creates. Each step keeps a copy of its own, so one
+   * large container of a job, an application or a federation is stored as often as it has steps.
+   */
+  copiesOfContainers(path: Path, containers: readonly Optional<ContainerInput>[]): void {
+    let bytes = 0;
+    for (const container of containers) {
+      if (container) bytes += Buffer.byteLength(JSON.stringify(container));
+      if (bytes <= this.limits.containerBytesAtMost) continue;
+      this.refuse(
+        path,
+        `gives ${containers.length} steps containers of more than ${this.limits.containerBytesAtMost} bytes as JSON in all. Make the containers smaller, or the steps fewer.`,
+      );
+      return;
+    }
+  }
+
   steps(path: Path, steps: Optional<readonly StepInput[]>): void {
     if (!steps) return;
     this.count(path, steps, this.limits.stepsAtMost, 1);

@@ -18,6 +18,7 @@ export interface DomainLimits {
   readonly textAtMost: number;
   readonly messageAtMost: number;
   readonly jsonBytesAtMost: number;
+  readonly containerBytesAtMost: number;
   readonly entriesAtMost: number;
   readonly frameBytes: number;
   readonly metricNamesAtMost: number;
@@ -61,6 +62,8 @@ export const defaultDomainLimits: DomainLimits = {
   messageAtMost: 10_000,
   /** Bytes of settings, of an output document, of properties. */
   jsonBytesAtMost: 262_144,
+  /** Bytes of the containers of all steps that one change creates: 16 kB each for 1,000 steps. */
+  containerBytesAtMost: 16 * 1024 ** 2,
   /** Metrics, samples or log chunks in one report. */
   entriesAtMost: 1_000,
   /**

@@ -95,6 +95,20 @@ export function checkJob(domain: Domain, { application, ...input }: KeptInput, j
   const settings = checkSettings(checks, input.settings, input.settingsOverrides, application?.settingsSchema ?? null, judgement);
   checks.done();
   const container = containerOf(input.container) ?? application?.container ?? null;
+  const { steps, federation } = input;
+  if (federation) {
+    const ofRound = Array.from({ length: federation.numDevices + (federation.numBufferDevices ?? 0) }, () => federation.trainContainer);
+    checks.copiesOfContainers(
+      ['federation'],
+      ofRound.map((own) => own ?? container),
+    );
+  } else if (steps) {
+    checks.copiesOfContainers(
+      ['steps'],
+      steps.map((step) => step.container ?? container),
+    );
+  }
+  checks.done();
   return { settings, items, criteria, container, steps: input.federation ? [] : stepsOf(input.steps, container) };
 }
 

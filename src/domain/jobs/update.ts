@@ -145,6 +145,11 @@ export async function addSteps(
           );
           checks.done();
         }
+        checks.copiesOfContainers(
+          ['steps'],
+          input.steps.map((step) => step.container ?? job.container),
+        );
+        checks.done();
         const templates = input.steps.map((step) => stepTemplateOf({ ...step, container: step.container ?? job.container }));
         const grown = await moveJob(change, job, 'addSteps', { reason: 'CREATED' }, { stepCount: job.stepCount + templates.length });
         const seq = await record(change, job, { type: 'STEPS_ADDED', details: templates.map((_, i) => String(job.stepCount + i)) });

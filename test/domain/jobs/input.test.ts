@@ -6,12 +6,13 @@ import { expect, test } from 'vitest';
 import { claimStep } from '../../../src/domain/claims/claims.ts';
 import { completeStep } from '../../../src/domain/claims/outcomes.ts';
 import type { ItemValueType } from '../../../src/domain/core/vocabulary.ts';
+import { createApplication } from '../../../src/domain/jobs/applications.ts';
 import { cancelJob } from '../../../src/domain/jobs/cancellation.ts';
 import { createJob } from '../../../src/domain/jobs/creation.ts';
 import type { CreateJobInput } from '../../../src/domain/jobs/input.ts';
 import { spell, typedValue } from '../../../src/domain/jobs/items.ts';
 import { createProject } from '../../../src/domain/jobs/projects.ts';
-import { updateJob } from '../../../src/domain/jobs/update.ts';
+import { addSteps, updateJob } from '../../../src/domain/jobs/update.ts';
 import { registerDevice } from '../../../src/domain/steps/devices.ts';
 import { describeOnGround, refusalOf } from '../../support/ground.ts';
 import { admin } from '../../support/seed.ts';
@@ -87,6 +88,30 @@ describeOnGround('Input', (on) => {
     }
     expect(await readAll()).toEqual(before);
     expect(Object.prototype).not.toHaveProperty('polluted');
+  });
+
+  // 250 kB: a body holds four of them, and 100 steps would store 25 MB (P14).
+  const large = { env: Array.from({ length: 8 }, (_, i) => ({ name: `V${i}`, value: long(32_000) })), command: 'true' };
+  const many = Array.from({ length: 100 }, (_, i) => ({ name: `Step ${i}` }));
+
+  test('that multiplies one large container is refused: of an application, of a federation, of a job that gets more steps (P14)', async () => {
+    const { seed, readAll } = on();
+    const { application } = await createApplication(seed.domain, admin, { name: `Large in ${seed.project.id}`, container: large });
+    const { job } = await create({ container: large });
+    const before = await readAll();
+    const federation = { numDevices: 100, terminationCriteria: [{ maxRounds: 1 }] };
+    for (const [path, attempt] of [
+      ['steps', () => create({ applicationId: application.id, steps: many })],
+      ['federation', () => create({ container: large, federation })],
+      ['federation', () => create({ federation: { ...federation, trainContainer: large } })],
+      ['steps', () => addSteps(seed.domain, admin, { jobId: job.id, steps: many })],
+    ] as const)
+      expect(await refusalOf(attempt())).toMatchObject({
+        code: 'INVALID_INPUT',
+        issues: [{ path: [path], message: expect.stringContaining('gives 100 steps containers of more than 16777216 bytes') }],
+      });
+    expect(await readAll()).toEqual(before);
+    expect((await addSteps(seed.domain, admin, { jobId: job.id, steps: many.slice(0, 10) })).steps).toHaveLength(10);
   });
 
   test('with blank ids is the same as without them, also for its idempotency key', async () => {
