@@ -40,9 +40,16 @@ test('the second Ctrl-C ends an agent whose step does not stop', async () => {
   const agent = await startStubbornAgent('patient');
   agent.kill('SIGINT');
   await eventually(() => expect(agent.stderr()).toContain('Stopping'));
-  agent.kill('SIGINT');
-  // Killed by the signal, so there is no exit code.
-  expect(await agent.ended).toBe(null);
+  let code: number | null | undefined;
+  void agent.ended.then((ended) => {
+    code = ended;
+  });
+  // Again and again: the next one might be taken for an echo of the first, as npm sends it.
+  await eventually(() => {
+    agent.kill('SIGINT');
+    // Killed by the signal, so there is no exit code.
+    expect(code).toBe(null);
+  });
 });
 
 test('a second signal that comes before the first is handled ends the agent as well', async () => {
