@@ -14,6 +14,7 @@ import { type Contestant, type Plan, takeTurns } from './rounds.ts';
 import { openSubscribers, type Subscriber, type Subscription } from './subscribers.ts';
 
 const SUBSCRIBERS = 2_000;
+const FAN_OUT = `fan-out to ${SUBSCRIBERS.toLocaleString('en')}`;
 /** A key may have 200 open sockets. */
 const SUBSCRIBERS_PER_KEY = 190;
 /** A publication that has not reached every subscriber by then is lost. */
@@ -52,7 +53,7 @@ export async function benchFanOut(gateway: Gateway, plan: Plan): Promise<Report>
   const [mine, broadcast, stock] = figures;
   if (!mine || !broadcast || !stock) throw new Error('Expected the figures of three contestants.');
   return {
-    bench: `fan-out to ${SUBSCRIBERS.toLocaleString('en')}`,
+    bench: FAN_OUT,
     unit: 'frames/s',
     figures,
     comparisons: [
@@ -63,6 +64,18 @@ export async function benchFanOut(gateway: Gateway, plan: Plan): Promise<Report>
       ({ name, delayMs }) => `${name.padEnd(26)}delay from publishing to delivery: p50 ${delayMs(0.5)} ms, p99 ${delayMs(0.99)} ms`,
     ),
   };
+}
+
+/** Against another checkout. */
+export async function benchFanOutAgainst(ours: Gateway, other: Gateway, plan: Plan): Promise<Report> {
+  const mine = await oursOf(ours);
+  const theirs = await oursOf(other);
+  const audiences = [mine.audience, { ...theirs.audience, name: 'other checkout' }];
+  const figures = await takeTurns(audiences, plan);
+  for (const audience of audiences) audience.leave();
+  const [first, second] = figures;
+  if (!first || !second) throw new Error('Expected the figures of two contestants.');
+  return { bench: FAN_OUT, unit: 'frames/s', figures, comparisons: [{ ours: first, peer: second, goal: 0.95 }] };
 }
 
 /** A running step of the gateway, with subscribers to its metrics. */

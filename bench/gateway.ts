@@ -5,12 +5,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { findProgram } from '../bin/program.js';
 import { HttpConnection, requestOf } from './http-load.ts';
-import { type Server, startServer } from './processes.ts';
+import { root, type Server, startServer } from './processes.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
 const ADMIN_KEY = 'tyk_for-benchmarks-alone-0123456789abcdefghijklm';
 
 export interface Gateway {
@@ -26,10 +24,16 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
+export interface GatewayOptions {
+  readonly nodeFlags?: readonly string[];
+  /** The checkout to run. Default: this one. */
+  readonly checkout?: string;
+}
+
 /** Starts `trainyard serve` on an empty folder. */
-export async function startGateway(nodeFlags: readonly string[] = []): Promise<Gateway> {
+export async function startGateway({ nodeFlags = [], checkout = root }: GatewayOptions = {}): Promise<Gateway> {
   const folder = mkdtempSync(join(tmpdir(), 'trainyard-bench-'));
-  const server = await startServer(findProgram(root), ['serve', '--port', '0', '--data-dir', folder], {
+  const server = await startServer(findProgram(checkout), ['serve', '--port', '0', '--data-dir', folder], {
     nodeFlags,
     env: {
       TRAINYARD_ADMIN_KEY: ADMIN_KEY,

@@ -78,6 +78,18 @@ export async function benchStock({ gateway, point, list }: Reads, plan: Plan): P
   return reports;
 }
 
+/** Both reads, against another checkout. */
+export async function benchReadsAgainst(ours: Gateway, other: Gateway, plan: Plan): Promise<Report[]> {
+  const [mine, theirs] = [await prepareReads(ours), await prepareReads(other)];
+  const reports: Report[] = [];
+  for (const name of ['point', 'list'] as const) {
+    const sides = [gatewayWith(ours, mine[name]), { ...gatewayWith(other, theirs[name]), name: 'other checkout' }];
+    const figures = await race(sides, plan);
+    reports.push({ bench: name, unit: 'requests/s', figures, comparisons: compare(figures, [0.95]) });
+  }
+  return reports;
+}
+
 interface Side {
   readonly name: string;
   readonly server: Server;

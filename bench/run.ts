@@ -2,20 +2,23 @@
  * `npm run bench [-- NAME …] [--rounds N] [--seconds S] [--profile]`: how fast the gateway is next
  * to other servers that do the same, in one run on this machine.
  *
+ * `npm run bench -- --against FOLDER`: how fast its reads and its fan-out are next to those of
+ * another checkout.
+ *
  * Figures drift between machines and hours, so compare the ratios. `--profile` measures nothing: it
  * lists where the gateway spends its time.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchAggregate } from './aggregate.ts';
 import { canPin, takeLoadCore } from './cores.ts';
-import { benchFanOut } from './fan-out.ts';
+import { benchFanOut, benchFanOutAgainst } from './fan-out.ts';
 import { type Gateway, startGateway } from './gateway.ts';
 import { root } from './processes.ts';
 import { printHotspots, profileFlags } from './profile.ts';
-import { benchList, benchPoint, benchStock, prepareReads, type Reads } from './reads.ts';
+import { benchList, benchPoint, benchReadsAgainst, benchStock, prepareReads, type Reads } from './reads.ts';
 import { describeRatios, describeReport, type Report } from './report.ts';
 import type { Plan } from './rounds.ts';
 import { benchClaims, benchWrites } from './writes.ts';
@@ -43,6 +46,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '2' },
     profile: { type: 'boolean', default: false },
+    against: { type: 'string' },
   },
 });
 const unknown = positionals.filter((name) => !(name in benches));
@@ -51,25 +55,39 @@ if (unknown.length > 0) {
   process.exit(1);
 }
 
-installPeers();
 takeLoadCore();
 process.stdout.write(canPin ? 'Server on core 0, load on core 1.\n\n' : 'Server and load are not pinned here: figures vary more.\n\n');
 
 const ms = Number(values.seconds) * 1_000;
 const plan: Plan = { rounds: Number(values.rounds), ms, warmUpMs: Math.max(ms, 2_000) };
 const reports: Report[] = [];
-const names = positionals.length > 0 ? positionals : Object.keys(benches).filter((name) => !byNameAlone.includes(name));
-for (const name of names) {
-  const gateway = await startGateway(values.profile ? profileFlags : []);
-  for (const report of [await benches[name]?.(gateway, plan)].flat()) {
-    if (!report) continue;
-    process.stdout.write(`${describeReport(report)}\n\n`);
-    reports.push(report);
-  }
-  await gateway.stop();
-  if (values.profile) printHotspots(process.stdout);
-}
+if (values.against === undefined) await compareWithPeers();
+else await compareWithCheckout(values.against);
 process.stdout.write(`${describeRatios(reports)}\n`);
+
+async function compareWithPeers(): Promise<void> {
+  installPeers();
+  const names = positionals.length > 0 ? positionals : Object.keys(benches).filter((name) => !byNameAlone.includes(name));
+  for (const name of names) {
+    const gateway = await startGateway({ nodeFlags: values.profile ? profileFlags : [] });
+    for (const report of [await benches[name]?.(gateway, plan)].flat()) if (report) keep(report);
+    await gateway.stop();
+    if (values.profile) printHotspots(process.stdout);
+  }
+}
+
+async function compareWithCheckout(checkout: string): Promise<void> {
+  for (const bench of [benchReadsAgainst, benchFanOutAgainst]) {
+    const [ours, other] = [await startGateway(), await startGateway({ checkout: resolve(checkout) })];
+    for (const report of [await bench(ours, other, plan)].flat()) keep(report);
+    await Promise.all([ours.stop(), other.stop()]);
+  }
+}
+
+function keep(report: Report): void {
+  process.stdout.write(`${describeReport(report)}\n\n`);
+  reports.push(report);
+}
 
 /** The peers have their own package.json. They are installed when first needed. */
 function installPeers(): void {
