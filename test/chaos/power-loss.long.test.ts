@@ -43,7 +43,10 @@ async function live({
   answers,
   injections = [],
   ...how
-}: { kills: number; answers: number; injections?: readonly string[] } & Pick<GatewayOptions, 'nodeFlags' | 'env'>): Promise<Life> {
+}: { kills: number; answers: number; injections?: readonly string[] } & Pick<
+  GatewayOptions,
+  'program' | 'nodeFlags' | 'env'
+>): Promise<Life> {
   const folder = createFolder('power');
   const root = join(folder, 'data');
   mkdirSync(root);

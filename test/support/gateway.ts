@@ -56,13 +56,13 @@ export interface GatewayOptions {
   readonly before?: () => readonly string[];
   /** Flags of Node itself: `['--import', 'file://…']`. */
   readonly nodeFlags?: readonly string[];
-  /** The checkout to run, if it is not this one. */
-  readonly source?: string;
+  /** `src/main.ts` for a test that alters what Node loads. Default: the bundle. */
+  readonly program?: string;
 }
 
 /** Starts a gateway and waits for its address. Throws with its output if it ends first. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { database, flags = [], env = {}, command = 'serve', before = () => [], nodeFlags = [], source = root } = options;
+  const { database, flags = [], env = {}, command = 'serve', before = () => [], nodeFlags = [], program = bundle } = options;
   const adminKey = 'tyk_for-tests-alone-0123456789abcdefghijklmnopq';
   let output = '';
   let port = 0;
@@ -72,18 +72,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   function spawnGateway(): void {
     const place = ['--host', '127.0.0.1', '--port', String(port), '--data-dir', database.folder];
     const data = database.url === null ? [] : ['--database-url', database.url];
-    const [program = '', ...args] = [
-      ...before(),
-      process.execPath,
-      ...nodeFlags,
-      source === root ? bundle : 'src/main.ts',
-      command,
-      ...place,
-      ...data,
-      ...flags,
-    ];
-    child = spawn(program, args, {
-      cwd: source,
+    const [executable = '', ...args] = [...before(), process.execPath, ...nodeFlags, program, command, ...place, ...data, ...flags];
+    child = spawn(executable, args, {
+      cwd: root,
       // Without the settings of the user who runs the tests.
       env: { ...withoutSettings(process.env), TRAINYARD_ADMIN_KEY: adminKey, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -12,9 +12,15 @@ export interface Alteration {
   readonly to: string;
 }
 
+interface Altered {
+  readonly program: string;
+  readonly nodeFlags: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
 /** The options that start a program with these alterations. */
-export function altered(...alterations: readonly Alteration[]): { nodeFlags: readonly string[]; env: Readonly<Record<string, string>> } {
-  return { nodeFlags: ['--import', alter], env: { CHAOS_ALTER: JSON.stringify(alterations) } };
+export function altered(...alterations: readonly Alteration[]): Altered {
+  return { program: 'src/main.ts', nodeFlags: ['--import', alter], env: { CHAOS_ALTER: JSON.stringify(alterations) } };
 }
 
 /** SQLite syncs only at checkpoints: a kill keeps the data, a power loss does not. */
