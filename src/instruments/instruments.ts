@@ -98,8 +98,8 @@ export class Counter extends Count implements Instrument {
   }
 }
 
-export class Counters<L extends string> extends Family<L, Count> implements Instrument {
-  readonly type = 'counter';
+abstract class CountsByLabels<L extends string> extends Family<L, Count> implements Instrument {
+  abstract readonly type: 'counter' | 'gauge';
   readonly name: string;
   readonly help: string;
   constructor({ name, help }: About) {
@@ -110,6 +110,10 @@ export class Counters<L extends string> extends Family<L, Count> implements Inst
   read(): readonly Reading[] {
     return [...this.cells()].map(({ labels, cell }) => ({ labels, value: cell.value }));
   }
+}
+
+export class Counters<L extends string> extends CountsByLabels<L> {
+  readonly type = 'counter';
 }
 
 export class Histogram extends Distribution implements Instrument {
@@ -166,16 +170,6 @@ export class Level extends Gauge {
 }
 
 /** Levels by labels. */
-export class Levels<L extends string> extends Family<L, Count> implements Instrument {
+export class Levels<L extends string> extends CountsByLabels<L> {
   readonly type = 'gauge';
-  readonly name: string;
-  readonly help: string;
-  constructor({ name, help }: About) {
-    super(() => new Count());
-    this.name = name;
-    this.help = help;
-  }
-  read(): readonly Reading[] {
-    return [...this.cells()].map(({ labels, cell }) => ({ labels, value: cell.value }));
-  }
 }
