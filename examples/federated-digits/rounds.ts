@@ -1,6 +1,6 @@
 /** A federated job, followed round by round. */
 import { join } from 'node:path';
-import { requestUntilAnswered } from '../../src/agent/retrying.ts';
+import { requestUntilAnswered, untilAnswered } from '../../src/agent/retrying.ts';
 import type { Client } from '../../src/client/fetch.ts';
 import { downloadFile } from '../../src/client/files.ts';
 import { RoundEventsDocument, RoundsDocument, type RoundsQuery } from '../../src/client/generated.ts';
@@ -63,7 +63,7 @@ export async function readJob(client: Client, jobId: string, signal: AbortSignal
 
 /**
  * Downloads the models of a round into `folder`. Returns the paths of the aggregate and, by device,
- * of its parts.
+ * of its parts. Waits for a gateway that is away.
  */
 export async function fetchModels(
   client: Client,
@@ -75,7 +75,8 @@ export async function fetchModels(
     if (!model?.downloadUrl) throw new Error(`A model of round ${round.number} is not there.`);
     // Named by id, because the device chose the filename.
     const path = join(folder, `${model.id}.safetensors`);
-    await downloadFile(client.target, model.downloadUrl, { path, sha256: model.sha256, signal });
+    const { downloadUrl, sha256 } = model;
+    await untilAnswered(() => downloadFile(client.target, downloadUrl, { path, sha256, signal }), signal);
     return path;
   };
   const handedIn = new Map<string, string>();

@@ -23,23 +23,28 @@ export function isKeyRefused(error: unknown): error is RequestRefused {
   return error instanceof RequestRefused && (error.code === 'UNAUTHENTICATED' || error.code === 'FORBIDDEN');
 }
 
-/**
- * Retries until the gateway answers. Rejects with the signal's reason when it is aborted, and with
- * any error that is not transient.
- */
-export async function requestUntilAnswered<Data, Variables>(
+/** Like `untilAnswered`, for one request. */
+export function requestUntilAnswered<Data, Variables>(
   client: Client,
   document: TypedDocumentString<Data, Variables>,
   variables: Variables,
   options: RequestOptions & { readonly signal: AbortSignal },
 ): Promise<Data> {
+  return untilAnswered(() => client.request(document, variables, options), options.signal);
+}
+
+/**
+ * Asks again until the gateway answers. Rejects with the signal's reason when it is aborted, and
+ * with any error that is not transient.
+ */
+export async function untilAnswered<Answer>(ask: () => Promise<Answer>, signal: AbortSignal): Promise<Answer> {
   for (let failures = 1; ; failures += 1) {
     try {
-      return await client.request(document, variables, options);
+      return await ask();
     } catch (error) {
-      options.signal.throwIfAborted();
+      signal.throwIfAborted();
       if (!isTransient(error)) throw error;
-      await wait((retryAfterOf(error) ?? 0) + delayMs(backoff, failures), options.signal);
+      await wait((retryAfterOf(error) ?? 0) + delayMs(backoff, failures), signal);
     }
   }
 }

@@ -58,7 +58,7 @@ export function describeEnding(way: string, containment: Pick<Containment, 'encl
       if (process.platform === 'linux') expect(livingIn(folder)).toEqual([]);
       expect(notes).toEqual([]);
     };
-    return { child, output, folder, expectOver, ready: () => eventually(() => expect(output.STDOUT).toContain('ready\n')) };
+    return { child, output, folder, expectOver, ready: () => eventually(() => expect(output.STDOUT + output.STDERR).toContain('ready\n')) };
   }
 
   describe(`a step whose processes are found ${way} (P17)`, () => {
