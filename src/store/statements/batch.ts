@@ -9,7 +9,8 @@ import { type Database, type Preparable, type Queries, statement } from '../stor
 
 const SIZES = [1, 8, 64] as const;
 const LARGEST = 64;
-const NO_LIMIT = 2 ** 31;
+/** Of the smallest limit: 64 rows. */
+const LEAST_POWER = 6;
 
 /**
  * `build` gets the keys as `(?, ?, …)`, for `inArray`. The rows come in the order of the query for
@@ -21,27 +22,41 @@ export function batch<R>(
   build: (db: Database, t: Tables, keys: SQL) => Preparable<R[]>,
   { isList = false }: { isList?: boolean } = {},
 ) {
-  // The limits of the domain bound each list.
-  const isCut = (size: number) => isList && size > 1;
-  const statements = SIZES.map((size) => ({
-    size,
-    query: statement<Record<string, string | number>, R[]>(
-      `${name} x${size}`,
+  type Values = Record<string, string>;
+  const statementFor = (size: number, limit: string, most?: SQL) =>
+    statement<Values, R[]>(
+      `${name} x${size}${limit}`,
       (db, t, $) => {
         const keys = Array.from({ length: size }, (_, i) => $(`key${i}`));
         const query = build(db, t, sql`(${sql.join(keys, sql`, `)})`);
         // Cast: Preparable is what all builders have in common. This one selects.
-        return isCut(size) ? (query as unknown as { limit(most: unknown): typeof query }).limit($('most')) : query;
+        return most ? (query as unknown as { limit(most: SQL): typeof query }).limit(most) : query;
       },
-      { isList: isCut(size) },
-    ),
-  }));
+      { isList: most !== undefined },
+    );
+  const statements = SIZES.map((size) => {
+    const whole = statementFor(size, '');
+    const cut = new Map<number, typeof whole>();
+    return {
+      size,
+      /** At most about so many rows. */
+      of(rows: number | undefined) {
+        // The limits of the domain bound the list of one key.
+        if (!isList || size === 1 || rows === undefined) return whole;
+        // A literal, of which there are a few: with a parameter SQLite takes a fifth longer.
+        const power = Math.max(LEAST_POWER, Math.ceil(Math.log2(rows)));
+        const known = cut.get(power) ?? statementFor(size, `/${power}`, sql.raw(String(2 ** power)));
+        cut.set(power, known);
+        return known;
+      },
+    };
+  });
   const runOnce = (queries: Queries, keys: readonly string[]): Promise<R[]> => {
     const fitting = statements.find(({ size }) => size >= keys.length);
     if (!fitting) throw new RangeError(`At most ${LARGEST} keys at once.`);
-    const values: Record<string, string | number> = isCut(fitting.size) ? { most: queries.mostRows ?? NO_LIMIT } : {};
+    const values: Values = {};
     for (let i = 0; i < fitting.size; i++) values[`key${i}`] = keys[i] ?? keys.at(-1) ?? '';
-    return queries.run(fitting.query, values);
+    return queries.run(fitting.of(queries.mostRows), values);
   };
   return async (queries: Queries, asked: readonly string[]): Promise<R[]> => {
     // PostgreSQL's text cannot contain NUL, so no key does.

@@ -18,7 +18,8 @@ function listen(domain: Domain): { domain: Domain; statements: string[] } {
     dialect: store.read.dialect,
     run(query, values) {
       // Without the hash that distinguishes the variants of a list.
-      statements.push(query.name.replace(/ [0-9a-f]{16}$/, ''));
+      // Without what tells the variants of one statement apart: its columns, and its limit.
+      statements.push(query.name.replace(/ [0-9a-f]{16}$/, '').replace(/(x\d+)\/\d+$/, '$1'));
       return store.read.run(query, values);
     },
     runUnnamed(build) {
