@@ -17,7 +17,6 @@ function listen(domain: Domain): { domain: Domain; statements: string[] } {
     t: store.read.t,
     dialect: store.read.dialect,
     run(query, values) {
-      // Without the hash that distinguishes the variants of a list.
       // Without what tells the variants of one statement apart: its columns, and its limit.
       statements.push(query.name.replace(/ [0-9a-f]{16}$/, '').replace(/(x\d+)\/\d+$/, '$1'));
       return store.read.run(query, values);
