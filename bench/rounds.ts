@@ -46,9 +46,9 @@ export interface Plan {
 }
 
 /**
- * Which of the rounds counts for the processor time, from the slowest to the fastest. Work of others
- * on the machine only adds to it, by sharing the caches and the core, so the fast rounds show what the
- * server takes. Many short rounds find more undisturbed moments than few long ones.
+ * Which round counts for the processor time: this share of the rounds is slower. Other work on the
+ * machine shares caches and cores and only adds to the time, so the fast rounds show what the
+ * server takes. Many short rounds catch more quiet moments than few long ones.
  */
 const UNDISTURBED = 0.9;
 
