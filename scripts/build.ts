@@ -6,11 +6,16 @@
  * large and only read when a browser asks for it.
  */
 import { fileURLToPath } from 'node:url';
-import { rolldown } from 'rolldown';
 import { entryPoints } from '../src/installation.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
+const { rolldown } = await import('rolldown').catch((error: NodeJS.ErrnoException) => {
+  if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+  // `npm ci --omit=dev`
+  console.log('dist/ is not built, since the development packages are not installed. src/ runs instead, and starts slower.');
+  process.exit();
+});
 const bundle = await rolldown({
   cwd: root,
   platform: 'node',
