@@ -7,13 +7,13 @@ export interface Tab {
 /** A first tour of the product: create a job, watch it, read its log and its metrics. */
 export const TABS: readonly Tab[] = [
   {
-    query: `# 1. Create a job: press the run button, or Ctrl-Enter.
+    query: `# 1. Create a job: press the run button, or
+# Ctrl-Enter. projectId is your newest project.
 #
-# projectId is your newest project.
-# An agent claims the step and runs the command, which takes
-# half a minute. Go on to the second tab meanwhile: GraphiQL
-# runs one operation at a time, so the tabs take turns. The
-# answer has the id of the job, for the third and the fourth.
+# An agent claims the step and runs the command,
+# which takes half a minute. Meanwhile go on to the
+# second tab. GraphiQL runs one operation at a time.
+# The third and fourth tab take the id of the job.
 mutation CreateJob {
   createJob(
     input: {
@@ -51,8 +51,8 @@ mutation CreateJob {
 `,
   },
   {
-    query: `# 2. Watch all jobs that your key sees, live. It needs no id:
-# run the first tab, then this one.
+    query: `# 2. Watch all jobs that your key sees, live.
+# Run the first tab, then this one.
 subscription Watch {
   jobsUpdated {
     id
@@ -73,11 +73,13 @@ subscription Watch {
 `,
   },
   {
-    query: `# 3. The log of a job: what is stored, then what is written.
+    query: `# 3. The log of a job: what is stored, then what
+# is written.
 #
-# Put the id that the first tab answered in place of job_…,
-# or reload this page: it fills in your newest job.
-# "NewestLog" needs no id: it reads its last lines.
+# Replace job_… by the id that the first tab
+# answered, or reload this page: it fills in your
+# newest job. "NewestLog" needs no id: it reads the
+# last lines of the newest job.
 subscription Log {
   log(jobId: "job_…") {
     cursor
@@ -105,7 +107,8 @@ query NewestLog {
   },
   {
     query: `# 4. The metrics of a job, each as it is reported.
-# The id as in the third tab; "NewestMetrics" needs none.
+# The id as in the third tab. "NewestMetrics" needs
+# none.
 subscription Metrics {
   metrics(jobId: "job_…") {
     cursor
