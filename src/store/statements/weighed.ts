@@ -59,7 +59,8 @@ export class WeighedReads implements Queries {
     return this.#inner.dialect;
   }
   get mostRows(): number {
-    return Math.floor(this.#room.bytes / ROW_BYTES) + 1;
+    // A refused field has taken more than there was.
+    return Math.max(0, Math.floor(this.#room.bytes / ROW_BYTES)) + 1;
   }
 
   async run<P, R>(query: Statement<P, R>, values: P): Promise<R> {
