@@ -62,13 +62,15 @@ export async function startContainer(options: StartOptions): Promise<RunningStep
       options.onOutput(stream, bytes);
     },
   });
-  const exited = client.exited.then((exit) => describeExit(name, exit, errors));
+  const end = client.exited.then((exit) => describeEnd(name, exit, errors));
+  const exited = end.then(({ exit }) => exit);
   return {
     pid: client.pid,
     container: name,
     meter: new ContainerMeter(name, (options.gpus?.length ?? 0) > 0),
     exited,
-    hasStarted: (over) => waitForStart(name, over),
+    // A container that ended between two looks has run too.
+    hasStarted: (over) => Promise.race([waitForStart(name, over), end.then(({ hasRun }) => hasRun)]),
     async findHttpUrl() {
       if (http === null) return null;
       return network === 'HOST' ? `http://${hostname()}:${http.port}` : findPublishedUrl(name, http.port, http.requiresAuth);
@@ -114,24 +116,29 @@ async function findPublishedUrl(name: string, port: number, isPrivate: boolean):
   return published === undefined ? null : `http://${isPrivate ? '127.0.0.1' : hostname()}:${published}`;
 }
 
-/** How it ended, as the job's history says it. Then removes the container. */
-async function describeExit(name: string, exit: ProcessExit, errors: LastLines): Promise<StepExit> {
+/** Whether its command ran, and how it ended, as the job's history says it. Removes the container. */
+async function describeEnd(name: string, exit: ProcessExit, errors: LastLines): Promise<{ hasRun: boolean; exit: StepExit }> {
   const answer = await askEngine(['inspect', '--format', '{{.Id}} {{.State.OOMKilled}} {{.State.StartedAt}}', name], 10).catch(() => '');
   await askEngine(['rm', '--force', '--volumes', name], 30).catch(() => {});
   const [id = '', isMarked, startedAt = ''] = answer.trim().split(' ');
+  const hasRun = exit.exitCode === 0 || (startedAt !== '' && !startedAt.startsWith(neverStarted));
+  const failure =
+    exit.exitCode === 0 && isMarked !== 'true' ? null : describeFailure({ id, isMarked: isMarked === 'true', hasRun, errors });
+  return { hasRun, exit: { ...exit, failure } };
+}
+
+type ContainerEnd = { id: string; isMarked: boolean; hasRun: boolean; errors: LastLines };
+
+function describeFailure({ id, isMarked, hasRun, errors }: ContainerEnd): StepExit['failure'] {
   // Some engines miss an out-of-memory kill that the kernel's log shows.
-  const isOutOfMemory =
-    isMarked === 'true' || (id !== '' && exit.exitCode !== 0 && listMemoryKills().some((kill) => kill.cgroup.includes(id)));
-  if (isOutOfMemory) return { ...exit, failure: { reason: 'OUT_OF_MEMORY', description: 'The container exceeded its memory limit.' } };
-  const reported = (description: string): StepExit => ({ ...exit, failure: { reason: 'DEVICE_REPORTED', description } });
-  if (exit.exitCode === 0) return { ...exit, failure: null };
-  // The container was created at most, and the command never ran: the exit code is not the
-  // command's.
-  if (startedAt === '' || startedAt.startsWith(neverStarted))
-    return reported(`Docker could not run the container: ${errors.find(/^docker: (.+)$/)}`);
+  if (isMarked || (id !== '' && listMemoryKills().some((kill) => kill.cgroup.includes(id))))
+    return { reason: 'OUT_OF_MEMORY', description: 'The container exceeded its memory limit.' };
+  const reported = (description: string): StepExit['failure'] => ({ reason: 'DEVICE_REPORTED', description });
+  // The container was created at most: the exit code is not the command's.
+  if (!hasRun) return reported(`Docker could not run the container: ${errors.find(/^docker: (.+)$/)}`);
   const missing = errors.last.match(noCommand);
   if (missing !== null) return reported(`The image has no such command, or it cannot be run: ${missing[1] ?? missing[2]}`);
-  return { ...exit, failure: null };
+  return null;
 }
 
 /** What a container's init (tini, or Podman's catatonit) prints when the command cannot be run. */
