@@ -78,7 +78,19 @@ const arrows: Readonly<Record<string, { readonly values: readonly string[]; read
 };
 
 /** The subjects of the domain, in order: each may import from those before it. */
-const subjects: readonly string[] = ['core', 'access', 'steps', 'files', 'federation', 'jobs', 'rounds', 'preemption', 'claims', 'sweep'];
+const subjects: readonly string[] = [
+  'core',
+  'access',
+  'logs',
+  'steps',
+  'files',
+  'federation',
+  'jobs',
+  'rounds',
+  'preemption',
+  'claims',
+  'sweep',
+];
 
 /**
  * Vocabulary and rules that need no database. They import nothing of the project, so that the store

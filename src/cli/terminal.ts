@@ -5,6 +5,7 @@
  * and colours.
  */
 import stringWidth from 'string-width';
+import { lastWrite } from '../text/lines.ts';
 
 // All control characters except tab and line feed, and the marks that change the writing direction.
 const controls = /[^\P{Cc}\t\n]|[\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
@@ -36,16 +37,6 @@ export function cleanName(text: string): string {
 export function cleanLog(text: string, keepColours: boolean): string {
   const lines = text.split('\n');
   return lines.map((line) => cleanLine(lastWrite(line), keepColours)).join('\n');
-}
-
-/**
- * What remains of a line overwritten after each `\r`, as by progress bars. A final `\r` belongs to
- * the line break.
- */
-export function lastWrite(line: string): string {
-  let end = line.length;
-  while (line[end - 1] === '\r') end -= 1;
-  return line.slice(line.lastIndexOf('\r', end - 1) + 1, end);
 }
 
 function cleanLine(line: string, keepColours: boolean): string {

@@ -30,6 +30,7 @@ import './steps/leases.ts';
 import './steps/reports.ts';
 import './streams/metrics.ts';
 import './streams/telemetry.ts';
+import './streams/log-search.ts';
 import './streams/logs.ts';
 import './history/events.ts';
 import './history/watching.ts';

@@ -26,6 +26,12 @@ export function cutStart(text: string, atMost: number): string {
   return text.slice(boundary(text, start) === start ? start : start + 1);
 }
 
+/** The part of a text around a position, at most this many UTF-16 units, with … for the rest. */
+export function cutAround(text: string, position: number, atMost: number): string {
+  const start = Math.max(0, Math.min(position - Math.floor(atMost / 4), text.length - atMost));
+  return start === 0 ? cut(text, atMost) : `…${cut(text.slice(boundary(text, start + 1)), atMost - 1)}`;
+}
+
 /**
  * A description or message: keeps lines and tabs, and removes escape sequences. Other control
  * characters and half characters become U+FFFD.

@@ -128,7 +128,7 @@ const anApplication: ApplicationRow = {
 };
 
 async function aStream(tx: Tx, kind: StreamRow['kind']): Promise<StreamRow> {
-  const stream = { jobId, kind, last: 10, first: 1, removed: 0, thinned: 0, bytes: 10, inherited: 0, isDeleted: false };
+  const stream = { jobId, kind, last: 10, first: 1, removed: 0, thinned: 0, bytes: 10, numbered: 0, inherited: 0, isDeleted: false };
   return (await tx.run(lockStream, { jobId, kind }))[0] ?? stream;
 }
 

@@ -1,5 +1,6 @@
 import type { LogChunkFieldsFragment } from '../../client/generated.ts';
-import { cleanLog, cleanName, lastWrite } from '../terminal.ts';
+import { lastWrite } from '../../text/lines.ts';
+import { cleanLog, cleanName } from '../terminal.ts';
 
 /** A longer line (a bar of dots, a dump) is shown in pieces of this many characters. */
 const longestLine = 16_384;

@@ -58,7 +58,7 @@ const things: Readonly<Record<string, Row>> = {
   StatusTransition: { readJobs: 'actor at cursor description exitCode from reason to' },
   Step: {
     readJobs:
-      'attempts container createdAt finishedAt id job log logTail maxAttempts metrics name number part queuedAt requiredLabels resources round startedAt ' +
+      'attempts container createdAt finishedAt id job log logBytes logEnd logFrom logLines logSearch logTail maxAttempts metrics name number part queuedAt requiredLabels resources round startedAt ' +
       // Without readDevices, whyNot only says that no device has claimed the step.
       'status statusMessage transitions whyNot',
     readFragments: 'fragments',
@@ -83,8 +83,10 @@ const things: Readonly<Record<string, Row>> = {
   MetricPoint: { readJobs: 'at attempt iteration name stepNumber value' },
   MetricSeries: { readJobs: 'missed name points totalPoints' },
   TelemetrySample: { readJobs: 'at attempt cpu gpuDutyCycle gpuMemory memoryMb stepNumber' },
-  LogChunk: { readJobs: 'at attempt cursor offset stepNumber stream text' },
-  LogPage: { readJobs: 'chunks endCursor hasMore missed' },
+  LogChunk: { readJobs: 'at attempt cursor firstLine offset stepNumber stream text' },
+  LogPage: { readJobs: 'chunks endCursor hasMore hasPrevious missed startCursor' },
+  LogMatchPage: { readJobs: 'endCursor hasMore matches' },
+  LogMatch: { readJobs: 'attempt cursor line text' },
   EventPage: { readJobs: 'endCursor events hasMore missed' },
   LogFrame: { readJobs: `${frame} chunks` },
   MetricFrame: { readJobs: `${frame} points` },

@@ -1,6 +1,6 @@
 /** The log of an attempt: chunks of text, each at its offset in bytes. */
 
-import { insertLogChunks, takeNumbers } from '../../store/changes/streams.ts';
+import { insertLogChunks, takeLogNumbers } from '../../store/changes/streams.ts';
 import type { Optional } from '../../store/optional.ts';
 import type { LogChunkRow, StepRow } from '../../store/schema/tables.ts';
 import { insertRows } from '../../store/statements/inserts.ts';
@@ -8,7 +8,8 @@ import type { Mask } from '../../text/mask.ts';
 import { type Change, topics } from '../core/change.ts';
 import type { Checks } from '../core/checks.ts';
 import { printableAfter } from '../core/text.ts';
-import type { LogStream } from '../core/vocabulary.ts';
+import type { LogCounts, LogStream } from '../core/vocabulary.ts';
+import { nextLine, nothingLogged, withChunk } from '../logs/lines.ts';
 
 export interface LogChunkInput {
   /** Bytes (UTF-8) of this attempt's log before this chunk. */
@@ -31,7 +32,7 @@ export function checkLog(checks: Checks, path: readonly string[], chunks: Option
 export async function storeLog(change: Change, step: StepRow, chunks: readonly LogChunkInput[], mask: Mask): Promise<StepRow> {
   const { tx, now } = change;
   let size = step.logSize;
-  const fresh: Omit<LogChunkRow, 'seq'>[] = [];
+  const fresh: Omit<LogChunkRow, 'seq' | 'firstLine'>[] = [];
   for (const { offset, text, stream, at } of chunks) {
     if (offset > size) break;
     const known = size - offset;
@@ -50,12 +51,14 @@ export async function storeLog(change: Change, step: StepRow, chunks: readonly L
     size += added;
   }
   if (fresh.length === 0) return step;
-  const first = await takeNumbers(tx, step.jobId, 'log', fresh.length, size - step.logSize);
-  await insertRows(
-    tx,
-    insertLogChunks,
-    fresh.map((chunk, i) => ({ ...chunk, seq: first + i })),
-  );
+  const { first, isNumbered } = await takeLogNumbers(tx, step.jobId, { count: fresh.length, bytes: size - step.logSize });
+  let logCounts: LogCounts = step.logCounts ?? nothingLogged;
+  const rows: LogChunkRow[] = [];
+  for (const chunk of fresh) {
+    rows.push({ ...chunk, seq: first + rows.length, firstLine: isNumbered ? nextLine(logCounts, chunk.attempt) : null });
+    logCounts = withChunk(logCounts, chunk);
+  }
+  await insertRows(tx, insertLogChunks, rows);
   tx.touch(topics.log(step.jobId));
-  return { ...step, logSize: size };
+  return { ...step, logSize: size, logCounts: isNumbered ? logCounts : step.logCounts };
 }

@@ -98,7 +98,7 @@ function checkProgress(domain: Domain, input: ReportProgressInput): void {
 
 async function recordReport({ tx }: Change, before: StepRow, after: StepRow): Promise<void> {
   if (after.logSize === before.logSize && after.statusMessage === before.statusMessage) return;
-  await tx.run(saveReport, { id: after.id, statusMessage: after.statusMessage, logSize: after.logSize });
+  await tx.run(saveReport, after);
 }
 
 /** Updates the fields of the job that the report contains. */

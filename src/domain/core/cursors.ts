@@ -16,10 +16,19 @@ export interface StreamName {
   readonly jobId: string;
 }
 
+/** The beginning of a line of a log, which may be within a chunk. */
+export interface LineStart {
+  readonly stepNumber: number;
+  readonly attempt: number;
+  readonly line: number;
+}
+
 export const feed: StreamName = { kind: 'feed', jobId: feedOfAllJobs };
 
-export function encodeCursor({ store }: Domain, { kind, jobId, seq }: StreamName & { readonly seq: number }): string {
-  return Buffer.from(`${store.identity}.${kind}.${jobId}.${seq}`).toString('base64url');
+/** `at`: the cursor of a line, which begins in the entry after this number. */
+export function encodeCursor({ store }: Domain, { kind, jobId, seq }: StreamName & { readonly seq: number }, at?: LineStart): string {
+  const line = at ? `.${at.stepNumber}.${at.attempt}.${at.line}` : '';
+  return Buffer.from(`${store.identity}.${kind}.${jobId}.${seq}${line}`).toString('base64url');
 }
 
 /**
@@ -27,21 +36,45 @@ export function encodeCursor({ store }: Domain, { kind, jobId, seq }: StreamName
  * for a cursor that is not of this stream. A cursor of the store that this one was restored from is
  * valid if it is from before the backup: later numbers belong to other entries here.
  */
-export async function decodeCursor(domain: Domain, cursor: string | null | undefined, stream: StreamName): Promise<number> {
+export async function decodeCursor(
+  domain: Domain,
+  cursor: string | null | undefined,
+  stream: StreamName,
+  argument: 'after' | 'before' = 'after',
+): Promise<number> {
   if (cursor === null || cursor === undefined) return 0;
+  return (await decodePlace(domain, cursor, stream, argument)).seq;
+}
+
+interface Place {
+  readonly seq: number;
+  readonly line: LineStart | null;
+}
+
+/** The same, and where in a line of a log the cursor stands. */
+export async function decodePlace(
+  domain: Domain,
+  cursor: string,
+  stream: StreamName,
+  argument: 'after' | 'before' = 'after',
+): Promise<Place> {
   const { read, identity, parent } = domain.store;
   const kind = stream.kind === 'feed' ? 'event' : stream.kind;
   const [bounds] = await read.run(streamBounds, { jobId: stream.jobId, kind });
   const own = parse(cursor, identity, stream);
-  if (own !== null && own <= (bounds?.last ?? 0)) return own;
+  if (own !== null && own.seq <= (bounds?.last ?? 0)) return own;
   const inherited = parent === null ? null : parse(cursor, parent, stream);
-  if (inherited !== null && inherited <= (bounds?.inherited ?? 0)) return inherited;
-  throw badRequest.foreignStreamCursor();
+  if (inherited !== null && inherited.seq <= (bounds?.inherited ?? 0)) return inherited;
+  throw badRequest.foreignStreamCursor(argument);
 }
 
-function parse(cursor: string, identity: string, { kind, jobId }: StreamName): number | null {
+function parse(cursor: string, identity: string, { kind, jobId }: StreamName): Place | null {
   const text = Buffer.from(cursor, 'base64url').toString();
   const start = `${identity}.${kind}.${jobId}.`;
-  const number = text.startsWith(start) ? text.slice(start.length) : '';
-  return /^(0|[1-9]\d{0,15})$/.test(number) ? Number(number) : null;
+  const numbers = text.startsWith(start) ? text.slice(start.length).split('.') : [];
+  if (!numbers.every((number) => /^(0|[1-9]\d{0,15})$/.test(number))) return null;
+  const [seq, stepNumber, attempt, line] = numbers.map(Number);
+  if (seq === undefined || numbers.length > 4) return null;
+  if (stepNumber === undefined) return { seq, line: null };
+  return kind !== 'log' || attempt === undefined || line === undefined ? null : { seq, line: { stepNumber, attempt, line } };
 }

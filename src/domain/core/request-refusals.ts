@@ -82,8 +82,14 @@ export const badRequest = {
   tooManyEntries: (argument: string, atMost: number) => bad(`${argument}: at most ${atMost} entries.`),
   firstAndLast: () => bad('Give first or last, not both.'),
   foreignPageCursor: () => bad('after and before: this cursor was not returned by this list. Use a cursor from its edges or pageInfo.'),
-  foreignStreamCursor: () =>
-    bad('after: this cursor was not returned by this stream. Use one from its frames, or leave it out to start from the beginning.'),
+  foreignStreamCursor: (argument: 'after' | 'before') =>
+    bad(
+      `${argument}: this cursor was not returned by this stream. Use one from its frames, or leave it out to start from the ` +
+        `${argument === 'after' ? 'beginning' : 'end'}.`,
+    ),
+  bothDirections: () => bad('Give first and after to read forward, or last and before to read backward, not both.'),
+  textLength: (argument: string, atMost: number, got: number) => bad(`${argument} must have from 1 to ${atMost} characters; got ${got}.`),
+  notOneLine: (argument: string) => bad(`${argument} must be on one line.`),
   nulInId: () => bad('An id in the input contains the character NUL.'),
 
   // HTTP

@@ -100,6 +100,17 @@ export interface Label {
   readonly value: string;
 }
 
+/** What a step has logged, also if retention has removed it. */
+export interface LogCounts {
+  /** Over all attempts. A line counts from its first character on. */
+  readonly bytes: number;
+  readonly lines: number;
+  /** The newest attempt that has logged, its line breaks, and whether text follows the last one. */
+  readonly attempt: number;
+  readonly breaks: number;
+  readonly isOpen: boolean;
+}
+
 /**
  * What a step needs of its device, or what a device has. `cpu` is in cores. Null asks for nothing.
  */

@@ -8,6 +8,8 @@
  * The streams of deleted jobs are deleted as well (`removeJobs`). They are not counted, since
  * nobody can read them.
  *
+ * Before that, logs of earlier versions get their line numbers (domain/logs/numbering.ts).
+ *
  * The work is done in small steps with pauses. Each step is a write of its own and may be the last:
  * after a restart there is nothing to resume.
  */
@@ -19,6 +21,7 @@ import type { Tx } from '../../store/store.ts';
 import type { Domain } from '../core/domain.ts';
 import type { RetentionRules } from '../core/limits.ts';
 import type { StreamKind } from '../core/vocabulary.ts';
+import { numberAllLogs } from '../logs/numbering.ts';
 import { keptPoints, keptSamples, wholeMinutes } from './thinning.ts';
 
 const DAY_MS = 86_400_000;
@@ -41,6 +44,8 @@ const SHORTEST_PAUSE_MS = 5;
  * the time.
  */
 const PAUSE = 4;
+
+const pauseAfter = (tookMs: number): number => Math.max(SHORTEST_PAUSE_MS, PAUSE * tookMs);
 
 /** Rejects when retention is stopped. */
 type Pause = (milliseconds: number) => Promise<void>;
@@ -65,8 +70,12 @@ export function startRetention(domain: Domain, rules: RetentionRules, onError: (
       await pause(OPEN_EVERY_MS);
       const isTime = sinceEnded >= ENDED_EVERY_MS;
       if (isTime) sinceEnded = 0;
-      const round = removeDeleted(domain, pause).then(() => applyRetention(domain, rules, { pause, which: isTime ? 'all' : 'open' }));
-      await round.catch((error: unknown) => {
+      const round = async () => {
+        await removeDeleted(domain, pause);
+        await numberAllLogs(domain, (tookMs) => pause(pauseAfter(tookMs)));
+        await applyRetention(domain, rules, { pause, which: isTime ? 'all' : 'open' });
+      };
+      await round().catch((error: unknown) => {
         if (error instanceof Stopped) throw error;
         // The disk is full or the database is unreachable: the next run tries again.
         onError(error);
@@ -137,6 +146,8 @@ async function stepFor(
   const isPast = (days: number | null) => days !== null && finishedAt !== null && finishedAt.getTime() < daysAgo(days);
   const limit = AT_ONCE[kind];
   const days = { event: rules.eventDays, log: rules.logDays, telemetry: rules.telemetryDays, metric: rules.metricDays }[kind];
+  // Its lines can be counted only as long as they are there.
+  if (kind === 'log' && stream.numbered < stream.last) return null;
   if (isPast(days) && stream.first <= stream.last) return async (tx, stream) => (await removeOldest(tx, stream, limit)) === limit;
   const { logBytes: bytes } = rules;
   if (kind === 'log') {
@@ -198,7 +209,7 @@ async function repeat({ store, clock }: Domain, { jobId, kind }: StreamRow, step
       const [stream] = await tx.run(lockStream, { jobId, kind });
       return stream && (await step(tx, stream)) ? 'more' : 'done';
     });
-    await pause(Math.max(SHORTEST_PAUSE_MS, PAUSE * (clock.elapsed() - startedAt)));
+    await pause(pauseAfter(clock.elapsed() - startedAt));
     if (outcome !== 'more') return outcome === 'done';
   }
 }

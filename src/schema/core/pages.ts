@@ -9,7 +9,7 @@ import type { ResponseBudget } from './response-budget.ts';
 import { STREAM_PAGE_SIZE } from './sizes.ts';
 
 /** About how many bytes one page may have. A larger entry is a page of its own. */
-const PAGE_BYTES = 1_048_576;
+export const PAGE_BYTES = 1_048_576;
 
 interface PageArgs {
   readonly after?: string | null | undefined;

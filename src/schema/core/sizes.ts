@@ -18,6 +18,8 @@ export interface Size {
   readonly usually: number;
   /** How many entries count as one node. */
   readonly perNode: number;
+  /** Nodes that it counts as in any case, because reading it takes more than its answer shows. */
+  readonly besides?: number;
   /** Whether the arguments ask for a page, of which the size is limited. */
   readonly isPage: boolean;
 }

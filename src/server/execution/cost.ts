@@ -6,6 +6,7 @@
  *     each entry of a list              1, whether under `nodes`, `edges` or both
  *     a page of a list                  1, plus the cost of an entry, `first` times
  *     a text of a file, a log's tail    1 for each 8 KB of `maxBytes`, for each hundred `lines`
+ *     a search of a log                 1,024 more, for the 8 MiB that it may read
  *     a mutation                        1
  *     __schema, __type                  1,000 and 100
  *     everything else                   0, plus the cost of what it contains
@@ -156,7 +157,7 @@ class Price {
     around: Around,
   ): number {
     const size = field.extensions.size as Size | undefined; // as above
-    if (size) return 1 + this.#highest(type, sets, this.#sizeOf(size, node));
+    if (size) return 1 + (size.besides ?? 0) + this.#highest(type, sets, this.#sizeOf(size, node));
     const isCounted = this.#hasId(type) && !(around === 'edge' && field.name === 'node');
     return (isCounted ? 1 : 0) + this.#highest(type, sets, 'object');
   }

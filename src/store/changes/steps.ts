@@ -175,11 +175,17 @@ export const extendLease = statement('extend lease', (db, t, $: Placeholder<{ id
 );
 
 /** Saves what a report changes in a held step. */
-export const saveReport = statement('save report', (db, t, $: Placeholder<{ id: string; statusMessage: string | null; logSize: number }>) =>
-  db
-    .update(t.steps)
-    .set({ statusMessage: $('statusMessage', t.steps.statusMessage), logSize: $('logSize', t.steps.logSize) })
-    .where(eq(t.steps.id, $('id'))),
+export const saveReport = statement(
+  'save report',
+  (db, t, $: Placeholder<Pick<StepRow, 'id' | 'statusMessage' | 'logSize' | 'logCounts'>>) =>
+    db
+      .update(t.steps)
+      .set({
+        statusMessage: $('statusMessage', t.steps.statusMessage),
+        logSize: $('logSize', t.steps.logSize),
+        logCounts: $('logCounts', t.steps.logCounts),
+      })
+      .where(eq(t.steps.id, $('id'))),
 );
 
 /** Creates a queue unless it exists. */

@@ -7,23 +7,54 @@ import type { StreamKind } from '../../domain/core/vocabulary.ts';
 import { inSizes, insertOf } from '../statements/inserts.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
 
-const advance = statement('advance stream', (db, t, $: Placeholder<{ jobId: string; kind: StreamKind; by: number; bytes: number }>) =>
+const advance = statement('advance stream', (db, t, $: Placeholder<{ jobId: string; kind: StreamKind; by: number }>) =>
   db
     .insert(t.streams)
-    .values({ jobId: $('jobId'), kind: $('kind'), last: $('by'), first: 1, bytes: $('bytes') })
+    .values({ jobId: $('jobId'), kind: $('kind'), last: $('by'), first: 1 })
     .onConflictDoUpdate({
       target: [t.streams.jobId, t.streams.kind],
-      set: { last: sql`${t.streams.last} + excluded.last`, bytes: sql`${t.streams.bytes} + excluded.bytes` },
+      set: { last: sql`${t.streams.last} + excluded.last` },
     })
     .returning({ last: t.streams.last }),
 );
 
 /**
  * Takes the next `count` numbers of a stream and returns the first. The stream stays locked until
- * the end of the transaction. `bytes`: for a log, the bytes appended.
+ * the end of the transaction.
  */
-export async function takeNumbers(tx: Tx, jobId: string, kind: StreamKind, count: number, bytes = 0): Promise<number> {
-  const [row] = await tx.run(advance, { jobId, kind, by: count, bytes });
+export async function takeNumbers(tx: Tx, jobId: string, kind: Exclude<StreamKind, 'log'>, count: number): Promise<number> {
+  return firstOf(await tx.run(advance, { jobId, kind, by: count }), count);
+}
+
+const advanceLog = statement('advance log', (db, t, $: Placeholder<{ jobId: string; by: number; bytes: number }>) =>
+  db
+    .insert(t.streams)
+    .values({ jobId: $('jobId'), kind: 'log', last: $('by'), first: 1, bytes: $('bytes'), numbered: $('by') })
+    .onConflictDoUpdate({
+      target: [t.streams.jobId, t.streams.kind],
+      set: {
+        last: sql`${t.streams.last} + excluded.last`,
+        bytes: sql`${t.streams.bytes} + excluded.bytes`,
+        numbered: sql`${t.streams.numbered} + case when ${t.streams.numbered} = ${t.streams.last} then excluded.last else 0 end`,
+      },
+    })
+    .returning({ last: t.streams.last, numbered: t.streams.numbered }),
+);
+
+/**
+ * The same for a log. `isNumbered`: the lines of all earlier chunks are counted, and so are those
+ * of the new ones.
+ */
+export async function takeLogNumbers(
+  tx: Tx,
+  jobId: string,
+  { count, bytes }: { count: number; bytes: number },
+): Promise<{ first: number; isNumbered: boolean }> {
+  const rows = await tx.run(advanceLog, { jobId, by: count, bytes });
+  return { first: firstOf(rows, count), isNumbered: rows[0]?.numbered === rows[0]?.last };
+}
+
+function firstOf([row]: readonly { readonly last: number }[], count: number): number {
   if (!row) throw new Error('The stream has no row after it was advanced.');
   return row.last - count + 1;
 }

@@ -20,6 +20,7 @@ export type ShownStep = Omit<
   | 'reservedDeviceId'
   | 'displacedIds'
   | 'logSize'
+  | 'logCounts'
   | 'attemptCount'
   | 'failedCount'
   | 'lostCount'
@@ -36,6 +37,7 @@ export function shownStepColumns(t: Tables) {
     reservedDeviceId: _reservedDeviceId,
     displacedIds: _displacedIds,
     logSize: _logSize,
+    logCounts: _logCounts,
     attemptCount: _attempts,
     failedCount: _failed,
     lostCount: _lost,

@@ -19,6 +19,7 @@ export const streamBounds = statement('stream bounds', (db, t, $: Placeholder<{ 
       removed: t.streams.removed,
       thinned: t.streams.thinned,
       inherited: t.streams.inherited,
+      numbered: t.streams.numbered,
     })
     .from(t.streams)
     .where(and(eq(t.streams.jobId, $('jobId')), eq(t.streams.kind, $('kind')))),
@@ -87,7 +88,7 @@ const logChunksBetween = statement('log chunks between', (db, t, $: Placeholder<
     .where(and(eq(t.logChunks.jobId, $('jobId')), gt(t.logChunks.seq, $('after')), lte(t.logChunks.seq, $('last'))))
     .orderBy(asc(t.logChunks.seq)),
 );
-const logSizesOfStepAfter = statement('log sizes of step after', (db, t, $: Placeholder<After & { stepNumber: number }>) =>
+export const logSizesOfStepAfter = statement('log sizes of step after', (db, t, $: Placeholder<After & { stepNumber: number }>) =>
   db
     .select({ place: t.logChunks.seq, bytes: t.logChunks.size })
     .from(t.logChunks)

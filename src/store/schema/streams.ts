@@ -3,7 +3,7 @@
  * job without gaps. They have no foreign keys: each table has one writer that guarantees the
  * parent, so checking it for each of a million rows would gain nothing.
  */
-import { sql } from 'drizzle-orm';
+import { type SQL, type SQLWrapper, sql } from 'drizzle-orm';
 import { type StatusReason, statusReasons } from '../../domain/core/lifecycle.ts';
 import { eventTypes, logStreams, streamKinds } from '../../domain/core/vocabulary.ts';
 import { isOneOf, type Kit } from './columns.ts';
@@ -33,12 +33,18 @@ export function streamTables(kit: Kit, { jobs }: JobTables) {
       thinned: long().notNull().default(0),
       /** For a log: the stored bytes. */
       bytes: long().notNull().default(0),
+      /** For a log: up to here, the lines of its chunks are counted. See domain/logs/numbering.ts. */
+      numbered: long().notNull().default(0),
       /** Cursors of the store that this one was restored from are valid up to here. */
       inherited: long().notNull().default(0),
       /** The job is deleted. The remaining entries are deleted a little at a time. */
       isDeleted: bool().notNull().default(false),
     },
-    (t) => [primaryKey({ columns: [t.jobId, t.kind] }), index('streams_deleted').on(t.jobId).where(sql`${t.isDeleted}`)],
+    (t) => [
+      primaryKey({ columns: [t.jobId, t.kind] }),
+      index('streams_deleted').on(t.jobId).where(sql`${t.isDeleted}`),
+      index('streams_unnumbered').on(t.jobId).where(isUnnumbered(t)),
+    ],
   );
 
   /**
@@ -164,12 +170,18 @@ export function streamTables(kit: Kit, { jobs }: JobTables) {
       stream: oneOf(logStreams).notNull(),
       text: text().notNull(),
       at: instant().notNull(),
+      /** The line of its attempt that it begins in, from 1. Null: not counted yet. */
+      firstLine: long(),
     },
     (t) => [primaryKey({ columns: [t.jobId, t.seq] }), index('log_chunks_step').on(t.jobId, t.stepNumber, t.seq)],
   );
 
   return { streams, feedGaps, events, metricPoints, latestMetrics, telemetrySamples, logChunks };
 }
+
+/** The condition of a log with chunks whose lines are not counted yet. */
+export const isUnnumbered = (t: Record<'kind' | 'numbered' | 'last' | 'isDeleted', SQLWrapper>): SQL =>
+  sql`${t.kind} = 'log' and ${t.numbered} < ${t.last} and not ${t.isDeleted}`;
 
 /** The `streams` row that belongs to no job: the feed across all of them. */
 export const feedOfAllJobs = '';
