@@ -1,4 +1,3 @@
 ALTER TABLE "log_chunks" ADD COLUMN "first_line" bigint;--> statement-breakpoint
 ALTER TABLE "steps" ADD COLUMN "log_counts" json;--> statement-breakpoint
-ALTER TABLE "streams" ADD COLUMN "numbered" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
-CREATE INDEX "streams_unnumbered" ON "streams" USING btree ("job_id") WHERE "streams"."kind" = 'log' and "streams"."numbered" < "streams"."last" and not "streams"."is_deleted";
+ALTER TABLE "streams" ADD COLUMN "numbered" bigint DEFAULT 0 NOT NULL;

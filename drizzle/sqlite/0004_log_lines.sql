@@ -1,4 +1,3 @@
 ALTER TABLE `log_chunks` ADD `first_line` integer;--> statement-breakpoint
 ALTER TABLE `steps` ADD `log_counts` text;--> statement-breakpoint
-ALTER TABLE `streams` ADD `numbered` integer DEFAULT 0 NOT NULL;--> statement-breakpoint
-CREATE INDEX `streams_unnumbered` ON `streams` (`job_id`) WHERE "streams"."kind" = 'log' and "streams"."numbered" < "streams"."last" and not "streams"."is_deleted";
+ALTER TABLE `streams` ADD `numbered` integer DEFAULT 0 NOT NULL;

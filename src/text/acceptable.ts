@@ -29,7 +29,9 @@ export function cutStart(text: string, atMost: number): string {
 /** The part of a text around a position, at most this many UTF-16 units, with … for the rest. */
 export function cutAround(text: string, position: number, atMost: number): string {
   const start = Math.max(0, Math.min(position - Math.floor(atMost / 4), text.length - atMost));
-  return start === 0 ? cut(text, atMost) : `…${cut(text.slice(boundary(text, start + 1)), atMost - 1)}`;
+  if (start === 0) return cut(text, atMost);
+  const from = boundary(text, start + 1) === start + 1 ? start + 1 : start + 2;
+  return `…${cut(text.slice(from), atMost - 1)}`;
 }
 
 /**

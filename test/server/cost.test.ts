@@ -57,6 +57,13 @@ describe('An operation costs (P14)', () => {
       1 + 128,
     ],
     ['one for each hundred lines of a log', '{ step(id: "step_1") { logTail(lines: 1000) } }', 1 + 10],
+    ['one for each line of the end of a log', '{ step(id: "step_1") { logEnd(lines: 300) { chunks { text } } } }', 1 + 1 + 300],
+    ['a page of a log that is read backward', '{ step(id: "step_1") { log(last: 7) { chunks { text } } } }', 1 + 1 + 7],
+    [
+      'what a search of a log may read, and its matches',
+      '{ step(id: "step_1") { logSearch(text: "loss", first: 20) { matches { text } } } }',
+      1 + 1 + 1_024 + 20,
+    ],
     ['1,000 for introspection of the schema', '{ __schema { types { fields { name } } } }', 1_000],
     ['100 for introspection of one type', '{ __type(name: "Job") { name } }', 100],
     [

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { acceptMessage, cut, cutStart, quoteName } from '../../src/text/acceptable.ts';
+import { acceptMessage, cut, cutAround, cutStart, quoteName } from '../../src/text/acceptable.ts';
 
 const anyText = fc.string({ unit: 'binary', maxLength: 60 });
 
@@ -12,6 +12,18 @@ describe('text that is cut', () => {
         expect(start.isWellFormed() && end.isWellFormed()).toBe(true);
         expect(Math.max(start.length, end.length)).toBeLessThanOrEqual(atMost);
         expect(text.startsWith(start.replace(/…$/, '')) && text.endsWith(end)).toBe(true);
+      }),
+    );
+  });
+
+  test('around a position stays well-formed, has at most the given length, and keeps what is there', () => {
+    fc.assert(
+      fc.property(anyText, anyText, fc.integer({ min: 20, max: 70 }), (before, after, atMost) => {
+        const shown = cutAround(`${before}needle${after}`, before.length, atMost);
+        expect(shown.isWellFormed()).toBe(true);
+        expect(shown.length).toBeLessThanOrEqual(atMost);
+        expect(`${before}needle${after}`).toContain(shown.replace(/^…/, '').replace(/…$/, ''));
+        expect(shown).toContain('needle');
       }),
     );
   });

@@ -1,37 +1,29 @@
 /**
  * Numbers the lines of logs that were written before lines were counted.
  *
- * Every chunk stored now has its line number from the start. Logs of earlier versions get theirs in
- * the background, or before that from the first reader that needs one. Both do the same small
- * steps. A step is a transaction of its own and saves how far it came, so it may be the last before
- * a kill: the next one goes on. Until a log is numbered to its end, its new chunks get no numbers
- * either, and retention removes nothing of it.
+ * Every chunk stored now has its line number from the start. Logs of earlier versions get theirs
+ * from retention, which looks at all logs, or before that from the first reader that needs one.
+ * Both do the same small steps. A step is a transaction of its own and saves how far it came, so it
+ * may be the last before a kill: the next one goes on. Until a log is numbered to its end, its new
+ * chunks get no numbers either, and retention removes nothing of it.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { saveFirstLine, saveLogCounts, saveNumbered } from '../../store/changes/log-lines.ts';
 import { lockStream } from '../../store/changes/retention.ts';
 import { lockStepByNumber } from '../../store/changes/steps.ts';
-import { unnumberedLogs } from '../../store/queries/retention.ts';
 import { readLogChunks, streamBounds } from '../../store/queries/streams.ts';
-import type { LogChunkRow, StepRow } from '../../store/schema/tables.ts';
+import type { LogChunkRow, StepRow, StreamRow } from '../../store/schema/tables.ts';
 import type { Tx } from '../../store/store.ts';
 import type { Domain } from '../core/domain.ts';
 import { nextLine, nothingLogged, withChunk } from './lines.ts';
 
 /** Chunks of one step. SQLite writes their texts again with their numbers: a few milliseconds. */
 const AT_ONCE = { rows: 100, bytes: 524_288 };
-const LOGS_AT_ONCE = 64;
 
-/** Numbers all logs. `pause` is called after each step, with the time that it took. */
-export async function numberAllLogs(domain: Domain, pause: (tookMs: number) => Promise<void>): Promise<void> {
-  for (;;) {
-    const logs = await domain.store.read.run(unnumberedLogs, { limit: LOGS_AT_ONCE });
-    for (const { jobId } of logs) await numberLog(domain, jobId, pause);
-    if (logs.length < LOGS_AT_ONCE) return;
-  }
-}
-
-/** Numbers the log of a job to its end. Usually it is already, which takes one small read. */
+/**
+ * Numbers the log of a job to its end. Usually it is already, which takes one small read. `pause`
+ * is called after each step, with the time that it took.
+ */
 export async function numberLog(domain: Domain, jobId: string, pause: (tookMs: number) => Promise<unknown> = () => turn()): Promise<void> {
   for (;;) {
     const startedAt = domain.clock.elapsed();
@@ -39,6 +31,10 @@ export async function numberLog(domain: Domain, jobId: string, pause: (tookMs: n
     await pause(domain.clock.elapsed() - startedAt);
   }
 }
+
+/** Whether the log has chunks without line numbers. */
+export const isUnnumbered = ({ kind, numbered, last }: Pick<StreamRow, 'kind' | 'numbered' | 'last'>): boolean =>
+  kind === 'log' && numbered < last;
 
 /** One step. Returns whether it did something. */
 async function numberSome({ store }: Domain, jobId: string): Promise<boolean> {

@@ -21,7 +21,7 @@ import type { Tx } from '../../store/store.ts';
 import type { Domain } from '../core/domain.ts';
 import type { RetentionRules } from '../core/limits.ts';
 import type { StreamKind } from '../core/vocabulary.ts';
-import { numberAllLogs } from '../logs/numbering.ts';
+import { isUnnumbered, numberLog } from '../logs/numbering.ts';
 import { keptPoints, keptSamples, wholeMinutes } from './thinning.ts';
 
 const DAY_MS = 86_400_000;
@@ -70,12 +70,8 @@ export function startRetention(domain: Domain, rules: RetentionRules, onError: (
       await pause(OPEN_EVERY_MS);
       const isTime = sinceEnded >= ENDED_EVERY_MS;
       if (isTime) sinceEnded = 0;
-      const round = async () => {
-        await removeDeleted(domain, pause);
-        await numberAllLogs(domain, (tookMs) => pause(pauseAfter(tookMs)));
-        await applyRetention(domain, rules, { pause, which: isTime ? 'all' : 'open' });
-      };
-      await round().catch((error: unknown) => {
+      const round = removeDeleted(domain, pause).then(() => applyRetention(domain, rules, { pause, which: isTime ? 'all' : 'open' }));
+      await round.catch((error: unknown) => {
         if (error instanceof Stopped) throw error;
         // The disk is full or the database is unreachable: the next run tries again.
         onError(error);
@@ -120,6 +116,8 @@ export async function applyRetention(domain: Domain, rules: RetentionRules, { pa
       const jobs = await domain.store.read.run(page, { after, limit: JOBS_AT_ONCE });
       const ends = new Map(jobs.map(({ id, finishedAt }) => [id, finishedAt]));
       for (const stream of await streamsOfJobs(domain.store.read, [...ends.keys()])) {
+        // Lines can be counted only as long as they are there.
+        if (isUnnumbered(stream)) await numberLog(domain, stream.jobId, (tookMs) => pause(pauseAfter(tookMs)));
         const step = await stepFor(domain, rules, stream, ends.get(stream.jobId) ?? null);
         if (step && !(await repeat(domain, stream, step, pause))) return;
       }
@@ -146,8 +144,6 @@ async function stepFor(
   const isPast = (days: number | null) => days !== null && finishedAt !== null && finishedAt.getTime() < daysAgo(days);
   const limit = AT_ONCE[kind];
   const days = { event: rules.eventDays, log: rules.logDays, telemetry: rules.telemetryDays, metric: rules.metricDays }[kind];
-  // Its lines can be counted only as long as they are there.
-  if (kind === 'log' && stream.numbered < stream.last) return null;
   if (isPast(days) && stream.first <= stream.last) return async (tx, stream) => (await removeOldest(tx, stream, limit)) === limit;
   const { logBytes: bytes } = rules;
   if (kind === 'log') {

@@ -6,6 +6,7 @@ import { type LinePlace, type LogMatch as LogMatchShape, MOST_SEARCHED_BYTES, se
 import { builder } from '../core/builder.ts';
 import { Step } from '../core/nouns.ts';
 import { IN_ITS_PAGE, type Size } from '../core/sizes.ts';
+import { toInt } from './logs.ts';
 
 const MOST_TEXT = 200;
 /** A match counts as a node, and so do each 8 KB that the search may read for it. */
@@ -33,7 +34,7 @@ const LogMatch = builder.objectRef<Match>('LogMatch').implement({
         'piece in which the line begins.',
     }),
     attempt: t.exposeInt('attempt', { description: 'The number of the attempt that wrote it.' }),
-    line: t.exposeInt('line', { description: 'The number of the line within the attempt, from 1.' }),
+    line: t.int({ description: 'The number of the line within the attempt, from 1.', resolve: ({ line }) => toInt(line) }),
     text: t.exposeString('text', {
       description:
         'The line as a terminal shows it, without escape sequences. A long one is cut to 500 characters around the match, with `…`.',

@@ -36,13 +36,13 @@ const MOST_END_LINES = 1_000;
 const MOST_TAIL_LINES = 10_000;
 /** As much as a page can show, and small enough to hold in memory. */
 const MOST_TAIL_CHARACTERS = 1_048_576;
-/** A hundred lines of usual length, about 8 KB, count as one node, as in the text of a fragment. */
 /** One node for each line, as for each entry of a page. */
 const END: Size = { by: ['lines'], usually: 100, perNode: 1, isPage: false };
+/** A hundred lines of usual length, about 8 KB, count as one node, as in the text of a fragment. */
 const TAIL: Size = { by: ['lines'], usually: 100, perNode: 100, isPage: false };
 
-/** The greatest Int. The numbers of later lines are not counted on. */
-const toInt = (lines: number): number => Math.min(lines, 2_147_483_647);
+/** The number of a line as an Int. Beyond the greatest one it stays the same. */
+export const toInt = (lines: number): number => Math.min(lines, 2_147_483_647);
 
 const cursorOf = (domain: Domain, { jobId, seq }: LogChunkRow) => encodeCursor(domain, { kind: 'log', jobId, seq });
 
@@ -223,11 +223,13 @@ builder.objectFields(Step, (t) => ({
     description:
       'The number of lines in its log over all attempts, with those that retention has deleted. A `\\n` ends a line, a `\\r` does ' +
       'not. A last line without its end counts. Stdout and stderr are counted together, in the order in which they were written.',
+    extensions: reads<ShownStep>('id', 'jobId'),
     resolve: async (step, _, context) => toInt((await logCountsOf.load(context, step)).lines),
   }),
   logBytes: t.field({
     type: 'ByteCount',
     description: 'The size of its log over all attempts in bytes (UTF-8), with what retention has deleted.',
+    extensions: reads<ShownStep>('id', 'jobId'),
     resolve: async (step, _, context) => (await logCountsOf.load(context, step)).bytes,
   }),
   logTail: t.string({

@@ -1,6 +1,5 @@
 /** The jobs and streams that retention has to check, page after page. */
 import { and, asc, gt, inArray, isNotNull, sql } from 'drizzle-orm';
-import { isUnnumbered } from '../schema/streams.ts';
 import type { StreamRow } from '../schema/tables.ts';
 import { batch } from '../statements/batch.ts';
 import { type Placeholder, statement } from '../store.ts';
@@ -39,9 +38,4 @@ export const deletedStreams = statement('deleted streams', (db, t, $: Placeholde
     .where(sql`${t.streams.isDeleted} and ${t.streams.jobId} > ''`)
     .orderBy(asc(t.streams.jobId))
     .limit($('limit')),
-);
-
-/** Jobs whose logs have chunks without line numbers. */
-export const unnumberedLogs = statement('unnumbered logs', (db, t, $: Placeholder<{ limit: number }>) =>
-  db.select({ jobId: t.streams.jobId }).from(t.streams).where(isUnnumbered(t.streams)).orderBy(asc(t.streams.jobId)).limit($('limit')),
 );

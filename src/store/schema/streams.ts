@@ -3,7 +3,7 @@
  * job without gaps. They have no foreign keys: each table has one writer that guarantees the
  * parent, so checking it for each of a million rows would gain nothing.
  */
-import { type SQL, type SQLWrapper, sql } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
 import { type StatusReason, statusReasons } from '../../domain/core/lifecycle.ts';
 import { eventTypes, logStreams, streamKinds } from '../../domain/core/vocabulary.ts';
 import { isOneOf, type Kit } from './columns.ts';
@@ -40,11 +40,7 @@ export function streamTables(kit: Kit, { jobs }: JobTables) {
       /** The job is deleted. The remaining entries are deleted a little at a time. */
       isDeleted: bool().notNull().default(false),
     },
-    (t) => [
-      primaryKey({ columns: [t.jobId, t.kind] }),
-      index('streams_deleted').on(t.jobId).where(sql`${t.isDeleted}`),
-      index('streams_unnumbered').on(t.jobId).where(isUnnumbered(t)),
-    ],
+    (t) => [primaryKey({ columns: [t.jobId, t.kind] }), index('streams_deleted').on(t.jobId).where(sql`${t.isDeleted}`)],
   );
 
   /**
@@ -178,10 +174,6 @@ export function streamTables(kit: Kit, { jobs }: JobTables) {
 
   return { streams, feedGaps, events, metricPoints, latestMetrics, telemetrySamples, logChunks };
 }
-
-/** The condition of a log with chunks whose lines are not counted yet. */
-export const isUnnumbered = (t: Record<'kind' | 'numbered' | 'last' | 'isDeleted', SQLWrapper>): SQL =>
-  sql`${t.kind} = 'log' and ${t.numbered} < ${t.last} and not ${t.isDeleted}`;
 
 /** The `streams` row that belongs to no job: the feed across all of them. */
 export const feedOfAllJobs = '';

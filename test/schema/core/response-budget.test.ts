@@ -59,6 +59,10 @@ describeOnEachStore('an answer', (open) => {
     expect(await refusalsOf(ask('log(first: 3) { chunks { text } }'))).toEqual([tooLarge]);
     expect(await refusalsOf(ask('logTail(lines: 1)'), 27_000)).toEqual([]);
     expect(await refusalsOf(ask('logTail(lines: 1)'))).toEqual([tooLarge]);
+    for (const field of ['logEnd(lines: 1) { chunks { text } }', 'logSearch(text: "y") { matches { text } }']) {
+      expect(await refusalsOf(ask(field), 27_000), field).toEqual([]);
+      expect(await refusalsOf(ask(field)), field).toEqual([tooLarge]);
+    }
   });
 
   test('holds texts of files and headers of models up to its allowance', async () => {
