@@ -112,8 +112,12 @@ export class Hand {
   line(text: string, columns: Partial<LogRow> = {}): LogRow {
     const before = this.stored.log.filter(({ attempt }) => attempt === (columns.attempt ?? 1));
     const offset = before.reduce((sum, { size }) => sum + size, 0);
+    const firstLine = before
+      .map((row) => row.text)
+      .join('')
+      .split('\n').length;
     const at = { jobId: job, seq: this.stored.log.length + 1, stepNumber: 0, attempt: 1 };
-    const row: LogRow = { ...at, offset, size: Buffer.byteLength(text), text, ...columns };
+    const row: LogRow = { ...at, offset, size: Buffer.byteLength(text), text, firstLine, ...columns };
     this.stored.log.push(row);
     return row;
   }

@@ -165,6 +165,19 @@ describe('Fenced (P3)', () => {
     expect(says(checkFenced(watched.evidence()))).toEqual([`reportProgress under attempt 1 at ${step}, which was over, was taken.`]);
   });
 
+  test('a line that is counted twice or not at all is found', () => {
+    for (const firstLine of [1, 3, null]) {
+      const hand = new Hand();
+      const token = hand.claim('w', 1);
+      hand.line('one\n');
+      hand.line('two\n', { firstLine });
+      hand.call('w', 'reportProgress', { leaseToken: token, log: [{ offset: 0, text: 'one\ntwo\n' }] }, reported(8));
+      expect(says(checkFenced(hand.evidence()))).toEqual([
+        `The log of attempt 1 at ${step} goes on in line 2, and not in line ${firstLine}.`,
+      ]);
+    }
+  });
+
   test('log, metrics and files that were refused as stale but are stored are found', () => {
     const hand = new Hand();
     const token = hand.claim('w', 1);

@@ -55,6 +55,7 @@ export interface LogRow {
   readonly offset: number;
   readonly size: number;
   readonly text: string;
+  readonly firstLine: number | null;
 }
 
 export interface MetricRow {
@@ -166,7 +167,7 @@ async function readAll(select: Select): Promise<Stored> {
       ['jobId', 'seq', 'position', 'projectId', 'type', 'at', 'stepId', 'fragmentId', 'from', 'to', 'attempt', 'reason'],
       'job_id, seq',
     ),
-    log: await rows<LogRow>('log_chunks', ['jobId', 'seq', 'stepNumber', 'attempt', 'offset', 'size', 'text'], 'job_id, seq'),
+    log: await rows<LogRow>('log_chunks', ['jobId', 'seq', 'stepNumber', 'attempt', 'offset', 'size', 'text', 'firstLine'], 'job_id, seq'),
     metrics: await rows<MetricRow>('metric_points', ['jobId', 'seq', 'stepNumber', 'attempt', 'name', 'value', 'iteration'], 'job_id, seq'),
     telemetry: await rows<TelemetryRow>(
       'telemetry_samples',
@@ -186,7 +187,7 @@ async function readAll(select: Select): Promise<Stored> {
 
 const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
-const WHOLE = new Set(['seq', 'position', 'offset', 'last', 'first', 'iteration', 'sizeBytes']);
+const WHOLE = new Set(['seq', 'position', 'offset', 'firstLine', 'last', 'first', 'iteration', 'sizeBytes']);
 
 /** The same values from both drivers: times as numbers, 64-bit integers as numbers, JSON parsed. */
 function plain(column: string, value: unknown): unknown {

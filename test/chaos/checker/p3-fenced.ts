@@ -91,7 +91,10 @@ function storedThough(evidence: Evidence): Finding[] {
 
 const reports = (uses: readonly Use[]) => uses.filter((use): use is CallOf<'reportProgress'> => use.operation === 'reportProgress');
 
-/** The log of an attempt is exactly what its holder wrote while it held the step, byte for byte. */
+/**
+ * The log of an attempt is exactly what its holder wrote while it held the step, byte for byte, and
+ * its lines are counted.
+ */
 function strangeLog({ log }: Evidence, lease: Lease, meant: readonly Use[]): Finding[] {
   const written: Buffer[] = [];
   let size = 0;
@@ -104,6 +107,7 @@ function strangeLog({ log }: Evidence, lease: Lease, meant: readonly Use[]): Fin
   }
   const expected = Buffer.concat(written);
   let offset = 0;
+  let line = 1;
   for (const row of log.get(lease.jobId) ?? []) {
     if (row.stepNumber !== lease.stepNumber || row.attempt !== lease.attempt) continue;
     const stored = Buffer.from(row.text);
@@ -114,7 +118,12 @@ function strangeLog({ log }: Evidence, lease: Lease, meant: readonly Use[]): Fin
       return [
         broken(`The log of attempt ${lease.attempt} at ${lease.stepId} holds what its holder did not write.`, [name, tell(lease.claim)]),
       ];
+    if (row.firstLine !== line)
+      return [
+        broken(`The log of attempt ${lease.attempt} at ${lease.stepId} goes on in line ${line}, and not in line ${row.firstLine}.`, [name]),
+      ];
     offset += stored.length;
+    line += row.text.split('\n').length - 1;
   }
   return [];
 }
