@@ -14,7 +14,7 @@ import { lastWriteOf, shownLine } from '../../text/lines.ts';
 import type { LineStart } from '../core/cursors.ts';
 import type { Domain } from '../core/domain.ts';
 
-/** What one answer reads at most. Its cost in nodes (SEARCH in schema/streams/log-search.ts) is for this much. */
+/** About what one answer reads at most. Its cost in nodes is for this much. */
 export const MOST_SEARCHED_BYTES = 8_388_608;
 /** What is read at once. The event loop turns in between. */
 const PORTION = { rows: 256, bytes: 262_144 };

@@ -3,7 +3,9 @@ import type { Domain } from '../../domain/core/domain.ts';
 import { badRequest } from '../../domain/core/request-refusals.ts';
 import { numberLog } from '../../domain/logs/numbering.ts';
 import { type LinePlace, type LogMatch as LogMatchShape, MOST_SEARCHED_BYTES, searchLog } from '../../domain/logs/search.ts';
+import type { ShownStep } from '../../store/queries/steps.ts';
 import { builder } from '../core/builder.ts';
+import { reads } from '../core/chosen-columns.ts';
 import { Step } from '../core/nouns.ts';
 import { IN_ITS_PAGE, type Size } from '../core/sizes.ts';
 import { toInt } from './logs.ts';
@@ -72,6 +74,7 @@ builder.objectField(Step, 'logSearch', (t) =>
       after: t.arg({ type: 'Cursor', description: 'Search only behind this cursor of the log. Default: from the beginning.' }),
       first: t.arg.int({ required: true, defaultValue: 50, description: 'The most lines to return: 1 to 100.' }),
     },
+    extensions: reads<ShownStep>('jobId', 'number'),
     resolve: async ({ jobId, number: stepNumber }, { text, attempt, after, first }, { domain, budget, signal }) => {
       if (text.length < 1 || text.length > MOST_TEXT) throw badRequest.textLength('text', MOST_TEXT, text.length);
       if (text.includes('\n')) throw badRequest.notOneLine('text');
@@ -80,7 +83,12 @@ builder.objectField(Step, 'logSearch', (t) =>
       const from = after == null ? { seq: 0, line: null } : await decodePlace(domain, after, { kind: 'log', jobId });
       if (from.line !== null && from.line.stepNumber !== stepNumber) throw badRequest.foreignStreamCursor('after');
       await numberLog(domain, jobId);
-      const hold = (bytes: number) => budget.hold(bytes);
+      // What is searched does not stay in memory: only the largest portion counts.
+      let held = 0;
+      const hold = (bytes: number) => {
+        if (bytes > held) budget.hold(bytes - held);
+        held = Math.max(held, bytes);
+      };
       const { matches, place, hasMore } = await searchLog(domain, {
         ...{ jobId, stepNumber, text, attempt: attempt ?? null, from, first, hold, signal },
       });

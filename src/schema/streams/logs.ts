@@ -47,19 +47,18 @@ export const toInt = (lines: number): number => Math.min(lines, 2_147_483_647);
 const cursorOf = (domain: Domain, { jobId, seq }: LogChunkRow) => encodeCursor(domain, { kind: 'log', jobId, seq });
 
 /** Chunks of earlier versions have no line number until their log is counted. */
-const lineOfChunk = defineLoader<LogChunkRow, number>(async ({ domain }, chunks) => {
+const lineOfChunk = defineLoader<LogChunkRow, number>(async ({ domain, read }, chunks) => {
   for (const jobId of new Set(chunks.map((chunk) => chunk.jobId))) await numberLog(domain, jobId);
   return Promise.all(
     chunks.map(async ({ jobId, seq, stepNumber }) => {
-      const [row] = await domain.store.read.run(firstLineOf, { jobId, seq });
+      const [row] = await read.run(firstLineOf, { jobId, seq });
       if (!row || row.firstLine === null) throw gone('log of step', String(stepNumber));
       return row.firstLine;
     }),
   );
 });
 
-const logCountsOf = defineLoader<Pick<ShownStep, 'id' | 'jobId'>, LogCounts>(async ({ domain }, steps) => {
-  const { read } = domain.store;
+const logCountsOf = defineLoader<Pick<ShownStep, 'id' | 'jobId'>, LogCounts>(async ({ domain, read }, steps) => {
   for (const jobId of await unnumberedAmong(read, [...new Set(steps.map((step) => step.jobId))])) await numberLog(domain, jobId);
   const ids = steps.map(({ id }) => id);
   const counts = new Map((await logCountsOfSteps(read, ids)).map(({ id, logCounts }) => [id, logCounts]));
@@ -124,7 +123,7 @@ interface LogArgs {
 }
 
 async function pageAfter(context: Context, { jobId, number: stepNumber }: ShownStep, args: LogArgs): Promise<LogPageShape> {
-  const { read } = context.domain.store;
+  const { read } = context;
   let start = 0;
   const page = await pageOf(context, { kind: 'log', jobId }, args, (after, portion) => {
     start = after;
@@ -134,22 +133,21 @@ async function pageAfter(context: Context, { jobId, number: stepNumber }: ShownS
 }
 
 async function pageBefore(context: Context, { jobId, number: stepNumber }: ShownStep, { before, last }: LogArgs): Promise<LogPageShape> {
-  const { domain, budget } = context;
+  const { domain, read, budget } = context;
   const rows = last ?? STREAM_PAGE_SIZE;
   if (rows < 1) throw badRequest.tooSmall('last', 1, rows);
   const end = before == null ? null : await decodeCursor(domain, before, { kind: 'log', jobId }, 'before');
   const portion = { rows, bytes: PAGE_BYTES, hold: (bytes: number) => budget.hold(bytes) };
-  const cut = await readLogBefore(domain.store.read, { jobId, stepNumber, before: end ?? LOG_END }, portion);
-  return backward(domain, { jobId, stepNumber, end }, cut);
+  const cut = await readLogBefore(read, { jobId, stepNumber, before: end ?? LOG_END }, portion);
+  return backward(context, { jobId, stepNumber, end }, cut);
 }
 
 /** A page of what precedes `end`. Null: of the end of the log. `hasMore` of the cut is before it. */
 async function backward(
-  domain: Domain,
+  { domain, read }: Context,
   { jobId, stepNumber, end }: { readonly jobId: string; readonly stepNumber: number; readonly end: number | null },
   { rows, hasMore: hasPrevious }: Cut<LogChunkRow>,
 ): Promise<LogPageShape> {
-  const { read } = domain.store;
   // Read after the rows: an entry that is not there by now was removed.
   const [bounds] = hasPrevious ? [] : await read.run(streamBounds, { jobId, kind: 'log' });
   const missed = Math.max(0, Math.min(bounds?.first ?? 1, rows[0]?.seq ?? end ?? LOG_END) - 1);
@@ -176,6 +174,7 @@ builder.objectFields(Step, (t) => ({
         description: `The most entries to read before \`before\`, or from the end: 1 to 100. Default ${STREAM_PAGE_SIZE}. The page keeps the order of the log. Cannot be combined with \`after\` or \`first\`.`,
       }),
     },
+    extensions: reads<ShownStep>('jobId', 'number'),
     resolve: (step, args, context) => {
       const isBackward = args.before != null || args.last != null;
       if (isBackward && (args.after != null || args.first != null)) throw badRequest.bothDirections();
@@ -192,10 +191,11 @@ builder.objectFields(Step, (t) => ({
     args: {
       lines: t.arg.int({ required: true, defaultValue: 100, description: `The number of lines: 1 to ${MOST_END_LINES}.` }),
     },
-    resolve: async ({ jobId, number: stepNumber }, { lines }, { domain, budget }) => {
+    extensions: reads<ShownStep>('jobId', 'number'),
+    resolve: async ({ jobId, number: stepNumber }, { lines }, context) => {
       if (lines < 1 || lines > MOST_END_LINES) throw badRequest.outOfRange('lines', 1, MOST_END_LINES, lines);
-      const asked = { jobId, stepNumber, lines, hold: (bytes: number) => budget.hold(bytes) };
-      return backward(domain, { jobId, stepNumber, end: null }, await readLogEnd(domain.store.read, asked));
+      const asked = { jobId, stepNumber, lines, hold: (bytes: number) => context.budget.hold(bytes) };
+      return backward(context, { jobId, stepNumber, end: null }, await readLogEnd(context.read, asked));
     },
   }),
   logFrom: t.field({
@@ -208,13 +208,14 @@ builder.objectFields(Step, (t) => ({
       line: t.arg.int({ required: true, description: 'The number of the line within the attempt: 1 or more.' }),
       first: streamArgs.first,
     },
+    extensions: reads<ShownStep>('jobId', 'number'),
     resolve: async (step, { attempt, line, first }, context) => {
       if (attempt < 1) throw badRequest.tooSmall('attempt', 1, attempt);
       if (line < 1) throw badRequest.tooSmall('line', 1, line);
-      const { domain } = context;
+      const { domain, read } = context;
       const { jobId, number: stepNumber } = step;
       await numberLog(domain, jobId);
-      const seq = await numberBeforeLine(domain.store.read, { jobId, stepNumber, attempt, line });
+      const seq = await numberBeforeLine(read, { jobId, stepNumber, attempt, line });
       const after = seq === 0 ? null : encodeCursor(domain, { kind: 'log', jobId, seq });
       return pageAfter(context, step, { after, first });
     },
