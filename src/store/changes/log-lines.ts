@@ -1,5 +1,6 @@
 /** Line numbers for chunks of logs that were stored without them. */
 import { and, eq } from 'drizzle-orm';
+import { isWord } from '../schema/columns.ts';
 import type { LogChunkRow, StepRow, StreamRow } from '../schema/tables.ts';
 import { type Placeholder, statement } from '../store.ts';
 
@@ -23,5 +24,5 @@ export const saveNumbered = statement('save numbered', (db, t, $: Placeholder<Pi
   db
     .update(t.streams)
     .set({ numbered: $('numbered', t.streams.numbered) })
-    .where(and(eq(t.streams.jobId, $('jobId')), eq(t.streams.kind, 'log'))),
+    .where(and(eq(t.streams.jobId, $('jobId')), isWord(t.streams.kind, 'log'))),
 );

@@ -33,7 +33,7 @@ export function streamTables(kit: Kit, { jobs }: JobTables) {
       thinned: long().notNull().default(0),
       /** For a log: the stored bytes. */
       bytes: long().notNull().default(0),
-      /** For a log: up to here, the lines of its chunks are counted. See domain/logs/numbering.ts. */
+      /** For a log: up to here its lines are counted. See domain/logs/numbering.ts. */
       numbered: long().notNull().default(0),
       /** Cursors of the store that this one was restored from are valid up to here. */
       inherited: long().notNull().default(0),

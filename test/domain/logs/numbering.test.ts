@@ -49,7 +49,8 @@ describeOnEachStore('A log that was written before lines were counted', (_open, 
   async function reopen(): Promise<void> {
     await store.close();
     store = await database.open();
-    seed = await plantSeed(store, { seed: `opened ${(opened += 1)}` });
+    opened += 1;
+    seed = await plantSeed(store, { seed: `opened ${opened}` });
   }
   async function upgrade(): Promise<void> {
     await downgrade();

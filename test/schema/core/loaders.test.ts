@@ -118,9 +118,20 @@ describeOnEachStore('reading', (open) => {
     'Job.metricSeries': 'the same',
     'Step.log': 'a page is bounded by the bytes of its own rows',
     'Step.logTail': 'the same',
+    'Step.logEnd': 'the same',
+    'Step.logFrom': 'the same, and its line is looked for in its own log',
+    'Step.logSearch': 'a log is searched a little at a time, with turns of the event loop between',
     'Job.events': 'the same',
   };
-  const given: Readonly<Record<string, string>> = { filename: '"model"', name: '"loss"', number: '0', dialect: 'VERGEAI' };
+  const given: Readonly<Record<string, string>> = {
+    filename: '"model"',
+    name: '"loss"',
+    number: '0',
+    attempt: '1',
+    line: '1',
+    text: '"loss"',
+    dialect: 'VERGEAI',
+  };
   /** The field with the leaves of what it shows. Null: it is one of a type that has no leaf. */
   function select(field: GraphQLField<unknown, unknown>): string | null {
     const args = field.args.filter(isRequiredArgument).map(({ name }) => `${name}: ${given[name]}`);
