@@ -142,7 +142,7 @@ async function pageBefore(context: Context, { jobId, number: stepNumber }: Shown
   return backward(context, { jobId, stepNumber, end }, cut);
 }
 
-/** A page of what precedes `end`. Null: the end of the log. The cut has more if more precedes it. */
+/** A page before `end`; null: the end of the log. The cut has more if more precedes the page. */
 async function backward(
   { domain, read }: Context,
   { jobId, stepNumber, end }: { readonly jobId: string; readonly stepNumber: number; readonly end: number | null },
