@@ -2,7 +2,7 @@
  * Makes composed text acceptable to a gateway: well-formed, without refused control characters, and
  * cut between characters. Quoted text of others may be anything, and must not cause a refusal.
  */
-import { stripVTControlCharacters } from 'node:util';
+import { withoutEscapes } from './escapes.ts';
 
 const substitute = '\uFFFD';
 /**
@@ -39,7 +39,7 @@ export function cutAround(text: string, position: number, atMost: number): strin
  * characters and half characters become U+FFFD.
  */
 export function acceptMessage(text: string, atMost: number): string {
-  const clean = stripVTControlCharacters(text)
+  const clean = withoutEscapes(text)
     .toWellFormed()
     .replaceAll('\r\n', '\n')
     .replaceAll(/[^\P{Cc}\n\t]/gu, substitute);

@@ -1,8 +1,5 @@
 /** Lines of text that programs have printed. Only `\n` ends one. */
-import { stripVTControlCharacters } from 'node:util';
-
-/** What escape sequences begin with: ESC, and CSI as one character. */
-const introducers = ['\u001b', '\u009b'];
+import { withoutEscapes } from './escapes.ts';
 
 /** The number of line breaks. */
 export function countBreaks(text: string): number {
@@ -27,8 +24,7 @@ export function lastWrite(line: string): string {
 
 /** A line as a terminal shows it, without escape sequences. */
 export function shownLine(line: string): string {
-  const written = lastWrite(line);
-  return introducers.some((introducer) => written.includes(introducer)) ? stripVTControlCharacters(written) : written;
+  return withoutEscapes(lastWrite(line));
 }
 
 /** The end of a line without the `\r` of its line break. */

@@ -175,6 +175,8 @@ export async function guardWorld(seed: Seed): Promise<GuardedWorld> {
     'Project.latestFragment': 'filename: "model.safetensors"',
     'Job.metricSeries': 'name: "loss"',
     'Job.nativeStatus': 'dialect: MLCYCLE',
+    'Step.logFrom': 'attempt: 1, line: 1',
+    'Step.logSearch': 'text: "a"',
   };
   return { holders, args };
 }

@@ -116,7 +116,7 @@ async function findPublishedUrl(name: string, port: number, isPrivate: boolean):
   return published === undefined ? null : `http://${isPrivate ? '127.0.0.1' : hostname()}:${published}`;
 }
 
-/** Whether its command ran, and how it ended, as the job's history says it. Removes the container. */
+/** Whether its command ran, and how it ended as the history says it. Removes the container. */
 async function describeEnd(name: string, exit: ProcessExit, errors: LastLines): Promise<{ hasRun: boolean; exit: StepExit }> {
   const answer = await askEngine(['inspect', '--format', '{{.Id}} {{.State.OOMKilled}} {{.State.StartedAt}}', name], 10).catch(() => '');
   await askEngine(['rm', '--force', '--volumes', name], 30).catch(() => {});

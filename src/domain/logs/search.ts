@@ -22,6 +22,8 @@ const PORTION = { rows: 256, bytes: 262_144 };
 const CHUNK_BYTES = 256;
 /** A longer line is searched in pieces of about this length. */
 const LONGEST_LINE = 65_536;
+/** The end of a piece is searched again with the next one, which the text may reach into. */
+const OVERLAP = 1_024;
 const MOST_SHOWN = 500;
 
 /** Where a line begins: in the chunk after number `seq`. */
@@ -99,7 +101,6 @@ class LineSearch {
   /** Where the first line begins that is not searched to its end. */
   place: LinePlace | null = null;
   readonly #matches: LogMatch[] = [];
-  readonly #text: string;
   readonly #pattern: RegExp;
   readonly #from: LineStart | null;
   readonly #most: number;
@@ -112,7 +113,6 @@ class LineSearch {
 
   /** Lines of an attempt before `from` are skipped. */
   constructor(text: string, from: LineStart | null, most: number) {
-    this.#text = text;
     this.#pattern = new RegExp(RegExp.escape(text), 'i');
     this.#from = from;
     this.#most = most;
@@ -178,12 +178,18 @@ class LineSearch {
     if (this.#length <= LONGEST_LINE) return;
     this.#search(line);
     if (this.#isOver) return;
-    // The text may begin in the last pieces.
-    for (let [first] = this.#pieces; first && this.#length - first.text.length >= this.#text.length; [first] = this.#pieces) {
-      this.#length -= first.text.length;
-      this.#pieces.shift();
-    }
+    this.#keepOverlap();
     this.#hold(line);
+  }
+
+  #keepOverlap(): void {
+    let start = this.#pieces.length;
+    let length = 0;
+    while (length < OVERLAP) length += this.#pieces[--start]?.text.length ?? OVERLAP;
+    const [first, ...rest] = this.#pieces.slice(start);
+    if (!first) return;
+    this.#pieces = [{ seq: first.seq, text: first.text.slice(length - OVERLAP) }, ...rest];
+    this.#length = OVERLAP;
   }
 
   /** The search goes on where the pieces begin. */
