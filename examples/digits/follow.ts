@@ -1,4 +1,3 @@
-import type { Client } from '../../src/client/fetch.ts';
 import {
   EventsDocument,
   type EventsSubscription,
@@ -7,7 +6,9 @@ import {
   MetricsDocument,
   type MetricsSubscription,
 } from '../../src/client/generated.ts';
-import { type SubscribeOptions, subscribe } from '../../src/client/subscribe.ts';
+import { subscribe } from '../../src/client/node/subscribe.ts';
+import type { Requester } from '../../src/client/request.ts';
+import type { SubscribeOptions } from '../../src/client/subscription.ts';
 import { sparkline } from './plot.ts';
 
 /** A restarted gateway is back much sooner. */
@@ -29,7 +30,7 @@ type JobEvent = EventsSubscription['events']['events'][number];
  * aborted. Each is a stream that resumes after a lost connection.
  * @throws GatewayUnreachable when the gateway is away for two minutes.
  */
-export async function followJob(client: Client, jobId: string, print: Print, signal: AbortSignal): Promise<Curves> {
+export async function followJob(client: Requester, jobId: string, print: Print, signal: AbortSignal): Promise<Curves> {
   const { job } = await client.request(JobDocument, { id: jobId }, { signal });
   const names = new Map(job?.steps.map((step) => [step.number, step.name]));
   // A failed stream stops the others, whose reconnecting would otherwise never end.
@@ -51,7 +52,7 @@ export async function followJob(client: Client, jobId: string, print: Print, sig
   return curves;
 }
 
-async function followEvents(client: Client, jobId: string, print: Print, signal: AbortSignal): Promise<void> {
+async function followEvents(client: Requester, jobId: string, print: Print, signal: AbortSignal): Promise<void> {
   const explain = setTimeout(() => void explainWaiting(client, jobId, print).catch(() => {}), explainAfterMs);
   const options: SubscribeOptions = {
     signal,
@@ -101,7 +102,7 @@ function announceLosses(print: Print): NonNullable<SubscribeOptions['onState']> 
   };
 }
 
-async function explainWaiting(client: Client, jobId: string, print: Print): Promise<void> {
+async function explainWaiting(client: Requester, jobId: string, print: Print): Promise<void> {
   const { job } = await client.request(JobDocument, { id: jobId });
   for (const step of job?.steps ?? []) {
     if (step.status !== 'QUEUED') continue;
@@ -112,7 +113,7 @@ async function explainWaiting(client: Client, jobId: string, print: Print): Prom
   }
 }
 
-async function followLog(client: Client, jobId: string, names: StepNames, print: Print, signal: AbortSignal): Promise<void> {
+async function followLog(client: Requester, jobId: string, names: StepNames, print: Print, signal: AbortSignal): Promise<void> {
   const unfinished = new Map<string, string>();
   for await (const { chunks } of subscribe(client.target, LogDocument, { jobId }, { signal, giveUpAfterSeconds })) {
     for (const { stepNumber, attempt, stream, text } of chunks) {
@@ -129,7 +130,7 @@ async function followLog(client: Client, jobId: string, names: StepNames, print:
   }
 }
 
-async function followMetrics(client: Client, jobId: string, names: StepNames, print: Print, signal: AbortSignal): Promise<Curves> {
+async function followMetrics(client: Requester, jobId: string, names: StepNames, print: Print, signal: AbortSignal): Promise<Curves> {
   const curves: Curves = new Map();
   for await (const { points } of subscribe(client.target, MetricsDocument, { jobId }, { signal, giveUpAfterSeconds })) {
     for (const together of Map.groupBy(points, (point) => `${point.stepNumber}/${point.attempt}/${point.iteration}`).values()) {

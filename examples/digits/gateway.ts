@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { GatewayUnreachable, RequestRefused } from '../../src/client/errors.ts';
-import { createClient } from '../../src/client/fetch.ts';
 import { ViewerDocument } from '../../src/client/generated.ts';
+import { createRequester } from '../../src/client/request.ts';
 import type { Target } from '../../src/client/target.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -59,7 +59,7 @@ export async function openGateway(signal: AbortSignal, options: StartOptions = {
 }
 
 async function greet(target: Target, signal: AbortSignal): Promise<void> {
-  await createClient(target).request(ViewerDocument, {}, { timeoutSeconds: 5, signal });
+  await createRequester(target).request(ViewerDocument, {}, { timeoutSeconds: 5, signal });
 }
 
 /**

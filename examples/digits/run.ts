@@ -12,7 +12,6 @@ import { type JobFile, readJobFile } from '../../src/cli/input/jobfile.ts';
 import { type SettingFlag, takeSettingFlags } from '../../src/cli/input/overrides.ts';
 import { chart } from '../../src/cli/output/chart.ts';
 import { Refused, unwrap } from '../../src/client/errors.ts';
-import { type Client, createClient } from '../../src/client/fetch.ts';
 import {
   CancelJobDocument,
   CreateJobDocument,
@@ -23,6 +22,7 @@ import {
   ProjectsDocument,
   ViewerDocument,
 } from '../../src/client/generated.ts';
+import { createRequester, type Requester } from '../../src/client/request.ts';
 import { type Curves, followJob } from './follow.ts';
 import { openGateway } from './gateway.ts';
 
@@ -35,7 +35,7 @@ async function runExample(flags: readonly SettingFlag[], signal: AbortSignal): P
   const gateway = await openGateway(signal);
   try {
     print(`gateway ${gateway.target.url}${gateway.isTemporary ? ' (started for this, on a temporary store)' : ''}`);
-    const client = createClient(gateway.target);
+    const client = createRequester(gateway.target);
     const jobId = await submit(client, flags, signal);
     print(`job ${jobId}`);
     const curves = await followJob(client, jobId, print, signal);
@@ -52,7 +52,7 @@ async function runExample(flags: readonly SettingFlag[], signal: AbortSignal): P
   }
 }
 
-async function submit(client: Client, flags: readonly SettingFlag[], signal: AbortSignal): Promise<string> {
+async function submit(client: Requester, flags: readonly SettingFlag[], signal: AbortSignal): Promise<string> {
   const { input } = await readJobFile(join(home, 'job.yaml'));
   const settingsOverrides = readSettingFlags(flags, { schema: null, settings: input.settings ?? {} }, {}).map(({ path, value }) => ({
     path,
@@ -75,7 +75,7 @@ function atHome(step: Step): Step {
 }
 
 /** The project of the key, or else the project named `examples`, which is created if necessary. */
-async function findProject(client: Client, signal: AbortSignal): Promise<string> {
+async function findProject(client: Requester, signal: AbortSignal): Promise<string> {
   const { viewer } = await client.request(ViewerDocument, {}, { signal });
   if (viewer.project !== null) return viewer.project.id;
   const { projects } = await client.request(ProjectsDocument, { first: 100 }, { signal });
@@ -85,7 +85,7 @@ async function findProject(client: Client, signal: AbortSignal): Promise<string>
   return unwrap(createProject).project.id;
 }
 
-async function conclude(client: Client, jobId: string, curves: Curves): Promise<number> {
+async function conclude(client: Requester, jobId: string, curves: Curves): Promise<number> {
   const series = (name: string, mark: string) => ({ name, mark, values: curves.get(name) ?? new Map<number, number>() });
   for (const line of ['', ...chart([series('accuracy', '●'), series('held_out_accuracy', '○')]), '']) print(line);
 

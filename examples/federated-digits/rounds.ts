@@ -1,10 +1,10 @@
 /** A federated job, followed round by round. */
 import { join } from 'node:path';
 import { requestUntilAnswered, untilAnswered } from '../../src/agent/retrying.ts';
-import type { Client } from '../../src/client/fetch.ts';
-import { downloadFile } from '../../src/client/files.ts';
 import { RoundEventsDocument, RoundsDocument, type RoundsQuery } from '../../src/client/generated.ts';
-import { subscribe } from '../../src/client/subscribe.ts';
+import { downloadFile } from '../../src/client/node/files.ts';
+import { subscribe } from '../../src/client/node/subscribe.ts';
+import type { Requester } from '../../src/client/request.ts';
 
 /** A restarted gateway is back much sooner. */
 const giveUpAfterSeconds = 120;
@@ -32,7 +32,7 @@ export interface RoundWatch {
  * @throws GatewayUnreachable when the gateway is away for two minutes; the signal's reason.
  */
 export async function followRounds(
-  client: Client,
+  client: Requester,
   jobId: string,
   watch: RoundWatch,
   signal: AbortSignal,
@@ -55,7 +55,7 @@ export async function followRounds(
 }
 
 /** The job's steps and rounds as they are now. Waits for a gateway that is away. */
-export async function readJob(client: Client, jobId: string, signal: AbortSignal): Promise<RoundsOfJob> {
+export async function readJob(client: Requester, jobId: string, signal: AbortSignal): Promise<RoundsOfJob> {
   const { job } = await requestUntilAnswered(client, RoundsDocument, { jobId }, { signal });
   if (!job?.federation) throw new Error('The job was deleted while it was followed.');
   return { steps: job.steps, rounds: job.federation.rounds };
@@ -66,7 +66,7 @@ export async function readJob(client: Client, jobId: string, signal: AbortSignal
  * of its parts. Waits for a gateway that is away.
  */
 export async function fetchModels(
-  client: Client,
+  client: Requester,
   round: Round,
   folder: string,
   signal: AbortSignal,

@@ -13,8 +13,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Refused, unwrap } from '../../src/client/errors.ts';
-import { type Client, createClient } from '../../src/client/fetch.ts';
-import { digestFile, uploadFile } from '../../src/client/files.ts';
 import {
   CancelJobDocument,
   CreateFragmentDocument,
@@ -22,6 +20,8 @@ import {
   CreateProjectDocument,
   ViewerDocument,
 } from '../../src/client/generated.ts';
+import { digestFile, uploadFile } from '../../src/client/node/files.ts';
+import { createRequester, type Requester } from '../../src/client/request.ts';
 import { type Gateway, type OwnGateway, openGateway, startGateway } from '../digits/gateway.ts';
 import { trainAlone } from './accuracies.ts';
 import { EdgeDevice } from './devices.ts';
@@ -66,7 +66,7 @@ async function runExample(settings: Settings, signal: AbortSignal): Promise<numb
 }
 
 async function train(settings: Settings, gateway: Gateway, own: OwnGateway | null, folder: string, signal: AbortSignal): Promise<number> {
-  const client = createClient(gateway.target);
+  const client = createRequester(gateway.target);
   const projectId = await makeProject(client, signal);
   const devices = deviceNames.map((name) => new EdgeDevice(name, { target: gateway.target, projectId, folder, print }));
   print(`each device trains ${settings.rounds} rounds alone, to compare …`);
@@ -89,7 +89,7 @@ async function train(settings: Settings, gateway: Gateway, own: OwnGateway | nul
 }
 
 /** The key's own project, else a new one: a round selects from all online devices of a project. */
-async function makeProject(client: Client, signal: AbortSignal): Promise<string> {
+async function makeProject(client: Requester, signal: AbortSignal): Promise<string> {
   const { viewer } = await client.request(ViewerDocument, {}, { signal });
   if (viewer.project !== null) return viewer.project.id;
   const name = `federated digits ${new Date().toISOString().slice(0, 19)}`;
@@ -97,7 +97,7 @@ async function makeProject(client: Client, signal: AbortSignal): Promise<string>
   return unwrap(createProject).project.id;
 }
 
-async function submit(client: Client, projectId: string, maxRounds: number, startModel: string, signal: AbortSignal): Promise<string> {
+async function submit(client: Requester, projectId: string, maxRounds: number, startModel: string, signal: AbortSignal): Promise<string> {
   // A filename is unique in a project.
   const filename = `start ${Date.now()}.safetensors`;
   const announced = { projectId, filename, type: 'MODEL', ...(await digestFile(startModel)) } as const;

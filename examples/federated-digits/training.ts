@@ -1,7 +1,7 @@
 /** One run of the example: its interventions in the rounds, and the evaluation of their results. */
 
 import { chart } from '../../src/cli/output/chart.ts';
-import type { Client } from '../../src/client/fetch.ts';
+import type { Requester } from '../../src/client/request.ts';
 import type { OwnGateway } from '../digits/gateway.ts';
 import { evaluate } from './accuracies.ts';
 import type { EdgeDevice } from './devices.ts';
@@ -20,7 +20,7 @@ const powerCut = { round: 2, device: 'device-2' };
 const firstCrashRound = 3;
 
 export interface Setup {
-  readonly client: Client;
+  readonly client: Requester;
   readonly jobId: string;
   readonly devices: readonly EdgeDevice[];
   /** Given if it is to be killed. */

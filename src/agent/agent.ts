@@ -9,8 +9,8 @@
 import { setMaxListeners } from 'node:events';
 import { hostname, userInfo } from 'node:os';
 import { resolve } from 'node:path';
-import type { Client } from '../client/fetch.ts';
 import { type LabelInput, type ResourcesInput, UpdateDeviceDocument } from '../client/generated.ts';
+import type { Requester } from '../client/request.ts';
 import { removeOrphans } from './attempt/orphans.ts';
 import { AgentError, occupyFolder, type Registration, registerDevice } from './device.ts';
 import type { AgentEvent } from './events.ts';
@@ -152,7 +152,7 @@ async function serve(options: AgentOptions, setup: Setup): Promise<number> {
  * Tells the gateway that this device is leaving. A gateway that does not hear it notices the
  * silence.
  */
-async function announceLeaving(client: Client, deviceId: string): Promise<void> {
+async function announceLeaving(client: Requester, deviceId: string): Promise<void> {
   const input = { deviceId, isLeaving: true };
   await client.request(UpdateDeviceDocument, { input }, { timeoutSeconds: leavingSeconds }).catch(() => {});
 }
@@ -172,7 +172,7 @@ async function register(options: AgentOptions, { name, workDir, emit }: Setup, o
   const { url, token, projectId, labels = [], slots = 1 } = options;
   const onAway = (message: string) => emit({ kind: 'GATEWAY_AWAY', message: `The gateway is away; retrying until it is back: ${message}` });
   const onBack = () => emit({ kind: 'GATEWAY_BACK', message: 'The gateway is back.' });
-  const wrap = (client: Client) => watchClient(client, onAway, onBack);
+  const wrap = (client: Requester) => watchClient(client, onAway, onBack);
   const input = { projectId, name, kind: 'WORKER', labels, slots, ...offer } as const;
   const registration = await registerDevice({ url, token, workDir, wrap }, input, options.stop);
   const { deviceId, deviceName } = registration;

@@ -1,8 +1,8 @@
 import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Refused, RequestRefused, unwrap } from '../client/errors.ts';
-import { type Client, createClient } from '../client/fetch.ts';
 import { RegisterDeviceDocument, type RegisterDeviceInput } from '../client/generated.ts';
+import { createRequester, type Requester } from '../client/request.ts';
 import { isAlive, readRecord, recordProcess } from './attempt/orphans.ts';
 import { isKeyRefused, requestUntilAnswered } from './retrying.ts';
 
@@ -16,7 +16,7 @@ export class AgentError extends Error {
 
 /** This agent's device, and a client that authenticates as it. */
 export interface Registration {
-  readonly client: Client;
+  readonly client: Requester;
   readonly deviceId: string;
   readonly deviceName: string;
 }
@@ -41,14 +41,14 @@ export async function registerDevice(
     readonly url: string;
     readonly token: string | undefined;
     readonly workDir: string;
-    readonly wrap: (client: Client) => Client;
+    readonly wrap: (client: Requester) => Requester;
   },
   input: RegisterDeviceInput,
   signal: AbortSignal,
 ): Promise<Registration> {
   const { url, token } = given;
   const register = async (token: string, rotateKey: boolean) => {
-    const client = given.wrap(createClient({ url, token }));
+    const client = given.wrap(createRequester({ url, token }));
     const { registerDevice } = await requestUntilAnswered(client, RegisterDeviceDocument, { input: { ...input, rotateKey } }, { signal });
     const { device, apiKey } = unwrap(registerDevice);
     return { client, device, apiKey };
@@ -68,7 +68,7 @@ export async function registerDevice(
   // The key used was the device's own, kept or given.
   if (!apiKey) return { client: registered.client, deviceId: device.id, deviceName: device.name };
   await keepKey(given.workDir, { url, name: input.name, apiKey });
-  return { client: given.wrap(createClient({ url, token: apiKey })), deviceId: device.id, deviceName: device.name };
+  return { client: given.wrap(createRequester({ url, token: apiKey })), deviceId: device.id, deviceName: device.name };
 }
 
 /** Makes the agent's folder, or takes other users' access away if it exists. */

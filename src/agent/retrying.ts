@@ -1,6 +1,6 @@
 import { GatewayUnreachable, RequestRefused, retryAfterOf } from '../client/errors.ts';
-import type { Client, RequestOptions } from '../client/fetch.ts';
 import type { TypedDocumentString } from '../client/generated.ts';
+import type { Requester, RequestOptions } from '../client/request.ts';
 import { type Backoff, delayMs, wait } from '../timing/backoff.ts';
 
 /**
@@ -25,7 +25,7 @@ export function isKeyRefused(error: unknown): error is RequestRefused {
 
 /** Like `untilAnswered`, for one request. */
 export function requestUntilAnswered<Data, Variables>(
-  client: Client,
+  client: Requester,
   document: TypedDocumentString<Data, Variables>,
   variables: Variables,
   options: RequestOptions & { readonly signal: AbortSignal },
@@ -53,7 +53,7 @@ export async function untilAnswered<Answer>(ask: () => Promise<Answer>, signal: 
  * Wraps a client to report when the gateway goes away and when it is back: once each, however many
  * requests wait.
  */
-export function watchClient(client: Client, onAway: (message: string) => void, onBack: () => void): Client {
+export function watchClient(client: Requester, onAway: (message: string) => void, onBack: () => void): Requester {
   let isAway = false;
   return {
     target: client.target,

@@ -1,6 +1,6 @@
-import type { Client } from '../client/fetch.ts';
 import { ClaimableStepsDocument } from '../client/generated.ts';
-import { subscribe } from '../client/subscribe.ts';
+import { subscribe } from '../client/node/subscribe.ts';
+import type { Requester } from '../client/request.ts';
 
 /**
  * Learns of new work through the subscription. A claim could wait in the gateway instead. But a
@@ -14,7 +14,7 @@ export class WorkWatch {
    * Calls `onWork` when there may be claimable steps, and `onChange` when the subscription goes
    * live or down.
    */
-  constructor(client: Client, deviceId: string, signal: AbortSignal, onWork: () => void, onChange: () => void) {
+  constructor(client: Requester, deviceId: string, signal: AbortSignal, onWork: () => void, onChange: () => void) {
     const become = (isLive: boolean) => {
       this.#isLive = isLive;
       onChange();

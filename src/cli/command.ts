@@ -1,5 +1,5 @@
 import { Refused, RequestRefused } from '../client/errors.ts';
-import { type Client, createClient } from '../client/fetch.ts';
+import { createRequester, type Requester } from '../client/request.ts';
 import type { Target } from '../client/target.ts';
 import { readTarget, targetFlags } from './commands/settings.ts';
 import { type FlagSet, type Given, parseFlags } from './input/flags.ts';
@@ -12,7 +12,7 @@ export interface Context {
   readonly io: Io;
   readonly given: Given;
   readonly target: Target;
-  readonly client: Client;
+  readonly client: Requester;
   /** The positional arguments. */
   readonly args: readonly string[];
   /** Whether to print JSON. */
@@ -63,7 +63,7 @@ export async function runCommand(command: Command, argv: readonly string[], io: 
   checkWords(command, given.args);
   const target = await readTarget(given, io.env);
   const { settings: settingFlags, commandLine } = open;
-  const client = createClient(target);
+  const client = createRequester(target);
   try {
     return await command.run({ io, given, target, client, args: given.args, isJson: given.has('json'), settingFlags, commandLine });
   } catch (error) {

@@ -1,175 +1,117 @@
+import { isWithoutNetwork } from './surroundings.ts';
+
 /**
- * One subscription on one WebSocket, from opening to end. Never retries: graphql-ws by itself would
- * resend the operation with its first variables, and so ask again for what was delivered. The
- * caller decides what to ask for next.
+ * The state of a client's connection.
+ *
+ * - idle: there is none, because nothing is subscribed.
+ * - connecting: the first try is under way, or failed and is tried again.
+ * - live: the gateway serves the subscriptions, and something was heard within the last 15 s.
+ * - reconnecting: the connection is lost, and tried again. What was delivered stays true; the rest
+ *   comes later.
+ * - offline: the browser reports that it has no network, or no try has worked for 30 s. It is still
+ *   tried again.
  */
-import { createClient } from 'graphql-ws';
-import { WebSocket } from 'ws';
-import type { ResponseError } from './errors.ts';
-import { authorization, socketUrl, type Target } from './target.ts';
+export type ConnectionStatus = 'idle' | 'connecting' | 'live' | 'reconnecting' | 'offline';
 
-/** How a connection ended. */
-export type Ending =
-  /** The server has nothing more to send on this operation. */
-  | { readonly kind: 'completed' }
-  /** The server refused the operation. */
-  | { readonly kind: 'refused'; readonly errors: readonly ResponseError[] }
-  /**
-   * The socket closed or never opened; `code` is the WebSocket's close code where there was one.
-   */
-  | { readonly kind: 'closed'; readonly code: number | null; readonly reason: string };
-
-export interface Operation {
-  readonly query: string;
-  readonly variables: Record<string, unknown>;
-}
-
-/** When a silent peer counts as dead. */
-export interface Heartbeat {
-  /** Ping after this long. */
-  readonly pingMs: number;
-  /** Without a message for this long after a ping, the socket is cut. */
-  readonly pongMs: number;
-}
-
-export interface ConnectionEvents {
-  /** The socket is open and the key accepted; the operation is sent. */
-  onAccepted(): void;
-  onData(data: Record<string, unknown>): void;
-  /** Called once, at the end. */
-  onEnd(ending: Ending): void;
-}
-
+/** How a client's subscriptions reach it, and whether they do. Times are in ms since 1970. */
 export interface Connection {
-  /** Closes the socket. No callback follows. */
-  close(): void;
-  /** Stops reading, so that the server's limits apply to a slow consumer. */
-  pause(): void;
-  resume(): void;
+  readonly state: ConnectionStatus;
+  /** When it entered the state. */
+  readonly since: number;
+  /** When anything arrived last: a frame or the answer to a ping. Null before the first. */
+  readonly lastHeardAt: number | null;
+  /** How long the answer to the last ping took. Null before the first. */
+  readonly latencyMs: number | null;
+  /** What carries the subscriptions. */
+  readonly via: 'websocket' | 'sse';
+  /** Why it was lost or refused, for people. Null while nothing is wrong. */
+  readonly reason: string | null;
 }
 
-/** A host that drops packets must not hold a try for the minutes that the system allows. */
-const openTimeoutMs = 10_000;
+/** Without a connection for this long, the gateway counts as away. */
+const offlineAfterMs = 30_000;
 
-const closeGraceMs = 1_000;
+/** Keeps the state of a connection, and tells who listens. */
+export class ConnectionState {
+  #state: ConnectionStatus = 'idle';
+  #since = Date.now();
+  #lastHeardAt: number | null = null;
+  #latencyMs: number | null = null;
+  #via: Connection['via'] = 'websocket';
+  #reason: string | null = null;
+  #offlineTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #listeners = new Set<() => void>();
 
-class TimedWebSocket extends WebSocket {
-  constructor(address: string | URL, protocols?: string | string[]) {
-    super(address, protocols, { handshakeTimeout: openTimeoutMs });
+  get now(): Connection {
+    return {
+      state: this.#state,
+      since: this.#since,
+      lastHeardAt: this.#lastHeardAt,
+      latencyMs: this.#latencyMs,
+      via: this.#via,
+      reason: this.#reason,
+    };
   }
-}
 
-/** Opens a socket for one operation. */
-export function openConnection(target: Target, operation: Operation, heartbeat: Heartbeat, events: ConnectionEvents): Connection {
-  let socket: WebSocket | undefined;
-  let deadline: NodeJS.Timeout | undefined;
-  let isPaused = false;
-  let isOver = false;
+  /** Calls back on each change but that of `lastHeardAt`. Returns what ends it. */
+  onChange(listener: () => void): () => void {
+    const own = () => listener();
+    this.#listeners.add(own);
+    return () => void this.#listeners.delete(own);
+  }
 
-  const end = (ending: Ending) => {
-    if (isOver) return;
-    isOver = true;
-    clearTimeout(deadline);
-    // No closing handshake: a dead peer would keep the process waiting for its half.
-    if (ending.kind === 'closed') socket?.terminate();
-    events.onEnd(ending);
-  };
+  begin(): void {
+    this.#awaitOffline();
+    this.#enter('connecting', null);
+  }
 
-  const expectPong = () => {
-    clearTimeout(deadline);
-    deadline = setTimeout(() => {
-      // The pong may be in what was not read.
-      if (isPaused) expectPong();
-      else end({ kind: 'closed', code: null, reason: `no answer to a ping within ${heartbeat.pongMs} ms` });
-    }, heartbeat.pongMs);
-  };
+  live(via: Connection['via']): void {
+    clearTimeout(this.#offlineTimer);
+    const isChanged = via !== this.#via;
+    this.#via = via;
+    this.#lastHeardAt = Date.now();
+    if (this.#state !== 'live') this.#enter('live', null);
+    else if (isChanged) this.#tell();
+  }
 
-  const client = createClient({
-    url: socketUrl(target),
-    connectionParams: authorization(target),
-    webSocketImpl: TimedWebSocket,
-    retryAttempts: 0,
-    connectionAckWaitTimeout: openTimeoutMs,
-    keepAlive: heartbeat.pingMs,
-    onNonLazyError: () => {},
-    on: {
-      opened: (opened) => {
-        if (opened instanceof WebSocket) socket = opened;
-        if (isOver) socket?.terminate();
-      },
-      connected: () => {
-        if (!isOver) events.onAccepted();
-      },
-      message: () => clearTimeout(deadline),
-      ping: (isReceived) => {
-        if (!isReceived) expectPong();
-      },
-      closed: (event) => {
-        end(closedBy(event));
-        // Even without retries, the client would reconnect after a close with 1000. A disposed one
-        // does not.
-        void dispose();
-      },
-    },
-  });
-  const dispose = async () => {
-    try {
-      await client.dispose();
-    } catch {
-      // It waits for the connection that just failed, which was reported.
-    }
-  };
+  /** Something arrived. */
+  hear(): void {
+    this.#lastHeardAt = Date.now();
+    if (this.#state !== 'live') this.live(this.#via);
+  }
 
-  const unsubscribe = client.subscribe(operation, {
-    next: (result) => {
-      if (isOver) return;
-      if (result.errors !== undefined && result.errors.length > 0) {
-        end({ kind: 'refused', errors: result.errors });
-        release();
-      } else if (result.data) {
-        events.onData(result.data);
-      }
-    },
-    error: (error) => end(Array.isArray(error) ? { kind: 'refused', errors: error } : closedBy(error)),
-    complete: () => end({ kind: 'completed' }),
-  });
+  measure(latencyMs: number): void {
+    this.#latencyMs = latencyMs;
+    this.#tell();
+  }
 
-  const release = () => {
-    unsubscribe();
-    void dispose();
-    // A peer that does not answer the closing handshake must not keep the process waiting. Nor must
-    // graphql-ws: a consumer that leaves in the last frame before the end is counted twice, and
-    // then the socket is never closed.
-    setTimeout(() => socket?.terminate(), closeGraceMs).unref();
-  };
+  /** The connection is lost, or seems to be. */
+  lose(reason: string): void {
+    const isLost = this.#state === 'live';
+    if (isLost) this.#awaitOffline();
+    if (isWithoutNetwork()) this.#enter('offline', reason);
+    else this.#enter(isLost ? 'reconnecting' : this.#state, reason);
+  }
 
-  return {
-    close() {
-      isOver = true;
-      clearTimeout(deadline);
-      release();
-    },
-    pause() {
-      if (isPaused || socket?.readyState !== WebSocket.OPEN) return;
-      isPaused = true;
-      socket.pause();
-    },
-    resume() {
-      if (!isPaused) return;
-      isPaused = false;
-      socket?.resume();
-    },
-  };
-}
+  rest(reason: string | null): void {
+    clearTimeout(this.#offlineTimer);
+    this.#enter('idle', reason);
+  }
 
-/**
- * Reads what graphql-ws passes on: a CloseEvent, an ErrorEvent of a socket that did not open, or an
- * Error.
- */
-function closedBy(event: unknown): Ending {
-  if (typeof event !== 'object' || event === null) return { kind: 'closed', code: null, reason: String(event) };
-  const code = 'code' in event && typeof event.code === 'number' ? event.code : null;
-  const reason = 'reason' in event && typeof event.reason === 'string' ? event.reason : '';
-  const message = 'message' in event && typeof event.message === 'string' ? event.message : '';
-  return { kind: 'closed', code, reason: reason || message || (code === null ? 'the connection failed' : `closed with ${code}`) };
+  #awaitOffline(): void {
+    clearTimeout(this.#offlineTimer);
+    this.#offlineTimer = setTimeout(() => this.#enter('offline', this.#reason), offlineAfterMs);
+  }
+
+  #enter(state: ConnectionStatus, reason: string | null): void {
+    if (state === this.#state && reason === this.#reason) return;
+    if (state !== this.#state) this.#since = Date.now();
+    this.#state = state;
+    this.#reason = reason;
+    this.#tell();
+  }
+
+  #tell(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
 }

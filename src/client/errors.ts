@@ -9,15 +9,19 @@ export class GatewayUnreachable extends Error {
   override readonly name = 'GatewayUnreachable';
   /** How long the gateway asked to wait. Null if it did not say. */
   readonly retryAfterMs: number | null;
+  /** Names the request in the gateway's log. Null if the gateway did not answer. */
+  readonly requestId: string | null;
 
-  constructor(message: string, options: ErrorOptions & Waiting = {}) {
+  constructor(message: string, options: ErrorOptions & Details = {}) {
     super(message, options);
     this.retryAfterMs = options.retryAfterMs ?? null;
+    this.requestId = options.requestId ?? null;
   }
 }
 
-interface Waiting {
+interface Details {
   readonly retryAfterMs?: number | null;
+  readonly requestId?: string | null;
 }
 
 /**
@@ -33,11 +37,14 @@ export class RequestRefused extends Error {
   readonly code: string;
   /** When the same request may be accepted: it was valid and had no effect. Null if unknown. */
   readonly retryAfterMs: number | null;
+  /** Names the request in the gateway's log. Null if the gateway did not say. */
+  readonly requestId: string | null;
 
-  constructor(code: string, message: string, options: ErrorOptions & Waiting = {}) {
+  constructor(code: string, message: string, options: ErrorOptions & Details = {}) {
     super(message, options);
     this.code = code;
     this.retryAfterMs = options.retryAfterMs ?? null;
+    this.requestId = options.requestId ?? null;
   }
 }
 
@@ -98,15 +105,16 @@ function isRefusal(result: { readonly __typename: string }): result is Refusal {
 /** A top-level error of a GraphQL response. */
 export interface ResponseError {
   readonly message: string;
-  readonly extensions?: { readonly code?: unknown; readonly retryAfterMs?: unknown };
+  readonly extensions?: { readonly code?: unknown; readonly retryAfterMs?: unknown; readonly requestId?: unknown };
 }
 
 /** Turns a response's top-level errors into the one error to throw. */
-export function refuseRequest(errors: readonly ResponseError[]): RequestRefused {
-  const { code, retryAfterMs } = errors[0]?.extensions ?? {};
+export function refuseRequest(errors: readonly ResponseError[], requestId: string | null = null): RequestRefused {
+  const { code, retryAfterMs, requestId: said } = errors[0]?.extensions ?? {};
   const message = errors.map((error) => error.message).join('\n');
   return new RequestRefused(typeof code === 'string' ? code : 'BAD_REQUEST', message, {
     retryAfterMs: typeof retryAfterMs === 'number' ? retryAfterMs : null,
+    requestId: typeof said === 'string' ? said : requestId,
   });
 }
 

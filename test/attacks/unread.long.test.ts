@@ -7,7 +7,6 @@ import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { unwrap } from '../../src/client/errors.ts';
-import { createClient } from '../../src/client/fetch.ts';
 import {
   ClaimNextStepsDocument,
   CreateApiKeyDocument,
@@ -15,6 +14,7 @@ import {
   CreateProjectDocument,
   ReportProgressDocument,
 } from '../../src/client/generated.ts';
+import { createRequester } from '../../src/client/request.ts';
 import { createSqliteDatabase, type TestDatabase } from '../support/databases.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { canMeasureStrain, type Strain, strain } from '../support/strain.ts';
@@ -35,7 +35,7 @@ let watchKey: string;
 beforeAll(async () => {
   database = await createSqliteDatabase();
   gateway = await startGateway({ database, flags: ['--stall-time', '10s'] });
-  const client = createClient({ url: gateway.url, token: gateway.adminKey });
+  const client = createRequester({ url: gateway.url, token: gateway.adminKey });
   const projectId = unwrap((await client.request(CreateProjectDocument, { input: { name: 'Talkative' } })).createProject).project.id;
   const steps = [{ name: 'Talks' }];
   jobId = unwrap((await client.request(CreateJobDocument, { input: { projectId, name: 'Talks', steps } })).createJob).job.id;

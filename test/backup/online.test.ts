@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { LogDocument } from '../../src/client/generated.ts';
-import { subscribe } from '../../src/client/subscribe.ts';
+import { subscribe } from '../../src/client/node/subscribe.ts';
 import { runCommand } from '../cli/processes.ts';
 import { ask } from '../e2e/asking.ts';
 import { createPostgresDatabase, createSqliteDatabase, type TestDatabase } from '../support/databases.ts';

@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { unwrap } from '../../src/client/errors.ts';
-import { createClient } from '../../src/client/fetch.ts';
 import { CancelJobDocument, CreateJobDocument, CreateProjectDocument, EventsDocument } from '../../src/client/generated.ts';
-import { subscribe } from '../../src/client/subscribe.ts';
+import { subscribe } from '../../src/client/node/subscribe.ts';
+import { createRequester } from '../../src/client/request.ts';
 import { createPostgresDatabase, createSqliteDatabase } from '../support/databases.ts';
 import { startGateway } from '../support/gateway.ts';
 
@@ -36,7 +36,7 @@ test.skipIf(process.platform !== 'linux').each([
     const gateway = await startGateway({ database, flags: ['--aggregator', 'off'] });
     ending.push(() => gateway.stop());
     const target = { url: gateway.url, token: gateway.adminKey };
-    const client = createClient(target);
+    const client = createRequester(target);
     const { project } = unwrap((await client.request(CreateProjectDocument, { input: { name: 'Burst' } })).createProject);
     const jobIds: string[] = [];
     const steps = Array.from({ length: STEPS }, (_, i) => ({ name: `Step ${i}` }));

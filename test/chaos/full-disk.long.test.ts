@@ -5,9 +5,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { createClient } from '../../src/client/fetch.ts';
 import { CreateJobDocument, EventsDocument, JobsDocument, LogDocument } from '../../src/client/generated.ts';
-import { subscribe } from '../../src/client/subscribe.ts';
+import { subscribe } from '../../src/client/node/subscribe.ts';
+import { createRequester } from '../../src/client/request.ts';
 import { DiskFiles } from '../../src/store/files/disk.ts';
 import { openSqlite } from '../../src/store/sqlite/store.ts';
 import { openStation, signalFile } from '../agent/station.ts';
@@ -38,7 +38,7 @@ describe.skipIf(why !== null)('On a full disk', () => {
     ending.push(() => station.close());
     const { gateway } = station;
     const target = { url: gateway.url, token: gateway.adminKey };
-    const client = createClient(target);
+    const client = createRequester(target);
     const go = signalFile('go');
     station.startAgentProcess({ slots: 1 });
     const jobId = await station.createJob([script(go)]);

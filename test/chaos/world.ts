@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { unwrap } from '../../src/client/errors.ts';
-import { createClient } from '../../src/client/fetch.ts';
 import { CreateProjectDocument, JobsDocument } from '../../src/client/generated.ts';
+import { createRequester } from '../../src/client/request.ts';
 import { adminKey, findPort, type GatewayPlace, GatewayProcess, withoutSettings } from './gateway.ts';
 import { Notebook } from './notes.ts';
 import { feelPulse } from './pulse.ts';
@@ -93,7 +93,7 @@ export class World {
 
   /** Makes the project of the run. A gateway must be ready. */
   async makeProject(): Promise<void> {
-    const client = createClient({ url: this.#anyUrl(), token: adminKey });
+    const client = createRequester({ url: this.#anyUrl(), token: adminKey });
     const { createProject } = await client.request(CreateProjectDocument, { input: { name: 'Proof' } });
     this.projectId = unwrap(createProject).project.id;
   }
@@ -147,7 +147,7 @@ export class World {
 
   /** The number of jobs that have not ended, from the gateway; at most 100. */
   async countOpenJobs(): Promise<number> {
-    const client = createClient({ url: this.#anyUrl(), token: adminKey });
+    const client = createRequester({ url: this.#anyUrl(), token: adminKey });
     const statuses = ['QUEUED', 'RUNNING', 'CANCELLING', 'SUSPENDED', 'BLOCKED'] as const;
     const { jobs } = await client.request(JobsDocument, { filter: { projectId: this.projectId, statuses }, first: 100 });
     return jobs.edges.length;

@@ -7,7 +7,6 @@ import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { unwrap } from '../../src/client/errors.ts';
-import { createClient } from '../../src/client/fetch.ts';
 import {
   ClaimNextStepsDocument,
   CompleteStepDocument,
@@ -17,6 +16,7 @@ import {
   RenewLeaseDocument,
   ReportProgressDocument,
 } from '../../src/client/generated.ts';
+import { createRequester } from '../../src/client/request.ts';
 import { eventually } from '../agent/eventually.ts';
 import { logOf, openStation, type Station, signalFile } from '../agent/station.ts';
 
@@ -57,7 +57,7 @@ test('a request with a lease that another has taken over is answered with STALE_
   timeout: 60_000,
 }, async () => {
   const { gateway } = station;
-  const client = createClient({ url: gateway.url, token: gateway.adminKey });
+  const client = createRequester({ url: gateway.url, token: gateway.adminKey });
   const jobId = await station.createJob(['true']);
   const claim = async (leaseSeconds: number) =>
     unwrap((await client.request(ClaimNextStepsDocument, { input: { limit: 1, leaseSeconds, waitSeconds: 10 } })).claimNextSteps).claims[0]

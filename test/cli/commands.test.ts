@@ -3,7 +3,6 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { unwrap } from '../../src/client/errors.ts';
-import { type Client, createClient } from '../../src/client/fetch.ts';
 import {
   ClaimNextStepsDocument,
   CompleteStepDocument,
@@ -11,6 +10,7 @@ import {
   JobDocument,
   ReportProgressDocument,
 } from '../../src/client/generated.ts';
+import { createRequester, type Requester } from '../../src/client/request.ts';
 import { eventually } from '../agent/eventually.ts';
 import { createSqliteDatabase, type TestDatabase } from '../support/databases.ts';
 import { createFolder } from '../support/folders.ts';
@@ -20,12 +20,12 @@ import { type CommandProcess, runCommand, runHere, startCommand } from './proces
 const folder = createFolder('commands');
 let database: TestDatabase;
 let gateway: Gateway;
-let client: Client;
+let client: Requester;
 
 beforeAll(async () => {
   database = await createSqliteDatabase();
   gateway = await startGateway({ database });
-  client = createClient({ url: gateway.url, token: gateway.adminKey });
+  client = createRequester({ url: gateway.url, token: gateway.adminKey });
 });
 afterAll(async () => {
   await gateway?.stop();

@@ -1,8 +1,8 @@
 /** The commands beyond submitting and following a job, against a real gateway. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { unwrap } from '../../src/client/errors.ts';
-import { type Client, createClient } from '../../src/client/fetch.ts';
 import { ClaimNextStepsDocument, CompleteStepDocument, ReportProgressDocument } from '../../src/client/generated.ts';
+import { createRequester, type Requester } from '../../src/client/request.ts';
 import { createSqliteDatabase, type TestDatabase } from '../support/databases.ts';
 import { createFolder, removeFolder } from '../support/folders.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
@@ -11,12 +11,12 @@ import { runCommand, runHere, startCommand, writeJob } from './processes.ts';
 const folder = createFolder('more');
 let database: TestDatabase;
 let gateway: Gateway;
-let client: Client;
+let client: Requester;
 let settings: Record<string, string>;
 beforeAll(async () => {
   database = await createSqliteDatabase();
   gateway = await startGateway({ database });
-  client = createClient({ url: gateway.url, token: gateway.adminKey });
+  client = createRequester({ url: gateway.url, token: gateway.adminKey });
   settings = { TRAINYARD_URL: gateway.url, TRAINYARD_TOKEN: gateway.adminKey };
 });
 afterAll(async () => {

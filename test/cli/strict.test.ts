@@ -3,8 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { unwrap } from '../../src/client/errors.ts';
-import { createClient } from '../../src/client/fetch.ts';
 import { ClaimNextStepsDocument } from '../../src/client/generated.ts';
+import { createRequester } from '../../src/client/request.ts';
 import { createSqliteDatabase, type TestDatabase } from '../support/databases.ts';
 import { createFolder, removeFolder } from '../support/folders.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
@@ -72,7 +72,7 @@ test('text of a file and of a flag reaches the step as it is written', async () 
   );
   const { code, stderr } = await trainyard('submit', file, '--version', '2.10', '--label', 'build=0010', '--item', 'rate=1.10');
   expect([code, stderr]).toEqual([0, '']);
-  const client = createClient({ url: gateway.url, token: gateway.adminKey });
+  const client = createRequester({ url: gateway.url, token: gateway.adminKey });
   const { claimNextSteps } = await client.request(ClaimNextStepsDocument, { input: {} });
   const [claim] = unwrap(claimNextSteps).claims;
   const env = Object.fromEntries((claim?.step.container?.env ?? []).map(({ name, value }) => [name, value]));

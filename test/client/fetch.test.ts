@@ -2,8 +2,8 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { GatewayUnreachable, isPayload, Refused, unwrap } from '../../src/client/errors.ts';
-import { createClient } from '../../src/client/fetch.ts';
 import { RenewLeaseDocument, type ReportProgressMutation } from '../../src/client/generated.ts';
+import { createRequester } from '../../src/client/request.ts';
 
 const servers: Server[] = [];
 afterEach(() => {
@@ -39,7 +39,7 @@ describe('a request', () => {
       seen.push(request.url, request.headers.authorization, JSON.parse(text).variables);
       response.end(JSON.stringify({ data: { renewLease: { __typename: 'StaleLeaseError', code: 'STALE_LEASE', message: 'gone' } } }));
     });
-    const data = await createClient({ url: `${url}/train`, token: 'tyk_1' }).request(RenewLeaseDocument, variables);
+    const data = await createRequester({ url: `${url}/train`, token: 'tyk_1' }).request(RenewLeaseDocument, variables);
     expect(seen).toEqual(['/train/graphql', 'Bearer tyk_1', variables]);
     expect(isPayload(data.renewLease)).toBe(false);
     expect(() => unwrap(data.renewLease)).toThrow(expect.objectContaining({ name: 'Refused', code: 'STALE_LEASE', message: 'gone' }));
@@ -63,7 +63,7 @@ describe('a request', () => {
     ['by something that is no gateway', 200, '<html>hello</html>', 'BAD_REQUEST', /not one of a Trainyard gateway/],
   ])('answered %s is refused', async (_case, status, body, code, message) => {
     const url = await listen(answer(status, body));
-    const request = createClient({ url }).request(RenewLeaseDocument, variables);
+    const request = createRequester({ url }).request(RenewLeaseDocument, variables);
     await expect(request).rejects.toMatchObject({ name: 'RequestRefused', code, message: expect.stringMatching(message) });
   });
 
@@ -72,7 +72,7 @@ describe('a request', () => {
     const cut = await listen((request) => request.socket.destroy());
     const late = await listen(() => {});
     for (const url of [down, cut, late, 'http://127.0.0.1:1']) {
-      const request = createClient({ url }).request(RenewLeaseDocument, variables, { timeoutSeconds: 0.2 });
+      const request = createRequester({ url }).request(RenewLeaseDocument, variables, { timeoutSeconds: 0.2 });
       await expect(request).rejects.toBeInstanceOf(GatewayUnreachable);
     }
   });
@@ -88,14 +88,16 @@ describe('a request', () => {
       if (at.length < 3) answer(429, tooFast(200))(request, response);
       else answer(200, { data: { renewLease: { __typename: 'RenewLeasePayload' } } })(request, response);
     });
-    expect(await createClient({ url }).request(RenewLeaseDocument, variables)).toEqual({ renewLease: { __typename: 'RenewLeasePayload' } });
+    expect(await createRequester({ url }).request(RenewLeaseDocument, variables)).toEqual({
+      renewLease: { __typename: 'RenewLeasePayload' },
+    });
     for (const [i, time] of at.slice(1).entries()) expect(time - (at[i] ?? 0)).toBeGreaterThanOrEqual(199);
     expect(at).toHaveLength(3);
   });
 
   test('that exceeded the rate and has no time to wait throws the time of the next try', async () => {
     const url = await listen(answer(429, tooFast(60_000)));
-    const request = createClient({ url }).request(RenewLeaseDocument, variables, { timeoutSeconds: 5 });
+    const request = createRequester({ url }).request(RenewLeaseDocument, variables, { timeoutSeconds: 5 });
     await expect(request).rejects.toMatchObject({ name: 'RequestRefused', code: 'LIMIT_EXCEEDED', retryAfterMs: 60_000 });
   });
 
@@ -106,13 +108,13 @@ describe('a request', () => {
       response.setHeader('retry-after', '0');
       answer(requests === 1 ? 429 : 200, requests === 1 ? '<html>' : { data: { renewLease: null } })(request, response);
     });
-    expect(await createClient({ url }).request(RenewLeaseDocument, variables)).toEqual({ renewLease: null });
+    expect(await createRequester({ url }).request(RenewLeaseDocument, variables)).toEqual({ renewLease: null });
   });
 
   test("that its caller aborts rejects with the caller's reason", async () => {
     const url = await listen(() => {});
     const stop = new AbortController();
-    const request = createClient({ url }).request(RenewLeaseDocument, variables, { signal: stop.signal });
+    const request = createRequester({ url }).request(RenewLeaseDocument, variables, { signal: stop.signal });
     stop.abort(new Error('enough'));
     await expect(request).rejects.toThrow('enough');
   });

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { GatewayUnreachable } from '../../src/client/errors.ts';
 import { ClaimableStepsDocument, LogDocument } from '../../src/client/generated.ts';
-import { type ConnectionState, type SubscribeOptions, subscribe } from '../../src/client/subscribe.ts';
+import { type OwnSocketOptions, subscribe } from '../../src/client/node/subscribe.ts';
+import type { StreamStatus } from '../../src/client/subscription.ts';
 import { type LogGateway, LogStore, openLogGateway } from './log-gateway.ts';
 
 const quick = { baseMs: 5, capMs: 40, random: () => 1 };
@@ -23,7 +24,7 @@ async function stop(gateway: LogGateway): Promise<void> {
   await gateway.stop();
 }
 
-function follow(gateway: LogGateway, options: SubscribeOptions = {}, jobId = 'job_1') {
+function follow(gateway: LogGateway, options: OwnSocketOptions = {}, jobId = 'job_1') {
   return subscribe({ url: gateway.url, token: 'tyk_test' }, LogDocument, { jobId }, { backoff: quick, ...options });
 }
 
@@ -66,7 +67,7 @@ describe('a subscription', () => {
   test('continues after a restart of the gateway with the rows written meanwhile (P7, P11)', async () => {
     const store = new LogStore();
     const first = await open(store);
-    const states: ConnectionState[] = [];
+    const states: StreamStatus[] = [];
     const stream = follow(first, { onState: (state) => states.push(state) });
     store.append('before');
     const texts: string[] = [];

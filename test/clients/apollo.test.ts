@@ -4,8 +4,8 @@
  */
 import { beforeAll, expect, test, vi } from 'vitest';
 import { cancelJob, connect, jobsQuery, watchJob } from '../../examples/clients/apollo.ts';
-import { createClient } from '../../src/client/fetch.ts';
 import { CancelJobDocument, CreateJobDocument } from '../../src/client/generated.ts';
+import { createRequester } from '../../src/client/request.ts';
 import { createSqliteDatabase } from '../support/databases.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { openLine, runJob, undo } from './scene.ts';
@@ -29,7 +29,7 @@ interface Jobs {
 
 test('Apollo Client joins the pages of a connection, and updates a job in them from a mutation and a subscription', async () => {
   const { projectId } = await runJob(gateway);
-  const elsewhere = createClient({ url: gateway.url, token: gateway.adminKey });
+  const elsewhere = createRequester({ url: gateway.url, token: gateway.adminKey });
   const submit = async (name: string) => {
     const { createJob } = await elsewhere.request(CreateJobDocument, { input: { projectId, name } });
     return createJob.__typename === 'CreateJobPayload' ? createJob.job.id : '';

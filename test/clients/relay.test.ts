@@ -12,8 +12,8 @@ import paginationQuery from '../../examples/clients/relay/__generated__/jobsPagi
 import pageQuery from '../../examples/clients/relay/__generated__/jobsQuery.graphql.ts';
 import refetchQuery from '../../examples/clients/relay/__generated__/jobsRefetchQuery.graphql.ts';
 import { cancelJob, connect, findJob, watchJob } from '../../examples/clients/relay.ts';
-import { createClient } from '../../src/client/fetch.ts';
 import { CancelJobDocument, CreateJobDocument } from '../../src/client/generated.ts';
+import { createRequester } from '../../src/client/request.ts';
 import { ask } from '../e2e/asking.ts';
 import { createSqliteDatabase } from '../support/databases.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
@@ -67,7 +67,7 @@ interface List {
 
 test('Relay joins the pages of a connection, refetches a node, and updates it from a mutation and a subscription', async () => {
   const { projectId } = await runJob(gateway);
-  const elsewhere = createClient({ url: gateway.url, token: gateway.adminKey });
+  const elsewhere = createRequester({ url: gateway.url, token: gateway.adminKey });
   const submit = async (name: string) => {
     const { createJob } = await elsewhere.request(CreateJobDocument, { input: { projectId, name } });
     return createJob.__typename === 'CreateJobPayload' ? createJob.job.id : '';
@@ -100,7 +100,7 @@ test('Relay joins the pages of a connection, refetches a node, and updates it fr
 
 test('Relay keeps the data of a job when that job is refused as not found', async () => {
   const { projectId } = await runJob(gateway);
-  const elsewhere = createClient({ url: gateway.url, token: gateway.adminKey });
+  const elsewhere = createRequester({ url: gateway.url, token: gateway.adminKey });
   const { createJob } = await elsewhere.request(CreateJobDocument, { input: { projectId, name: 'short' } });
   const jobId = createJob.__typename === 'CreateJobPayload' ? createJob.job.id : '';
   await elsewhere.request(CancelJobDocument, { input: { jobId } });

@@ -3,7 +3,6 @@
  * be cut.
  */
 import { afterEach } from 'vitest';
-import { createClient } from '../../src/client/fetch.ts';
 import {
   ClaimNextStepsDocument,
   CompleteStepDocument,
@@ -11,6 +10,7 @@ import {
   CreateProjectDocument,
   ReportProgressDocument,
 } from '../../src/client/generated.ts';
+import { createRequester } from '../../src/client/request.ts';
 import type { Gateway } from '../support/gateway.ts';
 import { openProxy } from '../support/proxy.ts';
 
@@ -44,7 +44,7 @@ export async function openLine({ port, adminKey }: Gateway): Promise<Line> {
 }
 
 export async function runJob({ url, adminKey }: Gateway): Promise<RunningJob> {
-  const client = createClient({ url, token: adminKey });
+  const client = createRequester({ url, token: adminKey });
   const { createProject } = await client.request(CreateProjectDocument, { input: { name: 'Digits' } });
   if (createProject.__typename !== 'CreateProjectPayload') throw new Error(JSON.stringify(createProject));
   const projectId = createProject.project.id;

@@ -1,9 +1,9 @@
 /** The gateway dies, an agent dies: real processes, SIGKILL, and what is left of their reports. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { createClient } from '../../src/client/fetch.ts';
 import { CompleteStepDocument, EventsDocument, LogDocument, MetricsDocument, ReportProgressDocument } from '../../src/client/generated.ts';
-import { subscribe } from '../../src/client/subscribe.ts';
+import { subscribe } from '../../src/client/node/subscribe.ts';
+import { createRequester } from '../../src/client/request.ts';
 import { openStation, type Station, signalFile } from '../agent/station.ts';
 import { createPostgresDatabase, createSqliteDatabase } from '../support/databases.ts';
 
@@ -94,7 +94,7 @@ describe.each([
 
     station.startAgentProcess({ name: 'second' });
     await station.waitForJob(jobId, (job) => expect(job.steps[0]?.attempts.at(-1)).toMatchObject({ number: 2, outcome: 'RUNNING' }));
-    const client = createClient(target());
+    const client = createRequester(target());
     const leaseToken = readFileSync(token, 'utf8').trim();
     const late = { input: { leaseToken, metrics: [{ name: 'loss', value: 1 }] } };
     expect((await client.request(ReportProgressDocument, late)).reportProgress).toMatchObject({ code: 'STALE_LEASE' });

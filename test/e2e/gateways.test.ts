@@ -6,7 +6,6 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import { createClient } from '../../src/client/fetch.ts';
 import {
   ClaimNextStepsDocument,
   CompleteStepDocument,
@@ -15,7 +14,8 @@ import {
   LogDocument,
   ReportProgressDocument,
 } from '../../src/client/generated.ts';
-import { subscribe } from '../../src/client/subscribe.ts';
+import { subscribe } from '../../src/client/node/subscribe.ts';
+import { createRequester } from '../../src/client/request.ts';
 import { bundle } from '../support/bundle.ts';
 import { createPostgresDatabase, createSqliteDatabase } from '../support/databases.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
@@ -34,7 +34,7 @@ const targetOf = ({ url, adminKey }: Gateway) => ({ url, token: adminKey });
 
 /** A job with one step, claimed. */
 async function claimJob(gateway: Gateway) {
-  const client = createClient(targetOf(gateway));
+  const client = createRequester(targetOf(gateway));
   const { createProject } = await client.request(CreateProjectDocument, { input: { name: 'Digits' } });
   if (createProject.__typename !== 'CreateProjectPayload') throw new Error(JSON.stringify(createProject));
   const { createJob } = await client.request(CreateJobDocument, { input: { projectId: createProject.project.id, name: 'A job' } });
@@ -50,7 +50,7 @@ test('a subscriber at one gateway sees at once what is done through another on t
   ending.push(() => database.remove());
   const [here, there] = [await start({ database }), await start({ database })];
   const { jobId, leaseToken } = await claimJob(here);
-  const elsewhere = createClient(targetOf(there));
+  const elsewhere = createRequester(targetOf(there));
   const texts: string[] = [];
   const heard: number[] = [];
   let isLive = false;

@@ -1,7 +1,7 @@
 /** Many clients at one gateway process, over HTTP, claim the same steps. */
 import { describe, expect, test } from 'vitest';
-import { createClient } from '../../src/client/fetch.ts';
 import { ClaimNextStepsDocument, CompleteStepDocument, CreateJobDocument, RegisterDeviceDocument } from '../../src/client/generated.ts';
+import { createRequester } from '../../src/client/request.ts';
 import { openStation } from '../agent/station.ts';
 import { createPostgresDatabase, createSqliteDatabase } from '../support/databases.ts';
 
@@ -29,7 +29,7 @@ describe.each([
     const station = await openStation(await create());
     try {
       const { url, adminKey } = station.gateway;
-      const admin = createClient({ url, token: adminKey });
+      const admin = createRequester({ url, token: adminKey });
       const { projectId } = station;
       const jobIds: string[] = [];
       for (let i = 0; i < JOBS; i++) {
@@ -44,7 +44,7 @@ describe.each([
       const race = async (racer: number) => {
         const { registerDevice } = await admin.request(RegisterDeviceDocument, { input: { projectId, name: `racer ${racer}`, slots: 4 } });
         if (registerDevice.__typename !== 'RegisterDevicePayload') throw new Error(JSON.stringify(registerDevice));
-        const device = createClient({ url, token: registerDevice.apiKey ?? '' });
+        const device = createRequester({ url, token: registerDevice.apiKey ?? '' });
         while (completed < JOBS * STEPS) {
           const { claimNextSteps } = await device.request(ClaimNextStepsDocument, {
             input: { limit: 1, leaseSeconds: 600, waitSeconds: 1 },

@@ -5,9 +5,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { createClient } from '../../src/client/fetch.ts';
-import { downloadFile, uploadFile } from '../../src/client/files.ts';
 import { ViewerDocument } from '../../src/client/generated.ts';
+import { downloadFile, uploadFile } from '../../src/client/node/files.ts';
+import { createRequester } from '../../src/client/request.ts';
 import { createSqliteDatabase } from '../support/databases.ts';
 import { createFolder } from '../support/folders.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
@@ -29,7 +29,7 @@ function startWith(rate: number, burst: number) {
   });
 }
 
-const client = () => createClient({ url: gateway.url, token: gateway.adminKey });
+const client = () => createRequester({ url: gateway.url, token: gateway.adminKey });
 
 const post = (query: string, variables: object = {}) =>
   fetch(`${gateway.url}/graphql`, {

@@ -4,9 +4,10 @@
  */
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { type Payload, unwrap } from '../../src/client/errors.ts';
-import { createClient } from '../../src/client/fetch.ts';
 import type { TypedDocumentString } from '../../src/client/generated.ts';
-import { type Delivery, subscribe } from '../../src/client/subscribe.ts';
+import { subscribe } from '../../src/client/node/subscribe.ts';
+import { createRequester } from '../../src/client/request.ts';
+import type { Delivery } from '../../src/client/subscription.ts';
 import { resolveUrl, type Target } from '../../src/client/target.ts';
 import { startCommand } from '../cli/processes.ts';
 import { describeOnEachStore } from '../support/databases.ts';
@@ -56,7 +57,7 @@ export function describeSystem(name: string, define: (system: System) => void): 
     };
     const as = (token: string): Caller => {
       const target = { url: running().url, token };
-      const client = createClient(target);
+      const client = createRequester(target);
       return {
         target,
         ask: (document, variables) => client.request(document, variables, { timeoutSeconds: 60 }),

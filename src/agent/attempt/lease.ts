@@ -1,6 +1,6 @@
 import { Refused, unwrap } from '../../client/errors.ts';
-import type { Client } from '../../client/fetch.ts';
 import { RenewLeaseDocument } from '../../client/generated.ts';
+import type { Requester } from '../../client/request.ts';
 import { delayMs, wait } from '../../timing/backoff.ts';
 import { isKeyRefused } from '../retrying.ts';
 
@@ -41,12 +41,12 @@ export class LeaseKeeper {
   readonly #stop = new AbortController();
   readonly #lost = new AbortController();
   readonly #closed = new AbortController();
-  readonly #client: Client;
+  readonly #client: Requester;
   readonly #token: string;
   readonly #seconds: number;
   readonly #onDraining: (isDraining: boolean) => void;
 
-  constructor(client: Client, token: string, seconds: number, onDraining: (isDraining: boolean) => void) {
+  constructor(client: Requester, token: string, seconds: number, onDraining: (isDraining: boolean) => void) {
     this.#client = client;
     this.#token = token;
     this.#seconds = seconds;

@@ -1,6 +1,6 @@
 import { Refused, RequestRefused } from '../../client/errors.ts';
-import type { Client } from '../../client/fetch.ts';
 import { CompleteStepDocument, FailStepDocument, ReleaseStepDocument } from '../../client/generated.ts';
+import type { Requester } from '../../client/request.ts';
 import { acceptMessage } from '../../text/acceptable.ts';
 import type { StepExit, StepFailure } from '../process/running.ts';
 import { isKeyRefused, requestUntilAnswered } from '../retrying.ts';
@@ -56,7 +56,7 @@ const mostCharacters = 1_000;
  * what was reported. Rejects with Refused when the generic one is refused too, and with the
  * signal's reason.
  */
-export async function reportOutcome(client: Client, leaseToken: string, outcome: Outcome, signal: AbortSignal): Promise<Outcome> {
+export async function reportOutcome(client: Requester, leaseToken: string, outcome: Outcome, signal: AbortSignal): Promise<Outcome> {
   if (outcome.kind === 'NOTHING') return outcome;
   const refusal = await ask(client, leaseToken, outcome, signal);
   if (refusal === null) return outcome;
@@ -82,7 +82,12 @@ function inGenericWords(outcome: Reportable, refusal: Refused | RequestRefused):
 type Reportable = Exclude<Outcome, { kind: 'NOTHING' }>;
 
 /** Resolves with the refusal, if there was one. */
-async function ask(client: Client, leaseToken: string, outcome: Reportable, signal: AbortSignal): Promise<Refused | RequestRefused | null> {
+async function ask(
+  client: Requester,
+  leaseToken: string,
+  outcome: Reportable,
+  signal: AbortSignal,
+): Promise<Refused | RequestRefused | null> {
   try {
     const result = await send(client, leaseToken, outcome, signal);
     return 'code' in result && result.code !== 'STALE_LEASE' ? new Refused(result) : null;
@@ -93,7 +98,7 @@ async function ask(client: Client, leaseToken: string, outcome: Reportable, sign
   }
 }
 
-async function send(client: Client, leaseToken: string, outcome: Reportable, signal: AbortSignal) {
+async function send(client: Requester, leaseToken: string, outcome: Reportable, signal: AbortSignal) {
   switch (outcome.kind) {
     case 'COMPLETE':
       return (await requestUntilAnswered(client, CompleteStepDocument, { input: { leaseToken, exitCode: 0 } }, { signal })).completeStep;

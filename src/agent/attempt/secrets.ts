@@ -1,5 +1,5 @@
 /** An attempt's secrets, which nobody else may read. */
-import type { Client } from '../../client/fetch.ts';
+import type { Requester } from '../../client/request.ts';
 import { Mask } from '../../text/mask.ts';
 import type { Outcome } from './report.ts';
 import type { Claim } from './worker.ts';
@@ -17,7 +17,7 @@ export function reveal(claim: Claim): Claim {
  * Hides the job's secrets, the lease token, and the device's own key, which a step that runs as the
  * agent's user may find.
  */
-export function maskOf({ lease, secretEnv }: Claim, { target }: Client): Mask {
+export function maskOf({ lease, secretEnv }: Claim, { target }: Requester): Mask {
   return new Mask([lease.token, target.token ?? '', ...secretEnv.map(({ value }) => value)]);
 }
 

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { Refused, RequestRefused } from '../../client/errors.ts';
-import type { Client } from '../../client/fetch.ts';
 import type { ClaimedStepFieldsFragment, LeaseFieldsFragment } from '../../client/generated.ts';
+import type { Requester } from '../../client/request.ts';
 import type { Mask } from '../../text/mask.ts';
 import { wait } from '../../timing/backoff.ts';
 import { Directory } from '../files/directory.ts';
@@ -30,7 +30,7 @@ export interface Claim {
 }
 
 export interface WorkOptions {
-  readonly client: Client;
+  readonly client: Requester;
   /** The agent's folder. */
   readonly workDir: string;
   readonly leaseSeconds: number;

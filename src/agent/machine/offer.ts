@@ -4,8 +4,8 @@
  */
 
 import { unwrap } from '../../client/errors.ts';
-import type { Client } from '../../client/fetch.ts';
 import { type DeviceCapabilitiesInput, type ResourcesInput, UpdateDeviceDocument } from '../../client/generated.ts';
+import type { Requester } from '../../client/request.ts';
 import { wait } from '../../timing/backoff.ts';
 import type { AgentEvent } from '../events.ts';
 import { requestUntilAnswered } from '../retrying.ts';
@@ -55,20 +55,20 @@ export class Offers {
    * Checks now, and reports changes to the gateway. Resolves when it knows. A failure is left to
    * the next check.
    */
-  lookAgain(client: Client, deviceId: string, signal: AbortSignal): Promise<void> {
+  lookAgain(client: Requester, deviceId: string, signal: AbortSignal): Promise<void> {
     this.#looking = this.#looking.then(() => this.#update(client, deviceId, signal)).catch(() => {});
     return this.#looking;
   }
 
   /** Checks every `everySeconds`, until the signal. */
-  async keepLooking(client: Client, deviceId: string, everySeconds: number, signal: AbortSignal): Promise<void> {
+  async keepLooking(client: Requester, deviceId: string, everySeconds: number, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await wait(everySeconds * 1_000, signal).catch(() => {});
       if (!signal.aborted) await this.lookAgain(client, deviceId, signal);
     }
   }
 
-  async #update(client: Client, deviceId: string, signal: AbortSignal): Promise<void> {
+  async #update(client: Requester, deviceId: string, signal: AbortSignal): Promise<void> {
     const before = this.#now;
     const after = await look(this.#given);
     for (const message of after.problems) if (!before.problems.includes(message)) this.#emit({ kind: 'PROBLEM', message });

@@ -1,6 +1,6 @@
 import { Refused, RequestRefused, unwrap } from '../../client/errors.ts';
-import type { Client } from '../../client/fetch.ts';
 import { ReportProgressDocument, type ReportProgressInput } from '../../client/generated.ts';
+import type { Requester } from '../../client/request.ts';
 import { quoteName } from '../../text/acceptable.ts';
 import { wait } from '../../timing/backoff.ts';
 import type { LeaseKeeper } from '../attempt/lease.ts';
@@ -23,7 +23,7 @@ const periodMilliseconds = 100;
  * order the step to stop; the lease keeper learns that.
  */
 export class Delivery {
-  readonly #client: Client;
+  readonly #client: Requester;
   readonly #token: string;
   readonly #outbox: Outbox;
   readonly #lease: LeaseKeeper;
@@ -37,7 +37,7 @@ export class Delivery {
   /** Halved when a report is refused, to find the entry at fault. Doubled when one is accepted. */
   #maxEntries = defaultOutboxLimits.batchEntries;
 
-  constructor(options: { client: Client; token: string; outbox: Outbox; lease: LeaseKeeper; note: (line: string) => void }) {
+  constructor(options: { client: Requester; token: string; outbox: Outbox; lease: LeaseKeeper; note: (line: string) => void }) {
     this.#client = options.client;
     this.#token = options.token;
     this.#outbox = options.outbox;

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Refused, RequestRefused, unwrap } from '../../client/errors.ts';
-import type { Client } from '../../client/fetch.ts';
-import { digestFile, type FileDigest, uploadFile } from '../../client/files.ts';
 import { CreateFragmentDocument, type CreateFragmentInput, type FragmentType, GatewayLimitsDocument } from '../../client/generated.ts';
+import { digestFile, type FileDigest, uploadFile } from '../../client/node/files.ts';
+import type { Requester } from '../../client/request.ts';
 import { quoteName } from '../../text/acceptable.ts';
 import type { Mask } from '../../text/mask.ts';
 import type { Directory } from '../files/directory.ts';
@@ -13,7 +13,7 @@ import { Notes } from '../files/notes.ts';
 import { isTransient, requestUntilAnswered } from '../retrying.ts';
 
 export interface HandIn {
-  readonly client: Client;
+  readonly client: Requester;
   /** The attempt's work folder. */
   readonly work: Directory;
   readonly jobId: string;
@@ -148,7 +148,7 @@ async function announce(handIn: HandIn, filename: string, digest: FileDigest): P
   return uploadUrl;
 }
 
-async function upload(client: Client, uploadUrl: string, file: FileHandle, signal: AbortSignal): Promise<void> {
+async function upload(client: Requester, uploadUrl: string, file: FileHandle, signal: AbortSignal): Promise<void> {
   for (;;) {
     try {
       return await uploadFile(client.target, uploadUrl, file, { signal });

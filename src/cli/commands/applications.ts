@@ -1,11 +1,11 @@
 import { unwrap } from '../../client/errors.ts';
-import type { Client } from '../../client/fetch.ts';
 import {
   ApplicationDocument,
   type ApplicationRowFieldsFragment,
   ApplicationsDocument,
   CreateApplicationDocument,
 } from '../../client/generated.ts';
+import type { Requester } from '../../client/request.ts';
 import { type Command, jsonFlag, placeIssues } from '../command.ts';
 import { exitCodes, print, printJson, UsageError } from '../io.ts';
 import { type Column, printList } from '../output/table.ts';
@@ -63,7 +63,7 @@ As in a job file, text stays as written, and top-level keys that begin with x- a
   },
 };
 
-function listApplications(client: Client, limit: number, signal: AbortSignal): Promise<Application[]> {
+function listApplications(client: Requester, limit: number, signal: AbortSignal): Promise<Application[]> {
   return readPages(limit, async (first, after) => (await client.request(ApplicationsDocument, { first, after }, { signal })).applications);
 }
 
@@ -76,7 +76,7 @@ function describeItem({ name, defaultValue, isRequired }: Application['itemDefin
  * Finds an application by id or name.
  * @throws UsageError that lists the catalogue if none has this name.
  */
-export async function resolveApplication(client: Client, given: string, signal: AbortSignal): Promise<Application> {
+export async function resolveApplication(client: Requester, given: string, signal: AbortSignal): Promise<Application> {
   if (given.startsWith('app_')) {
     const { application } = await client.request(ApplicationDocument, { id: given }, { signal });
     if (application) return application;

@@ -1,5 +1,5 @@
-import type { Client } from '../../client/fetch.ts';
 import { type ExperimentFieldsFragment, ExperimentsDocument } from '../../client/generated.ts';
+import type { Requester } from '../../client/request.ts';
 import { type Command, jsonFlag } from '../command.ts';
 import { defaultProject, resolveProjectId } from '../input/project.ts';
 import { UsageError } from '../io.ts';
@@ -39,7 +39,7 @@ export const experiments: Command = {
 /** For a project that does not exist or that the key cannot see. */
 const noPage = { edges: [], pageInfo: { hasNextPage: false, endCursor: null } };
 
-function listExperiments(client: Client, projectId: string, limit: number, signal: AbortSignal): Promise<ExperimentFieldsFragment[]> {
+function listExperiments(client: Requester, projectId: string, limit: number, signal: AbortSignal): Promise<ExperimentFieldsFragment[]> {
   return readPages(limit, async (first, after) => {
     const { project } = await client.request(ExperimentsDocument, { projectId, first, after }, { signal });
     return project?.experiments ?? noPage;
@@ -53,7 +53,7 @@ const mostExperiments = 1_000;
  * Finds an experiment's id by id or name.
  * @throws UsageError that lists the experiments if none or several have this name.
  */
-export async function resolveExperimentId(client: Client, projectId: string, given: string, signal: AbortSignal): Promise<string> {
+export async function resolveExperimentId(client: Requester, projectId: string, given: string, signal: AbortSignal): Promise<string> {
   if (given.startsWith('exp_')) return given;
   const all = await listExperiments(client, projectId, mostExperiments, signal);
   const [found, ...others] = all.filter(({ name }) => name === given);

@@ -2,8 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { unwrap } from '../../client/errors.ts';
-import type { Client } from '../../client/fetch.ts';
-import { digestFile, downloadFile, uploadFile } from '../../client/files.ts';
 import {
   CreateFragmentDocument,
   FragmentDocument,
@@ -12,6 +10,8 @@ import {
   JobFragmentsDocument,
   LatestFragmentDocument,
 } from '../../client/generated.ts';
+import { digestFile, downloadFile, uploadFile } from '../../client/node/files.ts';
+import type { Requester } from '../../client/request.ts';
 import { type Command, type Context, jsonFlag } from '../command.ts';
 import { defaultProject, resolveProjectId } from '../input/project.ts';
 import { exitCodes, print, printJson, UsageError } from '../io.ts';
@@ -158,7 +158,7 @@ async function owner({ client, given, io }: Context) {
   return { projectId: await resolveProjectId(client, given.text('project'), io.signal) };
 }
 
-async function findFragment(client: Client, args: readonly string[], signal: AbortSignal): Promise<FragmentFieldsFragment> {
+async function findFragment(client: Requester, args: readonly string[], signal: AbortSignal): Promise<FragmentFieldsFragment> {
   const [id = '', filename] = args;
   const found =
     filename === undefined

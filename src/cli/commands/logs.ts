@@ -1,5 +1,5 @@
 import { LogDocument } from '../../client/generated.ts';
-import { subscribe } from '../../client/subscribe.ts';
+import { subscribe } from '../../client/node/subscribe.ts';
 import { type Command, jsonFlag } from '../command.ts';
 import { exitCodes, print, toJson } from '../io.ts';
 import { findJob, followFlags } from '../output/follow.ts';

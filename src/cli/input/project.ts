@@ -1,5 +1,5 @@
-import type { Client } from '../../client/fetch.ts';
 import { ProjectsDocument } from '../../client/generated.ts';
+import type { Requester } from '../../client/request.ts';
 import { UsageError } from '../io.ts';
 import { readPages } from '../pages.ts';
 import { cleanName } from '../terminal.ts';
@@ -20,7 +20,7 @@ export const defaultProject = "this machine's first, else the only one that the 
  * one that the key can see.
  * @throws UsageError that lists the projects if several match or none.
  */
-export async function resolveProjectId(client: Client, given: string | undefined, signal: AbortSignal): Promise<string> {
+export async function resolveProjectId(client: Requester, given: string | undefined, signal: AbortSignal): Promise<string> {
   if (given?.startsWith('proj_')) return given;
   const projects = await listProjects(client, signal);
   const local = projects.find(({ id }) => id === client.target.projectId);
@@ -37,7 +37,7 @@ export async function resolveProjectId(client: Client, given: string | undefined
 }
 
 /** Every project that the key can see, up to a thousand. */
-export function listProjects(client: Client, signal: AbortSignal): Promise<Project[]> {
+export function listProjects(client: Requester, signal: AbortSignal): Promise<Project[]> {
   return readPages(mostProjects, async (first, after) => (await client.request(ProjectsDocument, { first, after }, { signal })).projects);
 }
 

@@ -4,7 +4,8 @@
  * pipe gets the log alone. With JSON, every entry is a line of stdout.
  */
 import { EventsDocument, JobNameDocument, JobStatusDocument, LogDocument, MetricsDocument } from '../../client/generated.ts';
-import { type SubscribeOptions, subscribe } from '../../client/subscribe.ts';
+import { subscribe } from '../../client/node/subscribe.ts';
+import type { SubscribeOptions } from '../../client/subscription.ts';
 import type { Context } from '../command.ts';
 import type { FlagSet } from '../input/flags.ts';
 import { BrokenPipe, exitCodes, UsageError } from '../io.ts';

@@ -7,7 +7,7 @@ import {
   type LogSubscription,
   type MetricPointFieldsFragment,
 } from '../../client/generated.ts';
-import type { SubscribeOptions } from '../../client/subscribe.ts';
+import type { SubscribeOptions } from '../../client/subscription.ts';
 import type { Context } from '../command.ts';
 import { exitCodes, toJson } from '../io.ts';
 import { cleanName, truncate } from '../terminal.ts';

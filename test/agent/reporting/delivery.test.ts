@@ -3,7 +3,7 @@ import { LeaseKeeper } from '../../../src/agent/attempt/lease.ts';
 import { Delivery } from '../../../src/agent/reporting/delivery.ts';
 import { LogWriter } from '../../../src/agent/reporting/log.ts';
 import { Outbox } from '../../../src/agent/reporting/outbox.ts';
-import { createClient } from '../../../src/client/fetch.ts';
+import { createRequester } from '../../../src/client/request.ts';
 import { createFolder } from '../../support/folders.ts';
 import { eventually } from '../eventually.ts';
 import { type ProgressServer, startProgressServer } from '../progress-server.ts';
@@ -18,7 +18,7 @@ const at = '2026-01-01T00:00:00.000Z';
 
 /** A running step's outbox and delivery, at this server. */
 function openStep(leaseSeconds = 60) {
-  const client = createClient({ url: server.url, token: 'tyk_device' });
+  const client = createRequester({ url: server.url, token: 'tyk_device' });
   const draining: boolean[] = [];
   const lease = new LeaseKeeper(client, 'lease_secret', leaseSeconds, (isDraining) => draining.push(isDraining));
   const outbox = new Outbox(createFolder('delivery'));

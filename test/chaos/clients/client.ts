@@ -4,7 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { GatewayUnreachable, messageOf, RequestRefused } from '../../../src/client/errors.ts';
-import { createClient } from '../../../src/client/fetch.ts';
+import { createRequester } from '../../../src/client/request.ts';
 import { resolveUrl, type Target } from '../../../src/client/target.ts';
 import { type Backoff, delayMs, wait } from '../../../src/timing/backoff.ts';
 import { Notebook } from '../notes.ts';
@@ -126,7 +126,7 @@ export class Client {
 
   #mutate<K extends MutationName>(operation: K, input: Operations[K]['input'], again: number | null): Promise<Tried<K>> {
     return this.#note(operation, input, again, async () => {
-      const data = await createClient(this.target).request(documents[operation], { input }, { timeoutSeconds: 10 });
+      const data = await createRequester(this.target).request(documents[operation], { input }, { timeoutSeconds: 10 });
       return data[operation];
     });
   }

@@ -4,8 +4,8 @@
  * jobs open, so that its jobs are worked on while it runs.
  */
 import { messageOf } from '../../../src/client/errors.ts';
-import { createClient } from '../../../src/client/fetch.ts';
 import { type CreateJobInput, JobNameDocument } from '../../../src/client/generated.ts';
+import { createRequester } from '../../../src/client/request.ts';
 import { Client } from './client.ts';
 
 const client = new Client();
@@ -63,7 +63,7 @@ async function lookAtOldest(): Promise<void> {
   const id = open[0];
   if (id === undefined) return;
   try {
-    const { job } = await createClient(client.target).request(JobNameDocument, { id }, { timeoutSeconds: 5 });
+    const { job } = await createRequester(client.target).request(JobNameDocument, { id }, { timeoutSeconds: 5 });
     if (job === null || ['SUCCEEDED', 'FAILED', 'CANCELLED'].includes(job.status)) open.shift();
     else open.push(...open.splice(0, 1));
   } catch (error) {

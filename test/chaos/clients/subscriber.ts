@@ -5,7 +5,7 @@
  */
 import { messageOf, RequestRefused } from '../../../src/client/errors.ts';
 import { EventsDocument, LogDocument, MetricsDocument, TelemetryDocument } from '../../../src/client/generated.ts';
-import { type SubscribeOptions, subscribe } from '../../../src/client/subscribe.ts';
+import { type OwnSocketOptions, subscribe } from '../../../src/client/node/subscribe.ts';
 import type { FrameSeen, StreamKind } from '../notes.ts';
 import { Client } from './client.ts';
 
@@ -74,7 +74,7 @@ interface Framed {
   readonly missed: number;
 }
 
-function open({ stream, jobId, after }: Wanted | Omit<Wanted, 'signal'>, how: SubscribeOptions): AsyncIterable<Framed> {
+function open({ stream, jobId, after }: Wanted | Omit<Wanted, 'signal'>, how: OwnSocketOptions): AsyncIterable<Framed> {
   switch (stream) {
     case 'feed':
       return subscribe(client.target, EventsDocument, { filter: { projectId }, after }, how);

@@ -6,7 +6,6 @@ import { createHash, randomUUID } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { GatewayUnreachable, isPayload, RequestRefused } from '../../../src/client/errors.ts';
-import { createClient } from '../../../src/client/fetch.ts';
 import {
   ClaimNextStepsDocument,
   CompleteStepDocument,
@@ -17,6 +16,7 @@ import {
   ReportProgressDocument,
   type TypedDocumentString,
 } from '../../../src/client/generated.ts';
+import { createRequester } from '../../../src/client/request.ts';
 import { resolveUrl, type Target } from '../../../src/client/target.ts';
 import type { FileStore } from '../../../src/store/files/file-store.ts';
 import type { Store } from '../../../src/store/store.ts';
@@ -89,7 +89,7 @@ export async function startLoad({ target, lanes = 4, fragmentBytes = 3_000, logB
   async function ask<D, V>(document: TypedDocumentString<D, V>, variables: V, by = target): Promise<D | null> {
     while (!stop.signal.aborted) {
       try {
-        return await createClient(by).request(document, variables);
+        return await createRequester(by).request(document, variables);
       } catch (error) {
         if (error instanceof RequestRefused && error.code === 'UNAVAILABLE') refuse();
         else if (!(error instanceof GatewayUnreachable)) strange.push(String(error));

@@ -3,8 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { unwrap } from '../../../src/client/errors.ts';
-import { type Client, createClient } from '../../../src/client/fetch.ts';
 import { ClaimNextStepsDocument, CompleteStepDocument, ReportProgressDocument } from '../../../src/client/generated.ts';
+import { createRequester, type Requester } from '../../../src/client/request.ts';
 import { createSqliteDatabase, type TestDatabase } from '../../support/databases.ts';
 import { createFolder } from '../../support/folders.ts';
 import { type Gateway, startGateway } from '../../support/gateway.ts';
@@ -13,12 +13,12 @@ import { runHere } from '../processes.ts';
 const folder = createFolder('experiments');
 let database: TestDatabase;
 let gateway: Gateway;
-let client: Client;
+let client: Requester;
 
 beforeAll(async () => {
   database = await createSqliteDatabase();
   gateway = await startGateway({ database });
-  client = createClient({ url: gateway.url, token: gateway.adminKey });
+  client = createRequester({ url: gateway.url, token: gateway.adminKey });
 });
 afterAll(async () => {
   await gateway?.stop();

@@ -6,8 +6,8 @@ import { text as readText } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { unwrap } from '../../../src/client/errors.ts';
-import { type Client, createClient } from '../../../src/client/fetch.ts';
 import { ClaimNextStepsDocument, CompleteStepDocument, ReportProgressDocument } from '../../../src/client/generated.ts';
+import { createRequester, type Requester } from '../../../src/client/request.ts';
 import { eventually } from '../../agent/eventually.ts';
 import { createSqliteDatabase, type TestDatabase } from '../../support/databases.ts';
 import { createFolder, removeFolder } from '../../support/folders.ts';
@@ -17,11 +17,11 @@ import { runHere, writeJob } from '../processes.ts';
 const folder = createFolder('follow');
 let database: TestDatabase;
 let gateway: Gateway;
-let client: Client;
+let client: Requester;
 beforeAll(async () => {
   database = await createSqliteDatabase();
   gateway = await startGateway({ database });
-  client = createClient({ url: gateway.url, token: gateway.adminKey });
+  client = createRequester({ url: gateway.url, token: gateway.adminKey });
 });
 afterAll(async () => {
   await gateway?.stop();

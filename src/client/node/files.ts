@@ -4,10 +4,10 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { defaultBackoff, delayMs, wait } from '../timing/backoff.ts';
-import { GatewayUnreachable, messageOf, RequestRefused } from './errors.ts';
+import { defaultBackoff, delayMs, wait } from '../../timing/backoff.ts';
+import { GatewayUnreachable, messageOf, RequestRefused } from '../errors.ts';
+import { resolveUrl, type Target } from '../target.ts';
 import { exchange, refusal } from './exchange.ts';
-import { resolveUrl, type Target } from './target.ts';
 
 export interface TransferOptions {
   readonly signal?: AbortSignal | undefined;

@@ -3,8 +3,8 @@ import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { cut } from '../text/acceptable.ts';
-import { GatewayUnreachable, messageOf, RequestRefused, type ResponseError, readRetryAfter, refuseRequest } from './errors.ts';
+import { cut } from '../../text/acceptable.ts';
+import { GatewayUnreachable, messageOf, RequestRefused, type ResponseError, readRetryAfter, refuseRequest } from '../errors.ts';
 
 export interface Exchange {
   readonly method: 'GET' | 'PUT';
