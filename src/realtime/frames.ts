@@ -1,5 +1,4 @@
 /** Frames: what a stream delivers, each with the cursor to resume from. */
-import { encodeCursor, type StreamName } from '../domain/core/cursors.ts';
 import type { Domain } from '../domain/core/domain.ts';
 import type { Waker } from '../domain/core/waker.ts';
 import type { Topic } from '../store/store.ts';
@@ -17,12 +16,17 @@ export interface Frame<R> {
   readonly rows: readonly R[];
 }
 
-/** The result of reading after a number. */
-export interface Batch<R> {
+/** A position in a stream. Its text tells it from others. */
+interface Place {
+  toString(): string;
+}
+
+/** The result of reading after a position. */
+export interface Batch<R, P = number> {
   /** The rows that pass the filter. */
   readonly rows: readonly R[];
-  /** The number up to which every row was read, whether or not it passed the filter. */
-  readonly upTo: number;
+  /** The position up to which every row was read, whether or not it passed the filter. */
+  readonly upTo: P;
   readonly hasMore: boolean;
   /** Nothing more will be appended. */
   readonly isOver: boolean;
@@ -32,8 +36,8 @@ export interface Batch<R> {
   readonly missed: number;
 }
 
-export interface FrameSource<R> {
-  readonly stream: StreamName;
+export interface FrameSource<R, P = number> {
+  cursorOf(place: P): string;
   /**
    * Identifies the stream and its filter: everything that decides what is read, except the
    * position.
@@ -42,33 +46,33 @@ export interface FrameSource<R> {
   readonly topics: readonly Topic[];
   readonly rowsAtMost: number;
   /** Reads at most this many rows. Null if the stream's job is gone. */
-  read(after: number, rows: number): Promise<Batch<R> | null>;
+  read(after: P, rows: number): Promise<Batch<R, P> | null>;
 }
 
 /**
  * A frame and the position after it. It is shared by subscribers, so it carries what they need to
  * continue.
  */
-interface Look<R> extends Frame<R> {
+interface Look<R, P> extends Frame<R> {
   /**
    * Whether the frame is to be sent. If not, the position may still have moved past rows that the
    * filter drops.
    */
   readonly isNews: boolean;
   readonly read: number;
-  readonly upTo: number;
+  readonly upTo: P;
   readonly hasMore: boolean;
 }
 
 /**
- * The frames of a stream after a number. First comes history, in as many frames as needed. Then one
- * LIVE frame at once, even if it is empty. Then new entries as they come, and an ENDED frame at the
- * end. It stops when the consumer ends it, or after the ENDED frame.
+ * The frames of a stream after a position. First comes history, in as many frames as needed. Then
+ * one LIVE frame at once, even if it is empty. Then new entries as they come, and an ENDED frame at
+ * the end. It stops when the consumer ends it, or after the ENDED frame.
  *
  * A frame that is too large for one answer is given again with half of its rows, down to a single
  * one, so the stream can always continue (P7). After that, frames grow again.
  */
-export function frames<R>(domain: Domain, wakeups: Waker, source: FrameSource<R>, after: number): Pulled<Frame<R>> {
+export function frames<R, P extends Place = number>(domain: Domain, wakeups: Waker, source: FrameSource<R, P>, after: P): Pulled<Frame<R>> {
   let shared: Shared | undefined;
   let place = after;
   let isCaughtUp = false;
@@ -81,7 +85,7 @@ export function frames<R>(domain: Domain, wakeups: Waker, source: FrameSource<R>
     async look() {
       for (;;) {
         const rows = rowsAtMost;
-        const read = () => lookAt(domain, source, { after: place, rows, isCaughtUp });
+        const read = () => lookAt(source, { after: place, rows, isCaughtUp });
         const found = await (shared?.read(`${place} ${isCaughtUp} ${rows}`, read) ?? read());
         if (found === null) return { end: true };
         const { isNews, upTo, hasMore } = found;
@@ -109,18 +113,18 @@ export function frames<R>(domain: Domain, wakeups: Waker, source: FrameSource<R>
   });
 }
 
-interface From {
-  readonly after: number;
+interface From<P> {
+  readonly after: P;
   readonly rows: number;
   readonly isCaughtUp: boolean;
 }
 
-async function lookAt<R>(domain: Domain, source: FrameSource<R>, { after, rows: atMost, isCaughtUp }: From): Promise<Look<R> | null> {
+async function lookAt<R, P>(source: FrameSource<R, P>, { after, rows: atMost, isCaughtUp }: From<P>): Promise<Look<R, P> | null> {
   const batch = await source.read(after, atMost);
   if (!batch) return null;
   const { rows, read, upTo, hasMore, missed } = batch;
   // After the stream has caught up, everything that follows is LIVE, however much it is.
   const state: StreamState = hasMore ? (isCaughtUp ? 'LIVE' : 'REPLAYING') : batch.isOver ? 'ENDED' : 'LIVE';
   const isNews = rows.length > 0 || missed > 0 || state === 'ENDED' || (state === 'LIVE' && !isCaughtUp);
-  return { cursor: encodeCursor(domain, { ...source.stream, seq: upTo }), state, missed, rows, isNews, read, upTo, hasMore };
+  return { cursor: source.cursorOf(upTo), state, missed, rows, isNews, read, upTo, hasMore };
 }

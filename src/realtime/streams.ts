@@ -6,7 +6,7 @@
 import type { Principal } from '../domain/access/principal.ts';
 import { scopeOf } from '../domain/access/rights.ts';
 import { topics } from '../domain/core/change.ts';
-import { decodeCursor, feed } from '../domain/core/cursors.ts';
+import { decodeCursor, encodeCursor, feed } from '../domain/core/cursors.ts';
 import type { Domain } from '../domain/core/domain.ts';
 import { isTerminalJob } from '../domain/core/lifecycle.ts';
 import type { DomainLimits } from '../domain/core/limits.ts';
@@ -41,7 +41,7 @@ const BATCH = { event: 500, metric: 1_000, telemetry: 1_000, log: 100 } as const
 const POINT_BYTES = 256;
 
 /** Points and samples are limited by number only, events and log chunks also by bytes. */
-function rowsAtMost(kind: StreamKind, { frameBytes, textAtMost }: DomainLimits): number {
+export function rowsAtMost(kind: StreamKind, { frameBytes, textAtMost }: DomainLimits): number {
   return kind === 'metric' ? Math.max(1, Math.min(BATCH.metric, Math.floor(frameBytes / (textAtMost + POINT_BYTES)))) : BATCH[kind];
 }
 
@@ -77,16 +77,15 @@ export async function jobStream<K extends StreamKind>(domain: Domain, wakeups: W
     domain,
     wakeups,
     {
-      stream,
+      cursorOf: (seq) => encodeCursor(domain, { ...stream, seq }),
       name: JSON.stringify([kind, jobId, of.stepNumber ?? null, of.names ?? null, of.eventTypes ?? null]),
       // The end of the job is an event.
       topics: [...new Set([topicOf(kind, jobId), topics.events(jobId)])],
       rowsAtMost: rowsAtMost(kind, domain.limits),
       async read(after, rows) {
         // The status is read first: nothing is appended after a job was read as ended.
-        const [job] = await domain.store.read.run(jobStatusById, { id: jobId });
-        if (!job) return null;
-        const isOver = isTerminalJob(job.status) && !(job.isFederated && (await mayComeLate(domain, of)));
+        const isOver = await hasEnded(domain, of);
+        if (isOver === null) return null;
         const portion = { rows, bytes: domain.limits.frameBytes };
         const range = await readRange(domain.store.read, stream, after, () => read<K>(domain, of, after, portion));
         const found = wanted ? range.rows.filter(wanted) : range.rows;
@@ -97,11 +96,20 @@ export async function jobStream<K extends StreamKind>(domain: Domain, wakeups: W
   );
 }
 
+/** Whether nothing can be appended to the streams of a job any more. Null: there is no such job. */
+export async function hasEnded(domain: Domain, of: Pick<JobStream<StreamKind>, 'jobId' | 'eventTypes'>): Promise<boolean | null> {
+  const [job] = await domain.store.read.run(jobStatusById, { id: of.jobId });
+  return job ? isTerminalJob(job.status) && !(job.isFederated && (await mayComeLate(domain, of))) : null;
+}
+
 /**
  * Whether a device may still submit a late model, with its reports, after its federated job
  * succeeded.
  */
-async function mayComeLate({ store }: Domain, { jobId, eventTypes }: JobStream<StreamKind>): Promise<boolean> {
+async function mayComeLate(
+  { store }: Domain,
+  { jobId, eventTypes }: Pick<JobStream<StreamKind>, 'jobId' | 'eventTypes'>,
+): Promise<boolean> {
   // Events of the job itself cannot follow any more.
   if (eventTypes?.every((type) => type.startsWith('JOB_'))) return false;
   return (await store.read.run(heldStepOfJob, { jobId })).length > 0;
@@ -159,7 +167,7 @@ export async function feedStream(
     domain,
     wakeups,
     {
-      stream: feed,
+      cursorOf: (seq) => encodeCursor(domain, { ...feed, seq }),
       name: JSON.stringify(['feed', projectId, types]),
       topics: [feedTopic],
       rowsAtMost: BATCH.event,

@@ -29,6 +29,7 @@ import './steps/claims.ts';
 import './steps/leases.ts';
 import './steps/reports.ts';
 import './streams/metrics.ts';
+import './streams/curves.ts';
 import './streams/telemetry.ts';
 import './streams/log-search.ts';
 import './streams/logs.ts';

@@ -55,6 +55,7 @@ export const queries: Documents<'Query'> = {
   applications: () => '{ applications(first: 1) { totalCount } }',
   auditLog: ({ project }) => `{ auditLog(filter: {projectId: "${project}"}) { totalCount nodes { subjectId } } }`,
   claimableSteps: ({ project }) => `{ claimableSteps(filter: {projectId: "${project}"}) { totalCount nodes { id } } }`,
+  compareMetric: ({ job }) => `{ compareMetric(name: "loss", jobIds: ["${job}"]) { cursor } }`,
   device: ({ device }) => `{ device(id: "${device}") { id } }`,
   devices: ({ project }) => `{ devices(filter: {projectId: "${project}"}) { totalCount nodes { id } } }`,
   events: ({ job }) => `{ events(filter: {jobId: "${job}"}) { events { cursor } } }`,
@@ -127,5 +128,6 @@ export const subscriptions: Documents<'Subscription'> = {
   jobsUpdated: ({ project }) => `subscription { jobsUpdated(filter: {projectId: "${project}"}) { id } }`,
   log: ({ job }) => `subscription { log(jobId: "${job}") { cursor } }`,
   metrics: ({ job }) => `subscription { metrics(jobId: "${job}") { cursor } }`,
+  metricsOfJobs: ({ job }) => `subscription { metricsOfJobs(jobIds: ["${job}"]) { cursor } }`,
   telemetry: ({ job }) => `subscription { telemetry(jobId: "${job}") { cursor } }`,
 };

@@ -50,6 +50,21 @@ describe('An operation costs (P14)', () => {
       '{ job(id: "job_1") { metricSeries(name: "loss", maxPoints: 500) { points { value } } } }',
       1 + 1 + 5,
     ],
+    [
+      'one for each curve, and one for each hundred of its points',
+      '{ job(id: "job_1") { metricCurves(names: ["loss", "accuracy"], maxPoints: 500) { points { value } } } }',
+      1 + 2 * (1 + 5),
+    ],
+    [
+      'ten curves of a thousand points where no names are given',
+      '{ job(id: "job_1") { metricCurves { points { value } } } }',
+      1 + 10 * (1 + 10),
+    ],
+    [
+      'one for each compared job, and one for each hundred of its points',
+      'query($ids: [ID!]! = ["job_1", "job_2"]) { compareMetric(name: "loss", jobIds: $ids) { points { value } } }',
+      2 * (1 + 5),
+    ],
     ['one for each 8 KB of a text, at its default size', '{ fragment(id: "frag_1") { text } }', 1 + 8],
     [
       'one for each 8 KB of a text, at the size that is asked for',

@@ -41,7 +41,7 @@ const things: Readonly<Record<string, Row>> = {
   Job: {
     readJobs:
       'billableBytes computeTime container createdAt datasetId datasetVersionId description events federation finishedAt history httpUrl id initiator ' +
-      'internalHostname isPreemptible item items labels latestTelemetry metricSeries metrics name nativeStatus output owner priority ' +
+      'internalHostname isPreemptible item items labels latestTelemetry metricCurves metricNames metricSeries metrics name nativeStatus output owner priority ' +
       'runTimeoutSeconds scheduleTimeoutSeconds settings settingsSources settingsWarnings sshServer startedAt status statusMessage step steps telemetry ' +
       // What the job belongs to and has produced is shown with it. Fields of those objects have
       // their own rights.
@@ -81,7 +81,7 @@ const things: Readonly<Record<string, Row>> = {
 
   Metric: { readJobs: 'at attempt iteration name step value' },
   MetricPoint: { readJobs: 'at attempt iteration name stepNumber value' },
-  MetricSeries: { readJobs: 'missed name points totalPoints' },
+  MetricSeries: { readJobs: 'cursor job last max min missed name points thinnedFrom totalPoints' },
   TelemetrySample: { readJobs: 'at attempt cpu gpuDutyCycle gpuMemory memoryMb stepNumber' },
   LogChunk: { readJobs: 'at attempt cursor firstLine offset stepNumber stream text' },
   LogPage: { readJobs: 'chunks endCursor hasMore hasPrevious missed startCursor' },
@@ -90,6 +90,8 @@ const things: Readonly<Record<string, Row>> = {
   EventPage: { readJobs: 'endCursor events hasMore missed' },
   LogFrame: { readJobs: `${frame} chunks` },
   MetricFrame: { readJobs: `${frame} points` },
+  JobMetricFrame: { readJobs: `${frame} points` },
+  JobMetricPoint: { readJobs: 'job point' },
   TelemetryFrame: { readJobs: `${frame} samples` },
   StatusFrame: { readJobs: `${frame} history transitions` },
   EventFrame: { readJobs: `${frame} events` },

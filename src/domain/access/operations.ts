@@ -35,6 +35,7 @@ export const operations = {
     auditLog: { needs: 'readAudit', within: 'of a project’s ADMIN: what was done to that project' },
     claimableSteps: { needs: 'readJobs', within: 'by `deviceId`: of a device that it sees' },
     device: { needs: 'readDevices', without: 'null' },
+    compareMetric: { needs: 'readJobs' },
     devices: { needs: 'readDevices' },
     events: { needs: 'readJobs' },
     experiment: { needs: 'readExperiments', without: 'null' },
@@ -100,6 +101,7 @@ export const operations = {
     jobsUpdated: { needs: 'readJobs' },
     log: { needs: 'readJobs' },
     metrics: { needs: 'readJobs' },
+    metricsOfJobs: { needs: 'readJobs' },
     telemetry: { needs: 'readJobs' },
   },
 } as const satisfies Record<string, Readonly<Record<string, Operation>>>;

@@ -80,6 +80,10 @@ export const badRequest = {
     bad(`${argument} must be from ${atLeast} to ${atMost}; got ${got}.`),
   tooSmall: (argument: string, atLeast: number, got: number) => bad(`${argument} must be at least ${atLeast}; got ${got}.`),
   tooManyEntries: (argument: string, atMost: number) => bad(`${argument}: at most ${atMost} entries.`),
+  noEntries: (argument: string) => bad(`${argument} must have at least one entry.`),
+  emptyEntry: (argument: string) => bad(`${argument}: an entry is empty.`),
+  emptyText: (argument: string) => bad(`${argument} must not be empty.`),
+  reversed: (from: number, to: number) => bad(`from must not be larger than to; got from ${from} to ${to}.`),
   firstAndLast: () => bad('Give first or last, not both.'),
   foreignPageCursor: () => bad('after and before: this cursor was not returned by this list. Use a cursor from its edges or pageInfo.'),
   foreignStreamCursor: (argument: 'after' | 'before') =>

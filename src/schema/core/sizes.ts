@@ -8,7 +8,7 @@
  */
 
 /** The arguments that say how much of something is asked for, in whatever field. */
-export const sizeArguments = ['first', 'last', 'ids', 'maxPoints', 'maxBytes', 'lines'] as const;
+export const sizeArguments = ['first', 'last', 'ids', 'names', 'jobIds', 'maxPoints', 'maxBytes', 'lines'] as const;
 export type SizeArgument = (typeof sizeArguments)[number];
 
 export interface Size {
@@ -22,6 +22,8 @@ export interface Size {
   readonly besides?: number;
   /** Whether the arguments ask for a page, of which the size is limited. */
   readonly isPage: boolean;
+  /** For a list of pages: the size of each. */
+  readonly each?: Size;
 }
 
 const estimated = (usually: number): Size => ({ by: [], usually, perNode: 1, isPage: false });

@@ -56,6 +56,21 @@ export async function watchedJob(context: Context, jobId: string): Promise<Pick<
   return job;
 }
 
+/** The most jobs to compare: more than anyone tells apart by colour. */
+export const MOST_COMPARED = 50;
+
+/** The jobs of `jobIds`, each once. Throws BAD_REQUEST for too many, or one that there is not. */
+export async function comparedJobs(context: Context, jobIds: readonly string[]): Promise<Pick<ShownJob, 'id' | 'startedAt'>[]> {
+  if (jobIds.length > MOST_COMPARED) throw badRequest.tooManyEntries('jobIds', MOST_COMPARED);
+  return Promise.all(
+    [...new Set(jobIds)].map(async (id) => {
+      const job = await jobWith(context, id, 'id', 'startedAt');
+      if (!job) throw badRequest.noJob('jobIds', id);
+      return job;
+    }),
+  );
+}
+
 const ComputeTime = builder
   .objectRef<Pick<ShownJob, 'cpuStartedAt' | 'cpuEndedAt' | 'gpuStartedAt' | 'gpuEndedAt'>>('ComputeTime')
   .implement({

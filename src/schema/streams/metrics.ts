@@ -1,7 +1,9 @@
 import type { GraphQLResolveInfo } from 'graphql';
+import { cursorOfJob } from '../../domain/core/joint-cursors.ts';
 import { badRequest, gone, limitExceeded } from '../../domain/core/request-refusals.ts';
+import { metricsOfJobs } from '../../realtime/metrics-of-jobs.ts';
 import { type Frame, jobStream } from '../../realtime/streams.ts';
-import { type Curve, latestMetricsByName, latestMetricsOfJobs, MOST_LATEST, readMetric } from '../../store/queries/curves.ts';
+import { latestMetricsByName, latestMetricsOfJobs, MOST_LATEST } from '../../store/queries/curves.ts';
 import type { ShownJob } from '../../store/queries/jobs.ts';
 import type { ShownStep } from '../../store/queries/steps.ts';
 import type { LatestMetricRow, MetricPointRow } from '../../store/schema/tables.ts';
@@ -11,23 +13,9 @@ import type { Context } from '../core/context.ts';
 import { StreamFrame } from '../core/frames.ts';
 import { defineLoader } from '../core/loaders.ts';
 import { Job, Step } from '../core/nouns.ts';
-import { IN_ITS_PAGE, IN_ITS_ROW, type Size, SOME } from '../core/sizes.ts';
-import { watchedJob } from '../jobs/jobs.ts';
+import { A_FRAME, IN_ITS_ROW, SOME } from '../core/sizes.ts';
+import { comparedJobs, jobOf, MOST_COMPARED, watchedJob } from '../jobs/jobs.ts';
 import { stepsOfJob } from '../steps/steps.ts';
-
-/**
- * The most points of a curve: more than a screen has pixels across, and about a megabyte of answer.
- */
-export const MOST_POINTS = 10_000;
-/** A point is two numbers, and all are read at once: a hundred count as one node. */
-export const CURVE: Size = { by: ['maxPoints'], usually: MOST_POINTS, perNode: 100, isPage: false };
-
-/** The number of points to downsample a curve to. Throws BAD_REQUEST for an invalid number. */
-export function pointsToShow(maxPoints: number | null | undefined): number {
-  const most = maxPoints ?? MOST_POINTS;
-  if (most < 1 || most > MOST_POINTS) throw badRequest.outOfRange('maxPoints', 1, MOST_POINTS, most);
-  return most;
-}
 
 const latestOfJob = defineLoader<string, readonly LatestMetricRow[] | null>(async ({ read }, jobIds) => {
   const found = await latestMetricsOfJobs(read, jobIds);
@@ -38,7 +26,11 @@ const latestOfJob = defineLoader<string, readonly LatestMetricRow[] | null>(asyn
  * In the order in which they were reported, for these names or for all. Throws LIMIT_EXCEEDED if
  * all are requested and the job has too many.
  */
-async function latestOf(context: Context, jobId: string, names: readonly string[] | null | undefined): Promise<readonly LatestMetricRow[]> {
+export async function latestOf(
+  context: Context,
+  jobId: string,
+  names: readonly string[] | null | undefined,
+): Promise<readonly LatestMetricRow[]> {
   const all = await latestOfJob.load(context, jobId);
   if (all) return names ? all.filter(({ name }) => names.includes(name)) : all;
   if (names) return latestMetricsByName(context.read, jobId, names);
@@ -67,7 +59,7 @@ export const Metric = builder.objectRef<LatestMetricRow>('Metric').implement({
   }),
 });
 
-const MetricPoint = builder.objectRef<MetricPointRow>('MetricPoint').implement({
+export const MetricPoint = builder.objectRef<MetricPointRow>('MetricPoint').implement({
   description: 'One value of a metric.',
   fields: (t) => ({
     name: t.exposeString('name', { description: 'The name of the metric.' }),
@@ -79,31 +71,19 @@ const MetricPoint = builder.objectRef<MetricPointRow>('MetricPoint').implement({
   }),
 });
 
-const MetricSeries = builder.objectRef<Curve<MetricPointRow> & { name: string; missed: number }>('MetricSeries').implement({
-  description: 'The values of one metric over time.',
-  fields: (t) => ({
-    name: t.exposeString('name', { description: 'The name of the metric.' }),
-    totalPoints: t.exposeInt('total', { description: 'The number of stored points. `points` may have fewer.' }),
-    missed: t.exposeInt('missed', { description: 'The number of points that retention has deleted.' }),
-    points: t.expose('rows', {
-      type: [MetricPoint],
-      size: IN_ITS_PAGE,
-      description:
-        'The points, ordered by iteration, then step and attempt. Points without an iteration follow, in the order in which they ' +
-        'were reported.',
-    }),
-  }),
-});
-
 /** The newest value of each metric of a job over all its steps, ordered by name. */
 export async function newestMetrics(context: Context, jobId: string, names?: readonly string[] | null): Promise<LatestMetricRow[]> {
   const latest = new Map((await latestOf(context, jobId, names)).map((metric) => [metric.name, metric]));
   return [...latest.values()].sort(byName);
 }
 
-const namesArg = builder.args((t) => ({
+export const namesArg = builder.args((t) => ({
   names: t.stringList({ description: 'Only the metrics with these names. Unknown names are ignored. Default: all.' }),
 }));
+
+/** The names of a job's metrics, in order. */
+export const namesOfMetrics = async (context: Context, jobId: string): Promise<string[]> =>
+  [...new Set((await latestOf(context, jobId, null)).map(({ name }) => name))].sort();
 
 const byName = (a: LatestMetricRow, b: LatestMetricRow) => (a.name < b.name ? -1 : 1);
 
@@ -116,22 +96,10 @@ builder.objectFields(Job, (t) => ({
     extensions: reads<ShownJob>('id'),
     resolve: ({ id }, { names }, context) => newestMetrics(context, id, names),
   }),
-  metricSeries: t.field({
-    type: MetricSeries,
-    size: CURVE,
-    description: 'The values of one metric over all steps and attempts. It has no points if the metric was never reported.',
-    args: {
-      name: t.arg.string({ required: true, description: 'The name of the metric.' }),
-      maxPoints: t.arg.int({
-        description: `The most points to return: 1 to ${MOST_POINTS}. A longer series is downsampled so that it keeps its shape, including peaks. Default: ${MOST_POINTS}.`,
-      }),
-    },
+  metricNames: t.stringList({
+    description: 'The names of its metrics over all steps, in alphabetical order.',
     extensions: reads<ShownJob>('id'),
-    resolve: async ({ id }, { name, maxPoints }, context) => {
-      const curve = await readMetric(context.read, { jobId: id, name, most: pointsToShow(maxPoints) });
-      const ofName = await latestOf(context, id, [name]);
-      return { ...curve, name, missed: ofName.reduce((sum, { removed }) => sum + removed, 0) };
-    },
+    resolve: ({ id }, _, context) => namesOfMetrics(context, id),
   }),
 }));
 
@@ -164,7 +132,56 @@ builder.subscriptionField('metrics', (t) =>
     },
     subscribe: async (_, { jobId, names, after }, context) => {
       const job = await watchedJob(context, jobId);
-      return jobStream(context.domain, context.wakeups, { kind: 'metric', jobId: job.id, after, ...(names ? { names } : {}) });
+      return jobStream(context.domain, context.wakeups, {
+        kind: 'metric',
+        jobId: job.id,
+        after: cursorOfJob(after, job.id),
+        ...(names ? { names } : {}),
+      });
+    },
+    resolve: (frame) => frame,
+  }),
+);
+
+const JobMetricPoint = builder.objectRef<MetricPointRow>('JobMetricPoint').implement({
+  description: 'One value of a metric, and the job that it belongs to.',
+  fields: (t) => ({
+    job: t.field({
+      type: Job,
+      description: 'The job whose step reported it.',
+      resolve: ({ jobId }, _, context, info) => jobOf(context, jobId, info),
+    }),
+    point: t.field({ type: MetricPoint, description: 'The value.', resolve: (point) => point }),
+  }),
+});
+
+const JobMetricFrame = builder.objectRef<Frame<MetricPointRow>>('JobMetricFrame').implement({
+  description: 'New metric values of several jobs. Those of one job are in the order in which they were reported.',
+  interfaces: [StreamFrame],
+  fields: (t) => ({ points: t.expose('rows', { type: [JobMetricPoint], size: A_FRAME, description: 'The new entries. May be empty.' }) }),
+});
+
+builder.subscriptionField('metricsOfJobs', (t) =>
+  t.field({
+    type: JobMetricFrame,
+    description:
+      'The metric values of several jobs in one stream: the stored values, then each new one. The stream ends after all of the jobs ' +
+      'have ended. A job that is deleted has no more entries. `compareMetric` has the curves so far, and the cursor to continue ' +
+      'them from.',
+    args: {
+      jobIds: t.arg.idList({ required: true, description: `The jobs to watch: 1 to ${MOST_COMPARED}. A job given twice counts once.` }),
+      ...namesArg,
+      after: t.arg({
+        type: 'Cursor',
+        description:
+          'Continue after this cursor, of a frame or of `compareMetric`. A job that the cursor knows nothing of is replayed from its ' +
+          'beginning. Default: all from the beginning.',
+      }),
+    },
+    subscribe: async (_, { jobIds, names, after }, context) => {
+      if (jobIds.length === 0) throw badRequest.noEntries('jobIds');
+      const jobs = await comparedJobs(context, jobIds);
+      return metricsOfJobs(context.domain, context.wakeups, { jobIds: jobs.map(({ id }) => id), names, after });
     },
     resolve: (frame) => frame,
   }),

@@ -9,7 +9,7 @@ import { defineLoader } from '../core/loaders.ts';
 import { Job } from '../core/nouns.ts';
 import { IN_ITS_ROW } from '../core/sizes.ts';
 import { watchedJob } from '../jobs/jobs.ts';
-import { CURVE, MOST_POINTS, pointsToShow } from './metrics.ts';
+import { CURVE, MOST_POINTS, pointsToShow } from './curves.ts';
 
 /** Stand for "no bound", as dates that both databases can store. */
 const EARLIEST = new Date('0001-01-01T00:00:00.000Z');

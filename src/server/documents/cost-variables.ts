@@ -3,7 +3,7 @@
  * of @skip and @include.
  */
 import { type ArgumentNode, type FieldNode, Kind, type SelectionNode, type ValueNode, visit } from 'graphql';
-import { type Size, sizeArguments } from '../../schema/core/sizes.ts';
+import { type Size, type SizeArgument, sizeArguments } from '../../schema/core/sizes.ts';
 import type { Operation } from './documents.ts';
 
 /**
@@ -48,14 +48,16 @@ function readValue(given: unknown): Value {
   return Array.isArray(given) ? given.length : undefined;
 }
 
+const lists: ReadonlySet<SizeArgument> = new Set(['ids', 'names', 'jobIds']);
+
 /** The size that a field asks for: the value of its size argument, or the usual size. */
 export function readSize({ by, usually }: Size, field: FieldNode, values: Values): number {
   for (const name of by) {
     const argument = field.arguments?.find((each) => each.name.value === name);
     const value = argument && read(argument.value, values);
     if (typeof value === 'number') return value;
-    // GraphQL coerces a single id to a list of one.
-    if (name === 'ids' && argument && argument.value.kind !== Kind.NULL) return 1;
+    // GraphQL coerces a single id or name to a list of one.
+    if (lists.has(name) && argument && argument.value.kind !== Kind.NULL) return 1;
   }
   return usually;
 }

@@ -141,7 +141,10 @@ class Price {
       if (!isList(field)) own += this.#ofOne(named, inside, first, field, around);
       else if (typeof around === 'number' && !size)
         entry = Math.max(entry, 1) + this.#highest(named, inside, named.name.endsWith('Edge') ? 'edge' : 'object');
-      else own += (size ? this.#sizeOf(size, first) : UNKNOWN_SIZE) * (1 + this.#highest(named, inside, 'object'));
+      else {
+        const entries = size ? this.#sizeOf(size, first) : UNKNOWN_SIZE;
+        own += entries * (1 + this.#highest(named, inside, size?.each ? this.#sizeOf(size.each, first) : 'object'));
+      }
     }
     const cost = typeof around === 'number' ? own + around * entry : own;
     this.#known.set(key, cost);

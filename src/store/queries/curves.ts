@@ -1,9 +1,9 @@
-/** Metrics and telemetry: the newest values, and whole curves thinned for drawing. */
+/** The newest values of metrics and telemetry, and the curves of telemetry thinned for drawing. */
 
 import { setImmediate as turn } from 'node:timers/promises';
-import { and, asc, count, eq, gte, inArray, isNotNull, isNull, lt, sql } from 'drizzle-orm';
+import { and, asc, count, eq, gte, inArray, lt, sql } from 'drizzle-orm';
 import { isWord } from '../schema/columns.ts';
-import type { LatestMetricRow, MetricPointRow, TelemetrySampleRow } from '../schema/tables.ts';
+import type { LatestMetricRow, TelemetrySampleRow } from '../schema/tables.ts';
 import { batch } from '../statements/batch.ts';
 import { type Placeholder, type Queries, statement } from '../store.ts';
 import { type Drawing, extremes, thin } from './thinning.ts';
@@ -128,70 +128,6 @@ export interface Curve<R> {
   /** The number before thinning. */
   readonly total: number;
   readonly rows: readonly R[];
-}
-
-const countPoints = statement('count metric points', (db, t, $: Placeholder<{ jobId: string; name: string }>) =>
-  db
-    .select({ count: count() })
-    .from(t.metricPoints)
-    .where(and(eq(t.metricPoints.jobId, $('jobId')), eq(t.metricPoints.name, $('name')))),
-);
-
-type OfMetric = { jobId: string; name: string; limit: number };
-
-const pointsByIteration = statement(
-  'metric points by iteration',
-  (db, t, $: Placeholder<OfMetric & { iteration: number; stepNumber: number; attempt: number }>) => {
-    const { metricPoints: points } = t;
-    return db
-      .select()
-      .from(points)
-      .where(
-        and(
-          eq(points.jobId, $('jobId')),
-          eq(points.name, $('name')),
-          isNotNull(points.iteration),
-          sql`(${points.iteration}, ${points.stepNumber}, ${points.attempt}) > (${$('iteration')}, ${$('stepNumber')}, ${$('attempt')})`,
-        ),
-      )
-      .orderBy(asc(points.iteration), asc(points.stepNumber), asc(points.attempt))
-      .limit($('limit'));
-  },
-);
-
-const pointsWithoutIteration = statement('metric points without iteration', (db, t, $: Placeholder<OfMetric & { seq: number }>) => {
-  const { metricPoints: points } = t;
-  return db
-    .select()
-    .from(points)
-    .where(and(eq(points.jobId, $('jobId')), eq(points.name, $('name')), isNull(points.iteration), sql`${points.seq} > ${$('seq')}`))
-    .orderBy(asc(points.seq))
-    .limit($('limit'));
-});
-
-/**
- * At most `most` points of one metric: ordered by iteration, then those without an iteration in the
- * order in which they were reported.
- */
-export async function readMetric(
-  queries: Queries,
-  { jobId, name, most }: { jobId: string; name: string; most: number },
-): Promise<Curve<MetricPointRow>> {
-  const total = (await queries.run(countPoints, { jobId, name }))[0]?.count ?? 0;
-  const drawing: Drawing<MetricPointRow> = {
-    x: ({ iteration, at }) => iteration ?? at.getTime(),
-    curves: [({ value }) => value],
-  };
-  const rows = await gather(total, most, drawing, async (last) => {
-    const from = { jobId, name, limit: PAGE };
-    if (last === null || last.iteration !== null) {
-      const { iteration, stepNumber, attempt } = last ?? { iteration: Number.MIN_SAFE_INTEGER, stepNumber: -1, attempt: -1 };
-      const page = await queries.run(pointsByIteration, { ...from, iteration: iteration ?? 0, stepNumber, attempt });
-      if (page.length > 0) return page;
-    }
-    return queries.run(pointsWithoutIteration, { ...from, seq: last === null || last.iteration !== null ? 0 : last.seq });
-  });
-  return { total, rows };
 }
 
 type OfTelemetry = { jobId: string; from: Date; to: Date };

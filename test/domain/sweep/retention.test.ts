@@ -8,9 +8,10 @@ import { defaultRetention, type RetentionRules } from '../../../src/domain/core/
 import type { StreamKind } from '../../../src/domain/core/vocabulary.ts';
 import { applyRetention } from '../../../src/domain/sweep/retention.ts';
 import { type Frame, feedStream, type JobStream, jobStream } from '../../../src/realtime/streams.ts';
-import { readMetric } from '../../../src/store/queries/curves.ts';
+import { byIteration } from '../../../src/store/queries/buckets.ts';
 import { countGaps } from '../../../src/store/queries/gaps.ts';
 import { readLogTail } from '../../../src/store/queries/logs.ts';
+import { readCurves } from '../../../src/store/queries/metric-curves.ts';
 import { describeOnGround, refusalOf } from '../../support/ground.ts';
 import { pickNumber, seedRandom } from '../../support/random.ts';
 import { admin, type SeededJob } from '../../support/seed.ts';
@@ -182,16 +183,19 @@ describeOnGround('Retention', (on) => {
     await report(10);
     await apply({ thinMetricDays: 3, metricsOneOf: 10 });
     const { read } = on().store;
-    const curve = await readMetric(read, { jobId: job.job.id, name: 'loss', most: 10_000 });
-    const [first, last] = [curve.rows[0], curve.rows.at(-1)];
+    const window = { axis: byIteration, from: null, to: null };
+    const [curve] = await readCurves(read, { jobId: job.job.id, names: ['loss'], window, most: 10_000 });
+    const points = curve?.points ?? [];
+    const total = curve?.count ?? 0;
+    const [first, last] = [points[0], points.at(-1)];
     expect([first?.iteration, last?.iteration]).toEqual([0, 3_209]);
-    expect(curve.rows.find(({ value }) => value === 99)?.iteration).toBe(1_234);
+    expect(points.find(({ value }) => value === 99)?.iteration).toBe(1_234);
     // Young points are not thinned.
-    expect(curve.rows.slice(-10).map(({ iteration }) => iteration)).toEqual(Array.from({ length: 10 }, (_, i) => 3_200 + i));
-    expect(curve.total).toBeGreaterThan(300);
-    expect(curve.total).toBeLessThan(600);
+    expect(points.slice(-10).map(({ iteration }) => iteration)).toEqual(Array.from({ length: 10 }, (_, i) => 3_200 + i));
+    expect(total).toBeGreaterThan(300);
+    expect(total).toBeLessThan(600);
     const latest = await read.db.select().from(read.t.latestMetrics).where(eq(read.t.latestMetrics.jobId, job.job.id));
-    expect(latest.find(({ name }) => name === 'loss')).toMatchObject({ iteration: 3_209, removed: 3_210 - curve.total });
+    expect(latest.find(({ name }) => name === 'loss')).toMatchObject({ iteration: 3_209, removed: 3_210 - total });
 
     await complete();
     const whole = await readAll({ kind: 'metric' });

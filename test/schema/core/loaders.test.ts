@@ -116,6 +116,7 @@ describeOnEachStore('reading', (open) => {
   const alone: Readonly<Record<string, string>> = {
     'Job.telemetry': 'a curve is read in pages, with turns of the event loop between them',
     'Job.metricSeries': 'the same',
+    'Job.metricCurves': 'the same',
     'Step.log': 'a page is bounded by the bytes of its own rows',
     'Step.logTail': 'the same',
     'Step.logEnd': 'the same',

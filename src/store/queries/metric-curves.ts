@@ -1,0 +1,148 @@
+/** The curves of metrics: a window of each, drawn with a limited number of points. */
+import { setImmediate as turn } from 'node:timers/promises';
+import { and, asc, eq, isNotNull, isNull, sql } from 'drizzle-orm';
+import type { MetricPointRow } from '../schema/tables.ts';
+import { type Placeholder, type Queries, statement } from '../store.ts';
+import { type Bucket, bucketOf, byIteration, type CurvePoint, contains, draw, mergeBuckets, type Window } from './buckets.ts';
+import { streamBounds } from './streams.ts';
+
+/** Rows read at a time: a few milliseconds of SQLite, after which other work gets its turn. */
+const PAGE = 2_000;
+/** Buckets held at a time. Of a longer curve, neighbouring ones are merged. */
+const MOST_HELD = 20_000;
+const MERGED = 4;
+
+export interface CurvesAsked {
+  readonly jobId: string;
+  readonly names: readonly string[];
+  readonly window: Window;
+  readonly most: number;
+}
+
+/** A window of a metric's curve. */
+export interface MetricCurve {
+  readonly jobId: string;
+  readonly name: string;
+  /** At most as many as requested, in the order of the axis. */
+  readonly points: readonly MetricPointRow[];
+  /** The number of stored points in the window. */
+  readonly count: number;
+  /** Of all stored points in the window. */
+  readonly min: number | null;
+  readonly max: number | null;
+  /** Every point up to this number of the job's stream was read, and none after it. */
+  readonly upTo: number;
+}
+
+/** The curves of these metrics of a job, in the order of their names as given. */
+export async function readCurves(queries: Queries, { jobId, names, window, most }: CurvesAsked): Promise<MetricCurve[]> {
+  const [bounds] = await queries.run(streamBounds, { jobId, kind: 'metric' });
+  const upTo = bounds?.last ?? 0;
+  const curves: MetricCurve[] = [];
+  for (const name of names) {
+    const { points, ...drawn } = draw(await scan(queries, { jobId, name, window, upTo }), window.axis, most);
+    curves.push({ jobId, name, ...drawn, upTo, points: points.map((point) => ({ ...point, jobId, name, at: new Date(point.at) })) });
+    await turn();
+  }
+  return curves;
+}
+
+type OfMetric = { jobId: string; name: string; limit: number };
+
+const pointsByIteration = statement(
+  'metric points by iteration',
+  (db, t, $: Placeholder<OfMetric & { iteration: number; stepNumber: number; attempt: number }>) => {
+    const { metricPoints: points } = t;
+    return db
+      .select()
+      .from(points)
+      .where(
+        and(
+          eq(points.jobId, $('jobId')),
+          eq(points.name, $('name')),
+          isNotNull(points.iteration),
+          sql`(${points.iteration}, ${points.stepNumber}, ${points.attempt}) > (${$('iteration')}, ${$('stepNumber')}, ${$('attempt')})`,
+        ),
+      )
+      .orderBy(asc(points.iteration), asc(points.stepNumber), asc(points.attempt))
+      .limit($('limit'));
+  },
+);
+
+const pointsWithoutIteration = statement('metric points without iteration', (db, t, $: Placeholder<OfMetric & { seq: number }>) => {
+  const { metricPoints: points } = t;
+  return db
+    .select()
+    .from(points)
+    .where(and(eq(points.jobId, $('jobId')), eq(points.name, $('name')), isNull(points.iteration), sql`${points.seq} > ${$('seq')}`))
+    .orderBy(asc(points.seq))
+    .limit($('limit'));
+});
+
+interface Scanned {
+  readonly jobId: string;
+  readonly name: string;
+  readonly window: Window;
+  readonly upTo: number;
+}
+
+/** Reads every point of the window, and returns some thousand buckets of them. */
+async function scan(queries: Queries, of: Scanned): Promise<Bucket[]> {
+  let buckets: Bucket[] = [];
+  let perBucket = 1;
+  let open: CurvePoint[] = [];
+  for await (const page of pages(queries, of)) {
+    for (const row of page) {
+      const point = curvePointOf(row);
+      if (point.seq > of.upTo || !contains(of.window, point)) continue;
+      open.push(point);
+      if (open.length < perBucket) continue;
+      buckets.push(bucketOf(open));
+      open = [];
+    }
+    if (buckets.length > MOST_HELD) {
+      buckets = Array.from({ length: Math.ceil(buckets.length / MERGED) }, (_, i) =>
+        mergeBuckets(buckets.slice(i * MERGED, (i + 1) * MERGED)),
+      );
+      perBucket *= MERGED;
+    }
+    await turn();
+  }
+  return open.length > 0 ? [...buckets, bucketOf(open)] : buckets;
+}
+
+/** The points of a metric by iteration, then those without one. */
+async function* pages(queries: Queries, { jobId, name, window }: Scanned): AsyncGenerator<readonly MetricPointRow[]> {
+  const from = { jobId, name, limit: PAGE };
+  const isByIteration = window.axis === byIteration;
+  let last = { iteration: (isByIteration ? wholeUp(window.from) : null) ?? Number.MIN_SAFE_INTEGER, stepNumber: -1, attempt: -1 };
+  for (;;) {
+    const page = await queries.run(pointsByIteration, { ...from, ...last });
+    yield page;
+    const end = page.at(-1);
+    if (!end || end.iteration === null || page.length < PAGE) break;
+    if (isByIteration && window.to !== null && end.iteration > window.to) return;
+    last = { ...end, iteration: end.iteration };
+  }
+  if (isByIteration && window.to !== null) return;
+  for (let seq = 0; ; ) {
+    const page = await queries.run(pointsWithoutIteration, { ...from, seq });
+    yield page;
+    const end = page.at(-1);
+    if (!end || page.length < PAGE) return;
+    seq = end.seq;
+  }
+}
+
+/** The first whole number from here on, as a column can have it. */
+const wholeUp = (from: number | null): number | null =>
+  from === null ? null : Math.max(Number.MIN_SAFE_INTEGER, Math.min(Math.ceil(from), Number.MAX_SAFE_INTEGER));
+
+export const curvePointOf = ({ seq, value, iteration, at, stepNumber, attempt }: MetricPointRow): CurvePoint => ({
+  seq,
+  value,
+  iteration,
+  at: at.getTime(),
+  stepNumber,
+  attempt,
+});
