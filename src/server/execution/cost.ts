@@ -5,6 +5,7 @@
  *     an object with an id              1
  *     each entry of a list              1, whether under `nodes`, `edges` or both
  *     a page of a list                  1, plus the cost of an entry, `first` times
+ *     a list of curves                  1, plus the cost of its points, for each name or job
  *     a text of a file, a log's tail    1 for each 8 KB of `maxBytes`, for each hundred `lines`
  *     a search of a log                 1,024 more, for the 8 MiB that it may read
  *     a mutation                        1
