@@ -160,6 +160,7 @@ export async function guardWorld(seed: Seed): Promise<GuardedWorld> {
   ];
   const args = {
     'Query.application': `id: "${others.application.id}"`,
+    'Query.compareMetric': `name: "loss", jobIds: ["${own.job.id}"]`,
     'Query.device': `id: "${device.device.id}"`,
     'Query.experiment': `id: "${experiment.id}"`,
     'Query.fragment': `id: "${await training.modelOfProject('another')}"`,

@@ -38,7 +38,7 @@ export const cursorOfJob = (cursor: string | null | undefined, jobId: string): s
  */
 export async function decodeJointCursor(domain: Domain, cursor: string | null | undefined, jobIds: readonly string[]): Promise<Positions> {
   const parts = cursor === null || cursor === undefined ? null : partsOf(cursor);
-  if (parts && !jobIds.some((jobId) => parts.has(jobId))) throw badRequest.foreignStreamCursor();
+  if (parts && !jobIds.some((jobId) => parts.has(jobId))) throw badRequest.foreignStreamCursor('after');
   const positions = new Map<string, number>();
   for (const jobId of jobIds) positions.set(jobId, await decodeCursor(domain, parts?.get(jobId), { kind: 'metric', jobId }));
   return positions;
