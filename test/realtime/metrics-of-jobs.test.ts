@@ -1,4 +1,4 @@
-/** The metrics of several jobs in one stream, from the curves on, without loss or repetition (P7). */
+/** The metrics of several jobs in one stream, from their curves on, without loss (P7). */
 import { beforeEach, expect, test } from 'vitest';
 import { completeStep } from '../../src/domain/claims/outcomes.ts';
 import { reportMetrics } from '../../src/domain/claims/progress.ts';
@@ -46,7 +46,7 @@ describeOnGround('The metrics of several jobs', (on) => {
     return value;
   }
   const shown = ({ state, rows }: Frame<MetricPointRow>) => [state, ...rows.map(({ jobId, value }) => `${ids.indexOf(jobId)}:${value}`)];
-  /** Reads to the end, and resumes from the last cursor after as many frames as `patience` returns. */
+  /** Reads to the end. Resumes from the last cursor after as many frames as `patience` returns. */
   async function readAll(after: string | null, patience: () => number): Promise<Map<string, number[]>> {
     const values = new Map<string, number[]>(ids.map((id) => [id, []]));
     for (let cursor = after; ; ) {
