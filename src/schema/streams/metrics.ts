@@ -77,7 +77,7 @@ export async function newestMetrics(context: Context, jobId: string, names?: rea
   return [...latest.values()].sort(byName);
 }
 
-export const namesArg = builder.args((t) => ({
+const namesArg = builder.args((t) => ({
   names: t.stringList({ description: 'Only the metrics with these names. Unknown names are ignored. Default: all.' }),
 }));
 

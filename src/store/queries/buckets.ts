@@ -46,7 +46,7 @@ const byValue = (a: CurvePoint, b: CurvePoint): number => a.value - b.value;
 const orders = [byIteration.compare, byTime.compare, byValue];
 
 /** The points that a drawing of these points must not lose, in the order of their reports. */
-export function keepers(points: readonly CurvePoint[]): CurvePoint[] {
+function keepers(points: readonly CurvePoint[]): CurvePoint[] {
   const kept = new Set<CurvePoint>();
   for (const order of orders) {
     const [first, last] = ends(points, order);
@@ -85,17 +85,6 @@ export interface Window {
 export const contains = ({ axis, from, to }: Window, point: CurvePoint): boolean =>
   (from === null || axis.x(point) >= from) && (to === null || axis.x(point) <= to);
 
-/** How much of a bucket is in a window. */
-export function share({ axis, from, to }: Window, { points }: Bucket): 'none' | 'some' | 'all' {
-  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const point of points) {
-    low = Math.min(low, axis.x(point));
-    high = Math.max(high, axis.x(point));
-  }
-  if (points.length === 0 || (to !== null && low > to) || (from !== null && high < from)) return 'none';
-  return (from === null || low >= from) && (to === null || high <= to) ? 'all' : 'some';
-}
-
 /** A curve as it is drawn, and what its points stand for. */
 export interface Drawn {
   readonly points: readonly CurvePoint[];
@@ -108,7 +97,7 @@ export interface Drawn {
 const POINTS_OF_GROUP = 4;
 
 /** The number of buckets that a drawing of so many points needs. */
-export const bucketsFor = (most: number): number => Math.max(1, Math.floor(most / POINTS_OF_GROUP));
+const bucketsFor = (most: number): number => Math.max(1, Math.floor(most / POINTS_OF_GROUP));
 
 /**
  * Draws a curve as at most `most` of its points, in the order of the axis. Neighbouring buckets

@@ -138,7 +138,7 @@ async function* pages(queries: Queries, { jobId, name, window }: Scanned): Async
 const wholeUp = (from: number | null): number | null =>
   from === null ? null : Math.max(Number.MIN_SAFE_INTEGER, Math.min(Math.ceil(from), Number.MAX_SAFE_INTEGER));
 
-export const curvePointOf = ({ seq, value, iteration, at, stepNumber, attempt }: MetricPointRow): CurvePoint => ({
+const curvePointOf = ({ seq, value, iteration, at, stepNumber, attempt }: MetricPointRow): CurvePoint => ({
   seq,
   value,
   iteration,
