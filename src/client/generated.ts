@@ -401,6 +401,8 @@ export type EventType =
   | 'FRAGMENT_READY'
   /** A job was created: JobCreatedEvent. */
   | 'JOB_CREATED'
+  /** A job was deleted: JobDeletion, in the events of all jobs. */
+  | 'JOB_DELETED'
   /** The status of a job changed: JobStatusChangedEvent. */
   | 'JOB_STATUS_CHANGED'
   /** A job's own fields changed: JobUpdatedEvent. */

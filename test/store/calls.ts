@@ -10,7 +10,15 @@ import { removeJobLabels, removeJobs, saveJobFields, takeJobItems } from '../../
 import { keepModelsOfJobs } from '../../src/store/changes/models.ts';
 import { removeProject, saveProjectFields } from '../../src/store/changes/projects.ts';
 import { allReservations, stepsOnDevices } from '../../src/store/changes/reservations.ts';
-import { lockStream, removeLeft, removeOldest, shortenLog, takeTurn, thinStream } from '../../src/store/changes/retention.ts';
+import {
+  lockStream,
+  removeDeletions,
+  removeLeft,
+  removeOldest,
+  shortenLog,
+  takeTurn,
+  thinStream,
+} from '../../src/store/changes/retention.ts';
 import { countApplications, listApplications } from '../../src/store/queries/applications.ts';
 import { type AuditEntriesOf, countAuditEntries, listAuditEntries } from '../../src/store/queries/audit.ts';
 import { type ClaimableFilter, countClaimable, listClaimable } from '../../src/store/queries/claimable.ts';
@@ -163,14 +171,15 @@ const changes: readonly Call[] = [
     name: `removeLeft ${kind}`,
     run: async (tx: Tx) => removeLeft(tx, await aStream(tx, kind), 10),
   })),
+  { name: 'removeDeletions', run: (tx) => removeDeletions(tx, at, 10) },
   { name: 'shortenLog', run: async (tx) => shortenLog(tx, await aStream(tx, 'log'), { bytes: 0, limit: 10 }) },
   {
     name: 'thinStream',
     run: async (tx) => thinStream(tx, { ...(await aStream(tx, 'metric')), kind: 'metric' }, [{ seq: 1, stepNumber: 1, name: 'a' }], 1),
   },
   { name: 'saveProjectFields', run: (tx) => saveProjectFields(tx, projectId, { updatedAt: at }) },
-  { name: 'removeJobs', run: (tx) => removeJobs(tx, [jobId]) },
-  { name: 'removeProject', run: (tx) => removeProject(tx, projectId) },
+  { name: 'removeJobs', run: (tx) => removeJobs(tx, [jobId], { now: at, actor: 'a' }) },
+  { name: 'removeProject', run: (tx) => removeProject(tx, projectId, { now: at, actor: 'a' }) },
 ];
 
 const reads: readonly Call[] = [

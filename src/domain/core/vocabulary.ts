@@ -62,6 +62,7 @@ export const eventTypes = [
   'FRAGMENT_READY',
   'JOB_UPDATED',
   'ROUND_CHANGED',
+  'JOB_DELETED',
 ] as const;
 export type EventType = (typeof eventTypes)[number];
 

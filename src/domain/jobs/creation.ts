@@ -185,7 +185,7 @@ async function makeJob(
   await insertRows(
     tx,
     insertJobLabel,
-    job.labels.map(({ key, value }) => ({ jobId: job.id, key, value })),
+    job.labels.map(({ key, value }) => ({ jobId: job.id, projectId: job.projectId, key, value })),
   );
   await insertRows(
     tx,

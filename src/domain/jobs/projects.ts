@@ -133,7 +133,7 @@ export async function deleteProject(
     const { tx } = change;
     const [unfinished] = await tx.run(unfinishedJob, { projectId });
     if (unfinished) throw wrongState.hasJob(unfinished);
-    const { fragmentIds, keyIds } = await removeProject(tx, projectId);
+    const { fragmentIds, keyIds } = await removeProject(tx, projectId, change);
     for (const keyId of keyIds) tx.touch(topics.key(keyId));
     await audit(change, 'PROJECT_DELETED', subjectOf(project));
     return fragmentIds;

@@ -68,7 +68,7 @@ export async function updateJob(domain: Domain, principal: Principal, input: Upd
       if (changed.length === 0) return { job };
       const updated = { ...job, ...fields, updatedAt: later(change.now, job.updatedAt) };
       await saveJobFields(change.tx, job.id, { ...fields, updatedAt: updated.updatedAt });
-      if (fields.labels) await replaceLabels(change, job.id, fields.labels);
+      if (fields.labels) await replaceLabels(change, job, fields.labels);
       if (items) await replaceItems(change, job.id, items);
       if (fields.priority !== undefined) {
         await change.tx.run(setPriorityOfSteps, { jobId: job.id, priority: fields.priority });
@@ -97,12 +97,12 @@ function checkUpdate(
   return { items, configured: { settings, settingsWarnings, settingsSources } };
 }
 
-async function replaceLabels({ tx }: Change, jobId: string, labels: readonly Label[]): Promise<void> {
+async function replaceLabels({ tx }: Change, { id: jobId, projectId }: JobRow, labels: readonly Label[]): Promise<void> {
   await removeJobLabels(tx, jobId);
   await insertRows(
     tx,
     insertJobLabel,
-    labels.map(({ key, value }) => ({ jobId, key, value })),
+    labels.map(({ key, value }) => ({ jobId, projectId, key, value })),
   );
 }
 
@@ -181,7 +181,7 @@ export async function deleteJob(domain: Domain, principal: Principal, { jobId }:
       { type: 'JOB', id: jobId, name: job.name, projectId: job.projectId },
       { status: { from: job.status } },
     );
-    return removeJobs(change.tx, [jobId]);
+    return removeJobs(change.tx, [jobId], change);
   });
   await removeFiles(domain, files);
   return { deletedJobId: jobId };

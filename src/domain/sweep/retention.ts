@@ -6,14 +6,14 @@
  * Deleted entries are counted, so that a reader learns how many it missed (P8).
  *
  * The streams of deleted jobs are deleted as well (`removeJobs`). They are not counted, since
- * nobody can read them.
+ * nobody can read them. The event that tells of a deletion is kept as long as those of ended jobs.
  *
  * Before that, logs of earlier versions get their line numbers (domain/logs/numbering.ts).
  *
  * The work is done in small steps with pauses. Each step is a write of its own and may be the last:
  * after a restart there is nothing to resume.
  */
-import { lockStream, removeLeft, removeOldest, shortenLog, takeTurn, thinStream } from '../../store/changes/retention.ts';
+import { lockStream, removeDeletions, removeLeft, removeOldest, shortenLog, takeTurn, thinStream } from '../../store/changes/retention.ts';
 import { deletedStreams, endedJobsAfter, openJobsAfter, streamsOfJobs } from '../../store/queries/retention.ts';
 import { metricPointsAfter, telemetrySamplesAfter } from '../../store/queries/streams.ts';
 import type { StreamRow } from '../../store/schema/tables.ts';
@@ -96,7 +96,7 @@ export async function removeDeleted(domain: Domain, pause: Pause): Promise<void>
   const step: Step = async (tx, stream) => (await removeLeft(tx, stream, AT_ONCE[stream.kind])) === AT_ONCE[stream.kind];
   for (;;) {
     const streams = await domain.store.read.run(deletedStreams, { limit: JOBS_AT_ONCE });
-    for (const stream of streams) if (!(await repeat(domain, stream, step, pause))) return;
+    for (const stream of streams) if (!(await repeatOn(domain, stream, step, pause))) return;
     if (streams.length < JOBS_AT_ONCE) return;
   }
 }
@@ -119,7 +119,7 @@ export async function applyRetention(domain: Domain, rules: RetentionRules, { pa
         // Lines can be counted only as long as they are there.
         if (isUnnumbered(stream)) await numberLog(domain, stream.jobId, (tookMs) => pause(pauseAfter(tookMs)));
         const step = await stepFor(domain, rules, stream, ends.get(stream.jobId) ?? null);
-        if (step && !(await repeat(domain, stream, step, pause))) return;
+        if (step && !(await repeatOn(domain, stream, step, pause))) return;
       }
       const last = jobs.at(-1);
       if (!last || jobs.length < JOBS_AT_ONCE) break;
@@ -127,6 +127,9 @@ export async function applyRetention(domain: Domain, rules: RetentionRules, { pa
       await pause(SHORTEST_PAUSE_MS);
     }
   }
+  if (which === 'open' || rules.eventDays === null) return;
+  const before = domain.clockGuard.longAgo(rules.eventDays * DAY_MS);
+  await repeat(domain, async (tx) => (await removeDeletions(tx, before, AT_ONCE.event)) === AT_ONCE.event, pause);
 }
 
 /** Deletes a little from a locked stream. Returns whether there may be more. */
@@ -196,14 +199,22 @@ async function thinSome(
   return isCut;
 }
 
+/** Repeats a step on a locked stream: see `repeat`. */
+function repeatOn(domain: Domain, { jobId, kind }: StreamRow, step: Step, pause: Pause): Promise<boolean> {
+  const onStream = async (tx: Tx) => {
+    const [stream] = await tx.run(lockStream, { jobId, kind });
+    return stream !== undefined && (await step(tx, stream));
+  };
+  return repeat(domain, onStream, pause);
+}
+
 /** Repeats a step until nothing is left. Returns false if another gateway is doing the same. */
-async function repeat({ store, clock }: Domain, { jobId, kind }: StreamRow, step: Step, pause: Pause): Promise<boolean> {
+async function repeat({ store, clock }: Domain, step: (tx: Tx) => Promise<boolean>, pause: Pause): Promise<boolean> {
   for (;;) {
     const startedAt = clock.elapsed();
     const outcome = await store.write(async (tx) => {
       if (!(await takeTurn(tx))) return 'taken';
-      const [stream] = await tx.run(lockStream, { jobId, kind });
-      return stream && (await step(tx, stream)) ? 'more' : 'done';
+      return (await step(tx)) ? 'more' : 'done';
     });
     await pause(pauseAfter(clock.elapsed() - startedAt));
     if (outcome !== 'more') return outcome === 'done';

@@ -190,6 +190,7 @@ export const EventType = describeEnum<EventTypeWord>('EventType', 'The types of 
   FRAGMENT_READY: 'A file of a job was fully uploaded: FragmentReadyEvent.',
   JOB_UPDATED: "A job's own fields changed: JobUpdatedEvent.",
   ROUND_CHANGED: 'A round of a federated job changed its status: RoundChangedEvent.',
+  JOB_DELETED: 'A job was deleted: JobDeletion, in the events of all jobs.',
 });
 
 export const DeviceSelectionStrategy = describeEnum<DeviceSelectionStrategyWord>(

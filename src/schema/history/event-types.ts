@@ -10,15 +10,20 @@ import type { EventRow, FragmentRow } from '../../store/schema/tables.ts';
 import { builder } from '../core/builder.ts';
 import type { Context } from '../core/context.ts';
 import { JobStatus, RoundStatus, StatusReason, StepStatus } from '../core/enums.ts';
-import { Fragment, Job, Step } from '../core/nouns.ts';
+import { Fragment, Job, Project, Step } from '../core/nouns.ts';
 import { SOME } from '../core/sizes.ts';
 import { Round, roundOf } from '../federation/rounds.ts';
 import { fragmentById } from '../files/fragments.ts';
 import { jobOf, jobWith } from '../jobs/jobs.ts';
+import { shownProject } from '../projects.ts';
 import { stepOf, stepsOfJob } from '../steps/steps.ts';
+
+/** The deletion of a job is shown apart (JobDeletion): every event has its job. */
+type ShownType = Exclude<EventType, 'JOB_DELETED'>;
 
 /** An event in one of its two streams: the events of its job, or the feed across jobs. */
 export interface ShownEvent extends EventRow {
+  readonly type: ShownType;
   readonly fragment: FragmentRow | null;
   readonly isOfFeed: boolean;
 }
@@ -29,13 +34,14 @@ export interface ShownEvent extends EventRow {
  */
 export async function eventsOf(context: Context, rows: readonly EventRow[], isOfFeed: boolean): Promise<ShownEvent[]> {
   const events = await Promise.all(
-    rows.map(async (row): Promise<ShownEvent | null> => {
+    rows.map(async ({ type, ...row }): Promise<ShownEvent | null> => {
+      if (type === 'JOB_DELETED') return null;
       const [job, fragment] = await Promise.all([
         jobWith(context, row.jobId, 'id'),
         row.fragmentId === null ? null : fragmentById.load(context, row.fragmentId),
       ]);
-      if (!job || (row.type === 'FRAGMENT_READY' && !fragment)) return null;
-      return { ...row, fragment, isOfFeed };
+      if (!job || (type === 'FRAGMENT_READY' && !fragment)) return null;
+      return { ...row, type, fragment, isOfFeed };
     }),
   );
   return events.filter((event) => event !== null);
@@ -49,7 +55,7 @@ const typeNames = {
   FRAGMENT_READY: 'FragmentReadyEvent',
   JOB_UPDATED: 'JobUpdatedEvent',
   ROUND_CHANGED: 'RoundChangedEvent',
-} as const satisfies Record<EventType, string>;
+} as const satisfies Record<ShownType, string>;
 
 export const Event = builder.interfaceRef<ShownEvent>('Event').implement({
   description: 'A change of a job, its steps, files or rounds. Events are stored in commit order.',
@@ -170,3 +176,29 @@ builder.objectRef<ShownEvent>(typeNames.ROUND_CHANGED).implement({
     to: t.field({ type: RoundStatus, description: 'The new status.', resolve: ({ to }) => to as RoundStatusWord }),
   }),
 });
+
+export const JobDeletion = builder.objectRef<EventRow>('JobDeletion').implement({
+  description:
+    'A job was deleted. This is all that is kept of it, as long as events of ended jobs are. It is no Event, because an Event has ' +
+    'its job.',
+  fields: (t) => ({
+    cursor: t.field({
+      type: 'Cursor',
+      description: 'Its position in the events of all jobs. Pass it as `after` to continue from there.',
+      resolve: ({ position }, _, { domain }) => encodeCursor(domain, { ...feed, seq: position }),
+    }),
+    at: t.expose('at', { type: 'DateTime', description: 'When it was deleted.' }),
+    actor: t.exposeString('actor', { description: 'Who deleted it: the name of a key.' }),
+    jobId: t.exposeID('jobId', { description: 'Its former id.' }),
+    name: t.exposeString('description', { description: 'Its name.' }),
+    projectId: t.exposeID('projectId', { description: 'The id of the project that owned it.' }),
+    project: t.field({
+      type: Project,
+      nullable: true,
+      description: 'The project that owned it. Null: the project was deleted too.',
+      resolve: ({ projectId }, _, context, info) => shownProject(context, projectId, info),
+    }),
+  }),
+});
+
+export const deletionsIn = (rows: readonly EventRow[]): EventRow[] => rows.filter(({ type }) => type === 'JOB_DELETED');

@@ -16,7 +16,7 @@ import { missedText, pageOf, type StreamPage, streamArgs } from '../core/pages.t
 import { A_FRAME, IN_ITS_PAGE } from '../core/sizes.ts';
 import { jobWith, watchedJob } from '../jobs/jobs.ts';
 import { seesProject } from '../projects.ts';
-import { Event, eventsOf, type ShownEvent } from './event-types.ts';
+import { deletionsIn, Event, eventsOf, JobDeletion, type ShownEvent } from './event-types.ts';
 
 const EventFilter = builder.inputType('EventFilter', {
   description: 'Selects events that meet every given condition. A field that is left out or null is no condition.',
@@ -28,10 +28,19 @@ const EventFilter = builder.inputType('EventFilter', {
 });
 type Filter = typeof EventFilter.$inferInput;
 
-const EventPage = builder.objectRef<StreamPage<ShownEvent>>('EventPage').implement({
+interface PageOfEvents extends StreamPage<ShownEvent> {
+  readonly deletions: readonly EventRow[];
+}
+
+const EventPage = builder.objectRef<PageOfEvents>('EventPage').implement({
   description: 'A range of events.',
   fields: (t) => ({
     events: t.expose('rows', { type: [Event], size: IN_ITS_PAGE, description: 'The events, in commit order.' }),
+    deletions: t.expose('deletions', {
+      type: [JobDeletion],
+      size: IN_ITS_PAGE,
+      description: 'The deletions of jobs in the same range, in commit order. Always empty for the events of one job.',
+    }),
     endCursor: t.expose('endCursor', {
       type: 'Cursor',
       nullable: true,
@@ -49,7 +58,7 @@ async function pageOfJob(context: Context, jobId: string, args: PageArgs, types:
   const page = await pageOf(context, { kind: 'event', jobId }, args, (after, portion) =>
     readRange(read, { kind: 'event', jobId }, after, () => readEventsOfTypes(read, { jobId, after, types: types ?? null }, portion)),
   );
-  return { ...page, rows: await eventsOf(context, page.rows, false) };
+  return { ...page, rows: await eventsOf(context, page.rows, false), deletions: [] };
 }
 
 /** A page of the events of all jobs that the caller may see, or of one project. */
@@ -57,7 +66,7 @@ async function pageOfFeed(context: Context, args: PageArgs, projectId: string | 
   const page = await pageOf(context, feed, args, (after, portion) =>
     readFeedRange(context.read, { after, projectId, types: types ?? null }, portion),
   );
-  return { ...page, rows: await eventsOf(context, page.rows, true) };
+  return { ...page, rows: await eventsOf(context, page.rows, true), deletions: deletionsIn(page.rows) };
 }
 
 /**
@@ -69,8 +78,10 @@ const unseen: StreamName = { kind: 'event', jobId: 'unseen' };
  * An empty page, for callers that may see none of a stream. It refuses foreign cursors as any
  * stream does.
  */
-const nothing = (context: Context, stream: StreamName, args: PageArgs): Promise<StreamPage<ShownEvent>> =>
-  pageOf<ShownEvent>(context, stream, args, async (after) => ({ rows: [], upTo: after, hasMore: false, missed: 0 }));
+const nothing = async (context: Context, stream: StreamName, args: PageArgs): Promise<PageOfEvents> => ({
+  ...(await pageOf<ShownEvent>(context, stream, args, async (after) => ({ rows: [], upTo: after, hasMore: false, missed: 0 }))),
+  deletions: [],
+});
 
 /** The one job that the filter or the key restricts events to. Null: the feed across jobs. */
 const oneJob = (context: Context, filter: Filter | null | undefined): string | null => filter?.jobId ?? scopeOf(viewerOf(context)).jobId;
@@ -108,12 +119,20 @@ builder.queryField('events', (t) =>
 
 interface FrameOfEvents extends FrameHead {
   readonly events: readonly ShownEvent[];
+  readonly deletions: readonly EventRow[];
 }
 
 const EventFrame = builder.objectRef<FrameOfEvents>('EventFrame').implement({
   description: 'New events, in commit order.',
   interfaces: [StreamFrame],
-  fields: (t) => ({ events: t.expose('events', { type: [Event], size: A_FRAME, description: 'The new entries. May be empty.' }) }),
+  fields: (t) => ({
+    events: t.expose('events', { type: [Event], size: A_FRAME, description: 'The new entries. May be empty.' }),
+    deletions: t.expose('deletions', {
+      type: [JobDeletion],
+      size: A_FRAME,
+      description: 'The jobs deleted since the frame before, in commit order. Always empty for the events of one job.',
+    }),
+  }),
 });
 
 builder.subscriptionField('events', (t) =>
@@ -145,6 +164,7 @@ builder.subscriptionField('events', (t) =>
       state,
       missed,
       events: await eventsOf(context, rows, oneJob(context, filter) === null),
+      deletions: deletionsIn(rows),
     }),
   }),
 );

@@ -3,9 +3,10 @@ import { and, asc, eq, inArray, isNotNull, isNull, lte } from 'drizzle-orm';
 import { type JobStatus, unfinishedJobStatuses } from '../../domain/core/lifecycle.ts';
 import { isOneOf, isWord } from '../schema/columns.ts';
 import type { JobItemRow, JobRow } from '../schema/tables.ts';
-import { insertOf } from '../statements/inserts.ts';
-import { type Placeholder, statement, type Tx } from '../store.ts';
+import { emptyRow, insertOf, insertRows } from '../statements/inserts.ts';
+import { feedTopic, type Placeholder, statement, type Tx } from '../store.ts';
 import { keepModelsOfJobs } from './models.ts';
+import { insertEvent } from './streams.ts';
 
 export const insertJob = insertOf('jobs');
 export const insertJobLabel = insertOf('jobLabels');
@@ -90,23 +91,40 @@ export const unfinishedJob = statement('unfinished job', (db, t, $: Placeholder<
     .limit(1),
 );
 
+/** Who deletes jobs, and when. */
+export interface Deletion {
+  readonly now: Date;
+  readonly actor: string;
+}
+
 /**
  * Deletes jobs and what belongs to them. Returns the ids of their fragments, whose files are to be
- * removed as well.
+ * removed as well. The feed across jobs keeps one event of each: that it was deleted.
  *
  * Log, points and samples are deleted later, a little at a time (`removeLeft`): there may be many
  * of them, and deleting them here would hold the writer for long. Without the job nobody can read
  * them.
  */
-export async function removeJobs(tx: Tx, jobIds: readonly string[]): Promise<string[]> {
+export async function removeJobs(tx: Tx, jobIds: readonly string[], { now, actor }: Deletion): Promise<string[]> {
   const { t, db } = tx;
   await keepModelsOfJobs(tx, jobIds);
+  const deleted = await db
+    .select({ jobId: t.jobs.id, projectId: t.jobs.projectId, description: t.jobs.name, last: t.streams.last })
+    .from(t.jobs)
+    .innerJoin(t.streams, and(eq(t.streams.jobId, t.jobs.id), isWord(t.streams.kind, 'event')))
+    .where(inArray(t.jobs.id, jobIds));
   // Before the streams: the same lock order as at the end of an upload.
   const files = await db.delete(t.fragments).where(inArray(t.fragments.jobId, jobIds)).returning({ id: t.fragments.id });
   await db.delete(t.events).where(inArray(t.events.jobId, jobIds));
   await db.delete(t.streams).where(and(inArray(t.streams.jobId, jobIds), isWord(t.streams.kind, 'event')));
   await db.update(t.streams).set({ isDeleted: true }).where(inArray(t.streams.jobId, jobIds));
   await db.delete(t.jobs).where(inArray(t.jobs.id, jobIds));
+  await insertRows(
+    tx,
+    insertEvent,
+    deleted.map(({ last, ...job }) => ({ ...emptyRow(t, 'events'), ...job, seq: last + 1, type: 'JOB_DELETED', at: now, actor })),
+  );
+  tx.touch(feedTopic);
   return files.map(({ id }) => id);
 }
 

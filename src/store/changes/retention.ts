@@ -2,9 +2,10 @@
  * Deletes entries that are past retention: a little at a time, in one transaction with the count of
  * deleted entries. So a concurrent reader finds each entry, or finds it counted.
  */
-import { and, asc, eq, gt, inArray, lte, type SQL, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, inArray, lt, lte, type SQL, sql } from 'drizzle-orm';
 import type { StreamKind } from '../../domain/core/vocabulary.ts';
 import { addToRuns, blockOf, lengthOf } from '../queries/gaps.ts';
+import { isWord } from '../schema/columns.ts';
 import { feedOfAllJobs } from '../schema/streams.ts';
 import type { StreamRow, Tables } from '../schema/tables.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
@@ -85,6 +86,20 @@ export async function removeLeft({ t, db }: Tx, { jobId, kind }: StreamRow, limi
   const upTo = oldest.at(-1)?.seq;
   if (upTo !== undefined) await db.delete(table).where(and(eq(table.jobId, jobId), lte(table.seq, upTo)));
   if (oldest.length < limit) await db.delete(t.streams).where(and(eq(t.streams.jobId, jobId), eq(t.streams.kind, kind)));
+  return oldest.length;
+}
+
+/**
+ * Deletes events of deleted jobs that are older than this time, at most `limit`. Returns how many.
+ */
+export async function removeDeletions(tx: Tx, before: Date, limit: number): Promise<number> {
+  const { events } = tx.t;
+  // On PostgreSQL, an event that has no position in the feed yet is not deleted.
+  const isPast = and(isWord(events.type, 'JOB_DELETED'), lt(events.at, before), gt(events.position, 0));
+  const oldest = await tx.db.select().from(events).where(isPast).orderBy(asc(events.at)).limit(limit);
+  await countEvents(tx, oldest);
+  const ids = oldest.map(({ jobId }) => jobId);
+  if (ids.length > 0) await tx.db.delete(events).where(and(inArray(events.jobId, ids), isWord(events.type, 'JOB_DELETED')));
   return oldest.length;
 }
 

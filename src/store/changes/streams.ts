@@ -59,7 +59,7 @@ function firstOf([row]: readonly { readonly last: number }[], count: number): nu
   return row.last - count + 1;
 }
 
-export const insertEvent = insertOf<'events', 'position'>('events', { arrival: 'position' });
+export const insertEvent = insertOf<'events', 'position'>('events', { arrival: 'position', ...inSizes });
 export const insertMetricPoints = insertOf('metricPoints', inSizes);
 export const insertTelemetrySamples = insertOf('telemetrySamples', inSizes);
 export const insertLogChunks = insertOf('logChunks', inSizes);

@@ -98,6 +98,10 @@ export function jobTables(kit: Kit, { projects }: ProjectTables) {
       index('jobs_experiment').on(t.experimentId, t.id).where(sql`${t.experimentId} is not null`),
       index('jobs_start_model').on(t.startModelId).where(sql`${t.startModelId} is not null`),
       index('jobs_application').on(t.applicationId, t.id).where(sql`${t.applicationId} is not null`),
+      index('jobs_device').on(t.deviceId, t.id).where(sql`${t.deviceId} is not null`),
+      index('jobs_started').on(t.startedAt, t.id).where(sql`${t.startedAt} is not null`),
+      index('jobs_finished').on(t.finishedAt, t.id).where(sql`${t.finishedAt} is not null`),
+      index('jobs_duration').on(sql`(${t.finishedAt} - ${t.startedAt})`, t.id).where(sql`${t.finishedAt} - ${t.startedAt} is not null`),
       // Serves the runs of retention over unfinished jobs.
       index('jobs_open').on(t.id).where(sql`${t.finishedAt} is null`),
       index('jobs_deadline').on(t.deadlineAt).where(sql`${t.deadlineAt} is not null`),
@@ -106,17 +110,26 @@ export function jobTables(kit: Kit, { projects }: ProjectTables) {
     ],
   );
 
-  /** For the filter of lists. The labels that are shown are the copy on the row itself. */
+  /**
+   * For the filter of lists and for completion. The labels that are shown are the copy on the row
+   * of the job.
+   */
   const jobLabels = table(
     'job_labels',
     {
       jobId: text()
         .notNull()
         .references(() => jobs.id, cascade),
+      /** A copy of the job's. */
+      projectId: text().notNull().default(''),
       key: text().notNull(),
       value: text().notNull(),
     },
-    (t) => [primaryKey({ columns: [t.jobId, t.key] }), index('job_labels_value').on(t.key, t.value, t.jobId)],
+    (t) => [
+      primaryKey({ columns: [t.jobId, t.key] }),
+      index('job_labels_value').on(t.key, t.value, t.jobId),
+      index('job_labels_project').on(t.projectId, t.key, t.value),
+    ],
   );
 
   const jobItems = table(

@@ -6,7 +6,7 @@
 import { sql } from 'drizzle-orm';
 import { type StatusReason, statusReasons } from '../../domain/core/lifecycle.ts';
 import { eventTypes, logStreams, streamKinds } from '../../domain/core/vocabulary.ts';
-import { isOneOf, type Kit } from './columns.ts';
+import { isOneOf, isWord, type Kit } from './columns.ts';
 import type { JobTables } from './jobs.ts';
 
 export function streamTables(kit: Kit, { jobs }: JobTables) {
@@ -80,6 +80,7 @@ export function streamTables(kit: Kit, { jobs }: JobTables) {
       to: text().$type<string | null>(),
       attempt: int(),
       reason: oneOf(statusReasons).$type<StatusReason>(),
+      /** For JOB_DELETED: the name of the job. */
       description: text().notNull(),
       exitCode: int(),
       /** For JOB_UPDATED: the changed fields. For STEPS_ADDED: the numbers of the steps. */
@@ -90,6 +91,8 @@ export function streamTables(kit: Kit, { jobs }: JobTables) {
       unique('events_position').on(t.position),
       index('events_project').on(t.projectId, t.position),
       index('events_step').on(t.stepId, t.seq).where(sql`${t.stepId} is not null`),
+      // Serves retention: the events that deleted jobs have left.
+      index('events_deleted').on(t.at).where(isWord(t.type, 'JOB_DELETED')),
       check('events_type', isOneOf(t.type, eventTypes)),
     ],
   );
@@ -130,7 +133,11 @@ export function streamTables(kit: Kit, { jobs }: JobTables) {
       /** The points of this metric of this step that retention has removed. */
       removed: long().notNull().default(0),
     },
-    (t) => [primaryKey({ columns: [t.jobId, t.stepNumber, t.name] })],
+    (t) => [
+      primaryKey({ columns: [t.jobId, t.stepNumber, t.name] }),
+      // Serves lists of jobs in the order of a metric.
+      index('latest_metrics_value').on(t.name, t.value, t.jobId),
+    ],
   );
 
   const telemetrySamples = table(

@@ -229,15 +229,20 @@ describeOnGround('A deletion', (on) => {
     expect(filesOf(files)).toHaveLength(2);
     return { ...made, files, secret };
   }
+  /** Every row but those that tell of what was done: replays, the audit trail, deletions in the feed. */
+  async function readRest(): Promise<Record<string, readonly string[]>> {
+    const { idempotencyKeys: _, auditEntries: __, ...rest } = await on().readAll();
+    return { ...rest, events: (rest.events ?? []).filter((row) => !row.includes('"type":"JOB_DELETED"')) };
+  }
   test('of a job deletes every row and every file that belongs to it', async () => {
     const ground = on();
-    const { seed, readAll } = ground;
+    const { seed } = ground;
     const kept = await fill(ground, seed.project.id);
-    const before = await readAll();
+    const before = await readRest();
     const { job, steps, secret, files } = await fill(ground, (await createProject(seed.domain, admin, { name: 'Other' })).project.id);
     expect(await deleteJob(domainOf(ground), admin, { jobId: job.id })).toEqual({ deletedJobId: job.id });
     await removeDeleted(seed.domain, async () => {});
-    const { idempotencyKeys: _, auditEntries: __, ...after } = await readAll();
+    const after = await readRest();
     for (const id of [job.id, ...steps.map(({ id }) => id), ...files]) expect(JSON.stringify(after)).not.toContain(id);
     expect(filesOf(files)).toEqual([]);
     expect(filesOf(kept.files)).toHaveLength(2);
@@ -268,7 +273,7 @@ describeOnGround('A deletion', (on) => {
     await cancelJob(seed.domain, admin, { jobId: open.id, cancelTimeoutSeconds: 0 });
     await deleteProject(domainOf(ground), admin, { projectId: project.id });
     await removeDeleted(seed.domain, async () => {});
-    const { idempotencyKeys: _, auditEntries: __, ...after } = await readAll();
+    const after = await readRest();
     for (const id of [project.id, job.id, open.id, device.id, fragment.id, ...files, ...steps.map(({ id }) => id)])
       expect(JSON.stringify(after)).not.toContain(id);
     expect(filesOf([fragment.id, ...files])).toEqual([]);

@@ -41,7 +41,8 @@ describeOnGround('The remaining stream entries of a deleted job or project', (on
     return Object.fromEntries(await Promise.all(counts));
   }
 
-  const nothingLeft = { events: 0, metricPoints: 0, telemetrySamples: 0, logChunks: 0, streams: 0 };
+  /** But for the event that tells of the deletion. */
+  const nothingLeft = { events: 1, metricPoints: 0, telemetrySamples: 0, logChunks: 0, streams: 0 };
 
   test.each([
     ['job', (job: SeededJob) => deleteJob(on().seed.domain, admin, { jobId: job.job.id })],
@@ -55,12 +56,14 @@ describeOnGround('The remaining stream entries of a deleted job or project', (on
       const feedCursor = encodeCursor(seed.domain, { ...feed, seq: 0 });
       await remove(job);
       // One transaction has not deleted everything.
-      expect(await countLeft(jobId)).toMatchObject({ events: 0, metricPoints: 1_500, logChunks: 300, telemetrySamples: 1, streams: 3 });
+      expect(await countLeft(jobId)).toMatchObject({ events: 1, metricPoints: 1_500, logChunks: 300, telemetrySamples: 1, streams: 3 });
       for (const kind of ['log', 'metric', 'telemetry', 'event'] as const)
         expect(await (await jobStream(seed.domain, wakeups, { kind, jobId })).next()).toEqual({ value: undefined, done: true });
       const stream = await feedStream(seed.domain, wakeups, admin, { filter: { projectId: seed.project.id }, after: feedCursor });
       const { value: frame } = await stream.next();
-      expect(frame?.rows.filter((row) => row.jobId === jobId)).toEqual([]);
+      expect(frame?.rows.filter((row) => row.jobId === jobId)).toMatchObject([
+        { type: 'JOB_DELETED', seq: 6, description: 'A job', actor: 'user:admin', projectId: seed.project.id },
+      ]);
       await stream.return?.();
 
       let [before, steps] = [await countLeft(jobId), 0];
