@@ -48,6 +48,8 @@ export interface Dialect {
   readonly arrival: SQL<number>;
   /** This time plus milliseconds; fractions of a millisecond are dropped. */
   later(moment: SQLWrapper, milliseconds: number | SQLWrapper): SQL;
+  /** Milliseconds as the difference of two times. */
+  span(milliseconds: SQLWrapper): SQL;
   /**
    * Waits for rows that another transaction has locked, or skips them. SQLite has one writer and
    * needs neither.

@@ -35,8 +35,9 @@ import { countExperiments, listExperiments } from '../../src/store/queries/exper
 import { countFragments, type FragmentsOf, listFragments } from '../../src/store/queries/fragments.ts';
 import { countGaps } from '../../src/store/queries/gaps.ts';
 import { readEventsOfTypes } from '../../src/store/queries/history.ts';
+import { countJobs, countJobsBy } from '../../src/store/queries/job-counts.ts';
 import { type JobFilter, jobCondition } from '../../src/store/queries/job-filter.ts';
-import { countJobs, type JobOrder, listJobs } from '../../src/store/queries/jobs.ts';
+import { inSteps, type JobOrder, listJobs } from '../../src/store/queries/job-lists.ts';
 import { type ApiKeysOf, countApiKeys, listApiKeys, saveKeyFields } from '../../src/store/queries/keys.ts';
 import { countModels, countVersions, listModels, listVersions } from '../../src/store/queries/models.ts';
 import { countProjects, listProjects } from '../../src/store/queries/projects.ts';
@@ -73,8 +74,22 @@ const jobFilters: readonly JobFilter[] = [
   { labels: [{ key: 'a', value: 'b' }] },
   { createdAfter: at },
   { createdBefore: at },
+  { deviceId: id },
+  { hasMetric: 'a' },
+  { search: 'a' },
+  { labelFilters: [{ key: 'a' }] },
 ];
-const jobOrders: readonly JobOrder['field'][] = ['CREATED_AT', 'UPDATED_AT', 'PRIORITY'];
+const jobOrders: readonly JobOrder['field'][] = [
+  'CREATED_AT',
+  'UPDATED_AT',
+  'PRIORITY',
+  'NAME',
+  'STARTED_AT',
+  'FINISHED_AT',
+  'DURATION',
+  'METRIC',
+];
+const countedBy = ['STATUS', 'TYPE', 'OWNER', 'DEVICE', 'APPLICATION', 'EXPERIMENT', 'PROJECT', 'LABEL'] as const;
 const nameOf = (filter: object) => Object.entries(filter).map(([name, value]) => (Array.isArray(value) ? `${name} ${value.length}` : name));
 const everything = { projectId: null, jobId: null };
 
@@ -82,9 +97,13 @@ const jobLists: readonly Call[] = jobFilters.flatMap((filter) => [
   { name: ['countJobs', ...nameOf(filter)].join(' '), run: (tx: Tx) => countJobs(tx, jobCondition(filter, everything)) },
   ...jobOrders.map((field) => ({
     name: ['listJobs', field, ...nameOf(filter)].join(' '),
-    run: (tx: Tx) => listJobs(tx, jobCondition(filter, everything), { field, direction: 'DESC' }, first),
+    run: (tx: Tx) => listJobs(tx, jobCondition(filter, everything), { field, direction: 'DESC', metric: 'a' }, first),
   })),
 ]);
+const jobCounts: readonly Call[] = countedBy.map((by) => ({
+  name: `countJobsBy ${by}`,
+  run: (tx: Tx) => countJobsBy(tx, [], { by, labelKey: 'a' }),
+}));
 
 const noClaimable: ClaimableFilter = { projectId: null, jobId: null, queueIds: null };
 const claimable: readonly Partial<ClaimableFilter>[] = [{}, { projectId }, { jobId }, { queueIds: ['x1', 'x2'] }];
@@ -184,6 +203,8 @@ const changes: readonly Call[] = [
 
 const reads: readonly Call[] = [
   ...jobLists,
+  ...jobCounts,
+  { name: 'inSteps', run: (tx) => inSteps(tx, []).next() },
   ...lists(claimable, noClaimable, { listClaimable: (tx, of) => listClaimable(tx, of, { after: null, limit: 10 }), countClaimable }),
   ...lists(audit, noAudit, { listAuditEntries: (tx, of) => listAuditEntries(tx, of, first), countAuditEntries }),
   ...lists(keys, allKeys, { listApiKeys: (tx, of) => listApiKeys(tx, of, first), countApiKeys }),

@@ -84,6 +84,11 @@ export const badRequest = {
   emptyEntry: (argument: string) => bad(`${argument}: an entry is empty.`),
   emptyText: (argument: string) => bad(`${argument} must not be empty.`),
   reversed: (from: number, to: number) => bad(`from must not be larger than to; got from ${from} to ${to}.`),
+  tooManyWords: (argument: string, atMost: number) => bad(`${argument}: at most ${atMost} words.`),
+  valueAndAbsent: (argument: string) => bad(`${argument}: give value or isAbsent, not both.`),
+  /** An argument that must be given exactly if another one has this value. */
+  onlyWith: (argument: string, other: string) => bad(`${argument} is for ${other} alone.`),
+  neededWith: (argument: string, other: string) => bad(`${argument} is needed with ${other}.`),
   firstAndLast: () => bad('Give first or last, not both.'),
   foreignPageCursor: () => bad('after and before: this cursor was not returned by this list. Use a cursor from its edges or pageInfo.'),
   foreignStreamCursor: (argument: 'after' | 'before') =>

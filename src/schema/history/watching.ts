@@ -74,7 +74,7 @@ builder.subscriptionFields((t) => ({
       'changes. Under load, only the newest state is sent. A job that no longer matches the filter is not sent again.',
     args: { filter: t.arg({ type: JobFilter, description: 'Selects entries. Default: all.' }) },
     subscribe: (_, { filter }, context): Promise<AsyncIterable<ShownJob>> => {
-      checkJobFilter(filter);
+      checkJobFilter(context, filter);
       return jobsChanges(context.domain, context.wakeups, viewerOf(context), filter ?? {});
     },
     resolve: (job) => job,

@@ -1,7 +1,8 @@
-import { scopeOf } from '../../domain/access/rights.ts';
+import { requireRight, scopeOf } from '../../domain/access/rights.ts';
 import { badRequest } from '../../domain/core/request-refusals.ts';
-import { jobCondition } from '../../store/queries/job-filter.ts';
-import { countJobs, jobPosition, listJobs, type JobOrder as Order, type ShownJob } from '../../store/queries/jobs.ts';
+import { countJobs } from '../../store/queries/job-counts.ts';
+import { jobCondition, wordsOf } from '../../store/queries/job-filter.ts';
+import { jobPosition, type ListedJob, listJobs, type JobOrder as Order } from '../../store/queries/job-lists.ts';
 import type { ProjectRow } from '../../store/schema/tables.ts';
 import type { Choice } from '../../store/statements/choice.ts';
 import { builder } from '../core/builder.ts';
@@ -12,8 +13,22 @@ import { describeEnum, JobInitiator, JobStatus, JobType } from '../core/enums.ts
 import { LabelInput } from '../core/labels.ts';
 import { Job, Project } from '../core/nouns.ts';
 
-/** Each label is a subquery. */
+/** Each label and each word is a subquery. */
 const MOST_LABELS = 20;
+const MOST_WORDS = 10;
+
+const LabelFilterInput = builder.inputType('LabelFilterInput', {
+  description: 'A condition on one label of a job.',
+  fields: (t) => ({
+    key: t.string({ required: true, description: 'The key of the label.' }),
+    value: t.string({ description: 'Only jobs whose label has this value. Default: any value.' }),
+    isAbsent: t.boolean({
+      required: true,
+      defaultValue: false,
+      description: 'True: only jobs without such a label. Cannot be combined with `value`.',
+    }),
+  }),
+});
 
 export const JobFilter = builder.inputType('JobFilter', {
   description:
@@ -30,16 +45,37 @@ export const JobFilter = builder.inputType('JobFilter', {
     nameContains: t.string({ description: 'Only those whose name contains this text. The letters A to Z match in either case.' }),
     owner: t.string({ description: 'Only those created by this key name: `user:alice`.' }),
     labels: t.field({ type: [LabelInput], description: `Only those with all of these labels: at most ${MOST_LABELS}.` }),
+    labelFilters: t.field({
+      type: [LabelFilterInput],
+      description: `Only those that meet all of these conditions on labels: at most ${MOST_LABELS}, together with \`labels\`.`,
+    }),
+    notStatuses: t.field({ type: [JobStatus], description: 'Only those in none of these statuses.' }),
+    deviceId: t.id({ description: 'Only those whose `device` it is: the device of the newest attempt at any of their steps.' }),
+    hasMetric: t.string({ description: 'Only those that have reported this metric.' }),
+    search: t.string({
+      description:
+        'Only those where each word of this text is part of the name, id, description, owner or a label, written `key=value`: at ' +
+        `most ${MOST_WORDS} words, separated by spaces. The letters A to Z match in either case.`,
+    }),
     createdAfter: t.field({ type: 'DateTime', description: 'Only those created after this time.' }),
     createdBefore: t.field({ type: 'DateTime', description: 'Only those created before this time.' }),
   }),
 });
 
-const JobOrderField = describeEnum<Order['field']>('JobOrderField', 'The field to order jobs by. Ties are ordered by creation time.', {
-  CREATED_AT: 'By creation time.',
-  UPDATED_AT: 'By the time of the last change. A job that changes moves within the list while you read it.',
-  PRIORITY: 'By priority.',
-});
+const JobOrderField = describeEnum<Order['field']>(
+  'JobOrderField',
+  'The field to order jobs by. Ties are ordered by creation time. Jobs without a value come last, in either direction.',
+  {
+    CREATED_AT: 'By creation time.',
+    UPDATED_AT: 'By the time of the last change. A job that changes moves within the list while you read it.',
+    PRIORITY: 'By priority.',
+    NAME: 'By name, as the database sorts texts.',
+    STARTED_AT: 'By the time when the first step was claimed.',
+    FINISHED_AT: 'By the time of the end.',
+    DURATION: 'By the time from start to end. Jobs that have not ended have none yet.',
+    METRIC: 'By the newest value of the metric that `metric` names.',
+  },
+);
 
 const OrderDirection = describeEnum<Order['direction']>('OrderDirection', 'The direction of an order.', {
   ASC: 'Ascending: the earliest or lowest first.',
@@ -51,6 +87,7 @@ const JobOrder = builder.inputType('JobOrder', {
   fields: (t) => ({
     field: t.field({ type: JobOrderField, required: true, description: 'The field to order by.' }),
     direction: t.field({ type: OrderDirection, required: true, description: 'The direction.' }),
+    metric: t.string({ description: 'For METRIC: the name of the metric.' }),
   }),
 });
 
@@ -60,19 +97,41 @@ export const newestFirst: Order = { field: 'CREATED_AT', direction: 'DESC' };
 
 type Filter = typeof JobFilter.$inferInput;
 
-/** Throws BAD_REQUEST for a filter with too many labels. */
-export function checkJobFilter(filter: Filter | null | undefined): void {
-  if ((filter?.labels?.length ?? 0) > MOST_LABELS) throw badRequest.tooManyEntries('filter.labels', MOST_LABELS);
+/** Throws BAD_REQUEST for a filter that breaks a rule, and FORBIDDEN for one that shows too much. */
+export function checkJobFilter(context: Context, filter: Filter | null | undefined): void {
+  const { labels, labelFilters, search, hasMetric, deviceId } = filter ?? {};
+  if ((labels?.length ?? 0) > MOST_LABELS) throw badRequest.tooManyEntries('filter.labels', MOST_LABELS);
+  if ((labels?.length ?? 0) + (labelFilters?.length ?? 0) > MOST_LABELS)
+    throw badRequest.tooManyEntries('filter.labelFilters', MOST_LABELS);
+  for (const [i, { value, isAbsent }] of labelFilters?.entries() ?? [])
+    if (value != null && isAbsent) throw badRequest.valueAndAbsent(`filter.labelFilters[${i}]`);
+  const words = search == null ? null : wordsOf(search);
+  if (words?.length === 0) throw badRequest.emptyText('filter.search');
+  if ((words?.length ?? 0) > MOST_WORDS) throw badRequest.tooManyWords('filter.search', MOST_WORDS);
+  if (hasMetric === '') throw badRequest.emptyText('filter.hasMetric');
+  if (deviceId != null) requireRight(viewerOf(context), 'readDevices');
 }
 
-export function jobsLike(context: Context, filter: Filter, order: Order, choice: Choice): List<ShownJob> {
-  checkJobFilter(filter);
+function orderOf(orderBy: typeof JobOrder.$inferInput | null | undefined): Order {
+  if (!orderBy) return newestFirst;
+  const { field, direction, metric } = orderBy;
+  if (field !== 'METRIC') {
+    if (metric != null) throw badRequest.onlyWith('orderBy.metric', 'METRIC');
+    return { field, direction };
+  }
+  if (metric == null) throw badRequest.neededWith('orderBy.metric', 'METRIC');
+  if (metric === '') throw badRequest.emptyText('orderBy.metric');
+  return { field, direction, metric };
+}
+
+export function jobsLike(context: Context, filter: Filter, order: Order, choice: Choice): List<ListedJob> {
+  checkJobFilter(context, filter);
   const where = jobCondition(filter, scopeOf(viewerOf(context)));
-  const { read } = context;
+  const { read, signal } = context;
   return {
     positionOf: (job) => jobPosition(order, job),
-    read: (slice) => listJobs(read, where, order, slice, choice),
-    count: () => countJobs(read, where),
+    read: (slice) => listJobs(read, where, order, slice, { choice, signal }),
+    count: () => countJobs(read, where, { signal }),
   };
 }
 
@@ -87,7 +146,7 @@ builder.queryField('jobs', (t) =>
     description: 'The jobs that this key may see.',
     args: { ...listArgs, ...pageArgs },
     resolve: (_, { filter, orderBy, ...page }, context, info) =>
-      connect(page, jobsLike(context, filter ?? {}, orderBy ?? newestFirst, chosenColumns(info))),
+      connect(page, jobsLike(context, filter ?? {}, orderOf(orderBy), chosenColumns(info))),
   }),
 );
 
@@ -101,7 +160,7 @@ builder.objectField(Project, 'jobs', (t) =>
       // A filter for another project matches no job of this one.
       const isOther = filter?.projectId != null && filter.projectId !== id;
       const own: Filter = isOther ? { ...filter, statuses: [] } : { ...filter, projectId: id };
-      return connect(page, jobsLike(context, own, orderBy ?? newestFirst, chosenColumns(info)));
+      return connect(page, jobsLike(context, own, orderOf(orderBy), chosenColumns(info)));
     },
   }),
 );

@@ -309,6 +309,7 @@ async function transact<T>(
 const dialect: Dialect = {
   arrival: sql<number>`-nextval('events_arrival')` as SQL<number>,
   later: (moment, milliseconds) => sql`${moment}::timestamptz + ${milliseconds} * interval '1 millisecond'`,
+  span: (milliseconds) => sql`${milliseconds} * interval '1 millisecond'`,
   // Cast: a select of PostgreSQL's builder has `for`. The common type is SQLite's, which does not.
   lock: (query, mode) =>
     (query as unknown as { for(strength: 'update', config: { skipLocked?: true }): typeof query }).for(

@@ -1,5 +1,5 @@
 /** The filter of job lists: the client's filter, within what its key may see. */
-import { and, eq, exists, gt, inArray, lt, type SQL, sql } from 'drizzle-orm';
+import { and, eq, exists, gt, inArray, lt, not, or, type SQL, sql } from 'drizzle-orm';
 import type { AnySQLiteColumn } from 'drizzle-orm/sqlite-core';
 import { type JobStatus, jobStatuses } from '../../domain/core/lifecycle.ts';
 import { type JobInitiator, type JobType, jobInitiators, jobTypes, type Label } from '../../domain/core/vocabulary.ts';
@@ -24,9 +24,29 @@ export interface JobFilter {
   readonly owner?: Optional<string>;
   /** Labels that the job must have, all of them. */
   readonly labels?: Optional<readonly Label[]>;
+  readonly labelFilters?: Optional<readonly LabelFilter[]>;
+  readonly notStatuses?: Optional<readonly JobStatus[]>;
+  readonly deviceId?: Optional<string>;
+  /** The name of a metric that the job has reported. */
+  readonly hasMetric?: Optional<string>;
+  /**
+   * Words, each of which must be part of the name, the description, the owner or a label
+   * (`key=value`), or be part of the id. Letters as in `nameContains`.
+   */
+  readonly search?: Optional<string>;
   readonly createdAfter?: Optional<Date>;
   readonly createdBefore?: Optional<Date>;
 }
+
+/** A condition on one label: it has this value, or any (null), or the job does not have it. */
+export interface LabelFilter {
+  readonly key: string;
+  readonly value?: Optional<string>;
+  readonly isAbsent?: Optional<boolean>;
+}
+
+/** The words of a search. */
+export const wordsOf = (search: string): string[] => [...new Set(search.split(/\s+/).filter((word) => word !== ''))];
 
 /** The scope that a principal's lists are limited to. Null does not limit. */
 export interface JobScope {
@@ -39,7 +59,8 @@ export type JobCondition = readonly Term[] | 'none';
 
 /** The condition for both the filter and the scope. */
 export function jobCondition(filter: JobFilter, scope: JobScope): JobCondition {
-  const { statuses, types, initiators } = filter;
+  const { types, initiators } = filter;
+  const statuses = statusesOf(filter);
   const isForeign = filter.projectId != null && scope.projectId !== null && filter.projectId !== scope.projectId;
   // PostgreSQL's text cannot contain NUL, so no name does.
   const texts = [
@@ -49,31 +70,41 @@ export function jobCondition(filter: JobFilter, scope: JobScope): JobCondition {
     filter.name,
     filter.nameContains,
     filter.owner,
-    ...(filter.labels ?? []).flatMap(({ key, value }) => [key, value]),
+    filter.deviceId,
+    filter.hasMetric,
+    filter.search,
+    ...[...(filter.labels ?? []), ...(filter.labelFilters ?? [])].flatMap(({ key, value }) => [key, value]),
   ];
   if (texts.some((text) => text?.includes('\0'))) return 'none';
   if (isForeign || statuses?.length === 0 || types?.length === 0 || initiators?.length === 0) return 'none';
   return [
-    equalTerm('jobId', scope.jobId, (t) => t.jobs.id),
-    equalTerm('projectId', filter.projectId ?? scope.projectId, (t) => t.jobs.projectId),
-    equalTerm('experimentId', filter.experimentId, (t) => t.jobs.experimentId),
-    equalTerm('applicationId', filter.applicationId, (t) => t.jobs.applicationId),
+    maybeEqual('jobId', scope.jobId, (t) => t.jobs.id),
+    maybeEqual('projectId', filter.projectId ?? scope.projectId, (t) => t.jobs.projectId),
+    maybeEqual('experimentId', filter.experimentId, (t) => t.jobs.experimentId),
+    maybeEqual('applicationId', filter.applicationId, (t) => t.jobs.applicationId),
     wordsTerm('status', statuses, jobStatuses, (t) => t.jobs.status),
     wordsTerm('type', types, jobTypes, (t) => t.jobs.type),
     wordsTerm('initiator', initiators, jobInitiators, (t) => t.jobs.initiator),
-    equalTerm('name', filter.name, (t) => t.jobs.name),
+    maybeEqual('name', filter.name, (t) => t.jobs.name),
     containsTerm(filter.nameContains),
-    equalTerm('owner', filter.owner, (t) => t.jobs.owner),
-    ...(filter.labels ?? []).map((label, i) => labelTerm(label, i)),
+    maybeEqual('owner', filter.owner, (t) => t.jobs.owner),
+    maybeEqual('deviceId', filter.deviceId, (t) => t.jobs.deviceId),
+    metricTerm(filter.hasMetric),
+    ...[...(filter.labels ?? []), ...(filter.labelFilters ?? [])].map((label, i) => labelTerm(label, i)),
+    ...wordsOf(filter.search ?? '').map((word, i) => searchTerm(foldAscii(word), i)),
     instantTerm('createdAfter', filter.createdAfter, gt),
     instantTerm('createdBefore', filter.createdBefore, lt),
   ].filter((term) => term !== null);
 }
 
-function equalTerm(name: string, value: Optional<string>, column: (t: Tables) => AnySQLiteColumn): Term | null {
-  if (value == null) return null;
-  return { shape: name, values: { [name]: value }, condition: (t, $) => eq(column(t), $(name)) };
-}
+export const equalTerm = (name: string, value: string, column: (t: Tables) => AnySQLiteColumn): Term => ({
+  shape: name,
+  values: { [name]: value },
+  condition: (t, $) => eq(column(t), $(name)),
+});
+
+const maybeEqual = (name: string, value: Optional<string>, column: (t: Tables) => AnySQLiteColumn): Term | null =>
+  value == null ? null : equalTerm(name, value, column);
 
 /**
  * One word becomes an equality, which an index can serve in the list's order. Several become a
@@ -87,7 +118,7 @@ function wordsTerm(
 ): Term | null {
   if (words == null) return null;
   const distinct = [...new Set(words)];
-  if (distinct.length === 1) return equalTerm(name, distinct[0], column);
+  if (distinct.length === 1) return maybeEqual(name, distinct[0], column);
   const names = known.map((_, i) => name + i);
   return {
     shape: `${name}s`,
@@ -104,24 +135,59 @@ function containsTerm(part: Optional<string>): Term | null {
   if (part == null || part === '') return null;
   return {
     shape: 'nameContains',
+    walks: true,
     values: { nameContains: foldAscii(part) },
     condition: (t, $, dialect): SQL => dialect.contains(t.jobs.name, $('nameContains')),
   };
 }
 const foldAscii = (text: string) => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 
-function labelTerm({ key, value }: Label, i: number): Term {
+function labelTerm({ key, value = null, isAbsent }: LabelFilter, i: number): Term {
   return {
-    shape: `label${i}`,
-    values: { [`key${i}`]: key, [`value${i}`]: value },
+    shape: `label${i} ${value === null ? '' : 'value'} ${isAbsent ? 'absent' : ''}`,
+    values: { [`key${i}`]: key, ...(value === null ? {} : { [`value${i}`]: value }) },
+    walks: true,
     condition(t, $) {
-      // A subquery of EXISTS: its columns do not matter.
-      const { jobLabels } = t;
-      return exists(
-        sql`(select 1 from ${jobLabels} where ${and(eq(jobLabels.jobId, t.jobs.id), eq(jobLabels.key, $(`key${i}`)), eq(jobLabels.value, $(`value${i}`)))})`,
-      );
+      const { key, value: valueColumn } = t.jobLabels;
+      const has = hasLabel(t, and(eq(key, $(`key${i}`)), value === null ? undefined : eq(valueColumn, $(`value${i}`))));
+      return isAbsent ? not(has) : has;
     },
   };
+}
+
+/** A subquery of EXISTS: its columns do not matter. */
+const hasLabel = ({ jobs, jobLabels }: Tables, condition: SQL | undefined): SQL =>
+  exists(sql`(select 1 from ${jobLabels} where ${and(eq(jobLabels.jobId, jobs.id), condition)})`);
+
+function metricTerm(name: Optional<string>): Term | null {
+  if (name == null) return null;
+  return {
+    shape: 'hasMetric',
+    values: { hasMetric: name },
+    walks: true,
+    condition: ({ latestMetrics: latest, jobs }, $) =>
+      exists(sql`(select 1 from ${latest} where ${and(eq(latest.jobId, jobs.id), eq(latest.name, $('hasMetric')))})`),
+  };
+}
+
+function searchTerm(word: string, i: number): Term {
+  const name = `word${i}`;
+  return {
+    shape: name,
+    values: { [name]: word },
+    walks: true,
+    condition(t, $, { contains }) {
+      const { jobs, jobLabels } = t;
+      const columns = [jobs.name, jobs.id, jobs.description, jobs.owner];
+      const label = sql`${jobLabels.key} || '=' || ${jobLabels.value}`;
+      return or(...columns.map((column) => contains(column, sql`${$(name)}`)), hasLabel(t, contains(sql`(${label})`, sql`${$(name)}`)));
+    },
+  };
+}
+
+/** The statuses that the filter allows. Null: all. */
+function statusesOf({ statuses, notStatuses }: JobFilter): Optional<readonly JobStatus[]> {
+  return notStatuses == null ? statuses : (statuses ?? jobStatuses).filter((status) => !notStatuses.includes(status));
 }
 
 function instantTerm(name: string, value: Optional<Date>, compare: typeof gt): Term | null {

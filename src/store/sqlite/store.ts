@@ -315,6 +315,7 @@ class SqliteTx implements Tx {
 const dialect: Dialect = {
   arrival: sql<number>`next_position()`,
   later: (moment, milliseconds) => sql`${moment} + cast(${milliseconds} as integer)`,
+  span: (milliseconds) => sql`${milliseconds}`,
   lock: (query) => query,
   takesTurn: () => sql<boolean>`1`,
   contains: (column, part) => sql`instr(lower(${column}), ${part}) > 0`,

@@ -4,6 +4,7 @@
  */
 import { and, asc, desc, type SQL, sql } from 'drizzle-orm';
 import type { AnySQLiteColumn } from 'drizzle-orm/sqlite-core';
+import type { Dialect } from '../store.ts';
 
 /** The position belongs to another list. */
 export class UnknownPosition extends Error {}
@@ -31,6 +32,8 @@ export interface Slice {
 export interface Key {
   readonly column: AnySQLiteColumn;
   decode(part: string | number): unknown;
+  /** For an expression instead of a column: the value as the database compares it. */
+  bind?(value: SQL, dialect: Dialect): SQL;
 }
 // A position comes from a client. Values that PostgreSQL cannot hold (a NUL in text, a number or a
 // year out of range) are invalid.
@@ -41,6 +44,10 @@ export const textKey = (column: AnySQLiteColumn): Key => ({
 export const numberKey = (column: AnySQLiteColumn): Key => ({
   column,
   decode: (part) => (typeof part === 'number' && Number.isInteger(part) && Math.abs(part) < 2 ** 31 ? part : null),
+});
+export const finiteKey = (column: AnySQLiteColumn): Key => ({
+  column,
+  decode: (part) => (typeof part === 'number' && Number.isFinite(part) ? part : null),
 });
 export const instantKey = (column: AnySQLiteColumn): Key => ({ column, decode: instantOf });
 

@@ -24,6 +24,8 @@ export type AnyPlaceholder = Placeholder<Record<string, unknown>>;
 export interface Term {
   readonly shape: string;
   readonly values: Values;
+  /** No index serves it: many rows may be read to find one that meets it. */
+  readonly walks?: boolean;
   condition(t: Tables, $: AnyPlaceholder, dialect: Dialect): SQL | undefined;
 }
 
@@ -67,29 +69,37 @@ function inPlace(values: Values): AnyPlaceholder {
     column ? sql`${new Param(values[name], column)}` : sql`${values[name]}`) as unknown as AnyPlaceholder;
 }
 
+export interface Bound {
+  /** Tells it from the other bounds of a query. */
+  readonly name: string;
+  readonly side: 'after' | 'before';
+  /** Whether the row at the position itself is on this side. */
+  readonly isIncluded?: boolean;
+}
+
 /**
  * One end of a slice of a list ordered by `keys`, all in one direction: the rows on that side of
  * the position. Throws UnknownPosition.
  */
 export function boundTerm(
-  side: 'after' | 'before',
+  { name, side, isIncluded = false }: Bound,
   position: Position | null,
   { keys, order, isAscending, t }: { keys: (t: Tables) => readonly Key[]; order: string; isAscending: boolean; t: Tables },
 ): Term[] {
   if (!position) return [];
   const decoded = keys(t).map(({ decode }, i) => decode(position[i] ?? ''));
   if (position.length !== decoded.length || decoded.includes(null)) throw new UnknownPosition();
-  const sign = sql.raw(isAscending === (side === 'after') ? '>' : '<');
+  const sign = sql.raw((isAscending === (side === 'after') ? '>' : '<') + (isIncluded ? '=' : ''));
   return [
     {
-      shape: `${side} ${order}`,
-      values: Object.fromEntries(decoded.map((value, i) => [`${side}${i}`, value])),
-      condition(tables, $) {
-        const columns = keys(tables).map(({ column }) => column);
-        const parameters = columns.map((column, i) => $(`${side}${i}`, column));
+      shape: `${name} ${side} ${order}`,
+      values: Object.fromEntries(decoded.map((value, i) => [`${name}${i}`, value])),
+      condition(tables, $, dialect) {
+        const all = keys(tables);
+        const parameters = all.map(({ column, bind }, i) => (bind ? bind(sql`${$(`${name}${i}`)}`, dialect) : $(`${name}${i}`, column)));
         // Compared as row values, so that both databases find the position in the index.
         return sql`(${sql.join(
-          columns.map((column) => sql`${column}`),
+          all.map(({ column }) => sql`${column}`),
           sql`, `,
         )}) ${sign} (${sql.join(parameters, sql`, `)})`;
       },

@@ -1,10 +1,12 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { completeStep } from '../../../src/domain/claims/outcomes.ts';
+import { reportMetrics } from '../../../src/domain/claims/progress.ts';
 import { cancelJob } from '../../../src/domain/jobs/cancellation.ts';
 import { createProject } from '../../../src/domain/jobs/projects.ts';
 import { updateJob } from '../../../src/domain/jobs/update.ts';
 import { describeOnEachStore } from '../../support/databases.ts';
 import { pickNumber, pickOne, seedRandom } from '../../support/random.ts';
-import { admin, plantSeed, type Seed } from '../../support/seed.ts';
+import { admin, plantSeed, type Seed, type SeededDevice } from '../../support/seed.ts';
 import { type Ask, askAs } from '../ask.ts';
 
 interface Page {
@@ -27,6 +29,23 @@ describeOnEachStore('a list of jobs', (open) => {
   let ask: Ask;
   let jobs: Job[];
   let projects: string[];
+  let device: SeededDevice;
+  /** The newest value of the metric `loss` of the jobs that have reported it. */
+  const losses = new Map<string, number>();
+  /** Runs a job: some have reported a metric, in one or both of their steps, and some have ended. */
+  async function run(job: Job, i: number): Promise<void> {
+    const { domain, clock } = seed;
+    for (const stepNumber of i % 2 === 0 ? [0] : [0, 1]) {
+      const { lease } = await seed.claim(job, stepNumber, device);
+      clock.advance(1_000 * (i % 3));
+      if (i % 5 > 0) {
+        const value = (i + stepNumber) % 3;
+        await reportMetrics(domain, device.principal, { leaseToken: lease.token, metrics: [{ name: 'loss', value }] });
+        losses.set(job.id, value);
+      }
+      if (stepNumber === 0 || i % 3 > 0) await completeStep(domain, device.principal, { leaseToken: lease.token });
+    }
+  }
   const list = async (variables: Record<string, unknown> = {}) => (await ask<{ jobs: Page }>(query, { first: 100, ...variables })).jobs;
   const idsOf = (page: Page) => page.nodes.map(({ id }) => id);
   const idsWhere = (takes: (job: Job) => boolean) =>
@@ -40,11 +59,12 @@ describeOnEachStore('a list of jobs', (open) => {
     ask = askAs(seed.domain, admin);
     const { project } = await createProject(seed.domain, admin, { name: 'Other' });
     projects = [seed.project.id, project.id];
+    device = await seed.registerDevice({ projectId: null });
     const random = seedRandom('jobs');
     const ids: string[] = [];
     for (let i = 0; i < 40; i++) {
       if (i % 3 === 0) seed.clock.advance(1_000);
-      const { job } = await seed.createJob(1, {
+      const { job } = await seed.createJob(i % 2 === 0 ? 1 : 2, {
         projectId: projects[i % 2] ?? '',
         name: pickOne(random, names),
         type: pickOne(random, ['TRAINING', 'VALIDATION', 'CONVERSION']),
@@ -54,9 +74,12 @@ describeOnEachStore('a list of jobs', (open) => {
         labels: [
           { key: 'team', value: pickOne(random, ['a', 'b']) },
           { key: 'size', value: pickOne(random, ['s', 'm', 'l']) },
+          ...(i % 9 === 0 ? [{ key: 'Rare', value: '100%' }] : []),
         ],
+        ...(i % 6 === 0 ? { description: 'Of the SIXTH' } : {}),
       });
       ids.push(job.id);
+      if (i % 7 === 1) await run(job, i);
       if (i % 4 === 0) await cancelJob(seed.domain, admin, { jobId: job.id, cancelTimeoutSeconds: 0 });
       if (i % 5 === 0) await updateJob(seed.domain, admin, { jobId: ids[pickNumber(random, ids.length)] ?? '', description: 'changed' });
     }
@@ -73,7 +96,46 @@ describeOnEachStore('a list of jobs', (open) => {
     const filters: Record<string, [() => Record<string, unknown>, (job: Job) => boolean]> = {
       'of a project': [() => ({ projectId: projects[1] }), (job) => job.projectId === projects[1]],
       'in a status': [() => ({ statuses: ['CANCELLED'] }), (job) => job.status === 'CANCELLED'],
-      'in one of several statuses': [() => ({ statuses: ['CANCELLED', 'RUNNING', 'CANCELLED'] }), (job) => job.status === 'CANCELLED'],
+      'in one of several statuses': [
+        () => ({ statuses: ['CANCELLED', 'RUNNING', 'CANCELLED'] }),
+        (job) => ['CANCELLED', 'RUNNING'].includes(job.status),
+      ],
+      'in none of some statuses': [
+        () => ({ notStatuses: ['CANCELLED', 'QUEUED'] }),
+        (job) => ['RUNNING', 'SUCCEEDED', 'SUSPENDED'].includes(job.status),
+      ],
+      'in some statuses and not in others': [
+        () => ({ statuses: ['CANCELLED', 'RUNNING'], notStatuses: ['CANCELLED'] }),
+        (job) => job.status === 'RUNNING',
+      ],
+      'in no status that is left': [() => ({ statuses: ['RUNNING'], notStatuses: ['RUNNING'] }), () => false],
+      'of a device': [() => ({ deviceId: device.device.id }), (job) => job.deviceId === device.device.id],
+      'of no device': [() => ({ deviceId: 'dev_none' }), () => false],
+      'that reported a metric': [() => ({ hasMetric: 'loss' }), (job) => losses.has(job.id)],
+      'with a label of any value': [() => ({ labelFilters: [{ key: 'Rare' }] }), (job) => job.labels.some(({ key }) => key === 'Rare')],
+      'without a label, and with one of a value': [
+        () => ({
+          labelFilters: [
+            { key: 'Rare', isAbsent: true },
+            { key: 'size', value: 's' },
+          ],
+        }),
+        (job) => job.labels.every(({ key }) => key !== 'Rare') && job.labels.some(({ value }) => value === 's'),
+      ],
+      'with a word in their name or description, whatever the case of its letters': [
+        () => ({ search: ' sixth ' }),
+        (job) => job.description === 'Of the SIXTH',
+      ],
+      'with all words, each somewhere': [
+        () => ({ search: 'digits team=a USER:' }),
+        (job) => /digits/i.test(job.name) && job.labels.some(({ value }) => value === 'a'),
+      ],
+      'with a word in a label that looks like a pattern': [
+        () => ({ search: 'rare=100%' }),
+        (job) => job.labels.some(({ key }) => key === 'Rare'),
+      ],
+      'with a word that is their id': [() => ({ search: jobs[7]?.id.toUpperCase() }), (job) => job.id === jobs[7]?.id],
+      'with a NUL in a word, of which there are none': [() => ({ search: 'a\0' }), () => false],
       'in no status at all': [() => ({ statuses: [] }), () => false],
       'of some types': [() => ({ types: ['VALIDATION', 'CONVERSION'] }), (job) => job.type !== 'TRAINING'],
       'of an initiator': [() => ({ initiators: ['GIT'] }), (job) => job.initiator === 'GIT'],
@@ -134,41 +196,87 @@ describeOnEachStore('a list of jobs', (open) => {
   });
 
   describe('in an order', () => {
-    const keys: Record<string, (job: Job) => number> = {
+    const keys: Record<string, (job: Job) => number | string | null> = {
       CREATED_AT: () => 0,
+      STARTED_AT: ({ startedAt }) => startedAt?.getTime() ?? null,
+      FINISHED_AT: ({ finishedAt }) => finishedAt?.getTime() ?? null,
+      DURATION: ({ startedAt, finishedAt }) => (startedAt && finishedAt ? finishedAt.getTime() - startedAt.getTime() : null),
+      METRIC: ({ id }) => losses.get(id) ?? null,
       UPDATED_AT: ({ updatedAt }) => updatedAt.getTime(),
       PRIORITY: ({ priority }) => priority,
     };
     const orders = Object.keys(keys).flatMap((field) => [
-      { field, direction: 'ASC' },
-      { field, direction: 'DESC' },
+      { field, direction: 'ASC', metric: field === 'METRIC' ? 'loss' : null },
+      { field, direction: 'DESC', metric: field === 'METRIC' ? 'loss' : null },
     ]);
+    const compare = (a: number | string, b: number | string) => (a === b ? 0 : a < b ? -1 : 1);
 
-    test.each(orders)('by $field $direction is paged both ways without gap or repetition, with ties sorted by age', async (orderBy) => {
-      const keyOf = keys[orderBy.field] ?? (() => 0);
-      const sign = orderBy.direction === 'ASC' ? 1 : -1;
-      const filter = { types: ['TRAINING', 'VALIDATION'] };
-      const expected = jobs
-        .filter(({ type }) => type !== 'CONVERSION')
-        .sort((a, b) => sign * (keyOf(a) - keyOf(b) || (a.id < b.id ? -1 : 1)))
-        .map(({ id }) => id);
+    test.each(orders)(
+      'by $field $direction is paged both ways without gap or repetition, with ties sorted by age and jobs without a value last',
+      async (orderBy) => {
+        const keyOf = keys[orderBy.field] ?? (() => 0);
+        const sign = orderBy.direction === 'ASC' ? 1 : -1;
+        const filter = { types: ['TRAINING', 'VALIDATION'] };
+        const expected = jobs
+          .filter(({ type }) => type !== 'CONVERSION')
+          .sort((a, b) => {
+            const [x, y] = [keyOf(a), keyOf(b)];
+            if ((x === null) !== (y === null)) return x === null ? 1 : -1;
+            return sign * (compare(x ?? 0, y ?? 0) || compare(a.id, b.id));
+          })
+          .map(({ id }) => id);
 
-      const forward: string[] = [];
-      for (let page = await list({ filter, orderBy, first: 7 }); ; ) {
-        forward.push(...idsOf(page));
-        if (!page.pageInfo.hasNextPage) break;
-        page = await list({ filter, orderBy, first: 7, after: page.pageInfo.endCursor });
-      }
-      expect(forward).toEqual(expected);
+        const forward: string[] = [];
+        for (let page = await list({ filter, orderBy, first: 7 }); ; ) {
+          forward.push(...idsOf(page));
+          if (!page.pageInfo.hasNextPage) break;
+          page = await list({ filter, orderBy, first: 7, after: page.pageInfo.endCursor });
+        }
+        expect(forward).toEqual(expected);
 
-      const backward: string[] = [];
-      for (let page = await list({ filter, orderBy, first: null, last: 7 }); ; ) {
-        backward.unshift(...idsOf(page));
-        if (!page.pageInfo.hasPreviousPage) break;
-        page = await list({ filter, orderBy, first: null, last: 7, before: page.pageInfo.startCursor });
-      }
-      expect(backward).toEqual(expected);
-    });
+        const backward: string[] = [];
+        for (let page = await list({ filter, orderBy, first: null, last: 7 }); ; ) {
+          backward.unshift(...idsOf(page));
+          if (!page.pageInfo.hasPreviousPage) break;
+          page = await list({ filter, orderBy, first: null, last: 7, before: page.pageInfo.startCursor });
+        }
+        expect(backward).toEqual(expected);
+      },
+    );
+  });
+
+  test('by name is sorted as the database sorts texts, and paged both ways', async () => {
+    const orderBy = { field: 'NAME', direction: 'ASC' };
+    const { db, t } = seed.domain.store.read;
+    const expected = (await db.select({ id: t.jobs.id }).from(t.jobs).orderBy(t.jobs.name, t.jobs.id)).map(({ id }) => id);
+    const page = await list({ orderBy, first: 15 });
+    const rest = await list({ orderBy, first: 100, after: page.pageInfo.endCursor });
+    expect([...idsOf(page), ...idsOf(rest)]).toEqual(expected);
+    const before = await list({ orderBy, first: null, last: 15, before: rest.pageInfo.startCursor });
+    expect(idsOf(before)).toEqual(idsOf(page));
+    expect(idsOf(await list({ orderBy: { ...orderBy, direction: 'DESC' } }))).toEqual(expected.toReversed());
+  });
+
+  test.each([
+    [{ filter: { search: ' ' } }, 'filter.search must not be empty.'],
+    [{ filter: { search: 'a b c d e f g h i j k' } }, 'filter.search: at most 10 words.'],
+    [{ filter: { hasMetric: '' } }, 'filter.hasMetric must not be empty.'],
+    [
+      { filter: { labelFilters: [{ key: 'a' }, { key: 'a', value: 'b', isAbsent: true }] } },
+      'filter.labelFilters[1]: give value or isAbsent, not both.',
+    ],
+    [{ filter: { labelFilters: Array(21).fill({ key: 'a' }) } }, 'filter.labelFilters: at most 20 entries.'],
+    [{ orderBy: { field: 'METRIC', direction: 'ASC' } }, 'orderBy.metric is needed with METRIC.'],
+    [{ orderBy: { field: 'METRIC', direction: 'ASC', metric: '' } }, 'orderBy.metric must not be empty.'],
+    [{ orderBy: { field: 'NAME', direction: 'ASC', metric: 'loss' } }, 'orderBy.metric is for METRIC alone.'],
+  ])('refuses %j and names the field', async (variables, message) => {
+    await expect(list(variables)).rejects.toThrow(`BAD_REQUEST: ${message}`);
+  });
+
+  test('by device is refused to a key that may not see devices', async () => {
+    const { token } = await seed.createJob(1, { projectId: projects[1] ?? '', labels: [] });
+    const ofJob = askAs(seed.domain, await seed.principalOf(token));
+    await expect(ofJob('{ jobs(filter: { deviceId: "dev_x" }) { totalCount } }')).rejects.toThrow('FORBIDDEN');
   });
 
   test('is right for more variants than are kept prepared', async () => {
