@@ -18,6 +18,7 @@ import {
   heldStepOfJob,
   jobStatusById,
   readEvents,
+  readFeed,
   readLogChunks,
   readMetricPoints,
   readTelemetrySamples,
@@ -173,7 +174,8 @@ export async function feedStream(
       rowsAtMost: BATCH.event,
       async read(after, rows) {
         const portion = { rows, bytes: domain.limits.frameBytes };
-        const range = await readFeedRange(domain.store.read, { after, projectId, types }, portion);
+        const { read } = domain.store;
+        const range = await readFeedRange(read, { after, projectId }, () => readFeed(read, { after, projectId, types }, portion));
         return { ...range, read: range.rows.length, isOver: false };
       },
     },

@@ -11,18 +11,21 @@ import {
   devicesByIds,
   listAttempts,
   listDevices,
+  type RunningAttempt,
+  runningAttemptsOfDevices,
 } from '../store/queries/devices.ts';
 import type { AttemptRow, DeviceRow, ProjectRow } from '../store/schema/tables.ts';
 import { builder } from './core/builder.ts';
 import { reads } from './core/chosen-columns.ts';
-import { connect, defineConnection, type List, pageArgs } from './core/connections.ts';
+import { connect, defineConnection, emptyList, type List, pageArgs } from './core/connections.ts';
 import { type Context, viewerOf } from './core/context.ts';
 import { DeviceKind, DeviceStatus } from './core/enums.ts';
 import { defineMutation } from './core/errors.ts';
 import { LabelInput } from './core/labels.ts';
-import { byId, defineLoader } from './core/loaders.ts';
+import { byId, defineLoader, grouped } from './core/loaders.ts';
 import { Node, readNodes } from './core/node.ts';
 import { Attempt, Device, Project } from './core/nouns.ts';
+import { FEW } from './core/sizes.ts';
 import { changedDeviceInput, newDeviceInput, shownDeviceFields } from './device-fields.ts';
 import { StepTemplate } from './jobs/templates.ts';
 import { shownProject } from './projects.ts';
@@ -42,6 +45,16 @@ readNodes('Device', deviceById);
 /** The device of a nullable field. */
 export const pinnedDeviceOf = (context: Context, deviceId: string | null) =>
   deviceId === null ? null : deviceById.load(context, deviceId);
+
+const runningAttemptsOf = defineLoader<string, RunningAttempt[]>(async (context, ids) => {
+  const principal = viewerOf(context);
+  const rows = await runningAttemptsOfDevices(context.read, ids);
+  return grouped(
+    ids,
+    rows.filter((row) => sees(principal, row)),
+    ({ deviceId }) => deviceId ?? '',
+  );
+});
 
 const DeviceAttemptConnection = defineConnection('DeviceAttempt', Attempt, 'attempts of a device');
 
@@ -73,6 +86,13 @@ Device.implement({
       description: 'Its attempts at steps, newest first.',
       args: pageArgs,
       resolve: (device, args, context) => connect(args, attemptsOf(context, device)),
+    }),
+    runningAttempts: t.field({
+      type: [Attempt],
+      size: FEW,
+      description: 'Its attempts at the steps that it holds now, the oldest first.',
+      extensions: reads<DeviceRow>('id'),
+      resolve: ({ id }, _, context) => runningAttemptsOf.load(context, id),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it first registered.' }),
     updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When its description of itself last changed.' }),
@@ -108,7 +128,7 @@ function devicesLike(context: Context, filter: typeof DeviceFilter.$inferInput |
   const ownId = scopeOf(principal).projectId;
   const askedId = filter?.projectId ?? null;
   // This key sees no devices of other projects, and an id that is no project has none.
-  if (askedId !== null && (typeOfId(askedId) !== 'Project' || (ownId ?? askedId) !== askedId)) return nothing;
+  if (askedId !== null && (typeOfId(askedId) !== 'Project' || (ownId ?? askedId) !== askedId)) return emptyList;
   const of: DevicesOf = {
     projectId: askedId ?? ownId,
     kinds: filter?.kinds ?? null,
@@ -122,7 +142,6 @@ function devicesLike(context: Context, filter: typeof DeviceFilter.$inferInput |
     count: () => countDevices(read, of),
   };
 }
-const nothing: List<DeviceRow> = { positionOf: ({ id }) => [id], read: async () => [], count: async () => 0 };
 
 const filterArg = builder.args((t) => ({ filter: t.field({ type: DeviceFilter, description: 'Selects entries. Default: all.' }) }));
 
@@ -158,7 +177,7 @@ builder.objectField(Project, 'devices', (t) =>
     args: { ...filterArg, ...pageArgs },
     extensions: reads<ProjectRow>('id'),
     resolve: ({ id }, { filter, ...args }, context) => {
-      if (filter?.projectId && filter.projectId !== id) return connect(args, nothing);
+      if (filter?.projectId && filter.projectId !== id) return connect(args, emptyList);
       return connect(args, devicesLike(context, { ...filter, projectId: id }));
     },
   }),

@@ -1,5 +1,5 @@
 import { rightToRead } from '../domain/access/operations.ts';
-import { may, requireRight, sees } from '../domain/access/rights.ts';
+import { may, requireRight, scopeOf, sees } from '../domain/access/rights.ts';
 import { InvalidInput, NotFound } from '../domain/core/refusals.ts';
 import { createExperiment } from '../domain/jobs/experiments.ts';
 import {
@@ -13,7 +13,7 @@ import type { ShownJob } from '../store/queries/jobs.ts';
 import type { ExperimentRow, ProjectRow } from '../store/schema/tables.ts';
 import { builder } from './core/builder.ts';
 import { chosenColumns, reads } from './core/chosen-columns.ts';
-import { connect, defineConnection, type List, pageArgs } from './core/connections.ts';
+import { connect, defineConnection, emptyList, type List, pageArgs } from './core/connections.ts';
 import { type Context, viewerOf } from './core/context.ts';
 import { defineMutation } from './core/errors.ts';
 import { byId, defineLoader } from './core/loaders.ts';
@@ -101,7 +101,7 @@ Experiment.implement({
 
 const ExperimentConnection = defineConnection('Experiment', Experiment, 'experiments');
 
-function experimentsOf(context: Context, projectId: string): List<ExperimentRow> {
+function experimentsOf(context: Context, projectId: string | null): List<ExperimentRow> {
   requireRight(viewerOf(context), 'readExperiments');
   const { read } = context;
   return {
@@ -110,6 +110,19 @@ function experimentsOf(context: Context, projectId: string): List<ExperimentRow>
     count: () => countExperiments(read, { projectId }),
   };
 }
+
+builder.queryField('experiments', (t) =>
+  t.field({
+    type: ExperimentConnection,
+    description: 'The experiments that this key may see, newest first.',
+    args: { projectId: t.arg.id({ description: 'Only those in this project.' }), ...pageArgs },
+    resolve: (_, { projectId, ...args }, context) => {
+      const { projectId: ownId } = scopeOf(viewerOf(context));
+      if (projectId != null && ownId !== null && projectId !== ownId) return connect(args, emptyList);
+      return connect(args, experimentsOf(context, projectId ?? ownId));
+    },
+  }),
+);
 
 builder.objectField(Project, 'experiments', (t) =>
   t.field({

@@ -13,6 +13,7 @@ import './access/viewer.ts';
 import './gateway.ts';
 import './jobs/jobs.ts';
 import './jobs/lists.ts';
+import './jobs/counts.ts';
 import './applications.ts';
 import './jobs/native-status.ts';
 import './experiments.ts';

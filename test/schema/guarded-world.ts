@@ -6,9 +6,10 @@ import { completeStep } from '../../src/domain/claims/outcomes.ts';
 import { appendLog, reportMetrics, reportTelemetry } from '../../src/domain/claims/progress.ts';
 import { createFragment } from '../../src/domain/files/fragments.ts';
 import { createApplication } from '../../src/domain/jobs/applications.ts';
+import { cancelJob } from '../../src/domain/jobs/cancellation.ts';
 import { createExperiment } from '../../src/domain/jobs/experiments.ts';
 import { createProject, updateProject } from '../../src/domain/jobs/projects.ts';
-import { updateJob } from '../../src/domain/jobs/update.ts';
+import { deleteJob, updateJob } from '../../src/domain/jobs/update.ts';
 import { raiseFleet } from '../domain/fleet.ts';
 import { admin, type Seed } from '../support/seed.ts';
 import { trainingOn } from './training.ts';
@@ -158,12 +159,18 @@ export async function guardWorld(seed: Seed): Promise<GuardedWorld> {
       ofTheJob.filter((name) => name !== 'queue'),
     )),
   ];
+  // Of a deleted job, the feed tells.
+  const { job: gone } = await seed.createJob();
+  await cancelJob(domain, admin, { jobId: gone.id, cancelTimeoutSeconds: 0 });
+  await deleteJob(domain, admin, { jobId: gone.id });
+
   const args = {
     'Query.application': `id: "${others.application.id}"`,
     'Query.compareMetric': `name: "loss", jobIds: ["${own.job.id}"]`,
     'Query.device': `id: "${device.device.id}"`,
     'Query.experiment': `id: "${experiment.id}"`,
     'Query.fragment': `id: "${await training.modelOfProject('another')}"`,
+    'Query.labelValues': 'key: "team"',
     'Query.job': `id: "${own.job.id}"`,
     'Query.model': 'id: "model_00000000000000000000000000"',
     'Query.node': `id: "${federated.job.id}"`,

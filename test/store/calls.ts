@@ -37,11 +37,12 @@ import { countGaps } from '../../src/store/queries/gaps.ts';
 import { readEventsOfTypes } from '../../src/store/queries/history.ts';
 import { countJobs, countJobsBy } from '../../src/store/queries/job-counts.ts';
 import { type JobFilter, jobCondition } from '../../src/store/queries/job-filter.ts';
-import { inSteps, type JobOrder, listJobs } from '../../src/store/queries/job-lists.ts';
+import { inSteps, type JobOrder, listJobs, matchingIds } from '../../src/store/queries/job-lists.ts';
 import { type ApiKeysOf, countApiKeys, listApiKeys, saveKeyFields } from '../../src/store/queries/keys.ts';
+import { completeLabels } from '../../src/store/queries/labels.ts';
 import { countModels, countVersions, listModels, listVersions } from '../../src/store/queries/models.ts';
 import { countProjects, listProjects } from '../../src/store/queries/projects.ts';
-import { jobsInFeed, readFeed } from '../../src/store/queries/streams.ts';
+import { jobsInFeed, readFeed, readListedEvents } from '../../src/store/queries/streams.ts';
 import type { ApplicationRow, StreamRow } from '../../src/store/schema/tables.ts';
 import type { Slice } from '../../src/store/statements/keyset.ts';
 import type { Tx } from '../../src/store/store.ts';
@@ -204,6 +205,19 @@ const changes: readonly Call[] = [
 const reads: readonly Call[] = [
   ...jobLists,
   ...jobCounts,
+  { name: 'matchingIds', run: (tx) => matchingIds(tx, [], [id]) },
+  ...[
+    { projectId: null, jobId: null, key: null },
+    { projectId, jobId: null, key: null },
+    { projectId, jobId, key: null },
+    { projectId: null, jobId: null, key: 'a' },
+    { projectId, jobId: null, key: 'a' },
+  ].map((of) => ({ name: `completeLabels ${JSON.stringify(of)}`, run: (tx: Tx) => completeLabels(tx, { ...of, prefix: 'x' }, 2) })),
+  ...[
+    { projectId: null, jobId: null },
+    { projectId, jobId: null },
+    { projectId, jobId },
+  ].map((of) => ({ name: `readListedEvents ${JSON.stringify(of)}`, run: (tx: Tx) => readListedEvents(tx, { after: 1, ...of }, 10) })),
   { name: 'inSteps', run: (tx) => inSteps(tx, []).next() },
   ...lists(claimable, noClaimable, { listClaimable: (tx, of) => listClaimable(tx, of, { after: null, limit: 10 }), countClaimable }),
   ...lists(audit, noAudit, { listAuditEntries: (tx, of) => listAuditEntries(tx, of, first), countAuditEntries }),

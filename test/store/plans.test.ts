@@ -26,7 +26,7 @@ const exceptions: readonly (readonly [RegExp, string])[] = [
   [/^count(Jobs|Claimable|AuditEntries|ApiKeys)\b/, 'A total counts what it totals.'],
   [/^listClaimable( projectId| jobId)?$/, 'Sorts what is queued in several queues, which no index has in one order.'],
   [
-    /^listJobs \w+ (statuses|types|initiators|nameContains|owner|labels|createdAfter|createdBefore)\b/,
+    /^listJobs \w+ (statuses|types|initiators|nameContains|owner|labels|createdAfter|createdBefore|hasMetric|search|labelFilters)\b/,
     'Walks the order of the list until the page is full: the filter is not in the index of that order.',
   ],
   [/^list(AuditEntries (subjectTypes|actions|since|until)|ApiKeys( isLive)?)\b/, 'As lists of jobs; asked by administrators.'],

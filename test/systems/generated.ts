@@ -431,20 +431,30 @@ export type JobFilter = {
   readonly createdAfter?: string | null | undefined;
   /** Only those created before this time. */
   readonly createdBefore?: string | null | undefined;
+  /** Only those whose `device` it is: the device of the newest attempt at any of their steps. */
+  readonly deviceId?: string | null | undefined;
   /** Only those in this experiment. */
   readonly experimentId?: string | null | undefined;
+  /** Only those that have reported this metric. */
+  readonly hasMetric?: string | null | undefined;
   /** Only those with one of these initiators. */
   readonly initiators?: ReadonlyArray<JobInitiator> | null | undefined;
+  /** Only those that meet all of these conditions on labels: at most 20, together with `labels`. */
+  readonly labelFilters?: ReadonlyArray<LabelFilterInput> | null | undefined;
   /** Only those with all of these labels: at most 20. */
   readonly labels?: ReadonlyArray<LabelInput> | null | undefined;
   /** Only those with exactly this name. */
   readonly name?: string | null | undefined;
   /** Only those whose name contains this text. The letters A to Z match in either case. */
   readonly nameContains?: string | null | undefined;
+  /** Only those in none of these statuses. */
+  readonly notStatuses?: ReadonlyArray<JobStatus> | null | undefined;
   /** Only those created by this key name: `user:alice`. */
   readonly owner?: string | null | undefined;
   /** Only those in this project. */
   readonly projectId?: string | null | undefined;
+  /** Only those where each word of this text is part of the name, id, description, owner or a label, written `key=value`: at most 10 words, separated by spaces. The letters A to Z match in either case. */
+  readonly search?: string | null | undefined;
   /** Only those in one of these statuses. */
   readonly statuses?: ReadonlyArray<JobStatus> | null | undefined;
   /** Only those with one of these types. */
@@ -503,6 +513,16 @@ export type JobType =
   | 'TRAINING'
   /** Measures a model. */
   | 'VALIDATION';
+
+/** A condition on one label of a job. */
+export type LabelFilterInput = {
+  /** True: only jobs without such a label. Cannot be combined with `value`. */
+  readonly isAbsent?: boolean;
+  /** The key of the label. */
+  readonly key: string;
+  /** Only jobs whose label has this value. Default: any value. */
+  readonly value?: string | null | undefined;
+};
 
 /** A label to set or to search for. */
 export type LabelInput = {

@@ -95,6 +95,8 @@ const things: Readonly<Record<string, Row>> = {
   TelemetryFrame: { readJobs: `${frame} samples` },
   StatusFrame: { readJobs: `${frame} history transitions` },
   EventFrame: { readJobs: `${frame} deletions events` },
+  JobCount: { readJobs: 'count key' },
+  JobListFrame: { readJobs: `${frame} jobs removedIds` },
   JobDeletion: { readJobs: 'actor at cursor jobId name projectId', readProjects: 'project' },
   JobCreatedEvent: { readJobs: event },
   JobStatusChangedEvent: { readJobs: `${event} description exitCode from reason to` },
@@ -116,7 +118,7 @@ const things: Readonly<Record<string, Row>> = {
   // The devices of a federated job are shown with it, by name and status. Their other fields need
   // readDevices.
   Device: {
-    readJobs: 'attempts id kind name project status',
+    readJobs: 'attempts id kind name project runningAttempts status',
     readDevices: 'capabilities createdAt labels lastSeenAt resources slots updatedAt',
   },
   DeviceCapabilities: { readDevices: 'runs stepNames' },

@@ -10,9 +10,9 @@ import { badRequest } from './request-refusals.ts';
 import type { StreamKind } from './vocabulary.ts';
 
 export interface StreamName {
-  /** One of the four streams of a job, or the feed of events across jobs. */
-  readonly kind: StreamKind | 'feed';
-  /** '' for the feed. */
+  /** One of the four streams of a job, the feed of events across jobs, or a live list. */
+  readonly kind: StreamKind | 'feed' | 'list';
+  /** '' for the feed. A live list has a hash of what it lists. */
   readonly jobId: string;
 }
 
@@ -25,10 +25,21 @@ export interface LineStart {
 
 export const feed: StreamName = { kind: 'feed', jobId: feedOfAllJobs };
 
-/** `at`: the cursor of a line, which begins in the entry after this number. */
-export function encodeCursor({ store }: Domain, { kind, jobId, seq }: StreamName & { readonly seq: number }, at?: LineStart): string {
-  const line = at ? `.${at.stepNumber}.${at.attempt}.${at.line}` : '';
-  return Buffer.from(`${store.identity}.${kind}.${jobId}.${seq}${line}`).toString('base64url');
+/** A position in a stream: after the entry with this number. */
+export interface StreamPlace {
+  readonly seq: number;
+  /** Of a log: the line that begins in the next entry. */
+  readonly line: LineStart | null;
+  /** Of a live list: where in its beginning it is. Empty: past it. */
+  readonly rest: string;
+}
+
+export function encodeCursor(
+  { store }: Domain,
+  { kind, jobId, seq, line, rest }: StreamName & Pick<StreamPlace, 'seq'> & Partial<StreamPlace>,
+): string {
+  const within = line ? `.${line.stepNumber}.${line.attempt}.${line.line}` : rest ? `~${rest}` : '';
+  return Buffer.from(`${store.identity}.${kind}.${jobId}.${seq}${within}`).toString('base64url');
 }
 
 /**
@@ -46,21 +57,18 @@ export async function decodeCursor(
   return (await decodePlace(domain, cursor, stream, argument)).seq;
 }
 
-interface Place {
-  readonly seq: number;
-  readonly line: LineStart | null;
-}
-
-/** The same, and where in a line of a log the cursor stands. */
+/** The same, and where in the next entries the cursor stands. */
 export async function decodePlace(
   domain: Domain,
   cursor: string,
   stream: StreamName,
   argument: 'after' | 'before' = 'after',
-): Promise<Place> {
+): Promise<StreamPlace> {
   const { read, identity, parent } = domain.store;
-  const kind = stream.kind === 'feed' ? 'event' : stream.kind;
-  const [bounds] = await read.run(streamBounds, { jobId: stream.jobId, kind });
+  const isOfJob = stream.kind !== 'feed' && stream.kind !== 'list';
+  // The numbers of live lists are those of the feed.
+  const numbers = isOfJob ? { jobId: stream.jobId, kind: stream.kind } : { jobId: feedOfAllJobs, kind: 'event' as const };
+  const [bounds] = await read.run(streamBounds, numbers);
   const own = parse(cursor, identity, stream);
   if (own !== null && own.seq <= (bounds?.last ?? 0)) return own;
   const inherited = parent === null ? null : parse(cursor, parent, stream);
@@ -68,13 +76,14 @@ export async function decodePlace(
   throw badRequest.foreignStreamCursor(argument);
 }
 
-function parse(cursor: string, identity: string, { kind, jobId }: StreamName): Place | null {
+const NUMBER = '(0|[1-9]\\d{0,15})';
+const places = new RegExp(`^${NUMBER}(?:\\.${NUMBER}\\.${NUMBER}\\.${NUMBER}|~([\\w~]+))?$`);
+
+function parse(cursor: string, identity: string, { kind, jobId }: StreamName): StreamPlace | null {
   const text = Buffer.from(cursor, 'base64url').toString();
   const start = `${identity}.${kind}.${jobId}.`;
-  const numbers = text.startsWith(start) ? text.slice(start.length).split('.') : [];
-  if (!numbers.every((number) => /^(0|[1-9]\d{0,15})$/.test(number))) return null;
-  const [seq, stepNumber, attempt, line] = numbers.map(Number);
-  if (seq === undefined || numbers.length > 4) return null;
-  if (stepNumber === undefined) return { seq, line: null };
-  return kind !== 'log' || attempt === undefined || line === undefined ? null : { seq, line: { stepNumber, attempt, line } };
+  const [, seq, stepNumber, attempt, line, rest = ''] = (text.startsWith(start) && places.exec(text.slice(start.length))) || [];
+  if (seq === undefined || (line !== undefined && kind !== 'log') || (rest !== '' && kind !== 'list')) return null;
+  const at = line === undefined ? null : { stepNumber: Number(stepNumber), attempt: Number(attempt), line: Number(line) };
+  return { seq: Number(seq), line: at, rest };
 }

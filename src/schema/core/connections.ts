@@ -19,6 +19,9 @@ export interface List<Row> {
   count(): Promise<number>;
 }
 
+/** For callers that may see none of a list. */
+export const emptyList: List<never> = { positionOf: () => [], read: async () => [], count: async () => 0 };
+
 interface PageArgs {
   readonly first?: number | null | undefined;
   readonly after?: string | null | undefined;

@@ -32,6 +32,8 @@ const estimated = (usually: number): Size => ({ by: [], usually, perNode: 1, isP
 export const FEW = estimated(3);
 /** Rows of their own that are many for some: the steps of a job, the participants of a round. */
 export const SOME = estimated(10);
+/** Values that jobs are counted by. Counting them reads many more rows than that. */
+export const MANY = estimated(100);
 /** Read with the thing that they belong to, in one row, like labels: together they count as one. */
 export const IN_ITS_ROW = estimated(1);
 /** What a frame holds for who keeps up. A replay's frames hold some hundred, read in one go. */

@@ -15,7 +15,7 @@ import {
 import type { FragmentRow, ModelRow, ProjectRow } from '../../store/schema/tables.ts';
 import { builder } from '../core/builder.ts';
 import { reads } from '../core/chosen-columns.ts';
-import { connect, defineConnection, type List, pageArgs } from '../core/connections.ts';
+import { connect, defineConnection, emptyList, type List, pageArgs } from '../core/connections.ts';
 import { type Context, viewerOf } from '../core/context.ts';
 import { byId, defineLoader } from '../core/loaders.ts';
 import { Node, readNodes } from '../core/node.ts';
@@ -133,7 +133,7 @@ function thing<T>(row: T | null, id: string): T {
 
 const ModelConnection = defineConnection('Model', Model, 'models');
 
-function modelsOf(context: Context, projectId: string): List<ModelRow> {
+function modelsOf(context: Context, projectId: string | null): List<ModelRow> {
   requireRight(viewerOf(context), 'readModels');
   const { read } = context;
   return {
@@ -142,6 +142,19 @@ function modelsOf(context: Context, projectId: string): List<ModelRow> {
     count: () => countModels(read, { projectId }),
   };
 }
+
+builder.queryField('models', (t) =>
+  t.field({
+    type: ModelConnection,
+    description: 'The models that this key may see, newest first.',
+    args: { projectId: t.arg.id({ description: 'Only those in this project.' }), ...pageArgs },
+    resolve: (_, { projectId, ...args }, context) => {
+      const { projectId: ownId } = scopeOf(viewerOf(context));
+      if (projectId != null && ownId !== null && projectId !== ownId) return connect(args, emptyList);
+      return connect(args, modelsOf(context, projectId ?? ownId));
+    },
+  }),
+);
 
 builder.objectField(Project, 'models', (t) =>
   t.field({

@@ -5,6 +5,7 @@ import { type Frame, feedStream, jobStream } from '../../realtime/streams.ts';
 import { readEventsOfTypes } from '../../store/queries/history.ts';
 import type { ShownJob } from '../../store/queries/jobs.ts';
 import { readFeedRange, readRange } from '../../store/queries/ranges.ts';
+import { readFeed } from '../../store/queries/streams.ts';
 import type { EventRow } from '../../store/schema/tables.ts';
 import { builder } from '../core/builder.ts';
 import { reads } from '../core/chosen-columns.ts';
@@ -63,8 +64,9 @@ async function pageOfJob(context: Context, jobId: string, args: PageArgs, types:
 
 /** A page of the events of all jobs that the caller may see, or of one project. */
 async function pageOfFeed(context: Context, args: PageArgs, projectId: string | null, types: Filter['types']) {
+  const { read } = context;
   const page = await pageOf(context, feed, args, (after, portion) =>
-    readFeedRange(context.read, { after, projectId, types: types ?? null }, portion),
+    readFeedRange(read, { after, projectId }, () => readFeed(read, { after, projectId, types: types ?? null }, portion)),
   );
   return { ...page, rows: await eventsOf(context, page.rows, true), deletions: deletionsIn(page.rows) };
 }

@@ -1,3 +1,5 @@
+import { badRequest } from '../../domain/core/request-refusals.ts';
+import { jobList, type ListChange } from '../../realtime/job-list.ts';
 import { jobChanges, jobsChanges } from '../../realtime/live-lists.ts';
 import { type Frame, jobStream } from '../../realtime/streams.ts';
 import type { ShownJob } from '../../store/queries/jobs.ts';
@@ -7,7 +9,7 @@ import { viewerOf } from '../core/context.ts';
 import { type FrameHead, StreamFrame } from '../core/frames.ts';
 import { Job } from '../core/nouns.ts';
 import { A_FRAME } from '../core/sizes.ts';
-import { watchedJob } from '../jobs/jobs.ts';
+import { shownJob, watchedJob } from '../jobs/jobs.ts';
 import { checkJobFilter, JobFilter } from '../jobs/lists.ts';
 import { type History, historyOf, JobStatusHistory, StatusTransition } from './history.ts';
 
@@ -53,6 +55,66 @@ builder.subscriptionField('jobStatus', (t) =>
       transitions: rows,
       history: await historyOf(context, jobId),
     }),
+  }),
+);
+
+interface FrameOfList extends FrameHead {
+  readonly changes: readonly ListChange[];
+}
+
+const JobListFrame = builder.objectRef<FrameOfList>('JobListFrame').implement({
+  description: 'What came into a live list of jobs, changed in it, or left it. Each job is named once.',
+  interfaces: [StreamFrame],
+  fields: (t) => ({
+    jobs: t.field({
+      type: [Job],
+      size: A_FRAME,
+      description: 'The jobs that are new in the list or have changed, as they are now. At the beginning, the newest first.',
+      resolve: async ({ changes }, _, context, info) => {
+        const listed = changes.filter(({ isListed }) => isListed);
+        const jobs = await Promise.all(listed.map(({ id }) => shownJob(context, id, info)));
+        // A job that was deleted in the meantime is told of by a later frame.
+        return jobs.filter((job) => job !== null);
+      },
+    }),
+    removedIds: t.field({
+      type: ['ID'],
+      description:
+        'The ids of jobs that no longer match the filter or were deleted. May name jobs that were not in the list, which can be ignored.',
+      resolve: ({ changes }) => changes.flatMap(({ id, isListed }) => (isListed ? [] : id)),
+    }),
+  }),
+});
+
+/** Jobs that a live list can begin with. */
+const MOST_NEWEST = 1_000;
+
+builder.subscriptionField('jobList', (t) =>
+  t.field({
+    type: JobListFrame,
+    description:
+      'A live list of the jobs that the filter matches and this key may see: the newest ones first, then every job that came into ' +
+      'the list or changed in it, and the ids of those that left it or were deleted. To follow it, keep a map by id: put `jobs` in, ' +
+      'then take `removedIds` out. If `missed` is not 0, retention has deleted events since the cursor: start again without a ' +
+      "cursor. A job's first value of a metric (`hasMetric`) is noticed with its next event.",
+    args: {
+      filter: t.arg({ type: JobFilter, description: 'Selects entries. Default: all.' }),
+      newest: t.arg.int({
+        required: true,
+        defaultValue: 100,
+        description: `How many of the newest jobs to begin with: 1 to ${MOST_NEWEST}. Has no effect with \`after\`.`,
+      }),
+      after: t.arg({
+        type: 'Cursor',
+        description: 'Continue after this cursor, with the same filter. Default: begin with the newest jobs.',
+      }),
+    },
+    subscribe: (_, { filter, newest, after }, context): Promise<AsyncIterable<Frame<ListChange>>> => {
+      checkJobFilter(context, filter);
+      if (newest < 1 || newest > MOST_NEWEST) throw badRequest.outOfRange('newest', 1, MOST_NEWEST, newest);
+      return jobList(context.domain, context.wakeups, viewerOf(context), { filter: filter ?? {}, newest, after });
+    },
+    resolve: ({ cursor, state, missed, rows }) => ({ cursor, state, missed, changes: rows }),
   }),
 );
 

@@ -24,7 +24,7 @@ interface MatchPage {
   readonly hasMore: boolean;
 }
 
-const cursorOf = (domain: Domain, jobId: string, { seq, line }: LinePlace) => encodeCursor(domain, { kind: 'log', jobId, seq }, line);
+const cursorOf = (domain: Domain, jobId: string, { seq, line }: LinePlace) => encodeCursor(domain, { kind: 'log', jobId, seq, line });
 
 const LogMatch = builder.objectRef<Match>('LogMatch').implement({
   description: 'A line of a log that contains the text.',

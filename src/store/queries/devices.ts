@@ -131,6 +131,21 @@ export async function countDevices(queries: Queries, of: DevicesOf): Promise<num
   return row?.count ?? 0;
 }
 
+/** An attempt with the project of its step. */
+export interface RunningAttempt extends AttemptRow {
+  readonly projectId: string;
+}
+
+/** The attempts at the steps that these devices hold, the oldest claim first. */
+export const runningAttemptsOfDevices = batch<RunningAttempt>('running attempts of devices', (db, { steps, attempts }, deviceIds) =>
+  db
+    .select({ ...getTableColumns(attempts), projectId: steps.projectId })
+    .from(steps)
+    .innerJoin(attempts, and(eq(attempts.stepId, steps.id), eq(attempts.number, steps.attemptCount)))
+    .where(inArray(steps.leaseDeviceId, deviceIds))
+    .orderBy(attempts.claimedAt, attempts.stepId),
+);
+
 /** The attempts of a device: all, or those at steps of one project or job. */
 export interface AttemptsOf {
   readonly deviceId: string;

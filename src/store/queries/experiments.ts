@@ -12,9 +12,9 @@ export const experimentsByIds = batch<ExperimentRow>('experiments', (db, t, ids)
   db.select().from(t.experiments).where(inArray(t.experiments.id, ids)),
 );
 
-/** The experiments of one project. */
+/** The experiments of one project, or of all. */
 interface Of {
-  readonly projectId: string;
+  readonly projectId: string | null;
 }
 
 /** Newest first. */
@@ -25,14 +25,17 @@ export async function listExperiments(queries: Queries, { projectId }: Of, slice
     queries.db
       .select()
       .from(experiments)
-      .where(and(eq(experiments.projectId, projectId), where))
+      .where(and(projectId === null ? undefined : eq(experiments.projectId, projectId), where))
       .orderBy(...orderBy)
       .limit(slice.limit),
   );
 }
 
 export async function countExperiments({ db, t }: Queries, { projectId }: Of): Promise<number> {
-  const [row] = await db.select({ count: count() }).from(t.experiments).where(eq(t.experiments.projectId, projectId));
+  const [row] = await db
+    .select({ count: count() })
+    .from(t.experiments)
+    .where(projectId === null ? undefined : eq(t.experiments.projectId, projectId));
   return row?.count ?? 0;
 }
 

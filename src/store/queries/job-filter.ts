@@ -57,6 +57,23 @@ export interface JobScope {
 /** Terms that must all hold, or 'none' if it is known without a query that no job matches. */
 export type JobCondition = readonly Term[] | 'none';
 
+/** The ids in one query: as many as its statement has. */
+export const MOST_IDS = 64;
+
+/** The condition that the job is one of these: `MOST_IDS` at most. */
+export function idsTerm(ids: readonly string[]): Term {
+  const names = Array.from({ length: MOST_IDS }, (_, i) => `id${i}`);
+  return {
+    shape: 'ids',
+    values: Object.fromEntries(names.map((name, i) => [name, ids[Math.min(i, ids.length - 1)] ?? ''])),
+    condition: (t, $) =>
+      inArray(
+        t.jobs.id,
+        names.map((name) => $(name)),
+      ),
+  };
+}
+
 /** The condition for both the filter and the scope. */
 export function jobCondition(filter: JobFilter, scope: JobScope): JobCondition {
   const { types, initiators } = filter;
@@ -186,7 +203,7 @@ function searchTerm(word: string, i: number): Term {
 }
 
 /** The statuses that the filter allows. Null: all. */
-function statusesOf({ statuses, notStatuses }: JobFilter): Optional<readonly JobStatus[]> {
+export function statusesOf({ statuses, notStatuses }: JobFilter): Optional<readonly JobStatus[]> {
   return notStatuses == null ? statuses : (statuses ?? jobStatuses).filter((status) => !notStatuses.includes(status));
 }
 

@@ -7,7 +7,7 @@ import { ALL_COLUMNS, type Choice, chooseColumns } from '../statements/choice.ts
 import { finiteKey, instantKey, type Key, numberKey, type Position, type Slice, textKey } from '../statements/keyset.ts';
 import { type AnyPlaceholder, boundTerm, runShaped, type Term } from '../statements/shapes.ts';
 import type { Preparable, Queries } from '../store.ts';
-import type { JobCondition } from './job-filter.ts';
+import { idsTerm, type JobCondition, MOST_IDS } from './job-filter.ts';
 import { type ShownJob, shownColumns } from './jobs.ts';
 
 export interface JobOrder {
@@ -87,15 +87,19 @@ interface Part {
   readonly isJoined: boolean;
   readonly terms: readonly Term[];
   keys(t: Tables): readonly Key[];
-  /** The position as one within this part. Null: it is in the other part. */
+  /** The position of a job in a list of this part alone. */
+  positionOf(job: ListedJob): Position;
+  /** A position in the whole list as one in this part. Null: it is in the other part. */
   within(position: Position): Position | null;
 }
 
-function partsOf({ field }: JobOrder): readonly Part[] {
+function partsOf(order: JobOrder): readonly Part[] {
+  const { field } = order;
   const { key, hasValue } = sortings[field];
   const isJoined = field === 'METRIC';
   const keys = (t: Tables) => [...(key ? [key(t)] : []), textKey(isJoined ? t.latestMetrics.jobId : t.jobs.id)];
-  if (!hasValue) return [{ name: 'all', isJoined, terms: [], keys, within: (position) => position }];
+  const positionOf = (job: ListedJob) => jobPosition(order, job);
+  if (!hasValue) return [{ name: 'all', isJoined, terms: [], keys, positionOf, within: (position) => position }];
   return [
     {
       name: 'valued',
@@ -103,6 +107,7 @@ function partsOf({ field }: JobOrder): readonly Part[] {
       // A join finds only those that have the metric.
       terms: isJoined ? [] : [{ shape: 'valued', values: {}, condition: hasValue }],
       keys,
+      positionOf,
       within: (position) => (position[0] === NO_VALUE ? null : position),
     },
     {
@@ -110,6 +115,7 @@ function partsOf({ field }: JobOrder): readonly Part[] {
       isJoined: false,
       terms: [{ shape: 'without', values: {}, walks: true, condition: (t, $) => not(hasValue(t, $)) }],
       keys: ({ jobs }) => [textKey(jobs.id)],
+      positionOf: ({ id }) => [id],
       within: ([value, ...id]) => (value === NO_VALUE ? id : null),
     },
   ];
@@ -170,7 +176,7 @@ async function readPart(of: PartOf, slice: Slice): Promise<readonly ListedJob[]>
     of.signal?.throwIfAborted();
     const rest: Slice = { ...slice, ...(slice.isBackward ? { before: from } : { after: from }) };
     const [last] = await select({ ...of, choice: POSITION_ONLY }, direct, { ...rest, limit: 1 }, STEP - 1);
-    const end = last ? of.part.within(jobPosition(of.order, last)) : null;
+    const end = last ? of.part.positionOf(last) : null;
     const limit = slice.limit - found.length;
     const ending = boundTerm({ name: 'end', side: slice.isBackward ? 'after' : 'before', isIncluded: true }, end, listOf(of));
     found.push(...(await select(of, [...terms, ...ending], { ...rest, limit })));
@@ -179,7 +185,7 @@ async function readPart(of: PartOf, slice: Slice): Promise<readonly ListedJob[]>
     await turn();
   }
 }
-const POSITION_ONLY = chooseColumns(['id']);
+export const POSITION_ONLY = chooseColumns(['id']);
 
 const listOf = ({ queries: { t }, order: { field, direction }, part }: PartOf) => ({
   keys: part.keys,
@@ -232,6 +238,21 @@ function isNewest({ latestMetrics: latest }: Tables): SQL {
   return sql`not exists (${newer})`;
 }
 
+/** Those of the jobs that match the condition. */
+export async function matchingIds(queries: Queries, where: JobCondition, ids: readonly string[]): Promise<Set<string>> {
+  const found = new Set<string>();
+  if (where === 'none') return found;
+  for (let i = 0; i < ids.length; i += MOST_IDS) {
+    const rows = await runShaped(queries, {
+      name: 'matching jobs',
+      terms: [...where, idsTerm(ids.slice(i, i + MOST_IDS))],
+      build: (db, t, condition) => db.select({ id: t.jobs.id }).from(t.jobs).where(condition),
+    });
+    for (const { id } of rows) found.add(id);
+  }
+  return found;
+}
+
 /**
  * Conditions that together match what `where` does, each only some of it: about as many jobs as a
  * step looks at. Between them, other work gets its turn.
@@ -249,7 +270,7 @@ export async function* inSteps(
   for (let after: Position | null = null; ; await turn()) {
     signal?.throwIfAborted();
     const [last]: readonly ListedJob[] = await select(of, direct, { after, before: null, isBackward: false, limit: 1 }, step - 1);
-    const end: Position | null = last ? jobPosition(order, last) : null;
+    const end: Position | null = last ? part.positionOf(last) : null;
     const list = listOf(of);
     yield [
       ...where,

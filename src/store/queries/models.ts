@@ -18,19 +18,26 @@ export const modelBytesOfJobs = batch<{ jobId: string | null; bytes: number }>('
 export const modelsByIds = batch<ModelRow>('models', (db, t, ids) => db.select().from(t.models).where(inArray(t.models.id, ids)));
 
 /** Newest first. */
-export async function listModels(queries: Queries, { projectId }: { readonly projectId: string }, slice: Slice): Promise<ModelRow[]> {
+export async function listModels(
+  queries: Queries,
+  { projectId }: { readonly projectId: string | null },
+  slice: Slice,
+): Promise<ModelRow[]> {
   const { models } = queries.t;
   const { where, orderBy } = keyset([textKey(models.id)], 'desc', slice);
   return queries.db
     .select()
     .from(models)
-    .where(and(eq(models.projectId, projectId), where))
+    .where(and(projectId === null ? undefined : eq(models.projectId, projectId), where))
     .orderBy(...orderBy)
     .limit(slice.limit);
 }
 
-export async function countModels({ db, t }: Queries, { projectId }: { readonly projectId: string }): Promise<number> {
-  const [row] = await db.select({ count: count() }).from(t.models).where(eq(t.models.projectId, projectId));
+export async function countModels({ db, t }: Queries, { projectId }: { readonly projectId: string | null }): Promise<number> {
+  const [row] = await db
+    .select({ count: count() })
+    .from(t.models)
+    .where(projectId === null ? undefined : eq(t.models.projectId, projectId));
   return row?.count ?? 0;
 }
 

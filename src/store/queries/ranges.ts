@@ -10,11 +10,10 @@
  */
 import type { StreamKind } from '../../domain/core/vocabulary.ts';
 import { feedOfAllJobs } from '../schema/streams.ts';
-import type { EventRow } from '../schema/tables.ts';
-import type { Cut, Portion } from '../statements/portions.ts';
+import type { Cut } from '../statements/portions.ts';
 import type { Queries } from '../store.ts';
 import { countGaps } from './gaps.ts';
-import { type OfFeed, readFeed, streamBounds } from './streams.ts';
+import { streamBounds } from './streams.ts';
 
 export interface Range<R> {
   readonly rows: readonly R[];
@@ -49,12 +48,15 @@ export async function readRange<R extends { readonly seq: number }>(
 }
 
 /**
- * A range of the feed across jobs. Removed events are counted whatever their type was, because the
- * type is gone as well.
+ * A range of the feed across jobs. `read` reads a portion of it after the position. Removed events
+ * are counted whatever their type was, because the type is gone as well.
  */
-export async function readFeedRange(queries: Queries, of: OfFeed, portion: Portion): Promise<Range<EventRow>> {
-  const { after, projectId } = of;
-  const found = await readFeed(queries, of, portion);
+export async function readFeedRange<R extends { readonly position: number }>(
+  queries: Queries,
+  { after, projectId }: { readonly after: number; readonly projectId: string | null },
+  read: () => Promise<Cut<R>>,
+): Promise<Range<R>> {
+  const found = await read();
   const last = found.rows.at(-1)?.position;
   if (last !== undefined && last - after === found.rows.length) return { ...found, upTo: last, missed: 0 };
   let [seen] = await queries.run(streamBounds, { jobId: feedOfAllJobs, kind: 'event' });
@@ -63,7 +65,7 @@ export async function readFeedRange(queries: Queries, of: OfFeed, portion: Porti
     // The feed's numbers also have other gaps. So rows and gaps must be read with no removal in
     // between.
     const before = seen;
-    const { rows, hasMore } = await readFeed(queries, of, portion);
+    const { rows, hasMore } = await read();
     const end = rows.at(-1)?.position ?? after;
     const upTo = hasMore ? end : Math.max(end, before?.thinned ?? 0);
     const missed = await countGaps(queries, { projectId, after, upTo });

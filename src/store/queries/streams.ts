@@ -190,6 +190,33 @@ export function jobsInFeed({ db, t }: Queries, { after, limit, projectId }: { af
     .limit(limit);
 }
 
+/** What a live list needs of an event. */
+export type ListedEvent = Pick<EventRow, 'jobId' | 'position' | 'type' | 'from'>;
+
+/** The next events in the feed, of all jobs, or of a project or a job. */
+export function readListedEvents(
+  { db, t }: Queries,
+  { after, projectId, jobId }: Omit<OfFeed, 'types'> & { readonly jobId: string | null },
+  limit: number,
+): Promise<Cut<ListedEvent>> {
+  const { events } = t;
+  const { jobId: job, position, type, from } = events;
+  return readRows({ rows: limit }, (limit) =>
+    db
+      .select({ jobId: job, position, type, from })
+      .from(events)
+      .where(
+        and(
+          gt(position, after),
+          projectId === null ? undefined : eq(events.projectId, projectId),
+          jobId === null ? undefined : eq(job, jobId),
+        ),
+      )
+      .orderBy(asc(position))
+      .limit(limit),
+  );
+}
+
 /** The columns of a job that its streams need. */
 export const jobStatusById = statement('job status by id', (db, t, $: Placeholder<{ id: string }>) =>
   db

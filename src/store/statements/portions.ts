@@ -46,7 +46,7 @@ export async function readPortion<R>(
 }
 
 /** The same for small rows, limited by number only. */
-export async function readRows<R>({ rows }: Portion, read: (limit: number) => Promise<readonly R[]>): Promise<Cut<R>> {
+export async function readRows<R>({ rows }: Pick<Portion, 'rows'>, read: (limit: number) => Promise<readonly R[]>): Promise<Cut<R>> {
   const found = await read(rows + 1);
   return { rows: found.length > rows ? found.slice(0, rows) : found, hasMore: found.length > rows };
 }
