@@ -79,6 +79,12 @@ describe('An operation costs (P14)', () => {
       '{ step(id: "step_1") { logSearch(text: "loss", first: 20) { matches { text } } } }',
       1 + 1 + 1_024 + 20,
     ],
+    [
+      '100 for each condition that no index serves, and nothing for others',
+      '{ jobs(first: 5, filter: { search: "a", hasMetric: "b", name: "c", labelFilters: null }) { nodes { id } } }',
+      200 + 6,
+    ],
+    ['100 for counts of jobs, and for each condition that no index serves', '{ jobCounts(filter: { search: "a" }) { key } }', 200],
     ['1,000 for introspection of the schema', '{ __schema { types { fields { name } } } }', 1_000],
     ['100 for introspection of one type', '{ __type(name: "Job") { name } }', 100],
     [
@@ -89,6 +95,15 @@ describe('An operation costs (P14)', () => {
     ['one frame for a subscription', 'subscription { events { events { at } } }', 20],
   ])('%s', (_, text, nodes) => {
     expect(nodesOf(text)).toBe(nodes);
+  });
+
+  test('the conditions of a filter in a variable as those in the document', () => {
+    const text =
+      'query ($filter: JobFilter, $word: String) { jobs(first: 5, filter: $filter) { nodes { id } } x: jobCounts(filter: { search: $word }) { key } }';
+    const others = 6 + 200;
+    expect(nodesOf(text, { filter: { search: 'a', labelFilters: [{ key: 'a' }], owner: 'x' } })).toBe(200 + others);
+    expect(nodesOf(text, { filter: { search: null, owner: 'x' } })).toBe(others);
+    expect(nodesOf(text)).toBe(others);
   });
 
   test('the most expensive type of an interface, not the sum of all types', () => {

@@ -51,3 +51,6 @@ export function sizeOfPage(args: Readonly<Record<string, unknown>>, type: string
   if (by.length === 0) return null;
   return { by, usually: type.endsWith('Page') ? STREAM_PAGE_SIZE : CONNECTION_SIZE, perNode: 1, isPage: true };
 }
+
+/** Of a condition that no index serves: what it costs (server/execution/cost.ts). */
+export const WALK = { cost: 100 };

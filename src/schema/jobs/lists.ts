@@ -12,6 +12,7 @@ import { type Context, viewerOf } from '../core/context.ts';
 import { describeEnum, JobInitiator, JobStatus, JobType } from '../core/enums.ts';
 import { LabelInput } from '../core/labels.ts';
 import { Job, Project } from '../core/nouns.ts';
+import { WALK } from '../core/sizes.ts';
 
 /** Each label and each word is a subquery. */
 const MOST_LABELS = 20;
@@ -46,13 +47,15 @@ export const JobFilter = builder.inputType('JobFilter', {
     owner: t.string({ description: 'Only those created by this key name: `user:alice`.' }),
     labels: t.field({ type: [LabelInput], description: `Only those with all of these labels: at most ${MOST_LABELS}.` }),
     labelFilters: t.field({
+      extensions: WALK,
       type: [LabelFilterInput],
       description: `Only those that meet all of these conditions on labels: at most ${MOST_LABELS}, together with \`labels\`.`,
     }),
     notStatuses: t.field({ type: [JobStatus], description: 'Only those in none of these statuses.' }),
     deviceId: t.id({ description: 'Only those whose `device` it is: the device of the newest attempt at any of their steps.' }),
-    hasMetric: t.string({ description: 'Only those that have reported this metric.' }),
+    hasMetric: t.string({ extensions: WALK, description: 'Only those that have reported this metric.' }),
     search: t.string({
+      extensions: WALK,
       description:
         'Only those where each word of this text is part of the name, id, description, owner or a label, written `key=value`: at ' +
         `most ${MOST_WORDS} words, separated by spaces. The letters A to Z match in either case.`,

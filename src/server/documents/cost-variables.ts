@@ -1,17 +1,20 @@
 /**
- * The variables that the cost of an operation depends on: those of sizes (`first: $n`), and those
- * of @skip and @include.
+ * The variables that the cost of an operation depends on: those of sizes (`first: $n`), of filters,
+ * and of @skip and @include.
  */
 import { type ArgumentNode, type FieldNode, Kind, type SelectionNode, type ValueNode, visit } from 'graphql';
 import { type Size, type SizeArgument, sizeArguments } from '../../schema/core/sizes.ts';
 import type { Operation } from './documents.ts';
 
 /**
- * A number, a boolean, or the number of entries of a list. Undefined: absent, null, or of a type
- * that execution refuses.
+ * A number, a boolean, the number of entries of a list, or the names of the fields of an object.
+ * Undefined: absent, null, or of a type that execution refuses.
  */
-type Value = number | boolean | undefined;
+type Value = number | boolean | string | undefined;
 export type Values = ReadonlyMap<string, Value>;
+
+const FILTER = 'filter';
+const costArguments: readonly string[] = [...sizeArguments, FILTER];
 
 /** The names of the variables that the cost depends on, each with its default. */
 export function findCostVariables({ document, node }: Pick<Operation, 'document' | 'node'>): Values {
@@ -20,7 +23,7 @@ export function findCostVariables({ document, node }: Pick<Operation, 'document'
     if (value.kind === Kind.VARIABLE) used.add(value.name.value);
   };
   visit(document, {
-    Field: (field) => field.arguments?.filter(({ name }) => sizeArguments.some((each) => each === name.value)).forEach(use),
+    Field: (field) => field.arguments?.filter(({ name }) => costArguments.includes(name.value)).forEach(use),
     Directive: (directive) => directive.arguments?.forEach(use),
   });
   const definitions = (node.variableDefinitions ?? []).filter(({ variable }) => used.has(variable.name.value));
@@ -45,7 +48,25 @@ export function readCostVariables(
 
 function readValue(given: unknown): Value {
   if (typeof given === 'boolean' || Number.isInteger(given)) return given as boolean | number; // as just checked
-  return Array.isArray(given) ? given.length : undefined;
+  if (Array.isArray(given)) return given.length;
+  if (given === null || typeof given !== 'object') return undefined;
+  return namesOf(Object.entries(given).flatMap(([name, value]) => (value == null ? [] : name)));
+}
+
+/** More names than any filter has, and longer ones, are not kept: execution refuses them. */
+const MOST_NAMES = 64;
+const namesOf = (names: readonly string[]): string =>
+  names
+    .filter((name) => name.length <= MOST_NAMES)
+    .slice(0, MOST_NAMES)
+    .toSorted()
+    .join(' ');
+
+/** The names of the conditions in the filter of a field. */
+export function readConditions(field: FieldNode, values: Values): string[] {
+  const argument = field.arguments?.find(({ name }) => name.value === FILTER);
+  const names = argument && read(argument.value, values);
+  return typeof names === 'string' ? names.split(' ') : [];
 }
 
 const lists: ReadonlySet<SizeArgument> = new Set(['ids', 'names', 'jobIds']);
@@ -76,5 +97,6 @@ function read(node: ValueNode, values: Values): Value {
   if (node.kind === Kind.VARIABLE) return values.get(node.name.value);
   if (node.kind === Kind.INT) return Number(node.value);
   if (node.kind === Kind.BOOLEAN) return node.value;
+  if (node.kind === Kind.OBJECT) return namesOf(node.fields.flatMap(({ name, value }) => (value.kind === Kind.NULL ? [] : name.value)));
   return node.kind === Kind.LIST ? node.values.length : undefined;
 }

@@ -8,6 +8,7 @@
  *     a list of curves                  1, plus the cost of its points, for each name or job
  *     a text of a file, a log's tail    1 for each 8 KB of `maxBytes`, for each hundred `lines`
  *     a search of a log                 1,024 more, for the 8 MiB that it may read
+ *     a condition that no index serves  100: search, hasMetric, labelFilters
  *     a mutation                        1
  *     __schema, __type                  1,000 and 100
  *     everything else                   0, plus the cost of what it contains
@@ -30,6 +31,7 @@ import {
   getNamedType,
   isAbstractType,
   isCompositeType,
+  isInputObjectType,
   isInterfaceType,
   isListType,
   isNonNullType,
@@ -40,7 +42,7 @@ import {
 import { limitExceeded } from '../../domain/core/request-refusals.ts';
 import type { Size } from '../../schema/core/sizes.ts';
 import type { Params } from '../context.ts';
-import { isIncluded, readCostVariables, readSize, type Values } from '../documents/cost-variables.ts';
+import { isIncluded, readConditions, readCostVariables, readSize, type Values } from '../documents/cost-variables.ts';
 import type { Operation } from '../documents/documents.ts';
 import { toGraphQLError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
@@ -133,6 +135,7 @@ class Price {
       }
       const named = getNamedType(field.type);
       if (around === 'mutation') own += 1;
+      own += this.#ofConditions(field, first);
       const size = field.extensions.size as Size | undefined; // as schema/core/sizes.ts put it there
       if (!isCompositeType(named)) {
         if (size) own += this.#sizeOf(size, first);
@@ -164,6 +167,14 @@ class Price {
     if (size) return 1 + (size.besides ?? 0) + this.#highest(type, sets, this.#sizeOf(size, node));
     const isCounted = this.#hasId(type) && !(around === 'edge' && field.name === 'node');
     return (isCounted ? 1 : 0) + this.#highest(type, sets, 'object');
+  }
+
+  /** Conditions of a filter that many rows may have to be read for. */
+  #ofConditions({ args }: GraphQLField<unknown, unknown>, node: FieldNode): number {
+    const type = getNamedType(args.find(({ name }) => name === 'filter')?.type);
+    if (!isInputObjectType(type)) return 0;
+    const costs = readConditions(node, this.#values).map((name) => Number(type.getFields()[name]?.extensions.cost ?? 0));
+    return costs.reduce((sum, cost) => sum + cost, 0);
   }
 
   #highest(type: GraphQLCompositeType, sets: readonly SelectionSetNode[], around: Around): number {
