@@ -1,4 +1,5 @@
 /** Live lists of jobs: nothing that came, changed or left is lost, however often they are resumed (P7). */
+import { lt } from 'drizzle-orm';
 import { expect, test } from 'vitest';
 import type { Principal } from '../../src/domain/access/principal.ts';
 import { completeStep } from '../../src/domain/claims/outcomes.ts';
@@ -16,8 +17,14 @@ import { pickNumber, pickOne, seedRandom } from '../support/random.ts';
 import { admin } from '../support/seed.ts';
 
 describeOnGround('A live list of jobs', (on) => {
-  const open = (of: Partial<JobListOf> = {}, principal: Principal = admin) => {
+  /** PostgreSQL gives events their positions a moment after the commit. */
+  async function settle(): Promise<void> {
+    const { db, t } = on().store.read;
+    while ((await db.select().from(t.events).where(lt(t.events.position, 0)).limit(1)).length > 0) await new Promise(setImmediate);
+  }
+  const open = async (of: Partial<JobListOf> = {}, principal: Principal = admin) => {
     const { seed, wakeups } = on();
+    await settle();
     const filter = { projectId: seed.project.id, ...of.filter };
     return jobList(seed.domain, wakeups, principal, { newest: 100, ...of, filter });
   };
