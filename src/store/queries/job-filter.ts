@@ -39,7 +39,7 @@ export interface JobFilter {
 }
 
 /** A condition on one label: it has this value, or any (null), or the job does not have it. */
-export interface LabelFilter {
+interface LabelFilter {
   readonly key: string;
   readonly value?: Optional<string>;
   readonly isAbsent?: Optional<boolean>;

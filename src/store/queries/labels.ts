@@ -5,7 +5,7 @@ import type { Tables } from '../schema/tables.ts';
 import { runShaped } from '../statements/shapes.ts';
 import type { Queries } from '../store.ts';
 
-export interface LabelsOf {
+interface LabelsOf {
   /** Null: of all projects. */
   readonly projectId: string | null;
   /** Null: of all jobs. */

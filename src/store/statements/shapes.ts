@@ -69,7 +69,7 @@ function inPlace(values: Values): AnyPlaceholder {
     column ? sql`${new Param(values[name], column)}` : sql`${values[name]}`) as unknown as AnyPlaceholder;
 }
 
-export interface Bound {
+interface Bound {
   /** Tells it from the other bounds of a query. */
   readonly name: string;
   readonly side: 'after' | 'before';
