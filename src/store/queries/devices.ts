@@ -1,5 +1,5 @@
 /** Devices and their attempts, for readers. */
-import { and, count, eq, getTableColumns, gte, inArray, isNotNull, isNull, lt, lte, or, type SQL, sql } from 'drizzle-orm';
+import { and, asc, count, eq, getTableColumns, gte, inArray, isNotNull, isNull, lt, lte, or, type SQL, sql } from 'drizzle-orm';
 import type { DeviceKind, Label, Resources } from '../../domain/core/vocabulary.ts';
 import { isWord } from '../schema/columns.ts';
 import type { AttemptRow, DeviceRow, Tables } from '../schema/tables.ts';
@@ -137,13 +137,16 @@ export interface RunningAttempt extends AttemptRow {
 }
 
 /** The attempts at the steps that these devices hold, the oldest claim first. */
-export const runningAttemptsOfDevices = batch<RunningAttempt>('running attempts of devices', (db, { steps, attempts }, deviceIds) =>
-  db
-    .select({ ...getTableColumns(attempts), projectId: steps.projectId })
-    .from(steps)
-    .innerJoin(attempts, and(eq(attempts.stepId, steps.id), eq(attempts.number, steps.attemptCount)))
-    .where(inArray(steps.leaseDeviceId, deviceIds))
-    .orderBy(attempts.claimedAt, attempts.stepId),
+export const runningAttemptsOfDevices = batch<RunningAttempt>(
+  'running attempts of devices',
+  (db, { steps, attempts }, deviceIds) =>
+    db
+      .select({ ...getTableColumns(attempts), projectId: steps.projectId })
+      .from(steps)
+      .innerJoin(attempts, and(eq(attempts.stepId, steps.id), eq(attempts.number, steps.attemptCount)))
+      .where(inArray(steps.leaseDeviceId, deviceIds))
+      .orderBy(asc(attempts.claimedAt), asc(attempts.stepId)),
+  { isList: true },
 );
 
 /** The attempts of a device: all, or those at steps of one project or job. */
