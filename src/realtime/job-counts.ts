@@ -12,7 +12,7 @@ import { type Shared, watch } from './shared-reads.ts';
 
 /** Jobs are counted at most a few times a second. */
 const SHORTEST_PAUSE_MS = 300;
-/** The pause after a count, as a multiple of its time: counting takes a tenth of the time at most. */
+/** The pause after a count, as a multiple of its time: a tenth of the time is for counting. */
 const PAUSE = 9;
 
 /** How many jobs have a value, the most frequent value first. */

@@ -6,8 +6,8 @@
  * taken it out. So a subscription can be resumed from any cursor, on any gateway, and subscribers
  * share what was read.
  *
- * A job is looked up later than its event was stored, and may have changed again. Then a later event
- * says so, and the job is looked up again.
+ * A job is looked up later than its event was stored, and may have changed again. Then a later
+ * event says so, and the job is looked up again.
  */
 import type { Principal } from '../domain/access/principal.ts';
 import { type Scope, scopeOf } from '../domain/access/rights.ts';

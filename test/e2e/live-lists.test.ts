@@ -55,10 +55,11 @@ test.each([
   const jobs = new Map<string, string>();
   const removed = new Set<string>();
   const left: string[] = [];
-  let reconnections = 0;
-  const onState = (state: string) => {
-    if (state === 'reconnecting') reconnections += 1;
+  let state = 'connecting';
+  const onState = (now: string) => {
+    state = now;
   };
+  const reach = (wanted: string) => vi.waitFor(() => expect(state).toBe(wanted), 30_000);
   const following = (async () => {
     for await (const frame of subscribe(target, list, {}, { signal: over.signal, onState })) {
       expect(frame.missed).toBe(0);
@@ -78,9 +79,10 @@ test.each([
     await client.request(remove, { id: deleted });
     left.push(deleted, cancelled);
     await gateway.kill();
-    await vi.waitFor(() => expect(reconnections).toBeGreaterThanOrEqual(kills), 30_000);
+    await reach('reconnecting');
     await gateway.restart();
     await add();
+    await reach('live');
   }
   await vi.waitFor(async () => {
     const { nodes } = (await client.request(ofQuery, {})).jobs;

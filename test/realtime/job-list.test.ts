@@ -1,4 +1,4 @@
-/** Live lists of jobs: nothing that came, changed or left is lost, however often they are resumed (P7). */
+/** Live lists of jobs: nothing that came, changed or left is lost, also when resumed (P7). */
 import { lt } from 'drizzle-orm';
 import { expect, test } from 'vitest';
 import type { Principal } from '../../src/domain/access/principal.ts';

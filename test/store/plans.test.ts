@@ -29,6 +29,12 @@ const exceptions: readonly (readonly [RegExp, string])[] = [
     /^listJobs \w+ (statuses|types|initiators|nameContains|owner|labels|createdAfter|createdBefore|hasMetric|search|labelFilters)\b/,
     'Walks the order of the list until the page is full: the filter is not in the index of that order.',
   ],
+  [/^countJobsBy\b/, 'Counts step by step: each reads the jobs between two ids.'],
+  [
+    /^listJobs (STARTED_AT|FINISHED_AT|DURATION|METRIC)\b/,
+    'Walks an index of the jobs that have a value until the page is full, and the others step by step.',
+  ],
+  [/^running attempts of devices x64$/, 'PostgreSQL merges what devices hold with all attempts as long as those are few.'],
   [/^list(AuditEntries (subjectTypes|actions|since|until)|ApiKeys( isLive)?)\b/, 'As lists of jobs; asked by administrators.'],
 ];
 

@@ -100,7 +100,7 @@ export const newestFirst: Order = { field: 'CREATED_AT', direction: 'DESC' };
 
 type Filter = typeof JobFilter.$inferInput;
 
-/** Throws BAD_REQUEST for a filter that breaks a rule, and FORBIDDEN for one that shows too much. */
+/** Throws BAD_REQUEST for a filter that breaks a rule, FORBIDDEN for one that shows too much. */
 export function checkJobFilter(context: Context, filter: Filter | null | undefined): void {
   const { labels, labelFilters, search, hasMetric, deviceId } = filter ?? {};
   if ((labels?.length ?? 0) > MOST_LABELS) throw badRequest.tooManyEntries('filter.labels', MOST_LABELS);

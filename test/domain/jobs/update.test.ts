@@ -229,7 +229,7 @@ describeOnGround('A deletion', (on) => {
     expect(filesOf(files)).toHaveLength(2);
     return { ...made, files, secret };
   }
-  /** Every row but those that tell of what was done: replays, the audit trail, deletions in the feed. */
+  /** Every row but those that tell what was done: replays, the audit trail, deletions. */
   async function readRest(): Promise<Record<string, readonly string[]>> {
     const { idempotencyKeys: _, auditEntries: __, ...rest } = await on().readAll();
     return { ...rest, events: (rest.events ?? []).filter((row) => !row.includes('"type":"JOB_DELETED"')) };

@@ -4,14 +4,17 @@ import { expect, test } from 'vitest';
 import { completeStep } from '../../../src/domain/claims/outcomes.ts';
 import { appendLog, reportMetrics, reportTelemetry } from '../../../src/domain/claims/progress.ts';
 import { encodeCursor, feed } from '../../../src/domain/core/cursors.ts';
+import { defaultRetention } from '../../../src/domain/core/limits.ts';
+import { cancelJob } from '../../../src/domain/jobs/cancellation.ts';
 import { deleteProject } from '../../../src/domain/jobs/projects.ts';
 import { deleteJob } from '../../../src/domain/jobs/update.ts';
-import { removeDeleted } from '../../../src/domain/sweep/retention.ts';
+import { applyRetention, removeDeleted } from '../../../src/domain/sweep/retention.ts';
 import { feedStream, jobStream } from '../../../src/realtime/streams.ts';
 import { jobStatusById } from '../../../src/store/queries/streams.ts';
 import { describeOnGround } from '../../support/ground.ts';
 import { admin, type SeededJob } from '../../support/seed.ts';
 
+const DAY_MS = 86_400_000;
 const CHUNK = 'one hundred bytes of a log'.padEnd(99, '.').concat('\n');
 
 describeOnGround('The remaining stream entries of a deleted job or project', (on) => {
@@ -84,4 +87,34 @@ describeOnGround('The remaining stream entries of a deleted job or project', (on
       );
     },
   );
+});
+
+describeOnGround('The event of a deleted job', (on) => {
+  test('is kept as long as events of ended jobs, and then counted for readers of the feed (P8)', async () => {
+    const { seed, wakeups } = on();
+    const { domain, clock } = seed;
+    const { db, t } = seed.domain.store.read;
+    const { job } = await seed.createJob();
+    await cancelJob(domain, admin, { jobId: job.id, cancelTimeoutSeconds: 0 });
+    await deleteJob(domain, admin, { jobId: job.id });
+    const positionOf = async () => (await db.select().from(t.events).where(eq(t.events.jobId, job.id)))[0]?.position ?? 0;
+    // PostgreSQL gives events their positions a moment after the commit.
+    while ((await positionOf()) <= 0) await new Promise(setImmediate);
+    const position = await positionOf();
+    const readFrom = async (seq: number) => {
+      const after = encodeCursor(domain, { ...feed, seq });
+      const stream = await feedStream(domain, wakeups, admin, { filter: { projectId: seed.project.id }, after });
+      const { value: frame } = await stream.next();
+      await stream.return?.();
+      return [frame?.rows.map(({ type }) => type), frame?.missed];
+    };
+    const apply = () => applyRetention(domain, { ...defaultRetention, eventDays: 30 }, { pause: async () => {}, which: 'all' });
+    clock.jump(29 * DAY_MS);
+    await apply();
+    expect(await readFrom(position - 1)).toEqual([['JOB_DELETED'], 0]);
+    clock.jump(2 * DAY_MS);
+    await apply();
+    expect(await readFrom(position - 1)).toEqual([[], 1]);
+    expect(await readFrom(position)).toEqual([[], 0]);
+  });
 });

@@ -6,7 +6,6 @@ import { appendLog, reportMetrics, reportTelemetry } from '../../../src/domain/c
 import { encodeCursor, feed } from '../../../src/domain/core/cursors.ts';
 import { defaultRetention, type RetentionRules } from '../../../src/domain/core/limits.ts';
 import type { StreamKind } from '../../../src/domain/core/vocabulary.ts';
-import { deleteJob } from '../../../src/domain/jobs/update.ts';
 import { applyRetention } from '../../../src/domain/sweep/retention.ts';
 import { type Frame, feedStream, type JobStream, jobStream } from '../../../src/realtime/streams.ts';
 import { byIteration } from '../../../src/store/queries/buckets.ts';
@@ -119,23 +118,6 @@ describeOnGround('Retention', (on) => {
     } finally {
       domain.clockGuard.end();
     }
-  });
-
-  test('keeps the event of a deleted job as long as events of ended jobs, and then counts it for readers (P8)', async () => {
-    const { clock, domain } = on().seed;
-    await complete();
-    const { id } = job.job;
-    const [last = 0] = (await placesOfJob(id)).slice(-1);
-    await deleteJob(domain, admin, { jobId: id });
-    const [place = 0] = await placesOfJob(id);
-    expect(place).toBeGreaterThan(last);
-    clock.jump(29 * DAY_MS);
-    await apply({ eventDays: 30 });
-    expect(await feedFrom(last)).toEqual({ positions: [place], missed: 0 });
-    clock.jump(2 * DAY_MS);
-    await apply({ eventDays: 30 });
-    expect(await feedFrom(last)).toEqual({ positions: [], missed: 1 });
-    expect(await feedFrom(place)).toEqual({ positions: [], missed: 0 });
   });
 
   test('by default removes nothing of a curve, an event or a log of usual size, however old', async () => {

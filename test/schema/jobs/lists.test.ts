@@ -32,7 +32,7 @@ describeOnEachStore('a list of jobs', (open) => {
   let device: SeededDevice;
   /** The newest value of the metric `loss` of the jobs that have reported it. */
   const losses = new Map<string, number>();
-  /** Runs a job: some have reported a metric, in one or both of their steps, and some have ended. */
+  /** Runs a job: some report a metric, in one or both of their steps, and some end. */
   async function run(job: Job, i: number): Promise<void> {
     const { domain, clock } = seed;
     for (const stepNumber of i % 2 === 0 ? [0] : [0, 1]) {
@@ -80,7 +80,7 @@ describeOnEachStore('a list of jobs', (open) => {
       });
       ids.push(job.id);
       if (i % 7 === 1) await run(job, i);
-      if (i % 4 === 0) await cancelJob(seed.domain, admin, { jobId: job.id, cancelTimeoutSeconds: 0 });
+      if (i % 4 === 0 && i % 7 !== 1) await cancelJob(seed.domain, admin, { jobId: job.id, cancelTimeoutSeconds: 0 });
       if (i % 5 === 0) await updateJob(seed.domain, admin, { jobId: ids[pickNumber(random, ids.length)] ?? '', description: 'changed' });
     }
     jobs = await Promise.all(ids.map((id) => seed.readJob(id)));
