@@ -95,6 +95,7 @@ export function jobTables(kit: Kit, { projects }: ProjectTables) {
       index('jobs_project_updated').on(t.projectId, t.updatedAt, t.id),
       index('jobs_priority').on(t.priority, t.id),
       index('jobs_name').on(t.name, t.id),
+      index('jobs_owner').on(t.owner, t.id),
       index('jobs_experiment').on(t.experimentId, t.id).where(sql`${t.experimentId} is not null`),
       index('jobs_start_model').on(t.startModelId).where(sql`${t.startModelId} is not null`),
       index('jobs_application').on(t.applicationId, t.id).where(sql`${t.applicationId} is not null`),
@@ -128,6 +129,7 @@ export function jobTables(kit: Kit, { projects }: ProjectTables) {
     (t) => [
       primaryKey({ columns: [t.jobId, t.key] }),
       index('job_labels_value').on(t.key, t.value, t.jobId),
+      index('job_labels_key').on(t.key, t.jobId),
       index('job_labels_project').on(t.projectId, t.key, t.value),
     ],
   );

@@ -137,6 +137,7 @@ export function streamTables(kit: Kit, { jobs }: JobTables) {
       primaryKey({ columns: [t.jobId, t.stepNumber, t.name] }),
       // Serves lists of jobs in the order of a metric.
       index('latest_metrics_value').on(t.name, t.value, t.jobId),
+      index('latest_metrics_name').on(t.name, t.jobId),
     ],
   );
 
