@@ -102,7 +102,7 @@ async function startOf(domain: Domain, stream: StreamName, newest: number, after
   const { seq, rest } = await decodePlace(domain, after, stream);
   if (rest === '') return new ListPlace(seq);
   const [, left, lastId] = /^([1-9]\d{0,3})~(\w+)$/.exec(rest) ?? [];
-  if (left === undefined || lastId === undefined) throw badRequest.foreignStreamCursor();
+  if (left === undefined || lastId === undefined) throw badRequest.foreignStreamCursor('after');
   return new ListPlace(seq, Number(left), lastId);
 }
 
