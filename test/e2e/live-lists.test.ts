@@ -1,8 +1,7 @@
 /** A live list of jobs, followed while its gateway is killed (P7). */
 import { afterEach, expect, test, vi } from 'vitest';
-import { createClient } from '../../src/client/fetch.ts';
+import { createClient } from '../../src/client/client.ts';
 import { TypedDocumentString } from '../../src/client/generated.ts';
-import { subscribe } from '../../src/client/subscribe.ts';
 import { createPostgresDatabase, createSqliteDatabase } from '../support/databases.ts';
 import { startGateway } from '../support/gateway.ts';
 
@@ -43,8 +42,8 @@ test.each([
   ending.push(() => database.remove());
   const gateway = await startGateway({ database });
   ending.push(() => gateway.stop());
-  const target = { url: gateway.url, token: gateway.adminKey };
-  const client = createClient(target);
+  const client = createClient({ url: gateway.url, token: gateway.adminKey });
+  ending.push(async () => client.close());
   const { id: projectId } = (await client.request(createProject, {})).createProject.project;
   const ids: string[] = [];
   const add = async () => ids.push((await client.request(create, { id: projectId })).a?.job.id ?? '');
@@ -61,7 +60,7 @@ test.each([
   };
   const reach = (wanted: string) => vi.waitFor(() => expect(state).toBe(wanted), 30_000);
   const following = (async () => {
-    for await (const frame of subscribe(target, list, {}, { signal: over.signal, onState })) {
+    for await (const frame of client.subscribe(list, {}, { signal: over.signal, onState })) {
       expect(frame.missed).toBe(0);
       for (const { id, status } of frame.jobs) jobs.set(id, status);
       for (const id of frame.removedIds) {
