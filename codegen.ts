@@ -1,7 +1,6 @@
 /**
- * Turns src/client/operations/*.graphql into src/client/generated.ts, the typed documents that
- * every client uses, and test/systems/operations/*.graphql into test/systems/generated.ts. Both are
- * checked against schema.graphql.
+ * Turns *.graphql files into typed documents, checked against schema.graphql: those of agents and
+ * the command line, of the console, and of the tests of the five systems.
  *
  *   node codegen.ts           writes the files
  *   node codegen.ts --check   fails if a generated file is out of date
@@ -30,6 +29,7 @@ interface Output {
 async function findOutputs(): Promise<Output[]> {
   return [
     { file: 'src/client/generated.ts', source: 'src/client/operations', operations: await listOperations('src/client/operations') },
+    { file: 'src/console/generated.ts', source: 'src/console/operations', operations: await listOperations('src/console/operations') },
     {
       file: 'test/systems/generated.ts',
       source: 'test/systems/operations',

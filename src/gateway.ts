@@ -9,6 +9,7 @@ import { inspectModel } from './aggregator/threads.ts';
 import type { Config } from './config/settings.ts';
 import { watchKey } from './domain/access/key-ends.ts';
 import { authenticate } from './domain/access/keys.ts';
+import { resumeSession } from './domain/access/sessions.ts';
 import { createDomain, type Domain } from './domain/core/domain.ts';
 import { startRetention } from './domain/sweep/retention.ts';
 import { forgiveOutage, startSweep } from './domain/sweep/timekeeping.ts';
@@ -20,6 +21,7 @@ import { schema } from './schema/index.ts';
 import type { ServerParts } from './server/app.ts';
 import { Rates } from './server/connections/rates.ts';
 import { Unsent } from './server/connections/unsent.ts';
+import { sessionEndpoint } from './server/console/session.ts';
 import { ManifestUnusable, readManifest } from './server/documents/manifest.ts';
 import { fragmentEndpoint } from './server/files/files.ts';
 import { startServer } from './server/http.ts';
@@ -116,15 +118,18 @@ async function serve({ config, trustedDocuments, release }: Start, store: Store,
   const metricsServer = telemetry.metricsAddress === null ? null : await openMetricsServer(metrics, telemetry.metricsAddress);
   const rates = new Rates(limits);
   const onKeyEnd: ServerParts<Context>['onKeyEnd'] = (principal, ended) => watchKey(domain, wakeups, principal, ended);
+  const authenticateCaller: ServerParts<Context>['authenticate'] = ({ authorization, session }) =>
+    session === undefined ? authenticate(domain, authorization) : resumeSession(domain, session);
   const parts: ServerParts<Context> = {
     schema,
-    authenticate: (authorization) => authenticate(domain, authorization),
+    authenticate: authenticateCaller,
     context: (principal, asked) => createContext({ domain, wakeups, serverLimits: limits }, principal, asked),
     onKeyEnd,
     trustedDocuments,
     handlers: {
       '/fragments/': fragmentEndpoint(domain, rates, { ...limits, onKeyEnd, instruments }),
       '/metrics': metricsEndpoint(domain, metrics),
+      '/session': sessionEndpoint(domain, { authenticate: authenticateCaller, rates }),
     },
     ready: readinessOf(store),
     limits,
@@ -167,16 +172,19 @@ async function serve({ config, trustedDocuments, release }: Start, store: Store,
 }
 
 /**
- * The file's documents, and those of agents and the command line, without which nothing would run.
+ * The file's documents, and those of agents, the command line and the console, without which
+ * nothing would run or be seen.
  */
 async function readTrustedDocuments(path: string): Promise<ReadonlyMap<string, string>> {
-  const own = Object.entries(await import('./client/generated.ts')).filter(([name]) => name.endsWith('Document'));
   const documents = new Map(readManifest(path));
-  for (const [name, document] of own) {
-    const id = `trainyard/${name}`;
-    if (documents.has(id)) throw new ManifestUnusable(`${path}: the id ${JSON.stringify(id)} is the gateway's own.`);
-    documents.set(id, String(document));
-  }
+  const own = { trainyard: await import('./client/generated.ts'), console: await import('./console/generated.ts') };
+  for (const [prefix, module] of Object.entries(own))
+    for (const [name, document] of Object.entries(module)) {
+      if (!name.endsWith('Document')) continue;
+      const id = `${prefix}/${name}`;
+      if (documents.has(id)) throw new ManifestUnusable(`${path}: the id ${JSON.stringify(id)} is the gateway's own.`);
+      documents.set(id, String(document));
+    }
   return documents;
 }
 

@@ -15,7 +15,7 @@ interface Import {
 
 function filesUnder(folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts') && !name.includes('node_modules'))
+    .filter((name) => /\.tsx?$/.test(name) && !name.includes('node_modules'))
     .map((name) => join(folder, name))
     .sort();
 }
@@ -23,7 +23,7 @@ function filesUnder(folder: string): string[] {
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 const sources = filesUnder('src');
 /** Written by codegen, so nobody reads or edits them. */
-const generated = ['src/client/generated.ts', 'test/systems/generated.ts'];
+const generated = ['src/client/generated.ts', 'src/console/generated.ts', 'test/systems/generated.ts'];
 
 const IMPORT = /^\s*(?:import|export)\s+(type\s)?[^'";]*?from\s+'([^']+)'|^\s*import\s+()'([^']+)'|\bimport\(()'([^']+)'\)/gm;
 
@@ -73,6 +73,7 @@ const arrows: Readonly<Record<string, { readonly values: readonly string[]; read
   client: { values: ['text', 'timing'] },
   agent: { values: ['text', 'timing', 'client'] },
   cli: { values: ['text', 'timing', 'client', 'agent'] },
+  console: { values: ['text', 'client'] },
   commands: { values: ['top', 'text', 'timing', 'config', 'telemetry', 'server', 'backup', 'domain', 'store', 'client', 'agent', 'cli'] },
   config: { values: ['text', 'server', 'schema', 'realtime', 'domain', 'store'] },
 };

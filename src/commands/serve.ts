@@ -87,7 +87,10 @@ async function prepare(config: Config, { domain, url }: Gateway, isLocal: boolea
 async function greeting({ url, domain }: Gateway, operator: OperatorKey | null, hasLink: boolean): Promise<string> {
   const lines = [`Trainyard is at ${url} on ${domain.store.description}.`];
   // In the URL's fragment, which browsers do not send and logs do not contain.
-  if (hasLink) lines.push(`GraphiQL, signed in: ${url}/graphql#key=${await linkKey(domain)}`);
+  if (hasLink) {
+    const key = await linkKey(domain);
+    lines.push(`Open the console, signed in: ${url}/#key=${key}`, `GraphiQL, signed in:         ${url}/graphql#key=${key}`);
+  }
   if (operator?.isNew) lines.push(`Admin key, shown this once: ${operator.secret}`);
   return `${lines.join('\n')}\n`;
 }

@@ -5,6 +5,7 @@ import type { Connections } from './connections/connections.ts';
 import type { Rates } from './connections/rates.ts';
 import type { Tally } from './connections/tally.ts';
 import type { Unsent } from './connections/unsent.ts';
+import type { Credentials } from './http/credentials.ts';
 import type { Readiness } from './http/health.ts';
 import type { Limits } from './limits.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -17,10 +18,10 @@ import type { Traces } from './watch/traces.ts';
 export interface ServerParts<C extends object> {
   readonly schema: GraphQLSchema;
   /**
-   * Authenticates a key. `authorization` is the value of the header, or of the field in
-   * connection_init's payload. Null: no key or an invalid one. Never throws.
+   * Authenticates a key or a session (http/credentials.ts). Null: none, or an invalid one. Never
+   * throws.
    */
-  authenticate(authorization: string | undefined): Promise<Principal | null>;
+  authenticate(credentials: Credentials): Promise<Principal | null>;
   /**
    * The context of one execution, with fresh loaders. Called once for a query or mutation, and once
    * for each frame of a subscription. `signal` is aborted when nobody waits for the answer.

@@ -5,6 +5,7 @@ import { Arrivals, connectionsAtMost } from './connections/arrivals.ts';
 import { Connections } from './connections/connections.ts';
 import { Tally } from './connections/tally.ts';
 import { Turns } from './connections/turns.ts';
+import { answerAsset, answerPage, opensPage } from './console/pages.ts';
 import { answerHot, isHot } from './hot-path.ts';
 import { allowOrigin, isPreflight } from './http/cors.ts';
 import { answerLive, answerReady } from './http/health.ts';
@@ -31,7 +32,8 @@ const LEAVE_SPREAD_MS = 3_000;
  *     /graphql/…        the files of the GraphiQL page (graphiql/assets.ts)
  *     /health/live, /health/ready
  *     parts.handlers    by the start of the path
- *     /                 redirects to GraphiQL
+ *     /assets/…         the files of the console (console/pages.ts)
+ *     anything else     the console's page, for a browser
  */
 export async function startServer<C extends object>(parts: ServerParts<C>, address: Address): Promise<RunningServer> {
   const origins = address.origins ?? [];
@@ -66,9 +68,11 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
     if (path === '/health/live') return answerLive(response);
     if (path === '/health/ready') return answerReady(response, phase, parts.ready);
     if (path.startsWith('/graphql/')) return (await import('./graphiql/assets.ts')).answerAsset(target, request, response);
-    if (path === '/') return void response.writeHead(302, { location: '/graphql' }).end();
     const endpoint = findEndpoint(parts.handlers, path);
     if (endpoint) return endpoint(request, response, new URL(path + search, 'http://gateway'), call);
+    if (path.startsWith('/assets/')) return answerAsset(path, request, response);
+    if (opensPage(request)) return answerPage(request, response);
+    if (path === '/') return void response.writeHead(302, { location: '/graphql' }).end();
     throw new HttpRefusal(404, badRequest.nothingHere());
   }
 

@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => server.close(0));
 
 const openPage = async () => {
-  const response = await fetch(`${server.url}/`, { headers: { accept: 'text/html' } });
+  const response = await fetch(`${server.url}/graphql`, { headers: { accept: 'text/html' } });
   return { response, html: await response.text() };
 };
 

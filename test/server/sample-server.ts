@@ -88,7 +88,7 @@ export async function startSample(options: SampleOptions = {}): Promise<SampleSe
   const server = await startServer<SampleContext>(
     {
       schema: buildSampleSchema(source),
-      authenticate: (authorization) => Promise.resolve(principalOf(authorization)),
+      authenticate: ({ authorization }) => Promise.resolve(principalOf(authorization)),
       context: (principal) => {
         contexts += 1;
         return { name: principal?.name ?? '', number: contexts };

@@ -53,7 +53,7 @@ function noteUse(domain: Domain, key: ApiKeyRow, now: Date): void {
   domain.store.write((tx) => tx.run(noteKeyUse, { id: key.id, now, before })).catch(() => {});
 }
 
-function principalOf(key: ApiKeyRow): Principal {
+export function principalOf(key: ApiKeyRow): Principal {
   return {
     kind: key.kind,
     role: key.role,

@@ -104,6 +104,7 @@ export const badRequest = {
   // HTTP
   nothingHere: () => bad('There is nothing at this path. GraphQL is at /graphql.'),
   method: () => bad('Use POST, or GET for queries.'),
+  sessionMethod: () => bad('Use POST to open a session, or DELETE to end it.'),
   fileMethod: () => bad('Use PUT, GET or HEAD for a fragment.'),
   mutationByGet: () => bad('Send mutations with POST.'),
   mediaType: () => bad('Send the request as JSON in UTF-8: "Content-Type: application/json".'),

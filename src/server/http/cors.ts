@@ -7,13 +7,13 @@ import type { CORSOptions } from 'graphql-yoga';
  * browser always sends an Origin with a WebSocket, where CORS would not stop another site's page.
  */
 export function isAllowedOrigin(request: IncomingMessage, listed: readonly string[]): boolean {
-  const { origin, host } = request.headers;
-  if (origin === undefined || listed.includes(origin)) return true;
-  try {
-    return new URL(origin).host === host;
-  } catch {
-    return false;
-  }
+  const { origin } = request.headers;
+  return origin === undefined || listed.includes(origin) || isOwnOrigin(request);
+}
+
+/** Whether a page of the gateway calls. */
+export function isOwnOrigin({ headers: { origin = '', host } }: IncomingMessage): boolean {
+  return URL.parse(origin)?.host === host;
 }
 
 /**
@@ -25,7 +25,7 @@ const ALLOWED = {
   allowedHeaders: ['authorization', 'content-type', 'last-event-id', 'x-request-id', 'traceparent'],
   exposedHeaders: ['ratelimit', 'ratelimit-policy', 'retry-after', 'x-request-id'],
   maxAge: 600,
-  // Keys are sent in a header, not in cookies.
+  // Pages of other origins send keys in a header. Sessions are for the gateway's own.
   credentials: false,
 };
 

@@ -3,6 +3,7 @@ import type { Principal } from '../../domain/access/principal.ts';
 import { invalidKey } from '../../domain/core/request-refusals.ts';
 import type { ServerParts } from '../app.ts';
 import { admit } from '../connections/arrivals.ts';
+import { credentialsOf } from '../http/credentials.ts';
 import { HttpRefusal, requirePace } from '../http/refusal.ts';
 import type { HttpPlugin } from '../yoga.ts';
 
@@ -19,12 +20,12 @@ export function useKey<C extends object>(parts: ServerParts<C>): HttpPlugin {
  * Throws an HttpRefusal: 401 without a valid key, 429 if requests come or keys are guessed too
  * fast.
  */
-export async function requireKey<C extends object>(
-  parts: ServerParts<C>,
+export async function requireKey(
+  parts: Pick<ServerParts<object>, 'authenticate' | 'rates'>,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<Principal> {
-  const principal = await parts.authenticate(request.headers.authorization);
+  const principal = await parts.authenticate(credentialsOf(request));
   if (!principal) {
     requirePace(parts.rates.takeOfStranger(request));
     throw new HttpRefusal(401, invalidKey(), { 'www-authenticate': 'Bearer' });

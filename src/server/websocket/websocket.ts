@@ -10,6 +10,7 @@ import { keyOf, Tally } from '../connections/tally.ts';
 import type { Account } from '../connections/unsent.ts';
 import { OperationRefused, toGraphQLError } from '../errors.ts';
 import { isAllowedOrigin } from '../http/cors.ts';
+import { credentialsOfSocket } from '../http/credentials.ts';
 import { checkParams } from '../http/params.ts';
 import { HttpRefusal, requirePace } from '../http/refusal.ts';
 import { readTarget } from '../http/target.ts';
@@ -161,7 +162,8 @@ export class WebSocketEndpoint<C extends object> {
   /** Handles connection_init: authenticates the key. */
   async #authenticate({ connectionParams, extra }: Context<Record<string, unknown>, Extra>): Promise<boolean> {
     const { socket, undo } = extra;
-    const principal = await this.#parts.authenticate(readAuthorization(connectionParams));
+    const credentials = credentialsOfSocket(extra.request, connectionParams);
+    const principal = await this.#parts.authenticate(credentials);
     if (socket.socket.readyState !== socket.socket.OPEN) return false;
     if (!principal) {
       socket.close(this.#parts.rates.takeOfStranger(extra.request) ? CLOSE.tooFast : CLOSE.unauthorized);
@@ -237,16 +239,6 @@ export class WebSocketEndpoint<C extends object> {
       extra.inbox.opened();
     }
   }
-}
-
-/**
- * The key in the payload of connection_init. Clients that copy their HTTP headers spell the field
- * `Authorization`.
- */
-function readAuthorization(payload: Readonly<Record<string, unknown>> | undefined): string | undefined {
-  for (const [name, value] of Object.entries(payload ?? {}))
-    if (name.toLowerCase() === 'authorization' && typeof value === 'string') return value;
-  return undefined;
 }
 
 function refuseSocket(connection: Duplex, allowed: number): void {

@@ -1,0 +1,32 @@
+/** How Vite builds and serves the console, src/console. */
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import type { InlineConfig } from 'vite';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const folder = join(root, 'dist', 'console');
+
+export const consoleConfig: InlineConfig = {
+  configFile: false,
+  root: join(root, 'src', 'console'),
+  logLevel: 'warn',
+  build: { outDir: folder, emptyOutDir: true, target: 'es2023', modulePreload: { polyfill: false }, assetsInlineLimit: 0 },
+};
+
+/** Builds dist/console, with a compressed copy of each file beside it. */
+export async function buildConsole(): Promise<void> {
+  const { build } = await import('vite');
+  await build(consoleConfig);
+  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+    const path = join(folder, name);
+    if (!statSync(path).isFile()) continue;
+    const bytes = readFileSync(path);
+    const copies = {
+      gz: gzipSync(bytes, { level: 9 }),
+      br: brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } }),
+    };
+    for (const [suffix, copy] of Object.entries(copies)) if (copy.length < bytes.length) writeFileSync(`${path}.${suffix}`, copy);
+  }
+}

@@ -1,0 +1,5 @@
+import { Skeleton } from '../components/panel.tsx';
+
+export function ApplicationsPage() {
+  return <Skeleton />;
+}

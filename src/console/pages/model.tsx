@@ -1,0 +1,5 @@
+import { Skeleton } from '../components/panel.tsx';
+
+export function ModelPage() {
+  return <Skeleton />;
+}
