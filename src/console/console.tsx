@@ -46,7 +46,7 @@ function SignedIn({ session }: { readonly session: Session }) {
         ) : (
           <WatchShell>
             <Router>
-              <Route path="/jobs/:id/*" component={JobPage} />
+              <Route path="/jobs/:id/:tab?" component={JobPage} />
               <Route default component={NothingHere} />
             </Router>
           </WatchShell>
@@ -63,7 +63,7 @@ function Pages() {
     <Router>
       <Route path="/" component={HomePage} />
       <Route path="/jobs" component={JobsPage} />
-      <Route path="/jobs/:id/*" component={JobPage} />
+      <Route path="/jobs/:id/:tab?" component={JobPage} />
       <Route path="/compare" component={ComparePage} />
       <Route path="/devices" component={DevicesPage} />
       <Route path="/devices/:id" component={DevicePage} />
@@ -73,7 +73,7 @@ function Pages() {
       <Route path="/models/:id" component={ModelPage} />
       <Route path="/applications" component={ApplicationsPage} />
       <Route path="/applications/:id" component={ApplicationPage} />
-      <Route path="/settings/*" component={SettingsPage} />
+      <Route path="/settings/:tab?" component={SettingsPage} />
       <Route default component={NothingHere} />
     </Router>
   );

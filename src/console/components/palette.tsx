@@ -69,7 +69,7 @@ function Opened() {
   return (
     <Dialog label="Search" class="palette" onClose={close}>
       <input
-        type="search"
+        type="text"
         placeholder="Search pages, jobs, devices"
         aria-label="Search pages, jobs, devices"
         role="combobox"

@@ -1,6 +1,6 @@
 /** A line as a terminal shows it: colours and weights, and nothing else of what a program sent. */
 import Anser from 'anser';
-import type { ComponentChildren, JSX } from 'preact';
+import type { ComponentChildren } from 'preact';
 
 /** A row shows this many characters. The raw log has the rest. */
 const SHOWN_CHARACTERS = 10_000;
@@ -39,7 +39,7 @@ function colour(text: string): ComponentChildren {
   const spans = Anser.ansiToJson(text.replace(OTHER_SEQUENCES, ''), { remove_empty: true, use_classes: true });
   return spans.map(({ content, fg, bg, fg_truecolor, bg_truecolor, decorations }, index) => {
     const shown = content.replace(INVISIBLE, '\ufffd').replaceAll('\u001b', '\ufffd');
-    const style: JSX.CSSProperties = {};
+    const style: { color?: string; backgroundColor?: string } = {};
     const classes: string[] = decorations.map((name) => `ansi-${name}`);
     const put = (name: 'color' | 'backgroundColor', value: string | null, trueColour: string | null, prefix: string) => {
       if (value === null) return;

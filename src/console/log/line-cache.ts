@@ -20,6 +20,10 @@ export interface Line {
   readonly at: string;
 }
 
+interface OpenLine extends Line {
+  readonly number: number;
+}
+
 /** Characters that are held. What is farthest from the view is let go first. */
 const HELD_CHARACTERS = 8_000_000;
 /** A line costs this much besides its text. */
@@ -33,7 +37,7 @@ export class LineCache {
   /** The number of the last line, as far as is known. */
   #total: number;
   /** The line that the newest piece ends in. */
-  #open: { number: number; text: string; stream: Piece['stream']; at: string } | null = null;
+  #open: OpenLine | null = null;
 
   constructor(total = 0) {
     this.#total = total;
@@ -65,7 +69,7 @@ export class LineCache {
    * @param isWhole whether the run goes on to the end of the log
    */
   addRun(pieces: readonly Piece[], begins: number, isWhole: boolean): void {
-    let open: typeof this.#open = null;
+    let open: OpenLine | null = null;
     for (const piece of pieces) open = this.#addPiece(piece, open, begins);
     if (open === null) return;
     if (isWhole) {
@@ -101,7 +105,7 @@ export class LineCache {
     }
   }
 
-  #addPiece(piece: Piece, before: typeof this.#open, begins: number): typeof this.#open {
+  #addPiece(piece: Piece, before: OpenLine | null, begins: number): OpenLine | null {
     const parts = piece.text.split('\n');
     let number = piece.firstLine;
     let open = before?.number === number ? before : null;

@@ -3,7 +3,7 @@
  * server.
  */
 import { signal } from '@preact/signals';
-import { LogAfterDocument, LogEndDocument, LogFromDocument, LogLiveDocument, LogSearchDocument } from '../generated.ts';
+import { LogAfterDocument, LogEndDocument, LogFromDocument, LogLiveDocument, LogSearchDocument, type LogSearchQuery } from '../generated.ts';
 import { gateway } from '../streams/gateway.ts';
 import { LineCache, type Piece } from './line-cache.ts';
 
@@ -84,8 +84,8 @@ export class LogSource {
     const { stepId, attempt } = this.place;
     const found: Match[] = [];
     for (let after: string | null = null; ; ) {
-      const answer = await gateway.request(LogSearchDocument, { stepId, text, attempt, after }, { signal: isStopped });
-      const page: NonNullable<typeof answer.step>['logSearch'] | undefined = answer.step?.logSearch;
+      const answer: LogSearchQuery = await gateway.request(LogSearchDocument, { stepId, text, attempt, after }, { signal: isStopped });
+      const page = answer.step?.logSearch;
       found.push(...(page?.matches ?? []));
       const isAll = !page?.hasMore || found.length >= MOST_MATCHES;
       onMatches(found, isAll);

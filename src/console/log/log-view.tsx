@@ -16,6 +16,10 @@ import { rowsOffset, scrollTopOf, shownRows, spacerPixels, type View } from './v
 const ROW_PIXELS = 20;
 /** Scrolling rests this long before what is missing is read. */
 const REST_MS = 60;
+/** The window is this share of the screen at most. A shorter log is shown whole. */
+const SCREEN_SHARE = 0.6;
+const LOWEST_WINDOW = 240;
+const windowHeight = () => Math.round(Math.max(LOWEST_WINDOW, innerHeight * SCREEN_SHARE));
 /** Lines read beyond the window. */
 const AROUND = 60;
 
@@ -39,7 +43,7 @@ interface LogViewProps {
 export function LogView({ source, options, onFollow, chosen, onChoose, matches, match }: LogViewProps) {
   const box = useRef<HTMLDivElement>(null);
   const scrollTop = useSignal(0);
-  const windowPixels = useSignal(400);
+  const windowPixels = useSignal(windowHeight());
   const newest = useSignal(0);
   const version = source.version.value;
   const count = source.cache.total;
@@ -47,14 +51,12 @@ export function LogView({ source, options, onFollow, chosen, onChoose, matches, 
   const { first, end, shift } = shownRows(view, scrollTop.value);
   const hits = useMemo(() => new Set(matches.map(({ line }) => line)), [matches]);
 
-  useLayoutEffect(() => {
-    const element = box.current;
-    if (!element) return;
-    const observer = new ResizeObserver(() => {
-      windowPixels.value = element.clientHeight;
-    });
-    observer.observe(element);
-    return () => observer.disconnect();
+  useEffect(() => {
+    const onResize = () => {
+      windowPixels.value = windowHeight();
+    };
+    addEventListener('resize', onResize);
+    return () => removeEventListener('resize', onResize);
   }, [windowPixels]);
 
   const goTo = (line: number) => {
@@ -112,34 +114,39 @@ export function LogView({ source, options, onFollow, chosen, onChoose, matches, 
   if (source.error.value) return <Problem error={source.error.value} />;
   if (source.isEmpty.value) return <Empty>Nothing was written yet.</Empty>;
   const behind = count - newest.value;
+  // A log that fits is shown as it is. Wrapped lines may make it higher than its rows.
+  const isShort = count * ROW_PIXELS <= windowPixels.value;
   const isAtEnd = rowsOffset(view, scrollTop.value) >= count * ROW_PIXELS - windowPixels.value - 1;
+  const rows = Array.from({ length: isShort ? count : end - first }, (_, index) => {
+    const number = (isShort ? 0 : first) + index + 1;
+    const line = source.cache.get(number);
+    const isChosen = chosen !== null && number >= chosen[0] && number <= chosen[1];
+    const classes = ['ln', line?.stream.toLowerCase(), isChosen && 'chosen', hits.has(number) && 'hit', match === number && 'at'];
+    return (
+      <div key={number} class={classes.filter(Boolean).join(' ')}>
+        <a href={`#L${number}`} class="no" onClick={(event) => choose(event, number)} aria-label={`Line ${number}`}>
+          {formatCount(number)}
+        </a>
+        {options.showsTime && <time class="time">{line ? formatClock(line.at) : ''}</time>}
+        <pre>{line ? showLine(line.text) : '…'}</pre>
+      </div>
+    );
+  });
   return (
     <div class="log-box">
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard must reach it */}
-      <div ref={box} class="log-scroll" onScroll={onScroll} tabIndex={0} role="log" aria-label="Log" aria-live="off">
-        <div class="log-spacer" style={{ height: `${spacerPixels(view)}px` }}>
-          <div class={options.wraps ? 'log-window wraps' : 'log-window'} style={{ height: `${windowPixels.value}px` }}>
-            <div class={isAtEnd && options.wraps ? 'log-rows at-end' : 'log-rows'} style={{ transform: isAtEnd && options.wraps ? '' : `translateY(${-shift}px)` }}>
-              {Array.from({ length: end - first }, (_, index) => {
-                const number = first + index + 1;
-                const line = source.cache.get(number);
-                const isChosen = chosen !== null && number >= chosen[0] && number <= chosen[1];
-                return (
-                  <div
-                    key={number}
-                    class={`ln${isChosen ? ' chosen' : ''}${hits.has(number) ? ' hit' : ''}${match === number ? ' at' : ''}${line ? ` ${line.stream.toLowerCase()}` : ''}`}
-                  >
-                    <a href={`#L${number}`} class="no" onClick={(event) => choose(event, number)} aria-label={`Line ${number}`}>
-                      {formatCount(number)}
-                    </a>
-                    {options.showsTime && <time class="at">{line ? formatClock(line.at) : ''}</time>}
-                    <pre>{line ? showLine(line.text) : '…'}</pre>
-                  </div>
-                );
-              })}
+      <div ref={box} class={options.wraps ? 'log-scroll wraps' : 'log-scroll'} style={{ maxHeight: `${windowPixels.value}px` }} onScroll={onScroll} tabIndex={0} role="log" aria-label="Log" aria-live="off">
+        {isShort ? (
+          <div class="log-rows">{rows}</div>
+        ) : (
+          <div class="log-spacer" style={{ height: `${spacerPixels(view)}px` }}>
+            <div class="log-window" style={{ height: `${windowPixels.value}px` }}>
+              <div class={isAtEnd ? 'log-rows at-end' : 'log-rows'} style={{ transform: isAtEnd ? '' : `translateY(${-shift}px)` }}>
+                {rows}
+              </div>
             </div>
           </div>
-        </div>
+        )}
       </div>
       {!options.follows && behind > 0 && (
         <button type="button" class="pill" onClick={() => onFollow(true)}>

@@ -1,7 +1,7 @@
 /** What a subscription delivers, as signals. */
 import { batch, type ReadonlySignal, signal, useComputed, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import type { TypedDocumentString } from '../../client/document.ts';
+import type { TypedDocument } from '../../client/document.ts';
 import type { Delivery } from '../../client/subscription.ts';
 import { gateway } from './gateway.ts';
 
@@ -16,7 +16,7 @@ export interface Live<Value> {
  * @param reduce makes the next value from the value so far (undefined at first) and a delivery
  */
 export function useLive<Data, Variables extends Record<string, unknown>, Value>(
-  document: TypedDocumentString<Data, Variables>,
+  document: TypedDocument<Data, Variables>,
   variables: Variables | null,
   reduce: (value: Value | undefined, delivery: Delivery<Data>) => Value,
 ): Live<Value> {
@@ -45,8 +45,11 @@ export function useLive<Data, Variables extends Record<string, unknown>, Value>(
   return { value, error };
 }
 
-/** The newest delivery alone. */
-export const newest = <Value>(_: Value | undefined, delivery: Value): Value => delivery;
+/** Subscribes to something of which only the newest delivery counts. */
+export const useNewest = <Data, Variables extends Record<string, unknown>>(
+  document: TypedDocument<Data, Variables>,
+  variables: Variables | null,
+): Live<Delivery<Data>> => useLive<Data, Variables, Delivery<Data>>(document, variables, (_, delivery) => delivery);
 
 /**
  * Rows by id, each a signal of its own, so that a change draws one row. The order is a signal too.

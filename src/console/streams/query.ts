@@ -1,7 +1,7 @@
 /** Reads of what does not change by itself, such as older pages of a list. */
 import { type ReadonlySignal, useComputed, useSignal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
-import type { TypedDocumentString } from '../../client/document.ts';
+import type { TypedDocument } from '../../client/document.ts';
 import { gateway } from './gateway.ts';
 
 export interface Query<Data> {
@@ -12,7 +12,7 @@ export interface Query<Data> {
 }
 
 /** Null variables: nothing is asked yet. */
-export function useQuery<Data, Variables>(document: TypedDocumentString<Data, Variables>, variables: Variables | null): Query<Data> {
+export function useQuery<Data, Variables>(document: TypedDocument<Data, Variables>, variables: Variables | null): Query<Data> {
   const key = JSON.stringify(variables);
   const answer = useSignal<{ readonly key: string; readonly data: Data } | undefined>(undefined);
   const failure = useSignal<{ readonly key: string; readonly error: Error } | undefined>(undefined);

@@ -38,11 +38,10 @@ function readSession(request: IncomingMessage, keyId: unknown): string | undefin
   return pairs.find(([key]) => key === name)?.[1];
 }
 
-/** Browsers leave out Origin where a page reads from its own site. */
+/** Browsers may leave out Origin where a page asks its own site, and say so in another header. */
 function isOfOwnPage(request: IncomingMessage): boolean {
   const { origin, 'sec-fetch-site': site } = request.headers;
-  if (origin !== undefined) return isOwnOrigin(request);
-  return request.method === 'GET' && (site === undefined || site === 'same-origin');
+  return origin === undefined ? site === undefined || site === 'same-origin' : isOwnOrigin(request);
 }
 
 export const cookieOf = (keyId: string): string => `trainyard_${keyId}`;

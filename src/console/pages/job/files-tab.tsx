@@ -1,5 +1,6 @@
 /** The files of the job, with a preview of those that can be shown. */
 import { useSignal } from '@preact/signals';
+import { Fragment } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { Id } from '../../components/copy.tsx';
 import { Empty, Problem, Skeleton } from '../../components/panel.tsx';
@@ -41,8 +42,8 @@ export function FilesTab({ job }: { readonly job: LiveJob }) {
         </thead>
         <tbody>
           {nodes.map((file) => (
-            <>
-              <tr key={file.id} aria-selected={opened.value === file.id}>
+            <Fragment key={file.id}>
+              <tr aria-selected={opened.value === file.id}>
                 <td>
                   <button
                     type="button"
@@ -71,13 +72,13 @@ export function FilesTab({ job }: { readonly job: LiveJob }) {
                 </td>
               </tr>
               {opened.value === file.id && (
-                <tr key={`${file.id} preview`}>
+                <tr>
                   <td colSpan={7} class="preview">
                     <Preview file={file} />
                   </td>
                 </tr>
               )}
-            </>
+            </Fragment>
           ))}
         </tbody>
       </table>

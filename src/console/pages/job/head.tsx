@@ -1,5 +1,6 @@
 /** What the job is, how it stands and why, and what can be done with it. */
 import { useSignal } from '@preact/signals';
+import { Fragment } from 'preact';
 import { useLocation } from 'preact-iso';
 import { unwrap } from '../../../client/errors.ts';
 import { Action } from '../../components/action.tsx';
@@ -15,7 +16,8 @@ import type { LiveJob } from './job.tsx';
 const LINK_DAYS = 7;
 
 export function JobHead({ job }: { readonly job: LiveJob }) {
-  const devices = [...new Map(job.steps.flatMap(({ attempts }) => attempts.flatMap(({ outcome, device }) => (outcome === 'RUNNING' && device ? [[device.id, device] as const] : []))).values()];
+  const running = job.steps.flatMap(({ attempts }) => attempts.filter(({ outcome }) => outcome === 'RUNNING'));
+  const devices = [...new Map(running.flatMap(({ device }) => (device ? [[device.id, device] as const] : []))).values()];
   const isWatcher = viewer.value?.kind === 'WATCH';
   return (
     <div class="head">
@@ -27,10 +29,10 @@ export function JobHead({ job }: { readonly job: LiveJob }) {
             <span>
               on{' '}
               {devices.map((device, index) => (
-                <>
+                <Fragment key={device.id}>
                   {index > 0 && ', '}
                   {isWatcher ? device.name : <a href={`/devices/${device.id}`}>{device.name}</a>}
-                </>
+                </Fragment>
               ))}
             </span>
           )}
@@ -62,9 +64,7 @@ function Why({ job: { status, statusMessage, history, httpUrl } }: { readonly jo
     <>
       {!isPlain && (
         <p class={status === 'FAILED' ? 'why bad' : 'why'}>
-          {wordOf(history.reason)}
-          {history.exitCode !== null && history.exitCode !== undefined && history.exitCode !== 0 && `, exit code ${history.exitCode}`}
-          {history.description && `: ${history.description}`}
+          {history.description || `${wordOf(history.reason)}${history.exitCode ? `, exit code ${history.exitCode}` : ''}`}
         </p>
       )}
       {statusMessage && <p class="why">{statusMessage}</p>}

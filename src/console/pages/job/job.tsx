@@ -6,7 +6,7 @@ import { Empty, Problem, Skeleton } from '../../components/panel.tsx';
 import { Tabs } from '../../components/tabs.tsx';
 import { setTitle } from '../../components/title.ts';
 import { JobLiveDocument, type JobLiveSubscription } from '../../generated.ts';
-import { newest, useLive } from '../../streams/live.ts';
+import { useNewest } from '../../streams/live.ts';
 import { EventsTab } from './events-tab.tsx';
 import { FilesTab } from './files-tab.tsx';
 import { JobHead } from './head.tsx';
@@ -25,7 +25,7 @@ export function JobPage() {
   const { params } = useRoute();
   const { path } = useLocation();
   const id = params.id ?? '';
-  const { value, error } = useLive(JobLiveDocument, { id }, newest);
+  const { value, error } = useNewest(JobLiveDocument, { id });
   useSignalEffect(() => {
     if (value.value) setTitle(value.value.name, value.value.status);
   });

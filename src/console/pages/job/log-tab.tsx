@@ -82,8 +82,7 @@ function FoldHead({ fold: { step, attempt }, isOpen, onToggle }: { readonly fold
       <span class="muted">
         {isOnly && `${plural(step.logLines, 'line')} · `}
         {wordOf(attempt.outcome).toLowerCase()} {attempt.finishedAt ? 'after' : 'for'} <Took from={attempt.claimedAt} to={attempt.finishedAt} />
-        {attempt.exitCode ? ` · exit code ${attempt.exitCode}` : ''}
-        {attempt.description && ` · ${attempt.description}`}
+        {attempt.description ? ` · ${attempt.description}` : attempt.exitCode ? ` · exit code ${attempt.exitCode}` : ''}
       </span>
       {attempt.device && <span class="muted wide fold-device">{attempt.device.name}</span>}
     </button>
