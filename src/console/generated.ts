@@ -465,7 +465,7 @@ export type PaletteQuery = { readonly jobs: { readonly nodes: ReadonlyArray<{ re
 export type ViewerQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type ViewerQuery = { readonly viewer: { readonly name: string, readonly kind: PrincipalKind, readonly role: Role | null, readonly expiresAt: string | null, readonly project: { readonly id: string, readonly name: string } | null, readonly job: { readonly id: string } | null }, readonly gateway: { readonly version: string, readonly store: string } };
+export type ViewerQuery = { readonly viewer: { readonly name: string, readonly kind: PrincipalKind, readonly role: Role | null, readonly expiresAt: string | null, readonly project: { readonly id: string, readonly name: string } | null, readonly job: { readonly id: string } | null } };
 
 export class TypedDocumentString<TResult, TVariables>
   extends String
@@ -918,10 +918,6 @@ export const ViewerDocument = new TypedDocumentString(`
       id
     }
     expiresAt
-  }
-  gateway {
-    version
-    store
   }
 }
     `) as unknown as TypedDocumentString<ViewerQuery, ViewerQueryVariables>;

@@ -31,6 +31,7 @@ export function Action({ children, run, question, yes, isDangerous = false, isMa
   };
   if (state.value === 'asks')
     return (
+      // biome-ignore lint/a11y/useSemanticElements: a fieldset stands on a line of its own
       <span class="asks" role="group" aria-label={question}>
         <span>{question}</span>
         {/* biome-ignore lint/a11y/noAutofocus: the question replaced the button that had the focus */}

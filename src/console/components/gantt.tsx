@@ -32,15 +32,19 @@ const barOf: Readonly<Record<AttemptFieldsFragment['outcome'], string>> = {
 export function Gantt({ steps, createdAt, finishedAt, linkOf }: GanttProps) {
   const start = Date.parse(createdAt);
   const end = Math.max(start + 1_000, finishedAt === null ? now.value : Date.parse(finishedAt));
-  const percent = (at: string | number) => Math.min(100, Math.max(0, (((typeof at === 'string' ? Date.parse(at) : at) - start) / (end - start)) * 100));
-  const span = (from: string | number, to: string | number) => ({ left: `${percent(from)}%`, width: `max(2px, ${percent(to) - percent(from)}%)` });
+  const percent = (at: string | number) =>
+    Math.min(100, Math.max(0, (((typeof at === 'string' ? Date.parse(at) : at) - start) / (end - start)) * 100));
+  const span = (from: string | number, to: string | number) => ({
+    left: `${percent(from)}%`,
+    width: `max(2px, ${percent(to) - percent(from)}%)`,
+  });
   const shown = steps.length <= SHOWN_STEPS ? steps : pickSteps(steps);
   return (
-    <div class="gantt" role="list" aria-label="Steps over time">
+    <ul class="gantt" aria-label="Steps over time">
       {shown.map((step) => {
         const waits = waitsOf(step, end);
         return (
-          <div class="gantt-row" role="listitem" key={step.id}>
+          <li class="gantt-row" key={step.id}>
             <Status status={step.status}>
               <span class="ellipsis">{step.name}</span>
             </Status>
@@ -55,25 +59,27 @@ export function Gantt({ steps, createdAt, finishedAt, linkOf }: GanttProps) {
                   style={span(attempt.claimedAt, attempt.finishedAt ?? end)}
                   href={linkOf(step.number, attempt.number)}
                   title={describe(attempt)}
-                  aria-label={`${step.name}, ${describe(attempt)}`}
-                />
+                >
+                  <span class="unseen">{`${step.name}, ${describe(attempt)}`}</span>
+                </a>
               ))}
             </div>
             <span class="right muted">
               {step.attempts.length > 1 && <span class="faint">attempt {step.attempts.length} · </span>}
               {step.startedAt ? <Took from={step.startedAt} to={step.finishedAt} /> : wordOf(step.status).toLowerCase()}
             </span>
-          </div>
+          </li>
         );
       })}
-      {shown.length < steps.length && <p class="muted">{steps.length - shown.length} more steps are in the list of the log.</p>}
-    </div>
+      {shown.length < steps.length && <li class="muted">{steps.length - shown.length} more steps are in the list of the log.</li>}
+    </ul>
   );
 }
 
 /** Those that run or failed first, in their order. */
 function pickSteps(steps: readonly JobStepFieldsFragment[]): readonly JobStepFieldsFragment[] {
-  const weight = ({ status }: JobStepFieldsFragment) => (status === 'RUNNING' ? 0 : status === 'FAILED' ? 1 : status === 'SUCCEEDED' ? 2 : 3);
+  const weight = ({ status }: JobStepFieldsFragment) =>
+    status === 'RUNNING' ? 0 : status === 'FAILED' ? 1 : status === 'SUCCEEDED' ? 2 : 3;
   const picked = [...steps].sort((a, b) => weight(a) - weight(b) || a.number - b.number).slice(0, SHOWN_STEPS);
   return picked.sort((a, b) => a.number - b.number);
 }
@@ -96,6 +102,11 @@ function waitsOf({ queuedAt, attempts, status, finishedAt }: JobStepFieldsFragme
 
 function describe({ number, outcome, device, claimedAt, finishedAt, exitCode, reason }: AttemptFieldsFragment): string {
   const took = finishedAt === null ? '' : ` after ${formatDuration(secondsBetween(claimedAt, finishedAt))}`;
-  const why = exitCode !== null && exitCode !== 0 ? `, exit code ${exitCode}` : reason && outcome !== 'SUCCEEDED' && outcome !== 'RUNNING' ? `, ${wordOf(reason).toLowerCase()}` : '';
+  const why =
+    exitCode !== null && exitCode !== 0
+      ? `, exit code ${exitCode}`
+      : reason && outcome !== 'SUCCEEDED' && outcome !== 'RUNNING'
+        ? `, ${wordOf(reason).toLowerCase()}`
+        : '';
   return `attempt ${number} ${device ? `on ${device.name} ` : ''}${wordOf(outcome).toLowerCase()}${took}${why}`;
 }

@@ -35,7 +35,16 @@ export const keyNames: readonly (readonly [keys: string, what: string])[] = [
   ['?', 'These keys'],
 ];
 
-const places: Readonly<Record<string, string>> = { h: '/', j: '/jobs', c: '/compare', d: '/devices', e: '/experiments', m: '/models', a: '/applications', s: '/settings' };
+const places: Readonly<Record<string, string>> = {
+  h: '/',
+  j: '/jobs',
+  c: '/compare',
+  d: '/devices',
+  e: '/experiments',
+  m: '/models',
+  a: '/applications',
+  s: '/settings',
+};
 
 /** How long `g` waits for the second key. */
 const PAIR_MS = 1_000;

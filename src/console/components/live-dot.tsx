@@ -16,7 +16,12 @@ export function LiveDot() {
     offline: `Offline${asOf}`,
   }[state];
   return (
-    <span class="live" data-state={state} role="status" title={via === 'sse' ? 'By server-sent events: no WebSocket came through' : undefined}>
+    <span
+      class="live"
+      data-state={state}
+      role="status"
+      title={via === 'sse' ? 'By server-sent events: no WebSocket came through' : undefined}
+    >
       <i aria-hidden="true" />
       <span>{words}</span>
     </span>

@@ -51,8 +51,15 @@ function Opened() {
   const { data } = useQuery(PaletteDocument, asked.value === '' ? null : { search: asked.value });
   const words = typed.trim().toLowerCase();
   const found = [
-    ...pages.filter(([, name]) => name.toLowerCase().includes(words)).map(([path, name]) => ({ path, key: path, shown: <span>{name}</span>, kind: 'page' })),
-    ...(data.value?.jobs.nodes ?? []).map(({ id, name, status }) => ({ path: `/jobs/${id}`, key: id, shown: <Status status={status}>{name}</Status>, kind: 'job' })),
+    ...pages
+      .filter(([, name]) => name.toLowerCase().includes(words))
+      .map(([path, name]) => ({ path, key: path, shown: <span>{name}</span>, kind: 'page' })),
+    ...(data.value?.jobs.nodes ?? []).map(({ id, name, status }) => ({
+      path: `/jobs/${id}`,
+      key: id,
+      shown: <Status status={status}>{name}</Status>,
+      kind: 'job',
+    })),
     ...(data.value?.devices.nodes ?? [])
       .filter(({ name }) => name.toLowerCase().includes(words))
       .map(({ id, name, status }) => ({ path: `/devices/${id}`, key: id, shown: <Status status={status}>{name}</Status>, kind: 'device' })),
@@ -76,7 +83,6 @@ function Opened() {
         aria-expanded="true"
         aria-controls="palette-list"
         aria-activedescendant={chosen >= 0 ? `palette-${chosen}` : undefined}
-        // biome-ignore lint/a11y/noAutofocus: it is what the dialog is for
         autoFocus
         value={typed}
         onInput={(event) => {
@@ -91,16 +97,24 @@ function Opened() {
           event.preventDefault();
         }}
       />
-      <ul id="palette-list" role="listbox" aria-label="Found">
+      <div id="palette-list" role="listbox" aria-label="Found">
         {found.map(({ key, path, shown, kind }, index) => (
           // biome-ignore lint/a11y/useKeyWithClickEvents: the field takes the keys
-          <li key={key} id={`palette-${index}`} role="option" aria-selected={index === chosen} onClick={() => go(path)}>
+          <div
+            key={key}
+            class="found"
+            id={`palette-${index}`}
+            role="option"
+            tabIndex={-1}
+            aria-selected={index === chosen}
+            onClick={() => go(path)}
+          >
             {shown}
             <span class="faint">{kind}</span>
-          </li>
+          </div>
         ))}
-        {found.length === 0 && <li class="muted">Nothing is called like that.</li>}
-      </ul>
+        {found.length === 0 && <p class="found muted">Nothing is called like that.</p>}
+      </div>
     </Dialog>
   );
 }

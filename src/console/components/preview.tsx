@@ -26,7 +26,8 @@ const SHOWN_TENSORS = 200;
 
 export function Preview({ file }: PreviewProps) {
   const type = IMAGE.test(file.contentType) ? file.contentType : imageTypeOf(file.filename);
-  if (type !== null && file.downloadUrl) return <Image url={file.downloadUrl} type={type} name={file.filename} bytes={file.sizeBytes ?? 0} />;
+  if (type !== null && file.downloadUrl)
+    return <Image url={file.downloadUrl} type={type} name={file.filename} bytes={file.sizeBytes ?? 0} />;
   return <Text id={file.id} name={file.filename} isModel={file.filename.endsWith('.safetensors')} />;
 }
 
@@ -87,17 +88,14 @@ function Csv({ text }: { readonly text: string }) {
         <thead>
           <tr>
             {head?.map((cell, index) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: columns have no other identity
               <th key={index}>{cell}</th>
             ))}
           </tr>
         </thead>
         <tbody>
           {rows.slice(0, SHOWN_ROWS).map((row, index) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: rows have no other identity
             <tr key={index}>
               {row.map((cell, column) => (
-                // biome-ignore lint/suspicious/noArrayIndexKey: columns have no other identity
                 <td key={column} class="mono">
                   {cell}
                 </td>
@@ -113,7 +111,9 @@ function Csv({ text }: { readonly text: string }) {
 
 /** The cells of one line. A quoted cell may hold commas; one with a line break is cut. */
 function readCsvLine(line: string): string[] {
-  return [...line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain ?? '');
+  return [...line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(
+    ([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain ?? '',
+  );
 }
 
 interface TensorsProps {

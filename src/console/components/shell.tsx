@@ -1,10 +1,10 @@
 /** What stands around every page: the bar with its navigation, the search, the connection. */
 import type { ComponentChildren } from 'preact';
 import { useLocation } from 'preact-iso';
-import { openPalette } from './palette.tsx';
+import { signOut } from '../streams/session.ts';
 import { viewer } from '../streams/viewer.ts';
 import { LiveDot } from './live-dot.tsx';
-import { signOut } from '../streams/session.ts';
+import { openPalette } from './palette.tsx';
 import { toggleTheme } from './theme.ts';
 
 const places = [
@@ -67,7 +67,7 @@ function Places({ path }: { readonly path: string }) {
   );
 }
 
-/** Around the one job of a watch link: no way to other pages, since the link's key may not see them. */
+/** Around the one job of a watch link, whose key may see no other page. */
 export function WatchShell({ children }: { readonly children: ComponentChildren }) {
   return (
     <>

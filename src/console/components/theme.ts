@@ -7,7 +7,9 @@ export function applyTheme(): void {
 }
 
 export function toggleTheme(): void {
-  const isDark = getComputedStyle(document.documentElement).colorScheme === 'dark' || (document.documentElement.dataset.theme === '' && matchMedia('(prefers-color-scheme: dark)').matches);
+  const isDark =
+    getComputedStyle(document.documentElement).colorScheme === 'dark' ||
+    (document.documentElement.dataset.theme === '' && matchMedia('(prefers-color-scheme: dark)').matches);
   localStorage.setItem(KEPT, isDark ? 'light' : 'dark');
   applyTheme();
 }

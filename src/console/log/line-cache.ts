@@ -29,7 +29,7 @@ const HELD_CHARACTERS = 8_000_000;
 /** A line costs this much besides its text. */
 const LINE_COST = 100;
 /** A longer line is cut: nobody reads a megabyte in one row. */
-export const LONGEST_LINE = 20_000;
+const LONGEST_LINE = 20_000;
 
 export class LineCache {
   readonly #lines = new Map<number, Line>();
@@ -131,4 +131,5 @@ export class LineCache {
 }
 
 /** A line that grows for ever, without an end, must not grow in memory. */
-const cutLine = (text: string): string => (text.length <= LONGEST_LINE * 2 ? text : `${text.slice(0, LONGEST_LINE)}${text.slice(-LONGEST_LINE)}`);
+const cutLine = (text: string): string =>
+  text.length <= LONGEST_LINE * 2 ? text : `${text.slice(0, LONGEST_LINE)}${text.slice(-LONGEST_LINE)}`;

@@ -3,7 +3,14 @@
  * server.
  */
 import { signal } from '@preact/signals';
-import { LogAfterDocument, LogEndDocument, LogFromDocument, LogLiveDocument, LogSearchDocument, type LogSearchQuery } from '../generated.ts';
+import {
+  LogAfterDocument,
+  LogEndDocument,
+  LogFromDocument,
+  LogLiveDocument,
+  LogSearchDocument,
+  type LogSearchQuery,
+} from '../generated.ts';
 import { gateway } from '../streams/gateway.ts';
 import { LineCache, type Piece } from './line-cache.ts';
 

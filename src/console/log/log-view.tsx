@@ -6,9 +6,9 @@
  */
 import { useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
+import { Empty, Problem } from '../components/panel.tsx';
 import { formatCount } from '../format/numbers.ts';
 import { formatClock } from '../format/time.ts';
-import { Empty, Problem } from '../components/panel.tsx';
 import { plainLine, showLine } from './ansi.tsx';
 import type { LogSource, Match } from './log-source.ts';
 import { rowsOffset, scrollTopOf, shownRows, spacerPixels, type View } from './virtual-rows.ts';
@@ -68,7 +68,6 @@ export function LogView({ source, options, onFollow, chosen, onChoose, matches, 
   };
 
   // At the end, the newest line stays in view while it follows.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the version and the size move the end
   useLayoutEffect(() => {
     const element = box.current;
     if (!element || !options.follows) return;
@@ -85,13 +84,11 @@ export function LogView({ source, options, onFollow, chosen, onChoose, matches, 
   }, [source, first, end, count, version]);
 
   const isPlaced = useRef(false);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: once, when the lines are known
   useLayoutEffect(() => {
     if (isPlaced.current || count === 0 || chosen === null) return;
     isPlaced.current = true;
     goTo(chosen[0]);
   }, [count, chosen]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the line alone decides
   useEffect(() => {
     if (match !== null) goTo(match);
   }, [match]);
@@ -134,8 +131,17 @@ export function LogView({ source, options, onFollow, chosen, onChoose, matches, 
   });
   return (
     <div class="log-box">
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard must reach it */}
-      <div ref={box} class={options.wraps ? 'log-scroll wraps' : 'log-scroll'} style={{ maxHeight: `${windowPixels.value}px` }} onScroll={onScroll} tabIndex={0} role="log" aria-label="Log" aria-live="off">
+      <div
+        ref={box}
+        class={options.wraps ? 'log-scroll wraps' : 'log-scroll'}
+        style={{ maxHeight: `${windowPixels.value}px` }}
+        onScroll={onScroll}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard scrolls it
+        tabIndex={0}
+        role="log"
+        aria-label="Log"
+        aria-live="off"
+      >
         {isShort ? (
           <div class="log-rows">{rows}</div>
         ) : (

@@ -1,5 +1,5 @@
 /** What a subscription delivers, as signals. */
-import { batch, type ReadonlySignal, signal, useComputed, useSignal } from '@preact/signals';
+import { type ReadonlySignal, useComputed, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { TypedDocument } from '../../client/document.ts';
 import type { Delivery } from '../../client/subscription.ts';
@@ -25,7 +25,6 @@ export function useLive<Data, Variables extends Record<string, unknown>, Value>(
   const failed = useSignal<{ readonly key: string; readonly error: Error } | undefined>(undefined);
   const asked = useSignal(key);
   asked.value = key;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the key stands for the variables
   useEffect(() => {
     if (variables === null) return;
     const stop = new AbortController();
@@ -50,42 +49,3 @@ export const useNewest = <Data, Variables extends Record<string, unknown>>(
   document: TypedDocument<Data, Variables>,
   variables: Variables | null,
 ): Live<Delivery<Data>> => useLive<Data, Variables, Delivery<Data>>(document, variables, (_, delivery) => delivery);
-
-/**
- * Rows by id, each a signal of its own, so that a change draws one row. The order is a signal too.
- */
-export class Rows<Row extends { readonly id: string }> {
-  readonly ids = signal<readonly string[]>([]);
-  readonly #rows = new Map<string, ReturnType<typeof signal<Row>>>();
-
-  get(id: string): Row | undefined {
-    return this.#rows.get(id)?.value;
-  }
-
-  has(id: string): boolean {
-    return this.#rows.has(id);
-  }
-
-  /** Changes rows that are there; the others are left to the caller. */
-  put(rows: readonly Row[]): void {
-    batch(() => {
-      for (const row of rows) {
-        const known = this.#rows.get(row.id);
-        if (known) known.value = row;
-        else this.#rows.set(row.id, signal(row));
-      }
-    });
-  }
-
-  remove(ids: readonly string[]): void {
-    if (!ids.some((id) => this.#rows.has(id))) return;
-    const gone = new Set(ids);
-    for (const id of ids) this.#rows.delete(id);
-    this.ids.value = this.ids.value.filter((id) => !gone.has(id));
-  }
-
-  clear(): void {
-    this.#rows.clear();
-    this.ids.value = [];
-  }
-}

@@ -18,7 +18,6 @@ export function useQuery<Data, Variables>(document: TypedDocument<Data, Variable
   const failure = useSignal<{ readonly key: string; readonly error: Error } | undefined>(undefined);
   const round = useSignal(0);
   const turn = round.value;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the key stands for the variables, the turn for another try
   useEffect(() => {
     if (variables === null) return;
     const stop = new AbortController();

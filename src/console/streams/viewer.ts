@@ -4,14 +4,10 @@ import { ViewerDocument, type ViewerQuery } from '../generated.ts';
 import { gateway } from './gateway.ts';
 
 export const viewer = signal<ViewerQuery['viewer'] | undefined>(undefined);
-export const gatewayFacts = signal<ViewerQuery['gateway'] | undefined>(undefined);
 
 export async function readViewer(): Promise<void> {
-  const { viewer: found, gateway: facts } = await gateway.request(ViewerDocument, {});
-  viewer.value = found;
-  gatewayFacts.value = facts;
+  viewer.value = (await gateway.request(ViewerDocument, {})).viewer;
 }
 
 /** Whether the viewer may create and change jobs, files and devices. */
 export const mayEdit = (): boolean => viewer.value?.role === 'ADMIN' || viewer.value?.role === 'EDITOR';
-export const isAdmin = (): boolean => viewer.value?.role === 'ADMIN';

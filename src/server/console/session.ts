@@ -15,8 +15,8 @@ import { HttpRefusal } from '../http/refusal.ts';
 import { requireKey } from '../plugins/key.ts';
 
 /**
- * POST answers `{"keyId": "key_…", "kind": "WATCH", "jobId": "job_…", "seconds": 43200}`. `jobId` is
- * null for keys that are not of one job.
+ * POST answers `{"keyId": "key_…", "kind": "WATCH", "jobId": "job_…", "seconds": 43200}`. `jobId`
+ * is null for keys that are not of one job.
  */
 export function sessionEndpoint(domain: Domain, parts: Pick<ServerParts<object>, 'authenticate' | 'rates'>): Endpoint {
   return async (request, response) => {

@@ -4,9 +4,9 @@ import { Fragment } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { Id } from '../../components/copy.tsx';
 import { Empty, Problem, Skeleton } from '../../components/panel.tsx';
+import { Preview } from '../../components/preview.tsx';
 import { wordOf } from '../../components/status.tsx';
 import { Ago } from '../../components/time.tsx';
-import { Preview } from '../../components/preview.tsx';
 import { formatBytes } from '../../format/numbers.ts';
 import { JobFilesDocument } from '../../generated.ts';
 import { useQuery } from '../../streams/query.ts';
@@ -15,7 +15,6 @@ import type { LiveJob } from './job.tsx';
 export function FilesTab({ job }: { readonly job: LiveJob }) {
   const { data, error, refresh } = useQuery(JobFilesDocument, { id: job.id, after: null });
   const opened = useSignal<string | null>(null);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a change of the job may have brought files
   useEffect(refresh, [job.updatedAt, refresh]);
   if (error.value) return <Problem error={error.value} onRetry={refresh} />;
   if (!data.value?.job) return <Skeleton rows={4} />;
@@ -82,7 +81,11 @@ export function FilesTab({ job }: { readonly job: LiveJob }) {
           ))}
         </tbody>
       </table>
-      {totalCount > nodes.length && <p class="muted">The first {nodes.length} of {totalCount} files.</p>}
+      {totalCount > nodes.length && (
+        <p class="muted">
+          The first {nodes.length} of {totalCount} files.
+        </p>
+      )}
     </>
   );
 }

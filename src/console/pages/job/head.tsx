@@ -85,7 +85,12 @@ function Actions({ job }: { readonly job: LiveJob }) {
   const link = useSignal<string | null>(null);
   const disabled = mayEdit() ? undefined : 'It takes the role EDITOR.';
   const share = async () => {
-    const input = { name: `link to ${job.name}`.slice(0, 100), kind: 'WATCH', jobId: job.id, expiresInSeconds: LINK_DAYS * 86_400 } as const;
+    const input = {
+      name: `link to ${job.name}`.slice(0, 100),
+      kind: 'WATCH',
+      jobId: job.id,
+      expiresInSeconds: LINK_DAYS * 86_400,
+    } as const;
     const { secret } = unwrap((await gateway.request(ShareJobDocument, { input })).createApiKey);
     link.value = `${location.origin}/jobs/${job.id}#key=${secret}`;
   };

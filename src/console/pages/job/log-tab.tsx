@@ -2,15 +2,16 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
 import { Action } from '../../components/action.tsx';
+import { addKeys } from '../../components/keys.ts';
+import { Empty } from '../../components/panel.tsx';
 import { Status, wordOf } from '../../components/status.tsx';
 import { Took } from '../../components/time.tsx';
 import { formatCount, plural } from '../../format/numbers.ts';
 import type { AttemptFieldsFragment, JobStepFieldsFragment } from '../../generated.ts';
 import { LogSource, type Match } from '../../log/log-source.ts';
 import { copyLines, LogView } from '../../log/log-view.tsx';
-import { Empty } from '../../components/panel.tsx';
-import { readPlace, writePlace } from './log-place.ts';
 import type { LiveJob } from './job.tsx';
+import { readPlace, writePlace } from './log-place.ts';
 
 interface Fold {
   readonly step: JobStepFieldsFragment;
@@ -32,7 +33,6 @@ export function LogTab({ job }: { readonly job: LiveJob }) {
   const first = wanted ?? chooseFold(folds);
   const opened = folds.find((fold) => keyOf(fold) === (open.value ?? (first && keyOf(first))));
   // A link to another line opens its fold.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the place alone decides
   useEffect(() => {
     if (wanted) open.value = keyOf(wanted);
   }, [place.value]);
@@ -81,7 +81,8 @@ function FoldHead({ fold: { step, attempt }, isOpen, onToggle }: { readonly fold
       </Status>
       <span class="muted">
         {isOnly && `${plural(step.logLines, 'line')} · `}
-        {wordOf(attempt.outcome).toLowerCase()} {attempt.finishedAt ? 'after' : 'for'} <Took from={attempt.claimedAt} to={attempt.finishedAt} />
+        {wordOf(attempt.outcome).toLowerCase()} {attempt.finishedAt ? 'after' : 'for'}{' '}
+        <Took from={attempt.claimedAt} to={attempt.finishedAt} />
         {attempt.description ? ` · ${attempt.description}` : attempt.exitCode ? ` · exit code ${attempt.exitCode}` : ''}
       </span>
       {attempt.device && <span class="muted wide fold-device">{attempt.device.name}</span>}
@@ -95,7 +96,6 @@ function AttemptLog({ jobId, fold: { step, attempt } }: { readonly jobId: string
     () => new LogSource({ jobId, stepId: step.id, stepNumber: step.number, attempt: attempt.number }),
     [jobId, step.id, step.number, attempt.number],
   );
-  // biome-ignore lint/correctness/useExhaustiveDependencies: an attempt that ends meanwhile is followed to its end
   useEffect(() => {
     void source.open(isRunning);
     return () => source.close();
@@ -134,7 +134,16 @@ function AttemptLog({ jobId, fold: { step, attempt } }: { readonly jobId: string
     };
   }, [source, find.value, matches, isSearched, at]);
 
-  const step_ = (by: number) => {
+  useEffect(
+    () =>
+      addKeys({
+        f: () => {
+          follows.value = !follows.value;
+        },
+      }),
+    [follows],
+  );
+  const goOn = (by: number) => {
     const { length } = matches.value;
     if (length > 0) at.value = (at.value + by + length) % length;
   };
@@ -153,7 +162,7 @@ function AttemptLog({ jobId, fold: { step, attempt } }: { readonly jobId: string
               find.value = event.currentTarget.value;
             }}
             onKeyDown={(event) => {
-              if (event.key === 'Enter') step_(event.shiftKey ? -1 : 1);
+              if (event.key === 'Enter') goOn(event.shiftKey ? -1 : 1);
             }}
           />
           {find.value.trim() !== '' && (

@@ -5,7 +5,9 @@ const SHOWN_METRICS = 6;
 
 /** The newest value of the first metrics, and what the job consumes now. */
 export function NewestMetrics({ job }: { readonly job: LiveJob }) {
-  const shown = [...job.metrics].sort((a, b) => weightOf(a.name) - weightOf(b.name) || a.name.localeCompare(b.name)).slice(0, SHOWN_METRICS);
+  const shown = [...job.metrics]
+    .sort((a, b) => weightOf(a.name) - weightOf(b.name) || a.name.localeCompare(b.name))
+    .slice(0, SHOWN_METRICS);
   const telemetry = job.status === 'RUNNING' ? job.latestTelemetry : null;
   if (shown.length === 0 && !telemetry) return null;
   return (
@@ -20,7 +22,9 @@ export function NewestMetrics({ job }: { readonly job: LiveJob }) {
         <>
           <Fact name="CPU" value={`${telemetry.cpu.toFixed(2)} cores`} />
           <Fact name="Memory" value={formatMegabytes(telemetry.memoryMb)} />
-          {telemetry.gpuDutyCycle !== null && telemetry.gpuDutyCycle !== undefined && <Fact name="GPU" value={formatPercent(telemetry.gpuDutyCycle / 100)} />}
+          {telemetry.gpuDutyCycle !== null && telemetry.gpuDutyCycle !== undefined && (
+            <Fact name="GPU" value={formatPercent(telemetry.gpuDutyCycle / 100)} />
+          )}
         </>
       )}
     </dl>

@@ -12,7 +12,8 @@ export function SettingsTab({ job }: { readonly job: LiveJob }) {
   const { settings, settingsSources, settingsWarnings, items, output, container } = data.value.job;
   const rows = flatten(settings);
   const hasContainer = container !== null && (container.image ?? container.command ?? container.entrypoint) !== null;
-  if (rows.length === 0 && items.length === 0 && !output && !hasContainer) return <Empty>The job was given no settings and no items.</Empty>;
+  if (rows.length === 0 && items.length === 0 && !output && !hasContainer)
+    return <Empty>The job was given no settings and no items.</Empty>;
   return (
     <div class="grid below-tabs">
       {settingsWarnings.length > 0 && (
@@ -65,7 +66,7 @@ function Table({ rows }: { readonly rows: readonly (readonly [name: string, valu
 }
 
 /** `{"optimizer": {"lr": 0.1}}` as `optimizer.lr`. */
-export function flatten(settings: Readonly<Record<string, unknown>>, prefix = ''): [path: string, value: unknown][] {
+function flatten(settings: Readonly<Record<string, unknown>>, prefix = ''): [path: string, value: unknown][] {
   return Object.entries(settings).flatMap(([name, value]) => {
     const path = prefix + name;
     const isGroup = typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length > 0;
@@ -73,7 +74,7 @@ export function flatten(settings: Readonly<Record<string, unknown>>, prefix = ''
   });
 }
 
-export const show = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+const show = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
 function sourceOf(sources: Readonly<Record<string, unknown>>, path: string): string {
   const direct = sources[path];

@@ -9,7 +9,6 @@ const SHOWN_REASONS = 3;
 export function WhyNot({ job }: { readonly job: LiveJob }) {
   const waiting = job.steps.find(({ status }) => status === 'QUEUED');
   const { data, refresh } = useQuery(WhyNotDocument, waiting ? { stepId: waiting.id } : null);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a change of the job may change the reasons
   useEffect(refresh, [job.updatedAt, refresh]);
   const reasons = data.value?.step?.whyNot ?? [];
   if (!waiting || reasons.length === 0) return null;
