@@ -107,7 +107,9 @@ describe.each([
 
   test('prints its address and its database', async () => {
     const gateway = await start({ database: await createDatabase(create) });
-    expect(gateway.output()).toMatch(new RegExp(`^Trainyard is at ${gateway.url} on ${dialect} \\S+\\.\n`));
+    expect(gateway.output()).toMatch(
+      new RegExp(`^(Open the console, signed in: \\S+\n)?Trainyard is at ${gateway.url} on ${dialect} \\S+\\.\n`),
+    );
     expect((await fetch(`${gateway.url}/health/ready`)).status).toBe(200);
   });
 

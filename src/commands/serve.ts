@@ -40,7 +40,9 @@ export async function serve(config: Config, { env, isLocal, companion }: ServeOp
   });
   gateway.open();
   const running = companion?.start(gateway);
-  process.stdout.write(await greeting(gateway, operator, config.network.documents === null && (isLocal || operator?.isNew === true)));
+  process.stdout.write(
+    await greeting(gateway, operator, { hasLinks: isLocal || operator?.isNew === true, hasGraphiql: config.network.documents === null }),
+  );
   const isReplaced = await Promise.race([stop.promise.then(() => false), gateway.replaced.then(() => true)]);
   if (isReplaced) process.stderr.write(REPLACED);
   const askedAt = performance.now();
@@ -84,12 +86,19 @@ async function prepare(config: Config, { domain, url }: Gateway, isLocal: boolea
   return operator;
 }
 
-async function greeting({ url, domain }: Gateway, operator: OperatorKey | null, hasLink: boolean): Promise<string> {
+interface Shown {
+  readonly hasLinks: boolean;
+  /** GraphiQL runs no trusted documents. The console's are trusted. */
+  readonly hasGraphiql: boolean;
+}
+
+async function greeting({ url, domain }: Gateway, operator: OperatorKey | null, { hasLinks, hasGraphiql }: Shown): Promise<string> {
   const lines = [`Trainyard is at ${url} on ${domain.store.description}.`];
   // In the URL's fragment, which browsers do not send and logs do not contain.
-  if (hasLink) {
+  if (hasLinks) {
     const key = await linkKey(domain);
-    lines.push(`Open the console, signed in: ${url}/#key=${key}`, `GraphiQL, signed in:         ${url}/graphql#key=${key}`);
+    lines.unshift(`Open the console, signed in: ${url}/#key=${key}`);
+    if (hasGraphiql) lines.push(`GraphiQL, signed in: ${url}/graphql#key=${key}`);
   }
   if (operator?.isNew) lines.push(`Admin key, shown this once: ${operator.secret}`);
   return `${lines.join('\n')}\n`;

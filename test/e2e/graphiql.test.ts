@@ -49,7 +49,7 @@ describe('GraphiQL', () => {
   const response = (text: string | RegExp) => page.locator('.result-window').filter({ hasText: text }).waitFor();
 
   test('the link signs in, and the key leaves the address bar', async () => {
-    const link = /http:\S+#key=\S+/.exec(gateway.output())?.[0] ?? '';
+    const link = /http:\S+graphql#key=\S+/.exec(gateway.output())?.[0] ?? '';
     await page.goto(link);
     await tab('CreateJob').waitFor();
     expect(page.url()).toBe(`${gateway.url}/graphql`);
