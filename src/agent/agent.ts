@@ -14,6 +14,7 @@ import type { Requester } from '../client/request.ts';
 import { removeOrphans } from './attempt/orphans.ts';
 import { AgentError, occupyFolder, type Registration, registerDevice } from './device.ts';
 import type { AgentEvent } from './events.ts';
+import { reportMachine } from './machine/machine-telemetry.ts';
 import { type Offer, Offers } from './machine/offer.ts';
 import { type Containment, findContainment } from './process/containment.ts';
 import { IsolationError, isolate } from './process/isolation.ts';
@@ -53,6 +54,8 @@ export interface AgentOptions {
   readonly graceSeconds?: number | undefined;
   /** How often to check whether a container engine or GPUs have come or gone. Default: 30. */
   readonly lookSeconds?: number | undefined;
+  /** How often to report what the whole machine uses. Default: 10. */
+  readonly telemetrySeconds?: number | undefined;
   /**
    * Runs each process step as an unprivileged user, with its own processes, /tmp and work folder.
    * The agent refuses to start where that is impossible. Default: no isolation.
@@ -121,8 +124,10 @@ async function serve(options: AgentOptions, setup: Setup): Promise<number> {
   // the process alive.
   const over = new AbortController();
   const beside = AbortSignal.any([stop, over.signal]);
-  // Never rejects. Ends with the signal.
+  // Neither rejects. Both end with the signal.
   void offers.keepLooking(client, deviceId, options.lookSeconds ?? 30, beside);
+  const hasGpus = () => offers.pool.isKnown;
+  void reportMachine({ client, deviceId, everySeconds: options.telemetrySeconds ?? 10, hasGpus, signal: beside });
   const release = new AbortController();
   // Every step listens to it, so more than ten listeners are no leak.
   setMaxListeners(0, release.signal);

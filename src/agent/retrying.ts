@@ -18,6 +18,10 @@ export function isTransient(error: unknown): boolean {
   return error instanceof GatewayUnreachable || (error instanceof RequestRefused && ['UNAVAILABLE', 'INTERNAL_ERROR'].includes(error.code));
 }
 
+/** The same. Too many requests at once are also worth a retry. */
+export const mayRetry = (error: unknown): boolean =>
+  isTransient(error) || (error instanceof RequestRefused && error.code === 'LIMIT_EXCEEDED');
+
 /** Whether the gateway refuses the key. */
 export function isKeyRefused(error: unknown): error is RequestRefused {
   return error instanceof RequestRefused && (error.code === 'UNAUTHENTICATED' || error.code === 'FORBIDDEN');

@@ -4,7 +4,7 @@ import { type Backoff, delayMs, wait } from '../timing/backoff.ts';
 import { describeOutcome } from './attempt/report.ts';
 import { type Claim, type WorkOptions, workOn } from './attempt/worker.ts';
 import type { AgentEvent } from './events.ts';
-import { isTransient } from './retrying.ts';
+import { mayRetry } from './retrying.ts';
 import { WorkWatch } from './watch.ts';
 
 export interface SlotsOptions {
@@ -41,9 +41,6 @@ export async function runSlots(options: SlotsOptions): Promise<number> {
   await slots.finish();
   return exitCode;
 }
-
-/** Too many requests at once are also worth a retry. */
-const mayRetry = (error: unknown) => isTransient(error) || (error instanceof RequestRefused && error.code === 'LIMIT_EXCEEDED');
 
 class Slots {
   readonly #options: SlotsOptions;

@@ -778,6 +778,14 @@ export type RenewLeaseInput = {
   readonly leaseToken: string;
 };
 
+/** The samples to store. */
+export type ReportDeviceTelemetryInput = {
+  /** The device. A DEVICE key reports only on its own. */
+  readonly deviceId: string;
+  /** The samples, in order of time: at most 1,000. */
+  readonly samples: ReadonlyArray<TelemetryInput>;
+};
+
 /** The report: at most 1,000 entries of each kind. A field that is left out or null is not reported. */
 export type ReportProgressInput = {
   /** When it was computing. */
@@ -990,7 +998,7 @@ export type StreamState =
   /** Stored entries are being replayed, and more follow. */
   | 'REPLAYING';
 
-/** What the step used at one point in time. If an attempt reports the same time twice, the first sample is kept. */
+/** What a step, or a whole device, used at one point in time. If the same time is reported twice, the first sample is kept. */
 export type TelemetryInput = {
   /** When it was measured. Default: now. */
   readonly at?: string | null | undefined;
@@ -1137,6 +1145,17 @@ export type ClaimableStepsSubscriptionVariables = Exact<{
 
 
 export type ClaimableStepsSubscription = { readonly claimableSteps: number };
+
+export type ReportDeviceTelemetryMutationVariables = Exact<{
+  input: ReportDeviceTelemetryInput;
+}>;
+
+
+export type ReportDeviceTelemetryMutation = { readonly reportDeviceTelemetry:
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
+    | { readonly __typename: 'ReportDeviceTelemetryPayload', readonly accepted: number }
+   };
 
 export type ExperimentFieldsFragment = { readonly id: string, readonly name: string, readonly hyperparameters: Record<string, unknown>, readonly createdAt: string, readonly updatedAt: string, readonly startModel: { readonly id: string, readonly filename: string } | null, readonly currentModel: { readonly id: string, readonly filename: string } | null, readonly currentJob: { readonly id: string, readonly name: string, readonly status: JobStatus } | null, readonly jobs: { readonly totalCount: number } };
 
@@ -2173,6 +2192,17 @@ export const ClaimableStepsDocument = new TypedDocumentString(`
   claimableSteps(deviceId: $deviceId)
 }
     `) as unknown as TypedDocumentString<ClaimableStepsSubscription, ClaimableStepsSubscriptionVariables>;
+export const ReportDeviceTelemetryDocument = new TypedDocumentString(`
+    mutation reportDeviceTelemetry($input: ReportDeviceTelemetryInput!) {
+  reportDeviceTelemetry(input: $input) {
+    __typename
+    ... on ReportDeviceTelemetryPayload {
+      accepted
+    }
+    ...RefusalFields
+  }
+}
+${RefusalFieldsText}`) as unknown as TypedDocumentString<ReportDeviceTelemetryMutation, ReportDeviceTelemetryMutationVariables>;
 export const ExperimentsDocument = new TypedDocumentString(`
     query experiments($projectId: ID!, $first: Int, $after: String) {
   project(id: $projectId) {

@@ -11,7 +11,11 @@ function days(name: string, text: string, byDefault: number | null): Setting<num
 export const retention = {
   eventDays: days('keep-events', 'how long the events of a job are kept after its end, in the feed too', defaultRetention.eventDays),
   logDays: days('keep-log', 'how long the log of a job is kept after its end', defaultRetention.logDays),
-  telemetryDays: days('keep-telemetry', 'how long the telemetry of a job is kept after its end', defaultRetention.telemetryDays),
+  telemetryDays: days(
+    'keep-telemetry',
+    'how long the telemetry of a job is kept after its end, and each sample of a device',
+    defaultRetention.telemetryDays,
+  ),
   metricDays: days(
     'keep-metrics',
     'how long the metric curves of a job are kept after its end; the newest values stay',
@@ -31,7 +35,7 @@ export const retention = {
   },
   thinTelemetryDays: days(
     'thin-telemetry',
-    'age at which each attempt keeps one sample a minute, the one with the most memory',
+    'age at which each attempt and device keeps one sample a minute, the one with the most memory',
     defaultRetention.thinTelemetryDays,
   ),
   thinMetricDays: days(

@@ -108,6 +108,7 @@ export const mutations: Documents<'Mutation'> = {
   updateApiKey: ({ key }) => change('updateApiKey', `apiKeyId: "${key}", name: "renamed"`),
   updateApplication: ({ application }) => change('updateApplication', `applicationId: "${application}", description: "d"`),
   updateDevice: ({ device }) => change('updateDevice', `deviceId: "${device}", slots: 3`),
+  reportDeviceTelemetry: ({ device }) => change('reportDeviceTelemetry', `deviceId: "${device}", samples: [{cpu: 1, memoryMb: 1}]`),
   updateJob: ({ job }) => change('updateJob', `jobId: "${job}", statusMessage: "m"`),
   updateProject: ({ project }) => change('updateProject', `projectId: "${project}", name: "q"`),
   rotateApiKey: ({ key }) => change('rotateApiKey', `apiKeyId: "${key}"`),

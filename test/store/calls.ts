@@ -4,7 +4,7 @@
  */
 import { addApplication, applicationByName, removeApplication, saveApplicationFields } from '../../src/store/changes/applications.ts';
 import { renewLeases, shiftDeadlines } from '../../src/store/changes/deadlines.ts';
-import { devicesFor, removeDevice, saveDeviceFields, seeDevices } from '../../src/store/changes/devices.ts';
+import { devicesFor, removeDevices, saveDeviceFields, seeDevices } from '../../src/store/changes/devices.ts';
 import { dropOpenParticipants, saveParticipant, saveRound } from '../../src/store/changes/federations.ts';
 import { removeJobLabels, removeJobs, saveJobFields, takeJobItems } from '../../src/store/changes/jobs.ts';
 import { keepModelsOfJobs } from '../../src/store/changes/models.ts';
@@ -171,7 +171,7 @@ const changes: readonly Call[] = [
   { name: 'devicesFor', run: (tx) => devicesFor(tx, projectId) },
   { name: 'saveDeviceFields', run: (tx) => saveDeviceFields(tx, id, { updatedAt: at }) },
   { name: 'seeDevices', run: (tx) => seeDevices(tx, { now: at, since: at }) },
-  { name: 'removeDevice', run: (tx) => removeDevice(tx, id) },
+  { name: 'removeDevices', run: (tx) => removeDevices(tx, [id]) },
   { name: 'dropOpenParticipants', run: (tx) => dropOpenParticipants(tx, jobId) },
   { name: 'saveParticipant', run: (tx) => saveParticipant(tx, { stepId: id, status: 'TRAINING' }, { numSamples: 1 }) },
   { name: 'saveRound', run: (tx) => saveRound(tx, { jobId, number: 1, status: 'TRAINING' }, { quorum: 1 }) },

@@ -782,7 +782,7 @@ export type StreamState =
   /** Stored entries are being replayed, and more follow. */
   | 'REPLAYING';
 
-/** What the step used at one point in time. If an attempt reports the same time twice, the first sample is kept. */
+/** What a step, or a whole device, used at one point in time. If the same time is reported twice, the first sample is kept. */
 export type TelemetryInput = {
   /** When it was measured. Default: now. */
   readonly at?: string | null | undefined;

@@ -132,4 +132,4 @@ export function parseContainerStats(line: string): { cpu: number; memoryMb: numb
   return { cpu: round(Number(match[1]) / 100), memoryMb: round(Number(match[2]) * 1024 ** (powers[match[3] ?? ''] ?? 0)) };
 }
 
-const round = (number: number) => Math.round(number * 1000) / 1000;
+export const round = (number: number) => Math.round(number * 1000) / 1000;

@@ -119,7 +119,7 @@ const things: Readonly<Record<string, Row>> = {
   // readDevices.
   Device: {
     readJobs: 'attempts id kind name project runningAttempts status',
-    readDevices: 'capabilities createdAt labels lastSeenAt resources slots updatedAt',
+    readDevices: 'capabilities createdAt labels lastSeenAt latestTelemetry resources slots telemetry updatedAt',
   },
   DeviceCapabilities: { readDevices: 'runs stepNames' },
   Federation: {
@@ -216,6 +216,7 @@ const answers: Readonly<Record<string, Row>> = {
   RenewLeasePayload: answered('cancelReason isCancelRequested isDraining isPreempted lease'),
   ReportMetricsPayload: answered('accepted ignored step'),
   ReportProgressPayload: answered('ignoredMetrics isCancelRequested isDraining isPreempted lease nextLogOffset'),
+  ReportDeviceTelemetryPayload: answered('accepted'),
   ReportTelemetryPayload: answered('accepted'),
   RetryJobPayload: answered('isReplay job token'),
   RevokeApiKeyPayload: answered('apiKey'),

@@ -84,6 +84,7 @@ export const operations = {
     },
     releaseStep: { needs: 'useLease', within: underLease },
     renewLease: { needs: 'useLease', within: underLease },
+    reportDeviceTelemetry: { needs: 'updateDevice', within: ofDevice },
     reportMetrics: { needs: 'useLease', within: underLease },
     reportProgress: { needs: 'useLease', within: underLease },
     reportTelemetry: { needs: 'useLease', within: underLease },

@@ -52,7 +52,7 @@ export async function reportProgress(
     await prepareStep(change, step, { ...input, description: input.description && mask.text(input.description) });
     const statusMessage = input.statusMessage && mask.text(input.statusMessage);
     const { ignored } = await storeMetrics(change, step, mask.value(input.metrics ?? []));
-    await storeTelemetry(change, step, input.telemetry ?? []);
+    await storeTelemetry(change, attemptAt(step), input.telemetry ?? []);
     const logged = await storeLog(change, step, input.log ?? [], mask);
     await recordReport(change, step, { ...logged, statusMessage: statusMessage ?? step.statusMessage });
     await updateJob(change, step, { ...input, statusMessage });
@@ -79,6 +79,9 @@ async function prepareStep(change: Change, step: StepRow, { reason, description 
   const fields = { reason, reasonDescription: description ?? '', updatedAt: later(change.now, job.updatedAt) };
   await saveJobFields(change.tx, job.id, fields);
 }
+
+/** The attempt that reports. */
+const attemptAt = ({ jobId, number, attemptCount }: StepRow) => ({ jobId, stepNumber: number, attempt: attemptCount });
 
 function checkProgress(domain: Domain, input: ReportProgressInput): void {
   const checks = new Checks(domain);
@@ -143,7 +146,9 @@ export async function reportTelemetry(
   const checks = new Checks(domain);
   checkTelemetry(checks, ['samples'], samples);
   checks.done();
-  return underLease(domain, principal, leaseToken, async (change, { step }) => ({ accepted: await storeTelemetry(change, step, samples) }));
+  return underLease(domain, principal, leaseToken, async (change, { step }) => ({
+    accepted: await storeTelemetry(change, attemptAt(step), samples),
+  }));
 }
 
 export async function appendLog(

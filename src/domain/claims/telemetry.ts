@@ -1,11 +1,15 @@
-/** Telemetry: the resources a step uses, over time. */
+/** Telemetry: the resources that a step or a whole device uses, over time. */
 
 import { insertTelemetrySamples, knownSample, takeNumbers } from '../../store/changes/streams.ts';
 import type { Optional } from '../../store/optional.ts';
-import type { StepRow, TelemetrySampleRow } from '../../store/schema/tables.ts';
+import type { DeviceRow, TelemetrySampleRow } from '../../store/schema/tables.ts';
 import { insertRows } from '../../store/statements/inserts.ts';
-import { type Change, topics } from '../core/change.ts';
-import type { Checks } from '../core/checks.ts';
+import type { Principal } from '../access/principal.ts';
+import { requireRight } from '../access/rights.ts';
+import { type Change, change, topics } from '../core/change.ts';
+import { Checks } from '../core/checks.ts';
+import type { Domain } from '../core/domain.ts';
+import { noteSeen, visibleDevice } from '../steps/devices.ts';
 
 /** `cpu` 1 is one fully loaded core; `gpuDutyCycle` 0 to 100; `gpuMemory` 0 to 1. */
 export interface TelemetryInput {
@@ -27,20 +31,24 @@ export function checkTelemetry(checks: Checks, path: readonly string[], samples:
   }
 }
 
+/** Whose samples: an attempt's, or those of a whole device (`ofDevice`). */
+type SampleOwner = Pick<TelemetrySampleRow, 'jobId' | 'stepNumber' | 'attempt'>;
+
+const ofDevice = ({ id }: DeviceRow): SampleOwner => ({ jobId: id, stepNumber: 0, attempt: 0 });
+
 /**
  * Stores samples in the order given. Returns how many are new. A sample with the time of one that
- * the attempt has reported before is skipped.
+ * its owner has reported before is skipped.
  */
-export async function storeTelemetry(change: Change, step: StepRow, samples: readonly TelemetryInput[]): Promise<number> {
+export async function storeTelemetry(change: Change, of: SampleOwner, samples: readonly TelemetryInput[]): Promise<number> {
   const { tx, now } = change;
-  const of = { jobId: step.jobId, stepNumber: step.number, attempt: step.attemptCount };
   const fresh = new Map<number, TelemetryInput>();
   for (const sample of samples) {
     const at = sample.at ?? now;
     if (!fresh.has(at.getTime()) && (await tx.run(knownSample, { ...of, at })).length === 0) fresh.set(at.getTime(), sample);
   }
   if (fresh.size === 0) return 0;
-  const first = await takeNumbers(tx, step.jobId, 'telemetry', fresh.size);
+  const first = await takeNumbers(tx, of.jobId, 'telemetry', fresh.size);
   const rows: TelemetrySampleRow[] = [...fresh].map(([ms, { cpu, memoryMb, gpuDutyCycle = null, gpuMemory = null }], i) => ({
     ...of,
     seq: first + i,
@@ -51,6 +59,28 @@ export async function storeTelemetry(change: Change, step: StepRow, samples: rea
     gpuMemory,
   }));
   await insertRows(tx, insertTelemetrySamples, rows);
-  tx.touch(topics.telemetry(step.jobId));
+  tx.touch(topics.telemetry(of.jobId));
   return rows.length;
+}
+
+export interface ReportDeviceTelemetryInput {
+  deviceId: string;
+  samples: readonly TelemetryInput[];
+}
+
+/** Stores what the whole device uses. The device counts as seen. */
+export async function reportDeviceTelemetry(
+  domain: Domain,
+  principal: Principal,
+  { deviceId, samples }: ReportDeviceTelemetryInput,
+): Promise<{ accepted: number }> {
+  requireRight(principal, 'updateDevice');
+  const checks = new Checks(domain);
+  checkTelemetry(checks, ['samples'], samples);
+  checks.done();
+  return change(domain, principal, async (change) => {
+    const device = await visibleDevice(change, principal, deviceId);
+    await noteSeen(change, device);
+    return { accepted: await storeTelemetry(change, ofDevice(device), samples) };
+  });
 }

@@ -1,5 +1,5 @@
 /** Devices: the machines that run steps. */
-import { anyHeldStep, insertDevice, lockDevice, noteDeviceSeen, removeDevice, saveDeviceFields } from '../../store/changes/devices.ts';
+import { anyHeldStep, insertDevice, lockDevice, noteDeviceSeen, removeDevices, saveDeviceFields } from '../../store/changes/devices.ts';
 import { forgetReservations } from '../../store/changes/reservations.ts';
 import type { Optional } from '../../store/optional.ts';
 import { deviceByName } from '../../store/queries/rows.ts';
@@ -165,7 +165,7 @@ export async function deleteDevice(
     const { tx } = change;
     const [held] = await tx.run(anyHeldStep, { deviceId });
     if (held) throw wrongState.deviceHoldsStep(statusOf(domain, device));
-    for (const keyId of await removeDevice(tx, deviceId)) tx.touch(topics.key(keyId));
+    for (const keyId of await removeDevices(tx, [deviceId])) tx.touch(topics.key(keyId));
     tx.touch(topics.device(deviceId));
     await audit(change, 'DEVICE_DELETED', subjectOf(device));
     return { deletedDeviceId: deviceId };

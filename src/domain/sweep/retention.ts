@@ -5,8 +5,11 @@
  * oldest chunks while the job still runs. Old metric points and telemetry samples are thinned.
  * Deleted entries are counted, so that a reader learns how many it missed (P8).
  *
- * The streams of deleted jobs are deleted as well (`removeJobs`). They are not counted, since
- * nobody can read them. The event that tells of a deletion is kept as long as those of ended jobs.
+ * The samples of a device, which has no end, are deleted when they are as old themselves.
+ *
+ * The streams of deleted jobs and devices are deleted as well (`removeJobs`). They are not counted,
+ * since nobody can read them. The event that tells of a deletion is kept as long as those of ended
+ * jobs.
  *
  * Before that, logs of earlier versions get their line numbers (domain/logs/numbering.ts).
  *
@@ -14,11 +17,12 @@
  * after a restart there is nothing to resume.
  */
 import { lockStream, removeDeletions, removeLeft, removeOldest, shortenLog, takeTurn, thinStream } from '../../store/changes/retention.ts';
-import { deletedStreams, endedJobsAfter, openJobsAfter, streamsOfJobs } from '../../store/queries/retention.ts';
+import { deletedStreams, devicesAfter, endedJobsAfter, openJobsAfter, streamsOfJobs } from '../../store/queries/retention.ts';
 import { metricPointsAfter, telemetrySamplesAfter } from '../../store/queries/streams.ts';
 import type { StreamRow } from '../../store/schema/tables.ts';
 import type { Tx } from '../../store/store.ts';
 import type { Domain } from '../core/domain.ts';
+import { typeOfId } from '../core/ids.ts';
 import type { RetentionRules } from '../core/limits.ts';
 import type { StreamKind } from '../core/vocabulary.ts';
 import { isUnnumbered, numberLog } from '../logs/numbering.ts';
@@ -103,7 +107,7 @@ export async function removeDeleted(domain: Domain, pause: Pause): Promise<void>
 
 export interface RetentionRun {
   readonly pause: Pause;
-  /** Streams of running jobs, or of all jobs. */
+  /** Streams of running jobs, or of all jobs and devices. */
   readonly which: 'open' | 'all';
 }
 
@@ -111,7 +115,7 @@ export interface RetentionRun {
  * Deletes everything that is past its retention. Ends early if another gateway is doing the same.
  */
 export async function applyRetention(domain: Domain, rules: RetentionRules, { pause, which }: RetentionRun): Promise<void> {
-  for (const page of which === 'open' ? [openJobsAfter] : [openJobsAfter, endedJobsAfter]) {
+  for (const page of which === 'open' ? [openJobsAfter] : [openJobsAfter, endedJobsAfter, devicesAfter]) {
     for (let after = ''; ; ) {
       const jobs = await domain.store.read.run(page, { after, limit: JOBS_AT_ONCE });
       const ends = new Map(jobs.map(({ id, finishedAt }) => [id, finishedAt]));
@@ -154,6 +158,11 @@ async function stepFor(
     return async (tx, stream) => (await shortenLog(tx, stream, { bytes, limit })) > 0;
   }
   if (kind === 'event') return null;
+  if (typeOfId(stream.jobId) === 'Device' && days !== null) {
+    const before = daysAgo(days);
+    const [oldest] = await store.read.run(telemetrySamplesAfter, { jobId: stream.jobId, after: stream.first - 1, limit: 1 });
+    if (oldest && oldest.at.getTime() < before) return (tx, stream) => removeOlder(tx, stream, { before, limit });
+  }
   const thinDays = kind === 'metric' ? rules.thinMetricDays : rules.thinTelemetryDays;
   if (thinDays === null || stream.thinned >= stream.last) return null;
   const before = isPast(thinDays) ? Number.POSITIVE_INFINITY : daysAgo(thinDays);
@@ -163,23 +172,31 @@ async function stepFor(
   return (tx, stream) => thinSome(tx, { ...stream, kind }, { before, limit, oneOf: rules.metricsOneOf });
 }
 
-interface Thinning {
-  /** Entries of this time and later are not thinned. */
+interface Until {
+  /** Entries of this time and later stay as they are. */
   readonly before: number;
   readonly limit: number;
-  readonly oneOf: number;
+}
+
+const untilYoung = <R extends { readonly at: Date }>(rows: readonly R[], before: number): readonly R[] => {
+  const young = rows.findIndex(({ at }) => at.getTime() >= before);
+  return young < 0 ? rows : rows.slice(0, young);
+};
+
+/** Deletes the oldest samples up to the first that is not old enough. */
+async function removeOlder(tx: Tx, stream: StreamRow, { before, limit }: Until): Promise<boolean> {
+  const oldest = await tx.run(telemetrySamplesAfter, { jobId: stream.jobId, after: stream.first - 1, limit });
+  const old = untilYoung(oldest, before).length;
+  if (old > 0) await removeOldest(tx, stream, old);
+  return old === limit;
 }
 
 async function thinSome(
   tx: Tx,
   stream: StreamRow & { kind: 'metric' | 'telemetry' },
-  { before, limit, oneOf }: Thinning,
+  { before, limit, oneOf }: Until & { readonly oneOf: number },
 ): Promise<boolean> {
   const from = { jobId: stream.jobId, after: stream.thinned, limit };
-  const untilYoung = <R extends { readonly at: Date }>(rows: readonly R[]): readonly R[] => {
-    const young = rows.findIndex(({ at }) => at.getTime() >= before);
-    return young < 0 ? rows : rows.slice(0, young);
-  };
   const thin = async <R extends { seq: number; stepNumber: number; name?: string }>(rows: readonly R[], kept: ReadonlySet<R>) => {
     const upTo = rows.at(-1)?.seq;
     if (upTo === undefined) return;
@@ -188,11 +205,11 @@ async function thinSome(
     await thinStream(tx, stream, gone, upTo);
   };
   if (stream.kind === 'metric') {
-    const rows = untilYoung(await tx.run(metricPointsAfter, from));
+    const rows = untilYoung(await tx.run(metricPointsAfter, from), before);
     await thin(rows, keptPoints(rows, oneOf));
     return rows.length === limit;
   }
-  const rows = untilYoung(await tx.run(telemetrySamplesAfter, from));
+  const rows = untilYoung(await tx.run(telemetrySamplesAfter, from), before);
   const isCut = rows.length === limit;
   const window = isCut ? wholeMinutes(rows) : rows;
   await thin(window, keptSamples(window));

@@ -1,7 +1,8 @@
 import type { Lease as LeaseShape } from '../../domain/claims/claims.ts';
 import type { IgnoredMetric as IgnoredMetricShape, StoredMetrics } from '../../domain/claims/metrics.ts';
 import { appendLog, reportMetrics, reportProgress, reportTelemetry } from '../../domain/claims/progress.ts';
-import { InvalidInput, StaleLease } from '../../domain/core/refusals.ts';
+import { reportDeviceTelemetry } from '../../domain/claims/telemetry.ts';
+import { InvalidInput, NotFound, StaleLease } from '../../domain/core/refusals.ts';
 import type { ShownStep } from '../../store/queries/steps.ts';
 import { builder } from '../core/builder.ts';
 import { LogStream, StatusReason } from '../core/enums.ts';
@@ -26,7 +27,7 @@ export const MetricInput = builder.inputType('MetricInput', {
 });
 
 const TelemetryInput = builder.inputType('TelemetryInput', {
-  description: 'What the step used at one point in time. If an attempt reports the same time twice, the first sample is kept.',
+  description: 'What a step, or a whole device, used at one point in time. If the same time is reported twice, the first sample is kept.',
   fields: (t) => ({
     at: t.field({ type: 'DateTime', description: 'When it was measured. Default: now.' }),
     cpu: t.float({ required: true, description: 'CPU load: 1 is one core fully loaded.' }),
@@ -170,6 +171,23 @@ defineMutation('reportTelemetry', {
   }),
   refusals: [StaleLease, InvalidInput],
   decide: reportTelemetry,
+});
+
+defineMutation('reportDeviceTelemetry', {
+  description: 'Stores resource usage of a whole device. It also shows that the device is online, as every request of its agent does.',
+  input: builder.inputType('ReportDeviceTelemetryInput', {
+    description: 'The samples to store.',
+    fields: (t) => ({
+      deviceId: t.id({ required: true, description: 'The device. A DEVICE key reports only on its own.' }),
+      samples: t.field({ type: [TelemetryInput], required: true, description: 'The samples, in order of time: at most 1,000.' }),
+    }),
+  }),
+  payload: builder.objectRef<{ accepted: number }>('ReportDeviceTelemetryPayload').implement({
+    description: 'The samples were stored.',
+    fields: (t) => ({ accepted: t.exposeInt('accepted', { description: 'How many were new.' }) }),
+  }),
+  refusals: [NotFound, InvalidInput],
+  decide: reportDeviceTelemetry,
 });
 
 defineMutation('appendLog', {

@@ -1,12 +1,14 @@
+import type { InputShapeFromFields } from '@pothos/core';
 import { type Frame, jobStream } from '../../realtime/streams.ts';
 import { latestTelemetryOfJobs, readTelemetry } from '../../store/queries/curves.ts';
 import type { ShownJob } from '../../store/queries/jobs.ts';
-import type { TelemetrySampleRow } from '../../store/schema/tables.ts';
+import type { DeviceRow, TelemetrySampleRow } from '../../store/schema/tables.ts';
 import { builder } from '../core/builder.ts';
 import { reads } from '../core/chosen-columns.ts';
+import type { Context } from '../core/context.ts';
 import { StreamFrame } from '../core/frames.ts';
 import { defineLoader } from '../core/loaders.ts';
-import { Job } from '../core/nouns.ts';
+import { Device, Job } from '../core/nouns.ts';
 import { IN_ITS_ROW } from '../core/sizes.ts';
 import { watchedJob } from '../jobs/jobs.ts';
 import { CURVE, MOST_POINTS, pointsToShow } from './curves.ts';
@@ -15,17 +17,18 @@ import { CURVE, MOST_POINTS, pointsToShow } from './curves.ts';
 const EARLIEST = new Date('0001-01-01T00:00:00.000Z');
 const LATEST = new Date('9999-12-31T23:59:59.999Z');
 
-const latestOfJob = defineLoader<string, TelemetrySampleRow | null>(async ({ read }, jobIds) => {
+/** The newest sample of a job, or of a device. */
+const latestOf = defineLoader<string, TelemetrySampleRow | null>(async ({ read }, jobIds) => {
   const found = new Map((await latestTelemetryOfJobs(read, jobIds)).map(({ sample }) => [sample.jobId, sample]));
   return jobIds.map((id) => found.get(id) ?? null);
 });
 
 const TelemetrySample = builder.objectRef<TelemetrySampleRow>('TelemetrySample').implement({
-  description: 'The resources that a step used at one point in time, over all its processes.',
+  description: 'The resources that were in use at one point in time: by a step with all its processes, or on a whole device.',
   fields: (t) => ({
     at: t.expose('at', { type: 'DateTime', description: 'When it was measured.' }),
-    stepNumber: t.exposeInt('stepNumber', { description: 'The number of the step.' }),
-    attempt: t.exposeInt('attempt', { description: 'The number of the attempt at that step.' }),
+    stepNumber: t.exposeInt('stepNumber', { description: 'The number of the step. In a sample of a device, 0.' }),
+    attempt: t.exposeInt('attempt', { description: 'The number of the attempt at that step, from 1. In a sample of a device, 0.' }),
     cpu: t.exposeFloat('cpu', { description: 'CPU load: 1 is one core fully loaded.' }),
     memoryMb: t.exposeFloat('memoryMb', { description: 'Memory in mebibytes (1,048,576 bytes).' }),
     gpuDutyCycle: t.exposeInt('gpuDutyCycle', {
@@ -39,6 +42,24 @@ const TelemetrySample = builder.objectRef<TelemetrySampleRow>('TelemetrySample')
   }),
 });
 
+const rangeArgs = builder.args((t) => ({
+  from: t.field({ type: 'DateTime', description: 'Only samples at or after this time. Default: from the beginning.' }),
+  to: t.field({ type: 'DateTime', description: 'Only samples before this time. Default: to the end.' }),
+  maxPoints: t.int({
+    description: `The most samples to return: 1 to ${MOST_POINTS}. A longer range is downsampled so that its curves keep their shape, including peaks. Default: ${MOST_POINTS}.`,
+  }),
+}));
+
+/** The samples of a job, or of a device. */
+async function samplesOf(
+  { read }: Context,
+  jobId: string,
+  { from, to, maxPoints }: InputShapeFromFields<typeof rangeArgs>,
+): Promise<readonly TelemetrySampleRow[]> {
+  const most = pointsToShow(maxPoints);
+  return (await readTelemetry(read, { jobId, from: from ?? EARLIEST, to: to ?? LATEST, most })).rows;
+}
+
 builder.objectFields(Job, (t) => ({
   telemetry: t.field({
     type: [TelemetrySample],
@@ -46,25 +67,36 @@ builder.objectFields(Job, (t) => ({
     description:
       'The resource usage of its steps, in order of time. Old samples may be reduced to one a minute, the one with the highest ' +
       'memory use.',
-    args: {
-      from: t.arg({ type: 'DateTime', description: 'Only samples at or after this time. Default: from the beginning.' }),
-      to: t.arg({ type: 'DateTime', description: 'Only samples before this time. Default: to the end.' }),
-      maxPoints: t.arg.int({
-        description: `The most samples to return: 1 to ${MOST_POINTS}. A longer range is downsampled so that its curves keep their shape, including peaks. Default: ${MOST_POINTS}.`,
-      }),
-    },
+    args: rangeArgs,
     extensions: reads<ShownJob>('id'),
-    resolve: async ({ id }, { from, to, maxPoints }, { read }) => {
-      const most = pointsToShow(maxPoints);
-      return (await readTelemetry(read, { jobId: id, from: from ?? EARLIEST, to: to ?? LATEST, most })).rows;
-    },
+    resolve: ({ id }, args, context) => samplesOf(context, id, args),
   }),
   latestTelemetry: t.field({
     type: TelemetrySample,
     nullable: true,
     description: 'The newest sample. Null: none yet, or retention has deleted it.',
     extensions: reads<ShownJob>('id'),
-    resolve: ({ id }, _, context) => latestOfJob.load(context, id),
+    resolve: ({ id }, _, context) => latestOf.load(context, id),
+  }),
+}));
+
+builder.objectFields(Device, (t) => ({
+  telemetry: t.field({
+    type: [TelemetrySample],
+    size: CURVE,
+    description:
+      'The resource usage of the whole machine, in order of time, as its agent reports it about every 10 seconds. Old samples may be ' +
+      'reduced to one a minute, the one with the highest memory use.',
+    args: rangeArgs,
+    extensions: reads<DeviceRow>('id'),
+    resolve: ({ id }, args, context) => samplesOf(context, id, args),
+  }),
+  latestTelemetry: t.field({
+    type: TelemetrySample,
+    nullable: true,
+    description: 'The newest sample of the whole machine. Null: its agent has reported none, or retention has deleted it.',
+    extensions: reads<DeviceRow>('id'),
+    resolve: ({ id }, _, context) => latestOf.load(context, id),
   }),
 }));
 

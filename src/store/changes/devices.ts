@@ -1,4 +1,4 @@
-import { and, eq, gte, isNull, lt, or } from 'drizzle-orm';
+import { and, eq, gte, inArray, isNull, lt, or } from 'drizzle-orm';
 import type { DeviceRow } from '../schema/tables.ts';
 import { insertOf } from '../statements/inserts.ts';
 import { type Placeholder, type Queries, statement, type Tx } from '../store.ts';
@@ -48,9 +48,15 @@ export async function saveDeviceFields({ db, t }: Tx, id: string, fields: Partia
   await db.update(t.devices).set(fields).where(eq(t.devices.id, id));
 }
 
-/** Removes the device and its keys. Returns the ids of those keys. */
-export async function removeDevice({ db, t }: Tx, id: string): Promise<string[]> {
-  const keys = await db.select({ id: t.apiKeys.id }).from(t.apiKeys).where(eq(t.apiKeys.deviceId, id));
-  await db.delete(t.devices).where(eq(t.devices.id, id));
+/**
+ * Removes devices and their keys. Returns the ids of those keys. Their samples are deleted later, a
+ * little at a time, like those of a deleted job.
+ */
+export async function removeDevices({ db, t }: Tx, ids: readonly string[]): Promise<string[]> {
+  if (ids.length === 0) return [];
+  const keys = await db.select({ id: t.apiKeys.id }).from(t.apiKeys).where(inArray(t.apiKeys.deviceId, ids));
+  // Before the streams: a report under way holds the device.
+  await db.delete(t.devices).where(inArray(t.devices.id, ids));
+  await db.update(t.streams).set({ isDeleted: true }).where(inArray(t.streams.jobId, ids));
   return keys.map((key) => key.id);
 }

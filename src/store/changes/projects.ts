@@ -2,6 +2,7 @@ import { eq } from 'drizzle-orm';
 import type { ProjectRow } from '../schema/tables.ts';
 import { insertOf } from '../statements/inserts.ts';
 import type { Tx } from '../store.ts';
+import { removeDevices } from './devices.ts';
 import { type Deletion, removeJobs } from './jobs.ts';
 
 /** Of one statement: many times quicker than one by one. */
@@ -25,6 +26,11 @@ export async function removeProject(tx: Tx, id: string, deletion: Deletion): Pro
     fragmentIds.push(...(await removeJobs(tx, jobs.slice(i, i + JOBS_AT_ONCE), deletion)));
   const fragments = await db.select({ id: t.fragments.id }).from(t.fragments).where(eq(t.fragments.projectId, id));
   const keys = await db.select({ id: t.apiKeys.id }).from(t.apiKeys).where(eq(t.apiKeys.projectId, id));
+  const devices = await db.select({ id: t.devices.id }).from(t.devices).where(eq(t.devices.projectId, id));
+  await removeDevices(
+    tx,
+    devices.map((device) => device.id),
+  );
   await db.delete(t.projects).where(eq(t.projects.id, id));
   return { fragmentIds: [...fragmentIds, ...fragments.map((fragment) => fragment.id)], keyIds: keys.map((key) => key.id) };
 }

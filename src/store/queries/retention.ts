@@ -25,11 +25,21 @@ export const endedJobsAfter = statement('ended jobs after', (db, t, $: Page) =>
     .limit($('limit')),
 );
 
+/** Devices have streams as well: samples of the whole machine. They have no end. */
+export const devicesAfter = statement('devices after', (db, t, $: Page) =>
+  db
+    .select({ id: t.devices.id, finishedAt: sql<null>`null` })
+    .from(t.devices)
+    .where(gt(t.devices.id, $('after')))
+    .orderBy(asc(t.devices.id))
+    .limit($('limit')),
+);
+
 export const streamsOfJobs = batch<StreamRow>('streams of jobs', (db, t, jobIds) =>
   db.select().from(t.streams).where(inArray(t.streams.jobId, jobIds)),
 );
 
-/** Streams of which a deleted job has left entries. */
+/** Streams of which a deleted job or device has left entries. */
 export const deletedStreams = statement('deleted streams', (db, t, $: Placeholder<{ limit: number }>) =>
   db
     .select()

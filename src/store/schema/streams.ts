@@ -144,6 +144,7 @@ export function streamTables(kit: Kit, { jobs }: JobTables) {
   const telemetrySamples = table(
     'telemetry_samples',
     {
+      /** Or the id of a device, for samples of a whole machine. Step and attempt are 0 then. */
       jobId: text().notNull(),
       seq: long().notNull(),
       stepNumber: int().notNull(),
