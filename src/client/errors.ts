@@ -1,4 +1,4 @@
-import type { ErrorCode } from './generated.ts';
+import type { ErrorCode } from './error-code.ts';
 
 /**
  * The gateway could not be reached or could not answer: no connection, a lost connection, a

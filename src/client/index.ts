@@ -4,7 +4,8 @@
  */
 export { type Client, type ClientOptions, createClient } from './client.ts';
 export type { Connection, ConnectionStatus } from './connection.ts';
-export type { Document, NoVariables, TypedDocument } from './document.ts';
+export { type Document, type NoVariables, type TypedDocument, typed } from './document.ts';
+export type { ErrorCode } from './error-code.ts';
 export {
   GatewayUnreachable,
   type InputIssue,

@@ -139,7 +139,12 @@ export class Link {
 
   #send(member: Member): void {
     if (member.isPaused) return;
-    const leave = (ending: Ending) => {
+    const end = (ending: Ending) => {
+      // A key that is refused to one is refused to all.
+      if (ending.kind === 'refused' && ending.error.code === 'UNAUTHENTICATED') {
+        this.#refuse(ending.error);
+        return;
+      }
       this.#members.delete(member);
       member.events.onEnd(ending);
       this.#leaveIfUnused();
@@ -150,7 +155,7 @@ export class Link {
         this.#faults = 0;
         member.events.onData(data);
       },
-      onEnd: leave,
+      onEnd: end,
     });
   }
 
@@ -243,9 +248,7 @@ export class Link {
     for (const member of members) member.channel = undefined;
     const error = this.#finalError(code, reason);
     if (error) {
-      this.#members.clear();
-      this.#rest(error.message);
-      for (const { events } of members) events.onEnd({ kind: 'refused', error });
+      this.#refuse(error);
       return;
     }
     if (!wasUp) this.#noteUnopened(via, code);
@@ -255,6 +258,14 @@ export class Link {
     this.#retryTimer = setTimeout(() => this.#try(), via === 'websocket' && this.#isFallbackDue() ? 0 : pause);
     for (const member of members) if (this.#members.has(member)) member.events.onLost(reason);
     this.#leaveIfUnused();
+  }
+
+  /** Ends everything, since another try would be refused as well. */
+  #refuse(error: RequestRefused): void {
+    const members = [...this.#members];
+    this.#members.clear();
+    this.#rest(error.message);
+    for (const { events } of members) events.onEnd({ kind: 'refused', error });
   }
 
   /** A socket that the gateway closed with a code of its own did open. */

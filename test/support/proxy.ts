@@ -15,6 +15,8 @@ export interface Proxy {
    * answer, and none is closed: a network that swallows packets. Resolves with those bytes.
    */
   swallow(text: string): Promise<void>;
+  /** Cuts all connections, and from then on each whose first bytes contain `text`. */
+  block(text: string): void;
   /** Lets new connections through again. */
   accept(): void;
   close(): void;
@@ -22,6 +24,7 @@ export interface Proxy {
 
 export async function openProxy(target: number): Promise<Proxy> {
   const open = new Set<Socket>();
+  let blocked: string | null = null;
   let refused: ((first: Buffer | string) => void) | null = null;
   const keep = (socket: Socket) => {
     open.add(socket);
@@ -37,8 +40,8 @@ export async function openProxy(target: number): Promise<Proxy> {
   let notice: (bytes: Buffer | string) => void = () => {};
   const server = createServer((socket) => {
     keep(socket).once('data', (first) => {
-      if (refused) {
-        refused(first);
+      refused?.(first);
+      if (refused || (blocked !== null && Buffer.from(first).includes(blocked))) {
         socket.destroy();
         return;
       }
@@ -78,8 +81,13 @@ export async function openProxy(target: number): Promise<Proxy> {
           resolve();
         };
       }),
+    block(text) {
+      blocked = text;
+      cut();
+    },
     accept() {
       refused = null;
+      blocked = null;
       isHushed = false;
       notice = () => {};
     },
