@@ -1,7 +1,7 @@
 /** GraphiQL for a new user: the link printed at the start, in a real Chromium. */
-import chromium from '@sparticuz/chromium';
-import { type Browser, type Page, chromium as playwright } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openBrowser } from '../support/browser.ts';
 import { createSqliteDatabase, type TestDatabase } from '../support/databases.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 
@@ -16,11 +16,7 @@ describe('GraphiQL', () => {
   beforeAll(async () => {
     database = await createSqliteDatabase();
     gateway = await startGateway({ database, command: 'up' });
-    browser = await playwright.launch({
-      executablePath: await chromium.executablePath(),
-      args: [...chromium.args, '--no-sandbox'],
-      headless: true,
-    });
+    browser = await openBrowser();
     page = await browser.newPage({ viewport: { width: 1_400, height: 900 } });
     page.on('pageerror', (error) => faults.push(error.message));
     page.on('request', (request) => requested.push(request.url()));

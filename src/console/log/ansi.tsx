@@ -3,6 +3,7 @@ import Anser from 'anser';
 import type { ComponentChildren } from 'preact';
 import { withoutEscapes } from '../../text/escapes.ts';
 import { lastWrite, shownLine } from '../../text/lines.ts';
+import type { Line } from './line-cache.ts';
 
 /** A row shows this many characters. The raw log has the rest. */
 const SHOWN_CHARACTERS = 10_000;
@@ -14,10 +15,10 @@ const STYLE = new RegExp(`(${ESC}\\[[\\d;:]*m)`);
 const INVISIBLE = /[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu;
 
 /** The elements of one line. React-like rendering escapes all text, so none of it is HTML. */
-export function showLine(raw: string): ComponentChildren {
+export function showLine({ text: raw, more: cut }: Line): ComponentChildren {
   const written = lastWrite(raw);
   const text = written.length > SHOWN_CHARACTERS ? written.slice(0, SHOWN_CHARACTERS) : written;
-  const more = written.length - text.length;
+  const more = written.length - text.length + cut;
   return (
     <>
       {text.includes(ESC) ? colour(text) : showCharacters(text)}

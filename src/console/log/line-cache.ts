@@ -16,6 +16,8 @@ export interface Piece {
 
 export interface Line {
   readonly text: string;
+  /** Characters that were left out in the middle of the text. */
+  readonly more: number;
   readonly stream: Piece['stream'];
   readonly at: string;
 }
@@ -111,8 +113,12 @@ export class LineCache {
     let open = before?.number === number ? before : null;
     parts.forEach((part, index) => {
       const isEnded = index < parts.length - 1;
-      const text = cutLine(open ? open.text + part : part);
-      const line = { number, text, stream: open?.stream ?? piece.stream, at: open?.at ?? piece.at };
+      const line = {
+        number,
+        ...cutLine(open ? open.text + part : part, open?.more ?? 0),
+        stream: open?.stream ?? piece.stream,
+        at: open?.at ?? piece.at,
+      };
       if (isEnded) {
         if (number >= begins) this.#hold(number, line);
         open = null;
@@ -122,14 +128,16 @@ export class LineCache {
     return open;
   }
 
-  #hold(number: number, { text, stream, at }: Line): void {
+  #hold(number: number, { text, more, stream, at }: Line): void {
     const known = this.#lines.get(number);
     this.#cost += text.length - (known?.text.length ?? -LINE_COST);
-    this.#lines.set(number, { text, stream, at });
+    this.#lines.set(number, { text, more, stream, at });
     this.#total = Math.max(this.#total, number);
   }
 }
 
 /** A line that grows for ever, without an end, must not grow in memory. */
-const cutLine = (text: string): string =>
-  text.length <= LONGEST_LINE * 2 ? text : `${text.slice(0, LONGEST_LINE)}${text.slice(-LONGEST_LINE)}`;
+function cutLine(text: string, more: number): Pick<Line, 'text' | 'more'> {
+  if (text.length <= LONGEST_LINE * 2) return { text, more };
+  return { text: text.slice(0, LONGEST_LINE) + text.slice(-LONGEST_LINE), more: more + text.length - 2 * LONGEST_LINE };
+}

@@ -125,7 +125,7 @@ export function LogView({ source, options, onFollow, chosen, onChoose, matches, 
           {formatCount(number)}
         </a>
         {options.showsTime && <time class="time">{line ? formatClock(line.at) : ''}</time>}
-        <pre>{line ? showLine(line.text) : '…'}</pre>
+        <pre>{line ? showLine(line) : '…'}</pre>
       </div>
     );
   });

@@ -1,8 +1,11 @@
 import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { setTitle } from '../components/title.ts';
 import { enter } from '../streams/session.ts';
 
 /** Asks for a key. It goes to the gateway once, in exchange for a cookie. */
 export function SignInPage({ problem }: { readonly problem: string | null }) {
+  useEffect(() => setTitle('Sign in'), []);
   const key = useSignal('');
   const isBusy = useSignal(false);
   return (
