@@ -10,8 +10,8 @@ export interface Station {
   readonly browser: Browser;
   readonly worker: Worker;
   /**
-   * A page of its own, with cookies of its own, signed in with this key, at this path. `faults` gets
-   * what the browser complains of: errors of scripts, and what the page's policy forbids.
+   * A page of its own, with cookies of its own, signed in with this key, at this path. `faults`
+   * gets what the browser complains of: errors of scripts, and what the page's policy forbids.
    */
   open(path: string, options?: OpenOptions): Promise<{ readonly page: Page; readonly faults: string[] }>;
   close(): Promise<void>;
