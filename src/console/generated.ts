@@ -31,6 +31,49 @@ export type CancelJobInput = {
   readonly reason?: string | null | undefined;
 };
 
+/** How a number compares with a threshold. */
+export type ComparisonOperator =
+  /** Greater than the threshold. */
+  | 'GT'
+  /** Greater than or equal to the threshold. */
+  | 'GTE'
+  /** Less than the threshold. */
+  | 'LT'
+  /** Less than or equal to the threshold. */
+  | 'LTE';
+
+/** How to build an image. */
+export type ContainerBuildInput = {
+  /** The folder or Git URL to build from. */
+  readonly context: string;
+  /** The path of the Dockerfile within the context. */
+  readonly dockerfile?: string;
+  /** Other properties for the builder. */
+  readonly properties?: Record<string, unknown> | null | undefined;
+};
+
+/** What to run: an image, a command, or both. */
+export type ContainerInput = {
+  /** How to build the image, if it must be built. */
+  readonly build?: ContainerBuildInput | null | undefined;
+  /** The command line to run, like `python train.py --epochs 5`. */
+  readonly command?: string | null | undefined;
+  /** Replaces the image's own entrypoint. */
+  readonly entrypoint?: string | null | undefined;
+  /** Environment variables. */
+  readonly env?: ReadonlyArray<EnvironmentVariableInput> | null | undefined;
+  /** The port where it serves HTTP. */
+  readonly http?: HttpPortInput | null | undefined;
+  /** The image to run. Without one, the command runs as a process of the device. */
+  readonly image?: string | null | undefined;
+  /** Other properties for the device. */
+  readonly properties?: Record<string, unknown> | null | undefined;
+  /** The resources that it needs. The step's own resources take precedence. */
+  readonly resources?: ResourcesInput | null | undefined;
+  /** Storage to mount into it. */
+  readonly volumes?: ReadonlyArray<VolumeInput> | null | undefined;
+};
+
 /** The key to create. */
 export type CreateApiKeyInput = {
   /** For kind DEVICE: its device. */
@@ -49,6 +92,73 @@ export type CreateApiKeyInput = {
   readonly role?: Role | null | undefined;
 };
 
+/** The job to create. */
+export type CreateJobInput = {
+  /** The application. It defines the items and settings that the job takes, and supplies what is left out here. */
+  readonly applicationId?: string | null | undefined;
+  /** What its only step runs. Cannot be combined with `steps`. Default: the application's. */
+  readonly container?: ContainerInput | null | undefined;
+  /** The dataset that it uses, as an external system names it. */
+  readonly datasetId?: string | null | undefined;
+  /** The version of that dataset. */
+  readonly datasetVersionId?: string | null | undefined;
+  /** A description. */
+  readonly description?: string | null | undefined;
+  /** The experiment to queue it in. It waits for the jobs before it and starts from the newest model that they produced. */
+  readonly experimentId?: string | null | undefined;
+  /** Makes it a federated job, whose rounds create its steps. Cannot be combined with `steps`. */
+  readonly federation?: FederationInput | null | undefined;
+  /** Any text you choose. A repeated request with the same key and input creates nothing and returns the first result. Keys are kept for a week. */
+  readonly idempotencyKey?: string | null | undefined;
+  /** What started it. */
+  readonly initiator?: JobInitiator;
+  /** Whether its steps may be evicted for more urgent work. */
+  readonly isPreemptible?: boolean;
+  /** Its named, typed settings. With an application, only the items that it defines. */
+  readonly items?: ReadonlyArray<JobItemInput> | null | undefined;
+  /** Its labels, to find it by. */
+  readonly labels?: ReadonlyArray<LabelInput> | null | undefined;
+  /** For a TRAINING job: the model of its project that gets a new version when the job succeeds. Default: a new model, named after the job. */
+  readonly modelId?: string | null | undefined;
+  /** Its name: at most 200 characters. */
+  readonly name: string;
+  /** Steps with a higher priority are claimed first. */
+  readonly priority?: number;
+  /** The project that owns it. */
+  readonly projectId: string;
+  /** How long it may run, in seconds from its first claim, before it fails with RUN_TIMEOUT. Default: no limit. */
+  readonly runTimeoutSeconds?: number | null | undefined;
+  /** How long it may stay QUEUED, in seconds, before it fails with SCHEDULE_TIMEOUT. Default: no limit. */
+  readonly scheduleTimeoutSeconds?: number | null | undefined;
+  /** Its other settings, of any structure: at most 256 KB as JSON. The application's schema supplies defaults. */
+  readonly settings?: Record<string, unknown> | null | undefined;
+  /** Single settings that override `settings`, applied in order. */
+  readonly settingsOverrides?: ReadonlyArray<SettingOverrideInput> | null | undefined;
+  /** The model version that it starts from. Its application must support continual training. */
+  readonly startModelVersionId?: string | null | undefined;
+  /** Its steps, in order. Default: one step named Run. */
+  readonly steps?: ReadonlyArray<StepInput> | null | undefined;
+  /** Its purpose. */
+  readonly type?: JobType;
+};
+
+/** The project to create. */
+export type CreateProjectInput = {
+  /** The URL of its Git repository. */
+  readonly gitRepository?: string | null | undefined;
+  /** Any text you choose. A repeated request with the same key and input creates nothing and returns the first result. */
+  readonly idempotencyKey?: string | null | undefined;
+  /** Its name: at most 200 characters. */
+  readonly name: string;
+  /** The steps of the jobs that triggerJob creates. Default: one step named Bootstrap. */
+  readonly pipeline?: ReadonlyArray<StepInput> | null | undefined;
+};
+
+/** How the devices of a round are selected. */
+export type DeviceSelectionStrategy =
+  /** At random, without replacement. The seed is stored, so a selection can be reproduced. */
+  | 'RANDOM';
+
 /** Whether a device is available. */
 export type DeviceStatus =
   /** It finishes the steps that it holds and claims no more. */
@@ -57,6 +167,16 @@ export type DeviceStatus =
   | 'OFFLINE'
   /** Seen within the heartbeat interval. */
   | 'ONLINE';
+
+/** An environment variable. */
+export type EnvironmentVariableInput = {
+  /** Whether its value is shown only to the device that runs the step. A container has at most 32 secret variables. */
+  readonly isSecret?: boolean;
+  /** Its name: letters, digits and underscores. It cannot begin with a digit. */
+  readonly name: string;
+  /** Its value, as text. `trainyard agent` cannot pass a value with a line break to a container. */
+  readonly value: string;
+};
 
 /** The kind of a refusal, for programs. The `message` next to it is for people. */
 export type ErrorCode =
@@ -74,6 +194,28 @@ export type ErrorCode =
   | 'QUOTA_EXCEEDED'
   /** The lease is no longer current: it has expired, was released, or a later attempt holds the step. */
   | 'STALE_LEASE';
+
+/** Makes a job federated. Its devices are selected at once from the edge devices of its project that are online. */
+export type FederationInput = {
+  /** What a worker runs, in a step of its own, to combine the submitted models into one. Default: the gateway takes the mean of tensors of type F16, BF16, F32 and F64. Integers and booleans, such as the counter of a batch norm, are taken from the model with the most samples (from the first selected device, if any device gave no number). A tensor of any other type must stay as it is in the start model: a model that changes one is refused, with the names of those tensors. */
+  readonly aggregateContainer?: ContainerInput | null | undefined;
+  /** How the devices of a round are selected. */
+  readonly deviceSelectionStrategy?: DeviceSelectionStrategy;
+  /** How many extra devices are selected, so that some may fail. With numDevices at most 1000. */
+  readonly numBufferDevices?: number;
+  /** How many models a round needs to succeed: 1 to 1000. */
+  readonly numDevices: number;
+  /** How long a round waits for its models before it and the job fail with QUORUM_UNREACHABLE. Default: no limit. */
+  readonly roundDeadlineSeconds?: number | null | undefined;
+  /** The seed of the selection. Pass the seed of another job to reproduce its selection. Default: a new one. */
+  readonly selectionSeed?: string | null | undefined;
+  /** The model that the first round starts from: a READY fragment of type MODEL in the project. Default: the model of its experiment, or none. */
+  readonly startModelFragmentId?: string | null | undefined;
+  /** Rounds continue until one of these holds: at most 20. Empty: one round. */
+  readonly terminationCriteria?: ReadonlyArray<TerminationCriterionInput>;
+  /** What the devices run. Default: the job's container. Without either, the devices implement training themselves. */
+  readonly trainContainer?: ContainerInput | null | undefined;
+};
 
 /** Whether the bytes of a file have been uploaded. */
 export type FragmentStatus =
@@ -95,6 +237,14 @@ export type FragmentType =
   /** The result document of a job. */
   | 'OUTPUT';
 
+/** The port where a container or process serves HTTP. */
+export type HttpPortInput = {
+  /** The port inside the container: 1 to 65535. */
+  readonly port: number;
+  /** Who can reach the port. True: the container port is published only on the loopback address of its device; nobody has to sign in. False: it is published on all addresses of the device. A process opens its port itself: to be reachable only from its device it must listen on 127.0.0.1. */
+  readonly requiresAuth?: boolean;
+};
+
 /** The type of an item, whose value is given as text. */
 export type ItemValueType =
   /** `true` or `false`. */
@@ -111,6 +261,98 @@ export type ItemValueType =
   | 'STRING_ARRAY'
   /** Any text. */
   | 'TEXT';
+
+/** Selects jobs that meet every given condition. A field that is left out or null is no condition. An empty list of statuses, types or initiators matches no job. */
+export type JobFilter = {
+  /** Only those of this application. */
+  readonly applicationId?: string | null | undefined;
+  /** Only those created after this time. */
+  readonly createdAfter?: string | null | undefined;
+  /** Only those created before this time. */
+  readonly createdBefore?: string | null | undefined;
+  /** Only those whose `device` it is: the device of the newest attempt at any of their steps. */
+  readonly deviceId?: string | null | undefined;
+  /** Only those in this experiment. */
+  readonly experimentId?: string | null | undefined;
+  /** Only those that have reported this metric. */
+  readonly hasMetric?: string | null | undefined;
+  /** Only those with one of these initiators. */
+  readonly initiators?: ReadonlyArray<JobInitiator> | null | undefined;
+  /** Only those that meet all of these conditions on labels: at most 20, together with `labels`. */
+  readonly labelFilters?: ReadonlyArray<LabelFilterInput> | null | undefined;
+  /** Only those with all of these labels: at most 20. */
+  readonly labels?: ReadonlyArray<LabelInput> | null | undefined;
+  /** Only those with exactly this name. */
+  readonly name?: string | null | undefined;
+  /** Only those whose name contains this text. The letters A to Z match in either case. */
+  readonly nameContains?: string | null | undefined;
+  /** Only those in none of these statuses. */
+  readonly notStatuses?: ReadonlyArray<JobStatus> | null | undefined;
+  /** Only those created by this key name: `user:alice`. */
+  readonly owner?: string | null | undefined;
+  /** Only those in this project. */
+  readonly projectId?: string | null | undefined;
+  /** Only those where each word of this text is part of the name, id, description, owner or a label, written `key=value`: at most 10 words, separated by spaces. The letters A to Z match in either case. */
+  readonly search?: string | null | undefined;
+  /** Only those in one of these statuses. */
+  readonly statuses?: ReadonlyArray<JobStatus> | null | undefined;
+  /** Only those with one of these types. */
+  readonly types?: ReadonlyArray<JobType> | null | undefined;
+};
+
+/** What started the job. */
+export type JobInitiator =
+  /** A change of the data. */
+  | 'DATA'
+  /** A change of the code. */
+  | 'GIT'
+  /** A person, or a program on their behalf. */
+  | 'MANUAL';
+
+/** A named, typed setting for a job. */
+export type JobItemInput = {
+  /** The value that applies when none is given. Default: the application's. */
+  readonly defaultValue?: string | null | undefined;
+  /** Its purpose. */
+  readonly description?: string | null | undefined;
+  /** Its label in forms. */
+  readonly label?: string | null | undefined;
+  /** Its name: at most 200 characters, unique within the job. */
+  readonly name: string;
+  /** Its value as text. Optional when there is a default. */
+  readonly value?: string | null | undefined;
+  /** The type of the value. Default: the type that the application defines, or TEXT. */
+  readonly valueType?: ItemValueType | null | undefined;
+};
+
+/** The order of a list of jobs. A cursor is valid only for the order that it was read with. */
+export type JobOrder = {
+  /** The direction. */
+  readonly direction: OrderDirection;
+  /** The field to order by. */
+  readonly field: JobOrderField;
+  /** For METRIC: the name of the metric. */
+  readonly metric?: string | null | undefined;
+};
+
+/** The field to order jobs by. Ties are ordered by creation time. Jobs without a value come last, in either direction. */
+export type JobOrderField =
+  /** By creation time. */
+  | 'CREATED_AT'
+  /** By the time from start to end. Jobs that have not ended have none yet. */
+  | 'DURATION'
+  /** By the time of the end. */
+  | 'FINISHED_AT'
+  /** By the newest value of the metric that `metric` names. */
+  | 'METRIC'
+  /** By name, as the database sorts texts. */
+  | 'NAME'
+  /** By priority. */
+  | 'PRIORITY'
+  /** By the time when the first step was claimed. */
+  | 'STARTED_AT'
+  /** By the time of the last change. A job that changes moves within the list while you read it. */
+  | 'UPDATED_AT';
 
 /** The status of a job. SUCCEEDED, FAILED and CANCELLED are final. */
 export type JobStatus =
@@ -140,6 +382,24 @@ export type JobType =
   /** Measures a model. */
   | 'VALIDATION';
 
+/** A condition on one label of a job. */
+export type LabelFilterInput = {
+  /** True: only jobs without such a label. Cannot be combined with `value`. */
+  readonly isAbsent?: boolean;
+  /** The key of the label. */
+  readonly key: string;
+  /** Only jobs whose label has this value. Default: any value. */
+  readonly value?: string | null | undefined;
+};
+
+/** A label to set or to search for. */
+export type LabelInput = {
+  /** The key: at most 200 characters, unique within the list. */
+  readonly key: string;
+  /** The value: at most 200 characters. Matching is exact and case-sensitive. */
+  readonly value: string;
+};
+
 /** The source of a piece of the log. */
 export type LogStream =
   /** The program's standard error. */
@@ -148,6 +408,23 @@ export type LogStream =
   | 'STDOUT'
   /** Messages of the agent that runs the program. */
   | 'SYSTEM';
+
+/** A condition on a metric of a round. */
+export type MetricCriterionInput = {
+  /** The name of the metric, as the devices or the aggregating step report it. */
+  readonly metric: string;
+  /** How the metric must compare with the threshold. */
+  readonly operator: ComparisonOperator;
+  /** The threshold. */
+  readonly threshold: number;
+};
+
+/** The direction of an order. */
+export type OrderDirection =
+  /** Ascending: the earliest or lowest first. */
+  | 'ASC'
+  /** Descending: the latest or highest first. */
+  | 'DESC';
 
 /** Who uses a key. */
 export type PrincipalKind =
@@ -159,6 +436,20 @@ export type PrincipalKind =
   | 'USER'
   /** A browser or the holder of a shared link. It reads one job and its streams, and nothing else. */
   | 'WATCH';
+
+/** The resources that a step needs or a device has. For a step, a field that is left out is no requirement. */
+export type ResourcesInput = {
+  /** CPU cores, such as 0.5 or 8. */
+  readonly cpu?: number | null | undefined;
+  /** The number of GPUs. */
+  readonly gpu?: number | null | undefined;
+  /** The GPU model that is required or present. */
+  readonly gpuModel?: string | null | undefined;
+  /** Memory in mebibytes; at least 1. */
+  readonly memoryMb?: number | null | undefined;
+  /** Whether shared memory (/dev/shm) is required or offered. */
+  readonly shm?: boolean;
+};
 
 /** The job to run again. */
 export type RetryJobInput = {
@@ -189,6 +480,14 @@ export type RoundStatus =
   | 'SUCCEEDED'
   /** Its devices are training. Fewer models have arrived than the quorum. */
   | 'TRAINING';
+
+/** One setting and its dot path, as a command-line flag would set it. */
+export type SettingOverrideInput = {
+  /** The keys to the setting, separated by dots: `optimizer.learning_rate`. Missing objects are created. */
+  readonly path: string;
+  /** The value. Default: null. */
+  readonly value?: unknown;
+};
 
 /** Where the value of a setting or an item came from. */
 export type SettingSource =
@@ -248,6 +547,22 @@ export type StatusReason =
   /** A user or program requested it. */
   | 'USER_REQUESTED';
 
+/** A step to create. */
+export type StepInput = {
+  /** What it runs. Default: the job's container. */
+  readonly container?: ContainerInput | null | undefined;
+  /** How many reported failures make it FAILED. Lost devices are counted separately. */
+  readonly maxAttempts?: number;
+  /** Its name: at most 200 characters. Devices that implement steps themselves recognize them by name. */
+  readonly name: string;
+  /** The only device that may claim it. It must serve the job's project. */
+  readonly pinnedDeviceId?: string | null | undefined;
+  /** Labels that its device must have. */
+  readonly requiredLabels?: ReadonlyArray<LabelInput> | null | undefined;
+  /** The resources that it needs. Default: those of its container. */
+  readonly resources?: ResourcesInput | null | undefined;
+};
+
 /** The status of a step. SUCCEEDED, FAILED, CANCELLED and SKIPPED are final. */
 export type StepStatus =
   /** It waits for an earlier step of its job. */
@@ -275,6 +590,116 @@ export type StreamState =
   | 'LIVE'
   /** Stored entries are being replayed, and more follow. */
   | 'REPLAYING';
+
+/** A condition that ends a federated job as SUCCEEDED. Give exactly one of the three. */
+export type TerminationCriterionInput =
+  {   /** It holds this many seconds after the first round started. Running steps are then cancelled. */
+  readonly maxDurationSeconds: number; readonly maxRounds?: never; readonly metric?: never; }
+  |  { readonly maxDurationSeconds?: never;   /** It holds after this many rounds have succeeded: 1 to 10000. */
+  readonly maxRounds: number; readonly metric?: never; }
+  |  { readonly maxDurationSeconds?: never; readonly maxRounds?: never;   /** It holds when a metric of a finished round passes a threshold. */
+  readonly metric: MetricCriterionInput; };
+
+/** Storage to mount into the container. */
+export type VolumeInput = {
+  /** The path inside the container. */
+  readonly containerPath: string;
+  /** Whether the mount is read-only. */
+  readonly isReadOnly?: boolean;
+  /** What to mount: a path or a URL that the device understands. */
+  readonly storage: string;
+};
+
+export type RunningJobFieldsFragment = { readonly id: string, readonly name: string, readonly startedAt: string | null, readonly device: { readonly id: string, readonly name: string } | null, readonly steps: ReadonlyArray<{ readonly number: number, readonly status: StepStatus }> };
+
+export type RunningJobsSubscriptionVariables = Exact<{
+  after?: string | null | undefined;
+}>;
+
+
+export type RunningJobsSubscription = { readonly jobList: { readonly cursor: string, readonly state: StreamState, readonly missed: number, readonly removedIds: ReadonlyArray<string>, readonly jobs: ReadonlyArray<{ readonly id: string, readonly name: string, readonly startedAt: string | null, readonly device: { readonly id: string, readonly name: string } | null, readonly steps: ReadonlyArray<{ readonly number: number, readonly status: StepStatus }> }> } };
+
+export type LastFailuresQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type LastFailuresQuery = { readonly jobs: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly name: string, readonly finishedAt: string | null, readonly history: { readonly reason: StatusReason, readonly description: string, readonly exitCode: number | null }, readonly steps: ReadonlyArray<{ readonly id: string, readonly number: number, readonly name: string, readonly status: StepStatus }> }> } };
+
+export type LastLogLineQueryVariables = Exact<{
+  stepId: string;
+}>;
+
+
+export type LastLogLineQuery = { readonly step: { readonly logTail: string } | null };
+
+export type HeadOfQueueQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type HeadOfQueueQuery = { readonly jobs: { readonly totalCount: number, readonly nodes: ReadonlyArray<{ readonly id: string, readonly name: string, readonly status: JobStatus, readonly createdAt: string, readonly updatedAt: string, readonly steps: ReadonlyArray<{ readonly id: string, readonly name: string, readonly status: StepStatus }> }> } };
+
+export type DevicesOfHomeQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type DevicesOfHomeQuery = { readonly devices: { readonly totalCount: number, readonly nodes: ReadonlyArray<{ readonly id: string, readonly name: string, readonly status: DeviceStatus, readonly slots: number, readonly lastSeenAt: string | null, readonly runningAttempts: ReadonlyArray<{ readonly number: number }> }> } };
+
+export type NewestProjectQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type NewestProjectQuery = { readonly projects: { readonly nodes: ReadonlyArray<{ readonly id: string }> } };
+
+export type CreateFirstProjectMutationVariables = Exact<{
+  input: CreateProjectInput;
+}>;
+
+
+export type CreateFirstProjectMutation = { readonly createProject:
+    | { readonly __typename: 'CreateProjectPayload', readonly project: { readonly id: string } }
+    | { readonly __typename: 'IdempotencyConflictError', readonly code: ErrorCode, readonly message: string }
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
+   };
+
+export type CreateFirstJobMutationVariables = Exact<{
+  input: CreateJobInput;
+}>;
+
+
+export type CreateFirstJobMutation = { readonly createJob:
+    | { readonly __typename: 'CreateJobPayload', readonly job: { readonly id: string } }
+    | { readonly __typename: 'IdempotencyConflictError', readonly code: ErrorCode, readonly message: string }
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
+   };
+
+export type CountsOfBarsQueryVariables = Exact<{
+  b0: JobFilter;
+  b1: JobFilter;
+  b2: JobFilter;
+  b3: JobFilter;
+  b4: JobFilter;
+  b5: JobFilter;
+  b6: JobFilter;
+  b7: JobFilter;
+  b8: JobFilter;
+  b9: JobFilter;
+  b10: JobFilter;
+  b11: JobFilter;
+  b12: JobFilter;
+  b13: JobFilter;
+  b14: JobFilter;
+  b15: JobFilter;
+  b16: JobFilter;
+  b17: JobFilter;
+  b18: JobFilter;
+  b19: JobFilter;
+  b20: JobFilter;
+  b21: JobFilter;
+  b22: JobFilter;
+  b23: JobFilter;
+}>;
+
+
+export type CountsOfBarsQuery = { readonly b0: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b1: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b2: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b3: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b4: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b5: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b6: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b7: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b8: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b9: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b10: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b11: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b12: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b13: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b14: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b15: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b16: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b17: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b18: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b19: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b20: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b21: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b22: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b23: ReadonlyArray<{ readonly key: string, readonly count: number }> };
+
+export type BarFieldsFragment = { readonly key: string, readonly count: number };
 
 export type JobHeadFieldsFragment = { readonly id: string, readonly name: string, readonly status: JobStatus, readonly statusMessage: string | null, readonly owner: string, readonly type: JobType, readonly priority: number, readonly createdAt: string, readonly startedAt: string | null, readonly finishedAt: string | null, readonly updatedAt: string, readonly labels: ReadonlyArray<{ readonly key: string, readonly value: string }>, readonly device: { readonly id: string, readonly name: string } | null, readonly project: { readonly id: string, readonly name: string } };
 
@@ -405,6 +830,123 @@ export type FilePreviewQueryVariables = Exact<{
 
 export type FilePreviewQuery = { readonly fragment: { readonly text?: string | null, readonly stateDict?: { readonly metadata: Record<string, unknown>, readonly tensors: ReadonlyArray<{ readonly name: string, readonly dtype: string, readonly shape: ReadonlyArray<number> }> } | null } | null };
 
+export type JobsRowFieldsFragment = { readonly id: string, readonly name: string, readonly status: JobStatus, readonly owner: string, readonly createdAt: string, readonly startedAt: string | null, readonly finishedAt: string | null, readonly labels: ReadonlyArray<{ readonly key: string, readonly value: string }>, readonly device: { readonly id: string, readonly name: string } | null };
+
+export type JobsPageQueryVariables = Exact<{
+  filter?: JobFilter | null | undefined;
+  orderBy?: JobOrder | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type JobsPageQuery = { readonly jobs: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly name: string, readonly status: JobStatus, readonly owner: string, readonly createdAt: string, readonly startedAt: string | null, readonly finishedAt: string | null, readonly labels: ReadonlyArray<{ readonly key: string, readonly value: string }>, readonly device: { readonly id: string, readonly name: string } | null }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
+
+export type JobRowsSubscriptionVariables = Exact<{
+  filter?: JobFilter | null | undefined;
+  newest: number;
+  after?: string | null | undefined;
+}>;
+
+
+export type JobRowsSubscription = { readonly jobList: { readonly cursor: string, readonly state: StreamState, readonly missed: number, readonly removedIds: ReadonlyArray<string>, readonly jobs: ReadonlyArray<{ readonly id: string, readonly name: string, readonly status: JobStatus, readonly owner: string, readonly createdAt: string, readonly startedAt: string | null, readonly finishedAt: string | null, readonly labels: ReadonlyArray<{ readonly key: string, readonly value: string }>, readonly device: { readonly id: string, readonly name: string } | null }> } };
+
+export type CountsOfJobsSubscriptionVariables = Exact<{
+  filter?: JobFilter | null | undefined;
+}>;
+
+
+export type CountsOfJobsSubscription = { readonly jobCounts: ReadonlyArray<{ readonly key: string, readonly count: number }> };
+
+export type OwnersOfJobsQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type OwnersOfJobsQuery = { readonly jobCounts: ReadonlyArray<{ readonly key: string, readonly count: number }> };
+
+export type MetricNamesOfJobsQueryVariables = Exact<{
+  filter?: JobFilter | null | undefined;
+}>;
+
+
+export type MetricNamesOfJobsQuery = { readonly jobs: { readonly nodes: ReadonlyArray<{ readonly metricNames: ReadonlyArray<string> }> } };
+
+export type MetricsOfRowsQueryVariables = Exact<{
+  ids: ReadonlyArray<string> | string;
+  names?: ReadonlyArray<string> | string | null | undefined;
+}>;
+
+
+export type MetricsOfRowsQuery = { readonly nodes: ReadonlyArray<
+    | { readonly id: string, readonly metrics: ReadonlyArray<{ readonly name: string, readonly value: number, readonly iteration: number | null }> }
+    | Record<PropertyKey, never>
+   | null> };
+
+export type SparksOfRowsQueryVariables = Exact<{
+  ids: ReadonlyArray<string> | string;
+  name: string;
+}>;
+
+
+export type SparksOfRowsQuery = { readonly compareMetric: ReadonlyArray<{ readonly cursor: string, readonly job: { readonly id: string }, readonly points: ReadonlyArray<{ readonly value: number }> }> };
+
+export type LiveMetricsOfRowsSubscriptionVariables = Exact<{
+  ids: ReadonlyArray<string> | string;
+  names?: ReadonlyArray<string> | string | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type LiveMetricsOfRowsSubscription = { readonly metricsOfJobs: { readonly cursor: string, readonly state: StreamState, readonly points: ReadonlyArray<{ readonly job: { readonly id: string }, readonly point: { readonly name: string, readonly value: number, readonly iteration: number | null } }> } };
+
+export type LabelKeysOfJobsQueryVariables = Exact<{
+  prefix: string;
+}>;
+
+
+export type LabelKeysOfJobsQuery = { readonly labelKeys: ReadonlyArray<string> };
+
+export type LabelValuesOfJobsQueryVariables = Exact<{
+  key: string;
+  prefix: string;
+}>;
+
+
+export type LabelValuesOfJobsQuery = { readonly labelValues: ReadonlyArray<string> };
+
+export type DevicesToFilterByQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type DevicesToFilterByQuery = { readonly devices: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly name: string }> } };
+
+export type NamesOfFilterQueryVariables = Exact<{
+  ids: ReadonlyArray<string> | string;
+}>;
+
+
+export type NamesOfFilterQuery = { readonly nodes: ReadonlyArray<
+    | { readonly __typename: 'ApiKey' }
+    | { readonly __typename: 'Application', readonly id: string, readonly name: string }
+    | { readonly __typename: 'AuditEntry' }
+    | { readonly __typename: 'Device', readonly id: string, readonly name: string }
+    | { readonly __typename: 'Experiment', readonly id: string, readonly name: string }
+    | { readonly __typename: 'Fragment' }
+    | { readonly __typename: 'Job' }
+    | { readonly __typename: 'JobItem' }
+    | { readonly __typename: 'Model' }
+    | { readonly __typename: 'ModelVersion' }
+    | { readonly __typename: 'Project' }
+    | { readonly __typename: 'Step' }
+   | null> };
+
+export type ExperimentsToFilterByQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type ExperimentsToFilterByQuery = { readonly experiments: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly name: string }> } };
+
+export type ApplicationsToFilterByQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type ApplicationsToFilterByQuery = { readonly applications: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly name: string }> } };
+
 export type LogPageFieldsFragment = { readonly endCursor: string | null, readonly hasMore: boolean, readonly hasPrevious: boolean, readonly missed: number, readonly chunks: ReadonlyArray<{ readonly attempt: number, readonly offset: number, readonly firstLine: number, readonly stream: LogStream, readonly text: string, readonly at: string }> };
 
 export type LogPieceFieldsFragment = { readonly attempt: number, readonly offset: number, readonly firstLine: number, readonly stream: LogStream, readonly text: string, readonly at: string };
@@ -485,6 +1027,23 @@ export class TypedDocumentString<TResult, TVariables>
     return this.value;
   }
 }
+const RunningJobFieldsText = `fragment RunningJobFields on Job {
+  id
+  name
+  startedAt
+  device {
+    id
+    name
+  }
+  steps {
+    number
+    status
+  }
+}`;
+const BarFieldsText = `fragment BarFields on JobCount {
+  key
+  count
+}`;
 const JobHeadFieldsText = `fragment JobHeadFields on Job {
   id
   name
@@ -549,6 +1108,23 @@ const RefusedFieldsText = `fragment RefusedFields on Error {
     }
   }
 }`;
+const JobsRowFieldsText = `fragment JobsRowFields on Job {
+  id
+  name
+  status
+  owner
+  createdAt
+  startedAt
+  finishedAt
+  labels {
+    key
+    value
+  }
+  device {
+    id
+    name
+  }
+}`;
 const LogPieceFieldsText = `fragment LogPieceFields on LogChunk {
   attempt
   offset
@@ -566,6 +1142,12 @@ const LogPageFieldsText = `fragment LogPageFields on LogPage {
   hasPrevious
   missed
 }`;
+export const RunningJobFieldsFragmentDoc = new TypedDocumentString(`
+${RunningJobFieldsText}
+    `, {"fragmentName":"RunningJobFields"}) as unknown as TypedDocumentString<RunningJobFieldsFragment, unknown>;
+export const BarFieldsFragmentDoc = new TypedDocumentString(`
+${BarFieldsText}
+    `, {"fragmentName":"BarFields"}) as unknown as TypedDocumentString<BarFieldsFragment, unknown>;
 export const JobHeadFieldsFragmentDoc = new TypedDocumentString(`
 ${JobHeadFieldsText}
     `, {"fragmentName":"JobHeadFields"}) as unknown as TypedDocumentString<JobHeadFieldsFragment, unknown>;
@@ -578,12 +1160,212 @@ ${AttemptFieldsText}`, {"fragmentName":"JobStepFields"}) as unknown as TypedDocu
 export const RefusedFieldsFragmentDoc = new TypedDocumentString(`
 ${RefusedFieldsText}
     `, {"fragmentName":"RefusedFields"}) as unknown as TypedDocumentString<RefusedFieldsFragment, unknown>;
+export const JobsRowFieldsFragmentDoc = new TypedDocumentString(`
+${JobsRowFieldsText}
+    `, {"fragmentName":"JobsRowFields"}) as unknown as TypedDocumentString<JobsRowFieldsFragment, unknown>;
 export const LogPieceFieldsFragmentDoc = new TypedDocumentString(`
 ${LogPieceFieldsText}
     `, {"fragmentName":"LogPieceFields"}) as unknown as TypedDocumentString<LogPieceFieldsFragment, unknown>;
 export const LogPageFieldsFragmentDoc = new TypedDocumentString(`
 ${LogPageFieldsText}
 ${LogPieceFieldsText}`, {"fragmentName":"LogPageFields"}) as unknown as TypedDocumentString<LogPageFieldsFragment, unknown>;
+export const RunningJobsDocument = new TypedDocumentString(`
+    subscription runningJobs($after: Cursor) {
+  jobList(filter: {statuses: [RUNNING]}, newest: 20, after: $after) {
+    cursor
+    state
+    missed
+    jobs {
+      ...RunningJobFields
+    }
+    removedIds
+  }
+}
+${RunningJobFieldsText}`) as unknown as TypedDocumentString<RunningJobsSubscription, RunningJobsSubscriptionVariables>;
+export const LastFailuresDocument = new TypedDocumentString(`
+    query lastFailures {
+  jobs(
+    filter: {statuses: [FAILED]}
+    orderBy: {field: FINISHED_AT, direction: DESC}
+    first: 5
+  ) {
+    nodes {
+      id
+      name
+      finishedAt
+      history {
+        reason
+        description
+        exitCode
+      }
+      steps {
+        id
+        number
+        name
+        status
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<LastFailuresQuery, LastFailuresQueryVariables>;
+export const LastLogLineDocument = new TypedDocumentString(`
+    query lastLogLine($stepId: ID!) {
+  step(id: $stepId) {
+    logTail(lines: 1)
+  }
+}
+    `) as unknown as TypedDocumentString<LastLogLineQuery, LastLogLineQueryVariables>;
+export const HeadOfQueueDocument = new TypedDocumentString(`
+    query headOfQueue {
+  jobs(
+    filter: {statuses: [QUEUED, SUSPENDED]}
+    orderBy: {field: CREATED_AT, direction: ASC}
+    first: 1
+  ) {
+    nodes {
+      id
+      name
+      status
+      createdAt
+      updatedAt
+      steps {
+        id
+        name
+        status
+      }
+    }
+    totalCount
+  }
+}
+    `) as unknown as TypedDocumentString<HeadOfQueueQuery, HeadOfQueueQueryVariables>;
+export const DevicesOfHomeDocument = new TypedDocumentString(`
+    query devicesOfHome {
+  devices(first: 100) {
+    nodes {
+      id
+      name
+      status
+      slots
+      lastSeenAt
+      runningAttempts {
+        number
+      }
+    }
+    totalCount
+  }
+}
+    `) as unknown as TypedDocumentString<DevicesOfHomeQuery, DevicesOfHomeQueryVariables>;
+export const NewestProjectDocument = new TypedDocumentString(`
+    query newestProject {
+  projects(first: 1) {
+    nodes {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<NewestProjectQuery, NewestProjectQueryVariables>;
+export const CreateFirstProjectDocument = new TypedDocumentString(`
+    mutation createFirstProject($input: CreateProjectInput!) {
+  createProject(input: $input) {
+    __typename
+    ... on CreateProjectPayload {
+      project {
+        id
+      }
+    }
+    ...RefusedFields
+  }
+}
+${RefusedFieldsText}`) as unknown as TypedDocumentString<CreateFirstProjectMutation, CreateFirstProjectMutationVariables>;
+export const CreateFirstJobDocument = new TypedDocumentString(`
+    mutation createFirstJob($input: CreateJobInput!) {
+  createJob(input: $input) {
+    __typename
+    ... on CreateJobPayload {
+      job {
+        id
+      }
+    }
+    ...RefusedFields
+  }
+}
+${RefusedFieldsText}`) as unknown as TypedDocumentString<CreateFirstJobMutation, CreateFirstJobMutationVariables>;
+export const CountsOfBarsDocument = new TypedDocumentString(`
+    query countsOfBars($b0: JobFilter!, $b1: JobFilter!, $b2: JobFilter!, $b3: JobFilter!, $b4: JobFilter!, $b5: JobFilter!, $b6: JobFilter!, $b7: JobFilter!, $b8: JobFilter!, $b9: JobFilter!, $b10: JobFilter!, $b11: JobFilter!, $b12: JobFilter!, $b13: JobFilter!, $b14: JobFilter!, $b15: JobFilter!, $b16: JobFilter!, $b17: JobFilter!, $b18: JobFilter!, $b19: JobFilter!, $b20: JobFilter!, $b21: JobFilter!, $b22: JobFilter!, $b23: JobFilter!) {
+  b0: jobCounts(filter: $b0) {
+    ...BarFields
+  }
+  b1: jobCounts(filter: $b1) {
+    ...BarFields
+  }
+  b2: jobCounts(filter: $b2) {
+    ...BarFields
+  }
+  b3: jobCounts(filter: $b3) {
+    ...BarFields
+  }
+  b4: jobCounts(filter: $b4) {
+    ...BarFields
+  }
+  b5: jobCounts(filter: $b5) {
+    ...BarFields
+  }
+  b6: jobCounts(filter: $b6) {
+    ...BarFields
+  }
+  b7: jobCounts(filter: $b7) {
+    ...BarFields
+  }
+  b8: jobCounts(filter: $b8) {
+    ...BarFields
+  }
+  b9: jobCounts(filter: $b9) {
+    ...BarFields
+  }
+  b10: jobCounts(filter: $b10) {
+    ...BarFields
+  }
+  b11: jobCounts(filter: $b11) {
+    ...BarFields
+  }
+  b12: jobCounts(filter: $b12) {
+    ...BarFields
+  }
+  b13: jobCounts(filter: $b13) {
+    ...BarFields
+  }
+  b14: jobCounts(filter: $b14) {
+    ...BarFields
+  }
+  b15: jobCounts(filter: $b15) {
+    ...BarFields
+  }
+  b16: jobCounts(filter: $b16) {
+    ...BarFields
+  }
+  b17: jobCounts(filter: $b17) {
+    ...BarFields
+  }
+  b18: jobCounts(filter: $b18) {
+    ...BarFields
+  }
+  b19: jobCounts(filter: $b19) {
+    ...BarFields
+  }
+  b20: jobCounts(filter: $b20) {
+    ...BarFields
+  }
+  b21: jobCounts(filter: $b21) {
+    ...BarFields
+  }
+  b22: jobCounts(filter: $b22) {
+    ...BarFields
+  }
+  b23: jobCounts(filter: $b23) {
+    ...BarFields
+  }
+}
+${BarFieldsText}`) as unknown as TypedDocumentString<CountsOfBarsQuery, CountsOfBarsQueryVariables>;
 export const JobLiveDocument = new TypedDocumentString(`
     subscription jobLive($id: ID!) {
   jobUpdated(jobId: $id) {
@@ -826,6 +1608,161 @@ export const FilePreviewDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<FilePreviewQuery, FilePreviewQueryVariables>;
+export const JobsPageDocument = new TypedDocumentString(`
+    query jobsPage($filter: JobFilter, $orderBy: JobOrder, $after: String) {
+  jobs(filter: $filter, orderBy: $orderBy, first: 100, after: $after) {
+    nodes {
+      ...JobsRowFields
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+${JobsRowFieldsText}`) as unknown as TypedDocumentString<JobsPageQuery, JobsPageQueryVariables>;
+export const JobRowsDocument = new TypedDocumentString(`
+    subscription jobRows($filter: JobFilter, $newest: Int!, $after: Cursor) {
+  jobList(filter: $filter, newest: $newest, after: $after) {
+    cursor
+    state
+    missed
+    jobs {
+      ...JobsRowFields
+    }
+    removedIds
+  }
+}
+${JobsRowFieldsText}`) as unknown as TypedDocumentString<JobRowsSubscription, JobRowsSubscriptionVariables>;
+export const CountsOfJobsDocument = new TypedDocumentString(`
+    subscription countsOfJobs($filter: JobFilter) {
+  jobCounts(filter: $filter) {
+    key
+    count
+  }
+}
+    `) as unknown as TypedDocumentString<CountsOfJobsSubscription, CountsOfJobsSubscriptionVariables>;
+export const OwnersOfJobsDocument = new TypedDocumentString(`
+    query ownersOfJobs {
+  jobCounts(by: OWNER) {
+    key
+    count
+  }
+}
+    `) as unknown as TypedDocumentString<OwnersOfJobsQuery, OwnersOfJobsQueryVariables>;
+export const MetricNamesOfJobsDocument = new TypedDocumentString(`
+    query metricNamesOfJobs($filter: JobFilter) {
+  jobs(filter: $filter, first: 25) {
+    nodes {
+      metricNames
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<MetricNamesOfJobsQuery, MetricNamesOfJobsQueryVariables>;
+export const MetricsOfRowsDocument = new TypedDocumentString(`
+    query metricsOfRows($ids: [ID!]!, $names: [String!]) {
+  nodes(ids: $ids) {
+    ... on Job {
+      id
+      metrics(names: $names) {
+        name
+        value
+        iteration
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<MetricsOfRowsQuery, MetricsOfRowsQueryVariables>;
+export const SparksOfRowsDocument = new TypedDocumentString(`
+    query sparksOfRows($ids: [ID!]!, $name: String!) {
+  compareMetric(name: $name, jobIds: $ids, maxPoints: 60) {
+    cursor
+    job {
+      id
+    }
+    points {
+      value
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<SparksOfRowsQuery, SparksOfRowsQueryVariables>;
+export const LiveMetricsOfRowsDocument = new TypedDocumentString(`
+    subscription liveMetricsOfRows($ids: [ID!]!, $names: [String!], $after: Cursor) {
+  metricsOfJobs(jobIds: $ids, names: $names, after: $after) {
+    cursor
+    state
+    points {
+      job {
+        id
+      }
+      point {
+        name
+        value
+        iteration
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<LiveMetricsOfRowsSubscription, LiveMetricsOfRowsSubscriptionVariables>;
+export const LabelKeysOfJobsDocument = new TypedDocumentString(`
+    query labelKeysOfJobs($prefix: String!) {
+  labelKeys(prefix: $prefix)
+}
+    `) as unknown as TypedDocumentString<LabelKeysOfJobsQuery, LabelKeysOfJobsQueryVariables>;
+export const LabelValuesOfJobsDocument = new TypedDocumentString(`
+    query labelValuesOfJobs($key: String!, $prefix: String!) {
+  labelValues(key: $key, prefix: $prefix)
+}
+    `) as unknown as TypedDocumentString<LabelValuesOfJobsQuery, LabelValuesOfJobsQueryVariables>;
+export const DevicesToFilterByDocument = new TypedDocumentString(`
+    query devicesToFilterBy {
+  devices(first: 100) {
+    nodes {
+      id
+      name
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<DevicesToFilterByQuery, DevicesToFilterByQueryVariables>;
+export const NamesOfFilterDocument = new TypedDocumentString(`
+    query namesOfFilter($ids: [ID!]!) {
+  nodes(ids: $ids) {
+    __typename
+    ... on Device {
+      id
+      name
+    }
+    ... on Experiment {
+      id
+      name
+    }
+    ... on Application {
+      id
+      name
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<NamesOfFilterQuery, NamesOfFilterQueryVariables>;
+export const ExperimentsToFilterByDocument = new TypedDocumentString(`
+    query experimentsToFilterBy {
+  experiments(first: 100) {
+    nodes {
+      id
+      name
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ExperimentsToFilterByQuery, ExperimentsToFilterByQueryVariables>;
+export const ApplicationsToFilterByDocument = new TypedDocumentString(`
+    query applicationsToFilterBy {
+  applications(first: 100) {
+    nodes {
+      id
+      name
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ApplicationsToFilterByQuery, ApplicationsToFilterByQueryVariables>;
 export const LogEndDocument = new TypedDocumentString(`
     query logEnd($stepId: ID!, $lines: Int!) {
   step(id: $stepId) {
@@ -888,7 +1825,7 @@ export const LogLiveDocument = new TypedDocumentString(`
 ${LogPieceFieldsText}`) as unknown as TypedDocumentString<LogLiveSubscription, LogLiveSubscriptionVariables>;
 export const PaletteDocument = new TypedDocumentString(`
     query palette($search: String!) {
-  jobs(filter: {nameContains: $search}, first: 10) {
+  jobs(filter: {search: $search}, first: 10) {
     nodes {
       id
       name

@@ -25,8 +25,9 @@ export const keyNames: readonly (readonly [keys: string, what: string])[] = [
   ['/', 'Search'],
   ['Ctrl-K', 'Search pages, jobs and devices'],
   ['j k', 'Next and previous row'],
-  ['Enter', 'Open the row'],
+  ['Enter o', 'Open the row'],
   ['x', 'Select the row'],
+  ['J K', 'Select the row, and go on to the next or previous one'],
   ['c', 'Compare what is selected'],
   ['f', 'Follow the log'],
   ['[ ]', 'Previous and next step'],
@@ -83,4 +84,6 @@ export function listenToKeys(): () => void {
 }
 
 const isTyping = (target: EventTarget | null): boolean =>
-  target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+  target instanceof HTMLElement &&
+  (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)) &&
+  !(target instanceof HTMLInputElement && target.type === 'checkbox');

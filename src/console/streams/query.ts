@@ -1,6 +1,6 @@
 /** Reads of what does not change by itself, such as older pages of a list. */
 import { type ReadonlySignal, useComputed, useSignal } from '@preact/signals';
-import { useEffect, useMemo } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { TypedDocument } from '../../client/document.ts';
 import { gateway } from './gateway.ts';
 
@@ -46,4 +46,31 @@ export function useQuery<Data, Variables>(document: TypedDocument<Data, Variable
     }),
     [data, error, round],
   );
+}
+
+/**
+ * Reads again when `version` changes, which a subscription says, and at most once in a pause.
+ * @param pauseMs default: a second
+ */
+export function useRefresh({ refresh }: Pick<Query<unknown>, 'refresh'>, version: unknown, pauseMs = 1_000): void {
+  const last = useRef<{ version: unknown; at: number; timer: ReturnType<typeof setTimeout> | undefined }>({
+    version,
+    at: 0,
+    timer: undefined,
+  });
+  useEffect(() => {
+    const { current } = last;
+    if (current.version === version) return;
+    // What came first is what the query has read.
+    const isFirst = current.version === undefined;
+    current.version = version;
+    if (isFirst || current.timer !== undefined) return;
+    const read = () => {
+      current.timer = undefined;
+      current.at = performance.now();
+      refresh();
+    };
+    current.timer = setTimeout(read, Math.max(0, current.at + pauseMs - performance.now()));
+  }, [version, refresh, pauseMs]);
+  useEffect(() => () => clearTimeout(last.current.timer), []);
 }

@@ -1,3 +1,4 @@
+import { byWeight } from '../../format/metric-names.ts';
 import { formatMegabytes, formatPercent, formatValue } from '../../format/numbers.ts';
 import type { LiveJob } from './job.tsx';
 
@@ -5,9 +6,10 @@ const SHOWN_METRICS = 6;
 
 /** The newest value of the first metrics, and what the job consumes now. */
 export function NewestMetrics({ job }: { readonly job: LiveJob }) {
-  const shown = [...job.metrics]
-    .sort((a, b) => weightOf(a.name) - weightOf(b.name) || a.name.localeCompare(b.name))
-    .slice(0, SHOWN_METRICS);
+  const byName = new Map(job.metrics.map((metric) => [metric.name, metric]));
+  const shown = byWeight(byName.keys())
+    .slice(0, SHOWN_METRICS)
+    .flatMap((name) => byName.get(name) ?? []);
   const telemetry = job.status === 'RUNNING' ? job.latestTelemetry : null;
   if (shown.length === 0 && !telemetry) return null;
   return (
@@ -38,12 +40,4 @@ function Fact({ name, value }: { readonly name: string; readonly value: string }
       <dd>{value}</dd>
     </div>
   );
-}
-
-/** What people look at first. */
-const first = ['loss', 'acc', 'epoch'];
-
-function weightOf(name: string): number {
-  const place = first.findIndex((word) => name.toLowerCase().includes(word));
-  return place < 0 ? first.length : place;
 }

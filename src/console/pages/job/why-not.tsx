@@ -6,7 +6,11 @@ import type { LiveJob } from './job.tsx';
 
 const SHOWN_REASONS = 3;
 
-export function WhyNot({ job }: { readonly job: LiveJob }) {
+interface WhyNotProps {
+  readonly job: Pick<LiveJob, 'updatedAt'> & { readonly steps: readonly Pick<LiveJob['steps'][number], 'id' | 'name' | 'status'>[] };
+}
+
+export function WhyNot({ job }: WhyNotProps) {
   const waiting = job.steps.find(({ status }) => status === 'QUEUED');
   const { data, refresh } = useQuery(WhyNotDocument, waiting ? { stepId: waiting.id } : null);
   useEffect(refresh, [job.updatedAt, refresh]);

@@ -1,5 +1,0 @@
-import { Skeleton } from '../components/panel.tsx';
-
-export function HomePage() {
-  return <Skeleton />;
-}
