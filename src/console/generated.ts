@@ -682,22 +682,10 @@ export type CountsOfBarsQueryVariables = Exact<{
   b9: JobFilter;
   b10: JobFilter;
   b11: JobFilter;
-  b12: JobFilter;
-  b13: JobFilter;
-  b14: JobFilter;
-  b15: JobFilter;
-  b16: JobFilter;
-  b17: JobFilter;
-  b18: JobFilter;
-  b19: JobFilter;
-  b20: JobFilter;
-  b21: JobFilter;
-  b22: JobFilter;
-  b23: JobFilter;
 }>;
 
 
-export type CountsOfBarsQuery = { readonly b0: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b1: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b2: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b3: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b4: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b5: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b6: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b7: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b8: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b9: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b10: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b11: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b12: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b13: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b14: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b15: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b16: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b17: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b18: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b19: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b20: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b21: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b22: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b23: ReadonlyArray<{ readonly key: string, readonly count: number }> };
+export type CountsOfBarsQuery = { readonly b0: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b1: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b2: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b3: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b4: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b5: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b6: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b7: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b8: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b9: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b10: ReadonlyArray<{ readonly key: string, readonly count: number }>, readonly b11: ReadonlyArray<{ readonly key: string, readonly count: number }> };
 
 export type BarFieldsFragment = { readonly key: string, readonly count: number };
 
@@ -1291,7 +1279,7 @@ export const CreateFirstJobDocument = new TypedDocumentString(`
 }
 ${RefusedFieldsText}`) as unknown as TypedDocumentString<CreateFirstJobMutation, CreateFirstJobMutationVariables>;
 export const CountsOfBarsDocument = new TypedDocumentString(`
-    query countsOfBars($b0: JobFilter!, $b1: JobFilter!, $b2: JobFilter!, $b3: JobFilter!, $b4: JobFilter!, $b5: JobFilter!, $b6: JobFilter!, $b7: JobFilter!, $b8: JobFilter!, $b9: JobFilter!, $b10: JobFilter!, $b11: JobFilter!, $b12: JobFilter!, $b13: JobFilter!, $b14: JobFilter!, $b15: JobFilter!, $b16: JobFilter!, $b17: JobFilter!, $b18: JobFilter!, $b19: JobFilter!, $b20: JobFilter!, $b21: JobFilter!, $b22: JobFilter!, $b23: JobFilter!) {
+    query countsOfBars($b0: JobFilter!, $b1: JobFilter!, $b2: JobFilter!, $b3: JobFilter!, $b4: JobFilter!, $b5: JobFilter!, $b6: JobFilter!, $b7: JobFilter!, $b8: JobFilter!, $b9: JobFilter!, $b10: JobFilter!, $b11: JobFilter!) {
   b0: jobCounts(filter: $b0) {
     ...BarFields
   }
@@ -1326,42 +1314,6 @@ export const CountsOfBarsDocument = new TypedDocumentString(`
     ...BarFields
   }
   b11: jobCounts(filter: $b11) {
-    ...BarFields
-  }
-  b12: jobCounts(filter: $b12) {
-    ...BarFields
-  }
-  b13: jobCounts(filter: $b13) {
-    ...BarFields
-  }
-  b14: jobCounts(filter: $b14) {
-    ...BarFields
-  }
-  b15: jobCounts(filter: $b15) {
-    ...BarFields
-  }
-  b16: jobCounts(filter: $b16) {
-    ...BarFields
-  }
-  b17: jobCounts(filter: $b17) {
-    ...BarFields
-  }
-  b18: jobCounts(filter: $b18) {
-    ...BarFields
-  }
-  b19: jobCounts(filter: $b19) {
-    ...BarFields
-  }
-  b20: jobCounts(filter: $b20) {
-    ...BarFields
-  }
-  b21: jobCounts(filter: $b21) {
-    ...BarFields
-  }
-  b22: jobCounts(filter: $b22) {
-    ...BarFields
-  }
-  b23: jobCounts(filter: $b23) {
     ...BarFields
   }
 }

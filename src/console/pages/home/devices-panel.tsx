@@ -6,6 +6,7 @@ import { formatCount, plural } from '../../format/numbers.ts';
 import { type DeviceStatus, DevicesOfHomeDocument } from '../../generated.ts';
 import { useQuery, useRefresh } from '../../streams/query.ts';
 import type { VersionedProps } from './home.tsx';
+import { Level } from './level.tsx';
 
 const SHOWN_DEVICES = 8;
 const statuses: readonly DeviceStatus[] = ['ONLINE', 'DRAINING', 'OFFLINE'];
@@ -36,11 +37,17 @@ export function DevicesPanel({ version }: VersionedProps) {
         </Empty>
       ) : (
         <table class="home-table">
-          <thead class="unseen">
+          <thead>
             <tr>
-              <th scope="col">Name</th>
-              <th scope="col">Slots in use</th>
-              <th scope="col">Load</th>
+              <th scope="col">
+                <span class="unseen">Name</span>
+              </th>
+              <th scope="col" class="used">
+                <span class="unseen">Slots in use</span>
+              </th>
+              <th scope="col" class="load">
+                <span class="unseen">Load</span>
+              </th>
             </tr>
           </thead>
           <tbody>
@@ -53,15 +60,15 @@ export function DevicesPanel({ version }: VersionedProps) {
                     </a>
                   </Status>
                 </th>
-                <td class="muted used">
+                <td class="muted">
                   {status === 'OFFLINE' ? (
                     <>seen {lastSeenAt ? <Ago at={lastSeenAt} /> : 'never'}</>
                   ) : (
                     `${formatCount(used)} of ${plural(slots, 'slot')}`
                   )}
                 </td>
-                <td class="load">
-                  <meter min={0} max={slots} value={used} aria-label={`${used} of ${plural(slots, 'slot')} in use`} />
+                <td>
+                  <Level share={used / slots} label={`${used} of ${plural(slots, 'slot')} in use`} />
                 </td>
               </tr>
             ))}

@@ -20,11 +20,17 @@ export function FailuresPanel({ version }: VersionedProps) {
         <Empty>No job has failed.</Empty>
       ) : (
         <table class="home-table">
-          <thead class="unseen">
+          <thead>
             <tr>
-              <th scope="col">Name</th>
-              <th scope="col">Last line of its log</th>
-              <th scope="col">Why and when</th>
+              <th scope="col">
+                <span class="unseen">Name</span>
+              </th>
+              <th scope="col">
+                <span class="unseen">Last line of its log</span>
+              </th>
+              <th scope="col" class="when">
+                <span class="unseen">Why and when</span>
+              </th>
             </tr>
           </thead>
           <tbody>

@@ -10,6 +10,7 @@ import { formatValue } from '../../format/numbers.ts';
 import { type RunningJobFieldsFragment, RunningJobsDocument } from '../../generated.ts';
 import { useLive } from '../../streams/live.ts';
 import { MetricsInView } from '../../streams/row-metrics.ts';
+import { Level } from './level.tsx';
 
 const SHOWN_JOBS = 8;
 const SHOWN_METRICS = 3;
@@ -59,13 +60,23 @@ function RunningJobs({ onOutdated }: { onOutdated(): void }) {
         <Empty>Nothing runs.</Empty>
       ) : (
         <table class="home-table">
-          <thead class="unseen">
+          <thead>
             <tr>
-              <th scope="col">Name</th>
-              <th scope="col">Progress</th>
-              <th scope="col">Newest metrics</th>
-              <th scope="col">Curve</th>
-              <th scope="col">Ran</th>
+              <th scope="col">
+                <span class="unseen">Name</span>
+              </th>
+              <th scope="col" class="progress">
+                <span class="unseen">Progress</span>
+              </th>
+              <th scope="col">
+                <span class="unseen">Newest metrics</span>
+              </th>
+              <th scope="col" class="curve wide">
+                <span class="unseen">Curve</span>
+              </th>
+              <th scope="col" class="ran">
+                <span class="unseen">Ran</span>
+              </th>
             </tr>
           </thead>
           <tbody>
@@ -93,9 +104,9 @@ function RunningRow({ job, metrics }: { readonly job: RunningJobFieldsFragment; 
           </a>
         </Status>
       </th>
-      <td class="muted progress">
+      <td class="muted">
         step {Math.min(done + 1, total)} of {total}
-        {total > 1 && <progress value={done} max={total} aria-label={`${done} of ${total} steps are over`} />}
+        {total > 1 && <Level share={done / total} label={`${done} of ${total} steps are over`} />}
       </td>
       <td>
         <span class="row values">
@@ -106,8 +117,8 @@ function RunningRow({ job, metrics }: { readonly job: RunningJobFieldsFragment; 
           ))}
         </span>
       </td>
-      <td class="wide curve">{curve.length > 1 && <Spark values={curve} label={`Curve of ${names[0]}`} />}</td>
-      <td class="right ran">
+      <td class="wide">{curve.length > 1 && <Spark values={curve} label={`Curve of ${names[0]}`} />}</td>
+      <td class="right">
         <Took from={job.startedAt} to={null} />
       </td>
     </tr>

@@ -212,7 +212,7 @@ export function JobsTable({ source, view, metrics, counted, selected, onSelect, 
                 />
               );
             })}
-            <Spacer pixels={spacerPixels(shape) - above - (to - from) * ROW_PIXELS} />
+            <Spacer pixels={Math.min(total * ROW_PIXELS, spacerPixels(shape)) - above - (to - from) * ROW_PIXELS} />
           </tbody>
         </table>
       </section>
