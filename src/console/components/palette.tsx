@@ -1,11 +1,14 @@
-/** One field for everything: pages, jobs, devices. */
+/** One field for everything: pages, jobs, devices, and commands. */
 import { signal, useSignal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 import { PaletteDocument } from '../generated.ts';
 import { useQuery } from '../streams/query.ts';
+import { signOut } from '../streams/session.ts';
 import { Dialog } from './dialog.tsx';
 import { Status } from './status.tsx';
+import { toggleTheme } from './theme.ts';
 
 const isOpen = signal(false);
 
@@ -29,6 +32,21 @@ const pages = [
   ['/graphql', 'GraphiQL'],
 ] as const;
 
+const commands = [
+  ['Change between light and dark', toggleTheme],
+  ['Sign out', () => void signOut()],
+] as const;
+
+/** What was found: it leads to a page, or it is done at once. */
+interface Found {
+  readonly key: string;
+  readonly kind: 'page' | 'job' | 'device' | 'command';
+  readonly shown: ComponentChildren;
+  go(): void;
+}
+
+const MOST_FOUND = 20;
+
 /** Typing rests this long before the gateway is asked. */
 const REST_MS = 120;
 
@@ -49,36 +67,41 @@ function Opened() {
     return () => clearTimeout(timer);
   }, [typed, asked]);
   const { data } = useQuery(PaletteDocument, asked.value === '' ? null : { search: asked.value });
-  const words = typed.trim().toLowerCase();
-  const found = [
-    ...pages
-      .filter(([, name]) => name.toLowerCase().includes(words))
-      .map(([path, name]) => ({ path, key: path, shown: <span>{name}</span>, kind: 'page' })),
-    ...(data.value?.jobs.nodes ?? []).map(({ id, name, status }) => ({
-      path: `/jobs/${id}`,
-      key: id,
-      shown: <Status status={status}>{name}</Status>,
-      kind: 'job',
-    })),
-    ...(data.value?.devices.nodes ?? [])
-      .filter(({ name }) => name.toLowerCase().includes(words))
-      .map(({ id, name, status }) => ({ path: `/devices/${id}`, key: id, shown: <Status status={status}>{name}</Status>, kind: 'device' })),
-  ].slice(0, 20);
   const close = () => {
     isOpen.value = false;
   };
-  const go = (path: string) => {
+  const words = typed.trim().toLowerCase().split(/\s+/);
+  const isLike = (name: string) => words.every((word) => name.toLowerCase().includes(word));
+  const open = (path: string) => (path === '/graphql' ? location.assign(path) : route(path));
+  const found: readonly Found[] = [
+    ...pages
+      .filter(([, name]) => isLike(name))
+      .map(([path, name]) => ({ key: path, kind: 'page', shown: <span>{name}</span>, go: () => open(path) }) as const),
+    ...commands
+      .filter(([name]) => typed !== '' && isLike(name))
+      .map(([name, go]) => ({ key: name, kind: 'command', shown: <span>{name}</span>, go }) as const),
+    ...(data.value?.jobs.nodes ?? []).map(
+      ({ id, name, status }) =>
+        ({ key: id, kind: 'job', shown: <Status status={status}>{name}</Status>, go: () => open(`/jobs/${id}`) }) as const,
+    ),
+    ...(data.value?.devices.nodes ?? [])
+      .filter(({ name }) => isLike(name))
+      .map(
+        ({ id, name, status }) =>
+          ({ key: id, kind: 'device', shown: <Status status={status}>{name}</Status>, go: () => open(`/devices/${id}`) }) as const,
+      ),
+  ].slice(0, MOST_FOUND);
+  const go = (one: Found) => {
     close();
-    if (path === '/graphql') location.assign(path);
-    else route(path);
+    one.go();
   };
   const chosen = Math.min(at.value, found.length - 1);
   return (
     <Dialog label="Search" class="palette" onClose={close}>
       <input
         type="text"
-        placeholder="Search pages, jobs, devices"
-        aria-label="Search pages, jobs, devices"
+        placeholder="Search pages, jobs, devices, commands"
+        aria-label="Search pages, jobs, devices, commands"
         role="combobox"
         aria-expanded="true"
         aria-controls="palette-list"
@@ -92,25 +115,25 @@ function Opened() {
         onKeyDown={(event) => {
           if (event.key === 'ArrowDown') at.value = Math.min(found.length - 1, chosen + 1);
           else if (event.key === 'ArrowUp') at.value = Math.max(0, chosen - 1);
-          else if (event.key === 'Enter' && found[chosen]) go(found[chosen].path);
+          else if (event.key === 'Enter' && found[chosen]) go(found[chosen]);
           else return;
           event.preventDefault();
         }}
       />
       <div id="palette-list" role="listbox" aria-label="Found">
-        {found.map(({ key, path, shown, kind }, index) => (
+        {found.map((one, index) => (
           // biome-ignore lint/a11y/useKeyWithClickEvents: the field takes the keys
           <div
-            key={key}
+            key={one.key}
             class="found"
             id={`palette-${index}`}
             role="option"
             tabIndex={-1}
             aria-selected={index === chosen}
-            onClick={() => go(path)}
+            onClick={() => go(one)}
           >
-            {shown}
-            <span class="faint">{kind}</span>
+            {one.shown}
+            <span class="faint">{one.kind}</span>
           </div>
         ))}
         {found.length === 0 && <p class="found muted">Nothing is called like that.</p>}

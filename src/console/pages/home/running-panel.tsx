@@ -118,7 +118,7 @@ function RunningRow({ job, metrics }: { readonly job: RunningJobFieldsFragment; 
         </span>
       </td>
       <td class="wide">{curve.length > 1 && <Spark values={curve} label={`Curve of ${names[0]}`} />}</td>
-      <td class="right">
+      <td class="right ran">
         <Took from={job.startedAt} to={null} />
       </td>
     </tr>
