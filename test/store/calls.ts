@@ -19,6 +19,7 @@ import {
   takeTurn,
   thinStream,
 } from '../../src/store/changes/retention.ts';
+import { remakeTiers, removeTiers } from '../../src/store/changes/tiers.ts';
 import { countApplications, listApplications } from '../../src/store/queries/applications.ts';
 import { type AuditEntriesOf, countAuditEntries, listAuditEntries } from '../../src/store/queries/audit.ts';
 import { type ClaimableFilter, countClaimable, listClaimable } from '../../src/store/queries/claimable.ts';
@@ -43,6 +44,7 @@ import { completeLabels } from '../../src/store/queries/labels.ts';
 import { countModels, countVersions, listModels, listVersions } from '../../src/store/queries/models.ts';
 import { countProjects, listProjects } from '../../src/store/queries/projects.ts';
 import { jobsInFeed, readFeed, readListedEvents } from '../../src/store/queries/streams.ts';
+import { storedAmong } from '../../src/store/queries/tiers.ts';
 import type { ApplicationRow, StreamRow } from '../../src/store/schema/tables.ts';
 import type { Slice } from '../../src/store/statements/keyset.ts';
 import type { Tx } from '../../src/store/store.ts';
@@ -156,7 +158,19 @@ const anApplication: ApplicationRow = {
 };
 
 async function aStream(tx: Tx, kind: StreamRow['kind']): Promise<StreamRow> {
-  const stream = { jobId, kind, last: 10, first: 1, removed: 0, thinned: 0, bytes: 10, numbered: 0, inherited: 0, isDeleted: false };
+  const stream = {
+    jobId,
+    kind,
+    last: 10,
+    first: 1,
+    removed: 0,
+    thinned: 0,
+    bytes: 10,
+    numbered: 0,
+    tiered: 0,
+    inherited: 0,
+    isDeleted: false,
+  };
   return (await tx.run(lockStream, { jobId, kind }))[0] ?? stream;
 }
 
@@ -197,6 +211,9 @@ const changes: readonly Call[] = [
     name: 'thinStream',
     run: async (tx) => thinStream(tx, { ...(await aStream(tx, 'metric')), kind: 'metric' }, [{ seq: 1, stepNumber: 1, name: 'a' }], 1),
   },
+  { name: 'remakeTiers', run: (tx) => remakeTiers(tx, { jobId, after: 0, upTo: 10 }) },
+  { name: 'removeTiers', run: (tx) => removeTiers(tx, jobId, 1) },
+  { name: 'removeTiers all', run: (tx) => removeTiers(tx, jobId, null) },
   { name: 'saveProjectFields', run: (tx) => saveProjectFields(tx, projectId, { updatedAt: at }) },
   { name: 'removeJobs', run: (tx) => removeJobs(tx, [jobId], { now: at, actor: 'a' }) },
   { name: 'removeProject', run: (tx) => removeProject(tx, projectId, { now: at, actor: 'a' }) },
@@ -247,6 +264,7 @@ const reads: readonly Call[] = [
   { name: 'jobsInFeed project', run: (tx) => jobsInFeed(tx, { after: 1, limit: 10, projectId }) },
   { name: 'latestMetricsByName', run: (tx) => latestMetricsByName(tx, jobId, ['a', 'b']) },
   { name: 'latestMetricsOfJobs', run: (tx) => latestMetricsOfJobs(tx, [jobId]) },
+  { name: 'storedAmong', run: (tx) => storedAmong(tx, jobId, [1, 2]) },
   { name: 'countGaps', run: (tx) => countGaps(tx, { projectId: null, after: 1, upTo: 1e6 }) },
   { name: 'countGaps project', run: (tx) => countGaps(tx, { projectId, after: 1, upTo: 1e6 }) },
 ];

@@ -1,16 +1,8 @@
 /** Metrics: numbers that training reports, by iteration. */
 
-import {
-  countMetricNames,
-  insertMetricPoints,
-  knownIteration,
-  knownMetricName,
-  recordLatestMetric,
-  takeNumbers,
-} from '../../store/changes/streams.ts';
+import { appendPoints, countMetricNames, knownIteration, knownMetricName, recordLatestMetric } from '../../store/changes/streams.ts';
 import type { Optional } from '../../store/optional.ts';
 import type { MetricPointRow, StepRow } from '../../store/schema/tables.ts';
-import { insertRows } from '../../store/statements/inserts.ts';
 import { type Change, topics } from '../core/change.ts';
 import type { Checks } from '../core/checks.ts';
 import { wrongInput } from '../core/refusals.ts';
@@ -60,16 +52,11 @@ export async function storeMetrics(change: Change, step: StepRow, metrics: reado
   const { fresh, ignored } = await sortPoints(change, of, metrics);
   if (fresh.length === 0) return { accepted: 0, ignored };
   await requireMetricLimit(change, of, metrics);
-  const first = await takeNumbers(tx, step.jobId, 'metric', fresh.length);
-  const rows: MetricPointRow[] = fresh.map(({ name, value, iteration = null, at }, i) => ({
-    ...of,
-    seq: first + i,
-    name,
-    value,
-    iteration,
-    at: at ?? now,
-  }));
-  await insertRows(tx, insertMetricPoints, rows);
+  let rows: readonly MetricPointRow[] = [];
+  await appendPoints(tx, step.jobId, fresh.length, (first) => {
+    rows = fresh.map(({ name, value, iteration = null, at }, i) => ({ ...of, seq: first + i, name, value, iteration, at: at ?? now }));
+    return rows;
+  });
   for (const row of new Map(rows.map((row) => [row.name, row])).values()) await tx.run(recordLatestMetric, row);
   tx.touch(topics.metrics(step.jobId));
   return { accepted: rows.length, ignored };

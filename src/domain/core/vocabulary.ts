@@ -185,3 +185,16 @@ export type TerminationCriterion =
   | { readonly maxDurationSeconds: number }
   | { readonly maxRounds: number }
   | { readonly metric: { readonly metric: string; readonly operator: ComparisonOperator; readonly threshold: number } };
+
+/**
+ * Points of a curve. All but the value are differences to the point before, which are short. An
+ * iteration is null where the point has none, and else the difference to the last that had one.
+ */
+export type PackedPoints = readonly (readonly [
+  seq: number,
+  value: number,
+  iteration: number | null,
+  at: number,
+  stepNumber: number,
+  attempt: number,
+])[];

@@ -11,14 +11,17 @@
  * since nobody can read them. The event that tells of a deletion is kept as long as those of ended
  * jobs.
  *
- * Before that, logs of earlier versions get their line numbers (domain/logs/numbering.ts).
+ * Before that, logs of earlier versions get their line numbers (domain/logs/numbering.ts), and curves
+ * their tiers (store/queries/tiers.ts).
  *
  * The work is done in small steps with pauses. Each step is a write of its own and may be the last:
  * after a restart there is nothing to resume.
  */
 import { lockStream, removeDeletions, removeLeft, removeOldest, shortenLog, takeTurn, thinStream } from '../../store/changes/retention.ts';
+import { extendTiers } from '../../store/changes/tiers.ts';
 import { deletedStreams, devicesAfter, endedJobsAfter, openJobsAfter, streamsOfJobs } from '../../store/queries/retention.ts';
 import { metricPointsAfter, telemetrySamplesAfter } from '../../store/queries/streams.ts';
+import { isUntiered } from '../../store/queries/tiers.ts';
 import type { StreamRow } from '../../store/schema/tables.ts';
 import type { Tx } from '../../store/store.ts';
 import type { Domain } from '../core/domain.ts';
@@ -122,6 +125,7 @@ export async function applyRetention(domain: Domain, rules: RetentionRules, { pa
       for (const stream of await streamsOfJobs(domain.store.read, [...ends.keys()])) {
         // Lines can be counted only as long as they are there.
         if (isUnnumbered(stream)) await numberLog(domain, stream.jobId, (tookMs) => pause(pauseAfter(tookMs)));
+        if (isUntiered(stream) && !(await repeatOn(domain, stream, addToTiers, pause))) return;
         const step = await stepFor(domain, rules, stream, ends.get(stream.jobId) ?? null);
         if (step && !(await repeatOn(domain, stream, step, pause))) return;
       }
@@ -138,6 +142,9 @@ export async function applyRetention(domain: Domain, rules: RetentionRules, { pa
 
 /** Deletes a little from a locked stream. Returns whether there may be more. */
 type Step = (tx: Tx, stream: StreamRow) => Promise<boolean>;
+
+/** Adds points to the tiers of their curves. Usually the report that completes them has done it. */
+const addToTiers: Step = async (tx, stream) => isUntiered(stream) && isUntiered({ ...stream, tiered: await extendTiers(tx, stream) });
 
 /** Returns the step that the stream needs, or null. */
 async function stepFor(

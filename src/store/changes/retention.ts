@@ -9,6 +9,7 @@ import { isWord } from '../schema/columns.ts';
 import { feedOfAllJobs } from '../schema/streams.ts';
 import type { StreamRow, Tables } from '../schema/tables.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
+import { remakeTiers, removeTiers } from './tiers.ts';
 
 /** Held during each deletion: gateways on one database take turns. */
 const RETENTION_LOCK = 7_203_413;
@@ -71,6 +72,7 @@ export async function removeOldest(tx: Tx, stream: StreamRow, limit: number): Pr
     await db.delete(table).where(gone);
   }
   const isAll = oldest.length < limit;
+  if (kind === 'metric') await removeTiers(tx, jobId, isAll ? null : (upTo ?? 0));
   const first = isAll && kind !== 'event' ? stream.last + 1 : (upTo ?? stream.first - 1) + 1;
   await tx.run(saveStream, { ...stream, first, removed: stream.removed + oldest.length, bytes });
   return oldest.length;
@@ -80,11 +82,13 @@ export async function removeOldest(tx: Tx, stream: StreamRow, limit: number): Pr
  * Removes at most so many entries of a locked stream whose job is deleted, and with the last of
  * them the stream; answers how many. Nothing is counted: nobody can read what is left.
  */
-export async function removeLeft({ t, db }: Tx, { jobId, kind }: StreamRow, limit: number): Promise<number> {
+export async function removeLeft(tx: Tx, { jobId, kind }: StreamRow, limit: number): Promise<number> {
+  const { t, db } = tx;
   const table = tableOf(t, kind);
   const oldest = await db.select({ seq: table.seq }).from(table).where(eq(table.jobId, jobId)).orderBy(asc(table.seq)).limit(limit);
   const upTo = oldest.at(-1)?.seq;
   if (upTo !== undefined) await db.delete(table).where(and(eq(table.jobId, jobId), lte(table.seq, upTo)));
+  if (kind === 'metric') await removeTiers(tx, jobId, oldest.length < limit ? null : (upTo ?? 0));
   if (oldest.length < limit) await db.delete(t.streams).where(and(eq(t.streams.jobId, jobId), eq(t.streams.kind, kind)));
   return oldest.length;
 }
@@ -152,7 +156,10 @@ export async function thinStream(
   const table = { metric: t.metricPoints, telemetry: t.telemetrySamples }[stream.kind];
   const seqs = gone.map(({ seq }) => seq);
   if (seqs.length > 0) await db.delete(table).where(and(eq(table.jobId, stream.jobId), inArray(table.seq, seqs)));
-  if (stream.kind === 'metric') await countPoints(tx, stream.jobId, gone);
+  if (stream.kind === 'metric') {
+    await countPoints(tx, stream.jobId, gone);
+    await remakeTiers(tx, { jobId: stream.jobId, after: stream.thinned, upTo });
+  }
   await tx.run(saveStream, { ...stream, thinned: upTo, removed: stream.removed + seqs.length });
 }
 

@@ -4,8 +4,11 @@
  */
 import { and, count, eq, sql } from 'drizzle-orm';
 import type { StreamKind } from '../../domain/core/vocabulary.ts';
-import { inSizes, insertOf } from '../statements/inserts.ts';
+import { isUntiered } from '../queries/tiers.ts';
+import type { MetricPointRow } from '../schema/tables.ts';
+import { inSizes, insertOf, insertRows } from '../statements/inserts.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
+import { extendTiers } from './tiers.ts';
 
 const advance = statement('advance stream', (db, t, $: Placeholder<{ jobId: string; kind: StreamKind; by: number }>) =>
   db
@@ -15,15 +18,30 @@ const advance = statement('advance stream', (db, t, $: Placeholder<{ jobId: stri
       target: [t.streams.jobId, t.streams.kind],
       set: { last: sql`${t.streams.last} + excluded.last` },
     })
-    .returning({ last: t.streams.last }),
+    .returning({ last: t.streams.last, first: t.streams.first, thinned: t.streams.thinned, tiered: t.streams.tiered }),
 );
 
 /**
  * Takes the next `count` numbers of a stream and returns the first. The stream stays locked until
  * the end of the transaction.
  */
-export async function takeNumbers(tx: Tx, jobId: string, kind: Exclude<StreamKind, 'log'>, count: number): Promise<number> {
+export async function takeNumbers(tx: Tx, jobId: string, kind: 'event' | 'telemetry', count: number): Promise<number> {
   return firstOf(await tx.run(advance, { jobId, kind, by: count }), count);
+}
+
+/**
+ * Appends points to the metrics of a job, in order, and to the tiers of their curves. `of` gets the
+ * number of the first. Tiers that are not up to date are left to the background.
+ */
+export async function appendPoints(tx: Tx, jobId: string, count: number, of: (first: number) => readonly MetricPointRow[]): Promise<void> {
+  const advanced = await tx.run(advance, { jobId, kind: 'metric', by: count });
+  const first = firstOf(advanced, count);
+  await insertRows(tx, insertMetricPoints, of(first));
+  for (const row of advanced) {
+    const stream = { ...row, jobId };
+    if (isUntiered({ kind: 'metric', last: first - 1, tiered: stream.tiered })) return;
+    while (isUntiered({ kind: 'metric', ...stream })) stream.tiered = await extendTiers(tx, stream);
+  }
 }
 
 const advanceLog = statement('advance log', (db, t, $: Placeholder<{ jobId: string; by: number; bytes: number }>) =>
@@ -60,7 +78,7 @@ function firstOf([row]: readonly { readonly last: number }[], count: number): nu
 }
 
 export const insertEvent = insertOf<'events', 'position'>('events', { arrival: 'position', ...inSizes });
-export const insertMetricPoints = insertOf('metricPoints', inSizes);
+const insertMetricPoints = insertOf('metricPoints', inSizes);
 export const insertTelemetrySamples = insertOf('telemetrySamples', inSizes);
 export const insertLogChunks = insertOf('logChunks', inSizes);
 

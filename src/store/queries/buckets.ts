@@ -68,6 +68,8 @@ function ends(
   return [first, last];
 }
 
+export const bucketOfOne = (point: CurvePoint): Bucket => ({ count: 1, points: [point] });
+
 export const bucketOf = (points: readonly CurvePoint[]): Bucket => ({ count: points.length, points: keepers(points) });
 
 export const mergeBuckets = (buckets: readonly Bucket[]): Bucket => ({
@@ -85,6 +87,17 @@ export interface Window {
 export const contains = ({ axis, from, to }: Window, point: CurvePoint): boolean =>
   (from === null || axis.x(point) >= from) && (to === null || axis.x(point) <= to);
 
+/** How much of a bucket is in a window. */
+export function share({ axis, from, to }: Window, { points }: Bucket): 'none' | 'some' | 'all' {
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const point of points) {
+    low = Math.min(low, axis.x(point));
+    high = Math.max(high, axis.x(point));
+  }
+  if (points.length === 0 || (to !== null && low > to) || (from !== null && high < from)) return 'none';
+  return (from === null || low >= from) && (to === null || high <= to) ? 'all' : 'some';
+}
+
 /** A curve as it is drawn, and what its points stand for. */
 export interface Drawn {
   readonly points: readonly CurvePoint[];
@@ -97,7 +110,7 @@ export interface Drawn {
 const POINTS_OF_GROUP = 4;
 
 /** The number of buckets that a drawing of so many points needs. */
-const bucketsFor = (most: number): number => Math.max(1, Math.floor(most / POINTS_OF_GROUP));
+export const bucketsFor = (most: number): number => Math.max(1, Math.floor(most / POINTS_OF_GROUP));
 
 /**
  * Draws a curve as at most `most` of its points, in the order of the axis. Neighbouring buckets

@@ -1,16 +1,22 @@
-/** The curves of metrics: a window of each, drawn with a limited number of points. */
+/**
+ * The curves of metrics: a window of each, drawn with a limited number of points. They are read
+ * from their tiers. Where there are none yet, and where the points are in no order at all, every
+ * point is read.
+ */
 import { setImmediate as turn } from 'node:timers/promises';
 import { and, asc, eq, isNotNull, isNull, sql } from 'drizzle-orm';
 import type { MetricPointRow } from '../schema/tables.ts';
 import { type Placeholder, type Queries, statement } from '../store.ts';
-import { type Bucket, bucketOf, byIteration, type CurvePoint, contains, draw, mergeBuckets, type Window } from './buckets.ts';
-import { streamBounds } from './streams.ts';
+import { type Bucket, bucketOf, bucketOfOne, byIteration, type CurvePoint, contains, draw, mergeBuckets, type Window } from './buckets.ts';
+import { metricPointsAfter, streamBounds } from './streams.ts';
+import { type Bounds, readTiers } from './tier-reads.ts';
+import { curvePointOf, isUntiered } from './tiers.ts';
 
 /** Rows read at a time: a few milliseconds of SQLite, after which other work gets its turn. */
 const PAGE = 2_000;
 /** Buckets held at a time. Of a longer curve, neighbouring ones are merged. */
 const MOST_HELD = 20_000;
-const MERGED = 4;
+const MERGED_AT_ONCE = 4;
 
 export interface CurvesAsked {
   readonly jobId: string;
@@ -35,16 +41,53 @@ export interface MetricCurve {
 }
 
 /** The curves of these metrics of a job, in the order of their names as given. */
-export async function readCurves(queries: Queries, { jobId, names, window, most }: CurvesAsked): Promise<MetricCurve[]> {
+export async function readCurves(queries: Queries, of: CurvesAsked): Promise<MetricCurve[]> {
+  for (let attempt = 1; ; attempt++) {
+    const before = await boundsOf(queries, of.jobId);
+    const curves = await readWithin(queries, of, before);
+    const after = await boundsOf(queries, of.jobId);
+    // What retention removes meanwhile is not to be half there.
+    if (before.removed === after.removed || attempt === ATTEMPTS) return curves;
+  }
+}
+const ATTEMPTS = 3;
+
+const NOTHING: Bounds = { first: 1, last: 0, removed: 0, thinned: 0, tiered: 0 };
+
+async function boundsOf(queries: Queries, jobId: string): Promise<Bounds> {
   const [bounds] = await queries.run(streamBounds, { jobId, kind: 'metric' });
-  const upTo = bounds?.last ?? 0;
+  return bounds ?? NOTHING;
+}
+
+async function readWithin(queries: Queries, { jobId, names, window, most }: CurvesAsked, bounds: Bounds): Promise<MetricCurve[]> {
+  const { last: upTo } = bounds;
+  const isTiered = !isUntiered({ kind: 'metric', ...bounds });
+  const newest = isTiered ? await pointsOutside(queries, jobId, bounds) : [];
   const curves: MetricCurve[] = [];
   for (const name of names) {
-    const { points, ...drawn } = draw(await scan(queries, { jobId, name, window, upTo }), window.axis, most);
+    const stored = isTiered ? await readTiers(queries, { jobId, name, window, bounds }, most) : null;
+    const buckets = stored
+      ? [
+          ...stored,
+          ...newest
+            .filter((row) => row.name === name)
+            .map(curvePointOf)
+            .filter((point) => contains(window, point))
+            .map(bucketOfOne),
+        ]
+      : await scan(queries, { jobId, name, window, upTo });
+    const { points, ...drawn } = draw(buckets, window.axis, most);
     curves.push({ jobId, name, ...drawn, upTo, points: points.map((point) => ({ ...point, jobId, name, at: new Date(point.at) })) });
     await turn();
   }
   return curves;
+}
+
+/** The points of a job that are not in the tiers yet: some hundred at most. */
+async function pointsOutside(queries: Queries, jobId: string, { tiered, last }: Bounds): Promise<readonly MetricPointRow[]> {
+  if (tiered >= last) return [];
+  const rows = await queries.run(metricPointsAfter, { jobId, after: tiered, limit: last - tiered });
+  return rows.filter(({ seq }) => seq <= last);
 }
 
 type OfMetric = { jobId: string; name: string; limit: number };
@@ -101,10 +144,10 @@ async function scan(queries: Queries, of: Scanned): Promise<Bucket[]> {
       open = [];
     }
     if (buckets.length > MOST_HELD) {
-      buckets = Array.from({ length: Math.ceil(buckets.length / MERGED) }, (_, i) =>
-        mergeBuckets(buckets.slice(i * MERGED, (i + 1) * MERGED)),
+      buckets = Array.from({ length: Math.ceil(buckets.length / MERGED_AT_ONCE) }, (_, i) =>
+        mergeBuckets(buckets.slice(i * MERGED_AT_ONCE, (i + 1) * MERGED_AT_ONCE)),
       );
-      perBucket *= MERGED;
+      perBucket *= MERGED_AT_ONCE;
     }
     await turn();
   }
@@ -137,12 +180,3 @@ async function* pages(queries: Queries, { jobId, name, window }: Scanned): Async
 /** The first whole number from here on, as a column can have it. */
 const wholeUp = (from: number | null): number | null =>
   from === null ? null : Math.max(Number.MIN_SAFE_INTEGER, Math.min(Math.ceil(from), Number.MAX_SAFE_INTEGER));
-
-const curvePointOf = ({ seq, value, iteration, at, stepNumber, attempt }: MetricPointRow): CurvePoint => ({
-  seq,
-  value,
-  iteration,
-  at: at.getTime(),
-  stepNumber,
-  attempt,
-});

@@ -20,6 +20,7 @@ export const streamBounds = statement('stream bounds', (db, t, $: Placeholder<{ 
       thinned: t.streams.thinned,
       inherited: t.streams.inherited,
       numbered: t.streams.numbered,
+      tiered: t.streams.tiered,
     })
     .from(t.streams)
     .where(and(eq(t.streams.jobId, $('jobId')), eq(t.streams.kind, $('kind')))),

@@ -26,6 +26,7 @@ export const {
   feedGaps,
   events,
   metricPoints,
+  metricTiers,
   latestMetrics,
   telemetrySamples,
   logChunks,

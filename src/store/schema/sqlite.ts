@@ -25,6 +25,7 @@ export const {
   feedGaps,
   events,
   metricPoints,
+  metricTiers,
   latestMetrics,
   telemetrySamples,
   logChunks,

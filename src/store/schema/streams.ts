@@ -5,7 +5,7 @@
  */
 import { sql } from 'drizzle-orm';
 import { type StatusReason, statusReasons } from '../../domain/core/lifecycle.ts';
-import { eventTypes, logStreams, streamKinds } from '../../domain/core/vocabulary.ts';
+import { eventTypes, logStreams, type PackedPoints, streamKinds } from '../../domain/core/vocabulary.ts';
 import { isOneOf, isWord, type Kit } from './columns.ts';
 import type { JobTables } from './jobs.ts';
 
@@ -35,6 +35,8 @@ export function streamTables(kit: Kit, { jobs }: JobTables) {
       bytes: long().notNull().default(0),
       /** For a log: up to here its lines are counted. See domain/logs/numbering.ts. */
       numbered: long().notNull().default(0),
+      /** For metrics: up to here the points are in the tiers of their curves. */
+      tiered: long().notNull().default(0),
       /** Cursors of the store that this one was restored from are valid up to here. */
       inherited: long().notNull().default(0),
       /** The job is deleted. The remaining entries are deleted a little at a time. */
@@ -116,6 +118,34 @@ export function streamTables(kit: Kit, { jobs }: JobTables) {
     ],
   );
 
+  /**
+   * The curves of metrics in buckets, so that a window of a long curve is drawn from some hundred
+   * rows. They are made from the points, and can be made again. See queries/tiers.ts.
+   */
+  const metricTiers = table(
+    'metric_tiers',
+    {
+      jobId: text().notNull(),
+      name: text().notNull(),
+      /** In tier 0 a bucket is for 16 points, in each further tier for 4 buckets of the one below. */
+      tier: int().notNull(),
+      /** Its number in its tier, from 0. */
+      number: long().notNull(),
+      /** The number in the stream of the first point that it is for. */
+      first: long().notNull(),
+      /** The same of the last. Null: it has room for more points. */
+      last: long(),
+      /** Of its points, those that are stored: retention may have removed others. */
+      count: long().notNull(),
+      points: json<PackedPoints>().notNull(),
+    },
+    (t) => [
+      primaryKey({ columns: [t.jobId, t.name, t.tier, t.number] }),
+      // Serves retention, which removes points by their numbers in the stream.
+      index('metric_tiers_last').on(t.jobId, t.last),
+    ],
+  );
+
   /** The newest value of each metric of each step. */
   const latestMetrics = table(
     'latest_metrics',
@@ -181,7 +211,7 @@ export function streamTables(kit: Kit, { jobs }: JobTables) {
     (t) => [primaryKey({ columns: [t.jobId, t.seq] }), index('log_chunks_step').on(t.jobId, t.stepNumber, t.seq)],
   );
 
-  return { streams, feedGaps, events, metricPoints, latestMetrics, telemetrySamples, logChunks };
+  return { streams, feedGaps, events, metricPoints, metricTiers, latestMetrics, telemetrySamples, logChunks };
 }
 
 /** The `streams` row that belongs to no job: the feed across all of them. */

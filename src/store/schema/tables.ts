@@ -38,6 +38,7 @@ export type FragmentRow = Row<'fragments'>;
 export type StreamRow = Row<'streams'>;
 export type EventRow = Row<'events'>;
 export type MetricPointRow = Row<'metricPoints'>;
+export type MetricTierRow = Row<'metricTiers'>;
 export type LatestMetricRow = Row<'latestMetrics'>;
 export type TelemetrySampleRow = Row<'telemetrySamples'>;
 export type LogChunkRow = Row<'logChunks'>;
