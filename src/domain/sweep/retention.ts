@@ -11,8 +11,8 @@
  * since nobody can read them. The event that tells of a deletion is kept as long as those of ended
  * jobs.
  *
- * Before that, logs of earlier versions get their line numbers (domain/logs/numbering.ts), and curves
- * their tiers (store/queries/tiers.ts).
+ * Before that, logs of earlier versions get their line numbers (domain/logs/numbering.ts), and
+ * curves get their tiers (store/queries/tiers.ts).
  *
  * The work is done in small steps with pauses. Each step is a write of its own and may be the last:
  * after a restart there is nothing to resume.

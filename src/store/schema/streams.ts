@@ -127,7 +127,7 @@ export function streamTables(kit: Kit, { jobs }: JobTables) {
     {
       jobId: text().notNull(),
       name: text().notNull(),
-      /** In tier 0 a bucket is for 16 points, in each further tier for 4 buckets of the one below. */
+      /** A bucket of tier 0 is for 16 points, one of any other for 4 buckets of the tier below. */
       tier: int().notNull(),
       /** Its number in its tier, from 0. */
       number: long().notNull(),
