@@ -69,7 +69,7 @@ export function pack(points: readonly CurvePoint[]): MetricTierRow['points'] {
   });
 }
 
-export function unpack(points: MetricTierRow['points']): CurvePoint[] {
+function unpack(points: MetricTierRow['points']): CurvePoint[] {
   let [last, lastIteration] = [NOWHERE, 0];
   return points.map(([seq, value, iteration, at, stepNumber, attempt]) => {
     lastIteration += iteration ?? 0;
