@@ -32,6 +32,10 @@ events at the same address for subscriptions, the key in \`Authorization: Bearer
 of connection_init). Below is, for those that most people use, the shortest way that is right: a query, a mutation that may be refused,
 and a subscription that goes on where it was when its connection was cut or the gateway started again.
 
+For TypeScript, the [client of the console](../packages/client/README.md) does all of this by itself: \`@trainyard/client\` puts all
+subscriptions on one connection, resumes each from its cursor, falls back to server-sent events, says how the connection is, and has a hook
+for Preact and React. \`npm run build:client\` builds the package.
+
 The code is what \`test/clients\` runs, each against a gateway whose connections it cuts and which it restarts. All of it is in
 [examples/clients](../examples/clients).`;
 

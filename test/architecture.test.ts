@@ -167,6 +167,26 @@ describe('The imports between the folders', () => {
     expect(wrong.map(show)).toEqual([]);
   });
 
+  /** What a file needs of Node, itself or through the files that it imports. */
+  const neededOfNode = (entry: string): string[] => {
+    const files = new Set([entry]);
+    const found: string[] = [];
+    for (const file of files)
+      for (const one of imports.filter((other) => other.file === file && !other.isTypeOnly)) {
+        if (one.target.startsWith('src/')) files.add(one.target);
+        else if (/^node:|^ws$/.test(one.target)) found.push(show(one));
+      }
+    return found;
+  };
+
+  test('the client works in a browser: only src/client/node needs Node', () => {
+    const entries = ['index', 'preact', 'react'].map((name) => `src/client/${name}.ts`);
+    expect(entries.flatMap(neededOfNode)).toEqual([]);
+    expect(neededOfNode('src/client/node/subscribe.ts')).toEqual(['src/client/node/subscribe.ts → ws']);
+    // Through another file.
+    expect(neededOfNode('src/agent/watch.ts')).toEqual(['src/client/node/subscribe.ts → ws']);
+  });
+
   test('no file imports src/main.ts', () => {
     expect(imports.filter(({ target }) => target === 'src/main.ts').map(show)).toEqual([]);
   });

@@ -38,6 +38,7 @@ interface Member {
   readonly events: MemberEvents;
   channel: Channel | undefined;
   isPaused: boolean;
+  stopTimer: ReturnType<typeof setTimeout> | undefined;
 }
 
 /** A place for an operation, which outlives connections. */
@@ -100,7 +101,7 @@ export class Link {
 
   /** Takes an operation in, and sends it as soon as there is a connection. */
   join(operation: () => Operation, events: MemberEvents): Place {
-    const member: Member = { operation, events, channel: undefined, isPaused: false };
+    const member: Member = { operation, events, channel: undefined, isPaused: false, stopTimer: undefined };
     if (this.#isClosed) queueMicrotask(() => events.onEnd({ kind: 'closed' }));
     else this.#add(member);
     return {
@@ -159,6 +160,10 @@ export class Link {
     });
   }
 
+  /**
+   * Where reading cannot pause, the operation is stopped, and sent again later. That is not done at
+   * once: many messages may have arrived in one piece, and the consumer had no turn yet.
+   */
   #pause(member: Member): void {
     if (member.isPaused || !this.#members.has(member)) return;
     member.isPaused = true;
@@ -166,15 +171,18 @@ export class Link {
       member.channel.pause();
       return;
     }
-    member.channel?.close();
-    member.channel = undefined;
+    member.stopTimer = setTimeout(() => {
+      member.channel?.close();
+      member.channel = undefined;
+    });
   }
 
   #resume(member: Member): void {
     if (!member.isPaused || !this.#members.has(member)) return;
     member.isPaused = false;
-    if (member.channel) member.channel.resume?.();
-    else this.#send(member);
+    clearTimeout(member.stopTimer);
+    if (!member.channel) this.#send(member);
+    else member.channel.resume?.();
   }
 
   /** From idle. */

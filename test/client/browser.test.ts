@@ -185,8 +185,15 @@ describe('In a browser, the client', () => {
     await follow('log', job);
     await hasLines('log', 3);
     await gateway.restart();
-    await page.waitForFunction(() => globalThis.harness.connection.state === 'reconnecting');
-    await page.evaluate(() => globalThis.dispatchEvent(new Event('online')));
+    await page.waitForFunction(() => globalThis.harness.connection.state !== 'live');
+    await page.waitForFunction(
+      () => {
+        globalThis.dispatchEvent(new Event('online'));
+        return globalThis.harness.connection.state === 'live';
+      },
+      null,
+      { polling: 1_000 },
+    );
     await job.write(...lines(3, 3));
     await hasLines('log', 6);
     await job.complete();

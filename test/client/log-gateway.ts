@@ -104,8 +104,9 @@ export async function openLogGateway(store: LogStore, settings: Settings = {}): 
         pulledCount += 1;
       });
     },
-    claimableSteps: async function* () {
+    claimableSteps: async function* ({ deviceId }: { deviceId: string }) {
       yield { claimableSteps: 2 };
+      if (deviceId === 'dev_waiting') await store.change().promise;
       yield { claimableSteps: 0 };
     },
   };
