@@ -153,7 +153,7 @@ export const rightToRead = {
 export const endpoints: Readonly<Record<string, Pick<Operation, 'forAllProjects' | 'within'> & { readonly needs?: Action }>> = {
   'POST, GET /graphql': { needs: 'ask', within: 'each root field by its own right; introspection is for any key' },
   'WebSocket, SSE on /graphql': { needs: 'ask', within: 'the same; they end with the key' },
-  'GraphiQL, its page and files': { within: 'what it asks needs a key' },
+  'GraphiQL and the console, their pages and files': { within: 'what they ask needs a key' },
   'GET, HEAD /fragments/ID': { needs: 'readFragments', within: 'or with its signed URL, until that expires' },
   'PUT /fragments/ID': {
     needs: 'writeFragments',
