@@ -20,7 +20,7 @@ import { openBrowser } from '../test/support/browser.ts';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { values } = parseArgs({ options: { all: { type: 'string' } } });
 const folder = mkdtempSync(join(tmpdir(), 'trainyard-pictures-'));
-const gateway = spawn(process.execPath, ['bin/trainyard.js', 'up', '--data-dir', folder, '--port', '0', '--local-slots', '4'], {
+const gateway = spawn(process.execPath, ['bin/trainyard.js', 'up', '--data-dir', folder, '--port', '0', '--slots', '4'], {
   cwd: root,
   stdio: ['ignore', 'pipe', 'inherit'],
 });

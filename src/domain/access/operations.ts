@@ -161,4 +161,5 @@ export const endpoints: Readonly<Record<string, Pick<Operation, 'forAllProjects'
   },
   'GET /metrics': { needs: 'readMetrics', forAllProjects: true, within: 'at its own address, if one is set, without a key' },
   'GET /health/live, /health/ready': {},
+  'POST, DELETE /session': { needs: 'ask', within: 'a session is its key, for twelve hours at most; pages of the gateway only' },
 };

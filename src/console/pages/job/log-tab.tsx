@@ -80,7 +80,7 @@ function FoldHead({ fold: { step, attempt }, isOpen, onToggle }: { readonly fold
         {!isOnly && ` · attempt ${attempt.number}`}
       </Status>
       <span class="muted">
-        {isOnly && `${plural(step.logLines, 'line')} · `}
+        {isOnly && attempt.finishedAt && `${plural(step.logLines, 'line')} · `}
         {wordOf(attempt.outcome).toLowerCase()} {attempt.finishedAt ? 'after' : 'for'}{' '}
         <Took from={attempt.claimedAt} to={attempt.finishedAt} />
         {attempt.description ? ` · ${attempt.description}` : attempt.exitCode ? ` · exit code ${attempt.exitCode}` : ''}
