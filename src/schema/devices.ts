@@ -1,7 +1,9 @@
 import { rightToRead } from '../domain/access/operations.ts';
+import type { Principal } from '../domain/access/principal.ts';
 import { may, requireRight, scopeOf, sees } from '../domain/access/rights.ts';
 import { typeOfId } from '../domain/core/ids.ts';
 import { InvalidInput, InvalidState, NotFound } from '../domain/core/refusals.ts';
+import { onlineSince } from '../domain/steps/device-changes.ts';
 import { deleteDevice, registerDevice, statusOf, updateDevice } from '../domain/steps/devices.ts';
 import {
   type AttemptsOf,
@@ -109,7 +111,7 @@ function attemptsOf(context: Context, device: DeviceRow): List<AttemptRow> {
   };
 }
 
-const DeviceFilter = builder.inputType('DeviceFilter', {
+export const DeviceFilter = builder.inputType('DeviceFilter', {
   description: 'Selects devices that meet every given condition. A field that is left out or null is no condition.',
   fields: (t) => ({
     projectId: t.id({ description: 'Only those in this project.' }),
@@ -121,21 +123,31 @@ const DeviceFilter = builder.inputType('DeviceFilter', {
 
 const DeviceConnection = defineConnection('Device', Device, 'devices');
 
+/** What the filter asks for, within what the caller sees. */
+export function devicesOf(
+  principal: Principal,
+  filter: typeof DeviceFilter.$inferInput | null | undefined,
+): Omit<DevicesOf, 'onlineSince'> {
+  const ownId = scopeOf(principal).projectId;
+  const askedId = filter?.projectId ?? null;
+  // This key sees no devices of other projects, and an id that is no project has none.
+  const isNone = askedId !== null && (typeOfId(askedId) !== 'Project' || (ownId ?? askedId) !== askedId);
+  return {
+    projectId: isNone ? NO_PROJECT : (askedId ?? ownId),
+    kinds: filter?.kinds ?? null,
+    statuses: filter?.statuses ?? null,
+    labels: filter?.labels ?? null,
+  };
+}
+const NO_PROJECT = '';
+
 function devicesLike(context: Context, filter: typeof DeviceFilter.$inferInput | null | undefined): List<DeviceRow> {
   const principal = viewerOf(context);
   requireRight(principal, 'readDevices');
   const { domain, read } = context;
-  const ownId = scopeOf(principal).projectId;
-  const askedId = filter?.projectId ?? null;
-  // This key sees no devices of other projects, and an id that is no project has none.
-  if (askedId !== null && (typeOfId(askedId) !== 'Project' || (ownId ?? askedId) !== askedId)) return emptyList;
-  const of: DevicesOf = {
-    projectId: askedId ?? ownId,
-    kinds: filter?.kinds ?? null,
-    statuses: filter?.statuses ?? null,
-    onlineSince: new Date(domain.clock.now().getTime() - domain.limits.heartbeatSeconds * 1_000),
-    labels: filter?.labels ?? null,
-  };
+  const asked = devicesOf(principal, filter);
+  if (asked.projectId === NO_PROJECT) return emptyList;
+  const of: DevicesOf = { ...asked, onlineSince: onlineSince(domain) };
   return {
     positionOf: ({ id }) => [id],
     read: (slice) => listDevices(read, of, slice),

@@ -4,6 +4,7 @@ import './core/node.ts';
 import './projects.ts';
 import './jobs/templates.ts';
 import './devices.ts';
+import './device-list.ts';
 import './files/fragments.ts';
 import './files/state-dicts.ts';
 import './access/keys.ts';

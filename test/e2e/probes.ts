@@ -130,6 +130,7 @@ export const subscriptions: Documents<'Subscription'> = {
   claimableSteps: ({ device }) => `subscription { claimableSteps(deviceId: "${device}") }`,
   events: ({ job }) => `subscription { events(filter: {jobId: "${job}"}) { cursor } }`,
   jobCounts: ({ project }) => `subscription { jobCounts(filter: {projectId: "${project}"}) { key count } }`,
+  deviceList: ({ project }) => `subscription { deviceList(filter: {projectId: "${project}"}) { state devices { id } removedIds } }`,
   jobList: ({ project }) => `subscription { jobList(filter: {projectId: "${project}"}) { state jobs { id } removedIds } }`,
   jobStatus: ({ job }) => `subscription { jobStatus(jobId: "${job}") { cursor } }`,
   jobUpdated: ({ job }) => `subscription { jobUpdated(jobId: "${job}") { id } }`,

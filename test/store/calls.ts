@@ -26,11 +26,13 @@ import { type ClaimableFilter, countClaimable, listClaimable } from '../../src/s
 import { latestMetricsByName, latestMetricsOfJobs } from '../../src/store/queries/curves.ts';
 import {
   type AttemptsOf,
+  changedDevices,
   countAttempts,
   countDevices,
   type DevicesOf,
   listAttempts,
   listDevices,
+  matchingDevices,
 } from '../../src/store/queries/devices.ts';
 import { countExperiments, listExperiments } from '../../src/store/queries/experiments.ts';
 import { countFragments, type FragmentsOf, listFragments } from '../../src/store/queries/fragments.ts';
@@ -245,6 +247,8 @@ const reads: readonly Call[] = [
   { name: 'countProjects', run: (tx) => countProjects(tx, { projectId: null }) },
   { name: 'listDevices', run: (tx) => listDevices(tx, allDevices, first) },
   { name: 'countDevices', run: (tx) => countDevices(tx, allDevices) },
+  { name: 'matchingDevices', run: (tx) => matchingDevices(tx, allDevices, [id]) },
+  { name: 'changedDevices', run: (tx) => changedDevices(tx, { after: 1, upTo: 2, projectId: id, limit: 1 }) },
   { name: 'listAttempts', run: (tx) => listAttempts(tx, attempts, first) },
   { name: 'countAttempts', run: (tx) => countAttempts(tx, attempts) },
   { name: 'listExperiments', run: (tx) => listExperiments(tx, { projectId }, first) },

@@ -96,6 +96,7 @@ const things: Readonly<Record<string, Row>> = {
   StatusFrame: { readJobs: `${frame} history transitions` },
   EventFrame: { readJobs: `${frame} deletions events` },
   JobCount: { readJobs: 'count key' },
+  DeviceListFrame: { readDevices: `${frame} devices removedIds` },
   JobListFrame: { readJobs: `${frame} jobs removedIds` },
   JobDeletion: { readJobs: 'actor at cursor jobId name projectId', readProjects: 'project' },
   JobCreatedEvent: { readJobs: event },

@@ -103,6 +103,7 @@ export const operations = {
     claimableSteps: { needs: 'readDevices' },
     events: { needs: 'readJobs' },
     jobCounts: { needs: 'readJobs' },
+    deviceList: { needs: 'readDevices' },
     jobList: { needs: 'readJobs' },
     jobStatus: { needs: 'readJobs' },
     jobUpdated: { needs: 'readJobs' },

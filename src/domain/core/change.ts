@@ -116,5 +116,7 @@ export const topics = {
   taken: 'taken',
   /** A device's slots, labels, resources or draining changed, or a lease of it ended. */
   device: (deviceId: string) => `device:${deviceId}`,
+  /** A device was registered, changed or deleted, came online or went offline. */
+  devices: 'devices',
   key: (keyId: string) => `key:${keyId}`,
 };

@@ -4,14 +4,14 @@
  * instead of misread (P8).
  */
 import { streamBounds } from '../../store/queries/streams.ts';
-import { feedOfAllJobs } from '../../store/schema/streams.ts';
+import { deviceChanges, feedOfAllJobs } from '../../store/schema/streams.ts';
 import type { Domain } from './domain.ts';
 import { badRequest } from './request-refusals.ts';
 import type { StreamKind } from './vocabulary.ts';
 
 export interface StreamName {
-  /** One of the four streams of a job, the feed of events across jobs, or a live list. */
-  readonly kind: StreamKind | 'feed' | 'list';
+  /** A stream of a job, the feed of events across jobs, or a live list: of jobs, or of devices. */
+  readonly kind: StreamKind | 'feed' | 'list' | 'devices';
   /** '' for the feed. A live list has a hash of what it lists. */
   readonly jobId: string;
 }
@@ -65,15 +65,18 @@ export async function decodePlace(
   argument: 'after' | 'before' = 'after',
 ): Promise<StreamPlace> {
   const { read, identity, parent } = domain.store;
-  const isOfJob = stream.kind !== 'feed' && stream.kind !== 'list';
-  // The numbers of live lists are those of the feed.
-  const numbers = isOfJob ? { jobId: stream.jobId, kind: stream.kind } : { jobId: feedOfAllJobs, kind: 'event' as const };
-  const [bounds] = await read.run(streamBounds, numbers);
+  const [bounds] = await read.run(streamBounds, numbersOf(stream));
   const own = parse(cursor, identity, stream);
   if (own !== null && own.seq <= (bounds?.last ?? 0)) return own;
   const inherited = parent === null ? null : parse(cursor, parent, stream);
   if (inherited !== null && inherited.seq <= (bounds?.inherited ?? 0)) return inherited;
   throw badRequest.foreignStreamCursor(argument);
+}
+
+/** Where the numbers of a stream are counted. A live list of jobs has those of the feed. */
+function numbersOf({ kind, jobId }: StreamName): { jobId: string; kind: StreamKind } {
+  if (kind === 'devices') return { jobId: deviceChanges, kind: 'event' };
+  return kind === 'feed' || kind === 'list' ? { jobId: feedOfAllJobs, kind: 'event' } : { jobId, kind };
 }
 
 const NUMBER = '(0|[1-9]\\d{0,15})';
@@ -83,7 +86,7 @@ function parse(cursor: string, identity: string, { kind, jobId }: StreamName): S
   const text = Buffer.from(cursor, 'base64url').toString();
   const start = `${identity}.${kind}.${jobId}.`;
   const [, seq, stepNumber, attempt, line, rest = ''] = (text.startsWith(start) && places.exec(text.slice(start.length))) || [];
-  if (seq === undefined || (line !== undefined && kind !== 'log') || (rest !== '' && kind !== 'list')) return null;
+  if (seq === undefined || (line !== undefined && kind !== 'log') || (rest !== '' && kind !== 'list' && kind !== 'devices')) return null;
   const at = line === undefined ? null : { stepNumber: Number(stepNumber), attempt: Number(attempt), line: Number(line) };
   return { seq: Number(seq), line: at, rest };
 }

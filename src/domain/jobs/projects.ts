@@ -17,6 +17,7 @@ import { once } from '../core/idempotency.ts';
 import { NotFound, wrongState } from '../core/refusals.ts';
 import { later } from '../core/transitions.ts';
 import { removeFiles } from '../files/fragments.ts';
+import { recordDevices } from '../steps/device-changes.ts';
 
 /** The steps of triggerJob for a project without a pipeline. */
 const defaultPipeline: readonly StepInput[] = [{ name: 'Bootstrap' }];
@@ -133,9 +134,10 @@ export async function deleteProject(
     const { tx } = change;
     const [unfinished] = await tx.run(unfinishedJob, { projectId });
     if (unfinished) throw wrongState.hasJob(unfinished);
-    const { fragmentIds, keyIds } = await removeProject(tx, projectId, change);
+    const { fragmentIds, keyIds, devices } = await removeProject(tx, projectId, change);
     for (const keyId of keyIds) tx.touch(topics.key(keyId));
     await audit(change, 'PROJECT_DELETED', subjectOf(project));
+    await recordDevices(change, devices);
     return fragmentIds;
   });
   await removeFiles(domain, files);

@@ -17,6 +17,7 @@ import { Checks } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
 import { NotFound, wrongInput, wrongState } from '../core/refusals.ts';
 import { later } from '../core/transitions.ts';
+import { recordDevices } from './device-changes.ts';
 import {
   auditedFields,
   type ChangedDeviceFields,
@@ -113,6 +114,7 @@ async function addDevice(change: Change, projectId: string | null, input: Regist
   await audit(change, 'DEVICE_REGISTERED', subjectOf(device), madeWith(device, auditedFields));
   await audit(change, 'KEY_CREATED', keySubjectOf(apiKey), madeWith(apiKey, keyFields));
   tx.touch(topics.device(device.id));
+  await recordDevices(change, [device]);
   return { device, apiKey: secret };
 }
 
@@ -126,6 +128,7 @@ async function saveDevice(change: Change, before: DeviceRow, columns: Partial<De
   const changes = changedBetween(before, after, auditedFields);
   // An agent registers at every start, mostly without changes.
   if (Object.keys(changes).length > 0) await audit(change, 'DEVICE_CHANGED', subjectOf(after), changes);
+  await recordDevices(change, [after]);
   return after;
 }
 
@@ -168,6 +171,7 @@ export async function deleteDevice(
     for (const keyId of await removeDevices(tx, [deviceId])) tx.touch(topics.key(keyId));
     tx.touch(topics.device(deviceId));
     await audit(change, 'DEVICE_DELETED', subjectOf(device));
+    await recordDevices(change, [device]);
     return { deletedDeviceId: deviceId };
   });
 }

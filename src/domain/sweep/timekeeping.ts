@@ -1,6 +1,6 @@
 /**
- * What happens because time passes: leases expire, and jobs reach their schedule, run or cancel
- * timeout.
+ * What happens because time passes: leases expire, jobs reach their schedule, run or cancel
+ * timeout, and devices go offline.
  */
 
 import { renewLeases, shiftDeadlines } from '../../store/changes/deadlines.ts';
@@ -17,6 +17,7 @@ import { requestStop } from '../jobs/cancellation.ts';
 import { endJob, hasTimedOut, runTimeout } from '../jobs/progression.ts';
 import { preempt, startPreemption } from '../preemption/preemption.ts';
 import { roundsDue } from '../rounds/deadlines.ts';
+import { presenceTasks } from '../steps/device-changes.ts';
 import { lockRounds } from '../steps/lock-order.ts';
 import { forgetNowAndThen } from './forgetting.ts';
 
@@ -79,6 +80,7 @@ export async function sweep(domain: Domain): Promise<void> {
   failed.push(...(await runTasks(domain, jobs)));
   for (const tasks of roundsDue) failed.push(...(await runTasks(domain, await tasks(domain))));
   failed.push(...(await preempt(domain)));
+  failed.push(...(await runTasks(domain, await presenceTasks(domain))));
   throwFailures(failed);
 }
 

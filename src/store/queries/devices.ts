@@ -1,11 +1,11 @@
 /** Devices and their attempts, for readers. */
-import { and, asc, count, eq, getTableColumns, gte, inArray, isNotNull, isNull, lt, lte, or, type SQL, sql } from 'drizzle-orm';
+import { and, asc, count, eq, getTableColumns, gt, gte, inArray, isNotNull, isNull, lt, lte, or, type SQL, sql } from 'drizzle-orm';
 import type { DeviceKind, Label, Resources } from '../../domain/core/vocabulary.ts';
 import { isWord } from '../schema/columns.ts';
-import type { AttemptRow, DeviceRow, Tables } from '../schema/tables.ts';
+import type { AttemptRow, DeviceChangeRow, DeviceRow, Tables } from '../schema/tables.ts';
 import { batch } from '../statements/batch.ts';
 import { instantKey, keyset, numberKey, type Slice, textKey } from '../statements/keyset.ts';
-import type { Queries } from '../store.ts';
+import { type Placeholder, type Queries, statement } from '../store.ts';
 
 export const devicesByIds = batch<DeviceRow>('devices', (db, t, ids) => db.select().from(t.devices).where(inArray(t.devices.id, ids)));
 
@@ -119,6 +119,57 @@ export async function listDevices(queries: Queries, of: DevicesOf, slice: Slice)
   if (labels === null) return rows.limit(slice.limit);
   return (await rows).filter((row) => hasLabels(labels, row.labels)).slice(0, slice.limit);
 }
+
+/** Those of these devices that match. */
+export async function matchingDevices(queries: Queries, of: DevicesOf, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  if (ids.length === 0) return new Set();
+  const { devices } = queries.t;
+  const rows = await queries.db
+    .select({ id: devices.id, labels: devices.labels })
+    .from(devices)
+    .where(and(inArray(devices.id, [...ids]), isOf(queries, of)));
+  return new Set(rows.filter(({ labels }) => hasLabels(of.labels ?? [], labels)).map(({ id }) => id));
+}
+
+/** The newest changes of devices in a range of numbers, of one project or of all. */
+export function changedDevices(
+  { db, t: { deviceChanges } }: Queries,
+  { after, upTo, projectId, limit }: { after: number; upTo: number; projectId: string | null; limit: number },
+): Promise<DeviceChangeRow[]> {
+  return db
+    .select()
+    .from(deviceChanges)
+    .where(
+      and(
+        gt(deviceChanges.number, after),
+        lte(deviceChanges.number, upTo),
+        projectId === null ? undefined : eq(deviceChanges.projectId, projectId),
+      ),
+    )
+    .orderBy(asc(deviceChanges.number))
+    .limit(limit);
+}
+
+/**
+ * Devices that have gone offline or come online since their newest change, and those of which no
+ * change is recorded yet.
+ */
+export const silentOrBack = statement('silent or back', (db, t, $: Placeholder<{ since: Date; limit: number }>) => {
+  const { devices, deviceChanges } = t;
+  const since = $('since', devices.lastSeenAt);
+  return db
+    .select({ id: devices.id, projectId: devices.projectId, lastSeenAt: devices.lastSeenAt })
+    .from(devices)
+    .leftJoin(deviceChanges, eq(deviceChanges.deviceId, devices.id))
+    .where(
+      or(
+        isNull(deviceChanges.deviceId),
+        and(sql`${deviceChanges.isOnline}`, or(isNull(devices.lastSeenAt), lt(devices.lastSeenAt, since))),
+        and(sql`not ${deviceChanges.isOnline}`, gte(devices.lastSeenAt, since)),
+      ),
+    )
+    .limit($('limit'));
+});
 
 export async function countDevices(queries: Queries, of: DevicesOf): Promise<number> {
   const { devices } = queries.t;

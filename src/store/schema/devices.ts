@@ -6,7 +6,7 @@ import type { ProjectTables } from './projects.ts';
 export type DeviceTables = ReturnType<typeof deviceTables>;
 
 export function deviceTables(kit: Kit, { projects }: ProjectTables) {
-  const { table, text, oneOf, int, bool, instant, json, index, unique, check } = kit;
+  const { table, text, oneOf, int, long, bool, instant, json, index, unique, check } = kit;
   const cascade = { onDelete: 'cascade' } as const;
 
   const devices = table(
@@ -36,5 +36,18 @@ export function deviceTables(kit: Kit, { projects }: ProjectTables) {
     ],
   );
 
-  return { devices };
+  /** The newest change of each device, deleted ones too: see domain/steps/device-changes.ts. */
+  const deviceChanges = table(
+    'device_changes',
+    {
+      deviceId: text().primaryKey(),
+      projectId: text(),
+      number: long().notNull(),
+      /** As it was then. */
+      isOnline: bool().notNull(),
+    },
+    (t) => [index('device_changes_number').on(t.number)],
+  );
+
+  return { devices, deviceChanges };
 }

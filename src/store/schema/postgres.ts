@@ -8,6 +8,7 @@ export const {
   meta,
   projects,
   devices,
+  deviceChanges,
   jobs,
   applications,
   experiments,

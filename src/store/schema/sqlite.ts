@@ -7,6 +7,7 @@ export const {
   meta,
   projects,
   devices,
+  deviceChanges,
   jobs,
   applications,
   experiments,

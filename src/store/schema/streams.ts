@@ -216,3 +216,5 @@ export function streamTables(kit: Kit, { jobs }: JobTables) {
 
 /** The `streams` row that belongs to no job: the feed across all of them. */
 export const feedOfAllJobs = '';
+/** The `streams` row that counts the changes of devices. */
+export const deviceChanges = 'devices';

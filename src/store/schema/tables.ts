@@ -29,6 +29,7 @@ export function defineTables(kit: Kit) {
 type Row<T extends keyof Tables> = Tables[T]['$inferSelect'];
 export type ProjectRow = Row<'projects'>;
 export type DeviceRow = Row<'devices'>;
+export type DeviceChangeRow = Row<'deviceChanges'>;
 export type JobRow = Row<'jobs'>;
 export type JobItemRow = Row<'jobItems'>;
 export type QueueRow = Row<'queues'>;
