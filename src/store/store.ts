@@ -66,6 +66,11 @@ export interface Dialect {
    * Z in lower case.
    */
   contains(column: SQLWrapper, part: SQLWrapper): SQL;
+  /**
+   * The column in a condition that no index is to be used for. SQLite knows nothing of how many
+   * rows have a value: it would read half a table by the index of a column that filters nothing.
+   */
+  unindexed(column: SQLWrapper): SQL;
   /** How many bytes a column of JSON has. */
   bytes(column: SQLWrapper): SQL;
   /** The text of a column of JSON, not parsed. */

@@ -74,6 +74,10 @@ export function idsTerm(ids: readonly string[]): Term {
   };
 }
 
+/** The shape of the condition that it is this job. */
+export const ONE_JOB = 'jobId';
+const jobTerm = (jobId: string): Term => ({ shape: ONE_JOB, values: { jobId }, condition: (t, $) => eq(t.jobs.id, $('jobId')) });
+
 /** The condition for both the filter and the scope. */
 export function jobCondition(filter: JobFilter, scope: JobScope): JobCondition {
   const { types, initiators } = filter;
@@ -95,7 +99,7 @@ export function jobCondition(filter: JobFilter, scope: JobScope): JobCondition {
   if (texts.some((text) => text?.includes('\0'))) return 'none';
   if (isForeign || statuses?.length === 0 || types?.length === 0 || initiators?.length === 0) return 'none';
   return [
-    maybeEqual('jobId', scope.jobId, (t) => t.jobs.id),
+    scope.jobId === null ? null : jobTerm(scope.jobId),
     maybeEqual('projectId', filter.projectId ?? scope.projectId, (t) => t.jobs.projectId),
     maybeEqual('experimentId', filter.experimentId, (t) => t.jobs.experimentId),
     maybeEqual('applicationId', filter.applicationId, (t) => t.jobs.applicationId),
@@ -114,19 +118,23 @@ export function jobCondition(filter: JobFilter, scope: JobScope): JobCondition {
   ].filter((term) => term !== null);
 }
 
-export const equalTerm = (name: string, value: string, column: (t: Tables) => AnySQLiteColumn): Term => ({
-  shape: name,
-  values: { [name]: value },
-  condition: (t, $) => eq(column(t), $(name)),
-});
+export const statusTerm = (status: string): Term => equalTerm('status', status, (t) => t.jobs.status);
+export const isOfStatus = ({ shape }: Term): boolean => shape === 'status' || shape === 'statuses';
+
+export function equalTerm(name: string, value: string, column: (t: Tables) => AnySQLiteColumn): Term {
+  const values = { [name]: value };
+  return {
+    shape: name,
+    values,
+    condition: (t, $, { unindexed }) => eq(unindexed(column(t)), $(name)),
+    indexed: { shape: `${name} indexed`, values, condition: (t, $) => eq(column(t), $(name)) },
+  };
+}
 
 const maybeEqual = (name: string, value: Optional<string>, column: (t: Tables) => AnySQLiteColumn): Term | null =>
   value == null ? null : equalTerm(name, value, column);
 
-/**
- * One word becomes an equality, which an index can serve in the list's order. Several become a
- * list, padded to a fixed size by repeating the last word.
- */
+/** Several words become a list, padded to a fixed size by repeating the last one. */
 function wordsTerm(
   name: string,
   words: Optional<readonly string[]>,
@@ -135,14 +143,16 @@ function wordsTerm(
 ): Term | null {
   if (words == null) return null;
   const distinct = [...new Set(words)];
+  if (distinct.length === known.length) return null;
   if (distinct.length === 1) return maybeEqual(name, distinct[0], column);
   const names = known.map((_, i) => name + i);
   return {
     shape: `${name}s`,
     values: Object.fromEntries(names.map((key, i) => [key, distinct[Math.min(i, distinct.length - 1)]])),
-    condition: (t, $) =>
+    oneOf: distinct.map((word) => equalTerm(name, word, column)),
+    condition: (t, $, { unindexed }) =>
       inArray(
-        column(t),
+        unindexed(column(t)),
         names.map((key) => $(key)),
       ),
   };
@@ -152,7 +162,6 @@ function containsTerm(part: Optional<string>): Term | null {
   if (part == null || part === '') return null;
   return {
     shape: 'nameContains',
-    walks: true,
     values: { nameContains: foldAscii(part) },
     condition: (t, $, dialect): SQL => dialect.contains(t.jobs.name, $('nameContains')),
   };
@@ -163,7 +172,6 @@ function labelTerm({ key, value = null, isAbsent }: LabelFilter, i: number): Ter
   return {
     shape: `label${i} ${value === null ? '' : 'value'} ${isAbsent ? 'absent' : ''}`,
     values: { [`key${i}`]: key, ...(value === null ? {} : { [`value${i}`]: value }) },
-    walks: true,
     condition(t, $) {
       const { key, value: valueColumn } = t.jobLabels;
       const has = hasLabel(t, and(eq(key, $(`key${i}`)), value === null ? undefined : eq(valueColumn, $(`value${i}`))));
@@ -181,7 +189,6 @@ function metricTerm(name: Optional<string>): Term | null {
   return {
     shape: 'hasMetric',
     values: { hasMetric: name },
-    walks: true,
     condition: ({ latestMetrics: latest, jobs }, $) =>
       exists(sql`(select 1 from ${latest} where ${and(eq(latest.jobId, jobs.id), eq(latest.name, $('hasMetric')))})`),
   };
@@ -192,12 +199,13 @@ function searchTerm(word: string, i: number): Term {
   return {
     shape: name,
     values: { [name]: word },
-    walks: true,
     condition(t, $, { contains }) {
       const { jobs, jobLabels } = t;
-      const columns = [jobs.name, jobs.id, jobs.description, jobs.owner];
+      // No word contains a space.
+      const texts = sql`${jobs.name} || ' ' || ${jobs.id} || ' ' || ${jobs.owner} || ' ' || coalesce(${jobs.description}, '')`;
       const label = sql`${jobLabels.key} || '=' || ${jobLabels.value}`;
-      return or(...columns.map((column) => contains(column, sql`${$(name)}`)), hasLabel(t, contains(sql`(${label})`, sql`${$(name)}`)));
+      const isIn = (text: SQL) => contains(sql`(${text})`, sql`${$(name)}`);
+      return or(isIn(texts), hasLabel(t, isIn(label)));
     },
   };
 }

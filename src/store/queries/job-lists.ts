@@ -7,7 +7,7 @@ import { ALL_COLUMNS, type Choice, chooseColumns } from '../statements/choice.ts
 import { finiteKey, instantKey, type Key, numberKey, type Position, type Slice, textKey } from '../statements/keyset.ts';
 import { type AnyPlaceholder, boundTerm, runShaped, type Term } from '../statements/shapes.ts';
 import type { Preparable, Queries } from '../store.ts';
-import { idsTerm, type JobCondition, MOST_IDS } from './job-filter.ts';
+import { idsTerm, type JobCondition, MOST_IDS, ONE_JOB } from './job-filter.ts';
 import { type ShownJob, shownColumns } from './jobs.ts';
 
 export interface JobOrder {
@@ -80,12 +80,23 @@ export function jobPosition({ field }: JobOrder, job: ListedJob): Position {
   return key ? [valueIn(job) ?? NO_VALUE, job.id] : [job.id];
 }
 
+/**
+ * The conditions of equality that an index of jobs serves in the order of the list, with the most
+ * selective ones first.
+ */
+const SERVED: Partial<Record<JobOrder['field'], readonly (readonly string[])[]>> = {
+  CREATED_AT: [['deviceId'], ['experimentId'], ['name'], ['projectId', 'status'], ['status'], ['owner'], ['applicationId'], ['projectId']],
+  UPDATED_AT: [['projectId']],
+};
+
 /** A part of a list: the jobs that have a value of its order, or those that have none. */
 interface Part {
   readonly name: 'all' | 'valued' | 'without';
   /** Whether the jobs are joined with the metric of the order. */
   readonly isJoined: boolean;
-  readonly terms: readonly Term[];
+  /** The conditions of the part itself, which the index of its order serves, or does not. */
+  readonly terms: Conditions;
+  readonly served: readonly (readonly string[])[];
   keys(t: Tables): readonly Key[];
   /** The position of a job in a list of this part alone. */
   positionOf(job: ListedJob): Position;
@@ -99,13 +110,17 @@ function partsOf(order: JobOrder): readonly Part[] {
   const isJoined = field === 'METRIC';
   const keys = (t: Tables) => [...(key ? [key(t)] : []), textKey(isJoined ? t.latestMetrics.jobId : t.jobs.id)];
   const positionOf = (job: ListedJob) => jobPosition(order, job);
-  if (!hasValue) return [{ name: 'all', isJoined, terms: [], keys, positionOf, within: (position) => position }];
+  const none: Conditions = { direct: [], rest: [] };
+  if (!hasValue) {
+    return [{ name: 'all', isJoined, terms: none, served: SERVED[field] ?? [], keys, positionOf, within: (position) => position }];
+  }
   return [
     {
       name: 'valued',
       isJoined,
       // A join finds only those that have the metric.
-      terms: isJoined ? [] : [{ shape: 'valued', values: {}, condition: hasValue }],
+      terms: isJoined ? none : { direct: [{ shape: 'valued', values: {}, condition: hasValue }], rest: [] },
+      served: [],
       keys,
       positionOf,
       within: (position) => (position[0] === NO_VALUE ? null : position),
@@ -113,12 +128,46 @@ function partsOf(order: JobOrder): readonly Part[] {
     {
       name: 'without',
       isJoined: false,
-      terms: [{ shape: 'without', values: {}, walks: true, condition: (t, $) => not(hasValue(t, $)) }],
+      terms: { direct: [], rest: [{ shape: 'without', values: {}, condition: (t, $) => not(hasValue(t, $)) }] },
+      served: SERVED.CREATED_AT ?? [],
       keys: ({ jobs }) => [textKey(jobs.id)],
       positionOf: ({ id }) => [id],
       within: ([value, ...id]) => (value === NO_VALUE ? id : null),
     },
   ];
+}
+
+/** Conditions that an index serves in the order of a list, and those that rows are checked for. */
+interface Conditions {
+  readonly direct: readonly Term[];
+  readonly rest: readonly Term[];
+}
+
+function divide({ terms, served }: Pick<Part, 'terms' | 'served'>, where: readonly Term[]): Conditions {
+  const has = (name: string) => where.some(({ shape }) => shape === name);
+  const names = served.find((combination) => combination.every(has)) ?? [];
+  const [direct, rest] = [[...terms.direct], [...terms.rest]];
+  for (const term of where) {
+    if (term.indexed && names.includes(term.shape)) direct.push(term.indexed);
+    else rest.push(term);
+  }
+  return { direct, rest };
+}
+
+/** Whether one job at most can match, so that there is nothing to walk. */
+const isOfOneJob = (where: readonly Term[]): boolean => where.some(({ shape }) => shape === ONE_JOB);
+
+/**
+ * Conditions of which exactly one holds where all of these do, each of which an index serves in the
+ * order of creation. Null: there are none.
+ */
+export function alternatives(where: readonly Term[]): readonly (readonly Term[])[] | null {
+  const of = { terms: { direct: [], rest: [] }, served: SERVED.CREATED_AT ?? [] };
+  for (const term of where) {
+    const all = term.oneOf?.map((one) => [...where.filter((other) => other !== term), one]);
+    if (all?.every((terms) => divide(of, terms).rest.length === 0)) return all;
+  }
+  return null;
 }
 
 /**
@@ -168,9 +217,18 @@ interface PartOf extends Reading {
 
 /** Reads a slice of a part. If a condition has no index, the part is walked step by step. */
 async function readPart(of: PartOf, slice: Slice): Promise<readonly ListedJob[]> {
-  const terms = [...of.part.terms, ...of.where];
-  if (!terms.some(({ walks }) => walks)) return select(of, terms, slice);
-  const direct = terms.filter(({ walks }) => !walks);
+  const { direct, rest: checked } = divide(of.part, of.where);
+  const terms = [...direct, ...checked];
+  if (checked.length === 0 || isOfOneJob(of.where)) return select(of, terms, slice);
+  const all = of.order.field === 'CREATED_AT' ? alternatives(of.where) : null;
+  if (all) {
+    const lists = await Promise.all(all.map((where) => select(of, divide(of.part, where).direct, slice)));
+    const sign = (of.order.direction === 'ASC') === slice.isBackward ? -1 : 1;
+    return lists
+      .flat()
+      .sort((a, b) => (a.id < b.id ? -sign : sign))
+      .slice(0, slice.limit);
+  }
   const found: ListedJob[] = [];
   for (let from = slice.isBackward ? slice.before : slice.after; ; ) {
     of.signal?.throwIfAborted();
@@ -266,14 +324,16 @@ export async function* inSteps(
   const [part] = partsOf(order);
   if (!part) return;
   const of: PartOf = { queries, order, part, where, choice: POSITION_ONLY };
-  const direct = where.filter(({ walks }) => !walks);
+  const { direct, rest } = divide(part, where);
+  const terms = [...direct, ...rest];
+  if (isOfOneJob(where)) return yield terms;
   for (let after: Position | null = null; ; await turn()) {
     signal?.throwIfAborted();
     const [last]: readonly ListedJob[] = await select(of, direct, { after, before: null, isBackward: false, limit: 1 }, step - 1);
     const end: Position | null = last ? part.positionOf(last) : null;
     const list = listOf(of);
     yield [
-      ...where,
+      ...terms,
       ...boundTerm({ name: 'after', side: 'after' }, after, list),
       ...boundTerm({ name: 'end', side: 'before', isIncluded: true }, end, list),
     ];

@@ -319,6 +319,7 @@ const dialect: Dialect = {
   lock: (query) => query,
   takesTurn: () => sql<boolean>`1`,
   contains: (column, part) => sql`instr(lower(${column}), ${part}) > 0`,
+  unindexed: (column) => sql`+${column}`,
   bytes: (column) => sql`octet_length(${column})`,
   text: (column) => sql`${column}`,
 };

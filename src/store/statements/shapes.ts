@@ -24,8 +24,10 @@ export type AnyPlaceholder = Placeholder<Record<string, unknown>>;
 export interface Term {
   readonly shape: string;
   readonly values: Values;
-  /** No index serves it: many rows may be read to find one that meets it. */
-  readonly walks?: boolean;
+  /** The same condition, written so that an index can serve it. */
+  readonly indexed?: Term;
+  /** Conditions of which exactly one holds where this one does. */
+  readonly oneOf?: readonly Term[];
   condition(t: Tables, $: AnyPlaceholder, dialect: Dialect): SQL | undefined;
 }
 
@@ -38,7 +40,7 @@ export interface Shaped<R> {
   readonly terms: readonly Term[];
   /** Values besides those of the terms. */
   readonly values?: Values;
-  build(db: Database, t: Tables, where: SQL | undefined, $: AnyPlaceholder): Preparable<R>;
+  build(db: Database, t: Tables, where: SQL | undefined, $: AnyPlaceholder, dialect: Dialect): Preparable<R>;
 }
 
 const statements = new Map<string, Statement<Record<string, unknown>, unknown>>();
@@ -48,7 +50,7 @@ export async function runShaped<R>(queries: Queries, { name, variant = '', terms
   const all: Record<string, unknown> = { ...values };
   for (const term of terms) Object.assign(all, term.values);
   const buildAll = (db: Database, t: Tables, $: AnyPlaceholder, dialect: Dialect) =>
-    build(db, t, and(...terms.map((term) => term.condition(t, $, dialect))), $);
+    build(db, t, and(...terms.map((term) => term.condition(t, $, dialect))), $, dialect);
 
   let query = statements.get(shape);
   if (!query && statements.size < MOST_SHAPES) {
