@@ -10,10 +10,13 @@ import { feedTopic } from '../store/store.ts';
 import { type Pulled, pull } from './pull.ts';
 import { type Shared, watch } from './shared-reads.ts';
 
-/** Jobs are counted at most a few times a second. */
+/** A subscriber is told at most a few times a second. */
 const SHORTEST_PAUSE_MS = 300;
-/** The pause after a count, as a multiple of its time: a tenth of the time is for counting. */
-const PAUSE = 9;
+/**
+ * The pause after a count, as a multiple of its time: a fifth of the time is for counting again,
+ * however many different counts are watched.
+ */
+const PAUSE = 4;
 
 /** How many jobs have a value, the most frequent value first. */
 export type Counts = readonly (readonly [key: string, count: number])[];
@@ -29,6 +32,8 @@ export function jobCountChanges(
   const scope = scopeOf(principal);
   const where = jobCondition(filter, scope);
   const name = `job counts ${JSON.stringify([filter, counted, scope])}`;
+  const count = async () => ranked(await countJobsBy(store.read, where, counted));
+  const turns = turnsOf(wakeups, clock);
   let shared: Shared | undefined;
   let told: string | null = null;
   let notBefore = Number.NEGATIVE_INFINITY;
@@ -36,11 +41,9 @@ export function jobCountChanges(
     topics: [feedTopic],
     async look() {
       await reach(clock, notBefore);
-      const count = async () => ranked(await countJobsBy(store.read, where, counted));
-      const startedAt = clock.elapsed();
-      const counts = await (shared?.read('', count) ?? count());
-      const took = clock.elapsed() - startedAt;
-      notBefore = clock.elapsed() + Math.max(SHORTEST_PAUSE_MS, PAUSE * took);
+      // Only who has counts already waits for a turn.
+      const counts = await (told === null ? (shared?.read('', count) ?? count()) : turns.take(name, count));
+      notBefore = clock.elapsed() + SHORTEST_PAUSE_MS;
       const now = JSON.stringify(counts);
       if (now === told) return null;
       told = now;
@@ -57,6 +60,47 @@ export function jobCountChanges(
 /** The most frequent first. */
 export const ranked = (counts: ReadonlyMap<string, number>): Counts =>
   [...counts].sort(([a, most], [b, more]) => more - most || (a < b ? -1 : 1));
+
+/** Counts one after another, with pauses. */
+class Turns {
+  readonly #clock: Clock;
+  /** Counts that have not begun, by name. They see all that was committed before they begin. */
+  readonly #waiting = new Map<string, Promise<Counts>>();
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Subscribers that wait for the same count get one. */
+  take(name: string, count: () => Promise<Counts>): Promise<Counts> {
+    const known = this.#waiting.get(name);
+    if (known) return known;
+    const turn = this.#last.then(() => this.#run(name, count));
+    const counts = turn.then(({ counts }) => counts);
+    this.#waiting.set(name, counts);
+    this.#last = turn.then(
+      ({ took }) => reach(this.#clock, this.#clock.elapsed() + PAUSE * took),
+      () => {},
+    );
+    return counts;
+  }
+
+  async #run(name: string, count: () => Promise<Counts>) {
+    this.#waiting.delete(name);
+    const startedAt = this.#clock.elapsed();
+    return { counts: await count(), took: this.#clock.elapsed() - startedAt };
+  }
+}
+
+const allTurns = new WeakMap<Waker, Turns>();
+
+/** Those of a gateway. */
+function turnsOf(wakeups: Waker, clock: Clock): Turns {
+  const turns = allTurns.get(wakeups) ?? new Turns(clock);
+  allTurns.set(wakeups, turns);
+  return turns;
+}
 
 function reach(clock: Clock, moment: number): Promise<void> {
   const wait = moment - clock.elapsed();
