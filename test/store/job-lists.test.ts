@@ -71,6 +71,7 @@ describeOnEachStore('Many jobs', (open) => {
       { statuses: ['RUNNING', 'FAILED'], types: ['TRAINING'] },
       ({ status, type }) => status !== 'SUCCEEDED' && status !== 'QUEUED' && type === 'TRAINING',
     ],
+    ['an owner of few', { owner: 'user:rare' }, ({ owner }) => owner === 'user:rare'],
     ['a time', { createdBefore: new Date(start + 1_500_000) }, ({ createdAt }) => createdAt.getTime() < start + 1_500_000],
   ];
   const keys: [JobOrder['field'], (job: JobRow) => number | null][] = [

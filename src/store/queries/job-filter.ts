@@ -119,7 +119,7 @@ export function jobCondition(filter: JobFilter, scope: JobScope): JobCondition {
 }
 
 export const statusTerm = (status: string): Term => equalTerm('status', status, (t) => t.jobs.status);
-export const isOfStatus = ({ shape }: Term): boolean => shape === 'status' || shape === 'statuses';
+export const isOfStatus = ({ shape }: Term): boolean => shape === 'status' || shape === 'any status';
 
 export function equalTerm(name: string, value: string, column: (t: Tables) => AnySQLiteColumn): Term {
   const values = { [name]: value };
@@ -147,7 +147,7 @@ function wordsTerm(
   if (distinct.length === 1) return maybeEqual(name, distinct[0], column);
   const names = known.map((_, i) => name + i);
   return {
-    shape: `${name}s`,
+    shape: `any ${name}`,
     values: Object.fromEntries(names.map((key, i) => [key, distinct[Math.min(i, distinct.length - 1)]])),
     oneOf: distinct.map((word) => equalTerm(name, word, column)),
     condition: (t, $, { unindexed }) =>

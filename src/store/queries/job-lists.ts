@@ -175,6 +175,8 @@ export function alternatives(where: readonly Term[]): readonly (readonly Term[])
  * its turn.
  */
 const STEP = 1_000;
+/** Jobs sorted at once: as many milliseconds. */
+const MOST_SORTED = 3_000;
 
 /** What a list is read with. */
 export interface Reading {
@@ -229,6 +231,8 @@ async function readPart(of: PartOf, slice: Slice): Promise<readonly ListedJob[]>
       .sort((a, b) => (a.id < b.id ? -sign : sign))
       .slice(0, slice.limit);
   }
+  const few = await fewOf(of);
+  if (few) return select(of, [...of.part.terms.direct, ...of.part.terms.rest, ...few.direct, ...few.rest], slice);
   const found: ListedJob[] = [];
   for (let from = slice.isBackward ? slice.before : slice.after; ; ) {
     of.signal?.throwIfAborted();
@@ -243,6 +247,22 @@ async function readPart(of: PartOf, slice: Slice): Promise<readonly ListedJob[]>
     await turn();
   }
 }
+
+/**
+ * The conditions of a list in another order than creation's, if few jobs meet those that an index
+ * serves: they are read by it and sorted. Null: there may be many.
+ */
+async function fewOf({ queries, part, where }: PartOf): Promise<Conditions | null> {
+  const [byCreation] = partsOf(OLDEST_FIRST);
+  if (!byCreation || part.served === byCreation.served) return null;
+  const conditions = divide(byCreation, where);
+  if (conditions.direct.length === 0) return null;
+  const of: PartOf = { queries, order: OLDEST_FIRST, part: byCreation, where, choice: POSITION_ONLY };
+  const [more] = await select(of, conditions.direct, { after: null, before: null, isBackward: false, limit: 1 }, MOST_SORTED);
+  return more ? null : conditions;
+}
+const OLDEST_FIRST: JobOrder = { field: 'CREATED_AT', direction: 'ASC' };
+
 export const POSITION_ONLY = chooseColumns(['id']);
 
 const listOf = ({ queries: { t }, order: { field, direction }, part }: PartOf) => ({
@@ -320,7 +340,7 @@ export async function* inSteps(
   where: readonly Term[],
   { signal, step = STEP }: Pick<Reading, 'signal'> & { readonly step?: number } = {},
 ): AsyncGenerator<readonly Term[]> {
-  const order: JobOrder = { field: 'CREATED_AT', direction: 'ASC' };
+  const order = OLDEST_FIRST;
   const [part] = partsOf(order);
   if (!part) return;
   const of: PartOf = { queries, order, part, where, choice: POSITION_ONLY };
