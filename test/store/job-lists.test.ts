@@ -2,7 +2,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { countJobs, countJobsBy } from '../../src/store/queries/job-counts.ts';
 import { type JobFilter, jobCondition } from '../../src/store/queries/job-filter.ts';
-import { type JobOrder, jobPosition, type ListedJob, listJobs } from '../../src/store/queries/job-lists.ts';
+import { listJobs } from '../../src/store/queries/job-lists.ts';
+import { type JobOrder, jobPosition, type ListedJob } from '../../src/store/queries/job-orders.ts';
 import type { JobRow } from '../../src/store/schema/tables.ts';
 import type { Position } from '../../src/store/statements/keyset.ts';
 import type { Store } from '../../src/store/store.ts';

@@ -7,7 +7,8 @@ import type { Tables } from '../schema/tables.ts';
 import { runShaped, type Term } from '../statements/shapes.ts';
 import type { Queries } from '../store.ts';
 import { equalTerm, isOfStatus, type JobCondition, statusTerm } from './job-filter.ts';
-import { alternatives, inSteps, type Reading } from './job-lists.ts';
+import { inSteps, type Reading } from './job-lists.ts';
+import { alternatives } from './job-orders.ts';
 
 /** Jobs counted in one step: some milliseconds of SQLite. */
 const STEP = 5_000;
