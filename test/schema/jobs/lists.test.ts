@@ -134,7 +134,7 @@ describeOnEachStore('a list of jobs', (open) => {
         () => ({ search: 'rare=100%' }),
         (job) => job.labels.some(({ key }) => key === 'Rare'),
       ],
-      'with a word in which a pattern of LIKE would match more': [() => ({ search: 'R_SC' }), (job) => job.name === 'under_score'],
+      'with a word that is no pattern of LIKE': [() => ({ search: 'R_SC' }), (job) => job.name === 'under_score'],
       'with no word that a pattern of LIKE would match': [() => ({ search: 'n_er' }), () => false],
       'with a backslash in a word, of which there are none': [() => ({ search: '\\' }), () => false],
       'with a word beyond ASCII, as it is': [() => ({ search: 'Évaluer' }), (job) => job.name.startsWith('É')],
@@ -266,23 +266,6 @@ describeOnEachStore('a list of jobs', (open) => {
     expect(idsOf(await list({ orderBy: { ...orderBy, direction: 'DESC' } }))).toEqual(expected.toReversed());
   });
 
-  test.each([
-    [{ filter: { search: ' ' } }, 'filter.search must not be empty.'],
-    [{ filter: { search: 'a b c d e f g h i j k' } }, 'filter.search: at most 10 words.'],
-    [{ filter: { hasMetric: '' } }, 'filter.hasMetric must not be empty.'],
-    [
-      { filter: { labelFilters: [{ key: 'a' }, { key: 'a', value: 'b', isAbsent: true }] } },
-      'filter.labelFilters[1]: give value or isAbsent, not both.',
-    ],
-    [{ filter: { labelFilters: Array(21).fill({ key: 'a' }) } }, 'filter.labelFilters: at most 20 entries.'],
-    [{ filter: { search: '\n\t' } }, 'filter.search must not be empty.'],
-    [{ orderBy: { field: 'METRIC', direction: 'ASC' } }, 'orderBy.metric is needed with METRIC.'],
-    [{ orderBy: { field: 'METRIC', direction: 'ASC', metric: '' } }, 'orderBy.metric must not be empty.'],
-    [{ orderBy: { field: 'NAME', direction: 'ASC', metric: 'loss' } }, 'orderBy.metric is for METRIC alone.'],
-  ])('refuses %j and names the field', async (variables, message) => {
-    await expect(list(variables)).rejects.toThrow(`BAD_REQUEST: ${message}`);
-  });
-
   test('is right for more variants than are kept prepared', async () => {
     const random = seedRandom('shapes');
     const maybe = () => pickNumber(random, 2) === 0;
@@ -329,12 +312,6 @@ describeOnEachStore('a list of jobs', (open) => {
     expect(await ofJob('{ jobs { nodes { id } totalCount } }')).toEqual({ jobs: { nodes: [{ id: job.id }], totalCount: 1 } });
     expect(await ofJob('query ($id: ID!) { job(id: $id) { id } }', { id: jobs[1]?.id })).toEqual({ job: null });
     await cancelJob(seed.domain, admin, { jobId: job.id, cancelTimeoutSeconds: 0 });
-  });
-
-  test('by device is refused to a key that may not see devices', async () => {
-    const { token } = await seed.createJob(1, { projectId: projects[1] ?? '', labels: [] });
-    const ofJob = askAs(seed.domain, await seed.principalOf(token));
-    await expect(ofJob('{ jobs(filter: { deviceId: "dev_x" }) { totalCount } }')).rejects.toThrow('FORBIDDEN');
   });
 
   test('refuses cursors of another order, and cursors with values that no database can store', async () => {
