@@ -4,6 +4,15 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+/** Whether a key is valid. */
+export type ApiKeyState =
+  /** It expired, either at its own expiry or at the end of the overlap after a rotation. */
+  | 'EXPIRED'
+  /** It is valid now. */
+  | 'LIVE'
+  /** It was revoked, or it was for a job that has ended. */
+  | 'REVOKED';
+
 /** How one attempt at a step ended. */
 export type AttemptOutcome =
   /** The job was cancelled. */
@@ -20,6 +29,72 @@ export type AttemptOutcome =
   | 'RUNNING'
   /** The device completed the step. */
   | 'SUCCEEDED';
+
+/** An action that the audit trail records. */
+export type AuditAction =
+  /** An application was changed. */
+  | 'APPLICATION_CHANGED'
+  /** An application was created. */
+  | 'APPLICATION_CREATED'
+  /** An application was deleted. */
+  | 'APPLICATION_DELETED'
+  /** A device was changed, or registered again with a different description. */
+  | 'DEVICE_CHANGED'
+  /** A device and its keys were deleted. */
+  | 'DEVICE_DELETED'
+  /** A device was registered for the first time. */
+  | 'DEVICE_REGISTERED'
+  /** A single file was deleted. */
+  | 'FRAGMENT_DELETED'
+  /** A job was deleted with its files and events. */
+  | 'JOB_DELETED'
+  /** The name or expiry of a key was changed. */
+  | 'KEY_CHANGED'
+  /** A key was created. The key that every new job gets is not recorded here: its JOB_CREATED event covers it. */
+  | 'KEY_CREATED'
+  /** A key was revoked. Keys that end with their job are not recorded. */
+  | 'KEY_REVOKED'
+  /** A key was replaced. `changes` names the new key and the time when the old one expires. */
+  | 'KEY_ROTATED'
+  /** The name, repository or pipeline of a project was changed. */
+  | 'PROJECT_CHANGED'
+  /** A project was created. */
+  | 'PROJECT_CREATED'
+  /** A project was deleted with everything that it owned. Its jobs, files, devices and keys get no entries of their own. */
+  | 'PROJECT_DELETED';
+
+/** Selects entries that meet every given condition. */
+export type AuditFilter = {
+  /** Only entries with one of these actions. */
+  readonly actions?: ReadonlyArray<AuditAction> | null | undefined;
+  /** Only actions of this actor, by full name: `user:alice`. */
+  readonly actor?: string | null | undefined;
+  /** Only entries about objects of this project. It may be deleted. */
+  readonly projectId?: string | null | undefined;
+  /** Only actions at or after this time. */
+  readonly since?: string | null | undefined;
+  /** Only entries about this object: `key_…`, `dev_…`, `proj_…`. It may be deleted. */
+  readonly subjectId?: string | null | undefined;
+  /** Only entries about objects of these types. */
+  readonly subjectTypes?: ReadonlyArray<AuditSubjectType> | null | undefined;
+  /** Only actions before this time. */
+  readonly until?: string | null | undefined;
+};
+
+/** The type of object that an audit entry is about. */
+export type AuditSubjectType =
+  /** A key. */
+  | 'API_KEY'
+  /** An application. */
+  | 'APPLICATION'
+  /** A device. */
+  | 'DEVICE'
+  /** A file. */
+  | 'FRAGMENT'
+  /** A job. */
+  | 'JOB'
+  /** A project. */
+  | 'PROJECT';
 
 /** The job to cancel, and how long to wait for its devices. */
 export type CancelJobInput = {
@@ -153,6 +228,27 @@ export type CreateProjectInput = {
   /** The steps of the jobs that triggerJob creates. Default: one step named Bootstrap. */
   readonly pipeline?: ReadonlyArray<StepInput> | null | undefined;
 };
+
+/** The device to delete. */
+export type DeleteDeviceInput = {
+  /** Its id. */
+  readonly deviceId: string;
+};
+
+/** What a device can run. */
+export type DeviceCapabilitiesInput = {
+  /** How it can run steps that have a command or an image. An empty list: it runs no such steps. */
+  readonly runs?: ReadonlyArray<RunKind>;
+  /** The names of the steps that it implements itself, which have neither a command nor an image: at most 1,000. In federated rounds these are `Train` and `Aggregate`. */
+  readonly stepNames?: ReadonlyArray<string>;
+};
+
+/** The role of a device. */
+export type DeviceKind =
+  /** A machine that takes part in federated rounds with its own data. */
+  | 'EDGE'
+  /** A machine that claims any queued steps it can run. */
+  | 'WORKER';
 
 /** How the devices of a round are selected. */
 export type DeviceSelectionStrategy =
@@ -426,6 +522,19 @@ export type OrderDirection =
   /** Descending: the latest or highest first. */
   | 'DESC';
 
+/** The progress of a device in a round. */
+export type ParticipantStatus =
+  /** It submitted no model: it failed, disappeared, or was no longer needed. */
+  | 'DROPPED'
+  /** The device was selected and has not claimed its step. */
+  | 'INVITED'
+  /** Its model arrived after the quorum was reached or the job had succeeded. The model is kept, but is not part of the aggregate. */
+  | 'LATE'
+  /** Its model arrived in time. */
+  | 'SUBMITTED'
+  /** The device has claimed its step. */
+  | 'TRAINING';
+
 /** Who uses a key. */
 export type PrincipalKind =
   /** One device. It claims steps and reports on them. */
@@ -436,6 +545,26 @@ export type PrincipalKind =
   | 'USER'
   /** A browser or the holder of a shared link. It reads one job and its streams, and nothing else. */
   | 'WATCH';
+
+/** The device's description of itself. */
+export type RegisterDeviceInput = {
+  /** What it can run. Default: not stated, so it may be offered any step. */
+  readonly capabilities?: DeviceCapabilitiesInput | null | undefined;
+  /** The role that it has. */
+  readonly kind?: DeviceKind;
+  /** The labels that steps can require with requiredLabels. */
+  readonly labels?: ReadonlyArray<LabelInput> | null | undefined;
+  /** Its name: at most 200 characters, unique within the project. */
+  readonly name: string;
+  /** The only project that it serves. Default: the project of the key, or all projects for a key of all projects. */
+  readonly projectId?: string | null | undefined;
+  /** What it has. */
+  readonly resources?: ResourcesInput | null | undefined;
+  /** Return a new key even if the device exists: its current keys expire an hour later. Has no effect for a device that registers with its own key. Such a device calls rotateApiKey. */
+  readonly rotateKey?: boolean;
+  /** How many steps it can run at once. */
+  readonly slots?: number;
+};
 
 /** The resources that a step needs or a device has. For a step, a field that is left out is no requirement. */
 export type ResourcesInput = {
@@ -459,6 +588,12 @@ export type RetryJobInput = {
   readonly jobId: string;
 };
 
+/** The key to revoke. */
+export type RevokeApiKeyInput = {
+  /** Its id, `key_…`. Not its secret. */
+  readonly apiKeyId: string;
+};
+
 /** What a USER key may do, in its project or in all projects. */
 export type Role =
   /** May do everything, including managing keys and projects. */
@@ -467,6 +602,16 @@ export type Role =
   | 'EDITOR'
   /** May read. */
   | 'VIEWER';
+
+/** The key to rotate. */
+export type RotateApiKeyInput = {
+  /** Its id, `key_…`. Not its secret. */
+  readonly apiKeyId: string;
+  /** The number of seconds from now until the new key expires. Default: it expires when the old key would have, so that a key cannot extend its own life. A key that rotates itself cannot set this. */
+  readonly expiresInSeconds?: number | null | undefined;
+  /** How many seconds both keys are valid. 0: the old key ends at once. At most 30 days, unless the gateway is configured otherwise. */
+  readonly overlapSeconds?: number | null | undefined;
+};
 
 /** The status of a round. SUCCEEDED, FAILED and CANCELLED are final. */
 export type RoundStatus =
@@ -480,6 +625,13 @@ export type RoundStatus =
   | 'SUCCEEDED'
   /** Its devices are training. Fewer models have arrived than the quorum. */
   | 'TRAINING';
+
+/** How a device runs the command of a step. */
+export type RunKind =
+  /** In a container. The step has an image, or says how to build one. */
+  | 'CONTAINER'
+  /** As a process on the device. The step has a command and no image. */
+  | 'PROCESS';
 
 /** One setting and its dot path, as a command-line flag would set it. */
 export type SettingOverrideInput = {
@@ -600,6 +752,26 @@ export type TerminationCriterionInput =
   |  { readonly maxDurationSeconds?: never; readonly maxRounds?: never;   /** It holds when a metric of a finished round passes a threshold. */
   readonly metric: MetricCriterionInput; };
 
+/** The changes. A field that is left out or null stays unchanged. */
+export type UpdateDeviceInput = {
+  /** Replaces its capabilities. */
+  readonly capabilities?: DeviceCapabilitiesInput | null | undefined;
+  /** The device to change. */
+  readonly deviceId: string;
+  /** True stops it from claiming steps. False lets it claim again. */
+  readonly isDraining?: boolean | null | undefined;
+  /** True marks it OFFLINE at once, until it is heard from again. Otherwise it becomes OFFLINE only after the heartbeat interval. */
+  readonly isLeaving?: boolean | null | undefined;
+  /** Replaces all its labels. */
+  readonly labels?: ReadonlyArray<LabelInput> | null | undefined;
+  /** Its new name. */
+  readonly name?: string | null | undefined;
+  /** Replaces its resources. */
+  readonly resources?: ResourcesInput | null | undefined;
+  /** How many steps it can run at once. */
+  readonly slots?: number | null | undefined;
+};
+
 /** Storage to mount into the container. */
 export type VolumeInput = {
   /** The path inside the container. */
@@ -609,6 +781,156 @@ export type VolumeInput = {
   /** What to mount: a path or a URL that the device understands. */
   readonly storage: string;
 };
+
+export type ApplicationTableQueryVariables = Exact<{
+  after?: string | null | undefined;
+}>;
+
+
+export type ApplicationTableQuery = { readonly applications: { readonly totalCount: number, readonly nodes: ReadonlyArray<{ readonly id: string, readonly name: string, readonly description: string | null, readonly updatedAt: string, readonly supportsContinualTraining: boolean, readonly settingsSchema: Record<string, unknown> | null, readonly itemDefinitions: ReadonlyArray<{ readonly name: string }> }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
+
+export type ApplicationPageQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type ApplicationPageQuery = { readonly application: { readonly id: string, readonly name: string, readonly description: string | null, readonly createdAt: string, readonly updatedAt: string, readonly supportsContinualTraining: boolean, readonly settingsSchema: Record<string, unknown> | null, readonly itemDefinitions: ReadonlyArray<{ readonly name: string, readonly label: string | null, readonly description: string | null, readonly valueType: ItemValueType, readonly defaultValue: string | null, readonly isRequired: boolean, readonly options: ReadonlyArray<string> }>, readonly container: { readonly image: string | null, readonly entrypoint: string | null, readonly command: string | null } | null } | null };
+
+export type StartVersionsQueryVariables = Exact<{
+  projectId: string;
+}>;
+
+
+export type StartVersionsQuery = { readonly models: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly name: string, readonly versions: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly number: number }> } }> } };
+
+export type CreateJobFromFormMutationVariables = Exact<{
+  input: CreateJobInput;
+}>;
+
+
+export type CreateJobFromFormMutation = { readonly createJob:
+    | { readonly __typename: 'CreateJobPayload', readonly job: { readonly id: string } }
+    | { readonly __typename: 'IdempotencyConflictError', readonly code: ErrorCode, readonly message: string }
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
+   };
+
+export type DeviceRowFieldsFragment = { readonly id: string, readonly name: string, readonly status: DeviceStatus, readonly kind: DeviceKind, readonly slots: number, readonly lastSeenAt: string | null, readonly labels: ReadonlyArray<{ readonly key: string, readonly value: string }>, readonly project: { readonly id: string, readonly name: string } | null, readonly runningAttempts: ReadonlyArray<{ readonly number: number, readonly claimedAt: string, readonly step: { readonly id: string, readonly number: number, readonly name: string, readonly job: { readonly id: string, readonly name: string } } }> };
+
+export type HeldAttemptFieldsFragment = { readonly number: number, readonly claimedAt: string, readonly step: { readonly id: string, readonly number: number, readonly name: string, readonly job: { readonly id: string, readonly name: string } } };
+
+export type DeviceTableQueryVariables = Exact<{
+  after?: string | null | undefined;
+}>;
+
+
+export type DeviceTableQuery = { readonly devices: { readonly totalCount: number, readonly nodes: ReadonlyArray<{ readonly id: string, readonly name: string, readonly status: DeviceStatus, readonly kind: DeviceKind, readonly slots: number, readonly lastSeenAt: string | null, readonly labels: ReadonlyArray<{ readonly key: string, readonly value: string }>, readonly project: { readonly id: string, readonly name: string } | null, readonly runningAttempts: ReadonlyArray<{ readonly number: number, readonly claimedAt: string, readonly step: { readonly id: string, readonly number: number, readonly name: string, readonly job: { readonly id: string, readonly name: string } } }> }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
+
+export type DevicePageQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type DevicePageQuery = { readonly device: { readonly createdAt: string, readonly updatedAt: string, readonly id: string, readonly name: string, readonly status: DeviceStatus, readonly kind: DeviceKind, readonly slots: number, readonly lastSeenAt: string | null, readonly resources: { readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly memoryMb: number | null, readonly shm: boolean }, readonly capabilities: { readonly runs: ReadonlyArray<RunKind>, readonly stepNames: ReadonlyArray<string> } | null, readonly labels: ReadonlyArray<{ readonly key: string, readonly value: string }>, readonly project: { readonly id: string, readonly name: string } | null, readonly runningAttempts: ReadonlyArray<{ readonly number: number, readonly claimedAt: string, readonly step: { readonly id: string, readonly number: number, readonly name: string, readonly job: { readonly id: string, readonly name: string } } }> } | null };
+
+export type DeviceLoadQueryVariables = Exact<{
+  id: string;
+  from: string;
+}>;
+
+
+export type DeviceLoadQuery = { readonly device: { readonly latestTelemetry: { readonly at: string } | null, readonly telemetry: ReadonlyArray<{ readonly at: string, readonly cpu: number, readonly memoryMb: number, readonly gpuDutyCycle: number | null, readonly gpuMemory: number | null }> } | null };
+
+export type DeviceAttemptsQueryVariables = Exact<{
+  id: string;
+  after?: string | null | undefined;
+}>;
+
+
+export type DeviceAttemptsQuery = { readonly device: { readonly attempts: { readonly totalCount: number, readonly nodes: ReadonlyArray<{ readonly outcome: AttemptOutcome, readonly reason: StatusReason | null, readonly description: string, readonly exitCode: number | null, readonly finishedAt: string | null, readonly number: number, readonly claimedAt: string, readonly step: { readonly id: string, readonly number: number, readonly name: string, readonly job: { readonly id: string, readonly name: string } } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } } | null };
+
+export type WaitingStepsQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type WaitingStepsQuery = { readonly claimableSteps: { readonly totalCount: number, readonly nodes: ReadonlyArray<{ readonly id: string, readonly number: number, readonly name: string, readonly queuedAt: string | null, readonly job: { readonly id: string, readonly name: string }, readonly whyNot: ReadonlyArray<{ readonly requirement: string, readonly explanation: string }> }> } };
+
+export type JobChangesSubscriptionVariables = Exact<{
+  filter?: JobFilter | null | undefined;
+}>;
+
+
+export type JobChangesSubscription = { readonly jobsUpdated: { readonly id: string, readonly updatedAt: string } };
+
+export type ClaimableCountSubscriptionVariables = Exact<{
+  id: string;
+}>;
+
+
+export type ClaimableCountSubscription = { readonly claimableSteps: number };
+
+export type DrainDeviceMutationVariables = Exact<{
+  input: UpdateDeviceInput;
+}>;
+
+
+export type DrainDeviceMutation = { readonly updateDevice:
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
+    | { readonly __typename: 'UpdateDevicePayload', readonly device: { readonly id: string, readonly status: DeviceStatus } }
+   };
+
+export type DeleteDeviceMutationVariables = Exact<{
+  input: DeleteDeviceInput;
+}>;
+
+
+export type DeleteDeviceMutation = { readonly deleteDevice:
+    | { readonly __typename: 'DeleteDevicePayload', readonly deletedDeviceId: string }
+    | { readonly __typename: 'InvalidStateError', readonly code: ErrorCode, readonly message: string }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
+   };
+
+export type RegisterDeviceMutationVariables = Exact<{
+  input: RegisterDeviceInput;
+}>;
+
+
+export type RegisterDeviceMutation = { readonly registerDevice:
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
+    | { readonly __typename: 'RegisterDevicePayload', readonly apiKey: string | null, readonly device: { readonly id: string, readonly name: string } }
+   };
+
+export type ProjectChoicesQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type ProjectChoicesQuery = { readonly projects: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly name: string }> } };
+
+export type ExperimentTableQueryVariables = Exact<{
+  after?: string | null | undefined;
+}>;
+
+
+export type ExperimentTableQuery = { readonly experiments: { readonly totalCount: number, readonly nodes: ReadonlyArray<{ readonly id: string, readonly name: string, readonly createdAt: string, readonly updatedAt: string, readonly project: { readonly id: string, readonly name: string }, readonly currentJob: { readonly id: string, readonly name: string, readonly status: JobStatus } | null, readonly jobs: { readonly totalCount: number } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
+
+export type ExperimentPageQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type ExperimentPageQuery = { readonly experiment: { readonly id: string, readonly name: string, readonly createdAt: string, readonly hyperparameters: Record<string, unknown>, readonly project: { readonly id: string, readonly name: string }, readonly startModel: { readonly id: string, readonly filename: string, readonly contentType: string, readonly sizeBytes: number | null, readonly sha256: string | null, readonly downloadUrl: string | null, readonly createdAt: string, readonly job: { readonly id: string, readonly name: string } | null } | null, readonly currentModel: { readonly id: string, readonly filename: string, readonly contentType: string, readonly sizeBytes: number | null, readonly sha256: string | null, readonly downloadUrl: string | null, readonly createdAt: string, readonly job: { readonly id: string, readonly name: string } | null } | null, readonly currentJob: { readonly id: string } | null } | null };
+
+export type ExperimentQueueQueryVariables = Exact<{
+  id: string;
+  after?: string | null | undefined;
+}>;
+
+
+export type ExperimentQueueQuery = { readonly experiment: { readonly jobs: { readonly totalCount: number, readonly nodes: ReadonlyArray<{ readonly id: string, readonly name: string, readonly status: JobStatus, readonly createdAt: string, readonly startedAt: string | null, readonly finishedAt: string | null, readonly metrics: ReadonlyArray<{ readonly name: string, readonly value: number }> }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } } | null };
+
+export type ModelFileFieldsFragment = { readonly id: string, readonly filename: string, readonly contentType: string, readonly sizeBytes: number | null, readonly sha256: string | null, readonly downloadUrl: string | null, readonly createdAt: string, readonly job: { readonly id: string, readonly name: string } | null };
 
 export type RunningJobFieldsFragment = { readonly id: string, readonly name: string, readonly startedAt: string | null, readonly device: { readonly id: string, readonly name: string } | null, readonly steps: ReadonlyArray<{ readonly number: number, readonly status: StepStatus }> };
 
@@ -985,6 +1307,21 @@ export type LogLiveSubscriptionVariables = Exact<{
 
 export type LogLiveSubscription = { readonly log: { readonly cursor: string, readonly state: StreamState, readonly missed: number, readonly chunks: ReadonlyArray<{ readonly attempt: number, readonly offset: number, readonly firstLine: number, readonly stream: LogStream, readonly text: string, readonly at: string }> } };
 
+export type ModelTableQueryVariables = Exact<{
+  after?: string | null | undefined;
+}>;
+
+
+export type ModelTableQuery = { readonly models: { readonly totalCount: number, readonly nodes: ReadonlyArray<{ readonly id: string, readonly name: string, readonly createdAt: string, readonly updatedAt: string, readonly project: { readonly id: string, readonly name: string }, readonly versions: { readonly totalCount: number, readonly nodes: ReadonlyArray<{ readonly id: string, readonly number: number, readonly metrics: ReadonlyArray<{ readonly name: string, readonly value: number }> }> } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
+
+export type ModelPageQueryVariables = Exact<{
+  id: string;
+  after?: string | null | undefined;
+}>;
+
+
+export type ModelPageQuery = { readonly model: { readonly id: string, readonly name: string, readonly createdAt: string, readonly project: { readonly id: string, readonly name: string }, readonly versions: { readonly totalCount: number, readonly nodes: ReadonlyArray<{ readonly id: string, readonly number: number, readonly createdAt: string, readonly metrics: ReadonlyArray<{ readonly name: string, readonly value: number }>, readonly fragment: { readonly id: string, readonly filename: string, readonly contentType: string, readonly sizeBytes: number | null, readonly sha256: string | null, readonly downloadUrl: string | null, readonly createdAt: string, readonly job: { readonly id: string, readonly name: string } | null }, readonly job: { readonly id: string, readonly name: string, readonly status: JobStatus, readonly startModelVersion: { readonly id: string, readonly number: number, readonly model: { readonly id: string, readonly name: string } } | null, readonly startModel: { readonly id: string, readonly filename: string, readonly job: { readonly id: string, readonly name: string } | null } | null } | null }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } } | null };
+
 export type PaletteQueryVariables = Exact<{
   search: string;
 }>;
@@ -992,10 +1329,78 @@ export type PaletteQueryVariables = Exact<{
 
 export type PaletteQuery = { readonly jobs: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly name: string, readonly status: JobStatus }> }, readonly devices: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly name: string, readonly status: DeviceStatus }> } };
 
+export type JobRoundsQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type JobRoundsQuery = { readonly job: { readonly federation: { readonly numDevices: number, readonly numBufferDevices: number, readonly roundDeadlineSeconds: number | null, readonly terminationCriteria: ReadonlyArray<
+        | { readonly __typename: 'DurationCriterion', readonly maxDurationSeconds: number, readonly isMet: boolean }
+        | { readonly __typename: 'MetricCriterion', readonly metric: string, readonly operator: ComparisonOperator, readonly threshold: number, readonly isMet: boolean }
+        | { readonly __typename: 'RoundsCriterion', readonly maxRounds: number, readonly isMet: boolean }
+      >, readonly aggregateModel: { readonly id: string, readonly filename: string, readonly contentType: string, readonly sizeBytes: number | null, readonly sha256: string | null, readonly downloadUrl: string | null, readonly createdAt: string, readonly job: { readonly id: string, readonly name: string } | null } | null, readonly rounds: ReadonlyArray<{ readonly number: number, readonly status: RoundStatus, readonly quorum: number, readonly submitted: number, readonly startedAt: string, readonly finishedAt: string | null, readonly deadlineAt: string | null, readonly isWeighted: boolean | null, readonly metrics: Record<string, unknown>, readonly aggregateModel: { readonly id: string, readonly filename: string, readonly sizeBytes: number | null, readonly downloadUrl: string | null } | null, readonly participants: ReadonlyArray<{ readonly status: ParticipantStatus, readonly device: { readonly id: string, readonly name: string }, readonly step: { readonly id: string, readonly number: number } }> }> } | null } | null };
+
 export type ViewerQueryVariables = Exact<{ [key: string]: never; }>;
 
 
 export type ViewerQuery = { readonly viewer: { readonly name: string, readonly kind: PrincipalKind, readonly role: Role | null, readonly expiresAt: string | null, readonly project: { readonly id: string, readonly name: string } | null, readonly job: { readonly id: string } | null } };
+
+export type KeyRowFieldsFragment = { readonly id: string, readonly name: string, readonly hint: string, readonly kind: PrincipalKind, readonly role: Role | null, readonly state: ApiKeyState, readonly createdAt: string, readonly createdBy: string, readonly expiresAt: string | null, readonly lastUsedAt: string | null, readonly revokedAt: string | null, readonly project: { readonly id: string, readonly name: string } | null, readonly device: { readonly id: string, readonly name: string } | null, readonly job: { readonly id: string, readonly name: string } | null, readonly replacedBy: { readonly id: string } | null };
+
+export type KeyTableQueryVariables = Exact<{
+  isLive?: boolean | null | undefined;
+  kinds: ReadonlyArray<PrincipalKind> | PrincipalKind;
+  after?: string | null | undefined;
+}>;
+
+
+export type KeyTableQuery = { readonly apiKeys: { readonly totalCount: number, readonly nodes: ReadonlyArray<{ readonly id: string, readonly name: string, readonly hint: string, readonly kind: PrincipalKind, readonly role: Role | null, readonly state: ApiKeyState, readonly createdAt: string, readonly createdBy: string, readonly expiresAt: string | null, readonly lastUsedAt: string | null, readonly revokedAt: string | null, readonly project: { readonly id: string, readonly name: string } | null, readonly device: { readonly id: string, readonly name: string } | null, readonly job: { readonly id: string, readonly name: string } | null, readonly replacedBy: { readonly id: string } | null }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
+
+export type CreateKeyMutationVariables = Exact<{
+  input: CreateApiKeyInput;
+}>;
+
+
+export type CreateKeyMutation = { readonly createApiKey:
+    | { readonly __typename: 'CreateApiKeyPayload', readonly secret: string, readonly apiKey: { readonly id: string, readonly name: string, readonly hint: string, readonly kind: PrincipalKind, readonly role: Role | null, readonly state: ApiKeyState, readonly createdAt: string, readonly createdBy: string, readonly expiresAt: string | null, readonly lastUsedAt: string | null, readonly revokedAt: string | null, readonly project: { readonly id: string, readonly name: string } | null, readonly device: { readonly id: string, readonly name: string } | null, readonly job: { readonly id: string, readonly name: string } | null, readonly replacedBy: { readonly id: string } | null } }
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
+   };
+
+export type RotateKeyMutationVariables = Exact<{
+  input: RotateApiKeyInput;
+}>;
+
+
+export type RotateKeyMutation = { readonly rotateApiKey:
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
+    | { readonly __typename: 'InvalidStateError', readonly code: ErrorCode, readonly message: string }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
+    | { readonly __typename: 'RotateApiKeyPayload', readonly secret: string, readonly apiKey: { readonly id: string, readonly name: string, readonly hint: string, readonly kind: PrincipalKind, readonly role: Role | null, readonly state: ApiKeyState, readonly createdAt: string, readonly createdBy: string, readonly expiresAt: string | null, readonly lastUsedAt: string | null, readonly revokedAt: string | null, readonly project: { readonly id: string, readonly name: string } | null, readonly device: { readonly id: string, readonly name: string } | null, readonly job: { readonly id: string, readonly name: string } | null, readonly replacedBy: { readonly id: string } | null }, readonly replaced: { readonly id: string, readonly expiresAt: string | null } }
+   };
+
+export type RevokeKeyMutationVariables = Exact<{
+  input: RevokeApiKeyInput;
+}>;
+
+
+export type RevokeKeyMutation = { readonly revokeApiKey:
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
+    | { readonly __typename: 'RevokeApiKeyPayload', readonly apiKey: { readonly id: string, readonly state: ApiKeyState } }
+   };
+
+export type AuditTrailQueryVariables = Exact<{
+  filter?: AuditFilter | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type AuditTrailQuery = { readonly auditLog: { readonly totalCount: number, readonly nodes: ReadonlyArray<{ readonly id: string, readonly at: string, readonly actor: string, readonly action: AuditAction, readonly changes: Record<string, unknown>, readonly requestId: string | null, readonly subjectId: string, readonly subjectName: string, readonly subjectType: AuditSubjectType, readonly project: { readonly id: string, readonly name: string } | null }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
+
+export type GatewayLimitsQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type GatewayLimitsQuery = { readonly gateway: { readonly version: string, readonly store: string, readonly startedAt: string, readonly limits: Record<string, unknown> } };
 
 export class TypedDocumentString<TResult, TVariables>
   extends String
@@ -1015,6 +1420,51 @@ export class TypedDocumentString<TResult, TVariables>
     return this.value;
   }
 }
+const HeldAttemptFieldsText = `fragment HeldAttemptFields on Attempt {
+  number
+  claimedAt
+  step {
+    id
+    number
+    name
+    job {
+      id
+      name
+    }
+  }
+}`;
+const DeviceRowFieldsText = `fragment DeviceRowFields on Device {
+  id
+  name
+  status
+  kind
+  slots
+  lastSeenAt
+  labels {
+    key
+    value
+  }
+  project {
+    id
+    name
+  }
+  runningAttempts {
+    ...HeldAttemptFields
+  }
+}`;
+const ModelFileFieldsText = `fragment ModelFileFields on Fragment {
+  id
+  filename
+  contentType
+  sizeBytes
+  sha256
+  downloadUrl
+  createdAt
+  job {
+    id
+    name
+  }
+}`;
 const RunningJobFieldsText = `fragment RunningJobFields on Job {
   id
   name
@@ -1130,6 +1580,43 @@ const LogPageFieldsText = `fragment LogPageFields on LogPage {
   hasPrevious
   missed
 }`;
+const KeyRowFieldsText = `fragment KeyRowFields on ApiKey {
+  id
+  name
+  hint
+  kind
+  role
+  state
+  createdAt
+  createdBy
+  expiresAt
+  lastUsedAt
+  revokedAt
+  project {
+    id
+    name
+  }
+  device {
+    id
+    name
+  }
+  job {
+    id
+    name
+  }
+  replacedBy {
+    id
+  }
+}`;
+export const HeldAttemptFieldsFragmentDoc = new TypedDocumentString(`
+${HeldAttemptFieldsText}
+    `, {"fragmentName":"HeldAttemptFields"}) as unknown as TypedDocumentString<HeldAttemptFieldsFragment, unknown>;
+export const DeviceRowFieldsFragmentDoc = new TypedDocumentString(`
+${DeviceRowFieldsText}
+${HeldAttemptFieldsText}`, {"fragmentName":"DeviceRowFields"}) as unknown as TypedDocumentString<DeviceRowFieldsFragment, unknown>;
+export const ModelFileFieldsFragmentDoc = new TypedDocumentString(`
+${ModelFileFieldsText}
+    `, {"fragmentName":"ModelFileFields"}) as unknown as TypedDocumentString<ModelFileFieldsFragment, unknown>;
 export const RunningJobFieldsFragmentDoc = new TypedDocumentString(`
 ${RunningJobFieldsText}
     `, {"fragmentName":"RunningJobFields"}) as unknown as TypedDocumentString<RunningJobFieldsFragment, unknown>;
@@ -1157,6 +1644,324 @@ ${LogPieceFieldsText}
 export const LogPageFieldsFragmentDoc = new TypedDocumentString(`
 ${LogPageFieldsText}
 ${LogPieceFieldsText}`, {"fragmentName":"LogPageFields"}) as unknown as TypedDocumentString<LogPageFieldsFragment, unknown>;
+export const KeyRowFieldsFragmentDoc = new TypedDocumentString(`
+${KeyRowFieldsText}
+    `, {"fragmentName":"KeyRowFields"}) as unknown as TypedDocumentString<KeyRowFieldsFragment, unknown>;
+export const ApplicationTableDocument = new TypedDocumentString(`
+    query applicationTable($after: String) {
+  applications(first: 50, after: $after) {
+    totalCount
+    nodes {
+      id
+      name
+      description
+      updatedAt
+      supportsContinualTraining
+      settingsSchema
+      itemDefinitions {
+        name
+      }
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ApplicationTableQuery, ApplicationTableQueryVariables>;
+export const ApplicationPageDocument = new TypedDocumentString(`
+    query applicationPage($id: ID!) {
+  application(id: $id) {
+    id
+    name
+    description
+    createdAt
+    updatedAt
+    supportsContinualTraining
+    settingsSchema
+    itemDefinitions {
+      name
+      label
+      description
+      valueType
+      defaultValue
+      isRequired
+      options
+    }
+    container {
+      image
+      entrypoint
+      command
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ApplicationPageQuery, ApplicationPageQueryVariables>;
+export const StartVersionsDocument = new TypedDocumentString(`
+    query startVersions($projectId: ID!) {
+  models(projectId: $projectId, first: 50) {
+    nodes {
+      id
+      name
+      versions(first: 10) {
+        nodes {
+          id
+          number
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<StartVersionsQuery, StartVersionsQueryVariables>;
+export const CreateJobFromFormDocument = new TypedDocumentString(`
+    mutation createJobFromForm($input: CreateJobInput!) {
+  createJob(input: $input) {
+    __typename
+    ... on CreateJobPayload {
+      job {
+        id
+      }
+    }
+    ...RefusedFields
+  }
+}
+${RefusedFieldsText}`) as unknown as TypedDocumentString<CreateJobFromFormMutation, CreateJobFromFormMutationVariables>;
+export const DeviceTableDocument = new TypedDocumentString(`
+    query deviceTable($after: String) {
+  devices(first: 100, after: $after) {
+    totalCount
+    nodes {
+      ...DeviceRowFields
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+${DeviceRowFieldsText}
+${HeldAttemptFieldsText}`) as unknown as TypedDocumentString<DeviceTableQuery, DeviceTableQueryVariables>;
+export const DevicePageDocument = new TypedDocumentString(`
+    query devicePage($id: ID!) {
+  device(id: $id) {
+    ...DeviceRowFields
+    createdAt
+    updatedAt
+    resources {
+      cpu
+      gpu
+      gpuModel
+      memoryMb
+      shm
+    }
+    capabilities {
+      runs
+      stepNames
+    }
+  }
+}
+${DeviceRowFieldsText}
+${HeldAttemptFieldsText}`) as unknown as TypedDocumentString<DevicePageQuery, DevicePageQueryVariables>;
+export const DeviceLoadDocument = new TypedDocumentString(`
+    query deviceLoad($id: ID!, $from: DateTime!) {
+  device(id: $id) {
+    latestTelemetry {
+      at
+    }
+    telemetry(from: $from, maxPoints: 360) {
+      at
+      cpu
+      memoryMb
+      gpuDutyCycle
+      gpuMemory
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<DeviceLoadQuery, DeviceLoadQueryVariables>;
+export const DeviceAttemptsDocument = new TypedDocumentString(`
+    query deviceAttempts($id: ID!, $after: String) {
+  device(id: $id) {
+    attempts(first: 25, after: $after) {
+      totalCount
+      nodes {
+        ...HeldAttemptFields
+        outcome
+        reason
+        description
+        exitCode
+        finishedAt
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+  }
+}
+${HeldAttemptFieldsText}`) as unknown as TypedDocumentString<DeviceAttemptsQuery, DeviceAttemptsQueryVariables>;
+export const WaitingStepsDocument = new TypedDocumentString(`
+    "What waits, and what keeps this device from it: nothing, if it could claim it now."
+query waitingSteps($id: ID!) {
+  claimableSteps(first: 20) {
+    totalCount
+    nodes {
+      id
+      number
+      name
+      queuedAt
+      job {
+        id
+        name
+      }
+      whyNot(deviceId: $id) {
+        requirement
+        explanation
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<WaitingStepsQuery, WaitingStepsQueryVariables>;
+export const JobChangesDocument = new TypedDocumentString(`
+    "That some job changed. What the page shows is read again."
+subscription jobChanges($filter: JobFilter) {
+  jobsUpdated(filter: $filter) {
+    id
+    updatedAt
+  }
+}
+    `) as unknown as TypedDocumentString<JobChangesSubscription, JobChangesSubscriptionVariables>;
+export const ClaimableCountDocument = new TypedDocumentString(`
+    "That what a device could claim changed."
+subscription claimableCount($id: ID!) {
+  claimableSteps(deviceId: $id)
+}
+    `) as unknown as TypedDocumentString<ClaimableCountSubscription, ClaimableCountSubscriptionVariables>;
+export const DrainDeviceDocument = new TypedDocumentString(`
+    mutation drainDevice($input: UpdateDeviceInput!) {
+  updateDevice(input: $input) {
+    __typename
+    ... on UpdateDevicePayload {
+      device {
+        id
+        status
+      }
+    }
+    ...RefusedFields
+  }
+}
+${RefusedFieldsText}`) as unknown as TypedDocumentString<DrainDeviceMutation, DrainDeviceMutationVariables>;
+export const DeleteDeviceDocument = new TypedDocumentString(`
+    mutation deleteDevice($input: DeleteDeviceInput!) {
+  deleteDevice(input: $input) {
+    __typename
+    ... on DeleteDevicePayload {
+      deletedDeviceId
+    }
+    ...RefusedFields
+  }
+}
+${RefusedFieldsText}`) as unknown as TypedDocumentString<DeleteDeviceMutation, DeleteDeviceMutationVariables>;
+export const RegisterDeviceDocument = new TypedDocumentString(`
+    mutation registerDevice($input: RegisterDeviceInput!) {
+  registerDevice(input: $input) {
+    __typename
+    ... on RegisterDevicePayload {
+      apiKey
+      device {
+        id
+        name
+      }
+    }
+    ...RefusedFields
+  }
+}
+${RefusedFieldsText}`) as unknown as TypedDocumentString<RegisterDeviceMutation, RegisterDeviceMutationVariables>;
+export const ProjectChoicesDocument = new TypedDocumentString(`
+    query projectChoices {
+  projects(first: 100) {
+    nodes {
+      id
+      name
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ProjectChoicesQuery, ProjectChoicesQueryVariables>;
+export const ExperimentTableDocument = new TypedDocumentString(`
+    query experimentTable($after: String) {
+  experiments(first: 50, after: $after) {
+    totalCount
+    nodes {
+      id
+      name
+      createdAt
+      updatedAt
+      project {
+        id
+        name
+      }
+      currentJob {
+        id
+        name
+        status
+      }
+      jobs(first: 1) {
+        totalCount
+      }
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ExperimentTableQuery, ExperimentTableQueryVariables>;
+export const ExperimentPageDocument = new TypedDocumentString(`
+    query experimentPage($id: ID!) {
+  experiment(id: $id) {
+    id
+    name
+    createdAt
+    hyperparameters
+    project {
+      id
+      name
+    }
+    startModel {
+      ...ModelFileFields
+    }
+    currentModel {
+      ...ModelFileFields
+    }
+    currentJob {
+      id
+    }
+  }
+}
+${ModelFileFieldsText}`) as unknown as TypedDocumentString<ExperimentPageQuery, ExperimentPageQueryVariables>;
+export const ExperimentQueueDocument = new TypedDocumentString(`
+    query experimentQueue($id: ID!, $after: String) {
+  experiment(id: $id) {
+    jobs(first: 100, after: $after) {
+      totalCount
+      nodes {
+        id
+        name
+        status
+        createdAt
+        startedAt
+        finishedAt
+        metrics {
+          name
+          value
+        }
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ExperimentQueueQuery, ExperimentQueueQueryVariables>;
 export const RunningJobsDocument = new TypedDocumentString(`
     subscription runningJobs($after: Cursor) {
   jobList(filter: {statuses: [RUNNING]}, newest: 20, after: $after) {
@@ -1775,6 +2580,91 @@ export const LogLiveDocument = new TypedDocumentString(`
   }
 }
 ${LogPieceFieldsText}`) as unknown as TypedDocumentString<LogLiveSubscription, LogLiveSubscriptionVariables>;
+export const ModelTableDocument = new TypedDocumentString(`
+    query modelTable($after: String) {
+  models(first: 50, after: $after) {
+    totalCount
+    nodes {
+      id
+      name
+      createdAt
+      updatedAt
+      project {
+        id
+        name
+      }
+      versions(first: 1) {
+        totalCount
+        nodes {
+          id
+          number
+          metrics {
+            name
+            value
+          }
+        }
+      }
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ModelTableQuery, ModelTableQueryVariables>;
+export const ModelPageDocument = new TypedDocumentString(`
+    query modelPage($id: ID!, $after: String) {
+  model(id: $id) {
+    id
+    name
+    createdAt
+    project {
+      id
+      name
+    }
+    versions(first: 50, after: $after) {
+      totalCount
+      nodes {
+        id
+        number
+        createdAt
+        metrics {
+          name
+          value
+        }
+        fragment {
+          ...ModelFileFields
+        }
+        job {
+          id
+          name
+          status
+          startModelVersion {
+            id
+            number
+            model {
+              id
+              name
+            }
+          }
+          startModel {
+            id
+            filename
+            job {
+              id
+              name
+            }
+          }
+        }
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+  }
+}
+${ModelFileFieldsText}`) as unknown as TypedDocumentString<ModelPageQuery, ModelPageQueryVariables>;
 export const PaletteDocument = new TypedDocumentString(`
     query palette($search: String!) {
   jobs(filter: {search: $search}, first: 10) {
@@ -1793,6 +2683,63 @@ export const PaletteDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<PaletteQuery, PaletteQueryVariables>;
+export const JobRoundsDocument = new TypedDocumentString(`
+    query jobRounds($id: ID!) {
+  job(id: $id) {
+    federation {
+      numDevices
+      numBufferDevices
+      roundDeadlineSeconds
+      terminationCriteria {
+        __typename
+        isMet
+        ... on RoundsCriterion {
+          maxRounds
+        }
+        ... on DurationCriterion {
+          maxDurationSeconds
+        }
+        ... on MetricCriterion {
+          metric
+          operator
+          threshold
+        }
+      }
+      aggregateModel {
+        ...ModelFileFields
+      }
+      rounds {
+        number
+        status
+        quorum
+        submitted
+        startedAt
+        finishedAt
+        deadlineAt
+        isWeighted
+        metrics
+        aggregateModel {
+          id
+          filename
+          sizeBytes
+          downloadUrl
+        }
+        participants {
+          status
+          device {
+            id
+            name
+          }
+          step {
+            id
+            number
+          }
+        }
+      }
+    }
+  }
+}
+${ModelFileFieldsText}`) as unknown as TypedDocumentString<JobRoundsQuery, JobRoundsQueryVariables>;
 export const ViewerDocument = new TypedDocumentString(`
     query viewer {
   viewer {
@@ -1810,3 +2757,101 @@ export const ViewerDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<ViewerQuery, ViewerQueryVariables>;
+export const KeyTableDocument = new TypedDocumentString(`
+    query keyTable($isLive: Boolean, $kinds: [PrincipalKind!]!, $after: String) {
+  apiKeys(isLive: $isLive, kinds: $kinds, first: 50, after: $after) {
+    totalCount
+    nodes {
+      ...KeyRowFields
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+${KeyRowFieldsText}`) as unknown as TypedDocumentString<KeyTableQuery, KeyTableQueryVariables>;
+export const CreateKeyDocument = new TypedDocumentString(`
+    mutation createKey($input: CreateApiKeyInput!) {
+  createApiKey(input: $input) {
+    __typename
+    ... on CreateApiKeyPayload {
+      secret
+      apiKey {
+        ...KeyRowFields
+      }
+    }
+    ...RefusedFields
+  }
+}
+${RefusedFieldsText}
+${KeyRowFieldsText}`) as unknown as TypedDocumentString<CreateKeyMutation, CreateKeyMutationVariables>;
+export const RotateKeyDocument = new TypedDocumentString(`
+    mutation rotateKey($input: RotateApiKeyInput!) {
+  rotateApiKey(input: $input) {
+    __typename
+    ... on RotateApiKeyPayload {
+      secret
+      apiKey {
+        ...KeyRowFields
+      }
+      replaced {
+        id
+        expiresAt
+      }
+    }
+    ...RefusedFields
+  }
+}
+${RefusedFieldsText}
+${KeyRowFieldsText}`) as unknown as TypedDocumentString<RotateKeyMutation, RotateKeyMutationVariables>;
+export const RevokeKeyDocument = new TypedDocumentString(`
+    mutation revokeKey($input: RevokeApiKeyInput!) {
+  revokeApiKey(input: $input) {
+    __typename
+    ... on RevokeApiKeyPayload {
+      apiKey {
+        id
+        state
+      }
+    }
+    ...RefusedFields
+  }
+}
+${RefusedFieldsText}`) as unknown as TypedDocumentString<RevokeKeyMutation, RevokeKeyMutationVariables>;
+export const AuditTrailDocument = new TypedDocumentString(`
+    query auditTrail($filter: AuditFilter, $after: String) {
+  auditLog(filter: $filter, first: 50, after: $after) {
+    totalCount
+    nodes {
+      id
+      at
+      actor
+      action
+      changes
+      requestId
+      subjectId
+      subjectName
+      subjectType
+      project {
+        id
+        name
+      }
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AuditTrailQuery, AuditTrailQueryVariables>;
+export const GatewayLimitsDocument = new TypedDocumentString(`
+    query gatewayLimits {
+  gateway {
+    version
+    store
+    startedAt
+    limits
+  }
+}
+    `) as unknown as TypedDocumentString<GatewayLimitsQuery, GatewayLimitsQueryVariables>;

@@ -19,7 +19,7 @@ interface GanttProps {
 /** More steps are shown on demand: a page of bars tells nothing. */
 const SHOWN_STEPS = 40;
 
-const barOf: Readonly<Record<AttemptFieldsFragment['outcome'], string>> = {
+export const barOf: Readonly<Record<AttemptFieldsFragment['outcome'], string>> = {
   RUNNING: 'b-run',
   SUCCEEDED: 'b-ok',
   FAILED: 'b-bad',
@@ -58,9 +58,9 @@ export function Gantt({ steps, createdAt, finishedAt, linkOf }: GanttProps) {
                   class={barOf[attempt.outcome]}
                   style={span(attempt.claimedAt, attempt.finishedAt ?? end)}
                   href={linkOf(step.number, attempt.number)}
-                  title={describe(attempt)}
+                  title={describeAttempt(attempt)}
                 >
-                  <span class="unseen">{`${step.name}, ${describe(attempt)}`}</span>
+                  <span class="unseen">{`${step.name}, ${describeAttempt(attempt)}`}</span>
                 </a>
               ))}
             </div>
@@ -100,7 +100,7 @@ function waitsOf({ queuedAt, attempts, status, finishedAt }: JobStepFieldsFragme
   return waits;
 }
 
-function describe({ number, outcome, device, claimedAt, finishedAt, exitCode, reason }: AttemptFieldsFragment): string {
+export function describeAttempt({ number, outcome, device, claimedAt, finishedAt, exitCode, reason }: AttemptFieldsFragment): string {
   const took = finishedAt === null ? '' : ` after ${formatDuration(secondsBetween(claimedAt, finishedAt))}`;
   const why =
     exitCode !== null && exitCode !== 0

@@ -1,6 +1,7 @@
 /** A part of a page, and the states that it can be in. */
 import type { ComponentChildren } from 'preact';
 import { RequestRefused } from '../../client/errors.ts';
+import type { Role } from '../generated.ts';
 
 interface PanelProps {
   readonly title: ComponentChildren;
@@ -37,6 +38,15 @@ export function Skeleton({ rows = 3 }: { readonly rows?: number }) {
 /** Nothing is there: says so, and what to do next. */
 export function Empty({ children }: { readonly children: ComponentChildren }) {
   return <div class="empty">{children}</div>;
+}
+
+/** The viewer's key may not see this: says what would. */
+export function Denied({ takes, children }: { readonly takes: Role; readonly children: ComponentChildren }) {
+  return (
+    <div class="empty" role="note">
+      {children} takes the role {takes}.
+    </div>
+  );
 }
 
 interface ProblemProps {

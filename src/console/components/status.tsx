@@ -3,9 +3,9 @@
  * on a page only the running mark moves.
  */
 import type { ComponentChildren } from 'preact';
-import type { AttemptOutcome, DeviceStatus, JobStatus, RoundStatus, StepStatus } from '../generated.ts';
+import type { AttemptOutcome, DeviceStatus, JobStatus, ParticipantStatus, RoundStatus, StepStatus } from '../generated.ts';
 
-export type AnyStatus = JobStatus | StepStatus | AttemptOutcome | DeviceStatus | RoundStatus;
+export type AnyStatus = JobStatus | StepStatus | AttemptOutcome | DeviceStatus | RoundStatus | ParticipantStatus;
 
 type Tone = 'ok' | 'bad' | 'run' | 'idle' | 'warn';
 
@@ -45,6 +45,10 @@ const marks: Readonly<Record<AnyStatus, readonly [tone: Tone, shape: ComponentCh
   OFFLINE: ['idle', ring],
   TRAINING: ['run', turning],
   AGGREGATING: ['run', turning],
+  INVITED: ['idle', ring],
+  SUBMITTED: ['ok', check],
+  LATE: ['warn', bars],
+  DROPPED: ['bad', cross],
 };
 
 interface StatusProps {

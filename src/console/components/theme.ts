@@ -1,15 +1,26 @@
 /** Light or dark: the system's choice, until the viewer makes one. */
 const KEPT = 'trainyard.theme';
 
-export function applyTheme(): void {
+export type Theme = 'system' | 'light' | 'dark';
+
+export function chosenTheme(): Theme {
   const chosen = localStorage.getItem(KEPT);
-  document.documentElement.dataset.theme = chosen === 'light' || chosen === 'dark' ? chosen : '';
+  return chosen === 'light' || chosen === 'dark' ? chosen : 'system';
+}
+
+export function applyTheme(): void {
+  const chosen = chosenTheme();
+  document.documentElement.dataset.theme = chosen === 'system' ? '' : chosen;
+}
+
+export function chooseTheme(theme: Theme): void {
+  if (theme === 'system') localStorage.removeItem(KEPT);
+  else localStorage.setItem(KEPT, theme);
+  applyTheme();
 }
 
 export function toggleTheme(): void {
-  const isDark =
-    getComputedStyle(document.documentElement).colorScheme === 'dark' ||
-    (document.documentElement.dataset.theme === '' && matchMedia('(prefers-color-scheme: dark)').matches);
-  localStorage.setItem(KEPT, isDark ? 'light' : 'dark');
-  applyTheme();
+  const chosen = chosenTheme();
+  const isDark = chosen === 'dark' || (chosen === 'system' && matchMedia('(prefers-color-scheme: dark)').matches);
+  chooseTheme(isDark ? 'light' : 'dark');
 }

@@ -29,3 +29,23 @@ export const formatPercent = (share: number): string => `${Math.round(share * 10
 
 /** `1 job`, `3 jobs` */
 export const plural = (count: number, word: string, many = `${word}s`): string => `${formatCount(count)} ${count === 1 ? word : many}`;
+
+const MOST_COLUMNS = 4;
+
+/** What people look at first. */
+const first = ['loss', 'acc'];
+
+function weightOf(name: string): number {
+  const place = first.findIndex((word) => name.toLowerCase().includes(word));
+  return place < 0 ? first.length : place;
+}
+
+/** The metrics that a table has columns for: those that most of its rows have. */
+export function chooseMetrics(rows: readonly (readonly { readonly name: string }[])[]): string[] {
+  const counts = new Map<string, number>();
+  for (const { name } of rows.flat()) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return [...counts]
+    .sort(([a, countA], [b, countB]) => countB - countA || weightOf(a) - weightOf(b) || a.localeCompare(b))
+    .slice(0, MOST_COLUMNS)
+    .map(([name]) => name);
+}
