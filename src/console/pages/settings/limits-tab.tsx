@@ -34,7 +34,9 @@ export function LimitsTab() {
               <th scope="col" class="right">
                 Value
               </th>
-              <th scope="col" class="right" />
+              <th scope="col" class="right">
+                <span class="unseen">Rounded</span>
+              </th>
             </tr>
           </thead>
           <tbody>
