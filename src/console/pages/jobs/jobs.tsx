@@ -1,12 +1,12 @@
 /** All jobs: found by words, labels and status, compared, cancelled and tried again. */
 import { useSignal } from '@preact/signals';
-import { useEffect, useMemo } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 import { mapOfCounts, StatusCounts } from '../../components/status-counts.tsx';
 import { setTitle } from '../../components/title.ts';
 import { byWeight } from '../../format/metric-names.ts';
 import { plural } from '../../format/numbers.ts';
-import { CountsOfJobsDocument, MetricNamesOfJobsDocument } from '../../generated.ts';
+import { CountsOfJobsDocument, type JobFilter, MetricNamesOfJobsDocument } from '../../generated.ts';
 import { useNewest } from '../../streams/live.ts';
 import { useQuery } from '../../streams/query.ts';
 import { Columns } from './columns.tsx';
@@ -26,7 +26,9 @@ export function JobsPage() {
   const counts = useNewest(CountsOfJobsDocument, { filter: ofAnyStatus }).value.value;
   const byStatus = counts && mapOfCounts(counts);
   const counted = sumOf(byStatus, view);
-  const names = useMetricNames(JSON.stringify(filter), counted);
+  const listKey = JSON.stringify([filter, view.order, round.value]);
+  const readList = useSignal<string | null>(null);
+  const names = useMetricNames(filter, readList.value === listKey, counted);
   const metrics = view.metrics ?? names.slice(0, 1);
   useEffect(() => setTitle('Jobs'), []);
   const go = (next: JobsView, isTyping = false) => route(writeView(next), isTyping);
@@ -41,11 +43,14 @@ export function JobsPage() {
       <StatusCounts counts={byStatus} chosen={view.statuses} linkOf={(status) => writeView(toggleStatus(view, status))} />
       <JobsList
         // Another list is another component: its rows are never those of the last one.
-        key={JSON.stringify([filter, view.order, round.value])}
+        key={listKey}
         view={view}
         metrics={metrics}
         counted={counted}
         onView={go}
+        onRead={() => {
+          readList.value = listKey;
+        }}
         onRestart={() => {
           round.value += 1;
         }}
@@ -62,14 +67,19 @@ function sumOf(byStatus: ReadonlyMap<string, number> | undefined, { statuses }: 
   );
 }
 
-/** Of the newest jobs of the filter. Until any has metrics, they are read again when jobs come. */
-function useMetricNames(filter: string, counted: number | undefined): readonly string[] {
-  const { data, refresh } = useQuery(MetricNamesOfJobsDocument, { filter: JSON.parse(filter) });
-  const names = useMemo(() => byWeight(new Set(data.value?.jobs.nodes.flatMap(({ metricNames }) => metricNames))), [data.value]);
+/**
+ * Of the newest jobs of the filter, read after its rows, which come first. Until any has metrics,
+ * they are read again when jobs come.
+ */
+function useMetricNames(filter: JobFilter, isListRead: boolean, counted: number | undefined): readonly string[] {
+  const { data, refresh } = useQuery(MetricNamesOfJobsDocument, isListRead ? { filter } : null);
+  // Those of the last list stay meanwhile, so that the columns do not jump.
+  const last = useRef<readonly string[]>([]);
+  if (data.value) last.current = byWeight(new Set(data.value.jobs.nodes.flatMap(({ metricNames }) => metricNames)));
   useEffect(() => {
-    if (names.length === 0) refresh();
+    if (last.current.length === 0) refresh();
   }, [counted]);
-  return names;
+  return last.current;
 }
 
 interface JobsListProps {
@@ -77,13 +87,19 @@ interface JobsListProps {
   readonly metrics: readonly string[];
   readonly counted: number | undefined;
   onView(view: JobsView): void;
+  /** The first rows are there. */
+  onRead(): void;
   onRestart(): void;
 }
 
 /** The rows of one filter and order. */
-function JobsList({ view, metrics, counted, onView, onRestart }: JobsListProps) {
+function JobsList({ view, metrics, counted, onView, onRead, onRestart }: JobsListProps) {
   const source = useMemo(() => new JobsSource(filterOf(view), view.order), []);
   useEffect(() => source.start(), [source]);
+  const isRead = source.isRead.value;
+  useEffect(() => {
+    if (isRead) onRead();
+  }, [isRead]);
   const chosen = useSignal<ReadonlySet<string>>(new Set());
   const { ids, hasMore } = source.rows;
   // What left the list is not selected any more.
@@ -102,7 +118,7 @@ function JobsList({ view, metrics, counted, onView, onRestart }: JobsListProps) 
           <SelectedJobs jobs={[...selected].flatMap((id) => source.rows.get(id) ?? [])} onClear={() => select(new Set())} />
         ) : (
           <>
-            <span class="muted">{source.isRead.value && total !== undefined && plural(total, 'job')}</span>
+            <span class="muted">{isRead && total !== undefined && plural(total, 'job')}</span>
             {isFiltered(view) && (
               <a class="links" href={writeView(withoutFilter(view))}>
                 Show all
