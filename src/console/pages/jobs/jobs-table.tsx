@@ -11,7 +11,7 @@ import { MetricsInView } from '../../streams/row-metrics.ts';
 import { JobTableRow, UnreadRow } from './job-table-row.tsx';
 import type { JobsSource } from './jobs-source.ts';
 import { TableHead } from './table-head.tsx';
-import type { JobsView } from './view.ts';
+import { isFiltered, type JobsView, withoutFilter, writeView } from './view.ts';
 
 /** As the stylesheet has it. */
 const ROW_PIXELS = 32;
@@ -166,7 +166,15 @@ export function JobsTable({ source, view, metrics, counted, selected, onSelect, 
   if (isEmpty && waiting === 0) {
     return (
       <Empty>
-        <p>No job matches.</p>
+        {isFiltered(view) ? (
+          <p>
+            No job matches. <a href={writeView(withoutFilter(view))}>Show all jobs</a>
+          </p>
+        ) : (
+          <p>
+            There are no jobs yet. <a href="/">Run a first one</a>
+          </p>
+        )}
       </Empty>
     );
   }
@@ -190,7 +198,7 @@ export function JobsTable({ source, view, metrics, counted, selected, onSelect, 
         onFocusIn={() => use({ focus: true })}
         onFocusOut={() => use({ focus: false })}
       >
-        <table class="jobs-table" aria-rowcount={total + 1}>
+        <table class="jobs-table" aria-rowcount={total + 1} style={{ '--metrics': metrics.length }}>
           <TableHead view={view} metrics={metrics} onOrder={onOrder} />
           <tbody>
             {above > 0 && <Spacer pixels={above} />}

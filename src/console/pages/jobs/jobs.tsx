@@ -120,9 +120,9 @@ function JobsList({ view, metrics, counted, onView, onRead, onRestart }: JobsLis
           <>
             <span class="muted">{isRead && total !== undefined && plural(total, 'job')}</span>
             {isFiltered(view) && (
-              <a class="links" href={writeView(withoutFilter(view))}>
-                Show all
-              </a>
+              <span class="links">
+                <a href={writeView(withoutFilter(view))}>Show all</a>
+              </span>
             )}
           </>
         )}
