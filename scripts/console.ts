@@ -3,15 +3,27 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
-import type { InlineConfig } from 'vite';
+import type { InlineConfig, Plugin } from 'vite';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = join(root, 'dist', 'console');
+
+/**
+ * uPlot makes a NumberFormat of the browser's language, and Chromium's under LANG=C is
+ * `en-US@posix`, which NumberFormat refuses. The console writes numbers the same for everyone.
+ */
+function plainNumbers(): Plugin {
+  return {
+    name: 'plain-numbers',
+    transform: (code, id) => (id.endsWith('/uPlot.esm.js') ? code.replace('nav.language', "'en'") : undefined),
+  };
+}
 
 export const consoleConfig: InlineConfig = {
   configFile: false,
   root: join(root, 'src', 'console'),
   logLevel: 'warn',
+  plugins: [plainNumbers()],
   build: { outDir: folder, emptyOutDir: true, target: 'es2023', modulePreload: { polyfill: false }, assetsInlineLimit: 0 },
 };
 

@@ -1,29 +1,38 @@
 /** A small curve without axes. */
+import { colourOf } from './curve-colours.ts';
+
 interface SparkProps {
   readonly values: readonly number[];
-  readonly width?: number;
-  readonly height?: number;
-  /** One of the twelve colours of curves. */
-  readonly colour?: number;
+  /** Said to whoever does not see it. */
   readonly label: string;
+  /** One of the colours of curves, from 0. */
+  readonly colour?: number;
 }
 
+const WIDTH = 88;
+const HEIGHT = 20;
+/** Room for the stroke at the top and at the bottom. */
 const INSET = 2;
 
-export function Spark({ values, width = 120, height = 24, colour = 0, label }: SparkProps) {
+export function Spark({ values, label, colour = 0 }: SparkProps) {
+  if (values.length < 2) return <span class="spark" />;
   const low = Math.min(...values);
   const high = Math.max(...values);
-  const scale = high > low ? (height - 2 * INSET) / (high - low) : 0;
-  const step = values.length > 1 ? width / (values.length - 1) : 0;
   const points = values.map((value, index) => {
-    const y = scale === 0 ? height / 2 : height - INSET - (value - low) * scale;
-    return `${(index * step).toFixed(1)},${y.toFixed(1)}`;
+    const x = (index * WIDTH) / (values.length - 1);
+    const y = high > low ? INSET + ((high - value) / (high - low)) * (HEIGHT - 2 * INSET) : HEIGHT / 2;
+    return `${x.toFixed(1)},${y.toFixed(1)}`;
   });
   return (
-    <svg class="spark" viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="none" role="img" aria-label={label}>
-      {values.length > 1 && (
-        <polyline fill="none" class={`curve c${(colour % 12) + 1}`} points={points.join(' ')} vector-effect="non-scaling-stroke" />
-      )}
+    <svg class="spark" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={label}>
+      <polyline fill="none" class={`curve c${colourOf(colour)}`} points={points.join(' ')} vector-effect="non-scaling-stroke" />
     </svg>
   );
 }
+
+/** The colour of a line, beside its name. */
+export const Swatch = ({ colour }: { readonly colour: number }) => (
+  <svg class={`swatch curve c${colourOf(colour)}`} viewBox="0 0 12 12" aria-hidden="true">
+    <path d="M0 6h12" />
+  </svg>
+);

@@ -1,29 +1,31 @@
 /** One job: what it is, how it goes, and tabs with its log, curves, machine, files and events. */
-import { useSignalEffect } from '@preact/signals';
-import { useLocation, useRoute } from 'preact-iso';
+import { type ReadonlySignal, useComputed, useSignalEffect } from '@preact/signals';
+import { lazy, useLocation, useRoute } from 'preact-iso';
 import { Gantt } from '../../components/gantt.tsx';
 import { Empty, Problem, Skeleton } from '../../components/panel.tsx';
 import { Tabs } from '../../components/tabs.tsx';
 import { setTitle } from '../../components/title.ts';
 import { JobLiveDocument, type JobLiveSubscription } from '../../generated.ts';
 import { useNewest } from '../../streams/live.ts';
+import { useNewestMetrics } from '../../streams/newest-metrics.ts';
 import { EventsTab } from './events-tab.tsx';
 import { FilesTab } from './files-tab.tsx';
 import { JobHead } from './head.tsx';
 import { LogTab } from './log-tab.tsx';
-import { MachineTab } from './machine-tab.tsx';
-import { MetricsTab } from './metrics-tab.tsx';
-import { NewestMetrics } from './newest-metrics.tsx';
+import { NewestMetrics, pickMetrics } from './newest-metrics.tsx';
 import { RoundsTab } from './rounds-tab.tsx';
 import { SettingsTab } from './settings-tab.tsx';
 import { WhyNot } from './why-not.tsx';
+
+// With uPlot, which most visits to a job do without.
+const MetricsTab = lazy(() => import('./metrics-tab.tsx').then(({ MetricsTab }) => MetricsTab));
+const MachineTab = lazy(() => import('./machine-tab.tsx').then(({ MachineTab }) => MachineTab));
 
 /** A job as the page's stream delivers it. */
 export type LiveJob = JobLiveSubscription['jobUpdated'];
 
 export function JobPage() {
   const { params } = useRoute();
-  const { path } = useLocation();
   const id = params.id ?? '';
   const { value, error } = useNewest(JobLiveDocument, { id });
   useSignalEffect(() => {
@@ -32,11 +34,19 @@ export function JobPage() {
   const job = value.value;
   if (error.value) return <Problem error={error.value} />;
   if (!job) return <Skeleton rows={8} />;
+  return <JobView key={id} job={job} />;
+}
+
+function JobView({ job }: { readonly job: LiveJob }) {
+  const { id } = job;
+  const { path } = useLocation();
+  const newest = useNewestMetrics(id, job.metrics, pickMetrics(job.metrics.map(({ name }) => name)));
+  const metricNames = useComputed(() => [...newest.value.keys()].sort());
   const tab = path.slice(`/jobs/${id}`.length + 1).split('/')[0] || 'log';
   return (
     <>
       <JobHead job={job} />
-      <NewestMetrics job={job} />
+      <NewestMetrics job={job} newest={newest} />
       <WhyNot job={job} />
       <Gantt
         steps={job.steps}
@@ -48,7 +58,7 @@ export function JobPage() {
         base={`/jobs/${id}`}
         tabs={[
           ['log', 'Log'],
-          ['metrics', 'Metrics', job.metrics.length],
+          ['metrics', 'Metrics', metricNames.value.length],
           ['machine', 'Machine'],
           ['files', 'Files'],
           ['events', 'Events'],
@@ -57,17 +67,23 @@ export function JobPage() {
         ]}
         current={tab}
       />
-      <Tab tab={tab} job={job} />
+      <Tab tab={tab} job={job} metricNames={metricNames} />
     </>
   );
 }
 
-function Tab({ tab, job }: { readonly tab: string; readonly job: LiveJob }) {
+interface TabProps {
+  readonly tab: string;
+  readonly job: LiveJob;
+  readonly metricNames: ReadonlySignal<readonly string[]>;
+}
+
+function Tab({ tab, job, metricNames }: TabProps) {
   switch (tab) {
     case 'log':
       return <LogTab job={job} />;
     case 'metrics':
-      return <MetricsTab job={job} />;
+      return <MetricsTab job={job} names={metricNames} />;
     case 'machine':
       return <MachineTab job={job} />;
     case 'files':

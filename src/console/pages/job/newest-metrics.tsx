@@ -1,25 +1,34 @@
+import type { ReadonlySignal } from '@preact/signals';
+import { Spark } from '../../components/spark.tsx';
 import { byWeight } from '../../format/metric-names.ts';
 import { formatMegabytes, formatPercent, formatValue } from '../../format/numbers.ts';
+import type { NewestMetricsByName } from '../../streams/newest-metrics.ts';
 import type { LiveJob } from './job.tsx';
 
 const SHOWN_METRICS = 6;
 
-/** The newest value of the first metrics, and what the job consumes now. */
-export function NewestMetrics({ job }: { readonly job: LiveJob }) {
-  const byName = new Map(job.metrics.map((metric) => [metric.name, metric]));
-  const shown = byWeight(byName.keys())
-    .slice(0, SHOWN_METRICS)
-    .flatMap((name) => byName.get(name) ?? []);
+interface NewestMetricsProps {
+  readonly job: LiveJob;
+  readonly newest: ReadonlySignal<NewestMetricsByName>;
+}
+
+/** The newest value of the first metrics with their curves, and what the job consumes now. */
+export function NewestMetrics({ job, newest }: NewestMetricsProps) {
+  const values = newest.value;
   const telemetry = job.status === 'RUNNING' ? job.latestTelemetry : null;
-  if (shown.length === 0 && !telemetry) return null;
+  if (values.size === 0 && !telemetry) return null;
   return (
     <dl class="metrics">
-      {shown.map(({ name, value, iteration }) => (
-        <div class="metric" key={name}>
-          <dt>{name}</dt>
-          <dd title={iteration === null ? undefined : `at iteration ${iteration}`}>{formatValue(value)}</dd>
-        </div>
-      ))}
+      {pickMetrics([...values.keys()]).map((name, index) => {
+        const { value, iteration, values: curve } = values.get(name) ?? { value: 0, iteration: null, values: [] };
+        return (
+          <div class="metric" key={name}>
+            <dt>{name}</dt>
+            <dd title={iteration === null ? undefined : `at iteration ${iteration}`}>{formatValue(value)}</dd>
+            <Spark values={curve} label={`${name} over time`} colour={index} />
+          </div>
+        );
+      })}
       {telemetry && (
         <>
           <Fact name="CPU" value={`${telemetry.cpu.toFixed(2)} cores`} />
@@ -41,3 +50,6 @@ function Fact({ name, value }: { readonly name: string; readonly value: string }
     </div>
   );
 }
+
+/** The names of the metrics to show. */
+export const pickMetrics = (names: readonly string[]): string[] => byWeight(names).slice(0, SHOWN_METRICS);
