@@ -229,6 +229,15 @@ export type CreateProjectInput = {
   readonly pipeline?: ReadonlyArray<StepInput> | null | undefined;
 };
 
+/** What the points of a curve are ordered and cut by. */
+export type CurveAxis =
+  /** When the point was measured, in seconds since its job started: so jobs that ran at different times can be compared. */
+  | 'ELAPSED'
+  /** The iteration, such as an epoch or batch. Points without one come after all others. */
+  | 'ITERATION'
+  /** When the point was measured, in seconds since 1970-01-01T00:00:00Z. */
+  | 'TIME';
+
 /** The device to delete. */
 export type DeleteDeviceInput = {
   /** Its id. */
@@ -814,6 +823,99 @@ export type CreateJobFromFormMutation = { readonly createJob:
     | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
     | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
    };
+
+export type SeriesFieldsFragment = { readonly name: string, readonly min: number | null, readonly max: number | null, readonly thinnedFrom: number, readonly totalPoints: number, readonly missed: number, readonly cursor: string, readonly job: { readonly id: string, readonly startedAt: string | null }, readonly last: { readonly value: number } | null, readonly points: ReadonlyArray<{ readonly i?: number | null, readonly t?: string, readonly v: number }> };
+
+export type MetricCurvesQueryVariables = Exact<{
+  id: string;
+  names: ReadonlyArray<string> | string;
+  x: CurveAxis;
+  from?: number | null | undefined;
+  to?: number | null | undefined;
+  maxPoints: number;
+  byIteration: boolean;
+}>;
+
+
+export type MetricCurvesQuery = { readonly job: { readonly metricCurves: ReadonlyArray<{ readonly name: string, readonly min: number | null, readonly max: number | null, readonly thinnedFrom: number, readonly totalPoints: number, readonly missed: number, readonly cursor: string, readonly job: { readonly id: string, readonly startedAt: string | null }, readonly last: { readonly value: number } | null, readonly points: ReadonlyArray<{ readonly i?: number | null, readonly t?: string, readonly v: number }> }> } | null };
+
+export type ComparedCurvesQueryVariables = Exact<{
+  ids: ReadonlyArray<string> | string;
+  name: string;
+  x: CurveAxis;
+  from?: number | null | undefined;
+  to?: number | null | undefined;
+  maxPoints: number;
+  byIteration: boolean;
+}>;
+
+
+export type ComparedCurvesQuery = { readonly compareMetric: ReadonlyArray<{ readonly name: string, readonly min: number | null, readonly max: number | null, readonly thinnedFrom: number, readonly totalPoints: number, readonly missed: number, readonly cursor: string, readonly job: { readonly id: string, readonly startedAt: string | null }, readonly last: { readonly value: number } | null, readonly points: ReadonlyArray<{ readonly i?: number | null, readonly t?: string, readonly v: number }> }> };
+
+export type JobMetricsSubscriptionVariables = Exact<{
+  id: string;
+  names?: ReadonlyArray<string> | string | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type JobMetricsSubscription = { readonly metrics: { readonly cursor: string, readonly state: StreamState, readonly points: ReadonlyArray<{ readonly name: string, readonly iteration: number | null, readonly at: string, readonly value: number }> } };
+
+export type MetricsOfJobsSubscriptionVariables = Exact<{
+  ids: ReadonlyArray<string> | string;
+  names: ReadonlyArray<string> | string;
+  after?: string | null | undefined;
+}>;
+
+
+export type MetricsOfJobsSubscription = { readonly metricsOfJobs: { readonly cursor: string, readonly state: StreamState, readonly points: ReadonlyArray<{ readonly job: { readonly id: string }, readonly point: { readonly name: string, readonly iteration: number | null, readonly at: string, readonly value: number } }> } };
+
+export type JobSparksQueryVariables = Exact<{
+  id: string;
+  names: ReadonlyArray<string> | string;
+  maxPoints: number;
+}>;
+
+
+export type JobSparksQuery = { readonly job: { readonly metrics: ReadonlyArray<{ readonly name: string, readonly value: number, readonly iteration: number | null }>, readonly metricCurves: ReadonlyArray<{ readonly name: string, readonly cursor: string, readonly points: ReadonlyArray<{ readonly value: number }> }> } | null };
+
+export type ComparedJobsQueryVariables = Exact<{
+  ids: ReadonlyArray<string> | string;
+}>;
+
+
+export type ComparedJobsQuery = { readonly nodes: ReadonlyArray<
+    | { readonly __typename: 'ApiKey' }
+    | { readonly __typename: 'Application' }
+    | { readonly __typename: 'AuditEntry' }
+    | { readonly __typename: 'Device' }
+    | { readonly __typename: 'Experiment' }
+    | { readonly __typename: 'Fragment' }
+    | { readonly __typename: 'Job', readonly id: string, readonly name: string, readonly status: JobStatus, readonly createdAt: string, readonly startedAt: string | null, readonly finishedAt: string | null, readonly owner: string, readonly settings: Record<string, unknown>, readonly labels: ReadonlyArray<{ readonly key: string, readonly value: string }>, readonly application: { readonly name: string } | null, readonly metrics: ReadonlyArray<{ readonly name: string, readonly value: number }> }
+    | { readonly __typename: 'JobItem' }
+    | { readonly __typename: 'Model' }
+    | { readonly __typename: 'ModelVersion' }
+    | { readonly __typename: 'Project' }
+    | { readonly __typename: 'Step' }
+   | null> };
+
+export type JobUsageQueryVariables = Exact<{
+  id: string;
+  maxPoints: number;
+}>;
+
+
+export type JobUsageQuery = { readonly job: { readonly telemetry: ReadonlyArray<{ readonly stepNumber: number, readonly attempt: number, readonly at: string, readonly cpu: number, readonly memoryMb: number, readonly gpuDutyCycle: number | null, readonly gpuMemory: number | null }> } | null };
+
+export type UsageFieldsFragment = { readonly stepNumber: number, readonly attempt: number, readonly at: string, readonly cpu: number, readonly memoryMb: number, readonly gpuDutyCycle: number | null, readonly gpuMemory: number | null };
+
+export type ComparedExtremesQueryVariables = Exact<{
+  ids: ReadonlyArray<string> | string;
+  name: string;
+}>;
+
+
+export type ComparedExtremesQuery = { readonly compareMetric: ReadonlyArray<{ readonly min: number | null, readonly max: number | null, readonly job: { readonly id: string } }> };
 
 export type DeviceRowFieldsFragment = { readonly id: string, readonly name: string, readonly status: DeviceStatus, readonly kind: DeviceKind, readonly slots: number, readonly lastSeenAt: string | null, readonly labels: ReadonlyArray<{ readonly key: string, readonly value: string }>, readonly project: { readonly id: string, readonly name: string } | null, readonly runningAttempts: ReadonlyArray<{ readonly number: number, readonly claimedAt: string, readonly step: { readonly id: string, readonly number: number, readonly name: string, readonly job: { readonly id: string, readonly name: string } } }> };
 
@@ -1420,6 +1522,36 @@ export class TypedDocumentString<TResult, TVariables>
     return this.value;
   }
 }
+const SeriesFieldsText = `fragment SeriesFields on MetricSeries {
+  name
+  job {
+    id
+    startedAt
+  }
+  min
+  max
+  last {
+    value
+  }
+  thinnedFrom
+  totalPoints
+  missed
+  cursor
+  points {
+    i: iteration @include(if: $byIteration)
+    t: at @skip(if: $byIteration)
+    v: value
+  }
+}`;
+const UsageFieldsText = `fragment UsageFields on TelemetrySample {
+  stepNumber
+  attempt
+  at
+  cpu
+  memoryMb
+  gpuDutyCycle
+  gpuMemory
+}`;
 const HeldAttemptFieldsText = `fragment HeldAttemptFields on Attempt {
   number
   claimedAt
@@ -1608,6 +1740,12 @@ const KeyRowFieldsText = `fragment KeyRowFields on ApiKey {
     id
   }
 }`;
+export const SeriesFieldsFragmentDoc = new TypedDocumentString(`
+${SeriesFieldsText}
+    `, {"fragmentName":"SeriesFields"}) as unknown as TypedDocumentString<SeriesFieldsFragment, unknown>;
+export const UsageFieldsFragmentDoc = new TypedDocumentString(`
+${UsageFieldsText}
+    `, {"fragmentName":"UsageFields"}) as unknown as TypedDocumentString<UsageFieldsFragment, unknown>;
 export const HeldAttemptFieldsFragmentDoc = new TypedDocumentString(`
 ${HeldAttemptFieldsText}
     `, {"fragmentName":"HeldAttemptFields"}) as unknown as TypedDocumentString<HeldAttemptFieldsFragment, unknown>;
@@ -1725,6 +1863,128 @@ export const CreateJobFromFormDocument = new TypedDocumentString(`
   }
 }
 ${RefusedFieldsText}`) as unknown as TypedDocumentString<CreateJobFromFormMutation, CreateJobFromFormMutationVariables>;
+export const MetricCurvesDocument = new TypedDocumentString(`
+    query metricCurves($id: ID!, $names: [String!]!, $x: CurveAxis!, $from: Float, $to: Float, $maxPoints: Int!, $byIteration: Boolean!) {
+  job(id: $id) {
+    metricCurves(names: $names, x: $x, from: $from, to: $to, maxPoints: $maxPoints) {
+      ...SeriesFields
+    }
+  }
+}
+${SeriesFieldsText}`) as unknown as TypedDocumentString<MetricCurvesQuery, MetricCurvesQueryVariables>;
+export const ComparedCurvesDocument = new TypedDocumentString(`
+    query comparedCurves($ids: [ID!]!, $name: String!, $x: CurveAxis!, $from: Float, $to: Float, $maxPoints: Int!, $byIteration: Boolean!) {
+  compareMetric(
+    jobIds: $ids
+    name: $name
+    x: $x
+    from: $from
+    to: $to
+    maxPoints: $maxPoints
+  ) {
+    ...SeriesFields
+  }
+}
+${SeriesFieldsText}`) as unknown as TypedDocumentString<ComparedCurvesQuery, ComparedCurvesQueryVariables>;
+export const JobMetricsDocument = new TypedDocumentString(`
+    subscription jobMetrics($id: ID!, $names: [String!], $after: Cursor) {
+  metrics(jobId: $id, names: $names, after: $after) {
+    cursor
+    state
+    points {
+      name
+      iteration
+      at
+      value
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<JobMetricsSubscription, JobMetricsSubscriptionVariables>;
+export const MetricsOfJobsDocument = new TypedDocumentString(`
+    subscription metricsOfJobs($ids: [ID!]!, $names: [String!]!, $after: Cursor) {
+  metricsOfJobs(jobIds: $ids, names: $names, after: $after) {
+    cursor
+    state
+    points {
+      job {
+        id
+      }
+      point {
+        name
+        iteration
+        at
+        value
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<MetricsOfJobsSubscription, MetricsOfJobsSubscriptionVariables>;
+export const JobSparksDocument = new TypedDocumentString(`
+    query jobSparks($id: ID!, $names: [String!]!, $maxPoints: Int!) {
+  job(id: $id) {
+    metrics {
+      name
+      value
+      iteration
+    }
+    metricCurves(names: $names, maxPoints: $maxPoints) {
+      name
+      cursor
+      points {
+        value
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<JobSparksQuery, JobSparksQueryVariables>;
+export const ComparedJobsDocument = new TypedDocumentString(`
+    query comparedJobs($ids: [ID!]!) {
+  nodes(ids: $ids) {
+    __typename
+    ... on Job {
+      id
+      name
+      status
+      createdAt
+      startedAt
+      finishedAt
+      owner
+      settings
+      labels {
+        key
+        value
+      }
+      application {
+        name
+      }
+      metrics {
+        name
+        value
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ComparedJobsQuery, ComparedJobsQueryVariables>;
+export const JobUsageDocument = new TypedDocumentString(`
+    query jobUsage($id: ID!, $maxPoints: Int!) {
+  job(id: $id) {
+    telemetry(maxPoints: $maxPoints) {
+      ...UsageFields
+    }
+  }
+}
+${UsageFieldsText}`) as unknown as TypedDocumentString<JobUsageQuery, JobUsageQueryVariables>;
+export const ComparedExtremesDocument = new TypedDocumentString(`
+    query comparedExtremes($ids: [ID!]!, $name: String!) {
+  compareMetric(jobIds: $ids, name: $name, maxPoints: 1) {
+    job {
+      id
+    }
+    min
+    max
+  }
+}
+    `) as unknown as TypedDocumentString<ComparedExtremesQuery, ComparedExtremesQueryVariables>;
 export const DeviceTableDocument = new TypedDocumentString(`
     query deviceTable($after: String) {
   devices(first: 100, after: $after) {
