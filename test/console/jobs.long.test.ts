@@ -83,7 +83,9 @@ function countPages(page: Page): () => number {
   return () => pages;
 }
 
-/** Clicks on what the selector finds, and tells after how long a row of this index shows this job. */
+/**
+ * Clicks on what the selector finds, and tells after how long a row of this index shows this job.
+ */
 function timeToRow(page: Page, selector: string, rowIndex: number, id: string): Promise<number> {
   return page.evaluate(
     ([clicked, row, job]) =>

@@ -1,4 +1,7 @@
-/** Devices, applications and keys in the console: what a visitor changes there is so in the gateway. */
+/**
+ * Devices, applications and keys in the console: what a visitor changes there is so in the
+ * gateway.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openStation, type Station } from './station.ts';
 
