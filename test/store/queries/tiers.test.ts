@@ -139,7 +139,7 @@ describeOnEachStore('the tiers of curves', (open) => {
     await fc.assert(
       fc.asyncProperty(actions, views, async (actions, views) => {
         const jobId = newJob();
-        await report(jobId, { count: 300, source: 0, seed: 1 });
+        await report(jobId, { count: 1_500, source: 0, seed: 1 });
         for (const action of actions) await act(jobId, action);
         const rows = await storedOf(jobId);
         for (const { name, isTime, from, width, most } of views) {
