@@ -1,5 +1,6 @@
 /** Several jobs side by side: their curves, and where their settings differ. */
 import { useSignal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { useAddress } from '../components/address.ts';
 import { Chart, type Line, tick } from '../components/chart.tsx';
@@ -177,11 +178,19 @@ function ComparedChart({ name, jobs, hidden, colourOf, view }: ComparedChartProp
   );
 }
 
+/** A table that is wider than the page. The arrow keys scroll it. */
+const Scrolls = ({ label, children }: { readonly label: string; readonly children: ComponentChildren }) => (
+  // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to take the focus
+  <section class="scrolls" aria-label={label} tabIndex={0}>
+    {children}
+  </section>
+);
+
 function BestValues({ jobs, names }: { readonly jobs: readonly ComparedJob[]; readonly names: readonly string[] }) {
   if (names.length === 0) return null;
   return (
     <Panel title="Newest value of each metric, with the lowest and the highest">
-      <div class="scrolls">
+      <Scrolls label="Values of metrics">
         <table>
           <thead>
             <tr>
@@ -199,7 +208,7 @@ function BestValues({ jobs, names }: { readonly jobs: readonly ComparedJob[]; re
             ))}
           </tbody>
         </table>
-      </div>
+      </Scrolls>
     </Panel>
   );
 }
@@ -232,7 +241,7 @@ function Settings({ jobs }: { readonly jobs: readonly ComparedJob[] }) {
   const rows = useMemo(() => compareSettings(jobs), [jobs]);
   return (
     <Panel title="Settings" aside={plural(rows.filter(({ differs }) => differs).length, 'difference')}>
-      <div class="scrolls">
+      <Scrolls label="Settings">
         <table>
           <thead>
             <tr>
@@ -257,7 +266,7 @@ function Settings({ jobs }: { readonly jobs: readonly ComparedJob[] }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scrolls>
     </Panel>
   );
 }

@@ -24,8 +24,10 @@ export function NewestMetrics({ job, newest }: NewestMetricsProps) {
         return (
           <div class="metric" key={name}>
             <dt>{name}</dt>
-            <dd title={iteration === null ? undefined : `at iteration ${iteration}`}>{formatValue(value)}</dd>
-            <Spark values={curve} label={`${name} over time`} colour={index} />
+            <dd title={iteration === null ? undefined : `at iteration ${iteration}`}>
+              {formatValue(value)}
+              <Spark values={curve} label={`${name} over time`} colour={index} />
+            </dd>
           </div>
         );
       })}
