@@ -136,7 +136,7 @@ async function readRows(page: Page, count: number): Promise<{ readonly rows: rea
   return read;
 }
 
-/** Keeps back what the gateway says of changed jobs, after the first frames. */
+/** Keeps back what the gateway says of changed jobs, after the first frame. */
 async function withhold(page: Page): Promise<void> {
   await page.routeWebSocket('**/graphql', (socket) => {
     const server = socket.connectToServer();
@@ -144,7 +144,7 @@ async function withhold(page: Page): Promise<void> {
     server.onMessage((message) => {
       const isOfList = String(message).includes('"jobList"');
       if (isOfList) frames += 1;
-      if (!isOfList || frames < 3) socket.send(message);
+      if (!isOfList || frames < 2) socket.send(message);
     });
   });
   await page.reload();
