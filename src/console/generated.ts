@@ -965,6 +965,11 @@ export type JobChangesSubscriptionVariables = Exact<{
 
 export type JobChangesSubscription = { readonly jobsUpdated: { readonly id: string, readonly updatedAt: string } };
 
+export type DeviceChangesSubscriptionVariables = Exact<{ [key: string]: never; }>;
+
+
+export type DeviceChangesSubscription = { readonly deviceList: { readonly cursor: string, readonly state: StreamState, readonly missed: number, readonly removedIds: ReadonlyArray<string>, readonly devices: ReadonlyArray<{ readonly id: string }> } };
+
 export type ClaimableCountSubscriptionVariables = Exact<{
   id: string;
 }>;
@@ -2089,6 +2094,20 @@ subscription jobChanges($filter: JobFilter) {
   }
 }
     `) as unknown as TypedDocumentString<JobChangesSubscription, JobChangesSubscriptionVariables>;
+export const DeviceChangesDocument = new TypedDocumentString(`
+    "That some device was registered, changed, deleted, came online or went offline."
+subscription deviceChanges {
+  deviceList {
+    cursor
+    state
+    missed
+    devices {
+      id
+    }
+    removedIds
+  }
+}
+    `) as unknown as TypedDocumentString<DeviceChangesSubscription, DeviceChangesSubscriptionVariables>;
 export const ClaimableCountDocument = new TypedDocumentString(`
     "That what a device could claim changed."
 subscription claimableCount($id: ID!) {

@@ -152,6 +152,21 @@ describe('The page of devices', () => {
     await page.context().close();
   });
 
+  test('shows a device that another registers, and that it was drained, without a reload', async () => {
+    const { worker } = station;
+    const { page } = await station.open('/devices');
+    await page.locator('tbody tr').first().waitFor();
+    const { registerDevice } = await worker.ask<{ registerDevice: { device: { id: string } } }>(
+      'mutation { registerDevice(input: { name: "late-comer" }) { ... on RegisterDevicePayload { device { id } } } }',
+    );
+    const row = page.locator('tbody tr', { has: page.getByText('late-comer', { exact: true }) });
+    await row.getByRole('button', { name: 'Drain' }).waitFor();
+    const input = { deviceId: registerDevice.device.id, isDraining: true };
+    await worker.ask('mutation ($input: UpdateDeviceInput!) { updateDevice(input: $input) { __typename } }', { input });
+    await row.getByRole('button', { name: 'Resume' }).waitFor();
+    await page.context().close();
+  });
+
   test('shows what a device runs as soon as it claims it, and why it cannot claim what waits', async () => {
     const { worker } = station;
     const { page } = await station.open(`/devices/${worker.deviceId}`);

@@ -19,6 +19,7 @@ import { formatMegabytes } from '../format/numbers.ts';
 import {
   ClaimableCountDocument,
   DeviceAttemptsDocument,
+  DeviceChangesDocument,
   DevicePageDocument,
   type DevicePageQuery,
   JobChangesDocument,
@@ -38,6 +39,7 @@ export function DevicePage() {
   const { data, error, refresh } = useQuery(DevicePageDocument, { id });
   const { value: changes } = useNewest(JobChangesDocument, { filter: null });
   useRefreshOn(changes, refresh);
+  useRefreshOn(useNewest(DeviceChangesDocument, {}).value, refresh);
   if (error.value) return <Problem error={error.value} onRetry={refresh} />;
   if (!data.value) return <Skeleton rows={8} />;
   const { device } = data.value;

@@ -11,7 +11,7 @@ import { useRowKeys } from '../components/row-keys.ts';
 import { Status, wordOf } from '../components/status.tsx';
 import { Ago } from '../components/time.tsx';
 import { setTitle } from '../components/title.ts';
-import { type DeviceRowFieldsFragment, DeviceTableDocument, JobChangesDocument } from '../generated.ts';
+import { DeviceChangesDocument, type DeviceRowFieldsFragment, DeviceTableDocument, JobChangesDocument } from '../generated.ts';
 import { useNewest } from '../streams/live.ts';
 import { useQuery } from '../streams/query.ts';
 import { useRefreshOn } from '../streams/refresh.ts';
@@ -21,7 +21,8 @@ export function DevicesPage() {
   setTitle('Devices');
   const { query } = useLocation();
   const { data, error, refresh } = useQuery(DeviceTableDocument, { after: query.after ?? null });
-  // A device has no stream of its own. What it claims and ends changes a job.
+  useRefreshOn(useNewest(DeviceChangesDocument, {}).value, refresh);
+  // What a device claims and ends is a change of a job.
   useRefreshOn(useNewest(JobChangesDocument, { filter: null }).value, refresh);
   const isAdding = useSignal(false);
   const devices = data.value?.devices;
