@@ -1,5 +1,5 @@
 /**
- * @generated SignedSource<<7495524c8d6841a1143ba3f5c619c309>>
+ * @generated SignedSource<<9353289483cf7f2de34852a083ce7bcf>>
  * @lightSyntaxTransform
  */
 
@@ -16,15 +16,25 @@ export type JobFilter = {
   applicationId?: string | null | undefined;
   createdAfter?: string | null | undefined;
   createdBefore?: string | null | undefined;
+  deviceId?: string | null | undefined;
   experimentId?: string | null | undefined;
+  hasMetric?: string | null | undefined;
   initiators?: ReadonlyArray<JobInitiator> | null | undefined;
+  labelFilters?: ReadonlyArray<LabelFilterInput> | null | undefined;
   labels?: ReadonlyArray<LabelInput> | null | undefined;
   name?: string | null | undefined;
   nameContains?: string | null | undefined;
+  notStatuses?: ReadonlyArray<JobStatus> | null | undefined;
   owner?: string | null | undefined;
   projectId?: string | null | undefined;
+  search?: string | null | undefined;
   statuses?: ReadonlyArray<JobStatus> | null | undefined;
   types?: ReadonlyArray<JobType> | null | undefined;
+};
+export type LabelFilterInput = {
+  isAbsent?: boolean;
+  key: string;
+  value?: string | null | undefined;
 };
 export type LabelInput = {
   key: string;

@@ -1,5 +1,5 @@
 /**
- * @generated SignedSource<<d93998f6b2c906ad079be58f4d7c0d45>>
+ * @generated SignedSource<<e40055bdaba34636217f9cab87a68525>>
  * @lightSyntaxTransform
  */
 
@@ -16,15 +16,25 @@ export type JobFilter = {
   applicationId?: string | null | undefined;
   createdAfter?: string | null | undefined;
   createdBefore?: string | null | undefined;
+  deviceId?: string | null | undefined;
   experimentId?: string | null | undefined;
+  hasMetric?: string | null | undefined;
   initiators?: ReadonlyArray<JobInitiator> | null | undefined;
+  labelFilters?: ReadonlyArray<LabelFilterInput> | null | undefined;
   labels?: ReadonlyArray<LabelInput> | null | undefined;
   name?: string | null | undefined;
   nameContains?: string | null | undefined;
+  notStatuses?: ReadonlyArray<JobStatus> | null | undefined;
   owner?: string | null | undefined;
   projectId?: string | null | undefined;
+  search?: string | null | undefined;
   statuses?: ReadonlyArray<JobStatus> | null | undefined;
   types?: ReadonlyArray<JobType> | null | undefined;
+};
+export type LabelFilterInput = {
+  isAbsent?: boolean;
+  key: string;
+  value?: string | null | undefined;
 };
 export type LabelInput = {
   key: string;
