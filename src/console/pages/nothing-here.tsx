@@ -3,7 +3,7 @@ import { Empty } from '../components/panel.tsx';
 export function NothingHere() {
   return (
     <Empty>
-      <p>There is no page at this address.</p>
+      <h1>There is no page at this address</h1>
       <p>
         <a href="/jobs">All jobs</a>
       </p>

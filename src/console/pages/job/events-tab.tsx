@@ -34,7 +34,7 @@ export function EventsTab({ job }: { readonly job: LiveJob }) {
             <td>
               <Ago at={event.at} />
             </td>
-            <td>{describe(event)}</td>
+            <td class="breaks">{describe(event)}</td>
             <td class="wide muted">{event.actor}</td>
           </tr>
         ))}

@@ -34,7 +34,7 @@ export function LimitsTab() {
               <th scope="col" class="right">
                 Value
               </th>
-              <th scope="col" class="right">
+              <th scope="col" class="right wide">
                 <span class="unseen">Rounded</span>
               </th>
             </tr>
@@ -42,11 +42,11 @@ export function LimitsTab() {
           <tbody>
             {entries.map(([name, value]) => (
               <tr key={name}>
-                <th scope="row" class="mono">
+                <th scope="row" class="mono breaks">
                   {name}
                 </th>
                 <td class="right mono">{typeof value === 'number' ? formatCount(value) : JSON.stringify(value)}</td>
-                <td class="right muted">{typeof value === 'number' && asPeopleSay(name, value)}</td>
+                <td class="right muted wide">{typeof value === 'number' && asPeopleSay(name, value)}</td>
               </tr>
             ))}
           </tbody>
