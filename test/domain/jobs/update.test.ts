@@ -231,7 +231,8 @@ describeOnGround('A deletion', (on) => {
   }
   /** Every row but those that tell what was done: replays, the audit trail, deletions. */
   async function readRest(): Promise<Record<string, readonly string[]>> {
-    const { idempotencyKeys: _, auditEntries: __, ...rest } = await on().readAll();
+    // A change of a device that is gone tells live lists so, by its id.
+    const { idempotencyKeys: _, auditEntries: __, deviceChanges: ___, ...rest } = await on().readAll();
     return { ...rest, events: (rest.events ?? []).filter((row) => !row.includes('"type":"JOB_DELETED"')) };
   }
   test('of a job deletes every row and every file that belongs to it', async () => {
