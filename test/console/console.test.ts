@@ -136,6 +136,34 @@ describe('The log of a job', () => {
     await page.context().close();
   });
 
+  test('is gone through by the keyboard, and the key for cancel asks first', async () => {
+    const job = await station.worker.runJob('keys', ['first', 'second']);
+    await job.write('of the first\n');
+    await job.complete();
+    const second = await station.worker.claimStep(job.jobId, 1);
+    await second.write('of the second\n');
+    const { page } = await station.open(`/jobs/${job.jobId}`);
+    await page.locator('.ln pre', { hasText: 'of the second' }).waitFor();
+    await page.keyboard.press('[');
+    await page.locator('.ln pre', { hasText: 'of the first' }).waitFor();
+    await page.keyboard.press(']');
+    await page.locator('.ln pre', { hasText: 'of the second' }).waitFor();
+    await page.keyboard.press('.');
+    await page.getByText('Cancel keys?').waitFor();
+    await page.getByRole('button', { name: 'No' }).click();
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('g');
+    await page.keyboard.press('j');
+    await page.waitForURL('**/jobs');
+    await page.keyboard.press('/');
+    await page.getByRole('dialog', { name: 'Search' }).getByRole('combobox').fill('keys');
+    await page.getByRole('option').filter({ hasText: 'keys' }).filter({ hasText: 'job' }).first().waitFor();
+    await second.complete();
+    await page.context().close();
+  });
+
   test('finds a text anywhere in it, also where nothing was shown yet', async () => {
     const job = await station.worker.runJob('searched');
     await job.write(

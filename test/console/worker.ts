@@ -22,6 +22,7 @@ export interface Worker {
   /** The data, in the shape that the caller asked for. */
   ask<Data>(query: string, variables?: Readonly<Record<string, unknown>>): Promise<Data>;
   createJob(name: string, steps?: readonly string[]): Promise<string>;
+  claimStep(jobId: string, stepNumber: number): Promise<RunningJob>;
   /** Creates a job and claims its first step. */
   runJob(name: string, steps?: readonly string[]): Promise<RunningJob>;
 }
@@ -51,34 +52,36 @@ export async function createWorker({ url, adminKey }: Target): Promise<Worker> {
     return job.id;
   };
 
+  const claimStep = async (jobId: string, stepNumber: number): Promise<RunningJob> => {
+    const { step, lease } = await change<{ step: { id: string }; lease: { token: string } }>(
+      'claimStep',
+      { jobId, stepNumber, deviceId, leaseSeconds: 3_600 },
+      'step { id } lease { token }',
+    );
+    const leaseToken = lease.token;
+    let offset = 0;
+    return {
+      jobId,
+      stepId: step.id,
+      async write(text, stream = 'STDOUT') {
+        // As large as a piece may be.
+        for (const part of text.match(/[\s\S]{1,60000}/g) ?? []) {
+          await change('appendLog', { leaseToken, chunks: [{ offset, stream, text: part }] }, 'nextLogOffset');
+          offset += Buffer.byteLength(part);
+        }
+      },
+      report: async (metrics) => void (await change('reportMetrics', { leaseToken, metrics }, 'accepted')),
+      complete: async () => void (await change('completeStep', { leaseToken }, 'step { id }')),
+      fail: async (description) => void (await change('failStep', { leaseToken, description, exitCode: 1 }, 'step { id }')),
+    };
+  };
+
   return {
     projectId,
     deviceId,
     ask,
     createJob,
-    async runJob(name, steps) {
-      const jobId = await createJob(name, steps);
-      const { step, lease } = await change<{ step: { id: string }; lease: { token: string } }>(
-        'claimStep',
-        { jobId, stepNumber: 0, deviceId, leaseSeconds: 3_600 },
-        'step { id } lease { token }',
-      );
-      const leaseToken = lease.token;
-      let offset = 0;
-      return {
-        jobId,
-        stepId: step.id,
-        async write(text, stream = 'STDOUT') {
-          // As large as a piece may be, and many pieces at once.
-          for (const part of text.match(/[\s\S]{1,60000}/g) ?? []) {
-            await change('appendLog', { leaseToken, chunks: [{ offset, stream, text: part }] }, 'nextLogOffset');
-            offset += Buffer.byteLength(part);
-          }
-        },
-        report: async (metrics) => void (await change('reportMetrics', { leaseToken, metrics }, 'accepted')),
-        complete: async () => void (await change('completeStep', { leaseToken }, 'step { id }')),
-        fail: async (description) => void (await change('failStep', { leaseToken, description, exitCode: 1 }, 'step { id }')),
-      };
-    },
+    claimStep,
+    runJob: async (name, steps) => claimStep(await createJob(name, steps), 0),
   };
 }

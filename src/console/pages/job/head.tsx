@@ -1,10 +1,12 @@
 /** What the job is, how it stands and why, and what can be done with it. */
 import { useSignal } from '@preact/signals';
 import { Fragment } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 import { unwrap } from '../../../client/errors.ts';
 import { Action } from '../../components/action.tsx';
 import { Command, Id } from '../../components/copy.tsx';
+import { addKeys } from '../../components/keys.ts';
 import { isOver, Status, wordOf } from '../../components/status.tsx';
 import { Ago, Took } from '../../components/time.tsx';
 import { CancelJobDocument, RetryJobDocument, ShareJobDocument } from '../../generated.ts';
@@ -81,6 +83,9 @@ function Why({ job: { status, statusMessage, history, httpUrl } }: { readonly jo
 }
 
 function Actions({ job }: { readonly job: LiveJob }) {
+  const bar = useRef<HTMLDivElement>(null);
+  // The button asks; the key only presses it.
+  useEffect(() => addKeys({ '.': () => bar.current?.querySelector<HTMLButtonElement>('button.danger:not(:disabled)')?.click() }), []);
   const { route } = useLocation();
   const link = useSignal<string | null>(null);
   const disabled = mayEdit() ? undefined : 'It takes the role EDITOR.';
@@ -99,7 +104,7 @@ function Actions({ job }: { readonly job: LiveJob }) {
     route(`/jobs/${again.id}`);
   };
   return (
-    <div class="actions">
+    <div class="actions" ref={bar}>
       <Action run={share} disabled={disabled}>
         Share
       </Action>

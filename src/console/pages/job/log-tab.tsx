@@ -1,6 +1,6 @@
 /** The log: a fold for each attempt of each step. The one that runs, or that failed, is open. */
 import { useSignal } from '@preact/signals';
-import { useEffect, useMemo } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { Action } from '../../components/action.tsx';
 import { addKeys } from '../../components/keys.ts';
 import { Empty } from '../../components/panel.tsx';
@@ -36,6 +36,18 @@ export function LogTab({ job }: { readonly job: LiveJob }) {
   useEffect(() => {
     if (wanted) open.value = keyOf(wanted);
   }, [place.value]);
+  const neighbours = useRef<() => readonly [previous: Fold | undefined, next: Fold | undefined]>(() => [undefined, undefined]);
+  neighbours.current = () => {
+    const place = opened ? folds.indexOf(opened) : -1;
+    return [folds[place - 1], folds[place + 1]];
+  };
+  useEffect(() => {
+    const go = (side: 0 | 1) => () => {
+      const fold = neighbours.current()[side];
+      if (fold) open.value = keyOf(fold);
+    };
+    return addKeys({ '[': go(0), ']': go(1) });
+  }, [open]);
   if (folds.length === 0) return <Empty>No step has begun, so there is no log yet.</Empty>;
   return (
     <div class="log">
