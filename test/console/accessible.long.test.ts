@@ -1,6 +1,7 @@
 /** Every page of the console by axe: in light and dark, on a wide screen and on a phone. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import type Axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openStation, type Station } from './station.ts';
@@ -51,10 +52,7 @@ async function violations(page: Page): Promise<string[]> {
   // In the page's own world the policy would forbid it.
   await page.evaluate(axe);
   const found = await page.evaluate(async () => {
-    const run: () => Promise<{ violations: { id: string; nodes: { target: unknown; failureSummary?: string }[] }[] }> = Reflect.get(
-      globalThis,
-      'axe',
-    ).run;
+    const { run }: typeof Axe = Reflect.get(globalThis, 'axe');
     return (await run()).violations;
   });
   return found.flatMap(({ id, nodes }) =>
