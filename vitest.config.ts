@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** Tests that count what the process has prepared so far. Each needs a worker of its own. */
-const alone = ['test/schema/core/loaders.test.ts', 'test/store/plans.test.ts'];
+const alone = ['test/schema/core/loaders.test.ts', 'test/schema/core/response-budget.test.ts', 'test/store/plans.test.ts'];
 // Long tests run by `npm run test:long`.
 const left = ['node_modules/**', 'test/**/*.long.test.ts'];
 
