@@ -151,7 +151,7 @@ describeOnEachStore('the tiers of curves', (open) => {
           await expectCurve(jobId, name, { axis, from: place(from), to: place(to) }, most);
         }
       }),
-      { numRuns: 25 },
+      { numRuns: 15 },
     );
   });
 
