@@ -13,7 +13,7 @@ export function isAllowedOrigin(request: IncomingMessage, listed: readonly strin
 
 /** Whether a page of the gateway calls. */
 export function isOwnOrigin({ headers: { origin = '', host } }: IncomingMessage): boolean {
-  return URL.parse(origin)?.host === host;
+  return host !== undefined && URL.parse(origin)?.host === host;
 }
 
 /**
