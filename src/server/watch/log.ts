@@ -31,6 +31,7 @@ const withoutSecrets = (text: string): string =>
   text
     .replaceAll(/\b(tyk_|lease_)[\w-]+/g, '$1…')
     .replaceAll(/(signature=)[\w-]+/g, '$1…')
+    .replaceAll(/\b(key_[0-9a-z]{26}\.\d+\.)[\w-]+/g, '$1…') // of a session
     .replaceAll(/(\w+:\/\/[^\s:/@]*:)[^\s@]+@/g, '$1…@');
 
 const SAID_EVERY_MS = 60_000;
