@@ -124,8 +124,8 @@ export const bugs: readonly Bug[] = [
     edits: [
       {
         file: 'src/domain/core/cursors.ts',
-        find: 'if (own !== null && own <= (bounds?.last ?? 0)) return own;',
-        replace: 'if (own !== null && own <= (bounds?.last ?? 0)) return Math.max(0, own - 1);',
+        find: 'if (own !== null && own.seq <= (bounds?.last ?? 0)) return own;',
+        replace: 'if (own !== null && own.seq <= (bounds?.last ?? 0)) return { ...own, seq: Math.max(0, own.seq - 1) };',
       },
     ],
   },
