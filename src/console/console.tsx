@@ -23,6 +23,9 @@ const ApplicationsPage = lazy(() => import('./pages/applications.tsx').then(({ A
 const ApplicationPage = lazy(() => import('./pages/application.tsx').then(({ ApplicationPage }) => ApplicationPage));
 const SettingsPage = lazy(() => import('./pages/settings.tsx').then(({ SettingsPage }) => SettingsPage));
 
+/** The addresses that the router follows. GraphiQL is a page of its own. */
+const ownPages = /^\/(?!graphql(?:[/?#]|$))/;
+
 export function Console() {
   const { value } = signIn;
   if (value.state === 'opening') return null;
@@ -37,7 +40,7 @@ function SignedIn({ session }: { readonly session: Session }) {
   }, []);
   useEffect(() => (session.jobId === null ? listenToKeys() : undefined), [session]);
   return (
-    <LocationProvider>
+    <LocationProvider scope={ownPages}>
       <ErrorBoundary>
         {session.jobId === null ? (
           <Shell>

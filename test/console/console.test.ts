@@ -38,6 +38,20 @@ describe('Signing in', () => {
     await page.context().close();
   });
 
+  test('follows a link that is opened in a tab of the console, and ends in every tab', async () => {
+    const { gateway } = station;
+    const { page } = await station.open('/', { key: null });
+    await page.getByLabel('Key').waitFor();
+    await page.goto(`${gateway.url}/#key=${gateway.adminKey}`);
+    await page.locator('header.bar').waitFor();
+    expect(page.url()).not.toContain('tyk_');
+    const other = await page.context().newPage();
+    await other.goto(`${gateway.url}/jobs`);
+    await other.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByLabel('Key').waitFor();
+    await page.context().close();
+  });
+
   test('by a watch link shows that job and no other, and does not sign an operator out', async () => {
     const { worker, gateway } = station;
     const [shared, other] = [await worker.createJob('shared'), await worker.createJob('other')];

@@ -25,6 +25,9 @@ export function Help() {
           ))}
         </tbody>
       </table>
+      <form method="dialog">
+        <button type="submit">Close</button>
+      </form>
     </Dialog>
   );
 }

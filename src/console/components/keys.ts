@@ -58,7 +58,8 @@ export function listenToKeys(): () => void {
       openPalette();
       return;
     }
-    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    // A dialog has the keyboard to itself.
+    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || document.querySelector('dialog[open]')) return;
     const place = event.timeStamp - leaderAt < PAIR_MS ? places[event.key] : undefined;
     leaderAt = Number.NEGATIVE_INFINITY;
     if (place !== undefined) {

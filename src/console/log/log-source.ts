@@ -32,6 +32,9 @@ const READ_PIECES = 100;
 /** Reads at most this far ahead of the line that was asked for. */
 const AHEAD_LINES = 200;
 
+/** A search ends after this many. */
+export const MOST_MATCHES = 1_000;
+
 export interface Match {
   readonly line: number;
   readonly text: string;
@@ -184,5 +187,3 @@ export class LogSource {
     });
   }
 }
-
-const MOST_MATCHES = 1_000;

@@ -36,11 +36,13 @@ interface LogViewProps {
   /** The chosen lines: a link to them is in the address. */
   readonly chosen: readonly [from: number, to: number] | null;
   onChoose(from: number, to: number): void;
+  /** The address of a line. */
+  linkOf(line: number): string;
   readonly matches: readonly Match[];
   readonly match: number | null;
 }
 
-export function LogView({ source, options, onFollow, chosen, onChoose, matches, match }: LogViewProps) {
+export function LogView({ source, options, onFollow, chosen, onChoose, linkOf, matches, match }: LogViewProps) {
   const box = useRef<HTMLDivElement>(null);
   const scrollTop = useSignal(0);
   const windowPixels = useSignal(windowHeight());
@@ -121,7 +123,7 @@ export function LogView({ source, options, onFollow, chosen, onChoose, matches, 
     const classes = ['ln', line?.stream.toLowerCase(), isChosen && 'chosen', hits.has(number) && 'hit', match === number && 'at'];
     return (
       <div key={number} class={classes.filter(Boolean).join(' ')}>
-        <a href={`#L${number}`} class="no" onClick={(event) => choose(event, number)} aria-label={`Line ${number}`}>
+        <a href={linkOf(number)} class="no" onClick={(event) => choose(event, number)} aria-label={`Line ${number}`}>
           {formatCount(number)}
         </a>
         {options.showsTime && <time class="time">{line ? formatClock(line.at) : ''}</time>}

@@ -23,9 +23,23 @@ export const signIn = signal<SignIn>({ state: 'opening' });
 
 const KEPT = 'trainyard.session';
 const keptFor = (jobId: string) => `${KEPT}.${jobId}`;
+const keptAs = ({ jobId }: Session) => (jobId === null ? KEPT : keptFor(jobId));
 
-/** Reads the address, and what an earlier page kept. Called once, when the page opens. */
+/** Follows the address, and what other tabs do. Called once, when the page opens. */
 export async function openPage(): Promise<void> {
+  // A link with a key that is opened in this tab changes nothing but what is behind the #.
+  addEventListener('hashchange', () => {
+    if (location.hash.startsWith('#key=')) void readAddress();
+  });
+  // Another tab has signed out.
+  addEventListener('storage', ({ key, newValue }) => {
+    const { value } = signIn;
+    if (value.state === 'in' && key === keptAs(value.session) && newValue === null) signIn.value = { state: 'out', problem: null };
+  });
+  await readAddress();
+}
+
+async function readAddress(): Promise<void> {
   const key = /^#key=(tyk_[\w-]+)/.exec(location.hash)?.[1];
   if (key !== undefined) {
     history.replaceState(null, '', location.pathname + location.search);
@@ -47,7 +61,7 @@ export async function enter(key: string): Promise<void> {
     // What sessionEndpoint of the server answers.
     const { keyId, kind, jobId }: { keyId: string; kind: string; jobId: string | null } = await response.json();
     const session = { keyId, jobId: kind === 'WATCH' ? jobId : null };
-    localStorage.setItem(session.jobId === null ? KEPT : keptFor(session.jobId), keyId);
+    localStorage.setItem(keptAs(session), keyId);
     signIn.value = { state: 'in', session };
   } catch {
     leave('The gateway cannot be reached.');
@@ -57,7 +71,7 @@ export async function enter(key: string): Promise<void> {
 /** Shows the sign-in page, without what was on the screen. */
 export function leave(problem: string | null): void {
   const { value } = signIn;
-  if (value.state === 'in') localStorage.removeItem(value.session.jobId === null ? KEPT : keptFor(value.session.jobId));
+  if (value.state === 'in') localStorage.removeItem(keptAs(value.session));
   signIn.value = { state: 'out', problem };
 }
 

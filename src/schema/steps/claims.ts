@@ -1,5 +1,5 @@
 import { secretsOf } from '../../domain/access/masking.ts';
-import { may, requireRight, scopeOf } from '../../domain/access/rights.ts';
+import { requireRight, scopeOf } from '../../domain/access/rights.ts';
 import { type Claim as ClaimShape, claimNextSteps, claimStep, type Lease as LeaseShape } from '../../domain/claims/claims.ts';
 import { InvalidInput, InvalidState, NotFound } from '../../domain/core/refusals.ts';
 import { badRequest } from '../../domain/core/request-refusals.ts';
@@ -170,9 +170,8 @@ builder.subscriptionField('claimableSteps', (t) =>
     args: { deviceId: t.arg.id({ required: true, description: 'The device.' }) },
     subscribe: async (_, { deviceId }, context): Promise<AsyncIterable<number>> => {
       const device = await watchedDevice(context, deviceId);
-      // Only the device itself counts as a sign of life, not somebody who watches it.
-      const viewer = viewerOf(context);
-      const isDevice = may(viewer, 'claimSteps') && (viewer.deviceId === null || viewer.deviceId === device.id);
+      // Only the device itself counts as a sign of life, not an operator who watches it.
+      const isDevice = viewerOf(context).deviceId === device.id;
       return claimableCounts(context.domain, context.wakeups, device.id, isDevice);
     },
     resolve: (count) => count,

@@ -88,8 +88,12 @@ function Actions({ job }: { readonly job: LiveJob }) {
   useEffect(() => addKeys({ '.': () => bar.current?.querySelector<HTMLButtonElement>('button.danger:not(:disabled)')?.click() }), []);
   const { route } = useLocation();
   const link = useSignal<string | null>(null);
+  const isShown = useSignal(false);
   const disabled = mayEdit() ? undefined : 'It takes the role EDITOR.';
+  // One key for as long as the page is open, however often the link is looked at.
   const share = async () => {
+    isShown.value = true;
+    if (link.value !== null) return;
     const input = {
       name: `link to ${job.name}`.slice(0, 100),
       kind: 'WATCH',
@@ -123,14 +127,14 @@ function Actions({ job }: { readonly job: LiveJob }) {
           Cancel
         </Action>
       )}
-      {link.value !== null && (
+      {isShown.value && link.value !== null && (
         <div class="popover" role="dialog" aria-label="Link to this job">
           <p>Whoever has this link sees this job, and nothing else, for {LINK_DAYS} days.</p>
           <Command>{link.value}</Command>
           <button
             type="button"
             onClick={() => {
-              link.value = null;
+              isShown.value = false;
             }}
           >
             Close

@@ -10,7 +10,8 @@ export function readPlace(hash: string): LogPlace | null {
   const match = /^#s(\d{1,9})a(\d{1,9})(?:L(\d{1,12})(?:-L(\d{1,12}))?)?$/.exec(hash);
   if (!match) return null;
   const [step, attempt, from, to] = match.slice(1).map((part) => (part === undefined ? null : Number(part)));
-  return { step: step ?? 0, attempt: attempt ?? 0, from: from ?? null, to: to ?? null };
+  const isReversed = from != null && to != null && to < from;
+  return { step: step ?? 0, attempt: attempt ?? 0, from: (isReversed ? to : from) ?? null, to: (isReversed ? from : to) ?? null };
 }
 
 /** Puts the place into the address, without a step in the browser's history. */

@@ -8,7 +8,7 @@ import { Status, wordOf } from '../../components/status.tsx';
 import { Took } from '../../components/time.tsx';
 import { formatCount, plural } from '../../format/numbers.ts';
 import type { AttemptFieldsFragment, JobStepFieldsFragment } from '../../generated.ts';
-import { LogSource, type Match } from '../../log/log-source.ts';
+import { LogSource, type Match, MOST_MATCHES } from '../../log/log-source.ts';
 import { copyLines, LogView } from '../../log/log-view.tsx';
 import type { LiveJob } from './job.tsx';
 import { readPlace, writePlace } from './log-place.ts';
@@ -183,7 +183,7 @@ function AttemptLog({ jobId, fold: { step, attempt } }: { readonly jobId: string
                 ? isSearched.value
                   ? 'nothing'
                   : 'searching …'
-                : `${formatCount(at.value + 1)} of ${formatCount(matches.value.length)}${isSearched.value ? '' : ' …'}`}
+                : `${formatCount(at.value + 1)} of ${formatCount(matches.value.length)}${matches.value.length >= MOST_MATCHES ? ' or more' : isSearched.value ? '' : ' …'}`}
             </span>
           )}
         </search>
@@ -209,6 +209,7 @@ function AttemptLog({ jobId, fold: { step, attempt } }: { readonly jobId: string
           chosen.value = [from, to];
           writePlace({ step: step.number, attempt: attempt.number, from, to });
         }}
+        linkOf={(line) => `#s${step.number}a${attempt.number}L${line}`}
         matches={matches.value}
         match={match}
       />
