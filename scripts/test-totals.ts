@@ -2,12 +2,12 @@
  * Ends the output of `.ci/run`: shows each failed test with its message, then how many tests passed
  * and failed.
  *
- *     node scripts/test-totals.ts --files REPORT         names the files with a failed test, if few
- *     node scripts/test-totals.ts REPORT[,AGAIN]…        the totals
+ *     node scripts/test-totals.ts --files REPORT       names the files with a failed test, if few
+ *     node scripts/test-totals.ts REPORT[,AGAIN]…      the totals
  *
- * REPORT is written by vitest's JSON reporter. AGAIN is the report of the failed files, run a second
- * time by themselves: a test that passes then counts as passed, and is named as one that failed at
- * first. So a test that only a busy machine fails is seen, and does not hide behind others.
+ * REPORT is written by vitest's JSON reporter. AGAIN is the report of the failed files, run a
+ * second time by themselves: a test that passes then counts as passed, and is named as one that
+ * failed at first. So a test that only a busy machine fails is seen.
  *
  * Exits with 1 if a test failed. A file that could not be loaded counts as one failure, since no
  * other count has its tests. So does a report that is missing.

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type ASTNode, GraphQLError, type GraphQLErrorExtensions, type GraphQLFormattedError } from 'graphql';
-import { fault, RequestRefused } from '../domain/core/request-refusals.ts';
-import { unavailabilityOf } from '../store/unavailable.ts';
+import { badRequest, fault, RequestRefused } from '../domain/core/request-refusals.ts';
+import { isNulRefused, unavailabilityOf } from '../store/unavailable.ts';
 import type { Call } from './watch/call.ts';
 import type { ServerInstruments } from './watch/instruments.ts';
 import { describeFault, type Log, logRecurring } from './watch/log.ts';
@@ -41,6 +41,7 @@ export interface MaskParts {
  * - An error with `extensions.code` is meant for the client and passes unchanged.
  * - An error of the request (syntax, validation, variables) becomes BAD_REQUEST, without the "Did
  *   you mean" of graphql-js, which would reveal the schema name by name.
+ * - An id with the character NUL, which PostgreSQL does not take, becomes BAD_REQUEST.
  * - A full disk or an unreachable database becomes UNAVAILABLE: the same request may succeed later.
  * - Everything else is a bug. The client gets INTERNAL_ERROR with an id, and the log gets the
  *   message and the stack under the same id.
@@ -62,6 +63,10 @@ export function createMask({ log, instruments }: MaskParts): Mask {
     // A shared frame fails once. Each subscriber gets the id of its own request.
     if (known) return { ...known, extensions: { ...known.extensions, ...requestId } };
     const cause = rootCause(error);
+    if (isNulRefused(cause)) {
+      const { message, extensions } = badRequest.nulInId();
+      return format(error instanceof GraphQLError ? error : undefined, message, extensions);
+    }
     const unavailable = unavailabilityOf(cause);
     if (unavailable) {
       sayUnavailable(unavailable.cause);

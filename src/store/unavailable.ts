@@ -79,3 +79,12 @@ function obstacleOf(error: unknown): Obstacle | null {
   // Several addresses were tried without success.
   return error instanceof AggregateError && error.errors.length > 0 ? obstacleOf(error.errors[0]) : null;
 }
+
+/**
+ * Whether PostgreSQL refused a text because it has the character NUL. Names and texts are checked
+ * before, so it is an id, and no such id exists.
+ */
+export function isNulRefused(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) if ('code' in cause && cause.code === '22021') return true;
+  return false;
+}

@@ -27,7 +27,7 @@ import {
   type Topic,
   type Tx,
 } from '../store.ts';
-import { StoreUnavailable, unavailabilityOf } from '../unavailable.ts';
+import { isNulRefused, StoreUnavailable, unavailabilityOf } from '../unavailable.ts';
 import { Notifier } from './notify.ts';
 import { Origin, readOrigin, settleOrigin } from './origin.ts';
 import { Sequencer } from './sequencer.ts';
@@ -201,7 +201,7 @@ class PostgresStore implements Store {
   }
 
   isUnstorableText(error: unknown): boolean {
-    return codeOf(error) === '22021';
+    return isNulRefused(error);
   }
 
   isUniqueViolation(error: unknown): boolean {
