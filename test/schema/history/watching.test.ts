@@ -233,6 +233,18 @@ describeOnEachStore('a subscription', (open) => {
     await frames.end();
   });
 
+  test('to claimable steps by an operator leaves a device that is gone OFFLINE', async () => {
+    const { device } = await seed.registerDevice({});
+    seed.clock.advance(3_600_000);
+    const seen = () => ask<unknown>('query ($id: ID!) { device(id: $id) { lastSeenAt status } }', { id: device.id });
+    const before = await seen();
+    expect(before).toMatchObject({ device: { status: 'OFFLINE' } });
+    const counts = await watch<{ claimableSteps: number }>('subscription ($id: ID!) { claimableSteps(deviceId: $id) }', { id: device.id });
+    expect(await counts.next()).toEqual({ claimableSteps: expect.any(Number) });
+    await counts.end();
+    expect(await seen()).toEqual(before);
+  });
+
   test('to claimable steps counts them, and their list is in the order of claims', async () => {
     const { project } = await createProject(seed.domain, admin, { name: 'Of its own' });
     const device = await seed.registerDevice({ projectId: project.id, resources: { cpu: 4 } });
