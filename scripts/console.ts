@@ -6,7 +6,7 @@ import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import type { InlineConfig, Plugin } from 'vite';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const folder = join(root, 'dist', 'console');
+export const consoleFolder = join(root, 'dist', 'console');
 
 /**
  * uPlot makes a NumberFormat of the browser's language, and Chromium's under LANG=C is
@@ -24,13 +24,15 @@ export const consoleConfig: InlineConfig = {
   root: join(root, 'src', 'console'),
   logLevel: 'warn',
   plugins: [plainNumbers()],
-  build: { outDir: folder, emptyOutDir: true, target: 'es2023', modulePreload: { polyfill: false }, assetsInlineLimit: 0 },
+  build: { emptyOutDir: true, target: 'es2023', modulePreload: { polyfill: false }, assetsInlineLimit: 0 },
 };
 
-/** Builds dist/console, with a compressed copy of each file beside it. */
-export async function buildConsole(): Promise<void> {
+/** Builds the console, with a compressed copy of each file beside it. */
+export async function buildConsole(folder = consoleFolder): Promise<void> {
+  // Vite builds for development when this says so, and vitest, whose tests may build, sets it to `test`.
+  process.env.NODE_ENV = 'production';
   const { build } = await import('vite');
-  await build(consoleConfig);
+  await build({ ...consoleConfig, build: { ...consoleConfig.build, outDir: folder } });
   for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
     const path = join(folder, name);
     if (!statSync(path).isFile()) continue;
