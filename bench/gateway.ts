@@ -1,6 +1,6 @@
 /**
- * The gateway as operators run it: on a SQLite file, with keys and all limits. Only the rate of a
- * key is set higher than the load can reach.
+ * The gateway as operators run it: on a SQLite file unless a bench names a PostgreSQL, with keys
+ * and all limits. Only the rate of a key is set higher than the load can reach.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -28,17 +28,19 @@ export interface GatewayOptions {
   readonly nodeFlags?: readonly string[];
   /** The checkout to run. Default: this one. */
   readonly checkout?: string;
+  /** postgres://…. Default: a SQLite file in its folder. */
+  readonly databaseUrl?: string;
 }
 
 /** Starts `trainyard serve` on an empty folder. */
-export async function startGateway({ nodeFlags = [], checkout = root }: GatewayOptions = {}): Promise<Gateway> {
+export async function startGateway({ nodeFlags = [], checkout = root, databaseUrl = '' }: GatewayOptions = {}): Promise<Gateway> {
   const folder = mkdtempSync(join(tmpdir(), 'trainyard-bench-'));
   const server = await startServer(findProgram(checkout), ['serve', '--port', '0', '--data-dir', folder], {
     nodeFlags,
     env: {
       TRAINYARD_ADMIN_KEY: ADMIN_KEY,
       TRAINYARD_HOST: '127.0.0.1',
-      TRAINYARD_DATABASE_URL: '',
+      TRAINYARD_DATABASE_URL: databaseUrl,
       TRAINYARD_ORIGINS: '',
       // One key asks as fast as it can. Its rate is still counted, with a limit out of reach.
       TRAINYARD_KEY_RATE: '1000000',

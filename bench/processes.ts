@@ -1,6 +1,6 @@
 /** The measured servers. Each is a process pinned to the servers' core. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { onServerCore } from './cores.ts';
 
@@ -71,12 +71,35 @@ export async function startServer(
   };
 }
 
-/**
- * User and system time are fields 14 and 15. Field 2, the name, may contain spaces and ends with
- * the last bracket.
- */
 function cpuSecondsOf(pid: number | undefined): number {
   if (process.platform !== 'linux') return Number.NaN;
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  const { own } = timesOf(pid ?? -1);
+  return own / TICKS_PER_SECOND;
+}
+
+/** The same for a process with its children, those that have ended included. */
+export function cpuSecondsOfAll(pid: number): number {
+  if (process.platform !== 'linux') return Number.NaN;
+  const { own, ended } = timesOf(pid);
+  let ticks = own + ended;
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const child = timesOf(Number(name));
+      if (child.parent === pid) ticks += child.own;
+    } catch {
+      // It ended after the list was read.
+    }
+  }
+  return ticks / TICKS_PER_SECOND;
+}
+
+/**
+ * From /proc/PID/stat: the parent is field 4, user and system time are fields 14 and 15, those of
+ * ended children 16 and 17. Field 2, the name, may contain spaces and ends with the last bracket.
+ */
+function timesOf(pid: number): { parent: number; own: number; ended: number } {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ').map(Number) ?? [];
+  const [own = 0, system = 0, ended = 0, systemOfEnded = 0] = fields.slice(11, 15);
+  return { parent: fields[1] ?? -1, own: own + system, ended: ended + systemOfEnded };
 }

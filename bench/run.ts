@@ -5,6 +5,9 @@
  * `npm run bench -- --against FOLDER`: how fast its reads and its fan-out are next to those of
  * another checkout.
  *
+ * `npm run bench -- scale-out`: what one gateway and three cost a PostgreSQL; with `--profile`, by
+ * statement.
+ *
  * Figures drift between machines and hours, so compare the ratios. `--profile` measures nothing: it
  * lists where the gateway spends its time.
  */
@@ -21,6 +24,7 @@ import { printHotspots, profileFlags } from './profile.ts';
 import { benchList, benchPoint, benchReadsAgainst, benchStock, prepareReads, type Reads } from './reads.ts';
 import { describeRatios, describeReport, type Report } from './report.ts';
 import type { Plan } from './rounds.ts';
+import { benchScaleOut } from './scale-out.ts';
 import { benchClaims, benchWrites } from './writes.ts';
 
 /** Each bench gets a newly started gateway. */
@@ -35,6 +39,8 @@ const benches: Readonly<Record<string, (gateway: Gateway, plan: Plan) => Promise
 };
 /** Runs only when named: it takes minutes and gigabytes of disk. */
 const byNameAlone = ['aggregate'];
+/** Starts gateways on a PostgreSQL of its own, and prints a table. Runs only when named. */
+const SCALE_OUT = 'scale-out';
 
 function reading(bench: (reads: Reads, plan: Plan) => Promise<Report | Report[]>) {
   return async (gateway: Gateway, plan: Plan) => bench(await prepareReads(gateway), plan);
@@ -49,9 +55,9 @@ const { values, positionals } = parseArgs({
     against: { type: 'string' },
   },
 });
-const unknown = positionals.filter((name) => !(name in benches));
+const unknown = positionals.filter((name) => !(name in benches) && name !== SCALE_OUT);
 if (unknown.length > 0) {
-  process.stderr.write(`No such bench: ${unknown.join(', ')}. There are ${Object.keys(benches).join(', ')}.\n`);
+  process.stderr.write(`No such bench: ${unknown.join(', ')}. There are ${[...Object.keys(benches), SCALE_OUT].join(', ')}.\n`);
   process.exit(1);
 }
 
@@ -63,12 +69,16 @@ const plan: Plan = { rounds: Number(values.rounds), ms, warmUpMs: Math.max(ms, 2
 const reports: Report[] = [];
 if (values.against === undefined) await compareWithPeers();
 else await compareWithCheckout(values.against);
-process.stdout.write(`${describeRatios(reports)}\n`);
+if (reports.length > 0) process.stdout.write(`${describeRatios(reports)}\n`);
 
 async function compareWithPeers(): Promise<void> {
-  installPeers();
   const names = positionals.length > 0 ? positionals : Object.keys(benches).filter((name) => !byNameAlone.includes(name));
+  if (names.some((name) => name !== SCALE_OUT)) installPeers();
   for (const name of names) {
+    if (name === SCALE_OUT) {
+      process.stdout.write(`${await benchScaleOut({ listsStatements: values.profile })}\n\n`);
+      continue;
+    }
     const gateway = await startGateway({ nodeFlags: values.profile ? profileFlags : [] });
     for (const report of [await benches[name]?.(gateway, plan)].flat()) if (report) keep(report);
     await gateway.stop();

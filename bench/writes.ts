@@ -12,11 +12,11 @@ const CLAIMERS = 16;
 /** Steps beyond what a round is expected to claim. */
 const SPARE = 2;
 
-const CLAIM = `
+export const CLAIM = `
   mutation Claim {
     claimNextSteps(input: {limit: 1}) { ... on ClaimNextStepsPayload { claims { step { id } lease { token } } } ... on Error { code message } }
   }`;
-const COMPLETE = `
+export const COMPLETE = `
   mutation Complete($leaseToken: String!) {
     completeStep(input: {leaseToken: $leaseToken}) { ... on CompleteStepPayload { step { status } job { status } } ... on Error { code message } }
   }`;
@@ -83,7 +83,7 @@ export async function benchClaims(gateway: Gateway, plan: Plan): Promise<Report>
   };
 }
 
-async function registerDevice({ ask }: Gateway, projectId: string, name: string): Promise<string> {
+export async function registerDevice({ ask }: Gateway, projectId: string, name: string): Promise<string> {
   const { registerDevice } = await ask<{ registerDevice: { apiKey: string } }>(
     `mutation Register($input: RegisterDeviceInput!) {
       registerDevice(input: $input) { ... on RegisterDevicePayload { apiKey } ... on Error { code message } }
@@ -93,13 +93,13 @@ async function registerDevice({ ask }: Gateway, projectId: string, name: string)
   return registerDevice.apiKey;
 }
 
-function tokenIn(answer: Buffer): string {
+export function tokenIn(answer: Buffer): string {
   const token = /"token":"([^"]+)"/.exec(answer.toString())?.[1];
   if (!token) throw new Error(`Nothing was claimed: ${answer}`);
   return token;
 }
 
-function requirePayload(answer: Buffer, part: string): void {
+export function requirePayload(answer: Buffer, part: string): void {
   if (answer.indexOf(part) < 0) throw new Error(`An unexpected answer: ${answer}`);
 }
 

