@@ -8,7 +8,7 @@ import { type Aggregator, startAggregator } from './aggregator/aggregator.ts';
 import { inspectModel } from './aggregator/threads.ts';
 import type { Config } from './config/settings.ts';
 import { watchKey } from './domain/access/key-ends.ts';
-import { authenticate } from './domain/access/keys.ts';
+import { KnownKeys } from './domain/access/known-keys.ts';
 import { resumeSession } from './domain/access/sessions.ts';
 import { createDomain, type Domain } from './domain/core/domain.ts';
 import { startRetention } from './domain/sweep/retention.ts';
@@ -118,18 +118,19 @@ async function serve({ config, trustedDocuments, release }: Start, store: Store,
   const metricsServer = telemetry.metricsAddress === null ? null : await openMetricsServer(metrics, telemetry.metricsAddress);
   const rates = new Rates(limits);
   const onKeyEnd: ServerParts<Context>['onKeyEnd'] = (principal, ended) => watchKey(domain, wakeups, principal, ended);
-  const authenticateCaller: ServerParts<Context>['authenticate'] = ({ authorization, session }) =>
-    session === undefined ? authenticate(domain, authorization) : resumeSession(domain, session);
+  const keys = new KnownKeys(domain);
+  const authenticate: ServerParts<Context>['authenticate'] = ({ authorization, session }) =>
+    session === undefined ? keys.authenticate(authorization) : resumeSession(domain, session);
   const parts: ServerParts<Context> = {
     schema,
-    authenticate: authenticateCaller,
+    authenticate,
     context: (principal, asked) => createContext({ domain, wakeups, serverLimits: limits }, principal, asked),
     onKeyEnd,
     trustedDocuments,
     handlers: {
       '/fragments/': fragmentEndpoint(domain, rates, { ...limits, onKeyEnd, instruments }),
       '/metrics': metricsEndpoint(domain, metrics),
-      '/session': sessionEndpoint(domain, { authenticate: authenticateCaller, rates }),
+      '/session': sessionEndpoint(domain, { authenticate, rates }),
     },
     ready: readinessOf(store),
     limits,

@@ -4,6 +4,7 @@ import type { Principal } from '../domain/access/principal.ts';
 import type { Connections } from './connections/connections.ts';
 import type { Rates } from './connections/rates.ts';
 import type { Tally } from './connections/tally.ts';
+import type { TimeLimit } from './connections/time-limit.ts';
 import type { Unsent } from './connections/unsent.ts';
 import type { Credentials } from './http/credentials.ts';
 import type { Readiness } from './http/health.ts';
@@ -18,13 +19,13 @@ import type { Traces } from './watch/traces.ts';
 export interface ServerParts<C extends object> {
   readonly schema: GraphQLSchema;
   /**
-   * Authenticates a key or a session (http/credentials.ts). Null: none, or an invalid one. Never
-   * throws.
+   * Authenticates a key or a session (http/credentials.ts). Null: none, or an invalid one. Not a
+   * promise where the key is known. Never throws.
    */
-  authenticate(credentials: Credentials): Promise<Principal | null>;
+  authenticate(credentials: Credentials): Promise<Principal | null> | Principal | null;
   /**
    * The context of one execution, with fresh loaders. Called once for a query or mutation, and once
-   * for each frame of a subscription. `signal` is aborted when nobody waits for the answer.
+   * for each frame of a subscription. Its `signal` is aborted when nobody waits for the answer.
    * `requestId` names the request in the log and in the audit trail. `lend` is called with a number
    * of bytes before they are read, and throws LIMIT_EXCEEDED if there is no room for them. `charge`
    * is called with the characters of a long text or document that was read.
@@ -32,7 +33,7 @@ export interface ServerParts<C extends object> {
   context(
     principal: Principal | null,
     asked?: {
-      readonly signal?: AbortSignal | undefined;
+      readonly signal?: () => AbortSignal;
       readonly requestId?: string;
       readonly lend?: (bytes: number) => void;
       readonly charge?: (characters: number) => void;
@@ -68,6 +69,8 @@ export interface ServerParts<C extends object> {
 /** What all transports of `/graphql` share. */
 export interface GraphqlParts<C extends object> extends ServerParts<C> {
   readonly pipeline: Pipeline<C>;
+  /** The limit `bodyMs`. */
+  readonly bodyTime: TimeLimit;
   /** Watches open connections. */
   readonly connections: Connections;
   /** Counts the sockets and streams of each key. */

@@ -16,7 +16,7 @@ export function isHot({ method, headers }: Pick<IncomingMessage, 'method' | 'hea
   return (
     method === 'POST' &&
     headers['content-type'] === 'application/json' &&
-    !(headers.accept !== undefined && /event-stream/i.test(headers.accept))
+    (headers.accept === undefined || headers.accept === 'application/json' || !/event-stream/i.test(headers.accept))
   );
 }
 
@@ -39,12 +39,13 @@ export async function answerHot<C extends object>(
 }
 
 async function replyTo<C extends object>(parts: GraphqlParts<C>, req: IncomingMessage, res: ServerResponse, call: Call): Promise<Reply> {
-  const { pipeline, limits, instruments, origins } = parts;
+  const { pipeline, instruments, origins } = parts;
   const { accept } = req.headers;
   try {
     requireOwnSite(req, origins);
-    const principal = await requireKey(parts, req, res);
-    const params = await readParams(req, res, limits);
+    const found = requireKey(parts, req, res);
+    const principal = found instanceof Promise ? await found : found;
+    const params = await readParams(req, res, parts);
     const { operation, execute } = pipeline.prepare(askedBy(parts, { req, res, call, principal, params }));
     if (operation.node.operation === 'subscription') throw refuseSubscription();
     return replyWith(await execute(), accept);

@@ -4,6 +4,7 @@ import type { Address, Endpoint, GraphqlParts, RunningServer, ServerParts } from
 import { Arrivals, connectionsAtMost } from './connections/arrivals.ts';
 import { Connections } from './connections/connections.ts';
 import { Tally } from './connections/tally.ts';
+import { TimeLimit } from './connections/time-limit.ts';
 import { Turns } from './connections/turns.ts';
 import { answerAsset, answerPage, opensPage } from './console/pages.ts';
 import { answerHot, isHot } from './hot-path.ts';
@@ -43,7 +44,14 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
   };
   const connections = new Connections(parts.limits, onDrop, () => parts.unsent.isTight);
   const pipeline = new Pipeline(parts);
-  const graphql: GraphqlParts<C> = { ...parts, pipeline, connections, ofKey: new Tally(parts.limits.socketsPerKey), origins };
+  const graphql: GraphqlParts<C> = {
+    ...parts,
+    pipeline,
+    connections,
+    ofKey: new Tally(parts.limits.socketsPerKey),
+    bodyTime: new TimeLimit(parts.limits.bodyMs),
+    origins,
+  };
   const answerByYoga = createServerOfGraphql(graphql);
   const sockets = new WebSocketEndpoint(graphql);
   let phase: 'starting' | 'serving' | 'stopping' = 'starting';

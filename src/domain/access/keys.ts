@@ -19,38 +19,51 @@ const SCHEME = /^Bearer +(\S{1,512})$/i;
 
 /**
  * Returns the principal of this `Authorization` value. Null if there is no key, or it is unknown or
- * has ended.
+ * has ended. Requests are authenticated by KnownKeys.
  */
 export async function authenticate(domain: Domain, authorization: string | undefined): Promise<Principal | null> {
-  const secret = SCHEME.exec(authorization ?? '')?.[1];
-  if (!secret) return null;
-  return secret.startsWith('lease_') ? authenticateLease(domain, secret) : authenticateKey(domain, secret);
-}
-
-async function authenticateKey(domain: Domain, secret: string): Promise<Principal | null> {
-  // The key is found by its hash. Timing reveals only the look-up of a hash, which says nothing
-  // about the secret.
-  const [key] = await domain.store.read.run(keyByHash, { hash: hashOf(secret) });
-  if (!key) return null;
+  const secret = secretOf(authorization);
+  if (secret === null) return null;
+  if (isLease(secret)) return authenticateLease(domain, secret);
+  const key = await findKey(domain, hashOf(secret));
   const now = domain.clock.now();
-  if (stateOfKey(key, now) !== 'LIVE') return null;
+  if (!key || !isLive(key, now)) return null;
   noteUse(domain, key, now);
   return principalOf(key);
 }
+
+/** The secret in an `Authorization` value. Null if there is none. */
+export const secretOf = (authorization: string | undefined): string | null => SCHEME.exec(authorization ?? '')?.[1] ?? null;
+
+/** Whether the secret is a lease token. */
+export const isLease = (secret: string): boolean => secret.startsWith('lease_');
+
+/**
+ * Finds a key that was not revoked by the hash of its secret. Timing reveals only the look-up of a
+ * hash, which says nothing about the secret.
+ */
+export async function findKey({ store }: Domain, hash: string): Promise<ApiKeyRow | null> {
+  const [key] = await store.read.run(keyByHash, { hash });
+  return key && key.revokedAt === null ? key : null;
+}
+
+export const isLive = ({ expiresAt }: Pick<ApiKeyRow, 'expiresAt'>, now: Date): boolean => expiresAt === null || expiresAt > now;
 
 /** A revoked key stays REVOKED even after its expiry. */
 export type ApiKeyState = 'LIVE' | 'EXPIRED' | 'REVOKED';
 
 export function stateOfKey({ revokedAt, expiresAt }: Pick<ApiKeyRow, 'revokedAt' | 'expiresAt'>, now: Date): ApiKeyState {
   if (revokedAt !== null) return 'REVOKED';
-  return expiresAt === null || expiresAt > now ? 'LIVE' : 'EXPIRED';
+  return isLive({ expiresAt }, now) ? 'LIVE' : 'EXPIRED';
 }
 
-function noteUse(domain: Domain, key: ApiKeyRow, now: Date): void {
-  const before = new Date(now.getTime() - NOTE_USE_EVERY_MS);
-  if (key.lastUsedAt !== null && key.lastUsedAt > before) return;
+/** Stores the time of a use, unless a recent one is stored. Returns whether it is now stored. */
+export function noteUse(domain: Domain, { id, lastUsedAt }: Pick<ApiKeyRow, 'id' | 'lastUsedAt'>, now: Date): boolean {
+  const since = now.getTime() - NOTE_USE_EVERY_MS;
+  if (lastUsedAt !== null && lastUsedAt.getTime() >= since) return false;
   // Not awaited, and errors are ignored: a full disk must not stop reads.
-  domain.store.write((tx) => tx.run(noteKeyUse, { id: key.id, now, before })).catch(() => {});
+  domain.store.write((tx) => tx.run(noteKeyUse, { id, now, before: new Date(since) })).catch(() => {});
+  return true;
 }
 
 export function principalOf(key: ApiKeyRow): Principal {
@@ -72,7 +85,7 @@ export function principalOf(key: ApiKeyRow): Principal {
  * A lease token is a key for its job while the lease is current. It is the only key that the agent
  * gives to the process it runs.
  */
-async function authenticateLease(domain: Domain, token: string): Promise<Principal | null> {
+export async function authenticateLease(domain: Domain, token: string): Promise<Principal | null> {
   const name = parseLeaseToken(token);
   if (!name) return null;
   const [step] = await domain.store.read.run(stepById, { id: name.stepId });

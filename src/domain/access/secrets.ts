@@ -1,11 +1,11 @@
 /** Secrets that are shown once and stored as SHA-256: API keys and lease tokens. */
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import type { Domain } from '../core/domain.ts';
 
 /** 256 random bits. */
 const SECRET_BYTES = 32;
 
-export const hashOf = (secret: string): string => createHash('sha256').update(secret).digest('hex');
+export const hashOf = (secret: string): string => hash('sha256', secret);
 
 export const isSameHash = (a: string, b: string): boolean => a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
 

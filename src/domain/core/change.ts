@@ -93,6 +93,10 @@ const WORK = 'work:';
 /** The queue in a topic that announces work. Null for other topics. */
 export const queueOfTopic = (topic: Topic): string | null => (topic.startsWith(WORK) ? topic.slice(WORK.length) : null);
 
+const KEY = 'key:';
+/** The key in a topic that announces its change or end. Null for other topics. */
+export const keyOfTopic = (topic: Topic): string | null => (topic.startsWith(KEY) ? topic.slice(KEY.length) : null);
+
 /** The topics that a listener can wait for. */
 export const topics = {
   events: (jobId: string) => `job:${jobId}:event`,
@@ -118,5 +122,5 @@ export const topics = {
   device: (deviceId: string) => `device:${deviceId}`,
   /** A device was registered, changed or deleted, came online or went offline. */
   devices: 'devices',
-  key: (keyId: string) => `key:${keyId}`,
+  key: (keyId: string) => `${KEY}${keyId}`,
 };

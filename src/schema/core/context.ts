@@ -26,7 +26,7 @@ export interface Context {
   /** The server's limits, as `gateway { limits }` shows them. */
   readonly serverLimits: object;
   /** Aborted when nobody waits for the answer. */
-  readonly signal?: AbortSignal;
+  readonly signal: AbortSignal | undefined;
 }
 
 export interface ContextParts {
@@ -37,7 +37,7 @@ export interface ContextParts {
 
 /** What the caller of an execution provides. */
 export interface Execution {
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: () => AbortSignal;
   /** The id of the request in the audit trail. */
   readonly requestId?: string;
   /** Called before a large read, and after it: see ResponseBudget. */
@@ -55,7 +55,7 @@ export function createContext(
   const { wakeups, serverLimits = {} } = parts;
   const domain = requestId === undefined ? parts.domain : { ...parts.domain, requestId: () => requestId };
   const budget = new ResponseBudget(serverLimits.answerBytes ?? Number.POSITIVE_INFINITY, lend, charge);
-  const context = {
+  return {
     domain,
     read: new WeighedReads(domain.store.read, { room: budget.room, areTexts }),
     wakeups,
@@ -63,8 +63,10 @@ export function createContext(
     principal,
     loaders: new Loaders(),
     budget,
+    get signal() {
+      return signal?.();
+    },
   };
-  return signal ? { ...context, signal } : context;
 }
 
 /** The caller. Throws UNAUTHENTICATED when the request had no key. */

@@ -26,6 +26,11 @@ export class ResponseBudget {
   readonly #allowed: number;
   readonly #lend: (bytes: number) => void;
   readonly #charge: (characters: number) => void;
+  /**
+   * The room for rows of the store. They are not lent memory: a mutation that has taken effect is
+   * answered also when others read too slowly.
+   */
+  readonly room: Room;
   #left: number;
   #held = 0;
 
@@ -38,6 +43,13 @@ export class ResponseBudget {
     this.#lend = lend;
     this.#charge = charge;
     this.#left = allowed;
+    const left = () => Math.min(this.#allowed - this.#held, Number.MAX_SAFE_INTEGER);
+    this.room = {
+      get bytes() {
+        return left();
+      },
+      take: (bytes) => this.#keep(bytes),
+    };
   }
 
   /**
@@ -47,20 +59,6 @@ export class ResponseBudget {
   hold(bytes: number): void {
     this.#keep(bytes);
     this.#lend(bytes);
-  }
-
-  /**
-   * The room for rows of the store. They are not lent memory: a mutation that has taken effect is
-   * answered also when others read too slowly.
-   */
-  get room(): Room {
-    const left = () => Math.min(this.#allowed - this.#held, Number.MAX_SAFE_INTEGER);
-    return {
-      get bytes() {
-        return left();
-      },
-      take: (bytes) => this.#keep(bytes),
-    };
   }
 
   #keep(bytes: number): void {

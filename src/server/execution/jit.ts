@@ -3,8 +3,10 @@ import {
   type DocumentNode,
   type ExecutionResult,
   execute,
+  GraphQLID,
   GraphQLScalarType,
   type GraphQLSchema,
+  GraphQLString,
   getVariableValues,
   isSpecifiedScalarType,
   Kind,
@@ -44,6 +46,11 @@ interface Compiled {
    * graphql-jit sets the field to null; graphql-js omits the field.
    */
   readonly nested: readonly string[];
+  /**
+   * Its variables, if all are ids or strings. Those are used as they are where they are strings:
+   * reading them takes 2 % of the processor time of a request that reads one job.
+   */
+  readonly texts: readonly string[] | null;
 }
 
 /**
@@ -80,7 +87,9 @@ export class Jit {
     if (!compiled) return interpret(this.#schema, operation, run);
     const definitions = operation.node.variableDefinitions;
     if (!definitions || definitions.length === 0) return compiled.query(run.rootValue, run.context, {});
-    const { coerced, errors } = getVariableValues(this.#schema, definitions, run.variables ?? {}, { maxErrors: 50 });
+    const { variables = {} } = run;
+    if (compiled.texts?.every((name) => typeof variables[name] === 'string')) return compiled.query(run.rootValue, run.context, variables);
+    const { coerced, errors } = getVariableValues(this.#schema, definitions, variables, { maxErrors: 50 });
     if (!coerced) return { errors };
     if (compiled.nested.some((name) => !(name in coerced))) return interpret(this.#schema, operation, run);
     return compiled.query(run.rootValue, run.context, coerced);
@@ -121,10 +130,20 @@ function interpret(schema: GraphQLSchema, operation: Operation, run: Run): Promi
 function compile(schema: GraphQLSchema, operation: Operation): Compiled | null {
   try {
     const compiled = compileQuery(withRawType(schema), withoutCoercion(schema, operation), operation.node.name?.value);
-    return isCompiledQuery(compiled) ? { query: compiled.query, nested: findNestedVariables(operation.document) } : null;
+    if (!isCompiledQuery(compiled)) return null;
+    return { query: compiled.query, nested: findNestedVariables(operation.document), texts: findTexts(schema, operation) };
   } catch {
     return null;
   }
+}
+
+function findTexts(schema: GraphQLSchema, { node: { variableDefinitions = [] } }: Operation): string[] | null {
+  const isText = ({ type }: VariableDefinitionNode) => {
+    const inner = type.kind === Kind.NON_NULL_TYPE ? type.type : type;
+    const named = inner.kind === Kind.NAMED_TYPE ? schema.getType(inner.name.value) : undefined;
+    return named === GraphQLID || named === GraphQLString;
+  };
+  return variableDefinitions.every(isText) ? variableDefinitions.map(({ variable }) => variable.name.value) : null;
 }
 
 function findNestedVariables(document: DocumentNode): string[] {

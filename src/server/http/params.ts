@@ -1,17 +1,19 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { badRequest, limitExceeded, type RequestRefused } from '../../domain/core/request-refusals.ts';
+import type { GraphqlParts } from '../app.ts';
 import type { Params } from '../context.ts';
-import type { Limits } from '../limits.ts';
 import { HttpRefusal } from './refusal.ts';
 import { readTarget } from './target.ts';
+
+type BodyParts = Pick<GraphqlParts<object>, 'limits' | 'bodyTime'>;
 
 /**
  * The parameters of a request, from the body of a POST or the query string of other methods. Throws
  * an HttpRefusal if there are none.
  */
-export function readParams(request: IncomingMessage, response: ServerResponse, limits: Limits): Promise<Params> | Params {
-  return request.method === 'POST' ? readBodyParams(request, response, limits) : readQueryString(request);
+export function readParams(request: IncomingMessage, response: ServerResponse, parts: BodyParts): Promise<Params> | Params {
+  return request.method === 'POST' ? readBodyParams(request, response, parts) : readQueryString(request);
 }
 
 /** Throws an HttpRefusal of 405 for a method that GraphQL over HTTP does not define. */
@@ -25,9 +27,9 @@ export function requireMethod({ method = '' }: IncomingMessage): void {
  * on another site cannot send without a preflight), 413 above `bodyBytes`, 408 after `bodyMs`, 400
  * for anything that is not a GraphQL request.
  */
-async function readBodyParams(request: IncomingMessage, response: ServerResponse, limits: Limits): Promise<Params> {
+async function readBodyParams(request: IncomingMessage, response: ServerResponse, parts: BodyParts): Promise<Params> {
   checkMediaType(request);
-  const bytes = await readBody(request, response, limits);
+  const bytes = await readBody(request, response, parts);
   if (!isUtf8(bytes)) throw malformed(badRequest.notUtf8('body'));
   // Some editors begin files with a byte order mark.
   const text = bytes.toString('utf8').replace(/^\ufeff/, '');
@@ -139,36 +141,41 @@ function isUtf8Json(type: string): boolean {
   });
 }
 
-function readBody(request: IncomingMessage, response: ServerResponse, limits: Limits): Promise<Buffer> {
-  const { bodyBytes, bodyMs } = limits;
+function readBody(request: IncomingMessage, response: ServerResponse, { limits: { bodyBytes }, bodyTime }: BodyParts): Promise<Buffer> {
   const announced = Number(request.headers['content-length'] ?? 0);
   // If a body does not announce its length, `asked` is what has arrived so far.
   const tooLarge = (asked: number) => new HttpRefusal(413, limitExceeded.body(bodyBytes, asked));
-  const tooSlow = () => new HttpRefusal(408, limitExceeded.bodyTime(bodyMs));
+  const tooSlow = () => new HttpRefusal(408, limitExceeded.bodyTime(bodyTime.ms));
   if (announced > bodyBytes) return Promise.reject(tooLarge(announced));
   if (isAwaited(request)) response.writeContinue();
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
-    const timer = setTimeout(() => settle(tooSlow()), bodyMs);
+    let isSettled = false;
     const take = (chunk: Buffer) => {
       bytes += chunk.length;
       if (bytes > bodyBytes) settle(tooLarge(bytes));
       else chunks.push(chunk);
     };
     const done = () => settle(null);
-    const broken = () => settle(malformed(badRequest.bodyIncomplete()));
+    // 'close' follows every request.
+    const broken = () => {
+      if (!isSettled) settle(malformed(badRequest.bodyIncomplete()));
+    };
+    // It keeps listening for errors: the peer may disconnect while it is refused.
     const settle = (refusal: HttpRefusal | null) => {
-      clearTimeout(timer);
-      request.off('data', take).off('end', done).off('close', broken).off('error', broken);
+      if (isSettled) return;
+      isSettled = true;
+      bodyTime.end(running);
       if (refusal) {
-        request.on('error', () => {}); // the peer may disconnect while it is refused
+        request.off('data', take);
         reject(refusal);
       } else {
         const [only] = chunks;
         resolve(only && chunks.length === 1 ? only : Buffer.concat(chunks));
       }
     };
+    const running = bodyTime.begin(() => settle(tooSlow()));
     request.on('data', take).on('end', done).on('close', broken).on('error', broken);
   });
 }

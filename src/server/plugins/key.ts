@@ -16,16 +16,20 @@ export function useKey<C extends object>(parts: ServerParts<C>): HttpPlugin {
   };
 }
 
+type KeyParts = Pick<ServerParts<object>, 'authenticate' | 'rates'>;
+
 /**
- * Throws an HttpRefusal: 401 without a valid key, 429 if requests come or keys are guessed too
+ * The principal of a request, at once if its key is known. Throws an HttpRefusal: 401 without a valid key, 429 if requests come or keys are guessed too
  * fast.
  */
-export async function requireKey(
-  parts: Pick<ServerParts<object>, 'authenticate' | 'rates'>,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<Principal> {
-  const principal = await parts.authenticate(credentialsOf(request));
+export function requireKey(parts: KeyParts, request: IncomingMessage, response: ServerResponse): Promise<Principal> | Principal {
+  const found = parts.authenticate(credentialsOf(request));
+  return found instanceof Promise
+    ? found.then((principal) => requirePrincipal(parts, principal, request, response))
+    : requirePrincipal(parts, found, request, response);
+}
+
+function requirePrincipal(parts: KeyParts, principal: Principal | null, request: IncomingMessage, response: ServerResponse): Principal {
   if (!principal) {
     requirePace(parts.rates.takeOfStranger(request));
     throw new HttpRefusal(401, invalidKey(), { 'www-authenticate': 'Bearer' });

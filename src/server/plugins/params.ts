@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Principal } from '../../domain/access/principal.ts';
 import { badRequest } from '../../domain/core/request-refusals.ts';
-import type { ServerParts } from '../app.ts';
+import type { GraphqlParts, ServerParts } from '../app.ts';
 import { keyOf } from '../connections/tally.ts';
 import type { Asked, Params } from '../context.ts';
 import { readParams, requireMethod } from '../http/params.ts';
@@ -13,13 +13,13 @@ import type { HttpPlugin } from '../yoga.ts';
  * Reads the parameters, in place of Yoga's request parsers. It keeps the limits `bodyBytes` and
  * `bodyMs`, accepts only JSON in UTF-8, and its errors name the field.
  */
-export function useParams<C extends object>(parts: ServerParts<C>): HttpPlugin {
+export function useParams<C extends object>(parts: GraphqlParts<C>): HttpPlugin {
   return {
     onRequestParse({ serverContext, setRequestParser }) {
       const { req, res, call, principal } = serverContext;
       requireMethod(req);
       setRequestParser(async () => {
-        const params = await readParams(req, res, parts.limits);
+        const params = await readParams(req, res, parts);
         Object.assign(serverContext, askedBy(parts, { req, res, call, principal, params }));
         return params;
       });

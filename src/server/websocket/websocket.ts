@@ -9,6 +9,7 @@ import { networkOf } from '../connections/rates.ts';
 import { keyOf, Tally } from '../connections/tally.ts';
 import type { Account } from '../connections/unsent.ts';
 import { OperationRefused, toGraphQLError } from '../errors.ts';
+import { LazyAbort } from '../execution/lazy-abort.ts';
 import { isAllowedOrigin } from '../http/cors.ts';
 import { credentialsOfSocket } from '../http/credentials.ts';
 import { checkParams } from '../http/params.ts';
@@ -194,16 +195,12 @@ export class WebSocketEndpoint<C extends object> {
     extra.operations += 1;
     const call: Call = { id: `${extra.id}.${extra.operations}`, transport: 'websocket' };
     const share = account.share();
-    let gone: AbortController | undefined;
-    const goneSignal = () => {
-      gone ??= new AbortController();
-      return gone.signal;
-    };
+    const gone = new LazyAbort();
     try {
       requirePace(this.#parts.rates.takeOf(extra.principal, 1));
       const params = checkParams(payload);
       const prepared = this.#parts.pipeline.prepare({
-        ...{ call, principal: extra.principal, params, share, mayMutate: true, goneSignal },
+        ...{ call, principal: extra.principal, params, share, mayMutate: true, goneSignal: gone.signal },
       });
       running.add(call.id);
       inbox.opens();
@@ -212,7 +209,7 @@ export class WebSocketEndpoint<C extends object> {
         share.close();
       };
       const { document } = prepared.operation;
-      const asked: Begun = { prepared, id, extra, leave: () => gone?.abort(), ended };
+      const asked: Begun = { prepared, id, extra, leave: () => gone.abort(), ended };
       return { schema: this.#parts.schema, document, operationName: params.operationName ?? null, contextValue: asked };
     } catch (error) {
       share.close();
