@@ -29,7 +29,8 @@ export const consoleConfig: InlineConfig = {
 
 /** Builds the console, with a compressed copy of each file beside it. */
 export async function buildConsole(folder = consoleFolder): Promise<void> {
-  // Vite builds for development when this says so, and vitest, whose tests may build, sets it to `test`.
+  // Vite builds for development when this says so, and vitest, whose tests may build, sets it to
+  // `test`.
   process.env.NODE_ENV = 'production';
   const { build } = await import('vite');
   await build({ ...consoleConfig, build: { ...consoleConfig.build, outDir: folder } });

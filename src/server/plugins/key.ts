@@ -19,8 +19,8 @@ export function useKey<C extends object>(parts: ServerParts<C>): HttpPlugin {
 type KeyParts = Pick<ServerParts<object>, 'authenticate' | 'rates'>;
 
 /**
- * The principal of a request, at once if its key is known. Throws an HttpRefusal: 401 without a valid key, 429 if requests come or keys are guessed too
- * fast.
+ * The principal of a request, at once if its key is known. Throws an HttpRefusal: 401 without a
+ * valid key, 429 if requests come or keys are guessed too fast.
  */
 export function requireKey(parts: KeyParts, request: IncomingMessage, response: ServerResponse): Promise<Principal> | Principal {
   const found = parts.authenticate(credentialsOf(request));
