@@ -23,12 +23,15 @@ const typeOfPrefix: ReadonlyMap<string, NodeType> = new Map(Object.entries(prefi
 
 /** Encodes the 16 bytes of a UUIDv7 as 26 characters: the first holds 3 bits, the others 5 each. */
 function encode(bytes: Uint8Array): string {
-  let value = 0n;
-  for (const byte of bytes) value = (value << 8n) | BigInt(byte);
   let text = '';
-  for (let i = 0; i < 26; i++) {
-    text = ALPHABET.charAt(Number(value & 31n)) + text;
-    value >>= 5n;
+  let value = 0;
+  // Two zeros come first: 130 bits are 26 characters.
+  let bits = 2;
+  for (const byte of bytes) {
+    value = (value << 8) | byte;
+    bits += 8;
+    for (; bits >= 5; bits -= 5) text += ALPHABET.charAt((value >> (bits - 5)) & 31);
+    value &= 31;
   }
   return text;
 }
