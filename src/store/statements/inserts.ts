@@ -32,7 +32,7 @@ export function insertOf<N extends TableName, O extends keyof Row<N> & string = 
       size,
       statement<Record<string, unknown>, unknown>(`insert ${size} ${table}`, (db, t, _, dialect) => {
         const rows = Array.from({ length: size }, (_unused, i) => ({
-          ...Object.fromEntries(columnsOf(t).map((name) => [name, new Placeholder(`${name}${i}`)])),
+          ...Object.fromEntries(columnsOf(t).map((name) => [name, new Placeholder(placeholderOf(name, i))])),
           ...(arrival === undefined ? {} : { [arrival]: dialect.arrival }),
         }));
         // Cast: the rows are made from the table's own columns.
@@ -64,6 +64,20 @@ export function emptyRow<N extends TableName>(t: Tables, table: N): Empty<Row<N>
 /** For the stream tables: as few statements as the number of rows allows. */
 export const inSizes = { sizes: SIZES };
 
+const placeholders: Map<string, string>[] = [];
+
+/** The placeholder of a column in one of the rows. To make the name each time costs too much. */
+function placeholderOf(column: string, row: number): string {
+  const names = placeholders[row] ?? new Map<string, string>();
+  placeholders[row] = names;
+  let name = names.get(column);
+  if (name === undefined) {
+    name = `${column}${row}`;
+    names.set(column, name);
+  }
+  return name;
+}
+
 /** Inserts these rows in order. */
 export async function insertRows<R extends object>(tx: Tx, insert: Insert<R>, rows: readonly R[]): Promise<void> {
   for (let from = 0; from < rows.length; ) {
@@ -72,7 +86,8 @@ export async function insertRows<R extends object>(tx: Tx, insert: Insert<R>, ro
     if (!size || !query) throw new Error('The insert has no statement for one row.');
     const values: Record<string, unknown> = {};
     for (let i = 0; i < size; i++) {
-      for (const [name, value] of Object.entries(rows[from + i] as object)) values[`${name}${i}`] = value; // i < size <= rows left
+      const row = rows[from + i] as Readonly<Record<string, unknown>>; // i < size <= rows left
+      for (const name in row) values[placeholderOf(name, i)] = row[name];
     }
     await tx.run(query, values);
     from += size;
