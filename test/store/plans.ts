@@ -9,7 +9,7 @@ import { drizzle as drizzlePostgres } from 'drizzle-orm/node-postgres';
 import type { AnySQLiteColumn } from 'drizzle-orm/sqlite-core';
 import pg from 'pg';
 import type { Tables } from '../../src/store/schema/tables.ts';
-import { hideParameters } from '../../src/store/sqlite/store.ts';
+import { hideParameters } from '../../src/store/sqlite/statements.ts';
 import { PreparedStatements } from '../../src/store/statements/prepared.ts';
 import type { Database } from '../../src/store/store.ts';
 import type { TestDatabase } from '../support/databases.ts';

@@ -115,7 +115,7 @@ export const isDocument = (column: object): boolean => Reflect.get(column, 'mapT
 /*
  * Conditions on words that the program knows: status, kind, type. They are written into the
  * statement. A partial index serves only a condition that is the same as its own, and a parameter
- * never is: on SQLite its value is hidden (see sqlite/store.ts), on PostgreSQL the plan must hold
+ * never is: on SQLite its value is hidden (sqlite/statements.ts), on PostgreSQL the plan must hold
  * for any value.
  */
 

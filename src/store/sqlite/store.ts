@@ -6,8 +6,6 @@
  * read-only connection reads committed data.
  */
 import SqliteDatabase from 'better-sqlite3';
-import { sql } from 'drizzle-orm';
-import { drizzle } from 'drizzle-orm/better-sqlite3';
 import type { Instrument } from '../../instruments/instruments.ts';
 import { type Identity, readIdentity } from '../identity.ts';
 import { fileGauges, queueDepth, StoreInstruments } from '../instruments.ts';
@@ -16,7 +14,7 @@ import { feedOfAllJobs } from '../schema/streams.ts';
 import type { Database, Dialect, Store, Topic, Tx } from '../store.ts';
 import { StoreUnavailable, unavailabilityOf } from '../unavailable.ts';
 import { openFile, type SqliteFile, type SqliteOptions } from './file.ts';
-import { SqliteStatements } from './statements.ts';
+import { dialect, SqliteStatements } from './statements.ts';
 
 /** Limits how long one group holds the event loop: 200 writes take about 20 ms. */
 const MOST_WORKS_IN_A_GROUP = 200;
@@ -73,15 +71,15 @@ class SqliteStore implements Store {
   trouble: string | null = null;
 
   static async open(file: SqliteFile): Promise<SqliteStore> {
-    return new SqliteStore(file, await readIdentity(new SqliteStatements(asDatabase(file.writer), tables, dialect)));
+    return new SqliteStore(file, await readIdentity(new SqliteStatements(file.writer)));
   }
 
   private constructor(file: SqliteFile, { identity, secret, parent }: Identity) {
     const { writer, reader } = file;
     this.#file = file;
     this.#writer = writer;
-    this.#write = new SqliteStatements(asDatabase(writer), tables, dialect);
-    this.read = new SqliteStatements(asDatabase(reader), tables, dialect);
+    this.#write = new SqliteStatements(writer);
+    this.read = new SqliteStatements(reader);
     this.identity = identity;
     this.parent = parent;
     this.secret = secret;
@@ -342,32 +340,4 @@ class SqliteTx implements Tx {
     if (!this.#isOpen) throw new Error('This write has ended.');
     return this.#connection;
   }
-}
-
-const dialect: Dialect = {
-  arrival: sql<number>`next_position()`,
-  later: (moment, milliseconds) => sql`${moment} + cast(${milliseconds} as integer)`,
-  span: (milliseconds) => sql`${milliseconds}`,
-  lock: (query) => query,
-  takesTurn: () => sql<boolean>`1`,
-  contains: (column, part) => sql`instr(lower(${column}), ${part}) > 0`,
-  unindexed: (column) => sql`+${column}`,
-  bytes: (column) => sql`octet_length(${column})`,
-  text: (column) => sql`${column}`,
-};
-
-/**
- * SQLite compiles a statement again on each run if its planner has looked at the value of a
- * parameter: it does for `column = ?` with an ORDER BY, a JOIN or a partial index. Each run then
- * costs 10 to 40 µs instead of 1 to 5. The plus hides the value and changes nothing else. The plans
- * of these statements never depend on values.
- */
-export const hideParameters = (text: string): string => text.replaceAll(/(?<=[=<>]) \?/g, ' +?');
-
-/** Cast: the driver's mode is 'sync', and awaiting its builders works just as well. */
-function asDatabase(connection: SqliteDatabase.Database): Database {
-  const steady = Object.create(connection, {
-    prepare: { value: (text: string) => connection.prepare(hideParameters(text)) },
-  }) as SqliteDatabase.Database;
-  return drizzle(steady, { casing: 'snake_case' }) as unknown as Database;
 }
