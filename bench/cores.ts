@@ -20,3 +20,8 @@ export function releaseCores(pid: number): void {
 export function takeLoadCore(): void {
   if (canPin) spawnSync('taskset', ['-a', '-p', '-c', LOAD_CORE, String(process.pid)]);
 }
+
+/** Pins a server that is running already, and what it starts from now on. */
+export function pinToServerCore(pid: number): void {
+  if (canPin) spawnSync('taskset', ['-a', '-p', '-c', SERVER_CORE, String(pid)]);
+}

@@ -52,6 +52,7 @@ export class HttpConnection {
   ask(request: Buffer): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       if (this.#waiting) throw new Error('A connection takes one request at a time.');
+      if (!this.#socket.writable) throw new Error('The server has closed the connection.');
       this.#waiting = { resolve, reject };
       this.#socket.write(request);
     });

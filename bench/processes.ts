@@ -71,7 +71,7 @@ export async function startServer(
   };
 }
 
-function cpuSecondsOf(pid: number | undefined): number {
+export function cpuSecondsOf(pid: number | undefined): number {
   if (process.platform !== 'linux') return Number.NaN;
   const { own } = timesOf(pid ?? -1);
   return own / TICKS_PER_SECOND;

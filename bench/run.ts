@@ -16,6 +16,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchAggregate } from './aggregate.ts';
+import { benchClaims } from './claims.ts';
 import { canPin, takeLoadCore } from './cores.ts';
 import { benchFanOut, benchFanOutAgainst } from './fan-out.ts';
 import { type Gateway, startGateway } from './gateway.ts';
@@ -25,7 +26,7 @@ import { benchList, benchPoint, benchReadsAgainst, benchStock, prepareReads, typ
 import { describeRatios, describeReport, type Report } from './report.ts';
 import type { Plan } from './rounds.ts';
 import { benchScaleOut } from './scale-out.ts';
-import { benchClaims, benchWrites } from './writes.ts';
+import { benchWrites } from './writes.ts';
 
 /** Each bench gets a newly started gateway. */
 const benches: Readonly<Record<string, (gateway: Gateway, plan: Plan) => Promise<Report | Report[]>>> = {

@@ -7,16 +7,15 @@
  * processor time is that of all of PostgreSQL's processes. What gateways do anyway, idle, is
  * measured first and taken off.
  */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { startPostgres } from '../test/chaos/databases.ts';
+import { CLAIM, COMPLETE, registerDevice, requirePayload, tokenIn } from './claims.ts';
 import { type Gateway, startGateway } from './gateway.ts';
 import { type HttpConnection, openConnections, requestOf } from './http-load.ts';
+import { postmasterOf } from './job-queues.ts';
 import { createJobRequest, createProject } from './jobs.ts';
 import { cpuSecondsOfAll } from './processes.ts';
-import { CLAIM, COMPLETE, registerDevice, requirePayload, tokenIn } from './writes.ts';
 
 const CLIENTS = 6;
 const WARM_UP = 240;
@@ -152,9 +151,7 @@ class Watch {
     const client = new pg.Client({ connectionString: url.href });
     await client.connect();
     await client.query('create extension if not exists pg_stat_statements');
-    const { rows } = await client.query('show data_directory');
-    const [pid] = readFileSync(join(String(rows[0].data_directory), 'postmaster.pid'), 'utf8').split('\n');
-    return new Watch(client, database, Number(pid));
+    return new Watch(client, database, await postmasterOf(databaseUrl));
   }
 
   async counts(): Promise<Counts> {

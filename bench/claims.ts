@@ -1,0 +1,117 @@
+/**
+ * claims: steps that are claimed and completed, against job queues that take and complete jobs
+ * whose work is nothing. All of it is on disk before it is answered.
+ *
+ * The gateway is asked over HTTP, with keys, leases, events and streams. The queues are libraries
+ * in the worker's own process.
+ */
+import type { Gateway } from './gateway.ts';
+import { type HttpConnection, openConnections, requestOf, runClients } from './http-load.ts';
+import { type JobQueue, startBullMq, startGraphileWorker } from './job-queues.ts';
+import { createJobs, createProject } from './jobs.ts';
+import type { Report } from './report.ts';
+import { type Contestant, type Plan, takeTurns } from './rounds.ts';
+
+const CLAIMERS = 16;
+/** Steps beyond what a round is expected to claim. */
+const SPARE = 2;
+
+export const CLAIM = `
+  mutation Claim {
+    claimNextSteps(input: {limit: 1}) { ... on ClaimNextStepsPayload { claims { step { id } lease { token } } } ... on Error { code message } }
+  }`;
+export const COMPLETE = `
+  mutation Complete($leaseToken: String!) {
+    completeStep(input: {leaseToken: $leaseToken}) { ... on CompleteStepPayload { step { status } job { status } } ... on Error { code message } }
+  }`;
+
+/** One step a request, from 16 devices. */
+export async function benchClaims(gateway: Gateway, plan: Plan): Promise<Report> {
+  return benchAgainstQueues(gateway, plan, {
+    bench: 'claims',
+    name: 'Trainyard claim + complete',
+    slots: 4,
+    batch: 1,
+    goals: { graphile: 1, bullMq: null },
+    async turn(connection, key) {
+      const token = tokenIn(await connection.ask(requestOf({ query: CLAIM }, { key })));
+      requirePayload(await connection.ask(requestOf({ query: COMPLETE, variables: { leaseToken: token } }, { key })), 'SUCCEEDED');
+      return 1;
+    },
+  });
+}
+
+interface ClaimBench {
+  readonly bench: string;
+  readonly name: string;
+  /** How many steps a device may hold. */
+  readonly slots: number;
+  /** How many jobs a queue takes at once. */
+  readonly batch: number;
+  readonly goals: { readonly graphile: number | null; readonly bullMq: number | null };
+  /** Claims and completes. Resolves to the number of steps. */
+  turn(connection: HttpConnection, key: string): Promise<number>;
+}
+
+async function benchAgainstQueues(gateway: Gateway, plan: Plan, { bench, name, slots, batch, goals, turn }: ClaimBench): Promise<Report> {
+  const projectId = await createProject(gateway);
+  const keys: string[] = [];
+  for (let i = 0; i < CLAIMERS; i++) keys.push(await registerDevice(gateway, projectId, `bench-${i}`, slots));
+  let stored = 0;
+  let perMs = 0.5;
+  const ours: Contestant = {
+    name,
+    server: gateway.server,
+    async prepare(ms) {
+      const missing = Math.ceil(perMs * ms * SPARE) + CLAIMERS * slots - stored;
+      if (missing > 0) stored += (await createJobs(gateway, projectId, missing, 1)).length;
+    },
+    async run(ms) {
+      // Opened here: the gateway closes what is idle while jobs are prepared.
+      const connections = await openConnections(gateway.server.port, CLAIMERS);
+      let count = 0;
+      const { seconds } = await runClients(connections, ms, async (connection, client) => {
+        const steps = await turn(connection, keys[client] ?? '');
+        count += steps;
+      });
+      for (const connection of connections) connection.close();
+      perMs = Math.max(perMs, count / ms);
+      stored -= count;
+      return { count, seconds };
+    },
+  };
+  const graphile = await startGraphileWorker({ concurrency: CLAIMERS, batch });
+  const bullMq = await startBullMq({ concurrency: CLAIMERS });
+  const queues = [graphile, bullMq].filter((queue): queue is JobQueue => queue !== null);
+  const [mine, ...others] = await takeTurns([ours, ...queues.map(({ contestant }) => contestant)], plan);
+  for (const queue of queues) await queue.stop();
+  if (!mine) throw new Error('Expected the figures of the gateway.');
+  const goalOf = [goals.graphile, goals.bullMq];
+  return {
+    bench,
+    unit: 'a second',
+    figures: [mine, ...others],
+    comparisons: others.map((peer, i) => ({ ours: mine, peer, goal: goalOf[i] ?? null })),
+    ...(bullMq ? {} : { notes: ['BullMQ is left out: there is no redis-server here.'] }),
+  };
+}
+
+export async function registerDevice({ ask }: Gateway, projectId: string, name: string, slots = 4): Promise<string> {
+  const { registerDevice } = await ask<{ registerDevice: { apiKey: string } }>(
+    `mutation Register($input: RegisterDeviceInput!) {
+      registerDevice(input: $input) { ... on RegisterDevicePayload { apiKey } ... on Error { code message } }
+    }`,
+    { input: { projectId, name, slots } },
+  );
+  return registerDevice.apiKey;
+}
+
+export function tokenIn(answer: Buffer): string {
+  const token = /"token":"([^"]+)"/.exec(answer.toString())?.[1];
+  if (!token) throw new Error(`Nothing was claimed: ${answer}`);
+  return token;
+}
+
+export function requirePayload(answer: Buffer, part: string): void {
+  if (answer.indexOf(part) < 0) throw new Error(`An unexpected answer: ${answer}`);
+}
