@@ -23,7 +23,7 @@ export const store = {
   }),
   databaseConnections: whole({
     name: 'database-connections',
-    text: "the most connections to PostgreSQL of each gateway, plus one through which gateways wake each other; together they must stay below the server's max_connections",
+    text: "the most connections to PostgreSQL of each gateway, plus two by which gateways wake each other and elect one; together they must stay below the server's max_connections",
     byDefault: DEFAULT_CONNECTIONS,
     atLeast: 2,
     atMost: 1_000,

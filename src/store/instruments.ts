@@ -61,7 +61,10 @@ export function fileGauges(file: string): readonly Gauge[] {
 }
 
 /** Gauges of the connections to PostgreSQL. */
-export function poolGauges(pool: { readonly totalCount: number; readonly idleCount: number }, isWireOpen: () => boolean): readonly Gauge[] {
+export function poolGauges(
+  pool: { readonly totalCount: number; readonly idleCount: number },
+  { isWireOpen, isElected }: { isWireOpen(): boolean; isElected(): boolean },
+): readonly Gauge[] {
   return [
     new Gauge({ name: 'trainyard_store_connections', help: 'Connections of the pool to PostgreSQL, by what they are doing' }, () => [
       { labels: { state: 'busy' }, value: pool.totalCount - pool.idleCount },
@@ -73,6 +76,13 @@ export function poolGauges(pool: { readonly totalCount: number; readonly idleCou
         help: '1 while the connection is open on which gateways wake each other; 0: streams poll every 5 s',
       },
       () => (isWireOpen() ? 1 : 0),
+    ),
+    new Gauge(
+      {
+        name: 'trainyard_store_elected',
+        help: '1 at the gateway that keeps time and gives events their positions for all gateways of the database',
+      },
+      () => (isElected() ? 1 : 0),
     ),
   ];
 }

@@ -141,6 +141,12 @@ export interface Store {
   readonly tables: Tables;
   /** Whether no other gateway used the store when it was opened. */
   readonly isFirst: boolean;
+  /**
+   * Whether this gateway is the one that does, for all gateways of the store, what happens because
+   * time passes. Another is elected within seconds when it dies or stands still. Two may believe
+   * for a moment that they are elected.
+   */
+  readonly isElected: boolean;
   /** Whether no other gateway uses it now. */
   isAlone(): Promise<boolean>;
   /**

@@ -47,7 +47,7 @@ async function ask<T>({ url, adminKey }: Gateway, query: string, variables: obje
   return data;
 }
 
-async function createJob(gateway: Gateway): Promise<string> {
+async function createJob(gateway: Gateway, input: object = {}): Promise<string> {
   const { createProject } = await ask<{ createProject: { project: { id: string } } }>(
     gateway,
     'mutation ($input: CreateProjectInput!) { createProject(input: $input) { ... on CreateProjectPayload { project { id } } } }',
@@ -56,7 +56,7 @@ async function createJob(gateway: Gateway): Promise<string> {
   const { createJob } = await ask<{ createJob: { job: { id: string } } }>(
     gateway,
     'mutation ($input: CreateJobInput!) { createJob(input: $input) { ... on CreateJobPayload { job { id } } } }',
-    { input: { projectId: createProject.project.id, name: 'A job' } },
+    { input: { projectId: createProject.project.id, name: 'A job', ...input } },
   );
   return createJob.job.id;
 }
@@ -69,7 +69,7 @@ const rename = (gateway: Gateway, jobId: string, name: string) =>
   );
 
 const sessions = (condition: string) =>
-  querySql(url, `select pid from pg_stat_activity where datname = current_database() and application_name = 'trainyard' and ${condition}`);
+  querySql(url, `select pid from pg_stat_activity where datname = current_database() and application_name ~ '^trainyard' and ${condition}`);
 const isWaiting = (text: string) =>
   vi.waitFor(async () => expect(await sessions(`wait_event_type = 'Lock' and query ~ '${text}'`)).toHaveLength(1), { timeout: 10_000 });
 
@@ -83,18 +83,37 @@ async function stopInTransaction(): Promise<void> {
   await vi.waitFor(async () => expect(await sessions(`state = 'idle in transaction'`)).toHaveLength(1), { timeout: 4_000 });
 }
 
+const isPlaced = () =>
+  vi.waitFor(async () => expect(await querySql(url, 'select 1 from events where position < 0')).toEqual([]), { timeout: FOR_LONG_MS });
+
 test('the feed across jobs continues at the other gateways when one stands still while it assigns positions (P7)', async () => {
   await createJob(stopped);
-  const isPlaced = () =>
-    vi.waitFor(async () => expect(await querySql(url, 'select 1 from events where position < 0')).toEqual([]), { timeout: FOR_LONG_MS });
   await isPlaced();
   await holder.query('BEGIN');
   await holder.query(`select last from streams where job_id = '' and kind = 'event' for update`);
   await createJob(stopped);
   await isWaiting('Sequencer');
-  await stopInTransaction();
+  process.kill(stopped.pid, 'SIGSTOP');
+  await holder.query('COMMIT');
   const other = await start();
   await createJob(other);
+  await isPlaced();
+});
+
+test('the feed across jobs and timeouts continue at another gateway when the elected one stands still, and when it is back (P7, P10)', async () => {
+  await createJob(stopped);
+  await isPlaced();
+  const other = await start();
+  process.kill(stopped.pid, 'SIGSTOP');
+  const jobId = await createJob(other, { scheduleTimeoutSeconds: 1 });
+  const isOver = async () =>
+    expect(await querySql(url, 'select status, reason from jobs where id = $1', [jobId])).toEqual([
+      { status: 'FAILED', reason: 'SCHEDULE_TIMEOUT' },
+    ]);
+  await vi.waitFor(isOver, { timeout: FOR_LONG_MS });
+  await isPlaced();
+  process.kill(stopped.pid, 'SIGCONT');
+  await createJob(stopped);
   await isPlaced();
 });
 

@@ -79,7 +79,7 @@ export function watchWrites(domain: Domain): { readonly domain: Domain; next(): 
   const { store } = domain;
   const watched: Store = {
     ...{ description: store.description, identity: store.identity, parent: store.parent, secret: store.secret, tables: store.tables },
-    ...{ isFirst: store.isFirst, read: store.read, instruments: store.instruments, trouble: store.trouble },
+    ...{ isFirst: store.isFirst, isElected: store.isElected, read: store.read, instruments: store.instruments, trouble: store.trouble },
     async write(work) {
       try {
         return await store.write(work);

@@ -20,6 +20,7 @@ import {
   allReservations,
   anyHeldStepOfJob,
   anyPreemptibleStep,
+  anyReservation,
   requestEviction,
   reserve,
   stepsOnDevices,
@@ -44,7 +45,10 @@ const AT_ONCE = 20;
 /** The pause between two passes. It keeps their cost small however many steps are queued. */
 const PAUSE_MS = 100;
 
-/** Runs a pass whenever a step is queued, until it is stopped. */
+/**
+ * Runs a pass whenever a step is queued, until it is stopped. Of several gateways, only the elected
+ * one does.
+ */
 export function startPreemption(domain: Domain, onError: (error: unknown) => void): () => Promise<void> {
   let isStopped = false;
   let isAsked = false;
@@ -63,7 +67,7 @@ export function startPreemption(domain: Domain, onError: (error: unknown) => voi
       });
   };
   const stopListening = domain.store.onCommit((touched) => {
-    if (isStopped || !(touched.has(topics.anyQueue) || touched.has(anyTopic))) return;
+    if (isStopped || !domain.store.isElected || !(touched.has(topics.anyQueue) || touched.has(anyTopic))) return;
     isAsked = true;
     if (running === null) run();
   });
@@ -96,7 +100,7 @@ interface WaitingStep extends Waiting {
 export async function preempt(domain: Domain): Promise<Error[]> {
   const { read } = domain.store;
   const [anyone] = await read.run(anyPreemptibleStep, {});
-  if (!anyone && (await allReservations(read)).length === 0) return [];
+  if (!anyone && (await read.run(anyReservation, {})).length === 0) return [];
   const waiting: WaitingStep[] = [];
   for (const queue of await read.run(allQueues, {})) {
     for (const step of await read.run(waitingInQueue, { queueId: queue.id, limit: AT_ONCE })) waiting.push({ ...step, queue });

@@ -59,7 +59,7 @@ type Pause = (milliseconds: number) => Promise<void>;
 
 class Stopped extends Error {}
 
-/** Applies the rules at intervals until it is stopped. */
+/** Applies the rules at intervals until it is stopped. Of several gateways, the elected one. */
 export function startRetention(domain: Domain, rules: RetentionRules, onError: (error: unknown) => void): () => Promise<void> {
   let stop = () => {};
   let isStopped = false;
@@ -75,6 +75,7 @@ export function startRetention(domain: Domain, rules: RetentionRules, onError: (
   const run = async () => {
     for (let sinceEnded = ENDED_EVERY_MS; ; sinceEnded += OPEN_EVERY_MS) {
       await pause(OPEN_EVERY_MS);
+      if (!domain.store.isElected) continue;
       const isTime = sinceEnded >= ENDED_EVERY_MS;
       if (isTime) sinceEnded = 0;
       const round = removeDeleted(domain, pause).then(() => applyRetention(domain, rules, { pause, which: isTime ? 'all' : 'open' }));

@@ -1,12 +1,17 @@
 /**
  * What happens because time passes: leases expire, jobs reach their schedule, run or cancel
  * timeout, and devices go offline.
+ *
+ * Of several gateways the elected one keeps time for all. The others only watch the leases: should
+ * the elected one die, another follows within seconds, but an expired lease may not wait so long
+ * (P5).
  */
 
 import { renewLeases, shiftDeadlines } from '../../store/changes/deadlines.ts';
 import { seeDevices } from '../../store/changes/devices.ts';
+import { anythingDue } from '../../store/changes/due.ts';
 import { dueJobs, lockJob } from '../../store/changes/jobs.ts';
-import { expiredLeases, lockUnfinishedSteps } from '../../store/changes/steps.ts';
+import { expiredLeases, lockUnfinishedSteps, nextExpiry } from '../../store/changes/steps.ts';
 import { expiryOf } from '../claims/expiry.ts';
 import { type Change, change } from '../core/change.ts';
 import type { Domain } from '../core/domain.ts';
@@ -26,6 +31,11 @@ import { forgetNowAndThen } from './forgetting.ts';
  * expire leases themselves.
  */
 const SWEEP_EVERY_MS = 500;
+/**
+ * How often a gateway that is not elected looks when the next lease expires. Every lease is at
+ * least a second long, so none can have expired more than a second ago unseen.
+ */
+const WATCH_EVERY_MS = 1_500;
 const AT_ONCE = 100;
 /**
  * The seconds a device has to stop and submit its output at the run timeout: the same as the
@@ -42,10 +52,12 @@ export function startSweep(domain: Domain, onError: (error: unknown) => void): (
   let running: Promise<void> = Promise.resolve();
   let stopTimer = () => {};
   const forget = forgetNowAndThen(domain);
+  const watch = watchLeases(domain);
   const schedule = () => {
     if (isStopped) return;
     stopTimer = domain.clock.after(SWEEP_EVERY_MS, () => {
-      running = sweep(domain).then(forget).catch(onError).finally(schedule);
+      const round = domain.store.isElected ? sweep(domain).then(forget) : watch();
+      running = round.catch(onError).finally(schedule);
     });
   };
   schedule();
@@ -66,14 +78,12 @@ export function startSweep(domain: Domain, onError: (error: unknown) => void): (
  */
 export async function sweep(domain: Domain): Promise<void> {
   const { read } = domain.store;
-  const { clock, retries, clockGuard } = domain;
-  if (clockGuard.isRecovering) await clockGuard.recover((jumpMs, awaySince) => recoverTimes(domain, jumpMs, awaySince));
+  const { clock, retries } = domain;
+  await recover(domain);
   retries.forgetOld(clock.now());
-  // The limit grows with the number of failing tasks, so that these never fill a whole sweep.
-  const due = () => ({ now: clockGuard.dueBy(), limit: AT_ONCE + retries.size });
-  const leases = (await read.run(expiredLeases, due())).map(({ id }) => expiryOf(id));
-  const failed = await runTasks(domain, leases);
-  const jobs = (await read.run(dueJobs, due())).map(({ id }) => ({
+  if (!(await isAnythingDue(domain))) return;
+  const failed = await expireLeases(domain);
+  const jobs = (await read.run(dueJobs, dueOf(domain))).map(({ id }) => ({
     name: `The timeout of ${id}`,
     work: (change: Change) => endOverdue(change, id),
   }));
@@ -82,6 +92,44 @@ export async function sweep(domain: Domain): Promise<void> {
   failed.push(...(await preempt(domain)));
   failed.push(...(await runTasks(domain, await presenceTasks(domain))));
   throwFailures(failed);
+}
+
+/** The limit grows with the number of failing tasks, so that these never fill a whole sweep. */
+const dueOf = ({ clockGuard, retries }: Domain) => ({ now: clockGuard.dueBy(), limit: AT_ONCE + retries.size });
+
+async function isAnythingDue({ store, clockGuard, limits }: Domain): Promise<boolean> {
+  const now = clockGuard.dueBy();
+  const since = new Date(now.getTime() - limits.heartbeatSeconds * 1_000);
+  const [found] = await store.read.run(anythingDue, { now, since, limit: 1 });
+  return found?.isDue ?? false;
+}
+
+async function expireLeases(domain: Domain): Promise<Error[]> {
+  const leases = await domain.store.read.run(expiredLeases, dueOf(domain));
+  return runTasks(
+    domain,
+    leases.map(({ id }) => expiryOf(id)),
+  );
+}
+
+/** Returns the function that a gateway which is not elected calls instead of the sweep. */
+function watchLeases(domain: Domain): () => Promise<void> {
+  const { clock, clockGuard, store } = domain;
+  let lookAt = Number.NEGATIVE_INFINITY;
+  return async () => {
+    await recover(domain);
+    const now = clock.elapsed();
+    if (now < lookAt) return;
+    const [next] = await store.read.run(nextExpiry, {});
+    const leftMs = next?.at ? next.at.getTime() - clockGuard.dueBy().getTime() : Number.POSITIVE_INFINITY;
+    lookAt = now + Math.min(leftMs, WATCH_EVERY_MS);
+    if (leftMs <= 0) throwFailures(await expireLeases(domain));
+  };
+}
+
+async function recover(domain: Domain): Promise<void> {
+  const { clockGuard } = domain;
+  if (clockGuard.isRecovering) await clockGuard.recover((jumpMs, awaySince) => recoverTimes(domain, jumpMs, awaySince));
 }
 
 /** The timeout that a job in each status can reach. */

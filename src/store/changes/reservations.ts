@@ -1,6 +1,7 @@
 /** Preemption, as changes read and write it: waiting steps, preemptible steps, reservations. */
 import { and, asc, desc, eq, isNotNull, sql } from 'drizzle-orm';
 import { isWord } from '../schema/columns.ts';
+import type { Tables } from '../schema/tables.ts';
 import { type Placeholder, type Queries, statement } from '../store.ts';
 
 /** Returns a preemptible step that a device holds, if any. Most passes end here. */
@@ -49,6 +50,12 @@ export const stepsOnDevices = ({ db, t }: Queries) =>
     .where(isNotNull(t.steps.leaseDeviceId));
 
 /** Every queued step with a reservation. */
+export const anyReservation = statement('any reservation', (db, t) =>
+  db.select({ id: t.steps.id }).from(t.steps).where(isReservation(t)).limit(1),
+);
+
+const isReservation = ({ steps }: Tables) => and(isNotNull(steps.reservedDeviceId), isWord(steps.status, 'QUEUED'));
+
 export const allReservations = ({ db, t }: Queries) =>
   db
     .select({
@@ -61,7 +68,7 @@ export const allReservations = ({ db, t }: Queries) =>
     })
     .from(t.steps)
     .innerJoin(t.queues, eq(t.queues.id, t.steps.queueId))
-    .where(and(isNotNull(t.steps.reservedDeviceId), isWord(t.steps.status, 'QUEUED')));
+    .where(isReservation(t));
 
 /** Requests the eviction of a step, for another step. */
 export const requestEviction = statement('request eviction', (db, t, $: Placeholder<{ id: string; forId: string }>) =>

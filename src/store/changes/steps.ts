@@ -294,6 +294,16 @@ export const expiredLeases = statement('expired leases', (db, t, $: Placeholder<
     .limit($('limit')),
 );
 
+/** When the next lease expires. */
+export const nextExpiry = statement('next expiry', (db, t) =>
+  db
+    .select({ at: t.steps.leaseExpiresAt })
+    .from(t.steps)
+    .where(isNotNull(t.steps.leaseExpiresAt))
+    .orderBy(asc(t.steps.leaseExpiresAt))
+    .limit(1),
+);
+
 export const setPriorityOfSteps = statement('set priority of steps', (db, t, $: Placeholder<{ jobId: string; priority: number }>) =>
   db
     .update(t.steps)

@@ -3,61 +3,65 @@
  *
  * They are only hints that something may have changed. They are sent after the commit on a
  * connection of their own, because a NOTIFY inside a transaction makes every commit of the database
- * wait for a global lock. Those of a short interval are sent together. While the connection is
- * lost, hints are lost too: every listener is woken when it is back, and until then by the safety
- * poll of each stream.
+ * wait for a global lock. Those of a short interval are sent together, and none is sent while no
+ * other gateway has been heard of. While the connection is lost, hints are lost too: every listener
+ * is woken when it is back, and until then by the safety poll of each stream.
  */
-import pg from 'pg';
-import { fullDelayMs } from '../../timing/backoff.ts';
+import type pg from 'pg';
 import { anyTopic, type Topic } from '../store.ts';
+import { KeptConnection } from './kept-connection.ts';
 import { PRESENCE_LOCK } from './origin.ts';
 
 const CHANNEL = 'trainyard';
+const SEND = 'select pg_notify($1, $2)';
+/** A gateway has come. No topic. */
+const GREETING = 'present';
 /** The limit of a payload: PostgreSQL accepts less than 8,000 bytes. */
 const MOST_BYTES = 7_500;
-const PAUSES = { baseMs: 100, capMs: 1_000 };
+/**
+ * The first hint is sent at once, those of the next milliseconds together. Each costs PostgreSQL a
+ * transaction, and work at each gateway.
+ */
+const SEND_EVERY_MS = 20;
 
 export class Notifier {
-  #wasAlone: boolean | null = null;
-  readonly #connection: pg.ClientConfig;
+  readonly #connection: KeptConnection;
   readonly #check: (client: pg.Client) => Promise<void>;
   readonly #listeners = new Set<(topics: ReadonlySet<Topic>) => void>();
-  #client: pg.Client | null = null;
+  #wasAlone: boolean | null = null;
+  #isAccompanied = false;
   #outgoing = new Set<Topic>();
-  #isSending = false;
+  #sending: Promise<void> | null = null;
   #isClosed = false;
-  #retryTimer: NodeJS.Timeout | null = null;
 
   /** `check` throws if a new connection leads to another store. */
   constructor(connection: pg.ClientConfig, check: (client: pg.Client) => Promise<void> = () => Promise.resolve()) {
-    this.#connection = connection;
     this.#check = check;
+    this.#connection = new KeptConnection(connection, {
+      prepare: (client) => this.#prepare(client),
+      onBack: () => this.publish(new Set([anyTopic])),
+    });
   }
 
-  async open(): Promise<void> {
-    const client = new pg.Client(this.#connection);
-    client.on('error', () => {});
+  open(): Promise<void> {
+    return this.#connection.open();
+  }
+
+  async #prepare(client: pg.Client): Promise<void> {
     client.on('notification', ({ processId, payload }) => {
       if (processId === Reflect.get(client, 'processID')) return;
-      this.#deliver(new Set(payload ? payload.split(' ') : [anyTopic]));
+      this.#isAccompanied = true;
+      if (payload !== GREETING) this.#deliver(new Set(payload ? payload.split(' ') : [anyTopic]));
     });
-    try {
-      await client.connect();
-      await client.query(`LISTEN ${CHANNEL}`);
-      const wasAlone = await this.#takePresence(client);
-      // Checked after presence is taken: from then on, no gateway gives the store a new identity.
-      await this.#check(client);
-      this.#wasAlone ??= wasAlone;
-    } catch (error) {
-      // A half-opened connection would listen, and count as a gateway that is present.
-      await client.end().catch(() => {});
-      throw error;
-    }
-    // Closed in the meantime: an open connection would keep the process alive.
-    if (this.#isClosed) return client.end();
-    // Registered last: a connection that never opened is tried again by its caller.
-    client.on('end', () => this.#lost(client));
-    this.#client = client;
+    await client.query(`LISTEN ${CHANNEL}`);
+    const wasAlone = await this.#takePresence(client);
+    // Checked after presence is taken: from then on, no gateway gives the store a new identity.
+    await this.#check(client);
+    this.#wasAlone ??= wasAlone;
+    if (wasAlone) return;
+    this.#isAccompanied = true;
+    // From now on, the others send their hints.
+    await client.query(SEND, [CHANNEL, GREETING]);
   }
 
   /** Whether no other gateway was present when this one first opened. */
@@ -66,7 +70,7 @@ export class Notifier {
   }
 
   get isOpen(): boolean {
-    return this.#client !== null;
+    return this.#connection.client !== null;
   }
 
   listen(listener: (topics: ReadonlySet<Topic>) => void): () => void {
@@ -80,15 +84,19 @@ export class Notifier {
    */
   publish(topics: ReadonlySet<Topic>): void {
     this.#deliver(topics);
-    for (const topic of topics) this.#outgoing.add(topic);
-    if (!this.#isSending) setImmediate(() => void this.#send());
-    this.#isSending = true;
+    this.#tellOthers(topics);
   }
 
+  /** Sends what is still to be sent, and closes. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    if (this.#retryTimer) clearTimeout(this.#retryTimer);
-    await this.#client?.end().catch(() => {});
+    await this.#sending;
+    await this.#connection.close();
+  }
+
+  /** The server is reachable: a pending retry happens at once. */
+  hurry(): void {
+    this.#connection.hurry();
   }
 
   /**
@@ -117,45 +125,30 @@ export class Notifier {
     for (const listener of this.#listeners) listener(topics);
   }
 
+  #tellOthers(topics: ReadonlySet<Topic>): void {
+    if (!this.#isAccompanied) return;
+    for (const topic of topics) this.#outgoing.add(topic);
+    this.#sending ??= this.#send().finally(() => {
+      this.#sending = null;
+    });
+  }
+
   async #send(): Promise<void> {
-    for (let client = this.#client; this.#outgoing.size > 0 && client; client = this.#client) {
+    // The topics of this turn of the event loop go together.
+    await new Promise(setImmediate);
+    for (let client = this.#connection.client; this.#outgoing.size > 0 && client; client = this.#connection.client) {
       const payload = [...this.#outgoing].join(' ');
       this.#outgoing = new Set();
       try {
-        await client.query('select pg_notify($1, $2)', [CHANNEL, payload.length > MOST_BYTES ? anyTopic : payload]);
+        await client.query(SEND, [CHANNEL, payload.length > MOST_BYTES ? anyTopic : payload]);
       } catch {
-        // The connection is lost or no longer answers: `lost` handles it.
+        // The connection is lost or no longer answers: another is opened.
         await client.end().catch(() => {});
         break;
       }
+      if (!this.#isClosed) await new Promise((resolve) => setTimeout(resolve, SEND_EVERY_MS));
     }
-    this.#isSending = false;
-  }
-
-  #lost(client: pg.Client): void {
-    if (this.#isClosed || this.#client !== client) return;
-    this.#client = null;
-    this.#retry(1);
-  }
-
-  /** The server is reachable: a pending retry happens at once. */
-  hurry(): void {
-    if (this.#retryTimer === null) return;
-    clearTimeout(this.#retryTimer);
-    this.#tryAgain(1);
-  }
-
-  #retry(failures: number): void {
-    if (this.#isClosed) return;
-    this.#retryTimer = setTimeout(() => this.#tryAgain(failures), fullDelayMs(PAUSES, failures));
-    this.#retryTimer.unref();
-  }
-
-  #tryAgain(failures: number): void {
-    this.#retryTimer = null;
-    this.open().then(
-      () => this.publish(new Set([anyTopic])),
-      () => this.#retry(failures + 1),
-    );
+    // Without a connection they are lost: every listener is woken when it is back.
+    this.#outgoing.clear();
   }
 }

@@ -4,8 +4,8 @@ import { migrationsOf } from '../migrations.ts';
 import { newIdentityStatements } from '../restored-identity.ts';
 import { StoreUnusable } from '../store.ts';
 import { unavailabilityOf } from '../unavailable.ts';
+import { MIGRATION_LOCK } from './preparation.ts';
 import { connectionTo, whileFilesAreRead } from './session.ts';
-import { MIGRATION_LOCK } from './store.ts';
 
 /** PostgreSQL accepts 65,535 parameters. Fewer are as fast. */
 const PARAMETERS_AT_ONCE = 8_000;

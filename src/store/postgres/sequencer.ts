@@ -3,96 +3,89 @@
  *
  * A position taken inside a transaction may be committed after a higher one was read. A reader that
  * continues after the higher one would never see it. So events are stored with the negative of a
- * sequence number, their order of arrival. The gateway that holds the lock on the feed's counter
- * then gives committed events the next positions, in that order. This order is consistent with what
- * readers can observe: an event that was committed before another was written has the lower number,
- * and events of one job are numbered under the lock of its stream.
+ * sequence number, their order of arrival. The elected gateway then gives committed events the next
+ * positions, in that order. This order is consistent with what readers can observe: an event that
+ * was committed before another was written has the lower number, and events of one job are numbered
+ * under the lock of its stream.
+ *
+ * The election only saves work. That positions are given in turn follows from the lock on the row
+ * of the feed's counter, which `place` holds until its end.
  *
  * Rejected: a lock that every commit takes (one fsync at a time); reading only below the oldest
  * open transaction (it orders by the start of transactions, which can swap two events of one job).
  */
-import type pg from 'pg';
+import type { Election } from './election.ts';
 
 const MOST_AT_ONCE = 2_000;
-/** Assigns positions for a gateway that died between its commit and the assignment. */
-const SAFETY_POLL_MS = 2_000;
+/** Events that are committed within this time get their positions together: see `place`. */
+const PAUSE_MS = 20;
 
-const takeCounter = `
-  /* Sequencer: one places at a time */
-  select last from streams where job_id = '' and kind = 'event' for update`;
-const makeCounter = `insert into streams (job_id, kind, last, first) values ('', 'event', 0, 1) on conflict do nothing`;
+/** The feed's counter, without which `place` has no positions to give. */
+export const makeCounter = `insert into streams (job_id, kind, last, first) values ('', 'event', 0, 1) on conflict do nothing`;
+/**
+ * One statement, so one transaction: a batch costs the same for one event as for a hundred. If
+ * another gateway has placed some of the events since they were read, those stay as they are.
+ */
 const place = `
+  /* Sequencer */
   with arrived as (
     select job_id, seq, row_number() over (order by position desc) as n
     from (select job_id, seq, position from events where position < 0 order by position desc limit ${MOST_AT_ONCE}) as next
+  ), counter as materialized (
+    select last from streams where job_id = '' and kind = 'event' for update
   ), placed as (
-    update events set position = $1::bigint + arrived.n from arrived
-    where events.job_id = arrived.job_id and events.seq = arrived.seq
-    returning 1
+    update events set position = counter.last + arrived.n from arrived, counter
+    where events.job_id = arrived.job_id and events.seq = arrived.seq and events.position < 0
+    returning position
   )
-  update streams set last = last + (select count(*) from placed) where job_id = '' and kind = 'event' returning last`;
+  update streams set last = placed.last from (select max(position) as last from placed) as placed
+  where job_id = '' and kind = 'event' and placed.last is not null
+  returning (select count(*)::int from placed) as count`;
 
 export class Sequencer {
-  readonly #pool: pg.Pool;
+  readonly #election: Election;
   readonly #onPlaced: () => void;
-  readonly #timer: NodeJS.Timeout;
   #run: Promise<void> | null = null;
   #isWoken = false;
   #isStopped = false;
 
-  constructor(pool: pg.Pool, onPlaced: () => void) {
-    this.#pool = pool;
+  constructor(election: Election, onPlaced: () => void) {
+    this.#election = election;
     this.#onPlaced = onPlaced;
-    this.#timer = setInterval(() => this.wake(), SAFETY_POLL_MS);
-    this.#timer.unref();
   }
 
+  /** Events may have arrived. Does nothing unless this gateway is elected. */
   wake(): void {
     this.#isWoken = true;
-    if (this.#isStopped || this.#run) return;
-    this.#run = this.#placeAll().finally(() => {
-      this.#run = null;
-      if (this.#isWoken) this.wake();
-    });
+    if (!this.#isStopped && this.#election.elected) this.#run ??= this.#placeAll();
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    clearInterval(this.#timer);
     await this.#run;
   }
 
   async #placeAll(): Promise<void> {
-    this.#isWoken = false;
-    try {
-      while (!this.#isStopped && (await this.#placeSome())) this.#onPlaced();
-    } catch {
-      // The database is unreachable or shutting down. The safety poll tries again, and nothing is
-      // lost by waiting.
+    while (this.#isWoken && !this.#isStopped) {
+      this.#isWoken = false;
+      const count = await this.#placeSome();
+      if (count > 0) this.#onPlaced();
+      if (count === MOST_AT_ONCE) this.#isWoken = true;
+      else if (count > 0) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
+    this.#run = null;
   }
 
-  /** Returns whether there may be more events without a position. */
-  async #placeSome(): Promise<boolean> {
-    const client = await this.#pool.connect();
-    let hasFailed = true;
+  /** Returns how many events got a position. */
+  async #placeSome(): Promise<number> {
+    const client = this.#election.elected;
     try {
-      await client.query('BEGIN');
-      let counter = (await client.query(takeCounter)).rows[0];
-      if (!counter) {
-        await client.query(makeCounter);
-        counter = (await client.query(takeCounter)).rows[0];
-      }
-      // Waits while another gateway assigns positions. Events committed in the meantime are seen
-      // after that.
-      const placed = counter ? await client.query(place, [counter.last]) : null;
-      await client.query('COMMIT');
-      hasFailed = false;
-      return placed !== null && Number(placed.rows[0].last) > Number(counter.last);
-    } finally {
-      // After a failure the connection is closed, which rolls back: it may be one that no longer
-      // answers.
-      client.release(hasFailed);
+      return client ? ((await client.query(place)).rows[0]?.count ?? 0) : 0;
+    } catch {
+      // The database is unreachable, or no longer answers: another connection is opened, or another
+      // gateway elected. Nothing is lost by waiting.
+      await client?.end().catch(() => {});
+      return 0;
     }
   }
 }

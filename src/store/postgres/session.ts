@@ -28,6 +28,8 @@ const settings = {
   tcp_user_timeout: 20_000,
 } as const;
 
+export type ServerSettings = Readonly<Record<string, string | number>>;
+
 interface Session {
   /** The application name in pg_stat_activity. */
   readonly name: string;
@@ -36,12 +38,15 @@ interface Session {
    * limit.
    */
   readonly answerWithinMs: number | null;
-  /** Server settings that differ from the default ones here. */
-  readonly settings?: Readonly<Partial<Record<keyof typeof settings, string | number>>>;
+  /** Server settings besides the default ones here, or instead of them. */
+  readonly settings?: ServerSettings;
 }
 
 /** For backups and restores, which read and write files between two statements. */
 export const whileFilesAreRead = { idle_in_transaction_session_timeout: 300_000 } as const;
+
+/** For hints, which need not survive a crash: they do not wait for the disk. */
+export const whileHintsAreSent = { synchronous_commit: 'off' } as const;
 
 /** Options in the URL itself take precedence. */
 export function connectionTo(url: string, { name, answerWithinMs, settings: own = {} }: Session): pg.ClientConfig {

@@ -3,21 +3,17 @@
  *
  * Transactions overlap, so this store does three things that SQLite's single writer makes
  * unnecessary. It retries after conflicts. It gives events their positions in the feed after they
- * are committed (`Sequencer`). It sends wake-ups from gateway to gateway (`Notifier`).
+ * are committed (`Sequencer`), at one gateway for all (`Election`). It sends wake-ups from gateway
+ * to gateway (`Notifier`).
  */
-import { type SQL, sql } from 'drizzle-orm';
-import { drizzle } from 'drizzle-orm/node-postgres';
-import { migrate } from 'drizzle-orm/node-postgres/migrator';
 import pg from 'pg';
 import type { Instrument } from '../../instruments/instruments.ts';
-import { type Identity, readIdentity } from '../identity.ts';
 import { poolGauges, queueDepth, StoreInstruments } from '../instruments.ts';
-import { migrationsOf } from '../migrations.ts';
 import { tables } from '../schema/postgres.ts';
 import { PreparedStatements } from '../statements/prepared.ts';
 import {
+  anyTopic,
   type Database,
-  type Dialect,
   feedTopic,
   type Preparable,
   type Queries,
@@ -28,23 +24,37 @@ import {
   type Tx,
 } from '../store.ts';
 import { isNulRefused, StoreUnavailable, unavailabilityOf } from '../unavailable.ts';
+import { asDatabase, dialect } from './dialect.ts';
+import { Election, whileElected } from './election.ts';
 import { Notifier } from './notify.ts';
-import { Origin, readOrigin, settleOrigin } from './origin.ts';
-import { Sequencer } from './sequencer.ts';
-import { ANSWER_WITHIN_MS, codeOf, connectionTo, DEFAULT_CONNECTIONS, isConnectionLost, isUnanswered, isUnsent } from './session.ts';
+import type { Origin } from './origin.ts';
+import { type Prepared, prepareDatabase } from './preparation.ts';
+import { makeCounter, Sequencer } from './sequencer.ts';
+import {
+  ANSWER_WITHIN_MS,
+  codeOf,
+  connectionTo,
+  DEFAULT_CONNECTIONS,
+  isConnectionLost,
+  isUnanswered,
+  isUnsent,
+  type ServerSettings,
+  whileHintsAreSent,
+} from './session.ts';
 
 const MOST_TRIES = 12;
 /** Lost connections per write. While the server restarts, each new connection is lost as well. */
 const MOST_LOSSES = 3;
 /**
- * An arbitrary number. Held while migrations run, so that gateways that start together take turns.
- */
-export const MIGRATION_LOCK = 7_203_411;
-/**
  * serialization_failure and deadlock_detected: PostgreSQL's documentation advises to run the
  * transaction again.
  */
 const TRY_AGAIN = new Set(['40001', '40P01']);
+
+/** For the elected gateway alone: events wait for their positions. */
+const arrivedTopic: Topic = 'arrived';
+/** The elected gateway has left. */
+const leftTopic: Topic = 'left';
 
 export interface PostgresOptions {
   /**
@@ -52,7 +62,9 @@ export interface PostgresOptions {
    * 30,000.
    */
   readonly answerWithinMs?: number;
-  /** The most open connections, not counting the one for notifications. Default: 12. */
+  /**
+   * The most open connections, not counting those for notifications and the election. Default: 12.
+   */
   readonly connections?: number;
   /** Gives the store a new identity, as the child of its current one: see `renewingStatements`. */
   readonly isRenewed?: boolean;
@@ -64,10 +76,22 @@ export async function openPostgres(
 ): Promise<Store> {
   try {
     const { version, identity, origin } = await prepareDatabase(url, isRenewed);
-    const notifier = new Notifier(connectionTo(url, { name: 'trainyard wire', answerWithinMs }), origin.check);
+    const connect = (name: string, settings: ServerSettings = {}) => connectionTo(url, { name, answerWithinMs, settings });
+    const notifier = new Notifier(connect('trainyard wire', whileHintsAreSent), origin.check);
     await notifier.open();
+    const election = new Election(connect('trainyard election', whileElected), async (client) => {
+      await origin.check(client);
+      await client.query(makeCounter);
+    });
+    const sequencer = new Sequencer(election, () => notifier.publish(new Set([feedTopic])));
+    await election
+      .open(() => sequencer.wake())
+      .catch(async (error: unknown) => {
+        await notifier.close();
+        throw error;
+      });
     const pool = new pg.Pool({
-      ...connectionTo(url, { name: 'trainyard', answerWithinMs }),
+      ...connect('trainyard'),
       max: connections,
       onConnect: (client) => origin.check(client),
     });
@@ -75,43 +99,18 @@ export async function openPostgres(
     // Without these listeners the error would end the process.
     pool.on('error', () => {});
     pool.on('connect', (client) => client.on('error', () => {}));
-    return new PostgresStore(pool, notifier, { version, identity, origin });
+    return new PostgresStore({ pool, notifier, election, sequencer }, { version, identity, origin });
   } catch (error) {
     if (error instanceof StoreUnusable) throw error;
     throw new StoreUnusable(`PostgreSQL cannot be used: ${error instanceof Error ? error.message || String(error) : String(error)}`);
   }
 }
 
-interface Prepared {
-  readonly version: string;
-  readonly identity: Identity;
-  readonly origin: Origin;
-}
-
-async function prepareDatabase(url: string, isRenewed: boolean): Promise<Prepared> {
-  const { migrationsFolder, refuseNewer } = migrationsOf('postgres');
-  // On a connection of its own without a time limit: migrations, including another gateway's, may
-  // take long.
-  const client = new pg.Client(connectionTo(url, { name: 'trainyard', answerWithinMs: null }));
-  client.on('error', () => {});
-  try {
-    await client.connect();
-    await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
-    const { rows } = await client.query(`select to_regclass('drizzle.__drizzle_migrations') is not null as known`);
-    if (rows[0].known) {
-      const applied = await client.query('select max(created_at) as newest from drizzle.__drizzle_migrations');
-      refuseNewer(Number(applied.rows[0].newest));
-    }
-    const origin = await readOrigin(client);
-    await migrate(drizzle(client), { migrationsFolder });
-    await settleOrigin(client, origin, { isRenewed });
-    const identity = await readIdentity(new PreparedStatements(asDatabase(client), tables, dialect));
-    const version = String((await client.query('show server_version')).rows[0].server_version);
-    return { version, identity, origin: new Origin(origin, identity.identity) };
-  } finally {
-    // This also releases the lock.
-    await client.end().catch(() => {});
-  }
+interface Parts {
+  readonly pool: pg.Pool;
+  readonly notifier: Notifier;
+  readonly election: Election;
+  readonly sequencer: Sequencer;
 }
 
 class PostgresStore implements Store {
@@ -128,21 +127,26 @@ class PostgresStore implements Store {
   readonly #pool: pg.Pool;
   readonly #connections = new WeakMap<pg.PoolClient, PreparedStatements>();
   readonly #notifier: Notifier;
+  readonly #election: Election;
   readonly #sequencer: Sequencer;
   readonly #origin: Origin;
 
-  constructor(pool: pg.Pool, notifier: Notifier, { version, identity: { identity, secret, parent }, origin }: Prepared) {
+  constructor({ pool, notifier, election, sequencer }: Parts, { version, identity: { identity, secret, parent }, origin }: Prepared) {
     this.#pool = pool;
     this.#notifier = notifier;
+    this.#election = election;
+    this.#sequencer = sequencer;
     this.#origin = origin;
     this.isFirst = notifier.wasAlone;
     this.identity = identity;
     this.parent = parent;
     this.secret = secret;
     this.description = `postgres ${version}${origin.isKnown ? '' : ', whose timeline cannot be read'}`;
-    this.#instruments = new StoreInstruments([queueDepth(() => pool.waitingCount), ...poolGauges(pool, () => notifier.isOpen)]);
+    this.#instruments = new StoreInstruments([
+      queueDepth(() => pool.waitingCount),
+      ...poolGauges(pool, { isWireOpen: () => notifier.isOpen, isElected: () => this.isElected }),
+    ]);
     this.instruments = this.#instruments.all();
-    this.#sequencer = new Sequencer(pool, () => notifier.publish(new Set([feedTopic])));
     this.read = {
       db: asDatabase(readingTwice(pool)),
       t: tables,
@@ -150,8 +154,18 @@ class PostgresStore implements Store {
       run: (query, values) => twice(() => this.#withConnection((connection) => connection.run(query, values))),
       runUnnamed: async (build) => build(),
     };
-    pool.on('connect', () => notifier.hurry());
-    this.#sequencer.wake();
+    pool.on('connect', () => {
+      notifier.hurry();
+      election.hurry();
+    });
+    notifier.listen((topics) => {
+      if (topics.has(arrivedTopic) || topics.has(anyTopic)) sequencer.wake();
+      if (topics.has(leftTopic)) void election.ask();
+    });
+  }
+
+  get isElected(): boolean {
+    return this.#election.elected !== null;
   }
 
   async write<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
@@ -210,13 +224,19 @@ class PostgresStore implements Store {
 
   async close(): Promise<void> {
     await this.#sequencer.stop();
+    const wasElected = this.isElected;
+    await this.#election.close();
+    if (wasElected) this.#notifier.publish(new Set([leftTopic]));
     await this.#notifier.close();
     await this.#pool.end();
   }
 
   #publish(touched: Set<Topic>): void {
     // Events are in the feed only after they have a position. The sequencer then announces them.
-    if (touched.delete(feedTopic)) this.#sequencer.wake();
+    if (touched.delete(feedTopic)) {
+      if (this.isElected) this.#sequencer.wake();
+      else touched.add(arrivedTopic);
+    }
     if (touched.size > 0) this.#notifier.publish(touched);
   }
 
@@ -306,23 +326,6 @@ async function transact<T>(
   }
 }
 
-const dialect: Dialect = {
-  arrival: sql<number>`-nextval('events_arrival')` as SQL<number>,
-  later: (moment, milliseconds) => sql`${moment}::timestamptz + ${milliseconds} * interval '1 millisecond'`,
-  span: (milliseconds) => sql`${milliseconds} * interval '1 millisecond'`,
-  // Cast: a select of PostgreSQL's builder has `for`. The common type is SQLite's, which does not.
-  lock: (query, mode) =>
-    (query as unknown as { for(strength: 'update', config: { skipLocked?: true }): typeof query }).for(
-      'update',
-      mode === 'skip' ? { skipLocked: true } : {},
-    ),
-  takesTurn: (lock) => sql<boolean>`pg_try_advisory_xact_lock(${lock}::bigint)`,
-  contains: (column, part) => sql`strpos(lower(${column} collate "C"), ${part}) > 0`,
-  unindexed: (column) => sql`${column}`,
-  bytes: (column) => sql`octet_length(${column}::text)`,
-  text: (column) => sql`${column}::text`,
-};
-
 /** Runs a read again on another connection if its own was lost. */
 const twice = <T>(read: () => Promise<T>): Promise<T> =>
   read().catch((error: unknown) => {
@@ -334,9 +337,4 @@ const twice = <T>(read: () => Promise<T>): Promise<T> =>
 function readingTwice(pool: pg.Pool): pg.Pool {
   const query = (text: pg.QueryConfig, values?: unknown[]) => twice(() => pool.query(text, values));
   return Object.create(pool, { query: { value: query } }) as pg.Pool;
-}
-
-/** Cast: see columns.ts. */
-function asDatabase(client: pg.Pool | pg.PoolClient | pg.Client): Database {
-  return drizzle(client, { casing: 'snake_case' }) as unknown as Database;
 }

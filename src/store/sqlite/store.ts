@@ -47,6 +47,7 @@ class SqliteStore implements Store {
   readonly tables = tables;
   /** The lock of the file guarantees it. */
   readonly isFirst = true;
+  readonly isElected = true;
   isAlone = () => Promise.resolve(true);
   isInPlace = () => this.#file.isInPlace();
   /** Never resolves: a file put in its place is noticed, and reported until it is put back. */

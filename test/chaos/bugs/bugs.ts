@@ -171,15 +171,20 @@ export const bugs: readonly Bug[] = [
     run: 'crowd',
     edits: [
       {
-        file: 'src/store/postgres/store.ts',
+        file: 'src/store/postgres/dialect.ts',
         find: "sql<number>`-nextval('events_arrival')`",
         replace: "sql<number>`nextval('events_arrival')`",
       },
       {
         file: 'src/store/postgres/sequencer.ts',
-        find: "update streams set last = last + (select count(*) from placed) where job_id = '' and kind = 'event' returning last`",
+        find:
+          'update streams set last = placed.last from (select max(position) as last from placed) as placed\n' +
+          "  where job_id = '' and kind = 'event' and placed.last is not null\n" +
+          '  returning (select count(*)::int from placed) as count',
         replace:
-          "update streams set last = greatest($1::bigint, (select max(position) from events)) where job_id = '' and kind = 'event' returning last`",
+          'update streams set last = placed.last from (select max(position) as last from events) as placed\n' +
+          "  where job_id = '' and kind = 'event' and placed.last > streams.last\n" +
+          '  returning 1 as count',
       },
       {
         file: 'src/store/postgres/sequencer.ts',

@@ -33,6 +33,7 @@ function listen(domain: Domain): { domain: Domain; statements: string[] } {
     secret: store.secret,
     tables: store.tables,
     isFirst: store.isFirst,
+    isElected: store.isElected,
     isAlone: () => store.isAlone(),
     isInPlace: () => store.isInPlace(),
     replaced: store.replaced,
