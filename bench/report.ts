@@ -66,7 +66,7 @@ function describeRatio(ours: Figures, peer: Figures): string {
   return `${(ours.perSecond / peer.perSecond).toFixed(2)}${Number.isNaN(byCpu) ? '' : ` (by cpu ${byCpu.toFixed(2)})`}`;
 }
 
-/** By the servers' processor time, where it is known: other work on the machine changes it least. */
+/** By the servers' processor time, where known: other work on the machine changes it least. */
 function verdict(ours: Figures, peer: Figures, goal: number): string {
   const byCpu = ours.perCpuSecond / peer.perCpuSecond;
   return (Number.isNaN(byCpu) ? ours.perSecond / peer.perSecond : byCpu) >= goal ? 'reached' : 'not reached';
