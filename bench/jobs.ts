@@ -17,11 +17,14 @@ export async function createProject({ ask }: Pick<Gateway, 'ask'>): Promise<stri
 
 /** The request that creates a job of `steps` steps, each with a container. */
 export function createJobRequest(key: string, projectId: string, steps: number): Buffer {
-  const list = Array.from({ length: steps }, (_, i) => ({
+  return requestOf({ query: CREATE_JOB, variables: { input: { projectId, name: 'Digits', steps: stepsOf(steps) } } }, { key });
+}
+
+export function stepsOf(count: number): { name: string; container: { image: string; command: string } }[] {
+  return Array.from({ length: count }, (_, i) => ({
     name: `Step ${i}`,
     container: { image: 'python:3.13', command: `python train.py --fold ${i}` },
   }));
-  return requestOf({ query: CREATE_JOB, variables: { input: { projectId, name: 'Digits', steps: list } } }, { key });
 }
 
 /** Creates jobs as fast as it can and returns their ids. */

@@ -26,7 +26,7 @@ import { benchList, benchPoint, benchReadsAgainst, benchStock, prepareReads, typ
 import { describeRatios, describeReport, type Report } from './report.ts';
 import type { Plan } from './rounds.ts';
 import { benchScaleOut } from './scale-out.ts';
-import { benchWrites } from './writes.ts';
+import { benchIngest, benchWrites } from './writes.ts';
 
 /** Each bench gets a newly started gateway. */
 const benches: Readonly<Record<string, (gateway: Gateway, plan: Plan) => Promise<Report | Report[]>>> = {
@@ -35,6 +35,7 @@ const benches: Readonly<Record<string, (gateway: Gateway, plan: Plan) => Promise
   stock: reading(benchStock),
   claims: benchClaims,
   writes: benchWrites,
+  ingest: benchIngest,
   'fan-out': benchFanOut,
   aggregate: benchAggregate,
 };
