@@ -4,7 +4,8 @@ import { type JobStatus, unfinishedJobStatuses } from '../../domain/core/lifecyc
 import { isOneOf, isWord } from '../schema/columns.ts';
 import type { JobItemRow, JobRow } from '../schema/tables.ts';
 import { emptyRow, insertOf, insertRows } from '../statements/inserts.ts';
-import { feedTopic, type Placeholder, statement, type Tx } from '../store.ts';
+import { updateOf } from '../statements/updates.ts';
+import { feedTopic, type Placeholder, type Statement, statement, type Tx } from '../store.ts';
 import { keepModelsOfJobs } from './models.ts';
 import { insertEvent } from './streams.ts';
 
@@ -22,31 +23,38 @@ export const lockJob = statement('lock job', (db, t, $: Placeholder<{ id: string
   ),
 );
 
-/** Saves the columns of the lifecycle, if the status is still the one that was read. */
-const saveLife = statement('save job', (db, t, $: Placeholder<JobRow & { fromStatus: JobStatus }>) =>
-  db
-    .update(t.jobs)
-    .set({
-      status: $('status', t.jobs.status),
-      statusMessage: $('statusMessage', t.jobs.statusMessage),
-      reason: $('reason', t.jobs.reason),
-      reasonDescription: $('reasonDescription', t.jobs.reasonDescription),
-      exitCode: $('exitCode', t.jobs.exitCode),
-      deviceId: $('deviceId', t.jobs.deviceId),
-      cancelReason: $('cancelReason', t.jobs.cancelReason),
-      stepCount: $('stepCount', t.jobs.stepCount),
-      startedAt: $('startedAt', t.jobs.startedAt),
-      finishedAt: $('finishedAt', t.jobs.finishedAt),
-      deadlineAt: $('deadlineAt', t.jobs.deadlineAt),
-      updatedAt: $('updatedAt', t.jobs.updatedAt),
-    })
-    .where(and(eq(t.jobs.id, $('id')), eq(t.jobs.status, $('fromStatus'))))
-    .returning({ id: t.jobs.id }),
+/** The columns of the lifecycle. */
+const lifecycle = [
+  'status',
+  'statusMessage',
+  'reason',
+  'reasonDescription',
+  'exitCode',
+  'deviceId',
+  'cancelReason',
+  'stepCount',
+  'startedAt',
+  'finishedAt',
+  'deadlineAt',
+  'updatedAt',
+] as const satisfies readonly (keyof JobRow)[];
+
+/** Saves those that have changed, if the status is still the one that was read. */
+const saveChanged = updateOf<Pick<JobRow, (typeof lifecycle)[number]>, Statement<JobRow & { fromStatus: JobStatus }, { id: string }[]>>(
+  lifecycle,
+  (set, number) =>
+    statement(`save job ${number}`, (db, t, $: Placeholder<JobRow & { fromStatus: JobStatus }>) =>
+      db
+        .update(t.jobs)
+        .set(Object.fromEntries(set.map((name) => [name, $(name, t.jobs[name])])))
+        .where(and(eq(t.jobs.id, $('id')), eq(t.jobs.status, $('fromStatus'))))
+        .returning({ id: t.jobs.id }),
+    ),
 );
 
 /** Returns false if another transaction moved the job since it was read. */
 export async function saveJob(tx: Tx, before: JobRow, after: JobRow): Promise<boolean> {
-  return (await tx.run(saveLife, { ...after, fromStatus: before.status })).length === 1;
+  return (await tx.run(saveChanged(before, after), { ...after, fromStatus: before.status })).length === 1;
 }
 
 /** Saves other columns of a job. This is rare, so the statement is built for each call. */

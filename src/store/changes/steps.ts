@@ -7,7 +7,8 @@ import { type StepStatus, unfinishedStepStatuses } from '../../domain/core/lifec
 import { isOneOf, isWord } from '../schema/columns.ts';
 import type { QueueRow, StepRow } from '../schema/tables.ts';
 import { insertOf } from '../statements/inserts.ts';
-import { type Placeholder, statement, type Tx } from '../store.ts';
+import { updateOf } from '../statements/updates.ts';
+import { type Placeholder, type Statement, statement, type Tx } from '../store.ts';
 
 export const insertStep = insertOf('steps', { sizes: [8, 1] });
 export const insertAttempt = insertOf('attempts');
@@ -76,59 +77,46 @@ export const lockNextBlockedStep = statement('lock next blocked step', (db, t, $
   ),
 );
 
-type Saved = Pick<
-  StepRow,
-  | 'id'
-  | 'status'
-  | 'statusMessage'
-  | 'attemptCount'
-  | 'failedCount'
-  | 'lostCount'
-  | 'queuedAt'
-  | 'startedAt'
-  | 'finishedAt'
-  | 'leaseHash'
-  | 'leaseDeviceId'
-  | 'leaseExpiresAt'
-  | 'leaseSeconds'
-  | 'preemptedForId'
-  | 'reservedDeviceId'
-  | 'displacedIds'
-  | 'logSize'
->;
+/** Everything about a step that a transition can change. */
+const saved = [
+  'status',
+  'statusMessage',
+  'attemptCount',
+  'failedCount',
+  'lostCount',
+  'queuedAt',
+  'startedAt',
+  'finishedAt',
+  'leaseHash',
+  'leaseDeviceId',
+  'leaseExpiresAt',
+  'leaseSeconds',
+  'preemptedForId',
+  'reservedDeviceId',
+  'displacedIds',
+  'logSize',
+] as const satisfies readonly (keyof StepRow)[];
 
-/**
- * Saves everything about a step that can change, if status and attempt are still the ones that were
- * read.
- */
-const save = statement('save step', (db, t, $: Placeholder<Saved & { fromStatus: StepStatus; fromAttempt: number }>) =>
-  db
-    .update(t.steps)
-    .set({
-      status: $('status', t.steps.status),
-      statusMessage: $('statusMessage', t.steps.statusMessage),
-      attemptCount: $('attemptCount', t.steps.attemptCount),
-      failedCount: $('failedCount', t.steps.failedCount),
-      lostCount: $('lostCount', t.steps.lostCount),
-      queuedAt: $('queuedAt', t.steps.queuedAt),
-      startedAt: $('startedAt', t.steps.startedAt),
-      finishedAt: $('finishedAt', t.steps.finishedAt),
-      leaseHash: $('leaseHash', t.steps.leaseHash),
-      leaseDeviceId: $('leaseDeviceId', t.steps.leaseDeviceId),
-      leaseExpiresAt: $('leaseExpiresAt', t.steps.leaseExpiresAt),
-      leaseSeconds: $('leaseSeconds', t.steps.leaseSeconds),
-      preemptedForId: $('preemptedForId', t.steps.preemptedForId),
-      reservedDeviceId: $('reservedDeviceId', t.steps.reservedDeviceId),
-      displacedIds: $('displacedIds', t.steps.displacedIds),
-      logSize: $('logSize', t.steps.logSize),
-    })
-    .where(and(eq(t.steps.id, $('id')), eq(t.steps.status, $('fromStatus')), eq(t.steps.attemptCount, $('fromAttempt'))))
-    .returning({ id: t.steps.id }),
+/** Saves what has changed, if status and attempt are still the ones that were read. */
+const saveChanged = updateOf<Pick<StepRow, (typeof saved)[number]>, Statement<StepRow & Before, { id: string }[]>>(saved, (set, number) =>
+  statement(`save step ${number}`, (db, t, $: Placeholder<StepRow & Before>) =>
+    db
+      .update(t.steps)
+      .set(Object.fromEntries(set.map((name) => [name, $(name, t.steps[name])])))
+      .where(and(eq(t.steps.id, $('id')), eq(t.steps.status, $('fromStatus')), eq(t.steps.attemptCount, $('fromAttempt'))))
+      .returning({ id: t.steps.id }),
+  ),
 );
+
+interface Before {
+  readonly fromStatus: StepStatus;
+  readonly fromAttempt: number;
+}
 
 /** Returns false if another transaction moved the step since it was read. */
 export async function saveStep(tx: Tx, before: StepRow, after: StepRow): Promise<boolean> {
-  return (await tx.run(save, { ...after, fromStatus: before.status, fromAttempt: before.attemptCount })).length === 1;
+  const from = { fromStatus: before.status, fromAttempt: before.attemptCount };
+  return (await tx.run(saveChanged(before, after), { ...after, ...from })).length === 1;
 }
 
 export const saveAttempt = statement(
