@@ -3,7 +3,7 @@
  */
 import { and, asc, gt } from 'drizzle-orm';
 import { expect, test } from 'vitest';
-import { type Change, change, record } from '../../src/domain/core/change.ts';
+import { type Change, change, recordNow } from '../../src/domain/core/change.ts';
 import { createDomain } from '../../src/domain/core/domain.ts';
 import { DiskFiles } from '../../src/store/files/disk.ts';
 import type { EventRow } from '../../src/store/schema/tables.ts';
@@ -13,7 +13,7 @@ import { createFolder } from '../support/folders.ts';
 import { pickNumber, seedRandom } from '../support/random.ts';
 
 const happen = (change: Change, jobId: string, description = '') =>
-  record(change, { id: jobId, projectId: 'proj_1' }, { type: 'JOB_UPDATED', description });
+  recordNow(change, { id: jobId, projectId: 'proj_1' }, { type: 'JOB_UPDATED', description });
 const files = new DiskFiles(createFolder('files'));
 const write = (store: Store, work: (change: Change) => Promise<unknown>) => change(createDomain({ store, files }), null, work);
 

@@ -1,5 +1,4 @@
 /** Reports of a running step: metrics, telemetry, log, message, addresses. */
-import { saveJobFields } from '../../store/changes/jobs.ts';
 import { saveReport } from '../../store/changes/steps.ts';
 import type { Optional } from '../../store/optional.ts';
 import { lastTransitionOfStep } from '../../store/queries/history.ts';
@@ -9,7 +8,7 @@ import { type Change, record } from '../core/change.ts';
 import { Checks } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
 import type { StatusReason } from '../core/lifecycle.ts';
-import { later, moveStep } from '../core/transitions.ts';
+import { later, moveStep, setJobFields } from '../core/transitions.ts';
 import { type Directives, directivesOf, underLease } from '../steps/held.ts';
 import { lockedJob } from '../steps/lock-order.ts';
 import { checkLeaseSeconds, type Lease } from './claims.ts';
@@ -77,7 +76,7 @@ async function prepareStep(change: Change, step: StepRow, { reason, description 
   // A round has many steps that run at the same time: none of them speaks for the job.
   if (job.status !== 'RUNNING' || step.part !== null) return;
   const fields = { reason, reasonDescription: description ?? '', updatedAt: later(change.now, job.updatedAt) };
-  await saveJobFields(change.tx, job.id, fields);
+  await setJobFields(change, job.id, fields);
 }
 
 /** The attempt that reports. */
@@ -115,8 +114,8 @@ async function updateJob(change: Change, step: StepRow, input: ReportProgressInp
   const job = await lockedJob(change, step.jobId);
   const changed = (Object.keys(said) as (keyof JobRow)[]).filter((field) => !isSame(said[field], job[field])); // keys of a Partial<JobRow>
   if (changed.length === 0) return;
-  await saveJobFields(change.tx, job.id, { ...said, updatedAt: later(change.now, job.updatedAt) });
-  await record(change, job, { type: 'JOB_UPDATED', details: changed });
+  await setJobFields(change, job.id, { ...said, updatedAt: later(change.now, job.updatedAt) });
+  record(change, job, { type: 'JOB_UPDATED', details: changed });
 }
 
 /** Compares two values of a text or time column. */

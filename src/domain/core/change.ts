@@ -1,7 +1,7 @@
 /** A write in progress: its transaction, its principal and its time. */
 
 import { insertEvent, takeNumbers } from '../../store/changes/streams.ts';
-import type { EventRow } from '../../store/schema/tables.ts';
+import type { EventRow, JobRow } from '../../store/schema/tables.ts';
 import { insertRows } from '../../store/statements/inserts.ts';
 import { feedTopic, type Topic, type Tx } from '../../store/store.ts';
 import type { Principal } from '../access/principal.ts';
@@ -21,7 +21,14 @@ export interface Change {
   readonly keyId: string | null;
   /** The id of the request, as in the log. Null outside a request. */
   readonly requestId: string | null;
+  /** The jobs that it has locked, as they are now. */
+  readonly jobs: Map<string, JobRow>;
+  /** Events that are stored before the change ends, in their order. */
+  readonly events: RecordedEvent[];
 }
+
+/** An event without its number in the job's stream. */
+type RecordedEvent = Omit<EventRow, 'seq' | 'position'>;
 
 /** The actor of changes by the gateway itself: an expired lease, a timeout. */
 export const gatewayActor = 'trainyard';
@@ -39,10 +46,13 @@ export async function change<T>(domain: Domain, principal: Principal | null, wor
   for (let tries = 1; ; tries++) {
     let counts: (() => void)[] = [];
     try {
-      const done = await store.write((tx) => {
+      const done = await store.write(async (tx) => {
         counts = [];
         const count = (what: () => void) => void counts.push(what);
-        return work({ tx, domain, now: clock.now(), ...who, count });
+        const change: Change = { tx, domain, now: clock.now(), ...who, count, jobs: new Map(), events: [] };
+        const done = await work(change);
+        await storeEvents(change);
+        return done;
       });
       for (const count of counts) count();
       return done;
@@ -59,34 +69,51 @@ export async function change<T>(domain: Domain, principal: Principal | null, wor
 
 type Happened = Pick<EventRow, 'type'> & Partial<Omit<EventRow, 'type' | 'jobId' | 'seq' | 'position' | 'projectId' | 'at' | 'actor'>>;
 
-/**
- * Stores an event of a job, in the transaction of the change. Returns its number in the job's
- * stream.
- */
-export async function record({ tx, now, actor }: Change, job: { id: string; projectId: string }, happened: Happened): Promise<number> {
-  const seq = await takeNumbers(tx, job.id, 'event', 1);
-  await insertRows(tx, insertEvent, [
-    {
-      jobId: job.id,
-      seq,
-      projectId: job.projectId,
-      at: now,
-      actor,
-      stepId: null,
-      fragmentId: null,
-      from: null,
-      to: null,
-      attempt: null,
-      reason: null,
-      description: '',
-      exitCode: null,
-      details: null,
-      ...happened,
-    },
-  ]);
+/** Records an event of a job. It is stored with the change. */
+export function record({ tx, now, actor, events }: Change, job: { id: string; projectId: string }, happened: Happened): void {
+  events.push({
+    jobId: job.id,
+    projectId: job.projectId,
+    at: now,
+    actor,
+    stepId: null,
+    fragmentId: null,
+    from: null,
+    to: null,
+    attempt: null,
+    reason: null,
+    description: '',
+    exitCode: null,
+    details: null,
+    ...happened,
+  });
   tx.touch(topics.events(job.id));
   tx.touch(feedTopic);
-  return seq;
+}
+
+/** The same. Returns the number of the event in the job's stream, so that rows can refer to it. */
+export async function recordNow(change: Change, job: { id: string; projectId: string }, happened: Happened): Promise<number> {
+  record(change, job, happened);
+  return (await storeEvents(change)).get(job.id) ?? 0;
+}
+
+/**
+ * Stores the events that are recorded so far: each stream is numbered once, and they are inserted
+ * together. Streams are locked by the ids of their jobs, after everything else. Returns the last
+ * number of each job.
+ */
+export async function storeEvents({ tx, events }: Change): Promise<ReadonlyMap<string, number>> {
+  const recorded = events.splice(0);
+  const last = new Map<string, number>();
+  for (const [jobId, { length }] of [...Map.groupBy(recorded, (event) => event.jobId)].sort(([a], [b]) => (a < b ? -1 : 1)))
+    last.set(jobId, (await takeNumbers(tx, jobId, 'event', length)) - 1);
+  const rows = recorded.map((event) => {
+    const seq = (last.get(event.jobId) ?? 0) + 1;
+    last.set(event.jobId, seq);
+    return { ...event, seq };
+  });
+  await insertRows(tx, insertEvent, rows);
+  return last;
 }
 
 const WORK = 'work:';

@@ -8,7 +8,7 @@
  */
 import { participantOfStep, saveParticipant, saveRound } from '../../store/changes/federations.ts';
 import { saveFragment } from '../../store/changes/fragments.ts';
-import { saveJob } from '../../store/changes/jobs.ts';
+import { saveJob, saveJobFields } from '../../store/changes/jobs.ts';
 import { saveStep } from '../../store/changes/steps.ts';
 import type { FragmentRow, JobRow, ParticipantRow, RoundRow, StepRow } from '../../store/schema/tables.ts';
 import { type Change, record, topics } from './change.ts';
@@ -58,7 +58,7 @@ export async function moveStep(
     if (step.reservedDeviceId !== null) change.tx.touch(topics.device(step.reservedDeviceId));
   }
   change.count(() => change.domain.instruments.stepChanges.of({ to, reason }).add());
-  await record(
+  record(
     change,
     { id: step.jobId, projectId: step.projectId },
     {
@@ -88,21 +88,34 @@ export async function moveJob(
 ): Promise<JobRow> {
   const to = nextJobStatus(job.status, transition);
   const isMove = to !== job.status;
-  const moved: JobRow = {
-    ...job,
+  const changed: Partial<JobRow> = {
     ...(isMove ? { reason, reasonDescription: description, exitCode } : {}),
     updatedAt: later(change.now, job.updatedAt),
     ...columns,
     status: to ?? job.status,
   };
+  const moved = { ...job, ...changed };
   if (to === null || !(await saveJob(change.tx, job, moved))) {
     throw wrongState.job(job, jobStatusesThatAllow(transition));
   }
+  noteJob(change, job.id, changed);
   if (isMove) {
     change.count(() => change.domain.instruments.jobChanges.of({ to, reason }).add());
-    await record(change, job, { type: 'JOB_STATUS_CHANGED', from: job.status, to, reason, description, exitCode });
+    record(change, job, { type: 'JOB_STATUS_CHANGED', from: job.status, to, reason, description, exitCode });
   }
   return moved;
+}
+
+/** Saves columns of a job that are not part of its lifecycle. */
+export async function setJobFields(change: Change, id: string, fields: Partial<JobRow>): Promise<void> {
+  await saveJobFields(change.tx, id, fields);
+  noteJob(change, id, fields);
+}
+
+/** Keeps the locked job as it is stored. */
+function noteJob({ jobs }: Change, id: string, columns: Partial<JobRow>): void {
+  const locked = jobs.get(id);
+  if (locked) jobs.set(id, { ...locked, ...columns });
 }
 
 /**
@@ -120,7 +133,7 @@ export async function moveRound(
   if (to === null || !(await saveRound(change.tx, round, { ...columns, status: to }))) {
     throw wrongState.round(round, roundStatusesThatAllow(transition));
   }
-  await record(change, job, { type: 'ROUND_CHANGED', from: round.status, to, details: [String(round.number)] });
+  record(change, job, { type: 'ROUND_CHANGED', from: round.status, to, details: [String(round.number)] });
   return { ...round, ...columns, status: to };
 }
 

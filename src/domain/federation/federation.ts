@@ -1,13 +1,12 @@
 /** Federated jobs: their input, and the start of their rounds. */
 import { insertFederation, insertParticipant, insertRound, onlineEdgeDevices, roundByNumber } from '../../store/changes/federations.ts';
-import { saveJobFields } from '../../store/changes/jobs.ts';
 import type { Optional } from '../../store/optional.ts';
 import type { FederationRow, JobRow, ParticipantRow, RoundRow, StepRow } from '../../store/schema/tables.ts';
 import { insertRows } from '../../store/statements/inserts.ts';
-import { type Change, record } from '../core/change.ts';
+import { type Change, record, recordNow } from '../core/change.ts';
 import { type Checks, type ContainerInput, containerOf, noResources } from '../core/checks.ts';
 import { wrongInput } from '../core/refusals.ts';
-import { type Cause, later } from '../core/transitions.ts';
+import { type Cause, later, setJobFields } from '../core/transitions.ts';
 import type { Container, DeviceSelectionStrategy, StepTemplate, TerminationCriterion } from '../core/vocabulary.ts';
 import { aggregatorLabel } from '../steps/aggregator.ts';
 import { couldServe } from '../steps/matching.ts';
@@ -117,7 +116,7 @@ export async function beginFederation(
   const federation = await addFederation(change, job, input, asked);
   if (isBlocked) return 0;
   const deviceIds = await requireDevices(change, job, federation);
-  await saveJobFields(change.tx, job.id, { stepCount: deviceIds.length });
+  await setJobFields(change, job.id, { stepCount: deviceIds.length });
   await startRound(change, job, federation, { number: 1, deviceIds, from: 0, seq });
   return deviceIds.length;
 }
@@ -176,7 +175,7 @@ async function startRound(
     }),
   );
   await insertRows(tx, insertParticipant, participants);
-  await record(change, job, { type: 'ROUND_CHANGED', from: null, to: 'TRAINING', details: [String(number)] });
+  record(change, job, { type: 'ROUND_CHANGED', from: null, to: 'TRAINING', details: [String(number)] });
   return round;
 }
 
@@ -239,6 +238,6 @@ export async function addAggregation(change: Change, job: JobRow, federation: Fe
 /** Adds this many steps to the job. Returns the event that reports them. */
 async function growJob(change: Change, job: JobRow, count: number): Promise<number> {
   const fields = { stepCount: job.stepCount + count, updatedAt: later(change.now, job.updatedAt) };
-  await saveJobFields(change.tx, job.id, fields);
-  return record(change, job, { type: 'STEPS_ADDED', details: Array.from({ length: count }, (_, i) => String(job.stepCount + i)) });
+  await setJobFields(change, job.id, fields);
+  return recordNow(change, job, { type: 'STEPS_ADDED', details: Array.from({ length: count }, (_, i) => String(job.stepCount + i)) });
 }

@@ -204,7 +204,7 @@ async function addFragment(
     readyAt: file ? change.now : null,
   };
   await insertRows(change.tx, insertFragment, [fragment]);
-  if (file && job) await record(change, job, { type: 'FRAGMENT_READY', fragmentId: id, stepId: null, attempt });
+  if (file && job) record(change, job, { type: 'FRAGMENT_READY', fragmentId: id, stepId: null, attempt });
   return fragment;
 }
 
@@ -245,7 +245,7 @@ export async function finishUpload(domain: Domain, id: string, { sizeBytes, sha2
     const fragment = await moveFragment(anonymous, announced, 'store', { filenameKey, sizeBytes, sha256, readyAt: now });
     if (fragment.jobId) {
       const job = { id: fragment.jobId, projectId: fragment.projectId };
-      await record({ ...anonymous, actor: fragment.owner }, job, { type: 'FRAGMENT_READY', fragmentId: id, attempt: fragment.attempt });
+      record({ ...anonymous, actor: fragment.owner }, job, { type: 'FRAGMENT_READY', fragmentId: id, attempt: fragment.attempt });
     }
     return { fragment, replaced };
   });

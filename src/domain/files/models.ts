@@ -1,6 +1,5 @@
 /** Models: named series of versions. A training job that succeeds adds a version. */
 
-import { saveJobFields } from '../../store/changes/jobs.ts';
 import {
   insertModel,
   insertModelVersion,
@@ -14,7 +13,7 @@ import type { JobRow, ModelRow, ModelVersionRow } from '../../store/schema/table
 import { insertRows } from '../../store/statements/inserts.ts';
 import type { Change } from '../core/change.ts';
 import { wrongInput } from '../core/refusals.ts';
-import { later } from '../core/transitions.ts';
+import { later, setJobFields } from '../core/transitions.ts';
 
 /**
  * Call this before a job succeeds. Picks the result among its fragments and adds a version to its
@@ -43,7 +42,7 @@ export async function recordResult(change: Change, job: JobRow): Promise<Partial
     await tx.run(touchModel, { id: model.id, now: later(now, model.updatedAt) });
     Object.assign(columns, { modelId: model.id, modelVersionId: version.id });
   }
-  await saveJobFields(tx, job.id, columns);
+  await setJobFields(change, job.id, columns);
   return columns;
 }
 

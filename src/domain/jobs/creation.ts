@@ -12,7 +12,7 @@ import { addKey } from '../access/keys.ts';
 import type { Principal } from '../access/principal.ts';
 import { requireRight } from '../access/rights.ts';
 import { visibleJob, visibleProject } from '../access/visible.ts';
-import { type Change, change, record } from '../core/change.ts';
+import { type Change, change, recordNow } from '../core/change.ts';
 import type { Domain } from '../core/domain.ts';
 import { once } from '../core/idempotency.ts';
 import { isTerminalJob } from '../core/lifecycle.ts';
@@ -193,7 +193,7 @@ async function makeJob(
     items.map((item) => ({ ...item, id: domain.ids.next('JobItem'), jobId: job.id, createdAt: now, updatedAt: now })),
   );
   let { stepCount } = job;
-  const seq = await record(change, job, { type: 'JOB_CREATED', to: job.status, reason: job.reason });
+  const seq = await recordNow(change, job, { type: 'JOB_CREATED', to: job.status, reason: job.reason });
   if (input.federation)
     stepCount = await beginFederation(change, job, input.federation, {
       criteria,

@@ -4,7 +4,7 @@
  */
 import { firstUnfinishedJob, insertExperiment, lockExperiment, newestResult } from '../../store/changes/experiments.ts';
 import { lockFederation } from '../../store/changes/federations.ts';
-import { lockJob, saveJobFields } from '../../store/changes/jobs.ts';
+import { lockJob } from '../../store/changes/jobs.ts';
 import { lockNextBlockedStep } from '../../store/changes/steps.ts';
 import type { Optional } from '../../store/optional.ts';
 import { fragmentById } from '../../store/queries/rows.ts';
@@ -18,7 +18,7 @@ import { type Change, change, record } from '../core/change.ts';
 import { Checks } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
 import { NotFound, wrongInput } from '../core/refusals.ts';
-import { type Cause, later, moveJob, moveStep } from '../core/transitions.ts';
+import { type Cause, later, moveJob, moveStep, setJobFields } from '../core/transitions.ts';
 import { tryRound } from '../federation/federation.ts';
 import { lockRounds } from '../steps/lock-order.ts';
 import { announceQueued } from '../steps/queues.ts';
@@ -123,7 +123,7 @@ export async function handOn(change: Change, ended: JobRow): Promise<Unstartable
   if (!job) return null;
   // A model version that the job itself names comes first.
   const startModelId = job.startModelId ?? (await currentModelOf(tx, experiment));
-  await saveJobFields(tx, job.id, { startModelId });
+  await setJobFields(change, job.id, { startModelId });
   const deadlineAt = job.scheduleTimeoutSeconds === null ? null : new Date(now.getTime() + job.scheduleTimeoutSeconds * 1_000);
   const description = `Job ${ended.name} before it has ended.`;
   await moveJob(change, { ...job, startModelId }, 'unblock', { reason: 'COMPLETED', description }, { deadlineAt });
@@ -146,8 +146,8 @@ export async function withdrawResult(change: Change, job: JobRow): Promise<void>
   if (!experiment || heir?.status !== 'QUEUED' || heir.isFederated) return;
   if (heir.startModelVersionId !== null || heir.startModelId !== job.resultModelId) return;
   const startModelId = await currentModelOf(tx, experiment, job.id);
-  await saveJobFields(tx, heir.id, { startModelId, updatedAt: later(now, heir.updatedAt) });
-  await record(change, heir, { type: 'JOB_UPDATED', details: ['startModel'] });
+  await setJobFields(change, heir.id, { startModelId, updatedAt: later(now, heir.updatedAt) });
+  record(change, heir, { type: 'JOB_UPDATED', details: ['startModel'] });
 }
 
 /** A federated job whose turn has come while too few devices are online. */

@@ -1,6 +1,6 @@
 /** The output document of a job: its reported result, with the input that it ran with. */
 
-import { jobItemsOf, saveJobFields } from '../../store/changes/jobs.ts';
+import { jobItemsOf } from '../../store/changes/jobs.ts';
 import type { StoredFile } from '../../store/files/file-store.ts';
 import { jobById } from '../../store/queries/rows.ts';
 import type { FragmentRow, JobRow } from '../../store/schema/tables.ts';
@@ -13,7 +13,7 @@ import { Checks } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
 import { isTerminalJob } from '../core/lifecycle.ts';
 import { NotFound, wrongInput, wrongState } from '../core/refusals.ts';
-import { later } from '../core/transitions.ts';
+import { later, setJobFields } from '../core/transitions.ts';
 import { putOwnFragment } from '../files/fragments.ts';
 import { requireLease } from '../steps/held.ts';
 import { lockedJob } from '../steps/lock-order.ts';
@@ -98,8 +98,8 @@ export async function storeOutput(
 ): Promise<{ job: JobRow; fragment: FragmentRow; replaced: string | null }> {
   if (isTerminalJob(job.status)) throw wrongState.jobEnded(job);
   const fields = { output, updatedAt: later(change.now, job.updatedAt) };
-  await saveJobFields(change.tx, job.id, fields);
-  await record(change, job, { type: 'JOB_UPDATED', details: ['output'] });
+  await setJobFields(change, job.id, fields);
+  record(change, job, { type: 'JOB_UPDATED', details: ['output'] });
   const stored = await putOwnFragment(change, principal, job, { id, file, filename: FILENAME, type: 'OUTPUT' });
   return { job: { ...job, ...fields }, ...stored };
 }

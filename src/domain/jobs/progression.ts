@@ -3,7 +3,7 @@
  * remaining steps.
  */
 
-import { endJobKeys, saveJobFields } from '../../store/changes/jobs.ts';
+import { endJobKeys } from '../../store/changes/jobs.ts';
 import { extendAttempt, extendLease, lockNextBlockedStep, lockUnfinishedSteps, saveAttempt } from '../../store/changes/steps.ts';
 import type { JobRow, StepRow } from '../../store/schema/tables.ts';
 import { type Change, record, topics } from '../core/change.ts';
@@ -15,7 +15,7 @@ import {
   nextStepStatus,
   type StepTransition,
 } from '../core/lifecycle.ts';
-import { type Cause, later, moveJob, moveStep } from '../core/transitions.ts';
+import { type Cause, later, moveJob, moveStep, setJobFields } from '../core/transitions.ts';
 import { endRounds, followStep } from '../federation/round-ends.ts';
 import { recordResult } from '../files/models.ts';
 import { lockedJob } from '../steps/lock-order.ts';
@@ -59,8 +59,8 @@ export async function endAttempt(
 async function forgetAddresses(change: Change, job: JobRow): Promise<void> {
   const gone = (['httpUrl', 'sshServer'] as const).filter((field) => job[field] !== null);
   if (gone.length === 0) return;
-  await saveJobFields(change.tx, job.id, { httpUrl: null, sshServer: null, updatedAt: later(change.now, job.updatedAt) });
-  await record(change, job, { type: 'JOB_UPDATED', details: gone });
+  await setJobFields(change, job.id, { httpUrl: null, sshServer: null, updatedAt: later(change.now, job.updatedAt) });
+  record(change, job, { type: 'JOB_UPDATED', details: gone });
 }
 
 /**

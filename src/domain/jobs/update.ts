@@ -1,14 +1,6 @@
 /** Changing an existing job: updating it, adding steps, deleting it. */
 
-import {
-  insertJobItem,
-  insertJobLabel,
-  lockJob,
-  removeJobLabels,
-  removeJobs,
-  saveJobFields,
-  takeJobItems,
-} from '../../store/changes/jobs.ts';
+import { insertJobItem, insertJobLabel, lockJob, removeJobLabels, removeJobs, takeJobItems } from '../../store/changes/jobs.ts';
 import { lockStepsOfJob, setPriorityOfSteps, stepsOfJobInOrder } from '../../store/changes/steps.ts';
 import type { Optional } from '../../store/optional.ts';
 import type { JobRow, StepRow } from '../../store/schema/tables.ts';
@@ -16,13 +8,13 @@ import { insertRows } from '../../store/statements/inserts.ts';
 import { audit } from '../access/audit.ts';
 import type { Principal } from '../access/principal.ts';
 import { requireRight, sees } from '../access/rights.ts';
-import { type Change, change, record, topics } from '../core/change.ts';
+import { type Change, change, record, recordNow, storeEvents, topics } from '../core/change.ts';
 import { Checks, type StepInput, stepTemplateOf } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
 import { differingPaths, once } from '../core/idempotency.ts';
 import { type JobTransition, jobStatusesThatAllow, nextJobStatus } from '../core/lifecycle.ts';
 import { NotFound, wrongState } from '../core/refusals.ts';
-import { later, moveJob } from '../core/transitions.ts';
+import { later, moveJob, setJobFields } from '../core/transitions.ts';
 import type { Label } from '../core/vocabulary.ts';
 import { removeFiles } from '../files/fragments.ts';
 import { makeSteps } from '../steps/planning.ts';
@@ -67,13 +59,13 @@ export async function updateJob(domain: Domain, principal: Principal, input: Upd
       const changed = [...Object.keys(given), ...(configured.settings ? ['settings'] : []), ...(items ? ['items'] : [])];
       if (changed.length === 0) return { job };
       const updated = { ...job, ...fields, updatedAt: later(change.now, job.updatedAt) };
-      await saveJobFields(change.tx, job.id, { ...fields, updatedAt: updated.updatedAt });
+      await setJobFields(change, job.id, { ...fields, updatedAt: updated.updatedAt });
       if (fields.labels) await replaceLabels(change, job, fields.labels);
       if (items) await replaceItems(change, job.id, items);
       if (fields.priority !== undefined) {
         await change.tx.run(setPriorityOfSteps, { jobId: job.id, priority: fields.priority });
       }
-      await record(change, job, { type: 'JOB_UPDATED', details: changed });
+      record(change, job, { type: 'JOB_UPDATED', details: changed });
       return { job: updated };
     }),
   );
@@ -152,7 +144,7 @@ export async function addSteps(
         checks.done();
         const templates = input.steps.map((step) => stepTemplateOf({ ...step, container: step.container ?? job.container }));
         const grown = await moveJob(change, job, 'addSteps', { reason: 'CREATED' }, { stepCount: job.stepCount + templates.length });
-        const seq = await record(change, job, { type: 'STEPS_ADDED', details: templates.map((_, i) => String(job.stepCount + i)) });
+        const seq = await recordNow(change, job, { type: 'STEPS_ADDED', details: templates.map((_, i) => String(job.stepCount + i)) });
         // An unfinished job has a step that has not succeeded, so the new ones wait for it.
         const steps = await makeSteps(change, { job, templates, from: job.stepCount, isFirstReady: false, seq });
         return { value: { job: grown, steps }, ids: steps.map(({ id }) => id) };
@@ -181,6 +173,7 @@ export async function deleteJob(domain: Domain, principal: Principal, { jobId }:
       { type: 'JOB', id: jobId, name: job.name, projectId: job.projectId },
       { status: { from: job.status } },
     );
+    await storeEvents(change);
     return removeJobs(change.tx, [jobId], change);
   });
   await removeFiles(domain, files);

@@ -11,13 +11,12 @@ import {
   recordAggregate,
   roundByNumber,
 } from '../../store/changes/federations.ts';
-import { saveJobFields } from '../../store/changes/jobs.ts';
 import { lockUnfinishedSteps } from '../../store/changes/steps.ts';
 import type { FederationRow, JobRow, ParticipantRow, RoundRow, StepRow } from '../../store/schema/tables.ts';
 import { type Change, topics } from '../core/change.ts';
 import { isTerminalJob } from '../core/lifecycle.ts';
 import { wrongInput } from '../core/refusals.ts';
-import { type Cause, moveParticipant, moveRound, moveStep } from '../core/transitions.ts';
+import { type Cause, moveParticipant, moveRound, moveStep, setJobFields } from '../core/transitions.ts';
 import { addAggregation, firstRoundOf, tryRound } from '../federation/federation.ts';
 import { durationEnd, isMet } from '../federation/termination.ts';
 import { endJob, finishCancel } from '../jobs/progression.ts';
@@ -122,7 +121,7 @@ async function takeAggregate(change: Change, step: StepRow, { fragmentId, metric
     finishedAt: now,
   });
   await tx.run(recordAggregate, { jobId: job.id, fragmentId });
-  await saveJobFields(tx, job.id, { resultModelId: fragmentId });
+  await setJobFields(change, job.id, { resultModelId: fragmentId });
   return goOn(change, { ...job, resultModelId: fragmentId }, { ...federation, aggregateModelId: fragmentId }, ended);
 }
 

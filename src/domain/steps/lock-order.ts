@@ -26,11 +26,12 @@ export async function lockRounds({ tx }: Change, { jobId, part }: Pick<StepRow, 
   await tx.run(lockJob, { id: jobId });
 }
 
-/** Returns the job under its lock. */
-export async function lockedJob({ tx }: Change, id: string): Promise<JobRow> {
-  const [job] = await tx.run(lockJob, { id });
+/** Returns the job under its lock. It is read once in a change: nobody else changes it meanwhile. */
+export async function lockedJob({ tx, jobs }: Change, id: string): Promise<JobRow> {
+  const job = jobs.get(id) ?? (await tx.run(lockJob, { id }))[0];
   // The job exists if one of its steps is locked. Otherwise it may have been deleted since it was
   // read.
   if (!job) throw new NotFound('job', id);
+  jobs.set(id, job);
   return job;
 }
