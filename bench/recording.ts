@@ -92,7 +92,7 @@ async function record(
   return { database, statements };
 }
 
-/** Notes each statement that any connection of this process runs. Returns a function that stops it. */
+/** Notes the statements of all connections of this process. Returns a function that stops it. */
 function noteStatements(notes: Statement[]): () => void {
   const { prepare } = SqliteDatabase.prototype;
   SqliteDatabase.prototype.prepare = function noted(this: SqliteDatabase.Database, sql: string) {

@@ -31,7 +31,7 @@ export async function benchWrites(gateway: Gateway, plan: Plan): Promise<Report>
   return { ...report, notes: [...(report.notes ?? []), 'goal: at most 200 µs of the gateway where the statements alone take 100.'] };
 }
 
-/** Reports with as many points of metrics, samples of telemetry and lines of a log, from eight devices. */
+/** Reports from eight devices: so many points of metrics, samples of telemetry, lines of a log. */
 export async function benchIngest(gateway: Gateway, plan: Plan): Promise<Report[]> {
   return [await benchReports(gateway, plan, 100, 0.3), await benchReports(gateway, plan, 1_000, 0.5)];
 }

@@ -26,7 +26,7 @@ export async function lockRounds({ tx }: Change, { jobId, part }: Pick<StepRow, 
   await tx.run(lockJob, { id: jobId });
 }
 
-/** Returns the job under its lock. It is read once in a change: nobody else changes it meanwhile. */
+/** Returns the job under its lock. A change reads it once: nobody else changes it meanwhile. */
 export async function lockedJob({ tx, jobs }: Change, id: string): Promise<JobRow> {
   const job = jobs.get(id) ?? (await tx.run(lockJob, { id }))[0];
   // The job exists if one of its steps is locked. Otherwise it may have been deleted since it was

@@ -5,7 +5,8 @@ import type { Tables } from '../schema/tables.ts';
 import { type Statement, statement, type Tx } from '../store.ts';
 
 /**
- * 256 rows of the widest stream table are 3,600 parameters. Both databases allow nine times as many.
+ * 256 rows of the widest stream table are 3,600 parameters. Both databases allow nine times as
+ * many.
  */
 const SIZES = [256, 64, 16, 4, 2, 1] as const;
 
