@@ -20,7 +20,7 @@ export interface Gateway {
   readonly database: string;
   /** Runs one operation and returns its data. Throws if it is refused. */
   ask<T>(query: string, variables?: object): Promise<T>;
-  /** Stops it and removes its data. */
+  /** Stops it, and removes its data unless its folder was given. */
   stop(): Promise<void>;
 }
 
@@ -30,13 +30,19 @@ export interface GatewayOptions {
   readonly checkout?: string;
   /** postgres://…. Default: a SQLite file in its folder. */
   readonly databaseUrl?: string;
+  /** A data folder that is kept. Default: an empty one. */
+  readonly dataDir?: string;
+  /** Whether it takes messages. */
+  readonly isAsked?: boolean;
 }
 
-/** Starts `trainyard serve` on an empty folder. */
-export async function startGateway({ nodeFlags = [], checkout = root, databaseUrl = '' }: GatewayOptions = {}): Promise<Gateway> {
-  const folder = mkdtempSync(join(tmpdir(), 'trainyard-bench-'));
+/** Starts `trainyard serve`. */
+export async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
+  const { nodeFlags = [], checkout = root, databaseUrl = '', dataDir, isAsked = false } = options;
+  const folder = dataDir ?? mkdtempSync(join(tmpdir(), 'trainyard-bench-'));
   const server = await startServer(findProgram(checkout), ['serve', '--port', '0', '--data-dir', folder], {
     nodeFlags,
+    isAsked,
     env: {
       TRAINYARD_ADMIN_KEY: ADMIN_KEY,
       TRAINYARD_HOST: '127.0.0.1',
@@ -60,7 +66,7 @@ export async function startGateway({ nodeFlags = [], checkout = root, databaseUr
     async stop() {
       connection.close();
       await server.stop();
-      rmSync(folder, { recursive: true });
+      if (dataDir === undefined) rmSync(folder, { recursive: true });
     },
   };
 }

@@ -1,5 +1,6 @@
 /** The measured servers. Each is a process pinned to the servers' core. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { onServerCore } from './cores.ts';
@@ -16,6 +17,8 @@ export interface Server {
    * Processor seconds since it started, all threads together. NaN where the system does not tell.
    */
   cpuSeconds(): number;
+  /** Sends a message to the process, if it `isAsked`, and resolves to its next one. */
+  ask(message: string): Promise<unknown>;
   /** Asks the process to end and waits until it has. */
   stop(): Promise<void>;
 }
@@ -29,16 +32,22 @@ export interface ServerOptions {
   /** Flags of Node itself, such as `--cpu-prof`. */
   readonly nodeFlags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Whether it takes messages. */
+  readonly isAsked?: boolean;
 }
 
 /** Starts `node FILE ARGS…` and waits for its address. Throws with its output if it ends first. */
 export async function startServer(
   file: string,
   args: readonly string[],
-  { nodeFlags = [], env = {} }: ServerOptions = {},
+  { nodeFlags = [], env = {}, isAsked = false }: ServerOptions = {},
 ): Promise<Server> {
   const [program = '', ...rest] = [...onServerCore, process.execPath, ...nodeFlags, file, ...args];
-  const child = spawn(program, rest, { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, rest, {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe', isAsked ? 'ipc' : 'ignore'],
+  });
   running.add(child);
   const ended = new Promise<void>((resolve) => {
     child.once('close', () => {
@@ -55,8 +64,8 @@ export async function startServer(
       const found = /http:\/\/127\.0\.0\.1:(\d+)\b/.exec(output)?.[1];
       if (found) resolve(Number(found));
     };
-    child.stdout.on('data', keep);
-    child.stderr.on('data', keep);
+    child.stdout?.on('data', keep);
+    child.stderr?.on('data', keep);
     void ended.then(() => fail('ended'));
     void ended.finally(() => clearTimeout(timer));
   });
@@ -64,6 +73,11 @@ export async function startServer(
     port,
     pid: child.pid ?? -1,
     cpuSeconds: () => cpuSecondsOf(child.pid),
+    async ask(message) {
+      child.send(message);
+      const [answer] = await once(child, 'message');
+      return answer;
+    },
     async stop() {
       child.kill('SIGTERM');
       await ended;

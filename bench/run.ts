@@ -2,6 +2,9 @@
  * `npm run bench [-- NAME …] [--rounds N] [--seconds S] [--profile]`: how fast the gateway is next
  * to other servers that do the same, in one run on this machine.
  *
+ * `npm run bench -- size [--size 1m] [--only NAME]`: what each query and timer costs on a store of a
+ * million jobs, next to one of 10,000.
+ *
  * `npm run bench -- --against FOLDER`: how fast its reads and its fan-out are next to those of
  * another checkout.
  *
@@ -26,6 +29,7 @@ import { benchList, benchPoint, benchReadsAgainst, benchStock, prepareReads, typ
 import { describeRatios, describeReport, type Report } from './report.ts';
 import type { Plan } from './rounds.ts';
 import { benchScaleOut } from './scale-out.ts';
+import { benchSize } from './size/size.ts';
 import { benchIngest, benchWrites } from './writes.ts';
 
 /** Each bench gets a newly started gateway. */
@@ -43,6 +47,7 @@ const benches: Readonly<Record<string, (gateway: Gateway, plan: Plan) => Promise
 const byNameAlone = ['aggregate'];
 /** Starts gateways on a PostgreSQL of its own, and prints a table. Runs only when named. */
 const SCALE_OUT = 'scale-out';
+const SIZE = 'size';
 
 function reading(bench: (reads: Reads, plan: Plan) => Promise<Report | Report[]>) {
   return async (gateway: Gateway, plan: Plan) => bench(await prepareReads(gateway), plan);
@@ -55,11 +60,14 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string', default: '2' },
     profile: { type: 'boolean', default: false },
     against: { type: 'string' },
+    size: { type: 'string', default: '1m' },
+    only: { type: 'string' },
   },
 });
-const unknown = positionals.filter((name) => !(name in benches) && name !== SCALE_OUT);
+const names = [...Object.keys(benches), SCALE_OUT, SIZE];
+const unknown = positionals.filter((name) => !names.includes(name));
 if (unknown.length > 0) {
-  process.stderr.write(`No such bench: ${unknown.join(', ')}. There are ${[...Object.keys(benches), SCALE_OUT].join(', ')}.\n`);
+  process.stderr.write(`No such bench: ${unknown.join(', ')}. There are ${names.join(', ')}.\n`);
   process.exit(1);
 }
 
@@ -69,9 +77,14 @@ process.stdout.write(canPin ? 'Server on core 0, load on core 1.\n\n' : 'Server 
 const ms = Number(values.seconds) * 1_000;
 const plan: Plan = { rounds: Number(values.rounds), ms, warmUpMs: Math.max(ms, 2_000) };
 const reports: Report[] = [];
-if (values.against === undefined) await compareWithPeers();
+if (positionals.includes(SIZE)) await compareWithSmall(values.size);
+else if (values.against === undefined) await compareWithPeers();
 else await compareWithCheckout(values.against);
 if (reports.length > 0) process.stdout.write(`${describeRatios(reports)}\n`);
+
+function compareWithSmall(size: string): Promise<void> {
+  return benchSize({ size, only: values.only ?? null, note: (text) => void process.stdout.write(`${text}\n`) });
+}
 
 async function compareWithPeers(): Promise<void> {
   const names = positionals.length > 0 ? positionals : Object.keys(benches).filter((name) => !byNameAlone.includes(name));

@@ -1,0 +1,46 @@
+/**
+ * Runs inside the measured gateway (`node --import`), and answers its parent: the processor time
+ * that the process has used, and the longest time that the event loop was held.
+ */
+export type Question = 'cpu' | 'watch' | 'hold';
+/** Microseconds of all threads, or milliseconds of the longest turn of the event loop. */
+export interface Answer {
+  readonly value: number;
+}
+
+/** How often the loop is looked at. What else it does in this time counts as part of the hold. */
+const EVERY_MS = 1;
+
+let watching: NodeJS.Timeout | null = null;
+let longestUs = 0;
+
+/** The processor time of this thread, so that other programs on the machine do not count. */
+const worked = () => {
+  const { user, system } = process.threadCpuUsage();
+  return user + system;
+};
+
+function watch(): void {
+  longestUs = 0;
+  let before = worked();
+  watching = setInterval(() => {
+    const now = worked();
+    longestUs = Math.max(longestUs, now - before);
+    before = now;
+  }, EVERY_MS);
+}
+
+function answerTo(question: Question): number {
+  if (question === 'cpu') {
+    const { user, system } = process.cpuUsage();
+    return user + system;
+  }
+  clearInterval(watching ?? undefined);
+  const longest = longestUs / 1_000;
+  if (question === 'watch') watch();
+  return longest;
+}
+
+process.on('message', (question: Question) => process.send?.({ value: answerTo(question) } satisfies Answer));
+// The gateway ends without waiting for its parent.
+process.channel?.unref();
