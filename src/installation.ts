@@ -19,4 +19,4 @@ export const entryPoint = (name: EntryPoint): URL => new URL(`${folder}/${name}.
 export type EntryPoint = (typeof entryPoints)[number];
 
 /** Modules that have a file of their own in the bundle. */
-export const entryPoints = ['main', 'aggregator/worker', 'json-schema/worker', 'store/files/disk'] as const;
+export const entryPoints = ['main', 'aggregator/worker', 'json-schema/worker', 'store/files/disk', 'store/sqlite/walker'] as const;

@@ -108,6 +108,12 @@ export interface Queries {
    * The most rows that such lists may have: `run` throws when it gets so many. Default: any number.
    */
   readonly mostRows?: number;
+  /**
+   * For queries that look at many rows. On SQLite they run in a thread of their own, or everyone
+   * would wait for them. Undefined: they may run here, as in a transaction or on PostgreSQL. Ask it
+   * for ids and counts, not for documents.
+   */
+  readonly walks?: Queries | undefined;
   /** Runs a query that is built for this call. */
   runUnnamed<R>(build: () => Preparable<R>): Promise<R>;
 }

@@ -1,5 +1,7 @@
 /** Lists and counts of more jobs than one step of a walk looks at. */
+import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { createIds } from '../../src/domain/core/ids.ts';
 import { countJobs, countJobsBy } from '../../src/store/queries/job-counts.ts';
 import { type JobFilter, jobCondition } from '../../src/store/queries/job-filter.ts';
 import { listJobs } from '../../src/store/queries/job-lists.ts';
@@ -15,13 +17,20 @@ const AT_ONCE = 100;
 const everything = { projectId: null, jobId: null };
 
 const start = Date.UTC(2026, 0, 1);
+const within = (at: Date) => at.getTime() > start + 700_000 && at.getTime() < start + 1_500_000;
+/** The parity of its priority is a label of each job. */
+const isEven = (priority: number) => priority % 2 === 0;
 const isRare = (i: number) => i % 600 === 11;
 const statusOf = (i: number) => (i % 500 === 7 ? 'RUNNING' : i % 40 === 1 ? 'FAILED' : 'SUCCEEDED');
+const idAt = (i: number) => createIds(() => new Date(start + i * 1_000), randomBytes).next('Job');
 const ofIndex = (i: number) =>
   ({
-    id: `job_${String(i).padStart(6, '0')}`,
+    id: idAt(i),
     status: statusOf(i),
-    type: i % 4 === 0 ? 'VALIDATION' : 'TRAINING',
+    type: i % 900 === 5 ? 'CONVERSION' : i % 4 === 0 ? 'VALIDATION' : 'TRAINING',
+    initiator: i % 1_000 === 9 ? 'GIT' : 'MANUAL',
+    // Those that have reported a metric, by two steps each.
+    exitCode: i % 3 === 1 ? 3 : null,
     owner: i % 700 === 3 ? 'user:rare' : `user:${i % 2}`,
     description: isRare(i) ? 'A Needle' : null,
     priority: i % 5,
@@ -41,14 +50,25 @@ describeOnEachStore('Many jobs', (open) => {
     const { job } = await seed.createJob();
     const one = await seed.readJob(job.id);
     const copies = Array.from({ length: JOBS }, (_, i): JobRow => ({ ...one, ...ofIndex(i) }));
+    const parity = String(one.priority % 2);
+    await store.write((tx) =>
+      tx.db.insert(tx.t.jobLabels).values({ jobId: one.id, projectId: one.projectId, key: 'parity', value: parity }),
+    );
     for (let i = 0; i < JOBS; i += AT_ONCE) {
       const some = copies.slice(i, i + AT_ONCE);
       const labels = some
         .filter(({ description }) => description !== null)
         .map(({ id: jobId, projectId }) => ({ jobId, projectId, key: 'k', value: 'v' }));
+      for (const { id: jobId, projectId, priority } of some) labels.push({ jobId, projectId, key: 'parity', value: String(priority % 2) });
+      const metrics = some
+        .filter(({ exitCode }) => exitCode === 3)
+        .flatMap(({ id: jobId, createdAt: at }) =>
+          [1, 2].map((stepNumber) => ({ jobId, stepNumber, name: 'loss', attempt: 1, value: 0.5, iteration: 1, at, seq: stepNumber })),
+        );
       await store.write(async (tx) => {
         await tx.db.insert(tx.t.jobs).values(some);
-        if (labels.length > 0) await tx.db.insert(tx.t.jobLabels).values(labels);
+        await tx.db.insert(tx.t.jobLabels).values(labels);
+        await tx.db.insert(tx.t.latestMetrics).values(metrics);
       });
     }
     jobs = [...copies, one];
@@ -73,6 +93,39 @@ describeOnEachStore('Many jobs', (open) => {
       ({ status, type }) => status !== 'SUCCEEDED' && status !== 'QUEUED' && type === 'TRAINING',
     ],
     ['an owner of few', { owner: 'user:rare' }, ({ owner }) => owner === 'user:rare'],
+    [
+      'times',
+      { createdAfter: new Date(start + 700_000), createdBefore: new Date(start + 1_500_000) },
+      ({ createdAt }) => within(createdAt),
+    ],
+    ['a time before all', { createdBefore: new Date(start) }, () => false],
+    ['a rare type', { types: ['CONVERSION'] }, ({ type }) => type === 'CONVERSION'],
+    ['two types', { types: ['CONVERSION', 'VALIDATION'] }, ({ type }) => type !== 'TRAINING'],
+    ['a usual type and an owner', { types: ['TRAINING'], owner: 'user:1' }, ({ type, owner }) => type === 'TRAINING' && owner === 'user:1'],
+    ['an initiator of few', { initiators: ['GIT'] }, ({ initiator }) => initiator === 'GIT'],
+    [
+      'a label, and a status',
+      { labels: [{ key: 'k', value: 'v' }], statuses: ['SUCCEEDED'] },
+      ({ description, status }) => description !== null && status === 'SUCCEEDED',
+    ],
+    ['a frequent label', { labels: [{ key: 'parity', value: '0' }] }, ({ priority }) => isEven(priority)],
+    [
+      'a frequent label and a rare one',
+      {
+        labels: [
+          { key: 'parity', value: '0' },
+          { key: 'k', value: 'v' },
+        ],
+      },
+      ({ priority, description }) => isEven(priority) && description !== null,
+    ],
+    ['a metric', { hasMetric: 'loss' }, ({ exitCode }) => exitCode === 3],
+    ['a metric of none, and a status', { hasMetric: 'none', statuses: ['SUCCEEDED'] }, () => false],
+    [
+      'an owner and rare statuses',
+      { owner: 'user:1', statuses: ['CANCELLING', 'RUNNING'] },
+      ({ owner, status }) => owner === 'user:1' && status === 'RUNNING',
+    ],
     ['a time', { createdBefore: new Date(start + 1_500_000) }, ({ createdAt }) => createdAt.getTime() < start + 1_500_000],
   ];
   const keys: [JobOrder['field'], (job: JobRow) => number | null][] = [

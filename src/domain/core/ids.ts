@@ -65,6 +65,18 @@ export function createIds(now: () => Date, random: (bytes: number) => Uint8Array
   };
 }
 
+/** Comes before every id of this type that is made at this time or later. */
+export function firstId(type: NodeType, ms: number): string {
+  const bytes = new Uint8Array(16);
+  const time = Math.min(Math.max(Math.floor(ms), 0), LAST_MS);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, Math.floor(time / 0x10000));
+  view.setUint16(4, time % 0x10000);
+  return `${prefixes[type]}_${encode(bytes)}`;
+}
+/** The 48 bits of the time. */
+const LAST_MS = 2 ** 48 - 1;
+
 /** The type of object that this id names. Null if it is not a valid id. */
 export function typeOfId(id: string): NodeType | null {
   const match = /^([a-z]+)_[0-7][0-9a-hjkmnp-tv-z]{25}$/.exec(id);

@@ -19,7 +19,17 @@
  */
 import { lockStream, removeDeletions, removeLeft, removeOldest, shortenLog, takeTurn, thinStream } from '../../store/changes/retention.ts';
 import { extendTiers } from '../../store/changes/tiers.ts';
-import { deletedStreams, devicesAfter, endedJobsAfter, openJobsAfter, streamsOfJobs } from '../../store/queries/retention.ts';
+import {
+  type Due,
+  type DueStream,
+  deletedStreams,
+  devicesAfter,
+  dueStreamsOfJobs,
+  dueStreamsOfOpenJobs,
+  lastOfJobs,
+  lastOfOpenJobs,
+  streamsOfDevices,
+} from '../../store/queries/retention.ts';
 import { metricPointsAfter, telemetrySamplesAfter } from '../../store/queries/streams.ts';
 import { isUntiered } from '../../store/queries/tiers.ts';
 import type { StreamRow } from '../../store/schema/tables.ts';
@@ -39,7 +49,10 @@ const MINUTE_MS = 60_000;
  */
 const OPEN_EVERY_MS = MINUTE_MS;
 const ENDED_EVERY_MS = 60 * MINUTE_MS;
-const JOBS_AT_ONCE = 64;
+/** Jobs whose streams are looked through at once: a few milliseconds of the thread. */
+const JOBS_AT_ONCE = 2_000;
+const DEVICES_AT_ONCE = 64;
+const STREAMS_AT_ONCE = 64;
 /**
  * Entries deleted per step: a few milliseconds of SQLite, during which other commits wait. Log
  * chunks are larger.
@@ -103,9 +116,9 @@ export function startRetention(domain: Domain, rules: RetentionRules, onError: (
 export async function removeDeleted(domain: Domain, pause: Pause): Promise<void> {
   const step: Step = async (tx, stream) => (await removeLeft(tx, stream, AT_ONCE[stream.kind])) === AT_ONCE[stream.kind];
   for (;;) {
-    const streams = await domain.store.read.run(deletedStreams, { limit: JOBS_AT_ONCE });
+    const streams = await domain.store.read.run(deletedStreams, { limit: STREAMS_AT_ONCE });
     for (const stream of streams) if (!(await repeatOn(domain, stream, step, pause))) return;
-    if (streams.length < JOBS_AT_ONCE) return;
+    if (streams.length < STREAMS_AT_ONCE) return;
   }
 }
 
@@ -119,27 +132,59 @@ export interface RetentionRun {
  * Deletes everything that is past its retention. Ends early if another gateway is doing the same.
  */
 export async function applyRetention(domain: Domain, rules: RetentionRules, { pause, which }: RetentionRun): Promise<void> {
-  for (const page of which === 'open' ? [openJobsAfter] : [openJobsAfter, endedJobsAfter, devicesAfter]) {
-    for (let after = ''; ; ) {
-      const jobs = await domain.store.read.run(page, { after, limit: JOBS_AT_ONCE });
-      const ends = new Map(jobs.map(({ id, finishedAt }) => [id, finishedAt]));
-      for (const stream of await streamsOfJobs(domain.store.read, [...ends.keys()])) {
-        // Lines can be counted only as long as they are there.
-        if (isUnnumbered(stream)) await numberLog(domain, stream.jobId, (tookMs) => pause(pauseAfter(tookMs)));
-        if (isUntiered(stream) && !(await repeatOn(domain, stream, addToTiers, pause))) return;
-        const step = await stepFor(domain, rules, stream, ends.get(stream.jobId) ?? null);
-        if (step && !(await repeatOn(domain, stream, step, pause))) return;
-      }
-      const last = jobs.at(-1);
-      if (!last || jobs.length < JOBS_AT_ONCE) break;
-      after = last.id;
-      await pause(SHORTEST_PAUSE_MS);
-    }
+  for await (const stream of streamsDue(domain, rules, { pause, which })) {
+    // Lines can be counted only as long as they are there.
+    if (isUnnumbered(stream)) await numberLog(domain, stream.jobId, (tookMs) => pause(pauseAfter(tookMs)));
+    if (isUntiered(stream) && !(await repeatOn(domain, stream, addToTiers, pause))) return;
+    const step = await stepFor(domain, rules, stream, stream.finishedAt);
+    if (step && !(await repeatOn(domain, stream, step, pause))) return;
   }
   if (which === 'open' || rules.eventDays === null) return;
   const before = domain.clockGuard.longAgo(rules.eventDays * DAY_MS);
   await repeat(domain, async (tx) => (await removeDeletions(tx, before, AT_ONCE.event)) === AT_ONCE.event, pause);
 }
+
+/** The streams that may have something due, read page by page in the thread for walks. */
+async function* streamsDue(
+  { store: { read }, clockGuard }: Domain,
+  rules: RetentionRules,
+  { pause, which }: RetentionRun,
+): AsyncGenerator<DueStream> {
+  const walks = read.walks ?? read;
+  const ago = (days: number | null) => (days === null ? null : clockGuard.longAgo(days * DAY_MS));
+  const due: Due = {
+    eventsBefore: ago(rules.eventDays),
+    logsBefore: ago(rules.logDays),
+    metricsBefore: ago(rules.metricDays),
+    telemetryBefore: ago(rules.telemetryDays),
+    logBytes: rules.logBytes,
+    thinsMetrics: rules.thinMetricDays === null ? 0 : 1,
+    thinsTelemetry: rules.thinTelemetryDays === null ? 0 : 1,
+  };
+  const [lastOf, streamsOf] = which === 'open' ? [lastOfOpenJobs, dueStreamsOfOpenJobs] : [lastOfJobs, dueStreamsOfJobs];
+  for (let after = ''; ; ) {
+    const [last] = await walks.run(lastOf, { after, limit: JOBS_AT_ONCE });
+    yield* await walks.run(streamsOf, { ...due, after, upTo: last?.id ?? AFTER_ALL });
+    if (!last) break;
+    after = last.id;
+    await pause(SHORTEST_PAUSE_MS);
+  }
+  if (which === 'open') return;
+  for (let after = ''; ; ) {
+    const devices = await read.run(devicesAfter, { after, limit: DEVICES_AT_ONCE });
+    for (const stream of await streamsOfDevices(
+      read,
+      devices.map(({ id }) => id),
+    ))
+      yield { ...stream, finishedAt: null };
+    const last = devices.at(-1);
+    if (!last || devices.length < DEVICES_AT_ONCE) return;
+    after = last.id;
+    await pause(SHORTEST_PAUSE_MS);
+  }
+}
+/** Comes after every id. */
+const AFTER_ALL = 'zzzz';
 
 /** Deletes a little from a locked stream. Returns whether there may be more. */
 type Step = (tx: Tx, stream: StreamRow) => Promise<boolean>;

@@ -1,10 +1,12 @@
 /** The audit trail. Entries are added and read, never changed. */
-import { and, count, eq, gte, inArray, lt, type SQL } from 'drizzle-orm';
+import { and, eq, gte, inArray, lt } from 'drizzle-orm';
+import { firstId } from '../../domain/core/ids.ts';
 import type { AuditAction, AuditSubjectType } from '../../domain/core/vocabulary.ts';
 import type { AuditEntryRow } from '../schema/tables.ts';
 import { batch } from '../statements/batch.ts';
+import { countById, idsNewestFirst, inOrderOf, type Walked } from '../statements/id-walks.ts';
 import { insertOf } from '../statements/inserts.ts';
-import { keyset, type Slice, textKey } from '../statements/keyset.ts';
+import type { Slice } from '../statements/keyset.ts';
 import type { Queries } from '../store.ts';
 
 export const insertAuditEntry = insertOf('auditEntries');
@@ -26,33 +28,34 @@ export interface AuditEntriesOf {
   readonly until: Date | null;
 }
 
-function isOf({ t: { auditEntries: entries } }: Queries, of: AuditEntriesOf): SQL | undefined {
-  return and(
-    of.projectId === null ? undefined : eq(entries.projectId, of.projectId),
-    of.subjectId === null ? undefined : eq(entries.subjectId, of.subjectId),
-    of.subjectTypes === null ? undefined : inArray(entries.subjectType, [...of.subjectTypes]),
-    of.actions === null ? undefined : inArray(entries.action, [...of.actions]),
-    of.actor === null ? undefined : eq(entries.actor, of.actor),
-    of.since === null ? undefined : gte(entries.at, of.since),
-    of.until === null ? undefined : lt(entries.at, of.until),
-  );
+/** An entry and its id are made at the same time, by the same clock. See queries/job-filter.ts. */
+const EARLIER_MS = 600_000;
+const LATER_MS = 86_400_000;
+
+function walkOf({ t: { auditEntries: entries } }: Queries, of: AuditEntriesOf): Walked {
+  return {
+    table: entries,
+    id: entries.id,
+    direct: and(
+      of.projectId === null ? undefined : eq(entries.projectId, of.projectId),
+      of.subjectId === null ? undefined : eq(entries.subjectId, of.subjectId),
+      of.actor === null ? undefined : eq(entries.actor, of.actor),
+      of.since === null ? undefined : gte(entries.id, firstId('AuditEntry', of.since.getTime() - EARLIER_MS)),
+      of.until === null ? undefined : lt(entries.id, firstId('AuditEntry', of.until.getTime() + LATER_MS)),
+    ),
+    rest: and(
+      of.subjectTypes === null ? undefined : inArray(entries.subjectType, [...of.subjectTypes]),
+      of.actions === null ? undefined : inArray(entries.action, [...of.actions]),
+      of.since === null ? undefined : gte(entries.at, of.since),
+      of.until === null ? undefined : lt(entries.at, of.until),
+    ),
+  };
 }
 
 /** Newest first. */
 export async function listAuditEntries(queries: Queries, of: AuditEntriesOf, slice: Slice): Promise<AuditEntryRow[]> {
-  const { auditEntries } = queries.t;
-  const { where, orderBy } = keyset([textKey(auditEntries.id)], 'desc', slice);
-  return queries.runUnnamed(() =>
-    queries.db
-      .select()
-      .from(auditEntries)
-      .where(and(isOf(queries, of), where))
-      .orderBy(...orderBy)
-      .limit(slice.limit),
-  );
+  const ids = await idsNewestFirst(queries, walkOf(queries, of), slice);
+  return inOrderOf(ids, await auditEntriesByIds(queries, ids));
 }
 
-export async function countAuditEntries(queries: Queries, of: AuditEntriesOf): Promise<number> {
-  const [row] = await queries.db.select({ count: count() }).from(queries.t.auditEntries).where(isOf(queries, of));
-  return row?.count ?? 0;
-}
+export const countAuditEntries = (queries: Queries, of: AuditEntriesOf): Promise<number> => countById(queries, walkOf(queries, of));

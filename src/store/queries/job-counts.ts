@@ -1,17 +1,20 @@
 /** How many jobs match a condition: together, or by what they have in common. */
-import { setImmediate as turn } from 'node:timers/promises';
 import { and, asc, count, eq, gt, isNotNull } from 'drizzle-orm';
-import type { AnySQLiteColumn } from 'drizzle-orm/sqlite-core';
+import { type AnySQLiteColumn, alias } from 'drizzle-orm/sqlite-core';
 import { jobStatuses } from '../../domain/core/lifecycle.ts';
 import type { Tables } from '../schema/tables.ts';
-import { runShaped, type Term } from '../statements/shapes.ts';
+import { runShaped } from '../statements/shapes.ts';
 import type { Queries } from '../store.ts';
-import { equalTerm, isOfStatus, type JobCondition, statusTerm } from './job-filter.ts';
-import { inSteps, type Reading } from './job-lists.ts';
-import { alternatives } from './job-orders.ts';
+import { isOfStatus, type JobCondition, statusTerm } from './job-filter.ts';
+import { inSteps, type Reading, selectAlong, termsOf } from './job-lists.ts';
+import { alternatives, type Way } from './job-orders.ts';
 
-/** Jobs counted in one step: some milliseconds of SQLite. */
-const STEP = 5_000;
+/** Jobs counted in one step. */
+const STEP = 20_000;
+/** Different values counted at once. */
+const VALUES_AT_ONCE = 100;
+
+const ALL: Way = { source: null, direct: [], rest: [] };
 
 type Signal = Pick<Reading, 'signal'>;
 
@@ -19,12 +22,12 @@ export async function countJobs(queries: Queries, where: JobCondition, { signal 
   if (where === 'none') return 0;
   let sum = 0;
   for (const part of alternatives(where) ?? [where]) {
-    // SQLite counts a whole index at once in no time.
-    for await (const terms of part.length === 0 ? [part] : inSteps(queries, part, { signal, step: STEP })) {
-      const [row] = await runShaped(queries, {
+    // Without a condition, the database counts the entries of an index.
+    for await (const way of part.length === 0 ? [ALL] : inSteps(queries, part, { signal, size: STEP })) {
+      const [row] = await runShaped(queries.walks ?? queries, {
         name: 'count jobs',
-        terms,
-        build: (db, t, condition) => db.select({ count: count() }).from(t.jobs).where(condition),
+        terms: termsOf(way),
+        build: (db, t, condition) => selectAlong(db, { count: count() }, t, way.source).where(condition),
       });
       sum += row?.count ?? 0;
     }
@@ -41,20 +44,17 @@ const columns = {
   APPLICATION: ({ jobs }: Tables) => jobs.applicationId,
   EXPERIMENT: ({ jobs }: Tables) => jobs.experimentId,
   PROJECT: ({ jobs }: Tables) => jobs.projectId,
-  LABEL: ({ jobLabels }: Tables) => jobLabels.value,
 } as const satisfies Record<string, (t: Tables) => AnySQLiteColumn>;
 
-/** The conditions of those columns that an index of jobs begins with. */
-const names: Partial<Record<keyof typeof columns, string>> = {
-  OWNER: 'owner',
-  DEVICE: 'deviceId',
-  APPLICATION: 'applicationId',
-  EXPERIMENT: 'experimentId',
-  PROJECT: 'projectId',
-};
+/** The columns that an index of jobs begins with. */
+const indexed = ['OWNER', 'DEVICE', 'APPLICATION', 'EXPERIMENT', 'PROJECT'] as const satisfies (keyof typeof columns)[];
+type Indexed = (typeof indexed)[number];
+const isIndexed = (by: CountedBy['by']): by is Indexed => indexed.some((one) => one === by);
+
+type Groups = readonly { readonly key: string | null; readonly count: number }[];
 
 export interface CountedBy {
-  readonly by: keyof typeof columns;
+  readonly by: keyof typeof columns | 'LABEL';
   /** For LABEL: its key. */
   readonly labelKey?: string;
 }
@@ -71,66 +71,64 @@ export async function countJobsBy(
   const add = (key: string | null, count: number) => {
     if (key !== null && count > 0) counts.set(key, (counts.get(key) ?? 0) + count);
   };
-  const name = names[counted.by];
-  if (counted.by === 'STATUS') {
+  const { by } = counted;
+  if (by === 'STATUS') {
     const given = where.find(isOfStatus);
     const others = where.filter((term) => term !== given);
     for (const term of given?.oneOf ?? (given ? [given] : jobStatuses.map(statusTerm))) {
       add(String(term.values.status), await countJobs(queries, [...others, term], reading));
     }
-  } else if (name !== undefined && where.length === 0) {
-    for (let value = await nextValue(queries, counted, ''); value !== null; value = await nextValue(queries, counted, value)) {
+  } else if (isIndexed(by) && where.length === 0) {
+    for (let after: string | null = ''; after !== null; ) {
       reading.signal?.throwIfAborted();
-      add(value, await countJobs(queries, [equalTerm(name, value, columns[counted.by])], reading));
-      await turn();
+      const groups = await countNextValues(queries.walks ?? queries, by, after);
+      for (const { key, count } of groups) add(key, count);
+      after = groups.length < VALUES_AT_ONCE ? null : (groups.at(-1)?.key ?? null);
     }
   } else {
-    for await (const terms of inSteps(queries, where, { ...reading, step: STEP })) {
-      for (const { key, count } of await countStep(queries, terms, counted)) add(key, count);
+    for await (const way of inSteps(queries, where, { ...reading, size: STEP })) {
+      for (const { key, count } of await countStep(queries.walks ?? queries, way, counted)) add(key, count);
     }
   }
   return counts;
 }
 
-/** The next value that any job has: found at once in the index of the column. */
-async function nextValue(queries: Queries, { by }: CountedBy, after: string): Promise<string | null> {
-  const [row] = await runShaped(queries, {
-    name: 'next value',
+/** The next values that any job has, each with its jobs: counted in the index of the column. */
+function countNextValues(queries: Queries, by: Indexed, after: string): Promise<Groups> {
+  return runShaped(queries, {
+    name: 'count next values',
     variant: by,
     terms: [],
     values: { after },
-    build: (db, t, _, $) =>
-      db
-        .select({ value: textColumn(t, by) })
+    build: (db, t, _, $) => {
+      const key = textColumn(t, by);
+      return db
+        .select({ key, count: count() })
         .from(t.jobs)
-        .where(and(isNotNull(columns[by](t)), gt(columns[by](t), $('after'))))
-        .orderBy(asc(columns[by](t)))
-        .limit(1),
+        .where(and(isNotNull(key), gt(key, $('after'))))
+        .groupBy(key)
+        .orderBy(asc(key))
+        .limit(VALUES_AT_ONCE);
+    },
   });
-  return row?.value ?? null;
 }
 
 /** Cast: all of the columns are of texts. */
-const textColumn = (t: Tables, by: CountedBy['by']): AnySQLiteColumn<{ data: string; notNull: false }> => columns[by](t) as never;
+const textColumn = (t: Tables, by: keyof typeof columns): AnySQLiteColumn<{ data: string; notNull: false }> => columns[by](t) as never;
 
-function countStep(
-  queries: Queries,
-  terms: readonly Term[],
-  { by, labelKey }: CountedBy,
-): Promise<readonly { key: string | null; count: number }[]> {
+function countStep(queries: Queries, way: Way, { by, labelKey }: CountedBy): Promise<Groups> {
   return runShaped(queries, {
     name: 'count jobs by',
     variant: by,
-    terms,
+    terms: termsOf(way),
     values: labelKey === undefined ? {} : { labelKey },
     build(db, t, condition, $, { unindexed }) {
-      const { jobs, jobLabels } = t;
-      const key = textColumn(t, by);
-      const counted = db.select({ key, count: count() }).from(jobs).$dynamic();
+      // Named apart: the jobs may be read along their labels.
+      const counted = alias(t.jobLabels, 'counted');
+      const key = by === 'LABEL' ? counted.value : textColumn(t, by);
+      const rows = selectAlong(db, { key, count: count() }, t, way.source);
       const labelled =
-        by === 'LABEL'
-          ? counted.innerJoin(jobLabels, and(eq(jobLabels.jobId, jobs.id), eq(unindexed(jobLabels.key), $('labelKey'))))
-          : counted;
+        by === 'LABEL' ? rows.innerJoin(counted, and(eq(counted.jobId, t.jobs.id), eq(unindexed(counted.key), $('labelKey')))) : rows;
       return labelled.where(and(condition, isNotNull(unindexed(key)))).groupBy(unindexed(key));
     },
   });

@@ -1,16 +1,25 @@
-/** Pages of lists of jobs. */
-import { setImmediate as turn } from 'node:timers/promises';
-import { and, asc, desc, eq, type SQL, sql } from 'drizzle-orm';
+/**
+ * Pages of lists of jobs.
+ *
+ * Where an index serves all conditions of a list in its order, a page is one query. Otherwise:
+ *
+ * 1. A few hundred jobs are looked at, in the order of the list. Mostly they fill the page.
+ * 2. If few jobs meet a condition that an index serves in another order, they are read by it.
+ * 3. The rest of the list is walked, some thousand jobs at a time.
+ *
+ * The last two only collect ids, in `Queries.walks`. Then the page is read by its ids.
+ */
+import { and, asc, desc, eq, type SQL } from 'drizzle-orm';
+import type { SelectedFields } from 'drizzle-orm/sqlite-core';
 import type { Tables } from '../schema/tables.ts';
 import { ALL_COLUMNS, type Choice, chooseColumns } from '../statements/choice.ts';
 import type { Key, Position, Slice } from '../statements/keyset.ts';
 import { boundTerm, runShaped, type Term } from '../statements/shapes.ts';
-import type { Preparable, Queries } from '../store.ts';
-import { idsTerm, type JobCondition, MOST_IDS } from './job-filter.ts';
+import type { Database, Preparable, Queries } from '../store.ts';
+import { idsTerm, type JobCondition, type JobTerm, MOST_IDS, type Source } from './job-filter.ts';
 import {
   alternatives,
-  type Conditions,
-  divide,
+  byCreation,
   isOfOneJob,
   type JobOrder,
   type ListedJob,
@@ -18,16 +27,17 @@ import {
   type Part,
   partsOf,
   sortings,
+  type Way,
+  waysOf,
 } from './job-orders.ts';
-import { shownColumns } from './jobs.ts';
+import { positionColumns, shownColumns } from './jobs.ts';
 
-/**
- * Jobs looked at in one step of a walk: a few milliseconds of SQLite, after which other work gets
- * its turn.
- */
-const STEP = 1_000;
-/** Jobs sorted at once: as many milliseconds. */
-const MOST_SORTED = 3_000;
+/** Jobs looked at before any thread is asked: about a millisecond of SQLite. */
+const FIRST_STEP = 300;
+/** Jobs looked at in one step of a walk. Between steps, a request that is over ends. */
+const STEP = 8_000;
+/** Jobs that are read by the index of one condition, to be sorted afterwards. */
+const FEW = 4_000;
 
 /** What a list is read with. */
 export interface Reading {
@@ -65,105 +75,179 @@ interface PartOf extends Reading {
   readonly queries: Queries;
   readonly order: JobOrder;
   readonly part: Part;
-  readonly where: readonly Term[];
+  readonly where: readonly JobTerm[];
 }
 
-/** Reads a slice of a part. If a condition has no index, the part is walked step by step. */
-async function readPart(of: PartOf, slice: Slice): Promise<readonly ListedJob[]> {
-  const { direct, rest: checked } = divide(of.part, of.where);
-  const terms = [...direct, ...checked];
-  if (checked.length === 0 || isOfOneJob(of.where)) return select(of, terms, slice);
+async function readPart(of: PartOf, whole: Slice): Promise<readonly ListedJob[]> {
+  const slice = narrow(of, whole);
+  const [way] = waysOf(of.order.field, of.part, of.where);
+  if (way.rest.length === 0 || isOfOneJob(of.where)) return select(of, way, slice);
   const all = of.order.field === 'CREATED_AT' ? alternatives(of.where) : null;
   if (all) {
-    const lists = await Promise.all(all.map((where) => select(of, divide(of.part, where).direct, slice)));
+    const lists = await Promise.all(all.map((where) => select(of, waysOf('CREATED_AT', of.part, where)[0], slice)));
     const sign = (of.order.direction === 'ASC') === slice.isBackward ? -1 : 1;
     return lists
       .flat()
       .sort((a, b) => (a.id < b.id ? -sign : sign))
       .slice(0, slice.limit);
   }
-  const few = await fewOf(of);
-  if (few) return select(of, [...of.part.terms.direct, ...of.part.terms.rest, ...few.direct, ...few.rest], slice);
-  const found: ListedJob[] = [];
-  for (let from = slice.isBackward ? slice.before : slice.after; ; ) {
+  const { rows, end } = await step(of, way, slice, FIRST_STEP);
+  if (rows.length === slice.limit || end === null) return rows;
+  const left: Slice = { ...slice, limit: slice.limit - rows.length, ...(slice.isBackward ? { before: end } : { after: end }) };
+  return [...rows, ...(await readFar(of, way, left))];
+}
+
+/** Reads a slice of which nobody knows how far apart its jobs are. */
+async function readFar(of: PartOf, way: Way, slice: Slice): Promise<readonly ListedJob[]> {
+  const far: PartOf = { ...of, queries: of.queries.walks ?? of.queries, choice: POSITION_ONLY };
+  const few = (await fewIds(far)) ?? (of.part.isById ? null : await allIds(far));
+  const ids = few ?? (await walk(far, way, slice));
+  if (ids.length === 0) return [];
+  const byIds: Way = { source: of.part.source, direct: [...of.part.terms.direct, ...of.part.terms.rest, idsTerm(ids)], rest: [] };
+  const rows = await select(of, byIds, slice);
+  // A job that was deleted in between leaves a gap, which would look like the end of the list.
+  return few || rows.length === ids.length ? rows : readFar(of, way, slice);
+}
+
+/** The ids of the next jobs, in the order of the part. */
+async function walk(of: PartOf, way: Way, slice: Slice): Promise<string[]> {
+  const ids: string[] = [];
+  for (let rest = slice; ; ) {
     of.signal?.throwIfAborted();
-    const rest: Slice = { ...slice, ...(slice.isBackward ? { before: from } : { after: from }) };
-    const [last] = await select({ ...of, choice: POSITION_ONLY }, direct, { ...rest, limit: 1 }, STEP - 1);
-    const end = last ? of.part.positionOf(last) : null;
-    const limit = slice.limit - found.length;
-    const ending = boundTerm({ name: 'end', side: slice.isBackward ? 'after' : 'before', isIncluded: true }, end, listOf(of));
-    found.push(...(await select(of, [...terms, ...ending], { ...rest, limit })));
-    if (found.length === slice.limit || end === null) return found;
-    from = end;
-    await turn();
+    const { rows, end } = await step(of, way, { ...rest, limit: slice.limit - ids.length }, STEP);
+    ids.push(...rows.map(({ id }) => id));
+    if (ids.length === slice.limit || end === null) return ids;
+    rest = { ...rest, ...(slice.isBackward ? { before: end } : { after: end }) };
   }
 }
 
 /**
- * The conditions of a list in another order than creation's, if few jobs meet those that an index
- * serves: they are read by it and sorted. Null: there may be many.
+ * Looks at the next jobs of a way: at so many, or as far as the page needs. `end`: the position of
+ * the last. Null: there are no more.
  */
-async function fewOf({ queries, part, where }: PartOf): Promise<Conditions | null> {
-  const [byCreation] = partsOf(OLDEST_FIRST);
-  if (!byCreation || part.served === byCreation.served) return null;
-  const conditions = divide(byCreation, where);
-  if (conditions.direct.length === 0) return null;
-  const of: PartOf = { queries, order: OLDEST_FIRST, part: byCreation, where, choice: POSITION_ONLY };
-  const [more] = await select(of, conditions.direct, { after: null, before: null, isBackward: false, limit: 1 }, MOST_SORTED);
-  return more ? null : conditions;
+async function step(of: PartOf, way: Way, slice: Slice, size: number): Promise<{ rows: readonly ListedJob[]; end: Position | null }> {
+  const [last] = await select({ ...of, choice: POSITION_ONLY }, { ...way, rest: [] }, { ...slice, limit: 1 }, size - 1);
+  const end = last ? of.part.positionOf(last) : null;
+  const ending = boundTerm({ name: 'end', side: slice.isBackward ? 'after' : 'before', isIncluded: true }, end, listOf(of, way));
+  return { rows: await select(of, { ...way, rest: [...way.rest, ...ending] }, slice), end };
+}
+
+/**
+ * All jobs that match, if few jobs meet a condition that an index serves in some order. Null: there
+ * may be many.
+ */
+async function fewIds(of: PartOf): Promise<string[] | null> {
+  const part = byCreation(OLDEST_FIRST);
+  const inOrder: PartOf = { ...of, order: OLDEST_FIRST, part };
+  const slice = narrow(inOrder, { after: null, before: null, isBackward: false, limit: MOST_IDS + 1 });
+  const areBounded = slice.after !== null || slice.before !== null;
+  const ways = [...waysOf('CREATED_AT', part, of.where), ...anyOf(of.where)];
+  for (const way of ways) {
+    if (way.direct.length === 0 && !way.source && !areBounded) continue;
+    const [more] = await select(inOrder, { ...way, rest: [] }, { ...slice, limit: 1 }, FEW);
+    if (more) continue;
+    const found = await select(inOrder, way, slice);
+    return found.length > MOST_IDS ? null : found.map(({ id }) => id);
+  }
+  return null;
+}
+
+/**
+ * All jobs that match, found in the order of creation, which is the fastest to walk: another one
+ * jumps about in the table. Null: there are many, so that any order soon finds enough.
+ */
+async function allIds(of: PartOf): Promise<string[] | null> {
+  const part = byCreation(OLDEST_FIRST);
+  const inOrder: PartOf = { ...of, order: OLDEST_FIRST, part };
+  const [way] = waysOf('CREATED_AT', part, of.where);
+  const found = await walk(inOrder, way, narrow(inOrder, { after: null, before: null, isBackward: false, limit: MOST_IDS + 1 }));
+  return found.length > MOST_IDS ? null : found;
+}
+
+/** The ways by an index for one of several words. They are not in the order of ids. */
+function anyOf(where: readonly JobTerm[]): Way[] {
+  return where.flatMap((term): Way[] =>
+    term.oneOf && term.indexed ? [{ source: null, direct: [term.indexed], rest: where.filter((other) => other !== term) }] : [],
+  );
+}
+
+/** The slice within the ids that can match. */
+function narrow({ part, order: { direction }, where }: PartOf, slice: Slice): Slice {
+  if (!part.isById) return slice;
+  let { after, before } = slice;
+  const isAscending = direction === 'ASC';
+  for (const { ids } of where) {
+    if (!ids) continue;
+    const [id, isFloor] = 'from' in ids ? [ids.from, true] : [ids.before, false];
+    // No job has this id itself.
+    if (isFloor === isAscending) after = later(after, [id], isAscending);
+    else before = later(before, [id], !isAscending);
+  }
+  return { ...slice, after, before };
+}
+
+/** Of two positions by id: the greater one, or the lesser. */
+function later(one: Position | null, other: Position, isGreater: boolean): Position {
+  if (!one) return other;
+  return String(one[0]) > String(other[0]) === isGreater ? one : other;
 }
 
 export const POSITION_ONLY = chooseColumns(['id']);
 
-const listOf = ({ queries: { t }, order: { field, direction }, part }: PartOf) => ({
-  keys: part.keys,
+const listOf = ({ queries: { t }, order: { field, direction }, part }: PartOf, { source }: Way) => ({
+  keys: part.isById && source ? (t: Tables) => part.keys(t).map((key) => ({ ...key, column: source.table(t).jobId })) : part.keys,
   order: `${field}${direction}${part.name}`,
   isAscending: direction === 'ASC',
   t,
 });
 
-function select(of: PartOf, terms: readonly Term[], slice: Slice, offset = 0): Promise<ListedJob[]> {
+function select(of: PartOf, way: Way, slice: Slice, offset = 0): Promise<ListedJob[]> {
   const { queries, order, part, choice = ALL_COLUMNS } = of;
-  const list = listOf(of);
-  const walk: (column: Key['column']) => SQL = list.isAscending === slice.isBackward ? desc : asc;
+  const list = listOf(of, way);
+  const source = way.source ?? part.source;
+  const walked: (column: Key['column']) => SQL = list.isAscending === slice.isBackward ? desc : asc;
   return runShaped(queries, {
     name: 'list jobs',
     variant: `${order.field} ${list.isAscending !== slice.isBackward} ${part.name} ${choice.name}`,
     terms: [
-      ...terms,
+      ...termsOf({ ...way, source }),
       ...boundTerm({ name: 'after', side: 'after' }, slice.after, list),
       ...boundTerm({ name: 'before', side: 'before' }, slice.before, list),
     ],
     values: { limit: slice.limit, offset, ...(order.metric === undefined ? {} : { orderedMetric: order.metric }) },
     build(db, t, condition, $): Preparable<ListedJob[]> {
-      const columns = shownColumns(t, choice, sortings[order.field].columns);
-      const by = part.keys(t).map(({ column }) => walk(column));
-      const { jobs, latestMetrics: latest } = t;
-      if (!part.isJoined) {
-        const rows = db.select(columns).from(jobs).where(condition);
-        return rows
-          .orderBy(...by)
-          .limit($('limit'))
-          .offset($('offset'));
-      }
-      const rows = db
-        .select({ ...columns, metricValue: latest.value })
-        .from(latest)
-        .innerJoin(jobs, eq(jobs.id, latest.jobId))
-        .where(and(eq(latest.name, $('orderedMetric')), isNewest(t), condition));
-      return rows
-        .orderBy(...by)
+      const { columns: sorted } = sortings[order.field];
+      // An index may have all that a position is made of.
+      const columns = choice === POSITION_ONLY ? positionColumns(t, sorted) : shownColumns(t, choice, sorted);
+      const selected = part.source ? { ...columns, metricValue: t.latestMetrics.value } : columns;
+      return selectAlong(db, selected, t, source)
+        .where(condition)
+        .orderBy(...list.keys(t).map(({ column }) => walked(column)))
         .limit($('limit'))
         .offset($('offset'));
     },
   });
 }
 
-/** Of the values of a metric that several steps of a job reported, the last. */
-function isNewest({ latestMetrics: latest }: Tables): SQL {
-  const newer = sql`select 1 from ${latest} as newer
-    where newer.job_id = ${latest.jobId} and newer.name = ${latest.name} and newer.seq > ${latest.seq}`;
-  return sql`not exists (${newer})`;
+/** All conditions of a way. */
+export const termsOf = ({ source, direct, rest }: Way): readonly Term[] => [...direct, ...rest, ...(source ? [joined(source)] : [])];
+
+const joined = (source: Source): Term => ({
+  ...source,
+  condition: (t, $, dialect) => and(eq(t.jobs.id, source.table(t).jobId), source.condition(t, $, dialect)),
+});
+
+/**
+ * Selects from jobs, or from the rows that name them and then jobs. SQLite keeps the order of a
+ * CROSS JOIN: by itself, it would begin with jobs and sort them.
+ */
+export function selectAlong<F extends SelectedFields>(db: Database, fields: F, t: Tables, source: Source | null) {
+  // Casts: the table that it begins with matters only to the type of fields that are not selected.
+  const rows = db
+    .select(fields)
+    .from(source ? (source.table(t) as unknown as Tables['jobs']) : t.jobs)
+    .$dynamic();
+  return source ? (rows.crossJoin(t.jobs) as unknown as typeof rows) : rows;
 }
 
 /** Those of the jobs that match the condition. */
@@ -181,32 +265,25 @@ export async function matchingIds(queries: Queries, where: JobCondition, ids: re
   return found;
 }
 
-/**
- * Conditions that together match what `where` does, each only some of it: about as many jobs as a
- * step looks at. Between them, other work gets its turn.
- */
+/** Ways that together find what `where` does, each some of it: about as many jobs as a step has. */
 export async function* inSteps(
   queries: Queries,
-  where: readonly Term[],
-  { signal, step = STEP }: Pick<Reading, 'signal'> & { readonly step?: number } = {},
-): AsyncGenerator<readonly Term[]> {
-  const order = OLDEST_FIRST;
-  const [part] = partsOf(order);
-  if (!part) return;
-  const of: PartOf = { queries, order, part, where, choice: POSITION_ONLY };
-  const { direct, rest } = divide(part, where);
-  const terms = [...direct, ...rest];
-  if (isOfOneJob(where)) return yield terms;
-  for (let after: Position | null = null; ; await turn()) {
+  where: readonly JobTerm[],
+  { signal, size = STEP }: Pick<Reading, 'signal'> & { readonly size?: number } = {},
+): AsyncGenerator<Way> {
+  const part = byCreation(OLDEST_FIRST);
+  const of: PartOf = { queries: queries.walks ?? queries, order: OLDEST_FIRST, part, where, choice: POSITION_ONLY };
+  const [way] = waysOf('CREATED_AT', part, where);
+  if (isOfOneJob(where)) return yield way;
+  const list = listOf(of, way);
+  const { before, ...slice } = narrow(of, { after: null, before: null, isBackward: false, limit: 1 });
+  const last = boundTerm({ name: 'before', side: 'before' }, before, list);
+  for (let { after } = slice; ; ) {
     signal?.throwIfAborted();
-    const [last]: readonly ListedJob[] = await select(of, direct, { after, before: null, isBackward: false, limit: 1 }, step - 1);
-    const end: Position | null = last ? part.positionOf(last) : null;
-    const list = listOf(of);
-    yield [
-      ...terms,
-      ...boundTerm({ name: 'after', side: 'after' }, after, list),
-      ...boundTerm({ name: 'end', side: 'before', isIncluded: true }, end, list),
-    ];
+    const [next]: readonly ListedJob[] = await select(of, { ...way, rest: last }, { ...slice, after, before: null }, size - 1);
+    const end: Position | null = next ? part.positionOf(next) : null;
+    const ending = boundTerm({ name: 'end', side: 'before', isIncluded: true }, end, list);
+    yield { ...way, rest: [...way.rest, ...boundTerm({ name: 'after', side: 'after' }, after, list), ...last, ...ending] };
     if (end === null) return;
     after = end;
   }

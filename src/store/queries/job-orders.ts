@@ -4,7 +4,7 @@ import type { AnySQLiteColumn } from 'drizzle-orm/sqlite-core';
 import type { Tables } from '../schema/tables.ts';
 import { finiteKey, instantKey, type Key, numberKey, type Position, textKey } from '../statements/keyset.ts';
 import type { AnyPlaceholder, Term } from '../statements/shapes.ts';
-import { ONE_JOB } from './job-filter.ts';
+import { isNewest, type JobTerm, ONE_JOB, type Source } from './job-filter.ts';
 import type { ShownJob } from './jobs.ts';
 
 export interface JobOrder {
@@ -25,7 +25,7 @@ export interface ListedJob extends ShownJob {
 interface Sorting {
   /** The key that jobs are ordered by before their id. Undefined: by the id alone. */
   readonly key?: (t: Tables) => Key;
-  /** The columns that `valueIn` reads. */
+  /** The columns that `valueIn` reads, if they are columns of jobs. */
   readonly columns: readonly (keyof ShownJob)[];
   valueIn(job: ListedJob): string | number | null;
   /** The condition that a job has a value. Jobs without one come last. Undefined: every job has. */
@@ -37,8 +37,12 @@ const durationOf = ({ jobs }: Tables) => sql`(${jobs.finishedAt} - ${jobs.starte
 
 export const sortings: Readonly<Record<JobOrder['field'], Sorting>> = {
   CREATED_AT: { columns: [], valueIn: () => null },
-  UPDATED_AT: { key: ({ jobs }) => instantKey(jobs.updatedAt), columns: [], valueIn: ({ updatedAt }) => updatedAt.toISOString() },
-  PRIORITY: { key: ({ jobs }) => numberKey(jobs.priority), columns: [], valueIn: ({ priority }) => priority },
+  UPDATED_AT: {
+    key: ({ jobs }) => instantKey(jobs.updatedAt),
+    columns: ['updatedAt'],
+    valueIn: ({ updatedAt }) => updatedAt.toISOString(),
+  },
+  PRIORITY: { key: ({ jobs }) => numberKey(jobs.priority), columns: ['priority'], valueIn: ({ priority }) => priority },
   NAME: { key: ({ jobs }) => textKey(jobs.name), columns: ['name'], valueIn: ({ name }) => name },
   STARTED_AT: {
     key: ({ jobs }) => instantKey(jobs.startedAt),
@@ -79,23 +83,15 @@ export function jobPosition({ field }: JobOrder, job: ListedJob): Position {
   return key ? [valueIn(job) ?? NO_VALUE, job.id] : [job.id];
 }
 
-/**
- * The conditions of equality that an index of jobs serves in the order of the list, with the most
- * selective ones first.
- */
-const SERVED: Partial<Record<JobOrder['field'], readonly (readonly string[])[]>> = {
-  CREATED_AT: [['deviceId'], ['experimentId'], ['name'], ['projectId', 'status'], ['status'], ['owner'], ['applicationId'], ['projectId']],
-  UPDATED_AT: [['projectId']],
-};
-
 /** A part of a list: the jobs that have a value of its order, or those that have none. */
 export interface Part {
   readonly name: 'all' | 'valued' | 'without';
-  /** Whether the jobs are joined with the metric of the order. */
-  readonly isJoined: boolean;
+  /** Whether it is in the order of the jobs' ids, which is that of their creation. */
+  readonly isById: boolean;
+  /** What the part is read along. Null: jobs. */
+  readonly source: Source | null;
   /** The conditions of the part itself, which the index of its order serves, or does not. */
-  readonly terms: Conditions;
-  readonly served: readonly (readonly string[])[];
+  readonly terms: Pick<Way, 'direct' | 'rest'>;
   keys(t: Tables): readonly Key[];
   /** The position of a job in a list of this part alone. */
   positionOf(job: ListedJob): Position;
@@ -103,32 +99,38 @@ export interface Part {
   within(position: Position): Position | null;
 }
 
+/** The newest values of the metric of an order. */
+const METRIC_SOURCE: Source = {
+  shape: 'along orderedMetric',
+  values: {},
+  table: (t) => t.latestMetrics,
+  condition: (t, $) => and(eq(t.latestMetrics.name, $('orderedMetric')), isNewest(t)),
+};
+
 export function partsOf(order: JobOrder): readonly Part[] {
   const { field } = order;
   const { key, hasValue } = sortings[field];
-  const isJoined = field === 'METRIC';
-  const keys = (t: Tables) => [...(key ? [key(t)] : []), textKey(isJoined ? t.latestMetrics.jobId : t.jobs.id)];
+  const source = field === 'METRIC' ? METRIC_SOURCE : null;
+  const keys = (t: Tables) => [...(key ? [key(t)] : []), textKey(source ? source.table(t).jobId : t.jobs.id)];
   const positionOf = (job: ListedJob) => jobPosition(order, job);
-  const none: Conditions = { direct: [], rest: [] };
-  if (!hasValue) {
-    return [{ name: 'all', isJoined, terms: none, served: SERVED[field] ?? [], keys, positionOf, within: (position) => position }];
-  }
+  const none = { direct: [], rest: [] };
+  if (!hasValue) return [{ name: 'all', isById: !key, source, terms: none, keys, positionOf, within: (position) => position }];
   return [
     {
       name: 'valued',
-      isJoined,
-      // A join finds only those that have the metric.
-      terms: isJoined ? none : { direct: [{ shape: 'valued', values: {}, condition: hasValue }], rest: [] },
-      served: [],
+      isById: false,
+      source,
+      // Along a metric, there are only those that have it.
+      terms: source ? none : { direct: [{ shape: 'valued', values: {}, condition: hasValue }], rest: [] },
       keys,
       positionOf,
       within: (position) => (position[0] === NO_VALUE ? null : position),
     },
     {
       name: 'without',
-      isJoined: false,
+      isById: true,
+      source: null,
       terms: { direct: [], rest: [{ shape: 'without', values: {}, condition: (t, $) => not(hasValue(t, $)) }] },
-      served: SERVED.CREATED_AT ?? [],
       keys: ({ jobs }) => [textKey(jobs.id)],
       positionOf: ({ id }) => [id],
       within: ([value, ...id]) => (value === NO_VALUE ? id : null),
@@ -136,35 +138,85 @@ export function partsOf(order: JobOrder): readonly Part[] {
   ];
 }
 
-/** Conditions that an index serves in the order of a list, and those that rows are checked for. */
-export interface Conditions {
+/** A way to read a part, in its order. */
+export interface Way {
+  /** Null: the part's own. */
+  readonly source: Source | null;
+  /** The conditions that the index of the way serves. */
   readonly direct: readonly Term[];
+  /** Those that each row is checked for. */
   readonly rest: readonly Term[];
 }
 
-export function divide({ terms, served }: Pick<Part, 'terms' | 'served'>, where: readonly Term[]): Conditions {
-  const has = (name: string) => where.some(({ shape }) => shape === name);
-  const names = served.find((combination) => combination.every(has)) ?? [];
-  const [direct, rest] = [[...terms.direct], [...terms.rest]];
-  for (const term of where) {
-    if (term.indexed && names.includes(term.shape)) direct.push(term.indexed);
-    else rest.push(term);
-  }
-  return { direct, rest };
+/** The conditions of equality that an index of jobs serves in an order, by the name of their term. */
+const SERVED: Partial<Record<JobOrder['field'], readonly (readonly string[])[]>> = {
+  CREATED_AT: [
+    ['deviceId'],
+    ['experimentId'],
+    ['name'],
+    ['projectId', 'status'],
+    ['status'],
+    ['type'],
+    ['initiator'],
+    ['owner'],
+    ['applicationId'],
+    ['projectId'],
+  ],
+  UPDATED_AT: [['projectId']],
+};
+
+/** Labels and metrics come after these, which usually leave fewer jobs. */
+const MOST_SELECTIVE = 3;
+
+/**
+ * The ways to read the jobs that meet all conditions, with the one that usually leaves the fewest
+ * first. The last one is the order itself.
+ */
+export function waysOf(field: JobOrder['field'], part: Part, where: readonly JobTerm[]): readonly [Way, ...Way[]] {
+  const { terms, isById } = part;
+  const served = SERVED[isById ? 'CREATED_AT' : field] ?? [];
+  const byIndex = served.flatMap((names): Way[] => {
+    const found = where.filter(({ shape, indexed }) => indexed && names.includes(shape));
+    if (found.length < names.length) return [];
+    return [
+      {
+        source: null,
+        direct: [...terms.direct, ...found.flatMap(({ indexed }) => indexed ?? [])],
+        rest: [...terms.rest, ...where.filter((term) => !found.includes(term))],
+      },
+    ];
+  });
+  const bySource = where.flatMap((term): Way[] =>
+    isById && term.source
+      ? [{ source: term.source, direct: terms.direct, rest: [...terms.rest, ...where.filter((other) => other !== term)] }]
+      : [],
+  );
+  const selective = served.slice(0, MOST_SELECTIVE).flat();
+  const first = byIndex.filter(({ rest }) => where.some((term) => selective.includes(term.shape) && !rest.includes(term)));
+  const own: Way = { source: null, direct: terms.direct, rest: [...terms.rest, ...where] };
+  const [best = own, ...others] = [...first, ...bySource, ...byIndex.filter((way) => !first.includes(way)), own];
+  return [best, ...others];
 }
 
 /** Whether one job at most can match, so that there is nothing to walk. */
 export const isOfOneJob = (where: readonly Term[]): boolean => where.some(({ shape }) => shape === ONE_JOB);
 
+/** The part of a list in the order of creation. */
+export function byCreation(order: JobOrder): Part {
+  const [part] = partsOf(order);
+  if (!part) throw new Error('Every list has a part.');
+  return part;
+}
+
 /**
  * Conditions of which exactly one holds where all of these do, each of which an index serves in the
  * order of creation. Null: there are none.
  */
-export function alternatives(where: readonly Term[]): readonly (readonly Term[])[] | null {
-  const of = { terms: { direct: [], rest: [] }, served: SERVED.CREATED_AT ?? [] };
+export function alternatives(where: readonly JobTerm[]): readonly (readonly JobTerm[])[] | null {
+  const part = byCreation(OLDEST_FIRST);
   for (const term of where) {
     const all = term.oneOf?.map((one) => [...where.filter((other) => other !== term), one]);
-    if (all?.every((terms) => divide(of, terms).rest.length === 0)) return all;
+    if (all?.every((terms) => waysOf('CREATED_AT', part, terms)[0].rest.length === 0)) return all;
   }
   return null;
 }

@@ -18,6 +18,12 @@ export function shownColumns(t: Tables, choice: Choice, also: readonly (keyof Sh
   return pickColumns(shown, choice, [...ALWAYS, ...also]);
 }
 
+export function positionColumns(t: Tables, columns: readonly (keyof ShownJob)[]) {
+  const all = shownColumns(t, ALL_COLUMNS);
+  // Cast: the columns that are left out are not read.
+  return Object.fromEntries(['id' as const, ...columns].map((name) => [name, all[name]])) as typeof all;
+}
+
 /** Reads the chosen columns of each job. To read another column is a bug: it is undefined. */
 export const jobsByIdOf = forEachChoice((choice) =>
   batch<ShownJob>(`jobs by id: ${choice.name}`, (db, t, ids) =>

@@ -1,11 +1,13 @@
 /** API keys: by hash, by id and in lists. */
-import { and, count, desc, eq, gt, inArray, isNotNull, isNull, lt, lte, ne, or, type SQL } from 'drizzle-orm';
+import { and, desc, eq, gt, inArray, isNotNull, isNull, lt, lte, ne, or } from 'drizzle-orm';
 import type { PrincipalKind } from '../../domain/access/principal.ts';
+import { isNoJobKey } from '../schema/access.ts';
 import { isWord, withoutIndex } from '../schema/columns.ts';
 import type { ApiKeyRow } from '../schema/tables.ts';
 import { batch } from '../statements/batch.ts';
+import { countById, idsNewestFirst, inOrderOf, type Walked } from '../statements/id-walks.ts';
 import { insertOf } from '../statements/inserts.ts';
-import { keyset, type Slice, textKey } from '../statements/keyset.ts';
+import type { Slice } from '../statements/keyset.ts';
 import { type Placeholder, type Queries, statement, type Tx } from '../store.ts';
 
 export const insertApiKey = insertOf('apiKeys');
@@ -136,34 +138,34 @@ export interface ApiKeysOf {
   readonly deviceId: string | null;
 }
 
-function isOf({ t: { apiKeys } }: Queries, of: ApiKeysOf): SQL | undefined {
+function walkOf({ t: { apiKeys } }: Queries, of: ApiKeysOf): Walked {
   const hasEnded = or(isNotNull(apiKeys.revokedAt), lte(apiKeys.expiresAt, of.now));
-  return and(
-    of.projectId === null ? undefined : eq(apiKeys.projectId, of.projectId),
-    inArray(apiKeys.kind, [...of.kinds]),
-    of.jobId === null ? undefined : eq(apiKeys.jobId, of.jobId),
-    of.deviceId === null ? undefined : eq(apiKeys.deviceId, of.deviceId),
-    of.isLive === null
-      ? undefined
-      : of.isLive
-        ? and(isNull(apiKeys.revokedAt), or(isNull(apiKeys.expiresAt), gt(apiKeys.expiresAt, of.now)))
-        : hasEnded,
-  );
+  const isNeverOfJob = !of.kinds.includes('JOB');
+  return {
+    table: apiKeys,
+    id: apiKeys.id,
+    direct: and(
+      isNeverOfJob ? isNoJobKey(apiKeys.kind) : undefined,
+      // The index without keys of jobs is the shorter one.
+      of.projectId === null ? undefined : eq(isNeverOfJob ? withoutIndex(apiKeys.projectId) : apiKeys.projectId, of.projectId),
+      of.jobId === null ? undefined : eq(apiKeys.jobId, of.jobId),
+      of.deviceId === null ? undefined : eq(apiKeys.deviceId, of.deviceId),
+    ),
+    rest: and(
+      inArray(apiKeys.kind, [...of.kinds]),
+      of.isLive === null
+        ? undefined
+        : of.isLive
+          ? and(isNull(apiKeys.revokedAt), or(isNull(apiKeys.expiresAt), gt(apiKeys.expiresAt, of.now)))
+          : hasEnded,
+    ),
+  };
 }
 
 /** Newest first, including keys that have ended. */
 export async function listApiKeys(queries: Queries, of: ApiKeysOf, slice: Slice): Promise<ApiKeyRow[]> {
-  const { apiKeys } = queries.t;
-  const { where, orderBy } = keyset([textKey(apiKeys.id)], 'desc', slice);
-  return queries.db
-    .select()
-    .from(apiKeys)
-    .where(and(isOf(queries, of), where))
-    .orderBy(...orderBy)
-    .limit(slice.limit);
+  const ids = await idsNewestFirst(queries, walkOf(queries, of), slice);
+  return inOrderOf(ids, await apiKeysByIds(queries, ids));
 }
 
-export async function countApiKeys(queries: Queries, of: ApiKeysOf): Promise<number> {
-  const [row] = await queries.db.select({ count: count() }).from(queries.t.apiKeys).where(isOf(queries, of));
-  return row?.count ?? 0;
-}
+export const countApiKeys = (queries: Queries, of: ApiKeysOf): Promise<number> => countById(queries, walkOf(queries, of));

@@ -1,9 +1,12 @@
 /** Keys, the audit trail, idempotency keys, and the store's own values. */
+import { type SQL, type SQLWrapper, sql } from 'drizzle-orm';
 import { type AuditChanges, auditActions, auditSubjectTypes, principalKinds, roles } from '../../domain/core/vocabulary.ts';
 import { isOneOf, isWord, type Kit } from './columns.ts';
 import type { DeviceTables } from './devices.ts';
 import type { JobTables } from './jobs.ts';
 import type { ProjectTables } from './projects.ts';
+
+export const isNoJobKey = (kind: SQLWrapper): SQL => sql`${kind} <> 'JOB'`;
 
 export function accessTables(kit: Kit, { projects, jobs, devices }: ProjectTables & JobTables & DeviceTables) {
   const { table, text, oneOf, instant, json, longJson, document, index, unique, check, primaryKey } = kit;
@@ -41,6 +44,8 @@ export function accessTables(kit: Kit, { projects, jobs, devices }: ProjectTable
       index('api_keys_project').on(t.projectId, t.id),
       index('api_keys_created_by').on(t.createdBy),
       index('api_keys_admin').on(t.id).where(isWord(t.role, 'ADMIN')),
+      // In a store of an earlier version, every job has left a key.
+      index('api_keys_not_of_jobs').on(t.id).where(isNoJobKey(t.kind)),
       index('api_keys_device').on(t.deviceId),
       check('api_keys_kind', isOneOf(t.kind, principalKinds)),
     ],

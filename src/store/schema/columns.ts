@@ -79,6 +79,7 @@ export const sqliteKit = {
   unique: lite.uniqueIndex,
   check: lite.check,
   primaryKey: lite.primaryKey,
+  onlySqlite: <I>(index: I): readonly I[] => [index],
 };
 
 export type Kit = typeof sqliteKit;
@@ -99,6 +100,7 @@ const postgresColumns = {
   unique: pg.uniqueIndex,
   check: pg.check,
   primaryKey: pg.primaryKey,
+  onlySqlite: (): readonly never[] => [],
 };
 export type PostgresColumns = typeof postgresColumns;
 

@@ -41,7 +41,10 @@ export class SqliteStatements implements Queries {
   readonly #db: Database;
   readonly #bound = new Map<string, Bound>();
 
-  constructor(connection: SqliteDatabase.Database) {
+  readonly walks: Queries | undefined;
+
+  constructor(connection: SqliteDatabase.Database, walks?: Queries) {
+    this.walks = walks;
     this.#db = asDatabase(connection);
   }
 

@@ -15,6 +15,7 @@ import type { Database, Dialect, Store, Topic, Tx } from '../store.ts';
 import { StoreUnavailable, unavailabilityOf } from '../unavailable.ts';
 import { openFile, type SqliteFile, type SqliteOptions } from './file.ts';
 import { dialect, SqliteStatements } from './statements.ts';
+import { Walks } from './walks.ts';
 
 /** Limits how long one group holds the event loop: 200 writes take about 20 ms. */
 const MOST_WORKS_IN_A_GROUP = 200;
@@ -54,6 +55,7 @@ class SqliteStore implements Store {
   readonly replaced = new Promise<never>(() => {});
   readonly read: SqliteStatements;
   readonly #file: SqliteFile;
+  readonly #walks: Walks;
   readonly #writer: SqliteDatabase.Database;
   readonly #write: SqliteStatements;
   readonly #listeners = new Set<(topics: ReadonlySet<Topic>) => void>();
@@ -80,7 +82,8 @@ class SqliteStore implements Store {
     this.#file = file;
     this.#writer = writer;
     this.#write = new SqliteStatements(writer);
-    this.read = new SqliteStatements(reader);
+    this.#walks = new Walks(file);
+    this.read = new SqliteStatements(reader, this.#walks.queries);
     this.identity = identity;
     this.parent = parent;
     this.secret = secret;
@@ -145,6 +148,7 @@ class SqliteStore implements Store {
     if (this.#isClosed) return;
     this.#isClosed = true;
     if (this.#isScheduled) await new Promise<void>((resolve) => (this.#idle = resolve));
+    await this.#walks.close();
     this.#file.close();
   }
 

@@ -24,10 +24,6 @@ export type AnyPlaceholder = Placeholder<Record<string, unknown>>;
 export interface Term {
   readonly shape: string;
   readonly values: Values;
-  /** The same condition, written so that an index can serve it. */
-  readonly indexed?: Term;
-  /** Conditions of which exactly one holds where this one does. */
-  readonly oneOf?: readonly Term[];
   condition(t: Tables, $: AnyPlaceholder, dialect: Dialect): SQL | undefined;
 }
 

@@ -58,6 +58,10 @@ export class WeighedReads implements Queries {
   get dialect(): Dialect {
     return this.#inner.dialect;
   }
+  /** Not weighed: they answer with ids and counts. */
+  get walks(): Queries | undefined {
+    return this.#inner.walks;
+  }
   get mostRows(): number {
     // A refused field has taken more than there was.
     return Math.max(0, Math.floor(this.#room.bytes / ROW_BYTES)) + 1;

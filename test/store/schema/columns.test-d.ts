@@ -78,5 +78,5 @@ holds<Equal<Lite['$inferSelect']['oneOfNotNull'], 'A' | 'B'>>();
 holds<Equal<Lite['$inferSelect']['longNotNull'], number>>();
 // Both kits have the same members, and every kind of column is in the tables above.
 holds<Equal<keyof SqliteKit, keyof PostgresColumns>>();
-type KindsOfColumns = Exclude<keyof SqliteKit, 'table' | 'index' | 'unique' | 'check' | 'primaryKey'>;
+type KindsOfColumns = Exclude<keyof SqliteKit, 'table' | 'index' | 'unique' | 'check' | 'primaryKey' | 'onlySqlite'>;
 holds<Equal<KindsOfColumns | `${KindsOfColumns}NotNull`, keyof Lite['$inferSelect']>>();
