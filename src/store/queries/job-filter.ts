@@ -144,7 +144,7 @@ export function jobCondition(filter: JobFilter, scope: JobScope): JobCondition {
 export const statusTerm = (status: string): JobTerm => equalTerm('status', status, (t) => t.jobs.status);
 export const isOfStatus = ({ shape }: Term): boolean => shape === 'status' || shape === 'any status';
 
-export function equalTerm(name: string, value: string, column: (t: Tables) => AnySQLiteColumn): JobTerm {
+function equalTerm(name: string, value: string, column: (t: Tables) => AnySQLiteColumn): JobTerm {
   const values = { [name]: value };
   return {
     shape: name,

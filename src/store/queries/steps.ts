@@ -26,7 +26,7 @@ export type ShownStep = Omit<
   | 'lostCount'
 >;
 
-export function shownStepColumns(t: Tables) {
+function shownStepColumns(t: Tables) {
   const {
     leaseHash: _hash,
     leaseDeviceId: _deviceId,
