@@ -53,18 +53,17 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
       TRAINYARD_KEY_BURST: '10000000',
     },
   });
-  const connection = await HttpConnection.open(server.port);
   return {
     server,
     key: ADMIN_KEY,
     folder,
     database: join(folder, 'trainyard.sqlite'),
     async ask<T>(query: string, variables: object = {}) {
-      const body = await connection.ask(requestOf({ query, variables }, { key: ADMIN_KEY }));
+      const connection = await HttpConnection.open(server.port);
+      const body = await connection.ask(requestOf({ query, variables }, { key: ADMIN_KEY })).finally(() => connection.close());
       return (JSON.parse(body.toString()) as { data: T }).data; // the caller knows what it asked for
     },
     async stop() {
-      connection.close();
       await server.stop();
       if (dataDir === undefined) rmSync(folder, { recursive: true });
     },

@@ -6,7 +6,7 @@
  * together; the hold is the processor time of the main thread in one turn of its event loop.
  */
 import { setTimeout as wait } from 'node:timers/promises';
-import { type Gateway, startGateway } from '../gateway.ts';
+import { startGateway } from '../gateway.ts';
 import { HttpConnection } from '../http-load.ts';
 import { type Case, cases, type Side } from './cases.ts';
 import { filledStore } from './fill.ts';
@@ -78,13 +78,10 @@ export async function benchSize({ size, only, note }: SizeOptions): Promise<void
   note(
     `\n${rows.length - bad} of ${rows.length} reach the goal: at most ${MOST_TIMES} × of 10k, the event loop never held for more than ${LONGEST_HOLD_MS} ms, at rest below ${100 * MOST_AT_REST} % of a core.`,
   );
-  for (const { gateway, connection } of sides) {
-    connection.close();
-    await gateway.stop();
-  }
+  for (const { gateway } of sides) await gateway.stop();
 }
 
-interface Measurable extends Side {
+interface Measurable extends Omit<Side, 'connection'> {
   readonly startedAt: number;
 }
 
@@ -93,26 +90,30 @@ async function open(jobs: number, note: (text: string) => void): Promise<Measura
   const probe = new URL('probe.ts', import.meta.url).href;
   const gateway = await startGateway({ dataDir: filled.folder, nodeFlags: ['--import', probe], isAsked: true });
   note(`${jobs} jobs: ${(filled.bytes / 1024 ** 3).toFixed(2)} GB in ${filled.folder}`);
-  return { gateway, filled, connection: await HttpConnection.open(gateway.server.port), startedAt: performance.now() };
+  return { gateway, filled, startedAt: performance.now() };
 }
 
+type Asked = Pick<Side, 'gateway'>;
+
 /** Cast: as the probe answers. */
-const ask = async ({ gateway }: { readonly gateway: Gateway }, question: Question) =>
+const ask = async ({ gateway }: Asked, question: Question) =>
   ((await gateway.server.ask(question)) as Answer).value;
 
-async function cpuOf(side: Side, work: () => Promise<unknown>): Promise<number> {
+async function cpuOf(side: Asked, work: () => Promise<unknown>): Promise<number> {
   const before = await ask(side, 'cpu');
   await work();
   return ((await ask(side, 'cpu')) - before) / 1_000;
 }
 
-async function holdOf(side: Side, work: () => Promise<unknown>): Promise<number> {
+async function holdOf(side: Asked, work: () => Promise<unknown>): Promise<number> {
   await ask(side, 'watch');
   await work();
   return ask(side, 'hold');
 }
 
-async function compare({ name, prepare }: Case, sides: readonly [Side, Side]): Promise<Row> {
+async function compare({ name, prepare }: Case, opened: readonly [Measurable, Measurable]): Promise<Row> {
+  // The gateway closes connections that are idle for long.
+  const sides = await Promise.all(opened.map(async (side) => ({ ...side, connection: await HttpConnection.open(side.gateway.server.port) })));
   const measured: Measured[] = [];
   const calls = [];
   for (const side of sides) {
@@ -139,6 +140,7 @@ async function compare({ name, prepare }: Case, sides: readonly [Side, Side]): P
     // The longest but one: once, it may be the garbage of what ran before.
     measured.push({ ms: second(rounds), holdMs: second(holds.map((hold) => -hold)) * -1 });
   }
+  for (const { connection } of sides) connection.close();
   const [small, large] = measured;
   if (!small || !large) throw new Error('Expected two sides.');
   const isGood = large.ms <= MOST_TIMES * Math.max(small.ms, NOTHING_MS) && large.holdMs <= LONGEST_HOLD_MS;

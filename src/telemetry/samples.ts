@@ -57,9 +57,10 @@ export function samplesOf(domain: Domain, dataDir: string): readonly Instrument[
 }
 
 async function take({ store: { read }, clock }: Domain): Promise<Sample> {
-  const [queued] = await read.run(queuedSteps, {});
-  const held = await read.run(heldSteps, {});
-  const jobs = await read.run(unfinishedJobs, {});
+  const walks = read.walks ?? read;
+  const [queued] = await walks.run(queuedSteps, {});
+  const held = await walks.run(heldSteps, {});
+  const jobs = await walks.run(unfinishedJobs, {});
   const age = queued?.oldest ? Math.max(0, clock.now().getTime() - queued.oldest.getTime()) / 1_000 : 0;
   return {
     jobs: jobs.map(readingOf),
