@@ -97,7 +97,7 @@ const subjects: readonly string[] = [
  * Vocabulary and rules that need no database. They import nothing of the project, so that the store
  * can derive its CHECKs from them.
  */
-const shared = ['src/domain/core/lifecycle.ts', 'src/domain/core/vocabulary.ts'];
+const shared = ['src/domain/core/ids.ts', 'src/domain/core/lifecycle.ts', 'src/domain/core/vocabulary.ts'];
 
 /** Where the files of the package are. Every folder may import it. */
 const installation = 'src/installation.ts';

@@ -20,7 +20,7 @@ export interface Case {
 const JOB_FIELDS = 'id name status priority createdAt updatedAt';
 const HOUR_MS = 3_600_000;
 
-/** Filters by what they find. The last of each kind finds nothing, so that all is looked through. */
+/** Filters by what they find. Those that find nothing have to look through everything. */
 const filters: Readonly<Record<string, (filled: Filled) => object>> = {
   'all jobs': () => ({}),
   'one project': ({ projectId }) => ({ projectId }),

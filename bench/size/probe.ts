@@ -15,8 +15,8 @@ let watching: NodeJS.Timeout | null = null;
 let longestUs = 0;
 
 /**
- * The processor time of this thread, so that other programs on the machine do not count. Linux counts
- * it by the ticks of its scheduler, which are 1 to 4 ms.
+ * The processor time of this thread, so that other programs on the machine do not count. Linux
+ * counts it by the ticks of its scheduler, which are 1 to 4 ms.
  */
 const worked = () => {
   const { user, system } = process.threadCpuUsage();

@@ -96,8 +96,7 @@ async function open(jobs: number, note: (text: string) => void): Promise<Measura
 type Asked = Pick<Side, 'gateway'>;
 
 /** Cast: as the probe answers. */
-const ask = async ({ gateway }: Asked, question: Question) =>
-  ((await gateway.server.ask(question)) as Answer).value;
+const ask = async ({ gateway }: Asked, question: Question) => ((await gateway.server.ask(question)) as Answer).value;
 
 async function cpuOf(side: Asked, work: () => Promise<unknown>): Promise<number> {
   const before = await ask(side, 'cpu');
@@ -113,7 +112,9 @@ async function holdOf(side: Asked, work: () => Promise<unknown>): Promise<number
 
 async function compare({ name, prepare }: Case, opened: readonly [Measurable, Measurable]): Promise<Row> {
   // The gateway closes connections that are idle for long.
-  const sides = await Promise.all(opened.map(async (side) => ({ ...side, connection: await HttpConnection.open(side.gateway.server.port) })));
+  const sides = await Promise.all(
+    opened.map(async (side) => ({ ...side, connection: await HttpConnection.open(side.gateway.server.port) })),
+  );
   const measured: Measured[] = [];
   const calls = [];
   for (const side of sides) {

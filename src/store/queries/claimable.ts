@@ -39,7 +39,7 @@ interface Next {
 }
 
 /**
- * The first steps of each queue are read by its index, and sorted. No index has the steps of several
+ * The first steps of each queue are read by its index, and sorted. No index has the steps of all
  * queues in one order: each new step would pay for it, and each claim.
  */
 async function nextOfQueues(queries: Queries, filter: ClaimableFilter, { after, limit }: Next): Promise<string[]> {

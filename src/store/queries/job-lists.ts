@@ -60,18 +60,22 @@ export async function listJobs(
   if (where === 'none') return [];
   const parts = partsOf(order);
   const found: ListedJob[] = [];
+  const known = {};
   for (const part of slice.isBackward ? parts.toReversed() : parts) {
     const [after, before] = [slice.after && part.within(slice.after), slice.before && part.within(slice.before)];
     // The slice begins in a later part, or ends in an earlier one.
     if (slice.after && !after && part.name === 'valued') continue;
     if (slice.before && !before && part.name === 'without') continue;
     const limit = slice.limit - found.length;
-    if (limit > 0) found.push(...(await readPart({ queries, order, part, where, choice, signal }, { ...slice, after, before, limit })));
+    if (limit > 0)
+      found.push(...(await readPart({ queries, order, part, where, known, choice, signal }, { ...slice, after, before, limit })));
   }
   return found;
 }
 
 interface PartOf extends Reading {
+  /** What is found for one part of a list and serves the others. */
+  readonly known: { matches?: Promise<readonly string[] | null> };
   readonly queries: Queries;
   readonly order: JobOrder;
   readonly part: Part;
@@ -100,13 +104,19 @@ async function readPart(of: PartOf, whole: Slice): Promise<readonly ListedJob[]>
 /** Reads a slice of which nobody knows how far apart its jobs are. */
 async function readFar(of: PartOf, way: Way, slice: Slice): Promise<readonly ListedJob[]> {
   const far: PartOf = { ...of, queries: of.queries.walks ?? of.queries, choice: POSITION_ONLY };
-  const few = (await fewIds(far)) ?? (of.part.isById ? null : await allIds(far));
+  of.known.matches ??= findAll(far);
+  const few = await of.known.matches;
   const ids = few ?? (await walk(far, way, slice));
   if (ids.length === 0) return [];
   const byIds: Way = { source: of.part.source, direct: [...of.part.terms.direct, ...of.part.terms.rest, idsTerm(ids)], rest: [] };
   const rows = await select(of, byIds, slice);
   // A job that was deleted in between leaves a gap, which would look like the end of the list.
   return few || rows.length === ids.length ? rows : readFar(of, way, slice);
+}
+
+/** The ids of all jobs that match, if they are not many. Null: they may be many. */
+async function findAll(of: PartOf): Promise<string[] | null> {
+  return (await fewIds(of)) ?? (of.order.field === OLDEST_FIRST.field ? null : allIds(of));
 }
 
 /** The ids of the next jobs, in the order of the part. */
@@ -272,7 +282,7 @@ export async function* inSteps(
   { signal, size = STEP }: Pick<Reading, 'signal'> & { readonly size?: number } = {},
 ): AsyncGenerator<Way> {
   const part = byCreation(OLDEST_FIRST);
-  const of: PartOf = { queries: queries.walks ?? queries, order: OLDEST_FIRST, part, where, choice: POSITION_ONLY };
+  const of: PartOf = { queries: queries.walks ?? queries, order: OLDEST_FIRST, part, where, known: {}, choice: POSITION_ONLY };
   const [way] = waysOf('CREATED_AT', part, where);
   if (isOfOneJob(where)) return yield way;
   const list = listOf(of, way);

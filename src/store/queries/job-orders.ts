@@ -148,7 +148,7 @@ export interface Way {
   readonly rest: readonly Term[];
 }
 
-/** The conditions of equality that an index of jobs serves in an order, by the name of their term. */
+/** The conditions that an index of jobs serves in an order, by the names of their terms. */
 const SERVED: Partial<Record<JobOrder['field'], readonly (readonly string[])[]>> = {
   CREATED_AT: [
     ['deviceId'],

@@ -1,6 +1,6 @@
 /**
- * Lists and counts of rows in the order of their ids, with conditions that no index serves. They are
- * walked some thousand rows at a time, in `Queries.walks`.
+ * Lists and counts of rows in the order of their ids, with conditions that no index serves. They
+ * are walked some thousand rows at a time, in `Queries.walks`.
  */
 import { and, asc, count, desc, gt, gte, lt, lte, type SQL } from 'drizzle-orm';
 import type { AnySQLiteColumn, SQLiteTable } from 'drizzle-orm/sqlite-core';
