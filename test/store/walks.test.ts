@@ -76,7 +76,7 @@ test('Walks that run when the store is closed are answered, and later ones are r
   await turn();
   await store.close();
   expect(await running).toEqual([before, before]);
-  await expect(countMeta()).rejects.toThrow('The store is closed.');
+  await expect(countMeta()).rejects.toMatchObject({ cause: { message: 'The store is closed.' } });
 });
 
 test('The first walk after the file was moved away is refused, since the thread would open another file', async () => {
