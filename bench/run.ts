@@ -2,8 +2,8 @@
  * `npm run bench [-- NAME …] [--rounds N] [--seconds S] [--profile]`: how fast the gateway is next
  * to other servers that do the same, in one run on this machine.
  *
- * `npm run bench -- size [--size 1m] [--only NAME]`: what each query and timer costs on a store of a
- * million jobs, next to one of 10,000.
+ * `npm run bench -- size [--size 1m] [--only NAME]`: what each query and timer costs on a store of
+ * a million jobs, next to one of 10,000.
  *
  * `npm run bench -- --against FOLDER`: how fast its reads and its fan-out are next to those of
  * another checkout.
