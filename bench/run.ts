@@ -9,7 +9,7 @@
  * another checkout.
  *
  * `npm run bench -- scale-out`: what one gateway and three cost a PostgreSQL; with `--profile`, by
- * statement.
+ * statement; with `--against FOLDER`, next to those of another checkout.
  *
  * Figures drift between machines and hours, so compare the ratios. `--profile` measures nothing: it
  * lists where the gateway spends its time.
@@ -78,7 +78,7 @@ const ms = Number(values.seconds) * 1_000;
 const plan: Plan = { rounds: Number(values.rounds), ms, warmUpMs: Math.max(ms, 2_000) };
 const reports: Report[] = [];
 if (positionals.includes(SIZE)) await compareWithSmall(values.size);
-else if (values.against === undefined) await compareWithPeers();
+else if (values.against === undefined || positionals.includes(SCALE_OUT)) await compareWithPeers();
 else await compareWithCheckout(values.against);
 if (reports.length > 0) process.stdout.write(`${describeRatios(reports)}\n`);
 
@@ -91,7 +91,8 @@ async function compareWithPeers(): Promise<void> {
   if (names.some((name) => name !== SCALE_OUT)) installPeers();
   for (const name of names) {
     if (name === SCALE_OUT) {
-      process.stdout.write(`${await benchScaleOut({ listsStatements: values.profile })}\n\n`);
+      const checkouts = [root, ...(values.against === undefined ? [] : [resolve(values.against)])];
+      process.stdout.write(`${await benchScaleOut(checkouts, { listsStatements: values.profile })}\n\n`);
       continue;
     }
     const gateway = await startGateway({ nodeFlags: values.profile ? profileFlags : [] });

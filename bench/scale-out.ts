@@ -7,6 +7,7 @@
  * processor time is that of all of PostgreSQL's processes. What gateways do anyway, idle, is
  * measured first and taken off.
  */
+import { basename } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { startPostgres } from '../test/chaos/databases.ts';
@@ -15,7 +16,7 @@ import { type Gateway, startGateway } from './gateway.ts';
 import { type HttpConnection, openConnections, requestOf } from './http-load.ts';
 import { postmasterOf } from './job-queues.ts';
 import { createJobRequest, createProject } from './jobs.ts';
-import { cpuSecondsOfAll } from './processes.ts';
+import { cpuSecondsOfAll, root } from './processes.ts';
 
 const CLIENTS = 6;
 const WARM_UP = 240;
@@ -39,6 +40,7 @@ interface Cost {
 }
 
 interface Costs {
+  readonly checkout: string;
   readonly gateways: number;
   readonly claim: Cost;
   readonly create: Cost;
@@ -47,15 +49,17 @@ interface Costs {
 }
 
 /** `listsStatements`: also how often each statement runs. */
-export async function benchScaleOut({ listsStatements }: { listsStatements: boolean }): Promise<string> {
+export async function benchScaleOut(checkouts: readonly string[], { listsStatements }: { listsStatements: boolean }): Promise<string> {
   const server = await startPostgres(['shared_preload_libraries=pg_stat_statements', 'pg_stat_statements.max=10000']);
   try {
     const costs: Costs[] = [];
     const lists: string[] = [];
-    for (const gateways of [1, 3]) {
-      const { list, ...cost } = await measure(await server.create(), gateways);
-      costs.push(cost);
-      lists.push(`claim + complete with ${gateways} of them:\n${list}`);
+    for (const checkout of checkouts) {
+      for (const gateways of [1, 3]) {
+        const { list, ...cost } = await measure({ checkout, databaseUrl: await server.create() }, gateways);
+        costs.push(cost);
+        lists.push(`claim + complete with ${nameOf(cost)}:\n${list}`);
+      }
     }
     return [describe(costs), ...(listsStatements ? lists : [])].join('\n\n');
   } finally {
@@ -63,13 +67,18 @@ export async function benchScaleOut({ listsStatements }: { listsStatements: bool
   }
 }
 
-async function measure(databaseUrl: string, count: number): Promise<Costs & { readonly list: string }> {
-  const watch = await Watch.open(databaseUrl);
+async function measure(
+  where: { readonly checkout: string; readonly databaseUrl: string },
+  count: number,
+): Promise<Costs & { readonly list: string }> {
+  const watch = await Watch.open(where.databaseUrl);
   const gateways: Gateway[] = [];
   try {
+    // It makes the tables, which is no part of what a start costs.
+    await (await startGateway(where)).stop();
     const startCpu: number[] = [];
     for (let i = 0; i < count; i++) {
-      const gateway = await startGateway({ databaseUrl });
+      const gateway = await startGateway(where);
       gateways.push(gateway);
       startCpu.push(gateway.server.cpuSeconds());
     }
@@ -94,7 +103,7 @@ async function measure(databaseUrl: string, count: number): Promise<Costs & { re
       list = await watch.list(OPERATIONS);
     });
     for (const { connection } of clients) connection.close();
-    return { gateways: count, claim, create: creation, idle, startCpuSeconds: Math.max(...startCpu), list };
+    return { checkout: where.checkout, gateways: count, claim, create: creation, idle, startCpuSeconds: Math.max(...startCpu), list };
   } finally {
     await watch.close();
     for (const gateway of gateways) await gateway.stop();
@@ -215,10 +224,14 @@ function perSecond(from: Counts, to: Counts): Cost {
   };
 }
 
+function nameOf({ checkout, gateways }: Costs): string {
+  return `${gateways === 1 ? '1 gateway' : `${gateways} gateways`}${checkout === root ? '' : ` of ${basename(checkout)}`}`;
+}
+
 function describe(costs: readonly Costs[]): string {
   const row = (name: string, goal: string, figure: (cost: Costs) => string) => [name, ...costs.map(figure), goal];
   const rows = [
-    ['scale-out', ...costs.map(({ gateways }) => (gateways === 1 ? '1 gateway' : `${gateways} gateways`)), 'goal'],
+    ['scale-out', ...costs.map(nameOf), 'goal'],
     row('claim + complete: statements', '≤ 12', ({ claim }) => claim.statements.toFixed(1)),
     row('  transactions', '≤ 3, flat', ({ claim }) => claim.transactions.toFixed(1)),
     row('  PostgreSQL’s cpu', '≤ 1 ms', ({ claim }) => `${claim.cpuMs.toFixed(2)} ms`),
