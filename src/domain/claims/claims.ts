@@ -70,8 +70,7 @@ export async function claimStep(
 ): Promise<Claim> {
   requireRight(principal, 'claimSteps');
   checkLeaseSeconds(domain, input.leaseSeconds);
-  await letGo(domain);
-  return change(domain, principal, async (change) => {
+  return afterExpiry(domain, principal, async (change) => {
     await visibleJob(change, principal, input.jobId);
     const claimant = await claimantFor(change, principal, input.deviceId);
     const [step] = await change.tx.run(lockStepByNumber, { jobId: input.jobId, number: input.stepNumber });
@@ -154,8 +153,7 @@ interface Claimed {
 }
 
 async function claimNow(domain: Domain, principal: Principal, input: ClaimNextStepsInput): Promise<Claimed> {
-  await letGo(domain);
-  return change(domain, principal, async (change) => {
+  return afterExpiry(domain, principal, async (change) => {
     const claimant = await claimantFor(change, principal, input.deviceId);
     if (claimant.device?.isDraining) return { claims: [], inHand: new Set() };
     const claims: Claim[] = [];
@@ -184,6 +182,12 @@ async function claimNow(domain: Domain, principal: Principal, input: ClaimNextSt
 async function takeBest({ tx }: Change, claimant: Claimant, projectId: string | null) {
   const queues = (await servedQueues(tx, claimant)).filter((queue) => projectId === null || queue.projectId === projectId);
   const isFree = (step: Pick<StepRow, 'id' | 'priority'>, queue: QueueRow) => claimant.reserved.length === 0 || fits(claimant, step, queue);
+  const [only, ...others] = queues;
+  // Nothing to compare: the head is locked at once.
+  if (only && others.length === 0 && claimant.reserved.length === 0) {
+    const [step] = await tx.run(lockHeadOfQueue, { queueId: only.id, limit: 1 });
+    if (step) return { step, resources: only.resources };
+  }
   const heads = [];
   for (const queue of queues) {
     // A step with a reservation goes first on its device, even if others stand before it in its
@@ -272,15 +276,21 @@ async function take(change: Change, { device }: Claimant, step: StepRow, leaseSe
 }
 
 /**
- * Expires overdue leases. One that fails is left to the sweep, which retries and reports it: it
- * must not hold up a claim.
+ * Runs a claim when no lease is overdue. The claim looks in its own transaction; if there are any,
+ * they are expired first, each in its own. One that fails is left to the sweep, which retries and
+ * reports it: it must not hold up a claim.
  */
-async function letGo(domain: Domain): Promise<void> {
-  const { store, clock, retries, clockGuard } = domain;
-  for (const { id } of await store.read.run(expiredLeases, { now: clockGuard.dueBy(), limit: EXPIRED_AT_ONCE + retries.size })) {
-    const { name, work } = expiryOf(id);
-    if (!retries.isBackingOff(name, clock.now())) await change(domain, null, work).catch(() => {});
-  }
+async function afterExpiry<T>(domain: Domain, principal: Principal, claim: (change: Change) => Promise<T>): Promise<T> {
+  const { clock, retries, clockGuard } = domain;
+  const limit = EXPIRED_AT_ONCE + retries.size;
+  const looked = await change(domain, principal, async (change) => {
+    const expired = await change.tx.run(expiredLeases, { now: clockGuard.dueBy(), limit });
+    const tasks = expired.map(({ id }) => expiryOf(id)).filter(({ name }) => !retries.isBackingOff(name, clock.now()));
+    return tasks.length > 0 ? { tasks } : { claimed: await claim(change) };
+  });
+  if ('claimed' in looked) return looked.claimed;
+  for (const { work } of looked.tasks) await change(domain, null, work).catch(() => {});
+  return change(domain, principal, claim);
 }
 
 /**

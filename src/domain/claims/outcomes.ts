@@ -38,23 +38,32 @@ export async function completeStep(
   checks.json(['output'], input.output);
   checks.range(['numSamples'], input.numSamples, 1, 2 ** 31 - 1);
   checks.done();
-  const inspectedId = await inspectSubmission(domain, principal, input.leaseToken);
+  // The model that was inspected, if any. Undefined: not looked yet, as most steps submit none.
+  let inspectedId: string | null | undefined;
   const complete =
     (document: OutputDocument | null) =>
     async (change: Change, { step, mask }: Held) => {
+      if (step.part !== null && inspectedId === undefined) return null;
       await storeMetrics(change, step, mask.value(input.metrics ?? []));
       const exitCode = input.exitCode ?? 0;
       const cause = { reason: 'COMPLETED', description: mask.text(input.description ?? ''), exitCode } as const;
       const completed = await endAttempt(change, step, 'SUCCEEDED', 'complete', cause);
       const replaced = document && (await storeLastOutput(change, principal, step, document));
-      const submission = { inspectedId, numSamples: input.numSamples ?? null };
+      const submission = { inspectedId: inspectedId ?? null, numSamples: input.numSamples ?? null };
       const job =
         step.part === null
-          ? await advanceJob(change, await lockedJob(change, step.jobId), exitCode)
+          ? await advanceJob(change, await lockedJob(change, step.jobId), completed, exitCode)
           : await advanceRound(change, completed, submission);
       return { value: { step: completed, job }, replaced };
     };
-  const write = (document: OutputDocument | null) => underLease(domain, principal, input.leaseToken, complete(document), { mayEnd: true });
+  const write = async (document: OutputDocument | null) => {
+    for (;;) {
+      const completed = await underLease(domain, principal, input.leaseToken, complete(document), { mayEnd: true });
+      if (completed) return completed;
+      // Not within the change: it reads whole models.
+      inspectedId = await inspectSubmission(domain, principal, input.leaseToken);
+    }
+  };
   const { output } = input;
   const jobId = output ? await jobOfLease(domain, principal, input.leaseToken) : null;
   // An invalid token, or another device's, has no output to store: the lease check below refuses

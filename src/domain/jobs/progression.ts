@@ -67,9 +67,10 @@ async function forgetAddresses(change: Change, job: JobRow): Promise<void> {
  * After a step of a job succeeded: the next one can be claimed, or the job has succeeded, with the
  * exit code of its last step.
  */
-export async function advanceJob(change: Change, job: JobRow, exitCode: number): Promise<JobRow> {
+export async function advanceJob(change: Change, job: JobRow, { number }: StepRow, exitCode: number): Promise<JobRow> {
   if (job.status === 'CANCELLING') return finishCancel(change, job);
-  const [next] = await change.tx.run(lockNextBlockedStep, { jobId: job.id });
+  const isLast = number === job.stepCount - 1;
+  const [next] = isLast ? [] : await change.tx.run(lockNextBlockedStep, { jobId: job.id });
   if (!next) return endJob(change, job, 'succeed', { reason: 'COMPLETED', exitCode });
   await moveStep(
     change,

@@ -1,6 +1,7 @@
 /** Checking a lease: every change by an attempt goes through this fence. */
-import { lockStep } from '../../store/changes/steps.ts';
-import { deviceById, stepById } from '../../store/queries/rows.ts';
+import { holderOfStep } from '../../store/changes/devices.ts';
+import { lockStep, lockStepOutsideRounds } from '../../store/changes/steps.ts';
+import { stepById } from '../../store/queries/rows.ts';
 import type { DeviceRow, StepRow } from '../../store/schema/tables.ts';
 import type { Mask } from '../../text/mask.ts';
 import { holds } from '../access/keys.ts';
@@ -52,17 +53,27 @@ export async function requireLease(
 ): Promise<Held> {
   const { tx, domain } = change;
   const name = parseLeaseToken(token);
-  const [seen] = name ? await tx.run(stepById, { id: name.stepId }) : [];
   // As in a claim, the device is locked first.
-  const [device = null] = seen?.leaseDeviceId ? await tx.run(deviceById, { id: seen.leaseDeviceId }) : [];
+  const [device = null] = name ? await tx.run(holderOfStep, { stepId: name.stepId }) : [];
   await noteSeen(change, device);
-  if (seen && mayEnd) await lockRounds(change, seen);
-  const [step] = seen ? await tx.run(lockStep, { id: seen.id }) : [];
+  const [step] = name ? await lockHeld(change, name.stepId, mayEnd) : [];
   if (!name || !step || !sees(principal, step)) throw wrongInput.foreignLease();
   if (step.attemptCount !== name.attempt || !holds(step, token, domain.clockGuard.dueBy())) throw new StaleLease(step, name.attempt);
   // Other steps of the round write to the streams of the same job at the same time.
   if (step.part !== null && !mayEnd) await lockedJob(change, step.jobId);
   return { step, device, mask: maskOf(step, token) };
+}
+
+/** If its step may end, a round is locked before it. Other steps belong to no round. */
+async function lockHeld(change: Change, id: string, mayEnd: boolean): Promise<StepRow[]> {
+  const { tx } = change;
+  if (!mayEnd) return tx.run(lockStep, { id });
+  const outsideRounds = await tx.run(lockStepOutsideRounds, { id });
+  if (outsideRounds.length > 0) return outsideRounds;
+  const [seen] = await tx.run(stepById, { id });
+  if (!seen) return [];
+  await lockRounds(change, seen);
+  return tx.run(lockStep, { id });
 }
 
 /**

@@ -23,6 +23,22 @@ export const lockDevice = statement('lock device', (db, t, $: Placeholder<{ id: 
   ),
 );
 
+/** The device that holds a step. */
+export const holderOfStep = statement('holder of step', (db, t, $: Placeholder<{ stepId: string }>) =>
+  db
+    .select()
+    .from(t.devices)
+    .where(
+      eq(
+        t.devices.id,
+        db
+          .select({ id: t.steps.leaseDeviceId })
+          .from(t.steps)
+          .where(eq(t.steps.id, $('stepId'))),
+      ),
+    ),
+);
+
 /** Records that a device was seen, if the last record is older than `before`. */
 export const noteDeviceSeen = statement('note device seen', (db, t, $: Placeholder<{ id: string; now: Date; before: Date }>) =>
   db

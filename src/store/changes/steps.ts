@@ -2,7 +2,7 @@
  * Steps, their attempts and queues, as changes read and write them: read under a lock, saved by
  * compare-and-swap.
  */
-import { and, asc, desc, eq, isNotNull, lte, or } from 'drizzle-orm';
+import { and, asc, desc, eq, isNotNull, isNull, lte, or } from 'drizzle-orm';
 import { type StepStatus, unfinishedStepStatuses } from '../../domain/core/lifecycle.ts';
 import { isOneOf, isWord } from '../schema/columns.ts';
 import type { QueueRow, StepRow } from '../schema/tables.ts';
@@ -19,6 +19,17 @@ export const lockStep = statement('lock step', (db, t, $: Placeholder<{ id: stri
       .select()
       .from(t.steps)
       .where(eq(t.steps.id, $('id'))),
+    'wait',
+  ),
+);
+
+/** The same, unless the step belongs to a round. */
+export const lockStepOutsideRounds = statement('lock step outside rounds', (db, t, $: Placeholder<{ id: string }>, { lock }) =>
+  lock(
+    db
+      .select()
+      .from(t.steps)
+      .where(and(eq(t.steps.id, $('id')), isNull(t.steps.part))),
     'wait',
   ),
 );
