@@ -87,7 +87,7 @@ export async function openPostgres(
     await election
       .open(() => sequencer.wake())
       .catch(async (error: unknown) => {
-        await notifier.close();
+        await Promise.all([election.close(), notifier.close()]);
         throw error;
       });
     const pool = new pg.Pool({
