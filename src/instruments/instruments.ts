@@ -44,11 +44,11 @@ export class Distribution {
     this.counts = new Array<number>(bounds.length + 1).fill(0);
   }
 
-  note(value: number): void {
+  note(value: number, times = 1): void {
     let place = 0;
     while (place < this.bounds.length && value > (this.bounds[place] ?? 0)) place++;
-    this.counts[place] = (this.counts[place] ?? 0) + 1;
-    this.sum += value;
+    this.counts[place] = (this.counts[place] ?? 0) + times;
+    this.sum += value * times;
   }
 }
 

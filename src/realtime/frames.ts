@@ -2,7 +2,7 @@
 import type { Domain } from '../domain/core/domain.ts';
 import type { Waker } from '../domain/core/waker.ts';
 import type { Topic } from '../store/store.ts';
-import { type Pulled, pull } from './pull.ts';
+import { type Bookmark, type Pulled, pull } from './pull.ts';
 import { type Shared, watch } from './shared-reads.ts';
 
 /** REPLAYING: history. LIVE: caught up. ENDED: nothing more will follow. */
@@ -105,12 +105,23 @@ export function frames<R, P extends Place = number>(domain: Domain, wakeups: Wak
       ({ place, isCaughtUp } = before);
       return true;
     },
+    bookmark: {
+      get: (): BookmarkOf<P> => ({ name: `${place} ${isCaughtUp}`, place, isCaughtUp }),
+      goTo(bookmark) {
+        ({ place, isCaughtUp } = bookmark as BookmarkOf<P>); // of a source of the same question
+      },
+    },
     join() {
       const joined = watch(wakeups, domain.clock, source.name, source.topics);
       shared = joined;
       return () => joined.leave();
     },
   });
+}
+
+interface BookmarkOf<P> extends Bookmark {
+  readonly place: P;
+  readonly isCaughtUp: boolean;
 }
 
 interface From<P> {

@@ -28,11 +28,21 @@ export interface Pull<T> {
    * be smaller.
    */
   narrow?(): boolean;
+  /** Where the next value begins. Left out by sources that keep more than a position. */
+  readonly bookmark?: { get(): Bookmark; goTo(bookmark: Bookmark): void };
   /**
    * Called when the listening begins. Returns the function to call when it ends. Called again if
    * the last value is given in parts.
    */
   join?(): () => void;
+}
+
+/**
+ * A position to read on from. Sources of one question give the same values from bookmarks with the
+ * same name.
+ */
+export interface Bookmark {
+  readonly name: string;
 }
 
 /** An iterator that reads only when it is allowed to. */
@@ -41,6 +51,17 @@ export interface Pulled<T> extends AsyncIterableIterator<T, undefined> {
   gate: (bytes: number) => Promise<void>;
   /** Called when a look found nothing, so that the memory is free for others. */
   idle: () => void;
+  /** Where the next value begins. Null for a source that keeps more than a position. */
+  bookmark(): Bookmark | null;
+  /**
+   * Reads and hears nothing more, because another source with the same bookmark reads for it. Call
+   * it in `idle`.
+   */
+  rest(): void;
+  /** Reads on from a bookmark of a source of the same question. */
+  readFrom(bookmark: Bookmark): void;
+  /** Whether the newest value was the last. */
+  readonly isOver: boolean;
   /**
    * Called after a value that was too large to send: the next value will be a part of it. Returns
    * false if it has no parts.
@@ -50,8 +71,9 @@ export interface Pulled<T> extends AsyncIterableIterator<T, undefined> {
 
 type Result<T> = IteratorResult<T, undefined>;
 
-export function pull<T>(wakeups: Waker, clock: Clock, { topics, bytes = USUAL_BYTES, look, narrow, join }: Pull<T>): Pulled<T> {
+export function pull<T>(wakeups: Waker, clock: Clock, { topics, bytes = USUAL_BYTES, look, narrow, bookmark, join }: Pull<T>): Pulled<T> {
   let isEnded = false;
+  let isResting = false;
   /** The newest value was the last, unless it is given again in parts. */
   let isOver = false;
   let isWoken = true;
@@ -76,12 +98,12 @@ export function pull<T>(wakeups: Waker, clock: Clock, { topics, bytes = USUAL_BY
     if (isEnded) return;
     isEnded = true;
     wake();
-    if (!isOver) stopListening();
+    if (!isOver && !isResting) stopListening();
   };
 
   const sleep = () =>
     new Promise<void>((resolve) => {
-      const stopTimer = clock.after(SAFETY_POLL_MS, resolve);
+      const stopTimer = isResting ? () => {} : clock.after(SAFETY_POLL_MS, resolve);
       wake = () => {
         stopTimer();
         resolve();
@@ -108,7 +130,7 @@ export function pull<T>(wakeups: Waker, clock: Clock, { topics, bytes = USUAL_BY
           return { value: found.value, done: false };
         }
         pulled.idle();
-        if (!isWoken) await sleep();
+        if (!isWoken || isResting) await sleep();
       }
     } catch (error) {
       close();
@@ -121,6 +143,23 @@ export function pull<T>(wakeups: Waker, clock: Clock, { topics, bytes = USUAL_BY
   const pulled: Pulled<T> = {
     gate: async () => {},
     idle: () => {},
+    bookmark: () => bookmark?.get() ?? null,
+    rest() {
+      isResting = true;
+      stopListening();
+    },
+    readFrom(place) {
+      if (isEnded || !isResting) return;
+      bookmark?.goTo(place);
+      isResting = false;
+      // What has happened since is not known.
+      isWoken = true;
+      stopListening = listen();
+      wake();
+    },
+    get isOver() {
+      return isOver;
+    },
     narrow() {
       if (isEnded || !narrow?.()) return false;
       if (isOver) stopListening = listen();

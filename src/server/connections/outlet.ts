@@ -68,6 +68,18 @@ export class Outlet {
     });
   }
 
+  /**
+   * Counts a message that was written past the queue, which was empty, until the returned function
+   * is called.
+   */
+  noteWritten(): () => void {
+    this.#unsettled += 1;
+    return () => {
+      this.#unsettled -= 1;
+      this.#taken += 1;
+    };
+  }
+
   /** The peer is gone: nothing more is sent. */
   close(): void {
     for (const { settle } of this.#queue.splice(0)) settle(false);

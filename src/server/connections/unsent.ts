@@ -124,6 +124,11 @@ export class Account {
     return this.#levels.find((level) => !level.fits(bytes)) ?? null;
   }
 
+  /** Whether this many bytes more can be added before anyone who waits. */
+  hasRoom(bytes: number): boolean {
+    return this.#levels.every((level) => level.fits(bytes) && level.waiting.size === 0);
+  }
+
   get isEmpty(): boolean {
     return this.#levels[0].used === 0;
   }
@@ -232,6 +237,11 @@ export class Share {
     if (level) throw limitExceeded.unsent(level.name, level.limit);
     this.#account.add(more);
     this.#held += more;
+  }
+
+  /** Whether it could hold this many bytes: there is room, and nobody waits for it. */
+  hasRoom(bytes: number): boolean {
+    return !this.#isClosed && this.#account.hasRoom(bytes - this.#held);
   }
 
   /** The total that a refused read asked for. */

@@ -4,6 +4,7 @@ import { wokenSince } from '../../realtime/wakeup-age.ts';
 import type { Answer, Answers } from '../answers.ts';
 import type { ServerParts } from '../app.ts';
 import { type OperationContext, wantsCost } from '../context.ts';
+import { Audiences } from '../execution/audience.ts';
 import type { Executor } from '../execution/executor.ts';
 import { type FrameMaker, FrameStream, SharedFrames } from '../execution/frames.ts';
 import type { PipelinePlugin } from '../pipeline.ts';
@@ -23,6 +24,7 @@ export function useSharedFrames<C extends object>(
   watch: OperationWatch,
 ): PipelinePlugin {
   const shared = new SharedFrames();
+  const audiences = new Audiences();
 
   async function open(context: OperationContext): Promise<FrameStream | Answer> {
     const { operation, params, principal, call, share } = context;
@@ -35,14 +37,14 @@ export function useSharedFrames<C extends object>(
         variableValues: params.variables ?? null,
       });
       if (!(Symbol.asyncIterator in source)) return answers.of(source, call);
-      const key = JSON.stringify([operation.text, params.operationName, params.variables, wantsCost(params), rightsOf(principal)]);
+      const question = JSON.stringify([operation.text, params.operationName, params.variables, wantsCost(params), rightsOf(principal)]);
       const maker = {
         frame: (event: unknown) =>
-          shared.frame(event, key, () => watch.frame(operation, context.span, () => executor.frame(context, event))),
+          shared.frame(event, question, () => watch.frame(operation, context.span, () => executor.frame(context, event))),
         failure: (error: unknown) => JSON.stringify({ errors: [answers.mask(error, call)] }),
         ...countFrames(parts.instruments, operation.field, call.transport),
       };
-      return new FrameStream(source[Symbol.asyncIterator](), maker, share);
+      return new FrameStream(source[Symbol.asyncIterator](), maker, share, { audiences, question });
     } catch (error) {
       return answers.fault(error, call);
     }
@@ -62,10 +64,10 @@ function countFrames(instruments: ServerInstruments, stream: string, transport: 
   const lag = instruments.frameLag.of({ stream });
   open.add();
   return {
-    sent(event) {
-      frames.add();
+    sent(event, times) {
+      frames.add(times);
       const since = wokenSince(event);
-      if (since !== undefined) lag.note((performance.now() - since) / 1_000);
+      if (since !== undefined) lag.note((performance.now() - since) / 1_000, times);
     },
     ended: () => open.add(-1),
   };

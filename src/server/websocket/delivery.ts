@@ -1,7 +1,7 @@
 import type { ExecutionResult } from 'graphql-ws';
 import type { Answer } from '../answers.ts';
 import type { FrameStream } from '../execution/frames.ts';
-import type { Socket } from './socket.ts';
+import { nextOf, type Socket } from './socket.ts';
 
 /**
  * What graphql-ws iterates over for one operation. graphql-ws would serialise each result for each
@@ -43,10 +43,13 @@ class Delivery implements AsyncIterableIterator<ExecutionResult> {
 }
 
 /**
- * Delivers frames. The next frame is made when the last one has left. `ended` is called at the end.
+ * Delivers frames. The next frame is made when the last one has left. While nothing is unsent, frames
+ * for many subscribers are pushed (execution/audience.ts). `ended` is called at the end.
  */
 export function deliverFrames(socket: Socket, id: string, frames: FrameStream, ended: () => void): AsyncIterableIterator<ExecutionResult> {
   const work = async () => {
+    const head = Buffer.from(nextOf(id));
+    frames.pushTo((payload, left) => socket.push(head, payload, left));
     while (await deliverNext(socket, id, frames));
   };
   return new Delivery(work, () => void frames.return(), ended);

@@ -111,7 +111,7 @@ export class WebSocketEndpoint<C extends object> {
     }
     connection.once('close', release); // a handshake that fails opens no socket
     this.#sockets.handleUpgrade(request, connection, head, (opened) => {
-      const socket = new Socket(opened);
+      const socket = new Socket(opened, connection);
       const { id } = callOf(request, 'websocket');
       const inbox = new Inbox(socket);
       const extra: Extra = {
