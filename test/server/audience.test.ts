@@ -15,6 +15,9 @@ import { DEFAULT_LIMITS, type Limits } from '../../src/server/limits.ts';
 import { describeOnGround } from '../support/ground.ts';
 import { admin } from '../support/seed.ts';
 
+/** A thousand subscribers on a slow machine. */
+const PATIENT = { timeout: 20_000 };
+
 type Seqs = Frame<{ readonly seq: number }>;
 
 /** A consumer as a socket is one: it takes frames, or is behind until `accept`. */
@@ -113,18 +116,18 @@ describeOnGround('An audience', (on) => {
     const idle = { timers: seed.clock.waiting, listeners: wakeups.size };
     const all: Consumer[] = [];
     for (let i = 0; i < 1_000; i++) all.push(await subscribe());
-    await expect.poll(() => seed.clock.waiting).toBe(idle.timers + 1);
+    await expect.poll(() => seed.clock.waiting, PATIENT).toBe(idle.timers + 1);
     // Of the reader, and of the reads that it may share with the audiences of other questions.
-    await expect.poll(() => wakeups.size - idle.listeners).toBe(4);
+    await expect.poll(() => wakeups.size - idle.listeners, PATIENT).toBe(4);
     const run = vi.spyOn(store.read, 'run');
     for (let i = 1; i <= 3; i++) {
       const before = { ...counts };
       run.mockClear();
       await write(1);
-      await expect.poll(() => all.filter(({ frames }) => frames.length === 1 + i).length).toBe(1_000);
+      await expect.poll(() => all.filter(({ frames }) => frames.length === 1 + i).length, PATIENT).toBe(1_000);
       expect(counts.executions).toBe(before.executions + 1);
       expect(run.mock.calls.length).toBeLessThan(20);
-      await expect.poll(() => counts.sent).toBe(before.sent + 1_000);
+      await expect.poll(() => counts.sent, PATIENT).toBe(before.sent + 1_000);
     }
     expect(new Set(all.map(newest)).size).toBe(1);
     expect([seed.clock.waiting, wakeups.size]).toEqual([idle.timers + 1, idle.listeners + 4]);
@@ -135,17 +138,17 @@ describeOnGround('An audience', (on) => {
     const { subscribe, write } = await begin();
     const [first, second, third] = [await subscribe(), await subscribe(), await subscribe()];
     await write(1);
-    await expect.poll(() => [first, second, third].map((one) => one.frames.length)).toEqual([2, 2, 2]);
+    await expect.poll(() => [first, second, third].map((one) => one.frames.length), PATIENT).toEqual([2, 2, 2]);
     first.isSlow = true;
     await write(1);
     await write(1);
-    await expect.poll(() => [second, third].map((one) => one.frames.flatMap(seqsOf).length)).toEqual([3, 3]);
+    await expect.poll(() => [second, third].map((one) => one.frames.flatMap(seqsOf).length), PATIENT).toEqual([3, 3]);
     await second.stream.return();
     await write(1);
-    await expect.poll(() => third.frames.flatMap(seqsOf)).toEqual([1, 2, 3, 4]);
+    await expect.poll(() => third.frames.flatMap(seqsOf), PATIENT).toEqual([1, 2, 3, 4]);
     first.isSlow = false;
     first.accept();
-    await expect.poll(() => first.frames.flatMap(seqsOf)).toEqual([1, 2, 3, 4]);
+    await expect.poll(() => first.frames.flatMap(seqsOf), PATIENT).toEqual([1, 2, 3, 4]);
   });
 
   test('does not wait for a member without room for more unsent bytes', async () => {
@@ -153,11 +156,11 @@ describeOnGround('An audience', (on) => {
     const slow = await subscribe('slow');
     const beside = await subscribe('slow');
     const fast = await subscribe('fast');
-    await expect.poll(() => [slow, beside, fast].map((one) => one.frames.length)).toEqual([1, 1, 1]);
+    await expect.poll(() => [slow, beside, fast].map((one) => one.frames.length), PATIENT).toEqual([1, 1, 1]);
     slow.isSlow = true;
     for (let i = 1; i <= 3; i++) {
       await write(1);
-      await expect.poll(() => fast.frames.flatMap(seqsOf).length).toBe(i);
+      await expect.poll(() => fast.frames.flatMap(seqsOf).length, PATIENT).toBe(i);
     }
     slow.isSlow = false;
     slow.accept();
@@ -193,7 +196,7 @@ describeOnGround('An audience', (on) => {
         } else if (what === 'settle') {
           const isCurrent = ({ consumer: { frames, from, isSlow }, hasLeft }: (typeof all)[number]) =>
             hasLeft || isSlow || (frames.length > 0 && Math.max(from, ...frames.flatMap(seqsOf)) === written);
-          await expect.poll(() => all.every(isCurrent), { interval: 1 }).toBe(true);
+          await expect.poll(() => all.every(isCurrent), { ...PATIENT, interval: 1 }).toBe(true);
         } else if (one && what === 'slow') one.consumer.isSlow = true;
         else if (one && what === 'accept') {
           one.consumer.isSlow = false;

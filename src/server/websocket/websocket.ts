@@ -25,8 +25,8 @@ import { CLOSE, GatewaySocket, Socket } from './socket.ts';
 /** The state of one socket, besides graphql-ws's own. */
 interface Extra {
   readonly socket: Socket;
-  /** The upgrade request. */
-  readonly request: IncomingMessage;
+  /** The upgrade request, until a key was accepted. An idle socket must not keep it in memory. */
+  request: IncomingMessage | null;
   /** The id of that request. The id of an operation is this with a number. */
   readonly id: string;
   operations: number;
@@ -99,7 +99,7 @@ export class WebSocketEndpoint<C extends object> {
 
   /** Takes over a connection that asked for a socket. */
   upgrade(request: IncomingMessage, connection: Duplex, head: Buffer): void {
-    connection.on('error', () => connection.destroy());
+    destroyOnError(connection);
     const isAllowed = isAllowedOrigin(request, this.#parts.origins);
     const release = isAllowed ? this.#strangers.take(networkOf(request.socket.remoteAddress ?? '')) : null;
     if (!release) {
@@ -110,42 +110,45 @@ export class WebSocketEndpoint<C extends object> {
       return;
     }
     connection.once('close', release); // a handshake that fails opens no socket
-    this.#sockets.handleUpgrade(request, connection, head, (opened) => {
-      const socket = new Socket(opened, connection);
-      const { id } = callOf(request, 'websocket');
-      const inbox = new Inbox(socket);
-      const extra: Extra = {
-        ...{ socket, request, id, inbox, operations: 0, running: new Set<string>(), account: null, principal: null },
-        undo: new Set([release]),
-      };
-      this.#noteOpened(opened, id);
-      this.#parts.connections.add(socket);
-      const closed = this.#protocol.opened(
-        {
-          protocol: opened.protocol,
-          send: (text) => socket.send(text),
-          close: (code = 1000, reason = '') => socket.close({ code, reason }),
-          onMessage: (take) => {
-            opened.on('message', (data) => {
-              // The socket closes, for example because its key ended, and the peer may not know.
-              if (opened.readyState !== opened.OPEN) return;
-              inbox.put(String(data), (text) => {
-                take(text).catch((error: unknown) => {
-                  this.#parts.pipeline.answers.mask(error); // logs it
-                  socket.close(CLOSE.fault);
-                });
+    this.#sockets.handleUpgrade(request, connection, head, (opened) => this.#open(opened, connection, request, release));
+  }
+
+  /** What it leaves behind on the socket must not refer to the request: see `Extra`. */
+  #open(opened: WebSocket, connection: Duplex, request: IncomingMessage, release: () => void): void {
+    const socket = new Socket(opened, connection);
+    const { id } = callOf(request, 'websocket');
+    const inbox = new Inbox(socket);
+    const extra: Extra = {
+      ...{ socket, request, id, inbox, operations: 0, running: new Set<string>(), account: null, principal: null },
+      undo: new Set([release]),
+    };
+    this.#noteOpened(opened, id);
+    this.#parts.connections.add(socket);
+    const closed = this.#protocol.opened(
+      {
+        protocol: opened.protocol,
+        send: (text) => socket.send(text),
+        close: (code = 1000, reason = '') => socket.close({ code, reason }),
+        onMessage: (take) => {
+          opened.on('message', (data) => {
+            // The socket closes, for example because its key ended, and the peer may not know.
+            if (opened.readyState !== opened.OPEN) return;
+            inbox.put(String(data), (text) => {
+              take(text).catch((error: unknown) => {
+                this.#parts.pipeline.answers.mask(error); // logs it
+                socket.close(CLOSE.fault);
               });
             });
-          },
+          });
         },
-        extra,
-      );
-      socket.onEnd = (code, reason) => {
-        for (const undo of extra.undo) undo();
-        closed(code, reason).catch(() => {});
-      };
-      opened.once('close', () => this.#parts.connections.remove(socket));
-    });
+      },
+      extra,
+    );
+    socket.onEnd = (code, reason) => {
+      for (const undo of extra.undo) undo();
+      closed(code, reason).catch(() => {});
+    };
+    opened.once('close', () => this.#parts.connections.remove(socket));
   }
 
   #noteOpened(opened: WebSocket, id: string): void {
@@ -162,14 +165,15 @@ export class WebSocketEndpoint<C extends object> {
 
   /** Handles connection_init: authenticates the key. */
   async #authenticate({ connectionParams, extra }: Context<Record<string, unknown>, Extra>): Promise<boolean> {
-    const { socket, undo } = extra;
-    const credentials = credentialsOfSocket(extra.request, connectionParams);
-    const principal = await this.#parts.authenticate(credentials);
+    const { socket, undo, request } = extra;
+    if (!request) return false;
+    const principal = await this.#parts.authenticate(credentialsOfSocket(request, connectionParams));
     if (socket.socket.readyState !== socket.socket.OPEN) return false;
     if (!principal) {
-      socket.close(this.#parts.rates.takeOfStranger(extra.request) ? CLOSE.tooFast : CLOSE.unauthorized);
+      socket.close(this.#parts.rates.takeOfStranger(request) ? CLOSE.tooFast : CLOSE.unauthorized);
       return false;
     }
+    extra.request = null;
     const release = this.#parts.ofKey.take(keyOf(principal));
     if (!release) {
       this.#parts.instruments.limits.of({ limit: 'socketsPerKey' }).add();
@@ -243,6 +247,11 @@ function refuseSocket(connection: Duplex, allowed: number): void {
   const body = JSON.stringify({ errors: [{ message, extensions }] });
   const head = ['HTTP/1.1 429 Too Many Requests', 'Connection: close', 'Content-Type: application/json', 'Retry-After: 1'];
   refuseUpgrade(connection, `${head.join('\r\n')}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+}
+
+/** A function of its own: the listener would keep whatever the function around it refers to. */
+function destroyOnError(connection: Duplex): void {
+  connection.on('error', () => connection.destroy());
 }
 
 /** Does not wait until the client closes its side: it may never do so. */
