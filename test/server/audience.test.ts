@@ -130,7 +130,7 @@ describeOnGround('An audience', (on) => {
       await expect.poll(() => counts.sent, PATIENT).toBe(before.sent + 1_000);
     }
     expect(new Set(all.map(newest)).size).toBe(1);
-    expect([seed.clock.waiting, wakeups.size]).toEqual([idle.timers + 1, idle.listeners + 4]);
+    await expect.poll(() => [seed.clock.waiting, wakeups.size], PATIENT).toEqual([idle.timers + 1, idle.listeners + 4]);
     run.mockRestore();
   });
 
