@@ -73,7 +73,7 @@ type Result<T> = IteratorResult<T, undefined>;
 
 export function pull<T>(wakeups: Waker, clock: Clock, { topics, bytes = USUAL_BYTES, look, narrow, bookmark, join }: Pull<T>): Pulled<T> {
   let isEnded = false;
-  let isResting = false;
+  let isAtRest = false;
   /** The newest value was the last, unless it is given again in parts. */
   let isOver = false;
   let isWoken = true;
@@ -98,12 +98,12 @@ export function pull<T>(wakeups: Waker, clock: Clock, { topics, bytes = USUAL_BY
     if (isEnded) return;
     isEnded = true;
     wake();
-    if (!isOver && !isResting) stopListening();
+    if (!isOver && !isAtRest) stopListening();
   };
 
   const sleep = () =>
     new Promise<void>((resolve) => {
-      const stopTimer = isResting ? () => {} : clock.after(SAFETY_POLL_MS, resolve);
+      const stopTimer = isAtRest ? () => {} : clock.after(SAFETY_POLL_MS, resolve);
       wake = () => {
         stopTimer();
         resolve();
@@ -130,7 +130,7 @@ export function pull<T>(wakeups: Waker, clock: Clock, { topics, bytes = USUAL_BY
           return { value: found.value, done: false };
         }
         pulled.idle();
-        if (!isWoken || isResting) await sleep();
+        if (!isWoken || isAtRest) await sleep();
       }
     } catch (error) {
       close();
@@ -145,13 +145,13 @@ export function pull<T>(wakeups: Waker, clock: Clock, { topics, bytes = USUAL_BY
     idle: () => {},
     bookmark: () => bookmark?.get() ?? null,
     rest() {
-      isResting = true;
+      isAtRest = true;
       stopListening();
     },
     readFrom(place) {
-      if (isEnded || !isResting) return;
+      if (isEnded || !isAtRest) return;
       bookmark?.goTo(place);
-      isResting = false;
+      isAtRest = false;
       // What has happened since is not known.
       isWoken = true;
       stopListening = listen();

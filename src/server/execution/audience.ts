@@ -13,8 +13,8 @@ export interface PassedFrame {
 }
 
 /**
- * `sent`: the system has accepted the frame. `slow`: only a part of it; the rest follows. `refused`:
- * nothing was sent, because something else is unsent or there is no room.
+ * `sent`: the system has accepted the frame. `slow`: only a part of it; the rest follows.
+ * `refused`: nothing was sent, because something else is unsent or there is no room.
  */
 export type Taken = 'sent' | 'slow' | 'refused';
 

@@ -43,8 +43,8 @@ class Delivery implements AsyncIterableIterator<ExecutionResult> {
 }
 
 /**
- * Delivers frames. The next frame is made when the last one has left. While nothing is unsent, frames
- * for many subscribers are pushed (execution/audience.ts). `ended` is called at the end.
+ * Delivers frames. The next frame is made when the last one has left. While nothing is unsent,
+ * frames for many subscribers are pushed (execution/audience.ts). `ended` is called at the end.
  */
 export function deliverFrames(socket: Socket, id: string, frames: FrameStream, ended: () => void): AsyncIterableIterator<ExecutionResult> {
   const work = async () => {
