@@ -1,6 +1,15 @@
 /** Metrics: numbers that training reports, by iteration. */
 
-import { appendPoints, countMetricNames, knownIteration, knownMetricName, recordLatestMetric } from '../../store/changes/streams.ts';
+import {
+  appendPoints,
+  countMetricNames,
+  endsOf,
+  knownIteration,
+  knownMetricName,
+  pointsInWindow,
+  recordLatestMetric,
+  WINDOW_ENTRIES,
+} from '../../store/changes/streams.ts';
 import type { Optional } from '../../store/optional.ts';
 import type { MetricPointRow, StepRow } from '../../store/schema/tables.ts';
 import { type Change, topics } from '../core/change.ts';
@@ -79,15 +88,18 @@ async function requireMetricLimit(
   }
 }
 
-async function sortPoints({ tx }: Change, of: { jobId: string; stepNumber: number; attempt: number }, metrics: readonly MetricInput[]) {
+type Attempt = Pick<MetricPointRow, 'jobId' | 'stepNumber' | 'attempt'>;
+
+async function sortPoints(change: Change, of: Attempt, metrics: readonly MetricInput[]) {
   const fresh: MetricInput[] = [];
   const ignored: IgnoredMetric[] = [];
+  const find = await storedValues(change, of, metrics);
   const seen = new Map<string, number>();
   for (const metric of metrics) {
     const { name, iteration, value } = metric;
     if (iteration !== null && iteration !== undefined) {
       const key = `${iteration} ${name}`;
-      const storedValue = seen.get(key) ?? (await tx.run(knownIteration, { ...of, name, iteration }))[0]?.value;
+      const storedValue = seen.get(key) ?? (await find(name, iteration));
       if (storedValue !== undefined) {
         ignored.push({ name, iteration, value, storedValue });
         continue;
@@ -97,4 +109,26 @@ async function sortPoints({ tx }: Change, of: { jobId: string; stepNumber: numbe
     fresh.push(metric);
   }
   return { fresh, ignored };
+}
+
+type FindValue = (name: string, iteration: number) => number | undefined | Promise<number | undefined>;
+
+/** Returns a function that finds the stored value of one of these points. */
+async function storedValues({ tx }: Change, of: Attempt, metrics: readonly MetricInput[]): Promise<FindValue> {
+  const stored = new Map<string, ReadonlyMap<number, number>>();
+  for (const [name, points] of Map.groupBy(metrics, (metric) => metric.name)) {
+    const iterations = points.flatMap(({ iteration }) => iteration ?? []);
+    // One point is found by itself as well.
+    if (iterations.length < 2) continue;
+    const [from, to] = endsOf(iterations);
+    const found = await tx.run(pointsInWindow, { jobId: of.jobId, name, from, to, limit: WINDOW_ENTRIES });
+    if (found.length === WINDOW_ENTRIES) continue;
+    const own = found.filter(({ stepNumber, attempt }) => stepNumber === of.stepNumber && attempt === of.attempt);
+    stored.set(name, new Map(own.flatMap(({ iteration, value }) => (iteration === null ? [] : [[iteration, value]]))));
+  }
+  const lookUp = async (name: string, iteration: number) => (await tx.run(knownIteration, { ...of, name, iteration }))[0]?.value;
+  return (name, iteration) => {
+    const values = stored.get(name);
+    return values ? values.get(iteration) : lookUp(name, iteration);
+  };
 }

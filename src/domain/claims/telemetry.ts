@@ -1,6 +1,6 @@
 /** Telemetry: the resources that a step or a whole device uses, over time. */
 
-import { insertTelemetrySamples, knownSample, takeNumbers } from '../../store/changes/streams.ts';
+import { endsOf, insertTelemetrySamples, knownSample, samplesInWindow, takeNumbers, WINDOW_ENTRIES } from '../../store/changes/streams.ts';
 import type { Optional } from '../../store/optional.ts';
 import type { DeviceRow, TelemetrySampleRow } from '../../store/schema/tables.ts';
 import { insertRows } from '../../store/statements/inserts.ts';
@@ -42,10 +42,16 @@ const ofDevice = ({ id }: DeviceRow): SampleOwner => ({ jobId: id, stepNumber: 0
  */
 export async function storeTelemetry(change: Change, of: SampleOwner, samples: readonly TelemetryInput[]): Promise<number> {
   const { tx, now } = change;
+  if (samples.length === 0) return 0;
+  const isKnown = await storedTimes(
+    change,
+    of,
+    samples.map(({ at }) => at ?? now),
+  );
   const fresh = new Map<number, TelemetryInput>();
   for (const sample of samples) {
     const at = sample.at ?? now;
-    if (!fresh.has(at.getTime()) && (await tx.run(knownSample, { ...of, at })).length === 0) fresh.set(at.getTime(), sample);
+    if (!fresh.has(at.getTime()) && !(await isKnown(at))) fresh.set(at.getTime(), sample);
   }
   if (fresh.size === 0) return 0;
   const first = await takeNumbers(tx, of.jobId, 'telemetry', fresh.size);
@@ -61,6 +67,16 @@ export async function storeTelemetry(change: Change, of: SampleOwner, samples: r
   await insertRows(tx, insertTelemetrySamples, rows);
   tx.touch(topics.telemetry(of.jobId));
   return rows.length;
+}
+
+/** Returns a function that tells whether the owner has a sample of one of these times. */
+async function storedTimes({ tx }: Change, of: SampleOwner, times: readonly Date[]): Promise<(at: Date) => boolean | Promise<boolean>> {
+  const [from, to] = endsOf(times.map((at) => at.getTime()));
+  const found = await tx.run(samplesInWindow, { jobId: of.jobId, from: new Date(from), to: new Date(to), limit: WINDOW_ENTRIES });
+  if (found.length === WINDOW_ENTRIES) return async (at) => (await tx.run(knownSample, { ...of, at })).length > 0;
+  const own = found.filter(({ stepNumber, attempt }) => stepNumber === of.stepNumber && attempt === of.attempt);
+  const stored = new Set(own.map(({ at }) => at.getTime()));
+  return (at) => stored.has(at.getTime());
 }
 
 export interface ReportDeviceTelemetryInput {

@@ -2,7 +2,7 @@
  * Appends to the streams of a job. The row of a stream is the lock under which its entries are
  * numbered.
  */
-import { and, count, eq, sql } from 'drizzle-orm';
+import { and, count, eq, gte, lte, sql } from 'drizzle-orm';
 import type { StreamKind } from '../../domain/core/vocabulary.ts';
 import { isUntiered } from '../queries/tiers.ts';
 import type { MetricPointRow } from '../schema/tables.ts';
@@ -142,6 +142,56 @@ export const knownMetricName = statement(
       .where(
         and(eq(t.latestMetrics.jobId, $('jobId')), eq(t.latestMetrics.stepNumber, $('stepNumber')), eq(t.latestMetrics.name, $('name'))),
       ),
+);
+
+/**
+ * What a report may contain again is looked up at once: what a stream has in a window. So many
+ * entries are read, which is more than a report has. Where there are more, other steps of the job
+ * have reported for the same window, or it is long: each entry is then looked up by itself.
+ */
+export const WINDOW_ENTRIES = 2_000;
+
+/** The window that these are in. */
+export const endsOf = (numbers: readonly number[]): [from: number, to: number] => [Math.min(...numbers), Math.max(...numbers)];
+
+/** Stored points of a metric, by their iterations. Both ends belong to the window. */
+export const pointsInWindow = statement(
+  'points in window',
+  (db, t, $: Placeholder<{ jobId: string; name: string; from: number; to: number; limit: number }>) =>
+    db
+      .select({
+        stepNumber: t.metricPoints.stepNumber,
+        attempt: t.metricPoints.attempt,
+        iteration: t.metricPoints.iteration,
+        value: t.metricPoints.value,
+      })
+      .from(t.metricPoints)
+      .where(
+        and(
+          eq(t.metricPoints.jobId, $('jobId')),
+          eq(t.metricPoints.name, $('name')),
+          gte(t.metricPoints.iteration, $('from')),
+          lte(t.metricPoints.iteration, $('to')),
+        ),
+      )
+      .limit($('limit')),
+);
+
+/** Stored samples by their times. Both ends belong to the window. */
+export const samplesInWindow = statement(
+  'samples in window',
+  (db, t, $: Placeholder<{ jobId: string; from: Date; to: Date; limit: number }>) =>
+    db
+      .select({ stepNumber: t.telemetrySamples.stepNumber, attempt: t.telemetrySamples.attempt, at: t.telemetrySamples.at })
+      .from(t.telemetrySamples)
+      .where(
+        and(
+          eq(t.telemetrySamples.jobId, $('jobId')),
+          gte(t.telemetrySamples.at, $('from', t.telemetrySamples.at)),
+          lte(t.telemetrySamples.at, $('to', t.telemetrySamples.at)),
+        ),
+      )
+      .limit($('limit')),
 );
 
 /**

@@ -16,7 +16,10 @@ type Row<N extends TableName> = Tables[N]['$inferSelect'];
 type Given<N extends TableName, O extends keyof Row<N>> = Omit<Row<N>, O>;
 
 export interface Insert<R> {
-  readonly bySize: ReadonlyMap<number, Statement<Record<string, unknown>, unknown>>;
+  /** The largest first. Their values are those of all rows, one row after the other. */
+  readonly bySize: readonly (readonly [size: number, query: Statement<readonly unknown[], unknown>])[];
+  /** The order of the values of a row. */
+  columnsOf(t: Tables): readonly string[];
   /** Only for the type: a row of the table. */
   readonly row?: R;
 }
@@ -29,21 +32,25 @@ export function insertOf<N extends TableName, O extends keyof Row<N> & string = 
   table: N,
   { sizes = [1], arrival }: { sizes?: readonly number[]; arrival?: O } = {},
 ): Insert<Given<N, O>> {
-  const columnsOf = (t: Tables) => Object.keys(getTableColumns(t[table] as SQLiteTable)).filter((name) => name !== arrival);
-  const bySize = new Map(
-    sizes.map((size) => [
-      size,
-      statement<Record<string, unknown>, unknown>(`insert ${size} ${table}`, (db, t, _, dialect) => {
-        const rows = Array.from({ length: size }, (_unused, i) => ({
-          ...Object.fromEntries(columnsOf(t).map((name) => [name, new Placeholder(placeholderOf(name, i))])),
-          ...(arrival === undefined ? {} : { [arrival]: dialect.arrival }),
-        }));
-        // Cast: the rows are made from the table's own columns.
-        return db.insert(t[table] as SQLiteTable).values(rows as never);
-      }),
-    ]),
-  );
-  return { bySize };
+  let columns: readonly string[] | undefined;
+  // The same on both databases.
+  const columnsOf = (t: Tables) => {
+    columns ??= Object.keys(getTableColumns(t[table] as SQLiteTable)).filter((name) => name !== arrival);
+    return columns;
+  };
+  const bySize = sizes.map((size) => {
+    const query = statement<readonly unknown[], unknown>(`insert ${size} ${table}`, (db, t, _, dialect) => {
+      const names = columnsOf(t);
+      const rows = Array.from({ length: size }, (_unused, row) => ({
+        ...Object.fromEntries(names.map((name, i) => [name, new Placeholder(String(row * names.length + i))])),
+        ...(arrival === undefined ? {} : { [arrival]: dialect.arrival }),
+      }));
+      // Cast: the rows are made from the table's own columns.
+      return db.insert(t[table] as SQLiteTable).values(rows as never);
+    });
+    return [size, query] as const;
+  });
+  return { bySize, columnsOf };
 }
 
 type Empty<R> = { [C in keyof R as null extends R[C] ? C : never]: null };
@@ -67,30 +74,20 @@ export function emptyRow<N extends TableName>(t: Tables, table: N): Empty<Row<N>
 /** For the stream tables: as few statements as the number of rows allows. */
 export const inSizes = { sizes: SIZES };
 
-const placeholders: Map<string, string>[] = [];
-
-/** The placeholder of a column in one of the rows. To make the name each time costs too much. */
-function placeholderOf(column: string, row: number): string {
-  const names = placeholders[row] ?? new Map<string, string>();
-  placeholders[row] = names;
-  let name = names.get(column);
-  if (name === undefined) {
-    name = `${column}${row}`;
-    names.set(column, name);
-  }
-  return name;
-}
-
 /** Inserts these rows in order. */
 export async function insertRows<R extends object>(tx: Tx, insert: Insert<R>, rows: readonly R[]): Promise<void> {
+  const columns = insert.columnsOf(tx.t);
   for (let from = 0; from < rows.length; ) {
     const left = rows.length - from;
-    const [size, query] = [...insert.bySize].find(([n]) => n <= left) ?? [];
+    const [size, query] = insert.bySize.find(([n]) => n <= left) ?? [];
     if (!size || !query) throw new Error('The insert has no statement for one row.');
-    const values: Record<string, unknown> = {};
-    for (let i = 0; i < size; i++) {
-      const row = rows[from + i] as Readonly<Record<string, unknown>>; // i < size <= rows left
-      for (const name in row) values[placeholderOf(name, i)] = row[name];
+    const values: unknown[] = [];
+    for (const row of rows.slice(from, from + size)) {
+      for (const column of columns) {
+        const value = (row as Readonly<Record<string, unknown>>)[column]; // its type has all columns
+        if (value === undefined) throw new Error(`A row without its ${column} cannot be inserted.`);
+        values.push(value);
+      }
     }
     await tx.run(query, values);
     from += size;

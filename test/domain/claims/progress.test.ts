@@ -157,6 +157,26 @@ describeOnGround('A report', (on) => {
     ]);
   });
 
+  test('over a long window of what is stored already is stored once, beside that of other attempts', async () => {
+    const { seed } = on();
+    const step = await begin();
+    const other = await begin();
+    const point = (iteration: number) => ({ name: 'loss', iteration, value: iteration });
+    const sample = (seconds: number) => ({ at: new Date(seconds * 1_000), cpu: 1, memoryMb: 10 });
+    const report = async (numbers: readonly number[], leaseToken = step.leaseToken) => {
+      const { accepted, ignored } = await reportMetrics(seed.domain, admin, { leaseToken, metrics: numbers.map(point) });
+      const samples = await reportTelemetry(seed.domain, admin, { leaseToken, samples: numbers.map(sample) });
+      return [accepted, ignored.map(({ storedValue }) => storedValue), samples.accepted];
+    };
+    const thousand = (from: number) => Array.from({ length: 1_000 }, (_, i) => from + i);
+    for (const from of [1, 1_001, 2_001]) expect(await report(thousand(from))).toEqual([1_000, [], 1_000]);
+    expect(await report([1, 2_000, 3_000, 3_001])).toEqual([1, [1, 2_000, 3_000], 1]);
+    expect(await report(thousand(2_500))).toEqual([498, thousand(2_500).slice(0, 502), 498]);
+    expect(await report([1, 3_000], other.leaseToken)).toEqual([2, [], 2]);
+    expect((await step.metrics()).map(({ seq }) => seq)).toEqual(Array.from({ length: 3_499 }, (_, i) => i + 1));
+    expect((await step.telemetry()).map(({ seq }) => seq)).toEqual(Array.from({ length: 3_499 }, (_, i) => i + 1));
+  });
+
   test('of everything is stored in one transaction, or not at all', async () => {
     const { seed, readAll } = on();
     const step = await begin();
