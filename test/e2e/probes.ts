@@ -123,6 +123,10 @@ export const mutations: Documents<'Mutation'> = {
   releaseStep: underLease('releaseStep'),
   failStep: underLease('failStep'),
   completeStep: underLease('completeStep'),
+  completeSteps: ({ leaseToken }) =>
+    `mutation { completeSteps(input: {steps: [{leaseToken: "${leaseToken}"}]}) {
+      __typename ... on CompleteStepsPayload { results { __typename ... on Error { code message } } } ... on Error { code message }
+    } }`,
   cancelJob: ({ job }) => change('cancelJob', `jobId: "${job}"`),
 };
 

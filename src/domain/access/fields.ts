@@ -198,6 +198,7 @@ const answers: Readonly<Record<string, Row>> = {
   ClaimNextStepsPayload: answered('claims'),
   ClaimStepPayload: answered('lease secretEnv step'),
   CompleteStepPayload: answered('job step'),
+  CompleteStepsPayload: answered('results'),
   CreateApiKeyPayload: answered('apiKey secret'),
   CreateApplicationPayload: answered('application'),
   CreateExperimentPayload: answered('experiment'),

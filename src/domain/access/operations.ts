@@ -63,6 +63,7 @@ export const operations = {
     claimNextSteps: { needs: 'claimSteps', within: ofDevice },
     claimStep: { needs: 'claimSteps', within: ofDevice },
     completeStep: { needs: 'useLease', within: underLease },
+    completeSteps: { needs: 'useLease', within: underLease },
     createApiKey: {
       needs: 'createJobKeys',
       within: 'EDITOR: keys of kind JOB and WATCH; ADMIN: of all kinds; none for more than its maker sees',

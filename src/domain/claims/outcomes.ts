@@ -73,6 +73,21 @@ export async function completeStep(
 }
 
 /**
+ * Completes many steps. Each succeeds or is refused by itself; the results are in the order of the
+ * input. All of them wait for the store together, so SQLite stores them in one transaction.
+ */
+export async function completeSteps(
+  domain: Domain,
+  principal: Principal,
+  { steps }: { steps: readonly CompleteStepInput[] },
+): Promise<PromiseSettledResult<{ step: StepRow; job: JobRow }>[]> {
+  const checks = new Checks(domain);
+  checks.count(['steps'], steps, domain.limits.claimsAtMost);
+  checks.done();
+  return Promise.allSettled(steps.map((step) => completeStep(domain, principal, step)));
+}
+
+/**
  * Stores the attempt's output as that of the job. Returns the id of the fragment that it replaces,
  * if any.
  */

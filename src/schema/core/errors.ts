@@ -110,6 +110,19 @@ const typeNames = new Map<RefusalClass, string>([
   [IdempotencyConflict, 'IdempotencyConflictError'],
 ]);
 
+/**
+ * Counts a refusal. One that is not among `refusals` is a malformed request: BAD_REQUEST with the
+ * refusal's message. Other errors stay as they are.
+ */
+export function answerTo(
+  error: unknown,
+  { mutation, refusals, domain }: { mutation: string; refusals: readonly RefusalClass[]; domain: Domain },
+): unknown {
+  if (!(error instanceof Refusal)) return error;
+  domain.instruments.refusals.of({ mutation, code: error.code }).add();
+  return refusals.some((refusal) => error instanceof refusal) ? error : badRequest.unexpected(error);
+}
+
 export interface MutationOptions<I extends object, P extends object> {
   readonly description: string;
   readonly input: InputObjectRef<SchemaTypes, I>;
@@ -156,11 +169,7 @@ export function defineMutation<I extends object, P extends object>(name: string,
           requireWellFormed(args.input, repairs);
           return await decide(context.domain, viewerOf(context), args.input as I, context);
         } catch (error) {
-          if (error instanceof Refusal) context.domain.instruments.refusals.of({ mutation: name, code: error.code }).add();
-          if (error instanceof Refusal && !refusals.some((refusal) => error instanceof refusal)) {
-            throw badRequest.unexpected(error);
-          }
-          throw error;
+          throw answerTo(error, { mutation: name, refusals, domain: context.domain });
         } finally {
           context.loaders.clear();
         }

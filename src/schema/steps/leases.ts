@@ -1,13 +1,14 @@
 import type { Lease as LeaseShape } from '../../domain/claims/claims.ts';
 import { releaseStep, renewLease } from '../../domain/claims/leases.ts';
-import { completeStep, failStep } from '../../domain/claims/outcomes.ts';
+import { completeStep, completeSteps, failStep } from '../../domain/claims/outcomes.ts';
 import { InvalidInput, InvalidState, StaleLease } from '../../domain/core/refusals.ts';
 import type { ShownJob } from '../../store/queries/jobs.ts';
 import type { ShownStep } from '../../store/queries/steps.ts';
 import { builder } from '../core/builder.ts';
 import { StatusReason } from '../core/enums.ts';
-import { defineMutation } from '../core/errors.ts';
+import { answerTo, defineMutation } from '../core/errors.ts';
 import { Job, Step } from '../core/nouns.ts';
+import { SOME } from '../core/sizes.ts';
 import { Lease } from './claims.ts';
 import { MetricInput } from './reports.ts';
 
@@ -58,41 +59,85 @@ interface EndOfStep {
   readonly job: ShownJob;
 }
 
+const CompleteStepInput = builder.inputType('CompleteStepInput', {
+  description: 'The outcome of the step.',
+  fields: (t) => ({
+    leaseToken: t.string({ required: true, description: leaseToken }),
+    exitCode: t.int({ required: true, defaultValue: 0, description: 'The exit code of its program.' }),
+    description: t.string({ description: 'The result, for people.' }),
+    metrics: t.field({ type: [MetricInput], description: 'Final values of metrics, stored in the same transaction.' }),
+    output: t.field({
+      type: 'JSONObject',
+      description:
+        "The job's result document, stored as by setJobOutput in the same transaction, and as the file output.json. If the job has a " +
+        'file output.json of another type, the request is refused and the step is unchanged.',
+    }),
+    numSamples: t.int({
+      description:
+        'For a training step of a federated job: the number of samples that the model was trained on, 1 or more. It is the weight in ' +
+        'the mean if every device reports one.',
+    }),
+  }),
+});
+
+const CompleteStepPayload = builder.objectRef<EndOfStep>('CompleteStepPayload').implement({
+  description: 'The step has succeeded.',
+  fields: (t) => ({
+    step: t.expose('step', { type: Step, description: 'The step, now SUCCEEDED.' }),
+    job: t.expose('job', { type: Job, description: 'Its job as it is now.' }),
+  }),
+});
+
+const refusalsOfCompletion = [StaleLease, InvalidInput, InvalidState] as const;
+
 defineMutation('completeStep', {
   description:
     'Reports that the step has succeeded. Then the next step can be claimed, or the job has succeeded. In a federated round, the ' +
     'attempt must first upload its model, a safetensors file. A model whose tensors differ from those of the start model, or ' +
     'contain values that are not numbers, is refused with the names of those tensors.',
-  input: builder.inputType('CompleteStepInput', {
-    description: 'The outcome of the step.',
-    fields: (t) => ({
-      leaseToken: t.string({ required: true, description: leaseToken }),
-      exitCode: t.int({ required: true, defaultValue: 0, description: 'The exit code of its program.' }),
-      description: t.string({ description: 'The result, for people.' }),
-      metrics: t.field({ type: [MetricInput], description: 'Final values of metrics, stored in the same transaction.' }),
-      output: t.field({
-        type: 'JSONObject',
-        description:
-          "The job's result document, stored as by setJobOutput in the same transaction, and as the file output.json. If the job has a " +
-          'file output.json of another type, the request is refused and the step is unchanged.',
-      }),
-      numSamples: t.int({
-        description:
-          'For a training step of a federated job: the number of samples that the model was trained on, 1 or more. It is the weight in ' +
-          'the mean if every device reports one.',
-      }),
-    }),
-  }),
-  payload: builder.objectRef<EndOfStep>('CompleteStepPayload').implement({
-    description: 'The step has succeeded.',
-    fields: (t) => ({
-      step: t.expose('step', { type: Step, description: 'The step, now SUCCEEDED.' }),
-      job: t.expose('job', { type: Job, description: 'Its job as it is now.' }),
-    }),
-  }),
-  refusals: [StaleLease, InvalidInput, InvalidState],
+  input: CompleteStepInput,
+  payload: CompleteStepPayload,
+  refusals: [...refusalsOfCompletion],
   decide: completeStep,
 });
+
+defineMutation('completeSteps', {
+  description:
+    'Reports that many steps have succeeded. Each is completed or refused by itself, as by completeStep. With steps that take ' +
+    'seconds, one request for many of them takes much less time than one for each.',
+  input: builder.inputType('CompleteStepsInput', {
+    description: 'The outcomes of the steps.',
+    fields: (t) => ({
+      steps: t.field({ type: [CompleteStepInput], required: true, description: 'The outcome of each step: at most 100.' }),
+    }),
+  }),
+  payload: builder.objectRef<{ results: (EndOfStep | Error)[] }>('CompleteStepsPayload').implement({
+    description: 'What became of each step.',
+    fields: (t) => ({
+      results: t.field({
+        type: [CompleteStepPayload],
+        nullable: { list: false, items: true },
+        size: SOME,
+        itemErrors: {
+          types: [...refusalsOfCompletion],
+          union: { name: 'CompleteStepsItem', description: 'What became of one step of completeSteps.' },
+        },
+        description:
+          'The result of each step, in the order of the input. The paths of an InvalidInputError begin at the step. Null for a step ' +
+          'that has an entry among the errors of the response.',
+        resolve: ({ results }) => results as EndOfStep[], // a refusal among them is one of the other members of the union
+      }),
+    }),
+  }),
+  refusals: [InvalidInput],
+  decide: async (domain, principal, input) => {
+    const settled = await completeSteps(domain, principal, input);
+    const of = { mutation: 'completeSteps', refusals: refusalsOfCompletion, domain };
+    return { results: settled.map((one) => (one.status === 'fulfilled' ? one.value : asError(answerTo(one.reason, of)))) };
+  },
+});
+
+const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
 
 defineMutation('failStep', {
   description:

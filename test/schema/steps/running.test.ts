@@ -295,6 +295,43 @@ describeOnEachStore('a job', (open) => {
     });
   });
 
+  test('is completed together with others, each by itself (P3)', async () => {
+    const many = await seed.registerDevice({ name: 'many', slots: 100, labels: [{ key: 'for', value: 'many' }] });
+    const asMany = askAs(seed.domain, many.principal);
+    for (let i = 0; i < 4; i++) await seed.createJob([{ name: 'short', requiredLabels: [{ key: 'for', value: 'many' }] }]);
+    const { claims } = await run<{ claims: { lease: { token: string } }[] }>(asMany, 'claimNextSteps', 'claims { lease { token } }', {
+      limit: 100,
+      projectId: seed.project.id,
+    });
+    const tokens = claims.map(({ lease }) => lease.token);
+    expect(tokens.length).toBeGreaterThanOrEqual(4);
+    const [first, second, third, fourth] = tokens;
+    const results = `results { __typename ... on CompleteStepPayload { step { status } job { status } } ${refusal}
+      ... on InvalidInputError { issues { path } } ... on StaleLeaseError { step { status } } }`;
+    const steps = [
+      { leaseToken: first },
+      { leaseToken: second, numSamples: 0 },
+      { leaseToken: first },
+      { leaseToken: third, output: { accuracy: 1 }, metrics: [{ name: 'loss', value: 0.5 }] },
+      { leaseToken: 'lease_nobody_has' },
+      { leaseToken: fourth, exitCode: 3 },
+    ];
+    const succeeded = { __typename: 'CompleteStepPayload', step: { status: 'SUCCEEDED' }, job: { status: 'SUCCEEDED' } };
+    expect(await run(asMany, 'completeSteps', results, { steps })).toMatchObject({
+      results: [
+        succeeded,
+        { code: 'INVALID_INPUT', issues: [{ path: ['numSamples'] }] },
+        { code: 'STALE_LEASE', step: { status: 'SUCCEEDED' } },
+        succeeded,
+        { code: 'INVALID_INPUT', issues: [{ path: ['leaseToken'] }] },
+        succeeded,
+      ],
+    });
+    const tooMany = { steps: Array.from({ length: 101 }, () => ({ leaseToken: second })) };
+    expect(await run(asMany, 'completeSteps', results, tooMany)).toMatchObject({ code: 'INVALID_INPUT' });
+    expect(await run(asMany, 'completeStep', 'step { status }', { leaseToken: second })).toMatchObject({ step: { status: 'SUCCEEDED' } });
+  });
+
   test('in a list of many reads all steps with one query', async () => {
     for (let i = 0; i < 10; i++) await seed.createJob(3);
     const { jobs } = await ask<{ jobs: { nodes: { steps: { number: number }[] }[] } }>(
