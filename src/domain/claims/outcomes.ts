@@ -83,6 +83,12 @@ export async function completeSteps(
 ): Promise<PromiseSettledResult<{ step: StepRow; job: JobRow }>[]> {
   const checks = new Checks(domain);
   checks.count(['steps'], steps, domain.limits.claimsAtMost);
+  const tokens = new Set<string>();
+  for (const [i, { leaseToken }] of steps.entries()) {
+    // On PostgreSQL the steps are completed at the same time, and either of the two could win.
+    if (tokens.has(leaseToken)) checks.refuse(['steps', i, 'leaseToken'], 'is that of an earlier step of the list.');
+    tokens.add(leaseToken);
+  }
   checks.done();
   return Promise.allSettled(steps.map((step) => completeStep(domain, principal, step)));
 }

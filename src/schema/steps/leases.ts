@@ -108,7 +108,11 @@ defineMutation('completeSteps', {
   input: builder.inputType('CompleteStepsInput', {
     description: 'The outcomes of the steps.',
     fields: (t) => ({
-      steps: t.field({ type: [CompleteStepInput], required: true, description: 'The outcome of each step: at most 100.' }),
+      steps: t.field({
+        type: [CompleteStepInput],
+        required: true,
+        description: 'The outcome of each step: at most 100, each with a lease token of its own.',
+      }),
     }),
   }),
   payload: builder.objectRef<{ results: (EndOfStep | Error)[] }>('CompleteStepsPayload').implement({

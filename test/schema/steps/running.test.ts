@@ -308,18 +308,17 @@ describeOnEachStore('a job', (open) => {
     const [first, second, third, fourth] = tokens;
     const results = `results { __typename ... on CompleteStepPayload { step { status } job { status } } ${refusal}
       ... on InvalidInputError { issues { path } } ... on StaleLeaseError { step { status } } }`;
+    const succeeded = { __typename: 'CompleteStepPayload', step: { status: 'SUCCEEDED' }, job: { status: 'SUCCEEDED' } };
+    expect(await run(asMany, 'completeSteps', results, { steps: [{ leaseToken: first }] })).toMatchObject({ results: [succeeded] });
     const steps = [
-      { leaseToken: first },
       { leaseToken: second, numSamples: 0 },
       { leaseToken: first },
       { leaseToken: third, output: { accuracy: 1 }, metrics: [{ name: 'loss', value: 0.5 }] },
       { leaseToken: 'lease_nobody_has' },
       { leaseToken: fourth, exitCode: 3 },
     ];
-    const succeeded = { __typename: 'CompleteStepPayload', step: { status: 'SUCCEEDED' }, job: { status: 'SUCCEEDED' } };
     expect(await run(asMany, 'completeSteps', results, { steps })).toMatchObject({
       results: [
-        succeeded,
         { code: 'INVALID_INPUT', issues: [{ path: ['numSamples'] }] },
         { code: 'STALE_LEASE', step: { status: 'SUCCEEDED' } },
         succeeded,
@@ -327,7 +326,9 @@ describeOnEachStore('a job', (open) => {
         succeeded,
       ],
     });
-    const tooMany = { steps: Array.from({ length: 101 }, () => ({ leaseToken: second })) };
+    const twice = { steps: [{ leaseToken: second }, { leaseToken: second }] };
+    expect(await run(asMany, 'completeSteps', results, twice)).toMatchObject({ code: 'INVALID_INPUT' });
+    const tooMany = { steps: Array.from({ length: 101 }, (_, i) => ({ leaseToken: `lease_${i}` })) };
     expect(await run(asMany, 'completeSteps', results, tooMany)).toMatchObject({ code: 'INVALID_INPUT' });
     expect(await run(asMany, 'completeStep', 'step { status }', { leaseToken: second })).toMatchObject({ step: { status: 'SUCCEEDED' } });
   });
