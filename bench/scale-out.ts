@@ -3,9 +3,9 @@
  *
  * One gateway, then three, on a real and durable PostgreSQL. Six clients create jobs of one step,
  * then claim and complete them, one request each. Statements are counted by pg_stat_statements,
- * with BEGIN and COMMIT; transactions by pg_stat_database, where each read of its own is one; the
- * processor time is that of all of PostgreSQL's processes. What gateways do anyway, idle, is
- * measured first and taken off.
+ * with BEGIN and COMMIT; transactions by pg_stat_database, where each read of its own is one, and
+ * each wake-up of a gateway that listens; the processor time is that of all of PostgreSQL's
+ * processes. What gateways do anyway, idle, is measured first and taken off.
  */
 import { basename } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';

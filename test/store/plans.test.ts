@@ -34,6 +34,7 @@ const exceptions: readonly (readonly [RegExp, string])[] = [
     /^listJobs (STARTED_AT|FINISHED_AT|DURATION|METRIC)\b/,
     'Walks an index of the jobs that have a value until the page is full, and the others step by step.',
   ],
+  [/^any queued step$/, 'Reads one entry of an index of what is queued.'],
   [/^(silent or back|anything due)$/, 'Compares each device with its newest change: there are a few thousand at most.'],
   [/^running attempts of devices x64$/, 'PostgreSQL merges what devices hold with all attempts as long as those are few.'],
   [/^list(AuditEntries (subjectTypes|actions|since|until)|ApiKeys( isLive)?)\b/, 'As lists of jobs; asked by administrators.'],

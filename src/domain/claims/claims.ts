@@ -7,6 +7,7 @@
  */
 
 import {
+  anyQueuedStep,
   expiredLeases,
   headOfQueue,
   insertAttempt,
@@ -117,12 +118,19 @@ export async function claimNextSteps(
   const deviceId = input.deviceId ?? principal.deviceId;
   const wait = input.waitSeconds > 0 ? startWaiting(domain, wakeups, deviceId, signal) : null;
   let pause = SHORTEST_PAUSE_MS;
+  // Each look notes that the device was seen, as often as its status needs.
+  const lookAgainAfterMs = domain.limits.heartbeatSeconds * 250;
+  let lookedAt = Number.NEGATIVE_INFINITY;
+  let isPoll = false;
   try {
     for (;;) {
       if (signal?.aborted || wakeups.isStopping) return { claims: [] };
       // The wait starts listening before the look, so that a step queued in between wakes it.
       wait?.ticket.startLook();
-      const { claims, inHand } = await claimNow(domain, principal, input);
+      const isRecent = domain.clock.elapsed() - lookedAt < lookAgainAfterMs;
+      const isIdle: boolean = isPoll && isRecent && (await isNothingQueued(domain));
+      if (!isIdle) lookedAt = domain.clock.elapsed();
+      const { claims, inHand }: Claimed = isIdle ? nothing : await claimNow(domain, principal, input);
       await wait?.ticket.finishLook(
         async (queueId) => (await domain.store.read.run(headOfQueue, { queueId, limit: 1 })).length > 0,
         inHand,
@@ -131,9 +139,10 @@ export async function claimNextSteps(
       if (!wait || claims.length > 0 || left <= 0) return { claims };
       pause = inHand.size > 0 ? Math.min(pause * 2, SAFETY_POLL_MS) : SHORTEST_PAUSE_MS;
       domain.instruments.waitingClaims.value += 1;
-      await wait.sleep(Math.min(left, inHand.size > 0 ? pause : SAFETY_POLL_MS)).finally(() => {
+      const isWoken: boolean = await wait.sleep(Math.min(left, inHand.size > 0 ? pause : SAFETY_POLL_MS)).finally(() => {
         domain.instruments.waitingClaims.value -= 1;
       });
+      isPoll = !isWoken && inHand.size === 0;
       // A client that gave up would never learn of its lease. The key may have ended during the
       // wait.
       if (signal?.aborted || (await endOf(domain, principal)) !== null) return { claims: [] };
@@ -151,6 +160,11 @@ interface Claimed {
    */
   readonly inHand: ReadonlySet<string>;
 }
+
+const nothing: Claimed = { claims: [], inHand: new Set() };
+
+/** Whether no step is queued anywhere: at rest, every waiting device asks every few seconds. */
+const isNothingQueued = async ({ store }: Domain): Promise<boolean> => (await store.read.run(anyQueuedStep, {})).length === 0;
 
 async function claimNow(domain: Domain, principal: Principal, input: ClaimNextStepsInput): Promise<Claimed> {
   return afterExpiry(domain, principal, async (change) => {

@@ -10,9 +10,10 @@ export interface Wait {
   readonly ticket: Ticket;
   /**
    * Resolves when there may be work for the device, when the request is aborted, or after this many
-   * milliseconds. Resolves at once if it was woken since the last look began.
+   * milliseconds. Resolves at once if it was woken since the last look began. Returns whether it
+   * was woken.
    */
-  sleep(milliseconds: number): Promise<void>;
+  sleep(milliseconds: number): Promise<boolean>;
   end(): void;
 }
 
@@ -34,13 +35,14 @@ export function startWaiting(domain: Domain, wakeups: Waker, deviceId: string | 
         ticket.startLook();
       },
     },
-    async sleep(milliseconds: number): Promise<void> {
-      if (isWoken) return;
+    async sleep(milliseconds: number): Promise<boolean> {
+      if (isWoken) return true;
       const { promise, resolve } = Promise.withResolvers<void>();
       goOn = resolve;
       const stopTimer = domain.clock.after(milliseconds, resolve);
       await promise;
       stopTimer();
+      return isWoken;
     },
     end() {
       ticket.leave();

@@ -293,6 +293,10 @@ export const expiredLeases = statement('expired leases', (db, t, $: Placeholder<
     .limit($('limit')),
 );
 
+export const anyQueuedStep = statement('any queued step', (db, t) =>
+  db.select({ id: t.steps.id }).from(t.steps).where(isWord(t.steps.status, 'QUEUED')).limit(1),
+);
+
 /** When the next lease expires. */
 export const nextExpiry = statement('next expiry', (db, t) =>
   db

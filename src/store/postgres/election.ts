@@ -13,9 +13,9 @@ import { KeptConnection } from './kept-connection.ts';
 
 /** An arbitrary number. */
 const ELECTION_LOCK = 7_203_414;
-const ASK_EVERY_MS = 2_000;
+const ASK_EVERY_MS = 3_000;
 /** Longer than a busy machine delays the sign of life that is due every `ASK_EVERY_MS`. */
-const SILENT_MS = 5_000;
+const SILENT_MS = 6_000;
 
 /** Of the connection. Its statements read few rows, however many the planner expects. */
 export const whileElected = {
