@@ -22,22 +22,21 @@ const ofModules = [...statements.values()];
 
 /** Queries that may scan a table, by name, with the reason. */
 const exceptions: readonly (readonly [RegExp, string])[] = [
-  [/^(tally queued steps|tally unfinished jobs)$/, 'Asked by /metrics alone: counts in an index what is not over.'],
-  [/^count(Jobs|Claimable|AuditEntries|ApiKeys)\b/, 'A total counts what it totals.'],
-  [/^listClaimable( projectId| jobId)?$/, 'Sorts what is queued in several queues, which no index has in one order.'],
+  [/^tally (queued steps|unfinished jobs)$/, 'Asked by /metrics alone: counts in an index what is not over, in the thread for walks.'],
+  [/^count(Jobs|Claimable|AuditEntries|ApiKeys)\b/, 'A total counts what it totals, in the thread for walks.'],
+  [/^countJobsBy (STATUS|TYPE)$/, 'The same. Each step reads the jobs between two ids.'],
+  [/^listJobs CREATED_AT statuses\b/, 'The jobs of a status, in the order of their index, until the page is full.'],
   [
-    /^listJobs \w+ (statuses|types|initiators|nameContains|owner|labels|createdAfter|createdBefore|hasMetric|search|labelFilters)\b/,
-    'Walks the order of the list until the page is full: the filter is not in the index of that order.',
+    /^listJobs (?!CREATED_AT)\w+ (statuses|types|initiators|nameContains|search)\b/,
+    'Collects ids in the thread for walks, step by step. There are more in no step than its size.',
   ],
-  [/^countJobsBy\b/, 'Counts step by step: each reads the jobs between two ids.'],
   [
-    /^listJobs (STARTED_AT|FINISHED_AT|DURATION|METRIC)\b/,
-    'Walks an index of the jobs that have a value until the page is full, and the others step by step.',
+    /^listJobs (STARTED_AT|FINISHED_AT|DURATION)\b/,
+    'Looks at the first jobs that have a value, in the order of their index. The rest is collected as above.',
   ],
   [/^any queued step$/, 'Reads one entry of an index of what is queued.'],
   [/^(silent or back|anything due)$/, 'Compares each device with its newest change: there are a few thousand at most.'],
   [/^running attempts of devices x64$/, 'PostgreSQL merges what devices hold with all attempts as long as those are few.'],
-  [/^list(AuditEntries (subjectTypes|actions|since|until)|ApiKeys( isLive)?)\b/, 'As lists of jobs; asked by administrators.'],
 ];
 
 describeOnEachStore('the plan of a query', (_open, create) => {
