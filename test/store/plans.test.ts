@@ -24,7 +24,7 @@ const ofModules = [...statements.values()];
 const exceptions: readonly (readonly [RegExp, string])[] = [
   [/^tally (queued steps|unfinished jobs)$/, 'Asked by /metrics alone: counts in an index what is not over, in the thread for walks.'],
   [/^count(Jobs|Claimable|AuditEntries|ApiKeys)\b/, 'A total counts what it totals, in the thread for walks.'],
-  [/^countJobsBy (STATUS|TYPE)$/, 'The same. Each step reads the jobs between two ids.'],
+  [/^countJobsBy (STATUS|TYPE)$/, 'The same, in indexes.'],
   [/^listJobs CREATED_AT statuses\b/, 'The jobs of a status, in the order of their index, until the page is full.'],
   [
     /^listJobs (?!CREATED_AT)\w+ (statuses|types|initiators|nameContains|search)\b/,

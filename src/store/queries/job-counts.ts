@@ -2,10 +2,12 @@
 import { and, asc, count, eq, gt, isNotNull } from 'drizzle-orm';
 import { type AnySQLiteColumn, alias } from 'drizzle-orm/sqlite-core';
 import { jobStatuses } from '../../domain/core/lifecycle.ts';
+import { jobTypes } from '../../domain/core/vocabulary.ts';
+import { USUAL_TYPE } from '../schema/jobs.ts';
 import type { Tables } from '../schema/tables.ts';
 import { runShaped } from '../statements/shapes.ts';
 import type { Queries } from '../store.ts';
-import { isOfStatus, type JobCondition, statusTerm } from './job-filter.ts';
+import { isOfStatus, type JobCondition, statusTerm, typeTerm } from './job-filter.ts';
 import { inSteps, type Reading, selectAlong, termsOf } from './job-lists.ts';
 import { alternatives, type Way } from './job-orders.ts';
 
@@ -78,6 +80,15 @@ export async function countJobsBy(
     for (const term of given?.oneOf ?? (given ? [given] : jobStatuses.map(statusTerm))) {
       add(String(term.values.status), await countJobs(queries, [...others, term], reading));
     }
+  } else if (by === 'TYPE' && where.length === 0) {
+    // The index has no jobs of the usual type: they are the others.
+    let others = await countJobs(queries, [], reading);
+    for (const type of jobTypes.filter((one) => one !== USUAL_TYPE)) {
+      const ofType = await countJobs(queries, [typeTerm(type)], reading);
+      add(type, ofType);
+      others -= ofType;
+    }
+    add(USUAL_TYPE, others);
   } else if (isIndexed(by) && where.length === 0) {
     for (let after: string | null = ''; after !== null; ) {
       reading.signal?.throwIfAborted();

@@ -158,7 +158,7 @@ const maybeEqual = (name: string, value: Optional<string>, column: (t: Tables) =
   value == null ? null : equalTerm(name, value, column);
 
 /** Their indexes are without the usual word, which most jobs have. */
-const typeTerm = (type: JobType): JobTerm =>
+export const typeTerm = (type: JobType): JobTerm =>
   unusualTerm('type', type, { column: (t) => t.jobs.type, isUnusual: (t) => isUnusualType(t.jobs.type), usual: USUAL_TYPE });
 const initiatorTerm = (initiator: JobInitiator): JobTerm =>
   unusualTerm('initiator', initiator, {
