@@ -71,6 +71,11 @@ export interface Dialect {
    * rows have a value: it would read half a table by the index of a column that filters nothing.
    */
   unindexed(column: SQLWrapper): SQL;
+  /**
+   * Rows looked at in one step of a walk. Between steps, others get their turn, and a request that
+   * is over ends. With more, PostgreSQL would read all labels for each step, to join them by hash.
+   */
+  readonly walkStep: number;
   /** How many bytes a column of JSON has. */
   bytes(column: SQLWrapper): SQL;
   /** The text of a column of JSON, not parsed. */

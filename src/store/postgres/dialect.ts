@@ -17,6 +17,7 @@ export const dialect: Dialect = {
   takesTurn: (lock) => sql<boolean>`pg_try_advisory_xact_lock(${lock}::bigint)`,
   contains: (column, part) => sql`strpos(lower(${column} collate "C"), ${part}) > 0`,
   unindexed: (column) => sql`${column}`,
+  walkStep: 2_000,
   bytes: (column) => sql`octet_length(${column}::text)`,
   text: (column) => sql`${column}::text`,
 };

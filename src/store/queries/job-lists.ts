@@ -34,11 +34,6 @@ import { positionColumns, shownColumns } from './jobs.ts';
 
 /** Jobs looked at before any thread is asked: about a millisecond of SQLite. */
 const FIRST_STEP = 300;
-/**
- * Jobs looked at in one step of a walk. Between steps, a request that is over ends. With more,
- * PostgreSQL would read all labels for each step, to join them by their hashes.
- */
-const STEP = 2_000;
 /** Jobs that are read by the index of one condition, to be sorted afterwards. */
 const FEW = 4_000;
 
@@ -127,7 +122,7 @@ async function walk(of: PartOf, way: Way, slice: Slice): Promise<string[]> {
   const ids: string[] = [];
   for (let rest = slice; ; ) {
     of.signal?.throwIfAborted();
-    const { rows, end } = await step(of, way, { ...rest, limit: slice.limit - ids.length }, STEP);
+    const { rows, end } = await step(of, way, { ...rest, limit: slice.limit - ids.length }, of.queries.dialect.walkStep);
     ids.push(...rows.map(({ id }) => id));
     if (ids.length === slice.limit || end === null) return ids;
     rest = { ...rest, ...(slice.isBackward ? { before: end } : { after: end }) };
@@ -282,7 +277,7 @@ export async function matchingIds(queries: Queries, where: JobCondition, ids: re
 export async function* inSteps(
   queries: Queries,
   where: readonly JobTerm[],
-  { signal, size = STEP }: Pick<Reading, 'signal'> & { readonly size?: number } = {},
+  { signal, size = queries.dialect.walkStep }: Pick<Reading, 'signal'> & { readonly size?: number } = {},
 ): AsyncGenerator<Way> {
   const part = byCreation(OLDEST_FIRST);
   const of: PartOf = { queries: queries.walks ?? queries, order: OLDEST_FIRST, part, where, known: {}, choice: POSITION_ONLY };

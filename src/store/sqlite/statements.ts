@@ -135,6 +135,7 @@ export const dialect: Dialect = {
   takesTurn: () => sql<boolean>`1`,
   contains: (column, part) => sql`instr(lower(${column}), ${part}) > 0`,
   unindexed: (column) => sql`+${column}`,
+  walkStep: 8_000,
   bytes: (column) => sql`octet_length(${column})`,
   text: (column) => sql`${column}`,
 };
