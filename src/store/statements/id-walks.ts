@@ -7,8 +7,7 @@ import type { AnySQLiteColumn, SQLiteTable } from 'drizzle-orm/sqlite-core';
 import type { Queries } from '../store.ts';
 import { keyset, type Slice, textKey } from './keyset.ts';
 
-/** Rows looked at in one step. The first step is smaller: mostly it is enough. */
-const STEP = 5_000;
+/** Rows looked at in the first step. Mostly they are enough. */
 const FIRST_STEP = 200;
 
 export interface Walked {
@@ -29,7 +28,7 @@ export async function idsNewestFirst(queries: Queries, { table, id, direct, rest
   for (let after: string | null = null; ; ) {
     const all = and(direct, where, after === null ? undefined : beyond(id, after));
     const lookingAt = db.select({ id }).from(table).where(all).orderBy(order).limit(1);
-    const [last]: readonly { readonly id: string }[] = rest ? await lookingAt.offset((after === null ? FIRST_STEP : STEP) - 1) : [];
+    const [last]: readonly { readonly id: string }[] = rest ? await lookingAt.offset((after === null ? FIRST_STEP : queries.dialect.walkStep) - 1) : [];
     const upTo = last && (slice.isBackward ? lte : gte)(id, last.id);
     const rows = await db
       .select({ id })
@@ -55,7 +54,7 @@ export async function countById(queries: Queries, { table, id, direct, rest }: W
       .where(all)
       .orderBy(asc(id))
       .limit(1)
-      .offset(STEP - 1);
+      .offset(queries.dialect.walkStep - 1);
     const [row] = await db
       .select({ count: count() })
       .from(table)
