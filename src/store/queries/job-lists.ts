@@ -32,8 +32,12 @@ import {
 } from './job-orders.ts';
 import { positionColumns, shownColumns } from './jobs.ts';
 
-/** Jobs looked at before any thread is asked: about a millisecond of SQLite. */
+/**
+ * Jobs looked at before any thread is asked: about a millisecond of SQLite. In another order than
+ * that of ids, each may be a read of the disk.
+ */
 const FIRST_STEP = 300;
+const FIRST_STEP_APART = 100;
 /** Jobs that are read by the index of one condition, to be sorted afterwards. */
 const FEW = 4_000;
 
@@ -93,7 +97,7 @@ async function readPart(of: PartOf, whole: Slice): Promise<readonly ListedJob[]>
       .sort((a, b) => (a.id < b.id ? -sign : sign))
       .slice(0, slice.limit);
   }
-  const { rows, end } = await step(of, way, slice, FIRST_STEP);
+  const { rows, end } = await step(of, way, slice, of.part.isById ? FIRST_STEP : FIRST_STEP_APART);
   if (rows.length === slice.limit || end === null) return rows;
   const left: Slice = { ...slice, limit: slice.limit - rows.length, ...(slice.isBackward ? { before: end } : { after: end }) };
   return [...rows, ...(await readFar(of, way, left))];

@@ -28,7 +28,9 @@ export async function idsNewestFirst(queries: Queries, { table, id, direct, rest
   for (let after: string | null = null; ; ) {
     const all = and(direct, where, after === null ? undefined : beyond(id, after));
     const lookingAt = db.select({ id }).from(table).where(all).orderBy(order).limit(1);
-    const [last]: readonly { readonly id: string }[] = rest ? await lookingAt.offset((after === null ? FIRST_STEP : queries.dialect.walkStep) - 1) : [];
+    const [last]: readonly { readonly id: string }[] = rest
+      ? await lookingAt.offset((after === null ? FIRST_STEP : queries.dialect.walkStep) - 1)
+      : [];
     const upTo = last && (slice.isBackward ? lte : gte)(id, last.id);
     const rows = await db
       .select({ id })

@@ -87,7 +87,9 @@ export function boundTerm(
   if (!position) return [];
   const decoded = keys(t).map(({ decode }, i) => decode(position[i] ?? ''));
   if (position.length !== decoded.length || decoded.includes(null)) throw new UnknownPosition();
-  const sign = sql.raw((isAscending === (side === 'after') ? '>' : '<') + (isIncluded ? '=' : ''));
+  const comparison = isAscending === (side === 'after') ? '>' : '<';
+  const sign = sql.raw(comparison + (isIncluded ? '=' : ''));
+  const orEqual = sql.raw(`${comparison}=`);
   return [
     {
       shape: `${name} ${side} ${order}`,
@@ -95,11 +97,11 @@ export function boundTerm(
       condition(tables, $, dialect) {
         const all = keys(tables);
         const parameters = all.map(({ column, bind }, i) => (bind ? bind(sql`${$(`${name}${i}`)}`, dialect) : $(`${name}${i}`, column)));
+        const columns = all.map(({ column }) => sql`${column}`);
         // Compared as row values, so that both databases find the position in the index.
-        return sql`(${sql.join(
-          all.map(({ column }) => sql`${column}`),
-          sql`, `,
-        )}) ${sign} (${sql.join(parameters, sql`, `)})`;
+        const isBeyond = sql`(${sql.join(columns, sql`, `)}) ${sign} (${sql.join(parameters, sql`, `)})`;
+        // SQLite does not find it by row values if one is an expression: it would read the whole index.
+        return all[0]?.bind ? sql`(${columns[0]} ${orEqual} ${parameters[0]} and ${isBeyond})` : isBeyond;
       },
     },
   ];
