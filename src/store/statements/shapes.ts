@@ -100,7 +100,7 @@ export function boundTerm(
         const columns = all.map(({ column }) => sql`${column}`);
         // Compared as row values, so that both databases find the position in the index.
         const isBeyond = sql`(${sql.join(columns, sql`, `)}) ${sign} (${sql.join(parameters, sql`, `)})`;
-        // SQLite does not find it by row values if one is an expression: it would read the whole index.
+        // If one is an expression, SQLite does not: it would read the whole index.
         return all[0]?.bind ? sql`(${columns[0]} ${orEqual} ${parameters[0]} and ${isBeyond})` : isBeyond;
       },
     },
