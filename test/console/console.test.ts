@@ -195,3 +195,15 @@ describe('The log of a job', () => {
     await page.context().close();
   });
 });
+
+test('An address that means nothing is answered by a page that says so', async () => {
+  const { page, faults } = await station.open('/jobs?status=GONE&device=nowhere');
+  await page.getByText('Left out of the filter, because it means nothing here: status=GONE').waitFor();
+  await page.getByText('(there is no such device)').waitFor();
+  await page.goto(`${station.gateway.url}/jobs?device=box`);
+  await page.waitForURL(/device=dev_/);
+  await page.goto(`${station.gateway.url}/nowhere/%E0%A4%A`);
+  await page.getByRole('heading', { name: 'There is no page at this address' }).waitFor();
+  expect(faults).toEqual([]);
+  await page.context().close();
+});

@@ -1,6 +1,17 @@
 /** The list of jobs in the console's address. */
 import { describe, expect, test } from 'vitest';
-import { chipsOf, filterOf, readView, takeTokens, toggleStatus, withoutFilter, writeView } from '../../src/console/pages/jobs/view.ts';
+import {
+  chipsOf,
+  filterOf,
+  leftOut,
+  namesIn,
+  readView,
+  takeTokens,
+  toggleStatus,
+  withoutFilter,
+  withSingle,
+  writeView,
+} from '../../src/console/pages/jobs/view.ts';
 
 const viewOf = (query: string) => readView(new URLSearchParams(query));
 const everything =
@@ -37,6 +48,24 @@ describe("The address of the console's list of jobs", () => {
     const view = viewOf('status=running,FAILED&status=GONE&after=soon&order=size&direction=up&label=a&label=a');
     expect([view.statuses, view.createdAfter, view.labels]).toEqual([['RUNNING', 'FAILED'], null, ['a']]);
     expect(view.order).toEqual({ field: 'CREATED_AT', direction: 'DESC' });
+  });
+
+  test('tells what means nothing in it', () => {
+    expect(leftOut(new URLSearchParams(everything.slice('/jobs?'.length)))).toEqual([]);
+    expect(leftOut(new URLSearchParams('status=running,GONE&after=soon&order=size&direction=up&colour=red&search=x'))).toEqual([
+      ...['status=running,GONE', 'after=soon', 'order=size', 'direction=up', 'colour=red'],
+    ]);
+  });
+
+  test('may name what it is filtered by, until the ids are known', () => {
+    const id = `dev_${'0'.repeat(26)}`;
+    expect(namesIn(viewOf(`device=${id}&owner=ann`))).toEqual([]);
+    const view = viewOf('device=gpu-1&application=Digits');
+    expect(namesIn(view)).toEqual([
+      { token: 'device', name: 'gpu-1' },
+      { token: 'application', name: 'Digits' },
+    ]);
+    expect(withSingle(view, 'device', id).deviceId).toBe(id);
   });
 
   test('loses one condition by each of its chips', () => {

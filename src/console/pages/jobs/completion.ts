@@ -9,7 +9,7 @@ import {
   OwnersOfJobsDocument,
 } from '../../generated.ts';
 import { gateway } from '../../streams/gateway.ts';
-import { tokens, writeToken } from './view.ts';
+import { type JobsView, namesIn, tokens, withSingle, writeToken } from './view.ts';
 
 export interface Proposal {
   /** Takes the place of the word. */
@@ -53,21 +53,30 @@ async function proposeValues(token: string, value: string, signal: AbortSignal):
       const { jobCounts } = await gateway.request(OwnersOfJobsDocument, {}, { signal });
       return jobCounts.filter(({ key }) => isLike(key)).map(({ key }) => whole(key));
     }
-    case 'device': {
-      const { devices } = await gateway.request(DevicesToFilterByDocument, {}, { signal });
-      return devices.nodes.filter(({ name }) => isLike(name)).map(({ id, name }) => whole(name, id));
-    }
-    case 'experiment': {
-      const { experiments } = await gateway.request(ExperimentsToFilterByDocument, {}, { signal });
-      return experiments.nodes.filter(({ name }) => isLike(name)).map(({ id, name }) => whole(name, id));
-    }
-    case 'application': {
-      const { applications } = await gateway.request(ApplicationsToFilterByDocument, {}, { signal });
-      return applications.nodes.filter(({ name }) => isLike(name)).map(({ id, name }) => whole(name, id));
-    }
+    case 'device':
+    case 'experiment':
+    case 'application':
+      return (await named[token](signal)).filter(({ name }) => isLike(name)).map(({ id, name }) => whole(name, id));
     default:
       return proposeDays(token, value);
   }
+}
+
+/** What jobs are filtered by with its id, and people know by its name. */
+const named = {
+  device: async (signal: AbortSignal) => (await gateway.request(DevicesToFilterByDocument, {}, { signal })).devices.nodes,
+  experiment: async (signal: AbortSignal) => (await gateway.request(ExperimentsToFilterByDocument, {}, { signal })).experiments.nodes,
+  application: async (signal: AbortSignal) => (await gateway.request(ApplicationsToFilterByDocument, {}, { signal })).applications.nodes,
+};
+
+/** The view with the ids of what was written by its name. A name that nothing has stays. */
+export async function withIds(view: JobsView, signal: AbortSignal): Promise<JobsView> {
+  let found = view;
+  for (const { token, name } of namesIn(view)) {
+    const one = (await named[token](signal)).find((other) => other.name.toLowerCase() === name.toLowerCase());
+    if (one) found = withSingle(found, token, one.id);
+  }
+  return found;
 }
 
 async function proposeLabels(label: string, signal: AbortSignal): Promise<Proposal[]> {

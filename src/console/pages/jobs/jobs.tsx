@@ -10,11 +10,12 @@ import { CountsOfJobsDocument, type JobFilter, MetricNamesOfJobsDocument } from 
 import { useNewest } from '../../streams/live.ts';
 import { useQuery } from '../../streams/query.ts';
 import { Columns } from './columns.tsx';
+import { withIds } from './completion.ts';
 import { JobsSource } from './jobs-source.ts';
 import { JobsTable } from './jobs-table.tsx';
 import { Chips, SearchField } from './search-field.tsx';
 import { SelectedJobs } from './selected-jobs.tsx';
-import { filterOf, isFiltered, type JobsView, readView, toggleStatus, withoutFilter, writeView } from './view.ts';
+import { filterOf, isFiltered, type JobsView, leftOut, namesIn, readView, toggleStatus, withoutFilter, writeView } from './view.ts';
 import './jobs.css';
 
 export function JobsPage() {
@@ -30,7 +31,18 @@ export function JobsPage() {
   const readList = useSignal<string | null>(null);
   const names = useMetricNames(filter, readList.value === listKey, counted);
   const metrics = view.metrics ?? names.slice(0, 1);
+  const ignored = useMemo(() => leftOut(new URL(url, location.origin).searchParams), [url]);
   useEffect(() => setTitle('Jobs'), []);
+  useEffect(() => {
+    if (namesIn(view).length === 0) return;
+    const stop = new AbortController();
+    const resolve = async () => {
+      const found = await withIds(view, stop.signal).catch(() => view);
+      if (!stop.signal.aborted && found !== view) route(writeView(found), true);
+    };
+    void resolve();
+    return () => stop.abort();
+  }, [url]);
   const go = (next: JobsView, isTyping = false) => route(writeView(next), isTyping);
   return (
     <div class="jobs-page">
@@ -40,6 +52,11 @@ export function JobsPage() {
         <Columns names={names} chosen={metrics} onChoose={(chosen) => go({ ...view, metrics: chosen })} />
       </div>
       <Chips view={view} />
+      {ignored.length > 0 && (
+        <p class="muted" role="status">
+          Left out of the filter, because it means nothing here: {ignored.join(', ')}
+        </p>
+      )}
       <StatusCounts counts={byStatus} chosen={view.statuses} linkOf={(status) => writeView(toggleStatus(view, status))} />
       <JobsList
         // Another list is another component: its rows are never those of the last one.

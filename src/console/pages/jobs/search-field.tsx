@@ -135,6 +135,8 @@ export function Chips({ view }: { readonly view: JobsView }) {
   const chips = chipsOf(view);
   const ids = [view.deviceId, view.experimentId, view.applicationId].filter((id) => id !== null);
   const { data } = useQuery(NamesOfFilterDocument, ids.length > 0 ? { ids } : null);
+  // A filter by something that is not there, or not for this key, finds nothing: say why.
+  const missing = new Set(data.value ? ids.filter((_, i) => !data.value?.nodes[i]) : []);
   const names = new Map(data.value?.nodes.flatMap((node) => (node && 'name' in node ? [[node.id, node.name] as const] : [])));
   if (chips.length === 0) return null;
   return (
@@ -144,6 +146,7 @@ export function Chips({ view }: { readonly view: JobsView }) {
         return (
           <li key={`${token}:${value}`} class="chip">
             <span class="faint">{token}</span> <span class="ellipsis">{shown}</span>
+            {missing.has(value) && <span class="muted">(there is no such {token})</span>}
             <a href={writeView(without)} aria-label={`Remove the filter ${token} ${shown}`}>
               ✕
             </a>

@@ -60,6 +60,22 @@ export function readView(query: URLSearchParams): JobsView {
   };
 }
 
+const anything = () => true;
+const isTime = (text: string) => readTime(text) !== null;
+/** The parameters of the address, and which values of them mean something. */
+const parameters: Readonly<Record<string, (value: string) => boolean>> = {
+  status: (value) => value.toUpperCase().split(',').every(isStatus),
+  ...{ search: anything, label: anything, metrics: anything },
+  ...Object.fromEntries(Object.keys(single).map((name) => [name, anything])),
+  ...{ after: isTime, before: isTime },
+  order: (value) => value in fieldsByName || value.startsWith('metric:'),
+  direction: (value) => value === 'asc' || value === 'desc',
+};
+
+/** The parts of the address that mean nothing here, as they stand in it. */
+export const leftOut = (query: URLSearchParams): string[] =>
+  [...query].filter(([name, value]) => !parameters[name]?.(value)).map(([name, value]) => `${name}=${value}`);
+
 function readTime(text: string | null): string | null {
   const time = text === null ? Number.NaN : Date.parse(text);
   return Number.isNaN(time) ? null : new Date(time).toISOString();
@@ -186,6 +202,17 @@ function withToken(view: JobsView, token: string, value: string): JobsView | nul
   const field = isSingle(token) ? single[token] : undefined;
   return field === undefined ? null : { ...view, [field]: value };
 }
+
+/** The conditions of a view that are ids, where names may have been written. */
+export function namesIn(view: JobsView): { readonly token: 'device' | 'experiment' | 'application'; readonly name: string }[] {
+  return (['device', 'experiment', 'application'] as const).flatMap((token) => {
+    const name = view[single[token]];
+    return name === null || /^[a-z]+_[0-9a-z]{26}$/.test(name) ? [] : [{ token, name }];
+  });
+}
+
+/** The view with another value of one condition. */
+export const withSingle = (view: JobsView, token: SingleParameter, value: string): JobsView => ({ ...view, [single[token]]: value });
 
 const isSingle = (token: string): token is SingleParameter => token in single;
 
