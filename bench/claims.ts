@@ -41,6 +41,38 @@ export async function benchClaims(gateway: Gateway, plan: Plan): Promise<Report>
   });
 }
 
+/** As many steps as a device has slots in a request. */
+const BATCH = 16;
+const CLAIM_MANY = `
+  mutation ClaimMany {
+    claimNextSteps(input: {limit: ${BATCH}}) { ... on ClaimNextStepsPayload { claims { step { id } lease { token } } } ... on Error { code message } }
+  }`;
+const COMPLETE_MANY = `
+  mutation CompleteMany($steps: [CompleteStepInput!]!) {
+    completeSteps(input: {steps: $steps}) {
+      ... on CompleteStepsPayload { results { ... on CompleteStepPayload { step { status } job { status } } ... on Error { code message } } }
+      ... on Error { code message }
+    }
+  }`;
+
+/** Sixteen steps a request, from 16 devices. */
+export function benchClaimBatches(gateway: Gateway, plan: Plan): Promise<Report> {
+  return benchAgainstQueues(gateway, plan, {
+    bench: `claims, ${BATCH} at once`,
+    name: 'Trainyard claim + complete',
+    slots: BATCH,
+    // The least that its documentation names for as many workers.
+    batch: CLAIMERS + 1,
+    goals: { graphile: 2, bullMq: 0.5 },
+    async turn(connection, key) {
+      const steps = tokensIn(await connection.ask(requestOf({ query: CLAIM_MANY }, { key }))).map((leaseToken) => ({ leaseToken }));
+      const answer = await connection.ask(requestOf({ query: COMPLETE_MANY, variables: { steps } }, { key }));
+      if (answer.indexOf('"code":') >= 0) throw new Error(`An unexpected answer: ${answer}`);
+      return steps.length;
+    },
+  });
+}
+
 interface ClaimBench {
   readonly bench: string;
   readonly name: string;
@@ -107,9 +139,14 @@ export async function registerDevice({ ask }: Gateway, projectId: string, name: 
 }
 
 export function tokenIn(answer: Buffer): string {
-  const token = /"token":"([^"]+)"/.exec(answer.toString())?.[1];
-  if (!token) throw new Error(`Nothing was claimed: ${answer}`);
+  const [token = ''] = tokensIn(answer);
   return token;
+}
+
+function tokensIn(answer: Buffer): string[] {
+  const tokens = [...answer.toString().matchAll(/"token":"([^"]+)"/g)].map(([, token = '']) => token);
+  if (tokens.length === 0) throw new Error(`Nothing was claimed: ${answer}`);
+  return tokens;
 }
 
 export function requirePayload(answer: Buffer, part: string): void {

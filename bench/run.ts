@@ -19,7 +19,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchAggregate } from './aggregate.ts';
-import { benchClaims } from './claims.ts';
+import { benchClaimBatches, benchClaims } from './claims.ts';
 import { canPin, takeLoadCore } from './cores.ts';
 import { benchFanOut, benchFanOutAgainst } from './fan-out.ts';
 import { type Gateway, startGateway } from './gateway.ts';
@@ -38,6 +38,7 @@ const benches: Readonly<Record<string, (gateway: Gateway, plan: Plan) => Promise
   list: reading(benchList),
   stock: reading(benchStock),
   claims: benchClaims,
+  'claim-batches': benchClaimBatches,
   writes: benchWrites,
   ingest: benchIngest,
   'fan-out': benchFanOut,
