@@ -58,7 +58,7 @@ export async function benchFanOut(gateway: Gateway, plan: Plan): Promise<Report>
     figures,
     comparisons: [
       { ours: mine, peer: broadcast, goal: 0.9 },
-      { ours: mine, peer: stock, goal: 3 },
+      { ours: mine, peer: stock, goal: 4 },
     ],
     notes: audiences.map(
       ({ name, delayMs }) => `${name.padEnd(26)}delay from publishing to delivery: p50 ${delayMs(0.5)} ms, p99 ${delayMs(0.99)} ms`,
