@@ -13,7 +13,7 @@ import type { Report } from './report.ts';
 import { type Contestant, type Plan, takeTurns } from './rounds.ts';
 import { openSubscribers, type Subscriber, type Subscription } from './subscribers.ts';
 
-const SUBSCRIBERS = 2_000;
+export const SUBSCRIBERS = 2_000;
 const FAN_OUT = `fan-out to ${SUBSCRIBERS.toLocaleString('en')}`;
 /** A key may have 200 open sockets. */
 const SUBSCRIBERS_PER_KEY = 190;
@@ -42,7 +42,7 @@ export async function benchFanOut(gateway: Gateway, plan: Plan): Promise<Report>
     await gather(
       'graphql-ws + createPubSub',
       pubsub,
-      () => ({ subscribe: { query: METRICS, variables: { jobId } } }),
+      () => subscriptionOf(jobId),
       () => requestOf({ jobId, frame: JSON.parse(frame).payload.data.metrics }, { path: '/publish' }),
     ),
   ];
@@ -78,8 +78,18 @@ export async function benchFanOutAgainst(ours: Gateway, other: Gateway, plan: Pl
   return { bench: FAN_OUT, unit: 'frames/s', figures, comparisons: [{ ours: first, peer: second, goal: 0.95 }] };
 }
 
+/** Of a job that a peer knows. */
+export const subscriptionOf = (jobId: string): Subscription => ({ subscribe: { query: METRICS, variables: { jobId } } });
+
 /** A running step of the gateway, with subscribers to its metrics. */
 async function oursOf(gateway: Gateway) {
+  const { subscription, publish } = await prepareStream(gateway);
+  const audience = await gather('Trainyard', gateway.server, subscription, publish);
+  return { audience, firstFrame: () => audience.publish() };
+}
+
+/** A running step, with what subscribes to its metrics and what reports one. */
+export async function prepareStream(gateway: Gateway): Promise<{ subscription(i: number): Subscription; publish(): Buffer }> {
   const [jobId = ''] = await createJobs(gateway, await createProject(gateway), 1, 1);
   const { claimStep } = await gateway.ask<{ claimStep: { lease: { token: string } } }>(
     `mutation Claim($input: ClaimStepInput!) { claimStep(input: $input) { ... on ClaimStepPayload { lease { token } } ... on Error { message } } }`,
@@ -98,8 +108,7 @@ async function oursOf(gateway: Gateway) {
     subscribe: { query: METRICS, variables: { jobId } },
     beginsWithFrame: true,
   });
-  const audience = await gather('Trainyard', gateway.server, subscription, publish);
-  return { audience, firstFrame: () => audience.publish() };
+  return { subscription, publish };
 }
 
 async function watchKey({ ask }: Gateway, jobId: string): Promise<string> {

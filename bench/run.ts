@@ -15,7 +15,7 @@
  * lists where the gateway spends its time.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchAggregate } from './aggregate.ts';
@@ -30,10 +30,12 @@ import { describeRatios, describeReport, type Report } from './report.ts';
 import type { Plan } from './rounds.ts';
 import { benchScaleOut } from './scale-out.ts';
 import { benchSize } from './size/size.ts';
+import { benchSockets } from './sockets.ts';
+import { benchStart } from './start.ts';
 import { benchIngest, benchWrites } from './writes.ts';
 
-/** Each bench gets a newly started gateway. */
-const benches: Readonly<Record<string, (gateway: Gateway, plan: Plan) => Promise<Report | Report[]>>> = {
+/** Contests with peers. Each gets a newly started gateway. */
+const contests: Readonly<Record<string, (gateway: Gateway, plan: Plan) => Promise<Report | Report[]>>> = {
   point: reading(benchPoint),
   list: reading(benchList),
   stock: reading(benchStock),
@@ -44,11 +46,19 @@ const benches: Readonly<Record<string, (gateway: Gateway, plan: Plan) => Promise
   'fan-out': benchFanOut,
   aggregate: benchAggregate,
 };
-/** Runs only when named: it takes minutes and gigabytes of disk. */
-const byNameAlone = ['aggregate'];
-/** Starts gateways on a PostgreSQL of its own, and prints a table. Runs only when named. */
-const SCALE_OUT = 'scale-out';
-const SIZE = 'size';
+
+/** Benches that start their gateways themselves, and print a table. */
+const tables: Readonly<Record<string, () => Promise<void>>> = {
+  start: async () => print(await benchStart()),
+  sockets: async () => print(await benchSockets()),
+  'scale-out': async () => {
+    const checkouts = [root, ...(values.against === undefined ? [] : [resolve(values.against)])];
+    print(await benchScaleOut(checkouts, { listsStatements: values.profile }));
+  },
+  size: () => benchSize({ size: values.size, only: values.only ?? null, note: (text) => void process.stdout.write(`${text}\n`) }),
+};
+/** Run only when named: they take long, or gigabytes of disk. */
+const byNameAlone = ['aggregate', 'scale-out', 'size'];
 
 function reading(bench: (reads: Reads, plan: Plan) => Promise<Report | Report[]>) {
   return async (gateway: Gateway, plan: Plan) => bench(await prepareReads(gateway), plan);
@@ -65,42 +75,32 @@ const { values, positionals } = parseArgs({
     only: { type: 'string' },
   },
 });
-const names = [...Object.keys(benches), SCALE_OUT, SIZE];
-const unknown = positionals.filter((name) => !names.includes(name));
+const all = [...Object.keys(contests), ...Object.keys(tables)];
+const unknown = positionals.filter((name) => !all.includes(name));
 if (unknown.length > 0) {
-  process.stderr.write(`No such bench: ${unknown.join(', ')}. There are ${names.join(', ')}.\n`);
+  process.stderr.write(`No such bench: ${unknown.join(', ')}. There are ${all.join(', ')}.\n`);
   process.exit(1);
 }
 
 takeLoadCore();
-process.stdout.write(canPin ? 'Server on core 0, load on core 1.\n\n' : 'Server and load are not pinned here: figures vary more.\n\n');
+print(canPin ? 'Server on core 0, load on core 1.' : 'Server and load are not pinned here: figures vary more.');
 
 const ms = Number(values.seconds) * 1_000;
 const plan: Plan = { rounds: Number(values.rounds), ms, warmUpMs: Math.max(ms, 2_000) };
 const reports: Report[] = [];
-if (positionals.includes(SIZE)) await compareWithSmall(values.size);
-else if (values.against === undefined || positionals.includes(SCALE_OUT)) await compareWithPeers();
-else await compareWithCheckout(values.against);
+if (values.against === undefined || positionals.includes('scale-out')) {
+  for (const name of positionals.length > 0 ? positionals : all.filter((one) => !byNameAlone.includes(one))) await run(name);
+} else await compareWithCheckout(values.against);
 if (reports.length > 0) process.stdout.write(`${describeRatios(reports)}\n`);
 
-function compareWithSmall(size: string): Promise<void> {
-  return benchSize({ size, only: values.only ?? null, note: (text) => void process.stdout.write(`${text}\n`) });
-}
-
-async function compareWithPeers(): Promise<void> {
-  const names = positionals.length > 0 ? positionals : Object.keys(benches).filter((name) => !byNameAlone.includes(name));
-  if (names.some((name) => name !== SCALE_OUT)) installPeers();
-  for (const name of names) {
-    if (name === SCALE_OUT) {
-      const checkouts = [root, ...(values.against === undefined ? [] : [resolve(values.against)])];
-      process.stdout.write(`${await benchScaleOut(checkouts, { listsStatements: values.profile })}\n\n`);
-      continue;
-    }
-    const gateway = await startGateway({ nodeFlags: values.profile ? profileFlags : [] });
-    for (const report of [await benches[name]?.(gateway, plan)].flat()) if (report) keep(report);
-    await gateway.stop();
-    if (values.profile) printHotspots(process.stdout);
-  }
+async function run(name: string): Promise<void> {
+  if (name !== 'start' && name !== 'scale-out' && name !== 'size') installPeers();
+  const contest = contests[name];
+  if (!contest) return tables[name]?.();
+  const gateway = await startGateway({ nodeFlags: values.profile ? profileFlags : [] });
+  for (const report of [await contest(gateway, plan)].flat()) keep(report);
+  await gateway.stop();
+  if (values.profile) printHotspots(process.stdout);
 }
 
 async function compareWithCheckout(checkout: string): Promise<void> {
@@ -112,14 +112,19 @@ async function compareWithCheckout(checkout: string): Promise<void> {
 }
 
 function keep(report: Report): void {
-  process.stdout.write(`${describeReport(report)}\n\n`);
+  print(describeReport(report));
   reports.push(report);
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n\n`);
 }
 
 /** The peers have their own package.json. They are installed when first needed. */
 function installPeers(): void {
   const folder = join(root, 'bench/peers');
-  if (existsSync(join(folder, 'node_modules/mercurius/package.json'))) return;
+  const { dependencies } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { dependencies: object };
+  if (Object.keys(dependencies).every((name) => existsSync(join(folder, 'node_modules', name, 'package.json')))) return;
   process.stdout.write('Installing the peers (npm ci in bench/peers) …\n');
   const { status } = spawnSync('npm', ['ci', '--ignore-scripts'], { cwd: folder, stdio: 'inherit' });
   if (status !== 0) throw new Error('The peers could not be installed.');

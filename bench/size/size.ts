@@ -8,9 +8,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { startGateway } from '../gateway.ts';
 import { HttpConnection } from '../http-load.ts';
+import { ask, probeFlags } from '../probe.ts';
 import { type Case, cases, type Side } from './cases.ts';
 import { filledStore } from './fill.ts';
-import type { Answer, Question } from './probe.ts';
 
 /** The size that all others are compared with. */
 const SMALL = 10_000;
@@ -96,27 +96,23 @@ interface Measurable extends Omit<Side, 'connection'> {
 
 async function open(jobs: number, note: (text: string) => void): Promise<Measurable> {
   const filled = await filledStore(jobs, note);
-  const probe = new URL('probe.ts', import.meta.url).href;
-  const gateway = await startGateway({ dataDir: filled.folder, nodeFlags: ['--import', probe], isAsked: true });
+  const gateway = await startGateway({ dataDir: filled.folder, nodeFlags: probeFlags, isAsked: true });
   note(`${jobs} jobs: ${(filled.bytes / 1024 ** 3).toFixed(2)} GB in ${filled.folder}`);
   return { gateway, filled, startedAt: performance.now() };
 }
 
 type Asked = Pick<Side, 'gateway'>;
 
-/** Cast: as the probe answers. */
-const ask = async ({ gateway }: Asked, question: Question) => ((await gateway.server.ask(question)) as Answer).value;
-
 async function cpuOf(side: Asked, work: () => Promise<unknown>): Promise<number> {
-  const before = await ask(side, 'cpu');
+  const before = await ask(side.gateway.server, 'cpu');
   await work();
-  return ((await ask(side, 'cpu')) - before) / 1_000;
+  return ((await ask(side.gateway.server, 'cpu')) - before) / 1_000;
 }
 
 async function holdOf(side: Asked, work: () => Promise<unknown>): Promise<number> {
-  await ask(side, 'watch');
+  await ask(side.gateway.server, 'watch');
   await work();
-  return ask(side, 'hold');
+  return ask(side.gateway.server, 'hold');
 }
 
 async function compare({ name, prepare }: Case, opened: readonly [Measurable, Measurable]): Promise<Row> {
@@ -172,7 +168,7 @@ async function timers(sides: readonly [Measurable, Measurable]): Promise<Row[]> 
   const retention = await Promise.all(
     sides.map(async (side, i): Promise<Measured> => {
       await wait(Math.max(0, side.startedAt + RETENTION_AFTER_MS - performance.now()));
-      await ask(side, 'watch');
+      await ask(side.gateway.server, 'watch');
       const usual = 2 * (rest[i]?.ms ?? 0) + PROBE_MS;
       let sum = 0;
       let quiet = 0;
@@ -183,7 +179,7 @@ async function timers(sides: readonly [Measurable, Measurable]): Promise<Row[]> 
         quiet = ms <= usual ? quiet + 1 : 0;
         sum += ms;
       }
-      return { ms: sum, holdMs: await ask(side, 'hold') };
+      return { ms: sum, holdMs: await ask(side.gateway.server, 'hold') };
     }),
   );
   const row = (name: string, [small, large]: readonly Measured[], isGood: (large: Measured) => boolean): Row => {

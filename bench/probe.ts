@@ -1,11 +1,23 @@
 /**
- * Runs inside the measured gateway (`node --import`), and answers its parent: the processor time
- * that the process has used, and the longest time that the event loop was held.
+ * Runs inside a measured server (`node --import`), and answers its parent: the processor time that
+ * the process has used, the longest time that the event loop was held, and the size of its heap.
  */
-export type Question = 'cpu' | 'watch' | 'hold';
-/** Microseconds of all threads, or milliseconds of the longest turn of the event loop. */
-export interface Answer {
+import type { Server } from './processes.ts';
+
+type Question = 'cpu' | 'watch' | 'hold' | 'heap';
+interface Answer {
   readonly value: number;
+}
+
+/** Flags of Node for a server that is asked. */
+export const probeFlags: readonly string[] = ['--expose-gc', '--import', import.meta.url];
+
+/**
+ * `cpu`: microseconds of all threads. `watch` begins to look for `hold`: milliseconds of the
+ * longest turn of the event loop. `heap`: bytes, without garbage.
+ */
+export async function ask(server: Server, question: Question): Promise<number> {
+  return ((await server.ask(question)) as Answer).value; // as below
 }
 
 /** How often the loop is looked at. What else it does in this time counts as part of the hold. */
@@ -37,6 +49,10 @@ function answerTo(question: Question): number {
   if (question === 'cpu') {
     const { user, system } = process.cpuUsage();
     return user + system;
+  }
+  if (question === 'heap') {
+    for (let i = 0; i < 3; i++) globalThis.gc?.();
+    return process.memoryUsage().heapUsed;
   }
   clearInterval(watching ?? undefined);
   const longest = longestUs / 1_000;
