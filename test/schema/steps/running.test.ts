@@ -299,12 +299,15 @@ describeOnEachStore('a job', (open) => {
     const many = await seed.registerDevice({ name: 'many', slots: 100, labels: [{ key: 'for', value: 'many' }] });
     const asMany = askAs(seed.domain, many.principal);
     for (let i = 0; i < 4; i++) await seed.createJob([{ name: 'short', requiredLabels: [{ key: 'for', value: 'many' }] }]);
-    const { claims } = await run<{ claims: { lease: { token: string } }[] }>(asMany, 'claimNextSteps', 'claims { lease { token } }', {
-      limit: 100,
-      projectId: seed.project.id,
-    });
-    const tokens = claims.map(({ lease }) => lease.token);
-    expect(tokens.length).toBeGreaterThanOrEqual(4);
+    const { claims } = await run<{ claims: { step: { name: string }; lease: { token: string } }[] }>(
+      asMany,
+      'claimNextSteps',
+      'claims { step { name } lease { token } }',
+      { limit: 100, projectId: seed.project.id },
+    );
+    // It has claimed what other tests have left as well.
+    const tokens = claims.filter(({ step }) => step.name === 'short').map(({ lease }) => lease.token);
+    expect(tokens).toHaveLength(4);
     const [first, second, third, fourth] = tokens;
     const results = `results { __typename ... on CompleteStepPayload { step { status } job { status } } ${refusal}
       ... on InvalidInputError { issues { path } } ... on StaleLeaseError { step { status } } }`;
