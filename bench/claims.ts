@@ -90,7 +90,7 @@ async function benchAgainstQueues(gateway: Gateway, plan: Plan, { bench, name, s
   const keys: string[] = [];
   for (let i = 0; i < CLAIMERS; i++) keys.push(await registerDevice(gateway, projectId, `bench-${i}`, slots));
   let stored = 0;
-  let perMs = 0.5;
+  let perMs = 2;
   const ours: Contestant = {
     name,
     server: gateway.server,

@@ -79,7 +79,7 @@ async function contestantOf(name: string, [file = '', ...args]: readonly string[
   const connection = await HttpConnection.open(server.port);
   const ask = async (body: object): Promise<unknown> => JSON.parse((await connection.ask(requestOf(body, { path: '/' }))).toString());
   let stored = 0;
-  let perMs = 0.5;
+  let perMs = 2;
   return {
     contestant: {
       name,
