@@ -2,11 +2,9 @@
  * graphile-worker on PostgreSQL: POST /prepare {count} adds jobs, POST /run {ms} works on them for
  * so long. `batch` is how many jobs a worker takes from the database at once.
  */
-import { createServer } from 'node:http';
 import { Logger, makeWorkerUtils, runTaskList } from 'graphile-worker';
 import pg from 'pg';
-import { announce } from './announce.js';
-import { readJson } from './body.js';
+import { serve } from './serve.js';
 
 const [connectionString, concurrency, batch] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])];
 const logger = new Logger(() => () => {});
@@ -41,11 +39,4 @@ async function run(ms) {
   return { count: done - before, seconds: (performance.now() - start) / 1_000 };
 }
 
-const server = createServer(async (request, response) => {
-  const { ms, count } = await readJson(request);
-  const answer = JSON.stringify(ms === undefined ? await prepare(count) : await run(ms));
-  response.writeHead(200, { 'content-length': answer.length }).end(answer);
-});
-// The bench keeps one connection, which is idle while the other contestants run.
-server.keepAliveTimeout = 0;
-server.listen(0, '127.0.0.1', () => announce(server.address().port));
+serve(({ ms, count }) => (ms === undefined ? prepare(count) : run(ms)));

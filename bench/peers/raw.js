@@ -3,10 +3,8 @@
  * them for so long, `group` changes in each transaction, every transaction on disk before the next.
  */
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import Database from 'better-sqlite3';
-import { announce } from './announce.js';
-import { readJson } from './body.js';
+import { serve } from './serve.js';
 
 const database = new Database(process.argv[2]);
 database.pragma('synchronous = FULL');
@@ -58,10 +56,4 @@ function run({ ms, group }) {
   return { count, seconds: (performance.now() - start) / 1_000 };
 }
 
-const server = createServer(async (request, response) => {
-  const answer = JSON.stringify(run(await readJson(request)));
-  response.writeHead(200, { 'content-length': answer.length }).end(answer);
-});
-// The bench keeps one connection, which is idle while the other contestants run.
-server.keepAliveTimeout = 0;
-server.listen(0, '127.0.0.1', () => announce(server.address().port));
+serve(run);
