@@ -82,7 +82,7 @@ export async function createSqliteDatabase(): Promise<TestDatabase> {
 let nextNumber = 1;
 
 export async function createPostgresDatabase(from: 'empty' | 'migrated' = 'empty'): Promise<TestDatabase> {
-  const port = await askForPort();
+  const port = await findPort();
   const folder = createFolder('postgres');
   const name = `test_${process.pid}_${nextNumber++}`;
   await administer(port, `create database ${name} template ${from === 'migrated' ? MIGRATED : 'template0'}`);
@@ -121,7 +121,20 @@ export async function querySql(url: string, text: string, values: unknown[] = []
   }
 }
 
-const administer = (port: number, text: string) => querySql(urlOf(port, 'postgres'), text);
+/** Kept by the worker: to connect takes as long as to create a database. */
+let administration: pg.Pool | undefined;
+
+async function administer(port: number, text: string): Promise<void> {
+  if (!administration) {
+    administration = new pg.Pool({ connectionString: urlOf(port, 'postgres'), idleTimeoutMillis: 0, allowExitOnIdle: true });
+    administration.on('error', () => {}); // it is replaced at the next statement
+  }
+  await administration.query(text);
+}
+
+let port: Promise<number> | undefined;
+
+const findPort = () => (port ??= askForPort());
 
 async function askForPort(): Promise<number> {
   const socket = connect(inject('postgresLookupPort'), '127.0.0.1').setEncoding('utf8');
