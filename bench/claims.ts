@@ -9,7 +9,7 @@ import type { Gateway } from './gateway.ts';
 import { type HttpConnection, openConnections, requestOf, runClients } from './http-load.ts';
 import { type JobQueue, startBullMq, startGraphileWorker } from './job-queues.ts';
 import { createJobs, createProject } from './jobs.ts';
-import type { Report } from './report.ts';
+import { type Report, reportAgainst } from './report.ts';
 import { type Contestant, type Plan, takeTurns } from './rounds.ts';
 
 const CLAIMERS = 16;
@@ -26,20 +26,17 @@ export const COMPLETE = `
   }`;
 
 /** One step a request, from 16 devices. */
-export async function benchClaims(gateway: Gateway, plan: Plan): Promise<Report> {
-  return benchAgainstQueues(gateway, plan, {
-    bench: 'claims',
-    name: 'Trainyard claim + complete',
-    slots: 4,
-    batch: 1,
-    goals: { graphile: 1, bullMq: null },
-    async turn(connection, key) {
-      const token = tokenIn(await connection.ask(requestOf({ query: CLAIM }, { key })));
-      requirePayload(await connection.ask(requestOf({ query: COMPLETE, variables: { leaseToken: token } }, { key })), 'SUCCEEDED');
-      return 1;
-    },
-  });
-}
+const oneByOne: ClaimBench = {
+  bench: 'claims',
+  slots: 4,
+  batch: 1,
+  goals: { graphile: 1, bullMq: null },
+  async turn(connection, key) {
+    const token = tokenIn(await connection.ask(requestOf({ query: CLAIM }, { key })));
+    requirePayload(await connection.ask(requestOf({ query: COMPLETE, variables: { leaseToken: token } }, { key })), 'SUCCEEDED');
+    return 1;
+  },
+};
 
 /** As many steps as a device has slots in a request. */
 const BATCH = 16;
@@ -56,26 +53,35 @@ const COMPLETE_MANY = `
   }`;
 
 /** Sixteen steps a request, from 16 devices. */
-export function benchClaimBatches(gateway: Gateway, plan: Plan): Promise<Report> {
-  return benchAgainstQueues(gateway, plan, {
-    bench: `claims, ${BATCH} at once`,
-    name: 'Trainyard claim + complete',
-    slots: BATCH,
-    // The least that its documentation names for as many workers.
-    batch: CLAIMERS + 1,
-    goals: { graphile: 2, bullMq: 0.5 },
-    async turn(connection, key) {
-      const steps = tokensIn(await connection.ask(requestOf({ query: CLAIM_MANY }, { key }))).map((leaseToken) => ({ leaseToken }));
-      const answer = await connection.ask(requestOf({ query: COMPLETE_MANY, variables: { steps } }, { key }));
-      if (answer.indexOf('"code":') >= 0) throw new Error(`An unexpected answer: ${answer}`);
-      return steps.length;
-    },
-  });
+const batches: ClaimBench = {
+  bench: `claims, ${BATCH} at once`,
+  slots: BATCH,
+  // The least that its documentation names for as many workers.
+  batch: CLAIMERS + 1,
+  goals: { graphile: 2, bullMq: 0.5 },
+  async turn(connection, key) {
+    const steps = tokensIn(await connection.ask(requestOf({ query: CLAIM_MANY }, { key }))).map((leaseToken) => ({ leaseToken }));
+    const answer = await connection.ask(requestOf({ query: COMPLETE_MANY, variables: { steps } }, { key }));
+    if (answer.indexOf('"code":') >= 0) throw new Error(`An unexpected answer: ${answer}`);
+    return steps.length;
+  },
+};
+
+export const benchClaims = (gateway: Gateway, plan: Plan): Promise<Report> => benchAgainstQueues(gateway, plan, oneByOne);
+export const benchClaimBatches = (gateway: Gateway, plan: Plan): Promise<Report> => benchAgainstQueues(gateway, plan, batches);
+
+/** Both, against another checkout. */
+export async function benchClaimsAgainst(ours: Gateway, other: Gateway, plan: Plan): Promise<Report[]> {
+  const reports: Report[] = [];
+  for (const bench of [oneByOne, batches]) {
+    const sides = [await claiming(ours, bench), { ...(await claiming(other, bench)), name: 'other checkout' }];
+    reports.push(reportAgainst(bench.bench, 'a second', await takeTurns(sides, plan)));
+  }
+  return reports;
 }
 
 interface ClaimBench {
   readonly bench: string;
-  readonly name: string;
   /** How many steps a device may hold. */
   readonly slots: number;
   /** How many jobs a queue takes at once. */
@@ -85,14 +91,15 @@ interface ClaimBench {
   turn(connection: HttpConnection, key: string): Promise<number>;
 }
 
-async function benchAgainstQueues(gateway: Gateway, plan: Plan, { bench, name, slots, batch, goals, turn }: ClaimBench): Promise<Report> {
+/** A gateway whose steps are claimed and completed. */
+async function claiming(gateway: Gateway, { slots, turn }: ClaimBench): Promise<Contestant> {
   const projectId = await createProject(gateway);
   const keys: string[] = [];
-  for (let i = 0; i < CLAIMERS; i++) keys.push(await registerDevice(gateway, projectId, `bench-${i}`, slots));
+  for (let i = 0; i < CLAIMERS; i++) keys.push(await registerDevice(gateway, projectId, `bench-${slots}-${i}`, slots));
   let stored = 0;
   let perMs = 2;
-  const ours: Contestant = {
-    name,
+  return {
+    name: 'Trainyard claim + complete',
     server: gateway.server,
     async prepare(ms) {
       const missing = Math.ceil(perMs * ms * SPARE) + CLAIMERS * slots - stored;
@@ -112,6 +119,11 @@ async function benchAgainstQueues(gateway: Gateway, plan: Plan, { bench, name, s
       return { count, seconds };
     },
   };
+}
+
+async function benchAgainstQueues(gateway: Gateway, plan: Plan, claims: ClaimBench): Promise<Report> {
+  const { bench, batch, goals } = claims;
+  const ours = await claiming(gateway, claims);
   const graphile = await startGraphileWorker({ concurrency: CLAIMERS, batch });
   const bullMq = await startBullMq({ concurrency: CLAIMERS });
   const queues = [graphile, bullMq].filter((queue): queue is JobQueue => queue !== null);

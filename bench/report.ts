@@ -19,6 +19,13 @@ export interface Report {
   readonly notes?: readonly string[];
 }
 
+/** This checkout against another, which it must not be slower than. */
+export function reportAgainst(bench: string, unit: string, figures: readonly Figures[]): Report {
+  const [ours, peer] = figures;
+  if (!ours || !peer) throw new Error('Expected the figures of two contestants.');
+  return { bench, unit, figures, comparisons: [{ ours, peer, goal: 0.95 }] };
+}
+
 /**
  * A contestant's rounds: median, slowest and fastest, per processor second, and the server's load.
  */

@@ -5,8 +5,8 @@
  * `npm run bench -- size [--size 1m] [--only NAME]`: what each query and timer costs on a store of
  * a million jobs, next to one of 10,000.
  *
- * `npm run bench -- --against FOLDER`: how fast its reads and its fan-out are next to those of
- * another checkout.
+ * `npm run bench -- --against FOLDER [NAME …]`: how fast its reads, fan-out, claims and writes are
+ * next to those of another checkout.
  *
  * `npm run bench -- scale-out`: what one gateway and three cost a PostgreSQL; with `--profile`, by
  * statement; with `--against FOLDER`, next to those of another checkout.
@@ -19,7 +19,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchAggregate } from './aggregate.ts';
-import { benchClaimBatches, benchClaims } from './claims.ts';
+import { benchClaimBatches, benchClaims, benchClaimsAgainst } from './claims.ts';
 import { canPin, takeLoadCore } from './cores.ts';
 import { benchFanOut, benchFanOutAgainst } from './fan-out.ts';
 import { type Gateway, startGateway } from './gateway.ts';
@@ -32,7 +32,7 @@ import { benchScaleOut } from './scale-out.ts';
 import { benchSize } from './size/size.ts';
 import { benchSockets } from './sockets.ts';
 import { benchStart } from './start.ts';
-import { benchIngest, benchWrites } from './writes.ts';
+import { benchIngest, benchWrites, benchWritesAgainst } from './writes.ts';
 
 /** Contests with peers. Each gets a newly started gateway. */
 const contests: Readonly<Record<string, (gateway: Gateway, plan: Plan) => Promise<Report | Report[]>>> = {
@@ -57,6 +57,14 @@ const tables: Readonly<Record<string, () => Promise<void>>> = {
   },
   size: () => benchSize({ size: values.size, only: values.only ?? null, note: (text) => void process.stdout.write(`${text}\n`) }),
 };
+/** Contests with another checkout. */
+const contestsAgainst: Readonly<Record<string, (ours: Gateway, other: Gateway, plan: Plan) => Promise<Report[]>>> = {
+  reads: benchReadsAgainst,
+  'fan-out': async (ours, other, plan) => [await benchFanOutAgainst(ours, other, plan)].flat(),
+  claims: benchClaimsAgainst,
+  writes: benchWritesAgainst,
+};
+
 /** Run only when named: they take long, or gigabytes of disk. */
 const byNameAlone = ['aggregate', 'scale-out', 'size'];
 
@@ -75,7 +83,8 @@ const { values, positionals } = parseArgs({
     only: { type: 'string' },
   },
 });
-const all = [...Object.keys(contests), ...Object.keys(tables)];
+const isAgainst = values.against !== undefined && !positionals.includes('scale-out');
+const all = isAgainst ? Object.keys(contestsAgainst) : [...Object.keys(contests), ...Object.keys(tables)];
 const unknown = positionals.filter((name) => !all.includes(name));
 if (unknown.length > 0) {
   process.stderr.write(`No such bench: ${unknown.join(', ')}. There are ${all.join(', ')}.\n`);
@@ -88,7 +97,7 @@ print(canPin ? 'Server on core 0, load on core 1.' : 'Server and load are not pi
 const ms = Number(values.seconds) * 1_000;
 const plan: Plan = { rounds: Number(values.rounds), ms, warmUpMs: Math.max(ms, 2_000) };
 const reports: Report[] = [];
-if (values.against === undefined || positionals.includes('scale-out')) {
+if (values.against === undefined || !isAgainst) {
   for (const name of positionals.length > 0 ? positionals : all.filter((one) => !byNameAlone.includes(one))) await run(name);
 } else await compareWithCheckout(values.against);
 if (reports.length > 0) process.stdout.write(`${describeRatios(reports)}\n`);
@@ -104,9 +113,9 @@ async function run(name: string): Promise<void> {
 }
 
 async function compareWithCheckout(checkout: string): Promise<void> {
-  for (const bench of [benchReadsAgainst, benchFanOutAgainst]) {
+  for (const name of positionals.length > 0 ? positionals : all) {
     const [ours, other] = [await startGateway(), await startGateway({ checkout: resolve(checkout) })];
-    for (const report of [await bench(ours, other, plan)].flat()) keep(report);
+    for (const report of (await contestsAgainst[name]?.(ours, other, plan)) ?? []) keep(report);
     await Promise.all([ours.stop(), other.stop()]);
   }
 }

@@ -9,7 +9,7 @@ import { HttpConnection, openConnections, requestOf, runClients } from './http-l
 import { createJobRequest, createJobs, createProject } from './jobs.ts';
 import { startServer } from './processes.ts';
 import { type Recording, recordCreateJob, recordReport } from './recording.ts';
-import type { Report } from './report.ts';
+import { type Report, reportAgainst } from './report.ts';
 import { type Contestant, type Figures, type Plan, takeTurns } from './rounds.ts';
 
 const WRITERS = 64;
@@ -17,26 +17,56 @@ const REPORTERS = 8;
 
 /** createJob from many clients. */
 export async function benchWrites(gateway: Gateway, plan: Plan): Promise<Report> {
-  const projectId = await createProject(gateway);
-  const request = createJobRequest(gateway.key, projectId, 1);
-  const report = await benchAgainstRaw(gateway, plan, {
-    bench: 'writes',
-    name: 'Trainyard createJob',
-    unit: 'writes/s',
-    goal: 0.6,
-    clients: WRITERS,
-    recording: await recordCreateJob(gateway.folder),
-    turn: async (connection) => requirePayload(await connection.ask(request), 'job_'),
-  });
+  const recording = await recordCreateJob(gateway.folder);
+  const report = await benchAgainstRaw(gateway, plan, { bench: 'writes', goal: 0.6, writing: await creating(gateway), recording });
   return { ...report, notes: [...(report.notes ?? []), 'goal: at most 200 µs of the gateway where the statements alone take 100.'] };
 }
 
-/** Reports from eight devices: so many points of metrics, samples of telemetry, lines of a log. */
-export async function benchIngest(gateway: Gateway, plan: Plan): Promise<Report[]> {
-  return [await benchReports(gateway, plan, 100, 0.3), await benchReports(gateway, plan, 1_000, 0.5)];
+async function creating(gateway: Gateway): Promise<Writing> {
+  const request = createJobRequest(gateway.key, await createProject(gateway), 1);
+  return {
+    name: 'Trainyard createJob',
+    unit: 'writes/s',
+    clients: WRITERS,
+    turn: async (connection) => requirePayload(await connection.ask(request), 'job_'),
+  };
 }
 
-async function benchReports(gateway: Gateway, plan: Plan, rows: number, goal: number): Promise<Report> {
+/** How many points of metrics, samples of telemetry and lines of a log are in a report. */
+const ROWS = [
+  { rows: 100, goal: 0.3 },
+  { rows: 1_000, goal: 0.5 },
+] as const;
+const nameOfIngest = (rows: number) => `ingest, ${rows.toLocaleString('en')} of each`;
+
+/** Reports from eight devices. */
+export async function benchIngest(gateway: Gateway, plan: Plan): Promise<Report[]> {
+  const reports: Report[] = [];
+  for (const { rows, goal } of ROWS) {
+    const recording = await recordReport(gateway.folder, `report-${rows}`, (turn) => reportOf(rows, turn));
+    reports.push(
+      await benchAgainstRaw(gateway, plan, { bench: nameOfIngest(rows), goal, writing: await reporting(gateway, rows), recording }),
+    );
+  }
+  return reports;
+}
+
+/** All of them, against another checkout. */
+export async function benchWritesAgainst(ours: Gateway, other: Gateway, plan: Plan): Promise<Report[]> {
+  const benches: [string, (gateway: Gateway) => Promise<Writing>][] = [
+    ['writes', creating],
+    ...ROWS.map(({ rows }): [string, (gateway: Gateway) => Promise<Writing>] => [nameOfIngest(rows), (one) => reporting(one, rows)]),
+  ];
+  const reports: Report[] = [];
+  for (const [bench, of] of benches) {
+    const [mine, theirs] = [await of(ours), await of(other)];
+    const sides = [contestantOf(ours, mine), { ...contestantOf(other, theirs), name: 'other checkout' }];
+    reports.push(reportAgainst(bench, mine.unit, await takeTurns(sides, plan)));
+  }
+  return reports;
+}
+
+async function reporting(gateway: Gateway, rows: number): Promise<Writing> {
   const projectId = await createProject(gateway);
   await createJobs(gateway, projectId, REPORTERS, 1);
   const reporters: { readonly key: string; readonly leaseToken: string; turn: number }[] = [];
@@ -47,20 +77,17 @@ async function benchReports(gateway: Gateway, plan: Plan, rows: number, goal: nu
     reporters.push({ key, leaseToken: tokenIn(await connection.ask(requestOf({ query: CLAIM_FOR_LONG }, { key }))), turn: 0 });
     connection.close();
   }
-  return benchAgainstRaw(gateway, plan, {
-    bench: `ingest, ${rows.toLocaleString('en')} of each`,
+  return {
     name: 'Trainyard reportProgress',
     unit: 'reports/s',
-    goal,
     clients: REPORTERS,
-    recording: await recordReport(gateway.folder, `report-${rows}`, (turn) => reportOf(rows, turn)),
     async turn(connection, client) {
       const reporter = reporters[client];
       if (!reporter) throw new Error('There is a reporter for each client.');
       const input = { leaseToken: reporter.leaseToken, ...reportOf(rows, reporter.turn++) };
       requirePayload(await connection.ask(requestOf({ query: REPORT, variables: { input } }, { key: reporter.key })), 'nextLogOffset');
     },
-  });
+  };
 }
 
 const CLAIM_FOR_LONG = `
@@ -84,32 +111,43 @@ function reportOf(rows: number, turn: number): Omit<ReportProgressInput, 'leaseT
   };
 }
 
-interface RawBench {
-  readonly bench: string;
+/** What clients ask of a gateway again and again. */
+interface Writing {
   readonly name: string;
   readonly unit: string;
-  readonly goal: number;
   readonly clients: number;
-  readonly recording: Recording;
   turn(connection: HttpConnection, client: number): Promise<void>;
 }
 
-async function benchAgainstRaw(
-  gateway: Gateway,
-  plan: Plan,
-  { bench, name, unit, goal, clients, recording, turn }: RawBench,
-): Promise<Report> {
+const contestantOf = ({ server }: Gateway, { name, clients, turn }: Writing): Contestant => ({
+  name,
+  server,
+  async run(ms) {
+    const connections = await openConnections(server.port, clients);
+    const done = await runClients(connections, ms, turn);
+    for (const one of connections) one.close();
+    return done;
+  },
+});
+
+interface RawBench {
+  readonly bench: string;
+  readonly goal: number;
+  readonly writing: Writing;
+  readonly recording: Recording;
+}
+
+async function benchAgainstRaw(gateway: Gateway, plan: Plan, { bench, goal, writing, recording }: RawBench): Promise<Report> {
+  const { unit } = writing;
   const raw = await startServer('bench/peers/raw.js', [recording.database, recording.statements]);
   const connection = await HttpConnection.open(raw.port);
   let group = 1;
+  const writes = contestantOf(gateway, writing);
   const ours: Contestant = {
-    name,
-    server: gateway.server,
+    ...writes,
     async run(ms) {
       const before = await commitsOf(gateway);
-      const connections = await openConnections(gateway.server.port, clients);
-      const done = await runClients(connections, ms, turn);
-      for (const one of connections) one.close();
+      const done = await writes.run(ms);
       const after = await commitsOf(gateway);
       group = Math.max(1, Math.round((after.writes - before.writes) / (after.commits - before.commits)));
       return done;
