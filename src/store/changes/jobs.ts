@@ -4,7 +4,7 @@ import { type JobStatus, unfinishedJobStatuses } from '../../domain/core/lifecyc
 import { isOneOf, isWord } from '../schema/columns.ts';
 import type { JobItemRow, JobRow } from '../schema/tables.ts';
 import { emptyRow, insertOf, insertRows } from '../statements/inserts.ts';
-import { updateOf } from '../statements/updates.ts';
+import { rowsChanged, updateOf } from '../statements/updates.ts';
 import { feedTopic, type Placeholder, type Statement, statement, type Tx } from '../store.ts';
 import { keepModelsOfJobs } from './models.ts';
 import { insertEvent } from './streams.ts';
@@ -40,21 +40,20 @@ const lifecycle = [
 ] as const satisfies readonly (keyof JobRow)[];
 
 /** Saves those that have changed, if the status is still the one that was read. */
-const saveChanged = updateOf<Pick<JobRow, (typeof lifecycle)[number]>, Statement<JobRow & { fromStatus: JobStatus }, { id: string }[]>>(
+const saveChanged = updateOf<Pick<JobRow, (typeof lifecycle)[number]>, Statement<JobRow & { fromStatus: JobStatus }, unknown>>(
   lifecycle,
   (set, number) =>
     statement(`save job ${number}`, (db, t, $: Placeholder<JobRow & { fromStatus: JobStatus }>) =>
       db
         .update(t.jobs)
         .set(Object.fromEntries(set.map((name) => [name, $(name, t.jobs[name])])))
-        .where(and(eq(t.jobs.id, $('id')), eq(t.jobs.status, $('fromStatus'))))
-        .returning({ id: t.jobs.id }),
+        .where(and(eq(t.jobs.id, $('id')), eq(t.jobs.status, $('fromStatus')))),
     ),
 );
 
 /** Returns false if another transaction moved the job since it was read. */
 export async function saveJob(tx: Tx, before: JobRow, after: JobRow): Promise<boolean> {
-  return (await tx.run(saveChanged(before, after), { ...after, fromStatus: before.status })).length === 1;
+  return rowsChanged(await tx.run(saveChanged(before, after), { ...after, fromStatus: before.status })) === 1;
 }
 
 /** Saves other columns of a job. This is rare, so the statement is built for each call. */

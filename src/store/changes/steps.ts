@@ -7,7 +7,7 @@ import { type StepStatus, unfinishedStepStatuses } from '../../domain/core/lifec
 import { isOneOf, isWord } from '../schema/columns.ts';
 import type { QueueRow, StepRow } from '../schema/tables.ts';
 import { insertOf } from '../statements/inserts.ts';
-import { updateOf } from '../statements/updates.ts';
+import { rowsChanged, updateOf } from '../statements/updates.ts';
 import { type Placeholder, type Statement, statement, type Tx } from '../store.ts';
 
 export const insertStep = insertOf('steps', { sizes: [8, 1] });
@@ -109,13 +109,12 @@ const saved = [
 ] as const satisfies readonly (keyof StepRow)[];
 
 /** Saves what has changed, if status and attempt are still the ones that were read. */
-const saveChanged = updateOf<Pick<StepRow, (typeof saved)[number]>, Statement<StepRow & Before, { id: string }[]>>(saved, (set, number) =>
+const saveChanged = updateOf<Pick<StepRow, (typeof saved)[number]>, Statement<StepRow & Before, unknown>>(saved, (set, number) =>
   statement(`save step ${number}`, (db, t, $: Placeholder<StepRow & Before>) =>
     db
       .update(t.steps)
       .set(Object.fromEntries(set.map((name) => [name, $(name, t.steps[name])])))
-      .where(and(eq(t.steps.id, $('id')), eq(t.steps.status, $('fromStatus')), eq(t.steps.attemptCount, $('fromAttempt'))))
-      .returning({ id: t.steps.id }),
+      .where(and(eq(t.steps.id, $('id')), eq(t.steps.status, $('fromStatus')), eq(t.steps.attemptCount, $('fromAttempt')))),
   ),
 );
 
@@ -127,7 +126,7 @@ interface Before {
 /** Returns false if another transaction moved the step since it was read. */
 export async function saveStep(tx: Tx, before: StepRow, after: StepRow): Promise<boolean> {
   const from = { fromStatus: before.status, fromAttempt: before.attemptCount };
-  return (await tx.run(saveChanged(before, after), { ...after, ...from })).length === 1;
+  return rowsChanged(await tx.run(saveChanged(before, after), { ...after, ...from })) === 1;
 }
 
 export const saveAttempt = statement(

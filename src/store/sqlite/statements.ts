@@ -142,11 +142,11 @@ export const dialect: Dialect = {
 
 /**
  * SQLite compiles a statement again on each run if its planner has looked at the value of a
- * parameter: it does for `column = ?` with an ORDER BY, a JOIN or a partial index. Each run then
- * costs 10 to 40 µs instead of 1 to 5. The plus hides the value and changes nothing else. The plans
- * of these statements never depend on values.
+ * parameter: it does for `column = ?` with an ORDER BY, a JOIN or a partial index, and for
+ * `limit ?`. Each run then costs 10 to 40 µs instead of 1 to 5. The plus hides the value and
+ * changes nothing else. The plans of these statements never depend on values.
  */
-export const hideParameters = (text: string): string => text.replaceAll(/(?<=[=<>]) \?/g, ' +?');
+export const hideParameters = (text: string): string => text.replaceAll(/(?<=[=<>]|\blimit) \?/g, ' +?');
 
 /** Cast: the driver's mode is 'sync', and awaiting its builders works just as well. */
 function asDatabase(connection: SqliteDatabase.Database): Database {
